@@ -1,0 +1,59 @@
+//! The vocabulary every Quorate crate speaks.
+//!
+//! A protocol is a [`Machine`]: a value that takes messages, ticks and tickets in, and gives messages, records and events
+//! out when it is polled. It opens no socket, reads no clock and writes no file. That is what lets one driver, one simulator,
+//! one model checker and one write-ahead log serve every protocol.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`Machine`], [`Output`] | the shape of a protocol and what it asks of its driver |
+//! | [`Ticket`] | proof that records reached the disk |
+//! | [`Instant`] | microseconds on the driver's monotonic clock |
+//! | [`NodeId`] | who |
+//! | [`majority`], [`agreed`] | how many make a quorum, and what a quorum agrees on |
+//! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
+//! | [`Rng`] | small seeded generator |
+//! | [`Wire`], [`Writer`], [`Reader`] | the postcard wire format, canonical, without recursion or allocation |
+//! | [`Rejected`], [`Rejections`] | why a message from a peer was refused, and how often |
+//! | [`Corrupt`], [`Fatal`] | a record that cannot be replayed; a machine that stopped itself |
+//!
+//! # Features
+//!
+//! All additive, none on by default: `alloc` (`HeapList`), `std`, `serde` and `defmt` for the plain data types.
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation
+    )
+)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod error;
+mod instant;
+mod list;
+mod machine;
+mod node;
+mod quorum;
+mod rng;
+mod ticket;
+mod wire;
+
+pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
+pub use instant::Instant;
+#[cfg(feature = "alloc")]
+pub use list::HeapList;
+pub use list::{InlineList, List};
+pub use machine::{Machine, Output};
+pub use node::NodeId;
+pub use quorum::{agreed, majority};
+pub use rng::Rng;
+pub use ticket::Ticket;
+pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};

@@ -1,0 +1,127 @@
+use core::fmt;
+
+use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
+
+/// A protocol as a state machine without I/O.
+///
+/// # The contract
+///
+/// A driver owns one machine, a disk and links to the other nodes, and does four things, in any order and as often as it likes:
+///
+/// 1. hand in what happened: [`receive`](Self::receive), [`tick`](Self::tick), [`persisted`](Self::persisted);
+/// 2. [`poll`](Self::poll) until `None` and do what each [`Output`] says;
+/// 3. return the last ticket of the batch, once the records are durable, and poll again;
+/// 4. sleep until [`deadline`](Self::deadline) or the next input.
+///
+/// ```
+/// use quorate_core::{Instant, Machine, Output};
+///
+/// fn turn<M: Machine>(machine: &mut M, now: Instant, disk: &mut Vec<u8>, mut send: impl FnMut(u64, Vec<u8>)) {
+///     use quorate_core::Wire;
+///     machine.tick(now);
+///     loop {
+///         let mut last = None;
+///         while let Some(output) = machine.poll() {
+///             match output {
+///                 Output::Persist(ticket, record) => {
+///                     disk.extend(record.to_vec());
+///                     last = Some(ticket);
+///                 }
+///                 Output::Send(to, message) => send(to.get(), message.to_vec()),
+///                 Output::Event(_event) => { /* the application */ }
+///             }
+///         }
+///         match last {
+///             Some(ticket) => machine.persisted(ticket), // after one fsync for the whole batch
+///             None => break,
+///         }
+///     }
+/// }
+/// # trait ToVec { fn to_vec(&self) -> Vec<u8>; }
+/// # impl<'a, T: quorate_core::Wire<'a>> ToVec for T {
+/// #     fn to_vec(&self) -> Vec<u8> { let mut v = vec![0; self.encoded_len()]; let _ = self.to_slice(&mut v); v }
+/// # }
+/// ```
+///
+/// What the driver owes:
+///
+/// * Records are written in the order they are polled, and replayed in that order through [`restore`](Self::restore) after a
+///   restart, before any other input. A record may be lost in a crash only as long as its ticket was not returned, and then
+///   every later one is lost as well.
+/// * Messages may be lost, duplicated, delayed and reordered, but not altered: the driver's frames carry a checksum, and `from`
+///   is who really sent it.
+/// * `now` does not go back. A machine that is handed an earlier instant keeps the later one.
+///
+/// What the machine gives: the same inputs give the same outputs, byte for byte; each input does bounded work in bounded
+/// memory; no input panics; what depends on a record does not exist before its ticket came back.
+pub trait Machine {
+    /// What nodes say to each other. Borrows from the machine when sent, from the receive buffer when received.
+    type Message<'a>: Wire<'a> + fmt::Debug;
+    /// What must be on disk before anything that depends on it leaves.
+    type Record<'a>: Wire<'a> + fmt::Debug;
+    /// What the application learns.
+    type Event<'a>: fmt::Debug;
+
+    /// Replays one record at boot, in the order they were polled, before any other input.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it, or comes after the machine was started. The state is
+    /// unchanged; the machine should not be run.
+    fn restore(&mut self, record: Self::Record<'_>) -> Result<(), Corrupt>;
+
+    /// Takes a message from a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else. Stale messages are not an error.
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Self::Message<'_>,
+    ) -> Result<(), Rejected>;
+
+    /// Lets time pass. Spurious ticks are harmless.
+    fn tick(&mut self, now: Instant);
+
+    /// Tells that every record up to and including `ticket`'s is durable. Tickets already returned are ignored.
+    fn persisted(&mut self, ticket: Ticket);
+
+    /// The next thing to do, or `None` until the next input.
+    fn poll(&mut self) -> Option<Output<'_, Self>>;
+
+    /// When the machine next wants a [`tick`](Self::tick); `None` if only an input can change anything.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// The fewest records that restore the present state, for a driver that compacts its record log: it writes them to a
+    /// fresh file, makes that durable, swaps, and returns the last ticket it was given.
+    fn checkpoint(&self) -> impl Iterator<Item = Self::Record<'_>>;
+
+    /// Why the machine stopped taking part, if it did. Such a machine sends nothing and must be replaced.
+    fn fatal(&self) -> Option<Fatal> {
+        None
+    }
+}
+
+/// What a [`Machine`] asks of its driver.
+pub enum Output<'a, M: Machine + ?Sized> {
+    /// Append the record to the disk; return the ticket when it is durable.
+    Persist(Ticket, M::Record<'a>),
+    /// Send the message, once, to the node. It may get lost: every protocol lives with that.
+    Send(NodeId, M::Message<'a>),
+    /// Tell the application.
+    Event(M::Event<'a>),
+}
+
+impl<M: Machine + ?Sized> fmt::Debug for Output<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Persist(ticket, record) => {
+                f.debug_tuple("Persist").field(ticket).field(record).finish()
+            }
+            Self::Send(to, message) => f.debug_tuple("Send").field(to).field(message).finish(),
+            Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
+        }
+    }
+}

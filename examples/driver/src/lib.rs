@@ -1,0 +1,1 @@
+//! A tokio transport and a write-ahead log for any machine.

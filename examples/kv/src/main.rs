@@ -1,0 +1,2 @@
+//! A replicated key-value server that Redis clients can use.
+fn main() {}

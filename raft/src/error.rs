@@ -1,0 +1,121 @@
+use core::fmt;
+
+use quorate_core::NodeId;
+
+/// Why a node cannot be made from a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// This node is not among the voters.
+    NotAVoter,
+    /// A node is listed twice.
+    DuplicateVoter(NodeId),
+    /// More voters than the storage has room for.
+    TooManyVoters,
+    /// The election timeout must be at least twice the heartbeat interval, and neither may be 0.
+    ElectionTimeout,
+    /// The upper election timeout must be above the lower one, so that ties break.
+    ElectionSpread,
+    /// A byte limit is 0, or too small for one entry of `max_entry_bytes`.
+    Limits,
+}
+
+/// Why a command was not proposed. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Only the leader takes proposals: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// The command is larger than `max_entry_bytes`.
+    TooLarge,
+    /// Too many uncommitted bytes: try again when some have been committed.
+    Busy,
+    /// The log has no room: take a snapshot, then try again.
+    LogFull,
+    /// The machine stopped itself.
+    Stopped,
+}
+
+/// Why a read was not registered. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Only the leader can confirm reads: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// The machine stopped itself.
+    Stopped,
+}
+
+/// Why a call about snapshots was refused. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The index is beyond what was applied, or behind the present snapshot.
+    Index,
+    /// The part is larger than the event allowed, or is not the one that was asked for.
+    Part,
+    /// Nobody waits for it any more.
+    NotWanted,
+    /// The machine stopped itself.
+    Stopped,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAVoter => f.write_str("this node is not among the voters"),
+            Self::DuplicateVoter(node) => write!(f, "node {node} is listed twice"),
+            Self::TooManyVoters => f.write_str("more voters than the storage has room for"),
+            Self::ElectionTimeout => f.write_str(
+                "the election timeout must be at least twice the heartbeat interval, and neither may be 0",
+            ),
+            Self::ElectionSpread => {
+                f.write_str("the upper election timeout must be above the lower one")
+            }
+            Self::Limits => f.write_str("a byte limit is too small for one entry"),
+        }
+    }
+}
+
+impl fmt::Display for ProposeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::TooLarge => f.write_str("the command is larger than the configured entry limit"),
+            Self::Busy => f.write_str("too many uncommitted bytes: try again"),
+            Self::LogFull => f.write_str("the log is full: take a snapshot"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Index => "the index is beyond what was applied, or behind the present snapshot",
+            Self::Part => "the part is not the one that was asked for",
+            Self::NotWanted => "nobody waits for it any more",
+            Self::Stopped => "the machine has stopped itself",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}
+impl core::error::Error for ProposeError {}
+impl core::error::Error for ReadError {}
+impl core::error::Error for SnapshotError {}

@@ -1,0 +1,55 @@
+use quorate_core::{Fatal, NodeId};
+
+use crate::{Entries, Index, ReadId, Role, Term};
+
+/// What the application of a Raft node learns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// These entries are committed, durable here, and come next: apply them in order. Each index is given once between a start
+    /// and the next, but for those a snapshot covers.
+    Committed(Entries<'a>),
+    /// The role, the term or the known leader changed. Reads that were asked for before, and have not become ready, are lost.
+    Role {
+        /// What this node is now.
+        role: Role,
+        /// In which term.
+        term: Term,
+        /// Whom it follows, if anybody; itself when it leads.
+        leader: Option<NodeId>,
+    },
+    /// Every read with an id up to `through` may be answered from what was applied so far, linearizably.
+    Read {
+        /// The last id.
+        through: ReadId,
+    },
+    /// A peer needs the snapshot that covers `index`, from `offset` on: answer with
+    /// [`send_snapshot`](crate::Raft::send_snapshot), with that snapshot or, at offset 0, a newer one.
+    SnapshotWanted {
+        /// Who needs it.
+        to: NodeId,
+        /// The last index the snapshot covers.
+        index: Index,
+        /// Where to go on, in bytes.
+        offset: u64,
+        /// How many bytes a part may have.
+        max_len: usize,
+    },
+    /// A part of a snapshot from the leader: write it at `offset`; offset 0 begins anew and discards what came before. When
+    /// `done`, make the whole durable, load it and call [`snapshot_installed`](crate::Raft::snapshot_installed) (or
+    /// [`snapshot_refused`](crate::Raft::snapshot_refused) if it is damaged).
+    SnapshotPart {
+        /// The last index the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        index_term: Term,
+        /// Where the part belongs, in bytes.
+        offset: u64,
+        /// The part.
+        data: &'a [u8],
+        /// The snapshot ends with this part.
+        done: bool,
+    },
+    /// The machine stopped itself and takes no further part.
+    Fatal(Fatal),
+}

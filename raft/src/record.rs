@@ -1,0 +1,85 @@
+use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
+
+use crate::{Index, Term};
+
+/// What a Raft node keeps on disk (Raft thesis, 3.8).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Record<'a> {
+    /// The current term and the vote given in it.
+    Vote {
+        /// The term.
+        term: Term,
+        /// Who has this node's vote in it.
+        vote: Option<NodeId>,
+    },
+    /// Entries from `first` on. Whatever the log had from there on is replaced.
+    Append {
+        /// The index of the first entry.
+        first: Index,
+        /// A run of encoded entries, see [`Entries`](crate::Entries).
+        #[cfg_attr(feature = "serde", serde(borrow, with = "crate::message::bytes"))]
+        entries: &'a [u8],
+    },
+    /// The application has a durable snapshot, and the log begins after `anchor`.
+    Snapshot {
+        /// The last index the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        index_term: Term,
+        /// The index just before the log's first; at most `index`.
+        anchor: Index,
+        /// The term of the entry there.
+        anchor_term: Term,
+    },
+}
+
+impl<'a> Wire<'a> for Record<'a> {
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        match *self {
+            Self::Vote { term, vote } => {
+                out.u8(0);
+                out.u64(term);
+                match vote {
+                    None => out.u8(0),
+                    Some(node) => {
+                        out.u8(1);
+                        out.u64(node.get());
+                    }
+                }
+            }
+            Self::Append { first, entries } => {
+                out.u8(1);
+                out.u64(first);
+                out.bytes(entries);
+            }
+            Self::Snapshot { index, index_term, anchor, anchor_term } => {
+                out.u8(2);
+                out.u64(index);
+                out.u64(index_term);
+                out.u64(anchor);
+                out.u64(anchor_term);
+            }
+        }
+    }
+
+    #[inline]
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(match input.u8()? {
+            0 => Self::Vote {
+                term: input.u64()?,
+                vote: if input.bool()? { Some(NodeId::new(input.u64()?)) } else { None },
+            },
+            1 => Self::Append { first: input.u64()?, entries: input.bytes()? },
+            2 => Self::Snapshot {
+                index: input.u64()?,
+                index_term: input.u64()?,
+                anchor: input.u64()?,
+                anchor_term: input.u64()?,
+            },
+            _ => return Err(DecodeError::Invalid),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+use quorate_core::{Fatal, NodeId, Rejections};
+
+use crate::{Index, Term};
+
+/// What a node is in its term.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Role {
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks whether it would be voted for (Raft thesis, 9.6).
+    PreCandidate,
+    /// Asks for votes.
+    Candidate,
+    /// Leads its term.
+    Leader,
+}
+
+/// A view of a node, for people and metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Status {
+    /// Who this is.
+    pub id: NodeId,
+    /// What it is.
+    pub role: Role,
+    /// The current term.
+    pub term: Term,
+    /// Who has this node's vote in the term.
+    pub vote: Option<NodeId>,
+    /// Whom it follows; itself when it leads.
+    pub leader: Option<NodeId>,
+    /// The first index in the log.
+    pub first: Index,
+    /// The last index in the log.
+    pub last: Index,
+    /// Everything up to here is on this node's disk.
+    pub durable: Index,
+    /// Everything up to here is committed.
+    pub commit: Index,
+    /// Everything up to here was handed to the application.
+    pub applied: Index,
+    /// The last index the application's snapshot covers.
+    pub snapshot: Index,
+    /// Messages refused, by reason.
+    pub rejections: Rejections,
+    /// Why the machine stopped itself, if it did.
+    pub fatal: Option<Fatal>,
+}
+
+/// How a leader replicates to one peer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Replication {
+    /// Looking for the place where the logs agree: one message at a time.
+    Probe,
+    /// Streaming entries, several messages on their way.
+    Replicate,
+    /// The peer needs entries that are compacted away: sending a snapshot.
+    Snapshot,
+}
+
+/// A leader's view of one peer, from [`Raft::peers`](crate::Raft::peers).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Progress {
+    /// Who.
+    pub id: NodeId,
+    /// How it is being replicated to.
+    pub replication: Replication,
+    /// Everything up to here is on the peer's disk as in the leader's log.
+    pub match_index: Index,
+    /// The next index to send.
+    pub next_index: Index,
+    /// Bytes of entries on their way.
+    pub inflight_bytes: u64,
+    /// Microseconds since it was last heard.
+    pub silent_us: u64,
+}

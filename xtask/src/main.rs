@@ -1,0 +1,2 @@
+//! The verbs of a developer.
+fn main() {}
