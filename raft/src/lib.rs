@@ -1,1 +1,109 @@
+//! Raft as a state machine without I/O.
+//!
+//! [`Raft`] takes messages, ticks and tickets, and gives messages, records and events; its driver owns the sockets, the disk
+//! and the clock ([`quorate_core::Machine`] is the contract). Entries are encoded once, when they are proposed: the log in
+//! memory, the record on disk, the message and the applied command are the same bytes.
+//!
+//! ```
+//! use quorate_core::{Instant, NodeId, Output};
+//! use quorate_raft::{Config, Event, Inline, Raft};
+//!
+//! // A cluster of one, so that the example needs no network: 1 voter, 1 KiB and 16 entries of log, no heap.
+//! let me = NodeId::new(1);
+//! let mut raft = Raft::<Inline<1, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
+//! let (mut now, mut applied) = (Instant::ZERO, Vec::new());
+//! for _ in 0..20 {
+//!     raft.tick(now);
+//!     if raft.status().leader == Some(me) && raft.status().last < 2 {
+//!         raft.propose(b"set-point 21")?;
+//!     }
+//!     let mut durable = None;
+//!     while let Some(output) = raft.poll() {
+//!         match output {
+//!             Output::Persist(ticket, _record) => durable = Some(ticket), // append it to the disk
+//!             Output::Send(_to, _message) => {}                           // send it
+//!             Output::Event(Event::Committed(entries)) => {
+//!                 applied.extend(entries.iter().map(|e| e.data.to_vec()));
+//!             }
+//!             Output::Event(_) => {}
+//!         }
+//!     }
+//!     if let Some(ticket) = durable {
+//!         raft.persisted(ticket); // after the sync
+//!     }
+//!     now = now.after(50_000);
+//! }
+//! assert!(applied.contains(&b"set-point 21".to_vec()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is there
+//!
+//! Randomised elections with pre-vote, check-quorum and leader stickiness; replication in probe, replicate and snapshot mode
+//! with windows by entries and bytes; back-up over conflicts by term; commit of the own term only; durability by tickets with
+//! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds.
+//!
+//! **Not** there yet: membership changes, learners, witnesses, leadership transfer, leases, sessions.
+//!
+//! # Features
+//!
+//! `alloc` gives the [`Heap`] storage; `serde` gives the usual traits to messages and records (the wire form is postcard's
+//! either way); `defmt` for logs on boards.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation
+    )
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+#![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod checkpoint;
+mod config;
+mod disk;
+mod election;
+mod entry;
+mod error;
+mod event;
+mod follower;
+mod leader;
+#[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
+mod log;
+mod message;
+mod output;
+#[allow(unnameable_types)] // a sealed part of `Storage`
+mod peer;
+mod raft;
+mod read;
+mod record;
+mod snapshot;
+mod status;
+mod storage;
+
+pub use config::Config;
+pub use entry::{Entries, Entry, EntryKind, Iter};
+pub use error::{ConfigError, ProposeError, ReadError, SnapshotError};
+pub use event::Event;
+pub use message::Message;
+pub use raft::{Proposal, Raft};
+pub use read::ReadId;
+pub use record::Record;
+pub use status::{Progress, Replication, Role, Status};
+#[cfg(feature = "alloc")]
+pub use storage::Heap;
+pub use storage::{Inline, Storage};
+
+/// A term: the logical clock of leaders, from 1; 0 before the first election.
+pub type Term = u64;
+
+/// A place in the log, from 1; 0 before the first entry.
+pub type Index = u64;

@@ -1,0 +1,101 @@
+//! Records at boot, and the fewest records that restore the present state.
+
+use quorate_core::{Corrupt, NodeId};
+
+use crate::entry::Run;
+use crate::log::Log;
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{Index, Record, Term};
+
+impl<S: Storage> Raft<S> {
+    /// Replays one record at boot; see [`Machine::restore`](quorate_core::Machine::restore).
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
+    pub fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        match record {
+            Record::Vote { term, vote } => self.restore_vote(term, vote),
+            Record::Append { first, entries } => self.restore_entries(first, entries),
+            Record::Snapshot { index, index_term, anchor, anchor_term } => {
+                self.restore_snapshot((index, index_term), (anchor, anchor_term))
+            }
+        }
+    }
+
+    fn restore_vote(&mut self, term: Term, vote: Option<NodeId>) -> Result<(), Corrupt> {
+        if term >= LIMIT || (term == 0 && vote.is_some()) {
+            return Err(Corrupt::Malformed);
+        }
+        let takes_back = self.vote.is_some() && vote != self.vote;
+        if term < self.term || (term == self.term && takes_back) {
+            return Err(Corrupt::Regression);
+        }
+        (self.term, self.vote) = (term, vote);
+        Ok(())
+    }
+
+    fn restore_entries(&mut self, first: Index, entries: &[u8]) -> Result<(), Corrupt> {
+        let before = first.checked_sub(1).ok_or(Corrupt::Malformed)?;
+        let prev_term = self.log.term(before).ok_or(Corrupt::Gap)?;
+        let run = Run::check(entries, prev_term).map_err(|_| Corrupt::Malformed)?;
+        if run.last_term > self.term || run.count == 0 || before.saturating_add(run.count) >= LIMIT
+        {
+            return Err(Corrupt::Malformed);
+        }
+        self.log.truncate(before);
+        if self.log.append(entries) < run.count {
+            return Err(Corrupt::Full);
+        }
+        Ok(())
+    }
+
+    fn restore_snapshot(
+        &mut self,
+        snapshot: (Index, Term),
+        anchor: (Index, Term),
+    ) -> Result<(), Corrupt> {
+        if anchor > snapshot || anchor.0 > snapshot.0 || snapshot.0 >= LIMIT || snapshot.0 == 0 {
+            return Err(Corrupt::Malformed);
+        }
+        if snapshot.1 > self.term || (anchor.0 == 0) != (anchor.1 == 0) {
+            return Err(Corrupt::Malformed);
+        }
+        if snapshot.0 < self.snapshot || anchor.0 < self.log.anchor() {
+            return Err(Corrupt::Regression);
+        }
+        let in_log = |(index, term): (Index, Term)| self.log.term(index) == Some(term);
+        if in_log(anchor) && (in_log(snapshot) || self.log.last() == anchor.0) {
+            self.log.compact(anchor.0);
+        } else {
+            self.log.reset(anchor.0, anchor.1);
+        }
+        (self.snapshot, self.snapshot_term) = snapshot;
+        self.commit = snapshot.0;
+        self.applied = snapshot.0;
+        self.verified = snapshot.0;
+        Ok(())
+    }
+
+    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
+    pub fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        let vote = Record::Vote { term: self.term, vote: self.vote };
+        let snapshot = (self.snapshot > 0).then(|| Record::Snapshot {
+            index: self.snapshot,
+            index_term: self.snapshot_term,
+            anchor: self.log.anchor(),
+            anchor_term: self.log.term(self.log.anchor()).unwrap_or(0),
+        });
+        let mut next = self.log.anchor().saturating_add(1);
+        let runs = core::iter::from_fn(move || {
+            let run = self.log.entries(next, Index::MAX, self.config.max_append_bytes);
+            next = run.last().saturating_add(1);
+            (!run.is_empty()).then(|| Record::Append { first: run.first(), entries: run.bytes() })
+        });
+        core::iter::once(vote).chain(snapshot).chain(runs)
+    }
+}

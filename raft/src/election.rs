@@ -1,0 +1,217 @@
+//! Elections (Raft thesis, 3.4), pre-vote (9.6) and leader stickiness (4.2.3).
+
+use quorate_core::{Instant, NodeId, Rejected};
+
+use crate::log::Log;
+use crate::peer::{Peer, VoteReply};
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{EntryKind, Index, Role, Term};
+
+impl<S: Storage> Raft<S> {
+    /// Starts an election now instead of at the timeout. A leader does nothing.
+    pub fn campaign(&mut self, now: Instant) {
+        if self.fatal.is_none() {
+            self.advance(now);
+            self.start_election(self.config.pre_vote);
+        }
+    }
+
+    /// Asks for votes, or with `pre` whether they would be given, in which case nobody's term changes.
+    pub(crate) fn start_election(&mut self, pre: bool) {
+        if self.role == Role::Leader || self.fatal.is_some() || self.term >= LIMIT {
+            return;
+        }
+        self.stirred = true;
+        self.reset_election_timer();
+        self.heartbeat_at = self.now.after(self.config.heartbeat_us);
+        self.turn(if pre { Role::PreCandidate } else { Role::Candidate }, None);
+        if !pre {
+            self.term = self.term.saturating_add(1);
+            self.vote = Some(self.id);
+            self.disk.vote_dirty = true;
+        }
+        self.peers.iter_mut().for_each(Peer::ask);
+        self.count_votes();
+    }
+
+    /// Asks those that have not answered: the network may have lost it.
+    pub(crate) fn ask_again(&mut self) {
+        self.stirred = true;
+        self.heartbeat_at = self.now.after(self.config.heartbeat_us);
+        for peer in self.peers.iter_mut() {
+            peer.ask_vote = peer.vote.is_none();
+        }
+    }
+
+    pub(crate) fn on_request_vote(
+        &mut self,
+        from: usize,
+        pre: bool,
+        term: Term,
+        candidate_log: (Term, Index),
+    ) -> Result<(), Rejected> {
+        let (last_term, last_index) = candidate_log;
+        if term == 0 || last_term >= term || (last_index == 0) != (last_term == 0) {
+            return Err(Rejected::Malformed);
+        }
+        if term >= LIMIT || last_index >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        // A node that hears a leader is not to be lured away (4.2.3, 6.2), but one that asks at an old term is told ours, or
+        // it would never catch up.
+        if term >= self.term && self.hears_leader() {
+            return Ok(());
+        }
+        if !pre && term > self.term {
+            self.follow(term, None);
+        }
+        // "up-to-date": by the last entry's term, then by the index (3.6.1)
+        let up_to_date = candidate_log >= (self.log.last_term(), self.log.last());
+        let granted = if pre {
+            term > self.term && up_to_date
+        } else {
+            term == self.term && up_to_date && self.may_vote_for(from)
+        };
+        if granted && !pre {
+            self.give_vote(from);
+        }
+        self.stirred = true;
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.owed_vote = Some(VoteReply { pre, term, granted });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_vote(
+        &mut self,
+        from: usize,
+        pre: bool,
+        term: Term,
+        granted: bool,
+    ) -> Result<(), Rejected> {
+        if term == 0 {
+            return Err(Rejected::Malformed);
+        }
+        if term >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        // A refusal carries the voter's own term; a pre-vote's grant carries the one asked for, which is nobody's yet.
+        let asked = if pre { self.term.saturating_add(1) } else { self.term };
+        if !granted && term > self.term {
+            self.follow(term, None);
+            return Ok(());
+        }
+        let expected = if pre { Role::PreCandidate } else { Role::Candidate };
+        if self.role != expected || (granted && term != asked) || (!granted && term < self.term) {
+            // an answer to an earlier election; a grant for a later one than was asked cannot be
+            return if granted && term > asked { Err(Rejected::Impossible) } else { Ok(()) };
+        }
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.vote.get_or_insert(granted);
+            peer.ask_vote = false;
+        }
+        self.count_votes();
+        Ok(())
+    }
+
+    /// Goes on to the next stage if a majority has granted. The own vote counts when it is durable.
+    pub(crate) fn count_votes(&mut self) {
+        let granted = self.peers.iter().filter(|p| p.vote == Some(true)).count();
+        if granted.saturating_add(1) < self.quorum() {
+            return;
+        }
+        match self.role {
+            Role::PreCandidate => self.start_election(false),
+            Role::Candidate if self.disk.vote_durable() => self.become_leader(),
+            _ => {}
+        }
+    }
+
+    fn become_leader(&mut self) {
+        let last = self.log.last();
+        // Something of the own term must be committed before anything older is (3.6.2) and before a read (6.4).
+        if self.log.push(self.term, EntryKind::Blank, &[]).is_err() {
+            // no room even for that: only an application that compacts its log can help
+            self.follow(self.term, None);
+            return;
+        }
+        self.term_start = last.saturating_add(1);
+        self.turn(Role::Leader, Some(self.id));
+        self.incoming = None;
+        self.part.clear();
+        self.reads_wanted = 0;
+        self.next_round();
+        self.reads_done = self.round;
+        let now = self.now;
+        self.peers.iter_mut().for_each(|peer| peer.lead(now, last));
+        self.heartbeat_at = now.after(self.config.heartbeat_us);
+        self.stirred = true;
+    }
+
+    /// Follows `leader`, or nobody yet, in `term`.
+    pub(crate) fn follow(&mut self, term: Term, leader: Option<NodeId>) {
+        let newer = term > self.term;
+        if newer {
+            self.term = term;
+            self.vote = None;
+            self.disk.vote_dirty = true;
+        }
+        if !newer && self.role == Role::Follower && self.leader == leader {
+            return;
+        }
+        if self.role != Role::Follower {
+            self.reset_election_timer();
+        }
+        if self.role == Role::Leader {
+            self.part.clear();
+        }
+        self.turn(Role::Follower, leader);
+        self.peers.iter_mut().for_each(Peer::follow);
+        // a new leader's log is known to agree with what is committed, and no further
+        self.verified = self.commit;
+        self.acknowledged = 0;
+        self.leader_round = 0;
+    }
+
+    fn turn(&mut self, role: Role, leader: Option<NodeId>) {
+        self.role_changed = true;
+        self.stirred = true;
+        self.role = role;
+        self.leader = leader;
+    }
+
+    /// Whether a leader is known to be alive: heard within the least election timeout, or this node.
+    fn hears_leader(&self) -> bool {
+        self.config.check_quorum
+            && match self.role {
+                Role::Leader => true,
+                Role::Follower => {
+                    self.leader.is_some()
+                        && self.now.since(self.leader_heard) < self.config.election_min_us
+                }
+                _ => false,
+            }
+    }
+
+    /// One vote a term, and none where a leader is known already.
+    fn may_vote_for(&self, from: usize) -> bool {
+        let candidate = self.peers.get(from).map(|p| p.id);
+        candidate.is_some()
+            && (self.vote == candidate || (self.vote.is_none() && self.leader.is_none()))
+    }
+
+    fn give_vote(&mut self, from: usize) {
+        let candidate = self.peers.get(from).map(|p| p.id);
+        if self.vote != candidate {
+            self.vote = candidate;
+            self.disk.vote_dirty = true;
+        }
+        self.reset_election_timer();
+    }
+
+    pub(crate) fn reset_election_timer(&mut self) {
+        let timeout = self.rng.range(self.config.election_min_us, self.config.election_max_us);
+        self.election_at = self.now.after(timeout);
+    }
+}

@@ -1,0 +1,166 @@
+//! Replication, the follower's side (Raft thesis, 3.5).
+
+use quorate_core::Rejected;
+
+use crate::entry::{Header, Run};
+use crate::log::Log;
+use crate::peer::Reply;
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{Index, Role, Term};
+
+impl<S: Storage> Raft<S> {
+    pub(crate) fn on_append(
+        &mut self,
+        from: usize,
+        term: Term,
+        prev: (Index, Term),
+        commit: Index,
+        round: u64,
+        entries: &[u8],
+    ) -> Result<(), Rejected> {
+        let (prev_index, prev_term) = prev;
+        if term == 0 || (prev_index == 0) != (prev_term == 0) || prev_term > term {
+            return Err(Rejected::Malformed);
+        }
+        let run = Run::check(entries, prev_term).map_err(|_| Rejected::Malformed)?;
+        if run.last_term > term {
+            return Err(Rejected::Malformed);
+        }
+        let end = prev_index.saturating_add(run.count);
+        if term >= LIMIT || end >= LIMIT || commit >= LIMIT || round >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if term >= self.term && self.contradicts(from, term, prev, entries) {
+            return Err(Rejected::Impossible);
+        }
+        if !self.heed(from, term, round)? {
+            return Ok(());
+        }
+        if !self.agrees(prev_index, prev_term) {
+            self.owe(from, Reply::Reject { prev_index, prev_term });
+            return Ok(());
+        }
+        let verified = if run.count == 0 { prev_index } else { self.take(prev_index, entries) };
+        self.verified = self.verified.max(verified);
+        // what is beyond the verified prefix may not be the leader's (figure 3.1: "index of last new entry")
+        self.commit = self.commit.max(commit.min(self.verified));
+        self.owe_accept(from, run.count == 0);
+        Ok(())
+    }
+
+    /// Whether the sender leads this term; makes it the leader if it is new. A stale one is told the term.
+    pub(crate) fn heed(&mut self, from: usize, term: Term, round: u64) -> Result<bool, Rejected> {
+        let sender = self.peers.get(from).map(|p| p.id);
+        if term < self.term {
+            self.owe_accept(from, true);
+            return Ok(false);
+        }
+        if term == self.term {
+            let other = self.leader.is_some() && self.leader != sender;
+            if other || self.role == Role::Leader {
+                // two leaders in one term: never among honest nodes (3.4)
+                return Err(Rejected::Impossible);
+            }
+        }
+        if term > self.term || self.role != Role::Follower || self.leader.is_none() {
+            self.follow(term, sender);
+        }
+        self.leader_heard = self.now;
+        self.leader_round = self.leader_round.max(round);
+        self.reset_election_timer();
+        self.stirred = true;
+        Ok(true)
+    }
+
+    fn agrees(&self, index: Index, term: Term) -> bool {
+        // what is compacted away was committed, and every leader has that (3.6.3, leader completeness)
+        index < self.log.anchor() || self.log.term(index) == Some(term)
+    }
+
+    /// Whether the message would replace an entry that is committed, or that this same leader sent before: no honest leader
+    /// does (3.6.3, leader completeness; 3.5, leader append-only).
+    fn contradicts(&self, from: usize, term: Term, prev: (Index, Term), run: &[u8]) -> bool {
+        let sender = self.peers.get(from).map(|p| p.id);
+        let known = term == self.term && self.role == Role::Follower && self.leader == sender;
+        let floor = if known { self.verified.max(self.commit) } else { self.commit };
+        let (prev_index, prev_term) = prev;
+        if prev_index > floor {
+            return false;
+        }
+        if !self.agrees(prev_index, prev_term) {
+            return true;
+        }
+        if prev_index == floor || run.is_empty() {
+            return false;
+        }
+        let (matched, rest) = self.skip_known(prev_index, run);
+        matched < floor && !rest.is_empty()
+    }
+
+    /// Takes a run of entries that follow `prev`, where the logs agree. Returns the last index verified by it.
+    fn take(&mut self, prev: Index, run: &[u8]) -> Index {
+        let last = self.log.last();
+        if prev == last {
+            return prev.saturating_add(self.extend(run));
+        }
+        let (matched, rest) = self.skip_known(prev, run);
+        if rest.is_empty() {
+            return matched;
+        }
+        if matched < last {
+            // an existing entry conflicts with a new one: delete it and all that follow it (figure 3.1)
+            self.log.truncate(matched);
+            self.disk.truncated(matched);
+        }
+        matched.saturating_add(self.extend(rest))
+    }
+
+    /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.
+    fn skip_known<'r>(&self, prev: Index, run: &'r [u8]) -> (Index, &'r [u8]) {
+        let mut matched = prev;
+        let mut rest = quorate_core::Reader::new(run);
+        loop {
+            let from_here = rest.rest();
+            let Ok(header) = Header::read(&mut rest) else { return (matched, from_here) };
+            let index = matched.saturating_add(1);
+            if index > self.log.anchor() && self.log.term(index) != Some(header.term) {
+                return (matched, from_here);
+            }
+            if rest.raw(header.len).is_err() {
+                return (matched, from_here);
+            }
+            matched = index;
+        }
+    }
+
+    /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
+    fn extend(&mut self, run: &[u8]) -> u64 {
+        let taken = self.log.append(run);
+        if taken == 0 {
+            self.rejections.count(Rejected::Full);
+        }
+        taken
+    }
+
+    pub(crate) fn owe_accept(&mut self, from: usize, at_once: bool) {
+        let at_once = at_once
+            || matches!(
+                self.peers.get(from),
+                Some(peer) if peer.owed == Reply::Accept { at_once: true }
+            );
+        self.owe(from, Reply::Accept { at_once });
+    }
+
+    pub(crate) fn owe(&mut self, from: usize, reply: Reply) {
+        self.stirred = true;
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.owed = reply;
+        }
+    }
+
+    /// What can be acknowledged: it agrees with the leader's log and is on the disk.
+    pub(crate) fn acknowledgeable(&self) -> Index {
+        self.verified.min(self.disk.durable())
+    }
+}

@@ -1,0 +1,176 @@
+//! Replication, the leader's side (Raft thesis, 3.5, 3.6, 6.2 and 10.2).
+
+use quorate_core::{Rejected, agreed};
+
+use crate::log::Log;
+use crate::peer::{Peer, Stage};
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{Index, Replication, Role, Term};
+
+impl<S: Storage> Raft<S> {
+    /// A heartbeat is due: lets everybody hear it, or steps down where a majority is not heard any more.
+    pub(crate) fn lead_on(&mut self) {
+        if self.config.check_quorum && !self.hears_quorum() {
+            self.follow(self.term, None);
+            return;
+        }
+        self.heartbeat_at = self.now.after(self.config.heartbeat_us);
+        self.next_round();
+        self.peers.iter_mut().for_each(|peer| peer.heartbeat_due = true);
+        self.stirred = true;
+    }
+
+    /// Whether a majority was heard within the longest election timeout (6.2): otherwise another may lead already.
+    fn hears_quorum(&self) -> bool {
+        let heard = |peer: &&Peer| self.now.since(peer.heard) < self.config.election_max_us;
+        self.peers.iter().filter(heard).count().saturating_add(1) >= self.quorum()
+    }
+
+    /// Begins a round, unless nothing of the present one was sent yet.
+    pub(crate) fn next_round(&mut self) {
+        if self.round_sent {
+            self.round = self.round.saturating_add(1);
+            self.round_sent = false;
+        }
+    }
+
+    pub(crate) fn on_accept(
+        &mut self,
+        from: usize,
+        term: Term,
+        round: u64,
+        match_index: Index,
+    ) -> Result<(), Rejected> {
+        if match_index >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if !self.heeds_answer(term, round)? {
+            return Ok(());
+        }
+        if match_index > self.log.last() {
+            return Err(Rejected::Impossible);
+        }
+        let (now, anchor, commit) = (self.now, self.log.anchor(), self.commit);
+        let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
+        peer.heard = now;
+        peer.round = peer.round.max(round);
+        let newer = match_index > peer.match_index;
+        if newer {
+            peer.match_index = match_index;
+            peer.next_index = peer.next_index.max(match_index.saturating_add(1));
+        }
+        match peer.replication {
+            Replication::Probe => peer.replication = Replication::Replicate,
+            // the snapshot was installed, or turned out not to be needed
+            Replication::Snapshot if peer.match_index >= anchor.max(1) => {
+                if peer.transfer.stage == Stage::Ready {
+                    self.part.clear();
+                }
+                peer.replication = Replication::Replicate;
+                peer.next_index = peer.match_index.saturating_add(1);
+            }
+            _ => {}
+        }
+        self.stirred = true;
+        if newer && match_index > commit {
+            self.advance_commit();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_reject(
+        &mut self,
+        from: usize,
+        term: Term,
+        round: u64,
+        prev_index: Index,
+        hint: (Index, Term),
+    ) -> Result<(), Rejected> {
+        let (hint_index, hint_term) = hint;
+        if prev_index >= LIMIT || hint_term >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if hint_index >= prev_index || hint_term > term {
+            return Err(Rejected::Malformed);
+        }
+        if !self.heeds_answer(term, round)? {
+            return Ok(());
+        }
+        if prev_index > self.log.last() {
+            return Err(Rejected::Impossible);
+        }
+        let next = self.last_at_or_below(hint_index, hint_term).saturating_add(1);
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
+        peer.heard = now;
+        peer.round = peer.round.max(round);
+        let current = match peer.replication {
+            Replication::Replicate => prev_index > peer.match_index,
+            Replication::Probe => prev_index == peer.next_index.saturating_sub(1),
+            Replication::Snapshot => false,
+        };
+        if current {
+            peer.probe(next);
+        }
+        self.stirred = true;
+        Ok(())
+    }
+
+    /// Whether an answer is to this leader's messages of this term. A newer term is adopted.
+    pub(crate) fn heeds_answer(&mut self, term: Term, round: u64) -> Result<bool, Rejected> {
+        if term == 0 {
+            return Err(Rejected::Malformed);
+        }
+        if term >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if term > self.term {
+            self.follow(term, None);
+            return Ok(false);
+        }
+        if term < self.term || self.role != Role::Leader {
+            return Ok(false);
+        }
+        if round > self.round {
+            return Err(Rejected::Impossible);
+        }
+        Ok(true)
+    }
+
+    /// The last index up to `from` whose entry has a term of at most `term`: where the logs may agree, seen from either side.
+    /// It passes over a whole term of conflicting entries at once (3.5). Terms do not decrease along the log, so halving works.
+    /// One before the anchor if there is none in the log.
+    pub(crate) fn last_at_or_below(&self, from: Index, term: Term) -> Index {
+        let anchor = self.log.anchor();
+        let mut high = from.min(self.log.last());
+        if high < anchor || self.log.term(anchor).is_some_and(|t| t > term) {
+            return high.min(anchor.saturating_sub(1));
+        }
+        let mut low = anchor;
+        while low < high {
+            // rounds up, so that it ends
+            let middle = high.saturating_sub(high.saturating_sub(low) / 2);
+            if self.log.term(middle).is_some_and(|t| t <= term) {
+                low = middle;
+            } else {
+                high = middle.saturating_sub(1);
+            }
+        }
+        low
+    }
+
+    /// Commits what a majority has on its disks, this node's own included once it is there (10.2.1). Only an entry of the own
+    /// term is committed by counting (3.6.2, figure 3.7); all before it go with it.
+    pub(crate) fn advance_commit(&mut self) {
+        let own = core::iter::once(self.disk.durable());
+        let stored = own.chain(self.peers.iter().map(|p| p.match_index));
+        if let Some(index) = agreed(stored, self.quorum())
+            && index >= self.term_start
+            && index > self.commit
+        {
+            self.commit = index;
+            self.stirred = true;
+        }
+    }
+}

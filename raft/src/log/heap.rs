@@ -1,0 +1,360 @@
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use quorate_core::{Full, Reader};
+
+use super::Log;
+use crate::entry::{Header, MAX_HEADER};
+use crate::{Entries, EntryKind, Index, Term};
+
+/// Bytes of a chunk; a larger entry has a chunk of its own.
+const CHUNK: usize = 64 << 10;
+
+/// A log on the heap: chunks that entries never straddle, so that a run of entries is one slice.
+///
+/// An entry takes its encoded bytes and four more. Chunks emptied by compaction are used again, so a log of steady size
+/// allocates nothing.
+#[derive(Clone)]
+pub struct HeapLog {
+    chunks: VecDeque<Chunk>,
+    spare: Option<Chunk>,
+    anchor: Index,
+    anchor_term: Term,
+    last: Index,
+    last_term: Term,
+    /// Bytes of all entries ever put, less those truncated: the position of the end.
+    end: u64,
+    /// The position of the first entry.
+    begin: u64,
+    limit: u64,
+}
+
+#[derive(Clone, Default)]
+struct Chunk {
+    /// The index of the first entry.
+    first: Index,
+    /// Its position: bytes put into the log before it.
+    position: u64,
+    bytes: Vec<u8>,
+    /// Where each entry begins.
+    starts: Vec<u32>,
+}
+
+impl Chunk {
+    #[inline]
+    fn start(&self, slot: usize) -> usize {
+        self.starts.get(slot).map_or(self.bytes.len(), |&s| s as usize)
+    }
+
+    #[inline]
+    fn slot(&self, index: Index) -> usize {
+        usize::try_from(index.saturating_sub(self.first)).unwrap_or(usize::MAX)
+    }
+}
+
+impl HeapLog {
+    /// The chunk that holds `index`: the last one almost always.
+    #[inline]
+    fn chunk(&self, index: Index) -> Option<&Chunk> {
+        if index <= self.anchor || index > self.last {
+            return None;
+        }
+        match self.chunks.back() {
+            Some(chunk) if chunk.first <= index => Some(chunk),
+            _ => {
+                let after = self.chunks.partition_point(|c| c.first <= index);
+                self.chunks.get(after.checked_sub(1)?)
+            }
+        }
+    }
+
+    /// The position where the entry begins; the end for the one after the last.
+    #[inline]
+    fn position(&self, index: Index) -> u64 {
+        match self.chunk(index) {
+            Some(chunk) => chunk.position.saturating_add(chunk.start(chunk.slot(index)) as u64),
+            None if index > self.last => self.end,
+            None => self.begin,
+        }
+    }
+
+    /// A chunk with room for `len` more bytes at the end of the log.
+    #[inline]
+    fn chunk_for(&mut self, len: usize) -> Option<&mut Chunk> {
+        let fresh = match self.chunks.back() {
+            Some(chunk) => chunk.bytes.capacity().saturating_sub(chunk.bytes.len()) < len,
+            None => true,
+        };
+        if fresh {
+            self.add_chunk(len);
+        }
+        self.chunks.back_mut()
+    }
+
+    #[cold]
+    fn add_chunk(&mut self, len: usize) {
+        let mut chunk = match self.spare.take() {
+            Some(chunk) if chunk.bytes.capacity() >= len => chunk,
+            other => {
+                self.spare = other;
+                Chunk { bytes: Vec::with_capacity(len.max(CHUNK)), ..Chunk::default() }
+            }
+        };
+        chunk.first = self.last.saturating_add(1);
+        chunk.position = self.end;
+        self.chunks.push_back(chunk);
+    }
+
+    fn recycle(&mut self, mut chunk: Chunk) {
+        if chunk.bytes.capacity() <= CHUNK.saturating_mul(2) {
+            chunk.bytes.clear();
+            chunk.starts.clear();
+            self.spare = Some(chunk);
+        }
+    }
+
+    #[inline]
+    fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.end.saturating_sub(self.begin))
+    }
+
+    #[inline]
+    fn put(&mut self, term: Term, header: &[u8], data: &[u8]) -> Result<(), Full> {
+        let len = header.len().saturating_add(data.len());
+        if self.room() < len as u64 {
+            return Err(Full);
+        }
+        let Some(chunk) = self.chunk_for(len) else { return Err(Full) };
+        let start = u32::try_from(chunk.bytes.len()).map_err(|_| Full)?;
+        chunk.starts.push(start);
+        chunk.bytes.extend_from_slice(header);
+        chunk.bytes.extend_from_slice(data);
+        self.end = self.end.saturating_add(len as u64);
+        self.last = self.last.saturating_add(1);
+        self.last_term = term;
+        Ok(())
+    }
+
+    /// Adds entries that fit into the last chunk as a whole: one copy.
+    fn append_whole(&mut self, run: &[u8]) -> Option<u64> {
+        if self.room() < run.len() as u64 {
+            return None;
+        }
+        let chunk = self.chunks.back_mut()?;
+        if chunk.bytes.capacity().saturating_sub(chunk.bytes.len()) < run.len() {
+            return None;
+        }
+        let base = chunk.bytes.len();
+        let before = chunk.starts.len();
+        let mut input = Reader::new(run);
+        let mut term = self.last_term;
+        while !input.rest().is_empty() {
+            let offset = run.len().saturating_sub(input.rest().len()).saturating_add(base);
+            let header = Header::read(&mut input).ok()?;
+            input.raw(header.len).ok()?;
+            term = header.term;
+            chunk.starts.push(u32::try_from(offset).ok()?);
+        }
+        chunk.bytes.extend_from_slice(run);
+        let taken = chunk.starts.len().saturating_sub(before) as u64;
+        self.end = self.end.saturating_add(run.len() as u64);
+        self.last = self.last.saturating_add(taken);
+        self.last_term = term;
+        Some(taken)
+    }
+}
+
+impl Log for HeapLog {
+    fn with_limit(bytes: usize) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            spare: None,
+            anchor: 0,
+            anchor_term: 0,
+            last: 0,
+            last_term: 0,
+            end: 0,
+            begin: 0,
+            limit: bytes as u64,
+        }
+    }
+
+    #[inline]
+    fn anchor(&self) -> Index {
+        self.anchor
+    }
+
+    #[inline]
+    fn last(&self) -> Index {
+        self.last
+    }
+
+    #[inline]
+    fn last_term(&self) -> Term {
+        self.last_term
+    }
+
+    #[inline]
+    fn term(&self, index: Index) -> Option<Term> {
+        if index == self.last {
+            return Some(self.last_term);
+        }
+        if index == self.anchor {
+            return Some(self.anchor_term);
+        }
+        let chunk = self.chunk(index)?;
+        let bytes = chunk.bytes.get(chunk.start(chunk.slot(index))..)?;
+        Header::read(&mut Reader::new(bytes)).ok().map(|h| h.term)
+    }
+
+    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_> {
+        let empty = Entries::new(from, 0, &[]);
+        let to = to.min(self.last);
+        let Some(chunk) = self.chunk(from) else { return empty };
+        if to < from {
+            return empty;
+        }
+        let slot = chunk.slot(from);
+        let start = chunk.start(slot);
+        let mut after = chunk.slot(to).saturating_add(1).min(chunk.starts.len());
+        let limit = start.saturating_add(max_bytes);
+        if chunk.start(after) > limit {
+            // the last slot that begins at or before the limit ends the run; one entry at least
+            after = chunk.starts.partition_point(|&s| s as usize <= limit).saturating_sub(1);
+            after = after.max(slot.saturating_add(1));
+        }
+        let count = after.saturating_sub(slot) as u64;
+        chunk
+            .bytes
+            .get(start..chunk.start(after))
+            .map_or(empty, |bytes| Entries::new(from, count, bytes))
+    }
+
+    #[inline]
+    fn bytes_between(&self, after: Index, through: Index) -> u64 {
+        if through <= after {
+            return 0;
+        }
+        let end = self.position(through.saturating_add(1));
+        end.saturating_sub(self.position(after.saturating_add(1)))
+    }
+
+    #[inline]
+    fn fits(&self, len: usize, spare: usize) -> bool {
+        let blanks = spare.saturating_mul(MAX_HEADER);
+        self.room() >= len.saturating_add(MAX_HEADER).saturating_add(blanks) as u64
+    }
+
+    #[inline]
+    fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
+        let mut header = [0; MAX_HEADER];
+        let len = Header { term, kind, len: data.len() }.write(&mut header);
+        self.put(term, header.get(..len).unwrap_or_default(), data)
+    }
+
+    fn append(&mut self, run: &[u8]) -> u64 {
+        if let Some(taken) = self.append_whole(run) {
+            return taken;
+        }
+        let mut rest = Reader::new(run);
+        let mut taken = 0_u64;
+        loop {
+            let from = rest.rest();
+            let Ok(header) = Header::read(&mut rest) else { return taken };
+            let header_len = from.len().saturating_sub(rest.rest().len());
+            let Ok(data) = rest.raw(header.len) else { return taken };
+            let header_bytes = from.get(..header_len).unwrap_or_default();
+            if self.put(header.term, header_bytes, data).is_err() {
+                return taken;
+            }
+            taken = taken.saturating_add(1);
+        }
+    }
+
+    fn truncate(&mut self, last: Index) {
+        if last >= self.last || last < self.anchor {
+            return;
+        }
+        self.end = self.position(last.saturating_add(1));
+        let term = self.term(last).unwrap_or(self.anchor_term);
+        while self.chunks.back().is_some_and(|c| c.first > last) {
+            if let Some(chunk) = self.chunks.pop_back() {
+                self.recycle(chunk);
+            }
+        }
+        if let Some(chunk) = self.chunks.back_mut() {
+            let kept = chunk.slot(last).saturating_add(1);
+            chunk.bytes.truncate(chunk.start(kept));
+            chunk.starts.truncate(kept);
+        }
+        (self.last, self.last_term) = (last, term);
+    }
+
+    fn compact(&mut self, anchor: Index) {
+        let Some(term) = self.term(anchor) else { return };
+        self.begin = self.position(anchor.saturating_add(1));
+        (self.anchor, self.anchor_term) = (anchor, term);
+        while self.chunks.front().is_some_and(|c| {
+            c.first.saturating_add(c.starts.len() as u64) <= anchor.saturating_add(1)
+        }) {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.recycle(chunk);
+            }
+        }
+    }
+
+    fn reset(&mut self, anchor: Index, term: Term) {
+        while let Some(chunk) = self.chunks.pop_back() {
+            self.recycle(chunk);
+        }
+        (self.anchor, self.anchor_term) = (anchor, term);
+        (self.last, self.last_term) = (anchor, term);
+        self.begin = self.end;
+    }
+}
+
+impl HeapLog {
+    fn runs(&self) -> impl Iterator<Item = Entries<'_>> {
+        let mut next = self.anchor.saturating_add(1);
+        core::iter::from_fn(move || {
+            let run = self.entries(next, Index::MAX, usize::MAX);
+            next = run.last().saturating_add(1);
+            (!run.is_empty()).then_some(run)
+        })
+    }
+}
+
+/// Equal when they hold the same entries, however these lie in chunks.
+impl PartialEq for HeapLog {
+    fn eq(&self, other: &Self) -> bool {
+        self.anchor == other.anchor
+            && self.anchor_term == other.anchor_term
+            && self.last == other.last
+            && self
+                .runs()
+                .flat_map(|run| run.bytes().iter())
+                .eq(other.runs().flat_map(|run| run.bytes().iter()))
+    }
+}
+
+impl Eq for HeapLog {}
+
+impl Hash for HeapLog {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.anchor, self.anchor_term, self.last).hash(state);
+        self.runs().flat_map(IntoIterator::into_iter).for_each(|entry| entry.hash(state));
+    }
+}
+
+impl fmt::Debug for HeapLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeapLog")
+            .field("anchor", &self.anchor)
+            .field("anchor_term", &self.anchor_term)
+            .field("last", &self.last)
+            .field("bytes", &self.end.saturating_sub(self.begin))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+use quorate_core::{Full, InlineList, List, Reader};
+
+use super::Log;
+use crate::entry::{Header, MAX_HEADER};
+use crate::{Entries, EntryKind, Index, Term};
+
+/// A log in a fixed array: at most `BYTES` bytes and `ENTRIES` entries, no heap.
+///
+/// Entries lie one after the other; compaction moves the rest to the front.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct InlineLog<const BYTES: usize, const ENTRIES: usize> {
+    bytes: InlineList<u8, BYTES>,
+    /// Where each entry begins.
+    starts: InlineList<u32, ENTRIES>,
+    anchor: Index,
+    anchor_term: Term,
+    last_term: Term,
+}
+
+impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
+    /// Where the entry begins; the end of the bytes for the one after the last.
+    #[inline]
+    fn start(&self, index: Index) -> Option<usize> {
+        let slot = index.checked_sub(self.anchor)?.checked_sub(1)?;
+        let slot = usize::try_from(slot).ok()?;
+        match self.starts.get(slot) {
+            Some(&start) => usize::try_from(start).ok(),
+            None => (slot == self.starts.len()).then_some(self.bytes.len()),
+        }
+    }
+
+    fn header_term(&self, start: usize) -> Option<Term> {
+        Header::read(&mut Reader::new(self.bytes.get(start..)?)).ok().map(|h| h.term)
+    }
+
+    fn put(&mut self, term: Term, header: &[u8], data: &[u8]) -> Result<(), Full> {
+        let start = u32::try_from(self.bytes.len()).map_err(|_| Full)?;
+        let free = BYTES.saturating_sub(self.bytes.len());
+        if free < header.len().saturating_add(data.len()) {
+            return Err(Full);
+        }
+        self.starts.push(start)?;
+        self.bytes.extend_from_slice(header)?;
+        self.bytes.extend_from_slice(data)?;
+        self.last_term = term;
+        Ok(())
+    }
+}
+
+impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES> {
+    fn with_limit(bytes: usize) -> Self {
+        Self {
+            bytes: InlineList::with_limit(bytes),
+            starts: InlineList::with_limit(ENTRIES),
+            anchor: 0,
+            anchor_term: 0,
+            last_term: 0,
+        }
+    }
+
+    fn anchor(&self) -> Index {
+        self.anchor
+    }
+
+    fn last(&self) -> Index {
+        self.anchor.saturating_add(self.starts.len() as u64)
+    }
+
+    fn last_term(&self) -> Term {
+        self.last_term
+    }
+
+    fn term(&self, index: Index) -> Option<Term> {
+        if index == self.anchor {
+            return Some(self.anchor_term);
+        }
+        if index > self.last() {
+            return None;
+        }
+        self.header_term(self.start(index)?)
+    }
+
+    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_> {
+        let empty = Entries::new(from, 0, &[]);
+        let to = to.min(self.last());
+        if from <= self.anchor || from > to {
+            return empty;
+        }
+        let Some(start) = self.start(from) else { return empty };
+        let (mut last, mut end) = (from, start);
+        for index in from..=to {
+            let Some(next_end) = self.start(index.saturating_add(1)) else { break };
+            if index > from && next_end.saturating_sub(start) > max_bytes {
+                break;
+            }
+            (last, end) = (index, next_end);
+        }
+        let count = last.saturating_sub(from).saturating_add(1);
+        self.bytes.get(start..end).map_or(empty, |bytes| Entries::new(from, count, bytes))
+    }
+
+    fn bytes_between(&self, after: Index, through: Index) -> u64 {
+        let after = after.max(self.anchor);
+        let through = through.min(self.last());
+        if through <= after {
+            return 0;
+        }
+        let start = self.start(after.saturating_add(1)).unwrap_or(0);
+        let end = self.start(through.saturating_add(1)).unwrap_or(0);
+        end.saturating_sub(start) as u64
+    }
+
+    fn fits(&self, len: usize, spare: usize) -> bool {
+        let slots = ENTRIES.saturating_sub(self.starts.len());
+        let free = BYTES.saturating_sub(self.bytes.len());
+        let blanks = spare.saturating_mul(MAX_HEADER);
+        slots > spare && free >= len.saturating_add(MAX_HEADER).saturating_add(blanks)
+    }
+
+    fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
+        let mut header = [0; MAX_HEADER];
+        let len = Header { term, kind, len: data.len() }.write(&mut header);
+        self.put(term, header.get(..len).unwrap_or_default(), data)
+    }
+
+    fn append(&mut self, run: &[u8]) -> u64 {
+        let mut rest = Reader::new(run);
+        let mut taken = 0_u64;
+        loop {
+            let from = rest.rest();
+            let Ok(header) = Header::read(&mut rest) else { return taken };
+            let header_len = from.len().saturating_sub(rest.rest().len());
+            let Ok(data) = rest.raw(header.len) else { return taken };
+            let header_bytes = from.get(..header_len).unwrap_or_default();
+            if self.put(header.term, header_bytes, data).is_err() {
+                return taken;
+            }
+            taken = taken.saturating_add(1);
+        }
+    }
+
+    fn truncate(&mut self, last: Index) {
+        if last >= self.last() || last < self.anchor {
+            return;
+        }
+        let Some(end) = self.start(last.saturating_add(1)) else { return };
+        let kept = usize::try_from(last.saturating_sub(self.anchor)).unwrap_or(0);
+        self.bytes.truncate(end);
+        self.starts.truncate(kept);
+        self.last_term = self.term(last).unwrap_or(self.anchor_term);
+    }
+
+    fn compact(&mut self, anchor: Index) {
+        let (Some(term), Some(start)) = (self.term(anchor), self.start(anchor.saturating_add(1)))
+        else {
+            return;
+        };
+        let dropped = usize::try_from(anchor.saturating_sub(self.anchor)).unwrap_or(0);
+        let kept_bytes = self.bytes.len().saturating_sub(start);
+        let kept = self.starts.len().saturating_sub(dropped);
+        self.bytes.copy_within(start.., 0);
+        self.bytes.truncate(kept_bytes);
+        self.starts.copy_within(dropped.., 0);
+        self.starts.truncate(kept);
+        let moved = u32::try_from(start).unwrap_or(0);
+        for begin in self.starts.iter_mut() {
+            *begin = begin.saturating_sub(moved);
+        }
+        (self.anchor, self.anchor_term) = (anchor, term);
+    }
+
+    fn reset(&mut self, anchor: Index, term: Term) {
+        self.bytes.clear();
+        self.starts.clear();
+        (self.anchor, self.anchor_term, self.last_term) = (anchor, term, term);
+    }
+}

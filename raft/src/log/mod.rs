@@ -1,0 +1,68 @@
+//! The replicated log in memory, and its two back-ends.
+
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_core::Full;
+
+use crate::{Entries, EntryKind, Index, Term};
+
+#[cfg(feature = "alloc")]
+mod heap;
+mod inline;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "alloc")]
+pub use heap::HeapLog;
+pub use inline::InlineLog;
+
+/// A log: encoded entries from just after the anchor on.
+///
+/// The anchor is the index (and term) that the log begins after: 0 at first, later wherever it was compacted to. Terms are not
+/// kept beside the entries: each entry's header holds its own, one read away.
+pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
+    /// An empty log for at most `bytes` bytes of entries.
+    fn with_limit(bytes: usize) -> Self;
+
+    /// The index just before the first entry.
+    fn anchor(&self) -> Index;
+
+    /// The index of the last entry; the anchor if there is none.
+    fn last(&self) -> Index;
+
+    /// The term of the last entry, or of the anchor.
+    fn last_term(&self) -> Term;
+
+    /// The term at `index`: of the anchor or of an entry.
+    fn term(&self, index: Index) -> Option<Term>;
+
+    /// A contiguous run from `from` to at most `to`, of at most `max_bytes` unless one entry alone is larger. Empty only where
+    /// there are no such entries.
+    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_>;
+
+    /// Bytes of the entries after `after`, up to and including `through`.
+    fn bytes_between(&self, after: Index, through: Index) -> u64;
+
+    /// Whether an entry with `len` bytes of data fits, and `spare` blank ones after it.
+    fn fits(&self, len: usize, spare: usize) -> bool;
+
+    /// Adds one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing was changed.
+    fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full>;
+
+    /// Adds the entries of a checked run that fit, and returns how many those are.
+    fn append(&mut self, run: &[u8]) -> u64;
+
+    /// Keeps the entries up to and including `last`.
+    fn truncate(&mut self, last: Index);
+
+    /// Drops the entries up to and including `anchor`, which must be in the log.
+    fn compact(&mut self, anchor: Index);
+
+    /// Drops everything; the log then begins after `anchor`.
+    fn reset(&mut self, anchor: Index, term: Term);
+}

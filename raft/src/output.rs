@@ -1,0 +1,381 @@
+//! What a node says, made when it is asked: nothing is queued.
+
+use quorate_core::{Fatal, NodeId, Output, Ticket};
+
+use crate::log::Log;
+use crate::peer::{Reply, Stage, VoteReply};
+use crate::raft::Raft;
+use crate::snapshot::Held;
+use crate::storage::Storage;
+use crate::{Event, Index, Message, ReadId, Record, Replication, Role, Term};
+
+/// An output that was decided on, and not made yet: it borrows nothing.
+enum Plan {
+    Vote(Ticket),
+    Snapshot(Ticket),
+    Entries(Ticket, Index, Index),
+    Send(NodeId, Draft),
+    Role,
+    Committed(Index, Index),
+    Read(ReadId),
+    PartWanted(usize),
+    Part { index: Index, index_term: Term, offset: u64, done: bool },
+    Fatal(Fatal),
+}
+
+enum Draft {
+    RequestVote { pre: bool },
+    Vote(VoteReply),
+    Append { prev: Index, to: Index },
+    Part { peer: usize, offset: u64, done: bool },
+    SnapshotProbe { peer: usize },
+    Accept,
+    Reject { prev_index: Index, prev_term: Term },
+    PartAck { index: Index },
+}
+
+impl<S: Storage> Raft<S> {
+    /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll).
+    pub fn poll(&mut self) -> Option<Output<'_, Self>> {
+        if !self.stirred {
+            return None;
+        }
+        let Some(plan) = self.plan() else {
+            self.stirred = false;
+            return None;
+        };
+        Some(self.make(plan))
+    }
+
+    /// Records first, then messages, then events.
+    #[inline]
+    fn plan(&mut self) -> Option<Plan> {
+        if let Some(reason) = self.fatal {
+            let owed = core::mem::take(&mut self.fatal_owed);
+            return owed.then_some(Plan::Fatal(reason));
+        }
+        if !self.started {
+            return None;
+        }
+        self.plan_record().or_else(|| self.plan_message()).or_else(|| self.plan_event())
+    }
+
+    #[inline]
+    fn plan_record(&mut self) -> Option<Plan> {
+        if self.disk.vote_dirty {
+            return Some(Plan::Vote(self.disk.issue_vote()));
+        }
+        if !self.disk.may_write() {
+            return None;
+        }
+        if self.disk.snapshot_dirty {
+            self.disk.snapshot_dirty = false;
+            return Some(Plan::Snapshot(self.disk.issue_through(self.snapshot)));
+        }
+        let first = self.disk.issued_index().saturating_add(1);
+        if first > self.log.last() {
+            return None;
+        }
+        let to = self.log.entries(first, Index::MAX, usize::MAX).last();
+        Some(Plan::Entries(self.disk.issue_through(to), first, to))
+    }
+
+    /// Nothing is said while the term and vote are not durable (3.8): a node that says something in a term, and forgets the
+    /// term, could take part in it twice.
+    #[inline]
+    fn plan_message(&mut self) -> Option<Plan> {
+        if !self.disk.vote_durable() {
+            return None;
+        }
+        for at in 0..self.peers.len() {
+            if let Some(draft) = self.plan_reply(at).or_else(|| self.plan_request(at)) {
+                let to = self.peers.get(at)?.id;
+                return Some(Plan::Send(to, draft));
+            }
+        }
+        None
+    }
+
+    /// What is owed to a peer that asked.
+    #[inline]
+    fn plan_reply(&mut self, at: usize) -> Option<Draft> {
+        let ready = self.acknowledgeable();
+        let (acknowledged, verified) = (self.acknowledged, self.verified);
+        let peer = self.peers.get_mut(at)?;
+        if let Some(reply) = peer.owed_vote.take() {
+            return Some(Draft::Vote(reply));
+        }
+        match peer.owed {
+            Reply::Nothing => None,
+            Reply::Accept { at_once } => {
+                if !at_once && ready <= acknowledged && ready < verified {
+                    // what was received is on its way to the disk, and will be acknowledged then
+                    return None;
+                }
+                peer.owed = if ready < verified {
+                    Reply::Accept { at_once: false }
+                } else {
+                    Reply::Nothing
+                };
+                self.acknowledged = ready;
+                Some(Draft::Accept)
+            }
+            Reply::Reject { prev_index, prev_term } => {
+                peer.owed = Reply::Nothing;
+                Some(Draft::Reject { prev_index, prev_term })
+            }
+            Reply::Part { index } => {
+                peer.owed = Reply::Nothing;
+                Some(Draft::PartAck { index })
+            }
+        }
+    }
+
+    /// What this node wants of a peer.
+    #[inline]
+    fn plan_request(&mut self, at: usize) -> Option<Draft> {
+        match self.role {
+            Role::Leader => self.plan_append(at),
+            Role::PreCandidate | Role::Candidate => {
+                let peer = self.peers.get_mut(at)?;
+                core::mem::take(&mut peer.ask_vote)
+                    .then_some(Draft::RequestVote { pre: self.role == Role::PreCandidate })
+            }
+            Role::Follower => None,
+        }
+    }
+
+    #[inline]
+    fn plan_append(&mut self, at: usize) -> Option<Draft> {
+        let (snapshot, snapshot_term) = (self.snapshot, self.snapshot_term);
+        let anchor = self.log.anchor();
+        let peer = self.peers.get_mut(at)?;
+        if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
+            peer.start_transfer(snapshot, snapshot_term);
+        }
+        let draft = if peer.replication == Replication::Snapshot {
+            self.plan_part(at)
+        } else {
+            self.plan_entries(at)
+        };
+        if draft.is_some() {
+            self.round_sent = true;
+            self.peers.get_mut(at)?.heartbeat_due = false;
+        }
+        draft
+    }
+
+    /// The next entries for a peer, as many as the windows allow (10.2.2), or a heartbeat.
+    #[inline]
+    fn plan_entries(&mut self, at: usize) -> Option<Draft> {
+        let peer = self.peers.get_mut(at)?;
+        let next = peer.next_index;
+        let prev = next.saturating_sub(1);
+        let last = self.log.last();
+        let to = match peer.replication {
+            // one probe at a time, and no entries with one that is repeated
+            Replication::Probe if peer.probing => prev,
+            _ if next > last => prev,
+            _ => {
+                let inflight = prev.saturating_sub(peer.match_index);
+                let room = self.config.max_inflight_entries.saturating_sub(inflight);
+                let used = self.log.bytes_between(peer.match_index, prev);
+                let limit = self.config.max_inflight_bytes as u64;
+                if peer.replication == Replication::Replicate
+                    && inflight > 0
+                    && (room == 0 || used >= limit)
+                {
+                    prev
+                } else {
+                    let bytes = usize::try_from(limit.saturating_sub(used)).unwrap_or(usize::MAX);
+                    let bytes = bytes.min(self.config.max_append_bytes);
+                    self.log.entries(next, prev.saturating_add(room.max(1)), bytes).last()
+                }
+            }
+        };
+        if to == prev
+            && !peer.heartbeat_due
+            && (peer.replication != Replication::Probe || peer.probing)
+        {
+            return None;
+        }
+        match peer.replication {
+            Replication::Probe => peer.probing = true,
+            _ => peer.next_index = to.saturating_add(1),
+        }
+        Some(Draft::Append { prev, to })
+    }
+
+    fn plan_part(&mut self, at: usize) -> Option<Draft> {
+        let round = self.round;
+        let peer = self.peers.get_mut(at)?;
+        if peer.transfer.stage == Stage::Ready
+            && let Held::Outgoing { offset, done } = self.part.held
+        {
+            self.part.held = Held::Nothing;
+            peer.transfer.stage = Stage::Sent;
+            peer.transfer.sent_round = round;
+            return Some(Draft::Part { peer: at, offset, done });
+        }
+        peer.heartbeat_due.then_some(Draft::SnapshotProbe { peer: at })
+    }
+
+    #[inline]
+    fn plan_event(&mut self) -> Option<Plan> {
+        if self.role_changed {
+            self.role_changed = false;
+            return Some(Plan::Role);
+        }
+        // What is not on this disk yet could be missing from the log after a restart, below what was applied.
+        let ready = self.commit.min(self.disk.durable());
+        if self.applied < ready {
+            let first = self.applied.saturating_add(1);
+            self.applied = self.log.entries(first, ready, usize::MAX).last();
+            return Some(Plan::Committed(first, self.applied));
+        }
+        if let Some(through) = self.readable() {
+            self.reads_done = through.0;
+            return Some(Plan::Read(through));
+        }
+        if let Held::Incoming { index, index_term, offset, done } = self.part.held {
+            self.part.held = Held::Nothing;
+            return Some(Plan::Part { index, index_term, offset, done });
+        }
+        let wanted = self.part_wanted()?;
+        self.peers.get_mut(wanted)?.transfer.stage = Stage::Asked;
+        Some(Plan::PartWanted(wanted))
+    }
+
+    #[inline]
+    fn make(&self, plan: Plan) -> Output<'_, Self> {
+        match plan {
+            Plan::Vote(ticket) => {
+                Output::Persist(ticket, Record::Vote { term: self.term, vote: self.vote })
+            }
+            Plan::Entries(ticket, first, to) => {
+                let entries = self.log.entries(first, to, usize::MAX).bytes();
+                Output::Persist(ticket, Record::Append { first, entries })
+            }
+            Plan::Snapshot(ticket) => {
+                let anchor = self.log.anchor();
+                Output::Persist(
+                    ticket,
+                    Record::Snapshot {
+                        index: self.snapshot,
+                        index_term: self.snapshot_term,
+                        anchor,
+                        anchor_term: self.log.term(anchor).unwrap_or(0),
+                    },
+                )
+            }
+            Plan::Send(to, draft) => Output::Send(to, self.write(draft)),
+            Plan::Role => {
+                Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
+            }
+            Plan::Committed(first, to) => {
+                Output::Event(Event::Committed(self.log.entries(first, to, usize::MAX)))
+            }
+            Plan::Read(through) => Output::Event(Event::Read { through }),
+            Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),
+            Plan::Part { index, index_term, offset, done } => Output::Event(Event::SnapshotPart {
+                index,
+                index_term,
+                offset,
+                data: &self.part.bytes,
+                done,
+            }),
+            Plan::Fatal(reason) => Output::Event(Event::Fatal(reason)),
+        }
+    }
+
+    fn part_wanted_event(&self, at: usize) -> Event<'_> {
+        let max_len = self.part.limit();
+        match self.peers.get(at) {
+            Some(peer) => Event::SnapshotWanted {
+                to: peer.id,
+                index: peer.transfer.index,
+                offset: peer.transfer.offset,
+                max_len,
+            },
+            None => Event::Fatal(Fatal::Invariant),
+        }
+    }
+
+    #[inline]
+    fn write(&self, draft: Draft) -> Message<'_> {
+        let (term, round) = (self.term, self.leader_round);
+        match draft {
+            Draft::Append { prev, to } => Message::Append {
+                term,
+                prev_index: prev,
+                prev_term: self.log.term(prev).unwrap_or(0),
+                commit: self.commit,
+                round: self.round,
+                entries: if to > prev {
+                    self.log.entries(prev.saturating_add(1), to, usize::MAX).bytes()
+                } else {
+                    &[]
+                },
+            },
+            Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
+            Draft::Reject { prev_index, prev_term } => self.write_reject(prev_index, prev_term),
+            Draft::RequestVote { pre } => Message::RequestVote {
+                pre,
+                term: if pre { term.saturating_add(1) } else { term },
+                last_index: self.log.last(),
+                last_term: self.log.last_term(),
+            },
+            Draft::Vote(reply) => self.write_vote(reply),
+            Draft::Part { peer, offset, done } => {
+                self.write_part(peer, offset, done, &self.part.bytes)
+            }
+            Draft::SnapshotProbe { peer } => self.write_part(peer, u64::MAX, false, &[]),
+            Draft::PartAck { index } => Message::SnapshotAck {
+                term,
+                round,
+                index,
+                offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
+            },
+        }
+    }
+
+    /// A grant says which term it is for; a refusal tells this node's own, for the candidate to catch up.
+    fn write_vote(&self, reply: VoteReply) -> Message<'_> {
+        let VoteReply { pre, term, granted } = reply;
+        // a vote that was granted stands as long as the term does
+        let granted = granted && if pre { term > self.term } else { term == self.term };
+        Message::Vote { pre, term: if granted { term } else { self.term }, granted }
+    }
+
+    /// Where the logs may agree: the last entry before the conflict whose term is not above the leader's there (3.5).
+    fn write_reject(&self, prev_index: Index, prev_term: Term) -> Message<'_> {
+        let before = prev_index.saturating_sub(1);
+        let hint_index = self.last_at_or_below(before, prev_term).max(self.commit.min(before));
+        Message::Reject {
+            term: self.term,
+            round: self.leader_round,
+            prev_index,
+            hint_index,
+            hint_term: self.log.term(hint_index).unwrap_or(0),
+        }
+    }
+
+    fn write_part<'a>(
+        &'a self,
+        peer: usize,
+        offset: u64,
+        done: bool,
+        data: &'a [u8],
+    ) -> Message<'a> {
+        let transfer = self.peers.get(peer).map(|p| p.transfer).unwrap_or_default();
+        Message::Snapshot {
+            term: self.term,
+            round: self.round,
+            index: transfer.index,
+            index_term: transfer.index_term,
+            offset: if offset == u64::MAX { transfer.offset } else { offset },
+            done,
+            data,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use quorate_core::{Instant, NodeId};
+
+use crate::{Index, Replication, Term};
+
+/// What a node knows and owes of another: a few bits of intent, from which messages are made when polled.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Peer {
+    pub(crate) id: NodeId,
+    /// When it was last heard, as a leader sees it.
+    pub(crate) heard: Instant,
+
+    // Candidates
+    /// Its answer to this election; only the first one counts.
+    pub(crate) vote: Option<bool>,
+    /// A request for its vote is due.
+    pub(crate) ask_vote: bool,
+
+    // Leaders
+    pub(crate) replication: Replication,
+    pub(crate) match_index: Index,
+    pub(crate) next_index: Index,
+    /// The last round it answered in this term.
+    pub(crate) round: u64,
+    /// A message is due even if there are no entries for it.
+    pub(crate) heartbeat_due: bool,
+    /// A probe is on its way.
+    pub(crate) probing: bool,
+    pub(crate) transfer: Transfer,
+
+    // Followers and voters
+    pub(crate) owed_vote: Option<VoteReply>,
+    pub(crate) owed: Reply,
+}
+
+/// An answer to a request for a vote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct VoteReply {
+    pub(crate) pre: bool,
+    /// The term asked for.
+    pub(crate) term: Term,
+    pub(crate) granted: bool,
+}
+
+/// An answer to a leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Reply {
+    Nothing,
+    /// How far the logs agree; at once, or as soon as that is durable.
+    Accept {
+        at_once: bool,
+    },
+    Reject {
+        prev_index: Index,
+        prev_term: Term,
+    },
+    Part {
+        index: Index,
+    },
+}
+
+/// A snapshot on its way to a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Transfer {
+    pub(crate) index: Index,
+    pub(crate) index_term: Term,
+    /// What the peer has, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) stage: Stage,
+    /// The leader's round when the last part went out.
+    pub(crate) sent_round: u64,
+    /// The last part went out: what its end is.
+    pub(crate) end: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) enum Stage {
+    /// The application must be asked for the next part.
+    #[default]
+    Wanted,
+    /// The application was asked.
+    Asked,
+    /// The part is in the buffer, to be sent.
+    Ready,
+    /// The part is on its way.
+    Sent,
+}
+
+impl Peer {
+    pub(crate) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            heard: Instant::ZERO,
+            vote: None,
+            ask_vote: false,
+            replication: Replication::Probe,
+            match_index: 0,
+            next_index: 1,
+            round: 0,
+            heartbeat_due: false,
+            probing: false,
+            transfer: Transfer::default(),
+            owed_vote: None,
+            owed: Reply::Nothing,
+        }
+    }
+
+    /// Starts an election: no answers yet.
+    pub(crate) fn ask(&mut self) {
+        self.vote = None;
+        self.ask_vote = true;
+    }
+
+    /// Starts a leader's term: nothing is known of the peer's log.
+    pub(crate) fn lead(&mut self, now: Instant, last: Index) {
+        self.heard = now;
+        self.vote = None;
+        self.ask_vote = false;
+        self.match_index = 0;
+        self.round = 0;
+        self.heartbeat_due = true;
+        self.owed = Reply::Nothing;
+        self.probe(last.saturating_add(1));
+    }
+
+    /// Looks for the place where the logs agree, from just before `next`.
+    pub(crate) fn probe(&mut self, next: Index) {
+        self.replication = Replication::Probe;
+        self.next_index = next.max(self.match_index.saturating_add(1));
+        self.probing = false;
+    }
+
+    /// Begins to send a snapshot.
+    pub(crate) fn start_transfer(&mut self, index: Index, index_term: Term) {
+        self.replication = Replication::Snapshot;
+        self.transfer = Transfer { index, index_term, ..Transfer::default() };
+    }
+
+    /// Ends being a leader or candidate: what was owed as one is void.
+    pub(crate) fn follow(&mut self) {
+        self.vote = None;
+        self.ask_vote = false;
+        self.heartbeat_due = false;
+        self.transfer = Transfer::default();
+    }
+}

@@ -1,0 +1,435 @@
+use quorate_core::{
+    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Rng, Ticket,
+    majority,
+};
+
+use crate::disk::Disk;
+use crate::log::Log;
+use crate::peer::Peer;
+use crate::snapshot::{Incoming, Part};
+use crate::storage::Storage;
+use crate::{
+    Config, ConfigError, Entries, EntryKind, Event, Index, Message, Progress, ProposeError, Record,
+    Role, Status, Term,
+};
+
+/// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
+pub(crate) const LIMIT: u64 = 1 << 62;
+
+/// Room in the log that proposals leave for the blank entries of that many leaders: without it, a log full of uncommitted
+/// commands could never be committed by a new leader.
+const SPARE_BLANKS: usize = 4;
+
+/// A Raft node as a [`Machine`](quorate_core::Machine): the replicated log of Ongaro and Ousterhout ("In Search of an
+/// Understandable Consensus Algorithm", 2014; sections in the comments are of Ongaro's thesis, "Consensus: Bridging Theory and
+/// Practice", 2014).
+///
+/// The crate's front page shows the driving loop; [`Machine`](quorate_core::Machine) states what the driver owes. On top of
+/// that contract:
+///
+/// * Make it with [`new`](Self::new), replay the records on disk through [`restore`](Self::restore), then
+///   [`tick`](Self::tick): the first tick starts it. A restarted node is a follower.
+/// * Send while the disk writes: a leader's own disk is one vote among others for the commit (10.2.1).
+/// * Answer [`Event::SnapshotWanted`]; take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Raft<S: Storage> {
+    pub(crate) id: NodeId,
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) now: Instant,
+    pub(crate) started: bool,
+    pub(crate) fatal: Option<Fatal>,
+    pub(crate) rejections: Rejections,
+
+    // On disk (3.8)
+    pub(crate) term: Term,
+    pub(crate) vote: Option<NodeId>,
+    pub(crate) log: S::Log,
+    pub(crate) snapshot: Index,
+    pub(crate) snapshot_term: Term,
+    pub(crate) disk: Disk,
+
+    // Not on disk
+    pub(crate) commit: Index,
+    pub(crate) applied: Index,
+    pub(crate) role: Role,
+    pub(crate) leader: Option<NodeId>,
+    pub(crate) peers: S::Peers,
+    /// A follower starts an election then; a leader does not look at it.
+    pub(crate) election_at: Instant,
+    /// When leaders are due to be heard, and candidates to ask again.
+    pub(crate) heartbeat_at: Instant,
+
+    // Followers
+    /// When the leader was last heard.
+    pub(crate) leader_heard: Instant,
+    /// The leader's round that was heard last.
+    pub(crate) leader_round: u64,
+    /// The log agrees with the leader's up to here.
+    pub(crate) verified: Index,
+    /// What was acknowledged to the leader.
+    pub(crate) acknowledged: Index,
+    pub(crate) incoming: Option<Incoming>,
+
+    // Leaders
+    /// The index of the blank entry that began the term.
+    pub(crate) term_start: Index,
+    pub(crate) round: u64,
+    /// A message of this round was made: reads from now on need another.
+    pub(crate) round_sent: bool,
+    pub(crate) reads_wanted: u64,
+    pub(crate) reads_done: u64,
+
+    pub(crate) part: Part<S::Part>,
+    /// The application must be told of the role.
+    pub(crate) role_changed: bool,
+    /// The application must be told that the machine stopped.
+    pub(crate) fatal_owed: bool,
+    /// There may be something to poll.
+    pub(crate) stirred: bool,
+}
+
+/// A command on its way: it is committed when the entry at this index is committed with this term, and lost when that entry
+/// is committed with another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Proposal {
+    /// The term it was proposed in.
+    pub term: Term,
+    /// Its place in the log.
+    pub index: Index,
+}
+
+impl<S: Storage> Raft<S> {
+    /// A node without a past. `voters` are all nodes of the cluster, this one included; `seed` feeds the jitter of election
+    /// timeouts and should differ from node to node.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    pub fn new(
+        id: NodeId,
+        voters: &[NodeId],
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut peers = S::Peers::with_limit(config.max_voters);
+        if voters.len() > peers.limit() {
+            return Err(ConfigError::TooManyVoters);
+        }
+        if !voters.contains(&id) {
+            return Err(ConfigError::NotAVoter);
+        }
+        for (at, &voter) in voters.iter().enumerate() {
+            if voters.iter().skip(at.saturating_add(1)).any(|&other| other == voter) {
+                return Err(ConfigError::DuplicateVoter(voter));
+            }
+            if voter != id {
+                peers.push(Peer::new(voter)).map_err(|_| ConfigError::TooManyVoters)?;
+            }
+        }
+        Ok(Self {
+            id,
+            rng: Rng::new(seed),
+            now: Instant::ZERO,
+            started: false,
+            fatal: None,
+            rejections: Rejections::default(),
+            term: 0,
+            vote: None,
+            log: S::Log::with_limit(config.max_log_bytes),
+            snapshot: 0,
+            snapshot_term: 0,
+            disk: Disk::default(),
+            commit: 0,
+            applied: 0,
+            role: Role::Follower,
+            leader: None,
+            peers,
+            election_at: Instant::ZERO,
+            heartbeat_at: Instant::ZERO,
+            leader_heard: Instant::ZERO,
+            leader_round: 0,
+            verified: 0,
+            acknowledged: 0,
+            incoming: None,
+            term_start: 0,
+            round: 0,
+            round_sent: true,
+            reads_wanted: 0,
+            reads_done: 0,
+            part: Part::with_limit(config.snapshot_part_bytes),
+            role_changed: false,
+            fatal_owed: false,
+            stirred: false,
+            config,
+        })
+    }
+
+    /// Proposes a command for the log. The leader's entry is on its way when this returns; it is committed when
+    /// [`Event::Committed`] brings it back.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`] tells why it was not taken; nothing was changed.
+    pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
+        if self.role != Role::Leader {
+            return Err(match self.fatal {
+                Some(_) => ProposeError::Stopped,
+                None => ProposeError::NotLeader(self.leader),
+            });
+        }
+        if command.len() > self.config.max_entry_bytes {
+            return Err(ProposeError::TooLarge);
+        }
+        let last = self.log.last();
+        let uncommitted = self.log.bytes_between(self.commit, last);
+        if uncommitted.saturating_add(command.len() as u64)
+            > self.config.max_uncommitted_bytes as u64
+        {
+            return Err(ProposeError::Busy);
+        }
+        if last >= LIMIT || !self.log.fits(command.len(), SPARE_BLANKS) {
+            return Err(ProposeError::LogFull);
+        }
+        self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
+        self.stirred = true;
+        Ok(Proposal { term: self.term, index: last.saturating_add(1) })
+    }
+
+    /// Takes a message from a peer; see [`Machine::receive`](quorate_core::Machine::receive).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        let result = self.dispatch(now, from, message);
+        if let Err(reason) = result {
+            self.rejections.count(reason);
+        }
+        result
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        if self.fatal.is_some() {
+            return Err(Rejected::Stopped);
+        }
+        let Some(from) = self.peers.iter().position(|p| p.id == from) else {
+            return Err(Rejected::UnknownSender);
+        };
+        self.advance(now);
+        match message {
+            Message::Append { term, prev_index, prev_term, commit, round, entries } => {
+                self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
+            }
+            Message::Accept { term, round, match_index } => {
+                self.on_accept(from, term, round, match_index)
+            }
+            Message::Reject { term, round, prev_index, hint_index, hint_term } => {
+                self.on_reject(from, term, round, prev_index, (hint_index, hint_term))
+            }
+            Message::RequestVote { pre, term, last_index, last_term } => {
+                self.on_request_vote(from, pre, term, (last_term, last_index))
+            }
+            Message::Vote { pre, term, granted } => self.on_vote(from, pre, term, granted),
+            Message::Snapshot { term, round, index, index_term, offset, done, data } => {
+                self.on_snapshot(from, term, round, (index, index_term), (offset, done, data))
+            }
+            Message::SnapshotAck { term, round, index, offset } => {
+                self.on_snapshot_ack(from, term, round, index, offset)
+            }
+        }
+    }
+
+    /// Lets time pass; see [`Machine::tick`](quorate_core::Machine::tick). The first tick starts the node.
+    pub fn tick(&mut self, now: Instant) {
+        if self.fatal.is_some() {
+            return;
+        }
+        self.advance(now);
+        match self.role {
+            Role::Leader => {
+                if self.now >= self.heartbeat_at && !self.peers.is_empty() {
+                    self.lead_on();
+                }
+            }
+            _ if self.now >= self.election_at => self.start_election(self.config.pre_vote),
+            Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
+                self.ask_again();
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a ticket back; see [`Machine::persisted`](quorate_core::Machine::persisted).
+    pub fn persisted(&mut self, ticket: Ticket) {
+        if self.fatal.is_some() || !self.disk.returned(ticket) {
+            return;
+        }
+        self.stirred = true;
+        match self.role {
+            Role::Leader => self.advance_commit(),
+            Role::Candidate => self.count_votes(),
+            _ => {}
+        }
+    }
+
+    /// When the machine next wants a [`tick`](Self::tick).
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.fatal.is_some() {
+            return None;
+        }
+        if !self.started {
+            return Some(Instant::ZERO);
+        }
+        match self.role {
+            Role::Leader if self.peers.is_empty() => None,
+            Role::Leader => Some(self.heartbeat_at),
+            Role::Follower => Some(self.election_at),
+            _ => Some(self.heartbeat_at.min(self.election_at)),
+        }
+    }
+
+    /// A view of this node.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            id: self.id,
+            role: self.role,
+            term: self.term,
+            vote: self.vote,
+            leader: self.leader,
+            first: self.log.anchor().saturating_add(1),
+            last: self.log.last(),
+            durable: self.disk.durable(),
+            commit: self.commit,
+            applied: self.applied,
+            snapshot: self.snapshot,
+            rejections: self.rejections,
+            fatal: self.fatal,
+        }
+    }
+
+    /// A leader's view of its peers; of no meaning on other nodes.
+    pub fn peers(&self) -> impl Iterator<Item = Progress> + '_ {
+        self.peers.iter().map(|peer| Progress {
+            id: peer.id,
+            replication: peer.replication,
+            match_index: peer.match_index,
+            next_index: peer.next_index,
+            inflight_bytes: self
+                .log
+                .bytes_between(peer.match_index, peer.next_index.saturating_sub(1)),
+            silent_us: self.now.since(peer.heard),
+        })
+    }
+
+    /// The term of the entry at `index`, if it is in the log or just before it.
+    #[must_use]
+    pub fn term(&self, index: Index) -> Option<Term> {
+        self.log.term(index)
+    }
+
+    /// A contiguous run of the log from `from` on; it may end before the log does. Empty where there are no entries.
+    #[must_use]
+    pub fn entries(&self, from: Index) -> Entries<'_> {
+        self.log.entries(from, Index::MAX, usize::MAX)
+    }
+
+    /// Why the machine stopped itself, if it did.
+    #[must_use]
+    pub const fn fatal(&self) -> Option<Fatal> {
+        self.fatal
+    }
+
+    /// Moves the clock, never back, and starts the machine if it has not been.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if !self.started {
+            self.start();
+        }
+    }
+
+    #[cold]
+    fn start(&mut self) {
+        self.started = true;
+        self.stirred = true;
+        // The records must lead up to the snapshot they speak of, or the disk has lost some.
+        if self.log.last() < self.snapshot || self.log.last_term() > self.term {
+            self.stop(Fatal::LostState);
+            return;
+        }
+        self.disk.restored(self.log.last());
+        self.reset_election_timer();
+    }
+
+    /// Takes no further part (DESIGN: a violated invariant is reported, never repaired in silence).
+    #[cold]
+    pub(crate) fn stop(&mut self, reason: Fatal) {
+        self.fatal = Some(reason);
+        self.fatal_owed = true;
+        self.stirred = true;
+        self.role = Role::Follower;
+        self.leader = None;
+    }
+
+    /// How many nodes a decision takes.
+    pub(crate) fn quorum(&self) -> usize {
+        majority(self.peers.len().saturating_add(1))
+    }
+}
+
+impl<S: Storage> Machine for Raft<S> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Record<'a>;
+    type Event<'a> = Event<'a>;
+
+    fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        Self::restore(self, record)
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        Self::receive(self, now, from, message)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        Self::tick(self, now);
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        Self::persisted(self, ticket);
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        Self::poll(self)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Self::deadline(self)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        Self::checkpoint(self)
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        self.fatal
+    }
+}

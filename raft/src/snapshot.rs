@@ -1,0 +1,296 @@
+//! Log compaction and snapshots (Raft thesis, chapter 5).
+//!
+//! The application owns the snapshot; the machine holds one part of it at a time, on its way out or in.
+
+use quorate_core::{List, NodeId, Rejected};
+
+use crate::log::Log;
+use crate::peer::{Reply, Stage};
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{Index, Replication, Role, SnapshotError, Term};
+
+/// A snapshot that is being received.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) index: Index,
+    pub(crate) index_term: Term,
+    /// Whose it is: parts of two leaders' snapshots do not mix, even at the same index.
+    leader: NodeId,
+    term: Term,
+    /// What was received, in bytes.
+    pub(crate) offset: u64,
+    complete: bool,
+}
+
+/// The one part of a snapshot that the machine holds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Part<B> {
+    pub(crate) bytes: B,
+    pub(crate) held: Held,
+    limit: usize,
+}
+
+/// What the part is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Held {
+    Nothing,
+    /// To be sent.
+    Outgoing {
+        offset: u64,
+        done: bool,
+    },
+    /// To be given to the application.
+    Incoming {
+        index: Index,
+        index_term: Term,
+        offset: u64,
+        done: bool,
+    },
+}
+
+impl<B: List<u8>> Part<B> {
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        let bytes = B::with_limit(limit);
+        let limit = limit.min(bytes.limit());
+        Self { bytes, held: Held::Nothing, limit }
+    }
+
+    pub(crate) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.held = Held::Nothing;
+    }
+
+    fn hold(&mut self, bytes: &[u8], held: Held) -> bool {
+        self.bytes.clear();
+        self.held = Held::Nothing;
+        if bytes.len() > self.limit || self.bytes.extend_from_slice(bytes).is_err() {
+            return false;
+        }
+        self.held = held;
+        true
+    }
+}
+
+impl<S: Storage> Raft<S> {
+    /// The application has a durable snapshot of its state after the entry at `index`; the log may be dropped up to and
+    /// including `anchor`. Leaving some entries between the two spares peers that are a little behind a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Index`] unless `anchor` ≤ `index` ≤ the applied index, and `index` is not behind the present snapshot.
+    pub fn snapshot_taken(&mut self, index: Index, anchor: Index) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
+        if anchor > index || index > self.applied || index < self.snapshot {
+            return Err(SnapshotError::Index);
+        }
+        let term = self.log.term(index).ok_or(SnapshotError::Index)?;
+        (self.snapshot, self.snapshot_term) = (index, term);
+        if anchor > self.log.anchor() {
+            self.log.compact(anchor);
+        }
+        self.disk.snapshot_dirty = true;
+        self.stirred = true;
+        Ok(())
+    }
+
+    /// Hands over the next part of a snapshot for a peer, as [`Event::SnapshotWanted`](crate::Event::SnapshotWanted) asked:
+    /// of the snapshot it named, or at offset 0 of the newest one. An empty last part is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`]; nothing was changed. [`NotWanted`](SnapshotError::NotWanted) is no fault: the peer caught up or the
+    /// leader changed meanwhile.
+    pub fn send_snapshot(
+        &mut self,
+        to: NodeId,
+        index: Index,
+        offset: u64,
+        data: &[u8],
+        done: bool,
+    ) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
+        let (snapshot, snapshot_term, leads) =
+            (self.snapshot, self.snapshot_term, self.role == Role::Leader);
+        let Some(peer) = self.peers.iter_mut().find(|p| p.id == to) else {
+            return Err(SnapshotError::NotWanted);
+        };
+        if !leads
+            || peer.replication != Replication::Snapshot
+            || peer.transfer.stage != Stage::Asked
+        {
+            return Err(SnapshotError::NotWanted);
+        }
+        let goes_on = index == peer.transfer.index && offset == peer.transfer.offset;
+        let newer = index > peer.transfer.index && index == snapshot && offset == 0;
+        if !(goes_on || newer) || data.len() > self.part.limit() || (data.is_empty() && !done) {
+            return Err(SnapshotError::Part);
+        }
+        if !self.part.hold(data, Held::Outgoing { offset, done }) {
+            return Err(SnapshotError::Part);
+        }
+        if newer {
+            peer.start_transfer(snapshot, snapshot_term);
+        }
+        peer.transfer.stage = Stage::Ready;
+        peer.transfer.end = done.then(|| offset.saturating_add(data.len() as u64));
+        self.stirred = true;
+        Ok(())
+    }
+
+    /// The snapshot that [`Event::SnapshotPart`](crate::Event::SnapshotPart) completed is durable and loaded: the log goes on
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::NotWanted`] when no snapshot covering `index` was completed; nothing was changed.
+    pub fn snapshot_installed(&mut self, index: Index) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
+        let Some(incoming) = self.incoming.filter(|i| i.complete && i.index == index) else {
+            return Err(SnapshotError::NotWanted);
+        };
+        self.incoming = None;
+        if index <= self.applied {
+            // caught up by entries meanwhile
+            return Err(SnapshotError::NotWanted);
+        }
+        if self.log.term(index) == Some(incoming.index_term) {
+            // what follows the snapshot in the log is good (5.1, figure 5.3 step 6)
+            self.log.compact(index);
+        } else {
+            self.disk.truncated(self.commit.min(self.log.last()));
+            self.log.reset(index, incoming.index_term);
+        }
+        (self.snapshot, self.snapshot_term) = (index, incoming.index_term);
+        self.disk.snapshot_dirty = true;
+        self.commit = self.commit.max(index);
+        self.applied = index;
+        self.verified = self.verified.max(index);
+        if let Some(from) = self.peers.iter().position(|p| Some(p.id) == self.leader) {
+            self.owe_accept(from, false);
+        }
+        self.stirred = true;
+        Ok(())
+    }
+
+    /// The snapshot that was received is damaged: asks for it from the beginning.
+    pub fn snapshot_refused(&mut self) {
+        self.incoming = None;
+        if matches!(self.part.held, Held::Incoming { .. }) {
+            self.part.clear();
+        }
+    }
+
+    pub(crate) fn on_snapshot(
+        &mut self,
+        from: usize,
+        term: Term,
+        round: u64,
+        covers: (Index, Term),
+        part: (u64, bool, &[u8]),
+    ) -> Result<(), Rejected> {
+        let (index, index_term) = covers;
+        let (offset, done, data) = part;
+        if term == 0 || index == 0 || index_term == 0 || index_term > term {
+            return Err(Rejected::Malformed);
+        }
+        if term >= LIMIT || index >= LIMIT || round >= LIMIT || offset >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if data.len() > self.part.limit() {
+            return Err(Rejected::Full);
+        }
+        if !self.heed(from, term, round)? {
+            return Ok(());
+        }
+        if index <= self.commit || self.log.term(index) == Some(index_term) {
+            // it is all here: the leader may go on with entries
+            self.verified = self.verified.max(self.commit).max(index);
+            self.commit = self.commit.max(index);
+            self.incoming = None;
+            self.owe_accept(from, true);
+            return Ok(());
+        }
+        let Some(leader) = self.leader else { return Ok(()) };
+        let fresh = Incoming { index, index_term, leader, term, offset: 0, complete: false };
+        let same = |i: &Incoming| {
+            (i.index, i.index_term, i.leader, i.term) == (index, index_term, leader, term)
+        };
+        let mut incoming = self.incoming.filter(same).unwrap_or(fresh);
+        let carries = done || !data.is_empty();
+        let next = offset == incoming.offset && !incoming.complete;
+        if carries && next && self.part.held == Held::Nothing {
+            let held = Held::Incoming { index, index_term, offset, done };
+            if self.part.hold(data, held) {
+                incoming.offset = offset.saturating_add(data.len() as u64);
+                incoming.complete = done;
+            }
+        }
+        self.incoming = Some(incoming);
+        self.owe(from, Reply::Part { index });
+        Ok(())
+    }
+
+    pub(crate) fn on_snapshot_ack(
+        &mut self,
+        from: usize,
+        term: Term,
+        round: u64,
+        index: Index,
+        offset: u64,
+    ) -> Result<(), Rejected> {
+        if index >= LIMIT || offset >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if !self.heeds_answer(term, round)? {
+            return Ok(());
+        }
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
+        peer.heard = now;
+        peer.round = peer.round.max(round);
+        self.stirred = true;
+        let transfer = &mut peer.transfer;
+        if peer.replication != Replication::Snapshot
+            || transfer.index != index
+            || transfer.stage != Stage::Sent
+        {
+            return Ok(());
+        }
+        if transfer.end == Some(offset) {
+            // all there: the peer is installing it
+            transfer.offset = offset;
+            return Ok(());
+        }
+        // An answer to a later round than the part's tells what the peer has even if that is no progress: the part, or what
+        // the peer had, was lost.
+        if offset > transfer.offset || round > transfer.sent_round {
+            transfer.offset = offset;
+            transfer.stage = Stage::Wanted;
+        }
+        Ok(())
+    }
+
+    /// The peer whose next part the application should be asked for: one at a time, as there is one buffer.
+    pub(crate) fn part_wanted(&self) -> Option<usize> {
+        if self.role != Role::Leader || self.part.held != Held::Nothing {
+            return None;
+        }
+        let mut transfers = self.peers.iter().filter(|p| p.replication == Replication::Snapshot);
+        if transfers.clone().any(|p| p.transfer.stage == Stage::Asked) {
+            return None;
+        }
+        let id = transfers.find(|p| p.transfer.stage == Stage::Wanted)?.id;
+        self.peers.iter().position(|p| p.id == id)
+    }
+}

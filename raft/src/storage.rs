@@ -1,0 +1,64 @@
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_core::{InlineList, List};
+
+use crate::log::{InlineLog, Log};
+use crate::peer::Peer;
+
+/// Where a Raft node keeps its log, its peers and the one part of a snapshot it holds: [`Inline`] or `Heap`.
+pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
+
+#[allow(unnameable_types)] // sealed: the two choices are all there is
+mod sealed {
+    use super::{Debug, Hash, List, Log, Peer};
+
+    pub trait Kinds {
+        type Log: Log;
+        type Peers: List<Peer> + Clone + PartialEq + Eq + Hash + Debug;
+        type Part: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
+    }
+}
+
+pub(crate) use sealed::Kinds;
+
+/// Everything inside the value: no heap.
+///
+/// At most `VOTERS` nodes, `BYTES` bytes of encoded entries (a command takes its length and 2 to 20 bytes more), `ENTRIES`
+/// entries and snapshot parts of `PART` bytes. RAM: `BYTES + 4 * ENTRIES + PART`, about 120 bytes a voter, and about 450.
+///
+/// ```
+/// use quorate_raft::{Inline, Raft};
+/// type Board = Raft<Inline<3, 4096, 128, 256>>;
+/// assert!(size_of::<Board>() < 4096 + 4 * 128 + 256 + 1024);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inline<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;
+
+impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize> Storage
+    for Inline<VOTERS, BYTES, ENTRIES, PART>
+{
+}
+
+impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize> Kinds
+    for Inline<VOTERS, BYTES, ENTRIES, PART>
+{
+    type Log = InlineLog<BYTES, ENTRIES>;
+    type Peers = InlineList<Peer, VOTERS>;
+    type Part = InlineList<u8, PART>;
+}
+
+/// The log and the rest on the heap, bounded by the limits in [`Config`](crate::Config).
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Heap;
+
+#[cfg(feature = "alloc")]
+impl Storage for Heap {}
+
+#[cfg(feature = "alloc")]
+impl Kinds for Heap {
+    type Log = crate::log::HeapLog;
+    type Peers = quorate_core::HeapList<Peer>;
+    type Part = quorate_core::HeapList<u8>;
+}
