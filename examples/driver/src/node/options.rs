@@ -1,0 +1,50 @@
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use quorate_core::NodeId;
+
+use crate::{TcpOptions, WalOptions};
+
+/// Who a node is, where it listens and where it keeps its log.
+#[derive(Debug)]
+pub struct NodeOptions {
+    /// This node.
+    pub id: NodeId,
+    /// The cluster's id: nodes of another one are refused.
+    pub cluster: u64,
+    /// Where the other nodes connect to.
+    pub peer_listener: TcpListener,
+    /// The other nodes and their addresses, `host:port`. This node's own entry, if present, is ignored.
+    pub peers: Vec<(NodeId, String)>,
+    /// Where the log is; made if missing, locked while the node runs.
+    pub data_dir: PathBuf,
+    /// Commands that may wait in [`Handle::send`](crate::Handle::send)'s queue. 4,096 is usual.
+    pub command_queue: usize,
+    /// The write-ahead log.
+    pub wal: WalOptions,
+    /// The transport.
+    pub tcp: TcpOptions,
+}
+
+impl NodeOptions {
+    /// Options with the defaults for everything that has one.
+    #[must_use]
+    pub fn new(
+        id: NodeId,
+        cluster: u64,
+        peer_listener: TcpListener,
+        peers: Vec<(NodeId, String)>,
+        data_dir: PathBuf,
+    ) -> Self {
+        Self {
+            id,
+            cluster,
+            peer_listener,
+            peers,
+            data_dir,
+            command_queue: 4096,
+            wal: WalOptions::default(),
+            tcp: TcpOptions::default(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// How the transport behaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TcpOptions {
+    /// Bytes of one frame, at most, both ways. Default 16 MiB.
+    pub max_frame_bytes: usize,
+    /// Frames that may wait for one peer; further ones are dropped. Default 65,536.
+    pub max_queue_frames: usize,
+    /// Bytes that may wait for one peer; further frames are dropped. Default 32 MiB.
+    pub max_queue_bytes: usize,
+    /// Bytes of frames from one peer that may wait for the loop; beyond that its connection is not read. Default 8 MiB.
+    pub max_inbox_bytes: usize,
+    /// How long a connection may take, in ms, to be made and to say who it is. Default 3,000.
+    pub hello_timeout_ms: u64,
+    /// How long a write may make no progress, in ms, before the connection is given up. Default 10,000.
+    pub write_timeout_ms: u64,
+    /// The first wait before connecting again, in ms; doubles each time, with jitter. Default 20.
+    pub backoff_min_ms: u64,
+    /// The longest wait before connecting again, in ms. Default 1,000.
+    pub backoff_max_ms: u64,
+    /// Incoming connections that may not have said yet who they are. Default 64.
+    pub max_silent_connections: usize,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self {
+            max_frame_bytes: 16 << 20,
+            max_queue_frames: 1 << 16,
+            max_queue_bytes: 32 << 20,
+            max_inbox_bytes: 8 << 20,
+            hello_timeout_ms: 3_000,
+            write_timeout_ms: 10_000,
+            backoff_min_ms: 20,
+            backoff_max_ms: 1_000,
+            max_silent_connections: 64,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The write-ahead log.
+
+mod options;
+
+pub use options::WalOptions;
