@@ -73,13 +73,13 @@ impl Disk {
             return false;
         }
         self.returned = ticket;
-        let mut done = 0;
+        let mut done = 0_usize;
         for write in self.writes.iter().take(usize::from(self.out)) {
             if write.ticket > ticket {
                 break;
             }
             self.durable = self.durable.max(write.through);
-            done += 1;
+            done = done.saturating_add(1);
         }
         if done > 0 {
             self.writes.copy_within(done.., 0);

@@ -259,11 +259,8 @@ impl<S: Storage> Raft<S> {
         }
         self.advance(now);
         match self.role {
-            Role::Leader => {
-                if self.now >= self.heartbeat_at && !self.peers.is_empty() {
-                    self.lead_on();
-                }
-            }
+            Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
+            Role::Leader => self.lead_on(),
             _ if self.now >= self.election_at => self.start_election(self.config.pre_vote),
             Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
                 self.ask_again();

@@ -30,7 +30,7 @@ pub(crate) use sealed::Kinds;
 /// ```
 /// use quorate_raft::{Inline, Raft};
 /// type Board = Raft<Inline<3, 4096, 128, 256>>;
-/// assert!(size_of::<Board>() < 4096 + 4 * 128 + 256 + 1024);
+/// assert!(size_of::<Board>() < 4096 + 4 * 128 + 256 + 1536, "{}", size_of::<Board>());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;
