@@ -31,9 +31,15 @@ impl<S: Storage> Raft<S> {
                 None => ReadError::NotLeader(self.leader),
             });
         }
-        if self.round_sent {
+        if self.peers.is_empty() {
+            self.round = self.round.saturating_add(1);
+        } else if self.round_sent {
             self.next_round();
             self.peers.iter_mut().for_each(|peer| peer.heartbeat_due = true);
+        }
+        if self.reads_wanted <= self.reads_done {
+            // none is open: rounds before this one answer nothing
+            self.reads_done = self.round.saturating_sub(1);
         }
         self.reads_wanted = self.round;
         self.stirred = true;

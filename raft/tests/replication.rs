@@ -175,7 +175,11 @@ fn a_ticket_of_a_replaced_entry_does_not_make_its_successor_durable() {
     let old_ticket = cluster.host(2).pending[0].0;
     cluster.raft(2).persisted(old_ticket);
     assert_eq!(cluster.raft(2).status().last, last + 1);
-    assert_eq!(cluster.raft(2).status().durable, last, "the old entry's write is not the new one's");
+    assert_eq!(
+        cluster.raft(2).status().durable,
+        last,
+        "the old entry's write is not the new one's"
+    );
 }
 
 fn entry(term: u64, data: &[u8]) -> Vec<u8> {
@@ -305,11 +309,7 @@ fn a_hint_is_not_a_match() {
 
 #[test]
 fn proposals_have_limits_and_say_which() {
-    let config = Config {
-        max_uncommitted_bytes: 600,
-        max_entry_bytes: 300,
-        ..Config::default()
-    };
+    let config = Config { max_uncommitted_bytes: 600, max_entry_bytes: 300, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     assert_eq!(cluster.raft(1).propose(b"x"), Err(ProposeError::NotLeader(None)));
     cluster.elect(1);

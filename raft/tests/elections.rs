@@ -1,0 +1,337 @@
+//! Elections, pre-vote, check-quorum and the durability of votes (Raft thesis, 3.4, 3.8, 4.2.3, 6.2, 9.6).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, Node, encode, id};
+use quorate_core::{Corrupt, Rejected};
+use quorate_raft::{Config, ConfigError, Message, Record, Role};
+
+fn vote_request(term: u64, last: (u64, u64)) -> Message<'static> {
+    Message::RequestVote { pre: false, term, last_index: last.0, last_term: last.1 }
+}
+
+#[test]
+fn three_nodes_elect_one_leader_and_keep_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.run(1000);
+    let leader = cluster.leader().unwrap();
+    let term = cluster.raft(leader).status().term;
+    cluster.run(5000);
+    for node in 1..=3 {
+        let status = cluster.raft(node).status();
+        assert_eq!((status.leader, status.term), (Some(id(leader)), term));
+    }
+}
+
+#[test]
+fn one_node_alone_leads_itself() {
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    cluster.propose(1, "x");
+    assert_eq!(cluster.commands(1), ["x"]);
+    assert_eq!(cluster.raft(1).deadline(), None);
+}
+
+#[test]
+fn one_node_alone_does_not_lead_before_its_vote_is_durable() {
+    let mut cluster = Cluster::new(1);
+    cluster.host(1).fast_disk = false;
+    cluster.run(400);
+    assert_eq!(cluster.raft(1).status().role, Role::Candidate);
+    cluster.sync(1);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn no_vote_leaves_before_it_is_durable() {
+    let mut cluster = Cluster::new(3);
+    cluster.host(2).fast_disk = false;
+    let request = encode(&vote_request(1, (0, 0)));
+    cluster.deliver(&Envelope { from: 1, to: 2, bytes: request });
+    assert!(cluster.net.is_empty(), "{:?}", cluster.net);
+    cluster.sync(2);
+    let vote = cluster.net.pop_front().unwrap();
+    assert_eq!(vote.message(), Message::Vote { pre: false, term: 1, granted: true });
+}
+
+#[test]
+fn no_request_leaves_before_the_own_vote_is_durable() {
+    let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
+    cluster.host(1).fast_disk = false;
+    let now = cluster.now;
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    assert!(cluster.net.is_empty());
+    cluster.sync(1);
+    assert_eq!(cluster.net.len(), 2);
+}
+
+#[test]
+fn a_vote_survives_a_crash() {
+    let mut cluster = Cluster::new(3);
+    let request = encode(&vote_request(1, (0, 0)));
+    cluster.deliver(&Envelope { from: 1, to: 2, bytes: request.clone() });
+    cluster.restart(2);
+    cluster.net.clear();
+    cluster.deliver(&Envelope { from: 3, to: 2, bytes: request });
+    let vote = cluster.net.pop_front().unwrap();
+    assert_eq!(vote.message(), Message::Vote { pre: false, term: 1, granted: false });
+}
+
+#[test]
+fn a_candidate_does_not_vote_for_another_in_its_term() {
+    let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
+    let now = cluster.now;
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    cluster.net.clear();
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&vote_request(1, (0, 0))) });
+    let vote = cluster.net.pop_front().unwrap();
+    assert_eq!(vote.message(), Message::Vote { pre: false, term: 1, granted: false });
+}
+
+#[test]
+fn the_same_vote_three_times_is_one_vote() {
+    let mut cluster = Cluster::with(5, Config { pre_vote: false, ..Config::default() });
+    let now = cluster.now;
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    let granted = encode(&Message::Vote { pre: false, term: 1, granted: true });
+    for _ in 0..3 {
+        cluster.deliver(&Envelope { from: 2, to: 1, bytes: granted.clone() });
+    }
+    assert_eq!(cluster.raft(1).status().role, Role::Candidate);
+    cluster.deliver(&Envelope { from: 3, to: 1, bytes: granted });
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn votes_of_an_earlier_term_and_of_strangers_do_not_count() {
+    let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
+    let now = cluster.now;
+    for _ in 0..2 {
+        cluster.raft(1).campaign(now);
+        cluster.drain(1);
+    }
+    let granted = |term| Message::Vote { pre: false, term, granted: true };
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&granted(1)) });
+    assert_eq!(cluster.raft(1).status().role, Role::Candidate);
+    let stranger = cluster.raft(1).receive(now, id(9), granted(2));
+    assert_eq!(stranger, Err(Rejected::UnknownSender));
+    assert_eq!(cluster.raft(1).status().role, Role::Candidate);
+    // nor does a vote of a term nobody asked for
+    let future = cluster.raft(1).receive(now, id(2), granted(3));
+    assert_eq!(future, Err(Rejected::Impossible));
+    // nor a pre-vote
+    let pre = Message::Vote { pre: true, term: 2, granted: true };
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&pre) });
+    assert_eq!(cluster.raft(1).status().role, Role::Candidate);
+}
+
+#[test]
+fn a_refusal_at_a_higher_term_is_adopted_but_is_no_vote() {
+    let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
+    let now = cluster.now;
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    let refused = Message::Vote { pre: false, term: 7, granted: false };
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&refused) });
+    let status = cluster.raft(1).status();
+    assert_eq!((status.role, status.term, status.vote), (Role::Follower, 7, None));
+}
+
+#[test]
+fn the_log_with_the_later_last_term_wins_not_the_longer_one() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    for n in 0..5 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run(60);
+    let (last, term) = (cluster.raft(2).status().last, cluster.raft(2).status().term);
+    cluster.now = cluster.now.after(10_000_000);
+    let cases = [
+        ((last, term), true),
+        ((last - 1, term), false),
+        ((last + 9, term - 1), false),
+        ((1, term + 1), true),
+    ];
+    for (number, (log, granted)) in cases.into_iter().enumerate() {
+        let asked = term + 2 + number as u64;
+        let mut copy = cluster.raft(2).clone();
+        let log = if log.1 == 0 { (0, 0) } else { log };
+        let now = cluster.now;
+        copy.receive(now, id(3), vote_request(asked, log)).unwrap();
+        assert_eq!(copy.status().vote == Some(id(3)), granted, "{log:?}");
+    }
+}
+
+#[test]
+fn pre_votes_change_nothing_durable() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    let before = cluster.raft(2).status();
+    let message = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+    cluster.raft(2).receive(now, id(1), message).unwrap();
+    cluster.drain(2);
+    let after = cluster.raft(2).status();
+    assert_eq!((before.term, before.vote), (after.term, after.vote));
+    assert!(cluster.host(2).disk.is_empty());
+    let answer = cluster.net.pop_front().unwrap();
+    assert_eq!(answer.message(), Message::Vote { pre: true, term: 1, granted: true });
+}
+
+#[test]
+fn a_node_that_was_cut_off_does_not_disturb_when_it_comes_back() {
+    let mut cluster = Cluster::new(3);
+    cluster.run(1000);
+    let leader = cluster.leader().unwrap();
+    let term = cluster.raft(leader).status().term;
+    let cut = leader % 3 + 1;
+    cluster.run_if(5000, |e| e.from != cut && e.to != cut);
+    assert_eq!(cluster.raft(cut).status().term, term, "pre-vote keeps the term down");
+    cluster.run(1000);
+    assert_eq!(cluster.leader(), Some(leader));
+    assert_eq!(cluster.raft(leader).status().term, term);
+}
+
+#[test]
+fn who_hears_a_leader_does_not_vote() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let status = cluster.raft(2).status();
+    let request = vote_request(status.term + 5, (status.last, status.term));
+    cluster.deliver(&Envelope { from: 3, to: 2, bytes: encode(&request) });
+    cluster.deliver(&Envelope { from: 3, to: 1, bytes: encode(&request) });
+    assert_eq!(cluster.raft(2).status().term, status.term);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn who_asks_at_an_old_term_is_told_the_new_one() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.elect(2);
+    cluster.run(60);
+    cluster.net.clear();
+    let term = cluster.raft(1).status().term;
+    let message = Message::RequestVote { pre: true, term: term - 1, last_index: 0, last_term: 0 };
+    cluster.deliver(&Envelope { from: 3, to: 1, bytes: encode(&message) });
+    let answer = cluster.net.pop_front().unwrap();
+    assert_eq!(answer.message(), Message::Vote { pre: true, term, granted: false });
+}
+
+#[test]
+fn a_long_log_at_an_old_term_and_a_short_one_at_a_new_term_still_elect() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "long");
+    cluster.settle_if(|e| e.from != 3 && e.to != 3);
+    // node 3 has the short log; it and node 2 get to a later term
+    cluster.host(1).up = false;
+    cluster.deliver(&Envelope { from: 2, to: 3, bytes: encode(&vote_request(40, (0, 0))) });
+    cluster.host(1).up = true;
+    cluster.host(2).up = false;
+    cluster.run(3000);
+    assert_eq!(cluster.leader(), Some(1));
+}
+
+#[test]
+fn a_leader_without_a_majority_steps_down() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.run_if(1000, |_| false);
+    assert_ne!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn a_restarted_leader_is_a_follower_of_the_same_term() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    let before = cluster.raft(1).status();
+    cluster.restart(1);
+    let after = cluster.raft(1).status();
+    assert_eq!((after.role, after.term, after.vote), (Role::Follower, before.term, before.vote));
+    assert_eq!((after.last, after.commit), (before.last, 0));
+    cluster.run(2000);
+    assert_eq!(cluster.commands(1), ["x"]);
+}
+
+#[test]
+fn a_second_leader_in_a_term_is_refused() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let (now, status) = (cluster.now, cluster.raft(2).status());
+    let message = Message::Append {
+        term: status.term,
+        prev_index: status.last,
+        prev_term: status.term,
+        commit: 0,
+        round: 0,
+        entries: &[],
+    };
+    assert_eq!(cluster.raft(2).receive(now, id(3), message), Err(Rejected::Impossible));
+    assert_eq!(cluster.raft(1).receive(now, id(3), message), Err(Rejected::Impossible));
+}
+
+#[test]
+fn records_that_cannot_follow_are_refused() {
+    let mut node = Node::new(id(1), &[id(1)], Config::default(), 1).unwrap();
+    node.restore(Record::Vote { term: 3, vote: Some(id(1)) }).unwrap();
+    let refuse = |node: &mut Node, record, why| {
+        let before = node.clone();
+        assert_eq!(node.restore(record), Err(why), "{record:?}");
+        assert!(*node == before);
+    };
+    refuse(&mut node, Record::Vote { term: 2, vote: None }, Corrupt::Regression);
+    refuse(&mut node, Record::Vote { term: 3, vote: Some(id(2)) }, Corrupt::Regression);
+    refuse(&mut node, Record::Append { first: 2, entries: &[1, 0] }, Corrupt::Gap);
+    refuse(&mut node, Record::Append { first: 1, entries: &[4, 0] }, Corrupt::Malformed);
+    refuse(&mut node, Record::Append { first: 1, entries: &[3, 4] }, Corrupt::Malformed);
+    refuse(&mut node, Record::Append { first: 0, entries: &[3, 0] }, Corrupt::Malformed);
+    node.restore(Record::Append { first: 1, entries: &[3, 0] }).unwrap();
+    let snapshot =
+        |index, anchor| Record::Snapshot { index, index_term: 3, anchor, anchor_term: 3 };
+    node.restore(snapshot(1, 1)).unwrap();
+    refuse(&mut node, snapshot(1, 2), Corrupt::Malformed);
+    node.tick(quorate_core::Instant::ZERO);
+    assert_eq!(node.restore(snapshot(1, 1)), Err(Corrupt::Started));
+}
+
+#[test]
+fn a_disk_that_lost_entries_below_the_snapshot_stops_the_node() {
+    let mut node = Node::new(id(1), &[id(1)], Config::default(), 1).unwrap();
+    node.restore(Record::Vote { term: 1, vote: None }).unwrap();
+    let record = Record::Snapshot { index: 5, index_term: 1, anchor: 2, anchor_term: 1 };
+    node.restore(record).unwrap();
+    node.tick(quorate_core::Instant::ZERO);
+    assert_eq!(node.fatal(), Some(quorate_core::Fatal::LostState));
+    assert_eq!(node.deadline(), None);
+    let now = quorate_core::Instant::from_millis(900);
+    assert_eq!(node.receive(now, id(1), vote_request(2, (0, 0))), Err(Rejected::Stopped));
+}
+
+#[test]
+fn configurations_that_cannot_work_are_refused() {
+    let new = |voters: &[u64], config: Config| {
+        let voters: Vec<_> = voters.iter().map(|&v| id(v)).collect();
+        Node::new(id(1), &voters, config, 1).err()
+    };
+    let default = Config::default;
+    assert_eq!(new(&[1, 2, 3], default()), None);
+    assert_eq!(new(&[2, 3], default()), Some(ConfigError::NotAVoter));
+    assert_eq!(new(&[1, 2, 2], default()), Some(ConfigError::DuplicateVoter(id(2))));
+    assert_eq!(new(&[1, 2, 3, 4, 5, 6, 7, 8], default()), Some(ConfigError::TooManyVoters));
+    let slow = Config { heartbeat_us: 80_000, ..default() };
+    assert_eq!(new(&[1], slow), Some(ConfigError::ElectionTimeout));
+    let tight = Config { election_max_us: 150_000, ..default() };
+    assert_eq!(new(&[1], tight), Some(ConfigError::ElectionSpread));
+    let zero = Config { max_append_bytes: 0, ..default() };
+    assert_eq!(new(&[1], zero), Some(ConfigError::Limits));
+}

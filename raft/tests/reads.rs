@@ -1,0 +1,143 @@
+//! Linearizable reads by rounds (Raft thesis, 6.4).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, encode};
+use quorate_raft::{Message, ReadError, Role};
+
+#[test]
+fn reads_wait_for_a_round_of_messages_and_share_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    let first = cluster.raft(1).read().unwrap();
+    let second = cluster.raft(1).read().unwrap();
+    assert_eq!(first, second, "nothing was sent between them");
+    cluster.drain(1);
+    assert!(cluster.host(1).reads.is_empty(), "not before anybody answered");
+    let mut messages = 0;
+    cluster.settle_if(|_| {
+        messages += 1;
+        true
+    });
+    assert_eq!(messages, 4);
+    assert_eq!(cluster.host(1).reads, [first]);
+    assert!(cluster.raft(1).read().unwrap() > first);
+}
+
+#[test]
+fn an_answer_to_an_older_round_does_not_confirm_a_read() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    // answers to a heartbeat sent before the read arrive after it
+    cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    let requests: Vec<Envelope> = cluster.net.drain(..).collect();
+    for request in &requests {
+        cluster.deliver(request);
+    }
+    let answers: Vec<Envelope> = cluster.net.drain(..).collect();
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    for answer in &answers {
+        cluster.deliver(answer);
+    }
+    assert!(cluster.host(1).reads.iter().all(|&r| r < read));
+    cluster.run(60);
+    assert!(
+        cluster.host(1).reads.contains(&read) || cluster.host(1).reads.iter().any(|&r| r >= read)
+    );
+}
+
+#[test]
+fn a_deposed_leader_answers_no_read() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.now = cluster.now.after(200_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(|e| e.from != 1 && e.to != 1);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+    cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    assert!(cluster.host(1).reads.is_empty());
+    assert_ne!(cluster.raft(1).status().role, Role::Leader);
+    assert!(matches!(cluster.raft(1).read(), Err(ReadError::NotLeader(_))));
+}
+
+#[test]
+fn reads_wait_for_the_first_commit_of_the_term() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.now = cluster.now.after(400_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    // entries are held back, empty heartbeats pass
+    let strip = |cluster: &mut Cluster| {
+        for _ in 0..100 {
+            let Some(envelope) = cluster.net.pop_front() else { return };
+            match envelope.message() {
+                Message::Append { entries, .. } if !entries.is_empty() => {}
+                _ => cluster.deliver(&envelope),
+            }
+        }
+    };
+    strip(&mut cluster);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+    cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    strip(&mut cluster);
+    assert!(cluster.host(2).reads.is_empty());
+    cluster.run(200);
+    assert!(!cluster.host(2).reads.is_empty());
+}
+
+#[test]
+fn a_read_round_needs_a_majority_of_all_voters() {
+    let mut cluster = Cluster::new(5);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| e.from == 2 || e.to == 2);
+    assert!(!cluster.host(1).reads.contains(&read));
+    let now = cluster.now;
+    let again = cluster.raft(1).read().unwrap();
+    cluster.raft(1).tick(now);
+    cluster.drain(1);
+    cluster.settle_if(|e| [2, 3].contains(&e.from) || [2, 3].contains(&e.to));
+    assert_eq!(cluster.host(1).reads.last(), Some(&again));
+}
+
+#[test]
+fn a_leader_alone_reads_at_once() {
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).reads, [read]);
+}
+
+#[test]
+fn an_answer_of_another_term_confirms_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    let term = cluster.raft(1).status().term;
+    let stale = Message::Accept { term: term - 1, round: 900, match_index: 0 };
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&stale) });
+    assert!(cluster.host(1).reads.is_empty());
+}

@@ -1,0 +1,287 @@
+//! Log compaction and snapshots (Raft thesis, chapter 5).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, encode, id};
+use quorate_raft::{Message, Record, Replication, SnapshotError};
+
+/// A "snapshot" of the commands applied, cut into parts of at most 64 bytes.
+fn bytes_of(cluster: &mut Cluster, node: u64) -> Vec<u8> {
+    cluster.commands(node).join(",").into_bytes()
+}
+
+/// Answers what leaders asked for, and installs what followers received.
+fn serve(cluster: &mut Cluster, snapshot: &[u8]) {
+    for node in 1..=cluster.hosts.len() as u64 {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
+            let rest = &snapshot[offset as usize..];
+            let data = &rest[..rest.len().min(64)];
+            let done = data.len() == rest.len();
+            let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
+            cluster.drain(node);
+        }
+        let done = cluster.host(node).parts.iter().find(|p| p.3).map(|p| p.0);
+        if let Some(index) = done {
+            let mut received = Vec::new();
+            for (_, offset, data, _) in std::mem::take(&mut cluster.host(node).parts) {
+                if offset == 0 {
+                    received.clear();
+                }
+                assert_eq!(received.len() as u64, offset);
+                received.extend(data);
+            }
+            assert_eq!(received, snapshot);
+            cluster.host(node).applied.clear();
+            cluster.raft(node).snapshot_installed(index).unwrap();
+            cluster.drain(node);
+        }
+    }
+}
+
+/// A cluster in which node 3 needs a snapshot of node 1.
+fn behind() -> (Cluster, Vec<u8>) {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    for n in 0..60 {
+        cluster.propose(1, &format!("command {n}"));
+        cluster.settle_if(|e| e.to != 3 && e.from != 3);
+    }
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, applied).unwrap();
+    cluster.drain(1);
+    let snapshot = bytes_of(&mut cluster, 1);
+    assert!(snapshot.len() > 500);
+    (cluster, snapshot)
+}
+
+fn run_serving(
+    cluster: &mut Cluster,
+    snapshot: &[u8],
+    ms: u64,
+    mut pass: impl FnMut(&Envelope) -> bool,
+) {
+    for _ in 0..ms / 10 {
+        cluster.run_if(10, &mut pass);
+        for _ in 0..50 {
+            serve(cluster, snapshot);
+            cluster.settle_if(&mut pass);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_is_far_behind_gets_the_snapshot_in_parts() {
+    let (mut cluster, snapshot) = behind();
+    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    let (leader, follower) = (cluster.raft(1).status(), cluster.raft(3).status());
+    assert_eq!((follower.last, follower.snapshot), (leader.last, leader.snapshot));
+    cluster.propose(1, "after");
+    cluster.run(100);
+    assert_eq!(cluster.commands(3), ["after"]);
+    let progress: Vec<_> = cluster.raft(1).peers().map(|p| p.replication).collect();
+    assert_eq!(progress, [Replication::Replicate; 2]);
+}
+
+#[test]
+fn lost_and_repeated_parts_do_no_harm() {
+    let (mut cluster, snapshot) = behind();
+    let mut count = 0;
+    run_serving(&mut cluster, &snapshot, 3000, |_| {
+        count += 1;
+        count % 3 != 0
+    });
+    assert_eq!(cluster.raft(3).status().last, cluster.raft(1).status().last);
+}
+
+#[test]
+fn an_installed_snapshot_survives_a_restart() {
+    let (mut cluster, snapshot) = behind();
+    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    let before = cluster.raft(3).status();
+    cluster.restart(3);
+    let after = cluster.raft(3).status();
+    assert_eq!(
+        (after.snapshot, after.last, after.applied),
+        (before.snapshot, before.last, before.snapshot)
+    );
+}
+
+#[test]
+fn nothing_is_acknowledged_before_the_snapshot_record_is_durable() {
+    let (mut cluster, snapshot) = behind();
+    cluster.host(3).fast_disk = false;
+    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    let index = cluster.raft(1).status().snapshot;
+    assert_eq!(cluster.raft(3).status().snapshot, index);
+    let matched = |cluster: &mut Cluster| {
+        cluster.raft(1).peers().find(|p| p.id == id(3)).unwrap().match_index
+    };
+    assert!(matched(&mut cluster) < index);
+    cluster.sync(3);
+    cluster.settle();
+    assert!(matched(&mut cluster) >= index);
+}
+
+#[test]
+fn a_damaged_snapshot_is_asked_for_again() {
+    let (mut cluster, snapshot) = behind();
+    // receive it whole, then refuse it
+    for _ in 0..30 {
+        cluster.run(10);
+        for (to, index, offset) in std::mem::take(&mut cluster.host(1).wanted) {
+            let rest = &snapshot[offset as usize..];
+            let data = &rest[..rest.len().min(64)];
+            let done = data.len() == rest.len();
+            let _ = cluster.raft(1).send_snapshot(id(to), index, offset, data, done);
+            cluster.drain(1);
+        }
+        cluster.settle();
+    }
+    assert!(cluster.host(3).parts.iter().any(|p| p.3));
+    cluster.host(3).parts.clear();
+    cluster.raft(3).snapshot_refused();
+    run_serving(&mut cluster, &snapshot, 500, |_| true);
+    assert_eq!(cluster.raft(3).status().last, cluster.raft(1).status().last);
+}
+
+#[test]
+fn parts_of_two_leaders_do_not_mix() {
+    let (mut cluster, _) = behind();
+    let now = cluster.now;
+    let term = cluster.raft(3).status().term;
+    let part = |term, offset, data| Message::Snapshot {
+        term,
+        round: 0,
+        index: 50,
+        index_term: term - 1,
+        offset,
+        done: false,
+        data,
+    };
+    let term = term + 1;
+    cluster.raft(3).receive(now, id(1), part(term, 0, b"abc")).unwrap();
+    cluster.drain(3);
+    cluster.raft(3).receive(now, id(2), part(term + 1, 3, b"def")).unwrap();
+    cluster.drain(3);
+    assert_eq!(cluster.host(3).parts.len(), 1, "the other leader's begins at 0");
+    let answer = cluster.net.pop_back().unwrap();
+    assert!(matches!(answer.message(), Message::SnapshotAck { offset: 0, .. }));
+}
+
+#[test]
+fn a_snapshot_that_is_not_news_is_answered_with_what_is_there() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    cluster.net.clear();
+    let status = cluster.raft(2).status();
+    let message = Message::Snapshot {
+        term: status.term,
+        round: 0,
+        index: 1,
+        index_term: 1,
+        offset: 0,
+        done: true,
+        data: b"old",
+    };
+    cluster.deliver(&Envelope { from: 1, to: 2, bytes: encode(&message) });
+    assert!(cluster.host(2).parts.is_empty());
+    assert_eq!(cluster.raft(2).status().last, status.last);
+    let answer = cluster.net.pop_front().unwrap();
+    let matched = status.last;
+    assert!(
+        matches!(answer.message(), Message::Accept { match_index, .. } if match_index == matched)
+    );
+}
+
+#[test]
+fn the_log_goes_on_from_a_snapshot_that_it_contains() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run(60);
+    let applied = cluster.raft(2).status().applied;
+    cluster.raft(2).snapshot_taken(applied - 2, applied - 5).unwrap();
+    cluster.drain(2);
+    let status = cluster.raft(2).status();
+    assert_eq!((status.first, status.snapshot, status.last), (applied - 4, applied - 2, applied));
+    cluster.restart(2);
+    let status = cluster.raft(2).status();
+    assert_eq!((status.first, status.snapshot, status.last), (applied - 4, applied - 2, applied));
+    cluster.run(500);
+    assert_eq!(cluster.commands(2), ["8", "9"]);
+}
+
+#[test]
+fn an_append_from_before_the_snapshot_is_taken_for_its_later_part() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    let early: Vec<Envelope> = cluster.net.iter().cloned().collect();
+    cluster.settle();
+    cluster.run(60);
+    let applied = cluster.raft(2).status().applied;
+    cluster.raft(2).snapshot_taken(applied, applied).unwrap();
+    cluster.drain(2);
+    let before = cluster.raft(2).status();
+    for envelope in early.iter().filter(|e| e.to == 2) {
+        cluster.deliver(envelope);
+    }
+    let after = cluster.raft(2).status();
+    assert_eq!((before.last, before.first), (after.last, after.first));
+    assert_eq!(after.rejections.total(), 0);
+}
+
+#[test]
+fn calls_that_do_not_fit_are_refused() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    let applied = cluster.raft(1).status().applied;
+    let before = cluster.raft(1).clone();
+    let raft = cluster.raft(1);
+    assert_eq!(raft.snapshot_taken(applied + 1, applied), Err(SnapshotError::Index));
+    assert_eq!(raft.snapshot_taken(applied - 1, applied), Err(SnapshotError::Index));
+    assert_eq!(raft.snapshot_installed(applied), Err(SnapshotError::NotWanted));
+    assert_eq!(raft.send_snapshot(id(2), 1, 0, b"x", true), Err(SnapshotError::NotWanted));
+    assert_eq!(raft.send_snapshot(id(9), 1, 0, b"x", true), Err(SnapshotError::NotWanted));
+    assert!(*cluster.raft(1) == before);
+}
+
+#[test]
+fn a_checkpoint_restores_the_same_state_in_few_records() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    for n in 0..50 {
+        cluster.propose(1, &format!("{n}"));
+        cluster.settle();
+    }
+    cluster.run(60);
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, applied - 3).unwrap();
+    cluster.drain(1);
+    let records: Vec<Vec<u8>> = cluster.raft(1).checkpoint().map(|r| encode(&r)).collect();
+    assert_eq!(records.len(), 3);
+    use quorate_core::Wire;
+    assert!(matches!(Record::from_slice(&records[1]).unwrap(), Record::Snapshot { .. }));
+    let before = cluster.raft(1).status();
+    cluster.restart(1);
+    let from_log = cluster.raft(1).status();
+    cluster.host(1).disk = records;
+    cluster.restart(1);
+    let from_checkpoint = cluster.raft(1).status();
+    assert_eq!(from_log, from_checkpoint);
+    assert_eq!(
+        (from_log.first, from_log.last, from_log.vote),
+        (before.first, before.last, before.vote)
+    );
+}

@@ -1,0 +1,145 @@
+//! The wire form: golden vectors, and equality with what postcard makes of the same types.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use proptest::prelude::*;
+use quorate_core::{NodeId, Wire};
+use quorate_raft::{Message, Record};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; value.encoded_len()];
+    value.to_slice(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn messages_have_these_bytes_for_ever() {
+    let cases: &[(Message<'_>, &str)] = &[
+        (
+            Message::RequestVote { pre: true, term: 300, last_index: 5, last_term: 4 },
+            "0001ac020504",
+        ),
+        (Message::Vote { pre: false, term: 1, granted: true }, "01000101"),
+        (
+            Message::Append {
+                term: 2,
+                prev_index: 7,
+                prev_term: 1,
+                commit: 6,
+                round: 9,
+                entries: b"ab",
+            },
+            "0202070106090261 62",
+        ),
+        (Message::Accept { term: 2, round: 9, match_index: 128 }, "0302098001"),
+        (
+            Message::Reject { term: 2, round: 9, prev_index: 7, hint_index: 3, hint_term: 1 },
+            "040209070301",
+        ),
+        (
+            Message::Snapshot {
+                term: 2,
+                round: 9,
+                index: 7,
+                index_term: 1,
+                offset: 64,
+                done: true,
+                data: &[0xff],
+            },
+            "05020907014001 01ff",
+        ),
+        (Message::SnapshotAck { term: 2, round: 9, index: 7, offset: 65 }, "0602090741"),
+    ];
+    for (message, golden) in cases {
+        let golden = golden.replace(' ', "");
+        assert_eq!(hex(&encode(message)), golden, "{message:?}");
+        assert_eq!(Message::from_slice(&encode(message)), Ok(*message));
+    }
+}
+
+#[test]
+fn records_have_these_bytes_for_ever() {
+    let cases: &[(Record<'_>, &str)] = &[
+        (Record::Vote { term: 3, vote: None }, "000300"),
+        (Record::Vote { term: 3, vote: Some(NodeId::new(2)) }, "00030102"),
+        (Record::Append { first: 4, entries: b"xyz" }, "01040378797a"),
+        (Record::Snapshot { index: 9, index_term: 3, anchor: 8, anchor_term: 2 }, "0209030802"),
+    ];
+    for (record, golden) in cases {
+        assert_eq!(hex(&encode(record)), *golden, "{record:?}");
+        assert_eq!(Record::from_slice(&encode(record)), Ok(*record));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_come_back_the_same(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        if let Ok(message) = Message::from_slice(&bytes) {
+            prop_assert_eq!(encode(&message), &bytes[..]);
+        }
+        if let Ok(record) = Record::from_slice(&bytes) {
+            prop_assert_eq!(encode(&record), &bytes[..]);
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+mod postcard {
+    use super::*;
+
+    fn message(numbers: [u64; 6], flag: bool, kind: u8, data: &[u8]) -> Message<'_> {
+        let [a, b, c, d, e, _] = numbers;
+        match kind % 7 {
+            0 => Message::RequestVote { pre: flag, term: a, last_index: b, last_term: c },
+            1 => Message::Vote { pre: flag, term: a, granted: !flag },
+            2 => Message::Append {
+                term: a,
+                prev_index: b,
+                prev_term: c,
+                commit: d,
+                round: e,
+                entries: data,
+            },
+            3 => Message::Accept { term: a, round: b, match_index: c },
+            4 => Message::Reject { term: a, round: b, prev_index: c, hint_index: d, hint_term: e },
+            5 => Message::Snapshot {
+                term: a,
+                round: b,
+                index: c,
+                index_term: d,
+                offset: e,
+                done: flag,
+                data,
+            },
+            _ => Message::SnapshotAck { term: a, round: b, index: c, offset: d },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_wire_form_is_postcards(
+            numbers in prop::array::uniform6(prop_oneof![any::<u64>(), 0u64..200]),
+            flag: bool,
+            kind: u8,
+            data in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let message = message(numbers, flag, kind, &data);
+            let bytes = encode(&message);
+            prop_assert_eq!(&::postcard::to_allocvec(&message).unwrap(), &bytes);
+            prop_assert_eq!(::postcard::from_bytes::<Message<'_>>(&bytes).unwrap(), message);
+            let [term, node, first, index, anchor, anchor_term] = numbers;
+            for record in [
+                Record::Vote { term, vote: flag.then_some(NodeId::new(node)) },
+                Record::Append { first, entries: &data },
+                Record::Snapshot { index, index_term: term, anchor, anchor_term },
+            ] {
+                let bytes = encode(&record);
+                prop_assert_eq!(&::postcard::to_allocvec(&record).unwrap(), &bytes);
+                prop_assert_eq!(::postcard::from_bytes::<Record<'_>>(&bytes).unwrap(), record);
+            }
+        }
+    }
+}
