@@ -93,7 +93,7 @@ impl<'b> Writer<'b> {
         if let Some(byte) = self.buffer.get_mut(self.position) {
             *byte = value;
         }
-        self.position = self.position.saturating_add(1);
+        self.position = self.position.wrapping_add(1); // a buffer is never as long as memory
     }
 
     /// False or true as 0 or 1.
@@ -123,7 +123,7 @@ impl<'b> Writer<'b> {
     /// Bytes alone.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        let end = self.position.saturating_add(bytes.len());
+        let end = self.position.wrapping_add(bytes.len());
         if let Some(room) = self.buffer.get_mut(self.position..end) {
             room.copy_from_slice(bytes);
         }

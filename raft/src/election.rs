@@ -22,8 +22,7 @@ impl<S: Storage> Raft<S> {
         if self.role == Role::Leader || self.fatal.is_some() || self.term >= LIMIT {
             return;
         }
-        self.stirred = true;
-        self.reset_election_timer();
+        self.draw_election_timeout();
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.turn(if pre { Role::PreCandidate } else { Role::Candidate }, None);
         if !pre {
@@ -37,7 +36,7 @@ impl<S: Storage> Raft<S> {
 
     /// Asks those that have not answered: the network may have lost it.
     pub(crate) fn ask_again(&mut self) {
-        self.stirred = true;
+        self.work.all();
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         for peer in self.peers.iter_mut() {
             peer.ask_vote = peer.vote.is_none();
@@ -76,7 +75,7 @@ impl<S: Storage> Raft<S> {
         if granted && !pre {
             self.give_vote(from);
         }
-        self.stirred = true;
+        self.work.all();
         if let Some(peer) = self.peers.get_mut(from) {
             peer.owed_vote = Some(VoteReply { pre, term, granted });
         }
@@ -146,7 +145,7 @@ impl<S: Storage> Raft<S> {
         let now = self.now;
         self.peers.iter_mut().for_each(|peer| peer.lead(now, last));
         self.heartbeat_at = now.after(self.config.heartbeat_us);
-        self.stirred = true;
+        self.work.all();
     }
 
     /// Follows `leader`, or nobody yet, in `term`.
@@ -161,7 +160,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         if self.role != Role::Follower {
-            self.reset_election_timer();
+            self.draw_election_timeout();
         }
         if self.role == Role::Leader {
             self.part.clear();
@@ -176,7 +175,7 @@ impl<S: Storage> Raft<S> {
 
     fn turn(&mut self, role: Role, leader: Option<NodeId>) {
         self.role_changed = true;
-        self.stirred = true;
+        self.work.all();
         self.role = role;
         self.leader = leader;
     }
@@ -207,11 +206,17 @@ impl<S: Storage> Raft<S> {
             self.vote = candidate;
             self.disk.vote_dirty = true;
         }
-        self.reset_election_timer();
+        self.restart_election_timer();
     }
 
-    pub(crate) fn reset_election_timer(&mut self) {
-        let timeout = self.rng.range(self.config.election_min_us, self.config.election_max_us);
-        self.election_at = self.now.after(timeout);
+    /// Draws another timeout (3.4: chosen at random, so that votes seldom split) and waits that long.
+    pub(crate) fn draw_election_timeout(&mut self) {
+        self.timeout_us = self.rng.range(self.config.election_min_us, self.config.election_max_us);
+        self.restart_election_timer();
+    }
+
+    #[inline]
+    pub(crate) fn restart_election_timer(&mut self) {
+        self.election_at = self.now.after(self.timeout_us);
     }
 }

@@ -45,6 +45,7 @@ impl<S: Storage> Raft<S> {
         self.verified = self.verified.max(verified);
         // what is beyond the verified prefix may not be the leader's (figure 3.1: "index of last new entry")
         self.commit = self.commit.max(commit.min(self.verified));
+        self.work.events |= self.applied < self.commit;
         self.owe_accept(from, run.count == 0);
         Ok(())
     }
@@ -68,8 +69,7 @@ impl<S: Storage> Raft<S> {
         }
         self.leader_heard = self.now;
         self.leader_round = self.leader_round.max(round);
-        self.reset_election_timer();
-        self.stirred = true;
+        self.restart_election_timer();
         Ok(true)
     }
 
@@ -137,6 +137,7 @@ impl<S: Storage> Raft<S> {
     /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
     fn extend(&mut self, run: &[u8]) -> u64 {
         let taken = self.log.append(run);
+        self.work.records = true;
         if taken == 0 {
             self.rejections.count(Rejected::Full);
         }
@@ -153,7 +154,7 @@ impl<S: Storage> Raft<S> {
     }
 
     pub(crate) fn owe(&mut self, from: usize, reply: Reply) {
-        self.stirred = true;
+        self.work.peer(from);
         if let Some(peer) = self.peers.get_mut(from) {
             peer.owed = reply;
         }

@@ -18,7 +18,7 @@ impl<S: Storage> Raft<S> {
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.next_round();
         self.peers.iter_mut().for_each(|peer| peer.heartbeat_due = true);
-        self.stirred = true;
+        self.work.all();
     }
 
     /// Whether a majority was heard within the longest election timeout (6.2): otherwise another may lead already.
@@ -67,12 +67,15 @@ impl<S: Storage> Raft<S> {
                 if peer.transfer.stage == Stage::Ready {
                     self.part.clear();
                 }
+                // another transfer may use the buffer now
+                self.work.events = true;
                 peer.replication = Replication::Replicate;
                 peer.next_index = peer.match_index.saturating_add(1);
             }
             _ => {}
         }
-        self.stirred = true;
+        self.work.peer(from);
+        self.work.events |= self.reads_wanted > self.reads_done;
         if newer && match_index > commit {
             self.advance_commit();
         }
@@ -113,7 +116,8 @@ impl<S: Storage> Raft<S> {
         if current {
             peer.probe(next);
         }
-        self.stirred = true;
+        self.work.peer(from);
+        self.work.events |= self.reads_wanted > self.reads_done;
         Ok(())
     }
 
@@ -170,7 +174,7 @@ impl<S: Storage> Raft<S> {
             && index > self.commit
         {
             self.commit = index;
-            self.stirred = true;
+            self.work.events = true;
         }
     }
 }

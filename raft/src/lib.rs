@@ -88,6 +88,7 @@ mod record;
 mod snapshot;
 mod status;
 mod storage;
+mod work;
 
 pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Iter};

@@ -2,7 +2,7 @@
 
 use quorate_core::{Fatal, NodeId, Output, Ticket};
 
-use crate::log::Log;
+use crate::log::{Log, Span};
 use crate::peer::{Reply, Stage, VoteReply};
 use crate::raft::Raft;
 use crate::snapshot::Held;
@@ -13,20 +13,19 @@ use crate::{Event, Index, Message, ReadId, Record, Replication, Role, Term};
 enum Plan {
     Vote(Ticket),
     Snapshot(Ticket),
-    Entries(Ticket, Index, Index),
+    Entries(Ticket, Span),
     Send(NodeId, Draft),
     Role,
-    Committed(Index, Index),
+    Committed(Span),
     Read(ReadId),
     PartWanted(usize),
     Part { index: Index, index_term: Term, offset: u64, done: bool },
-    Fatal(Fatal),
 }
 
 enum Draft {
     RequestVote { pre: bool },
     Vote(VoteReply),
-    Append { prev: Index, to: Index },
+    Append { span: Span },
     Part { peer: usize, offset: u64, done: bool },
     SnapshotProbe { peer: usize },
     Accept,
@@ -37,27 +36,38 @@ enum Draft {
 impl<S: Storage> Raft<S> {
     /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll).
     pub fn poll(&mut self) -> Option<Output<'_, Self>> {
-        if !self.stirred {
+        if !self.work.any() {
             return None;
         }
-        let Some(plan) = self.plan() else {
-            self.stirred = false;
-            return None;
-        };
+        if let Some(reason) = self.fatal {
+            let owed = core::mem::take(&mut self.fatal_owed);
+            return owed.then_some(Output::Event(Event::Fatal(reason)));
+        }
+        let plan = self.plan()?;
         Some(self.make(plan))
     }
 
     /// Records first, then messages, then events.
     #[inline]
     fn plan(&mut self) -> Option<Plan> {
-        if let Some(reason) = self.fatal {
-            let owed = core::mem::take(&mut self.fatal_owed);
-            return owed.then_some(Plan::Fatal(reason));
+        if self.work.records {
+            let plan = self.plan_record();
+            if plan.is_some() {
+                return plan;
+            }
+            self.work.records = false;
         }
-        if !self.started {
-            return None;
+        if let Some(plan) = self.plan_message() {
+            return Some(plan);
         }
-        self.plan_record().or_else(|| self.plan_message()).or_else(|| self.plan_event())
+        if self.work.events {
+            let plan = self.plan_event();
+            if plan.is_some() {
+                return plan;
+            }
+            self.work.events = false;
+        }
+        None
     }
 
     #[inline]
@@ -76,8 +86,8 @@ impl<S: Storage> Raft<S> {
         if first > self.log.last() {
             return None;
         }
-        let to = self.log.entries(first, Index::MAX, usize::MAX).last();
-        Some(Plan::Entries(self.disk.issue_through(to), first, to))
+        let span = self.log.span(first, Index::MAX, usize::MAX);
+        Some(Plan::Entries(self.disk.issue_through(span.last()), span))
     }
 
     /// Nothing is said while the term and vote are not durable (3.8): a node that says something in a term, and forgets the
@@ -87,11 +97,16 @@ impl<S: Storage> Raft<S> {
         if !self.disk.vote_durable() {
             return None;
         }
-        for at in 0..self.peers.len() {
+        while let Some(at) = self.work.next_peer() {
+            if at >= self.peers.len() {
+                self.work.no_peers();
+                break;
+            }
             if let Some(draft) = self.plan_reply(at).or_else(|| self.plan_request(at)) {
                 let to = self.peers.get(at)?.id;
                 return Some(Plan::Send(to, draft));
             }
+            self.work.peer_done(at);
         }
         None
     }
@@ -110,6 +125,7 @@ impl<S: Storage> Raft<S> {
             Reply::Accept { at_once } => {
                 if !at_once && ready <= acknowledged && ready < verified {
                     // what was received is on its way to the disk, and will be acknowledged then
+                    self.work.peer_waits(at);
                     return None;
                 }
                 peer.owed = if ready < verified {
@@ -152,6 +168,7 @@ impl<S: Storage> Raft<S> {
         let peer = self.peers.get_mut(at)?;
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
+            self.work.events = true;
         }
         let draft = if peer.replication == Replication::Snapshot {
             self.plan_part(at)
@@ -172,38 +189,35 @@ impl<S: Storage> Raft<S> {
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
         let last = self.log.last();
-        let to = match peer.replication {
+        let span = match peer.replication {
             // one probe at a time, and no entries with one that is repeated
-            Replication::Probe if peer.probing => prev,
-            _ if next > last => prev,
+            Replication::Probe if peer.probing => Span::empty(next),
+            _ if next > last => Span::empty(next),
             _ => {
                 let inflight = prev.saturating_sub(peer.match_index);
                 let room = self.config.max_inflight_entries.saturating_sub(inflight);
                 let used = self.log.bytes_between(peer.match_index, prev);
                 let limit = self.config.max_inflight_bytes as u64;
-                if peer.replication == Replication::Replicate
-                    && inflight > 0
-                    && (room == 0 || used >= limit)
-                {
-                    prev
+                let full = inflight > 0 && (room == 0 || used >= limit);
+                if full && peer.replication == Replication::Replicate {
+                    Span::empty(next)
                 } else {
                     let bytes = usize::try_from(limit.saturating_sub(used)).unwrap_or(usize::MAX);
                     let bytes = bytes.min(self.config.max_append_bytes);
-                    self.log.entries(next, prev.saturating_add(room.max(1)), bytes).last()
+                    self.log.span(next, prev.saturating_add(room.max(1)), bytes)
                 }
             }
         };
-        if to == prev
-            && !peer.heartbeat_due
-            && (peer.replication != Replication::Probe || peer.probing)
-        {
+        let probing = peer.replication == Replication::Probe;
+        if span.is_empty() && !peer.heartbeat_due && !(probing && !peer.probing) {
             return None;
         }
-        match peer.replication {
-            Replication::Probe => peer.probing = true,
-            _ => peer.next_index = to.saturating_add(1),
+        if probing {
+            peer.probing = true;
+        } else {
+            peer.next_index = span.last().saturating_add(1);
         }
-        Some(Draft::Append { prev, to })
+        Some(Draft::Append { span })
     }
 
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
@@ -213,6 +227,8 @@ impl<S: Storage> Raft<S> {
             && let Held::Outgoing { offset, done } = self.part.held
         {
             self.part.held = Held::Nothing;
+            // the buffer is free for another transfer
+            self.work.events = true;
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
             return Some(Draft::Part { peer: at, offset, done });
@@ -230,8 +246,9 @@ impl<S: Storage> Raft<S> {
         let ready = self.commit.min(self.disk.durable());
         if self.applied < ready {
             let first = self.applied.saturating_add(1);
-            self.applied = self.log.entries(first, ready, usize::MAX).last();
-            return Some(Plan::Committed(first, self.applied));
+            let span = self.log.span(first, ready, usize::MAX);
+            self.applied = span.last();
+            return Some(Plan::Committed(span));
         }
         if let Some(through) = self.readable() {
             self.reads_done = through.0;
@@ -252,9 +269,9 @@ impl<S: Storage> Raft<S> {
             Plan::Vote(ticket) => {
                 Output::Persist(ticket, Record::Vote { term: self.term, vote: self.vote })
             }
-            Plan::Entries(ticket, first, to) => {
-                let entries = self.log.entries(first, to, usize::MAX).bytes();
-                Output::Persist(ticket, Record::Append { first, entries })
+            Plan::Entries(ticket, span) => {
+                let entries = self.log.slice(span).bytes();
+                Output::Persist(ticket, Record::Append { first: span.first, entries })
             }
             Plan::Snapshot(ticket) => {
                 let anchor = self.log.anchor();
@@ -272,9 +289,7 @@ impl<S: Storage> Raft<S> {
             Plan::Role => {
                 Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
             }
-            Plan::Committed(first, to) => {
-                Output::Event(Event::Committed(self.log.entries(first, to, usize::MAX)))
-            }
+            Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),
             Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),
             Plan::Part { index, index_term, offset, done } => Output::Event(Event::SnapshotPart {
@@ -284,7 +299,6 @@ impl<S: Storage> Raft<S> {
                 data: &self.part.bytes,
                 done,
             }),
-            Plan::Fatal(reason) => Output::Event(Event::Fatal(reason)),
         }
     }
 
@@ -305,18 +319,17 @@ impl<S: Storage> Raft<S> {
     fn write(&self, draft: Draft) -> Message<'_> {
         let (term, round) = (self.term, self.leader_round);
         match draft {
-            Draft::Append { prev, to } => Message::Append {
-                term,
-                prev_index: prev,
-                prev_term: self.log.term(prev).unwrap_or(0),
-                commit: self.commit,
-                round: self.round,
-                entries: if to > prev {
-                    self.log.entries(prev.saturating_add(1), to, usize::MAX).bytes()
-                } else {
-                    &[]
-                },
-            },
+            Draft::Append { span } => {
+                let prev_index = span.first.saturating_sub(1);
+                Message::Append {
+                    term,
+                    prev_index,
+                    prev_term: self.led_term(prev_index),
+                    commit: self.commit,
+                    round: self.round,
+                    entries: self.log.slice(span).bytes(),
+                }
+            }
             Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
             Draft::Reject { prev_index, prev_term } => self.write_reject(prev_index, prev_term),
             Draft::RequestVote { pre } => Message::RequestVote {
@@ -337,6 +350,12 @@ impl<S: Storage> Raft<S> {
                 offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
             },
         }
+    }
+
+    /// The term at an index of a leader's log: everything from its blank entry on is of its own.
+    #[inline]
+    fn led_term(&self, index: Index) -> Term {
+        if index >= self.term_start { self.term } else { self.log.term(index).unwrap_or(0) }
     }
 
     /// A grant says which term it is for; a refusal tells this node's own, for the candidate to catch up.

@@ -8,6 +8,7 @@ use crate::log::Log;
 use crate::peer::Peer;
 use crate::snapshot::{Incoming, Part};
 use crate::storage::Storage;
+use crate::work::Work;
 use crate::{
     Config, ConfigError, Entries, EntryKind, Event, Index, Message, Progress, ProposeError, Record,
     Role, Status, Term,
@@ -55,6 +56,8 @@ pub struct Raft<S: Storage> {
     pub(crate) role: Role,
     pub(crate) leader: Option<NodeId>,
     pub(crate) peers: S::Peers,
+    /// The election timeout drawn last, in µs.
+    pub(crate) timeout_us: u64,
     /// A follower starts an election then; a leader does not look at it.
     pub(crate) election_at: Instant,
     /// When leaders are due to be heard, and candidates to ask again.
@@ -85,8 +88,7 @@ pub struct Raft<S: Storage> {
     pub(crate) role_changed: bool,
     /// The application must be told that the machine stopped.
     pub(crate) fatal_owed: bool,
-    /// There may be something to poll.
-    pub(crate) stirred: bool,
+    pub(crate) work: Work,
 }
 
 /// A command on its way: it is committed when the entry at this index is committed with this term, and lost when that entry
@@ -115,7 +117,7 @@ impl<S: Storage> Raft<S> {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut peers = S::Peers::with_limit(config.max_voters);
-        if voters.len() > peers.limit() {
+        if voters.len() > peers.limit() || voters.len() > Work::PEERS {
             return Err(ConfigError::TooManyVoters);
         }
         if !voters.contains(&id) {
@@ -147,6 +149,7 @@ impl<S: Storage> Raft<S> {
             role: Role::Follower,
             leader: None,
             peers,
+            timeout_us: config.election_max_us,
             election_at: Instant::ZERO,
             heartbeat_at: Instant::ZERO,
             leader_heard: Instant::ZERO,
@@ -162,7 +165,7 @@ impl<S: Storage> Raft<S> {
             part: Part::with_limit(config.snapshot_part_bytes),
             role_changed: false,
             fatal_owed: false,
-            stirred: false,
+            work: Work::default(),
             config,
         })
     }
@@ -194,7 +197,8 @@ impl<S: Storage> Raft<S> {
             return Err(ProposeError::LogFull);
         }
         self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
-        self.stirred = true;
+        self.work.records = true;
+        self.work.peers();
         Ok(Proposal { term: self.term, index: last.saturating_add(1) })
     }
 
@@ -274,9 +278,11 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() || !self.disk.returned(ticket) {
             return;
         }
-        self.stirred = true;
+        self.work.disk_done();
+        self.work.records = true;
+        self.work.events |= self.applied < self.commit;
         match self.role {
-            Role::Leader => self.advance_commit(),
+            Role::Leader if self.disk.durable() > self.commit => self.advance_commit(),
             Role::Candidate => self.count_votes(),
             _ => {}
         }
@@ -362,14 +368,14 @@ impl<S: Storage> Raft<S> {
     #[cold]
     fn start(&mut self) {
         self.started = true;
-        self.stirred = true;
+        self.work.all();
         // The records must lead up to the snapshot they speak of, or the disk has lost some.
         if self.log.last() < self.snapshot || self.log.last_term() > self.term {
             self.stop(Fatal::LostState);
             return;
         }
         self.disk.restored(self.log.last());
-        self.reset_election_timer();
+        self.draw_election_timeout();
     }
 
     /// Takes no further part (DESIGN: a violated invariant is reported, never repaired in silence).
@@ -377,7 +383,7 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn stop(&mut self, reason: Fatal) {
         self.fatal = Some(reason);
         self.fatal_owed = true;
-        self.stirred = true;
+        self.work.all();
         self.role = Role::Follower;
         self.leader = None;
     }

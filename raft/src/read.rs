@@ -42,7 +42,7 @@ impl<S: Storage> Raft<S> {
             self.reads_done = self.round.saturating_sub(1);
         }
         self.reads_wanted = self.round;
-        self.stirred = true;
+        self.work.all();
         Ok(ReadId(self.round))
     }
 

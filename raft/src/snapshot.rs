@@ -96,7 +96,7 @@ impl<S: Storage> Raft<S> {
             self.log.compact(anchor);
         }
         self.disk.snapshot_dirty = true;
-        self.stirred = true;
+        self.work.all();
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl<S: Storage> Raft<S> {
         }
         peer.transfer.stage = Stage::Ready;
         peer.transfer.end = done.then(|| offset.saturating_add(data.len() as u64));
-        self.stirred = true;
+        self.work.all();
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl<S: Storage> Raft<S> {
         if let Some(from) = self.peers.iter().position(|p| Some(p.id) == self.leader) {
             self.owe_accept(from, false);
         }
-        self.stirred = true;
+        self.work.all();
         Ok(())
     }
 
@@ -218,6 +218,7 @@ impl<S: Storage> Raft<S> {
             self.verified = self.verified.max(self.commit).max(index);
             self.commit = self.commit.max(index);
             self.incoming = None;
+            self.work.events = true;
             self.owe_accept(from, true);
             return Ok(());
         }
@@ -237,6 +238,7 @@ impl<S: Storage> Raft<S> {
             }
         }
         self.incoming = Some(incoming);
+        self.work.events = true;
         self.owe(from, Reply::Part { index });
         Ok(())
     }
@@ -259,7 +261,7 @@ impl<S: Storage> Raft<S> {
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
         peer.round = peer.round.max(round);
-        self.stirred = true;
+        self.work.all();
         let transfer = &mut peer.transfer;
         if peer.replication != Replication::Snapshot
             || transfer.index != index

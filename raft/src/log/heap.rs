@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 
 use quorate_core::{Full, Reader};
 
-use super::Log;
+use super::{Log, Span};
 use crate::entry::{Header, MAX_HEADER};
 use crate::{Entries, EntryKind, Index, Term};
 
@@ -18,7 +18,10 @@ const CHUNK: usize = 64 << 10;
 /// allocates nothing.
 #[derive(Clone)]
 pub struct HeapLog {
-    chunks: VecDeque<Chunk>,
+    /// The chunk that grows; almost everything asked for is in it.
+    tail: Chunk,
+    /// The chunks before it, oldest first.
+    full: VecDeque<Chunk>,
     spare: Option<Chunk>,
     anchor: Index,
     anchor_term: Term,
@@ -55,42 +58,36 @@ impl Chunk {
 }
 
 impl HeapLog {
-    /// The chunk that holds `index`: the last one almost always.
+    /// The chunk that holds `index`, and its number: the one past the full ones is the tail.
     #[inline]
-    fn chunk(&self, index: Index) -> Option<&Chunk> {
+    fn chunk(&self, index: Index) -> Option<(usize, &Chunk)> {
         if index <= self.anchor || index > self.last {
             return None;
         }
-        match self.chunks.back() {
-            Some(chunk) if chunk.first <= index => Some(chunk),
-            _ => {
-                let after = self.chunks.partition_point(|c| c.first <= index);
-                self.chunks.get(after.checked_sub(1)?)
-            }
+        if self.tail.first <= index {
+            return Some((self.full.len(), &self.tail));
         }
+        let number = self.full.partition_point(|c| c.first <= index).checked_sub(1)?;
+        self.full.get(number).map(|chunk| (number, chunk))
     }
 
     /// The position where the entry begins; the end for the one after the last.
     #[inline]
     fn position(&self, index: Index) -> u64 {
         match self.chunk(index) {
-            Some(chunk) => chunk.position.saturating_add(chunk.start(chunk.slot(index)) as u64),
+            Some((_, c)) => c.position.saturating_add(c.start(c.slot(index)) as u64),
             None if index > self.last => self.end,
             None => self.begin,
         }
     }
 
-    /// A chunk with room for `len` more bytes at the end of the log.
+    /// The tail with room for `len` more bytes.
     #[inline]
-    fn chunk_for(&mut self, len: usize) -> Option<&mut Chunk> {
-        let fresh = match self.chunks.back() {
-            Some(chunk) => chunk.bytes.capacity().saturating_sub(chunk.bytes.len()) < len,
-            None => true,
-        };
-        if fresh {
+    fn tail_for(&mut self, len: usize) -> &mut Chunk {
+        if self.tail.bytes.capacity().saturating_sub(self.tail.bytes.len()) < len {
             self.add_chunk(len);
         }
-        self.chunks.back_mut()
+        &mut self.tail
     }
 
     #[cold]
@@ -104,15 +101,28 @@ impl HeapLog {
         };
         chunk.first = self.last.saturating_add(1);
         chunk.position = self.end;
-        self.chunks.push_back(chunk);
+        let old = core::mem::replace(&mut self.tail, chunk);
+        if old.starts.is_empty() {
+            self.recycle(old);
+        } else {
+            self.full.push_back(old);
+        }
     }
 
     fn recycle(&mut self, mut chunk: Chunk) {
-        if chunk.bytes.capacity() <= CHUNK.saturating_mul(2) {
+        if (CHUNK..=CHUNK.saturating_mul(2)).contains(&chunk.bytes.capacity()) {
             chunk.bytes.clear();
             chunk.starts.clear();
             self.spare = Some(chunk);
         }
+    }
+
+    /// Makes the newest full chunk the tail again.
+    fn drop_tail(&mut self) -> bool {
+        let Some(chunk) = self.full.pop_back() else { return false };
+        let old = core::mem::replace(&mut self.tail, chunk);
+        self.recycle(old);
+        true
     }
 
     #[inline]
@@ -126,7 +136,7 @@ impl HeapLog {
         if self.room() < len as u64 {
             return Err(Full);
         }
-        let Some(chunk) = self.chunk_for(len) else { return Err(Full) };
+        let chunk = self.tail_for(len);
         let start = u32::try_from(chunk.bytes.len()).map_err(|_| Full)?;
         chunk.starts.push(start);
         chunk.bytes.extend_from_slice(header);
@@ -142,7 +152,7 @@ impl HeapLog {
         if self.room() < run.len() as u64 {
             return None;
         }
-        let chunk = self.chunks.back_mut()?;
+        let chunk = &mut self.tail;
         if chunk.bytes.capacity().saturating_sub(chunk.bytes.len()) < run.len() {
             return None;
         }
@@ -169,7 +179,8 @@ impl HeapLog {
 impl Log for HeapLog {
     fn with_limit(bytes: usize) -> Self {
         Self {
-            chunks: VecDeque::new(),
+            tail: Chunk { first: 1, ..Chunk::default() },
+            full: VecDeque::new(),
             spare: None,
             anchor: 0,
             anchor_term: 0,
@@ -204,32 +215,40 @@ impl Log for HeapLog {
         if index == self.anchor {
             return Some(self.anchor_term);
         }
-        let chunk = self.chunk(index)?;
+        let (_, chunk) = self.chunk(index)?;
         let bytes = chunk.bytes.get(chunk.start(chunk.slot(index))..)?;
         Header::read(&mut Reader::new(bytes)).ok().map(|h| h.term)
     }
 
-    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_> {
-        let empty = Entries::new(from, 0, &[]);
+    #[inline]
+    fn span(&self, from: Index, to: Index, max_bytes: usize) -> Span {
         let to = to.min(self.last);
-        let Some(chunk) = self.chunk(from) else { return empty };
+        let Some((number, chunk)) = self.chunk(from) else { return Span::empty(from) };
         if to < from {
-            return empty;
+            return Span::empty(from);
         }
         let slot = chunk.slot(from);
         let start = chunk.start(slot);
-        let mut after = chunk.slot(to).saturating_add(1).min(chunk.starts.len());
+        let mut after = chunk.slot(to).wrapping_add(1).min(chunk.starts.len());
+        let mut end = chunk.start(after);
         let limit = start.saturating_add(max_bytes);
-        if chunk.start(after) > limit {
+        if end > limit {
             // the last slot that begins at or before the limit ends the run; one entry at least
             after = chunk.starts.partition_point(|&s| s as usize <= limit).saturating_sub(1);
             after = after.max(slot.saturating_add(1));
+            end = chunk.start(after);
         }
-        let count = after.saturating_sub(slot) as u64;
-        chunk
-            .bytes
-            .get(start..chunk.start(after))
-            .map_or(empty, |bytes| Entries::new(from, count, bytes))
+        Span { first: from, count: after.saturating_sub(slot) as u64, chunk: number, start, end }
+    }
+
+    #[inline]
+    fn slice(&self, span: Span) -> Entries<'_> {
+        let chunk = match span.chunk {
+            number if number == self.full.len() => Some(&self.tail),
+            number => self.full.get(number),
+        };
+        let bytes = chunk.and_then(|c| c.bytes.get(span.start..span.end)).unwrap_or_default();
+        Entries::new(span.first, span.count, bytes)
     }
 
     #[inline]
@@ -279,16 +298,11 @@ impl Log for HeapLog {
         }
         self.end = self.position(last.saturating_add(1));
         let term = self.term(last).unwrap_or(self.anchor_term);
-        while self.chunks.back().is_some_and(|c| c.first > last) {
-            if let Some(chunk) = self.chunks.pop_back() {
-                self.recycle(chunk);
-            }
-        }
-        if let Some(chunk) = self.chunks.back_mut() {
-            let kept = chunk.slot(last).saturating_add(1);
-            chunk.bytes.truncate(chunk.start(kept));
-            chunk.starts.truncate(kept);
-        }
+        while self.tail.first > last && self.drop_tail() {}
+        let kept = self.tail.slot(last.saturating_add(1));
+        let end = self.tail.start(kept);
+        self.tail.bytes.truncate(end);
+        self.tail.starts.truncate(kept);
         (self.last, self.last_term) = (last, term);
     }
 
@@ -296,26 +310,35 @@ impl Log for HeapLog {
         let Some(term) = self.term(anchor) else { return };
         self.begin = self.position(anchor.saturating_add(1));
         (self.anchor, self.anchor_term) = (anchor, term);
-        while self.chunks.front().is_some_and(|c| {
-            c.first.saturating_add(c.starts.len() as u64) <= anchor.saturating_add(1)
-        }) {
-            if let Some(chunk) = self.chunks.pop_front() {
+        let next = |c: &Chunk| c.first.saturating_add(c.starts.len() as u64);
+        while self.full.front().is_some_and(|c| next(c) <= anchor.saturating_add(1)) {
+            if let Some(chunk) = self.full.pop_front() {
                 self.recycle(chunk);
             }
+        }
+        if anchor == self.last {
+            self.clear_tail();
         }
     }
 
     fn reset(&mut self, anchor: Index, term: Term) {
-        while let Some(chunk) = self.chunks.pop_back() {
-            self.recycle(chunk);
-        }
+        while self.drop_tail() {}
         (self.anchor, self.anchor_term) = (anchor, term);
         (self.last, self.last_term) = (anchor, term);
         self.begin = self.end;
+        self.clear_tail();
     }
 }
 
 impl HeapLog {
+    /// Empties the tail, of which nothing is in the log any more.
+    fn clear_tail(&mut self) {
+        self.tail.bytes.clear();
+        self.tail.starts.clear();
+        self.tail.first = self.last.saturating_add(1);
+        self.tail.position = self.end;
+    }
+
     fn runs(&self) -> impl Iterator<Item = Entries<'_>> {
         let mut next = self.anchor.saturating_add(1);
         core::iter::from_fn(move || {

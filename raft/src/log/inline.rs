@@ -1,6 +1,6 @@
 use quorate_core::{Full, InlineList, List, Reader};
 
-use super::Log;
+use super::{Log, Span};
 use crate::entry::{Header, MAX_HEADER};
 use crate::{Entries, EntryKind, Index, Term};
 
@@ -80,23 +80,26 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         self.header_term(self.start(index)?)
     }
 
-    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_> {
-        let empty = Entries::new(from, 0, &[]);
+    fn span(&self, from: Index, to: Index, max_bytes: usize) -> Span {
         let to = to.min(self.last());
         if from <= self.anchor || from > to {
-            return empty;
+            return Span::empty(from);
         }
-        let Some(start) = self.start(from) else { return empty };
-        let (mut last, mut end) = (from, start);
+        let Some(start) = self.start(from) else { return Span::empty(from) };
+        let mut span = Span { first: from, count: 0, chunk: 0, start, end: start };
         for index in from..=to {
-            let Some(next_end) = self.start(index.saturating_add(1)) else { break };
-            if index > from && next_end.saturating_sub(start) > max_bytes {
+            let Some(end) = self.start(index.saturating_add(1)) else { break };
+            if span.count > 0 && end.saturating_sub(start) > max_bytes {
                 break;
             }
-            (last, end) = (index, next_end);
+            (span.count, span.end) = (span.count.saturating_add(1), end);
         }
-        let count = last.saturating_sub(from).saturating_add(1);
-        self.bytes.get(start..end).map_or(empty, |bytes| Entries::new(from, count, bytes))
+        span
+    }
+
+    fn slice(&self, span: Span) -> Entries<'_> {
+        let bytes = self.bytes.get(span.start..span.end).unwrap_or_default();
+        Entries::new(span.first, span.count, bytes)
     }
 
     fn bytes_between(&self, after: Index, through: Index) -> u64 {

@@ -39,7 +39,15 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
 
     /// A contiguous run from `from` to at most `to`, of at most `max_bytes` unless one entry alone is larger. Empty only where
     /// there are no such entries.
-    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_>;
+    fn span(&self, from: Index, to: Index, max_bytes: usize) -> Span;
+
+    /// The entries of a span that was just made of this log.
+    fn slice(&self, span: Span) -> Entries<'_>;
+
+    /// [`span`](Self::span) and [`slice`](Self::slice) in one.
+    fn entries(&self, from: Index, to: Index, max_bytes: usize) -> Entries<'_> {
+        self.slice(self.span(from, to, max_bytes))
+    }
 
     /// Bytes of the entries after `after`, up to and including `through`.
     fn bytes_between(&self, after: Index, through: Index) -> u64;
@@ -65,4 +73,30 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
 
     /// Drops everything; the log then begins after `anchor`.
     fn reset(&mut self, anchor: Index, term: Term);
+}
+
+/// Where a run of entries lies in a log, until that changes. It borrows nothing.
+#[derive(Clone, Copy)]
+pub struct Span {
+    pub(crate) first: Index,
+    pub(crate) count: u64,
+    /// Which chunk, of a log in chunks.
+    chunk: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    pub(crate) const fn empty(first: Index) -> Self {
+        Self { first, count: 0, chunk: 0, start: 0, end: 0 }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The index of the last entry; one before the first if there is none.
+    pub(crate) const fn last(&self) -> Index {
+        self.first.saturating_add(self.count).saturating_sub(1)
+    }
 }
