@@ -1,0 +1,261 @@
+use core::hint::black_box;
+use core::mem;
+
+use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_raft::{Config, EntryKind, Event, Heap, Index, Message, Raft, Record, Role};
+
+use crate::count::{allocator_calls, live_bytes};
+use crate::{Case, Count, Failure};
+
+/// The application takes a snapshot whenever that many entries were applied since the last one.
+const SNAPSHOT_EVERY: Index = 4096;
+/// Entries it leaves in the log before the snapshot.
+const TRAILING: Index = 256;
+/// Bytes for all messages on their way at once, and for one record.
+const BUFFER: usize = 1 << 20;
+
+/// Three nodes, the wire between them and their disks, moved by hand. The first one leads.
+///
+/// The clock stands still during rounds, so that no heartbeat, which costs the same however many proposals there are, is counted.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: [Node; 3],
+    /// Messages being delivered.
+    arriving: Frames,
+    /// Messages made meanwhile.
+    leaving: Frames,
+    disk: Vec<u8>,
+    now: Instant,
+    command: Vec<u8>,
+    delivered: usize,
+}
+
+#[derive(Debug)]
+struct Node {
+    raft: Raft<Heap>,
+    applied: Index,
+    commands: usize,
+    snapshot: Index,
+}
+
+impl Cluster {
+    /// A cluster whose first node leads.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if that cannot be had.
+    pub fn new() -> Result<Self, Failure> {
+        let mut cluster = Self {
+            nodes: [Node::new(1)?, Node::new(2)?, Node::new(3)?],
+            arriving: Frames::new(),
+            leaving: Frames::new(),
+            disk: vec![0; BUFFER],
+            now: Instant::from_millis(1),
+            command: Vec::new(),
+            delivered: 0,
+        };
+        for node in &mut cluster.nodes {
+            node.raft.tick(cluster.now);
+        }
+        cluster.nodes[0].raft.campaign(cluster.now);
+        cluster.settle()?;
+        match cluster.nodes[0].raft.status().role {
+            Role::Leader => Ok(cluster),
+            _ => Err(Failure::NoLeader),
+        }
+    }
+
+    /// Runs rounds that are not counted, until the log has its steady size.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if anything goes wrong.
+    pub fn warm_up(&mut self, case: Case, rounds: usize) -> Result<(), Failure> {
+        self.prepare(case);
+        self.rounds(case.batch, rounds)
+    }
+
+    /// Runs rounds and counts what they take.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if anything goes wrong.
+    pub fn measure(&mut self, case: Case, rounds: usize) -> Result<Count, Failure> {
+        self.prepare(case);
+        let (delivered, commands, calls) =
+            (self.delivered, self.nodes[0].commands, allocator_calls());
+        self.measured_rounds(case.batch, rounds)?;
+        let calls_after = allocator_calls();
+        let count = Count {
+            proposals: self.nodes[0].commands - commands,
+            messages: self.delivered - delivered,
+            allocations: calls_after.0 - calls.0,
+            calls: calls_after.1 - calls.1,
+        };
+        if count.proposals != case.batch * rounds {
+            return Err(Failure::NotCommitted);
+        }
+        Ok(count)
+    }
+
+    /// Bytes of heap that an entry of this many bytes takes on each node, with `entries` of them in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if anything goes wrong.
+    #[allow(clippy::cast_precision_loss)] // counts stay far below 2^52
+    pub fn live_bytes_per_entry(case: Case, entries: usize) -> Result<f64, Failure> {
+        let mut cluster = Self::new()?;
+        cluster.prepare(case);
+        let before = live_bytes();
+        for _ in 0..case.rounds(entries) {
+            cluster.round(case.batch)?;
+        }
+        let entries = (case.rounds(entries) * case.batch * cluster.nodes.len()) as f64;
+        Ok(live_bytes().saturating_sub(before) as f64 / entries)
+    }
+
+    fn prepare(&mut self, case: Case) {
+        self.command.clear();
+        self.command.resize(case.payload, 0x5a);
+    }
+
+    /// The measured part: callgrind, which is told this name, collects within it.
+    #[inline(never)]
+    fn measured_rounds(&mut self, batch: usize, rounds: usize) -> Result<(), Failure> {
+        self.rounds(batch, rounds)
+    }
+
+    fn rounds(&mut self, batch: usize, rounds: usize) -> Result<(), Failure> {
+        for _ in 0..rounds {
+            self.round(batch)?;
+            if self.nodes[0].applied - self.nodes[0].snapshot >= SNAPSHOT_EVERY {
+                self.take_snapshots()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, batch: usize) -> Result<(), Failure> {
+        for _ in 0..batch {
+            self.nodes[0].raft.propose(&self.command)?;
+        }
+        self.nodes[0].turn(0, &mut self.leaving, &mut self.disk)?;
+        self.deliver()
+    }
+
+    /// Delivers messages until there are none.
+    fn deliver(&mut self) -> Result<(), Failure> {
+        while !self.leaving.list.is_empty() {
+            mem::swap(&mut self.arriving, &mut self.leaving);
+            let mut stirred = [false; 3];
+            for frame in &self.arriving.list {
+                let bytes = self.arriving.bytes.get(frame.start..frame.end).unwrap_or_default();
+                let message = Message::from_slice(bytes)?;
+                self.nodes[frame.to].raft.receive(self.now, id(frame.from), message)?;
+                stirred[frame.to] = true;
+            }
+            self.delivered += self.arriving.list.len();
+            self.arriving.clear();
+            for (at, node) in self.nodes.iter_mut().enumerate().filter(|(at, _)| stirred[*at]) {
+                node.turn(at, &mut self.leaving, &mut self.disk)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            node.turn(at, &mut self.leaving, &mut self.disk)?;
+        }
+        self.deliver()
+    }
+
+    fn take_snapshots(&mut self) -> Result<(), Failure> {
+        for node in &mut self.nodes {
+            node.snapshot = node.applied;
+            node.raft.snapshot_taken(node.applied, node.applied.saturating_sub(TRAILING))?;
+        }
+        self.settle()
+    }
+}
+
+impl Node {
+    fn new(id: u64) -> Result<Self, Failure> {
+        let voters = [1, 2, 3].map(NodeId::new);
+        let raft = Raft::new(NodeId::new(id), &voters, Config::default(), id)?;
+        Ok(Self { raft, applied: 0, commands: 0, snapshot: 0 })
+    }
+
+    /// Polls until quiet, doing what is asked.
+    fn turn(&mut self, at: usize, wire: &mut Frames, disk: &mut [u8]) -> Result<(), Failure> {
+        loop {
+            let mut last = None;
+            while let Some(output) = self.raft.poll() {
+                match output {
+                    Output::Persist(ticket, record) => {
+                        black_box(Record::from_slice(black_box(record.to_slice(disk)?))?);
+                        last = Some(ticket);
+                    }
+                    Output::Send(to, message) => wire.put(at, to, &message)?,
+                    Output::Event(Event::Committed(entries)) => {
+                        for entry in entries {
+                            self.applied = entry.index;
+                            self.commands += usize::from(entry.kind == EntryKind::Command);
+                            black_box(entry.data);
+                        }
+                    }
+                    Output::Event(Event::Fatal(reason)) => return Err(reason.into()),
+                    Output::Event(Event::SnapshotWanted { .. } | Event::SnapshotPart { .. }) => {
+                        return Err(Failure::UnexpectedSnapshot);
+                    }
+                    Output::Event(_) => {}
+                }
+            }
+            match last {
+                Some(ticket) => self.raft.persisted(ticket),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Encoded messages, one after the other.
+#[derive(Debug)]
+struct Frames {
+    list: Vec<Frame>,
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    from: usize,
+    to: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Frames {
+    fn new() -> Self {
+        Self { list: Vec::with_capacity(1024), bytes: vec![0; BUFFER], used: 0 }
+    }
+
+    fn put(&mut self, from: usize, to: NodeId, message: &Message<'_>) -> Result<(), Failure> {
+        let room = self.bytes.get_mut(self.used..).unwrap_or_default();
+        let end = self.used + message.to_slice(room)?.len();
+        let to = usize::try_from(to.get()).unwrap_or_default().saturating_sub(1);
+        self.list.push(Frame { from, to, start: self.used, end });
+        self.used = end;
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.list.clear();
+        self.used = 0;
+    }
+}
+
+const fn id(at: usize) -> NodeId {
+    NodeId::new(at as u64 + 1)
+}
