@@ -31,13 +31,14 @@ impl<S: Storage> Raft<S> {
         if term >= LIMIT || end >= LIMIT || commit >= LIMIT || round >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
-        if term >= self.term && self.contradicts(from, term, prev, entries) {
+        let agrees = self.agrees(prev_index, prev_term);
+        if term >= self.term && self.contradicts(from, term, agrees, prev_index, entries) {
             return Err(Rejected::Impossible);
         }
         if !self.heed(from, term, round)? {
             return Ok(());
         }
-        if !self.agrees(prev_index, prev_term) {
+        if !agrees {
             self.owe(from, Reply::Reject { prev_index, prev_term });
             return Ok(());
         }
@@ -80,19 +81,23 @@ impl<S: Storage> Raft<S> {
 
     /// Whether the message would replace an entry that is committed, or that this same leader sent before: no honest leader
     /// does (3.6.3, leader completeness; 3.5, leader append-only).
-    fn contradicts(&self, from: usize, term: Term, prev: (Index, Term), run: &[u8]) -> bool {
+    #[inline]
+    fn contradicts(
+        &self,
+        from: usize,
+        term: Term,
+        agrees: bool,
+        prev_index: Index,
+        run: &[u8],
+    ) -> bool {
         let sender = self.peers.get(from).map(|p| p.id);
         let known = term == self.term && self.role == Role::Follower && self.leader == sender;
         let floor = if known { self.verified.max(self.commit) } else { self.commit };
-        let (prev_index, prev_term) = prev;
-        if prev_index > floor {
-            return false;
+        if prev_index >= floor {
+            return prev_index == floor && !agrees;
         }
-        if !self.agrees(prev_index, prev_term) {
+        if !agrees {
             return true;
-        }
-        if prev_index == floor || run.is_empty() {
-            return false;
         }
         let (matched, rest) = self.skip_known(prev_index, run);
         matched < floor && !rest.is_empty()

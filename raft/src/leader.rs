@@ -74,7 +74,12 @@ impl<S: Storage> Raft<S> {
             }
             _ => {}
         }
-        self.work.peer(from);
+        let quiet = peer.replication == Replication::Replicate
+            && peer.next_index > self.log.last()
+            && !peer.heartbeat_due;
+        if !quiet {
+            self.work.peer(from);
+        }
         self.work.events |= self.reads_wanted > self.reads_done;
         if newer && match_index > commit {
             self.advance_commit();
@@ -169,9 +174,9 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn advance_commit(&mut self) {
         let own = core::iter::once(self.disk.durable());
         let stored = own.chain(self.peers.iter().map(|p| p.match_index));
-        if let Some(index) = agreed(stored, self.quorum())
+        let commit = self.commit;
+        if let Some(index) = agreed(stored.filter(|&m| m > commit), self.quorum())
             && index >= self.term_start
-            && index > self.commit
         {
             self.commit = index;
             self.work.events = true;

@@ -279,7 +279,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.work.disk_done();
-        self.work.records = true;
+        self.work.records |= self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last();
         self.work.events |= self.applied < self.commit;
         match self.role {
             Role::Leader if self.disk.durable() > self.commit => self.advance_commit(),
