@@ -1,2 +1,95 @@
-//! A replicated key-value server that Redis clients can use.
-fn main() {}
+//! A replicated key-value server that Redis clients can use, and that you can kill: see `quorate-kv --help`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod apply;
+mod archive;
+mod batch;
+mod cli;
+mod clients;
+mod cluster;
+mod command;
+mod connection;
+mod dashboard;
+mod dialogue;
+mod forward;
+mod glob;
+mod info;
+mod limits;
+mod metrics;
+mod node;
+mod op;
+mod pending;
+mod recover;
+mod replica;
+mod reply;
+mod resp;
+mod server;
+mod session;
+mod snapshot;
+mod store;
+mod table;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Verb};
+
+/// Exit codes: 0 after a clean stop, 1 after a failure, 2 for a command line that makes no sense.
+fn main() -> ExitCode {
+    let (result, log) = match Cli::parse().verb {
+        Verb::Cluster(arguments) => (cluster::run(&arguments), None),
+        Verb::Node(arguments) => {
+            let log = arguments.tuning.log;
+            init_log(log);
+            (node::run(arguments), Some(log))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if log.is_some() {
+                tracing::error!("{failure}");
+            }
+            eprintln!("quorate-kv: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn init_log(level: tracing::level_filters::LevelFilter) {
+    use std::io::IsTerminal;
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Why the program ends, in a sentence.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What was asked for makes no sense.
+    Usage(String),
+    /// Something went wrong.
+    Run(String),
+}
+
+impl Failure {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Run(_) => 1,
+        }
+    }
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Run(text) => f.write_str(text),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::Instant;
+
+use quorate_core::NodeId;
+use quorate_raft::Index;
+
+use crate::apply::State;
+use crate::snapshot::{self, Fault};
+
+/// The snapshots of a node: written and loaded by threads of their own, served to peers, taken from the leader.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    dir: PathBuf,
+    newest: Option<Index>,
+    writing: Option<Receiver<io::Result<Written>>>,
+    loading: Option<Receiver<Result<Box<State>, Fault>>>,
+    incoming: Option<Incoming>,
+    /// Files stay open while a peer is being sent one, so that a newer one does not take it away.
+    serving: BTreeMap<NodeId, Served>,
+    retry_after: Option<Instant>,
+}
+
+/// A snapshot that is on disk now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) index: Index,
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
+}
+
+/// A part of a snapshot for a peer.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) index: Index,
+    pub(crate) data: Vec<u8>,
+    pub(crate) done: bool,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    index: Index,
+    file: File,
+    length: u64,
+}
+
+#[derive(Debug)]
+struct Served {
+    index: Index,
+    file: File,
+    length: u64,
+}
+
+/// After a snapshot could not be written, such as on a full disk.
+const RETRY: Duration = Duration::from_secs(5);
+/// Snapshots that are kept: the one before the newest serves if that turns out to be damaged.
+const KEPT: usize = 2;
+
+impl Archive {
+    pub(crate) fn new(dir: &Path) -> io::Result<Self> {
+        // left over by a crash, and worth nothing
+        for name in ["snapshot-writing", "snapshot-receiving"] {
+            match fs::remove_file(dir.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            dir: dir.into(),
+            newest: snapshot::list(dir)?.first().copied(),
+            writing: None,
+            loading: None,
+            incoming: None,
+            serving: BTreeMap::new(),
+            retry_after: None,
+        })
+    }
+
+    /// Whether a snapshot can be begun now.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.writing.is_none()
+            && self.loading.is_none()
+            && self.retry_after.is_none_or(|at| Instant::now() >= at)
+    }
+
+    /// Begins to write a state. It is a clone that shares its memory with the living one.
+    pub(crate) fn begin(&mut self, state: State) {
+        let (done, writing) = channel();
+        let dir = self.dir.clone();
+        let spawned = thread::Builder::new().name("snapshot".into()).spawn(move || {
+            let (start, index) = (Instant::now(), state.applied);
+            let result = snapshot::write(&dir, &state);
+            // the state goes first: from then on writes to the living one copy nothing
+            drop(state);
+            let _ = done.send(result.map(|bytes| Written { index, bytes, took: start.elapsed() }));
+        });
+        match spawned {
+            Ok(_) => self.writing = Some(writing),
+            Err(_) => self.retry_after = Some(Instant::now() + RETRY),
+        }
+    }
+
+    /// The outcome of [`begin`](Self::begin), once.
+    pub(crate) fn written(&mut self) -> Option<io::Result<Written>> {
+        let result = outcome(&mut self.writing, || Err(io::Error::other("its thread ended")))?;
+        match &result {
+            Ok(written) => self.newest = self.newest.max(Some(written.index)),
+            Err(_) => self.retry_after = Some(Instant::now() + RETRY),
+        }
+        Some(result)
+    }
+
+    /// Removes what is older than the newest two.
+    pub(crate) fn prune(&self) -> io::Result<()> {
+        for index in snapshot::list(&self.dir)?.into_iter().skip(KEPT) {
+            fs::remove_file(snapshot::path(&self.dir, index))?;
+        }
+        Ok(())
+    }
+
+    /// A part for a peer: of the snapshot it is being sent, or from the beginning of the newest one.
+    pub(crate) fn part(
+        &mut self,
+        to: NodeId,
+        index: Index,
+        offset: u64,
+        max_len: usize,
+    ) -> io::Result<Part> {
+        if offset == 0 || self.serving.get(&to).is_none_or(|served| served.index != index) {
+            let index = if offset == 0 { self.newest.unwrap_or(index) } else { index };
+            let file = File::open(snapshot::path(&self.dir, index))?;
+            let length = file.metadata()?.len();
+            self.serving.insert(to, Served { index, file, length });
+        }
+        let served = self.serving.get(&to).ok_or(io::ErrorKind::NotFound)?;
+        let left = served.length.saturating_sub(offset);
+        let mut data = vec![0; max_len.min(usize::try_from(left).unwrap_or(usize::MAX))];
+        served.file.read_exact_at(&mut data, offset)?;
+        let part = Part { index: served.index, done: left == data.len() as u64, data };
+        if part.done && part.data.is_empty() {
+            self.serving.remove(&to);
+        }
+        Ok(part)
+    }
+
+    /// Ends what was being sent: this node does not lead any more.
+    pub(crate) fn stop_serving(&mut self) {
+        self.serving.clear();
+    }
+
+    /// Takes a part from the leader. When `done`, a thread makes the file durable, checks and loads it: [`loaded`](Self::loaded).
+    pub(crate) fn receive(
+        &mut self,
+        index: Index,
+        offset: u64,
+        data: &[u8],
+        done: bool,
+    ) -> io::Result<()> {
+        let temporary = self.dir.join("snapshot-receiving");
+        if offset == 0 {
+            self.incoming = Some(Incoming { index, file: File::create(&temporary)?, length: 0 });
+        }
+        let expected =
+            self.incoming.as_mut().filter(|file| file.index == index && file.length == offset);
+        let Some(incoming) = expected else {
+            self.incoming = None;
+            return Err(io::Error::other("a part of a snapshot that did not begin here"));
+        };
+        incoming.file.write_all_at(data, offset)?;
+        incoming.length += data.len() as u64;
+        if !done {
+            return Ok(());
+        }
+        let Some(incoming) = self.incoming.take() else { return Ok(()) };
+        let (sender, loading) = channel();
+        let dir = self.dir.clone();
+        thread::Builder::new().name("snapshot".into()).spawn(move || {
+            let _ = sender.send(install(&incoming.file, &temporary, &dir, index).map(Box::new));
+        })?;
+        self.loading = Some(loading);
+        Ok(())
+    }
+
+    /// The outcome of a snapshot that was received whole, once.
+    pub(crate) fn loaded(&mut self) -> Option<Result<Box<State>, Fault>> {
+        let path = &self.dir;
+        let result = outcome(&mut self.loading, || {
+            Err(Fault { path: path.clone(), offset: 0, what: "its thread ended".into() })
+        })?;
+        if let Ok(state) = &result {
+            self.newest = self.newest.max(Some(state.applied));
+        }
+        Some(result)
+    }
+}
+
+fn install(file: &File, temporary: &Path, dir: &Path, index: Index) -> Result<State, Fault> {
+    let fault = |what: String| Fault { path: temporary.into(), offset: 0, what };
+    file.sync_all().map_err(|error| fault(error.to_string()))?;
+    let state = snapshot::load(temporary)?;
+    if state.applied != index {
+        return Err(fault(format!("it covers {} instead of {index}", state.applied)));
+    }
+    snapshot::publish(temporary, dir, index).map_err(|error| fault(error.to_string()))?;
+    Ok(state)
+}
+
+fn outcome<T>(slot: &mut Option<Receiver<T>>, died: impl FnOnce() -> T) -> Option<T> {
+    let outcome = match slot.as_ref()?.try_recv() {
+        Ok(outcome) => outcome,
+        Err(TryRecvError::Empty) => return None,
+        Err(TryRecvError::Disconnected) => died(),
+    };
+    *slot = None;
+    Some(outcome)
+}

@@ -1,0 +1,174 @@
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+/// A replicated key-value server that Redis clients can use, and that you can kill.
+#[derive(Parser, Debug)]
+#[command(name = "quorate-kv", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Three nodes on this machine, with a live table of how they are:
+    quorate-kv cluster
+  then, in another terminal, any node serves any command:
+    redis-cli -p 7001 set greeting hello
+    redis-cli -p 7003 get greeting
+    redis-benchmark -p 7001 -t set,get -n 100000 -P 16 -q
+
+  One node of a cluster of three machines (the same --peers on each):
+    quorate-kv node --id 1 --listen 0.0.0.0:6379 --peer-listen 0.0.0.0:16379 \\
+        --peers 1=10.0.0.1:16379,2=10.0.0.2:16379,3=10.0.0.3:16379 --data /var/lib/quorate
+
+The server has no passwords and no encryption: let only trusted networks reach both ports.";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Starts some nodes on this machine, shows how they are, and restarts those that die
+    Cluster(ClusterArgs),
+    /// Runs one node
+    Node(NodeArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ClusterArgs {
+    /// How many nodes; an odd number is best
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub(crate) nodes: u16,
+    /// The port of the first node; the others follow. For each other they listen 10000 above
+    #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..=55_000))]
+    pub(crate) base_port: u16,
+    /// Where the nodes keep their data and logs [default: a directory of the system's for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
+}
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct NodeArgs {
+    /// Which of the peers this node is; an id is never used again for another node
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) id: u64,
+    /// Where clients connect to
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7001")]
+    pub(crate) listen: SocketAddr,
+    /// Where the other nodes connect to
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) peer_listen: SocketAddr,
+    /// Every node of the cluster, this one included, as it is reached by the others
+    #[arg(long, value_name = "ID=HOST:PORT,…", value_delimiter = ',', required = true, value_parser = peer)]
+    pub(crate) peers: Vec<(u64, String)>,
+    /// Where this node keeps its log and snapshots; one process a directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Serves metrics for Prometheus there, under /metrics
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Nodes of different numbers refuse each other
+    #[arg(long, default_value_t = 1)]
+    pub(crate) cluster_id: u64,
+    /// Stop when the standard input ends: a node that another program started does not outlive it
+    #[arg(long)]
+    pub(crate) stop_with_stdin: bool,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
+}
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Tuning {
+    /// A command without an answer for this long gets an error, in ms
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub(crate) timeout_ms: u64,
+    /// Clients at the same time, at most
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_clients: u32,
+    /// A snapshot is written after so many MiB of log
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=512))]
+    pub(crate) snapshot_mb: u64,
+    /// A snapshot is written after so many entries of the log
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) snapshot_entries: u64,
+    /// Entries that stay in the log behind a snapshot, for nodes that were away for a moment
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) keep_entries: u64,
+    /// How much is logged: error, warn, info, debug, trace
+    #[arg(long, default_value = "info", value_name = "LEVEL")]
+    pub(crate) log: LevelFilter,
+}
+
+impl Tuning {
+    /// The words that give a node the same.
+    pub(crate) fn to_arguments(&self) -> Vec<String> {
+        [
+            ("--timeout-ms", self.timeout_ms.to_string()),
+            ("--max-clients", self.max_clients.to_string()),
+            ("--snapshot-mb", self.snapshot_mb.to_string()),
+            ("--snapshot-entries", self.snapshot_entries.to_string()),
+            ("--keep-entries", self.keep_entries.to_string()),
+            ("--log", self.log.to_string()),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
+    }
+}
+
+fn peer(text: &str) -> Result<(u64, String), String> {
+    let (id, address) =
+        text.split_once('=').ok_or("a peer is ID=HOST:PORT, such as 2=10.0.0.2:16379")?;
+    let id = id.parse().ok().filter(|&id| id > 0).ok_or("the id is a number from 1 on")?;
+    let (host, port) = address.rsplit_once(':').ok_or("the port is missing")?;
+    if host.is_empty() {
+        return Err("the host is missing".into());
+    }
+    port.parse::<u16>()
+        .ok()
+        .filter(|&port| port > 0)
+        .ok_or("the port is a number from 1 to 65535")?;
+    Ok((id, address.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_a_cluster_passes_on_a_node_understands() {
+        let cluster =
+            Cli::try_parse_from(["quorate-kv", "cluster", "--log", "debug", "--snapshot-mb", "3"]);
+        let Verb::Cluster(cluster) = cluster.unwrap().verb else { panic!("another verb") };
+        let mut words: Vec<String> =
+            "quorate-kv node --id 2 --peer-listen 127.0.0.1:1 --peers 1=a:1,2=[::1]:2 --data d"
+                .split(' ')
+                .map(str::to_owned)
+                .collect();
+        words.extend(cluster.tuning.to_arguments());
+        let Verb::Node(node) = Cli::try_parse_from(words).unwrap().verb else {
+            panic!("another verb")
+        };
+        assert_eq!((node.tuning.snapshot_mb, node.tuning.log), (3, LevelFilter::DEBUG));
+        assert_eq!(node.peers, [(1, "a:1".to_owned()), (2, "[::1]:2".to_owned())]);
+    }
+
+    #[test]
+    fn peers_are_checked() {
+        for bad in
+            ["", "1", "1=", "1=host", "0=host:1", "x=host:1", "1=:1", "1=host:0", "1=host:99999"]
+        {
+            assert!(peer(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::batch::Batch;
+use crate::op::put;
+use crate::replica::Ask;
+use crate::reply::{Protocol, Reply};
+use crate::resp::{Arguments, Decoder};
+use crate::server::{Charge, Server};
+use crate::table::Kind;
+use crate::{command, limits};
+
+/// One client. Its commands are executed in their order, those that arrived together in one batch.
+pub(crate) struct Connection {
+    input: Input,
+    session: Session,
+}
+
+/// What a client sent and this node has not looked at yet.
+struct Input {
+    socket: OwnedReadHalf,
+    buffer: BytesMut,
+    decoder: Decoder,
+    charge: Charge,
+}
+
+/// What a connection has agreed on, and the commands and replies on their way.
+pub(crate) struct Session {
+    pub(crate) id: u64,
+    pub(crate) server: Arc<Server>,
+    pub(crate) reply: Reply,
+    pub(crate) name: Vec<u8>,
+    /// Reads may be answered from what this node has.
+    pub(crate) stale: bool,
+    socket: OwnedWriteHalf,
+    batch: Batch,
+    /// The last entry of the log that an answer told of.
+    index: u64,
+}
+
+/// Whether a connection goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flow {
+    Continue,
+    Close,
+}
+
+const READ_BYTES: usize = 16 << 10;
+const KEPT_BYTES: usize = 256 << 10;
+
+impl Connection {
+    pub(crate) fn new(server: Arc<Server>, socket: TcpStream, id: u64) -> Self {
+        let (read, write) = socket.into_split();
+        let charge = server.charge();
+        let input =
+            Input { socket: read, buffer: BytesMut::new(), decoder: Decoder::default(), charge };
+        let session = Session {
+            id,
+            server,
+            reply: Reply::new(Protocol::Resp2),
+            name: Vec::new(),
+            stale: false,
+            socket: write,
+            batch: Batch::default(),
+            index: 0,
+        };
+        Self { input, session }
+    }
+
+    /// Serves until the client leaves, or says what cannot be understood.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        loop {
+            let flow = self.drain().await?;
+            self.session.write_out().await?;
+            if flow == Flow::Close || !self.input.read().await? {
+                return Ok(());
+            }
+            if !self.input.charge.set(self.input.buffer.len()) {
+                self.session.reply.error("ERR too much input waits at this node: try again later");
+                return self.session.write_out().await;
+            }
+        }
+    }
+
+    /// Goes through every whole request that has arrived.
+    async fn drain(&mut self) -> io::Result<Flow> {
+        let Self { input, session } = self;
+        loop {
+            match input.decoder.next(&input.buffer) {
+                Ok(Some(taken)) => {
+                    let arguments = input.decoder.arguments(&input.buffer);
+                    if arguments.len() > 0 && session.request(arguments).await? == Flow::Close {
+                        session.flush().await?;
+                        return Ok(Flow::Close);
+                    }
+                    input.buffer.advance(taken);
+                }
+                Ok(None) => {
+                    session.flush().await?;
+                    return Ok(Flow::Continue);
+                }
+                Err(error) => {
+                    session.flush().await?;
+                    session.server.counters.protocol_errors();
+                    session.reply.error(&error.to_string());
+                    return Ok(Flow::Close);
+                }
+            }
+        }
+    }
+}
+
+impl Input {
+    /// Waits for more bytes; false at the end.
+    async fn read(&mut self) -> io::Result<bool> {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
+            self.buffer = BytesMut::new();
+        }
+        self.buffer.reserve(READ_BYTES);
+        Ok(self.socket.read_buf(&mut self.buffer).await? > 0)
+    }
+}
+
+impl Session {
+    /// Executes what was gathered, and takes the replies.
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = core::mem::take(&mut self.batch);
+        self.batch.protocol = batch.protocol;
+        let count = batch.len();
+        match self.ask(batch, self.stale).await {
+            Some(replies) if self.reply.is_empty() => self.reply.take_encoded(replies),
+            Some(replies) => self.reply.encoded(&replies),
+            None => (0..count).for_each(|_| self.reply.error(STOPPING)),
+        }
+        if self.reply.len() > limits::OUTPUT_BYTES { self.write_out().await } else { Ok(()) }
+    }
+
+    async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
+        self.server.counters.commands(u64::from(batch.len()));
+        let (answer, answered) = oneshot::channel();
+        self.server.node.send(Ask::Execute { batch, stale, answer }).await.ok()?;
+        let answer = answered.await.ok()?;
+        self.index = self.index.max(answer.index);
+        Some(answer.replies)
+    }
+
+    async fn request(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
+        let spec = match command::look_up(arguments) {
+            Ok(spec) => spec,
+            Err(error) => {
+                if is_http(arguments) {
+                    // a web page that talks to this port: what follows must not be taken for commands
+                    return Ok(Flow::Close);
+                }
+                self.flush().await?;
+                self.reply.error(&error);
+                return Ok(Flow::Continue);
+            }
+        };
+        if spec.kind == Kind::Connection {
+            self.flush().await?;
+            self.server.counters.commands(1);
+            return Ok(self.connection_command(spec, arguments).await);
+        }
+        // with `READONLY`, reads and writes go different ways
+        if self.stale
+            && !self.batch.is_empty()
+            && self.batch.is_read_only() != (spec.kind == Kind::Read)
+        {
+            self.flush().await?;
+        }
+        if let Err(error) = command::add(spec, arguments, &mut self.batch) {
+            self.flush().await?;
+            self.reply.error(&error);
+        }
+        if self.batch.len() >= limits::BATCH_COMMANDS || self.batch.ops.len() >= limits::BATCH_BYTES
+        {
+            self.flush().await?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    pub(crate) fn set_protocol(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.batch.protocol = protocol;
+    }
+
+    /// `WAIT`: the followers that have everything this connection wrote, as soon as they are enough or the time is over.
+    pub(crate) async fn wait(&mut self, replicas: i64, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let mut batch = Batch { reads: 1, ..Batch::default() };
+            put::replicas(&mut batch.ops, self.index);
+            let Some(bytes) = self.ask(batch, false).await else {
+                return self.reply.error(STOPPING);
+            };
+            let digits = bytes.strip_prefix(b":").map(<[u8]>::trim_ascii_end);
+            let Some(count) = digits.and_then(crate::resp::number) else {
+                return self.reply.encoded(&bytes);
+            };
+            if count >= replicas || Instant::now() + pause >= deadline {
+                return self.reply.integer(count);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    async fn write_out(&mut self) -> io::Result<()> {
+        if self.reply.is_empty() {
+            return Ok(());
+        }
+        let patience = Duration::from_secs(limits::WRITE_TIMEOUT_S);
+        timeout(patience, self.socket.write_all(self.reply.bytes()))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        self.reply.clear();
+        Ok(())
+    }
+}
+
+const STOPPING: &str = "ERR this node is stopping; whether the command was executed is unknown";
+
+fn is_http(arguments: Arguments<'_>) -> bool {
+    let name = arguments.get(0).unwrap_or_default();
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
+}

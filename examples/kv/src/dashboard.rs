@@ -1,0 +1,165 @@
+use core::time::Duration;
+use std::io;
+use std::time::Instant;
+
+use redis_protocol::resp2::decode::decode;
+use redis_protocol::resp2::types::OwnedFrame;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How the nodes of a local cluster are: a table that is drawn over itself, or plain lines where nobody can see that.
+pub(crate) struct Dashboard {
+    live: bool,
+    drawn: usize,
+    last: Vec<Row>,
+    printed: Option<Instant>,
+}
+
+/// A node at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    id: u16,
+    port: u16,
+    at: Instant,
+    state: State,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum State {
+    Down,
+    Silent,
+    Up { role: String, term: u64, commit: u64, applied: u64, keys: u64, commands: u64 },
+}
+
+/// Plain lines come on every change, and otherwise this often.
+const PLAIN: Duration = Duration::from_secs(10);
+
+/// Asks a node by `INFO`.
+pub(crate) async fn ask(id: u16, port: u16, runs: bool) -> Row {
+    let answer = if runs {
+        timeout(Duration::from_millis(500), fetch(port)).await
+    } else {
+        Ok(Err(io::ErrorKind::NotConnected.into()))
+    };
+    let state = match answer {
+        Ok(Ok(text)) => parse(&text),
+        _ if runs => State::Silent,
+        _ => State::Down,
+    };
+    Row { id, port, at: Instant::now(), state }
+}
+
+impl Dashboard {
+    pub(crate) fn new(live: bool) -> Self {
+        Self { live, drawn: 0, last: Vec::new(), printed: None }
+    }
+
+    pub(crate) fn show(&mut self, rows: Vec<Row>) {
+        let changed = self.last.len() != rows.len()
+            || self.last.iter().zip(&rows).any(|(old, new)| old.state.word() != new.state.word());
+        let due = self.printed.is_none_or(|at| at.elapsed() >= PLAIN);
+        if self.live || changed || due {
+            self.printed = Some(Instant::now());
+            self.draw(&rows);
+        }
+        self.last = rows;
+    }
+
+    /// A line that stays.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.wipe();
+        println!("{text}");
+    }
+
+    fn draw(&mut self, rows: &[Row]) {
+        self.wipe();
+        println!(
+            "{:>4} {:>6} {:<13} {:>6} {:>12} {:>12} {:>10} {:>10}",
+            "node", "port", "role", "term", "commit", "applied", "keys", "ops/s"
+        );
+        for row in rows {
+            let before = self.last.iter().find(|before| before.id == row.id);
+            println!("{}", row.line(before));
+        }
+        self.drawn = rows.len() + 1;
+    }
+
+    /// Takes the table away, for what comes in its place.
+    fn wipe(&mut self) {
+        if self.live && self.drawn > 0 {
+            print!("\x1b[{}A\x1b[J", self.drawn);
+        }
+        self.drawn = 0;
+    }
+}
+
+impl Row {
+    fn line(&self, before: Option<&Self>) -> String {
+        let (id, port) = (self.id, self.port);
+        match &self.state {
+            State::Up { role, term, commit, applied, keys, commands } => {
+                let rate = match before.map(|before| (&before.state, before.at)) {
+                    Some((State::Up { commands: earlier, .. }, at)) => {
+                        let seconds = self.at.duration_since(at).as_secs_f64().max(0.001);
+                        format!("{:.0}", commands.saturating_sub(*earlier) as f64 / seconds)
+                    }
+                    _ => "-".into(),
+                };
+                format!(
+                    "{id:>4} {port:>6} {role:<13} {term:>6} {commit:>12} {applied:>12} {keys:>10} {rate:>10}"
+                )
+            }
+            State::Down => format!("{id:>4} {port:>6} down"),
+            State::Silent => format!("{id:>4} {port:>6} does not answer"),
+        }
+    }
+}
+
+impl State {
+    /// What makes a change worth a line.
+    fn word(&self) -> (&str, u64) {
+        match self {
+            Self::Down => ("down", 0),
+            Self::Silent => ("silent", 0),
+            Self::Up { role, term, .. } => (role, *term),
+        }
+    }
+}
+
+async fn fetch(port: u16) -> io::Result<String> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
+    socket.write_all(b"INFO\r\n").await?;
+    let mut bytes = Vec::new();
+    loop {
+        match decode(&bytes) {
+            Ok(Some((OwnedFrame::BulkString(text), _))) => {
+                return Ok(String::from_utf8_lossy(&text).into_owned());
+            }
+            Ok(None) if bytes.len() < 1 << 20 => {}
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        if socket.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn parse(info: &str) -> State {
+    let field = |name: &str| {
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
+    };
+    let number = |name: &str| field(name).parse().unwrap_or(0);
+    let keys =
+        field("db0").strip_prefix("keys=").and_then(|rest| rest.split(',').next()?.parse().ok());
+    State::Up {
+        role: field("role").to_owned(),
+        term: number("term"),
+        commit: number("commit"),
+        applied: number("applied"),
+        keys: keys.unwrap_or(0),
+        // what the table itself asks does not count
+        commands: number("total_commands_processed")
+            .saturating_sub(number("total_connections_received")),
+    }
+}

@@ -1,0 +1,160 @@
+use core::fmt::Write;
+
+use quorate_driver::StorageHealth;
+use quorate_raft::{Replication, Role};
+
+use crate::server::Server;
+use crate::view::View;
+
+/// The version of Redis whose protocol and error texts this server has, for clients that look.
+pub(crate) const REDIS_VERSION: &str = "7.0.15";
+
+type Section = fn(&Server, &View, &mut String);
+
+/// The text of `INFO`: all sections, or those named.
+pub(crate) fn render(server: &Server, view: &View, sections: &[&[u8]]) -> String {
+    let everything = sections.is_empty()
+        || sections.iter().any(|name| {
+            [&b"all"[..], b"default", b"everything"]
+                .iter()
+                .any(|all| name.eq_ignore_ascii_case(all))
+        });
+    let mut out = String::new();
+    let parts: [(&str, Section); 7] = [
+        ("Server", server_section),
+        ("Clients", clients_section),
+        ("Memory", memory_section),
+        ("Persistence", persistence_section),
+        ("Stats", stats_section),
+        ("Replication", replication_section),
+        ("Keyspace", keyspace_section),
+    ];
+    for (name, section) in parts {
+        if everything || sections.iter().any(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
+        {
+            if !out.is_empty() {
+                out.push_str("\r\n");
+            }
+            let _ = write!(out, "# {name}\r\n");
+            section(server, view, &mut out);
+        }
+    }
+    out
+}
+
+/// A node's part in its cluster, as people say it.
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Leader => "leader",
+        Role::Candidate => "candidate",
+        Role::PreCandidate => "pre-candidate",
+        _ => "follower",
+    }
+}
+
+/// A disk's health, as people say it.
+pub(crate) fn disk(health: StorageHealth) -> &'static str {
+    match health {
+        StorageHealth::Good => "ok",
+        StorageHealth::Full => "full",
+        _ => "failed",
+    }
+}
+
+macro_rules! line {
+    ($out:expr, $($text:tt)*) => {{
+        // writing to a string does not fail
+        let _ = write!($out, $($text)*);
+        $out.push_str("\r\n");
+    }};
+}
+
+fn server_section(server: &Server, _view: &View, out: &mut String) {
+    line!(out, "redis_version:{REDIS_VERSION}");
+    line!(out, "quorate_version:{}", env!("CARGO_PKG_VERSION"));
+    line!(out, "redis_mode:standalone");
+    line!(out, "process_id:{}", std::process::id());
+    line!(out, "node_id:{}", server.about.id);
+    line!(out, "tcp_port:{}", server.about.listen.port());
+    line!(out, "uptime_in_seconds:{}", server.started.elapsed().as_secs());
+}
+
+fn clients_section(server: &Server, view: &View, out: &mut String) {
+    line!(out, "connected_clients:{}", server.clients.len());
+    line!(out, "maxclients:{}", server.about.max_clients);
+    line!(out, "blocked_clients:{}", view.waiting);
+}
+
+fn memory_section(_server: &Server, view: &View, out: &mut String) {
+    line!(out, "used_memory_dataset:{}", view.bytes);
+    line!(out, "maxmemory:0");
+    line!(out, "maxmemory_policy:noeviction");
+}
+
+fn persistence_section(_server: &Server, view: &View, out: &mut String) {
+    line!(out, "loading:0");
+    line!(out, "disk:{}", disk(view.disk));
+    let failed = view.disk != StorageHealth::Good;
+    line!(out, "aof_enabled:1");
+    line!(out, "aof_last_write_status:{}", if failed { "err" } else { "ok" });
+    line!(out, "rdb_last_bgsave_status:{}", if view.snapshot_failed { "err" } else { "ok" });
+    line!(out, "snapshot_index:{}", view.status.snapshot);
+    line!(out, "snapshots_written:{}", view.counters.snapshots_written);
+    line!(out, "snapshots_installed:{}", view.counters.snapshots_installed);
+    line!(out, "log_first:{}", view.status.first);
+    line!(out, "log_last:{}", view.status.last);
+    line!(out, "log_durable:{}", view.status.durable);
+}
+
+fn stats_section(server: &Server, view: &View, out: &mut String) {
+    let [commands, connections, rejected, protocol_errors] = server.counters.get();
+    let counters = &view.counters;
+    line!(out, "total_connections_received:{connections}");
+    line!(out, "total_commands_processed:{commands}");
+    line!(out, "rejected_connections:{rejected}");
+    line!(out, "protocol_errors:{protocol_errors}");
+    line!(out, "applied_batches:{}", counters.applied);
+    line!(out, "duplicate_batches:{}", counters.duplicates);
+    line!(out, "forwarded_out:{}", counters.forwarded_out);
+    line!(out, "forwarded_in:{}", counters.forwarded_in);
+    line!(out, "handed_over_again:{}", counters.retries);
+    line!(out, "timeouts:{}", counters.timeouts);
+    line!(out, "leader_changes:{}", counters.leader_changes);
+    line!(out, "peer_messages_rejected:{}", view.status.rejections.total());
+}
+
+fn replication_section(server: &Server, view: &View, out: &mut String) {
+    let status = &view.status;
+    line!(out, "role:{}", if status.fatal.is_some() { "stopped" } else { role(status.role) });
+    line!(out, "term:{}", status.term);
+    line!(out, "leader:{}", status.leader.map_or(0, |leader| leader.get()));
+    line!(out, "commit:{}", status.commit);
+    line!(out, "applied:{}", view.applied);
+    line!(out, "connected_slaves:{}", view.peers.len());
+    line!(out, "peers:{}", server.about.peers.len());
+    for (id, address) in &server.about.peers {
+        let progress = view.peers.iter().find(|peer| peer.id.get() == *id);
+        match progress {
+            Some(peer) => line!(
+                out,
+                "peer{id}:address={address},state={},match={},lag={},silent_ms={}",
+                match peer.replication {
+                    Replication::Probe => "probe",
+                    Replication::Replicate => "replicate",
+                    Replication::Snapshot => "snapshot",
+                    _ => "unknown",
+                },
+                peer.match_index,
+                status.last.saturating_sub(peer.match_index),
+                peer.silent_us / 1_000
+            ),
+            None => line!(out, "peer{id}:address={address}"),
+        }
+    }
+}
+
+fn keyspace_section(_server: &Server, view: &View, out: &mut String) {
+    if view.keys > 0 {
+        line!(out, "db0:keys={},expires=0,avg_ttl=0", view.keys);
+    }
+}

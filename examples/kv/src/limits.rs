@@ -1,0 +1,40 @@
+//! Every bound of the server in one place: a client or a peer that goes beyond one gets an answer, and no memory.
+
+/// Arguments of one command, at most; Redis has the same.
+pub(crate) const ARGUMENTS: usize = 1 << 20;
+/// Bytes of one inline command or one length line, at most; Redis has the same.
+pub(crate) const LINE_BYTES: usize = 64 << 10;
+/// Bytes of one argument, and of one value: the `proto-max-bulk-len` of `CONFIG GET`.
+pub(crate) const VALUE_BYTES: usize = 4 << 20;
+/// Bytes of a whole command, at most. One command is one entry of the log, and one frame between nodes.
+pub(crate) const COMMAND_BYTES: usize = 6 << 20;
+/// Bytes of one entry of the log: a command, or a batch that its last command made longer than [`BATCH_BYTES`], and a header.
+pub(crate) const ENTRY_BYTES: usize = 8 << 20;
+/// A batch of pipelined commands goes off when it has grown to this, in bytes.
+pub(crate) const BATCH_BYTES: usize = 128 << 10;
+/// A batch of pipelined commands goes off when it has this many.
+pub(crate) const BATCH_COMMANDS: u32 = 1024;
+/// Bytes of the replies to one batch, at most: what would exceed it is answered by an error.
+pub(crate) const REPLY_BYTES: usize = 12 << 20;
+/// Bytes of a frame between nodes: the longest reply, or the longest entry with Raft's header, and some room.
+pub(crate) const FRAME_BYTES: usize = 16 << 20;
+/// Bytes of commands and replies that all clients and peers together may have on their way through this node.
+pub(crate) const INFLIGHT_BYTES: usize = 256 << 20;
+/// Batches forwarded by one peer and not answered, at most.
+pub(crate) const FORWARDED_BATCHES: usize = 1 << 16;
+/// Batches of one node between the oldest unanswered one and the newest, at most: bounds what the dedupe table holds.
+pub(crate) const SESSION_WINDOW: u64 = 1 << 16;
+/// Bytes of a `CLIENT SETNAME` name or `SETINFO` value, at most.
+pub(crate) const NAME_BYTES: usize = 1 << 10;
+/// Replies waiting to be written to a client are written out beyond this, before more commands are read.
+pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
+/// A client that takes nothing off its connection for this long, in seconds, while a reply waits, is dropped.
+pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
+/// Keys that one `SCAN` looks at, at most, whatever `COUNT` says: it runs between the heartbeats of the node.
+pub(crate) const SCAN_COUNT: usize = 10_000;
+/// Bytes of keys times bytes of the pattern that one `SCAN` goes through, at most, for the same reason.
+pub(crate) const SCAN_WORK: usize = 16 << 20;
+/// Bytes of a key, at most.
+pub(crate) const KEY_BYTES: usize = 64 << 10;
+/// Bytes of a `MATCH` pattern, at most.
+pub(crate) const PATTERN_BYTES: usize = 256;

@@ -1,0 +1,170 @@
+use core::fmt::Write;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use quorate_driver::{MetricsSnapshot, StorageHealth};
+use quorate_raft::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::replica::Ask;
+use crate::server::Server;
+use crate::view::View;
+
+/// Serves the Prometheus page, `GET /metrics`, one request a connection.
+pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
+    // scrapers are few; whoever comes with more waits in the kernel's queue
+    let places = Arc::new(Semaphore::new(16));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    let _ = timeout(Duration::from_secs(5), answer(&server, socket)).await;
+                    drop(place);
+                });
+            }
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn answer(server: &Server, mut socket: TcpStream) -> io::Result<()> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let mut part = [0; 1024];
+        let read = socket.read(&mut part).await?;
+        request.extend_from_slice(&part[..read]);
+        if read == 0 || request.len() > 8 << 10 {
+            return respond(&mut socket, "400 Bad Request", "no request, or too long a one\n")
+                .await;
+        }
+    }
+    let line = request.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    if !(line.starts_with(b"GET /metrics ") || line.starts_with(b"GET /metrics?")) {
+        return respond(&mut socket, "404 Not Found", "the page is GET /metrics\n").await;
+    }
+    let (sender, view) = oneshot::channel();
+    let sent = server.node.send(Ask::Inspect(sender)).await.is_ok();
+    match view.await {
+        Ok(view) if sent => {
+            let page = page(server, &view, &server.node.metrics().snapshot());
+            respond(&mut socket, "200 OK", &page).await
+        }
+        _ => respond(&mut socket, "503 Service Unavailable", "this node is stopping\n").await,
+    }
+}
+
+async fn respond(socket: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    socket.write_all(body.as_bytes()).await?;
+    socket.shutdown().await
+}
+
+fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
+    let mut page = Page(String::with_capacity(4096));
+    let status = &view.status;
+    let leads = u64::from(status.role == Role::Leader);
+    page.gauge("leader", "1 on the node that leads", leads);
+    page.gauge("has_leader", "1 if this node knows a leader", status.leader.is_some().into());
+    page.gauge("term", "current term", status.term);
+    page.gauge("commit_index", "last entry known to be committed", status.commit);
+    page.gauge("applied_index", "last entry applied", view.applied);
+    page.gauge("last_index", "last entry of the log", status.last);
+    page.gauge("durable_index", "last entry on this node's disk", status.durable);
+    page.gauge("snapshot_index", "last entry the snapshot covers", status.snapshot);
+    page.gauge("keys", "keys in the store", view.keys as u64);
+    page.gauge("store_bytes", "bytes of keys and values", view.bytes);
+    page.gauge(
+        "waiting_batches",
+        "batches of this node's clients without an answer",
+        view.waiting as u64,
+    );
+    page.gauge(
+        "disk_ok",
+        "0 while the disk takes no writes",
+        (view.disk == StorageHealth::Good).into(),
+    );
+    page.gauge("stopped", "1 if the node stopped itself", status.fatal.is_some().into());
+    page.gauge("clients", "connected clients", server.clients.len() as u64);
+    let [commands, connections, rejected, protocol_errors] = server.counters.get();
+    let counters = &view.counters;
+    for (name, help, value) in [
+        ("commands", "commands of clients", commands),
+        ("connections", "connections of clients", connections),
+        ("connections_rejected", "connections turned away", rejected),
+        ("protocol_errors", "connections closed for what is no request", protocol_errors),
+        ("applied_batches", "batches applied", counters.applied),
+        (
+            "duplicate_batches",
+            "batches that came again and were not applied again",
+            counters.duplicates,
+        ),
+        ("forwarded_out", "requests sent to the leader", counters.forwarded_out),
+        ("forwarded_in", "requests taken from other nodes", counters.forwarded_in),
+        ("handed_over_again", "batches handed over again", counters.retries),
+        ("timeouts", "batches given up", counters.timeouts),
+        ("leader_changes", "times a leader became known", counters.leader_changes),
+        ("snapshots_written", "snapshots written", counters.snapshots_written),
+        ("snapshots_installed", "snapshots taken from the leader", counters.snapshots_installed),
+        (
+            "messages_rejected",
+            "messages of peers that were refused",
+            u64::from(status.rejections.total()),
+        ),
+        ("log_records", "records written to the log", driver.wal.records),
+        ("log_syncs", "syncs of the log", driver.wal.syncs),
+        ("log_sync_microseconds", "time spent in them", driver.wal.sync_us),
+        ("log_full", "times the log found the disk full", driver.wal.full),
+    ] {
+        page.counter(name, help, value);
+    }
+    page.header(
+        "peer_match_index",
+        "last entry on a follower's disk, as the leader knows",
+        "gauge",
+    );
+    for peer in &view.peers {
+        page.labelled("peer_match_index", peer.id.get(), peer.match_index);
+    }
+    page.header("peer_connected", "1 if the link to the peer stands", "gauge");
+    for (id, peer) in &driver.peers {
+        page.labelled("peer_connected", id.get(), peer.connected.into());
+    }
+    page.header("peer_frames_dropped_total", "frames dropped on the way to a peer", "counter");
+    for (id, peer) in &driver.peers {
+        page.labelled("peer_frames_dropped_total", id.get(), peer.link.dropped);
+    }
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.header(name, help, "gauge");
+        let _ = writeln!(self.0, "quorate_{name} {value}");
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        let name = format!("{name}_total");
+        self.header(&name, help, "counter");
+        let _ = writeln!(self.0, "quorate_{name} {value}");
+    }
+
+    fn header(&mut self, name: &str, help: &str, kind: &str) {
+        let _ = writeln!(self.0, "# HELP quorate_{name} {help}\n# TYPE quorate_{name} {kind}");
+    }
+
+    fn labelled(&mut self, name: &str, peer: u64, value: u64) {
+        let _ = writeln!(self.0, "quorate_{name}{{peer=\"{peer}\"}} {value}");
+    }
+}

@@ -1,0 +1,222 @@
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use quorate_core::NodeId;
+use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
+use quorate_raft::{Config, Heap, Raft};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use crate::archive::Archive;
+use crate::cli::NodeArgs;
+use crate::replica::{Ask, Policy, Replica};
+use crate::server::{About, Server};
+use crate::{Failure, limits, metrics, recover};
+
+/// Runs one node until it is told to stop, or fails.
+pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
+    check(&arguments)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(serve(arguments));
+    // connections that still wait for something are cut
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+fn check(arguments: &NodeArgs) -> Result<(), Failure> {
+    let usage = |text: String| Err(Failure::Usage(text));
+    let mut ids: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
+    ids.sort_unstable();
+    if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        return usage(format!("--peers has node {} twice", twice[0]));
+    }
+    if !ids.contains(&arguments.id) {
+        return usage(format!(
+            "--peers does not have this node, {}: list every node of the cluster, the same on each",
+            arguments.id
+        ));
+    }
+    if ids.len() > Config::default().max_voters {
+        return usage(format!("--peers has more than {} nodes", Config::default().max_voters));
+    }
+    Ok(())
+}
+
+async fn serve(arguments: NodeArgs) -> Result<(), Failure> {
+    let clients = listen(arguments.listen, "--listen")?;
+    let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
+    let node = start(&arguments)?;
+    let about = About {
+        id: arguments.id,
+        listen: clients.local_addr().unwrap_or(arguments.listen),
+        data: arguments.data.display().to_string(),
+        max_clients: arguments.tuning.max_clients as usize,
+        peers: arguments.peers.clone(),
+    };
+    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, data = about.data, "serving");
+    let server = Arc::new(Server::new(node.handle(), about));
+    tokio::spawn(server.clone().accept(tokio_listener(clients)?));
+    if let Some(listener) = metrics {
+        tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
+    }
+    tokio::spawn(tick(node.handle()));
+    until_over(node, arguments.stop_with_stdin).await
+}
+
+fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
+    let run = |text: String| Failure::Run(text);
+    let id = NodeId::new(arguments.id);
+    let voters: Vec<NodeId> = arguments.peers.iter().map(|&(id, _)| NodeId::new(id)).collect();
+    let config = Config {
+        max_entry_bytes: limits::ENTRY_BYTES,
+        max_uncommitted_bytes: 4 * limits::ENTRY_BYTES,
+        max_append_bytes: 256 << 10,
+        max_inflight_bytes: 4 << 20,
+        snapshot_part_bytes: 256 << 10,
+        ..Config::default()
+    };
+    let seed = incarnation_now() ^ arguments.id.rotate_left(32);
+    let raft = Raft::<Heap>::new(id, &voters, config, seed)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let tuning = &arguments.tuning;
+    let policy = Policy {
+        timeout_us: tuning.timeout_ms * 1_000,
+        snapshot_bytes: tuning.snapshot_mb << 20,
+        snapshot_entries: tuning.snapshot_entries,
+        keep_entries: tuning.keep_entries,
+    };
+    let peers: Vec<_> =
+        arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
+    let listener = listen(arguments.peer_listen, "--peer-listen")?;
+    let data = arguments.data.clone();
+    let mut options = NodeOptions::new(id, arguments.cluster_id, listener, peers, data.clone());
+    options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
+    let app = move |raft: &Raft<Heap>| open(id, policy, &data, raft).map_err(Error::app);
+    quorate_driver::start(raft, app, options).map_err(|error| run(error.to_string()))
+}
+
+/// Makes the application, once the log is open, locked and restored.
+fn open(id: NodeId, policy: Policy, data: &Path, raft: &Raft<Heap>) -> Result<Replica, String> {
+    let failed =
+        |what: &str, error: io::Error| format!("cannot {what} in {}: {error}", data.display());
+    let snapshots = data.join("snapshots");
+    fs::create_dir_all(&snapshots)
+        .map_err(|error| failed("make the directory snapshots", error))?;
+    let state = recover::recover(&snapshots, raft)?;
+    let archive = Archive::new(&snapshots).map_err(|error| failed("open the snapshots", error))?;
+    let incarnation =
+        next_incarnation(data).map_err(|error| failed("write the file incarnation", error))?;
+    info!(
+        applied = state.applied,
+        keys = state.store.len(),
+        log_last = raft.status().last,
+        "restored"
+    );
+    Ok(Replica::new(id, incarnation, policy, state, archive))
+}
+
+/// The number of this life of the node: larger than every earlier one, also when the clock was set back, and even, by the
+/// clock, when the file got lost.
+fn next_incarnation(data: &Path) -> io::Result<u64> {
+    let path = data.join("incarnation");
+    let last = match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().unwrap_or(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
+    let next = incarnation_now().max(last + 1);
+    let temporary = data.join("incarnation-writing");
+    let mut file = File::create(&temporary)?;
+    writeln!(file, "{next}")?;
+    file.sync_all()?;
+    fs::rename(&temporary, &path)?;
+    File::open(data)?.sync_all()?;
+    Ok(next)
+}
+
+fn incarnation_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(0)
+}
+
+fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        Failure::Run(format!(
+            "cannot listen on {address} ({option}): {error}; is another node running there?"
+        ))
+    })
+}
+
+fn tokio_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Failure> {
+    listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(|error| Failure::Run(format!("cannot listen: {error}")))
+}
+
+/// Lets the node look after deadlines also when nothing else happens.
+async fn tick(node: Handle<Replica>) {
+    let mut ticks = interval(Duration::from_millis(25));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if node.send(Ask::Tick).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn until_over(mut node: Node<Replica>, stop_with_stdin: bool) -> Result<(), Failure> {
+    let signals = signal(SignalKind::terminate())
+        .and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) =
+        signals.map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
+    let mut orphaned = watch_stdin(stop_with_stdin);
+    let why = tokio::select! {
+        result = node.wait() => {
+            return match result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(Failure::Run(format!("the node stopped: {error}"))),
+            };
+        }
+        _ = terminate.recv() => "terminated",
+        _ = interrupt.recv() => "interrupted",
+        _ = orphaned.recv() => "the standard input ended",
+    };
+    info!(why, "stopping");
+    node.stop()
+        .await
+        .map_err(|error| Failure::Run(format!("the node did not stop cleanly: {error}")))
+}
+
+/// Says so when the standard input ends: then whoever started this node is gone.
+fn watch_stdin(watch: bool) -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(1);
+    let spawned = thread::Builder::new().name("stdin".into()).spawn(move || {
+        if !watch {
+            // the receiver must not see an end
+            loop {
+                thread::park();
+            }
+        }
+        let mut input = io::stdin().lock();
+        while matches!(input.read(&mut [0; 64]), Ok(1..)) {}
+        let _ = sender.blocking_send(());
+    });
+    if let Err(error) = spawned {
+        warn!(%error, "cannot watch the standard input");
+    }
+    receiver
+}

@@ -1,0 +1,66 @@
+//! What a node begins with after a restart.
+
+use std::path::Path;
+
+use quorate_raft::{EntryKind, Heap, Index, Raft};
+use tracing::warn;
+
+use crate::apply::{Entry, State};
+use crate::batch::Ops;
+use crate::snapshot;
+
+/// The state to begin with: the newest snapshot that is whole, and what the log has of the time up to the one that Raft knows.
+///
+/// # Errors
+///
+/// A sentence that names the file, if the log begins after what can be loaded.
+pub(crate) fn recover(dir: &Path, raft: &Raft<Heap>) -> Result<State, String> {
+    let status = raft.status();
+    let anchor = status.first.saturating_sub(1);
+    let listed = snapshot::list(dir)
+        .map_err(|error| format!("cannot read the directory {}: {error}", dir.display()))?;
+    let mut fault = None;
+    for index in listed.into_iter().filter(|&index| index >= anchor) {
+        match snapshot::load(&snapshot::path(dir, index)) {
+            Ok(state) => return Ok(replay(state, raft, status.snapshot)),
+            Err(damage) => {
+                warn!(%damage, "a snapshot is damaged");
+                fault.get_or_insert(damage);
+            }
+        }
+    }
+    if anchor == 0 {
+        return Ok(replay(State::new(), raft, status.snapshot));
+    }
+    let needed = snapshot::path(dir, status.snapshot);
+    Err(match fault {
+        Some(fault) => format!(
+            "the snapshot {fault}. The log begins at entry {} and cannot replace it. Nothing was deleted. Restore that file from a copy",
+            status.first
+        ),
+        None => format!(
+            "the snapshot {} is missing, and the log begins at entry {}. Nothing was deleted. Restore that file from a copy",
+            needed.display(),
+            status.first
+        ),
+    })
+}
+
+/// Applies what the log has up to the snapshot that Raft knows: it does not give those entries again.
+fn replay(mut state: State, raft: &Raft<Heap>, through: Index) -> State {
+    while state.applied < through {
+        let before = state.applied;
+        for entry in raft.entries(before + 1).iter().filter(|entry| entry.index <= through) {
+            state.applied = entry.index;
+            if let (EntryKind::Command, Ok(command)) = (entry.kind, Entry::decode(entry.data))
+                && state.sessions.admit(command.id, command.floor)
+            {
+                state.execute(Ops::new(command.ops), None);
+            }
+        }
+        if state.applied == before {
+            break;
+        }
+    }
+    state
+}

@@ -1,0 +1,165 @@
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quorate_driver::Handle;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::clients::Clients;
+use crate::connection::Connection;
+use crate::limits;
+use crate::replica::Replica;
+
+/// What all client connections of a node share.
+pub(crate) struct Server {
+    pub(crate) node: Handle<Replica>,
+    pub(crate) clients: Clients,
+    pub(crate) counters: ServerCounters,
+    pub(crate) about: About,
+    pub(crate) started: Instant,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// How the node was started, for `INFO` and `CONFIG GET`.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) id: u64,
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: String,
+    pub(crate) max_clients: usize,
+    /// The nodes and their addresses for each other.
+    pub(crate) peers: Vec<(u64, String)>,
+}
+
+/// Counted since the start.
+#[derive(Debug, Default)]
+pub(crate) struct ServerCounters {
+    commands: AtomicU64,
+    connections: AtomicU64,
+    rejected: AtomicU64,
+    protocol_errors: AtomicU64,
+}
+
+/// A connection's share of the bytes that may wait for the rest of their commands.
+pub(crate) struct Charge {
+    total: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl Server {
+    pub(crate) fn new(node: Handle<Replica>, about: About) -> Self {
+        Self {
+            node,
+            clients: Clients::default(),
+            counters: ServerCounters::default(),
+            about,
+            started: Instant::now(),
+            waiting_bytes: Arc::default(),
+        }
+    }
+
+    pub(crate) fn charge(&self) -> Charge {
+        Charge { total: self.waiting_bytes.clone(), own: 0 }
+    }
+
+    /// What `CONFIG GET` shows.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let text = str::to_owned;
+        vec![
+            ("appendfsync", text("always")),
+            ("appendonly", text("yes")),
+            ("bind", self.about.listen.ip().to_string()),
+            ("cluster-enabled", text("no")),
+            ("databases", text("1")),
+            ("dir", self.about.data.clone()),
+            ("maxclients", self.about.max_clients.to_string()),
+            ("maxmemory", text("0")),
+            ("maxmemory-policy", text("noeviction")),
+            ("port", self.about.listen.port().to_string()),
+            ("proto-max-bulk-len", limits::VALUE_BYTES.to_string()),
+            ("requirepass", text("")),
+            ("save", text("")),
+            ("timeout", text("0")),
+        ]
+    }
+
+    /// Takes clients in, for as long as the program runs.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, address)) => self.clone().take_in(socket, address),
+                Err(error) => {
+                    // too many open files, mostly: others will leave
+                    warn!(%error, "cannot take a client in");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn take_in(self: Arc<Self>, mut socket: TcpStream, address: SocketAddr) {
+        if self.clients.len() >= self.about.max_clients {
+            self.counters.rejected.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let _ = socket.write_all(b"-ERR max number of clients reached\r\n").await;
+            });
+            return;
+        }
+        let id = self.counters.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Err(error) = socket.set_nodelay(true) {
+            debug!(id, %error, "no TCP_NODELAY");
+        }
+        let registered = self.clients.register(id, address);
+        tokio::spawn(async move {
+            let result: io::Result<()> = Connection::new(self, socket, id).run().await;
+            if let Err(error) = result {
+                debug!(id, %error, "client gone");
+            }
+            drop(registered);
+        });
+    }
+}
+
+impl ServerCounters {
+    pub(crate) fn commands(&self, count: u64) {
+        self.commands.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn protocol_errors(&self) {
+        self.protocol_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Commands, connections, connections turned away, protocol errors.
+    pub(crate) fn get(&self) -> [u64; 4] {
+        [&self.commands, &self.connections, &self.rejected, &self.protocol_errors]
+            .map(|counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+impl Charge {
+    /// Says how much waits now; false if that is too much for the whole node.
+    pub(crate) fn set(&mut self, bytes: usize) -> bool {
+        // the small change of well-behaved clients is not counted
+        let own = if bytes > 64 << 10 { bytes } else { 0 };
+        if own == self.own {
+            return true;
+        }
+        let before = self.total.fetch_add(own.wrapping_sub(self.own), Ordering::Relaxed);
+        let total = before.wrapping_add(own).wrapping_sub(self.own);
+        let grows = own > self.own;
+        self.own = own;
+        !grows || total <= limits::INFLIGHT_BYTES
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.own, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,298 @@
+use core::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use quorate_core::{DecodeError, Reader};
+use quorate_raft::Index;
+
+use crate::apply::State;
+use crate::limits;
+use crate::op::put;
+use crate::session::Sessions;
+use crate::store::Store;
+
+/// A file with the whole state up to one index of the log.
+///
+/// It begins with [`MAGIC`] and the index, and goes on in blocks: a length and a CRC-32C (both `u32`, little-endian), then that many
+/// bytes. The checksum covers the number of the block, too, so none can be lost, moved or doubled unnoticed. The first byte of
+/// a block is its kind: the sessions, a run of keys and values, or the end with the number of keys.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) path: PathBuf,
+    pub(crate) offset: u64,
+    pub(crate) what: String,
+}
+
+const MAGIC: &[u8; 8] = b"QRTKVSN1";
+const HEADER_BYTES: usize = 20;
+const BLOCK_BYTES: usize = 256 << 10;
+const MAX_BLOCK_BYTES: usize = BLOCK_BYTES + limits::KEY_BYTES + limits::VALUE_BYTES + (1 << 20);
+
+const SESSIONS: u8 = 0;
+const ITEMS: u8 = 1;
+const END: u8 = 2;
+
+/// The name of the snapshot that covers everything up to `index`.
+pub(crate) fn path(dir: &Path, index: Index) -> PathBuf {
+    dir.join(format!("snapshot-{index:020}"))
+}
+
+/// The indexes of the snapshots in a directory, newest first.
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<Index>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix("snapshot-"));
+        found.extend(
+            digits.filter(|d| d.len() == 20).and_then(|digits| digits.parse::<Index>().ok()),
+        );
+    }
+    found.sort_unstable_by_key(|&index| core::cmp::Reverse(index));
+    Ok(found)
+}
+
+/// Writes a state beside its final name, makes it durable, and then gives it the name: a crash leaves either nothing or all of it.
+/// Gives its size in bytes.
+pub(crate) fn write(dir: &Path, state: &State) -> io::Result<u64> {
+    let temporary = dir.join("snapshot-writing");
+    let result = write_file(&temporary, state).and_then(|bytes| {
+        publish(&temporary, dir, state.applied)?;
+        Ok(bytes)
+    });
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Gives a complete and durable file its final name.
+pub(crate) fn publish(temporary: &Path, dir: &Path, index: Index) -> io::Result<()> {
+    fs::rename(temporary, path(dir, index))?;
+    File::open(dir)?.sync_all()
+}
+
+/// Reads a snapshot, and checks every byte of it.
+pub(crate) fn load(path: &Path) -> Result<State, Fault> {
+    let fault = |offset, what: String| Fault { path: path.into(), offset, what };
+    let file = File::open(path).map_err(|error| fault(0, error.to_string()))?;
+    let mut input = Blocks { file: BufReader::with_capacity(1 << 20, file), offset: 0, number: 0 };
+    input.read_state().map_err(|what| fault(input.offset, what))
+}
+
+fn write_file(path: &Path, state: &State) -> io::Result<u64> {
+    let file = File::create(path)?;
+    let mut out =
+        BlockWriter { file: BufWriter::with_capacity(1 << 20, file), number: 0, bytes: 0 };
+    out.header(state.applied)?;
+    let mut block = vec![SESSIONS];
+    state.sessions.encode(&mut block);
+    out.block(&block)?;
+    block.clear();
+    block.push(ITEMS);
+    for (key, value) in state.store.iter() {
+        put::bytes(&mut block, key);
+        put::bytes(&mut block, value);
+        if block.len() >= BLOCK_BYTES {
+            out.block(&block)?;
+            block.truncate(1);
+        }
+    }
+    if block.len() > 1 {
+        out.block(&block)?;
+    }
+    block.clear();
+    block.push(END);
+    put::number(&mut block, state.store.len() as u64);
+    out.block(&block)?;
+    let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    Ok(out.bytes)
+}
+
+struct BlockWriter {
+    file: BufWriter<File>,
+    number: u64,
+    bytes: u64,
+}
+
+impl BlockWriter {
+    fn header(&mut self, index: Index) -> io::Result<()> {
+        let index = index.to_le_bytes();
+        self.file.write_all(MAGIC)?;
+        self.file.write_all(&index)?;
+        self.file.write_all(&crc32c::crc32c(&index).to_le_bytes())?;
+        self.bytes += HEADER_BYTES as u64;
+        Ok(())
+    }
+
+    fn block(&mut self, payload: &[u8]) -> io::Result<()> {
+        let len = u32::try_from(payload.len())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "block too long"))?;
+        self.file.write_all(&len.to_le_bytes())?;
+        self.file.write_all(&checksum(self.number, payload).to_le_bytes())?;
+        self.file.write_all(payload)?;
+        self.number += 1;
+        self.bytes += 8 + payload.len() as u64;
+        Ok(())
+    }
+}
+
+struct Blocks {
+    file: BufReader<File>,
+    offset: u64,
+    number: u64,
+}
+
+impl Blocks {
+    fn read_state(&mut self) -> Result<State, String> {
+        let mut state = State { store: Store::new(), sessions: Sessions::default(), applied: 0 };
+        state.applied = self.header()?;
+        let mut block = Vec::new();
+        loop {
+            self.block(&mut block)?;
+            let mut input = Reader::new(block.get(1..).unwrap_or_default());
+            match block.first() {
+                Some(&SESSIONS) => state.sessions = Sessions::decode(&mut input).map_err(text)?,
+                Some(&ITEMS) => {
+                    while !input.rest().is_empty() {
+                        let key = input.bytes().map_err(text)?;
+                        state.store.set(key, input.bytes().map_err(text)?);
+                    }
+                }
+                Some(&END) => {
+                    let count = input.u64().map_err(text)?;
+                    return if count == state.store.len() as u64 {
+                        self.nothing_more()?;
+                        Ok(state)
+                    } else {
+                        Err(format!("{count} keys were written, {} are here", state.store.len()))
+                    };
+                }
+                _ => return Err("a block of unknown kind".into()),
+            }
+            self.offset += 8 + block.len() as u64;
+        }
+    }
+
+    fn header(&mut self) -> Result<Index, String> {
+        let mut header = [0; HEADER_BYTES];
+        self.file.read_exact(&mut header).map_err(|error| error.to_string())?;
+        let (magic, rest) = header.split_at(MAGIC.len());
+        let (index, sum) = rest.split_at(8);
+        if magic != MAGIC {
+            return Err("this is no snapshot of this server".into());
+        }
+        if crc32c::crc32c(index).to_le_bytes() != sum {
+            return Err("the checksum of the header is wrong".into());
+        }
+        self.offset = HEADER_BYTES as u64;
+        Ok(Index::from_le_bytes(index.try_into().unwrap_or_default()))
+    }
+
+    fn block(&mut self, block: &mut Vec<u8>) -> Result<(), String> {
+        let mut head = [0; 8];
+        self.file.read_exact(&mut head).map_err(|error| error.to_string())?;
+        let (len, sum) = head.split_at(4);
+        let len = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
+        if len > MAX_BLOCK_BYTES {
+            return Err(format!("a block of {len} bytes"));
+        }
+        block.resize(len, 0);
+        self.file.read_exact(block).map_err(|error| error.to_string())?;
+        if checksum(self.number, block).to_le_bytes() != sum {
+            return Err("the checksum of the block is wrong".into());
+        }
+        self.number += 1;
+        Ok(())
+    }
+
+    fn nothing_more(&mut self) -> Result<(), String> {
+        match self.file.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err("bytes after the end".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn checksum(number: u64, payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&number.to_le_bytes()), payload)
+}
+
+fn text(error: DecodeError) -> String {
+    error.to_string()
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at byte {}: {}", self.path.display(), self.offset, self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::session::BatchId;
+    use quorate_core::NodeId;
+
+    struct Dir(PathBuf);
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn dir(name: &str) -> Dir {
+        let path = std::env::temp_dir().join(format!("quorate-kv-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Dir(path)
+    }
+
+    fn state() -> State {
+        let mut state = State::new();
+        state.applied = 77;
+        for number in 0..20_000u32 {
+            state.store.set(format!("key {number}").as_bytes(), &[b'v'; 30]);
+        }
+        state.sessions.admit(BatchId { origin: NodeId::new(2), incarnation: 5, number: 9 }, 3);
+        state
+    }
+
+    #[test]
+    fn what_is_written_is_loaded() {
+        let dir = dir("written");
+        let state = state();
+        let bytes = write(&dir.0, &state).unwrap();
+        assert_eq!(list(&dir.0).unwrap(), [77]);
+        assert_eq!(fs::metadata(path(&dir.0, 77)).unwrap().len(), bytes);
+        let loaded = load(&path(&dir.0, 77)).unwrap();
+        assert_eq!((loaded.applied, &loaded.sessions), (77, &state.sessions));
+        assert!(loaded.store.iter().eq(state.store.iter()));
+    }
+
+    #[test]
+    fn any_damage_is_found() {
+        let dir = dir("damage");
+        write(&dir.0, &state()).unwrap();
+        let path = path(&dir.0, 77);
+        let good = fs::read(&path).unwrap();
+        let mut offsets: Vec<usize> = (0..200).chain(good.len() - 200..good.len()).collect();
+        offsets.extend((0..good.len()).step_by(9_973));
+        for offset in offsets {
+            let mut bad = good.clone();
+            bad[offset] ^= 0x10;
+            fs::write(&path, &bad).unwrap();
+            let fault = load(&path).unwrap_err();
+            assert!(fault.to_string().contains("snapshot-") && fault.offset <= offset as u64);
+            fs::write(&path, &good[..offset]).unwrap();
+            assert!(load(&path).is_err());
+        }
+        let mut long = good;
+        long.push(0);
+        fs::write(&path, &long).unwrap();
+        assert!(load(&path).is_err());
+    }
+}

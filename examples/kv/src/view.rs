@@ -1,0 +1,30 @@
+use quorate_driver::StorageHealth;
+use quorate_raft::{Index, Progress, Status};
+
+/// The node at one moment, for people.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) status: Status,
+    pub(crate) peers: Vec<Progress>,
+    pub(crate) applied: Index,
+    pub(crate) keys: usize,
+    pub(crate) bytes: u64,
+    pub(crate) waiting: usize,
+    pub(crate) disk: StorageHealth,
+    pub(crate) snapshot_failed: bool,
+    pub(crate) counters: Counters,
+}
+
+/// Counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) applied: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) forwarded_out: u64,
+    pub(crate) forwarded_in: u64,
+    pub(crate) retries: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) snapshots_written: u64,
+    pub(crate) snapshots_installed: u64,
+    pub(crate) leader_changes: u64,
+}

@@ -1,0 +1,266 @@
+//! Bad input is an answer, never a crash.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{Cluster, connect, output, until};
+
+/// Sends bytes and takes what comes until the other side ends it, or says nothing for a while.
+fn throw(port: u16, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = connect(port);
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut got = Vec::new();
+    for piece in bytes.chunks(64 << 10) {
+        if socket.write_all(piece).is_err() {
+            break;
+        }
+    }
+    let _ = socket.shutdown(Shutdown::Write);
+    let _ = socket.take(1 << 20).read_to_end(&mut got);
+    got
+}
+
+fn noise(rng: &mut quorate_core::Rng, len: u64) -> Vec<u8> {
+    (0..len).map(|_| rng.next_u64() as u8).collect()
+}
+
+#[test]
+fn garbage_on_both_ports_harms_nobody() {
+    let mut cluster = Cluster::start("garbage", 3, &[]);
+    let leader = cluster.wait_for_leader();
+    cluster.client(leader).must(&["SET", "a", "1"]);
+    let term = cluster.number(leader, "term");
+    let mut rng = quorate_core::Rng::new(7);
+    let ports = [cluster.ports[leader], cluster.peer_port(leader)];
+    for port in ports {
+        let half_frames: Vec<TcpStream> = (0..20)
+            .map(|_| {
+                let mut socket = connect(port);
+                socket.write_all(b"*3\r\n$3\r\nSET\r\n$1000\r\nhal").unwrap();
+                socket
+            })
+            .collect();
+        for _ in 0..30 {
+            let len = rng.range(1, 2_000);
+            throw(port, &noise(&mut rng, len));
+        }
+        // announced, and not sent
+        throw(port, b"*1048576\r\n$4194304\r\n");
+        throw(port, &[0xff; 64]);
+        // sent, and not wanted
+        throw(port, &noise(&mut rng, 8 << 20));
+        throw(port, &b"*1\r\n".repeat(500_000));
+        throw(port, &b"PING\r\n".repeat(100_000)[..500_000]);
+        drop(half_frames);
+    }
+    for index in 0..3 {
+        assert!(cluster.is_running(index));
+        assert_eq!(cluster.client(index).must(&["GET", "a"]).text(), "1");
+    }
+    assert_eq!(cluster.number(leader, "term"), term, "the leader was not disturbed");
+}
+
+#[test]
+fn a_hostile_client_cannot_grow_memory() {
+    let cluster = Cluster::start("memory", 1, &[]);
+    cluster.wait_for_leader();
+    let before = resident(&cluster);
+    // a command that never ends: the largest that is taken, by many
+    let mut sockets: Vec<TcpStream> = (0..100).map(|_| connect(cluster.ports[0])).collect();
+    let piece = vec![b'x'; 5 << 20];
+    for socket in &mut sockets {
+        socket.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+        let _ = socket.write_all(b"*4\r\n$3\r\nSET\r\n$4194304\r\n");
+        let _ = socket.write_all(&piece[..4 << 20]);
+        let _ = socket.write_all(b"\r\n$1048576\r\n");
+        let _ = socket.write_all(&piece[..1 << 20]);
+    }
+    // counted for the node as a whole, it is at most what limits.rs says, and what buffers need to grow
+    let after = resident(&cluster);
+    println!("resident before {} MiB, after {} MiB", before >> 20, after >> 20);
+    assert!(after - before < 800 << 20);
+    drop(sockets);
+    // asks for much, and takes nothing
+    let mut client = cluster.client(0);
+    client.must(&["SET", "big", &"x".repeat(4 << 20)]);
+    let keys = vec!["big"; 1_000];
+    let many: Vec<&str> = ["MGET"].into_iter().chain(keys).collect();
+    assert!(client.ask(&many).unwrap().text().starts_with("ERR the reply is too long"));
+}
+
+fn resident(cluster: &Cluster) -> u64 {
+    let id = cluster.info(0, "process_id").unwrap();
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) << 10
+}
+
+/// The file of the log that is largest.
+fn log_file(data: &Path) -> PathBuf {
+    let files = fs::read_dir(data)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
+    files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+}
+
+/// A node that was killed after so many writes.
+fn killed_after(name: &str, writes: u64, options: &[&str]) -> Cluster {
+    let mut cluster = Cluster::start(name, 1, options);
+    cluster.wait_for_leader();
+    let mut client = cluster.client(0);
+    for number in 0..writes {
+        client.must(&["SET", &format!("key:{number}"), &"v".repeat(100)]);
+    }
+    cluster.kill(0);
+    cluster
+}
+
+#[test]
+fn a_torn_tail_is_repaired() {
+    let mut cluster = killed_after("torn", 200, &[]);
+    let file = log_file(&cluster.data(0));
+    // half of a record that was being written
+    let bytes = fs::read(&file).unwrap();
+    let mut torn = fs::File::options().append(true).open(&file).unwrap();
+    torn.write_all(&bytes[bytes.len() / 2..bytes.len() / 2 + 31]).unwrap();
+    drop(torn);
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    let mut client = cluster.client(0);
+    assert_eq!(client.must(&["DBSIZE"]).number(), 200);
+    client.must(&["SET", "after", "1"]);
+    cluster.kill(0);
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 201);
+}
+
+#[test]
+fn a_damaged_middle_is_refused_and_nothing_is_deleted() {
+    let mut cluster = killed_after("damaged", 200, &[]);
+    let file = log_file(&cluster.data(0));
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    let middle = good.len() / 2;
+    bad[middle] ^= 0xff;
+    fs::write(&file, &bad).unwrap();
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(file.to_str().unwrap()), "{said}");
+    let offset =
+        said.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<usize>().ok());
+    assert!(offset.into_iter().any(|offset| offset <= middle && offset + 1_000 > middle), "{said}");
+    assert_eq!(fs::read(&file).unwrap(), bad);
+    // with what was lost restored, it goes on
+    fs::write(&file, &good).unwrap();
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 200);
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_unless_an_older_one_suffices() {
+    let options = ["--snapshot-entries", "50", "--keep-entries", "120"];
+    let mut cluster = killed_after("snapshots", 400, &options);
+    let dir = cluster.data(0).join("snapshots");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 2, "the newest two are kept: {files:?}");
+    let newest = files.last().unwrap().clone();
+    let damage = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, &bytes).unwrap();
+    };
+    damage(&newest);
+    // the log reaches back to the one before
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 400);
+    cluster.kill(0);
+    for file in fs::read_dir(&dir).unwrap() {
+        let path = file.unwrap().path();
+        if path != newest {
+            damage(&path);
+        }
+    }
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(newest.to_str().unwrap()) && said.contains("at byte"), "{said}");
+    assert!(newest.exists());
+}
+
+/// A directory on a file system of a few MiB, where this user may mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &Path) -> Option<Self> {
+        fs::create_dir_all(path).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(path);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
+        }
+        mounted.then(|| Self(path.into()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
+    let mut cluster = Cluster::stopped("full", 1, &["--timeout-ms", "1000"]);
+    let Some(_disk) = SmallDisk::mount(&cluster.data(0)) else { return };
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    let ballast = cluster.data(0).join("ballast");
+    fs::write(&ballast, vec![0; 4 << 20]).unwrap();
+    let mut client = cluster.client(0);
+    let value = "v".repeat(100_000);
+    let mut acknowledged = 0;
+    let error = loop {
+        match client.ask(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
+            common::client::Value::Error(error) => break error,
+            _ => acknowledged += 1,
+        }
+        assert!(acknowledged < 200, "8 MiB hold no more");
+    };
+    assert!(error.contains("outcome unknown") && error.contains("a disk takes no more"), "{error}");
+    assert_eq!(cluster.info(0, "disk").unwrap(), "full");
+    // from now on it is told at once, and for certain
+    let begin = Instant::now();
+    let error = client.ask(&["SET", "later", "1"]).unwrap().text();
+    assert!(error.starts_with("MISCONF") && error.contains("was not executed"), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    // what was acknowledged can be read meanwhile
+    assert_eq!(client.must(&["STRLEN", "key:0"]).number(), 100_000);
+    fs::remove_file(&ballast).unwrap();
+    until("the disk to take writes again", || {
+        (client.ask(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
+    });
+    assert_eq!(cluster.info(0, "disk").unwrap(), "ok");
+    cluster.kill(0);
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    let mut client = cluster.client(0);
+    assert_eq!(client.must(&["GET", "later"]).text(), "2");
+    for number in 0..acknowledged {
+        assert_eq!(client.must(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
+    }
+    cluster.kill(0);
+}

@@ -1,0 +1,276 @@
+//! Nodes as processes, a small client, and a load that checks what it is told.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+pub mod client;
+pub mod load;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use client::Client;
+
+/// Long enough for a slow machine with much else to do; nothing waits so long when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A directory that goes when it is dropped; it stays where a test failed.
+pub struct Dir(PathBuf);
+
+impl Dir {
+    pub fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("quorate-kv-{name}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what the nodes left is in {}", self.0.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Ports that nothing listens on, below those the system hands out by itself: a node that is down keeps its own.
+pub fn free_ports(count: u16) -> Vec<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(211) % 10_000;
+    let mut found = Vec::new();
+    while found.len() < usize::from(count) {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(20_000 + (start + step) % 10_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            found.push(port);
+        }
+    }
+    found
+}
+
+/// Nodes on this machine, each a process with a directory of its own. Dropped, they are killed.
+pub struct Cluster {
+    pub dir: Dir,
+    pub ports: Vec<u16>,
+    peer_ports: Vec<u16>,
+    options: Vec<String>,
+    children: Vec<Option<Child>>,
+}
+
+impl Cluster {
+    /// Starts nodes, with more options for each.
+    pub fn start(name: &str, nodes: u16, options: &[&str]) -> Self {
+        let mut cluster = Self::stopped(name, nodes, options);
+        for index in 0..usize::from(nodes) {
+            cluster.start_node(index);
+        }
+        cluster
+    }
+
+    pub fn stopped(name: &str, nodes: u16, options: &[&str]) -> Self {
+        Self {
+            dir: Dir::new(name),
+            ports: free_ports(nodes),
+            peer_ports: free_ports(nodes),
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            children: (0..nodes).map(|_| None).collect(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ports.len()
+    }
+
+    pub fn data(&self, index: usize) -> PathBuf {
+        self.dir.path().join(format!("node-{}", index + 1))
+    }
+
+    /// The command that runs a node.
+    pub fn command(&self, index: usize) -> Command {
+        let peers: Vec<String> = self
+            .peer_ports
+            .iter()
+            .enumerate()
+            .map(|(index, port)| format!("{}=127.0.0.1:{port}", index + 1))
+            .collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+        command
+            .args(["node", "--stop-with-stdin", "--id", &(index + 1).to_string()])
+            .args(["--listen", &format!("127.0.0.1:{}", self.ports[index])])
+            .args(["--peer-listen", &format!("127.0.0.1:{}", self.peer_ports[index])])
+            .args(["--peers", &peers.join(",")])
+            .arg("--data")
+            .arg(self.data(index))
+            .args(&self.options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
+        command
+    }
+
+    pub fn log(&self, index: usize) -> PathBuf {
+        self.dir.path().join(format!("node-{}.log", index + 1))
+    }
+
+    pub fn peer_port(&self, index: usize) -> u16 {
+        self.peer_ports[index]
+    }
+
+    pub fn start_node(&mut self, index: usize) {
+        let log = fs::File::options().create(true).append(true).open(self.log(index)).unwrap();
+        let child = self.command(index).stderr(log).spawn().unwrap();
+        self.children[index] = Some(child);
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, index: usize) {
+        if let Some(mut child) = self.children[index].take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Sends the kill to all before waiting for any.
+    pub fn kill_all(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            child.kill().unwrap();
+        }
+        for index in 0..self.len() {
+            self.kill(index);
+        }
+    }
+
+    /// Asks a node to stop, by the end of its input.
+    pub fn stop(&mut self, index: usize) -> ExitStatus {
+        let mut child = self.children[index].take().unwrap();
+        drop(child.stdin.take());
+        wait_for(&mut child)
+    }
+
+    pub fn is_running(&mut self, index: usize) -> bool {
+        self.children[index].as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    pub fn client(&self, index: usize) -> Client {
+        Client::connect_within(self.ports[index], PATIENCE)
+    }
+
+    /// A field of a node's `INFO`; `None` while it does not answer.
+    pub fn info(&self, index: usize, field: &str) -> Option<String> {
+        let mut client = Client::connect(self.ports[index]).ok()?;
+        let info = client.ask(&["INFO"]).ok()?.text();
+        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.map(str::to_owned)
+    }
+
+    pub fn number(&self, index: usize, field: &str) -> u64 {
+        self.info(index, field).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// The node that leads the highest term.
+    pub fn leader(&self) -> Option<usize> {
+        (0..self.len())
+            .filter(|&index| self.info(index, "role").as_deref() == Some("leader"))
+            .max_by_key(|&index| self.number(index, "term"))
+    }
+
+    pub fn wait_for_leader(&self) -> usize {
+        until("a leader", || self.leader())
+    }
+
+    /// Waits until every node has applied what is committed.
+    pub fn wait_until_even(&self) {
+        until("every node to catch up", || {
+            let applied: Vec<u64> =
+                (0..self.len()).map(|index| self.number(index, "applied")).collect();
+            let last = (0..self.len()).map(|index| self.number(index, "log_last")).max();
+            (applied.iter().all(|&index| index > 0 && Some(index) == last)).then_some(())
+        });
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Waits until a condition gives something.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn wait_for(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("a process did not end within {PATIENCE:?}");
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs a command to its end; its exit code and what it said.
+pub fn output(mut command: Command) -> (Option<i32>, String) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let status = wait_for(&mut child);
+    let mut text = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        std::io::Read::read_to_string(&mut stderr, &mut text).unwrap();
+    }
+    (status.code(), text)
+}
+
+/// Whether a program is installed; a note if not.
+pub fn has_program(name: &str) -> bool {
+    let found = Command::new(name)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    if !found {
+        eprintln!("SKIPPED: {name} is not installed (Debian package redis-tools)");
+    }
+    found
+}
+
+pub fn connect(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+}

@@ -1,0 +1,99 @@
+//! `quorate-kv cluster`: starts, watches, restarts and stops its nodes.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use common::client::Client;
+use common::{Dir, PATIENCE, free_ports, until, wait_for};
+
+struct Running {
+    child: Child,
+    base: u16,
+    _dir: Dir,
+}
+
+fn start(name: &str) -> Running {
+    let dir = Dir::new(name);
+    // three in a row, and ten thousand above
+    let base = until("three free ports in a row", || {
+        let ports = free_ports(3);
+        (ports[2] == ports[0] + 2).then(|| ports[0])
+    });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
+        .args(["cluster", "--base-port", &base.to_string(), "--data"])
+        .arg(dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = child.stdout.take().unwrap();
+    spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            println!("  {line}");
+        }
+    });
+    Running { child, base, _dir: dir }
+}
+
+fn process_id(port: u16) -> Option<u32> {
+    let info = Client::connect(port).ok()?.ask(&["INFO", "server"]).ok()?.text();
+    info.lines().find_map(|line| line.strip_prefix("process_id:"))?.parse().ok()
+}
+
+fn runs(process: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{process}/stat")).exists()
+}
+
+fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+}
+
+impl Running {
+    fn client(&self) -> Client {
+        Client::connect_within(self.base, PATIENCE)
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        (0..3).map(|index| until("a node", || process_id(self.base + index))).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
+    let mut cluster = start("verb");
+    let processes = cluster.processes();
+    until("a leader", || {
+        (cluster.client().ask(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
+    });
+    signal(processes[1], "-KILL");
+    let again = until("the node to come back", || {
+        process_id(cluster.base + 1).filter(|&process| process != processes[1])
+    });
+    assert_eq!(Client::connect_within(cluster.base + 1, PATIENCE).must(&["GET", "a"]).text(), "1");
+    signal(cluster.child.id(), "-INT");
+    assert!(wait_for(&mut cluster.child).success());
+    for process in [processes[0], again, processes[2]] {
+        assert!(!runs(process), "node process {process} is left");
+    }
+}
+
+#[test]
+fn nodes_do_not_outlive_a_parent_that_was_killed() {
+    let mut cluster = start("orphans");
+    let processes = cluster.processes();
+    sleep(Duration::from_millis(200));
+    cluster.child.kill().unwrap();
+    cluster.child.wait().unwrap();
+    until("the nodes to end", || processes.iter().all(|&process| !runs(process)).then_some(()));
+}
