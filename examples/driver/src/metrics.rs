@@ -1,18 +1,160 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
 use quorate_core::NodeId;
 
-/// What a node counts, as it runs.
+/// What a node counts, as it runs; read it with [`snapshot`](Self::snapshot), from any thread.
 #[derive(Debug, Default)]
-pub struct Metrics(());
+pub struct Metrics {
+    pub(crate) peers: Vec<(NodeId, PeerCounters)>,
+    pub(crate) wal: WalCounters,
+    pub(crate) closed: ClosedCounters,
+    pub(crate) rejected: RejectedCounters,
+    pub(crate) turns: Count,
+    pub(crate) commands: Count,
+}
 
-impl Metrics {
-    /// The present numbers.
-    #[must_use]
-    pub fn snapshot(&self) -> MetricsSnapshot {
-        MetricsSnapshot::default()
+/// A counter that one thread or several increment.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 }
 
-/// The numbers of [`Metrics`] at one moment. Counters grow from the node's start.
+/// Makes, from one list of fields, a struct of counters and the public struct of their values.
+macro_rules! counters {
+    ($(#[$doc:meta])* $name:ident of $counters:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: u64,)*
+        }
+
+        #[derive(Debug, Default)]
+        pub(crate) struct $counters {
+            $(pub(crate) $field: Count,)*
+        }
+
+        impl $counters {
+            fn values(&self) -> $name {
+                $name { $($field: self.$field.get(),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// The write-ahead log.
+    WalMetrics of WalCounters {
+        /// The log's size, in bytes.
+        bytes,
+        /// Records written.
+        records,
+        /// Batches made durable, one sync each.
+        syncs,
+        /// Time spent writing and syncing them, in µs.
+        sync_us,
+        /// Checkpoints made.
+        checkpoints,
+        /// Checkpoints given up for want of space.
+        checkpoints_failed,
+        /// Times the disk was found full.
+        full,
+    }
+}
+
+counters! {
+    /// Connections that were closed for what the other side did, by reason.
+    ClosedMetrics of ClosedCounters {
+        /// No frame of ours: a wrong checksum, or one that has no place there.
+        garbage,
+        /// A frame above the size limit.
+        oversized,
+        /// Ended within a frame.
+        half_frame,
+        /// Did not say who it is in time.
+        silent,
+        /// Too many others had not said it either.
+        too_many,
+        /// Speaks another version of the protocol.
+        version,
+        /// Belongs to another cluster.
+        cluster,
+        /// Looked for another node.
+        receiver,
+        /// Not from a configured peer.
+        sender,
+    }
+}
+
+counters! {
+    /// Messages the machine refused, by reason (see [`Rejected`](quorate_core::Rejected)).
+    RejectedMetrics of RejectedCounters {
+        /// They do not decode.
+        undecodable,
+        /// From a node the machine does not know.
+        unknown_sender,
+        /// They contradict themselves.
+        malformed,
+        /// A number beyond what an honest node reaches.
+        out_of_range,
+        /// They contradict what the protocol guarantees.
+        impossible,
+        /// No room to take them.
+        full,
+        /// The machine has stopped itself.
+        stopped,
+    }
+}
+
+counters! {
+    /// The link to one peer.
+    LinkMetrics of LinkCounters {
+        /// Times the outgoing connection was made.
+        connects,
+        /// Times the peer refused it, with a reason that was logged.
+        refused,
+        /// Frames handed to the system.
+        frames_out,
+        /// Bytes handed to the system.
+        bytes_out,
+        /// Frames received.
+        frames_in,
+        /// Bytes received.
+        bytes_in,
+        /// Frames dropped because the link was down or its queue full.
+        dropped,
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct PeerCounters {
+    pub(crate) connected: AtomicBool,
+    pub(crate) link: LinkCounters,
+}
+
+/// One peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct PeerMetrics {
+    /// The outgoing connection stands.
+    pub connected: bool,
+    /// What went over the link.
+    pub link: LinkMetrics,
+}
+
+/// The numbers of [`Metrics`] at one moment. Counters begin at 0 when the node starts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
@@ -20,78 +162,36 @@ pub struct MetricsSnapshot {
     pub peers: Vec<(NodeId, PeerMetrics)>,
     /// The write-ahead log.
     pub wal: WalMetrics,
-    /// Incoming connections that were closed, by reason.
+    /// Connections closed, by reason.
     pub closed: ClosedMetrics,
-    /// Messages the machine refused.
-    pub rejected_messages: u64,
+    /// Messages the machine refused, by reason.
+    pub rejected: RejectedMetrics,
     /// Rounds of the loop.
     pub turns: u64,
     /// Commands handed in.
     pub commands: u64,
 }
 
-/// The link to one peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct PeerMetrics {
-    /// The outgoing connection stands.
-    pub connected: bool,
-    /// Times the outgoing connection was made.
-    pub connects: u64,
-    /// Times the peer refused it.
-    pub refused: u64,
-    /// Frames written.
-    pub frames_out: u64,
-    /// Bytes written.
-    pub bytes_out: u64,
-    /// Frames read.
-    pub frames_in: u64,
-    /// Bytes read.
-    pub bytes_in: u64,
-    /// Frames dropped because the link was down or its queue full.
-    pub dropped: u64,
-}
+impl Metrics {
+    /// For these peers, which are sorted.
+    pub(crate) fn new(peers: impl Iterator<Item = NodeId>) -> Self {
+        Self { peers: peers.map(|id| (id, PeerCounters::default())).collect(), ..Self::default() }
+    }
 
-/// The write-ahead log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct WalMetrics {
-    /// Size of the file, in bytes.
-    pub bytes: u64,
-    /// Records written.
-    pub records: u64,
-    /// Batches made durable, one sync each.
-    pub syncs: u64,
-    /// Time spent in those syncs, in µs.
-    pub sync_us: u64,
-    /// Checkpoints made.
-    pub checkpoints: u64,
-    /// Checkpoints given up for want of space.
-    pub checkpoints_failed: u64,
-    /// Times a write found the disk full.
-    pub full: u64,
-}
-
-/// Incoming connections that were closed, by reason.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct ClosedMetrics {
-    /// No frame of ours: a bad magic, checksum or kind.
-    pub garbage: u64,
-    /// A frame above the size limit.
-    pub oversized: u64,
-    /// Ended within a frame.
-    pub half_frame: u64,
-    /// Did not say who it is in time.
-    pub silent: u64,
-    /// Too many others had not said it either.
-    pub too_many: u64,
-    /// Another protocol version.
-    pub version: u64,
-    /// Another cluster.
-    pub cluster: u64,
-    /// Meant for another node.
-    pub receiver: u64,
-    /// From a node that is not a configured peer.
-    pub sender: u64,
+    /// The present numbers.
+    #[must_use]
+    pub fn snapshot(&self) -> MetricsSnapshot {
+        let peer = |peer: &PeerCounters| PeerMetrics {
+            connected: peer.connected.load(Relaxed),
+            link: peer.link.values(),
+        };
+        MetricsSnapshot {
+            peers: self.peers.iter().map(|(id, counters)| (*id, peer(counters))).collect(),
+            wal: self.wal.values(),
+            closed: self.closed.values(),
+            rejected: self.rejected.values(),
+            turns: self.turns.get(),
+            commands: self.commands.get(),
+        }
+    }
 }

@@ -3,7 +3,8 @@
 mod handle;
 mod options;
 mod start;
+mod turn;
 
 pub use handle::{Handle, Stopped, TrySendError};
 pub use options::NodeOptions;
-pub use start::{Node, start};
+pub use start::{Node, start, start_with_disk};

@@ -1,11 +1,25 @@
 use std::fmt;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use quorate_core::{Machine, Rng, Wire};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant as Clock;
+
+use super::turn::{Loop, State};
+use crate::frame::{Hello, VERSION};
+use crate::tcp::{Incoming, Link, Outbox, Outgoing};
+use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
 use crate::{App, Error, Handle, Metrics, NodeOptions};
 
-/// A running node.
+/// A running node. Dropping it stops the node without waiting for that.
 pub struct Node<A: App> {
     handle: Handle<A>,
+    stop: watch::Sender<bool>,
+    ended: Option<oneshot::Receiver<Result<(), Error>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Opens the log (locks the directory, repairs a torn tail, refuses a corrupt middle), restores the machine, and starts the
@@ -21,8 +35,70 @@ pub fn start<A: App>(
     app: impl FnOnce(&A::Machine) -> Result<A, Error>,
     options: NodeOptions,
 ) -> Result<Node<A>, Error> {
-    let _ = (app(&machine)?, options);
-    Err(Error::Panicked)
+    start_with_disk(Arc::new(SystemDisk), machine, app, options)
+}
+
+/// [`start`] on another file system, for tests that make it fail.
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn start_with_disk<A: App, D: Disk>(
+    disk: Arc<D>,
+    mut machine: A::Machine,
+    app: impl FnOnce(&A::Machine) -> Result<A, Error>,
+    options: NodeOptions,
+) -> Result<Node<A>, Error> {
+    options.tcp.validate()?;
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|e| Error::io("start", "the event loop", e))?;
+    let wal = restore(disk, &mut machine, &options)?;
+    let app = app(&machine)?;
+
+    let peers = peers(&options)?;
+    let metrics = Arc::new(Metrics::new(peers.iter().map(|(id, _)| *id)));
+    let wake = Arc::new(Notify::new());
+    let links = transport(&runtime, &options, peers, &metrics, &wake)?;
+    let writer = {
+        let wake = wake.clone();
+        Writer::start(wal, &options.wal, metrics.clone(), move || wake.notify_one())
+            .map_err(|e| Error::io("start a thread for", &options.data_dir, e))?
+    };
+    let (sender, commands) = mpsc::channel(options.command_queue.max(1));
+    let (stop, stopped) = watch::channel(false);
+    let node = Loop {
+        machine,
+        app,
+        commands,
+        outbox: Outbox::new(links.clone()),
+        links,
+        writer,
+        wake,
+        stop: stopped,
+        metrics: metrics.clone(),
+        state: State::new(&options.wal),
+        options: options.wal,
+        started: Clock::now(),
+    };
+    let (end, ended) = oneshot::channel();
+    let thread = thread::Builder::new()
+        .name(format!("quorate-{}", options.id))
+        .spawn(move || {
+            let result = runtime.block_on(node.run());
+            // the port is free and the directory unlocked before anybody hears of it
+            drop(runtime);
+            let _ = end.send(result);
+        })
+        .map_err(|e| Error::io("start a thread for", options.data_dir, e))?;
+    Ok(Node {
+        handle: Handle { commands: sender, metrics },
+        stop,
+        ended: Some(ended),
+        thread: Some(thread),
+    })
 }
 
 impl<A: App> Node<A> {
@@ -38,23 +114,117 @@ impl<A: App> Node<A> {
         self.handle.metrics()
     }
 
-    /// Stops it: what the disk has is finished, what waits in queues is dropped.
+    /// Stops it: records that wait are written (unless the disk is full), everything else that waits is dropped. When this returns,
+    /// the data directory and the port are free.
     ///
     /// # Errors
     ///
-    /// Why it had stopped before, if it had.
-    pub async fn stop(self) -> Result<(), Error> {
-        Ok(())
+    /// Why it had stopped before, if it had and [`wait`](Self::wait) did not tell.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        // nobody listens if it has stopped already
+        let _ = self.stop.send(true);
+        let result = self.wait().await;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => Err(Error::Panicked),
+            _ => result,
+        }
     }
 
-    /// Waits until it stops by itself.
+    /// Waits until it stops by itself. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why it stopped.
+    /// Why it stopped; told once.
     pub async fn wait(&mut self) -> Result<(), Error> {
-        Ok(())
+        let Some(ended) = &mut self.ended else {
+            return Ok(());
+        };
+        let result = ended.await.unwrap_or(Err(Error::Panicked));
+        self.ended = None;
+        result
     }
+}
+
+/// Opens the log and replays it into the machine.
+fn restore<M: Machine, D: Disk>(
+    disk: Arc<D>,
+    machine: &mut M,
+    options: &NodeOptions,
+) -> Result<Wal<D>, Error> {
+    let identity = Identity { cluster: options.cluster, node: options.id };
+    let file = options.data_dir.join("wal");
+    let mut records = 0_u64;
+    let wal =
+        Wal::open(disk, &options.data_dir, identity, options.wal.clone(), |bytes, offset| {
+            let refused = |reason| Error::Restore { file: file.clone(), offset, reason };
+            let record = M::Record::from_slice(bytes).map_err(|_| refused(None))?;
+            records += 1;
+            machine.restore(record).map_err(|reason| refused(Some(reason)))
+        })?;
+    tracing::info!(dir = %options.data_dir.display(), records, bytes = wal.size(), "restored");
+    Ok(wal)
+}
+
+/// The other nodes, in the order of their ids.
+fn peers(options: &NodeOptions) -> Result<Vec<(quorate_core::NodeId, String)>, Error> {
+    let mut peers = options.peers.clone();
+    peers.retain(|(id, _)| *id != options.id);
+    peers.sort();
+    if peers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(Error::Options("a peer is listed twice"));
+    }
+    Ok(peers)
+}
+
+/// Starts the tasks that hold the connections.
+fn transport(
+    runtime: &Runtime,
+    options: &NodeOptions,
+    peers: Vec<(quorate_core::NodeId, String)>,
+    metrics: &Arc<Metrics>,
+    wake: &Arc<Notify>,
+) -> Result<Arc<[Link]>, Error> {
+    let tcp = Arc::new(options.tcp.clone());
+    let links: Arc<[Link]> = peers
+        .into_iter()
+        .enumerate()
+        .map(|(place, (id, addr))| Link::new((place, id, addr), metrics.clone(), tcp.clone()))
+        .collect();
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let incarnation = u64::try_from(clock.as_nanos()).unwrap_or(u64::MAX);
+    let hello = Hello {
+        version: VERSION,
+        cluster: options.cluster,
+        sender: options.id,
+        receiver: options.id,
+        incarnation,
+    };
+    let mut rng = Rng::new(incarnation ^ options.id.get());
+    for (place, link) in links.iter().enumerate() {
+        let outgoing = Outgoing {
+            links: links.clone(),
+            place,
+            hello: Hello { receiver: link.id, ..hello },
+            options: tcp.clone(),
+            metrics: metrics.clone(),
+            rng: rng.fork(),
+        };
+        runtime.spawn(outgoing.run());
+    }
+    let failed = |error| Error::io("listen on", "the peer port", error);
+    let _guard = runtime.enter();
+    let listener = options.peer_listener.try_clone().map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    let incoming = Incoming {
+        links: links.clone(),
+        hello,
+        options: tcp,
+        metrics: metrics.clone(),
+        wake: wake.clone(),
+    };
+    runtime.spawn(incoming.run(listener));
+    Ok(links)
 }
 
 impl<A: App> fmt::Debug for Node<A> {

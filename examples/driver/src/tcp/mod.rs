@@ -1,7 +1,26 @@
-//! The TCP transport.
+//! The transport: one TCP connection to each peer for sending, and one from each for receiving.
+//!
+//! * Frames are checked and limited in size on both sides; what is no frame closes the connection, and is counted.
+//! * A connection begins with a hello each way ([`frame::Hello`](crate::frame::Hello)); another protocol version, another cluster, a
+//!   node that is not a peer or that looks for another is refused with a reason that the other side logs.
+//! * Queues are bounded, by frames and by bytes. What finds its link down or its queue full is dropped and counted: protocols
+//!   live with that, and what waited through an outage is stale.
+//! * A link that falls is made again, first at once, then with growing pauses with jitter; a peer that connects to us is
+//!   connected to without a pause.
+//! * What a turn of the loop queued goes out in one write.
+//!
+//! **Not** here: encryption and proof of identity. A hello is believed, so the peers' network must be a trusted one, or a tunnel.
 
+mod connection;
+mod incoming;
+mod link;
 mod options;
 mod outbox;
+mod outgoing;
 
 pub use options::TcpOptions;
 pub use outbox::Outbox;
+
+pub(crate) use incoming::Incoming;
+pub(crate) use link::{Inbox, Link};
+pub(crate) use outgoing::Outgoing;

@@ -1,0 +1,314 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant as Clock;
+
+use crate::metrics::Metrics;
+use crate::tcp::{Inbox, Link, Outbox};
+use crate::wal::{Batch, Writer};
+use crate::{App, Error, StorageHealth, WalOptions};
+
+/// Commands taken in one turn, at most.
+const MAX_COMMANDS: usize = 1024;
+/// Rounds of polling and settling in one turn, at most: an application that always has more must let the others in.
+const MAX_ROUNDS: usize = 64;
+
+/// The loop of a node: hands the machine what happened, and does what it says.
+pub(crate) struct Loop<A: App> {
+    pub(crate) machine: A::Machine,
+    pub(crate) app: A,
+    pub(crate) commands: mpsc::Receiver<A::Command>,
+    pub(crate) links: Arc<[Link]>,
+    pub(crate) outbox: Outbox,
+    pub(crate) writer: Writer,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) options: WalOptions,
+    pub(crate) started: Clock,
+    pub(crate) state: State<A>,
+}
+
+/// What the loop keeps between turns.
+pub(crate) struct State<A: App> {
+    taken: Vec<A::Command>,
+    inbox: Inbox,
+    /// Records polled and not handed to the disk yet, and the last ticket polled.
+    batch: Batch,
+    polled: Ticket,
+    durable: Ticket,
+    health: StorageHealth,
+    /// Bytes on their way to the disk.
+    pending: usize,
+    /// The log's size, and whether it is being rewritten.
+    size: u64,
+    checkpointing: bool,
+    /// The size at which the log is next looked at for a checkpoint.
+    look_at: u64,
+    /// The machine had more to say than one turn takes.
+    more: bool,
+}
+
+impl<A: App> State<A> {
+    pub(crate) fn new(options: &WalOptions) -> Self {
+        Self {
+            taken: Vec::with_capacity(MAX_COMMANDS),
+            inbox: Inbox::default(),
+            batch: Batch::default(),
+            polled: Ticket::default(),
+            durable: Ticket::default(),
+            health: StorageHealth::default(),
+            pending: 0,
+            size: 0,
+            checkpointing: false,
+            look_at: options.checkpoint_bytes,
+            more: false,
+        }
+    }
+}
+
+impl<A: App> Loop<A> {
+    /// Runs until it is told to stop, or must.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        let ended = self.turns().await;
+        self.app.stopping();
+        self.outbox.flush();
+        let mut writer = self.writer;
+        writer.stop();
+        match (ended, writer.report().error) {
+            (Ok(()), Some(error)) => Err(error),
+            (ended, _) => ended,
+        }
+    }
+
+    async fn turns(&mut self) -> Result<(), Error> {
+        let sleep = tokio::time::sleep_until(self.started);
+        tokio::pin!(sleep);
+        loop {
+            if *self.stop.borrow_and_update() {
+                return Ok(());
+            }
+            self.turn()?;
+            // connections go on before the next turn: what was queued leaves, what came is there
+            tokio::task::yield_now().await;
+            if self.state.more {
+                continue;
+            }
+            let throttled = self.throttled();
+            let deadline = if throttled { None } else { self.machine.deadline() };
+            if let Some(deadline) = deadline {
+                let at = self.clock_at(deadline);
+                if sleep.deadline() != at {
+                    sleep.as_mut().reset(at);
+                }
+            }
+            let taken = &mut self.state.taken;
+            let room = MAX_COMMANDS - taken.len();
+            tokio::select! {
+                biased;
+                () = self.wake.notified() => {}
+                () = sleep.as_mut(), if deadline.is_some() => {}
+                n = self.commands.recv_many(taken, room), if !throttled && room > 0 => {
+                    if n == 0 {
+                        // nobody can hand commands in any more, not even to stop
+                        return Ok(());
+                    }
+                }
+                changed = self.stop.changed() => {
+                    if changed.is_err() {
+                        return Ok(()); // the node was dropped
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        self.state.more = false;
+        self.metrics.turns.add(1);
+        self.disk()?;
+        if self.throttled() {
+            return Ok(());
+        }
+        self.receive(now);
+        self.command(now);
+        if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
+            self.machine.tick(now);
+        }
+        self.settle(now);
+        self.submit();
+        self.outbox.flush();
+        if let Some(reason) = self.machine.fatal() {
+            tracing::error!(%reason, "the machine stopped itself; the node stops");
+            return Err(Error::Fatal(reason));
+        }
+        self.checkpoint();
+        Ok(())
+    }
+
+    /// Learns what the disk did.
+    fn disk(&mut self) -> Result<(), Error> {
+        let report = self.writer.report();
+        if report.health != self.state.health {
+            self.state.health = report.health;
+            self.app.storage(report.health);
+        }
+        if let Some(error) = report.error {
+            return Err(error);
+        }
+        self.state.pending = report.pending;
+        self.state.size = report.size;
+        self.state.checkpointing = report.checkpointing;
+        if report.durable > self.state.durable {
+            self.state.durable = report.durable;
+            self.machine.persisted(report.durable);
+        }
+        Ok(())
+    }
+
+    /// Hands over what peers sent.
+    fn receive(&mut self, now: Instant) {
+        for link in self.links.iter() {
+            link.take_inbox(&mut self.state.inbox);
+            if self.state.inbox.is_empty() {
+                continue;
+            }
+            for (application, payload) in self.state.inbox.frames() {
+                if application {
+                    self.app.frame(&mut self.machine, now, link.id, payload);
+                } else {
+                    message(&mut self.machine, &self.metrics, now, link.id, payload);
+                }
+            }
+        }
+    }
+
+    /// Hands over what [`Handle`](crate::Handle)s sent.
+    fn command(&mut self, now: Instant) {
+        while self.state.taken.len() < MAX_COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => self.state.taken.push(command),
+                Err(_) => break,
+            }
+        }
+        self.metrics.commands.add(self.state.taken.len() as u64);
+        for command in self.state.taken.drain(..) {
+            self.app.command(&mut self.machine, now, command);
+        }
+    }
+
+    /// Polls until the machine is quiet, and lets the application act on it, until it does not.
+    fn settle(&mut self, now: Instant) {
+        self.poll();
+        for _ in 0..MAX_ROUNDS {
+            self.app.settle(&mut self.machine, now, &mut self.outbox);
+            if !self.poll() {
+                return;
+            }
+        }
+        self.state.more = true;
+    }
+
+    /// Does all that the machine says; tells whether it said anything.
+    fn poll(&mut self) -> bool {
+        let mut any = false;
+        while let Some(output) = self.machine.poll() {
+            any = true;
+            match output {
+                Output::Persist(ticket, record) => {
+                    self.state.batch.push(&record);
+                    self.state.polled = ticket;
+                }
+                Output::Send(to, message) => {
+                    self.outbox.message(to, &message);
+                }
+                Output::Event(event) => self.app.event(event),
+            }
+        }
+        any
+    }
+
+    fn submit(&mut self) {
+        if !self.state.batch.is_empty() {
+            self.state.pending += self.state.batch.len();
+            self.writer.submit(&mut self.state.batch, self.state.polled);
+        }
+    }
+
+    /// Has the log rewritten when much of it is dead.
+    fn checkpoint(&mut self) {
+        let size = self.state.size;
+        // what was not polled yet is in the checkpoint, and would be in the log again after it
+        if size < self.state.look_at || self.state.checkpointing || self.state.more {
+            return;
+        }
+        let live: u64 = self.machine.checkpoint().map(|record| Batch::size_of(&record)).sum();
+        let enough = live.saturating_mul(self.options.checkpoint_ratio);
+        if size < enough {
+            // what is alive may shrink before the log has grown to that: look again in between
+            let step = self.options.checkpoint_bytes.max(size / 8);
+            self.state.look_at = enough.min(size + step);
+            return;
+        }
+        let mut batch = Batch::default();
+        for record in self.machine.checkpoint() {
+            batch.push(&record);
+        }
+        tracing::debug!(log = size, live, "rewriting the write-ahead log");
+        self.writer.checkpoint(batch);
+        // should there be no space, the next attempt is not at once
+        self.state.look_at = size + self.options.checkpoint_bytes / 4;
+    }
+
+    /// Too much waits for the disk: nothing is taken in until some of it is written.
+    fn throttled(&self) -> bool {
+        self.state.pending > self.options.max_pending_bytes
+    }
+
+    fn now(&self) -> Instant {
+        let elapsed = self.started.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    fn clock_at(&self, instant: Instant) -> Clock {
+        // a deadline beyond what the clock can say never comes; a year is as good
+        let us = instant.as_micros().min(365 * 24 * 3_600 * 1_000_000);
+        self.started + Duration::from_micros(us)
+    }
+}
+
+/// Hands a message to the machine.
+fn message<M: Machine>(
+    machine: &mut M,
+    metrics: &Metrics,
+    now: Instant,
+    from: NodeId,
+    payload: &[u8],
+) {
+    let counters = &metrics.rejected;
+    let message = match M::Message::from_slice(payload) {
+        Ok(message) => message,
+        Err(error) => {
+            counters.undecodable.add(1);
+            tracing::debug!(%from, %error, "dropped a message that does not decode");
+            return;
+        }
+    };
+    let Err(reason) = machine.receive(now, from, message) else {
+        return;
+    };
+    tracing::debug!(%from, %reason, "the machine refused a message");
+    match reason {
+        Rejected::UnknownSender => &counters.unknown_sender,
+        Rejected::Malformed => &counters.malformed,
+        Rejected::OutOfRange => &counters.out_of_range,
+        Rejected::Full => &counters.full,
+        Rejected::Stopped => &counters.stopped,
+        // and whatever reason is added: they are of this kind
+        _ => &counters.impossible,
+    }
+    .add(1);
+}

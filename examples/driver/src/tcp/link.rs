@@ -1,0 +1,227 @@
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quorate_core::{NodeId, Wire};
+use tokio::sync::Notify;
+
+use crate::frame::{self, Kind};
+use crate::metrics::{Metrics, PeerCounters};
+use crate::{Error, TcpOptions};
+
+/// Both directions between this node and one peer, as the loop sees them: two buffers of bytes.
+pub(crate) struct Link {
+    pub(crate) id: NodeId,
+    pub(crate) addr: String,
+    /// Its place among the peers, and among their counters.
+    place: usize,
+    metrics: Arc<Metrics>,
+    options: Arc<TcpOptions>,
+    out: Mutex<Out>,
+    inbox: Mutex<Inbox>,
+    /// There is something to send.
+    pub(crate) outgoing: Notify,
+    /// The peer was heard of: connect now rather than later.
+    pub(crate) heard: Notify,
+    /// The loop emptied the inbox.
+    room: Notify,
+    /// Which incoming connection counts; older ones end.
+    current: Mutex<u64>,
+    replaced: Notify,
+}
+
+/// Frames that wait to be sent.
+#[derive(Default)]
+struct Out {
+    bytes: Vec<u8>,
+    frames: usize,
+    up: bool,
+}
+
+/// Frames that wait for the loop, as `kind, length (4), payload`.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    bytes: Vec<u8>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        (place, id, addr): (usize, NodeId, String),
+        metrics: Arc<Metrics>,
+        options: Arc<TcpOptions>,
+    ) -> Self {
+        Self {
+            id,
+            addr,
+            place,
+            metrics,
+            options,
+            out: Mutex::default(),
+            inbox: Mutex::default(),
+            outgoing: Notify::new(),
+            heard: Notify::new(),
+            room: Notify::new(),
+            current: Mutex::new(0),
+            replaced: Notify::new(),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &PeerCounters {
+        &self.metrics.peers[self.place].1
+    }
+
+    /// Queues a machine's message. False if it was dropped.
+    pub(crate) fn push_message<'a>(&self, message: &impl Wire<'a>) -> bool {
+        let len = message.encoded_len();
+        self.push(len, self.options.max_queue_bytes, |bytes| {
+            frame::push_message(bytes, message, len);
+        })
+    }
+
+    /// Queues bytes of the application, which leave a part of the queue to the machine. False if they were dropped.
+    pub(crate) fn push_application(&self, payload: &[u8]) -> bool {
+        let share = self.options.max_queue_bytes / 4 * 3;
+        self.push(payload.len(), share, |bytes| {
+            frame::push(bytes, Kind::Application, payload);
+        })
+    }
+
+    fn push(&self, payload: usize, max_bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let mut out = lock(&self.out);
+        let len = frame::len(payload);
+        let fits = len <= self.options.max_frame_bytes
+            && out.frames < self.options.max_queue_frames
+            && out.bytes.len().saturating_add(len) <= max_bytes;
+        if !out.up || !fits {
+            drop(out);
+            self.counters().link.dropped.add(1);
+            return false;
+        }
+        write(&mut out.bytes);
+        out.frames += 1;
+        true
+    }
+
+    /// Exchanges what waits to be sent for an empty buffer; tells how many frames it is.
+    pub(crate) fn take_outgoing(&self, bytes: &mut Vec<u8>) -> usize {
+        bytes.clear();
+        bytes.shrink_to(1 << 20);
+        let mut out = lock(&self.out);
+        core::mem::swap(&mut out.bytes, bytes);
+        core::mem::take(&mut out.frames)
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        lock(&self.out).frames > 0
+    }
+
+    /// The outgoing connection stands or fell. What waited when it fell is dropped: it is stale when the next one stands.
+    pub(crate) fn set_up(&self, up: bool) {
+        let mut out = lock(&self.out);
+        out.up = up;
+        out.bytes.clear();
+        let dropped = core::mem::take(&mut out.frames);
+        drop(out);
+        self.counters().connected.store(up, Relaxed);
+        self.counters().link.dropped.add(dropped as u64);
+        if up {
+            self.counters().link.connects.add(1);
+        }
+    }
+
+    /// Puts a frame into the inbox.
+    pub(crate) fn deliver(&self, kind: Kind, payload: &[u8]) {
+        let mut inbox = lock(&self.inbox);
+        inbox.bytes.push(u8::from(kind == Kind::Application));
+        inbox.bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        inbox.bytes.extend_from_slice(payload);
+    }
+
+    /// Waits until the inbox has room.
+    pub(crate) async fn room(&self) {
+        while lock(&self.inbox).bytes.len() >= self.options.max_inbox_bytes {
+            self.room.notified().await;
+        }
+    }
+
+    /// Exchanges the inbox for an empty one.
+    pub(crate) fn take_inbox(&self, other: &mut Inbox) {
+        other.bytes.clear();
+        other.bytes.shrink_to(1 << 20);
+        let mut inbox = lock(&self.inbox);
+        core::mem::swap(&mut *inbox, other);
+        drop(inbox);
+        if other.bytes.len() >= self.options.max_inbox_bytes {
+            self.room.notify_waiters();
+            self.room.notify_one();
+        }
+    }
+
+    /// A new incoming connection: the ones before it end.
+    pub(crate) fn replace(&self) -> u64 {
+        let mut current = lock(&self.current);
+        *current += 1;
+        let mine = *current;
+        drop(current);
+        self.replaced.notify_waiters();
+        mine
+    }
+
+    /// Waits until another incoming connection takes this one's place.
+    pub(crate) async fn replaced(&self, mine: u64) {
+        loop {
+            let notified = self.replaced.notified();
+            if *lock(&self.current) != mine {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+impl Inbox {
+    /// The frames in it: whether it is the application's, and the payload.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (bool, &[u8])> {
+        let mut rest = &self.bytes[..];
+        core::iter::from_fn(move || {
+            let (head, tail) = rest.split_first_chunk::<5>()?;
+            let [application, l0, l1, l2, l3] = *head;
+            let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+            let (payload, next) = tail.split_at_checked(len)?;
+            rest = next;
+            Some((application == 1, payload))
+        })
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl TcpOptions {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self.max_frame_bytes < frame::MAX_HELLO || u32::try_from(self.max_frame_bytes).is_err() {
+            return Err(Error::Options("max_frame_bytes must be between 512 and 2^32 - 1"));
+        }
+        if self.max_queue_bytes < self.max_frame_bytes {
+            return Err(Error::Options("max_queue_bytes must have room for one frame"));
+        }
+        if self.max_queue_frames == 0 || self.max_inbox_bytes == 0 {
+            return Err(Error::Options("max_queue_frames and max_inbox_bytes must not be 0"));
+        }
+        if self.backoff_min_ms == 0 || self.backoff_max_ms < self.backoff_min_ms {
+            return Err(Error::Options(
+                "backoff_min_ms must be above 0 and at most backoff_max_ms",
+            ));
+        }
+        if self.max_silent_connections == 0 {
+            return Err(Error::Options("max_silent_connections must not be 0"));
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // buffers are whole whenever somebody may panic
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

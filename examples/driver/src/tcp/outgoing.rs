@@ -1,0 +1,216 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use quorate_core::Rng;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
+
+use super::connection::{Frames, ReadError};
+use super::link::Link;
+use crate::frame::{self, Hello, HelloError, Kind};
+use crate::{TcpOptions, metrics::Metrics};
+
+/// Keeps the connection that sends to one peer.
+pub(crate) struct Outgoing {
+    pub(crate) links: Arc<[Link]>,
+    pub(crate) place: usize,
+    pub(crate) hello: Hello,
+    pub(crate) options: Arc<TcpOptions>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) rng: Rng,
+}
+
+/// Why a connection was not made, or ended.
+#[derive(Debug)]
+enum Failure {
+    Io(io::Error),
+    TimedOut(&'static str),
+    Refused(String),
+    Hello(HelloError),
+    Read(ReadError),
+}
+
+impl Outgoing {
+    /// Connects, sends, and does it again, for ever.
+    pub(crate) async fn run(mut self) {
+        let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
+        let mut backoff = min;
+        let mut told = String::new();
+        loop {
+            let links = self.links.clone();
+            let link = &links[self.place];
+            let failure = match self.connect(link).await {
+                Ok((read, write)) => {
+                    tracing::info!(peer = %link.id, addr = link.addr, "connected");
+                    let since = Instant::now();
+                    link.set_up(true);
+                    let failure = self.send(link, read, write).await;
+                    link.set_up(false);
+                    // one that falls at once is no success: two processes may claim to be this node
+                    if since.elapsed() >= Duration::from_millis(max) {
+                        (backoff, told) = (min, String::new());
+                    }
+                    failure
+                }
+                Err(failure) => failure,
+            };
+            self.tell(link, &failure, &mut told);
+            // between half of it and all of it, so that nodes do not move in step
+            let wait = self.rng.range(backoff / 2, backoff.saturating_add(1));
+            let _ = timeout(Duration::from_millis(wait.max(1)), link.heard.notified()).await;
+            backoff = backoff.saturating_mul(2).min(max);
+        }
+    }
+
+    async fn connect(&self, link: &Link) -> Result<(OwnedReadHalf, OwnedWriteHalf), Failure> {
+        let limit = Duration::from_millis(self.options.hello_timeout_ms);
+        let stream = timeout(limit, TcpStream::connect(&link.addr))
+            .await
+            .map_err(|_| Failure::TimedOut("the connection was not answered in time"))?
+            .map_err(Failure::Io)?;
+        stream.set_nodelay(true).map_err(Failure::Io)?;
+        let (mut read, mut write) = stream.into_split();
+        timeout(limit, self.greet(link, &mut read, &mut write))
+            .await
+            .map_err(|_| Failure::TimedOut("the hello was not answered in time"))??;
+        Ok((read, write))
+    }
+
+    async fn greet(
+        &self,
+        link: &Link,
+        read: &mut OwnedReadHalf,
+        write: &mut OwnedWriteHalf,
+    ) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, Kind::Hello, &self.hello.to_bytes());
+        write.write_all(&bytes).await.map_err(Failure::Io)?;
+        let (kind, payload) =
+            Frames::new(frame::MAX_HELLO).wait(read).await.map_err(Failure::Read)?;
+        match kind {
+            Kind::Refusal => {
+                link.counters().link.refused.add(1);
+                Err(Failure::Refused(String::from_utf8_lossy(&payload).into_owned()))
+            }
+            Kind::Hello => {
+                let theirs = Hello::from_bytes(&payload).map_err(Failure::Hello)?;
+                check(&theirs, &self.hello).map_err(Failure::Hello)?;
+                if theirs.sender != self.hello.receiver {
+                    return Err(Failure::Hello(HelloError::Sender(theirs.sender)));
+                }
+                Ok(())
+            }
+            _ => Err(Failure::Hello(HelloError::Garbage)),
+        }
+    }
+
+    /// Writes what the loop queues, until the connection fails.
+    async fn send(
+        &self,
+        link: &Link,
+        mut read: OwnedReadHalf,
+        mut write: OwnedWriteHalf,
+    ) -> Failure {
+        let limit = Duration::from_millis(self.options.write_timeout_ms);
+        let (mut bytes, mut nothing) = (Vec::new(), [0; 1]);
+        loop {
+            tokio::select! {
+                () = link.outgoing.notified() => {}
+                // nothing is said on this side any more: this tells the end
+                said = read.read(&mut nothing) => return match said {
+                    Ok(0) => Failure::Read(ReadError::Closed),
+                    Ok(_) => Failure::Hello(HelloError::Garbage),
+                    Err(error) => Failure::Io(error),
+                },
+            }
+            while link.has_outgoing() {
+                let frames = link.take_outgoing(&mut bytes);
+                if let Err(failure) = write_with(&mut write, &bytes, limit).await {
+                    link.counters().link.dropped.add(frames as u64);
+                    return failure;
+                }
+                link.counters().link.frames_out.add(frames as u64);
+                link.counters().link.bytes_out.add(bytes.len() as u64);
+            }
+        }
+    }
+
+    /// Logs a failure, once until something else happens.
+    fn tell(&self, link: &Link, failure: &Failure, told: &mut String) {
+        match failure {
+            Failure::Hello(error) => count(&self.metrics, error),
+            Failure::Read(ReadError::Frame(_)) => self.metrics.closed.garbage.add(1),
+            _ => {}
+        }
+        let text = failure.to_string();
+        if *told == text {
+            tracing::debug!(peer = %link.id, addr = link.addr, "not connected: {text}");
+        } else {
+            match failure {
+                Failure::Refused(_) | Failure::Hello(_) => {
+                    tracing::warn!(peer = %link.id, addr = link.addr, "not connected: {text}");
+                }
+                _ => tracing::info!(peer = %link.id, addr = link.addr, "not connected: {text}"),
+            }
+            *told = text;
+        }
+    }
+}
+
+/// Writes everything, as long as some of it goes within each `limit`.
+async fn write_with(
+    write: &mut OwnedWriteHalf,
+    mut bytes: &[u8],
+    limit: Duration,
+) -> Result<(), Failure> {
+    while !bytes.is_empty() {
+        match timeout(limit, write.write(bytes)).await {
+            Ok(Ok(0)) => return Err(Failure::Io(io::ErrorKind::WriteZero.into())),
+            Ok(Ok(n)) => bytes = &bytes[n..],
+            Ok(Err(error)) => return Err(Failure::Io(error)),
+            Err(_) => return Err(Failure::TimedOut("the peer takes nothing")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a hello is of our cluster and for us.
+pub(crate) fn check(theirs: &Hello, ours: &Hello) -> Result<(), HelloError> {
+    if theirs.cluster != ours.cluster {
+        return Err(HelloError::Cluster(theirs.cluster));
+    }
+    if theirs.receiver != ours.sender {
+        return Err(HelloError::Receiver(theirs.receiver));
+    }
+    Ok(())
+}
+
+pub(crate) fn count(metrics: &Metrics, error: &HelloError) {
+    let closed = &metrics.closed;
+    match error {
+        HelloError::Garbage => &closed.garbage,
+        HelloError::Version(_) => &closed.version,
+        HelloError::Cluster(_) => &closed.cluster,
+        HelloError::Receiver(_) => &closed.receiver,
+        HelloError::Sender(_) => &closed.sender,
+    }
+    .add(1);
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) | Self::Read(ReadError::Io(error)) => error.fmt(f),
+            Self::TimedOut(what) => f.write_str(what),
+            Self::Refused(reason) => write!(f, "refused: {reason:?}"),
+            Self::Hello(error) => write!(f, "the other side does not fit: {error}"),
+            Self::Read(ReadError::Closed | ReadError::HalfFrame) => {
+                f.write_str("the peer closed the connection")
+            }
+            Self::Read(ReadError::Frame(error)) => error.fmt(f),
+        }
+    }
+}

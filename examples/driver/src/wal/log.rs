@@ -1,0 +1,367 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fmt, io};
+
+use super::checkpoint::{Checkpoint, Written};
+use super::disk::{Disk, DiskFile};
+use super::header::{self, FileHeader, Identity};
+use super::record::{self, Batch};
+use super::recover::{Recovered, recover};
+use crate::{Error, WalOptions};
+
+const NAME: &str = "wal";
+const NEXT: &str = "wal.new";
+const LOCK: &str = "wal.lock";
+
+/// A write-ahead log: a file of records that grows by batches, one sync each, and is rewritten now and then.
+///
+/// The [module](super) tells what is promised and how the file looks.
+pub struct Wal<D: Disk> {
+    disk: Arc<D>,
+    dir: PathBuf,
+    path: PathBuf,
+    file: D::File,
+    options: WalOptions,
+    header: FileHeader,
+    seed: u32,
+    /// Where the next record goes, its number and its place in its batch.
+    end: u64,
+    next_seq: u64,
+    index: u32,
+    /// How far the file reaches, zeros included.
+    allocated: u64,
+    /// What was appended since a checkpoint began.
+    since: Option<Batch>,
+    failed: bool,
+    _lock: D::Lock,
+}
+
+/// Why nothing was made durable.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// There is no space. The log is as it was, and the same may be tried again.
+    Full,
+    /// The log takes nothing more; only a restart tells what is on disk.
+    Failed(Error),
+}
+
+impl<D: Disk> Wal<D> {
+    /// Opens the log in `dir`, or makes one, and hands every record to `replay`, with its offset in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] if another process has it, [`Error::Corrupt`] if it lost what had been durable, [`Error::Identity`] if it
+    /// is somebody else's, and whatever `replay` says. In all these cases nothing was changed on disk.
+    pub fn open(
+        disk: Arc<D>,
+        dir: &Path,
+        identity: Identity,
+        options: WalOptions,
+        replay: impl FnMut(&[u8], u64) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        options.validate()?;
+        disk.create_dir(dir).map_err(|e| Error::io("create the directory", dir, e))?;
+        let lock_path = dir.join(LOCK);
+        let lock = disk
+            .lock(&lock_path)
+            .map_err(|e| Error::io("lock", &lock_path, e))?
+            .ok_or_else(|| Error::Locked { dir: dir.into() })?;
+        let path = dir.join(NAME);
+        let file = match disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&*disk, dir, identity)?,
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        // a process that was killed may have left writes in memory: what is read must be what stays
+        file.sync().map_err(|e| Error::io("sync", &path, e))?;
+        file.forget().map_err(|e| Error::io("read", &path, e))?;
+        let found = recover(&file, &path, identity, replay)?;
+        repair(&file, &path, &found)?;
+        let next = dir.join(NEXT);
+        disk.remove(&next).map_err(|e| Error::io("remove", next, e))?;
+        Ok(Self {
+            disk,
+            dir: dir.into(),
+            path,
+            file,
+            options,
+            header: found.header,
+            seed: found.header.seed(),
+            end: found.end,
+            next_seq: found.next_seq,
+            index: found.index,
+            allocated: if found.torn { found.end } else { found.size },
+            since: None,
+            failed: false,
+            _lock: lock,
+        })
+    }
+
+    /// Makes a batch durable, with one write and one sync. The batch keeps its records.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Full`] when there is no space: the log is as before, try again later. [`WriteError::Failed`] for anything
+    /// else, and for everything after that.
+    pub fn append(&mut self, batch: &mut Batch) -> Result<(), WriteError> {
+        self.check()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if batch.largest() > self.options.max_record_bytes {
+            let (len, max) = (batch.largest(), self.options.max_record_bytes);
+            return Err(self.fail(Error::RecordTooLarge { len, max }));
+        }
+        let end = self.end + batch.len() as u64;
+        self.reserve(end);
+        let bytes = batch.numbered(self.seed, self.next_seq, self.index);
+        if let Err(error) = write_all(&self.file, bytes, self.end) {
+            return Err(self.undo(error));
+        }
+        if let Err(error) = self.file.sync() {
+            let error = Error::io("sync", &self.path, error);
+            return Err(self.fail(error));
+        }
+        self.end = end;
+        self.allocated = self.allocated.max(end);
+        self.next_seq += u64::from(batch.records());
+        self.index = 0;
+        if let Some(since) = &mut self.since {
+            since.append(batch);
+        }
+        Ok(())
+    }
+
+    /// Writes, without a sync, that all before is durable, so that damage to the last batch is told from a write that a crash cut
+    /// short. For when there is nothing else to do; does nothing the second time.
+    pub fn seal(&mut self) {
+        if !self.wants_seal() {
+            return;
+        }
+        let seal = record::seal(self.seed, self.next_seq);
+        // without space there is no seal: the next batch goes to the same place
+        if write_all(&self.file, &seal, self.end).is_ok() {
+            self.end += seal.len() as u64;
+            self.allocated = self.allocated.max(self.end);
+            self.next_seq += 1;
+            self.index = 1;
+        }
+    }
+
+    /// Whether anything was appended since the last seal.
+    #[must_use]
+    pub const fn wants_seal(&self) -> bool {
+        !self.failed && self.index == 0 && self.end > self.header.sealed
+    }
+
+    /// Begins to rewrite the log as `live`, the records that restore the same state as all that were appended.
+    ///
+    /// The returned value writes them, on any thread, while this log goes on; then [`finish_checkpoint`](Self::finish_checkpoint).
+    /// An unfinished one that began before is forgotten.
+    pub fn begin_checkpoint(&mut self, live: Batch) -> Checkpoint<D> {
+        self.since = Some(Batch::default());
+        let header = FileHeader {
+            generation: self.header.generation + 1,
+            salt: salt(),
+            sealed: 0,
+            ..self.header
+        };
+        Checkpoint::new(self.disk.clone(), self.dir.join(NEXT), header, live)
+    }
+
+    /// Swaps to the rewritten log, with what was appended meanwhile. Returns the former file, whose space is free once it is
+    /// dropped, which can take a while.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Full`] when there was no space: the log goes on as it was, without a checkpoint.
+    pub fn finish_checkpoint(
+        &mut self,
+        written: Result<Written<D>, WriteError>,
+    ) -> Result<D::File, WriteError> {
+        self.check()?;
+        let since = self.since.take().unwrap_or_default();
+        match written.and_then(|written| self.swap(written, since)) {
+            Ok(old) => Ok(old),
+            Err(WriteError::Failed(error)) => Err(self.fail(error)),
+            Err(WriteError::Full) => {
+                let next = self.dir.join(NEXT);
+                if let Err(error) = self.disk.remove(&next) {
+                    tracing::warn!(file = %next.display(), %error, "cannot remove an unfinished checkpoint");
+                }
+                Err(WriteError::Full)
+            }
+        }
+    }
+
+    /// How many bytes a checkpoint under way holds in memory, of what was appended since it began.
+    #[must_use]
+    pub fn since_checkpoint(&self) -> usize {
+        self.since.as_ref().map_or(0, Batch::len)
+    }
+
+    /// The log's size in bytes.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.end
+    }
+
+    /// How many checkpoints it has had.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.header.generation
+    }
+
+    fn swap(&mut self, written: Written<D>, mut since: Batch) -> Result<D::File, WriteError> {
+        let Written { file, mut header, end, next_seq } = written;
+        let (path, next) = (self.dir.join(NAME), self.dir.join(NEXT));
+        let failed = |action, error| WriteError::of(action, &next, error);
+        let seed = header.seed();
+        let tail = since.numbered(seed, next_seq, 0);
+        write_all(&file, tail, end).map_err(|e| failed("write", e))?;
+        header.sealed = end + tail.len() as u64;
+        write_all(&file, &header.encode(), 0).map_err(|e| failed("write", e))?;
+        file.sync().map_err(|e| WriteError::Failed(Error::io("sync", &next, e)))?;
+        self.disk.rename(&next, &path).map_err(|e| failed("rename", e))?;
+        self.disk
+            .sync_dir(&self.dir)
+            .map_err(|e| WriteError::Failed(Error::io("sync the directory", &self.dir, e)))?;
+        self.header = header;
+        self.seed = seed;
+        self.end = header.sealed;
+        self.allocated = header.sealed;
+        self.next_seq = next_seq + u64::from(since.records());
+        self.index = 0;
+        Ok(core::mem::replace(&mut self.file, file))
+    }
+
+    fn reserve(&mut self, end: u64) {
+        let ahead = self.options.preallocate_bytes;
+        if ahead == 0 || end <= self.allocated {
+            return;
+        }
+        let len = end.saturating_add(ahead);
+        match self.file.allocate(len) {
+            Ok(()) => self.allocated = len,
+            // the write that follows tells whether there is space for it alone
+            Err(error) if is_full(&error) => {}
+            Err(error) => {
+                tracing::debug!(file = %self.path.display(), %error, "cannot set space aside");
+                self.options.preallocate_bytes = 0;
+            }
+        }
+    }
+
+    /// After a write that failed.
+    fn undo(&mut self, error: io::Error) -> WriteError {
+        if !is_full(&error) {
+            let error = Error::io("write", &self.path, error);
+            return self.fail(error);
+        }
+        // not needed for safety, the next attempt overwrites it; but others may want the space too
+        match self.file.set_len(self.end) {
+            Ok(()) => self.allocated = self.end,
+            Err(error) => {
+                tracing::warn!(file = %self.path.display(), %error, "cannot cut off a partial write");
+            }
+        }
+        WriteError::Full
+    }
+
+    fn fail(&mut self, error: Error) -> WriteError {
+        self.failed = true;
+        self.since = None;
+        WriteError::Failed(error)
+    }
+
+    fn check(&self) -> Result<(), WriteError> {
+        if !self.failed {
+            return Ok(());
+        }
+        let error = io::Error::other("an earlier write or sync failed");
+        Err(WriteError::Failed(Error::io("write", &self.path, error)))
+    }
+}
+
+impl WriteError {
+    pub(crate) fn of(action: &'static str, path: &Path, error: io::Error) -> Self {
+        if is_full(&error) { Self::Full } else { Self::Failed(Error::io(action, path, error)) }
+    }
+}
+
+/// Makes an empty log: under another name first, so that a log always has its header.
+fn create<D: Disk>(disk: &D, dir: &Path, identity: Identity) -> Result<D::File, Error> {
+    let (path, next) = (dir.join(NAME), dir.join(NEXT));
+    let sealed = header::LEN as u64;
+    let header = FileHeader { identity, generation: 0, salt: salt(), sealed };
+    let file = disk.create(&next).map_err(|e| Error::io("create", &next, e))?;
+    write_all(&file, &header.encode(), 0).map_err(|e| Error::io("write", &next, e))?;
+    file.sync().map_err(|e| Error::io("sync", &next, e))?;
+    disk.rename(&next, &path).map_err(|e| Error::io("rename", &next, e))?;
+    disk.sync_dir(dir).map_err(|e| Error::io("sync the directory", dir, e))?;
+    Ok(file)
+}
+
+/// Cuts off what a crash left of the last write.
+fn repair<F: DiskFile>(file: &F, path: &Path, found: &Recovered) -> Result<(), Error> {
+    if !found.torn {
+        return Ok(());
+    }
+    tracing::warn!(
+        file = %path.display(),
+        offset = found.end,
+        bytes = found.size - found.end,
+        "a crash cut the last write short: removing what is left of it"
+    );
+    file.set_len(found.end).map_err(|e| Error::io("truncate", path, e))?;
+    file.sync().map_err(|e| Error::io("sync", path, e))
+}
+
+pub(crate) fn write_all<F: DiskFile>(file: &F, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                bytes = &bytes[n.min(bytes.len())..];
+                at += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn salt() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // the low bits tell files apart, and there are no high ones
+    since.as_nanos() as u64
+}
+
+impl<D: Disk> fmt::Debug for Wal<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wal")
+            .field("path", &self.path)
+            .field("header", &self.header)
+            .field("end", &self.end)
+            .field("next_seq", &self.next_seq)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("there is no space left"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {}

@@ -1,0 +1,188 @@
+use std::io;
+use std::path::Path;
+
+use super::disk::DiskFile;
+use super::header::{self, FileHeader, Identity};
+use super::record::{HEADER, Header, MAX_PAYLOAD, checksum};
+use crate::Error;
+
+/// What reading a log found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Recovered {
+    pub(crate) header: FileHeader,
+    /// Where the next record goes.
+    pub(crate) end: u64,
+    /// Its number.
+    pub(crate) next_seq: u64,
+    /// Its place in the batch: 1 if the last record is a seal, which opens the batch that follows.
+    pub(crate) index: u32,
+    /// Records handed to the machine.
+    pub(crate) records: u64,
+    /// The file goes on after `end` with something other than zeros: a write that a crash cut short.
+    pub(crate) torn: bool,
+    /// The size of the file.
+    pub(crate) size: u64,
+}
+
+/// Reads a log from the front, handing each record to `replay`, and judges what ends it.
+///
+/// A batch is written only after the one before it was made durable. So where a record is bad, and a later one is good and
+/// belongs to a batch that began after the bad one, the bad one had been durable: the disk lost it, and the log is refused.
+/// If there is none, the bad record belongs to the last batch, whose sync may never have ended, and of which a crash may have
+/// kept any part: the log ends here.
+pub(crate) fn recover<F: DiskFile>(
+    file: &F,
+    path: &Path,
+    identity: Identity,
+    mut replay: impl FnMut(&[u8], u64) -> Result<(), Error>,
+) -> Result<Recovered, Error> {
+    let failed = |source| Error::io("read", path, source);
+    let size = file.size().map_err(failed)?;
+    let mut window = Window { file, size, start: 0, bytes: Vec::new() };
+    let header = FileHeader::decode(window.at_most(0, header::LEN).map_err(failed)?, path)?;
+    if header.identity != identity {
+        let Identity { cluster, node } = header.identity;
+        return Err(Error::Identity { file: path.into(), cluster, node });
+    }
+    let seed = header.seed();
+    let mut found = Recovered {
+        header,
+        end: header::LEN as u64,
+        next_seq: 0,
+        index: 0,
+        records: 0,
+        torn: false,
+        size,
+    };
+    let what = loop {
+        match window.record(found.end, seed).map_err(failed)? {
+            Ok((head, payload)) if head.seq == found.next_seq => {
+                if !head.seal {
+                    replay(payload, found.end)?;
+                    found.records += 1;
+                }
+                found.index = u32::from(head.seal);
+                found.end += (HEADER + head.len) as u64;
+                found.next_seq += 1;
+            }
+            Ok(_) => break "a record is out of order",
+            Err(what) => break what,
+        }
+    };
+    if found.end < header.sealed {
+        return Err(Error::Corrupt { file: path.into(), offset: found.end, what });
+    }
+    if window.durable_past(found.end, found.next_seq, seed).map_err(failed)? {
+        let what =
+            "records follow that were written after this one was durable, but it cannot be read";
+        return Err(Error::Corrupt { file: path.into(), offset: found.end, what });
+    }
+    found.torn = window.dirty_past(found.end).map_err(failed)?;
+    Ok(found)
+}
+
+/// A part of the file in memory.
+struct Window<'f, F> {
+    file: &'f F,
+    size: u64,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+const STEP: usize = 256 << 10;
+
+impl<F: DiskFile> Window<'_, F> {
+    /// The bytes at an offset; fewer than `len` only at the end of the file.
+    fn at_most(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        let held = self.start..self.start + self.bytes.len() as u64;
+        let wanted = offset.min(self.size)..offset.saturating_add(len as u64).min(self.size);
+        if wanted.start < held.start || wanted.end > held.end {
+            self.load(offset, len.max(STEP))?;
+        }
+        let from = to_usize(offset - self.start).min(self.bytes.len());
+        let to = from.saturating_add(len).min(self.bytes.len());
+        Ok(&self.bytes[from..to])
+    }
+
+    fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
+        let len = to_usize(self.size.saturating_sub(offset)).min(len);
+        self.start = offset;
+        self.bytes.clear();
+        self.bytes.resize(len, 0);
+        let mut done = 0;
+        while done < len {
+            match self.file.read_at(&mut self.bytes[done..], offset + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The record at an offset, or why there is none.
+    fn record(
+        &mut self,
+        offset: u64,
+        seed: u32,
+    ) -> io::Result<Result<(Header, &[u8]), &'static str>> {
+        let left = self.size.saturating_sub(offset);
+        let Some(head) = self.at_most(offset, HEADER)?.first_chunk::<HEADER>() else {
+            return Ok(Err("the file ends within a record"));
+        };
+        let header = Header::read(head);
+        if header.len > MAX_PAYLOAD || (HEADER + header.len) as u64 > left {
+            return Ok(Err("a record's length goes beyond the end of the file"));
+        }
+        let bytes = self.at_most(offset, HEADER + header.len)?;
+        let (head, payload) = bytes.split_at(HEADER);
+        if checksum(seed, &head[4..], payload) != header.crc {
+            return Ok(Err("a record does not match its checksum"));
+        }
+        Ok(Ok((header, payload)))
+    }
+
+    /// Whether there is a record after `end` that proves number `seq` to have been durable.
+    fn durable_past(&mut self, end: u64, seq: u64, seed: u32) -> io::Result<bool> {
+        let last = seq + self.size.saturating_sub(end) / HEADER as u64 + 1;
+        let mut offset = end;
+        while offset + (HEADER as u64) <= self.size {
+            let bytes = self.at_most(offset, STEP)?;
+            // the numbers of a later batch are few: almost every place is ruled out without a checksum
+            let candidate = bytes.windows(HEADER).position(|head| {
+                head.first_chunk().is_some_and(|head| {
+                    let header = Header::read(head);
+                    header.seq <= last && header.batch().is_some_and(|batch| batch > seq)
+                })
+            });
+            match candidate {
+                None => offset += (bytes.len() - HEADER + 1) as u64,
+                Some(place) => {
+                    offset += place as u64;
+                    if self.record(offset, seed)?.is_ok() {
+                        return Ok(true);
+                    }
+                    offset += 1;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether there is anything but zeros from here on.
+    fn dirty_past(&mut self, mut offset: u64) -> io::Result<bool> {
+        while offset < self.size {
+            let bytes = self.at_most(offset, STEP)?;
+            if bytes.iter().any(|&byte| byte != 0) {
+                return Ok(true);
+            }
+            offset += bytes.len() as u64;
+        }
+        Ok(false)
+    }
+}
+
+fn to_usize(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}

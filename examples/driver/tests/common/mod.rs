@@ -1,0 +1,69 @@
+//! A tiny protocol and its application, and what the tests need to run nodes of it.
+#![allow(dead_code, unreachable_pub, missing_docs)] // every test uses a part of it
+
+pub mod disk;
+pub mod register;
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quorate_core::NodeId;
+use quorate_driver::{Error, Node, NodeOptions, TcpOptions, start};
+use register::{Ask, Register, RegisterApp};
+use tokio::sync::oneshot;
+
+pub type RegisterNode = Node<RegisterApp>;
+
+pub const CLUSTER: u64 = 7;
+/// Far more than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+pub fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
+/// Options for node `id` of those at `addrs`, which are nodes 1, 2, ….
+pub fn options(id: u64, listener: TcpListener, addrs: &[SocketAddr], dir: &Path) -> NodeOptions {
+    let peers =
+        addrs.iter().zip(1..).map(|(addr, id)| (NodeId::new(id), addr.to_string())).collect();
+    let mut options =
+        NodeOptions::new(NodeId::new(id), CLUSTER, listener, peers, dir.join(id.to_string()));
+    options.tcp = TcpOptions { hello_timeout_ms: 500, ..TcpOptions::default() };
+    options
+}
+
+pub fn start_register(options: NodeOptions) -> Result<RegisterNode, Error> {
+    let peers = options.peers.iter().map(|(id, _)| *id).filter(|id| *id != options.id).collect();
+    start(Register::new(peers), |machine| Ok(RegisterApp::new(machine)), options)
+}
+
+/// Raises the node's register, and waits until a majority has it on disk.
+pub async fn raise(node: &RegisterNode, value: u64) {
+    let (answer, answered) = oneshot::channel();
+    node.handle().send(Ask::Raise(value, answer)).await.unwrap();
+    tokio::time::timeout(PATIENCE, answered).await.expect("no majority in time").unwrap();
+}
+
+/// What the node's register holds.
+pub async fn value(node: &RegisterNode) -> u64 {
+    let (answer, answered) = oneshot::channel();
+    node.handle().send(Ask::Value(answer)).await.unwrap();
+    answered.await.unwrap()
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !so().await {
+        assert!(started.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

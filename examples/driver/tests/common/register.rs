@@ -1,0 +1,261 @@
+use std::collections::BTreeMap;
+
+use quorate_core::{
+    Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire,
+    Writer, majority,
+};
+use quorate_driver::{App, Outbox, StorageHealth};
+use tokio::sync::oneshot;
+
+/// A replicated max-register: everybody tells everybody the largest value it knows, and acknowledges what it has on disk.
+#[derive(Clone, Debug)]
+pub struct Register {
+    value: u64,
+    durable: u64,
+    peers: Vec<NodeId>,
+    /// What each peer has on disk.
+    acknowledged: BTreeMap<NodeId, u64>,
+    /// Outputs owed: a record, a state message to each of these, the majority's value.
+    dirty: bool,
+    owed: Vec<NodeId>,
+    agreed: u64,
+    told: u64,
+    tickets: Vec<(Ticket, u64)>,
+    last: Ticket,
+    next_gossip: Instant,
+    pub fatal: Option<Fatal>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Value(pub u64);
+
+/// The largest value the sender knows, and has on disk.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct State {
+    pub value: u64,
+    pub durable: u64,
+}
+
+const GOSSIP_US: u64 = 20_000;
+/// No honest node gets there.
+pub const ABSURD: u64 = u64::MAX;
+/// A value at which the machine finds itself broken.
+pub const FATAL: u64 = 666;
+
+impl Register {
+    pub fn new(peers: Vec<NodeId>) -> Self {
+        Self {
+            value: 0,
+            durable: 0,
+            peers,
+            acknowledged: BTreeMap::new(),
+            dirty: false,
+            owed: Vec::new(),
+            agreed: 0,
+            told: 0,
+            tickets: Vec::new(),
+            last: Ticket::default(),
+            next_gossip: Instant::ZERO,
+            fatal: None,
+        }
+    }
+
+    pub fn raise(&mut self, value: u64) {
+        if value > self.value {
+            self.value = value;
+            self.dirty = true;
+            self.owed.clone_from(&self.peers);
+        }
+        if value == FATAL {
+            self.fatal = Some(Fatal::Invariant);
+        }
+        self.count();
+    }
+
+    pub fn value(&self) -> u64 {
+        self.value
+    }
+
+    fn count(&mut self) {
+        let nodes = self.peers.len() + 1;
+        let mut values: Vec<u64> = self.acknowledged.values().copied().collect();
+        values.push(self.durable);
+        values.resize(nodes, 0);
+        values.sort_unstable_by(|a, b| b.cmp(a));
+        self.agreed = self.agreed.max(values[majority(nodes) - 1]);
+    }
+}
+
+impl Machine for Register {
+    type Message<'a> = State;
+    type Record<'a> = Value;
+    type Event<'a> = Value;
+
+    fn restore(&mut self, record: Value) -> Result<(), Corrupt> {
+        if record.0 < self.value {
+            return Err(Corrupt::Regression);
+        }
+        (self.value, self.durable) = (record.0, record.0);
+        Ok(())
+    }
+
+    fn receive(&mut self, _: Instant, from: NodeId, message: State) -> Result<(), Rejected> {
+        if message.value == ABSURD {
+            return Err(Rejected::OutOfRange);
+        }
+        let known = self.acknowledged.entry(from).or_default();
+        *known = message.durable.max(*known);
+        let behind = message.value < self.value || message.durable < message.value;
+        self.raise(message.value);
+        if behind && !self.owed.contains(&from) {
+            self.owed.push(from);
+        }
+        self.count();
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if now >= self.next_gossip {
+            self.next_gossip = now.after(GOSSIP_US);
+            self.owed.clone_from(&self.peers);
+        }
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        while let Some(&(first, value)) = self.tickets.first() {
+            if first > ticket {
+                break;
+            }
+            self.tickets.remove(0);
+            self.durable = self.durable.max(value);
+            self.owed.clone_from(&self.peers);
+        }
+        self.count();
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        if core::mem::take(&mut self.dirty) {
+            self.last = self.last.next();
+            self.tickets.push((self.last, self.value));
+            return Some(Output::Persist(self.last, Value(self.value)));
+        }
+        if let Some(peer) = self.owed.pop() {
+            return Some(Output::Send(peer, State { value: self.value, durable: self.durable }));
+        }
+        if self.agreed > self.told {
+            self.told = self.agreed;
+            return Some(Output::Event(Value(self.agreed)));
+        }
+        None
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.next_gossip)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Value> {
+        (self.value > 0).then_some(Value(self.value)).into_iter()
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        self.fatal
+    }
+}
+
+impl<'a> Wire<'a> for Value {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u64(self.0);
+        // so that logs grow at a pace
+        out.bytes(&[0x5a; 80]);
+    }
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let value = Self(input.u64()?);
+        input.bytes()?;
+        Ok(value)
+    }
+}
+
+impl<'a> Wire<'a> for State {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u64(self.value);
+        out.u64(self.durable);
+    }
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { value: input.u64()?, durable: input.u64()? })
+    }
+}
+
+/// Answers when a majority has a value, and says hello to peers' applications.
+pub struct RegisterApp {
+    pub restored: u64,
+    agreed: u64,
+    waiting: Vec<(u64, oneshot::Sender<()>)>,
+    to_send: Vec<(NodeId, Vec<u8>, Option<oneshot::Sender<bool>>)>,
+    heard: Vec<(NodeId, Vec<u8>)>,
+    health: Vec<StorageHealth>,
+}
+
+pub enum Ask {
+    Raise(u64, oneshot::Sender<()>),
+    Value(oneshot::Sender<u64>),
+    Restored(oneshot::Sender<u64>),
+    Say(NodeId, Vec<u8>, oneshot::Sender<bool>),
+    Heard(oneshot::Sender<Vec<(NodeId, Vec<u8>)>>),
+    Health(oneshot::Sender<Vec<StorageHealth>>),
+}
+
+impl RegisterApp {
+    pub fn new(machine: &Register) -> Self {
+        Self {
+            restored: machine.value(),
+            agreed: 0,
+            waiting: Vec::new(),
+            to_send: Vec::new(),
+            heard: Vec::new(),
+            health: Vec::new(),
+        }
+    }
+}
+
+impl App for RegisterApp {
+    type Machine = Register;
+    type Command = Ask;
+
+    fn command(&mut self, machine: &mut Register, _: Instant, command: Ask) {
+        // who asked may have stopped waiting
+        match command {
+            Ask::Raise(value, answer) => {
+                machine.raise(value);
+                self.waiting.push((value, answer));
+            }
+            Ask::Value(answer) => drop(answer.send(machine.value())),
+            Ask::Restored(answer) => drop(answer.send(self.restored)),
+            Ask::Say(to, bytes, answer) => self.to_send.push((to, bytes, Some(answer))),
+            Ask::Heard(answer) => drop(answer.send(self.heard.clone())),
+            Ask::Health(answer) => drop(answer.send(self.health.clone())),
+        }
+    }
+
+    fn event(&mut self, event: Value) {
+        self.agreed = event.0;
+    }
+
+    fn frame(&mut self, _: &mut Register, _: Instant, from: NodeId, bytes: &[u8]) {
+        self.heard.push((from, bytes.to_vec()));
+    }
+
+    fn settle(&mut self, _: &mut Register, _: Instant, outbox: &mut Outbox) {
+        for (to, bytes, answer) in self.to_send.drain(..) {
+            let queued = outbox.send(to, &bytes);
+            answer.map(|answer| answer.send(queued));
+        }
+        let agreed = self.agreed;
+        for (_, answer) in self.waiting.extract_if(.., |(value, _)| *value <= agreed) {
+            let _ = answer.send(());
+        }
+    }
+
+    fn storage(&mut self, health: StorageHealth) {
+        self.health.push(health);
+    }
+}

@@ -1,0 +1,81 @@
+//! The loop, over loopback: three nodes replicate, stop, restart, restore and go on.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::std_instead_of_core)]
+
+mod common;
+
+use common::register::Ask;
+use common::{listener, options, raise, run, start_register, until, value};
+use quorate_core::NodeId;
+use tokio::sync::oneshot;
+
+#[test]
+fn three_nodes_replicate_and_survive_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..3).map(|_| listener()).unzip();
+    let mut nodes: Vec<_> = listeners
+        .into_iter()
+        .zip(1..)
+        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
+        .collect();
+    run(async {
+        raise(&nodes[0], 10).await;
+        raise(&nodes[1], 20).await;
+        for node in &nodes {
+            until("all nodes hear of it", async || value(node).await == 20).await;
+        }
+        // one stops: the others go on, and it catches up
+        nodes.remove(2).stop().await.unwrap();
+        raise(&nodes[0], 30).await;
+        let listener = std::net::TcpListener::bind(addrs[2]).unwrap();
+        let node = start_register(options(3, listener, &addrs, dir.path())).unwrap();
+        let (answer, answered) = oneshot::channel();
+        node.handle().send(Ask::Restored(answer)).await.unwrap();
+        assert_eq!(answered.await.unwrap(), 20);
+        until("it catches up", async || value(&node).await == 30).await;
+        nodes.push(node);
+        // all stop: what was acknowledged is there
+        for node in nodes {
+            let connected = node.metrics().snapshot();
+            assert!(connected.wal.syncs > 0 && connected.wal.records > 0, "{connected:?}");
+            node.stop().await.unwrap();
+        }
+        for id in 1..=2 {
+            let (listener, _) = common::listener();
+            let node = start_register(options(id, listener, &addrs, dir.path())).unwrap();
+            assert_eq!(value(&node).await, 30, "node {id}");
+            node.stop().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn applications_send_to_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..2).map(|_| listener()).unzip();
+    let nodes: Vec<_> = listeners
+        .into_iter()
+        .zip(1..)
+        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
+        .collect();
+    run(async {
+        let say = async |bytes: Vec<u8>| {
+            let (answer, answered) = oneshot::channel();
+            nodes[0].handle().send(Ask::Say(NodeId::new(2), bytes, answer)).await.unwrap();
+            answered.await.unwrap()
+        };
+        until("the link stands", async || say(b"hello".to_vec()).await).await;
+        assert!(say(vec![7; 1 << 20]).await, "a large one");
+        assert!(!say(vec![7; 17 << 20]).await, "one above the limit");
+        until("it is heard", async || {
+            let (answer, answered) = oneshot::channel();
+            nodes[1].handle().send(Ask::Heard(answer)).await.unwrap();
+            let heard = answered.await.unwrap();
+            let from = NodeId::new(1);
+            heard == [(from, b"hello".to_vec()), (from, vec![7; 1 << 20])]
+        })
+        .await;
+        for node in nodes {
+            node.stop().await.unwrap();
+        }
+    });
+}
