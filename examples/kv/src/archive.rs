@@ -124,7 +124,7 @@ impl Archive {
         Ok(())
     }
 
-    /// A part for a peer: of the snapshot it is being sent, or from the beginning of the newest one.
+    /// A part for a peer, of the snapshot that was asked for, or if that is gone the beginning of the newest.
     pub(crate) fn part(
         &mut self,
         to: NodeId,
@@ -133,8 +133,7 @@ impl Archive {
         max_len: usize,
     ) -> io::Result<Part> {
         if offset == 0 || self.serving.get(&to).is_none_or(|served| served.index != index) {
-            let index = if offset == 0 { self.newest.unwrap_or(index) } else { index };
-            let file = File::open(snapshot::path(&self.dir, index))?;
+            let (index, file) = self.open(index, offset)?;
             let length = file.metadata()?.len();
             self.serving.insert(to, Served { index, file, length });
         }
@@ -147,6 +146,18 @@ impl Archive {
             self.serving.remove(&to);
         }
         Ok(part)
+    }
+
+    fn open(&self, index: Index, offset: u64) -> io::Result<(Index, File)> {
+        match (File::open(snapshot::path(&self.dir, index)), self.newest) {
+            // it was removed for newer ones, of which the peer can be sent the newest from its beginning
+            (Err(error), Some(newest))
+                if error.kind() == io::ErrorKind::NotFound && offset == 0 =>
+            {
+                Ok((newest, File::open(snapshot::path(&self.dir, newest))?))
+            }
+            (file, _) => Ok((index, file?)),
+        }
     }
 
     /// Ends what was being sent: this node does not lead any more.

@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
-    let result = runtime.block_on(serve(arguments));
+    let clients = listen(arguments.listen, "--listen")?;
+    let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
+    let node = start(&arguments)?;
+    let result = runtime.block_on(serve(arguments, node, clients, metrics));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -54,10 +57,12 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(arguments: NodeArgs) -> Result<(), Failure> {
-    let clients = listen(arguments.listen, "--listen")?;
-    let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
-    let node = start(&arguments)?;
+async fn serve(
+    arguments: NodeArgs,
+    node: Node<Replica>,
+    clients: TcpListener,
+    metrics: Option<TcpListener>,
+) -> Result<(), Failure> {
     let about = About {
         id: arguments.id,
         listen: clients.local_addr().unwrap_or(arguments.listen),

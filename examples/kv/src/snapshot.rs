@@ -254,7 +254,7 @@ mod tests {
     fn state() -> State {
         let mut state = State::new();
         state.applied = 77;
-        for number in 0..20_000u32 {
+        for number in 0..9_000u32 {
             state.store.set(format!("key {number}").as_bytes(), &[b'v'; 30]);
         }
         state.sessions.admit(BatchId { origin: NodeId::new(2), incarnation: 5, number: 9 }, 3);

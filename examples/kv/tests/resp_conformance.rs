@@ -102,7 +102,7 @@ const DIALOGUES: &[(&str, &str)] = &[
         "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:ID\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n_\r\n-NOPROTO unsupported protocol version\r\n-ERR Protocol version is not an integer or out of range\r\n-ERR Syntax error in HELLO option 'WHAT'\r\n$1\r\nx\r\n",
     ),
     (
-        "CONFIG GET save\r\nCONFIG GET append* maxmemory\r\nCONFIG GET nothing\r\nCONFIG SET save x\r\n",
+        "CONFIG GET save\r\nCONFIG GET appendo* maxmemory\r\nCONFIG GET nothing\r\nCONFIG SET save x\r\n",
         "*2\r\n$4\r\nsave\r\n$0\r\n\r\n*4\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n*0\r\n-ERR CONFIG SET is not supported: settings are given on the command line of the node\r\n",
     ),
     (
