@@ -26,9 +26,7 @@ impl<S: Storage> Raft<S> {
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.turn(if pre { Role::PreCandidate } else { Role::Candidate }, None);
         if !pre {
-            self.term = self.term.saturating_add(1);
-            self.vote = Some(self.id);
-            self.disk.vote_dirty = true;
+            self.enter(self.term.saturating_add(1), Some(self.id));
         }
         self.peers.iter_mut().for_each(Peer::ask);
         self.count_votes();
@@ -152,9 +150,7 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn follow(&mut self, term: Term, leader: Option<NodeId>) {
         let newer = term > self.term;
         if newer {
-            self.term = term;
-            self.vote = None;
-            self.disk.vote_dirty = true;
+            self.enter(term, None);
         }
         if !newer && self.role == Role::Follower && self.leader == leader {
             return;
@@ -167,7 +163,14 @@ impl<S: Storage> Raft<S> {
         }
         self.turn(Role::Follower, leader);
         self.peers.iter_mut().for_each(Peer::follow);
-        // a new leader's log is known to agree with what is committed, and no further
+    }
+
+    /// Enters a later term. What was learnt of an earlier leader's log and rounds says nothing of the next one's: only what is
+    /// committed is known to be in its log (3.6.3).
+    fn enter(&mut self, term: Term, vote: Option<NodeId>) {
+        self.term = term;
+        self.vote = vote;
+        self.disk.vote_dirty = true;
         self.verified = self.commit;
         self.acknowledged = 0;
         self.leader_round = 0;

@@ -55,7 +55,7 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn heed(&mut self, from: usize, term: Term, round: u64) -> Result<bool, Rejected> {
         let sender = self.peers.get(from).map(|p| p.id);
         if term < self.term {
-            self.owe_accept(from, true);
+            self.owe(from, Reply::Stale);
             return Ok(false);
         }
         if term == self.term {

@@ -62,8 +62,8 @@ impl<S: Storage> Raft<S> {
         }
         match peer.replication {
             Replication::Probe => peer.replication = Replication::Replicate,
-            // the snapshot was installed, or turned out not to be needed
-            Replication::Snapshot if peer.match_index >= anchor.max(1) => {
+            // the snapshot was installed, or turned out not to be needed; if it is behind the log by now, another follows
+            Replication::Snapshot if peer.match_index >= anchor.min(peer.transfer.index).max(1) => {
                 if peer.transfer.stage == Stage::Ready {
                     self.part.clear();
                 }

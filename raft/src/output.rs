@@ -29,6 +29,7 @@ enum Draft {
     Part { peer: usize, offset: u64, done: bool },
     SnapshotProbe { peer: usize },
     Accept,
+    Stale,
     Reject { prev_index: Index, prev_term: Term },
     PartAck { index: Index },
 }
@@ -122,6 +123,10 @@ impl<S: Storage> Raft<S> {
         }
         match peer.owed {
             Reply::Nothing => None,
+            Reply::Stale => {
+                peer.owed = Reply::Nothing;
+                Some(Draft::Stale)
+            }
             Reply::Accept { at_once } => {
                 if !at_once && ready <= acknowledged && ready < verified {
                     // what was received is on its way to the disk, and will be acknowledged then
@@ -331,6 +336,7 @@ impl<S: Storage> Raft<S> {
                 }
             }
             Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
+            Draft::Stale => Message::Accept { term, round: 0, match_index: 0 },
             Draft::Reject { prev_index, prev_term } => self.write_reject(prev_index, prev_term),
             Draft::RequestVote { pre } => Message::RequestVote {
                 pre,

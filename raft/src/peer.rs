@@ -45,6 +45,8 @@ pub(crate) struct VoteReply {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Reply {
     Nothing,
+    /// The term has moved on, and nothing else: this node does not follow the one it tells that.
+    Stale,
     /// How far the logs agree; at once, or as soon as that is durable.
     Accept {
         at_once: bool,

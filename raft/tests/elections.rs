@@ -335,3 +335,37 @@ fn configurations_that_cannot_work_are_refused() {
     let zero = Config { max_append_bytes: 0, ..default() };
     assert_eq!(new(&[1], zero), Some(ConfigError::Limits));
 }
+
+#[test]
+fn a_candidate_tells_a_leader_of_the_past_its_term_and_nothing_of_its_log() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    let status = cluster.raft(2).status();
+    let late = Message::Append {
+        term: status.term,
+        prev_index: status.last,
+        prev_term: status.term,
+        commit: status.commit,
+        round: 1,
+        entries: &[],
+    };
+    cluster.now = cluster.now.after(10_000_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(|e| {
+        matches!(
+            e.message(),
+            Message::Vote { pre: true, .. } | Message::RequestVote { pre: true, .. }
+        )
+    });
+    assert_eq!(cluster.raft(2).status().role, Role::Candidate);
+    cluster.net.clear();
+    // who led before may lead the new term by now, and would take the answer for one to that
+    cluster.deliver(&Envelope { from: 1, to: 2, bytes: encode(&late) });
+    let answer = cluster.net.pop_front().unwrap();
+    let told = Message::Accept { term: status.term + 1, round: 0, match_index: 0 };
+    assert_eq!(answer.message(), told);
+}
