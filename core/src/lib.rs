@@ -27,7 +27,9 @@
     warn(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        clippy::cast_possible_truncation
+        clippy::cast_possible_truncation,
+        clippy::std_instead_of_core,
+        clippy::alloc_instead_of_core
     )
 )]
 

@@ -171,6 +171,28 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
+/// The entries of a run as they are encoded, each with its term.
+pub(crate) struct Whole<'a>(Reader<'a>);
+
+impl<'a> Whole<'a> {
+    pub(crate) const fn new(run: &'a [u8]) -> Self {
+        Self(Reader::new(run))
+    }
+}
+
+impl<'a> Iterator for Whole<'a> {
+    type Item = (Term, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<(Term, &'a [u8])> {
+        let from = self.0.rest();
+        let header = Header::read(&mut self.0).ok()?;
+        self.0.raw(header.len).ok()?;
+        let len = from.len().saturating_sub(self.0.rest().len());
+        from.get(..len).map(|entry| (header.term, entry))
+    }
+}
+
 /// What a checked run of entries amounts to.
 #[derive(Clone, Copy)]
 pub(crate) struct Run {

@@ -214,7 +214,7 @@ impl<S: Storage> Raft<S> {
             }
         };
         let probing = peer.replication == Replication::Probe;
-        if span.is_empty() && !peer.heartbeat_due && !(probing && !peer.probing) {
+        if span.is_empty() && !peer.heartbeat_due && (peer.probing || !probing) {
             return None;
         }
         if probing {

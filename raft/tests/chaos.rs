@@ -54,6 +54,29 @@ impl Oracle {
     }
 }
 
+/// Answers leaders that ask for a part of a snapshot (100 bytes in two parts), and installs what followers received.
+fn move_snapshots(cluster: &mut Cluster) {
+    let snapshot = [7; 100];
+    for node in 1..=cluster.hosts.len() as u64 {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
+            let newest = cluster.raft(node).status().snapshot;
+            let (index, offset) = if newest > index { (newest, 0) } else { (index, offset) };
+            let end = (offset as usize + 64).min(snapshot.len());
+            let data = &snapshot[offset as usize..end];
+            let done = end == snapshot.len();
+            let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
+            cluster.drain(node);
+        }
+        let parts = std::mem::take(&mut cluster.host(node).parts);
+        for (index, _, _, _) in parts.into_iter().filter(|p| p.3) {
+            if cluster.raft(node).snapshot_installed(index).is_ok() {
+                cluster.host(node).applied.clear();
+            }
+            cluster.drain(node);
+        }
+    }
+}
+
 fn run(seed: u64) -> u64 {
     let mut rng = Rng::new(seed);
     let nodes = if rng.chance(1, 2) { 3 } else { 5 };
@@ -113,26 +136,7 @@ fn run(seed: u64) -> u64 {
                 cluster.drain(node);
             }
         }
-        // snapshots are as large as they like: the index as text, in two parts
-        for node in 1..=nodes {
-            for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
-                let snapshot = cluster.raft(node).status().snapshot;
-                let (index, offset) =
-                    if snapshot > index { (snapshot, 0) } else { (index, offset) };
-                let bytes = [7; 100];
-                let data = &bytes[offset as usize..(offset as usize + 64).min(100)];
-                let done = offset as usize + data.len() == 100;
-                let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
-                cluster.drain(node);
-            }
-            let parts = std::mem::take(&mut cluster.host(node).parts);
-            for (index, _, _, _) in parts.into_iter().filter(|p| p.3) {
-                if cluster.raft(node).snapshot_installed(index).is_ok() {
-                    cluster.host(node).applied.clear();
-                }
-                cluster.drain(node);
-            }
-        }
+        move_snapshots(&mut cluster);
         oracle.check(&mut cluster, seed);
     }
     // heal, and demand that everything proposed last gets everywhere
@@ -142,25 +146,7 @@ fn run(seed: u64) -> u64 {
     }
     for round in 0..100 {
         cluster.run(100);
-        for node in 1..=nodes {
-            for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
-                let snapshot = cluster.raft(node).status().snapshot;
-                let (index, offset) =
-                    if snapshot > index { (snapshot, 0) } else { (index, offset) };
-                let bytes = [7; 100];
-                let data = &bytes[offset as usize..(offset as usize + 64).min(100)];
-                let done = offset as usize + data.len() == 100;
-                let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
-                cluster.drain(node);
-            }
-            let parts = std::mem::take(&mut cluster.host(node).parts);
-            for (index, _, _, _) in parts.into_iter().filter(|p| p.3) {
-                if cluster.raft(node).snapshot_installed(index).is_ok() {
-                    cluster.host(node).applied.clear();
-                }
-                cluster.drain(node);
-            }
-        }
+        move_snapshots(&mut cluster);
         oracle.check(&mut cluster, seed);
         let applied: Vec<u64> = (1..=nodes).map(|n| cluster.raft(n).status().applied).collect();
         let last = cluster.leader().map(|l| cluster.raft(l).status().last);
@@ -170,7 +156,7 @@ fn run(seed: u64) -> u64 {
     }
     let all: Vec<_> = (1..=nodes).map(|n| cluster.raft(n).status()).collect();
     let leader = cluster.leader().map(|l| cluster.raft(l).clone());
-    panic!("seed {seed}: no progress after healing: {all:#?} {leader:#?}");
+    panic!("seed {seed}: no progress after healing: {all:#?} leader: {leader:?}");
 }
 
 #[test]

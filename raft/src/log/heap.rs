@@ -6,7 +6,7 @@ use core::hash::{Hash, Hasher};
 use quorate_core::{Full, Reader};
 
 use super::{Log, Span};
-use crate::entry::{Header, MAX_HEADER};
+use crate::entry::{Header, MAX_HEADER, Whole};
 use crate::{Entries, EntryKind, Index, Term};
 
 /// Bytes of a chunk; a larger entry has a chunk of its own.
@@ -131,15 +131,15 @@ impl HeapLog {
     }
 
     #[inline]
-    fn put(&mut self, term: Term, header: &[u8], data: &[u8]) -> Result<(), Full> {
-        let len = header.len().saturating_add(data.len());
+    fn put(&mut self, term: Term, head: &[u8], data: &[u8]) -> Result<(), Full> {
+        let len = head.len().saturating_add(data.len());
         if self.room() < len as u64 {
             return Err(Full);
         }
         let chunk = self.tail_for(len);
         let start = u32::try_from(chunk.bytes.len()).map_err(|_| Full)?;
         chunk.starts.push(start);
-        chunk.bytes.extend_from_slice(header);
+        chunk.bytes.extend_from_slice(head);
         chunk.bytes.extend_from_slice(data);
         self.end = self.end.saturating_add(len as u64);
         self.last = self.last.saturating_add(1);
@@ -277,19 +277,14 @@ impl Log for HeapLog {
         if let Some(taken) = self.append_whole(run) {
             return taken;
         }
-        let mut rest = Reader::new(run);
         let mut taken = 0_u64;
-        loop {
-            let from = rest.rest();
-            let Ok(header) = Header::read(&mut rest) else { return taken };
-            let header_len = from.len().saturating_sub(rest.rest().len());
-            let Ok(data) = rest.raw(header.len) else { return taken };
-            let header_bytes = from.get(..header_len).unwrap_or_default();
-            if self.put(header.term, header_bytes, data).is_err() {
-                return taken;
+        for (term, entry) in Whole::new(run) {
+            if self.put(term, entry, &[]).is_err() {
+                break;
             }
             taken = taken.saturating_add(1);
         }
+        taken
     }
 
     fn truncate(&mut self, last: Index) {

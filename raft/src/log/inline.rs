@@ -1,7 +1,7 @@
 use quorate_core::{Full, InlineList, List, Reader};
 
 use super::{Log, Span};
-use crate::entry::{Header, MAX_HEADER};
+use crate::entry::{Header, MAX_HEADER, Whole};
 use crate::{Entries, EntryKind, Index, Term};
 
 /// A log in a fixed array: at most `BYTES` bytes and `ENTRIES` entries, no heap.
@@ -33,14 +33,14 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
         Header::read(&mut Reader::new(self.bytes.get(start..)?)).ok().map(|h| h.term)
     }
 
-    fn put(&mut self, term: Term, header: &[u8], data: &[u8]) -> Result<(), Full> {
+    fn put(&mut self, term: Term, head: &[u8], data: &[u8]) -> Result<(), Full> {
         let start = u32::try_from(self.bytes.len()).map_err(|_| Full)?;
         let free = BYTES.saturating_sub(self.bytes.len());
-        if free < header.len().saturating_add(data.len()) {
+        if free < head.len().saturating_add(data.len()) {
             return Err(Full);
         }
         self.starts.push(start)?;
-        self.bytes.extend_from_slice(header)?;
+        self.bytes.extend_from_slice(head)?;
         self.bytes.extend_from_slice(data)?;
         self.last_term = term;
         Ok(())
@@ -127,19 +127,14 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn append(&mut self, run: &[u8]) -> u64 {
-        let mut rest = Reader::new(run);
         let mut taken = 0_u64;
-        loop {
-            let from = rest.rest();
-            let Ok(header) = Header::read(&mut rest) else { return taken };
-            let header_len = from.len().saturating_sub(rest.rest().len());
-            let Ok(data) = rest.raw(header.len) else { return taken };
-            let header_bytes = from.get(..header_len).unwrap_or_default();
-            if self.put(header.term, header_bytes, data).is_err() {
-                return taken;
+        for (term, entry) in Whole::new(run) {
+            if self.put(term, entry, &[]).is_err() {
+                break;
             }
             taken = taken.saturating_add(1);
         }
+        taken
     }
 
     fn truncate(&mut self, last: Index) {
