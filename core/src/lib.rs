@@ -21,6 +21,7 @@
 //!
 //! All additive, none on by default: `alloc` (`HeapList`), `std`, `serde` and `defmt` for the plain data types.
 #![no_std]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),
