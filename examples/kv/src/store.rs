@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn key(number: u8) -> Vec<u8> {
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             format!("same hash {number}").into_bytes()
         } else {
             format!("key {number}").into_bytes()

@@ -11,7 +11,7 @@ use common::Cluster;
 use common::load::Load;
 
 #[test]
-fn every_acknowledged_write_survives_twenty_power_cuts() {
+fn every_acknowledged_write_survives_twenty_kills_of_all_nodes() {
     let rounds =
         std::env::var("QUORATE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let seed = std::env::var("QUORATE_SEED")
@@ -25,7 +25,7 @@ fn every_acknowledged_write_survives_twenty_power_cuts() {
     let mut moments = quorate_core::Rng::new(seed);
     // small limits, so that the moments fall into snapshots and compactions as well
     let mut cluster =
-        Cluster::start("power", 3, &["--snapshot-entries", "300", "--keep-entries", "50"]);
+        Cluster::start("all-killed", 3, &["--snapshot-entries", "300", "--keep-entries", "50"]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 6, 2);
     for round in 1..=rounds {

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,13 +102,19 @@ fn resident(cluster: &Cluster) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) << 10
 }
 
-/// The file of the log that is largest.
-fn log_file(data: &Path) -> PathBuf {
-    let files = fs::read_dir(data)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file());
-    files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+/// A node's log, and where its content ends: space is set aside behind it.
+fn log_file(data: &Path) -> (PathBuf, usize) {
+    let path = data.join("wal");
+    let bytes = fs::read(&path).unwrap();
+    // a header of 56 bytes; a record is 20 bytes, the length of the rest being the second four, and the rest
+    let mut end = 56;
+    loop {
+        let length = u32::from_le_bytes(bytes[end + 4..end + 8].try_into().unwrap()) as usize;
+        if length == 0 {
+            return (path, end);
+        }
+        end += 20 + length;
+    }
 }
 
 /// A node that was killed after so many writes.
@@ -126,11 +132,12 @@ fn killed_after(name: &str, writes: u64, options: &[&str]) -> Cluster {
 #[test]
 fn a_torn_tail_is_repaired() {
     let mut cluster = killed_after("torn", 200, &[]);
-    let file = log_file(&cluster.data(0));
-    // half of a record that was being written
-    let bytes = fs::read(&file).unwrap();
-    let mut torn = fs::File::options().append(true).open(&file).unwrap();
-    torn.write_all(&bytes[bytes.len() / 2..bytes.len() / 2 + 31]).unwrap();
+    let (file, end) = log_file(&cluster.data(0));
+    // a record that was being written
+    let half = fs::read(&file).unwrap()[end / 2..end / 2 + 31].to_vec();
+    let mut torn = fs::File::options().write(true).open(&file).unwrap();
+    torn.seek(SeekFrom::Start(end as u64)).unwrap();
+    torn.write_all(&half).unwrap();
     drop(torn);
     cluster.start_node(0);
     cluster.wait_for_leader();
@@ -146,10 +153,10 @@ fn a_torn_tail_is_repaired() {
 #[test]
 fn a_damaged_middle_is_refused_and_nothing_is_deleted() {
     let mut cluster = killed_after("damaged", 200, &[]);
-    let file = log_file(&cluster.data(0));
+    let (file, end) = log_file(&cluster.data(0));
     let good = fs::read(&file).unwrap();
     let mut bad = good.clone();
-    let middle = good.len() / 2;
+    let middle = end / 2;
     bad[middle] ^= 0xff;
     fs::write(&file, &bad).unwrap();
     let (code, said) = output(cluster.command(0));
@@ -170,34 +177,40 @@ fn a_damaged_middle_is_refused_and_nothing_is_deleted() {
 fn a_damaged_snapshot_is_refused_unless_an_older_one_suffices() {
     let options = ["--snapshot-entries", "50", "--keep-entries", "120"];
     let mut cluster = killed_after("snapshots", 400, &options);
-    let dir = cluster.data(0).join("snapshots");
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert_eq!(files.len(), 2, "the newest two are kept: {files:?}");
-    let newest = files.last().unwrap().clone();
-    let damage = |path: &Path| {
+    let damage = |path: &Path, offset: usize| {
         let mut bytes = fs::read(path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        bytes[offset] ^= 1;
         fs::write(path, &bytes).unwrap();
     };
-    damage(&newest);
+    let files = snapshots(&cluster);
+    assert!(files.len() >= 2, "the newest two are kept: {files:?}");
+    damage(files.last().unwrap(), 100);
     // the log reaches back to the one before
     cluster.start_node(0);
     cluster.wait_for_leader();
     assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 400);
+    assert!(fs::read_to_string(cluster.log(0)).unwrap().contains("a snapshot is damaged"));
     cluster.kill(0);
-    for file in fs::read_dir(&dir).unwrap() {
-        let path = file.unwrap().path();
-        if path != newest {
-            damage(&path);
-        }
+    let files = snapshots(&cluster);
+    for file in &files {
+        damage(file, 200);
     }
     let (code, said) = output(cluster.command(0));
     assert_eq!(code, Some(1), "{said}");
+    let newest = files.last().unwrap();
     assert!(said.contains(newest.to_str().unwrap()) && said.contains("at byte"), "{said}");
-    assert!(newest.exists());
+    assert_eq!(snapshots(&cluster), files, "nothing was deleted");
+}
+
+/// The complete snapshots of a node, oldest first.
+fn snapshots(cluster: &Cluster) -> Vec<PathBuf> {
+    let dir = fs::read_dir(cluster.data(0).join("snapshots")).unwrap();
+    let mut files: Vec<PathBuf> = dir
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.to_str().unwrap().ends_with("ing"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// A directory on a file system of a few MiB, where this user may mount one.
@@ -207,7 +220,7 @@ impl SmallDisk {
     fn mount(path: &Path) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(path);
+        mount.args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(path);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         if !mounted {
             eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
@@ -229,7 +242,7 @@ fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
     cluster.start_node(0);
     cluster.wait_for_leader();
     let ballast = cluster.data(0).join("ballast");
-    fs::write(&ballast, vec![0; 4 << 20]).unwrap();
+    fs::write(&ballast, vec![0; 12 << 20]).unwrap();
     let mut client = cluster.client(0);
     let value = "v".repeat(100_000);
     let mut acknowledged = 0;
@@ -238,7 +251,7 @@ fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
             common::client::Value::Error(error) => break error,
             _ => acknowledged += 1,
         }
-        assert!(acknowledged < 200, "8 MiB hold no more");
+        assert!(acknowledged < 200, "24 MiB hold no more");
     };
     assert!(error.contains("outcome unknown") && error.contains("a disk takes no more"), "{error}");
     assert_eq!(cluster.info(0, "disk").unwrap(), "full");
