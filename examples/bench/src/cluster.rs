@@ -7,10 +7,12 @@ use quorate_raft::{Config, EntryKind, Event, Heap, Index, Message, Raft, Record,
 use crate::count::{allocator_calls, live_bytes};
 use crate::{Case, Count, Failure};
 
-/// The application takes a snapshot whenever that many entries were applied since the last one.
-const SNAPSHOT_EVERY: Index = 4096;
+/// Bytes of commands after which the application takes a snapshot: a quarter of a chunk of the log, whose size then stays within two
+/// chunks. (The log keeps one emptied chunk to use again; if it shrank by several at once, the others would be freed, and
+/// allocated anew as it grows.)
+const SNAPSHOT_EVERY: usize = 16 << 10;
 /// Entries it leaves in the log before the snapshot.
-const TRAILING: Index = 256;
+const TRAILING: Index = 64;
 /// Bytes for all messages on their way at once, and for one record.
 const BUFFER: usize = 1 << 20;
 
@@ -35,7 +37,7 @@ struct Node {
     raft: Raft<Heap>,
     applied: Index,
     commands: usize,
-    snapshot: Index,
+    commands_at_snapshot: usize,
 }
 
 impl Cluster {
@@ -129,7 +131,7 @@ impl Cluster {
     fn rounds(&mut self, batch: usize, rounds: usize) -> Result<(), Failure> {
         for _ in 0..rounds {
             self.round(batch)?;
-            if self.nodes[0].applied - self.nodes[0].snapshot >= SNAPSHOT_EVERY {
+            if self.commands_since_snapshot() * self.command.len() >= SNAPSHOT_EVERY {
                 self.take_snapshots()?;
             }
         }
@@ -171,9 +173,13 @@ impl Cluster {
         self.deliver()
     }
 
+    const fn commands_since_snapshot(&self) -> usize {
+        self.nodes[0].commands - self.nodes[0].commands_at_snapshot
+    }
+
     fn take_snapshots(&mut self) -> Result<(), Failure> {
         for node in &mut self.nodes {
-            node.snapshot = node.applied;
+            node.commands_at_snapshot = node.commands;
             node.raft.snapshot_taken(node.applied, node.applied.saturating_sub(TRAILING))?;
         }
         self.settle()
@@ -184,7 +190,7 @@ impl Node {
     fn new(id: u64) -> Result<Self, Failure> {
         let voters = [1, 2, 3].map(NodeId::new);
         let raft = Raft::new(NodeId::new(id), &voters, Config::default(), id)?;
-        Ok(Self { raft, applied: 0, commands: 0, snapshot: 0 })
+        Ok(Self { raft, applied: 0, commands: 0, commands_at_snapshot: 0 })
     }
 
     /// Polls until quiet, doing what is asked.

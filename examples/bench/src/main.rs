@@ -40,7 +40,6 @@ fn main() -> ExitCode {
 }
 
 #[allow(clippy::cast_precision_loss)] // counts stay far below 2^52
-#[allow(clippy::disallowed_methods)] // a benchmark reads the clock
 fn print_row(case: Case, proposals: usize) -> Result<(), Failure> {
     let live = Cluster::live_bytes_per_entry(case, LIVE_ENTRIES)?;
     let mut cluster = Cluster::new()?;

@@ -1,0 +1,76 @@
+use crate::Verb;
+use crate::failure::{Failure, Outcome};
+use crate::manifest;
+use crate::tool::Tool;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "features",
+    about: "the protocol crates with every combination of features",
+    help: "
+Checks each protocol crate on this machine with every combination of its features, warnings denied. Features are additive and
+no combination may break: `--all-features` is only one of them.
+
+    cargo xtask features              every crate
+    cargo xtask features raft         one of them, by its folder",
+    run,
+};
+
+/// The folders of the crates that run without std.
+pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "raft"];
+
+fn run(args: &[String]) -> Outcome {
+    let folders = match args {
+        [] => PROTOCOL_CRATES.to_vec(),
+        [one] if PROTOCOL_CRATES.contains(&one.as_str()) => vec![one.as_str()],
+        _ => {
+            return Err(Failure::usage(format!(
+                "features takes one of {PROTOCOL_CRATES:?}, or nothing"
+            )));
+        }
+    };
+    let mut checked = 0;
+    for folder in folders {
+        let features = manifest::features(folder)?;
+        for subset in subsets(&features) {
+            check(folder, &subset)?;
+            checked += 1;
+        }
+    }
+    println!("{checked} combinations of features are clean");
+    Ok(())
+}
+
+fn check(folder: &str, features: &[&str]) -> Outcome {
+    Tool::cargo()
+        .args(["clippy", "--quiet", "--lib", "--no-default-features"])
+        .args(["--package", &format!("quorate-{folder}"), "--features", &features.join(",")])
+        .args(["--", "-D", "warnings"])
+        .run()
+}
+
+fn subsets(features: &[String]) -> Vec<Vec<&str>> {
+    let mut all = vec![Vec::new()];
+    for feature in features {
+        let with: Vec<Vec<&str>> = all
+            .iter()
+            .map(|subset| subset.iter().copied().chain([feature.as_str()]).collect())
+            .collect();
+        all.extend(with);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subset_once() {
+        let features = ["a", "b", "c"].map(str::to_owned);
+        let mut all = subsets(&features);
+        assert_eq!(all.len(), 8);
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8);
+    }
+}

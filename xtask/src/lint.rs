@@ -1,0 +1,25 @@
+use crate::Verb;
+use crate::failure::{Failure, Outcome};
+use crate::tool::Tool;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "lint",
+    about: "clippy and the documentation, warnings denied",
+    help: "
+Clippy over all targets of all crates with all features, then the documentation (broken links and the like), both with
+warnings denied. The lints are in [workspace.lints] of Cargo.toml, and in clippy.toml.",
+    run,
+};
+
+fn run(args: &[String]) -> Outcome {
+    if !args.is_empty() {
+        return Err(Failure::usage("lint takes no arguments"));
+    }
+    Tool::cargo()
+        .args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+        .run()?;
+    Tool::cargo()
+        .args(["doc", "--workspace", "--no-deps", "--all-features", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}

@@ -1,0 +1,141 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Outcome};
+use crate::scratch::Scratch;
+use crate::tool::root;
+
+/// A planted bug: a patch against the protocol crates, with a header that says what it breaks.
+pub(crate) struct Mutant {
+    /// The file's name without `.patch`.
+    pub(crate) name: String,
+    /// The safety rule it breaks.
+    pub(crate) rule: String,
+    /// The header, which git passes over.
+    pub(crate) header: String,
+    pub(crate) path: PathBuf,
+}
+
+/// Where the patches are.
+pub(crate) fn folder() -> PathBuf {
+    root().join("sim/bugs")
+}
+
+impl Mutant {
+    /// All of them, or those whose names contain `filter`, in order of their names.
+    pub(crate) fn load(filter: &str) -> Outcome<Vec<Self>> {
+        let folder = folder();
+        let mut mutants = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(Failure::io(folder.display()))? {
+            let path = entry.map_err(Failure::io(folder.display()))?.path();
+            if path.extension().is_some_and(|e| e == "patch") {
+                let mutant = Self::read(&path)?;
+                if mutant.name.contains(filter) {
+                    mutants.push(mutant);
+                }
+            }
+        }
+        mutants.sort_by(|a, b| a.name.cmp(&b.name));
+        if mutants.is_empty() {
+            return Err(Failure::usage(format!(
+                "no planted bug has `{filter}` in its name; they are in {}",
+                folder.display()
+            )));
+        }
+        Ok(mutants)
+    }
+
+    fn read(path: &Path) -> Outcome<Self> {
+        let text = fs::read_to_string(path).map_err(Failure::io(path.display()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let header = header(&text);
+        let field = |key: &str| {
+            let line = header.lines().find_map(|line| line.strip_prefix(key));
+            line.map(|text| text.trim().to_owned()).ok_or_else(|| {
+                Failure::failed(format!("{}: no line `{key} …` above the diff", path.display()))
+            })
+        };
+        field("Source:")?;
+        Ok(Self { rule: field("Rule:")?, name, header, path: path.to_path_buf() })
+    }
+
+    /// Applies the patch to the copy.
+    pub(crate) fn plant(&self, scratch: &Scratch) -> Outcome {
+        let (applied, _, text) = scratch.git().args(["apply", "-p1"]).arg(&self.path).try_read()?;
+        if applied {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(Failure::failed(format!(
+            "{name}.patch does not apply any more:\n{}\n\
+            To write it again: `cargo xtask bugs --open {name}` copies the present sources and applies what still fits;\n\
+            plant the bug in the copy by hand, then `cargo xtask bugs --save {name}` writes the patch.",
+            text.trim_end()
+        )))
+    }
+
+    /// Writes the difference between the repository and the copy as the patch, under the header it had.
+    pub(crate) fn save(&self, scratch: &Scratch) -> Outcome {
+        let mut diff = String::new();
+        for folder in crate::features::PROTOCOL_CRATES {
+            let (here, there) = (root().join(folder), scratch.tree.join(folder));
+            let tool = scratch.git().args(["diff", "--no-index", "--no-color", "--src-prefix="]);
+            let (_, text, _) =
+                tool.args(["--dst-prefix=", "--"]).args([&here, &there]).try_read()?;
+            diff.push_str(&relative(&text, &root(), &scratch.tree));
+        }
+        if diff.is_empty() {
+            return Err(Failure::failed(format!(
+                "{} is no different from the repository: plant the bug there first",
+                scratch.tree.display()
+            )));
+        }
+        fs::write(&self.path, format!("{}\n{diff}", self.header.trim_end()))
+            .map_err(Failure::io(self.path.display()))
+    }
+}
+
+fn header(patch: &str) -> String {
+    let lines = patch.lines().take_while(|l| !l.starts_with("diff ") && !l.starts_with("--- "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Names the files from the roots on, and leaves out git's own lines.
+fn relative(diff: &str, here: &Path, there: &Path) -> String {
+    let strip = |line: &str, root: &Path| {
+        let root = root.to_string_lossy();
+        line.replacen(&*root, "", 1).trim_start_matches('/').to_owned()
+    };
+    let mut text = String::new();
+    for line in diff.lines() {
+        if let Some(path) = line.strip_prefix("--- ") {
+            text.push_str(&format!("--- a/{}\n", strip(path, here)));
+        } else if let Some(path) = line.strip_prefix("+++ ") {
+            text.push_str(&format!("+++ b/{}\n", strip(path, there)));
+        } else if !line.starts_with("diff ") && !line.starts_with("index ") {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_roots() {
+        let diff = "diff --git /r/raft/a.rs /s/t/raft/a.rs\nindex 1..2\n--- /r/raft/a.rs\n\
+            +++ /s/t/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n";
+        assert_eq!(
+            relative(diff, Path::new("/r"), Path::new("/s/t")),
+            "--- a/raft/a.rs\n+++ b/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n"
+        );
+    }
+
+    #[test]
+    fn the_header_ends_at_the_diff() {
+        assert_eq!(header("Rule: x\nSource: y\n--- a/f\n+++ b/f\n"), "Rule: x\nSource: y");
+    }
+}

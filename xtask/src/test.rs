@@ -1,0 +1,74 @@
+use crate::Verb;
+use crate::failure::Outcome;
+use crate::tool::Tool;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "test",
+    about: "all tests, and how many there were",
+    help: "
+Runs `cargo test --workspace`, the README's command, and adds up the results of all its test programs. Arguments go on to
+cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test --no-fail-fast`, `cargo xtask test -- snapshot`.",
+    run,
+};
+
+/// How many tests there were.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+}
+
+fn run(args: &[String]) -> Outcome {
+    let (tally, outcome) = count(args);
+    tally.print();
+    outcome
+}
+
+/// Runs the tests and adds up what the test programs say.
+pub(crate) fn count(args: &[String]) -> (Tally, Outcome) {
+    let mut tally = Tally::default();
+    let narrowed = args.iter().take_while(|a| *a != "--").any(|a| a == "-p" || a == "--package");
+    let scope = if narrowed { None } else { Some("--workspace") };
+    let outcome = Tool::cargo().arg("test").args(scope).args(args).watch(|line| tally.see(line));
+    (tally, outcome)
+}
+
+impl Tally {
+    /// The plain line: what a person or a program looks for at the end.
+    pub(crate) fn print(self) {
+        println!("tests: {} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored);
+    }
+
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    fn see(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let words: Vec<&str> = result.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let [number, what] = pair else { continue };
+            let number: usize = number.parse().unwrap_or(0);
+            match what.trim_end_matches(';') {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_add_up() {
+        let mut tally = Tally::default();
+        tally.see("running 3 tests");
+        tally.see(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        );
+        tally.see("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured");
+        assert_eq!((tally.passed, tally.failed, tally.ignored), (5, 4, 1));
+    }
+}
