@@ -28,16 +28,22 @@ fn run(args: &[String]) -> Outcome {
             )));
         }
     };
-    let mut checked = 0;
+    let mut clean = 0;
+    let mut broken = Vec::new();
     for folder in folders {
         let features = manifest::features(folder)?;
         for subset in subsets(&features) {
-            check(folder, &subset)?;
-            checked += 1;
+            match check(folder, &subset) {
+                Ok(()) => clean += 1,
+                Err(_) => broken.push(format!("{folder} with [{}]", subset.join(", "))),
+            }
         }
     }
-    println!("{checked} combinations of features are clean");
-    Ok(())
+    println!("{clean} combinations of features are clean");
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("{} are not:\n{}", broken.len(), broken.join("\n"))))
 }
 
 fn check(folder: &str, features: &[&str]) -> Outcome {

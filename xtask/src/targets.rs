@@ -17,7 +17,8 @@ and thumbv6m-none-eabi (Cortex-M0, no compare-and-swap). Where the compiler come
     3. Debian's packages rustc-web, cargo-web and rust-web-src, which build `core` from source (one to two minutes).
 
     cargo xtask targets                        all targets
-    cargo xtask targets thumbv6m-none-eabi     one of them",
+    cargo xtask targets thumbv6m-none-eabi     one of them
+    cargo xtask targets --debian               by way 3, whatever is installed",
     run,
 };
 
@@ -36,13 +37,20 @@ enum Compiler {
 }
 
 fn run(args: &[String]) -> Outcome {
-    let targets = match args {
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        args.iter().map(String::as_str).partition(|arg| arg.starts_with('-'));
+    let debian = match flags.as_slice() {
+        [] => false,
+        ["--debian"] => true,
+        _ => return Err(Failure::usage("targets knows no flag but --debian")),
+    };
+    let targets = match names.as_slice() {
         [] => TARGETS.to_vec(),
-        [one] if TARGETS.contains(&one.as_str()) => vec![one.as_str()],
+        [one] if TARGETS.contains(one) => vec![*one],
         _ => return Err(Failure::usage(format!("targets takes one of {TARGETS:?}, or nothing"))),
     };
     for target in targets {
-        let compiler = find(target)?;
+        let compiler = if debian { install_debian()? } else { find(target)? };
         for folder in PROTOCOL_CRATES {
             build(compiler, &format!("quorate-{folder}"), target)?;
         }
@@ -62,8 +70,7 @@ fn find(target: &str) -> Outcome<Compiler> {
         }
         eprintln!("rustup has no {target} here: trying Debian's packages");
     }
-    install_debian()?;
-    Ok(Compiler::Debian)
+    install_debian()
 }
 
 /// Whether the present toolchain has the target's libraries.
@@ -73,13 +80,13 @@ fn installed(target: &str) -> Outcome<bool> {
     Ok(Path::new(libdir.trim()).is_dir())
 }
 
-fn install_debian() -> Outcome {
+fn install_debian() -> Outcome<Compiler> {
     let there = |package: &&&str| {
         let query = Tool::new("dpkg-query").args(["-W", "-f=${Status}", package]);
         query.read().is_ok_and(|status| status.ends_with(" installed"))
     };
     if DEBIAN_PACKAGES.iter().filter(there).count() == DEBIAN_PACKAGES.len() {
-        return Ok(());
+        return Ok(Compiler::Debian);
     }
     if !has("apt-get") {
         return Err(Failure::failed(
@@ -91,7 +98,8 @@ fn install_debian() -> Outcome {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(["install", "-y", "-qq", "--no-install-recommends"])
         .args(DEBIAN_PACKAGES)
-        .run()
+        .run()?;
+    Ok(Compiler::Debian)
 }
 
 fn build(compiler: Compiler, package: &str, target: &str) -> Outcome {
