@@ -112,10 +112,14 @@ impl Disk for SystemDisk {
     type Lock = File;
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        if dir.is_dir() {
-            return Ok(());
-        }
         let parent = parent(dir);
+        if dir.is_dir() {
+            // whoever made it may have been killed before it did this; who may not look at the parent did not make it
+            return match self.sync_dir(parent) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+                _ => Ok(()),
+            };
+        }
         self.create_dir(parent)?;
         match fs::create_dir(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

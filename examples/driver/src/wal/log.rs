@@ -74,7 +74,8 @@ impl<D: Disk> Wal<D> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(&*disk, dir, identity)?,
             Err(error) => return Err(Error::io("open", path, error)),
         };
-        // a process that was killed may have left writes in memory: what is read must be what stays
+        // a process that was killed may have left names and writes in memory: what is read must be what stays
+        disk.sync_dir(dir).map_err(|e| Error::io("sync the directory", dir, e))?;
         file.sync().map_err(|e| Error::io("sync", &path, e))?;
         file.forget().map_err(|e| Error::io("read", &path, e))?;
         let found = recover(&file, &path, identity, replay)?;
@@ -291,7 +292,7 @@ impl WriteError {
     }
 }
 
-/// Makes an empty log: under another name first, so that a log always has its header.
+/// Makes an empty log: under another name first, so that a log always has its header. Its name is not durable yet.
 fn create<D: Disk>(disk: &D, dir: &Path, identity: Identity) -> Result<D::File, Error> {
     let (path, next) = (dir.join(NAME), dir.join(NEXT));
     let sealed = header::LEN as u64;
@@ -300,7 +301,6 @@ fn create<D: Disk>(disk: &D, dir: &Path, identity: Identity) -> Result<D::File, 
     write_all(&file, &header.encode(), 0).map_err(|e| Error::io("write", &next, e))?;
     file.sync().map_err(|e| Error::io("sync", &next, e))?;
     disk.rename(&next, &path).map_err(|e| Error::io("rename", &next, e))?;
-    disk.sync_dir(dir).map_err(|e| Error::io("sync the directory", dir, e))?;
     Ok(file)
 }
 

@@ -1,6 +1,7 @@
 //! A tiny protocol and its application, and what the tests need to run nodes of it.
 #![allow(dead_code, unreachable_pub, missing_docs)] // every test uses a part of it
 
+pub mod counter;
 pub mod disk;
 pub mod register;
 
