@@ -21,3 +21,8 @@ pub use case::Case;
 pub use cluster::Cluster;
 pub use count::{ALLOCATOR, Count};
 pub use error::Failure;
+
+/// The example of the README, which must compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
