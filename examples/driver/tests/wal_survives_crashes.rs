@@ -155,6 +155,32 @@ fn the_power_fails_at_every_operation() {
 }
 
 #[test]
+fn what_was_cut_off_does_not_come_back() {
+    for seed in 0..300 {
+        let disk = Arc::new(SimDisk::default());
+        let mut log = open(&disk, options()).unwrap();
+        log.append(&[3]).unwrap();
+        let end = log.wal.size() as usize;
+        log.append(&[3, 3]).unwrap();
+        drop(log);
+        // a crash lost the first of the last two
+        let mut bytes = disk.read(common::counter::FILE).unwrap();
+        bytes[end..end + 20].fill(0);
+        disk.write(common::counter::FILE, bytes);
+        let mut log = open(&disk, options()).unwrap();
+        assert_eq!(log.submitted, 1);
+        // another crash, when a record lies where the lost one was, and the second of the two would follow
+        let next = disk.ops() + 2;
+        disk.set_faults(|faults| faults.crash_at = Some(next));
+        assert!(log.append(&[3]).is_err());
+        drop(log);
+        disk.reboot(seed);
+        let log = open(&disk, options()).unwrap();
+        assert!((1..=2).contains(&log.submitted), "{} records", log.submitted);
+    }
+}
+
+#[test]
 fn a_killed_process_loses_nothing_it_wrote() {
     let disk = Arc::new(SimDisk::default());
     let mut log = open(&disk, options()).unwrap();
