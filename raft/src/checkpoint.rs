@@ -20,7 +20,9 @@ impl<S: Storage> Raft<S> {
         }
         match record {
             Record::Vote { term, vote } => self.restore_vote(term, vote),
-            Record::Append { first, entries } => self.restore_entries(first, entries),
+            Record::Append { first, commit, entries } => {
+                self.restore_entries(first, commit, entries)
+            }
             Record::Snapshot { index, index_term, anchor, anchor_term } => {
                 self.restore_snapshot((index, index_term), (anchor, anchor_term))
             }
@@ -39,7 +41,12 @@ impl<S: Storage> Raft<S> {
         Ok(())
     }
 
-    fn restore_entries(&mut self, first: Index, entries: &[u8]) -> Result<(), Corrupt> {
+    fn restore_entries(
+        &mut self,
+        first: Index,
+        commit: Index,
+        entries: &[u8],
+    ) -> Result<(), Corrupt> {
         let before = first.checked_sub(1).ok_or(Corrupt::Malformed)?;
         let prev_term = self.log.term(before).ok_or(Corrupt::Gap)?;
         let run = Run::check(entries, prev_term).map_err(|_| Corrupt::Malformed)?;
@@ -47,10 +54,19 @@ impl<S: Storage> Raft<S> {
         {
             return Err(Corrupt::Malformed);
         }
+        if commit > before.saturating_add(run.count) {
+            return Err(Corrupt::Malformed);
+        }
+        if before < self.commit.min(self.log.last()) {
+            // it would replace a committed entry
+            return Err(Corrupt::Regression);
+        }
         self.log.truncate(before);
         if self.log.append(entries) < run.count {
             return Err(Corrupt::Full);
         }
+        self.commit = self.commit.max(commit);
+        self.verified = self.commit;
         Ok(())
     }
 
@@ -75,9 +91,9 @@ impl<S: Storage> Raft<S> {
             self.log.reset(anchor.0, anchor.1);
         }
         (self.snapshot, self.snapshot_term) = snapshot;
-        self.commit = snapshot.0;
+        self.commit = snapshot.0.max(self.commit.min(self.log.last()));
         self.applied = snapshot.0;
-        self.verified = snapshot.0;
+        self.verified = self.commit;
         Ok(())
     }
 
@@ -94,7 +110,9 @@ impl<S: Storage> Raft<S> {
         let runs = core::iter::from_fn(move || {
             let run = self.log.entries(next, Index::MAX, self.config.max_append_bytes);
             next = run.last().saturating_add(1);
-            (!run.is_empty()).then(|| Record::Append { first: run.first(), entries: run.bytes() })
+            let commit = self.commit.min(run.last());
+            let record = Record::Append { first: run.first(), commit, entries: run.bytes() };
+            (!run.is_empty()).then_some(record)
         });
         core::iter::once(vote).chain(snapshot).chain(runs)
     }

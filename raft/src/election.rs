@@ -130,6 +130,7 @@ impl<S: Storage> Raft<S> {
         // Something of the own term must be committed before anything older is (3.6.2) and before a read (6.4).
         if self.log.push(self.term, EntryKind::Blank, &[]).is_err() {
             // no room even for that: only an application that compacts its log can help
+            self.full_owed = true;
             self.follow(self.term, None);
             return;
         }

@@ -23,8 +23,12 @@ pub enum Event<'a> {
         /// The last id.
         through: ReadId,
     },
+    /// An entry did not fit into the log: of a leader's, or the blank one that a new leader must begin its term with. Make room:
+    /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the anchor.
+    LogFull,
     /// A peer needs the snapshot that covers `index`, from `offset` on: answer with
-    /// [`send_snapshot`](crate::Raft::send_snapshot), with that snapshot or, at offset 0, a newer one.
+    /// [`send_snapshot`](crate::Raft::send_snapshot), with that snapshot or, at offset 0, the newest one. It is asked again
+    /// with every heartbeat until it is answered.
     SnapshotWanted {
         /// Who needs it.
         to: NodeId,

@@ -144,6 +144,8 @@ impl<S: Storage> Raft<S> {
         let taken = self.log.append(run);
         self.work.records = true;
         if taken == 0 {
+            self.full_owed = true;
+            self.work.events = true;
             self.rejections.count(Rejected::Full);
         }
         taken

@@ -17,7 +17,13 @@ impl<S: Storage> Raft<S> {
         }
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.next_round();
-        self.peers.iter_mut().for_each(|peer| peer.heartbeat_due = true);
+        for peer in self.peers.iter_mut() {
+            peer.heartbeat_due = true;
+            if peer.transfer.stage == Stage::Asked {
+                // the application may have missed it, or have a newer snapshot by now
+                peer.transfer.stage = Stage::Wanted;
+            }
+        }
         self.work.all();
     }
 

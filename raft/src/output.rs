@@ -16,6 +16,7 @@ enum Plan {
     Entries(Ticket, Span),
     Send(NodeId, Draft),
     Role,
+    LogFull,
     Committed(Span),
     Read(ReadId),
     PartWanted(usize),
@@ -247,6 +248,9 @@ impl<S: Storage> Raft<S> {
             self.role_changed = false;
             return Some(Plan::Role);
         }
+        if core::mem::take(&mut self.full_owed) {
+            return Some(Plan::LogFull);
+        }
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());
         if self.applied < ready {
@@ -276,7 +280,8 @@ impl<S: Storage> Raft<S> {
             }
             Plan::Entries(ticket, span) => {
                 let entries = self.log.slice(span).bytes();
-                Output::Persist(ticket, Record::Append { first: span.first, entries })
+                let commit = self.commit.min(span.last());
+                Output::Persist(ticket, Record::Append { first: span.first, commit, entries })
             }
             Plan::Snapshot(ticket) => {
                 let anchor = self.log.anchor();
@@ -294,6 +299,7 @@ impl<S: Storage> Raft<S> {
             Plan::Role => {
                 Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
             }
+            Plan::LogFull => Output::Event(Event::LogFull),
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),
             Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),

@@ -86,6 +86,8 @@ pub struct Raft<S: Storage> {
     pub(crate) part: Part<S::Part>,
     /// The application must be told of the role.
     pub(crate) role_changed: bool,
+    /// The application must be told that something did not fit.
+    pub(crate) full_owed: bool,
     /// The application must be told that the machine stopped.
     pub(crate) fatal_owed: bool,
     pub(crate) work: Work,
@@ -164,6 +166,7 @@ impl<S: Storage> Raft<S> {
             reads_done: 0,
             part: Part::with_limit(config.snapshot_part_bytes),
             role_changed: false,
+            full_owed: false,
             fatal_owed: false,
             work: Work::default(),
             config,
@@ -190,6 +193,14 @@ impl<S: Storage> Raft<S> {
         let uncommitted = self.log.bytes_between(self.commit, last);
         if uncommitted.saturating_add(command.len() as u64)
             > self.config.max_uncommitted_bytes as u64
+        {
+            return Err(ProposeError::Busy);
+        }
+        // What is not committed may take half the log, or there might be no room for the blank entries of the leaders that are
+        // to commit it; the other half is the application's to free.
+        let pending = last.saturating_sub(self.commit);
+        let (half_entries, half_bytes) = self.log.half();
+        if pending >= half_entries || uncommitted.saturating_add(command.len() as u64) > half_bytes
         {
             return Err(ProposeError::Busy);
         }

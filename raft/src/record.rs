@@ -18,6 +18,9 @@ pub enum Record<'a> {
     Append {
         /// The index of the first entry.
         first: Index,
+        /// Everything up to here is known to be committed; at most the last of the entries. A restarted node need not wait for
+        /// a leader to apply that, and can make room for one.
+        commit: Index,
         /// A run of encoded entries, see [`Entries`](crate::Entries).
         #[cfg_attr(feature = "serde", serde(borrow, with = "crate::message::bytes"))]
         entries: &'a [u8],
@@ -50,9 +53,10 @@ impl<'a> Wire<'a> for Record<'a> {
                     }
                 }
             }
-            Self::Append { first, entries } => {
+            Self::Append { first, commit, entries } => {
                 out.u8(1);
                 out.u64(first);
+                out.u64(commit);
                 out.bytes(entries);
             }
             Self::Snapshot { index, index_term, anchor, anchor_term } => {
@@ -72,7 +76,9 @@ impl<'a> Wire<'a> for Record<'a> {
                 term: input.u64()?,
                 vote: if input.bool()? { Some(NodeId::new(input.u64()?)) } else { None },
             },
-            1 => Self::Append { first: input.u64()?, entries: input.bytes()? },
+            1 => {
+                Self::Append { first: input.u64()?, commit: input.u64()?, entries: input.bytes()? }
+            }
             2 => Self::Snapshot {
                 index: input.u64()?,
                 index_term: input.u64()?,

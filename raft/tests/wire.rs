@@ -65,7 +65,7 @@ fn records_have_these_bytes_for_ever() {
     let cases: &[(Record<'_>, &str)] = &[
         (Record::Vote { term: 3, vote: None }, "000300"),
         (Record::Vote { term: 3, vote: Some(NodeId::new(2)) }, "00030102"),
-        (Record::Append { first: 4, entries: b"xyz" }, "01040378797a"),
+        (Record::Append { first: 4, commit: 2, entries: b"xyz" }, "0104020378797a"),
         (Record::Snapshot { index: 9, index_term: 3, anchor: 8, anchor_term: 2 }, "0209030802"),
     ];
     for (record, golden) in cases {
@@ -133,7 +133,7 @@ mod postcard {
             let [term, node, first, index, anchor, anchor_term] = numbers;
             for record in [
                 Record::Vote { term, vote: flag.then_some(NodeId::new(node)) },
-                Record::Append { first, entries: &data },
+                Record::Append { first, commit: index, entries: &data },
                 Record::Snapshot { index, index_term: term, anchor, anchor_term },
             ] {
                 let bytes = encode(&record);

@@ -1,1 +1,48 @@
-//! The deterministic simulator.
+//! The deterministic simulator: any [`Machine`](quorate_core::Machine) on virtual time, a bad network, bad disks and bad luck.
+//!
+//! One `u64` seed decides everything: how many nodes, which faults exist in this run and how likely each is, every delay and
+//! every crash. The same seed and the same sources give the same run, byte for byte; every so many seeds are run twice to prove
+//! it. A failing seed prints what was violated, the end of the trace and the command that replays it.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`Subject`] | what is simulated: boots machines, plays the application and the clients, checks the invariants |
+//! | [`World`] | virtual time, the nodes, the network, the disks, the faults |
+//! | [`Swarm`] | the probabilities of one run, drawn from its seed |
+//! | [`Marks`] | how often each rare thing happened; a campaign that never saw one is red |
+//! | [`Campaign`] | many seeds on several threads, and what they amount to |
+//! | [`raft`] | Raft as a subject: a small store, its clients, the invariants, linearizability |
+//!
+//! # What is injected
+//!
+//! Network: loss, duplication, reordering, delay per link with spikes, replays of old messages from earlier terms and
+//! incarnations, splits, isolation, one-way and partial (bridge, chained, quorum-loss) partitions. Time: clocks that drift by up
+//! to 10 % and start anywhere, pauses. Disk: writes that take time, a crash that loses unsynced writes, keeps some of them or
+//! tears one, failed syncs (the node stops, as after an error of `fsync`), a full disk, checkpoint and swap with crashes in the
+//! middle. Crashes: at random, aimed at semantic points (just after a send, before a sync, between a sync and its ticket, at
+//! events such as leadership, commit and parts of a snapshot), of all nodes at once, one after the other.
+//!
+//! Then a second phase: a random majority alone is healed, and must elect a leader and commit something new within
+//! [`LEADER_TIMEOUTS`] and [`COMMIT_TIMEOUTS`] election timeouts; then all are healed and must converge.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod campaign;
+mod cut;
+mod disk;
+mod host;
+mod marks;
+mod network;
+pub mod raft;
+mod run;
+mod subject;
+mod swarm;
+mod trace;
+mod world;
+
+pub use campaign::{Campaign, Outcome, Summary};
+pub use disk::Disk;
+pub use marks::Marks;
+pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, Violation, run};
+pub use subject::{Access, Subject};
+pub use swarm::{Fault, Swarm};
+pub use world::World;

@@ -261,6 +261,11 @@ impl Log for HeapLog {
     }
 
     #[inline]
+    fn half(&self) -> (u64, u64) {
+        (u64::MAX, self.limit / 2)
+    }
+
+    #[inline]
     fn fits(&self, len: usize, spare: usize) -> bool {
         let blanks = spare.saturating_mul(MAX_HEADER);
         self.room() >= len.saturating_add(MAX_HEADER).saturating_add(blanks) as u64

@@ -113,6 +113,10 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         end.saturating_sub(start) as u64
     }
 
+    fn half(&self) -> (u64, u64) {
+        ((ENTRIES / 2) as u64, (BYTES / 2) as u64)
+    }
+
     fn fits(&self, len: usize, spare: usize) -> bool {
         let slots = ENTRIES.saturating_sub(self.starts.len());
         let free = BYTES.saturating_sub(self.bytes.len());

@@ -52,6 +52,9 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
     /// Bytes of the entries after `after`, up to and including `through`.
     fn bytes_between(&self, after: Index, through: Index) -> u64;
 
+    /// Half of what it takes: entries and bytes.
+    fn half(&self) -> (u64, u64);
+
     /// Whether an entry with `len` bytes of data fits, and `spare` blank ones after it.
     fn fits(&self, len: usize, spare: usize) -> bool;
 

@@ -1,0 +1,154 @@
+//! Runs seeds of the simulator: `sim --seeds 2000`.
+
+use std::process::ExitCode;
+
+use quorate_sim::raft::{MUST_REACH, OnHeap, OnInline};
+use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary};
+
+const HELP: &str = "\
+Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
+Even seeds use the heap storage, odd ones the inline storage with small limits.
+
+Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--trace]
+
+  --seeds N    how many seeds to run (default 100)
+  --from S     the first seed (default 1)
+  --nodes N    nodes in the cluster (default: drawn from the seed, mostly 3 and 5)
+  --threads N  threads (default: one for each core)
+  --trace      print everything that happens; for one seed
+  --no-marks   do not fail when something that should have happened never did
+
+Exit codes: 0 nothing was violated, 1 something was, 2 wrong usage.
+A violation prints the end of the trace and the command that replays the seed.";
+
+struct Options {
+    seeds: u64,
+    from: u64,
+    nodes: Option<usize>,
+    threads: usize,
+    trace: bool,
+    marks: bool,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("sim: {why}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    std::panic::set_hook(Box::new(|_| {})); // a panic of a machine is reported as a violation
+    if options.trace { trace(&options) } else { campaign(&options) }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut options =
+        Options { seeds: 100, from: 1, nodes: None, threads: cores, trace: false, marks: true };
+    while let Some(word) = words.next() {
+        let mut number = || -> Result<u64, String> {
+            let value = words.next().ok_or(format!("{word} wants a number"))?;
+            value.parse().map_err(|_| format!("{word} wants a number, not {value:?}"))
+        };
+        match word.as_str() {
+            "--seeds" => options.seeds = number()?,
+            "--from" => options.from = number()?,
+            "--nodes" => match number()? {
+                nodes @ 1..=7 => options.nodes = Some(nodes as usize),
+                nodes => return Err(format!("--nodes is 1 to 7, not {nodes}")),
+            },
+            "--threads" => options.threads = number()?.clamp(1, 1024) as usize,
+            "--trace" => options.trace = true,
+            "--no-marks" => options.marks = false,
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("{word:?} is not an option")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn trace(options: &Options) -> ExitCode {
+    for seed in options.from..options.from.saturating_add(options.seeds) {
+        let result = if seed % 2 == 0 {
+            quorate_sim::run::<OnHeap>(seed, options.nodes, true)
+        } else {
+            quorate_sim::run::<OnInline>(seed, options.nodes, true)
+        };
+        match result {
+            Ok(report) => println!("seed {seed}: nothing violated; {} messages", report.delivered),
+            Err(violation) => {
+                println!("{violation}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn campaign(options: &Options) -> ExitCode {
+    let plan = Campaign {
+        from: options.from,
+        seeds: options.seeds,
+        nodes: options.nodes,
+        threads: options.threads,
+        twice_every: 50,
+    };
+    let step = (options.seeds / 10).max(1);
+    let outcome = plan.run_by::<OnHeap, OnInline>(|done| {
+        if done.is_multiple_of(step) && done < options.seeds {
+            eprintln!("{done} of {} seeds", options.seeds);
+        }
+    });
+    report(&outcome);
+    if let Some(violation) = &outcome.violation {
+        println!("\n{violation}");
+        let nodes = options.nodes.map_or(String::new(), |n| format!(" --nodes {n}"));
+        let seed = violation.seed;
+        println!("replay it with: cargo xtask sim --from {seed} --seeds 1{nodes} --trace");
+        return ExitCode::FAILURE;
+    }
+    let missed: Vec<_> = MUST_REACH.iter().filter(|m| outcome.summary.marks.get(m) == 0).collect();
+    if options.marks && options.seeds >= 500 && !missed.is_empty() {
+        println!("\nnever happened, so it was not tested: {missed:?}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn report(outcome: &Outcome) {
+    let summary: &Summary = &outcome.summary;
+    println!("{:<40} {:>12}", "what happened", "times");
+    for (mark, count) in summary.marks.iter() {
+        println!("{mark:<40} {count:>12}");
+    }
+    println!();
+    let limits = [LEADER_TIMEOUTS, COMMIT_TIMEOUTS];
+    let names = ["to a leader", "to a commit"];
+    let times = [&summary.leader_after, &summary.commit_after];
+    for ((name, times), limit) in names.iter().zip(times).zip(limits) {
+        let at = |percent: usize| {
+            let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+            times.get(index).copied().unwrap_or(0) as f64 / 1_000.0
+        };
+        println!(
+            "from healing {name}: median {:.2}, p99 {:.2}, most {:.2} of {limit} election timeouts",
+            at(50),
+            at(99),
+            at(100)
+        );
+    }
+    println!(
+        "{} seeds, {} of them twice, {} messages delivered, {} crashes, {} operations acknowledged, {} violations",
+        summary.seeds,
+        summary.twice,
+        summary.delivered,
+        summary.crashes,
+        summary.achieved,
+        u32::from(outcome.violation.is_some())
+    );
+}

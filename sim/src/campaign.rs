@@ -1,0 +1,127 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{Marks, Report, Subject, Violation, run};
+
+/// Many seeds, on several threads.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// How many nodes; drawn from each seed if `None`.
+    pub nodes: Option<usize>,
+    /// Threads.
+    pub threads: usize,
+    /// Every so many seeds is run twice and compared.
+    pub twice_every: u64,
+}
+
+/// What a campaign amounts to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Seeds run.
+    pub seeds: u64,
+    /// Seeds run twice.
+    pub twice: u64,
+    /// Messages that reached a machine.
+    pub delivered: u64,
+    /// Crashes of single nodes.
+    pub crashes: u64,
+    /// What the subjects count as achieved.
+    pub achieved: u64,
+    /// How often each rare thing happened.
+    pub marks: Marks,
+    /// Times from healing to a leader, in 1/1000 of the longest election timeout, sorted.
+    pub leader_after: Vec<u64>,
+    /// Times from healing to a commit, in 1/1000 of the longest election timeout, sorted.
+    pub commit_after: Vec<u64>,
+}
+
+/// How a campaign ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was run.
+    pub summary: Summary,
+    /// The violation that ended it, of the lowest seed among those found.
+    pub violation: Option<Violation>,
+}
+
+impl Campaign {
+    /// Runs the seeds until they are done or one is violated. `progress` is called after each, with how many are done.
+    pub fn run<S: Subject>(&self, progress: impl Fn(u64) + Sync) -> Outcome {
+        self.run_by::<S, S>(progress)
+    }
+
+    /// Runs the seeds, the even ones with one subject and the odd ones with another.
+    pub fn run_by<E: Subject, O: Subject>(&self, progress: impl Fn(u64) + Sync) -> Outcome {
+        let next = AtomicU64::new(0);
+        let stop = AtomicBool::new(false);
+        let done = AtomicU64::new(0);
+        let results = Mutex::new(Outcome { summary: Summary::default(), violation: None });
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        if at >= self.seeds {
+                            return;
+                        }
+                        let seed = self.from.wrapping_add(at);
+                        let result = if seed.is_multiple_of(2) {
+                            self.one::<E>(seed, at)
+                        } else {
+                            self.one::<O>(seed, at)
+                        };
+                        if result.is_err() {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        let mut outcome = results.lock().unwrap_or_else(PoisonError::into_inner);
+                        outcome.take(result, at.is_multiple_of(self.twice_every.max(1)));
+                        drop(outcome);
+                        progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+                    }
+                });
+            }
+        });
+        let mut outcome = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcome.summary.leader_after.sort_unstable();
+        outcome.summary.commit_after.sort_unstable();
+        outcome
+    }
+
+    fn one<S: Subject>(&self, seed: u64, at: u64) -> Result<Report, Violation> {
+        let report = run::<S>(seed, self.nodes, false)?;
+        if at.is_multiple_of(self.twice_every.max(1))
+            && run::<S>(seed, self.nodes, false)? != report
+        {
+            let what = "two runs of this seed differ: not deterministic".into();
+            return Err(Violation { seed, what, trace: String::new() });
+        }
+        Ok(report)
+    }
+}
+
+impl Outcome {
+    fn take(&mut self, result: Result<Report, Violation>, twice: bool) {
+        let summary = &mut self.summary;
+        summary.seeds += 1;
+        match result {
+            Ok(report) => {
+                summary.twice += u64::from(twice);
+                summary.delivered += report.delivered;
+                summary.crashes += report.crashes;
+                summary.achieved += report.achieved;
+                summary.marks.merge(&report.marks);
+                summary.leader_after.push(report.leader_after);
+                summary.commit_after.push(report.commit_after);
+            }
+            Err(violation) => {
+                if self.violation.as_ref().is_none_or(|v| v.seed > violation.seed) {
+                    self.violation = Some(violation);
+                }
+            }
+        }
+    }
+}

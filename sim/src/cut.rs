@@ -1,0 +1,104 @@
+use quorate_core::Rng;
+
+/// Which links are cut: a bit for each ordered pair of nodes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cut {
+    links: Vec<u64>,
+}
+
+impl Cut {
+    pub(crate) fn none(nodes: usize) -> Self {
+        Self { links: vec![0; nodes] }
+    }
+
+    pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.links.get(from).is_some_and(|row| row >> to & 1 == 1)
+    }
+
+    fn sever(&mut self, from: usize, to: usize) {
+        if from != to
+            && let Some(row) = self.links.get_mut(from)
+        {
+            *row |= 1 << to;
+        }
+    }
+
+    fn sever_both(&mut self, a: usize, b: usize) {
+        self.sever(a, b);
+        self.sever(b, a);
+    }
+
+    /// A random shape, and its name.
+    pub(crate) fn draw(rng: &mut Rng, nodes: usize) -> (Self, &'static str) {
+        let mut cut = Self::none(nodes);
+        let pivot = rng.below(nodes as u64) as usize;
+        let all = || (0..nodes).flat_map(move |a| (a + 1..nodes).map(move |b| (a, b)));
+        let name = match rng.below(7) {
+            0 => {
+                let side = rng.next_u64();
+                all().filter(|&(a, b)| (side >> a ^ side >> b) & 1 == 1).for_each(|(a, b)| {
+                    cut.sever_both(a, b);
+                });
+                "partition: split"
+            }
+            1 => {
+                (0..nodes).for_each(|other| cut.sever_both(pivot, other));
+                "partition: isolated"
+            }
+            2 => {
+                // deaf or mute
+                let mute = rng.chance(1, 2);
+                for other in 0..nodes {
+                    if mute { cut.sever(pivot, other) } else { cut.sever(other, pivot) }
+                }
+                "partition: one way"
+            }
+            3 => {
+                // all are connected to one, and to nobody else: that one alone has a quorum (Omni-Paxos, quorum loss)
+                all().filter(|&(a, b)| a != pivot && b != pivot).for_each(|(a, b)| {
+                    cut.sever_both(a, b);
+                });
+                "partition: quorum loss"
+            }
+            4 => {
+                // a chain: each is connected to its neighbours
+                all().filter(|&(a, b)| b - a != 1).for_each(|(a, b)| cut.sever_both(a, b));
+                "partition: chain"
+            }
+            5 => {
+                // one link alone (constrained election with three nodes)
+                let other = (pivot + 1) % nodes;
+                cut.sever_both(pivot, other);
+                "partition: one link"
+            }
+            _ => {
+                // any links, each way by itself
+                for from in 0..nodes {
+                    for to in 0..nodes {
+                        if rng.chance(1, 3) {
+                            cut.sever(from, to);
+                        }
+                    }
+                }
+                "partition: any links"
+            }
+        };
+        (cut, name)
+    }
+
+    /// Opens one cut link; false when none is left (swizzle: links come back one by one in any order).
+    pub(crate) fn mend_one(&mut self, rng: &mut Rng) -> bool {
+        let total: u64 = self.links.iter().map(|row| u64::from(row.count_ones())).sum();
+        let mut at = rng.below(total);
+        for row in &mut self.links {
+            let here = u64::from(row.count_ones());
+            if at < here {
+                let bit = (0..64).filter(|b| *row >> b & 1 == 1).nth(at as usize);
+                *row &= !(1 << bit.unwrap_or(0));
+                return true;
+            }
+            at -= here;
+        }
+        false
+    }
+}

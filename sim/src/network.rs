@@ -1,0 +1,95 @@
+use quorate_core::Rng;
+
+use crate::cut::Cut;
+use crate::swarm::around;
+use crate::{Marks, Swarm};
+
+/// Encoded messages on their way, and what the network does to them.
+pub(crate) struct Network {
+    rng: Rng,
+    pub(crate) cut: Cut,
+    /// Each link's least delay, in µs.
+    delays: Vec<u64>,
+    nodes: usize,
+    /// Old messages, for replays.
+    graveyard: Vec<Letter>,
+    /// The network does no more harm than a short delay.
+    pub(crate) calm: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// How many old messages are kept.
+const GRAVES: usize = 64;
+
+/// The longest delay once the network is calm, in µs: far below an election timeout.
+const CALM_DELAY_US: u64 = 5_000;
+
+impl Network {
+    pub(crate) fn new(swarm: &Swarm, mut rng: Rng) -> Self {
+        let nodes = swarm.nodes;
+        let link = |rng: &mut Rng| swarm.delay_min_us + rng.below(swarm.delay_mean_us + 1);
+        let delays = (0..nodes * nodes).map(|_| link(&mut rng)).collect();
+        Self { rng, cut: Cut::none(nodes), delays, nodes, graveyard: Vec::new(), calm: false }
+    }
+
+    /// Takes a message: gives back after which delays it arrives (none: lost; two: twice), each with the message that does,
+    /// which may be an old one besides.
+    pub(crate) fn post(
+        &mut self,
+        letter: Letter,
+        swarm: &Swarm,
+        marks: &mut Marks,
+    ) -> Vec<(u64, Letter)> {
+        let mut arrivals = Vec::new();
+        if self.calm {
+            let delay = self.rng.below(CALM_DELAY_US);
+            arrivals.push((delay, letter));
+            return arrivals;
+        }
+        if self.rng.chance(swarm.replay, 1000) {
+            self.bury(&letter, marks, &mut arrivals);
+        }
+        if self.rng.chance(swarm.loss, 1000) {
+            marks.hit("message lost");
+            return arrivals;
+        }
+        if self.rng.chance(swarm.duplicate, 1000) {
+            marks.hit("message duplicated");
+            let delay = self.delay(&letter, swarm, marks);
+            arrivals.push((delay, letter.clone()));
+        }
+        let delay = self.delay(&letter, swarm, marks);
+        arrivals.push((delay, letter));
+        arrivals
+    }
+
+    /// Keeps a message for later, and sends one that was kept.
+    fn bury(&mut self, letter: &Letter, marks: &mut Marks, arrivals: &mut Vec<(u64, Letter)>) {
+        if self.graveyard.len() < GRAVES {
+            self.graveyard.push(letter.clone());
+            return;
+        }
+        let at = self.rng.below(GRAVES as u64) as usize;
+        if let Some(grave) = self.graveyard.get_mut(at) {
+            let old = core::mem::replace(grave, letter.clone());
+            marks.hit("old message replayed");
+            arrivals.push((self.rng.below(50_000), old));
+        }
+    }
+
+    fn delay(&mut self, letter: &Letter, swarm: &Swarm, marks: &mut Marks) -> u64 {
+        let least = self.delays.get(letter.from * self.nodes + letter.to).copied().unwrap_or(0);
+        let mut delay = least + around(&mut self.rng, swarm.delay_mean_us);
+        if self.rng.chance(swarm.spike, 1000) {
+            marks.hit("message late");
+            delay = (delay * 100).min(2_000_000);
+        }
+        delay
+    }
+}

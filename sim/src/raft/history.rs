@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+
+use todc_utils::{Action, History as Actions, Specification, WGLChecker};
+
+use super::store::Change;
+
+/// What clients asked and were told, in order; checked key by key (linearizability is local: Herlihy and Wing, 1990, 3.2).
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    operations: BTreeMap<u64, Operation>,
+    /// Counts calls and returns: the order of things.
+    clock: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    key: u64,
+    called: u64,
+    /// `u64::MAX` while nothing was heard.
+    returned: u64,
+    what: What,
+}
+
+/// An operation with its outcome, as the checker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Read { value: u64 },
+    Write { change: Change, outcome: Option<bool> },
+}
+
+impl History {
+    pub(crate) fn call_write(&mut self, operation: u64, key: u64, change: Change) {
+        let what = What::Write { change, outcome: None };
+        self.clock += 1;
+        let entry = Operation { key, called: self.clock, returned: u64::MAX, what };
+        self.operations.insert(operation, entry);
+    }
+
+    pub(crate) fn call_read(&mut self, operation: u64, key: u64) {
+        self.clock += 1;
+        let what = What::Read { value: 0 };
+        let entry = Operation { key, called: self.clock, returned: u64::MAX, what };
+        self.operations.insert(operation, entry);
+    }
+
+    pub(crate) fn wrote(&mut self, operation: u64, effect: bool) {
+        self.clock += 1;
+        if let Some(entry) = self.operations.get_mut(&operation) {
+            entry.returned = self.clock;
+            if let What::Write { outcome, .. } = &mut entry.what {
+                *outcome = Some(effect);
+            }
+        }
+    }
+
+    pub(crate) fn read(&mut self, operation: u64, read: u64) {
+        self.clock += 1;
+        if let Some(entry) = self.operations.get_mut(&operation) {
+            entry.returned = self.clock;
+            entry.what = What::Read { value: read };
+        }
+    }
+
+    /// It certainly had no effect, and never will.
+    pub(crate) fn forget(&mut self, operation: u64) {
+        self.operations.remove(&operation);
+    }
+
+    /// Whether the operations of every key can be put in an order that explains what clients were told.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut keys: BTreeMap<u64, Vec<(u64, Operation)>> = BTreeMap::new();
+        for (&id, &operation) in &self.operations {
+            let unanswered_read =
+                matches!(operation.what, What::Read { .. }) && operation.returned == u64::MAX;
+            if !unanswered_read {
+                keys.entry(operation.key).or_default().push((id, operation));
+            }
+        }
+        for (key, operations) in keys {
+            if !linearizable(&operations) {
+                return Err(format!("not linearizable: key {key}: {operations:#?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn linearizable(operations: &[(u64, Operation)]) -> bool {
+    // An operation without an answer may take effect at any time or never: it returns after everything else.
+    let mut moments = Vec::new();
+    for (process, (_, operation)) in operations.iter().enumerate() {
+        moments.push((operation.called, process, Action::Call(operation.what)));
+        moments.push((operation.returned, process, Action::Response(operation.what)));
+    }
+    moments.sort_by_key(|(at, process, _)| (*at, *process));
+    let actions: Vec<_> = moments.into_iter().map(|(_, process, a)| (process, a)).collect();
+    WGLChecker::<Register>::is_linearizable(Actions::from_actions(actions))
+}
+
+/// One register, 0 at first.
+struct Register;
+
+impl Specification for Register {
+    type State = u64;
+    type Operation = What;
+
+    fn init() -> u64 {
+        0
+    }
+
+    fn apply(operation: &What, state: &u64) -> (bool, u64) {
+        match *operation {
+            What::Read { value } => (value == *state, *state),
+            What::Write { change: Change::Put { value }, .. } => (true, value),
+            What::Write { change: Change::Swap { expected, value }, outcome } => {
+                let effect = *state == expected;
+                let explained = outcome.is_none_or(|told| told == effect);
+                (explained, if effect { value } else { *state })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(value: u64) -> Change {
+        Change::Put { value }
+    }
+
+    #[test]
+    fn a_read_that_goes_back_is_found() {
+        for (reads, fine) in [([1, 2], true), ([2, 1], false), ([2, 2], true), ([0, 1], false)] {
+            let mut history = History::default();
+            history.call_write(1, 7, put(1));
+            history.wrote(1, true);
+            history.call_write(2, 7, put(2));
+            for (id, value) in reads.into_iter().enumerate() {
+                history.call_read(10 + id as u64, 7);
+                history.read(10 + id as u64, value);
+            }
+            history.wrote(2, true);
+            assert_eq!(history.check().is_ok(), fine, "{reads:?}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledged_write_that_is_lost_is_found() {
+        let mut history = History::default();
+        history.call_write(1, 7, put(1));
+        history.wrote(1, true);
+        history.call_read(2, 7);
+        history.read(2, 0);
+        assert!(history.check().is_err());
+    }
+
+    #[test]
+    fn an_unknown_write_may_take_effect_late_or_never() {
+        for value in [0, 1] {
+            let mut history = History::default();
+            history.call_write(1, 7, put(1));
+            history.call_read(2, 7);
+            history.read(2, value);
+            assert!(history.check().is_ok());
+        }
+        let mut history = History::default();
+        history.call_read(2, 7);
+        history.read(2, 1);
+        history.call_write(1, 7, put(1));
+        assert!(history.check().is_err(), "but not before it was asked for");
+    }
+
+    #[test]
+    fn a_swap_tells_the_truth() {
+        for (outcome, fine) in [(true, true), (false, false)] {
+            let mut history = History::default();
+            history.call_write(1, 7, put(1));
+            history.wrote(1, true);
+            history.call_write(2, 7, Change::Swap { expected: 1, value: 2 });
+            history.wrote(2, outcome);
+            assert_eq!(history.check().is_ok(), fine);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Raft as a subject: a store of registers beside each node, clients that use it, and everything that must hold.
+//!
+//! Invariants after every step (Raft paper, figure 3.2 of the thesis, and what durability promises): at most one leader a term;
+//! a leader's log only grows; entries with the same index and term are the same and follow the same; a new leader has all that
+//! is committed; all nodes apply the same; what is committed never changes and is on a majority's *disks* when it is first
+//! committed anywhere; votes and acknowledgements leave after the records they promise; terms, commit and applied never go
+//! back; `anchor ≤ snapshot ≤ applied ≤ commit ≤ last`. At the end of a run the clients' history must be linearizable.
+
+mod clients;
+mod history;
+mod node;
+mod oracle;
+mod shadow;
+mod store;
+mod subject;
+
+pub use subject::RaftSubject;
+
+use quorate_raft::{Heap, Inline};
+
+/// Raft without a heap, with small limits, so that full logs and snapshots are everyday matters.
+pub type OnInline = RaftSubject<Inline<7, 4096, 96, 100>>;
+
+/// Raft on the heap.
+pub type OnHeap = RaftSubject<Heap>;
+
+/// Marks that a campaign must reach, or it does not test what it says.
+pub const MUST_REACH: &[&str] = &[
+    "message lost",
+    "message duplicated",
+    "message late",
+    "message cut off",
+    "old message replayed",
+    "crash at random",
+    "crash after a send",
+    "crash before a sync",
+    "crash between a sync and its ticket",
+    "crash before a swap",
+    "crash after a swap",
+    "power loss",
+    "rolling restart",
+    "pause",
+    "partition: split",
+    "partition: isolated",
+    "partition: one way",
+    "partition: quorum loss",
+    "partition: chain",
+    "partition: one link",
+    "partition: any links",
+    "torn tail",
+    "unsynced write survived",
+    "sync failed",
+    "write on a full disk",
+    "checkpoint",
+    "became leader",
+    "commit moved",
+    "snapshot wanted",
+    "snapshot part",
+    "snapshot taken",
+    "snapshot installed",
+    "snapshot refused",
+    "log full",
+    "log full: compacted",
+    "proposal lost",
+    "outcome unknown",
+    "read answered",
+    "entries replaced",
+];

@@ -1,0 +1,32 @@
+use quorate_core::NodeId;
+use quorate_raft::{Index, Proposal, ReadId};
+
+use super::store::Store;
+
+/// The application beside one machine, and what it has on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) store: Store,
+    /// The newest snapshot on disk: the index it covers, and its bytes.
+    pub(crate) blob: Option<(Index, Vec<u8>)>,
+    /// A snapshot on its way in.
+    pub(crate) incoming: Vec<u8>,
+    /// It is complete, and covers this.
+    pub(crate) complete: Option<Index>,
+    /// The log has no room.
+    pub(crate) full: bool,
+    /// Parts that peers want: who, which snapshot, from where, how much at most.
+    pub(crate) wanted: Vec<(NodeId, Index, u64, usize)>,
+    /// Writes proposed here: where, and which operation of which client.
+    pub(crate) writes: Vec<(Proposal, u64, usize)>,
+    /// Reads asked for here: which operation of which client, and of which key.
+    pub(crate) reads: Vec<(ReadId, u64, usize, u64)>,
+}
+
+impl Node {
+    /// What was in memory is gone.
+    pub(crate) fn crash(&mut self) {
+        let blob = self.blob.take();
+        *self = Self { blob, ..Self::default() };
+    }
+}

@@ -1,0 +1,262 @@
+use std::collections::HashMap;
+
+use quorate_core::{NodeId, majority};
+use quorate_raft::{Entries, Index, Message, Raft, Record, Role, Status, Storage, Term};
+
+use super::shadow::{Shadow, hashes, parse};
+use crate::Marks;
+
+/// Knows what was ever said, written and committed, and says when that contradicts itself.
+pub(crate) struct Oracle {
+    pub(crate) shadows: Vec<Shadow>,
+    /// By index from 1: term and hash.
+    committed: Vec<(Term, u64)>,
+    /// By index from 1: the term of the node that first committed it.
+    committed_in: Vec<Term>,
+    /// The entry of an index and term: the term before it, and its hash.
+    entries: HashMap<(Index, Term), (Term, u64)>,
+    leaders: HashMap<Term, usize>,
+    votes: HashMap<(usize, Term), NodeId>,
+    seen: Vec<Option<Status>>,
+    /// The last index a node issued records for, and the term of each entry after its anchor.
+    issued: Vec<HashMap<Index, Term>>,
+}
+
+impl Oracle {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self {
+            shadows: vec![Shadow::default(); nodes],
+            committed: Vec::new(),
+            committed_in: Vec::new(),
+            entries: HashMap::new(),
+            leaders: HashMap::new(),
+            votes: HashMap::new(),
+            seen: vec![None; nodes],
+            issued: vec![HashMap::new(); nodes],
+        }
+    }
+
+    pub(crate) fn committed(&self) -> Index {
+        self.committed.len() as u64
+    }
+
+    pub(crate) fn crashed(&mut self, node: usize) {
+        self.seen[node] = None;
+        self.issued[node].clear();
+    }
+
+    /// Log matching: an index and a term name one entry, and what comes before it.
+    pub(crate) fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+        if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {
+            self.issued[node].insert(index, index_term);
+            self.issued[node].insert(anchor, anchor_term);
+        }
+        let Record::Append { first, entries, .. } = record else { return Ok(()) };
+        let mut before = self.issued[node].get(&(first - 1)).copied();
+        if first == 1 {
+            before = Some(0);
+        }
+        for (index, term, hash) in parse(first, entries) {
+            if let Some(previous) = before {
+                if term < previous {
+                    return Err(format!("terms go back at index {index} of node {}", node + 1));
+                }
+                let known = *self.entries.entry((index, term)).or_insert((previous, hash));
+                if known != (previous, hash) {
+                    return Err(format!("log matching: two entries {index} of term {term}"));
+                }
+            }
+            self.issued[node].insert(index, term);
+            before = Some(term);
+        }
+        Ok(())
+    }
+
+    /// What a message promises must be durable when it leaves.
+    pub(crate) fn sent(
+        &mut self,
+        node: usize,
+        to: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), String> {
+        let shadow = &self.shadows[node];
+        let me = NodeId::new(node as u64 + 1);
+        let fault = |what: &str| Err(format!("node {}: {what}: {message:?}, {shadow:?}", me));
+        let (term, vote) = match message {
+            Message::RequestVote { pre: true, .. } | Message::Vote { pre: true, .. } => {
+                return Ok(());
+            }
+            Message::RequestVote { term, .. } => (term, Some(me)),
+            Message::Vote { term, granted, .. } => (term, granted.then_some(to)),
+            Message::Accept { term, match_index, .. } => {
+                if shadow.last() < match_index {
+                    return fault("acknowledged before it is durable");
+                }
+                (term, None)
+            }
+            Message::Append { term, .. }
+            | Message::Reject { term, .. }
+            | Message::Snapshot { term, .. }
+            | Message::SnapshotAck { term, .. } => (term, None),
+            _ => return Ok(()),
+        };
+        if shadow.term < term {
+            return fault("speaks in a term that is not durable");
+        }
+        if let Some(vote) = vote {
+            if shadow.term == term && shadow.vote != Some(vote) {
+                return fault("a vote that is not durable");
+            }
+            let earlier = *self.votes.entry((node, term)).or_insert(vote);
+            if earlier != vote {
+                return Err(format!("node {me} votes for {earlier} and {vote} in term {term}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold of a node after each of its steps.
+    pub(crate) fn check<S: Storage>(
+        &mut self,
+        node: usize,
+        raft: &Raft<S>,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        let status = raft.status();
+        let earlier = self.seen[node].replace(status);
+        let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
+        if status.fatal.is_some() {
+            return fault("stopped itself");
+        }
+        let anchor = status.first - 1;
+        let ordered = anchor <= status.snapshot
+            && status.snapshot <= status.applied
+            && status.applied <= status.commit
+            && status.commit <= status.last
+            && status.durable <= status.last;
+        if !ordered {
+            return fault("anchor ≤ snapshot ≤ applied ≤ commit ≤ last does not hold");
+        }
+        if raft.term(status.last).is_none_or(|t| t > status.term) {
+            return fault("the log is ahead of the term");
+        }
+        if let Some(earlier) = earlier {
+            if status.term < earlier.term
+                || status.commit < earlier.commit
+                || status.applied < earlier.applied
+                || status.snapshot < earlier.snapshot
+            {
+                return fault("went back");
+            }
+            let same = status.term == earlier.term;
+            if same && earlier.vote.is_some() && status.vote != earlier.vote {
+                return fault("another vote in the same term");
+            }
+            if same && earlier.leader.is_some_and(|l| status.leader.is_some_and(|m| m != l)) {
+                return fault("another leader in the same term");
+            }
+            if same && earlier.role == Role::Leader && status.role == Role::Leader {
+                if status.last < earlier.last {
+                    return fault("a leader's log got shorter");
+                }
+            } else if status.last < earlier.last {
+                marks.hit("entries replaced");
+            }
+        }
+        if status.role == Role::Leader {
+            self.check_leader(node, raft, &status)?;
+        }
+        self.check_commit(node, raft, &status, earlier.map_or(0, |e| e.commit))
+    }
+
+    fn check_leader<S: Storage>(
+        &mut self,
+        node: usize,
+        raft: &Raft<S>,
+        status: &Status,
+    ) -> Result<(), String> {
+        if status.vote != Some(status.id) {
+            return Err(format!("node {} leads without its own vote: {status:?}", node + 1));
+        }
+        let known = self.leaders.get(&status.term);
+        if known.is_some_and(|&other| other != node) {
+            return Err(format!("election safety: two leaders in term {}", status.term));
+        }
+        if known.is_none() {
+            self.leaders.insert(status.term, node);
+            // leader completeness: what was committed in earlier terms is in its log
+            let later = self.committed_in.iter().rev().take_while(|&&t| t >= status.term);
+            let last = self.committed() - later.count() as u64;
+            let term = self.committed.get((last as usize).wrapping_sub(1)).map_or(0, |e| e.0);
+            if last >= status.first && raft.term(last) != Some(term) {
+                return Err(format!(
+                    "leader completeness: node {} leads term {} without entry {last} of term {term}",
+                    node + 1,
+                    status.term
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_commit<S: Storage>(
+        &mut self,
+        node: usize,
+        raft: &Raft<S>,
+        status: &Status,
+        from: Index,
+    ) -> Result<(), String> {
+        let mut index = from.max(status.first - 1) + 1;
+        while index <= status.commit {
+            let run = raft.entries(index);
+            if run.is_empty() {
+                return Err(format!("node {} has no entry {index}: {status:?}", node + 1));
+            }
+            for (at, term, hash) in hashes(run) {
+                if at > status.commit {
+                    break;
+                }
+                self.commit(node, at, (term, hash))?;
+                index = at + 1;
+            }
+        }
+        if status.commit > self.committed() {
+            return Err(format!("node {} commits what nobody did: {status:?}", node + 1));
+        }
+        Ok(())
+    }
+
+    /// State-machine safety, and durability: at the moment it is first committed, an entry is on a majority of disks.
+    fn commit(&mut self, node: usize, index: Index, entry: (Term, u64)) -> Result<(), String> {
+        match self.committed.get(index as usize - 1) {
+            Some(known) if *known == entry => return Ok(()),
+            Some(known) => {
+                return Err(format!(
+                    "node {} commits {entry:?} at {index} where {known:?} was committed",
+                    node + 1
+                ));
+            }
+            None => {}
+        }
+        if index != self.committed() + 1 {
+            return Err(format!("node {} commits {index} after {}", node + 1, self.committed()));
+        }
+        let durable = self.shadows.iter().filter(|s| s.has(index, entry)).count();
+        if durable < majority(self.shadows.len()) {
+            return Err(format!(
+                "node {} commits {index}, which is on {durable} disks of {}",
+                node + 1,
+                self.shadows.len()
+            ));
+        }
+        self.committed.push(entry);
+        let term = self.seen[node].map_or(entry.0, |s| s.term).max(entry.0);
+        self.committed_in.push(self.committed_in.last().map_or(term, |&t| t.max(term)));
+        Ok(())
+    }
+
+    /// What a node applies is committed, and is what every other applies.
+    pub(crate) fn applies(&mut self, node: usize, entries: Entries<'_>) -> Result<(), String> {
+        hashes(entries).try_for_each(|(index, term, hash)| self.commit(node, index, (term, hash)))
+    }
+}

@@ -1,0 +1,99 @@
+use std::collections::VecDeque;
+
+use quorate_core::{NodeId, Rng};
+use quorate_raft::{Entries, Index, Record, Term};
+
+/// What is durable on a node, as its records say: the simulator's own reading, which trusts no machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shadow {
+    pub(crate) term: Term,
+    pub(crate) vote: Option<NodeId>,
+    anchor: Index,
+    snapshot: Index,
+    /// The entries after the anchor: term and a hash of all the rest.
+    entries: VecDeque<(Term, u64)>,
+}
+
+impl Shadow {
+    pub(crate) fn last(&self) -> Index {
+        self.snapshot.max(self.anchor + self.entries.len() as u64)
+    }
+
+    /// Whether this very entry is durable; what a snapshot covers counts, as it was committed.
+    pub(crate) fn has(&self, index: Index, entry: (Term, u64)) -> bool {
+        index <= self.snapshot.max(self.anchor)
+            || self.entries.get((index - self.anchor - 1) as usize) == Some(&entry)
+    }
+
+    pub(crate) fn apply(&mut self, record: Record<'_>) {
+        match record {
+            Record::Vote { term, vote } => (self.term, self.vote) = (term, vote),
+            Record::Append { first, entries, .. } => {
+                let kept = first.saturating_sub(self.anchor + 1);
+                self.entries.truncate(kept as usize);
+                self.entries.extend(parse(first, entries).map(|(_, term, hash)| (term, hash)));
+            }
+            Record::Snapshot { index, anchor, anchor_term, .. } => {
+                self.snapshot = index;
+                let at = anchor.checked_sub(self.anchor + 1);
+                let known = at.and_then(|at| self.entries.get(at as usize)).map(|e| e.0);
+                if anchor == self.anchor {
+                    // nothing is dropped
+                } else if known == Some(anchor_term) {
+                    self.entries.drain(..(anchor - self.anchor) as usize);
+                } else {
+                    self.entries.clear();
+                }
+                self.anchor = anchor;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The entries of an encoded run: index, term, and a hash of kind and data. Written without the crate's own parser.
+pub(crate) fn parse(first: Index, run: &[u8]) -> impl Iterator<Item = (Index, Term, u64)> + '_ {
+    let mut rest = run;
+    let mut index = first;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let term = varint(&mut rest);
+        let tag = varint(&mut rest);
+        let (data, after) = rest.split_at((tag >> 2) as usize);
+        rest = after;
+        index += 1;
+        Some((index - 1, term, hash(tag & 3, data)))
+    })
+}
+
+fn varint(bytes: &mut &[u8]) -> u64 {
+    let (mut value, mut shift) = (0, 0);
+    while let Some((&byte, rest)) = bytes.split_first() {
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    value
+}
+
+fn hash(kind: u64, data: &[u8]) -> u64 {
+    let mut hash = Rng::new(kind).next_u64();
+    for chunk in data.chunks(8) {
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        hash = Rng::new(hash ^ u64::from_le_bytes(word)).next_u64();
+    }
+    hash
+}
+
+/// Index, term and hash of entries that a machine shows.
+pub(crate) fn hashes(entries: Entries<'_>) -> impl Iterator<Item = (Index, Term, u64)> + '_ {
+    parse(entries.first(), entries.bytes())
+}

@@ -1,0 +1,503 @@
+use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
+use quorate_raft::{
+    Config, EntryKind, Event, Index, Message, ProposeError, Raft, ReadError, Record, Role, Storage,
+};
+
+use super::clients::{Ask, Client, Keys, State, other};
+use super::history::History;
+use super::node::Node;
+use super::oracle::Oracle;
+use super::store::{Change, Command, Store};
+use crate::{Access, Marks, Subject, Swarm};
+
+/// A cluster of Raft nodes with a store beside each, and clients.
+pub struct RaftSubject<S: Storage> {
+    config: Config,
+    voters: Vec<NodeId>,
+    nodes: Vec<Node>,
+    clients: Vec<Client>,
+    keys: Keys,
+    history: History,
+    oracle: Oracle,
+    rng: Rng,
+    operations: u64,
+    achieved: u64,
+    /// Take a snapshot when the log is that long.
+    snapshot_every: u64,
+    /// Keep that many entries behind it.
+    trailing: u64,
+    padding: u64,
+    quiet: bool,
+    storage: core::marker::PhantomData<S>,
+}
+
+const CLIENTS: usize = 4;
+
+impl<S: Storage> RaftSubject<S> {
+    fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
+        let election_min_us = 150_000;
+        Config {
+            election_min_us,
+            election_max_us: 300_000,
+            heartbeat_us: rng.range(20_000, 60_000),
+            pre_vote: rng.chance(4, 5),
+            check_quorum: rng.chance(4, 5),
+            max_append_bytes: rng.range(1, 2_000) as usize,
+            max_inflight_entries: rng.range(1, 64),
+            max_inflight_bytes: rng.range(1, 4_000) as usize,
+            max_entry_bytes: 300,
+            max_uncommitted_bytes: 3_000,
+            snapshot_part_bytes: rng.range(20, 100) as usize,
+            max_log_bytes: if swarm.small { 4_096 } else { 64 << 10 },
+            ..Config::default()
+        }
+    }
+
+    fn id(node: usize) -> NodeId {
+        NodeId::new(node as u64 + 1)
+    }
+
+    fn apply(
+        &mut self,
+        node: usize,
+        entries: quorate_raft::Entries<'_>,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        self.oracle.applies(node, entries)?;
+        for entry in entries {
+            let here = &mut self.nodes[node];
+            if entry.index <= here.store.applied {
+                continue;
+            }
+            if entry.index != here.store.applied + 1 {
+                let at = here.store.applied;
+                return Err(format!("node {} applies {} after {at}", node + 1, entry.index));
+            }
+            here.store.applied = entry.index;
+            let mut effect = false;
+            if entry.kind == EntryKind::Command {
+                let command = Command::from_slice(entry.data)
+                    .map_err(|e| format!("entry {} is no command: {e}", entry.index))?;
+                effect = here.store.apply(command.key, command.change);
+            }
+            let at = here.writes.iter().position(|(p, ..)| p.index == entry.index);
+            if let Some(at) = at {
+                let (proposal, operation, client) = here.writes.remove(at);
+                if proposal.term == entry.term {
+                    self.history.wrote(operation, effect);
+                    self.answer(client, operation);
+                } else {
+                    marks.hit("proposal lost");
+                    self.history.forget(operation);
+                    self.free(client, operation);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A client got its answer.
+    fn answer(&mut self, client: usize, operation: u64) {
+        self.achieved += 1;
+        self.free(client, operation);
+    }
+
+    /// A client may go on, if it still waits for this.
+    fn free(&mut self, client: usize, operation: u64) {
+        let state = &mut self.clients[client].state;
+        if matches!(state, State::Waiting { ask, .. } if ask.operation == operation) {
+            *state = State::Idle { until: 0 };
+        }
+    }
+
+    fn answer_reads(&mut self, node: usize, through: quorate_raft::ReadId, marks: &mut Marks) {
+        let reads = core::mem::take(&mut self.nodes[node].reads);
+        for (id, operation, client, key) in reads {
+            if id > through {
+                self.nodes[node].reads.push((id, operation, client, key));
+                continue;
+            }
+            marks.hit("read answered");
+            let value = self.nodes[node].store.get(key);
+            self.history.read(operation, value);
+            self.clients[client].last_seen = value;
+            self.answer(client, operation);
+        }
+    }
+
+    fn take_part(
+        &mut self,
+        node: usize,
+        index: Index,
+        offset: u64,
+        data: &[u8],
+        done: bool,
+    ) -> Result<(), String> {
+        let here = &mut self.nodes[node];
+        if offset == 0 {
+            here.incoming.clear();
+        }
+        if here.incoming.len() as u64 != offset {
+            let had = here.incoming.len();
+            return Err(format!("node {}: a part at {offset} after {had} bytes", node + 1));
+        }
+        here.incoming.extend_from_slice(data);
+        here.complete = done.then_some(index);
+        Ok(())
+    }
+
+    /// Installs a snapshot that arrived.
+    fn install(
+        &mut self,
+        node: usize,
+        raft: &mut Raft<S>,
+        marks: &mut Marks,
+    ) -> Result<bool, String> {
+        let here = &mut self.nodes[node];
+        let Some(index) = here.complete.take() else { return Ok(false) };
+        if self.rng.chance(1, 20) {
+            marks.hit("snapshot refused");
+            raft.snapshot_refused();
+            return Ok(true);
+        }
+        let bytes = core::mem::take(&mut here.incoming);
+        let store = Store::load(&bytes).map_err(|e| format!("a snapshot does not load: {e}"))?;
+        if store.applied != index {
+            return Err(format!("a snapshot of {} was sent as one of {index}", store.applied));
+        }
+        if index > here.store.applied {
+            here.blob = Some((index, bytes));
+            here.store = store;
+        }
+        if raft.snapshot_installed(index).is_ok() {
+            marks.hit("snapshot installed");
+        }
+        Ok(true)
+    }
+
+    /// Takes a snapshot if the log is long, or tells of one from before a crash.
+    fn compact(&mut self, node: usize, raft: &mut Raft<S>, marks: &mut Marks) -> bool {
+        let status = raft.status();
+        let here = &mut self.nodes[node];
+        let known = here.blob.as_ref().map_or(0, |b| b.0);
+        if known > status.snapshot && known <= status.applied {
+            return raft.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
+        }
+        let full = core::mem::take(&mut here.full);
+        if full && status.applied >= status.first {
+            marks.hit("log full: compacted");
+            here.blob = Some((status.applied, here.store.snapshot()));
+            return raft.snapshot_taken(status.applied, status.applied).is_ok();
+        }
+        let long = status.last + 1 - status.first > self.snapshot_every;
+        if !long || status.applied < status.snapshot + self.snapshot_every / 4 {
+            return false;
+        }
+        if here.store.applied != status.applied {
+            return false;
+        }
+        marks.hit("snapshot taken");
+        here.blob = Some((status.applied, here.store.snapshot()));
+        let anchor = status.applied.saturating_sub(self.trailing);
+        raft.snapshot_taken(status.applied, anchor).is_ok()
+    }
+
+    /// Sends what peers want of the snapshot.
+    fn serve(&mut self, node: usize, raft: &mut Raft<S>) -> bool {
+        let here = &mut self.nodes[node];
+        let mut called = false;
+        for (to, index, offset, max_len) in core::mem::take(&mut here.wanted) {
+            let Some((newest, bytes)) = here.blob.as_ref() else { continue };
+            let (index, offset) = if *newest == index { (index, offset) } else { (*newest, 0) };
+            let rest = bytes.get(offset as usize..).unwrap_or_default();
+            let data = rest.get(..max_len.min(rest.len())).unwrap_or_default();
+            let done = data.len() == rest.len();
+            called |= raft.send_snapshot(to, index, offset, data, done).is_ok();
+        }
+        called
+    }
+
+    /// Whether a node takes an operation: `Err` says whom to ask instead.
+    fn submit(
+        &mut self,
+        client: usize,
+        node: usize,
+        ask: Ask,
+        raft: &mut Raft<S>,
+        marks: &mut Marks,
+    ) -> Result<(), Option<NodeId>> {
+        let Some(change) = ask.change else {
+            let id = raft.read().map_err(|e| match e {
+                ReadError::NotLeader(leader) => leader,
+                _ => None,
+            })?;
+            self.history.call_read(ask.operation, ask.key);
+            self.nodes[node].reads.push((id, ask.operation, client, ask.key));
+            return Ok(());
+        };
+        let zeros = [0; 256];
+        let padding = &zeros[..self.rng.below(self.padding + 1) as usize];
+        let command = Command { operation: ask.operation, key: ask.key, change, padding };
+        let mut buffer = [0; 300];
+        let bytes = command.to_slice(&mut buffer).map_err(|_| None)?;
+        let proposal = raft.propose(bytes).map_err(|e| match e {
+            ProposeError::NotLeader(leader) => leader,
+            ProposeError::LogFull => {
+                marks.hit("log full");
+                self.nodes[node].full = true;
+                Some(Self::id(node))
+            }
+            _ => Some(Self::id(node)),
+        })?;
+        self.history.call_write(ask.operation, ask.key, change);
+        self.nodes[node].writes.push((proposal, ask.operation, client));
+        Ok(())
+    }
+
+    fn new_ask(&mut self, client: usize) -> Ask {
+        self.operations += 1;
+        let operation = self.operations;
+        let key = self.keys.pick(&mut self.rng);
+        let change = match self.rng.below(10) {
+            0..4 => None,
+            4..8 => Some(Change::Put { value: operation }),
+            _ => {
+                let expected = self.clients[client].last_seen;
+                Some(Change::Swap { expected, value: operation })
+            }
+        };
+        Ask { operation, key, change }
+    }
+
+    fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
+        let now = access.now_us();
+        match self.clients[client].state {
+            State::Idle { until } if now >= until && !self.quiet => {
+                let ask = self.new_ask(client);
+                let give_up = now + 2_000_000;
+                self.clients[client].state = State::Asking { ask, next: now, give_up };
+            }
+            State::Asking { ask, next, give_up } if now >= next => {
+                let target = self.clients[client].target;
+                let nodes = access.nodes();
+                let result = match access.machine(target) {
+                    // a machine and the marks are two parts of what clients may touch
+                    Some(raft) => {
+                        let mut marks = Marks::default();
+                        let result = self.submit(client, target, ask, raft, &mut marks);
+                        access.marks.merge(&marks);
+                        result
+                    }
+                    None => Err(None),
+                };
+                self.clients[client].state = match result {
+                    Ok(()) => {
+                        let give_up = now + self.rng.range(300_000, 1_500_000);
+                        State::Waiting { ask, give_up }
+                    }
+                    Err(hint) => {
+                        self.clients[client].target = other(hint, nodes, &mut self.rng);
+                        let next = now + self.rng.range(5_000, 40_000);
+                        if now >= give_up {
+                            State::Idle { until: next }
+                        } else {
+                            State::Asking { ask, next, give_up }
+                        }
+                    }
+                };
+            }
+            State::Waiting { ask, give_up } if now >= give_up => {
+                access.marks.hit("outcome unknown");
+                self.keys.spoil(ask.key);
+                self.clients[client].target = self.rng.below(access.nodes() as u64) as usize;
+                self.clients[client].state = State::Idle { until: now + self.rng.below(50_000) };
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<S: Storage> Subject for RaftSubject<S> {
+    type Machine = Raft<S>;
+
+    fn new(swarm: &Swarm, mut rng: Rng) -> Self {
+        let config = Self::draw_config(swarm, &mut rng);
+        let idle = |rng: &mut Rng| Client {
+            state: State::Idle { until: rng.below(500_000) },
+            target: rng.below(swarm.nodes as u64) as usize,
+            last_seen: 0,
+        };
+        Self {
+            config,
+            voters: (0..swarm.nodes).map(Self::id).collect(),
+            nodes: (0..swarm.nodes).map(|_| Node::default()).collect(),
+            clients: (0..CLIENTS).map(|_| idle(&mut rng)).collect(),
+            keys: Keys::new(),
+            history: History::default(),
+            oracle: Oracle::new(swarm.nodes),
+            operations: 0,
+            achieved: 0,
+            snapshot_every: if swarm.small { rng.range(10, 80) } else { rng.range(10, 400) },
+            trailing: rng.below(30),
+            padding: if rng.chance(1, 2) { 0 } else { rng.below(200) },
+            quiet: false,
+            rng,
+            storage: core::marker::PhantomData,
+        }
+    }
+
+    fn timeout_us(&self) -> u64 {
+        self.config.election_max_us
+    }
+
+    fn boot(&mut self, node: usize) -> Raft<S> {
+        let seed = self.rng.next_u64();
+        // the configuration is drawn within what is valid
+        Raft::new(Self::id(node), &self.voters, self.config.clone(), seed)
+            .unwrap_or_else(|e| panic!("the drawn configuration is refused: {e}"))
+    }
+
+    fn restored(&mut self, node: usize, raft: &Raft<S>) -> Result<(), String> {
+        let here = &mut self.nodes[node];
+        let snapshot = raft.status().snapshot;
+        let covers = here.blob.as_ref().map_or(0, |b| b.0);
+        if covers < snapshot {
+            return Err(format!("node {} lost its snapshot of {snapshot}", node + 1));
+        }
+        if let Some((_, bytes)) = &here.blob {
+            here.store = Store::load(bytes).map_err(|e| format!("a snapshot is damaged: {e}"))?;
+        }
+        Ok(())
+    }
+
+    fn crashed(&mut self, node: usize) {
+        self.nodes[node].crash();
+        self.oracle.crashed(node);
+    }
+
+    fn event(
+        &mut self,
+        node: usize,
+        _now: Instant,
+        event: Event<'_>,
+        marks: &mut Marks,
+    ) -> Result<Option<&'static str>, String> {
+        Ok(match event {
+            Event::Committed(entries) => {
+                self.apply(node, entries, marks)?;
+                marks.hit("commit moved");
+                Some("crash as the commit moves")
+            }
+            Event::Role { role, .. } => {
+                self.nodes[node].reads.clear();
+                if role == Role::Leader {
+                    marks.hit("became leader");
+                    Some("crash as leader")
+                } else {
+                    None
+                }
+            }
+            Event::Read { through } => {
+                self.answer_reads(node, through, marks);
+                None
+            }
+            Event::SnapshotWanted { to, index, offset, max_len } => {
+                marks.hit("snapshot wanted");
+                self.nodes[node].wanted.push((to, index, offset, max_len));
+                Some("crash while sending a snapshot")
+            }
+            Event::SnapshotPart { index, offset, data, done, .. } => {
+                marks.hit("snapshot part");
+                self.take_part(node, index, offset, data, done)?;
+                Some("crash while receiving a snapshot")
+            }
+            Event::LogFull => {
+                self.nodes[node].full = true;
+                None
+            }
+            Event::Fatal(reason) => return Err(format!("node {} stops: {reason}", node + 1)),
+            _ => None,
+        })
+    }
+
+    fn settle(
+        &mut self,
+        node: usize,
+        _now: Instant,
+        raft: &mut Raft<S>,
+        marks: &mut Marks,
+    ) -> Result<bool, String> {
+        let installed = self.install(node, raft, marks)?;
+        let compacted = self.compact(node, raft, marks);
+        let served = self.serve(node, raft);
+        Ok(installed || compacted || served)
+    }
+
+    fn durable(&mut self, node: usize, record: Record<'_>) {
+        self.oracle.shadows[node].apply(record);
+    }
+
+    fn wiped(&mut self, node: usize) {
+        self.oracle.shadows[node] = super::shadow::Shadow::default();
+    }
+
+    fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+        self.oracle.issued(node, record)
+    }
+
+    fn sent(&mut self, node: usize, to: NodeId, message: Message<'_>) -> Result<(), String> {
+        self.oracle.sent(node, to, message)
+    }
+
+    fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
+        match reason {
+            Rejected::Full => {
+                marks.hit("message refused: full");
+                Ok(())
+            }
+            reason => Err(format!("node {} refuses an honest message: {reason}", node + 1)),
+        }
+    }
+
+    fn check(&mut self, node: usize, raft: &Raft<S>, marks: &mut Marks) -> Result<(), String> {
+        self.oracle.check(node, raft, marks)
+    }
+
+    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        for client in 0..self.clients.len() {
+            self.client(client, access);
+        }
+        Ok(self.rng.range(2_000, 30_000))
+    }
+
+    fn leads(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
+        // an old leader that does not know yet does not count: the newest term must be led
+        let statuses: Vec<_> = machines.map(Raft::status).collect();
+        let newest = statuses.iter().map(|s| s.term).max();
+        statuses.iter().any(|s| s.role == Role::Leader && Some(s.term) == newest)
+    }
+
+    fn achieved(&self) -> u64 {
+        self.achieved
+    }
+
+    fn quiesce(&mut self) {
+        self.quiet = true;
+    }
+
+    fn converged(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
+        let mut statuses = machines.map(Raft::status);
+        let committed = self.oracle.committed();
+        let first = self.nodes.first().map(|n| &n.store);
+        statuses.all(|s| s.applied == committed && s.last == committed)
+            && self.nodes.iter().all(|n| Some(&n.store) == first)
+    }
+
+    fn finish(&mut self, _marks: &mut Marks) -> Result<(), String> {
+        self.history.check()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.oracle.committed() ^ self.achieved << 20 ^ self.operations << 40
+    }
+}

@@ -1,0 +1,163 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::trace::Trace;
+use crate::{Marks, Subject, World};
+
+/// A healed majority must have a leader within so many of the longest election timeouts.
+pub const LEADER_TIMEOUTS: u64 = 8;
+
+/// A healed majority must have committed something new within so many of the longest election timeouts.
+pub const COMMIT_TIMEOUTS: u64 = 12;
+
+/// All nodes must have converged within so many of the longest election timeouts once all is healed.
+const CONVERGE_TIMEOUTS: u64 = 40;
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Messages that reached a machine.
+    pub delivered: u64,
+    /// Crashes of single nodes.
+    pub crashes: u64,
+    /// What the subject counts as achieved, such as acknowledged operations.
+    pub achieved: u64,
+    /// From healing a majority to a leader, in 1/1000 of the longest election timeout.
+    pub leader_after: u64,
+    /// From healing a majority to a new commit, in 1/1000 of the longest election timeout.
+    pub commit_after: u64,
+    /// How often each rare thing happened.
+    pub marks: Marks,
+    /// Equal for equal runs.
+    pub fingerprint: u64,
+}
+
+/// What was violated, and what led to it.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The run.
+    pub seed: u64,
+    /// What was violated.
+    pub what: String,
+    /// The end of the trace.
+    pub trace: String,
+}
+
+/// Runs one seed: chaos, then a healed majority that must make progress, then everybody.
+///
+/// # Errors
+///
+/// The [`Violation`], a panic of the machine included.
+pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
+    match attempt::<S>(seed, nodes, Trace::new(0, trace)) {
+        Ok(report) => Ok(report),
+        // once more, this time with words
+        Err((what, _)) if !trace => match attempt::<S>(seed, nodes, Trace::new(80, false)) {
+            Err((what, trace)) => Err(Violation { seed, what, trace }),
+            Ok(_) => {
+                let what = format!("{what} (and not when run again: not deterministic)");
+                Err(Violation { seed, what, trace: String::new() })
+            }
+        },
+        Err((what, trace)) => Err(Violation { seed, what, trace }),
+    }
+}
+
+fn attempt<S: Subject>(
+    seed: u64,
+    nodes: Option<usize>,
+    trace: Trace,
+) -> Result<Report, (String, String)> {
+    let mut world = World::<S>::new(seed, nodes, trace);
+    match catch_unwind(AssertUnwindSafe(|| phases(&mut world))) {
+        Ok(Ok(report)) => Ok(report),
+        Ok(Err(what)) => Err((what, world.trace.to_string())),
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            let what = format!("panicked: {}", words.unwrap_or_default());
+            Err((what, world.trace.to_string()))
+        }
+    }
+}
+
+fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
+    let chaos = world.swarm.chaos_us;
+    world.run_until(chaos, |_| false)?;
+
+    let keep = quorum(world);
+    world.trace.line(world.now, || format!("only {:?} heal", Numbers(&keep)));
+    world.heal(&keep)?;
+    let start = world.now;
+    let before = world.subject.achieved();
+    // clocks that run slow wait longer
+    let timeout = world.subject.timeout_us() * (1_000_000 + 2 * world.swarm.drift_ppm) / 1_000_000;
+    world.run_until(start + LEADER_TIMEOUTS * timeout, leads)?;
+    if !leads(world) {
+        return Err(format!("no leader within {LEADER_TIMEOUTS} election timeouts of healing"));
+    }
+    let leader_after = (world.now - start) * 1_000 / timeout;
+    let progress = |world: &World<S>| world.subject.achieved() > before;
+    world.run_until(start + COMMIT_TIMEOUTS * timeout, progress)?;
+    if !progress(world) {
+        let what = "nothing new committed within";
+        return Err(format!("{what} {COMMIT_TIMEOUTS} election timeouts of healing"));
+    }
+    let commit_after = (world.now - start) * 1_000 / timeout;
+
+    let all: Vec<usize> = (0..world.swarm.nodes).collect();
+    world.heal(&all)?;
+    world.run_until(world.now + 2 * timeout, |_| false)?;
+    world.subject.quiesce();
+    world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
+    if !converged(world) {
+        return Err(format!("no convergence within {CONVERGE_TIMEOUTS} election timeouts"));
+    }
+    world.subject.finish(&mut world.marks)?;
+    Ok(Report {
+        delivered: world.delivered,
+        crashes: world.crashes,
+        achieved: world.subject.achieved(),
+        leader_after,
+        commit_after,
+        marks: world.marks.clone(),
+        fingerprint: world.seal()?,
+    })
+}
+
+fn leads<S: Subject>(world: &World<S>) -> bool {
+    world.subject.leads(&mut world.machines())
+}
+
+fn converged<S: Subject>(world: &World<S>) -> bool {
+    world.machines().count() == world.swarm.nodes && world.subject.converged(&mut world.machines())
+}
+
+/// A random majority.
+fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
+    let nodes = world.swarm.nodes;
+    let mut all: Vec<usize> = (0..nodes).collect();
+    let mut rng = quorate_core::Rng::new(world.trace.hash() ^ world.delivered);
+    while all.len() > nodes / 2 + 1 {
+        all.remove(rng.below(all.len() as u64) as usize);
+    }
+    all
+}
+
+/// Node numbers as people count them.
+struct Numbers<'a>(&'a [usize]);
+
+impl fmt::Debug for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|n| n + 1)).finish()
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.trace)?;
+        writeln!(f, "seed {}: {}", self.seed, self.what)
+    }
+}

@@ -1,0 +1,172 @@
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Ticket};
+
+use crate::host::Host;
+use crate::{Marks, Swarm};
+
+/// What is simulated: the machines of one run, the application beside each, the clients, and what must hold.
+///
+/// A subject sees the whole cluster; it is an oracle, not a node. Whatever it returns as an error is a violation.
+pub trait Subject: Sized {
+    /// The machine under test.
+    type Machine: Machine + Clone + PartialEq;
+
+    /// The subject of a run.
+    fn new(swarm: &Swarm, rng: Rng) -> Self;
+
+    /// The longest election timeout (or whatever progress is measured in), in µs of a node's clock.
+    fn timeout_us(&self) -> u64;
+
+    /// A machine without a past, for a node (from 0) that boots.
+    fn boot(&mut self, node: usize) -> Self::Machine;
+
+    /// All records were replayed: the application loads what it has on disk.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn restored(&mut self, node: usize, machine: &Self::Machine) -> Result<(), String>;
+
+    /// The node crashed: what the application had in memory is gone.
+    fn crashed(&mut self, node: usize);
+
+    /// The machine told the application something. `Some` names a point at which crashes are interesting.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn event(
+        &mut self,
+        node: usize,
+        now: Instant,
+        event: <Self::Machine as Machine>::Event<'_>,
+        marks: &mut Marks,
+    ) -> Result<Option<&'static str>, String>;
+
+    /// The machine was polled until it was quiet: the application acts on what it learnt. True if it called the machine.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn settle(
+        &mut self,
+        node: usize,
+        now: Instant,
+        machine: &mut Self::Machine,
+        marks: &mut Marks,
+    ) -> Result<bool, String>;
+
+    /// A record became durable on a node, in order.
+    fn durable(&mut self, node: usize, record: <Self::Machine as Machine>::Record<'_>);
+
+    /// The durable records of a node were replaced as a whole: [`durable`](Self::durable) is called for each of the new ones.
+    fn wiped(&mut self, node: usize);
+
+    /// A record was issued.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn issued(
+        &mut self,
+        node: usize,
+        record: <Self::Machine as Machine>::Record<'_>,
+    ) -> Result<(), String>;
+
+    /// A message left a node. Whatever it promises must be durable by now.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn sent(
+        &mut self,
+        node: usize,
+        to: NodeId,
+        message: <Self::Machine as Machine>::Message<'_>,
+    ) -> Result<(), String>;
+
+    /// The machine refused a message that came from another, unaltered: most reasons are a violation.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String>;
+
+    /// Checks what must hold of a node after each of its steps.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn check(
+        &mut self,
+        node: usize,
+        machine: &Self::Machine,
+        marks: &mut Marks,
+    ) -> Result<(), String>;
+
+    /// Clients act, at nodes that are up. Returns how long until they want to act again, in µs.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String>;
+
+    /// Whether some node among those up leads (or whatever the first sign of progress is).
+    fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
+
+    /// How much was achieved so far, such as the number of acknowledged operations: it must grow after healing.
+    fn achieved(&self) -> u64;
+
+    /// Stops issuing operations, so that the nodes can converge.
+    fn quiesce(&mut self);
+
+    /// Whether the nodes have converged.
+    fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
+
+    /// The run ended: checks the history.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    fn finish(&mut self, marks: &mut Marks) -> Result<(), String>;
+
+    /// A number that two runs of a seed must share.
+    fn fingerprint(&self) -> u64;
+}
+
+/// What clients may touch: the machines of nodes that are up.
+pub struct Access<'a, S: Subject> {
+    pub(crate) hosts: &'a mut [Host<S::Machine>],
+    pub(crate) now: u64,
+    /// Nodes whose machine was called.
+    pub(crate) touched: &'a mut Vec<usize>,
+    /// How often each rare thing happened.
+    pub marks: &'a mut Marks,
+}
+
+impl<S: Subject> Access<'_, S> {
+    /// How many nodes there are, up or down.
+    #[must_use]
+    pub const fn nodes(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Virtual time in µs.
+    #[must_use]
+    pub const fn now_us(&self) -> u64 {
+        self.now
+    }
+
+    /// The machine of a node, if it is up and not paused. It is polled afterwards.
+    pub fn machine(&mut self, node: usize) -> Option<&mut S::Machine> {
+        let host = self.hosts.get_mut(node)?;
+        let paused = host.paused_until > self.now;
+        let machine = host.machine.as_mut().filter(|_| !paused)?;
+        if !self.touched.contains(&node) {
+            self.touched.push(node);
+        }
+        Some(machine)
+    }
+}
+
+/// A ticket and the bytes of its record.
+pub(crate) type Pending = (Ticket, Vec<u8>);

@@ -1,0 +1,589 @@
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use quorate_core::{Machine, NodeId, Output, Rng, Wire};
+
+use crate::host::{Aim, Clock, Host};
+use crate::network::{Letter, Network};
+use crate::swarm::{Fault, around};
+use crate::trace::Trace;
+use crate::{Access, Marks, Subject, Swarm};
+
+/// One run: nodes on virtual time, and everything that happens to them.
+pub struct World<S: Subject> {
+    pub(crate) subject: S,
+    pub(crate) swarm: Swarm,
+    pub(crate) hosts: Vec<Host<S::Machine>>,
+    pub(crate) network: Network,
+    pub(crate) marks: Marks,
+    pub(crate) trace: Trace,
+    pub(crate) now: u64,
+    pub(crate) delivered: u64,
+    pub(crate) crashes: u64,
+    rng: Rng,
+    queue: BinaryHeap<Due>,
+    sequence: u64,
+    touched: Vec<usize>,
+    buffer: Vec<u8>,
+    /// Faults go on.
+    pub(crate) chaos: bool,
+}
+
+/// What is due, and when; ties are broken by the order in which it was planned.
+struct Due {
+    at: u64,
+    sequence: u64,
+    what: What,
+}
+
+enum What {
+    Arrive { letter: Letter },
+    Wake { node: usize, planned: u64 },
+    Synced { node: usize, epoch: u64 },
+    Boot { node: usize },
+    Fault,
+    Mend,
+    Clients,
+}
+
+impl<S: Subject> World<S> {
+    /// A cluster whose nodes are about to boot.
+    pub(crate) fn new(seed: u64, nodes: Option<usize>, trace: Trace) -> Self {
+        let mut rng = Rng::new(seed);
+        let swarm = Swarm::draw(&mut rng, nodes);
+        let network = Network::new(&swarm, rng.fork());
+        let subject = S::new(&swarm, rng.fork());
+        let hosts = (0..swarm.nodes).map(|_| new_host(&mut rng, &swarm)).collect();
+        let mut world = Self {
+            subject,
+            hosts,
+            network,
+            marks: Marks::default(),
+            trace,
+            now: 0,
+            delivered: 0,
+            crashes: 0,
+            rng,
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            touched: Vec::new(),
+            buffer: vec![0; 1 << 17],
+            chaos: true,
+            swarm,
+        };
+        for node in 0..world.swarm.nodes {
+            let at = world.rng.below(50_000);
+            world.plan(at, What::Boot { node });
+        }
+        world.plan(100_000, What::Clients);
+        world.plan_fault();
+        world
+    }
+
+    /// Lets everything happen that is due up to `until`, or until `stop` says so after a step.
+    ///
+    /// # Errors
+    ///
+    /// What was violated.
+    pub(crate) fn run_until(
+        &mut self,
+        until: u64,
+        mut stop: impl FnMut(&Self) -> bool,
+    ) -> Result<(), String> {
+        while self.queue.peek().is_some_and(|due| due.at <= until) {
+            let Some(due) = self.queue.pop() else { break };
+            self.now = self.now.max(due.at);
+            self.step(due.what)?;
+            if stop(self) {
+                return Ok(());
+            }
+        }
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    fn step(&mut self, what: What) -> Result<(), String> {
+        match what {
+            What::Arrive { letter } => self.arrive(letter),
+            What::Wake { node, planned } => self.wake(node, planned),
+            What::Synced { node, epoch } => self.synced(node, epoch),
+            What::Boot { node } => self.boot(node),
+            What::Fault => self.fault(),
+            What::Mend => {
+                if self.network.cut.mend_one(&mut self.rng) {
+                    let wait = self.rng.below(400_000);
+                    self.plan(wait, What::Mend);
+                }
+                Ok(())
+            }
+            What::Clients => self.clients(),
+        }
+    }
+
+    fn arrive(&mut self, letter: Letter) -> Result<(), String> {
+        let (from, to) = (letter.from, letter.to);
+        if self.network.cut.is_cut(from, to) {
+            self.marks.hit("message cut off");
+            return Ok(());
+        }
+        let Some(host) = self.hosts.get_mut(to) else { return Ok(()) };
+        if host.paused_until > self.now {
+            let wait = host.paused_until - self.now;
+            self.plan(wait, What::Arrive { letter });
+            return Ok(());
+        }
+        let local = host.clock.local(self.now);
+        let Some(machine) = host.machine.as_mut() else { return Ok(()) };
+        self.delivered += 1;
+        self.trace.mix(&[self.now, from as u64, to as u64], &letter.bytes);
+        let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
+            .map_err(|e| format!("a message does not decode: {e}"))?;
+        self.trace.line(self.now, || format!("{} <- {}  {message:?}", to + 1, from + 1));
+        if let Err(reason) = machine.receive(local, NodeId::new(from as u64 + 1), message) {
+            self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
+            self.subject.rejected(to, reason, &mut self.marks)?;
+        }
+        self.drain(to)
+    }
+
+    fn wake(&mut self, node: usize, planned: u64) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        if host.wake_at != planned || host.machine.is_none() {
+            return Ok(());
+        }
+        if host.paused_until > self.now {
+            let at = host.paused_until;
+            host.wake_at = at;
+            self.plan(at - self.now, What::Wake { node, planned: at });
+            return Ok(());
+        }
+        host.wake_at = u64::MAX;
+        let local = host.clock.local(self.now);
+        if let Some(machine) = host.machine.as_mut() {
+            machine.tick(local);
+        }
+        self.drain(node)
+    }
+
+    fn clients(&mut self) -> Result<(), String> {
+        let mut touched = core::mem::take(&mut self.touched);
+        let mut access = Access {
+            hosts: &mut self.hosts,
+            now: self.now,
+            touched: &mut touched,
+            marks: &mut self.marks,
+        };
+        let wait = self.subject.clients(&mut access)?;
+        for node in touched.drain(..) {
+            self.drain(node)?;
+        }
+        self.touched = touched;
+        self.plan(wait.max(1), What::Clients);
+        Ok(())
+    }
+
+    /// Polls a node until it is quiet, does what it asks, and checks what must hold.
+    fn drain(&mut self, node: usize) -> Result<(), String> {
+        for _ in 0..10_000 {
+            let crash = self.poll_all(node)?;
+            if crash {
+                return self.crash(node);
+            }
+            if self.start_sync(node)? {
+                continue;
+            }
+            let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+            let local = host.clock.local(self.now);
+            let Some(machine) = host.machine.as_mut() else { return Ok(()) };
+            if self.subject.settle(node, local, machine, &mut self.marks)? {
+                continue;
+            }
+            self.subject.check(node, machine, &mut self.marks)?;
+            self.arm(node);
+            return Ok(());
+        }
+        Err(format!("node {} never gets quiet", node + 1))
+    }
+
+    /// Takes all outputs. True if an aimed crash struck: what is left is never seen.
+    fn poll_all(&mut self, node: usize) -> Result<bool, String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(false) };
+        let local = host.clock.local(self.now);
+        let Host { machine, disk, aim, .. } = host;
+        let Some(machine) = machine.as_mut() else { return Ok(false) };
+        let mut letters = Vec::new();
+        let mut crash = false;
+        while !crash {
+            let Some(output) = machine.poll() else { break };
+            match output {
+                Output::Persist(ticket, record) => {
+                    let bytes = encode(&record, &mut self.buffer)?;
+                    self.trace.line(self.now, || format!("{} writes {record:?}", node + 1));
+                    self.trace.mix(&[self.now, node as u64, ticket.get()], &bytes);
+                    let decoded = <S::Machine as Machine>::Record::from_slice(&bytes)
+                        .map_err(|e| format!("a record does not decode: {e}"))?;
+                    self.subject.issued(node, decoded)?;
+                    disk.write(ticket, bytes);
+                }
+                Output::Send(to, message) => {
+                    let bytes = encode(&message, &mut self.buffer)?;
+                    let decoded = <S::Machine as Machine>::Message::from_slice(&bytes)
+                        .map_err(|e| format!("a message does not decode: {e}"))?;
+                    self.subject.sent(node, to, decoded)?;
+                    let to = to.get() as usize - 1;
+                    letters.push(Letter { from: node, to, bytes });
+                    crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
+                }
+                Output::Event(event) => {
+                    self.trace.line(self.now, || format!("{} learns {event:?}", node + 1));
+                    let point = self.subject.event(node, local, event, &mut self.marks)?;
+                    if let Some(point) = point
+                        && *aim == Some(Aim::AtEvent)
+                        && self.rng.chance(1, 4)
+                    {
+                        self.marks.hit(point);
+                        crash = true;
+                    }
+                }
+            }
+        }
+        if crash && *aim == Some(Aim::AfterSend) {
+            self.marks.hit("crash after a send");
+        }
+        for letter in letters {
+            for (delay, letter) in self.network.post(letter, &self.swarm, &mut self.marks) {
+                self.plan(delay, What::Arrive { letter });
+            }
+        }
+        Ok(crash)
+    }
+
+    /// Starts a sync if the disk is idle and something was written. True if it ended at once.
+    fn start_sync(&mut self, node: usize) -> Result<bool, String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(false) };
+        if host.disk.pending.is_empty() || host.disk.syncing > 0 {
+            return Ok(false);
+        }
+        host.disk.syncing = host.disk.pending.len();
+        let (epoch, full_until) = (host.disk.epoch, host.disk.full_until);
+        if host.aim == Some(Aim::BeforeSync) && self.rng.chance(1, 3) {
+            self.marks.hit("crash before a sync");
+            self.crash(node)?;
+            return Ok(false);
+        }
+        let mut wait = 0;
+        if self.swarm.sync_min_us + self.swarm.sync_mean_us > 0 {
+            wait = self.swarm.sync_min_us + around(&mut self.rng, self.swarm.sync_mean_us);
+        }
+        if full_until > self.now {
+            self.marks.hit("write on a full disk");
+            wait += full_until - self.now;
+        }
+        if wait == 0 {
+            self.synced_now(node)?;
+            return Ok(true);
+        }
+        self.plan(wait, What::Synced { node, epoch });
+        Ok(false)
+    }
+
+    fn synced(&mut self, node: usize, epoch: u64) -> Result<(), String> {
+        let Some(host) = self.hosts.get(node) else { return Ok(()) };
+        if host.disk.epoch != epoch || host.machine.is_none() {
+            return Ok(());
+        }
+        if self.rng.chance(self.swarm.sync_error, 10_000) {
+            // what was to be synced is in an unknown state: only a restart can tell
+            self.marks.hit("sync failed");
+            return self.crash(node);
+        }
+        self.synced_now(node)?;
+        self.drain(node)
+    }
+
+    fn synced_now(&mut self, node: usize) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        let Some((ticket, from)) = host.disk.synced() else { return Ok(()) };
+        tell_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
+        if host.aim == Some(Aim::BeforeTicket) && self.rng.chance(1, 3) {
+            self.marks.hit("crash between a sync and its ticket");
+            return self.crash(node);
+        }
+        if let Some(machine) = host.machine.as_mut() {
+            machine.persisted(ticket);
+        }
+        Ok(())
+    }
+
+    /// Plans the next wake-up, as the machine's deadline and the node's clock have it.
+    fn arm(&mut self, node: usize) {
+        let Some(host) = self.hosts.get_mut(node) else { return };
+        let Some(machine) = host.machine.as_ref() else { return };
+        let at = match machine.deadline() {
+            Some(deadline) => host.clock.global(deadline).max(self.now + 1),
+            None => u64::MAX,
+        };
+        if host.wake_at != at {
+            host.wake_at = at;
+            if at != u64::MAX {
+                self.plan(at - self.now, What::Wake { node, planned: at });
+            }
+        }
+    }
+
+    pub(crate) fn crash(&mut self, node: usize) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        if host.machine.take().is_none() {
+            return Ok(());
+        }
+        host.aim = None;
+        host.wake_at = u64::MAX;
+        self.crashes += 1;
+        let (from, torn) = host.disk.crash(&mut self.rng);
+        let survived = host.disk.records.get(from..).unwrap_or_default();
+        if torn {
+            self.marks.hit("torn tail");
+        }
+        if !survived.is_empty() {
+            self.marks.hit("unsynced write survived");
+        }
+        tell_durable(&mut self.subject, node, survived)?;
+        self.trace.line(self.now, || format!("{} crashes", node + 1));
+        self.subject.crashed(node);
+        if !host.dead {
+            let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
+            self.plan(down, What::Boot { node });
+        }
+        Ok(())
+    }
+
+    fn boot(&mut self, node: usize) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        if host.machine.is_some() || host.dead {
+            return Ok(());
+        }
+        host.life += 1;
+        let mut machine = self.subject.boot(node);
+        for record in &host.disk.records {
+            let decoded = <S::Machine as Machine>::Record::from_slice(record)
+                .map_err(|e| format!("a record does not decode: {e}"))?;
+            let words = || format!("node {} cannot replay {record:?}", node + 1);
+            machine.restore(decoded).map_err(|e| format!("{}: {e}", words()))?;
+        }
+        self.trace.line(self.now, || format!("{} starts", node + 1));
+        machine.tick(host.clock.local(self.now));
+        self.subject.restored(node, &machine)?;
+        host.machine = Some(machine);
+        self.drain(node)
+    }
+
+    fn plan_fault(&mut self) {
+        if self.swarm.fault_every_us > 0 && !self.swarm.faults.is_empty() {
+            let wait = around(&mut self.rng, self.swarm.fault_every_us);
+            self.plan(wait, What::Fault);
+        }
+    }
+
+    fn fault(&mut self) -> Result<(), String> {
+        if !self.chaos {
+            return Ok(());
+        }
+        self.plan_fault();
+        let Some(fault) = self.swarm.fault(&mut self.rng) else { return Ok(()) };
+        let node = self.rng.below(self.swarm.nodes as u64) as usize;
+        match fault {
+            Fault::Crash => {
+                self.marks.hit("crash at random");
+                self.crash(node)
+            }
+            Fault::AimedCrash => {
+                let aims = [Aim::AfterSend, Aim::BeforeSync, Aim::BeforeTicket, Aim::AtEvent];
+                let aim = aims[self.rng.below(4) as usize];
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.aim = Some(aim);
+                }
+                Ok(())
+            }
+            Fault::PowerLoss => {
+                self.marks.hit("power loss");
+                (0..self.swarm.nodes).try_for_each(|node| self.crash(node))
+            }
+            Fault::Rolling => {
+                self.marks.hit("rolling restart");
+                let majority = self.swarm.nodes / 2 + 1;
+                (0..majority).try_for_each(|step| self.crash((node + step) % self.swarm.nodes))
+            }
+            Fault::Pause => {
+                self.marks.hit("pause");
+                let until = self.now + self.rng.below(1_000_000);
+                let drift = self.swarm.drift_ppm;
+                let rate = 1_000_000 - drift + self.rng.below(2 * drift + 1);
+                let now = self.now;
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.paused_until = until;
+                    host.clock.set_rate(now, rate);
+                }
+                Ok(())
+            }
+            Fault::Partition => {
+                let (cut, name) = crate::cut::Cut::draw(&mut self.rng, self.swarm.nodes);
+                self.marks.hit(name);
+                self.trace.line(self.now, || name.into());
+                self.network.cut = cut;
+                let heals = self.rng.below(4_000_000);
+                self.plan(heals, What::Mend);
+                Ok(())
+            }
+            Fault::DiskFull => {
+                let until = self.now + self.rng.below(3_000_000);
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.disk.full_until = until;
+                }
+                Ok(())
+            }
+            Fault::Checkpoint => self.checkpoint(node),
+        }
+    }
+
+    /// Writes the fewest records to a fresh file and swaps; a crash in the middle leaves the old file or the new one, whole.
+    fn checkpoint(&mut self, node: usize) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        let Some(machine) = host.machine.as_ref() else { return Ok(()) };
+        let fate = self.rng.below(10);
+        if fate == 0 {
+            self.marks.hit("crash before a swap");
+            return self.crash(node);
+        }
+        let mut records = Vec::new();
+        for record in machine.checkpoint() {
+            records.push(encode(&record, &mut self.buffer)?);
+        }
+        let last = host.disk.replace(records);
+        self.subject.wiped(node);
+        tell_durable(&mut self.subject, node, &host.disk.records)?;
+        self.trace.line(self.now, || format!("{} checkpoints", node + 1));
+        if fate == 1 {
+            self.marks.hit("crash after a swap");
+            return self.crash(node);
+        }
+        self.marks.hit("checkpoint");
+        if let (Some(ticket), Some(machine)) = (last, host.machine.as_mut()) {
+            machine.persisted(ticket);
+        }
+        self.drain(node)
+    }
+
+    /// Ends all faults. Nodes outside `keep` are down for good.
+    pub(crate) fn heal(&mut self, keep: &[usize]) -> Result<(), String> {
+        self.chaos = false;
+        self.network.calm = true;
+        self.network.cut = crate::cut::Cut::none(self.swarm.nodes);
+        self.swarm.sync_error = 0;
+        self.swarm.sync_min_us = self.swarm.sync_min_us.min(1_000);
+        self.swarm.sync_mean_us = self.swarm.sync_mean_us.min(1_000);
+        for node in 0..self.swarm.nodes {
+            let dead = !keep.contains(&node);
+            let Some(host) = self.hosts.get_mut(node) else { continue };
+            host.dead = dead;
+            host.aim = None;
+            host.paused_until = self.now;
+            host.disk.full_until = 0;
+            let waiting = host.disk.syncing > 0;
+            if dead {
+                self.crash(node)?;
+                continue;
+            }
+            if waiting && host.machine.is_some() {
+                self.synced_now(node)?;
+            }
+            if self.hosts.get(node).is_some_and(|h| h.machine.is_none()) {
+                self.boot(node)?;
+            } else {
+                self.drain(node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The machines that are up.
+    pub(crate) fn machines(&self) -> impl Iterator<Item = &S::Machine> {
+        self.hosts.iter().filter_map(|host| host.machine.as_ref())
+    }
+
+    /// Mixes everything that is left into the trace's hash.
+    pub(crate) fn seal(&mut self) -> Result<u64, String> {
+        for host in &self.hosts {
+            let Some(machine) = host.machine.as_ref() else { continue };
+            for record in machine.checkpoint() {
+                let bytes = encode(&record, &mut self.buffer)?;
+                self.trace.mix(&[], &bytes);
+            }
+        }
+        self.trace.mix(&[self.now, self.delivered, self.subject.fingerprint()], &[]);
+        Ok(self.trace.hash())
+    }
+
+    fn plan(&mut self, wait: u64, what: What) {
+        self.sequence += 1;
+        self.queue.push(Due { at: self.now.saturating_add(wait), sequence: self.sequence, what });
+    }
+}
+
+fn new_host<M>(rng: &mut Rng, swarm: &Swarm) -> Host<M> {
+    let rate = 1_000_000 - swarm.drift_ppm + rng.below(2 * swarm.drift_ppm + 1);
+    // some clocks start near a place where 32 bits of micro- or milliseconds run out
+    let base = match rng.below(4) {
+        0 => 0,
+        1 => u64::from(u32::MAX) - 10_000_000,
+        2 => u64::from(u32::MAX) * 1_000 - 10_000_000,
+        _ => rng.below(1 << 50),
+    };
+    Host {
+        machine: None,
+        disk: crate::Disk::default(),
+        clock: Clock { base, global: 0, rate },
+        paused_until: 0,
+        wake_at: u64::MAX,
+        aim: None,
+        life: 0,
+        dead: false,
+    }
+}
+
+fn tell_durable<S: Subject>(
+    subject: &mut S,
+    node: usize,
+    records: &[Vec<u8>],
+) -> Result<(), String> {
+    for record in records {
+        let decoded = <S::Machine as Machine>::Record::from_slice(record)
+            .map_err(|e| format!("a record does not decode: {e}"))?;
+        subject.durable(node, decoded);
+    }
+    Ok(())
+}
+
+fn encode<'a, T: Wire<'a>>(value: &T, buffer: &mut [u8]) -> Result<Vec<u8>, String> {
+    value.to_slice(buffer).map(<[u8]>::to_vec).map_err(|e| format!("larger than any frame: {e}"))
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The earliest first, as the heap gives the greatest.
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+    }
+}
