@@ -54,6 +54,7 @@ pub fn start_with_disk<A: App, D: Disk>(
         .enable_io()
         .enable_time()
         .build()
+        .map(|runtime| EventLoop(Some(runtime)))
         .map_err(|e| Error::io("start", "the event loop", e))?;
     let wal = restore(disk, &mut machine, &options)?;
     let app = app(&machine)?;
@@ -61,7 +62,7 @@ pub fn start_with_disk<A: App, D: Disk>(
     let peers = peers(&options)?;
     let metrics = Arc::new(Metrics::new(peers.iter().map(|(id, _)| *id)));
     let wake = Arc::new(Notify::new());
-    let links = transport(&runtime, &options, peers, &metrics, &wake)?;
+    let links = transport(runtime.get()?, &options, peers, &metrics, &wake)?;
     let writer = {
         let wake = wake.clone();
         Writer::start(wal, &options.wal, metrics.clone(), move || wake.notify_one())
@@ -87,7 +88,7 @@ pub fn start_with_disk<A: App, D: Disk>(
     let thread = thread::Builder::new()
         .name(format!("quorate-{}", options.id))
         .spawn(move || {
-            let result = runtime.block_on(node.run());
+            let result = runtime.get().and_then(|runtime| runtime.block_on(node.run()));
             // the port is free and the directory unlocked before anybody hears of it
             drop(runtime);
             let _ = end.send(result);
@@ -99,6 +100,23 @@ pub fn start_with_disk<A: App, D: Disk>(
         ended: Some(ended),
         thread: Some(thread),
     })
+}
+
+/// A runtime that may be dropped within another one, when the start fails, and that does not wait for a slow name look-up.
+struct EventLoop(Option<Runtime>);
+
+impl EventLoop {
+    fn get(&self) -> Result<&Runtime, Error> {
+        self.0.as_ref().ok_or(Error::Panicked)
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl<A: App> Node<A> {

@@ -4,6 +4,7 @@
 pub mod counter;
 pub mod disk;
 pub mod register;
+pub mod wire;
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};

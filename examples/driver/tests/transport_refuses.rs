@@ -1,0 +1,231 @@
+//! Whatever arrives at the peer port is an answer and a count, and never the end of the node.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::std_instead_of_core,
+    clippy::panic
+)]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::register::ABSURD;
+use common::wire::{RawPeer, framed, hello, state};
+use common::{RegisterNode, listener, options, run, start_register, until, value};
+use quorate_core::{NodeId, Rng};
+use quorate_driver::frame::{self, Hello, Kind};
+use quorate_driver::{MetricsSnapshot, NodeOptions};
+
+/// Node 1 of two; the other does not exist.
+fn node_with(
+    change: impl FnOnce(&mut NodeOptions),
+) -> (RegisterNode, SocketAddr, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, addr) = listener();
+    // bound and never accepted from: connections to it go nowhere
+    let (theirs, nobody) = listener();
+    drop(theirs);
+    let mut options = options(1, ours, &[addr, nobody], dir.path());
+    change(&mut options);
+    (start_register(options).unwrap(), addr, dir)
+}
+
+/// Waits for a count, and then for the node to serve a proper peer as if nothing had been.
+async fn survives(
+    node: &RegisterNode,
+    addr: SocketAddr,
+    counted: impl Fn(&MetricsSnapshot) -> u64,
+) {
+    until("it is counted", async || counted(&node.metrics().snapshot()) > 0).await;
+    let next = value(node).await + 1;
+    let mut peer = RawPeer::greet(addr, &hello(2, 1));
+    peer.send(&state(next, 0));
+    until("it takes messages", async || value(node).await == next).await;
+}
+
+fn refusal(addr: SocketAddr, ours: &Hello) -> String {
+    let mut peer = RawPeer::connect(addr);
+    peer.send(&framed(Kind::Hello, &ours.to_bytes()));
+    let (kind, payload) = peer.next().unwrap();
+    assert_eq!(kind, Kind::Refusal);
+    assert_eq!(peer.next(), None, "closed after it");
+    String::from_utf8(payload).unwrap()
+}
+
+#[test]
+fn hellos_that_do_not_fit_are_refused_with_a_reason() {
+    let (node, addr, _dir) = node_with(|_| {});
+    let reason = refusal(addr, &Hello { version: 2, ..hello(2, 1) });
+    assert_eq!(reason, "you speak protocol 2, this node 1");
+    let reason = refusal(addr, &Hello { cluster: 8, ..hello(2, 1) });
+    assert_eq!(reason, "you are of cluster 8, this node is of another");
+    let reason = refusal(addr, &hello(2, 3));
+    assert_eq!(reason, "you look for node 3, this is another: check the addresses");
+    let reason = refusal(addr, &hello(9, 1));
+    assert_eq!(reason, "you are node 9, which is not the peer expected here");
+    // not even this node itself
+    refusal(addr, &hello(1, 1));
+    run(async {
+        let closed = node.metrics().snapshot().closed;
+        assert_eq!(
+            (closed.version, closed.cluster, closed.receiver, closed.sender, closed.garbage),
+            (1, 1, 1, 2, 0)
+        );
+        survives(&node, addr, |_| 1).await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn strangers_are_closed() {
+    let (node, addr, _dir) = node_with(|_| {});
+    run(async {
+        let send = |bytes: &[u8]| {
+            let mut peer = RawPeer::connect(addr);
+            // it may be closed before all is sent
+            let _ = peer.try_send(bytes);
+            peer
+        };
+        // another protocol: its first bytes are a length beyond all bounds
+        assert_eq!(send(b"GET / HTTP/1.1\r\n\r\n").next(), None);
+        assert_eq!(send(b"*1\r\n$4\r\nPING\r\n").next(), None);
+        survives(&node, addr, |m| m.closed.oversized / 2).await;
+        // a frame that is legal later is too large for a stranger
+        assert_eq!(send(&framed(Kind::Hello, &[0; 600])).next(), None);
+        survives(&node, addr, |m| m.closed.oversized / 3).await;
+        // a wrong checksum, a kind there is not, an empty frame
+        let mut bad = framed(Kind::Hello, &hello(2, 1).to_bytes());
+        bad[20] ^= 1;
+        assert_eq!(send(&bad).next(), None);
+        assert_eq!(send(&[0; 8]).next(), None);
+        survives(&node, addr, |m| m.closed.garbage / 2).await;
+        // a message before the hello is answered, for who gets the order wrong
+        let (kind, reason) = send(&state(5, 5)).next().unwrap();
+        assert_eq!((kind, &reason[..]), (Kind::Refusal, &b"this is no hello"[..]));
+        // half a hello
+        let half = send(&framed(Kind::Hello, &hello(2, 1).to_bytes())[..30]);
+        half.shut();
+        survives(&node, addr, |m| m.closed.half_frame).await;
+        assert_eq!(value(&node).await, 4, "and no message of a stranger was taken");
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn noise_never_ends_the_node() {
+    let (node, addr, _dir) = node_with(|_| {});
+    let mut rng = Rng::new(7);
+    for round in 0..200 {
+        let mut peer = if round % 2 == 0 {
+            RawPeer::connect(addr)
+        } else {
+            RawPeer::greet(addr, &hello(2, 1))
+        };
+        let mut bytes: Vec<u8> = (0..rng.below(300)).map(|_| rng.next_u64() as u8).collect();
+        if round % 3 == 0 {
+            // a proper frame of noise
+            let kind = if round % 5 == 0 { Kind::Hello } else { Kind::Message };
+            bytes = framed(kind, &bytes);
+        }
+        let _ = peer.try_send(&bytes);
+    }
+    run(async {
+        survives(&node, addr, |m| m.closed.garbage + m.closed.oversized).await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_silent_are_closed_and_bounded() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.max_silent_connections = 3);
+    run(async {
+        let mut silent: Vec<_> = (0..3).map(|_| RawPeer::connect(addr)).collect();
+        // these keep a fourth out, for as long as they may be silent
+        until("one too many is closed", async || {
+            RawPeer::connect(addr).stays_open(Duration::from_millis(20));
+            node.metrics().snapshot().closed.too_many > 0
+        })
+        .await;
+        for peer in &mut silent {
+            assert_eq!(peer.next(), None);
+        }
+        until("they are counted", async || node.metrics().snapshot().closed.silent >= 3).await;
+        survives(&node, addr, |_| 1).await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_peer_that_breaks_the_rules_is_closed() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.max_frame_bytes = 1 << 16);
+    run(async {
+        // above the limit: only the length is looked at
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&u32::MAX.to_le_bytes());
+        peer.send(&[0; 4]);
+        assert_eq!(peer.next(), None);
+        survives(&node, addr, |m| m.closed.oversized).await;
+        // a flipped bit
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut bytes = state(3, 3);
+        bytes[10] ^= 1;
+        peer.send(&bytes);
+        assert_eq!(peer.next(), None);
+        survives(&node, addr, |m| m.closed.garbage).await;
+        // a hello again
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
+        assert_eq!(peer.next(), None);
+        survives(&node, addr, |m| m.closed.garbage / 2).await;
+        // gone within a frame
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&state(3, 3)[..9]);
+        peer.shut();
+        survives(&node, addr, |m| m.closed.half_frame).await;
+        // the largest frame there may be, in small pieces
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let largest = framed(Kind::Application, &vec![1; (1 << 16) - frame::len(0)]);
+        assert_eq!(largest.len(), 1 << 16);
+        for piece in largest.chunks(1000) {
+            peer.send(piece);
+        }
+        peer.send(&state(100, 0));
+        until("the next message is taken", async || value(&node).await == 100).await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn messages_the_machine_refuses_are_counted() {
+    let (node, addr, _dir) = node_with(|_| {});
+    run(async {
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&state(ABSURD, 0));
+        peer.send(&framed(Kind::Message, b"\xff\xff"));
+        peer.send(&framed(Kind::Message, b""));
+        peer.send(&state(5, 0));
+        until("the good one is taken", async || value(&node).await == 5).await;
+        let rejected = node.metrics().snapshot().rejected;
+        assert_eq!((rejected.out_of_range, rejected.undecodable), (1, 2));
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_newest_connection_of_a_peer_counts() {
+    let (node, addr, _dir) = node_with(|_| {});
+    run(async {
+        let mut first = RawPeer::greet(addr, &hello(2, 1));
+        let mut second = RawPeer::greet(addr, &Hello { incarnation: 2, ..hello(2, 1) });
+        assert_eq!(first.next(), None, "the older one is closed");
+        second.send(&state(7, 0));
+        until("the newer one is heard", async || value(&node).await == 7).await;
+        let peers = node.metrics().snapshot().peers;
+        assert_eq!(peers.len(), 1);
+        assert_eq!((peers[0].0, peers[0].1.link.frames_in), (NodeId::new(2), 1));
+        node.stop().await.unwrap();
+    });
+}
