@@ -103,6 +103,10 @@ impl Connection {
                         return Ok(Flow::Close);
                     }
                     input.buffer.advance(taken);
+                    // replies may be much longer than requests
+                    if session.reply.len() > limits::OUTPUT_BYTES {
+                        session.write_out().await?;
+                    }
                 }
                 Ok(None) => {
                     session.flush().await?;
@@ -144,7 +148,7 @@ impl Session {
             Some(replies) => self.reply.encoded(&replies),
             None => (0..count).for_each(|_| self.reply.error(STOPPING)),
         }
-        if self.reply.len() > limits::OUTPUT_BYTES { self.write_out().await } else { Ok(()) }
+        Ok(())
     }
 
     async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {

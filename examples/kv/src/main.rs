@@ -18,6 +18,7 @@ mod limits;
 mod metrics;
 mod node;
 mod op;
+mod open_files;
 mod pending;
 mod recover;
 mod replica;

@@ -20,7 +20,7 @@ use crate::archive::Archive;
 use crate::cli::NodeArgs;
 use crate::replica::{Ask, Policy, Replica};
 use crate::server::{About, Server};
-use crate::{Failure, limits, metrics, recover};
+use crate::{Failure, limits, metrics, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
 pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ async fn serve(
         id: arguments.id,
         listen: clients.local_addr().unwrap_or(arguments.listen),
         data: arguments.data.display().to_string(),
-        max_clients: arguments.tuning.max_clients as usize,
+        max_clients: open_files::room_for(arguments.tuning.max_clients as usize),
         peers: arguments.peers.clone(),
     };
     info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, data = about.data, "serving");

@@ -1,10 +1,11 @@
+mod handover;
+mod snapshots;
+
 use std::collections::{HashMap, VecDeque};
 
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::app::{App, Outbox, StorageHealth};
-use quorate_raft::{
-    Entries, EntryKind, Event, Heap, Index, ProposeError, Raft, ReadId, Role, Status, Term,
-};
+use quorate_raft::{Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Term};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -12,11 +13,9 @@ use crate::apply::{Entry, State};
 use crate::archive::Archive;
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
-use crate::limits;
 use crate::pending::{Answer, Pending, Waiting};
 use crate::reply::Reply;
 use crate::session::BatchId;
-use crate::store;
 use crate::view::{Counters, View};
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
@@ -105,15 +104,7 @@ struct Wanted {
     max_len: usize,
 }
 
-/// How often waiting batches are gone through, in µs.
-const SWEEP_US: u64 = 20_000;
-/// A request to another node that was not answered for this long, in µs, is sent again.
-const RESEND_US: u64 = 1_000_000;
-/// After a refusal, in µs.
-const RETRY_US: u64 = 20_000;
-
 const STOPPED: &str = "ERR this node has stopped itself and serves nothing any more: see its log, then restart or replace it";
-const DISK: &str = "MISCONF the leader's disk takes no more writes, the command was not executed: free some space, it then goes on by itself";
 
 impl Replica {
     pub(crate) fn new(
@@ -148,149 +139,6 @@ impl Replica {
             since_snapshot: Since::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
-        }
-    }
-
-    fn execute(
-        &mut self,
-        raft: &mut Raft<Heap>,
-        now: Instant,
-        batch: Batch,
-        stale: bool,
-        answer: oneshot::Sender<Answer>,
-    ) {
-        let waiting = Waiting::new(batch, answer, now.after(self.policy.timeout_us));
-        if self.fatal.is_some() {
-            return waiting.fail(STOPPED);
-        }
-        if stale && waiting.batch.is_read_only() {
-            return self.reply_to_reads(raft, waiting);
-        }
-        let bytes = self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes;
-        if bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES || !self.writes.has_room() {
-            return waiting.fail(
-                "TRYAGAIN too many commands wait at this node, the command was not executed: send less at once",
-            );
-        }
-        if waiting.batch.is_read_only() {
-            let number = self.reads.insert(waiting);
-            self.fresh.push(self.call(number, false));
-        } else {
-            let number = self.writes.insert(waiting);
-            if self.role.0 == Role::Leader {
-                self.propose(raft, now, number);
-            } else {
-                self.fresh.push(self.call(number, true));
-            }
-        }
-    }
-
-    /// Proposes an own batch, if this node leads.
-    fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
-        let floor = self.writes.floor();
-        let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
-        let Some(waiting) = self.writes.get_mut(number) else { return };
-        if self.disk != StorageHealth::Good && waiting.chances == 0 {
-            if let Some(waiting) = self.writes.remove(number) {
-                waiting.fail(DISK);
-            }
-            return;
-        }
-        self.scratch.clear();
-        Entry::encode(&mut self.scratch, id, floor, &waiting.batch);
-        match raft.propose(&self.scratch) {
-            Ok(proposal) => waiting.hand_over(self.id, proposal.term, now),
-            Err(ProposeError::TooLarge) => {
-                if let Some(waiting) = self.writes.remove(number) {
-                    waiting.fail(TOO_LARGE);
-                }
-            }
-            Err(error) => {
-                waiting.refusal = Some(refusal(error));
-                waiting.handed = None;
-                waiting.retry_at = now.after(RETRY_US);
-            }
-        }
-    }
-
-    /// Hands an own batch over to whoever leads.
-    fn hand_over(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status, call: Call) {
-        let Some(leader) = status.leader else { return };
-        if leader == self.id {
-            if call.write {
-                self.propose(raft, now, call.number);
-            } else if let Some(waiting) = self.reads.get_mut(call.number) {
-                waiting.hand_over(self.id, status.term, now);
-                self.asked.push(Asker::Own(call.number));
-            }
-            return;
-        }
-        let floor = self.writes.floor();
-        let pending = if call.write { &mut self.writes } else { &mut self.reads };
-        let Some(waiting) = pending.get_mut(call.number) else { return };
-        waiting.hand_over(leader, status.term, now);
-        let Batch { protocol, ref ops, .. } = waiting.batch;
-        let request = Frame::Request { call, floor, protocol, ops }.to_vec();
-        self.outgoing.push((leader, request, Some(call)));
-        self.counters.forwarded_out += 1;
-    }
-
-    /// Takes a batch of another node's client.
-    fn request(
-        &mut self,
-        raft: &mut Raft<Heap>,
-        from: NodeId,
-        call: Call,
-        floor: u64,
-        batch: Batch,
-    ) -> Result<(), Refusal> {
-        let bytes = self.forwarded_bytes + self.writes.bytes() + batch.ops.len();
-        if self.role.0 != Role::Leader {
-            return Err(Refusal::NotLeader);
-        }
-        if self.forwarded.len() >= limits::FORWARDED_BATCHES || bytes > limits::INFLIGHT_BYTES {
-            return Err(Refusal::Busy);
-        }
-        self.counters.forwarded_in += 1;
-        if !call.write {
-            self.asked.push(Asker::Peer { node: from, call, batch });
-            return Ok(());
-        }
-        let id = BatchId { origin: from, incarnation: call.incarnation, number: call.number };
-        if self.forwarded.contains_key(&id) {
-            return Ok(());
-        }
-        if self.state.sessions.is_over(id) {
-            return Err(Refusal::Over);
-        }
-        if self.disk != StorageHealth::Good {
-            return Err(Refusal::Disk);
-        }
-        self.scratch.clear();
-        Entry::encode(&mut self.scratch, id, floor, &batch);
-        raft.propose(&self.scratch).map_err(refusal)?;
-        self.forwarded_bytes += batch.ops.len();
-        self.forwarded.insert(id, batch);
-        Ok(())
-    }
-
-    fn refused(&mut self, now: Instant, from: NodeId, call: Call, reason: Refusal) {
-        let pending = if call.write { &mut self.writes } else { &mut self.reads };
-        let Some(waiting) = pending.get_mut(call.number) else { return };
-        if reason == Refusal::Over {
-            // it is in the log: this node will come to it
-            return;
-        }
-        waiting.refused(from, reason, now.after(RETRY_US));
-        let error = match reason {
-            Refusal::Disk => DISK,
-            Refusal::TooLarge => TOO_LARGE,
-            _ => return,
-        };
-        if waiting.chances == 0
-            && let Some(waiting) = pending.remove(call.number)
-        {
-            waiting.fail(error);
         }
     }
 
@@ -362,35 +210,6 @@ impl Replica {
         }
     }
 
-    /// Goes through what waits: gives up what is too old, and hands over again what was lost.
-    fn sweep(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
-        self.role_changed = false;
-        self.sweep_at = now.after(SWEEP_US);
-        for write in [true, false] {
-            let pending = if write { &mut self.writes } else { &mut self.reads };
-            for number in pending.numbers(|waiting| waiting.deadline <= now) {
-                if let Some(waiting) = pending.remove(number) {
-                    self.counters.timeouts += 1;
-                    let error = given_up(&waiting, status, self.disk, self.policy.timeout_us);
-                    waiting.fail(&error);
-                }
-            }
-            let again = pending.numbers(|waiting| match waiting.handed {
-                None => waiting.retry_at <= now,
-                Some(handed) => {
-                    handed.term != status.term
-                        || (handed.to != self.id && now.since(handed.at) >= RESEND_US)
-                }
-            });
-            if status.leader.is_some() {
-                self.counters.retries += again.len() as u64;
-                for number in again {
-                    self.hand_over(raft, now, status, self.call(number, write));
-                }
-            }
-        }
-    }
-
     fn begin_round(&mut self, raft: &mut Raft<Heap>) {
         if self.asked.is_empty() {
             return;
@@ -441,111 +260,11 @@ impl Replica {
         waiting.finish(reply, self.state.applied);
     }
 
-    fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, status: &Status) {
-        self.snapshot_written(raft, status);
-        self.snapshot_loaded(raft);
-        for wanted in core::mem::take(&mut self.wanted) {
-            self.send_part(raft, wanted);
-        }
-        let Since { bytes, entries } = self.since_snapshot;
-        let due = bytes >= self.policy.snapshot_bytes || entries >= self.policy.snapshot_entries;
-        if due && self.archive.is_idle() {
-            self.since_snapshot = Since::default();
-            self.archive.begin(self.state.clone());
-        }
-    }
-
-    fn snapshot_written(&mut self, raft: &mut Raft<Heap>, status: &Status) {
-        let written = match self.archive.written() {
-            None => return,
-            Some(Ok(written)) => written,
-            Some(Err(error)) => {
-                warn!(%error, "could not write a snapshot; trying again, the log grows meanwhile");
-                self.snapshot_failed = true;
-                self.since_snapshot.entries = u64::MAX / 2;
-                return;
-            }
-        };
-        self.snapshot_failed = false;
-        self.counters.snapshots_written += 1;
-        let behind = written.index.saturating_sub(self.policy.keep_entries);
-        let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
-        match raft.snapshot_taken(written.index, anchor) {
-            Ok(()) => info!(
-                index = written.index,
-                bytes = written.bytes,
-                ms = written.took.as_millis() as u64,
-                log_from = anchor + 1,
-                "wrote a snapshot"
-            ),
-            Err(error) => warn!(index = written.index, %error, "a snapshot came too late"),
-        }
-        if let Err(error) = self.archive.prune() {
-            warn!(%error, "could not remove old snapshots");
-        }
-    }
-
-    fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>) {
-        let state = match self.archive.loaded() {
-            None => return,
-            Some(Ok(state)) => state,
-            Some(Err(fault)) => {
-                warn!(%fault, "refusing a snapshot from the leader");
-                return raft.snapshot_refused();
-            }
-        };
-        let index = state.applied;
-        if index > self.state.applied {
-            let old = core::mem::replace(&mut self.state, *state);
-            store::discard(old.store);
-            self.since_snapshot = Since::default();
-            self.answer_from_snapshot();
-        }
-        self.counters.snapshots_installed += 1;
-        match raft.snapshot_installed(index) {
-            Ok(()) => {
-                info!(index, keys = self.state.store.len(), "installed a snapshot from the leader")
-            }
-            Err(error) => warn!(index, %error, "a snapshot from the leader came too late"),
-        }
-        if let Err(error) = self.archive.prune() {
-            warn!(%error, "could not remove old snapshots");
-        }
-    }
-
-    /// A snapshot may contain batches whose clients wait here: they are done, and what they would have been told is not known.
-    fn answer_from_snapshot(&mut self) {
-        for number in self.writes.numbers(|_| true) {
-            let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
-            if self.state.sessions.is_over(id)
-                && let Some(waiting) = self.writes.remove(number)
-            {
-                waiting.fail("ERR the command was executed, but its reply was lost as this node caught up by a snapshot");
-            }
-        }
-    }
-
-    fn send_part(&mut self, raft: &mut Raft<Heap>, wanted: Wanted) {
-        let Wanted { to, index, offset, max_len } = wanted;
-        match self.archive.part(to, index, offset, max_len) {
-            Ok(part) => {
-                if offset == 0 {
-                    info!(to = to.get(), index = part.index, "sending a snapshot");
-                }
-                if let Err(error) =
-                    raft.send_snapshot(to, part.index, offset, &part.data, part.done)
-                {
-                    warn!(to = to.get(), %error, "a part of a snapshot was not sent");
-                }
-            }
-            Err(error) => warn!(to = to.get(), index, %error, "could not read a snapshot"),
-        }
-    }
-
     fn view(&self, raft: &Raft<Heap>) -> View {
         View {
             status: raft.status(),
-            peers: raft.peers().collect(),
+            // only a leader knows
+            peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
             applied: self.state.applied,
             keys: self.state.store.len(),
             bytes: self.state.store.bytes(),
@@ -663,40 +382,7 @@ impl App for Replica {
     }
 }
 
-const TOO_LARGE: &str = "ERR the command is larger than the log takes";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";
-
-fn refusal(error: ProposeError) -> Refusal {
-    match error {
-        ProposeError::Busy | ProposeError::LogFull => Refusal::Busy,
-        ProposeError::TooLarge => Refusal::TooLarge,
-        _ => Refusal::NotLeader,
-    }
-}
-
-/// What to tell a client whose batch waited for too long.
-fn given_up(waiting: &Waiting, status: &Status, disk: StorageHealth, timeout_us: u64) -> String {
-    let ms = timeout_us / 1_000;
-    let full = disk != StorageHealth::Good || waiting.refusal == Some(Refusal::Disk);
-    if !waiting.batch.is_read_only() && waiting.chances > 0 {
-        let why = if full { " and a disk takes no more" } else { "" };
-        return format!(
-            "ERR outcome unknown: no majority confirmed the command within {ms} ms{why}; it may or may not have been executed"
-        );
-    }
-    match (status.leader, waiting.refusal) {
-        (None, _) => {
-            format!("CLUSTERDOWN no leader was found within {ms} ms, the command was not executed")
-        }
-        (_, Some(Refusal::Disk)) => DISK.into(),
-        (_, Some(Refusal::Busy)) => {
-            format!("TRYAGAIN the leader was too busy for {ms} ms, the command was not executed")
-        }
-        _ => format!(
-            "CLUSTERDOWN the leader did not answer within {ms} ms, the command was not executed"
-        ),
-    }
-}
 
 fn replicas(raft: &Raft<Heap>, index: Index) -> i64 {
     raft.peers().filter(|peer| peer.match_index >= index).count() as i64

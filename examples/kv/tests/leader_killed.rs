@@ -94,3 +94,28 @@ fn after_compaction_a_node_catches_up_by_snapshot() {
         cluster.wait_until_even();
     }
 }
+
+#[test]
+fn a_leader_that_was_paused_tells_nothing_old() {
+    let cluster = Cluster::start("paused", 3, &[]);
+    cluster.wait_for_leader();
+    let mut load = Load::start(&cluster.ports, 4, 3);
+    for _ in 0..3 {
+        sleep(Duration::from_millis(300));
+        let old = cluster.wait_for_leader();
+        let term = cluster.number(old, "term");
+        cluster.signal(old, "-STOP");
+        // long enough for others to elect and write; its clients wait, and their requests are there when it wakes up
+        sleep(Duration::from_millis(1_000));
+        cluster.signal(old, "-CONT");
+        until("a newer term everywhere", || {
+            (0..3).all(|i| cluster.number(i, "term") > term).then_some(())
+        });
+    }
+    load.stop();
+    cluster.wait_until_even();
+    for index in 0..3 {
+        load.verify(&mut cluster.client(index));
+    }
+    println!("{} outcomes unknown", load.unknown());
+}

@@ -148,6 +148,12 @@ impl Cluster {
         }
     }
 
+    /// Sends a signal by its name, such as `-STOP`.
+    pub fn signal(&self, index: usize, name: &str) {
+        let id = self.children[index].as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
     /// Sends the kill to all before waiting for any.
     pub fn kill_all(&mut self) {
         for child in self.children.iter_mut().flatten() {

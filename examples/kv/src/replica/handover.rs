@@ -1,0 +1,235 @@
+//! How a client's batch comes to the leader, and what becomes of it if it does not.
+
+use quorate_core::{Instant, NodeId};
+use quorate_driver::StorageHealth;
+use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
+use tokio::sync::oneshot;
+
+use super::{Asker, Replica, STOPPED};
+use crate::apply::Entry;
+use crate::batch::Batch;
+use crate::forward::{Call, Frame, Refusal};
+use crate::limits;
+use crate::pending::{Answer, Waiting};
+use crate::session::BatchId;
+
+/// How often waiting batches are gone through, in µs.
+const SWEEP_US: u64 = 20_000;
+/// A request to another node that was not answered for this long, in µs, is sent again.
+const RESEND_US: u64 = 1_000_000;
+/// After a refusal, in µs.
+const RETRY_US: u64 = 20_000;
+const DISK: &str = "MISCONF the leader's disk takes no more writes, the command was not executed: free some space, it then goes on by itself";
+const TOO_LARGE: &str = "ERR the command is larger than the log takes";
+
+impl Replica {
+    pub(super) fn execute(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        batch: Batch,
+        stale: bool,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let waiting = Waiting::new(batch, answer, now.after(self.policy.timeout_us));
+        if self.fatal.is_some() {
+            return waiting.fail(STOPPED);
+        }
+        if stale && waiting.batch.is_read_only() {
+            return self.reply_to_reads(raft, waiting);
+        }
+        let bytes = self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes;
+        if bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES || !self.writes.has_room() {
+            return waiting.fail(
+                "TRYAGAIN too many commands wait at this node, the command was not executed: send less at once",
+            );
+        }
+        if waiting.batch.is_read_only() {
+            let number = self.reads.insert(waiting);
+            self.fresh.push(self.call(number, false));
+        } else {
+            let number = self.writes.insert(waiting);
+            if self.role.0 == Role::Leader {
+                self.propose(raft, now, number);
+            } else {
+                self.fresh.push(self.call(number, true));
+            }
+        }
+    }
+
+    /// Proposes an own batch, if this node leads.
+    pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
+        let floor = self.writes.floor();
+        let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
+        let Some(waiting) = self.writes.get_mut(number) else { return };
+        if self.disk != StorageHealth::Good && waiting.chances == 0 {
+            if let Some(waiting) = self.writes.remove(number) {
+                waiting.fail(DISK);
+            }
+            return;
+        }
+        self.scratch.clear();
+        Entry::encode(&mut self.scratch, id, floor, &waiting.batch);
+        match raft.propose(&self.scratch) {
+            Ok(proposal) => waiting.hand_over(self.id, proposal.term, now),
+            Err(ProposeError::TooLarge) => {
+                if let Some(waiting) = self.writes.remove(number) {
+                    waiting.fail(TOO_LARGE);
+                }
+            }
+            Err(error) => {
+                waiting.refusal = Some(refusal(error));
+                waiting.handed = None;
+                waiting.retry_at = now.after(RETRY_US);
+            }
+        }
+    }
+
+    /// Hands an own batch over to whoever leads.
+    pub(super) fn hand_over(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        status: &Status,
+        call: Call,
+    ) {
+        let Some(leader) = status.leader else { return };
+        if leader == self.id {
+            if call.write {
+                self.propose(raft, now, call.number);
+            } else if let Some(waiting) = self.reads.get_mut(call.number) {
+                waiting.hand_over(self.id, status.term, now);
+                self.asked.push(Asker::Own(call.number));
+            }
+            return;
+        }
+        let floor = self.writes.floor();
+        let pending = if call.write { &mut self.writes } else { &mut self.reads };
+        let Some(waiting) = pending.get_mut(call.number) else { return };
+        waiting.hand_over(leader, status.term, now);
+        let Batch { protocol, ref ops, .. } = waiting.batch;
+        let request = Frame::Request { call, floor, protocol, ops }.to_vec();
+        self.outgoing.push((leader, request, Some(call)));
+        self.counters.forwarded_out += 1;
+    }
+
+    /// Takes a batch of another node's client.
+    pub(super) fn request(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        from: NodeId,
+        call: Call,
+        floor: u64,
+        batch: Batch,
+    ) -> Result<(), Refusal> {
+        let bytes = self.forwarded_bytes + self.writes.bytes() + batch.ops.len();
+        if self.role.0 != Role::Leader {
+            return Err(Refusal::NotLeader);
+        }
+        if self.forwarded.len() >= limits::FORWARDED_BATCHES || bytes > limits::INFLIGHT_BYTES {
+            return Err(Refusal::Busy);
+        }
+        self.counters.forwarded_in += 1;
+        if !call.write {
+            self.asked.push(Asker::Peer { node: from, call, batch });
+            return Ok(());
+        }
+        let id = BatchId { origin: from, incarnation: call.incarnation, number: call.number };
+        if self.forwarded.contains_key(&id) {
+            return Ok(());
+        }
+        if self.state.sessions.is_over(id) {
+            return Err(Refusal::Over);
+        }
+        if self.disk != StorageHealth::Good {
+            return Err(Refusal::Disk);
+        }
+        self.scratch.clear();
+        Entry::encode(&mut self.scratch, id, floor, &batch);
+        raft.propose(&self.scratch).map_err(refusal)?;
+        self.forwarded_bytes += batch.ops.len();
+        self.forwarded.insert(id, batch);
+        Ok(())
+    }
+
+    pub(super) fn refused(&mut self, now: Instant, from: NodeId, call: Call, reason: Refusal) {
+        let pending = if call.write { &mut self.writes } else { &mut self.reads };
+        let Some(waiting) = pending.get_mut(call.number) else { return };
+        if reason == Refusal::Over {
+            // it is in the log: this node will come to it
+            return;
+        }
+        waiting.refused(from, reason, now.after(RETRY_US));
+        let error = match reason {
+            Refusal::Disk => DISK,
+            Refusal::TooLarge => TOO_LARGE,
+            _ => return,
+        };
+        if waiting.chances == 0
+            && let Some(waiting) = pending.remove(call.number)
+        {
+            waiting.fail(error);
+        }
+    }
+
+    /// Goes through what waits: gives up what is too old, and hands over again what was lost.
+    pub(super) fn sweep(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+        self.role_changed = false;
+        self.sweep_at = now.after(SWEEP_US);
+        for write in [true, false] {
+            let pending = if write { &mut self.writes } else { &mut self.reads };
+            for number in pending.numbers(|waiting| waiting.deadline <= now) {
+                if let Some(waiting) = pending.remove(number) {
+                    self.counters.timeouts += 1;
+                    let error = given_up(&waiting, status, self.disk, self.policy.timeout_us);
+                    waiting.fail(&error);
+                }
+            }
+            let again = pending.numbers(|waiting| match waiting.handed {
+                None => waiting.retry_at <= now,
+                Some(handed) => {
+                    handed.term != status.term
+                        || (handed.to != self.id && now.since(handed.at) >= RESEND_US)
+                }
+            });
+            if status.leader.is_some() {
+                self.counters.retries += again.len() as u64;
+                for number in again {
+                    self.hand_over(raft, now, status, self.call(number, write));
+                }
+            }
+        }
+    }
+}
+
+fn refusal(error: ProposeError) -> Refusal {
+    match error {
+        ProposeError::Busy | ProposeError::LogFull => Refusal::Busy,
+        ProposeError::TooLarge => Refusal::TooLarge,
+        _ => Refusal::NotLeader,
+    }
+}
+
+/// What to tell a client whose batch waited for too long.
+fn given_up(waiting: &Waiting, status: &Status, disk: StorageHealth, timeout_us: u64) -> String {
+    let ms = timeout_us / 1_000;
+    let full = disk != StorageHealth::Good || waiting.refusal == Some(Refusal::Disk);
+    if !waiting.batch.is_read_only() && waiting.chances > 0 {
+        let why = if full { " and a disk takes no more" } else { "" };
+        return format!(
+            "ERR outcome unknown: no majority confirmed the command within {ms} ms{why}; it may or may not have been executed"
+        );
+    }
+    match (status.leader, waiting.refusal) {
+        (None, _) => {
+            format!("CLUSTERDOWN no leader was found within {ms} ms, the command was not executed")
+        }
+        (_, Some(Refusal::Disk)) => DISK.into(),
+        (_, Some(Refusal::Busy)) => {
+            format!("TRYAGAIN the leader was too busy for {ms} ms, the command was not executed")
+        }
+        _ => format!(
+            "CLUSTERDOWN the leader did not answer within {ms} ms, the command was not executed"
+        ),
+    }
+}

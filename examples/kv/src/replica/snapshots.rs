@@ -1,0 +1,111 @@
+//! When snapshots are written, sent and taken in.
+
+use quorate_raft::{Heap, Raft, Status};
+use tracing::{info, warn};
+
+use super::{Replica, Since, Wanted};
+use crate::session::BatchId;
+use crate::store;
+
+impl Replica {
+    pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, status: &Status) {
+        self.snapshot_written(raft, status);
+        self.snapshot_loaded(raft);
+        for wanted in core::mem::take(&mut self.wanted) {
+            self.send_part(raft, wanted);
+        }
+        let Since { bytes, entries } = self.since_snapshot;
+        let due = bytes >= self.policy.snapshot_bytes || entries >= self.policy.snapshot_entries;
+        if due && self.archive.is_idle() {
+            self.since_snapshot = Since::default();
+            self.archive.begin(self.state.clone());
+        }
+    }
+
+    fn snapshot_written(&mut self, raft: &mut Raft<Heap>, status: &Status) {
+        let written = match self.archive.written() {
+            None => return,
+            Some(Ok(written)) => written,
+            Some(Err(error)) => {
+                warn!(%error, "could not write a snapshot; trying again, the log grows meanwhile");
+                self.snapshot_failed = true;
+                self.since_snapshot.entries = u64::MAX / 2;
+                return;
+            }
+        };
+        self.snapshot_failed = false;
+        self.counters.snapshots_written += 1;
+        let behind = written.index.saturating_sub(self.policy.keep_entries);
+        let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
+        match raft.snapshot_taken(written.index, anchor) {
+            Ok(()) => info!(
+                index = written.index,
+                bytes = written.bytes,
+                ms = written.took.as_millis() as u64,
+                log_from = anchor + 1,
+                "wrote a snapshot"
+            ),
+            Err(error) => warn!(index = written.index, %error, "a snapshot came too late"),
+        }
+        if let Err(error) = self.archive.prune() {
+            warn!(%error, "could not remove old snapshots");
+        }
+    }
+
+    fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>) {
+        let state = match self.archive.loaded() {
+            None => return,
+            Some(Ok(state)) => state,
+            Some(Err(fault)) => {
+                warn!(%fault, "refusing a snapshot from the leader");
+                return raft.snapshot_refused();
+            }
+        };
+        let index = state.applied;
+        if index > self.state.applied {
+            let old = core::mem::replace(&mut self.state, *state);
+            store::discard(old.store);
+            self.since_snapshot = Since::default();
+            self.answer_from_snapshot();
+        }
+        self.counters.snapshots_installed += 1;
+        match raft.snapshot_installed(index) {
+            Ok(()) => {
+                info!(index, keys = self.state.store.len(), "installed a snapshot from the leader")
+            }
+            Err(error) => warn!(index, %error, "a snapshot from the leader came too late"),
+        }
+        if let Err(error) = self.archive.prune() {
+            warn!(%error, "could not remove old snapshots");
+        }
+    }
+
+    /// A snapshot may contain batches whose clients wait here: they are done, and what they would have been told is not known.
+    fn answer_from_snapshot(&mut self) {
+        for number in self.writes.numbers(|_| true) {
+            let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
+            if self.state.sessions.is_over(id)
+                && let Some(waiting) = self.writes.remove(number)
+            {
+                waiting.fail("ERR the command was executed, but its reply was lost as this node caught up by a snapshot");
+            }
+        }
+    }
+
+    fn send_part(&mut self, raft: &mut Raft<Heap>, wanted: Wanted) {
+        let Wanted { to, index, offset, max_len } = wanted;
+        match self.archive.part(to, index, offset, max_len) {
+            Ok(part) => {
+                if offset == 0 {
+                    info!(to = to.get(), index = part.index, "sending a snapshot");
+                }
+                if let Err(error) =
+                    raft.send_snapshot(to, part.index, offset, &part.data, part.done)
+                {
+                    warn!(to = to.get(), %error, "a part of a snapshot was not sent");
+                }
+            }
+            Err(error) => warn!(to = to.get(), index, %error, "could not read a snapshot"),
+        }
+    }
+}
