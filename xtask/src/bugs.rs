@@ -40,7 +40,9 @@ const CONTROL_SEEDS: u64 = 200;
 /// The name of the run without a bug.
 const CONTROL: &str = "(no bug)";
 /// A run that takes longer hangs: found, but not by the simulator.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// Characters of what was violated that are shown; the log has the rest.
+const SHOWN: usize = 90;
 
 /// What became of a bug.
 struct Verdict {
@@ -148,13 +150,15 @@ fn finish(running: Running) -> Outcome<Verdict> {
 
 /// Builds what is in the copy, and lets it run in the background.
 fn start(scratch: &Scratch, name: &str, seeds: u64) -> Outcome<Running> {
-    Tool::cargo()
+    let build = Tool::cargo()
         .args(["build", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim"])
         .args(["--config", "profile.release.debug=false"])
         .args(["--config", "profile.release.incremental=true"])
         .env("CARGO_TARGET_DIR", &scratch.target)
-        .dir(&scratch.tree)
-        .run()?;
+        .env("RUSTFLAGS", "-Awarnings") // a bug may leave something unused
+        .dir(&scratch.tree);
+    let build = if name == CONTROL { build.announce() } else { build };
+    build.read()?;
     let folder = scratch.target.join("bugs");
     fs::create_dir_all(&folder).map_err(Failure::io(folder.display()))?;
     let program = folder.join(name);
@@ -169,7 +173,8 @@ fn execute(program: &Path, name: String, seeds: u64, log: PathBuf) -> Outcome<Ve
     let errors = output.try_clone().map_err(Failure::io(log.display()))?;
     let start = Instant::now();
     let mut child = Command::new(program)
-        .args(["--seeds", &seeds.to_string()])
+        // what a bug keeps from happening is not what is looked for
+        .args(["--no-marks", "--seeds", &seeds.to_string()])
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
@@ -187,27 +192,25 @@ fn execute(program: &Path, name: String, seeds: u64, log: PathBuf) -> Outcome<Ve
         thread::sleep(Duration::from_millis(20));
     };
     let text = fs::read_to_string(&log).unwrap_or_default();
-    let killed_by = match status {
-        Some(status) if status.success() => None,
-        Some(_) => Some(violation(&text)),
-        None => Some(format!("hangs for {} s", TIMEOUT.as_secs())),
+    let (seed, killed_by) = match status {
+        Some(status) if status.success() => (None, None),
+        Some(_) => {
+            let (seed, what) = violation(&text);
+            (seed, Some(what))
+        }
+        None => (None, Some(format!("hangs for {} s", TIMEOUT.as_secs()))),
     };
-    let seed = killed_by.as_ref().and_then(|_| seed(&text));
     Ok(Verdict { name, killed_by, seed, took: start.elapsed(), log })
 }
 
-/// What the simulator said was violated.
-fn violation(log: &str) -> String {
-    let line = log.lines().find(|line| line.to_lowercase().contains("violat"));
-    let panic = log.lines().find(|line| line.contains("panicked at"));
-    line.or(panic).unwrap_or("it failed without saying why").trim().to_owned()
-}
-
-/// The first seed that the simulator named.
-fn seed(log: &str) -> Option<u64> {
-    let mut words = log.split(|c: char| !c.is_ascii_alphanumeric());
-    words.find(|word| word.eq_ignore_ascii_case("seed"))?;
-    words.find_map(|word| word.parse().ok())
+/// The seed and the rule, from the simulator's line `seed 7: two leaders in term 3`.
+fn violation(log: &str) -> (Option<u64>, String) {
+    let lines = log.lines().rev();
+    let mut named = lines.filter_map(|line| line.strip_prefix("seed ")?.split_once(": "));
+    match named.find_map(|(seed, what)| Some((seed.parse().ok()?, what))) {
+        Some((seed, what)) => (Some(seed), what.to_owned()),
+        None => (None, "it failed without saying why".to_owned()),
+    }
 }
 
 fn report(verdicts: &[Verdict], mut wrong: Vec<String>) -> Outcome {
@@ -229,7 +232,20 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = self.killed_by.as_deref();
         let by = by.unwrap_or(if self.name == CONTROL { "clean" } else { "SURVIVES" });
+        let by: String = by.chars().take(SHOWN).collect();
         let seed = self.seed.map_or(String::from("-"), |seed| seed.to_string());
         write!(f, "{:<32} {seed:>6} {:>7.1} s  {by}", self.name, self.took.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_violation_is_found_in_the_log() {
+        let log = " 12 ms  1 <- 2  Vote\n\nseed 19: no leader within 8 timeouts: healed\n\nreplay it with: x";
+        assert_eq!(violation(log), (Some(19), "no leader within 8 timeouts: healed".to_owned()));
+        assert_eq!(violation("seed of doubt").0, None);
     }
 }
