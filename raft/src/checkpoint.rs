@@ -18,7 +18,7 @@ impl<S: Storage> Raft<S> {
         if self.started {
             return Err(Corrupt::Started);
         }
-        match record {
+        let result = match record {
             Record::Vote { term, vote } => self.restore_vote(term, vote),
             Record::Append { first, commit, entries } => {
                 self.restore_entries(first, commit, entries)
@@ -26,7 +26,41 @@ impl<S: Storage> Raft<S> {
             Record::Snapshot { index, index_term, anchor, anchor_term } => {
                 self.restore_snapshot((index, index_term), (anchor, anchor_term))
             }
+        };
+        self.disk.restored(self.log.last());
+        result
+    }
+
+    /// Tells, after the last [`restore`](Self::restore) and before the first tick, that the application's own durable snapshot
+    /// covers everything up to `index`, whose entry is of `index_term`: that is committed then, and is not given again.
+    ///
+    /// An application whose newest snapshot is newer than `status().snapshot` must say so. A crash between a snapshot and its
+    /// record leaves it so, and nobody could be sent the older snapshot any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Started`] after the first tick. Nothing was changed.
+    pub fn resume(&mut self, index: Index, index_term: Term) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
         }
+        if index_term >= LIMIT || index >= LIMIT || (index == 0) != (index_term == 0) {
+            return Err(Corrupt::Malformed);
+        }
+        if index <= self.applied {
+            return Ok(());
+        }
+        if index_term > self.term {
+            // the snapshot came in a later term than was durable when the power failed
+            self.enter(index_term, None);
+        }
+        if self.log.term(index) != Some(index_term) {
+            self.adopt_snapshot(index, index_term);
+        }
+        self.applied = index;
+        self.commit = self.commit.max(index);
+        self.verified = self.commit;
+        Ok(())
     }
 
     fn restore_vote(&mut self, term: Term, vote: Option<NodeId>) -> Result<(), Corrupt> {
@@ -107,8 +141,10 @@ impl<S: Storage> Raft<S> {
             anchor_term: self.log.term(self.log.anchor()).unwrap_or(0),
         });
         let mut next = self.log.anchor().saturating_add(1);
+        // what was not issued yet will be, after the checkpoint
+        let last = self.disk.issued_index();
         let runs = core::iter::from_fn(move || {
-            let run = self.log.entries(next, Index::MAX, self.config.max_append_bytes);
+            let run = self.log.entries(next, last, self.config.max_append_bytes);
             next = run.last().saturating_add(1);
             let commit = self.commit.min(run.last());
             let record = Record::Append { first: run.first(), commit, entries: run.bytes() };

@@ -168,7 +168,7 @@ impl<S: Storage> Raft<S> {
 
     /// Enters a later term. What was learnt of an earlier leader's log and rounds says nothing of the next one's: only what is
     /// committed is known to be in its log (3.6.3).
-    fn enter(&mut self, term: Term, vote: Option<NodeId>) {
+    pub(crate) fn enter(&mut self, term: Term, vote: Option<NodeId>) {
         self.term = term;
         self.vote = vote;
         self.disk.vote_dirty = true;

@@ -385,7 +385,6 @@ impl<S: Storage> Raft<S> {
             self.stop(Fatal::LostState);
             return;
         }
-        self.disk.restored(self.log.last());
         self.draw_election_timeout();
     }
 

@@ -164,15 +164,7 @@ impl<S: Storage> Raft<S> {
             // caught up by entries meanwhile
             return Err(SnapshotError::NotWanted);
         }
-        if self.log.term(index) == Some(incoming.index_term) {
-            // what follows the snapshot in the log is good (5.1, figure 5.3 step 6)
-            self.log.compact(index);
-        } else {
-            self.disk.truncated(self.commit.min(self.log.last()));
-            self.log.reset(index, incoming.index_term);
-        }
-        (self.snapshot, self.snapshot_term) = (index, incoming.index_term);
-        self.disk.snapshot_dirty = true;
+        self.adopt_snapshot(index, incoming.index_term);
         self.commit = self.commit.max(index);
         self.applied = index;
         self.verified = self.verified.max(index);
@@ -181,6 +173,19 @@ impl<S: Storage> Raft<S> {
         }
         self.work.all();
         Ok(())
+    }
+
+    /// Lets the log begin after a snapshot that the application has.
+    pub(crate) fn adopt_snapshot(&mut self, index: Index, index_term: Term) {
+        if self.log.term(index) == Some(index_term) {
+            // what follows the snapshot in the log is good (5.1, figure 5.3 step 6)
+            self.log.compact(index);
+        } else {
+            self.disk.truncated(self.commit.min(self.log.last()));
+            self.log.reset(index, index_term);
+        }
+        (self.snapshot, self.snapshot_term) = (index, index_term);
+        self.disk.snapshot_dirty = true;
     }
 
     /// The snapshot that was received is damaged: asks for it from the beginning.

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{Cluster, Envelope, encode, id};
-use quorate_raft::{Message, Record, Replication, SnapshotError};
+use common::{Cluster, Envelope, Node, encode, id};
+use quorate_core::{Corrupt, Wire};
+use quorate_raft::{Config, Message, Record, Replication, SnapshotError};
 
 /// A "snapshot" of the commands applied, cut into parts of at most 64 bytes.
 fn bytes_of(cluster: &mut Cluster, node: u64) -> Vec<u8> {
@@ -271,7 +272,6 @@ fn a_checkpoint_restores_the_same_state_in_few_records() {
     cluster.drain(1);
     let records: Vec<Vec<u8>> = cluster.raft(1).checkpoint().map(|r| encode(&r)).collect();
     assert_eq!(records.len(), 3);
-    use quorate_core::Wire;
     assert!(matches!(Record::from_slice(&records[1]).unwrap(), Record::Snapshot { .. }));
     let before = cluster.raft(1).status();
     cluster.restart(1);
@@ -284,4 +284,37 @@ fn a_checkpoint_restores_the_same_state_in_few_records() {
         (from_log.first, from_log.last, from_log.vote),
         (before.first, before.last, before.vote)
     );
+}
+
+#[test]
+fn an_application_that_is_ahead_of_the_records_resumes_where_it_is() {
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    for n in 0..5 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    let status = cluster.raft(1).status();
+    let mut raft = Node::new(id(1), &[id(1)], Config::default(), 9).unwrap();
+    for record in &cluster.host(1).disk {
+        raft.restore(Record::from_slice(record).unwrap()).unwrap();
+    }
+    assert_eq!(raft.resume(status.last, 0), Err(Corrupt::Malformed));
+    raft.resume(status.last, status.term).unwrap();
+    raft.tick(cluster.now);
+    assert_eq!((raft.status().applied, raft.status().commit), (status.last, status.last));
+    assert_eq!(raft.resume(status.last, status.term), Err(Corrupt::Started));
+    raft.snapshot_taken(status.last, status.last).unwrap();
+}
+
+#[test]
+fn a_snapshot_that_is_ahead_of_the_log_takes_its_place() {
+    let mut raft = Node::new(id(1), &[id(1)], Config::default(), 9).unwrap();
+    raft.restore(Record::Vote { term: 2, vote: Some(id(1)) }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 0, entries: &[2, 1] }).unwrap();
+    raft.resume(7, 4).unwrap();
+    raft.tick(quorate_core::Instant::ZERO);
+    let status = raft.status();
+    assert_eq!((status.first, status.last, status.applied, status.term), (8, 7, 7, 4));
+    assert_eq!(status.vote, None);
+    assert!(raft.fatal().is_none());
 }

@@ -19,12 +19,12 @@ pub trait Subject: Sized {
     /// A machine without a past, for a node (from 0) that boots.
     fn boot(&mut self, node: usize) -> Self::Machine;
 
-    /// All records were replayed: the application loads what it has on disk.
+    /// All records were replayed, and the machine was not ticked yet: the application loads what it has on disk.
     ///
     /// # Errors
     ///
     /// What was violated.
-    fn restored(&mut self, node: usize, machine: &Self::Machine) -> Result<(), String>;
+    fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String>;
 
     /// The node crashed: what the application had in memory is gone.
     fn crashed(&mut self, node: usize);

@@ -371,8 +371,8 @@ impl<S: Subject> World<S> {
             machine.restore(decoded).map_err(|e| format!("{}: {e}", words()))?;
         }
         self.trace.line(self.now, || format!("{} starts", node + 1));
+        self.subject.restored(node, &mut machine)?;
         machine.tick(host.clock.local(self.now));
-        self.subject.restored(node, &machine)?;
         host.machine = Some(machine);
         self.drain(node)
     }

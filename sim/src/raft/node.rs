@@ -1,5 +1,5 @@
 use quorate_core::NodeId;
-use quorate_raft::{Index, Proposal, ReadId};
+use quorate_raft::{Index, Proposal, Raft, ReadId, Storage, Term};
 
 use super::store::Store;
 
@@ -7,12 +7,12 @@ use super::store::Store;
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     pub(crate) store: Store,
-    /// The newest snapshot on disk: the index it covers, and its bytes.
-    pub(crate) blob: Option<(Index, Vec<u8>)>,
+    /// The newest snapshot on disk: the index it covers, the term of the entry there, and its bytes.
+    pub(crate) blob: Option<(Index, Term, Vec<u8>)>,
     /// A snapshot on its way in.
     pub(crate) incoming: Vec<u8>,
     /// It is complete, and covers this.
-    pub(crate) complete: Option<Index>,
+    pub(crate) complete: Option<(Index, Term)>,
     /// The log has no room.
     pub(crate) full: bool,
     /// Parts that peers want: who, which snapshot, from where, how much at most.
@@ -24,6 +24,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Puts a snapshot of the present state on disk.
+    pub(crate) fn take<S: Storage>(&mut self, applied: Index, raft: &Raft<S>) {
+        let term = raft.term(applied).unwrap_or(0);
+        self.blob = Some((applied, term, self.store.snapshot()));
+    }
+
     /// What was in memory is gone.
     pub(crate) fn crash(&mut self) {
         let blob = self.blob.take();

@@ -1,6 +1,7 @@
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
     Config, EntryKind, Event, Index, Message, ProposeError, Raft, ReadError, Record, Role, Storage,
+    Term,
 };
 
 use super::clients::{Ask, Client, Keys, State, other};
@@ -128,7 +129,7 @@ impl<S: Storage> RaftSubject<S> {
     fn take_part(
         &mut self,
         node: usize,
-        index: Index,
+        (index, index_term): (Index, Term),
         offset: u64,
         data: &[u8],
         done: bool,
@@ -142,7 +143,7 @@ impl<S: Storage> RaftSubject<S> {
             return Err(format!("node {}: a part at {offset} after {had} bytes", node + 1));
         }
         here.incoming.extend_from_slice(data);
-        here.complete = done.then_some(index);
+        here.complete = done.then_some((index, index_term));
         Ok(())
     }
 
@@ -154,7 +155,7 @@ impl<S: Storage> RaftSubject<S> {
         marks: &mut Marks,
     ) -> Result<bool, String> {
         let here = &mut self.nodes[node];
-        let Some(index) = here.complete.take() else { return Ok(false) };
+        let Some((index, index_term)) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
             marks.hit("snapshot refused");
             raft.snapshot_refused();
@@ -166,7 +167,7 @@ impl<S: Storage> RaftSubject<S> {
             return Err(format!("a snapshot of {} was sent as one of {index}", store.applied));
         }
         if index > here.store.applied {
-            here.blob = Some((index, bytes));
+            here.blob = Some((index, index_term, bytes));
             here.store = store;
         }
         if raft.snapshot_installed(index).is_ok() {
@@ -183,21 +184,22 @@ impl<S: Storage> RaftSubject<S> {
         if known > status.snapshot && known <= status.applied {
             return raft.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
         }
-        let full = core::mem::take(&mut here.full);
-        if full && status.applied >= status.first {
+        // after a restart the store may be ahead of the machine, as its snapshot is newer than the record of it
+        let level = here.store.applied == status.applied;
+        if level && core::mem::take(&mut here.full) && status.applied >= status.first {
             marks.hit("log full: compacted");
-            here.blob = Some((status.applied, here.store.snapshot()));
+            here.take(status.applied, raft);
             return raft.snapshot_taken(status.applied, status.applied).is_ok();
         }
         let long = status.last + 1 - status.first > self.snapshot_every;
         if !long || status.applied < status.snapshot + self.snapshot_every / 4 {
             return false;
         }
-        if here.store.applied != status.applied {
+        if !level {
             return false;
         }
         marks.hit("snapshot taken");
-        here.blob = Some((status.applied, here.store.snapshot()));
+        here.take(status.applied, raft);
         let anchor = status.applied.saturating_sub(self.trailing);
         raft.snapshot_taken(status.applied, anchor).is_ok()
     }
@@ -207,7 +209,7 @@ impl<S: Storage> RaftSubject<S> {
         let here = &mut self.nodes[node];
         let mut called = false;
         for (to, index, offset, max_len) in core::mem::take(&mut here.wanted) {
-            let Some((newest, bytes)) = here.blob.as_ref() else { continue };
+            let Some((newest, _, bytes)) = here.blob.as_ref() else { continue };
             let (index, offset) = if *newest == index { (index, offset) } else { (*newest, 0) };
             let rest = bytes.get(offset as usize..).unwrap_or_default();
             let data = rest.get(..max_len.min(rest.len())).unwrap_or_default();
@@ -357,15 +359,17 @@ impl<S: Storage> Subject for RaftSubject<S> {
             .unwrap_or_else(|e| panic!("the drawn configuration is refused: {e}"))
     }
 
-    fn restored(&mut self, node: usize, raft: &Raft<S>) -> Result<(), String> {
+    fn restored(&mut self, node: usize, raft: &mut Raft<S>) -> Result<(), String> {
         let here = &mut self.nodes[node];
         let snapshot = raft.status().snapshot;
         let covers = here.blob.as_ref().map_or(0, |b| b.0);
         if covers < snapshot {
             return Err(format!("node {} lost its snapshot of {snapshot}", node + 1));
         }
-        if let Some((_, bytes)) = &here.blob {
+        if let Some((index, index_term, bytes)) = &here.blob {
             here.store = Store::load(bytes).map_err(|e| format!("a snapshot is damaged: {e}"))?;
+            let resumed = raft.resume(*index, *index_term);
+            resumed.map_err(|e| format!("node {} cannot resume: {e}", node + 1))?;
         }
         Ok(())
     }
@@ -406,9 +410,9 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 self.nodes[node].wanted.push((to, index, offset, max_len));
                 Some("crash while sending a snapshot")
             }
-            Event::SnapshotPart { index, offset, data, done, .. } => {
+            Event::SnapshotPart { index, index_term, offset, data, done } => {
                 marks.hit("snapshot part");
-                self.take_part(node, index, offset, data, done)?;
+                self.take_part(node, (index, index_term), offset, data, done)?;
                 Some("crash while receiving a snapshot")
             }
             Event::LogFull => {
