@@ -1,6 +1,7 @@
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
+use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -78,6 +79,13 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
     let peers: Vec<String> = (0..arguments.nodes)
         .map(|index| format!("{}=127.0.0.1:{}", index + 1, ports(index).1))
         .collect();
+    for port in (0..arguments.nodes).flat_map(|index| [ports(index).0, ports(index).1]) {
+        drop(TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+            Failure::Run(format!(
+                "port {port} cannot be used: {error}. Does another cluster run? --base-port chooses other ports"
+            ))
+        })?);
+    }
     fs::create_dir_all(data).map_err(|error| {
         Failure::Run(format!("cannot make the directory {}: {error}", data.display()))
     })?;

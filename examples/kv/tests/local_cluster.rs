@@ -9,7 +9,7 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use common::client::Client;
-use common::{Dir, PATIENCE, free_ports, until, wait_for};
+use common::{Dir, PATIENCE, free_ports, output, until, wait_for};
 
 struct Running {
     child: Child,
@@ -81,6 +81,10 @@ fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
         process_id(cluster.base + 1).filter(|&process| process != processes[1])
     });
     assert_eq!(Client::connect_within(cluster.base + 1, PATIENCE).must(&["GET", "a"]).text(), "1");
+    let mut second = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+    second.args(["cluster", "--base-port", &cluster.base.to_string()]).stdout(Stdio::null());
+    let (code, said) = output(second);
+    assert!(code == Some(1) && said.contains("--base-port"), "{said}");
     signal(cluster.child.id(), "-INT");
     assert!(wait_for(&mut cluster.child).success());
     for process in [processes[0], again, processes[2]] {
