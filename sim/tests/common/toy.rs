@@ -42,7 +42,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         Keeper::new(NodeId::new(node as u64 + 1), self.disks.len() as u64)
     }
 
-    fn restored(&mut self, node: usize, machine: &Keeper<BUG>) -> Result<(), String> {
+    fn restored(&mut self, node: usize, machine: &mut Keeper<BUG>) -> Result<(), String> {
         if machine.value() != self.disks[node] {
             let disk = self.disks[node];
             return Err(format!("a disk holds {disk}, and its node {}", machine.value()));
