@@ -1,0 +1,37 @@
+//! What scripts rely on: exit codes, and the last line.
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Command, Output};
+
+fn sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sim")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn seeds_without_a_violation_exit_with_0() {
+    let output = sim(&["--seeds", "2", "--from", "3", "--threads", "1"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("2 seeds, ") && last.ends_with(", 0 violations"), "{last}");
+}
+
+#[test]
+fn a_trace_tells_what_happens() {
+    let output = sim(&["--seeds", "1", "--from", "3", "--trace"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("learns Role") && text.contains("Append"));
+    let again = sim(&["--seeds", "1", "--from", "3", "--trace"]);
+    assert_eq!(text.into_bytes(), again.stdout, "the same seed gives the same trace");
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    for arguments in [&["--sedes", "2"][..], &["--seeds"], &["--seeds", "x"], &["--nodes", "0"]] {
+        let output = sim(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    assert_eq!(sim(&["--help"]).status.code(), Some(0));
+}

@@ -1,0 +1,40 @@
+//! A few seeds of Raft with every fault on; `cargo xtask sim` runs thousands.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use quorate_sim::raft::{OnHeap, OnInline};
+use quorate_sim::{Campaign, Subject, run};
+
+#[test]
+fn nothing_is_violated() {
+    let campaign = Campaign { from: 1, seeds: 60, nodes: None, threads: 2, twice_every: 20 };
+    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    let summary = outcome.summary;
+    assert_eq!((summary.seeds, summary.twice), (60, 3));
+    assert!(summary.crashes > 60, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.achieved > 60 * 100, "hardly anything was done: {}", summary.achieved);
+    for mark in ["snapshot installed", "entries replaced", "log full", "power loss"] {
+        assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
+    }
+}
+
+#[test]
+fn small_clusters_work_too() {
+    for nodes in [1, 2] {
+        let campaign =
+            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, twice_every: 8 };
+        let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+        assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    fn check<S: Subject>(seed: u64) {
+        let first = run::<S>(seed, None, false).unwrap();
+        assert_eq!(run::<S>(seed, None, false).unwrap(), first);
+        assert_ne!(run::<S>(seed + 1, None, false).unwrap().fingerprint, first.fingerprint);
+    }
+    check::<OnHeap>(7);
+    check::<OnInline>(7);
+}
