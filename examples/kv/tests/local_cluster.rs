@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
@@ -19,10 +20,12 @@ struct Running {
 
 fn start(name: &str) -> Running {
     let dir = Dir::new(name);
-    // three in a row, and ten thousand above
+    // three in a row, for each other ten thousand above; all below those the system hands out by itself
     let base = until("three free ports in a row", || {
         let ports = free_ports(3);
-        (ports[2] == ports[0] + 2).then(|| ports[0])
+        let base = ports[0] - 10_000;
+        let free = (base..base + 3).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+        (free && ports[2] == ports[0] + 2).then_some(base)
     });
     let mut child = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
         .args(["cluster", "--base-port", &base.to_string(), "--data"])
