@@ -105,7 +105,19 @@ impl<'b> Writer<'b> {
     /// A varint: seven bits a byte, low ones first, 1 to 10 bytes.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
-    pub fn u64(&mut self, mut value: u64) {
+    pub fn u64(&mut self, value: u64) {
+        // one and two bytes are almost all there is
+        if value < 0x80 {
+            self.u8(value as u8);
+        } else if value < 0x4000 {
+            self.raw(&[value as u8 | 0x80, (value >> 7) as u8]);
+        } else {
+            self.long_u64(value);
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
+    fn long_u64(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
             value >>= 7;
@@ -195,11 +207,18 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`] at the end; [`DecodeError::Invalid`] for one that is over-long or beyond 64 bits.
     #[inline]
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
-        let first = self.u8()?;
-        if first < 0x80 {
-            return Ok(u64::from(first));
+        // one and two bytes are almost all there is; a second byte of zero is left to the rest, which refuses it
+        match self.rest {
+            &[first, ref rest @ ..] if first < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(first))
+            }
+            &[first, second @ 1..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(first & 0x7f) | u64::from(second) << 7)
+            }
+            _ => self.long_u64(),
         }
-        self.long_u64(first)
     }
 
     /// Bytes with their length before them.
@@ -241,7 +260,8 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
     }
 
-    fn long_u64(&mut self, first: u8) -> Result<u64, DecodeError> {
+    fn long_u64(&mut self) -> Result<u64, DecodeError> {
+        let first = self.u8()?;
         let mut value = u64::from(first & 0x7f);
         let mut shift: u32 = 7;
         loop {

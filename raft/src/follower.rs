@@ -46,7 +46,9 @@ impl<S: Storage> Raft<S> {
         self.verified = self.verified.max(verified);
         // what is beyond the verified prefix may not be the leader's (figure 3.1: "index of last new entry")
         self.commit = self.commit.max(commit.min(self.verified));
-        self.work.events |= self.applied < self.commit;
+        if self.applied < self.commit {
+            self.work.events();
+        }
         self.owe_accept(from, run.count == 0);
         Ok(())
     }
@@ -142,10 +144,10 @@ impl<S: Storage> Raft<S> {
     /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
     fn extend(&mut self, run: &[u8]) -> u64 {
         let taken = self.log.append(run);
-        self.work.records = true;
+        self.work.records();
         if taken == 0 {
             self.full_owed = true;
-            self.work.events = true;
+            self.work.events();
             self.rejections.count(Rejected::Full);
         }
         taken

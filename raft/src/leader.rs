@@ -74,7 +74,7 @@ impl<S: Storage> Raft<S> {
                     self.part.clear();
                 }
                 // another transfer may use the buffer now
-                self.work.events = true;
+                self.work.events();
                 peer.replication = Replication::Replicate;
                 peer.next_index = peer.match_index.saturating_add(1);
             }
@@ -86,7 +86,9 @@ impl<S: Storage> Raft<S> {
         if !quiet {
             self.work.peer(from);
         }
-        self.work.events |= self.reads_wanted > self.reads_done;
+        if self.reads_wanted > self.reads_done {
+            self.work.events();
+        }
         if newer && match_index > commit {
             self.advance_commit();
         }
@@ -128,7 +130,9 @@ impl<S: Storage> Raft<S> {
             peer.probe(next);
         }
         self.work.peer(from);
-        self.work.events |= self.reads_wanted > self.reads_done;
+        if self.reads_wanted > self.reads_done {
+            self.work.events();
+        }
         Ok(())
     }
 
@@ -185,7 +189,7 @@ impl<S: Storage> Raft<S> {
             && index >= self.term_start
         {
             self.commit = index;
-            self.work.events = true;
+            self.work.events();
         }
     }
 }

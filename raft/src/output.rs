@@ -52,22 +52,22 @@ impl<S: Storage> Raft<S> {
     /// Records first, then messages, then events.
     #[inline]
     fn plan(&mut self) -> Option<Plan> {
-        if self.work.records {
+        if self.work.has_records() {
             let plan = self.plan_record();
             if plan.is_some() {
                 return plan;
             }
-            self.work.records = false;
+            self.work.records_done();
         }
         if let Some(plan) = self.plan_message() {
             return Some(plan);
         }
-        if self.work.events {
+        if self.work.has_events() {
             let plan = self.plan_event();
             if plan.is_some() {
                 return plan;
             }
-            self.work.events = false;
+            self.work.events_done();
         }
         None
     }
@@ -101,7 +101,7 @@ impl<S: Storage> Raft<S> {
         }
         while let Some(at) = self.work.next_peer() {
             if at >= self.peers.len() {
-                self.work.no_peers();
+                self.work.peers_done();
                 break;
             }
             if let Some(draft) = self.plan_reply(at).or_else(|| self.plan_request(at)) {
@@ -174,7 +174,7 @@ impl<S: Storage> Raft<S> {
         let peer = self.peers.get_mut(at)?;
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
-            self.work.events = true;
+            self.work.events();
         }
         let draft = if peer.replication == Replication::Snapshot {
             self.plan_part(at)
@@ -234,7 +234,7 @@ impl<S: Storage> Raft<S> {
         {
             self.part.held = Held::Nothing;
             // the buffer is free for another transfer
-            self.work.events = true;
+            self.work.events();
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
             return Some(Draft::Part { peer: at, offset, done });

@@ -208,7 +208,7 @@ impl<S: Storage> Raft<S> {
             return Err(ProposeError::LogFull);
         }
         self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
-        self.work.records = true;
+        self.work.records();
         self.work.peers();
         Ok(Proposal { term: self.term, index: last.saturating_add(1) })
     }
@@ -290,8 +290,12 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.work.disk_done();
-        self.work.records |= self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last();
-        self.work.events |= self.applied < self.commit;
+        if self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last() {
+            self.work.records();
+        }
+        if self.applied < self.commit {
+            self.work.events();
+        }
         match self.role {
             Role::Leader if self.disk.durable() > self.commit => self.advance_commit(),
             Role::Candidate => self.count_votes(),

@@ -223,7 +223,7 @@ impl<S: Storage> Raft<S> {
             self.verified = self.verified.max(self.commit).max(index);
             self.commit = self.commit.max(index);
             self.incoming = None;
-            self.work.events = true;
+            self.work.events();
             self.owe_accept(from, true);
             return Ok(());
         }
@@ -243,7 +243,7 @@ impl<S: Storage> Raft<S> {
             }
         }
         self.incoming = Some(incoming);
-        self.work.events = true;
+        self.work.events();
         self.owe(from, Reply::Part { index });
         Ok(())
     }

@@ -4,69 +4,108 @@
 /// marks of what may follow from it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Work {
-    pub(crate) records: bool,
-    pub(crate) events: bool,
-    /// Peers to look at, a bit each.
-    due: u32,
+    /// A bit for each peer to look at, then one for records and one for events.
+    marks: u64,
     /// Peers that are owed something which waits for the disk.
-    waiting: u32,
+    waiting: u64,
 }
+
+const RECORDS: u64 = 1 << 62;
+const EVENTS: u64 = 1 << 63;
+const PEERS: u64 = (1 << 62) - 1;
 
 impl Work {
     /// As many peers as there are bits.
-    pub(crate) const PEERS: usize = 32;
+    pub(crate) const PEERS: usize = 62;
 
+    #[inline]
     pub(crate) const fn any(&self) -> bool {
-        self.records || self.events || self.due != 0
+        self.marks != 0
     }
 
     /// Look everywhere.
     pub(crate) const fn all(&mut self) {
-        self.records = true;
-        self.events = true;
-        self.due = u32::MAX;
+        self.marks = u64::MAX;
+    }
+
+    #[inline]
+    pub(crate) const fn records(&mut self) {
+        self.marks |= RECORDS;
+    }
+
+    #[inline]
+    pub(crate) const fn has_records(&self) -> bool {
+        self.marks & RECORDS != 0
+    }
+
+    #[inline]
+    pub(crate) const fn records_done(&mut self) {
+        self.marks &= !RECORDS;
+    }
+
+    #[inline]
+    pub(crate) const fn events(&mut self) {
+        self.marks |= EVENTS;
+    }
+
+    #[inline]
+    pub(crate) const fn has_events(&self) -> bool {
+        self.marks & EVENTS != 0
+    }
+
+    #[inline]
+    pub(crate) const fn events_done(&mut self) {
+        self.marks &= !EVENTS;
     }
 
     /// Look at all peers.
+    #[inline]
     pub(crate) const fn peers(&mut self) {
-        self.due = u32::MAX;
+        self.marks |= PEERS;
     }
 
     /// Look at one peer.
+    #[inline]
     pub(crate) const fn peer(&mut self, at: usize) {
-        self.due |= Self::bit(at);
+        self.marks |= Self::bit(at);
     }
 
     /// The next peer to look at.
+    #[inline]
     pub(crate) const fn next_peer(&self) -> Option<usize> {
-        match self.due {
+        match self.marks & PEERS {
             0 => None,
             due => Some(due.trailing_zeros() as usize),
         }
     }
 
     /// Nothing more is to be said to a peer.
+    #[inline]
     pub(crate) const fn peer_done(&mut self, at: usize) {
-        self.due &= !Self::bit(at);
+        self.marks &= !Self::bit(at);
     }
 
     /// There are no more peers.
-    pub(crate) const fn no_peers(&mut self) {
-        self.due = 0;
+    #[inline]
+    pub(crate) const fn peers_done(&mut self) {
+        self.marks &= !PEERS;
     }
 
     /// What is owed to a peer waits for the disk.
+    #[inline]
     pub(crate) const fn peer_waits(&mut self, at: usize) {
         self.waiting |= Self::bit(at);
     }
 
     /// The disk has finished something: look again at those that waited.
+    #[inline]
     pub(crate) const fn disk_done(&mut self) {
-        self.due |= self.waiting;
+        self.marks |= self.waiting;
         self.waiting = 0;
     }
 
-    const fn bit(at: usize) -> u32 {
+    #[inline]
+    const fn bit(at: usize) -> u64 {
         if at < Self::PEERS { 1 << at } else { 0 }
     }
 }
