@@ -208,12 +208,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
         // one and two bytes are almost all there is; a second byte of zero is left to the rest, which refuses it
-        match self.rest {
-            &[first, ref rest @ ..] if first < 0x80 => {
+        match *self.rest {
+            [first, ref rest @ ..] if first < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(first))
             }
-            &[first, second @ 1..0x80, ref rest @ ..] => {
+            [first, second @ 1..0x80, ref rest @ ..] => {
                 self.rest = rest;
                 Ok(u64::from(first & 0x7f) | u64::from(second) << 7)
             }

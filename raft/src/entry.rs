@@ -46,32 +46,49 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    #[inline]
-    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let term = input.u64()?;
-        let tagged = input.u64()?;
-        let kind = match tagged & 3 {
-            0 => EntryKind::Command,
-            1 => EntryKind::Blank,
-            2 => EntryKind::Config,
-            _ => return Err(DecodeError::Invalid),
-        };
-        let len = usize::try_from(tagged >> 2).map_err(|_| DecodeError::Truncated)?;
-        Ok(Self { term, kind, len })
+    /// Reads the header at the front of `bytes`; also how many bytes the whole entry takes, which may be more than there are.
+    #[inline(always)]
+    pub(crate) fn scan(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+        // low terms and short entries, almost all there is, have a byte for either
+        if let &[term @ 1..0x80, tag @ 0..0x80, ..] = bytes {
+            let len = usize::from(tag >> 2);
+            let header = Self { term: u64::from(term), kind: EntryKind::of(tag & 3)?, len };
+            return Ok((header, len.saturating_add(2)));
+        }
+        Self::scan_long(bytes)
     }
 
-    /// Writes the header, and returns how many bytes that took.
+    fn scan_long(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+        let mut input = Reader::new(bytes);
+        let term = input.u64()?;
+        let tag = input.u64()?;
+        let kind = EntryKind::of((tag & 3) as u8)?;
+        let len = usize::try_from(tag >> 2).map_err(|_| DecodeError::Truncated)?;
+        let header_len = bytes.len().saturating_sub(input.rest().len());
+        Ok((Self { term, kind, len }, len.saturating_add(header_len)))
+    }
+
+    /// The bytes of the header, and how many of them there are.
     #[inline]
-    pub(crate) fn write(self, buffer: &mut [u8; MAX_HEADER]) -> usize {
-        let kind = match self.kind {
-            EntryKind::Command => 0,
-            EntryKind::Blank => 1,
-            EntryKind::Config => 2,
-        };
-        let mut out = Writer::new(buffer);
+    pub(crate) fn encode(self) -> ([u8; MAX_HEADER], usize) {
+        let mut buffer = [0; MAX_HEADER];
+        let mut out = Writer::new(&mut buffer);
         out.u64(self.term);
-        out.u64((self.len as u64) << 2 | kind);
-        out.needed()
+        out.u64((self.len as u64) << 2 | self.kind as u64);
+        let len = out.needed();
+        (buffer, len)
+    }
+}
+
+impl EntryKind {
+    #[inline(always)]
+    const fn of(number: u8) -> Result<Self, DecodeError> {
+        match number {
+            0 => Ok(Self::Command),
+            1 => Ok(Self::Blank),
+            2 => Ok(Self::Config),
+            _ => Err(DecodeError::Invalid),
+        }
     }
 }
 
@@ -131,7 +148,7 @@ impl<'a> Entries<'a> {
     /// Goes through the entries in order.
     #[must_use]
     pub const fn iter(&self) -> Iter<'a> {
-        Iter { next: self.first, rest: Reader::new(self.bytes) }
+        Iter { next: self.first, rest: self.bytes }
     }
 }
 
@@ -155,7 +172,7 @@ impl<'a> IntoIterator for &Entries<'a> {
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     next: Index,
-    rest: Reader<'a>,
+    rest: &'a [u8],
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -163,20 +180,27 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Entry<'a>> {
-        let header = Header::read(&mut self.rest).ok()?;
-        let data = self.rest.raw(header.len).ok()?;
+        let (header, size) = Header::scan(self.rest).ok()?;
+        let (entry, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
         let index = self.next;
         self.next = index.saturating_add(1);
+        let data = entry.get(size.wrapping_sub(header.len)..)?;
         Some(Entry { index, term: header.term, kind: header.kind, data })
     }
 }
 
 /// The entries of a run as they are encoded, each with its term.
-pub(crate) struct Whole<'a>(Reader<'a>);
+pub(crate) struct Whole<'a>(&'a [u8]);
 
 impl<'a> Whole<'a> {
     pub(crate) const fn new(run: &'a [u8]) -> Self {
-        Self(Reader::new(run))
+        Self(run)
+    }
+
+    /// What was not gone through yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.0
     }
 }
 
@@ -185,11 +209,10 @@ impl<'a> Iterator for Whole<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(Term, &'a [u8])> {
-        let from = self.0.rest();
-        let header = Header::read(&mut self.0).ok()?;
-        self.0.raw(header.len).ok()?;
-        let len = from.len().saturating_sub(self.0.rest().len());
-        from.get(..len).map(|entry| (header.term, entry))
+        let (header, size) = Header::scan(self.0).ok()?;
+        let (entry, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest;
+        Some((header.term, entry))
     }
 }
 
@@ -204,11 +227,11 @@ impl Run {
     /// Checks that `bytes` are whole entries whose terms do not go back, starting at `term` or later.
     #[inline]
     pub(crate) fn check(bytes: &[u8], mut term: Term) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(bytes);
+        let mut rest = bytes;
         let mut count = 0_u64;
-        while !input.rest().is_empty() {
-            let header = Header::read(&mut input)?;
-            input.raw(header.len)?;
+        while !rest.is_empty() {
+            let (header, size) = Header::scan(rest)?;
+            rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
             if header.term < term || header.term == 0 {
                 return Err(DecodeError::Invalid);
             }

@@ -2,7 +2,7 @@
 
 use quorate_core::Rejected;
 
-use crate::entry::{Header, Run};
+use crate::entry::{Run, Whole};
 use crate::log::Log;
 use crate::peer::Reply;
 use crate::raft::{LIMIT, Raft};
@@ -126,16 +126,13 @@ impl<S: Storage> Raft<S> {
     /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.
     fn skip_known<'r>(&self, prev: Index, run: &'r [u8]) -> (Index, &'r [u8]) {
         let mut matched = prev;
-        let mut rest = quorate_core::Reader::new(run);
+        let mut entries = Whole::new(run);
         loop {
-            let from_here = rest.rest();
-            let Ok(header) = Header::read(&mut rest) else { return (matched, from_here) };
+            let rest = entries.rest();
+            let Some((term, _)) = entries.next() else { return (matched, rest) };
             let index = matched.saturating_add(1);
-            if index > self.log.anchor() && self.log.term(index) != Some(header.term) {
-                return (matched, from_here);
-            }
-            if rest.raw(header.len).is_err() {
-                return (matched, from_here);
+            if index > self.log.anchor() && self.log.term(index) != Some(term) {
+                return (matched, rest);
             }
             matched = index;
         }

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use quorate_core::{Full, Reader};
+use quorate_core::Full;
 
 use super::{Log, Span};
 use crate::entry::{Header, MAX_HEADER, Whole};
@@ -148,6 +148,7 @@ impl HeapLog {
     }
 
     /// Adds entries that fit into the last chunk as a whole: one copy.
+    #[allow(clippy::cast_possible_truncation)] // a chunk that takes several entries is far smaller than 4 GiB
     fn append_whole(&mut self, run: &[u8]) -> Option<u64> {
         if self.room() < run.len() as u64 {
             return None;
@@ -156,16 +157,16 @@ impl HeapLog {
         if chunk.bytes.capacity().saturating_sub(chunk.bytes.len()) < run.len() {
             return None;
         }
-        let base = chunk.bytes.len();
         let before = chunk.starts.len();
-        let mut input = Reader::new(run);
+        let mut start = chunk.bytes.len();
         let mut term = self.last_term;
-        while !input.rest().is_empty() {
-            let offset = run.len().saturating_sub(input.rest().len()).saturating_add(base);
-            let header = Header::read(&mut input).ok()?;
-            input.raw(header.len).ok()?;
+        let mut rest = run;
+        while !rest.is_empty() {
+            let (header, size) = Header::scan(rest).ok()?;
+            rest = rest.get(size..)?;
             term = header.term;
-            chunk.starts.push(u32::try_from(offset).ok()?);
+            chunk.starts.push(start as u32);
+            start = start.saturating_add(size);
         }
         chunk.bytes.extend_from_slice(run);
         let taken = chunk.starts.len().saturating_sub(before) as u64;
@@ -217,7 +218,7 @@ impl Log for HeapLog {
         }
         let (_, chunk) = self.chunk(index)?;
         let bytes = chunk.bytes.get(chunk.start(chunk.slot(index))..)?;
-        Header::read(&mut Reader::new(bytes)).ok().map(|h| h.term)
+        Header::scan(bytes).ok().map(|(header, _)| header.term)
     }
 
     #[inline]
@@ -229,7 +230,7 @@ impl Log for HeapLog {
         }
         let slot = chunk.slot(from);
         let start = chunk.start(slot);
-        let mut after = chunk.slot(to).wrapping_add(1).min(chunk.starts.len());
+        let mut after = chunk.slot(to).saturating_add(1).min(chunk.starts.len());
         let mut end = chunk.start(after);
         let limit = start.saturating_add(max_bytes);
         if end > limit {
@@ -273,9 +274,8 @@ impl Log for HeapLog {
 
     #[inline]
     fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
-        let mut header = [0; MAX_HEADER];
-        let len = Header { term, kind, len: data.len() }.write(&mut header);
-        self.put(term, header.get(..len).unwrap_or_default(), data)
+        let (head, len) = Header { term, kind, len: data.len() }.encode();
+        self.put(term, head.get(..len).unwrap_or_default(), data)
     }
 
     fn append(&mut self, run: &[u8]) -> u64 {

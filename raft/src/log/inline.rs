@@ -1,4 +1,4 @@
-use quorate_core::{Full, InlineList, List, Reader};
+use quorate_core::{Full, InlineList, List};
 
 use super::{Log, Span};
 use crate::entry::{Header, MAX_HEADER, Whole};
@@ -30,7 +30,7 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
     }
 
     fn header_term(&self, start: usize) -> Option<Term> {
-        Header::read(&mut Reader::new(self.bytes.get(start..)?)).ok().map(|h| h.term)
+        Header::scan(self.bytes.get(start..)?).ok().map(|(header, _)| header.term)
     }
 
     fn put(&mut self, term: Term, head: &[u8], data: &[u8]) -> Result<(), Full> {
@@ -125,9 +125,8 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
-        let mut header = [0; MAX_HEADER];
-        let len = Header { term, kind, len: data.len() }.write(&mut header);
-        self.put(term, header.get(..len).unwrap_or_default(), data)
+        let (head, len) = Header { term, kind, len: data.len() }.encode();
+        self.put(term, head.get(..len).unwrap_or_default(), data)
     }
 
     fn append(&mut self, run: &[u8]) -> u64 {
