@@ -108,18 +108,23 @@ fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
     let data = arguments.data.clone();
     let mut options = NodeOptions::new(id, arguments.cluster_id, listener, peers, data.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
-    let app = move |raft: &Raft<Heap>| open(id, policy, &data, raft).map_err(Error::app);
+    let app = move |raft: &mut Raft<Heap>| open(id, policy, &data, raft).map_err(Error::app);
     quorate_driver::start(raft, app, options).map_err(|error| run(error.to_string()))
 }
 
 /// Makes the application, once the log is open, locked and restored.
-fn open(id: NodeId, policy: Policy, data: &Path, raft: &Raft<Heap>) -> Result<Replica, String> {
+fn open(id: NodeId, policy: Policy, data: &Path, raft: &mut Raft<Heap>) -> Result<Replica, String> {
     let failed =
         |what: &str, error: io::Error| format!("cannot {what} in {}: {error}", data.display());
     let snapshots = data.join("snapshots");
     fs::create_dir_all(&snapshots)
         .map_err(|error| failed("make the directory snapshots", error))?;
     let state = recover::recover(&snapshots, raft)?;
+    // A crash may have come between a snapshot and its record. A snapshot beyond the log comes again, from the leader.
+    if let Some(term) = raft.term(state.applied) {
+        raft.resume(state.applied, term)
+            .map_err(|error| format!("cannot resume after entry {}: {error}", state.applied))?;
+    }
     let archive = Archive::new(&snapshots).map_err(|error| failed("open the snapshots", error))?;
     let incarnation =
         next_incarnation(data).map_err(|error| failed("write the file incarnation", error))?;

@@ -54,6 +54,10 @@ pub(crate) struct Replica {
     disk: StorageHealth,
     fatal: Option<Fatal>,
     snapshot_failed: bool,
+    /// A part of the snapshot that is being received was lost here.
+    refuse_snapshot: bool,
+    /// The log has no room: the next snapshot takes the place of everything it covers.
+    make_room: bool,
     since_snapshot: Since,
     counters: Counters,
     scratch: Vec<u8>,
@@ -136,6 +140,8 @@ impl Replica {
             disk: StorageHealth::default(),
             fatal: None,
             snapshot_failed: false,
+            refuse_snapshot: false,
+            make_room: false,
             since_snapshot: Since::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
@@ -306,9 +312,13 @@ impl App for Replica {
             }
             Event::SnapshotPart { index, offset, data, done, .. } => {
                 if let Err(error) = self.archive.receive(index, offset, data, done) {
-                    // without an acknowledgement the leader begins anew
-                    warn!(index, offset, %error, "could not keep a part of a snapshot");
+                    warn!(index, offset, %error, "could not keep a part of a snapshot; asking for it anew");
+                    self.refuse_snapshot = true;
                 }
+            }
+            Event::LogFull => {
+                warn!("the log is full; writing a snapshot to make room");
+                self.make_room = true;
             }
             Event::Fatal(fatal) => {
                 error!(%fatal, "this node stopped itself");

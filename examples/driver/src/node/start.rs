@@ -32,7 +32,7 @@ pub struct Node<A: App> {
 /// [`Error`] when the directory is in use, the log is damaged or another node's, or the application says no.
 pub fn start<A: App>(
     machine: A::Machine,
-    app: impl FnOnce(&A::Machine) -> Result<A, Error>,
+    app: impl FnOnce(&mut A::Machine) -> Result<A, Error>,
     options: NodeOptions,
 ) -> Result<Node<A>, Error> {
     start_with_disk(Arc::new(SystemDisk), machine, app, options)
@@ -46,7 +46,7 @@ pub fn start<A: App>(
 pub fn start_with_disk<A: App, D: Disk>(
     disk: Arc<D>,
     mut machine: A::Machine,
-    app: impl FnOnce(&A::Machine) -> Result<A, Error>,
+    app: impl FnOnce(&mut A::Machine) -> Result<A, Error>,
     options: NodeOptions,
 ) -> Result<Node<A>, Error> {
     options.tcp.validate()?;
@@ -57,7 +57,7 @@ pub fn start_with_disk<A: App, D: Disk>(
         .map(|runtime| EventLoop(Some(runtime)))
         .map_err(|e| Error::io("start", "the event loop", e))?;
     let wal = restore(disk, &mut machine, &options)?;
-    let app = app(&machine)?;
+    let app = app(&mut machine)?;
 
     let peers = peers(&options)?;
     let metrics = Arc::new(Metrics::new(peers.iter().map(|(id, _)| *id)));

@@ -11,11 +11,16 @@ impl Replica {
     pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, status: &Status) {
         self.snapshot_written(raft, status);
         self.snapshot_loaded(raft);
+        if core::mem::take(&mut self.refuse_snapshot) {
+            raft.snapshot_refused();
+        }
         for wanted in core::mem::take(&mut self.wanted) {
             self.send_part(raft, wanted);
         }
         let Since { bytes, entries } = self.since_snapshot;
-        let due = bytes >= self.policy.snapshot_bytes || entries >= self.policy.snapshot_entries;
+        let due = bytes >= self.policy.snapshot_bytes
+            || entries >= self.policy.snapshot_entries
+            || self.make_room;
         if due && self.archive.is_idle() {
             self.since_snapshot = Since::default();
             self.archive.begin(self.state.clone());
@@ -35,7 +40,9 @@ impl Replica {
         };
         self.snapshot_failed = false;
         self.counters.snapshots_written += 1;
-        let behind = written.index.saturating_sub(self.policy.keep_entries);
+        let keep = if self.make_room { 0 } else { self.policy.keep_entries };
+        self.make_room = false;
+        let behind = written.index.saturating_sub(keep);
         let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
         match raft.snapshot_taken(written.index, anchor) {
             Ok(()) => info!(
