@@ -199,7 +199,7 @@ fn what_is_wrong_at_the_start_is_told() {
         let (ours, addr) = listener();
         let mut machine = Register::new(Vec::new());
         quorate_core::Machine::restore(&mut machine, common::register::Value(6)).unwrap();
-        let app = |machine: &Register| Ok(RegisterApp::new(machine));
+        let app = |machine: &mut Register| Ok(RegisterApp::new(machine));
         let error = start(machine, app, options(1, ours, &[addr], dir.path())).unwrap_err();
         assert!(
             matches!(error, Error::Restore { offset: 56, reason: Some(Corrupt::Regression), .. }),
@@ -207,7 +207,7 @@ fn what_is_wrong_at_the_start_is_told() {
         );
         // nor does the application
         let (ours, addr) = listener();
-        let refuse = |_: &Register| Err::<RegisterApp, _>(Error::app("no snapshot"));
+        let refuse = |_: &mut Register| Err::<RegisterApp, _>(Error::app("no snapshot"));
         let machine = Register::new(Vec::new());
         let error = start(machine, refuse, options(1, ours, &[addr], dir.path())).unwrap_err();
         assert_eq!(error.to_string(), "no snapshot");

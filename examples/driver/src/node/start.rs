@@ -25,7 +25,7 @@ pub struct Node<A: App> {
 /// Opens the log (locks the directory, repairs a torn tail, refuses a corrupt middle), restores the machine, and starts the
 /// transport and the loop on a thread of their own.
 ///
-/// `app` makes the application once the machine is restored. No async runtime needs to be there.
+/// `app` makes the application once the machine is restored, and may call the machine already. No async runtime needs to be there.
 ///
 /// # Errors
 ///
