@@ -84,6 +84,7 @@ pub struct Span {
     pub(crate) first: Index,
     pub(crate) count: u64,
     /// Which chunk, of a log in chunks.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
     chunk: usize,
     start: usize,
     end: usize,
