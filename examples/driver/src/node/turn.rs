@@ -91,9 +91,8 @@ impl<A: App> Loop<A> {
                 return Ok(());
             }
             self.turn()?;
-            // connections go on before the next turn: what was queued leaves, what came is there
-            tokio::task::yield_now().await;
             if self.state.more {
+                tokio::task::yield_now().await;
                 continue;
             }
             let throttled = self.throttled();
@@ -104,6 +103,7 @@ impl<A: App> Loop<A> {
                     sleep.as_mut().reset(at);
                 }
             }
+            let mut waited = false;
             let taken = &mut self.state.taken;
             let room = MAX_COMMANDS - taken.len();
             tokio::select! {
@@ -121,6 +121,11 @@ impl<A: App> Loop<A> {
                         return Ok(()); // the node was dropped
                     }
                 }
+                () = mark(&mut waited) => {}
+            }
+            if !waited {
+                // there is more at once: let the connections go on first, so that what was queued leaves, and what came is there
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -253,7 +258,7 @@ impl<A: App> Loop<A> {
             self.state.look_at = enough.min(size + step);
             return;
         }
-        let mut batch = Batch::default();
+        let mut batch = Batch::with_capacity(live);
         for record in self.machine.checkpoint() {
             batch.push(&record);
         }
@@ -278,6 +283,12 @@ impl<A: App> Loop<A> {
         let us = instant.as_micros().min(365 * 24 * 3_600 * 1_000_000);
         self.started + Duration::from_micros(us)
     }
+}
+
+/// Tells, as the last branch of a biased `select!`, that none before it was ready at once. Never ready itself.
+async fn mark(waited: &mut bool) {
+    *waited = true;
+    core::future::pending().await
 }
 
 /// Hands a message to the machine.

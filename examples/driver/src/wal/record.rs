@@ -34,6 +34,13 @@ pub(crate) struct Header {
 }
 
 impl Batch {
+    /// An empty batch with room for this many bytes of records with their headers.
+    #[must_use]
+    pub fn with_capacity(bytes: u64) -> Self {
+        let bytes = usize::try_from(bytes).unwrap_or_default();
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Adds a record.
     pub fn push<'a>(&mut self, record: &impl Wire<'a>) {
         let payload = self.reserve(record.encoded_len());
