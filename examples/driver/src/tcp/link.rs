@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quorate_core::{NodeId, Wire};
 use tokio::sync::Notify;
 
+use crate::TcpOptions;
 use crate::frame::{self, Kind};
 use crate::metrics::{Metrics, PeerCounters};
-use crate::{Error, TcpOptions};
 
 /// Both directions between this node and one peer, as the loop sees them: two buffers of bytes.
 pub(crate) struct Link {
@@ -195,29 +195,6 @@ impl Inbox {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-    }
-}
-
-impl TcpOptions {
-    pub(crate) fn validate(&self) -> Result<(), Error> {
-        if self.max_frame_bytes < frame::MAX_HELLO || u32::try_from(self.max_frame_bytes).is_err() {
-            return Err(Error::Options("max_frame_bytes must be between 512 and 2^32 - 1"));
-        }
-        if self.max_queue_bytes < self.max_frame_bytes {
-            return Err(Error::Options("max_queue_bytes must have room for one frame"));
-        }
-        if self.max_queue_frames == 0 || self.max_inbox_bytes == 0 {
-            return Err(Error::Options("max_queue_frames and max_inbox_bytes must not be 0"));
-        }
-        if self.backoff_min_ms == 0 || self.backoff_max_ms < self.backoff_min_ms {
-            return Err(Error::Options(
-                "backoff_min_ms must be above 0 and at most backoff_max_ms",
-            ));
-        }
-        if self.max_silent_connections == 0 {
-            return Err(Error::Options("max_silent_connections must not be 0"));
-        }
-        Ok(())
     }
 }
 

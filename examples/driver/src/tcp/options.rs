@@ -1,3 +1,5 @@
+use crate::{Error, frame};
+
 /// How the transport behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TcpOptions {
@@ -34,5 +36,28 @@ impl Default for TcpOptions {
             backoff_max_ms: 1_000,
             max_silent_connections: 64,
         }
+    }
+}
+
+impl TcpOptions {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self.max_frame_bytes < frame::MAX_HELLO || u32::try_from(self.max_frame_bytes).is_err() {
+            return Err(Error::Options("max_frame_bytes must be between 512 and 2^32 - 1"));
+        }
+        if self.max_queue_bytes < self.max_frame_bytes {
+            return Err(Error::Options("max_queue_bytes must have room for one frame"));
+        }
+        if self.max_queue_frames == 0 || self.max_inbox_bytes == 0 {
+            return Err(Error::Options("max_queue_frames and max_inbox_bytes must not be 0"));
+        }
+        if self.backoff_min_ms == 0 || self.backoff_max_ms < self.backoff_min_ms {
+            return Err(Error::Options(
+                "backoff_min_ms must be above 0 and at most backoff_max_ms",
+            ));
+        }
+        if self.max_silent_connections == 0 {
+            return Err(Error::Options("max_silent_connections must not be 0"));
+        }
+        Ok(())
     }
 }
