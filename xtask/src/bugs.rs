@@ -1,27 +1,26 @@
 use core::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
 use crate::mutant::{self, Mutant};
 use crate::scratch::Scratch;
 use crate::tool::Tool;
+use crate::trial::{Ended, Trial};
 
 pub(crate) const VERB: Verb = Verb {
     name: "bugs",
     about: "plants known bugs, one at a time; the simulator must find each",
     help: "
 Each patch in sim/bugs breaks one safety rule. It is applied to a copy of the repository in the target folder, the simulator is
-built there and run until it finds a violation. A bug that survives means that the rule is not tested. First of all the
-simulator runs without any bug, and must find nothing.
+built there and run until it finds a violation, and the seed that found it must be clean without the bug. A bug that survives means
+that the rule is not tested. First of all the simulator runs without any bug, and must find nothing.
 
     cargo xtask bugs                 all of them
     cargo xtask bugs vote            those with `vote` in their name
-    cargo xtask bugs --seeds 500     another budget of seeds for each (2000 unless told)
+    cargo xtask bugs --seeds 500     another budget of seeds for each (6000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
 
 When a patch does not apply any more, because the code around it changed:
@@ -34,24 +33,22 @@ A new one begins with a file sim/bugs/NAME.patch that holds the lines `Rule: …
 };
 
 /// Seeds that each bug has to show itself.
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 6000;
 /// Seeds without a bug: `cargo xtask sim` runs more.
 const CONTROL_SEEDS: u64 = 200;
+/// The first seed.
+const FROM: u64 = 1;
 /// The name of the run without a bug.
 const CONTROL: &str = "(no bug)";
-/// A run that takes longer hangs: found, but not by the simulator.
-const TIMEOUT: Duration = Duration::from_secs(180);
 /// Characters of what was violated that are shown; the log has the rest.
 const SHOWN: usize = 90;
 
 /// What became of a bug.
 struct Verdict {
     name: String,
-    /// Who found it: the violated invariant, a panic, a time-out.
-    killed_by: Option<String>,
-    seed: Option<u64>,
-    took: Duration,
-    log: PathBuf,
+    trial: Trial,
+    /// The seed that found it fails without the bug as well.
+    spoilt: bool,
 }
 
 fn run(args: &[String]) -> Outcome {
@@ -90,7 +87,7 @@ fn open(name: Option<&String>) -> Outcome {
     let scratch = Scratch::new("bugs")?;
     scratch.reset()?;
     let (applied, _, text) =
-        scratch.git().args(["apply", "-p1", "--reject"]).arg(&mutant.path).try_read()?;
+        scratch.git().args(["apply", "-p1", "-C1", "--reject"]).arg(&mutant.path).try_read()?;
     if !applied {
         println!("{}", text.trim_end());
     }
@@ -120,14 +117,15 @@ type Running = JoinHandle<Outcome<Verdict>>;
 fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
     let scratch = Scratch::new("bugs")?;
     scratch.reset()?;
+    let control = build(&scratch, CONTROL)?;
+    let mut running = Some(start(control.clone(), control.clone(), CONTROL_SEEDS.min(seeds)));
     let mut errors = Vec::new();
     let mut verdicts = Vec::new();
-    let mut running = Some(start(&scratch, CONTROL, CONTROL_SEEDS.min(seeds))?);
     for mutant in mutants {
-        let next = plant(&scratch, mutant, seeds);
+        let next = plant(&scratch, mutant);
         verdicts.extend(running.take().map(finish).transpose()?);
         match next {
-            Ok(next) => running = Some(next),
+            Ok(program) => running = Some(start(program, control.clone(), seeds)),
             Err(failure) => errors.push(failure.to_string()),
         }
     }
@@ -135,11 +133,43 @@ fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
     report(&verdicts, errors)
 }
 
-fn plant(scratch: &Scratch, mutant: &Mutant, seeds: u64) -> Outcome<Running> {
+fn plant(scratch: &Scratch, mutant: &Mutant) -> Outcome<PathBuf> {
     scratch.reset()?;
     mutant.plant(scratch)?;
-    start(scratch, &mutant.name, seeds)
-        .map_err(|e| Failure::failed(format!("{}: {e}", mutant.name)))
+    build(scratch, &mutant.name).map_err(|e| Failure::failed(format!("{}: {e}", mutant.name)))
+}
+
+/// Builds the simulator from what is in the copy, and returns where it is.
+fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
+    let cargo = Tool::cargo()
+        .args(["build", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim"])
+        .args(["--config", "profile.release.debug=false"])
+        .args(["--config", "profile.release.incremental=true"])
+        .env("CARGO_TARGET_DIR", &scratch.target)
+        .env("RUSTFLAGS", "-Awarnings") // a bug may leave something unused
+        .dir(&scratch.tree);
+    let cargo = if name == CONTROL { cargo.announce() } else { cargo };
+    cargo.read()?;
+    let folder = scratch.target.join("bugs");
+    fs::create_dir_all(&folder).map_err(Failure::io(folder.display()))?;
+    let (built, program) = (scratch.target.join("release/sim"), folder.join(name));
+    fs::copy(&built, &program).map_err(Failure::io(built.display()))?;
+    Ok(program)
+}
+
+fn start(program: PathBuf, control: PathBuf, seeds: u64) -> Running {
+    thread::spawn(move || {
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let trial = Trial::run(&program, FROM, seeds, program.with_extension("log"))?;
+        let spoilt = match trial.ended {
+            Ended::Violated { seed, .. } if name != CONTROL => {
+                let log = program.with_extension("without.log");
+                Trial::run(&control, seed, 1, log)?.ended != Ended::Clean
+            }
+            _ => false,
+        };
+        Ok(Verdict { name, trial, spoilt })
+    })
 }
 
 fn finish(running: Running) -> Outcome<Verdict> {
@@ -148,104 +178,36 @@ fn finish(running: Running) -> Outcome<Verdict> {
     Ok(verdict)
 }
 
-/// Builds what is in the copy, and lets it run in the background.
-fn start(scratch: &Scratch, name: &str, seeds: u64) -> Outcome<Running> {
-    let build = Tool::cargo()
-        .args(["build", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim"])
-        .args(["--config", "profile.release.debug=false"])
-        .args(["--config", "profile.release.incremental=true"])
-        .env("CARGO_TARGET_DIR", &scratch.target)
-        .env("RUSTFLAGS", "-Awarnings") // a bug may leave something unused
-        .dir(&scratch.tree);
-    let build = if name == CONTROL { build.announce() } else { build };
-    build.read()?;
-    let folder = scratch.target.join("bugs");
-    fs::create_dir_all(&folder).map_err(Failure::io(folder.display()))?;
-    let program = folder.join(name);
-    let built = scratch.target.join("release/sim");
-    fs::copy(&built, &program).map_err(Failure::io(built.display()))?;
-    let (name, log) = (name.to_owned(), folder.join(format!("{name}.log")));
-    Ok(thread::spawn(move || execute(&program, name, seeds, log)))
-}
-
-fn execute(program: &Path, name: String, seeds: u64, log: PathBuf) -> Outcome<Verdict> {
-    let output = fs::File::create(&log).map_err(Failure::io(log.display()))?;
-    let errors = output.try_clone().map_err(Failure::io(log.display()))?;
-    let start = Instant::now();
-    let mut child = Command::new(program)
-        // what a bug keeps from happening is not what is looked for
-        .args(["--no-marks", "--seeds", &seeds.to_string()])
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors)
-        .spawn()
-        .map_err(Failure::io(program.display()))?;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(Failure::io("waiting for the simulator"))? {
-            break Some(status);
-        }
-        if start.elapsed() > TIMEOUT {
-            let _ = child.kill();
-            let _ = child.wait();
-            break None;
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
-    let text = fs::read_to_string(&log).unwrap_or_default();
-    let (seed, killed_by) = match status {
-        Some(status) if status.success() => (None, None),
-        Some(_) => {
-            let (seed, what) = violation(&text);
-            (seed, Some(what))
-        }
-        None => (None, Some(format!("hangs for {} s", TIMEOUT.as_secs()))),
-    };
-    Ok(Verdict { name, killed_by, seed, took: start.elapsed(), log })
-}
-
-/// The seed and the rule, from the simulator's line `seed 7: two leaders in term 3`.
-fn violation(log: &str) -> (Option<u64>, String) {
-    let lines = log.lines().rev();
-    let mut named = lines.filter_map(|line| line.strip_prefix("seed ")?.split_once(": "));
-    match named.find_map(|(seed, what)| Some((seed.parse().ok()?, what))) {
-        Some((seed, what)) => (Some(seed), what.to_owned()),
-        None => (None, "it failed without saying why".to_owned()),
-    }
-}
-
 fn report(verdicts: &[Verdict], mut wrong: Vec<String>) -> Outcome {
+    let mut found = 0;
     for verdict in verdicts {
-        let log = verdict.log.display();
-        match (&verdict.killed_by, verdict.name == CONTROL) {
-            (Some(by), true) => wrong.push(format!("without any bug: {by}; see {log}")),
-            (None, false) => wrong.push(format!("{} survives; see {log}", verdict.name)),
-            _ => {}
+        let (name, log) = (&verdict.name, verdict.trial.log.display());
+        match (&verdict.trial.ended, name == CONTROL) {
+            (Ended::Broken, _) => wrong.push(format!("{name}: the simulator failed; see {log}")),
+            (Ended::Clean, true) => {}
+            (_, true) => wrong.push(format!("there is a violation without any bug; see {log}")),
+            (Ended::Clean, false) => wrong.push(format!("{name} survives; see {log}")),
+            (Ended::Hung, false) => wrong.push(format!("{name}: the simulator hangs; see {log}")),
+            _ if verdict.spoilt => wrong.push(format!("{name}: its seed fails without it as well")),
+            _ => found += 1,
         }
     }
-    let bugs = verdicts.iter().filter(|v| v.name != CONTROL);
-    let killed = bugs.filter(|v| v.killed_by.is_some()).count();
-    println!("{killed} bugs found");
+    println!("{found} bugs found");
     if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = self.killed_by.as_deref();
-        let by = by.unwrap_or(if self.name == CONTROL { "clean" } else { "SURVIVES" });
-        let by: String = by.chars().take(SHOWN).collect();
-        let seed = self.seed.map_or(String::from("-"), |seed| seed.to_string());
-        write!(f, "{:<32} {seed:>6} {:>7.1} s  {by}", self.name, self.took.as_secs_f64())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_violation_is_found_in_the_log() {
-        let log = " 12 ms  1 <- 2  Vote\n\nseed 19: no leader within 8 timeouts: healed\n\nreplay it with: x";
-        assert_eq!(violation(log), (Some(19), "no leader within 8 timeouts: healed".to_owned()));
-        assert_eq!(violation("seed of doubt").0, None);
+        let (seed, what) = match &self.trial.ended {
+            Ended::Clean if self.name == CONTROL => (None, "clean"),
+            Ended::Clean => (None, "SURVIVES"),
+            Ended::Violated { seed, .. } if self.spoilt => (Some(seed), "FAILS WITHOUT IT TOO"),
+            Ended::Violated { seed, what } => (Some(seed), what.as_str()),
+            Ended::Broken => (None, "THE SIMULATOR FAILED"),
+            Ended::Hung => (None, "HANGS"),
+        };
+        let what: String = what.chars().take(SHOWN).collect();
+        let seed = seed.map_or(String::from("-"), |seed| seed.to_string());
+        write!(f, "{:<34} {seed:>6} {:>7.1} s  {what}", self.name, self.trial.took.as_secs_f64())
     }
 }

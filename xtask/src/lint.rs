@@ -16,7 +16,8 @@ fn run(args: &[String]) -> Outcome {
         return Err(Failure::usage("lint takes no arguments"));
     }
     Tool::cargo()
-        .args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+        .args(["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"])
+        .args(["--", "-D", "warnings"])
         .run()?;
     Tool::cargo()
         .args(["doc", "--workspace", "--no-deps", "--all-features", "--document-private-items"])

@@ -16,6 +16,7 @@ mod sim;
 mod targets;
 mod test;
 mod tool;
+mod trial;
 
 use std::process::ExitCode;
 

@@ -61,7 +61,9 @@ impl Mutant {
 
     /// Applies the patch to the copy.
     pub(crate) fn plant(&self, scratch: &Scratch) -> Outcome {
-        let (applied, _, text) = scratch.git().args(["apply", "-p1"]).arg(&self.path).try_read()?;
+        // one line of context is enough: the lines that a bug changes must be there anyway
+        let apply = scratch.git().args(["apply", "-p1", "-C1"]).arg(&self.path);
+        let (applied, _, text) = apply.try_read()?;
         if applied {
             return Ok(());
         }
