@@ -92,7 +92,7 @@ impl Mutant {
                 scratch.tree.display()
             )));
         }
-        fs::write(&self.path, format!("{}\n{diff}", self.header.trim_end()))
+        fs::write(&self.path, format!("{}\n\n{diff}", self.header.trim_end()))
             .map_err(Failure::io(self.path.display()))
     }
 }
@@ -104,9 +104,11 @@ fn header(patch: &str) -> String {
 
 /// Names the files from the roots on, and leaves out git's own lines.
 fn relative(diff: &str, here: &Path, there: &Path) -> String {
-    let strip = |line: &str, root: &Path| {
+    // git leaves out the first slash of a path
+    let strip = |path: &str, root: &Path| {
         let root = root.to_string_lossy();
-        line.replacen(&*root, "", 1).trim_start_matches('/').to_owned()
+        let path = path.trim_start_matches('/').strip_prefix(root.trim_start_matches('/'));
+        path.unwrap_or_default().trim_start_matches('/').to_owned()
     };
     let mut text = String::new();
     for line in diff.lines() {
@@ -128,8 +130,8 @@ mod tests {
 
     #[test]
     fn paths_lose_their_roots() {
-        let diff = "diff --git /r/raft/a.rs /s/t/raft/a.rs\nindex 1..2\n--- /r/raft/a.rs\n\
-            +++ /s/t/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n";
+        let diff = "diff --git /r/raft/a.rs /s/t/raft/a.rs\nindex 1..2\n--- r/raft/a.rs\n\
+            +++ s/t/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n";
         assert_eq!(
             relative(diff, Path::new("/r"), Path::new("/s/t")),
             "--- a/raft/a.rs\n+++ b/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n"
