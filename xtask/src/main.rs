@@ -5,6 +5,7 @@ mod callgrind;
 mod ci;
 mod failure;
 mod features;
+mod figures;
 mod fmt;
 mod icount;
 mod lint;

@@ -36,3 +36,15 @@ pub(crate) const PEERS: &[Peer] = &[
     peer("omnipaxos 0.2.4, encoded", (256, 64), 4_562, 10.0, 0.094),
     peer("sailing-proto 0.0.0, by value", (256, 64), 3_265, 4.05, 0.125),
 ];
+
+impl Peer {
+    /// Whether its messages are encoded and decoded, as ours are.
+    pub(crate) fn encoded(&self) -> bool {
+        self.name.ends_with("encoded")
+    }
+
+    /// The name without how it was run.
+    pub(crate) fn library(&self) -> &'static str {
+        self.name.split_once(',').map_or(self.name, |(library, _)| library)
+    }
+}
