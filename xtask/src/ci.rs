@@ -20,6 +20,7 @@ const STEPS: &[&[&str]] = &[
     &["lint"],
     &["features"],
     &["targets"],
+    &["msrv"],
     &["icount", "--check"],
     &["sim", "--seeds", "2000"],
     &["bugs"],

@@ -10,6 +10,7 @@ mod fmt;
 mod icount;
 mod lint;
 mod manifest;
+mod msrv;
 mod mutant;
 mod peers;
 mod scratch;
@@ -39,6 +40,7 @@ const VERBS: &[Verb] = &[
     test::VERB,
     features::VERB,
     targets::VERB,
+    msrv::VERB,
     sim::VERB,
     bugs::VERB,
     icount::VERB,
