@@ -17,7 +17,11 @@ pub trait Subject: Sized {
     fn timeout_us(&self) -> u64;
 
     /// A machine without a past, for a node (from 0) that boots.
-    fn boot(&mut self, node: usize) -> Self::Machine;
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, which is a violation.
+    fn boot(&mut self, node: usize) -> Result<Self::Machine, String>;
 
     /// All records were replayed, and the machine was not ticked yet: the application loads what it has on disk.
     ///

@@ -363,7 +363,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         host.life += 1;
-        let mut machine = self.subject.boot(node);
+        let mut machine = self.subject.boot(node)?;
         for record in &host.disk.records {
             let decoded = <S::Machine as Machine>::Record::from_slice(record)
                 .map_err(|e| format!("a record does not decode: {e}"))?;

@@ -352,11 +352,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
         self.config.election_max_us
     }
 
-    fn boot(&mut self, node: usize) -> Raft<S> {
+    fn boot(&mut self, node: usize) -> Result<Raft<S>, String> {
         let seed = self.rng.next_u64();
-        // the configuration is drawn within what is valid
         Raft::new(Self::id(node), &self.voters, self.config.clone(), seed)
-            .unwrap_or_else(|e| panic!("the drawn configuration is refused: {e}"))
+            .map_err(|e| format!("the drawn configuration is refused: {e}"))
     }
 
     fn restored(&mut self, node: usize, raft: &mut Raft<S>) -> Result<(), String> {

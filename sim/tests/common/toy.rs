@@ -38,8 +38,8 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         300_000
     }
 
-    fn boot(&mut self, node: usize) -> Keeper<BUG> {
-        Keeper::new(NodeId::new(node as u64 + 1), self.disks.len() as u64)
+    fn boot(&mut self, node: usize) -> Result<Keeper<BUG>, String> {
+        Ok(Keeper::new(NodeId::new(node as u64 + 1), self.disks.len() as u64))
     }
 
     fn restored(&mut self, node: usize, machine: &mut Keeper<BUG>) -> Result<(), String> {
