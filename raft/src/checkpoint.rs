@@ -13,7 +13,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed, but that a run which is
+    /// [`Full`](Corrupt::Full) was taken as far as it fitted.
     pub fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
@@ -39,7 +40,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Started`] after the first tick. Nothing was changed.
+    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Regression`] when the log has a committed entry of
+    /// another term there, [`Corrupt::Started`] after the first tick. Nothing was changed.
     pub fn resume(&mut self, index: Index, index_term: Term) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
@@ -50,11 +52,19 @@ impl<S: Storage> Raft<S> {
         if index <= self.applied {
             return Ok(());
         }
+        let known = self.log.term(index);
+        if index <= self.commit && known.is_some_and(|term| term != index_term) {
+            return Err(Corrupt::Regression);
+        }
         if index_term > self.term {
             // the snapshot came in a later term than was durable when the power failed
             self.enter(index_term, None);
         }
-        if self.log.term(index) != Some(index_term) {
+        if known == Some(index_term) {
+            // the log goes on as far back as it does
+            (self.snapshot, self.snapshot_term) = (index, index_term);
+            self.disk.snapshot_dirty = true;
+        } else {
             self.adopt_snapshot(index, index_term);
         }
         self.applied = index;

@@ -71,7 +71,7 @@ impl Config {
             || self.max_entry_bytes == 0
             || self.snapshot_part_bytes == 0
             || self.max_uncommitted_bytes < self.max_entry_bytes
-            || self.max_log_bytes < self.max_entry_bytes
+            || self.max_log_bytes / 2 < self.max_entry_bytes
         {
             return Err(ConfigError::Limits);
         }

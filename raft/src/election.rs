@@ -19,7 +19,12 @@ impl<S: Storage> Raft<S> {
 
     /// Asks for votes, or with `pre` whether they would be given, in which case nobody's term changes.
     pub(crate) fn start_election(&mut self, pre: bool) {
-        if self.role == Role::Leader || self.fatal.is_some() || self.term >= LIMIT {
+        if self.role == Role::Leader || self.fatal.is_some() {
+            return;
+        }
+        if self.term.saturating_add(2) >= LIMIT {
+            // out of terms: nothing can be done, but time must go on
+            self.draw_election_timeout();
             return;
         }
         self.draw_election_timeout();
@@ -52,7 +57,7 @@ impl<S: Storage> Raft<S> {
         if term == 0 || last_term >= term || (last_index == 0) != (last_term == 0) {
             return Err(Rejected::Malformed);
         }
-        if term >= LIMIT || last_index >= LIMIT {
+        if !self.plausible(term) || last_index >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
         // A node that hears a leader is not to be lured away (4.2.3, 6.2), but one that asks at an old term is told ours, or
@@ -90,7 +95,7 @@ impl<S: Storage> Raft<S> {
         if term == 0 {
             return Err(Rejected::Malformed);
         }
-        if term >= LIMIT {
+        if !self.plausible(term) {
             return Err(Rejected::OutOfRange);
         }
         // A refusal carries the voter's own term; a pre-vote's grant carries the one asked for, which is nobody's yet.
@@ -141,6 +146,7 @@ impl<S: Storage> Raft<S> {
         self.reads_wanted = 0;
         self.next_round();
         self.reads_done = self.round;
+        self.reads_confirmed = None;
         let now = self.now;
         self.peers.iter_mut().for_each(|peer| peer.lead(now, last));
         self.heartbeat_at = now.after(self.config.heartbeat_us);

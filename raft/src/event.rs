@@ -27,7 +27,7 @@ pub enum Event<'a> {
     /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the anchor.
     LogFull,
     /// A peer needs the snapshot that covers `index`, from `offset` on: answer with
-    /// [`send_snapshot`](crate::Raft::send_snapshot), with that snapshot or, at offset 0, the newest one. It is asked again
+    /// [`send_snapshot`](crate::Raft::send_snapshot) (the offset is what the peer says: it may be beyond the end), with that snapshot or, at offset 0, the newest one. It is asked again
     /// with every heartbeat until it is answered.
     SnapshotWanted {
         /// Who needs it.

@@ -28,11 +28,11 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Malformed);
         }
         let end = prev_index.saturating_add(run.count);
-        if term >= LIMIT || end >= LIMIT || commit >= LIMIT || round >= LIMIT {
+        if !self.plausible(term) || end >= LIMIT || commit >= LIMIT || round >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
         let agrees = self.agrees(prev_index, prev_term);
-        if term >= self.term && self.contradicts(from, term, agrees, prev_index, entries) {
+        if term >= self.term && self.contradicts(term, agrees, prev_index, entries) {
             return Err(Rejected::Impossible);
         }
         if !self.heed(from, term, round)? {
@@ -84,17 +84,9 @@ impl<S: Storage> Raft<S> {
     /// Whether the message would replace an entry that is committed, or that this same leader sent before: no honest leader
     /// does (3.6.3, leader completeness; 3.5, leader append-only).
     #[inline]
-    fn contradicts(
-        &self,
-        from: usize,
-        term: Term,
-        agrees: bool,
-        prev_index: Index,
-        run: &[u8],
-    ) -> bool {
-        let sender = self.peers.get(from).map(|p| p.id);
-        let known = term == self.term && self.role == Role::Follower && self.leader == sender;
-        let floor = if known { self.verified.max(self.commit) } else { self.commit };
+    fn contradicts(&self, term: Term, agrees: bool, prev_index: Index, run: &[u8]) -> bool {
+        // what is verified is of this term's leader, whatever this node has become since: there is but one
+        let floor = if term == self.term { self.verified.max(self.commit) } else { self.commit };
         if prev_index >= floor {
             return prev_index == floor && !agrees;
         }
@@ -131,7 +123,7 @@ impl<S: Storage> Raft<S> {
             let rest = entries.rest();
             let Some((term, _)) = entries.next() else { return (matched, rest) };
             let index = matched.saturating_add(1);
-            if index > self.log.anchor() && self.log.term(index) != Some(term) {
+            if index >= self.log.anchor() && self.log.term(index) != Some(term) {
                 return (matched, rest);
             }
             matched = index;

@@ -141,7 +141,7 @@ impl<S: Storage> Raft<S> {
         if term == 0 {
             return Err(Rejected::Malformed);
         }
-        if term >= LIMIT {
+        if !self.plausible(term) {
             return Err(Rejected::OutOfRange);
         }
         if term > self.term {

@@ -4,6 +4,7 @@ use quorate_core::{
 };
 
 use crate::disk::Disk;
+use crate::entry::MAX_HEADER;
 use crate::log::Log;
 use crate::peer::Peer;
 use crate::snapshot::{Incoming, Part};
@@ -16,6 +17,10 @@ use crate::{
 
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
+
+/// A term this far beyond the own one is refused: no honest node gets there between two messages, and a hostile message cannot
+/// use up the terms there are.
+const TERM_JUMP: u64 = 1 << 32;
 
 /// Room in the log that proposals leave for the blank entries of that many leaders: without it, a log full of uncommitted
 /// commands could never be committed by a new leader.
@@ -73,6 +78,8 @@ pub struct Raft<S: Storage> {
     /// What was acknowledged to the leader.
     pub(crate) acknowledged: Index,
     pub(crate) incoming: Option<Incoming>,
+    /// A snapshot that was received whole, for the application to install or refuse: its index and term.
+    pub(crate) received: Option<(Index, Term)>,
 
     // Leaders
     /// The index of the blank entry that began the term.
@@ -82,6 +89,8 @@ pub struct Raft<S: Storage> {
     pub(crate) round_sent: bool,
     pub(crate) reads_wanted: u64,
     pub(crate) reads_done: u64,
+    /// Reads up to this id are confirmed, and wait until this index is applied.
+    pub(crate) reads_confirmed: Option<(u64, Index)>,
 
     pub(crate) part: Part<S::Part>,
     /// The application must be told of the role.
@@ -133,6 +142,11 @@ impl<S: Storage> Raft<S> {
                 peers.push(Peer::new(voter)).map_err(|_| ConfigError::TooManyVoters)?;
             }
         }
+        let log = S::Log::with_limit(config.max_log_bytes);
+        let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
+        if !log.fits(1, SPARE_BLANKS) || part.limit() == 0 {
+            return Err(ConfigError::Limits);
+        }
         Ok(Self {
             id,
             rng: Rng::new(seed),
@@ -142,7 +156,7 @@ impl<S: Storage> Raft<S> {
             rejections: Rejections::default(),
             term: 0,
             vote: None,
-            log: S::Log::with_limit(config.max_log_bytes),
+            log,
             snapshot: 0,
             snapshot_term: 0,
             disk: Disk::default(),
@@ -159,12 +173,14 @@ impl<S: Storage> Raft<S> {
             verified: 0,
             acknowledged: 0,
             incoming: None,
+            received: None,
             term_start: 0,
             round: 0,
             round_sent: true,
             reads_wanted: 0,
             reads_done: 0,
-            part: Part::with_limit(config.snapshot_part_bytes),
+            reads_confirmed: None,
+            part,
             role_changed: false,
             full_owed: false,
             fatal_owed: false,
@@ -186,22 +202,23 @@ impl<S: Storage> Raft<S> {
                 None => ProposeError::NotLeader(self.leader),
             });
         }
-        if command.len() > self.config.max_entry_bytes {
+        let len = command.len() as u64;
+        let (half_entries, half_bytes) = self.log.half();
+        let reserved = (SPARE_BLANKS.saturating_add(1)).saturating_mul(MAX_HEADER) as u64;
+        let fits =
+            len <= half_bytes && len.saturating_add(reserved) <= half_bytes.saturating_mul(2);
+        if command.len() > self.config.max_entry_bytes || !fits {
             return Err(ProposeError::TooLarge);
         }
         let last = self.log.last();
         let uncommitted = self.log.bytes_between(self.commit, last);
-        if uncommitted.saturating_add(command.len() as u64)
-            > self.config.max_uncommitted_bytes as u64
-        {
+        if uncommitted.saturating_add(len) > self.config.max_uncommitted_bytes as u64 {
             return Err(ProposeError::Busy);
         }
         // What is not committed may take half the log, or there might be no room for the blank entries of the leaders that are
         // to commit it; the other half is the application's to free.
         let pending = last.saturating_sub(self.commit);
-        let (half_entries, half_bytes) = self.log.half();
-        if pending >= half_entries || uncommitted.saturating_add(command.len() as u64) > half_bytes
-        {
+        if pending >= half_entries || uncommitted.saturating_add(len) > half_bytes {
             return Err(ProposeError::Busy);
         }
         if last >= LIMIT || !self.log.fits(command.len(), SPARE_BLANKS) {
@@ -244,6 +261,9 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::UnknownSender);
         };
         self.advance(now);
+        if self.fatal.is_some() {
+            return Err(Rejected::Stopped);
+        }
         match message {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
                 self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
@@ -400,6 +420,11 @@ impl<S: Storage> Raft<S> {
         self.work.all();
         self.role = Role::Follower;
         self.leader = None;
+    }
+
+    /// Whether an honest node may be in this term.
+    pub(crate) const fn plausible(&self, term: Term) -> bool {
+        term < LIMIT && term <= self.term.saturating_add(TERM_JUMP)
     }
 
     /// How many nodes a decision takes.

@@ -49,18 +49,22 @@ impl<S: Storage> Raft<S> {
     /// Up to which round reads may be answered now, if that is news.
     ///
     /// A majority has followed this leader after the round began, so no other committed anything before it did (6.4, step 3);
-    /// something of the own term is committed, so the commit index is current (step 1); and all of it is applied (step 4).
-    pub(crate) fn readable(&self) -> Option<ReadId> {
-        if self.reads_wanted <= self.reads_done
-            || self.role != Role::Leader
-            || self.commit < self.term_start
-            || self.applied < self.commit
-        {
+    /// something of the own term is committed, so the commit index is current (step 1); and what was committed when that was
+    /// known is applied (step 4). Later commits need not be: under load there always are some.
+    pub(crate) fn readable(&mut self) -> Option<ReadId> {
+        if self.reads_wanted <= self.reads_done || self.role != Role::Leader {
             return None;
         }
-        let own = core::iter::once(self.round);
-        let confirmed = agreed(own.chain(self.peers.iter().map(|p| p.round)), self.quorum())?;
-        let through = confirmed.min(self.reads_wanted);
-        (through > self.reads_done).then_some(ReadId(through))
+        if self.reads_confirmed.is_none() {
+            let own = core::iter::once(self.round);
+            let heard = own.chain(self.peers.iter().map(|p| p.round));
+            let through = agreed(heard, self.quorum())?.min(self.reads_wanted);
+            if through <= self.reads_done || self.commit < self.term_start {
+                return None;
+            }
+            self.reads_confirmed = Some((through, self.commit));
+        }
+        let (through, _) = self.reads_confirmed.take_if(|(_, index)| self.applied >= *index)?;
+        Some(ReadId(through))
     }
 }

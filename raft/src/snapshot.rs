@@ -82,12 +82,13 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`SnapshotError::Index`] unless `anchor` ≤ `index` ≤ the applied index, and `index` is not behind the present snapshot.
+    /// [`SnapshotError::Index`] unless `anchor` ≤ `index` ≤ the applied index, and `index` is not 0 and not behind the present
+    /// snapshot.
     pub fn snapshot_taken(&mut self, index: Index, anchor: Index) -> Result<(), SnapshotError> {
         if self.fatal.is_some() {
             return Err(SnapshotError::Stopped);
         }
-        if anchor > index || index > self.applied || index < self.snapshot {
+        if index == 0 || anchor > index || index > self.applied || index < self.snapshot {
             return Err(SnapshotError::Index);
         }
         let term = self.log.term(index).ok_or(SnapshotError::Index)?;
@@ -151,20 +152,23 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`SnapshotError::NotWanted`] when no snapshot covering `index` was completed; nothing was changed.
+    /// [`SnapshotError::NotWanted`] when no snapshot covering `index` was completed, or entries got there first: go on from the
+    /// state that is applied.
     pub fn snapshot_installed(&mut self, index: Index) -> Result<(), SnapshotError> {
         if self.fatal.is_some() {
             return Err(SnapshotError::Stopped);
         }
-        let Some(incoming) = self.incoming.filter(|i| i.complete && i.index == index) else {
+        let Some((_, index_term)) = self.received.filter(|received| received.0 == index) else {
             return Err(SnapshotError::NotWanted);
         };
+        self.received = None;
         self.incoming = None;
-        if index <= self.applied {
+        let contradicts = index <= self.commit && self.log.term(index) != Some(index_term);
+        if index <= self.applied || contradicts {
             // caught up by entries meanwhile
             return Err(SnapshotError::NotWanted);
         }
-        self.adopt_snapshot(index, incoming.index_term);
+        self.adopt_snapshot(index, index_term);
         self.commit = self.commit.max(index);
         self.applied = index;
         self.verified = self.verified.max(index);
@@ -183,6 +187,7 @@ impl<S: Storage> Raft<S> {
         } else {
             self.disk.truncated(self.commit.min(self.log.last()));
             self.log.reset(index, index_term);
+            self.verified = index;
         }
         (self.snapshot, self.snapshot_term) = (index, index_term);
         self.disk.snapshot_dirty = true;
@@ -191,6 +196,7 @@ impl<S: Storage> Raft<S> {
     /// The snapshot that was received is damaged: asks for it from the beginning.
     pub fn snapshot_refused(&mut self) {
         self.incoming = None;
+        self.received = None;
         if matches!(self.part.held, Held::Incoming { .. }) {
             self.part.clear();
         }
@@ -209,7 +215,7 @@ impl<S: Storage> Raft<S> {
         if term == 0 || index == 0 || index_term == 0 || index_term > term {
             return Err(Rejected::Malformed);
         }
-        if term >= LIMIT || index >= LIMIT || round >= LIMIT || offset >= LIMIT {
+        if !self.plausible(term) || index >= LIMIT || round >= LIMIT || offset >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
         if data.len() > self.part.limit() {
@@ -235,11 +241,14 @@ impl<S: Storage> Raft<S> {
         let mut incoming = self.incoming.filter(same).unwrap_or(fresh);
         let carries = done || !data.is_empty();
         let next = offset == incoming.offset && !incoming.complete;
-        if carries && next && self.part.held == Held::Nothing {
+        // one that was received whole is the application's to install or refuse before another is begun
+        let free = self.received.is_none() && self.part.held == Held::Nothing;
+        if carries && next && free {
             let held = Held::Incoming { index, index_term, offset, done };
             if self.part.hold(data, held) {
                 incoming.offset = offset.saturating_add(data.len() as u64);
                 incoming.complete = done;
+                self.received = done.then_some((index, index_term));
             }
         }
         self.incoming = Some(incoming);

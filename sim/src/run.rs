@@ -5,10 +5,10 @@ use crate::trace::Trace;
 use crate::{Marks, Subject, World};
 
 /// A healed majority must have a leader within so many of the longest election timeouts.
-pub const LEADER_TIMEOUTS: u64 = 6;
+pub const LEADER_TIMEOUTS: u64 = 8;
 
 /// A healed majority must have committed something new within so many of the longest election timeouts.
-pub const COMMIT_TIMEOUTS: u64 = 8;
+pub const COMMIT_TIMEOUTS: u64 = 10;
 
 /// All nodes must have converged within so many of the longest election timeouts once all is healed.
 const CONVERGE_TIMEOUTS: u64 = 40;

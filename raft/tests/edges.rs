@@ -1,0 +1,216 @@
+//! The edges: hostile members, applications that come late, storages too small, disks slower than the others'.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, Node, encode, id};
+use quorate_core::{Instant, Rejected, Wire};
+use quorate_raft::{
+    Config, ConfigError, Inline, Message, ProposeError, Raft, Record, Role, SnapshotError,
+};
+
+fn append(term: u64, prev: (u64, u64), commit: u64, entries: &[u8]) -> Message<'_> {
+    let (prev_index, prev_term) = prev;
+    Message::Append { term, prev_index, prev_term, commit, round: 1, entries }
+}
+
+fn snapshot(term: u64, covers: (u64, u64), done: bool, data: &[u8]) -> Message<'_> {
+    let (index, index_term) = covers;
+    Message::Snapshot { term, round: 1, index, index_term, offset: 0, done, data }
+}
+
+#[test]
+fn a_snapshot_of_nothing_is_refused() {
+    let mut cluster = Cluster::new(3);
+    assert_eq!(cluster.raft(1).snapshot_taken(0, 0), Err(SnapshotError::Index));
+    cluster.drain(1);
+    cluster.restart(1);
+}
+
+#[test]
+fn one_message_cannot_use_up_the_terms() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    let now = cluster.now;
+    let far = (1 << 62) - 1;
+    for message in [
+        Message::Vote { pre: false, term: far, granted: false },
+        Message::Accept { term: far, round: 0, match_index: 0 },
+        Message::RequestVote { pre: false, term: far, last_index: 9, last_term: 1 },
+        append(far, (0, 0), 0, &[]),
+        snapshot(far, (9, 1), false, &[]),
+    ] {
+        let answer = cluster.raft(1).receive(now, id(3), message);
+        assert_eq!(answer, Err(Rejected::OutOfRange), "{message:?}");
+    }
+    cluster.run(1000);
+    assert_eq!(cluster.leader(), Some(1));
+}
+
+#[test]
+fn reads_are_answered_though_the_leaders_disk_is_always_behind() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.host(1).fast_disk = false;
+    cluster.propose(1, "first");
+    cluster.settle();
+    cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    for n in 0..20 {
+        // the others commit the next command before this disk has finished the last
+        cluster.propose(1, &format!("{n}"));
+        cluster.settle();
+        let host = cluster.host(1);
+        let (ticket, bytes) = host.pending.remove(0);
+        host.disk.push(bytes);
+        host.raft.persisted(ticket);
+        cluster.drain(1);
+    }
+    assert!(!cluster.host(1).reads.is_empty());
+}
+
+#[test]
+fn a_node_that_resumed_can_send_its_newest_snapshot() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run_if(300, |e| e.from != 3 && e.to != 3);
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(5, 5).unwrap();
+    cluster.drain(1);
+    // the application has a snapshot at `applied` when the power fails, before there is a record of it
+    let term = cluster.raft(1).term(applied).unwrap();
+    let voters = [1, 2, 3].map(id);
+    let mut raft = Node::new(id(1), &voters, cluster.config.clone(), 9).unwrap();
+    for record in &cluster.host(1).disk {
+        raft.restore(Record::from_slice(record).unwrap()).unwrap();
+    }
+    raft.resume(applied, term).unwrap();
+    raft.tick(cluster.now);
+    cluster.host(1).raft = raft;
+    cluster.drain(1);
+    cluster.elect(1);
+    cluster.run(300);
+    let (to, index, offset) = cluster.host(1).wanted.remove(0);
+    assert_eq!((index, offset), (applied, 0));
+    assert_eq!(cluster.raft(1).send_snapshot(id(to), index, 0, b"state", true), Ok(()));
+}
+
+#[test]
+fn another_leaders_snapshot_does_not_take_the_place_of_one_that_is_being_loaded() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    cluster.raft(1).receive(now, id(2), snapshot(1, (5, 1), true, b"state")).unwrap();
+    cluster.drain(1);
+    cluster.raft(1).receive(now, id(3), snapshot(2, (6, 1), false, b"")).unwrap();
+    cluster.raft(1).receive(now, id(3), snapshot(2, (6, 1), false, b"abc")).unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).parts.len(), 1);
+    assert_eq!(cluster.raft(1).snapshot_installed(5), Ok(()));
+    assert_eq!(cluster.raft(1).status().applied, 5);
+}
+
+#[test]
+fn a_snapshot_that_contradicts_what_was_committed_meanwhile_is_not_installed() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    cluster.host(1).fast_disk = false;
+    let raft = cluster.raft(1);
+    raft.receive(now, id(2), append(2, (0, 0), 0, &[2, 0, 2, 0])).unwrap();
+    raft.receive(now, id(2), snapshot(2, (3, 1), true, b"")).unwrap();
+    cluster.drain(1);
+    let raft = cluster.raft(1);
+    raft.receive(now, id(2), append(2, (2, 2), 5, &[2, 0, 2, 0, 2, 0])).unwrap();
+    assert_eq!(raft.snapshot_installed(3), Err(SnapshotError::NotWanted));
+    let status = raft.status();
+    assert_eq!((status.commit, status.last), (5, 5));
+}
+
+#[test]
+fn entries_below_the_anchor_must_agree_with_it() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    let raft = cluster.raft(1);
+    raft.receive(now, id(2), append(5, (0, 0), 3, &[5, 0, 5, 0, 5, 0])).unwrap();
+    cluster.drain(1);
+    cluster.raft(1).snapshot_taken(3, 3).unwrap();
+    cluster.drain(1);
+    // entries 2, 3 and 4 of term 1, where entry 3 is of term 5
+    let answer = cluster.raft(1).receive(now, id(2), append(5, (1, 1), 3, &[1, 0, 1, 0, 1, 0]));
+    assert_eq!(answer, Err(Rejected::Impossible));
+    cluster.drain(1);
+    cluster.restart(1);
+}
+
+#[test]
+fn a_pre_candidate_keeps_what_its_terms_leader_sent() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    let raft = cluster.raft(1);
+    raft.receive(now, id(2), append(2, (0, 0), 0, &[1, 0, 1, 0, 1, 0])).unwrap();
+    cluster.drain(1);
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    let answer = cluster.raft(1).receive(now, id(2), append(2, (1, 1), 3, &[2, 0]));
+    assert_eq!(answer, Err(Rejected::Impossible));
+    assert_eq!(cluster.raft(1).status().last, 3);
+}
+
+#[test]
+fn what_can_never_fit_is_too_large() {
+    let me = id(1);
+    let config = Config { pre_vote: false, ..Config::default() };
+    let mut raft = Raft::<Inline<1, 1024, 32, 64>>::new(me, &[me], config, 1).unwrap();
+    let mut now = Instant::ZERO;
+    for _ in 0..20 {
+        raft.tick(now);
+        now = now.after(50_000);
+        while let Some(output) = raft.poll() {
+            if let quorate_core::Output::Persist(ticket, _) = output {
+                raft.persisted(ticket);
+            }
+        }
+    }
+    assert_eq!(raft.status().role, Role::Leader);
+    assert_eq!(raft.propose(&[0; 5000]), Err(ProposeError::TooLarge));
+    assert!(raft.propose(&[0; 300]).is_ok());
+}
+
+#[test]
+fn a_storage_without_room_for_a_command_is_refused() {
+    let me = id(1);
+    let config = Config::default;
+    let four = Raft::<Inline<1, 1024, 4, 64>>::new(me, &[me], config(), 1);
+    assert_eq!(four.err(), Some(ConfigError::Limits));
+    let no_part = Raft::<Inline<1, 1024, 32, 0>>::new(me, &[me], config(), 1);
+    assert_eq!(no_part.err(), Some(ConfigError::Limits));
+}
+
+#[test]
+fn a_machine_that_stops_at_its_first_input_takes_no_part_in_it() {
+    let voters = [1, 2, 3].map(id);
+    let mut raft = Node::new(id(1), &voters, Config::default(), 9).unwrap();
+    raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
+    let lost = Record::Snapshot { index: 10, index_term: 1, anchor: 5, anchor_term: 1 };
+    raft.restore(lost).unwrap();
+    let answer = raft.receive(Instant::ZERO, id(2), append(7, (5, 1), 0, &[]));
+    assert_eq!(answer, Err(Rejected::Stopped));
+    assert_eq!((raft.status().term, raft.status().leader), (1, None));
+}
+
+#[test]
+fn a_late_answer_about_a_snapshot_is_bounded_by_the_application() {
+    // the offset of an acknowledgement is the peer's word: it must not bring anything down
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let status = cluster.raft(1).status();
+    let ack = Message::SnapshotAck { term: status.term, round: 0, index: 1, offset: 1 << 40 };
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&ack) });
+    assert_eq!(cluster.raft(1).status().rejections.total(), 0);
+    assert!(cluster.host(1).wanted.is_empty(), "nobody wants a snapshot");
+}
