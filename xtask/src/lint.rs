@@ -20,7 +20,7 @@ fn run(args: &[String]) -> Outcome {
         .args(["--", "-D", "warnings"])
         .run()?;
     Tool::cargo()
-        .args(["doc", "--workspace", "--no-deps", "--all-features", "--document-private-items"])
+        .args(["doc", "--workspace", "--no-deps", "--all-features"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()
 }
