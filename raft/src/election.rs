@@ -17,6 +17,14 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    /// Gives up leading, so that another node is elected, as when this one's disk takes no more. It may be elected again; a node
+    /// whose disk does not take its vote is not. Whoever does not lead does nothing.
+    pub fn step_down(&mut self) {
+        if self.role == Role::Leader {
+            self.follow(self.term, None);
+        }
+    }
+
     /// Asks for votes, or with `pre` whether they would be given, in which case nobody's term changes.
     pub(crate) fn start_election(&mut self, pre: bool) {
         if self.role == Role::Leader || self.fatal.is_some() {

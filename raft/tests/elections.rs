@@ -370,3 +370,20 @@ fn a_candidate_tells_a_leader_of_the_past_its_term_and_nothing_of_its_log() {
     let told = Message::Accept { term: status.term + 1, round: 0, match_index: 0 };
     assert_eq!(answer.message(), told);
 }
+
+#[test]
+fn a_leader_whose_disk_is_full_can_step_down_for_another() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.host(1).fast_disk = false;
+    cluster.propose(1, "stuck here");
+    cluster.settle();
+    cluster.raft(1).step_down();
+    cluster.drain(1);
+    assert_eq!(cluster.raft(1).status().role, Role::Follower);
+    cluster.run(3000);
+    let leader = cluster.leader().unwrap();
+    assert_ne!(leader, 1, "a node that cannot write its vote is not elected");
+    assert_eq!(cluster.commands(leader), ["stuck here"]);
+}

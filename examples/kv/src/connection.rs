@@ -80,6 +80,8 @@ impl Connection {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         loop {
             let flow = self.drain().await?;
+            // what was executed waits no more
+            self.input.charge.set(self.input.buffer.len());
             self.session.write_out().await?;
             if flow == Flow::Close || !self.input.read().await? {
                 return Ok(());
@@ -128,6 +130,7 @@ impl Input {
     async fn read(&mut self) -> io::Result<bool> {
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
             self.buffer = BytesMut::new();
+            self.decoder.forget();
         }
         self.buffer.reserve(READ_BYTES);
         Ok(self.socket.read_buf(&mut self.buffer).await? > 0)

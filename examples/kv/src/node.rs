@@ -106,10 +106,48 @@ fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
         arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
     let listener = listen(arguments.peer_listen, "--peer-listen")?;
     let data = arguments.data.clone();
-    let mut options = NodeOptions::new(id, arguments.cluster_id, listener, peers, data.clone());
+    log_is_there(&data)?;
+    let mut options = NodeOptions::new(
+        id,
+        identity(arguments.cluster_id, &voters),
+        listener,
+        peers,
+        data.clone(),
+    );
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     let app = move |raft: &mut Raft<Heap>| open(id, policy, &data, raft).map_err(Error::app);
-    quorate_driver::start(raft, app, options).map_err(|error| run(error.to_string()))
+    quorate_driver::start(raft, app, options).map_err(|error| {
+        let hint = match error {
+            Error::Identity { .. } => {
+                " (the list of --peers is part of the cluster's identity: it cannot be changed)"
+            }
+            _ => "",
+        };
+        run(format!("{error}{hint}"))
+    })
+}
+
+/// Refuses a directory that was used and has no log: to begin anew under the same id would forget votes and entries that this
+/// node promised to keep.
+fn log_is_there(data: &Path) -> Result<(), Failure> {
+    let used = data.join("incarnation").exists() || data.join("snapshots").exists();
+    if used && !data.join("wal").exists() {
+        return Err(Failure::Run(format!(
+            "the log {} is missing, but this node has run here before. Restore it from a copy; or, if it is lost, give up this node and its id, as it would forget what it promised",
+            data.join("wal").display()
+        )));
+    }
+    Ok(())
+}
+
+/// The identity of the cluster together with who is in it: a node that was given another list of peers is not let in, nor does it
+/// open a log that was written with another.
+fn identity(cluster_id: u64, voters: &[NodeId]) -> u64 {
+    let mut sorted: Vec<u64> = voters.iter().map(|voter| voter.get()).collect();
+    sorted.sort_unstable();
+    // FNV-1a
+    let mix = |hash: u64, number: &u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
+    sorted.iter().fold(cluster_id ^ 0xcbf2_9ce4_8422_2325, mix)
 }
 
 /// Makes the application, once the log is open, locked and restored.
@@ -229,4 +267,20 @@ fn watch_stdin(watch: bool) -> mpsc::Receiver<()> {
         warn!(%error, "cannot watch the standard input");
     }
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_a_cluster_is_part_of_its_identity() {
+        let of = |cluster, ids: &[u64]| {
+            identity(cluster, &ids.iter().map(|&id| NodeId::new(id)).collect::<Vec<_>>())
+        };
+        assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
+        for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {
+            assert_ne!(other, of(1, &[1, 2, 3]));
+        }
+    }
 }

@@ -21,7 +21,15 @@ pub(crate) fn recover(dir: &Path, raft: &Raft<Heap>) -> Result<State, String> {
         .map_err(|error| format!("cannot read the directory {}: {error}", dir.display()))?;
     let mut fault = None;
     for index in listed.into_iter().filter(|&index| index >= anchor) {
-        match snapshot::load(&snapshot::path(dir, index)) {
+        let path = snapshot::path(dir, index);
+        let loaded = snapshot::load(&path).and_then(|state| match state.applied {
+            applied if applied == index => Ok(state),
+            applied => {
+                let what = format!("it covers entry {applied}, and is named for {index}");
+                Err(snapshot::Fault { path, offset: 8, what })
+            }
+        });
+        match loaded {
             Ok(state) => return Ok(replay(state, raft, status.snapshot)),
             Err(damage) => {
                 warn!(%damage, "a snapshot is damaged");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::app::{App, Outbox, StorageHealth};
-use quorate_raft::{Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Term};
+use quorate_raft::{Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -58,6 +58,10 @@ pub(crate) struct Replica {
     refuse_snapshot: bool,
     /// The log has no room: the next snapshot takes the place of everything it covers.
     make_room: bool,
+    /// Since when this node's disk takes no more.
+    disk_bad_since: Option<Instant>,
+    /// How many entries stay in the log behind the snapshot that is being written.
+    keep: u64,
     since_snapshot: Since,
     counters: Counters,
     scratch: Vec<u8>,
@@ -108,6 +112,9 @@ struct Wanted {
     max_len: usize,
 }
 
+/// How long a leader's disk may take nothing before it leaves the lead, in µs.
+const FULL_DISK_US: u64 = 1_500_000;
+
 const STOPPED: &str = "ERR this node has stopped itself and serves nothing any more: see its log, then restart or replace it";
 
 impl Replica {
@@ -142,6 +149,8 @@ impl Replica {
             snapshot_failed: false,
             refuse_snapshot: false,
             make_room: false,
+            disk_bad_since: None,
+            keep: policy.keep_entries,
             since_snapshot: Since::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
@@ -281,6 +290,22 @@ impl Replica {
         }
     }
 
+    /// A leader whose disk takes no more neither applies nor answers: another should lead.
+    fn leave_if_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+        if self.disk == StorageHealth::Good {
+            self.disk_bad_since = None;
+            return;
+        }
+        let since = *self.disk_bad_since.get_or_insert(now);
+        if status.role == Role::Leader
+            && raft.peers().next().is_some()
+            && now.since(since) >= FULL_DISK_US
+        {
+            warn!("this node's disk takes no more: leaving the lead to another");
+            raft.step_down();
+        }
+    }
+
     fn call(&self, number: u64, write: bool) -> Call {
         Call { incarnation: self.incarnation, number, write }
     }
@@ -373,6 +398,7 @@ impl App for Replica {
         if self.role_changed || now >= self.sweep_at {
             self.sweep(raft, now, &status);
         }
+        self.leave_if_full(raft, now, &status);
         self.answer_confirmed(raft);
         self.begin_round(raft);
         self.keep_snapshots(raft, &status);

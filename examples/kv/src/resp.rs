@@ -63,6 +63,12 @@ impl Decoder {
     }
 
     /// The request that [`next`](Self::next) found in these `bytes`.
+    /// Gives back the memory that a large request took.
+    pub(crate) fn forget(&mut self) {
+        self.arguments = Vec::new();
+        self.unquoted = Vec::new();
+    }
+
     pub(crate) fn arguments<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
         let bytes = if self.inline { &self.unquoted } else { bytes };
         Arguments { bytes, ranges: &self.arguments }

@@ -236,6 +236,37 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+fn a_snapshot_under_another_ones_name_is_refused() {
+    let options = ["--snapshot-entries", "50", "--keep-entries", "1"];
+    let cluster = killed_after("renamed", 400, &options);
+    let files = snapshots(&cluster);
+    let (older, newest) = (&files[0], files.last().unwrap());
+    assert_ne!(older, newest);
+    fs::copy(older, newest).unwrap();
+    for file in files.iter().filter(|file| *file != newest) {
+        fs::remove_file(file).unwrap();
+    }
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(newest.to_str().unwrap()) && said.contains("named for"), "{said}");
+}
+
+#[test]
+fn a_node_whose_log_is_gone_is_refused() {
+    let cluster = killed_after("no-log", 20, &[]);
+    let log = cluster.data(0).join("wal");
+    if log.is_dir() {
+        fs::remove_dir_all(&log).unwrap();
+    } else {
+        fs::remove_file(&log).unwrap();
+    }
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(log.to_str().unwrap()) && said.contains("is missing"), "{said}");
+    assert!(!log.exists(), "nothing was begun anew");
+}
+
+#[test]
 fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
     let mut cluster = Cluster::stopped("full", 1, &["--timeout-ms", "1000"]);
     let Some(_disk) = SmallDisk::mount(&cluster.data(0)) else { return };

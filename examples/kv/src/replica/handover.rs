@@ -78,6 +78,7 @@ impl Replica {
                 }
             }
             Err(error) => {
+                self.make_room |= error == ProposeError::LogFull;
                 waiting.refusal = Some(refusal(error));
                 waiting.handed = None;
                 waiting.retry_at = now.after(RETRY_US);
@@ -146,7 +147,10 @@ impl Replica {
         }
         self.scratch.clear();
         Entry::encode(&mut self.scratch, id, floor, &batch);
-        raft.propose(&self.scratch).map_err(refusal)?;
+        if let Err(error) = raft.propose(&self.scratch) {
+            self.make_room |= error == ProposeError::LogFull;
+            return Err(refusal(error));
+        }
         self.forwarded_bytes += batch.ops.len();
         self.forwarded.insert(id, batch);
         Ok(())

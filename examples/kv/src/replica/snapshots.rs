@@ -22,6 +22,8 @@ impl Replica {
             || entries >= self.policy.snapshot_entries
             || self.make_room;
         if due && self.archive.is_idle() {
+            let each = (bytes / entries.max(1)).max(1);
+            self.keep = self.policy.keep_entries.min(self.policy.snapshot_bytes / each);
             self.since_snapshot = Since::default();
             self.archive.begin(self.state.clone());
         }
@@ -40,8 +42,8 @@ impl Replica {
         };
         self.snapshot_failed = false;
         self.counters.snapshots_written += 1;
-        let keep = if self.make_room { 0 } else { self.policy.keep_entries };
-        self.make_room = false;
+        // entries of that size, at most as much as makes a snapshot due
+        let keep = if core::mem::take(&mut self.make_room) { 0 } else { self.keep };
         let behind = written.index.saturating_sub(keep);
         let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
         match raft.snapshot_taken(written.index, anchor) {
