@@ -121,13 +121,13 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
 fn greet(arguments: &ClusterArgs, data: &Path) {
     let first = arguments.base_port;
     let last = first + arguments.nodes - 1;
-    println!(
+    out!(
         "{} nodes serve Redis clients on 127.0.0.1, ports {first} to {last}; any node serves any command:",
         arguments.nodes
     );
-    println!("  redis-cli -p {first} set greeting hello");
-    println!("  redis-cli -p {last} get greeting");
-    println!("Data and logs are in {}. Kill nodes as you like; Ctrl-C stops all.", data.display());
+    out!("  redis-cli -p {first} set greeting hello");
+    out!("  redis-cli -p {last} get greeting");
+    out!("Data and logs are in {}. Kill nodes as you like; Ctrl-C stops all.", data.display());
 }
 
 /// Ends the nodes' standard inputs, on which they stop; kills what is left after the grace time.

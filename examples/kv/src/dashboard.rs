@@ -1,5 +1,5 @@
 use core::time::Duration;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Instant;
 
 use redis_protocol::resp2::decode::decode;
@@ -69,18 +69,25 @@ impl Dashboard {
     /// A line that stays.
     pub(crate) fn say(&mut self, text: &str) {
         self.wipe();
-        println!("{text}");
+        out!("{text}");
     }
 
     fn draw(&mut self, rows: &[Row]) {
         self.wipe();
-        println!(
+        out!(
             "{:>4} {:>6} {:<13} {:>6} {:>12} {:>12} {:>10} {:>10}",
-            "node", "port", "role", "term", "commit", "applied", "keys", "ops/s"
+            "node",
+            "port",
+            "role",
+            "term",
+            "commit",
+            "applied",
+            "keys",
+            "ops/s"
         );
         for row in rows {
             let before = self.last.iter().find(|before| before.id == row.id);
-            println!("{}", row.line(before));
+            out!("{}", row.line(before));
         }
         self.drawn = rows.len() + 1;
     }
@@ -88,7 +95,7 @@ impl Dashboard {
     /// Takes the table away, for what comes in its place.
     fn wipe(&mut self) {
         if self.live && self.drawn > 0 {
-            print!("\x1b[{}A\x1b[J", self.drawn);
+            let _ = write!(std::io::stdout(), "\x1b[{}A\x1b[J", self.drawn);
         }
         self.drawn = 0;
     }

@@ -1,6 +1,16 @@
 //! A replicated key-value server that Redis clients can use, and that you can kill: see `quorate-kv --help`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+/// Prints a line; nobody may be reading any more, and that is no fault.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("{}\n", format_args!($($text)*)),
+        );
+    }};
+}
+
 mod apply;
 mod archive;
 mod batch;
@@ -39,20 +49,16 @@ use crate::cli::{Cli, Verb};
 
 /// Exit codes: 0 after a clean stop, 1 after a failure, 2 for a command line that makes no sense.
 fn main() -> ExitCode {
-    let (result, log) = match Cli::parse().verb {
-        Verb::Cluster(arguments) => (cluster::run(&arguments), None),
+    let result = match Cli::parse().verb {
+        Verb::Cluster(arguments) => cluster::run(&arguments),
         Verb::Node(arguments) => {
-            let log = arguments.tuning.log;
-            init_log(log);
-            (node::run(arguments), Some(log))
+            init_log(arguments.tuning.log);
+            node::run(arguments)
         }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if log.is_some() {
-                tracing::error!("{failure}");
-            }
             eprintln!("quorate-kv: {failure}");
             ExitCode::from(failure.code())
         }

@@ -17,14 +17,14 @@ use crate::view::View;
 /// Serves the Prometheus page, `GET /metrics`, one request a connection.
 pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
     // scrapers are few; whoever comes with more waits in the kernel's queue
-    let places = Arc::new(Semaphore::new(16));
+    let places = Arc::new(Semaphore::new(64));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
                 let server = server.clone();
                 tokio::spawn(async move {
-                    let _ = timeout(Duration::from_secs(5), answer(&server, socket)).await;
+                    let _ = timeout(Duration::from_secs(1), answer(&server, socket)).await;
                     drop(place);
                 });
             }
