@@ -1,0 +1,111 @@
+use quorate_core::{NodeId, Reader};
+
+use crate::cobs::{Meaning, Unstuff};
+use crate::{CRC, CRC_LEN, Counters, FrameError, Line, VERSION};
+
+/// Finds frames in what comes off a line. `N` is the room for one, unstuffed: a payload and [`OVERHEAD`](crate::OVERHEAD).
+#[derive(Clone, Debug)]
+pub struct Decoder<const N: usize> {
+    line: Line,
+    body: [u8; N],
+    len: usize,
+    state: Unstuff,
+    /// Nothing counts until the next zero.
+    lost: bool,
+    counters: Counters,
+}
+
+/// A frame for this node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame<'a> {
+    /// Who sent it, by its own word.
+    pub from: NodeId,
+    /// What it carries.
+    pub payload: &'a [u8],
+}
+
+impl<const N: usize> Decoder<N> {
+    /// For this end of a line.
+    #[must_use]
+    pub const fn new(line: Line) -> Self {
+        Self {
+            line,
+            body: [0; N],
+            len: 0,
+            state: Unstuff::NEW,
+            lost: false,
+            counters: Counters::NEW,
+        }
+    }
+
+    /// Takes the next byte off the line. A frame, or the reason it is none, comes with the zero that ends it.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_serial::{Decoder, FrameError, Line};
+    /// let mut decoder = Decoder::<64>::new(Line { cluster: 1, node: NodeId::new(1) });
+    /// assert_eq!(decoder.push(3), None);
+    /// assert_eq!(decoder.push(0), Some(Err(FrameError::Garbled)));
+    /// ```
+    pub fn push(&mut self, byte: u8) -> Option<Result<Frame<'_>, FrameError>> {
+        if byte != 0 {
+            self.take(byte);
+            return None;
+        }
+        let (len, lost, complete) = (self.len, self.lost, self.state.complete());
+        (self.len, self.lost, self.state) = (0, false, Unstuff::NEW);
+        if lost {
+            self.counters.count(FrameError::TooLong);
+            return Some(Err(FrameError::TooLong));
+        }
+        if len == 0 && complete {
+            return None; // two zeros in a row: the end of one frame and the beginning of the next
+        }
+        let body = self.body.get(..len).filter(|_| complete).unwrap_or(&[]);
+        let result = parse(body, self.line);
+        match result {
+            Ok(_) => self.counters.frames = self.counters.frames.saturating_add(1),
+            Err(reason) => self.counters.count(reason),
+        }
+        Some(result)
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn take(&mut self, byte: u8) {
+        let Meaning::Byte(byte) = self.state.push(byte) else {
+            return;
+        };
+        if let Some(room) = self.body.get_mut(self.len) {
+            *room = byte;
+            self.len = self.len.saturating_add(1);
+        } else {
+            self.lost = true;
+        }
+    }
+}
+
+fn parse(body: &[u8], line: Line) -> Result<Frame<'_>, FrameError> {
+    let (head, crc) = body.split_last_chunk::<CRC_LEN>().ok_or(FrameError::Garbled)?;
+    if CRC.checksum(head) != u32::from_le_bytes(*crc) {
+        return Err(FrameError::Garbled);
+    }
+    // who makes the checksum right makes the rest right too, unless it speaks something else
+    let mut input = Reader::new(head);
+    if input.u8().map_err(|_| FrameError::Version)? != VERSION {
+        return Err(FrameError::Version);
+    }
+    let mut number = || input.u64().map_err(|_| FrameError::Version);
+    let (cluster, to, from) = (number()?, number()?, number()?);
+    if cluster != line.cluster {
+        return Err(FrameError::Cluster);
+    }
+    if to != line.node.get() {
+        return Err(FrameError::Address);
+    }
+    Ok(Frame { from: NodeId::new(from), payload: input.rest() })
+}
