@@ -18,6 +18,7 @@ mod sim;
 mod targets;
 mod test;
 mod tool;
+mod toolchain;
 mod trial;
 
 use std::process::ExitCode;

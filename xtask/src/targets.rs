@@ -1,20 +1,22 @@
-use std::path::Path;
+use std::fs;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
-use crate::features::PROTOCOL_CRATES;
-use crate::tool::{Tool, has, target_dir};
+use crate::manifest;
+use crate::tool::root;
+use crate::toolchain::{self, Toolchain};
 
 pub(crate) const VERB: Verb = Verb {
     name: "targets",
-    about: "the protocol crates without any feature for bare metal",
+    about: "the protocol crates for bare metal, bare and with defmt",
     help: "
-Builds each protocol crate with no feature at all for boards without an operating system: thumbv7em-none-eabi (Cortex-M4, M7)
-and thumbv6m-none-eabi (Cortex-M0, no compare-and-swap). Where the compiler comes from is said:
+Builds every crate of the workspace that is no_std for boards without an operating system, with no feature at all and with
+`defmt`: Cortex-M0 (thumbv6m-none-eabi, no compare-and-swap), Cortex-M4F (thumbv7em-none-eabihf) and a 32-bit RISC-V
+(riscv32imac-unknown-none-elf). Where the compiler comes from is said:
 
     1. the target that is installed;
     2. `rustup target add`;
-    3. Debian's packages rustc-web, cargo-web and rust-web-src, which build `core` from source (one to two minutes).
+    3. Debian's packages rustc-web, cargo-web, rust-web-src and lld, which build `core` from source (one to two minutes).
 
     cargo xtask targets                        all targets
     cargo xtask targets thumbv6m-none-eabi     one of them
@@ -22,26 +24,16 @@ and thumbv6m-none-eabi (Cortex-M0, no compare-and-swap). Where the compiler come
     run,
 };
 
-const TARGETS: &[&str] = &["thumbv7em-none-eabi", "thumbv6m-none-eabi"];
-const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
-
-/// What builds for a target.
-#[derive(Clone, Copy)]
-enum Compiler {
-    /// The present toolchain, which has the target.
-    Installed,
-    /// The same, after rustup fetched the target.
-    Fetched,
-    /// Debian's compiler, and `core` from source.
-    Debian,
-}
+/// The boards that are promised.
+pub(crate) const TARGETS: &[&str] =
+    &["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
 fn run(args: &[String]) -> Outcome {
     let (flags, names): (Vec<&str>, Vec<&str>) =
         args.iter().map(String::as_str).partition(|arg| arg.starts_with('-'));
-    let debian = match flags.as_slice() {
-        [] => false,
-        ["--debian"] => true,
+    let find = match flags.as_slice() {
+        [] => toolchain::for_target,
+        ["--debian"] => toolchain::debian,
         _ => return Err(Failure::usage("targets knows no flag but --debian")),
     };
     let targets = match names.as_slice() {
@@ -49,86 +41,108 @@ fn run(args: &[String]) -> Outcome {
         [one] if TARGETS.contains(one) => vec![*one],
         _ => return Err(Failure::usage(format!("targets takes one of {TARGETS:?}, or nothing"))),
     };
+    let crates = protocol_crates()?;
     for target in targets {
-        let compiler = if debian { install_debian()? } else { find(target)? };
-        for folder in PROTOCOL_CRATES {
-            build(compiler, &format!("quorate-{folder}"), target)?;
-        }
-        println!("{target}: {PROTOCOL_CRATES:?} build with no features, by {}", compiler.says());
+        let toolchain = find(target)?;
+        let with_defmt = build_all(&toolchain, &crates)?;
+        println!(
+            "{target}: {} build with no features, {} with defmt, by {}",
+            folders(&crates),
+            folders(with_defmt),
+            toolchain.says()
+        );
     }
     Ok(())
 }
 
-fn find(target: &str) -> Outcome<Compiler> {
-    if installed(target)? {
-        return Ok(Compiler::Installed);
-    }
-    if has("rustup") {
-        let added = Tool::new("rustup").args(["target", "add", target]).run();
-        if added.is_ok() && installed(target)? {
-            return Ok(Compiler::Fetched);
+fn folders<'a>(crates: impl IntoIterator<Item = &'a Member>) -> String {
+    let all: Vec<&str> = crates.into_iter().map(|member| member.folder.as_str()).collect();
+    all.join(", ")
+}
+
+/// A crate of the workspace.
+pub(crate) struct Member {
+    pub(crate) folder: String,
+    pub(crate) package: String,
+}
+
+/// The crates of the workspace that are no_std: those whose `src/lib.rs` says so.
+pub(crate) fn protocol_crates() -> Outcome<Vec<Member>> {
+    let path = root().join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
+    let mut found = Vec::new();
+    for folder in members(&text) {
+        let library = fs::read_to_string(root().join(&folder).join("src/lib.rs"));
+        if library.is_ok_and(|text| text.lines().any(|line| line.trim() == "#![no_std]")) {
+            found.push(Member { package: package(&folder)?, folder });
         }
-        eprintln!("rustup has no {target} here: trying Debian's packages");
     }
-    install_debian()
+    if found.is_empty() {
+        return Err(Failure::failed(format!("{}: no member is a no_std crate", path.display())));
+    }
+    Ok(found)
 }
 
-/// Whether the present toolchain has the target's libraries.
-fn installed(target: &str) -> Outcome<bool> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let libdir = Tool::new(rustc).args(["--print", "target-libdir", "--target", target]).read()?;
-    Ok(Path::new(libdir.trim()).is_dir())
+/// The strings of the manifest's `members = [ … ]`.
+fn members(manifest: &str) -> Vec<String> {
+    let list = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
+    let (list, _) = list.unwrap_or_default();
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-fn install_debian() -> Outcome<Compiler> {
-    let there = |package: &&&str| {
-        let query = Tool::new("dpkg-query").args(["-W", "-f=${Status}", package]);
-        query.read().is_ok_and(|status| status.ends_with(" installed"))
-    };
-    if DEBIAN_PACKAGES.iter().filter(there).count() == DEBIAN_PACKAGES.len() {
-        return Ok(Compiler::Debian);
-    }
-    if !has("apt-get") {
-        return Err(Failure::failed(
-            "no compiler for this target: `rustup target add` failed, and there is no apt-get for Debian's packages",
-        ));
-    }
-    Tool::new("apt-get").args(["update", "-qq"]).run()?;
-    Tool::new("apt-get")
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(DEBIAN_PACKAGES)
-        .run()?;
-    Ok(Compiler::Debian)
+/// The name in the manifest of a member.
+fn package(folder: &str) -> Outcome<String> {
+    let path = root().join(folder).join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
+    let name = text.lines().find_map(|line| line.strip_prefix("name = \""));
+    let name = name.and_then(|rest| rest.split('"').next());
+    name.map(str::to_owned)
+        .ok_or_else(|| Failure::failed(format!("{}: no name of a package", path.display())))
 }
 
-fn build(compiler: Compiler, package: &str, target: &str) -> Outcome {
-    let cargo = match compiler {
-        Compiler::Installed | Compiler::Fetched => Tool::cargo(),
-        // its own folder: two compilers would throw away each other's work
-        Compiler::Debian => Tool::new("/usr/bin/cargo")
-            .env("RUSTC", "/usr/bin/rustc")
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_TARGET_DIR", target_dir()?.join("debian")),
-    };
-    let cargo = cargo.args(["build", "--quiet", "--release", "--no-default-features"]).args([
-        "--package",
-        package,
-        "--target",
-        target,
-    ]);
-    match compiler {
-        Compiler::Installed | Compiler::Fetched => cargo.run(),
-        Compiler::Debian => cargo.arg("-Zbuild-std=core,alloc").run(),
-    }
-}
-
-impl Compiler {
-    const fn says(self) -> &'static str {
-        match self {
-            Self::Installed => "the installed target",
-            Self::Fetched => "the target rustup just added",
-            Self::Debian => "Debian's compiler, with core from source",
+/// All crates in one run of cargo for each set of features; returns those that have `defmt`.
+fn build_all<'a>(toolchain: &Toolchain, crates: &'a [Member]) -> Outcome<Vec<&'a Member>> {
+    let all: Vec<&Member> = crates.iter().collect();
+    build(toolchain, &all, None)?;
+    let mut with_defmt = Vec::new();
+    for member in all {
+        if manifest::features(&member.folder)?.iter().any(|feature| feature == "defmt") {
+            with_defmt.push(member);
         }
+    }
+    if !with_defmt.is_empty() {
+        build(toolchain, &with_defmt, Some("defmt"))?;
+    }
+    Ok(with_defmt)
+}
+
+fn build(toolchain: &Toolchain, crates: &[&Member], feature: Option<&str>) -> Outcome {
+    let mut cargo = toolchain.cargo("build")?.args(["--release", "--no-default-features"]);
+    for Member { package, .. } in crates {
+        cargo = cargo.args(["--package", package.as_str()]);
+        if let Some(feature) = feature {
+            cargo = cargo.args(["--features", &format!("{package}/{feature}")]);
+        }
+    }
+    cargo.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_read() {
+        let manifest = "[workspace]\nmembers = [\"core\",\n  \"examples/kv\"]\nexclude = [\"x\"]\n";
+        assert_eq!(members(manifest), ["core", "examples/kv"]);
+        assert!(members("[package]").is_empty());
+    }
+
+    #[test]
+    fn the_crates_without_std_are_found() {
+        let found = protocol_crates().unwrap_or_default();
+        let has = |package: &str| found.iter().any(|member| member.package == package);
+        assert!(has("quorate-core") && has("quorate-raft"));
+        assert!(!has("xtask") && !has("quorate-sim"));
     }
 }
