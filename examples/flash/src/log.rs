@@ -1,0 +1,235 @@
+use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
+use quorate_core::{Corrupt, Writer};
+
+use crate::half::{Found, Half, payload, size, unit};
+use crate::header::Header;
+use crate::{Checkpoint, Error, Identity};
+
+/// A log of records on flash. `N` is the room for one record and its frame: its longest payload, and 12 bytes or more where the flash
+/// writes more than 4 bytes at a time, up to a whole unit.
+#[derive(Debug)]
+pub struct FlashLog<F, const N: usize> {
+    pub(crate) flash: F,
+    pub(crate) buffer: [u8; N],
+    pub(crate) identity: Identity,
+    pub(crate) generation: u64,
+    /// The half that is the log, and the other one.
+    pub(crate) current: Half,
+    pub(crate) spare: Half,
+    /// Where the next record goes.
+    pub(crate) end: u32,
+    /// A power cut left something at the end: nothing can be appended there.
+    pub(crate) torn: bool,
+    /// A write failed.
+    pub(crate) failed: bool,
+}
+
+impl<F: NorFlash, const N: usize> FlashLog<F, N> {
+    /// Opens the log on all of `flash`, which is formatted if it is erased, and hands each record to `replay`, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Geometry`], [`Error::Identity`], [`Error::Corrupt`], [`Error::Refused`] with `replay`'s reason, or [`Error::Flash`].
+    pub fn open(
+        flash: F,
+        identity: Identity,
+        mut replay: impl FnMut(&[u8]) -> Result<(), Corrupt>,
+    ) -> Result<Self, Error> {
+        let (first, second) = Self::halves(&flash)?;
+        let mut log = Self {
+            flash,
+            buffer: [0xff; N],
+            identity,
+            generation: 0,
+            current: first,
+            spare: second,
+            end: 0,
+            torn: false,
+            failed: false,
+        };
+        let headers = (log.header(first)?, log.header(second)?);
+        let (header, stale) = match headers {
+            (Some(a), Some(b)) if a.generation < b.generation => (b, true),
+            (Some(a), Some(_)) => (a, true),
+            (Some(a), None) => (a, false),
+            (None, Some(b)) => (b, false),
+            (None, None) => (log.format()?, false),
+        };
+        if header.identity != identity {
+            return Err(Error::Identity);
+        }
+        log.generation = header.generation;
+        if headers.0 != Some(header) && headers.1 == Some(header) {
+            (log.current, log.spare) = (second, first);
+        }
+        if stale {
+            // the power went between the two last steps of a checkpoint
+            log.spare.retire(&mut log.flash)?;
+        }
+        log.replay(&mut replay)?;
+        Ok(log)
+    }
+
+    /// Appends a record, what `encode` writes. It is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] when the half is full (or ends with what a power cut left): write a [`checkpoint`](Self::checkpoint), which has
+    /// the record in it. [`Error::TooLarge`]. Nothing was written then. [`Error::Flash`] when the flash failed.
+    pub fn append(&mut self, encode: impl FnOnce(&mut Writer<'_>)) -> Result<(), Error> {
+        self.check()?;
+        if self.torn {
+            return Err(Error::Full);
+        }
+        let written = self.current.write(&mut self.flash, self.end, &mut self.buffer, encode);
+        self.failed = matches!(written, Err(Error::Flash(_)));
+        self.end = self.end.saturating_add(written?);
+        Ok(())
+    }
+
+    /// Begins to write the log anew into the other half; it takes effect with [`Checkpoint::commit`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Flash`] when the flash failed.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_flash::{Error, FlashLog, Identity, Ram};
+    /// # let identity = Identity { cluster: 7, node: NodeId::new(1) };
+    /// let mut log = FlashLog::<_, 64>::open(Ram::<8192>::default(), identity, |_| Ok(()))?;
+    /// let mut count = 0_u64;
+    /// while log.append(|out| out.u64(count)) != Err(Error::Full) {
+    ///     count += 1;
+    /// }
+    /// let mut checkpoint = log.checkpoint()?;
+    /// checkpoint.push(|out| out.u64(count))?;
+    /// checkpoint.commit()?;
+    /// assert!(log.used() < 100);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn checkpoint(&mut self) -> Result<Checkpoint<'_, F, N>, Error> {
+        self.check()?;
+        Checkpoint::begin(self)
+    }
+
+    /// Bytes of the current half that are in use, of [`capacity`](Self::capacity).
+    #[must_use]
+    pub const fn used(&self) -> u32 {
+        self.end
+    }
+
+    /// Bytes of a half.
+    #[must_use]
+    pub const fn capacity(&self) -> u32 {
+        self.current.len
+    }
+
+    /// The flash, for what it can do besides.
+    pub const fn flash(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// Where records begin, after the header.
+    pub(crate) fn begin() -> u32 {
+        u32::try_from(size::<F>(Header::LEN)).unwrap_or(u32::MAX)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.failed { Err(Error::Flash(NorFlashErrorKind::Other)) } else { Ok(()) }
+    }
+
+    fn halves(flash: &F) -> Result<(Half, Half), Error> {
+        let pages = flash.capacity().checked_div(F::ERASE_SIZE).ok_or(Error::Geometry)?;
+        let len = (pages / 2).saturating_mul(F::ERASE_SIZE);
+        let unit = unit::<F>();
+        let fits = |of: usize, part: usize| of.checked_rem(part) == Some(0);
+        let least = size::<F>(Header::LEN);
+        if len < least.saturating_mul(2)
+            || N < least
+            || !fits(F::ERASE_SIZE, unit)
+            || !fits(unit, F::WRITE_SIZE)
+            || !fits(unit, F::READ_SIZE)
+        {
+            return Err(Error::Geometry);
+        }
+        let len = u32::try_from(len).map_err(|_| Error::Geometry)?;
+        len.checked_mul(2).ok_or(Error::Geometry)?;
+        Ok((Half { start: 0, len }, Half { start: len, len }))
+    }
+
+    fn header(&mut self, half: Half) -> Result<Option<Header>, Error> {
+        let Found::Record { len, .. } = half.read(&mut self.flash, 0, &mut self.buffer)? else {
+            return Ok(None);
+        };
+        Ok(Header::decode(record::<F>(&self.buffer, len)))
+    }
+
+    /// Makes an empty log of a flash that holds none.
+    fn format(&mut self) -> Result<Header, Error> {
+        for half in [self.current, self.spare] {
+            // a header alone may be what a power cut during the first formatting left; records without a header are a log that lost it
+            if !half.is_blank(&mut self.flash, (Self::begin(), half.len), &mut self.buffer)? {
+                return Err(Error::Corrupt { offset: half.start });
+            }
+        }
+        let header = Header { generation: 1, identity: self.identity };
+        self.current.erase(&mut self.flash)?;
+        self.spare.retire(&mut self.flash)?;
+        self.current.write(&mut self.flash, 0, &mut self.buffer, |out| header.encode(out))?;
+        Ok(header)
+    }
+
+    fn replay(
+        &mut self,
+        replay: &mut impl FnMut(&[u8]) -> Result<(), Corrupt>,
+    ) -> Result<(), Error> {
+        let half = self.current;
+        self.end = Self::begin();
+        loop {
+            let offset = half.start.saturating_add(self.end);
+            match half.read(&mut self.flash, self.end, &mut self.buffer)? {
+                Found::Record { len, size, done } => {
+                    replay(record::<F>(&self.buffer, len))
+                        .map_err(|reason| Error::Refused { offset, reason })?;
+                    self.end = self.end.saturating_add(size);
+                    // the power went after the record and before its mark: it counts, and must go on counting
+                    self.torn |= !done;
+                }
+                Found::Damaged => return Err(Error::Corrupt { offset }),
+                Found::End => return self.check_end(offset),
+            }
+        }
+    }
+
+    /// After the last record there is nothing, but for what one append left that a power cut ended.
+    fn check_end(&mut self, offset: u32) -> Result<(), Error> {
+        let half = self.current;
+        let reach = self.end.saturating_add(u32::try_from(N).unwrap_or(u32::MAX)).min(half.len);
+        if !half.is_blank(&mut self.flash, (reach, half.len), &mut self.buffer)? {
+            return Err(Error::Corrupt { offset });
+        }
+        if half.is_blank(&mut self.flash, (self.end, reach), &mut self.buffer)? {
+            return Ok(());
+        }
+        // or a record whose place is not known any more
+        let step = u32::try_from(unit::<F>()).unwrap_or(u32::MAX);
+        let mut at = self.end.saturating_add(step);
+        while at < reach {
+            if let Found::Record { done: true, .. } =
+                half.read(&mut self.flash, at, &mut self.buffer)?
+            {
+                return Err(Error::Corrupt { offset });
+            }
+            at = at.saturating_add(step);
+        }
+        self.torn = true;
+        Ok(())
+    }
+}
+
+/// The payload of the record in the buffer.
+fn record<F: NorFlash>(buffer: &[u8], len: usize) -> &[u8] {
+    let start = payload::<F>();
+    buffer.get(start..start.saturating_add(len)).unwrap_or_default()
+}
