@@ -1,0 +1,71 @@
+//! Clocks that tell what happened before what, without a leader.
+//!
+//! Plain data: a clock knows no messages and no time of its own, and never allocates unless it lives on the heap. Every counter
+//! is checked, every list bounded; an error leaves the clock as it was.
+//!
+//! | noun | what it tells |
+//! |---|---|
+//! | [`Actor`] | who makes events: a node and its incarnation, so that one that lost its memory cannot reuse its dots |
+//! | [`Dot`] | one event: the `n`th of an actor |
+//! | [`VersionVector`] | all events up to the `n`th of each actor; before, after, equal or [concurrent](Causality) |
+//! | [`DotContext`] | any set of events, gaps included |
+//! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |
+//!
+//! ```
+//! use quorate_clocks::{Actor, Causality, Inline, VersionVector};
+//! use quorate_core::NodeId;
+//!
+//! let (a, b) = (Actor::from(NodeId::new(1)), Actor::from(NodeId::new(2)));
+//! let mut left = VersionVector::<Inline<4>>::new();
+//! let mut right = left.clone();
+//! left.increment(a)?;
+//! right.increment(b)?;
+//! assert_eq!(left.compare(&right), Causality::Concurrent);
+//! right.merge(&left)?;
+//! assert_eq!(left.compare(&right), Causality::Before);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! All additive, none on by default: `alloc` (the storage `Heap`), `std`, `serde`, `defmt`.
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::std_instead_of_core,
+        clippy::alloc_instead_of_core
+    )
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+#![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links))]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod actor;
+mod causality;
+mod context;
+mod dot;
+mod error;
+mod run;
+#[cfg(feature = "serde")]
+mod seq;
+mod sorted;
+mod storage;
+mod version;
+
+pub use actor::Actor;
+pub use causality::Causality;
+pub use context::DotContext;
+pub use dot::Dot;
+pub use error::{Exhausted, IncrementError};
+pub use run::Run;
+#[cfg(feature = "alloc")]
+pub use storage::Heap;
+pub use storage::{Element, Inline, Storage};
+pub use version::VersionVector;
