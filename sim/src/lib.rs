@@ -11,6 +11,7 @@
 //! | [`Swarm`] | the probabilities of one run, drawn from its seed |
 //! | [`Marks`] | how often each rare thing happened; a campaign that never saw one is red |
 //! | [`Campaign`] | many seeds on several threads, and what they amount to |
+//! | [`interact`] | interaction tests: text files of commands and expected traces |
 //! | [`raft`] | Raft as a subject: a small store, its clients, the invariants, linearizability |
 //!
 //! # What is injected
@@ -30,6 +31,7 @@ mod campaign;
 mod cut;
 mod disk;
 mod host;
+pub mod interact;
 mod marks;
 mod network;
 pub mod raft;

@@ -10,10 +10,13 @@ mod clients;
 mod history;
 mod node;
 mod oracle;
+mod play;
 mod shadow;
 mod store;
 mod subject;
+mod words;
 
+pub use play::RaftPlay;
 pub use subject::RaftSubject;
 
 use quorate_raft::{Heap, Inline};

@@ -51,8 +51,16 @@ impl Shadow {
     }
 }
 
-/// The entries of an encoded run: index, term, and a hash of kind and data. Written without the crate's own parser.
+/// The entries of an encoded run: index, term, and a hash of kind and data.
 pub(crate) fn parse(first: Index, run: &[u8]) -> impl Iterator<Item = (Index, Term, u64)> + '_ {
+    decode(first, run).map(|(index, term, kind, data)| (index, term, hash(kind, data)))
+}
+
+/// The entries of an encoded run: index, term, kind and data. Written without the crate's own parser.
+pub(crate) fn decode(
+    first: Index,
+    run: &[u8],
+) -> impl Iterator<Item = (Index, Term, u64, &[u8])> + '_ {
     let mut rest = run;
     let mut index = first;
     std::iter::from_fn(move || {
@@ -61,10 +69,10 @@ pub(crate) fn parse(first: Index, run: &[u8]) -> impl Iterator<Item = (Index, Te
         }
         let term = varint(&mut rest);
         let tag = varint(&mut rest);
-        let (data, after) = rest.split_at((tag >> 2) as usize);
+        let (data, after) = rest.split_at(((tag >> 2) as usize).min(rest.len()));
         rest = after;
         index += 1;
-        Some((index - 1, term, hash(tag & 3, data)))
+        Some((index - 1, term, tag & 3, data))
     })
 }
 

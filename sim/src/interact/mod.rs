@@ -1,0 +1,105 @@
+//! Interaction tests: text files of commands and of the trace each gives. They are specification, regression test and
+//! documentation at once (after the `testdata` of etcd's Raft and the scenarios of CCF's).
+//!
+//! ```text
+//! # A leader is elected by two votes of three.
+//! #
+//! # Source: Raft thesis, 3.4
+//!
+//! nodes 3 pre-vote=off
+//! ----
+//!
+//! campaign 1
+//! ----
+//!   1 learns: candidate in term 1
+//!   1 writes term 1, vote for 1
+//!   1->2  vote? term 1, log ends at 0@0
+//! ```
+//!
+//! A file is a row of blocks, set apart by blank lines. Lines that start with `#` are comments; the first block tells what is
+//! shown and has a line `Source:`. Any other block is commands, a line `----`, and what is to be printed. With `UPDATE=1` in the
+//! environment the expectations are written anew, to be read before they are committed.
+//!
+//! Nothing happens by itself: no time passes, no message arrives and no slow disk is done until a command says so.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `nodes N [NAME=VALUE …]` | starts N nodes; comes first; the options are the protocol's |
+//! | `given NODE …` | the node starts anew from a disk that holds this; the words are the protocol's |
+//! | `tick NODES TIME` | time passes for these nodes, and they are told |
+//! | `pass NODES TIME` | time passes for these nodes, and they do not notice before their next input |
+//! | `run TIME` | everybody lives for so long: ticks at each deadline, all messages arrive; only events are shown |
+//! | `deliver LINKS [N\|last\|all]` | the oldest (the Nth, the newest, every) message on each of the links arrives |
+//! | `duplicate LINKS [N\|last\|all]` | the same, and it stays on its way as well |
+//! | `drop LINKS [N\|last\|all]` | it is lost |
+//! | `stabilize [NODES]` | messages (among these nodes) arrive, oldest first, until there are none |
+//! | `cut LINKS`, `isolate NODES`, `heal` | what is sent over a cut link from now on is lost |
+//! | `disk NODES slow\|fast` | whether writes wait for `sync`; they are done at once before the first `disk` |
+//! | `sync NODE [N]` | all writes (the first N) are done |
+//! | `crash NODE [keeping N]` | the power fails; of the waiting writes the first N (none) are on the disk |
+//! | `restart NODE` | the node starts from its disk |
+//! | `checkpoint NODE` | the record log is written anew, as short as it can be |
+//! | `forge A->B …` | puts a message on its way that nobody sent; the words are the protocol's |
+//! | `messages` | what is on its way |
+//! | `status [NODES]` | each node in a line |
+//! | `show all\|events\|nothing` | how much of what happens is printed |
+//!
+//! `NODES` is `all` or numbers (`1,3`); `LINKS` are `1->2`, `1-2` (both ways), `1->*`, `*->2`; `TIME` is `50ms`, `2s`, `10us`.
+//! Anything else is a command of the protocol, the node first: `propose 1 x`. See [`Play`].
+
+mod play;
+mod post;
+mod script;
+mod stage;
+mod words;
+
+pub use play::Play;
+pub use script::{Block, Script};
+pub use stage::Stage;
+pub use words::{Links, Options, time_us};
+
+use std::path::Path;
+
+/// Runs every `.txt` file of a folder on a stage of its own; returns how many there were.
+///
+/// With `UPDATE=1` in the environment, files whose expectations differ are rewritten instead.
+///
+/// # Errors
+///
+/// The differences, or what is wrong with a file, all files together.
+pub fn check_folder<P: Play>(folder: &Path) -> Result<usize, String> {
+    let cannot = |e: std::io::Error| format!("{}: {e}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|e| e == "txt") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let update = std::env::var_os("UPDATE").is_some_and(|value| value == "1");
+    let mut wrong = String::new();
+    for path in &files {
+        if let Err(what) = check_file::<P>(path, update) {
+            wrong.push_str(&format!("\n{}: {what}\n", path.display()));
+        }
+    }
+    if wrong.is_empty() { Ok(files.len()) } else { Err(wrong) }
+}
+
+fn check_file<P: Play>(path: &Path, update: bool) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let script = Script::parse(&text)?;
+    if !script.names_its_source() {
+        return Err("the first block must be a comment with a line `# Source: …`".into());
+    }
+    let actual = script.run::<P>()?;
+    if update {
+        let fresh = actual.to_string();
+        if fresh != text {
+            std::fs::write(path, fresh).map_err(|e| e.to_string())?;
+        }
+        return Ok(());
+    }
+    script.compare(&actual)
+}

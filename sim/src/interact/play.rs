@@ -1,0 +1,87 @@
+use quorate_core::{Instant, Machine, NodeId};
+
+use super::Options;
+
+/// What a protocol brings along to be played in interaction tests: how its nodes are made, what their commands are called, and
+/// how everything reads in one line.
+///
+/// A play is also the application beside each node: what it learns in [`event`](Self::event) it may act on in
+/// [`settle`](Self::settle).
+pub trait Play: Sized {
+    /// The machine under test.
+    type Machine: Machine;
+
+    /// A cast of `nodes` nodes, numbered from 1.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the options, which are told apart by [`Options::finish`].
+    fn new(nodes: u64, options: &mut Options<'_>) -> Result<Self, String>;
+
+    /// A machine without a past.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String>;
+
+    /// All records were replayed, and the machine was not ticked yet.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    fn restored(&mut self, node: NodeId, machine: &mut Self::Machine) -> Result<(), String>;
+
+    /// The node crashed: what the application had in memory is gone.
+    fn crashed(&mut self, node: NodeId);
+
+    /// Does what a command of the protocol says; returns what to print, with newlines between lines.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the command: the script is at fault, not the machine. A refusal of the machine is something to print.
+    fn command(
+        &mut self,
+        name: &str,
+        node: NodeId,
+        machine: &mut Self::Machine,
+        now: Instant,
+        words: &[&str],
+    ) -> Result<String, String>;
+
+    /// The node was polled until it was quiet: the application may call it, and tells what it did, if anything.
+    fn settle(&mut self, node: NodeId, machine: &mut Self::Machine) -> Option<String>;
+
+    /// A message in one line.
+    fn message(message: &<Self::Machine as Machine>::Message<'_>) -> String;
+
+    /// A record in one line.
+    fn record(record: &<Self::Machine as Machine>::Record<'_>) -> String;
+
+    /// The application takes an event; returns it in one line.
+    fn event(&mut self, node: NodeId, event: &<Self::Machine as Machine>::Event<'_>) -> String;
+
+    /// A node in one line.
+    fn status(&self, node: NodeId, machine: &Self::Machine) -> String;
+
+    /// The encoded records that the words of `given` name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the words.
+    fn given(words: &[&str]) -> Result<Vec<Vec<u8>>, String>;
+
+    /// The encoded message that the words of `forge` name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the words.
+    fn forge(words: &[&str]) -> Result<Vec<u8>, String>;
+
+    /// Checks what must hold among the nodes that are up, after each command.
+    ///
+    /// # Errors
+    ///
+    /// What is violated.
+    fn check(&self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String>;
+}

@@ -1,0 +1,403 @@
+use quorate_core::{Instant, NodeId, Wire, Writer};
+use quorate_raft::{Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Term};
+
+use super::words::{self, Place};
+use crate::interact::{Options, Play, time_us};
+
+/// Raft in interaction tests, on the heap storage. The application beside each node is the list of commands it applied.
+///
+/// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
+/// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
+/// (how many of the nodes; all).
+///
+/// | command | what it does |
+/// |---|---|
+/// | `campaign NODE` | asks for votes now |
+/// | `step-down NODE` | gives up leading |
+/// | `propose NODE TEXT` | proposes a command |
+/// | `read NODE` | asks to read |
+/// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
+/// | `application NODE slow\|fast` | whether snapshots wait for `act` |
+/// | `act NODE` | a slow application installs what it received, and sends what is wanted |
+/// | `refuse NODE` | the application refuses the snapshot it received |
+/// | `applied NODE`, `log NODE`, `terms NODE` | what was applied; the entries; the term of each |
+/// | `peers NODE` | a leader's view of the others |
+///
+/// `given NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold `e1`, `e2`, …
+/// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`.
+pub struct RaftPlay {
+    config: Config,
+    voters: Vec<NodeId>,
+    applications: Vec<Application>,
+    lives: u64,
+}
+
+/// What is beside a node.
+#[derive(Default)]
+struct Application {
+    applied: Vec<String>,
+    /// The newest snapshot: the index it covers, the term there, its bytes.
+    snapshot: Option<(Index, Term, Vec<u8>)>,
+    incoming: Vec<u8>,
+    complete: Option<(Index, Term)>,
+    wanted: Vec<(NodeId, Index, u64, usize)>,
+    slow: bool,
+}
+
+impl RaftPlay {
+    fn application(&mut self, node: NodeId) -> Result<&mut Application, String> {
+        let at = (node.get() as usize).wrapping_sub(1);
+        self.applications.get_mut(at).ok_or_else(|| format!("there is no node {node}"))
+    }
+}
+
+impl Application {
+    fn load(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        self.applied = text.split('\n').filter(|t| !t.is_empty()).map(Into::into).collect();
+    }
+
+    fn take(&mut self, raft: &mut Raft<Heap>, keep: u64) -> String {
+        let index = raft.status().applied;
+        let term = raft.term(index).unwrap_or(0);
+        let bytes = self.applied.join("\n").into_bytes();
+        match raft.snapshot_taken(index, index.saturating_sub(keep)) {
+            Ok(()) => {
+                self.snapshot = Some((index, term, bytes));
+                String::new()
+            }
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    /// Installs what was received, and sends what is wanted.
+    fn act(&mut self, raft: &mut Raft<Heap>) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some((index, term)) = self.complete.take() {
+            let bytes = std::mem::take(&mut self.incoming);
+            if index > raft.status().applied {
+                self.load(&bytes);
+                self.snapshot = Some((index, term, bytes));
+            }
+            told.push(match raft.snapshot_installed(index) {
+                Ok(()) => format!("installs the snapshot of {index}"),
+                Err(reason) => format!("cannot install the snapshot of {index}: {reason}"),
+            });
+        }
+        for (to, index, offset, max_len) in std::mem::take(&mut self.wanted) {
+            let Some((newest, _, bytes)) = &self.snapshot else { continue };
+            let offset = if *newest == index { offset } else { 0 };
+            let rest = bytes.get(offset as usize..).unwrap_or_default();
+            let data = rest.get(..max_len).unwrap_or(rest);
+            let done = data.len() == rest.len();
+            told.push(match raft.send_snapshot(to, *newest, offset, data, done) {
+                Ok(()) => format!("sends {to} {} bytes at {offset}", data.len()),
+                Err(reason) => format!("cannot send {to} the snapshot: {reason}"),
+            });
+        }
+        told
+    }
+}
+
+impl Play for RaftPlay {
+    type Machine = Raft<Heap>;
+
+    fn new(nodes: u64, options: &mut Options<'_>) -> Result<Self, String> {
+        let mut time = |name, otherwise| options.take(name).map_or(Ok(otherwise), time_us);
+        let election_min_us = time("election", 150_000)?;
+        let election_max_us = time("election-max", election_min_us.saturating_mul(2))?;
+        let heartbeat_us = time("heartbeat", 50_000)?;
+        let voters = options.number("voters", nodes)?;
+        let mut size = |name, otherwise: usize| {
+            options.number(name, otherwise as u64).map(|number| number as usize)
+        };
+        let standard = Config::default();
+        let config = Config {
+            election_min_us,
+            election_max_us,
+            heartbeat_us,
+            max_append_bytes: size("max-append", standard.max_append_bytes)?,
+            max_inflight_bytes: size("max-inflight-bytes", standard.max_inflight_bytes)?,
+            max_entry_bytes: size("max-entry", 64)?,
+            max_uncommitted_bytes: size("max-uncommitted", standard.max_uncommitted_bytes)?,
+            snapshot_part_bytes: size("part", 64)?,
+            max_log_bytes: size("max-log", standard.max_log_bytes)?,
+            max_inflight_entries: options.number("max-inflight", standard.max_inflight_entries)?,
+            pre_vote: options.switch("pre-vote", standard.pre_vote)?,
+            check_quorum: options.switch("check-quorum", standard.check_quorum)?,
+            ..standard
+        };
+        Ok(Self {
+            config,
+            voters: (1..=voters).map(NodeId::new).collect(),
+            applications: (0..nodes).map(|_| Application::default()).collect(),
+            lives: 0,
+        })
+    }
+
+    fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String> {
+        self.lives += 1;
+        Raft::new(node, &self.voters, self.config.clone(), self.lives)
+            .map_err(|e| format!("node {node} cannot be made: {e}"))
+    }
+
+    fn restored(&mut self, node: NodeId, raft: &mut Self::Machine) -> Result<(), String> {
+        let application = self.application(node)?;
+        if let Some((index, term, bytes)) = application.snapshot.clone() {
+            application.load(&bytes);
+            raft.resume(index, term).map_err(|e| format!("node {node} cannot resume: {e}"))?;
+        }
+        Ok(())
+    }
+
+    fn crashed(&mut self, node: NodeId) {
+        if let Ok(application) = self.application(node) {
+            let (snapshot, slow) = (application.snapshot.take(), application.slow);
+            *application = Application { snapshot, slow, ..Application::default() };
+        }
+    }
+
+    fn command(
+        &mut self,
+        name: &str,
+        node: NodeId,
+        raft: &mut Self::Machine,
+        now: Instant,
+        words: &[&str],
+    ) -> Result<String, String> {
+        let application = self.application(node)?;
+        Ok(match (name, words) {
+            ("campaign", []) => {
+                raft.campaign(now);
+                String::new()
+            }
+            ("step-down", []) => {
+                raft.step_down();
+                String::new()
+            }
+            ("propose", [text]) => match raft.propose(text.as_bytes()) {
+                Ok(at) => format!("{text:?} is to be {}@{}", at.index, at.term),
+                Err(reason) => refused(reason),
+            },
+            ("read", []) => match raft.read() {
+                Ok(id) => format!("it is {id:?}"),
+                Err(reason) => format!("refused: {reason}"),
+            },
+            ("snapshot", []) => application.take(raft, 0),
+            ("snapshot", ["keeping", count]) => {
+                let keep = count.parse().map_err(|_| format!("{count:?} is no number"))?;
+                application.take(raft, keep)
+            }
+            ("application", [speed @ ("slow" | "fast")]) => {
+                application.slow = *speed == "slow";
+                String::new()
+            }
+            ("act", []) => application.act(raft).join("\n"),
+            ("refuse", []) => {
+                application.complete = None;
+                raft.snapshot_refused();
+                String::new()
+            }
+            ("applied", []) => format!("{node}: {}", application.applied.join(" ")),
+            ("log", []) => format!("{node}: {}", log(raft)),
+            ("terms", []) => format!("{node}: {}", terms(raft)),
+            ("peers", []) => peers(raft),
+            _ => return Err("there is no such command, or not with these words".into()),
+        })
+    }
+
+    fn settle(&mut self, node: NodeId, raft: &mut Self::Machine) -> Option<String> {
+        let application = self.application(node).ok().filter(|a| !a.slow)?;
+        let told = application.act(raft);
+        (!told.is_empty()).then(|| told.join(", "))
+    }
+
+    fn message(message: &Message<'_>) -> String {
+        words::message(message)
+    }
+
+    fn record(record: &Record<'_>) -> String {
+        words::record(record)
+    }
+
+    fn event(&mut self, node: NodeId, event: &Event<'_>) -> String {
+        if let Ok(application) = self.application(node) {
+            match *event {
+                Event::Committed(entries) => {
+                    let commands = entries.iter().filter(|e| !e.data.is_empty());
+                    let text = |data| String::from_utf8_lossy(data).into_owned();
+                    application.applied.extend(commands.map(|e| text(e.data)));
+                }
+                Event::SnapshotWanted { to, index, offset, max_len } => {
+                    application.wanted.retain(|(peer, ..)| *peer != to);
+                    application.wanted.push((to, index, offset, max_len));
+                }
+                Event::SnapshotPart { index, index_term, offset, data, done } => {
+                    application.incoming.truncate(offset as usize);
+                    application.incoming.extend(data);
+                    application.complete = done.then_some((index, index_term));
+                }
+                _ => {}
+            }
+        }
+        words::event(event)
+    }
+
+    fn status(&self, _node: NodeId, raft: &Self::Machine) -> String {
+        let s = raft.status();
+        let place = Place { role: s.role, term: s.term, leader: s.leader };
+        let vote = s.vote.map_or(String::new(), |vote| format!(", voted for {vote}"));
+        let snapshot =
+            if s.snapshot > 0 { format!(", snapshot of {}", s.snapshot) } else { String::new() };
+        let (first, last) = (s.first, s.last);
+        let log = if last < first { "empty".into() } else { format!("{first}..{last}") };
+        format!("{place}{vote}; log {log}, commit {}, applied {}{snapshot}", s.commit, s.applied)
+    }
+
+    fn given(words: &[&str]) -> Result<Vec<Vec<u8>>, String> {
+        let mut options = Options::parse(words)?;
+        let term = options.number("term", 1)?;
+        let vote = Some(options.number("vote", 0)?).filter(|&vote| vote > 0).map(NodeId::new);
+        let commit = options.number("commit", 0)?;
+        let terms = options.take("log").unwrap_or_default();
+        options.finish()?;
+        let mut run = Vec::new();
+        for (at, term) in terms.split(',').filter(|t| !t.is_empty()).enumerate() {
+            let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
+            push_entry(&mut run, term, 0, format!("e{}", at + 1).as_bytes());
+        }
+        let mut records = vec![encode(&Record::Vote { term, vote })];
+        if !run.is_empty() {
+            records.push(encode(&Record::Append { first: 1, commit, entries: &run }));
+        }
+        Ok(records)
+    }
+
+    fn forge(words: &[&str]) -> Result<Vec<u8>, String> {
+        let (kind, words) = words.split_first().ok_or("what message?")?;
+        let mut options = Options::parse(words)?;
+        let term = options.number("term", 1)?;
+        let round = options.number("round", 0)?;
+        let (index, index_term) = place(options.take("at").unwrap_or("0@0"))?;
+        let bytes = match *kind {
+            "vote?" | "pre-vote?" => encode(&Message::RequestVote {
+                pre: *kind == "pre-vote?",
+                term,
+                last_index: index,
+                last_term: index_term,
+            }),
+            "vote" | "pre-vote" => encode(&Message::Vote {
+                pre: *kind == "pre-vote",
+                term,
+                granted: options.switch("granted", true)?,
+            }),
+            "append" => {
+                let commit = options.number("commit", 0)?;
+                let mut entries = Vec::new();
+                for entry in options.take("entries").unwrap_or_default().split(',') {
+                    let Some((term, text)) = entry.split_once(':') else { continue };
+                    let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
+                    push_entry(&mut entries, term, 0, text.as_bytes());
+                }
+                encode(&Message::Append {
+                    term,
+                    prev_index: index,
+                    prev_term: index_term,
+                    commit,
+                    round,
+                    entries: &entries,
+                })
+            }
+            "accept" => encode(&Message::Accept { term, round, match_index: index }),
+            "reject" => {
+                let (hint_index, hint_term) = place(options.take("try").unwrap_or("0@0"))?;
+                encode(&Message::Reject { term, round, prev_index: index, hint_index, hint_term })
+            }
+            kind => return Err(format!("{kind:?} is no message that can be forged")),
+        };
+        options.finish()?;
+        Ok(bytes)
+    }
+
+    fn check(&self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String> {
+        for (at, (a, first)) in machines.iter().enumerate() {
+            for (b, second) in machines.iter().skip(at + 1) {
+                agree((*a, first), (*b, second))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Election safety and state-machine safety between two nodes (Raft thesis, figure 3.2).
+fn agree(a: (NodeId, &Raft<Heap>), b: (NodeId, &Raft<Heap>)) -> Result<(), String> {
+    let (first, second) = (a.1.status(), b.1.status());
+    let both_lead = first.role == Role::Leader && second.role == Role::Leader;
+    if both_lead && first.term == second.term {
+        return Err(format!("{} and {} both lead term {}", a.0, b.0, first.term));
+    }
+    for index in first.first.max(second.first)..=first.commit.min(second.commit) {
+        if a.1.term(index) != b.1.term(index) {
+            return Err(format!("{} and {} committed different entries at {index}", a.0, b.0));
+        }
+    }
+    Ok(())
+}
+
+fn refused(reason: ProposeError) -> String {
+    format!("refused: {reason}")
+}
+
+fn log(raft: &Raft<Heap>) -> String {
+    let mut next = raft.status().first;
+    let mut runs = Vec::new();
+    loop {
+        let entries = raft.entries(next);
+        if entries.is_empty() {
+            return runs.join(", ");
+        }
+        next = entries.last() + 1;
+        runs.push(words::entries(entries));
+    }
+}
+
+/// The terms of the log's entries, as figure 7 of the paper draws them.
+fn terms(raft: &Raft<Heap>) -> String {
+    let status = raft.status();
+    let terms = (status.first..=status.last).filter_map(|index| raft.term(index));
+    terms.map(|term| term.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn peers(raft: &Raft<Heap>) -> String {
+    let line = |p: quorate_raft::Progress| {
+        let mode = format!("{:?}", p.replication).to_lowercase();
+        format!("{}: {mode}, match {}, next {}", p.id, p.match_index, p.next_index)
+    };
+    raft.peers().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads `3@1` as an index and a term.
+fn place(word: &str) -> Result<(Index, Term), String> {
+    let (index, term) =
+        word.split_once('@').ok_or_else(|| format!("{word:?} is no place such as 3@1"))?;
+    let number = |word: &str| word.parse().map_err(|_| format!("{word:?} is no number"));
+    Ok((number(index)?, number(term)?))
+}
+
+/// Encodes an entry: written without the crate's own code, as a peer of another make would.
+fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) {
+    let mut header = [0; 20];
+    let mut out = Writer::new(&mut header);
+    out.u64(term);
+    out.u64((data.len() as u64) << 2 | kind);
+    let len = out.needed();
+    run.extend(header.get(..len).unwrap_or_default());
+    run.extend(data);
+}
+
+fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; value.encoded_len()];
+    let written = value.to_slice(&mut bytes).is_ok();
+    debug_assert!(written, "the buffer is as long as the message says");
+    bytes
+}

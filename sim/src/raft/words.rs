@@ -1,0 +1,137 @@
+//! Raft's messages, records and events, each in one line.
+
+use quorate_core::NodeId;
+use quorate_raft::{Entries, Entry, EntryKind, Event, Index, Message, Record, Role, Term};
+
+use super::shadow::decode;
+
+/// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
+pub(crate) fn message(message: &Message<'_>) -> String {
+    match *message {
+        Message::RequestVote { pre, term, last_index, last_term } => {
+            format!("{}vote? term {term}, log ends at {last_index}@{last_term}", kind(pre))
+        }
+        Message::Vote { pre, term, granted } => {
+            let answer = if granted { "yes" } else { "no" };
+            format!("{}vote: {answer}, term {term}", kind(pre))
+        }
+        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
+            let entries = run(prev_index + 1, entries);
+            let entries = if entries.is_empty() { "nothing".into() } else { entries };
+            format!(
+                "append term {term}, after {prev_index}@{prev_term}: {entries}; commit {commit}, round {round}"
+            )
+        }
+        Message::Accept { term, round, match_index } => {
+            format!("accept term {term}, through {match_index}, round {round}")
+        }
+        Message::Reject { term, round, prev_index, hint_index, hint_term } => {
+            format!(
+                "reject term {term}, no such {prev_index}, try {hint_index}@{hint_term}, round {round}"
+            )
+        }
+        Message::Snapshot { term, round, index, index_term, offset, done, data } => {
+            let head = format!("snapshot term {term}, of {index}@{index_term}");
+            if offset == u64::MAX {
+                return format!("{head}, where are you? round {round}");
+            }
+            let end = if done { ", the end" } else { "" };
+            format!("{head}, {} bytes at {offset}{end}, round {round}", data.len())
+        }
+        Message::SnapshotAck { term, round, index, offset } => {
+            format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
+        }
+        ref other => format!("{other:?}"),
+    }
+}
+
+/// A record in one line.
+pub(crate) fn record(record: &Record<'_>) -> String {
+    match *record {
+        Record::Vote { term, vote: Some(vote) } => format!("term {term}, vote for {vote}"),
+        Record::Vote { term, vote: None } => format!("term {term}, no vote"),
+        Record::Append { first, commit, entries } => {
+            format!("{}; commit {commit}", run(first, entries))
+        }
+        Record::Snapshot { index, index_term, anchor, anchor_term } => {
+            format!("snapshot of {index}@{index_term}, log after {anchor}@{anchor_term}")
+        }
+        ref other => format!("{other:?}"),
+    }
+}
+
+/// An event in one line.
+pub(crate) fn event(event: &Event<'_>) -> String {
+    match *event {
+        Event::Committed(run) => format!("committed {}", entries(run)),
+        Event::Role { role, term, leader } => format!("{}", Place { role, term, leader }),
+        Event::Read { through } => format!("reads up to {through:?} may be answered"),
+        Event::LogFull => "the log is full".into(),
+        Event::SnapshotWanted { to, index, offset, .. } => {
+            format!("{to} wants the snapshot of {index} from byte {offset} on")
+        }
+        Event::SnapshotPart { index, index_term, offset, data, done } => {
+            let end = if done { ", the end" } else { "" };
+            format!("{} bytes at {offset} of the snapshot of {index}@{index_term}{end}", data.len())
+        }
+        Event::Fatal(reason) => format!("stopped: {reason}"),
+        ref other => format!("{other:?}"),
+    }
+}
+
+/// Role, term and leader in words.
+pub(crate) struct Place {
+    pub(crate) role: Role,
+    pub(crate) term: Term,
+    pub(crate) leader: Option<NodeId>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let term = self.term;
+        match (self.role, self.leader) {
+            (Role::Follower, Some(leader)) => write!(f, "follower of {leader} in term {term}"),
+            (Role::Follower, None) => write!(f, "follower of nobody in term {term}"),
+            (Role::PreCandidate, _) => write!(f, "pre-candidate in term {term}"),
+            (Role::Candidate, _) => write!(f, "candidate in term {term}"),
+            (Role::Leader, _) => write!(f, "leader of term {term}"),
+            (role, _) => write!(f, "{role:?} in term {term}"),
+        }
+    }
+}
+
+/// Entries in words: `4@2 "x", 5@2 blank`.
+pub(crate) fn entries(entries: Entries<'_>) -> String {
+    entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+}
+
+fn entry(entry: Entry<'_>) -> String {
+    let Entry { index, term, data, .. } = entry;
+    let what = match entry.kind {
+        EntryKind::Blank => "blank".into(),
+        EntryKind::Command => text(data),
+        kind => format!("{kind:?} {data:?}").to_lowercase(),
+    };
+    format!("{index}@{term} {what}")
+}
+
+/// An encoded run of entries in words.
+fn run(first: Index, bytes: &[u8]) -> String {
+    let words = decode(first, bytes).map(|(index, term, kind, data)| match kind {
+        0 => format!("{index}@{term} {}", text(data)),
+        1 => format!("{index}@{term} blank"),
+        _ => format!("{index}@{term} config {data:?}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn text(data: &[u8]) -> String {
+    match std::str::from_utf8(data) {
+        Ok(text) if !text.contains(char::is_control) => format!("{text:?}"),
+        _ => format!("{} bytes", data.len()),
+    }
+}
+
+const fn kind(pre: bool) -> &'static str {
+    if pre { "pre-" } else { "" }
+}
