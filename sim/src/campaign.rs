@@ -33,6 +33,10 @@ pub struct Summary {
     pub achieved: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
+    /// Messages sent in the most talkative second of all runs.
+    pub most_sent: u64,
+    /// Outputs of one node in the most talkative step of all runs.
+    pub most_outputs: u64,
     /// Times from healing to a leader, in 1/1000 of the longest election timeout, sorted.
     pub leader_after: Vec<u64>,
     /// Times from healing to a commit, in 1/1000 of the longest election timeout, sorted.
@@ -113,6 +117,8 @@ impl Outcome {
                 summary.delivered += report.delivered;
                 summary.crashes += report.crashes;
                 summary.achieved += report.achieved;
+                summary.most_sent = summary.most_sent.max(report.most_sent);
+                summary.most_outputs = summary.most_outputs.max(report.most_outputs);
                 summary.marks.merge(&report.marks);
                 summary.leader_after.push(report.leader_after);
                 summary.commit_after.push(report.commit_after);

@@ -30,8 +30,10 @@
 mod campaign;
 mod cut;
 mod disk;
+mod faults;
 mod host;
 pub mod interact;
+mod load;
 mod marks;
 mod network;
 pub mod raft;

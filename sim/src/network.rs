@@ -22,6 +22,8 @@ pub(crate) struct Letter {
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) bytes: Vec<u8>,
+    /// How many messages had been sent when this one was, itself included.
+    pub(crate) order: u64,
 }
 
 /// How many old messages are kept.

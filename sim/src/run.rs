@@ -26,6 +26,10 @@ pub struct Report {
     pub leader_after: u64,
     /// From healing a majority to a new commit, in 1/1000 of the longest election timeout.
     pub commit_after: u64,
+    /// Messages sent in the most talkative second of virtual time.
+    pub most_sent: u64,
+    /// Outputs of one node in its most talkative step.
+    pub most_outputs: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
     /// Equal for equal runs.
@@ -122,6 +126,8 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
         achieved: world.subject.achieved(),
         leader_after,
         commit_after,
+        most_sent: world.load.most_sent,
+        most_outputs: world.load.most_outputs,
         marks: world.marks.clone(),
         fingerprint: world.seal()?,
     })

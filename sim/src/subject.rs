@@ -76,6 +76,16 @@ pub trait Subject: Sized {
         record: <Self::Machine as Machine>::Record<'_>,
     ) -> Result<(), String>;
 
+    /// Outputs of one node in one step, at most; more are a violation: the machine does not get quiet.
+    fn most_outputs(&self) -> u64 {
+        5_000
+    }
+
+    /// Messages of all nodes in one second of virtual time, at most; more are a storm, and a violation.
+    fn most_messages(&self) -> u64 {
+        u64::MAX
+    }
+
     /// A message left a node. Whatever it promises must be durable by now.
     ///
     /// # Errors
@@ -87,6 +97,11 @@ pub trait Subject: Sized {
         to: NodeId,
         message: <Self::Machine as Machine>::Message<'_>,
     ) -> Result<(), String>;
+
+    /// A machine took a message. `order` counts messages as they are sent: [`Access::sent`] tells how many there have been.
+    fn received(&mut self, node: usize, from: usize, order: u64, machine: &Self::Machine) {
+        let _ = (node, from, order, machine);
+    }
 
     /// The machine refused a message that came from another, unaltered: most reasons are a violation.
     ///
@@ -141,6 +156,7 @@ pub trait Subject: Sized {
 pub struct Access<'a, S: Subject> {
     pub(crate) hosts: &'a mut [Host<S::Machine>],
     pub(crate) now: u64,
+    pub(crate) sent: u64,
     /// Nodes whose machine was called.
     pub(crate) touched: &'a mut Vec<usize>,
     /// How often each rare thing happened.
@@ -158,6 +174,12 @@ impl<S: Subject> Access<'_, S> {
     #[must_use]
     pub const fn now_us(&self) -> u64 {
         self.now
+    }
+
+    /// How many messages the nodes have sent.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// The machine of a node, if it is up and not paused. It is polled afterwards.

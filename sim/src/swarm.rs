@@ -67,8 +67,10 @@ impl Swarm {
         let drawn = match rng.below(20) {
             0 => 1,
             1 => 2,
-            2..=11 => 3,
-            _ => 5,
+            2..=9 => 3,
+            10..=11 => 4,
+            12..=17 => 5,
+            _ => 7,
         };
         let kinds = [
             (Fault::Crash, 10),

@@ -4,8 +4,9 @@ use std::collections::BinaryHeap;
 use quorate_core::{Machine, NodeId, Output, Rng, Wire};
 
 use crate::host::{Aim, Clock, Host};
+use crate::load::Load;
 use crate::network::{Letter, Network};
-use crate::swarm::{Fault, around};
+use crate::swarm::around;
 use crate::trace::Trace;
 use crate::{Access, Marks, Subject, Swarm};
 
@@ -20,11 +21,12 @@ pub struct World<S: Subject> {
     pub(crate) now: u64,
     pub(crate) delivered: u64,
     pub(crate) crashes: u64,
-    rng: Rng,
+    pub(crate) load: Load,
+    pub(crate) rng: Rng,
     queue: BinaryHeap<Due>,
     sequence: u64,
     touched: Vec<usize>,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
     /// Faults go on.
     pub(crate) chaos: bool,
 }
@@ -36,7 +38,7 @@ struct Due {
     what: What,
 }
 
-enum What {
+pub(crate) enum What {
     Arrive { letter: Letter },
     Wake { node: usize, planned: u64 },
     Synced { node: usize, epoch: u64 },
@@ -63,6 +65,7 @@ impl<S: Subject> World<S> {
             now: 0,
             delivered: 0,
             crashes: 0,
+            load: Load::default(),
             rng,
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -142,6 +145,8 @@ impl<S: Subject> World<S> {
         if let Err(reason) = machine.receive(local, NodeId::new(from as u64 + 1), message) {
             self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
             self.subject.rejected(to, reason, &mut self.marks)?;
+        } else {
+            self.subject.received(to, from, letter.order, machine);
         }
         self.drain(to)
     }
@@ -170,6 +175,7 @@ impl<S: Subject> World<S> {
         let mut access = Access {
             hosts: &mut self.hosts,
             now: self.now,
+            sent: self.load.sent,
             touched: &mut touched,
             marks: &mut self.marks,
         };
@@ -183,9 +189,10 @@ impl<S: Subject> World<S> {
     }
 
     /// Polls a node until it is quiet, does what it asks, and checks what must hold.
-    fn drain(&mut self, node: usize) -> Result<(), String> {
-        for _ in 0..10_000 {
-            let crash = self.poll_all(node)?;
+    pub(crate) fn drain(&mut self, node: usize) -> Result<(), String> {
+        let mut outputs = 0;
+        loop {
+            let crash = self.poll_all(node, &mut outputs)?;
             if crash {
                 return self.crash(node);
             }
@@ -196,17 +203,18 @@ impl<S: Subject> World<S> {
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { return Ok(()) };
             if self.subject.settle(node, local, machine, &mut self.marks)? {
+                outputs += 1; // an application that never rests is no better
                 continue;
             }
             self.subject.check(node, machine, &mut self.marks)?;
+            self.load.step(outputs);
             self.arm(node);
             return Ok(());
         }
-        Err(format!("node {} never gets quiet", node + 1))
     }
 
     /// Takes all outputs. True if an aimed crash struck: what is left is never seen.
-    fn poll_all(&mut self, node: usize) -> Result<bool, String> {
+    fn poll_all(&mut self, node: usize, outputs: &mut u64) -> Result<bool, String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(false) };
         let local = host.clock.local(self.now);
         let Host { machine, disk, aim, .. } = host;
@@ -215,6 +223,10 @@ impl<S: Subject> World<S> {
         let mut crash = false;
         while !crash {
             let Some(output) = machine.poll() else { break };
+            *outputs += 1;
+            if *outputs > self.subject.most_outputs() {
+                return Err(format!("node {} never gets quiet: {outputs} outputs", node + 1));
+            }
             match output {
                 Output::Persist(ticket, record) => {
                     let bytes = encode(&record, &mut self.buffer)?;
@@ -230,8 +242,12 @@ impl<S: Subject> World<S> {
                     let decoded = <S::Machine as Machine>::Message::from_slice(&bytes)
                         .map_err(|e| format!("a message does not decode: {e}"))?;
                     self.subject.sent(node, to, decoded)?;
+                    let count = self.load.send(self.now);
+                    if count > self.subject.most_messages() {
+                        return Err(format!("a storm: {count} messages in a second"));
+                    }
                     let to = to.get() as usize - 1;
-                    letters.push(Letter { from: node, to, bytes });
+                    letters.push(Letter { from: node, to, bytes, order: self.load.sent });
                     crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
                 }
                 Output::Event(event) => {
@@ -301,7 +317,7 @@ impl<S: Subject> World<S> {
         self.drain(node)
     }
 
-    fn synced_now(&mut self, node: usize) -> Result<(), String> {
+    pub(crate) fn synced_now(&mut self, node: usize) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
         let Some((ticket, from)) = host.disk.synced() else { return Ok(()) };
         tell_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
@@ -357,7 +373,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn boot(&mut self, node: usize) -> Result<(), String> {
+    pub(crate) fn boot(&mut self, node: usize) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
         if host.machine.is_some() || host.dead {
             return Ok(());
@@ -375,134 +391,6 @@ impl<S: Subject> World<S> {
         machine.tick(host.clock.local(self.now));
         host.machine = Some(machine);
         self.drain(node)
-    }
-
-    fn plan_fault(&mut self) {
-        if self.swarm.fault_every_us > 0 && !self.swarm.faults.is_empty() {
-            let wait = around(&mut self.rng, self.swarm.fault_every_us);
-            self.plan(wait, What::Fault);
-        }
-    }
-
-    fn fault(&mut self) -> Result<(), String> {
-        if !self.chaos {
-            return Ok(());
-        }
-        self.plan_fault();
-        let Some(fault) = self.swarm.fault(&mut self.rng) else { return Ok(()) };
-        let node = self.rng.below(self.swarm.nodes as u64) as usize;
-        match fault {
-            Fault::Crash => {
-                self.marks.hit("crash at random");
-                self.crash(node)
-            }
-            Fault::AimedCrash => {
-                let aims = [Aim::AfterSend, Aim::BeforeSync, Aim::BeforeTicket, Aim::AtEvent];
-                let aim = aims[self.rng.below(4) as usize];
-                if let Some(host) = self.hosts.get_mut(node) {
-                    host.aim = Some(aim);
-                }
-                Ok(())
-            }
-            Fault::PowerLoss => {
-                self.marks.hit("power loss");
-                (0..self.swarm.nodes).try_for_each(|node| self.crash(node))
-            }
-            Fault::Rolling => {
-                self.marks.hit("rolling restart");
-                let majority = self.swarm.nodes / 2 + 1;
-                (0..majority).try_for_each(|step| self.crash((node + step) % self.swarm.nodes))
-            }
-            Fault::Pause => {
-                self.marks.hit("pause");
-                let until = self.now + self.rng.below(1_000_000);
-                let drift = self.swarm.drift_ppm;
-                let rate = 1_000_000 - drift + self.rng.below(2 * drift + 1);
-                let now = self.now;
-                if let Some(host) = self.hosts.get_mut(node) {
-                    host.paused_until = until;
-                    host.clock.set_rate(now, rate);
-                }
-                Ok(())
-            }
-            Fault::Partition => {
-                let (cut, name) = crate::cut::Cut::draw(&mut self.rng, self.swarm.nodes);
-                self.marks.hit(name);
-                self.trace.line(self.now, || name.into());
-                self.network.cut = cut;
-                let heals = self.rng.below(4_000_000);
-                self.plan(heals, What::Mend);
-                Ok(())
-            }
-            Fault::DiskFull => {
-                let until = self.now + self.rng.below(3_000_000);
-                if let Some(host) = self.hosts.get_mut(node) {
-                    host.disk.full_until = until;
-                }
-                Ok(())
-            }
-            Fault::Checkpoint => self.checkpoint(node),
-        }
-    }
-
-    /// Writes the fewest records to a fresh file and swaps; a crash in the middle leaves the old file or the new one, whole.
-    fn checkpoint(&mut self, node: usize) -> Result<(), String> {
-        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        let Some(machine) = host.machine.as_ref() else { return Ok(()) };
-        let fate = self.rng.below(10);
-        if fate == 0 {
-            self.marks.hit("crash before a swap");
-            return self.crash(node);
-        }
-        let mut records = Vec::new();
-        for record in machine.checkpoint() {
-            records.push(encode(&record, &mut self.buffer)?);
-        }
-        let last = host.disk.replace(records);
-        self.subject.wiped(node);
-        tell_durable(&mut self.subject, node, &host.disk.records)?;
-        self.trace.line(self.now, || format!("{} checkpoints", node + 1));
-        if fate == 1 {
-            self.marks.hit("crash after a swap");
-            return self.crash(node);
-        }
-        self.marks.hit("checkpoint");
-        if let (Some(ticket), Some(machine)) = (last, host.machine.as_mut()) {
-            machine.persisted(ticket);
-        }
-        self.drain(node)
-    }
-
-    /// Ends all faults. Nodes outside `keep` are down for good.
-    pub(crate) fn heal(&mut self, keep: &[usize]) -> Result<(), String> {
-        self.chaos = false;
-        self.network.calm = true;
-        self.network.cut = crate::cut::Cut::none(self.swarm.nodes);
-        self.swarm.sync_error = 0;
-        self.swarm.sync_min_us = self.swarm.sync_min_us.min(1_000);
-        self.swarm.sync_mean_us = self.swarm.sync_mean_us.min(1_000);
-        for node in 0..self.swarm.nodes {
-            let dead = !keep.contains(&node);
-            let Some(host) = self.hosts.get_mut(node) else { continue };
-            host.dead = dead;
-            host.aim = None;
-            host.paused_until = self.now;
-            host.disk.full_until = 0;
-            let waiting = host.disk.syncing > 0;
-            if dead {
-                self.crash(node)?;
-                continue;
-            }
-            if waiting && host.machine.is_some() {
-                self.synced_now(node)?;
-            }
-            if self.hosts.get(node).is_some_and(|h| h.machine.is_none()) {
-                self.boot(node)?;
-            } else {
-                self.drain(node)?;
-            }
-        }
-        Ok(())
     }
 
     /// The machines that are up.
@@ -523,7 +411,7 @@ impl<S: Subject> World<S> {
         Ok(self.trace.hash())
     }
 
-    fn plan(&mut self, wait: u64, what: What) {
+    pub(crate) fn plan(&mut self, wait: u64, what: What) {
         self.sequence += 1;
         self.queue.push(Due { at: self.now.saturating_add(wait), sequence: self.sequence, what });
     }
@@ -550,7 +438,7 @@ fn new_host<M>(rng: &mut Rng, swarm: &Swarm) -> Host<M> {
     }
 }
 
-fn tell_durable<S: Subject>(
+pub(crate) fn tell_durable<S: Subject>(
     subject: &mut S,
     node: usize,
     records: &[Vec<u8>],
@@ -563,7 +451,7 @@ fn tell_durable<S: Subject>(
     Ok(())
 }
 
-fn encode<'a, T: Wire<'a>>(value: &T, buffer: &mut [u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn encode<'a, T: Wire<'a>>(value: &T, buffer: &mut [u8]) -> Result<Vec<u8>, String> {
     value.to_slice(buffer).map(<[u8]>::to_vec).map_err(|e| format!("larger than any frame: {e}"))
 }
 

@@ -143,6 +143,10 @@ fn report(outcome: &Outcome) {
         );
     }
     println!(
+        "at most {} messages in a second, {} outputs in a step of a node",
+        summary.most_sent, summary.most_outputs
+    );
+    println!(
         "{} seeds, {} of them twice, {} messages delivered, {} crashes, {} operations acknowledged, {} violations",
         summary.seeds,
         summary.twice,

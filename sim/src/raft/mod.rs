@@ -11,6 +11,7 @@ mod history;
 mod node;
 mod oracle;
 mod play;
+mod reads;
 mod shadow;
 mod store;
 mod subject;

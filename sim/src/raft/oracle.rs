@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
 use quorate_core::{NodeId, majority};
-use quorate_raft::{Entries, Index, Message, Raft, Record, Role, Status, Storage, Term};
+use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
 
+use super::reads::Reads;
 use super::shadow::{Shadow, hashes, parse};
 use crate::Marks;
 
@@ -18,6 +19,7 @@ pub(crate) struct Oracle {
     leaders: HashMap<Term, usize>,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
+    pub(crate) reads: Reads,
     /// The last index a node issued records for, and the term of each entry after its anchor.
     issued: Vec<HashMap<Index, Term>>,
 }
@@ -32,6 +34,7 @@ impl Oracle {
             leaders: HashMap::new(),
             votes: HashMap::new(),
             seen: vec![None; nodes],
+            reads: Reads::new(nodes),
             issued: vec![HashMap::new(); nodes],
         }
     }
@@ -43,6 +46,17 @@ impl Oracle {
     pub(crate) fn crashed(&mut self, node: usize) {
         self.seen[node] = None;
         self.issued[node].clear();
+        self.reads.forget(node);
+    }
+
+    /// A node says that reads up to one may be answered by an application that has applied so much.
+    pub(crate) fn read(
+        &mut self,
+        node: usize,
+        through: ReadId,
+        applied: Index,
+    ) -> Result<(), String> {
+        self.reads.ready(node, through, applied, self.seen[node])
     }
 
     /// Log matching: an index and a term name one entry, and what comes before it.
@@ -158,6 +172,10 @@ impl Oracle {
             if same && earlier.role == Role::Leader && status.role == Role::Leader {
                 if status.last < earlier.last {
                     return fault("a leader's log got shorter");
+                }
+                // only an entry of the own term is committed by counting (3.6.2)
+                if status.commit > earlier.commit && raft.term(status.commit) != Some(status.term) {
+                    return fault("a leader commits an entry of an earlier term by counting");
                 }
             } else if status.last < earlier.last {
                 marks.hit("entries replaced");

@@ -34,6 +34,9 @@ pub struct RaftSubject<S: Storage> {
 
 const CLIENTS: usize = 4;
 
+/// Messages in a second, at most: what was seen is below 11,000, with four clients that wait for their answers.
+const MOST_MESSAGES: u64 = 15_000;
+
 impl<S: Storage> RaftSubject<S> {
     fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
         let election_min_us = 150_000;
@@ -225,7 +228,7 @@ impl<S: Storage> RaftSubject<S> {
         client: usize,
         node: usize,
         ask: Ask,
-        raft: &mut Raft<S>,
+        (raft, sent): (&mut Raft<S>, u64),
         marks: &mut Marks,
     ) -> Result<(), Option<NodeId>> {
         let Some(change) = ask.change else {
@@ -233,6 +236,8 @@ impl<S: Storage> RaftSubject<S> {
                 ReadError::NotLeader(leader) => leader,
                 _ => None,
             })?;
+            let committed = self.oracle.committed();
+            self.oracle.reads.asked(node, id, sent, committed, raft.status().term);
             self.history.call_read(ask.operation, ask.key);
             self.nodes[node].reads.push((id, ask.operation, client, ask.key));
             return Ok(());
@@ -281,12 +286,12 @@ impl<S: Storage> RaftSubject<S> {
             }
             State::Asking { ask, next, give_up } if now >= next => {
                 let target = self.clients[client].target;
-                let nodes = access.nodes();
+                let (nodes, sent) = (access.nodes(), access.sent());
                 let result = match access.machine(target) {
                     // a machine and the marks are two parts of what clients may touch
                     Some(raft) => {
                         let mut marks = Marks::default();
-                        let result = self.submit(client, target, ask, raft, &mut marks);
+                        let result = self.submit(client, target, ask, (raft, sent), &mut marks);
                         access.marks.merge(&marks);
                         result
                     }
@@ -393,6 +398,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             }
             Event::Role { role, .. } => {
                 self.nodes[node].reads.clear();
+                self.oracle.reads.forget(node);
                 if role == Role::Leader {
                     marks.hit("became leader");
                     Some("crash as leader")
@@ -401,6 +407,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 }
             }
             Event::Read { through } => {
+                self.oracle.read(node, through, self.nodes[node].store.applied)?;
                 self.answer_reads(node, through, marks);
                 None
             }
@@ -438,6 +445,18 @@ impl<S: Storage> Subject for RaftSubject<S> {
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
         self.oracle.shadows[node].apply(record);
+    }
+
+    fn received(&mut self, node: usize, from: usize, order: u64, raft: &Raft<S>) {
+        self.oracle.reads.received(node, from, order, raft.status().term);
+    }
+
+    fn most_outputs(&self) -> u64 {
+        500
+    }
+
+    fn most_messages(&self) -> u64 {
+        MOST_MESSAGES
     }
 
     fn wiped(&mut self, node: usize) {

@@ -1,0 +1,138 @@
+//! What goes wrong, and how it ends.
+
+use quorate_core::Machine;
+
+use crate::Subject;
+use crate::host::Aim;
+use crate::swarm::{Fault, around};
+use crate::world::{What, World, encode, tell_durable};
+
+impl<S: Subject> World<S> {
+    pub(crate) fn plan_fault(&mut self) {
+        if self.swarm.fault_every_us > 0 && !self.swarm.faults.is_empty() {
+            let wait = around(&mut self.rng, self.swarm.fault_every_us);
+            self.plan(wait, What::Fault);
+        }
+    }
+
+    pub(crate) fn fault(&mut self) -> Result<(), String> {
+        if !self.chaos {
+            return Ok(());
+        }
+        self.plan_fault();
+        let Some(fault) = self.swarm.fault(&mut self.rng) else { return Ok(()) };
+        let node = self.rng.below(self.swarm.nodes as u64) as usize;
+        match fault {
+            Fault::Crash => {
+                self.marks.hit("crash at random");
+                self.crash(node)
+            }
+            Fault::AimedCrash => {
+                let aims = [Aim::AfterSend, Aim::BeforeSync, Aim::BeforeTicket, Aim::AtEvent];
+                let aim = aims[self.rng.below(4) as usize];
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.aim = Some(aim);
+                }
+                Ok(())
+            }
+            Fault::PowerLoss => {
+                self.marks.hit("power loss");
+                (0..self.swarm.nodes).try_for_each(|node| self.crash(node))
+            }
+            Fault::Rolling => {
+                self.marks.hit("rolling restart");
+                let majority = self.swarm.nodes / 2 + 1;
+                (0..majority).try_for_each(|step| self.crash((node + step) % self.swarm.nodes))
+            }
+            Fault::Pause => {
+                self.marks.hit("pause");
+                let until = self.now + self.rng.below(1_000_000);
+                let drift = self.swarm.drift_ppm;
+                let rate = 1_000_000 - drift + self.rng.below(2 * drift + 1);
+                let now = self.now;
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.paused_until = until;
+                    host.clock.set_rate(now, rate);
+                }
+                Ok(())
+            }
+            Fault::Partition => {
+                let (cut, name) = crate::cut::Cut::draw(&mut self.rng, self.swarm.nodes);
+                self.marks.hit(name);
+                self.trace.line(self.now, || name.into());
+                self.network.cut = cut;
+                let heals = self.rng.below(4_000_000);
+                self.plan(heals, What::Mend);
+                Ok(())
+            }
+            Fault::DiskFull => {
+                let until = self.now + self.rng.below(3_000_000);
+                if let Some(host) = self.hosts.get_mut(node) {
+                    host.disk.full_until = until;
+                }
+                Ok(())
+            }
+            Fault::Checkpoint => self.checkpoint(node),
+        }
+    }
+
+    /// Writes the fewest records to a fresh file and swaps; a crash in the middle leaves the old file or the new one, whole.
+    fn checkpoint(&mut self, node: usize) -> Result<(), String> {
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        let Some(machine) = host.machine.as_ref() else { return Ok(()) };
+        let fate = self.rng.below(10);
+        if fate == 0 {
+            self.marks.hit("crash before a swap");
+            return self.crash(node);
+        }
+        let mut records = Vec::new();
+        for record in machine.checkpoint() {
+            records.push(encode(&record, &mut self.buffer)?);
+        }
+        let last = host.disk.replace(records);
+        self.subject.wiped(node);
+        tell_durable(&mut self.subject, node, &host.disk.records)?;
+        self.trace.line(self.now, || format!("{} checkpoints", node + 1));
+        if fate == 1 {
+            self.marks.hit("crash after a swap");
+            return self.crash(node);
+        }
+        self.marks.hit("checkpoint");
+        if let (Some(ticket), Some(machine)) = (last, host.machine.as_mut()) {
+            machine.persisted(ticket);
+        }
+        self.drain(node)
+    }
+
+    /// Ends all faults. Nodes outside `keep` are down for good.
+    pub(crate) fn heal(&mut self, keep: &[usize]) -> Result<(), String> {
+        self.chaos = false;
+        self.network.calm = true;
+        self.network.cut = crate::cut::Cut::none(self.swarm.nodes);
+        self.swarm.sync_error = 0;
+        self.swarm.sync_min_us = self.swarm.sync_min_us.min(1_000);
+        self.swarm.sync_mean_us = self.swarm.sync_mean_us.min(1_000);
+        for node in 0..self.swarm.nodes {
+            let dead = !keep.contains(&node);
+            let Some(host) = self.hosts.get_mut(node) else { continue };
+            host.dead = dead;
+            host.aim = None;
+            host.paused_until = self.now;
+            host.disk.full_until = 0;
+            let waiting = host.disk.syncing > 0;
+            if dead {
+                self.crash(node)?;
+                continue;
+            }
+            if waiting && host.machine.is_some() {
+                self.synced_now(node)?;
+            }
+            if self.hosts.get(node).is_some_and(|h| h.machine.is_none()) {
+                self.boot(node)?;
+            } else {
+                self.drain(node)?;
+            }
+        }
+        Ok(())
+    }
+}

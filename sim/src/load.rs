@@ -1,0 +1,47 @@
+/// How much is said: a storm of messages is a fault even where each of them is harmless.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Messages sent in the whole run.
+    pub(crate) sent: u64,
+    /// Messages sent in the most talkative second of virtual time.
+    pub(crate) most_sent: u64,
+    /// Outputs in the most talkative step of a node.
+    pub(crate) most_outputs: u64,
+    second: u64,
+    sent_before: u64,
+}
+
+impl Load {
+    /// A message is sent; returns how many were in this second.
+    pub(crate) fn send(&mut self, now: u64) -> u64 {
+        let second = now / 1_000_000;
+        if second != self.second {
+            self.second = second;
+            self.sent_before = self.sent;
+        }
+        self.sent += 1;
+        let count = self.sent - self.sent_before;
+        self.most_sent = self.most_sent.max(count);
+        count
+    }
+
+    /// A step of a node ended after so many outputs.
+    pub(crate) fn step(&mut self, outputs: u64) {
+        self.most_outputs = self.most_outputs.max(outputs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_told_apart() {
+        let mut load = Load::default();
+        for now in [0, 1, 999_999, 1_000_000, 1_500_000, 5_000_000] {
+            load.send(now);
+        }
+        assert_eq!((load.sent, load.most_sent), (6, 3));
+        assert_eq!(load.send(5_000_001), 2);
+    }
+}

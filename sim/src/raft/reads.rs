@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+
+use quorate_core::majority;
+use quorate_raft::{Index, ReadId, Role, Status, Term};
+
+/// Judges reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
+/// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    open: Vec<Vec<Asked>>,
+    /// By the node that took it, the node that sent it and the term of the taker after it: the newest message.
+    taken: BTreeMap<(usize, usize, Term), u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    id: ReadId,
+    /// How many messages had been sent.
+    order: u64,
+    /// What had been committed by anybody.
+    committed: Index,
+    /// The term of the node that was asked.
+    term: Term,
+}
+
+impl Reads {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self { open: vec![Vec::new(); nodes], taken: BTreeMap::new() }
+    }
+
+    /// A node took on a read.
+    pub(crate) fn asked(
+        &mut self,
+        node: usize,
+        id: ReadId,
+        order: u64,
+        committed: Index,
+        term: Term,
+    ) {
+        self.open[node].push(Asked { id, order, committed, term });
+    }
+
+    /// A node took a message.
+    pub(crate) fn received(&mut self, node: usize, from: usize, order: u64, term: Term) {
+        // an old message that comes late confirms nothing that a newer one did not
+        let newest = self.taken.entry((node, from, term)).or_default();
+        *newest = order.max(*newest);
+    }
+
+    /// What was asked of a node is lost.
+    pub(crate) fn forget(&mut self, node: usize) {
+        self.open[node].clear();
+    }
+
+    /// A node says that reads may be answered; `applied` is what its application has seen.
+    pub(crate) fn ready(
+        &mut self,
+        node: usize,
+        through: ReadId,
+        applied: Index,
+        seen: Option<Status>,
+    ) -> Result<(), String> {
+        let nodes = self.open.len();
+        let quorum = majority(nodes);
+        // one that leads confirms its own reads; what others ask for, somebody who leads confirms
+        let leads = seen.is_none_or(|status| status.role == Role::Leader);
+        for read in self.open[node].extract_if(.., |read| read.id <= through) {
+            let confirmed = |leader: usize| {
+                let followed = |taker: usize| {
+                    let newest = self.taken.get(&(taker, leader, read.term));
+                    taker == leader || newest.is_some_and(|&order| order > read.order)
+                };
+                (0..nodes).filter(|&taker| followed(taker)).count() >= quorum
+            };
+            let mut leaders = if leads { node..node + 1 } else { 0..nodes };
+            if !leaders.any(confirmed) {
+                return Err(format!(
+                    "node {} answers a read that no majority confirmed since it was asked: {read:?}",
+                    node + 1
+                ));
+            }
+            if applied < read.committed {
+                return Err(format!(
+                    "node {} answers a read at {applied}, older than what was committed: {read:?}",
+                    node + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+}
