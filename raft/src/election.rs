@@ -35,6 +35,11 @@ impl<S: Storage> Raft<S> {
             self.draw_election_timeout();
             return;
         }
+        self.ask_for_votes(pre);
+        self.count_votes();
+    }
+
+    fn ask_for_votes(&mut self, pre: bool) {
         self.draw_election_timeout();
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.turn(if pre { Role::PreCandidate } else { Role::Candidate }, None);
@@ -42,7 +47,6 @@ impl<S: Storage> Raft<S> {
             self.enter(self.term.saturating_add(1), Some(self.id));
         }
         self.peers.iter_mut().for_each(Peer::ask);
-        self.count_votes();
     }
 
     /// Asks those that have not answered: the network may have lost it.
@@ -132,7 +136,8 @@ impl<S: Storage> Raft<S> {
             return;
         }
         match self.role {
-            Role::PreCandidate => self.start_election(false),
+            // nothing is counted yet: the own vote is not durable
+            Role::PreCandidate => self.ask_for_votes(false),
             Role::Candidate if self.disk.vote_durable() => self.become_leader(),
             _ => {}
         }
