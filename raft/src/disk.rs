@@ -1,6 +1,7 @@
 use quorate_core::Ticket;
 
 use crate::Index;
+use crate::log::move_to_front;
 
 /// Writes on their way to the disk at once; when all are out, further entries wait and go in one record.
 const WRITES: usize = 8;
@@ -82,7 +83,7 @@ impl Disk {
             done = done.saturating_add(1);
         }
         if done > 0 {
-            self.writes.copy_within(done.., 0);
+            move_to_front(&mut self.writes, done);
             self.out = self.out.saturating_sub(u8::try_from(done).unwrap_or(u8::MAX));
         }
         true

@@ -1,6 +1,6 @@
 use quorate_core::{Full, InlineList, List};
 
-use super::{Log, Span};
+use super::{Log, Span, move_to_front};
 use crate::entry::{Header, MAX_HEADER, Whole};
 use crate::{Entries, EntryKind, Index, Term};
 
@@ -159,9 +159,9 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         let dropped = usize::try_from(anchor.saturating_sub(self.anchor)).unwrap_or(0);
         let kept_bytes = self.bytes.len().saturating_sub(start);
         let kept = self.starts.len().saturating_sub(dropped);
-        self.bytes.copy_within(start.., 0);
+        move_to_front(&mut self.bytes, start);
         self.bytes.truncate(kept_bytes);
-        self.starts.copy_within(dropped.., 0);
+        move_to_front(&mut self.starts, dropped);
         self.starts.truncate(kept);
         let moved = u32::try_from(start).unwrap_or(0);
         for begin in self.starts.iter_mut() {

@@ -1,5 +1,6 @@
 //! The replicated log in memory, and its two back-ends.
 
+use core::cell::Cell;
 use core::fmt::Debug;
 use core::hash::Hash;
 
@@ -102,5 +103,15 @@ impl Span {
     /// The index of the last entry; one before the first if there is none.
     pub(crate) const fn last(&self) -> Index {
         self.first.saturating_add(self.count).saturating_sub(1)
+    }
+}
+
+/// Moves the items from `by` on to the front, over those before them; what is at the end stays there as well.
+///
+/// `copy_within` would do, but for its panics.
+pub(crate) fn move_to_front<T: Copy>(items: &mut [T], by: usize) {
+    let cells = Cell::from_mut(items).as_slice_of_cells();
+    for (to, from) in cells.iter().zip(cells.iter().skip(by)) {
+        to.set(from.get());
     }
 }
