@@ -20,6 +20,7 @@ const STEPS: &[&[&str]] = &[
     &["lint"],
     &["features"],
     &["targets"],
+    &["size", "--check"],
     &["msrv"],
     &["icount", "--check"],
     &["sim", "--seeds", "2000"],

@@ -15,6 +15,7 @@ mod mutant;
 mod peers;
 mod scratch;
 mod sim;
+mod size;
 mod targets;
 mod test;
 mod tool;
@@ -41,6 +42,7 @@ const VERBS: &[Verb] = &[
     test::VERB,
     features::VERB,
     targets::VERB,
+    size::VERB,
     msrv::VERB,
     sim::VERB,
     bugs::VERB,

@@ -108,7 +108,6 @@ impl Toolchain {
     /// # Errors
     ///
     /// When cargo cannot tell where it builds.
-    #[allow(dead_code)]
     pub(crate) fn out(&self, profile: &str) -> Outcome<PathBuf> {
         Ok(self.target_dir()?.join(&self.target).join(profile))
     }
@@ -118,7 +117,6 @@ impl Toolchain {
     /// # Errors
     ///
     /// When the compiler does not run.
-    #[allow(dead_code)]
     pub(crate) fn version(&self) -> Outcome<String> {
         let line = self.rustc().arg("--version").read()?;
         let version = line.split_whitespace().nth(1);

@@ -1,0 +1,145 @@
+//! Whether an image can panic, and where from.
+
+use std::collections::BTreeSet;
+
+use super::image::Image;
+
+/// A symbol of the panicking machinery that is in an image.
+pub(crate) struct Panic {
+    /// The symbol.
+    pub(crate) name: String,
+    /// Who refers to it, other than the machinery itself: the function, and below it the lines that lead there.
+    pub(crate) callers: Vec<String>,
+}
+
+/// The panicking machinery in the image. Nothing is left of it in one that cannot panic: the linker drops what nobody refers to,
+/// the panic handler first of all.
+///
+/// The handler must be a function that stays one (`#[inline(never)]`, and more than an empty loop, as those of the usual crates
+/// are): with one that melts into its callers, a panic is no more to be seen.
+pub(crate) fn find(image: &Image) -> Vec<Panic> {
+    let guilty = image.functions.iter().filter(|(_, function)| is_panic(&function.name));
+    guilty
+        .map(|(&address, function)| Panic {
+            name: function.name.clone(),
+            callers: callers(image, address, function.size),
+        })
+        .collect()
+}
+
+/// What to print of them, a line each and its callers below.
+pub(crate) fn describe(panics: &[Panic]) -> String {
+    let mut text = String::new();
+    for panic in panics {
+        text.push_str(&format!("{}\n", panic.name));
+        for caller in &panic.callers {
+            text.push_str(&format!("    {}\n", caller.replace('\n', "\n        ")));
+        }
+    }
+    text
+}
+
+/// Goes on to the callers of callers as long as those are of the standard library: it is ours that matter.
+fn callers(image: &Image, address: u64, size: u64) -> Vec<String> {
+    if image.references.is_empty() {
+        return vec!["(link with `--emit-relocs`, and it is told who refers to this)".to_owned()];
+    }
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::from([address]));
+    let mut open = vec![(address, size, String::new())];
+    while let Some((address, size, through)) = open.pop() {
+        let inside = address..address.saturating_add(size.max(1));
+        for reference in image.references.iter().filter(|r| inside.contains(&r.to)) {
+            let Some((start, caller)) = image.function_at(reference.from) else { continue };
+            if start == address || is_panic(&caller.name) {
+                continue;
+            }
+            let lines = image.lines(reference.from).join("\n");
+            let lines = if lines.is_empty() { lines } else { format!("\n{lines}") };
+            found.insert(format!("from {}{through}{lines}", caller.name));
+            if is_std(&caller.name) && seen.insert(start) {
+                open.push((start, caller.size, format!(", through {}", caller.name)));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn is_std(name: &str) -> bool {
+    let name = name.trim_start_matches('<');
+    ["core::", "alloc::", "std::"].iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a demangled name is of what `core`, `alloc` or `std` call to panic, or of the handler.
+fn is_panic(name: &str) -> bool {
+    let path = plain(name);
+    let mut segments = path.split("::");
+    let first = segments.next().unwrap_or_default();
+    let last = segments.last().unwrap_or(first);
+    if matches!(last, "rust_begin_unwind" | "rust_panic" | "_Unwind_Resume") {
+        return true;
+    }
+    if !matches!(first, "core" | "alloc" | "std") {
+        return false;
+    }
+    path.split("::").any(|segment| {
+        segment.starts_with("panic")
+            || ["_fail", "_failed", "_fail_rt"].iter().any(|end| segment.ends_with(end))
+            || matches!(segment, "handle_alloc_error" | "capacity_overflow" | "handle_error")
+    })
+}
+
+/// The path of a name without what is in angle brackets: `<T as core::fmt::Debug>::fmt` is `::fmt`'s own affair.
+fn plain(name: &str) -> String {
+    let mut depth = 0_usize;
+    let mut path = String::new();
+    for letter in name.chars() {
+        match letter {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => path.push(letter),
+            _ => {}
+        }
+    }
+    path.trim_end_matches("::").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machinery_is_known_by_name() {
+        for name in [
+            "core::panicking::panic_fmt",
+            "core::panicking::panic_bounds_check",
+            "core::panicking::panic_const::panic_const_div_by_zero",
+            "core::option::unwrap_failed",
+            "core::option::expect_failed",
+            "core::result::unwrap_failed",
+            "core::slice::index::slice_index_fail",
+            "core::slice::index::slice_end_index_len_fail::do_panic::runtime",
+            "core::slice::copy_from_slice_impl::len_mismatch_fail",
+            "core::str::slice_error_fail_rt",
+            "core::cell::panic_already_borrowed",
+            "alloc::raw_vec::capacity_overflow",
+            "alloc::alloc::handle_alloc_error",
+            "__rustc::rust_begin_unwind",
+            "rust_begin_unwind",
+        ] {
+            assert!(is_panic(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn others_are_let_pass() {
+        for name in [
+            "quorate_raft::raft::Raft<S>::stop",
+            "<core::slice::iter::Iter<T> as core::iter::Iterator>::next",
+            "core::slice::memchr::memchr_aligned",
+            "my::panic_button",
+            "memcpy",
+        ] {
+            assert!(!is_panic(name), "{name}");
+        }
+    }
+}
