@@ -26,7 +26,7 @@ pub mod bug {
     pub const PANICS: u8 = 8;
     /// Says nothing any more from 40 on.
     pub const GETS_STUCK: u8 = 9;
-    /// Tells no more nodes than it needs.
+    /// Tells some numbers, and not others.
     pub const TELLS_SOME: u8 = 10;
     /// Refuses what honest nodes say.
     pub const REFUSES: u8 = 11;
@@ -112,10 +112,10 @@ impl<const BUG: u8> Keeper<BUG> {
             wait += OUTSIDE.fetch_add(1, Ordering::Relaxed) % 1_000;
         }
         self.repeat_at = self.now.after(wait);
-        let needed = self.peers.len() / 2;
-        let told = if BUG == bug::TELLS_SOME { needed } else { self.peers.len() };
-        for peer in self.peers.iter_mut().take(told) {
-            peer.offer_due = peer.has < self.value;
+        // every third number is kept from the others
+        let silent = BUG == bug::TELLS_SOME && self.value.is_multiple_of(3);
+        for peer in &mut self.peers {
+            peer.offer_due = peer.has < self.value && !silent;
         }
     }
 
