@@ -14,6 +14,8 @@
 //! [`Encoder`] makes the bytes, [`Decoder`] takes them one at a time, as an interrupt hands them over. A frame that is damaged, for another
 //! node or of another cluster is dropped with a [`FrameError`] and counted; nothing here can fail otherwise, and nothing panics.
 //!
+//! For the line to a person there are [`Lines`] and [`Text`].
+//!
 //! ```
 //! use quorate_core::NodeId;
 //! use quorate_serial::{Decoder, Encoder, Line};
@@ -51,10 +53,12 @@
 )]
 
 mod cobs;
+mod console;
 mod counters;
 mod decoder;
 mod encoder;
 
+pub use console::{Lines, Text};
 pub use counters::{Counters, FrameError};
 pub use decoder::{Decoder, Frame};
 pub use encoder::{Encoded, Encoder};

@@ -1,0 +1,113 @@
+//! A set-point and a counter that boards agree on: `quorate-setpoint` on Raft, on a board.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use quorate_core::{Corrupt, InlineList, Instant, List as _, NodeId, Wire as _, Writer};
+use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, lm3s, semihosting};
+use quorate_flash::Error;
+use quorate_raft::{Event, Inline, Raft};
+use quorate_setpoint::{Answer, CLUSTER, Request, Snapshot, config};
+
+/// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one small part.
+type Machine = Raft<Inline<5, 3072, 256, 64>>;
+
+#[derive(Default)]
+struct Setpoint {
+    program: quorate_setpoint::Program,
+    /// The newest snapshot in flash, until the start.
+    found: Snapshot,
+}
+
+impl Program for Setpoint {
+    type Machine = Machine;
+
+    fn restore(&mut self, record: &[u8]) -> Result<(), Corrupt> {
+        self.found = Snapshot::from_slice(record).map_err(|_| Corrupt::Malformed)?;
+        Ok(())
+    }
+
+    fn start(&mut self, machine: &mut Machine) -> Result<(), Corrupt> {
+        self.program =
+            quorate_setpoint::Program::resume(self.found, machine).ok_or(Corrupt::Gap)?;
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Role { role, term, leader } = event {
+            defmt::info!("term {=u64}: {}, leader {}", term, role, leader);
+        }
+        self.program.event(event);
+    }
+
+    fn line(&mut self, desk: &mut Desk<'_>, machine: &mut Machine, line: &[u8]) {
+        let answer = match Request::parse(line) {
+            Ok(Request::Status) => {
+                let mut text = self.program.status(machine);
+                desk.count(&mut text);
+                Some(text)
+            }
+            Ok(Request::FlashFail) => {
+                desk.break_flash();
+                let mut text = Answer::new();
+                text.str("ok the flash fails from now on");
+                Some(text)
+            }
+            _ => self.program.line(machine, desk.now, line),
+        };
+        if let Some(answer) = answer {
+            desk.say(&answer);
+        }
+    }
+
+    fn settle(&mut self, desk: &mut Desk<'_>, machine: &mut Machine) -> Result<(), Error> {
+        self.program.settle(machine, |snapshot| desk.keep(|out| snapshot.encode(out)))?;
+        if let Some(answer) = self.program.answer(desk.now) {
+            desk.say(&answer);
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.program.deadline()
+    }
+
+    fn record(&self, out: &mut Writer<'_>) {
+        self.program.snapshot().encode(out);
+    }
+}
+
+#[entry]
+fn main() -> ! {
+    lm3s::start();
+    let mut words = [0; 512];
+    let words = semihosting::command_line(&mut words).unwrap_or_default();
+    let setup = match Setup::parse(words) {
+        Ok(setup) => setup,
+        Err(what) => {
+            defmt::error!("{=str}", what);
+            Stop::NoFlash.tell()
+        }
+    };
+    run(&setup).tell()
+}
+
+fn run(setup: &Setup<'_>) -> Stop {
+    let mut voters = InlineList::<NodeId, { MAX_PEERS + 1 }>::default();
+    for node in setup.nodes() {
+        if voters.push(node).is_err() {
+            return Stop::Fatal;
+        }
+    }
+    let machine = match Machine::new(setup.id, &voters, config(), setup.seed) {
+        Ok(machine) => machine,
+        Err(reason) => {
+            defmt::error!("{}", reason);
+            return Stop::Fatal;
+        }
+    };
+    match Node::restore(setup, CLUSTER, machine, Setpoint::default()) {
+        Ok(mut node) => node.run(),
+        Err(stop) => stop,
+    }
+}
