@@ -83,7 +83,8 @@ impl Disk {
             done = done.saturating_add(1);
         }
         if done > 0 {
-            move_to_front(&mut self.writes, done);
+            let out = self.writes.get_mut(..usize::from(self.out)).unwrap_or_default();
+            move_to_front(out, done);
             self.out = self.out.saturating_sub(u8::try_from(done).unwrap_or(u8::MAX));
         }
         true
