@@ -41,6 +41,8 @@ pub struct Summary {
     pub leader_after: Vec<u64>,
     /// Times from healing to a commit, in 1/1000 of the longest election timeout, sorted.
     pub commit_after: Vec<u64>,
+    /// Times from a partial partition to a leader, in 1/1000 of the longest election timeout, sorted.
+    pub partial_after: Vec<u64>,
 }
 
 /// How a campaign ended.
@@ -92,6 +94,7 @@ impl Campaign {
         let mut outcome = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcome.summary.leader_after.sort_unstable();
         outcome.summary.commit_after.sort_unstable();
+        outcome.summary.partial_after.sort_unstable();
         outcome
     }
 
@@ -104,6 +107,15 @@ impl Campaign {
             return Err(Violation { seed, what, trace: String::new() });
         }
         Ok(report)
+    }
+}
+
+impl Summary {
+    /// How many elections took longer than [`USUAL_TIMEOUTS`](crate::USUAL_TIMEOUTS), and how many there were.
+    #[must_use]
+    pub fn slow_elections(&self) -> (usize, usize) {
+        let all = || self.leader_after.iter().chain(&self.partial_after);
+        (all().filter(|&&after| after > crate::USUAL_TIMEOUTS * 1_000).count(), all().count())
     }
 }
 
@@ -122,6 +134,7 @@ impl Outcome {
                 summary.marks.merge(&report.marks);
                 summary.leader_after.push(report.leader_after);
                 summary.commit_after.push(report.commit_after);
+                summary.partial_after.extend(report.partial_after);
             }
             Err(violation) => {
                 if self.violation.as_ref().is_none_or(|v| v.seed > violation.seed) {

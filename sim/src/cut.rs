@@ -86,6 +86,45 @@ impl Cut {
         (cut, name)
     }
 
+    /// One of the partial partitions of Ng, Kozak and Haridi ("Omni-Paxos: Breaking the Barriers of Partial Connectivity",
+    /// EuroSys 2023, figure 1) and its name: the old leader is not lost to everybody, and one node, the pivot, still reaches a
+    /// majority.
+    pub(crate) fn partial(
+        rng: &mut Rng,
+        nodes: usize,
+        leader: usize,
+        pivot: usize,
+    ) -> (Self, &'static str) {
+        let mut cut = Self::none(nodes);
+        let all = || (0..nodes).flat_map(move |a| (a + 1..nodes).map(move |b| (a, b)));
+        // in a longer chain no node has a majority beside it
+        let shapes = if nodes <= 5 { 3 } else { 2 };
+        let shape = rng.below(shapes);
+        let name = match shape {
+            0 => "partial partition: quorum loss",
+            1 => "partial partition: constrained election",
+            _ => "partial partition: chain",
+        };
+        for (a, b) in all() {
+            let severed = match shape {
+                0 => a != pivot && b != pivot,
+                1 => a == leader || b == leader || (a != pivot && b != pivot),
+                _ => b - a != 1,
+            };
+            if severed {
+                cut.sever_both(a, b);
+            }
+        }
+        (cut, name)
+    }
+
+    /// Whether a node and a majority hear each other.
+    pub(crate) fn reaches_majority(&self, node: usize) -> bool {
+        let nodes = self.links.len();
+        let linked = |&other: &usize| !self.is_cut(node, other) && !self.is_cut(other, node);
+        (0..nodes).filter(linked).count() > nodes / 2
+    }
+
     /// Opens one cut link; false when none is left (swizzle: links come back one by one in any order).
     pub(crate) fn mend_one(&mut self, rng: &mut Rng) -> bool {
         let total: u64 = self.links.iter().map(|row| u64::from(row.count_ones())).sum();
@@ -100,5 +139,23 @@ impl Cut {
             at -= here;
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_a_partial_partition_the_pivot_reaches_a_majority() {
+        for seed in 0..100 {
+            let mut rng = Rng::new(seed);
+            for (nodes, leader, pivot) in [(3, 0, 1), (4, 3, 1), (5, 0, 2), (7, 6, 3)] {
+                let (cut, name) = Cut::partial(&mut rng, nodes, leader, pivot);
+                assert!(cut.reaches_majority(pivot), "{nodes} nodes, {name}");
+                let constrained = name.ends_with("election");
+                assert_eq!((0..nodes).all(|n| n == leader || cut.is_cut(leader, n)), constrained);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use quorate_core::Machine;
 
 use crate::Subject;
 use crate::host::Aim;
+use crate::subject::Standing;
 use crate::swarm::{Fault, around};
 use crate::world::{What, World, encode, tell_durable};
 
@@ -73,7 +74,24 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             Fault::Checkpoint => self.checkpoint(node),
+            Fault::Rot => self.rot(node),
         }
+    }
+
+    /// Damages a disk, if fewer than half of the nodes have such a disk then: what was acknowledged is on another.
+    fn rot(&mut self, node: usize) -> Result<(), String> {
+        let rotten = self.hosts.iter().filter(|host| host.rotten).count();
+        if 2 * (rotten + 1) >= self.swarm.nodes {
+            return Ok(());
+        }
+        let Some(host) = self.hosts.get_mut(node).filter(|host| !host.rotten) else {
+            return Ok(());
+        };
+        host.rotten = true;
+        self.marks.hit("disk damaged");
+        self.crash(node)?;
+        self.subject.lost(node);
+        Ok(())
     }
 
     /// Writes the fewest records to a fresh file and swaps; a crash in the middle leaves the old file or the new one, whole.
@@ -104,6 +122,38 @@ impl<S: Subject> World<S> {
         self.drain(node)
     }
 
+    /// Cuts links so that only some pairs of nodes hear each other, in a shape from which the nodes can recover. False where the
+    /// protocol, or so few nodes, cannot.
+    pub(crate) fn cut_partially(&mut self) -> bool {
+        let standings: Vec<_> = self.standings().collect();
+        if self.swarm.nodes < 3 || standings.len() < self.swarm.nodes {
+            return false;
+        }
+        let leader = standings.iter().filter(|(_, s)| s.leads).max_by_key(|(_, s)| s.term);
+        let Some(&(leader, _)) = leader else { return false };
+        // one whose log is behind could not be elected, by Raft's rule
+        let others = standings.iter().filter(|(node, _)| *node != leader);
+        let Some(&(pivot, _)) = others.max_by_key(|(_, s)| s.log) else { return false };
+        let (cut, name) = crate::cut::Cut::partial(&mut self.rng, self.swarm.nodes, leader, pivot);
+        self.network.cut = cut;
+        self.marks.hit(name);
+        self.trace.line(self.now, || name.into());
+        true
+    }
+
+    /// Whether the newest leader hears a majority.
+    pub(crate) fn led_by_majority(&self) -> bool {
+        let leaders = self.standings().filter(|(_, s)| s.leads);
+        let newest = leaders.max_by_key(|(_, s)| s.term);
+        newest.is_some_and(|(node, _)| self.network.cut.reaches_majority(node))
+    }
+
+    fn standings(&self) -> impl Iterator<Item = (usize, Standing)> {
+        let up = self.hosts.iter().enumerate();
+        let up = up.filter_map(|(node, host)| Some((node, host.machine.as_ref()?)));
+        up.filter_map(|(node, machine)| Some((node, self.subject.standing(machine)?)))
+    }
+
     /// Ends all faults. Nodes outside `keep` are down for good.
     pub(crate) fn heal(&mut self, keep: &[usize]) -> Result<(), String> {
         self.chaos = false;
@@ -115,6 +165,7 @@ impl<S: Subject> World<S> {
         for node in 0..self.swarm.nodes {
             let dead = !keep.contains(&node);
             let Some(host) = self.hosts.get_mut(node) else { continue };
+            let dead = dead || host.rotten;
             host.dead = dead;
             host.aim = None;
             host.paused_until = self.now;

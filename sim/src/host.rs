@@ -17,6 +17,8 @@ pub(crate) struct Host<M> {
     pub(crate) life: u64,
     /// Stays down for good.
     pub(crate) dead: bool,
+    /// Its disk is damaged.
+    pub(crate) rotten: bool,
 }
 
 /// Where a crash is aimed at.

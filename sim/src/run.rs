@@ -7,6 +7,9 @@ use crate::{Marks, Subject, World};
 /// A healed majority must have a leader within so many of the longest election timeouts.
 pub const LEADER_TIMEOUTS: u64 = 8;
 
+/// An election takes longer than so many of the longest election timeouts once in 1,000 times at most.
+pub const USUAL_TIMEOUTS: u64 = 4;
+
 /// A healed majority must have committed something new within so many of the longest election timeouts.
 pub const COMMIT_TIMEOUTS: u64 = 10;
 
@@ -26,6 +29,9 @@ pub struct Report {
     pub leader_after: u64,
     /// From healing a majority to a new commit, in 1/1000 of the longest election timeout.
     pub commit_after: u64,
+    /// From a partial partition to a leader that reaches a majority, in 1/1000 of the longest election timeout; `None` where
+    /// there was no such partition.
+    pub partial_after: Option<u64>,
     /// Messages sent in the most talkative second of virtual time.
     pub most_sent: u64,
     /// Outputs of one node in its most talkative step.
@@ -114,6 +120,8 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let all: Vec<usize> = (0..world.swarm.nodes).collect();
     world.heal(&all)?;
     world.run_until(world.now + 2 * timeout, |_| false)?;
+    let partial_after = survive_partial(world, timeout)?;
+    world.heal(&all)?;
     world.subject.quiesce();
     world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
     if !converged(world) {
@@ -126,6 +134,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
         achieved: world.subject.achieved(),
         leader_after,
         commit_after,
+        partial_after,
         most_sent: world.load.most_sent,
         most_outputs: world.load.most_outputs,
         marks: world.marks.clone(),
@@ -133,18 +142,41 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     })
 }
 
+/// Some links are cut again: the nodes must find a leader that reaches a majority, and get on.
+fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Option<u64>, String> {
+    if !world.cut_partially() {
+        return Ok(None);
+    }
+    let start = world.now;
+    world.run_until(start + LEADER_TIMEOUTS * timeout, World::led_by_majority)?;
+    if !world.led_by_majority() {
+        let within = format!("within {LEADER_TIMEOUTS} election timeouts");
+        return Err(format!("no leader with a majority {within} of a partial partition"));
+    }
+    let after = (world.now - start) * 1_000 / timeout;
+    let before = world.subject.achieved();
+    let progress = |world: &World<S>| world.subject.achieved() > before;
+    world.run_until(world.now + COMMIT_TIMEOUTS * timeout, progress)?;
+    if !progress(world) {
+        return Err("nothing new committed in a partial partition".into());
+    }
+    Ok(Some(after))
+}
+
 fn leads<S: Subject>(world: &World<S>) -> bool {
     world.subject.leads(&mut world.machines())
 }
 
 fn converged<S: Subject>(world: &World<S>) -> bool {
-    world.machines().count() == world.swarm.nodes && world.subject.converged(&mut world.machines())
+    let sound = world.hosts.iter().filter(|host| !host.rotten).count();
+    world.machines().count() == sound && world.subject.converged(&mut world.machines())
 }
 
 /// A random majority.
 fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
     let nodes = world.swarm.nodes;
-    let mut all: Vec<usize> = (0..nodes).collect();
+    let sound = |&node: &usize| world.hosts.get(node).is_some_and(|host| !host.rotten);
+    let mut all: Vec<usize> = (0..nodes).filter(sound).collect();
     let mut rng = quorate_core::Rng::new(world.trace.hash() ^ world.delivered);
     while all.len() > nodes / 2 + 1 {
         all.remove(rng.below(all.len() as u64) as usize);

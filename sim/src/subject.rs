@@ -132,6 +132,17 @@ pub trait Subject: Sized {
     /// Whether some node among those up leads (or whatever the first sign of progress is).
     fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
 
+    /// What a machine is among the others, if the protocol has leaders that recover in partial partitions.
+    fn standing(&self, machine: &Self::Machine) -> Option<Standing> {
+        let _ = machine;
+        None
+    }
+
+    /// A node's disk is damaged: it stays down for good, and nothing is expected of it any more.
+    fn lost(&mut self, node: usize) {
+        let _ = node;
+    }
+
     /// How much was achieved so far, such as the number of acknowledged operations: it must grow after healing.
     fn achieved(&self) -> u64;
 
@@ -150,6 +161,17 @@ pub trait Subject: Sized {
 
     /// A number that two runs of a seed must share.
     fn fingerprint(&self) -> u64;
+}
+
+/// What a machine is among the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// It leads.
+    pub leads: bool,
+    /// Its term (ballot, view …): the newest leader is the one that counts.
+    pub term: u64,
+    /// How good its log is: a node can only be elected by those whose log is no better.
+    pub log: (u64, u64),
 }
 
 /// What clients may touch: the machines of nodes that are up.

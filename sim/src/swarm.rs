@@ -58,6 +58,8 @@ pub enum Fault {
     DiskFull,
     /// A node rewrites its records to the fewest.
     Checkpoint,
+    /// A disk is damaged, of fewer than half of the nodes at most: the node refuses to start from it, and stays down.
+    Rot,
 }
 
 impl Swarm {
@@ -81,6 +83,7 @@ impl Swarm {
             (Fault::Partition, 20),
             (Fault::DiskFull, 4),
             (Fault::Checkpoint, 15),
+            (Fault::Rot, 2),
         ];
         let faults = kinds.into_iter().filter(|_| rng.chance(3, 4)).collect();
         let calm = |rng: &mut Rng, high: u64| if rng.chance(1, 3) { 0 } else { rng.below(high) };

@@ -378,6 +378,12 @@ impl<S: Subject> World<S> {
         if host.machine.is_some() || host.dead {
             return Ok(());
         }
+        if host.rotten {
+            // the checksum of some record is wrong, and the driver does not start on such a disk
+            host.dead = true;
+            self.trace.line(self.now, || format!("{} refuses its damaged disk", node + 1));
+            return Ok(());
+        }
         host.life += 1;
         let mut machine = self.subject.boot(node)?;
         for record in &host.disk.records {
@@ -435,6 +441,7 @@ fn new_host<M>(rng: &mut Rng, swarm: &Swarm) -> Host<M> {
         aim: None,
         life: 0,
         dead: false,
+        rotten: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use quorate_sim::raft::{MUST_REACH, OnHeap, OnInline};
-use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary};
+use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary, USUAL_TIMEOUTS};
 
 const HELP: &str = "\
 Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
@@ -117,6 +117,13 @@ fn campaign(options: &Options) -> ExitCode {
         println!("\nnever happened, so it was not tested: {missed:?}");
         return ExitCode::FAILURE;
     }
+    let (slow, elections) = outcome.summary.slow_elections();
+    if options.seeds >= 500 && slow * 1_000 > elections {
+        println!(
+            "\n{slow} of {elections} elections took more than {USUAL_TIMEOUTS} election timeouts: 1 in 1,000 may"
+        );
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
 
@@ -127,16 +134,20 @@ fn report(outcome: &Outcome) {
         println!("{mark:<40} {count:>12}");
     }
     println!();
-    let limits = [LEADER_TIMEOUTS, COMMIT_TIMEOUTS];
-    let names = ["to a leader", "to a commit"];
-    let times = [&summary.leader_after, &summary.commit_after];
+    let limits = [LEADER_TIMEOUTS, COMMIT_TIMEOUTS, LEADER_TIMEOUTS];
+    let names = [
+        "from healing to a leader",
+        "from healing to a commit",
+        "from a partial partition to a leader",
+    ];
+    let times = [&summary.leader_after, &summary.commit_after, &summary.partial_after];
     for ((name, times), limit) in names.iter().zip(times).zip(limits) {
         let at = |percent: usize| {
             let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
             times.get(index).copied().unwrap_or(0) as f64 / 1_000.0
         };
         println!(
-            "from healing {name}: median {:.2}, p99 {:.2}, most {:.2} of {limit} election timeouts",
+            "{name}: median {:.2}, p99 {:.2}, most {:.2} of {limit} election timeouts",
             at(50),
             at(99),
             at(100)
