@@ -9,6 +9,12 @@
 //! | [`Dot`] | one event: the `n`th of an actor |
 //! | [`VersionVector`] | all events up to the `n`th of each actor; before, after, equal or [concurrent](Causality) |
 //! | [`DotContext`] | any set of events, gaps included |
+//! | [`Pruned`] | a version vector from which actors that are gone were dropped, by agreement |
+//! | [`Siblings`] | the values of a key that were written concurrently: dotted version vector set |
+//! | [`Session`] | a client's token: read your writes, and the other session guarantees |
+//! | [`Lamport`] | a time that respects causality |
+//! | [`Hlc`], [`Timestamp`], [`Stamp`] | the same, close to physical time: hybrid logical clock |
+//! | [`ClockSync`], [`TimeInterval`] | a wall clock elsewhere, and how uncertain it is; commit-wait |
 //! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |
 //!
 //! ```
@@ -52,11 +58,19 @@ mod causality;
 mod context;
 mod dot;
 mod error;
+mod hlc;
+mod interval;
+mod lamport;
+mod pruned;
 mod run;
 #[cfg(feature = "serde")]
 mod seq;
+mod session;
+mod siblings;
 mod sorted;
 mod storage;
+mod sync;
+mod timestamp;
 mod version;
 
 pub use actor::Actor;
@@ -64,8 +78,16 @@ pub use causality::Causality;
 pub use context::DotContext;
 pub use dot::Dot;
 pub use error::{Exhausted, IncrementError};
+pub use hlc::{Hlc, HlcConfig, HlcError, Reading};
+pub use interval::TimeInterval;
+pub use lamport::{Lamport, LamportError};
+pub use pruned::{Pruned, PrunedError, RetireError};
 pub use run::Run;
+pub use session::{Behind, Guarantees, Session};
+pub use siblings::{Siblings, SiblingsError};
 #[cfg(feature = "alloc")]
 pub use storage::Heap;
 pub use storage::{Element, Inline, Storage};
+pub use sync::{ClockSync, Exchange, ExchangeError};
+pub use timestamp::{Stamp, Timestamp};
 pub use version::VersionVector;

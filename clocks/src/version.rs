@@ -314,6 +314,13 @@ impl<S: Storage> VersionVector<S> {
         self.entries.limit()
     }
 
+    /// Drops an actor's entry.
+    pub(crate) fn remove(&mut self, actor: Actor) {
+        if let Ok(at) = sorted::find(&self.entries, actor) {
+            self.entries.remove(at);
+        }
+    }
+
     /// The list itself, for the types built on this one.
     pub(crate) const fn list(&mut self) -> &mut S::List<Dot> {
         &mut self.entries
