@@ -1,4 +1,4 @@
-//! What a [`Machine`](quorate_core::Machine) needs to run on a server: a write-ahead log ([`wal`]), a TCP transport ([`tcp`])
+//! What a [`Machine`](quorate_core::Machine) needs to run on a server: a write-ahead log ([`wal`]), transports over TCP and serial lines ([`tcp`], [`serial`])
 //! and the loop that joins them to the machine and an application ([`node`]). Generic over the machine.
 //!
 //! An application implements [`App`]; [`start`] opens the log, restores the machine and runs it on a thread of its own; a
@@ -106,6 +106,7 @@ pub mod frame;
 /// What a node counts.
 pub mod metrics;
 pub mod node;
+pub mod serial;
 pub mod tcp;
 pub mod wal;
 

@@ -135,6 +135,8 @@ counters! {
         bytes_in,
         /// Frames dropped because the link was down or its queue full.
         dropped,
+        /// Frames of a serial line that were garbled, or not from its peer.
+        garbled,
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use quorate_core::NodeId;
 
+use crate::serial::Address;
 use crate::{TcpOptions, WalOptions};
 
 /// Who a node is, where it listens and where it keeps its log.
@@ -12,10 +13,12 @@ pub struct NodeOptions {
     pub id: NodeId,
     /// The cluster's id: nodes of another one are refused.
     pub cluster: u64,
-    /// Where the other nodes connect to.
-    pub peer_listener: TcpListener,
+    /// Where the other nodes connect to; none if there are only serial lines.
+    pub peer_listener: Option<TcpListener>,
     /// The other nodes and their addresses, `host:port`. This node's own entry, if present, is ignored.
     pub peers: Vec<(NodeId, String)>,
+    /// Nodes at the other end of a serial line, which are not among the `peers`.
+    pub lines: Vec<(NodeId, Address)>,
     /// Where the log is; made if missing, locked while the node runs.
     pub data_dir: PathBuf,
     /// Commands that may wait in [`Handle::send`](crate::Handle::send)'s queue. 4,096 is usual.
@@ -39,8 +42,30 @@ impl NodeOptions {
         Self {
             id,
             cluster,
-            peer_listener,
+            peer_listener: Some(peer_listener),
             peers,
+            lines: Vec::new(),
+            data_dir,
+            command_queue: 4096,
+            wal: WalOptions::default(),
+            tcp: TcpOptions::default(),
+        }
+    }
+
+    /// Options for a node that has serial lines to the others, and no port.
+    #[must_use]
+    pub fn on_lines(
+        id: NodeId,
+        cluster: u64,
+        lines: Vec<(NodeId, Address)>,
+        data_dir: PathBuf,
+    ) -> Self {
+        Self {
+            id,
+            cluster,
+            peer_listener: None,
+            peers: Vec::new(),
+            lines,
             data_dir,
             command_queue: 4096,
             wal: WalOptions::default(),

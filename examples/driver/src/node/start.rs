@@ -3,13 +3,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use quorate_core::{Machine, Rng, Wire};
+use quorate_core::{Machine, NodeId, Rng, Wire};
+use quorate_serial::Line;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant as Clock;
 
 use super::turn::{Loop, State};
 use crate::frame::{Hello, VERSION};
+use crate::serial::{Address, SerialTask};
 use crate::tcp::{Incoming, Link, Outbox, Outgoing};
 use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
 use crate::{App, Error, Handle, Metrics, NodeOptions};
@@ -183,30 +185,44 @@ fn restore<M: Machine, D: Disk>(
     Ok(wal)
 }
 
-/// The other nodes, in the order of their ids.
-fn peers(options: &NodeOptions) -> Result<Vec<(quorate_core::NodeId, String)>, Error> {
-    let mut peers = options.peers.clone();
-    peers.retain(|(id, _)| *id != options.id);
-    peers.sort();
+/// The other nodes, in the order of their ids, and where they are.
+fn peers(options: &NodeOptions) -> Result<Vec<(NodeId, Place)>, Error> {
+    let tcp = options.peers.iter().map(|(id, addr)| (*id, Place::Tcp(addr.clone())));
+    let lines = options.lines.iter().map(|(id, address)| (*id, Place::Line(address.clone())));
+    let mut peers: Vec<_> = tcp.chain(lines).filter(|(id, _)| *id != options.id).collect();
+    peers.sort_by_key(|(id, _)| *id);
     if peers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::Options("a peer is listed twice"));
     }
     Ok(peers)
 }
 
+/// Where a peer is.
+#[derive(Clone)]
+enum Place {
+    Tcp(String),
+    Line(Address),
+}
+
 /// Starts the tasks that hold the connections.
 fn transport(
     runtime: &Runtime,
     options: &NodeOptions,
-    peers: Vec<(quorate_core::NodeId, String)>,
+    peers: Vec<(NodeId, Place)>,
     metrics: &Arc<Metrics>,
     wake: &Arc<Notify>,
 ) -> Result<Arc<[Link]>, Error> {
     let tcp = Arc::new(options.tcp.clone());
     let links: Arc<[Link]> = peers
-        .into_iter()
+        .iter()
         .enumerate()
-        .map(|(place, (id, addr))| Link::new((place, id, addr), metrics.clone(), tcp.clone()))
+        .map(|(place, (id, at))| {
+            let addr = match at {
+                Place::Tcp(addr) => addr.clone(),
+                Place::Line(address) => address.to_string(),
+            };
+            Link::new((place, *id, addr), metrics.clone(), tcp.clone())
+        })
         .collect();
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let incarnation = u64::try_from(clock.as_nanos()).unwrap_or(u64::MAX);
@@ -218,7 +234,20 @@ fn transport(
         incarnation,
     };
     let mut rng = Rng::new(incarnation ^ options.id.get());
-    for (place, link) in links.iter().enumerate() {
+    for (place, (link, (_, at))) in links.iter().zip(&peers).enumerate() {
+        if let Place::Line(address) = at {
+            let task = SerialTask {
+                links: links.clone(),
+                place,
+                address: address.clone(),
+                line: Line { cluster: options.cluster, node: options.id },
+                options: tcp.clone(),
+                wake: wake.clone(),
+                rng: rng.fork(),
+            };
+            runtime.spawn(task.run());
+            continue;
+        }
         let outgoing = Outgoing {
             links: links.clone(),
             place,
@@ -231,7 +260,10 @@ fn transport(
     }
     let failed = |error| Error::io("listen on", "the peer port", error);
     let _guard = runtime.enter();
-    let listener = options.peer_listener.try_clone().map_err(failed)?;
+    let Some(listener) = &options.peer_listener else {
+        return Ok(links);
+    };
+    let listener = listener.try_clone().map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let incoming = Incoming {

@@ -1,0 +1,73 @@
+use quorate_core::Instant;
+use quorate_driver::{App, Error, Outbox};
+use quorate_raft::{Event, Heap, Raft};
+use quorate_setpoint::{Answer, Program};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::snapshot_file::SnapshotFile;
+
+/// The program beside a server's Raft.
+pub(crate) struct Server {
+    program: Program,
+    file: SnapshotFile,
+    asked: Option<oneshot::Sender<Answer>>,
+    /// Where it goes when a snapshot cannot be kept: the node must stop.
+    failures: mpsc::UnboundedSender<String>,
+    failed: bool,
+}
+
+/// A line from the console, and where the answer goes.
+pub(crate) struct Asked {
+    pub(crate) line: Vec<u8>,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+impl Server {
+    pub(crate) fn new(
+        raft: &mut Raft<Heap>,
+        file: SnapshotFile,
+        failures: mpsc::UnboundedSender<String>,
+    ) -> Result<Self, Error> {
+        let snapshot = file.load().map_err(Error::app)?;
+        let program = Program::resume(snapshot, raft).ok_or_else(|| {
+            Error::app(format!("{} is older than the log", file.path().display()))
+        })?;
+        Ok(Self { program, file, asked: None, failures, failed: false })
+    }
+}
+
+impl App for Server {
+    type Machine = Raft<Heap>;
+    type Command = Asked;
+
+    fn command(&mut self, raft: &mut Raft<Heap>, now: Instant, Asked { line, answer }: Asked) {
+        if let Some(text) = self.program.line(raft, now, &line) {
+            let _ = answer.send(text); // whoever asked may be gone
+        } else {
+            self.asked = Some(answer);
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Role { role, term, leader } = event {
+            tracing::info!(term, ?role, ?leader);
+        }
+        self.program.event(event);
+    }
+
+    fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, _: &mut Outbox) {
+        if self.failed {
+            return;
+        }
+        if let Err(error) = self.program.settle(raft, |snapshot| self.file.save(snapshot)) {
+            self.failed = true;
+            let _ = self.failures.send(error);
+            return;
+        }
+        if let Some(text) = self.program.answer(now)
+            && let Some(answer) = self.asked.take()
+        {
+            let _ = answer.send(text);
+        }
+    }
+}
