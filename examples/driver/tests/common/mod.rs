@@ -43,7 +43,8 @@ pub fn options(id: u64, listener: TcpListener, addrs: &[SocketAddr], dir: &Path)
 }
 
 pub fn start_register(options: NodeOptions) -> Result<RegisterNode, Error> {
-    let peers = options.peers.iter().map(|(id, _)| *id).filter(|id| *id != options.id).collect();
+    let (peers, lines) = (options.peers.iter().map(|p| p.0), options.lines.iter().map(|p| p.0));
+    let peers = peers.chain(lines).filter(|id| *id != options.id).collect();
     start(Register::new(peers), |machine| Ok(RegisterApp::new(machine)), options)
 }
 
