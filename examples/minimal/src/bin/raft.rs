@@ -1,4 +1,4 @@
-//! A Raft node of three with its codec: everything a board's program calls, in the order that a world beyond the port says.
+//! A Raft node of up to five with its codec: everything a board's program calls, in the order that a world beyond the port says.
 #![no_std]
 #![no_main]
 
@@ -11,7 +11,7 @@ const LOG_ENTRIES: usize = 128;
 const PART_BYTES: usize = 256;
 const FRAME_BYTES: usize = 512;
 
-type Node = Raft<Inline<3, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
+type Node = Raft<Inline<5, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
 
 program!(run, state = Node, content = LOG_BYTES + LOG_ENTRIES * size_of::<u32>());
 
@@ -39,6 +39,7 @@ fn run(port: &mut Port) {
 }
 
 /// Whatever happens to a node.
+#[inline(never)]
 fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
     let done = match port.u8() {
         0 => receive(node, port, frame),
@@ -67,11 +68,13 @@ fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
     port.write(&[u8::from(done)]);
 }
 
+#[inline(never)]
 fn receive(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
     let (now, from) = (Instant::from_micros(port.u64()), NodeId::new(port.u64()));
     Message::from_slice(port.read(frame)).is_ok_and(|m| node.receive(now, from, m).is_ok())
 }
 
+#[inline(never)]
 fn send_snapshot(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
     let (to, index, offset) = (NodeId::new(port.u64()), port.u64(), port.u64());
     let done = port.u8() != 0;
@@ -79,6 +82,7 @@ fn send_snapshot(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
 }
 
 /// Polls until there is nothing more, returning the ticket of what was written.
+#[inline(never)]
 fn drain(node: &mut Node, port: &mut Port) {
     loop {
         let mut last = None;
@@ -110,6 +114,7 @@ fn send<'a>(port: &mut Port, value: &impl Wire<'a>) {
 }
 
 /// The application.
+#[inline(never)]
 fn tell(event: Event<'_>, port: &mut Port) {
     match event {
         Event::Committed(entries) => apply(entries, port),
@@ -146,6 +151,7 @@ fn apply(entries: Entries<'_>, port: &mut Port) {
 }
 
 /// What a person is shown.
+#[inline(never)]
 fn report(node: &Node, port: &mut Port) {
     let status = node.status();
     port.write(&[status.role as u8]);
