@@ -11,7 +11,7 @@ use quorate_sim::raft::RaftPlay;
 fn every_scenario_prints_what_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../raft/tests/scenarios");
     match check_folder::<RaftPlay>(&folder) {
-        Ok(count) => assert!(count >= 10, "only {count} scenarios were found"),
+        Ok(count) => assert!(count >= 60, "only {count} scenarios were found"),
         Err(wrong) => panic!("{wrong}"),
     }
 }

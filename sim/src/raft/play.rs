@@ -91,7 +91,7 @@ impl Application {
             let data = rest.get(..max_len).unwrap_or(rest);
             let done = data.len() == rest.len();
             told.push(match raft.send_snapshot(to, *newest, offset, data, done) {
-                Ok(()) => format!("sends {to} {} bytes at {offset}", data.len()),
+                Ok(()) => format!("sends {to} {} at {offset}", words::bytes(data)),
                 Err(reason) => format!("cannot send {to} the snapshot: {reason}"),
             });
         }

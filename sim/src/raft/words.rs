@@ -36,7 +36,7 @@ pub(crate) fn message(message: &Message<'_>) -> String {
                 return format!("{head}, where are you? round {round}");
             }
             let end = if done { ", the end" } else { "" };
-            format!("{head}, {} bytes at {offset}{end}, round {round}", data.len())
+            format!("{head}, {} at {offset}{end}, round {round}", bytes(data))
         }
         Message::SnapshotAck { term, round, index, offset } => {
             format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
@@ -72,7 +72,8 @@ pub(crate) fn event(event: &Event<'_>) -> String {
         }
         Event::SnapshotPart { index, index_term, offset, data, done } => {
             let end = if done { ", the end" } else { "" };
-            format!("{} bytes at {offset} of the snapshot of {index}@{index_term}{end}", data.len())
+            let bytes = bytes(data);
+            format!("{bytes} at {offset} of the snapshot of {index}@{index_term}{end}")
         }
         Event::Fatal(reason) => format!("stopped: {reason}"),
         ref other => format!("{other:?}"),
@@ -128,10 +129,16 @@ fn run(first: Index, bytes: &[u8]) -> String {
 fn text(data: &[u8]) -> String {
     match std::str::from_utf8(data) {
         Ok(text) if !text.contains(char::is_control) => format!("{text:?}"),
-        _ => format!("{} bytes", data.len()),
+        _ => bytes(data),
     }
 }
 
 const fn kind(pre: bool) -> &'static str {
     if pre { "pre-" } else { "" }
+}
+
+/// How many.
+pub(crate) fn bytes(data: &[u8]) -> String {
+    let s = if data.len() == 1 { "" } else { "s" };
+    format!("{} byte{s}", data.len())
 }
