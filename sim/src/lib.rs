@@ -12,6 +12,8 @@
 //! | [`Marks`] | how often each rare thing happened; a campaign that never saw one is red |
 //! | [`Campaign`] | many seeds on several threads, and what they amount to |
 //! | [`interact`] | interaction tests: text files of commands and expected traces |
+//! | `model` | model checking, with feature `model`: everything that may happen to a few nodes, within bounds |
+//! | [`election`] | elections as a subject |
 //! | [`raft`] | Raft as a subject: a small store, its clients, the invariants, linearizability |
 //!
 //! # What is injected
@@ -33,11 +35,14 @@
 mod campaign;
 mod cut;
 mod disk;
+pub mod election;
 mod faults;
 mod host;
 pub mod interact;
 mod load;
 mod marks;
+#[cfg(feature = "model")]
+pub mod model;
 mod network;
 pub mod raft;
 mod run;

@@ -1,0 +1,452 @@
+//! The bully algorithm (Garcia-Molina, "Elections in a distributed computing system", IEEE Transactions on Computers C-31(1),
+//! 1982, section III).
+
+mod election;
+mod message;
+mod output;
+
+use core::hash::{Hash, Hasher};
+
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+
+pub use message::Message;
+
+use crate::lease::{Drift, Grant, Lease};
+use crate::members::{Members, Set};
+use crate::office::Office;
+use crate::storage::Storage;
+use crate::{Config, ConfigError, Counts, Event, Mode, Record, Role, Status};
+
+/// A node of a bully election, as a [`Machine`].
+///
+/// A node that misses the leader asks all nodes with a higher id (ELECTION). If one answers (ANSWER), it leaves the matter to
+/// them; if none does, it leads and tells all (COORDINATOR). So the highest live node leads.
+///
+/// ```
+/// use quorate_core::{Instant, NodeId, Output};
+/// use quorate_election::{Bully, Config, Event, Inline};
+///
+/// let ids = [1, 2].map(NodeId::new);
+/// let mut low = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+/// let mut high = Bully::<Inline<2>>::new(ids[1], &ids, Config::lan())?;
+/// let now = Instant::ZERO;
+/// low.tick(now); // the first tick starts a node
+/// high.tick(now);
+/// let mut leaders = Vec::new();
+/// for _ in 0..4 {
+///     // a driver writes records, sends messages and tells the application; here the network is a function call
+///     while let Some(output) = high.poll() {
+///         match output {
+///             Output::Persist(ticket, _record) => high.persisted(ticket),
+///             Output::Send(_, message) => low.receive(now, ids[1], message)?,
+///             Output::Event(event) => leaders.push(event),
+///         }
+///     }
+///     while let Some(output) = low.poll() {
+///         match output {
+///             Output::Persist(ticket, _record) => low.persisted(ticket),
+///             Output::Send(_, message) => high.receive(now, ids[0], message)?,
+///             Output::Event(event) => leaders.push(event),
+///         }
+///     }
+/// }
+/// let epoch = high.status().epoch;
+/// assert_eq!(leaders, [Event::Leading { epoch }, Event::Following { leader: ids[1], epoch }]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What it promises
+///
+/// * **At most one leader an epoch**, always, whatever fails: an [`Epoch`](crate::Epoch) names its owner, and is on the owner's
+///   disk before anybody hears of it. Epochs grow, so they are fencing tokens.
+/// * **One leader at a time** only as far as the [`Mode`] says. The algorithm takes for granted that whoever does not answer in
+///   time is dead; where a network or a pause breaks that, [`Mode::Classic`] has two leaders, and
+///   [`Mode::Quorum`] at most one that a majority hears.
+/// * **The highest live node leads, and all know**, once faults stop and messages arrive in time, within
+///   [`Config::settle_us`]. With [`Takeover::Keep`](crate::Takeover::Keep): one live node leads, and all know.
+/// * Late, lost and repeated messages, simultaneous starts, and nodes that come back change none of that.
+///
+/// # How it misses a leader
+///
+/// By `leader_timeout_us` alone, or sooner by a failure detector: feed it with every message that arrives,
+/// and hand its verdict to [`suspect`](Self::suspect).
+///
+/// # Messages
+///
+/// With `n` nodes of which the highest has crashed, and `attempts` 1, until all live nodes know the new leader (tests count
+/// them exactly):
+///
+/// | | ELECTION | ANSWER | COORDINATOR |
+/// |---|---|---|---|
+/// | best: the second highest misses it | 1 | 0 | n - 1 |
+/// | worst: the lowest misses it | n(n-1)/2 | (n-1)(n-2)/2 | n - 1 |
+///
+/// COORDINATOR also goes to the dead: it may not be. Every further attempt asks those that were silent again.
+///
+/// RAM: 160 bytes and 8 a member; state is O(1) beside the member list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bully<S: Storage> {
+    members: Members<S>,
+    config: Config,
+    now: Instant,
+    started: bool,
+    office: Office,
+    role: Role,
+    /// When the role's time is up.
+    deadline: Instant,
+    /// Which attempt of asking or claiming this is, from 1.
+    attempt: u8,
+    /// The own epoch was claimed, and never led in: it can be claimed again.
+    claim_open: bool,
+
+    // Quorum mode
+    /// Who accepted the claim, or this round.
+    accepted: Set,
+    round: u64,
+    /// When this round began.
+    round_at: Instant,
+    /// When the last round began that a majority answered.
+    confirmed_at: Instant,
+    /// The leader's round that was heard last.
+    heard_round: u64,
+
+    // Lease mode
+    lease: Lease,
+    grant: Grant,
+    granted_to: Option<usize>,
+
+    owes: Owes,
+    rejections: Rejections,
+    counts: Counts,
+}
+
+/// What is to be said to whom: a set of members for each kind of message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Owes {
+    election: Set,
+    answer: Set,
+    coordinator: Set,
+    alive: Set,
+    accept: Set,
+    stale: Set,
+}
+
+impl<S: Storage> Bully<S> {
+    /// A node without a past; replay the records on disk through [`restore`](Self::restore), then [`tick`](Self::tick).
+    /// `members` are all nodes, this one included, in any order; all nodes must be given the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_election::{Bully, Config, ConfigError, Inline};
+    /// let ids = [1, 2, 3].map(NodeId::new);
+    /// assert!(Bully::<Inline<3>>::new(ids[0], &ids, Config::lan()).is_ok());
+    /// let small = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan());
+    /// assert_eq!(small, Err(ConfigError::TooManyMembers));
+    /// ```
+    pub fn new(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let (lease_us, drift) = match config.mode {
+            Mode::Lease { lease_us, drift } => (lease_us, drift),
+            _ => (0, Drift::NONE),
+        };
+        Ok(Self {
+            members: Members::sorted(id, members)?,
+            now: Instant::ZERO,
+            started: false,
+            office: Office::default(),
+            role: Role::Follower,
+            deadline: Instant::ZERO,
+            attempt: 0,
+            claim_open: false,
+            accepted: 0,
+            round: 0,
+            round_at: Instant::ZERO,
+            confirmed_at: Instant::ZERO,
+            heard_round: 0,
+            lease: Lease::new(lease_us, drift),
+            grant: Grant::new(lease_us, drift),
+            granted_to: None,
+            owes: Owes::default(),
+            rejections: Rejections::default(),
+            counts: Counts::default(),
+            config,
+        })
+    }
+
+    /// Replays one record at boot; see [`Machine::restore`].
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
+    ///
+    /// ```
+    /// use quorate_core::{Corrupt, NodeId};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, Record};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.restore(Record { epoch: Epoch::from_token(33) })?;
+    /// assert_eq!(node.restore(Record { epoch: Epoch::from_token(1) }), Err(Corrupt::Regression));
+    /// assert_eq!(node.status().epoch, Epoch::from_token(33));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        self.office.restore(record, self.members.len())
+    }
+
+    /// Takes a message from a peer; see [`Machine::receive`].
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId, Rejected};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, bully::Message};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// // node 2 claims an epoch of node 1's
+    /// let lie = Message::Coordinator { epoch: Epoch::from_token(32) };
+    /// assert_eq!(node.receive(Instant::ZERO, ids[1], lie), Err(Rejected::Impossible));
+    /// assert_eq!(node.rejections().impossible, 1);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message,
+    ) -> Result<(), Rejected> {
+        match self.check(from, message) {
+            Err(reason) => Err(self.rejections.count(reason)),
+            Ok(from) => {
+                self.advance(now);
+                self.take(from, message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets time pass; the first tick starts the node. However late it comes, at most one timeout counts as expired.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.status().role, Role::Candidate);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn tick(&mut self, now: Instant) {
+        self.advance(now);
+        if self.now >= self.deadline {
+            self.expire();
+        }
+    }
+
+    /// Tells that the record with this ticket is durable; see [`Machine::persisted`].
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId, Output, Ticket};
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let me = NodeId::new(1);
+    /// let mut node = Bully::<Inline<1>>::new(me, &[me], Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert!(matches!(node.poll(), Some(Output::Persist(..))));
+    /// assert!(node.poll().is_none()); // nothing leaves before
+    /// node.persisted(Ticket::new(1));
+    /// assert!(matches!(node.poll(), Some(Output::Event(_))));
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn persisted(&mut self, ticket: Ticket) {
+        self.office.persisted(ticket);
+    }
+
+    /// When a tick is wanted.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::{Bully, Config, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.deadline(), Some(Instant::from_millis(50))); // for an answer
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    /// A failure detector takes this node for dead. If it is the leader, an election begins.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, Role, Takeover, bully::Message};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let config = Config { takeover: Takeover::Keep, ..Config::lan() };
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, config)?;
+    /// let now = Instant::ZERO;
+    /// let alive = Message::Alive { epoch: Epoch::from_token(33), round: 0 };
+    /// node.receive(now, ids[1], alive)?;
+    /// assert_eq!(node.status().leader, Some(ids[1]));
+    /// node.suspect(now, ids[1]);
+    /// assert_eq!(node.status().role, Role::Candidate);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn suspect(&mut self, now: Instant, node: NodeId) {
+        self.advance(now);
+        let suspected = self.members.place(node);
+        if suspected.is_some() && self.office.leader() == suspected && self.role != Role::Leader {
+            self.start_election();
+        }
+    }
+
+    /// Starts an election now, whatever is known of the leader. A leader does nothing.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::{Bully, Config, Inline, Role, Takeover};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let config = Config { takeover: Takeover::Keep, ..Config::lan() };
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, config)?;
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.status().role, Role::Follower);
+    /// node.campaign(Instant::ZERO);
+    /// assert_eq!(node.status().role, Role::Candidate);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn campaign(&mut self, now: Instant) {
+        self.advance(now);
+        if self.role != Role::Leader {
+            self.start_election();
+        }
+    }
+
+    /// Whether this node leads and holds the lease at `now` ([`Mode::Lease`]); no other node does then, as long as clocks keep
+    /// to the drift. Read the clock right before asking.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::{Bully, Config, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert!(!node.holds_lease(Instant::ZERO));
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn holds_lease(&self, now: Instant) -> bool {
+        self.role == Role::Leader && self.office.durable() && self.lease.holds(now.max(self.now))
+    }
+
+    /// What the node does, and whom it follows.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> Status {
+        // a leader whose epoch is not durable is none yet: nobody was told, and a restart would forget it
+        let leads = self.role == Role::Leader;
+        let early = leads && !self.office.durable();
+        Status {
+            id: self.members.id(self.members.me()),
+            role: if early { Role::Claiming } else { self.role },
+            leader: self.office.leader().filter(|_| !early).map(|place| self.members.id(place)),
+            epoch: self.office.epoch,
+        }
+    }
+
+    /// How many messages this node has sent, by kind.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_election::{Bully, Config, Counts, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert_eq!(node.counts(), Counts::default());
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How often messages were refused.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_election::{Bully, Config, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert_eq!(node.rejections().total(), 0);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+}
+
+/// Times count from the machine's present, and statistics do not count at all: machines that will do the same hash the same.
+/// That is what a model checker needs to see that it has been somewhere before.
+impl<S: Storage> Hash for Bully<S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { members, office, role, attempt, claim_open, accepted, round, .. } = self;
+        (members, office, role, attempt, claim_open, accepted, round).hash(state);
+        (self.started, self.heard_round, self.granted_to, &self.owes).hash(state);
+        self.deadline.since(self.now).hash(state);
+        if self.role == Role::Leader {
+            self.now.since(self.round_at).hash(state);
+            self.now.since(self.confirmed_at).hash(state);
+            self.lease.until().since(self.now).hash(state);
+        }
+        self.grant.until().since(self.now).hash(state);
+    }
+}
+
+impl<S: Storage> Machine for Bully<S> {
+    type Message<'a> = Message;
+    type Record<'a> = Record;
+    type Event<'a> = Event;
+
+    fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
+        Self::restore(self, record)
+    }
+
+    fn receive(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), Rejected> {
+        Self::receive(self, now, from, message)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        Self::tick(self, now);
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        Self::persisted(self, ticket);
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        Self::poll(self)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Self::deadline(self)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record> {
+        Self::checkpoint(self)
+    }
+}

@@ -1,0 +1,223 @@
+use core::fmt;
+
+use quorate_core::NodeId;
+
+use crate::lease::Drift;
+
+/// How an election behaves: timeouts, and what to do about nodes that come back. The same on every node.
+///
+/// The presets differ in the time a message may take: [`lan`](Self::lan) 10 ms, [`wan`](Self::wan) 200 ms,
+/// [`radio`](Self::radio) 2 s.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Config {
+    /// How long to wait for an answer, in µs: longer than a message and its answer take, or live nodes count as dead. A ring
+    /// waits as long for the acknowledgement of a hop. Default 50 ms.
+    pub answer_timeout_us: u64,
+    /// How long to wait for the outcome of an election that others carry on, in µs; at least `answer_timeout_us`.
+    /// Default 250 ms.
+    pub outcome_timeout_us: u64,
+    /// How often a leader is heard, in µs. Default 100 ms.
+    pub heartbeat_us: u64,
+    /// A leader that was not heard for so long is taken for dead, in µs; at least `2 * heartbeat_us`. With a failure detector
+    /// that calls `suspect`, this is only the last resort: set it long. Default 350 ms.
+    pub leader_timeout_us: u64,
+    /// How often a silent node is asked before it counts as dead, 1 to 255. 1 is the algorithm of the paper; more rides out
+    /// lost messages. Default 2.
+    pub attempts: u8,
+    /// What a node does that is higher than the leader, or comes back. Default [`Takeover::Highest`].
+    pub takeover: Takeover,
+    /// Who may lead. Default [`Mode::Classic`].
+    pub mode: Mode,
+}
+
+/// What a live node does about a leader with a lower id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Takeover {
+    /// It bullies it out of office (Garcia-Molina 1982): the highest live node leads. A high node that comes and goes takes the
+    /// leadership with it each time.
+    Highest,
+    /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest.
+    Keep,
+}
+
+/// Who may lead.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Whoever wins, as in the paper, which takes for granted that a live node always answers in time. Where that fails (a
+    /// partition, a pause, a timeout too short), two nodes lead at once, in different epochs: the resource has to refuse the
+    /// lower token.
+    Classic,
+    /// Only a node that a majority accepts, and only as long as it hears a majority. A minority has no leader. An old leader may
+    /// go on for up to `leader_timeout_us` beside a new one: the resource has to refuse the lower token.
+    Quorum,
+    /// As `Quorum`, and a majority promises for `lease_us` at a time to accept no other: as long as clocks keep to `drift`,
+    /// no two nodes hold the lease at once, see `Bully::holds_lease`.
+    Lease {
+        /// How long a promise lasts, in µs; at least `2 * heartbeat_us`, at most `leader_timeout_us`.
+        lease_us: u64,
+        /// How wrong clocks may run.
+        drift: Drift,
+    },
+}
+
+impl Mode {
+    pub(crate) const fn needs_quorum(self) -> bool {
+        !matches!(self, Self::Classic)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::lan()
+    }
+}
+
+impl Config {
+    /// For a local network: answers within 50 ms, a dead leader is missed after 350 ms.
+    ///
+    /// ```
+    /// use quorate_election::Config;
+    /// assert_eq!(Config::lan().validate(), Ok(()));
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self::with_round_trip(50_000)
+    }
+
+    /// For links between sites: answers within 500 ms, a dead leader is missed after 3.5 s.
+    ///
+    /// ```
+    /// use quorate_election::Config;
+    /// assert_eq!(Config::wan().leader_timeout_us, 3_500_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self::with_round_trip(500_000)
+    }
+
+    /// For slow radio: answers within 5 s, a dead leader is missed after 35 s.
+    ///
+    /// ```
+    /// use quorate_election::Config;
+    /// assert_eq!(Config::radio().heartbeat_us, 10_000_000);
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self::with_round_trip(5_000_000)
+    }
+
+    const fn with_round_trip(answer_timeout_us: u64) -> Self {
+        Self {
+            answer_timeout_us,
+            outcome_timeout_us: answer_timeout_us.saturating_mul(5),
+            heartbeat_us: answer_timeout_us.saturating_mul(2),
+            leader_timeout_us: answer_timeout_us.saturating_mul(7),
+            attempts: 2,
+            takeover: Takeover::Highest,
+            mode: Mode::Classic,
+        }
+    }
+
+    /// How long it takes at most, once faults stop, until the right node leads and all know, in µs: provided that a message and
+    /// its answer take no longer than `answer_timeout_us`, for bully.
+    ///
+    /// A dead leader is missed (`leader_timeout_us`, and what was promised to it in lease mode), an election that was under way
+    /// comes to nothing (`outcome_timeout_us`), the silent are asked `attempts` times, a claim is made as often, and the
+    /// leader's next heartbeat reaches those that missed the outcome.
+    ///
+    /// ```
+    /// use quorate_election::Config;
+    /// assert_eq!(Config::lan().settle_us(), 1_900_000);
+    /// ```
+    #[must_use]
+    pub const fn settle_us(&self) -> u64 {
+        let attempts = self.answer_timeout_us.saturating_mul(self.attempts as u64);
+        let round = self.leader_timeout_us.saturating_add(self.outcome_timeout_us);
+        round
+            .saturating_add(attempts.saturating_mul(2))
+            .saturating_mul(2)
+            .saturating_add(self.heartbeat_us.saturating_mul(3))
+    }
+
+    /// Checks the fields against each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_election::{Config, ConfigError};
+    /// let config = Config { attempts: 0, ..Config::lan() };
+    /// assert_eq!(config.validate(), Err(ConfigError::Attempts));
+    /// ```
+    pub const fn validate(&self) -> Result<(), ConfigError> {
+        if self.answer_timeout_us == 0 || self.outcome_timeout_us < self.answer_timeout_us {
+            return Err(ConfigError::Timeouts);
+        }
+        if self.heartbeat_us == 0 || self.leader_timeout_us / 2 < self.heartbeat_us {
+            return Err(ConfigError::Heartbeat);
+        }
+        if self.attempts == 0 {
+            return Err(ConfigError::Attempts);
+        }
+        if let Mode::Lease { lease_us, .. } = self.mode
+            && (lease_us / 2 < self.heartbeat_us || lease_us > self.leader_timeout_us)
+        {
+            return Err(ConfigError::Lease);
+        }
+        Ok(())
+    }
+}
+
+/// Why a node, a detector or a lease cannot be made from a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// This node is not among the members.
+    NotAMember,
+    /// A member is listed twice.
+    DuplicateMember(NodeId),
+    /// More members than the storage has room for, or than [`MAX_MEMBERS`](crate::MAX_MEMBERS).
+    TooManyMembers,
+    /// `answer_timeout_us` is 0, or `outcome_timeout_us` is below it.
+    Timeouts,
+    /// `heartbeat_us` is 0, or more than half of `leader_timeout_us`.
+    Heartbeat,
+    /// `attempts` is 0.
+    Attempts,
+    /// The lease is shorter than two heartbeats or longer than `leader_timeout_us`, or the algorithm offers none.
+    Lease,
+    /// Clocks that run wrong by half or more keep no lease.
+    Drift,
+    /// A detector's interval, threshold or deviation is 0 or too large.
+    Detector,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAMember => f.write_str("this node is not among the members"),
+            Self::DuplicateMember(id) => write!(f, "member {id} is listed twice"),
+            Self::TooManyMembers => f.write_str("more members than there is room for"),
+            Self::Timeouts => {
+                f.write_str("answer_timeout_us must be above 0 and at most outcome_timeout_us")
+            }
+            Self::Heartbeat => {
+                f.write_str("heartbeat_us must be above 0 and at most half of leader_timeout_us")
+            }
+            Self::Attempts => f.write_str("attempts must be at least 1"),
+            Self::Lease => {
+                f.write_str("lease_us must be at least 2 * heartbeat_us, at most leader_timeout_us")
+            }
+            Self::Drift => f.write_str("the drift of clocks must be below 500,000 ppm"),
+            Self::Detector => {
+                f.write_str("an interval, threshold or deviation is 0 or out of range")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,91 @@
+use core::hash::{Hash, Hasher};
+
+use quorate_core::{Corrupt, Ticket};
+
+use crate::epoch::LIMIT;
+use crate::{Epoch, Record};
+
+/// Who holds office, since when, and how much of that is on disk.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Office {
+    /// The highest epoch that was seen or claimed.
+    pub(crate) epoch: Epoch,
+    /// Whether the owner of that epoch is known to lead.
+    pub(crate) filled: bool,
+    /// What the application was told: the leader's epoch, if there was a leader.
+    told: Option<Epoch>,
+    /// The epoch is not written yet.
+    dirty: bool,
+    issued: Ticket,
+    returned: Ticket,
+}
+
+impl Office {
+    /// Goes to a later epoch, whose owner is not known to lead. An epoch that is not later does nothing.
+    pub(crate) fn raise(&mut self, epoch: Epoch) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.filled = false;
+            self.dirty = true;
+        }
+    }
+
+    /// The place of who leads.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        self.filled.then_some(self.epoch.owner())
+    }
+
+    /// Nothing is said while the epoch is not durable: what was said in an epoch that is forgotten could be said again.
+    pub(crate) fn durable(&self) -> bool {
+        !self.dirty && self.returned >= self.issued
+    }
+
+    pub(crate) const fn take_record(&mut self) -> Option<Ticket> {
+        if !self.dirty {
+            return None;
+        }
+        self.dirty = false;
+        self.issued = self.issued.next();
+        Some(self.issued)
+    }
+
+    pub(crate) const fn record(&self) -> Record {
+        Record { epoch: self.epoch }
+    }
+
+    /// True if that made the epoch durable.
+    pub(crate) fn persisted(&mut self, ticket: Ticket) -> bool {
+        let before = self.durable();
+        self.returned = self.returned.max(ticket.min(self.issued));
+        self.durable() && !before
+    }
+
+    pub(crate) fn restore(&mut self, record: Record, members: usize) -> Result<(), Corrupt> {
+        if record.epoch.token() >= LIMIT || record.epoch.owner() >= members {
+            return Err(Corrupt::Malformed);
+        }
+        if record.epoch < self.epoch {
+            return Err(Corrupt::Regression);
+        }
+        self.epoch = record.epoch;
+        Ok(())
+    }
+
+    /// What the application was not told yet: the epoch of the leader, or that there is none.
+    pub(crate) fn take_news(&mut self) -> Option<Option<Epoch>> {
+        let present = self.filled.then_some(self.epoch);
+        if present == self.told {
+            return None;
+        }
+        self.told = present;
+        Some(present)
+    }
+}
+
+/// How many records there have been tells nothing of what is to come.
+impl Hash for Office {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.epoch, self.filled, self.told, self.dirty).hash(state);
+        self.issued.get().saturating_sub(self.returned.get()).hash(state);
+    }
+}

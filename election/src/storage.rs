@@ -1,0 +1,46 @@
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_core::{InlineList, List, NodeId};
+
+/// Where an election keeps its member list: [`Inline`] or `Heap`.
+pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
+
+#[allow(unnameable_types)] // sealed: the two choices are all there is
+mod sealed {
+    use super::{Debug, Hash, List, NodeId};
+
+    pub trait Kinds {
+        type Ids: List<NodeId> + Clone + PartialEq + Eq + Hash + Debug;
+    }
+}
+
+pub(crate) use sealed::Kinds;
+
+/// At most `MEMBERS` members inside the value itself: no heap.
+///
+/// ```
+/// use quorate_election::{Bully, Inline};
+/// assert!(size_of::<Bully<Inline<5>>>() <= 320 + 8 * 5);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inline<const MEMBERS: usize>;
+
+impl<const MEMBERS: usize> Storage for Inline<MEMBERS> {}
+
+impl<const MEMBERS: usize> Kinds for Inline<MEMBERS> {
+    type Ids = InlineList<NodeId, MEMBERS>;
+}
+
+/// The member list on the heap.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Heap;
+
+#[cfg(feature = "alloc")]
+impl Storage for Heap {}
+
+#[cfg(feature = "alloc")]
+impl Kinds for Heap {
+    type Ids = quorate_core::HeapList<NodeId>;
+}

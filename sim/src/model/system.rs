@@ -1,0 +1,363 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Wire};
+
+use super::Modelled;
+
+/// How much may go wrong, and how far is looked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Bounds {
+    /// Deadlines that come, of all nodes together.
+    pub timeouts: u8,
+    /// Crashes.
+    pub crashes: u8,
+    /// Messages lost.
+    pub losses: u8,
+    /// Messages that stay in flight after they arrived.
+    pub duplicates: u8,
+    /// Commands given.
+    pub commands: u8,
+    /// Messages in flight: more are lost at once, without counting as losses; 0 for no bound.
+    pub in_flight: usize,
+    /// Writes become durable some time later, instead of at once.
+    pub slow_disks: bool,
+}
+
+/// A node: a machine (while it is up), a disk, a clock of its own.
+pub struct Node<M: Modelled> {
+    /// The machine, while it is up.
+    pub machine: Option<M::Machine>,
+    /// What its clock shows.
+    pub now: Instant,
+    /// Durable records, oldest first.
+    pub disk: Vec<Vec<u8>>,
+    /// Records that are not durable yet.
+    pub(crate) pending: Vec<(Ticket, Vec<u8>)>,
+}
+
+/// One thing that happens.
+#[derive(Clone, PartialEq)]
+pub enum Action<C> {
+    /// A message arrives, and is in flight no more.
+    Deliver(Letter),
+    /// A message arrives, and may arrive again.
+    Duplicate(Letter),
+    /// A message is lost.
+    Lose(Letter),
+    /// A node's deadline comes.
+    Timeout(usize),
+    /// A node's writes become durable.
+    Sync(usize),
+    /// A node crashes; so many of its writes survive.
+    Crash(usize, usize),
+    /// A node comes back.
+    Restart(usize),
+    /// The application of a node gives a command.
+    Command(usize, C),
+}
+
+/// A message in flight: from, to, and its bytes.
+pub type Letter = (usize, usize, Arc<[u8]>);
+
+/// All nodes, everything in flight, and what may still go wrong.
+pub struct System<M: Modelled> {
+    /// The nodes.
+    pub nodes: Vec<Node<M>>,
+    /// What is in flight.
+    pub letters: BTreeSet<Letter>,
+    /// What is remembered of the past.
+    pub memory: M::Memory,
+    /// What was violated, if anything was.
+    pub violation: Option<String>,
+    pub(crate) left: Bounds,
+}
+
+impl<M: Modelled> System<M> {
+    /// All nodes have booted for the first time.
+    pub(crate) fn new(model: &M, bounds: Bounds) -> Self {
+        let node = |_| Node { machine: None, now: Instant::ZERO, disk: vec![], pending: vec![] };
+        let mut system = Self {
+            nodes: (0..model.nodes()).map(node).collect(),
+            letters: BTreeSet::new(),
+            memory: M::Memory::default(),
+            violation: None,
+            left: bounds,
+        };
+        for node in 0..model.nodes() {
+            system.note(|system| system.restart(model, node));
+        }
+        system
+    }
+
+    /// What may happen next.
+    pub(crate) fn actions(&self, model: &M, actions: &mut Vec<Action<M::Command>>) {
+        if self.violation.is_some() {
+            return;
+        }
+        for letter in &self.letters {
+            actions.push(Action::Deliver(letter.clone()));
+            if self.left.duplicates > 0 {
+                actions.push(Action::Duplicate(letter.clone()));
+            }
+            if self.left.losses > 0 {
+                actions.push(Action::Lose(letter.clone()));
+            }
+        }
+        for (at, node) in self.nodes.iter().enumerate() {
+            let Some(machine) = &node.machine else {
+                actions.push(Action::Restart(at));
+                continue;
+            };
+            if self.left.timeouts > 0 && machine.deadline().is_some() {
+                actions.push(Action::Timeout(at));
+            }
+            if !node.pending.is_empty() {
+                actions.push(Action::Sync(at));
+            }
+            if self.left.crashes > 0 {
+                actions.extend((0..=node.pending.len()).map(|kept| Action::Crash(at, kept)));
+            }
+            if self.left.commands > 0 {
+                let commands = model.commands(at, machine);
+                actions.extend(commands.into_iter().map(|c| Action::Command(at, c)));
+            }
+        }
+    }
+
+    /// What is then.
+    pub(crate) fn after(&self, model: &M, action: &Action<M::Command>) -> Self {
+        let mut next = self.clone();
+        next.note(|system| system.act(model, action));
+        next
+    }
+
+    fn act(&mut self, model: &M, action: &Action<M::Command>) -> Result<(), String> {
+        match action {
+            Action::Deliver(letter) => {
+                self.letters.remove(letter);
+                self.deliver(model, letter)
+            }
+            Action::Duplicate(letter) => {
+                self.left.duplicates -= 1;
+                self.deliver(model, letter)
+            }
+            Action::Lose(letter) => {
+                self.left.losses -= 1;
+                self.letters.remove(letter);
+                Ok(())
+            }
+            Action::Timeout(at) => {
+                self.left.timeouts -= 1;
+                self.timeout(model, *at)
+            }
+            Action::Sync(at) => self.sync(model, *at),
+            Action::Crash(at, kept) => {
+                self.left.crashes -= 1;
+                let node = &mut self.nodes[*at];
+                node.machine = None;
+                let kept = node.pending.drain(..).take(*kept).map(|(_, record)| record);
+                node.disk.extend(kept);
+                Ok(())
+            }
+            Action::Restart(at) => self.restart(model, *at),
+            Action::Command(at, command) => {
+                self.left.commands -= 1;
+                let node = &mut self.nodes[*at];
+                if let Some(machine) = &mut node.machine {
+                    model.command(machine, node.now, command);
+                }
+                self.drain(model, *at)
+            }
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, model: &M, letter: &Letter) -> Result<(), String> {
+        let (from, to, bytes) = letter;
+        let node = &mut self.nodes[*to];
+        let Some(machine) = &mut node.machine else { return Ok(()) };
+        let message = <M::Machine as Machine>::Message::from_slice(bytes)
+            .map_err(|e| format!("a message does not decode: {e}"))?;
+        let words = format!("node {} refuses {message:?} of node {}", to + 1, from + 1);
+        machine
+            .receive(node.now, NodeId::new(*from as u64 + 1), message)
+            .map_err(|e| format!("{words}: {e}"))?;
+        self.drain(model, *to)
+    }
+
+    /// The deadline of a node comes: its clock shows just that.
+    pub(crate) fn timeout(&mut self, model: &M, at: usize) -> Result<(), String> {
+        let node = &mut self.nodes[at];
+        if let Some(machine) = &mut node.machine
+            && let Some(deadline) = machine.deadline()
+        {
+            node.now = node.now.max(deadline);
+            machine.tick(node.now);
+        }
+        self.drain(model, at)
+    }
+
+    pub(crate) fn sync(&mut self, model: &M, at: usize) -> Result<(), String> {
+        self.nodes[at].sync();
+        self.drain(model, at)
+    }
+
+    pub(crate) fn restart(&mut self, model: &M, at: usize) -> Result<(), String> {
+        let mut machine = model.boot(at)?;
+        let node = &mut self.nodes[at];
+        for record in &node.disk {
+            let decoded = <M::Machine as Machine>::Record::from_slice(record)
+                .map_err(|e| format!("a record does not decode: {e}"))?;
+            machine.restore(decoded).map_err(|e| format!("node {} cannot replay: {e}", at + 1))?;
+        }
+        machine.tick(node.now);
+        node.machine = Some(machine);
+        self.drain(model, at)
+    }
+
+    /// Polls a node until it is quiet, does what it asks, and checks what must hold.
+    fn drain(&mut self, model: &M, at: usize) -> Result<(), String> {
+        let node = &mut self.nodes[at];
+        let Some(machine) = &mut node.machine else { return Ok(()) };
+        for _ in 0..1_000 {
+            let Some(output) = machine.poll() else {
+                if self.left.slow_disks || node.pending.is_empty() {
+                    return model.check(&mut self.memory, &self.nodes);
+                }
+                let last = node.pending.drain(..).fold(Ticket::default(), |_, (ticket, record)| {
+                    node.disk.push(record);
+                    ticket
+                });
+                machine.persisted(last);
+                continue;
+            };
+            match output {
+                Output::Persist(ticket, record) => node.pending.push((ticket, encode(&record)?)),
+                Output::Send(to, message) => {
+                    let room = self.left.in_flight == 0 || self.letters.len() < self.left.in_flight;
+                    if room {
+                        let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
+                        self.letters.insert((at, to, encode(&message)?.into()));
+                    }
+                }
+                Output::Event(event) => model.learnt(&mut self.memory, at, event)?,
+            }
+        }
+        Err(format!("node {} never gets quiet", at + 1))
+    }
+
+    pub(crate) fn note(&mut self, step: impl FnOnce(&mut Self) -> Result<(), String>) {
+        if let Err(what) = step(self) {
+            self.violation = Some(what);
+        }
+    }
+}
+
+impl<M: Modelled> Node<M> {
+    fn sync(&mut self) {
+        let mut last = None;
+        for (ticket, record) in self.pending.drain(..) {
+            self.disk.push(record);
+            last = Some(ticket);
+        }
+        if let (Some(last), Some(machine)) = (last, &mut self.machine) {
+            machine.persisted(last);
+        }
+    }
+}
+
+fn encode<'a, T: Wire<'a>>(value: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; value.encoded_len()];
+    value.to_slice(&mut bytes).map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
+impl<M: Modelled> Clone for Node<M> {
+    fn clone(&self) -> Self {
+        Self {
+            machine: self.machine.clone(),
+            now: self.now,
+            disk: self.disk.clone(),
+            pending: self.pending.clone(),
+        }
+    }
+}
+
+impl<M: Modelled> Clone for System<M> {
+    fn clone(&self) -> Self {
+        Self {
+            nodes: self.nodes.clone(),
+            letters: self.letters.clone(),
+            memory: self.memory.clone(),
+            violation: self.violation.clone(),
+            left: self.left,
+        }
+    }
+}
+
+impl<M: Modelled> PartialEq for Node<M> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.machine, self.now) == (&other.machine, other.now)
+            && (&self.disk, &self.pending) == (&other.disk, &other.pending)
+    }
+}
+
+impl<M: Modelled> PartialEq for System<M> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.nodes, &self.letters, &self.memory) == (&other.nodes, &other.letters, &other.memory)
+            && (&self.violation, self.left) == (&other.violation, other.left)
+    }
+}
+
+impl<M: Modelled> System<M> {
+    /// Feeds what decides the future to a hasher.
+    pub(crate) fn view<H: Hasher>(&self, model: &M, state: &mut H) {
+        self.present(model, state);
+        (&self.memory, &self.violation).hash(state);
+        let Bounds { timeouts, crashes, losses, duplicates, commands, .. } = self.left;
+        (timeouts, crashes, losses, duplicates, commands).hash(state);
+    }
+
+    /// The same without the past, and without what may still go wrong.
+    pub(crate) fn present<H: Hasher>(&self, model: &M, state: &mut H) {
+        for node in &self.nodes {
+            node.machine.is_some().hash(state);
+            if let Some(machine) = &node.machine {
+                model.view(machine, node.now, state);
+            }
+            node.disk.hash(state);
+            node.pending.len().hash(state);
+            node.pending.iter().for_each(|(_, record)| record.hash(state));
+        }
+        self.letters.hash(state);
+    }
+}
+
+impl<M: Modelled> fmt::Debug for System<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, node) in self.nodes.iter().enumerate() {
+            writeln!(f, "node {}: {:?}", at + 1, node.machine)?;
+        }
+        writeln!(f, "{} messages in flight, {:?}", self.letters.len(), self.violation)
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Action<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = |f: &mut fmt::Formatter<'_>, what, (from, to, bytes): &Letter| {
+            write!(f, "{} -> {}: {bytes:02x?} {what}", from + 1, to + 1)
+        };
+        match self {
+            Self::Deliver(l) => letter(f, "arrives", l),
+            Self::Duplicate(l) => letter(f, "arrives, and stays in flight", l),
+            Self::Lose(l) => letter(f, "is lost", l),
+            Self::Timeout(at) => write!(f, "{} times out", at + 1),
+            Self::Sync(at) => write!(f, "{} has written", at + 1),
+            Self::Crash(at, kept) => write!(f, "{} crashes, {kept} writes survive", at + 1),
+            Self::Restart(at) => write!(f, "{} comes back", at + 1),
+            Self::Command(at, command) => write!(f, "{} is told {command:?}", at + 1),
+        }
+    }
+}
