@@ -52,6 +52,10 @@
     )
 )]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod cobs;
 mod console;
 mod counters;

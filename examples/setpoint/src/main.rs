@@ -5,6 +5,7 @@ mod console;
 mod server;
 mod snapshot_file;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let Cli { verb: Verb::Serve(serve) } = Cli::parse();
     tracing_subscriber::fmt()
         .with_max_level(if serve.verbose { Level::DEBUG } else { Level::INFO })
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
