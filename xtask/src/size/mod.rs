@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
-use crate::targets::TARGETS;
+use crate::targets::{self, Member, TARGETS};
 use crate::tool::root;
 use crate::toolchain::{self, Toolchain};
 use image::{Image, Sizes};
@@ -65,7 +65,7 @@ fn run(args: &[String]) -> Outcome {
     }
 }
 
-/// Fails when the program can panic, telling where from; see [`panics::find`] for what the handler must be like.
+/// Fails when the program can panic, telling where from.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ struct Measured {
 
 fn measure() -> Outcome<Measured> {
     let programs = programs()?;
-    let (mut rows, mut wrong, mut compilers) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut rows, mut wrong, mut compilers) = (Vec::new(), without(&programs)?, BTreeSet::new());
     for target in TARGETS {
         let toolchain = toolchain::for_target(target)?;
         compilers.insert(toolchain.version()?);
@@ -197,6 +197,16 @@ fn programs() -> Outcome<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// The protocol crates that have no program.
+fn without(programs: &[String]) -> Outcome<Vec<String>> {
+    let mut crates = targets::protocol_crates()?;
+    crates.retain(|member| !member.folder.contains('/') && !programs.contains(&member.folder));
+    let missing = crates.iter().map(|Member { folder, package }| {
+        format!("{package} has no program: write examples/minimal/src/bin/{folder}.rs")
+    });
+    Ok(missing.collect())
 }
 
 fn folder() -> PathBuf {

@@ -12,11 +12,9 @@ pub(crate) struct Panic {
     pub(crate) callers: Vec<String>,
 }
 
-/// The panicking machinery in the image. Nothing is left of it in one that cannot panic: the linker drops what nobody refers to,
-/// the panic handler first of all.
+/// The panicking machinery in the image. Nothing is left of it in one that cannot panic: the linker drops what nobody refers to.
 ///
-/// The handler must be a function that stays one (`#[inline(never)]`, and more than an empty loop, as those of the usual crates
-/// are): with one that melts into its callers, a panic is no more to be seen.
+/// A handler may melt into its callers; `core::panicking::panic_fmt` and its like never do, so that there is always a name.
 pub(crate) fn find(image: &Image) -> Vec<Panic> {
     let guilty = image.functions.iter().filter(|(_, function)| is_panic(&function.name));
     guilty
