@@ -4,6 +4,8 @@
 //! everything it makes to it.
 #![no_std]
 
+pub mod machine;
+
 use core::cell::UnsafeCell;
 
 /// A byte in, a byte out: a serial line as a driver of a board sees it.

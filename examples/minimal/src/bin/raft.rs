@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
-use quorate_core::{Instant, NodeId, Output, Wire};
-use quorate_minimal::{Port, program};
-use quorate_raft::{Config, Entries, Event, Inline, Message, Raft, Record};
+use quorate_core::NodeId;
+use quorate_minimal::{Port, machine, program};
+use quorate_raft::{Config, Entries, Event, Inline, Raft};
 
 const LOG_BYTES: usize = 4096;
 const LOG_ENTRIES: usize = 128;
@@ -23,18 +23,15 @@ fn run(port: &mut Port) {
     let Ok(mut node) = Node::new(NodeId::new(port.u64()), &voters, config, port.u64()) else {
         return;
     };
-    while port.u8() != 0 {
-        let Ok(record) = Record::from_slice(port.read(&mut frame)) else { return };
-        if node.restore(record).is_err() {
-            return;
-        }
+    if !machine::boot(&mut node, port, &mut frame) {
+        return;
     }
     if node.resume(port.u64(), port.u64()).is_err() {
         return;
     }
     while node.fatal().is_none() {
         input(&mut node, port, &mut frame);
-        drain(&mut node, port);
+        machine::drain::<_, FRAME_BYTES>(&mut node, port, tell);
     }
 }
 
@@ -42,11 +39,8 @@ fn run(port: &mut Port) {
 #[inline(never)]
 fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
     let done = match port.u8() {
-        0 => receive(node, port, frame),
-        1 => {
-            node.tick(Instant::from_micros(port.u64()));
-            true
-        }
+        0 => machine::receive(node, port, frame),
+        1 => machine::tick(node, port),
         2 => node.propose(port.read(frame)).is_ok(),
         3 => node.read().is_ok(),
         4 => node.snapshot_taken(port.u64(), port.u64()).is_ok(),
@@ -56,10 +50,7 @@ fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
             true
         }
         7 => send_snapshot(node, port, frame),
-        8 => {
-            node.checkpoint().for_each(|record| send(port, &record));
-            true
-        }
+        8 => machine::checkpoint::<_, FRAME_BYTES>(node, port),
         _ => {
             report(node, port);
             true
@@ -69,48 +60,10 @@ fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
 }
 
 #[inline(never)]
-fn receive(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
-    let (now, from) = (Instant::from_micros(port.u64()), NodeId::new(port.u64()));
-    Message::from_slice(port.read(frame)).is_ok_and(|m| node.receive(now, from, m).is_ok())
-}
-
-#[inline(never)]
 fn send_snapshot(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
     let (to, index, offset) = (NodeId::new(port.u64()), port.u64(), port.u64());
     let done = port.u8() != 0;
     node.send_snapshot(to, index, offset, port.read(frame), done).is_ok()
-}
-
-/// Polls until there is nothing more, returning the ticket of what was written.
-#[inline(never)]
-fn drain(node: &mut Node, port: &mut Port) {
-    loop {
-        let mut last = None;
-        while let Some(output) = node.poll() {
-            match output {
-                Output::Persist(ticket, record) => {
-                    send(port, &record);
-                    last = Some(ticket);
-                }
-                Output::Send(to, message) => {
-                    port.write(&to.get().to_le_bytes());
-                    send(port, &message);
-                }
-                Output::Event(event) => tell(event, port),
-            }
-        }
-        let Some(ticket) = last else { break };
-        node.persisted(ticket);
-    }
-    let deadline = node.deadline().unwrap_or(Instant::MAX);
-    port.write(&deadline.as_micros().to_le_bytes());
-}
-
-fn send<'a>(port: &mut Port, value: &impl Wire<'a>) {
-    let mut frame = [0; FRAME_BYTES];
-    if let Ok(bytes) = value.to_slice(&mut frame) {
-        port.write(bytes);
-    }
 }
 
 /// The application.
