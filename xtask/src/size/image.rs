@@ -303,6 +303,33 @@ fn loaded<'data>(section: &impl ObjectSection<'data>) -> Option<(bool, bool)> {
         .then(|| (sh_flags.contains(elf::SHF_EXECINSTR), sh_flags.contains(elf::SHF_WRITE)))
 }
 
+/// An image with functions of 16 bytes each from address 16 on, what they refer to, by their places in the list (one beyond the
+/// list is data), and what they take of the stack.
+#[cfg(test)]
+pub(crate) fn made_of(functions: &[(&str, u64)], references: &[(u64, u64)]) -> Image {
+    let address = |place: u64| 16 + 16 * place;
+    let named = (0..).zip(functions);
+    Image {
+        sizes: Sizes::default(),
+        architecture: Architecture::Arm,
+        functions: named
+            .clone()
+            .map(|(place, (name, _))| {
+                (address(place), Function { name: (*name).to_owned(), size: 16 })
+            })
+            .collect(),
+        references: references
+            .iter()
+            .map(|(from, to)| Reference { from: address(*from) + 2, to: address(*to) })
+            .collect(),
+        frames: named.map(|(place, (_, bytes))| (address(place), *bytes)).collect(),
+        figures: None,
+        constants: BTreeMap::new(),
+        sections: vec![Section { address: 16, bytes: vec![0; 16 * functions.len()], code: true }],
+        file: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

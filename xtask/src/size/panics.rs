@@ -104,6 +104,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::size::image::made_of;
 
     #[test]
     fn the_machinery_is_known_by_name() {
@@ -126,6 +127,32 @@ mod tests {
         ] {
             assert!(is_panic(name), "{name}");
         }
+    }
+
+    #[test]
+    fn who_panics_is_told_through_the_standard_library() {
+        let functions = [
+            ("_start", 0),
+            ("ours", 0),
+            ("core::slice::index::range", 0),
+            ("core::slice::index::slice_index_fail", 0),
+            ("core::panicking::panic_fmt", 0),
+        ];
+        let image = made_of(&functions, &[(0, 1), (1, 2), (2, 3), (3, 4)]);
+        let found = find(&image);
+        let names: Vec<&str> = found.iter().map(|panic| panic.name.as_str()).collect();
+        assert_eq!(names, ["core::slice::index::slice_index_fail", "core::panicking::panic_fmt"]);
+        let callers: Vec<&str> =
+            found.iter().flat_map(|p| &p.callers).map(String::as_str).collect();
+        assert_eq!(
+            callers,
+            ["from core::slice::index::range", "from ours, through core::slice::index::range"]
+        );
+    }
+
+    #[test]
+    fn an_image_without_panics_has_none() {
+        assert!(find(&made_of(&[("_start", 0), ("ours", 0)], &[(0, 1)])).is_empty());
     }
 
     #[test]

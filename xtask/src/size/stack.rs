@@ -108,3 +108,47 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::size::image::made_of;
+
+    const ENTRY: (&str, u64) = ("_start", 8);
+
+    fn measured(functions: &[(&str, u64)], references: &[(u64, u64)]) -> Stack {
+        let Some(stack) = measure(&made_of(functions, references), "_start") else {
+            unreachable!("there is an entry")
+        };
+        stack
+    }
+
+    #[test]
+    fn the_deepest_chain_counts() {
+        let functions = [ENTRY, ("wide", 100), ("deep", 30), ("deeper", 80), ("never", 999)];
+        let stack = measured(&functions, &[(0, 1), (0, 2), (2, 3), (1, 1 + 10)]);
+        assert_eq!(stack.bytes, 8 + 30 + 80);
+        let names: Vec<&str> = stack.chain.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["_start", "deep", "deeper"]);
+        assert!(stack.recursive.is_empty() && stack.by_pointer.is_empty());
+    }
+
+    #[test]
+    fn what_calls_itself_is_told() {
+        let functions = [ENTRY, ("one", 10), ("other", 20)];
+        let stack = measured(&functions, &[(0, 1), (1, 2), (2, 1)]);
+        assert_eq!(stack.recursive, ["one"]);
+    }
+
+    #[test]
+    fn what_data_points_to_is_told() {
+        let functions = [ENTRY, ("callback", 10)];
+        let stack = measured(&functions, &[(2, 1)]);
+        assert_eq!(stack.by_pointer, ["callback"]);
+    }
+
+    #[test]
+    fn an_image_without_the_entry_is_not_measured() {
+        assert!(measure(&made_of(&[("main", 8)], &[]), "_start").is_none());
+    }
+}
