@@ -3,7 +3,7 @@
 use quorate_core::{Instant, NodeId, Rejected};
 
 use crate::log::Log;
-use crate::peer::{Peer, VoteReply};
+use crate::peer::{Peer, Reply, VoteReply};
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
@@ -194,6 +194,8 @@ impl<S: Storage> Raft<S> {
         self.verified = self.commit;
         self.acknowledged = 0;
         self.leader_round = 0;
+        // what is owed answers messages of earlier terms
+        self.peers.iter_mut().for_each(|peer| peer.owed = Reply::Nothing);
     }
 
     fn turn(&mut self, role: Role, leader: Option<NodeId>) {

@@ -39,7 +39,7 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         if !agrees {
-            self.owe(from, Reply::Reject { prev_index, prev_term });
+            self.owe(from, Reply::Reject { prev_index, prev_term, round });
             return Ok(());
         }
         let verified = if run.count == 0 { prev_index } else { self.take(prev_index, entries) };
@@ -48,6 +48,11 @@ impl<S: Storage> Raft<S> {
         self.commit = self.commit.max(commit.min(self.verified));
         if self.applied < self.commit {
             self.work.events();
+        }
+        if run.count > 0 && verified == prev_index {
+            // There is no room for any of it. An answer would bring the same entries, and those behind them, back at once: the
+            // leader hears how far this node is when it sends the next heartbeat.
+            return Ok(());
         }
         self.owe_accept(from, run.count == 0);
         Ok(())

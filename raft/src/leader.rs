@@ -41,6 +41,16 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    /// Probing or streaming begins: what is sent from now on is told by its round from what is still on its way. Without that,
+    /// each late refusal would start the whole window anew.
+    fn fresh_round(&mut self, at: usize) {
+        self.next_round();
+        let round = self.round;
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.since = round;
+        }
+    }
+
     pub(crate) fn on_accept(
         &mut self,
         from: usize,
@@ -66,8 +76,12 @@ impl<S: Storage> Raft<S> {
             peer.match_index = match_index;
             peer.next_index = peer.next_index.max(match_index.saturating_add(1));
         }
+        let mut turned = false;
         match peer.replication {
-            Replication::Probe => peer.replication = Replication::Replicate,
+            Replication::Probe if round >= peer.since => {
+                peer.replication = Replication::Replicate;
+                turned = true;
+            }
             // the snapshot was installed, or turned out not to be needed; if it is behind the log by now, another follows
             Replication::Snapshot if peer.match_index >= anchor.min(peer.transfer.index).max(1) => {
                 if peer.transfer.stage == Stage::Ready {
@@ -80,7 +94,8 @@ impl<S: Storage> Raft<S> {
             }
             _ => {}
         }
-        let quiet = peer.replication == Replication::Replicate
+        let quiet = !turned
+            && peer.replication == Replication::Replicate
             && peer.next_index > self.log.last()
             && !peer.heartbeat_due;
         if !quiet {
@@ -88,6 +103,9 @@ impl<S: Storage> Raft<S> {
         }
         if self.reads_wanted > self.reads_done {
             self.work.events();
+        }
+        if turned {
+            self.fresh_round(from);
         }
         if newer && match_index > commit {
             self.advance_commit();
@@ -122,12 +140,13 @@ impl<S: Storage> Raft<S> {
         peer.heard = now;
         peer.round = peer.round.max(round);
         let current = match peer.replication {
-            Replication::Replicate => prev_index > peer.match_index,
+            Replication::Replicate => prev_index > peer.match_index && round >= peer.since,
             Replication::Probe => prev_index == peer.next_index.saturating_sub(1),
             Replication::Snapshot => false,
         };
         if current {
             peer.probe(next);
+            self.fresh_round(from);
         }
         self.work.peer(from);
         if self.reads_wanted > self.reads_done {

@@ -31,7 +31,7 @@ enum Draft {
     SnapshotProbe { peer: usize },
     Accept,
     Stale,
-    Reject { prev_index: Index, prev_term: Term },
+    Reject { prev_index: Index, prev_term: Term, round: u64 },
     PartAck { index: Index },
 }
 
@@ -142,9 +142,9 @@ impl<S: Storage> Raft<S> {
                 self.acknowledged = ready;
                 Some(Draft::Accept)
             }
-            Reply::Reject { prev_index, prev_term } => {
+            Reply::Reject { prev_index, prev_term, round } => {
                 peer.owed = Reply::Nothing;
-                Some(Draft::Reject { prev_index, prev_term })
+                Some(Draft::Reject { prev_index, prev_term, round })
             }
             Reply::Part { index } => {
                 peer.owed = Reply::Nothing;
@@ -343,7 +343,9 @@ impl<S: Storage> Raft<S> {
             }
             Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
             Draft::Stale => Message::Accept { term, round: 0, match_index: 0 },
-            Draft::Reject { prev_index, prev_term } => self.write_reject(prev_index, prev_term),
+            Draft::Reject { prev_index, prev_term, round } => {
+                self.write_reject(prev_index, prev_term, round)
+            }
             Draft::RequestVote { pre } => Message::RequestVote {
                 pre,
                 term: if pre { term.saturating_add(1) } else { term },
@@ -379,12 +381,12 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Where the logs may agree: the last entry before the conflict whose term is not above the leader's there (3.5).
-    fn write_reject(&self, prev_index: Index, prev_term: Term) -> Message<'_> {
+    fn write_reject(&self, prev_index: Index, prev_term: Term, round: u64) -> Message<'_> {
         let before = prev_index.saturating_sub(1);
         let hint_index = self.last_at_or_below(before, prev_term).max(self.commit.min(before));
         Message::Reject {
             term: self.term,
-            round: self.leader_round,
+            round,
             prev_index,
             hint_index,
             hint_term: self.log.term(hint_index).unwrap_or(0),

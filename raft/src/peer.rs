@@ -25,6 +25,8 @@ pub struct Peer {
     pub(crate) heartbeat_due: bool,
     /// A probe is on its way.
     pub(crate) probing: bool,
+    /// The round in which probing or streaming began: answers to what was sent before say nothing of it.
+    pub(crate) since: u64,
     pub(crate) transfer: Transfer,
 
     // Followers and voters
@@ -54,6 +56,7 @@ pub(crate) enum Reply {
     Reject {
         prev_index: Index,
         prev_term: Term,
+        round: u64,
     },
     Part {
         index: Index,
@@ -100,6 +103,7 @@ impl Peer {
             round: 0,
             heartbeat_due: false,
             probing: false,
+            since: 0,
             transfer: Transfer::default(),
             owed_vote: None,
             owed: Reply::Nothing,
@@ -119,6 +123,7 @@ impl Peer {
         self.ask_vote = false;
         self.match_index = 0;
         self.round = 0;
+        self.since = 0;
         self.heartbeat_due = true;
         self.owed = Reply::Nothing;
         self.probe(last.saturating_add(1));
