@@ -20,6 +20,7 @@ extern crate std;
 pub mod bully;
 mod config;
 mod counts;
+pub mod detector;
 mod epoch;
 mod event;
 pub mod lease;

@@ -1,0 +1,189 @@
+use quorate_core::Instant;
+
+use super::window::Window;
+use super::{Detector, Phi, PhiConfig};
+use crate::ConfigError;
+
+/// Silences beyond this, 12 days, count as this in the arithmetic.
+const LONGEST_SILENCE: u64 = 1 << 40;
+
+/// The phi accrual detector with an exponential distribution of intervals, as Cassandra has it (Lakshman and Malik, "Cassandra: a
+/// decentralized structured storage system", 2010, section 5.4): phi is the silence in mean intervals, times log10(e).
+///
+/// It knows no deviation, so it is slow where the peer is regular, and hard to fool where traffic comes at random: feed it with
+/// any traffic. `N` samples, 2 to 1024; RAM `4 N + 32` bytes. [`phi`](Self::phi) is exact to 0.001; the threshold to 0.02 %.
+///
+/// ```
+/// use quorate_core::Instant;
+/// use quorate_election::detector::{Detector, ExponentialPhi, Phi, PhiConfig};
+///
+/// let config = PhiConfig { pause_us: 0, ..PhiConfig::for_interval(100_000) };
+/// let mut detector = ExponentialPhi::<64>::new(config)?;
+/// for n in 0..100 {
+///     detector.heard(Instant::from_millis(n * 100));
+/// }
+/// let last = Instant::from_millis(9_900);
+/// assert_eq!(detector.phi(last.after(100_000)), Phi::from_milli(434));
+/// assert_eq!(detector.suspects_at().map(|at| at.since(last) / 1_000), Some(1_842)); // 8 ln 10 intervals
+/// # Ok::<(), quorate_election::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ExponentialPhi<const N: usize> {
+    window: Window<N>,
+    /// `MAX` while nothing was heard: no instant is later.
+    last: Instant,
+    /// The threshold in mean intervals, in 1/4096.
+    threshold: u32,
+}
+
+impl<const N: usize> ExponentialPhi<N> {
+    /// A detector that has heard nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Detector`] if a field is out of range.
+    ///
+    /// ```
+    /// use quorate_election::detector::{ExponentialPhi, PhiConfig};
+    /// assert!(ExponentialPhi::<64>::new(PhiConfig::for_interval(100_000)).is_ok());
+    /// assert!(size_of::<ExponentialPhi<64>>() <= 300);
+    /// ```
+    pub fn new(config: PhiConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut window = Window::new(config.pause_us);
+        window.push(u64::from(config.first_interval_us));
+        // ln(10) / 1000 * 4096 = 9.43139..., in 1/65,536
+        let threshold = u64::from(config.threshold.milli()).saturating_mul(618_096) >> 16;
+        Ok(Self {
+            window,
+            last: Instant::MAX,
+            threshold: u32::try_from(threshold).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// How suspicious the silence is at `now`; 0 if nothing was ever heard.
+    ///
+    /// ```
+    /// use quorate_core::Instant;
+    /// use quorate_election::detector::{ExponentialPhi, Phi, PhiConfig};
+    /// let detector = ExponentialPhi::<64>::new(PhiConfig::for_interval(100_000))?;
+    /// assert_eq!(detector.phi(Instant::from_millis(5_000)), Phi::default());
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn phi(&self, now: Instant) -> Phi {
+        // 434.294 thousandths a mean interval, in two steps that fit 64 bits
+        let silence = self.silence(now);
+        let mean = self.window.sum().checked_div(self.window.len()).unwrap_or(0).max(1);
+        let whole = silence.checked_div(mean).unwrap_or(0);
+        let rest = silence.checked_rem(mean).unwrap_or(0).saturating_mul(434_294);
+        let milli = whole
+            .saturating_mul(434_294)
+            .saturating_add(rest.checked_div(mean).unwrap_or(0))
+            .saturating_add(500)
+            / 1_000;
+        u32::try_from(milli).map_or(Phi::MAX, Phi::from_milli)
+    }
+
+    /// What of the silence is not forgiven.
+    #[inline]
+    fn silence(&self, now: Instant) -> u64 {
+        let silence = now.since(self.last).saturating_sub(u64::from(self.window.pause_us));
+        silence.min(LONGEST_SILENCE)
+    }
+
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects)] // 20 bits of threshold, 42 of sum
+    fn tolerated(&self) -> u64 {
+        u64::from(self.threshold) * self.window.sum()
+    }
+
+    #[cold]
+    fn longest_tolerated(&self) -> u64 {
+        self.suspects_at().map_or(0, |at| at.since(self.last))
+    }
+}
+
+impl<const N: usize> Detector for ExponentialPhi<N> {
+    #[inline]
+    fn heard(&mut self, now: Instant) {
+        if self.last == Instant::MAX {
+            self.last = now;
+            return;
+        }
+        let mut us = now.since(self.last);
+        if self.suspects(now) {
+            us = us.min(self.longest_tolerated());
+        }
+        self.window.push(us);
+        self.last = self.last.max(now);
+    }
+
+    #[inline]
+    fn suspects(&self, now: Instant) -> bool {
+        // 40 bits of silence, 10 of length, 12 of fraction
+        self.silence(now).wrapping_mul(self.window.len()).wrapping_mul(4096) > self.tolerated()
+    }
+
+    fn suspects_at(&self) -> Option<Instant> {
+        if self.last == Instant::MAX {
+            return None;
+        }
+        let units = self.window.len().wrapping_mul(4096).max(1);
+        let silence = self.tolerated().checked_div(units).unwrap_or(0).saturating_add(1);
+        Some(self.last.after(silence).after(u64::from(self.window.pause_us)))
+    }
+
+    fn excuse(&mut self, us: u64) {
+        self.last = self.last.after(us);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn phi_and_the_deadline_are_as_exact_as_the_docs_say(
+            samples in prop::collection::vec(1_000u64..400_000, 8),
+            silence in 0u64..3_000_000,
+            threshold in 500u32..100_000,
+        ) {
+            let config = PhiConfig {
+                threshold: Phi::from_milli(threshold), pause_us: 0,
+                ..PhiConfig::for_interval(100_000)
+            };
+            let mut detector = ExponentialPhi::<8>::new(config).unwrap();
+            let now = Instant::from_millis(99);
+            detector.last = now;
+            samples.iter().for_each(|&s| { detector.window.push(s); });
+            let mean = samples.iter().sum::<u64>() as f64 / 8.0;
+            let exact = silence as f64 / mean * std::f64::consts::LOG10_E;
+            let found = f64::from(detector.phi(now.after(silence)).milli()) / 1_000.0;
+            prop_assert!((found - exact).abs() <= 0.001 + exact * 0.001, "{found} {exact}");
+
+            let at = detector.suspects_at().unwrap();
+            prop_assert!(detector.suspects(at));
+            prop_assert!(!detector.suspects(Instant::from_micros(at.as_micros() - 1)));
+            let exact = f64::from(threshold) / 1_000.0 * std::f64::consts::LN_10 * mean;
+            let found = at.since(now) as f64;
+            prop_assert!((found - exact).abs() <= 1.0 + exact * 0.0002, "{found} {exact}");
+        }
+
+        #[test]
+        fn nothing_overflows(samples in prop::collection::vec(any::<u64>(), 0..200), at: u64) {
+            let mut detector = ExponentialPhi::<64>::new(PhiConfig {
+                pause_us: u32::MAX, min_deviation_us: 1, first_interval_us: u32::MAX,
+                threshold: Phi::from_milli(100_000),
+            }).unwrap();
+            for sample in samples {
+                detector.heard(Instant::from_micros(sample));
+                let _ = detector.phi(Instant::from_micros(at));
+                detector.suspects(Instant::from_micros(at));
+                detector.suspects_at();
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Failure detectors: who is still there, judged by when it was last heard.
+//!
+//! A detector is plain data beside each watched peer. It is told when something arrived ([`Detector::heard`]), and asked whether
+//! the silence since then is suspicious ([`Detector::suspects`]), or when it will be ([`Detector::suspects_at`]: the deadline to
+//! sleep until). Only the local clock counts, and only the time of arrival. Any traffic will do, not just heartbeats.
+//!
+//! | | suspects after | knows | RAM at 64 samples |
+//! |---|---|---|---|
+//! | [`Heartbeat`] | K intervals of silence | nothing: the interval is given | 16 B |
+//! | [`NormalPhi`] | silence that a normal distribution of the intervals makes as unlikely as `10^-phi` (Hayashibara et al. 2004; Akka) | mean and deviation | 296 B |
+//! | [`ExponentialPhi`] | the same for an exponential distribution: `phi` times 2.3 mean intervals (Cassandra, 2010) | mean | 288 B |
+//! | [`Chen`] | the expected arrival of the next heartbeat plus a margin (Chen, Toueg and Aguilera 2002, NFD-E) | how late heartbeats are | 304 B |
+//!
+//! The two phis are different scales: after one mean interval of silence the exponential one is 0.43 whatever the jitter, the
+//! normal one depends on the deviation. A threshold of 8 is 18.4 mean intervals for one, and mean plus 5.2 deviations for the
+//! other.
+//!
+//! All arithmetic is on integers; sums are exact, so windows do not drift. There are no infinities: phi ends at 1000.
+//!
+//! # How a detector feeds an election
+//!
+//! [`Watch`] keeps a detector for each peer. Every message that arrives goes to both, every change of mind to the election:
+//!
+//! ```
+//! use quorate_core::{Instant, NodeId, Output};
+//! use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
+//! use quorate_election::{Bully, Config, Inline, Role, Takeover};
+//!
+//! let ids = [1, 2].map(NodeId::new);
+//! // the election's own timeout is only the last resort now
+//! let config = Config { leader_timeout_us: 5_000_000, takeover: Takeover::Keep, ..Config::lan() };
+//! let mut election = Bully::<Inline<2>>::new(ids[0], &ids, config)?;
+//! let mut watch = Watch::<NormalPhi<64>, 1>::new(20_000);
+//! watch.add(ids[1], NormalPhi::new(PhiConfig::for_interval(100_000))?)?;
+//!
+//! let alive = quorate_election::bully::Message::Alive {
+//!     epoch: quorate_election::Epoch::from_token(33),
+//!     round: 0,
+//! };
+//! let mut now = Instant::ZERO;
+//! for _ in 0..10 {
+//!     watch.heard(now, ids[1]); // whatever it was
+//!     election.receive(now, ids[1], alive)?;
+//!     now = now.after(100_000);
+//! }
+//! // The leader falls silent. Sleep until the earlier deadline:
+//! let wake = watch.deadline().min(election.deadline()).ok_or("nothing to wait for")?;
+//! assert!(wake < Instant::from_millis(1_600)); // long before the 5 s
+//! watch.tick(wake);
+//! election.tick(wake);
+//! while let Some(change) = watch.poll() {
+//!     if change.suspected {
+//!         election.suspect(wake, change.node);
+//!     }
+//! }
+//! assert_eq!(election.status().role, Role::Candidate);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What to mind
+//!
+//! * A detector that was never told anything suspects nobody. Call [`heard`](Detector::heard) once when the watch begins.
+//! * After an outage the silence itself is no sample: it counts as no longer than what was tolerated, so one failure does not
+//!   blind the window to the next.
+//! * If it was *this* node that slept, everybody seems silent. [`Watch`] notices that it was called late, and forgives.
+
+mod chen;
+mod exponential;
+mod heartbeat;
+mod normal;
+mod phi;
+mod watch;
+mod window;
+
+pub use chen::{Chen, ChenConfig};
+pub use exponential::ExponentialPhi;
+pub use heartbeat::{Heartbeat, HeartbeatConfig};
+pub use normal::NormalPhi;
+pub use phi::{Phi, PhiConfig};
+pub use watch::{Change, Watch};
+
+use quorate_core::Instant;
+
+/// What all detectors have in common.
+pub trait Detector {
+    /// Something arrived from the peer. `now` is this node's monotonic clock; a time before the last one counts as the last.
+    fn heard(&mut self, now: Instant);
+
+    /// Whether the silence is suspicious by now. Once it is, it stays so until something is heard.
+    fn suspects(&self, now: Instant) -> bool;
+
+    /// The first instant at which [`suspects`](Self::suspects) will say so, if nothing is heard until then; `None` if nothing
+    /// was ever heard.
+    fn suspects_at(&self) -> Option<Instant>;
+
+    /// Overlooks so many µs of the present silence: this node was not there to hear.
+    fn excuse(&mut self, us: u64);
+}

@@ -1,0 +1,155 @@
+use core::fmt;
+
+use crate::ConfigError;
+
+/// Fractions are counted in 1/65,536.
+pub(super) const ONE: i64 = 1 << 16;
+
+/// log10(e), in 1/2^20.
+const LOG10_E: i64 = 455_391;
+
+/// A level of suspicion: that of a silence whose probability is `10^-phi` (Hayashibara, Défago, Yared and Katayama, "The phi
+/// accrual failure detector", SRDS 2004, section 3). In thousandths; ends at 1000.
+///
+/// ```
+/// use quorate_election::detector::Phi;
+/// assert_eq!(Phi::from_milli(8_250).to_string(), "8.250");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Phi(u32);
+
+impl Phi {
+    /// The highest there is: 1000.
+    pub const MAX: Self = Self(1_000_000);
+
+    /// So many thousandths, at most [`MAX`](Self::MAX).
+    ///
+    /// ```
+    /// use quorate_election::detector::Phi;
+    /// assert_eq!(Phi::from_milli(u32::MAX), Phi::MAX);
+    /// ```
+    #[must_use]
+    pub const fn from_milli(milli: u32) -> Self {
+        if milli < Self::MAX.0 { Self(milli) } else { Self::MAX }
+    }
+
+    /// In thousandths.
+    ///
+    /// ```
+    /// use quorate_election::detector::Phi;
+    /// assert_eq!(Phi::from_milli(8_000).milli(), 8_000);
+    /// ```
+    #[must_use]
+    pub const fn milli(self) -> u32 {
+        self.0
+    }
+
+    /// From 1/65,536.
+    pub(super) fn from_fraction(phi: i64) -> Self {
+        let milli = phi.max(0).saturating_mul(1_000).saturating_add(ONE / 2) >> 16;
+        u32::try_from(milli).map_or(Self::MAX, Self::from_milli)
+    }
+}
+
+impl fmt::Display for Phi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+/// How a phi detector judges.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PhiConfig {
+    /// Suspicious from here on; 0.5 to 100. Akka and Cassandra take 8; 12 for clouds. Default 8.
+    pub threshold: Phi,
+    /// Silence that is forgiven on top of what was learnt, in µs: for pauses of the peer's process. At most 71 minutes.
+    pub pause_us: u32,
+    /// The deviation counts as at least this, in µs, above 0: a peer that was regular to the microsecond must not be suspected
+    /// when it is a millisecond late. Only [`NormalPhi`](super::NormalPhi) looks at it.
+    pub min_deviation_us: u32,
+    /// What the first interval is taken for before one was seen, in µs, above 0; with a deviation of a quarter, as Akka does.
+    pub first_interval_us: u32,
+}
+
+impl PhiConfig {
+    /// For a peer that is heard at this interval, in µs: phi 8, a pause of half of it, a deviation of at least a tenth.
+    ///
+    /// ```
+    /// use quorate_election::detector::PhiConfig;
+    /// assert_eq!(PhiConfig::for_interval(100_000).min_deviation_us, 10_000);
+    /// ```
+    #[must_use]
+    pub const fn for_interval(interval_us: u32) -> Self {
+        Self {
+            threshold: Phi(8_000),
+            pause_us: interval_us / 2,
+            min_deviation_us: interval_us / 10,
+            first_interval_us: interval_us,
+        }
+    }
+
+    /// Checks the fields.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Detector`] if one is out of range.
+    ///
+    /// ```
+    /// use quorate_election::detector::{Phi, PhiConfig};
+    /// let config = PhiConfig::for_interval(100_000);
+    /// assert!(config.validate().is_ok());
+    /// assert!(PhiConfig { threshold: Phi::from_milli(100), ..config }.validate().is_err());
+    /// ```
+    pub const fn validate(&self) -> Result<(), ConfigError> {
+        let threshold = self.threshold.0;
+        let in_range = threshold >= 500 && threshold <= 100_000;
+        if in_range && self.min_deviation_us > 0 && self.first_interval_us > 0 {
+            Ok(())
+        } else {
+            Err(ConfigError::Detector)
+        }
+    }
+}
+
+/// Phi of `y` deviations beyond the mean, both in 1/65,536, for `y` from -32 to 32.
+///
+/// The logistic approximation of the normal distribution that Akka uses: with `x = y (1.5976 + 0.070566 y^2)`, phi is
+/// `log10(1 + e^x)`, that is `x log10(e)` for a positive `x`, and the little more that [`log10_1p_exp`] has.
+#[allow(clippy::arithmetic_side_effects)] // 2^21, squared 2^26 in 1/65,536, times 2^17: below 2^49 everywhere
+pub(super) fn of_deviations(y: i64) -> i64 {
+    let y = y.clamp(-32 * ONE, 32 * ONE);
+    let squared = (y * y) >> 16;
+    let slope = 1_675_205 + ((squared * 73_994) >> 16); // in 1/2^20
+    let x = (y * slope) >> 20;
+    let straight = (x.max(0) * LOG10_E) >> 20;
+    straight + log10_1p_exp(x.unsigned_abs())
+}
+
+/// The number of deviations, in 1/65,536, at which phi reaches this.
+pub(super) fn deviations_for(threshold: Phi) -> u32 {
+    let wanted = (i64::from(threshold.0) << 16).div_euclid(1_000);
+    let mut y: u32 = 0;
+    for bit in (0..21).rev() {
+        let higher = y | 1 << bit;
+        if of_deviations(i64::from(higher)) < wanted {
+            y = higher;
+        }
+    }
+    y.saturating_add(1)
+}
+
+/// log10(1 + e^-x), both in 1/65,536: a table from 0 to 8 in steps of a quarter, straight lines between. Beyond 8 it is below
+/// 0.00015. The lines are above the curve by at most 0.0009.
+fn log10_1p_exp(x: u64) -> i64 {
+    const TABLE: [u16; 33] = [
+        19728, 16392, 13493, 11011, 8916, 7170, 5733, 4560, 3613, 2852, 2245, 1764, 1383, 1083,
+        847, 662, 517, 403, 314, 245, 191, 149, 116, 90, 70, 55, 43, 33, 26, 20, 16, 12, 10,
+    ];
+    let at = usize::try_from(x >> 14).unwrap_or(usize::MAX);
+    let rest = i64::try_from(x & 0x3fff).unwrap_or(0);
+    let value = |at: usize| TABLE.get(at).map_or(0, |&v| i64::from(v));
+    let (here, next) = (value(at), value(at.saturating_add(1)));
+    here.saturating_sub(here.saturating_sub(next).saturating_mul(rest) >> 14)
+}
