@@ -112,16 +112,19 @@ impl Toolchain {
         Ok(self.target_dir()?.join(&self.target).join(profile))
     }
 
-    /// The compiler's version, such as `1.95.0`.
+    /// The compiler's version, such as `1.95.0`, and whether it builds `core` itself: either changes what comes out.
     ///
     /// # Errors
     ///
     /// When the compiler does not run.
     pub(crate) fn version(&self) -> Outcome<String> {
         let line = self.rustc().arg("--version").read()?;
-        let version = line.split_whitespace().nth(1);
-        version.map(str::to_owned).ok_or_else(|| {
+        let version = line.split_whitespace().nth(1).ok_or_else(|| {
             Failure::failed(format!("`rustc --version` printed no version: {}", line.trim()))
+        })?;
+        Ok(match self.source {
+            Source::Installed | Source::Fetched => version.to_owned(),
+            Source::Debian => format!("{version}, core from source"),
         })
     }
 

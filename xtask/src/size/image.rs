@@ -127,7 +127,13 @@ impl Image {
         let mut found = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
-            let name = name.map_or_else(|| "?".to_owned(), |name| demangled(name.as_ref()));
+            let name = name.map_or_else(
+                || "?".to_owned(),
+                |name| {
+                    let name = demangled(name.as_ref());
+                    Some(without_generics(&name)).filter(|short| !short.is_empty()).unwrap_or(name)
+                },
+            );
             let place = frame.location.as_ref().and_then(|l| l.file.zip(l.line));
             found.push(match place {
                 Some((file, line)) => format!("{name}, {}:{line}", shorten(file)),
@@ -147,9 +153,26 @@ pub(crate) fn demangled(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
-/// A path from the crate's folder on.
+/// A demangled name without what is in angle brackets.
+pub(crate) fn without_generics(name: &str) -> String {
+    let mut depth = 0_usize;
+    let mut path = String::new();
+    for letter in name.chars() {
+        match letter {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => path.push(letter),
+            _ => {}
+        }
+    }
+    path.trim_end_matches("::").to_owned()
+}
+
+/// A path from the crate's folder on: of the standard library, of a crate that cargo fetched, of this repository.
 fn shorten(file: &str) -> &str {
     let file = file.split_once("/library/").map_or(file, |(_, rest)| rest);
+    let fetched = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/'));
+    let file = fetched.map_or(file, |(_, rest)| rest);
     let root = crate::tool::root();
     let inside = Path::new(file).strip_prefix(&root).ok().and_then(Path::to_str);
     inside.unwrap_or(file)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::image::Image;
+use super::image::{Image, without_generics};
 
 /// A symbol of the panicking machinery that is in an image.
 pub(crate) struct Panic {
@@ -69,7 +69,7 @@ fn is_std(name: &str) -> bool {
 
 /// Whether a demangled name is of what `core`, `alloc` or `std` call to panic, or of the handler.
 fn is_panic(name: &str) -> bool {
-    let path = plain(name);
+    let path = without_generics(name);
     let mut segments = path.split("::");
     let first = segments.next().unwrap_or_default();
     let last = segments.last().unwrap_or(first);
@@ -84,21 +84,6 @@ fn is_panic(name: &str) -> bool {
             || ["_fail", "_failed", "_fail_rt"].iter().any(|end| segment.ends_with(end))
             || matches!(segment, "handle_alloc_error" | "capacity_overflow" | "handle_error")
     })
-}
-
-/// The path of a name without what is in angle brackets: `<T as core::fmt::Debug>::fmt` is `::fmt`'s own affair.
-fn plain(name: &str) -> String {
-    let mut depth = 0_usize;
-    let mut path = String::new();
-    for letter in name.chars() {
-        match letter {
-            '<' => depth += 1,
-            '>' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => path.push(letter),
-            _ => {}
-        }
-    }
-    path.trim_end_matches("::").to_owned()
 }
 
 #[cfg(test)]
