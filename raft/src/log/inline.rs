@@ -14,6 +14,8 @@ pub struct InlineLog<const BYTES: usize, const ENTRIES: usize> {
     starts: InlineList<u32, ENTRIES>,
     anchor: Index,
     anchor_term: Term,
+    /// Always the anchor and as many as there are entries: asked for too often to be worked out each time.
+    last: Index,
     last_term: Term,
 }
 
@@ -42,6 +44,7 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
         self.starts.push(start)?;
         self.bytes.extend_from_slice(head)?;
         self.bytes.extend_from_slice(data)?;
+        self.last = self.last.saturating_add(1);
         self.last_term = term;
         Ok(())
     }
@@ -54,6 +57,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
             starts: InlineList::with_limit(ENTRIES),
             anchor: 0,
             anchor_term: 0,
+            last: 0,
             last_term: 0,
         }
     }
@@ -63,7 +67,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn last(&self) -> Index {
-        self.anchor.saturating_add(self.starts.len() as u64)
+        self.last
     }
 
     fn last_term(&self) -> Term {
@@ -148,6 +152,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         let kept = usize::try_from(last.saturating_sub(self.anchor)).unwrap_or(0);
         self.bytes.truncate(end);
         self.starts.truncate(kept);
+        self.last = last;
         self.last_term = self.term(last).unwrap_or(self.anchor_term);
     }
 
@@ -173,6 +178,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     fn reset(&mut self, anchor: Index, term: Term) {
         self.bytes.clear();
         self.starts.clear();
-        (self.anchor, self.anchor_term, self.last_term) = (anchor, term, term);
+        (self.anchor, self.anchor_term) = (anchor, term);
+        (self.last, self.last_term) = (anchor, term);
     }
 }
