@@ -32,9 +32,10 @@ pub fn tick(machine: &mut impl Machine, port: &mut Port) -> bool {
 
 /// Polls until there is nothing more, returning the ticket of what was written, and tells the deadline.
 #[inline(never)]
-pub fn drain<M: Machine, const FRAME: usize>(
+pub fn drain<M: Machine>(
     machine: &mut M,
     port: &mut Port,
+    frame: &mut [u8],
     tell: impl Fn(M::Event<'_>, &mut Port),
 ) {
     loop {
@@ -42,12 +43,12 @@ pub fn drain<M: Machine, const FRAME: usize>(
         while let Some(output) = machine.poll() {
             match output {
                 Output::Persist(ticket, record) => {
-                    send::<FRAME>(port, &record);
+                    send(port, frame, &record);
                     last = Some(ticket);
                 }
                 Output::Send(to, message) => {
                     port.write(&to.get().to_le_bytes());
-                    send::<FRAME>(port, &message);
+                    send(port, frame, &message);
                 }
                 Output::Event(event) => tell(event, port),
             }
@@ -61,14 +62,13 @@ pub fn drain<M: Machine, const FRAME: usize>(
 
 /// Writes out the fewest records that restore the machine.
 #[inline(never)]
-pub fn checkpoint<M: Machine, const FRAME: usize>(machine: &M, port: &mut Port) -> bool {
-    machine.checkpoint().for_each(|record| send::<FRAME>(port, &record));
+pub fn checkpoint<M: Machine>(machine: &M, port: &mut Port, frame: &mut [u8]) -> bool {
+    machine.checkpoint().for_each(|record| send(port, frame, &record));
     true
 }
 
-fn send<'a, const FRAME: usize>(port: &mut Port, value: &impl Wire<'a>) {
-    let mut frame = [0; FRAME];
-    if let Ok(bytes) = value.to_slice(&mut frame) {
+fn send<'a>(port: &mut Port, frame: &mut [u8], value: &impl Wire<'a>) {
+    if let Ok(bytes) = value.to_slice(frame) {
         port.write(bytes);
     }
 }

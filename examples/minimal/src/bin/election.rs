@@ -26,11 +26,11 @@ fn run(port: &mut Port) {
         let done = match port.u8() {
             0 => machine::receive(&mut node, port, &mut frame),
             1 => machine::tick(&mut node, port),
-            2 => machine::checkpoint::<_, FRAME_BYTES>(&node, port),
+            2 => machine::checkpoint(&node, port, &mut frame),
             _ => node.rejections().total() == 0,
         };
         port.write(&[u8::from(done)]);
-        machine::drain::<_, FRAME_BYTES>(&mut node, port, tell);
+        machine::drain(&mut node, port, &mut frame, tell);
     }
 }
 

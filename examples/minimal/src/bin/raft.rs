@@ -31,7 +31,7 @@ fn run(port: &mut Port) {
     }
     while node.fatal().is_none() {
         input(&mut node, port, &mut frame);
-        machine::drain::<_, FRAME_BYTES>(&mut node, port, tell);
+        machine::drain(&mut node, port, &mut frame, tell);
     }
 }
 
@@ -50,7 +50,7 @@ fn input(node: &mut Node, port: &mut Port, frame: &mut [u8]) {
             true
         }
         7 => send_snapshot(node, port, frame),
-        8 => machine::checkpoint::<_, FRAME_BYTES>(node, port),
+        8 => machine::checkpoint(node, port, frame),
         _ => {
             report(node, port);
             true
