@@ -213,7 +213,19 @@ fn functions(file: &object::File<'_>) -> BTreeMap<u64, Function> {
         }
         known.size = known.size.max(function.size);
     }
+    reach_to_the_next(&mut found);
     found
+}
+
+/// What was written in assembler states no size: it goes on until the next begins.
+fn reach_to_the_next(functions: &mut BTreeMap<u64, Function>) {
+    let starts: Vec<u64> = functions.keys().copied().collect();
+    let gaps = starts.windows(2).map(|pair| pair.iter().max().zip(pair.iter().min()));
+    for (function, gap) in functions.values_mut().zip(gaps) {
+        if let Some((next, start)) = gap.filter(|_| function.size == 0) {
+            function.size = next - start;
+        }
+    }
 }
 
 fn references(file: &object::File<'_>) -> Vec<Reference> {
@@ -362,6 +374,14 @@ mod tests {
         assert_eq!(varint(&[0x08]), (8, 1));
         assert_eq!(varint(&[0xb8, 0x04, 0x99]), (568, 2));
         assert_eq!(varint(&[]), (0, 0));
+    }
+
+    #[test]
+    fn a_function_without_a_size_reaches_to_the_next() {
+        let function = |size| Function { name: String::new(), size };
+        let mut functions = BTreeMap::from([(0, function(4)), (8, function(0)), (20, function(0))]);
+        reach_to_the_next(&mut functions);
+        assert_eq!(functions.values().map(|f| f.size).collect::<Vec<_>>(), [4, 12, 0]);
     }
 
     #[test]
