@@ -3,23 +3,28 @@
 use object::Architecture;
 
 /// Bytes that the code takes from the stack pointer, all places together: no path through it takes more, as none comes by one
-/// place twice. `None` for processors that are not known here.
+/// place twice. `None` where it takes what a register holds, as large frames do, and for processors that are not known here.
+///
+/// Where the compiler states the frame as well, the two are the same.
 pub(crate) fn of_code(architecture: Architecture, code: &[u8]) -> Option<u64> {
     match architecture {
-        Architecture::Arm => Some(thumb(code)),
-        Architecture::Riscv32 | Architecture::Riscv64 => Some(riscv(code)),
+        Architecture::Arm => thumb(code),
+        Architecture::Riscv32 | Architecture::Riscv64 => riscv(code),
         _ => None,
     }
 }
 
 /// Instructions of the ARMv7-M architecture reference manual, A7.7.
-fn thumb(code: &[u8]) -> u64 {
+fn thumb(code: &[u8]) -> Option<u64> {
     let mut halves = halves(code);
     let mut taken = 0;
     while let Some(first) = halves.next() {
         // the second half, of those instructions that have one
         let second = if first >> 11 >= 0b11101 { halves.next().unwrap_or(0) } else { 0 };
         taken += match first {
+            // add sp, r; sub.w sp, sp, r
+            _ if first & 0xff87 == 0x4485 => return None,
+            0xebad if second & 0x0f00 == 0x0d00 => return None,
             // push {…}
             _ if first & 0xfe00 == 0xb400 => 4 * ones(first & 0x1ff),
             // sub sp, #
@@ -39,7 +44,7 @@ fn thumb(code: &[u8]) -> u64 {
             _ => 0,
         };
     }
-    taken
+    Some(taken)
 }
 
 fn twelve(first: u16, second: u16) -> u32 {
@@ -61,14 +66,21 @@ fn modified(first: u16, second: u16) -> u64 {
 }
 
 /// Instructions of the RISC-V unprivileged specification: `addi sp, sp, …` and its compressed forms.
-fn riscv(code: &[u8]) -> u64 {
+fn riscv(code: &[u8]) -> Option<u64> {
     let mut halves = halves(code);
     let mut taken = 0;
     while let Some(first) = halves.next() {
         let moved = if first & 3 == 3 {
             let second = halves.next().unwrap_or(0);
             let word = u32::from(second) << 16 | u32::from(first);
+            // add and sub sp, sp, r
+            if word & 0xf_ffff == 0x1_0133 {
+                return None;
+            }
             if word & 0xf_ffff == 0x1_0113 { word.cast_signed() >> 20 } else { 0 }
+        } else if first & 0xff83 == 0x9102 && first & 0x7c != 0 {
+            // c.add sp, r
+            return None;
         } else if first & 0xef83 == 0x6101 {
             // c.addi16sp
             let bits = (first >> 12 & 1) << 9
@@ -85,7 +97,7 @@ fn riscv(code: &[u8]) -> u64 {
         };
         taken += u64::from(moved.min(0).unsigned_abs());
     }
-    taken
+    Some(taken)
 }
 
 fn signed(bits: u16, width: u32) -> i32 {
@@ -115,24 +127,37 @@ mod tests {
     #[test]
     fn thumb_frames() {
         // push {r4, r5, lr}; sub sp, #24; pop {r4, r5, pc}
-        assert_eq!(thumb(&code(&[0xb530, 0xb086, 0xbd30])), 12 + 24);
+        assert_eq!(thumb(&code(&[0xb530, 0xb086, 0xbd30])), Some(12 + 24));
         // push.w {r4-r11, lr}; sub.w sp, sp, #1024; subw sp, sp, #1020
-        assert_eq!(thumb(&code(&[0xe92d, 0x4ff0])), 36);
-        assert_eq!(thumb(&code(&[0xf5ad, 0x6d80])), 1024);
-        assert_eq!(thumb(&code(&[0xf2ad, 0x3dfc])), 1020);
+        assert_eq!(thumb(&code(&[0xe92d, 0x4ff0])), Some(36));
+        assert_eq!(thumb(&code(&[0xf5ad, 0x6d80])), Some(1024));
+        assert_eq!(thumb(&code(&[0xf2ad, 0x3dfc])), Some(1020));
         // str lr, [sp, #-8]!
-        assert_eq!(thumb(&code(&[0xf84d, 0xed08])), 8);
+        assert_eq!(thumb(&code(&[0xf84d, 0xed08])), Some(8));
         // the second half of a long instruction is none of its own: bl over 0xb530
-        assert_eq!(thumb(&code(&[0xf000, 0xb530])), 0);
+        assert_eq!(thumb(&code(&[0xf000, 0xb530])), Some(0));
     }
 
     #[test]
     fn riscv_frames() {
         // c.addi sp, -16; c.addi16sp sp, -64; addi sp, sp, -2032
-        assert_eq!(riscv(&code(&[0x1141])), 16);
-        assert_eq!(riscv(&code(&[0x7139])), 64);
-        assert_eq!(riscv(&code(&[0x0113, 0x8101])), 2032);
+        assert_eq!(riscv(&code(&[0x1141])), Some(16));
+        assert_eq!(riscv(&code(&[0x7139])), Some(64));
+        assert_eq!(riscv(&code(&[0x0113, 0x8101])), Some(2032));
         // giving back takes nothing
-        assert_eq!(riscv(&code(&[0x0141, 0x6121, 0x0113, 0x7f01])), 0);
+        assert_eq!(riscv(&code(&[0x0141, 0x6121, 0x0113, 0x7f01])), Some(0));
+    }
+
+    #[test]
+    fn what_a_register_takes_cannot_be_told() {
+        // push {r4, lr}; add sp, r4
+        assert_eq!(thumb(&code(&[0xb510, 0x44a5])), None);
+        // sub.w sp, sp, r12
+        assert_eq!(thumb(&code(&[0xebad, 0x0d0c])), None);
+        // sub sp, sp, t0; c.add sp, t0
+        assert_eq!(riscv(&code(&[0x0133, 0x4051])), None);
+        assert_eq!(riscv(&code(&[0x9116])), None);
+        // c.ebreak and c.jalr are like it but for the register
+        assert_eq!(riscv(&code(&[0x9002, 0x9102])), Some(0));
     }
 }

@@ -366,6 +366,17 @@ pub(crate) fn made_of(functions: &[(&str, u64)], references: &[(u64, u64)]) -> I
 }
 
 #[cfg(test)]
+impl Image {
+    /// Puts instructions at an address of one that was [made](made_of).
+    pub(crate) fn write(&mut self, address: u64, bytes: &[u8]) {
+        let section = self.sections.iter_mut().find(|s| s.address <= address);
+        let Some(section) = section else { return };
+        let at = usize::try_from(address - section.address).unwrap_or(usize::MAX);
+        section.bytes.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

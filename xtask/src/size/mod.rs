@@ -129,6 +129,7 @@ fn measure_program(target: &str, program: &str, image: &Image) -> Outcome<(Row, 
     };
     complain("the stack has no bound, these call themselves", &stack.recursive);
     complain("the stack cannot be told, these are called by pointer", &stack.by_pointer);
+    complain("the stack cannot be told, nor what these take of it", &stack.unknown);
     let row = Row {
         target: target.to_owned(),
         program: program.to_owned(),

@@ -20,6 +20,8 @@ pub(crate) struct Stack {
     pub(crate) recursive: Vec<String>,
     /// Functions whose address is kept in data: who calls them cannot be seen, and the bytes do not count them.
     pub(crate) by_pointer: Vec<String>,
+    /// Functions on the way whose frame neither the compiler states nor the instructions tell: the bytes do not count it.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// Measures from the function with this name.
@@ -31,11 +33,13 @@ pub(crate) fn measure(image: &Image, entry: &str) -> Option<Stack> {
     let mut chain = Vec::new();
     let mut at = Some(entry);
     while let Some(address) = at {
-        chain.extend(name(&address).map(|name| (name, walk.frame(address))));
+        chain.extend(name(&address).map(|name| (name, walk.frame(address).unwrap_or(0))));
         at = walk.depths.get(&address).and_then(|deepest| deepest.next);
     }
     let recursive = walk.recursive.iter().filter_map(name).collect();
-    Some(Stack { bytes, chain, recursive, by_pointer: by_pointer(image) })
+    let unknown = walk.depths.keys().filter(|at| walk.frame(**at).is_none()).filter_map(name);
+    let unknown = unknown.collect();
+    Some(Stack { bytes, chain, recursive, by_pointer: by_pointer(image), unknown })
 }
 
 /// The functions each function's code names.
@@ -90,21 +94,19 @@ impl<'a> Walk<'a> {
         let deepest = callees.into_iter().map(|callee| (self.depth(callee, open), callee)).max();
         open.pop();
         let below = deepest.map_or(0, |(bytes, _)| bytes);
-        let bytes = self.frame(address).saturating_add(below);
+        let bytes = self.frame(address).unwrap_or(0).saturating_add(below);
         let next = deepest.filter(|_| below > 0).map(|(_, callee)| callee);
         self.depths.insert(address, Deepest { bytes, next });
         bytes
     }
 
-    fn frame(&self, address: u64) -> u64 {
-        let Some(function) = self.image.functions.get(&address) else { return 0 };
+    fn frame(&self, address: u64) -> Option<u64> {
+        let function = self.image.functions.get(&address)?;
+        // what the compiler says of code it moved out of others is not that code's whole
         let outlined = function.name.starts_with("OUTLINED_FUNCTION");
         match self.image.frames.get(&address) {
-            Some(&bytes) if !outlined => bytes,
-            _ => {
-                let code = self.image.code(address, function);
-                frame::of_code(self.image.architecture, &code).unwrap_or(0)
-            }
+            Some(&bytes) if !outlined => Some(bytes),
+            _ => frame::of_code(self.image.architecture, &self.image.code(address, function)),
         }
     }
 }
@@ -145,6 +147,17 @@ mod tests {
         let functions = [ENTRY, ("callback", 10)];
         let stack = measured(&functions, &[(2, 1)]);
         assert_eq!(stack.by_pointer, ["callback"]);
+    }
+
+    #[test]
+    fn a_frame_that_cannot_be_told_is_said() {
+        let mut image = made_of(&[ENTRY, ("asm", 0), ("never", 0)], &[(0, 1)]);
+        image.frames.retain(|&address, _| address == 16);
+        // add sp, r4
+        image.write(32, &[0xa5, 0x44]);
+        image.write(48, &[0xa5, 0x44]);
+        let unknown = measure(&image, "_start").map(|stack| stack.unknown);
+        assert_eq!(unknown, Some(vec!["asm".to_owned()]));
     }
 
     #[test]
