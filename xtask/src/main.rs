@@ -1,11 +1,13 @@
 //! `cargo xtask VERB`: one verb for each thing a developer of Quorate does. CI calls the same verbs.
 
+mod boards;
 mod bugs;
 mod callgrind;
 mod ci;
 mod failure;
 mod features;
 mod figures;
+mod firmware;
 mod fmt;
 mod icount;
 mod lint;
@@ -43,6 +45,8 @@ const VERBS: &[Verb] = &[
     features::VERB,
     targets::VERB,
     size::VERB,
+    firmware::VERB,
+    boards::VERB,
     msrv::VERB,
     sim::VERB,
     bugs::VERB,

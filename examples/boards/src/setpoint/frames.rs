@@ -1,0 +1,107 @@
+use quorate_core::{NodeId, Rng, Wire as _};
+use quorate_raft::Message;
+use quorate_serial::{Decoder, Encoder, Line};
+use quorate_setpoint::{CLUSTER, MAX_PAYLOAD};
+
+use crate::Failure;
+
+/// Room for a frame.
+const ROOM: usize = MAX_PAYLOAD + quorate_serial::OVERHEAD;
+/// A node that is in no cluster of ours.
+const UNKNOWN: u64 = 66;
+
+/// A frame that is well-formed and that no node may heed: from a node nobody knows, or of another cluster. It carries what would do
+/// most harm: a later term.
+#[must_use]
+pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
+    let term = rng.range(1_000, 1 << 40);
+    let message = match rng.below(3) {
+        0 => Message::RequestVote { pre: false, term, last_index: term, last_term: term },
+        1 => Message::Append {
+            term,
+            prev_index: 0,
+            prev_term: 0,
+            commit: term,
+            round: 1,
+            entries: &[],
+        },
+        _ => Message::Vote { pre: false, term, granted: true },
+    };
+    // a member's number in another cluster, or a stranger's in ours
+    let (cluster, from) =
+        if rng.chance(1, 2) { (CLUSTER, UNKNOWN) } else { (CLUSTER + 1, to % 3 + 1) };
+    encode(&message, cluster, from, to).unwrap_or_default()
+}
+
+/// What a frame that was caught on a wire says: who sent it, and which message. Encoding that again must give the same bytes.
+///
+/// # Errors
+///
+/// [`Failure::Wrong`] when it is no frame for `to`, holds no message, or is not what we would have sent.
+pub fn read(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
+    let mut decoder = Decoder::<ROOM>::new(Line { cluster: CLUSTER, node: NodeId::new(to) });
+    for &byte in frame {
+        let _ = decoder.push(byte);
+    }
+    let wrong = |what: &str| Failure::Wrong(format!("a frame to {to}, {frame:02x?}, {what}"));
+    let heard = match decoder.push(0) {
+        Some(Ok(heard)) => heard,
+        Some(Err(reason)) => return Err(wrong(&reason.to_string())),
+        None => return Err(wrong("is empty")),
+    };
+    let message = Message::from_slice(heard.payload).map_err(|error| wrong(&error.to_string()))?;
+    let from = heard.from.get();
+    let again = encode(&message, CLUSTER, from, to)?;
+    if again.get(1..again.len().saturating_sub(1)) != Some(frame) {
+        return Err(wrong("is not what the same message gives here"));
+    }
+    let text = format!("{message:?}");
+    let name = text.split([' ', '{']).next().unwrap_or_default().to_owned();
+    Ok((from, name))
+}
+
+fn encode(message: &Message<'_>, cluster: u64, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
+    let mut encoder = Encoder::<ROOM>::new(Line { cluster, node: NodeId::new(from) });
+    let frame = encoder.encode(NodeId::new(to), |out| message.encode(out));
+    let frame = frame.map_err(|_| Failure::wrong("a message is too large for a frame"))?;
+    Ok(frame.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_caught_frame_is_read_and_a_changed_one_is_not() {
+        let message = Message::Accept { term: 3, round: 4, match_index: 5 };
+        let whole = encode(&message, CLUSTER, 1, 3).unwrap();
+        let frame = &whole[1..whole.len() - 1];
+        assert_eq!(read(frame, 3).unwrap(), (1, "Accept".to_owned()));
+        assert!(read(frame, 2).is_err(), "for another node");
+        let mut bad = frame.to_vec();
+        bad[4] ^= 1;
+        assert!(read(&bad, 3).is_err());
+        assert!(read(&frame[..frame.len() - 1], 3).is_err());
+    }
+
+    #[test]
+    fn strangers_are_well_formed() {
+        let mut rng = Rng::new(1);
+        let (mut ours, mut others) = (0, 0);
+        for _ in 0..40 {
+            let whole = stranger(&mut rng, 2);
+            match read(&whole[1..whole.len() - 1], 2) {
+                Ok((from, _)) => {
+                    assert_eq!(from, UNKNOWN);
+                    ours += 1;
+                }
+                Err(failure) => {
+                    assert!(failure.to_string().contains("another cluster"), "{failure}");
+                    others += 1;
+                }
+            }
+        }
+        assert!(ours > 5 && others > 5);
+    }
+}

@@ -1,0 +1,462 @@
+use core::time::Duration;
+use std::thread;
+use std::time::Instant;
+
+use crate::noise::Noise;
+use crate::setpoint::{Change, Cluster, read};
+use crate::{Failure, Reply, Rig, Scenario};
+
+/// What is tried, easy things first.
+pub(crate) const ALL: &[Scenario] = &[
+    board("elect", "three boards elect one of them", elect),
+    board("idle", "idle boards sleep between heartbeats", idle),
+    board("replicate", "changes typed at every board reach all", replicate),
+    board("kill", "the leader dies, another is elected; it comes back and catches up", kill),
+    board(
+        "flash",
+        "a board restarts with nobody in reach: vote, term and log are in its flash",
+        kept,
+    ),
+    board("snapshot", "a board that missed more than the log holds gets a snapshot", snapshot),
+    board("cut", "the leader's wires are cut and healed, then one wire", cut),
+    board("one-way", "the leader hears but is not heard, then is heard but does not hear", one_way),
+    board("noise", "every wire flips, invents and loses bytes under load", noise),
+    board("frames", "truncated, replayed and strangers' frames under load", frames),
+    board("log-full", "a full log is an error on the command line, and passes", log_full),
+    board(
+        "flash-fail",
+        "a board whose flash fails stops and says so; the others go on",
+        flash_fail,
+    ),
+    board("power-cut", "all boards lose power at once, again and again", power_cut),
+    Scenario {
+        name: "server",
+        about: "two boards and a server process are one cluster, of the same bytes",
+        server: true,
+        run: server,
+    },
+];
+
+const fn board(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Rig) -> Result<String, Failure>,
+) -> Scenario {
+    Scenario { name, about, server: false, run }
+}
+
+fn elect(rig: &mut Rig) -> Result<String, Failure> {
+    let begin = Instant::now();
+    let mut cluster = Cluster::start(rig)?;
+    let took = begin.elapsed();
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let term = cluster.status(leader)?.number("term")?;
+    Ok(format!("node {leader} leads in term {term}, {} after power-on", ms(took)))
+}
+
+/// Longer than any heartbeat.
+const IDLE: Duration = Duration::from_secs(3);
+/// Wake-ups of an idle board in a second of its time, at most: heartbeats, each a few interrupts of the UART's. A board that does
+/// not sleep makes a hundred thousand turns.
+const WAKEUPS: i64 = 500;
+
+fn idle(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    cluster.converge()?;
+    let before = wakeups(&mut cluster)?;
+    thread::sleep(IDLE);
+    let after = wakeups(&mut cluster)?;
+    let mut told = Vec::new();
+    for ((id, woke, at), (_, woke_before, at_before)) in after.into_iter().zip(before) {
+        let rate = (woke - woke_before) * 1000 / (at - at_before).max(1);
+        if rate > WAKEUPS {
+            let text = format!("node {id} wakes up {rate} times a second: {WAKEUPS} is plenty");
+            return Err(Failure::Wrong(text));
+        }
+        told.push(format!("{id}: {rate}"));
+    }
+    Ok(format!("wake-ups in a second: {}", told.join(", ")))
+}
+
+/// Of each node: how often it woke up, and at which of its milliseconds.
+fn wakeups(cluster: &mut Cluster<'_>) -> Result<Vec<(u64, i64, i64)>, Failure> {
+    let mut all = Vec::new();
+    for id in cluster.rig().ids() {
+        let status = cluster.status(id)?;
+        all.push((id, status.number("wakeups")?, status.number("uptime_ms")?));
+    }
+    Ok(all)
+}
+
+fn replicate(rig: &mut Rig) -> Result<String, Failure> {
+    const EACH: u32 = 20;
+    let mut cluster = Cluster::start(rig)?;
+    let (begin, before) = (Instant::now(), cluster.rig().counts());
+    for number in 1..=EACH {
+        for id in [1, 2, 3] {
+            // a follower names the leader, who is asked next
+            cluster.change_at(id, Change::Add(number))?;
+        }
+        cluster.change(Change::Set(i64::from(number)))?;
+        cluster.get()?;
+    }
+    let took = begin.elapsed();
+    cluster.converge()?;
+    let after = cluster.rig().counts();
+    let changes = u64::from(EACH) * 4;
+    Ok(format!(
+        "{changes} changes, {} each; {} bytes and {} frames a change on all wires",
+        ms(took / (EACH * 4)),
+        (after.bytes - before.bytes) / changes,
+        (after.frames - before.frames) / changes,
+    ))
+}
+
+fn kill(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    let mut took = Vec::new();
+    for _ in 0..3 {
+        cluster.load(6)?;
+        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        cluster.rig().kill(leader);
+        let others = cluster.rig().alive();
+        let (next, elected) = cluster.settle(&others)?;
+        if next == leader {
+            return Err(Failure::wrong("a dead board leads"));
+        }
+        cluster.load(6)?;
+        cluster.rig().start(leader)?;
+        let caught_up = cluster.converge()?;
+        took.push(format!("{} / {}", ms(elected), ms(caught_up)));
+    }
+    Ok(format!("re-elected / caught up after {}", took.join(", ")))
+}
+
+fn kept(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    cluster.load(9)?;
+    cluster.converge()?;
+    let mut told = Vec::new();
+    for id in [1, 2, 3] {
+        let before = cluster.status(id)?;
+        cluster.rig().kill(id);
+        for other in cluster.rig().alive() {
+            cluster.rig().cut(id, other, true)?;
+        }
+        cluster.rig().start(id)?;
+        let after = cluster.wait("it is back", |cluster| cluster.glance(id))?;
+        for key in ["term", "last"] {
+            if after.number(key)? < before.number(key)? {
+                return Err(Failure::Wrong(format!(
+                    "node {id} had {key} {} and has {} after its restart: `{after}`",
+                    before.number(key)?,
+                    after.number(key)?
+                )));
+            }
+        }
+        told.push(format!("{id}: term {} last {}", after.number("term")?, after.number("last")?));
+        for other in cluster.rig().alive() {
+            if other != id {
+                cluster.rig().cut(id, other, false)?;
+            }
+        }
+        cluster.converge()?;
+    }
+    cluster.load(4)?;
+    cluster.converge()?;
+    Ok(format!("from flash alone: {}", told.join(", ")))
+}
+
+fn snapshot(rig: &mut Rig) -> Result<String, Failure> {
+    const MISSED: u32 = 120;
+    let mut cluster = Cluster::start(rig)?;
+    cluster.load(4)?;
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let late = leader % 3 + 1;
+    let had = cluster.status(late)?.number("last")?;
+    cluster.rig().kill(late);
+    cluster.load(MISSED)?;
+    cluster.rig().start(late)?;
+    let took = cluster.converge()?;
+    let covers = cluster.status(late)?.number("snapshot")?;
+    // it takes snapshots of its own as well: that one came is seen on the wire
+    let mut sent = 0;
+    for from in [1, 2, 3].into_iter().filter(|id| *id != late) {
+        for frame in cluster.rig().wire(from, late)?.from(from).recent() {
+            sent += u32::from(read(&frame, late)?.1 == "Snapshot");
+        }
+    }
+    if sent == 0 || covers <= had {
+        return Err(Failure::Wrong(format!(
+            "node {late} had entries up to {had}, its snapshot covers {covers}, and {sent} were sent to it"
+        )));
+    }
+    Ok(format!(
+        "node {late} missed {MISSED} changes after entry {had}; got a snapshot in {sent} frames, was level in {}",
+        ms(took)
+    ))
+}
+
+fn cut(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    cluster.load(4)?;
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
+    for other in &others {
+        cluster.rig().cut(leader, *other, true)?;
+    }
+    let (next, elected) = cluster.settle(&others)?;
+    // it may still believe that it leads: nothing it takes now may count
+    cluster.leave(leader, 1_000)?;
+    cluster.change_at(next, Change::Add(7))?;
+    cluster.load(6)?;
+    cluster.wait("the leader without a majority steps down", |cluster| {
+        let role = cluster.status(leader)?;
+        Ok((role.get("role") != Some("leader")).then_some(()))
+    })?;
+    for other in &others {
+        cluster.rig().cut(leader, *other, false)?;
+    }
+    let healed = cluster.converge()?;
+    // one wire alone: two of the three pairs are joined, that is enough
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let other = leader % 3 + 1;
+    cluster.rig().cut(leader, other, true)?;
+    cluster.load(10)?;
+    cluster.rig().cut(leader, other, false)?;
+    cluster.converge()?;
+    let cut = cluster.rig().counts().cut;
+    Ok(format!("others elect in {}, healed in {}; {cut} frames lost", ms(elected), ms(healed)))
+}
+
+fn one_way(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    let mut took = Vec::new();
+    for deaf in [false, true] {
+        cluster.load(4)?;
+        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
+        for &other in &others {
+            let (from, to) = if deaf { (other, leader) } else { (leader, other) };
+            cluster.rig().cut_lane(from, to, true)?;
+        }
+        let begin = Instant::now();
+        // a leader that is heard, and hears nobody, must give up before others can lead
+        let next = cluster.wait("another leader", |cluster| {
+            for &other in &others {
+                if let Some(status) = cluster.glance(other)?
+                    && status.get("role") == Some("leader")
+                {
+                    return Ok(Some(other));
+                }
+            }
+            Ok(None)
+        })?;
+        took.push(ms(begin.elapsed()));
+        cluster.change_at(next, Change::Add(3))?;
+        for &other in &others {
+            let (from, to) = if deaf { (other, leader) } else { (leader, other) };
+            cluster.rig().cut_lane(from, to, false)?;
+        }
+        cluster.converge()?;
+    }
+    Ok(format!("another leader after {} (mute / deaf)", took.join(" / ")))
+}
+
+fn noise(rig: &mut Rig) -> Result<String, Failure> {
+    const CHANGES: u32 = 60;
+    let mut cluster = Cluster::start(rig)?;
+    let before = cluster.sum("badframes")?;
+    cluster.rig().disturb(Noise::LINE);
+    let begin = Instant::now();
+    cluster.load(CHANGES)?;
+    let took = begin.elapsed();
+    cluster.rig().disturb(Noise::default());
+    cluster.converge()?;
+    let bad = cluster.sum("badframes")? - before;
+    let counts = cluster.rig().counts();
+    if bad == 0 {
+        return Err(Failure::wrong("no board counted a bad frame: was there any noise?"));
+    }
+    Ok(format!(
+        "{CHANGES} changes in {}; of {} frames {} damaged and {} lost, {bad} bad ones counted by the boards",
+        ms(took),
+        counts.frames,
+        counts.noise.damaged(),
+        counts.noise.lost,
+    ))
+}
+
+fn frames(rig: &mut Rig) -> Result<String, Failure> {
+    const CHANGES: u32 = 60;
+    let mut cluster = Cluster::start(rig)?;
+    let before = (cluster.sum("badframes")?, cluster.sum("rejected")?);
+    cluster.rig().disturb(Noise::FRAMES);
+    cluster.load(CHANGES)?;
+    cluster.rig().disturb(Noise::default());
+    cluster.converge()?;
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let term = cluster.status(leader)?.number("term")?;
+    let bad = cluster.sum("badframes")? - before.0;
+    let rejected = cluster.sum("rejected")? - before.1;
+    let done = cluster.rig().counts().noise;
+    // strangers speak of terms from a thousand on
+    if term >= 1_000 {
+        return Err(Failure::Wrong(format!("a stranger brought the cluster to term {term}")));
+    }
+    if bad == 0 || rejected == 0 {
+        return Err(Failure::Wrong(format!(
+            "{bad} bad frames and {rejected} refused messages were counted, of {done:?}"
+        )));
+    }
+    Ok(format!(
+        "{} replayed, {} from strangers, {} truncated; boards counted {bad} bad frames, refused {rejected} messages; term {term}",
+        done.replays, done.strangers, done.truncated
+    ))
+}
+
+fn log_full(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    cluster.load(4)?;
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let reply = cluster.rig().console(leader)?.ask("log fill", Duration::from_secs(20));
+    let full = match reply {
+        Ok(Reply::Error(text)) if text.starts_with("log full") => text,
+        Ok(reply) => return Err(Failure::Wrong(format!("`log fill` says: {reply}"))),
+        Err(silence) => return Err(Failure::Wrong(format!("`log fill`: {silence}"))),
+    };
+    let begin = Instant::now();
+    cluster.load(6)?;
+    let took = begin.elapsed();
+    cluster.converge()?;
+    Ok(format!("\"{full}\"; six changes more, {} later", ms(took)))
+}
+
+fn flash_fail(rig: &mut Rig) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(rig)?;
+    let mut told = String::new();
+    for of_leader in [false, true] {
+        cluster.load(4)?;
+        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        let broken = if of_leader { leader } else { leader % 3 + 1 };
+        let (_, place) = cluster.rig().journal().since(0);
+        let reply = cluster.rig().console(broken)?.ask("flash fail", Duration::from_secs(5));
+        if !matches!(reply, Ok(Reply::Ok(_))) {
+            return Err(Failure::Wrong(format!("`flash fail` says: {reply:?}")));
+        }
+        // it notices when it next has something to write
+        cluster.change(Change::Add(5))?;
+        cluster.wait("it says that it stopped", |cluster| {
+            Ok(cluster.rig().journal().heard(broken, "# stopped:", place).then_some(()))
+        })?;
+        match cluster.rig().console(broken)?.ask("get", Duration::from_secs(5)) {
+            Ok(Reply::Error(text)) if text.starts_with("stopped") => told = text,
+            reply => return Err(Failure::Wrong(format!("a stopped node says: {reply:?}"))),
+        }
+        let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != broken).collect();
+        cluster.settle(&others)?;
+        cluster.load(6)?;
+        // another board, its flash as it was left
+        cluster.rig().kill(broken);
+        cluster.rig().start(broken)?;
+        cluster.converge()?;
+    }
+    Ok(format!("a follower's, then the leader's: \"{told}\"; back after a restart"))
+}
+
+fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
+    const TIMES: u32 = 4;
+    let mut cluster = Cluster::start(rig)?;
+    let mut longest = Duration::ZERO;
+    for number in 1..=TIMES {
+        cluster.load(8)?;
+        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        cluster.leave(leader, number)?; // in the middle of something
+        for id in [1, 2, 3] {
+            cluster.rig().kill(id);
+        }
+        let begin = Instant::now();
+        for id in [1, 2, 3] {
+            cluster.rig().start(id)?;
+        }
+        cluster.settle(&[1, 2, 3])?;
+        longest = longest.max(begin.elapsed());
+        cluster.get()?;
+        cluster.converge()?;
+    }
+    let (acknowledged, unclear) = cluster.ledger().counts();
+    Ok(format!(
+        "{TIMES} times; {acknowledged} changes acknowledged, none lost, {unclear} unclear; a leader again after {} at most",
+        ms(longest)
+    ))
+}
+
+fn server(rig: &mut Rig) -> Result<String, Failure> {
+    const SERVER: u64 = 3;
+    let mut cluster = Cluster::start(rig)?;
+    for number in 1..=4 {
+        for id in [1, 2, SERVER] {
+            cluster.change_at(id, Change::Add(number))?;
+        }
+    }
+    cluster.converge()?;
+    let caught = compare(&mut cluster, SERVER)?;
+    // the server does without a board, the boards without the server, and each catches up
+    for absent in [1, SERVER] {
+        cluster.rig().kill(absent);
+        let others: Vec<u64> = [1, 2, SERVER].into_iter().filter(|id| *id != absent).collect();
+        cluster.settle(&others)?;
+        cluster.load(8)?;
+        cluster.rig().start(absent)?;
+        cluster.converge()?;
+    }
+    let led = lead(&mut cluster, SERVER)?;
+    Ok(format!("{caught}; the server led from term {led}"))
+}
+
+/// Every frame that was caught between the boards and the server is read, and made again to the same bytes.
+fn compare(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
+    let (mut count, mut kinds) = (0, std::collections::BTreeSet::new());
+    for id in [1, 2] {
+        for (from, to) in [(id, server), (server, id)] {
+            let caught = cluster.rig().wire(from, to)?.from(from).recent();
+            if caught.is_empty() {
+                return Err(Failure::Wrong(format!("nothing went from {from} to {to}")));
+            }
+            for frame in caught {
+                let (sender, kind) = read(&frame, to)?;
+                if sender != from {
+                    let text = format!("a frame from {from} says that it is from {sender}");
+                    return Err(Failure::Wrong(text));
+                }
+                kinds.insert(kind);
+                count += 1;
+            }
+        }
+    }
+    let kinds: Vec<String> = kinds.into_iter().collect();
+    Ok(format!("{count} frames caught between the two worlds read the same ({})", kinds.join(", ")))
+}
+
+/// Takes the lead from whoever has it until the server has it; then the boards follow it. Returns the term.
+fn lead(cluster: &mut Cluster<'_>, server: u64) -> Result<i64, Failure> {
+    for _ in 0..20 {
+        let (leader, _) = cluster.settle(&[1, 2, server])?;
+        if leader == server {
+            cluster.load(6)?;
+            cluster.converge()?;
+            return cluster.status(server)?.number("term");
+        }
+        cluster.rig().kill(leader);
+        let others = cluster.rig().alive();
+        cluster.settle(&others)?;
+        cluster.rig().start(leader)?;
+        cluster.converge()?;
+    }
+    Err(Failure::wrong("in twenty elections the server was never elected"))
+}
+
+/// A duration for people; the emulators' clocks run with the host's.
+fn ms(duration: Duration) -> String {
+    format!("{} ms", duration.as_millis())
+}
