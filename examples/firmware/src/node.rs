@@ -24,14 +24,24 @@ pub trait Program {
     /// # Errors
     ///
     /// [`Corrupt`] when it is none; the node does not start.
-    fn restore(&mut self, record: &[u8]) -> Result<(), Corrupt>;
+    fn restore(&mut self, record: &[u8]) -> Result<(), Corrupt> {
+        if record.is_empty() { Ok(()) } else { Err(Corrupt::Malformed) }
+    }
 
     /// Everything is restored; the machine was not ticked yet.
     ///
     /// # Errors
     ///
     /// [`Corrupt`] when the two do not fit together; the node does not start.
-    fn start(&mut self, machine: &mut Self::Machine) -> Result<(), Corrupt>;
+    fn start(&mut self, machine: &mut Self::Machine) -> Result<(), Corrupt> {
+        let _ = machine;
+        Ok(())
+    }
+
+    /// A frame came from a node, whatever is in it: for failure detectors.
+    fn heard(&mut self, now: Instant, from: NodeId) {
+        let _ = (now, from);
+    }
 
     /// The machine says something.
     fn event(&mut self, event: <Self::Machine as Machine>::Event<'_>);
@@ -50,7 +60,9 @@ pub trait Program {
     fn deadline(&self) -> Option<Instant>;
 
     /// The program's state as a record, of at most 100 bytes.
-    fn record(&self, out: &mut Writer<'_>);
+    fn record(&self, out: &mut Writer<'_>) {
+        let _ = out;
+    }
 }
 
 /// What a program may use: the clock, the console and the flash.
@@ -270,7 +282,7 @@ impl<'a, P: Program> Node<'a, P> {
     }
 
     fn receive(&mut self, now: Instant) {
-        let Self { machine, decoders, counters, .. } = self;
+        let Self { machine, program, decoders, counters, .. } = self;
         for (line, decoder) in LINES.iter().zip(decoders) {
             while let Some(byte) = line.take() {
                 let frame = match decoder.push(byte) {
@@ -282,6 +294,7 @@ impl<'a, P: Program> Node<'a, P> {
                     }
                 };
                 let from = frame.from;
+                program.heard(now, from);
                 match <P::Machine as Machine>::Message::from_slice(frame.payload) {
                     Ok(message) => {
                         if let Err(reason) = machine.receive(now, from, message) {
