@@ -188,8 +188,10 @@ pub enum ConfigError {
     Heartbeat,
     /// `attempts` is 0.
     Attempts,
-    /// The lease is shorter than two heartbeats or longer than `leader_timeout_us`, or the algorithm offers none.
+    /// The lease is shorter than two heartbeats or longer than `leader_timeout_us`.
     Lease,
+    /// The algorithm knows no quorum: [`Mode::Classic`] is all it has.
+    Mode,
     /// Clocks that run wrong by half or more keep no lease.
     Drift,
     /// A detector's interval, threshold or deviation is 0 or too large.
@@ -212,6 +214,7 @@ impl fmt::Display for ConfigError {
             Self::Lease => {
                 f.write_str("lease_us must be at least 2 * heartbeat_us, at most leader_timeout_us")
             }
+            Self::Mode => f.write_str("this algorithm has the classic mode only"),
             Self::Drift => f.write_str("the drift of clocks must be below 500,000 ppm"),
             Self::Detector => {
                 f.write_str("an interval, threshold or deviation is 0 or out of range")

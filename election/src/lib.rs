@@ -27,6 +27,8 @@ pub mod lease;
 mod members;
 mod office;
 mod record;
+#[allow(unnameable_types)] // the sealed parts of `Storage` and `Algorithm`
+pub mod ring;
 mod storage;
 
 pub use bully::Bully;
@@ -35,6 +37,7 @@ pub use counts::Counts;
 pub use epoch::Epoch;
 pub use event::{Event, Role, Status};
 pub use record::Record;
+pub use ring::Ring;
 #[cfg(feature = "alloc")]
 pub use storage::Heap;
 pub use storage::{Inline, Storage};

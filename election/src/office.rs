@@ -3,7 +3,9 @@ use core::hash::{Hash, Hasher};
 use quorate_core::{Corrupt, Ticket};
 
 use crate::epoch::LIMIT;
-use crate::{Epoch, Record};
+use crate::members::Members;
+use crate::storage::Storage;
+use crate::{Epoch, Event, Record};
 
 /// Who holds office, since when, and how much of that is on disk.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -71,14 +73,18 @@ impl Office {
         Ok(())
     }
 
-    /// What the application was not told yet: the epoch of the leader, or that there is none.
-    pub(crate) fn take_news(&mut self) -> Option<Option<Epoch>> {
+    /// What the application was not told yet. That somebody leads is told when it is durable, that nobody does at once.
+    pub(crate) fn take_event<S: Storage>(&mut self, members: &Members<S>) -> Option<Event> {
         let present = self.filled.then_some(self.epoch);
-        if present == self.told {
+        if present == self.told || (self.filled && !self.durable()) {
             return None;
         }
         self.told = present;
-        Some(present)
+        Some(match present {
+            None => Event::Leaderless,
+            Some(epoch) if epoch.owner() == members.me() => Event::Leading { epoch },
+            Some(epoch) => Event::Following { leader: members.id(epoch.owner()), epoch },
+        })
     }
 }
 

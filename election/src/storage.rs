@@ -3,15 +3,20 @@ use core::hash::Hash;
 
 use quorate_core::{InlineList, List, NodeId};
 
+use crate::ring::{Lane, Parcel};
+
 /// Where an election keeps its member list: [`Inline`] or `Heap`.
 pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
 mod sealed {
     use super::{Debug, Hash, List, NodeId};
+    use crate::ring::{Lane, Parcel};
 
     pub trait Kinds {
         type Ids: List<NodeId> + Clone + PartialEq + Eq + Hash + Debug;
+        type Lanes: List<Lane> + Clone + PartialEq + Eq + Hash + Debug;
+        type Parcels: List<Parcel> + Clone + PartialEq + Eq + Debug;
     }
 }
 
@@ -30,6 +35,8 @@ impl<const MEMBERS: usize> Storage for Inline<MEMBERS> {}
 
 impl<const MEMBERS: usize> Kinds for Inline<MEMBERS> {
     type Ids = InlineList<NodeId, MEMBERS>;
+    type Lanes = InlineList<Lane, MEMBERS>;
+    type Parcels = InlineList<Parcel, MEMBERS>;
 }
 
 /// The member list on the heap.
@@ -43,4 +50,6 @@ impl Storage for Heap {}
 #[cfg(feature = "alloc")]
 impl Kinds for Heap {
     type Ids = quorate_core::HeapList<NodeId>;
+    type Lanes = quorate_core::HeapList<Lane>;
+    type Parcels = quorate_core::HeapList<Parcel>;
 }

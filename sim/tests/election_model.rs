@@ -1,17 +1,21 @@
-//! Bully, in every order of everything that may happen to a few nodes.
+//! Elections, in every order of everything that may happen to a few nodes. `cargo xtask model` looks further.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_election::{Config, Mode, Takeover};
-use quorate_sim::election::ModelledBully;
-use quorate_sim::model::{Bounds, Found, explore};
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
+use quorate_sim::election::{Elects, ModelledElection};
+use quorate_sim::model::{Bounds, explore};
 
-fn bully(nodes: usize, config: Config, bounds: Bounds) -> Found {
-    let found = explore(ModelledBully { nodes, config }, bounds, 2);
+type Bullies = Bully<Inline<5>>;
+
+fn check<M: Elects>(nodes: usize, config: Config, bounds: Bounds) {
+    let config = Config { attempts: 1, ..config };
+    let found = explore(ModelledElection::<M>::new(nodes, config), bounds, 2);
     eprintln!("{nodes} nodes, {:?}, {bounds:?}: {found:?}", config.mode);
     if let Some(violation) = &found.violation {
         panic!("{violation}");
     }
-    found
+    assert!(found.states > 1_000, "hardly anything was explored: {found:?}");
 }
 
 /// A few messages in flight at a time: more are lost.
@@ -25,29 +29,32 @@ const FEW: Bounds = Bounds {
     slow_disks: false,
 };
 
-fn config() -> Config {
-    Config { attempts: 1, ..Config::lan() }
-}
+const KEEP: Config = Config { takeover: Takeover::Keep, ..Config::lan() };
 
 #[test]
 fn three_bullies() {
-    let found = bully(3, config(), FEW);
-    assert!(found.states > 10_000, "hardly anything was explored: {found:?}");
+    check::<Bullies>(3, Config::lan(), Bounds { in_flight: 2, ..FEW });
 }
 
 #[test]
 fn three_that_keep_their_leader() {
-    let bounds = Bounds { in_flight: 0, losses: 1, ..FEW };
-    bully(3, Config { takeover: Takeover::Keep, ..config() }, bounds);
+    check::<Bullies>(3, KEEP, Bounds { in_flight: 0, losses: 1, ..FEW });
 }
 
 #[test]
 fn three_that_need_a_quorum() {
-    let config = Config { mode: Mode::Quorum, takeover: Takeover::Keep, ..config() };
-    bully(3, config, Bounds { in_flight: 4, ..FEW });
+    check::<Bullies>(3, Config { mode: Mode::Quorum, ..KEEP }, FEW);
 }
 
 #[test]
 fn five_bullies() {
-    bully(5, config(), Bounds { in_flight: 2, ..FEW });
+    check::<Bullies>(5, Config::lan(), Bounds { in_flight: 2, ..FEW });
+}
+
+#[test]
+fn rings_of_three() {
+    let bounds = Bounds { timeouts: 2, in_flight: 2, ..FEW };
+    check::<Ring<Collecting, Inline<8>>>(3, KEEP, bounds);
+    check::<Ring<ChangRoberts, Inline<8>>>(3, KEEP, bounds);
+    check::<Ring<HirschbergSinclair, Inline<8>>>(3, KEEP, Bounds { timeouts: 1, ..bounds });
 }

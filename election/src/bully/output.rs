@@ -3,10 +3,10 @@
 use quorate_core::Output;
 
 use super::{Bully, Message};
+use crate::Record;
 use crate::counts::one;
 use crate::members::take_first;
 use crate::storage::Storage;
-use crate::{Event, Record};
 
 impl<S: Storage> Bully<S> {
     /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Bully`] shows the loop.
@@ -19,7 +19,7 @@ impl<S: Storage> Bully<S> {
         {
             return Some(Output::Send(self.members.id(to), message));
         }
-        self.take_event().map(Output::Event)
+        self.office.take_event(&self.members).map(Output::Event)
     }
 
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
@@ -58,18 +58,5 @@ impl<S: Storage> Bully<S> {
             }
         }
         None
-    }
-
-    /// That somebody leads is told when it is durable, that nobody does at once.
-    fn take_event(&mut self) -> Option<Event> {
-        if self.office.filled && !self.office.durable() {
-            return None;
-        }
-        let news = self.office.take_news()?;
-        Some(match news {
-            None => Event::Leaderless,
-            Some(epoch) if epoch.owner() == self.members.me() => Event::Leading { epoch },
-            Some(epoch) => Event::Following { leader: self.members.id(epoch.owner()), epoch },
-        })
     }
 }

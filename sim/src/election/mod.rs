@@ -1,11 +1,13 @@
 //! Elections as a subject.
 //!
-//! What must hold, after every step: an epoch has one leader, on every node and for ever; epochs do not go back; in lease mode
-//! no two nodes hold the lease. Once faults stop: one node leads (the highest that lives, unless leaders are kept), and all that
-//! live know it.
+//! What must hold, after every step: an epoch has one leader, on every node and for ever; epochs do not go back; in quorum mode a
+//! minority has no new leader; in lease mode no two nodes hold the lease. Once faults stop: one node leads (the highest that
+//! lives, unless leaders are kept), and all that live know it, within the time the crate states.
 
+mod elects;
 #[cfg(feature = "model")]
 mod modelled;
 
+pub use elects::{Elects, Leaders};
 #[cfg(feature = "model")]
-pub use modelled::{Leaders, ModelledBully};
+pub use modelled::ModelledElection;

@@ -1,0 +1,180 @@
+use quorate_core::{DecodeError, Reader, Wire, Writer};
+
+use crate::Epoch;
+
+/// Which way a message goes round.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Way {
+    /// To the next member of the list.
+    Forth,
+    /// To the one before.
+    Back,
+}
+
+impl Way {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Forth => Self::Back,
+            Self::Back => Self::Forth,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What ring nodes say to each other: 2 to 28 bytes.
+///
+/// A `token` names an attempt and its owner; `highest` gathers the highest epoch that anybody on the way knows, so that the new
+/// leader's is higher.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Message {
+    /// A token that goes all the way round.
+    Elect {
+        /// The attempt, and so the candidate.
+        token: Epoch,
+        /// The highest epoch on the way.
+        highest: Epoch,
+        /// Whom it has passed, a bit for each place; 0 where nobody asks.
+        passed: u32,
+    },
+    /// Hirschberg and Sinclair: is there anybody better within so many hops?
+    Probe {
+        /// The attempt, and so the candidate.
+        token: Epoch,
+        /// The highest epoch on the way.
+        highest: Epoch,
+        /// It is to go `2^phase` hops.
+        phase: u8,
+        /// Hops that are left, this one included.
+        hops: u8,
+        /// Which way it goes.
+        way: Way,
+    },
+    /// Hirschberg and Sinclair: there is not.
+    Reply {
+        /// The attempt it answers.
+        token: Epoch,
+        /// The highest epoch on the way.
+        highest: Epoch,
+        /// The phase it answers.
+        phase: u8,
+        /// Which way it goes.
+        way: Way,
+    },
+    /// Who leads, on its way round.
+    Coordinator {
+        /// The attempt that came to this.
+        token: Epoch,
+        /// The leader's epoch, and so the leader.
+        epoch: Epoch,
+    },
+    /// To the last hop: it arrived.
+    Ack {
+        /// The attempt.
+        token: Epoch,
+        /// Which of the messages that an attempt may have under way, 0 to 3.
+        slot: u8,
+        /// Up to which phase.
+        phase: u8,
+    },
+    /// The leader to all, every so often: I still lead.
+    Alive {
+        /// The leader's epoch.
+        epoch: Epoch,
+    },
+}
+
+/// The phase that stands for COORDINATOR: after all others.
+const LAST: u8 = 7;
+
+impl Message {
+    /// What an acknowledgement names: the attempt, which of its messages, and the phase.
+    pub(crate) const fn key(&self) -> Option<(Epoch, u8, u8)> {
+        match *self {
+            Self::Elect { token, .. } => Some((token, 0, 0)),
+            Self::Probe { token, phase, way, .. } => Some((token, way.number(), phase)),
+            Self::Reply { token, phase, way, .. } => Some((token, 2 | way.number(), phase)),
+            Self::Coordinator { token, .. } => Some((token, 2, LAST)),
+            Self::Ack { .. } | Self::Alive { .. } => None,
+        }
+    }
+
+    pub(crate) const fn way(&self) -> Way {
+        match *self {
+            Self::Probe { way, .. } | Self::Reply { way, .. } => way,
+            _ => Way::Forth,
+        }
+    }
+
+    /// All epochs in it.
+    pub(crate) const fn epochs(&self) -> [Epoch; 2] {
+        match *self {
+            Self::Elect { token, highest, .. }
+            | Self::Probe { token, highest, .. }
+            | Self::Reply { token, highest, .. } => [token, highest],
+            Self::Coordinator { token, epoch } => [token, epoch],
+            Self::Ack { token, .. } => [token, token],
+            Self::Alive { epoch } => [epoch, epoch],
+        }
+    }
+}
+
+impl<'a> Wire<'a> for Message {
+    fn encode(&self, out: &mut Writer<'_>) {
+        let kind = match self {
+            Self::Elect { .. } => 0,
+            Self::Probe { .. } => 1,
+            Self::Reply { .. } => 2,
+            Self::Coordinator { .. } => 3,
+            Self::Ack { .. } => 4,
+            Self::Alive { .. } => 5,
+        };
+        out.u8(kind);
+        let [first, second] = self.epochs();
+        first.encode(out);
+        if kind < 4 {
+            second.encode(out);
+        }
+        match *self {
+            Self::Elect { passed, .. } => out.u64(u64::from(passed)),
+            Self::Probe { phase, hops, way, .. } => out.raw(&[phase, hops, way.number()]),
+            Self::Reply { phase, way, .. } => out.raw(&[phase, way.number()]),
+            Self::Ack { slot, phase, .. } => out.raw(&[slot, phase]),
+            Self::Coordinator { .. } | Self::Alive { .. } => {}
+        }
+    }
+
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let kind = input.u8()?;
+        if kind > 5 {
+            return Err(DecodeError::Invalid);
+        }
+        let token = Epoch::decode(input)?;
+        let highest = if kind < 4 { Epoch::decode(input)? } else { token };
+        Ok(match kind {
+            0 => {
+                let passed = u32::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)?;
+                Self::Elect { token, highest, passed }
+            }
+            1 => {
+                let (phase, hops) = (input.u8()?, input.u8()?);
+                Self::Probe { token, highest, phase, hops, way: way(input)? }
+            }
+            2 => Self::Reply { token, highest, phase: input.u8()?, way: way(input)? },
+            3 => Self::Coordinator { token, epoch: highest },
+            4 => Self::Ack { token, slot: input.u8()?, phase: input.u8()? },
+            _ => Self::Alive { epoch: token },
+        })
+    }
+}
+
+fn way(input: &mut Reader<'_>) -> Result<Way, DecodeError> {
+    Ok(if input.bool()? { Way::Back } else { Way::Forth })
+}

@@ -1,0 +1,300 @@
+//! Elections on a ring: each node sends only to the next live one, but for the leader's heartbeat.
+
+mod algorithm;
+mod election;
+mod hops;
+mod message;
+mod output;
+
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+
+use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+
+pub use algorithm::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
+pub(crate) use hops::{Lane, Parcel};
+pub use message::{Message, Way};
+
+use crate::members::{Members, Set, bit};
+use crate::office::Office;
+use crate::storage::Storage;
+use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Status};
+
+/// A node of a ring election, as a [`Machine`]: [`Collecting`], [`ChangRoberts`] or [`HirschbergSinclair`].
+///
+/// The members are a ring in the order in which they are listed. The algorithms of the papers take reliable links and live
+/// nodes for granted; here each hop is acknowledged, sent again, and goes to the next node when one is silent for
+/// `attempts * answer_timeout_us` (or is [suspected](Self::suspect)). A message that comes by a second time is dropped: a token
+/// whose owner has died goes round once.
+///
+/// ```
+/// use quorate_core::{Instant, NodeId, Output};
+/// use quorate_election::ring::{ChangRoberts, Ring};
+/// use quorate_election::{Config, Inline};
+///
+/// let ids = [7, 3, 5].map(NodeId::new);
+/// let mut nodes = ids.map(|id| Ring::<ChangRoberts, Inline<8>>::new(id, &ids, Config::lan()));
+/// let now = Instant::ZERO;
+/// let mut post = std::collections::VecDeque::new();
+/// for at in [0, 1, 2] {
+///     nodes[at].as_mut().map_err(|e| *e)?.tick(now);
+/// }
+/// loop {
+///     for at in [0, 1, 2] {
+///         let node = nodes[at].as_mut().map_err(|e| *e)?;
+///         while let Some(output) = node.poll() {
+///             match output {
+///                 Output::Persist(ticket, _) => node.persisted(ticket),
+///                 Output::Send(to, message) => post.push_back((ids[at], to, message)),
+///                 Output::Event(_) => {}
+///             }
+///         }
+///     }
+///     let Some((from, to, message)) = post.pop_front() else { break };
+///     let at = ids.iter().position(|&id| id == to).ok_or("a message to nobody")?;
+///     nodes[at].as_mut().map_err(|e| *e)?.receive(now, from, message)?;
+/// }
+/// for node in nodes {
+///     assert_eq!(node?.status().leader, Some(NodeId::new(7)));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What it promises
+///
+/// As [`Bully`](crate::Bully) in classic mode, and nothing in other modes, which it refuses: at most one leader an epoch, always;
+/// once faults stop, one leader, the highest live node (or any, with [`Takeover::Keep`](crate::Takeover::Keep)), known to all.
+/// The leader's epoch is above every epoch that a node on its token's way knew. `outcome_timeout_us` has to be longer than two
+/// rounds; what comes of it is in [`settle_us`](Self::settle_us).
+///
+/// RAM with `Inline<N>`: 280 bytes and 80 a member. `N` is also how many messages may be under way through one node; where there
+/// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ring<A: Algorithm, S: Storage> {
+    members: Members<S>,
+    config: Config,
+    now: Instant,
+    started: bool,
+    office: Office,
+    role: Role,
+    /// When the role's time is up.
+    deadline: Instant,
+    /// The own attempt.
+    token: Epoch,
+    /// Hirschberg and Sinclair: the phase of the own attempt, and who answered in it.
+    phase: u8,
+    replied: [bool; 2],
+    /// Who does not answer.
+    skip: Set,
+    lanes: S::Lanes,
+    parcels: S::Parcels,
+    owes_alive: Set,
+    rejections: Rejections,
+    counts: Counts,
+    algorithm: PhantomData<A>,
+}
+
+impl<A: Algorithm, S: Storage> Ring<A, S> {
+    /// A node without a past; replay the records on disk through [`restore`](Self::restore), then [`tick`](Self::tick).
+    /// `ring` are all nodes, this one included, in the order in which messages go round; all nodes must be given the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_election::ring::{Collecting, Ring};
+    /// use quorate_election::{Config, ConfigError, Inline};
+    /// let ids = [1, 1].map(NodeId::new);
+    /// let node = Ring::<Collecting, Inline<4>>::new(ids[0], &ids, Config::lan());
+    /// assert_eq!(node, Err(ConfigError::DuplicateMember(ids[0])));
+    /// ```
+    pub fn new(id: NodeId, ring: &[NodeId], config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if config.mode != Mode::Classic {
+            return Err(ConfigError::Mode);
+        }
+        let members = Members::new(id, ring)?;
+        let mut lanes = S::Lanes::with_limit(members.len());
+        for _ in ring {
+            lanes.push(Lane::default()).map_err(|_| ConfigError::TooManyMembers)?;
+        }
+        Ok(Self {
+            parcels: S::Parcels::with_limit(members.len().saturating_mul(4)),
+            lanes,
+            members,
+            config,
+            now: Instant::ZERO,
+            started: false,
+            office: Office::default(),
+            role: Role::Follower,
+            deadline: Instant::ZERO,
+            token: Epoch::ZERO,
+            phase: 0,
+            replied: [false; 2],
+            skip: 0,
+            owes_alive: 0,
+            rejections: Rejections::default(),
+            counts: Counts::default(),
+            algorithm: PhantomData,
+        })
+    }
+
+    /// Replays one record at boot; see [`Machine::restore`].
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
+    pub fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        self.office.restore(record, self.members.len())
+    }
+
+    /// Takes a message from a peer; see [`Machine::receive`].
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message,
+    ) -> Result<(), Rejected> {
+        match self.check(from, message) {
+            Err(reason) => Err(self.rejections.count(reason)),
+            Ok(from) => {
+                self.advance(now);
+                self.take(from, message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets time pass; the first tick starts the node. However late it comes, each timeout counts as expired once.
+    pub fn tick(&mut self, now: Instant) {
+        self.advance(now);
+        self.chase(0);
+        if self.now >= self.deadline {
+            self.expire();
+        }
+    }
+
+    /// Tells that the record with this ticket is durable; see [`Machine::persisted`].
+    pub fn persisted(&mut self, ticket: Ticket) {
+        self.office.persisted(ticket);
+    }
+
+    /// When a tick is wanted.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        Some(self.next_overdue().map_or(self.deadline, |at| at.min(self.deadline)))
+    }
+
+    /// A failure detector takes this node for dead: messages go past it, and if it is the leader, an election begins. It counts
+    /// as alive again when something is heard from it.
+    pub fn suspect(&mut self, now: Instant, node: NodeId) {
+        self.advance(now);
+        let Some(place) = self.members.place(node).filter(|&place| place != self.members.me())
+        else {
+            return;
+        };
+        self.skip |= bit(place);
+        self.chase(bit(place));
+        if self.office.leader() == Some(place) {
+            self.start_election();
+        }
+    }
+
+    /// Starts an election now, whatever is known of the leader. A leader does nothing.
+    pub fn campaign(&mut self, now: Instant) {
+        self.advance(now);
+        if self.role != Role::Leader {
+            self.start_election();
+        }
+    }
+
+    /// What the node does, and whom it follows.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let early = self.role == Role::Leader && !self.office.durable();
+        Status {
+            id: self.members.id(self.members.me()),
+            role: if early { Role::Claiming } else { self.role },
+            leader: self.office.leader().filter(|_| !early).map(|place| self.members.id(place)),
+            epoch: self.office.epoch,
+        }
+    }
+
+    /// How many messages this node has sent, by kind.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How often messages were refused.
+    #[must_use]
+    pub const fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+
+    /// How long it takes at most, once faults stop, until the right node leads and all know, in µs; provided that a message and
+    /// its acknowledgement take no longer than `answer_timeout_us`.
+    #[must_use]
+    pub fn settle_us(&self) -> u64 {
+        // each hop of two rounds may lead past the dead
+        let hop = self.config.answer_timeout_us.saturating_mul(self.config.attempts.into());
+        let rounds = hop.saturating_mul(self.members.len() as u64).saturating_mul(2);
+        let attempt = self.config.leader_timeout_us.saturating_add(self.config.outcome_timeout_us);
+        let heartbeats = self.config.heartbeat_us.saturating_mul(3);
+        attempt.saturating_add(rounds).saturating_mul(2).saturating_add(heartbeats)
+    }
+}
+
+/// Times count from the machine's present, and statistics do not count at all: machines that will do the same hash the same.
+impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { members, office, role, token, phase, replied, skip, lanes, .. } = self;
+        (members, office, role, token, phase, replied, skip, lanes).hash(state);
+        (self.started, self.owes_alive).hash(state);
+        self.deadline.since(self.now).hash(state);
+        self.parcels.iter().for_each(|parcel| parcel.hash(self.now, state));
+    }
+}
+
+impl<A: Algorithm, S: Storage> Machine for Ring<A, S> {
+    type Message<'a> = Message;
+    type Record<'a> = Record;
+    type Event<'a> = Event;
+
+    fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
+        Self::restore(self, record)
+    }
+
+    fn receive(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), Rejected> {
+        Self::receive(self, now, from, message)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        Self::tick(self, now);
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        Self::persisted(self, ticket);
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        Self::poll(self)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Self::deadline(self)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record> {
+        Self::checkpoint(self)
+    }
+}

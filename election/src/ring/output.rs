@@ -1,0 +1,48 @@
+//! What a node says, made when it is asked: nothing is queued.
+
+use quorate_core::Output;
+
+use super::{Algorithm, Message, Ring};
+use crate::Record;
+use crate::counts::one;
+use crate::members::take_first;
+use crate::storage::Storage;
+
+impl<A: Algorithm, S: Storage> Ring<A, S> {
+    /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Ring`] shows the loop.
+    pub fn poll(&mut self) -> Option<Output<'_, Self>> {
+        if let Some(ticket) = self.office.take_record() {
+            return Some(Output::Persist(ticket, self.office.record()));
+        }
+        if self.office.durable()
+            && let Some((to, message)) = self.take_message()
+        {
+            return Some(Output::Send(self.members.id(to), message));
+        }
+        self.office.take_event(&self.members).map(Output::Event)
+    }
+
+    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
+    pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
+        core::iter::once(self.office.record())
+    }
+
+    fn take_message(&mut self) -> Option<(usize, Message)> {
+        if let Some(ack) = self.take_ack() {
+            one(&mut self.counts.ack);
+            return Some(ack);
+        }
+        if let Some((to, message)) = self.take_parcel() {
+            let counter = match message {
+                Message::Reply { .. } => &mut self.counts.answer,
+                Message::Coordinator { .. } => &mut self.counts.coordinator,
+                _ => &mut self.counts.election,
+            };
+            one(counter);
+            return Some((to, message));
+        }
+        let to = take_first(&mut self.owes_alive)?;
+        one(&mut self.counts.alive);
+        Some((to, Message::Alive { epoch: self.office.epoch }))
+    }
+}

@@ -1,0 +1,81 @@
+//! Bully sends exactly as many messages as theory says.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Cluster, ids};
+use quorate_election::{Bully, Config, Counts, Inline, Role};
+
+type Node = Bully<Inline<32>>;
+
+fn total(cluster: &Cluster<Node>) -> Counts {
+    let mut total = Counts::default();
+    for node in cluster.nodes.iter().flatten() {
+        total.election += node.counts().election;
+        total.answer += node.counts().answer;
+        total.coordinator += node.counts().coordinator;
+    }
+    total
+}
+
+/// `n` nodes that follow the highest, which then crashes.
+fn headless(n: u64, attempts: u8) -> Cluster<Node> {
+    let ids = ids(&(1..=n).collect::<Vec<_>>());
+    // heartbeats and the own timeout stay out of the count
+    let config = Config { attempts, leader_timeout_us: 60_000_000, ..Config::lan() };
+    let config = Config { heartbeat_us: 30_000_000, outcome_timeout_us: 20_000_000, ..config };
+    let mut cluster = Cluster::new(&ids, |id| Bully::new(id, &ids, config).unwrap());
+    cluster.tick();
+    cluster.run(1_000_000);
+    for node in cluster.nodes.iter().flatten() {
+        assert_eq!(node.status().leader, ids.last().copied());
+    }
+    *cluster.nodes.last_mut().unwrap() = None;
+    cluster
+}
+
+#[test]
+fn whoever_misses_the_leader() {
+    for n in 2..=9_u32 {
+        for first in 1..n {
+            for attempts in [1, 3] {
+                let mut cluster = headless(n.into(), attempts as u8);
+                let before = total(&cluster);
+                let (now, dead) = (cluster.now, cluster.ids[n as usize - 1]);
+                cluster.node(first as usize - 1).suspect(now, dead);
+                cluster.settle();
+                cluster.run(1_000_000);
+                let after = total(&cluster);
+                // nodes first to n - 1 each ask all higher ones, and are answered by those that live
+                let m = n - first;
+                // and the second highest alone goes on asking, the one that is dead
+                let again = attempts - 1;
+                assert_eq!(after.election - before.election, m * (m + 1) / 2 + again);
+                assert_eq!(after.answer - before.answer, m * (m - 1) / 2);
+                assert_eq!(after.coordinator - before.coordinator, n - 1);
+                for node in cluster.nodes.iter().flatten() {
+                    assert_eq!(node.status().leader.map(|id| id.get()), Some(u64::from(n) - 1));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_highest_takes_over_with_one_message_each() {
+    let mut cluster = headless(5, 1);
+    let (now, dead) = (cluster.now, cluster.ids[4]);
+    cluster.node(0).suspect(now, dead);
+    cluster.settle();
+    cluster.run(1_000_000);
+    let before = total(&cluster);
+    let ids = cluster.ids.clone();
+    cluster.nodes[4] = Some(Bully::new(ids[4], &ids, Config::lan()).unwrap());
+    let record = quorate_election::Record { epoch: cluster.node(3).status().epoch };
+    cluster.node(4).restore(record).unwrap();
+    cluster.tick();
+    let after = total(&cluster);
+    assert_eq!(cluster.node(4).status().role, Role::Leader);
+    assert_eq!(after.coordinator - before.coordinator, 4);
+    assert_eq!((after.election, after.answer), (before.election, before.answer));
+}

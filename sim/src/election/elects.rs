@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use quorate_core::{Instant, Machine, NodeId};
+use quorate_election::ring::Algorithm;
+use quorate_election::{
+    Bully, Config, Epoch, Event, Record, Ring, Role, Status, Storage, Takeover,
+};
+
+/// What all elections have in common.
+pub trait Elects:
+    for<'a> Machine<Event<'a> = Event, Record<'a> = Record>
+    + Clone
+    + PartialEq
+    + Hash
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+    /// A node without a past.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
+    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String>;
+
+    /// What it does, and whom it follows.
+    fn status(&self) -> Status;
+
+    /// Whether it leads and holds the lease.
+    fn holds_lease(&self, now: Instant) -> bool;
+
+    /// A failure detector's verdict.
+    fn suspect(&mut self, now: Instant, node: NodeId);
+
+    /// How long it may take, once faults stop, until the right node leads.
+    fn settle_us(&self, config: &Config) -> u64;
+}
+
+impl<S: Storage + Send + Sync + 'static> Elects for Bully<S>
+where
+    Self: Send + Sync,
+{
+    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
+        Self::new(id, members, config).map_err(|e| e.to_string())
+    }
+
+    fn status(&self) -> Status {
+        Self::status(self)
+    }
+
+    fn holds_lease(&self, now: Instant) -> bool {
+        Self::holds_lease(self, now)
+    }
+
+    fn suspect(&mut self, now: Instant, node: NodeId) {
+        Self::suspect(self, now, node);
+    }
+
+    fn settle_us(&self, config: &Config) -> u64 {
+        config.settle_us()
+    }
+}
+
+impl<A: Algorithm + Send + Sync + 'static, S: Storage + Send + Sync + 'static> Elects for Ring<A, S>
+where
+    Self: Send + Sync,
+{
+    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
+        Self::new(id, members, config).map_err(|e| e.to_string())
+    }
+
+    fn status(&self) -> Status {
+        Self::status(self)
+    }
+
+    fn holds_lease(&self, _now: Instant) -> bool {
+        false
+    }
+
+    fn suspect(&mut self, now: Instant, node: NodeId) {
+        Self::suspect(self, now, node);
+    }
+
+    fn settle_us(&self, _config: &Config) -> u64 {
+        Self::settle_us(self)
+    }
+}
+
+/// Who was told to lead in which epoch.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Leaders(BTreeMap<Epoch, usize>);
+
+impl Leaders {
+    /// A node leads in an epoch: nobody else ever may.
+    ///
+    /// # Errors
+    ///
+    /// Who else did.
+    pub fn leads(&mut self, node: usize, epoch: Epoch) -> Result<(), String> {
+        let first = *self.0.entry(epoch).or_insert(node);
+        if first == node {
+            return Ok(());
+        }
+        Err(format!("nodes {} and {} both lead in {epoch:?}", first + 1, node + 1))
+    }
+
+    /// What a node tells its application.
+    ///
+    /// # Errors
+    ///
+    /// Who else led then.
+    pub fn told(&mut self, node: usize, event: Event) -> Result<(), String> {
+        match event {
+            Event::Leading { epoch } => self.leads(node, epoch),
+            Event::Following { leader, epoch } => self.leads(place(leader), epoch),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many epochs had a leader.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// From 0.
+pub(super) fn place(id: NodeId) -> usize {
+    usize::try_from(id.get()).unwrap_or(0).wrapping_sub(1)
+}
+
+/// Whether the right one leads, and all that live know it. `live` are the machines that are up, with their places.
+pub(super) fn settled<'a, M: Elects>(
+    config: &Config,
+    nodes: usize,
+    live: impl Iterator<Item = (usize, &'a M)>,
+) -> Result<(), String> {
+    let live: Vec<(usize, Status)> = live.map(|(at, machine)| (at, machine.status())).collect();
+    let known: Vec<_> = live.iter().map(|(_, status)| status.leader.map(place)).collect();
+    let quorum = config.mode != quorate_election::Mode::Classic;
+    if quorum && known.len() <= nodes / 2 {
+        let nobody = known.iter().all(Option::is_none);
+        return if nobody { Ok(()) } else { Err(format!("a minority has leaders {known:?}")) };
+    }
+    let leads = |(_, status): &&(usize, Status)| status.role == Role::Leader;
+    let leaders: Vec<_> = live.iter().filter(leads).map(|&(at, _)| at).collect();
+    let highest = live.iter().map(|&(at, _)| at).max();
+    let right = match leaders[..] {
+        [] => highest.is_none(),
+        [leader] => config.takeover == Takeover::Keep || Some(leader) == highest,
+        _ => false,
+    };
+    if right && known.iter().all(|&known| known == leaders.first().copied()) {
+        return Ok(());
+    }
+    let up: Vec<_> = live.iter().map(|&(at, _)| at).collect();
+    Err(format!("of the live nodes {up:?} {leaders:?} lead, and they know {known:?} (from 0)"))
+}
