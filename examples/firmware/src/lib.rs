@@ -30,7 +30,5 @@ pub use setup::{MAX_PEERS, Setup};
 /// Never linked: an image with a panic in it is refused by `cargo xtask firmware`.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {
-        cortex_m::asm::udf();
-    }
+    cortex_m::asm::udf()
 }

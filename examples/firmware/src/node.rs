@@ -227,7 +227,12 @@ impl<'a, P: Program> Node<'a, P> {
         program
             .start(&mut machine)
             .map_err(|reason| Stop::Flash(Error::Refused { offset: 0, reason }))?;
-        defmt::info!("restored {=u32} records, {=u32} bytes of log", records, log.used());
+        defmt::info!(
+            "restored {=u32} records, {=u32} bytes of log; the node takes {=usize} bytes of RAM",
+            records,
+            log.used(),
+            size_of::<Self>()
+        );
         let line = Line { cluster, node: setup.id };
         Ok(Self {
             setup,

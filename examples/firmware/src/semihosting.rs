@@ -55,7 +55,7 @@ impl File {
     /// # Errors
     ///
     /// [`Refused`].
-    pub fn len(self) -> Result<usize, Refused> {
+    pub fn size(self) -> Result<usize, Refused> {
         let len = call(Call::Length, &[self.0]);
         if len == usize::MAX { Err(Refused) } else { Ok(len) }
     }

@@ -27,7 +27,7 @@ impl FileFlash {
         room.copy_from_slice(name.as_bytes());
         let name = buffer.get(..name.len().saturating_add(1)).ok_or(Refused)?;
         if let Ok(file) = File::open(name, Mode::Update)
-            && file.len() == Ok(SIZE)
+            && file.size() == Ok(SIZE)
         {
             return Ok(Self { file, broken: false });
         }
@@ -44,9 +44,9 @@ impl FileFlash {
 }
 
 fn erase_page(file: File, at: usize) -> Result<(), Refused> {
-    let blank = [0xff; 256];
-    for chunk in 0..PAGE / blank.len() {
-        file.write(at.saturating_add(chunk.saturating_mul(blank.len())), &blank)?;
+    const CHUNK: usize = 256;
+    for chunk in (0..PAGE).step_by(CHUNK) {
+        file.write(at.saturating_add(chunk), &[0xff; CHUNK])?;
     }
     Ok(())
 }
