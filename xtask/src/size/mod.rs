@@ -265,13 +265,13 @@ impl Row {
 
 fn print_table(rows: &[Row]) {
     println!(
-        "{:<30} {:<9} {:>7} {:>7} {:>6} {:>6} {:>7} {:>7}  of it content",
+        "{:<30} {:<13} {:>7} {:>7} {:>6} {:>6} {:>7} {:>7}  of it content",
         "bytes", "program", ".text", ".rodata", ".data", ".bss", "stack", "state"
     );
     for row in rows {
         let [text, rodata, data, bss, stack, state, content] = row.numbers();
         println!(
-            "{:<30} {:<9} {text:>7} {rodata:>7} {data:>6} {bss:>6} {stack:>7} {state:>7} {content:>8}",
+            "{:<30} {:<13} {text:>7} {rodata:>7} {data:>6} {bss:>6} {stack:>7} {state:>7} {content:>8}",
             row.target, row.program
         );
     }
