@@ -123,7 +123,7 @@ impl<'a> Cluster<'a> {
                     return Ok(Some(()));
                 }
                 Ok(Reply::Error(why)) => {
-                    if !NOT_MADE.iter().any(|beginning| why.starts_with(beginning)) {
+                    if !surely_not_made(&why) {
                         cluster.ledger.doubt(change);
                     }
                     at = leader_named(&why).unwrap_or_else(|| cluster.next(at));
@@ -166,17 +166,18 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    /// Gives a command whose answer is not waited for: then the power goes, say.
+    /// Gives a node something to add and does not wait long: then the power goes, say, or the node leads nobody.
     ///
     /// # Errors
     ///
     /// [`Failure::Wrong`] when there is no such node.
-    pub fn leave(&mut self, id: u64, value: u32) -> Result<(), Failure> {
-        let console = self.rig.console(id)?;
-        match console.ask(&format!("add {value}"), Duration::from_millis(2)) {
-            Ok(Reply::Ok(_)) => self.ledger.acknowledge(Change::Add(value)),
-            Ok(Reply::Error(_)) | Err(Silence::Absent) => {}
-            Err(_) => self.ledger.doubt(Change::Add(value)),
+    pub fn leave(&mut self, id: u64, value: u32, patience: Duration) -> Result<(), Failure> {
+        let change = Change::Add(value);
+        match self.rig.console(id)?.ask(&format!("add {value}"), patience) {
+            Ok(Reply::Ok(_)) => self.ledger.acknowledge(change),
+            Ok(Reply::Error(why)) if surely_not_made(&why) => {}
+            Err(Silence::Absent) => {}
+            Ok(Reply::Error(_)) | Err(_) => self.ledger.doubt(change),
         }
         Ok(())
     }
@@ -312,6 +313,10 @@ impl<'a> Cluster<'a> {
         let alive = self.rig.alive();
         alive.iter().copied().find(|id| *id > after).or(alive.first().copied()).unwrap_or(after)
     }
+}
+
+fn surely_not_made(why: &str) -> bool {
+    NOT_MADE.iter().any(|beginning| why.starts_with(beginning))
 }
 
 /// Who is named in `not leader, ask 2`.

@@ -65,12 +65,12 @@ impl Ledger {
         let (low, high) = self.counter;
         if !(low..=high).contains(&counter) {
             return Err(Failure::Wrong(format!(
-                "node {id} counts {counter}, but {low} were acknowledged and {high} asked for"
+                "node {id} counts {counter}; acknowledged are {low}, asked for {high}"
             )));
         }
         if !self.setpoints.contains(&setpoint) {
             return Err(Failure::Wrong(format!(
-                "node {id} has set-point {setpoint}, which may only be one of {:?}",
+                "node {id} has set-point {setpoint}; acknowledged, or asked for since, are {:?}",
                 self.setpoints
             )));
         }

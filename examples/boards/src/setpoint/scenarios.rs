@@ -1,4 +1,5 @@
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
@@ -207,7 +208,7 @@ fn cut(rig: &mut Rig) -> Result<String, Failure> {
     }
     let (next, elected) = cluster.settle(&others)?;
     // it may still believe that it leads: nothing it takes now may count
-    cluster.leave(leader, 1_000)?;
+    cluster.leave(leader, 1_000, Duration::from_millis(500))?;
     cluster.change_at(next, Change::Add(7))?;
     cluster.load(6)?;
     cluster.wait("the leader without a majority steps down", |cluster| {
@@ -371,7 +372,8 @@ fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
     for number in 1..=TIMES {
         cluster.load(8)?;
         let (leader, _) = cluster.settle(&[1, 2, 3])?;
-        cluster.leave(leader, number)?; // in the middle of something
+        // in the middle of something
+        cluster.leave(leader, number, Duration::from_millis(2))?;
         for id in [1, 2, 3] {
             cluster.rig().kill(id);
         }
@@ -400,7 +402,6 @@ fn server(rig: &mut Rig) -> Result<String, Failure> {
         }
     }
     cluster.converge()?;
-    let caught = compare(&mut cluster, SERVER)?;
     // the server does without a board, the boards without the server, and each catches up
     for absent in [1, SERVER] {
         cluster.rig().kill(absent);
@@ -411,19 +412,19 @@ fn server(rig: &mut Rig) -> Result<String, Failure> {
         cluster.converge()?;
     }
     let led = lead(&mut cluster, SERVER)?;
+    let caught = compare(&mut cluster, SERVER)?;
     Ok(format!("{caught}; the server led from term {led}"))
 }
 
 /// Every frame that was caught between the boards and the server is read, and made again to the same bytes.
 fn compare(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
-    let (mut count, mut kinds) = (0, std::collections::BTreeSet::new());
-    for id in [1, 2] {
-        for (from, to) in [(id, server), (server, id)] {
-            let caught = cluster.rig().wire(from, to)?.from(from).recent();
-            if caught.is_empty() {
-                return Err(Failure::Wrong(format!("nothing went from {from} to {to}")));
-            }
-            for frame in caught {
+    let mut kinds = BTreeSet::new();
+    let mut counts = Vec::new();
+    for to_server in [true, false] {
+        let mut count = 0;
+        for board in [1, 2] {
+            let (from, to) = if to_server { (board, server) } else { (server, board) };
+            for frame in cluster.rig().wire(from, to)?.from(from).recent() {
                 let (sender, kind) = read(&frame, to)?;
                 if sender != from {
                     let text = format!("a frame from {from} says that it is from {sender}");
@@ -433,9 +434,14 @@ fn compare(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
                 count += 1;
             }
         }
+        if count == 0 {
+            return Err(Failure::wrong("nothing went between the boards and the server"));
+        }
+        counts.push(count.to_string());
     }
     let kinds: Vec<String> = kinds.into_iter().collect();
-    Ok(format!("{count} frames caught between the two worlds read the same ({})", kinds.join(", ")))
+    let (counts, kinds) = (counts.join(" + "), kinds.join(", "));
+    Ok(format!("{counts} frames caught between the two worlds read the same ({kinds})"))
 }
 
 /// Takes the lead from whoever has it until the server has it; then the boards follow it. Returns the term.

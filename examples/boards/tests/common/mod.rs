@@ -1,0 +1,396 @@
+//! Boards that are threads: the same program on the same machine, without an emulator, and with a bug if one is wanted.
+
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, unreachable_pub)]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use quorate_boards::launch::{Launch, Running, Seat};
+use quorate_boards::run::{Kit, Tally};
+use quorate_boards::{Failure, Journal, PROGRAMS};
+use quorate_core::{Instant, NodeId, Output, Wire as _};
+use quorate_raft::{Config, Event, Inline, Message, Raft, Record};
+use quorate_serial::{Decoder, Encoder, Line, Lines};
+use quorate_setpoint::{Answer, CLUSTER, Program, Request, Snapshot, config};
+
+/// What is wrong with a board.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bug {
+    None,
+    /// Its flash is empty after a restart.
+    Forgets,
+    /// A change is acknowledged when it is proposed.
+    Hasty,
+    /// What is applied is applied twice.
+    Twice,
+    /// It looks for something to do all the time.
+    Restless,
+    /// It believes every frame, damaged or not, whoever it is from and for.
+    Gullible,
+    /// It says that records are durable, and writes them when there are some more.
+    Lazy,
+}
+
+type Machine = Raft<Inline<5, 3072, 256, 64>>;
+
+const ROOM: usize = 512;
+
+/// Starts boards; what is in their flash lasts as long as this.
+pub struct Threads {
+    bug: Bug,
+    flashes: Mutex<BTreeMap<u64, Arc<Mutex<Flash>>>>,
+}
+
+#[derive(Default)]
+struct Flash {
+    records: Vec<Vec<u8>>,
+    snapshot: Snapshot,
+}
+
+struct Thread {
+    streams: Vec<UnixStream>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Runs scenarios on such boards.
+pub fn run(bug: Bug, names: &[&str]) -> Tally {
+    let name = format!("qb-{}-{bug:?}-{}", std::process::id(), names.first().unwrap());
+    let launch: Arc<dyn Launch> = Arc::new(Threads { bug, flashes: Mutex::default() });
+    let kit = Kit {
+        board: Arc::clone(&launch),
+        server: Some(launch),
+        dir: std::env::temp_dir().join(name),
+        seed: 1,
+        keep: false,
+        interrupted: Arc::new(AtomicBool::new(false)),
+    };
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let tally = kit.run(PROGRAMS.first().unwrap(), &names).unwrap();
+    let _ = std::fs::remove_dir_all(&kit.dir);
+    tally
+}
+
+impl Launch for Threads {
+    fn launch(&self, seat: &Seat, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
+        let mut flashes = self.flashes.lock().unwrap();
+        // a bench of its own has boards of its own
+        if journal.since(0).1 <= 3 {
+            flashes.remove(&seat.id);
+        }
+        let flash = Arc::clone(flashes.entry(seat.id).or_default());
+        if self.bug == Bug::Forgets {
+            *flash.lock().unwrap() = Flash::default();
+        }
+        let paths: Vec<PathBuf> = core::iter::once(seat.console.clone())
+            .chain(seat.wires.iter().map(|(_, path)| path.clone()))
+            .collect();
+        let streams: Vec<UnixStream> =
+            paths.iter().map(|path| UnixStream::connect(path).unwrap()).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let board = Board::new(seat, self.bug, flash, &streams, Arc::clone(&stop));
+        let thread = thread::spawn(move || board.run());
+        Ok(Box::new(Thread { streams, stop, thread: Some(thread) }))
+    }
+
+    fn kind(&self) -> &'static str {
+        "thread"
+    }
+}
+
+impl Running for Thread {
+    fn kill(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for stream in &self.streams {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        self.thread.as_ref()?.is_finished().then(|| "its thread ended".to_owned())
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+struct Board {
+    bug: Bug,
+    flash: Arc<Mutex<Flash>>,
+    broken: bool,
+    /// Records that a lazy board has not written yet.
+    unwritten: Vec<Vec<u8>>,
+    machine: Machine,
+    program: Program,
+    peers: Vec<u64>,
+    streams: Vec<UnixStream>,
+    inbox: std::sync::mpsc::Receiver<(usize, Vec<u8>)>,
+    /// Keeps the inbox open when all who read have ended.
+    _sender: Sender<(usize, Vec<u8>)>,
+    encoder: Encoder<ROOM>,
+    decoders: Vec<Decoder<ROOM>>,
+    console: Lines<80>,
+    wakeups: u64,
+    boot: std::time::Instant,
+    stop: Arc<AtomicBool>,
+}
+
+/// The times of the boards, a third of them.
+fn fast() -> Config {
+    Config { election_min_us: 200_000, election_max_us: 400_000, heartbeat_us: 50_000, ..config() }
+}
+
+impl Board {
+    fn new(
+        seat: &Seat,
+        bug: Bug,
+        flash: Arc<Mutex<Flash>>,
+        streams: &[UnixStream],
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let node = NodeId::new(seat.id);
+        let peers: Vec<u64> = seat.wires.iter().map(|(peer, _)| *peer).collect();
+        let voters: Vec<NodeId> =
+            core::iter::once(seat.id).chain(peers.iter().copied()).map(NodeId::new).collect();
+        let mut machine = Machine::new(node, &voters, fast(), seat.seed).unwrap();
+        let program = {
+            let flash = flash.lock().unwrap();
+            for record in &flash.records {
+                machine.restore(Record::from_slice(record).unwrap()).unwrap();
+            }
+            Program::resume(flash.snapshot, &mut machine).unwrap()
+        };
+        let (sender, inbox) = channel();
+        for (at, stream) in streams.iter().enumerate() {
+            let (mut stream, sender) = (stream.try_clone().unwrap(), sender.clone());
+            thread::spawn(move || {
+                let mut buffer = [0; 512];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    if sender.send((at, buffer[..count].to_vec())).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        let line = Line { cluster: CLUSTER, node };
+        Self {
+            bug,
+            flash,
+            broken: false,
+            unwritten: Vec::new(),
+            machine,
+            program,
+            decoders: peers.iter().map(|_| Decoder::new(line)).collect(),
+            peers,
+            streams: streams.iter().map(|stream| stream.try_clone().unwrap()).collect(),
+            inbox,
+            _sender: sender,
+            encoder: Encoder::new(line),
+            console: Lines::new(),
+            wakeups: 0,
+            boot: std::time::Instant::now(),
+            stop,
+        }
+    }
+
+    fn run(mut self) {
+        while !self.stop.load(Ordering::SeqCst) {
+            if let Err(what) = self.turn() {
+                self.say(format!("# stopped: {what}").as_bytes());
+                return self.answer_all(&format!("error stopped: {what}"));
+            }
+            let wait = self.pause();
+            match self.inbox.recv_timeout(wait) {
+                Ok((at, bytes)) => self.take(at, &bytes),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.wakeups += 1;
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        if self.bug == Bug::Restless {
+            return Duration::from_micros(20);
+        }
+        let now = self.now().as_micros();
+        let deadlines = [self.machine.deadline(), self.program.deadline()];
+        let next = deadlines.into_iter().flatten().map(Instant::as_micros).min();
+        let left = next.map_or(100_000, |next| next.saturating_sub(now));
+        Duration::from_micros(left.min(100_000)) // the stop flag is to be seen
+    }
+
+    /// A stopped node answers nothing else.
+    fn answer_all(&mut self, text: &str) {
+        while !self.stop.load(Ordering::SeqCst) {
+            if let Ok((0, bytes)) = self.inbox.recv_timeout(Duration::from_millis(50)) {
+                for byte in bytes {
+                    if self.console.push(byte).is_some() {
+                        self.say(text.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.boot.elapsed().as_micros()).unwrap())
+    }
+
+    fn say(&self, line: &[u8]) {
+        let _ = (&self.streams[0]).write_all(&[line, b"\n"].concat());
+    }
+
+    fn take(&mut self, at: usize, bytes: &[u8]) {
+        let now = self.now();
+        if at == 0 {
+            for &byte in bytes {
+                if let Some(line) = self.console.push(byte).map(<[u8]>::to_vec) {
+                    self.obey(now, &line);
+                }
+            }
+            return;
+        }
+        let peer = NodeId::new(self.peers[at - 1]);
+        if self.bug == Bug::Gullible {
+            return self.believe(now, peer, bytes);
+        }
+        for &byte in bytes {
+            if let Some(Ok(frame)) = self.decoders[at - 1].push(byte)
+                && let Ok(message) = Message::from_slice(frame.payload)
+            {
+                let _ = self.machine.receive(now, frame.from, message);
+            }
+        }
+    }
+
+    /// Takes every frame for one of the peer's, whatever it says.
+    fn believe(&mut self, now: Instant, peer: NodeId, bytes: &[u8]) {
+        for frame in bytes.split(|byte| *byte == 0).filter(|frame| !frame.is_empty()) {
+            let mut body = vec![0; frame.len()];
+            let Some(len) = unstuff(frame, &mut body) else { continue };
+            // version, cluster (3 bytes as a varint), to, from; payload; checksum
+            let Some(payload) = body.get(6..len.saturating_sub(4)) else { continue };
+            if let Ok(message) = Message::from_slice(payload) {
+                let _ = self.machine.receive(now, peer, message);
+            }
+        }
+    }
+
+    fn obey(&mut self, now: Instant, line: &[u8]) {
+        let answer = match Request::parse(line) {
+            Ok(Request::Status) => {
+                let mut text = self.program.status(&self.machine);
+                let bad: u32 = self.decoders.iter().map(|decoder| decoder.counters().bad()).sum();
+                text.pair("badframes", u64::from(bad))
+                    .pair("wakeups", self.wakeups)
+                    .pair("uptime_ms", now.as_micros() / 1000);
+                Some(text)
+            }
+            Ok(Request::FlashFail) => {
+                self.broken = true;
+                let mut text = Answer::new();
+                text.str("ok");
+                Some(text)
+            }
+            _ => self.program.line(&mut self.machine, now, line),
+        };
+        if let Some(answer) = answer {
+            self.say(answer.as_bytes());
+        } else if self.bug == Bug::Hasty {
+            self.say(b"ok index=0 setpoint=0 counter=0");
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), &'static str> {
+        let now = self.now();
+        self.machine.tick(now);
+        loop {
+            let quiet = !self.poll()?;
+            let Self { program, machine, flash, broken, .. } = self;
+            program.settle(machine, |snapshot| {
+                if *broken {
+                    return Err("the flash failed");
+                }
+                flash.lock().unwrap().snapshot = *snapshot;
+                Ok(())
+            })?;
+            if let Some(answer) = self.program.answer(now)
+                && self.bug != Bug::Hasty
+            {
+                self.say(answer.as_bytes());
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<bool, &'static str> {
+        let Self {
+            machine, program, flash, unwritten, encoder, streams, peers, broken, bug, ..
+        } = self;
+        let (mut any, mut durable) = (false, None);
+        while let Some(output) = machine.poll() {
+            any = true;
+            match output {
+                Output::Persist(ticket, record) => {
+                    if *broken {
+                        return Err("the flash failed");
+                    }
+                    let mut buffer = [0; 8192];
+                    let bytes = record.to_slice(&mut buffer).unwrap().to_vec();
+                    unwritten.push(bytes);
+                    if *bug != Bug::Lazy || unwritten.len() > 8 {
+                        flash.lock().unwrap().records.append(unwritten);
+                    }
+                    durable = Some(ticket);
+                }
+                Output::Send(to, message) => {
+                    let at = peers.iter().position(|peer| *peer == to.get()).unwrap();
+                    let frame = encoder.encode(to, |out| message.encode(out)).unwrap();
+                    let bytes: Vec<u8> = frame.collect();
+                    let _ = (&streams[at + 1]).write_all(&bytes);
+                }
+                Output::Event(event @ Event::Committed(_)) if *bug == Bug::Twice => {
+                    program.event(event);
+                    program.event(event);
+                }
+                Output::Event(event) => program.event(event),
+            }
+        }
+        if let Some(ticket) = durable {
+            machine.persisted(ticket);
+        }
+        Ok(any)
+    }
+}
+
+/// Undoes the stuffing; nothing when the bytes are no whole frame.
+fn unstuff(frame: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (mut at, mut len) = (0, 0);
+    while let Some(&code) = frame.get(at) {
+        let block = frame.get(at + 1..at + usize::from(code))?;
+        out.get_mut(len..len + block.len())?.copy_from_slice(block);
+        (at, len) = (at + usize::from(code), len + block.len());
+        if code < 255 && at < frame.len() {
+            *out.get_mut(len)? = 0;
+            len += 1;
+        }
+    }
+    Some(len)
+}
