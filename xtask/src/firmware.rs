@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
+use crate::size;
 use crate::tool::{Tool, has, root, target_dir};
 use crate::toolchain;
 
@@ -13,7 +14,7 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Builds the images of examples/firmware and the server, starts three boards in QEMU (or two and a server process), wires their serial
 lines, and runs scenarios, each on a fresh bench: elect, replicate, kill, cut, noise, power cut and more. What a board or the server
-acknowledged must be on every node at the end of each. Needs qemu-system-arm.
+acknowledged must be on every node at the end of each. An image that can panic is refused first. Needs qemu-system-arm.
 
     cargo xtask firmware                       all scenarios of all programs
     cargo xtask firmware --program setpoint    those of one program
@@ -115,6 +116,7 @@ fn prepare(program: &Program) -> Outcome<Parts> {
     let folder = root().join("examples/firmware");
     toolchain.cargo("build")?.args(["--release", "--bin", program.name]).dir(&folder).run()?;
     let image = toolchain.out("release")?.join(program.name);
+    size::refuse_panics(&image)?;
     let name = program.name.to_owned();
     let mut arguments =
         vec!["--program".to_owned(), name, "--image".to_owned(), image.display().to_string()];
