@@ -204,6 +204,18 @@ impl<S: Subject> Access<'_, S> {
         self.sent
     }
 
+    /// What the clock of a node shows.
+    #[must_use]
+    pub fn clock(&self, node: usize) -> Instant {
+        self.hosts.get(node).map_or(Instant::ZERO, |host| host.clock.local(self.now))
+    }
+
+    /// The machine of a node, if it is up, paused or not, to look at.
+    #[must_use]
+    pub fn asleep(&self, node: usize) -> Option<&S::Machine> {
+        self.hosts.get(node)?.machine.as_ref()
+    }
+
     /// The machine of a node, if it is up and not paused. It is polled afterwards.
     pub fn machine(&mut self, node: usize) -> Option<&mut S::Machine> {
         let host = self.hosts.get_mut(node)?;

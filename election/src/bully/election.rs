@@ -289,7 +289,7 @@ impl<S: Storage> Bully<S> {
         }
     }
 
-    fn on_stale(&mut self, epoch: Epoch) {
+    pub(super) fn on_stale(&mut self, epoch: Epoch) {
         let held = matches!(self.role, Role::Leader | Role::Claiming);
         if epoch <= self.office.epoch {
             return; // known by now

@@ -15,7 +15,7 @@ use crate::lease::{Drift, Grant, Lease};
 use crate::members::{Members, Set};
 use crate::office::Office;
 use crate::storage::Storage;
-use crate::{Config, ConfigError, Counts, Event, Mode, Record, Role, Status};
+use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Status};
 
 /// A node of a bully election, as a [`Machine`].
 ///
@@ -327,6 +327,28 @@ impl<S: Storage> Bully<S> {
         self.advance(now);
         if self.role != Role::Leader {
             self.start_election();
+        }
+    }
+
+    /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
+    /// leaves office if somebody better has it. Without a quorum this is needed: the leader of a part that was cut off, and
+    /// that nobody else ever heard, may have left a higher token behind.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId, Ticket};
+    /// use quorate_election::{Bully, Config, Epoch, Inline};
+    /// let me = NodeId::new(1);
+    /// let mut node = Bully::<Inline<1>>::new(me, &[me], Config::lan())?;
+    /// node.tick(Instant::ZERO); // alone, it leads
+    /// let later = Epoch::from_token(320);
+    /// node.fenced(Instant::ZERO, later);
+    /// assert!(node.status().epoch > later);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn fenced(&mut self, now: Instant, later: Epoch) {
+        if later.owner() < self.members.len() && self.office.epoch.admits(later) {
+            self.advance(now);
+            self.on_stale(later);
         }
     }
 

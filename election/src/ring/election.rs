@@ -130,6 +130,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         self.deadline = self.now.after(for_us);
     }
 
+    pub(super) fn on_fenced(&mut self, later: Epoch) {
+        if later > self.office.epoch {
+            self.office.raise(later);
+            // whoever has it may be among those that are passed over: two halves of a ring would outbid each other for ever
+            self.skip = 0;
+            self.start_election();
+        }
+    }
+
     /// Begins an attempt of its own.
     pub(super) fn start_election(&mut self) {
         let me = self.members.me();
@@ -265,6 +274,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             self.wait(Role::Follower, self.config.leader_timeout_us);
         } else if !known {
             self.wait(Role::Leader, self.config.heartbeat_us);
+            // nothing that goes round reaches those that are passed over, and they may be alive
+            self.owes_alive = self.skip & self.members.others();
         }
     }
 }

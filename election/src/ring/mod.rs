@@ -217,6 +217,28 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
     }
 
+    /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
+    /// leaves office if somebody better has it. Without a quorum this is needed: the leader of a part that was cut off, and
+    /// that nobody else ever heard, may have left a higher token behind.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId, Ticket};
+    /// use quorate_election::{Config, Epoch, Inline, Ring, ring::Collecting};
+    /// let me = NodeId::new(1);
+    /// let mut node = Ring::<Collecting, Inline<1>>::new(me, &[me], Config::lan())?;
+    /// node.tick(Instant::ZERO); // alone, it leads
+    /// let later = Epoch::from_token(320);
+    /// node.fenced(Instant::ZERO, later);
+    /// assert!(node.status().epoch > later);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    pub fn fenced(&mut self, now: Instant, later: Epoch) {
+        if later.owner() < self.members.len() && self.office.epoch.admits(later) {
+            self.advance(now);
+            self.on_fenced(later);
+        }
+    }
+
     /// What the node does, and whom it follows.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -35,6 +35,9 @@ pub trait Elects:
     /// A failure detector's verdict.
     fn suspect(&mut self, now: Instant, node: NodeId);
 
+    /// A resource has seen a later token.
+    fn fenced(&mut self, now: Instant, later: Epoch);
+
     /// How long it may take, once faults stop, until the right node leads.
     fn settle_us(&self, config: &Config) -> u64;
 }
@@ -57,6 +60,10 @@ where
 
     fn suspect(&mut self, now: Instant, node: NodeId) {
         Self::suspect(self, now, node);
+    }
+
+    fn fenced(&mut self, now: Instant, later: Epoch) {
+        Self::fenced(self, now, later);
     }
 
     fn settle_us(&self, config: &Config) -> u64 {
@@ -82,6 +89,10 @@ where
 
     fn suspect(&mut self, now: Instant, node: NodeId) {
         Self::suspect(self, now, node);
+    }
+
+    fn fenced(&mut self, now: Instant, later: Epoch) {
+        Self::fenced(self, now, later);
     }
 
     fn settle_us(&self, _config: &Config) -> u64 {

@@ -7,7 +7,9 @@
 mod elects;
 #[cfg(feature = "model")]
 mod modelled;
+mod subject;
 
 pub use elects::{Elects, Leaders};
 #[cfg(feature = "model")]
 pub use modelled::ModelledElection;
+pub use subject::ElectionSubject;

@@ -1,0 +1,297 @@
+use std::collections::BTreeMap;
+
+use quorate_core::{Instant, NodeId, Rejected, Rng};
+use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
+use quorate_election::lease::Drift;
+use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
+
+use super::elects::{place, settled};
+use super::{Elects, Leaders};
+use crate::run::LEADER_TIMEOUTS;
+use crate::{Access, Marks, Subject, Swarm};
+
+/// An election, a failure detector on top of it, and a resource that leaders write to with their token.
+pub struct ElectionSubject<M> {
+    rng: Rng,
+    config: Config,
+    order: Vec<NodeId>,
+    settle_us: u64,
+    leaders: Leaders,
+    /// The highest epoch each node's machine had.
+    epochs: Vec<Epoch>,
+    /// What each node has on disk.
+    disks: Vec<Epoch>,
+    /// A detector for each pair, if this run has them.
+    watches: Vec<Option<Watch<NormalPhi<16>, 7>>>,
+    /// Who was heard since the last step of a node.
+    heard: Vec<Vec<usize>>,
+    resource: Resource,
+    machine: core::marker::PhantomData<M>,
+}
+
+/// Takes writes with a token, and refuses a lower one than it has seen.
+#[derive(Default)]
+struct Resource {
+    highest: u64,
+    writes: u64,
+    /// Who wrote with which token.
+    writers: BTreeMap<u64, usize>,
+}
+
+impl<M: Elects> ElectionSubject<M> {
+    fn node(&self, node: usize) -> NodeId {
+        NodeId::new(node as u64 + 1)
+    }
+
+    fn draw(rng: &mut Rng, swarm: &Swarm, quorum: bool) -> Config {
+        let mode = match rng.below(4) {
+            1 if quorum => Mode::Quorum,
+            2 | 3 if quorum => Mode::Lease {
+                lease_us: 300_000,
+                drift: Drift::from_ppm(swarm.drift_ppm as u32).unwrap_or(Drift::NONE),
+            },
+            _ => Mode::Classic,
+        };
+        Config {
+            attempts: 1 + rng.below(3) as u8,
+            takeover: if rng.chance(1, 2) { Takeover::Highest } else { Takeover::Keep },
+            mode,
+            ..Config::lan()
+        }
+    }
+
+    fn watch(&self, node: usize) -> Option<Watch<NormalPhi<16>, 7>> {
+        let mut watch = Watch::new(50_000);
+        for other in (0..self.order.len()).filter(|&other| other != node) {
+            let detector = NormalPhi::new(PhiConfig::for_interval(100_000)).ok()?;
+            watch.add(self.node(other), detector).ok()?;
+        }
+        Some(watch)
+    }
+
+    /// Hands what was heard, and the time, to a node's detectors, and their verdicts to its machine.
+    fn detect(&mut self, node: usize, now: Instant, machine: &mut M, marks: &mut Marks) -> bool {
+        let heard = core::mem::take(&mut self.heard[node]);
+        let Some(watch) = &mut self.watches[node] else { return false };
+        for from in heard {
+            watch.heard(now, NodeId::new(from as u64 + 1));
+        }
+        watch.tick(now);
+        let mut called = false;
+        while let Some(change) = watch.poll() {
+            if change.suspected {
+                marks.hit("suspected by phi");
+                machine.suspect(now, change.node);
+                called = true;
+            }
+        }
+        called
+    }
+}
+
+impl<M: Elects> Subject for ElectionSubject<M> {
+    type Machine = M;
+
+    fn new(swarm: &Swarm, mut rng: Rng) -> Self {
+        let nodes = swarm.nodes;
+        let mut order: Vec<NodeId> = (1..=nodes as u64).map(NodeId::new).collect();
+        for at in (1..nodes).rev() {
+            order.swap(at, rng.below(at as u64 + 1) as usize);
+        }
+        let me = NodeId::new(1);
+        // an algorithm that knows no quorum says so
+        let lease = Mode::Quorum;
+        let quorum = M::make(me, &order, Config { mode: lease, ..Config::lan() }).is_ok();
+        let config = Self::draw(&mut rng, swarm, quorum);
+        let settle_us = M::make(me, &order, config).map_or(0, |m| m.settle_us(&config));
+        let mut subject = Self {
+            config,
+            order,
+            settle_us,
+            leaders: Leaders::default(),
+            epochs: vec![Epoch::ZERO; nodes],
+            disks: vec![Epoch::ZERO; nodes],
+            watches: Vec::new(),
+            heard: vec![Vec::new(); nodes],
+            resource: Resource::default(),
+            machine: core::marker::PhantomData,
+            rng,
+        };
+        let detectors = subject.rng.chance(1, 2);
+        subject.watches =
+            (0..nodes).map(|node| detectors.then(|| subject.watch(node)).flatten()).collect();
+        subject
+    }
+
+    /// An eighth of the time in which the crate says that an election settles, as a run waits for eight.
+    fn timeout_us(&self) -> u64 {
+        self.settle_us.div_ceil(LEADER_TIMEOUTS)
+    }
+
+    fn boot(&mut self, node: usize) -> Result<M, String> {
+        M::make(self.node(node), &self.order, self.config)
+    }
+
+    fn restored(&mut self, node: usize, machine: &mut M) -> Result<(), String> {
+        let (has, disk) = (machine.status().epoch, self.disks[node]);
+        if has != disk {
+            return Err(format!("node {} restores {has:?}, its disk holds {disk:?}", node + 1));
+        }
+        self.epochs[node] = has;
+        Ok(())
+    }
+
+    fn crashed(&mut self, node: usize) {
+        self.heard[node].clear();
+        if self.watches[node].is_some() {
+            self.watches[node] = self.watch(node);
+        }
+    }
+
+    fn event(
+        &mut self,
+        node: usize,
+        _now: Instant,
+        event: Event,
+        marks: &mut Marks,
+    ) -> Result<Option<&'static str>, String> {
+        self.leaders.told(node, event)?;
+        match event {
+            Event::Leading { epoch } => {
+                marks.hit("elected");
+                if self.disks[node] < epoch {
+                    return Err(format!("node {} leads in {epoch:?} before its disk", node + 1));
+                }
+                Ok(Some("crash when elected"))
+            }
+            Event::Following { .. } => Ok(Some("crash when following")),
+            _ => Ok(Some("crash when leaderless")),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        node: usize,
+        now: Instant,
+        machine: &mut M,
+        marks: &mut Marks,
+    ) -> Result<bool, String> {
+        Ok(self.detect(node, now, machine, marks))
+    }
+
+    fn durable(&mut self, node: usize, record: Record) {
+        self.disks[node] = record.epoch;
+    }
+
+    fn wiped(&mut self, node: usize) {
+        self.disks[node] = Epoch::ZERO;
+    }
+
+    fn issued(&mut self, _node: usize, _record: Record) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn most_outputs(&self) -> u64 {
+        200
+    }
+
+    fn sent(&mut self, node: usize, _to: NodeId, _message: M::Message<'_>) -> Result<(), String> {
+        if self.disks[node] < self.epochs[node] {
+            return Err(format!("node {} speaks before its epoch is durable", node + 1));
+        }
+        Ok(())
+    }
+
+    fn received(&mut self, node: usize, from: usize, _order: u64, _machine: &M) {
+        self.heard[node].push(from);
+    }
+
+    fn rejected(&mut self, node: usize, why: Rejected, marks: &mut Marks) -> Result<(), String> {
+        if why == Rejected::Full {
+            marks.hit("no room");
+            return Ok(());
+        }
+        Err(format!("node {} refuses an honest message: {why}", node + 1))
+    }
+
+    fn check(&mut self, node: usize, machine: &M, _marks: &mut Marks) -> Result<(), String> {
+        let status = machine.status();
+        if status.role == Role::Leader {
+            self.leaders.leads(node, status.epoch)?;
+        }
+        if status.epoch < self.epochs[node] {
+            return Err(format!("the epoch of node {} went back", node + 1));
+        }
+        self.epochs[node] = status.epoch;
+        Ok(())
+    }
+
+    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        let mut holders = Vec::new();
+        for node in 0..access.nodes() {
+            let now = access.clock(node);
+            // a paused node still believes what it believed
+            if access.asleep(node).is_some_and(|machine| machine.holds_lease(now)) {
+                holders.push(node + 1);
+            }
+            let marks = &mut Marks::default();
+            let Some(machine) = access.machine(node) else { continue };
+            self.detect(node, now, machine, marks);
+            let status = machine.status();
+            if status.role == Role::Leader {
+                let written = self.resource.write(node, status.epoch.token(), marks)?;
+                if !written && let Some(machine) = access.machine(node) {
+                    machine.fenced(now, Epoch::from_token(self.resource.highest));
+                }
+            }
+            access.marks.merge(marks);
+        }
+        if holders.len() > 1 {
+            return Err(format!("nodes {holders:?} hold the lease at once"));
+        }
+        if !holders.is_empty() {
+            access.marks.hit("lease held");
+        }
+        Ok(self.rng.range(5_000, 30_000))
+    }
+
+    fn leads(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
+        let live = machines.map(|machine| (place(machine.status().id), machine));
+        settled(&self.config, self.order.len(), live).is_ok()
+    }
+
+    fn achieved(&self) -> u64 {
+        self.resource.writes
+    }
+
+    fn quiesce(&mut self) {}
+
+    fn converged(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
+        self.leads(machines)
+    }
+
+    fn finish(&mut self, marks: &mut Marks) -> Result<(), String> {
+        marks.add("epochs led", self.leaders.count() as u64);
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.resource.highest ^ self.resource.writes
+    }
+}
+
+impl Resource {
+    fn write(&mut self, node: usize, token: u64, marks: &mut Marks) -> Result<bool, String> {
+        if token < self.highest {
+            marks.hit("write of an old leader refused");
+            return Ok(false);
+        }
+        let writer = *self.writers.entry(token).or_insert(node);
+        if writer != node {
+            return Err(format!("nodes {} and {} write with token {token}", writer + 1, node + 1));
+        }
+        self.highest = token;
+        self.writes += 1;
+        Ok(true)
+    }
+}

@@ -1,0 +1,51 @@
+//! Elections in the simulator, with a failure detector on top, under every fault.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Inline, Ring};
+use quorate_sim::election::{ElectionSubject, Elects};
+use quorate_sim::{Campaign, Summary};
+
+fn campaign<M: Elects>(seeds: u64) -> Summary {
+    let campaign = Campaign { from: 1, seeds, nodes: None, threads: 2, twice_every: 10 };
+    let outcome = campaign.run::<ElectionSubject<M>>(|_| ());
+    if let Some(violation) = outcome.violation {
+        panic!("{violation}");
+    }
+    let summary = outcome.summary;
+    assert!(summary.achieved > 100 * seeds, "hardly anything was written: {}", summary.achieved);
+    for mark in ["elected", "suspected by phi", "write of an old leader refused", "pause"] {
+        assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
+    }
+    let most = summary.leader_after.last().copied().unwrap_or(0);
+    eprintln!(
+        "{seeds} seeds, {} messages, {} crashes, {} elections; settled after {} % of the bound at most, median {} %",
+        summary.delivered,
+        summary.crashes,
+        summary.marks.get("elected"),
+        most / 80,
+        summary.leader_after.get(summary.leader_after.len() / 2).copied().unwrap_or(0) / 80,
+    );
+    summary
+}
+
+#[test]
+fn bully() {
+    let summary = campaign::<Bully<Inline<7>>>(100);
+    assert!(summary.marks.get("lease held") > 0);
+}
+
+#[test]
+fn collecting_ring() {
+    campaign::<Ring<Collecting, Inline<7>>>(50);
+}
+
+#[test]
+fn chang_roberts_ring() {
+    campaign::<Ring<ChangRoberts, Inline<7>>>(50);
+}
+
+#[test]
+fn hirschberg_sinclair_ring() {
+    campaign::<Ring<HirschbergSinclair, Inline<28>>>(50);
+}
