@@ -9,11 +9,13 @@ mod features;
 mod figures;
 mod firmware;
 mod fmt;
+mod fuzz;
 mod icount;
 mod lint;
 mod manifest;
 mod msrv;
 mod mutant;
+mod mutants;
 mod peers;
 mod scratch;
 mod sim;
@@ -50,6 +52,8 @@ const VERBS: &[Verb] = &[
     msrv::VERB,
     sim::VERB,
     bugs::VERB,
+    fuzz::VERB,
+    mutants::VERB,
     icount::VERB,
     ci::VERB,
 ];

@@ -8,6 +8,9 @@
 
 mod clients;
 mod history;
+pub mod hostile;
+#[cfg(feature = "model")]
+mod modelled;
 mod node;
 mod oracle;
 mod play;
@@ -17,6 +20,8 @@ mod store;
 mod subject;
 mod words;
 
+#[cfg(feature = "model")]
+pub use modelled::{ModelledRaft, Past, Small};
 pub use play::RaftPlay;
 pub use subject::RaftSubject;
 

@@ -1,4 +1,4 @@
-use quorate_core::{Instant, NodeId, Wire, Writer};
+use quorate_core::{Instant, NodeId, Wire};
 use quorate_raft::{Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Term};
 
 use super::words::{self, Place};
@@ -264,7 +264,7 @@ impl Play for RaftPlay {
         let mut run = Vec::new();
         for (at, term) in terms.split(',').filter(|t| !t.is_empty()).enumerate() {
             let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
-            push_entry(&mut run, term, 0, format!("e{}", at + 1).as_bytes());
+            words::push_entry(&mut run, term, 0, format!("e{}", at + 1).as_bytes());
         }
         let mut records = vec![encode(&Record::Vote { term, vote })];
         if !run.is_empty() {
@@ -297,7 +297,7 @@ impl Play for RaftPlay {
                 for entry in options.take("entries").unwrap_or_default().split(',') {
                     let Some((term, text)) = entry.split_once(':') else { continue };
                     let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
-                    push_entry(&mut entries, term, 0, text.as_bytes());
+                    words::push_entry(&mut entries, term, 0, text.as_bytes());
                 }
                 encode(&Message::Append {
                     term,
@@ -382,17 +382,6 @@ fn place(word: &str) -> Result<(Index, Term), String> {
         word.split_once('@').ok_or_else(|| format!("{word:?} is no place such as 3@1"))?;
     let number = |word: &str| word.parse().map_err(|_| format!("{word:?} is no number"));
     Ok((number(index)?, number(term)?))
-}
-
-/// Encodes an entry: written without the crate's own code, as a peer of another make would.
-fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) {
-    let mut header = [0; 20];
-    let mut out = Writer::new(&mut header);
-    out.u64(term);
-    out.u64((data.len() as u64) << 2 | kind);
-    let len = out.needed();
-    run.extend(header.get(..len).unwrap_or_default());
-    run.extend(data);
 }
 
 fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {

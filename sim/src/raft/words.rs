@@ -1,6 +1,6 @@
 //! Raft's messages, records and events, each in one line.
 
-use quorate_core::NodeId;
+use quorate_core::{NodeId, Writer};
 use quorate_raft::{Entries, Entry, EntryKind, Event, Index, Message, Record, Role, Term};
 
 use super::shadow::decode;
@@ -141,4 +141,15 @@ const fn kind(pre: bool) -> &'static str {
 pub(crate) fn bytes(data: &[u8]) -> String {
     let s = if data.len() == 1 { "" } else { "s" };
     format!("{} byte{s}", data.len())
+}
+
+/// Encodes an entry: written without the crate's own code, as a peer of another make would.
+pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) {
+    let mut header = [0; 20];
+    let mut out = Writer::new(&mut header);
+    out.u64(term);
+    out.u64((data.len() as u64) << 2 | kind);
+    let len = out.needed();
+    run.extend(header.get(..len).unwrap_or_default());
+    run.extend(data);
 }

@@ -1,0 +1,421 @@
+//! One Raft node against anything: what the fuzz targets run, and the tests replay.
+//!
+//! No input, however hostile, may panic the node, make it go back on what it promised, stop it, or keep it from following an
+//! honest leader afterwards. Bytes are read as a list of inputs, so that a fuzzer can cut and splice them.
+
+use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_raft::{
+    Config, Event, Heap, Index, Inline, Message, Raft, Record, Status, Storage, Term,
+};
+
+use super::oracle::Oracle;
+
+/// Decodes bytes as a message and as a record. What decodes must encode to the same bytes.
+///
+/// # Errors
+///
+/// What does not.
+pub fn decode(data: &[u8]) -> Result<(), String> {
+    same(data, Message::from_slice(data).ok())?;
+    same(data, Record::from_slice(data).ok())
+}
+
+fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Result<(), String> {
+    let Some(value) = value else { return Ok(()) };
+    let mut bytes = vec![0; value.encoded_len()];
+    match value.to_slice(&mut bytes) {
+        Ok(written) if written == data => Ok(()),
+        other => Err(format!("{value:?} was read from {data:02x?} and is written as {other:02x?}")),
+    }
+}
+
+/// Gives a node of a cluster of three a list of inputs, then an honest leader.
+///
+/// # Errors
+///
+/// What was violated.
+pub fn inputs(data: &[u8]) -> Result<(), String> {
+    match data.split_first() {
+        Some((0..128, rest)) => Victim::<Inline<3, 512, 16, 32>>::new(rest.len())?.live(rest),
+        Some((_, rest)) => Victim::<Heap>::new(rest.len())?.live(rest),
+        None => Ok(()),
+    }
+}
+
+/// The node, its disk and its application.
+struct Victim<S: Storage> {
+    raft: Raft<S>,
+    config: Config,
+    now: Instant,
+    disk: Vec<Vec<u8>>,
+    waiting: Vec<(Ticket, Vec<u8>)>,
+    oracle: Oracle,
+    /// The newest snapshot that the application has: the index it covers and the term there.
+    snapshot: (Index, Term),
+    /// A snapshot that arrived whole.
+    complete: Option<(Index, Term)>,
+    wanted: Option<(NodeId, Index, u64)>,
+    full: bool,
+    accepted: Index,
+    seen: Option<Status>,
+}
+
+const ME: NodeId = NodeId::new(1);
+
+/// Not tried: a snapshot that claims to cover an index just below the limit. The node takes it from its leader, and if the
+/// application installs it no index is left for entries.
+const FAR: Index = 1 << 61;
+
+/// Indexes from here on are refused.
+const LIMIT: Index = 1 << 62;
+
+/// More outputs than this at once are a storm.
+const MOST_OUTPUTS: usize = 2_000;
+
+impl<S: Storage> Victim<S> {
+    fn new(salt: usize) -> Result<Self, String> {
+        let config = Config {
+            pre_vote: !salt.is_multiple_of(3),
+            check_quorum: !salt.is_multiple_of(5),
+            max_append_bytes: 64,
+            max_inflight_entries: 4,
+            max_inflight_bytes: 128,
+            max_entry_bytes: 64,
+            max_uncommitted_bytes: 256,
+            snapshot_part_bytes: 32,
+            max_log_bytes: 512,
+            ..Config::default()
+        };
+        let mut victim = Self {
+            raft: Self::boot(&config)?,
+            config,
+            now: Instant::ZERO,
+            disk: Vec::new(),
+            waiting: Vec::new(),
+            oracle: Oracle::new(3),
+            snapshot: (0, 0),
+            complete: None,
+            wanted: None,
+            full: false,
+            accepted: 0,
+            seen: None,
+        };
+        victim.raft.tick(victim.now);
+        Ok(victim)
+    }
+
+    fn boot(config: &Config) -> Result<Raft<S>, String> {
+        let voters = [ME, NodeId::new(2), NodeId::new(3)];
+        Raft::new(ME, &voters, config.clone(), 7).map_err(|e| format!("no node: {e}"))
+    }
+
+    fn live(mut self, data: &[u8]) -> Result<(), String> {
+        let mut input = Input(data);
+        while let Some(what) = input.byte() {
+            self.step(what, &mut input)?;
+            self.drain()?;
+            self.check()?;
+        }
+        self.follow_an_honest_leader()
+    }
+
+    fn step(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
+        match what % 16 {
+            0..6 => return self.receive(input),
+            6 => {
+                self.now = self.now.after(u64::from(input.byte().unwrap_or(0)) * 2_000);
+                self.raft.tick(self.now);
+            }
+            7 | 8 => self.sync(usize::MAX),
+            9 => self.sync(usize::from(input.byte().unwrap_or(0) % 4)),
+            10 => self.raft.campaign(self.now),
+            11 => {
+                let len = usize::from(input.byte().unwrap_or(0) % 80);
+                let _ = self.raft.propose(&[0x55; 80][..len]);
+            }
+            12 => {
+                let _ = self.raft.read();
+            }
+            13 => self.compact(u64::from(input.byte().unwrap_or(0) % 8)),
+            14 => self.install(input.byte().unwrap_or(0).is_multiple_of(4)),
+            _ => match input.byte().unwrap_or(0) % 4 {
+                0 => return self.restart(),
+                1 => self.raft.step_down(),
+                2 => self.serve(),
+                _ => return self.checkpoint(),
+            },
+        }
+        Ok(())
+    }
+
+    /// A message from a peer or a stranger: made of plausible numbers, or of whatever bytes decode.
+    fn receive(&mut self, input: &mut Input<'_>) -> Result<(), String> {
+        let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 3));
+        let before = self.raft.status();
+        let mut entries = Vec::new();
+        let result = match input.message(&before, &mut entries) {
+            Some(Message::Snapshot { index, .. }) if (FAR..LIMIT).contains(&index) => Ok(()),
+            Some(message) => self.raft.receive(self.now, from, message),
+            None => Ok(()),
+        };
+        let Err(reason) = result else { return Ok(()) };
+        let mut after = self.raft.status();
+        after.rejections = before.rejections;
+        if after != before {
+            return Err(format!("refused ({reason}), and yet {before:?} became {after:?}"));
+        }
+        if reason == Rejected::Stopped {
+            return Err("the node stopped".into());
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, count: usize) {
+        let count = count.min(self.waiting.len());
+        let mut last = None;
+        for (ticket, record) in self.waiting.drain(..count) {
+            if let Ok(record) = Record::from_slice(&record) {
+                self.oracle.shadows[0].apply(record);
+            }
+            self.disk.push(record);
+            last = Some(ticket);
+        }
+        if let Some(ticket) = last {
+            self.raft.persisted(ticket);
+        }
+    }
+
+    fn compact(&mut self, keep: u64) {
+        let index = self.raft.status().applied;
+        let term = self.raft.term(index).unwrap_or(0);
+        if self.raft.snapshot_taken(index, index.saturating_sub(keep)).is_ok() {
+            self.snapshot = (index, term);
+        }
+    }
+
+    fn install(&mut self, refuse: bool) {
+        let Some(complete) = self.complete.take() else { return };
+        if refuse {
+            self.raft.snapshot_refused();
+            return;
+        }
+        if self.raft.snapshot_installed(complete.0).is_ok() {
+            self.snapshot = complete.max(self.snapshot);
+        }
+    }
+
+    fn serve(&mut self) {
+        let Some((to, index, offset)) = self.wanted.take() else { return };
+        let _ = self.raft.send_snapshot(to, index, offset, &[7; 16], offset > 64);
+    }
+
+    fn restart(&mut self) -> Result<(), String> {
+        self.waiting.clear();
+        let mut raft = Self::boot(&self.config)?;
+        for record in &self.disk {
+            let decoded = Record::from_slice(record).map_err(|e| format!("{record:?}: {e}"))?;
+            raft.restore(decoded).map_err(|e| format!("cannot replay {decoded:?}: {e}"))?;
+        }
+        let (index, term) = self.snapshot;
+        raft.resume(index, term).map_err(|e| format!("cannot resume {index}@{term}: {e}"))?;
+        raft.tick(self.now);
+        self.raft = raft;
+        self.oracle.crashed(0);
+        (self.complete, self.wanted, self.seen) = (None, None, None);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        let mut disk = Vec::new();
+        self.oracle.shadows[0] = super::shadow::Shadow::default();
+        for record in self.raft.checkpoint() {
+            let mut bytes = vec![0; record.encoded_len()];
+            record.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
+            self.oracle.shadows[0].apply(record);
+            disk.push(bytes);
+        }
+        self.disk = disk;
+        if let Some((ticket, _)) = self.waiting.drain(..).next_back() {
+            self.raft.persisted(ticket);
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), String> {
+        let mut count = 0;
+        while let Some(output) = self.raft.poll() {
+            count += 1;
+            if count > MOST_OUTPUTS {
+                return Err("never gets quiet".into());
+            }
+            match output {
+                Output::Persist(ticket, record) => {
+                    let mut bytes = vec![0; record.encoded_len()];
+                    record.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
+                    self.waiting.push((ticket, bytes));
+                }
+                Output::Send(to, message) => {
+                    self.oracle.sent(0, to, message)?;
+                    if let Message::Accept { match_index, .. } = message {
+                        self.accepted = match_index;
+                    }
+                }
+                Output::Event(event) => match event {
+                    Event::Fatal(reason) => return Err(format!("stopped: {reason}")),
+                    Event::LogFull => self.full = true,
+                    Event::SnapshotWanted { to, index, offset, .. } => {
+                        self.wanted = Some((to, index, offset));
+                    }
+                    Event::SnapshotPart { index, index_term, done: true, .. } => {
+                        self.complete = Some((index, index_term));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let status = self.raft.status();
+        let ordered = status.first <= status.snapshot + 1
+            && status.snapshot <= status.applied
+            && status.applied <= status.commit
+            && status.commit <= status.last;
+        if !ordered {
+            return Err(format!("out of order: {status:?}"));
+        }
+        let earlier = self.seen.replace(status);
+        let back = |e: Status| {
+            let again = e.term == status.term && e.vote.is_some() && e.vote != status.vote;
+            again || e.term > status.term || e.commit > status.commit || e.applied > status.applied
+        };
+        match earlier {
+            Some(earlier) if back(earlier) => Err(format!("{earlier:?} became {status:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whatever happened, the node takes an entry of a leader that has all it committed.
+    fn follow_an_honest_leader(&mut self) -> Result<(), String> {
+        let term = self.raft.status().term + 1;
+        for round in 1..20 {
+            self.sync(usize::MAX);
+            self.drain()?;
+            self.install(false);
+            if core::mem::take(&mut self.full) {
+                self.compact(0);
+            }
+            self.drain()?;
+            let status = self.raft.status();
+            let prev_term = self.raft.term(status.commit).unwrap_or(0);
+            let mut entry = Vec::new();
+            super::words::push_entry(&mut entry, term, 1, &[]);
+            let message = Message::Append {
+                term,
+                prev_index: status.commit,
+                prev_term,
+                commit: status.commit,
+                round,
+                entries: &entry,
+            };
+            let result = self.raft.receive(self.now, NodeId::new(2), message);
+            self.drain()?;
+            self.sync(usize::MAX);
+            self.drain()?;
+            if self.accepted > status.commit && result.is_ok() && self.raft.status().term == term {
+                return Ok(());
+            }
+        }
+        Err(format!("follows no honest leader: {:?}", self.raft.status()))
+    }
+}
+
+/// Bytes that are read as numbers and messages.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    /// A number near one that matters, or near an end of the range.
+    fn near(&mut self, number: u64) -> u64 {
+        let byte = self.byte().unwrap_or(0);
+        let offset = u64::from(byte & 0x0f);
+        match byte >> 4 {
+            0..6 => number.saturating_add(offset),
+            6..11 => number.saturating_sub(offset),
+            11 => offset,
+            12 => (1 << 32) + offset,
+            13 => (1 << 62) - 8 + offset,
+            14 => (1 << 63) - 8 + offset,
+            _ => u64::MAX - offset,
+        }
+    }
+
+    fn message<'b>(&mut self, status: &Status, entries: &'b mut Vec<u8>) -> Option<Message<'b>>
+    where
+        'a: 'b,
+    {
+        let kind = self.byte()?;
+        if kind >= 224 {
+            let (bytes, rest) = self.0.split_at(usize::from(kind - 224).min(self.0.len()));
+            self.0 = rest;
+            return Message::from_slice(bytes).ok();
+        }
+        let term = self.near(status.term);
+        let flag = kind & 8 == 0;
+        Some(match kind % 8 {
+            0 => Message::RequestVote {
+                pre: flag,
+                term,
+                last_index: self.near(status.last),
+                last_term: self.near(status.term),
+            },
+            1 => Message::Vote { pre: flag, term, granted: kind & 16 == 0 },
+            2 | 3 => {
+                for _ in 0..self.byte().unwrap_or(0) % 6 {
+                    let (term, len) = (self.near(status.term), self.byte().unwrap_or(0) % 40);
+                    super::words::push_entry(entries, term, 0, &[0x77; 40][..usize::from(len)]);
+                }
+                Message::Append {
+                    term,
+                    prev_index: self.near(status.commit),
+                    prev_term: self.near(status.term),
+                    commit: self.near(status.commit),
+                    round: self.near(0),
+                    entries,
+                }
+            }
+            4 => Message::Accept { term, round: self.near(0), match_index: self.near(status.last) },
+            5 => Message::Reject {
+                term,
+                round: self.near(0),
+                prev_index: self.near(status.last),
+                hint_index: self.near(status.commit),
+                hint_term: self.near(status.term),
+            },
+            6 => {
+                entries.resize(usize::from(self.byte().unwrap_or(0) % 40), 9);
+                Message::Snapshot {
+                    term,
+                    round: self.near(0),
+                    index: self.near(status.last),
+                    index_term: self.near(status.term),
+                    offset: self.near(0),
+                    done: flag,
+                    data: entries,
+                }
+            }
+            _ => Message::SnapshotAck {
+                term,
+                round: self.near(0),
+                index: self.near(status.snapshot),
+                offset: self.near(0),
+            },
+        })
+    }
+}

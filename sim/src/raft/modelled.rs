@@ -1,0 +1,148 @@
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use quorate_core::{Instant, NodeId, Wire, majority};
+use quorate_raft::{Config, Index, Inline, Raft, Record, Role, Term};
+
+use super::shadow::{Shadow, hashes};
+use crate::model::{Modelled, Node};
+
+/// Raft nodes for the model checker, on a small inline storage.
+///
+/// Clocks and timeouts are part of a node's state, as it was made: two nodes that differ in these alone count as different. That
+/// explores some states twice, and none too few.
+#[derive(Clone, Debug)]
+pub struct ModelledRaft {
+    /// How many.
+    pub nodes: usize,
+    /// How they behave.
+    pub config: Config,
+    /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 not to ask.
+    pub patience_us: u64,
+}
+
+/// The machine that is checked.
+pub type Small = Raft<Inline<3, 192, 8, 16>>;
+
+/// Who led which term, and what is committed: by index from 1, the term and a hash.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Past {
+    leaders: BTreeMap<Term, usize>,
+    committed: Vec<(Term, u64)>,
+}
+
+impl ModelledRaft {
+    fn id(node: usize) -> NodeId {
+        NodeId::new(node as u64 + 1)
+    }
+}
+
+impl Modelled for ModelledRaft {
+    type Machine = Small;
+    type Command = &'static [u8];
+    type Memory = Past;
+
+    fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    fn boot(&self, node: usize) -> Result<Small, String> {
+        let voters: Vec<NodeId> = (0..self.nodes).map(Self::id).collect();
+        Raft::new(Self::id(node), &voters, self.config.clone(), node as u64)
+            .map_err(|e| e.to_string())
+    }
+
+    fn commands(&self, _node: usize, machine: &Small) -> Vec<&'static [u8]> {
+        if machine.status().role == Role::Leader { vec![b"x"] } else { Vec::new() }
+    }
+
+    fn command(&self, machine: &mut Small, _now: Instant, command: &&'static [u8]) {
+        let _ = machine.propose(command);
+    }
+
+    fn view<H: Hasher>(&self, machine: &Small, _now: Instant, state: &mut H) {
+        machine.hash(state);
+    }
+
+    fn check(&self, past: &mut Past, nodes: &[Node<Self>]) -> Result<(), String> {
+        let mut disks = None;
+        for (at, node) in nodes.iter().enumerate() {
+            let Some(machine) = &node.machine else { continue };
+            let status = machine.status();
+            if let Some(reason) = status.fatal {
+                return Err(format!("node {} stopped: {reason}", at + 1));
+            }
+            if status.role == Role::Leader {
+                let first = *past.leaders.entry(status.term).or_insert(at);
+                if first != at {
+                    let (a, b, term) = (first + 1, at + 1, status.term);
+                    return Err(format!("election safety: {a} and {b} both lead term {term}"));
+                }
+            }
+            for (index, term, hash) in hashes(machine.entries(status.first)) {
+                if index <= status.commit {
+                    past.commit(at, index, (term, hash), nodes, &mut disks)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn healed(&self, nodes: &[Node<Self>]) -> Result<(), String> {
+        let live: Vec<_> =
+            nodes.iter().filter_map(|n| Some(n.machine.as_ref()?.status())).collect();
+        if live.len() < majority(nodes.len()) {
+            return Ok(());
+        }
+        let leader = live.iter().filter(|s| s.role == Role::Leader).max_by_key(|s| s.term);
+        let Some(leader) = leader else { return Err(format!("nobody leads: {live:?}")) };
+        let level = |s: &quorate_raft::Status| s.applied == leader.last && s.term == leader.term;
+        if live.iter().all(level) { Ok(()) } else { Err(format!("not level: {live:?}")) }
+    }
+
+    fn patience(&self) -> u64 {
+        self.patience_us
+    }
+}
+
+impl Past {
+    /// A node has committed an entry: everybody has the same there, and it is on a majority of disks the first time.
+    fn commit(
+        &mut self,
+        at: usize,
+        index: Index,
+        entry: (Term, u64),
+        nodes: &[Node<ModelledRaft>],
+        disks: &mut Option<Vec<Shadow>>,
+    ) -> Result<(), String> {
+        match self.committed.get(index as usize - 1) {
+            Some(known) if *known == entry => return Ok(()),
+            Some(known) => {
+                let node = at + 1;
+                return Err(format!(
+                    "node {node} commits {entry:?} at {index} where {known:?} was committed"
+                ));
+            }
+            None => {}
+        }
+        let disks =
+            disks.get_or_insert_with(|| nodes.iter().map(|node| read(&node.disk)).collect());
+        let durable = disks.iter().filter(|disk| disk.has(index, entry)).count();
+        if durable < majority(nodes.len()) {
+            return Err(format!("node {} commits {index}, which is on {durable} disks", at + 1));
+        }
+        self.committed.push(entry);
+        Ok(())
+    }
+}
+
+/// What a disk holds, read without the machine's help.
+fn read(disk: &[Vec<u8>]) -> Shadow {
+    let mut shadow = Shadow::default();
+    for record in disk {
+        if let Ok(record) = Record::from_slice(record) {
+            shadow.apply(record);
+        }
+    }
+    shadow
+}
