@@ -34,8 +34,10 @@ struct Program {
     server: Option<(&'static str, &'static str)>,
 }
 
-const PROGRAMS: &[Program] =
-    &[Program { name: "setpoint", server: Some(("quorate-setpoint", "setpoint")) }];
+const PROGRAMS: &[Program] = &[
+    Program { name: "setpoint", server: Some(("quorate-setpoint", "setpoint")) },
+    Program { name: "bully", server: None },
+];
 
 /// QEMU's board has a Cortex-M3.
 const TARGET: &str = "thumbv7m-none-eabi";

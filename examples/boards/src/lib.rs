@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 pub mod board;
+pub mod bully;
 mod console;
 mod failure;
 mod jack;

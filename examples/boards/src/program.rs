@@ -1,5 +1,5 @@
 use crate::noise::Stranger;
-use crate::{Failure, Rig, setpoint};
+use crate::{Failure, Rig, bully, setpoint};
 
 /// What runs on the boards of a bench.
 #[derive(Clone, Copy, Debug)]
@@ -30,4 +30,4 @@ pub struct Scenario {
 }
 
 /// Every program there is.
-pub const PROGRAMS: &[Program] = &[setpoint::PROGRAM];
+pub const PROGRAMS: &[Program] = &[setpoint::PROGRAM, bully::PROGRAM];

@@ -23,6 +23,8 @@ type Machine = Bully<Inline<{ MAX_PEERS + 1 }>>;
 struct Elector {
     watch: Watch<NormalPhi<32>, 1>,
     leader: Option<NodeId>,
+    /// The watch began with what was heard before: that counts as the first sign of life.
+    fresh: bool,
     /// Leaders there have been, as this board saw it, and those of them that it suspected.
     leaders: u32,
     suspected: u32,
@@ -42,12 +44,13 @@ fn config() -> Config {
 
 impl Elector {
     fn new() -> Self {
-        Self { watch: Watch::new(SLACK_US), leader: None, leaders: 0, suspected: 0 }
+        Self { watch: Watch::new(SLACK_US), leader: None, fresh: false, leaders: 0, suspected: 0 }
     }
 
     /// Watches another leader, of whose rhythm nothing is known yet.
     fn follow(&mut self, leader: Option<NodeId>) -> Result<(), ConfigError> {
         self.leader = leader;
+        self.fresh = true;
         self.watch = Watch::new(SLACK_US);
         if let Some(leader) = leader {
             self.leaders = self.leaders.saturating_add(1);
@@ -136,6 +139,11 @@ impl Program for Elector {
     }
 
     fn settle(&mut self, desk: &mut Desk<'_>, machine: &mut Machine) -> Result<(), Error> {
+        if core::mem::take(&mut self.fresh)
+            && let Some(leader) = self.leader
+        {
+            self.watch.heard(desk.now, leader);
+        }
         if self.watch.deadline().is_some_and(|deadline| deadline <= desk.now) {
             self.watch.tick(desk.now);
         }
