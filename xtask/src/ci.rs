@@ -25,6 +25,7 @@ const STEPS: &[&[&str]] = &[
     &["icount", "--check"],
     &["sim", "--seeds", "2000"],
     &["bugs"],
+    &["firmware"],
 ];
 
 fn run(args: &[String]) -> Outcome {
