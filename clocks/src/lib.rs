@@ -11,6 +11,7 @@
 //! | [`DotContext`] | any set of events, gaps included |
 //! | [`Pruned`] | a version vector from which actors that are gone were dropped, by agreement |
 //! | [`Siblings`] | the values of a key that were written concurrently: dotted version vector set |
+//! | [`Causal`] | causal delivery as a machine: holds messages until their causes arrived |
 //! | [`Session`] | a client's token: read your writes, and the other session guarantees |
 //! | [`Lamport`] | a time that respects causality |
 //! | [`Hlc`], [`Timestamp`], [`Stamp`] | the same, close to physical time: hybrid logical clock |
@@ -54,6 +55,7 @@
 extern crate std;
 
 mod actor;
+mod causal;
 mod causality;
 mod context;
 mod dot;
@@ -72,8 +74,12 @@ mod storage;
 mod sync;
 mod timestamp;
 mod version;
+mod versions;
 
 pub use actor::Actor;
+pub use causal::{
+    BroadcastError, Causal, CausalConfig, CausalError, Event, Message, Record, ResumeError,
+};
 pub use causality::Causality;
 pub use context::DotContext;
 pub use dot::Dot;
@@ -91,3 +97,4 @@ pub use storage::{Element, Inline, Storage};
 pub use sync::{ClockSync, Exchange, ExchangeError};
 pub use timestamp::{Stamp, Timestamp};
 pub use version::VersionVector;
+pub use versions::Versions;

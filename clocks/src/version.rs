@@ -4,7 +4,7 @@ use core::hash::{Hash, Hasher};
 
 use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
 
-use crate::{Actor, Causality, Dot, Exhausted, IncrementError, Storage, sorted};
+use crate::{Actor, Causality, Dot, Exhausted, IncrementError, Storage, Versions, sorted};
 
 /// All events up to the `n`th of each actor (Parker et al., "Detection of Mutual Inconsistency in Distributed Systems", 1983). As
 /// a vector clock (Fidge 1988, Mattern 1989) it stands for an event and all its causes.
@@ -143,6 +143,30 @@ impl<S: Storage> VersionVector<S> {
         sorted::merge(&mut self.entries, &other.entries)
     }
 
+    /// Adds all events that a message tells of.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if not all actors fit; the clock is unchanged.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline, VersionVector};
+    /// let mut a = VersionVector::<Inline<2>>::new();
+    /// let mut b = a.clone();
+    /// a.increment(Actor::default())?;
+    /// b.observe_all(a.versions())?;
+    /// assert_eq!(a, b);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observe_all(&mut self, versions: Versions<'_>) -> Result<(), Full> {
+        let new =
+            versions.iter().filter(|dot| sorted::find(&self.entries, dot.actor()).is_err()).count();
+        if self.limit().saturating_sub(self.len()) < new {
+            return Err(Full);
+        }
+        versions.iter().try_for_each(|dot| self.observe(dot).map(|_| ()))
+    }
+
     /// Keeps the events that the other has as well: the greatest clock that both include.
     ///
     /// The meet of what all members have seen is what is causally stable: nobody will ever be concurrent with it.
@@ -265,6 +289,21 @@ impl<S: Storage> VersionVector<S> {
     #[must_use]
     pub fn includes<T: Storage>(&self, other: &VersionVector<T>) -> bool {
         matches!(self.compare(other), Causality::After | Causality::Equal)
+    }
+
+    /// Whether every event that a message tells of is included.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline, VersionVector};
+    /// let old = VersionVector::<Inline<2>>::new();
+    /// let mut new = old.clone();
+    /// new.increment(Actor::default())?;
+    /// assert!(new.includes_all(old.versions()) && !old.includes_all(new.versions()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn includes_all(&self, versions: Versions<'_>) -> bool {
+        versions.iter().all(|dot| self.contains(dot))
     }
 
     /// The last event of each actor, sorted by actor.

@@ -1,0 +1,140 @@
+use core::fmt;
+
+use quorate_core::NodeId;
+
+use crate::{Dot, Run};
+
+/// The times of a group, in µs of the driver's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CausalConfig {
+    /// How often a member tells what it has while something is under way; up to sixteen times as long while nothing changes.
+    /// A little over the time there and back.
+    pub interval_us: u64,
+    /// How long a member waits for the origin of what it lacks before it asks everybody, and tells the application.
+    pub gap_us: u64,
+    /// A member that was not heard for this long is not waited for: what it lacks may be dropped once a majority has it, and
+    /// when it comes back it must merge the state of another. `u64::MAX` for applications whose states cannot be merged.
+    pub patience_us: u64,
+}
+
+impl CausalConfig {
+    /// Milliseconds between nodes: 50 ms, 200 ms, 60 s.
+    pub const LAN: Self = Self { interval_us: 50_000, gap_us: 200_000, patience_us: 60_000_000 };
+    /// A slow radio: 2 s, 10 s, an hour.
+    pub const RADIO: Self =
+        Self { interval_us: 2_000_000, gap_us: 10_000_000, patience_us: 3_600_000_000 };
+}
+
+/// What the application of a member learns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// This comes next: everything it depends on came before. Own broadcasts are delivered too, once they are durable.
+    Deliver {
+        /// Which event of whom.
+        dot: Dot,
+        /// What was broadcast.
+        payload: &'a [u8],
+    },
+    /// More has become stable: see [`stable`](super::Causal::stable).
+    Stable,
+    /// These are missing, and their origin does not answer; everybody is asked. Told once for each gap.
+    Gap {
+        /// What is missing first.
+        missing: Run,
+    },
+    /// The peer has delivered, and may no longer have, what is missing here: merge its application's state into the own, then call
+    /// [`resume`](super::Causal::resume) with the vector that both cover. Told again while it is so.
+    Behind {
+        /// Whose state would do.
+        peer: NodeId,
+    },
+}
+
+/// Why a member cannot be made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum CausalError {
+    /// This node is not among the members.
+    NotAMember,
+    /// A node is listed twice.
+    DuplicateMember(NodeId),
+    /// More members than the storage has room for.
+    TooManyMembers,
+    /// The store needs room for four messages at least.
+    StoreTooSmall,
+    /// An interval is 0.
+    Interval,
+}
+
+/// Why nothing was broadcast. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The payload is larger than the storage takes.
+    TooLarge,
+    /// Too many own broadcasts that not everybody has: try again when [`Event::Stable`] comes.
+    Busy,
+    /// The machine was not ticked yet.
+    NotStarted,
+    /// A peer has broadcasts of this actor that this node did not make: its disk forgot them, or another node acts as the same.
+    /// Start anew as the next [incarnation](crate::Actor::reborn).
+    Doubted,
+    /// The last of the actor's dots was used up.
+    Exhausted,
+}
+
+/// Why a state was not taken over. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// The state lacks this event, which was delivered here and is no longer kept: take a newer one.
+    Older(Dot),
+    /// More actors than the storage has room for.
+    Full,
+}
+
+impl fmt::Display for CausalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAMember => f.write_str("this node is not among the members"),
+            Self::DuplicateMember(node) => write!(f, "node {node} is listed twice"),
+            Self::TooManyMembers => f.write_str("more members than the storage has room for"),
+            Self::StoreTooSmall => f.write_str("the store needs room for four messages at least"),
+            Self::Interval => f.write_str("the intervals must not be 0"),
+        }
+    }
+}
+
+impl fmt::Display for BroadcastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the payload is larger than the storage takes",
+            Self::Busy => "too many broadcasts that not everybody has: try again later",
+            Self::NotStarted => "the machine was not ticked yet",
+            Self::Doubted => {
+                "others have broadcasts that this node did not make: start as the next incarnation"
+            }
+            Self::Exhausted => "the counter is at its maximum: go on as the next incarnation",
+        })
+    }
+}
+
+impl fmt::Display for ResumeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Older(dot) => {
+                write!(f, "the state lacks {dot}, which was delivered here: take a newer one")
+            }
+            Self::Full => f.write_str("more actors than the storage has room for"),
+        }
+    }
+}
+
+impl core::error::Error for CausalError {}
+impl core::error::Error for BroadcastError {}
+impl core::error::Error for ResumeError {}

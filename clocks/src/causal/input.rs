@@ -1,0 +1,235 @@
+//! What comes in: records at boot, messages, time.
+
+use quorate_core::{Corrupt, List, NodeId, Rejected, Ticket};
+
+use super::Causal;
+use super::message::{Message, Record};
+use super::peer::Peer;
+use super::store::{Held, Origin, is_next};
+use crate::{Dot, Storage, VersionVector, Versions};
+
+/// Statuses come up to 2^4 times as seldom while nothing changes.
+const MAX_BACKOFF: u32 = 4;
+
+impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
+    pub(super) fn replay(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        match record {
+            Record::Boot { boot } if boot <= self.boot => Err(Corrupt::Regression),
+            Record::Boot { boot } => {
+                self.boot = boot;
+                Ok(())
+            }
+            Record::Sent { counter, causes, payload } => {
+                if counter <= self.sent {
+                    return Err(Corrupt::Regression);
+                }
+                if self.sent.checked_add(1) != Some(counter) {
+                    return Err(Corrupt::Gap);
+                }
+                let dot = Dot::new(self.actor, counter).ok_or(Corrupt::Malformed)?;
+                let origin = Origin::Own(Ticket::default());
+                let held = Held::new(dot, causes, payload, origin).map_err(|_| Corrupt::Full)?;
+                self.store.push(held).map_err(|_| Corrupt::Full)?;
+                self.sent = counter;
+                Ok(())
+            }
+            Record::Stable { counter } => {
+                let dot = Dot::new(self.actor, counter).ok_or(Corrupt::Malformed)?;
+                self.floor.observe(dot).map_err(|_| Corrupt::Full)?;
+                self.sent = self.sent.max(counter);
+                while self.store.first().is_some_and(|held| held.dot.counter() <= counter) {
+                    self.drop_held(0); // all that was replayed is own, in order
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn pass_time(&mut self) {
+        if !self.started {
+            self.started = true;
+            self.boot = self.boot.saturating_add(1);
+            let now = self.now;
+            self.peers.iter_mut().for_each(|peer| peer.heard_at = now); // they get their chance
+            self.status_at = now;
+        }
+        if self.now < self.status_at || !self.is_unsettled() {
+            return;
+        }
+        let backoff = self.idle.min(MAX_BACKOFF);
+        self.status_at = self.now.after(self.config.interval_us.saturating_mul(1 << backoff));
+        self.idle = self.idle.saturating_add(1);
+        self.prune_due = true; // somebody may have been silent for too long
+        self.watch_gap();
+        self.peers.iter_mut().for_each(|peer| (peer.status, peer.ask) = (true, true));
+    }
+
+    /// Notes since when something has been missing.
+    fn watch_gap(&mut self) {
+        let gap = self.gap();
+        let same = match (gap, self.gap) {
+            (Some(now), Some((then, _))) => {
+                now.actor() == then.actor() && now.first() == then.first()
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.gap = gap.map(|run| (run, self.now));
+            self.gap_told = false;
+        }
+        if self.is_gap_old() && !self.gap_told {
+            self.gap_told = true;
+            self.gap_owed = true;
+        }
+    }
+
+    /// Whether the origin had its chance.
+    pub(super) fn is_gap_old(&self) -> bool {
+        self.gap.is_some_and(|(_, since)| self.now.since(since) >= self.config.gap_us)
+    }
+
+    pub(super) fn take(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
+        let at =
+            self.peers.iter().position(|peer| peer.id == from).ok_or(Rejected::UnknownSender)?;
+        match message {
+            Message::Data { dot, causes, payload } => self.take_data(at, dot, causes, payload)?,
+            Message::Status { boot, ask, help, delivered } => {
+                self.check_own(delivered)?;
+                self.take_status(at, boot, delivered)?;
+                if ask {
+                    self.answer(at, boot, help);
+                }
+            }
+            Message::Behind { floor } => {
+                self.check_own(floor)?;
+                let lacking = !self.delivered.includes_all(floor);
+                if let Some(peer) = self.peers.get_mut(at) {
+                    peer.ahead |= lacking;
+                }
+            }
+        }
+        let now = self.now;
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.heard_at = now;
+        }
+        Ok(())
+    }
+
+    /// Refuses what tells of own events that were never made here.
+    fn check_own(&mut self, versions: Versions<'_>) -> Result<(), Rejected> {
+        let sent = self.sent;
+        let invented = |dot: Dot| dot.actor() == self.actor && dot.counter() > sent;
+        if versions.iter().any(invented) {
+            self.doubted = true;
+            return Err(Rejected::Impossible);
+        }
+        Ok(())
+    }
+
+    fn take_data(
+        &mut self,
+        at: usize,
+        dot: Dot,
+        causes: Versions<'_>,
+        payload: &[u8],
+    ) -> Result<(), Rejected> {
+        let origin = dot.actor();
+        if origin.node() != self.actor.node() && !self.peers.iter().any(|p| p.id == origin.node()) {
+            return Err(Rejected::UnknownSender);
+        }
+        if causes.iter().any(|cause| cause.actor() == origin) {
+            return Err(Rejected::Malformed);
+        }
+        self.check_own(Versions::plain(&[dot]))?;
+        self.check_own(causes)?;
+        if self.delivered.contains(dot) {
+            if let Some(peer) = self.peers.get_mut(at) {
+                peer.status = true; // the sender does not know yet
+            }
+            return Ok(());
+        }
+        // of the own ones, the state that covers what was dropped is to come
+        if origin == self.actor || self.store.iter().any(|held| held.dot == dot) {
+            return Ok(());
+        }
+        let known = self.delivered.get(origin) > 0;
+        if !known && self.delivered.len() >= self.delivered.limit() {
+            return Err(Rejected::Full);
+        }
+        let held = Held::new(dot, causes, payload, Origin::Foreign).map_err(|_| Rejected::Full)?;
+        if self.store.len() >= self.store.limit() {
+            self.displace(is_next(dot, causes, &self.delivered))?;
+        }
+        self.store.push(held).map_err(|_| Rejected::Full)?;
+        self.progress();
+        Ok(())
+    }
+
+    /// Makes room for a message, if it can be delivered at once: others can always be had again.
+    fn displace(&mut self, is_next: bool) -> Result<(), Rejected> {
+        if !is_next {
+            return Err(Rejected::Full);
+        }
+        let waits =
+            |held: &Held<A, P>| !held.is_own() && !held.delivered && !held.is_next(&self.delivered);
+        let helps = |held: &Held<A, P>| !held.is_own() && held.delivered;
+        let victim = self.store.iter().rposition(waits);
+        let victim = victim.or_else(|| self.store.iter().position(helps)).ok_or(Rejected::Full)?;
+        self.drop_held(victim);
+        Ok(())
+    }
+
+    fn take_status(
+        &mut self,
+        at: usize,
+        boot: u32,
+        delivered: Versions<'_>,
+    ) -> Result<(), Rejected> {
+        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
+        if boot < peer.boot {
+            return Ok(()); // from before it restarted
+        }
+        if boot > peer.boot {
+            // it may have less than before
+            let mut known = VersionVector::new();
+            known.observe_all(delivered).map_err(|_| Rejected::Full)?;
+            (peer.known, peer.boot) = (known, boot);
+            self.progress();
+        } else if !peer.known.includes_all(delivered) {
+            peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
+            self.progress();
+        }
+        Ok(())
+    }
+
+    /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and members ask by the clock, so
+    /// nothing is sent again faster than that.
+    fn answer(&mut self, at: usize, boot: u32, help: bool) {
+        let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
+        let Some(peer) = self.peers.get_mut(at).filter(|peer| peer.boot == boot) else { return };
+        peer.status = true;
+        peer.cursor = 0;
+        peer.helped = help;
+        let lacks_own = own_floor.is_some_and(|dot| !peer.known.contains(dot));
+        peer.behind = lacks_own || (help && !peer.known.includes(&self.floor));
+    }
+
+    /// Drops a message from the store; if it was delivered, it can no longer be given to others.
+    pub(super) fn drop_held(&mut self, at: usize) {
+        let Some(held) = self.store.remove(at) else { return };
+        if held.delivered {
+            // no new actor: all that is delivered fits
+            let _ = self.floor.observe(held.dot);
+        }
+        let shift = |peer: &mut Peer<A>| {
+            if peer.cursor > at {
+                peer.cursor = peer.cursor.saturating_sub(1);
+            }
+        };
+        self.peers.iter_mut().for_each(shift);
+    }
+}

@@ -1,0 +1,437 @@
+//! Causal delivery.
+
+use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+
+use crate::{Actor, Dot, Run, Storage, VersionVector};
+
+mod error;
+mod input;
+mod message;
+mod output;
+#[allow(unnameable_types)] // in the storage's lists
+mod peer;
+#[allow(unnameable_types)] // in the storage's lists
+mod store;
+
+pub use error::{BroadcastError, CausalConfig, CausalError, Event, ResumeError};
+pub use message::{Message, Record};
+use peer::Peer;
+use store::{Held, Origin};
+
+/// Causal broadcast in a group, as a [`Machine`]: every member delivers every message once, and after everything its sender had
+/// delivered before sending it (Birman, Schiper, Stephenson, "Lightweight Causal and Atomic Group Multicast", 1991).
+///
+/// A message carries its dot and the causes that are new since its sender's last one; a member holds it until those were delivered.
+/// Members tell each other what they have; what one lacks its origin sends again, and after a while everybody does. When all
+/// have a message it is **stable**: nothing concurrent with it can still come, and it is dropped.
+///
+/// Memory is bounded: the store holds what is not stable, at most half of it own broadcasts (then
+/// [`broadcast`](Self::broadcast) says [`Busy`](BroadcastError::Busy)). When it is full, a message that can be delivered displaces one
+/// that cannot, or one of another origin that was kept to help out; the rest is refused and comes again. A member that was
+/// silent for too long is not waited for, as long as a majority has a message: when it is back and what it lacks is gone, it
+/// learns from [`Event::Behind`] to merge the state of another into its own, and [resumes](Self::resume) from there. For that
+/// the application's state must be mergeable (a CRDT); where it is not, set `patience_us` to `u64::MAX`: nothing is dropped
+/// before all have it, and a member that is gone for ever ends in [`Busy`](BroadcastError::Busy).
+///
+/// What the driver and the application owe, beside the contract of [`Machine`]:
+///
+/// * After a restart, [`resume`](Self::resume) with the vector of the deliveries that the application's state still covers, before
+///   the first tick; nothing if it covers none. What is delivered is acknowledged at once: an application that must survive
+///   the loss of power in all nodes makes its state durable as it takes each delivery.
+/// * A node whose disk forgot comes back as the next [incarnation](Actor::reborn).
+///
+/// `A` is room for actors (members, and former incarnations of theirs), `M` for messages, `P` for the bytes of a payload. RAM,
+/// inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
+///
+/// ```
+/// use quorate_clocks::{Actor, Causal, CausalConfig, Event, Inline};
+/// use quorate_core::{Instant, Machine, NodeId, Output};
+///
+/// type Member = Causal<Inline<2>, Inline<8>, Inline<32>>;
+/// let ids = [1, 2].map(NodeId::new);
+/// let mut members = Vec::new();
+/// for id in ids {
+///     members.push(Member::new(Actor::from(id), &ids, CausalConfig::LAN)?);
+/// }
+/// let mut said = Vec::new();
+/// for round in 0..4 {
+///     for at in 0..2 {
+///         members[at].tick(Instant::from_millis(100 * round));
+///         if (round, at) == (0, 0) {
+///             members[at].broadcast(b"is anybody there?")?;
+///         }
+///         let (mut letters, mut durable) = (Vec::new(), None);
+///         loop {
+///             while let Some(output) = members[at].poll() {
+///                 match output {
+///                     Output::Persist(ticket, _record) => durable = Some(ticket),
+///                     Output::Send(to, message) => letters.push((to, encoded(&message))),
+///                     Output::Event(Event::Deliver { payload, .. }) => said.push((at, payload.to_vec())),
+///                     Output::Event(_) => {}
+///                 }
+///             }
+///             let Some(ticket) = durable.take() else { break };
+///             members[at].persisted(ticket); // after the sync
+///         }
+///         for (to, bytes) in letters {
+///             let message = quorate_core::Wire::from_slice(&bytes)?;
+///             members[to.get() as usize - 1].receive(Instant::from_millis(100 * round), ids[at], message)?;
+///         }
+///     }
+/// }
+/// assert_eq!(said, [(0, b"is anybody there?".to_vec()), (1, b"is anybody there?".to_vec())]);
+/// assert_eq!(members[0].stable().len(), 1);
+/// # fn encoded<'a>(m: &impl quorate_core::Wire<'a>) -> Vec<u8> { let mut v = vec![0; m.encoded_len()]; let _ = m.to_slice(&mut v); v }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What depends on a message that was lost with the only disk that had it is never delivered, and held until it is displaced.
+///
+/// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
+/// application's state is its own.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Causal<A: Storage, M: Storage, P: Storage> {
+    actor: Actor,
+    config: CausalConfig,
+    now: Instant,
+    started: bool,
+    rejections: Rejections,
+
+    // On disk
+    boot: u32,
+    /// Own broadcasts so far.
+    sent: u64,
+
+    // Disk
+    issued: Ticket,
+    durable: Ticket,
+    /// The ticket of the record that tells of this start; 0 before it was issued.
+    boot_ticket: Ticket,
+    /// Own broadcasts up to this one are stable, and the disk was not told.
+    stable_owed: bool,
+
+    delivered: VersionVector<A>,
+    /// What was delivered and dropped, or may have been.
+    floor: VersionVector<A>,
+    /// What was delivered at the last own broadcast: causes that need not be told again.
+    told: VersionVector<A>,
+    store: M::List<Held<A, P>>,
+    peers: A::List<Peer<A>>,
+
+    status_at: Instant,
+    /// Statuses since something changed.
+    idle: u32,
+    /// What has been missing, and since when.
+    gap: Option<(Run, Instant)>,
+    /// The gap was told of.
+    gap_told: bool,
+    gap_owed: bool,
+    news_owed: bool,
+    prune_due: bool,
+    doubted: bool,
+}
+
+impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
+    /// A member without a past. `members` are all nodes of the group, the actor's included.
+    ///
+    /// # Errors
+    ///
+    /// [`CausalError`] says what does not fit together.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Causal, CausalConfig, CausalError, Inline};
+    /// # use quorate_core::NodeId;
+    /// let [a, b] = [1, 2].map(NodeId::new);
+    /// type Member = Causal<Inline<2>, Inline<8>, Inline<32>>;
+    /// assert!(Member::new(a.into(), &[a, b], CausalConfig::LAN).is_ok());
+    /// let alone = Member::new(a.into(), &[b], CausalConfig::LAN);
+    /// assert_eq!(alone.err(), Some(CausalError::NotAMember));
+    /// ```
+    pub fn new(
+        actor: Actor,
+        members: &[NodeId],
+        config: CausalConfig,
+    ) -> Result<Self, CausalError> {
+        if config.interval_us == 0 || config.gap_us == 0 || config.patience_us == 0 {
+            return Err(CausalError::Interval);
+        }
+        if M::LIMIT < 4 {
+            return Err(CausalError::StoreTooSmall);
+        }
+        if !members.contains(&actor.node()) {
+            return Err(CausalError::NotAMember);
+        }
+        if members.len() > A::LIMIT {
+            return Err(CausalError::TooManyMembers);
+        }
+        let mut peers = A::List::<Peer<A>>::with_limit(A::LIMIT);
+        for (at, &id) in members.iter().enumerate() {
+            if members.iter().skip(at.saturating_add(1)).any(|&other| other == id) {
+                return Err(CausalError::DuplicateMember(id));
+            }
+            if id != actor.node() {
+                peers.push(Peer::new(id)).map_err(|_| CausalError::TooManyMembers)?;
+            }
+        }
+        Ok(Self {
+            actor,
+            config,
+            now: Instant::ZERO,
+            started: false,
+            rejections: Rejections::default(),
+            boot: 0,
+            sent: 0,
+            issued: Ticket::default(),
+            durable: Ticket::default(),
+            boot_ticket: Ticket::default(),
+            stable_owed: false,
+            delivered: VersionVector::new(),
+            floor: VersionVector::new(),
+            told: VersionVector::new(),
+            store: M::List::with_limit(M::LIMIT),
+            peers,
+            status_at: Instant::ZERO,
+            idle: 0,
+            gap: None,
+            gap_told: false,
+            gap_owed: false,
+            news_owed: false,
+            prune_due: false,
+            doubted: false,
+        })
+    }
+
+    /// Broadcasts to the group, this member included. The payload is delivered here once it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastError`] says why not; nothing is changed.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, BroadcastError, Causal, CausalConfig, Inline};
+    /// # use quorate_core::{Instant, Machine, NodeId};
+    /// let me = NodeId::new(1);
+    /// let mut member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// assert_eq!(member.broadcast(b"hi"), Err(BroadcastError::NotStarted));
+    /// member.tick(Instant::ZERO);
+    /// assert_eq!(member.broadcast(b"hi")?.counter(), 1);
+    /// assert_eq!(member.broadcast(b"hello"), Err(BroadcastError::TooLarge));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn broadcast(&mut self, payload: &[u8]) -> Result<Dot, BroadcastError> {
+        if !self.started {
+            return Err(BroadcastError::NotStarted);
+        }
+        if self.doubted {
+            return Err(BroadcastError::Doubted);
+        }
+        let own = self.store.iter().filter(|held| held.is_own()).count();
+        if own >= self.store.limit() / 2 || self.store.len() >= self.store.limit() {
+            return Err(BroadcastError::Busy);
+        }
+        let counter = self.sent.checked_add(1).ok_or(BroadcastError::Exhausted)?;
+        let dot = Dot::new(self.actor, counter).ok_or(BroadcastError::Exhausted)?;
+        let mut causes = VersionVector::<A>::new();
+        let new = |cause: &&Dot| cause.actor() != self.actor && !self.told.contains(**cause);
+        for cause in self.delivered.entries().iter().filter(new) {
+            causes.observe(*cause).map_err(|_| BroadcastError::Busy)?; // never: they fit where they come from
+        }
+        let held = Held::new(dot, causes.versions(), payload, Origin::Fresh)
+            .map_err(|_| BroadcastError::TooLarge)?;
+        self.store.push(held).map_err(|_| BroadcastError::Busy)?;
+        self.told = self.delivered.clone();
+        self.sent = counter;
+        self.progress();
+        Ok(dot)
+    }
+
+    /// The application's state now is one that covers exactly these deliveries: what it had at a restart, or after it merged
+    /// another member's. What is kept beyond them is delivered again.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError::Older`] if the state lacks what was delivered here and is no longer kept; [`ResumeError::Full`] if there are
+    /// too many actors. Nothing is changed.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline, VersionVector};
+    /// # use quorate_core::NodeId;
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, CausalConfig::LAN)?;
+    /// let mut state = VersionVector::<Inline<2>>::new();
+    /// state.increment(ids[1].into())?;
+    /// member.resume(&state)?;
+    /// assert_eq!(member.delivered(), &state);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume<T: Storage>(&mut self, state: &VersionVector<T>) -> Result<(), ResumeError> {
+        if let Some(dot) = self.floor.entries().iter().find(|dot| !state.contains(**dot)) {
+            return Err(ResumeError::Older(*dot));
+        }
+        let mut delivered = VersionVector::new();
+        delivered.merge(state).map_err(|_| ResumeError::Full)?;
+        // others can no longer have these from here, but for own ones: those are dropped only when they are stable
+        let mut floor = self.floor.clone();
+        for dot in state.entries().iter().filter(|dot| dot.actor() != self.actor) {
+            floor.observe(*dot).map_err(|_| ResumeError::Full)?;
+        }
+        (self.delivered, self.floor) = (delivered, floor);
+        for held in self.store.iter_mut() {
+            held.delivered = self.delivered.contains(held.dot);
+        }
+        self.peers.iter_mut().for_each(|peer| peer.ahead = false);
+        self.progress();
+        Ok(())
+    }
+
+    /// Everything that was delivered.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_core::NodeId;
+    /// let me = NodeId::new(1);
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// assert!(member.delivered().is_empty());
+    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// ```
+    #[must_use]
+    pub const fn delivered(&self) -> &VersionVector<A> {
+        &self.delivered
+    }
+
+    /// Everything that all members have delivered, those aside that have been silent for too long: nothing that is concurrent with
+    /// it will come any more from the others.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_core::NodeId;
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, CausalConfig::LAN)?;
+    /// assert!(member.stable().is_empty());
+    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// ```
+    #[must_use]
+    pub fn stable(&self) -> VersionVector<A> {
+        let mut stable = self.delivered.clone();
+        self.awaited().for_each(|peer| stable.meet(&peer.known));
+        stable
+    }
+
+    /// What is known to be missing first, if anything is.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_core::NodeId;
+    /// let me = NodeId::new(1);
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// assert_eq!(member.gap(), None);
+    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// ```
+    #[must_use]
+    pub fn gap(&self) -> Option<Run> {
+        let peers = self.peers.iter().flat_map(|peer| peer.known.entries());
+        let causes = self.store.iter().flat_map(|held| held.causes.iter().chain([&held.dot]));
+        peers.chain(causes).find_map(|dot| self.gap_before(*dot))
+    }
+
+    /// How many messages are kept, delivered or not.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_core::NodeId;
+    /// let me = NodeId::new(1);
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// assert_eq!(member.held(), 0);
+    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// ```
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.store.len()
+    }
+
+    /// How often messages were refused, and why.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_core::NodeId;
+    /// let me = NodeId::new(1);
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// assert_eq!(member.rejections().total(), 0);
+    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// ```
+    #[must_use]
+    pub const fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+
+    /// The members that are waited for.
+    fn awaited(&self) -> impl Iterator<Item = &Peer<A>> + '_ {
+        let (now, patience_us) = (self.now, self.config.patience_us);
+        self.peers.iter().filter(move |peer| !peer.is_silent(now, patience_us))
+    }
+
+    /// What is missing of the dot's actor, up to the dot, before what is held of it.
+    fn gap_before(&self, dot: Dot) -> Option<Run> {
+        let actor = dot.actor();
+        let first = self.delivered.next(actor).ok()?;
+        let waiting = self.store.iter().filter(|held| held.dot.actor() == actor && !held.delivered);
+        let held = waiting.map(|held| held.dot.counter()).min().unwrap_or(u64::MAX);
+        Run::new(actor, first.counter(), dot.counter().min(held.saturating_sub(1)))
+    }
+
+    /// Whether there is something to tell or to ask.
+    fn is_unsettled(&self) -> bool {
+        !self.store.is_empty()
+            || !self.delivered.includes(&self.floor)
+            || self.peers.iter().any(|p| p.boot == 0 || !self.delivered.includes(&p.known))
+    }
+
+    /// Something changed: statuses come at their shortest interval again.
+    fn progress(&mut self) {
+        self.idle = 0;
+        self.prune_due = true;
+        self.status_at = self.status_at.min(self.now.after(self.config.interval_us));
+    }
+}
+
+impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Record<'a>;
+    type Event<'a> = Event<'a>;
+
+    fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        self.replay(record)
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        self.now = self.now.max(now);
+        self.take(from, message).map_err(|reason| self.rejections.count(reason))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.pass_time();
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.durable = self.durable.max(ticket.min(self.issued));
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        let work = self.plan()?;
+        self.make(work)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (!self.started || self.is_unsettled()).then_some(self.status_at)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        self.records()
+    }
+}

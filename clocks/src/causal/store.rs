@@ -1,0 +1,71 @@
+use quorate_core::{Full, List, Ticket};
+
+use crate::{Dot, Storage, VersionVector, Versions};
+
+/// A message that is kept: until its causes arrived, and then until everybody has it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Held<A: Storage, P: Storage> {
+    pub(super) dot: Dot,
+    pub(super) causes: A::List<Dot>,
+    pub(super) payload: P::List<u8>,
+    /// The application has it.
+    pub(super) delivered: bool,
+    /// Where it comes from, and whether it is on disk.
+    pub(super) origin: Origin,
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Origin {
+    /// Another node.
+    Foreign,
+    /// This node; its record was not issued yet.
+    Fresh,
+    /// This node, with the ticket of its record; ticket 0 if it was replayed from disk.
+    Own(Ticket),
+}
+
+impl<A: Storage, P: Storage> Held<A, P> {
+    pub(super) fn new(
+        dot: Dot,
+        causes: Versions<'_>,
+        payload: &[u8],
+        origin: Origin,
+    ) -> Result<Self, Full> {
+        let mut list = A::List::with_limit(A::LIMIT);
+        for cause in causes.iter() {
+            list.push(cause)?;
+        }
+        let mut bytes = P::List::with_limit(P::LIMIT);
+        bytes.extend_from_slice(payload)?;
+        Ok(Self { dot, causes: list, payload: bytes, delivered: false, origin })
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.origin != Origin::Foreign
+    }
+
+    /// Whether others may have it, and the application: an own message must be on disk.
+    pub(super) fn is_durable(&self, durable: Ticket) -> bool {
+        match self.origin {
+            Origin::Foreign => true,
+            Origin::Fresh => false,
+            Origin::Own(ticket) => ticket <= durable,
+        }
+    }
+
+    /// The condition of causal delivery (Birman, Schiper, Stephenson, "Lightweight Causal and Atomic Group Multicast", 1991,
+    /// section 5.1), with the causes that are new since the same actor's last message.
+    pub(super) fn is_next(&self, delivered: &VersionVector<A>) -> bool {
+        is_next(self.dot, Versions::plain(&self.causes), delivered)
+    }
+}
+
+/// Whether a message's causes were all delivered, and itself was not.
+pub(super) fn is_next<A: Storage>(
+    dot: Dot,
+    causes: Versions<'_>,
+    delivered: &VersionVector<A>,
+) -> bool {
+    delivered.next(dot.actor()) == Ok(dot) && delivered.includes_all(causes)
+}
