@@ -1,0 +1,53 @@
+//! Causal delivery and session guarantees with every fault on: what is delivered, in which order, and what clients see.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod app;
+mod subject;
+
+use quorate_clocks::{Heap, Inline};
+use quorate_sim::{Campaign, run};
+use subject::Group;
+
+type OnHeap = Group<Heap, Heap, Heap>;
+/// Room for so few messages that the store is full again and again.
+type OnInline = Group<Inline<7>, Inline<12>, Inline<24>>;
+
+#[test]
+fn nothing_is_violated() {
+    let campaign = Campaign { from: 1, seeds: 40, nodes: None, threads: 2, twice_every: 20 };
+    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    let summary = outcome.summary;
+    assert_eq!((summary.seeds, summary.twice), (40, 2));
+    assert!(summary.crashes > 40, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.achieved > 40 * 50, "hardly anything was done: {}", summary.achieved);
+    for mark in [
+        "state merged",
+        "state found again",
+        "gap told",
+        "store full",
+        "broadcast refused: busy",
+        "read refused",
+        "write refused",
+        "power loss",
+    ] {
+        assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
+    }
+}
+
+#[test]
+fn pairs_and_loners_work_too() {
+    for nodes in [1, 2] {
+        let campaign =
+            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, twice_every: 8 };
+        let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+        assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let first = run::<OnInline>(7, None, false).unwrap();
+    assert_eq!(run::<OnInline>(7, None, false).unwrap(), first);
+    assert_ne!(run::<OnInline>(8, None, false).unwrap().fingerprint, first.fingerprint);
+}
