@@ -41,22 +41,25 @@ impl<S: Storage> Bully<S> {
     fn take_message(&mut self) -> Option<(usize, Message)> {
         let epoch = self.office.epoch;
         let (owes, counts) = (&mut self.owes, &mut self.counts);
-        let accept = Message::Accept { epoch, round: self.heard_round };
-        let alive = Message::Alive { epoch, round: self.round };
-        let kinds = [
-            (&mut owes.answer, &mut counts.answer, Message::Answer { epoch }),
-            (&mut owes.election, &mut counts.election, Message::Election { epoch }),
-            (&mut owes.coordinator, &mut counts.coordinator, Message::Coordinator { epoch }),
-            (&mut owes.accept, &mut counts.accept, accept),
-            (&mut owes.alive, &mut counts.alive, alive),
-            (&mut owes.stale, &mut counts.stale, Message::Stale { epoch }),
-        ];
-        for (owed, counter, message) in kinds {
-            if let Some(to) = take_first(owed) {
-                one(counter);
-                return Some((to, message));
-            }
+        let (counter, to, message);
+        if let Some(place) = take_first(&mut owes.answer) {
+            (counter, to, message) = (&mut counts.answer, place, Message::Answer { epoch });
+        } else if let Some(place) = take_first(&mut owes.election) {
+            (counter, to, message) = (&mut counts.election, place, Message::Election { epoch });
+        } else if let Some(place) = take_first(&mut owes.coordinator) {
+            (counter, to, message) =
+                (&mut counts.coordinator, place, Message::Coordinator { epoch });
+        } else if let Some(place) = take_first(&mut owes.accept) {
+            let round = self.heard_round;
+            (counter, to, message) = (&mut counts.accept, place, Message::Accept { epoch, round });
+        } else if let Some(place) = take_first(&mut owes.alive) {
+            let round = self.round;
+            (counter, to, message) = (&mut counts.alive, place, Message::Alive { epoch, round });
+        } else {
+            to = take_first(&mut owes.stale)?;
+            (counter, message) = (&mut counts.stale, Message::Stale { epoch });
         }
-        None
+        one(counter);
+        Some((to, message))
     }
 }

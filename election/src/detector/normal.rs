@@ -89,13 +89,13 @@ impl<const N: usize> NormalPhi<N> {
             return Phi::default();
         }
         let n = self.window.len();
-        let silence =
-            i128::from(now.since(self.last)).saturating_sub(i128::from(self.window.pause_us));
-        let beyond = silence.saturating_mul(i128::from(n)).saturating_sub(self.window.sum().into());
-        let deviation = i128::from(root(self.variance())).max(1);
-        let y = beyond.saturating_mul(phi::ONE.into()).checked_div(deviation).unwrap_or(0);
-        let limit = i128::from(64 * phi::ONE);
-        let y = i64::try_from(y.clamp(i128::from(-64 * phi::ONE), limit)).unwrap_or(0);
+        let mean = n.saturating_mul(self.window.pause_us.into()).saturating_add(self.window.sum());
+        let silence = n.saturating_mul(now.since(self.last));
+        // 42 bits of deviation, 5 and 16 more: never more than 32 deviations count
+        let deviation = root(self.variance()).max(1);
+        let beyond = silence.abs_diff(mean).min(deviation.saturating_mul(32));
+        let y = (beyond << 16).checked_div(deviation).unwrap_or(0).cast_signed();
+        let y = if silence < mean { y.saturating_neg() } else { y };
         Phi::from_fraction(phi::of_deviations(y))
     }
 
@@ -147,10 +147,11 @@ impl<const N: usize> Detector for NormalPhi<N> {
     }
 
     #[inline]
+    #[allow(clippy::arithmetic_side_effects)] // twice 64 bits fit 128
     fn suspects(&self, now: Instant) -> bool {
         let silence = now.since(self.last).saturating_sub(u64::from(self.window.pause_us));
         let beyond = silence.saturating_mul(self.window.len()).saturating_sub(self.window.sum());
-        beyond > 0 && u128::from(beyond).saturating_mul(u128::from(beyond)) > self.tolerated()
+        beyond > 0 && u128::from(beyond) * u128::from(beyond) > self.tolerated()
     }
 
     fn suspects_at(&self) -> Option<Instant> {
