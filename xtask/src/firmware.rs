@@ -18,7 +18,7 @@ acknowledged must be on every node at the end of each. An image that can panic i
 
     cargo xtask firmware                       all scenarios of all programs
     cargo xtask firmware --program setpoint    those of one program
-    cargo xtask firmware --scenario noise      one of them (with --program when there are several programs)
+    cargo xtask firmware --scenario noise      one of setpoint's, or with --program of another's
     cargo xtask firmware --seed 7              the same noise again
     cargo xtask firmware --keep                leave all journals, not only those of failures
     cargo xtask firmware --list                what there is
@@ -60,6 +60,10 @@ fn run(args: &[String]) -> Outcome {
             "--build" => build_only = true,
             "--keep" => rest.push(word.clone()),
             "--scenario" | "--seed" => {
+                // a scenario is one program's: the first one's unless another is named
+                if word == "--scenario" && programs.len() > 1 {
+                    programs.truncate(1);
+                }
                 let value =
                     words.next().ok_or_else(|| Failure::usage(format!("{word} needs a value")))?;
                 rest.extend([word.clone(), value.clone()]);
@@ -70,6 +74,7 @@ fn run(args: &[String]) -> Outcome {
     if list {
         return Tool::new(bench()?).arg("list").run();
     }
+    let mut failed = Vec::new();
     for program in programs {
         let parts = prepare(program)?;
         if build_only {
@@ -77,9 +82,13 @@ fn run(args: &[String]) -> Outcome {
             continue;
         }
         emulator()?;
-        Tool::new(&parts.bench).arg("run").args(&parts.arguments).args(&rest).run()?;
+        let ran = Tool::new(&parts.bench).arg("run").args(&parts.arguments).args(&rest).run();
+        failed.extend(ran.is_err().then_some(program.name));
     }
-    Ok(())
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("scenarios of {} failed, see above", failed.join(" and "))))
 }
 
 /// A program by its name.

@@ -10,7 +10,7 @@
 //!                 └─────────────────────────────────┘
 //! ```
 //!
-//! [`Rig`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`] is the first. [`run`](mod@run)
+//! [`Rig`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`] and [`bully`]. [`run`](mod@run)
 //! runs scenarios one after another and prints what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
@@ -45,6 +45,7 @@ pub mod run;
 pub mod setpoint;
 mod status;
 mod table;
+mod wait;
 pub mod wire;
 
 pub use console::{Console, Reply, Silence};

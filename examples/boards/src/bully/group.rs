@@ -1,41 +1,42 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Instant;
 
+use crate::wait::wait;
 use crate::{Failure, Reply, Rig, Status};
 
-/// A group on a bench.
-///
-/// Every status that is read is checked: an epoch has one leader, and no node goes back to an earlier epoch, not even by a restart.
+/// Boards that elect, as the bench sees them. Every status that is read is checked: no two lead in one epoch.
 #[derive(Debug)]
 pub struct Group<'a> {
     rig: &'a mut Rig,
-    /// Who led in each epoch.
-    leaders: BTreeMap<i64, i64>,
-    /// The last epoch each node was seen in.
-    epochs: BTreeMap<u64, i64>,
+    offices: Offices,
 }
 
-/// Whatever must come about has this long: emulators share a machine with others.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Who led when.
+#[derive(Debug, Default)]
+struct Offices {
+    /// Who led in each epoch.
+    leaders: BTreeMap<i64, u64>,
+    /// Whom all followed last, and in which epoch.
+    last: Option<(i64, u64)>,
+}
+
 /// A node answers this at once.
 const STATUS: Duration = Duration::from_secs(5);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(15);
 
 impl<'a> Group<'a> {
-    /// Starts every node, and waits until all follow the highest.
+    /// Starts every board, and waits until the highest leads.
     ///
     /// # Errors
     ///
-    /// [`Failure`] when a node cannot be started, or they do not.
+    /// [`Failure`] when a board cannot be started, or they do not agree.
     pub fn start(rig: &'a mut Rig) -> Result<Self, Failure> {
-        let mut group = Self { rig, leaders: BTreeMap::new(), epochs: BTreeMap::new() };
-        for id in group.rig.ids() {
-            group.rig.start(id)?;
+        let mut group = Self { rig, offices: Offices::default() };
+        let ids = group.rig.ids();
+        for id in &ids {
+            group.rig.start(*id)?;
         }
-        group.settle()?;
+        group.settle(&ids)?;
         Ok(group)
     }
 
@@ -44,84 +45,119 @@ impl<'a> Group<'a> {
         self.rig
     }
 
-    /// What a node says of itself.
+    /// What a board says of itself; nothing if it is silent.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when it is silent or stopped, and when what it says must not be.
-    pub fn status(&mut self, id: u64) -> Result<Status, Failure> {
-        let status = match self.rig.console(id)?.ask("status", STATUS) {
-            Ok(Reply::Ok(text)) => Status::read(&text),
-            Ok(reply) => return Err(Failure::Wrong(format!("node {id}: {reply}"))),
-            Err(silence) => return Err(Failure::Wrong(format!("node {id}: {silence}"))),
+    /// [`Failure::Wrong`] when that must not be.
+    pub fn status(&mut self, id: u64) -> Result<Option<Status>, Failure> {
+        let Ok(Reply::Ok(text)) = self.rig.console(id)?.ask("status", STATUS) else {
+            return Ok(None);
         };
-        self.check(id, &status)?;
-        Ok(status)
+        let status = Status::read(&text);
+        self.offices.see(id, &status)?;
+        Ok(Some(status))
     }
 
-    /// Waits until all that have power follow the highest of them; returns which, and how long it took.
+    /// Waits until all of `among` follow the highest of them in one epoch; returns that, and how long it took.
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`], or what [`status`](Self::status) finds wrong.
-    pub fn settle(&mut self) -> Result<(u64, Duration), Failure> {
-        let alive = self.rig.alive();
-        self.settle_among(&alive)
-    }
-
-    /// As [`settle`](Self::settle), of nodes that reach each other and nobody else.
-    ///
-    /// # Errors
-    ///
-    /// As [`settle`](Self::settle).
-    pub fn settle_among(&mut self, among: &[u64]) -> Result<(u64, Duration), Failure> {
-        let highest = among.iter().copied().max().unwrap_or(0);
+    /// [`Failure::Late`]; [`Failure::Wrong`] when a new leader's epoch is not a later one.
+    pub fn settle(&mut self, among: &[u64]) -> Result<(i64, Duration), Failure> {
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            if self.rig.interrupted() {
-                return Err(Failure::Interrupted);
+        let highest = among.iter().copied().max().unwrap_or(0);
+        let epoch = self.wait("all follow the highest", |group| {
+            let mut epochs = Vec::new();
+            for &id in among {
+                let Some(status) = group.status(id)? else { return Ok(None) };
+                let role = if id == highest { "leader" } else { "follower" };
+                let agrees = u64::try_from(status.number("leader")?) == Ok(highest);
+                if !agrees || status.get("role") != Some(role) {
+                    return Ok(None);
+                }
+                epochs.push(status.number("epoch")?);
             }
-            if self.agree(among, highest)? {
-                return Ok((highest, begin.elapsed()));
-            }
-            thread::sleep(LOOK);
-        }
-        Err(Failure::Wrong(format!("{among:?} do not all follow {highest} after {PATIENCE:?}")))
+            let first = epochs.first().copied();
+            Ok(first.filter(|first| epochs.iter().all(|epoch| epoch == first)))
+        })?;
+        self.offices.follow(epoch, highest)?;
+        Ok((epoch, begin.elapsed()))
     }
 
-    fn agree(&mut self, among: &[u64], leader: u64) -> Result<bool, Failure> {
-        let mut epochs = Vec::new();
-        for &id in among {
-            // a board that was just started has no console yet
-            let Ok(Reply::Ok(text)) = self.rig.console(id)?.ask("status", STATUS) else {
-                return Ok(false);
-            };
-            let status = Status::read(&text);
-            self.check(id, &status)?;
-            if status.number("leader")? != i64::try_from(leader).unwrap_or(0) {
-                return Ok(false);
-            }
-            epochs.push(status.number("epoch")?);
-        }
-        Ok(epochs.windows(2).all(|pair| pair[0] == pair[1]))
+    /// Looks again and again until `look` finds something.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Late`], [`Failure::Interrupted`], and what `look` says.
+    pub fn wait<T>(
+        &mut self,
+        what: &str,
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        wait(self, |group| group.rig.interrupted(), what, &mut look)
     }
 
-    fn check(&mut self, id: u64, status: &Status) -> Result<(), Failure> {
-        let (leader, epoch) = (status.number("leader")?, status.number("epoch")?);
-        let before = self.epochs.insert(id, epoch).unwrap_or(0);
-        if epoch < before {
-            return Err(Failure::Wrong(format!(
-                "node {id} went back from epoch {before} to {epoch}"
-            )));
+    /// The sum over all boards that have power of something they count.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Wrong`] when one is silent.
+    pub fn sum(&mut self, key: &str) -> Result<i64, Failure> {
+        self.rig.alive().into_iter().try_fold(0, |sum, id| {
+            let status = self.status(id)?;
+            let status = status.ok_or_else(|| Failure::Wrong(format!("node {id} is silent")))?;
+            Ok(sum + status.number(key)?)
+        })
+    }
+}
+
+impl Offices {
+    fn see(&mut self, id: u64, status: &Status) -> Result<(), Failure> {
+        if status.get("role") != Some("leader") {
+            return Ok(());
         }
-        if leader != 0 {
-            let known = *self.leaders.entry(epoch).or_insert(leader);
-            if known != leader {
-                return Err(Failure::Wrong(format!(
-                    "epoch {epoch} has two leaders: {known}, {leader}"
-                )));
-            }
+        let epoch = status.number("epoch")?;
+        let known = *self.leaders.entry(epoch).or_insert(id);
+        if known == id {
+            return Ok(());
         }
-        Ok(())
+        Err(Failure::Wrong(format!("{known} and {id} both lead in epoch {epoch}")))
+    }
+
+    /// A resource that is fenced by the epoch must take the new leader for the later one.
+    fn follow(&mut self, epoch: i64, leader: u64) -> Result<(), Failure> {
+        let before = self.last.replace((epoch, leader));
+        match before {
+            Some((earlier, _)) if epoch < earlier => Err(Failure::Wrong(format!(
+                "all follow {leader} in epoch {epoch}, after epoch {earlier}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_leaders_in_one_epoch_are_noticed() {
+        let mut offices = Offices::default();
+        let leads = |epoch| Status::read(&format!("role=leader epoch={epoch}"));
+        assert!(offices.see(3, &leads(34)).is_ok());
+        assert!(offices.see(3, &leads(34)).is_ok());
+        assert!(offices.see(2, &leads(65)).is_ok());
+        assert!(offices.see(2, &Status::read("role=follower epoch=34")).is_ok());
+        assert!(offices.see(2, &leads(34)).is_err());
+    }
+
+    #[test]
+    fn epochs_that_go_back_are_noticed() {
+        let mut offices = Offices::default();
+        assert!(offices.follow(34, 3).is_ok());
+        assert!(offices.follow(65, 2).is_ok());
+        assert!(offices.follow(65, 2).is_ok());
+        assert!(offices.follow(34, 3).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Boards that elect a leader by bullying: what must hold of them, and what is tried.
+//! Boards that elect by bullying (`quorate-election`): the highest one alive leads, in an epoch that no leader had before.
 
 mod group;
 mod scenarios;
@@ -12,15 +12,10 @@ use quorate_serial::{Encoder, Line};
 
 use crate::Program;
 
-/// The cluster's id, as the image has it.
-const CLUSTER: u64 = 0xb011;
-/// A node that is in no group of ours.
-const UNKNOWN: u64 = 66;
-
 /// The program.
 pub const PROGRAM: Program = Program {
     name: "bully",
-    about: "boards that elect the highest of them; a phi accrual detector misses the leader",
+    about: "the highest board alive leads, and a phi accrual detector misses it when it falls silent",
     stranger,
     columns: &[
         "role",
@@ -29,22 +24,65 @@ pub const PROGRAM: Program = Program {
         "leaders",
         "suspected",
         "phi_milli",
-        "rejected",
         "badframes",
+        "rejected",
         "wakeups",
     ],
     scenarios: scenarios::ALL,
 };
 
-/// A frame that is well-formed and that no node may heed: a later epoch, claimed by a node nobody knows or in another group.
-fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
-    let epoch = Epoch::from_token(rng.range(1_000, 1 << 40));
+/// The cluster's id, as in the image.
+const CLUSTER: u64 = 0xb011;
+/// A node that is in no cluster of ours.
+const UNKNOWN: u64 = 66;
+/// Strangers speak of epochs from here on.
+const FAR: u64 = 1 << 20;
+
+/// A frame that is well-formed and that no node may heed: from a node nobody knows, or of another cluster. It claims the leadership
+/// or stirs up an election, in a late epoch.
+#[must_use]
+pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
+    let epoch = Epoch::from_token(rng.range(FAR, FAR << 10));
+    let message = match rng.below(3) {
+        0 => Message::Coordinator { epoch },
+        1 => Message::Election { epoch },
+        _ => Message::Alive { epoch, round: 1 },
+    };
     let (cluster, from) =
         if rng.chance(1, 2) { (CLUSTER, UNKNOWN) } else { (CLUSTER + 1, to % 3 + 1) };
     let mut encoder = Encoder::<128>::new(Line { cluster, node: NodeId::new(from) });
-    let message = Message::Coordinator { epoch };
-    encoder
-        .encode(NodeId::new(to), |out| message.encode(out))
-        .map(Iterator::collect)
-        .unwrap_or_default()
+    let frame = encoder.encode(NodeId::new(to), |out| message.encode(out));
+    frame.map(Iterator::collect).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_serial::{Decoder, FrameError};
+
+    #[test]
+    fn strangers_are_well_formed() {
+        let mut rng = Rng::new(1);
+        let (mut unknown, mut foreign) = (0, 0);
+        for _ in 0..40 {
+            let line = Line { cluster: CLUSTER, node: NodeId::new(2) };
+            let mut decoder = Decoder::<128>::new(line);
+            for byte in stranger(&mut rng, 2) {
+                match decoder.push(byte) {
+                    Some(Ok(frame)) => {
+                        assert_eq!(frame.from.get(), UNKNOWN);
+                        assert!(Message::from_slice(frame.payload).is_ok());
+                        unknown += 1;
+                    }
+                    Some(Err(reason)) => {
+                        assert_eq!(reason, FrameError::Cluster);
+                        foreign += 1;
+                    }
+                    None => {}
+                }
+            }
+        }
+        assert_eq!(unknown + foreign, 40);
+        assert!(unknown > 5 && foreign > 5);
+    }
 }

@@ -1,21 +1,30 @@
 use core::time::Duration;
 use std::thread;
+use std::time::Instant;
 
-use crate::bully::Group;
+use crate::bully::{FAR, Group};
 use crate::noise::Noise;
-use crate::{Failure, Rig, Scenario};
+use crate::{Failure, Reply, Rig, Scenario};
 
+/// What is tried.
 pub(crate) const ALL: &[Scenario] = &[
-    board("elect", "the highest of three boards leads, and all know", elect),
-    board("kill", "the leader dies, the next follows; it comes back and takes over", kill),
-    board("last", "all but the lowest die; then they come back", last),
+    board("elect", "three boards start at once; the highest leads", elect),
+    board("kill", "the leader dies and is missed; it comes back and takes over", kill),
+    board("last", "all but the lowest die; then they come back, one by one", last),
+    board("cut", "the leader is cut off: two lead, in two epochs; healed, one", cut),
+    board("one-way", "the leader hears but is not heard, then is heard but does not hear", one_way),
+    board("noise", "every wire flips, invents and loses bytes", noise),
+    board("frames", "truncated, replayed and strangers' frames", frames),
     board(
-        "cut",
-        "the leader is cut off and leads on alone; healed, one leads, in a later epoch",
-        cut,
+        "power-cut",
+        "all boards lose power at once: epochs go on from what is in flash",
+        power_cut,
     ),
-    board("noise", "every wire flips, invents and loses bytes; then one leads", noise),
-    board("power-cut", "all boards lose power at once: epochs only grow", power_cut),
+    board(
+        "flash-fail",
+        "the next leader cannot write its epoch: it stops and says so, another leads",
+        flash_fail,
+    ),
 ];
 
 const fn board(
@@ -27,132 +36,217 @@ const fn board(
 }
 
 fn elect(rig: &mut Rig) -> Result<String, Failure> {
+    let begin = Instant::now();
     let mut group = Group::start(rig)?;
-    let epoch = group.status(3)?.number("epoch")?;
-    // a steady leader is not suspected
-    thread::sleep(Duration::from_secs(2));
-    let (leader, _) = group.settle()?;
-    let mut suspected = 0;
-    for id in [1, 2] {
-        suspected += group.status(id)?.number("suspected")?;
-    }
-    let later = group.status(3)?.number("epoch")?;
-    Ok(format!("node {leader} leads since epoch {epoch}, now {later}; suspected {suspected} times"))
+    let took = begin.elapsed();
+    let (epoch, _) = group.settle(&[1, 2, 3])?;
+    let counts = group.rig().counts();
+    Ok(format!(
+        "node 3 leads in epoch {epoch}, {} after power-on; {} frames, {} bytes",
+        ms(took),
+        counts.frames,
+        counts.bytes
+    ))
 }
 
 fn kill(rig: &mut Rig) -> Result<String, Failure> {
     let mut group = Group::start(rig)?;
     let mut told = Vec::new();
+    let mut highest = 0;
     for _ in 0..3 {
+        // the detector learns the leader's rhythm
+        thread::sleep(Duration::from_secs(2));
         group.rig().kill(3);
-        let (leader, took) = group.settle()?;
-        // missed by its silence: nobody told
-        let suspected =
-            group.status(1)?.number("suspected")? + group.status(2)?.number("suspected")?;
-        if suspected == 0 {
-            return Err(Failure::Wrong("nobody suspected the dead leader".to_owned()));
+        let (_, missed) = group.settle(&[1, 2])?;
+        // nobody told them
+        if group.sum("suspected")? == 0 {
+            return Err(Failure::wrong("the leader was replaced, and nobody suspected it"));
         }
         group.rig().start(3)?;
-        let (back, over) = group.settle()?;
-        told.push(format!(
-            "{leader} after {} ms, {back} after {} ms",
-            took.as_millis(),
-            over.as_millis()
-        ));
+        let (epoch, back) = group.settle(&[1, 2, 3])?;
+        if epoch <= highest {
+            return Err(Failure::Wrong(format!("node 3 leads in epoch {epoch} once more")));
+        }
+        highest = epoch;
+        told.push(format!("{} / {}", ms(missed), ms(back)));
     }
-    Ok(told.join("; "))
+    Ok(format!("missed and replaced / back in office after {}", told.join(", ")))
 }
 
 fn last(rig: &mut Rig) -> Result<String, Failure> {
     let mut group = Group::start(rig)?;
     group.rig().kill(3);
     group.rig().kill(2);
-    let (_, alone) = group.settle()?;
+    let (_, alone) = group.settle(&[1])?;
     group.rig().start(2)?;
-    let (_, second) = group.settle()?;
+    let (_, second) = group.settle(&[1, 2])?;
     group.rig().start(3)?;
-    let (_, third) = group.settle()?;
-    Ok(format!(
-        "1 leads alone after {} ms, 2 takes over after {} ms, 3 after {} ms",
-        alone.as_millis(),
-        second.as_millis(),
-        third.as_millis()
-    ))
+    let (_, third) = group.settle(&[1, 2, 3])?;
+    Ok(format!("1 leads alone after {}, 2 after {}, 3 after {}", ms(alone), ms(second), ms(third)))
 }
 
 fn cut(rig: &mut Rig) -> Result<String, Failure> {
     let mut group = Group::start(rig)?;
-    group.rig().cut(1, 3, true)?;
-    group.rig().cut(2, 3, true)?;
-    let (_, rest) = group.settle_among(&[1, 2])?;
-    let (old, new) = (group.status(3)?.number("epoch")?, group.status(2)?.number("epoch")?);
-    if new <= old {
-        return Err(Failure::Wrong(format!(
-            "the new leader's epoch is {new}, the old one's {old}"
-        )));
+    let (before, _) = group.settle(&[1, 2, 3])?;
+    for other in [1, 2] {
+        group.rig().cut(3, other, true)?;
     }
-    group.rig().cut(1, 3, false)?;
-    group.rig().cut(2, 3, false)?;
-    let (_, healed) = group.settle()?;
-    let last = group.status(1)?.number("epoch")?;
+    let (epoch, took) = group.settle(&[1, 2])?;
+    // as the paper has it: who is cut off goes on, and the epoch tells which of the two is past
+    let old = group.wait("node 3 answers", |group| group.status(3))?;
+    if old.get("role") == Some("leader") && old.number("epoch")? >= epoch {
+        return Err(Failure::Wrong(format!("2 leads in epoch {epoch}, and 3 is: `{old}`")));
+    }
+    for other in [1, 2] {
+        group.rig().cut(3, other, false)?;
+    }
+    let (after, healed) = group.settle(&[1, 2, 3])?;
+    if !(before < epoch && epoch < after) {
+        return Err(Failure::Wrong(format!("epochs {before}, {epoch}, {after} do not grow")));
+    }
     Ok(format!(
-        "2 leads beside it in epoch {new} after {} ms; healed, 3 leads in epoch {last} after {} ms",
-        rest.as_millis(),
-        healed.as_millis()
+        "epoch {before}, then {epoch} beside it after {}; healed, {after} after {}",
+        ms(took),
+        ms(healed)
     ))
 }
+
+fn one_way(rig: &mut Rig) -> Result<String, Failure> {
+    let mut group = Group::start(rig)?;
+    let mut told = Vec::new();
+    for deaf in [false, true] {
+        thread::sleep(Duration::from_secs(1));
+        for other in [1, 2] {
+            let (from, to) = if deaf { (other, 3) } else { (3, other) };
+            group.rig().cut_lane(from, to, true)?;
+        }
+        if deaf {
+            // it is heard, so it is followed: to the others nothing has happened
+            thread::sleep(Duration::from_secs(2));
+            group.settle(&[1, 2, 3])?;
+        } else {
+            let (_, took) = group.settle(&[1, 2])?;
+            told.push(ms(took));
+        }
+        for other in [1, 2] {
+            let (from, to) = if deaf { (other, 3) } else { (3, other) };
+            group.rig().cut_lane(from, to, false)?;
+        }
+        let (_, healed) = group.settle(&[1, 2, 3])?;
+        told.push(ms(healed));
+    }
+    Ok(format!("mute: replaced and healed after {}; deaf: still followed", told.join(", ")))
+}
+
+/// How long wires are disturbed.
+const DISTURBED: Duration = Duration::from_secs(5);
 
 fn noise(rig: &mut Rig) -> Result<String, Failure> {
     let mut group = Group::start(rig)?;
-    group.rig().disturb(Noise {
-        flip: 8,
-        garbage: 20,
-        lose: 20,
-        replay: 20,
-        stranger: 20,
-        ..Noise::default()
-    });
-    for _ in 0..30 {
-        thread::sleep(Duration::from_millis(150));
-        for id in [1, 2, 3] {
-            group.status(id)?;
-        }
-    }
+    let before = (group.sum("badframes")?, group.sum("suspected")?);
+    group.rig().disturb(Noise::LINE);
+    watch(&mut group)?;
     group.rig().disturb(Noise::default());
-    let (leader, took) = group.settle()?;
-    let mut bad = 0;
-    let mut rejected = 0;
-    for id in [1, 2, 3] {
-        let status = group.status(id)?;
-        bad += status.number("badframes")?;
-        rejected += status.number("rejected")?;
-    }
-    if bad == 0 || rejected == 0 {
-        return Err(Failure::Wrong(format!(
-            "{bad} bad frames and {rejected} refused messages were counted"
-        )));
+    let (epoch, took) = group.settle(&[1, 2, 3])?;
+    let bad = group.sum("badframes")? - before.0;
+    let suspected = group.sum("suspected")? - before.1;
+    let done = group.rig().counts().noise;
+    if bad == 0 {
+        return Err(Failure::wrong("no board counted a bad frame: was there any noise?"));
     }
     Ok(format!(
-        "{bad} bad frames, {rejected} messages refused; {leader} leads {} ms after the noise",
-        took.as_millis()
+        "{} frames damaged, {} lost, {bad} bad ones counted; {suspected} suspicions; at one in epoch {epoch} {} later",
+        done.damaged(),
+        done.lost,
+        ms(took)
     ))
 }
 
-fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
+fn frames(rig: &mut Rig) -> Result<String, Failure> {
     let mut group = Group::start(rig)?;
-    let mut epochs = vec![group.status(3)?.number("epoch")?];
-    for _ in 0..3 {
+    let before = (group.sum("badframes")?, group.sum("rejected")?);
+    group.rig().disturb(Noise::FRAMES);
+    watch(&mut group)?;
+    group.rig().disturb(Noise::default());
+    let (epoch, took) = group.settle(&[1, 2, 3])?;
+    let bad = group.sum("badframes")? - before.0;
+    let rejected = group.sum("rejected")? - before.1;
+    let done = group.rig().counts().noise;
+    if u64::try_from(epoch).is_ok_and(|epoch| epoch >= FAR) {
+        return Err(Failure::Wrong(format!("a stranger brought the boards to epoch {epoch}")));
+    }
+    if bad == 0 || rejected == 0 {
+        return Err(Failure::Wrong(format!(
+            "{bad} bad frames and {rejected} refused messages were counted, of {done:?}"
+        )));
+    }
+    Ok(format!(
+        "{} replayed, {} from strangers, {} truncated; {bad} bad frames counted, {rejected} messages refused; at one in epoch {epoch} {} later",
+        done.replays,
+        done.strangers,
+        done.truncated,
+        ms(took)
+    ))
+}
+
+/// Looks at all boards while the wires are disturbed: what must not be is found by looking.
+fn watch(group: &mut Group<'_>) -> Result<(), Failure> {
+    let begin = Instant::now();
+    while begin.elapsed() < DISTURBED {
+        for id in group.rig().ids() {
+            group.status(id)?;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
+    const TIMES: usize = 4;
+    let mut group = Group::start(rig)?;
+    let (mut last, _) = group.settle(&[1, 2, 3])?;
+    let mut epochs = vec![last.to_string()];
+    for _ in 0..TIMES {
         for id in [1, 2, 3] {
             group.rig().kill(id);
         }
         for id in [1, 2, 3] {
             group.rig().start(id)?;
         }
-        group.settle()?;
-        epochs.push(group.status(1)?.number("epoch")?);
+        let (epoch, _) = group.settle(&[1, 2, 3])?;
+        if epoch <= last {
+            return Err(Failure::Wrong(format!("epoch {epoch} after {last}, over a power cut")));
+        }
+        last = epoch;
+        epochs.push(epoch.to_string());
     }
-    if epochs.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return Err(Failure::Wrong(format!("epochs do not grow: {epochs:?}")));
+    Ok(format!("{TIMES} times; epochs {}", epochs.join(", ")))
+}
+
+fn flash_fail(rig: &mut Rig) -> Result<String, Failure> {
+    let mut group = Group::start(rig)?;
+    let (_, place) = group.rig().journal().since(0);
+    let reply = group.rig().console(2)?.ask("flash fail", STOPS);
+    if !matches!(reply, Ok(Reply::Ok(_))) {
+        return Err(Failure::Wrong(format!("`flash fail` says: {reply:?}")));
     }
-    Ok(format!("epochs {epochs:?}"))
+    // now it is 2's turn, but it cannot write its epoch down
+    group.rig().kill(3);
+    group.wait("2 says that it stopped", |group| {
+        Ok(group.rig().journal().heard(2, "# stopped:", place).then_some(()))
+    })?;
+    let (epoch, took) = group.settle(&[1])?;
+    group.rig().start(3)?;
+    group.settle(&[1, 3])?;
+    group.rig().kill(2);
+    group.rig().start(2)?;
+    group.settle(&[1, 2, 3])?;
+    Ok(format!("2 stops, 1 leads in epoch {epoch} {} later; all are back", ms(took)))
+}
+
+/// A console may take so long.
+const STOPS: Duration = Duration::from_secs(5);
+
+fn ms(duration: Duration) -> String {
+    format!("{} ms", duration.as_millis())
 }

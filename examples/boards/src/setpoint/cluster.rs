@@ -1,9 +1,9 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Instant;
 
 use crate::setpoint::{Change, Ledger};
+use crate::wait::wait;
 use crate::{Failure, Reply, Rig, Silence, Status};
 
 /// A cluster on a bench, as its users have it: they ask anybody, go where they are sent, and remember what was acknowledged.
@@ -21,14 +21,10 @@ pub struct Cluster<'a> {
     terms: BTreeMap<u64, i64>,
 }
 
-/// Whatever must come about has this long: emulators share a machine with others. How long it took is measured, not judged.
-pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 /// A node gives up a change after 4 s and says so: then an answer that is not there by now will not come.
 const ANSWER: Duration = Duration::from_secs(10);
 /// A node answers this at once.
 const STATUS: Duration = Duration::from_secs(5);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(15);
 
 /// Answers after which the change was surely not made, and will not be.
 const NOT_MADE: &[&str] =
@@ -265,19 +261,7 @@ impl<'a> Cluster<'a> {
         what: &str,
         mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
     ) -> Result<T, Failure> {
-        let begin = Instant::now();
-        loop {
-            if self.rig.interrupted() {
-                return Err(Failure::Interrupted);
-            }
-            if let Some(found) = look(self)? {
-                return Ok(found);
-            }
-            if begin.elapsed() > PATIENCE {
-                return Err(Failure::Late { what: what.to_owned(), after: PATIENCE });
-            }
-            thread::sleep(LOOK);
-        }
+        wait(self, |cluster| cluster.rig.interrupted(), what, &mut look)
     }
 
     /// The status, or nothing from a node that is silent or stopped.
