@@ -13,6 +13,7 @@ mod fuzz;
 mod icount;
 mod lint;
 mod manifest;
+mod model;
 mod msrv;
 mod mutant;
 mod mutants;
@@ -51,6 +52,7 @@ const VERBS: &[Verb] = &[
     boards::VERB,
     msrv::VERB,
     sim::VERB,
+    model::VERB,
     bugs::VERB,
     fuzz::VERB,
     mutants::VERB,

@@ -13,12 +13,24 @@ pub struct Cluster<M: Machine> {
     /// From, to, and the message as it is on the wire.
     pub post: VecDeque<(usize, usize, Vec<u8>)>,
     pub sent: u64,
+    /// What is lost on its way: from, to.
+    pub lost: Box<dyn FnMut(usize, usize) -> bool>,
+    /// What each node has on disk.
+    pub disks: Vec<Vec<Vec<u8>>>,
 }
 
 impl<M: Machine> Cluster<M> {
     pub fn new(ids: &[NodeId], make: impl Fn(NodeId) -> M) -> Self {
         let nodes = ids.iter().map(|&id| Some(make(id))).collect();
-        Self { ids: ids.to_vec(), nodes, now: Instant::ZERO, post: VecDeque::new(), sent: 0 }
+        Self {
+            ids: ids.to_vec(),
+            nodes,
+            now: Instant::ZERO,
+            post: VecDeque::new(),
+            sent: 0,
+            lost: Box::new(|_, _| false),
+            disks: vec![Vec::new(); ids.len()],
+        }
     }
 
     pub fn node(&mut self, at: usize) -> &mut M {
@@ -32,7 +44,12 @@ impl<M: Machine> Cluster<M> {
             let mut durable = None;
             match node.poll() {
                 None => return,
-                Some(Output::Persist(ticket, _)) => durable = Some(ticket),
+                Some(Output::Persist(ticket, record)) => {
+                    let mut bytes = vec![0; record.encoded_len()];
+                    record.to_slice(&mut bytes).unwrap();
+                    self.disks[at].push(bytes);
+                    durable = Some(ticket);
+                }
                 Some(Output::Send(to, message)) => {
                     let mut bytes = vec![0; message.encoded_len()];
                     message.to_slice(&mut bytes).unwrap();
@@ -54,12 +71,23 @@ impl<M: Machine> Cluster<M> {
         for _ in 0..1_000_000 {
             let Some((from, to, bytes)) = self.post.pop_front() else { return };
             let (now, id) = (self.now, self.ids[from]);
+            if (self.lost)(from, to) {
+                continue;
+            }
             if let Some(node) = self.nodes[to].as_mut() {
                 node.receive(now, id, M::Message::from_slice(&bytes).unwrap()).unwrap();
                 self.drain(to);
             }
         }
         unreachable!("messages without end");
+    }
+
+    /// A node starts with what its disk holds.
+    pub fn boot(&mut self, at: usize, mut node: M) {
+        for record in &self.disks[at] {
+            node.restore(M::Record::from_slice(record).unwrap()).unwrap();
+        }
+        self.nodes[at] = Some(node);
     }
 
     /// All that are up are ticked, and everything arrives.

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let options = match parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{HELP}");
+            say(&format!("{HELP}\n"));
             return ExitCode::SUCCESS;
         }
         Err(why) => {
@@ -81,8 +81,7 @@ fn watch(mut group: Group) -> Result<(), String> {
     });
     let mut said = String::new();
     loop {
-        print!("\x1b[2J\x1b[H{}\n{said}\nkill N, start N, quit: ", group.table());
-        let _ = std::io::stdout().flush();
+        say(&format!("\x1b[2J\x1b[H{}\n{said}\nkill N, start N, quit: ", group.table()));
         match typed.recv_timeout(Duration::from_millis(200)) {
             Ok(line) => match obey(&mut group, line.trim()) {
                 Ok(Some(answer)) => said = answer,
@@ -136,7 +135,15 @@ fn settle(group: &Group, what: &str) -> Result<usize, String> {
     let Some((leader, took)) = group.settle(Duration::from_secs(30)) else {
         return Err(format!("{what}: no agreement on a leader within 30 s\n{}", group.table()));
     };
-    println!("{what}: node {} leads, and all know after {} ms", leader + 1, took.as_millis());
-    println!("{}", group.table());
+    let (node, ms) = (leader + 1, took.as_millis());
+    say(&format!("{what}: node {node} leads, and all know after {ms} ms\n{}\n", group.table()));
     Ok(leader)
+}
+
+/// Prints; a reader that has gone away has had enough.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
 }

@@ -1,0 +1,287 @@
+//! What each algorithm survives, as one table of the docs: `UPDATE=1` rewrites it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Cluster, ids};
+use quorate_core::{Instant, Machine, NodeId, Rejections, Rng, Wire};
+use quorate_election::lease::Drift;
+use quorate_election::ring::{self, Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Inline, Mode, Ring, Role, Status, bully};
+
+trait Node: Machine {
+    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self;
+    fn status(&self) -> Status;
+    fn rejections(&self) -> Rejections;
+    fn holds_lease(&self, now: Instant) -> bool;
+    /// A claim to lead in this epoch.
+    fn claim(epoch: Epoch) -> Vec<u8>;
+}
+
+fn bytes<'a>(message: &impl Wire<'a>) -> Vec<u8> {
+    let mut bytes = vec![0; message.encoded_len()];
+    message.to_slice(&mut bytes).unwrap();
+    bytes
+}
+
+impl Node for Bully<Inline<5>> {
+    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
+        Self::new(id, ids, config).unwrap()
+    }
+    fn status(&self) -> Status {
+        self.status()
+    }
+    fn rejections(&self) -> Rejections {
+        self.rejections()
+    }
+    fn holds_lease(&self, now: Instant) -> bool {
+        self.holds_lease(now)
+    }
+    fn claim(epoch: Epoch) -> Vec<u8> {
+        bytes(&bully::Message::Alive { epoch, round: 1 })
+    }
+}
+
+impl<A: Algorithm> Node for Ring<A, Inline<20>> {
+    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
+        Self::new(id, ids, config).unwrap()
+    }
+    fn status(&self) -> Status {
+        self.status()
+    }
+    fn rejections(&self) -> Rejections {
+        self.rejections()
+    }
+    fn holds_lease(&self, _now: Instant) -> bool {
+        false
+    }
+    fn claim(epoch: Epoch) -> Vec<u8> {
+        bytes(&ring::Message::Alive { epoch })
+    }
+}
+
+/// What was seen while something went wrong.
+#[derive(Default)]
+struct Seen {
+    most_leaders: usize,
+    most_leases: usize,
+    same_epoch: bool,
+    samples: u32,
+    /// Samples in which the highest led and all others knew.
+    right: u32,
+}
+
+struct Trial<M: Node> {
+    cluster: Cluster<M>,
+    config: Config,
+}
+
+impl<M: Node> Trial<M> {
+    fn new(config: Config) -> Self {
+        let ids = ids(&[3, 1, 5, 2, 4]);
+        let cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
+        let mut trial = Self { cluster, config };
+        trial.cluster.tick();
+        assert!(trial.settle().is_some());
+        trial
+    }
+
+    fn place(&self, id: u64) -> usize {
+        self.cluster.ids.iter().position(|other| other.get() == id).unwrap()
+    }
+
+    fn kill(&mut self, id: u64) {
+        let at = self.place(id);
+        self.cluster.nodes[at] = None;
+    }
+
+    fn revive(&mut self, id: u64) {
+        let (at, ids) = (self.place(id), self.cluster.ids.clone());
+        self.cluster.boot(at, M::make(NodeId::new(id), &ids, self.config));
+    }
+
+    fn statuses(&self) -> Vec<Status> {
+        self.cluster.nodes.iter().flatten().map(Node::status).collect()
+    }
+
+    /// The highest that is up leads, and all know.
+    fn settled(&self) -> bool {
+        let all = self.statuses();
+        let highest = all.iter().map(|status| status.id).max();
+        let leads = |s: &&Status| s.role == Role::Leader;
+        all.iter().all(|s| s.leader == highest) && all.iter().filter(leads).count() == 1
+    }
+
+    /// How long until that is so and stays so, in ms; `None` after the bound that the crate states.
+    fn settle(&mut self) -> Option<u64> {
+        let bound = self.config.settle_us() / 1_000 * 2;
+        let mut since = None;
+        for ms in (0..bound).step_by(10) {
+            since = if self.settled() { since.or(Some(ms)) } else { None };
+            if since.is_some_and(|since| ms - since > 1_000) {
+                return since;
+            }
+            self.cluster.run(10_000);
+        }
+        None
+    }
+
+    fn watch(&mut self, ms: u64, mut each: impl FnMut(&mut Self, u64)) -> Seen {
+        let mut seen = Seen::default();
+        for step in 0..ms / 10 {
+            each(self, step);
+            self.cluster.run(10_000);
+            let leaders: Vec<_> =
+                self.statuses().into_iter().filter(|s| s.role == Role::Leader).collect();
+            let now = self.cluster.now;
+            let leases = self.cluster.nodes.iter().flatten().filter(|n| n.holds_lease(now)).count();
+            seen.most_leaders = seen.most_leaders.max(leaders.len());
+            seen.most_leases = seen.most_leases.max(leases);
+            seen.same_epoch |= leaders.len() > 1
+                && leaders
+                    .iter()
+                    .any(|s| leaders.iter().any(|t| s.id < t.id && s.epoch == t.epoch));
+            seen.samples += 1;
+            seen.right += u32::from(self.settled());
+        }
+        seen
+    }
+}
+
+fn settles(after: Option<u64>) -> String {
+    after.map_or("**does not settle**".into(), |ms| format!("settles in {ms} ms"))
+}
+
+fn leaders(seen: &Seen, lease: bool) -> String {
+    assert!(!seen.same_epoch, "two leaders in one epoch");
+    let n = if lease { seen.most_leases } else { seen.most_leaders };
+    let what = if lease { "lease holders" } else { "leaders" };
+    match n {
+        0 | 1 => format!("1 {} at a time", what.trim_end_matches('s')),
+        n => format!("**{n} {what} at once**, tokens differ"),
+    }
+}
+
+fn crash<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    trial.kill(5);
+    settles(trial.settle())
+}
+
+fn recovery<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    let before = trial.statuses()[0].epoch;
+    trial.kill(5);
+    trial.settle();
+    trial.revive(5);
+    let after = settles(trial.settle());
+    assert!(trial.statuses()[0].epoch > before, "the token did not grow");
+    after
+}
+
+fn omission<M: Node>(config: Config, lease: bool) -> String {
+    let mut trial = Trial::<M>::new(config);
+    let mut rng = Rng::new(5);
+    trial.cluster.lost = Box::new(move |_, _| rng.chance(1, 5));
+    let seen = trial.watch(30_000, |_, _| ());
+    trial.cluster.lost = Box::new(|_, _| false);
+    format!("{}; then {}", leaders(&seen, lease), settles(trial.settle()))
+}
+
+fn partition<M: Node>(config: Config, lease: bool) -> String {
+    let mut trial = Trial::<M>::new(config);
+    // node 5 and node 3 on one side, by themselves
+    let side = [trial.place(5), trial.place(3)];
+    trial.cluster.lost = Box::new(move |a, b| side.contains(&a) != side.contains(&b));
+    let seen = trial.watch(5_000, |_, _| ());
+    trial.cluster.lost = Box::new(|_, _| false);
+    format!("{}; then {}", leaders(&seen, lease), settles(trial.settle()))
+}
+
+/// Node 2 is another program now, which claims to lead: in node 4's name, with an absurd token, and in its own name.
+fn byzantine<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    trial.kill(2);
+    let (liar, victim) = (trial.place(2), trial.place(4));
+    let owner = |trial: &Trial<M>, at: usize| {
+        // bully counts places in the order of the ids, rings in the order of the ring
+        let bully = M::claim(Epoch::ZERO).len() > 2;
+        if bully { trial.cluster.ids[at].get() as usize - 1 } else { at }
+    };
+    let seen = trial.watch(20_000, |trial, step| {
+        if step % 10 > 0 {
+            return;
+        }
+        let known = trial.statuses().iter().map(|s| s.epoch).max().unwrap();
+        let forged = known.after(owner(trial, victim)).unwrap();
+        let absurd = Epoch::from_token(1 << 63 | owner(trial, liar) as u64);
+        let own = known.after(owner(trial, liar)).unwrap();
+        for to in (0..5).filter(|&to| to != liar) {
+            let Some(node) = trial.cluster.nodes[to].as_mut() else { continue };
+            let now = trial.cluster.now;
+            for (epoch, refused) in [(forged, true), (absurd, true), (own, false)] {
+                let bytes = M::claim(epoch);
+                let message = M::Message::from_slice(&bytes).unwrap();
+                let from = trial.cluster.ids[liar];
+                assert_eq!(node.receive(now, from, message).is_err(), refused);
+            }
+        }
+        trial.cluster.settle();
+    });
+    let refused: u32 = trial.cluster.nodes.iter().flatten().map(|n| n.rejections().total()).sum();
+    let right = 100 * seen.right / seen.samples;
+    let own = if right == 100 {
+        "own claims outbid at once".into()
+    } else {
+        format!("own claims **disturb**: the right leader {right} % of the time")
+    };
+    format!("forged and absurd claims refused, {refused} counted; {own}")
+}
+
+fn column<M: Node>(config: Config, lease: bool) -> [String; 5] {
+    let config = Config { attempts: 3, ..config };
+    [
+        crash::<M>(config),
+        recovery::<M>(config),
+        omission::<M>(config, lease),
+        partition::<M>(config, lease),
+        byzantine::<M>(config),
+    ]
+}
+
+#[test]
+fn the_table_is_as_it_was() {
+    type Bullies = Bully<Inline<5>>;
+    let lan = Config::lan();
+    let lease = Mode::Lease { lease_us: 300_000, drift: Drift::from_ppm(1_000).unwrap() };
+    let columns = [
+        ("bully", column::<Bullies>(lan, false)),
+        ("bully, quorum", column::<Bullies>(Config { mode: Mode::Quorum, ..lan }, false)),
+        ("bully, lease", column::<Bullies>(Config { mode: lease, ..lan }, true)),
+        ("collecting ring", column::<Ring<Collecting, Inline<20>>>(lan, false)),
+        ("Chang-Roberts", column::<Ring<ChangRoberts, Inline<20>>>(lan, false)),
+        ("Hirschberg-Sinclair", column::<Ring<HirschbergSinclair, Inline<20>>>(lan, false)),
+    ];
+    let rows = [
+        "crash of the leader",
+        "crash and recovery of the leader",
+        "omission: a fifth of all messages lost for 30 s",
+        "partition: the leader and one more apart for 5 s",
+        "Byzantine: one node lies for 20 s",
+    ];
+    let mut found = String::from("| fault |");
+    columns.iter().for_each(|(name, _)| found += &format!(" {name} |"));
+    found += "\n|---|";
+    columns.iter().for_each(|_| found += "---|");
+    for (at, row) in rows.iter().enumerate() {
+        found += &format!("\n| {row} |");
+        columns.iter().for_each(|(_, cells)| found += &format!(" {} |", cells[at]));
+    }
+    found.push('\n');
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/failures.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    let wanted = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(wanted == found, "{path} says\n{wanted}\nbut it is\n{found}\nUPDATE=1 takes it over");
+}

@@ -1,0 +1,101 @@
+//! Explores elections exhaustively within bounds: all of them, or those whose name has all the words given.
+
+use std::process::ExitCode;
+
+use quorate_election::lease::Drift;
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
+use quorate_sim::election::{Elects, ModelledElection};
+use quorate_sim::model::{Bounds, Found, explore};
+
+type Bullies = Bully<Inline<5>>;
+type Of<A> = Ring<A, Inline<8>>;
+type Explore = fn(usize, Config, Bounds) -> Found;
+
+const HIGHEST: Config = Config { attempts: 1, ..Config::lan() };
+const KEEP: Config = Config { takeover: Takeover::Keep, ..HIGHEST };
+const QUORUM: Config = Config { mode: Mode::Quorum, ..KEEP };
+const LEASE: Config =
+    Config { mode: Mode::Lease { lease_us: 250_000, drift: Drift::NONE }, ..KEEP };
+
+/// An early timeout and a crash; no more than three messages in flight.
+const FEW: Bounds = Bounds {
+    timeouts: 1,
+    crashes: 1,
+    losses: 0,
+    duplicates: 0,
+    commands: 0,
+    in_flight: 3,
+    slow_disks: false,
+};
+const TWO: Bounds = Bounds { in_flight: 2, ..FEW };
+
+/// What is explored: a name, the nodes, how they behave, and what may happen.
+const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
+    ("bully", 3, run::<Bullies>, HIGHEST, FEW),
+    ("bully", 3, run::<Bullies>, HIGHEST, Bounds { timeouts: 2, ..FEW }),
+    ("bully", 4, run::<Bullies>, HIGHEST, FEW),
+    ("bully", 5, run::<Bullies>, HIGHEST, TWO),
+    (
+        "bully keep",
+        3,
+        run::<Bullies>,
+        KEEP,
+        Bounds { in_flight: 0, losses: 1, duplicates: 1, ..FEW },
+    ),
+    ("bully keep", 5, run::<Bullies>, KEEP, FEW),
+    ("bully quorum", 3, run::<Bullies>, QUORUM, FEW),
+    ("bully quorum slow disks", 3, run::<Bullies>, QUORUM, Bounds { slow_disks: true, ..FEW }),
+    ("bully quorum", 4, run::<Bullies>, QUORUM, FEW),
+    ("bully quorum", 5, run::<Bullies>, QUORUM, FEW),
+    ("bully lease", 3, run::<Bullies>, LEASE, Bounds { timeouts: 3, ..FEW }),
+    ("ring collecting", 3, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..FEW }),
+    ("ring collecting", 4, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..TWO }),
+    ("ring chang-roberts", 3, run::<Of<ChangRoberts>>, KEEP, Bounds { timeouts: 2, ..FEW }),
+    ("ring chang-roberts", 3, run::<Of<ChangRoberts>>, HIGHEST, TWO),
+    ("ring chang-roberts", 5, run::<Of<ChangRoberts>>, KEEP, TWO),
+    ("ring hirschberg-sinclair", 3, run::<Of<HirschbergSinclair>>, KEEP, FEW),
+    ("ring hirschberg-sinclair", 4, run::<Of<HirschbergSinclair>>, KEEP, TWO),
+];
+
+fn run<M: Elects>(nodes: usize, config: Config, bounds: Bounds) -> Found {
+    explore(ModelledElection::<M>::new(nodes, config), bounds, 2)
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word.starts_with('-')) {
+        println!("model [WORD]...: explores the cases whose name has all the words");
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{:<26} {:>5} {:>8} {:>7} {:>6} {:>10} {:>9} {:>9} {:>10} {:>5}",
+        "",
+        "nodes",
+        "timeouts",
+        "crashes",
+        "losses",
+        "duplicates",
+        "in flight",
+        "states",
+        "generated",
+        "depth"
+    );
+    let mut failed = false;
+    for (name, nodes, explore, config, bounds) in CASES {
+        if !words.iter().all(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let found = explore(*nodes, *config, *bounds);
+        let Bounds { timeouts, crashes, losses, duplicates, in_flight, .. } = bounds;
+        println!(
+            "{name:<26} {nodes:>5} {timeouts:>8} {crashes:>7} {losses:>6} {duplicates:>10} {in_flight:>9} {:>9} {:>10} {:>5}",
+            found.states, found.generated, found.depth
+        );
+        if let Some(violation) = &found.violation {
+            println!("{violation}");
+            failed = true;
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
