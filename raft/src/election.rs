@@ -35,8 +35,15 @@ impl<S: Storage> Raft<S> {
             self.draw_election_timeout();
             return;
         }
+        self.taking_over = false;
         self.ask_for_votes(pre);
         self.count_votes();
+    }
+
+    /// Starts an election that the leader itself asked for: nobody's opinion is asked first, and no node protects the leader (3.10).
+    pub(crate) fn take_over(&mut self) {
+        self.start_election(false);
+        self.taking_over = true;
     }
 
     fn ask_for_votes(&mut self, pre: bool) {
@@ -77,24 +84,38 @@ impl<S: Storage> Raft<S> {
         if term >= self.term && self.hears_leader() {
             return Ok(());
         }
-        if !pre && term > self.term {
-            self.follow(term, None);
-        }
-        // "up-to-date": by the last entry's term, then by the index (3.6.1)
-        let up_to_date = candidate_log >= (self.log.last_term(), self.log.last());
-        let granted = if pre {
-            term > self.term && up_to_date
+        if pre {
+            let granted = term > self.term && self.up_to_date(candidate_log);
+            self.owe_vote(from, VoteReply { pre, term, granted });
         } else {
-            term == self.term && up_to_date && self.may_vote_for(from)
-        };
-        if granted && !pre {
-            self.give_vote(from);
-        }
-        self.work.all();
-        if let Some(peer) = self.peers.get_mut(from) {
-            peer.owed_vote = Some(VoteReply { pre, term, granted });
+            self.judge(from, term, candidate_log);
         }
         Ok(())
+    }
+
+    /// Gives the vote or refuses it.
+    pub(crate) fn judge(&mut self, from: usize, term: Term, candidate_log: (Term, Index)) {
+        if term > self.term {
+            self.follow(term, None);
+        }
+        let granted =
+            term == self.term && self.up_to_date(candidate_log) && self.may_vote_for(from);
+        if granted {
+            self.give_vote(from);
+        }
+        self.owe_vote(from, VoteReply { pre: false, term, granted });
+    }
+
+    /// "Up-to-date": by the last entry's term, then by the index (3.6.1).
+    fn up_to_date(&self, candidate_log: (Term, Index)) -> bool {
+        candidate_log >= (self.log.last_term(), self.log.last())
+    }
+
+    fn owe_vote(&mut self, from: usize, reply: VoteReply) {
+        self.work.all();
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.owed_vote = Some(reply);
+        }
     }
 
     pub(crate) fn on_vote(
@@ -180,6 +201,7 @@ impl<S: Storage> Raft<S> {
         }
         if self.role == Role::Leader {
             self.part.clear();
+            self.handover = None;
         }
         self.turn(Role::Follower, leader);
         self.peers.iter_mut().for_each(Peer::follow);

@@ -34,6 +34,25 @@ pub enum ProposeError {
     Busy,
     /// The log has no room: take a snapshot, then try again.
     LogFull,
+    /// The lead is being handed to this node: ask it in a moment.
+    Transferring(NodeId),
+    /// The machine stopped itself.
+    Stopped,
+}
+
+/// Why the lead was not handed over. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Only the leader can hand the lead over: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// There is no such node in the cluster.
+    NoSuchNode,
+    /// This node leads already.
+    LeadsAlready,
+    /// The lead is being handed to this node already; abort that first.
+    UnderWay(NodeId),
     /// The machine stopped itself.
     Stopped,
 }
@@ -89,6 +108,22 @@ impl fmt::Display for ProposeError {
             Self::TooLarge => f.write_str("the command is larger than the configured entry limit"),
             Self::Busy => f.write_str("too many uncommitted bytes: try again"),
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
+            Self::Transferring(to) => {
+                write!(f, "the lead is being handed to node {to}: ask it in a moment")
+            }
+            Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::NoSuchNode => f.write_str("there is no such node in the cluster"),
+            Self::LeadsAlready => f.write_str("that node leads already"),
+            Self::UnderWay(to) => write!(f, "the lead is being handed to node {to} already"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
@@ -119,3 +154,4 @@ impl core::error::Error for ConfigError {}
 impl core::error::Error for ProposeError {}
 impl core::error::Error for ReadError {}
 impl core::error::Error for SnapshotError {}
+impl core::error::Error for TransferError {}

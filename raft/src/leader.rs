@@ -16,6 +16,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
+        self.hand_over();
         self.next_round();
         for peer in self.peers.iter_mut() {
             peer.heartbeat_due = true;
@@ -109,6 +110,9 @@ impl<S: Storage> Raft<S> {
         }
         if newer && match_index > commit {
             self.advance_commit();
+        }
+        if self.handover.is_some() {
+            self.hand_over_to(from);
         }
         Ok(())
     }

@@ -90,11 +90,12 @@ mod record;
 mod snapshot;
 mod status;
 mod storage;
+mod transfer;
 mod work;
 
 pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Iter};
-pub use error::{ConfigError, ProposeError, ReadError, SnapshotError};
+pub use error::{ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
 pub use event::Event;
 pub use message::Message;
 pub use raft::{Proposal, Raft};

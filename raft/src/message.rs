@@ -97,6 +97,20 @@ pub enum Message<'a> {
         /// How many bytes of it the follower has: where the next part begins.
         offset: u64,
     },
+    /// The leader asks this node to start an election at once, and so to take over the lead (3.10).
+    TimeoutNow {
+        /// The leader's term.
+        term: Term,
+    },
+    /// Asks for a vote, as the leader wants it (3.10): who hears that leader need not protect it. Answered by [`Vote`](Self::Vote).
+    TakeOver {
+        /// The candidate's term.
+        term: Term,
+        /// The index of the candidate's last entry.
+        last_index: Index,
+        /// The term of the candidate's last entry.
+        last_term: Term,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -156,6 +170,16 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(index);
                 out.u64(offset);
             }
+            Self::TimeoutNow { term } => {
+                out.u8(7);
+                out.u64(term);
+            }
+            Self::TakeOver { term, last_index, last_term } => {
+                out.u8(8);
+                out.u64(term);
+                out.u64(last_index);
+                out.u64(last_term);
+            }
         }
     }
 
@@ -201,6 +225,12 @@ impl<'a> Wire<'a> for Message<'a> {
                 round: input.u64()?,
                 index: input.u64()?,
                 offset: input.u64()?,
+            },
+            7 => Self::TimeoutNow { term: input.u64()? },
+            8 => Self::TakeOver {
+                term: input.u64()?,
+                last_index: input.u64()?,
+                last_term: input.u64()?,
             },
             _ => return Err(DecodeError::Invalid),
         })

@@ -25,6 +25,8 @@ enum Plan {
 
 enum Draft {
     RequestVote { pre: bool },
+    TakeOver,
+    TimeoutNow,
     Vote(VoteReply),
     Append { span: Span },
     Part { peer: usize, offset: u64, done: bool },
@@ -160,8 +162,11 @@ impl<S: Storage> Raft<S> {
             Role::Leader => self.plan_append(at),
             Role::PreCandidate | Role::Candidate => {
                 let peer = self.peers.get_mut(at)?;
-                core::mem::take(&mut peer.ask_vote)
-                    .then_some(Draft::RequestVote { pre: self.role == Role::PreCandidate })
+                core::mem::take(&mut peer.ask_vote).then_some(if self.taking_over {
+                    Draft::TakeOver
+                } else {
+                    Draft::RequestVote { pre: self.role == Role::PreCandidate }
+                })
             }
             Role::Follower => None,
         }
@@ -172,6 +177,9 @@ impl<S: Storage> Raft<S> {
         let (snapshot, snapshot_term) = (self.snapshot, self.snapshot_term);
         let anchor = self.log.anchor();
         let peer = self.peers.get_mut(at)?;
+        if core::mem::take(&mut peer.time_out_due) {
+            return Some(Draft::TimeoutNow);
+        }
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
             self.work.events();
@@ -352,6 +360,12 @@ impl<S: Storage> Raft<S> {
                 last_index: self.log.last(),
                 last_term: self.log.last_term(),
             },
+            Draft::TakeOver => Message::TakeOver {
+                term,
+                last_index: self.log.last(),
+                last_term: self.log.last_term(),
+            },
+            Draft::TimeoutNow => Message::TimeoutNow { term },
             Draft::Vote(reply) => self.write_vote(reply),
             Draft::Part { peer, offset, done } => {
                 self.write_part(peer, offset, done, &self.part.bytes)

@@ -23,6 +23,8 @@ pub struct Peer {
     pub(crate) round: u64,
     /// A message is due even if there are no entries for it.
     pub(crate) heartbeat_due: bool,
+    /// It is due to be asked to take over the lead.
+    pub(crate) time_out_due: bool,
     /// A probe is on its way.
     pub(crate) probing: bool,
     /// The round in which probing or streaming began: answers to what was sent before say nothing of it.
@@ -102,6 +104,7 @@ impl Peer {
             next_index: 1,
             round: 0,
             heartbeat_due: false,
+            time_out_due: false,
             probing: false,
             since: 0,
             transfer: Transfer::default(),
@@ -125,6 +128,7 @@ impl Peer {
         self.round = 0;
         self.since = 0;
         self.heartbeat_due = true;
+        self.time_out_due = false;
         self.owed = Reply::Nothing;
         self.probe(last.saturating_add(1));
     }
@@ -147,6 +151,7 @@ impl Peer {
         self.vote = None;
         self.ask_vote = false;
         self.heartbeat_due = false;
+        self.time_out_due = false;
         self.transfer = Transfer::default();
     }
 }

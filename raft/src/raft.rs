@@ -9,6 +9,7 @@ use crate::log::Log;
 use crate::peer::Peer;
 use crate::snapshot::{Incoming, Part};
 use crate::storage::Storage;
+use crate::transfer::Handover;
 use crate::work::Work;
 use crate::{
     Config, ConfigError, Entries, EntryKind, Event, Index, Message, Progress, ProposeError, Record,
@@ -68,6 +69,10 @@ pub struct Raft<S: Storage> {
     /// When leaders are due to be heard, and candidates to ask again.
     pub(crate) heartbeat_at: Instant,
 
+    // Candidates
+    /// The leader itself asked for this election.
+    pub(crate) taking_over: bool,
+
     // Followers
     /// When the leader was last heard.
     pub(crate) leader_heard: Instant,
@@ -82,6 +87,8 @@ pub struct Raft<S: Storage> {
     pub(crate) received: Option<(Index, Term)>,
 
     // Leaders
+    /// Whom the lead is being handed to.
+    pub(crate) handover: Option<Handover>,
     /// The index of the blank entry that began the term.
     pub(crate) term_start: Index,
     pub(crate) round: u64,
@@ -168,12 +175,14 @@ impl<S: Storage> Raft<S> {
             timeout_us: config.election_max_us,
             election_at: Instant::ZERO,
             heartbeat_at: Instant::ZERO,
+            taking_over: false,
             leader_heard: Instant::ZERO,
             leader_round: 0,
             verified: 0,
             acknowledged: 0,
             incoming: None,
             received: None,
+            handover: None,
             term_start: 0,
             round: 0,
             round_sent: true,
@@ -201,6 +210,9 @@ impl<S: Storage> Raft<S> {
                 Some(_) => ProposeError::Stopped,
                 None => ProposeError::NotLeader(self.leader),
             });
+        }
+        if let Some(handover) = self.handover {
+            return Err(ProposeError::Transferring(handover.to));
         }
         let len = command.len() as u64;
         let (half_entries, half_bytes) = self.log.half();
@@ -276,6 +288,10 @@ impl<S: Storage> Raft<S> {
             }
             Message::RequestVote { pre, term, last_index, last_term } => {
                 self.on_request_vote(from, pre, term, (last_term, last_index))
+            }
+            Message::TimeoutNow { term } => self.on_time_out(from, term),
+            Message::TakeOver { term, last_index, last_term } => {
+                self.on_take_over(from, term, (last_term, last_index))
             }
             Message::Vote { pre, term, granted } => self.on_vote(from, pre, term, granted),
             Message::Snapshot { term, round, index, index_term, offset, done, data } => {
@@ -355,6 +371,7 @@ impl<S: Storage> Raft<S> {
             commit: self.commit,
             applied: self.applied,
             snapshot: self.snapshot,
+            transfer: self.handover.map(|handover| handover.to),
             rejections: self.rejections,
             fatal: self.fatal,
         }

@@ -45,6 +45,8 @@ pub struct Status {
     pub applied: Index,
     /// The last index the application's snapshot covers.
     pub snapshot: Index,
+    /// Whom the lead is being handed to, if it is.
+    pub transfer: Option<NodeId>,
     /// Messages refused, by reason.
     pub rejections: Rejections,
     /// Why the machine stopped itself, if it did.

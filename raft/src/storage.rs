@@ -26,12 +26,12 @@ pub(crate) use sealed::Kinds;
 ///
 /// At most `VOTERS` nodes, `BYTES` bytes of encoded entries (a command takes its length and 2 to 20 bytes more), `ENTRIES`
 /// entries and snapshot parts of `PART` bytes. RAM: `BYTES + 4 * ENTRIES + PART`, 160 bytes a voter, and
-/// 720.
+/// 736.
 ///
 /// ```
 /// use quorate_raft::{Inline, Raft};
 /// type Board = Raft<Inline<3, 4096, 128, 256>>;
-/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 160 + 720);
+/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 160 + 736);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;

@@ -52,6 +52,8 @@ fn messages_have_these_bytes_for_ever() {
             "05020907014001 01ff",
         ),
         (Message::SnapshotAck { term: 2, round: 9, index: 7, offset: 65 }, "0602090741"),
+        (Message::TimeoutNow { term: 300 }, "07ac02"),
+        (Message::TakeOver { term: 300, last_index: 5, last_term: 4 }, "08ac020504"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");
@@ -92,7 +94,7 @@ mod postcard {
 
     fn message(numbers: [u64; 6], flag: bool, kind: u8, data: &[u8]) -> Message<'_> {
         let [a, b, c, d, e, _] = numbers;
-        match kind % 7 {
+        match kind % 9 {
             0 => Message::RequestVote { pre: flag, term: a, last_index: b, last_term: c },
             1 => Message::Vote { pre: flag, term: a, granted: !flag },
             2 => Message::Append {
@@ -114,7 +116,9 @@ mod postcard {
                 done: flag,
                 data,
             },
-            _ => Message::SnapshotAck { term: a, round: b, index: c, offset: d },
+            6 => Message::SnapshotAck { term: a, round: b, index: c, offset: d },
+            7 => Message::TimeoutNow { term: a },
+            _ => Message::TakeOver { term: a, last_index: b, last_term: c },
         }
     }
 

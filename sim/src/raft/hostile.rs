@@ -138,10 +138,15 @@ impl<S: Storage> Victim<S> {
             }
             13 => self.compact(u64::from(input.byte().unwrap_or(0) % 8)),
             14 => self.install(input.byte().unwrap_or(0).is_multiple_of(4)),
-            _ => match input.byte().unwrap_or(0) % 4 {
+            _ => match input.byte().unwrap_or(0) % 6 {
                 0 => return self.restart(),
                 1 => self.raft.step_down(),
                 2 => self.serve(),
+                4 => {
+                    let to = NodeId::new(1 + u64::from(input.byte().unwrap_or(0) % 4));
+                    let _ = self.raft.transfer(to);
+                }
+                5 => self.raft.abort_transfer(),
                 _ => return self.checkpoint(),
             },
         }
@@ -368,7 +373,7 @@ impl<'a> Input<'a> {
         }
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
-        Some(match kind % 8 {
+        Some(match kind % 10 {
             0 => Message::RequestVote {
                 pre: flag,
                 term,
@@ -410,6 +415,12 @@ impl<'a> Input<'a> {
                     data: entries,
                 }
             }
+            7 => Message::TimeoutNow { term },
+            8 => Message::TakeOver {
+                term,
+                last_index: self.near(status.last),
+                last_term: self.near(status.term),
+            },
             _ => Message::SnapshotAck {
                 term,
                 round: self.near(0),

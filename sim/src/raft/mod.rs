@@ -74,6 +74,8 @@ pub const MUST_REACH: &[&str] = &[
     "snapshot refused",
     "log full",
     "log full: compacted",
+    "lead to be handed over",
+    "lead handed over",
     "proposal lost",
     "outcome unknown",
     "read answered",

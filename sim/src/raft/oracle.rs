@@ -100,7 +100,7 @@ impl Oracle {
             Message::RequestVote { pre: true, .. } | Message::Vote { pre: true, .. } => {
                 return Ok(());
             }
-            Message::RequestVote { term, .. } => (term, Some(me)),
+            Message::RequestVote { term, .. } | Message::TakeOver { term, .. } => (term, Some(me)),
             Message::Vote { term, granted, .. } => (term, granted.then_some(to)),
             Message::Accept { term, match_index, .. } => {
                 if shadow.last() < match_index {
@@ -111,7 +111,8 @@ impl Oracle {
             Message::Append { term, .. }
             | Message::Reject { term, .. }
             | Message::Snapshot { term, .. }
-            | Message::SnapshotAck { term, .. } => (term, None),
+            | Message::SnapshotAck { term, .. }
+            | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };
         if shadow.term < term {

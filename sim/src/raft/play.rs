@@ -14,6 +14,7 @@ use crate::interact::{Options, Play, time_us};
 /// |---|---|
 /// | `campaign NODE` | asks for votes now |
 /// | `step-down NODE` | gives up leading |
+/// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
 /// | `propose NODE TEXT` | proposes a command |
 /// | `read NODE` | asks to read |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
@@ -24,7 +25,8 @@ use crate::interact::{Options, Play, time_us};
 /// | `peers NODE` | a leader's view of the others |
 ///
 /// `given NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold `e1`, `e2`, …
-/// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`.
+/// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`,
+/// `time-out`, `take-over?`.
 pub struct RaftPlay {
     config: Config,
     voters: Vec<NodeId>,
@@ -175,6 +177,17 @@ impl Play for RaftPlay {
                 raft.step_down();
                 String::new()
             }
+            ("transfer", [to]) => {
+                let to = to.parse().map_err(|_| format!("{to:?} is no node"))?;
+                match raft.transfer(NodeId::new(to)) {
+                    Ok(()) => String::new(),
+                    Err(reason) => format!("refused: {reason}"),
+                }
+            }
+            ("abort-transfer", []) => {
+                raft.abort_transfer();
+                String::new()
+            }
             ("propose", [text]) => match raft.propose(text.as_bytes()) {
                 Ok(at) => format!("{text:?} is to be {}@{}", at.index, at.term),
                 Err(reason) => refused(reason),
@@ -307,6 +320,10 @@ impl Play for RaftPlay {
                     round,
                     entries: &entries,
                 })
+            }
+            "time-out" => encode(&Message::TimeoutNow { term }),
+            "take-over?" => {
+                encode(&Message::TakeOver { term, last_index: index, last_term: index_term })
             }
             "accept" => encode(&Message::Accept { term, round, match_index: index }),
             "reject" => {

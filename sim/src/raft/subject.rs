@@ -29,6 +29,10 @@ pub struct RaftSubject<S: Storage> {
     trailing: u64,
     padding: u64,
     quiet: bool,
+    /// An operator hands the lead about, once in so many looks of a client; 0 is never.
+    handovers: u64,
+    /// Who was last asked to take over.
+    heir: Option<usize>,
     /// Nodes whose disk is damaged.
     lost: Vec<usize>,
     storage: core::marker::PhantomData<S>,
@@ -278,7 +282,25 @@ impl<S: Storage> RaftSubject<S> {
         Ask { operation, key, change }
     }
 
+    /// An operator hands the lead to any node, or takes that back.
+    fn hand_over(&mut self, access: &mut Access<'_, Self>) {
+        if self.quiet || self.handovers == 0 || !self.rng.chance(1, self.handovers) {
+            return;
+        }
+        let nodes = access.nodes() as u64;
+        let (at, heir) = (self.rng.below(nodes) as usize, self.rng.below(nodes) as usize);
+        let abort = self.rng.chance(1, 8);
+        let Some(raft) = access.machine(at) else { return };
+        if abort {
+            raft.abort_transfer();
+        } else if raft.transfer(Self::id(heir)).is_ok() {
+            self.heir = Some(heir);
+            access.marks.hit("lead to be handed over");
+        }
+    }
+
     fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
+        self.hand_over(access);
         let now = access.now_us();
         match self.clients[client].state {
             State::Idle { until } if now >= until && !self.quiet => {
@@ -350,6 +372,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
             trailing: rng.below(30),
             padding: if rng.chance(1, 2) { 0 } else { rng.below(200) },
             quiet: false,
+            handovers: if rng.chance(1, 2) { rng.range(20, 400) } else { 0 },
+            heir: None,
             lost: Vec::new(),
             rng,
             storage: core::marker::PhantomData,
@@ -404,6 +428,9 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 self.oracle.reads.forget(node);
                 if role == Role::Leader {
                     marks.hit("became leader");
+                    if self.heir.take() == Some(node) {
+                        marks.hit("lead handed over");
+                    }
                     Some("crash as leader")
                 } else {
                     None

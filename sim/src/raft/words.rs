@@ -41,6 +41,10 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::SnapshotAck { term, round, index, offset } => {
             format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
         }
+        Message::TimeoutNow { term } => format!("time out now, term {term}"),
+        Message::TakeOver { term, last_index, last_term } => {
+            format!("take-over vote? term {term}, log ends at {last_index}@{last_term}")
+        }
         ref other => format!("{other:?}"),
     }
 }
