@@ -1,5 +1,6 @@
 //! `cargo xtask VERB`: one verb for each thing a developer of Quorate does. CI calls the same verbs.
 
+mod bench;
 mod boards;
 mod bugs;
 mod callgrind;
@@ -57,6 +58,7 @@ const VERBS: &[Verb] = &[
     fuzz::VERB,
     mutants::VERB,
     icount::VERB,
+    bench::VERB,
     ci::VERB,
 ];
 

@@ -1,0 +1,85 @@
+//! Clocks and CRDTs side by side with what others have made.
+
+mod row;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use crate::Verb;
+use crate::callgrind;
+use crate::failure::{Failure, Outcome};
+use crate::tool::{Tool, target_dir};
+use row::Row;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "bench",
+    about: "clocks and CRDTs side by side with what others have made",
+    help: "
+Builds examples/bench-clocks, a workspace of its own that has the peers as dependencies, and runs each operation as each library
+does it: in turns, in one process, so that what disturbs one disturbs the others; the least of 60 runs counts. Callgrind then
+counts instructions, which do not depend on the machine's mood. Ratios are to ours: 3.0 takes three times as long.
+
+    cargo xtask bench                    every group
+    cargo xtask bench clocks             one group, or several: clocks, crdt
+    cargo xtask bench clocks --quick     times only, without callgrind
+    cargo xtask bench clocks --markdown  as tables for a README",
+    run,
+};
+
+const GROUPS: &[&str] = &["clocks", "crdt"];
+/// Rounds that callgrind counts.
+const ROUNDS: u64 = 1_000;
+
+fn run(args: &[String]) -> Outcome {
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        args.iter().map(String::as_str).partition(|arg| arg.starts_with('-'));
+    if let Some(flag) = flags.iter().find(|flag| !matches!(**flag, "--quick" | "--markdown")) {
+        return Err(Failure::usage(format!("bench does not know {flag}; see `bench --help`")));
+    }
+    if let Some(name) = names.iter().find(|name| !GROUPS.contains(name)) {
+        return Err(Failure::usage(format!("there is no group `{name}`, but {GROUPS:?}")));
+    }
+    let groups = if names.is_empty() { GROUPS.to_vec() } else { names };
+    let target = target_dir()?.join("bench-clocks");
+    let program = build(&target)?;
+    for group in groups {
+        let mut rows = time(&program, group)?;
+        if rows.is_empty() {
+            println!("nothing is measured in the group {group} yet");
+            continue;
+        }
+        if !flags.contains(&"--quick") {
+            rows.iter_mut().try_for_each(|row| count(&program, &target, row))?;
+        }
+        let text = if flags.contains(&"--markdown") { table::markdown } else { table::plain };
+        println!("{}", text(&rows));
+    }
+    Ok(())
+}
+
+fn build(target: &Path) -> Outcome<PathBuf> {
+    Tool::cargo()
+        .args(["build", "--quiet", "--release"])
+        .args(["--manifest-path", "examples/bench-clocks/Cargo.toml"])
+        .env("CARGO_TARGET_DIR", target)
+        .run()?;
+    Ok(target.join("release/quorate-bench-clocks"))
+}
+
+fn time(program: &Path, group: &str) -> Outcome<Vec<Row>> {
+    let printed = Tool::new(program).args(["time", group]).announce().read()?;
+    let rows: Option<Vec<Row>> = printed.lines().map(Row::parse).collect();
+    match rows {
+        Some(rows) => Ok(rows),
+        None => Err(Failure::failed(format!(
+            "quorate-bench-clocks printed what cannot be read for `{group}`: {printed}"
+        ))),
+    }
+}
+
+fn count(program: &Path, target: &Path, row: &mut Row) -> Outcome {
+    let args = ["count".to_owned(), row.case.to_string(), ROUNDS.to_string()];
+    let total = callgrind::count(program, &args, &target.join("callgrind.out"))?;
+    row.instructions = Some(total / ROUNDS);
+    Ok(())
+}
