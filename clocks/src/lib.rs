@@ -54,6 +54,10 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod actor;
 mod causal;
 mod causality;

@@ -36,13 +36,9 @@ pub(crate) fn merge(own: &mut impl List<Dot>, other: &[Dot]) -> Result<(), Full>
         return Ok(());
     }
     let missing = missing(own, other);
-    if own.limit().saturating_sub(own.len()) < missing {
-        return Err(Full);
-    }
     let len = own.len();
-    for _ in 0..missing {
-        own.push(Dot::first(Actor::default()))?; // to be overwritten
-    }
+    // room for those; what is in it is overwritten
+    own.extend_from_slice(other.get(..missing).unwrap_or_default())?;
     weave(own, len, other);
     Ok(())
 }
