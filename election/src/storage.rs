@@ -25,8 +25,9 @@ pub(crate) use sealed::Kinds;
 /// At most `MEMBERS` members inside the value itself: no heap.
 ///
 /// ```
-/// use quorate_election::{Bully, Inline};
-/// assert!(size_of::<Bully<Inline<5>>>() <= 320 + 8 * 5);
+/// use quorate_election::{Bully, Inline, Ring, ring::Collecting};
+/// assert!(size_of::<Bully<Inline<5>>>() <= 304 + 8 * 5);
+/// assert!(size_of::<Ring<Collecting, Inline<5>>>() <= 232 + 64 * 5);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const MEMBERS: usize>;

@@ -57,7 +57,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// # What it promises
 ///
-/// * **At most one leader an epoch**, always, whatever fails: an [`Epoch`](crate::Epoch) names its owner, and is on the owner's
+/// * **At most one leader an epoch**, always, whatever fails: an [`Epoch`] names its owner, and is on the owner's
 ///   disk before anybody hears of it. Epochs grow, so they are fencing tokens.
 /// * **One leader at a time** only as far as the [`Mode`] says. The algorithm takes for granted that whoever does not answer in
 ///   time is dead; where a network or a pause breaks that, [`Mode::Classic`] has two leaders, and
@@ -68,8 +68,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// # How it misses a leader
 ///
-/// By `leader_timeout_us` alone, or sooner by a failure detector: feed it with every message that arrives,
-/// and hand its verdict to [`suspect`](Self::suspect).
+/// By `leader_timeout_us` alone, or sooner by a [failure detector](crate::detector): feed it with every message that arrives,
+/// and hand its verdict to [`suspect`](Self::suspect); [`Watch`](crate::detector::Watch) does both for all peers.
 ///
 /// # Messages
 ///
@@ -83,7 +83,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// COORDINATOR also goes to the dead: it may not be. Every further attempt asks those that were silent again.
 ///
-/// RAM: 160 bytes and 8 a member; state is O(1) beside the member list.
+/// RAM with `Inline<N>`: 304 bytes and 8 a member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bully<S: Storage> {
     members: Members<S>,

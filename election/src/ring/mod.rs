@@ -67,7 +67,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// The leader's epoch is above every epoch that a node on its token's way knew. `outcome_timeout_us` has to be longer than two
 /// rounds; what comes of it is in [`settle_us`](Self::settle_us).
 ///
-/// RAM with `Inline<N>`: 280 bytes and 80 a member. `N` is also how many messages may be under way through one node; where there
+/// RAM with `Inline<N>`: 232 bytes and 64 a member. `N` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ring<A: Algorithm, S: Storage> {
