@@ -203,6 +203,13 @@ impl Oracle {
         }
         if known.is_none() {
             self.leaders.insert(status.term, node);
+            // its own vote was seen above; the others' were seen leaving
+            let votes = |other: &usize| {
+                *other == node || self.votes.get(&(*other, status.term)) == Some(&status.id)
+            };
+            if (0..self.shadows.len()).filter(votes).count() < majority(self.shadows.len()) {
+                return Err(format!("elected without a majority's votes: {status:?}"));
+            }
             // leader completeness: what was committed in earlier terms is in its log
             let later = self.committed_in.iter().rev().take_while(|&&t| t >= status.term);
             let last = self.committed() - later.count() as u64;
