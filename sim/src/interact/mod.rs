@@ -28,8 +28,9 @@
 //! | `given NODE …` | the node starts anew from a disk that holds this; the words are the protocol's |
 //! | `tick NODES TIME` | time passes for these nodes, and they are told |
 //! | `pass NODES TIME` | time passes for these nodes, and they do not notice before their next input |
+//! | `at NODES TIME` | their clocks show this, counted from the start, if it is later than what they show |
 //! | `run TIME` | everybody lives for so long: ticks at each deadline, all messages arrive; only events are shown |
-//! | `deliver LINKS [N\|last\|all]` | the oldest (the Nth, the newest, every) message on each of the links arrives |
+//! | `deliver LINKS [N\|last\|all]` | the oldest (the Nth, the newest, every; with `#DIGEST` a certain one) message on each of the links arrives |
 //! | `duplicate LINKS [N\|last\|all]` | the same, and it stays on its way as well |
 //! | `drop LINKS [N\|last\|all]` | it is lost |
 //! | `stabilize [NODES]` | messages (among these nodes) arrive, oldest first, until there are none |

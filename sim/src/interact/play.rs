@@ -1,4 +1,4 @@
-use quorate_core::{Instant, Machine, NodeId};
+use quorate_core::{Instant, Machine, NodeId, Rejected};
 
 use super::Options;
 
@@ -78,10 +78,39 @@ pub trait Play: Sized {
     /// What is wrong with the words.
     fn forge(words: &[&str]) -> Result<Vec<u8>, String>;
 
-    /// Checks what must hold among the nodes that are up, after each command.
+    /// A message in one number, which two messages share that differ only in what the application put in: a recorded run is
+    /// replayed with other contents.
+    fn digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64;
+
+    /// A record was written, and is not durable yet.
+    fn issued(&mut self, node: NodeId, record: &<Self::Machine as Machine>::Record<'_>);
+
+    /// A record became durable.
+    fn durable(&mut self, node: NodeId, record: &<Self::Machine as Machine>::Record<'_>);
+
+    /// The durable records of a node are replaced: each of the new ones follows.
+    fn wiped(&mut self, node: NodeId);
+
+    /// A message left a node.
+    fn sent(&mut self, node: NodeId, to: NodeId, message: &<Self::Machine as Machine>::Message<'_>);
+
+    /// A machine took a message that was the `order`th to be sent, or refused it.
+    fn received(
+        &mut self,
+        node: NodeId,
+        from: NodeId,
+        order: u64,
+        result: Result<(), Rejected>,
+        machine: &Self::Machine,
+    );
+
+    /// The script puts things in the nodes' way that no honest run brings about: what holds only of those is not judged any more.
+    fn tampered(&mut self);
+
+    /// Checks what must hold of the nodes that are up, after each command.
     ///
     /// # Errors
     ///
-    /// What is violated.
-    fn check(&self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String>;
+    /// What is violated, now or since the last call.
+    fn check(&mut self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String>;
 }

@@ -2,7 +2,7 @@
 
 use quorate_core::{Machine, NodeId, Wire};
 
-use super::stage::{Letter, STORM, Show, Stage};
+use super::stage::{Letter, STORM, Show, Stage, at};
 use super::words::{nodes, number};
 use super::{Links, Play};
 
@@ -10,6 +10,7 @@ use super::{Links, Play};
 #[derive(Clone, Copy)]
 enum Which {
     Nth(usize),
+    Digest(u64),
     Last,
     All,
 }
@@ -26,6 +27,10 @@ impl<P: Play> Stage<P> {
             [] => Which::Nth(1),
             ["last"] => Which::Last,
             ["all"] => Which::All,
+            [digest] if digest.starts_with('#') => Which::Digest(
+                u64::from_str_radix(digest.trim_start_matches('#'), 16)
+                    .map_err(|_| format!("{digest:?} is no digest"))?,
+            ),
             [n] => Which::Nth(number("which message", n)? as usize),
             _ => return Err("wants links, and which message".into()),
         };
@@ -35,6 +40,10 @@ impl<P: Play> Stage<P> {
             let count = self.letters.iter().filter(|l| on(l)).count();
             let (first, times) = match which {
                 Which::Nth(nth) => (nth, usize::from((1..=count).contains(&nth))),
+                Which::Digest(digest) => match self.nth_with(link, digest)? {
+                    Some(nth) => (nth, 1),
+                    None => (1, 0),
+                },
                 Which::Last => (count, count.min(1)),
                 Which::All => (1, count),
             };
@@ -47,6 +56,19 @@ impl<P: Play> Stage<P> {
             }
         }
         if acted { Ok(()) } else { Err("there is no such message on its way".into()) }
+    }
+
+    /// Which of the messages on a link, counted from 1, has this digest.
+    pub(super) fn nth_with(&self, link: (u64, u64), digest: u64) -> Result<Option<usize>, String> {
+        let on = |letter: &&Letter| (letter.from, letter.to) == link;
+        for (at, letter) in self.letters.iter().filter(on).enumerate() {
+            let message = <P::Machine as Machine>::Message::from_slice(&letter.bytes)
+                .map_err(|e| format!("a message does not decode: {e}"))?;
+            if P::digest(&message) == digest {
+                return Ok(Some(at + 1));
+            }
+        }
+        Ok(None)
     }
 
     fn on(&self, at: usize, link: (u64, u64)) -> bool {
@@ -71,24 +93,28 @@ impl<P: Play> Stage<P> {
     }
 
     fn arrive(&mut self, letter: &Letter) -> Result<(), String> {
-        let words = self.describe(letter)?;
-        let actor = self.actor(letter.to)?;
-        let clock = actor.clock;
+        let words = if self.show == Show::All { self.describe(letter)? } else { String::new() };
+        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(letter.to)))
+        else {
+            return Ok(());
+        };
         let Some(machine) = actor.machine.as_mut() else {
             self.print(Show::All, || format!("{words} (nobody there)"));
             return Ok(());
         };
         let message = <P::Machine as Machine>::Message::from_slice(&letter.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
-        let result = machine.receive(clock, NodeId::new(letter.from), message);
-        self.print(Show::All, || words.clone());
+        let (from, to) = (NodeId::new(letter.from), NodeId::new(letter.to));
+        let result = machine.receive(actor.clock, from, message);
+        play.received(to, from, letter.order, result, machine);
+        self.print(Show::All, || words);
         if let Err(reason) = result {
-            self.print(Show::Events, || format!("  {} refuses: {reason}", letter.to));
+            self.print(Show::Events, || format!("  {to} refuses: {reason}"));
         }
         self.drain(letter.to)
     }
 
-    fn describe(&self, letter: &Letter) -> Result<String, String> {
+    pub(super) fn describe(&self, letter: &Letter) -> Result<String, String> {
         let message = <P::Machine as Machine>::Message::from_slice(&letter.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
         Ok(format!("{}->{}  {}", letter.from, letter.to, P::message(&message)))
@@ -129,8 +155,9 @@ impl<P: Play> Stage<P> {
     pub(super) fn forge(&mut self, words: &[&str]) -> Result<(), String> {
         let (link, words) = words.split_first().ok_or("wants a link and a message")?;
         let bytes = P::forge(words)?;
+        self.tampered();
         for (from, to) in Links::parse(link, self.count())?.0 {
-            self.letters.push_back(Letter { from, to, bytes: bytes.clone() });
+            self.letters.push_back(Letter { from, to, bytes: bytes.clone(), order: 0 });
         }
         Ok(())
     }

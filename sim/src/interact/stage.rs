@@ -7,12 +7,14 @@ use super::{Options, Play, time_us};
 
 /// Where a play is played: nodes, their disks and clocks, and messages on their way, all moved by commands.
 pub struct Stage<P: Play> {
-    play: Option<P>,
-    actors: Vec<Actor<P::Machine>>,
+    pub(super) play: Option<P>,
+    pub(super) actors: Vec<Actor<P::Machine>>,
     /// Messages on their way, oldest first.
     pub(super) letters: VecDeque<Letter>,
     pub(super) cut: BTreeSet<(u64, u64)>,
-    show: Show,
+    /// Messages sent so far.
+    pub(super) sent: u64,
+    pub(super) show: Show,
     pub(super) output: Vec<String>,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Letter {
     pub(super) from: u64,
     pub(super) to: u64,
     pub(super) bytes: Vec<u8>,
+    /// How many had been sent when it was, itself included.
+    pub(super) order: u64,
 }
 
 /// How much is printed.
@@ -52,6 +56,7 @@ impl<P: Play> Default for Stage<P> {
             actors: Vec::new(),
             letters: VecDeque::new(),
             cut: BTreeSet::new(),
+            sent: 0,
             show: Show::All,
             output: Vec::new(),
         }
@@ -99,6 +104,7 @@ impl<P: Play> Stage<P> {
             "given" => self.given(words),
             "tick" => self.tick(words),
             "pass" => self.pass(words),
+            "at" => self.at(words),
             "run" => self.run(words),
             "deliver" => self.messages(words, Self::deliver),
             "duplicate" => self.messages(words, Self::duplicate),
@@ -165,11 +171,18 @@ impl<P: Play> Stage<P> {
     fn given(&mut self, words: &[&str]) -> Result<(), String> {
         let (node, words) = self.one(words)?;
         let records = P::given(words)?;
+        self.tampered();
         let actor = self.actor(node)?;
         actor.machine = None;
         actor.waiting.clear();
         actor.disk = records;
         self.boot(node)
+    }
+
+    pub(super) fn tampered(&mut self) {
+        if let Some(play) = &mut self.play {
+            play.tampered();
+        }
     }
 
     fn boot(&mut self, node: u64) -> Result<(), String> {
@@ -208,6 +221,16 @@ impl<P: Play> Stage<P> {
         for node in who {
             let actor = self.actor(node)?;
             actor.clock = actor.clock.after(time);
+        }
+        Ok(())
+    }
+
+    /// Moves a clock to a time since the start, never back.
+    fn at(&mut self, words: &[&str]) -> Result<(), String> {
+        let (who, time) = self.who_and_time(words)?;
+        for node in who {
+            let actor = self.actor(node)?;
+            actor.clock = actor.clock.max(Instant::from_micros(time));
         }
         Ok(())
     }
@@ -294,10 +317,13 @@ impl<P: Play> Stage<P> {
     }
 
     fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, String> {
-        let actor = self.actor(node)?;
+        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+            return Ok(false);
+        };
         let count = count.min(actor.waiting.len());
         let mut last = None;
         for (ticket, record) in actor.waiting.drain(..count) {
+            tell_durable(play, node, &record)?;
             actor.disk.push(record);
             last = Some(ticket);
         }
@@ -314,16 +340,19 @@ impl<P: Play> Stage<P> {
             ["keeping", n] => number("how many writes", n)? as usize,
             _ => return Err("wants a node, or a node and `keeping N`".into()),
         };
-        let actor = self.actor(node)?;
+        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+            return Ok(());
+        };
         if actor.machine.take().is_none() {
             return Err("the node is down".into());
         }
         let waiting = std::mem::take(&mut actor.waiting);
         let lost = waiting.len().saturating_sub(kept);
-        actor.disk.extend(waiting.into_iter().take(kept).map(|(_, record)| record));
-        if let Some(play) = &mut self.play {
-            play.crashed(NodeId::new(node));
+        for (_, record) in waiting.into_iter().take(kept) {
+            tell_durable(play, node, &record)?;
+            actor.disk.push(record);
         }
+        play.crashed(NodeId::new(node));
         if lost > 0 {
             let s = if lost == 1 { "" } else { "s" };
             self.print(Show::Events, || format!("  {node} loses {lost} write{s}"));
@@ -341,11 +370,15 @@ impl<P: Play> Stage<P> {
 
     fn checkpoint(&mut self, words: &[&str]) -> Result<(), String> {
         let (node, _) = self.one(words)?;
-        let actor = self.actor(node)?;
+        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+            return Ok(());
+        };
         let machine = actor.machine.as_mut().ok_or("the node is down")?;
         let mut lines = Vec::new();
         let mut disk = Vec::new();
+        play.wiped(NodeId::new(node));
         for record in machine.checkpoint() {
+            play.durable(NodeId::new(node), &record);
             lines.push(format!("  {node} keeps {}", P::record(&record)));
             disk.push(encode(&record)?);
         }
@@ -413,41 +446,49 @@ impl<P: Play> Stage<P> {
         let Some(machine) = actor.machine.as_mut() else { return Ok(false) };
         let mut wrote = false;
         let mut lines = Vec::new();
+        let show = self.show;
+        let mut say = |level: Show, words: &dyn Fn() -> String| {
+            if level <= show {
+                lines.push(words());
+            }
+        };
+        let mut count = 0;
         while let Some(output) = machine.poll() {
-            if lines.len() > STORM {
+            count += 1;
+            if count > STORM {
                 return Err(format!("node {node} never gets quiet"));
             }
             match output {
                 Output::Persist(ticket, record) => {
                     wrote = true;
-                    lines.push((Show::All, format!("  {node} writes {}", P::record(&record))));
+                    say(Show::All, &|| format!("  {node} writes {}", P::record(&record)));
+                    play.issued(NodeId::new(node), &record);
                     actor.waiting.push((ticket, encode(&record)?));
                 }
                 Output::Send(to, message) => {
+                    play.sent(NodeId::new(node), to, &message);
+                    self.sent += 1;
                     let to = to.get();
                     let lost = self.cut.contains(&(node, to));
                     let mark = if lost { " (lost)" } else { "" };
-                    let words = P::message(&message);
-                    lines.push((Show::All, format!("  {node}->{to}  {words}{mark}")));
+                    say(Show::All, &|| format!("  {node}->{to}  {}{mark}", P::message(&message)));
                     if !lost {
-                        let bytes = encode(&message)?;
-                        self.letters.push_back(Letter { from: node, to, bytes });
+                        let (bytes, order) = (encode(&message)?, self.sent);
+                        self.letters.push_back(Letter { from: node, to, bytes, order });
                     }
                 }
                 Output::Event(event) => {
                     let words = play.event(NodeId::new(node), &event);
-                    lines.push((Show::Events, format!("  {node} learns: {words}")));
+                    say(Show::Events, &|| format!("  {node} learns: {words}"));
                 }
             }
         }
-        for (level, line) in lines {
-            self.print(level, || line);
-        }
+        self.output.extend(lines);
         Ok(wrote)
     }
 
-    fn check(&self) -> Result<(), String> {
-        let Some(play) = &self.play else { return Ok(()) };
+    fn check(&mut self) -> Result<(), String> {
+        let Some(play) = &mut self.play else { return Ok(()) };
         let numbered = (1..).zip(&self.actors);
         let machines: Vec<_> = numbered
             .filter_map(|(node, actor)| Some((NodeId::new(node), actor.machine.as_ref()?)))
@@ -475,8 +516,15 @@ impl<P: Play> Stage<P> {
     }
 }
 
+fn tell_durable<P: Play>(play: &mut P, node: u64, record: &[u8]) -> Result<(), String> {
+    let record = <P::Machine as Machine>::Record::from_slice(record)
+        .map_err(|e| format!("a record does not decode: {e}"))?;
+    play.durable(NodeId::new(node), &record);
+    Ok(())
+}
+
 /// Where a node is in the list.
-fn at(node: u64) -> usize {
+pub(super) fn at(node: u64) -> usize {
     (node as usize).wrapping_sub(1)
 }
 

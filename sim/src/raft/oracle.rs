@@ -59,6 +59,18 @@ impl Oracle {
         self.reads.ready(node, through, applied, self.seen[node])
     }
 
+    /// A record became durable.
+    pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+        self.shadows[node].apply(record);
+        Ok(())
+    }
+
+    /// The durable records of a node are replaced.
+    pub(crate) fn wiped(&mut self, node: usize) -> Result<(), String> {
+        self.shadows[node] = Shadow::default();
+        Ok(())
+    }
+
     /// Log matching: an index and a term name one entry, and what comes before it.
     pub(crate) fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
         if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {

@@ -1,14 +1,16 @@
-use quorate_core::{Instant, NodeId, Wire};
+use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Term};
 
+use super::oracle::Oracle;
 use super::words::{self, Place};
+use crate::Marks;
 use crate::interact::{Options, Play, time_us};
 
 /// Raft in interaction tests, on the heap storage. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
 /// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
-/// (how many of the nodes; all).
+/// (how many of the nodes; all), `seed` (of the timeouts).
 ///
 /// | command | what it does |
 /// |---|---|
@@ -19,7 +21,7 @@ use crate::interact::{Options, Play, time_us};
 /// | `read NODE` | asks to read |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
 /// | `application NODE slow\|fast` | whether snapshots wait for `act` |
-/// | `act NODE` | a slow application installs what it received, and sends what is wanted |
+/// | `act NODE` | a slow application installs what it received, and sends what is wanted (`install`, `serve`: one of these) |
 /// | `refuse NODE` | the application refuses the snapshot it received |
 /// | `applied NODE`, `log NODE`, `terms NODE` | what was applied; the entries; the term of each |
 /// | `peers NODE` | a leader's view of the others |
@@ -31,13 +33,23 @@ pub struct RaftPlay {
     config: Config,
     voters: Vec<NodeId>,
     applications: Vec<Application>,
-    lives: u64,
+    /// What timeouts are drawn from, with the node and its life.
+    seed: u64,
+    /// Judges as in the simulator, as long as everything is honest.
+    judge: Option<Oracle>,
+    /// What it found.
+    violated: Option<String>,
+    sent: u64,
 }
 
 /// What is beside a node.
 #[derive(Default)]
 struct Application {
+    /// How often the node has booted.
+    lives: u64,
     applied: Vec<String>,
+    /// The index of what was applied last.
+    index: Index,
     /// The newest snapshot: the index it covers, the term there, its bytes.
     snapshot: Option<(Index, Term, Vec<u8>)>,
     incoming: Vec<u8>,
@@ -47,6 +59,15 @@ struct Application {
 }
 
 impl RaftPlay {
+    /// Asks the judge, if there is one; what it finds is told with the next check.
+    fn judge(&mut self, ask: impl FnOnce(&mut Oracle) -> Result<(), String>) {
+        if let Some(judge) = &mut self.judge
+            && let Err(what) = ask(judge)
+        {
+            self.violated.get_or_insert(what);
+        }
+    }
+
     fn application(&mut self, node: NodeId) -> Result<&mut Application, String> {
         let at = (node.get() as usize).wrapping_sub(1);
         self.applications.get_mut(at).ok_or_else(|| format!("there is no node {node}"))
@@ -59,10 +80,11 @@ impl Application {
         self.applied = text.split('\n').filter(|t| !t.is_empty()).map(Into::into).collect();
     }
 
-    fn take(&mut self, raft: &mut Raft<Heap>, keep: u64) -> String {
+    fn take(&mut self, raft: &mut Raft<Heap>, keep: u64, size: Option<usize>) -> String {
         let index = raft.status().applied;
         let term = raft.term(index).unwrap_or(0);
-        let bytes = self.applied.join("\n").into_bytes();
+        let mut bytes = self.applied.join("\n").into_bytes();
+        bytes.resize(size.unwrap_or(bytes.len()), b'\n');
         match raft.snapshot_taken(index, index.saturating_sub(keep)) {
             Ok(()) => {
                 self.snapshot = Some((index, term, bytes));
@@ -74,18 +96,27 @@ impl Application {
 
     /// Installs what was received, and sends what is wanted.
     fn act(&mut self, raft: &mut Raft<Heap>) -> Vec<String> {
-        let mut told = Vec::new();
-        if let Some((index, term)) = self.complete.take() {
-            let bytes = std::mem::take(&mut self.incoming);
-            if index > raft.status().applied {
-                self.load(&bytes);
-                self.snapshot = Some((index, term, bytes));
-            }
-            told.push(match raft.snapshot_installed(index) {
-                Ok(()) => format!("installs the snapshot of {index}"),
-                Err(reason) => format!("cannot install the snapshot of {index}: {reason}"),
-            });
+        let mut told: Vec<String> = self.install(raft).into_iter().collect();
+        told.extend(self.serve(raft));
+        told
+    }
+
+    fn install(&mut self, raft: &mut Raft<Heap>) -> Option<String> {
+        let (index, term) = self.complete.take()?;
+        let bytes = std::mem::take(&mut self.incoming);
+        if index > raft.status().applied {
+            self.load(&bytes);
+            self.index = index;
+            self.snapshot = Some((index, term, bytes));
         }
+        Some(match raft.snapshot_installed(index) {
+            Ok(()) => format!("installs the snapshot of {index}"),
+            Err(reason) => format!("cannot install the snapshot of {index}: {reason}"),
+        })
+    }
+
+    fn serve(&mut self, raft: &mut Raft<Heap>) -> Vec<String> {
+        let mut told = Vec::new();
         for (to, index, offset, max_len) in std::mem::take(&mut self.wanted) {
             let Some((newest, _, bytes)) = &self.snapshot else { continue };
             let offset = if *newest == index { offset } else { 0 };
@@ -98,6 +129,23 @@ impl Application {
             });
         }
         told
+    }
+}
+
+impl RaftPlay {
+    fn read(&mut self, node: NodeId, raft: &mut Raft<Heap>) -> String {
+        match raft.read() {
+            Ok(id) => {
+                let (sent, term) = (self.sent, raft.status().term);
+                self.judge(|judge| {
+                    let committed = judge.committed();
+                    judge.reads.asked(place_of(node), id, sent, committed, term);
+                    Ok(())
+                });
+                format!("it is {id:?}")
+            }
+            Err(reason) => format!("refused: {reason}"),
+        }
     }
 }
 
@@ -133,13 +181,17 @@ impl Play for RaftPlay {
             config,
             voters: (1..=voters).map(NodeId::new).collect(),
             applications: (0..nodes).map(|_| Application::default()).collect(),
-            lives: 0,
+            seed: options.number("seed", 0)?,
+            judge: (voters == nodes).then(|| Oracle::new(nodes as usize)),
+            violated: None,
+            sent: 0,
         })
     }
 
     fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String> {
-        self.lives += 1;
-        Raft::new(node, &self.voters, self.config.clone(), self.lives)
+        self.application(node)?.lives += 1;
+        let seed = life_seed(self.seed, node.get(), self.application(node)?.lives);
+        Raft::new(node, &self.voters, self.config.clone(), seed)
             .map_err(|e| format!("node {node} cannot be made: {e}"))
     }
 
@@ -147,6 +199,7 @@ impl Play for RaftPlay {
         let application = self.application(node)?;
         if let Some((index, term, bytes)) = application.snapshot.clone() {
             application.load(&bytes);
+            application.index = index;
             raft.resume(index, term).map_err(|e| format!("node {node} cannot resume: {e}"))?;
         }
         Ok(())
@@ -154,8 +207,11 @@ impl Play for RaftPlay {
 
     fn crashed(&mut self, node: NodeId) {
         if let Ok(application) = self.application(node) {
-            let (snapshot, slow) = (application.snapshot.take(), application.slow);
-            *application = Application { snapshot, slow, ..Application::default() };
+            let Application { snapshot, slow, lives, .. } = std::mem::take(application);
+            *application = Application { snapshot, slow, lives, ..Application::default() };
+        }
+        if let Some(judge) = &mut self.judge {
+            judge.crashed(place_of(node));
         }
     }
 
@@ -192,20 +248,19 @@ impl Play for RaftPlay {
                 Ok(at) => format!("{text:?} is to be {}@{}", at.index, at.term),
                 Err(reason) => refused(reason),
             },
-            ("read", []) => match raft.read() {
-                Ok(id) => format!("it is {id:?}"),
-                Err(reason) => format!("refused: {reason}"),
-            },
-            ("snapshot", []) => application.take(raft, 0),
-            ("snapshot", ["keeping", count]) => {
-                let keep = count.parse().map_err(|_| format!("{count:?} is no number"))?;
-                application.take(raft, keep)
+            ("read", []) => self.read(node, raft),
+            ("snapshot", []) => application.take(raft, 0, None),
+            ("snapshot", ["keeping", count]) => application.take(raft, number(count)?, None),
+            ("snapshot", ["keeping", count, "bytes", size]) => {
+                application.take(raft, number(count)?, Some(number(size)? as usize))
             }
             ("application", [speed @ ("slow" | "fast")]) => {
                 application.slow = *speed == "slow";
                 String::new()
             }
             ("act", []) => application.act(raft).join("\n"),
+            ("install", []) => application.install(raft).unwrap_or_default(),
+            ("serve", []) => application.serve(raft).join("\n"),
             ("refuse", []) => {
                 application.complete = None;
                 raft.snapshot_refused();
@@ -237,6 +292,7 @@ impl Play for RaftPlay {
         if let Ok(application) = self.application(node) {
             match *event {
                 Event::Committed(entries) => {
+                    application.index = entries.last();
                     let commands = entries.iter().filter(|e| !e.data.is_empty());
                     let text = |data| String::from_utf8_lossy(data).into_owned();
                     application.applied.extend(commands.map(|e| text(e.data)));
@@ -252,6 +308,16 @@ impl Play for RaftPlay {
                 }
                 _ => {}
             }
+        }
+        let index = self.application(node).map_or(0, |a| a.index);
+        match *event {
+            Event::Committed(entries) => self.judge(|j| j.applies(place_of(node), entries)),
+            Event::Read { through } => self.judge(|j| j.read(place_of(node), through, index)),
+            Event::Role { .. } => self.judge(|j| {
+                j.reads.forget(place_of(node));
+                Ok(())
+            }),
+            _ => {}
         }
         words::event(event)
     }
@@ -336,7 +402,58 @@ impl Play for RaftPlay {
         Ok(bytes)
     }
 
-    fn check(&self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String> {
+    fn digest(message: &Message<'_>) -> u64 {
+        words::digest(message)
+    }
+
+    fn issued(&mut self, node: NodeId, record: &Record<'_>) {
+        self.judge(|judge| judge.issued(place_of(node), *record));
+    }
+
+    fn durable(&mut self, node: NodeId, record: &Record<'_>) {
+        self.judge(|judge| judge.durable(place_of(node), *record));
+    }
+
+    fn wiped(&mut self, node: NodeId) {
+        self.judge(|judge| judge.wiped(place_of(node)));
+    }
+
+    fn sent(&mut self, node: NodeId, to: NodeId, message: &Message<'_>) {
+        self.sent += 1;
+        self.judge(|judge| judge.sent(place_of(node), to, *message));
+    }
+
+    fn received(
+        &mut self,
+        node: NodeId,
+        from: NodeId,
+        order: u64,
+        result: Result<(), Rejected>,
+        raft: &Self::Machine,
+    ) {
+        let term = raft.status().term;
+        self.judge(|judge| match result {
+            Err(reason) if reason != Rejected::Full => {
+                Err(format!("node {node} refuses an honest message: {reason}"))
+            }
+            _ => {
+                judge.reads.received(place_of(node), place_of(from), order, term);
+                Ok(())
+            }
+        });
+    }
+
+    fn tampered(&mut self) {
+        self.judge = None;
+    }
+
+    fn check(&mut self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String> {
+        for (node, raft) in machines {
+            self.judge(|judge| judge.check(place_of(*node), raft, &mut Marks::default()));
+        }
+        if let Some(what) = self.violated.take() {
+            return Err(what);
+        }
         for (at, (a, first)) in machines.iter().enumerate() {
             for (b, second) in machines.iter().skip(at + 1) {
                 agree((*a, first), (*b, second))?;
@@ -344,6 +461,20 @@ impl Play for RaftPlay {
         }
         Ok(())
     }
+}
+
+/// Where a node is in the lists of the judge.
+fn place_of(node: NodeId) -> usize {
+    (node.get() as usize).saturating_sub(1)
+}
+
+/// The seed of a node's life: the same in the simulator and on a stage.
+pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
+    Rng::new(seed ^ node << 32 ^ life).next_u64()
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("{word:?} is no number"))
 }
 
 /// Election safety and state-machine safety between two nodes (Raft thesis, figure 3.2).
@@ -397,7 +528,6 @@ fn peers(raft: &Raft<Heap>) -> String {
 fn place(word: &str) -> Result<(Index, Term), String> {
     let (index, term) =
         word.split_once('@').ok_or_else(|| format!("{word:?} is no place such as 3@1"))?;
-    let number = |word: &str| word.parse().map_err(|_| format!("{word:?} is no number"));
     Ok((number(index)?, number(term)?))
 }
 

@@ -1,9 +1,10 @@
 //! Raft's messages, records and events, each in one line.
 
-use quorate_core::{NodeId, Writer};
+use quorate_core::{NodeId, Wire, Writer};
 use quorate_raft::{Entries, Entry, EntryKind, Event, Index, Message, Record, Role, Term};
 
 use super::shadow::decode;
+use crate::trace::Trace;
 
 /// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
 pub(crate) fn message(message: &Message<'_>) -> String {
@@ -156,4 +157,27 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
     let len = out.needed();
     run.extend(header.get(..len).unwrap_or_default());
     run.extend(data);
+}
+
+/// A message in one number: all of it but what commands and snapshots hold.
+pub(crate) fn digest(message: &Message<'_>) -> u64 {
+    let mut trace = Trace::new(0, false);
+    match *message {
+        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
+            trace.mix(&[term, prev_index, prev_term, commit, round], &[]);
+            for (index, term, kind, data) in decode(prev_index + 1, entries) {
+                trace.mix(&[index, term, kind, data.len() as u64], &[]);
+            }
+        }
+        Message::Snapshot { term, round, index, index_term, offset, done, data } => {
+            let numbers = [term, round, index, index_term, offset, data.len() as u64];
+            trace.mix(&numbers, &[u8::from(done)]);
+        }
+        ref plain => {
+            let mut bytes = vec![0; plain.encoded_len()];
+            trace.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());
+        }
+    }
+    // short enough to read, long enough for the few messages on a link
+    trace.hash() >> 24
 }
