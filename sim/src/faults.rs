@@ -111,6 +111,7 @@ impl<S: Subject> World<S> {
         self.subject.wiped(node);
         tell_durable(&mut self.subject, node, &host.disk.records)?;
         self.trace.line(self.now, || format!("{} checkpoints", node + 1));
+        self.record.note(|| format!("checkpoint {}", node + 1));
         if fate == 1 {
             self.marks.hit("crash after a swap");
             return self.crash(node);

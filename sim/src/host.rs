@@ -19,6 +19,10 @@ pub(crate) struct Host<M> {
     pub(crate) dead: bool,
     /// Its disk is damaged.
     pub(crate) rotten: bool,
+    /// What the clock showed at first.
+    pub(crate) born: u64,
+    /// Writes that were synced while the machine was not told.
+    pub(crate) untold: usize,
 }
 
 /// Where a crash is aimed at.

@@ -14,6 +14,7 @@
 //! | [`interact`] | interaction tests: text files of commands and expected traces |
 //! | `model` | model checking, with feature `model`: everything that may happen to a few nodes, within bounds |
 //! | [`election`] | elections as a subject |
+//! | [`shrink`] | from a seed that fails to a short interaction test that fails the same way |
 //! | [`raft`] | Raft as a subject: a small store, its clients, the invariants, linearizability |
 //!
 //! # What is injected
@@ -45,7 +46,9 @@ mod marks;
 pub mod model;
 mod network;
 pub mod raft;
+mod record;
 mod run;
+mod shrink;
 mod subject;
 mod swarm;
 mod trace;
@@ -55,6 +58,7 @@ pub use campaign::{Campaign, Outcome, Summary};
 pub use disk::Disk;
 pub use marks::Marks;
 pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, USUAL_TIMEOUTS, Violation, run};
+pub use shrink::shrink;
 pub use subject::{Access, Standing, Subject};
 pub use swarm::{Fault, Swarm};
 pub use world::World;

@@ -73,6 +73,23 @@ pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<R
     }
 }
 
+/// Runs one seed that fails: what happened, as commands of an interaction test, and what was violated.
+pub(crate) fn recorded<S: Subject>(
+    seed: u64,
+    nodes: Option<usize>,
+) -> Result<(Vec<String>, String), String> {
+    let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
+    let opening = world.subject.opening().ok_or("this subject cannot be played on a stage")?;
+    world.record.0 = Some(opening);
+    let result = catch_unwind(AssertUnwindSafe(|| phases(&mut world)));
+    let commands = world.record.0.take().unwrap_or_default();
+    match result {
+        Ok(Ok(_)) => Err(format!("seed {seed}: nothing is violated")),
+        Ok(Err(what)) => Ok((commands, what)),
+        Err(_) => Ok((commands, "it panics".into())),
+    }
+}
+
 fn attempt<S: Subject>(
     seed: u64,
     nodes: Option<usize>,

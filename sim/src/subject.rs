@@ -143,6 +143,22 @@ pub trait Subject: Sized {
         let _ = node;
     }
 
+    /// The commands that start this run on a stage of interaction tests (see [`crate::interact`]), if it can be played there.
+    fn opening(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The commands that do what the application and the clients have done since the last call.
+    fn commands(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A message in one number, as [`Play::digest`](crate::interact::Play::digest) has it.
+    fn digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64 {
+        let _ = message;
+        0
+    }
+
     /// How much was achieved so far, such as the number of acknowledged operations: it must grow after healing.
     fn achieved(&self) -> u64;
 

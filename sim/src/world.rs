@@ -6,6 +6,7 @@ use quorate_core::{Machine, NodeId, Output, Rng, Wire};
 use crate::host::{Aim, Clock, Host};
 use crate::load::Load;
 use crate::network::{Letter, Network};
+use crate::record::Recorder;
 use crate::swarm::around;
 use crate::trace::Trace;
 use crate::{Access, Marks, Subject, Swarm};
@@ -22,6 +23,7 @@ pub struct World<S: Subject> {
     pub(crate) delivered: u64,
     pub(crate) crashes: u64,
     pub(crate) load: Load,
+    pub(crate) record: Recorder,
     pub(crate) rng: Rng,
     queue: BinaryHeap<Due>,
     sequence: u64,
@@ -66,6 +68,7 @@ impl<S: Subject> World<S> {
             delivered: 0,
             crashes: 0,
             load: Load::default(),
+            record: Recorder::default(),
             rng,
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -136,7 +139,14 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let local = host.clock.local(self.now);
-        let Some(machine) = host.machine.as_mut() else { return Ok(()) };
+        if host.machine.is_none() {
+            return Ok(());
+        }
+        self.note_clock(to);
+        self.note_arrival(&letter)?;
+        let Some(machine) = self.hosts.get_mut(to).and_then(|host| host.machine.as_mut()) else {
+            return Ok(());
+        };
         self.delivered += 1;
         self.trace.mix(&[self.now, from as u64, to as u64], &letter.bytes);
         let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
@@ -167,6 +177,8 @@ impl<S: Subject> World<S> {
         if let Some(machine) = host.machine.as_mut() {
             machine.tick(local);
         }
+        self.note_clock(node);
+        self.record.note(|| format!("tick {} 0us", node + 1));
         self.drain(node)
     }
 
@@ -180,6 +192,7 @@ impl<S: Subject> World<S> {
             marks: &mut self.marks,
         };
         let wait = self.subject.clients(&mut access)?;
+        self.record.note_all(self.subject.commands());
         for node in touched.drain(..) {
             self.drain(node)?;
         }
@@ -202,7 +215,9 @@ impl<S: Subject> World<S> {
             let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { return Ok(()) };
-            if self.subject.settle(node, local, machine, &mut self.marks)? {
+            let acted = self.subject.settle(node, local, machine, &mut self.marks)?;
+            self.record.note_all(self.subject.commands());
+            if acted {
                 outputs += 1; // an application that never rests is no better
                 continue;
             }
@@ -320,14 +335,19 @@ impl<S: Subject> World<S> {
     pub(crate) fn synced_now(&mut self, node: usize) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
         let Some((ticket, from)) = host.disk.synced() else { return Ok(()) };
+        let count = host.disk.records.len() - from;
+        host.untold = count;
         tell_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
         if host.aim == Some(Aim::BeforeTicket) && self.rng.chance(1, 3) {
             self.marks.hit("crash between a sync and its ticket");
             return self.crash(node);
         }
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
+        host.untold = 0;
         if let Some(machine) = host.machine.as_mut() {
             machine.persisted(ticket);
         }
+        self.record.note(|| format!("sync {} {count}", node + 1));
         Ok(())
     }
 
@@ -357,6 +377,7 @@ impl<S: Subject> World<S> {
         self.crashes += 1;
         let (from, torn) = host.disk.crash(&mut self.rng);
         let survived = host.disk.records.get(from..).unwrap_or_default();
+        let kept = survived.len() + core::mem::take(&mut host.untold);
         if torn {
             self.marks.hit("torn tail");
         }
@@ -365,6 +386,7 @@ impl<S: Subject> World<S> {
         }
         tell_durable(&mut self.subject, node, survived)?;
         self.trace.line(self.now, || format!("{} crashes", node + 1));
+        self.record.note(|| format!("crash {} keeping {kept}", node + 1));
         self.subject.crashed(node);
         if !host.dead {
             let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
@@ -385,6 +407,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         host.life += 1;
+        let again = host.life > 1;
         let mut machine = self.subject.boot(node)?;
         for record in &host.disk.records {
             let decoded = <S::Machine as Machine>::Record::from_slice(record)
@@ -396,6 +419,10 @@ impl<S: Subject> World<S> {
         self.subject.restored(node, &mut machine)?;
         machine.tick(host.clock.local(self.now));
         host.machine = Some(machine);
+        self.note_clock(node);
+        if again {
+            self.record.note(|| format!("restart {}", node + 1));
+        }
         self.drain(node)
     }
 
@@ -415,6 +442,25 @@ impl<S: Subject> World<S> {
         }
         self.trace.mix(&[self.now, self.delivered, self.subject.fingerprint()], &[]);
         Ok(self.trace.hash())
+    }
+
+    /// What a node's clock shows: commands have their clocks start together.
+    fn note_clock(&mut self, node: usize) {
+        let Some(host) = self.hosts.get(node) else { return };
+        let time = host.clock.local(self.now).as_micros() - host.born + 1_000;
+        self.record.note(|| format!("at {} {time}us", node + 1));
+    }
+
+    fn note_arrival(&mut self, letter: &Letter) -> Result<(), String> {
+        if self.record.0.is_none() {
+            return Ok(());
+        }
+        let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
+            .map_err(|e| format!("a message does not decode: {e}"))?;
+        let digest = S::digest(&message);
+        self.record
+            .note(|| format!("duplicate {}->{} #{digest:x}", letter.from + 1, letter.to + 1));
+        Ok(())
     }
 
     pub(crate) fn plan(&mut self, wait: u64, what: What) {
@@ -442,6 +488,8 @@ fn new_host<M>(rng: &mut Rng, swarm: &Swarm) -> Host<M> {
         life: 0,
         dead: false,
         rotten: false,
+        born: base,
+        untold: 0,
     }
 }
 

@@ -2,20 +2,21 @@
 
 use std::process::ExitCode;
 
-use quorate_sim::raft::{MUST_REACH, OnHeap, OnInline};
+use quorate_sim::raft::{MUST_REACH, Narrow, OnHeap, OnInline, RaftPlay};
 use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary, USUAL_TIMEOUTS};
 
 const HELP: &str = "\
 Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
 Even seeds use the heap storage, odd ones the inline storage with small limits.
 
-Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--trace]
+Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--trace | --shrink]
 
   --seeds N    how many seeds to run (default 100)
   --from S     the first seed (default 1)
   --nodes N    nodes in the cluster (default: drawn from the seed, mostly 3 and 5)
   --threads N  threads (default: one for each core)
   --trace      print everything that happens; for one seed
+  --shrink     print a short interaction test that fails as the first seed does
   --no-marks   do not fail when something that should have happened never did
 
 Exit codes: 0 nothing was violated, 1 something was, 2 wrong usage.
@@ -27,6 +28,7 @@ struct Options {
     nodes: Option<usize>,
     threads: usize,
     trace: bool,
+    shrink: bool,
     marks: bool,
 }
 
@@ -43,13 +45,24 @@ fn main() -> ExitCode {
         }
     };
     std::panic::set_hook(Box::new(|_| {})); // a panic of a machine is reported as a violation
-    if options.trace { trace(&options) } else { campaign(&options) }
+    match (options.shrink, options.trace) {
+        (true, _) => shorten(&options),
+        (_, true) => trace(&options),
+        _ => campaign(&options),
+    }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options =
-        Options { seeds: 100, from: 1, nodes: None, threads: cores, trace: false, marks: true };
+    let mut options = Options {
+        seeds: 100,
+        from: 1,
+        nodes: None,
+        threads: cores,
+        trace: false,
+        shrink: false,
+        marks: true,
+    };
     while let Some(word) = words.next() {
         let mut number = || -> Result<u64, String> {
             let value = words.next().ok_or(format!("{word} wants a number"))?;
@@ -64,12 +77,32 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, Str
             },
             "--threads" => options.threads = number()?.clamp(1, 1024) as usize,
             "--trace" => options.trace = true,
+            "--shrink" => options.shrink = true,
             "--no-marks" => options.marks = false,
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("{word:?} is not an option")),
         }
     }
     Ok(Some(options))
+}
+
+fn shorten(options: &Options) -> ExitCode {
+    let (seed, nodes) = (options.from, options.nodes);
+    let script = if seed.is_multiple_of(2) {
+        quorate_sim::shrink::<OnHeap, RaftPlay>(seed, nodes)
+    } else {
+        quorate_sim::shrink::<OnInline, RaftPlay<Narrow>>(seed, nodes)
+    };
+    match script {
+        Ok(script) => {
+            println!("{script}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("{why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn trace(options: &Options) -> ExitCode {
@@ -110,6 +143,7 @@ fn campaign(options: &Options) -> ExitCode {
         let nodes = options.nodes.map_or(String::new(), |n| format!(" --nodes {n}"));
         let seed = violation.seed;
         println!("replay it with: cargo xtask sim --from {seed} --seeds 1{nodes} --trace");
+        println!("shorten it with: cargo xtask sim --from {seed}{nodes} --shrink");
         return ExitCode::FAILURE;
     }
     let missed: Vec<_> = MUST_REACH.iter().filter(|m| outcome.summary.marks.get(m) == 0).collect();

@@ -46,7 +46,8 @@
 //! | `show all\|events\|nothing` | how much of what happens is printed |
 //!
 //! `NODES` is `all` or numbers (`1,3`); `LINKS` are `1->2`, `1-2` (both ways), `1->*`, `*->2`; `TIME` is `50ms`, `2s`, `10us`.
-//! Anything else is a command of the protocol, the node first: `propose 1 x`. See [`Play`].
+//! Anything else is a command of the protocol, the node first: `propose 1 x`; with ` &` at its end the node is not polled before
+//! the next. See [`Play`].
 
 mod play;
 mod post;
@@ -56,7 +57,7 @@ mod words;
 
 pub use play::Play;
 pub use script::{Block, Script};
-pub use stage::Stage;
+pub use stage::{Stage, Wrong};
 pub use words::{Links, Options, time_us};
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use quorate_core::{Machine, NodeId, Wire};
 
-use super::stage::{Letter, STORM, Show, Stage, at};
+use super::stage::{Letter, STORM, Show, Stage, Wrong, at};
 use super::words::{nodes, number};
 use super::{Links, Play};
 
@@ -19,8 +19,8 @@ impl<P: Play> Stage<P> {
     pub(super) fn messages(
         &mut self,
         words: &[&str],
-        act: fn(&mut Self, usize) -> Result<(), String>,
-    ) -> Result<(), String> {
+        act: fn(&mut Self, usize) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
         let (&links, rest) = words.split_first().ok_or("wants links such as 1->2")?;
         let links = Links::parse(links, self.count())?;
         let which = match rest {
@@ -37,13 +37,16 @@ impl<P: Play> Stage<P> {
         let mut acted = false;
         for link in links.0 {
             let on = |letter: &Letter| (letter.from, letter.to) == link;
-            let count = self.letters.iter().filter(|l| on(l)).count();
+            let all = !matches!(which, Which::Digest(_));
+            let count = if all { self.letters.iter().filter(|l| on(l)).count() } else { 0 };
             let (first, times) = match which {
                 Which::Nth(nth) => (nth, usize::from((1..=count).contains(&nth))),
-                Which::Digest(digest) => match self.nth_with(link, digest)? {
-                    Some(nth) => (nth, 1),
-                    None => (1, 0),
-                },
+                Which::Digest(digest) => {
+                    let Some((_, place)) = self.find(link, digest) else { continue };
+                    acted = true;
+                    act(self, place)?;
+                    continue;
+                }
                 Which::Last => (count, count.min(1)),
                 Which::All => (1, count),
             };
@@ -58,41 +61,37 @@ impl<P: Play> Stage<P> {
         if acted { Ok(()) } else { Err("there is no such message on its way".into()) }
     }
 
-    /// Which of the messages on a link, counted from 1, has this digest.
-    pub(super) fn nth_with(&self, link: (u64, u64), digest: u64) -> Result<Option<usize>, String> {
-        let on = |letter: &&Letter| (letter.from, letter.to) == link;
-        for (at, letter) in self.letters.iter().filter(on).enumerate() {
-            let message = <P::Machine as Machine>::Message::from_slice(&letter.bytes)
-                .map_err(|e| format!("a message does not decode: {e}"))?;
-            if P::digest(&message) == digest {
-                return Ok(Some(at + 1));
-            }
-        }
-        Ok(None)
+    /// The newest message on a link with this digest: which it is on the link, counted from 1, and its place among all.
+    pub(crate) fn find(&self, link: (u64, u64), digest: u64) -> Option<(usize, usize)> {
+        let place = self
+            .letters
+            .iter()
+            .rposition(|letter| letter.digest == digest && (letter.from, letter.to) == link)?;
+        Some(((0..=place).filter(|&at| self.on(at, link)).count(), place))
     }
 
     fn on(&self, at: usize, link: (u64, u64)) -> bool {
         self.letters.get(at).is_some_and(|letter| (letter.from, letter.to) == link)
     }
 
-    pub(super) fn deliver(&mut self, at: usize) -> Result<(), String> {
+    pub(super) fn deliver(&mut self, at: usize) -> Result<(), Wrong> {
         let Some(letter) = self.letters.remove(at) else { return Ok(()) };
         self.arrive(&letter)
     }
 
-    pub(super) fn duplicate(&mut self, at: usize) -> Result<(), String> {
+    pub(super) fn duplicate(&mut self, at: usize) -> Result<(), Wrong> {
         let Some(letter) = self.letters.get(at).cloned() else { return Ok(()) };
         self.arrive(&letter)
     }
 
-    pub(super) fn lose(&mut self, at: usize) -> Result<(), String> {
+    pub(super) fn lose(&mut self, at: usize) -> Result<(), Wrong> {
         let Some(letter) = self.letters.remove(at) else { return Ok(()) };
         let words = self.describe(&letter)?;
         self.print(Show::All, || format!("{words} (lost)"));
         Ok(())
     }
 
-    fn arrive(&mut self, letter: &Letter) -> Result<(), String> {
+    fn arrive(&mut self, letter: &Letter) -> Result<(), Wrong> {
         let words = if self.show == Show::All { self.describe(letter)? } else { String::new() };
         let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(letter.to)))
         else {
@@ -120,7 +119,7 @@ impl<P: Play> Stage<P> {
         Ok(format!("{}->{}  {}", letter.from, letter.to, P::message(&message)))
     }
 
-    pub(super) fn stabilize(&mut self, words: &[&str]) -> Result<(), String> {
+    pub(super) fn stabilize(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let among = match words {
             [] => nodes("all", self.count())?,
             [who] => nodes(who, self.count())?,
@@ -129,21 +128,21 @@ impl<P: Play> Stage<P> {
         self.deliver_all(|letter| among.contains(&letter.from) && among.contains(&letter.to))
     }
 
-    pub(super) fn deliver_all(&mut self, pass: impl Fn(&Letter) -> bool) -> Result<(), String> {
+    pub(super) fn deliver_all(&mut self, pass: impl Fn(&Letter) -> bool) -> Result<(), Wrong> {
         for _ in 0..STORM {
             let Some(next) = self.letters.iter().position(&pass) else { return Ok(()) };
             self.deliver(next)?;
         }
-        Err("the messages never end".into())
+        Err(Wrong::Violated("the messages never end".into()))
     }
 
-    pub(super) fn cut(&mut self, words: &[&str]) -> Result<(), String> {
+    pub(super) fn cut(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let [links] = words else { return Err("wants links such as 1-2".into()) };
         self.cut.extend(Links::parse(links, self.count())?.0);
         Ok(())
     }
 
-    pub(super) fn isolate(&mut self, words: &[&str]) -> Result<(), String> {
+    pub(super) fn isolate(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let [who] = words else { return Err("wants nodes".into()) };
         let count = self.count();
         for node in nodes(who, count)? {
@@ -152,17 +151,17 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    pub(super) fn forge(&mut self, words: &[&str]) -> Result<(), String> {
+    pub(super) fn forge(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (link, words) = words.split_first().ok_or("wants a link and a message")?;
         let bytes = P::forge(words)?;
         self.tampered();
         for (from, to) in Links::parse(link, self.count())?.0 {
-            self.letters.push_back(Letter { from, to, bytes: bytes.clone(), order: 0 });
+            self.letters.push_back(Letter { from, to, bytes: bytes.clone(), digest: 0, order: 0 });
         }
         Ok(())
     }
 
-    pub(super) fn print_messages(&mut self) -> Result<(), String> {
+    pub(super) fn print_messages(&mut self) -> Result<(), Wrong> {
         for at in 0..self.letters.len() {
             let words = self.letters.get(at).map(|letter| self.describe(letter)).transpose()?;
             self.output.extend(words);

@@ -28,12 +28,23 @@ pub(super) struct Actor<M> {
     pub(super) clock: Instant,
 }
 
+/// Why a command ended a script.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// The command makes no sense, here or at all.
+    Command(String),
+    /// The machines did what they must not.
+    Violated(String),
+}
+
 /// A message on its way.
 #[derive(Clone)]
 pub(super) struct Letter {
     pub(super) from: u64,
     pub(super) to: u64,
     pub(super) bytes: Vec<u8>,
+    pub(super) digest: u64,
     /// How many had been sent when it was, itself included.
     pub(super) order: u64,
 }
@@ -69,7 +80,7 @@ impl<P: Play> Stage<P> {
     /// # Errors
     ///
     /// What is wrong with the command, or what it violates.
-    pub fn execute(&mut self, line: &str) -> Result<(), String> {
+    pub fn execute(&mut self, line: &str) -> Result<(), Wrong> {
         if line.starts_with('#') {
             return Ok(());
         }
@@ -93,13 +104,19 @@ impl<P: Play> Stage<P> {
         std::mem::take(&mut self.output)
     }
 
+    /// What a node's clock shows.
+    #[must_use]
+    pub fn clock(&self, node: u64) -> Option<Instant> {
+        Some(self.actors.get(at(node))?.clock)
+    }
+
     /// The machine of a node that is up.
     #[must_use]
     pub fn machine(&self, node: u64) -> Option<&P::Machine> {
         self.actors.get((node as usize).checked_sub(1)?)?.machine.as_ref()
     }
 
-    fn command(&mut self, name: &str, words: &[&str]) -> Option<Result<(), String>> {
+    fn command(&mut self, name: &str, words: &[&str]) -> Option<Result<(), Wrong>> {
         Some(match name {
             "given" => self.given(words),
             "tick" => self.tick(words),
@@ -129,9 +146,13 @@ impl<P: Play> Stage<P> {
         })
     }
 
-    fn protocol(&mut self, name: &str, words: &[&str]) -> Result<(), String> {
+    fn protocol(&mut self, name: &str, words: &[&str]) -> Result<(), Wrong> {
         let Some((&who, words)) = words.split_first() else {
-            return Err(format!("there is no command `{name}` without a node"));
+            return Err(format!("there is no command `{name}` without a node").into());
+        };
+        let (words, more) = match words {
+            [words @ .., "&"] => (words, true),
+            words => (words, false),
         };
         let node = node(who, self.count())?;
         let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
@@ -140,10 +161,10 @@ impl<P: Play> Stage<P> {
         let machine = actor.machine.as_mut().ok_or("the node is down")?;
         let printed = play.command(name, NodeId::new(node), machine, actor.clock, words)?;
         self.output.extend(printed.lines().map(Into::into));
-        self.drain(node)
+        if more { Ok(()) } else { self.drain(node) }
     }
 
-    fn start(&mut self, words: &[&str]) -> Result<(), String> {
+    fn start(&mut self, words: &[&str]) -> Result<(), Wrong> {
         if self.play.is_some() {
             return Err("there are nodes already".into());
         }
@@ -168,7 +189,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn given(&mut self, words: &[&str]) -> Result<(), String> {
+    fn given(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (node, words) = self.one(words)?;
         let records = P::given(words)?;
         self.tampered();
@@ -185,7 +206,7 @@ impl<P: Play> Stage<P> {
         }
     }
 
-    fn boot(&mut self, node: u64) -> Result<(), String> {
+    fn boot(&mut self, node: u64) -> Result<(), Wrong> {
         let play = self.play.as_mut().ok_or("there are no nodes")?;
         let actor = self.actors.get_mut(at(node)).ok_or("no such node")?;
         let id = NodeId::new(node);
@@ -193,17 +214,17 @@ impl<P: Play> Stage<P> {
         for record in &actor.disk {
             let record = <P::Machine as Machine>::Record::from_slice(record)
                 .map_err(|e| format!("a record does not decode: {e}"))?;
-            machine
-                .restore(record)
-                .map_err(|e| format!("node {node} cannot start from its disk: {e}"))?;
+            machine.restore(record).map_err(|e| {
+                Wrong::Violated(format!("node {node} cannot start from its disk: {e}"))
+            })?;
         }
-        play.restored(id, &mut machine)?;
+        play.restored(id, &mut machine).map_err(Wrong::Violated)?;
         machine.tick(actor.clock);
         actor.machine = Some(machine);
         self.drain(node)
     }
 
-    fn tick(&mut self, words: &[&str]) -> Result<(), String> {
+    fn tick(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (who, time) = self.who_and_time(words)?;
         for node in who {
             let actor = self.actor(node)?;
@@ -216,7 +237,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn pass(&mut self, words: &[&str]) -> Result<(), String> {
+    fn pass(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (who, time) = self.who_and_time(words)?;
         for node in who {
             let actor = self.actor(node)?;
@@ -226,7 +247,7 @@ impl<P: Play> Stage<P> {
     }
 
     /// Moves a clock to a time since the start, never back.
-    fn at(&mut self, words: &[&str]) -> Result<(), String> {
+    fn at(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (who, time) = self.who_and_time(words)?;
         for node in who {
             let actor = self.actor(node)?;
@@ -240,7 +261,7 @@ impl<P: Play> Stage<P> {
         Ok((nodes(who, self.count())?, time_us(time)?))
     }
 
-    fn run(&mut self, words: &[&str]) -> Result<(), String> {
+    fn run(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let [time] = words else { return Err("wants a time".into()) };
         let mut left = time_us(time)?;
         let show = self.show;
@@ -268,7 +289,7 @@ impl<P: Play> Stage<P> {
     }
 
     /// Time passes for everybody; those whose deadline came are told.
-    fn live(&mut self, time: u64) -> Result<(), String> {
+    fn live(&mut self, time: u64) -> Result<(), Wrong> {
         for node in 1..=self.count() {
             let actor = self.actor(node)?;
             actor.clock = actor.clock.after(time);
@@ -283,7 +304,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn disk(&mut self, words: &[&str]) -> Result<(), String> {
+    fn disk(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let [who, speed] = words else { return Err("wants nodes and `slow` or `fast`".into()) };
         let slow = match *speed {
             "slow" => true,
@@ -299,7 +320,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn sync(&mut self, words: &[&str]) -> Result<(), String> {
+    fn sync(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (node, rest) = self.one(words)?;
         let count = match rest {
             [] => usize::MAX,
@@ -309,14 +330,14 @@ impl<P: Play> Stage<P> {
         self.write_done(node, count)
     }
 
-    fn write_done(&mut self, node: u64, count: usize) -> Result<(), String> {
+    fn write_done(&mut self, node: u64, count: usize) -> Result<(), Wrong> {
         if self.finish_writes(node, count)? {
             self.drain(node)?;
         }
         Ok(())
     }
 
-    fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, String> {
+    fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, Wrong> {
         let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
             return Ok(false);
         };
@@ -333,7 +354,7 @@ impl<P: Play> Stage<P> {
         Ok(last.is_some())
     }
 
-    fn crash(&mut self, words: &[&str]) -> Result<(), String> {
+    fn crash(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (node, rest) = self.one(words)?;
         let kept = match rest {
             [] => 0,
@@ -360,7 +381,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn restart(&mut self, words: &[&str]) -> Result<(), String> {
+    fn restart(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (node, rest) = self.one(words)?;
         if !rest.is_empty() || self.actor(node)?.machine.is_some() {
             return Err("wants one node that is down".into());
@@ -368,7 +389,7 @@ impl<P: Play> Stage<P> {
         self.boot(node)
     }
 
-    fn checkpoint(&mut self, words: &[&str]) -> Result<(), String> {
+    fn checkpoint(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let (node, _) = self.one(words)?;
         let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
             return Ok(());
@@ -394,7 +415,7 @@ impl<P: Play> Stage<P> {
         self.drain(node)
     }
 
-    fn print_status(&mut self, words: &[&str]) -> Result<(), String> {
+    fn print_status(&mut self, words: &[&str]) -> Result<(), Wrong> {
         let who = nodes(words.first().unwrap_or(&"all"), self.count())?;
         let Some(play) = &self.play else { return Ok(()) };
         for node in who {
@@ -408,7 +429,7 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn set_show(&mut self, words: &[&str]) -> Result<(), String> {
+    fn set_show(&mut self, words: &[&str]) -> Result<(), Wrong> {
         self.show = match words {
             ["all"] => Show::All,
             ["events"] => Show::Events,
@@ -419,7 +440,7 @@ impl<P: Play> Stage<P> {
     }
 
     /// Polls a node until it is quiet, and lets its application act.
-    pub(super) fn drain(&mut self, node: u64) -> Result<(), String> {
+    pub(super) fn drain(&mut self, node: u64) -> Result<(), Wrong> {
         for _ in 0..STORM {
             let wrote = self.poll_all(node)?;
             let slow = self.actor(node)?.slow;
@@ -435,11 +456,11 @@ impl<P: Play> Stage<P> {
             let Some(acted) = play.settle(NodeId::new(node), machine) else { return Ok(()) };
             self.print(Show::All, || format!("  {node} {acted}"));
         }
-        Err(format!("node {node} never gets quiet"))
+        Err(Wrong::Violated(format!("node {node} never gets quiet")))
     }
 
     /// Takes all outputs; whether a record was among them.
-    fn poll_all(&mut self, node: u64) -> Result<bool, String> {
+    fn poll_all(&mut self, node: u64) -> Result<bool, Wrong> {
         let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
             return Ok(false);
         };
@@ -456,7 +477,7 @@ impl<P: Play> Stage<P> {
         while let Some(output) = machine.poll() {
             count += 1;
             if count > STORM {
-                return Err(format!("node {node} never gets quiet"));
+                return Err(Wrong::Violated(format!("node {node} never gets quiet")));
             }
             match output {
                 Output::Persist(ticket, record) => {
@@ -473,8 +494,9 @@ impl<P: Play> Stage<P> {
                     let mark = if lost { " (lost)" } else { "" };
                     say(Show::All, &|| format!("  {node}->{to}  {}{mark}", P::message(&message)));
                     if !lost {
-                        let (bytes, order) = (encode(&message)?, self.sent);
-                        self.letters.push_back(Letter { from: node, to, bytes, order });
+                        let (bytes, digest) = (encode(&message)?, P::digest(&message));
+                        let order = self.sent;
+                        self.letters.push_back(Letter { from: node, to, bytes, digest, order });
                     }
                 }
                 Output::Event(event) => {
@@ -487,13 +509,13 @@ impl<P: Play> Stage<P> {
         Ok(wrote)
     }
 
-    fn check(&mut self) -> Result<(), String> {
+    fn check(&mut self) -> Result<(), Wrong> {
         let Some(play) = &mut self.play else { return Ok(()) };
         let numbered = (1..).zip(&self.actors);
         let machines: Vec<_> = numbered
             .filter_map(|(node, actor)| Some((NodeId::new(node), actor.machine.as_ref()?)))
             .collect();
-        play.check(&machines)
+        play.check(&machines).map_err(Wrong::Violated)
     }
 
     pub(super) fn print(&mut self, level: Show, line: impl FnOnce() -> String) {
@@ -513,6 +535,27 @@ impl<P: Play> Stage<P> {
 
     pub(super) fn count(&self) -> u64 {
         self.actors.len() as u64
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Self::Command(what)
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(what: &str) -> Self {
+        Self::Command(what.into())
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Command(what) => f.write_str(what),
+            Self::Violated(what) => write!(f, "violated: {what}"),
+        }
     }
 }
 

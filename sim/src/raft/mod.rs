@@ -27,8 +27,11 @@ pub use subject::RaftSubject;
 
 use quorate_raft::{Heap, Inline};
 
+/// Room for a log that is often full.
+pub type Narrow = Inline<7, 4096, 96, 100>;
+
 /// Raft without a heap, with small limits, so that full logs and snapshots are everyday matters.
-pub type OnInline = RaftSubject<Inline<7, 4096, 96, 100>>;
+pub type OnInline = RaftSubject<Narrow>;
 
 /// Raft on the heap.
 pub type OnHeap = RaftSubject<Heap>;

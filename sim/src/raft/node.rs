@@ -30,6 +30,11 @@ impl Node {
         self.blob = Some((applied, term, self.store.snapshot()));
     }
 
+    /// Bytes of the newest snapshot.
+    pub(crate) fn size(&self) -> usize {
+        self.blob.as_ref().map_or(0, |blob| blob.2.len())
+    }
+
     /// What was in memory is gone.
     pub(crate) fn crash(&mut self) {
         let blob = self.blob.take();

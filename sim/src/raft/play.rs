@@ -1,12 +1,16 @@
+use core::marker::PhantomData;
+
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
-use quorate_raft::{Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Term};
+use quorate_raft::{
+    Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Storage, Term,
+};
 
 use super::oracle::Oracle;
 use super::words::{self, Place};
 use crate::Marks;
 use crate::interact::{Options, Play, time_us};
 
-/// Raft in interaction tests, on the heap storage. The application beside each node is the list of commands it applied.
+/// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
 /// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
@@ -29,7 +33,7 @@ use crate::interact::{Options, Play, time_us};
 /// `given NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold `e1`, `e2`, …
 /// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`,
 /// `time-out`, `take-over?`.
-pub struct RaftPlay {
+pub struct RaftPlay<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,
     applications: Vec<Application>,
@@ -40,6 +44,7 @@ pub struct RaftPlay {
     /// What it found.
     violated: Option<String>,
     sent: u64,
+    storage: PhantomData<S>,
 }
 
 /// What is beside a node.
@@ -58,7 +63,7 @@ struct Application {
     slow: bool,
 }
 
-impl RaftPlay {
+impl<S: Storage> RaftPlay<S> {
     /// Asks the judge, if there is one; what it finds is told with the next check.
     fn judge(&mut self, ask: impl FnOnce(&mut Oracle) -> Result<(), String>) {
         if let Some(judge) = &mut self.judge
@@ -80,7 +85,7 @@ impl Application {
         self.applied = text.split('\n').filter(|t| !t.is_empty()).map(Into::into).collect();
     }
 
-    fn take(&mut self, raft: &mut Raft<Heap>, keep: u64, size: Option<usize>) -> String {
+    fn take<S: Storage>(&mut self, raft: &mut Raft<S>, keep: u64, size: Option<usize>) -> String {
         let index = raft.status().applied;
         let term = raft.term(index).unwrap_or(0);
         let mut bytes = self.applied.join("\n").into_bytes();
@@ -95,13 +100,13 @@ impl Application {
     }
 
     /// Installs what was received, and sends what is wanted.
-    fn act(&mut self, raft: &mut Raft<Heap>) -> Vec<String> {
+    fn act<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
         let mut told: Vec<String> = self.install(raft).into_iter().collect();
         told.extend(self.serve(raft));
         told
     }
 
-    fn install(&mut self, raft: &mut Raft<Heap>) -> Option<String> {
+    fn install<S: Storage>(&mut self, raft: &mut Raft<S>) -> Option<String> {
         let (index, term) = self.complete.take()?;
         let bytes = std::mem::take(&mut self.incoming);
         if index > raft.status().applied {
@@ -115,7 +120,7 @@ impl Application {
         })
     }
 
-    fn serve(&mut self, raft: &mut Raft<Heap>) -> Vec<String> {
+    fn serve<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
         let mut told = Vec::new();
         for (to, index, offset, max_len) in std::mem::take(&mut self.wanted) {
             let Some((newest, _, bytes)) = &self.snapshot else { continue };
@@ -132,8 +137,8 @@ impl Application {
     }
 }
 
-impl RaftPlay {
-    fn read(&mut self, node: NodeId, raft: &mut Raft<Heap>) -> String {
+impl<S: Storage> RaftPlay<S> {
+    fn read(&mut self, node: NodeId, raft: &mut Raft<S>) -> String {
         match raft.read() {
             Ok(id) => {
                 let (sent, term) = (self.sent, raft.status().term);
@@ -149,8 +154,8 @@ impl RaftPlay {
     }
 }
 
-impl Play for RaftPlay {
-    type Machine = Raft<Heap>;
+impl<S: Storage> Play for RaftPlay<S> {
+    type Machine = Raft<S>;
 
     fn new(nodes: u64, options: &mut Options<'_>) -> Result<Self, String> {
         let mut time = |name, otherwise| options.take(name).map_or(Ok(otherwise), time_us);
@@ -185,6 +190,7 @@ impl Play for RaftPlay {
             judge: (voters == nodes).then(|| Oracle::new(nodes as usize)),
             violated: None,
             sent: 0,
+            storage: PhantomData,
         })
     }
 
@@ -478,7 +484,7 @@ fn number(word: &str) -> Result<u64, String> {
 }
 
 /// Election safety and state-machine safety between two nodes (Raft thesis, figure 3.2).
-fn agree(a: (NodeId, &Raft<Heap>), b: (NodeId, &Raft<Heap>)) -> Result<(), String> {
+fn agree<S: Storage>(a: (NodeId, &Raft<S>), b: (NodeId, &Raft<S>)) -> Result<(), String> {
     let (first, second) = (a.1.status(), b.1.status());
     let both_lead = first.role == Role::Leader && second.role == Role::Leader;
     if both_lead && first.term == second.term {
@@ -496,7 +502,7 @@ fn refused(reason: ProposeError) -> String {
     format!("refused: {reason}")
 }
 
-fn log(raft: &Raft<Heap>) -> String {
+fn log<S: Storage>(raft: &Raft<S>) -> String {
     let mut next = raft.status().first;
     let mut runs = Vec::new();
     loop {
@@ -510,13 +516,13 @@ fn log(raft: &Raft<Heap>) -> String {
 }
 
 /// The terms of the log's entries, as figure 7 of the paper draws them.
-fn terms(raft: &Raft<Heap>) -> String {
+fn terms<S: Storage>(raft: &Raft<S>) -> String {
     let status = raft.status();
     let terms = (status.first..=status.last).filter_map(|index| raft.term(index));
     terms.map(|term| term.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn peers(raft: &Raft<Heap>) -> String {
+fn peers<S: Storage>(raft: &Raft<S>) -> String {
     let line = |p: quorate_raft::Progress| {
         let mode = format!("{:?}", p.replication).to_lowercase();
         format!("{}: {mode}, match {}, next {}", p.id, p.match_index, p.next_index)

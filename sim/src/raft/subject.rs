@@ -8,6 +8,7 @@ use super::clients::{Ask, Client, Keys, State, other};
 use super::history::History;
 use super::node::Node;
 use super::oracle::Oracle;
+use super::play::life_seed;
 use super::store::{Change, Command, Store};
 use crate::{Access, Marks, Standing, Subject, Swarm};
 
@@ -35,13 +36,19 @@ pub struct RaftSubject<S: Storage> {
     heir: Option<usize>,
     /// Nodes whose disk is damaged.
     lost: Vec<usize>,
+    /// What timeouts are drawn from, with the node and its life.
+    seed: u64,
+    lives: Vec<u64>,
+    /// What was done, as commands of interaction tests.
+    commands: Vec<String>,
     storage: core::marker::PhantomData<S>,
 }
 
 const CLIENTS: usize = 4;
 
-/// Messages in a second, at most: a few thousand are usual, with four clients that wait for their answers.
-const MOST_MESSAGES: u64 = 20_000;
+/// Messages in a second, at most, for each node: half of that is the most that was seen, with four clients that wait for their
+/// answers.
+const MOST_MESSAGES: u64 = 2_000;
 
 impl<S: Storage> RaftSubject<S> {
     fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
@@ -167,9 +174,11 @@ impl<S: Storage> RaftSubject<S> {
         let Some((index, index_term)) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
             marks.hit("snapshot refused");
+            self.commands.push(format!("refuse {}", node + 1));
             raft.snapshot_refused();
             return Ok(true);
         }
+        self.commands.push(format!("install {}", node + 1));
         let bytes = core::mem::take(&mut here.incoming);
         let store = Store::load(&bytes).map_err(|e| format!("a snapshot does not load: {e}"))?;
         if store.applied != index {
@@ -191,6 +200,9 @@ impl<S: Storage> RaftSubject<S> {
         let here = &mut self.nodes[node];
         let known = here.blob.as_ref().map_or(0, |b| b.0);
         if known > status.snapshot && known <= status.applied {
+            let size = here.blob.as_ref().map_or(0, |b| b.2.len());
+            let keep = status.applied - known.saturating_sub(self.trailing);
+            self.commands.push(snapshot(node, keep, size));
             return raft.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
         }
         // after a restart the store may be ahead of the machine, as its snapshot is newer than the record of it
@@ -198,6 +210,7 @@ impl<S: Storage> RaftSubject<S> {
         if level && core::mem::take(&mut here.full) && status.applied >= status.first {
             marks.hit("log full: compacted");
             here.take(status.applied, raft);
+            self.commands.push(snapshot(node, 0, here.size()));
             return raft.snapshot_taken(status.applied, status.applied).is_ok();
         }
         let long = status.last + 1 - status.first > self.snapshot_every;
@@ -209,6 +222,7 @@ impl<S: Storage> RaftSubject<S> {
         }
         marks.hit("snapshot taken");
         here.take(status.applied, raft);
+        self.commands.push(snapshot(node, self.trailing, here.size()));
         let anchor = status.applied.saturating_sub(self.trailing);
         raft.snapshot_taken(status.applied, anchor).is_ok()
     }
@@ -223,6 +237,7 @@ impl<S: Storage> RaftSubject<S> {
             let rest = bytes.get(offset as usize..).unwrap_or_default();
             let data = rest.get(..max_len.min(rest.len())).unwrap_or_default();
             let done = data.len() == rest.len();
+            self.commands.push(format!("serve {}", node + 1));
             called |= raft.send_snapshot(to, index, offset, data, done).is_ok();
         }
         called
@@ -246,6 +261,7 @@ impl<S: Storage> RaftSubject<S> {
             self.oracle.reads.asked(node, id, sent, committed, raft.status().term);
             self.history.call_read(ask.operation, ask.key);
             self.nodes[node].reads.push((id, ask.operation, client, ask.key));
+            self.commands.push(format!("read {}", node + 1));
             return Ok(());
         };
         let zeros = [0; 256];
@@ -263,6 +279,9 @@ impl<S: Storage> RaftSubject<S> {
             _ => Some(Self::id(node)),
         })?;
         self.history.call_write(ask.operation, ask.key, change);
+        // on a stage a command is a text of the same length
+        let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
+        self.commands.push(format!("propose {} {text}", node + 1));
         self.nodes[node].writes.push((proposal, ask.operation, client));
         Ok(())
     }
@@ -293,7 +312,9 @@ impl<S: Storage> RaftSubject<S> {
         let Some(raft) = access.machine(at) else { return };
         if abort {
             raft.abort_transfer();
+            self.commands.push(format!("abort-transfer {}", at + 1));
         } else if raft.transfer(Self::id(heir)).is_ok() {
+            self.commands.push(format!("transfer {} {}", at + 1, heir + 1));
             self.heir = Some(heir);
             access.marks.hit("lead to be handed over");
         }
@@ -348,6 +369,10 @@ impl<S: Storage> RaftSubject<S> {
     }
 }
 
+fn snapshot(node: usize, keep: u64, size: usize) -> String {
+    format!("snapshot {} keeping {keep} bytes {size}", node + 1)
+}
+
 impl<S: Storage> Subject for RaftSubject<S> {
     type Machine = Raft<S>;
 
@@ -375,6 +400,9 @@ impl<S: Storage> Subject for RaftSubject<S> {
             handovers: if rng.chance(1, 2) { rng.range(20, 400) } else { 0 },
             heir: None,
             lost: Vec::new(),
+            seed: rng.next_u64() >> 32,
+            lives: vec![0; swarm.nodes],
+            commands: Vec::new(),
             rng,
             storage: core::marker::PhantomData,
         }
@@ -385,7 +413,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn boot(&mut self, node: usize) -> Result<Raft<S>, String> {
-        let seed = self.rng.next_u64();
+        self.lives[node] += 1;
+        let seed = life_seed(self.seed, node as u64 + 1, self.lives[node]);
         Raft::new(Self::id(node), &self.voters, self.config.clone(), seed)
             .map_err(|e| format!("the drawn configuration is refused: {e}"))
     }
@@ -486,7 +515,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn most_messages(&self) -> u64 {
-        MOST_MESSAGES
+        MOST_MESSAGES * self.voters.len() as u64
     }
 
     fn wiped(&mut self, node: usize) {
@@ -527,6 +556,33 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let statuses: Vec<_> = machines.map(Raft::status).collect();
         let newest = statuses.iter().map(|s| s.term).max();
         statuses.iter().any(|s| s.role == Role::Leader && Some(s.term) == newest)
+    }
+
+    fn opening(&self) -> Option<Vec<String>> {
+        let nodes = self.voters.len();
+        let c = &self.config;
+        let switch = |on: bool| if on { "on" } else { "off" };
+        let options = [
+            format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
+            format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
+            format!("max-inflight={}", c.max_inflight_entries),
+            format!("max-inflight-bytes={}", c.max_inflight_bytes),
+            format!("max-entry={} max-uncommitted={}", c.max_entry_bytes, c.max_uncommitted_bytes),
+            format!("part={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
+            format!("seed={}", self.seed),
+        ];
+        let mut commands = vec![format!("nodes {nodes} {}", options.join(" "))];
+        commands.push("disk all slow".into());
+        commands.extend((1..=nodes).map(|node| format!("application {node} slow")));
+        Some(commands)
+    }
+
+    fn commands(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.commands)
+    }
+
+    fn digest(message: &Message<'_>) -> u64 {
+        super::words::digest(message)
     }
 
     fn standing(&self, raft: &Raft<S>) -> Option<Standing> {
