@@ -13,11 +13,7 @@ pub(crate) const ALL: &[Scenario] = &[
     board("idle", "idle boards sleep between heartbeats", idle),
     board("replicate", "changes typed at every board reach all", replicate),
     board("kill", "the leader dies, another is elected; it comes back and catches up", kill),
-    board(
-        "flash",
-        "a board restarts with nobody in reach: vote, term and log are in its flash",
-        kept,
-    ),
+    board("flash", "a board restarts with nobody in reach: term and log are in its flash", kept),
     board("snapshot", "a board that missed more than the log holds gets a snapshot", snapshot),
     board("cut", "the leader's wires are cut and healed, then one wire", cut),
     board("one-way", "the leader hears but is not heard, then is heard but does not hear", one_way),
