@@ -1,4 +1,4 @@
-//! Clocks and CRDTs side by side with what others have made.
+//! Clocks, CRDTs and failure detectors side by side with what others have made.
 
 mod row;
 mod table;
@@ -13,20 +13,20 @@ use row::Row;
 
 pub(crate) const VERB: Verb = Verb {
     name: "bench",
-    about: "clocks and CRDTs side by side with what others have made",
+    about: "clocks, CRDTs and failure detectors side by side with what others have made",
     help: "
 Builds examples/bench-clocks, a workspace of its own that has the peers as dependencies, and runs each operation as each library
 does it: in turns, in one process, so that what disturbs one disturbs the others; the least of 60 runs counts. Callgrind then
 counts instructions, which do not depend on the machine's mood. Ratios are to ours: 3.0 takes three times as long.
 
     cargo xtask bench                    every group
-    cargo xtask bench clocks             one group, or several: clocks, crdt
+    cargo xtask bench clocks             one group, or several: clocks, crdt, election
     cargo xtask bench clocks --quick     times only, without callgrind
     cargo xtask bench clocks --markdown  as tables for a README",
     run,
 };
 
-const GROUPS: &[&str] = &["clocks", "crdt"];
+const GROUPS: &[&str] = &["clocks", "crdt", "election"];
 /// Rounds that callgrind counts.
 const ROUNDS: u64 = 1_000;
 
@@ -39,7 +39,14 @@ fn run(args: &[String]) -> Outcome {
     if let Some(name) = names.iter().find(|name| !GROUPS.contains(name)) {
         return Err(Failure::usage(format!("there is no group `{name}`, but {GROUPS:?}")));
     }
-    let groups = if names.is_empty() { GROUPS.to_vec() } else { names };
+    let mut groups = if names.is_empty() { GROUPS.to_vec() } else { names };
+    if groups.contains(&"election") {
+        detectors()?;
+        groups.retain(|group| *group != "election");
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
     let target = target_dir()?.join("bench-clocks");
     let program = build(&target)?;
     for group in groups {
@@ -55,6 +62,16 @@ fn run(args: &[String]) -> Outcome {
         println!("{}", text(&rows));
     }
     Ok(())
+}
+
+/// The failure detectors have a program of their own, which prints its table.
+fn detectors() -> Outcome {
+    let manifest = "examples/bench-election/Cargo.toml";
+    let target = target_dir()?.join("bench-election");
+    Tool::cargo()
+        .args(["run", "--quiet", "--release", "--manifest-path", manifest])
+        .env("CARGO_TARGET_DIR", target)
+        .run()
 }
 
 fn build(target: &Path) -> Outcome<PathBuf> {
