@@ -1,32 +1,38 @@
 use crate::ConfigError;
 
 /// How a Raft node behaves. Every field is public; [`Raft::new`](crate::Raft::new) checks them once.
+///
+/// Times are given in the documentation as the presets have them: [`lan`](Self::lan) (the default), [`wan`](Self::wan),
+/// [`radio`](Self::radio). A preset is a place to begin: `Config { pre_vote: false, ..Config::wan() }`. All nodes of a cluster should
+/// have the same times.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Config {
-    /// Lower end of the randomised election timeout, in µs. At least twice `heartbeat_us`. Default 150 ms.
+    /// Lower end of the randomised election timeout, in µs; at least twice `heartbeat_us`. 150 ms, 1.5 s, 15 s.
     pub election_min_us: u64,
-    /// Upper end of the randomised election timeout, in µs. Default 300 ms.
+    /// Upper end of the randomised election timeout, in µs; above the lower end, best twice that. 300 ms, 3 s, 30 s.
     pub election_max_us: u64,
-    /// How often an idle leader is heard, in µs. Default 50 ms.
+    /// How often an idle leader is heard, in µs; above 0, and longer than a message takes. 50 ms, 500 ms, 5 s.
     pub heartbeat_us: u64,
     /// Ask whether a majority would vote before disturbing the term (Raft thesis, 9.6). Default true.
     pub pre_vote: bool,
     /// A leader that has not heard a majority for an election timeout steps down, and nodes that hear a leader refuse to
     /// vote (Raft thesis, 6.2 and 4.2.3). Default true.
     pub check_quorum: bool,
-    /// Bytes of entries in one message, at most (one entry may exceed it alone). Default 64 KiB.
+    /// Bytes of entries in one message, at least 1 (one entry may exceed it alone). 64 KiB, 64 KiB, 160 bytes.
     pub max_append_bytes: usize,
-    /// Entries on their way to one follower, at most. Default 4096.
+    /// Entries on their way to one follower, at least 1. 4096, 4096, 8.
     pub max_inflight_entries: u64,
-    /// Bytes of entries on their way to one follower, at most (one entry may exceed it alone). Default 1 MiB.
+    /// Bytes of entries on their way to one follower, at least 1 (one entry may exceed it alone); about what the link carries in a
+    /// round trip. 1 MiB, 4 MiB, 320 bytes.
     pub max_inflight_bytes: usize,
-    /// Bytes of a proposed command, at most. Default 1 MiB.
+    /// Bytes of a proposed command, at least 1. 1 MiB, 1 MiB, 128 bytes.
     pub max_entry_bytes: usize,
-    /// Bytes of entries that are not committed yet, at most; beyond that proposals are refused as busy. Default 16 MiB.
+    /// Bytes of entries that are not committed yet, at least `max_entry_bytes`; beyond that proposals are refused as busy. 16 MiB,
+    /// 16 MiB, 2 KiB.
     pub max_uncommitted_bytes: usize,
-    /// Bytes of one part of a snapshot, at most; the inline storage also has its own limit. Default 64 KiB.
+    /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. 64 KiB, 64 KiB, 160 bytes.
     pub snapshot_part_bytes: usize,
-    /// Bytes of the whole log, at most; the inline storage also has its own limit. Default 1 GiB.
+    /// Bytes of the whole log, at least twice `max_entry_bytes`; the inline storage also has its own limit. 1 GiB, 1 GiB, 64 KiB.
     pub max_log_bytes: usize,
     /// Voters in the cluster, at most, on the heap storage. Default 15.
     pub max_voters: usize,
@@ -34,6 +40,19 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        Self::lan()
+    }
+}
+
+impl Config {
+    /// For nodes in one building: messages take a few ms at most, and links carry megabytes a second. The default.
+    ///
+    /// ```
+    /// use quorate_raft::Config;
+    /// assert_eq!(Config::lan(), Config::default());
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
         Self {
             election_min_us: 150_000,
             election_max_us: 300_000,
@@ -50,14 +69,62 @@ impl Default for Config {
             max_voters: 15,
         }
     }
-}
 
-impl Config {
+    /// For nodes on several continents: a round trip takes up to 300 ms.
+    ///
+    /// ```
+    /// use quorate_raft::Config;
+    /// assert_eq!(Config::wan().heartbeat_us, 500_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self {
+            election_min_us: 1_500_000,
+            election_max_us: 3_000_000,
+            heartbeat_us: 500_000,
+            max_inflight_bytes: 4 << 20,
+            ..Self::lan()
+        }
+    }
+
+    /// For radio and other thin lines: packets of 255 bytes that take a second or two, and a battery. A dead leader is missed after half a
+    /// minute.
+    ///
+    /// ```
+    /// use quorate_raft::Config;
+    /// assert!(Config::radio().max_append_bytes < 200); // with addresses and a checksum it is still one packet
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self {
+            election_min_us: 15_000_000,
+            election_max_us: 30_000_000,
+            heartbeat_us: 5_000_000,
+            max_append_bytes: 160,
+            max_inflight_entries: 8,
+            max_inflight_bytes: 320,
+            max_entry_bytes: 128,
+            max_uncommitted_bytes: 2 << 10,
+            snapshot_part_bytes: 160,
+            max_log_bytes: 64 << 10,
+            ..Self::lan()
+        }
+    }
+
     /// Checks the fields against each other.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] names the field that does not fit.
+    ///
+    /// ```
+    /// use quorate_raft::{Config, ConfigError};
+    /// for preset in [Config::lan(), Config::wan(), Config::radio()] {
+    ///     assert_eq!(preset.validate(), Ok(()));
+    /// }
+    /// let hasty = Config { election_min_us: 60_000, ..Config::lan() };
+    /// assert_eq!(hasty.validate(), Err(ConfigError::ElectionTimeout));
+    /// ```
     pub const fn validate(&self) -> Result<(), ConfigError> {
         if self.heartbeat_us == 0 || self.election_min_us / 2 < self.heartbeat_us {
             return Err(ConfigError::ElectionTimeout);
