@@ -153,6 +153,21 @@ pub trait Subject: Sized {
         Vec::new()
     }
 
+    /// A message in a line of a trace.
+    fn message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
+        format!("{message:?}")
+    }
+
+    /// A record in a line of a trace.
+    fn record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
+        format!("{record:?}")
+    }
+
+    /// An event in a line of a trace.
+    fn words(event: &<Self::Machine as Machine>::Event<'_>) -> String {
+        format!("{event:?}")
+    }
+
     /// A message in one number, as [`Play::digest`](crate::interact::Play::digest) has it.
     fn digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64 {
         let _ = message;

@@ -151,7 +151,8 @@ impl<S: Subject> World<S> {
         self.trace.mix(&[self.now, from as u64, to as u64], &letter.bytes);
         let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
-        self.trace.line(self.now, || format!("{} <- {}  {message:?}", to + 1, from + 1));
+        self.trace
+            .line(self.now, || format!("{} <- {}  {}", to + 1, from + 1, S::message(&message)));
         if let Err(reason) = machine.receive(local, NodeId::new(from as u64 + 1), message) {
             self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
             self.subject.rejected(to, reason, &mut self.marks)?;
@@ -245,7 +246,8 @@ impl<S: Subject> World<S> {
             match output {
                 Output::Persist(ticket, record) => {
                     let bytes = encode(&record, &mut self.buffer)?;
-                    self.trace.line(self.now, || format!("{} writes {record:?}", node + 1));
+                    self.trace
+                        .line(self.now, || format!("{} writes {}", node + 1, S::record(&record)));
                     self.trace.mix(&[self.now, node as u64, ticket.get()], &bytes);
                     let decoded = <S::Machine as Machine>::Record::from_slice(&bytes)
                         .map_err(|e| format!("a record does not decode: {e}"))?;
@@ -266,7 +268,8 @@ impl<S: Subject> World<S> {
                     crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
                 }
                 Output::Event(event) => {
-                    self.trace.line(self.now, || format!("{} learns {event:?}", node + 1));
+                    self.trace
+                        .line(self.now, || format!("{} learns: {}", node + 1, S::words(&event)));
                     let point = self.subject.event(node, local, event, &mut self.marks)?;
                     if let Some(point) = point
                         && *aim == Some(Aim::AtEvent)

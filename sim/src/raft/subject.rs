@@ -10,6 +10,7 @@ use super::node::Node;
 use super::oracle::Oracle;
 use super::play::life_seed;
 use super::store::{Change, Command, Store};
+use super::words;
 use crate::{Access, Marks, Standing, Subject, Swarm};
 
 /// A cluster of Raft nodes with a store beside each, and clients.
@@ -582,7 +583,19 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn digest(message: &Message<'_>) -> u64 {
-        super::words::digest(message)
+        words::digest(message)
+    }
+
+    fn message(message: &Message<'_>) -> String {
+        words::message(message)
+    }
+
+    fn record(record: &Record<'_>) -> String {
+        words::record(record)
+    }
+
+    fn words(event: &Event<'_>) -> String {
+        words::event(event)
     }
 
     fn standing(&self, raft: &Raft<S>) -> Option<Standing> {
