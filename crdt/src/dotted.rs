@@ -1,0 +1,431 @@
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
+use quorate_core::{DecodeError, List, Reader, Wire, Writer};
+
+use crate::grow::{causality, insert, swap};
+use crate::{ApplyError, MergeError, UpdateError, Value};
+
+/// What one update of a type with removal did: at most one new entry, and the entries it took the place of.
+///
+/// It names removed entries by their dots, one each, and nothing else: a delta that is lost or late is never taken for a removal.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Change<P: Value, S: Storage> {
+    pub(crate) added: Option<(P, Dot)>,
+    pub(crate) removed: S::List<Dot>,
+}
+
+/// The kernel of all types from which things are taken out: what is there, each with the dot of the update that put it there, and the
+/// set of all dots ever seen. What is in the set and not there was removed; no tombstone is kept (Bieniusa et al., "An
+/// Optimized Conflict-free Replicated Set", 2012; Almeida, Shoker, Baquero 2018, section 7.2: causal CRDTs, here with the
+/// dot store flattened into one list sorted by payload and dot, whatever the nesting).
+#[allow(unreachable_pub, unnameable_types)] // the kernel of a map and its values
+#[derive(Clone)]
+pub struct Dotted<P: Value, S: Storage, A: Storage> {
+    entries: S::List<(P, Dot)>,
+    context: DotContext<A>,
+}
+
+impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
+    pub(crate) fn with_limits(entries: usize, actors: usize) -> Self {
+        Self {
+            entries: S::List::with_limit(entries),
+            context: DotContext::with_limits(actors, actors),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> (usize, usize) {
+        (self.entries.limit(), self.context.limits().0)
+    }
+
+    pub(crate) fn entries(&self) -> &[(P, Dot)] {
+        &self.entries
+    }
+
+    pub(crate) const fn context(&self) -> &DotContext<A> {
+        &self.context
+    }
+
+    /// The entries among which `place` finds what it looks for; they are next to each other.
+    #[inline]
+    pub(crate) fn range(&self, place: impl Fn(&P) -> Ordering) -> &[(P, Dot)] {
+        let (from, to) = bounds(&self.entries, place);
+        self.entries.get(from..to).unwrap_or_default()
+    }
+
+    /// Whether there is an entry at that place.
+    #[inline]
+    pub(crate) fn any(&self, place: impl Fn(&P) -> Ordering) -> bool {
+        self.entries.binary_search_by(|entry| place(&entry.0)).is_ok()
+    }
+
+    /// Takes out what is at a place, and puts in something else with a new dot of the actor.
+    pub(crate) fn update(
+        &mut self,
+        actor: Actor,
+        added: Option<P>,
+        place: impl Fn(&P) -> Ordering,
+    ) -> Result<Change<P, S>, UpdateError> {
+        let mut change: Change<P, S> =
+            Change { added: None, removed: S::List::with_limit(self.entries.limit()) };
+        for (_, dot) in self.range(place) {
+            change.removed.push(*dot)?;
+        }
+        if let Some(payload) = added {
+            let left = self.entries.len().saturating_sub(change.removed.len());
+            if left >= self.entries.limit() {
+                return Err(UpdateError::Full);
+            }
+            let dot = self.context.increment(actor)?;
+            change.added = Some((payload, dot));
+        }
+        self.commit(&change)?;
+        Ok(change)
+    }
+
+    /// Takes out what is at a place.
+    pub(crate) fn remove(&mut self, place: impl Fn(&P) -> Ordering) -> Change<P, S> {
+        let mut change: Change<P, S> =
+            Change { added: None, removed: S::List::with_limit(self.entries.limit()) };
+        for (_, dot) in self.range(place) {
+            // it takes as many as there may be entries
+            let _ = change.removed.push(*dot);
+        }
+        let _ = self.commit(&change); // puts nothing in
+        change
+    }
+
+    /// Takes over an update that comes after all it has seen.
+    pub(crate) fn apply(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
+        if !change.removed.iter().all(|dot| self.context.contains(*dot)) {
+            return Err(ApplyError::Missing);
+        }
+        let Some((_, dot)) = change.added.as_ref() else {
+            return Ok(self.commit(change)?);
+        };
+        if self.context.contains(*dot) {
+            return Ok(false);
+        }
+        if self.context.next(dot.actor()) != Ok(*dot) {
+            return Err(ApplyError::Missing);
+        }
+        let gone = self.entries.iter().filter(|entry| change.removed.contains(&entry.1)).count();
+        if self.entries.len().saturating_sub(gone) >= self.entries.limit() {
+            return Err(ApplyError::Full);
+        }
+        self.context.insert(*dot)?;
+        self.commit(change)?;
+        Ok(true)
+    }
+
+    /// Takes out and puts in what a change says. There is room for it. True if anything was taken out.
+    fn commit(&mut self, change: &Change<P, S>) -> Result<bool, quorate_core::Full> {
+        let before = self.entries.len();
+        if !change.removed.is_empty() {
+            retain(&mut self.entries, |entry| !change.removed.contains(&entry.1));
+        }
+        let taken = self.entries.len() < before;
+        if let Some(entry) = &change.added
+            && let Err(at) = self.entries.binary_search(entry)
+        {
+            insert(&mut self.entries, at, entry.clone())?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes over all of the other: what both have stays, and what one has stays unless the other has seen and removed it.
+    pub(crate) fn merge<T: Storage, B: Storage>(
+        &mut self,
+        other: &Dotted<P, T, B>,
+    ) -> Result<bool, MergeError> {
+        let news = !self.context.includes(&other.context);
+        let (stay, come) = count(self, other);
+        if stay.saturating_add(come) > self.entries.limit() {
+            return Err(MergeError::Full);
+        }
+        let context = if news {
+            let mut context = self.context.clone();
+            context.merge(&other.context)?;
+            Some(context)
+        } else {
+            None
+        };
+        let gone = stay < self.entries.len();
+        if gone {
+            drop_removed(&mut self.entries, other);
+        }
+        if come > 0
+            && let Some(filler) = other.entries.first()
+        {
+            for _ in 0..come {
+                self.entries.push(filler.clone())?; // to be overwritten
+            }
+            weave(&mut self.entries, stay, other, &self.context);
+        }
+        if let Some(context) = context {
+            self.context = context;
+        }
+        Ok(news || gone || come > 0)
+    }
+
+    pub(crate) fn compare(&self, other: &Self) -> Causality {
+        let seen = self.context.compare(&other.context);
+        let (own_gone, other_gone) = (removed_by(self, other), removed_by(other, self));
+        // what one has removed and the other still has puts the one ahead
+        let more = matches!(seen, Causality::After | Causality::Concurrent) || other_gone;
+        let less = matches!(seen, Causality::Before | Causality::Concurrent) || own_gone;
+        causality(more, less)
+    }
+
+    pub(crate) fn change_state(&self, change: &Change<P, S>) -> Result<Self, MergeError> {
+        let (entries, actors) = self.limits();
+        let mut state = Self::with_limits(entries, actors);
+        for dot in change.removed.iter() {
+            state.context.insert(*dot)?;
+        }
+        if let Some((_, dot)) = &change.added {
+            state.context.insert(*dot)?;
+        }
+        state.entries.extend_from_slice(change.added.as_slice())?;
+        Ok(state)
+    }
+
+    /// Some entries, sorted, with all of the context.
+    pub(crate) fn part<Q: Value>(
+        &self,
+        entries: impl Iterator<Item = (Q, Dot)>,
+    ) -> Dotted<Q, S, A> {
+        let mut part: Dotted<Q, S, A> = Dotted {
+            entries: S::List::with_limit(self.entries.limit()),
+            context: self.context.clone(),
+        };
+        for entry in entries {
+            let _ = part.entries.push(entry); // no more than here
+        }
+        part
+    }
+
+    pub(crate) fn trace(&self, actor: Actor) -> u64 {
+        self.context.next(actor).map_or(u64::MAX, |dot| dot.counter().saturating_sub(1))
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        out.u64(self.entries.len() as u64);
+        for (payload, dot) in self.entries() {
+            payload.write(out);
+            dot.encode(out);
+        }
+        self.context.encode(out);
+    }
+
+    /// Reads entries and context with those limits.
+    pub(crate) fn read(
+        (entries, actors): (usize, usize),
+        input: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        let mut state = Self::with_limits(entries, actors);
+        for _ in 0..input.u64()? {
+            let entry = (P::read(input)?, Dot::decode(input)?);
+            state.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
+        }
+        // the wire form of a context has the limit of its storage; ours may be another
+        let context = DotContext::<A>::decode(input)?;
+        state.context.merge(&context).map_err(|_| DecodeError::Invalid)?;
+        if state.canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
+    }
+
+    fn canonical(&self) -> bool {
+        self.entries.is_sorted_by(|a, b| a < b)
+            && self.entries.iter().all(|entry| self.context.contains(entry.1))
+    }
+}
+
+impl<P: Value, S: Storage> Change<P, S> {
+    /// The dots of the entries that were taken out.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::OrSet;
+    /// let mut set = OrSet::<u8, Inline<4>>::new();
+    /// let added = set.add(Actor::default(), 7)?;
+    /// let removed = set.remove(&7);
+    /// assert_eq!(removed.removed(), [added.dot().ok_or("none")?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn removed(&self) -> &[Dot] {
+        &self.removed
+    }
+
+    /// The dot of what was put in, if anything was.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Dot, Inline};
+    /// # use quorate_crdt::OrSet;
+    /// let mut set = OrSet::<u8, Inline<4>>::new();
+    /// assert_eq!(set.add(Actor::default(), 7)?.dot(), Some(Dot::first(Actor::default())));
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    #[must_use]
+    pub fn dot(&self) -> Option<Dot> {
+        self.added.as_ref().map(|added| added.1)
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        out.bool(self.added.is_some());
+        if let Some((payload, dot)) = &self.added {
+            payload.write(out);
+            dot.encode(out);
+        }
+        out.u64(self.removed.len() as u64);
+        self.removed.iter().for_each(|dot| dot.encode(out));
+    }
+
+    pub(crate) fn read(limit: usize, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut change = Self { added: Value::read(input)?, removed: S::List::with_limit(limit) };
+        for _ in 0..input.u64()? {
+            let dot = Dot::decode(input)?;
+            change.removed.push(dot).map_err(|_| DecodeError::Invalid)?;
+        }
+        Ok(change)
+    }
+}
+
+/// Where the entries are that `place` finds.
+#[inline]
+fn bounds<P>(entries: &[(P, Dot)], place: impl Fn(&P) -> Ordering) -> (usize, usize) {
+    let from = entries.partition_point(|entry| place(&entry.0) == Ordering::Less);
+    let rest = entries.get(from..).unwrap_or_default();
+    // mostly one: look at the next few before searching
+    let len = match rest {
+        [] => 0,
+        [first, ..] if place(&first.0) != Ordering::Equal => 0,
+        [_, second, ..] if place(&second.0) != Ordering::Equal => 1,
+        _ => rest.partition_point(|entry| place(&entry.0) == Ordering::Equal),
+    };
+    (from, from.saturating_add(len))
+}
+
+/// Keeps the elements that are to be kept, in order.
+fn retain<T>(list: &mut impl List<T>, mut keep: impl FnMut(&T) -> bool) {
+    let mut kept = 0;
+    for at in 0..list.len() {
+        if list.get(at).is_some_and(&mut keep) {
+            swap(list, kept, at);
+            kept = kept.saturating_add(1);
+        }
+    }
+    list.truncate(kept);
+}
+
+/// How many of ours stay, and how many of theirs come.
+fn count<P: Value, S: Storage, A: Storage, T: Storage, B: Storage>(
+    own: &Dotted<P, S, A>,
+    other: &Dotted<P, T, B>,
+) -> (usize, usize) {
+    let (mut stay, mut come) = (0usize, 0usize);
+    let (mut a, mut b) = (own.entries(), other.entries());
+    loop {
+        let order = match (a, b) {
+            ([x, ..], [y, ..]) => x.cmp(y),
+            ([_, ..], []) => Ordering::Less,
+            ([], [_, ..]) => Ordering::Greater,
+            ([], []) => return (stay, come),
+        };
+        if order != Ordering::Greater
+            && let [x, rest @ ..] = a
+        {
+            let stays = order == Ordering::Equal || !other.context.contains(x.1);
+            stay = stay.saturating_add(usize::from(stays));
+            a = rest;
+        }
+        if order != Ordering::Less
+            && let [y, rest @ ..] = b
+        {
+            let comes = order == Ordering::Greater && !own.context.contains(y.1);
+            come = come.saturating_add(usize::from(comes));
+            b = rest;
+        }
+    }
+}
+
+/// Drops what the other has seen and no longer has.
+fn drop_removed<P: Value, T: Storage, B: Storage>(
+    own: &mut impl List<(P, Dot)>,
+    other: &Dotted<P, T, B>,
+) {
+    let mut theirs = other.entries();
+    retain(own, |entry| {
+        while let [first, rest @ ..] = theirs
+            && first < entry
+        {
+            theirs = rest;
+        }
+        theirs.first() == Some(entry) || !other.context.contains(entry.1)
+    });
+}
+
+/// Whether `one` still has something that `other` has seen and removed.
+fn removed_by<P: Value, S: Storage, A: Storage>(
+    one: &Dotted<P, S, A>,
+    other: &Dotted<P, S, A>,
+) -> bool {
+    let mut theirs = other.entries();
+    one.entries().iter().any(|entry| {
+        while let [first, rest @ ..] = theirs
+            && first < entry
+        {
+            theirs = rest;
+        }
+        theirs.first() != Some(entry) && other.context.contains(entry.1)
+    })
+}
+
+/// Puts in what of the other was not seen here, from the end, where the room is; `len` entries are in use.
+fn weave<P: Value, T: Storage, A: Storage, B: Storage>(
+    own: &mut [(P, Dot)],
+    len: usize,
+    other: &Dotted<P, T, B>,
+    seen: &DotContext<A>,
+) {
+    let mut mine = len;
+    let mut at = own.len();
+    for theirs in other.entries().iter().rev().filter(|entry| !seen.contains(entry.1)) {
+        while let Some(last) = mine.checked_sub(1)
+            && own.get(last).is_some_and(|entry| entry > theirs)
+        {
+            at = at.saturating_sub(1);
+            swap(own, last, at);
+            mine = last;
+        }
+        at = at.saturating_sub(1);
+        if let Some(slot) = own.get_mut(at) {
+            slot.clone_from(theirs);
+        }
+    }
+}
+
+/// Limits do not count.
+impl<P: Value, S: Storage, A: Storage> PartialEq for Dotted<P, S, A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries() && self.context == other.context
+    }
+}
+
+impl<P: Value, S: Storage, A: Storage> Eq for Dotted<P, S, A> {}
+
+impl<P: Value, S: Storage, A: Storage> Hash for Dotted<P, S, A> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.entries().hash(state);
+        self.context.hash(state);
+    }
+}
+
+impl<P: Value, S: Storage, A: Storage> fmt::Debug for Dotted<P, S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.entries().iter().map(|(p, d)| (p, d))).finish()?;
+        write!(f, " of {:?}", self.context)
+    }
+}

@@ -1,0 +1,213 @@
+use core::cmp::Ordering;
+
+use quorate_clocks::{Actor, Causality, Inline, Stamp, Storage};
+
+use crate::dotted::{Change, Dotted};
+use crate::grow::{Grow, Join, causality};
+use crate::{Entry, UpdateError, Value};
+
+/// A register in which the last write wins: the latest by time, then actor, then value, so that two replicas never decide
+/// otherwise (Shapiro et al. 2011, specification 8).
+///
+/// **What it loses**: of concurrent writes all but one, and with clocks that are not synchronised even later writes to earlier
+/// ones. Stamps from [`Hlc`](quorate_clocks::Hlc) are never behind what the writer has seen. For a register that keeps
+/// concurrent writes see [`MvRegister`].
+///
+/// ```
+/// use quorate_clocks::{Actor, Stamp, Timestamp};
+/// use quorate_core::NodeId;
+/// use quorate_crdt::{Crdt, LwwRegister};
+///
+/// let stamp = |us, n| Stamp { time: Timestamp::from_micros(us), actor: Actor::from(NodeId::new(n)) };
+/// let (mut left, mut right) = (LwwRegister::new(), LwwRegister::new());
+/// left.set(stamp(5, 1), *b"red ");
+/// right.set(stamp(5, 2), *b"blue");
+/// left.merge(&right)?;
+/// assert_eq!(left.get(), Some(b"blue"));
+/// # Ok::<(), quorate_crdt::MergeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct LwwRegister<V: Value>(Grow<(), Latest<V>, Inline<1>>);
+
+/// A value and when it was written; the greatest counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Latest<V> {
+    /// When, and by whom.
+    pub stamp: Stamp,
+    /// What.
+    pub value: V,
+}
+
+impl<V: Value> Value for Latest<V> {
+    fn write(&self, out: &mut quorate_core::Writer<'_>) {
+        self.stamp.write(out);
+        self.value.write(out);
+    }
+
+    fn read(input: &mut quorate_core::Reader<'_>) -> Result<Self, quorate_core::DecodeError> {
+        Ok(Self { stamp: Stamp::read(input)?, value: V::read(input)? })
+    }
+}
+
+impl<V: Value> Join for Latest<V> {
+    fn join(&mut self, other: &Self) -> bool {
+        let later = *self < *other;
+        if later {
+            self.clone_from(other);
+        }
+        later
+    }
+
+    fn relate(&self, other: &Self) -> Causality {
+        causality(self > other, self < other)
+    }
+}
+
+impl<V: Value> LwwRegister<V> {
+    /// Nothing was written.
+    ///
+    /// ```
+    /// # use quorate_crdt::LwwRegister;
+    /// assert_eq!(LwwRegister::<u8>::new().get(), None);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Grow::with_limit(1))
+    }
+
+    /// Writes, unless a later write is known. The delta is what is in the register then.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Stamp, Timestamp};
+    /// # use quorate_crdt::LwwRegister;
+    /// let mut register = LwwRegister::new();
+    /// let late = Stamp { time: Timestamp::from_micros(9), ..Stamp::default() };
+    /// register.set(late, 1);
+    /// register.set(Stamp::default(), 2); // too late
+    /// assert_eq!(register.get(), Some(&1));
+    /// ```
+    pub fn set(&mut self, stamp: Stamp, value: V) -> Entry<(), Latest<V>> {
+        let value = Latest { stamp, value };
+        let _ = self.0.join(&(), &value); // there is room for one
+        Entry { key: (), value: self.latest().cloned().unwrap_or(value) }
+    }
+
+    /// The value.
+    ///
+    /// ```
+    /// # use quorate_clocks::Stamp;
+    /// # use quorate_crdt::LwwRegister;
+    /// let mut register = LwwRegister::new();
+    /// register.set(Stamp::default(), 2);
+    /// assert_eq!(register.get(), Some(&2));
+    /// ```
+    #[must_use]
+    pub fn get(&self) -> Option<&V> {
+        self.latest().map(|latest| &latest.value)
+    }
+
+    /// The value, and when it was written by whom.
+    ///
+    /// ```
+    /// # use quorate_clocks::Stamp;
+    /// # use quorate_crdt::LwwRegister;
+    /// let mut register = LwwRegister::new();
+    /// register.set(Stamp::default(), 2);
+    /// assert_eq!(register.latest().map(|latest| latest.stamp), Some(Stamp::default()));
+    /// ```
+    #[must_use]
+    pub fn latest(&self) -> Option<&Latest<V>> {
+        self.0.get(&())
+    }
+
+    #[allow(clippy::unused_self)] // as the other types have one
+    fn limit(&self) -> usize {
+        1
+    }
+
+    fn with_limit(_limit: usize) -> Self {
+        Self::new()
+    }
+
+    fn valid((): &(), _latest: &Latest<V>) -> bool {
+        true
+    }
+}
+
+common_view!(LwwRegister [V: Value] [V]);
+lww_crdt!();
+
+/// A register that keeps concurrent writes, for the reader to decide: a write takes the place of those it has seen, and of no
+/// others (Shapiro et al. 2011, specification 10).
+///
+/// RAM: 24 bytes and the value for each of the concurrent writes, 56 an actor.
+///
+/// ```
+/// use quorate_clocks::{Actor, Inline};
+/// use quorate_core::NodeId;
+/// use quorate_crdt::{Crdt, MvRegister};
+///
+/// let [a, b] = [1, 2].map(|n| Actor::from(NodeId::new(n)));
+/// let (mut left, mut right) = (MvRegister::<u8, Inline<2>>::new(), MvRegister::new());
+/// left.set(a, 7)?;
+/// right.set(b, 8)?;
+/// left.merge(&right)?;
+/// assert!(left.values().eq(&[7, 8]));
+/// left.set(a, 9)?; // has seen both
+/// assert!(left.values().eq(&[9]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MvRegister<V: Value, S: Storage, A: Storage = S>(pub(crate) Dotted<V, S, A>);
+
+dotted_view!(MvRegister [V: Value] V, "<u8, Inline<4>, Inline<2>>", "concurrent values");
+
+impl<V: Value, S: Storage, A: Storage> MvRegister<V, S, A> {
+    /// Writes in place of all values that are here.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Full`] if there is no room for the actor, [`UpdateError::Exhausted`] if it made 2^64 − 1 updates; the
+    /// register is unchanged.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::MvRegister;
+    /// let mut register = MvRegister::<u8, Inline<2>>::new();
+    /// register.set(Actor::default(), 7)?;
+    /// register.set(Actor::default(), 8)?;
+    /// assert!(register.values().eq(&[8]));
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    pub fn set(&mut self, actor: Actor, value: V) -> Result<Change<V, S>, UpdateError> {
+        self.0.update(actor, Some(value), |_| Ordering::Equal)
+    }
+
+    /// Takes out all values that are here.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::MvRegister;
+    /// let mut register = MvRegister::<u8, Inline<2>>::new();
+    /// register.set(Actor::default(), 7)?;
+    /// register.clear();
+    /// assert_eq!(register.values().next(), None);
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    pub fn clear(&mut self) -> Change<V, S> {
+        self.0.remove(|_| Ordering::Equal)
+    }
+
+    /// The values written concurrently, in their order.
+    ///
+    /// ```
+    /// # use quorate_clocks::Inline;
+    /// # use quorate_crdt::MvRegister;
+    /// assert_eq!(MvRegister::<u8, Inline<2>>::new().values().count(), 0);
+    /// ```
+    pub fn values(&self) -> impl Iterator<Item = &V> + '_ {
+        self.0.entries().iter().map(|entry| &entry.0)
+    }
+}
