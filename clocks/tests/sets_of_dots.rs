@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use quorate_clocks::{Actor, Causality, Dot, DotContext, Heap, Inline, Run, VersionVector};
+use quorate_clocks::{
+    Actor, Causality, Dot, DotContext, Heap, Inline, Run, VersionVector, Versions,
+};
 use quorate_core::{DecodeError, Full, NodeId, Wire};
 
 type Model = BTreeSet<Dot>;
@@ -84,6 +86,18 @@ proptest! {
         prop_assert_eq!(below(&meet), &set_a & &set_b);
         for of in 0..6 {
             prop_assert_eq!(union.next(actor(of)).unwrap().counter(), union.get(actor(of)) + 1);
+        }
+    }
+
+    #[test]
+    fn observing_never_lowers(dots in dots()) {
+        let mut vector = VersionVector::<Inline<4>>::new();
+        let mut counts = std::collections::BTreeMap::new();
+        for dot in dots {
+            let count = counts.entry(dot.actor()).or_insert(0);
+            prop_assert_eq!(vector.observe(dot), Ok(dot.counter() > *count));
+            *count = dot.counter().max(*count);
+            prop_assert_eq!(vector.get(dot.actor()), *count);
         }
     }
 
@@ -211,6 +225,15 @@ fn what_is_not_canonical_is_refused() {
     ];
     for bytes in refused {
         assert_eq!(Context::from_slice(bytes), Err(DecodeError::Invalid), "{bytes:?}");
+    }
+    let vectors: [&[u8]; 3] = [&[1, 1, 0, 0], &[2, 1, 0, 3, 1, 0, 4], &[2, 2, 0, 3, 1, 0, 4]];
+    for bytes in vectors {
+        assert_eq!(
+            VersionVector::<Heap>::from_slice(bytes),
+            Err(DecodeError::Invalid),
+            "{bytes:?}"
+        );
+        assert_eq!(Versions::from_slice(bytes), Err(DecodeError::Invalid), "{bytes:?}");
     }
     // more than there is room for, however long it says it is
     assert_eq!(Tight::from_slice(&[3, 1, 0, 1, 2, 0, 1, 3, 0, 1, 0]), Err(DecodeError::Invalid));
