@@ -370,65 +370,6 @@ impl<S: Subject> World<S> {
         }
     }
 
-    pub(crate) fn crash(&mut self, node: usize) -> Result<(), String> {
-        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        if host.machine.take().is_none() {
-            return Ok(());
-        }
-        host.aim = None;
-        host.wake_at = u64::MAX;
-        self.crashes += 1;
-        let (from, torn) = host.disk.crash(&mut self.rng);
-        let survived = host.disk.records.get(from..).unwrap_or_default();
-        let kept = survived.len() + core::mem::take(&mut host.untold);
-        if torn {
-            self.marks.hit("torn tail");
-        }
-        if !survived.is_empty() {
-            self.marks.hit("unsynced write survived");
-        }
-        tell_durable(&mut self.subject, node, survived)?;
-        self.trace.line(self.now, || format!("{} crashes", node + 1));
-        self.record.note(|| format!("crash {} keeping {kept}", node + 1));
-        self.subject.crashed(node);
-        if !host.dead {
-            let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
-            self.plan(down, What::Boot { node });
-        }
-        Ok(())
-    }
-
-    pub(crate) fn boot(&mut self, node: usize) -> Result<(), String> {
-        let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        if host.machine.is_some() || host.dead {
-            return Ok(());
-        }
-        if host.rotten {
-            // the checksum of some record is wrong, and the driver does not start on such a disk
-            host.dead = true;
-            self.trace.line(self.now, || format!("{} refuses its damaged disk", node + 1));
-            return Ok(());
-        }
-        host.life += 1;
-        let again = host.life > 1;
-        let mut machine = self.subject.boot(node)?;
-        for record in &host.disk.records {
-            let decoded = <S::Machine as Machine>::Record::from_slice(record)
-                .map_err(|e| format!("a record does not decode: {e}"))?;
-            let words = || format!("node {} cannot replay {record:?}", node + 1);
-            machine.restore(decoded).map_err(|e| format!("{}: {e}", words()))?;
-        }
-        self.trace.line(self.now, || format!("{} starts", node + 1));
-        self.subject.restored(node, &mut machine)?;
-        machine.tick(host.clock.local(self.now));
-        host.machine = Some(machine);
-        self.note_clock(node);
-        if again {
-            self.record.note(|| format!("restart {}", node + 1));
-        }
-        self.drain(node)
-    }
-
     /// The machines that are up.
     pub(crate) fn machines(&self) -> impl Iterator<Item = &S::Machine> {
         self.hosts.iter().filter_map(|host| host.machine.as_ref())
@@ -448,7 +389,7 @@ impl<S: Subject> World<S> {
     }
 
     /// What a node's clock shows: commands have their clocks start together.
-    fn note_clock(&mut self, node: usize) {
+    pub(crate) fn note_clock(&mut self, node: usize) {
         let Some(host) = self.hosts.get(node) else { return };
         let time = host.clock.local(self.now).as_micros() - host.born + 1_000;
         self.record.note(|| format!("at {} {time}us", node + 1));

@@ -49,16 +49,19 @@
 //! Anything else is a command of the protocol, the node first: `propose 1 x`; with ` &` at its end the node is not polled before
 //! the next. See [`Play`].
 
+mod disks;
 mod play;
 mod post;
 mod script;
 mod stage;
 mod words;
+mod wrong;
 
 pub use play::Play;
 pub use script::{Block, Script};
-pub use stage::{Stage, Wrong};
+pub use stage::Stage;
 pub use words::{Links, Options, time_us};
+pub use wrong::Wrong;
 
 use std::path::Path;
 

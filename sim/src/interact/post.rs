@@ -2,9 +2,9 @@
 
 use quorate_core::{Machine, NodeId, Wire};
 
-use super::stage::{Letter, STORM, Show, Stage, Wrong, at};
+use super::stage::{Letter, STORM, Show, Stage, at};
 use super::words::{nodes, number};
-use super::{Links, Play};
+use super::{Links, Play, Wrong};
 
 /// Which of the messages on each of some links.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, VecDeque};
 use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Wire};
 
 use super::words::{node, nodes, number};
-use super::{Options, Play, time_us};
+use super::{Options, Play, Wrong, time_us};
 
 /// Where a play is played: nodes, their disks and clocks, and messages on their way, all moved by commands.
 pub struct Stage<P: Play> {
@@ -21,21 +21,11 @@ pub struct Stage<P: Play> {
 /// A node: a machine (while it is up), a disk, a clock.
 pub(super) struct Actor<M> {
     pub(super) machine: Option<M>,
-    disk: Vec<Vec<u8>>,
+    pub(super) disk: Vec<Vec<u8>>,
     /// Writes that are not done.
-    waiting: Vec<(Ticket, Vec<u8>)>,
-    slow: bool,
+    pub(super) waiting: Vec<(Ticket, Vec<u8>)>,
+    pub(super) slow: bool,
     pub(super) clock: Instant,
-}
-
-/// Why a command ended a script.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Wrong {
-    /// The command makes no sense, here or at all.
-    Command(String),
-    /// The machines did what they must not.
-    Violated(String),
 }
 
 /// A message on its way.
@@ -189,39 +179,10 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    fn given(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, words) = self.one(words)?;
-        let records = P::given(words)?;
-        self.tampered();
-        let actor = self.actor(node)?;
-        actor.machine = None;
-        actor.waiting.clear();
-        actor.disk = records;
-        self.boot(node)
-    }
-
     pub(super) fn tampered(&mut self) {
         if let Some(play) = &mut self.play {
             play.tampered();
         }
-    }
-
-    fn boot(&mut self, node: u64) -> Result<(), Wrong> {
-        let play = self.play.as_mut().ok_or("there are no nodes")?;
-        let actor = self.actors.get_mut(at(node)).ok_or("no such node")?;
-        let id = NodeId::new(node);
-        let mut machine = play.boot(id)?;
-        for record in &actor.disk {
-            let record = <P::Machine as Machine>::Record::from_slice(record)
-                .map_err(|e| format!("a record does not decode: {e}"))?;
-            machine.restore(record).map_err(|e| {
-                Wrong::Violated(format!("node {node} cannot start from its disk: {e}"))
-            })?;
-        }
-        play.restored(id, &mut machine).map_err(Wrong::Violated)?;
-        machine.tick(actor.clock);
-        actor.machine = Some(machine);
-        self.drain(node)
     }
 
     fn tick(&mut self, words: &[&str]) -> Result<(), Wrong> {
@@ -302,117 +263,6 @@ impl<P: Play> Stage<P> {
             }
         }
         Ok(())
-    }
-
-    fn disk(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let [who, speed] = words else { return Err("wants nodes and `slow` or `fast`".into()) };
-        let slow = match *speed {
-            "slow" => true,
-            "fast" => false,
-            _ => return Err("a disk is `slow` or `fast`".into()),
-        };
-        for node in nodes(who, self.count())? {
-            self.actor(node)?.slow = slow;
-            if !slow {
-                self.write_done(node, usize::MAX)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
-        let count = match rest {
-            [] => usize::MAX,
-            [n] => number("how many writes", n)? as usize,
-            _ => return Err("wants a node, and how many writes".into()),
-        };
-        self.write_done(node, count)
-    }
-
-    fn write_done(&mut self, node: u64, count: usize) -> Result<(), Wrong> {
-        if self.finish_writes(node, count)? {
-            self.drain(node)?;
-        }
-        Ok(())
-    }
-
-    fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, Wrong> {
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
-            return Ok(false);
-        };
-        let count = count.min(actor.waiting.len());
-        let mut last = None;
-        for (ticket, record) in actor.waiting.drain(..count) {
-            tell_durable(play, node, &record)?;
-            actor.disk.push(record);
-            last = Some(ticket);
-        }
-        if let (Some(ticket), Some(machine)) = (last, actor.machine.as_mut()) {
-            machine.persisted(ticket);
-        }
-        Ok(last.is_some())
-    }
-
-    fn crash(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
-        let kept = match rest {
-            [] => 0,
-            ["keeping", n] => number("how many writes", n)? as usize,
-            _ => return Err("wants a node, or a node and `keeping N`".into()),
-        };
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
-            return Ok(());
-        };
-        if actor.machine.take().is_none() {
-            return Err("the node is down".into());
-        }
-        let waiting = std::mem::take(&mut actor.waiting);
-        let lost = waiting.len().saturating_sub(kept);
-        for (_, record) in waiting.into_iter().take(kept) {
-            tell_durable(play, node, &record)?;
-            actor.disk.push(record);
-        }
-        play.crashed(NodeId::new(node));
-        if lost > 0 {
-            let s = if lost == 1 { "" } else { "s" };
-            self.print(Show::Events, || format!("  {node} loses {lost} write{s}"));
-        }
-        Ok(())
-    }
-
-    fn restart(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
-        if !rest.is_empty() || self.actor(node)?.machine.is_some() {
-            return Err("wants one node that is down".into());
-        }
-        self.boot(node)
-    }
-
-    fn checkpoint(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, _) = self.one(words)?;
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
-            return Ok(());
-        };
-        let machine = actor.machine.as_mut().ok_or("the node is down")?;
-        let mut lines = Vec::new();
-        let mut disk = Vec::new();
-        play.wiped(NodeId::new(node));
-        for record in machine.checkpoint() {
-            play.durable(NodeId::new(node), &record);
-            lines.push(format!("  {node} keeps {}", P::record(&record)));
-            disk.push(encode(&record)?);
-        }
-        let last = actor.waiting.last().map(|(ticket, _)| *ticket);
-        actor.disk = disk;
-        actor.waiting.clear();
-        if let Some(ticket) = last {
-            machine.persisted(ticket);
-        }
-        for line in lines {
-            self.print(Show::All, || line);
-        }
-        self.drain(node)
     }
 
     fn print_status(&mut self, words: &[&str]) -> Result<(), Wrong> {
@@ -524,7 +374,7 @@ impl<P: Play> Stage<P> {
         }
     }
 
-    fn one<'a, 'w>(&self, words: &'a [&'w str]) -> Result<(u64, &'a [&'w str]), String> {
+    pub(super) fn one<'a, 'w>(&self, words: &'a [&'w str]) -> Result<(u64, &'a [&'w str]), String> {
         let (who, rest) = words.split_first().ok_or("wants a node")?;
         Ok((node(who, self.count())?, rest))
     }
@@ -538,40 +388,12 @@ impl<P: Play> Stage<P> {
     }
 }
 
-impl From<String> for Wrong {
-    fn from(what: String) -> Self {
-        Self::Command(what)
-    }
-}
-
-impl From<&str> for Wrong {
-    fn from(what: &str) -> Self {
-        Self::Command(what.into())
-    }
-}
-
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Command(what) => f.write_str(what),
-            Self::Violated(what) => write!(f, "violated: {what}"),
-        }
-    }
-}
-
-fn tell_durable<P: Play>(play: &mut P, node: u64, record: &[u8]) -> Result<(), String> {
-    let record = <P::Machine as Machine>::Record::from_slice(record)
-        .map_err(|e| format!("a record does not decode: {e}"))?;
-    play.durable(NodeId::new(node), &record);
-    Ok(())
-}
-
 /// Where a node is in the list.
 pub(super) fn at(node: u64) -> usize {
     (node as usize).wrapping_sub(1)
 }
 
-fn encode<'a, T: Wire<'a>>(value: &T) -> Result<Vec<u8>, String> {
+pub(super) fn encode<'a, T: Wire<'a>>(value: &T) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; value.encoded_len()];
     value.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
     Ok(bytes)
