@@ -242,6 +242,18 @@ fn records_restore_what_was_broadcast() {
 }
 
 #[test]
+fn what_the_state_lost_and_the_store_has_is_delivered_again() {
+    let mut member = started();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    member.broadcast(b"a").unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["2:1", "1:1"]);
+    member.resume(&Vector::new()).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["2:1", "1:1"]);
+    member.resume(&vector(&[dot(2, 1)])).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["1:1"]);
+}
+
+#[test]
 fn records_that_cannot_be_are_refused() {
     let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
     let sent = |counter| Record::Sent { counter, causes: Versions::EMPTY, payload: b"" };

@@ -91,5 +91,10 @@ fn what_cannot_be_changes_nothing() {
         assert_eq!(clock.exchange(impossible), Err(ExchangeError::Impossible));
     }
     assert_eq!(clock.exchange(exchange(0, u64::MAX, u64::MAX, 10)), Err(ExchangeError::OutOfRange));
+    // however uncertain the server is, no reply comes before its request
+    let sloppy = Exchange { server_error_us: 100, ..exchange(20, 5, 5, 10) };
+    assert_eq!(clock.exchange(sloppy), Err(ExchangeError::Impossible));
+    let reversed = Exchange { server_error_us: 100, ..exchange(0, 9, 5, 10) };
+    assert_eq!(clock.exchange(reversed), Err(ExchangeError::Impossible));
     assert_eq!(clock, before);
 }
