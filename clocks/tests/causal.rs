@@ -177,6 +177,22 @@ fn a_full_store_makes_room_for_what_can_be_delivered() {
 }
 
 #[test]
+fn own_broadcasts_are_never_displaced() {
+    let mut member = started();
+    for _ in 0..3 {
+        member.broadcast(b"a").unwrap();
+    }
+    drain(&mut member);
+    let first = |node, life| Dot::first(Actor::new(NodeId::new(node), life));
+    for dot in [first(2, 0), first(3, 0), first(2, 1)] {
+        give(&mut member, 1, data(dot, &Vector::new())).unwrap(); // about to be delivered
+    }
+    assert_eq!(give(&mut member, 1, data(first(3, 1), &Vector::new())), Err(Rejected::Full));
+    let own = member.checkpoint().filter(|record| matches!(record, Record::Sent { .. })).count();
+    assert_eq!((own, member.held()), (3, 6));
+}
+
+#[test]
 fn own_broadcasts_take_half_of_the_store() {
     let mut member = started();
     for _ in 0..3 {
