@@ -1,4 +1,4 @@
-//! Explores elections exhaustively within bounds: all of them, or those whose name has all the words given.
+//! Explores elections and Raft exhaustively within bounds: all cases, or those whose name has all the words given.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_sim::election::{Elects, ModelledElection};
 use quorate_sim::model::{Bounds, Found, explore};
+use quorate_sim::raft::ModelledRaft;
 
 type Bullies = Bully<Inline<5>>;
 type Of<A> = Ring<A, Inline<8>>;
@@ -58,6 +59,32 @@ const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
     ("ring hirschberg-sinclair", 4, run::<Of<HirschbergSinclair>>, KEEP, TWO),
 ];
 
+/// Raft with three nodes. Commands are proposals.
+const RAFT: &[(&str, Bounds)] = &[
+    ("raft elections", Bounds { timeouts: 2, crashes: 0, in_flight: 0, ..FEW }),
+    ("raft elections", Bounds { timeouts: 2, ..FEW }),
+    ("raft elections pre-vote", Bounds { timeouts: 3, ..TWO }),
+    ("raft elections slow disks", Bounds { timeouts: 2, slow_disks: true, ..TWO }),
+    ("raft entry", Bounds { timeouts: 2, crashes: 0, commands: 1, ..FEW }),
+    ("raft entry", Bounds { timeouts: 2, commands: 1, ..TWO }),
+    ("raft entry", Bounds { commands: 1, in_flight: 0, losses: 1, duplicates: 1, ..FEW }),
+    ("raft entry slow disks", Bounds { commands: 1, in_flight: 0, slow_disks: true, ..FEW }),
+];
+
+fn run_raft(name: &str, bounds: Bounds) -> Found {
+    let cautious = name.contains("pre-vote");
+    let config = quorate_raft::Config {
+        pre_vote: cautious,
+        check_quorum: cautious,
+        max_entry_bytes: 8,
+        max_uncommitted_bytes: 64,
+        max_log_bytes: 192,
+        snapshot_part_bytes: 16,
+        ..quorate_raft::Config::default()
+    };
+    explore(ModelledRaft { nodes: 3, config, patience_us: 0 }, bounds, 2)
+}
+
 fn run<M: Elects>(nodes: usize, config: Config, bounds: Bounds) -> Found {
     explore(ModelledElection::<M>::new(nodes, config), bounds, 2)
 }
@@ -81,21 +108,26 @@ fn main() -> ExitCode {
         "generated",
         "depth"
     );
-    let mut failed = false;
-    for (name, nodes, explore, config, bounds) in CASES {
-        if !words.iter().all(|word| name.contains(word.as_str())) {
-            continue;
-        }
-        let found = explore(*nodes, *config, *bounds);
-        let Bounds { timeouts, crashes, losses, duplicates, in_flight, .. } = bounds;
-        println!(
-            "{name:<26} {nodes:>5} {timeouts:>8} {crashes:>7} {losses:>6} {duplicates:>10} {in_flight:>9} {:>9} {:>10} {:>5}",
-            found.states, found.generated, found.depth
-        );
-        if let Some(violation) = &found.violation {
-            println!("{violation}");
-            failed = true;
-        }
+    let chosen = |name: &str| words.iter().all(|word| name.contains(word.as_str()));
+    let mut sound = true;
+    for (name, nodes, explore, config, bounds) in CASES.iter().filter(|case| chosen(case.0)) {
+        sound &= report(name, *nodes, bounds, &explore(*nodes, *config, *bounds));
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    for (name, bounds) in RAFT.iter().filter(|case| chosen(case.0)) {
+        sound &= report(name, 3, bounds, &run_raft(name, *bounds));
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints what was found; false if something is violated.
+fn report(name: &str, nodes: usize, bounds: &Bounds, found: &Found) -> bool {
+    let Bounds { timeouts, crashes, losses, duplicates, in_flight, .. } = bounds;
+    println!(
+        "{name:<26} {nodes:>5} {timeouts:>8} {crashes:>7} {losses:>6} {duplicates:>10} {in_flight:>9} {:>9} {:>10} {:>5}",
+        found.states, found.generated, found.depth
+    );
+    if let Some(violation) = &found.violation {
+        println!("{violation}");
+    }
+    found.violation.is_none()
 }
