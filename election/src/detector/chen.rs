@@ -1,6 +1,6 @@
 use quorate_core::Instant;
 
-use super::Detector;
+use super::{Detector, first_suspicious};
 use crate::ConfigError;
 
 /// A heartbeat that is this much later or earlier than the first of the window, 18 minutes, begins a new window.
@@ -164,8 +164,13 @@ impl<const N: usize> Detector for Chen<N> {
     }
 
     fn suspects_at(&self) -> Option<Instant> {
-        let mean = self.sum.checked_div_euclid(i64::from(self.len))?;
-        Some(Instant::from_micros(self.due.as_micros().saturating_add_signed(mean)).after(1))
+        if self.len == 0 {
+            return None;
+        }
+        // from the earliest that the mean can be, to the latest
+        let from = self.due.as_micros().saturating_sub(1 << 30);
+        let after = first_suspicious(32, |us| self.suspects(Instant::from_micros(from).after(us)));
+        Some(Instant::from_micros(from).after(after))
     }
 
     fn excuse(&mut self, us: u64) {

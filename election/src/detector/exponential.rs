@@ -1,11 +1,11 @@
 use quorate_core::Instant;
 
 use super::window::Window;
-use super::{Detector, Phi, PhiConfig};
+use super::{Detector, Phi, PhiConfig, first_suspicious};
 use crate::ConfigError;
 
 /// Silences beyond this, 12 days, count as this in the arithmetic.
-const LONGEST_SILENCE: u64 = 1 << 40;
+const LONGEST_SILENCE: u64 = (1 << 40) - 1;
 
 /// The phi accrual detector with an exponential distribution of intervals, as Cassandra has it (Lakshman and Malik, "Cassandra: a
 /// decentralized structured storage system", 2010, section 5.4): phi is the silence in mean intervals, times log10(e).
@@ -92,10 +92,11 @@ impl<const N: usize> ExponentialPhi<N> {
         silence.min(LONGEST_SILENCE)
     }
 
+    /// Whether a silence, without the pause, is longer than what is tolerated.
     #[inline]
-    #[allow(clippy::arithmetic_side_effects)] // 20 bits of threshold, 42 of sum
-    fn tolerated(&self) -> u64 {
-        u64::from(self.threshold) * self.window.sum()
+    #[allow(clippy::arithmetic_side_effects)] // 40 bits of silence, 10 of length, 12 of fraction; 20 of threshold, 42 of sum
+    fn is_beyond(&self, silence: u64) -> bool {
+        silence * self.window.len() * 4096 > u64::from(self.threshold) * self.window.sum()
     }
 
     #[cold]
@@ -121,16 +122,14 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        // 40 bits of silence, 10 of length, 12 of fraction
-        self.silence(now).wrapping_mul(self.window.len()).wrapping_mul(4096) > self.tolerated()
+        self.is_beyond(self.silence(now))
     }
 
     fn suspects_at(&self) -> Option<Instant> {
         if self.last == Instant::MAX {
             return None;
         }
-        let units = self.window.len().wrapping_mul(4096).max(1);
-        let silence = self.tolerated().checked_div(units).unwrap_or(0).saturating_add(1);
+        let silence = first_suspicious(40, |us| self.is_beyond(us));
         Some(self.last.after(silence).after(u64::from(self.window.pause_us)))
     }
 

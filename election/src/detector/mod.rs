@@ -96,3 +96,16 @@ pub trait Detector {
     /// Overlooks so many µs of the present silence: this node was not there to hear.
     fn excuse(&mut self, us: u64);
 }
+
+/// The first number from 1 on that is suspicious, among those of so many bits: bit by bit, as boards have no instruction for the
+/// roots and divisions that would tell directly. Whatever follows a suspicious number must be suspicious, and 0 must not be.
+fn first_suspicious(bits: u32, suspicious: impl Fn(u64) -> bool) -> u64 {
+    let mut last: u64 = 0;
+    for bit in (0..bits.min(64)).rev() {
+        let higher = last | 1_u64.wrapping_shl(bit);
+        if !suspicious(higher) {
+            last = higher;
+        }
+    }
+    last.saturating_add(1)
+}

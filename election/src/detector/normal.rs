@@ -1,14 +1,14 @@
 use quorate_core::Instant;
 
 use super::window::Window;
-use super::{Detector, Phi, PhiConfig, phi};
+use super::{Detector, Phi, PhiConfig, first_suspicious, phi};
 use crate::ConfigError;
 
 /// The phi accrual detector with a normal distribution of intervals (Hayashibara et al. 2004), in the form Akka gave it: a
 /// window of samples, an acceptable pause, a least deviation, and the logistic approximation of the distribution.
 ///
 /// With `N` samples, 2 to 1024: RAM `4 N + 40` bytes. [`heard`](Detector::heard) and [`suspects`](Detector::suspects) take a few
-/// nanoseconds: no division, no root, no logarithm. Only [`phi`](Self::phi) and [`suspects_at`](Detector::suspects_at) do.
+/// nanoseconds: no division, no root, no logarithm. Only [`phi`](Self::phi) does.
 ///
 /// # How exact it is
 ///
@@ -117,6 +117,14 @@ impl<const N: usize> NormalPhi<N> {
         (self.variance() * u128::from(squared)) >> 32
     }
 
+    /// Whether a silence, without the pause, is longer than what is tolerated.
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects)] // twice 64 bits fit 128
+    fn is_beyond(&self, silence: u64, tolerated: u128) -> bool {
+        let beyond = silence.saturating_mul(self.window.len()).saturating_sub(self.window.sum());
+        beyond > 0 && u128::from(beyond) * u128::from(beyond) > tolerated
+    }
+
     #[inline]
     fn take(&mut self, us: u64) {
         let (new, old) = self.window.push(us);
@@ -147,20 +155,17 @@ impl<const N: usize> Detector for NormalPhi<N> {
     }
 
     #[inline]
-    #[allow(clippy::arithmetic_side_effects)] // twice 64 bits fit 128
     fn suspects(&self, now: Instant) -> bool {
         let silence = now.since(self.last).saturating_sub(u64::from(self.window.pause_us));
-        let beyond = silence.saturating_mul(self.window.len()).saturating_sub(self.window.sum());
-        beyond > 0 && u128::from(beyond) * u128::from(beyond) > self.tolerated()
+        self.is_beyond(silence, self.tolerated())
     }
 
     fn suspects_at(&self) -> Option<Instant> {
         if self.last == Instant::MAX {
             return None;
         }
-        // the least whole number of µs whose square is above what is tolerated
-        let beyond = root(self.tolerated()).saturating_add(1).saturating_add(self.window.sum());
-        let silence = beyond.div_ceil(self.window.len().max(1));
+        let tolerated = self.tolerated();
+        let silence = first_suspicious(44, |us| self.is_beyond(us, tolerated));
         Some(self.last.after(silence).after(u64::from(self.window.pause_us)))
     }
 
