@@ -15,7 +15,7 @@ fn check<M: Elects>(nodes: usize, config: Config, bounds: Bounds) {
     if let Some(violation) = &found.violation {
         panic!("{violation}");
     }
-    assert!(found.states > 1_000, "hardly anything was explored: {found:?}");
+    assert!(found.states > 500, "hardly anything was explored: {found:?}");
 }
 
 /// A few messages in flight at a time: more are lost.
