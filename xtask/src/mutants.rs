@@ -50,7 +50,8 @@ fn run(args: &[String]) -> Outcome {
     let files = file.map_or("raft/src/**/*.rs".into(), |file| format!("raft/src/**/{file}"));
     let tool = Tool::cargo()
         .args(["mutants", "--package", "quorate-raft", "--file", &files])
-        .args(["--test-package", "quorate-raft,quorate-sim", "--minimum-test-timeout", "60"])
+        .args(["--test-package", "quorate-raft", "--test-package", "quorate-sim"])
+        .args(["--minimum-test-timeout", "60"])
         .args(["--output".as_ref(), output.as_os_str()])
         .args(shard.map(|shard| format!("--shard={shard}")))
         .args(["--", "--tests"]);
