@@ -98,11 +98,11 @@ fn answers_of_one_node_are_no_majority() {
 #[test]
 fn a_leader_that_hears_no_majority_steps_down() {
     let (mut node, _) = leader();
-    for at in 10..=13 {
+    for at in 10..=12 {
         node.tick(ms(at * 100 + 50));
     }
     assert_eq!(node.status().role, Role::Leader);
-    node.tick(ms(1_460));
+    node.tick(ms(1_360));
     assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
 }
 
