@@ -205,7 +205,11 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
     /// After the last record there is nothing, but for what one append left that a power cut ended.
     fn check_end(&mut self, offset: u32) -> Result<(), Error> {
         let half = self.current;
-        let reach = self.end.saturating_add(u32::try_from(N).unwrap_or(u32::MAX)).min(half.len);
+        // no record is longer, and the flash is read in whole units
+        let step = u32::try_from(unit::<F>()).unwrap_or(u32::MAX);
+        let most = u32::try_from(N).unwrap_or(u32::MAX);
+        let most = most.saturating_sub(most.checked_rem(step).unwrap_or(0));
+        let reach = self.end.saturating_add(most).min(half.len);
         if !half.is_blank(&mut self.flash, (reach, half.len), &mut self.buffer)? {
             return Err(Error::Corrupt { offset });
         }
@@ -213,7 +217,6 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
             return Ok(());
         }
         // or a record whose place is not known any more
-        let step = u32::try_from(unit::<F>()).unwrap_or(u32::MAX);
         let mut at = self.end.saturating_add(step);
         while at < reach {
             if let Found::Record { done: true, .. } =
