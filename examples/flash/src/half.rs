@@ -5,6 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use quorate_core::Writer;
 
 use crate::Error;
+use crate::header::Header;
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
 /// Length and checksum.
@@ -158,10 +159,13 @@ impl Half {
         flash.erase(self.start, self.start.saturating_add(self.len)).map_err(failed)
     }
 
-    /// Erases its first page, and so makes it no log any more.
+    /// Erases the pages of its header, and so makes it no log any more.
     pub(crate) fn retire<F: NorFlash>(self, flash: &mut F) -> Result<(), Error> {
-        let page = u32::try_from(F::ERASE_SIZE).unwrap_or(u32::MAX);
-        flash.erase(self.start, self.start.saturating_add(page)).map_err(failed)
+        // pages may be smaller than a header, and one without its mark still counts
+        let pages = size::<F>(Header::LEN).div_ceil(F::ERASE_SIZE.max(1));
+        let bytes = pages.saturating_mul(F::ERASE_SIZE);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        flash.erase(self.start, self.start.saturating_add(bytes)).map_err(failed)
     }
 }
 

@@ -92,3 +92,28 @@ fn any_geometry() {
     numbers::<70, 1, 4, 4>(64);
     numbers::<75, 4, 1, 12>(30);
 }
+
+/// After a checkpoint the old log is gone: were the new one damaged, it must not pass for the newest.
+fn old_half_is_gone<const W: usize>() {
+    let mut flash = Flash::<1, W, W>::new(512 / W);
+    let mut log = FlashLog::<_, 128>::open(&mut flash, IDENTITY, |_| Ok(())).unwrap();
+    log.append(|out| out.raw(b"vote 1")).unwrap();
+    let mut checkpoint = log.checkpoint().unwrap();
+    checkpoint.push(|out| out.raw(b"vote 2")).unwrap();
+    checkpoint.commit().unwrap();
+    drop(log);
+
+    let header = 256 + W + 8; // of the second half, after its mark, length and checksum
+    flash.bytes[header] ^= 1;
+    let opened = FlashLog::<_, 128>::open(&mut flash, IDENTITY, |_| Ok(())).err();
+    assert!(matches!(opened, Some(Error::Corrupt { .. })), "{opened:?}");
+}
+
+#[test]
+fn pages_smaller_than_a_header() {
+    old_half_is_gone::<4>();
+    old_half_is_gone::<8>();
+    old_half_is_gone::<16>();
+    old_half_is_gone::<32>();
+    old_half_is_gone::<64>();
+}
