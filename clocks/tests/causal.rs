@@ -270,6 +270,26 @@ fn what_the_state_lost_and_the_store_has_is_delivered_again() {
 }
 
 #[test]
+fn what_makes_room_is_written_first() {
+    let mut member = started();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let all = vector(&[dot(1, 1)]);
+    for peer in [1, 2] {
+        let status =
+            Message::Status { boot: 1, ask: false, help: false, delivered: all.versions() };
+        give(&mut member, peer, status).unwrap();
+    }
+    member.broadcast(b"b").unwrap();
+    let said = drain(&mut member);
+    let written: Vec<&String> = said.iter().filter(|line| line.contains("Persist")).collect();
+    assert!(
+        written[0].contains("Stable { counter: 1 }") && written[1].contains("Sent { counter: 2"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn records_that_cannot_be_are_refused() {
     let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
     let sent = |counter| Record::Sent { counter, causes: Versions::EMPTY, payload: b"" };

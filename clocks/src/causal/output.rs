@@ -104,15 +104,16 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             self.boot_ticket = self.issue();
             return Some(Work::Boot(self.boot_ticket));
         }
-        let fresh = self.store.iter().position(|held| held.origin == Origin::Fresh);
-        if let Some(at) = fresh {
-            let ticket = self.issue();
-            if let Some(held) = self.store.get_mut(at) {
-                held.origin = Origin::Own(ticket);
-            }
-            return Some(Work::Sent(ticket, at));
+        // first what makes room: the records between two of these must fit the store when they are replayed
+        if core::mem::take(&mut self.stable_owed) {
+            return Some(Work::Stable(self.issue()));
         }
-        core::mem::take(&mut self.stable_owed).then(|| Work::Stable(self.issue()))
+        let at = self.store.iter().position(|held| held.origin == Origin::Fresh)?;
+        let ticket = self.issue();
+        if let Some(held) = self.store.get_mut(at) {
+            held.origin = Origin::Own(ticket);
+        }
+        Some(Work::Sent(ticket, at))
     }
 
     fn issue(&mut self) -> Ticket {
@@ -176,7 +177,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             }
             let at = peer.cursor;
             peer.cursor = peer.cursor.saturating_add(1);
-            let from_here = held.is_own() || (peer.helped && held.delivered);
+            let from_here = held.is_own() || peer.helped;
             if from_here && !peer.known.contains(held.dot) {
                 return Some(at);
             }
