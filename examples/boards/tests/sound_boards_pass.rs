@@ -17,7 +17,7 @@ fn in_quiet() {
 
 #[test]
 fn without_power() {
-    pass(&["kill", "flash", "power-cut", "flash-fail"]);
+    pass(&["kill", "flash", "power-cut", "flash-fail", "torn"]);
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl<'a, P: Program> Node<'a, P> {
             size_of::<Self>()
         );
         let line = Line { cluster, node: setup.id };
-        Ok(Self {
+        let mut node = Self {
             setup,
             machine,
             program,
@@ -244,7 +244,12 @@ impl<'a, P: Program> Node<'a, P> {
             console: Lines::new(),
             counters: Counters::default(),
             full: false,
-        })
+        };
+        if node.log.is_torn() {
+            // such a log takes nothing, not even the program's record; and its last record may not stay
+            node.checkpoint()?;
+        }
+        Ok(node)
     }
 
     /// Runs until something is so wrong that the node must not go on.

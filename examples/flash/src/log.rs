@@ -113,6 +113,14 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         Checkpoint::begin(self)
     }
 
+    /// Whether the power went while the last record was being written. It may have been replayed, though it was never acknowledged, and
+    /// may not stay readable: write a [`checkpoint`](Self::checkpoint) before anything is done that depends on it. Until then the
+    /// log takes nothing more.
+    #[must_use]
+    pub const fn is_torn(&self) -> bool {
+        self.torn
+    }
+
     /// Bytes of the current half that are in use, of [`capacity`](Self::capacity).
     #[must_use]
     pub const fn used(&self) -> u32 {

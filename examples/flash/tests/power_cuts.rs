@@ -159,6 +159,29 @@ fn what_cannot_be_is_refused() {
     assert_eq!(open(&mut flash).unwrap().1.value, 4);
 }
 
+/// A record that the power left half written, or whole but without its mark, is told: it may not stay.
+#[test]
+fn a_torn_end_is_told() {
+    let mut torn = 0;
+    for cut in 0..6 {
+        let mut flash = Mock::<4>::new(cut);
+        let (mut log, _) = open(&mut flash).unwrap();
+        log.append(|out| out.u64(1)).unwrap();
+        let end = log.used() as usize;
+        log.flash().left = cut;
+        log.append(|out| out.raw(&[2; 12])).unwrap_err(); // a mark and five words
+        drop(log);
+        flash.left = u64::MAX;
+        let blank = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0xff);
+        let (mark, rest) = flash.bytes[end..end + 24].split_at(4);
+        let expected = blank(mark) && !blank(rest);
+        let log = FlashLog::<_, 96>::open(&mut flash, IDENTITY, |_| Ok(())).unwrap();
+        assert_eq!(log.is_torn(), expected, "cut {cut}");
+        torn += u32::from(expected);
+    }
+    assert!(torn > 3);
+}
+
 /// A flash that fails takes nothing more, even if it works again: what it holds is not known.
 #[test]
 fn a_failed_write_is_final() {

@@ -1,7 +1,9 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::thread;
 use std::time::Instant;
+use std::{fs, io};
 
 use crate::noise::Noise;
 use crate::setpoint::{Change, Cluster, read};
@@ -15,6 +17,7 @@ pub(crate) const ALL: &[Scenario] = &[
     board("kill", "the leader dies, another is elected; it comes back and catches up", kill),
     board("flash", "a board restarts with nobody in reach: term and log are in its flash", kept),
     board("snapshot", "a board that missed more than the log holds gets a snapshot", snapshot),
+    board("torn", "the power went in the middle of a record, then a snapshot comes", torn),
     board("cut", "the leader's wires are cut and healed, then one wire", cut),
     board("one-way", "the leader hears but is not heard, then is heard but does not hear", one_way),
     board("noise", "every wire flips, invents and loses bytes under load", noise),
@@ -192,6 +195,39 @@ fn snapshot(rig: &mut Rig) -> Result<String, Failure> {
         "node {late} missed {MISSED} changes after entry {had}; got a snapshot in {sent} frames, was level in {}",
         ms(took)
     ))
+}
+
+fn torn(rig: &mut Rig) -> Result<String, Failure> {
+    const MISSED: u32 = 120;
+    let mut cluster = Cluster::start(rig)?;
+    cluster.load(4)?;
+    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let late = leader % 3 + 1;
+    cluster.rig().kill(late);
+    cluster.load(MISSED)?;
+    let path = cluster.rig().dir().join(format!("storage{late}"));
+    tear(&path).map_err(Failure::io(path.display()))?;
+    // nothing but the snapshot is to be kept: the leader and the term are what they were
+    cluster.rig().start(late)?;
+    let took = cluster.converge()?;
+    Ok(format!("node {late} was level in {}", ms(took)))
+}
+
+/// Leaves what a power cut leaves in a flash of two halves: the beginning of a record, without the mark that it is whole.
+fn tear(path: &Path) -> io::Result<()> {
+    const WORD: usize = 4;
+    let mut flash = match fs::read(path) {
+        Ok(flash) => flash,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()), // a node without a flash
+        Err(error) => return Err(error),
+    };
+    let half = flash.len() / 2;
+    for half in flash.chunks_mut(half.max(1)) {
+        let used = half.iter().rposition(|&byte| byte != 0xff).map_or(0, |last| last + 1);
+        let begin = used.next_multiple_of(WORD) + WORD;
+        half.iter_mut().skip(begin).take(WORD).for_each(|byte| *byte = 0);
+    }
+    fs::write(path, flash)
 }
 
 fn cut(rig: &mut Rig) -> Result<String, Failure> {
