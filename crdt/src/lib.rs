@@ -1,6 +1,6 @@
 //! Conflict-free replicated data types: every replica takes writes, none waits for another, and all end up equal.
 //!
-//! Plain data that knows no messages and no time. Nothing allocates unless it
+//! Plain data that knows no messages and no time; [`Replica`] is the machine that spreads it. Nothing allocates unless it
 //! lives on the heap; every list is bounded and every counter checked; an error leaves the state as it was; equal states
 //! have equal bytes.
 //!
@@ -46,7 +46,7 @@
 //!
 //! An [`Actor`](quorate_clocks::Actor) works in one place only. A node that lost its memory takes the next incarnation: otherwise
 //! others take its new updates for old ones and drop them. [`Crdt::trace`] lets a replica find out that somebody else uses its
-//! name.
+//! name; [`Replica`] does so with every message.
 //!
 //! # Limits
 //!
@@ -91,6 +91,7 @@ mod map;
 mod or_set;
 mod pncounter;
 mod register;
+mod replica;
 mod resettable;
 mod rw_set;
 mod sets;
@@ -108,6 +109,7 @@ pub use map::{Nested, OrMap};
 pub use or_set::OrSet;
 pub use pncounter::PnCounter;
 pub use register::{Latest, LwwRegister, MvRegister};
+pub use replica::{Config, Event, MembersError, Message, Record, Replica};
 pub use resettable::ResettableCounter;
 pub use rw_set::RwSet;
 pub use sets::{GSet, LwwSet, TwoPhaseSet};

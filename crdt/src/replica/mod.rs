@@ -1,0 +1,620 @@
+//! The machine that keeps replicas equal.
+
+mod digest;
+mod disk;
+mod log;
+mod message;
+mod output;
+mod peer;
+
+use quorate_clocks::{Actor, Storage};
+use quorate_core::{
+    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
+};
+
+use crate::{ApplyError, Crdt, MergeError};
+use digest::digest;
+use disk::Disk;
+use log::{Log, frames};
+use message::{Body, Entry, Whole};
+pub use message::{Message, Record};
+use peer::Peer;
+
+/// How a [`Replica`] behaves.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// How often lost messages are made up for and digests compared, in µs; at least 1. Default 500 ms. On a LAN some hundred
+    /// milliseconds, on a radio minutes. What was lost is sent again so late.
+    pub gossip_us: u64,
+    /// Deltas in one message, in bytes; a single larger one travels alone. Default 1024.
+    pub most_bytes: usize,
+    /// Whether records are written, and everything waits for them. Without, a node that restarts must take the next
+    /// incarnation. Default true.
+    pub durable: bool,
+    /// Bytes of encoded deltas that are kept for peers that lag, where the storage does not say; one that lags more gets the
+    /// whole state. Default 4096.
+    pub log_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { gossip_us: 500_000, most_bytes: 1024, durable: true, log_bytes: 4096 }
+    }
+}
+
+/// What the application learns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Event {
+    /// Others' updates changed the state.
+    Changed,
+    /// What this peer has does not fit here: remove something. Told once for each time it happens.
+    Full(NodeId),
+    /// The machine stopped itself.
+    Stopped(Fatal),
+}
+
+/// Why the members were not taken. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum MembersError {
+    /// There is no room for so many peers.
+    Full,
+    /// The epoch is not later than the present one.
+    Stale,
+}
+
+/// Multi-leader replication: every replica takes writes, tells the others what changed, and all converge (Almeida, Shoker, Baquero,
+/// "Delta State Replicated Data Types", 2018, algorithm 2: causal delta intervals).
+///
+/// Updates are numbered and their deltas kept, encoded once, until every member acknowledged them or there is no room. A peer takes
+/// deltas only without a gap; one that lags behind what is kept, or was away, compares digests and gets the whole state if
+/// they differ. Deltas of others are passed on, so members need not all hear each other. Only what is durable is sent and
+/// acknowledged.
+///
+/// An actor that lost its memory, or works in two places, is found out when its own name comes back with more than it did: the
+/// replica stops itself with [`Fatal::LostState`]. It must come back as the next incarnation.
+///
+/// `T` is the data, `P` where the peers are kept (120 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
+/// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
+/// encoded state and 50: frames must take a state.
+///
+/// ```
+/// use quorate_clocks::{Actor, Inline};
+/// use quorate_core::{Instant, Machine, NodeId, Output, Wire};
+/// use quorate_crdt::{Config, PnCounter, Replica};
+///
+/// type Node = Replica<PnCounter<Inline<4>>, Inline<3>, Inline<256>>;
+/// let ids = [1, 2].map(NodeId::new);
+/// let config = Config { durable: false, ..Config::default() };
+/// let mut nodes = ids.map(|id| Node::new(Actor::from(id), &ids, PnCounter::new(), config));
+/// for node in &mut nodes {
+///     node.update(|counter, me| counter.increment(me, 5))?;
+/// }
+/// for round in 0..4 {
+///     for from in 0..2 {
+///         nodes[from].tick(Instant::from_millis(round * 500));
+///         let mut letters = Vec::new();
+///         while let Some(output) = nodes[from].poll() {
+///             if let Output::Send(_, message) = output {
+///                 let mut frame = vec![0; message.encoded_len()];
+///                 message.to_slice(&mut frame)?;
+///                 letters.push(frame);
+///             }
+///         }
+///         for frame in letters {
+///             let message = quorate_crdt::Message::from_slice(&frame)?;
+///             nodes[1 - from].receive(Instant::from_millis(round * 500), ids[from], message)?;
+///         }
+///     }
+/// }
+/// assert!(nodes.iter().all(|node| node.state().value() == 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Replica<T: Crdt, P: Storage, L: Storage> {
+    actor: Actor,
+    gossip_us: u64,
+    most_bytes: usize,
+    log_bytes: usize,
+    state: T,
+    log: Log<L>,
+    disk: Disk,
+    peers: P::List<Peer>,
+    epoch: u64,
+    now: Instant,
+    gossip_at: Instant,
+    /// Whose turn it is to get a digest.
+    turn: usize,
+    changed: bool,
+    told_stop: bool,
+    fatal: Option<Fatal>,
+    rejections: Rejections,
+}
+
+impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
+    /// A replica without a past. `state` is empty, with the limits it is to have. Members beyond what there is room for are
+    /// left out; [`set_members`](Self::set_members) says so.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// let ids = [1, 2, 3].map(NodeId::new);
+    /// let replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    ///     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// assert_eq!(replica.peers().count(), 2);
+    /// ```
+    #[must_use]
+    pub fn new(actor: Actor, members: &[NodeId], state: T, config: Config) -> Self {
+        let mut peers = P::List::with_limit(P::LIMIT);
+        for id in members.iter().filter(|id| **id != actor.node()) {
+            let _ = peers.push(Peer::new(*id));
+        }
+        // lives grow within an incarnation and with it
+        let first_life = u64::from(actor.incarnation()) << 32;
+        Self {
+            actor,
+            gossip_us: config.gossip_us.max(1),
+            most_bytes: config.most_bytes,
+            log_bytes: config.log_bytes,
+            state,
+            log: Log::new(config.log_bytes, 1),
+            disk: Disk::new(config.durable, first_life),
+            peers,
+            epoch: 0,
+            now: Instant::ZERO,
+            gossip_at: Instant::ZERO,
+            turn: 0,
+            changed: false,
+            told_stop: false,
+            fatal: None,
+            rejections: Rejections::default(),
+        }
+    }
+
+    /// Updates the data. `update` makes one update as the given actor, and returns its delta.
+    ///
+    /// # Errors
+    ///
+    /// What `update` says. It must then have left the data unchanged, as all of this crate do.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let ids = [1, 2].map(NodeId::new);
+    /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// replica.update(|counter, me| counter.increment(me, 2))?;
+    /// assert_eq!(replica.state().value(), 2);
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    pub fn update<E>(
+        &mut self,
+        update: impl FnOnce(&mut T, Actor) -> Result<T::Delta, E>,
+    ) -> Result<(), E> {
+        self.start();
+        let delta = update(&mut self.state, self.actor)?;
+        self.note(&delta);
+        Ok(())
+    }
+
+    /// Takes other members from a later epoch on, as agreed elsewhere. Nothing is kept for those that left, so one that never
+    /// comes back does not hold up what waits for all.
+    ///
+    /// # Errors
+    ///
+    /// [`MembersError`]; nothing was changed.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_crdt::{Config, GCounter, MembersError, Replica};
+    /// # let ids = [1, 2, 3].map(NodeId::new);
+    /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// replica.set_members(1, &ids[..2])?;
+    /// assert_eq!(replica.peers().count(), 1);
+    /// assert_eq!(replica.set_members(1, &ids), Err(MembersError::Stale));
+    /// # Ok::<(), MembersError>(())
+    /// ```
+    pub fn set_members(&mut self, epoch: u64, members: &[NodeId]) -> Result<(), MembersError> {
+        if epoch <= self.epoch {
+            return Err(MembersError::Stale);
+        }
+        let mut peers = P::List::with_limit(P::LIMIT);
+        for id in members.iter().filter(|id| **id != self.actor.node()) {
+            let known = self.peers.iter().find(|peer| peer.id == *id).cloned();
+            let peer = known.unwrap_or_else(|| Peer::new(*id));
+            peers.push(peer).map_err(|_| MembersError::Full)?;
+        }
+        (self.peers, self.epoch) = (peers, epoch);
+        self.trim();
+        Ok(())
+    }
+
+    /// The data.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// assert_eq!(replica.state().value(), 0);
+    /// ```
+    #[must_use]
+    pub const fn state(&self) -> &T {
+        &self.state
+    }
+
+    /// As whom it writes.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// assert_eq!(replica.actor(), Actor::default());
+    /// ```
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// The other members.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// assert_eq!(replica.peers().count(), 0);
+    /// ```
+    pub fn peers(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.peers.iter().map(|peer| peer.id)
+    }
+
+    /// The number of the last change of the state in this life.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// let before = replica.last();
+    /// replica.update(|counter, me| counter.increment(me, 2))?;
+    /// assert_eq!(replica.last(), before + 1);
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    #[must_use]
+    pub const fn last(&self) -> u64 {
+        self.log.last()
+    }
+
+    /// The number of the last change that every member acknowledged: all before it is stable, and no member will ever do anything
+    /// without having seen it.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let ids = [1, 2].map(NodeId::new);
+    /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// replica.update(|counter, me| counter.increment(me, 2))?;
+    /// assert!(replica.stable() < replica.last());
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// ```
+    #[must_use]
+    pub fn stable(&self) -> u64 {
+        let least = self.peers.iter().map(|peer| peer.acked).min();
+        least.unwrap_or(self.log.last()).min(self.disk.durable())
+    }
+
+    /// How many messages were refused, and why.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_crdt::{Config, GCounter, Replica};
+    /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// assert_eq!(replica.rejections().total(), 0);
+    /// ```
+    #[must_use]
+    pub const fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+
+    fn start(&mut self) {
+        self.disk.start(self.log.last());
+    }
+
+    /// Keeps a delta that changed the state.
+    fn note(&mut self, delta: &T::Delta) {
+        if !self.log.append::<T>(delta, self.disk.issued().saturating_add(1)) {
+            self.disk.barrier();
+        }
+        self.disk.changed(self.log.last());
+    }
+
+    /// The state changed by something no delta tells of.
+    fn note_all(&mut self) {
+        self.log.barrier();
+        self.disk.barrier();
+        self.disk.changed(self.log.last());
+    }
+
+    /// Drops deltas that everybody has.
+    fn trim(&mut self) {
+        self.log.trim(self.stable().saturating_add(1));
+    }
+
+    fn refuse(&mut self, reason: Rejected) -> Result<(), Rejected> {
+        Err(self.rejections.count(reason))
+    }
+
+    fn take(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
+        let (life, last) = (self.disk.life(), self.log.last());
+        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
+        if message.life < peer.life {
+            return Ok(()); // late, from another life
+        }
+        if message.acks_life == life && message.acks > last {
+            return self.refuse(Rejected::Impossible);
+        }
+        if message.life > peer.life {
+            peer.reborn(message.life);
+        }
+        if message.acks_life == life {
+            peer.acked = peer.acked.max(message.acks);
+            peer.sent = peer.sent.max(peer.acked);
+            peer.owes_state |= message.wants;
+        }
+        self.trim();
+        let before = self.state.trace(self.actor);
+        let taken = match &message.body {
+            Body::Ack => Ok(()),
+            Body::Digest { first, last, digest } => {
+                self.compare(at, *first, *last, *digest);
+                Ok(())
+            }
+            Body::Deltas { first, run } => self.take_deltas(at, *first, run),
+            Body::State { last, state } => self.take_state(at, *last, state),
+        };
+        if self.state.trace(self.actor) > before {
+            self.fatal = Some(Fatal::LostState); // somebody else writes under our name, or we forgot
+        }
+        taken
+    }
+
+    fn compare(&mut self, at: usize, first: u64, last: u64, theirs: u64) {
+        let (same, own) = (digest(&self.state) == theirs, self.log.last());
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        peer.owes_ack = true;
+        if same {
+            peer.has(last, own);
+            (peer.wants, peer.full) = (false, None);
+        } else if peer.got < last {
+            peer.wants |= peer.got.saturating_add(1) < first;
+        } else if peer.got == last && peer.acked == own {
+            // each has all the other ever did, and yet they differ: only whole states can tell
+            peer.wants = true;
+            peer.owes_state = true;
+        }
+        self.settle();
+    }
+
+    fn take_deltas(&mut self, at: usize, first: u64, run: &[u8]) -> Result<(), Rejected> {
+        let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
+        if !sound {
+            return self.refuse(Rejected::Malformed);
+        }
+        let got = match self.peers.get_mut(at) {
+            Some(peer) => {
+                peer.owes_ack = true;
+                peer.got
+            }
+            None => return Ok(()),
+        };
+        if first > got.saturating_add(1) {
+            return Ok(()); // something before it was lost, and comes again
+        }
+        let like = self.state.empty();
+        let mut seq = first;
+        for delta in frames(run, &like).flatten() {
+            if seq > got {
+                match self.state.apply(&delta) {
+                    Ok(true) => {
+                        self.changed = true;
+                        self.note(&delta);
+                    }
+                    Ok(false) => {}
+                    Err(error) => return self.hold(at, error),
+                }
+                let last = self.log.last();
+                self.peers.iter_mut().skip(at).take(1).for_each(|peer| peer.has(seq, last));
+            }
+            seq = seq.saturating_add(1);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn take_state(&mut self, at: usize, last: u64, state: &Whole<'_, T>) -> Result<(), Rejected> {
+        let merged = match state {
+            Whole::Here(state) => self.state.merge(state),
+            Whole::Bytes(bytes) => {
+                let mut input = Reader::new(bytes);
+                let decoded = self.state.read_state(&mut input);
+                match decoded {
+                    Ok(state) if input.rest().is_empty() => self.state.merge(&state),
+                    _ => return self.refuse(Rejected::Malformed),
+                }
+            }
+        };
+        match merged {
+            Ok(changed) => {
+                if changed {
+                    self.changed = true;
+                    self.note_all();
+                }
+                let own = self.log.last();
+                if let Some(peer) = self.peers.get_mut(at) {
+                    peer.has(last, own);
+                    (peer.wants, peer.full, peer.owes_ack) = (false, None, true);
+                }
+                self.settle();
+                Ok(())
+            }
+            Err(MergeError::Full) => self.hold(at, ApplyError::Full),
+            Err(MergeError::Conflict) => self.refuse(Rejected::Impossible),
+        }
+    }
+
+    /// The peer's deltas do not fit, or follow on something that did not: its whole state may, later.
+    fn hold(&mut self, at: usize, error: ApplyError) -> Result<(), Rejected> {
+        if error == ApplyError::Conflict {
+            return self.refuse(Rejected::Impossible);
+        }
+        if let Some(peer) = self.peers.get_mut(at) {
+            // asks with the next gossip, not at once: it would not fit now either
+            peer.wants = true;
+            peer.owes_ack = error == ApplyError::Missing;
+            if error == ApplyError::Full {
+                peer.full = peer.full.or(Some(false));
+            }
+        }
+        self.settle();
+        if error == ApplyError::Missing { Ok(()) } else { self.refuse(Rejected::Full) }
+    }
+
+    /// Notes which of the peers' updates are durable here by now.
+    fn settle(&mut self) {
+        let durable = self.disk.durable();
+        for peer in self.peers.iter_mut().filter(|peer| peer.got_at <= durable) {
+            peer.owes_ack |= peer.told < peer.got;
+            peer.told = peer.got;
+        }
+    }
+
+    fn gossip(&mut self) {
+        let count = self.peers.len();
+        self.turn =
+            if self.turn.saturating_add(1) < count { self.turn.saturating_add(1) } else { 0 };
+        for (at, peer) in self.peers.iter_mut().enumerate() {
+            // whatever was not acknowledged by now is taken for lost
+            (peer.sent, peer.lags) = (peer.acked, false);
+            peer.owes_digest |= at == self.turn;
+            peer.owes_ack |= peer.wants;
+        }
+    }
+}
+
+impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
+    type Message<'a> = Message<'a, T>;
+    type Record<'a> = Record<'a, T>;
+    type Event<'a> = Event;
+
+    fn restore(&mut self, record: Record<'_, T>) -> Result<(), Corrupt> {
+        if self.disk.started() {
+            return Err(Corrupt::Started);
+        }
+        match record.0 {
+            Entry::Life(life) => {
+                self.disk.restore(life);
+                Ok(())
+            }
+            Entry::Deltas(run) => {
+                let like = self.state.empty();
+                if !frames(run, &like).all(|delta| delta.is_ok()) {
+                    return Err(Corrupt::Malformed);
+                }
+                let mut state = self.state.clone();
+                for delta in frames(run, &like).flatten() {
+                    state.apply(&delta).map_err(corrupt)?;
+                }
+                self.state = state;
+                Ok(())
+            }
+            Entry::State(Whole::Here(state)) => {
+                self.state.merge(state).map(|_| ()).map_err(|e| corrupt(e.into()))
+            }
+            Entry::State(Whole::Bytes(bytes)) => {
+                let mut input = Reader::new(bytes);
+                let state = self.state.read_state(&mut input).map_err(|_| Corrupt::Malformed)?;
+                input.finish().map_err(|_| Corrupt::Malformed)?;
+                self.state.merge(&state).map(|_| ()).map_err(|e| corrupt(e.into()))
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_, T>,
+    ) -> Result<(), Rejected> {
+        self.tick(now);
+        if self.fatal.is_some() {
+            return self.refuse(Rejected::Stopped);
+        }
+        let Some(at) = self.peers.iter().position(|peer| peer.id == from) else {
+            return self.refuse(Rejected::UnknownSender);
+        };
+        self.take(at, &message)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.start();
+        self.now = self.now.max(now);
+        if self.now >= self.gossip_at && self.fatal.is_none() {
+            self.gossip_at = self.now.after(self.gossip_us);
+            self.gossip();
+        }
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.disk.persisted(ticket);
+        self.settle();
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        self.output()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (self.fatal.is_none() && !self.peers.is_empty()).then_some(self.gossip_at)
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_, T>> {
+        let life = Record(Entry::Life(self.disk.life()));
+        [life, Record(Entry::State(Whole::Here(&self.state)))].into_iter()
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        self.fatal
+    }
+}
+
+const fn corrupt(error: ApplyError) -> Corrupt {
+    match error {
+        ApplyError::Full => Corrupt::Full,
+        ApplyError::Missing => Corrupt::Gap,
+        ApplyError::Conflict => Corrupt::Malformed,
+    }
+}
+
+impl core::fmt::Display for MembersError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "no room for so many peers; nothing was changed",
+            Self::Stale => "the epoch is not later than the present one",
+        })
+    }
+}
+
+impl core::error::Error for MembersError {}

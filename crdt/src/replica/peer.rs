@@ -1,0 +1,62 @@
+use quorate_core::NodeId;
+
+/// What is known of another replica, and owed to it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: NodeId,
+    /// Which of its lives is known here.
+    pub(crate) life: u64,
+    /// Its updates up to this number are part of the state here …
+    pub(crate) got: u64,
+    /// … as of this update of ours: once that is durable, so are they.
+    pub(crate) got_at: u64,
+    /// Up to here they are durable.
+    pub(crate) told: u64,
+    /// Our updates that it acknowledged.
+    pub(crate) acked: u64,
+    /// Our updates on their way to it.
+    pub(crate) sent: u64,
+    /// It is told what is here.
+    pub(crate) owes_ack: bool,
+    /// It is told what the state amounts to.
+    pub(crate) owes_digest: bool,
+    /// It asked for the state.
+    pub(crate) owes_state: bool,
+    /// We cannot get on with its deltas.
+    pub(crate) wants: bool,
+    /// What it has does not fit here; true once the application was told so.
+    pub(crate) full: Option<bool>,
+    /// It needs deltas that are not kept, and was sent a digest since the last gossip.
+    pub(crate) lags: bool,
+}
+
+impl Peer {
+    pub(crate) const fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            life: 0,
+            got: 0,
+            got_at: 0,
+            told: 0,
+            acked: 0,
+            sent: 0,
+            owes_ack: false,
+            owes_digest: true,
+            owes_state: false,
+            wants: false,
+            full: None,
+            lags: false,
+        }
+    }
+
+    /// It begins another life: nothing that was said before counts.
+    pub(crate) const fn reborn(&mut self, life: u64) {
+        *self = Self { life, ..Self::new(self.id) };
+    }
+
+    pub(crate) fn has(&mut self, seq: u64, at: u64) {
+        if seq > self.got {
+            (self.got, self.got_at) = (seq, at);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Replicas of a set under every fault there is: they converge once faults stop, nothing that was durable is lost, nothing that
+//! was removed comes back, and no replica takes itself for an impostor.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use quorate_clocks::{Actor, Heap, Inline, Storage};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng};
+use quorate_crdt::{Config, Crdt, Event, Message, OrSet, Record, Replica};
+use quorate_sim::{Access, Campaign, Marks, Subject, Swarm, run};
+
+/// Room for few elements and hardly any delta, so that both run out all the time.
+type OnInline = Sets<Inline<14>, Inline<7>, Inline<160>, true>;
+type OnHeap = Sets<Heap, Heap, Heap, false>;
+
+type Set<S, A> = OrSet<u64, S, A>;
+
+struct Sets<S: Storage, A: Storage, L: Storage, const TIGHT: bool> {
+    members: Vec<NodeId>,
+    rng: Rng,
+    /// What is durable, rebuilt from records alone.
+    shadows: Vec<Replica<Set<S, A>, A, L>>,
+    /// How much of each node's work was durable, ever.
+    durable: Vec<u64>,
+    lost: Vec<bool>,
+    /// Element, who added it, and its number among that node's updates.
+    added: Vec<(u64, usize, u64)>,
+    /// Removed by somebody, durably or not.
+    touched: BTreeSet<u64>,
+    /// Gone from a disk it was on: and the node.
+    gone: BTreeSet<(u64, usize)>,
+    full: bool,
+    quiet: bool,
+    end: RefCell<Option<Set<S, A>>>,
+}
+
+fn elements<S: Storage, A: Storage>(set: &Set<S, A>) -> BTreeSet<u64> {
+    set.iter().copied().collect()
+}
+
+impl<S, A, L, const TIGHT: bool> Sets<S, A, L, TIGHT>
+where
+    S: Storage + 'static,
+    A: Storage + 'static,
+    L: Storage + 'static,
+{
+    fn fresh(&self, node: usize) -> Replica<Set<S, A>, A, L> {
+        let config = Config { gossip_us: 200_000, most_bytes: 300, ..Config::default() };
+        let actor = Actor::from(self.members[node]);
+        Replica::new(actor, &self.members, Set::new(), config)
+    }
+
+    fn note(&mut self, node: usize, before: &BTreeSet<u64>) {
+        let state = self.shadows[node].state();
+        let now = elements(state);
+        self.gone.extend(before.difference(&now).map(|&element| (element, node)));
+        self.durable[node] = self.durable[node].max(state.trace(Actor::from(self.members[node])));
+    }
+}
+
+impl<S, A, L, const TIGHT: bool> Subject for Sets<S, A, L, TIGHT>
+where
+    S: Storage + 'static,
+    A: Storage + 'static,
+    L: Storage + 'static,
+{
+    type Machine = Replica<Set<S, A>, A, L>;
+
+    fn new(swarm: &Swarm, rng: Rng) -> Self {
+        let nodes = swarm.nodes;
+        let members = (1..=nodes as u64).map(NodeId::new).collect();
+        let mut subject = Self {
+            members,
+            rng,
+            shadows: Vec::new(),
+            durable: vec![0; nodes],
+            lost: vec![false; nodes],
+            added: Vec::new(),
+            touched: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            full: false,
+            quiet: false,
+            end: RefCell::new(None),
+        };
+        subject.shadows = (0..nodes).map(|node| subject.fresh(node)).collect();
+        subject
+    }
+
+    fn timeout_us(&self) -> u64 {
+        500_000
+    }
+
+    fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
+        Ok(self.fresh(node))
+    }
+
+    fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String> {
+        if machine.state() == self.shadows[node].state() {
+            return Ok(());
+        }
+        Err("a replica does not come back as it was written down".into())
+    }
+
+    fn crashed(&mut self, _node: usize) {}
+
+    fn event(
+        &mut self,
+        _node: usize,
+        _now: Instant,
+        event: Event,
+        marks: &mut Marks,
+    ) -> Result<Option<&'static str>, String> {
+        match event {
+            Event::Changed => Ok(Some("crash after a change")),
+            Event::Full(_) => {
+                self.full = true;
+                marks.hit("full");
+                Ok(Some("crash when full"))
+            }
+            Event::Stopped(fatal) => Err(format!("a replica stopped itself: {fatal}")),
+            _ => Ok(None),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        _node: usize,
+        _now: Instant,
+        _machine: &mut Self::Machine,
+        _marks: &mut Marks,
+    ) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn durable(&mut self, node: usize, record: Record<'_, Set<S, A>>) {
+        let before = elements(self.shadows[node].state());
+        self.shadows[node].restore(record).unwrap();
+        self.note(node, &before);
+    }
+
+    fn wiped(&mut self, node: usize) {
+        self.shadows[node] = self.fresh(node);
+    }
+
+    fn issued(&mut self, _node: usize, _record: Record<'_, Set<S, A>>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        _node: usize,
+        _to: NodeId,
+        _message: Message<'_, Set<S, A>>,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn rejected(
+        &mut self,
+        _node: usize,
+        reason: Rejected,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        if reason == Rejected::Full && TIGHT {
+            marks.hit("refused for want of room");
+            return Ok(());
+        }
+        Err(format!("an honest message was refused: {reason}"))
+    }
+
+    fn check(
+        &mut self,
+        _node: usize,
+        machine: &Self::Machine,
+        _marks: &mut Marks,
+    ) -> Result<(), String> {
+        if machine.stable() > machine.last() {
+            return Err("more is stable than was done".into());
+        }
+        machine.fatal().map_or(Ok(()), |fatal| Err(format!("stopped: {fatal}")))
+    }
+
+    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        let crowded = std::mem::take(&mut self.full);
+        for node in 0..access.nodes() {
+            if self.quiet && !crowded || !self.quiet && self.rng.chance(1, 2) {
+                continue;
+            }
+            let Some(machine) = access.machine(node) else { continue };
+            let here: Vec<u64> = machine.state().iter().copied().collect();
+            if crowded {
+                // make room, everywhere at once
+                for element in here.iter().skip(1) {
+                    self.touched.insert(*element);
+                    machine.update(|set, _| Ok::<_, String>(set.remove(element)))?;
+                }
+            } else if self.rng.chance(1, 3) && !here.is_empty() {
+                let element = here[self.rng.below(here.len() as u64) as usize];
+                self.touched.insert(element);
+                machine.update(|set, _| Ok::<_, String>(set.remove(&element)))?;
+            } else {
+                let element = self.added.len() as u64 + 1;
+                let added = machine.update(|set, me| set.add(me, element));
+                if added.is_ok() {
+                    let number = machine.state().trace(machine.actor());
+                    self.added.push((element, node, number));
+                }
+            }
+        }
+        Ok(30_000 + self.rng.below(100_000))
+    }
+
+    fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+        machines.next().is_some()
+    }
+
+    fn lost(&mut self, node: usize) {
+        self.lost[node] = true;
+    }
+
+    fn achieved(&self) -> u64 {
+        self.durable.iter().sum()
+    }
+
+    fn quiesce(&mut self) {
+        self.quiet = true;
+    }
+
+    fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+        let Some(first) = machines.next() else { return true };
+        let equal = machines.all(|machine| machine.state() == first.state());
+        *self.end.borrow_mut() = equal.then(|| first.state().clone());
+        equal
+    }
+
+    fn finish(&mut self, marks: &mut Marks) -> Result<(), String> {
+        let Some(end) = self.end.take() else { return Err("nothing is left".into()) };
+        let end = elements(&end);
+        for &(element, node, number) in &self.added {
+            let safe = number <= self.durable[node] && !self.lost[node];
+            if safe && !self.touched.contains(&element) {
+                marks.hit("kept");
+                if !end.contains(&element) {
+                    return Err(format!("element {element} was durable, and is lost"));
+                }
+            }
+        }
+        for &(element, node) in &self.gone {
+            if !self.lost[node] && end.contains(&element) {
+                return Err(format!("element {element} was removed, and came back"));
+            }
+        }
+        marks.add("removed for good", self.gone.len() as u64);
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.added.len() as u64
+    }
+}
+
+#[test]
+fn replicas_converge_and_keep_what_was_durable() {
+    let campaign = Campaign { from: 1, seeds: 80, nodes: None, threads: 2, twice_every: 20 };
+    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    let summary = outcome.summary;
+    assert!(summary.crashes > 80, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.achieved > 80 * 100, "hardly anything was done: {}", summary.achieved);
+    let marks = [
+        "full",
+        "refused for want of room",
+        "kept",
+        "removed for good",
+        "crash after a change",
+        "crash when full",
+        "power loss",
+        "disk damaged",
+        "checkpoint",
+        "old message replayed",
+    ];
+    for mark in marks {
+        assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in [3, 4] {
+        let first = run::<OnInline>(seed, None, false).unwrap();
+        assert_eq!(run::<OnInline>(seed, None, false).unwrap(), first);
+    }
+}
