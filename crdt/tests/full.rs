@@ -1,0 +1,145 @@
+//! Full at every step: a small type refuses and stays as it is, and converges with the others once there is room.
+#![allow(clippy::unwrap_used)]
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::{actor, bytes, histories};
+use proptest::prelude::*;
+use quorate_clocks::{Heap, Inline};
+use quorate_core::Wire;
+use quorate_crdt::{
+    ApplyError, Crdt, GCounter, List, ListError, MergeError, OrSet, PnCounter, UpdateError,
+};
+
+type Tight = OrSet<u8, Inline<3>, Inline<2>>;
+type Wide = OrSet<u8, Heap>;
+
+proptest! {
+    /// Three replicas with room for two actors and three elements, beside wide ones that do what the small ones did.
+    #[test]
+    fn small_sets_refuse_and_converge(history in histories()) {
+        let mut small = [(); 3].map(|()| Tight::new());
+        let mut wide = [(); 3].map(|()| Wide::new());
+        for step in &history {
+            let (at, who) = (step.replica, actor(step.replica));
+            let before = small[at].clone();
+            if let Some(from) = step.from {
+                let (other, wider) = (small[from].clone(), wide[from].clone());
+                match small[at].merge(&other) {
+                    Ok(_) => _ = wide[at].merge(&wider).unwrap(),
+                    Err(error) => {
+                        prop_assert_eq!(error, MergeError::Full);
+                        prop_assert_eq!(bytes(&small[at]), bytes(&before));
+                        let mut would = wide[at].clone();
+                        would.merge(&wider).unwrap();
+                        let full = bytes(&would) != bytes(&before) && Tight::from_slice(&bytes(&would)).is_err();
+                        prop_assert!(full, "there was room");
+                    }
+                }
+            } else if step.choice % 3 == 0 {
+                small[at].remove(&step.value);
+                wide[at].remove(&step.value);
+            } else {
+                match small[at].add(who, step.value) {
+                    Ok(_) => _ = wide[at].add(who, step.value).unwrap(),
+                    Err(error) => {
+                        prop_assert_eq!(error, UpdateError::Full);
+                        prop_assert_eq!(bytes(&small[at]), bytes(&before));
+                    }
+                }
+            }
+            prop_assert_eq!(bytes(&small[at]), bytes(&wide[at]));
+        }
+        // two actors are all there is room for: once both make room, both agree
+        let [mut a, mut b, _] = small;
+        if a.context().vector().get(actor(2)) + b.context().vector().get(actor(2)) == 0
+            && a.context().gaps().is_empty() && b.context().gaps().is_empty()
+        {
+            a.clear();
+            b.clear();
+            a.merge(&b).unwrap();
+            b.merge(&a).unwrap();
+            prop_assert_eq!(a, b);
+        }
+    }
+}
+
+#[test]
+fn counters_refuse_an_actor_too_many() {
+    let mut counter = GCounter::<Inline<1>>::new();
+    counter.increment(actor(0), 1).unwrap();
+    let before = counter.clone();
+    assert_eq!(counter.increment(actor(1), 1), Err(UpdateError::Full));
+    let mut other = GCounter::<Inline<1>>::new();
+    let delta = other.increment(actor(1), 1).unwrap();
+    assert_eq!(counter.merge(&other), Err(MergeError::Full));
+    assert_eq!(counter.apply(&delta), Err(ApplyError::Full));
+    assert_eq!(counter, before);
+    counter.increment(actor(0), 1).unwrap();
+    assert_eq!(counter.value(), 2);
+}
+
+#[test]
+fn totals_end_and_do_not_wrap() {
+    let mut counter = PnCounter::<Inline<2>>::new();
+    counter.increment(actor(0), u64::MAX).unwrap();
+    counter.increment(actor(1), u64::MAX).unwrap();
+    counter.decrement(actor(1), u64::MAX).unwrap();
+    assert_eq!(counter.value(), i128::from(u64::MAX));
+    assert_eq!(counter.increment(actor(0), 1), Err(UpdateError::Exhausted));
+    assert_eq!(counter.decrement(actor(1), 1), Err(UpdateError::Exhausted));
+}
+
+#[test]
+fn a_list_is_full_of_what_was_removed_too() {
+    let mut list = List::<u8, Inline<2>>::new();
+    list.insert(actor(0), 0, 1).unwrap();
+    list.insert(actor(0), 1, 2).unwrap();
+    list.remove(0).unwrap();
+    let full = ListError::Update(UpdateError::Full);
+    assert_eq!(list.insert(actor(0), 0, 3), Err(full));
+    assert!(list.iter().eq(&[2]));
+}
+
+#[test]
+fn operations_wait_for_those_before_them() {
+    let mut here = OrSet::<u8, Inline<4>>::new();
+    let (first, second) = (here.add(actor(0), 1).unwrap(), here.add(actor(0), 2).unwrap());
+    let removal = here.remove(&1);
+    let mut there = here.empty();
+    assert_eq!(there.apply(&second), Err(ApplyError::Missing));
+    assert_eq!(there.apply(&removal), Err(ApplyError::Missing));
+    assert_eq!(there, here.empty());
+    for delta in [&first, &second, &removal] {
+        there.apply(delta).unwrap();
+    }
+    assert_eq!(there, here);
+}
+
+#[test]
+fn one_actor_in_two_places_is_found_out() {
+    let (mut here, mut there) = (List::<u8, Inline<4>>::new(), List::new());
+    here.insert(actor(0), 0, 1).unwrap();
+    let delta = there.insert(actor(0), 0, 2).unwrap();
+    let before = here.clone();
+    assert_eq!(here.merge(&there), Err(MergeError::Conflict));
+    assert_eq!(here.apply(&delta), Err(ApplyError::Conflict));
+    assert_eq!(here, before);
+}
+
+proptest! {
+    #[test]
+    fn what_decodes_encodes_to_the_same_bytes(input in prop::collection::vec(0u8..4, 0..40)) {
+        if let Ok(set) = Tight::from_slice(&input) {
+            prop_assert_eq!(bytes(&set), &input[..]);
+        }
+        if let Ok(list) = List::<u8, Inline<4>>::from_slice(&input) {
+            prop_assert_eq!(bytes(&list), &input[..]);
+            prop_assert!(list.len() <= 4);
+        }
+        if let Ok(counter) = PnCounter::<Inline<3>>::from_slice(&input) {
+            prop_assert_eq!(bytes(&counter), &input[..]);
+        }
+    }
+}

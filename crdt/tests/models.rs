@@ -1,0 +1,334 @@
+//! Each type against the plainest model there is, which keeps the whole history; and the set against another library's.
+#![allow(clippy::unwrap_used)]
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Step, actor, histories};
+use proptest::prelude::*;
+use quorate_clocks::Heap;
+use quorate_crdt::{
+    BoundedCounter, Crdt, DwFlag, EscrowError, EwFlag, List, MvRegister, OrMap, OrSet, PnCounter,
+    ResettableCounter, RwSet,
+};
+
+/// What a replica has seen: numbers of updates.
+type Seen = BTreeSet<usize>;
+
+/// All updates ever, and what each replica has seen of them.
+struct World<U> {
+    updates: Vec<(U, Seen)>,
+    seen: [Seen; 3],
+}
+
+impl<U> World<U> {
+    fn new() -> Self {
+        Self { updates: Vec::new(), seen: [Seen::new(), Seen::new(), Seen::new()] }
+    }
+
+    fn update(&mut self, replica: usize, update: U) {
+        let before = self.seen[replica].clone();
+        self.seen[replica].insert(self.updates.len());
+        self.updates.push((update, before));
+    }
+
+    fn merge(&mut self, replica: usize, from: usize) {
+        let theirs = self.seen[from].clone();
+        self.seen[replica].extend(theirs);
+    }
+
+    /// The updates a replica has seen.
+    fn of(&self, replica: usize) -> impl Iterator<Item = (usize, &U)> {
+        self.seen[replica].iter().map(|&at| (at, &self.updates[at].0))
+    }
+
+    /// Whether an update was made in sight of another.
+    fn knew(&self, later: usize, earlier: usize) -> bool {
+        self.updates[later].1.contains(&earlier)
+    }
+}
+
+/// Runs a history on states and on the model, and compares after each step.
+fn compare<T: Crdt, U>(
+    history: &[Step],
+    new: impl Fn() -> T,
+    act: impl Fn(&mut T, &Step) -> Option<U>,
+    same: impl Fn(&T, &World<U>, usize),
+) {
+    let mut states = [new(), new(), new()];
+    let mut world = World::new();
+    for step in history {
+        if let Some(from) = step.from {
+            let other = states[from].clone();
+            states[step.replica].merge(&other).unwrap();
+            world.merge(step.replica, from);
+        } else if let Some(update) = act(&mut states[step.replica], step) {
+            world.update(step.replica, update);
+        }
+        same(&states[step.replica], &world, step.replica);
+    }
+}
+
+proptest! {
+    #[test]
+    fn counters_count(history in histories()) {
+        compare(
+            &history,
+            PnCounter::<Heap>::new,
+            |state, step| {
+                let amount = i128::from(step.value);
+                if step.choice % 2 == 0 {
+                    state.increment(actor(step.replica), step.value.into()).unwrap();
+                    return Some(amount);
+                }
+                state.decrement(actor(step.replica), step.value.into()).unwrap();
+                Some(-amount)
+            },
+            |state, world, at| assert_eq!(state.value(), world.of(at).map(|(_, n)| n).sum::<i128>()),
+        );
+    }
+
+    #[test]
+    fn resets_take_back_what_they_saw(history in histories()) {
+        compare(
+            &history,
+            ResettableCounter::<Heap>::new,
+            |state, step| {
+                if step.choice % 3 == 0 {
+                    state.reset();
+                    return Some(None);
+                }
+                state.increment(actor(step.replica), step.value.into()).unwrap();
+                Some(Some(i128::from(step.value)))
+            },
+            |state, world, at| {
+                let reset = |n| world.of(at).any(|(r, what)| what.is_none() && world.knew(r, n));
+                let left = world.of(at).filter(|&(n, _)| !reset(n)).filter_map(|(_, what)| *what);
+                assert_eq!(state.value(), left.sum::<i128>());
+            },
+        );
+    }
+
+    #[test]
+    fn escrow_never_goes_below_zero(history in histories()) {
+        // the sum of everything ever done, seen or not
+        let mut states = [(); 3].map(|()| BoundedCounter::<Heap>::new());
+        let mut sum = 0i128;
+        for step in &history {
+            let (me, amount) = (actor(step.replica), u64::from(step.value));
+            if let Some(from) = step.from {
+                let other = states[from].clone();
+                states[step.replica].merge(&other).unwrap();
+                continue;
+            }
+            let state = &mut states[step.replica];
+            let rights = state.rights(me);
+            match step.choice % 4 {
+                0 => { state.increment(me, amount).unwrap(); sum += i128::from(amount); }
+                1 => _ = state.transfer(me, actor((step.replica + 1) % 3), amount / 2).ok(),
+                _ => match state.decrement(me, amount) {
+                    Ok(_) => sum -= i128::from(amount),
+                    Err(error) => prop_assert_eq!(error, EscrowError::Insufficient { rights }),
+                },
+            }
+            prop_assert!(sum >= 0);
+        }
+        let [mut all, b, c] = states;
+        all.merge(&b).unwrap();
+        all.merge(&c).unwrap();
+        prop_assert_eq!(i128::try_from(all.value()).unwrap(), sum);
+        let rights: u64 = (0..3).map(|n| all.rights(actor(n))).sum();
+        prop_assert_eq!(i128::from(rights), sum);
+    }
+
+    #[test]
+    fn registers_keep_what_nothing_followed(history in histories()) {
+        compare(
+            &history,
+            MvRegister::<u8, Heap>::new,
+            |state, step| {
+                if step.choice % 5 == 0 {
+                    state.clear();
+                    return Some(None);
+                }
+                state.set(actor(step.replica), step.value).unwrap();
+                Some(Some(step.value))
+            },
+            |state, world, at| {
+                let followed = |n| world.of(at).any(|(later, _)| world.knew(later, n));
+                let mut left: Vec<u8> =
+                    world.of(at).filter(|&(n, _)| !followed(n)).filter_map(|(_, v)| *v).collect();
+                left.sort_unstable();
+                assert_eq!(state.values().copied().collect::<Vec<_>>(), left);
+            },
+        );
+    }
+
+    #[test]
+    fn flags_are_biased(history in histories()) {
+        // on and off are updates; what counts are those that nothing of the other kind followed
+        let on = |world: &World<bool>, at: usize, wins: bool| {
+            let beaten = |n| world.of(at).any(|(m, &w)| w != wins && world.knew(m, n));
+            world.of(at).any(|(n, &w)| w == wins && !beaten(n))
+        };
+        compare(
+            &history,
+            EwFlag::<Heap>::new,
+            |state, step| {
+                let enable = step.choice % 2 == 0;
+                if enable { state.enable(actor(step.replica)).unwrap() } else { state.disable() };
+                Some(enable)
+            },
+            |state, world, at| assert_eq!(state.is_on(), on(world, at, true)),
+        );
+        compare(
+            &history,
+            DwFlag::<Heap>::new,
+            |state, step| {
+                let enable = step.choice % 2 == 0;
+                if enable { state.enable() } else { state.disable(actor(step.replica)).unwrap() };
+                Some(enable)
+            },
+            |state, world, at| assert_eq!(state.is_on(), !on(world, at, false)),
+        );
+    }
+
+    #[test]
+    fn additions_win_or_removals_do(history in histories()) {
+        compare(
+            &history,
+            OrSet::<u8, Heap>::new,
+            |state, step| {
+                let add = step.choice % 2 == 0;
+                if add { state.add(actor(step.replica), step.value).unwrap() } else { state.remove(&step.value) };
+                Some((step.value, add))
+            },
+            |state, world, at| {
+                let removed = |n, e| world.of(at).any(|(m, &(f, add))| f == e && !add && world.knew(m, n));
+                let left = world.of(at).filter(|&(n, &(e, add))| add && !removed(n, e));
+                let left: BTreeSet<u8> = left.map(|(_, &(e, _))| e).collect();
+                assert!(state.iter().eq(&left), "{state:?} and {left:?}");
+                assert!((0..12).all(|e| state.contains(&e) == left.contains(&e)));
+            },
+        );
+        compare(
+            &history,
+            RwSet::<u8, Heap>::new,
+            |state, step| {
+                let add = step.choice % 2 == 0;
+                if add {
+                    state.add(actor(step.replica), step.value).unwrap();
+                } else {
+                    state.remove(actor(step.replica), step.value).unwrap();
+                }
+                Some((step.value, add))
+            },
+            |state, world, at| {
+                let followed = |n, e| world.of(at).any(|(m, &(f, _))| f == e && world.knew(m, n));
+                let last = |e| world.of(at).filter(move |&(n, &(f, _))| f == e && !followed(n, e));
+                let inside = |e| last(e).count() > 0 && last(e).all(|(_, &(_, add))| add);
+                let left: Vec<u8> = (0..12).filter(|&e| inside(e)).collect();
+                assert!(state.iter().eq(&left), "{state:?} and {left:?}");
+                assert!((0..12).all(|e| state.contains(&e) == left.contains(&e)));
+            },
+        );
+    }
+
+    #[test]
+    fn removing_a_key_resets_what_was_seen(history in histories()) {
+        /// Key and element added, or a key removed.
+        type Update = (u8, Option<u8>);
+        compare(
+            &history,
+            OrMap::<u8, OrSet<u8, Heap>>::new,
+            |state, step| {
+                let key = step.value % 3;
+                if step.choice % 3 == 0 {
+                    state.remove(&key);
+                    return Some((key, None));
+                }
+                state.edit(&key, |set| set.add(actor(step.replica), step.value)).unwrap();
+                Some((key, Some(step.value)))
+            },
+            |state, world: &World<Update>, at| {
+                let removed = |n, k| world.of(at).any(|(m, &(l, e))| l == k && e.is_none() && world.knew(m, n));
+                let mut left = BTreeMap::<u8, BTreeSet<u8>>::new();
+                for (n, &(key, element)) in world.of(at) {
+                    if let Some(element) = element.filter(|_| !removed(n, key)) {
+                        left.entry(key).or_default().insert(element);
+                    }
+                }
+                assert!(state.keys().eq(left.keys()));
+                assert!(left.iter().all(|(key, set)| state.get(key).unwrap().iter().eq(set)));
+            },
+        );
+    }
+
+    /// A list against a vector, on one replica; and against itself, merged in every order.
+    #[test]
+    fn lists_are_vectors_and_agree(history in histories()) {
+        let mut model = Vec::new();
+        let mut list = List::<u8, Heap>::new();
+        for step in &history {
+            if step.choice % 3 == 0 && !model.is_empty() {
+                let at = step.value as usize % model.len();
+                model.remove(at);
+                list.remove(at).unwrap();
+            } else {
+                let at = step.value as usize % (model.len() + 1);
+                model.insert(at, step.choice);
+                list.insert(actor(step.replica), at, step.choice).unwrap();
+            }
+            prop_assert!(list.iter().eq(&model));
+        }
+    }
+
+    /// Runs that two make at one place at once, forwards or backwards, do not interleave.
+    #[test]
+    fn runs_do_not_interleave(base in 0usize..5, at in 0usize..5, a in 1usize..6, b in 1usize..6, forth: [bool; 2]) {
+        let at = at.min(base);
+        let mut left = List::<u8, Heap>::new();
+        (0..base).for_each(|n| _ = left.insert(actor(2), n, 0).unwrap());
+        let mut right = left.clone();
+        for (list, who, len, forth) in [(&mut left, 0, a, forth[0]), (&mut right, 1, b, forth[1])] {
+            (0..len).for_each(|n| _ = list.insert(actor(who), if forth { at + n } else { at }, who as u8 + 1).unwrap());
+        }
+        let mut both = left.clone();
+        both.merge(&right).unwrap();
+        right.merge(&left).unwrap();
+        prop_assert!(both.iter().eq(right.iter()));
+        let letters: Vec<u8> = both.iter().copied().filter(|&n| n > 0).collect();
+        let changes = letters.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        prop_assert_eq!((letters.len(), changes), (a + b, 1));
+    }
+
+    /// The same history on the add-wins set of the `crdts` crate.
+    #[test]
+    fn sets_are_orswots(history in histories()) {
+        use crdts::{CmRDT, CvRDT, Orswot};
+        let mut ours = [(); 3].map(|()| OrSet::<u8, Heap>::new());
+        let mut theirs = [(); 3].map(|()| Orswot::<u8, u8>::new());
+        for step in &history {
+            let at = step.replica;
+            if let Some(from) = step.from {
+                let (our, their) = (ours[from].clone(), theirs[from].clone());
+                ours[at].merge(&our).unwrap();
+                theirs[at].merge(their);
+            } else if step.choice % 2 == 0 {
+                ours[at].add(actor(at), step.value).unwrap();
+                let context = theirs[at].read_ctx().derive_add_ctx(at as u8);
+                let add = theirs[at].add(step.value, context);
+                theirs[at].apply(add);
+            } else {
+                ours[at].remove(&step.value);
+                let context = theirs[at].contains(&step.value).derive_rm_ctx();
+                let remove = theirs[at].rm(step.value, context);
+                theirs[at].apply(remove);
+            }
+            let set: BTreeSet<u8> = theirs[at].read().val.into_iter().collect();
+            prop_assert!(ours[at].iter().eq(&set));
+        }
+    }
+}
