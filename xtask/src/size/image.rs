@@ -10,6 +10,7 @@ use object::{
     SectionFlags, SectionKind, SymbolKind, elf,
 };
 
+use super::panics::is_panic;
 use crate::failure::{Failure, Outcome};
 
 /// A linked ELF program for a board.
@@ -208,13 +209,18 @@ fn functions(file: &object::File<'_>) -> BTreeMap<u64, Function> {
         let address = if thumb { symbol.address() & !1 } else { symbol.address() };
         let function = Function { name: demangled(name), size: symbol.size() };
         let known = found.entry(address).or_insert(Function { name: String::new(), size: 0 });
-        if known.name.is_empty() || function.name < known.name {
+        if known.name.is_empty() || goes_before(&function.name, &known.name) {
             known.name = function.name;
         }
         known.size = known.size.max(function.size);
     }
     reach_to_the_next(&mut found);
     found
+}
+
+/// Which of two names of one function is told. A linker or compiler that folds equal functions must not hide a panic behind another's.
+fn goes_before(name: &str, other: &str) -> bool {
+    (!is_panic(name), name) < (!is_panic(other), other)
 }
 
 /// What was written in assembler states no size: it goes on until the next begins.
@@ -393,6 +399,15 @@ mod tests {
         let mut functions = BTreeMap::from([(0, function(4)), (8, function(0)), (20, function(0))]);
         reach_to_the_next(&mut functions);
         assert_eq!(functions.values().map(|f| f.size).collect::<Vec<_>>(), [4, 12, 0]);
+    }
+
+    #[test]
+    fn a_panic_is_not_hidden_by_another_name_of_its_code() {
+        let panic = "core::panicking::panic_fmt";
+        for other in ["HardFault", "core::hint::black_box", "halt"] {
+            assert!(goes_before(panic, other) && !goes_before(other, panic), "{other}");
+        }
+        assert!(goes_before("halt", "stop") && !goes_before("stop", "halt"));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn is_std(name: &str) -> bool {
 }
 
 /// Whether a demangled name is of what `core`, `alloc` or `std` call to panic, or of the handler.
-fn is_panic(name: &str) -> bool {
+pub(super) fn is_panic(name: &str) -> bool {
     let path = without_generics(name);
     let mut segments = path.split("::");
     let first = segments.next().unwrap_or_default();
