@@ -209,3 +209,17 @@ fn a_tick_that_comes_late_counts_as_one_timeout() {
     node.tick(ms(60_000));
     assert_eq!((said(&mut node).len(), node.status().role), (asked, Role::Candidate));
 }
+
+#[test]
+fn an_answer_to_an_earlier_claim_does_not_count() {
+    let config = Config { mode: Mode::Quorum, ..Config::lan() };
+    let mut node = node(3, config);
+    node.tick(ms(0));
+    said(&mut node);
+    let first = node.status().epoch;
+    node.receive(ms(1), id(1), Message::Stale { epoch: Epoch::from_token(65) }).unwrap();
+    said(&mut node);
+    assert!(node.status().epoch > first);
+    node.receive(ms(2), id(1), Message::Accept { epoch: first, round: 0 }).unwrap();
+    assert_eq!(node.status().role, Role::Claiming);
+}
