@@ -101,7 +101,6 @@ fn old_half_is_gone<const W: usize>() {
     let mut checkpoint = log.checkpoint().unwrap();
     checkpoint.push(|out| out.raw(b"vote 2")).unwrap();
     checkpoint.commit().unwrap();
-    drop(log);
 
     let header = 256 + W + 8; // of the second half, after its mark, length and checksum
     flash.bytes[header] ^= 1;
