@@ -50,6 +50,8 @@ impl<S: Storage> Raft<S> {
     /// Gives up a handover, so that proposals are taken again. The other node may have been asked already, and win all the same.
     pub fn abort_transfer(&mut self) {
         self.handover = None;
+        // it may not have been sent yet
+        self.peers.iter_mut().for_each(|peer| peer.time_out_due = false);
     }
 
     /// Asks the peer to start an election, if the lead is to be its and it has the whole log.
@@ -69,7 +71,7 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn hand_over(&mut self) {
         let Some(handover) = self.handover else { return };
         if self.now >= handover.until {
-            self.handover = None;
+            self.abort_transfer();
         } else if let Some(at) = self.peers.iter().position(|peer| peer.id == handover.to) {
             self.hand_over_to(at);
         }

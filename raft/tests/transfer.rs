@@ -72,6 +72,16 @@ fn proposals_are_refused_meanwhile_and_taken_again_when_it_is_given_up() {
 }
 
 #[test]
+fn who_was_not_asked_yet_is_not_asked_after_an_abort() {
+    let mut cluster = led_by_1(3);
+    let raft = cluster.raft(1);
+    raft.transfer(id(2)).unwrap();
+    raft.abort_transfer();
+    cluster.drain(1);
+    assert!(!cluster.net.iter().any(|e| matches!(e.message(), Message::TimeoutNow { .. })));
+}
+
+#[test]
 fn a_lost_request_is_made_again() {
     let mut cluster = led_by_1(3);
     let mut lost = 0;

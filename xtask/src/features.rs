@@ -16,7 +16,7 @@ no combination may break: `--all-features` is only one of them.
 };
 
 /// The folders of the crates that run without std.
-pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "raft"];
+pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "clocks", "crdt", "election", "raft"];
 
 fn run(args: &[String]) -> Outcome {
     let folders = match args {

@@ -1,6 +1,6 @@
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Ticket, Wire, Writer};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Overflow, Ticket, Wire, Writer};
 use quorate_flash::{Error, FlashLog, Identity};
-use quorate_serial::{Decoder, Encoder, Line, Lines, Text};
+use quorate_serial::{Decoder, Encoded, Encoder, Line, Lines, Text};
 
 use crate::Setup;
 use crate::lm3s::{CONSOLE, Clock, FileFlash, LINES};
@@ -12,7 +12,7 @@ const RECORD: usize = 5120;
 const OF_MACHINE: u8 = 0;
 const OF_PROGRAM: u8 = 1;
 /// Bytes of the log that are kept free for the program's own record.
-const RESERVE: u32 = 128;
+const RESERVE: u32 = 256;
 
 /// What a board is for, beside its machine.
 pub trait Program {
@@ -38,6 +38,11 @@ pub trait Program {
         Ok(())
     }
 
+    /// Bytes came that another node's program sent. Like messages they may be lost, or come twice.
+    fn frame(&mut self, machine: &mut Self::Machine, from: NodeId, bytes: &[u8]) {
+        let _ = (machine, from, bytes);
+    }
+
     /// A frame came from a node, whatever is in it: for failure detectors.
     fn heard(&mut self, now: Instant, from: NodeId) {
         let _ = (now, from);
@@ -59,7 +64,7 @@ pub trait Program {
     /// When to [`settle`](Self::settle) next at the latest.
     fn deadline(&self) -> Option<Instant>;
 
-    /// The program's state as a record, of at most 100 bytes.
+    /// The program's state as a record, of at most 240 bytes.
     fn record(&self, out: &mut Writer<'_>) {
         let _ = out;
     }
@@ -72,6 +77,8 @@ pub struct Desk<'a> {
     log: &'a mut FlashLog<FileFlash, RECORD>,
     counters: &'a mut Counters,
     bad_frames: u32,
+    setup: &'a Setup<'a>,
+    encoder: &'a mut Encoder<FRAME>,
 }
 
 /// A board in operation.
@@ -104,6 +111,12 @@ impl Desk<'_> {
             out.u8(OF_PROGRAM);
             encode(out);
         })
+    }
+
+    /// Sends bytes to another node's program; they may be lost.
+    pub fn send(&mut self, to: NodeId, encode: impl FnOnce(&mut Writer<'_>)) {
+        let frame = self.encoder.encode_application(to, encode);
+        transmit(self.setup, self.counters, to, frame);
     }
 
     /// From now on the flash fails, for trying that out.
@@ -281,8 +294,8 @@ impl<'a, P: Program> Node<'a, P> {
             let quiet = !self.poll()?;
             self.make_room()?;
             let bad_frames = bad_frames(&self.decoders);
-            let Self { machine, program, log, counters, .. } = self;
-            let mut desk = Desk { now, log, counters, bad_frames };
+            let Self { setup, machine, program, log, encoder, counters, .. } = self;
+            let mut desk = Desk { now, log, counters, bad_frames, setup, encoder };
             program.settle(&mut desk, machine).map_err(Stop::Flash)?;
             if quiet {
                 break;
@@ -305,6 +318,10 @@ impl<'a, P: Program> Node<'a, P> {
                 };
                 let from = frame.from;
                 program.heard(now, from);
+                if frame.application {
+                    program.frame(machine, from, frame.payload);
+                    continue;
+                }
                 match <P::Machine as Machine>::Message::from_slice(frame.payload) {
                     Ok(message) => {
                         if let Err(reason) = machine.receive(now, from, message) {
@@ -323,9 +340,9 @@ impl<'a, P: Program> Node<'a, P> {
     fn read_console(&mut self, now: Instant) {
         while let Some(byte) = CONSOLE.take() {
             let bad_frames = bad_frames(&self.decoders);
-            let Self { machine, program, log, counters, console, .. } = self;
+            let Self { setup, machine, program, log, encoder, counters, console, .. } = self;
             if let Some(line) = console.push(byte) {
-                let mut desk = Desk { now, log, counters, bad_frames };
+                let mut desk = Desk { now, log, counters, bad_frames, setup, encoder };
                 program.line(&mut desk, machine, line);
             }
         }
@@ -413,8 +430,18 @@ fn send<'m>(
     to: NodeId,
     message: &impl Wire<'m>,
 ) {
+    let frame = encoder.encode(to, |out| message.encode(out));
+    transmit(setup, counters, to, frame);
+}
+
+fn transmit(
+    setup: &Setup<'_>,
+    counters: &mut Counters,
+    to: NodeId,
+    frame: Result<Encoded<'_>, Overflow>,
+) {
     let line = setup.line(to).and_then(|line| LINES.get(usize::from(line).saturating_sub(1)));
-    let sent = match (line, encoder.encode(to, |out| message.encode(out))) {
+    let sent = match (line, frame) {
         // all of a frame or none of it
         (Some(line), Ok(frame)) => line.send(frame.clone().count(), frame),
         _ => false,

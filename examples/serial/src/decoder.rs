@@ -1,7 +1,7 @@
 use quorate_core::{NodeId, Reader};
 
 use crate::cobs::{Meaning, Unstuff};
-use crate::{CRC, CRC_LEN, Counters, FrameError, Line, VERSION};
+use crate::{APPLICATION, CRC, CRC_LEN, Counters, FrameError, Line, VERSION};
 
 /// Finds frames in what comes off a line. `N` is the room for one, unstuffed: a payload and [`OVERHEAD`](crate::OVERHEAD).
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Decoder<const N: usize> {
 pub struct Frame<'a> {
     /// Who sent it, by its own word.
     pub from: NodeId,
+    /// It carries bytes of the application, and no message of the machine.
+    pub application: bool,
     /// What it carries.
     pub payload: &'a [u8],
 }
@@ -96,7 +98,8 @@ fn parse(body: &[u8], line: Line) -> Result<Frame<'_>, FrameError> {
     }
     // who makes the checksum right makes the rest right too, unless it speaks something else
     let mut input = Reader::new(head);
-    if input.u8().map_err(|_| FrameError::Version)? != VERSION {
+    let version = input.u8().map_err(|_| FrameError::Version)?;
+    if version & !APPLICATION != VERSION {
         return Err(FrameError::Version);
     }
     let mut number = || input.u64().map_err(|_| FrameError::Version);
@@ -107,5 +110,6 @@ fn parse(body: &[u8], line: Line) -> Result<Frame<'_>, FrameError> {
     if to != line.node.get() {
         return Err(FrameError::Address);
     }
-    Ok(Frame { from: NodeId::new(from), payload: input.rest() })
+    let application = version & APPLICATION != 0;
+    Ok(Frame { from: NodeId::new(from), application, payload: input.rest() })
 }

@@ -3,7 +3,7 @@ use core::iter::{Chain, Once, once};
 use quorate_core::{NodeId, Overflow, Writer};
 
 use crate::cobs::Stuff;
-use crate::{CRC, CRC_LEN, Line, VERSION};
+use crate::{APPLICATION, CRC, CRC_LEN, Line, VERSION};
 
 /// Makes frames. `N` is the room for one, unstuffed: a payload and [`OVERHEAD`](crate::OVERHEAD).
 #[derive(Clone, Debug)]
@@ -42,9 +42,43 @@ impl<const N: usize> Encoder<N> {
         to: NodeId,
         payload: impl FnOnce(&mut Writer<'_>),
     ) -> Result<Encoded<'_>, Overflow> {
+        self.frame(VERSION, to, payload)
+    }
+
+    /// A frame with bytes of the application, which are no message of the machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`] when it is too large for `N`.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_serial::{Decoder, Encoder, Line};
+    /// let (here, there) = (NodeId::new(1), NodeId::new(2));
+    /// let mut encoder = Encoder::<32>::new(Line { cluster: 1, node: here });
+    /// let mut decoder = Decoder::<32>::new(Line { cluster: 1, node: there });
+    /// let frame: Vec<u8> = encoder.encode_application(there, |out| out.u8(9))?.collect();
+    /// let heard = frame.into_iter().any(|byte| matches!(decoder.push(byte), Some(Ok(frame)) if frame.application));
+    /// assert!(heard);
+    /// # Ok::<(), quorate_core::Overflow>(())
+    /// ```
+    pub fn encode_application(
+        &mut self,
+        to: NodeId,
+        payload: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<Encoded<'_>, Overflow> {
+        self.frame(VERSION | APPLICATION, to, payload)
+    }
+
+    fn frame(
+        &mut self,
+        version: u8,
+        to: NodeId,
+        payload: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<Encoded<'_>, Overflow> {
         let Self { line, body } = self;
         let mut out = Writer::new(&mut body[..]);
-        out.u8(VERSION);
+        out.u8(version);
         out.u64(line.cluster);
         out.u64(to.get());
         out.u64(line.node.get());

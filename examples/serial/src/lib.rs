@@ -9,7 +9,7 @@
 //! A zero ends a frame, and there is none inside: COBS (Cheshire and Baker, "Consistent Overhead Byte Stuffing", SIGCOMM 1997)
 //! takes them out at the cost of a byte for every 254. So a receiver that was switched on in the middle, or that a burst of noise threw out
 //! of step, is in step again after the next zero. The zero before a frame ends whatever noise came while the line was idle.
-//! `version` is a byte; `cluster`, `to` and `from` are postcard varints, `crc32` is CRC-32C over everything before it, little-endian.
+//! `version` is a byte, whose top bit tells bytes of the application from a machine's message; `cluster`, `to` and `from` are postcard varints, `crc32` is CRC-32C over everything before it, little-endian.
 //!
 //! [`Encoder`] makes the bytes, [`Decoder`] takes them one at a time, as an interrupt hands them over. A frame that is damaged, for another
 //! node or of another cluster is dropped with a [`FrameError`] and counted; nothing here can fail otherwise, and nothing panics.
@@ -72,6 +72,8 @@ use quorate_core::NodeId;
 
 /// The version of the frames made and taken here.
 pub const VERSION: u8 = 1;
+/// Added to the version: the payload is the application's.
+const APPLICATION: u8 = 0x80;
 /// Bytes that a frame has besides its payload, at most: zeros, version, addresses and checksum, without COBS's byte for every 254.
 pub const OVERHEAD: usize = 2 + 1 + 3 * 10 + CRC_LEN + 1;
 

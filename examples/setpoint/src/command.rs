@@ -1,37 +1,56 @@
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
 
-/// A change, as it is in the log.
+/// What a person asks to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Command {
+pub enum Change {
+    /// Nothing: when it is applied, everything before it is.
+    Nothing,
     /// The set-point is this from now on.
     Set(i64),
     /// The counter grows by this.
     Add(i64),
 }
 
+/// A change, as it is in the log: whose it is, so that it is made once however often it is proposed (Raft thesis, 6.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// The node that was asked.
+    pub node: NodeId,
+    /// How often that node had been started.
+    pub boot: u64,
+    /// Which of its commands since then, from 1.
+    pub serial: u64,
+    /// What is to be done.
+    pub change: Change,
+}
+
 impl<'a> Wire<'a> for Command {
     fn encode(&self, out: &mut Writer<'_>) {
-        match *self {
-            Self::Set(value) => {
-                out.u8(0);
-                out.u64(zigzag(value));
-            }
-            Self::Add(value) => {
-                out.u8(1);
-                out.u64(zigzag(value));
-            }
-        }
+        let (kind, value) = match self.change {
+            Change::Nothing => (0, 0),
+            Change::Set(value) => (1, value),
+            Change::Add(value) => (2, value),
+        };
+        out.u8(kind);
+        out.u64(zigzag(value));
+        out.u64(self.node.get());
+        out.u64(self.boot);
+        out.u64(self.serial);
     }
 
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let kind = input.u8()?;
         let value = unzigzag(input.u64()?);
-        match kind {
-            0 => Ok(Self::Set(value)),
-            1 => Ok(Self::Add(value)),
-            _ => Err(DecodeError::Invalid),
-        }
+        let change = match kind {
+            0 if value == 0 => Change::Nothing,
+            1 => Change::Set(value),
+            2 => Change::Add(value),
+            _ => return Err(DecodeError::Invalid),
+        };
+        let node = NodeId::new(input.u64()?);
+        let (boot, serial) = (input.u64()?, input.u64()?);
+        Ok(Self { node, boot, serial, change })
     }
 }
 

@@ -1,7 +1,8 @@
 //! A set-point and a counter that three nodes agree on: the smallest useful program on Raft, for boards without a heap and for a server.
 //!
 //! [`Program`] is all of it, without I/O: it takes lines that somebody typed, proposes [`Command`]s to the Raft beside it, applies what
-//! is committed to [`Values`], keeps a snapshot, and answers. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
+//! is committed to [`Values`], keeps a snapshot, and answers. A node that does not lead hands what it is asked to the one that does, as often as it
+//! takes, and it is carried out once. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
 //! a server; both are nodes of one cluster, on the same bytes.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -20,11 +21,11 @@ mod request;
 mod snapshot;
 mod values;
 
-pub use command::Command;
+pub use command::{Change, Command};
 pub use program::{Answer, Program, SNAPSHOT_EVERY, config};
 pub use request::{Request, USAGE};
-pub use snapshot::{MAX_SNAPSHOT, Snapshot};
-pub use values::Values;
+pub use snapshot::{Kept, MAX_KEPT, MAX_SNAPSHOT, Snapshot};
+pub use values::{MAX_NODES, Values};
 
 /// The cluster's id in frames and logs.
 pub const CLUSTER: u64 = 0x5e70;

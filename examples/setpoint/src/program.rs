@@ -4,7 +4,7 @@ use quorate_raft::{
 };
 use quorate_serial::Text;
 
-use crate::{Command, MAX_SNAPSHOT, Request, Snapshot, USAGE, Values};
+use crate::{Change, Command, Kept, MAX_SNAPSHOT, Request, Snapshot, USAGE, Values};
 
 /// One line of an answer: it begins with `ok ` or `error `.
 pub type Answer = Text<320>;
@@ -15,6 +15,8 @@ pub const SNAPSHOT_EVERY: u64 = 32;
 const KEEP: u64 = 16;
 /// How long a command may take before whoever asked is told that nobody knows, in µs.
 const PATIENCE_US: u64 = 4_000_000;
+/// A command that was not carried out by then is proposed or handed over again, in µs: a message was lost, or a leader.
+const AGAIN_US: u64 = 400_000;
 /// Proposals of `log fill`, at most.
 const FILL: u32 = 100_000;
 
@@ -28,9 +30,9 @@ pub fn config() -> Config {
         max_append_bytes: 192,
         max_inflight_entries: 64,
         max_inflight_bytes: 1024,
-        max_entry_bytes: 32,
+        max_entry_bytes: 64,
         max_uncommitted_bytes: 4096,
-        snapshot_part_bytes: 64,
+        snapshot_part_bytes: MAX_SNAPSHOT,
         max_log_bytes: 8192,
         ..Config::default()
     }
@@ -39,10 +41,16 @@ pub fn config() -> Config {
 /// The values, and who waits for what.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
+    node: NodeId,
     values: Values,
     applied: Index,
-    /// The durable one.
-    snapshot: Snapshot,
+    /// What is durable, but for `boots` until that was saved.
+    kept: Kept,
+    saved: bool,
+    /// The command that was asked for last.
+    serial: u64,
+    /// A command that goes to the leader.
+    ask: Option<(NodeId, Command)>,
     waiting: Option<Waiting>,
     answer: Option<Answer>,
     wanted: Option<Wanted>,
@@ -56,11 +64,13 @@ pub struct Program {
 struct Waiting {
     what: Wait,
     until: Instant,
+    /// When to try again.
+    again: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Wait {
-    Commit(Proposal),
+    Done(Command),
     Read(ReadId),
 }
 
@@ -73,10 +83,11 @@ struct Wanted {
 }
 
 impl Program {
-    /// Begins with the newest snapshot that was kept, once the records are restored and before the first tick. False when the two do
-    /// not fit together: then the node must not run.
+    /// Begins with what was kept last, once the records are restored and before the first tick. `None` when the two do not fit
+    /// together: then the node must not run.
     #[must_use]
-    pub fn resume<S: Storage>(snapshot: Snapshot, raft: &mut Raft<S>) -> Option<Self> {
+    pub fn resume<S: Storage>(kept: Kept, raft: &mut Raft<S>) -> Option<Self> {
+        let snapshot = kept.snapshot;
         let known = raft.status().snapshot;
         if snapshot.index < known {
             return None;
@@ -86,7 +97,8 @@ impl Program {
             raft.resume(snapshot.index, snapshot.term).ok()?;
         }
         let (values, applied) = (snapshot.values, snapshot.index);
-        Some(Self { values, applied, snapshot, ..Self::default() })
+        let kept = Kept { boots: kept.boots.saturating_add(1), snapshot };
+        Some(Self { node: raft.status().id, values, applied, kept, ..Self::default() })
     }
 
     /// The values as this node has them.
@@ -95,10 +107,20 @@ impl Program {
         self.values
     }
 
-    /// The snapshot to keep: for a driver that writes its log anew.
+    /// What to keep: for a driver that writes its log anew.
     #[must_use]
-    pub const fn snapshot(&self) -> Snapshot {
-        self.snapshot
+    pub const fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// A command to be sent to the node that leads, as often as this says so; there it is given to [`asked`](Self::asked).
+    pub const fn ask(&mut self) -> Option<(NodeId, Command)> {
+        self.ask.take()
+    }
+
+    /// Takes a command that another node hands over. Whether it comes to anything, that node sees in its log.
+    pub fn asked<S: Storage>(&self, raft: &mut Raft<S>, command: Command) {
+        let _ = propose(raft, command); // it is handed over again
     }
 
     /// Takes a line that somebody typed. `None` when the answer comes later, from [`answer`](Self::answer).
@@ -129,12 +151,17 @@ impl Program {
             Request::Get | Request::Set(_) | Request::Add(_) if self.waiting.is_some() => {
                 return Some(error("busy: the command before this one is under way"));
             }
+            Request::Get | Request::Set(_) | Request::Add(_) if !self.saved => {
+                return Some(error("busy: the node is starting"));
+            }
             Request::Get => match raft.read() {
                 Ok(read) => self.wait(now, Wait::Read(read)),
-                Err(reason) => return Some(refused_read(reason)),
+                // a change that changes nothing: once it is applied here, so is everything before it
+                Err(ReadError::NotLeader(_)) => return self.begin(raft, now, Change::Nothing),
+                Err(_) => return Some(error(STOPPED)),
             },
-            Request::Set(value) => return self.propose(raft, now, Command::Set(value)),
-            Request::Add(value) => return self.propose(raft, now, Command::Add(value)),
+            Request::Set(value) => return self.begin(raft, now, Change::Set(value)),
+            Request::Add(value) => return self.begin(raft, now, Change::Add(value)),
         }
         None
     }
@@ -180,32 +207,37 @@ impl Program {
     pub fn settle<S: Storage, E>(
         &mut self,
         raft: &mut Raft<S>,
-        mut save: impl FnMut(&Snapshot) -> Result<(), E>,
+        mut save: impl FnMut(&Kept) -> Result<(), E>,
     ) -> Result<(), E> {
+        if !self.saved {
+            // before any command has this number
+            save(&self.kept)?;
+            self.saved = true;
+        }
         match self.received.take() {
             Some(Ok(snapshot)) => {
-                save(&snapshot)?;
+                save(&Kept { snapshot, ..self.kept })?;
                 if raft.snapshot_installed(snapshot.index).is_ok() {
                     (self.values, self.applied) = (snapshot.values, snapshot.index);
-                    self.snapshot = snapshot;
-                    self.forget_covered();
+                    self.kept.snapshot = snapshot;
+                    self.answer_covered();
                 }
             }
             Some(Err(())) => raft.snapshot_refused(),
             None => {}
         }
-        let due = self.applied.saturating_sub(self.snapshot.index) >= SNAPSHOT_EVERY;
-        let newer = self.applied > self.snapshot.index;
+        let due = self.applied.saturating_sub(self.kept.snapshot.index) >= SNAPSHOT_EVERY;
+        let newer = self.applied > self.kept.snapshot.index;
         if due || (self.make_room && newer) {
             let term = raft.term(self.applied).unwrap_or(0);
             let snapshot = Snapshot { index: self.applied, term, values: self.values };
-            save(&snapshot)?;
-            self.snapshot = snapshot;
+            save(&Kept { snapshot, ..self.kept })?;
+            self.kept.snapshot = snapshot;
         }
         if due || self.make_room {
             let keep = if self.make_room { 0 } else { KEEP };
             self.make_room = false;
-            let index = self.snapshot.index;
+            let index = self.kept.snapshot.index;
             // refused only when it says nothing new
             let _ = raft.snapshot_taken(index, index.saturating_sub(keep));
         }
@@ -215,14 +247,23 @@ impl Program {
         Ok(())
     }
 
-    /// The answer to the command that was under way, once there is one.
-    pub fn answer(&mut self, now: Instant) -> Option<Answer> {
-        if self.waiting.is_some_and(|waiting| waiting.until <= now) {
-            let text = match self.waiting.take().map(|waiting| waiting.what) {
-                Some(Wait::Commit(_)) => "no majority answers: it may be committed later, or not",
-                _ => "no majority answers",
-            };
-            self.answer = Some(error(text));
+    /// The answer to the command that was under way, once there is one. Tries again what has taken too long.
+    pub fn answer<S: Storage>(&mut self, raft: &mut Raft<S>, now: Instant) -> Option<Answer> {
+        if let Some(waiting) = self.waiting {
+            if waiting.until <= now {
+                self.waiting = None;
+                self.answer = Some(error(match waiting.what {
+                    Wait::Done(command) if command.change != Change::Nothing => {
+                        "no majority answers: it may be committed later, or not"
+                    }
+                    _ => "no majority answers",
+                }));
+            } else if waiting.again <= now
+                && let Wait::Done(command) = waiting.what
+            {
+                self.waiting = Some(Waiting { again: after(now, AGAIN_US), ..waiting });
+                let _ = self.put(raft, command); // and again, if need be
+            }
         }
         self.answer.take()
     }
@@ -230,7 +271,7 @@ impl Program {
     /// When [`answer`](Self::answer) must be asked again at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.waiting.map(|waiting| waiting.until)
+        self.waiting.map(|waiting| waiting.until.min(waiting.again))
     }
 
     /// One line about the node, for `status` and for logs; its driver adds what it counts.
@@ -255,22 +296,38 @@ impl Program {
         text
     }
 
-    fn propose<S: Storage>(
+    /// Gives a change a number and sets it on its way.
+    fn begin<S: Storage>(
         &mut self,
         raft: &mut Raft<S>,
         now: Instant,
-        command: Command,
+        change: Change,
     ) -> Option<Answer> {
+        let serial = self.serial.saturating_add(1);
+        let command = Command { node: self.node, boot: self.kept.boots, serial, change };
+        if let Err(reason) = self.put(raft, command) {
+            // room is made when there is something to drop
+            self.make_room |= reason == ProposeError::LogFull;
+            return Some(refused(reason));
+        }
+        self.serial = serial;
+        self.wait(now, Wait::Done(command));
+        None
+    }
+
+    /// Proposes a command, or hands it to who can.
+    fn put<S: Storage>(
+        &mut self,
+        raft: &mut Raft<S>,
+        command: Command,
+    ) -> Result<(), ProposeError> {
         match propose(raft, command) {
-            Ok(proposal) => {
-                self.wait(now, Wait::Commit(proposal));
-                None
+            Ok(_) => Ok(()),
+            Err(ProposeError::NotLeader(Some(leader))) => {
+                self.ask = Some((leader, command));
+                Ok(())
             }
-            Err(reason) => {
-                // room is made when there is something to drop
-                self.make_room |= reason == ProposeError::LogFull;
-                Some(refused(reason))
-            }
+            Err(reason) => Err(reason),
         }
     }
 
@@ -279,68 +336,83 @@ impl Program {
     }
 
     fn wait(&mut self, now: Instant, what: Wait) {
-        let until = Instant::from_micros(now.as_micros().saturating_add(PATIENCE_US));
-        self.waiting = Some(Waiting { what, until });
+        let until = after(now, PATIENCE_US);
+        // reads are the machine's to repeat
+        let again = if matches!(what, Wait::Done(_)) { after(now, AGAIN_US) } else { until };
+        self.waiting = Some(Waiting { what, until, again });
     }
 
     fn apply(&mut self, entry: quorate_raft::Entry<'_>) {
         self.applied = entry.index;
         if let (EntryKind::Command, Ok(command)) = (entry.kind, Command::from_slice(entry.data)) {
             self.values.apply(command);
-        }
-        if let Some(Waiting { what: Wait::Commit(proposal), .. }) = self.waiting
-            && proposal.index == entry.index
-        {
-            self.waiting = None;
-            self.answer = Some(if proposal.term == entry.term {
-                let mut text = ok("");
-                text.str("index=").number(entry.index).str(" ");
-                self.say_values(&mut text)
-            } else {
-                error("lost: another leader's entry took its place, try again")
-            });
+            if let Some(Waiting { what: Wait::Done(asked), .. }) = self.waiting
+                && asked == command
+            {
+                self.done(asked, entry.index);
+            }
         }
     }
 
     /// A snapshot jumped over the entry that somebody waits for.
-    fn forget_covered(&mut self) {
-        if let Some(Waiting { what: Wait::Commit(proposal), .. }) = self.waiting
-            && proposal.index <= self.applied
-        {
-            self.waiting = None;
-            self.answer = Some(error("nobody knows: it may be committed, or not"));
+    fn answer_covered(&mut self) {
+        if let Some(Waiting { what: Wait::Done(asked), .. }) = self.waiting {
+            let mut with = self.values;
+            with.apply(asked);
+            if with == self.values {
+                self.done(asked, self.applied);
+            }
         }
     }
 
+    fn done(&mut self, command: Command, index: Index) {
+        self.waiting = None;
+        let mut text = ok("");
+        if command.change != Change::Nothing {
+            text.str("index=").number(index).str(" ");
+        }
+        self.answer = Some(self.say_values(&mut text));
+    }
+
     fn send<S: Storage>(&self, raft: &mut Raft<S>, wanted: Wanted) {
-        if wanted.offset != 0 && wanted.index != self.snapshot.index {
+        if wanted.offset != 0 && wanted.index != self.kept.snapshot.index {
             return;
         }
         let mut buffer = [0; MAX_SNAPSHOT];
-        let bytes = self.snapshot.to_slice(&mut buffer).unwrap_or_default();
+        let bytes = self.kept.snapshot.to_slice(&mut buffer).unwrap_or_default();
         let from = usize::try_from(wanted.offset).unwrap_or(usize::MAX);
         if let Some(rest) = bytes.get(from..) {
             // refused when the peer needs it no more
-            let _ = raft.send_snapshot(wanted.to, self.snapshot.index, wanted.offset, rest, true);
+            let _ =
+                raft.send_snapshot(wanted.to, self.kept.snapshot.index, wanted.offset, rest, true);
         }
     }
 
     fn say_values(&self, text: &mut Answer) -> Answer {
-        let Values { setpoint, counter } = self.values;
+        let Values { setpoint, counter, .. } = self.values;
         text.str("setpoint=").signed(setpoint).signed_pair("counter", counter);
         text.clone()
     }
 }
 
+const STOPPED: &str = "stopped: the node takes no part any more";
+
+fn after(now: Instant, us: u64) -> Instant {
+    Instant::from_micros(now.as_micros().saturating_add(us))
+}
+
 fn propose<S: Storage>(raft: &mut Raft<S>, command: Command) -> Result<Proposal, ProposeError> {
-    let mut buffer = [0; 16];
+    let mut buffer = [0; 64];
     raft.propose(command.to_slice(&mut buffer).unwrap_or_default())
 }
 
 /// Proposes changes that change nothing until the log takes no more.
 fn fill<S: Storage>(raft: &mut Raft<S>) -> Answer {
     for proposed in 0..FILL {
-        if let Err(reason) = propose(raft, Command::Add(0)) {
+        // of no node: it is not carried out
+        let (node, boot, serial) = (NodeId::new(0), 0, 0);
+        let command = Command { node, boot, serial, change: Change::Nothing };
+        if let Err(reason) = propose(raft, command) {
             let mut text = refused(reason);
             text.pair("proposed", u64::from(proposed));
             return text;
@@ -357,15 +429,7 @@ fn refused(reason: ProposeError) -> Answer {
             error("log full of what is not committed: wait until the other nodes have answered")
         }
         ProposeError::TooLarge => error("the command is too large"),
-        ProposeError::Stopped => error("stopped: the node takes no part any more"),
-        _ => error("refused"),
-    }
-}
-
-fn refused_read(reason: ReadError) -> Answer {
-    match reason {
-        ReadError::NotLeader(leader) => not_leader(leader),
-        ReadError::Stopped => error("stopped: the node takes no part any more"),
+        ProposeError::Stopped => error(STOPPED),
         _ => error("refused"),
     }
 }

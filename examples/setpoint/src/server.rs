@@ -1,7 +1,7 @@
-use quorate_core::Instant;
+use quorate_core::{Instant, NodeId, Wire as _};
 use quorate_driver::{App, Error, Outbox};
 use quorate_raft::{Event, Heap, Raft};
-use quorate_setpoint::{Answer, Program};
+use quorate_setpoint::{Answer, Command, Program};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::snapshot_file::SnapshotFile;
@@ -28,8 +28,8 @@ impl Server {
         file: SnapshotFile,
         failures: mpsc::UnboundedSender<String>,
     ) -> Result<Self, Error> {
-        let snapshot = file.load().map_err(Error::app)?;
-        let program = Program::resume(snapshot, raft).ok_or_else(|| {
+        let kept = file.load().map_err(Error::app)?;
+        let program = Program::resume(kept, raft).ok_or_else(|| {
             Error::app(format!("{} is older than the log", file.path().display()))
         })?;
         Ok(Self { program, file, asked: None, failures, failed: false })
@@ -55,16 +55,28 @@ impl App for Server {
         self.program.event(event);
     }
 
-    fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, _: &mut Outbox) {
+    fn frame(&mut self, raft: &mut Raft<Heap>, _: Instant, from: NodeId, bytes: &[u8]) {
+        match Command::from_slice(bytes) {
+            Ok(command) => self.program.asked(raft, command),
+            Err(error) => tracing::debug!(%from, %error, "dropped what is no command"),
+        }
+    }
+
+    fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         if self.failed {
             return;
         }
-        if let Err(error) = self.program.settle(raft, |snapshot| self.file.save(snapshot)) {
+        if let Err(error) = self.program.settle(raft, |kept| self.file.save(kept)) {
             self.failed = true;
             let _ = self.failures.send(error);
             return;
         }
-        if let Some(text) = self.program.answer(now)
+        let answer = self.program.answer(raft, now);
+        if let Some((to, command)) = self.program.ask() {
+            let mut buffer = [0; 64];
+            outbox.send(to, command.to_slice(&mut buffer).unwrap_or_default());
+        }
+        if let Some(text) = answer
             && let Some(answer) = self.asked.take()
         {
             let _ = answer.send(text);

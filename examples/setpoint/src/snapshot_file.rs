@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crc::{CRC_32_ISCSI, Crc};
 use quorate_core::Wire as _;
-use quorate_setpoint::{MAX_SNAPSHOT, Snapshot};
+use quorate_setpoint::{Kept, MAX_KEPT};
 
-/// The newest snapshot, in a file that is replaced as a whole.
+/// What the program keeps, the newest snapshot above all, in a file that is replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct SnapshotFile {
     dir: PathBuf,
@@ -24,11 +24,11 @@ impl SnapshotFile {
         &self.path
     }
 
-    /// The snapshot in it; that of nothing if there is none.
-    pub(crate) fn load(&self) -> Result<Snapshot, String> {
+    /// What is in it; nothing if there is none.
+    pub(crate) fn load(&self) -> Result<Kept, String> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Snapshot::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::default()),
             Err(error) => return Err(format!("cannot read {}: {error}", self.path.display())),
         };
         let damaged = || format!("{} is damaged: restore it from a copy", self.path.display());
@@ -36,13 +36,13 @@ impl SnapshotFile {
         if CRC.checksum(body) != u32::from_le_bytes(*crc) {
             return Err(damaged());
         }
-        Snapshot::from_slice(body).map_err(|_| damaged())
+        Kept::from_slice(body).map_err(|_| damaged())
     }
 
     /// Makes it the file, durable when this returns.
-    pub(crate) fn save(&self, snapshot: &Snapshot) -> Result<(), String> {
-        let mut buffer = [0; MAX_SNAPSHOT];
-        let body = snapshot.to_slice(&mut buffer).map_err(|error| error.to_string())?;
+    pub(crate) fn save(&self, kept: &Kept) -> Result<(), String> {
+        let mut buffer = [0; MAX_KEPT];
+        let body = kept.to_slice(&mut buffer).map_err(|error| error.to_string())?;
         let written = || {
             let next = self.path.with_extension("next");
             let mut file = File::create(&next)?;

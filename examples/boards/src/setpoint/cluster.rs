@@ -151,7 +151,18 @@ impl<'a> Cluster<'a> {
     ///
     /// As [`change`](Self::change).
     pub fn load(&mut self, changes: u32) -> Result<(), Failure> {
+        self.load_at(changes, &[])
+    }
+
+    /// The same, asking these nodes in turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`change`](Self::change).
+    pub fn load_at(&mut self, changes: u32, nodes: &[u64]) -> Result<(), Failure> {
+        let mut turns = nodes.iter().cycle();
         for number in 1..=changes {
+            self.hint = turns.next().copied().unwrap_or(self.hint);
             let change = if number.is_multiple_of(2) {
                 Change::Set(i64::try_from(self.rig.rng().below(1_000_000)).unwrap_or(0))
             } else {

@@ -1,7 +1,7 @@
 use quorate_core::{NodeId, Rng, Wire as _};
 use quorate_raft::Message;
 use quorate_serial::{Decoder, Encoder, Line};
-use quorate_setpoint::{CLUSTER, MAX_PAYLOAD};
+use quorate_setpoint::{CLUSTER, Command, MAX_PAYLOAD};
 
 use crate::Failure;
 
@@ -49,8 +49,20 @@ pub fn read(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
         Some(Err(reason)) => return Err(wrong(&reason.to_string())),
         None => return Err(wrong("is empty")),
     };
-    let message = Message::from_slice(heard.payload).map_err(|error| wrong(&error.to_string()))?;
     let from = heard.from.get();
+    if heard.application {
+        let command =
+            Command::from_slice(heard.payload).map_err(|error| wrong(&error.to_string()))?;
+        let line = Line { cluster: CLUSTER, node: heard.from };
+        let mut encoder = Encoder::<ROOM>::new(line);
+        let again = encoder.encode_application(NodeId::new(to), |out| command.encode(out));
+        let again: Vec<u8> = again.map_err(|_| wrong("is too large to be made here"))?.collect();
+        return match again.get(1..again.len().saturating_sub(1)) == Some(frame) {
+            true => Ok((from, "Ask".to_owned())),
+            false => Err(wrong("is not what the same command gives here")),
+        };
+    }
+    let message = Message::from_slice(heard.payload).map_err(|error| wrong(&error.to_string()))?;
     let again = encode(&message, CLUSTER, from, to)?;
     if again.get(1..again.len().saturating_sub(1)) != Some(frame) {
         return Err(wrong("is not what the same message gives here"));

@@ -17,9 +17,9 @@ use quorate_boards::launch::{Launch, Running, Seat};
 use quorate_boards::run::{Kit, Tally};
 use quorate_boards::{Failure, Journal, PROGRAMS};
 use quorate_core::{Instant, NodeId, Output, Wire as _};
-use quorate_raft::{Config, Event, Inline, Message, Raft, Record};
+use quorate_raft::{Config, Inline, Message, Raft, Record};
 use quorate_serial::{Decoder, Encoder, Line, Lines};
-use quorate_setpoint::{Answer, CLUSTER, Program, Request, Snapshot, config};
+use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Program, Request, config};
 
 /// What is wrong with a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub enum Bug {
     Forgets,
     /// A change is acknowledged when it is proposed.
     Hasty,
-    /// What is applied is applied twice.
+    /// What it hands to the leader it hands over twice, as two commands.
     Twice,
     /// It looks for something to do all the time.
     Restless,
@@ -39,7 +39,7 @@ pub enum Bug {
     Lazy,
 }
 
-type Machine = Raft<Inline<5, 3072, 256, 64>>;
+type Machine = Raft<Inline<5, 3072, 256, 200>>;
 
 const ROOM: usize = 512;
 
@@ -52,7 +52,7 @@ pub struct Threads {
 #[derive(Default)]
 struct Flash {
     records: Vec<Vec<u8>>,
-    snapshot: Snapshot,
+    kept: Kept,
 }
 
 struct Thread {
@@ -172,7 +172,7 @@ impl Board {
             for record in &flash.records {
                 machine.restore(Record::from_slice(record).unwrap()).unwrap();
             }
-            Program::resume(flash.snapshot, &mut machine).unwrap()
+            Program::resume(flash.kept, &mut machine).unwrap()
         };
         let (sender, inbox) = channel();
         for (at, stream) in streams.iter().enumerate() {
@@ -270,10 +270,18 @@ impl Board {
             return self.believe(now, peer, bytes);
         }
         for &byte in bytes {
-            if let Some(Ok(frame)) = self.decoders[at - 1].push(byte)
-                && let Ok(message) = Message::from_slice(frame.payload)
-            {
-                let _ = self.machine.receive(now, frame.from, message);
+            match self.decoders[at - 1].push(byte) {
+                Some(Ok(frame)) if frame.application => {
+                    if let Ok(command) = Command::from_slice(frame.payload) {
+                        self.program.asked(&mut self.machine, command);
+                    }
+                }
+                Some(Ok(frame)) => {
+                    if let Ok(message) = Message::from_slice(frame.payload) {
+                        let _ = self.machine.receive(now, frame.from, message);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -322,22 +330,35 @@ impl Board {
         loop {
             let quiet = !self.poll()?;
             let Self { program, machine, flash, broken, .. } = self;
-            program.settle(machine, |snapshot| {
+            program.settle(machine, |kept| {
                 if *broken {
                     return Err("the flash failed");
                 }
-                flash.lock().unwrap().snapshot = *snapshot;
+                flash.lock().unwrap().kept = *kept;
                 Ok(())
             })?;
-            if let Some(answer) = self.program.answer(now)
+            if let Some(answer) = self.program.answer(&mut self.machine, now)
                 && self.bug != Bug::Hasty
             {
                 self.say(answer.as_bytes());
+            }
+            if let Some((to, command)) = self.program.ask() {
+                self.send(to, command);
+                if self.bug == Bug::Twice {
+                    self.send(to, Command { serial: command.serial + 1, ..command });
+                }
             }
             if quiet {
                 return Ok(());
             }
         }
+    }
+
+    fn send(&mut self, to: NodeId, command: Command) {
+        let at = self.peers.iter().position(|peer| *peer == to.get()).unwrap();
+        let frame = self.encoder.encode_application(to, |out| command.encode(out)).unwrap();
+        let bytes: Vec<u8> = frame.collect();
+        let _ = (&self.streams[at + 1]).write_all(&bytes);
     }
 
     fn poll(&mut self) -> Result<bool, &'static str> {
@@ -365,10 +386,6 @@ impl Board {
                     let frame = encoder.encode(to, |out| message.encode(out)).unwrap();
                     let bytes: Vec<u8> = frame.collect();
                     let _ = (&streams[at + 1]).write_all(&bytes);
-                }
-                Output::Event(event @ Event::Committed(_)) if *bug == Bug::Twice => {
-                    program.event(event);
-                    program.event(event);
                 }
                 Output::Event(event) => program.event(event),
             }

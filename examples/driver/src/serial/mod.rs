@@ -9,8 +9,8 @@
 //!
 //! The frames are [`quorate_serial`]'s, the bytes that boards speak. There is no hello: a frame tells its cluster, its sender and its
 //! receiver, and one that is garbled or not from this line's peer is dropped and counted. A socket that closes is opened again, with growing
-//! pauses. Queues are bounded as [`tcp`](crate::tcp)'s are. Only messages of the machine travel; what an application gives its
-//! [`Outbox`](crate::Outbox) is dropped and counted.
+//! pauses. Queues are bounded as [`tcp`](crate::tcp)'s are. What is longer than [`MAX_PAYLOAD`] is
+//! dropped and counted.
 
 mod address;
 mod task;

@@ -78,7 +78,9 @@ impl SerialTask {
             for &byte in &bytes[..len] {
                 match decoder.push(byte) {
                     Some(Ok(frame)) if frame.from == link.id => {
-                        link.deliver(Kind::Message, frame.payload);
+                        let kind =
+                            if frame.application { Kind::Application } else { Kind::Message };
+                        link.deliver(kind, frame.payload);
                         delivered += 1;
                     }
                     Some(Ok(frame)) => {
@@ -130,14 +132,18 @@ impl SerialTask {
         while let Ok(Parsed::Frame { kind, payload, len }) =
             parse(queued, self.options.max_frame_bytes)
         {
-            match encoder.encode(link.id, |out| out.raw(payload)) {
-                Ok(frame) if kind == Kind::Message => {
+            let frame = match kind {
+                Kind::Application => encoder.encode_application(link.id, |out| out.raw(payload)),
+                _ => encoder.encode(link.id, |out| out.raw(payload)),
+            };
+            match frame {
+                Ok(frame) => {
                     bytes.extend(frame);
                     sent += 1;
                 }
                 _ => {
                     link.counters().link.dropped.add(1);
-                    tracing::debug!(peer = %link.id, ?kind, bytes = payload.len(), "dropped what no serial line takes");
+                    tracing::debug!(peer = %link.id, ?kind, bytes = payload.len(), "dropped what is too long for a serial line");
                 }
             }
             queued = &queued[len..];

@@ -7,23 +7,23 @@ use quorate_core::{Corrupt, InlineList, Instant, List as _, NodeId, Wire as _, W
 use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, lm3s, semihosting};
 use quorate_flash::Error;
 use quorate_raft::{Event, Inline, Raft};
-use quorate_setpoint::{Answer, CLUSTER, Request, Snapshot, config};
+use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Request, config};
 
-/// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one small part.
-type Machine = Raft<Inline<5, 3072, 256, 64>>;
+/// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one part.
+type Machine = Raft<Inline<5, 3072, 256, 200>>;
 
 #[derive(Default)]
 struct Setpoint {
     program: quorate_setpoint::Program,
-    /// The newest snapshot in flash, until the start.
-    found: Snapshot,
+    /// What is in flash, until the start.
+    found: Kept,
 }
 
 impl Program for Setpoint {
     type Machine = Machine;
 
     fn restore(&mut self, record: &[u8]) -> Result<(), Corrupt> {
-        self.found = Snapshot::from_slice(record).map_err(|_| Corrupt::Malformed)?;
+        self.found = Kept::from_slice(record).map_err(|_| Corrupt::Malformed)?;
         Ok(())
     }
 
@@ -31,6 +31,13 @@ impl Program for Setpoint {
         self.program =
             quorate_setpoint::Program::resume(self.found, machine).ok_or(Corrupt::Gap)?;
         Ok(())
+    }
+
+    fn frame(&mut self, machine: &mut Machine, from: NodeId, bytes: &[u8]) {
+        match Command::from_slice(bytes) {
+            Ok(command) => self.program.asked(machine, command),
+            Err(reason) => defmt::warn!("what {} asks is no command: {}", from, reason),
+        }
     }
 
     fn event(&mut self, event: Event<'_>) {
@@ -61,9 +68,12 @@ impl Program for Setpoint {
     }
 
     fn settle(&mut self, desk: &mut Desk<'_>, machine: &mut Machine) -> Result<(), Error> {
-        self.program.settle(machine, |snapshot| desk.keep(|out| snapshot.encode(out)))?;
-        if let Some(answer) = self.program.answer(desk.now) {
+        self.program.settle(machine, |kept| desk.keep(|out| kept.encode(out)))?;
+        if let Some(answer) = self.program.answer(machine, desk.now) {
             desk.say(&answer);
+        }
+        if let Some((to, command)) = self.program.ask() {
+            desk.send(to, |out| command.encode(out));
         }
         Ok(())
     }
@@ -73,7 +83,7 @@ impl Program for Setpoint {
     }
 
     fn record(&self, out: &mut Writer<'_>) {
-        self.program.snapshot().encode(out);
+        self.program.kept().encode(out);
     }
 }
 
