@@ -1,0 +1,301 @@
+//! The anti-entropy machine, step by step.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use quorate_clocks::{Actor, Inline};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_crdt::{Config, Event, GCounter, MembersError, Message, OrSet, Record, Replica};
+
+type Counter = GCounter<Inline<4>>;
+type Node = Replica<Counter, Inline<3>, Inline<64>>;
+
+const VOLATILE: Config =
+    Config { gossip_us: 1_000_000, most_bytes: 256, durable: false, log_bytes: 64 };
+
+fn ids(count: u64) -> Vec<NodeId> {
+    (1..=count).map(NodeId::new).collect()
+}
+
+fn node(id: u64, config: Config) -> Node {
+    Node::new(Actor::from(NodeId::new(id)), &ids(2), Counter::new(), config)
+}
+
+/// Everything a machine puts out: messages, records, events.
+#[derive(Default)]
+struct Out {
+    messages: Vec<(NodeId, Vec<u8>)>,
+    records: Vec<(Ticket, Vec<u8>)>,
+    events: Vec<Event>,
+}
+
+fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
+    let mut buffer = vec![0; value.encoded_len()];
+    value.to_slice(&mut buffer).unwrap();
+    buffer
+}
+
+fn drain(node: &mut Node) -> Out {
+    let mut out = Out::default();
+    while let Some(output) = node.poll() {
+        match output {
+            Output::Send(to, message) => out.messages.push((to, encoded(&message))),
+            Output::Persist(ticket, record) => out.records.push((ticket, encoded(&record))),
+            Output::Event(event) => out.events.push(event),
+        }
+    }
+    out
+}
+
+fn hand(to: &mut Node, from: u64, bytes: &[u8]) -> Result<(), Rejected> {
+    to.receive(Instant::ZERO, NodeId::new(from), Message::from_slice(bytes).unwrap())
+}
+
+/// Exchanges until both are quiet; messages that `drop` names are lost.
+fn exchange(nodes: &mut [Node; 2], mut drop: impl FnMut(usize, usize) -> bool) -> usize {
+    let mut count = 0;
+    loop {
+        let mut quiet = true;
+        for from in 0..2 {
+            for (_, bytes) in drain(&mut nodes[from]).messages {
+                quiet = false;
+                count += 1;
+                if !drop(from, count) {
+                    hand(&mut nodes[1 - from], from as u64 + 1, &bytes).unwrap();
+                }
+            }
+        }
+        if quiet {
+            return count;
+        }
+    }
+}
+
+fn add(node: &mut Node, amount: u64) {
+    node.update(|counter, me| counter.increment(me, amount)).unwrap();
+}
+
+#[test]
+fn what_is_lost_comes_again_with_the_next_gossip() {
+    let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
+    nodes.iter_mut().for_each(|node| node.tick(Instant::ZERO));
+    exchange(&mut nodes, |_, _| false);
+    add(&mut nodes[0], 5);
+    exchange(&mut nodes, |_, _| true);
+    add(&mut nodes[0], 2);
+    exchange(&mut nodes, |_, _| false); // a gap: waits for what was lost
+    assert_eq!(nodes[1].state().value(), 0);
+    nodes[0].tick(Instant::from_millis(1_000));
+    exchange(&mut nodes, |_, _| false);
+    assert_eq!(nodes[1].state().value(), 7);
+    assert_eq!(nodes[0].stable(), nodes[0].last());
+}
+
+#[test]
+fn equal_replicas_say_little() {
+    let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
+    add(&mut nodes[0], 5);
+    for round in 0..3 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        exchange(&mut nodes, |_, _| false);
+    }
+    nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(9_000)));
+    let count = exchange(&mut nodes, |_, _| false);
+    assert!(count <= 4, "{count} messages, and nothing to say");
+}
+
+#[test]
+fn one_that_lags_gets_the_whole_state() {
+    let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
+    (0..50).for_each(|_| add(&mut nodes[0], 1)); // far more than the log keeps
+    for round in 0..4 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        exchange(&mut nodes, |_, _| false);
+    }
+    assert_eq!(nodes[1].state().value(), 50);
+}
+
+#[test]
+fn nothing_is_said_before_it_is_durable() {
+    let mut node = node(1, Config { durable: true, ..VOLATILE });
+    node.tick(Instant::ZERO);
+    add(&mut node, 5);
+    let first = drain(&mut node);
+    assert_eq!(first.records.len(), 2); // the life, and the update
+    assert!(first.messages.is_empty());
+    node.persisted(first.records[0].0);
+    assert!(drain(&mut node).messages.is_empty(), "the update is not durable yet");
+    node.persisted(first.records[1].0);
+    assert!(!drain(&mut node).messages.is_empty());
+}
+
+#[test]
+fn others_updates_are_acknowledged_once_durable() {
+    let mut nodes = [node(1, VOLATILE), node(2, Config { durable: true, ..VOLATILE })];
+    add(&mut nodes[0], 5);
+    let mut last = 0;
+    for round in 0..4 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        for (_, bytes) in drain(&mut nodes[0]).messages {
+            hand(&mut nodes[1], 1, &bytes).unwrap();
+        }
+        let out = drain(&mut nodes[1]);
+        // the life becomes durable at once, nothing else does
+        if round == 0 {
+            nodes[1].persisted(out.records[0].0);
+        }
+        last = out.records.last().map_or(last, |record| record.0.get());
+        let late = drain(&mut nodes[1]).messages;
+        for (_, bytes) in out.messages.iter().chain(&late) {
+            hand(&mut nodes[0], 2, bytes).unwrap();
+        }
+    }
+    assert_eq!(nodes[1].state().value(), 5);
+    assert!(nodes[0].stable() < nodes[0].last(), "acknowledged, and not durable");
+    nodes[1].persisted(Ticket::new(last));
+    nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(9_000)));
+    exchange(&mut nodes, |_, _| false);
+    assert_eq!(nodes[0].stable(), nodes[0].last());
+}
+
+#[test]
+fn a_replica_comes_back_as_it_was_written_down() {
+    let config = Config { durable: true, ..VOLATILE };
+    let mut node = self::node(1, config);
+    add(&mut node, 5);
+    add(&mut node, 6);
+    let records = drain(&mut node).records;
+    let mut back = self::node(1, config);
+    for (_, bytes) in &records {
+        back.restore(Record::from_slice(bytes).unwrap()).unwrap();
+    }
+    assert_eq!(back.state(), node.state());
+    let mut again = self::node(1, config);
+    for record in node.checkpoint() {
+        again.restore(Record::from_slice(&encoded(&record)).unwrap()).unwrap();
+    }
+    assert_eq!(again.state(), node.state());
+    // its lives differ, so that nobody takes numbers of one for those of another
+    let life = |node: &mut Node| {
+        node.tick(Instant::ZERO);
+        drain(node).records[0].1.clone()
+    };
+    assert_ne!(life(&mut back), records[0].1);
+}
+
+#[test]
+fn one_that_forgot_what_it_did_stops() {
+    let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
+    add(&mut nodes[0], 5);
+    for round in 0..3 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        exchange(&mut nodes, |_, _| false);
+    }
+    // without its memory, under its old name; the other has had a restart too, so that numbers begin anew
+    let other = nodes[1].state().clone();
+    let mut forgetful = node(1, VOLATILE);
+    let mut whole = Node::new(Actor::new(NodeId::new(2), 1), &ids(2), other, VOLATILE);
+    add(&mut whole, 1);
+    let mut nodes = [forgetful.clone(), whole];
+    for round in 0..3 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        exchange_quietly(&mut nodes);
+    }
+    assert_eq!(nodes[0].fatal(), Some(Fatal::LostState));
+    assert_eq!(nodes[0].deadline(), None);
+    assert!(drain(&mut nodes[0]).messages.is_empty());
+    // as the next incarnation it is welcome
+    forgetful = Node::new(Actor::new(NodeId::new(1), 1), &ids(2), Counter::new(), VOLATILE);
+    nodes[0] = forgetful;
+    add(&mut nodes[0], 3);
+    for round in 3..8 {
+        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
+        exchange_quietly(&mut nodes);
+    }
+    assert_eq!(nodes[0].fatal(), None);
+    assert_eq!(nodes.map(|node| node.state().value()), [9, 9]);
+}
+
+/// As [`exchange`], where some are refused.
+fn exchange_quietly(nodes: &mut [Node; 2]) {
+    for _ in 0..10 {
+        for from in 0..2 {
+            for (_, bytes) in drain(&mut nodes[from]).messages {
+                let _ = hand(&mut nodes[1 - from], from as u64 + 1, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn garbage_is_refused_and_counted() {
+    let mut node = node(1, VOLATILE);
+    node.tick(Instant::ZERO);
+    drain(&mut node);
+    let before = node.state().clone();
+    // strangers
+    assert_eq!(hand(&mut node, 9, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
+    // acknowledges what was never done
+    assert_eq!(hand(&mut node, 2, &[1, 1, 99, 0, 0]), Err(Rejected::Impossible));
+    // deltas that are none, and one before the first
+    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 1, 2, 1, 0]), Err(Rejected::Malformed));
+    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 0, 0]), Err(Rejected::Malformed));
+    // a state that is none
+    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 3, 1, 1, 7]), Err(Rejected::Malformed));
+    assert_eq!(node.state(), &before);
+    assert_eq!(node.rejections().total(), 5);
+}
+
+#[test]
+fn members_change_with_epochs() {
+    let mut node = node(1, VOLATILE);
+    add(&mut node, 1);
+    assert!(node.stable() < node.last());
+    assert_eq!(node.set_members(0, &ids(1)), Err(MembersError::Stale));
+    assert_eq!(node.set_members(1, &ids(5)), Err(MembersError::Full));
+    node.set_members(1, &ids(1)).unwrap();
+    assert_eq!(node.stable(), node.last(), "one that never comes back holds nothing up");
+    assert_eq!(hand(&mut node, 2, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
+}
+
+#[test]
+fn full_is_told_once_and_heals() {
+    type Small = Replica<OrSet<u8, Inline<2>>, Inline<2>, Inline<128>>;
+    let mut nodes =
+        [1, 2].map(|id| Small::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), VOLATILE));
+    for (at, node) in nodes.iter_mut().enumerate() {
+        for n in 0..2 {
+            node.update(|set, me| set.add(me, n + 10 * at as u8)).unwrap();
+        }
+    }
+    let mut told = 0;
+    for round in 0..20 {
+        if round == 10 {
+            nodes[0].update(|set, _| Ok::<_, ()>(set.clear())).unwrap();
+        }
+        for from in 0..2 {
+            nodes[from].tick(Instant::from_millis(round * 1_000));
+            let mut letters = Vec::new();
+            while let Some(output) = nodes[from].poll() {
+                match output {
+                    Output::Send(_, message) => letters.push(encoded(&message)),
+                    Output::Event(Event::Full(_)) => told += 1,
+                    _ => {}
+                }
+            }
+            for bytes in letters {
+                let message = Message::from_slice(&bytes).unwrap();
+                let from_id = NodeId::new(from as u64 + 1);
+                let _ = nodes[1 - from].receive(Instant::ZERO, from_id, message);
+            }
+        }
+    }
+    assert_eq!(told, 2, "each once");
+    assert_eq!(nodes[0].state(), nodes[1].state());
+    assert!(nodes[0].state().iter().eq(&[10, 11]));
+}
+
+#[test]
+fn it_fits_a_board() {
+    // a counter of four boards, room for three peers and 256 bytes of deltas
+    type Board = Replica<GCounter<Inline<4>>, Inline<3>, Inline<256>>;
+    assert!(size_of::<Board>() <= 800, "{}", size_of::<Board>());
+}
