@@ -3,7 +3,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
-use quorate_core::{DecodeError, List, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
 
 use crate::grow::{causality, insert, swap};
 use crate::{ApplyError, MergeError, UpdateError, Value};
@@ -68,11 +68,8 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         added: Option<P>,
         place: impl Fn(&P) -> Ordering,
     ) -> Result<Change<P, S>, UpdateError> {
-        let mut change: Change<P, S> =
-            Change { added: None, removed: S::List::with_limit(self.entries.limit()) };
-        for (_, dot) in self.range(place) {
-            change.removed.push(*dot)?;
-        }
+        let (from, to) = bounds(&self.entries, place);
+        let mut change = self.removal(from, to)?;
         if let Some(payload) = added {
             let left = self.entries.len().saturating_sub(change.removed.len());
             if left >= self.entries.limit() {
@@ -81,20 +78,47 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             let dot = self.context.increment(actor)?;
             change.added = Some((payload, dot));
         }
-        self.commit(&change)?;
+        self.cut(from, to);
+        self.put(&change)?;
         Ok(change)
     }
 
     /// Takes out what is at a place.
     pub(crate) fn remove(&mut self, place: impl Fn(&P) -> Ordering) -> Change<P, S> {
-        let mut change: Change<P, S> =
-            Change { added: None, removed: S::List::with_limit(self.entries.limit()) };
-        for (_, dot) in self.range(place) {
-            // it takes as many as there may be entries
-            let _ = change.removed.push(*dot);
-        }
-        let _ = self.commit(&change); // puts nothing in
+        let (from, to) = bounds(&self.entries, place);
+        let empty = || Change { added: None, removed: S::List::with_limit(0) };
+        let change = self.removal(from, to).unwrap_or_else(|_| empty()); // as many as there are fit
+        self.cut(from, to);
         change
+    }
+
+    /// The change that takes out a range.
+    fn removal(&self, from: usize, to: usize) -> Result<Change<P, S>, Full> {
+        let mut removed = S::List::<Dot>::with_limit(self.entries.limit());
+        for (_, dot) in self.entries.get(from..to).unwrap_or_default() {
+            removed.push(*dot)?;
+        }
+        Ok(Change { added: None, removed })
+    }
+
+    /// Takes out a range.
+    fn cut(&mut self, from: usize, to: usize) {
+        let count = to.saturating_sub(from);
+        if let Some(tail) = self.entries.get_mut(from..) {
+            tail.rotate_left(count.min(tail.len()));
+        }
+        let len = self.entries.len();
+        self.entries.truncate(len.saturating_sub(count));
+    }
+
+    /// Puts in what a change adds; there is room.
+    fn put(&mut self, change: &Change<P, S>) -> Result<(), Full> {
+        if let Some(entry) = &change.added
+            && let Err(at) = self.entries.binary_search(entry)
+        {
+            insert(&mut self.entries, at, entry.clone())?;
+        }
+        Ok(())
     }
 
     /// Takes over an update that comes after all it has seen.
@@ -121,17 +145,13 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     }
 
     /// Takes out and puts in what a change says. There is room for it. True if anything was taken out.
-    fn commit(&mut self, change: &Change<P, S>) -> Result<bool, quorate_core::Full> {
+    fn commit(&mut self, change: &Change<P, S>) -> Result<bool, Full> {
         let before = self.entries.len();
         if !change.removed.is_empty() {
             retain(&mut self.entries, |entry| !change.removed.contains(&entry.1));
         }
         let taken = self.entries.len() < before;
-        if let Some(entry) = &change.added
-            && let Err(at) = self.entries.binary_search(entry)
-        {
-            insert(&mut self.entries, at, entry.clone())?;
-        }
+        self.put(change)?;
         Ok(taken)
     }
 

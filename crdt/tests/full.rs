@@ -81,6 +81,61 @@ fn counters_refuse_an_actor_too_many() {
 }
 
 #[test]
+fn a_merge_that_fits_in_part_changes_nothing() {
+    let (mut here, mut there) = (GCounter::<Inline<3>>::new(), GCounter::new());
+    for n in 0..2 {
+        here.increment(actor(n), 1).unwrap();
+        there.increment(actor(n + 2), 1).unwrap();
+    }
+    let before = here.clone();
+    assert_eq!(here.merge(&there), Err(MergeError::Full));
+    assert_eq!((&here, bytes(&here)), (&before, bytes(&before)));
+}
+
+#[test]
+fn what_is_not_canonical_is_refused() {
+    let sets: [&[u8]; 5] = [
+        &[1, 7, 1, 0, 1, 0, 0], // an entry whose dot was never seen
+        &[2, 8, 1, 0, 1, 7, 1, 0, 2, 1, 1, 0, 2, 0], // not sorted
+        &[2, 7, 1, 0, 1, 7, 1, 0, 1, 1, 1, 0, 1, 0], // the same entry twice
+        &[1, 7, 1, 0, 0, 1, 1, 0, 1, 0], // a dot without a number
+        &[4, 1, 1, 0, 1, 2, 1, 0, 2, 3, 1, 0, 3, 4, 1, 0, 4, 1, 1, 0, 4, 0], // too many
+    ];
+    for bytes in sets {
+        assert!(Tight::from_slice(bytes).is_err(), "{bytes:?}");
+    }
+    let counters: [&[u8]; 3] = [
+        &[2, 2, 0, 1, 1, 0, 1], // not sorted
+        &[2, 1, 0, 1, 1, 0, 1], // an actor twice
+        &[1, 1, 0, 0],          // a total of nothing
+    ];
+    for bytes in counters {
+        assert!(GCounter::<Inline<2>>::from_slice(bytes).is_err(), "{bytes:?}");
+    }
+    let lists: [&[u8]; 3] = [
+        &[1, 1, 1, 0, 0, 0, 1, 9],          // to the left of the root
+        &[1, 2, 1, 0, 1, 1, 1, 0, 1, 1, 9], // hangs on what is not there
+        &[2, 1, 1, 0, 0, 1, 1, 9, 1, 2, 0, 1, 1, 1, 0, 1, 1, 9], // no later than its parent
+    ];
+    for bytes in lists {
+        assert!(List::<u8, Inline<4>>::from_slice(bytes).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn an_element_waits_for_the_one_it_hangs_on() {
+    let mut here = List::<u8, Inline<4>>::new();
+    let first = here.insert(actor(0), 0, 1).unwrap();
+    let second = here.insert(actor(0), 1, 2).unwrap();
+    let mut there = here.empty();
+    assert_eq!(there.apply(&second), Err(ApplyError::Missing));
+    assert_eq!(there, here.empty());
+    there.apply(&first).unwrap();
+    there.apply(&second).unwrap();
+    assert!(there.iter().eq(&[1, 2]));
+}
+
+#[test]
 fn totals_end_and_do_not_wrap() {
     let mut counter = PnCounter::<Inline<2>>::new();
     counter.increment(actor(0), u64::MAX).unwrap();

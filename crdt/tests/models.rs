@@ -285,6 +285,39 @@ proptest! {
         }
     }
 
+    /// Whatever the order of merging, the elements come in one order; and an order once seen stays.
+    #[test]
+    fn lists_come_in_one_order(history in histories()) {
+        let mut lists = [(); 3].map(|()| List::<u16, Heap>::new());
+        let mut next = 0;
+        for step in &history {
+            let before = lists[step.replica].clone();
+            if let Some(from) = step.from {
+                let other = lists[from].clone();
+                lists[step.replica].merge(&other).unwrap();
+            } else {
+                next += 1;
+                let list = &mut lists[step.replica];
+                let at = step.value as usize % (list.len() + 1);
+                list.insert(actor(step.replica), at, next).unwrap();
+                prop_assert_eq!(list.get(at), Some(&next));
+            }
+            let kept: BTreeSet<u16> = before.iter().copied().collect();
+            let after: Vec<&u16> = lists[step.replica].iter().filter(|n| kept.contains(n)).collect();
+            prop_assert!(before.iter().eq(after));
+        }
+        let [a, b, c] = &lists;
+        let all = |order: [&List<u16, Heap>; 3]| {
+            let mut list = List::<u16, Heap>::new();
+            order.iter().for_each(|other| _ = list.merge(other).unwrap());
+            list.iter().copied().collect::<Vec<_>>()
+        };
+        let orders = [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]];
+        for order in orders {
+            prop_assert_eq!(all(order), all([a, b, c]));
+        }
+    }
+
     /// Runs that two make at one place at once, forwards or backwards, do not interleave.
     #[test]
     fn runs_do_not_interleave(base in 0usize..5, at in 0usize..5, a in 1usize..6, b in 1usize..6, forth: [bool; 2]) {

@@ -10,6 +10,7 @@
 
 mod case;
 mod clocks;
+mod crdt;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,7 +28,7 @@ const RUN_NS: u128 = 400_000;
 
 /// All cases, those of one operation and size next to each other.
 fn cases() -> Vec<Case> {
-    clocks::cases()
+    clocks::cases().into_iter().chain(crdt::cases()).collect()
 }
 
 fn main() -> ExitCode {
