@@ -9,8 +9,8 @@ use crate::Subject;
 use crate::interact::{Links, Play, Stage, Wrong};
 use crate::run::recorded;
 
-/// Plays at most so many candidates.
-const MOST_PLAYS: u32 = 4_000;
+/// Plays at most so many commands, in all candidates together: what was found by then is good enough.
+const MOST_COMMANDS: usize = 2_000_000;
 
 /// Runs a seed that fails and finds an interaction test, as short as can be, that fails in the same way: delta debugging
 /// (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) of the record of all that happened.
@@ -26,7 +26,7 @@ where
 {
     let (commands, what) = recorded::<S>(seed, nodes)?;
     let mut shrinker =
-        Shrinker::<P> { kind: String::new(), plays: 0, play: core::marker::PhantomData };
+        Shrinker::<P> { kind: String::new(), played: 0, play: core::marker::PhantomData };
     let Some((end, on_stage)) = play::<P>(&commands) else {
         return Err(format!("seed {seed}: {what}\nThis does not show on a stage."));
     };
@@ -41,14 +41,17 @@ where
 struct Shrinker<P> {
     /// What is to be violated.
     kind: String,
-    plays: u32,
+    played: usize,
     play: core::marker::PhantomData<P>,
 }
 
 impl<P: Play> Shrinker<P> {
     /// Whether these commands, too, violate the same.
     fn fails(&mut self, commands: &[String]) -> bool {
-        self.plays += 1;
+        if self.played > MOST_COMMANDS {
+            return false;
+        }
+        self.played += commands.len();
         play::<P>(commands).is_some_and(|(_, what)| kind(&what) == self.kind)
     }
 
@@ -58,7 +61,7 @@ impl<P: Play> Shrinker<P> {
         while size > 0 {
             let mut from = 1;
             let mut smaller = false;
-            while from < commands.len() && self.plays < MOST_PLAYS {
+            while from < commands.len() && self.played < MOST_COMMANDS {
                 let until = (from + size).min(commands.len());
                 let mut candidate = commands.clone();
                 candidate.drain(from..until);
@@ -165,7 +168,7 @@ fn readable<P: Play>(stage: &Stage<P>, command: &str, next: Option<&str>) -> Opt
         [verb @ ("deliver" | "duplicate"), link, digest] if digest.starts_with('#') => {
             let digest = u64::from_str_radix(digest.trim_start_matches('#'), 16).ok()?;
             let ends = Links::parse(link, 64).ok()?.0.first().copied()?;
-            match stage.find(ends, digest)?.0 {
+            match stage.nth_with(ends, digest)? {
                 1 => Some(format!("{verb} {link}")),
                 nth => Some(format!("{verb} {link} {nth}")),
             }
@@ -244,7 +247,7 @@ mod tests {
         let (end, what) = play::<RaftPlay>(&commands).unwrap();
         assert_eq!(end, 8, "{what}");
         let play = core::marker::PhantomData::<RaftPlay>;
-        let mut shrinker = Shrinker { kind: kind(&what), plays: 0, play };
+        let mut shrinker = Shrinker { kind: kind(&what), played: 0, play };
         let small = shrinker.minimize(commands);
         let small = shrinker.simplify(small);
         let left = ["nodes 2", "given 1 term=2 log=1 commit=1", "given 2 term=2 log=2 commit=1"];

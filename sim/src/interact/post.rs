@@ -42,7 +42,7 @@ impl<P: Play> Stage<P> {
             let (first, times) = match which {
                 Which::Nth(nth) => (nth, usize::from((1..=count).contains(&nth))),
                 Which::Digest(digest) => {
-                    let Some((_, place)) = self.find(link, digest) else { continue };
+                    let Some(place) = self.place_with(link, digest) else { continue };
                     acted = true;
                     act(self, place)?;
                     continue;
@@ -61,13 +61,16 @@ impl<P: Play> Stage<P> {
         if acted { Ok(()) } else { Err("there is no such message on its way".into()) }
     }
 
-    /// The newest message on a link with this digest: which it is on the link, counted from 1, and its place among all.
-    pub(crate) fn find(&self, link: (u64, u64), digest: u64) -> Option<(usize, usize)> {
-        let place = self
-            .letters
+    /// Which of the messages on a link, counted from 1, is the newest with this digest.
+    pub(crate) fn nth_with(&self, link: (u64, u64), digest: u64) -> Option<usize> {
+        let place = self.place_with(link, digest)?;
+        Some((0..=place).filter(|&at| self.on(at, link)).count())
+    }
+
+    fn place_with(&self, link: (u64, u64), digest: u64) -> Option<usize> {
+        self.letters
             .iter()
-            .rposition(|letter| letter.digest == digest && (letter.from, letter.to) == link)?;
-        Some(((0..=place).filter(|&at| self.on(at, link)).count(), place))
+            .rposition(|letter| letter.digest == digest && (letter.from, letter.to) == link)
     }
 
     fn on(&self, at: usize, link: (u64, u64)) -> bool {
