@@ -182,8 +182,12 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
             }
         }
         let header = Header { generation: 1, identity: self.identity };
-        self.current.erase(&mut self.flash)?;
-        self.spare.retire(&mut self.flash)?;
+        for half in [self.current, self.spare] {
+            // a flash that is blank already is left alone: a power cut while it is erased could leave what looks like a log's remains
+            if !half.is_blank(&mut self.flash, (0, Self::begin()), &mut self.buffer)? {
+                half.retire(&mut self.flash)?;
+            }
+        }
         self.current.write(&mut self.flash, 0, &mut self.buffer, |out| header.encode(out))?;
         Ok(header)
     }

