@@ -10,7 +10,7 @@ use crate::interact::{Links, Play, Stage, Wrong};
 use crate::run::recorded;
 
 /// Plays at most so many commands, in all candidates together: what was found by then is good enough.
-const MOST_COMMANDS: usize = 2_000_000;
+const MOST_COMMANDS: usize = 40_000_000;
 
 /// Runs a seed that fails and finds an interaction test, as short as can be, that fails in the same way: delta debugging
 /// (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) of the record of all that happened.
