@@ -231,6 +231,12 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         self.context.next(actor).map_or(u64::MAX, |dot| dot.counter().saturating_sub(1))
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_parts(entries: S::List<(P, Dot)>, context: DotContext<A>) -> Option<Self> {
+        let state = Self { entries, context };
+        state.canonical().then_some(state)
+    }
+
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
         out.u64(self.entries.len() as u64);
         for (payload, dot) in self.entries() {

@@ -112,6 +112,11 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
         causality(more || !a.is_empty(), less || !b.is_empty())
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_entries(entries: S::List<(K, V)>) -> Option<Self> {
+        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries })
+    }
+
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
         out.u64(self.entries.len() as u64);
         for (key, value) in self.entries() {

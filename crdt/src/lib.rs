@@ -94,6 +94,8 @@ mod register;
 mod replica;
 mod resettable;
 mod rw_set;
+#[cfg(feature = "serde")]
+mod seq;
 mod sets;
 mod value;
 

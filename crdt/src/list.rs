@@ -314,6 +314,15 @@ impl<V: Value, S: Storage> List<V, S> {
         Ok(true)
     }
 
+    /// The list of these nodes, with the limit of this one; `None` if they cannot be one.
+    fn rebuild(&self, nodes: &Grow<ListId, Node<V>, S>) -> Option<Self> {
+        let mut list = self.empty();
+        for (id, node) in nodes.entries() {
+            list.apply(&Entry { key: *id, value: node.clone() }).ok()?;
+        }
+        Some(list)
+    }
+
     /// Whether a node can be: its number is above its parent's, and only the root has no left side.
     fn valid(id: &ListId, node: &Node<V>) -> bool {
         match node.parent {
@@ -363,12 +372,7 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
 
     fn read_state(&self, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let nodes = Grow::<ListId, Node<V>, S>::read(self.limit(), input)?;
-        let mut list = self.empty();
-        for (id, node) in nodes.entries() {
-            let update = Entry { key: *id, value: node.clone() };
-            list.apply(&update).map_err(|_| DecodeError::Invalid)?;
-        }
-        Ok(list)
+        self.rebuild(&nodes).ok_or(DecodeError::Invalid)
     }
 
     fn read_delta(&self, input: &mut Reader<'_>) -> Result<Self::Delta, DecodeError> {
@@ -532,3 +536,20 @@ impl fmt::Display for ListError {
 }
 
 impl core::error::Error for ListError {}
+
+#[cfg(feature = "serde")]
+impl<V: Value + serde::Serialize, S: Storage> serde::Serialize for List<V, S> {
+    fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        self.nodes.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de, V: Value + serde::Deserialize<'de>, S: Storage> serde::Deserialize<'de> for List<V, S> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let nodes = Grow::<ListId, Node<V>, S>::deserialize(deserializer)?;
+        Self::new()
+            .rebuild(&nodes)
+            .ok_or_else(|| serde::de::Error::custom("an element hangs on one that is not there"))
+    }
+}

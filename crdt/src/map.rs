@@ -268,3 +268,4 @@ impl<K: Value, V: Nested> crate::DeltaState for OrMap<K, V> {
 }
 
 common_view!(OrMap [K: Value, V: Nested] [K, V]);
+serde_view!(OrMap [K: Value, V: Nested] [K, V] Dotted<(K, V::Payload), V::Entries, V::Actors>, |_| true);

@@ -138,6 +138,7 @@ impl<V: Value> LwwRegister<V> {
 
 common_view!(LwwRegister [V: Value] [V]);
 lww_crdt!();
+serde_view!(LwwRegister [V: Value] [V] Grow<(), Latest<V>, Inline<1>>, |_| true);
 
 /// A register that keeps concurrent writes, for the reader to decide: a write takes the place of those it has seen, and of no
 /// others (Shapiro et al. 2011, specification 10).

@@ -39,6 +39,10 @@ whole_crdt!(ResettableCounter [] |state, actor| {
     up.saturating_add(down)
 });
 
+serde_view!(ResettableCounter [S: Storage] [S] Grow<Actor, Totals, S>, |view| {
+    view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))
+});
+
 impl<S: Storage> ResettableCounter<S> {
     /// Adds to the actor's increments.
     ///

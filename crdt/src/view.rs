@@ -129,6 +129,7 @@ macro_rules! dotted_view {
         }
 
         common_view!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A]);
+        serde_view!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A] crate::dotted::Dotted<$payload, S, A>, |_| true);
     };
 }
 
@@ -193,6 +194,10 @@ macro_rules! common_view {
 /// A view on the growing map as a [`Crdt`](crate::Crdt) whose updates touch one entry each.
 macro_rules! entry_crdt {
     ($name:ident [$($g:ident),*] $key:ty, $value:ty, $trace:expr) => {
+        serde_view!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S] crate::grow::Grow<$key, $value, S>, |view| {
+            view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))
+        });
+
         impl<$($g: crate::Value,)* S: Storage> crate::Crdt for $name<$($g,)* S> {
             type Delta = crate::Entry<$key, $value>;
 
@@ -340,6 +345,38 @@ macro_rules! lww_crdt {
                 let mut state = Self::new();
                 state.0.join(&delta.key, &delta.value)?;
                 Ok(state)
+            }
+        }
+    };
+}
+
+/// The serde form of a view is that of its kernel; `$check` tells what else must hold.
+macro_rules! serde_view {
+    ($name:ident [$($bounds:tt)*] [$($g:ident),*] $kernel:ty, $check:expr) => {
+        #[cfg(feature = "serde")]
+        #[allow(private_bounds)] // it is the elements that must be serializable
+        impl<$($bounds)*> serde::Serialize for $name<$($g),*>
+        where
+            $kernel: serde::Serialize,
+        {
+            fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        #[allow(private_bounds)] // it is the elements that must be serializable
+        impl<'de, $($bounds)*> serde::Deserialize<'de> for $name<$($g),*>
+        where
+            $kernel: serde::Deserialize<'de>,
+        {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let view = Self(<$kernel>::deserialize(deserializer)?);
+                let check: fn(&Self) -> bool = $check;
+                if check(&view) {
+                    return Ok(view);
+                }
+                Err(serde::de::Error::custom("an entry that no update makes"))
             }
         }
     };

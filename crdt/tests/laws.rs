@@ -42,6 +42,14 @@ fn laws<K: Kind>(history: &[common::Step]) {
         assert_eq!(relation == Causality::Equal, x == y);
         assert_eq!(x.partial_cmp(y), relation.ordering());
     }
+    #[cfg(feature = "serde")]
+    for state in [&a, &b, &c, &all] {
+        assert_eq!(
+            K::serde(state),
+            (bytes(state), state.clone()),
+            "the serde form is the wire form"
+        );
+    }
     // bytes
     assert_eq!(bytes(&joined(&a, &b)), bytes(&joined(&b, &a)));
     for state in [&a, &b, &c, &all] {
@@ -106,6 +114,13 @@ macro_rules! kinds {
 
                 fn new() -> $type {
                     <$type>::new()
+                }
+
+                #[cfg(feature = "serde")]
+                fn serde(state: &$type) -> (Vec<u8>, $type) {
+                    let written = postcard::to_allocvec(state).unwrap();
+                    let read = postcard::from_bytes(&written).unwrap();
+                    (written, read)
                 }
 
                 fn update(

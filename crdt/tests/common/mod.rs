@@ -20,6 +20,9 @@ pub(crate) struct Step {
 pub(crate) trait Kind {
     type State: Crdt;
     fn new() -> Self::State;
+    /// Bytes through serde, and what is read from them.
+    #[cfg(feature = "serde")]
+    fn serde(state: &Self::State) -> (Vec<u8>, Self::State);
     fn update(state: &mut Self::State, step: &Step) -> Option<<Self::State as Crdt>::Delta>;
 }
 

@@ -15,6 +15,9 @@ pub struct Group<T: Crdt> {
     cut: Option<usize>,
 }
 
+/// To whom, and what.
+type Frame = (usize, Vec<u8>);
+
 impl<T: Crdt + 'static> Group<T> {
     /// So many replicas of an empty state.
     pub fn new(count: u64, empty: &T) -> Self {
@@ -65,7 +68,7 @@ impl<T: Crdt + 'static> Group<T> {
         Ok(())
     }
 
-    fn speak(&mut self, from: usize) -> Result<Vec<(usize, Vec<u8>)>, Box<dyn Error>> {
+    fn speak(&mut self, from: usize) -> Result<Vec<Frame>, Box<dyn Error>> {
         let mut frames = Vec::new();
         let Some(node) = self.nodes.get_mut(from) else { return Ok(frames) };
         node.tick(Instant::from_millis(self.now_ms));
