@@ -78,8 +78,10 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             let dot = self.context.increment(actor)?;
             change.added = Some((payload, dot));
         }
-        self.cut(from, to);
-        self.put(&change)?;
+        if !self.replace(from, to, &change) {
+            self.cut(from, to);
+            self.put(&change)?;
+        }
         Ok(change)
     }
 
@@ -109,6 +111,21 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         }
         let len = self.entries.len();
         self.entries.truncate(len.saturating_sub(count));
+    }
+
+    /// Puts what a change adds where what it removes begins, if that keeps the order: then little moves.
+    fn replace(&mut self, from: usize, to: usize, change: &Change<P, S>) -> bool {
+        let Some(entry) = &change.added else { return false };
+        let before = from.checked_sub(1).and_then(|at| self.entries.get(at));
+        let fits = from < to
+            && before.is_none_or(|before| before < entry)
+            && self.entries.get(to).is_none_or(|after| entry < after);
+        if fits && let Some(slot) = self.entries.get_mut(from) {
+            slot.clone_from(entry);
+            self.cut(from.saturating_add(1), to);
+            return true;
+        }
+        false
     }
 
     /// Puts in what a change adds; there is room.

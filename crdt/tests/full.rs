@@ -136,6 +136,33 @@ fn an_element_waits_for_the_one_it_hangs_on() {
 }
 
 #[test]
+fn siblings_go_by_number_on_both_sides() {
+    let mut left = List::<u8, Inline<8>>::new();
+    left.insert(actor(2), 0, 0).unwrap();
+    let mut right = left.clone();
+    for (list, who) in [(&mut left, 0), (&mut right, 1)] {
+        list.insert(actor(who), 0, 10 + who as u8).unwrap();
+        list.insert(actor(who), 2, 20 + who as u8).unwrap();
+    }
+    left.merge(&right).unwrap();
+    right.merge(&left).unwrap();
+    assert!(left.iter().eq(&[10, 11, 0, 20, 21]));
+    assert!(right.iter().eq(left.iter()));
+}
+
+#[test]
+fn memory_is_what_the_docs_say() {
+    let per_entry = size_of::<OrSet<u64, Inline<20>, Inline<2>>>()
+        - size_of::<OrSet<u64, Inline<10>, Inline<2>>>();
+    assert_eq!(per_entry, 10 * 32);
+    let per_actor = size_of::<OrSet<u64, Inline<2>, Inline<20>>>()
+        - size_of::<OrSet<u64, Inline<2>, Inline<10>>>();
+    assert_eq!(per_actor, 10 * 56);
+    let counter = size_of::<GCounter<Inline<20>>>() - size_of::<GCounter<Inline<10>>>();
+    assert_eq!(counter, 10 * 24);
+}
+
+#[test]
 fn totals_end_and_do_not_wrap() {
     let mut counter = PnCounter::<Inline<2>>::new();
     counter.increment(actor(0), u64::MAX).unwrap();

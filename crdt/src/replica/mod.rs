@@ -78,7 +78,7 @@ pub enum MembersError {
 /// An actor that lost its memory, or works in two places, is found out when its own name comes back with more than it did: the
 /// replica stops itself with [`Fatal::LostState`]. It must come back as the next incarnation.
 ///
-/// `T` is the data, `P` where the peers are kept (120 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
+/// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
 /// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
 /// encoded state and 50: frames must take a state.
 ///
