@@ -472,3 +472,10 @@ impl<P: Value, S: Storage, A: Storage> fmt::Debug for Dotted<P, S, A> {
         write!(f, " of {:?}", self.context)
     }
 }
+
+/// The first of each run of elements that are the same. (`chunk_by` would do, but for its panics.)
+pub(crate) fn firsts<T>(list: &[T], same: fn(&T, &T) -> bool) -> impl Iterator<Item = &T> + '_ {
+    let before = core::iter::once(None).chain(list.iter().map(Some));
+    let first = move |(item, before): &(&T, Option<&T>)| before.is_none_or(|b| !same(b, item));
+    list.iter().zip(before).filter(first).map(|(item, _)| item)
+}

@@ -152,8 +152,11 @@ pub(crate) const fn causality(more: bool, less: bool) -> Causality {
 /// Adds an element at `at`, moving the later ones up.
 pub(crate) fn insert<T>(list: &mut impl List<T>, at: usize, value: T) -> Result<(), Full> {
     list.push(value)?;
-    if let Some(tail) = list.get_mut(at..) {
-        tail.rotate_right(1.min(tail.len()));
+    // a rotation by one; the library's has a panic that not every optimiser removes
+    if let Some((last, before)) = list.get_mut(at..).and_then(<[T]>::split_last_mut) {
+        for item in before {
+            core::mem::swap(item, last);
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use core::cmp::Ordering;
 
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted};
+use crate::dotted::{Change, Dotted, firsts};
 use crate::{Crdt, DwFlag, EwFlag, MvRegister, OrSet, RwSet, UpdateError, Value};
 
 /// A map from keys to values that are replicated data themselves. To remove a key is to take out everything in its value that is known
@@ -215,8 +215,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn keys(&self) -> impl Iterator<Item = &K> + '_ {
-        let groups = self.0.entries().chunk_by(|a, b| a.0.0 == b.0.0);
-        groups.filter_map(|group| group.first()).map(|entry| &entry.0.0)
+        firsts(self.0.entries(), |a, b| a.0.0 == b.0.0).map(|entry| &entry.0.0)
     }
 
     /// Whether there are no keys.

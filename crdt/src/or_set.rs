@@ -2,7 +2,7 @@ use core::cmp::Ordering;
 
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted};
+use crate::dotted::{Change, Dotted, firsts};
 use crate::{UpdateError, Value};
 
 /// A set in which an element stays if it was added and removed concurrently: a removal takes out the additions it has seen
@@ -108,8 +108,8 @@ impl<E: Value, S: Storage, A: Storage> OrSet<E, S, A> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
-        let groups = self.0.entries().chunk_by(|a, b| a.0 == b.0);
-        groups.filter_map(|group| group.first()).map(|entry| &entry.0)
+        // an element may be there by several dots, side by side
+        firsts(self.0.entries(), |a, b| a.0 == b.0).map(|entry| &entry.0)
     }
 
     /// Whether nothing is in the set.

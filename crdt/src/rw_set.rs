@@ -1,6 +1,6 @@
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted};
+use crate::dotted::{Change, Dotted, firsts};
 use crate::{UpdateError, Value};
 
 /// A set in which an element is out if it was added and removed concurrently: an element is in if every addition and removal
@@ -115,7 +115,7 @@ impl<E: Value, S: Storage, A: Storage> RwSet<E, S, A> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
-        let groups = self.0.entries().chunk_by(|a, b| a.0.0 == b.0.0);
-        groups.filter_map(|group| group.first()).filter(|entry| entry.0.1).map(|entry| &entry.0.0)
+        let entries = firsts(self.0.entries(), |a, b| a.0.0 == b.0.0);
+        entries.filter(|entry| entry.0.1).map(|entry| &entry.0.0)
     }
 }

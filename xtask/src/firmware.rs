@@ -37,6 +37,8 @@ struct Program {
 const PROGRAMS: &[Program] = &[
     Program { name: "setpoint", server: Some(("quorate-setpoint", "setpoint")) },
     Program { name: "bully", server: None },
+    Program { name: "tally", server: None },
+    Program { name: "roster", server: None },
 ];
 
 /// QEMU's board has a Cortex-M3.

@@ -32,6 +32,7 @@ pub mod board;
 pub mod bully;
 mod console;
 mod failure;
+pub mod gossip;
 mod jack;
 mod journal;
 pub mod launch;

@@ -1,5 +1,5 @@
 use crate::noise::Stranger;
-use crate::{Failure, Rig, bully, setpoint};
+use crate::{Failure, Rig, bully, gossip, setpoint};
 
 /// What runs on the boards of a bench.
 #[derive(Clone, Copy, Debug)]
@@ -30,4 +30,5 @@ pub struct Scenario {
 }
 
 /// Every program there is.
-pub const PROGRAMS: &[Program] = &[setpoint::PROGRAM, bully::PROGRAM];
+pub const PROGRAMS: &[Program] =
+    &[setpoint::PROGRAM, bully::PROGRAM, gossip::TALLY, gossip::ROSTER];

@@ -16,6 +16,7 @@
 //! UART1 and UART2 are lines to other nodes.
 #![no_std]
 
+pub mod gossip;
 pub mod lm3s;
 mod logger;
 mod node;
