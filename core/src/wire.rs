@@ -137,7 +137,8 @@ impl<'b> Writer<'b> {
     pub fn raw(&mut self, bytes: &[u8]) {
         let end = self.position.wrapping_add(bytes.len());
         if let Some(room) = self.buffer.get_mut(self.position..end) {
-            room.copy_from_slice(bytes);
+            // compiled to a copy of memory, as `copy_from_slice` is, and without its panic
+            room.iter_mut().zip(bytes).for_each(|(room, byte)| *room = *byte);
         }
         self.position = end;
     }
