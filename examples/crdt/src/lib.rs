@@ -1,5 +1,9 @@
 //! What the examples share: replicas in one process, and links that can be cut.
 
+mod cluster;
+
+pub use cluster::Cluster;
+
 use std::error::Error;
 
 use quorate_clocks::{Actor, Heap};
