@@ -232,7 +232,10 @@ where
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
         let Some(first) = machines.next() else { return true };
-        let equal = machines.fold(true, |equal, machine| equal && machine.state() == first.state());
+        let mut equal = true;
+        for machine in machines {
+            equal &= machine.state() == first.state();
+        }
         *self.end.borrow_mut() = equal.then(|| first.state().clone());
         equal
     }
