@@ -1,7 +1,7 @@
 //! Boards that each take updates and tell each other: a [`Replica`] of any data, and its command line.
 
 use quorate_clocks::{Actor, Inline};
-use quorate_core::{InlineList, Instant, List as _, NodeId};
+use quorate_core::Instant;
 use quorate_crdt::{Config, Crdt, Event, OrSet, PnCounter, Replica};
 use quorate_flash::Error;
 use quorate_serial::Text;
@@ -47,15 +47,9 @@ struct Gossip<D> {
 
 /// Runs a board with this data until it must stop.
 pub fn run<D: Data>(setup: &Setup<'_>) -> Stop {
-    let mut members = InlineList::<NodeId, { MAX_PEERS + 1 }>::default();
-    for node in setup.nodes() {
-        if members.push(node).is_err() {
-            return Stop::Fatal;
-        }
-    }
     let config = Config { gossip_us: 250_000, most_bytes: 256, ..Config::default() };
     // what it did is in flash before anybody hears of it, so a restarted board is the same actor
-    let machine = Machine::new(Actor::from(setup.id), &members, D::new(), config);
+    let machine = Machine::new(Actor::from(setup.id), &setup.nodes(), D::new(), config);
     let program =
         Gossip::<D> { answer: None, changes: 0, full: 0, data: core::marker::PhantomData };
     match Node::restore(setup, D::CLUSTER, machine, program) {

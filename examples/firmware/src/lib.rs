@@ -23,10 +23,12 @@ mod node;
 mod ring;
 pub mod semihosting;
 mod setup;
+mod start;
 
 pub use node::{Desk, Node, Program, Stop};
 pub use ring::Ring;
 pub use setup::{MAX_PEERS, Setup};
+pub use start::start;
 
 /// Never linked: an image with a panic in it is refused by `cargo xtask firmware`.
 #[panic_handler]

@@ -142,6 +142,8 @@ impl Stop {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
+            Self::Setup(what) => what,
+            Self::Config => "this image cannot be a node of such a cluster",
             Self::NoFlash => "the flash cannot be opened",
             Self::Flash(Error::Corrupt { .. }) => {
                 "the log in flash is damaged: erase it and let the node join anew"
@@ -201,6 +203,10 @@ struct Counters {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Stop {
+    /// The board was not told who it is, or not rightly.
+    Setup(&'static str),
+    /// The machine or its program cannot be made for so many nodes.
+    Config,
     /// The host has no such file.
     NoFlash,
     /// The log cannot be read or written.

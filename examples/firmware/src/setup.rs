@@ -1,4 +1,4 @@
-use quorate_core::NodeId;
+use quorate_core::{InlineList, List as _, NodeId};
 
 /// Nodes besides this one, at most.
 pub const MAX_PEERS: usize = 4;
@@ -46,8 +46,15 @@ impl<'a> Setup<'a> {
     }
 
     /// Every node, this one first.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
-        core::iter::once(self.id).chain(self.peers.iter().flatten().map(|&(node, _)| node))
+    #[must_use]
+    pub fn nodes(&self) -> InlineList<NodeId, { MAX_PEERS + 1 }> {
+        let mut nodes = InlineList::default();
+        for node in
+            core::iter::once(self.id).chain(self.peers.iter().flatten().map(|&(node, _)| node))
+        {
+            let _ = nodes.push(node); // there is room for all
+        }
+        nodes
     }
 
     /// The line that leads to a node.

@@ -3,10 +3,10 @@
 #![no_main]
 
 use cortex_m_rt::entry;
-use quorate_core::{Instant, List as _, NodeId};
+use quorate_core::{Instant, NodeId};
 use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
 use quorate_election::{Bully, Config, ConfigError, Event, Inline, Role};
-use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, lm3s, semihosting};
+use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
 use quorate_serial::Text;
 
@@ -164,28 +164,12 @@ impl Program for Elector {
 
 #[entry]
 fn main() -> ! {
-    lm3s::start();
-    let mut words = [0; 512];
-    let words = semihosting::command_line(&mut words).unwrap_or_default();
-    match Setup::parse(words) {
-        Ok(setup) => run(&setup).tell(),
-        Err(what) => {
-            defmt::error!("{=str}", what);
-            Stop::NoFlash.tell()
-        }
-    }
+    start(run)
 }
 
 fn run(setup: &Setup<'_>) -> Stop {
-    let mut members = quorate_core::InlineList::<NodeId, { MAX_PEERS + 1 }>::default();
-    for node in setup.nodes() {
-        if members.push(node).is_err() {
-            return Stop::Fatal;
-        }
-    }
-    let Ok(machine) = Machine::new(setup.id, &members, config()) else {
-        defmt::error!("the election's configuration is wrong");
-        return Stop::Fatal;
+    let Ok(machine) = Machine::new(setup.id, &setup.nodes(), config()) else {
+        return Stop::Config;
     };
     match Node::restore(setup, CLUSTER, machine, Elector::new()) {
         Ok(mut node) => node.run(),

@@ -3,8 +3,8 @@
 #![no_main]
 
 use cortex_m_rt::entry;
-use quorate_core::{Corrupt, InlineList, Instant, List as _, NodeId, Wire as _, Writer};
-use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, lm3s, semihosting};
+use quorate_core::{Corrupt, Instant, NodeId, Wire as _, Writer};
+use quorate_firmware::{Desk, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
 use quorate_raft::{Event, Inline, Raft};
 use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Request, config};
@@ -89,31 +89,15 @@ impl Program for Setpoint {
 
 #[entry]
 fn main() -> ! {
-    lm3s::start();
-    let mut words = [0; 512];
-    let words = semihosting::command_line(&mut words).unwrap_or_default();
-    let setup = match Setup::parse(words) {
-        Ok(setup) => setup,
-        Err(what) => {
-            defmt::error!("{=str}", what);
-            Stop::NoFlash.tell()
-        }
-    };
-    run(&setup).tell()
+    start(run)
 }
 
 fn run(setup: &Setup<'_>) -> Stop {
-    let mut voters = InlineList::<NodeId, { MAX_PEERS + 1 }>::default();
-    for node in setup.nodes() {
-        if voters.push(node).is_err() {
-            return Stop::Fatal;
-        }
-    }
-    let machine = match Machine::new(setup.id, &voters, config(), setup.seed) {
+    let machine = match Machine::new(setup.id, &setup.nodes(), config(), setup.seed) {
         Ok(machine) => machine,
         Err(reason) => {
             defmt::error!("{}", reason);
-            return Stop::Fatal;
+            return Stop::Config;
         }
     };
     match Node::restore(setup, CLUSTER, machine, Setpoint::default()) {
