@@ -1,12 +1,12 @@
 //! Records at boot, and the fewest records that restore the present state.
 
-use quorate_core::{Corrupt, NodeId};
+use quorate_core::{Corrupt, List, NodeId};
 
 use crate::entry::Run;
 use crate::log::Log;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Record, Term};
+use crate::{Index, Members, Record, Term};
 
 impl<S: Storage> Raft<S> {
     /// Replays one record at boot; see [`Machine::restore`](quorate_core::Machine::restore).
@@ -27,6 +27,9 @@ impl<S: Storage> Raft<S> {
             Record::Snapshot { index, index_term, anchor, anchor_term } => {
                 self.restore_snapshot((index, index_term), (anchor, anchor_term))
             }
+            Record::Members { index, index_term, members } => {
+                self.restore_members((index, index_term), members)
+            }
         };
         self.disk.restored(self.log.last());
         result
@@ -40,7 +43,7 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Regression`] when the log has a committed entry of
+    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Gap`] when the records know of no such snapshot (some are lost), [`Corrupt::Regression`] when the log has a committed entry of
     /// another term there, [`Corrupt::Started`] after the first tick. Nothing was changed.
     pub fn resume(&mut self, index: Index, index_term: Term) -> Result<(), Corrupt> {
         if self.started {
@@ -53,6 +56,10 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         let known = self.log.term(index);
+        if known != Some(index_term) && self.arriving_at != (index, index_term) {
+            // who the members were then is not known
+            return Err(Corrupt::Gap);
+        }
         if index <= self.commit && known.is_some_and(|term| term != index_term) {
             return Err(Corrupt::Regression);
         }
@@ -62,6 +69,7 @@ impl<S: Storage> Raft<S> {
         }
         if known == Some(index_term) {
             // the log goes on as far back as it does
+            self.found_at(index);
             (self.snapshot, self.snapshot_term) = (index, index_term);
             self.disk.snapshot_dirty = true;
         } else {
@@ -105,8 +113,16 @@ impl<S: Storage> Raft<S> {
             // it would replace a committed entry
             return Err(Corrupt::Regression);
         }
+        if run.config {
+            let fits = self.check_configs(entries).map_err(|_| Corrupt::Malformed)?;
+            fits.map_err(|_| Corrupt::Full)?;
+        }
         self.log.truncate(before);
-        if self.log.append(entries) < run.count {
+        let taken = self.log.append(entries);
+        if run.config || before < self.config_at {
+            self.reconfigure();
+        }
+        if taken < run.count {
             return Err(Corrupt::Full);
         }
         self.commit = self.commit.max(commit);
@@ -128,6 +144,11 @@ impl<S: Storage> Raft<S> {
         if snapshot.0 < self.snapshot || anchor.0 < self.log.anchor() {
             return Err(Corrupt::Regression);
         }
+        if self.arriving_at == snapshot {
+            self.found_on_arrival();
+        } else {
+            self.found_at(snapshot.0);
+        }
         let in_log = |(index, term): (Index, Term)| self.log.term(index) == Some(term);
         if in_log(anchor) && (in_log(snapshot) || self.log.last() == anchor.0) {
             self.log.compact(anchor.0);
@@ -135,9 +156,29 @@ impl<S: Storage> Raft<S> {
             self.log.reset(anchor.0, anchor.1);
         }
         (self.snapshot, self.snapshot_term) = snapshot;
+        self.reconfigure();
         self.commit = snapshot.0.max(self.commit.min(self.log.last()));
         self.applied = snapshot.0;
         self.verified = self.commit;
+        Ok(())
+    }
+
+    fn restore_members(
+        &mut self,
+        snapshot: (Index, Term),
+        members: Members<'_>,
+    ) -> Result<(), Corrupt> {
+        if snapshot.0 == 0 || snapshot.1 == 0 || snapshot.0 >= LIMIT || snapshot.1 >= LIMIT {
+            return Err(Corrupt::Malformed);
+        }
+        if !self.holds(members) {
+            return Err(Corrupt::Full);
+        }
+        self.arriving.clear();
+        for member in members {
+            let _ = self.arriving.push(member);
+        }
+        self.arriving_at = snapshot;
         Ok(())
     }
 
@@ -150,6 +191,16 @@ impl<S: Storage> Raft<S> {
             anchor: self.log.anchor(),
             anchor_term: self.log.term(self.log.anchor()).unwrap_or(0),
         });
+        let base = (self.snapshot > 0).then(|| Record::Members {
+            index: self.snapshot,
+            index_term: self.snapshot_term,
+            members: Members::of(&self.base),
+        });
+        let arriving = self.received.map(|(index, index_term)| Record::Members {
+            index,
+            index_term,
+            members: Members::of(&self.arriving),
+        });
         let mut next = self.log.anchor().saturating_add(1);
         // what was not issued yet will be, after the checkpoint
         let last = self.disk.issued_index();
@@ -160,6 +211,6 @@ impl<S: Storage> Raft<S> {
             let record = Record::Append { first: run.first(), commit, entries: run.bytes() };
             (!run.is_empty()).then_some(record)
         });
-        core::iter::once(vote).chain(snapshot).chain(runs)
+        core::iter::once(vote).chain(base).chain(snapshot).chain(arriving).chain(runs)
     }
 }

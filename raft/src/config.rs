@@ -34,8 +34,8 @@ pub struct Config {
     pub snapshot_part_bytes: usize,
     /// Bytes of the whole log, at least twice `max_entry_bytes`; the inline storage also has its own limit. 1 GiB, 1 GiB, 64 KiB.
     pub max_log_bytes: usize,
-    /// Voters in the cluster, at most, on the heap storage. Default 15.
-    pub max_voters: usize,
+    /// Members of the cluster, at most, learners and witnesses included, on the heap storage. Default 15.
+    pub max_members: usize,
 }
 
 impl Default for Config {
@@ -66,7 +66,7 @@ impl Config {
             max_uncommitted_bytes: 16 << 20,
             snapshot_part_bytes: 64 << 10,
             max_log_bytes: 1 << 30,
-            max_voters: 15,
+            max_members: 15,
         }
     }
 

@@ -17,6 +17,9 @@ pub(crate) struct Disk {
     /// The term or vote changed and was not issued yet.
     pub(crate) vote_dirty: bool,
     vote_ticket: Ticket,
+    /// The members as of a snapshot that arrived were not issued yet.
+    pub(crate) members_dirty: bool,
+    members_ticket: Ticket,
     /// The snapshot or anchor changed and was not issued yet.
     pub(crate) snapshot_dirty: bool,
     /// Entries up to here were issued.
@@ -46,6 +49,10 @@ impl Disk {
         !self.vote_dirty && self.returned >= self.vote_ticket
     }
 
+    pub(crate) fn members_durable(&self) -> bool {
+        !self.members_dirty && self.returned >= self.members_ticket
+    }
+
     pub(crate) const fn may_write(&self) -> bool {
         (self.out as usize) < WRITES
     }
@@ -54,6 +61,12 @@ impl Disk {
         self.vote_dirty = false;
         self.vote_ticket = self.issue();
         self.vote_ticket
+    }
+
+    pub(crate) fn issue_members(&mut self) -> Ticket {
+        self.members_dirty = false;
+        self.members_ticket = self.issue();
+        self.members_ticket
     }
 
     /// Issues a record after which everything up to `through` is on the disk.

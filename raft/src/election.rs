@@ -9,9 +9,10 @@ use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
 
 impl<S: Storage> Raft<S> {
-    /// Starts an election now instead of at the timeout. A leader does nothing.
+    /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
+    /// that is no member.
     pub fn campaign(&mut self, now: Instant) {
-        if self.fatal.is_none() {
+        if self.fatal.is_none() && self.standing.may_lead() {
             self.advance(now);
             self.start_election(self.config.pre_vote);
         }
@@ -28,6 +29,12 @@ impl<S: Storage> Raft<S> {
     /// Asks for votes, or with `pre` whether they would be given, in which case nobody's term changes.
     pub(crate) fn start_election(&mut self, pre: bool) {
         if self.role == Role::Leader || self.fatal.is_some() {
+            return;
+        }
+        if !self.standing.may_lead() {
+            // no vote, or no commands: it waits for others to lead
+            self.follow(self.term, None);
+            self.restart_election_timer();
             return;
         }
         if self.term.saturating_add(2) >= LIMIT {
@@ -61,7 +68,7 @@ impl<S: Storage> Raft<S> {
         self.work.all();
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         for peer in self.peers.iter_mut() {
-            peer.ask_vote = peer.vote.is_none();
+            peer.ask_vote = peer.vote.is_none() && peer.standing.votes();
         }
     }
 
@@ -152,8 +159,7 @@ impl<S: Storage> Raft<S> {
 
     /// Goes on to the next stage if a majority has granted. The own vote counts when it is durable.
     pub(crate) fn count_votes(&mut self) {
-        let granted = self.peers.iter().filter(|p| p.vote == Some(true)).count();
-        if granted.saturating_add(1) < self.quorum() {
+        if !self.decided(true, |peer| peer.vote == Some(true)) {
             return;
         }
         match self.role {
@@ -176,6 +182,8 @@ impl<S: Storage> Raft<S> {
         self.term_start = last.saturating_add(1);
         self.turn(Role::Leader, Some(self.id));
         self.incoming = None;
+        self.drop_strangers();
+        self.unsettled = true;
         self.part.clear();
         self.reads_wanted = 0;
         self.next_round();

@@ -30,8 +30,10 @@ pub enum EntryKind {
     Command,
     /// Starts a leader's term, so that something of that term can be committed (Raft thesis, 3.6.2 and 6.4).
     Blank,
-    /// Reserved for a cluster configuration.
+    /// The members of the cluster from here on: [`Members::decode`](crate::Members::decode) reads the data.
     Config,
+    /// A command of which a witness knows only that there is one.
+    Hollow,
 }
 
 /// The longest header: two varints of 64 bits.
@@ -87,6 +89,7 @@ impl EntryKind {
             0 => Ok(Self::Command),
             1 => Ok(Self::Blank),
             2 => Ok(Self::Config),
+            3 => Ok(Self::Hollow),
             _ => Err(DecodeError::Invalid),
         }
     }
@@ -198,6 +201,19 @@ impl<'a> Whole<'a> {
         Self(run)
     }
 
+    /// As a witness gets them: of commands, only the term.
+    pub(crate) fn write_hollow(self, out: &mut Writer<'_>) {
+        for (_, entry) in self {
+            match Header::scan(entry) {
+                Ok((header, _)) if header.kind == EntryKind::Command => {
+                    out.u64(header.term);
+                    out.u8(EntryKind::Hollow as u8);
+                }
+                _ => out.raw(entry),
+            }
+        }
+    }
+
     /// What was not gone through yet.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.0
@@ -221,6 +237,8 @@ impl<'a> Iterator for Whole<'a> {
 pub(crate) struct Run {
     pub(crate) count: u64,
     pub(crate) last_term: Term,
+    /// Some of them are configurations.
+    pub(crate) config: bool,
 }
 
 impl Run {
@@ -229,6 +247,7 @@ impl Run {
     pub(crate) fn check(bytes: &[u8], mut term: Term) -> Result<Self, DecodeError> {
         let mut rest = bytes;
         let mut count = 0_u64;
+        let mut config = false;
         while !rest.is_empty() {
             let (header, size) = Header::scan(rest)?;
             rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
@@ -236,9 +255,10 @@ impl Run {
                 return Err(DecodeError::Invalid);
             }
             term = header.term;
+            config |= header.kind == EntryKind::Config;
             count = count.saturating_add(1);
         }
-        Ok(Self { count, last_term: term })
+        Ok(Self { count, last_term: term, config })
     }
 }
 

@@ -11,8 +11,8 @@ pub enum ConfigError {
     NotAVoter,
     /// A node is listed twice.
     DuplicateVoter(NodeId),
-    /// More voters than the storage has room for.
-    TooManyVoters,
+    /// More members than the storage has room for.
+    TooManyMembers,
     /// The election timeout must be at least twice the heartbeat interval, and neither may be 0.
     ElectionTimeout,
     /// The upper election timeout must be above the lower one, so that ties break.
@@ -49,10 +49,43 @@ pub enum TransferError {
     NotLeader(Option<NodeId>),
     /// There is no such node in the cluster.
     NoSuchNode,
+    /// That node has no vote, or is a witness.
+    MayNotLead,
     /// This node leads already.
     LeadsAlready,
     /// The lead is being handed to this node already; abort that first.
     UnderWay(NodeId),
+    /// The machine stopped itself.
+    Stopped,
+}
+
+/// Why the members were not changed. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// Only the leader changes the members: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// The lead is being handed to this node: ask it in a moment.
+    Transferring(NodeId),
+    /// No entry of the leader's term is committed yet (the flaw of 2015 in the one-step change): try again in a moment.
+    NotYet,
+    /// A change is under way: wait until it is committed, or leave joint consensus first.
+    UnderWay,
+    /// Joint consensus cannot be left: it was not entered.
+    NotJoint,
+    /// There is no such node in the cluster.
+    NoSuchNode(NodeId),
+    /// The node is that already, or is named twice.
+    Already(NodeId),
+    /// The learner lacks more of the log than is on its way to it: promote it when it has caught up.
+    Behind(NodeId),
+    /// Nobody would be left who votes and may lead.
+    NoVoter,
+    /// More members than the storage has room for.
+    TooMany,
+    /// The log has no room: take a snapshot, then try again.
+    LogFull,
     /// The machine stopped itself.
     Stopped,
 }
@@ -88,7 +121,7 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NotAVoter => f.write_str("this node is not among the voters"),
             Self::DuplicateVoter(node) => write!(f, "node {node} is listed twice"),
-            Self::TooManyVoters => f.write_str("more voters than the storage has room for"),
+            Self::TooManyMembers => f.write_str("more members than the storage has room for"),
             Self::ElectionTimeout => f.write_str(
                 "the election timeout must be at least twice the heartbeat interval, and neither may be 0",
             ),
@@ -122,8 +155,33 @@ impl fmt::Display for TransferError {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
             Self::NoSuchNode => f.write_str("there is no such node in the cluster"),
+            Self::MayNotLead => {
+                f.write_str("that node has no vote, or is a witness: it cannot lead")
+            }
             Self::LeadsAlready => f.write_str("that node leads already"),
             Self::UnderWay(to) => write!(f, "the lead is being handed to node {to} already"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::Transferring(to) => {
+                write!(f, "the lead is being handed to node {to}: ask it in a moment")
+            }
+            Self::NotYet => f.write_str("the leader's term has no committed entry yet: try again"),
+            Self::UnderWay => f.write_str("a change of the members is under way"),
+            Self::NotJoint => f.write_str("the cluster is not in joint consensus"),
+            Self::NoSuchNode(node) => write!(f, "there is no node {node} in the cluster"),
+            Self::Already(node) => write!(f, "node {node} is that already, or is named twice"),
+            Self::Behind(node) => write!(f, "node {node} has not caught up with the log yet"),
+            Self::NoVoter => f.write_str("nobody would be left who may lead"),
+            Self::TooMany => f.write_str("more members than the storage has room for"),
+            Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
@@ -150,6 +208,7 @@ impl fmt::Display for SnapshotError {
     }
 }
 
+impl core::error::Error for ChangeError {}
 impl core::error::Error for ConfigError {}
 impl core::error::Error for ProposeError {}
 impl core::error::Error for ReadError {}

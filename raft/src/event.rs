@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId};
 
-use crate::{Entries, Index, ReadId, Role, Term};
+use crate::{Entries, Index, Members, ReadId, Role, Term};
 
 /// What the application of a Raft node learns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -17,6 +17,14 @@ pub enum Event<'a> {
         term: Term,
         /// Whom it follows, if anybody; itself when it leads.
         leader: Option<NodeId>,
+    },
+    /// The members of the cluster are others now: open the ways to those that are new. They are in force from the entry's append on
+    /// (Raft thesis, 4.1), before it is committed; if another leader replaces the entry, the members before it come back.
+    Members {
+        /// The index of the entry that lists them; of the snapshot, if it was in one.
+        index: Index,
+        /// All of them, this node as well if it is one.
+        members: Members<'a>,
     },
     /// Every read with an id up to `through` may be answered from what was applied so far, linearizably.
     Read {

@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::peer::Reply;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Role, Term};
+use crate::{Entries, EntryKind, Index, Role, Term};
 
 impl<S: Storage> Raft<S> {
     pub(crate) fn on_append(
@@ -17,7 +17,7 @@ impl<S: Storage> Raft<S> {
         prev: (Index, Term),
         commit: Index,
         round: u64,
-        entries: &[u8],
+        (entries, hollow): (&[u8], bool),
     ) -> Result<(), Rejected> {
         let (prev_index, prev_term) = prev;
         if term == 0 || (prev_index == 0) != (prev_term == 0) || prev_term > term {
@@ -31,6 +31,9 @@ impl<S: Storage> Raft<S> {
         if !self.plausible(term) || end >= LIMIT || commit >= LIMIT || round >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
+        if run.config {
+            self.check_configs(entries).map_err(|_| Rejected::Malformed)??;
+        }
         let agrees = self.agrees(prev_index, prev_term);
         if term >= self.term && self.contradicts(term, agrees, prev_index, entries) {
             return Err(Rejected::Impossible);
@@ -42,7 +45,13 @@ impl<S: Storage> Raft<S> {
             self.owe(from, Reply::Reject { prev_index, prev_term, round });
             return Ok(());
         }
-        let verified = if run.count == 0 { prev_index } else { self.take(prev_index, entries) };
+        let config_at = self.config_at;
+        let verified =
+            if run.count == 0 { prev_index } else { self.take(prev_index, entries, hollow) };
+        if run.config || self.config_at != config_at {
+            // they are in force once they are in the log (4.1), and out of it they are not
+            self.reconfigure();
+        }
         self.verified = self.verified.max(verified);
         // what is beyond the verified prefix may not be the leader's (figure 3.1: "index of last new entry")
         self.commit = self.commit.max(commit.min(self.verified));
@@ -54,7 +63,10 @@ impl<S: Storage> Raft<S> {
             // leader hears how far this node is when it sends the next heartbeat.
             return Ok(());
         }
-        self.owe_accept(from, run.count == 0);
+        // the leader's place may be another now
+        if let Some(from) = self.leader_at() {
+            self.owe_accept(from, run.count == 0);
+        }
         Ok(())
     }
 
@@ -103,10 +115,10 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Takes a run of entries that follow `prev`, where the logs agree. Returns the last index verified by it.
-    fn take(&mut self, prev: Index, run: &[u8]) -> Index {
+    fn take(&mut self, prev: Index, run: &[u8], hollow: bool) -> Index {
         let last = self.log.last();
         if prev == last {
-            return prev.saturating_add(self.extend(run));
+            return prev.saturating_add(self.extend(run, hollow));
         }
         let (matched, rest) = self.skip_known(prev, run);
         if rest.is_empty() {
@@ -116,8 +128,11 @@ impl<S: Storage> Raft<S> {
             // an existing entry conflicts with a new one: delete it and all that follow it (figure 3.1)
             self.log.truncate(matched);
             self.disk.truncated(matched);
+            if matched < self.config_at {
+                self.config_at = self.snapshot;
+            }
         }
-        matched.saturating_add(self.extend(rest))
+        matched.saturating_add(self.extend(rest, hollow))
     }
 
     /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.
@@ -136,13 +151,30 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
-    fn extend(&mut self, run: &[u8]) -> u64 {
-        let taken = self.log.append(run);
+    fn extend(&mut self, run: &[u8], hollow: bool) -> u64 {
+        let taken = if hollow { self.extend_hollow(run) } else { self.log.append(run) };
         self.work.records();
         if taken == 0 {
             self.full_owed = true;
             self.work.events();
             self.rejections.count(Rejected::Full);
+        }
+        taken
+    }
+
+    /// A witness stores no commands, even where a message brings them.
+    #[cold]
+    fn extend_hollow(&mut self, run: &[u8]) -> u64 {
+        let mut taken = 0_u64;
+        for entry in Entries::new(0, 0, run) {
+            let (kind, data) = match entry.kind {
+                EntryKind::Command => (EntryKind::Hollow, &[][..]),
+                kind => (kind, entry.data),
+            };
+            if self.log.push(entry.term, kind, data).is_err() {
+                break;
+            }
+            taken = taken.saturating_add(1);
         }
         taken
     }

@@ -1,9 +1,9 @@
 //! Replication, the leader's side (Raft thesis, 3.5, 3.6, 6.2 and 10.2).
 
-use quorate_core::{Rejected, agreed};
+use quorate_core::Rejected;
 
 use crate::log::Log;
-use crate::peer::{Peer, Stage};
+use crate::peer::Stage;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{Index, Replication, Role, Term};
@@ -17,6 +17,13 @@ impl<S: Storage> Raft<S> {
         }
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.hand_over();
+        if self.unsettled && self.config_at <= self.commit {
+            self.settle();
+        }
+        if self.role != Role::Leader {
+            return;
+        }
+        self.dismiss();
         self.next_round();
         for peer in self.peers.iter_mut() {
             peer.heartbeat_due = true;
@@ -30,8 +37,7 @@ impl<S: Storage> Raft<S> {
 
     /// Whether a majority was heard within the longest election timeout (6.2): otherwise another may lead already.
     fn hears_quorum(&self) -> bool {
-        let heard = |peer: &&Peer| self.now.since(peer.heard) < self.config.election_max_us;
-        self.peers.iter().filter(heard).count().saturating_add(1) >= self.quorum()
+        self.decided(true, |peer| self.now.since(peer.heard) < self.config.election_max_us)
     }
 
     /// Begins a round, unless nothing of the present one was sent yet.
@@ -205,14 +211,14 @@ impl<S: Storage> Raft<S> {
     /// Commits what a majority has on its disks, this node's own included once it is there (10.2.1). Only an entry of the own
     /// term is committed by counting (3.6.2, figure 3.7); all before it go with it.
     pub(crate) fn advance_commit(&mut self) {
-        let own = core::iter::once(self.disk.durable());
-        let stored = own.chain(self.peers.iter().map(|p| p.match_index));
-        let commit = self.commit;
-        if let Some(index) = agreed(stored.filter(|&m| m > commit), self.quorum())
+        if let Some(index) = self.reached(self.commit, self.disk.durable(), |p| p.match_index)
             && index >= self.term_start
         {
             self.commit = index;
             self.work.events();
+            if self.unsettled && self.config_at <= index {
+                self.settle();
+            }
         }
     }
 }

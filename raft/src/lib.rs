@@ -70,6 +70,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod change;
 mod checkpoint;
 mod config;
 mod disk;
@@ -81,6 +82,8 @@ mod follower;
 mod leader;
 #[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
 mod log;
+mod member;
+mod members;
 mod message;
 mod output;
 #[allow(unnameable_types)] // a sealed part of `Storage`
@@ -94,10 +97,12 @@ mod storage;
 mod transfer;
 mod work;
 
+pub use change::Change;
 pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Iter};
-pub use error::{ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
+pub use error::{ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
 pub use event::Event;
+pub use member::{Member, Members, MembersIter, Standing};
 pub use message::Message;
 pub use raft::{Proposal, Raft};
 pub use read::ReadId;

@@ -1,6 +1,7 @@
 use quorate_core::{DecodeError, Reader, Wire, Writer};
 
-use crate::{Index, Term};
+use crate::entry::Whole;
+use crate::{Index, Members, Term};
 
 /// What Raft nodes say to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and read rounds of 6.4).
 ///
@@ -80,7 +81,8 @@ pub enum Message<'a> {
         index_term: Term,
         /// Where in the snapshot the data belongs, in bytes.
         offset: u64,
-        /// The snapshot ends with this part.
+        /// The snapshot ends with this part; said by leaders whose members cannot change, the others send
+        /// [`SnapshotEnd`](Self::SnapshotEnd).
         done: bool,
         /// The part.
         #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
@@ -110,6 +112,41 @@ pub enum Message<'a> {
         last_index: Index,
         /// The term of the candidate's last entry.
         last_term: Term,
+    },
+    /// The last part of a snapshot.
+    SnapshotEnd {
+        /// The leader's term.
+        term: Term,
+        /// The leader's round.
+        round: u64,
+        /// The last index the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        index_term: Term,
+        /// Where in the snapshot the data belongs, in bytes.
+        offset: u64,
+        /// The members of the cluster as of `index`, or later.
+        #[cfg_attr(feature = "serde", serde(borrow))]
+        members: Members<'a>,
+        /// The part.
+        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+        data: &'a [u8],
+    },
+    /// What [`Append`](Self::Append) is to others, to a witness (11.7.2): of commands, its encoding holds only that there are some.
+    Hollow {
+        /// The leader's term.
+        term: Term,
+        /// The index just before the entries.
+        prev_index: Index,
+        /// The term of the entry there.
+        prev_term: Term,
+        /// The leader's commit index.
+        commit: Index,
+        /// The leader's round.
+        round: u64,
+        /// A run of encoded entries, see [`Entries`](crate::Entries).
+        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+        entries: &'a [u8],
     },
 }
 
@@ -180,6 +217,28 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(last_index);
                 out.u64(last_term);
             }
+            Self::SnapshotEnd { term, round, index, index_term, offset, members, data } => {
+                out.u8(9);
+                out.u64(term);
+                out.u64(round);
+                out.u64(index);
+                out.u64(index_term);
+                out.u64(offset);
+                members.encode(out);
+                out.bytes(data);
+            }
+            Self::Hollow { term, prev_index, prev_term, commit, round, entries } => {
+                out.u8(10);
+                out.u64(term);
+                out.u64(prev_index);
+                out.u64(prev_term);
+                out.u64(commit);
+                out.u64(round);
+                let mut measure = Writer::new(&mut []);
+                Whole::new(entries).write_hollow(&mut measure);
+                out.u64(measure.needed() as u64);
+                Whole::new(entries).write_hollow(out);
+            }
         }
     }
 
@@ -231,6 +290,23 @@ impl<'a> Wire<'a> for Message<'a> {
                 term: input.u64()?,
                 last_index: input.u64()?,
                 last_term: input.u64()?,
+            },
+            9 => Self::SnapshotEnd {
+                term: input.u64()?,
+                round: input.u64()?,
+                index: input.u64()?,
+                index_term: input.u64()?,
+                offset: input.u64()?,
+                members: Members::read(input)?,
+                data: input.bytes()?,
+            },
+            10 => Self::Hollow {
+                term: input.u64()?,
+                prev_index: input.u64()?,
+                prev_term: input.u64()?,
+                commit: input.u64()?,
+                round: input.u64()?,
+                entries: input.bytes()?,
             },
             _ => return Err(DecodeError::Invalid),
         })

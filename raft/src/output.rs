@@ -3,19 +3,21 @@
 use quorate_core::{Fatal, NodeId, Output, Ticket};
 
 use crate::log::{Log, Span};
-use crate::peer::{Reply, Stage, VoteReply};
+use crate::peer::{Reply, Stage, Transfer, VoteReply};
 use crate::raft::Raft;
 use crate::snapshot::Held;
 use crate::storage::Storage;
-use crate::{Event, Index, Message, ReadId, Record, Replication, Role, Term};
+use crate::{Event, Index, Members, Message, ReadId, Record, Replication, Role, Standing, Term};
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {
     Vote(Ticket),
+    Members(Ticket),
     Snapshot(Ticket),
     Entries(Ticket, Span),
     Send(NodeId, Draft),
     Role,
+    NewMembers,
     LogFull,
     Committed(Span),
     Read(ReadId),
@@ -24,17 +26,38 @@ enum Plan {
 }
 
 enum Draft {
-    RequestVote { pre: bool },
+    RequestVote {
+        pre: bool,
+    },
     TakeOver,
     TimeoutNow,
     Vote(VoteReply),
-    Append { span: Span },
-    Part { peer: usize, offset: u64, done: bool },
-    SnapshotProbe { peer: usize },
+    Append {
+        span: Span,
+        hollow: bool,
+    },
+    Part {
+        peer: usize,
+        offset: u64,
+        done: bool,
+    },
+    SnapshotProbe {
+        peer: usize,
+    },
+    /// All that a witness needs of a snapshot.
+    Whole {
+        peer: usize,
+    },
     Accept,
     Stale,
-    Reject { prev_index: Index, prev_term: Term, round: u64 },
-    PartAck { index: Index },
+    Reject {
+        prev_index: Index,
+        prev_term: Term,
+        round: u64,
+    },
+    PartAck {
+        index: Index,
+    },
 }
 
 impl<S: Storage> Raft<S> {
@@ -78,6 +101,9 @@ impl<S: Storage> Raft<S> {
     fn plan_record(&mut self) -> Option<Plan> {
         if self.disk.vote_dirty {
             return Some(Plan::Vote(self.disk.issue_vote()));
+        }
+        if self.disk.members_dirty {
+            return Some(Plan::Members(self.disk.issue_members()));
         }
         if !self.disk.may_write() {
             return None;
@@ -177,11 +203,15 @@ impl<S: Storage> Raft<S> {
         let (snapshot, snapshot_term) = (self.snapshot, self.snapshot_term);
         let anchor = self.log.anchor();
         let peer = self.peers.get_mut(at)?;
+        if peer.standing == Standing::NONE {
+            return None;
+        }
         if core::mem::take(&mut peer.time_out_due) {
             return Some(Draft::TimeoutNow);
         }
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
+            peer.heartbeat_due |= peer.standing.is_witness();
             self.work.events();
         }
         let draft = if peer.replication == Replication::Snapshot {
@@ -200,6 +230,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn plan_entries(&mut self, at: usize) -> Option<Draft> {
         let peer = self.peers.get_mut(at)?;
+        let hollow = peer.standing.is_witness();
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
         let last = self.log.last();
@@ -231,7 +262,7 @@ impl<S: Storage> Raft<S> {
         } else {
             peer.next_index = span.last().saturating_add(1);
         }
-        Some(Draft::Append { span })
+        Some(Draft::Append { span, hollow })
     }
 
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
@@ -247,6 +278,10 @@ impl<S: Storage> Raft<S> {
             peer.transfer.sent_round = round;
             return Some(Draft::Part { peer: at, offset, done });
         }
+        if peer.standing.is_witness() {
+            // it needs nothing of what was applied
+            return peer.heartbeat_due.then_some(Draft::Whole { peer: at });
+        }
         peer.heartbeat_due.then_some(Draft::SnapshotProbe { peer: at })
     }
 
@@ -255,6 +290,9 @@ impl<S: Storage> Raft<S> {
         if self.role_changed {
             self.role_changed = false;
             return Some(Plan::Role);
+        }
+        if core::mem::take(&mut self.members_changed) {
+            return Some(Plan::NewMembers);
         }
         if core::mem::take(&mut self.full_owed) {
             return Some(Plan::LogFull);
@@ -271,7 +309,10 @@ impl<S: Storage> Raft<S> {
             self.reads_done = through.0;
             return Some(Plan::Read(through));
         }
-        if let Held::Incoming { index, index_term, offset, done } = self.part.held {
+        // who the members are then must be on the disk before the snapshot can be
+        if let Held::Incoming { index, index_term, offset, done } = self.part.held
+            && (!done || self.disk.members_durable())
+        {
             self.part.held = Held::Nothing;
             return Some(Plan::Part { index, index_term, offset, done });
         }
@@ -302,6 +343,14 @@ impl<S: Storage> Raft<S> {
                         anchor_term: self.log.term(anchor).unwrap_or(0),
                     },
                 )
+            }
+            Plan::Members(ticket) => {
+                let (index, index_term) = self.arriving_at;
+                let members = Members::of(&self.arriving);
+                Output::Persist(ticket, Record::Members { index, index_term, members })
+            }
+            Plan::NewMembers => {
+                Output::Event(Event::Members { index: self.config_at, members: self.members() })
             }
             Plan::Send(to, draft) => Output::Send(to, self.write(draft)),
             Plan::Role => {
@@ -338,17 +387,18 @@ impl<S: Storage> Raft<S> {
     fn write(&self, draft: Draft) -> Message<'_> {
         let (term, round) = (self.term, self.leader_round);
         match draft {
-            Draft::Append { span } => {
+            Draft::Append { span, hollow } => {
                 let prev_index = span.first.saturating_sub(1);
-                Message::Append {
-                    term,
-                    prev_index,
-                    prev_term: self.led_term(prev_index),
-                    commit: self.commit,
-                    round: self.round,
-                    entries: self.log.slice(span).bytes(),
+                let prev_term = self.led_term(prev_index);
+                let (commit, round) = (self.commit, self.round);
+                let entries = self.log.slice(span).bytes();
+                if hollow {
+                    Message::Hollow { term, prev_index, prev_term, commit, round, entries }
+                } else {
+                    Message::Append { term, prev_index, prev_term, commit, round, entries }
                 }
             }
+            Draft::Whole { peer } => self.write_part(peer, 0, true, &[]),
             Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
             Draft::Stale => Message::Accept { term, round: 0, match_index: 0 },
             Draft::Reject { prev_index, prev_term, round } => {
@@ -414,13 +464,20 @@ impl<S: Storage> Raft<S> {
         done: bool,
         data: &'a [u8],
     ) -> Message<'a> {
-        let transfer = self.peers.get(peer).map(|p| p.transfer).unwrap_or_default();
+        let Transfer { index, index_term, offset: reached, .. } =
+            self.peers.get(peer).map(|p| p.transfer).unwrap_or_default();
+        let (term, round) = (self.term, self.round);
+        if done {
+            // of a snapshot that is not the newest any more, these are later than its end: committed all the same
+            let members = Members::of(&self.base);
+            return Message::SnapshotEnd { term, round, index, index_term, offset, members, data };
+        }
         Message::Snapshot {
-            term: self.term,
-            round: self.round,
-            index: transfer.index,
-            index_term: transfer.index_term,
-            offset: if offset == u64::MAX { transfer.offset } else { offset },
+            term,
+            round,
+            index,
+            index_term,
+            offset: if offset == u64::MAX { reached } else { offset },
             done,
             data,
         }

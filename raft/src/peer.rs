@@ -1,11 +1,12 @@
 use quorate_core::{Instant, NodeId};
 
-use crate::{Index, Replication, Term};
+use crate::{Index, Replication, Standing, Term};
 
 /// What a node knows and owes of another: a few bits of intent, from which messages are made when polled.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Peer {
     pub(crate) id: NodeId,
+    pub(crate) standing: Standing,
     /// When it was last heard, as a leader sees it.
     pub(crate) heard: Instant,
 
@@ -93,9 +94,10 @@ pub(crate) enum Stage {
 }
 
 impl Peer {
-    pub(crate) fn new(id: NodeId) -> Self {
+    pub(crate) fn new(id: NodeId, standing: Standing) -> Self {
         Self {
             id,
+            standing,
             heard: Instant::ZERO,
             vote: None,
             ask_vote: false,
@@ -116,7 +118,7 @@ impl Peer {
     /// Starts an election: no answers yet.
     pub(crate) fn ask(&mut self) {
         self.vote = None;
-        self.ask_vote = true;
+        self.ask_vote = self.standing.votes();
     }
 
     /// Starts a leader's term: nothing is known of the peer's log.
@@ -153,5 +155,8 @@ impl Peer {
         self.heartbeat_due = false;
         self.time_out_due = false;
         self.transfer = Transfer::default();
+        if self.standing.departs() {
+            self.standing = Standing::NONE;
+        }
     }
 }

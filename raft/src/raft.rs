@@ -1,19 +1,19 @@
 use quorate_core::{
     Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Rng, Ticket,
-    majority,
 };
 
 use crate::disk::Disk;
 use crate::entry::MAX_HEADER;
 use crate::log::Log;
+use crate::members::Quorums;
 use crate::peer::Peer;
-use crate::snapshot::{Incoming, Part};
+use crate::snapshot::{Held, Incoming, Part};
 use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
 use crate::{
-    Config, ConfigError, Entries, EntryKind, Event, Index, Message, Progress, ProposeError, Record,
-    Role, Status, Term,
+    Config, ConfigError, Entries, EntryKind, Event, Index, Member, Members, Message, Progress,
+    ProposeError, Record, Role, Standing, Status, Term,
 };
 
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
@@ -25,7 +25,7 @@ const TERM_JUMP: u64 = 1 << 32;
 
 /// Room in the log that proposals leave for the blank entries of that many leaders: without it, a log full of uncommitted
 /// commands could never be committed by a new leader.
-const SPARE_BLANKS: usize = 4;
+pub(crate) const SPARE_BLANKS: usize = 4;
 
 /// A Raft node as a [`Machine`](quorate_core::Machine): the replicated log of Ongaro and Ousterhout ("In Search of an
 /// Understandable Consensus Algorithm", 2014; sections in the comments are of Ongaro's thesis, "Consensus: Bridging Theory and
@@ -54,6 +54,8 @@ pub struct Raft<S: Storage> {
     pub(crate) log: S::Log,
     pub(crate) snapshot: Index,
     pub(crate) snapshot_term: Term,
+    /// The members as of the snapshot; before the first, those that founded the cluster.
+    pub(crate) base: S::Members,
     pub(crate) disk: Disk,
 
     // Not on disk
@@ -62,6 +64,13 @@ pub struct Raft<S: Storage> {
     pub(crate) role: Role,
     pub(crate) leader: Option<NodeId>,
     pub(crate) peers: S::Peers,
+    /// What this node is in the cluster.
+    pub(crate) standing: Standing,
+    pub(crate) quorums: Quorums,
+    /// The entry that lists the members, if it is after the snapshot.
+    pub(crate) config_at: Index,
+    /// Something may have to follow when the last configuration is committed.
+    pub(crate) unsettled: bool,
     /// The election timeout drawn last, in µs.
     pub(crate) timeout_us: u64,
     /// A follower starts an election then; a leader does not look at it.
@@ -85,10 +94,16 @@ pub struct Raft<S: Storage> {
     pub(crate) incoming: Option<Incoming>,
     /// A snapshot that was received whole, for the application to install or refuse: its index and term.
     pub(crate) received: Option<(Index, Term)>,
+    /// The members as of that snapshot, or of one that was received before this node was started.
+    pub(crate) arriving: S::Members,
+    /// Its index and term.
+    pub(crate) arriving_at: (Index, Term),
 
     // Leaders
     /// Whom the lead is being handed to.
     pub(crate) handover: Option<Handover>,
+    /// Who answers this round knows that the last configuration is committed.
+    pub(crate) farewell: u64,
     /// The index of the blank entry that began the term.
     pub(crate) term_start: Index,
     pub(crate) round: u64,
@@ -102,6 +117,8 @@ pub struct Raft<S: Storage> {
     pub(crate) part: Part<S::Part>,
     /// The application must be told of the role.
     pub(crate) role_changed: bool,
+    /// The application must be told of the members.
+    pub(crate) members_changed: bool,
     /// The application must be told that something did not fit.
     pub(crate) full_owed: bool,
     /// The application must be told that the machine stopped.
@@ -121,8 +138,8 @@ pub struct Proposal {
 }
 
 impl<S: Storage> Raft<S> {
-    /// A node without a past. `voters` are all nodes of the cluster, this one included; `seed` feeds the jitter of election
-    /// timeouts and should differ from node to node.
+    /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each; at every later start they are
+    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and should differ from node to node.
     ///
     /// # Errors
     ///
@@ -133,21 +150,52 @@ impl<S: Storage> Raft<S> {
         config: Config,
         seed: u64,
     ) -> Result<Self, ConfigError> {
-        config.validate()?;
-        let mut peers = S::Peers::with_limit(config.max_voters);
-        if voters.len() > peers.limit() || voters.len() > Work::PEERS {
-            return Err(ConfigError::TooManyVoters);
-        }
         if !voters.contains(&id) {
+            config.validate()?;
             return Err(ConfigError::NotAVoter);
         }
+        Self::build(id, voters, config, seed)
+    }
+
+    /// A node that is to be added to a cluster: it knows nobody, asks for nothing, and waits for a leader. It is made so at every start.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_raft::{Config, Inline, Raft};
+    /// let mut raft = Raft::<Inline<5, 1024, 16, 64>>::join(NodeId::new(4), Config::default(), 42)?;
+    /// raft.tick(Instant::ZERO);
+    /// assert_eq!(raft.deadline(), None);
+    /// # Ok::<(), quorate_raft::ConfigError>(())
+    /// ```
+    pub fn join(id: NodeId, config: Config, seed: u64) -> Result<Self, ConfigError> {
+        Self::build(id, &[], config, seed)
+    }
+
+    fn build(
+        id: NodeId,
+        voters: &[NodeId],
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut peers = S::Peers::with_limit(config.max_members.min(Work::PEERS));
+        let mut base = S::Members::with_limit(config.max_members);
         for (at, &voter) in voters.iter().enumerate() {
             if voters.iter().skip(at.saturating_add(1)).any(|&other| other == voter) {
                 return Err(ConfigError::DuplicateVoter(voter));
             }
+            let standing = Standing::VOTER;
+            base.push(Member { id: voter, standing }).map_err(|_| ConfigError::TooManyMembers)?;
             if voter != id {
-                peers.push(Peer::new(voter)).map_err(|_| ConfigError::TooManyVoters)?;
+                peers.push(Peer::new(voter, standing)).map_err(|_| ConfigError::TooManyMembers)?;
             }
+        }
+        if voters.len() > Work::PEERS {
+            return Err(ConfigError::TooManyMembers);
         }
         let log = S::Log::with_limit(config.max_log_bytes);
         let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
@@ -166,12 +214,17 @@ impl<S: Storage> Raft<S> {
             log,
             snapshot: 0,
             snapshot_term: 0,
+            standing: if voters.is_empty() { Standing::NONE } else { Standing::VOTER },
+            quorums: Quorums::of(Members::of(&base)),
+            base,
             disk: Disk::default(),
             commit: 0,
             applied: 0,
             role: Role::Follower,
             leader: None,
             peers,
+            config_at: 0,
+            unsettled: false,
             timeout_us: config.election_max_us,
             election_at: Instant::ZERO,
             heartbeat_at: Instant::ZERO,
@@ -182,7 +235,10 @@ impl<S: Storage> Raft<S> {
             acknowledged: 0,
             incoming: None,
             received: None,
+            arriving: S::Members::with_limit(config.max_members),
+            arriving_at: (0, 0),
             handover: None,
+            farewell: 0,
             term_start: 0,
             round: 0,
             round_sent: true,
@@ -191,6 +247,7 @@ impl<S: Storage> Raft<S> {
             reads_confirmed: None,
             part,
             role_changed: false,
+            members_changed: false,
             full_owed: false,
             fatal_owed: false,
             work: Work::default(),
@@ -269,16 +326,28 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
-        let Some(from) = self.peers.iter().position(|p| p.id == from) else {
-            return Err(Rejected::UnknownSender);
-        };
+        if let Some(at) = self.peers.iter().position(|p| p.id == from) {
+            return self.hear(now, at, message);
+        }
+        let (at, before) = self.admit(from, &message).ok_or(Rejected::UnknownSender)?;
+        let result = self.hear(now, at, message);
+        if result.is_err() {
+            self.turn_away(at, before);
+        }
+        result
+    }
+
+    fn hear(&mut self, now: Instant, from: usize, message: Message<'_>) -> Result<(), Rejected> {
         self.advance(now);
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
         match message {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
-                self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
+                self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, false))
+            }
+            Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
+                self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, true))
             }
             Message::Accept { term, round, match_index } => {
                 self.on_accept(from, term, round, match_index)
@@ -295,7 +364,12 @@ impl<S: Storage> Raft<S> {
             }
             Message::Vote { pre, term, granted } => self.on_vote(from, pre, term, granted),
             Message::Snapshot { term, round, index, index_term, offset, done, data } => {
-                self.on_snapshot(from, term, round, (index, index_term), (offset, done, data))
+                let part = (offset, done, data);
+                self.on_snapshot(from, term, round, (index, index_term), part, Members::NONE)
+            }
+            Message::SnapshotEnd { term, round, index, index_term, offset, members, data } => {
+                let part = (offset, true, data);
+                self.on_snapshot(from, term, round, (index, index_term), part, members)
             }
             Message::SnapshotAck { term, round, index, offset } => {
                 self.on_snapshot_ack(from, term, round, index, offset)
@@ -329,7 +403,7 @@ impl<S: Storage> Raft<S> {
         if self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last() {
             self.work.records();
         }
-        if self.applied < self.commit {
+        if self.applied < self.commit || self.part.held != Held::Nothing {
             self.work.events();
         }
         match self.role {
@@ -351,6 +425,7 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at),
+            Role::Follower if !self.standing.may_lead() && self.leader.is_none() => None,
             Role::Follower => Some(self.election_at),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }
@@ -371,6 +446,9 @@ impl<S: Storage> Raft<S> {
             commit: self.commit,
             applied: self.applied,
             snapshot: self.snapshot,
+            standing: self.standing,
+            config: self.config_at,
+            joint: self.quorums.old != 0,
             transfer: self.handover.map(|handover| handover.to),
             rejections: self.rejections,
             fatal: self.fatal,
@@ -379,8 +457,10 @@ impl<S: Storage> Raft<S> {
 
     /// A leader's view of its peers; of no meaning on other nodes.
     pub fn peers(&self) -> impl Iterator<Item = Progress> + '_ {
-        self.peers.iter().map(|peer| Progress {
+        let members = self.peers.iter().filter(|peer| peer.standing.is_member());
+        members.map(|peer| Progress {
             id: peer.id,
+            standing: peer.standing,
             replication: peer.replication,
             match_index: peer.match_index,
             next_index: peer.next_index,
@@ -442,11 +522,6 @@ impl<S: Storage> Raft<S> {
     /// Whether an honest node may be in this term.
     pub(crate) const fn plausible(&self, term: Term) -> bool {
         term < LIMIT && term <= self.term.saturating_add(TERM_JUMP)
-    }
-
-    /// How many nodes a decision takes.
-    pub(crate) fn quorum(&self) -> usize {
-        majority(self.peers.len().saturating_add(1))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Linearizable reads without writing to the log (Raft thesis, 6.4).
 
-use quorate_core::agreed;
-
 use crate::raft::Raft;
 use crate::storage::Storage;
 use crate::{ReadError, Role};
@@ -56,9 +54,8 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         if self.reads_confirmed.is_none() {
-            let own = core::iter::once(self.round);
-            let heard = own.chain(self.peers.iter().map(|p| p.round));
-            let through = agreed(heard, self.quorum())?.min(self.reads_wanted);
+            let heard = self.reached(self.reads_done, self.round, |peer| peer.round)?;
+            let through = heard.min(self.reads_wanted);
             if through <= self.reads_done || self.commit < self.term_start {
                 return None;
             }

@@ -1,6 +1,6 @@
 use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
 
-use crate::{Index, Term};
+use crate::{Index, Members, Term};
 
 /// What a Raft node keeps on disk (Raft thesis, 3.8).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,6 +36,16 @@ pub enum Record<'a> {
         /// The term of the entry there.
         anchor_term: Term,
     },
+    /// Who the members were as of a snapshot that the application has, or is about to install.
+    Members {
+        /// The last index the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        index_term: Term,
+        /// The members of the cluster as of `index`.
+        #[cfg_attr(feature = "serde", serde(borrow))]
+        members: Members<'a>,
+    },
 }
 
 impl<'a> Wire<'a> for Record<'a> {
@@ -66,6 +76,12 @@ impl<'a> Wire<'a> for Record<'a> {
                 out.u64(anchor);
                 out.u64(anchor_term);
             }
+            Self::Members { index, index_term, members } => {
+                out.u8(3);
+                out.u64(index);
+                out.u64(index_term);
+                members.encode(out);
+            }
         }
     }
 
@@ -84,6 +100,11 @@ impl<'a> Wire<'a> for Record<'a> {
                 index_term: input.u64()?,
                 anchor: input.u64()?,
                 anchor_term: input.u64()?,
+            },
+            3 => Self::Members {
+                index: input.u64()?,
+                index_term: input.u64()?,
+                members: Members::read(input)?,
             },
             _ => return Err(DecodeError::Invalid),
         })

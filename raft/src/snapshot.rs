@@ -5,10 +5,14 @@
 use quorate_core::{List, NodeId, Rejected};
 
 use crate::log::Log;
-use crate::peer::{Reply, Stage};
+use crate::peer::{Peer, Reply, Stage};
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Replication, Role, SnapshotError, Term};
+use crate::{Index, Members, Replication, Role, SnapshotError, Term};
+
+/// A snapshot this far beyond the own log is refused: no honest leader gets there, and one message must not use up the indexes there
+/// are.
+const INDEX_JUMP: u64 = 1 << 48;
 
 /// A snapshot that is being received.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -92,7 +96,9 @@ impl<S: Storage> Raft<S> {
             return Err(SnapshotError::Index);
         }
         let term = self.log.term(index).ok_or(SnapshotError::Index)?;
+        self.found_at(index);
         (self.snapshot, self.snapshot_term) = (index, term);
+        self.config_at = self.config_at.max(index);
         if anchor > self.log.anchor() {
             self.log.compact(anchor);
         }
@@ -172,15 +178,16 @@ impl<S: Storage> Raft<S> {
         self.commit = self.commit.max(index);
         self.applied = index;
         self.verified = self.verified.max(index);
-        if let Some(from) = self.peers.iter().position(|p| Some(p.id) == self.leader) {
+        if let Some(from) = self.leader_at() {
             self.owe_accept(from, false);
         }
         self.work.all();
         Ok(())
     }
 
-    /// Lets the log begin after a snapshot that the application has.
+    /// Lets the log begin after a snapshot that the application has, and that came from elsewhere with its members.
     pub(crate) fn adopt_snapshot(&mut self, index: Index, index_term: Term) {
+        self.found_on_arrival();
         if self.log.term(index) == Some(index_term) {
             // what follows the snapshot in the log is good (5.1, figure 5.3 step 6)
             self.log.compact(index);
@@ -191,6 +198,7 @@ impl<S: Storage> Raft<S> {
         }
         (self.snapshot, self.snapshot_term) = (index, index_term);
         self.disk.snapshot_dirty = true;
+        self.reconfigure();
     }
 
     /// The snapshot that was received is damaged: asks for it from the beginning.
@@ -209,16 +217,18 @@ impl<S: Storage> Raft<S> {
         round: u64,
         covers: (Index, Term),
         part: (u64, bool, &[u8]),
+        members: Members<'_>,
     ) -> Result<(), Rejected> {
         let (index, index_term) = covers;
         let (offset, done, data) = part;
         if term == 0 || index == 0 || index_term == 0 || index_term > term {
             return Err(Rejected::Malformed);
         }
-        if !self.plausible(term) || index >= LIMIT || round >= LIMIT || offset >= LIMIT {
+        let far = self.log.last().saturating_add(INDEX_JUMP);
+        if !self.plausible(term) || index >= LIMIT.min(far) || round >= LIMIT || offset >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
-        if data.len() > self.part.limit() {
+        if data.len() > self.part.limit() || !self.holds(members) {
             return Err(Rejected::Full);
         }
         if !self.heed(from, term, round)? {
@@ -249,6 +259,15 @@ impl<S: Storage> Raft<S> {
                 incoming.offset = offset.saturating_add(data.len() as u64);
                 incoming.complete = done;
                 self.received = done.then_some((index, index_term));
+                if done {
+                    self.arriving.clear();
+                    for member in members {
+                        let _ = self.arriving.push(member);
+                    }
+                    self.arriving_at = (index, index_term);
+                    self.disk.members_dirty = true;
+                    self.work.records();
+                }
             }
         }
         self.incoming = Some(incoming);
@@ -302,7 +321,8 @@ impl<S: Storage> Raft<S> {
         if self.role != Role::Leader || self.part.held != Held::Nothing {
             return None;
         }
-        let mut transfers = self.peers.iter().filter(|p| p.replication == Replication::Snapshot);
+        let wants = |p: &&Peer| p.replication == Replication::Snapshot && !p.standing.is_witness();
+        let mut transfers = self.peers.iter().filter(wants);
         if transfers.clone().any(|p| p.transfer.stage == Stage::Asked) {
             return None;
         }

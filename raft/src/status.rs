@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId, Rejections};
 
-use crate::{Index, Term};
+use crate::{Index, Standing, Term};
 
 /// What a node is in its term.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -45,6 +45,12 @@ pub struct Status {
     pub applied: Index,
     /// The last index the application's snapshot covers.
     pub snapshot: Index,
+    /// What this node is in the cluster.
+    pub standing: Standing,
+    /// The index of the entry that lists the members; of the snapshot, or 0, if none in the log does.
+    pub config: Index,
+    /// Two configurations overlap: decisions take a majority of each.
+    pub joint: bool,
     /// Whom the lead is being handed to, if it is.
     pub transfer: Option<NodeId>,
     /// Messages refused, by reason.
@@ -73,6 +79,8 @@ pub enum Replication {
 pub struct Progress {
     /// Who.
     pub id: NodeId,
+    /// What it is in the cluster.
+    pub standing: Standing,
     /// How it is being replicated to.
     pub replication: Replication,
     /// Everything up to here is on the peer's disk as in the leader's log.

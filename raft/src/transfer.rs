@@ -41,6 +41,9 @@ impl<S: Storage> Raft<S> {
         let Some(at) = self.peers.iter().position(|peer| peer.id == to) else {
             return Err(TransferError::NoSuchNode);
         };
+        if !self.peers.get(at).is_some_and(|peer| peer.standing.may_lead()) {
+            return Err(TransferError::MayNotLead);
+        }
         let until = self.now.after(self.config.election_max_us);
         self.handover = Some(Handover { to, until });
         self.hand_over_to(at);
@@ -72,6 +75,10 @@ impl<S: Storage> Raft<S> {
         let Some(handover) = self.handover else { return };
         if self.now >= handover.until {
             self.abort_transfer();
+            if !self.standing.votes() {
+                // no member any more: the others elect one of theirs
+                self.follow(self.term, None);
+            }
         } else if let Some(at) = self.peers.iter().position(|peer| peer.id == handover.to) {
             self.hand_over_to(at);
         }

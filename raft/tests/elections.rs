@@ -328,7 +328,7 @@ fn configurations_that_cannot_work_are_refused() {
     assert_eq!(new(&[1, 2, 3], default()), None);
     assert_eq!(new(&[2, 3], default()), Some(ConfigError::NotAVoter));
     assert_eq!(new(&[1, 2, 2], default()), Some(ConfigError::DuplicateVoter(id(2))));
-    assert_eq!(new(&[1, 2, 3, 4, 5, 6, 7, 8], default()), Some(ConfigError::TooManyVoters));
+    assert_eq!(new(&[1, 2, 3, 4, 5, 6, 7, 8], default()), Some(ConfigError::TooManyMembers));
     let slow = Config { heartbeat_us: 80_000, ..default() };
     assert_eq!(new(&[1], slow), Some(ConfigError::ElectionTimeout));
     let tight = Config { election_max_us: 150_000, ..default() };

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Corrupt, Wire};
-use quorate_raft::{Config, Message, Record, Replication, SnapshotError};
+use quorate_raft::{Config, Members, Message, Record, Replication, SnapshotError};
 
 /// A "snapshot" of the commands applied, cut into parts of at most 64 bytes.
 fn bytes_of(cluster: &mut Cluster, node: u64) -> Vec<u8> {
@@ -115,6 +115,11 @@ fn nothing_is_acknowledged_before_the_snapshot_record_is_durable() {
     cluster.host(3).fast_disk = false;
     run_serving(&mut cluster, &snapshot, 300, |_| true);
     let index = cluster.raft(1).status().snapshot;
+    // the application gets the last part when the record of the members is on the disk
+    assert_eq!(cluster.raft(3).status().snapshot, 0);
+    assert!(!cluster.host(3).parts.iter().any(|part| part.3));
+    cluster.sync(3);
+    run_serving(&mut cluster, &snapshot, 100, |_| true);
     assert_eq!(cluster.raft(3).status().snapshot, index);
     let matched = |cluster: &mut Cluster| {
         cluster.raft(1).peers().find(|p| p.id == id(3)).unwrap().match_index
@@ -271,8 +276,9 @@ fn a_checkpoint_restores_the_same_state_in_few_records() {
     cluster.raft(1).snapshot_taken(applied, applied - 3).unwrap();
     cluster.drain(1);
     let records: Vec<Vec<u8>> = cluster.raft(1).checkpoint().map(|r| encode(&r)).collect();
-    assert_eq!(records.len(), 3);
-    assert!(matches!(Record::from_slice(&records[1]).unwrap(), Record::Snapshot { .. }));
+    assert_eq!(records.len(), 4);
+    assert!(matches!(Record::from_slice(&records[1]).unwrap(), Record::Members { .. }));
+    assert!(matches!(Record::from_slice(&records[2]).unwrap(), Record::Snapshot { .. }));
     let before = cluster.raft(1).status();
     cluster.restart(1);
     let from_log = cluster.raft(1).status();
@@ -311,7 +317,12 @@ fn a_snapshot_that_is_ahead_of_the_log_takes_its_place() {
     let mut raft = Node::new(id(1), &[id(1)], Config::default(), 9).unwrap();
     raft.restore(Record::Vote { term: 2, vote: Some(id(1)) }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 0, entries: &[2, 1] }).unwrap();
+    // who the members are after it must be known
+    assert_eq!(raft.resume(7, 4), Err(Corrupt::Gap));
+    let members = Members::decode(&[3, 1, 3, 2]).unwrap();
+    raft.restore(Record::Members { index: 7, index_term: 4, members }).unwrap();
     raft.resume(7, 4).unwrap();
+    assert_eq!(raft.members(), members);
     raft.tick(quorate_core::Instant::ZERO);
     let status = raft.status();
     assert_eq!((status.first, status.last, status.applied, status.term), (8, 7, 7, 4));

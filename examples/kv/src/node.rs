@@ -51,8 +51,8 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
             arguments.id
         ));
     }
-    if ids.len() > Config::default().max_voters {
-        return usage(format!("--peers has more than {} nodes", Config::default().max_voters));
+    if ids.len() > Config::default().max_members {
+        return usage(format!("--peers has more than {} nodes", Config::default().max_members));
     }
     Ok(())
 }

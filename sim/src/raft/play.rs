@@ -2,7 +2,8 @@ use core::marker::PhantomData;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Config, Event, Heap, Index, Message, ProposeError, Raft, Record, Role, Storage, Term,
+    Change, ChangeError, Config, EntryKind, Event, Heap, Index, Message, Proposal, ProposeError,
+    Raft, Record, Role, Storage, Term,
 };
 
 use super::oracle::Oracle;
@@ -14,13 +15,15 @@ use crate::interact::{Options, Play, time_us};
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
 /// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
-/// (how many of the nodes; all), `seed` (of the timeouts).
+/// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
 ///
 /// | command | what it does |
 /// |---|---|
 /// | `campaign NODE` | asks for votes now |
 /// | `step-down NODE` | gives up leading |
 /// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
+/// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
+/// | `members NODE` | the members as the node knows them |
 /// | `propose NODE TEXT` | proposes a command |
 /// | `read NODE` | asks to read |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
@@ -197,8 +200,12 @@ impl<S: Storage> Play for RaftPlay<S> {
     fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String> {
         self.application(node)?.lives += 1;
         let seed = life_seed(self.seed, node.get(), self.application(node)?.lives);
-        Raft::new(node, &self.voters, self.config.clone(), seed)
-            .map_err(|e| format!("node {node} cannot be made: {e}"))
+        let made = if self.voters.contains(&node) {
+            Raft::new(node, &self.voters, self.config.clone(), seed)
+        } else {
+            Raft::join(node, self.config.clone(), seed)
+        };
+        made.map_err(|e| format!("node {node} cannot be made: {e}"))
     }
 
     fn restored(&mut self, node: NodeId, raft: &mut Self::Machine) -> Result<(), String> {
@@ -246,6 +253,17 @@ impl<S: Storage> Play for RaftPlay<S> {
                     Err(reason) => format!("refused: {reason}"),
                 }
             }
+            ("change", changes) => {
+                self.judge = None;
+                let (jointly, changes) = match changes {
+                    ["jointly", rest @ ..] => (true, rest),
+                    all => (false, all),
+                };
+                let changes = self::changes(changes)?;
+                put(if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) })
+            }
+            ("leave-joint", []) => put(raft.leave_joint()),
+            ("members", []) => format!("{node}: {}", words::members(raft.members())),
             ("abort-transfer", []) => {
                 raft.abort_transfer();
                 String::new()
@@ -299,7 +317,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             match *event {
                 Event::Committed(entries) => {
                     application.index = entries.last();
-                    let commands = entries.iter().filter(|e| !e.data.is_empty());
+                    let commands = entries.iter().filter(|e| e.kind == EntryKind::Command);
                     let text = |data| String::from_utf8_lossy(data).into_owned();
                     application.applied.extend(commands.map(|e| text(e.data)));
                 }
@@ -500,6 +518,30 @@ fn agree<S: Storage>(a: (NodeId, &Raft<S>), b: (NodeId, &Raft<S>)) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Reads `add 4 remove 1`.
+fn changes(words: &[&str]) -> Result<Vec<Change>, String> {
+    let change = |pair: &[&str]| {
+        let [what, node] = *pair else { return Err("a change is a word and a node".to_owned()) };
+        let node = NodeId::new(number(node)?);
+        Ok(match what {
+            "add" => Change::Add(node),
+            "witness" => Change::AddWitness(node),
+            "promote" => Change::Promote(node),
+            "demote" => Change::Demote(node),
+            "remove" => Change::Remove(node),
+            what => return Err(format!("{what:?} is no change of the members")),
+        })
+    };
+    words.chunks(2).map(change).collect()
+}
+
+fn put(result: Result<Proposal, ChangeError>) -> String {
+    match result {
+        Ok(at) => format!("it is to be {}@{}", at.index, at.term),
+        Err(reason) => format!("refused: {reason}"),
+    }
 }
 
 fn refused(reason: ProposeError) -> String {

@@ -1,7 +1,9 @@
 //! Raft's messages, records and events, each in one line.
 
 use quorate_core::{NodeId, Wire, Writer};
-use quorate_raft::{Entries, Entry, EntryKind, Event, Index, Message, Record, Role, Term};
+use quorate_raft::{
+    Entries, Entry, EntryKind, Event, Index, Member, Members, Message, Record, Role, Term,
+};
 
 use super::shadow::decode;
 use crate::trace::Trace;
@@ -16,7 +18,8 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             let answer = if granted { "yes" } else { "no" };
             format!("{}vote: {answer}, term {term}", kind(pre))
         }
-        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
+        Message::Append { term, prev_index, prev_term, commit, round, entries }
+        | Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
             let entries = run(prev_index + 1, entries);
             let entries = if entries.is_empty() { "nothing".into() } else { entries };
             format!(
@@ -38,6 +41,13 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             }
             let end = if done { ", the end" } else { "" };
             format!("{head}, {} at {offset}{end}, round {round}", bytes(data))
+        }
+        Message::SnapshotEnd { term, round, index, index_term, offset, members: list, data } => {
+            format!(
+                "snapshot term {term}, of {index}@{index_term}, {} at {offset}, the end, {}, round {round}",
+                bytes(data),
+                members(list)
+            )
         }
         Message::SnapshotAck { term, round, index, offset } => {
             format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
@@ -61,6 +71,9 @@ pub(crate) fn record(record: &Record<'_>) -> String {
         Record::Snapshot { index, index_term, anchor, anchor_term } => {
             format!("snapshot of {index}@{index_term}, log after {anchor}@{anchor_term}")
         }
+        Record::Members { index, index_term, members: list } => {
+            format!("as of {index}@{index_term} {}", members(list))
+        }
         ref other => format!("{other:?}"),
     }
 }
@@ -70,6 +83,9 @@ pub(crate) fn event(event: &Event<'_>) -> String {
     match *event {
         Event::Committed(run) => format!("committed {}", entries(run)),
         Event::Role { role, term, leader } => format!("{}", Place { role, term, leader }),
+        Event::Members { index, members: list } => {
+            format!("as of {index} {}", members(list))
+        }
         Event::Read { through } => format!("reads up to {through:?} may be answered"),
         Event::LogFull => "the log is full".into(),
         Event::SnapshotWanted { to, index, offset, .. } => {
@@ -116,7 +132,8 @@ fn entry(entry: Entry<'_>) -> String {
     let what = match entry.kind {
         EntryKind::Blank => "blank".into(),
         EntryKind::Command => text(data),
-        kind => format!("{kind:?} {data:?}").to_lowercase(),
+        EntryKind::Config => Members::decode(data).map_or("bad members".into(), members),
+        kind => format!("{kind:?}").to_lowercase(),
     };
     format!("{index}@{term} {what}")
 }
@@ -126,9 +143,23 @@ fn run(first: Index, bytes: &[u8]) -> String {
     let words = decode(first, bytes).map(|(index, term, kind, data)| match kind {
         0 => format!("{index}@{term} {}", text(data)),
         1 => format!("{index}@{term} blank"),
-        _ => format!("{index}@{term} config {data:?}"),
+        2 => format!(
+            "{index}@{term} {}",
+            Members::decode(data).map_or("bad members".into(), members)
+        ),
+        _ => format!("{index}@{term} hollow"),
     });
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// Members in words: `1 2 3; learner 4`.
+pub(crate) fn members(members: Members<'_>) -> String {
+    let named = |member: Member| match member.standing.to_string().as_str() {
+        "voter" => member.id.to_string(),
+        standing => format!("{} ({standing})", member.id),
+    };
+    let names = members.iter().map(named).collect::<Vec<_>>();
+    format!("members {}", names.join(", "))
 }
 
 fn text(data: &[u8]) -> String {
@@ -163,7 +194,8 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
 pub(crate) fn digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {
-        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
+        Message::Append { term, prev_index, prev_term, commit, round, entries }
+        | Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
             trace.mix(&[term, prev_index, prev_term, commit, round], &[]);
             for (index, term, kind, data) in decode(prev_index + 1, entries) {
                 trace.mix(&[index, term, kind, data.len() as u64], &[]);
@@ -172,6 +204,10 @@ pub(crate) fn digest(message: &Message<'_>) -> u64 {
         Message::Snapshot { term, round, index, index_term, offset, done, data } => {
             let numbers = [term, round, index, index_term, offset, data.len() as u64];
             trace.mix(&numbers, &[u8::from(done)]);
+        }
+        Message::SnapshotEnd { term, round, index, index_term, offset, data, .. } => {
+            let numbers = [term, round, index, index_term, offset, data.len() as u64];
+            trace.mix(&numbers, &[1]);
         }
         ref plain => {
             let mut bytes = vec![0; plain.encoded_len()];

@@ -1,0 +1,201 @@
+use quorate_core::{List, NodeId, Writer};
+
+use crate::log::Log;
+use crate::raft::{LIMIT, Raft};
+use crate::storage::Storage;
+use crate::{ChangeError, EntryKind, Index, Member, Members, Proposal, Role, Standing};
+
+/// A change of the cluster's members, for [`Raft::change`].
+///
+/// A voter comes in two steps: [`Add`](Self::Add) makes a learner of it, which is given the log without holding anybody up, and
+/// [`Promote`](Self::Promote) gives it a vote when it has caught up (Raft thesis, 4.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Change {
+    /// A node comes in as a learner: it is given the log, and has no vote.
+    Add(NodeId),
+    /// A node comes in as a witness that learns; promoted, it votes and counts for the commit, and never stores a command
+    /// (Raft thesis, 11.7.2).
+    AddWitness(NodeId),
+    /// A learner is given a vote.
+    Promote(NodeId),
+    /// A voter becomes a learner.
+    Demote(NodeId),
+    /// A node is no member any more.
+    Remove(NodeId),
+}
+
+impl<S: Storage> Raft<S> {
+    /// Changes the members. What differs by one voter is one step (Raft thesis, 4.1); more goes through joint consensus (4.3), which the
+    /// leader leaves by itself as soon as that is committed. The members are those of the new entry from its append on; another leader
+    /// may replace it as any other entry. See [`Event::Members`](crate::Event::Members).
+    ///
+    /// A node that is removed and alive is told so. A leader that is removed or demoted leads until that is committed, and then hands the
+    /// lead to the member with the most of the log (4.2.2).
+    ///
+    /// A node that was removed and comes back must come with an empty disk, and under a new number if its vote was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing was changed.
+    pub fn change(&mut self, changes: &[Change]) -> Result<Proposal, ChangeError> {
+        self.put_changed(changes, false)
+    }
+
+    /// Changes the members through joint consensus, in which the cluster stays until [`leave_joint`](Self::leave_joint) is called.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing was changed.
+    pub fn change_jointly(&mut self, changes: &[Change]) -> Result<Proposal, ChangeError> {
+        self.put_changed(changes, true)
+    }
+
+    /// Leaves joint consensus, which must be committed.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing was changed.
+    pub fn leave_joint(&mut self) -> Result<Proposal, ChangeError> {
+        self.may_change()?;
+        if self.quorums.old == 0 {
+            return Err(ChangeError::NotJoint);
+        }
+        self.put_left()
+    }
+
+    fn put_changed(&mut self, changes: &[Change], hold: bool) -> Result<Proposal, ChangeError> {
+        self.may_change()?;
+        if self.quorums.old != 0 {
+            return Err(ChangeError::UnderWay);
+        }
+        let mut next = S::Members::with_limit(self.config.max_members);
+        for member in self.members() {
+            next.push(member).map_err(|_| ChangeError::TooMany)?;
+        }
+        for (at, &change) in changes.iter().enumerate() {
+            let node = change.node();
+            if changes.iter().take(at).any(|other| other.node() == node) {
+                return Err(ChangeError::Already(node));
+            }
+            self.apply_change(change, &mut next)?;
+        }
+        let old = |id| self.members().standing(id);
+        let differs = |m: &&Member| m.standing.votes_next() != old(m.id).votes_next();
+        if hold || next.iter().filter(differs).count() > 1 {
+            for member in next.iter_mut() {
+                member.standing = member.standing.joint(old(member.id), hold);
+            }
+        }
+        self.put_config(next)
+    }
+
+    fn apply_change(&self, change: Change, next: &mut S::Members) -> Result<(), ChangeError> {
+        let id = change.node();
+        let known = next.iter_mut().find(|member| member.id == id);
+        if let Change::Add(_) | Change::AddWitness(_) = change {
+            let standing = match change {
+                Change::Add(_) => Standing::LEARNER,
+                _ => Standing::witness(),
+            };
+            return match known {
+                Some(_) => Err(ChangeError::Already(id)),
+                None => next.push(Member { id, standing }).map_err(|_| ChangeError::TooMany),
+            };
+        }
+        let Some(member) = known else { return Err(ChangeError::NoSuchNode(id)) };
+        let votes = member.standing.votes_next();
+        match change {
+            Change::Promote(_) if votes => return Err(ChangeError::Already(id)),
+            Change::Demote(_) if !votes => return Err(ChangeError::Already(id)),
+            Change::Promote(_) => {
+                let peer = self.peers.iter().find(|peer| peer.id == id);
+                // a leader that was demoted has all there is
+                if !peer.is_none_or(|peer| self.caught_up(peer)) {
+                    return Err(ChangeError::Behind(id));
+                }
+                member.standing = member.standing.with_vote(true);
+            }
+            Change::Demote(_) => member.standing = member.standing.with_vote(false),
+            _ => member.standing = member.standing.removed(),
+        }
+        Ok(())
+    }
+
+    /// Whether the members may be changed now: one change at a time (4.1), and none before something of the own term is committed.
+    fn may_change(&self) -> Result<(), ChangeError> {
+        if self.fatal.is_some() {
+            return Err(ChangeError::Stopped);
+        }
+        if self.role != Role::Leader {
+            return Err(ChangeError::NotLeader(self.leader));
+        }
+        if let Some(handover) = self.handover {
+            return Err(ChangeError::Transferring(handover.to));
+        }
+        if self.commit < self.term_start {
+            // or two leaders could change the same configuration without seeing each other (erratum of 2015 to 4.1)
+            return Err(ChangeError::NotYet);
+        }
+        if self.config_at > self.commit {
+            return Err(ChangeError::UnderWay);
+        }
+        Ok(())
+    }
+
+    /// Appends the configuration after the joint one.
+    pub(crate) fn put_left(&mut self) -> Result<Proposal, ChangeError> {
+        let mut next = S::Members::with_limit(self.config.max_members);
+        for member in self.members() {
+            let standing = member.standing.left();
+            next.push(Member { standing, ..member }).map_err(|_| ChangeError::TooMany)?;
+        }
+        self.put_config(next)
+    }
+
+    /// Appends a configuration, and goes by it at once.
+    fn put_config(&mut self, next: S::Members) -> Result<Proposal, ChangeError> {
+        let mut kept = next;
+        let mut at = 0;
+        while let Some(member) = kept.get(at) {
+            if member.standing.is_member() {
+                at = at.saturating_add(1);
+            } else {
+                kept.remove(at);
+            }
+        }
+        if !kept.iter().any(|m| m.standing.votes_next() && m.standing.may_lead()) {
+            return Err(ChangeError::NoVoter);
+        }
+        let members = Members::of(&kept);
+        if !self.holds(members) {
+            return Err(ChangeError::TooMany);
+        }
+        let mut buffer = [0; Members::MAX_BYTES];
+        let mut out = Writer::new(&mut buffer);
+        members.write(&mut out);
+        let data = out.finish().map_err(|_| ChangeError::TooMany)?;
+        let last: Index = self.log.last();
+        if last >= LIMIT || !self.log.fits(data.len(), crate::raft::SPARE_BLANKS) {
+            return Err(ChangeError::LogFull);
+        }
+        self.log.push(self.term, EntryKind::Config, data).map_err(|_| ChangeError::LogFull)?;
+        self.reconfigure();
+        Ok(Proposal { term: self.term, index: last.saturating_add(1) })
+    }
+}
+
+impl Change {
+    /// Whom it is about.
+    #[must_use]
+    pub const fn node(self) -> NodeId {
+        match self {
+            Self::Add(node)
+            | Self::AddWitness(node)
+            | Self::Promote(node)
+            | Self::Demote(node)
+            | Self::Remove(node) => node,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+use quorate_core::{DecodeError, NodeId, Reader, Writer};
+
+use crate::work::Work;
+
+/// A node of the cluster and what it is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Member {
+    /// Who.
+    pub id: NodeId,
+    /// As what.
+    pub standing: Standing,
+}
+
+/// What a node is in the cluster: a voter, a learner, a witness; in joint consensus (Raft thesis, 4.3) by both configurations.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Standing(u8);
+
+impl Standing {
+    /// No member.
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const LEARNER: Self = Self(IN);
+    pub(crate) const VOTER: Self = Self(IN | VOTES);
+
+    /// Whether it has a vote: in the configuration there is, or, while two overlap, in either.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_raft::{Config, Inline, Raft};
+    /// let me = NodeId::new(1);
+    /// let raft = Raft::<Inline<3, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
+    /// let mut members = raft.members().iter();
+    /// assert!(members.next().is_some_and(|member| member.id == me && member.standing.votes()));
+    /// # Ok::<(), quorate_raft::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn votes(self) -> bool {
+        self.0 & (VOTES | VOTED) != 0
+    }
+
+    /// Whether it is given the log, and has no vote.
+    #[must_use]
+    pub const fn learns(self) -> bool {
+        self.0 & IN != 0 && !self.votes()
+    }
+
+    /// Whether it is no member any more once joint consensus is left.
+    #[must_use]
+    pub const fn leaves(self) -> bool {
+        self.0 & (IN | VOTED) == VOTED
+    }
+
+    /// Whether it stores no commands, only that there are some: it never leads.
+    #[must_use]
+    pub const fn is_witness(self) -> bool {
+        self.0 & WITNESS != 0
+    }
+
+    /// Whether it is a member at all.
+    #[must_use]
+    pub const fn is_member(self) -> bool {
+        self.0 & (IN | VOTED) != 0
+    }
+
+    /// Whether it may lead.
+    pub(crate) const fn may_lead(self) -> bool {
+        self.votes() && !self.is_witness()
+    }
+
+    /// Whether it votes in the configuration that is entered, or there is.
+    pub(crate) const fn votes_next(self) -> bool {
+        self.0 & VOTES != 0
+    }
+
+    /// Whether it votes in the configuration that is being left.
+    pub(crate) const fn voted(self) -> bool {
+        self.0 & VOTED != 0
+    }
+
+    /// Whether it was removed, and the leader still lets it know.
+    pub(crate) const fn departs(self) -> bool {
+        self.0 & DEPARTS != 0
+    }
+
+    /// Whether joint consensus is left on request only.
+    pub(crate) const fn holds(self) -> bool {
+        self.0 & HOLD != 0
+    }
+
+    pub(crate) const fn departed() -> Self {
+        Self(DEPARTS)
+    }
+
+    pub(crate) const fn with_vote(self, votes: bool) -> Self {
+        Self(if votes { self.0 | VOTES } else { self.0 & !VOTES })
+    }
+
+    pub(crate) const fn witness() -> Self {
+        Self(IN | WITNESS)
+    }
+
+    /// No member of the new configuration any more.
+    pub(crate) const fn removed(self) -> Self {
+        Self(self.0 & !(IN | VOTES))
+    }
+
+    /// The old vote is kept until joint consensus is left.
+    pub(crate) const fn joint(self, old: Self, hold: bool) -> Self {
+        let kept = if old.votes_next() { self.0 | VOTED } else { self.0 };
+        Self(if hold { kept | HOLD } else { kept })
+    }
+
+    /// After joint consensus was left.
+    pub(crate) const fn left(self) -> Self {
+        if self.0 & IN == 0 { Self::NONE } else { Self(self.0 & (IN | VOTES | WITNESS)) }
+    }
+
+    const fn of(bits: u8) -> Option<Self> {
+        let standing = Self(bits);
+        let known = bits & !(IN | VOTES | VOTED | WITNESS | HOLD) == 0;
+        if known && standing.is_member() && (bits & VOTES == 0 || bits & IN != 0) {
+            Some(standing)
+        } else {
+            None
+        }
+    }
+}
+
+/// A member of the configuration there is, or that is entered.
+const IN: u8 = 1;
+/// It votes there.
+const VOTES: u8 = 2;
+/// It votes in the configuration that is being left.
+const VOTED: u8 = 4;
+/// It stores no commands.
+const WITNESS: u8 = 8;
+/// Joint consensus is left on request only.
+const HOLD: u8 = 16;
+/// No member, but still to be told so. Never on disk or wire.
+const DEPARTS: u8 = 32;
+
+impl core::fmt::Debug for Standing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::fmt::Display for Standing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match (self.votes_next(), self.voted()) {
+            (true, true) => "voter before and after",
+            (true, false) => "voter",
+            (false, true) if self.leaves() => "voter until it leaves",
+            (false, true) => "voter until it learns",
+            (false, false) if self.learns() => "learner",
+            (false, false) => "no member",
+        })?;
+        f.write_str(if self.is_witness() { ", witness" } else { "" })
+    }
+}
+
+/// The members of a cluster, as an entry, a record or a message lists them.
+///
+/// Encoded, each is the byte of its standing and the varint of its number.
+#[derive(Clone, Copy)]
+pub struct Members<'a>(List<'a>);
+
+#[derive(Clone, Copy)]
+enum List<'a> {
+    Members(&'a [Member]),
+    Encoded(&'a [u8]),
+}
+
+impl<'a> Members<'a> {
+    /// Bytes that the members of the largest cluster take.
+    pub(crate) const MAX_BYTES: usize = (Work::PEERS + 1) * 11;
+
+    pub(crate) const NONE: Self = Self(List::Members(&[]));
+
+    pub(crate) const fn of(members: &'a [Member]) -> Self {
+        Self(List::Members(members))
+    }
+
+    /// Reads the data of an entry of the kind [`Config`](crate::EntryKind::Config).
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when that is not what it is: a standing that does not exist, a node twice, nobody who votes, or more members than
+    /// any cluster has.
+    pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
+        let members = Self(List::Encoded(data));
+        let mut rest = Reader::new(data);
+        let (mut count, mut voters) = (0_usize, 0_usize);
+        while !rest.rest().is_empty() {
+            if count > Work::PEERS {
+                return Err(DecodeError::Invalid);
+            }
+            let standing = Standing::of(rest.u8()?).ok_or(DecodeError::Invalid)?;
+            let id = NodeId::new(rest.u64()?);
+            if members.iter().take(count).any(|other| other.id == id) {
+                return Err(DecodeError::Invalid);
+            }
+            count = count.saturating_add(1);
+            voters = voters.saturating_add(usize::from(standing.votes_next()));
+        }
+        if voters == 0 { Err(DecodeError::Invalid) } else { Ok(members) }
+    }
+
+    /// Goes through the members.
+    #[must_use]
+    pub const fn iter(&self) -> MembersIter<'a> {
+        MembersIter(self.0)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there are none: a node that waits to be added knows nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Whether two configurations overlap: decisions take a majority of each (Raft thesis, 4.3).
+    #[must_use]
+    pub fn is_joint(&self) -> bool {
+        self.iter().any(|member| member.standing.voted())
+    }
+
+    /// What a node is in this list.
+    #[must_use]
+    pub fn standing(&self, id: NodeId) -> Standing {
+        self.iter().find(|member| member.id == id).map_or(Standing::NONE, |member| member.standing)
+    }
+
+    /// As bytes with their length before them.
+    pub(crate) fn encode(&self, out: &mut Writer<'_>) {
+        let mut measure = Writer::new(&mut []);
+        self.write(&mut measure);
+        out.u64(measure.needed() as u64);
+        self.write(out);
+    }
+
+    /// The encoded members.
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        for member in self.iter() {
+            out.u8(member.standing.0);
+            out.u64(member.id.get());
+        }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote; none is none.
+    pub(crate) fn read(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let bytes = input.bytes()?;
+        if bytes.is_empty() { Ok(Self::NONE) } else { Self::decode(bytes) }
+    }
+}
+
+impl<'a> IntoIterator for Members<'a> {
+    type Item = Member;
+    type IntoIter = MembersIter<'a>;
+    fn into_iter(self) -> MembersIter<'a> {
+        self.iter()
+    }
+}
+
+/// The members of a list, one after the other.
+#[derive(Clone, Copy)]
+pub struct MembersIter<'a>(List<'a>);
+
+impl Iterator for MembersIter<'_> {
+    type Item = Member;
+
+    fn next(&mut self) -> Option<Member> {
+        match &mut self.0 {
+            List::Members(members) => {
+                let (&first, rest) = members.split_first()?;
+                *members = rest;
+                Some(first)
+            }
+            List::Encoded(bytes) => {
+                let mut input = Reader::new(bytes);
+                let standing = Standing::of(input.u8().ok()?)?;
+                let id = NodeId::new(input.u64().ok()?);
+                *bytes = input.rest();
+                Some(Member { id, standing })
+            }
+        }
+    }
+}
+
+/// Nobody.
+impl Default for Members<'_> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl PartialEq for Members<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Members<'_> {}
+
+impl core::hash::Hash for Members<'_> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|member| member.hash(state));
+    }
+}
+
+impl core::fmt::Debug for Members<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_map().entries(self.iter().map(|m| (m.id, m.standing))).finish()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Members<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut buffer = [0; Self::MAX_BYTES];
+        let mut out = Writer::new(&mut buffer);
+        self.write(&mut out);
+        serializer.serialize_bytes(out.finish().unwrap_or_default())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = crate::message::bytes::deserialize(deserializer)?;
+        if bytes.is_empty() {
+            return Ok(Self::NONE);
+        }
+        Self::decode(bytes).map_err(serde::de::Error::custom)
+    }
+}

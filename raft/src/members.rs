@@ -1,0 +1,308 @@
+//! Who belongs to the cluster, and what a decision takes (Raft thesis, chapter 4).
+//!
+//! The members are those of the last configuration in the log, from its append on (4.1), and otherwise those of the snapshot, before which
+//! nothing is ever replaced: so a truncated log takes its configurations back by itself.
+
+use quorate_core::{DecodeError, List, NodeId, Rejected, agreed, majority};
+
+use crate::log::Log;
+use crate::peer::Peer;
+use crate::raft::Raft;
+use crate::storage::Storage;
+use crate::transfer::Handover;
+use crate::work::Work;
+use crate::{EntryKind, Index, Member, Members, Message, Replication, Role, Standing};
+
+/// How many a decision takes: of the configuration there is, and of the one that is being left, if there is one (0: none).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Quorums {
+    pub(crate) next: u8,
+    pub(crate) old: u8,
+}
+
+impl Quorums {
+    #[allow(clippy::cast_possible_truncation)] // there are not that many members
+    pub(crate) fn of(members: Members<'_>) -> Self {
+        let count = |votes: fn(Standing) -> bool| {
+            members.iter().filter(|member| votes(member.standing)).count()
+        };
+        let old = count(Standing::voted);
+        Self {
+            next: majority(count(Standing::votes_next)) as u8,
+            old: if old == 0 { 0 } else { majority(old) as u8 },
+        }
+    }
+}
+
+impl<S: Storage> Raft<S> {
+    /// The members of the cluster, as far as this node knows: of the last configuration in its log, whether that is committed or not.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_raft::{Config, Inline, Raft};
+    /// let ids = [1, 2, 3].map(NodeId::new);
+    /// let raft = Raft::<Inline<5, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 42)?;
+    /// assert_eq!(raft.members().len(), 3);
+    /// assert!(!raft.members().is_joint());
+    /// # Ok::<(), quorate_raft::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn members(&self) -> Members<'_> {
+        members(&self.log, &self.base, self.config_at.max(self.snapshot))
+    }
+
+    /// Whether the members of a configuration fit into the storage.
+    pub(crate) fn holds(&self, members: Members<'_>) -> bool {
+        let others = members.iter().filter(|member| member.id != self.id).count();
+        others <= self.peers.limit().min(Work::PEERS) && members.len() <= self.base.limit()
+    }
+
+    /// Checks the configurations in a run of entries before any of it is taken.
+    #[cold]
+    pub(crate) fn check_configs(&self, run: &[u8]) -> Result<Result<(), Rejected>, DecodeError> {
+        for entry in crate::Entries::new(0, 0, run) {
+            if entry.kind == EntryKind::Config && !self.holds(Members::decode(entry.data)?) {
+                return Ok(Err(Rejected::Full));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The last configuration among the entries after one index and up to another.
+    fn last_config(&self, after: Index, through: Index) -> Option<Index> {
+        let mut next = after.saturating_add(1);
+        let mut last = None;
+        loop {
+            let run = self.log.entries(next, through, usize::MAX);
+            if run.is_empty() {
+                return last;
+            }
+            for entry in run {
+                if entry.kind == EntryKind::Config {
+                    last = Some(entry.index);
+                }
+            }
+            next = run.last().saturating_add(1);
+        }
+    }
+
+    /// Keeps the members as of `index`, which is where a snapshot ends now; the log still has all entries up to it.
+    pub(crate) fn found_at(&mut self, index: Index) {
+        if self.config_at <= self.snapshot {
+            return;
+        }
+        if let Some(at) = self.last_config(self.snapshot, index) {
+            let known = members(&self.log, &[], at);
+            self.base.clear();
+            for member in known {
+                let _ = self.base.push(member);
+            }
+        }
+    }
+
+    /// The members as of a snapshot that came from elsewhere are those that came with it.
+    pub(crate) fn found_on_arrival(&mut self) {
+        if !self.arriving.is_empty() {
+            core::mem::swap(&mut self.base, &mut self.arriving);
+            self.arriving.clear();
+        }
+        self.arriving_at = (0, 0);
+    }
+
+    /// Goes by the last configuration there is: it is in force once it is in the log (4.1).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn reconfigure(&mut self) {
+        self.config_at = self.last_config(self.snapshot, Index::MAX).unwrap_or(self.snapshot);
+        self.unsettled = true;
+        let members = members(&self.log, &self.base, self.config_at);
+        let (now, last, leads) = (self.now, self.log.last(), self.role == Role::Leader);
+        let own = core::mem::replace(&mut self.standing, members.standing(self.id));
+        let mut changed = own != self.standing;
+        let mut at = 0;
+        while let Some(peer) = self.peers.get_mut(at) {
+            let before = core::mem::replace(&mut peer.standing, members.standing(peer.id));
+            changed |= before != peer.standing && (before.is_member() || peer.standing.is_member());
+            if !peer.standing.is_member() {
+                if leads && before != Standing::NONE {
+                    // a leader lets those that are removed know it
+                    peer.standing = Standing::departed();
+                } else if self.leader != Some(peer.id) {
+                    self.peers.remove(at);
+                    continue;
+                }
+            }
+            at = at.saturating_add(1);
+        }
+        for member in members {
+            if member.id == self.id || self.peers.iter().any(|peer| peer.id == member.id) {
+                continue;
+            }
+            changed = true;
+            let mut peer = Peer::new(member.id, member.standing);
+            if leads {
+                peer.lead(now, last);
+            }
+            if self.peers.len() >= self.peers.limit()
+                && let Some(stranger) = self.peers.iter().position(|p| !p.standing.is_member())
+            {
+                self.peers.remove(stranger);
+            }
+            let _ = self.peers.push(peer);
+        }
+        self.quorums = Quorums::of(members);
+        if self.handover.is_some_and(|h| !members.standing(h.to).may_lead()) {
+            self.handover = None;
+        }
+        self.members_changed |= changed;
+        self.work.all();
+    }
+
+    /// Whether `yes` for a majority, of both configurations if there are two (4.3).
+    pub(crate) fn decided(&self, own: bool, yes: impl Fn(&Peer) -> bool) -> bool {
+        let by = |votes: fn(Standing) -> bool| {
+            let own = usize::from(own && votes(self.standing));
+            self.peers.iter().filter(|p| votes(p.standing) && yes(p)).count().saturating_add(own)
+        };
+        by(Standing::votes_next) >= usize::from(self.quorums.next)
+            && (self.quorums.old == 0 || by(Standing::voted) >= usize::from(self.quorums.old))
+    }
+
+    /// The greatest value above `floor` that a majority has reached, of both configurations if there are two (4.3).
+    #[inline]
+    pub(crate) fn reached(&self, floor: u64, own: u64, of: impl Fn(&Peer) -> u64) -> Option<u64> {
+        let by = |votes: fn(Standing) -> bool, quorum: u8| {
+            let own = votes(self.standing).then_some(own).into_iter();
+            let all = own.chain(self.peers.iter().filter(|p| votes(p.standing)).map(&of));
+            agreed(all.filter(|&value| value > floor), usize::from(quorum))
+        };
+        let next = by(Standing::votes_next, self.quorums.next)?;
+        if self.quorums.old == 0 {
+            return Some(next);
+        }
+        Some(next.min(by(Standing::voted, self.quorums.old)?))
+    }
+
+    /// The last configuration is committed: a leader leaves joint consensus (4.3), or leads no more if it has no vote (4.2.2).
+    #[cold]
+    pub(crate) fn settle(&mut self) {
+        if self.handover.is_some() || self.commit < self.term_start {
+            // the log stands still meanwhile, or is not known to be this leader's: at a later heartbeat
+            return;
+        }
+        self.unsettled = false;
+        self.farewell = self.round.saturating_add(1);
+        if self.quorums.old != 0 {
+            let holds = self.members().iter().any(|member| member.standing.holds());
+            if !holds && self.put_left().is_err() {
+                // no room: tried again at the next heartbeat
+                self.unsettled = true;
+            }
+        } else if !self.standing.votes() {
+            self.hand_on();
+        }
+    }
+
+    /// Hands the lead to whoever has the most of the log.
+    fn hand_on(&mut self) {
+        let heirs = self.peers.iter().filter(|peer| peer.standing.may_lead());
+        let Some(to) = heirs.max_by_key(|peer| peer.match_index).map(|peer| peer.id) else {
+            self.follow(self.term, None);
+            return;
+        };
+        let until = self.now.after(self.config.election_max_us);
+        self.handover = Some(Handover { to, until });
+        self.hand_over();
+    }
+
+    /// A heartbeat is due: those that were removed and know it, or are not there to be told, are not bothered any more.
+    pub(crate) fn dismiss(&mut self) {
+        let settled = self.config_at <= self.commit;
+        let (now, patience) = (self.now, self.config.election_max_us);
+        let mut at = 0;
+        while let Some(peer) = self.peers.get(at) {
+            let knows = peer.match_index >= self.config_at && peer.round >= self.farewell;
+            let gone = now.since(peer.heard) > patience;
+            if peer.standing.departs() && settled && (knows || gone) {
+                self.peers.remove(at);
+            } else {
+                at = at.saturating_add(1);
+            }
+        }
+    }
+
+    /// Drops whoever is no member: a candidate or leader talks to members.
+    pub(crate) fn drop_strangers(&mut self) {
+        let mut at = 0;
+        while let Some(peer) = self.peers.get(at) {
+            if peer.standing.is_member() {
+                at = at.saturating_add(1);
+            } else {
+                self.peers.remove(at);
+            }
+        }
+    }
+
+    /// The place of the peer that leads.
+    pub(crate) fn leader_at(&self) -> Option<usize> {
+        self.peers.iter().position(|peer| Some(peer.id) == self.leader)
+    }
+
+    /// A message from a node that is no member, as far as this one knows. Requests are answered all the same: this node may be the one
+    /// that has not heard of the latest members (4.1). There is one place for such a peer; the answers of strangers count for nothing.
+    #[cold]
+    pub(crate) fn admit(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_>,
+    ) -> Option<(usize, Option<Peer>)> {
+        if !matches!(
+            message,
+            Message::Append { .. }
+                | Message::Hollow { .. }
+                | Message::Snapshot { .. }
+                | Message::SnapshotEnd { .. }
+                | Message::RequestVote { .. }
+                | Message::TakeOver { .. }
+        ) {
+            return None;
+        }
+        let guest = Peer::new(from, Standing::NONE);
+        let free = |peer: &Peer| peer.standing == Standing::NONE && Some(peer.id) != self.leader;
+        if let Some(at) = self.peers.iter().position(free) {
+            let before = self.peers.get_mut(at).map(|peer| core::mem::replace(peer, guest));
+            return Some((at, before));
+        }
+        self.peers.push(guest).ok()?;
+        Some((self.peers.len().saturating_sub(1), None))
+    }
+
+    /// The stranger's message was refused, so nothing is changed by it.
+    #[cold]
+    pub(crate) fn turn_away(&mut self, at: usize, before: Option<Peer>) {
+        match (self.peers.get_mut(at), before) {
+            (Some(peer), Some(before)) => *peer = before,
+            _ => self.peers.truncate(at),
+        }
+    }
+
+    /// Whether a learner lacks no more than may be on its way to it: it can be given a vote without holding up commits (4.2.1).
+    pub(crate) fn caught_up(&self, peer: &Peer) -> bool {
+        let lacks = self.log.last().saturating_sub(peer.match_index);
+        let bytes = self.log.bytes_between(peer.match_index, self.log.last());
+        peer.replication == Replication::Replicate
+            && self.now.since(peer.heard) < self.config.election_max_us
+            && lacks <= self.config.max_inflight_entries
+            && bytes <= self.config.max_inflight_bytes as u64
+    }
+}
+
+/// The members that the entry at `index` lists; those of the snapshot if there is no such entry.
+fn members<'a>(log: &'a impl Log, base: &'a [Member], index: Index) -> Members<'a> {
+    match log.entries(index, index, usize::MAX).iter().next() {
+        Some(entry) if entry.kind == EntryKind::Config => {
+            Members::decode(entry.data).unwrap_or(Members::NONE)
+        }
+        _ => Members::of(base),
+    }
+}
