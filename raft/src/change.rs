@@ -1,6 +1,7 @@
-use quorate_core::{List, NodeId, Writer};
+use quorate_core::{List, NodeId};
 
 use crate::log::Log;
+use crate::member::Encoded;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{ChangeError, EntryKind, Index, Member, Members, Proposal, Role, Standing};
@@ -72,7 +73,7 @@ impl<S: Storage> Raft<S> {
         }
         let mut next = S::Members::with_limit(self.config.max_members);
         for member in self.members() {
-            next.push(member).map_err(|_| ChangeError::TooMany)?;
+            next.push(member.encode()).map_err(|_| ChangeError::TooMany)?;
         }
         for (at, &change) in changes.iter().enumerate() {
             let node = change.node();
@@ -82,18 +83,20 @@ impl<S: Storage> Raft<S> {
             self.apply_change(change, &mut next)?;
         }
         let old = |id| self.members().standing(id);
-        let differs = |m: &&Member| m.standing.votes_next() != old(m.id).votes_next();
-        if hold || next.iter().filter(differs).count() > 1 {
-            for member in next.iter_mut() {
-                member.standing = member.standing.joint(old(member.id), hold);
+        let differs = |m: &Member| m.standing.votes_next() != old(m.id).votes_next();
+        if hold || next.iter().map(Member::decode).filter(differs).count() > 1 {
+            for encoded in next.iter_mut() {
+                let member = Member::decode(encoded);
+                let standing = member.standing.joint(old(member.id), hold);
+                *encoded = Member { standing, ..member }.encode();
             }
         }
-        self.put_config(next)
+        self.put_config(&next)
     }
 
     fn apply_change(&self, change: Change, next: &mut S::Members) -> Result<(), ChangeError> {
         let id = change.node();
-        let known = next.iter_mut().find(|member| member.id == id);
+        let known = next.iter_mut().find(|encoded| Member::decode(encoded).id == id);
         if let Change::Add(_) | Change::AddWitness(_) = change {
             let standing = match change {
                 Change::Add(_) => Standing::LEARNER,
@@ -101,12 +104,15 @@ impl<S: Storage> Raft<S> {
             };
             return match known {
                 Some(_) => Err(ChangeError::Already(id)),
-                None => next.push(Member { id, standing }).map_err(|_| ChangeError::TooMany),
+                None => {
+                    next.push(Member { id, standing }.encode()).map_err(|_| ChangeError::TooMany)
+                }
             };
         }
-        let Some(member) = known else { return Err(ChangeError::NoSuchNode(id)) };
-        let votes = member.standing.votes_next();
-        match change {
+        let Some(encoded) = known else { return Err(ChangeError::NoSuchNode(id)) };
+        let standing = Member::decode(encoded).standing;
+        let votes = standing.votes_next();
+        let standing = match change {
             Change::Promote(_) if votes => return Err(ChangeError::Already(id)),
             Change::Demote(_) if !votes => return Err(ChangeError::Already(id)),
             Change::Promote(_) => {
@@ -115,16 +121,20 @@ impl<S: Storage> Raft<S> {
                 if !peer.is_none_or(|peer| self.caught_up(peer)) {
                     return Err(ChangeError::Behind(id));
                 }
-                member.standing = member.standing.with_vote(true);
+                standing.with_vote(true)
             }
-            Change::Demote(_) => member.standing = member.standing.with_vote(false),
-            _ => member.standing = member.standing.removed(),
-        }
+            Change::Demote(_) => standing.with_vote(false),
+            _ => standing.removed(),
+        };
+        *encoded = Member { id, standing }.encode();
         Ok(())
     }
 
     /// Whether the members may be changed now: one change at a time (4.1), and none before something of the own term is committed.
     fn may_change(&self) -> Result<(), ChangeError> {
+        if !S::CHANGES {
+            return Err(ChangeError::Fixed);
+        }
         if self.fatal.is_some() {
             return Err(ChangeError::Stopped);
         }
@@ -149,33 +159,25 @@ impl<S: Storage> Raft<S> {
         let mut next = S::Members::with_limit(self.config.max_members);
         for member in self.members() {
             let standing = member.standing.left();
-            next.push(Member { standing, ..member }).map_err(|_| ChangeError::TooMany)?;
+            next.push(Member { standing, ..member }.encode()).map_err(|_| ChangeError::TooMany)?;
         }
-        self.put_config(next)
+        self.put_config(&next)
     }
 
     /// Appends a configuration, and goes by it at once.
-    fn put_config(&mut self, next: S::Members) -> Result<Proposal, ChangeError> {
-        let mut kept = next;
-        let mut at = 0;
-        while let Some(member) = kept.get(at) {
-            if member.standing.is_member() {
-                at = at.saturating_add(1);
-            } else {
-                kept.remove(at);
-            }
-        }
-        if !kept.iter().any(|m| m.standing.votes_next() && m.standing.may_lead()) {
-            return Err(ChangeError::NoVoter);
+    fn put_config(&mut self, next: &[Encoded]) -> Result<Proposal, ChangeError> {
+        let mut kept = S::Members::with_limit(self.config.max_members);
+        for member in next.iter().filter(|m| Member::decode(m).standing.is_member()) {
+            let _ = kept.push(*member);
         }
         let members = Members::of(&kept);
+        if !members.iter().any(|m| m.standing.votes_next() && m.standing.may_lead()) {
+            return Err(ChangeError::NoVoter);
+        }
         if !self.holds(members) {
             return Err(ChangeError::TooMany);
         }
-        let mut buffer = [0; Members::MAX_BYTES];
-        let mut out = Writer::new(&mut buffer);
-        members.write(&mut out);
-        let data = out.finish().map_err(|_| ChangeError::TooMany)?;
+        let data = members.bytes();
         let last: Index = self.log.last();
         if last >= LIMIT || !self.log.fits(data.len(), crate::raft::SPARE_BLANKS) {
             return Err(ChangeError::LogFull);

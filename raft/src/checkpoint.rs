@@ -1,6 +1,6 @@
 //! Records at boot, and the fewest records that restore the present state.
 
-use quorate_core::{Corrupt, List, NodeId};
+use quorate_core::{Corrupt, NodeId};
 
 use crate::entry::Run;
 use crate::log::Log;
@@ -56,7 +56,7 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         let known = self.log.term(index);
-        if known != Some(index_term) && self.arriving_at != (index, index_term) {
+        if S::CHANGES && known != Some(index_term) && self.arriving_at != (index, index_term) {
             // who the members were then is not known
             return Err(Corrupt::Gap);
         }
@@ -174,11 +174,8 @@ impl<S: Storage> Raft<S> {
         if !self.holds(members) {
             return Err(Corrupt::Full);
         }
-        self.arriving.clear();
-        for member in members {
-            let _ = self.arriving.push(member);
-        }
-        self.arriving_at = snapshot;
+        self.arrive(snapshot, members);
+        self.disk.members_dirty = false;
         Ok(())
     }
 
@@ -191,15 +188,13 @@ impl<S: Storage> Raft<S> {
             anchor: self.log.anchor(),
             anchor_term: self.log.term(self.log.anchor()).unwrap_or(0),
         });
-        let base = (self.snapshot > 0).then(|| Record::Members {
+        let base = (S::CHANGES && self.snapshot > 0).then(|| Record::Members {
             index: self.snapshot,
             index_term: self.snapshot_term,
             members: Members::of(&self.base),
         });
-        let arriving = self.received.map(|(index, index_term)| Record::Members {
-            index,
-            index_term,
-            members: Members::of(&self.arriving),
+        let arriving = self.received.filter(|_| S::CHANGES).map(|(index, index_term)| {
+            Record::Members { index, index_term, members: Members::of(&self.arriving) }
         });
         let mut next = self.log.anchor().saturating_add(1);
         // what was not issued yet will be, after the checkpoint

@@ -12,7 +12,7 @@ impl<S: Storage> Raft<S> {
     /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
     /// that is no member.
     pub fn campaign(&mut self, now: Instant) {
-        if self.fatal.is_none() && self.standing.may_lead() {
+        if self.fatal.is_none() && (!S::CHANGES || self.standing.may_lead()) {
             self.advance(now);
             self.start_election(self.config.pre_vote);
         }
@@ -31,7 +31,7 @@ impl<S: Storage> Raft<S> {
         if self.role == Role::Leader || self.fatal.is_some() {
             return;
         }
-        if !self.standing.may_lead() {
+        if S::CHANGES && !self.standing.may_lead() {
             // no vote, or no commands: it waits for others to lead
             self.follow(self.term, None);
             self.restart_election_timer();
@@ -159,7 +159,7 @@ impl<S: Storage> Raft<S> {
 
     /// Goes on to the next stage if a majority has granted. The own vote counts when it is durable.
     pub(crate) fn count_votes(&mut self) {
-        if !self.decided(true, |peer| peer.vote == Some(true)) {
+        if self.reached(0, 1, |peer| u64::from(peer.vote == Some(true))).is_none() {
             return;
         }
         match self.role {

@@ -86,6 +86,8 @@ pub enum ChangeError {
     TooMany,
     /// The log has no room: take a snapshot, then try again.
     LogFull,
+    /// The storage is for members that never change.
+    Fixed,
     /// The machine stopped itself.
     Stopped,
 }
@@ -181,6 +183,7 @@ impl fmt::Display for ChangeError {
             Self::Behind(node) => write!(f, "node {node} has not caught up with the log yet"),
             Self::NoVoter => f.write_str("nobody would be left who may lead"),
             Self::TooMany => f.write_str("more members than the storage has room for"),
+            Self::Fixed => f.write_str("this node's storage is for members that never change"),
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }

@@ -64,7 +64,8 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         // the leader's place may be another now
-        if let Some(from) = self.leader_at() {
+        let from = if S::CHANGES { self.leader_at() } else { Some(from) };
+        if let Some(from) = from {
             self.owe_accept(from, run.count == 0);
         }
         Ok(())
@@ -152,7 +153,8 @@ impl<S: Storage> Raft<S> {
 
     /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
     fn extend(&mut self, run: &[u8], hollow: bool) -> u64 {
-        let taken = if hollow { self.extend_hollow(run) } else { self.log.append(run) };
+        let taken =
+            if S::CHANGES && hollow { self.extend_hollow(run) } else { self.log.append(run) };
         self.work.records();
         if taken == 0 {
             self.full_owed = true;

@@ -1,6 +1,6 @@
 //! Replication, the leader's side (Raft thesis, 3.5, 3.6, 6.2 and 10.2).
 
-use quorate_core::Rejected;
+use quorate_core::{Instant, Rejected};
 
 use crate::log::Log;
 use crate::peer::Stage;
@@ -37,7 +37,10 @@ impl<S: Storage> Raft<S> {
 
     /// Whether a majority was heard within the longest election timeout (6.2): otherwise another may lead already.
     fn hears_quorum(&self) -> bool {
-        self.decided(true, |peer| self.now.since(peer.heard) < self.config.election_max_us)
+        // one more, as even the first instant there is was heard after nothing
+        let after = |instant: Instant| instant.as_micros().saturating_add(1);
+        let long_ago = after(self.now).saturating_sub(self.config.election_max_us);
+        self.reached(long_ago, u64::MAX, |p| p.heard.as_micros().saturating_add(1)).is_some()
     }
 
     /// Begins a round, unless nothing of the present one was sent yet.

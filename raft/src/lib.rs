@@ -110,7 +110,7 @@ pub use record::Record;
 pub use status::{Progress, Replication, Role, Status};
 #[cfg(feature = "alloc")]
 pub use storage::Heap;
-pub use storage::{Inline, Storage};
+pub use storage::{Fixed, Inline, Storage};
 
 /// A term: the logical clock of leaders, from 1; 0 before the first election.
 pub type Term = u64;

@@ -1,4 +1,4 @@
-use quorate_core::{DecodeError, NodeId, Reader, Writer};
+use quorate_core::{DecodeError, NodeId, Reader};
 
 use crate::work::Work;
 
@@ -117,14 +117,9 @@ impl Standing {
         if self.0 & IN == 0 { Self::NONE } else { Self(self.0 & (IN | VOTES | WITNESS)) }
     }
 
-    const fn of(bits: u8) -> Option<Self> {
-        let standing = Self(bits);
-        let known = bits & !(IN | VOTES | VOTED | WITNESS | HOLD) == 0;
-        if known && standing.is_member() && (bits & VOTES == 0 || bits & IN != 0) {
-            Some(standing)
-        } else {
-            None
-        }
+    const fn is_valid(self) -> bool {
+        let known = self.0 & !(IN | VOTES | VOTED | WITNESS | HOLD) == 0;
+        known && self.is_member() && (self.0 & VOTES == 0 || self.0 & IN != 0)
     }
 }
 
@@ -163,24 +158,18 @@ impl core::fmt::Display for Standing {
 
 /// The members of a cluster, as an entry, a record or a message lists them.
 ///
-/// Encoded, each is the byte of its standing and the varint of its number.
-#[derive(Clone, Copy)]
-pub struct Members<'a>(List<'a>);
+/// Encoded, each is nine bytes: its standing and its number, the lowest byte first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Members<'a>(&'a [Encoded]);
 
-#[derive(Clone, Copy)]
-enum List<'a> {
-    Members(&'a [Member]),
-    Encoded(&'a [u8]),
-}
+/// A member in its encoded form.
+pub(crate) type Encoded = [u8; 9];
 
 impl<'a> Members<'a> {
-    /// Bytes that the members of the largest cluster take.
-    pub(crate) const MAX_BYTES: usize = (Work::PEERS + 1) * 11;
+    pub(crate) const NONE: Self = Self(&[]);
 
-    pub(crate) const NONE: Self = Self(List::Members(&[]));
-
-    pub(crate) const fn of(members: &'a [Member]) -> Self {
-        Self(List::Members(members))
+    pub(crate) const fn of(members: &'a [Encoded]) -> Self {
+        Self(members)
     }
 
     /// Reads the data of an entry of the kind [`Config`](crate::EntryKind::Config).
@@ -190,40 +179,38 @@ impl<'a> Members<'a> {
     /// [`DecodeError`] when that is not what it is: a standing that does not exist, a node twice, nobody who votes, or more members than
     /// any cluster has.
     pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
-        let members = Self(List::Encoded(data));
-        let mut rest = Reader::new(data);
-        let (mut count, mut voters) = (0_usize, 0_usize);
-        while !rest.rest().is_empty() {
-            if count > Work::PEERS {
-                return Err(DecodeError::Invalid);
-            }
-            let standing = Standing::of(rest.u8()?).ok_or(DecodeError::Invalid)?;
-            let id = NodeId::new(rest.u64()?);
-            if members.iter().take(count).any(|other| other.id == id) {
-                return Err(DecodeError::Invalid);
-            }
-            count = count.saturating_add(1);
-            voters = voters.saturating_add(usize::from(standing.votes_next()));
+        let (members, rest) = data.as_chunks();
+        if !rest.is_empty() || members.len() > Work::PEERS {
+            return Err(DecodeError::Invalid);
         }
-        if voters == 0 { Err(DecodeError::Invalid) } else { Ok(members) }
+        let mut voters = false;
+        for (at, member) in members.iter().enumerate() {
+            let (standing, id) = (member[0], Member::decode(member).id);
+            let twice = members.iter().take(at).any(|other| Member::decode(other).id == id);
+            if twice || !Standing(standing).is_valid() {
+                return Err(DecodeError::Invalid);
+            }
+            voters |= Standing(standing).votes_next();
+        }
+        if voters { Ok(Self(members)) } else { Err(DecodeError::Invalid) }
     }
 
     /// Goes through the members.
     #[must_use]
-    pub const fn iter(&self) -> MembersIter<'a> {
-        MembersIter(self.0)
+    pub fn iter(&self) -> MembersIter<'a> {
+        MembersIter(self.0.iter())
     }
 
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.iter().count()
+    pub const fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are none: a node that waits to be added knows nobody.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether two configurations overlap: decisions take a majority of each (Raft thesis, 4.3).
@@ -238,26 +225,33 @@ impl<'a> Members<'a> {
         self.iter().find(|member| member.id == id).map_or(Standing::NONE, |member| member.standing)
     }
 
-    /// As bytes with their length before them.
-    pub(crate) fn encode(&self, out: &mut Writer<'_>) {
-        let mut measure = Writer::new(&mut []);
-        self.write(&mut measure);
-        out.u64(measure.needed() as u64);
-        self.write(out);
-    }
-
     /// The encoded members.
-    pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        for member in self.iter() {
-            out.u8(member.standing.0);
-            out.u64(member.id.get());
-        }
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.0.as_flattened()
     }
 
-    /// Reads what [`encode`](Self::encode) wrote; none is none.
+    pub(crate) const fn encoded(&self) -> &'a [Encoded] {
+        self.0
+    }
+
+    /// Reads what was written with its length before it; none is none.
     pub(crate) fn read(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let bytes = input.bytes()?;
         if bytes.is_empty() { Ok(Self::NONE) } else { Self::decode(bytes) }
+    }
+}
+
+impl Member {
+    pub(crate) const fn decode(encoded: &Encoded) -> Self {
+        let &[standing, a, b, c, d, e, f, g, h] = encoded;
+        let id = NodeId::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        Self { id, standing: Standing(standing) }
+    }
+
+    pub(crate) const fn encode(self) -> Encoded {
+        let [a, b, c, d, e, f, g, h] = self.id.get().to_le_bytes();
+        [self.standing.0, a, b, c, d, e, f, g, h]
     }
 }
 
@@ -270,27 +264,14 @@ impl<'a> IntoIterator for Members<'a> {
 }
 
 /// The members of a list, one after the other.
-#[derive(Clone, Copy)]
-pub struct MembersIter<'a>(List<'a>);
+#[derive(Clone)]
+pub struct MembersIter<'a>(core::slice::Iter<'a, Encoded>);
 
 impl Iterator for MembersIter<'_> {
     type Item = Member;
 
     fn next(&mut self) -> Option<Member> {
-        match &mut self.0 {
-            List::Members(members) => {
-                let (&first, rest) = members.split_first()?;
-                *members = rest;
-                Some(first)
-            }
-            List::Encoded(bytes) => {
-                let mut input = Reader::new(bytes);
-                let standing = Standing::of(input.u8().ok()?)?;
-                let id = NodeId::new(input.u64().ok()?);
-                *bytes = input.rest();
-                Some(Member { id, standing })
-            }
-        }
+        self.0.next().map(Member::decode)
     }
 }
 
@@ -298,20 +279,6 @@ impl Iterator for MembersIter<'_> {
 impl Default for Members<'_> {
     fn default() -> Self {
         Self::NONE
-    }
-}
-
-impl PartialEq for Members<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for Members<'_> {}
-
-impl core::hash::Hash for Members<'_> {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        self.iter().for_each(|member| member.hash(state));
     }
 }
 
@@ -324,10 +291,7 @@ impl core::fmt::Debug for Members<'_> {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Members<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut buffer = [0; Self::MAX_BYTES];
-        let mut out = Writer::new(&mut buffer);
-        self.write(&mut out);
-        serializer.serialize_bytes(out.finish().unwrap_or_default())
+        serializer.serialize_bytes(self.bytes())
     }
 }
 

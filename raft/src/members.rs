@@ -3,15 +3,16 @@
 //! The members are those of the last configuration in the log, from its append on (4.1), and otherwise those of the snapshot, before which
 //! nothing is ever replaced: so a truncated log takes its configurations back by itself.
 
-use quorate_core::{DecodeError, List, NodeId, Rejected, agreed, majority};
+use quorate_core::{DecodeError, List, NodeId, Rejected, majority};
 
 use crate::log::Log;
+use crate::member::Encoded;
 use crate::peer::Peer;
 use crate::raft::Raft;
 use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
-use crate::{EntryKind, Index, Member, Members, Message, Replication, Role, Standing};
+use crate::{EntryKind, Index, Members, Message, Replication, Role, Standing, Term};
 
 /// How many a decision takes: of the configuration there is, and of the one that is being left, if there is one (0: none).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -48,11 +49,17 @@ impl<S: Storage> Raft<S> {
     /// ```
     #[must_use]
     pub fn members(&self) -> Members<'_> {
+        if !S::CHANGES {
+            return Members::of(&self.base);
+        }
         members(&self.log, &self.base, self.config_at.max(self.snapshot))
     }
 
     /// Whether the members of a configuration fit into the storage.
     pub(crate) fn holds(&self, members: Members<'_>) -> bool {
+        if !S::CHANGES {
+            return true;
+        }
         let others = members.iter().filter(|member| member.id != self.id).count();
         others <= self.peers.limit().min(Work::PEERS) && members.len() <= self.base.limit()
     }
@@ -60,6 +67,9 @@ impl<S: Storage> Raft<S> {
     /// Checks the configurations in a run of entries before any of it is taken.
     #[cold]
     pub(crate) fn check_configs(&self, run: &[u8]) -> Result<Result<(), Rejected>, DecodeError> {
+        if !S::CHANGES {
+            return Ok(Err(Rejected::Full));
+        }
         for entry in crate::Entries::new(0, 0, run) {
             if entry.kind == EntryKind::Config && !self.holds(Members::decode(entry.data)?) {
                 return Ok(Err(Rejected::Full));
@@ -88,21 +98,30 @@ impl<S: Storage> Raft<S> {
 
     /// Keeps the members as of `index`, which is where a snapshot ends now; the log still has all entries up to it.
     pub(crate) fn found_at(&mut self, index: Index) {
-        if self.config_at <= self.snapshot {
+        if !S::CHANGES || self.config_at <= self.snapshot {
             return;
         }
         if let Some(at) = self.last_config(self.snapshot, index) {
             let known = members(&self.log, &[], at);
             self.base.clear();
-            for member in known {
-                let _ = self.base.push(member);
-            }
+            let _ = self.base.extend_from_slice(known.encoded());
+        }
+    }
+
+    /// A snapshot is here whole: who its members are goes to the disk before the application is given its end.
+    pub(crate) fn arrive(&mut self, snapshot: (Index, Term), members: Members<'_>) {
+        self.arriving_at = snapshot;
+        if S::CHANGES {
+            self.arriving.clear();
+            let _ = self.arriving.extend_from_slice(members.encoded());
+            self.disk.members_dirty = true;
+            self.work.records();
         }
     }
 
     /// The members as of a snapshot that came from elsewhere are those that came with it.
     pub(crate) fn found_on_arrival(&mut self) {
-        if !self.arriving.is_empty() {
+        if S::CHANGES && !self.arriving.is_empty() {
             core::mem::swap(&mut self.base, &mut self.arriving);
             self.arriving.clear();
         }
@@ -110,9 +129,16 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Goes by the last configuration there is: it is in force once it is in the log (4.1).
+    #[inline]
+    pub(crate) fn reconfigure(&mut self) {
+        if S::CHANGES {
+            self.go_by_the_last();
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn reconfigure(&mut self) {
+    fn go_by_the_last(&mut self) {
         self.config_at = self.last_config(self.snapshot, Index::MAX).unwrap_or(self.snapshot);
         self.unsettled = true;
         let members = members(&self.log, &self.base, self.config_at);
@@ -128,7 +154,7 @@ impl<S: Storage> Raft<S> {
                     // a leader lets those that are removed know it
                     peer.standing = Standing::departed();
                 } else if self.leader != Some(peer.id) {
-                    self.peers.remove(at);
+                    drop_peer(&mut self.peers, at);
                     continue;
                 }
             }
@@ -146,7 +172,7 @@ impl<S: Storage> Raft<S> {
             if self.peers.len() >= self.peers.limit()
                 && let Some(stranger) = self.peers.iter().position(|p| !p.standing.is_member())
             {
-                self.peers.remove(stranger);
+                drop_peer(&mut self.peers, stranger);
             }
             let _ = self.peers.push(peer);
         }
@@ -158,34 +184,53 @@ impl<S: Storage> Raft<S> {
         self.work.all();
     }
 
-    /// Whether `yes` for a majority, of both configurations if there are two (4.3).
-    pub(crate) fn decided(&self, own: bool, yes: impl Fn(&Peer) -> bool) -> bool {
-        let by = |votes: fn(Standing) -> bool| {
-            let own = usize::from(own && votes(self.standing));
-            self.peers.iter().filter(|p| votes(p.standing) && yes(p)).count().saturating_add(own)
-        };
-        by(Standing::votes_next) >= usize::from(self.quorums.next)
-            && (self.quorums.old == 0 || by(Standing::voted) >= usize::from(self.quorums.old))
-    }
-
-    /// The greatest value above `floor` that a majority has reached, of both configurations if there are two (4.3).
+    /// The greatest value above `floor` that a majority has reached, of both configurations if there are two (4.3). `own` is this
+    /// node's.
     #[inline]
-    pub(crate) fn reached(&self, floor: u64, own: u64, of: impl Fn(&Peer) -> u64) -> Option<u64> {
-        let by = |votes: fn(Standing) -> bool, quorum: u8| {
-            let own = votes(self.standing).then_some(own).into_iter();
-            let all = own.chain(self.peers.iter().filter(|p| votes(p.standing)).map(&of));
-            agreed(all.filter(|&value| value > floor), usize::from(quorum))
-        };
-        let next = by(Standing::votes_next, self.quorums.next)?;
-        if self.quorums.old == 0 {
+    pub(crate) fn reached(&self, floor: u64, own: u64, of: fn(&Peer) -> u64) -> Option<u64> {
+        let next = self.reached_by(Standing::votes_next, self.quorums.next, (floor, own), of)?;
+        if !S::CHANGES || self.quorums.old == 0 {
             return Some(next);
         }
-        Some(next.min(by(Standing::voted, self.quorums.old)?))
+        Some(next.min(self.reached_by(Standing::voted, self.quorums.old, (floor, own), of)?))
+    }
+
+    #[inline]
+    fn reached_by(
+        &self,
+        votes: fn(Standing) -> bool,
+        quorum: u8,
+        (floor, own): (u64, u64),
+        of: fn(&Peer) -> u64,
+    ) -> Option<u64> {
+        let own = if votes(self.standing) { own } else { floor };
+        let of = |peer: &Peer| if votes(peer.standing) { of(peer) } else { floor };
+        let mut best = floor;
+        let mut candidate = own;
+        let mut others = self.peers.iter();
+        loop {
+            if candidate > best {
+                let mut have = u8::from(own >= candidate);
+                for peer in self.peers.iter() {
+                    have = have.saturating_add(u8::from(of(peer) >= candidate));
+                }
+                if have >= quorum {
+                    best = candidate;
+                }
+            }
+            match others.next() {
+                Some(peer) => candidate = of(peer),
+                None => return (best > floor).then_some(best),
+            }
+        }
     }
 
     /// The last configuration is committed: a leader leaves joint consensus (4.3), or leads no more if it has no vote (4.2.2).
     #[cold]
     pub(crate) fn settle(&mut self) {
+        if !S::CHANGES {
+            return;
+        }
         if self.handover.is_some() || self.commit < self.term_start {
             // the log stands still meanwhile, or is not known to be this leader's: at a later heartbeat
             return;
@@ -217,6 +262,9 @@ impl<S: Storage> Raft<S> {
 
     /// A heartbeat is due: those that were removed and know it, or are not there to be told, are not bothered any more.
     pub(crate) fn dismiss(&mut self) {
+        if !S::CHANGES {
+            return;
+        }
         let settled = self.config_at <= self.commit;
         let (now, patience) = (self.now, self.config.election_max_us);
         let mut at = 0;
@@ -224,7 +272,7 @@ impl<S: Storage> Raft<S> {
             let knows = peer.match_index >= self.config_at && peer.round >= self.farewell;
             let gone = now.since(peer.heard) > patience;
             if peer.standing.departs() && settled && (knows || gone) {
-                self.peers.remove(at);
+                drop_peer(&mut self.peers, at);
             } else {
                 at = at.saturating_add(1);
             }
@@ -233,12 +281,15 @@ impl<S: Storage> Raft<S> {
 
     /// Drops whoever is no member: a candidate or leader talks to members.
     pub(crate) fn drop_strangers(&mut self) {
+        if !S::CHANGES {
+            return;
+        }
         let mut at = 0;
         while let Some(peer) = self.peers.get(at) {
             if peer.standing.is_member() {
                 at = at.saturating_add(1);
             } else {
-                self.peers.remove(at);
+                drop_peer(&mut self.peers, at);
             }
         }
     }
@@ -256,6 +307,9 @@ impl<S: Storage> Raft<S> {
         from: NodeId,
         message: &Message<'_>,
     ) -> Option<(usize, Option<Peer>)> {
+        if !S::CHANGES {
+            return None;
+        }
         if !matches!(
             message,
             Message::Append { .. }
@@ -297,8 +351,18 @@ impl<S: Storage> Raft<S> {
     }
 }
 
+/// Takes a peer off the list; the last one takes its place.
+fn drop_peer(peers: &mut impl List<Peer>, at: usize) {
+    if let Some((last, before)) = peers.split_last_mut()
+        && let Some(peer) = before.get_mut(at)
+    {
+        core::mem::swap(peer, last);
+    }
+    peers.truncate(peers.len().saturating_sub(1));
+}
+
 /// The members that the entry at `index` lists; those of the snapshot if there is no such entry.
-fn members<'a>(log: &'a impl Log, base: &'a [Member], index: Index) -> Members<'a> {
+fn members<'a>(log: &'a impl Log, base: &'a [Encoded], index: Index) -> Members<'a> {
     match log.entries(index, index, usize::MAX).iter().next() {
         Some(entry) if entry.kind == EntryKind::Config => {
             Members::decode(entry.data).unwrap_or(Members::NONE)

@@ -224,7 +224,7 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(index);
                 out.u64(index_term);
                 out.u64(offset);
-                members.encode(out);
+                out.bytes(members.bytes());
                 out.bytes(data);
             }
             Self::Hollow { term, prev_index, prev_term, commit, round, entries } => {

@@ -102,7 +102,7 @@ impl<S: Storage> Raft<S> {
         if self.disk.vote_dirty {
             return Some(Plan::Vote(self.disk.issue_vote()));
         }
-        if self.disk.members_dirty {
+        if S::CHANGES && self.disk.members_dirty {
             return Some(Plan::Members(self.disk.issue_members()));
         }
         if !self.disk.may_write() {
@@ -203,7 +203,7 @@ impl<S: Storage> Raft<S> {
         let (snapshot, snapshot_term) = (self.snapshot, self.snapshot_term);
         let anchor = self.log.anchor();
         let peer = self.peers.get_mut(at)?;
-        if peer.standing == Standing::NONE {
+        if S::CHANGES && peer.standing == Standing::NONE {
             return None;
         }
         if core::mem::take(&mut peer.time_out_due) {
@@ -211,7 +211,7 @@ impl<S: Storage> Raft<S> {
         }
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
-            peer.heartbeat_due |= peer.standing.is_witness();
+            peer.heartbeat_due |= S::CHANGES && peer.standing.is_witness();
             self.work.events();
         }
         let draft = if peer.replication == Replication::Snapshot {
@@ -230,7 +230,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn plan_entries(&mut self, at: usize) -> Option<Draft> {
         let peer = self.peers.get_mut(at)?;
-        let hollow = peer.standing.is_witness();
+        let hollow = S::CHANGES && peer.standing.is_witness();
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
         let last = self.log.last();
@@ -278,7 +278,7 @@ impl<S: Storage> Raft<S> {
             peer.transfer.sent_round = round;
             return Some(Draft::Part { peer: at, offset, done });
         }
-        if peer.standing.is_witness() {
+        if S::CHANGES && peer.standing.is_witness() {
             // it needs nothing of what was applied
             return peer.heartbeat_due.then_some(Draft::Whole { peer: at });
         }
@@ -291,7 +291,7 @@ impl<S: Storage> Raft<S> {
             self.role_changed = false;
             return Some(Plan::Role);
         }
-        if core::mem::take(&mut self.members_changed) {
+        if S::CHANGES && core::mem::take(&mut self.members_changed) {
             return Some(Plan::NewMembers);
         }
         if core::mem::take(&mut self.full_owed) {

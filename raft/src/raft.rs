@@ -189,7 +189,8 @@ impl<S: Storage> Raft<S> {
                 return Err(ConfigError::DuplicateVoter(voter));
             }
             let standing = Standing::VOTER;
-            base.push(Member { id: voter, standing }).map_err(|_| ConfigError::TooManyMembers)?;
+            base.push(Member { id: voter, standing }.encode())
+                .map_err(|_| ConfigError::TooManyMembers)?;
             if voter != id {
                 peers.push(Peer::new(voter, standing)).map_err(|_| ConfigError::TooManyMembers)?;
             }
@@ -346,6 +347,7 @@ impl<S: Storage> Raft<S> {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
                 self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, false))
             }
+            Message::Hollow { .. } if !S::CHANGES => Err(Rejected::Impossible),
             Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
                 self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, true))
             }
@@ -425,7 +427,9 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at),
-            Role::Follower if !self.standing.may_lead() && self.leader.is_none() => None,
+            Role::Follower if S::CHANGES && !self.standing.may_lead() && self.leader.is_none() => {
+                None
+            }
             Role::Follower => Some(self.election_at),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }

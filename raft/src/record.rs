@@ -80,7 +80,7 @@ impl<'a> Wire<'a> for Record<'a> {
                 out.u8(3);
                 out.u64(index);
                 out.u64(index_term);
-                members.encode(out);
+                out.bytes(members.bytes());
             }
         }
     }

@@ -260,13 +260,7 @@ impl<S: Storage> Raft<S> {
                 incoming.complete = done;
                 self.received = done.then_some((index, index_term));
                 if done {
-                    self.arriving.clear();
-                    for member in members {
-                        let _ = self.arriving.push(member);
-                    }
-                    self.arriving_at = (index, index_term);
-                    self.disk.members_dirty = true;
-                    self.work.records();
+                    self.arrive((index, index_term), members);
                 }
             }
         }
@@ -321,7 +315,9 @@ impl<S: Storage> Raft<S> {
         if self.role != Role::Leader || self.part.held != Held::Nothing {
             return None;
         }
-        let wants = |p: &&Peer| p.replication == Replication::Snapshot && !p.standing.is_witness();
+        let wants = |p: &&Peer| {
+            p.replication == Replication::Snapshot && !(S::CHANGES && p.standing.is_witness())
+        };
         let mut transfers = self.peers.iter().filter(wants);
         if transfers.clone().any(|p| p.transfer.stage == Stage::Asked) {
             return None;

@@ -75,7 +75,7 @@ impl<S: Storage> Raft<S> {
         let Some(handover) = self.handover else { return };
         if self.now >= handover.until {
             self.abort_transfer();
-            if !self.standing.votes() {
+            if S::CHANGES && !self.standing.votes() {
                 // no member any more: the others elect one of theirs
                 self.follow(self.term, None);
             }

@@ -319,7 +319,7 @@ fn a_snapshot_that_is_ahead_of_the_log_takes_its_place() {
     raft.restore(Record::Append { first: 1, commit: 0, entries: &[2, 1] }).unwrap();
     // who the members are after it must be known
     assert_eq!(raft.resume(7, 4), Err(Corrupt::Gap));
-    let members = Members::decode(&[3, 1, 3, 2]).unwrap();
+    let members = Members::decode(&[3, 1, 0, 0, 0, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     raft.restore(Record::Members { index: 7, index_term: 4, members }).unwrap();
     raft.resume(7, 4).unwrap();
     assert_eq!(raft.members(), members);

@@ -4,14 +4,14 @@
 
 use quorate_core::NodeId;
 use quorate_minimal::{Port, machine, program};
-use quorate_raft::{Config, Entries, Event, Inline, Raft};
+use quorate_raft::{Config, Entries, Event, Fixed, Raft};
 
 const LOG_BYTES: usize = 4096;
 const LOG_ENTRIES: usize = 128;
 const PART_BYTES: usize = 256;
 const FRAME_BYTES: usize = 512;
 
-type Node = Raft<Inline<5, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
+type Node = Raft<Fixed<5, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
 
 program!(run, state = Node, content = LOG_BYTES + LOG_ENTRIES * size_of::<u32>());
 
