@@ -168,6 +168,12 @@ impl<S: Storage> Raft<S> {
         snapshot: (Index, Term),
         members: Members<'_>,
     ) -> Result<(), Corrupt> {
+        if !S::CHANGES {
+            return Ok(());
+        }
+        if !members.is_empty() && !members.is_valid() {
+            return Err(Corrupt::Malformed);
+        }
         if snapshot.0 == 0 || snapshot.1 == 0 || snapshot.0 >= LIMIT || snapshot.1 >= LIMIT {
             return Err(Corrupt::Malformed);
         }

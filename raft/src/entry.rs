@@ -32,7 +32,7 @@ pub enum EntryKind {
     Blank,
     /// The members of the cluster from here on: [`Members::decode`](crate::Members::decode) reads the data.
     Config,
-    /// A command of which a witness knows only that there is one.
+    /// A command of which a witness is told only that there is one (Raft thesis, 11.7.2).
     Hollow,
 }
 
@@ -199,19 +199,6 @@ pub(crate) struct Whole<'a>(&'a [u8]);
 impl<'a> Whole<'a> {
     pub(crate) const fn new(run: &'a [u8]) -> Self {
         Self(run)
-    }
-
-    /// As a witness gets them: of commands, only the term.
-    pub(crate) fn write_hollow(self, out: &mut Writer<'_>) {
-        for (_, entry) in self {
-            match Header::scan(entry) {
-                Ok((header, _)) if header.kind == EntryKind::Command => {
-                    out.u64(header.term);
-                    out.u8(EntryKind::Hollow as u8);
-                }
-                _ => out.raw(entry),
-            }
-        }
     }
 
     /// What was not gone through yet.

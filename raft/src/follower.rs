@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::peer::Reply;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Entries, EntryKind, Index, Role, Term};
+use crate::{Index, Role, Term};
 
 impl<S: Storage> Raft<S> {
     pub(crate) fn on_append(
@@ -17,7 +17,7 @@ impl<S: Storage> Raft<S> {
         prev: (Index, Term),
         commit: Index,
         round: u64,
-        (entries, hollow): (&[u8], bool),
+        entries: &[u8],
     ) -> Result<(), Rejected> {
         let (prev_index, prev_term) = prev;
         if term == 0 || (prev_index == 0) != (prev_term == 0) || prev_term > term {
@@ -46,8 +46,7 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         let config_at = self.config_at;
-        let verified =
-            if run.count == 0 { prev_index } else { self.take(prev_index, entries, hollow) };
+        let verified = if run.count == 0 { prev_index } else { self.take(prev_index, entries) };
         if run.config || self.config_at != config_at {
             // they are in force once they are in the log (4.1), and out of it they are not
             self.reconfigure();
@@ -116,10 +115,10 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Takes a run of entries that follow `prev`, where the logs agree. Returns the last index verified by it.
-    fn take(&mut self, prev: Index, run: &[u8], hollow: bool) -> Index {
+    fn take(&mut self, prev: Index, run: &[u8]) -> Index {
         let last = self.log.last();
         if prev == last {
-            return prev.saturating_add(self.extend(run, hollow));
+            return prev.saturating_add(self.extend(run));
         }
         let (matched, rest) = self.skip_known(prev, run);
         if rest.is_empty() {
@@ -133,7 +132,7 @@ impl<S: Storage> Raft<S> {
                 self.config_at = self.snapshot;
             }
         }
-        matched.saturating_add(self.extend(rest, hollow))
+        matched.saturating_add(self.extend(rest))
     }
 
     /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.
@@ -152,31 +151,13 @@ impl<S: Storage> Raft<S> {
     }
 
     /// Puts the entries that fit at the end of the log. What does not fit is not acknowledged, so the leader sends it again.
-    fn extend(&mut self, run: &[u8], hollow: bool) -> u64 {
-        let taken =
-            if S::CHANGES && hollow { self.extend_hollow(run) } else { self.log.append(run) };
+    fn extend(&mut self, run: &[u8]) -> u64 {
+        let taken = self.log.append(run);
         self.work.records();
         if taken == 0 {
             self.full_owed = true;
             self.work.events();
             self.rejections.count(Rejected::Full);
-        }
-        taken
-    }
-
-    /// A witness stores no commands, even where a message brings them.
-    #[cold]
-    fn extend_hollow(&mut self, run: &[u8]) -> u64 {
-        let mut taken = 0_u64;
-        for entry in Entries::new(0, 0, run) {
-            let (kind, data) = match entry.kind {
-                EntryKind::Command => (EntryKind::Hollow, &[][..]),
-                kind => (kind, entry.data),
-            };
-            if self.log.push(entry.term, kind, data).is_err() {
-                break;
-            }
-            taken = taken.saturating_add(1);
         }
         taken
     }

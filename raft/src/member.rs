@@ -179,20 +179,29 @@ impl<'a> Members<'a> {
     /// [`DecodeError`] when that is not what it is: a standing that does not exist, a node twice, nobody who votes, or more members than
     /// any cluster has.
     pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
-        let (members, rest) = data.as_chunks();
-        if !rest.is_empty() || members.len() > Work::PEERS {
-            return Err(DecodeError::Invalid);
-        }
+        let members = Self::split(data)?;
+        if members.is_valid() { Ok(members) } else { Err(DecodeError::Invalid) }
+    }
+
+    /// Whether they could be those of a cluster.
+    pub(crate) fn is_valid(&self) -> bool {
         let mut voters = false;
-        for (at, member) in members.iter().enumerate() {
-            let (standing, id) = (member[0], Member::decode(member).id);
-            let twice = members.iter().take(at).any(|other| Member::decode(other).id == id);
-            if twice || !Standing(standing).is_valid() {
-                return Err(DecodeError::Invalid);
+        for (at, member) in self.iter().enumerate() {
+            let twice = self.iter().take(at).any(|other| other.id == member.id);
+            if twice || at >= Work::PEERS || !member.standing.is_valid() {
+                return false;
             }
-            voters |= Standing(standing).votes_next();
+            voters |= member.standing.votes_next();
         }
-        if voters { Ok(Self(members)) } else { Err(DecodeError::Invalid) }
+        voters
+    }
+
+    /// Any list, of whatever is in it.
+    const fn split(data: &'a [u8]) -> Result<Self, DecodeError> {
+        match data.as_chunks() {
+            (members, []) => Ok(Self(members)),
+            _ => Err(DecodeError::Invalid),
+        }
     }
 
     /// Goes through the members.
@@ -235,10 +244,9 @@ impl<'a> Members<'a> {
         self.0
     }
 
-    /// Reads what was written with its length before it; none is none.
+    /// Reads what was written with its length before it; who takes it looks at what is in it.
     pub(crate) fn read(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let bytes = input.bytes()?;
-        if bytes.is_empty() { Ok(Self::NONE) } else { Self::decode(bytes) }
+        Self::split(input.bytes()?)
     }
 }
 
@@ -299,9 +307,6 @@ impl serde::Serialize for Members<'_> {
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = crate::message::bytes::deserialize(deserializer)?;
-        if bytes.is_empty() {
-            return Ok(Self::NONE);
-        }
-        Self::decode(bytes).map_err(serde::de::Error::custom)
+        Self::split(bytes).map_err(serde::de::Error::custom)
     }
 }

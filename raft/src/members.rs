@@ -22,8 +22,14 @@ pub(crate) struct Quorums {
 }
 
 impl Quorums {
+    /// Of a cluster that is founded.
     #[allow(clippy::cast_possible_truncation)] // there are not that many members
-    pub(crate) fn of(members: Members<'_>) -> Self {
+    pub(crate) const fn of_voters(count: usize) -> Self {
+        Self { next: majority(count) as u8, old: 0 }
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // there are not that many members
+    fn of(members: Members<'_>) -> Self {
         let count = |votes: fn(Standing) -> bool| {
             members.iter().filter(|member| votes(member.standing)).count()
         };
@@ -203,8 +209,9 @@ impl<S: Storage> Raft<S> {
         (floor, own): (u64, u64),
         of: fn(&Peer) -> u64,
     ) -> Option<u64> {
-        let own = if votes(self.standing) { own } else { floor };
-        let of = |peer: &Peer| if votes(peer.standing) { of(peer) } else { floor };
+        let counts = |standing| !S::CHANGES || votes(standing);
+        let own = if counts(self.standing) { own } else { floor };
+        let of = |peer: &Peer| if counts(peer.standing) { of(peer) } else { floor };
         let mut best = floor;
         let mut candidate = own;
         let mut others = self.peers.iter();
@@ -313,7 +320,6 @@ impl<S: Storage> Raft<S> {
         if !matches!(
             message,
             Message::Append { .. }
-                | Message::Hollow { .. }
                 | Message::Snapshot { .. }
                 | Message::SnapshotEnd { .. }
                 | Message::RequestVote { .. }

@@ -1,6 +1,5 @@
 use quorate_core::{DecodeError, Reader, Wire, Writer};
 
-use crate::entry::Whole;
 use crate::{Index, Members, Term};
 
 /// What Raft nodes say to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and read rounds of 6.4).
@@ -132,22 +131,6 @@ pub enum Message<'a> {
         #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
         data: &'a [u8],
     },
-    /// What [`Append`](Self::Append) is to others, to a witness (11.7.2): of commands, its encoding holds only that there are some.
-    Hollow {
-        /// The leader's term.
-        term: Term,
-        /// The index just before the entries.
-        prev_index: Index,
-        /// The term of the entry there.
-        prev_term: Term,
-        /// The leader's commit index.
-        commit: Index,
-        /// The leader's round.
-        round: u64,
-        /// A run of encoded entries, see [`Entries`](crate::Entries).
-        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
-        entries: &'a [u8],
-    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -227,18 +210,6 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.bytes(members.bytes());
                 out.bytes(data);
             }
-            Self::Hollow { term, prev_index, prev_term, commit, round, entries } => {
-                out.u8(10);
-                out.u64(term);
-                out.u64(prev_index);
-                out.u64(prev_term);
-                out.u64(commit);
-                out.u64(round);
-                let mut measure = Writer::new(&mut []);
-                Whole::new(entries).write_hollow(&mut measure);
-                out.u64(measure.needed() as u64);
-                Whole::new(entries).write_hollow(out);
-            }
         }
     }
 
@@ -270,15 +241,17 @@ impl<'a> Wire<'a> for Message<'a> {
                 hint_index: input.u64()?,
                 hint_term: input.u64()?,
             },
-            5 => Self::Snapshot {
-                term: input.u64()?,
-                round: input.u64()?,
-                index: input.u64()?,
-                index_term: input.u64()?,
-                offset: input.u64()?,
-                done: input.bool()?,
-                data: input.bytes()?,
-            },
+            tag @ (5 | 9) => {
+                let (term, round, index) = (input.u64()?, input.u64()?, input.u64()?);
+                let (index_term, offset) = (input.u64()?, input.u64()?);
+                if tag == 5 {
+                    let (done, data) = (input.bool()?, input.bytes()?);
+                    Self::Snapshot { term, round, index, index_term, offset, done, data }
+                } else {
+                    let (members, data) = (Members::read(input)?, input.bytes()?);
+                    Self::SnapshotEnd { term, round, index, index_term, offset, members, data }
+                }
+            }
             6 => Self::SnapshotAck {
                 term: input.u64()?,
                 round: input.u64()?,
@@ -290,23 +263,6 @@ impl<'a> Wire<'a> for Message<'a> {
                 term: input.u64()?,
                 last_index: input.u64()?,
                 last_term: input.u64()?,
-            },
-            9 => Self::SnapshotEnd {
-                term: input.u64()?,
-                round: input.u64()?,
-                index: input.u64()?,
-                index_term: input.u64()?,
-                offset: input.u64()?,
-                members: Members::read(input)?,
-                data: input.bytes()?,
-            },
-            10 => Self::Hollow {
-                term: input.u64()?,
-                prev_index: input.u64()?,
-                prev_term: input.u64()?,
-                commit: input.u64()?,
-                round: input.u64()?,
-                entries: input.bytes()?,
             },
             _ => return Err(DecodeError::Invalid),
         })

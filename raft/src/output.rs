@@ -1,13 +1,16 @@
 //! What a node says, made when it is asked: nothing is queued.
 
-use quorate_core::{Fatal, NodeId, Output, Ticket};
+use quorate_core::{Fatal, List, NodeId, Output, Ticket};
 
+use crate::entry::{Header, Whole};
 use crate::log::{Log, Span};
-use crate::peer::{Reply, Stage, Transfer, VoteReply};
+use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
 use crate::raft::Raft;
 use crate::snapshot::Held;
 use crate::storage::Storage;
-use crate::{Event, Index, Members, Message, ReadId, Record, Replication, Role, Standing, Term};
+use crate::{
+    EntryKind, Event, Index, Members, Message, ReadId, Record, Replication, Role, Standing, Term,
+};
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {
@@ -230,7 +233,6 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn plan_entries(&mut self, at: usize) -> Option<Draft> {
         let peer = self.peers.get_mut(at)?;
-        let hollow = S::CHANGES && peer.standing.is_witness();
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
         let last = self.log.last();
@@ -253,6 +255,8 @@ impl<S: Storage> Raft<S> {
                 }
             }
         };
+        let (span, hollow) = self.for_peer(at, span);
+        let peer = self.peers.get_mut(at)?;
         let probing = peer.replication == Replication::Probe;
         if span.is_empty() && !peer.heartbeat_due && (peer.probing || !probing) {
             return None;
@@ -265,6 +269,46 @@ impl<S: Storage> Raft<S> {
         Some(Draft::Append { span, hollow })
     }
 
+    /// What a peer is given of a run of entries, and whether that is in the buffer: a witness gets of commands only that there are
+    /// some (11.7.2).
+    #[inline]
+    fn for_peer(&mut self, at: usize, span: Span) -> (Span, bool) {
+        let witness = |peer: &Peer| peer.standing.is_witness();
+        if S::CHANGES && !span.is_empty() && self.peers.get(at).is_some_and(witness) {
+            return self.hollow(span);
+        }
+        (span, false)
+    }
+
+    /// Writes the commands at the front of the run into the buffer for parts, without what they hold. Anything else at its front is given
+    /// as it is.
+    #[cold]
+    fn hollow(&mut self, span: Span) -> (Span, bool) {
+        if self.part.held != Held::Nothing {
+            // the buffer is in use: when it is free
+            return (Span::empty(span.first), false);
+        }
+        self.part.clear();
+        let mut count = 0_u64;
+        for (term, entry) in Whole::new(self.log.slice(span).bytes()) {
+            if !Header::scan(entry).is_ok_and(|(header, _)| header.kind == EntryKind::Command) {
+                break;
+            }
+            let (head, len) = Header { term, kind: EntryKind::Hollow, len: 0 }.encode();
+            let head = head.get(..len).unwrap_or_default();
+            if self.part.bytes.extend_from_slice(head).is_err() {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        if count == 0 {
+            return (self.log.span(span.first, span.first, usize::MAX), false);
+        }
+        let mut taken = span;
+        taken.count = count;
+        (taken, true)
+    }
+
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
         let round = self.round;
         let peer = self.peers.get_mut(at)?;
@@ -274,6 +318,7 @@ impl<S: Storage> Raft<S> {
             self.part.held = Held::Nothing;
             // the buffer is free for another transfer
             self.work.events();
+            self.work.peers();
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
             return Some(Draft::Part { peer: at, offset, done });
@@ -391,12 +436,8 @@ impl<S: Storage> Raft<S> {
                 let prev_index = span.first.saturating_sub(1);
                 let prev_term = self.led_term(prev_index);
                 let (commit, round) = (self.commit, self.round);
-                let entries = self.log.slice(span).bytes();
-                if hollow {
-                    Message::Hollow { term, prev_index, prev_term, commit, round, entries }
-                } else {
-                    Message::Append { term, prev_index, prev_term, commit, round, entries }
-                }
+                let entries = if hollow { &*self.part.bytes } else { self.log.slice(span).bytes() };
+                Message::Append { term, prev_index, prev_term, commit, round, entries }
             }
             Draft::Whole { peer } => self.write_part(peer, 0, true, &[]),
             Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },

@@ -216,7 +216,7 @@ impl<S: Storage> Raft<S> {
             snapshot: 0,
             snapshot_term: 0,
             standing: if voters.is_empty() { Standing::NONE } else { Standing::VOTER },
-            quorums: Quorums::of(Members::of(&base)),
+            quorums: Quorums::of_voters(voters.len()),
             base,
             disk: Disk::default(),
             commit: 0,
@@ -345,11 +345,7 @@ impl<S: Storage> Raft<S> {
         }
         match message {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
-                self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, false))
-            }
-            Message::Hollow { .. } if !S::CHANGES => Err(Rejected::Impossible),
-            Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
-                self.on_append(from, term, (prev_index, prev_term), commit, round, (entries, true))
+                self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
             }
             Message::Accept { term, round, match_index } => {
                 self.on_accept(from, term, round, match_index)

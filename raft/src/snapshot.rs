@@ -228,6 +228,9 @@ impl<S: Storage> Raft<S> {
         if !self.plausible(term) || index >= LIMIT.min(far) || round >= LIMIT || offset >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
+        if S::CHANGES && !members.is_empty() && !members.is_valid() {
+            return Err(Rejected::Malformed);
+        }
         if data.len() > self.part.limit() || !self.holds(members) {
             return Err(Rejected::Full);
         }

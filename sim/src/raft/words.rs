@@ -18,8 +18,7 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             let answer = if granted { "yes" } else { "no" };
             format!("{}vote: {answer}, term {term}", kind(pre))
         }
-        Message::Append { term, prev_index, prev_term, commit, round, entries }
-        | Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
+        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
             let entries = run(prev_index + 1, entries);
             let entries = if entries.is_empty() { "nothing".into() } else { entries };
             format!(
@@ -194,8 +193,7 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
 pub(crate) fn digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {
-        Message::Append { term, prev_index, prev_term, commit, round, entries }
-        | Message::Hollow { term, prev_index, prev_term, commit, round, entries } => {
+        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
             trace.mix(&[term, prev_index, prev_term, commit, round], &[]);
             for (index, term, kind, data) in decode(prev_index + 1, entries) {
                 trace.mix(&[index, term, kind, data.len() as u64], &[]);
