@@ -28,42 +28,61 @@ const STEPS: &[&[&str]] = &[
     &["firmware"],
 ];
 
+/// Lines of a step that failed that are shown again at the end.
+const SHOWN: usize = 70;
+
+/// What became of a step.
+struct Step {
+    name: String,
+    took: Duration,
+    /// Its last lines.
+    last: Vec<String>,
+    outcome: Outcome,
+}
+
 fn run(args: &[String]) -> Outcome {
     if !args.is_empty() {
         return Err(Failure::usage("ci takes no arguments"));
     }
-    let mut done: Vec<(String, Duration, Outcome)> = Vec::new();
+    let mut done: Vec<Step> = Vec::new();
     for step in STEPS {
         let name = step.join(" ");
         eprintln!("\n=== {name}");
         let start = Instant::now();
-        let outcome = verb(step);
+        let (last, outcome) = verb(step);
         if let Err(failure) = &outcome {
             eprintln!("error: {failure}");
         }
-        done.push((name, start.elapsed(), outcome));
+        done.push(Step { name, took: start.elapsed(), last, outcome });
     }
     eprintln!("\n=== test");
     let start = Instant::now();
-    let (tally, outcome) = test::count(&["--no-fail-fast".to_owned()]);
-    done.push(("test".to_owned(), start.elapsed(), outcome));
+    let (tally, last, outcome) = test::count(&["--no-fail-fast".to_owned()]);
+    done.push(Step { name: "test".to_owned(), took: start.elapsed(), last, outcome });
     report(&done, tally)
 }
 
 /// Runs a verb in a process of its own, as a developer would.
-fn verb(step: &[&str]) -> Outcome {
-    let this = std::env::current_exe().map_err(Failure::io("finding this program"))?;
-    Tool::new(this).args(step).run()
+fn verb(step: &[&str]) -> (Vec<String>, Outcome) {
+    match std::env::current_exe() {
+        Ok(this) => Tool::new(this).args(step).run_and_keep(SHOWN),
+        Err(error) => (Vec::new(), Err(Failure::io("finding this program")(error))),
+    }
 }
 
-fn report(done: &[(String, Duration, Outcome)], tally: Tally) -> Outcome {
+fn report(done: &[Step], tally: Tally) -> Outcome {
+    for step in done.iter().filter(|step| step.outcome.is_err()) {
+        // once more, for those who see the end only
+        println!("\n=== {} FAILED, and said last:", step.name);
+        step.last.iter().for_each(|line| println!("{line}"));
+    }
     println!();
-    for (name, took, outcome) in done {
+    for Step { name, took, outcome, .. } in done {
         let result = if outcome.is_ok() { "ok" } else { "FAILED" };
         println!("{name:<20} {:>6.1} s  {result}", took.as_secs_f64());
     }
     let failed: Vec<&str> =
-        done.iter().filter(|(_, _, o)| o.is_err()).map(|(name, _, _)| name.as_str()).collect();
+        done.iter().filter(|s| s.outcome.is_err()).map(|s| s.name.as_str()).collect();
     let outcome = if failed.is_empty() {
         Ok(())
     } else {

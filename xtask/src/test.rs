@@ -20,18 +20,47 @@ pub(crate) struct Tally {
 }
 
 fn run(args: &[String]) -> Outcome {
-    let (tally, outcome) = count(args);
+    let (tally, _, outcome) = count(args);
     tally.print();
     outcome
 }
 
-/// Runs the tests and adds up what the test programs say.
-pub(crate) fn count(args: &[String]) -> (Tally, Outcome) {
+/// Runs the tests, adds up what the test programs say, and keeps what those that failed said.
+pub(crate) fn count(args: &[String]) -> (Tally, Vec<String>, Outcome) {
     let mut tally = Tally::default();
     let narrowed = args.iter().take_while(|a| *a != "--").any(|a| a == "-p" || a == "--package");
     let scope = if narrowed { None } else { Some("--workspace") };
-    let outcome = Tool::cargo().arg("test").args(scope).args(args).watch(|line| tally.see(line));
-    (tally, outcome)
+    let mut said = Said::default();
+    let outcome = Tool::cargo().arg("test").args(scope).args(args).watch(|line| {
+        tally.see(line);
+        said.see(line);
+    });
+    (tally, said.lines, outcome)
+}
+
+/// What tests said that failed.
+#[derive(Default)]
+struct Said {
+    lines: Vec<String>,
+    /// How many lines of the present one are still kept.
+    rest: usize,
+}
+
+impl Said {
+    /// Lines kept of a test that failed.
+    const EACH: usize = 20;
+    /// Lines kept of all.
+    const ALL: usize = 100;
+
+    fn see(&mut self, line: &str) {
+        if line.starts_with("---- ") {
+            self.rest = Self::EACH;
+        }
+        if self.rest > 0 && self.lines.len() < Self::ALL {
+            self.rest -= 1;
+            self.lines.push(line.to_owned());
+        }
+    }
 }
 
 impl Tally {

@@ -1,8 +1,11 @@
 use core::fmt::Write as _;
+use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::failure::{Failure, Outcome};
 
@@ -105,6 +108,41 @@ impl Tool {
         self.check(status, "")
     }
 
+    /// Runs it, passing both its outputs on, and returns the last `count` lines of them as well.
+    pub(crate) fn run_and_keep(mut self, count: usize) -> (Vec<String>, Outcome) {
+        eprintln!("$ {}", self.line);
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let last = Mutex::new(VecDeque::new());
+        let keep = |line: &str| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.len() == count {
+                last.pop_front();
+            }
+            last.push_back(line.to_owned());
+        };
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(error) => return (Vec::new(), Err(self.cannot_start()(error))),
+        };
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                each_line(stderr, |line| {
+                    eprintln!("{line}");
+                    keep(line);
+                });
+            });
+            each_line(stdout, |line| {
+                println!("{line}");
+                keep(line);
+            });
+        });
+        let status = child.wait().map_err(Failure::io("waiting for the program"));
+        let outcome = status.and_then(|status| self.check(status, ""));
+        let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (last.into_iter().collect(), outcome)
+    }
+
     /// Says what is run, for those that are read.
     pub(crate) fn announce(self) -> Self {
         eprintln!("$ {}", self.line);
@@ -125,6 +163,14 @@ impl Tool {
             self.line,
             errors.trim_end()
         )))
+    }
+}
+
+/// Goes through what a program prints; whatever cannot be read ends it.
+fn each_line(stream: Option<impl Read>, mut see: impl FnMut(&str)) {
+    let Some(stream) = stream else { return };
+    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        see(&String::from_utf8_lossy(&line));
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Failure {
     },
     /// Something is not as it must be.
     Wrong(String),
+    /// A promise of the protocol was broken: nothing excuses that.
+    Broken(String),
     /// Somebody asked to stop.
     Interrupted,
 }
@@ -43,7 +45,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(what) | Self::Wrong(what) => f.write_str(what),
+            Self::Missing(what) | Self::Wrong(what) | Self::Broken(what) => f.write_str(what),
             Self::Io { doing, error } => write!(f, "{doing}: {error}"),
             Self::Late { what, after } => {
                 write!(f, "waited {:.1} s in vain: {what}", after.as_secs_f64())

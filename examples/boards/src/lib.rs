@@ -33,6 +33,7 @@ pub mod bully;
 mod console;
 mod failure;
 pub mod gossip;
+mod host;
 mod jack;
 mod journal;
 pub mod launch;

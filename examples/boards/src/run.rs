@@ -1,10 +1,12 @@
 //! Scenarios, one after another, each on a fresh bench.
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::host::Host;
 use crate::launch::Launch;
 use crate::{Failure, Journal, Program, Rig, Scenario};
 
@@ -35,6 +37,12 @@ pub struct Tally {
     /// Those that could not be run, for want of a server.
     pub skipped: Vec<&'static str>,
 }
+
+/// A machine that stood still so long took a good part of an election timeout from the boards. What a scenario shows then says nothing of
+/// them, and it is run again.
+const STALL: Duration = Duration::from_millis(100);
+/// How often a scenario is run, at most.
+const ATTEMPTS: usize = 4;
 
 /// Lines of each node that a failure shows.
 const SHOWN: usize = 25;
@@ -79,17 +87,23 @@ impl Kit {
                 tally.skipped.push(scenario.name);
                 continue;
             }
-            self.one(program, scenario, &mut tally)?;
+            let mut attempt = 1;
+            while !self.one(program, scenario, attempt < ATTEMPTS, &mut tally)? {
+                attempt += 1;
+            }
         }
         Ok(tally)
     }
 
+    /// Runs a scenario. False if it failed on a machine that stood still, and may be run `again`.
     fn one(
         &self,
         program: &Program,
         scenario: &Scenario,
+        again: bool,
         tally: &mut Tally,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
+        let host = Host::watch();
         let begin = Instant::now();
         let mut rig = self.rig(scenario.name, program, scenario.server)?;
         let outcome = (scenario.run)(&mut rig).and_then(|measured| all_well(&mut rig, measured));
@@ -109,10 +123,18 @@ impl Kit {
             Err(failure) => {
                 println!("  {:<10} FAILED {took:.1} s  {failure}", scenario.name);
                 show(&rig);
+                let stalled = host.stalled();
+                if again && stalled >= STALL && !matches!(failure, Failure::Broken(_)) {
+                    println!(
+                        "    the machine stood still for {} ms: run again",
+                        stalled.as_millis()
+                    );
+                    return Ok(false);
+                }
                 tally.failed.push((scenario.name, failure.to_string()));
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

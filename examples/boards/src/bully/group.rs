@@ -122,14 +122,14 @@ impl Offices {
         if known == id {
             return Ok(());
         }
-        Err(Failure::Wrong(format!("{known} and {id} both lead in epoch {epoch}")))
+        Err(Failure::Broken(format!("{known} and {id} both lead in epoch {epoch}")))
     }
 
     /// A resource that is fenced by the epoch must take the new leader for the later one.
     fn follow(&mut self, epoch: i64, leader: u64) -> Result<(), Failure> {
         let before = self.last.replace((epoch, leader));
         match before {
-            Some((earlier, _)) if epoch < earlier => Err(Failure::Wrong(format!(
+            Some((earlier, _)) if epoch < earlier => Err(Failure::Broken(format!(
                 "all follow {leader} in epoch {epoch}, after epoch {earlier}"
             ))),
             _ => Ok(()),

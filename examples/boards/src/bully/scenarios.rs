@@ -102,7 +102,7 @@ fn cut(rig: &mut Rig) -> Result<String, Failure> {
     }
     let (after, healed) = group.settle(&[1, 2, 3])?;
     if !(before < epoch && epoch < after) {
-        return Err(Failure::Wrong(format!("epochs {before}, {epoch}, {after} do not grow")));
+        return Err(Failure::Broken(format!("epochs {before}, {epoch}, {after} do not grow")));
     }
     Ok(format!(
         "epoch {before}, then {epoch} beside it after {}; healed, {after} after {}",
@@ -215,7 +215,7 @@ fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
         }
         let (epoch, _) = group.settle(&[1, 2, 3])?;
         if epoch <= last {
-            return Err(Failure::Wrong(format!("epoch {epoch} after {last}, over a power cut")));
+            return Err(Failure::Broken(format!("epoch {epoch} after {last}, over a power cut")));
         }
         last = epoch;
         epochs.push(epoch.to_string());

@@ -63,7 +63,7 @@ fn count_apart(rig: &mut Rig) -> Result<String, Failure> {
     // nobody knows of the others
     for id in 1..=3 {
         if boards.value(id)? == Some(sum.to_string()) {
-            return Err(Failure::Wrong(format!("node {id} knows what it cannot")));
+            return Err(Failure::Broken(format!("node {id} knows what it cannot")));
         }
     }
     boards.cut_all(false)?;

@@ -242,7 +242,7 @@ impl<'a> Cluster<'a> {
             self.ledger.judge(*id, status)?;
             let held = (status.number("setpoint")?, status.number("counter")?);
             if *values.get_or_insert(held) != held {
-                return Err(Failure::Wrong(format!(
+                return Err(Failure::Broken(format!(
                     "node {id} holds {held:?} after the same entries that gave others {values:?}"
                 )));
             }
@@ -292,13 +292,13 @@ impl<'a> Cluster<'a> {
         let before = self.terms.insert(id, term).unwrap_or(0);
         if term < before {
             let text = format!("node {id} is in term {term}, and was in {before} before");
-            return Err(Failure::Wrong(text));
+            return Err(Failure::Broken(text));
         }
         if status.get("role") == Some("leader") {
             let leader = i64::try_from(id).unwrap_or(0);
             let known = *self.leaders.entry(term).or_insert(leader);
             if known != leader {
-                return Err(Failure::Wrong(format!("{known} and {id} both lead in term {term}")));
+                return Err(Failure::Broken(format!("{known} and {id} both lead in term {term}")));
             }
         }
         Ok(())

@@ -59,17 +59,17 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] says what was lost or made up.
+    /// [`Failure::Broken`] says what was lost or made up.
     pub fn judge(&self, id: u64, status: &Status) -> Result<(), Failure> {
         let (counter, setpoint) = (status.number("counter")?, status.number("setpoint")?);
         let (low, high) = self.counter;
         if !(low..=high).contains(&counter) {
-            return Err(Failure::Wrong(format!(
+            return Err(Failure::Broken(format!(
                 "node {id} counts {counter}; acknowledged are {low}, asked for {high}"
             )));
         }
         if !self.setpoints.contains(&setpoint) {
-            return Err(Failure::Wrong(format!(
+            return Err(Failure::Broken(format!(
                 "node {id} has set-point {setpoint}; acknowledged, or asked for since, are {:?}",
                 self.setpoints
             )));
