@@ -6,11 +6,11 @@ use cortex_m_rt::entry;
 use quorate_core::{Corrupt, Instant, NodeId, Wire as _, Writer};
 use quorate_firmware::{Desk, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
-use quorate_raft::{Event, Inline, Raft};
+use quorate_raft::{Event, Fixed, Raft};
 use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Request, config};
 
 /// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one part.
-type Machine = Raft<Inline<5, 3072, 256, 200>>;
+type Machine = Raft<Fixed<5, 3072, 256, 200>>;
 
 #[derive(Default)]
 struct Setpoint {
