@@ -12,7 +12,7 @@ impl<S: Storage> Raft<S> {
     /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
     /// that is no member.
     pub fn campaign(&mut self, now: Instant) {
-        if self.fatal.is_none() && (!S::CHANGES || self.standing.may_lead()) {
+        if self.fatal.is_none() && self.may_lead() {
             self.advance(now);
             self.start_election(self.config.pre_vote);
         }
@@ -31,7 +31,7 @@ impl<S: Storage> Raft<S> {
         if self.role == Role::Leader || self.fatal.is_some() {
             return;
         }
-        if S::CHANGES && !self.standing.may_lead() {
+        if !self.may_lead() {
             // no vote, or no commands: it waits for others to lead
             self.follow(self.term, None);
             self.restart_election_timer();

@@ -84,6 +84,12 @@ impl<S: Storage> Raft<S> {
         Ok(Ok(()))
     }
 
+    /// Whether this node may lead. One that the last configuration takes the vote from may, until it knows that this is committed: those
+    /// who keep theirs may lack the entry, and could not be elected without it (4.2.2).
+    pub(crate) fn may_lead(&self) -> bool {
+        !S::CHANGES || self.standing.may_lead() || (self.led_before && self.config_at > self.commit)
+    }
+
     /// The last configuration among the entries after one index and up to another.
     fn last_config(&self, after: Index, through: Index) -> Option<Index> {
         let mut next = after.saturating_add(1);
@@ -146,6 +152,9 @@ impl<S: Storage> Raft<S> {
     #[inline(never)]
     fn go_by_the_last(&mut self) {
         self.config_at = self.last_config(self.snapshot, Index::MAX).unwrap_or(self.snapshot);
+        let before = self.config_at.saturating_sub(1);
+        let before = self.last_config(self.snapshot, before).unwrap_or(self.snapshot);
+        self.led_before = members(&self.log, &self.base, before).standing(self.id).may_lead();
         self.unsettled = true;
         let members = members(&self.log, &self.base, self.config_at);
         let (now, last, leads) = (self.now, self.log.last(), self.role == Role::Leader);

@@ -275,7 +275,7 @@ impl<S: Storage> Raft<S> {
     fn for_peer(&mut self, at: usize, span: Span) -> (Span, bool) {
         let witness = |peer: &Peer| peer.standing.is_witness();
         if S::CHANGES && !span.is_empty() && self.peers.get(at).is_some_and(witness) {
-            return self.hollow(span);
+            return self.hollow(at, span);
         }
         (span, false)
     }
@@ -283,11 +283,19 @@ impl<S: Storage> Raft<S> {
     /// Writes the commands at the front of the run into the buffer for parts, without what they hold. Anything else at its front is given
     /// as it is.
     #[cold]
-    fn hollow(&mut self, span: Span) -> (Span, bool) {
+    fn hollow(&mut self, at: usize, span: Span) -> (Span, bool) {
         if self.part.held != Held::Nothing {
             // the buffer is in use: when it is free
             return (Span::empty(span.first), false);
         }
+        // A witness may not be the only one whose disk has an entry: if the leader lost it in a crash, nobody with the commands would
+        // have a log that the witness votes for.
+        let durable = self.disk.durable();
+        if span.first > durable {
+            self.work.peer_waits(at);
+            return (Span::empty(span.first), false);
+        }
+        let most = durable.saturating_sub(span.first).saturating_add(1);
         self.part.clear();
         let mut count = 0_u64;
         for (term, entry) in Whole::new(self.log.slice(span).bytes()) {
@@ -296,7 +304,7 @@ impl<S: Storage> Raft<S> {
             }
             let (head, len) = Header { term, kind: EntryKind::Hollow, len: 0 }.encode();
             let head = head.get(..len).unwrap_or_default();
-            if self.part.bytes.extend_from_slice(head).is_err() {
+            if count == most || self.part.bytes.extend_from_slice(head).is_err() {
                 break;
             }
             count = count.saturating_add(1);

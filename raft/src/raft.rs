@@ -67,6 +67,8 @@ pub struct Raft<S: Storage> {
     /// What this node is in the cluster.
     pub(crate) standing: Standing,
     pub(crate) quorums: Quorums,
+    /// Whether it might lead by the configuration before the last.
+    pub(crate) led_before: bool,
     /// The entry that lists the members, if it is after the snapshot.
     pub(crate) config_at: Index,
     /// Something may have to follow when the last configuration is committed.
@@ -217,6 +219,7 @@ impl<S: Storage> Raft<S> {
             snapshot_term: 0,
             standing: if voters.is_empty() { Standing::NONE } else { Standing::VOTER },
             quorums: Quorums::of_voters(voters.len()),
+            led_before: false,
             base,
             disk: Disk::default(),
             commit: 0,
@@ -423,9 +426,7 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at),
-            Role::Follower if S::CHANGES && !self.standing.may_lead() && self.leader.is_none() => {
-                None
-            }
+            Role::Follower if self.leader.is_none() && !self.may_lead() => None,
             Role::Follower => Some(self.election_at),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }

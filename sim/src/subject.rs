@@ -177,6 +177,11 @@ pub trait Subject: Sized {
     /// How much was achieved so far, such as the number of acknowledged operations: it must grow after healing.
     fn achieved(&self) -> u64;
 
+    /// Whether all nodes are to heal, as the subject alone knows which are a majority.
+    fn needs_everybody(&self) -> bool {
+        false
+    }
+
     /// Stops issuing operations, so that the nodes can converge.
     fn quiesce(&mut self);
 

@@ -92,7 +92,7 @@ impl<S: Storage> Victim<S> {
             now: Instant::ZERO,
             disk: Vec::new(),
             waiting: Vec::new(),
-            oracle: Oracle::new(3),
+            oracle: Oracle::new(3, 3),
             snapshot: (0, 0),
             complete: None,
             wanted: None,

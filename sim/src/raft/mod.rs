@@ -7,6 +7,7 @@
 //! back; `anchor ≤ snapshot ≤ applied ≤ commit ≤ last`. At the end of a run the clients' history must be linearizable.
 
 mod clients;
+mod configs;
 mod history;
 pub mod hostile;
 #[cfg(feature = "model")]
@@ -83,4 +84,12 @@ pub const MUST_REACH: &[&str] = &[
     "outcome unknown",
     "read answered",
     "entries replaced",
+    "members changed",
+    "joint consensus",
+    "learner promoted",
+    "voter demoted",
+    "member removed",
+    "leader removed",
+    "witness added",
+    "members rolled back",
 ];

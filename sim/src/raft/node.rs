@@ -13,6 +13,8 @@ pub(crate) struct Node {
     pub(crate) incoming: Vec<u8>,
     /// It is complete, and covers this.
     pub(crate) complete: Option<(Index, Term)>,
+    /// Where the members were listed, when it was last told.
+    pub(crate) config_at: Index,
     /// The log has no room.
     pub(crate) full: bool,
     /// Parts that peers want: who, which snapshot, from where, how much at most.

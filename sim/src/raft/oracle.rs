@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 
-use quorate_core::{NodeId, majority};
+use quorate_core::NodeId;
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
 
+use super::configs::{Config, Configs};
 use super::reads::Reads;
-use super::shadow::{Shadow, hashes, parse};
+use super::shadow::{HOLLOW, Shadow, hashes, parse, same};
 use crate::Marks;
 
 /// Knows what was ever said, written and committed, and says when that contradicts itself.
@@ -22,10 +23,16 @@ pub(crate) struct Oracle {
     pub(crate) reads: Reads,
     /// The last index a node issued records for, and the term of each entry after its anchor.
     issued: Vec<HashMap<Index, Term>>,
+    /// Who founded the cluster.
+    founders: Config,
+    /// By index: the configurations that are committed.
+    agreed: Configs,
+    /// Those in the log of each node.
+    configs: Vec<Configs>,
 }
 
 impl Oracle {
-    pub(crate) fn new(nodes: usize) -> Self {
+    pub(crate) fn new(nodes: usize, founders: usize) -> Self {
         Self {
             shadows: vec![Shadow::default(); nodes],
             committed: Vec::new(),
@@ -36,6 +43,9 @@ impl Oracle {
             seen: vec![None; nodes],
             reads: Reads::new(nodes),
             issued: vec![HashMap::new(); nodes],
+            founders: Config::founded(founders),
+            agreed: Configs::default(),
+            configs: vec![Configs::default(); nodes],
         }
     }
 
@@ -47,6 +57,22 @@ impl Oracle {
         self.seen[node] = None;
         self.issued[node].clear();
         self.reads.forget(node);
+        self.configs[node] = self.shadows[node].configs.clone();
+    }
+
+    /// The members that a node must go by: of the last configuration in its log, or of its snapshot.
+    fn config(&self, node: usize) -> &Config {
+        let snapshot = self.shadows[node].snapshot();
+        let snapshot = self.seen[node].map_or(snapshot, |s| s.snapshot.max(snapshot));
+        let in_log = self.configs[node].last(Index::MAX);
+        let before = self.agreed.last(snapshot);
+        let last = if in_log.map(|c| c.0) > before.map(|c| c.0) { in_log } else { before };
+        last.map_or(&self.founders, |(_, config)| config)
+    }
+
+    /// The members as far as anybody has committed them.
+    pub(crate) fn members(&self) -> &Config {
+        self.agreed.last(Index::MAX).map_or(&self.founders, |(_, config)| config)
     }
 
     /// A node says that reads up to one may be answered by an application that has applied so much.
@@ -56,7 +82,9 @@ impl Oracle {
         through: ReadId,
         applied: Index,
     ) -> Result<(), String> {
-        self.reads.ready(node, through, applied, self.seen[node])
+        let config = self.config(node).clone();
+        let decides = |yes: &dyn Fn(usize) -> bool| config.decides(yes);
+        self.reads.ready(node, through, applied, self.seen[node], &decides)
     }
 
     /// A record became durable.
@@ -78,6 +106,7 @@ impl Oracle {
             self.issued[node].insert(anchor, anchor_term);
         }
         let Record::Append { first, entries, .. } = record else { return Ok(()) };
+        self.configs[node].append(first, entries);
         let mut before = self.issued[node].get(&(first - 1)).copied();
         if first == 1 {
             before = Some(0);
@@ -87,8 +116,11 @@ impl Oracle {
                 if term < previous {
                     return Err(format!("terms go back at index {index} of node {}", node + 1));
                 }
-                let known = *self.entries.entry((index, term)).or_insert((previous, hash));
-                if known != (previous, hash) {
+                let known = self.entries.entry((index, term)).or_insert((previous, hash));
+                if known.1 == HOLLOW {
+                    known.1 = hash;
+                }
+                if known.0 != previous || (hash != HOLLOW && known.1 != hash) {
                     return Err(format!("log matching: two entries {index} of term {term}"));
                 }
             }
@@ -123,6 +155,7 @@ impl Oracle {
             Message::Append { term, .. }
             | Message::Reject { term, .. }
             | Message::Snapshot { term, .. }
+            | Message::SnapshotEnd { term, .. }
             | Message::SnapshotAck { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
@@ -219,7 +252,7 @@ impl Oracle {
             let votes = |other: &usize| {
                 *other == node || self.votes.get(&(*other, status.term)) == Some(&status.id)
             };
-            if (0..self.shadows.len()).filter(votes).count() < majority(self.shadows.len()) {
+            if !self.config(node).decides(|other| votes(&other)) {
                 return Err(format!("elected without a majority's votes: {status:?}"));
             }
             // leader completeness: what was committed in earlier terms is in its log
@@ -267,7 +300,12 @@ impl Oracle {
     /// State-machine safety, and durability: at the moment it is first committed, an entry is on a majority of disks.
     fn commit(&mut self, node: usize, index: Index, entry: (Term, u64)) -> Result<(), String> {
         match self.committed.get(index as usize - 1) {
-            Some(known) if *known == entry => return Ok(()),
+            Some(known) if same(*known, entry) => {
+                if known.1 == HOLLOW {
+                    self.committed[index as usize - 1] = entry;
+                }
+                return Ok(());
+            }
             Some(known) => {
                 return Err(format!(
                     "node {} commits {entry:?} at {index} where {known:?} was committed",
@@ -279,13 +317,17 @@ impl Oracle {
         if index != self.committed() + 1 {
             return Err(format!("node {} commits {index} after {}", node + 1, self.committed()));
         }
-        let durable = self.shadows.iter().filter(|s| s.has(index, entry)).count();
-        if durable < majority(self.shadows.len()) {
+        let config = self.config(node);
+        if !config.decides(|other| self.shadows[other].has(index, entry)) {
+            let on = |other: &usize| self.shadows[*other].has(index, entry);
+            let disks: Vec<usize> = (0..self.shadows.len()).filter(on).map(|n| n + 1).collect();
             return Err(format!(
-                "node {} commits {index}, which is on {durable} disks of {}",
-                node + 1,
-                self.shadows.len()
+                "node {} commits {index}, which is on the disks {disks:?} of {config:?}",
+                node + 1
             ));
+        }
+        if let Some(config) = self.configs[node].at(index).cloned() {
+            self.agreed.insert(index, config);
         }
         self.committed.push(entry);
         let term = self.seen[node].map_or(entry.0, |s| s.term).max(entry.0);

@@ -190,7 +190,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             voters: (1..=voters).map(NodeId::new).collect(),
             applications: (0..nodes).map(|_| Application::default()).collect(),
             seed: options.number("seed", 0)?,
-            judge: (voters == nodes).then(|| Oracle::new(nodes as usize)),
+            judge: Some(Oracle::new(nodes as usize, voters as usize)),
             violated: None,
             sent: 0,
             storage: PhantomData,
@@ -254,7 +254,6 @@ impl<S: Storage> Play for RaftPlay<S> {
                 }
             }
             ("change", changes) => {
-                self.judge = None;
                 let (jointly, changes) = match changes {
                     ["jointly", rest @ ..] => (true, rest),
                     all => (false, all),
@@ -457,7 +456,8 @@ impl<S: Storage> Play for RaftPlay<S> {
     ) {
         let term = raft.status().term;
         self.judge(|judge| match result {
-            Err(reason) if reason != Rejected::Full => {
+            // an answer may come when its sender is no member any more
+            Err(reason) if reason != Rejected::Full && reason != Rejected::UnknownSender => {
                 Err(format!("node {node} refuses an honest message: {reason}"))
             }
             _ => {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use quorate_core::majority;
 use quorate_raft::{Index, ReadId, Role, Status, Term};
 
 /// Judges reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
@@ -59,9 +58,9 @@ impl Reads {
         through: ReadId,
         applied: Index,
         seen: Option<Status>,
+        decides: &dyn Fn(&dyn Fn(usize) -> bool) -> bool,
     ) -> Result<(), String> {
         let nodes = self.open.len();
-        let quorum = majority(nodes);
         // one that leads confirms its own reads; what others ask for, somebody who leads confirms
         let leads = seen.is_none_or(|status| status.role == Role::Leader);
         for read in self.open[node].extract_if(.., |read| read.id <= through) {
@@ -70,7 +69,7 @@ impl Reads {
                     let newest = self.taken.get(&(taker, leader, read.term));
                     taker == leader || newest.is_some_and(|&order| order > read.order)
                 };
-                (0..nodes).filter(|&taker| followed(taker)).count() >= quorum
+                decides(&followed)
             };
             let mut leaders = if leads { node..node + 1 } else { 0..nodes };
             if !leaders.any(confirmed) {

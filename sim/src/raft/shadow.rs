@@ -3,6 +3,8 @@ use std::collections::VecDeque;
 use quorate_core::{NodeId, Rng};
 use quorate_raft::{Entries, Index, Record, Term};
 
+use super::configs::Configs;
+
 /// What is durable on a node, as its records say: the simulator's own reading, which trusts no machine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shadow {
@@ -12,9 +14,15 @@ pub(crate) struct Shadow {
     snapshot: Index,
     /// The entries after the anchor: term and a hash of all the rest.
     entries: VecDeque<(Term, u64)>,
+    /// The configurations among all entries there have been.
+    pub(crate) configs: Configs,
 }
 
 impl Shadow {
+    pub(crate) const fn snapshot(&self) -> Index {
+        self.snapshot
+    }
+
     pub(crate) fn last(&self) -> Index {
         self.snapshot.max(self.anchor + self.entries.len() as u64)
     }
@@ -22,7 +30,7 @@ impl Shadow {
     /// Whether this very entry is durable; what a snapshot covers counts, as it was committed.
     pub(crate) fn has(&self, index: Index, entry: (Term, u64)) -> bool {
         index <= self.snapshot.max(self.anchor)
-            || self.entries.get((index - self.anchor - 1) as usize) == Some(&entry)
+            || self.entries.get((index - self.anchor - 1) as usize).is_some_and(|e| same(*e, entry))
     }
 
     pub(crate) fn apply(&mut self, record: Record<'_>) {
@@ -30,6 +38,7 @@ impl Shadow {
             Record::Vote { term, vote } => (self.term, self.vote) = (term, vote),
             Record::Append { first, entries, .. } => {
                 let kept = first.saturating_sub(self.anchor + 1);
+                self.configs.append(first, entries);
                 self.entries.truncate(kept as usize);
                 self.entries.extend(parse(first, entries).map(|(_, term, hash)| (term, hash)));
             }
@@ -89,7 +98,18 @@ fn varint(bytes: &mut &[u8]) -> u64 {
     value
 }
 
+/// Whether two entries, each a term and a hash, are the same at one index: a witness does not know what is in a command.
+pub(crate) const fn same(a: (Term, u64), b: (Term, u64)) -> bool {
+    a.0 == b.0 && (a.1 == b.1 || a.1 == HOLLOW || b.1 == HOLLOW)
+}
+
+/// The hash of a command that a witness was told of.
+pub(crate) const HOLLOW: u64 = 0;
+
 fn hash(kind: u64, data: &[u8]) -> u64 {
+    if kind == 3 {
+        return HOLLOW;
+    }
     let mut hash = Rng::new(kind).next_u64();
     for chunk in data.chunks(8) {
         let mut word = [0; 8];

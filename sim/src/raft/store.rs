@@ -32,6 +32,11 @@ pub(crate) struct Command<'a> {
 }
 
 impl Store {
+    /// What a witness holds: nothing.
+    pub(crate) fn empty_at(applied: u64) -> Self {
+        Self { applied, ..Self::default() }
+    }
+
     pub(crate) fn get(&self, key: u64) -> u64 {
         self.registers.get(&key).copied().unwrap_or(0)
     }

@@ -1,7 +1,7 @@
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Config, EntryKind, Event, Index, Message, ProposeError, Raft, ReadError, Record, Role, Storage,
-    Term,
+    Change as Member, Config, EntryKind, Event, Index, Message, ProposeError, Raft, ReadError,
+    Record, Role, Status, Storage, Term,
 };
 
 use super::clients::{Ask, Client, Keys, State, other};
@@ -33,6 +33,13 @@ pub struct RaftSubject<S: Storage> {
     quiet: bool,
     /// An operator hands the lead about, once in so many looks of a client; 0 is never.
     handovers: u64,
+    /// Nodes that found the cluster: all, unless its members change.
+    founders: usize,
+    /// An operator changes the members, once in so many looks of a client until chaos ends; 0 is never.
+    changes: u64,
+    chaos_us: u64,
+    /// The last node is one that comes as a witness.
+    witness: bool,
     /// Who was last asked to take over.
     heir: Option<usize>,
     /// Nodes whose disk is damaged.
@@ -171,6 +178,7 @@ impl<S: Storage> RaftSubject<S> {
         raft: &mut Raft<S>,
         marks: &mut Marks,
     ) -> Result<bool, String> {
+        let witness = self.is_witness(node);
         let here = &mut self.nodes[node];
         let Some((index, index_term)) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
@@ -181,7 +189,11 @@ impl<S: Storage> RaftSubject<S> {
         }
         self.commands.push(format!("install {}", node + 1));
         let bytes = core::mem::take(&mut here.incoming);
-        let store = Store::load(&bytes).map_err(|e| format!("a snapshot does not load: {e}"))?;
+        let store = if witness && bytes.is_empty() {
+            Store::empty_at(index)
+        } else {
+            Store::load(&bytes).map_err(|e| format!("a snapshot does not load: {e}"))?
+        };
         if store.applied != index {
             return Err(format!("a snapshot of {} was sent as one of {index}", store.applied));
         }
@@ -303,6 +315,73 @@ impl<S: Storage> RaftSubject<S> {
     }
 
     /// An operator hands the lead to any node, or takes that back.
+    /// Whether a node is, or was, a witness.
+    const fn is_witness(&self, node: usize) -> bool {
+        self.witness && node + 1 == self.nodes.len()
+    }
+
+    /// An operator changes the members, as a leader knows them.
+    fn change_members(&mut self, access: &mut Access<'_, Self>) {
+        let over = self.quiet || access.now_us() >= self.chaos_us;
+        if over || self.changes == 0 || !self.rng.chance(1, self.changes) {
+            return;
+        }
+        let nodes = access.nodes() as u64;
+        let at = self.rng.below(nodes) as usize;
+        let witness = self.nodes.len() - 1;
+        let Some(raft) = access.machine(at) else { return };
+        if raft.status().joint && self.rng.chance(1, 3) {
+            self.commands.push(format!("leave-joint {}", at + 1));
+            let _ = raft.leave_joint();
+            return;
+        }
+        let count = if self.rng.chance(1, 3) { self.rng.range(2, 4) } else { 1 };
+        let mut changes: Vec<Member> = Vec::new();
+        let mut words = Vec::new();
+        for _ in 0..count {
+            let node = self.rng.below(nodes) as usize;
+            let id = Self::id(node);
+            let standing = raft.members().standing(id);
+            let stays = self.rng.chance(1, 2);
+            let change = match (standing.is_member(), standing.votes()) {
+                (false, _) if self.witness && node == witness => Member::AddWitness(id),
+                (false, _) => Member::Add(id),
+                (true, false) if stays || self.rng.chance(1, 2) => Member::Promote(id),
+                (true, true) if stays => Member::Demote(id),
+                _ => Member::Remove(id),
+            };
+            words.push(match change {
+                Member::AddWitness(_) => format!("witness {id}"),
+                Member::Add(_) => format!("add {id}"),
+                Member::Promote(_) => format!("promote {id}"),
+                Member::Demote(_) => format!("demote {id}"),
+                _ => format!("remove {id}"),
+            });
+            changes.push(change);
+        }
+        let jointly = self.rng.chance(1, 6);
+        let result = if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) };
+        let joint = raft.status().joint;
+        let how = if jointly { "jointly " } else { "" };
+        self.commands.push(format!("change {} {how}{}", at + 1, words.join(" ")));
+        if result.is_err() {
+            return;
+        }
+        if joint {
+            access.marks.hit("joint consensus");
+        }
+        for change in changes {
+            access.marks.hit(match change {
+                Member::AddWitness(_) => "witness added",
+                Member::Add(_) => "learner added",
+                Member::Promote(_) => "learner promoted",
+                Member::Demote(_) => "voter demoted",
+                Member::Remove(id) if id == Self::id(at) => "leader removed",
+                _ => "member removed",
+            });
+        }
+    }
+
     fn hand_over(&mut self, access: &mut Access<'_, Self>) {
         if self.quiet || self.handovers == 0 || !self.rng.chance(1, self.handovers) {
             return;
@@ -323,6 +402,7 @@ impl<S: Storage> RaftSubject<S> {
 
     fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
         self.hand_over(access);
+        self.change_members(access);
         let now = access.now_us();
         match self.clients[client].state {
             State::Idle { until } if now >= until && !self.quiet => {
@@ -378,7 +458,17 @@ impl<S: Storage> Subject for RaftSubject<S> {
     type Machine = Raft<S>;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
-        let config = Self::draw_config(swarm, &mut rng);
+        let mut config = Self::draw_config(swarm, &mut rng);
+        let changes = if swarm.nodes > 2 && rng.chance(1, 3) { rng.range(10, 200) } else { 0 };
+        let founders = match changes {
+            0 => swarm.nodes,
+            _ => rng.range(1, swarm.nodes as u64 + 1) as usize,
+        };
+        if changes > 0 {
+            // or those that were removed and do not know it disturb the others (Raft thesis, 4.2.3)
+            (config.pre_vote, config.check_quorum) = (true, true);
+        }
+        let witness = founders < swarm.nodes && rng.chance(1, 3);
         let idle = |rng: &mut Rng| Client {
             state: State::Idle { until: rng.below(500_000) },
             target: rng.below(swarm.nodes as u64) as usize,
@@ -386,12 +476,16 @@ impl<S: Storage> Subject for RaftSubject<S> {
         };
         Self {
             config,
-            voters: (0..swarm.nodes).map(Self::id).collect(),
+            voters: (0..founders).map(Self::id).collect(),
+            founders,
+            changes,
+            chaos_us: swarm.chaos_us,
+            witness,
             nodes: (0..swarm.nodes).map(|_| Node::default()).collect(),
             clients: (0..CLIENTS).map(|_| idle(&mut rng)).collect(),
             keys: Keys::new(),
             history: History::default(),
-            oracle: Oracle::new(swarm.nodes),
+            oracle: Oracle::new(swarm.nodes, founders),
             operations: 0,
             achieved: 0,
             snapshot_every: if swarm.small { rng.range(10, 80) } else { rng.range(10, 400) },
@@ -416,8 +510,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
     fn boot(&mut self, node: usize) -> Result<Raft<S>, String> {
         self.lives[node] += 1;
         let seed = life_seed(self.seed, node as u64 + 1, self.lives[node]);
-        Raft::new(Self::id(node), &self.voters, self.config.clone(), seed)
-            .map_err(|e| format!("the drawn configuration is refused: {e}"))
+        let (id, config) = (Self::id(node), self.config.clone());
+        let made = if node < self.founders {
+            Raft::new(id, &self.voters, config, seed)
+        } else {
+            Raft::join(id, config, seed)
+        };
+        made.map_err(|e| format!("the drawn configuration is refused: {e}"))
     }
 
     fn restored(&mut self, node: usize, raft: &mut Raft<S>) -> Result<(), String> {
@@ -428,7 +527,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
             return Err(format!("node {} lost its snapshot of {snapshot}", node + 1));
         }
         if let Some((index, index_term, bytes)) = &here.blob {
-            here.store = Store::load(bytes).map_err(|e| format!("a snapshot is damaged: {e}"))?;
+            here.store = if bytes.is_empty() {
+                Store::empty_at(*index)
+            } else {
+                Store::load(bytes).map_err(|e| format!("a snapshot is damaged: {e}"))?
+            };
             let resumed = raft.resume(*index, *index_term);
             resumed.map_err(|e| format!("node {} cannot resume: {e}", node + 1))?;
         }
@@ -485,6 +588,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 self.nodes[node].full = true;
                 None
             }
+            Event::Members { index, .. } => {
+                marks.hit("members changed");
+                if index < core::mem::replace(&mut self.nodes[node].config_at, index) {
+                    marks.hit("members rolled back");
+                }
+                Some("crash as the members change")
+            }
             Event::Fatal(reason) => return Err(format!("node {} stops: {reason}", node + 1)),
             _ => None,
         })
@@ -516,7 +626,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn most_messages(&self) -> u64 {
-        MOST_MESSAGES * self.voters.len() as u64
+        MOST_MESSAGES * self.nodes.len() as u64
     }
 
     fn wiped(&mut self, node: usize) {
@@ -537,6 +647,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 marks.hit("message refused: full");
                 Ok(())
             }
+            // an answer that comes when its sender is no member any more
+            Rejected::UnknownSender if self.changes > 0 => Ok(()),
             reason => Err(format!("node {} refuses an honest message: {reason}", node + 1)),
         }
     }
@@ -560,7 +672,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn opening(&self) -> Option<Vec<String>> {
-        let nodes = self.voters.len();
+        let nodes = self.nodes.len();
         let c = &self.config;
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
@@ -570,7 +682,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
             format!("max-entry={} max-uncommitted={}", c.max_entry_bytes, c.max_uncommitted_bytes),
             format!("part={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
-            format!("seed={}", self.seed),
+            format!("voters={} seed={}", self.founders, self.seed),
         ];
         let mut commands = vec![format!("nodes {nodes} {}", options.join(" "))];
         commands.push("disk all slow".into());
@@ -600,8 +712,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
 
     fn standing(&self, raft: &Raft<S>) -> Option<Standing> {
         // without these two a partial partition may well keep the old leader, or lead to one campaign after another
-        let status =
-            Some(raft.status()).filter(|_| self.config.pre_vote && self.config.check_quorum)?;
+        let status = Some(raft.status())
+            .filter(|_| self.config.pre_vote && self.config.check_quorum && self.changes == 0)?;
         let leads = status.role == Role::Leader;
         let log = (raft.term(status.last).unwrap_or(0), status.last);
         Some(Standing { leads, term: status.term, log })
@@ -615,14 +727,23 @@ impl<S: Storage> Subject for RaftSubject<S> {
         self.achieved
     }
 
+    fn needs_everybody(&self) -> bool {
+        self.changes > 0
+    }
+
     fn quiesce(&mut self) {
         self.quiet = true;
     }
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
-        let mut statuses = machines.map(Raft::status);
+        let members = self.oracle.members();
+        let place = |status: &Status| status.id.get() as usize - 1;
+        let mut statuses = machines.map(Raft::status).filter(|s| members.has(place(s)));
         let committed = self.oracle.committed();
-        let sound = self.nodes.iter().enumerate().filter(|(node, _)| !self.lost.contains(node));
+        let counts = |node: usize| {
+            members.has(node) && !members.has_witness(node) && !self.lost.contains(&node)
+        };
+        let sound = self.nodes.iter().enumerate().filter(|(node, _)| counts(*node));
         let mut stores = sound.map(|(_, node)| &node.store);
         let first = stores.next();
         statuses.all(|s| s.applied == committed && s.last == committed)

@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+
+use quorate_raft::Index;
+
+use super::shadow::decode;
+
+/// The members of a cluster as an entry lists them: the simulator's own reading of the bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Config(Vec<(u64, u8)>);
+
+const IN: u8 = 1;
+const VOTES: u8 = 2;
+const VOTED: u8 = 4;
+const WITNESS: u8 = 8;
+
+impl Config {
+    /// Nodes 1 to `founders`, all voters.
+    pub(crate) fn founded(founders: usize) -> Self {
+        Self((1..=founders as u64).map(|node| (node, IN | VOTES)).collect())
+    }
+
+    fn parse(data: &[u8]) -> Self {
+        let member = |bytes: &[u8]| {
+            let mut id = [0; 8];
+            id.copy_from_slice(&bytes[1..9]);
+            (u64::from_le_bytes(id), bytes[0])
+        };
+        Self(data.chunks_exact(9).map(member).collect())
+    }
+
+    fn flags(&self, node: usize) -> u8 {
+        self.0.iter().find(|m| m.0 == node as u64 + 1).map_or(0, |m| m.1)
+    }
+
+    /// Whether a node (from 0) is a member, and stays one.
+    pub(crate) fn has(&self, node: usize) -> bool {
+        self.flags(node) & IN != 0
+    }
+
+    /// Whether a node is a witness.
+    pub(crate) fn has_witness(&self, node: usize) -> bool {
+        self.flags(node) & WITNESS != 0
+    }
+
+    /// Whether a majority of each configuration that is in force agrees (Raft thesis, 4.3).
+    pub(crate) fn decides(&self, yes: impl Fn(usize) -> bool) -> bool {
+        [VOTES, VOTED].into_iter().all(|vote| {
+            let voters = self.0.iter().filter(|m| m.1 & vote != 0);
+            let (mut all, mut agree) = (0, 0);
+            for &(node, _) in voters {
+                all += 1;
+                agree += usize::from(yes(node as usize - 1));
+            }
+            (all == 0 && vote == VOTED) || agree * 2 > all
+        })
+    }
+}
+
+/// The configurations in a log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Configs(BTreeMap<Index, Config>);
+
+impl Configs {
+    /// Entries were appended from `first` on, in place of what was there.
+    pub(crate) fn append(&mut self, first: Index, run: &[u8]) {
+        self.0.split_off(&first);
+        for (index, _, kind, data) in decode(first, run) {
+            if kind == 2 {
+                self.0.insert(index, Config::parse(data));
+            }
+        }
+    }
+
+    pub(crate) fn insert(&mut self, index: Index, config: Config) {
+        self.0.insert(index, config);
+    }
+
+    /// The entry at an index is known to list these.
+    pub(crate) fn at(&self, index: Index) -> Option<&Config> {
+        self.0.get(&index)
+    }
+
+    /// The last one up to an index.
+    pub(crate) fn last(&self, through: Index) -> Option<(Index, &Config)> {
+        self.0.range(..=through).next_back().map(|(index, config)| (*index, config))
+    }
+}
