@@ -29,6 +29,8 @@ pub(crate) struct Oracle {
     agreed: Configs,
     /// Those in the log of each node.
     configs: Vec<Configs>,
+    /// How far each log was looked at for them: index and term.
+    scanned: Vec<(Index, Term)>,
 }
 
 impl Oracle {
@@ -46,6 +48,7 @@ impl Oracle {
             founders: Config::founded(founders),
             agreed: Configs::default(),
             configs: vec![Configs::default(); nodes],
+            scanned: vec![(0, 0); nodes],
         }
     }
 
@@ -184,6 +187,7 @@ impl Oracle {
     ) -> Result<(), String> {
         let status = raft.status();
         let earlier = self.seen[node].replace(status);
+        self.learn_configs(node, raft, earlier);
         let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if status.fatal.is_some() {
             return fault("stopped itself");
@@ -231,6 +235,29 @@ impl Oracle {
             self.check_leader(node, raft, &status)?;
         }
         self.check_commit(node, raft, &status, earlier.map_or(0, |e| e.commit))
+    }
+
+    /// Looks at what is new in a node's log, which need not have been issued yet: its members are in force.
+    fn learn_configs<S: Storage>(&mut self, node: usize, raft: &Raft<S>, earlier: Option<Status>) {
+        let status = raft.status();
+        let last_term = raft.term(status.last).unwrap_or(0);
+        let (known, known_term) = self.scanned[node];
+        if (known, known_term) == (status.last, last_term) && earlier.is_some() {
+            return;
+        }
+        // a log that has this entry has all those before it
+        let goes_on = earlier.is_some() && raft.term(known) == Some(known_term);
+        let mut next = if goes_on { known.max(status.first - 1) + 1 } else { status.first };
+        self.configs[node].append(next, &[]);
+        loop {
+            let run = raft.entries(next);
+            if run.is_empty() {
+                break;
+            }
+            self.configs[node].append(next, run.bytes());
+            next = run.last() + 1;
+        }
+        self.scanned[node] = (status.last, last_term);
     }
 
     fn check_leader<S: Storage>(

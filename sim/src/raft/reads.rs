@@ -2,6 +2,9 @@ use std::collections::BTreeMap;
 
 use quorate_raft::{Index, ReadId, Role, Status, Term};
 
+/// Whether those of whom something is so are enough for a decision.
+type Decides<'a> = &'a dyn Fn(&dyn Fn(usize) -> bool) -> bool;
+
 /// Judges reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
 /// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl Reads {
         through: ReadId,
         applied: Index,
         seen: Option<Status>,
-        decides: &dyn Fn(&dyn Fn(usize) -> bool) -> bool,
+        decides: Decides<'_>,
     ) -> Result<(), String> {
         let nodes = self.open.len();
         // one that leads confirms its own reads; what others ask for, somebody who leads confirms
