@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use quorate_raft::Index;
+use quorate_raft::{Index, Raft, Storage};
 
 use super::shadow::decode;
 
@@ -19,7 +19,7 @@ impl Config {
         Self((1..=founders as u64).map(|node| (node, IN | VOTES)).collect())
     }
 
-    fn parse(data: &[u8]) -> Self {
+    pub(crate) fn parse(data: &[u8]) -> Self {
         let member = |bytes: &[u8]| {
             let mut id = [0; 8];
             id.copy_from_slice(&bytes[1..9]);
@@ -40,6 +40,23 @@ impl Config {
     /// Whether a node is a witness.
     pub(crate) fn has_witness(&self, node: usize) -> bool {
         self.flags(node) & WITNESS != 0
+    }
+
+    /// Whether this is what a machine goes by: its peers and itself.
+    pub(crate) fn is_in_force<S: Storage>(&self, raft: &Raft<S>) -> bool {
+        let status = raft.status();
+        let own = (status.id, status.standing);
+        let goes_by = raft.peers().map(|peer| (peer.id, peer.standing)).chain([own]);
+        let mut known = 0;
+        for (id, standing) in goes_by.filter(|(_, standing)| standing.is_member()) {
+            let flags = self.flags(id.get() as usize - 1);
+            let said = (flags & (VOTES | VOTED) != 0, flags & WITNESS != 0, flags & IN == 0);
+            if said != (standing.votes(), standing.is_witness(), standing.leaves()) {
+                return false;
+            }
+            known += 1;
+        }
+        known == self.0.len()
     }
 
     /// Whether a majority of each configuration that is in force agrees (Raft thesis, 4.3).
@@ -78,6 +95,11 @@ impl Configs {
     /// The entry at an index is known to list these.
     pub(crate) fn at(&self, index: Index) -> Option<&Config> {
         self.0.get(&index)
+    }
+
+    /// Whether any entry lists these.
+    pub(crate) fn contains(&self, config: &Config) -> bool {
+        self.0.values().any(|known| known == config)
     }
 
     /// The last one up to an index.

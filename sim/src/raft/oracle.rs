@@ -29,6 +29,8 @@ pub(crate) struct Oracle {
     agreed: Configs,
     /// Those in the log of each node.
     configs: Vec<Configs>,
+    /// The members that came to each with snapshots, by where these end.
+    bases: Vec<Configs>,
     /// How far each log was looked at for them: index and term.
     scanned: Vec<(Index, Term)>,
 }
@@ -48,6 +50,7 @@ impl Oracle {
             founders: Config::founded(founders),
             agreed: Configs::default(),
             configs: vec![Configs::default(); nodes],
+            bases: vec![Configs::default(); nodes],
             scanned: vec![(0, 0); nodes],
         }
     }
@@ -61,6 +64,7 @@ impl Oracle {
         self.issued[node].clear();
         self.reads.forget(node);
         self.configs[node] = self.shadows[node].configs.clone();
+        self.bases[node] = self.shadows[node].bases.clone();
     }
 
     /// The members that a node must go by: of the last configuration in its log, or of its snapshot.
@@ -68,7 +72,8 @@ impl Oracle {
         let snapshot = self.shadows[node].snapshot();
         let snapshot = self.seen[node].map_or(snapshot, |s| s.snapshot.max(snapshot));
         let in_log = self.configs[node].last(Index::MAX);
-        let before = self.agreed.last(snapshot);
+        let came = self.bases[node].at(snapshot).map(|config| (snapshot, config));
+        let before = came.or_else(|| self.agreed.last(snapshot));
         let last = if in_log.map(|c| c.0) > before.map(|c| c.0) { in_log } else { before };
         last.map_or(&self.founders, |(_, config)| config)
     }
@@ -107,6 +112,16 @@ impl Oracle {
         if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {
             self.issued[node].insert(index, index_term);
             self.issued[node].insert(anchor, anchor_term);
+        }
+        if let Record::Members { index, members, .. } = record {
+            let config = Config::parse(members.bytes());
+            if config != self.founders && !self.agreed.contains(&config) {
+                return Err(format!(
+                    "node {} is told of members nobody agreed on: {config:?}",
+                    node + 1
+                ));
+            }
+            self.bases[node].insert(index, config);
         }
         let Record::Append { first, entries, .. } = record else { return Ok(()) };
         self.configs[node].append(first, entries);
@@ -187,7 +202,7 @@ impl Oracle {
     ) -> Result<(), String> {
         let status = raft.status();
         let earlier = self.seen[node].replace(status);
-        self.learn_configs(node, raft, earlier);
+        let learnt = self.learn_configs(node, raft, earlier);
         let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if status.fatal.is_some() {
             return fault("stopped itself");
@@ -231,6 +246,17 @@ impl Oracle {
                 marks.hit("entries replaced");
             }
         }
+        // who was added learns of the members with an entry or a snapshot that lists them
+        let waits = !self.founders.has(node) && *self.config(node) == self.founders;
+        if learnt && !waits && !self.config(node).is_in_force(raft) {
+            let members: Vec<_> = raft.peers().map(|peer| (peer.id, peer.standing)).collect();
+            return Err(format!(
+                "node {} goes by {members:?}, and itself {:?}: its log and snapshot say {:?}",
+                node + 1,
+                status.standing,
+                self.config(node)
+            ));
+        }
         if status.role == Role::Leader {
             self.check_leader(node, raft, &status)?;
         }
@@ -238,12 +264,17 @@ impl Oracle {
     }
 
     /// Looks at what is new in a node's log, which need not have been issued yet: its members are in force.
-    fn learn_configs<S: Storage>(&mut self, node: usize, raft: &Raft<S>, earlier: Option<Status>) {
+    fn learn_configs<S: Storage>(
+        &mut self,
+        node: usize,
+        raft: &Raft<S>,
+        earlier: Option<Status>,
+    ) -> bool {
         let status = raft.status();
         let last_term = raft.term(status.last).unwrap_or(0);
         let (known, known_term) = self.scanned[node];
         if (known, known_term) == (status.last, last_term) && earlier.is_some() {
-            return;
+            return false;
         }
         // a log that has this entry has all those before it
         let goes_on = earlier.is_some() && raft.term(known) == Some(known_term);
@@ -258,6 +289,7 @@ impl Oracle {
             next = run.last() + 1;
         }
         self.scanned[node] = (status.last, last_term);
+        true
     }
 
     fn check_leader<S: Storage>(

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use quorate_core::{NodeId, Rng};
 use quorate_raft::{Entries, Index, Record, Term};
 
-use super::configs::Configs;
+use super::configs::{Config, Configs};
 
 /// What is durable on a node, as its records say: the simulator's own reading, which trusts no machine.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct Shadow {
     entries: VecDeque<(Term, u64)>,
     /// The configurations among all entries there have been.
     pub(crate) configs: Configs,
+    /// The members that came with snapshots, by where these end.
+    pub(crate) bases: Configs,
 }
 
 impl Shadow {
@@ -54,6 +56,9 @@ impl Shadow {
                     self.entries.clear();
                 }
                 self.anchor = anchor;
+            }
+            Record::Members { index, members, .. } => {
+                self.bases.insert(index, Config::parse(members.bytes()));
             }
             _ => {}
         }
