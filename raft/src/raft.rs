@@ -152,11 +152,7 @@ impl<S: Storage> Raft<S> {
         config: Config,
         seed: u64,
     ) -> Result<Self, ConfigError> {
-        if !voters.contains(&id) {
-            config.validate()?;
-            return Err(ConfigError::NotAVoter);
-        }
-        Self::build(id, voters, config, seed)
+        Self::build(id, Some(voters), config, seed)
     }
 
     /// A node that is to be added to a cluster: it knows nobody, asks for nothing, and waits for a leader. It is made so at every start.
@@ -174,31 +170,37 @@ impl<S: Storage> Raft<S> {
     /// # Ok::<(), quorate_raft::ConfigError>(())
     /// ```
     pub fn join(id: NodeId, config: Config, seed: u64) -> Result<Self, ConfigError> {
-        Self::build(id, &[], config, seed)
+        Self::build(id, None, config, seed)
     }
 
     fn build(
         id: NodeId,
-        voters: &[NodeId],
+        voters: Option<&[NodeId]>,
         config: Config,
         seed: u64,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut peers = S::Peers::with_limit(config.max_members.min(Work::PEERS));
-        let mut base = S::Members::with_limit(config.max_members);
-        for (at, &voter) in voters.iter().enumerate() {
-            if voters.iter().skip(at.saturating_add(1)).any(|&other| other == voter) {
+        let mut base = S::Members::with_limit(config.max_members.min(Work::PEERS));
+        let mut own = Standing::NONE;
+        for &voter in voters.unwrap_or_default() {
+            let standing = Standing::VOTER;
+            let twice = if voter == id {
+                core::mem::replace(&mut own, standing) == standing
+            } else {
+                peers.iter().any(|peer| peer.id == voter)
+            };
+            if twice {
                 return Err(ConfigError::DuplicateVoter(voter));
             }
-            let standing = Standing::VOTER;
             base.push(Member { id: voter, standing }.encode())
                 .map_err(|_| ConfigError::TooManyMembers)?;
             if voter != id {
                 peers.push(Peer::new(voter, standing)).map_err(|_| ConfigError::TooManyMembers)?;
             }
         }
-        if voters.len() > Work::PEERS {
-            return Err(ConfigError::TooManyMembers);
+        if voters.is_some() && own == Standing::NONE {
+            return Err(ConfigError::NotAVoter);
         }
         let log = S::Log::with_limit(config.max_log_bytes);
         let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
@@ -217,8 +219,8 @@ impl<S: Storage> Raft<S> {
             log,
             snapshot: 0,
             snapshot_term: 0,
-            standing: if voters.is_empty() { Standing::NONE } else { Standing::VOTER },
-            quorums: Quorums::of_voters(voters.len()),
+            standing: own,
+            quorums: Quorums::of_voters(base.len()),
             led_before: false,
             base,
             disk: Disk::default(),
