@@ -42,9 +42,10 @@
 //! Randomised elections with pre-vote, check-quorum and leader stickiness; replication in probe, replicate and snapshot mode
 //! with windows by entries and bytes; back-up over conflicts by term; commit of the own term only; durability by tickets with
 //! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds; leadership
-//! transfer. Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
+//! transfer; changes of the members, one step at a time or through joint consensus, learners and witnesses
+//! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
-//! **Not** there yet: membership changes, learners, witnesses, reads through followers, leases, sessions.
+//! A cluster whose members never change can do without the code for that: [`Fixed`].
 //!
 //! # Features
 //!
