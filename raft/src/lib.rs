@@ -92,6 +92,7 @@ mod peer;
 mod raft;
 mod read;
 mod record;
+pub mod session;
 mod snapshot;
 mod status;
 mod storage;

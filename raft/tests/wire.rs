@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{NodeId, Wire};
+use quorate_core::{NodeId, Reader, Wire, Writer};
+use quorate_raft::session::{Call, Inline, Limits, Request, SessionId, Sessions, WhenFull};
 use quorate_raft::{Members, Message, Record};
 
 /// Voter 1 and learner 300.
@@ -93,6 +94,70 @@ fn records_have_these_bytes_for_ever() {
         assert_eq!(hex(&encode(record)), *golden, "{record:?}");
         assert_eq!(Record::from_slice(&encode(record)), Ok(*record));
     }
+}
+
+#[test]
+fn calls_have_these_bytes_for_ever() {
+    let session = SessionId::new(300);
+    let cases: &[(Call<'_>, &str)] = &[
+        (Call { time_us: 0, request: Request::Register { token: 7 } }, "000007"),
+        (
+            Call {
+                time_us: 128,
+                request: Request::Command { session, serial: 5, lowest: 3, command: b"hi" },
+            },
+            "800101ac020503026869",
+        ),
+        (Call { time_us: 1, request: Request::KeepAlive { session, lowest: 3 } }, "0102ac0203"),
+        (Call { time_us: 1, request: Request::Close { session } }, "0103ac02"),
+    ];
+    for (call, golden) in cases {
+        assert_eq!(hex(&encode(call)), *golden, "{call:?}");
+        assert_eq!(Call::from_slice(&encode(call)), Ok(*call));
+    }
+}
+
+#[test]
+fn sessions_have_these_bytes_for_ever() {
+    type Table = Sessions<Inline<4, 3, 8>>;
+    let limits = Limits {
+        sessions: 4,
+        window: 3,
+        answer_bytes: 8,
+        idle_us: 1000,
+        when_full: WhenFull::EndOldest,
+    };
+    let mut table = Table::new(limits).unwrap();
+    let (first, second) = (SessionId::new(2), SessionId::new(3));
+    let command =
+        |serial, lowest, command| Request::Command { session: second, serial, lowest, command };
+    let requests = [
+        Request::Register { token: 300 },
+        Request::Register { token: 9 },
+        command(2, 2, &b"ok"[..]),
+        command(4, 2, b"far too long"),
+        Request::KeepAlive { session: first, lowest: 1 },
+    ];
+    for (at, request) in requests.into_iter().enumerate() {
+        let call = encode(&Call { time_us: 10 * at as u64, request });
+        table.apply(2 + at as u64, &call, |command| command.to_vec()).unwrap();
+    }
+    let mut bytes = vec![0; table.encoded_len()];
+    let mut out = Writer::new(&mut bytes);
+    table.encode(&mut out);
+    out.finish().unwrap();
+    let golden = concat!(
+        "01 040308e80701 06 28 02", // version, limits, index, time, how many sessions
+        "02 ac02 01 06 28 00",      // the first: id, token, lowest, heard, when; how many answers
+        "03 09 02 05 1e 02",        // the second
+        "00 01 026f6b",             // its first answer
+        "02 00",                    // its other one, which was not kept
+    )
+    .replace(' ', "");
+    assert_eq!(hex(&bytes), golden);
+    let mut again = Table::new(limits).unwrap();
+    again.restore(&mut Reader::new(&bytes)).unwrap();
+    assert_eq!(again, table);
 }
 
 proptest! {
