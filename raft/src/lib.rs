@@ -97,6 +97,8 @@ mod snapshot;
 mod status;
 mod storage;
 mod transfer;
+#[cfg(feature = "serde")]
+pub mod typed;
 mod work;
 
 pub use change::Change;

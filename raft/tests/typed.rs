@@ -1,0 +1,105 @@
+//! Commands as types.
+#![cfg(feature = "serde")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::Cluster;
+use proptest::prelude::*;
+use quorate_core::{DecodeError, Output};
+use quorate_raft::typed::{self, EncodeError, TypedError};
+use quorate_raft::{Event, ProposeError};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+enum Command<'a> {
+    Set { name: &'a str, value: i64 },
+    Swap(u32, #[serde(borrow)] Option<&'a [u8]>),
+    Clear,
+}
+
+#[test]
+fn commands_come_back_as_they_were_and_others_are_told() {
+    let mut cluster = Cluster::new(1);
+    cluster.elect(1);
+    let mut buffer = [0; 32];
+    let commands =
+        [Command::Set { name: "a", value: -7 }, Command::Swap(9, Some(b"xy")), Command::Clear];
+    let mut proposed = Vec::new();
+    for command in &commands {
+        proposed.push(typed::propose(cluster.raft(1), command, &mut buffer).unwrap());
+    }
+    for strange in [&[3][..], &[2, 0], &[0, 5]] {
+        cluster.raft(1).propose(strange).unwrap();
+    }
+    let (mut seen, mut strange) = (Vec::new(), Vec::new());
+    let raft = cluster.raft(1);
+    for _ in 0..2 {
+        let mut last = None;
+        while let Some(output) = raft.poll() {
+            match output {
+                Output::Persist(ticket, _) => last = Some(ticket),
+                Output::Event(Event::Committed(entries)) => {
+                    for command in typed::commands::<Command<'_>>(entries) {
+                        match command {
+                            Ok(c) => seen.push((c.index, c.term, format!("{:?}", c.command))),
+                            Err(unknown) => strange.push((unknown.data.to_vec(), unknown.reason)),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(ticket) = last {
+            raft.persisted(ticket);
+        }
+    }
+    let expected: Vec<_> = commands
+        .iter()
+        .zip(&proposed)
+        .map(|(command, place)| (place.index, place.term, format!("{command:?}")))
+        .collect();
+    assert_eq!(seen, expected);
+    let reasons = [DecodeError::Invalid, DecodeError::Trailing, DecodeError::Truncated];
+    assert_eq!(strange.iter().map(|s| s.1).collect::<Vec<_>>(), reasons);
+}
+
+#[test]
+fn what_cannot_be_proposed_changes_nothing() {
+    let mut cluster = Cluster::new(3);
+    let mut buffer = [0; 4];
+    let refused = typed::propose(cluster.raft(1), &Command::Clear, &mut buffer);
+    assert_eq!(refused, Err(TypedError::Propose(ProposeError::NotLeader(None))));
+    cluster.elect(1);
+    let before = cluster.raft(1).clone();
+    let long = Command::Set { name: "abc", value: 0 };
+    let refused = typed::propose(cluster.raft(1), &long, &mut buffer);
+    assert_eq!(refused, Err(TypedError::Encode(EncodeError::BufferFull)));
+    assert_eq!(*cluster.raft(1), before);
+}
+
+/// A sequence that does not know its length.
+struct Endless;
+
+impl Serialize for Endless {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq as _;
+        serializer.serialize_seq(None)?.end()
+    }
+}
+
+#[test]
+fn a_type_that_postcard_does_not_take_is_told_from_a_small_buffer() {
+    assert_eq!(typed::encode(&Endless, &mut [0; 8]), Err(EncodeError::Unsupported));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_a_command(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+        if let Ok(command) = typed::decode::<Command<'_>>(&bytes) {
+            let mut buffer = [0; 64];
+            let again = typed::encode(&command, &mut buffer).unwrap();
+            prop_assert_eq!(typed::decode::<Command<'_>>(again), Ok(command));
+        }
+    }
+}
