@@ -19,7 +19,7 @@ use std::fmt;
 use quorate_core::{NodeId, Wire, Writer};
 
 /// The version of the protocol spoken here. Frames, [`Hello::version`] and refusals keep their form in later ones.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes before the payload.
 pub const HEADER: usize = 8;
 /// The largest frame that is taken from who has not said hello yet.
@@ -154,7 +154,7 @@ impl Kind {
 }
 
 /// Who speaks, and whom it believes to speak to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hello {
     /// The protocol's version, [`VERSION`] here.
     pub version: u32,
@@ -166,7 +166,12 @@ pub struct Hello {
     pub receiver: NodeId,
     /// Different each time the sender's process starts.
     pub incarnation: u64,
+    /// Where the sender is reached, `host:port`, at most [`MAX_ADDRESS`] bytes; empty if it does not say.
+    pub address: String,
 }
+
+/// The longest address in a [`Hello`], in bytes.
+pub const MAX_ADDRESS: usize = 255;
 
 /// Why a hello was not accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -185,15 +190,17 @@ pub enum HelloError {
 }
 
 impl Hello {
-    /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation (8 each), little-endian.
+    /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation (8 each), little-endian, and the
+    /// address in UTF-8. A longer address than there may be is left out.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; 44] {
-        let mut bytes = [0; 44];
-        bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&self.version.to_le_bytes());
-        let fields = [self.cluster, self.sender.get(), self.receiver.get(), self.incarnation];
-        for (room, field) in bytes[12..].chunks_exact_mut(8).zip(fields) {
-            room.copy_from_slice(&field.to_le_bytes());
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&self.version.to_le_bytes());
+        for field in [self.cluster, self.sender.get(), self.receiver.get(), self.incarnation] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+        if self.address.len() <= MAX_ADDRESS {
+            bytes.extend_from_slice(self.address.as_bytes());
         }
         bytes
     }
@@ -210,14 +217,18 @@ impl Hello {
         if version != VERSION {
             return Err(HelloError::Version(version));
         }
-        let rest: &[u8; 32] = rest.try_into().map_err(|_| HelloError::Garbage)?;
+        let (numbers, address) = rest.split_first_chunk::<32>().ok_or(HelloError::Garbage)?;
         let mut fields = [0; 4];
-        for (field, bytes) in fields.iter_mut().zip(rest.chunks_exact(8)) {
+        for (field, bytes) in fields.iter_mut().zip(numbers.chunks_exact(8)) {
             *field = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         }
         let [cluster, sender, receiver, incarnation] = fields;
         let (sender, receiver) = (NodeId::new(sender), NodeId::new(receiver));
-        Ok(Self { version, cluster, sender, receiver, incarnation })
+        if address.len() > MAX_ADDRESS {
+            return Err(HelloError::Garbage);
+        }
+        let address = String::from_utf8(address.to_vec()).map_err(|_| HelloError::Garbage)?;
+        Ok(Self { version, cluster, sender, receiver, incarnation, address })
     }
 }
 

@@ -1,11 +1,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use quorate_core::NodeId;
 
 /// What a node counts, as it runs; read it with [`snapshot`](Self::snapshot), from any thread.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    pub(crate) peers: Vec<(NodeId, PeerCounters)>,
+    /// In the order of their ids; they come and go.
+    peers: RwLock<Vec<(NodeId, Arc<PeerCounters>)>>,
     pub(crate) wal: WalCounters,
     pub(crate) closed: ClosedCounters,
     pub(crate) rejected: RejectedCounters,
@@ -175,9 +177,22 @@ pub struct MetricsSnapshot {
 }
 
 impl Metrics {
-    /// For these peers, which are sorted.
-    pub(crate) fn new(peers: impl Iterator<Item = NodeId>) -> Self {
-        Self { peers: peers.map(|id| (id, PeerCounters::default())).collect(), ..Self::default() }
+    /// The counters of a peer, which begin at 0 when it is new.
+    pub(crate) fn peer(&self, id: NodeId) -> Arc<PeerCounters> {
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        match peers.binary_search_by_key(&id, |(peer, _)| *peer) {
+            Ok(at) => peers[at].1.clone(),
+            Err(at) => {
+                peers.insert(at, (id, Arc::default()));
+                peers[at].1.clone()
+            }
+        }
+    }
+
+    /// A peer is none any more.
+    pub(crate) fn forget(&self, id: NodeId) {
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        peers.retain(|(peer, _)| *peer != id);
     }
 
     /// The present numbers.
@@ -188,7 +203,13 @@ impl Metrics {
             link: peer.link.values(),
         };
         MetricsSnapshot {
-            peers: self.peers.iter().map(|(id, counters)| (*id, peer(counters))).collect(),
+            peers: self
+                .peers
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .map(|(id, counters)| (*id, peer(counters)))
+                .collect(),
             wal: self.wal.values(),
             closed: self.closed.values(),
             rejected: self.rejected.values(),

@@ -93,7 +93,7 @@ fn it_sends_nothing_to_who_does_not_fit() {
     run(async {
         let answers = [
             framed(Kind::Refusal, b"you speak protocol 1, this node 2"),
-            framed(Kind::Hello, &Hello { version: 2, ..hello(2, 1) }.to_bytes()),
+            framed(Kind::Hello, &Hello { version: 1, ..hello(2, 1) }.to_bytes()),
             framed(Kind::Hello, &Hello { cluster: 8, ..hello(2, 1) }.to_bytes()),
             framed(Kind::Hello, &hello(2, 3).to_bytes()),
             framed(Kind::Hello, &hello(3, 1).to_bytes()),

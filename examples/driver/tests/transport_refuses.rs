@@ -58,8 +58,8 @@ fn refusal(addr: SocketAddr, ours: &Hello) -> String {
 #[test]
 fn hellos_that_do_not_fit_are_refused_with_a_reason() {
     let (node, addr, _dir) = node_with(|_| {});
-    let reason = refusal(addr, &Hello { version: 2, ..hello(2, 1) });
-    assert_eq!(reason, "you speak protocol 2, this node 1");
+    let reason = refusal(addr, &Hello { version: 1, ..hello(2, 1) });
+    assert_eq!(reason, "you speak protocol 1, this node 2");
     let reason = refusal(addr, &Hello { cluster: 8, ..hello(2, 1) });
     assert_eq!(reason, "you are of cluster 8, this node is of another");
     let reason = refusal(addr, &hello(2, 3));

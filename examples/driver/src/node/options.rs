@@ -15,6 +15,9 @@ pub struct NodeOptions {
     pub cluster: u64,
     /// Where the other nodes connect to; none if there are only serial lines.
     pub peer_listener: Option<TcpListener>,
+    /// Where the others reach this node, `host:port`: told to them, so that one that does not know it yet lets it in. None is told if
+    /// the peers are fixed.
+    pub advertise: Option<String>,
     /// The other nodes and their addresses, `host:port`. This node's own entry, if present, is ignored.
     pub peers: Vec<(NodeId, String)>,
     /// Nodes at the other end of a serial line, which are not among the `peers`.
@@ -43,6 +46,7 @@ impl NodeOptions {
             id,
             cluster,
             peer_listener: Some(peer_listener),
+            advertise: None,
             peers,
             lines: Vec::new(),
             data_dir,
@@ -64,6 +68,7 @@ impl NodeOptions {
             id,
             cluster,
             peer_listener: None,
+            advertise: None,
             peers: Vec::new(),
             lines,
             data_dir,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use quorate_core::{Machine, NodeId, Rng, Wire};
+use quorate_core::{Machine, NodeId, Wire};
 use quorate_serial::Line;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -12,7 +12,7 @@ use tokio::time::Instant as Clock;
 use super::turn::{Loop, State};
 use crate::frame::{Hello, VERSION};
 use crate::serial::{Address, SerialTask};
-use crate::tcp::{Incoming, Link, Outbox, Outgoing};
+use crate::tcp::{Incoming, Links, Outbox};
 use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
 use crate::{App, Error, Handle, Metrics, NodeOptions};
 
@@ -62,7 +62,7 @@ pub fn start_with_disk<A: App, D: Disk>(
     let app = app(&mut machine)?;
 
     let peers = peers(&options)?;
-    let metrics = Arc::new(Metrics::new(peers.iter().map(|(id, _)| *id)));
+    let metrics = Arc::new(Metrics::default());
     let wake = Arc::new(Notify::new());
     let links = transport(runtime.get()?, &options, peers, &metrics, &wake)?;
     let writer = {
@@ -76,8 +76,7 @@ pub fn start_with_disk<A: App, D: Disk>(
         machine,
         app,
         commands,
-        outbox: Outbox::new(links.clone()),
-        links,
+        outbox: Outbox::new(links),
         writer,
         wake,
         stop: stopped,
@@ -211,19 +210,8 @@ fn transport(
     peers: Vec<(NodeId, Place)>,
     metrics: &Arc<Metrics>,
     wake: &Arc<Notify>,
-) -> Result<Arc<[Link]>, Error> {
+) -> Result<Arc<Links>, Error> {
     let tcp = Arc::new(options.tcp.clone());
-    let links: Arc<[Link]> = peers
-        .iter()
-        .enumerate()
-        .map(|(place, (id, at))| {
-            let addr = match at {
-                Place::Tcp(addr) => addr.clone(),
-                Place::Line(address) => address.to_string(),
-            };
-            Link::new((place, *id, addr), metrics.clone(), tcp.clone())
-        })
-        .collect();
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let incarnation = u64::try_from(clock.as_nanos()).unwrap_or(u64::MAX);
     let hello = Hello {
@@ -232,34 +220,27 @@ fn transport(
         sender: options.id,
         receiver: options.id,
         incarnation,
+        address: options.advertise.clone().unwrap_or_default(),
     };
-    let mut rng = Rng::new(incarnation ^ options.id.get());
-    for (place, (link, (_, at))) in links.iter().zip(&peers).enumerate() {
-        if let Place::Line(address) = at {
-            let task = SerialTask {
-                links: links.clone(),
-                place,
-                address: address.clone(),
-                line: Line { cluster: options.cluster, node: options.id },
-                options: tcp.clone(),
-                wake: wake.clone(),
-                rng: rng.fork(),
-            };
-            runtime.spawn(task.run());
-            continue;
+    let links = Arc::new(Links::new(hello.clone(), tcp.clone(), metrics.clone()));
+    let guard = runtime.enter();
+    for (id, at) in peers {
+        match at {
+            Place::Tcp(addr) => links.connect(id, &addr),
+            Place::Line(address) => {
+                let task = SerialTask {
+                    link: links.add(id, address.to_string()),
+                    address,
+                    line: Line { cluster: options.cluster, node: options.id },
+                    options: tcp.clone(),
+                    wake: wake.clone(),
+                    rng: links.fork(),
+                };
+                runtime.spawn(task.run());
+            }
         }
-        let outgoing = Outgoing {
-            links: links.clone(),
-            place,
-            hello: Hello { receiver: link.id, ..hello },
-            options: tcp.clone(),
-            metrics: metrics.clone(),
-            rng: rng.fork(),
-        };
-        runtime.spawn(outgoing.run());
     }
     let failed = |error| Error::io("listen on", "the peer port", error);
-    let _guard = runtime.enter();
     let Some(listener) = &options.peer_listener else {
         return Ok(links);
     };
@@ -274,6 +255,7 @@ fn transport(
         wake: wake.clone(),
     };
     runtime.spawn(incoming.run(listener));
+    drop(guard);
     Ok(links)
 }
 

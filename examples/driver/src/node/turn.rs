@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant as Clock;
 
 use crate::metrics::Metrics;
-use crate::tcp::{Inbox, Link, Outbox};
+use crate::tcp::{Inbox, Outbox};
 use crate::wal::{Batch, Writer};
 use crate::{App, Error, StorageHealth, WalOptions};
 
@@ -20,7 +20,6 @@ pub(crate) struct Loop<A: App> {
     pub(crate) machine: A::Machine,
     pub(crate) app: A,
     pub(crate) commands: mpsc::Receiver<A::Command>,
-    pub(crate) links: Arc<[Link]>,
     pub(crate) outbox: Outbox,
     pub(crate) writer: Writer,
     pub(crate) wake: Arc<Notify>,
@@ -176,7 +175,8 @@ impl<A: App> Loop<A> {
 
     /// Hands over what peers sent.
     fn receive(&mut self, now: Instant) {
-        for link in self.links.iter() {
+        let links = self.outbox.look().clone();
+        for link in links.iter() {
             link.take_inbox(&mut self.state.inbox);
             if self.state.inbox.is_empty() {
                 continue;

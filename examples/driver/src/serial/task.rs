@@ -17,8 +17,7 @@ const ROOM: usize = MAX_PAYLOAD + OVERHEAD;
 
 /// Keeps the line to one peer.
 pub(crate) struct SerialTask {
-    pub(crate) links: Arc<[Link]>,
-    pub(crate) place: usize,
+    pub(crate) link: Arc<Link>,
     pub(crate) address: Address,
     pub(crate) line: Line,
     pub(crate) options: Arc<TcpOptions>,
@@ -33,8 +32,7 @@ impl SerialTask {
         let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
         let (mut backoff, mut told) = (min, String::new());
         loop {
-            let links = self.links.clone();
-            let link = &links[self.place];
+            let link = &self.link.clone();
             let limit = Duration::from_millis(self.options.hello_timeout_ms);
             let error = match timeout(limit, self.address.open()).await {
                 Ok(Ok((read, write))) => {

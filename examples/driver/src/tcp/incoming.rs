@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::connection::{Frames, ReadError};
 use super::link::Link;
+use super::links::Links;
 use super::outgoing::{check, count};
 use crate::frame::{self, FrameError, Hello, HelloError, Kind};
 use crate::{TcpOptions, metrics::Metrics};
@@ -19,7 +20,7 @@ use crate::{TcpOptions, metrics::Metrics};
 /// Takes connections from peers.
 #[derive(Clone)]
 pub(crate) struct Incoming {
-    pub(crate) links: Arc<[Link]>,
+    pub(crate) links: Arc<Links>,
     /// What this node says of itself; the receiver is filled in.
     pub(crate) hello: Hello,
     pub(crate) options: Arc<TcpOptions>,
@@ -62,10 +63,10 @@ impl Incoming {
             return;
         };
         drop(permit);
-        let Some((place, mine)) = met else {
+        let Some((link, mine)) = met else {
             return;
         };
-        let link = &self.links[place];
+        let link = &*link;
         frames.set_max(self.options.max_frame_bytes);
         tokio::select! {
             ended = self.read(link, &mut stream, &mut frames) => {
@@ -83,7 +84,7 @@ impl Incoming {
         stream: &mut TcpStream,
         frames: &mut Frames,
         addr: SocketAddr,
-    ) -> Option<(usize, u64)> {
+    ) -> Option<(Arc<Link>, u64)> {
         let first = match frames.wait(stream).await {
             Ok(first) => first,
             Err(error) => {
@@ -93,14 +94,14 @@ impl Incoming {
         };
         let mut answer = Vec::new();
         match self.judge(&first) {
-            Ok((place, theirs)) => {
-                let link = &self.links[place];
-                let hello = Hello { receiver: theirs.sender, ..self.hello };
+            Ok((link, theirs)) => {
+                let hello = Hello { receiver: theirs.sender, ..self.hello.clone() };
                 frame::push(&mut answer, Kind::Hello, &hello.to_bytes());
                 stream.write_all(&answer).await.ok()?;
                 // it is there: no need to wait before connecting to it
                 link.heard.notify_one();
-                Some((place, link.replace()))
+                let mine = link.replace();
+                Some((link, mine))
             }
             Err(error) => {
                 count(&self.metrics, &error);
@@ -115,17 +116,29 @@ impl Incoming {
     }
 
     /// Whose hello it is, if it is one for us.
-    fn judge(&self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(usize, Hello), HelloError> {
+    fn judge(&self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(Arc<Link>, Hello), HelloError> {
         if *kind != Kind::Hello {
             return Err(HelloError::Garbage);
         }
         let theirs = Hello::from_bytes(payload)?;
         check(&theirs, &self.hello)?;
-        let place = self
-            .links
-            .binary_search_by_key(&theirs.sender, |link| link.id)
-            .map_err(|_| HelloError::Sender(theirs.sender))?;
-        Ok((place, theirs))
+        let sender = theirs.sender;
+        if self.links.get(sender).is_none() && self.welcomes(&theirs) {
+            // one that this node has not heard of yet: a new leader's log may be needed to hear of it
+            tracing::info!(peer = %sender, addr = theirs.address, "a node of this cluster that was not known here");
+            self.links.connect(sender, &theirs.address);
+            self.wake.notify_one();
+        }
+        let link = self.links.get(sender).ok_or(HelloError::Sender(sender))?;
+        Ok((link, theirs))
+    }
+
+    /// Whether an unknown node may become a peer: it says where it is reached, and there is room.
+    fn welcomes(&self, theirs: &Hello) -> bool {
+        let known = self.links.all().len();
+        !theirs.address.is_empty()
+            && theirs.sender != self.hello.sender
+            && known < self.options.max_peers
     }
 
     /// Hands frames to the loop until the connection ends.

@@ -6,15 +6,13 @@ use tokio::sync::Notify;
 
 use crate::TcpOptions;
 use crate::frame::{self, Kind};
-use crate::metrics::{Metrics, PeerCounters};
+use crate::metrics::PeerCounters;
 
 /// Both directions between this node and one peer, as the loop sees them: two buffers of bytes.
 pub(crate) struct Link {
     pub(crate) id: NodeId,
     pub(crate) addr: String,
-    /// Its place among the peers, and among their counters.
-    place: usize,
-    metrics: Arc<Metrics>,
+    counters: Arc<PeerCounters>,
     options: Arc<TcpOptions>,
     out: Mutex<Out>,
     inbox: Mutex<Inbox>,
@@ -45,15 +43,15 @@ pub(crate) struct Inbox {
 
 impl Link {
     pub(crate) fn new(
-        (place, id, addr): (usize, NodeId, String),
-        metrics: Arc<Metrics>,
+        id: NodeId,
+        addr: String,
+        counters: Arc<PeerCounters>,
         options: Arc<TcpOptions>,
     ) -> Self {
         Self {
             id,
             addr,
-            place,
-            metrics,
+            counters,
             options,
             out: Mutex::default(),
             inbox: Mutex::default(),
@@ -66,7 +64,7 @@ impl Link {
     }
 
     pub(crate) fn counters(&self) -> &PeerCounters {
-        &self.metrics.peers[self.place].1
+        &self.counters
     }
 
     /// Queues a machine's message. False if it was dropped.

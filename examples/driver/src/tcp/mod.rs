@@ -2,7 +2,8 @@
 //!
 //! * Frames are checked and limited in size on both sides; what is no frame closes the connection, and is counted.
 //! * A connection begins with a hello each way ([`frame::Hello`](crate::frame::Hello)); another protocol version, another cluster, a
-//!   node that is not a peer or that looks for another is refused with a reason that the other side logs.
+//!   node that looks for another, or that is no peer and does not say where it is reached, is refused with a reason that the other side
+//!   logs. One of our cluster that does say so becomes a peer: the machine knows what it may do.
 //! * Queues are bounded, by frames and by bytes. What finds its link down or its queue full is dropped and counted: protocols
 //!   live with that, and what waited through an outage is stale.
 //! * A link that falls is made again, first at once, then with growing pauses with jitter; a peer that connects to us is
@@ -14,6 +15,7 @@
 mod connection;
 mod incoming;
 mod link;
+mod links;
 mod options;
 mod outbox;
 mod outgoing;
@@ -23,4 +25,4 @@ pub use outbox::Outbox;
 
 pub(crate) use incoming::Incoming;
 pub(crate) use link::{Inbox, Link};
-pub(crate) use outgoing::Outgoing;
+pub(crate) use links::Links;

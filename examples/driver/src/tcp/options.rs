@@ -21,6 +21,8 @@ pub struct TcpOptions {
     pub backoff_max_ms: u64,
     /// Incoming connections that may not have said yet who they are. Default 64.
     pub max_silent_connections: usize,
+    /// Peers there may be before nodes that nobody named are refused. Default 64; 0 refuses them always.
+    pub max_peers: usize,
 }
 
 impl Default for TcpOptions {
@@ -35,6 +37,7 @@ impl Default for TcpOptions {
             backoff_min_ms: 20,
             backoff_max_ms: 1_000,
             max_silent_connections: 64,
+            max_peers: 64,
         }
     }
 }

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use quorate_core::{NodeId, Wire};
 
 use super::link::Link;
+use super::links::Links;
 
-/// Where an application puts what goes to other nodes' applications.
+/// Where an application puts what goes to other nodes' applications, and says which nodes there are.
 pub struct Outbox {
-    links: Arc<[Link]>,
-    /// Which links got something since the last flush.
+    links: Arc<Links>,
+    /// The links as they were last looked at, and which of them got something since the last flush.
+    known: Arc<[Arc<Link>]>,
     dirty: Vec<bool>,
 }
 
 impl Outbox {
-    pub(crate) fn new(links: Arc<[Link]>) -> Self {
-        let dirty = vec![false; links.len()];
-        Self { links, dirty }
+    pub(crate) fn new(links: Arc<Links>) -> Self {
+        let known = links.all();
+        let dirty = vec![false; known.len()];
+        Self { links, known, dirty }
     }
 
     /// Sends bytes to a node's application, best effort: they are dropped when its link is down or its queue is full, and may get
@@ -24,13 +27,39 @@ impl Outbox {
         self.push(to, |link| link.push_application(bytes))
     }
 
+    /// There is a peer at this address, `host:port`: connects to it, and lets it in. One that is there already is moved to the
+    /// address if it is another. A peer on a serial line stays there.
+    pub fn connect(&mut self, id: NodeId, address: &str) {
+        self.flush();
+        self.links.connect(id, address);
+        self.look();
+    }
+
+    /// A peer is none any more: its connections are closed.
+    pub fn disconnect(&mut self, id: NodeId) {
+        self.flush();
+        self.links.disconnect(id);
+        self.look();
+    }
+
     pub(crate) fn message<'a>(&mut self, to: NodeId, message: &impl Wire<'a>) -> bool {
         self.push(to, |link| link.push_message(message))
     }
 
+    /// The links as they are now; peers that nobody named may have come.
+    pub(crate) fn look(&mut self) -> &Arc<[Arc<Link>]> {
+        let all = self.links.all();
+        if !Arc::ptr_eq(&all, &self.known) {
+            self.flush();
+            self.dirty = vec![false; all.len()];
+            self.known = all;
+        }
+        &self.known
+    }
+
     /// Lets what was queued go.
     pub(crate) fn flush(&mut self) {
-        for (link, dirty) in self.links.iter().zip(&mut self.dirty) {
+        for (link, dirty) in self.known.iter().zip(&mut self.dirty) {
             if core::mem::take(dirty) {
                 link.outgoing.notify_one();
             }
@@ -38,11 +67,11 @@ impl Outbox {
     }
 
     fn push(&mut self, to: NodeId, push: impl FnOnce(&Link) -> bool) -> bool {
-        let Ok(place) = self.links.binary_search_by_key(&to, |link| link.id) else {
+        let Ok(place) = self.known.binary_search_by_key(&to, |link| link.id) else {
             tracing::debug!(%to, "nothing can be sent to a node that is not a peer");
             return false;
         };
-        let pushed = push(&self.links[place]);
+        let pushed = push(&self.known[place]);
         self.dirty[place] |= pushed;
         pushed
     }

@@ -15,8 +15,7 @@ use crate::{TcpOptions, metrics::Metrics};
 
 /// Keeps the connection that sends to one peer.
 pub(crate) struct Outgoing {
-    pub(crate) links: Arc<[Link]>,
-    pub(crate) place: usize,
+    pub(crate) link: Arc<Link>,
     pub(crate) hello: Hello,
     pub(crate) options: Arc<TcpOptions>,
     pub(crate) metrics: Arc<Metrics>,
@@ -40,8 +39,7 @@ impl Outgoing {
         let mut backoff = min;
         let mut told = String::new();
         loop {
-            let links = self.links.clone();
-            let link = &links[self.place];
+            let link = &self.link.clone();
             let failure = match self.connect(link).await {
                 Ok((read, write)) => {
                     tracing::info!(peer = %link.id, addr = link.addr, "connected");

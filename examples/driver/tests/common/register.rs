@@ -193,6 +193,7 @@ pub struct RegisterApp {
     to_send: Vec<(NodeId, Vec<u8>, Option<oneshot::Sender<bool>>)>,
     heard: Vec<(NodeId, Vec<u8>)>,
     health: Vec<StorageHealth>,
+    moves: Vec<(NodeId, Option<String>)>,
 }
 
 pub enum Ask {
@@ -202,6 +203,8 @@ pub enum Ask {
     Say(NodeId, Vec<u8>, oneshot::Sender<bool>),
     Heard(oneshot::Sender<Vec<(NodeId, Vec<u8>)>>),
     Health(oneshot::Sender<Vec<StorageHealth>>),
+    Connect(NodeId, String),
+    Disconnect(NodeId),
 }
 
 impl RegisterApp {
@@ -213,6 +216,7 @@ impl RegisterApp {
             to_send: Vec::new(),
             heard: Vec::new(),
             health: Vec::new(),
+            moves: Vec::new(),
         }
     }
 }
@@ -233,6 +237,8 @@ impl App for RegisterApp {
             Ask::Say(to, bytes, answer) => self.to_send.push((to, bytes, Some(answer))),
             Ask::Heard(answer) => drop(answer.send(self.heard.clone())),
             Ask::Health(answer) => drop(answer.send(self.health.clone())),
+            Ask::Connect(id, address) => self.moves.push((id, Some(address))),
+            Ask::Disconnect(id) => self.moves.push((id, None)),
         }
     }
 
@@ -245,6 +251,12 @@ impl App for RegisterApp {
     }
 
     fn settle(&mut self, _: &mut Register, _: Instant, outbox: &mut Outbox) {
+        for (id, address) in self.moves.drain(..) {
+            match address {
+                Some(address) => outbox.connect(id, &address),
+                None => outbox.disconnect(id),
+            }
+        }
         for (to, bytes, answer) in self.to_send.drain(..) {
             let queued = outbox.send(to, &bytes);
             answer.map(|answer| answer.send(queued));

@@ -22,6 +22,7 @@ pub fn hello(sender: u64, receiver: u64) -> Hello {
         sender: NodeId::new(sender),
         receiver: NodeId::new(receiver),
         incarnation: 1,
+        address: String::new(),
     }
 }
 

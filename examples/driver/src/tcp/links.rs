@@ -1,0 +1,127 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use quorate_core::{NodeId, Rng};
+use tokio::task::AbortHandle;
+
+use super::link::Link;
+use super::outgoing::Outgoing;
+use crate::TcpOptions;
+use crate::frame::Hello;
+use crate::metrics::Metrics;
+
+/// The links to all peers there are, which come and go.
+pub(crate) struct Links {
+    /// In the order of their ids.
+    all: RwLock<Arc<[Arc<Link>]>>,
+    /// What this node says of itself; the receiver is filled in.
+    hello: Hello,
+    options: Arc<TcpOptions>,
+    metrics: Arc<Metrics>,
+    tasks: Mutex<Tasks>,
+}
+
+/// What keeps the connections.
+struct Tasks {
+    rng: Rng,
+    outgoing: HashMap<NodeId, AbortHandle>,
+}
+
+impl Links {
+    pub(crate) fn new(hello: Hello, options: Arc<TcpOptions>, metrics: Arc<Metrics>) -> Self {
+        let rng = Rng::new(hello.incarnation ^ hello.sender.get());
+        Self {
+            all: RwLock::new(Arc::new([])),
+            hello,
+            options,
+            metrics,
+            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new() }),
+        }
+    }
+
+    /// All of them, as they are now.
+    pub(crate) fn all(&self) -> Arc<[Arc<Link>]> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn get(&self, id: NodeId) -> Option<Arc<Link>> {
+        let all = self.all();
+        let at = all.binary_search_by_key(&id, |link| link.id).ok()?;
+        Some(all[at].clone())
+    }
+
+    /// A number for the jitter of another task.
+    pub(crate) fn fork(&self) -> Rng {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).rng.fork()
+    }
+
+    /// Adds a link whose connection somebody else keeps.
+    pub(crate) fn add(&self, id: NodeId, addr: String) -> Arc<Link> {
+        let link = Link::new(id, addr, self.metrics.peer(id), self.options.clone());
+        let link = Arc::new(link);
+        self.change(|all| match all.binary_search_by_key(&id, |link| link.id) {
+            Ok(at) => all[at] = link.clone(),
+            Err(at) => all.insert(at, link.clone()),
+        });
+        link
+    }
+
+    /// Adds a peer at a TCP address, or moves it there, and connects to it. Within a runtime.
+    pub(crate) fn connect(&self, id: NodeId, addr: &str) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_a_line = !tasks.outgoing.contains_key(&id);
+        drop(tasks);
+        // one on a serial line stays there
+        if id == self.hello.sender
+            || self.get(id).is_some_and(|link| on_a_line || link.addr == addr)
+        {
+            return;
+        }
+        self.drop_link(id);
+        let outgoing = Outgoing {
+            link: self.add(id, addr.to_owned()),
+            hello: Hello { receiver: id, ..self.hello.clone() },
+            options: self.options.clone(),
+            metrics: self.metrics.clone(),
+            rng: self.fork(),
+        };
+        let task = tokio::spawn(outgoing.run()).abort_handle();
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.outgoing.insert(id, task);
+    }
+
+    /// Takes a peer off, and closes its connections.
+    pub(crate) fn disconnect(&self, id: NodeId) {
+        if self.drop_link(id) {
+            self.metrics.forget(id);
+        }
+    }
+
+    fn drop_link(&self, id: NodeId) -> bool {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = tasks.outgoing.remove(&id) {
+            task.abort();
+        }
+        drop(tasks);
+        let Some(link) = self.get(id) else { return false };
+        self.change(|all| all.retain(|link| link.id != id));
+        link.set_up(false);
+        // an incoming connection ends
+        link.replace();
+        true
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<Link>>)) {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        let mut links = all.to_vec();
+        change(&mut links);
+        *all = links.into();
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links").finish_non_exhaustive()
+    }
+}

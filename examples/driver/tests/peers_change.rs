@@ -1,0 +1,112 @@
+//! Peers come, move and go while a node runs; a node of the cluster that was not known is let in.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::std_instead_of_core,
+    clippy::panic
+)]
+
+mod common;
+
+use std::net::{SocketAddr, TcpListener};
+
+use common::register::Ask;
+use common::wire::{RawPeer, framed, hello};
+use common::{RegisterNode, listener, options, run, start_register, until};
+use quorate_core::NodeId;
+use quorate_driver::NodeOptions;
+use quorate_driver::frame::{Hello, Kind};
+use tokio::sync::oneshot;
+
+fn node(change: impl FnOnce(&mut NodeOptions)) -> (RegisterNode, SocketAddr, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, addr) = listener();
+    let mut options = options(1, ours, &[addr], dir.path());
+    options.tcp.backoff_max_ms = 50;
+    change(&mut options);
+    (start_register(options).unwrap(), addr, dir)
+}
+
+/// Takes a connection from node 1, and answers its hello as node `id`.
+fn accept(listener: &TcpListener, id: u64) -> (RawPeer, Hello) {
+    let mut raw = RawPeer::of(listener.accept().unwrap().0);
+    let (kind, payload) = raw.next().unwrap();
+    assert_eq!(kind, Kind::Hello);
+    let theirs = Hello::from_bytes(&payload).unwrap();
+    assert_eq!(theirs.receiver, NodeId::new(id));
+    raw.send(&framed(Kind::Hello, &hello(id, 1).to_bytes()));
+    (raw, theirs)
+}
+
+async fn say(node: &RegisterNode, to: u64, bytes: &[u8]) -> bool {
+    let (answer, answered) = oneshot::channel();
+    node.handle().send(Ask::Say(NodeId::new(to), bytes.to_vec(), answer)).await.unwrap();
+    answered.await.unwrap()
+}
+
+async fn heard(node: &RegisterNode) -> Vec<(NodeId, Vec<u8>)> {
+    let (answer, answered) = oneshot::channel();
+    node.handle().send(Ask::Heard(answer)).await.unwrap();
+    answered.await.unwrap()
+}
+
+fn peers(node: &RegisterNode) -> Vec<u64> {
+    node.metrics().snapshot().peers.iter().map(|(id, _)| id.get()).collect()
+}
+
+#[test]
+fn peers_come_move_and_go() {
+    let (node, addr, _dir) = node(|options| options.advertise = Some("there:1".into()));
+    let (first, first_addr) = listener();
+    let (second, second_addr) = listener();
+    run(async {
+        assert!(!say(&node, 5, b"nobody").await);
+        let handle = node.handle();
+        handle.send(Ask::Connect(NodeId::new(5), first_addr.to_string())).await.unwrap();
+        let (mut peer, theirs) = accept(&first, 5);
+        assert_eq!(theirs.address, "there:1");
+        until("sent", async || say(&node, 5, b"here").await).await;
+        assert_eq!(peer.next().unwrap(), (Kind::Application, b"here".to_vec()));
+        // it is let in as well
+        let mut back = RawPeer::greet(addr, &hello(5, 1));
+        back.send(&framed(Kind::Application, b"back"));
+        until("heard", async || heard(&node).await.len() == 1).await;
+        // the same address again changes nothing; another one moves it
+        handle.send(Ask::Connect(NodeId::new(5), first_addr.to_string())).await.unwrap();
+        handle.send(Ask::Connect(NodeId::new(5), second_addr.to_string())).await.unwrap();
+        let (mut moved, _) = accept(&second, 5);
+        assert_eq!(peer.next(), None);
+        until("sent", async || say(&node, 5, b"there").await).await;
+        assert_eq!(moved.next().unwrap(), (Kind::Application, b"there".to_vec()));
+        assert_eq!(peers(&node), [5]);
+        // and it goes
+        handle.send(Ask::Disconnect(NodeId::new(5))).await.unwrap();
+        assert_eq!(moved.next(), None);
+        assert!(!say(&node, 5, b"gone").await);
+        assert_eq!(peers(&node), [0; 0]);
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_stranger_of_the_cluster_that_says_where_it_is_becomes_a_peer() {
+    let (node, addr, _dir) = node(|options| options.tcp.max_peers = 1);
+    let (listener, their_addr) = listener();
+    run(async {
+        let theirs = Hello { address: their_addr.to_string(), ..hello(7, 1) };
+        let mut stranger = RawPeer::greet(addr, &theirs);
+        stranger.send(&framed(Kind::Application, b"it is me"));
+        let (mut answer, _) = accept(&listener, 7);
+        until("heard", async || !heard(&node).await.is_empty()).await;
+        assert_eq!(heard(&node).await, [(NodeId::new(7), b"it is me".to_vec())]);
+        until("sent", async || say(&node, 7, b"welcome").await).await;
+        assert_eq!(answer.next().unwrap(), (Kind::Application, b"welcome".to_vec()));
+        // there is no room for another, nor for one that does not say where it is
+        let late = Hello { address: their_addr.to_string(), ..hello(8, 1) };
+        let mut refused = RawPeer::connect(addr);
+        refused.send(&framed(Kind::Hello, &late.to_bytes()));
+        assert_eq!(refused.next().unwrap().0, Kind::Refusal);
+        node.stop().await.unwrap();
+    });
+}
