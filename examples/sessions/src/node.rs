@@ -1,0 +1,164 @@
+use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_raft::session::{Call, ClusterClock, Done, Heap, Refused, Request, Sessions};
+use quorate_raft::{Config, ConfigError, EntryKind, Event, Message, Raft, Role, typed};
+
+use crate::Payment;
+use crate::mail::{Address, Letter, Mail, Reply};
+
+/// A node: Raft, the sessions, and two tills.
+pub(crate) struct Node {
+    at: usize,
+    pub(crate) raft: Raft<Heap>,
+    pub(crate) sessions: Sessions<Heap>,
+    clock: ClusterClock,
+    /// Coffees paid, as the sessions see to it.
+    pub(crate) once: u64,
+    /// Coffees paid, if each payment in the log counts.
+    pub(crate) as_they_come: u64,
+    /// Who asked here, and is to be answered when it is done: what was asked, and where the answer goes.
+    asked: Vec<(Vec<u8>, Address)>,
+    outbox: Vec<(Address, Letter)>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        at: usize,
+        nodes: usize,
+        sessions: Sessions<Heap>,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        let ids: Vec<NodeId> = (0..nodes).map(id).collect();
+        Ok(Self {
+            at,
+            raft: Raft::new(id(at), &ids, Config::lan(), seed + at as u64)?,
+            sessions,
+            clock: ClusterClock::new(Instant::ZERO),
+            once: 0,
+            as_they_come: 0,
+            asked: Vec::new(),
+            outbox: Vec::new(),
+        })
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.status().role == Role::Leader
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, from: Address, letter: Letter) {
+        match (from, letter) {
+            (Address::Node(from), Letter::Raft(bytes)) => {
+                if let Ok(message) = Message::from_slice(&bytes) {
+                    let _ = self.raft.receive(now, id(from), message); // refused: counted in the status
+                }
+            }
+            (from, Letter::Ask(bytes)) => self.ask(now, from, bytes),
+            _ => {}
+        }
+    }
+
+    /// Proposes what a customer asks, with the cluster's time, if this node leads.
+    fn ask(&mut self, now: Instant, from: Address, request: Vec<u8>) {
+        let Ok(call) = Call::from_slice(&request) else { return };
+        let stamped = Call { time_us: self.clock.stamp(now), ..call };
+        let mut buffer = [0; 64];
+        match stamped.to_slice(&mut buffer).map(|bytes| self.raft.propose(bytes)) {
+            Ok(Ok(_)) => {
+                self.asked.retain(|(asked, _)| *asked != request);
+                self.asked.push((request, from));
+            }
+            _ => {
+                if let Some(leader) = self.raft.status().leader {
+                    let reply = Reply::AskNode(place(leader));
+                    self.outbox.push((from, Letter::Reply(reply)));
+                }
+            }
+        }
+    }
+
+    /// Lets time pass and does what Raft says; the disk is quick here.
+    pub(crate) fn turn(&mut self, now: Instant, mail: &mut Mail) {
+        self.raft.tick(now);
+        loop {
+            let mut durable = None;
+            while let Some(output) = self.raft.poll() {
+                match output {
+                    Output::Persist(ticket, _) => durable = Some(ticket),
+                    Output::Send(to, message) => {
+                        let mut bytes = vec![0; message.encoded_len()];
+                        if message.to_slice(&mut bytes).is_ok() {
+                            self.outbox.push((Address::Node(place(to)), Letter::Raft(bytes)));
+                        }
+                    }
+                    Output::Event(Event::Committed(entries)) => {
+                        let calls = entries.iter().filter(|e| e.kind == EntryKind::Command);
+                        let calls = calls.map(|entry| (entry.index, entry.data.to_vec()));
+                        for (index, call) in calls.collect::<Vec<_>>() {
+                            self.apply(now, index, &call);
+                        }
+                    }
+                    Output::Event(_) => {}
+                }
+            }
+            let Some(ticket) = durable else { break };
+            self.raft.persisted(ticket);
+        }
+        for (to, letter) in self.outbox.drain(..) {
+            mail.send(now, Address::Node(self.at), to, letter);
+        }
+    }
+
+    fn apply(&mut self, now: Instant, index: u64, bytes: &[u8]) {
+        let Ok(call) = Call::from_slice(bytes) else { return };
+        if let Request::Command { command, .. } = call.request {
+            pay(&mut self.as_they_come, command);
+        }
+        let once = &mut self.once;
+        let result = self.sessions.apply(index, bytes, |command| pay(once, command));
+        let reply = reply(call.request, result);
+        self.clock.hear(call.time_us, now);
+        self.answer(call, reply);
+    }
+
+    /// Tells whoever asked here.
+    fn answer(&mut self, call: Call<'_>, reply: Option<Reply>) {
+        let unstamped = Call { time_us: 0, ..call };
+        let mut buffer = [0; 64];
+        let Ok(bytes) = unstamped.to_slice(&mut buffer) else { return };
+        let Some(at) = self.asked.iter().position(|(asked, _)| asked == bytes) else { return };
+        let (_, to) = self.asked.swap_remove(at);
+        if let Some(reply) = reply {
+            self.outbox.push((to, Letter::Reply(reply)));
+        }
+    }
+}
+
+/// Takes a payment, and gives the receipt: how many coffees that makes.
+fn pay(till: &mut u64, command: &[u8]) -> [u8; 8] {
+    if let Ok(Payment::Coffees(coffees)) = typed::decode(command) {
+        *till += u64::from(coffees);
+    }
+    till.to_le_bytes()
+}
+
+fn reply(request: Request<'_>, result: Result<Done<'_>, Refused>) -> Option<Reply> {
+    match (request, result) {
+        (Request::Register { token }, Ok(Done::Registered(session))) => {
+            Some(Reply::Registered { token, session })
+        }
+        (
+            Request::Command { session, .. } | Request::KeepAlive { session, .. },
+            Err(Refused::Gone),
+        ) => Some(Reply::Gone { session }),
+        (Request::KeepAlive { session, .. }, Ok(_)) => Some(Reply::Alive { session }),
+        (Request::Command { session, serial, .. }, Ok(_)) => Some(Reply::Paid { session, serial }),
+        _ => None,
+    }
+}
+
+fn id(at: usize) -> NodeId {
+    NodeId::new(at as u64 + 1)
+}
+
+fn place(node: NodeId) -> usize {
+    usize::try_from(node.get()).unwrap_or(1) - 1
+}
