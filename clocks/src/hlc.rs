@@ -240,6 +240,9 @@ impl Hlc {
         if window_us == 0 || self.check_jump(reading).is_err() {
             return None; // a jump that nobody accepted must not be made durable
         }
+        if reading.wall_us.is_some_and(|wall_us| wall_us > Timestamp::MAX_MICROS) {
+            return None; // nor a time there is no timestamp for
+        }
         let wall_us = reading.wall_us.or_else(|| estimate(self.base, reading.now)).unwrap_or(0);
         let reached_us = wall_us.max(self.last.micros());
         let due = reached_us.saturating_add(window_us / 2) >= self.ceiling.micros();
@@ -311,6 +314,9 @@ impl Hlc {
         let stepped_back = self.check_jump(reading)?;
         let known = reading.wall_us.or_else(|| estimate(base, reading.now));
         let wall_us = known.unwrap_or(0);
+        if wall_us > Timestamp::MAX_MICROS {
+            return Err(HlcError::Exhausted); // it would use up all the timestamps there are
+        }
         let wall = Timestamp::from_micros(wall_us);
         let stamp = if wall > seen { wall } else { seen.next()? };
         let by_us = stamp.micros().saturating_sub(wall_us).saturating_sub(self.config.max_drift_us);
@@ -374,7 +380,7 @@ pub enum HlcError {
     },
     /// A new ceiling must be made durable first.
     Ceiling,
-    /// The last of the timestamps was used up.
+    /// The last of the timestamps was used up, or the wall clock is beyond it: it is not right, or not in microseconds.
     Exhausted,
 }
 
@@ -403,7 +409,9 @@ impl fmt::Display for HlcError {
                 )
             }
             Self::Ceiling => f.write_str("a new ceiling must be made durable first"),
-            Self::Exhausted => f.write_str("there are no more timestamps"),
+            Self::Exhausted => {
+                f.write_str("there is no timestamp for that time: check the wall clock")
+            }
         }
     }
 }

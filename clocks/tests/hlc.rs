@@ -194,6 +194,41 @@ fn a_slow_board_keeps_up_and_cannot_be_pulled_away() {
 fn the_end_of_time_is_an_error() {
     let mut clock = Hlc::restart(HlcConfig::LAN, Timestamp::MAX);
     assert_eq!(clock.stamp(blind(0)), Err(HlcError::Exhausted));
-    let wall = Reading::new(Instant::ZERO, u64::MAX);
-    assert!(Hlc::new(HlcConfig::LAN).stamp(wall).is_ok_and(|stamp| stamp == Timestamp::MAX));
+}
+
+#[test]
+fn a_wall_clock_beyond_the_range_uses_up_nothing() {
+    // nanoseconds for microseconds, a register that was never set
+    for (config, wall_us) in [
+        (HlcConfig::LAN, u64::MAX),
+        (HlcConfig::LAN, Timestamp::MAX_MICROS + 1),
+        (HlcConfig::LAN, 1_700_000_000_000_000_000),
+        (HlcConfig::RADIO, u64::MAX),
+    ] {
+        let wrong = Reading::new(Instant::ZERO, wall_us);
+        let right = Reading::new(Instant::from_millis(1), 1_700_000_000_000_000);
+        let mut clock = Hlc::new(config);
+        let fresh = clock;
+        assert_eq!(clock.ceiling_due(wrong), None, "nor is it made durable");
+        assert_eq!(clock.stamp(wrong), Err(HlcError::Exhausted));
+        assert_eq!(clock.receive(wrong, Timestamp::from_micros(1)), Err(HlcError::Exhausted));
+        assert_eq!(clock, fresh);
+        if let Some(ceiling) = clock.ceiling_due(right) {
+            clock.ceiling_written(ceiling);
+        }
+        let stamp = clock.stamp(right);
+        assert_eq!(stamp.map(Timestamp::micros), Ok(1_700_000_000_000_000));
+    }
+}
+
+#[test]
+fn the_last_microsecond_is_one() {
+    let wall = Reading::new(Instant::ZERO, Timestamp::MAX_MICROS);
+    let mut clock = Hlc::new(HlcConfig::LAN);
+    for n in 0..4096u64 {
+        let stamp = clock.stamp(wall).unwrap();
+        assert_eq!(stamp.to_bits(), (Timestamp::MAX_MICROS << 12) + n);
+    }
+    assert_eq!(clock.last(), Timestamp::MAX);
+    assert_eq!(clock.stamp(wall), Err(HlcError::Exhausted));
 }
