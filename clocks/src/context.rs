@@ -84,6 +84,33 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
         Ok(dot)
     }
 
+    /// Reads the wire form into a set of those limits; [`Wire::decode`] has the limits of the storages.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when the bytes are no set in canonical form, or it does not fit.
+    ///
+    /// ```
+    /// # use quorate_core::{DecodeError, Reader, Wire};
+    /// # #[cfg(feature = "alloc")] {
+    /// use quorate_clocks::{Actor, DotContext, Heap};
+    /// let mut seen = DotContext::<Heap>::new();
+    /// seen.increment(Actor::default())?;
+    /// let mut bytes = [0; 16];
+    /// let bytes = seen.to_slice(&mut bytes)?;
+    /// let read = |actors| DotContext::<Heap>::read(actors, 4, &mut Reader::new(bytes));
+    /// assert_eq!(read(1), Ok(seen));
+    /// assert_eq!(read(0), Err(DecodeError::Invalid));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read(actors: usize, gaps: usize, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut context = Self::with_limits(actors, gaps);
+        sorted::decode(context.vector.list(), input)?;
+        sorted::decode(&mut context.gaps, input)?;
+        if context.canonical() { Ok(context) } else { Err(DecodeError::Invalid) }
+    }
+
     /// Adds one event. True if it was new.
     ///
     /// # Errors
@@ -476,9 +503,7 @@ impl<S: Storage, G: Storage> Wire<'_> for DotContext<S, G> {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut context = Self::from(VersionVector::decode(input)?);
-        sorted::decode(&mut context.gaps, input)?;
-        if context.canonical() { Ok(context) } else { Err(DecodeError::Invalid) }
+        Self::read(S::LIMIT, G::LIMIT, input)
     }
 }
 

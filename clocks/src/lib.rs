@@ -70,7 +70,7 @@ mod lamport;
 mod pruned;
 mod run;
 #[cfg(feature = "serde")]
-mod seq;
+pub mod seq;
 mod session;
 mod siblings;
 mod sorted;
