@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Step, actor, histories};
 use proptest::prelude::*;
 use quorate_clocks::Heap;
+use quorate_clocks::{Stamp, Timestamp};
 use quorate_crdt::{
-    BoundedCounter, Crdt, DwFlag, EscrowError, EwFlag, List, MvRegister, OrMap, OrSet, PnCounter,
-    ResettableCounter, RwSet,
+    BoundedCounter, Crdt, DwFlag, EscrowError, EwFlag, GCounter, GSet, List, LwwRegister, LwwSet,
+    MvRegister, OrCounter, OrMap, OrSet, PnCounter, ResettableCounter, RwSet, TwoPhaseSet,
 };
 
 /// What a replica has seen: numbers of updates.
@@ -71,6 +72,49 @@ fn compare<T: Crdt, U>(
     }
 }
 
+fn stamp(step: &Step) -> Stamp {
+    // few times, so that many stamps are equal but for the actor, and some with that
+    Stamp { time: Timestamp::from_micros(u64::from(step.value % 4)), actor: actor(step.replica) }
+}
+
+/// An update of a counter in a map.
+#[derive(Clone, Copy)]
+enum Tally {
+    Add(usize, i64),
+    /// What the actor sees of its own becomes one.
+    Compact(usize),
+    Remove,
+}
+
+/// The additions of a key that are left to one who has seen so much, by the number of the update: whose, and how much.
+fn tally(world: &World<(u8, Tally)>, seen: &Seen, key: u8) -> BTreeMap<usize, (usize, i64)> {
+    let mut left = BTreeMap::new();
+    for &at in seen {
+        let ((of, what), before) = &world.updates[at];
+        if *of != key {
+            continue;
+        }
+        match *what {
+            Tally::Add(_, 0) => {}
+            Tally::Add(who, amount) => _ = left.insert(at, (who, amount)),
+            Tally::Remove => left.retain(|n, _| !before.contains(n)),
+            Tally::Compact(who) => {
+                let own = tally(world, before, key).into_iter().filter(|(_, entry)| entry.0 == who);
+                let own: Vec<_> = own.collect();
+                if own.len() < 2 {
+                    continue; // nothing to bring together
+                }
+                own.iter().for_each(|(n, _)| _ = left.remove(n));
+                let sum: i64 = own.iter().map(|(_, entry)| entry.1).sum();
+                if sum != 0 {
+                    left.insert(at, (who, sum));
+                }
+            }
+        }
+    }
+    left
+}
+
 proptest! {
     #[test]
     fn counters_count(history in histories()) {
@@ -87,6 +131,132 @@ proptest! {
                 Some(-amount)
             },
             |state, world, at| assert_eq!(state.value(), world.of(at).map(|(_, n)| n).sum::<i128>()),
+        );
+    }
+
+    #[test]
+    fn counters_that_grow_count(history in histories()) {
+        compare(
+            &history,
+            GCounter::<Heap>::new,
+            |state, step| {
+                state.increment(actor(step.replica), step.value.into()).unwrap();
+                Some((step.replica, u128::from(step.value)))
+            },
+            |state, world, at| {
+                assert_eq!(state.value(), world.of(at).map(|(_, &(_, n))| n).sum::<u128>());
+                for who in 0..3 {
+                    let own = world.of(at).filter(|&(_, &(by, _))| by == who).map(|(_, &(_, n))| n);
+                    assert_eq!(u128::from(state.get(actor(who))), own.sum::<u128>());
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn the_last_write_wins(history in histories()) {
+        compare(
+            &history,
+            LwwRegister::<u8>::new,
+            |state, step| {
+                state.set(stamp(step), step.value);
+                Some((stamp(step), step.value))
+            },
+            |state, world, at| {
+                let last = world.of(at).map(|(_, write)| *write).max();
+                assert_eq!(state.get().copied(), last.map(|(_, value)| value));
+                assert_eq!(state.latest().map(|latest| latest.stamp), last.map(|(stamp, _)| stamp));
+            },
+        );
+    }
+
+    #[test]
+    fn the_last_update_of_an_element_wins(history in histories()) {
+        compare(
+            &history,
+            LwwSet::<u8, Heap>::new,
+            |state, step| {
+                let (add, element) = (step.choice % 2 == 0, step.value % 5);
+                if add {
+                    state.add(stamp(step), element).unwrap();
+                } else {
+                    state.remove(stamp(step), element).unwrap();
+                }
+                Some((element, stamp(step), add))
+            },
+            |state, world, at| {
+                // of one stamp, an addition comes after a removal
+                let last = |e| world.of(at).filter(|(_, u)| u.0 == e).map(|(_, u)| (u.1, u.2)).max();
+                let left: Vec<u8> = (0..5).filter(|&e| last(e).is_some_and(|(_, add)| add)).collect();
+                assert!(state.iter().eq(&left), "{state:?} and {left:?}");
+                assert!((0..5).all(|e| state.contains(&e) == left.contains(&e)));
+            },
+        );
+    }
+
+    #[test]
+    fn sets_without_a_way_back(history in histories()) {
+        compare(
+            &history,
+            GSet::<u8, Heap>::new,
+            |state, step| {
+                state.add(step.value).unwrap();
+                Some(step.value)
+            },
+            |state, world, at| {
+                let all: BTreeSet<u8> = world.of(at).map(|(_, element)| *element).collect();
+                assert!(state.iter().eq(&all));
+                assert!((0..12).all(|e| state.contains(&e) == all.contains(&e)));
+            },
+        );
+        compare(
+            &history,
+            TwoPhaseSet::<u8, Heap>::new,
+            |state, step| {
+                if step.choice % 3 > 0 {
+                    state.add(step.value).unwrap();
+                    return Some((step.value, true));
+                }
+                // what never was in cannot come out
+                state.remove(&step.value).map(|_| (step.value, false))
+            },
+            |state, world, at| {
+                let ever = |what| world.of(at).filter(move |&(_, u)| u.1 == what).map(|(_, u)| u.0);
+                let out: BTreeSet<u8> = ever(false).collect();
+                let left: BTreeSet<u8> = ever(true).filter(|e| !out.contains(e)).collect();
+                assert!(state.iter().eq(&left), "{state:?} and {left:?}");
+                assert!((0..12).all(|e| state.contains(&e) == left.contains(&e)));
+            },
+        );
+    }
+
+    /// Removing the key of a counter takes back what was seen, to the unit; bringing additions into one changes nothing else.
+    #[test]
+    fn counters_in_maps_are_taken_back_exactly(history in histories()) {
+        compare(
+            &history,
+            OrMap::<u8, OrCounter<Heap>>::new,
+            |state, step| {
+                let (key, who) = (step.value % 2, actor(step.replica));
+                let what = match step.choice % 6 {
+                    0 => Tally::Remove,
+                    1 => Tally::Compact(step.replica),
+                    _ => Tally::Add(step.replica, i64::from(step.value) - 5),
+                };
+                match what {
+                    Tally::Remove => _ = state.remove(&key),
+                    Tally::Compact(_) => _ = state.edit(&key, |c| c.compact(who)).unwrap(),
+                    Tally::Add(_, amount) => _ = state.edit(&key, |c| c.add(who, amount)).unwrap(),
+                }
+                Some((key, what))
+            },
+            |state, world, at| {
+                for key in 0..2 {
+                    let left = tally(world, &world.seen[at], key);
+                    let value = state.get(&key).map_or(0, |counter| counter.value());
+                    assert_eq!(value, left.values().map(|left| i128::from(left.1)).sum::<i128>());
+                }
+            },
         );
     }
 
