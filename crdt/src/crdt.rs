@@ -99,6 +99,7 @@ pub trait DeltaState: Crdt {
     ///
     /// # Errors
     ///
-    /// [`MergeError`] if it does not fit; only a delta read from elsewhere may not.
+    /// [`MergeError`] if it does not fit. Of the types with removal, a delta that removes several entries at once may not: each run
+    /// of dots that are not next to each other takes a place beside the actors. [`apply`](Crdt::apply) takes every delta made here.
     fn delta_state(&self, delta: &Self::Delta) -> Result<Self, MergeError>;
 }

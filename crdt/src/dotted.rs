@@ -6,6 +6,7 @@ use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
 use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
 
 use crate::grow::{causality, insert, swap};
+use crate::sort::sort;
 use crate::{ApplyError, MergeError, UpdateError, Value};
 
 /// What one update of a type with removal did: at most one new entry, and the entries it took the place of.
@@ -14,6 +15,7 @@ use crate::{ApplyError, MergeError, UpdateError, Value};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Change<P: Value, S: Storage> {
     pub(crate) added: Option<(P, Dot)>,
+    /// Sorted, so that applying it is a search for each entry.
     pub(crate) removed: S::List<Dot>,
 }
 
@@ -85,6 +87,28 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(change)
     }
 
+    /// Puts something, or nothing, in the place of all that the actor put in.
+    pub(crate) fn gather(
+        &mut self,
+        actor: Actor,
+        added: Option<P>,
+    ) -> Result<Change<P, S>, UpdateError> {
+        let mut removed = S::List::<Dot>::with_limit(self.entries.limit());
+        for (_, dot) in self.entries.iter().filter(|entry| entry.1.actor() == actor) {
+            removed.push(*dot)?;
+        }
+        sort(&mut removed);
+        let mut change = Change::<P, S> { added: None, removed };
+        if let Some(payload) = added {
+            if change.removed.is_empty() && self.entries.len() >= self.entries.limit() {
+                return Err(UpdateError::Full);
+            }
+            change.added = Some((payload, self.context.increment(actor)?));
+        }
+        self.commit(&change)?;
+        Ok(change)
+    }
+
     /// Takes out what is at a place.
     pub(crate) fn remove(&mut self, place: impl Fn(&P) -> Ordering) -> Change<P, S> {
         let (from, to) = bounds(&self.entries, place);
@@ -100,6 +124,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         for (_, dot) in self.entries.get(from..to).unwrap_or_default() {
             removed.push(*dot)?;
         }
+        sort(&mut removed);
         Ok(Change { added: None, removed })
     }
 
@@ -152,7 +177,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         if self.context.next(dot.actor()) != Ok(*dot) {
             return Err(ApplyError::Missing);
         }
-        let gone = self.entries.iter().filter(|entry| change.removed.contains(&entry.1)).count();
+        let gone = self.entries.iter().filter(|entry| change.removes(entry.1)).count();
         if self.entries.len().saturating_sub(gone) >= self.entries.limit() {
             return Err(ApplyError::Full);
         }
@@ -165,7 +190,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     fn commit(&mut self, change: &Change<P, S>) -> Result<bool, Full> {
         let before = self.entries.len();
         if !change.removed.is_empty() {
-            retain(&mut self.entries, |entry| !change.removed.contains(&entry.1));
+            retain(&mut self.entries, |entry| !change.removes(entry.1));
         }
         let taken = self.entries.len() < before;
         self.put(change)?;
@@ -216,6 +241,8 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         causality(more, less)
     }
 
+    /// The state that consists of a change alone. Dots that are not next to each other take a run each: a change that removes much
+    /// may need more of them than there are, and is an error then.
     pub(crate) fn change_state(&self, change: &Change<P, S>) -> Result<Self, MergeError> {
         let (entries, actors) = self.limits();
         let mut state = Self::with_limits(entries, actors);
@@ -273,20 +300,27 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             let entry = (P::read(input)?, Dot::decode(input)?);
             state.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
-        // the wire form of a context has the limit of its storage; ours may be another
-        let context = DotContext::<A>::decode(input)?;
-        state.context.merge(&context).map_err(|_| DecodeError::Invalid)?;
+        state.context = DotContext::read(actors, actors, input)?;
         if state.canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
     }
 
     fn canonical(&self) -> bool {
         self.entries.is_sorted_by(|a, b| a < b)
             && self.entries.iter().all(|entry| self.context.contains(entry.1))
+            && self.is_each_dot_once()
+    }
+
+    /// Two entries of one dot are two things under one identity: a removal elsewhere would take out both, or one.
+    fn is_each_dot_once(&self) -> bool {
+        let mut dots = S::List::<Dot>::with_limit(self.entries.limit());
+        let fits = self.entries.iter().all(|entry| dots.push(entry.1).is_ok());
+        sort(&mut dots);
+        fits && dots.is_sorted_by(|a, b| a < b)
     }
 }
 
 impl<P: Value, S: Storage> Change<P, S> {
-    /// The dots of the entries that were taken out.
+    /// The dots of the entries that were taken out, sorted.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -316,6 +350,10 @@ impl<P: Value, S: Storage> Change<P, S> {
         self.added.as_ref().map(|added| added.1)
     }
 
+    fn removes(&self, dot: Dot) -> bool {
+        self.removed.binary_search(&dot).is_ok()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
         out.bool(self.added.is_some());
         if let Some((payload, dot)) = &self.added {
@@ -332,7 +370,9 @@ impl<P: Value, S: Storage> Change<P, S> {
             let dot = Dot::decode(input)?;
             change.removed.push(dot).map_err(|_| DecodeError::Invalid)?;
         }
-        Ok(change)
+        let canonical = change.removed.is_sorted_by(|a, b| a < b)
+            && change.added.as_ref().is_none_or(|added| !change.removes(added.1));
+        if canonical { Ok(change) } else { Err(DecodeError::Invalid) }
     }
 }
 

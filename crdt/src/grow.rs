@@ -85,15 +85,6 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
         Ok(weave(&mut self.entries, len, &other.entries) || missing > 0)
     }
 
-    /// How many keys of the other are missing here.
-    ///
-    /// # Errors
-    ///
-    /// [`MergeError::Conflict`] if a value of the other cannot be joined.
-    pub(crate) fn missing(&self, other: &Self) -> Result<usize, MergeError> {
-        compatible(&self.entries, &other.entries)
-    }
-
     pub(crate) fn compare(&self, other: &Self) -> Causality {
         let (mut more, mut less) = (false, false);
         let (mut a, mut b) = (self.entries(), other.entries());

@@ -15,7 +15,8 @@
 //! | [`GSet`], [`TwoPhaseSet`] | elements never come out; or never in again | |
 //! | [`LwwSet`] | elements | the last update of an element wins |
 //! | [`OrSet`], [`RwSet`] | elements | addition wins; removal wins |
-//! | [`OrMap`] | keys with flags, registers, sets or maps | what a removal of the key has not seen stays |
+//! | [`OrCounter`] | a counter for a map: removing it takes back what the removal has seen | all count |
+//! | [`OrMap`] | keys with counters, flags, registers, sets or maps | what a removal of the key has not seen stays |
 //! | [`List`] | a sequence | both stay, and runs do not interleave |
 //!
 //! Two kernels carry all of them: a sorted map whose values only grow, and a sorted list of dotted entries with the set of all
@@ -88,6 +89,7 @@ mod gcounter;
 mod grow;
 mod list;
 mod map;
+mod or_counter;
 mod or_set;
 mod pncounter;
 mod register;
@@ -97,6 +99,7 @@ mod rw_set;
 #[cfg(feature = "serde")]
 mod seq;
 mod sets;
+mod sort;
 mod value;
 
 pub use bounded::{BoundedCounter, EscrowError};
@@ -108,6 +111,7 @@ pub use flag::{DwFlag, EwFlag};
 pub use gcounter::GCounter;
 pub use list::{List, ListError, ListId, Node};
 pub use map::{Nested, OrMap};
+pub use or_counter::OrCounter;
 pub use or_set::OrSet;
 pub use pncounter::PnCounter;
 pub use register::{Latest, LwwRegister, MvRegister};

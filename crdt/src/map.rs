@@ -3,14 +3,14 @@ use core::cmp::Ordering;
 use quorate_clocks::{Actor, Storage};
 
 use crate::dotted::{Change, Dotted, firsts};
-use crate::{Crdt, DwFlag, EwFlag, MvRegister, OrSet, RwSet, UpdateError, Value};
+use crate::{Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value};
 
 /// A map from keys to values that are replicated data themselves. To remove a key is to take out everything in its value that is known
 /// here (reset-remove): what was put in concurrently stays, and nothing else (Almeida, Shoker, Baquero 2018, section 7.5).
 /// A value has no context of its own, which would be lost with its key: the whole map has one.
 ///
-/// The value says what it is: `OrMap<K, OrSet<E, S, A>>`, `OrMap<K, MvRegister<V, S, A>>`, a flag, or another map; its storage is the
-/// map's. A key is in the map as long as there is something in its value.
+/// The value says what it is: `OrMap<K, OrSet<E, S, A>>`, `OrMap<K, MvRegister<V, S, A>>`, an [`OrCounter`], a flag, or
+/// another map; its storage is the map's. A key is in the map as long as there is something in its value.
 ///
 /// RAM: 24 bytes, the key and the element for each entry of all values together, 56 bytes an actor.
 ///
@@ -66,6 +66,7 @@ macro_rules! nested {
 nested!(OrSet [E: Value] E);
 nested!(RwSet [E: Value] (E, bool));
 nested!(MvRegister [V: Value] V);
+nested!(OrCounter [] i64);
 nested!(EwFlag [] ());
 nested!(DwFlag [] ());
 

@@ -1,45 +1,13 @@
 //! The serde form: that of the wire, field by field, and checked as that is.
 
-use core::fmt;
-use core::marker::PhantomData;
-
-use quorate_clocks::{Dot, DotContext, Element, Storage};
-use quorate_core::List;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use quorate_clocks::seq::deserialize;
+use quorate_clocks::{Dot, DotContext, Storage};
+use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::Value;
 use crate::dotted::Dotted;
 use crate::grow::{Grow, Join};
-
-/// A list of at most the storage's limit; more is an error.
-pub(crate) fn deserialize<'de, S, T, D>(deserializer: D) -> Result<S::List<T>, D::Error>
-where
-    S: Storage,
-    T: Element + Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    struct Sequence<S, T>(PhantomData<(S, T)>);
-
-    impl<'de, S: Storage, T: Element + Deserialize<'de>> Visitor<'de> for Sequence<S, T> {
-        type Value = S::List<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a sequence of at most {}", S::LIMIT)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut input: A) -> Result<S::List<T>, A::Error> {
-            let mut list = S::List::with_limit(S::LIMIT);
-            while let Some(element) = input.next_element()? {
-                list.push(element)
-                    .map_err(|_| A::Error::custom("more elements than there is room for"))?;
-            }
-            Ok(list)
-        }
-    }
-
-    deserializer.deserialize_seq(Sequence::<S, T>(PhantomData))
-}
 
 impl<K: Value + Serialize, V: Join + Serialize, S: Storage> Serialize for Grow<K, V, S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -84,7 +52,8 @@ where
             context: DotContext<A>,
         }
         let Fields { entries, context } = Fields::<P, S, A>::deserialize(deserializer)?;
-        Self::from_parts(entries, context)
-            .ok_or_else(|| D::Error::custom("entries are not sorted, or were never seen"))
+        Self::from_parts(entries, context).ok_or_else(|| {
+            D::Error::custom("entries are not sorted, share a dot, or were never seen")
+        })
     }
 }

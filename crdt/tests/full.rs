@@ -7,9 +7,10 @@ mod common;
 use common::{actor, bytes, histories};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Inline};
-use quorate_core::Wire;
+use quorate_core::{Reader, Wire, Writer};
 use quorate_crdt::{
-    ApplyError, Crdt, GCounter, List, ListError, MergeError, OrSet, PnCounter, UpdateError,
+    ApplyError, Crdt, DeltaState, GCounter, List, ListError, MergeError, OrSet, PnCounter,
+    UpdateError,
 };
 
 type Tight = OrSet<u8, Inline<3>, Inline<2>>;
@@ -94,11 +95,12 @@ fn a_merge_that_fits_in_part_changes_nothing() {
 
 #[test]
 fn what_is_not_canonical_is_refused() {
-    let sets: [&[u8]; 5] = [
+    let sets: [&[u8]; 6] = [
         &[1, 7, 1, 0, 1, 0, 0], // an entry whose dot was never seen
         &[2, 8, 1, 0, 1, 7, 1, 0, 2, 1, 1, 0, 2, 0], // not sorted
         &[2, 7, 1, 0, 1, 7, 1, 0, 1, 1, 1, 0, 1, 0], // the same entry twice
         &[1, 7, 1, 0, 0, 1, 1, 0, 1, 0], // a dot without a number
+        &[2, 7, 1, 0, 1, 8, 1, 0, 1, 1, 1, 0, 2, 0], // two elements of one dot
         &[4, 1, 1, 0, 1, 2, 1, 0, 2, 3, 1, 0, 3, 4, 1, 0, 4, 1, 1, 0, 4, 0], // too many
     ];
     for bytes in sets {
@@ -120,6 +122,96 @@ fn what_is_not_canonical_is_refused() {
     for bytes in lists {
         assert!(List::<u8, Inline<4>>::from_slice(bytes).is_err(), "{bytes:?}");
     }
+}
+
+#[test]
+fn deltas_are_canonical_too() {
+    let read = |bytes: &[u8]| Tight::new().read_delta(&mut Reader::new(bytes)).is_ok();
+    assert!(read(&[0, 2, 1, 0, 1, 1, 0, 2]));
+    let deltas: [&[u8]; 3] = [
+        &[0, 2, 1, 0, 2, 1, 0, 1],    // not sorted
+        &[0, 2, 1, 0, 1, 1, 0, 1],    // the same twice
+        &[1, 7, 1, 0, 1, 1, 1, 0, 1], // takes out what it puts in
+    ];
+    for bytes in deltas {
+        assert!(!read(bytes), "{bytes:?}");
+    }
+    // elements in another order than their dots
+    let mut set = Wide::new();
+    for element in [5, 3, 9, 1] {
+        set.add(actor(0), element).unwrap();
+    }
+    let delta = set.clear();
+    assert!(delta.removed().is_sorted());
+    assert_eq!(common::through_bytes(&set, &delta), delta);
+}
+
+#[test]
+fn two_elements_of_one_dot_are_refused_through_serde_too() {
+    let bytes = [2, 7, 1, 0, 1, 8, 1, 0, 1, 1, 1, 0, 2, 0];
+    #[cfg(feature = "serde")]
+    assert!(postcard::from_bytes::<Tight>(&bytes).is_err());
+    // it is the shared dot: with the second one its own, the same bytes are a set
+    let mut apart = bytes;
+    apart[8] = 2;
+    assert!(Tight::from_slice(&apart).is_ok());
+}
+
+#[test]
+fn a_state_with_more_actors_than_the_storage_says_is_read() {
+    let mut set = OrSet::<u16, Heap>::with_limits(3_000, 3_000);
+    let mut counter = GCounter::<Heap>::with_limit(3_000);
+    for n in 0..2_000 {
+        set.add(actor(n), n as u16).unwrap();
+        counter.increment(actor(n), 1).unwrap();
+    }
+    assert_eq!(set.empty().read_state(&mut Reader::new(&bytes(&set))), Ok(set));
+    assert_eq!(counter.empty().read_state(&mut Reader::new(&bytes(&counter))), Ok(counter));
+}
+
+#[test]
+fn a_removal_in_many_places_is_an_operation_and_may_be_too_much_for_a_state() {
+    let mut here = OrSet::<u8, Inline<8>, Inline<2>>::new();
+    let mut there = here.empty();
+    for n in 0..8 {
+        there.apply(&here.add(actor(0), n).unwrap()).unwrap();
+    }
+    for n in [1, 3, 5, 7] {
+        there.apply(&here.remove(&n)).unwrap();
+    }
+    let clear = here.clear();
+    assert_eq!(here.delta_state(&clear), Err(MergeError::Full)); // four runs of one dot each
+    assert_eq!(there.apply(&clear), Ok(true));
+    assert_eq!(there, here);
+}
+
+/// Long runs, and many siblings beside them: what took the cube of the length would not come to an end here.
+#[test]
+fn a_large_list_of_many_siblings_is_read_and_merged() {
+    const RUN: usize = 3_000;
+    let mut long = List::<u8, Heap>::with_limit(3 * RUN);
+    for n in 0..RUN {
+        long.insert(actor(0), n, 1).unwrap();
+    }
+    // as many that hang on the root, each made by one who saw nothing
+    let mut bytes = bytes(&long);
+    assert_eq!(bytes[..2], [0xb8, 0x17]); // 3000 elements
+    bytes[..2].copy_from_slice(&[0xf0, 0x2e]); // 6000
+    for n in 0..RUN as u64 {
+        let mut node = [0; 16];
+        let mut out = Writer::new(&mut node);
+        out.u64(RUN as u64 + 1);
+        out.u64(n + 1_000);
+        out.raw(&[0, 0, 1, 1, 2]); // first incarnation; the root's right; a 2
+        bytes.extend_from_slice(out.finish().unwrap());
+    }
+    let wide = long.empty().read_state(&mut Reader::new(&bytes)).unwrap();
+    assert!(wide.iter().take(RUN).all(|&n| n == 1) && wide.iter().skip(RUN).all(|&n| n == 2));
+    let mut merged = long.empty();
+    merged.merge(&wide).unwrap();
+    assert!(merged.iter().eq(wide.iter()));
+    long.merge(&wide).unwrap();
+    assert!(long.iter().eq(wide.iter()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use quorate_clocks::{Causality, Heap, Stamp, Timestamp};
 use quorate_core::Wire;
 use quorate_crdt::{
     BoundedCounter, Crdt, DeltaState, DwFlag, EwFlag, GCounter, GSet, List, LwwRegister, LwwSet,
-    MvRegister, OrMap, OrSet, PnCounter, ResettableCounter, RwSet, TwoPhaseSet,
+    MvRegister, OrCounter, OrMap, OrSet, PnCounter, ResettableCounter, RwSet, TwoPhaseSet,
 };
 
 fn joined<T: Crdt>(a: &T, b: &T) -> T {
@@ -199,6 +199,19 @@ kinds! {
     remove_wins: RwSet<u8, Heap>, step state => match step.choice % 3 {
         0 => state.remove(actor(step.replica), step.value).ok(),
         _ => state.add(actor(step.replica), step.value).ok(),
+    }, [deltas_are_states];
+    or_counter: OrCounter<Heap>, step state => match step.choice % 6 {
+        0 => Some(state.clear()),
+        1 => state.compact(actor(step.replica)).ok(),
+        n => state.add(actor(step.replica), i64::from(step.value) - i64::from(n)).ok(),
+    }, [deltas_are_states];
+    map_of_counters: OrMap<u8, OrCounter<Heap>>, step state => {
+        let key = step.value % 3;
+        match step.choice % 6 {
+            0 => Some(state.remove(&key)),
+            1 => state.edit(&key, |counter| counter.compact(actor(step.replica))).ok(),
+            _ => state.edit(&key, |counter| counter.add(actor(step.replica), step.value.into())).ok(),
+        }
     }, [deltas_are_states];
     map_of_sets: OrMap<u8, OrSet<u8, Heap>>, step state => {
         let key = step.value % 3;
