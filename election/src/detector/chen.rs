@@ -1,10 +1,12 @@
 use quorate_core::Instant;
 
+use super::window::Window;
 use super::{Detector, first_suspicious};
 use crate::ConfigError;
 
 /// A heartbeat that is this much later or earlier than the first of the window, 18 minutes, begins a new window.
-const FAR: i64 = 1 << 30;
+const FAR: u32 = 1 << 30;
+const FAR_US: u64 = FAR as u64;
 
 /// A number that is this much beyond the last begins a new window: the sender started anew, or was away for long.
 const JUMP: u64 = 1 << 16;
@@ -20,7 +22,9 @@ const JUMP: u64 = 1 << 16;
 /// margin over half a window. A sender that sleeps for the interval between heartbeats, and so is late a little more each time,
 /// is further off than that; it should send at multiples of the interval.
 ///
-/// `N` samples, 2 to 1024; RAM `4 N + 48` bytes.
+/// An [excuse](Detector::excuse) is rounded up to the next 1,024 µs, and all together overlook 50 days at most.
+///
+/// `N` samples, 2 to 1024; RAM `4 N + 40` bytes.
 ///
 /// ```
 /// use quorate_core::Instant;
@@ -38,18 +42,15 @@ const JUMP: u64 = 1 << 16;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chen<const N: usize> {
-    /// How late each heartbeat was, against the first of the window.
-    late_us: [i32; N],
-    sum: i64,
-    /// When heartbeat 0 would have been as late as the first of the window; wraps.
-    base: u64,
-    /// The next number, 0 while nothing was heard, and when it is due with the margin, as late as the first was.
+    /// How late each heartbeat was, against the first of the window, and [`FAR`] more, so that nothing is negative; and the margin.
+    late: Window<N>,
+    /// The next number, 0 while nothing was heard.
     next_number: u64,
-    due: Instant,
+    /// When that one would be as late as the first of the window was.
+    next_at: Instant,
     interval_us: u32,
-    margin_us: u32,
-    next: u16,
-    len: u16,
+    /// What of the present silence is overlooked, in 1024 µs: 50 days of it at most.
+    excused: u32,
 }
 
 /// How a [`Chen`] detector judges.
@@ -71,22 +72,18 @@ impl<const N: usize> Chen<N> {
     /// ```
     /// use quorate_election::detector::{Chen, ChenConfig};
     /// assert!(Chen::<32>::new(ChenConfig { interval_us: 0, margin_us: 50_000 }).is_err());
+    /// assert!(size_of::<Chen<64>>() <= 300);
     /// ```
     pub const fn new(config: ChenConfig) -> Result<Self, ConfigError> {
-        const { assert!(N >= 2 && N <= 1024, "a window has 2 to 1024 samples") };
         if config.interval_us == 0 {
             return Err(ConfigError::Detector);
         }
         Ok(Self {
-            late_us: [0; N],
-            sum: 0,
-            base: 0,
+            late: Window::new(config.margin_us),
             next_number: 0,
-            due: Instant::MAX,
+            next_at: Instant::ZERO,
             interval_us: config.interval_us,
-            margin_us: config.margin_us,
-            next: 0,
-            len: 0,
+            excused: 0,
         })
     }
 
@@ -107,45 +104,29 @@ impl<const N: usize> Chen<N> {
         if number < self.next_number {
             return;
         }
-        let ideal = self.base.wrapping_add(number.wrapping_mul(u64::from(self.interval_us)));
-        let late = now.as_micros().wrapping_sub(ideal).cast_signed();
-        let jumped = number.saturating_sub(self.next_number) > JUMP;
-        match i32::try_from(late) {
-            Ok(late) if i64::from(late).abs() < FAR && !jumped && self.len > 0 => self.take(late),
-            _ => self.begin(now, number),
+        let interval_us = u64::from(self.interval_us);
+        let skipped = number.saturating_sub(self.next_number);
+        let ideal = self.next_at.after(skipped.saturating_mul(interval_us));
+        let late = now.after(FAR_US).since(ideal);
+        // never far back, or `number` would have been seen
+        let fits = self.late.len() > 0 && skipped <= JUMP && late > 0 && late >> 31 == 0;
+        if let (true, Ok(late)) = (fits, u32::try_from(late)) {
+            self.late.push(late);
+            self.next_at = ideal.after(interval_us);
+        } else {
+            self.late = Window::new(self.late.pause_us);
+            self.late.push(FAR);
+            self.next_at = now.after(interval_us);
         }
         self.next_number = number.saturating_add(1);
-        self.due = now.after(u64::from(self.interval_us)).after(u64::from(self.margin_us));
-        // as late as the first of the window: what this one was late is taken off again
-        let off = self.last_late();
-        let due = self.due.as_micros().saturating_add_signed(off.saturating_neg());
-        self.due = Instant::from_micros(due);
+        self.excused = 0;
     }
 
-    fn begin(&mut self, now: Instant, number: u64) {
-        self.late_us = [0; N];
-        (self.sum, self.next, self.len) = (0, 0, 0);
-        let passed = number.wrapping_mul(u64::from(self.interval_us));
-        self.base = now.as_micros().wrapping_sub(passed);
-        self.take(0);
-    }
-
+    /// When the next heartbeat is suspiciously late, if the mean is as late as the first of the window was.
     #[inline]
-    fn take(&mut self, late: i32) {
-        let Some(place) = self.late_us.get_mut(usize::from(self.next)) else { return };
-        let old = core::mem::replace(place, late);
-        self.sum = self.sum.wrapping_add(i64::from(late)).wrapping_sub(i64::from(old));
-        let next = self.next.wrapping_add(1);
-        self.next = if usize::from(next) < N { next } else { 0 };
-        if usize::from(self.len) < N {
-            self.len = self.len.wrapping_add(1);
-        }
-    }
-
-    #[inline]
-    fn last_late(&self) -> i64 {
-        let at = usize::from(self.next).checked_sub(1).unwrap_or(N.saturating_sub(1));
-        self.late_us.get(at).copied().unwrap_or(0).into()
+    fn due(&self) -> Instant {
+        let excused_us = u64::from(self.excused) << 10;
+        self.next_at.after(excused_us.saturating_add(u64::from(self.late.pause_us)))
     }
 }
 
@@ -158,25 +139,23 @@ impl<const N: usize> Detector for Chen<N> {
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        // now > due + sum / len, without the division
-        let past = now.as_micros().wrapping_sub(self.due.as_micros()).cast_signed();
-        self.len > 0 && past.saturating_mul(i64::from(self.len)) > self.sum
+        // now > due + sum / len - FAR, without the division
+        let past = now.after(FAR_US).since(self.due());
+        self.late.len() > 0 && past.saturating_mul(self.late.len()) > self.late.sum()
     }
 
     fn suspects_at(&self) -> Option<Instant> {
-        if self.len == 0 {
+        if self.late.len() == 0 {
             return None;
         }
-        // from the earliest that the mean can be, to the latest
-        let from = self.due.as_micros().saturating_sub(1 << 30);
-        let after = first_suspicious(32, |us| self.suspects(Instant::from_micros(from).after(us)));
-        Some(Instant::from_micros(from).after(after))
+        let past = first_suspicious(31, |us| us.saturating_mul(self.late.len()) > self.late.sum());
+        let at = self.due().after(past).as_micros();
+        Some(Instant::from_micros(at.saturating_sub(FAR_US)))
     }
 
     fn excuse(&mut self, us: u64) {
-        if self.len > 0 {
-            self.due = self.due.after(us);
-        }
+        let more = u32::try_from(us.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        self.excused = self.excused.saturating_add(more);
     }
 }
 
@@ -223,6 +202,34 @@ mod tests {
                 detector.suspects_at();
             }
         }
+    }
+
+    #[test]
+    fn a_silence_stays_suspicious_to_the_end_of_time() {
+        let mut detector = Chen::<4>::new(ChenConfig { interval_us: 1_000, margin_us: 0 }).unwrap();
+        assert!(!detector.suspects(Instant::MAX)); // never heard
+        detector.heard(Instant::ZERO);
+        for at in [1_001, 1 << 32, 1 << 62, 1 << 63, (1 << 63) + 2_000, u64::MAX] {
+            assert!(detector.suspects(Instant::from_micros(at)), "{at}");
+        }
+    }
+
+    #[test]
+    fn an_excuse_is_for_one_silence() {
+        let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
+        let mut detector = Chen::<8>::new(config).unwrap();
+        let ms = Instant::from_millis;
+        for n in 0..20 {
+            detector.heard_number(ms(n * 100), n);
+        }
+        let at = detector.suspects_at().unwrap();
+        detector.excuse(3_600_000_000);
+        let excused = detector.suspects_at().unwrap().since(at);
+        assert!((3_600_000_000..3_600_001_024).contains(&excused), "{excused}");
+        detector.heard_number(ms(2_000), 20);
+        assert_eq!(detector.suspects_at().unwrap().since(at), 100_000);
+        detector.excuse(u64::MAX);
+        assert!(!detector.suspects(ms(30 * 86_400_000)));
     }
 
     #[test]

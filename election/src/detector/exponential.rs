@@ -51,7 +51,7 @@ impl<const N: usize> ExponentialPhi<N> {
     pub fn new(config: PhiConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut window = Window::new(config.pause_us);
-        window.push(u64::from(config.first_interval_us));
+        window.push(Window::<N>::sample(config.first_interval_us.into()));
         // ln(10) / 1000 * 4096 = 9.43139..., in 1/65,536
         let threshold = u64::from(config.threshold.milli()).saturating_mul(618_096) >> 16;
         Ok(Self {
@@ -116,7 +116,7 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
         if self.suspects(now) {
             us = us.min(self.longest_tolerated());
         }
-        self.window.push(us);
+        self.window.push(Window::<N>::sample(us));
         self.last = self.last.max(now);
     }
 
@@ -157,7 +157,7 @@ mod tests {
             let mut detector = ExponentialPhi::<8>::new(config).unwrap();
             let now = Instant::from_millis(99);
             detector.last = now;
-            samples.iter().for_each(|&s| { detector.window.push(s); });
+            samples.iter().for_each(|&s| { detector.window.push(s as u32); });
             let mean = samples.iter().sum::<u64>() as f64 / 8.0;
             let exact = silence as f64 / mean * std::f64::consts::LOG10_E;
             let found = f64::from(detector.phi(now.after(silence)).milli()) / 1_000.0;

@@ -9,7 +9,7 @@
 //! | [`Heartbeat`] | K intervals of silence | nothing: the interval is given | 16 B |
 //! | [`NormalPhi`] | silence that a normal distribution of the intervals makes as unlikely as `10^-phi` (Hayashibara et al. 2004; Akka) | mean and deviation | 296 B |
 //! | [`ExponentialPhi`] | the same for an exponential distribution: `phi` times 2.3 mean intervals (Cassandra, 2010) | mean | 288 B |
-//! | [`Chen`] | the expected arrival of the next heartbeat plus a margin (Chen, Toueg and Aguilera 2002, NFD-E) | how late heartbeats are | 304 B |
+//! | [`Chen`] | the expected arrival of the next heartbeat plus a margin (Chen, Toueg and Aguilera 2002, NFD-E) | how late heartbeats are | 296 B |
 //!
 //! The two phis are different scales: after one mean interval of silence the exponential one is 0.43 whatever the jitter, the
 //! normal one depends on the deviation. A threshold of 8 is 18.4 mean intervals for one, and mean plus 5.2 deviations for the

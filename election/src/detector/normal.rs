@@ -127,7 +127,8 @@ impl<const N: usize> NormalPhi<N> {
 
     #[inline]
     fn take(&mut self, us: u64) {
-        let (new, old) = self.window.push(us);
+        let new = Window::<N>::sample(us);
+        let old = self.window.push(new);
         let square = |us: u32| u64::from(us).wrapping_mul(u64::from(us));
         // exact: what is taken away was added before
         self.squares = self.squares.wrapping_add(square(new)).wrapping_sub(square(old));
