@@ -17,6 +17,8 @@ struct Watched<D> {
     detector: D,
     suspected: bool,
     told: bool,
+    /// Its present silence was excused.
+    excused: bool,
 }
 
 /// A peer is suspected, or is no longer.
@@ -31,7 +33,8 @@ pub struct Change {
 
 impl<D: Detector, const N: usize> Watch<D, N> {
     /// Watches nobody yet. When [`tick`](Self::tick) comes later than the deadline by more than `slack_us`, it was this node
-    /// that slept: nobody is suspected for that, and everybody has `slack_us` more to be heard.
+    /// that slept: nobody is suspected for that, and everybody has `slack_us` more to be heard. A silence is excused once: who
+    /// ticks by a period that is longer than `slack_us` is always late, and still learns who is dead.
     ///
     /// ```
     /// use quorate_election::detector::{Heartbeat, Watch};
@@ -43,7 +46,7 @@ impl<D: Detector, const N: usize> Watch<D, N> {
         Self { peers: InlineList::with_limit(N), slack_us }
     }
 
-    /// Watches a peer from now on; one that is watched already gets the new detector.
+    /// Watches a peer from now on; one that is watched already gets the new detector, and is not suspected until that says so.
     ///
     /// # Errors
     ///
@@ -59,13 +62,15 @@ impl<D: Detector, const N: usize> Watch<D, N> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add(&mut self, node: NodeId, detector: D) -> Result<(), Full> {
+        let mut new = Watched { node, detector, suspected: false, told: false, excused: false };
         match self.peers.iter_mut().find(|peer| peer.node == node) {
-            Some(peer) => peer.detector = detector,
-            None => {
-                self.peers.push(Watched { node, detector, suspected: false, told: false })?;
+            Some(peer) => {
+                new.told = peer.told;
+                *peer = new;
+                Ok(())
             }
+            None => self.peers.push(new),
         }
-        Ok(())
     }
 
     /// Something arrived from a peer. False if it is not watched.
@@ -80,7 +85,7 @@ impl<D: Detector, const N: usize> Watch<D, N> {
         let known = peer.is_some();
         if let Some(peer) = peer {
             peer.detector.heard(now);
-            peer.suspected = false;
+            (peer.suspected, peer.excused) = (false, false);
         }
         known
     }
@@ -105,7 +110,8 @@ impl<D: Detector, const N: usize> Watch<D, N> {
     pub fn tick(&mut self, now: Instant) {
         let late = self.deadline().map_or(0, |deadline| now.since(deadline));
         for peer in self.peers.iter_mut().filter(|peer| !peer.suspected) {
-            if late > self.slack_us {
+            if late > self.slack_us && !peer.excused {
+                peer.excused = true;
                 peer.detector.excuse(late.saturating_add(self.slack_us));
             }
             peer.suspected = peer.detector.suspects(now);
@@ -152,5 +158,70 @@ impl<D: Detector, const N: usize> Watch<D, N> {
     #[must_use]
     pub fn detector(&self, node: NodeId) -> Option<&D> {
         self.peers.iter().find(|peer| peer.node == node).map(|peer| &peer.detector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::{Chen, ChenConfig, Heartbeat, HeartbeatConfig, NormalPhi, PhiConfig};
+
+    const NODE: NodeId = NodeId::new(2);
+
+    fn ms(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    fn heartbeat() -> Heartbeat {
+        Heartbeat::new(HeartbeatConfig { interval_us: 100_000, missed: 3 }).unwrap()
+    }
+
+    /// Ticks every `period` ms after the last sign of life, with a slack of 20 ms: when the peer is suspected.
+    fn suspected_after(detector: impl Detector, period: u64) -> Option<u64> {
+        let mut watch = Watch::<_, 1>::new(20_000);
+        watch.add(NODE, detector).unwrap();
+        (0..20).for_each(|n| assert!(watch.heard(ms(n * 100), NODE)));
+        let times = (1..100).map(|n| n * period);
+        times.into_iter().find(|at| {
+            watch.tick(ms(1_900 + at));
+            watch.poll().is_some()
+        })
+    }
+
+    #[test]
+    fn who_ticks_too_seldom_still_learns_who_is_dead() {
+        for period in [50, 100, 250, 1_000, 10_000] {
+            let chen = Chen::<8>::new(ChenConfig { interval_us: 100_000, margin_us: 50_000 });
+            let phi = NormalPhi::<8>::new(PhiConfig::for_interval(100_000));
+            for after in [
+                suspected_after(heartbeat(), period),
+                suspected_after(chen.unwrap(), period),
+                suspected_after(phi.unwrap(), period),
+            ] {
+                assert!(after.is_some_and(|after| after <= 400 + 2 * period), "{period} {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_silence_has_its_own_excuse() {
+        let mut watch = Watch::<_, 1>::new(20_000);
+        watch.add(NODE, heartbeat()).unwrap();
+        for slept in 1..5 {
+            watch.heard(ms(slept * 10_000), NODE);
+            watch.tick(ms(slept * 10_000 + 5_000)); // this node slept, again
+            assert_eq!(watch.poll(), None);
+        }
+    }
+
+    #[test]
+    fn a_new_detector_begins_anew() {
+        let mut watch = Watch::<_, 1>::new(20_000);
+        watch.add(NODE, heartbeat()).unwrap();
+        watch.heard(ms(0), NODE);
+        watch.tick(ms(301));
+        assert_eq!(watch.poll(), Some(Change { node: NODE, suspected: true }));
+        watch.add(NODE, heartbeat()).unwrap();
+        assert_eq!(watch.poll(), Some(Change { node: NODE, suspected: false }));
     }
 }
