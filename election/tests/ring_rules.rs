@@ -130,3 +130,20 @@ fn a_ring_refuses_what_it_cannot_promise_and_what_is_not_its_own() {
     assert!(node.receive(ms(0), id(2), lie).is_err());
     assert_eq!(node.rejections().total(), 2);
 }
+
+#[test]
+fn a_restarted_leader_does_not_lead_in_its_old_epoch() {
+    let (token, epoch) = (Epoch::from_token(33), Epoch::from_token(64));
+    let told = Message::Coordinator { token, epoch };
+    let mut node = first(3);
+    node.receive(ms(1), id(3), told).unwrap();
+    said(&mut node);
+    assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
+    // it restarts; what told it of its office is late, or repeated
+    let ids: Vec<NodeId> = (1..=3).map(NodeId::new).collect();
+    let mut again = Node::new(id(1), &ids, KEEP).unwrap();
+    node.checkpoint().for_each(|record| again.restore(record).unwrap());
+    again.tick(ms(10));
+    again.receive(ms(11), id(3), told).unwrap();
+    assert_eq!(again.status().leader, None);
+}

@@ -259,6 +259,9 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             return; // late, or of a leader that does not know yet
         }
         let known = self.office.filled && epoch == self.office.epoch;
+        if leader == me && !known && epoch == self.office.epoch {
+            return; // of an office it had before a restart: it leads in each epoch once
+        }
         let better = self.members.id(me) > self.members.id(leader);
         if !known && better && self.config.takeover == Takeover::Highest {
             self.office.raise(epoch);
