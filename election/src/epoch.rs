@@ -92,7 +92,7 @@ impl Epoch {
 
     /// Whether an honest node could say so, as seen by one that knows `self`.
     pub(crate) const fn admits(self, other: Self) -> bool {
-        other.0 < LIMIT && other.0 <= self.0.saturating_add(JUMP)
+        other.0 < LIMIT && other.0.saturating_sub(self.0) <= JUMP
     }
 }
 

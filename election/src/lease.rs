@@ -59,11 +59,12 @@ impl Drift {
         if self.0 == 0 {
             return 0;
         }
-        // in 1/2^32, without a division: boards have no instruction for one of this size; below 2^31, as the drift is
-        let fraction = (self.0 as u64).saturating_mul(4_295);
-        let whole = (us >> 32).saturating_mul(fraction);
-        let rest = (us & 0xffff_ffff).saturating_mul(fraction) >> 32;
-        whole.saturating_add(rest).saturating_add(1)
+        // in 1/2^32, without a division: boards have no instruction for one of this size; below 2^31, as the drift is, and each
+        // product below 2^63, so that nothing wraps
+        let fraction = (self.0 as u64).wrapping_mul(4_295);
+        let whole = (us >> 32).wrapping_mul(fraction);
+        let rest = (us & 0xffff_ffff).wrapping_mul(fraction) >> 32;
+        whole.wrapping_add(rest).wrapping_add(1)
     }
 }
 

@@ -7,48 +7,42 @@ use crate::{ConfigError, MAX_MEMBERS};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Members<S: Storage> {
     ids: S::Ids,
-    me: usize,
+    me: u8,
+    /// All but this node.
+    others: Set,
 }
 
 /// A set of members, a bit for each place.
 pub(crate) type Set = u32;
 
 impl<S: Storage> Members<S> {
-    pub(crate) fn new(id: NodeId, members: &[NodeId]) -> Result<Self, ConfigError> {
-        let mut ids = S::Ids::with_limit(MAX_MEMBERS);
+    /// With the places in the order of the list, or in that of the ids.
+    pub(crate) fn new(id: NodeId, members: &[NodeId], sorted: bool) -> Result<Self, ConfigError> {
+        let mut list = Self { ids: S::Ids::with_limit(MAX_MEMBERS), me: 0, others: 0 };
         if members.len() > MAX_MEMBERS {
             return Err(ConfigError::TooManyMembers);
         }
         for &member in members {
-            if ids.contains(&member) {
-                return Err(ConfigError::DuplicateMember(member));
-            }
-            ids.push(member).map_err(|_| ConfigError::TooManyMembers)?;
+            list.insert(member, sorted)?;
         }
-        let me = ids.iter().position(|&other| other == id).ok_or(ConfigError::NotAMember)?;
-        Ok(Self { ids, me })
-    }
-
-    /// With the places in the order of the ids.
-    pub(crate) fn sorted(id: NodeId, members: &[NodeId]) -> Result<Self, ConfigError> {
-        let mut list = Self::new(id, members)?;
-        // a selection: the members are few, and a sort takes more flash than all the rest of this file
-        for at in 0..list.ids.len() {
-            let rest = list.ids.iter().enumerate().skip(at);
-            if let Some((least, _)) = rest.min_by_key(|&(_, &id)| id) {
-                let (a, b) = (list.id(at), list.id(least));
-                list.put(at, b);
-                list.put(least, a);
-            }
-        }
-        list.me = list.place(id).ok_or(ConfigError::NotAMember)?;
+        let me = list.place(id).ok_or(ConfigError::NotAMember)?;
+        list.me = u8::try_from(me).unwrap_or_default();
+        list.others = list.all() & !bit(me);
         Ok(list)
     }
 
-    fn put(&mut self, at: usize, id: NodeId) {
-        if let Some(place) = self.ids.get_mut(at) {
-            *place = id;
+    fn insert(&mut self, member: NodeId, sorted: bool) -> Result<(), ConfigError> {
+        let mut last = member;
+        for place in self.ids.iter_mut() {
+            if *place == last {
+                return Err(ConfigError::DuplicateMember(member));
+            }
+            // from here on everybody moves one place up
+            if sorted && *place > last {
+                core::mem::swap(place, &mut last);
+            }
         }
+        self.ids.push(last).map_err(|_| ConfigError::TooManyMembers)
     }
 
     pub(crate) fn place(&self, id: NodeId) -> Option<usize> {
@@ -61,7 +55,7 @@ impl<S: Storage> Members<S> {
     }
 
     pub(crate) const fn me(&self) -> usize {
-        self.me
+        self.me as usize
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,23 +67,25 @@ impl<S: Storage> Members<S> {
         Set::MAX.wrapping_shr(u32::try_from(unused).unwrap_or(0))
     }
 
-    pub(crate) fn others(&self) -> Set {
-        self.all() & !bit(self.me)
+    pub(crate) const fn others(&self) -> Set {
+        self.others
     }
 
     /// The places after the own one.
-    pub(crate) fn after_me(&self) -> Set {
-        self.others() & !bit(self.me).wrapping_sub(1)
+    pub(crate) const fn after_me(&self) -> Set {
+        self.others & !bit(self.me()).wrapping_sub(1)
     }
 
+    #[inline(never)] // counting bits takes more code than a call
     pub(crate) fn is_majority(&self, set: Set) -> bool {
         set.count_ones() as usize >= majority(self.len())
     }
 }
 
 /// The set of one place.
+#[allow(clippy::cast_possible_truncation)] // places are below 32
 pub(crate) const fn bit(place: usize) -> Set {
-    if place < MAX_MEMBERS { 1 << place } else { 0 }
+    1_u32.wrapping_shl(place as u32)
 }
 
 /// Takes the first place out of a set.
@@ -98,7 +94,7 @@ pub(crate) const fn take_first(set: &mut Set) -> Option<usize> {
         0 => None,
         some => {
             let place = some.trailing_zeros() as usize;
-            *set &= !bit(place);
+            *set = some & some.wrapping_sub(1);
             Some(place)
         }
     }

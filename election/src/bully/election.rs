@@ -43,8 +43,8 @@ impl<S: Storage> Bully<S> {
         match message {
             Message::Election { epoch } => self.on_election(from, epoch),
             Message::Answer { epoch } => self.on_answer(epoch),
-            Message::Coordinator { epoch } => self.on_leader(from, epoch, None),
-            Message::Alive { epoch, round } => self.on_leader(from, epoch, Some(round)),
+            Message::Coordinator { epoch } => self.on_leader(from, epoch, 0),
+            Message::Alive { epoch, round } => self.on_leader(from, epoch, round),
             Message::Accept { epoch, round } => self.on_accept(from, epoch, round),
             Message::Stale { epoch } => self.on_stale(epoch),
         }
@@ -90,7 +90,12 @@ impl<S: Storage> Bully<S> {
 
     fn next_attempt(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
-        self.deadline = self.now.after(self.config.answer_timeout_us);
+        self.wait(self.config.answer_timeout_us);
+    }
+
+    #[inline(never)] // adding times takes more code than a call
+    fn wait(&mut self, for_us: u64) {
+        self.deadline = self.now.after(for_us);
     }
 
     /// Asks all that are better; if there are none, it leads.
@@ -142,7 +147,7 @@ impl<S: Storage> Bully<S> {
         self.office.filled = true;
         self.claim_open = false;
         self.confirmed_at = self.now;
-        self.deadline = self.now.after(self.config.heartbeat_us);
+        self.wait(self.config.heartbeat_us);
         if self.config.mode.needs_quorum() {
             // those that accepted a claim do not know yet what came of it
             self.owes.coordinator = 0;
@@ -162,11 +167,11 @@ impl<S: Storage> Bully<S> {
             }
         }
         self.owes.alive = self.members.others();
-        self.deadline = self.now.after(self.config.heartbeat_us);
+        self.wait(self.config.heartbeat_us);
     }
 
     fn next_round(&mut self) {
-        self.round = self.round.saturating_add(1);
+        self.round = self.round.wrapping_add(1); // not in 10,000 years
         self.round_at = self.now;
         self.accepted = 0;
         self.accept_round(self.members.me());
@@ -193,7 +198,7 @@ impl<S: Storage> Bully<S> {
         self.office.filled = false;
         self.lease.release();
         self.owes = Owes { answer: self.owes.answer, stale: self.owes.stale, ..Owes::default() };
-        self.deadline = self.now.after(self.config.leader_timeout_us);
+        self.wait(self.config.leader_timeout_us);
     }
 
     /// Somebody knows of this epoch. Who led or claimed in an earlier one does so no more.
@@ -230,12 +235,12 @@ impl<S: Storage> Bully<S> {
         if self.role == Role::Candidate {
             self.role = Role::Waiting;
             self.owes.election = 0;
-            self.deadline = self.now.after(self.config.outcome_timeout_us);
+            self.wait(self.config.outcome_timeout_us);
         }
     }
 
-    /// Somebody leads, or claims to in quorum mode (no round).
-    fn on_leader(&mut self, from: usize, epoch: Epoch, round: Option<u64>) {
+    /// Somebody leads, or claims to in quorum mode (round 0).
+    fn on_leader(&mut self, from: usize, epoch: Epoch, round: u64) {
         if epoch < self.office.epoch {
             self.owes.stale |= bit(from);
             return;
@@ -253,15 +258,15 @@ impl<S: Storage> Bully<S> {
             self.learn(epoch);
             self.follow();
             self.heard_round = 0;
-            self.office.filled = !quorum || round.is_some();
+            self.office.filled = !quorum || round > 0;
         }
-        self.deadline = self.now.after(self.config.leader_timeout_us);
-        if let Some(round) = round {
-            self.heard_round = self.heard_round.max(round);
-            self.promise(from);
-        }
+        self.wait(self.config.leader_timeout_us);
         if quorum {
             self.owes.accept = bit(from);
+            if round > 0 {
+                self.heard_round = self.heard_round.max(round);
+                self.promise(from);
+            }
         }
     }
 

@@ -154,7 +154,7 @@ impl<S: Storage> Bully<S> {
             _ => (0, Drift::NONE),
         };
         Ok(Self {
-            members: Members::sorted(id, members)?,
+            members: Members::new(id, members, true)?,
             now: Instant::ZERO,
             started: false,
             office: Office::default(),
