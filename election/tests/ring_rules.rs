@@ -147,3 +147,57 @@ fn a_restarted_leader_does_not_lead_in_its_old_epoch() {
     again.receive(ms(11), id(3), told).unwrap();
     assert_eq!(again.status().leader, None);
 }
+
+/// Somebody sent a token in another's name, with a later number than its owner's: the owner must come to know.
+#[test]
+fn a_forged_token_does_not_keep_its_owner_from_leading() {
+    let mut ring = [1, 2, 3].map(|n| {
+        let ids: Vec<NodeId> = (1..=3).map(NodeId::new).collect();
+        let mut node = Node::new(id(n), &ids, KEEP).unwrap();
+        node.tick(ms(0));
+        node
+    });
+    let token = Epoch::from_token(66); // of the third
+    let forged = Message::Elect { token, highest: Epoch::ZERO, passed: 0b100 };
+    ring[1].receive(ms(0), id(1), forged).unwrap();
+    said(&mut ring[1]);
+    // what the second has passed on is lost; the third goes through the first
+    ring[2].campaign(ms(1));
+    for _ in 0..10 {
+        for at in 0..3 {
+            for (to, message) in said(&mut ring[at]) {
+                let from = id(at as u64 + 1);
+                ring[to as usize - 1].receive(ms(1), from, message).unwrap();
+            }
+        }
+    }
+    assert!(ring.iter().all(|node| node.status().leader == Some(id(3))), "{ring:?}");
+}
+
+#[test]
+fn only_the_next_hop_acknowledges() {
+    let mut node = first(3);
+    node.campaign(ms(0));
+    let [(2, Message::Elect { token, .. })] = said(&mut node)[..] else { panic!("no token") };
+    node.receive(ms(1), id(3), Message::Ack { token, slot: 0, phase: 0 }).unwrap();
+    node.tick(ms(50));
+    assert_eq!(said(&mut node).len(), 1, "sent again");
+    node.receive(ms(51), id(2), Message::Ack { token, slot: 0, phase: 0 }).unwrap();
+    node.tick(ms(100));
+    assert_eq!(said(&mut node), []);
+}
+
+#[test]
+fn a_leader_that_learns_of_a_later_token_of_its_own_still_leads() {
+    let mut node = first(3);
+    node.receive(
+        ms(1),
+        id(3),
+        Message::Coordinator { token: Epoch::from_token(34), epoch: Epoch::from_token(64) },
+    )
+    .unwrap();
+    let later = Message::Ack { token: Epoch::from_token(320), slot: 2, phase: 7 };
+    node.receive(ms(2), id(2), later).unwrap();
+    said(&mut node);
+    assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(1))));
+}

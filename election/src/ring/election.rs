@@ -54,7 +54,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     pub(super) fn take(&mut self, from: usize, message: Message) {
         self.skip &= !bit(from);
         match message {
-            Message::Ack { token, slot, phase } => self.acknowledged(token, slot, phase),
+            Message::Ack { token, .. }
+                if token.owner() == self.members.me() && token > self.token =>
+            {
+                self.on_later_token(token);
+            }
+            Message::Ack { token, slot, phase } => self.acknowledged(from, token, slot, phase),
             Message::Alive { epoch } => self.on_leader(epoch),
             _ => {
                 let Some(key) = message.key() else { return };
@@ -64,6 +69,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                     self.on_passing(message);
                 }
             }
+        }
+    }
+
+    /// Somebody has seen a later attempt of this node's than this node has made: of before it lost its disk, or a lie. Earlier
+    /// ones are dropped there.
+    fn on_later_token(&mut self, token: Epoch) {
+        self.token = token;
+        if self.role == Role::Waiting {
+            self.start_election();
         }
     }
 
@@ -249,37 +263,42 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn win(&mut self, highest: Epoch) {
         let Some(epoch) = highest.max(self.office.epoch).after(self.members.me()) else { return };
         self.send(Message::Coordinator { token: self.token, epoch });
-        self.on_leader(epoch);
+        self.lead(epoch);
+    }
+
+    fn lead(&mut self, epoch: Epoch) {
+        self.office.raise(epoch);
+        self.office.filled = true;
+        self.wait(Role::Leader, self.config.heartbeat_us);
+        // nothing that goes round reaches those that are passed over, and they may be alive
+        self.owes_alive = self.skip & self.members.others();
     }
 
     /// Somebody leads, perhaps this node.
     fn on_leader(&mut self, epoch: Epoch) {
         let (leader, me) = (epoch.owner(), self.members.me());
+        if leader == me {
+            // not in an office it had before a restart: it leads in each epoch once
+            if epoch > self.office.epoch {
+                self.lead(epoch);
+            }
+            return;
+        }
         if epoch < self.office.epoch {
             return; // late, or of a leader that does not know yet
         }
         let known = self.office.filled && epoch == self.office.epoch;
-        if leader == me && !known && epoch == self.office.epoch {
-            return; // of an office it had before a restart: it leads in each epoch once
-        }
+        self.office.raise(epoch);
         let better = self.members.id(me) > self.members.id(leader);
         if !known && better && self.config.takeover == Takeover::Highest {
-            self.office.raise(epoch);
             if self.role != Role::Waiting {
                 self.start_election();
             }
             return;
         }
-        self.office.raise(epoch);
         self.office.filled = true;
-        if leader != me {
-            self.owes_alive = 0;
-            self.wait(Role::Follower, self.config.leader_timeout_us);
-        } else if !known {
-            self.wait(Role::Leader, self.config.heartbeat_us);
-            // nothing that goes round reaches those that are passed over, and they may be alive
-            self.owes_alive = self.skip & self.members.others();
-        }
+        self.owes_alive = 0;
+        self.wait(Role::Follower, self.config.leader_timeout_us);
     }
 }
 

@@ -21,7 +21,8 @@ pub struct Lane {
 /// A message that has not been acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parcel {
-    pub(super) message: Message,
+    message: Message,
+    /// The next hop, or [`NOBODY`]: the message has arrived, and its place is free.
     to: u8,
     attempt: u8,
     /// To be sent, or sent again.
@@ -30,9 +31,27 @@ pub struct Parcel {
     at: Instant,
 }
 
+/// How a lane notes whom an acknowledgement is owed to.
+fn mark(place: usize) -> u8 {
+    u8::try_from(place.saturating_add(1)).unwrap_or(0)
+}
+
+const NOBODY: u8 = u8::MAX;
+
 impl Parcel {
+    const fn is_free(&self) -> bool {
+        self.to == NOBODY
+    }
+
+    const fn free(&mut self) {
+        (self.to, self.due) = (NOBODY, false);
+    }
+
     pub(super) fn hash<H: core::hash::Hasher>(&self, now: Instant, state: &mut H) {
         use core::hash::Hash;
+        if self.is_free() {
+            return; // what was there tells nothing of what is to come
+        }
         (self.message, self.to, self.attempt, self.due).hash(state);
         if !self.due {
             self.at.since(now).hash(state);
@@ -65,13 +84,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     pub(super) fn passes(&mut self, from: usize, (token, slot, phase): (Epoch, u8, u8)) -> bool {
         let Some(lane) = self.lanes.get_mut(token.owner()) else { return false };
         let slot = usize::from(slot);
-        let mark = u8::try_from(from.saturating_add(1)).unwrap_or(0);
         if token > lane.token {
             // what is owed for an earlier attempt is covered by what is owed for this one
             *lane = Lane { token, ack_to: lane.ack_to, seen: [0; 4] };
         }
         if let Some(to) = lane.ack_to.get_mut(slot) {
-            *to = mark;
+            *to = mark(from);
         }
         let Some(seen) = lane.seen.get_mut(slot) else { return false };
         let new = token == lane.token && phase >= *seen;
@@ -102,8 +120,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             (Some(a), Some(b)) => (a.0.owner(), a.1) == (b.0.owner(), b.1),
             _ => false,
         };
-        match self.parcels.iter_mut().find(|p| same(&p.message)) {
-            Some(older) => *older = parcel,
+        let mut place = self.parcels.iter_mut().find(|p| same(&p.message));
+        if place.is_none() {
+            place = self.parcels.iter_mut().find(|p| p.is_free());
+        }
+        match place {
+            Some(place) => *place = parcel,
             None => {
                 let _ = self.parcels.push(parcel);
             }
@@ -112,59 +134,62 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.parcels.len() < self.parcels.limit()
+        self.parcels.len() < self.parcels.limit() || self.parcels.iter().any(Parcel::is_free)
     }
 
-    pub(super) fn acknowledged(&mut self, token: Epoch, slot: u8, phase: u8) {
-        let mut at = 0;
-        while let Some(parcel) = self.parcels.get(at) {
+    pub(super) fn acknowledged(&mut self, from: usize, token: Epoch, slot: u8, phase: u8) {
+        let owner = token.owner();
+        if let Some(lane) = self.lanes.get_mut(owner)
+            && token > lane.token
+        {
+            // The next node has seen a later attempt of this owner's, and drops the one that came by here: let its owner know.
+            *lane = Lane { token, ack_to: lane.ack_to, seen: [0; 4] };
+            if let Some(to) = lane.ack_to.get_mut(usize::from(slot)) {
+                *to = mark(owner);
+            }
+        }
+        for parcel in self.parcels.iter_mut() {
             let done = parcel.message.key().is_some_and(|key| {
-                key.0.owner() == token.owner() && key.1 == slot && (key.0, key.2) <= (token, phase)
+                key.0.owner() == owner && key.1 == slot && (key.0, key.2) <= (token, phase)
             });
-            if done {
-                self.parcels.remove(at);
-            } else {
-                at = at.saturating_add(1);
+            if done && usize::from(parcel.to) == from {
+                parcel.free();
             }
         }
     }
 
     /// Hops whose acknowledgement is overdue, or whose next node is in `dead`: once more, or to the one after.
     pub(super) fn chase(&mut self, dead: Set) {
-        let mut at = 0;
-        while let Some(parcel) = self.parcels.get(at).copied() {
-            let to = usize::from(parcel.to);
+        for at in 0..self.parcels.len() {
+            let Some(parcel) = self.parcels.get(at) else { return };
+            let (message, to) = (parcel.message, usize::from(parcel.to));
             let overdue = !parcel.due && self.now >= parcel.at;
-            let mut next = Parcel { due: true, ..parcel };
-            if overdue && parcel.attempt < self.config.attempts && dead & bit(to) == 0 {
-                next.attempt = parcel.attempt.saturating_add(1);
-            } else if overdue || dead & bit(to) != 0 {
-                self.skip |= bit(to);
-                match self.next(parcel.message.way()) {
-                    Some(to) => {
-                        next.to = u8::try_from(to).unwrap_or(0);
-                        next.attempt = 1;
-                    }
-                    None => {
-                        self.parcels.remove(at);
-                        self.alone(parcel.message);
-                        continue;
-                    }
-                }
-            } else {
-                at = at.saturating_add(1);
+            let dead = dead & bit(to) != 0;
+            if parcel.is_free() || !(overdue || dead) {
                 continue;
             }
-            if let Some(place) = self.parcels.get_mut(at) {
-                *place = next;
+            let again = !dead && parcel.attempt < self.config.attempts;
+            let next = if again {
+                Some(to)
+            } else {
+                self.skip |= bit(to);
+                self.next(message.way())
+            };
+            let Some(parcel) = self.parcels.get_mut(at) else { return };
+            if let Some(next) = next.and_then(|next| u8::try_from(next).ok()) {
+                parcel.attempt = if again { parcel.attempt.saturating_add(1) } else { 1 };
+                (parcel.to, parcel.due) = (next, true);
+            } else {
+                parcel.free();
+                self.alone(message);
             }
-            at = at.saturating_add(1);
         }
     }
 
     /// When the next acknowledgement is overdue.
     pub(super) fn next_overdue(&self) -> Option<Instant> {
-        self.parcels.iter().filter(|parcel| !parcel.due).map(|parcel| parcel.at).min()
+        let waiting = |parcel: &&Parcel| !parcel.due && !parcel.is_free();
+        self.parcels.iter().filter(waiting).map(|parcel| parcel.at).min()
     }
 
     /// A message to send, and to whom.

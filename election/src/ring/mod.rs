@@ -115,7 +115,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         if config.mode != Mode::Classic {
             return Err(ConfigError::Mode);
         }
-        let members = Members::new(id, ring)?;
+        let members = Members::new(id, ring, false)?;
         let mut lanes = S::Lanes::with_limit(members.len());
         for _ in ring {
             lanes.push(Lane::default()).map_err(|_| ConfigError::TooManyMembers)?;
