@@ -60,6 +60,8 @@
 //! # What to mind
 //!
 //! * A detector that was never told anything suspects nobody. Call [`heard`](Detector::heard) once when the watch begins.
+//! * Traffic in bursts teaches a phi detector that the peer is heard very often. Where anything but heartbeats feeds it, set
+//!   `pause_us` to the interval of the heartbeats: then no burst makes it suspect a peer whose next heartbeat is in time.
 //! * After an outage the silence itself is no sample: it counts as no longer than what was tolerated, so one failure does not
 //!   blind the window to the next.
 //! * If it was *this* node that slept, everybody seems silent. [`Watch`] notices that it was called late, and forgives.
@@ -101,11 +103,12 @@ pub trait Detector {
 /// roots and divisions that would tell directly. Whatever follows a suspicious number must be suspicious, and 0 must not be.
 fn first_suspicious(bits: u32, suspicious: impl Fn(u64) -> bool) -> u64 {
     let mut last: u64 = 0;
-    for bit in (0..bits.min(64)).rev() {
-        let higher = last | 1_u64.wrapping_shl(bit);
-        if !suspicious(higher) {
-            last = higher;
+    let mut bit = 1_u64.wrapping_shl(bits.saturating_sub(1));
+    while bit > 0 {
+        if !suspicious(last | bit) {
+            last |= bit;
         }
+        bit >>= 1;
     }
     last.saturating_add(1)
 }

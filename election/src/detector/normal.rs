@@ -84,6 +84,7 @@ impl<const N: usize> NormalPhi<N> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     #[must_use]
+    #[allow(clippy::arithmetic_side_effects)] // shifts by 13 and twice 13
     pub fn phi(&self, now: Instant) -> Phi {
         if self.last == Instant::MAX {
             return Phi::default();
@@ -91,10 +92,13 @@ impl<const N: usize> NormalPhi<N> {
         let n = self.window.len();
         let mean = n.saturating_mul(self.window.pause_us.into()).saturating_add(self.window.sum());
         let silence = n.saturating_mul(now.since(self.last));
-        // 42 bits of deviation, 5 and 16 more: never more than 32 deviations count
-        let deviation = root(self.variance()).max(1);
-        let beyond = silence.abs_diff(mean).min(deviation.saturating_mul(32));
-        let y = (beyond << 16).checked_div(deviation).unwrap_or(0).cast_signed();
+        // of small deviations 13 bits of fraction; either way 47 bits are 32 of them, which is all that counts, and y has 16 more
+        let variance = self.variance();
+        let fraction = if variance >> 58 == 0 { 13 } else { 0 };
+        let deviation = root(variance << (2 * fraction)).max(1);
+        let most = deviation.saturating_mul(32) >> fraction;
+        let beyond = silence.abs_diff(mean).min(most) << (16 + fraction);
+        let y = beyond.checked_div(deviation).unwrap_or(0).cast_signed();
         let y = if silence < mean { y.saturating_neg() } else { y };
         Phi::from_fraction(phi::of_deviations(y))
     }
@@ -105,24 +109,26 @@ impl<const N: usize> NormalPhi<N> {
     fn variance(&self) -> u128 {
         let (n, sum) = (self.window.len(), self.window.sum());
         let least = n * u64::from(self.min_deviation_us);
-        let found = u128::from(n) * u128::from(self.squares) - u128::from(sum) * u128::from(sum);
-        found.max(u128::from(least) * u128::from(least))
+        let found = product(n, self.squares) - product(sum, sum);
+        found.max(product(least, least))
     }
 
     /// The square of what `n (silence - pause) - sum` may be.
     #[inline]
-    #[allow(clippy::arithmetic_side_effects)] // 84 bits of variance and 40 of the threshold's square
+    #[allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // 84 bits of variance and 42 of the threshold's square
     fn tolerated(&self) -> u128 {
         let squared = u64::from(self.threshold) * u64::from(self.threshold);
-        (self.variance() * u128::from(squared)) >> 32
+        let variance = self.variance();
+        let (high, low) = ((variance >> 64) as u64, variance as u64);
+        (product(high, squared) << 32) + (product(low, squared) >> 32)
     }
 
     /// Whether a silence, without the pause, is longer than what is tolerated.
-    #[inline]
-    #[allow(clippy::arithmetic_side_effects)] // twice 64 bits fit 128
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "32"), inline)]
     fn is_beyond(&self, silence: u64, tolerated: u128) -> bool {
         let beyond = silence.saturating_mul(self.window.len()).saturating_sub(self.window.sum());
-        beyond > 0 && u128::from(beyond) * u128::from(beyond) > tolerated
+        beyond > 0 && product(beyond, beyond) > tolerated
     }
 
     #[inline]
@@ -167,12 +173,20 @@ impl<const N: usize> Detector for NormalPhi<N> {
         }
         let tolerated = self.tolerated();
         let silence = first_suspicious(44, |us| self.is_beyond(us, tolerated));
-        Some(self.last.after(silence).after(u64::from(self.window.pause_us)))
+        Some(self.last.after(silence.saturating_add(u64::from(self.window.pause_us))))
     }
 
     fn excuse(&mut self, us: u64) {
         self.last = self.last.after(us);
     }
+}
+
+/// On boards a call is smaller than the multiplications of 32 bits that this takes.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+#[cfg_attr(not(target_pointer_width = "32"), inline)]
+#[allow(clippy::arithmetic_side_effects)] // twice 64 bits fit 128
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 /// The root, rounded down, of at most 126 bits: bit by bit, as boards have no instruction for it.
@@ -183,7 +197,7 @@ fn root(square: u128) -> u64 {
     while bit > 0 {
         bit -= 1;
         let higher = root | 1 << bit;
-        if u128::from(higher) * u128::from(higher) <= square {
+        if product(higher, higher) <= square {
             root = higher;
         }
     }
@@ -210,10 +224,13 @@ mod tests {
     proptest! {
         #[test]
         fn phi_is_as_exact_as_the_docs_say(
-            samples in prop::collection::vec(1_000u64..400_000, 8),
+            samples in prop::collection::vec(0u64..400_000, 8),
             silence in 0u64..1_000_000,
-            min in 100u32..50_000,
+            min in 1u32..50_000,
+            scale in 0u32..18,
         ) {
+            let samples: Vec<_> = samples.iter().map(|s| s >> scale).collect();
+            let (min, silence) = ((min >> scale).max(1), silence >> scale);
             let config = PhiConfig {
                 min_deviation_us: min, pause_us: min, ..PhiConfig::for_interval(100_000)
             };
@@ -294,6 +311,17 @@ mod tests {
         detector.heard(now);
         let after = detector.suspects_at().unwrap().since(now);
         assert!(after < before * 2, "{before} became {after}");
+    }
+
+    #[test]
+    fn a_burst_between_heartbeats_does_not_make_it_nervous() {
+        let config = PhiConfig { pause_us: 100_000, ..PhiConfig::for_interval(100_000) };
+        let mut detector = NormalPhi::<16>::new(config).unwrap();
+        for n in 0..100 {
+            let beat = Instant::from_millis(n * 100 + n % 2 * 40); // up to 140 ms apart
+            assert!(!detector.suspects(beat), "{n}");
+            (0..n).for_each(|us| detector.heard(beat.after(us)));
+        }
     }
 
     #[test]

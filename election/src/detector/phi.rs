@@ -67,7 +67,7 @@ pub struct PhiConfig {
     /// Silence that is forgiven on top of what was learnt, in µs: for pauses of the peer's process. At most 71 minutes.
     pub pause_us: u32,
     /// The deviation counts as at least this, in µs, above 0: a peer that was regular to the microsecond must not be suspected
-    /// when it is a millisecond late. Only [`NormalPhi`](super::NormalPhi) looks at it.
+    /// when it is a millisecond late. In an [exponential](super::ExponentialPhi) distribution the deviation is the mean.
     pub min_deviation_us: u32,
     /// What the first interval is taken for before one was seen, in µs, above 0; with a deviation of a quarter, as Akka does.
     pub first_interval_us: u32,
@@ -130,12 +130,12 @@ pub(super) fn of_deviations(y: i64) -> i64 {
 /// The number of deviations, in 1/65,536, at which phi reaches this.
 pub(super) fn deviations_for(threshold: Phi) -> u32 {
     let wanted = (i64::from(threshold.0) << 16).div_euclid(1_000);
-    let mut y: u32 = 0;
-    for bit in (0..21).rev() {
-        let higher = y | 1 << bit;
-        if of_deviations(i64::from(higher)) < wanted {
-            y = higher;
+    let (mut y, mut bit) = (0_u32, 1_u32 << 20);
+    while bit > 0 {
+        if of_deviations(i64::from(y | bit)) < wanted {
+            y |= bit;
         }
+        bit >>= 1;
     }
     y.saturating_add(1)
 }
