@@ -1,0 +1,313 @@
+//! One node against anything, and detectors against absurd times: what the fuzz targets run, and the tests replay.
+//!
+//! No input, however hostile, may panic a node, make it say more than it may or before its epoch is durable, take its epoch back
+//! or far on, make it lead twice in one epoch, or keep it from settling with honest nodes afterwards. Bytes are read as a list of
+//! inputs, so that a fuzzer can cut and splice them.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
+use quorate_election::lease::Drift;
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Takeover};
+
+use super::Elects;
+use super::elects::settled;
+
+/// Decodes bytes as messages and as a record. What decodes must encode to the same bytes.
+///
+/// # Errors
+///
+/// What does not.
+pub fn decode(data: &[u8]) -> Result<(), String> {
+    same(data, quorate_election::bully::Message::from_slice(data).ok())?;
+    same(data, quorate_election::ring::Message::from_slice(data).ok())?;
+    same(data, Record::from_slice(data).ok())
+}
+
+fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Result<(), String> {
+    let Some(value) = value else { return Ok(()) };
+    match bytes(&value)? {
+        written if written == data => Ok(()),
+        written => {
+            Err(format!("{value:?} was read from {data:02x?} and is written {written:02x?}"))
+        }
+    }
+}
+
+fn bytes<'a>(value: &impl Wire<'a>) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; value.encoded_len()];
+    value.to_slice(&mut bytes).map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
+/// Gives a node of a group of three a list of inputs, then honest peers. The first byte chooses the algorithm.
+///
+/// # Errors
+///
+/// What was violated.
+pub fn inputs(data: &[u8]) -> Result<(), String> {
+    let Some((&which, rest)) = data.split_first() else { return Ok(()) };
+    let drift = Drift::from_ppm(1_000).unwrap_or(Drift::NONE);
+    let config = Config {
+        takeover: if which & 0x80 == 0 { Takeover::Highest } else { Takeover::Keep },
+        attempts: 1 + (which >> 5 & 3),
+        ..Config::lan()
+    };
+    let quorum = Config { mode: Mode::Quorum, ..config };
+    let lease = Config { mode: Mode::Lease { lease_us: 300_000, drift }, ..config };
+    match which % 8 {
+        0 => Victim::<Bully<Inline<3>>>::new(config)?.live(rest),
+        1 => Victim::<Bully<Inline<3>>>::new(quorum)?.live(rest),
+        2 => Victim::<Bully<Inline<3>>>::new(lease)?.live(rest),
+        3 | 4 => Victim::<Ring<Collecting, Inline<6>>>::new(config)?.live(rest),
+        5 | 6 => Victim::<Ring<ChangRoberts, Inline<6>>>::new(config)?.live(rest),
+        _ => Victim::<Ring<HirschbergSinclair, Inline<12>>>::new(config)?.live(rest),
+    }
+}
+
+/// The node, its disk, and what it did.
+struct Victim<M> {
+    node: M,
+    config: Config,
+    now: Instant,
+    disk: Vec<Record>,
+    waiting: Option<(Ticket, Vec<Record>)>,
+    epoch: Epoch,
+    /// In which epochs it has led, and in which life.
+    led: Vec<(Epoch, u32)>,
+    life: u32,
+    /// What it has said since the last drain.
+    said: Vec<(NodeId, Vec<u8>)>,
+}
+
+const ME: NodeId = NodeId::new(2);
+/// As a ring: neither up nor down.
+const ORDER: [NodeId; 3] = [NodeId::new(3), NodeId::new(1), ME];
+
+/// More outputs than this at once are a storm.
+const MOST_OUTPUTS: usize = 100;
+
+/// One input may not take the epoch further than this.
+const MOST_JUMP: u64 = (1 << 38) + 64;
+
+impl<M: Elects> Victim<M> {
+    fn new(config: Config) -> Result<Self, String> {
+        Ok(Self {
+            node: M::make(ME, &ORDER, config)?,
+            config,
+            now: Instant::ZERO,
+            disk: Vec::new(),
+            waiting: None,
+            epoch: Epoch::ZERO,
+            led: Vec::new(),
+            life: 0,
+            said: Vec::new(),
+        })
+    }
+
+    fn live(mut self, data: &[u8]) -> Result<(), String> {
+        let mut input = Input(data);
+        while let Some(what) = input.byte() {
+            self.step(what, &mut input)?;
+            self.drain()?;
+            self.check()?;
+            self.said.clear();
+        }
+        self.settle()
+    }
+
+    fn step(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
+        let argument = input.byte().unwrap_or(0);
+        match what % 16 {
+            0..9 => return self.receive(what, argument, input),
+            9 | 10 => {
+                self.now = self.now.after(u64::from(argument) * 2_000);
+                self.node.tick(self.now);
+            }
+            11 => self.node.suspect(self.now, NodeId::new(u64::from(argument % 5))),
+            12 => {
+                let later = self.epoch.token().wrapping_add(u64::from(argument) << (argument % 64));
+                self.node.fenced(self.now, Epoch::from_token(later));
+            }
+            13 => self.sync(),
+            14 => return self.restart(argument.is_multiple_of(2)),
+            _ => {
+                // clocks that go back, or to their end and back
+                let odd = [Instant::ZERO, Instant::MAX, self.now.after(1 << 40)];
+                let odd = odd.get(usize::from(argument % 3)).copied().unwrap_or_default();
+                if odd < Instant::MAX {
+                    self.now = self.now.max(odd);
+                }
+                let _ = self.node.holds_lease(odd);
+                self.node.tick(self.now);
+            }
+        }
+        Ok(())
+    }
+
+    /// A message of any kind, with epochs near the present one or far from it, and any tail.
+    fn receive(&mut self, what: u8, kind: u8, input: &mut Input<'_>) -> Result<(), String> {
+        let mut message = vec![kind % 8];
+        for _ in 0..1 + usize::from(kind >> 3 & 1) {
+            let near = u64::from(input.byte().unwrap_or(0));
+            let epoch = if kind & 0x40 == 0 {
+                (self.epoch.token() & !31).saturating_add(near).saturating_sub(64)
+            } else {
+                near << (near % 64)
+            };
+            message.extend(bytes(&Epoch::from_token(epoch))?);
+        }
+        message.extend(input.take(usize::from(kind >> 4 & 3)));
+        let Ok(decoded) = M::Message::from_slice(&message) else { return Ok(()) };
+        let before = self.view();
+        let from = NodeId::new(u64::from(what % 5));
+        if self.node.receive(self.now, from, decoded).is_err() && self.view() != before {
+            return Err(format!("{message:02x?} of {from} was refused, and changed something"));
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.node.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn sync(&mut self) {
+        if let Some((ticket, records)) = self.waiting.take() {
+            self.disk.extend(records);
+            self.node.persisted(ticket);
+        }
+    }
+
+    fn restart(&mut self, written: bool) -> Result<(), String> {
+        let (_, records) = self.waiting.take().unwrap_or_default();
+        self.disk.extend(records.into_iter().filter(|_| written));
+        self.node = M::make(ME, &ORDER, self.config)?;
+        for record in &self.disk {
+            self.node.restore(*record).map_err(|e| format!("its own record: {e}"))?;
+        }
+        self.epoch = self.node.status().epoch;
+        self.life += 1;
+        self.node.tick(self.now);
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), String> {
+        for _ in 0..MOST_OUTPUTS {
+            match self.node.poll() {
+                None => return Ok(()),
+                Some(Output::Persist(ticket, record)) => {
+                    let waiting = self.waiting.get_or_insert_default();
+                    waiting.0 = ticket;
+                    waiting.1.push(record);
+                }
+                Some(Output::Send(to, message)) => self.said.push((to, bytes(&message)?)),
+                Some(Output::Event(Event::Leading { epoch })) => {
+                    let again = self
+                        .led
+                        .iter()
+                        .any(|&(led, life)| led > epoch || (led == epoch && life != self.life));
+                    if again {
+                        return Err(format!("it leads in {epoch:?} after {:?}", self.led));
+                    }
+                    self.led.push((epoch, self.life));
+                }
+                Some(Output::Event(_)) => {}
+            }
+        }
+        Err(format!("more than {MOST_OUTPUTS} outputs at once"))
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let status = self.node.status();
+        let (before, now) = (self.epoch.token(), status.epoch.token());
+        if now < before || now - before > MOST_JUMP {
+            return Err(format!("its epoch went from {before} to {now}"));
+        }
+        self.epoch = status.epoch;
+        let durable = self.disk.last().map_or(Epoch::ZERO, |record| record.epoch);
+        if durable < self.epoch && !self.said.is_empty() {
+            return Err("it speaks while its epoch is not durable".into());
+        }
+        Ok(())
+    }
+
+    /// Honest peers come, who know the epoch: they must agree with it on a leader.
+    fn settle(mut self) -> Result<(), String> {
+        self.sync();
+        let record = Record { epoch: self.epoch };
+        let mut peers = Vec::new();
+        for id in [1, 3].map(NodeId::new) {
+            let mut node = M::make(id, &ORDER, self.config)?;
+            node.restore(record).map_err(|e| format!("a record of its peer: {e}"))?;
+            let disk = vec![record];
+            peers.push(Self { node, disk, ..Self::new(self.config)? });
+        }
+        let patience = self.node.settle_us(&self.config).saturating_mul(2);
+        peers.insert(1, self);
+        let start = peers.iter().map(|peer| peer.now).max().unwrap_or_default();
+        let end = start.after(patience);
+        loop {
+            let mut times: Vec<Instant> = Vec::new();
+            for peer in &mut peers {
+                peer.now = peer.now.max(start);
+                times.extend(peer.node.deadline());
+            }
+            let next = times.into_iter().min().unwrap_or(end).min(end);
+            for peer in &mut peers {
+                peer.now = peer.now.max(next);
+                peer.node.tick(peer.now);
+            }
+            deliver(&mut peers)?;
+            if next >= end {
+                break;
+            }
+        }
+        let config = peers.first().map_or_else(Config::lan, |peer| peer.config);
+        settled(&config, 3, peers.iter().map(|peer| &peer.node).enumerate())
+    }
+}
+
+/// Everything that is said arrives at once, and everything is written at once.
+fn deliver<M: Elects>(nodes: &mut [Victim<M>]) -> Result<(), String> {
+    for _ in 0..1_000 {
+        let mut quiet = true;
+        for at in 0..nodes.len() {
+            let Some(node) = nodes.get_mut(at) else { continue };
+            node.drain()?;
+            node.sync();
+            node.drain()?;
+            let from = NodeId::new(at as u64 + 1);
+            for (to, message) in core::mem::take(&mut node.said) {
+                quiet = false;
+                let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
+                let Some(to) = nodes.get_mut(to) else { continue };
+                let message = M::Message::from_slice(&message).map_err(|e| e.to_string())?;
+                let _ = to.node.receive(to.now, from, message);
+            }
+        }
+        if quiet {
+            return Ok(());
+        }
+    }
+    Err("messages beget messages without end".into())
+}
+
+/// What a fuzzer made, byte by byte.
+pub(super) struct Input<'a>(pub(super) &'a [u8]);
+
+impl<'a> Input<'a> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+}

@@ -1,0 +1,51 @@
+//! Hostile inputs to election nodes and detectors: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+
+use quorate_core::Rng;
+use quorate_sim::election::{detectors, hostile};
+
+type Target = fn(&[u8]) -> Result<(), String>;
+
+fn replay(name: &str, target: Target) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if let Err(what) = target(&std::fs::read(&path).unwrap()) {
+            panic!("{}: {what}", path.display());
+        }
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} inputs in {}", folder.display());
+}
+
+#[test]
+fn the_corpus_of_the_decoder() {
+    replay("election_decode", hostile::decode);
+}
+
+#[test]
+fn the_corpus_of_inputs() {
+    replay("election_inputs", hostile::inputs);
+}
+
+#[test]
+fn the_corpus_of_detectors() {
+    replay("election_detectors", detectors);
+}
+
+#[test]
+fn random_inputs() {
+    let mut rng = Rng::new(1);
+    for round in 0..4_000 {
+        let len = rng.below(200) as usize;
+        let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
+        for target in [hostile::decode as Target, hostile::inputs, detectors] {
+            if let Err(what) = target(&data) {
+                panic!("round {round}: {what}\n{data:?}");
+            }
+        }
+    }
+}
