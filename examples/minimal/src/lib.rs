@@ -4,6 +4,7 @@
 //! everything it makes to it.
 #![no_std]
 
+pub mod detector;
 pub mod machine;
 
 use core::cell::UnsafeCell;

@@ -1,4 +1,4 @@
-//! A member of a group of five that elects by bullying, each leader confirmed by a majority.
+//! A member of a group of five that elects by bullying, in whatever mode.
 #![no_std]
 #![no_main]
 

@@ -1,0 +1,16 @@
+//! One phi accrual detector with an exponential distribution.
+#![no_std]
+#![no_main]
+
+use quorate_election::detector::{ExponentialPhi, PhiConfig};
+use quorate_minimal::{Port, detector, program};
+
+program!(run, state = ExponentialPhi<64>, content = 0);
+
+fn run(port: &mut Port) {
+    let config = PhiConfig::for_interval(port.u64() as u32);
+    let detector = ExponentialPhi::<64>::new(config);
+    if let Ok(mut detector) = detector {
+        detector::watch(&mut detector, port);
+    }
+}

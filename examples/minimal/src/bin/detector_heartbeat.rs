@@ -1,0 +1,16 @@
+//! One heartbeat detector.
+#![no_std]
+#![no_main]
+
+use quorate_election::detector::{Heartbeat, HeartbeatConfig};
+use quorate_minimal::{Port, detector, program};
+
+program!(run, state = Heartbeat, content = 0);
+
+fn run(port: &mut Port) {
+    let config = HeartbeatConfig { interval_us: port.u64(), missed: 3 };
+    let detector = Heartbeat::new(config);
+    if let Ok(mut detector) = detector {
+        detector::watch(&mut detector, port);
+    }
+}
