@@ -335,18 +335,25 @@ impl<S: Storage> RaftSubject<S> {
             let _ = raft.leave_joint();
             return;
         }
-        let count = if self.rng.chance(1, 3) { self.rng.range(2, 4) } else { 1 };
+        let count = match self.rng.below(6) {
+            // everybody at once: those with a vote lose it, or leave, and those without get one
+            0 => nodes,
+            1 | 2 => self.rng.range(2, 4),
+            _ => 1,
+        };
+        let all = count == nodes;
         let mut changes: Vec<Member> = Vec::new();
         let mut words = Vec::new();
-        for _ in 0..count {
-            let node = self.rng.below(nodes) as usize;
+        for turn in 0..count {
+            let node = if all { turn } else { self.rng.below(nodes) } as usize;
             let id = Self::id(node);
             let standing = raft.members().standing(id);
             let stays = self.rng.chance(1, 2);
             let change = match (standing.is_member(), standing.votes()) {
+                (false, _) if all => continue,
                 (false, _) if self.witness && node == witness => Member::AddWitness(id),
                 (false, _) => Member::Add(id),
-                (true, false) if stays || self.rng.chance(1, 2) => Member::Promote(id),
+                (true, false) if all || stays || self.rng.chance(1, 2) => Member::Promote(id),
                 (true, true) if stays => Member::Demote(id),
                 _ => Member::Remove(id),
             };
@@ -626,8 +633,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn most_messages(&self) -> u64 {
-        // a leader that is the only voter commits at once, and its clients ask as fast
-        let pace = if self.changes > 0 { 4 } else { 1 };
+        // a leader that is the only voter commits at once, and its clients ask as fast: whoever lags is always sent a full window
+        let pace = if self.changes > 0 { 12 } else { 1 };
         pace * MOST_MESSAGES * self.nodes.len() as u64
     }
 
