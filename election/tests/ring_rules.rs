@@ -201,3 +201,13 @@ fn a_leader_that_learns_of_a_later_token_of_its_own_still_leads() {
     said(&mut node);
     assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(1))));
 }
+
+#[test]
+fn acknowledgements_of_before_a_restart_are_quiet() {
+    let mut node = first(3);
+    let ack = Message::Ack { token: Epoch::from_token(32), slot: 0, phase: 0 };
+    for from in [2, 3] {
+        node.receive(ms(1), id(from), ack).unwrap();
+        assert_eq!(said(&mut node), []);
+    }
+}

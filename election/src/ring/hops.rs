@@ -139,7 +139,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     pub(super) fn acknowledged(&mut self, from: usize, token: Epoch, slot: u8, phase: u8) {
         let owner = token.owner();
-        if let Some(lane) = self.lanes.get_mut(owner)
+        if owner != self.members.me()
+            && let Some(lane) = self.lanes.get_mut(owner)
             && token > lane.token
         {
             // The next node has seen a later attempt of this owner's, and drops the one that came by here: let its owner know.
