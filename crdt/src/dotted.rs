@@ -168,11 +168,13 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         if !change.removed.iter().all(|dot| self.context.contains(*dot)) {
             return Err(ApplyError::Missing);
         }
-        let Some((_, dot)) = change.added.as_ref() else {
+        let Some(added @ (_, dot)) = change.added.as_ref() else {
             return Ok(self.commit(change)?);
         };
         if self.context.contains(*dot) {
-            return Ok(false);
+            let known = self.entries.binary_search(added).is_ok();
+            let other = !known && self.entries.iter().any(|entry| entry.1 == *dot);
+            return if other { Err(ApplyError::Conflict) } else { Ok(false) };
         }
         if self.context.next(dot.actor()) != Ok(*dot) {
             return Err(ApplyError::Missing);
@@ -204,6 +206,9 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     ) -> Result<bool, MergeError> {
         let news = !self.context.includes(&other.context);
         let (stay, come) = count(self, other);
+        if stay < self.entries.len() && self.contradicts(other) {
+            return Err(MergeError::Conflict);
+        }
         if stay.saturating_add(come) > self.entries.limit() {
             return Err(MergeError::Full);
         }
@@ -230,6 +235,21 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             self.context = context;
         }
         Ok(news || gone || come > 0)
+    }
+
+    /// Whether a dot stands for one thing here and for another there: each would take the other's for removed. Looked for only
+    /// if both sides have something that the other has seen and lacks.
+    fn contradicts<T: Storage, B: Storage>(&self, other: &Dotted<P, T, B>) -> bool {
+        let mut gone = T::List::<Dot>::with_limit(other.entries.limit());
+        for entry in lacking(other.entries(), self.entries(), &self.context) {
+            let _ = gone.push(entry.1); // no more than there are
+        }
+        if gone.is_empty() {
+            return false;
+        }
+        sort(&mut gone);
+        lacking(self.entries(), other.entries(), &other.context)
+            .any(|entry| gone.binary_search(&entry.1).is_ok())
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Causality {
@@ -450,20 +470,29 @@ fn drop_removed<P: Value, T: Storage, B: Storage>(
     });
 }
 
+/// What one has of what the other has seen and lacks.
+fn lacking<'a, P: Value, B: Storage>(
+    one: &'a [(P, Dot)],
+    other: &'a [(P, Dot)],
+    seen: &'a DotContext<B>,
+) -> impl Iterator<Item = &'a (P, Dot)> + 'a {
+    let mut theirs = other;
+    one.iter().filter(move |entry| {
+        while let [first, rest @ ..] = theirs
+            && first < *entry
+        {
+            theirs = rest;
+        }
+        theirs.first() != Some(*entry) && seen.contains(entry.1)
+    })
+}
+
 /// Whether `one` still has something that `other` has seen and removed.
 fn removed_by<P: Value, S: Storage, A: Storage>(
     one: &Dotted<P, S, A>,
     other: &Dotted<P, S, A>,
 ) -> bool {
-    let mut theirs = other.entries();
-    one.entries().iter().any(|entry| {
-        while let [first, rest @ ..] = theirs
-            && first < entry
-        {
-            theirs = rest;
-        }
-        theirs.first() != Some(entry) && other.context.contains(entry.1)
-    })
+    lacking(one.entries(), other.entries(), &other.context).next().is_some()
 }
 
 /// Puts in what of the other was not seen here, from the end, where the room is; `len` entries are in use.

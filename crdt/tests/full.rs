@@ -302,6 +302,23 @@ fn one_actor_in_two_places_is_found_out() {
     assert_eq!(here, before);
 }
 
+#[test]
+fn one_actor_in_two_places_is_found_out_in_a_set() {
+    let (mut here, mut there) = (Tight::new(), Tight::new());
+    here.add(actor(0), 1).unwrap();
+    let delta = there.add(actor(0), 2).unwrap();
+    let before = (here.clone(), there.clone());
+    assert_eq!(here.merge(&there), Err(MergeError::Conflict));
+    assert_eq!(there.merge(&here), Err(MergeError::Conflict));
+    assert_eq!(here.apply(&delta), Err(ApplyError::Conflict));
+    assert_eq!((&here, &there), (&before.0, &before.1));
+    // the same thing under the same dot is no contradiction, nor is one that is gone
+    assert_eq!(there.apply(&delta), Ok(false));
+    there.remove(&2);
+    assert_eq!(there.apply(&delta), Ok(false));
+    assert_eq!(there.merge(&before.1), Ok(false));
+}
+
 proptest! {
     #[test]
     fn what_decodes_encodes_to_the_same_bytes(input in prop::collection::vec(0u8..4, 0..40)) {

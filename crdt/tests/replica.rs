@@ -236,15 +236,73 @@ fn garbage_is_refused_and_counted() {
     let before = node.state().clone();
     // strangers
     assert_eq!(hand(&mut node, 9, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
-    // acknowledges what was never done
-    assert_eq!(hand(&mut node, 2, &[1, 1, 99, 0, 0]), Err(Rejected::Impossible));
     // deltas that are none, and one before the first
     assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 1, 2, 1, 0]), Err(Rejected::Malformed));
     assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 0, 0]), Err(Rejected::Malformed));
     // a state that is none
     assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 3, 1, 1, 7]), Err(Rejected::Malformed));
     assert_eq!(node.state(), &before);
-    assert_eq!(node.rejections().total(), 5);
+    assert_eq!(node.rejections().total(), 4);
+    assert_eq!(node.fatal(), None);
+}
+
+#[test]
+fn one_that_forgot_and_did_more_than_before_stops_too() {
+    type Set = OrSet<u8, Inline<16>, Inline<3>>;
+    type Sets = Replica<Set, Inline<2>, Inline<512>>;
+    let new = |id| Sets::new(Actor::from(NodeId::new(id)), &ids(2), Set::new(), VOLATILE);
+    let mut nodes = [1, 2].map(new);
+    let exchange = |nodes: &mut [Sets; 2], rounds: core::ops::Range<u64>| {
+        for (round, from) in rounds.flat_map(|round| [(round, 0), (round, 1)]) {
+            let now = Instant::from_millis(round * 1_000);
+            nodes[from].tick(now);
+            let mut letters = Vec::new();
+            while let Some(output) = nodes[from].poll() {
+                if let Output::Send(_, message) = output {
+                    letters.push(encoded(&message));
+                }
+            }
+            for bytes in letters {
+                let message = Message::from_slice(&bytes).unwrap();
+                let _ = nodes[1 - from].receive(now, NodeId::new(from as u64 + 1), message);
+            }
+        }
+    };
+    for n in 0..3 {
+        nodes[0].update(|set, me| set.add(me, n)).unwrap();
+    }
+    exchange(&mut nodes, 0..4);
+    assert!(nodes[1].state().iter().eq(&[0, 1, 2]));
+    nodes[0] = new(1);
+    for n in 10..13 {
+        nodes[0].update(|set, me| set.add(me, n)).unwrap();
+    }
+    exchange(&mut nodes, 4..5);
+    nodes[0].update(|set, me| set.add(me, 13)).unwrap();
+    exchange(&mut nodes, 5..12);
+    // neither was anything lost here, nor does the other think so
+    assert!(nodes[1].state().iter().eq(&[0, 1, 2]), "{:?}", nodes[1].state());
+    assert!(nodes[0].rejections().total() + nodes[1].rejections().total() > 0);
+}
+
+#[test]
+fn an_acknowledgement_of_what_was_never_done_stops() {
+    let mut node = node(1, VOLATILE);
+    node.tick(Instant::ZERO);
+    // of an earlier life: it no longer counts
+    assert_eq!(hand(&mut node, 2, &[1, 0, 99, 0, 0]), Ok(()));
+    assert_eq!(node.fatal(), None);
+    assert_eq!(hand(&mut node, 2, &[1, 1, 99, 0, 0]), Err(Rejected::Impossible));
+    assert_eq!(node.fatal(), Some(Fatal::LostState));
+}
+
+#[test]
+fn a_member_listed_twice_is_one() {
+    let twice = [1, 2, 2, 1].map(NodeId::new);
+    let mut node = Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE);
+    assert!(node.peers().eq([NodeId::new(2)]));
+    node.set_members(1, &twice).unwrap();
+    assert!(node.peers().eq([NodeId::new(2)]));
 }
 
 #[test]

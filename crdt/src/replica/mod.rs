@@ -75,8 +75,8 @@ pub enum MembersError {
 /// they differ. Deltas of others are passed on, so members need not all hear each other. Only what is durable is sent and
 /// acknowledged.
 ///
-/// An actor that lost its memory, or works in two places, is found out when its own name comes back with more than it did: the
-/// replica stops itself with [`Fatal::LostState`]. It must come back as the next incarnation.
+/// An actor that lost its memory, or works in two places, is found out when its own name comes back with more than it did, or a
+/// peer acknowledges what it never did: the replica stops itself with [`Fatal::LostState`]. It must come back as the next incarnation.
 ///
 /// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
 /// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
@@ -151,8 +151,8 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     #[must_use]
     pub fn new(actor: Actor, members: &[NodeId], state: T, config: Config) -> Self {
         let mut peers = P::List::with_limit(P::LIMIT);
-        for id in members.iter().filter(|id| **id != actor.node()) {
-            let _ = peers.push(Peer::new(*id));
+        for id in others(members, actor) {
+            let _ = peers.push(Peer::new(id));
         }
         // lives grow within an incarnation and with it
         let first_life = u64::from(actor.incarnation()) << 32;
@@ -227,9 +227,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             return Err(MembersError::Stale);
         }
         let mut peers = P::List::with_limit(P::LIMIT);
-        for id in members.iter().filter(|id| **id != self.actor.node()) {
-            let known = self.peers.iter().find(|peer| peer.id == *id).cloned();
-            let peer = known.unwrap_or_else(|| Peer::new(*id));
+        for id in others(members, self.actor) {
+            let known = self.peers.iter().find(|peer| peer.id == id).cloned();
+            let peer = known.unwrap_or_else(|| Peer::new(id));
             peers.push(peer).map_err(|_| MembersError::Full)?;
         }
         (self.peers, self.epoch) = (peers, epoch);
@@ -364,6 +364,8 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             return Ok(()); // late, from another life
         }
         if message.acks_life == life && message.acks > last {
+            // it has updates of this life that are not known here: we forgot, or somebody else lives it
+            self.fatal = Some(Fatal::LostState);
             return self.refuse(Rejected::Impossible);
         }
         if message.life > peer.life {
@@ -598,6 +600,18 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     fn fatal(&self) -> Option<Fatal> {
         self.fatal
     }
+}
+
+/// The members but this node, each once: a second entry would wait for acknowledgements for ever.
+fn others(members: &[NodeId], actor: Actor) -> impl Iterator<Item = NodeId> + '_ {
+    let first =
+        |(at, id): &(usize, &NodeId)| members.iter().position(|other| other == *id) == Some(*at);
+    members
+        .iter()
+        .enumerate()
+        .filter(first)
+        .map(|(_, id)| *id)
+        .filter(move |id| *id != actor.node())
 }
 
 const fn corrupt(error: ApplyError) -> Corrupt {
