@@ -189,13 +189,10 @@ fn only_the_next_hop_acknowledges() {
 
 #[test]
 fn a_leader_that_learns_of_a_later_token_of_its_own_still_leads() {
-    let mut node = first(3);
-    node.receive(
-        ms(1),
-        id(3),
-        Message::Coordinator { token: Epoch::from_token(34), epoch: Epoch::from_token(64) },
-    )
-    .unwrap();
+    let mut node = first(2);
+    node.suspect(ms(0), id(2));
+    node.campaign(ms(0)); // alone, it leads
+    said(&mut node);
     let later = Message::Ack { token: Epoch::from_token(320), slot: 2, phase: 7 };
     node.receive(ms(2), id(2), later).unwrap();
     said(&mut node);
@@ -210,4 +207,8 @@ fn acknowledgements_of_before_a_restart_are_quiet() {
         node.receive(ms(1), id(from), ack).unwrap();
         assert_eq!(said(&mut node), []);
     }
+    // nor do they make what its own life before has begun impossible
+    let (token, epoch) = (Epoch::from_token(64), Epoch::from_token(66));
+    node.receive(ms(2), id(3), Message::Coordinator { token, epoch }).unwrap();
+    assert_eq!(node.status().leader, Some(id(3)));
 }

@@ -41,9 +41,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             // nobody leads in another's epoch, or is led by this node without its doing
             Message::Alive { epoch } => epoch.owner() != from,
             // nobody has a later token of this node's than this node
-            _ => message.key().is_some_and(|(token, ..)| {
-                token.owner() == self.members.me() && token > self.token && self.token > Epoch::ZERO
-            }),
+            _ => message.key().is_some_and(|(token, ..)| self.is_later_token(token)),
         };
         if impossible {
             return Err(Rejected::Impossible);
@@ -54,11 +52,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     pub(super) fn take(&mut self, from: usize, message: Message) {
         self.skip &= !bit(from);
         match message {
-            Message::Ack { token, .. }
-                if token.owner() == self.members.me() && token > self.token =>
-            {
-                self.on_later_token(token);
-            }
+            Message::Ack { token, .. } if self.is_later_token(token) => self.on_later_token(token),
             Message::Ack { token, slot, phase } => self.acknowledged(from, token, slot, phase),
             Message::Alive { epoch } => self.on_leader(epoch),
             _ => {
@@ -70,6 +64,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 }
             }
         }
+    }
+
+    /// Whether this is a later attempt of this node's than it has made. It does not know those of before a restart until it makes
+    /// one.
+    fn is_later_token(&self, token: Epoch) -> bool {
+        token.owner() == self.members.me() && token > self.token && self.token > Epoch::ZERO
     }
 
     /// Somebody has seen a later attempt of this node's than this node has made: of before it lost its disk, or a lie. Earlier
