@@ -45,12 +45,18 @@
 //! transfer; changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
+//! On top, for programs that want them: [`session`], for clients whose commands are carried out once however often they are sent; with
+//! feature `serde`, `typed`: commands as types.
+//!
+//! The crate's README.md has the loop of a driver in full, what each output obliges to, the memory by formula, and what is there beside other
+//! libraries and what is left out.
+//!
 //! A cluster whose members never change can do without the code for that: [`Fixed`].
 //!
 //! # Features
 //!
 //! `alloc` gives the [`Heap`] storage; `serde` gives the usual traits to messages and records (the wire form is postcard's
-//! either way); `defmt` for logs on boards.
+//! either way) and the module `typed`; `defmt` for logs on boards.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -85,6 +91,8 @@ mod leader;
 mod log;
 mod member;
 mod members;
+#[cfg(test)]
+mod memory;
 mod message;
 mod output;
 #[allow(unnameable_types)] // a sealed part of `Storage`
@@ -121,3 +129,7 @@ pub type Term = u64;
 
 /// A place in the log, from 1; 0 before the first entry.
 pub type Index = u64;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
