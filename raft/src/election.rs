@@ -185,10 +185,7 @@ impl<S: Storage> Raft<S> {
         self.drop_strangers();
         self.unsettled = true;
         self.part.clear();
-        self.reads_wanted = 0;
         self.next_round();
-        self.reads_done = self.round;
-        self.reads_confirmed = None;
         let now = self.now;
         self.peers.iter_mut().for_each(|peer| peer.lead(now, last));
         self.heartbeat_at = now.after(self.config.heartbeat_us);
@@ -230,6 +227,7 @@ impl<S: Storage> Raft<S> {
 
     fn turn(&mut self, role: Role, leader: Option<NodeId>) {
         self.role_changed = true;
+        self.lose_reads();
         self.work.all();
         self.role = role;
         self.leader = leader;

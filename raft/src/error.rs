@@ -97,8 +97,10 @@ pub enum ChangeError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Only the leader can confirm reads: ask it, if it is known.
+    /// Only a leader can confirm reads, and this node knows of none, or cannot ask it: ask it yourself, if it is known.
     NotLeader(Option<NodeId>),
+    /// This node is a witness, and has no state to read: ask another.
+    Witness,
     /// The machine stopped itself.
     Stopped,
 }
@@ -195,6 +197,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::Witness => f.write_str("a witness has no state to read: ask another node"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }

@@ -52,6 +52,10 @@ impl<S: Storage> Raft<S> {
             self.reconfigure();
         }
         self.verified = self.verified.max(verified);
+        if self.acknowledged == 0 && run.count > 0 {
+            // the leader found this place, and needs no answer about it before the one about these entries
+            self.acknowledged = prev_index.min(self.disk.durable());
+        }
         // what is beyond the verified prefix may not be the leader's (figure 3.1: "index of last new entry")
         self.commit = self.commit.max(commit.min(self.verified));
         if self.applied < self.commit {

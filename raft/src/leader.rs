@@ -111,9 +111,7 @@ impl<S: Storage> Raft<S> {
         if !quiet {
             self.work.peer(from);
         }
-        if self.reads_wanted > self.reads_done {
-            self.work.events();
-        }
+        self.look_at_reads();
         if turned {
             self.fresh_round(from);
         }
@@ -162,9 +160,7 @@ impl<S: Storage> Raft<S> {
             self.fresh_round(from);
         }
         self.work.peer(from);
-        if self.reads_wanted > self.reads_done {
-            self.work.events();
-        }
+        self.look_at_reads();
         Ok(())
     }
 
@@ -219,6 +215,7 @@ impl<S: Storage> Raft<S> {
         {
             self.commit = index;
             self.work.events();
+            self.look_at_reads();
             if self.unsettled && self.config_at <= index {
                 self.settle();
             }

@@ -85,6 +85,8 @@ mod election;
 mod entry;
 mod error;
 mod event;
+#[allow(unnameable_types, unreachable_pub)] // sealed parts of `Storage`
+mod extras;
 mod follower;
 mod leader;
 #[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
@@ -100,6 +102,7 @@ mod peer;
 mod raft;
 mod read;
 mod record;
+mod relay;
 pub mod session;
 mod snapshot;
 mod status;

@@ -131,6 +131,22 @@ pub enum Message<'a> {
         #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
         data: &'a [u8],
     },
+    /// A follower asks its leader where a linearizable read may be answered (6.4).
+    ReadIndex {
+        /// The follower's term.
+        term: Term,
+        /// The follower's number for it, from 1.
+        id: u64,
+    },
+    /// Answers [`ReadIndex`](Self::ReadIndex).
+    ReadAt {
+        /// The leader's term.
+        term: Term,
+        /// The follower's number.
+        id: u64,
+        /// The follower may answer when it has applied this; it is committed.
+        index: Index,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -210,6 +226,17 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.bytes(members.bytes());
                 out.bytes(data);
             }
+            Self::ReadIndex { term, id } => {
+                out.u8(10);
+                out.u64(term);
+                out.u64(id);
+            }
+            Self::ReadAt { term, id, index } => {
+                out.u8(11);
+                out.u64(term);
+                out.u64(id);
+                out.u64(index);
+            }
         }
     }
 
@@ -264,6 +291,8 @@ impl<'a> Wire<'a> for Message<'a> {
                 last_index: input.u64()?,
                 last_term: input.u64()?,
             },
+            10 => Self::ReadIndex { term: input.u64()?, id: input.u64()? },
+            11 => Self::ReadAt { term: input.u64()?, id: input.u64()?, index: input.u64()? },
             _ => return Err(DecodeError::Invalid),
         })
     }

@@ -28,7 +28,7 @@ enum Plan {
     Part { index: Index, index_term: Term, offset: u64, done: bool },
 }
 
-enum Draft {
+pub(crate) enum Draft {
     RequestVote {
         pre: bool,
     },
@@ -60,6 +60,12 @@ enum Draft {
     },
     PartAck {
         index: Index,
+    },
+    ReadIndex {
+        id: u64,
+    },
+    ReadAt {
+        id: u64,
     },
 }
 
@@ -129,6 +135,13 @@ impl<S: Storage> Raft<S> {
     fn plan_message(&mut self) -> Option<Plan> {
         if !self.disk.vote_durable() {
             return None;
+        }
+        if self.work.has_extras() {
+            let draft = self.plan_extra();
+            if let Some((to, draft)) = draft {
+                return Some(Plan::Send(to, draft));
+            }
+            self.work.extras_done();
         }
         while let Some(at) = self.work.next_peer() {
             if at >= self.peers.len() {
@@ -235,7 +248,11 @@ impl<S: Storage> Raft<S> {
         let peer = self.peers.get_mut(at)?;
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
-        let last = self.log.last();
+        let last = match peer.standing {
+            // One that is removed must not be the only one whose disk says so: its vote may be needed for a log without that.
+            standing if S::CHANGES && standing.departs() => self.disk.durable(),
+            _ => self.log.last(),
+        };
         let span = match peer.replication {
             // one probe at a time, and no entries with one that is repeated
             Replication::Probe if peer.probing => Span::empty(next),
@@ -360,6 +377,7 @@ impl<S: Storage> Raft<S> {
         }
         if let Some(through) = self.readable() {
             self.reads_done = through.0;
+            self.ask_leader();
             return Some(Plan::Read(through));
         }
         // who the members are then must be on the disk before the snapshot can be
@@ -476,6 +494,8 @@ impl<S: Storage> Raft<S> {
                 index,
                 offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
             },
+            Draft::ReadIndex { id } => Message::ReadIndex { term, id },
+            Draft::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
         }
     }
 

@@ -4,6 +4,7 @@ use quorate_core::{
 
 use crate::disk::Disk;
 use crate::entry::MAX_HEADER;
+use crate::extras::Extra;
 use crate::log::Log;
 use crate::members::Quorums;
 use crate::peer::Peer;
@@ -117,6 +118,8 @@ pub struct Raft<S: Storage> {
     pub(crate) reads_confirmed: Option<(u64, Index)>,
 
     pub(crate) part: Part<S::Part>,
+    /// What goes beyond the bare protocol.
+    pub(crate) extra: S::Extra,
     /// The application must be told of the role.
     pub(crate) role_changed: bool,
     /// The application must be told of the members.
@@ -141,7 +144,8 @@ pub struct Proposal {
 
 impl<S: Storage> Raft<S> {
     /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each; at every later start they are
-    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and should differ from node to node.
+    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and should differ from node to node
+    /// and from start to start.
     ///
     /// # Errors
     ///
@@ -252,6 +256,7 @@ impl<S: Storage> Raft<S> {
             reads_done: 0,
             reads_confirmed: None,
             part,
+            extra: S::Extra::with_limit(config.max_members),
             role_changed: false,
             members_changed: false,
             full_owed: false,
@@ -377,6 +382,8 @@ impl<S: Storage> Raft<S> {
             Message::SnapshotAck { term, round, index, offset } => {
                 self.on_snapshot_ack(from, term, round, index, offset)
             }
+            Message::ReadIndex { term, id } => self.on_read_index(from, term, id),
+            Message::ReadAt { term, id, index } => self.on_read_at(from, term, id, index),
         }
     }
 
@@ -393,6 +400,7 @@ impl<S: Storage> Raft<S> {
             Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
                 self.ask_again();
             }
+            Role::Follower => self.ask_leader_again(),
             _ => {}
         }
     }
@@ -429,7 +437,7 @@ impl<S: Storage> Raft<S> {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at),
             Role::Follower if self.leader.is_none() && !self.may_lead() => None,
-            Role::Follower => Some(self.election_at),
+            Role::Follower => Some(self.election_at.min(self.ask_at())),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }
     }

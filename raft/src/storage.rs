@@ -3,6 +3,7 @@ use core::hash::Hash;
 
 use quorate_core::{InlineList, List};
 
+use crate::extras::{Errand, Extra, With};
 use crate::log::{InlineLog, Log};
 use crate::member::Encoded;
 use crate::peer::Peer;
@@ -12,7 +13,7 @@ pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
 mod sealed {
-    use super::{Debug, Encoded, Hash, List, Log, Peer};
+    use super::{Debug, Encoded, Extra, Hash, List, Log, Peer};
 
     pub trait Kinds {
         type Log: Log;
@@ -21,6 +22,8 @@ mod sealed {
         /// Whether the members of the cluster may change.
         const CHANGES: bool;
         type Members: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
+        /// What goes beyond the bare protocol.
+        type Extra: Extra;
     }
 }
 
@@ -29,13 +32,13 @@ pub(crate) use sealed::Kinds;
 /// Everything inside the value: no heap.
 ///
 /// At most `MEMBERS` nodes (voters, learners and witnesses), `BYTES` bytes of encoded entries (a command takes its length and 2 to 20 bytes more), `ENTRIES`
-/// entries and snapshot parts of `PART` bytes. RAM: `BYTES + 4 * ENTRIES + PART`, 192 bytes a member, and
-/// 832.
+/// entries and snapshot parts of `PART` bytes. RAM: `BYTES + 4 * ENTRIES + PART`, 256 bytes a member, and
+/// 1280.
 ///
 /// ```
 /// use quorate_raft::{Inline, Raft};
 /// type Board = Raft<Inline<3, 4096, 128, 256>>;
-/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 192 + 832);
+/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 256 + 1280);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;
@@ -53,11 +56,14 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = true;
     type Members = InlineList<Encoded, MEMBERS>;
+    type Extra = With<InlineList<Errand, MEMBERS>>;
 }
 
-/// As [`Inline`], for a cluster whose members never change: some 6 KB of code less on a Cortex-M.
+/// As [`Inline`], for a cluster whose members never change: some 6 KB of code less on a Cortex-M, and 192 bytes a member and 832
+/// besides the content.
 ///
-/// Such a node refuses entries that change the members, and hears nobody but those that [`Raft::new`](crate::Raft::new) is given.
+/// Such a node refuses entries that change the members, and hears nobody but those that [`Raft::new`](crate::Raft::new) is given. It
+/// takes reads and commands only as the leader, and answers no follower that would hand it some.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fixed<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;
 
@@ -74,6 +80,7 @@ impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: 
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = false;
     type Members = InlineList<Encoded, VOTERS>;
+    type Extra = ();
 }
 
 /// The log and the rest on the heap, bounded by the limits in [`Config`](crate::Config).
@@ -91,4 +98,5 @@ impl Kinds for Heap {
     type Part = quorate_core::HeapList<u8>;
     const CHANGES: bool = true;
     type Members = quorate_core::HeapList<Encoded>;
+    type Extra = With<quorate_core::HeapList<Errand>>;
 }

@@ -4,19 +4,20 @@
 /// marks of what may follow from it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Work {
-    /// A bit for each peer to look at, then one for records and one for events.
+    /// A bit for each peer to look at, then one for what goes beyond the bare protocol, one for records and one for events.
     marks: u64,
     /// Peers that are owed something which waits for the disk.
     waiting: u64,
 }
 
+const EXTRAS: u64 = 1 << 61;
 const RECORDS: u64 = 1 << 62;
 const EVENTS: u64 = 1 << 63;
-const PEERS: u64 = (1 << 62) - 1;
+const PEERS: u64 = (1 << 61) - 1;
 
 impl Work {
     /// As many peers as there are bits.
-    pub(crate) const PEERS: usize = 62;
+    pub(crate) const PEERS: usize = 61;
 
     #[inline]
     pub(crate) const fn any(&self) -> bool {
@@ -56,6 +57,21 @@ impl Work {
     #[inline]
     pub(crate) const fn events_done(&mut self) {
         self.marks &= !EVENTS;
+    }
+
+    #[inline]
+    pub(crate) const fn extras(&mut self) {
+        self.marks |= EXTRAS;
+    }
+
+    #[inline]
+    pub(crate) const fn has_extras(&self) -> bool {
+        self.marks & EXTRAS != 0
+    }
+
+    #[inline]
+    pub(crate) const fn extras_done(&mut self) {
+        self.marks &= !EXTRAS;
     }
 
     /// Look at all peers.

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Cluster, Envelope, encode};
-use quorate_raft::{Message, ReadError, Role};
+use quorate_core::Instant;
+use quorate_raft::{Config, Fixed, Message, Raft, ReadError, Role};
 
 #[test]
 fn reads_wait_for_a_round_of_messages_and_share_it() {
@@ -140,4 +141,119 @@ fn an_answer_of_another_term_confirms_nothing() {
     let stale = Message::Accept { term: term - 1, round: 900, match_index: 0 };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&stale) });
     assert!(cluster.host(1).reads.is_empty());
+}
+
+#[test]
+fn a_follower_of_three_reads_with_two_messages() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    let mut messages = 0;
+    cluster.settle_if(|_| {
+        messages += 1;
+        true
+    });
+    assert_eq!((messages, cluster.host(2).reads.last()), (2, Some(&read)));
+}
+
+#[test]
+fn a_follower_of_five_reads_after_a_round() {
+    let mut cluster = Cluster::new(5);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    cluster.settle_if(|e| [1, 2].contains(&e.from) && [1, 2].contains(&e.to));
+    assert!(cluster.host(2).reads.is_empty(), "two of five are no majority");
+    cluster.run(60);
+    assert_eq!(cluster.host(2).reads.last(), Some(&read));
+}
+
+#[test]
+fn a_read_through_a_follower_waits_until_that_is_applied() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let index = cluster.propose(1, "x");
+    // everything but what goes to node 2
+    cluster.settle_if(|e| e.to != 2 && e.from != 2);
+    assert_eq!(cluster.raft(1).status().commit, index);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    cluster.settle();
+    assert!(cluster.host(2).reads.is_empty());
+    assert!(cluster.raft(2).status().applied < index);
+    cluster.run(60);
+    assert_eq!(cluster.host(2).reads, [read]);
+    assert!(cluster.raft(2).status().applied >= index);
+}
+
+#[test]
+fn a_lost_question_is_asked_again_and_its_reads_are_not_many() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(3).read().unwrap();
+    cluster.drain(3);
+    cluster.net.clear();
+    for _ in 0..100 {
+        assert!(cluster.raft(3).read().unwrap() > read);
+    }
+    cluster.drain(3);
+    assert!(cluster.net.is_empty(), "one question at a time");
+    cluster.run(60);
+    assert!(cluster.host(3).reads.len() >= 2, "{:?}", cluster.host(3).reads);
+}
+
+#[test]
+fn an_answer_to_an_earlier_life_confirms_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    let question = cluster.net.pop_front().unwrap();
+    cluster.deliver(&question);
+    let answer = cluster.net.pop_front().unwrap();
+    assert!(matches!(answer.message(), Message::ReadAt { .. }));
+    cluster.restart(2);
+    cluster.run(60);
+    cluster.propose(1, "x");
+    cluster.settle_if(|e| e.to != 2 && e.from != 2);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    cluster.net.clear();
+    cluster.deliver(&answer);
+    assert!(!cluster.host(2).reads.contains(&read));
+}
+
+#[test]
+fn reads_of_a_follower_are_lost_with_its_leader() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    cluster.net.clear();
+    cluster.elect(3);
+    cluster.run(100);
+    assert!(cluster.host(2).reads.is_empty(), "{read:?}");
+    assert!(cluster.raft(2).read().is_ok(), "the new leader can be asked");
+}
+
+#[test]
+fn who_knows_no_leader_or_has_other_storage_does_not_ask() {
+    let ids = [1, 2, 3].map(common::id);
+    let mut lonely = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
+    assert_eq!(lonely.read(), Err(ReadError::NotLeader(None)));
+    let mut fixed =
+        Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 1).unwrap();
+    let append =
+        Message::Append { term: 1, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] };
+    fixed.receive(Instant::from_millis(1), ids[1], append).unwrap();
+    assert_eq!(fixed.read(), Err(ReadError::NotLeader(Some(ids[1]))));
+    let question = Message::ReadIndex { term: 1, id: 1 };
+    assert_eq!(fixed.receive(Instant::from_millis(1), ids[1], question), Ok(()));
 }

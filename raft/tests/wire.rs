@@ -70,6 +70,8 @@ fn messages_have_these_bytes_for_ever() {
             },
             "0902090701401203010000000000000001 2c0100000000000001ff",
         ),
+        (Message::ReadIndex { term: 300, id: 5 }, "0aac0205"),
+        (Message::ReadAt { term: 300, id: 5, index: 128 }, "0bac02058001"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");
@@ -178,7 +180,7 @@ mod postcard {
 
     fn message(numbers: [u64; 6], flag: bool, kind: u8, data: &[u8]) -> Message<'_> {
         let [a, b, c, d, e, _] = numbers;
-        match kind % 10 {
+        match kind % 12 {
             0 => Message::RequestVote { pre: flag, term: a, last_index: b, last_term: c },
             1 => Message::Vote { pre: flag, term: a, granted: !flag },
             2 => Message::Append {
@@ -211,6 +213,8 @@ mod postcard {
                 members: Members::decode(&LIST).unwrap(),
                 data,
             },
+            9 => Message::ReadIndex { term: a, id: b },
+            10 => Message::ReadAt { term: a, id: b, index: c },
             _ => Message::TakeOver { term: a, last_index: b, last_term: c },
         }
     }

@@ -90,8 +90,15 @@ impl Oracle {
         through: ReadId,
         applied: Index,
     ) -> Result<(), String> {
-        let config = self.config(node).clone();
-        let decides = |yes: &dyn Fn(usize) -> bool| config.decides(yes);
+        // whoever confirmed it went by its own members, and may have others by now
+        let nodes = 0..self.shadows.len();
+        let mut configs: Vec<_> = nodes.map(|node| vec![self.config(node).clone()]).collect();
+        for own in &mut configs {
+            own.extend([self.config(node).clone(), self.members().clone()]);
+        }
+        let decides = |leader: usize, yes: &dyn Fn(usize) -> bool| {
+            configs[leader].iter().any(|config| config.decides(yes))
+        };
         self.reads.ready(node, through, applied, self.seen[node], &decides)
     }
 
@@ -175,6 +182,8 @@ impl Oracle {
             | Message::Snapshot { term, .. }
             | Message::SnapshotEnd { term, .. }
             | Message::SnapshotAck { term, .. }
+            | Message::ReadIndex { term, .. }
+            | Message::ReadAt { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };

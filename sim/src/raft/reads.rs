@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use quorate_raft::{Index, ReadId, Role, Status, Term};
 
-/// Whether those of whom something is so are enough for a decision.
-type Decides<'a> = &'a dyn Fn(&dyn Fn(usize) -> bool) -> bool;
+/// Whether those of whom something is so are enough for a decision of a leader.
+type Decides<'a> = &'a dyn Fn(usize, &dyn Fn(usize) -> bool) -> bool;
 
 /// Judges reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
 /// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
@@ -72,7 +72,7 @@ impl Reads {
                     let newest = self.taken.get(&(taker, leader, read.term));
                     taker == leader || newest.is_some_and(|&order| order > read.order)
                 };
-                decides(&followed)
+                decides(leader, &followed)
             };
             let mut leaders = if leads { node..node + 1 } else { 0..nodes };
             if !leaders.any(confirmed) {

@@ -55,8 +55,17 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::TakeOver { term, last_index, last_term } => {
             format!("take-over vote? term {term}, log ends at {last_index}@{last_term}")
         }
+        Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
+        Message::ReadAt { term, id, index } => {
+            format!("read {} at {index}, term {term}", question(id))
+        }
         ref other => format!("{other:?}"),
     }
+}
+
+/// A question's number without the part that tells one life of a node from another.
+const fn question(id: u64) -> u64 {
+    id & 0xffff_ffff
 }
 
 /// A record in one line.

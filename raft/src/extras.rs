@@ -1,0 +1,148 @@
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_core::{Instant, List, NodeId, Rng};
+
+/// What a node keeps beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
+pub trait Extra: Clone + PartialEq + Eq + Hash + Debug {
+    fn with_limit(members: usize) -> Self;
+    fn get(&self) -> Option<&Extras>;
+    fn get_mut(&mut self) -> Option<&mut Extras>;
+    fn errands(&self) -> &[Errand];
+    fn errands_mut(&mut self) -> &mut [Errand];
+    /// The place for what a peer asks; made if there is none.
+    fn errand(&mut self, of: NodeId) -> Option<&mut Errand>;
+    fn forget_errands(&mut self);
+}
+
+/// For all of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct With<E> {
+    extras: Extras,
+    /// A leader's, one for each peer that asked something of it.
+    errands: E,
+}
+
+/// What a node keeps beyond the bare protocol.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Extras {
+    /// Told from what this node said before it was started, whose answers may still come: drawn with the first question.
+    life: u64,
+    /// A follower's question to its leader.
+    pub(crate) asked: Asked,
+    /// Followers' questions wait for this leader's answer.
+    pub(crate) asked_here: bool,
+}
+
+/// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Asked {
+    /// The newest read it is for; 0 if none is under way.
+    pub(crate) through: u64,
+    /// What the message calls it.
+    pub(crate) id: u64,
+    /// The message is due.
+    pub(crate) due: bool,
+    /// Asked again then: messages get lost.
+    pub(crate) again_at: Instant,
+}
+
+/// What a peer asked of its leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Errand {
+    of: NodeId,
+    /// The read that waits for its round; 0 for none.
+    pub(crate) read: u64,
+    /// It is answered when a majority has answered this round.
+    pub(crate) round: u64,
+}
+
+impl Extras {
+    /// The number of a question, of this life of the node and no other.
+    pub(crate) fn number(&mut self, rng: &mut Rng, now: Instant, count: u64) -> u64 {
+        if self.life == 0 {
+            // below 2^62 as all numbers are; of time as well, for programs that start with the same seed each time
+            self.life = (rng.next_u64() ^ now.as_micros()) >> 34 << 32 | 1 << 32;
+        }
+        self.life | (count & 0xffff_ffff)
+    }
+}
+
+/// Whether a question is not newer than another of the same life.
+pub(crate) const fn is_late(number: u64, known: u64) -> bool {
+    number >> 32 == known >> 32 && number <= known
+}
+
+impl Extra for () {
+    fn with_limit(_members: usize) -> Self {}
+
+    fn get(&self) -> Option<&Extras> {
+        None
+    }
+
+    fn get_mut(&mut self) -> Option<&mut Extras> {
+        None
+    }
+
+    fn errands(&self) -> &[Errand] {
+        &[]
+    }
+
+    fn errands_mut(&mut self) -> &mut [Errand] {
+        &mut []
+    }
+
+    fn errand(&mut self, _of: NodeId) -> Option<&mut Errand> {
+        None
+    }
+
+    fn forget_errands(&mut self) {}
+}
+
+impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> {
+    fn with_limit(members: usize) -> Self {
+        Self { extras: Extras::default(), errands: E::with_limit(members) }
+    }
+
+    fn get(&self) -> Option<&Extras> {
+        Some(&self.extras)
+    }
+
+    fn get_mut(&mut self) -> Option<&mut Extras> {
+        Some(&mut self.extras)
+    }
+
+    fn errands(&self) -> &[Errand] {
+        &self.errands
+    }
+
+    fn errands_mut(&mut self) -> &mut [Errand] {
+        &mut self.errands
+    }
+
+    fn errand(&mut self, of: NodeId) -> Option<&mut Errand> {
+        let at = match self.errands.iter().position(|errand| errand.of == of) {
+            Some(at) => at,
+            None => {
+                let fresh = Errand { of, read: 0, round: 0 };
+                if self.errands.push(fresh).is_err() {
+                    // those of peers that are no members any more, or that will ask again
+                    self.errands.clear();
+                    self.errands.push(fresh).ok()?;
+                }
+                self.errands.len().saturating_sub(1)
+            }
+        };
+        self.errands.get_mut(at)
+    }
+
+    fn forget_errands(&mut self) {
+        self.errands.clear();
+    }
+}
+
+impl Errand {
+    pub(crate) fn is_of(&self, id: NodeId) -> bool {
+        self.of == id
+    }
+}
