@@ -262,26 +262,25 @@ impl<'a> Reader<'a> {
     }
 
     fn long_u64(&mut self) -> Result<u64, DecodeError> {
-        let first = self.u8()?;
-        let mut value = u64::from(first & 0x7f);
-        let mut shift: u32 = 7;
-        loop {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            // the tenth byte has room for one bit only
-            if shift == 63 && bits > 1 {
+        let (mut value, mut shift) = (0, 0_u32);
+        let mut rest = self.rest.iter();
+        while let Some(&byte) = rest.next() {
+            // the tenth byte has room for one bit only, and is the last
+            if shift == 63 && byte > 1 {
                 return Err(DecodeError::Invalid);
             }
-            value |= bits.wrapping_shl(shift);
+            value |= u64::from(byte & 0x7f).wrapping_shl(shift);
             if byte < 0x80 {
-                // a last byte of zero adds nothing: the same number has a shorter form
-                return if byte == 0 { Err(DecodeError::Invalid) } else { Ok(value) };
+                // a last byte of zero is one too many
+                if byte == 0 && shift > 0 {
+                    return Err(DecodeError::Invalid);
+                }
+                self.rest = rest.as_slice();
+                return Ok(value);
             }
-            shift = shift.saturating_add(7);
-            if shift > 63 {
-                return Err(DecodeError::Invalid);
-            }
+            shift = shift.wrapping_add(7);
         }
+        Err(DecodeError::Truncated)
     }
 }
 

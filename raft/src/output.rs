@@ -126,6 +126,9 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         let span = self.log.span(first, Index::MAX, usize::MAX);
+        if span.last() == self.log.last() {
+            self.work.records_done();
+        }
         Some(Plan::Entries(self.disk.issue_through(span.last()), span))
     }
 
@@ -149,12 +152,33 @@ impl<S: Storage> Raft<S> {
                 break;
             }
             if let Some(draft) = self.plan_reply(at).or_else(|| self.plan_request(at)) {
+                if self.is_told(at) {
+                    self.work.peer_done(at);
+                }
                 let to = self.peers.get(at)?.id;
                 return Some(Plan::Send(to, draft));
             }
             self.work.peer_done(at);
         }
         None
+    }
+
+    /// Whether there is nothing more to say to a peer, as far as that is easy to see: it is not looked at once more then.
+    #[inline]
+    fn is_told(&self, at: usize) -> bool {
+        let Some(peer) = self.peers.get(at) else { return true };
+        let owes = peer.owed != Reply::Nothing || peer.owed_vote.is_some();
+        !owes
+            && match self.role {
+                Role::Leader => {
+                    peer.replication == Replication::Replicate
+                        && peer.next_index > self.log.last()
+                        && !peer.heartbeat_due
+                        && !peer.time_out_due
+                }
+                Role::Follower => true,
+                _ => !peer.ask_vote,
+            }
     }
 
     /// What is owed to a peer that asked.
