@@ -118,6 +118,9 @@ impl<'b> Writer<'b> {
 
     #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
     fn long_u64(&mut self, mut value: u64) {
+        if value < 0x20_0000 {
+            return self.raw(&[value as u8 | 0x80, (value >> 7) as u8 | 0x80, (value >> 14) as u8]);
+        }
         while value >= 0x80 {
             self.u8(value as u8 | 0x80);
             value >>= 7;
@@ -262,6 +265,13 @@ impl<'a> Reader<'a> {
     }
 
     fn long_u64(&mut self) -> Result<u64, DecodeError> {
+        if let [first, second @ 0x80..=0xff, third @ 1..0x80, ref rest @ ..] = *self.rest
+            && first >= 0x80
+        {
+            self.rest = rest;
+            let low = u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7;
+            return Ok(low | u64::from(third) << 14);
+        }
         let (mut value, mut shift) = (0, 0_u32);
         let mut rest = self.rest.iter();
         while let Some(&byte) = rest.next() {

@@ -242,59 +242,64 @@ impl<'a> Wire<'a> for Message<'a> {
 
     #[inline]
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            0 => Self::RequestVote {
-                pre: input.bool()?,
-                term: input.u64()?,
-                last_index: input.u64()?,
-                last_term: input.u64()?,
-            },
-            1 => Self::Vote { pre: input.bool()?, term: input.u64()?, granted: input.bool()? },
+        let tag = input.u8()?;
+        let count = NUMBERS.get(usize::from(tag)).ok_or(DecodeError::Invalid)?;
+        let mut numbers = [0; 6];
+        for number in numbers.iter_mut().take(usize::from(*count)) {
+            *number = input.u64()?;
+        }
+        let [a, b, c, d, e, f] = numbers;
+        Ok(match tag {
+            0 => Self::RequestVote { pre: flag(a)?, term: b, last_index: c, last_term: d },
+            1 => Self::Vote { pre: flag(a)?, term: b, granted: flag(c)? },
             2 => Self::Append {
-                term: input.u64()?,
-                prev_index: input.u64()?,
-                prev_term: input.u64()?,
-                commit: input.u64()?,
-                round: input.u64()?,
+                term: a,
+                prev_index: b,
+                prev_term: c,
+                commit: d,
+                round: e,
                 entries: input.bytes()?,
             },
-            3 => {
-                Self::Accept { term: input.u64()?, round: input.u64()?, match_index: input.u64()? }
-            }
-            4 => Self::Reject {
-                term: input.u64()?,
-                round: input.u64()?,
-                prev_index: input.u64()?,
-                hint_index: input.u64()?,
-                hint_term: input.u64()?,
+            3 => Self::Accept { term: a, round: b, match_index: c },
+            4 => Self::Reject { term: a, round: b, prev_index: c, hint_index: d, hint_term: e },
+            5 => Self::Snapshot {
+                term: a,
+                round: b,
+                index: c,
+                index_term: d,
+                offset: e,
+                done: flag(f)?,
+                data: input.bytes()?,
             },
-            tag @ (5 | 9) => {
-                let (term, round, index) = (input.u64()?, input.u64()?, input.u64()?);
-                let (index_term, offset) = (input.u64()?, input.u64()?);
-                if tag == 5 {
-                    let (done, data) = (input.bool()?, input.bytes()?);
-                    Self::Snapshot { term, round, index, index_term, offset, done, data }
-                } else {
-                    let (members, data) = (Members::read(input)?, input.bytes()?);
-                    Self::SnapshotEnd { term, round, index, index_term, offset, members, data }
-                }
-            }
-            6 => Self::SnapshotAck {
-                term: input.u64()?,
-                round: input.u64()?,
-                index: input.u64()?,
-                offset: input.u64()?,
-            },
-            7 => Self::TimeoutNow { term: input.u64()? },
-            8 => Self::TakeOver {
-                term: input.u64()?,
-                last_index: input.u64()?,
-                last_term: input.u64()?,
+            6 => Self::SnapshotAck { term: a, round: b, index: c, offset: d },
+            7 => Self::TimeoutNow { term: a },
+            8 => Self::TakeOver { term: a, last_index: b, last_term: c },
+            9 => Self::SnapshotEnd {
+                term: a,
+                round: b,
+                index: c,
+                index_term: d,
+                offset: e,
+                members: Members::read(input)?,
+                data: input.bytes()?,
             },
             10 => Self::ReadIndex { term: input.u64()?, id: input.u64()? },
             11 => Self::ReadAt { term: input.u64()?, id: input.u64()?, index: input.u64()? },
             _ => return Err(DecodeError::Invalid),
         })
+    }
+}
+
+/// How many numbers each kind of message begins with, flags among them: one loop reads them all.
+const NUMBERS: [u8; 10] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5];
+
+/// A number that is 0 or 1.
+#[inline]
+const fn flag(number: u64) -> Result<bool, DecodeError> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(DecodeError::Invalid),
     }
 }
 
