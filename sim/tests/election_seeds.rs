@@ -1,4 +1,7 @@
 //! Elections in the simulator, with a failure detector on top, under every fault.
+//!
+//! `SEEDS=8000 cargo test --release -p quorate-sim --test election_seeds -- --nocapture` looks further, and tells how long it took
+//! to settle.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
@@ -7,6 +10,8 @@ use quorate_sim::election::{ElectionSubject, Elects};
 use quorate_sim::{Campaign, Summary};
 
 fn campaign<M: Elects>(seeds: u64) -> Summary {
+    let more = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let seeds = more.unwrap_or(seeds);
     let campaign = Campaign { from: 1, seeds, nodes: None, threads: 2, twice_every: 10 };
     let outcome = campaign.run::<ElectionSubject<M>>(|_| ());
     if let Some(violation) = outcome.violation {

@@ -62,7 +62,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// # What it promises
 ///
-/// As [`Bully`](crate::Bully) in classic mode, and nothing in other modes, which it refuses: at most one leader an epoch, always;
+/// As [`Bully`](crate::Bully) in classic mode, and nothing in other modes, which it refuses (the crate's page tells what they would
+/// cost): at most one leader an epoch, always;
 /// once faults stop, one leader, the highest live node (or any, with [`Takeover::Keep`](crate::Takeover::Keep)), known to all.
 /// The leader's epoch is above every epoch that a node on its token's way knew. `outcome_timeout_us` has to be longer than two
 /// rounds; what comes of it is in [`settle_us`](Self::settle_us).
