@@ -59,7 +59,7 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
     type Extra = With<InlineList<Errand, MEMBERS>>;
 }
 
-/// As [`Inline`], for a cluster whose members never change: some 6 KB of code less on a Cortex-M, and 192 bytes a member and 832
+/// As [`Inline`], for a cluster whose members never change: some 6 KB of code less on a Cortex-M, and 192 bytes a member and 896
 /// besides the content.
 ///
 /// Such a node refuses entries that change the members, and hears nobody but those that [`Raft::new`](crate::Raft::new) is given. It
