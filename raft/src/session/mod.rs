@@ -40,6 +40,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! With real messages that get lost and leaders that change: `examples/sessions`.
+//!
 //! # What is promised
 //!
 //! * A command (a session and a serial number) is carried out at most once, in whatever order, however often and through whichever leader it

@@ -61,6 +61,7 @@ pub enum Request<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Call<'a> {
     /// The cluster's time when this was proposed, in µs: [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by time.
+    /// Put there by the node that proposes, never by the client: a time far ahead ends every session.
     pub time_us: u64,
     /// What is asked.
     pub request: Request<'a>,
