@@ -71,7 +71,7 @@
 //!
 //! On a Cortex-M4 (`cargo xtask size`, programs less those around nothing): bully with its codec, quorum and leases 3.6 KB of code;
 //! a Hirschberg-Sinclair ring 5.8 KB; detectors 0.2 KB (heartbeat), 0.6 KB (exponential phi), 0.9 KB (Chen's) and 1.4 KB (normal
-//! phi), and the reading of phi as a number about as much again, with a division of 64 bits.
+//! phi), without reading phi as a number.
 //!
 //! # What is **not** there
 //!

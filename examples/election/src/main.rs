@@ -1,7 +1,7 @@
 //! Five nodes elect a leader over UDP, in one process. On a terminal: a live view and commands. Otherwise: a short play that
 //! kills the leader, and brings it back.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -143,7 +143,11 @@ fn settle(group: &Group, what: &str) -> Result<usize, String> {
 /// Prints; a reader that has gone away has had enough.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+    if let Err(why) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        if why.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("the output cannot be written: {why}");
+        std::process::exit(1);
     }
 }
