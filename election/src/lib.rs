@@ -39,7 +39,7 @@
 //!
 //! Once faults stop and messages arrive in time, the right node leads and all know within [`Config::settle_us`], or
 //! [`Ring::settle_us`]. In the simulator, 32,000 runs with every fault (crashes at the worst moments, loss, duplication, replays,
-//! partitions, pauses, clocks that are off by 10 %, slow disks) stayed within 56 % of it, half of them below 1 %.
+//! partitions, pauses, clocks that are off by 10 %, slow disks) stayed within 56 % of it, half of them within 1 %.
 //!
 //! # How it is proven
 //!
