@@ -283,15 +283,15 @@ impl<'a> Wire<'a> for Message<'a> {
                 members: Members::read(input)?,
                 data: input.bytes()?,
             },
-            10 => Self::ReadIndex { term: input.u64()?, id: input.u64()? },
-            11 => Self::ReadAt { term: input.u64()?, id: input.u64()?, index: input.u64()? },
+            10 => Self::ReadIndex { term: a, id: b },
+            11 => Self::ReadAt { term: a, id: b, index: c },
             _ => return Err(DecodeError::Invalid),
         })
     }
 }
 
 /// How many numbers each kind of message begins with, flags among them: one loop reads them all.
-const NUMBERS: [u8; 10] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5];
+const NUMBERS: [u8; 12] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3];
 
 /// A number that is 0 or 1.
 #[inline]

@@ -71,9 +71,10 @@ impl Oracle {
     fn config(&self, node: usize) -> &Config {
         let snapshot = self.shadows[node].snapshot();
         let snapshot = self.seen[node].map_or(snapshot, |s| s.snapshot.max(snapshot));
-        let in_log = self.configs[node].last(Index::MAX);
-        let came = self.bases[node].at(snapshot).map(|config| (snapshot, config));
-        let before = came.or_else(|| self.agreed.last(snapshot));
+        // what is below the snapshot may be of a log that the snapshot took the place of
+        let in_log = self.configs[node].last(Index::MAX).filter(|(index, _)| *index > snapshot);
+        let (came, agreed) = (self.bases[node].last(snapshot), self.agreed.last(snapshot));
+        let before = if came.map(|c| c.0) > agreed.map(|c| c.0) { came } else { agreed };
         let last = if in_log.map(|c| c.0) > before.map(|c| c.0) { in_log } else { before };
         last.map_or(&self.founders, |(_, config)| config)
     }
