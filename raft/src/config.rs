@@ -18,6 +18,11 @@ pub struct Config {
     /// A leader that has not heard a majority for an election timeout steps down, and nodes that hear a leader refuse to
     /// vote (Raft thesis, 6.2 and 4.2.3). Default true.
     pub check_quorum: bool,
+    /// Lets a leader answer reads without a round, by [`Raft::read_lease`](crate::Raft::read_lease): how far the rate of any node's clock may be
+    /// off the true one, in millionths (crystals: 100; bare oscillators: 50,000). At most 250,000, and only with `check_quorum`. 0 is off. All nodes of
+    /// the cluster must have it on, with the same `election_min_us`, and none may have [`Fixed`](crate::Fixed) storage: a node then also votes for nobody
+    /// in the shortest election timeout after its start, as it may have answered a leader before. Default 0.
+    pub lease_drift_ppm: u32,
     /// Bytes of entries in one message, at least 1 (one entry may exceed it alone). 64 KiB, 64 KiB, 160 bytes.
     pub max_append_bytes: usize,
     /// Entries on their way to one follower, at least 1. 4096, 4096, 8.
@@ -59,6 +64,7 @@ impl Config {
             heartbeat_us: 50_000,
             pre_vote: true,
             check_quorum: true,
+            lease_drift_ppm: 0,
             max_append_bytes: 64 << 10,
             max_inflight_entries: 4096,
             max_inflight_bytes: 1 << 20,
@@ -131,6 +137,9 @@ impl Config {
         }
         if self.election_max_us <= self.election_min_us {
             return Err(ConfigError::ElectionSpread);
+        }
+        if self.lease_drift_ppm != 0 && (!self.check_quorum || self.lease_drift_ppm > 250_000) {
+            return Err(ConfigError::Lease);
         }
         if self.max_append_bytes == 0
             || self.max_inflight_entries == 0

@@ -10,10 +10,13 @@ use crate::{EntryKind, Index, Role, Term};
 
 impl<S: Storage> Raft<S> {
     /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
-    /// that is no member.
+    /// that is no member. With leases, nor does a node that has heard a leader within the shortest election timeout: the leader counts on that.
     pub fn campaign(&mut self, now: Instant) {
         if self.fatal.is_none() && self.may_lead() {
             self.advance(now);
+            if self.leases() && self.hears_leader() {
+                return;
+            }
             self.start_election(self.config.pre_vote);
         }
     }
@@ -239,7 +242,8 @@ impl<S: Storage> Raft<S> {
             && match self.role {
                 Role::Leader => true,
                 Role::Follower => {
-                    self.leader.is_some()
+                    // a leader's lease outlasts what makes this node forget it
+                    (self.leader.is_some() || self.leases())
                         && self.now.since(self.leader_heard) < self.config.election_min_us
                 }
                 _ => false,

@@ -19,6 +19,8 @@ pub enum ConfigError {
     ElectionSpread,
     /// A byte limit is 0, or too small for one entry of `max_entry_bytes`.
     Limits,
+    /// Leases need `check_quorum`, clocks that are not further off than a quarter, and storage that is not `Fixed`.
+    Lease,
 }
 
 /// Why a command was not proposed. Nothing was changed.
@@ -133,6 +135,9 @@ impl fmt::Display for ConfigError {
                 f.write_str("the upper election timeout must be above the lower one")
             }
             Self::Limits => f.write_str("a byte limit is too small for one entry"),
+            Self::Lease => f.write_str(
+                "leases need check_quorum, a drift of at most 250,000 ppm, and storage that is not fixed",
+            ),
         }
     }
 }

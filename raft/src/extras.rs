@@ -3,6 +3,8 @@ use core::hash::Hash;
 
 use quorate_core::{Instant, List, NodeId, Rng};
 
+use crate::lease::Lease;
+
 /// What a node keeps beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
 pub trait Extra: Clone + PartialEq + Eq + Hash + Debug {
     fn with_limit(members: usize) -> Self;
@@ -32,6 +34,7 @@ pub struct Extras {
     pub(crate) asked: Asked,
     /// Followers' questions wait for this leader's answer.
     pub(crate) asked_here: bool,
+    pub(crate) lease: Lease,
 }
 
 /// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.

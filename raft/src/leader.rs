@@ -25,6 +25,7 @@ impl<S: Storage> Raft<S> {
         }
         self.dismiss();
         self.next_round();
+        self.renew_lease();
         for peer in self.peers.iter_mut() {
             peer.heartbeat_due = true;
             if peer.transfer.stage == Stage::Asked {

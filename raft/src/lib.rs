@@ -89,6 +89,7 @@ mod event;
 mod extras;
 mod follower;
 mod leader;
+mod lease;
 #[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
 mod log;
 mod member;

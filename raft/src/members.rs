@@ -156,6 +156,7 @@ impl<S: Storage> Raft<S> {
         let before = self.last_config(self.snapshot, before).unwrap_or(self.snapshot);
         self.led_before = members(&self.log, &self.base, before).standing(self.id).may_lead();
         self.unsettled = true;
+        self.lose_lease();
         let members = members(&self.log, &self.base, self.config_at);
         let (now, last, leads) = (self.now, self.log.last(), self.role == Role::Leader);
         let own = core::mem::replace(&mut self.standing, members.standing(self.id));

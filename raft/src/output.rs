@@ -247,6 +247,7 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         if core::mem::take(&mut peer.time_out_due) {
+            self.void_lease();
             return Some(Draft::TimeoutNow);
         }
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {

@@ -206,6 +206,10 @@ impl<S: Storage> Raft<S> {
         if voters.is_some() && own == Standing::NONE {
             return Err(ConfigError::NotAVoter);
         }
+        let extra = S::Extra::with_limit(config.max_members);
+        if extra.get().is_none() && config.lease_drift_ppm != 0 {
+            return Err(ConfigError::Lease);
+        }
         let log = S::Log::with_limit(config.max_log_bytes);
         let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
         if !log.fits(1, SPARE_BLANKS) || part.limit() == 0 {
@@ -256,7 +260,7 @@ impl<S: Storage> Raft<S> {
             reads_done: 0,
             reads_confirmed: None,
             part,
-            extra: S::Extra::with_limit(config.max_members),
+            extra,
             role_changed: false,
             members_changed: false,
             full_owed: false,
@@ -518,6 +522,10 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.draw_election_timeout();
+        if self.leases() {
+            // it may have answered a leader just before it went down, which counts on that
+            self.leader_heard = self.now;
+        }
     }
 
     /// Takes no further part (DESIGN: a violated invariant is reported, never repaired in silence).

@@ -3,6 +3,7 @@
 use quorate_core::{Instant, NodeId, Rejected};
 
 use crate::extras::{Asked, Extra, is_late};
+use crate::lease::Lease;
 use crate::output::Draft;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
@@ -74,6 +75,7 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut() {
             extras.asked = Asked::default();
             extras.asked_here = false;
+            extras.lease = Lease::default();
         }
         self.extra.forget_errands();
     }

@@ -14,7 +14,7 @@ use crate::interact::{Options, Play, time_us};
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
-/// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
+/// `lease` (ppm), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
 /// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
 ///
 /// | command | what it does |
@@ -26,6 +26,7 @@ use crate::interact::{Options, Play, time_us};
 /// | `members NODE` | the members as the node knows them |
 /// | `propose NODE TEXT` | proposes a command |
 /// | `read NODE` | asks to read |
+/// | `read-lease NODE` | reads without asking anybody, if the node has a lease |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
 /// | `application NODE slow\|fast` | whether snapshots wait for `act` |
 /// | `act NODE` | a slow application installs what it received, and sends what is wanted (`install`, `serve`: one of these) |
@@ -141,6 +142,17 @@ impl Application {
 }
 
 impl<S: Storage> RaftPlay<S> {
+    fn read_lease(&mut self, node: NodeId, raft: &mut Raft<S>, now: Instant) -> String {
+        let Some(index) = raft.read_lease(now) else { return "no lease".into() };
+        self.judge(|judge| match judge.committed() {
+            committed if index < committed => {
+                Err(format!("node {node} reads by lease at {index} of {committed}"))
+            }
+            _ => Ok(()),
+        });
+        format!("a lease: what has applied {index} may be read")
+    }
+
     fn read(&mut self, node: NodeId, raft: &mut Raft<S>) -> String {
         match raft.read() {
             Ok(id) => {
@@ -183,6 +195,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             max_inflight_entries: options.number("max-inflight", standard.max_inflight_entries)?,
             pre_vote: options.switch("pre-vote", standard.pre_vote)?,
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
+            lease_drift_ppm: options.number("lease", 0)? as u32,
             ..standard
         };
         Ok(Self {
@@ -272,6 +285,7 @@ impl<S: Storage> Play for RaftPlay<S> {
                 Err(reason) => refused(reason),
             },
             ("read", []) => self.read(node, raft),
+            ("read-lease", []) => self.read_lease(node, raft, now),
             ("snapshot", []) => application.take(raft, 0, None),
             ("snapshot", ["keeping", count]) => application.take(raft, number(count)?, None),
             ("snapshot", ["keeping", count, "bytes", size]) => {

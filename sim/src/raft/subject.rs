@@ -47,6 +47,10 @@ pub struct RaftSubject<S: Storage> {
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
+    /// An operation that was answered while it was asked for.
+    done: Option<u64>,
+    /// What a client has found.
+    violated: Option<String>,
     /// What was done, as commands of interaction tests.
     commands: Vec<String>,
     storage: core::marker::PhantomData<S>,
@@ -62,12 +66,16 @@ const MOST_MESSAGES: u64 = 4_000;
 impl<S: Storage> RaftSubject<S> {
     fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
         let election_min_us = 150_000;
+        let check_quorum = rng.chance(4, 5);
+        let lease = check_quorum && rng.chance(1, 2);
+        let lease_drift_ppm = if lease { swarm.drift_ppm.max(1) as u32 } else { 0 };
         Config {
             election_min_us,
             election_max_us: 300_000,
             heartbeat_us: rng.range(20_000, 60_000),
             pre_vote: rng.chance(4, 5),
-            check_quorum: rng.chance(4, 5),
+            check_quorum,
+            lease_drift_ppm,
             max_append_bytes: rng.range(1, 2_000) as usize,
             max_inflight_entries: rng.range(1, 64),
             max_inflight_bytes: rng.range(1, 4_000) as usize,
@@ -263,10 +271,13 @@ impl<S: Storage> RaftSubject<S> {
         client: usize,
         node: usize,
         ask: Ask,
-        (raft, sent): (&mut Raft<S>, u64),
+        (raft, sent, clock): (&mut Raft<S>, u64, Instant),
         marks: &mut Marks,
     ) -> Result<(), Option<NodeId>> {
         let Some(change) = ask.change else {
+            if self.read_lease(client, node, ask, (raft, clock), marks) {
+                return Ok(());
+            }
             let id = raft.read().map_err(|e| match e {
                 ReadError::NotLeader(leader) => leader,
                 _ => None,
@@ -298,6 +309,35 @@ impl<S: Storage> RaftSubject<S> {
         self.commands.push(format!("propose {} {text}", node + 1));
         self.nodes[node].writes.push((proposal, ask.operation, client));
         Ok(())
+    }
+
+    /// Reads at once if the node has a lease.
+    fn read_lease(
+        &mut self,
+        client: usize,
+        node: usize,
+        ask: Ask,
+        (raft, clock): (&mut Raft<S>, Instant),
+        marks: &mut Marks,
+    ) -> bool {
+        let Some(index) = raft.read_lease(clock) else { return false };
+        self.commands.push(format!("read-lease {}", node + 1));
+        let committed = self.oracle.committed();
+        if index < committed {
+            let what = format!("node {} reads by lease at {index} of {committed}", node + 1);
+            self.violated.get_or_insert(what);
+        }
+        if self.nodes[node].store.applied < index {
+            marks.hit("leased read waits");
+            return false;
+        }
+        marks.hit("read by lease");
+        self.history.call_read(ask.operation, ask.key);
+        let value = self.nodes[node].store.get(ask.key);
+        self.history.read(ask.operation, value);
+        self.clients[client].last_seen = value;
+        self.done = Some(ask.operation);
+        true
     }
 
     fn new_ask(&mut self, client: usize) -> Ask {
@@ -420,12 +460,13 @@ impl<S: Storage> RaftSubject<S> {
             }
             State::Asking { ask, next, give_up } if now >= next => {
                 let target = self.clients[client].target;
-                let (nodes, sent) = (access.nodes(), access.sent());
+                let (nodes, sent, clock) = (access.nodes(), access.sent(), access.clock(target));
                 let result = match access.machine(target) {
                     // a machine and the marks are two parts of what clients may touch
                     Some(raft) => {
                         let mut marks = Marks::default();
-                        let result = self.submit(client, target, ask, (raft, sent), &mut marks);
+                        let seen = (raft, sent, clock);
+                        let result = self.submit(client, target, ask, seen, &mut marks);
                         access.marks.merge(&marks);
                         result
                     }
@@ -505,6 +546,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
             lost: Vec::new(),
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
+            done: None,
+            violated: None,
             commands: Vec::new(),
             rng,
             storage: core::marker::PhantomData,
@@ -670,6 +713,12 @@ impl<S: Storage> Subject for RaftSubject<S> {
     fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         for client in 0..self.clients.len() {
             self.client(client, access);
+            if let Some(operation) = self.done.take() {
+                self.answer(client, operation);
+            }
+        }
+        if let Some(what) = self.violated.take() {
+            return Err(what);
         }
         Ok(self.rng.range(2_000, 30_000))
     }
@@ -687,6 +736,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
             format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
+            format!("lease={}", c.lease_drift_ppm),
             format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
             format!("max-inflight={}", c.max_inflight_entries),
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
