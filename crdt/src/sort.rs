@@ -3,7 +3,7 @@ use crate::grow::swap;
 /// Sorts in place: heapsort (Williams, "Algorithm 232", 1964, with the heap built as by Floyd, "Algorithm 245", 1964). It needs no
 /// memory, takes n log n steps on any input, hostile ones too, and has no panic, which the library's has.
 pub(crate) fn sort<T: Ord>(list: &mut [T]) {
-    if list.is_sorted() {
+    if list.iter().zip(list.iter().skip(1)).all(|(one, next)| one <= next) {
         return;
     }
     for root in (0..list.len() / 2).rev() {
