@@ -23,6 +23,13 @@ pub struct Config {
     /// the cluster must have it on, with the same `election_min_us`, and none may have [`Fixed`](crate::Fixed) storage: a node then also votes for nobody
     /// in the shortest election timeout after its start, as it may have answered a leader before. Default 0.
     pub lease_drift_ppm: u32,
+    /// Who leads rather: 0 is first, and with each step up a node waits for one more spread (`election_max_us - election_min_us`) before it
+    /// starts an election. At most 15. It may differ from node to node. A leader does not make way by itself for one that comes before it: see
+    /// [`Raft::transfer`](crate::Raft::transfer). Default 0.
+    pub priority: u8,
+    /// Least time between two parts of snapshots that this node sends, in µs, so that they leave room on the link for entries; not with
+    /// [`Fixed`](crate::Fixed) storage. Default 0.
+    pub snapshot_pace_us: u64,
     /// Bytes of entries in one message, at least 1 (one entry may exceed it alone). 64 KiB, 64 KiB, 160 bytes.
     pub max_append_bytes: usize,
     /// Entries on their way to one follower, at least 1. 4096, 4096, 8.
@@ -65,6 +72,8 @@ impl Config {
             pre_vote: true,
             check_quorum: true,
             lease_drift_ppm: 0,
+            priority: 0,
+            snapshot_pace_us: 0,
             max_append_bytes: 64 << 10,
             max_inflight_entries: 4096,
             max_inflight_bytes: 1 << 20,
@@ -143,6 +152,7 @@ impl Config {
         }
         if self.max_append_bytes == 0
             || self.max_inflight_entries == 0
+            || self.priority > 15
             || self.max_inflight_bytes == 0
             || self.max_entry_bytes == 0
             || self.snapshot_part_bytes == 0

@@ -50,6 +50,15 @@ impl<S: Storage> Raft<S> {
         self.count_votes();
     }
 
+    /// Gives up the leader that this node follows, for one that knows it to be dead: it votes for another at once, where it would protect
+    /// a leader it has heard lately. A leader that is alive is followed again with its next message. Whoever follows nobody does nothing,
+    /// nor does a node with leases: what it promised to its leader, nobody can take back.
+    pub fn forget_leader(&mut self) {
+        if self.role == Role::Follower && self.leader.is_some() && !self.leases() {
+            self.follow(self.term, None);
+        }
+    }
+
     /// Starts an election that the leader itself asked for: nobody's opinion is asked first, and no node protects the leader (3.10).
     pub(crate) fn take_over(&mut self) {
         self.start_election(false);
@@ -198,6 +207,7 @@ impl<S: Storage> Raft<S> {
     /// Follows `leader`, or nobody yet, in `term`.
     pub(crate) fn follow(&mut self, term: Term, leader: Option<NodeId>) {
         let newer = term > self.term;
+        let led = self.term;
         if newer {
             self.enter(term, None);
         }
@@ -210,6 +220,7 @@ impl<S: Storage> Raft<S> {
         if self.role == Role::Leader {
             self.part.clear();
             self.handover = None;
+            self.leave_open(led);
         }
         self.turn(Role::Follower, leader);
         self.peers.iter_mut().for_each(Peer::follow);
@@ -268,7 +279,10 @@ impl<S: Storage> Raft<S> {
 
     /// Draws another timeout (3.4: chosen at random, so that votes seldom split) and waits that long.
     pub(crate) fn draw_election_timeout(&mut self) {
-        self.timeout_us = self.rng.range(self.config.election_min_us, self.config.election_max_us);
+        let (least, most) = (self.config.election_min_us, self.config.election_max_us);
+        // each step waits until those before it have had their time
+        let later = most.saturating_sub(least).saturating_mul(self.config.priority.into());
+        self.timeout_us = self.rng.range(least, most).saturating_add(later);
         self.restart_election_timer();
     }
 

@@ -17,10 +17,12 @@ pub enum ConfigError {
     ElectionTimeout,
     /// The upper election timeout must be above the lower one, so that ties break.
     ElectionSpread,
-    /// A byte limit is 0, or too small for one entry of `max_entry_bytes`.
+    /// A byte limit is 0, or too small for one entry of `max_entry_bytes`; or the priority is beyond 15.
     Limits,
-    /// Leases need `check_quorum`, clocks that are not further off than a quarter, and storage that is not `Fixed`.
+    /// Leases need `check_quorum`, and clocks that are not further off than a quarter.
     Lease,
+    /// Leases and paced snapshots are not for `Fixed` storage.
+    Fixed,
 }
 
 /// Why a command was not proposed. Nothing was changed.
@@ -135,8 +137,9 @@ impl fmt::Display for ConfigError {
                 f.write_str("the upper election timeout must be above the lower one")
             }
             Self::Limits => f.write_str("a byte limit is too small for one entry"),
+            Self::Fixed => f.write_str("fixed storage knows neither leases nor paced snapshots"),
             Self::Lease => f.write_str(
-                "leases need check_quorum, a drift of at most 250,000 ppm, and storage that is not fixed",
+                "leases need check_quorum and a drift of at most 250,000 ppm",
             ),
         }
     }

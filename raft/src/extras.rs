@@ -4,6 +4,7 @@ use core::hash::Hash;
 use quorate_core::{Instant, List, NodeId, Rng};
 
 use crate::lease::Lease;
+use crate::open::Open;
 
 /// What a node keeps beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
 pub trait Extra: Clone + PartialEq + Eq + Hash + Debug {
@@ -35,6 +36,9 @@ pub struct Extras {
     /// Followers' questions wait for this leader's answer.
     pub(crate) asked_here: bool,
     pub(crate) lease: Lease,
+    pub(crate) open: Open,
+    /// The next part of a snapshot may be asked for then.
+    pub(crate) part_at: Instant,
 }
 
 /// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.

@@ -41,8 +41,9 @@
 //!
 //! Randomised elections with pre-vote, check-quorum and leader stickiness; replication in probe, replicate and snapshot mode
 //! with windows by entries and bytes; back-up over conflicts by term; commit of the own term only; durability by tickets with
-//! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds; leadership
-//! transfer; changes of the members, one step at a time or through joint consensus, learners and witnesses
+//! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds, also
+//! through followers and learners, and by leases ([`Raft::read_lease`]); leadership transfer, priorities; proposals that are told to be lost
+//! ([`Event::Lost`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
 //! On top, for programs that want them: [`session`], for clients whose commands are carried out once however often they are sent; with
@@ -97,6 +98,7 @@ mod members;
 #[cfg(test)]
 mod memory;
 mod message;
+mod open;
 mod output;
 #[allow(unnameable_types)] // a sealed part of `Storage`
 mod peer;

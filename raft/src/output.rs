@@ -3,6 +3,7 @@
 use quorate_core::{Fatal, List, NodeId, Output, Ticket};
 
 use crate::entry::{Header, Whole};
+use crate::extras::Extra;
 use crate::log::{Log, Span};
 use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
 use crate::raft::Raft;
@@ -22,6 +23,7 @@ enum Plan {
     Role,
     NewMembers,
     LogFull,
+    Lost { before: Term, after: Index },
     Committed(Span),
     Read(ReadId),
     PartWanted(usize),
@@ -371,6 +373,9 @@ impl<S: Storage> Raft<S> {
             self.work.peers();
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
+            if let Some(extras) = self.extra.get_mut() {
+                extras.part_at = self.now.after(self.config.snapshot_pace_us);
+            }
             return Some(Draft::Part { peer: at, offset, done });
         }
         if S::CHANGES && peer.standing.is_witness() {
@@ -392,12 +397,16 @@ impl<S: Storage> Raft<S> {
         if core::mem::take(&mut self.full_owed) {
             return Some(Plan::LogFull);
         }
+        if let Some((before, after)) = self.extra.get_mut().and_then(|e| e.open.lost.take()) {
+            return Some(Plan::Lost { before, after });
+        }
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());
         if self.applied < ready {
             let first = self.applied.saturating_add(1);
             let span = self.log.span(first, ready, usize::MAX);
             self.applied = span.last();
+            self.decide_open(span.last());
             return Some(Plan::Committed(span));
         }
         if let Some(through) = self.readable() {
@@ -452,6 +461,7 @@ impl<S: Storage> Raft<S> {
             Plan::Role => {
                 Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
             }
+            Plan::Lost { before, after } => Output::Event(Event::Lost { before, after }),
             Plan::LogFull => Output::Event(Event::LogFull),
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),

@@ -207,8 +207,9 @@ impl<S: Storage> Raft<S> {
             return Err(ConfigError::NotAVoter);
         }
         let extra = S::Extra::with_limit(config.max_members);
-        if extra.get().is_none() && config.lease_drift_ppm != 0 {
-            return Err(ConfigError::Lease);
+        let beyond = config.lease_drift_ppm != 0 || config.snapshot_pace_us != 0;
+        if extra.get().is_none() && beyond {
+            return Err(ConfigError::Fixed);
         }
         let log = S::Log::with_limit(config.max_log_bytes);
         let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
@@ -398,6 +399,10 @@ impl<S: Storage> Raft<S> {
         }
         self.advance(now);
         match self.role {
+            // a part of a snapshot may be due
+            Role::Leader if self.now < self.heartbeat_at && self.extra.get().is_some() => {
+                self.work.events();
+            }
             Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
             Role::Leader => self.lead_on(),
             _ if self.now >= self.election_at => self.start_election(self.config.pre_vote),
@@ -439,7 +444,7 @@ impl<S: Storage> Raft<S> {
         }
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
-            Role::Leader => Some(self.heartbeat_at),
+            Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
             Role::Follower if self.leader.is_none() && !self.may_lead() => None,
             Role::Follower => Some(self.election_at.min(self.ask_at())),
             _ => Some(self.heartbeat_at.min(self.election_at)),

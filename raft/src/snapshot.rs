@@ -2,8 +2,9 @@
 //!
 //! The application owns the snapshot; the machine holds one part of it at a time, on its way out or in.
 
-use quorate_core::{List, NodeId, Rejected};
+use quorate_core::{Instant, List, NodeId, Rejected};
 
+use crate::extras::Extra;
 use crate::log::Log;
 use crate::peer::{Peer, Reply, Stage};
 use crate::raft::{LIMIT, Raft};
@@ -177,6 +178,7 @@ impl<S: Storage> Raft<S> {
         self.adopt_snapshot(index, index_term);
         self.commit = self.commit.max(index);
         self.applied = index;
+        self.decide_after(index_term, index);
         self.verified = self.verified.max(index);
         if let Some(from) = self.leader_at() {
             self.owe_accept(from, false);
@@ -313,9 +315,25 @@ impl<S: Storage> Raft<S> {
         Ok(())
     }
 
+    /// Whether the last part of a snapshot was sent so lately that the next one must wait.
+    fn paced(&self) -> bool {
+        self.extra.get().is_some_and(|extras| self.now < extras.part_at)
+    }
+
+    /// When the next part of a snapshot may be asked for, if one waits for that.
+    pub(crate) fn part_at(&self) -> Instant {
+        let wanted = |peer: &Peer| {
+            peer.replication == Replication::Snapshot && peer.transfer.stage == Stage::Wanted
+        };
+        match self.extra.get() {
+            Some(extras) if self.paced() && self.peers.iter().any(wanted) => extras.part_at,
+            _ => Instant::MAX,
+        }
+    }
+
     /// The peer whose next part the application should be asked for: one at a time, as there is one buffer.
     pub(crate) fn part_wanted(&self) -> Option<usize> {
-        if self.role != Role::Leader || self.part.held != Held::Nothing {
+        if self.role != Role::Leader || self.part.held != Held::Nothing || self.paced() {
             return None;
         }
         let wants = |p: &&Peer| {

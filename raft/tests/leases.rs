@@ -137,7 +137,7 @@ fn what_it_needs_is_checked() {
     assert_eq!(wild.validate(), Err(ConfigError::Lease));
     let ids = [1, 2, 3].map(common::id);
     let fixed = Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, config(), 1);
-    assert_eq!(fixed.err(), Some(ConfigError::Lease));
+    assert_eq!(fixed.err(), Some(ConfigError::Fixed));
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Host {
     pub fast_disk: bool,
     pub applied: Vec<(u64, Vec<u8>)>,
     pub reads: Vec<ReadId>,
+    /// Terms and indexes of what was told to be lost, and how much had been applied then.
+    pub lost: Vec<(u64, u64, usize)>,
     pub wanted: Vec<(u64, u64, u64)>,
     pub parts: Vec<(u64, u64, Vec<u8>, bool)>,
     pub up: bool,
@@ -64,6 +66,7 @@ impl Cluster {
                 fast_disk: true,
                 applied: Vec::new(),
                 reads: Vec::new(),
+                lost: Vec::new(),
                 wanted: Vec::new(),
                 parts: Vec::new(),
                 up: true,
@@ -115,6 +118,9 @@ impl Cluster {
                             }
                         }
                         Event::Read { through } => host.reads.push(through),
+                        Event::Lost { before, after } => {
+                            host.lost.push((before, after, host.applied.len()));
+                        }
                         Event::SnapshotWanted { to, index, offset, .. } => {
                             host.wanted.push((to.get(), index, offset));
                         }

@@ -14,13 +14,14 @@ use crate::interact::{Options, Play, time_us};
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
-/// `lease` (ppm), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
+/// `lease` (ppm), `pace=20ms` (of snapshots), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
 /// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
 ///
 /// | command | what it does |
 /// |---|---|
 /// | `campaign NODE` | asks for votes now |
 /// | `step-down NODE` | gives up leading |
+/// | `forget-leader NODE` | gives up the leader it follows |
 /// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
 /// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
 /// | `members NODE` | the members as the node knows them |
@@ -196,6 +197,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             pre_vote: options.switch("pre-vote", standard.pre_vote)?,
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
             lease_drift_ppm: options.number("lease", 0)? as u32,
+            snapshot_pace_us: options.take("pace").map_or(Ok(0), time_us)?,
             ..standard
         };
         Ok(Self {
@@ -253,6 +255,10 @@ impl<S: Storage> Play for RaftPlay<S> {
         Ok(match (name, words) {
             ("campaign", []) => {
                 raft.campaign(now);
+                String::new()
+            }
+            ("forget-leader", []) => {
+                raft.forget_leader();
                 String::new()
             }
             ("step-down", []) => {

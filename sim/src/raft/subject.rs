@@ -130,6 +130,22 @@ impl<S: Storage> RaftSubject<S> {
         Ok(())
     }
 
+    /// What was proposed in terms before this one, and did not come yet, is lost, but for what a snapshot may hold. The history takes
+    /// its word that there never is an effect.
+    fn lose(&mut self, node: usize, before: Term, after: Index, marks: &mut Marks) {
+        let open = core::mem::take(&mut self.nodes[node].writes);
+        let (gone, left) = open.into_iter().partition(|(p, ..)| p.term < before);
+        self.nodes[node].writes = left;
+        let gone: Vec<(quorate_raft::Proposal, u64, usize)> = gone;
+        for (proposal, operation, client) in gone {
+            if proposal.index > after {
+                marks.hit("proposal told to be lost");
+                self.history.forget(operation);
+                self.free(client, operation);
+            }
+        }
+    }
+
     /// A client got its answer.
     fn answer(&mut self, client: usize, operation: u64) {
         self.achieved += 1;
@@ -445,6 +461,8 @@ impl<S: Storage> RaftSubject<S> {
             self.commands.push(format!("transfer {} {}", at + 1, heir + 1));
             self.heir = Some(heir);
             access.marks.hit("lead to be handed over");
+            // whoever reads there meanwhile must not be told what is no longer so
+            self.clients.iter_mut().for_each(|client| client.target = at);
         }
     }
 
@@ -634,6 +652,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 marks.hit("snapshot part");
                 self.take_part(node, (index, index_term), offset, data, done)?;
                 Some("crash while receiving a snapshot")
+            }
+            Event::Lost { before, after } => {
+                self.lose(node, before, after, marks);
+                None
             }
             Event::LogFull => {
                 self.nodes[node].full = true;

@@ -95,6 +95,12 @@ pub(crate) fn event(event: &Event<'_>) -> String {
             format!("as of {index} {}", members(list))
         }
         Event::Read { through } => format!("reads up to {through:?} may be answered"),
+        Event::Lost { before, after: 0 } => {
+            format!("what it proposed before term {before} and was not committed is lost")
+        }
+        Event::Lost { before, after } => format!(
+            "what it proposed before term {before} after {after} and was not committed is lost"
+        ),
         Event::LogFull => "the log is full".into(),
         Event::SnapshotWanted { to, index, offset, .. } => {
             format!("{to} wants the snapshot of {index} from byte {offset} on")

@@ -1,0 +1,62 @@
+//! What became of proposals: each is committed, or known to be lost.
+
+use crate::extras::Extra;
+use crate::log::Log;
+use crate::raft::Raft;
+use crate::storage::Storage;
+use crate::{Index, Term};
+
+/// The terms this node has led whose proposals may be undecided.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Open {
+    /// The earliest; 0 for none.
+    first: Term,
+    /// The latest.
+    last: Term,
+    /// The application must be told what is lost.
+    pub(crate) lost: Option<(Term, Index)>,
+}
+
+impl Open {
+    /// Something of a term is committed: an entry of an earlier one that was not before it never will be, as terms do not go back along a
+    /// log, and every later leader's log has this (Raft thesis, 3.6.3).
+    fn decide(&mut self, term: Term, after: Index) {
+        if self.first != 0 && term > self.first {
+            self.lost = Some((term, after));
+            self.first = if self.last >= term { self.last } else { 0 };
+        }
+    }
+}
+
+impl<S: Storage> Raft<S> {
+    /// This node leads no more: what it proposed in that term and is not committed may be replaced.
+    #[cold]
+    pub(crate) fn leave_open(&mut self, term: Term) {
+        let undecided = self.log.last() > self.commit;
+        if let Some(extras) = self.extra.get_mut()
+            && undecided
+        {
+            if extras.open.first == 0 {
+                extras.open.first = term;
+            }
+            extras.open.last = term;
+        }
+    }
+
+    /// The application was given everything up to here.
+    #[inline]
+    pub(crate) fn decide_open(&mut self, index: Index) {
+        if self.extra.get().is_some_and(|extras| extras.open.first != 0) {
+            let term = self.log.term(index).unwrap_or(0);
+            self.decide_after(term, 0);
+        }
+    }
+
+    /// Something of this term is committed; what is up to `after` came in a snapshot.
+    #[cold]
+    pub(crate) fn decide_after(&mut self, term: Term, after: Index) {
+        if let Some(extras) = self.extra.get_mut() {
+            extras.open.decide(term, after);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Every proposal ends; and who leads rather, leaders that are given up, the pace of snapshots.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::Cluster;
+use quorate_raft::{Config, ConfigError, Role};
+
+#[test]
+fn what_another_leader_replaced_is_told_to_be_lost_once_that_is_committed() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let lost = cluster.raft(1).propose(b"lost").unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    // node 2 leads; its entries reach 1, but no commit does
+    cluster.now = cluster.now.after(200_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(|e| e.from != 1 && e.to != 1);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+    assert!(cluster.host(1).lost.is_empty());
+    cluster.run(200);
+    let term = cluster.raft(2).status().term;
+    assert!(term > lost.term);
+    let [(before, 0, applied)] = cluster.host(1).lost[..] else { panic!("told once") };
+    assert_eq!(before, term);
+    // not before it was given what is committed of that term
+    let commit = cluster.raft(1).status().commit;
+    assert_eq!(cluster.host(1).applied[applied - 1].0, commit);
+    assert_eq!(cluster.commands(1), Vec::<String>::new());
+    cluster.run(200);
+    assert_eq!(cluster.host(1).lost.len(), 1);
+}
+
+#[test]
+fn what_survives_its_leader_is_committed_before_the_rest_is_lost() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.propose(1, "kept");
+    let appends: Vec<_> = cluster.net.drain(..).filter(|e| e.to == 2).collect();
+    appends.iter().for_each(|append| cluster.deliver(append));
+    cluster.net.clear();
+    cluster.propose(1, "lost");
+    cluster.net.clear();
+    cluster.now = cluster.now.after(200_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(|e| e.from != 1 && e.to != 1);
+    cluster.run(200);
+    assert_eq!(cluster.commands(1), ["kept"]);
+    let [(_, 0, applied)] = cluster.host(1).lost[..] else { panic!("told once") };
+    let kept = cluster.host(1).applied.iter().position(|(_, data)| data == b"kept").unwrap();
+    assert!(kept < applied, "what is committed comes first");
+}
+
+#[test]
+fn a_snapshot_in_the_place_of_proposals_says_up_to_where_it_is_not_known() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.propose(1, "open");
+    cluster.net.clear();
+    cluster.now = cluster.now.after(200_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    let others = |e: &common::Envelope| e.from != 1 && e.to != 1;
+    cluster.settle_if(others);
+    for _ in 0..5 {
+        cluster.propose(2, "x");
+        cluster.settle_if(others);
+    }
+    let taken = cluster.raft(2).status().applied;
+    cluster.raft(2).snapshot_taken(taken, taken).unwrap();
+    for _ in 0..30 {
+        cluster.run(60);
+        if let Some((to, index, offset)) = cluster.host(2).wanted.pop() {
+            let _ = cluster.raft(2).send_snapshot(common::id(to), index, offset, b"state", true);
+            cluster.drain(2);
+        }
+        if let Some((index, .., true)) = cluster.host(1).parts.pop() {
+            cluster.host(1).applied.clear();
+            cluster.raft(1).snapshot_installed(index).unwrap();
+            cluster.drain(1);
+        }
+    }
+    let term = cluster.raft(2).status().term;
+    assert!(cluster.raft(1).status().applied >= taken);
+    assert_eq!(cluster.host(1).lost, [(term, taken, 0)]);
+}
+
+#[test]
+fn a_leader_that_is_known_to_be_dead_is_given_up_at_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let others = |e: &common::Envelope| e.from != 1 && e.to != 1;
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(others);
+    assert_ne!(cluster.raft(2).status().role, Role::Leader, "3 protects the leader");
+    cluster.raft(3).forget_leader();
+    assert_eq!(cluster.raft(3).status().leader, None);
+    cluster.drain(3);
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(others);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+}
+
+#[test]
+fn with_leases_no_leader_is_given_up() {
+    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
+    let mut cluster = Cluster::with(3, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.raft(3).forget_leader();
+    assert_eq!(cluster.raft(3).status().leader, Some(common::id(1)));
+}
+
+#[test]
+fn a_node_of_later_priority_waits_until_the_others_had_their_time() {
+    let ids = [1, 2, 3].map(common::id);
+    for seed in 0..50 {
+        let config = Config { priority: 2, ..Config::default() };
+        let mut late = common::Node::new(ids[0], &ids, config, seed).unwrap();
+        late.tick(quorate_core::Instant::ZERO);
+        let deadline = late.deadline().unwrap().as_micros();
+        assert!((450_000..=600_000).contains(&deadline), "{deadline}");
+    }
+    let config = Config { priority: 16, ..Config::default() };
+    assert_eq!(config.validate(), Err(ConfigError::Limits));
+}
+
+#[test]
+fn parts_of_a_snapshot_keep_their_pace() {
+    let config = Config { snapshot_pace_us: 40_000, snapshot_part_bytes: 8, ..Config::default() };
+    let mut cluster = Cluster::with(3, config);
+    cluster.elect(1);
+    cluster.run(60);
+    for _ in 0..5 {
+        cluster.propose(1, "x");
+        cluster.settle_if(|e| e.to != 3);
+    }
+    let taken = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
+    let mut wanted = Vec::new();
+    for _ in 0..200 {
+        cluster.run(10);
+        if let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+            wanted.push(cluster.now);
+            let done = offset >= 32;
+            let _ = cluster.raft(1).send_snapshot(common::id(to), index, offset, b"12345678", done);
+            cluster.drain(1);
+            cluster.settle();
+        }
+        if wanted.len() >= 4 {
+            break;
+        }
+    }
+    assert!(wanted.len() >= 4, "{wanted:?}");
+    for pair in wanted.windows(2) {
+        assert!(pair[1].since(pair[0]) >= 40_000, "{wanted:?}");
+    }
+}
