@@ -334,7 +334,13 @@ impl<S: Storage> Raft<S> {
         }
         // A witness may not be the only one whose disk has an entry: if the leader lost it in a crash, nobody with the commands would
         // have a log that the witness votes for.
-        let durable = self.disk.durable();
+        let durable = if self.standing.may_lead() {
+            self.disk.durable()
+        } else {
+            // a leader that lost its vote is no heir either
+            let heirs = self.peers.iter().filter(|peer| peer.standing.may_lead());
+            heirs.map(|peer| peer.match_index).max().unwrap_or(0)
+        };
         if span.first > durable {
             self.work.peer_waits(at);
             return (Span::empty(span.first), false);
