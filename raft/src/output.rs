@@ -334,13 +334,10 @@ impl<S: Storage> Raft<S> {
         }
         // A witness may not be the only one whose disk has an entry: if the leader lost it in a crash, nobody with the commands would
         // have a log that the witness votes for.
-        let durable = if self.standing.may_lead() {
-            self.disk.durable()
-        } else {
-            // a leader that lost its vote is no heir either
-            let heirs = self.peers.iter().filter(|peer| peer.standing.may_lead());
-            heirs.map(|peer| peer.match_index).max().unwrap_or(0)
-        };
+        // The leader itself does not count as one when it has no vote any more: it will not lead again.
+        let own = if self.standing.votes_next() { self.disk.durable() } else { 0 };
+        let heirs = self.peers.iter().filter(|p| p.standing.votes_next() && p.standing.may_lead());
+        let durable = heirs.map(|peer| peer.match_index).fold(own, Index::max);
         if span.first > durable {
             self.work.peer_waits(at);
             return (Span::empty(span.first), false);

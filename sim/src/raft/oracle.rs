@@ -74,7 +74,8 @@ impl Oracle {
         // what is below the snapshot may be of a log that the snapshot took the place of
         let in_log = self.configs[node].last(Index::MAX).filter(|(index, _)| *index > snapshot);
         let (came, agreed) = (self.bases[node].last(snapshot), self.agreed.last(snapshot));
-        let before = if came.map(|c| c.0) > agreed.map(|c| c.0) { came } else { agreed };
+        // the members that come with a snapshot may be later than its end
+        let before = if came.map(|c| c.0) >= agreed.map(|c| c.0) { came } else { agreed };
         let last = if in_log.map(|c| c.0) > before.map(|c| c.0) { in_log } else { before };
         last.map_or(&self.founders, |(_, config)| config)
     }
