@@ -23,7 +23,9 @@ const STEPS: &[&[&str]] = &[
     &["size", "--check"],
     &["msrv"],
     &["icount", "--check"],
-    &["sim", "--seeds", "2000"],
+    &["sim", "--seeds", "5000"],
+    &["model", "bully"],
+    &["model", "ring"],
     &["bugs"],
     &["firmware"],
 ];
