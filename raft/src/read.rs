@@ -58,7 +58,6 @@ impl<S: Storage> Raft<S> {
         self.reads_wanted = 0;
         self.reads_done = self.round;
         self.reads_confirmed = None;
-        self.round_sent = true;
         self.lose_questions();
     }
 

@@ -75,6 +75,8 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut() {
             extras.asked = Asked::default();
             extras.asked_here = false;
+            // the next read has another number than any before
+            self.round_sent = true;
             extras.lease = Lease::default();
         }
         self.extra.forget_errands();
