@@ -204,7 +204,7 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
     run.extend(data);
 }
 
-/// A message in one number: all of it but what commands and snapshots hold.
+/// A message in one number: all of it but what commands and snapshots hold, and which life of a node asks, in which there is time.
 pub(crate) fn digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {
@@ -222,6 +222,8 @@ pub(crate) fn digest(message: &Message<'_>) -> u64 {
             let numbers = [term, round, index, index_term, offset, data.len() as u64];
             trace.mix(&numbers, &[1]);
         }
+        Message::ReadIndex { term, id } => trace.mix(&[10, term, question(id)], &[]),
+        Message::ReadAt { term, id, index } => trace.mix(&[11, term, question(id), index], &[]),
         ref plain => {
             let mut bytes = vec![0; plain.encoded_len()];
             trace.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());
