@@ -1,0 +1,301 @@
+//! Records at boot: what nobody can have written is refused, and changes nothing; the rest restores what it was made of.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Node, encode, id};
+use quorate_core::{Corrupt, Instant, Wire};
+use quorate_raft::{Config, Fixed, Inline, Raft, Record, Storage};
+
+type Board = Inline<7, 8192, 256, 64>;
+
+const LIMIT: u64 = 1 << 62;
+
+/// Entries of these terms, each with one byte.
+fn run(terms: &[u8]) -> Vec<u8> {
+    terms.iter().flat_map(|&term| [term, 1 << 2, b'x']).collect()
+}
+
+fn vote(term: u64, vote: Option<u64>) -> Vec<u8> {
+    encode(&Record::Vote { term, vote: vote.map(id) })
+}
+
+fn append(first: u64, commit: u64, entries: &[u8]) -> Vec<u8> {
+    encode(&Record::Append { first, commit, entries })
+}
+
+fn snapshot(covers: (u64, u64), anchor: (u64, u64)) -> Vec<u8> {
+    let ((index, index_term), (anchor, anchor_term)) = (covers, anchor);
+    encode(&Record::Snapshot { index, index_term, anchor, anchor_term })
+}
+
+/// The record of the members as of a snapshot, whatever they are: nine bytes each.
+fn members(covers: (u64, u64), list: &[(u8, u8)]) -> Vec<u8> {
+    // as one without any, which ends with their length
+    let mut bytes = encode(&Record::Members {
+        index: covers.0,
+        index_term: covers.1,
+        members: quorate_raft::Members::default(),
+    });
+    bytes.pop();
+    let data = configuration(list);
+    bytes.push(data.len() as u8);
+    bytes.extend(data);
+    bytes
+}
+
+fn configuration(list: &[(u8, u8)]) -> Vec<u8> {
+    list.iter().flat_map(|&(standing, node)| [standing, node, 0, 0, 0, 0, 0, 0, 0]).collect()
+}
+
+fn empty<S: Storage>() -> Raft<S> {
+    let config = Config { max_log_bytes: 4096, max_entry_bytes: 64, ..Config::default() };
+    Raft::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap()
+}
+
+fn restored<S: Storage>(records: &[Vec<u8>]) -> Raft<S> {
+    let mut raft = empty();
+    for record in records {
+        raft.restore(Record::from_slice(record).unwrap()).unwrap();
+    }
+    raft
+}
+
+/// A vote of term 3 and three entries, two of them committed.
+fn disk() -> Vec<Vec<u8>> {
+    vec![vote(3, Some(2)), append(1, 2, &run(&[1, 2, 3]))]
+}
+
+fn refused<S: Storage>(before: &[Vec<u8>], record: &[u8], expected: Corrupt) {
+    let mut raft = restored::<S>(before);
+    let unchanged = raft.clone();
+    let record = Record::from_slice(record).unwrap();
+    assert_eq!(raft.restore(record), Err(expected), "{record:?} after {before:?}");
+    assert!(raft == unchanged, "{record:?} changed something");
+}
+
+fn taken(before: &[Vec<u8>], record: &[u8]) -> Node {
+    let mut raft = restored(before);
+    let record = Record::from_slice(record).unwrap();
+    assert_eq!(raft.restore(record), Ok(()), "{record:?} after {before:?}");
+    raft
+}
+
+#[test]
+fn votes() {
+    for (record, expected) in [
+        (vote(LIMIT, None), Corrupt::Malformed),
+        (vote(LIMIT, Some(2)), Corrupt::Malformed),
+        (vote(0, Some(2)), Corrupt::Malformed),
+        (vote(2, None), Corrupt::Regression),
+        (vote(3, None), Corrupt::Regression),
+        (vote(3, Some(3)), Corrupt::Regression),
+    ] {
+        refused::<Board>(&disk(), &record, expected);
+    }
+    assert_eq!(taken(&disk(), &vote(3, Some(2))).status().vote, Some(id(2)));
+    assert_eq!(taken(&disk(), &vote(4, None)).status().vote, None);
+    assert_eq!(taken(&[vote(3, None)], &vote(3, Some(3))).status().vote, Some(id(3)));
+}
+
+#[test]
+fn entries() {
+    let malformed_config = [3, (9 << 2) | 2, 64, 1, 0, 0, 0, 0, 0, 0, 0];
+    for (record, expected) in [
+        (append(0, 0, &run(&[3])), Corrupt::Malformed),
+        (append(5, 2, &run(&[3])), Corrupt::Gap),
+        (append(4, 2, &[]), Corrupt::Malformed),
+        (append(4, 2, &run(&[4])), Corrupt::Malformed),
+        (append(4, 2, &run(&[2])), Corrupt::Malformed),
+        (append(4, 5, &run(&[3])), Corrupt::Malformed),
+        (append(2, 2, &run(&[2, 3])), Corrupt::Regression),
+        (append(4, 2, &malformed_config), Corrupt::Malformed),
+    ] {
+        refused::<Board>(&disk(), &record, expected);
+    }
+    let far = [vote(3, None), snapshot((LIMIT - 1, 1), (LIMIT - 1, 1))];
+    refused::<Board>(&far, &append(LIMIT, LIMIT - 1, &run(&[3])), Corrupt::Malformed);
+    let raft = taken(&disk(), &append(3, 3, &run(&[3])));
+    assert_eq!((raft.status().last, raft.status().commit), (3, 3));
+    // a commit that was known stays so
+    let raft = taken(&disk(), &append(4, 0, &run(&[3])));
+    assert_eq!((raft.status().last, raft.status().commit, raft.status().durable), (4, 2, 4));
+    // what is not committed is replaced
+    let raft = taken(&disk(), &append(3, 2, &run(&[2])));
+    assert_eq!((raft.term(3), raft.status().last), (Some(2), 3));
+}
+
+#[test]
+fn configurations_among_the_entries() {
+    let config = |voters: &[u8]| {
+        let data = configuration(&voters.iter().map(|&node| (3, node)).collect::<Vec<_>>());
+        let mut entry = vec![3];
+        // a length beyond one byte is two of them, the low seven bits first
+        let tag = data.len() << 2 | 2;
+        match tag {
+            0..128 => entry.push(tag as u8),
+            _ => entry.extend([tag as u8 | 128, (tag >> 7) as u8]),
+        }
+        entry.extend(data);
+        entry
+    };
+    let raft = taken(&disk(), &append(4, 2, &config(&[1, 2])));
+    assert_eq!((raft.status().config, raft.members().len()), (4, 2));
+    // replaced, it is in force no more; kept, it is
+    let with = [disk(), vec![append(4, 2, &config(&[1, 2]))]].concat();
+    let raft = taken(&with, &append(4, 2, &run(&[3])));
+    assert_eq!((raft.status().config, raft.members().len()), (0, 3));
+    let raft = taken(&with, &append(5, 2, &run(&[3])));
+    assert_eq!((raft.status().config, raft.members().len()), (4, 2));
+    refused::<Inline<3, 512, 16, 32>>(
+        &disk(),
+        &append(4, 2, &config(&[1, 2, 4, 5])),
+        Corrupt::Full,
+    );
+}
+
+#[test]
+fn more_entries_than_fit_are_taken_as_far_as_they_do() {
+    let mut raft = restored::<Inline<3, 512, 8, 32>>(&[vote(3, None)]);
+    let many = append(1, 0, &run(&[3; 9]));
+    assert_eq!(raft.restore(Record::from_slice(&many).unwrap()), Err(Corrupt::Full));
+    assert_eq!(raft.status().last, 8);
+}
+
+#[test]
+fn snapshots() {
+    for (record, expected) in [
+        (snapshot((2, 2), (3, 3)), Corrupt::Malformed),
+        (snapshot((3, 2), (3, 3)), Corrupt::Malformed),
+        (snapshot((LIMIT, 3), (2, 2)), Corrupt::Malformed),
+        (snapshot((0, 0), (0, 0)), Corrupt::Malformed),
+        (snapshot((3, 4), (2, 2)), Corrupt::Malformed),
+        (snapshot((3, 3), (0, 1)), Corrupt::Malformed),
+        (snapshot((3, 3), (1, 0)), Corrupt::Malformed),
+    ] {
+        refused::<Board>(&disk(), &record, expected);
+    }
+    let with = [disk(), vec![snapshot((3, 3), (2, 2))]].concat();
+    refused::<Board>(&with, &snapshot((2, 2), (2, 2)), Corrupt::Regression);
+    refused::<Board>(&with, &snapshot((3, 3), (1, 1)), Corrupt::Regression);
+    let again = taken(&with, &snapshot((3, 3), (2, 2)));
+    assert_eq!((again.status().first, again.status().last, again.status().commit), (3, 3, 3));
+}
+
+#[test]
+fn a_snapshot_leaves_the_log_that_it_agrees_with() {
+    let bounds = |raft: Node| (raft.status().first, raft.status().last, raft.status().applied);
+    // it ends within the log
+    assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (1, 1)))), (2, 3, 2));
+    assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (0, 0)))), (1, 3, 2));
+    // it ends elsewhere: nothing of the log is known to be right
+    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (2, 2)))), (3, 2, 5));
+    assert_eq!(bounds(taken(&disk(), &snapshot((3, 2), (1, 1)))), (2, 1, 3));
+    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (5, 3)))), (6, 5, 5));
+    // the log ends where it begins
+    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (3, 3)))), (4, 3, 5));
+}
+
+#[test]
+fn members_of_a_snapshot() {
+    let voters = [(3, 1), (3, 2), (3, 4)];
+    for (record, expected) in [
+        (members((0, 2), &voters), Corrupt::Malformed),
+        (members((2, 0), &voters), Corrupt::Malformed),
+        (members((LIMIT, 2), &voters), Corrupt::Malformed),
+        (members((2, LIMIT), &voters), Corrupt::Malformed),
+        (members((2, 2), &[(1, 1), (1, 2)]), Corrupt::Malformed), // nobody votes
+        (members((2, 2), &[(3, 1), (3, 1)]), Corrupt::Malformed), // one of them twice
+        (members((2, 2), &[(3, 1), (0, 2)]), Corrupt::Malformed), // one that is no member
+        (members((2, 2), &[(3, 1), (2, 2)]), Corrupt::Malformed), // one that votes where it is no member
+        (members((2, 2), &[(3, 1), (32, 2)]), Corrupt::Malformed), // a standing that there is not
+        (members((2, 2), &[(3, 1), (33, 2)]), Corrupt::Malformed), // and another
+    ] {
+        refused::<Board>(&disk(), &record, expected);
+    }
+    let four = [(3, 1), (3, 2), (3, 4), (3, 5)];
+    refused::<Inline<3, 512, 16, 32>>(&disk(), &members((2, 2), &four), Corrupt::Full);
+    // they are those of the snapshot they name, once that is on record
+    let raft = taken(&disk(), &members((2, 2), &voters));
+    assert!(raft.members().iter().any(|member| member.id == id(3)));
+    let with = [disk(), vec![members((2, 2), &voters)]].concat();
+    let raft = taken(&with, &snapshot((2, 2), (2, 2)));
+    assert!(raft.members().iter().map(|member| member.id).eq([1, 2, 4].map(id)));
+    let raft = taken(&with, &snapshot((3, 3), (2, 2)));
+    assert!(raft.members().iter().map(|member| member.id).eq([1, 2, 3].map(id)));
+    // a node that waited to be added knew nobody
+    taken(&disk(), &members((2, 2), &[]));
+}
+
+#[test]
+fn nothing_is_restored_after_the_start() {
+    let mut raft = empty::<Board>();
+    raft.tick(Instant::ZERO);
+    let record = vote(1, None);
+    assert_eq!(raft.restore(Record::from_slice(&record).unwrap()), Err(Corrupt::Started));
+    assert_eq!(raft.resume(1, 1), Err(Corrupt::Started));
+}
+
+#[test]
+fn resuming() {
+    let mut raft = restored::<Board>(&disk());
+    let unchanged = raft.clone();
+    for ((index, term), expected) in [
+        ((LIMIT, 3), Err(Corrupt::Malformed)),
+        ((3, LIMIT), Err(Corrupt::Malformed)),
+        ((0, 3), Err(Corrupt::Malformed)),
+        ((3, 0), Err(Corrupt::Malformed)),
+        ((5, 3), Err(Corrupt::Gap)),
+        ((3, 2), Err(Corrupt::Gap)),
+        ((0, 0), Ok(())),
+    ] {
+        assert_eq!(raft.resume(index, term), expected, "{index}@{term}");
+        assert!(raft == unchanged, "{index}@{term} changed something");
+    }
+    // the vote of the term stays
+    assert_eq!(raft.resume(3, 3), Ok(()));
+    let status = raft.status();
+    assert_eq!((status.term, status.vote), (3, Some(id(2))));
+    assert_eq!((status.snapshot, status.applied, status.commit, status.first), (3, 3, 3, 1));
+    // what the snapshot covers already is no news
+    assert_eq!(raft.resume(2, 2), Ok(()));
+    assert_eq!(raft.status(), status);
+}
+
+#[test]
+fn resuming_where_members_never_change() {
+    type Small = Fixed<3, 512, 16, 32>;
+    let mut raft = restored::<Small>(&disk());
+    // committed there, with another term
+    assert_eq!(raft.resume(2, 1), Err(Corrupt::Regression));
+    assert_eq!(raft.status().applied, 0);
+    // a snapshot from elsewhere, of a term that was not on disk yet
+    assert_eq!(raft.resume(9, 4), Ok(()));
+    let status = raft.status();
+    assert_eq!((status.term, status.vote, status.first, status.last), (4, None, 10, 9));
+    // not committed there, so the log is what is wrong
+    let mut raft = restored::<Small>(&disk());
+    assert_eq!(raft.resume(3, 2), Ok(()));
+    assert_eq!((raft.term(3), raft.status().term, raft.status().vote), (Some(2), 3, Some(id(2))));
+    // records of members are none of its business
+    let record = members((2, 2), &[(3, 1), (3, 2), (3, 4)]);
+    let mut raft = restored::<Small>(&disk());
+    assert_eq!(raft.restore(Record::from_slice(&record).unwrap()), Ok(()));
+    assert!(raft == restored::<Small>(&disk()));
+}
+
+#[test]
+fn a_checkpoint_holds_what_was_restored_and_no_more() {
+    let written = |records: &[Vec<u8>]| -> Vec<Vec<u8>> {
+        let raft = restored::<Board>(records);
+        let checkpoint: Vec<_> = raft.checkpoint().map(|record| encode(&record)).collect();
+        assert!(restored::<Board>(&checkpoint) == raft, "{checkpoint:?} is not {records:?}");
+        checkpoint
+    };
+    assert_eq!(written(&[]), [vote(0, None)]);
+    assert_eq!(written(&disk()), disk());
+    let base = members((2, 2), &[(3, 1), (3, 2), (3, 3)]);
+    let with = [disk(), vec![snapshot((2, 2), (1, 1))]].concat();
+    let rest = append(2, 2, &run(&[2, 3]));
+    assert_eq!(written(&with), [vote(3, Some(2)), base, snapshot((2, 2), (1, 1)), rest]);
+}

@@ -1,0 +1,417 @@
+//! Messages that no honest node sends: each is refused for the reason that it has, counted, and changes nothing else.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, encode, id};
+use quorate_core::{Instant, Rejected, Wire};
+use quorate_raft::{Change, Config, Inline, Message, Raft, Record, Role};
+
+const LIMIT: u64 = 1 << 62;
+/// A term this far ahead is out of range.
+const TERM_JUMP: u64 = 1 << 32;
+/// An index of a snapshot this far ahead is out of range.
+const INDEX_JUMP: u64 = 1 << 48;
+
+const MALFORMED: Rejected = Rejected::Malformed;
+const OUT_OF_RANGE: Rejected = Rejected::OutOfRange;
+const IMPOSSIBLE: Rejected = Rejected::Impossible;
+const FULL: Rejected = Rejected::Full;
+
+/// Entries of these terms, each with one byte.
+fn run(terms: &[u8]) -> Vec<u8> {
+    terms.iter().flat_map(|&term| [term, 1 << 2, b'x']).collect()
+}
+
+/// A node of term 3 with entries of terms 1 to 3, of which two are committed.
+fn follower() -> Node {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    let entries = run(&[1, 2, 3]);
+    for record in [
+        Record::Vote { term: 3, vote: None },
+        Record::Append { first: 1, commit: 2, entries: &entries },
+    ] {
+        raft.restore(record).unwrap();
+    }
+    raft.tick(Instant::from_millis(1));
+    while raft.poll().is_some() {}
+    raft
+}
+
+fn refused(raft: &Node, message: Message<'_>, expected: Rejected) {
+    let mut raft = raft.clone();
+    while raft.poll().is_some() {}
+    let before = raft.status();
+    assert_eq!(raft.receive(Instant::from_millis(1), id(2), message), Err(expected), "{message:?}");
+    let mut after = raft.status();
+    assert_eq!(after.rejections.total(), before.rejections.total() + 1, "{message:?}");
+    after.rejections = before.rejections;
+    assert_eq!(after, before, "{message:?}");
+    assert!(raft.poll().is_none(), "{message:?} is answered");
+}
+
+fn taken(raft: &Node, message: Message<'_>) -> Node {
+    let mut raft = raft.clone();
+    assert_eq!(raft.receive(Instant::from_millis(1), id(2), message), Ok(()), "{message:?}");
+    raft
+}
+
+#[test]
+fn appends() {
+    let (one, four, conflict) = (run(&[3]), run(&[4]), run(&[1]));
+    let append = |term, prev: (u64, u64), commit, round, entries| Message::Append {
+        term,
+        prev_index: prev.0,
+        prev_term: prev.1,
+        commit,
+        round,
+        entries,
+    };
+    let raft = follower();
+    for (message, reason) in [
+        (append(0, (0, 0), 0, 1, &[][..]), MALFORMED),
+        (append(3, (0, 1), 0, 1, &[]), MALFORMED),
+        (append(3, (1, 0), 0, 1, &[]), MALFORMED),
+        (append(3, (3, 4), 0, 1, &[]), MALFORMED),
+        (append(3, (3, 3), 0, 1, &[3]), MALFORMED),
+        (append(3, (3, 3), 0, 1, &four), MALFORMED),
+        (append(4, (3, 3), 0, 1, &conflict), MALFORMED),
+        (append(LIMIT, (3, 3), 0, 1, &[]), OUT_OF_RANGE),
+        (append(3 + TERM_JUMP + 1, (3, 3), 0, 1, &[]), OUT_OF_RANGE),
+        (append(3, (LIMIT - 1, 3), 0, 1, &one), OUT_OF_RANGE),
+        (append(3, (3, 3), LIMIT, 1, &[]), OUT_OF_RANGE),
+        (append(3, (3, 3), 0, LIMIT, &[]), OUT_OF_RANGE),
+        // the second entry is committed
+        (append(3, (2, 1), 0, 1, &[]), IMPOSSIBLE),
+        (append(3, (1, 2), 0, 1, &[]), IMPOSSIBLE),
+        (append(3, (1, 1), 0, 1, &one), IMPOSSIBLE),
+    ] {
+        refused(&raft, message, reason);
+    }
+    // of an earlier term nothing is taken, whatever it says
+    assert_eq!(taken(&raft, append(2, (2, 1), 0, 1, &[])).status().leader, None);
+    let led = taken(&raft, append(3, (2, 2), 9, 1, &one));
+    let status = led.status();
+    assert_eq!((status.leader, status.last, status.commit), (Some(id(2)), 3, 3));
+    // a far term is not too far
+    let far = taken(&raft, append(3 + TERM_JUMP, (3, 3), 0, 1, &[]));
+    assert_eq!(far.status().term, 3 + TERM_JUMP);
+    // what this leader sent, it takes back no more than what is committed
+    let led = taken(&raft, append(4, (3, 3), 2, 1, &four));
+    refused(&led, append(4, (3, 3), 2, 1, &one), IMPOSSIBLE);
+    refused(&led, append(4, (4, 3), 2, 1, &[]), IMPOSSIBLE);
+    // a second leader of the same term
+    let mut raft = led;
+    let other = append(4, (3, 3), 2, 1, &[]);
+    assert_eq!(raft.receive(Instant::from_millis(1), id(3), other), Err(IMPOSSIBLE));
+    assert_eq!(raft.status().leader, Some(id(2)));
+}
+
+#[test]
+fn what_a_leader_takes_back_without_being_wrong() {
+    // the third entry is neither committed nor of a leader this node has followed in its term
+    let entries = run(&[4, 4]);
+    let message = Message::Append {
+        term: 4,
+        prev_index: 2,
+        prev_term: 2,
+        commit: 2,
+        round: 1,
+        entries: &entries,
+    };
+    let raft = taken(&follower(), message);
+    assert_eq!((raft.term(3), raft.status().last, raft.status().durable), (Some(4), 4, 2));
+}
+
+#[test]
+fn requests_for_votes() {
+    let raft = follower();
+    for (term, last_index, last_term, reason) in [
+        (0, 0, 0, MALFORMED),
+        (4, 3, 4, MALFORMED),
+        (4, 3, 5, MALFORMED),
+        (4, 0, 3, MALFORMED),
+        (4, 3, 0, MALFORMED),
+        (LIMIT, 3, 3, OUT_OF_RANGE),
+        (4, LIMIT, 3, OUT_OF_RANGE),
+    ] {
+        for pre in [false, true] {
+            let message = Message::RequestVote { pre, term, last_index, last_term };
+            refused(&raft, message, reason);
+        }
+        refused(&raft, Message::TakeOver { term, last_index, last_term }, reason);
+    }
+    let asked = Message::RequestVote { pre: false, term: 4, last_index: 3, last_term: 3 };
+    assert_eq!(taken(&raft, asked).status().vote, Some(id(2)));
+    let asked = Message::TakeOver { term: 4, last_index: 3, last_term: 3 };
+    assert_eq!(taken(&raft, asked).status().vote, Some(id(2)));
+    let shorter = Message::TakeOver { term: 4, last_index: 2, last_term: 3 };
+    assert_eq!(taken(&raft, shorter).status().vote, None);
+}
+
+#[test]
+fn votes() {
+    let vote = |pre, term, granted| Message::Vote { pre, term, granted };
+    let mut asking = follower();
+    asking.campaign(Instant::from_millis(1));
+    while asking.poll().is_some() {}
+    let mut candidate = follower();
+    candidate.clone_from(&asking);
+    assert_eq!(asking.status().role, Role::PreCandidate);
+    for (message, reason) in [
+        (vote(false, 0, true), MALFORMED),
+        (vote(true, 0, false), MALFORMED),
+        (vote(false, LIMIT, false), OUT_OF_RANGE),
+        (vote(true, LIMIT, true), OUT_OF_RANGE),
+        // granted for a later term than was asked for
+        (vote(true, 5, true), IMPOSSIBLE),
+        (vote(false, 4, true), IMPOSSIBLE),
+    ] {
+        refused(&asking, message, reason);
+    }
+    // an election that is over, or of another kind, is nobody's fault and nobody's gain
+    for message in [vote(true, 3, true), vote(false, 3, true), vote(true, 2, false)] {
+        let raft = taken(&asking, message);
+        assert_eq!((raft.status().role, raft.status().term), (Role::PreCandidate, 3));
+    }
+    // a refusal of an earlier term is not one of this: the later grant counts
+    let mut raft = taken(&taken(&asking, vote(true, 2, false)), vote(true, 4, true));
+    assert_eq!((raft.status().role, raft.status().term), (Role::Candidate, 4));
+    // but one of this term is
+    let refusing = taken(&taken(&asking, vote(true, 3, false)), vote(true, 4, true));
+    assert_eq!(refusing.status().role, Role::PreCandidate);
+    // the own vote is not on the disk yet
+    raft = taken(&raft, vote(false, 4, true));
+    assert_eq!(raft.status().role, Role::Candidate);
+}
+
+/// A leader of three whose log ends at 1, with its round.
+fn leader() -> Cluster {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.settle();
+    cluster
+}
+
+#[test]
+fn answers_to_a_leader() {
+    let mut cluster = leader();
+    let raft = cluster.raft(1).clone();
+    let (term, last) = (raft.status().term, raft.status().last);
+    let accept = |term, round, match_index| Message::Accept { term, round, match_index };
+    let reject = |prev_index, hint_index, hint_term| Message::Reject {
+        term,
+        round: 0,
+        prev_index,
+        hint_index,
+        hint_term,
+    };
+    let part = |index, offset| Message::SnapshotAck { term, round: 0, index, offset };
+    for (message, reason) in [
+        (accept(0, 0, 0), MALFORMED),
+        (accept(LIMIT, 0, 0), OUT_OF_RANGE),
+        (accept(term, 0, LIMIT), OUT_OF_RANGE),
+        (accept(term, 0, last + 1), IMPOSSIBLE),
+        (accept(term, 99, 0), IMPOSSIBLE),
+        (reject(LIMIT, 0, 0), OUT_OF_RANGE),
+        (reject(last, 0, LIMIT), OUT_OF_RANGE),
+        (reject(last, last, 0), MALFORMED),
+        (reject(last, last + 1, 0), MALFORMED),
+        (reject(last, 0, term + 1), MALFORMED),
+        (reject(last + 1, 0, 0), IMPOSSIBLE),
+        (part(LIMIT, 0), OUT_OF_RANGE),
+        (part(1, LIMIT), OUT_OF_RANGE),
+        (Message::TimeoutNow { term: 0 }, MALFORMED),
+        (Message::TimeoutNow { term: LIMIT }, OUT_OF_RANGE),
+        (Message::ReadIndex { term: 0, id: 1 }, MALFORMED),
+        (Message::ReadIndex { term, id: 0 }, MALFORMED),
+        (Message::ReadIndex { term: LIMIT, id: 1 }, OUT_OF_RANGE),
+        (Message::ReadIndex { term, id: LIMIT }, OUT_OF_RANGE),
+        (Message::ReadAt { term: 0, id: 1, index: 1 }, MALFORMED),
+        (Message::ReadAt { term, id: 0, index: 1 }, MALFORMED),
+        (Message::ReadAt { term: LIMIT, id: 1, index: 1 }, OUT_OF_RANGE),
+        (Message::ReadAt { term, id: 1, index: LIMIT }, OUT_OF_RANGE),
+    ] {
+        refused(&raft, message, reason);
+    }
+    // of a later term they tell that there is another leader, whatever else they say
+    let raft = taken(&raft, accept(term + 1, 99, 0));
+    assert_eq!((raft.status().role, raft.status().term), (Role::Follower, term + 1));
+}
+
+#[test]
+fn snapshots() {
+    let raft = follower();
+    let part = |term, round, covers: (u64, u64), offset, data| Message::Snapshot {
+        term,
+        round,
+        index: covers.0,
+        index_term: covers.1,
+        offset,
+        done: false,
+        data,
+    };
+    let far = 3 + INDEX_JUMP;
+    let long = [0; 65];
+    for (message, reason) in [
+        (part(0, 1, (9, 3), 0, &[][..]), MALFORMED),
+        (part(3, 1, (0, 3), 0, &[]), MALFORMED),
+        (part(3, 1, (9, 0), 0, &[]), MALFORMED),
+        (part(3, 1, (9, 4), 0, &[]), MALFORMED),
+        (part(LIMIT, 1, (9, 3), 0, &[]), OUT_OF_RANGE),
+        (part(3, LIMIT, (9, 3), 0, &[]), OUT_OF_RANGE),
+        (part(3, 1, (LIMIT, 3), 0, &[]), OUT_OF_RANGE),
+        (part(3, 1, (far, 3), 0, &[]), OUT_OF_RANGE),
+        (part(3, 1, (9, 3), LIMIT, &[]), OUT_OF_RANGE),
+        (part(3, 1, (9, 3), 0, &long), FULL),
+    ] {
+        refused(&raft, message, reason);
+    }
+    let most = taken(&raft, part(3, 1, (far - 1, 3), 0, &long[..64]));
+    assert_eq!(most.status().leader, Some(id(2)));
+}
+
+#[test]
+fn members_of_a_snapshot() {
+    /// The last part of a snapshot with these members, nine bytes each.
+    fn end(list: &[(u8, u8)]) -> Vec<u8> {
+        let mut bytes = vec![9, 3, 1, 9, 3, 0, list.len() as u8 * 9];
+        for &(standing, node) in list {
+            bytes.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        bytes.push(0);
+        bytes
+    }
+    let raft = follower();
+    let many: Vec<(u8, u8)> = (1..10).map(|node| (3, node)).collect();
+    for (list, reason) in [
+        (&[(1, 1), (1, 2)][..], MALFORMED),
+        (&[(3, 1), (3, 1)], MALFORMED),
+        (&[(3, 1), (64, 2)], MALFORMED),
+        (&many, FULL),
+    ] {
+        refused(&raft, Message::from_slice(&end(list)).unwrap(), reason);
+    }
+    taken(&raft, Message::from_slice(&end(&[])).unwrap());
+    taken(&raft, Message::from_slice(&end(&[(3, 1), (1, 9)])).unwrap());
+}
+
+#[test]
+fn configurations_that_no_cluster_has() {
+    /// An entry of term 3 that lists these members.
+    fn entry(list: &[(u8, u8)]) -> Vec<u8> {
+        let tag = list.len() * 9 << 2 | 2;
+        let mut bytes = vec![3];
+        match tag {
+            0..128 => bytes.push(tag as u8),
+            _ => bytes.extend([tag as u8 | 128, (tag >> 7) as u8]),
+        }
+        for &(standing, node) in list {
+            bytes.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        bytes
+    }
+    let raft = follower();
+    let many: Vec<(u8, u8)> = (1..10).map(|node| (3, node)).collect();
+    for (list, reason) in [
+        (&[][..], MALFORMED),
+        (&[(1, 1)], MALFORMED),
+        (&[(3, 1), (3, 1)], MALFORMED),
+        (&[(3, 1), (2, 2)], MALFORMED),
+        (&many, FULL),
+    ] {
+        let entries = entry(list);
+        let message = Message::Append {
+            term: 3,
+            prev_index: 3,
+            prev_term: 3,
+            commit: 2,
+            round: 1,
+            entries: &entries,
+        };
+        refused(&raft, message, reason);
+    }
+    // one that never changes its members takes none
+    let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
+    let mut fixed =
+        Raft::<quorate_raft::Fixed<3, 512, 16, 32>>::new(id(1), &[1, 2, 3].map(id), config, 1)
+            .unwrap();
+    fixed.tick(Instant::ZERO);
+    let entries = entry(&[(3, 1)]);
+    let message = Message::Append {
+        term: 3,
+        prev_index: 0,
+        prev_term: 0,
+        commit: 0,
+        round: 1,
+        entries: &entries,
+    };
+    assert_eq!(fixed.receive(Instant::ZERO, id(2), message), Err(FULL));
+    assert_eq!(fixed.receive(Instant::ZERO, id(4), message), Err(Rejected::UnknownSender));
+    assert_eq!(fixed.status().term, 0);
+}
+
+#[test]
+fn strangers() {
+    let mut raft = follower();
+    let before = raft.clone();
+    let now = Instant::from_millis(1);
+    for message in [
+        Message::Vote { pre: false, term: 9, granted: true },
+        Message::Accept { term: 9, round: 0, match_index: 0 },
+        Message::Reject { term: 9, round: 0, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::SnapshotAck { term: 9, round: 0, index: 1, offset: 0 },
+        Message::TimeoutNow { term: 3 },
+        Message::ReadIndex { term: 3, id: 1 },
+        Message::ReadAt { term: 3, id: 1, index: 3 },
+    ] {
+        assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
+    }
+    assert_eq!(raft.status().term, before.status().term);
+    // what is refused leaves no trace of who sent it, and of who was in its place
+    let asks = |last_term| Message::RequestVote { pre: true, term: 4, last_index: 3, last_term };
+    raft.receive(now, id(8), asks(3)).unwrap();
+    assert_eq!(raft.receive(now, id(9), asks(4)), Err(MALFORMED));
+    let answer = raft.poll();
+    assert!(
+        matches!(answer, Some(quorate_core::Output::Send(to, _)) if to == id(8)),
+        "the earlier stranger is answered: {answer:?}"
+    );
+}
+
+#[test]
+fn a_node_that_is_full_of_members_hears_no_strangers() {
+    type Full = Inline<3, 512, 16, 32>;
+    let mut raft = Raft::<Full>::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    raft.tick(Instant::ZERO);
+    let asks = Message::RequestVote { pre: true, term: 4, last_index: 3, last_term: 3 };
+    // there is room for one, and he who comes next takes it
+    for node in [7, 8] {
+        assert_eq!(raft.receive(Instant::ZERO, id(node), asks), Ok(()));
+    }
+    let asked: Vec<u64> = core::iter::from_fn(|| match raft.poll()? {
+        quorate_core::Output::Send(to, _) => Some(to.get()),
+        _ => Some(0),
+    })
+    .collect();
+    assert_eq!(asked, [8]);
+}
+
+#[test]
+fn the_bytes_that_tests_forge_are_what_nodes_write() {
+    let mut cluster = leader();
+    cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
+    cluster.drain(1);
+    let config = cluster.net.iter().find_map(|envelope| match envelope.message() {
+        Message::Append { entries, .. } if !entries.is_empty() => Some(entries.to_vec()),
+        _ => None,
+    });
+    let mut expected = vec![1, (36_u8 << 2) | 2 | 128, 1];
+    for (standing, node) in [(3, 1), (3, 2), (3, 3), (1, 4)] {
+        expected.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    assert_eq!(config, Some(expected));
+    let end = Message::from_slice(&[9, 3, 1, 9, 3, 0, 0, 0]).unwrap();
+    assert!(matches!(end, Message::SnapshotEnd { term: 3, index: 9, .. }));
+    assert_eq!(encode(&end), [9, 3, 1, 9, 3, 0, 0, 0]);
+}
