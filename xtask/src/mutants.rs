@@ -3,22 +3,24 @@ use std::path::Path;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
-use crate::tool::{Tool, has, root, target_dir};
+use crate::scratch::Scratch;
+use crate::tool::{Tool, has, root};
 
 pub(crate) const VERB: Verb = Verb {
     name: "mutants",
     about: "changes raft's code in every small way; the tests must notice",
     help: "
-cargo-mutants changes one thing at a time in raft/src (a comparison, a return value, an operator) and runs the tests of raft and
-those of the simulator that exercise it. A mutant that no test notices survives. Survivors that are justified are listed in
+cargo-mutants changes one thing at a time in raft/src (a comparison, a return value, an operator), in a copy of the repository in
+the target folder. First raft's own tests have a look at each mutant (seconds), then, at those they let pass, the simulator's:
+scenarios, hostile inputs, seeds. A mutant that no test notices survives. Survivors that are justified are listed in
 sim/mutants.txt, one a line: `FILE: WHAT  # WHY`, without line numbers, as those move. Any other survivor, or less than 95 % of
 the mutants noticed, is a failure; so is a line that names no survivor any more, if all of raft was run.
 
-    cargo xtask mutants                     all of raft/src: hours
-    cargo xtask mutants election.rs         one file
-    cargo xtask mutants --shard 0/16        one sixteenth, for several machines
+    cargo xtask mutants                          all of raft/src: about an hour
+    cargo xtask mutants election.rs follower.rs  some files
+    cargo xtask mutants --shard 0/4              a quarter, for several machines
 
-It needs cargo-mutants: `cargo install cargo-mutants`.",
+It needs cargo-mutants: `cargo install cargo-mutants --locked`.",
     run,
 };
 
@@ -27,8 +29,46 @@ const CAUGHT_PERCENT: usize = 95;
 /// Survivors that are justified.
 const LIST: &str = "sim/mutants.txt";
 
+/// What tests the mutants: the first lets few of them to the second.
+const STAGES: [Stage; 2] = [
+    Stage {
+        package: "quorate-raft",
+        test: "at_once",
+        features: Some("alloc,serde"),
+        timeout_s: 20,
+        iterate: false,
+    },
+    Stage {
+        package: "quorate-sim",
+        test: "raft_at_once",
+        features: None,
+        timeout_s: 60,
+        iterate: true,
+    },
+];
+
+/// One test program over all mutants, or over those that the stages before let pass.
+struct Stage {
+    package: &'static str,
+    test: &'static str,
+    features: Option<&'static str>,
+    /// A mutant that takes longer hangs, and so was noticed.
+    timeout_s: u32,
+    iterate: bool,
+}
+
+/// What became of the mutants.
+#[derive(Default)]
+struct Tally {
+    caught: usize,
+    timed_out: usize,
+    /// They did not compile.
+    unviable: usize,
+    survivors: Vec<String>,
+}
+
 fn run(args: &[String]) -> Outcome {
-    let (mut file, mut shard) = (None, None);
+    let (mut files, mut shard) = (Vec::new(), None);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         match arg.as_str() {
@@ -40,28 +80,79 @@ fn run(args: &[String]) -> Outcome {
                     "mutants does not know {flag}; see `mutants --help`"
                 )));
             }
-            name => file = Some(name),
+            name => files.push(format!("--file=raft/src/**/{name}")),
         }
     }
     if !has("cargo-mutants") {
-        return Err(Failure::failed("cargo-mutants is missing: `cargo install cargo-mutants`"));
+        let how = "cargo-mutants is missing: `cargo install cargo-mutants --locked`";
+        return Err(Failure::failed(how));
     }
-    let output = target_dir()?.join("mutants");
-    let files = file.map_or("raft/src/**/*.rs".into(), |file| format!("raft/src/**/{file}"));
-    let tool = Tool::cargo()
-        .args(["mutants", "--package", "quorate-raft", "--file", &files])
-        .args(["--test-package", "quorate-raft", "--test-package", "quorate-sim"])
-        .args(["--minimum-test-timeout", "60"])
-        .args(["--output".as_ref(), output.as_os_str()])
-        .args(shard.map(|shard| format!("--shard={shard}")))
-        .args(["--", "--tests"]);
-    // survivors make it fail: what they are is judged here
-    let ran = tool.run();
-    let found = output.join("mutants.out");
-    let survivors = lines(&found.join("missed.txt")).or_else(|e| ran.and(Err(e)))?;
-    let caught = lines(&found.join("caught.txt"))?.len() + lines(&found.join("timeout.txt"))?.len();
+    let whole = files.is_empty() && shard.is_none();
+    if files.is_empty() {
+        files.push("--file=raft/src/**/*.rs".into());
+    }
+    files.extend(shard.map(|shard| format!("--shard={shard}")));
+    let scratch = Scratch::new("mutants")?;
+    scratch.reset()?;
+    let found = scratch.target.join("mutants.out");
+    if found.exists() {
+        fs::remove_dir_all(&found).map_err(Failure::io(found.display()))?;
+    }
+    let mut tally = Tally::default();
+    for stage in &STAGES {
+        tally = stage.run(&scratch, &files, tally)?;
+    }
     let list = fs::read_to_string(root().join(LIST)).unwrap_or_default();
-    judge(&survivors, caught, &list, file.is_none() && shard.is_none())
+    judge(&tally, &list, whole)
+}
+
+impl Stage {
+    fn run(&self, scratch: &Scratch, which: &[String], before: Tally) -> Outcome<Tally> {
+        if self.iterate && before.survivors.is_empty() && before.timed_out == 0 {
+            return Ok(before);
+        }
+        let profile = ["profile.dev.debug=false", "profile.dev.package.'*'.opt-level=2"];
+        let cargo = Tool::cargo()
+            .args(["test", "--quiet", "--package", self.package, "--test", self.test])
+            .args(self.features.map(|features| format!("--features={features}")))
+            .args(profile.map(|config| format!("--config={config}")))
+            .env("CARGO_TARGET_DIR", &scratch.target)
+            .dir(&scratch.tree);
+        // without a mutant, which cargo-mutants would do with another package
+        cargo.run()?;
+        let tool = Tool::cargo()
+            .args(["mutants", "--in-place", "--no-times", "--baseline=skip"])
+            .args(["--package", "quorate-raft"])
+            .args(which)
+            .args(["--test-package", self.package])
+            .args(self.features.map(|features| format!("--features={features}")))
+            // only that program is built
+            .arg(format!("--cargo-arg=--test={}", self.test))
+            .args(profile.map(|config| format!("--cargo-arg=--config={config}")))
+            .args(["--timeout", &self.timeout_s.to_string(), "--build-timeout", "300"])
+            .args(self.iterate.then_some("--iterate"))
+            .args(["--output".as_ref(), scratch.target.as_os_str()])
+            .env("CARGO_TARGET_DIR", &scratch.target)
+            .dir(&scratch.tree);
+        let mut ended = false;
+        let ran = tool.watch(|line| ended |= line.contains("tested"));
+        if !ended {
+            return Err(ran
+                .err()
+                .unwrap_or_else(|| Failure::failed("cargo-mutants tested nothing")));
+        }
+        // survivors make it fail too: what they are is judged here
+        let found = scratch.target.join("mutants.out");
+        let survivors = lines(&found.join("missed.txt"))?;
+        let count = |name: &str| lines(&found.join(name)).map(|lines| lines.len());
+        Ok(Tally {
+            caught: before.caught + count("caught.txt")?,
+            // the later stages have another look at what hung
+            timed_out: count("timeout.txt")?,
+            unviable: before.unviable + count("unviable.txt")?,
+            survivors,
+        })
+    }
 }
 
 fn lines(path: &Path) -> Outcome<Vec<String>> {
@@ -70,14 +161,18 @@ fn lines(path: &Path) -> Outcome<Vec<String>> {
 }
 
 /// Whether the survivors are those on the list, and few.
-fn judge(survivors: &[String], caught: usize, list: &str, whole: bool) -> Outcome {
+fn judge(tally: &Tally, list: &str, whole: bool) -> Outcome {
+    let Tally { caught, timed_out, unviable, survivors } = tally;
+    let caught = caught + timed_out;
     let justified = list.lines().filter_map(|line| line.split_once("  #"));
     let justified: Vec<&str> = justified.map(|(what, _)| what.trim()).collect();
     let names: Vec<String> = survivors.iter().map(|line| without_place(line)).collect();
     let total = caught + survivors.len();
-    println!("{caught} of {total} mutants noticed");
+    println!(
+        "{caught} of {total} mutants noticed, {timed_out} of them as they hang; {unviable} more do not compile"
+    );
     let mut wrong: Vec<String> = Vec::new();
-    for (name, line) in names.iter().zip(survivors) {
+    for (name, line) in names.iter().zip(survivors.iter()) {
         if !justified.contains(&name.as_str()) {
             wrong.push(format!("survives: {line}"));
         }
@@ -116,12 +211,19 @@ mod tests {
 
     #[test]
     fn survivors_must_be_justified_and_few() {
-        let survivors = [LINE.to_owned()];
+        let some = |caught| Tally { caught, survivors: vec![LINE.to_owned()], ..Tally::default() };
+        let none = Tally { caught: 99, ..Tally::default() };
         let list = format!("# the list\n{NAME}  # only a statistic\n");
-        assert!(judge(&survivors, 99, &list, true).is_ok());
-        assert!(judge(&survivors, 99, "", true).is_err());
-        assert!(judge(&survivors, 10, &list, true).is_err(), "one of eleven is too many");
-        assert!(judge(&[], 99, &list, true).is_err(), "the list is out of date");
-        assert!(judge(&[], 99, &list, false).is_ok(), "but not if only a part was run");
+        assert!(judge(&some(99), &list, true).is_ok());
+        assert!(judge(&some(99), "", true).is_err());
+        assert!(judge(&some(10), &list, true).is_err(), "one of eleven is too many");
+        assert!(judge(&none, &list, true).is_err(), "the list is out of date");
+        assert!(judge(&none, &list, false).is_ok(), "but not if only a part was run");
+    }
+
+    #[test]
+    fn what_hangs_was_noticed() {
+        let hangs = Tally { timed_out: 99, survivors: vec![LINE.to_owned()], ..Tally::default() };
+        assert!(judge(&hangs, &format!("{NAME}  # only a statistic"), true).is_ok());
     }
 }

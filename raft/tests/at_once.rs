@@ -1,0 +1,33 @@
+//! The tests that take no time, in one program: `cargo xtask mutants` builds and runs it for each of some thousand mutants.
+//! `cargo test` leaves it out, as it runs them one by one.
+
+#[path = "edges.rs"]
+mod edges;
+#[path = "elections.rs"]
+mod elections;
+#[path = "fates.rs"]
+mod fates;
+#[path = "leases.rs"]
+mod leases;
+#[path = "members.rs"]
+mod members;
+#[path = "older_versions.rs"]
+mod older_versions;
+#[path = "reads.rs"]
+mod reads;
+#[path = "records.rs"]
+mod records;
+#[path = "refusals.rs"]
+mod refusals;
+#[path = "replication.rs"]
+mod replication;
+#[path = "sessions.rs"]
+mod sessions;
+#[path = "snapshots.rs"]
+mod snapshots;
+#[path = "transfer.rs"]
+mod transfer;
+#[path = "typed.rs"]
+mod typed;
+#[path = "wire.rs"]
+mod wire;
