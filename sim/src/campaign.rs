@@ -111,6 +111,12 @@ impl Campaign {
 }
 
 impl Summary {
+    /// What should have happened and never did, so that the campaign says nothing about it.
+    #[must_use]
+    pub fn never(&self, must_happen: &[&'static str]) -> Vec<&'static str> {
+        must_happen.iter().copied().filter(|mark| self.marks.get(mark) == 0).collect()
+    }
+
     /// How many elections took longer than [`USUAL_TIMEOUTS`](crate::USUAL_TIMEOUTS), and how many there were.
     #[must_use]
     pub fn slow_elections(&self) -> (usize, usize) {

@@ -27,6 +27,15 @@ fn a_trace_tells_what_happens() {
 }
 
 #[test]
+fn what_never_happened_makes_a_campaign_fail() {
+    let output = sim(&["--seeds", "2", "--from", "3", "--marks"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // two seeds have no room for everything
+    assert!(text.contains("never happened, so it was not tested: ["), "{text}");
+}
+
+#[test]
 fn wrong_usage_exits_with_2() {
     for arguments in [&["--sedes", "2"][..], &["--seeds"], &["--seeds", "x"], &["--nodes", "0"]] {
         let output = sim(arguments);

@@ -32,6 +32,14 @@ fn nothing_is_wrong_with_the_right_one() {
 }
 
 #[test]
+fn what_never_happened_is_named() {
+    let summary = campaign::<{ bug::NONE }>(5).summary;
+    let (happened, _) = summary.marks.iter().find(|(_, count)| *count > 0).unwrap();
+    assert_eq!(summary.never(&[happened, "the sky fell"]), ["the sky fell"]);
+    assert!(summary.never(&[happened]).is_empty());
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     for seed in 1..=10 {
         let first = run::<Toy<{ bug::NONE }>>(seed, None, false).unwrap();

@@ -9,7 +9,7 @@ const HELP: &str = "\
 Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
 Even seeds use the heap storage, odd ones the inline storage with small limits.
 
-Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--trace | --shrink]
+Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--marks | --no-marks] [--trace | --shrink]
 
   --seeds N    how many seeds to run (default 100)
   --from S     the first seed (default 1)
@@ -17,10 +17,14 @@ Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--trace | --shrink]
   --threads N  threads (default: one for each core)
   --trace      print everything that happens; for one seed
   --shrink     print a short interaction test that fails as the first seed does
-  --no-marks   do not fail when something that should have happened never did
+  --marks      fail when something that should have happened never did; implied by 500 seeds and more
+  --no-marks   do not fail then
 
 Exit codes: 0 nothing was violated, 1 something was, 2 wrong usage.
 A violation prints the end of the trace and the command that replays the seed.";
+
+/// With so many seeds, everything that is rare must have happened.
+const MARKS_FROM: u64 = 500;
 
 struct Options {
     seeds: u64,
@@ -29,7 +33,7 @@ struct Options {
     threads: usize,
     trace: bool,
     shrink: bool,
-    marks: bool,
+    marks: Option<bool>,
 }
 
 fn main() -> ExitCode {
@@ -61,7 +65,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, Str
         threads: cores,
         trace: false,
         shrink: false,
-        marks: true,
+        marks: None,
     };
     while let Some(word) = words.next() {
         let mut number = || -> Result<u64, String> {
@@ -78,7 +82,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, Str
             "--threads" => options.threads = number()?.clamp(1, 1024) as usize,
             "--trace" => options.trace = true,
             "--shrink" => options.shrink = true,
-            "--no-marks" => options.marks = false,
+            "--marks" => options.marks = Some(true),
+            "--no-marks" => options.marks = Some(false),
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("{word:?} is not an option")),
         }
@@ -146,8 +151,9 @@ fn campaign(options: &Options) -> ExitCode {
         println!("shorten it with: cargo xtask sim --from {seed}{nodes} --shrink");
         return ExitCode::FAILURE;
     }
-    let missed: Vec<_> = MUST_REACH.iter().filter(|m| outcome.summary.marks.get(m) == 0).collect();
-    if options.marks && options.seeds >= 500 && !missed.is_empty() {
+    let missed = outcome.summary.never(MUST_REACH);
+    let marks = options.marks.unwrap_or(options.seeds >= MARKS_FROM);
+    if marks && !missed.is_empty() {
         println!("\nnever happened, so it was not tested: {missed:?}");
         return ExitCode::FAILURE;
     }
