@@ -34,7 +34,7 @@ fn the_corpus_of_inputs() {
 #[test]
 fn random_inputs() {
     let mut rng = Rng::new(1);
-    for round in 0..4_000 {
+    for round in 0..20_000 {
         let len = rng.below(400) as usize;
         let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
         for target in [hostile::decode as Target, hostile::inputs] {

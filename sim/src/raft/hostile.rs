@@ -3,9 +3,9 @@
 //! No input, however hostile, may panic the node, make it go back on what it promised, stop it, or keep it from following an
 //! honest leader afterwards. Bytes are read as a list of inputs, so that a fuzzer can cut and splice them.
 
-use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire, Writer};
 use quorate_raft::{
-    Config, Event, Heap, Index, Inline, Message, Raft, Record, Status, Storage, Term,
+    Change, Config, Event, Heap, Index, Inline, Message, Raft, Record, Status, Storage, Term,
 };
 
 use super::oracle::Oracle;
@@ -61,13 +61,6 @@ struct Victim<S: Storage> {
 }
 
 const ME: NodeId = NodeId::new(1);
-
-/// Not tried: a snapshot that claims to cover an index just below the limit. The node takes it from its leader, and if the
-/// application installs it no index is left for entries.
-const FAR: Index = 1 << 61;
-
-/// Indexes from here on are refused.
-const LIMIT: Index = 1 << 62;
 
 /// More outputs than this at once are a storm.
 const MOST_OUTPUTS: usize = 2_000;
@@ -138,28 +131,45 @@ impl<S: Storage> Victim<S> {
             }
             13 => self.compact(u64::from(input.byte().unwrap_or(0) % 8)),
             14 => self.install(input.byte().unwrap_or(0).is_multiple_of(4)),
-            _ => match input.byte().unwrap_or(0) % 6 {
-                0 => return self.restart(),
-                1 => self.raft.step_down(),
-                2 => self.serve(),
-                4 => {
-                    let to = NodeId::new(1 + u64::from(input.byte().unwrap_or(0) % 4));
-                    let _ = self.raft.transfer(to);
-                }
-                5 => self.raft.abort_transfer(),
-                _ => return self.checkpoint(),
-            },
+            _ => return self.ask(input),
+        }
+        Ok(())
+    }
+
+    /// What an operator asks for, and the rest of what an application does.
+    fn ask(&mut self, input: &mut Input<'_>) -> Result<(), String> {
+        match input.byte().unwrap_or(0) % 10 {
+            0 => return self.restart(),
+            1 => self.raft.step_down(),
+            2 => self.serve(),
+            3 => return self.checkpoint(),
+            4 => {
+                let _ = self.raft.transfer(input.node());
+            }
+            5 => self.raft.abort_transfer(),
+            6 => self.raft.forget_leader(),
+            7 => {
+                let _ = self.raft.leave_joint();
+            }
+            what => {
+                let count = usize::from(input.byte().unwrap_or(0) % 4);
+                let changes: Vec<Change> = (0..count).map(|_| input.change()).collect();
+                let _ = if what == 8 {
+                    self.raft.change(&changes)
+                } else {
+                    self.raft.change_jointly(&changes)
+                };
+            }
         }
         Ok(())
     }
 
     /// A message from a peer or a stranger: made of plausible numbers, or of whatever bytes decode.
     fn receive(&mut self, input: &mut Input<'_>) -> Result<(), String> {
-        let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 3));
+        let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 4));
         let before = self.raft.status();
-        let mut entries = Vec::new();
-        let result = match input.message(&before, &mut entries) {
-            Some(Message::Snapshot { index, .. }) if (FAR..LIMIT).contains(&index) => Ok(()),
+        let mut bytes = Vec::new();
+        let result = match input.message(&before, &mut bytes) {
             Some(message) => self.raft.receive(self.now, from, message),
             None => Ok(()),
         };
@@ -301,7 +311,7 @@ impl<S: Storage> Victim<S> {
         }
     }
 
-    /// Whatever happened, the node takes an entry of a leader that has all it committed.
+    /// Whatever happened, the node takes an entry of a leader that has all it committed: of a voter, if it knows another.
     fn follow_an_honest_leader(&mut self) -> Result<(), String> {
         let term = self.raft.status().term + 1;
         for round in 1..20 {
@@ -313,6 +323,8 @@ impl<S: Storage> Victim<S> {
             }
             self.drain()?;
             let status = self.raft.status();
+            let mut voters = self.raft.members().iter().filter(|member| member.standing.votes());
+            let leader = voters.find(|member| member.id != ME).map_or(NodeId::new(2), |m| m.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
             let mut entry = Vec::new();
             super::words::push_entry(&mut entry, term, 1, &[]);
@@ -324,7 +336,7 @@ impl<S: Storage> Victim<S> {
                 round,
                 entries: &entry,
             };
-            let result = self.raft.receive(self.now, NodeId::new(2), message);
+            let result = self.raft.receive(self.now, leader, message);
             self.drain()?;
             self.sync(usize::MAX);
             self.drain()?;
@@ -332,7 +344,8 @@ impl<S: Storage> Victim<S> {
                 return Ok(());
             }
         }
-        Err(format!("follows no honest leader: {:?}", self.raft.status()))
+        let members = self.raft.members();
+        Err(format!("follows no honest leader of {members:?}: {:?}", self.raft.status()))
     }
 }
 
@@ -361,7 +374,60 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn message<'b>(&mut self, status: &Status, entries: &'b mut Vec<u8>) -> Option<Message<'b>>
+    /// A node of the cluster, this one, or a stranger.
+    fn node(&mut self) -> NodeId {
+        NodeId::new(1 + u64::from(self.byte().unwrap_or(0) % 6))
+    }
+
+    fn change(&mut self) -> Change {
+        let what = self.byte().unwrap_or(0) % 5;
+        let node = self.node();
+        match what {
+            0 => Change::Add(node),
+            1 => Change::AddWitness(node),
+            2 => Change::Promote(node),
+            3 => Change::Demote(node),
+            _ => Change::Remove(node),
+        }
+    }
+
+    /// A list of members, mostly one that there may be.
+    fn members(&mut self, out: &mut Vec<u8>) {
+        for _ in 0..self.byte().unwrap_or(0) % 6 {
+            let standing = match self.byte().unwrap_or(0) {
+                byte @ 0..32 => byte,
+                byte => [3, 3, 7, 4, 1, 11, 15, 19][usize::from(byte % 8)],
+            };
+            out.push(standing);
+            out.extend(self.node().get().to_le_bytes());
+        }
+    }
+
+    /// Entries of every kind.
+    fn entries(&mut self, status: &Status, run: &mut Vec<u8>) {
+        for _ in 0..self.byte().unwrap_or(0) % 6 {
+            let term = self.near(status.term);
+            let what = self.byte().unwrap_or(0);
+            let mut data = Vec::new();
+            let kind = match what >> 5 {
+                0..5 => 0,
+                5 => 1,
+                6 => 2,
+                _ => 3,
+            };
+            match kind {
+                0 => data.resize(usize::from(what % 40), 0x77),
+                2 => self.members(&mut data),
+                // there should be nothing in these
+                _ if what % 32 == 31 => data.push(0x77),
+                _ => {}
+            }
+            super::words::push_entry(run, term, kind, &data);
+        }
+    }
+
+    /// A message: what it carries is written to `buffer`.
+    fn message<'b>(&mut self, status: &Status, buffer: &'b mut Vec<u8>) -> Option<Message<'b>>
     where
         'a: 'b,
     {
@@ -373,7 +439,7 @@ impl<'a> Input<'a> {
         }
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
-        Some(match kind % 10 {
+        Some(match kind % 13 {
             0 => Message::RequestVote {
                 pre: flag,
                 term,
@@ -382,17 +448,14 @@ impl<'a> Input<'a> {
             },
             1 => Message::Vote { pre: flag, term, granted: kind & 16 == 0 },
             2 | 3 => {
-                for _ in 0..self.byte().unwrap_or(0) % 6 {
-                    let (term, len) = (self.near(status.term), self.byte().unwrap_or(0) % 40);
-                    super::words::push_entry(entries, term, 0, &[0x77; 40][..usize::from(len)]);
-                }
+                self.entries(status, buffer);
                 Message::Append {
                     term,
                     prev_index: self.near(status.commit),
                     prev_term: self.near(status.term),
                     commit: self.near(status.commit),
                     round: self.near(0),
-                    entries,
+                    entries: buffer,
                 }
             }
             4 => Message::Accept { term, round: self.near(0), match_index: self.near(status.last) },
@@ -404,7 +467,7 @@ impl<'a> Input<'a> {
                 hint_term: self.near(status.term),
             },
             6 => {
-                entries.resize(usize::from(self.byte().unwrap_or(0) % 40), 9);
+                buffer.resize(usize::from(self.byte().unwrap_or(0) % 40), 9);
                 Message::Snapshot {
                     term,
                     round: self.near(0),
@@ -412,7 +475,7 @@ impl<'a> Input<'a> {
                     index_term: self.near(status.term),
                     offset: self.near(0),
                     done: flag,
-                    data: entries,
+                    data: buffer,
                 }
             }
             7 => Message::TimeoutNow { term },
@@ -421,6 +484,9 @@ impl<'a> Input<'a> {
                 last_index: self.near(status.last),
                 last_term: self.near(status.term),
             },
+            9 => return self.snapshot_end(term, status, buffer),
+            10 => Message::ReadIndex { term, id: self.near(1) },
+            11 => Message::ReadAt { term, id: self.near(1), index: self.near(status.commit) },
             _ => Message::SnapshotAck {
                 term,
                 round: self.near(0),
@@ -428,5 +494,30 @@ impl<'a> Input<'a> {
                 offset: self.near(0),
             },
         })
+    }
+
+    /// The last part of a snapshot. Its members can only be had from bytes.
+    fn snapshot_end<'b>(
+        &mut self,
+        term: Term,
+        status: &Status,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Message<'b>> {
+        let (round, index) = (self.near(0), self.near(status.last));
+        let (index_term, offset) = (self.near(status.term), self.near(0));
+        let (mut members, data) = (Vec::new(), self.byte().unwrap_or(0) % 40);
+        self.members(&mut members);
+        let mut head = [0; 64];
+        let mut out = Writer::new(&mut head);
+        out.u8(9);
+        for number in [term, round, index, index_term, offset, members.len() as u64] {
+            out.u64(number);
+        }
+        let len = out.needed();
+        buffer.extend(head.get(..len)?);
+        buffer.extend(members);
+        buffer.push(data);
+        buffer.resize(buffer.len() + usize::from(data), 9);
+        Message::from_slice(buffer).ok()
     }
 }
