@@ -300,7 +300,7 @@ fn members_of_a_snapshot() {
 fn configurations_that_no_cluster_has() {
     /// An entry of term 3 that lists these members.
     fn entry(list: &[(u8, u8)]) -> Vec<u8> {
-        let tag = list.len() * 9 << 2 | 2;
+        let tag = (list.len() * 9) << 2 | 2;
         let mut bytes = vec![3];
         match tag {
             0..128 => bytes.push(tag as u8),
