@@ -13,16 +13,18 @@ pub(crate) struct Open {
     first: Term,
     /// The latest.
     last: Term,
-    /// The application must be told what is lost.
-    pub(crate) lost: Option<(Term, Index)>,
+    /// The application must be told what is lost: what is of terms before this.
+    pub(crate) lost: Option<Term>,
+    /// The last snapshot that came: of what it took the place of, nothing is known here.
+    pub(crate) installed: Index,
 }
 
 impl Open {
     /// Something of a term is committed: an entry of an earlier one that was not before it never will be, as terms do not go back along a
     /// log, and every later leader's log has this (Raft thesis, 3.6.3).
-    fn decide(&mut self, term: Term, after: Index) {
+    fn decide(&mut self, term: Term) {
         if self.first != 0 && term > self.first {
-            self.lost = Some((term, after));
+            self.lost = Some(term);
             self.first = if self.last >= term { self.last } else { 0 };
         }
     }
@@ -48,15 +50,24 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn decide_open(&mut self, index: Index) {
         if self.extra.get().is_some_and(|extras| extras.open.first != 0) {
             let term = self.log.term(index).unwrap_or(0);
-            self.decide_after(term, 0);
+            self.decide_in(term);
         }
     }
 
-    /// Something of this term is committed; what is up to `after` came in a snapshot.
+    /// A snapshot came, and with it all that is committed up to here.
     #[cold]
-    pub(crate) fn decide_after(&mut self, term: Term, after: Index) {
+    pub(crate) fn decide_by_snapshot(&mut self, index: Index, term: Term) {
         if let Some(extras) = self.extra.get_mut() {
-            extras.open.decide(term, after);
+            extras.open.installed = index;
+        }
+        self.decide_in(term);
+    }
+
+    /// Something of this term is committed.
+    #[cold]
+    fn decide_in(&mut self, term: Term) {
+        if let Some(extras) = self.extra.get_mut() {
+            extras.open.decide(term);
         }
     }
 }

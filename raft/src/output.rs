@@ -400,8 +400,10 @@ impl<S: Storage> Raft<S> {
         if core::mem::take(&mut self.full_owed) {
             return Some(Plan::LogFull);
         }
-        if let Some((before, after)) = self.extra.get_mut().and_then(|e| e.open.lost.take()) {
-            return Some(Plan::Lost { before, after });
+        if let Some(open) = self.extra.get_mut().map(|extras| &mut extras.open)
+            && let Some(before) = open.lost.take()
+        {
+            return Some(Plan::Lost { before, after: open.installed });
         }
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());

@@ -178,7 +178,7 @@ impl<S: Storage> Raft<S> {
         self.adopt_snapshot(index, index_term);
         self.commit = self.commit.max(index);
         self.applied = index;
-        self.decide_after(index_term, index);
+        self.decide_by_snapshot(index, index_term);
         self.verified = self.verified.max(index);
         if let Some(from) = self.leader_at() {
             self.owe_accept(from, false);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::Cluster;
-use quorate_raft::{Config, ConfigError, Role};
+use quorate_raft::{Config, ConfigError, Message, Role};
 
 #[test]
 fn what_another_leader_replaced_is_told_to_be_lost_once_that_is_committed() {
@@ -169,4 +169,59 @@ fn parts_of_a_snapshot_keep_their_pace() {
     for pair in wanted.windows(2) {
         assert!(pair[1].since(pair[0]) >= 40_000, "{wanted:?}");
     }
+}
+
+/// An entry as it is in messages: a term, a length and a kind, bytes.
+fn entry(term: u64, data: &[u8], blank: bool) -> Vec<u8> {
+    let mut bytes = vec![term as u8, (data.len() as u8) << 2 | u8::from(blank)];
+    bytes.extend_from_slice(data);
+    bytes
+}
+
+#[test]
+fn what_a_snapshot_of_the_same_term_may_hold_is_not_told_to_be_lost() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let open = cluster.raft(1).propose(b"open").unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    let (now, term, index) = (cluster.now, open.term, open.index);
+    // another leader's entry takes its place in this log, but a third leader had it, and sends it in a snapshot
+    let entries = entry(term + 1, b"other", false);
+    let append = |term, prev, commit, entries| Message::Append {
+        term,
+        prev_index: prev,
+        prev_term: open.term,
+        commit,
+        round: 1,
+        entries,
+    };
+    let others = append(term + 1, index - 1, 0, &entries);
+    cluster.raft(1).receive(now, common::id(2), others).unwrap();
+    cluster.drain(1);
+    let (index_term, data) = (term, &b"state"[..]);
+    let part = Message::Snapshot {
+        term: term + 2,
+        round: 1,
+        index,
+        index_term,
+        offset: 0,
+        done: true,
+        data,
+    };
+    cluster.raft(1).receive(now, common::id(3), part).unwrap();
+    cluster.drain(1);
+    cluster.raft(1).snapshot_installed(index).unwrap();
+    cluster.drain(1);
+    assert!(cluster.host(1).lost.is_empty(), "nothing of a later term is committed yet");
+    let entries = entry(term + 2, b"", true);
+    cluster
+        .raft(1)
+        .receive(now, common::id(3), append(term + 2, index, index + 1, &entries))
+        .unwrap();
+    cluster.host(1).applied.clear();
+    cluster.drain(1);
+    let [(before, after, _)] = cluster.host(1).lost[..] else { panic!("told once") };
+    assert_eq!((before, after), (term + 2, index));
 }
