@@ -23,7 +23,7 @@ impl Cut {
         }
     }
 
-    fn sever_both(&mut self, a: usize, b: usize) {
+    pub(crate) fn sever_both(&mut self, a: usize, b: usize) {
         self.sever(a, b);
         self.sever(b, a);
     }

@@ -73,11 +73,58 @@ impl<S: Subject> World<S> {
                 }
                 Ok(())
             }
+            Fault::Coup => {
+                self.estrange();
+                Ok(())
+            }
             Fault::Checkpoint => self.checkpoint(node),
             // who is a majority is for the subject to know
             Fault::Rot if self.subject.needs_everybody() => Ok(()),
             Fault::Rot => self.rot(node),
         }
+    }
+
+    /// The newest leader loses as many of the others as it can without losing a majority: they would stand, if the rest let them.
+    fn estrange(&mut self) {
+        let Some(leader) = self.leader() else { return };
+        let nodes = self.swarm.nodes;
+        self.network.cut = crate::cut::Cut::none(nodes);
+        let lost = (1..=nodes.saturating_sub(1) / 2).map(|step| (leader + step) % nodes);
+        lost.for_each(|other| self.network.cut.sever_both(leader, other));
+        let wait = self.rng.range(100_000, 600_000);
+        self.plan(wait, What::Coup);
+    }
+
+    /// And now it loses the rest, who are started again in that moment, or whose clocks run fast: what they promised it holds still (Raft
+    /// thesis, 6.4.1).
+    pub(crate) fn coup(&mut self) -> Result<(), String> {
+        let Some(leader) = self.leader().filter(|_| self.chaos) else { return Ok(()) };
+        self.marks.hit("leader lost by everybody");
+        let again = self.rng.chance(1, 2);
+        if !again {
+            // or their clocks are as far apart as they may be
+            let (now, drift) = (self.now, self.swarm.drift_ppm);
+            for (node, host) in self.hosts.iter_mut().enumerate() {
+                let rate = if node == leader { 1_000_000 - drift } else { 1_000_000 + drift };
+                host.clock.set_rate(now, rate);
+            }
+        }
+        for other in (0..self.swarm.nodes).filter(|other| *other != leader) {
+            let heard = !self.network.cut.is_cut(leader, other);
+            self.network.cut.sever_both(leader, other);
+            if heard && again {
+                let down = self.rng.range(100, 20_000);
+                self.crash_for(other, down)?;
+            }
+        }
+        let heals = self.rng.below(1_000_000);
+        self.plan(heals, What::Mend);
+        Ok(())
+    }
+
+    fn leader(&self) -> Option<usize> {
+        let leaders = self.standings().filter(|(_, standing)| standing.leads);
+        Some(leaders.max_by_key(|(_, standing)| standing.term)?.0)
     }
 
     /// Damages a disk, if fewer than half of the nodes have such a disk then: what was acknowledged is on another.
@@ -146,9 +193,7 @@ impl<S: Subject> World<S> {
 
     /// Whether the newest leader hears a majority.
     pub(crate) fn led_by_majority(&self) -> bool {
-        let leaders = self.standings().filter(|(_, s)| s.leads);
-        let newest = leaders.max_by_key(|(_, s)| s.term);
-        newest.is_some_and(|(node, _)| self.network.cut.reaches_majority(node))
+        self.leader().is_some_and(|node| self.network.cut.reaches_majority(node))
     }
 
     fn standings(&self) -> impl Iterator<Item = (usize, Standing)> {
@@ -158,6 +203,11 @@ impl<S: Subject> World<S> {
     }
 
     pub(crate) fn crash(&mut self, node: usize) -> Result<(), String> {
+        let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
+        self.crash_for(node, down)
+    }
+
+    fn crash_for(&mut self, node: usize, down_us: u64) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
         if host.machine.take().is_none() {
             return Ok(());
@@ -179,8 +229,7 @@ impl<S: Subject> World<S> {
         self.record.note(|| format!("crash {} keeping {kept}", node + 1));
         self.subject.crashed(node);
         if !host.dead {
-            let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
-            self.plan(down, What::Boot { node });
+            self.plan(down_us, What::Boot { node });
         }
         Ok(())
     }

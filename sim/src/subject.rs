@@ -252,6 +252,12 @@ impl<S: Subject> Access<'_, S> {
         self.hosts.get(node)?.machine.as_ref()
     }
 
+    /// The machine of a node that is up, to look at.
+    #[must_use]
+    pub fn seen(&self, node: usize) -> Option<&S::Machine> {
+        self.hosts.get(node)?.machine.as_ref()
+    }
+
     /// The machine of a node, if it is up and not paused. It is polled afterwards.
     pub fn machine(&mut self, node: usize) -> Option<&mut S::Machine> {
         let host = self.hosts.get_mut(node)?;

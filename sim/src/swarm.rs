@@ -54,6 +54,8 @@ pub enum Fault {
     Pause,
     /// Links are cut.
     Partition,
+    /// A leader is lost by some, and then by everybody, while the others are started again.
+    Coup,
     /// A disk is full for a while.
     DiskFull,
     /// A node rewrites its records to the fewest.
@@ -84,6 +86,7 @@ impl Swarm {
             (Fault::DiskFull, 4),
             (Fault::Checkpoint, 15),
             (Fault::Rot, 2),
+            (Fault::Coup, 8),
         ];
         let faults = kinds.into_iter().filter(|_| rng.chance(3, 4)).collect();
         let calm = |rng: &mut Rng, high: u64| if rng.chance(1, 3) { 0 } else { rng.below(high) };
@@ -100,7 +103,11 @@ impl Swarm {
             fault_every_us: if rng.chance(1, 20) { 0 } else { 300_000 + rng.below(3_000_000) },
             faults,
             down_us: 100_000 + rng.below(3_000_000),
-            drift_ppm: if rng.chance(1, 3) { 0 } else { rng.below(100_000) },
+            drift_ppm: match rng.below(12) {
+                0..=3 => 0,
+                4 => rng.below(250_000),
+                _ => rng.below(100_000),
+            },
             sync_min_us: if rng.chance(1, 3) { 0 } else { rng.below(5_000) },
             sync_mean_us: if rng.chance(1, 3) { 0 } else { 1 + rng.below(20_000) },
             sync_error: calm(rng, 8),

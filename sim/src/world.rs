@@ -47,6 +47,7 @@ pub(crate) enum What {
     Boot { node: usize },
     Fault,
     Mend,
+    Coup,
     Clients,
 }
 
@@ -122,6 +123,7 @@ impl<S: Subject> World<S> {
                 }
                 Ok(())
             }
+            What::Coup => self.coup(),
             What::Clients => self.clients(),
         }
     }

@@ -64,6 +64,8 @@ pub const MUST_REACH: &[&str] = &[
     "partial partition: constrained election",
     "partial partition: chain",
     "disk damaged",
+    "leader lost by everybody",
+    "told to stand",
     "torn tail",
     "unsynced write survived",
     "sync failed",

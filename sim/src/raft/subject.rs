@@ -1,7 +1,7 @@
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Change as Member, Config, EntryKind, Event, Index, Message, ProposeError, Raft, ReadError,
-    Record, Role, Status, Storage, Term,
+    Change as Member, Config, EntryKind, Event, Index, Message, Proposal, ProposeError, Raft,
+    ReadError, Record, Role, Status, Storage, Term,
 };
 
 use super::clients::{Ask, Client, Keys, State, other};
@@ -33,6 +33,8 @@ pub struct RaftSubject<S: Storage> {
     quiet: bool,
     /// An operator hands the lead about, once in so many looks of a client; 0 is never.
     handovers: u64,
+    /// How rarely an operator tells a node to stand; 0 for never.
+    stands: u64,
     /// Nodes that found the cluster: all, unless its members change.
     founders: usize,
     /// An operator changes the members, once in so many looks of a client until chaos ends; 0 is never.
@@ -114,9 +116,10 @@ impl<S: Storage> RaftSubject<S> {
                     .map_err(|e| format!("entry {} is no command: {e}", entry.index))?;
                 effect = here.store.apply(command.key, command.change);
             }
-            let at = here.writes.iter().position(|(p, ..)| p.index == entry.index);
-            if let Some(at) = at {
-                let (proposal, operation, client) = here.writes.remove(at);
+            // there may be more than one, of terms that this node led
+            let here = |(proposal, ..): &(Proposal, u64, usize)| proposal.index == entry.index;
+            while let Some(at) = self.nodes[node].writes.iter().position(here) {
+                let (proposal, operation, client) = self.nodes[node].writes.remove(at);
                 if proposal.term == entry.term {
                     self.history.wrote(operation, effect);
                     self.answer(client, operation);
@@ -136,7 +139,7 @@ impl<S: Storage> RaftSubject<S> {
         let open = core::mem::take(&mut self.nodes[node].writes);
         let (gone, left) = open.into_iter().partition(|(p, ..)| p.term < before);
         self.nodes[node].writes = left;
-        let gone: Vec<(quorate_raft::Proposal, u64, usize)> = gone;
+        let gone: Vec<(Proposal, u64, usize)> = gone;
         for (proposal, operation, client) in gone {
             if proposal.index > after {
                 marks.hit("proposal told to be lost");
@@ -327,6 +330,32 @@ impl<S: Storage> RaftSubject<S> {
         Ok(())
     }
 
+    /// Whoever believes that it leads is asked as often as anybody acts: a lease that is too long is so for a moment.
+    fn try_leases(&mut self, access: &mut Access<'_, Self>) {
+        if self.config.lease_drift_ppm == 0 {
+            return;
+        }
+        for node in 0..access.nodes() {
+            let leads = access.seen(node).is_some_and(|raft| raft.status().role == Role::Leader);
+            let clock = access.clock(node);
+            if leads && let Some(raft) = access.machine(node) {
+                self.leased(node, raft, clock);
+            }
+        }
+    }
+
+    /// Up to where a node says that it may read without asking anybody.
+    fn leased(&mut self, node: usize, raft: &mut Raft<S>, clock: Instant) -> Option<Index> {
+        let index = raft.read_lease(clock)?;
+        self.commands.push(format!("read-lease {}", node + 1));
+        let committed = self.oracle.committed();
+        if index < committed {
+            let what = format!("node {} reads by lease at {index} of {committed}", node + 1);
+            self.violated.get_or_insert(what);
+        }
+        Some(index)
+    }
+
     /// Reads at once if the node has a lease.
     fn read_lease(
         &mut self,
@@ -336,13 +365,7 @@ impl<S: Storage> RaftSubject<S> {
         (raft, clock): (&mut Raft<S>, Instant),
         marks: &mut Marks,
     ) -> bool {
-        let Some(index) = raft.read_lease(clock) else { return false };
-        self.commands.push(format!("read-lease {}", node + 1));
-        let committed = self.oracle.committed();
-        if index < committed {
-            let what = format!("node {} reads by lease at {index} of {committed}", node + 1);
-            self.violated.get_or_insert(what);
-        }
+        let Some(index) = self.leased(node, raft, clock) else { return false };
         if self.nodes[node].store.applied < index {
             marks.hit("leased read waits");
             return false;
@@ -387,12 +410,18 @@ impl<S: Storage> RaftSubject<S> {
         let at = self.rng.below(nodes) as usize;
         let witness = self.nodes.len() - 1;
         let Some(raft) = access.machine(at) else { return };
+        // a voter and a witness, and nobody else: what one of them loses the other must not count on
+        let pair = self.witness && self.founders == 1;
+        if pair && raft.members().standing(Self::id(witness)).votes() {
+            return;
+        }
         if raft.status().joint && self.rng.chance(1, 3) {
             self.commands.push(format!("leave-joint {}", at + 1));
             let _ = raft.leave_joint();
             return;
         }
         let count = match self.rng.below(6) {
+            _ if pair => 1,
             // everybody at once: those with a vote lose it, or leave, and those without get one
             0 => nodes,
             1 | 2 => self.rng.range(2, 4),
@@ -402,7 +431,11 @@ impl<S: Storage> RaftSubject<S> {
         let mut changes: Vec<Member> = Vec::new();
         let mut words = Vec::new();
         for turn in 0..count {
-            let node = if all { turn } else { self.rng.below(nodes) } as usize;
+            let node = match pair {
+                true => witness,
+                false if all => turn as usize,
+                false => self.rng.below(nodes) as usize,
+            };
             let id = Self::id(node);
             let standing = raft.members().standing(id);
             let stays = self.rng.chance(1, 2);
@@ -446,6 +479,21 @@ impl<S: Storage> RaftSubject<S> {
         }
     }
 
+    /// An operator tells any node to stand.
+    fn let_stand(&mut self, access: &mut Access<'_, Self>) {
+        let over = self.quiet || access.now_us() >= self.chaos_us;
+        if over || self.stands == 0 || !self.rng.chance(1, self.stands) {
+            return;
+        }
+        let at = self.rng.below(access.nodes() as u64) as usize;
+        let clock = access.clock(at);
+        if let Some(raft) = access.machine(at) {
+            raft.campaign(clock);
+            self.commands.push(format!("campaign {}", at + 1));
+            access.marks.hit("told to stand");
+        }
+    }
+
     fn hand_over(&mut self, access: &mut Access<'_, Self>) {
         if self.quiet || self.handovers == 0 || !self.rng.chance(1, self.handovers) {
             return;
@@ -468,6 +516,7 @@ impl<S: Storage> RaftSubject<S> {
 
     fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
         self.hand_over(access);
+        self.let_stand(access);
         self.change_members(access);
         let now = access.now_us();
         match self.clients[client].state {
@@ -560,6 +609,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             padding: if rng.chance(1, 2) { 0 } else { rng.below(200) },
             quiet: false,
             handovers: if rng.chance(1, 2) { rng.range(20, 400) } else { 0 },
+            stands: if rng.chance(1, 3) { rng.range(10, 100) } else { 0 },
             heir: None,
             lost: Vec::new(),
             seed: rng.next_u64() >> 32,
@@ -733,6 +783,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        self.try_leases(access);
         for client in 0..self.clients.len() {
             self.client(client, access);
             if let Some(operation) = self.done.take() {
