@@ -1,0 +1,14 @@
+//! Bytes as messages to a member of a causal group: no panic, nothing before its causes, nothing twice, and no more kept than there is room for.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../clocks/tests/hostile/attack.rs"]
+mod attack;
+
+fuzz_target!(|data: &[u8]| {
+    if let Err(what) = attack::messages(data) {
+        panic!("{what}");
+    }
+});
