@@ -10,7 +10,7 @@ use quorate_clocks::{Heap, Inline};
 use quorate_core::{Reader, Wire, Writer};
 use quorate_crdt::{
     ApplyError, Crdt, DeltaState, GCounter, List, ListError, MergeError, OrSet, PnCounter,
-    UpdateError,
+    ResettableCounter, UpdateError,
 };
 
 type Tight = OrSet<u8, Inline<3>, Inline<2>>;
@@ -114,6 +114,14 @@ fn what_is_not_canonical_is_refused() {
     for bytes in counters {
         assert!(GCounter::<Inline<2>>::from_slice(bytes).is_err(), "{bytes:?}");
     }
+    let resettable: [&[u8]; 2] = [
+        &[1, 1, 0, 5, 6, 0, 0], // more was reset than was counted
+        &[1, 1, 0, 5, 0, 3, 4],
+    ];
+    for bytes in resettable {
+        assert!(ResettableCounter::<Inline<2>>::from_slice(bytes).is_err(), "{bytes:?}");
+    }
+    assert!(ResettableCounter::<Inline<2>>::from_slice(&[1, 1, 0, 5, 5, 3, 3]).is_ok());
     let lists: [&[u8]; 3] = [
         &[1, 1, 1, 0, 0, 0, 1, 9],          // to the left of the root
         &[1, 2, 1, 0, 1, 1, 1, 0, 1, 1, 9], // hangs on what is not there

@@ -6,6 +6,7 @@
 
 pub mod detector;
 pub mod machine;
+pub mod state;
 
 use core::cell::UnsafeCell;
 
