@@ -9,12 +9,17 @@
 //! have: that one is the simulator's to find.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_raft::Config;
+use quorate_core::NodeId;
+use quorate_raft::{Change, Config};
 use quorate_sim::model::{Bounds, Found, explore};
-use quorate_sim::raft::ModelledRaft;
+use quorate_sim::raft::{ModelledRaft, Request};
 
 fn raft(config: Config, bounds: Bounds, patience_us: u64) -> Found {
-    let found = explore(ModelledRaft { nodes: 3, config, patience_us }, bounds, 2);
+    let found = explore(
+        ModelledRaft { nodes: 3, config, requests: &[Request::Propose(b"x")], patience_us },
+        bounds,
+        2,
+    );
     eprintln!("{bounds:?}: {} states, {} generated", found.states, found.generated);
     if let Some(violation) = &found.violation {
         panic!("{violation}");
@@ -72,6 +77,30 @@ fn an_entry_and_a_crash_and_it_heals() {
 fn an_entry_with_a_loss_and_a_duplicate() {
     let bounds = Bounds { timeouts: 1, commands: 1, losses: 1, duplicates: 1, ..NOTHING };
     explored(bounds, 20_000);
+}
+
+/// The members change, with a crash; how many states there are at least.
+fn changed(requests: &'static [Request], states: usize) {
+    let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, in_flight: 2, ..NOTHING };
+    let model = ModelledRaft { nodes: 3, config: plain(), requests, patience_us: 0 };
+    let found = explore(model, bounds, 2);
+    if let Some(violation) = &found.violation {
+        panic!("{violation}");
+    }
+    assert!(found.states >= states, "hardly anything was explored: {found:?}");
+}
+
+const LEAVES: &[Change] = &[Change::Remove(NodeId::new(1))];
+const TWO_LEAVE: &[Change] = &[Change::Remove(NodeId::new(1)), Change::Demote(NodeId::new(2))];
+
+#[test]
+fn a_voter_leaves_with_a_crash() {
+    changed(const { &[Request::Change(LEAVES)] }, 1_000);
+}
+
+#[test]
+fn two_voters_leave_at_once_with_a_crash() {
+    changed(const { &[Request::Change(TWO_LEAVE)] }, 1_000);
 }
 
 #[test]

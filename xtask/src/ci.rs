@@ -26,6 +26,7 @@ const STEPS: &[&[&str]] = &[
     &["sim", "--seeds", "5000"],
     &["model", "bully"],
     &["model", "ring"],
+    &["model", "raft"],
     &["bugs"],
     &["firmware"],
 ];

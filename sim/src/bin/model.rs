@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use quorate_core::NodeId;
 use quorate_election::lease::Drift;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
+use quorate_raft::Change;
 use quorate_sim::election::{Elects, ModelledElection};
 use quorate_sim::model::{Bounds, Found, explore};
-use quorate_sim::raft::ModelledRaft;
+use quorate_sim::raft::{ModelledRaft, Request};
 
 type Bullies = Bully<Inline<5>>;
 type Of<A> = Ring<A, Inline<8>>;
@@ -59,7 +61,7 @@ const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
     ("ring hirschberg-sinclair", 4, run::<Of<HirschbergSinclair>>, KEEP, TWO),
 ];
 
-/// Raft with three nodes. Commands are proposals.
+/// Raft with three nodes. Commands are proposals, or changes of the members.
 const RAFT: &[(&str, Bounds)] = &[
     ("raft elections", Bounds { timeouts: 2, crashes: 0, in_flight: 0, ..FEW }),
     ("raft elections", Bounds { timeouts: 2, ..FEW }),
@@ -69,7 +71,34 @@ const RAFT: &[(&str, Bounds)] = &[
     ("raft entry", Bounds { timeouts: 2, commands: 1, ..TWO }),
     ("raft entry", Bounds { commands: 1, in_flight: 0, losses: 1, duplicates: 1, ..FEW }),
     ("raft entry slow disks", Bounds { commands: 1, in_flight: 0, slow_disks: true, ..FEW }),
+    ("raft members", Bounds { commands: 1, crashes: 1, ..FEW }),
+    ("raft members", Bounds { timeouts: 2, commands: 2, crashes: 0, ..TWO }),
+    ("raft members joint", Bounds { commands: 1, crashes: 1, ..FEW }),
+    ("raft members joint", Bounds { timeouts: 2, commands: 1, crashes: 0, ..TWO }),
 ];
+
+const FIRST: NodeId = NodeId::new(1);
+const SECOND: NodeId = NodeId::new(2);
+const THIRD: NodeId = NodeId::new(3);
+
+/// One voter less at a time, whichever leads.
+const ONE_BY_ONE: &[Request] =
+    &[Request::Change(&[Change::Remove(FIRST)]), Request::Change(&[Change::Demote(THIRD)])];
+
+/// Two voters less at once, which goes through both configurations.
+const JOINTLY: &[Request] = &[
+    Request::Change(&[Change::Demote(FIRST), Change::Remove(SECOND)]),
+    Request::Change(&[Change::Remove(SECOND), Change::Remove(THIRD)]),
+];
+
+/// What a leader is asked for in the cases of a name.
+fn requests(name: &str) -> &'static [Request] {
+    match name {
+        "raft members" => ONE_BY_ONE,
+        "raft members joint" => JOINTLY,
+        _ => &[Request::Propose(b"x")],
+    }
+}
 
 fn run_raft(name: &str, bounds: Bounds) -> Found {
     let cautious = name.contains("pre-vote");
@@ -82,7 +111,7 @@ fn run_raft(name: &str, bounds: Bounds) -> Found {
         snapshot_part_bytes: 16,
         ..quorate_raft::Config::default()
     };
-    explore(ModelledRaft { nodes: 3, config, patience_us: 0 }, bounds, 2)
+    explore(ModelledRaft { nodes: 3, config, requests: requests(name), patience_us: 0 }, bounds, 2)
 }
 
 fn run<M: Elects>(nodes: usize, config: Config, bounds: Bounds) -> Found {

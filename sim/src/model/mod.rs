@@ -30,7 +30,7 @@ pub use system::{Action, Bounds, Letter, Node, System};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
-use quorate_core::{Instant, Machine};
+use quorate_core::{Instant, Machine, Rejected};
 
 /// A protocol, as the model checker wants it.
 pub trait Modelled: Sized + Sync + Send {
@@ -64,6 +64,11 @@ pub trait Modelled: Sized + Sync + Send {
     /// Feeds what decides the machine's future to a hasher: whatever differs only in the clock's zero or in statistics should
     /// be the same, or the state space has no end.
     fn view<H: Hasher>(&self, machine: &Self::Machine, now: Instant, state: &mut H);
+
+    /// Whether a node may refuse an honest message for this reason.
+    fn may_refuse(&self, _reason: Rejected) -> bool {
+        false
+    }
 
     /// The machine told its application something.
     ///

@@ -181,9 +181,10 @@ impl<M: Modelled> System<M> {
         let message = <M::Machine as Machine>::Message::from_slice(bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
         let words = format!("node {} refuses {message:?} of node {}", to + 1, from + 1);
-        machine
-            .receive(node.now, NodeId::new(*from as u64 + 1), message)
-            .map_err(|e| format!("{words}: {e}"))?;
+        match machine.receive(node.now, NodeId::new(*from as u64 + 1), message) {
+            Err(reason) if !model.may_refuse(reason) => return Err(format!("{words}: {reason}")),
+            _ => {}
+        }
         self.drain(model, *to)
     }
 

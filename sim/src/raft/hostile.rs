@@ -311,7 +311,8 @@ impl<S: Storage> Victim<S> {
         }
     }
 
-    /// Whatever happened, the node takes an entry of a leader that has all it committed: of a voter, if it knows another.
+    /// Whatever happened, the node takes an entry of a leader that has all it committed: of a voter, or else of another
+    /// member, if it knows one.
     fn follow_an_honest_leader(&mut self) -> Result<(), String> {
         let term = self.raft.status().term + 1;
         for round in 1..20 {
@@ -323,8 +324,10 @@ impl<S: Storage> Victim<S> {
             }
             self.drain()?;
             let status = self.raft.status();
-            let mut voters = self.raft.members().iter().filter(|member| member.standing.votes());
-            let leader = voters.find(|member| member.id != ME).map_or(NodeId::new(2), |m| m.id);
+            // a stranger would have to wait until a leader that is none either is given up, if there is room for one only
+            let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != ME).collect();
+            others.sort_by_key(|member| !member.standing.votes());
+            let leader = others.first().map_or(NodeId::new(2), |member| member.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
             let mut entry = Vec::new();
             super::words::push_entry(&mut entry, term, 1, &[]);

@@ -22,7 +22,7 @@ mod subject;
 mod words;
 
 #[cfg(feature = "model")]
-pub use modelled::{ModelledRaft, Past, Small};
+pub use modelled::{ModelledRaft, Past, Request, Small};
 pub use play::RaftPlay;
 pub use subject::RaftSubject;
 

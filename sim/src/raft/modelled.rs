@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use quorate_core::{Instant, NodeId, Wire, majority};
-use quorate_raft::{Config, Index, Inline, Raft, Record, Role, Term};
+use quorate_core::{Instant, NodeId, Rejected, Wire, majority};
+use quorate_raft::{Change, Config, Index, Inline, Raft, Record, Role, Term};
 
+use super::configs::{Config as Members, Configs};
 use super::shadow::{Shadow, hashes};
 use crate::model::{Modelled, Node};
 
@@ -17,12 +18,23 @@ pub struct ModelledRaft {
     pub nodes: usize,
     /// How they behave.
     pub config: Config,
+    /// What a leader may be asked for, each any number of times.
+    pub requests: &'static [Request],
     /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 not to ask.
     pub patience_us: u64,
 }
 
+/// What a leader is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// A command for the log.
+    Propose(&'static [u8]),
+    /// A change of the members.
+    Change(&'static [Change]),
+}
+
 /// The machine that is checked.
-pub type Small = Raft<Inline<3, 192, 8, 16>>;
+pub type Small = Raft<Inline<3, 256, 8, 16>>;
 
 /// Who led which term, and what is committed: by index from 1, the term and a hash.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -35,11 +47,15 @@ impl ModelledRaft {
     fn id(node: usize) -> NodeId {
         NodeId::new(node as u64 + 1)
     }
+
+    fn changes(&self) -> bool {
+        self.requests.iter().any(|request| matches!(request, Request::Change(_)))
+    }
 }
 
 impl Modelled for ModelledRaft {
     type Machine = Small;
-    type Command = &'static [u8];
+    type Command = Request;
     type Memory = Past;
 
     fn nodes(&self) -> usize {
@@ -52,12 +68,21 @@ impl Modelled for ModelledRaft {
             .map_err(|e| e.to_string())
     }
 
-    fn commands(&self, _node: usize, machine: &Small) -> Vec<&'static [u8]> {
-        if machine.status().role == Role::Leader { vec![b"x"] } else { Vec::new() }
+    fn commands(&self, _node: usize, machine: &Small) -> Vec<Request> {
+        let leads = machine.status().role == Role::Leader;
+        self.requests.iter().filter(|_| leads).copied().collect()
     }
 
-    fn command(&self, machine: &mut Small, _now: Instant, command: &&'static [u8]) {
-        let _ = machine.propose(command);
+    fn command(&self, machine: &mut Small, _now: Instant, request: &Request) {
+        let _ = match request {
+            Request::Propose(command) => machine.propose(command).is_ok(),
+            Request::Change(changes) => machine.change(changes).is_ok(),
+        };
+    }
+
+    fn may_refuse(&self, reason: Rejected) -> bool {
+        // an answer to a node that was removed meanwhile, or of one
+        reason == Rejected::UnknownSender && self.changes()
     }
 
     fn view<H: Hasher>(&self, machine: &Small, _now: Instant, state: &mut H) {
@@ -128,12 +153,22 @@ impl Past {
         let disks =
             disks.get_or_insert_with(|| nodes.iter().map(|node| read(&node.disk)).collect());
         let durable = disks.iter().filter(|disk| disk.has(index, entry)).count();
-        if durable < majority(nodes.len()) {
+        if !members(&nodes[at], nodes.len()).decides(|node| disks[node].has(index, entry)) {
             return Err(format!("node {} commits {index}, which is on {durable} disks", at + 1));
         }
         self.committed.push(entry);
         Ok(())
     }
+}
+
+/// Who decides, as the log of a node has it: the last configuration, committed or not.
+fn members(node: &Node<ModelledRaft>, founders: usize) -> Members {
+    let mut configs = Configs::default();
+    if let Some(machine) = &node.machine {
+        let run = machine.entries(1);
+        configs.append(1, run.bytes());
+    }
+    configs.last(Index::MAX).map_or_else(|| Members::founded(founders), |(_, last)| last.clone())
 }
 
 /// What a disk holds, read without the machine's help.
