@@ -25,6 +25,8 @@ mod replication;
 mod sessions;
 #[path = "snapshots.rs"]
 mod snapshots;
+#[path = "standings.rs"]
+mod standings;
 #[path = "transfer.rs"]
 mod transfer;
 #[path = "typed.rs"]

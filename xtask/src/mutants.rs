@@ -18,7 +18,6 @@ the mutants noticed, is a failure; so is a line that names no survivor any more,
 
     cargo xtask mutants                          all of raft/src: about an hour
     cargo xtask mutants election.rs follower.rs  some files
-    cargo xtask mutants --shard 0/4              a quarter, for several machines
 
 It needs cargo-mutants: `cargo install cargo-mutants --locked`.",
     run,
@@ -68,30 +67,23 @@ struct Tally {
 }
 
 fn run(args: &[String]) -> Outcome {
-    let (mut files, mut shard) = (Vec::new(), None);
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        match arg.as_str() {
-            "--shard" => {
-                shard = Some(rest.next().ok_or_else(|| Failure::usage("--shard wants K/N"))?);
-            }
-            flag if flag.starts_with('-') => {
-                return Err(Failure::usage(format!(
-                    "mutants does not know {flag}; see `mutants --help`"
-                )));
-            }
-            name => files.push(format!("--file=raft/src/**/{name}")),
+    let mut files = Vec::new();
+    for arg in args {
+        if arg.starts_with('-') {
+            return Err(Failure::usage(format!(
+                "mutants does not know {arg}; see `mutants --help`"
+            )));
         }
+        files.push(format!("--file=raft/src/**/{arg}"));
     }
     if !has("cargo-mutants") {
         let how = "cargo-mutants is missing: `cargo install cargo-mutants --locked`";
         return Err(Failure::failed(how));
     }
-    let whole = files.is_empty() && shard.is_none();
-    if files.is_empty() {
+    let whole = files.is_empty();
+    if whole {
         files.push("--file=raft/src/**/*.rs".into());
     }
-    files.extend(shard.map(|shard| format!("--shard={shard}")));
     let scratch = Scratch::new("mutants")?;
     scratch.reset()?;
     let found = scratch.target.join("mutants.out");

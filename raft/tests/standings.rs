@@ -1,0 +1,182 @@
+//! What a node is in a cluster, by the byte that stands for it, and what changes make of it (docs/wire.md; Raft thesis, 4.1 and 4.3).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, id};
+use quorate_raft::{Change, Members, Role, Standing};
+
+/// As in docs/wire.md.
+const IN: u8 = 1;
+const VOTES: u8 = 2;
+const VOTED: u8 = 4;
+const WITNESS: u8 = 8;
+const HOLD: u8 = 16;
+
+/// A list of members: nine bytes each.
+fn list(members: &[(u8, u64)]) -> Vec<u8> {
+    let encoded = members.iter().flat_map(|&(standing, node)| {
+        let mut bytes = vec![standing];
+        bytes.extend(node.to_le_bytes());
+        bytes
+    });
+    encoded.collect()
+}
+
+/// The standing that a byte stands for, if one does.
+fn standing(byte: u8) -> Option<Standing> {
+    let bytes = list(&[(IN | VOTES, 1), (byte, 2)]);
+    let members = Members::decode(&bytes).ok()?;
+    assert_eq!((members.len(), members.bytes()), (2, &bytes[..]));
+    Some(members.standing(id(2)))
+}
+
+#[test]
+fn each_byte() {
+    for byte in 0..=255 {
+        let has = |flag: u8| byte / flag % 2 == 1;
+        let known = byte < 32 && (has(IN) || has(VOTED)) && (has(IN) || !has(VOTES));
+        let Some(standing) = standing(byte) else {
+            assert!(!known, "{byte} is refused");
+            continue;
+        };
+        assert!(known, "{byte} is {standing}");
+        assert_eq!(standing.votes(), has(VOTES) || has(VOTED), "{byte}");
+        assert_eq!(standing.learns(), has(IN) && !has(VOTES) && !has(VOTED), "{byte}");
+        assert_eq!(standing.leaves(), !has(IN), "{byte}");
+        assert_eq!(standing.is_witness(), has(WITNESS), "{byte}");
+        assert!(standing.is_member(), "{byte}");
+    }
+    let none = Standing::default();
+    assert!(!none.is_member() && !none.votes() && !none.learns() && !none.leaves());
+}
+
+#[test]
+fn each_has_a_name() {
+    for (byte, name) in [
+        (IN, "learner"),
+        (IN | WITNESS, "learner, witness"),
+        (IN | VOTES, "voter"),
+        (IN | VOTES | HOLD, "voter"),
+        (IN | VOTES | WITNESS, "voter, witness"),
+        (IN | VOTES | VOTED, "voter before and after"),
+        (IN | VOTED, "voter until it learns"),
+        (VOTED, "voter until it leaves"),
+        (VOTED | WITNESS, "voter until it leaves, witness"),
+    ] {
+        let standing = standing(byte).unwrap();
+        assert_eq!(standing.to_string(), name);
+        assert_eq!(format!("{standing:?}"), name);
+    }
+    assert_eq!(Standing::default().to_string(), "no member");
+    let members = list(&[(IN | VOTES, 1), (IN, 7)]);
+    let shown = format!("{:?}", Members::decode(&members).unwrap());
+    assert!(shown.contains("voter") && shown.contains('7') && shown.contains("learner"), "{shown}");
+}
+
+#[test]
+fn lists_that_no_cluster_has() {
+    // a machine has so many peers at most
+    let many: Vec<(u8, u64)> = (1..=62).map(|node| (IN | VOTES, node)).collect();
+    for (bytes, is) in [
+        (list(&[(IN | VOTES, 1)]), true),
+        (list(&[(IN | VOTES, 1), (IN | VOTES, 1)]), false),
+        (list(&[(IN, 1), (VOTED, 2)]), false), // nobody votes in the end
+        (list(&[(IN, 1)]), false),
+        (list(&[]), false),
+        (list(&[(IN | VOTES, 1)])[..8].to_vec(), false),
+        (list(&many), false),
+        (list(&many[..61]), true),
+    ] {
+        assert_eq!(Members::decode(&bytes).is_ok(), is, "{bytes:?}");
+    }
+}
+
+#[test]
+fn one_configuration_or_two() {
+    for (members, joint) in [
+        (vec![(IN | VOTES, 1), (IN, 2)], false),
+        (vec![(IN | VOTES | VOTED, 1)], true),
+        (vec![(IN | VOTES, 1), (VOTED, 2)], true),
+        (vec![(IN | VOTES, 1), (IN | VOTED, 2)], true),
+    ] {
+        let bytes = list(&members);
+        let members = Members::decode(&bytes).unwrap();
+        assert_eq!(members.is_joint(), joint, "{members:?}");
+        assert!(!members.is_empty());
+    }
+    assert!(Members::default().is_empty() && !Members::default().is_joint());
+}
+
+/// A leader of three whose first entry is committed; nodes beyond three are not there.
+fn leader() -> Cluster {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.settle();
+    cluster
+}
+
+/// Makes the change and lets it be committed; gives the members as the leader's log lists them then.
+fn change(cluster: &mut Cluster, changes: &[Change], jointly: bool) -> Vec<u8> {
+    let raft = cluster.raft(1);
+    let put = if jointly { raft.change_jointly(changes) } else { raft.change(changes) };
+    put.unwrap_or_else(|error| panic!("{changes:?}: {error}"));
+    let listed = cluster.raft(1).members().bytes().to_vec();
+    cluster.drain(1);
+    settle(cluster);
+    listed
+}
+
+fn settle(cluster: &mut Cluster) {
+    cluster.settle_if(|envelope| envelope.to <= 3);
+    cluster.run_if(100, |envelope| envelope.to <= 3);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn each_change_is_listed() {
+    let mut cluster = leader();
+    let two = [(IN | VOTES, 1), (IN | VOTES, 2)];
+    let with = |rest: &[(u8, u64)]| list(&[&two[..], rest].concat());
+    for (what, rest) in [
+        (Change::Add(id(4)), &[(IN | VOTES, 3), (IN, 4)][..]),
+        (Change::Remove(id(4)), &[(IN | VOTES, 3)]),
+        (Change::AddWitness(id(5)), &[(IN | VOTES, 3), (IN | WITNESS, 5)]),
+        (Change::Remove(id(5)), &[(IN | VOTES, 3)]),
+        (Change::Demote(id(3)), &[(IN, 3)]),
+        (Change::Promote(id(3)), &[(IN | VOTES, 3)]),
+        (Change::Remove(id(3)), &[]),
+    ] {
+        assert_eq!(change(&mut cluster, &[what], false), with(rest), "{what:?}");
+        assert_eq!(cluster.raft(1).members().bytes(), with(rest), "{what:?}");
+    }
+}
+
+#[test]
+fn what_two_voters_differ_by_goes_through_both_configurations() {
+    let mut cluster = leader();
+    // learners alone need no overlap
+    let listed = change(&mut cluster, &[Change::Add(id(4)), Change::Add(id(5))], false);
+    let voters = [(IN | VOTES, 1), (IN | VOTES, 2), (IN | VOTES, 3)];
+    assert_eq!(listed, list(&[&voters[..], &[(IN, 4), (IN, 5)]].concat()));
+    let changes = [Change::Demote(id(2)), Change::Remove(id(3)), Change::Remove(id(5))];
+    let listed = change(&mut cluster, &changes, false);
+    let joint = [(IN | VOTES | VOTED, 1), (IN | VOTED, 2), (VOTED, 3), (IN, 4)];
+    assert_eq!(listed, list(&joint));
+    // and is left by itself
+    let left = [(IN | VOTES, 1), (IN, 2), (IN, 4)];
+    assert_eq!(cluster.raft(1).members().bytes(), list(&left));
+}
+
+#[test]
+fn both_configurations_are_kept_as_long_as_asked() {
+    let mut cluster = leader();
+    let listed = change(&mut cluster, &[Change::Demote(id(3)), Change::AddWitness(id(4))], true);
+    let both = IN | VOTES | VOTED | HOLD;
+    let joint = [(both, 1), (both, 2), (IN | VOTED | HOLD, 3), (IN | WITNESS | HOLD, 4)];
+    assert_eq!(listed, list(&joint));
+    assert_eq!(cluster.raft(1).members().bytes(), list(&joint), "it is not left by itself");
+    cluster.raft(1).leave_joint().unwrap();
+    let left = [(IN | VOTES, 1), (IN | VOTES, 2), (IN, 3), (IN | WITNESS, 4)];
+    assert_eq!(cluster.raft(1).members().bytes(), list(&left));
+}
