@@ -9,6 +9,8 @@ mod elections;
 mod fates;
 #[path = "leases.rs"]
 mod leases;
+#[path = "limits.rs"]
+mod limits;
 #[path = "members.rs"]
 mod members;
 #[path = "older_versions.rs"]
