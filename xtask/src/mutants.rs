@@ -11,8 +11,8 @@ pub(crate) const VERB: Verb = Verb {
     about: "changes raft's code in every small way; the tests must notice",
     help: "
 cargo-mutants changes one thing at a time in raft/src (a comparison, a return value, an operator), in a copy of the repository in
-the target folder. First raft's own tests have a look at each mutant (seconds), then, at those they let pass, the simulator's:
-scenarios, hostile inputs, seeds. A mutant that no test notices survives. Survivors that are justified are listed in
+the target folder. First raft's own tests have a look at each mutant (seconds), then, at those they let pass, its unit tests and the
+simulator's: scenarios, hostile inputs, seeds. A mutant that no test notices survives. Survivors that are justified are listed in
 sim/mutants.txt, one a line: `FILE: WHAT  # WHY`, without line numbers, as those move. Any other survivor, or less than 95 % of
 the mutants noticed, is a failure; so is a line that names no survivor any more, if all of raft was run.
 
@@ -29,17 +29,24 @@ const CAUGHT_PERCENT: usize = 95;
 const LIST: &str = "sim/mutants.txt";
 
 /// What tests the mutants: the first lets few of them to the second.
-const STAGES: [Stage; 2] = [
+const STAGES: [Stage; 3] = [
     Stage {
         package: "quorate-raft",
-        test: "at_once",
+        target: "--test=at_once",
         features: Some("alloc,serde"),
         timeout_s: 20,
         iterate: false,
     },
     Stage {
+        package: "quorate-raft",
+        target: "--lib",
+        features: Some("alloc,serde"),
+        timeout_s: 20,
+        iterate: true,
+    },
+    Stage {
         package: "quorate-sim",
-        test: "raft_at_once",
+        target: "--test=raft_at_once",
         features: None,
         timeout_s: 60,
         iterate: true,
@@ -49,7 +56,7 @@ const STAGES: [Stage; 2] = [
 /// One test program over all mutants, or over those that the stages before let pass.
 struct Stage {
     package: &'static str,
-    test: &'static str,
+    target: &'static str,
     features: Option<&'static str>,
     /// A mutant that takes longer hangs, and so was noticed.
     timeout_s: u32,
@@ -105,7 +112,7 @@ impl Stage {
         }
         let profile = ["profile.dev.debug=false", "profile.dev.package.'*'.opt-level=2"];
         let cargo = Tool::cargo()
-            .args(["test", "--quiet", "--package", self.package, "--test", self.test])
+            .args(["test", "--quiet", "--package", self.package, self.target])
             .args(self.features.map(|features| format!("--features={features}")))
             .args(profile.map(|config| format!("--config={config}")))
             .env("CARGO_TARGET_DIR", &scratch.target)
@@ -119,7 +126,7 @@ impl Stage {
             .args(["--test-package", self.package])
             .args(self.features.map(|features| format!("--features={features}")))
             // only that program is built
-            .arg(format!("--cargo-arg=--test={}", self.test))
+            .arg(format!("--cargo-arg={}", self.target))
             .args(profile.map(|config| format!("--cargo-arg=--config={config}")))
             .args(["--timeout", &self.timeout_s.to_string(), "--build-timeout", "300"])
             .args(self.iterate.then_some("--iterate"))
