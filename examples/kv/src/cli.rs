@@ -25,6 +25,10 @@ Examples:
     quorate-kv node --id 1 --listen 0.0.0.0:6379 --peer-listen 0.0.0.0:16379 \\
         --peers 1=10.0.0.1:16379,2=10.0.0.2:16379,3=10.0.0.3:16379 --data /var/lib/quorate
 
+  How they are, and the lead to another node:
+    quorate-kv ctl status
+    quorate-kv ctl transfer 2
+
 The server has no passwords and no encryption: let only trusted networks reach both ports.";
 
 #[derive(Subcommand, Debug)]
@@ -33,6 +37,44 @@ pub(crate) enum Verb {
     Cluster(ClusterArgs),
     /// Runs one node
     Node(NodeArgs),
+    /// Shows how the nodes of a cluster are, or hands the lead from one to another
+    Ctl(CtlArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(after_help = CTL_EXAMPLES)]
+pub(crate) struct CtlArgs {
+    /// Where clients reach the nodes
+    #[arg(
+        long,
+        value_name = "HOST:PORT,…",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003"
+    )]
+    pub(crate) nodes: Vec<String>,
+    #[command(subcommand)]
+    pub(crate) verb: CtlVerb,
+}
+
+const CTL_EXAMPLES: &str = "\
+Examples, with `quorate-kv cluster` in another terminal:
+    quorate-kv ctl status
+    quorate-kv ctl transfer 2
+  with other nodes:
+    quorate-kv ctl --nodes 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 status
+
+Exit code 0 if all is well, 1 if nobody leads, nobody answers, or the lead was not handed over, 2 for a command line that makes no sense.";
+
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum CtlVerb {
+    /// A table of the nodes: who leads, how far each is
+    Status,
+    /// Hands the lead to a node, before its present leader is stopped, say: clients wait for a moment, and lose nothing
+    Transfer {
+        /// The node that is to lead
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        to: u64,
+    },
 }
 
 #[derive(Args, Debug, Clone)]

@@ -19,6 +19,7 @@ mod clients;
 mod cluster;
 mod command;
 mod connection;
+mod ctl;
 mod dashboard;
 mod dialogue;
 mod forward;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             init_log(arguments.tuning.log);
             node::run(arguments)
         }
+        Verb::Ctl(arguments) => ctl::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

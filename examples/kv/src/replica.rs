@@ -5,7 +5,9 @@ use std::collections::{HashMap, VecDeque};
 
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::app::{App, Outbox, StorageHealth};
-use quorate_raft::{Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term};
+use quorate_raft::{
+    Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term, TransferError,
+};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -88,6 +90,11 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<Answer>,
     },
     Inspect(oneshot::Sender<View>),
+    /// Hand the lead to another node; the answer is whether that has begun.
+    Transfer {
+        to: NodeId,
+        answer: oneshot::Sender<Result<(), TransferError>>,
+    },
     /// Time has passed: look after deadlines.
     Tick,
 }
@@ -319,6 +326,7 @@ impl App for Replica {
         match command {
             Ask::Execute { batch, stale, answer } => self.execute(raft, now, batch, stale, answer),
             Ask::Inspect(answer) => drop(answer.send(self.view(raft))),
+            Ask::Transfer { to, answer } => drop(answer.send(raft.transfer(to))),
             Ask::Tick => {}
         }
     }

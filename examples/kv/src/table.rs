@@ -46,6 +46,7 @@ pub(crate) enum Name {
     MSet,
     Ping,
     Quit,
+    Quorate,
     ReadOnly,
     ReadWrite,
     Reset,
@@ -70,10 +71,10 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Spec> {
 }
 
 const GET: usize = 12;
-const SET: usize = 26;
+const SET: usize = 27;
 
 #[rustfmt::skip]
-pub(crate) static TABLE: [Spec; 30] = {
+pub(crate) static TABLE: [Spec; 31] = {
     use Kind::{Connection as C, Read as R, Write as W};
     const NONE: (i64, i64, i64) = (0, 0, 0);
     const ONE: (i64, i64, i64) = (1, 1, 1);
@@ -103,6 +104,7 @@ pub(crate) static TABLE: [Spec; 30] = {
         spec("mset",      Name::MSet,      -3, W, (1, -1, 2), "string",     "Sets several values at one moment"),
         spec("ping",      Name::Ping,      -1, C, NONE,       "connection", "Answers"),
         spec("quit",      Name::Quit,      -1, C, NONE,       "connection", "Closes the connection"),
+        spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Hands the lead to another node: QUORATE TRANSFER node"),
         spec("readonly",  Name::ReadOnly,  1,  C, NONE,       "cluster",    "Lets this connection read what this node has, perhaps a little old"),
         spec("readwrite", Name::ReadWrite, 1,  C, NONE,       "cluster",    "Makes this connection's reads linearizable again"),
         spec("reset",     Name::Reset,     1,  C, NONE,       "connection", "Puts the connection into the state of a new one"),
