@@ -25,6 +25,8 @@ mod refusals;
 mod replication;
 #[path = "sessions.rs"]
 mod sessions;
+#[path = "snapshot_parts.rs"]
+mod snapshot_parts;
 #[path = "snapshots.rs"]
 mod snapshots;
 #[path = "standings.rs"]

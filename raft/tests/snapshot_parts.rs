@@ -1,0 +1,211 @@
+//! The parts of a snapshot: which the leader takes from its application, which answers move it on, and when the next is due.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, id};
+use quorate_core::{Instant, Output};
+use quorate_raft::{Config, Event, Message, SnapshotError};
+
+const PART: usize = 64;
+
+/// A leader that has asked its application for the first part of the snapshot of 5, for node 3.
+fn asked(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, Config { snapshot_part_bytes: PART, ..config });
+    cluster.elect(1);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run_if(300, |e| e.from != 3 && e.to != 3);
+    cluster.raft(1).snapshot_taken(5, 5).unwrap();
+    cluster.drain(1);
+    // node 3 says that it lacks what comes before, and no more
+    cluster.run_if(100, |e| match (e.from, e.to) {
+        (3, 1) => matches!(e.message(), Message::Reject { .. }),
+        (from, _) => from != 3,
+    });
+    // it asks again with each heartbeat
+    let wanted = &cluster.host(1).wanted;
+    assert!(!wanted.is_empty() && wanted.iter().all(|part| *part == (3, 5, 0)), "{wanted:?}");
+    cluster.net.clear();
+    cluster
+}
+
+/// What is sent of a snapshot until the node is quiet: index, offset, length; and what is wanted next: index, offset.
+fn parts(raft: &mut Node) -> (Vec<(u64, u64, usize)>, Vec<(u64, u64)>) {
+    let (mut sent, mut wanted) = (Vec::new(), Vec::new());
+    while let Some(output) = raft.poll() {
+        match output {
+            Output::Send(_, Message::Snapshot { index, offset, data, .. }) if !data.is_empty() => {
+                sent.push((index, offset, data.len()));
+            }
+            Output::Send(_, Message::SnapshotEnd { index, offset, data, .. }) => {
+                sent.push((index, offset, data.len()));
+            }
+            Output::Event(Event::SnapshotWanted { index, offset, .. }) => {
+                wanted.push((index, offset));
+            }
+            _ => {}
+        }
+    }
+    (sent, wanted)
+}
+
+fn sends(raft: &Node, part: (u64, u64, u64), len: usize, done: bool) -> Result<(), SnapshotError> {
+    let (to, index, offset) = part;
+    let mut raft = raft.clone();
+    let before = raft.clone();
+    let result = raft.send_snapshot(id(to), index, offset, &[7; 99][..len], done);
+    assert!(result.is_ok() || raft == before, "{part:?} is refused and changes something");
+    result
+}
+
+#[test]
+fn what_is_taken_as_a_part() {
+    const PART_IS_WRONG: Result<(), SnapshotError> = Err(SnapshotError::Part);
+    const NOT_WANTED: Result<(), SnapshotError> = Err(SnapshotError::NotWanted);
+    let mut cluster = asked(Config::default());
+    let raft = cluster.raft(1);
+    for (part, len, done, expected) in [
+        ((3, 5, 0), PART, false, Ok(())),
+        ((3, 5, 0), PART, true, Ok(())),
+        ((3, 5, 0), 0, true, Ok(())),
+        ((3, 5, 0), 0, false, PART_IS_WRONG),
+        ((3, 5, 0), PART + 1, false, PART_IS_WRONG),
+        ((3, 5, 1), PART, false, PART_IS_WRONG),
+        ((3, 4, 0), PART, false, PART_IS_WRONG),
+        ((3, 6, 0), PART, false, PART_IS_WRONG),
+        ((2, 5, 0), PART, false, NOT_WANTED),
+        ((9, 5, 0), PART, false, NOT_WANTED),
+    ] {
+        assert_eq!(sends(raft, part, len, done), expected, "{part:?}, {len} bytes, {done}");
+    }
+    // a newer one takes its place, from its beginning
+    raft.snapshot_taken(7, 7).unwrap();
+    for (part, expected) in [
+        ((3, 7, 0), Ok(())),
+        ((3, 5, 0), Ok(())),
+        ((3, 7, 1), PART_IS_WRONG),
+        ((3, 6, 0), PART_IS_WRONG),
+        ((3, 8, 0), PART_IS_WRONG),
+    ] {
+        assert_eq!(sends(raft, part, PART, false), expected, "{part:?}");
+    }
+    // one part at a time
+    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    assert_eq!(sends(raft, (3, 5, 0), PART, false), NOT_WANTED);
+    assert_eq!(parts(raft).0, [(5, 0, PART)]);
+    assert_eq!(sends(raft, (3, 5, 0), PART, false), NOT_WANTED);
+    // and from where the other has it
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let raft = cluster.raft(1);
+    let ack = Message::SnapshotAck { term, round: 0, index: 5, offset: 64 };
+    raft.receive(now, id(3), ack).unwrap();
+    assert_eq!(parts(raft).1, [(5, 64)]);
+    assert_eq!(sends(raft, (3, 5, 64), PART, false), Ok(()));
+    assert_eq!(sends(raft, (3, 5, 0), PART, false), PART_IS_WRONG);
+}
+
+#[test]
+fn who_caught_up_or_does_not_lead_takes_no_part() {
+    let mut cluster = asked(Config::default());
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let term = status.term;
+    let accept = Message::Accept { term, round: 0, match_index: status.last };
+    let mut caught_up = cluster.raft(1).clone();
+    caught_up.receive(now, id(3), accept).unwrap();
+    assert_eq!(sends(&caught_up, (3, 5, 0), PART, false), Err(SnapshotError::NotWanted));
+    let mut follower = cluster.raft(1).clone();
+    follower.step_down();
+    assert_eq!(sends(&follower, (3, 5, 0), PART, false), Err(SnapshotError::NotWanted));
+}
+
+#[test]
+fn which_snapshots_an_application_can_have() {
+    let mut cluster = asked(Config::default());
+    let applied = cluster.raft(1).status().applied;
+    for (index, anchor) in [(0, 0), (7, 8), (applied + 1, 5), (4, 4), (4, 0)] {
+        let mut raft = cluster.raft(1).clone();
+        assert_eq!(raft.snapshot_taken(index, anchor), Err(SnapshotError::Index), "{index}");
+        assert!(raft == *cluster.raft(1));
+    }
+    for (index, anchor) in [(5, 0), (5, 5), (7, 0), (7, 6), (applied, applied)] {
+        let mut raft = cluster.raft(1).clone();
+        assert_eq!(raft.snapshot_taken(index, anchor), Ok(()), "{index}");
+        assert_eq!(raft.status().first, anchor.max(5) + 1);
+    }
+}
+
+#[test]
+fn which_answers_ask_for_the_next_part() {
+    let mut cluster = asked(Config::default());
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let ack = |round, index, offset| Message::SnapshotAck { term, round, index, offset };
+    let next = |raft: &Node, message| {
+        let mut raft = raft.clone();
+        raft.receive(now, id(3), message).unwrap();
+        parts(&mut raft).1
+    };
+    let heartbeat_us = cluster.config.heartbeat_us;
+    // none was sent yet
+    assert_eq!(next(cluster.raft(1), ack(1, 5, 64)), []);
+    let raft = cluster.raft(1);
+    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    let mut round = 0;
+    while let Some(output) = raft.poll() {
+        if let Output::Send(_, Message::Snapshot { round: of_it, .. }) = output {
+            round = of_it;
+        }
+    }
+    assert_eq!(next(raft, ack(round, 5, 64)), [(5, 64)]);
+    assert_eq!(next(raft, ack(round, 4, 64)), [], "of another snapshot");
+    assert_eq!(next(raft, ack(round, 5, 0)), [], "the part is on its way");
+    // a later round was answered: the part is lost
+    raft.tick(now.after(heartbeat_us));
+    while raft.poll().is_some() {}
+    assert_eq!(next(raft, ack(round + 1, 5, 0)), [(5, 0)]);
+    assert_eq!(next(raft, ack(round, 5, 0)), []);
+}
+
+#[test]
+fn a_paced_part_is_due_when_it_is_and_the_leader_says_so() {
+    let pace = 20_000;
+    let mut cluster = asked(Config { snapshot_pace_us: pace, ..Config::default() });
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let raft = cluster.raft(1);
+    let heartbeat = raft.deadline().unwrap();
+    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    assert_eq!(parts(raft).0, [(5, 0, PART)]);
+    // none waits for that yet
+    assert_eq!(raft.deadline(), Some(heartbeat));
+    raft.receive(now, id(3), Message::SnapshotAck { term, round: 0, index: 5, offset: 64 })
+        .unwrap();
+    assert_eq!(parts(raft).1, []);
+    let due = now.after(pace);
+    assert_eq!(raft.deadline(), Some(due.min(heartbeat)));
+    raft.tick(Instant::from_micros(due.as_micros() - 1));
+    assert_eq!(parts(raft).1, []);
+    raft.tick(due);
+    assert_eq!(parts(raft).1, [(5, 64)]);
+}
+
+#[test]
+fn a_part_that_was_not_sent_when_the_lead_was_lost_is_in_nobodys_way() {
+    let mut cluster = asked(Config::default());
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let raft = cluster.raft(1);
+    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    let (term, index) = (status.term + 1, status.last + 5);
+    let message = Message::Snapshot {
+        term,
+        round: 1,
+        index,
+        index_term: status.term,
+        offset: 0,
+        done: false,
+        data: b"state",
+    };
+    raft.receive(now, id(2), message).unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).parts, [(index, 0, b"state".to_vec(), false)]);
+}
