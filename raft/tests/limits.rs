@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Node, id};
 use quorate_core::{Instant, NodeId, Output};
-use quorate_raft::{Change, Config, Message, Role};
+use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Role};
 
 /// Whom a node says something of a kind to until it is quiet.
 fn told(raft: &mut Node, what: impl Fn(&Message<'_>) -> bool) -> Vec<NodeId> {
@@ -176,4 +176,50 @@ fn what_was_acknowledged_in_an_earlier_term_commits_nothing() {
     let late = Message::Accept { term, round: 0, match_index: before.last };
     assert_eq!(cluster.raft(1).receive(now, id(2), late), Ok(()));
     assert_eq!(cluster.raft(1).status(), before);
+}
+
+#[test]
+fn a_log_without_room_is_not_acknowledged_and_asks_for_nothing() {
+    type Small = Raft<Inline<3, 512, 8, 32>>;
+    let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
+    let mut raft = Small::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    // an entry of term 1 with one byte
+    let entry = [1, 1 << 2, b'x'];
+    let mut deliver = |prev_index: u64, count: usize| {
+        let message = Message::Append {
+            term: 1,
+            prev_index,
+            prev_term: prev_index.min(1),
+            commit: 0,
+            round: 1,
+            entries: &entry.repeat(count),
+        };
+        raft.receive(now, id(2), message).unwrap();
+        let (mut accepted, mut full) = (Vec::new(), false);
+        loop {
+            let mut last = None;
+            while let Some(output) = raft.poll() {
+                match output {
+                    Output::Persist(ticket, _) => last = Some(ticket),
+                    Output::Send(_, Message::Accept { match_index, .. }) => {
+                        accepted.push(match_index);
+                    }
+                    Output::Event(Event::LogFull) => full = true,
+                    _ => {}
+                }
+            }
+            match last {
+                Some(ticket) => raft.persisted(ticket),
+                None => return (accepted, full),
+            }
+        }
+    };
+    // what fits of a run is taken and acknowledged
+    assert_eq!(deliver(0, 9), (vec![8], false));
+    // of this nothing does: an answer would bring it back at once
+    assert_eq!(deliver(8, 1), (vec![], true));
+    // a heartbeat is answered
+    assert_eq!(deliver(8, 0), (vec![8], false));
 }

@@ -124,6 +124,32 @@ fn what_a_leader_takes_back_without_being_wrong() {
 }
 
 #[test]
+fn where_the_log_begins_it_agrees_with_one_term_only() {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    for record in [
+        Record::Vote { term: 3, vote: None },
+        Record::Snapshot { index: 2, index_term: 2, anchor: 2, anchor_term: 2 },
+    ] {
+        raft.restore(record).unwrap();
+    }
+    raft.tick(Instant::from_millis(1));
+    let after = |prev_index, prev_term| Message::Append {
+        term: 3,
+        prev_index,
+        prev_term,
+        commit: 0,
+        round: 1,
+        entries: &[],
+    };
+    refused(&raft, after(2, 1), IMPOSSIBLE);
+    refused(&raft, after(2, 3), IMPOSSIBLE);
+    // what is before is not known any more, and was committed
+    for message in [after(2, 2), after(1, 1), after(1, 2)] {
+        assert_eq!(taken(&raft, message).status().leader, Some(id(2)), "{message:?}");
+    }
+}
+
+#[test]
 fn requests_for_votes() {
     let raft = follower();
     for (term, last_index, last_term, reason) in [
