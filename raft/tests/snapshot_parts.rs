@@ -31,8 +31,14 @@ fn asked(config: Config) -> Cluster {
     cluster
 }
 
-/// What is sent of a snapshot until the node is quiet: index, offset, length; and what is wanted next: index, offset.
-fn parts(raft: &mut Node) -> (Vec<(u64, u64, usize)>, Vec<(u64, u64)>) {
+/// Parts of a snapshot: index, offset, length.
+type Sent = Vec<(u64, u64, usize)>;
+
+/// Parts that the application is asked for: index, offset.
+type Wanted = Vec<(u64, u64)>;
+
+/// What is sent of a snapshot until the node is quiet, and what is wanted next.
+fn parts(raft: &mut Node) -> (Sent, Wanted) {
     let (mut sent, mut wanted) = (Vec::new(), Vec::new());
     while let Some(output) = raft.poll() {
         match output {

@@ -4,7 +4,10 @@
 mod common;
 
 use common::{Cluster, id};
-use quorate_raft::{Change, Members, Role, Standing};
+use quorate_core::{Instant, Output};
+use quorate_raft::{
+    Change, ChangeError, Config, Inline, Members, ProposeError, Raft, Role, Standing,
+};
 
 /// As in docs/wire.md.
 const IN: u8 = 1;
@@ -150,6 +153,49 @@ fn each_change_is_listed() {
         assert_eq!(change(&mut cluster, &[what], false), with(rest), "{what:?}");
         assert_eq!(cluster.raft(1).members().bytes(), with(rest), "{what:?}");
     }
+}
+
+#[test]
+fn what_a_node_is_already_it_is_not_made_again() {
+    let mut cluster = leader();
+    change(&mut cluster, &[Change::Demote(id(3))], false);
+    let before = cluster.raft(1).clone();
+    for what in [Change::Add(id(3)), Change::AddWitness(id(2)), Change::Demote(id(3))] {
+        let node = what.node();
+        assert_eq!(cluster.raft(1).change(&[what]), Err(ChangeError::Already(node)), "{what:?}");
+    }
+    let promote = Change::Promote(id(2));
+    assert_eq!(cluster.raft(1).change(&[promote]), Err(ChangeError::Already(id(2))));
+    assert!(*cluster.raft(1) == before);
+}
+
+#[test]
+fn a_configuration_leaves_room_for_new_leaders() {
+    let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
+    let mut raft = Raft::<Inline<3, 512, 8, 32>>::new(id(1), &[id(1)], config, 1).unwrap();
+    let settle = |raft: &mut Raft<_>| {
+        loop {
+            let mut last = None;
+            while let Some(output) = raft.poll() {
+                if let Output::Persist(ticket, _) = output {
+                    last = Some(ticket);
+                }
+            }
+            match last {
+                Some(ticket) => raft.persisted(ticket),
+                None => break,
+            }
+        }
+    };
+    raft.campaign(Instant::ZERO);
+    settle(&mut raft);
+    while raft.propose(b"x").is_ok() {
+        settle(&mut raft);
+    }
+    let before = raft.clone();
+    assert_eq!(raft.propose(b"x"), Err(ProposeError::LogFull));
+    assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::LogFull));
+    assert!(raft == before && raft.status().last < 8);
 }
 
 #[test]
