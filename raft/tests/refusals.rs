@@ -121,6 +121,13 @@ fn what_a_leader_takes_back_without_being_wrong() {
     };
     let raft = taken(&follower(), message);
     assert_eq!((raft.term(3), raft.status().last, raft.status().durable), (Some(4), 4, 2));
+    // nor if it says again what is committed
+    let entries = run(&[2, 4]);
+    let (prev_index, prev_term) = (1, 1);
+    let message =
+        Message::Append { term: 4, prev_index, prev_term, commit: 2, round: 1, entries: &entries };
+    let raft = taken(&follower(), message);
+    assert_eq!((raft.term(2), raft.term(3), raft.status().last), (Some(2), Some(4), 3));
 }
 
 #[test]
