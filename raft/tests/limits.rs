@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Node, id};
 use quorate_core::{Instant, NodeId, Output};
-use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Role};
+use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Record, Role};
 
 /// Whom a node says something of a kind to until it is quiet.
 fn told(raft: &mut Node, what: impl Fn(&Message<'_>) -> bool) -> Vec<NodeId> {
@@ -222,4 +222,22 @@ fn a_log_without_room_is_not_acknowledged_and_asks_for_nothing() {
     assert_eq!(deliver(8, 1), (vec![], true));
     // a heartbeat is answered
     assert_eq!(deliver(8, 0), (vec![8], false));
+}
+
+#[test]
+fn who_is_elected_and_has_no_room_for_an_entry_follows() {
+    type Small = Raft<Inline<3, 512, 8, 32>>;
+    let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
+    let mut raft = Small::new(id(1), &[id(1)], config, 1).unwrap();
+    let entries = [1, 1 << 2, b'x'].repeat(8);
+    raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 0, entries: &entries }).unwrap();
+    raft.tick(Instant::ZERO);
+    raft.campaign(Instant::ZERO);
+    let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote is written") };
+    raft.persisted(ticket);
+    assert_eq!(raft.status().role, Role::Follower);
+    let full =
+        core::iter::from_fn(|| raft.poll().map(|o| matches!(o, Output::Event(Event::LogFull))));
+    assert!(full.collect::<Vec<_>>().contains(&true));
 }

@@ -215,3 +215,34 @@ fn a_part_that_was_not_sent_when_the_lead_was_lost_is_in_nobodys_way() {
     cluster.drain(1);
     assert_eq!(cluster.host(1).parts, [(index, 0, b"state".to_vec(), false)]);
 }
+
+#[test]
+fn a_part_for_one_that_caught_up_makes_room_for_the_next() {
+    let config = Config { snapshot_part_bytes: PART, ..Config::default() };
+    let mut cluster = Cluster::with(5, config);
+    cluster.elect(1);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run_if(300, |e| e.from < 4 && e.to < 4);
+    cluster.raft(1).snapshot_taken(5, 5).unwrap();
+    cluster.drain(1);
+    cluster.run_if(100, |e| match (e.from, e.to) {
+        (4 | 5, 1) => matches!(e.message(), Message::Reject { .. }),
+        (from, _) => from < 4,
+    });
+    let (first, index, offset) = cluster.host(1).wanted.remove(0);
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let raft = cluster.raft(1);
+    while raft.poll().is_some() {}
+    raft.send_snapshot(id(first), index, offset, &[7; PART], false).unwrap();
+    let accept = Message::Accept { term: status.term, round: 0, match_index: status.last };
+    raft.receive(now, id(first), accept).unwrap();
+    let mut asked = Vec::new();
+    while let Some(output) = raft.poll() {
+        if let Output::Event(Event::SnapshotWanted { to, .. }) = output {
+            asked.push(to);
+        }
+    }
+    assert_eq!(asked, [id(9 - first)]);
+}
