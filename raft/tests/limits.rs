@@ -241,3 +241,23 @@ fn who_is_elected_and_has_no_room_for_an_entry_follows() {
         core::iter::from_fn(|| raft.poll().map(|o| matches!(o, Output::Event(Event::LogFull))));
     assert!(full.collect::<Vec<_>>().contains(&true));
 }
+
+#[test]
+fn two_configurations_are_not_left_when_something_before_them_is_committed() {
+    let mut cluster = Cluster::new(5);
+    cluster.elect(1);
+    cluster.settle();
+    let now = cluster.now;
+    let raft = cluster.raft(1);
+    let before = raft.propose(b"x").unwrap();
+    raft.change(&[Change::Remove(id(4)), Change::Remove(id(5))]).unwrap();
+    cluster.drain(1);
+    let raft = cluster.raft(1);
+    for node in [2, 3] {
+        let (term, match_index) = (before.term, before.index);
+        raft.receive(now, id(node), Message::Accept { term, round: 0, match_index }).unwrap();
+    }
+    let status = raft.status();
+    assert_eq!((status.commit, status.config, status.last), (2, 3, 3));
+    assert!(raft.members().is_joint());
+}
