@@ -54,6 +54,7 @@ fn run(args: &[String]) -> Outcome {
     let mut programs: Vec<&Program> = PROGRAMS.iter().collect();
     let mut rest = Vec::new();
     let (mut list, mut build_only) = (false, false);
+    let mut scenario = None;
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -68,6 +69,10 @@ fn run(args: &[String]) -> Outcome {
                 }
                 let value =
                     words.next().ok_or_else(|| Failure::usage(format!("{word} needs a value")))?;
+                if word == "--seed" && value.parse::<u64>().is_err() {
+                    return Err(Failure::usage(format!("--seed takes a number, not `{value}`")));
+                }
+                scenario = (word == "--scenario").then_some(value).or(scenario);
                 rest.extend([word.clone(), value.clone()]);
             }
             other => return Err(Failure::usage(format!("firmware does not know `{other}`"))),
@@ -75,6 +80,10 @@ fn run(args: &[String]) -> Outcome {
     }
     if list {
         return Tool::new(bench()?).arg("list").run();
+    }
+    if let Some(scenario) = scenario {
+        // before everything is built for it
+        check(&programs, scenario)?;
     }
     let mut failed = Vec::new();
     for program in programs {
@@ -91,6 +100,22 @@ fn run(args: &[String]) -> Outcome {
         return Ok(());
     }
     Err(Failure::failed(format!("scenarios of {} failed, see above", failed.join(" and "))))
+}
+
+/// Whether the first of these programs has such a scenario: the bench lists them, indented, below the program's own line.
+fn check(programs: &[&Program], scenario: &str) -> Outcome {
+    let Some(program) = programs.first() else { return Ok(()) };
+    let list = Tool::new(bench()?).arg("list").read()?;
+    let heading = format!("{}:", program.name);
+    let mut lines = list.lines().skip_while(|line| !line.starts_with(&heading)).skip(1);
+    let mut its = lines.by_ref().take_while(|line| line.starts_with(' '));
+    if its.any(|line| line.split_whitespace().next() == Some(scenario)) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{} has no scenario `{scenario}`: see `cargo xtask firmware --list`",
+        program.name
+    )))
 }
 
 /// A program by its name.
