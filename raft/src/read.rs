@@ -6,7 +6,8 @@ use crate::{ReadError, Role};
 
 /// Names a read, or a group of them: [`Event::Read`](crate::Event::Read) answers every id up to one.
 ///
-/// Ids grow within the life of a machine; reads asked for together share one.
+/// Ids grow within the life of a machine; reads asked for together share one. A machine with [`Fixed`](crate::Fixed) storage may give the id of a
+/// read that was lost with its role, before any message of it went out, once more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ReadId(pub(crate) u64);

@@ -244,6 +244,28 @@ fn reads_of_a_follower_are_lost_with_its_leader() {
 }
 
 #[test]
+fn a_read_that_was_lost_before_it_was_asked_for_leaves_its_number_to_nobody() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let lost = cluster.raft(2).read().unwrap();
+    cluster.raft(2).forget_leader();
+    cluster.run(120);
+    assert!(cluster.host(2).reads.is_empty(), "it was lost with its leader");
+    let next = cluster.raft(2).read().unwrap();
+    assert!(next > lost, "{next:?}");
+    cluster.run(120);
+    assert_eq!(cluster.host(2).reads, [next]);
+    // nor where it leads
+    let lost = cluster.raft(1).read().unwrap();
+    cluster.raft(1).step_down();
+    assert!(cluster.raft(1).read().is_err());
+    cluster.drain(1);
+    cluster.elect(1);
+    assert!(cluster.raft(1).read().unwrap() > lost);
+}
+
+#[test]
 fn who_knows_no_leader_or_has_other_storage_does_not_ask() {
     let ids = [1, 2, 3].map(common::id);
     let mut lonely = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
