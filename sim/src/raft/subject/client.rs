@@ -1,0 +1,173 @@
+//! What clients do: they write and read at the node they hold for the leader, wait for the answer, and go elsewhere without one.
+
+use quorate_core::{Instant, NodeId, Wire};
+use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
+
+use super::super::clients::{Ask, State, other};
+use super::super::store::{Change, Command};
+use super::RaftSubject;
+use crate::{Access, Marks};
+
+impl<S: Storage> RaftSubject<S> {
+    /// Whether a node takes an operation: `Err` says whom to ask instead.
+    fn submit(
+        &mut self,
+        client: usize,
+        node: usize,
+        ask: Ask,
+        (raft, sent, clock): (&mut Raft<S>, u64, Instant),
+        marks: &mut Marks,
+    ) -> Result<(), Option<NodeId>> {
+        let Some(change) = ask.change else {
+            if self.read_lease(client, node, ask, (raft, clock), marks) {
+                return Ok(());
+            }
+            let id = raft.read().map_err(|e| match e {
+                ReadError::NotLeader(leader) => leader,
+                _ => None,
+            })?;
+            let committed = self.oracle.committed();
+            self.oracle.reads.asked(node, id, sent, committed, raft.status().term);
+            self.history.call_read(ask.operation, ask.key);
+            self.nodes[node].reads.push((id, ask.operation, client, ask.key));
+            self.commands.push(format!("read {}", node + 1));
+            return Ok(());
+        };
+        let zeros = [0; 256];
+        let padding = &zeros[..self.rng.below(self.padding + 1) as usize];
+        let command = Command { operation: ask.operation, key: ask.key, change, padding };
+        let mut buffer = [0; 300];
+        let bytes = command.to_slice(&mut buffer).map_err(|_| None)?;
+        let proposal = raft.propose(bytes).map_err(|e| match e {
+            ProposeError::NotLeader(leader) => leader,
+            ProposeError::LogFull => {
+                marks.hit("log full");
+                self.nodes[node].full = true;
+                Some(Self::id(node))
+            }
+            _ => Some(Self::id(node)),
+        })?;
+        self.history.call_write(ask.operation, ask.key, change);
+        // on a stage a command is a text of the same length
+        let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
+        self.commands.push(format!("propose {} {text}", node + 1));
+        self.nodes[node].writes.push((proposal, ask.operation, client));
+        Ok(())
+    }
+
+    /// Whoever believes that it leads is asked as often as anybody acts: a lease that is too long is so for a moment.
+    pub(super) fn try_leases(&mut self, access: &mut Access<'_, Self>) {
+        if self.config.lease_drift_ppm == 0 {
+            return;
+        }
+        for node in 0..access.nodes() {
+            let leads = access.seen(node).is_some_and(|raft| raft.status().role == Role::Leader);
+            let clock = access.clock(node);
+            if leads && let Some(raft) = access.machine(node) {
+                self.leased(node, raft, clock);
+            }
+        }
+    }
+
+    /// Up to where a node says that it may read without asking anybody.
+    fn leased(&mut self, node: usize, raft: &mut Raft<S>, clock: Instant) -> Option<Index> {
+        let index = raft.read_lease(clock)?;
+        self.commands.push(format!("read-lease {}", node + 1));
+        let committed = self.oracle.committed();
+        if index < committed {
+            let what = format!("node {} reads by lease at {index} of {committed}", node + 1);
+            self.violated.get_or_insert(what);
+        }
+        Some(index)
+    }
+
+    /// Reads at once if the node has a lease.
+    fn read_lease(
+        &mut self,
+        client: usize,
+        node: usize,
+        ask: Ask,
+        (raft, clock): (&mut Raft<S>, Instant),
+        marks: &mut Marks,
+    ) -> bool {
+        let Some(index) = self.leased(node, raft, clock) else { return false };
+        if self.nodes[node].store.applied < index {
+            marks.hit("leased read waits");
+            return false;
+        }
+        marks.hit("read by lease");
+        self.history.call_read(ask.operation, ask.key);
+        let value = self.nodes[node].store.get(ask.key);
+        self.history.read(ask.operation, value);
+        self.clients[client].last_seen = value;
+        self.done = Some(ask.operation);
+        true
+    }
+
+    fn new_ask(&mut self, client: usize) -> Ask {
+        self.operations += 1;
+        let operation = self.operations;
+        let key = self.keys.pick(&mut self.rng);
+        let change = match self.rng.below(10) {
+            0..4 => None,
+            4..8 => Some(Change::Put { value: operation }),
+            _ => {
+                let expected = self.clients[client].last_seen;
+                Some(Change::Swap { expected, value: operation })
+            }
+        };
+        Ask { operation, key, change }
+    }
+
+    /// A client asks, waits, or gives up, as the time is.
+    pub(super) fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
+        self.hand_over(access);
+        self.let_stand(access);
+        self.change_members(access);
+        let now = access.now_us();
+        match self.clients[client].state {
+            State::Idle { until } if now >= until && !self.quiet => {
+                let ask = self.new_ask(client);
+                let give_up = now + 2_000_000;
+                self.clients[client].state = State::Asking { ask, next: now, give_up };
+            }
+            State::Asking { ask, next, give_up } if now >= next => {
+                let target = self.clients[client].target;
+                let (nodes, sent, clock) = (access.nodes(), access.sent(), access.clock(target));
+                let result = match access.machine(target) {
+                    // a machine and the marks are two parts of what clients may touch
+                    Some(raft) => {
+                        let mut marks = Marks::default();
+                        let seen = (raft, sent, clock);
+                        let result = self.submit(client, target, ask, seen, &mut marks);
+                        access.marks.merge(&marks);
+                        result
+                    }
+                    None => Err(None),
+                };
+                self.clients[client].state = match result {
+                    Ok(()) => {
+                        let give_up = now + self.rng.range(300_000, 1_500_000);
+                        State::Waiting { ask, give_up }
+                    }
+                    Err(hint) => {
+                        self.clients[client].target = other(hint, nodes, &mut self.rng);
+                        let next = now + self.rng.range(5_000, 40_000);
+                        if now >= give_up {
+                            State::Idle { until: next }
+                        } else {
+                            State::Asking { ask, next, give_up }
+                        }
+                    }
+                };
+            }
+            State::Waiting { ask, give_up } if now >= give_up => {
+                access.marks.hit("outcome unknown");
+                self.keys.spoil(ask.key);
+                self.clients[client].target = self.rng.below(access.nodes() as u64) as usize;
+                self.clients[client].state = State::Idle { until: now + self.rng.below(50_000) };
+            }
+            _ => {}
+        }
+    }
+}

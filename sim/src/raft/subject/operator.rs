@@ -1,0 +1,123 @@
+//! What operators do to a cluster: they change its members, tell nodes to stand, and hand the lead about.
+
+use quorate_raft::{Change as Member, Storage};
+
+use super::RaftSubject;
+use crate::Access;
+
+impl<S: Storage> RaftSubject<S> {
+    /// An operator changes the members, as a leader knows them.
+    pub(super) fn change_members(&mut self, access: &mut Access<'_, Self>) {
+        let over = self.quiet || access.now_us() >= self.chaos_us;
+        if over || self.changes == 0 || !self.rng.chance(1, self.changes) {
+            return;
+        }
+        let nodes = access.nodes() as u64;
+        let at = self.rng.below(nodes) as usize;
+        let witness = self.nodes.len() - 1;
+        let Some(raft) = access.machine(at) else { return };
+        // a voter and a witness, and nobody else: what one of them loses the other must not count on
+        let pair = self.witness && self.founders == 1;
+        if pair && raft.members().standing(Self::id(witness)).votes() {
+            return;
+        }
+        if raft.status().joint && self.rng.chance(1, 3) {
+            self.commands.push(format!("leave-joint {}", at + 1));
+            let _ = raft.leave_joint();
+            return;
+        }
+        let count = match self.rng.below(6) {
+            _ if pair => 1,
+            // everybody at once: those with a vote lose it, or leave, and those without get one
+            0 => nodes,
+            1 | 2 => self.rng.range(2, 4),
+            _ => 1,
+        };
+        let all = count == nodes;
+        let mut changes: Vec<Member> = Vec::new();
+        let mut words = Vec::new();
+        for turn in 0..count {
+            let node = match pair {
+                true => witness,
+                false if all => turn as usize,
+                false => self.rng.below(nodes) as usize,
+            };
+            let id = Self::id(node);
+            let standing = raft.members().standing(id);
+            let stays = self.rng.chance(1, 2);
+            let change = match (standing.is_member(), standing.votes()) {
+                (false, _) if all => continue,
+                (false, _) if self.witness && node == witness => Member::AddWitness(id),
+                (false, _) => Member::Add(id),
+                (true, false) if all || stays || self.rng.chance(1, 2) => Member::Promote(id),
+                (true, true) if stays => Member::Demote(id),
+                _ => Member::Remove(id),
+            };
+            words.push(match change {
+                Member::AddWitness(_) => format!("witness {id}"),
+                Member::Add(_) => format!("add {id}"),
+                Member::Promote(_) => format!("promote {id}"),
+                Member::Demote(_) => format!("demote {id}"),
+                _ => format!("remove {id}"),
+            });
+            changes.push(change);
+        }
+        let jointly = self.rng.chance(1, 6);
+        let result = if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) };
+        let joint = raft.status().joint;
+        let how = if jointly { "jointly " } else { "" };
+        self.commands.push(format!("change {} {how}{}", at + 1, words.join(" ")));
+        if result.is_err() {
+            return;
+        }
+        if joint {
+            access.marks.hit("joint consensus");
+        }
+        for change in changes {
+            access.marks.hit(match change {
+                Member::AddWitness(_) => "witness added",
+                Member::Add(_) => "learner added",
+                Member::Promote(_) => "learner promoted",
+                Member::Demote(_) => "voter demoted",
+                Member::Remove(id) if id == Self::id(at) => "leader removed",
+                _ => "member removed",
+            });
+        }
+    }
+
+    /// An operator tells any node to stand.
+    pub(super) fn let_stand(&mut self, access: &mut Access<'_, Self>) {
+        let over = self.quiet || access.now_us() >= self.chaos_us;
+        if over || self.stands == 0 || !self.rng.chance(1, self.stands) {
+            return;
+        }
+        let at = self.rng.below(access.nodes() as u64) as usize;
+        let clock = access.clock(at);
+        if let Some(raft) = access.machine(at) {
+            raft.campaign(clock);
+            self.commands.push(format!("campaign {}", at + 1));
+            access.marks.hit("told to stand");
+        }
+    }
+
+    /// An operator hands the lead to any node, or takes that back.
+    pub(super) fn hand_over(&mut self, access: &mut Access<'_, Self>) {
+        if self.quiet || self.handovers == 0 || !self.rng.chance(1, self.handovers) {
+            return;
+        }
+        let nodes = access.nodes() as u64;
+        let (at, heir) = (self.rng.below(nodes) as usize, self.rng.below(nodes) as usize);
+        let abort = self.rng.chance(1, 8);
+        let Some(raft) = access.machine(at) else { return };
+        if abort {
+            raft.abort_transfer();
+            self.commands.push(format!("abort-transfer {}", at + 1));
+        } else if raft.transfer(Self::id(heir)).is_ok() {
+            self.commands.push(format!("transfer {} {}", at + 1, heir + 1));
+            self.heir = Some(heir);
+            access.marks.hit("lead to be handed over");
+            // whoever reads there meanwhile must not be told what is no longer so
+            self.clients.iter_mut().for_each(|client| client.target = at);
+        }
+    }
+}
