@@ -1,25 +1,11 @@
 //! Hostile inputs to election nodes and detectors: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::Path;
+mod corpus;
 
+use corpus::{Target, replay};
 use quorate_core::Rng;
 use quorate_sim::election::{detectors, hostile};
-
-type Target = fn(&[u8]) -> Result<(), String>;
-
-fn replay(name: &str, target: Target) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if let Err(what) = target(&std::fs::read(&path).unwrap()) {
-            panic!("{}: {what}", path.display());
-        }
-        count += 1;
-    }
-    assert!(count >= 20, "only {count} inputs in {}", folder.display());
-}
 
 #[test]
 fn the_corpus_of_the_decoder() {

@@ -2,25 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod attack;
+#[path = "../../../sim/tests/corpus/mod.rs"]
+mod corpus;
 
-use std::path::Path;
-
+use corpus::replay;
 use quorate_core::Rng;
-
-type Target = fn(&[u8]) -> Result<(), String>;
-
-fn replay(name: &str, target: Target) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if let Err(what) = target(&std::fs::read(&path).unwrap()) {
-            panic!("{}: {what}", path.display());
-        }
-        count += 1;
-    }
-    assert!(count >= 20, "only {count} inputs in {}", folder.display());
-}
 
 #[test]
 fn the_corpus_of_the_decoders() {
