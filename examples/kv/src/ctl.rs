@@ -7,8 +7,8 @@ use std::time::Instant;
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::types::OwnedFrame;
 
-use crate::Failure;
 use crate::cli::{CtlArgs, CtlVerb};
+use crate::{Failure, info};
 
 /// A node that does not answer for this long is taken for down.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -132,10 +132,8 @@ fn ask(node: &str) -> io::Result<Seen> {
     }
 }
 
-fn parse(info: &str) -> Seen {
-    let field = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
-    };
+fn parse(text: &str) -> Seen {
+    let field = |name: &str| info::field(text, name);
     let number = |name: &str| field(name).parse().unwrap_or(0);
     Seen {
         id: number("node_id"),

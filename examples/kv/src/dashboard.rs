@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::info;
+
 /// How the nodes of a local cluster are: a table that is drawn over itself, or plain lines where nobody can see that.
 pub(crate) struct Dashboard {
     live: bool,
@@ -152,10 +154,8 @@ async fn fetch(port: u16) -> io::Result<String> {
     }
 }
 
-fn parse(info: &str) -> State {
-    let field = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
-    };
+fn parse(text: &str) -> State {
+    let field = |name: &str| info::field(text, name);
     let number = |name: &str| field(name).parse().unwrap_or(0);
     let keys =
         field("db0").strip_prefix("keys=").and_then(|rest| rest.split(',').next()?.parse().ok());

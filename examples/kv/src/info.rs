@@ -42,6 +42,11 @@ pub(crate) fn render(server: &Server, view: &View, sections: &[&[u8]]) -> String
     out
 }
 
+/// A field of what [`render`] wrote; empty if it is not there.
+pub(crate) fn field<'a>(text: &'a str, name: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
+}
+
 /// A node's part in its cluster, as people say it.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
