@@ -324,7 +324,8 @@ impl<S: Storage> Raft<S> {
         from: NodeId,
         message: &Message<'_>,
     ) -> Option<(usize, Option<Peer>)> {
-        if !S::CHANGES {
+        // nobody is a guest of itself
+        if !S::CHANGES || from == self.id {
             return None;
         }
         if !matches!(

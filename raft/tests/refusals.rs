@@ -401,6 +401,9 @@ fn strangers() {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }
     assert_eq!(raft.status().term, before.status().term);
+    // nobody is a guest of itself
+    let own = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 8 };
+    assert_eq!(raft.receive(now, id(1), own), Err(Rejected::UnknownSender));
     // what is refused leaves no trace of who sent it, and of who was in its place
     let asks = |last_term| Message::RequestVote { pre: true, term: 4, last_index: 3, last_term };
     raft.receive(now, id(8), asks(3)).unwrap();

@@ -17,7 +17,7 @@ use quorate_boards::launch::{Launch, Running, Seat};
 use quorate_boards::run::{Kit, Tally};
 use quorate_boards::{Failure, Journal, PROGRAMS};
 use quorate_core::{Instant, NodeId, Output, Wire as _};
-use quorate_raft::{Config, Inline, Message, Raft, Record};
+use quorate_raft::{Config, Fixed, Message, Raft, Record};
 use quorate_serial::{Decoder, Encoder, Line, Lines};
 use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Program, Request, config};
 
@@ -39,7 +39,8 @@ pub enum Bug {
     Lazy,
 }
 
-type Machine = Raft<Inline<5, 3072, 256, 200>>;
+/// The boards' own: with members that may change, strangers would be answered.
+type Machine = Raft<Fixed<5, 3072, 256, 200>>;
 
 const ROOM: usize = 512;
 
@@ -382,7 +383,8 @@ impl Board {
                     durable = Some(ticket);
                 }
                 Output::Send(to, message) => {
-                    let at = peers.iter().position(|peer| *peer == to.get()).unwrap();
+                    let at = peers.iter().position(|peer| *peer == to.get());
+                    let at = at.ok_or("a message for a node that is no member")?;
                     let frame = encoder.encode(to, |out| message.encode(out)).unwrap();
                     let bytes: Vec<u8> = frame.collect();
                     let _ = (&streams[at + 1]).write_all(&bytes);
