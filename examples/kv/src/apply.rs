@@ -2,6 +2,7 @@ use quorate_core::{DecodeError, NodeId, Reader};
 use quorate_raft::Index;
 
 use crate::batch::{Batch, Ops};
+use crate::directory::{self, Directory};
 use crate::op::{Only, Op, put};
 use crate::reply::Reply;
 use crate::resp;
@@ -14,6 +15,7 @@ use crate::{glob, limits};
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) sessions: Sessions,
+    pub(crate) directory: Directory,
     /// The last entry of the log that it contains.
     pub(crate) applied: Index,
 }
@@ -33,7 +35,12 @@ const ENTRY_VERSION: u8 = 1;
 
 impl State {
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(), sessions: Sessions::default(), applied: 0 }
+        Self {
+            store: Store::new(),
+            sessions: Sessions::default(),
+            directory: Directory::default(),
+            applied: 0,
+        }
     }
 
     /// Executes operations in their order, writes to the store included; replies if somebody waits.
@@ -90,6 +97,7 @@ impl State {
                 self.store.clear();
                 reply.ok();
             }
+            Op::Meet { node, peer, client } => self.meet(node, peer, client, reply),
             _ => {}
         }
     }
@@ -114,6 +122,28 @@ impl State {
         }
         if sets {
             self.store.set(key, value);
+        }
+    }
+
+    fn meet(&mut self, node: u64, peer: &[u8], client: &[u8], reply: &mut Reply) {
+        let address = |bytes| {
+            let text = core::str::from_utf8(bytes).map_err(|_| "it is no text")?;
+            directory::check(text).map(|()| text)
+        };
+        let client = if client.is_empty() { Ok("") } else { address(client) };
+        match (address(peer), client) {
+            (Ok(peer), Ok(client)) => {
+                if self.directory.enter(NodeId::new(node), peer, client) {
+                    reply.ok();
+                } else {
+                    reply.error(
+                        "ERR no more addresses can be kept: the ids of too many nodes were used",
+                    );
+                }
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                reply.error(&format!("ERR no address of a node: {why}"))
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::directory;
+
 /// A replicated key-value server that Redis clients can use, and that you can kill.
 #[derive(Parser, Debug)]
 #[command(name = "quorate-kv", version, arg_required_else_help = true, after_help = EXAMPLES)]
@@ -25,9 +27,11 @@ Examples:
     quorate-kv node --id 1 --listen 0.0.0.0:6379 --peer-listen 0.0.0.0:16379 \\
         --peers 1=10.0.0.1:16379,2=10.0.0.2:16379,3=10.0.0.3:16379 --data /var/lib/quorate
 
-  How they are, and the lead to another node:
+  How they are, the lead to another node, a node more:
     quorate-kv ctl status
     quorate-kv ctl transfer 2
+    quorate-kv node --id 4 --listen 127.0.0.1:7004 --peer-listen 127.0.0.1:17004 --join 127.0.0.1:7001 --data /tmp/node-4
+    quorate-kv ctl add 4 127.0.0.1:17004
 
 The server has no passwords and no encryption: let only trusted networks reach both ports.";
 
@@ -37,14 +41,14 @@ pub(crate) enum Verb {
     Cluster(ClusterArgs),
     /// Runs one node
     Node(NodeArgs),
-    /// Shows how the nodes of a cluster are, or hands the lead from one to another
+    /// Shows how the nodes of a cluster are, and changes who is in it and who leads
     Ctl(CtlArgs),
 }
 
 #[derive(Args, Debug, Clone)]
 #[command(after_help = CTL_EXAMPLES)]
 pub(crate) struct CtlArgs {
-    /// Where clients reach the nodes
+    /// Where clients reach some of the nodes; the others are found through them
     #[arg(
         long,
         value_name = "HOST:PORT,…",
@@ -60,10 +64,14 @@ const CTL_EXAMPLES: &str = "\
 Examples, with `quorate-kv cluster` in another terminal:
     quorate-kv ctl status
     quorate-kv ctl transfer 2
+    quorate-kv ctl add 4 127.0.0.1:17004
+    quorate-kv ctl remove 1
   with other nodes:
     quorate-kv ctl --nodes 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 status
 
-Exit code 0 if all is well, 1 if nobody leads, nobody answers, or the lead was not handed over, 2 for a command line that makes no sense.";
+Three nodes stand the loss of one, five that of two; four stand no more than three. Nodes that come are added before others go.
+
+Exit code 0 if all is well, 1 if nobody leads, nobody answers, or what was asked for was not done, 2 for a command line that makes no sense, 130 after Ctrl-C.";
 
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum CtlVerb {
@@ -74,6 +82,39 @@ pub(crate) enum CtlVerb {
         /// The node that is to lead
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
         to: u64,
+    },
+    /// Brings a node in: it learns what the others have, and when it has caught up it is given a vote
+    Add {
+        /// The new node; an id that was never used
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+        /// Where the other nodes reach it: its --peer-listen or --advertise
+        #[arg(value_name = "HOST:PORT", value_parser = address)]
+        address: String,
+        /// Give it no vote: it holds a copy, and counts for no majority
+        #[arg(long)]
+        learner: bool,
+        /// Give up when the node has not been heard for this long, in seconds; it is left as a learner
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        patience_s: u64,
+    },
+    /// Gives a learner that has caught up a vote
+    Promote {
+        /// The learner
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+    },
+    /// Takes a node its vote, and keeps it as a learner
+    Demote {
+        /// The voter; if it leads, it hands the lead over
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+    },
+    /// Takes a node out for good: stop its process afterwards, and use its id for no other
+    Remove {
+        /// The member; if it leads, it hands the lead over
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
     },
 }
 
@@ -94,7 +135,7 @@ pub(crate) struct ClusterArgs {
 
 #[derive(Args, Debug, Clone)]
 pub(crate) struct NodeArgs {
-    /// Which of the peers this node is; an id is never used again for another node
+    /// Which node this is; an id is never used again for another one
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) id: u64,
     /// Where clients connect to
@@ -103,9 +144,16 @@ pub(crate) struct NodeArgs {
     /// Where the other nodes connect to
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) peer_listen: SocketAddr,
-    /// Every node of the cluster, this one included, as it is reached by the others
-    #[arg(long, value_name = "ID=HOST:PORT,…", value_delimiter = ',', required = true, value_parser = peer)]
+    /// Every node that founds the cluster, this one included, as it is reached by the others; the same at every start
+    #[arg(long, value_name = "ID=HOST:PORT,…", value_delimiter = ',', required_unless_present = "join", value_parser = peer)]
     pub(crate) peers: Vec<(u64, String)>,
+    /// Instead of founding a cluster, join the one of these nodes, given as clients reach them: for a new node with an empty disk,
+    /// before or after `quorate-kv ctl add`
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    pub(crate) join: Vec<String>,
+    /// Where the other nodes reach this one, if that is neither in --peers nor --peer-listen
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) advertise: Option<String>,
     /// Where this node keeps its log and snapshots; one process a directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
@@ -161,18 +209,16 @@ impl Tuning {
     }
 }
 
+fn address(text: &str) -> Result<String, String> {
+    directory::check(text)?;
+    Ok(text.to_owned())
+}
+
 fn peer(text: &str) -> Result<(u64, String), String> {
     let (id, address) =
         text.split_once('=').ok_or("a peer is ID=HOST:PORT, such as 2=10.0.0.2:16379")?;
     let id = id.parse().ok().filter(|&id| id > 0).ok_or("the id is a number from 1 on")?;
-    let (host, port) = address.rsplit_once(':').ok_or("the port is missing")?;
-    if host.is_empty() {
-        return Err("the host is missing".into());
-    }
-    port.parse::<u16>()
-        .ok()
-        .filter(|&port| port > 0)
-        .ok_or("the port is a number from 1 to 65535")?;
+    directory::check(address)?;
     Ok((id, address.to_owned()))
 }
 

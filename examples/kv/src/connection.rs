@@ -154,7 +154,7 @@ impl Session {
         Ok(())
     }
 
-    async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
+    pub(crate) async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
         self.server.counters.commands(u64::from(batch.len()));
         let (answer, answered) = oneshot::channel();
         self.server.node.send(Ask::Execute { batch, stale, answer }).await.ok()?;

@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use quorate_core::NodeId;
-use quorate_raft::TransferError;
 use tokio::sync::oneshot;
 
 use crate::command::{SYNTAX, integer, shown, wrong_arity};
@@ -315,32 +313,7 @@ impl Session {
         }
     }
 
-    async fn quorate(&mut self, arguments: Arguments<'_>) {
-        let sub = arguments.get(1).unwrap_or_default().to_ascii_uppercase();
-        let node = arguments.get(2).and_then(number).and_then(|id| u64::try_from(id).ok());
-        match (&sub[..], arguments.len(), node.filter(|&id| id > 0)) {
-            (b"TRANSFER", 3, Some(node)) => {
-                let (answer, begun) = oneshot::channel();
-                let ask = Ask::Transfer { to: NodeId::new(node), answer };
-                let sent = self.server.node.send(ask).await.is_ok();
-                match begun.await {
-                    Ok(Ok(())) if sent => self.reply.ok(),
-                    Ok(Err(TransferError::NotLeader(leader))) => {
-                        let leader =
-                            leader.map_or_else(|| "nobody".into(), |id| format!("node {id}"));
-                        self.reply.error(&format!("NOTLEADER {leader} leads: ask there"));
-                    }
-                    Ok(Err(error)) => self.reply.error(&format!("ERR {error}")),
-                    _ => self.reply.error("ERR this node is stopping"),
-                }
-            }
-            (b"TRANSFER", 3, None) => self.reply.error("ERR a node is a number from 1 on"),
-            (b"TRANSFER", ..) => self.reply.error(&wrong_arity("quorate|transfer")),
-            _ => self.unknown_subcommand(arguments, "QUORATE"),
-        }
-    }
-
-    async fn view(&self) -> Option<View> {
+    pub(crate) async fn view(&self) -> Option<View> {
         let (sender, view) = oneshot::channel();
         self.server.node.send(Ask::Inspect(sender)).await.ok()?;
         view.await.ok()

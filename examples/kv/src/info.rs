@@ -3,8 +3,9 @@ use core::fmt::Write;
 use quorate_driver::StorageHealth;
 use quorate_raft::{Replication, Role};
 
+use crate::directory::Address;
 use crate::server::Server;
-use crate::view::View;
+use crate::view::{Neighbour, View};
 
 /// The version of Redis whose protocol and error texts this server has, for clients that look.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
@@ -135,14 +136,20 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "leader:{}", status.leader.map_or(0, |leader| leader.get()));
     line!(out, "commit:{}", status.commit);
     line!(out, "applied:{}", view.applied);
+    line!(out, "standing:{}", status.standing);
+    line!(out, "cluster:{}", server.about.cluster);
+    line!(out, "members_index:{}", status.config);
+    line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
     line!(out, "connected_slaves:{}", view.peers.len());
-    line!(out, "peers:{}", server.about.peers.len());
-    for (id, address) in &server.about.peers {
-        let progress = view.peers.iter().find(|peer| peer.id.get() == *id);
+    line!(out, "peers:{}", view.members.len());
+    for Neighbour { id, standing, address } in &view.members {
+        let progress = view.peers.iter().find(|peer| peer.id == *id);
+        let Address { peer, client } = address;
+        let who = format!("peer{id}:address={peer},client={client},standing={standing}");
         match progress {
             Some(peer) => line!(
                 out,
-                "peer{id}:address={address},state={},match={},lag={},silent_ms={}",
+                "{who},state={},match={},lag={},silent_ms={}",
                 match peer.replication {
                     Replication::Probe => "probe",
                     Replication::Replicate => "replicate",
@@ -153,7 +160,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
                 status.last.saturating_sub(peer.match_index),
                 peer.silent_us / 1_000
             ),
-            None => line!(out, "peer{id}:address={address}"),
+            None => line!(out, "{who}"),
         }
     }
 }

@@ -38,3 +38,7 @@ pub(crate) const SCAN_WORK: usize = 16 << 20;
 pub(crate) const KEY_BYTES: usize = 64 << 10;
 /// Bytes of a `MATCH` pattern, at most.
 pub(crate) const PATTERN_BYTES: usize = 256;
+/// Nodes whose addresses the cluster keeps, at most: all that ever were in it.
+pub(crate) const DIRECTORY: usize = 1 << 10;
+/// Bytes of an address, at most.
+pub(crate) const ADDRESS_BYTES: usize = 256;

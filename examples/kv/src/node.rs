@@ -1,5 +1,6 @@
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -18,7 +19,9 @@ use tracing::{info, warn};
 
 use crate::archive::Archive;
 use crate::cli::NodeArgs;
-use crate::replica::{Ask, Policy, Replica};
+use crate::directory::Address;
+use crate::origin::Origin;
+use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
 use crate::{Failure, limits, metrics, open_files, recover};
 
@@ -31,8 +34,11 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
     let clients = listen(arguments.listen, "--listen")?;
     let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
-    let node = start(&arguments)?;
-    let result = runtime.block_on(serve(arguments, node, clients, metrics));
+    let origin = Origin::find(&arguments)?;
+    let cluster = origin.cluster();
+    let places = places(&arguments, clients.local_addr().unwrap_or(arguments.listen))?;
+    let node = start(&arguments, origin, places)?;
+    let result = runtime.block_on(serve(arguments, cluster, node, clients, metrics));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -45,9 +51,9 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return usage(format!("--peers has node {} twice", twice[0]));
     }
-    if !ids.contains(&arguments.id) {
+    if !ids.contains(&arguments.id) && arguments.join.is_empty() {
         return usage(format!(
-            "--peers does not have this node, {}: list every node of the cluster, the same on each",
+            "--peers does not have this node, {}: list every node that founds the cluster, the same on each; or --join one that is there",
             arguments.id
         ));
     }
@@ -57,8 +63,33 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where this node is reached, and where the command line says that the others are.
+fn places(arguments: &NodeArgs, listen: SocketAddr) -> Result<Places, Failure> {
+    let mut given: HashMap<NodeId, String> =
+        arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
+    let peer = match (given.remove(&NodeId::new(arguments.id)), arguments.advertise.clone()) {
+        (_, Some(address)) | (Some(address), None) => address,
+        (None, None) if arguments.peer_listen.ip().is_unspecified() => {
+            return Err(Failure::Usage(
+                "--peer-listen is every address of this machine: say by --advertise HOST:PORT which one the other nodes are to use".into(),
+            ));
+        }
+        (None, None) => arguments.peer_listen.to_string(),
+    };
+    let client = match listen.ip().is_unspecified() {
+        false => listen.to_string(),
+        // the machine is the same
+        true => {
+            let host = peer.rsplit_once(':').map_or("", |(host, _)| host);
+            format!("{host}:{}", listen.port())
+        }
+    };
+    Ok(Places { own: Address { peer, client }, given })
+}
+
 async fn serve(
     arguments: NodeArgs,
+    cluster: u64,
     node: Node<Replica>,
     clients: TcpListener,
     metrics: Option<TcpListener>,
@@ -68,9 +99,9 @@ async fn serve(
         listen: clients.local_addr().unwrap_or(arguments.listen),
         data: arguments.data.display().to_string(),
         max_clients: open_files::room_for(arguments.tuning.max_clients as usize),
-        peers: arguments.peers.clone(),
+        cluster,
     };
-    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, data = about.data, "serving");
+    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, cluster, data = about.data, "serving");
     let server = Arc::new(Server::new(node.handle(), about));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
@@ -80,10 +111,9 @@ async fn serve(
     until_over(node, arguments.stop_with_stdin).await
 }
 
-fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
+fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Replica>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
-    let voters: Vec<NodeId> = arguments.peers.iter().map(|&(id, _)| NodeId::new(id)).collect();
     let config = Config {
         max_entry_bytes: limits::ENTRY_BYTES,
         max_uncommitted_bytes: 4 * limits::ENTRY_BYTES,
@@ -93,8 +123,11 @@ fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
         ..Config::default()
     };
     let seed = incarnation_now() ^ arguments.id.rotate_left(32);
-    let raft = Raft::<Heap>::new(id, &voters, config, seed)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let raft = match &origin {
+        Origin::Founder { voters, .. } => Raft::<Heap>::new(id, voters, config, seed),
+        Origin::Joined { .. } => Raft::<Heap>::join(id, config, seed),
+    };
+    let raft = raft.map_err(|error| Failure::Usage(error.to_string()))?;
     let tuning = &arguments.tuning;
     let policy = Policy {
         timeout_us: tuning.timeout_ms * 1_000,
@@ -102,24 +135,20 @@ fn start(arguments: &NodeArgs) -> Result<Node<Replica>, Failure> {
         snapshot_entries: tuning.snapshot_entries,
         keep_entries: tuning.keep_entries,
     };
-    let peers: Vec<_> =
-        arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
     let listener = listen(arguments.peer_listen, "--peer-listen")?;
     let data = arguments.data.clone();
     log_is_there(&data)?;
-    let mut options = NodeOptions::new(
-        id,
-        identity(arguments.cluster_id, &voters),
-        listener,
-        peers,
-        data.clone(),
-    );
+    // the ways to the others are the application's to open
+    let mut options = NodeOptions::new(id, origin.cluster(), listener, Vec::new(), data.clone());
+    options.advertise = Some(places.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
-    let app = move |raft: &mut Raft<Heap>| open(id, policy, &data, raft).map_err(Error::app);
+    let app =
+        move |raft: &mut Raft<Heap>| open(id, policy, places, &data, raft).map_err(Error::app);
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
             Error::Identity { .. } => {
-                " (the list of --peers is part of the cluster's identity: it cannot be changed)"
+                " (--peers is the list of those who founded the cluster, and stays what it was at the first start; \
+                 who is in it later is changed with `quorate-kv ctl`)"
             }
             _ => "",
         };
@@ -140,18 +169,14 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The identity of the cluster together with who is in it: a node that was given another list of peers is not let in, nor does it
-/// open a log that was written with another.
-fn identity(cluster_id: u64, voters: &[NodeId]) -> u64 {
-    let mut sorted: Vec<u64> = voters.iter().map(|voter| voter.get()).collect();
-    sorted.sort_unstable();
-    // FNV-1a
-    let mix = |hash: u64, number: &u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
-    sorted.iter().fold(cluster_id ^ 0xcbf2_9ce4_8422_2325, mix)
-}
-
 /// Makes the application, once the log is open, locked and restored.
-fn open(id: NodeId, policy: Policy, data: &Path, raft: &mut Raft<Heap>) -> Result<Replica, String> {
+fn open(
+    id: NodeId,
+    policy: Policy,
+    places: Places,
+    data: &Path,
+    raft: &mut Raft<Heap>,
+) -> Result<Replica, String> {
     let failed =
         |what: &str, error: io::Error| format!("cannot {what} in {}: {error}", data.display());
     let snapshots = data.join("snapshots");
@@ -172,7 +197,7 @@ fn open(id: NodeId, policy: Policy, data: &Path, raft: &mut Raft<Heap>) -> Resul
         log_last = raft.status().last,
         "restored"
     );
-    Ok(Replica::new(id, incarnation, policy, state, archive))
+    Ok(Replica::new(id, incarnation, policy, state, archive, places))
 }
 
 /// The number of this life of the node: larger than every earlier one, also when the clock was set back, and even, by the
@@ -267,20 +292,4 @@ fn watch_stdin(watch: bool) -> mpsc::Receiver<()> {
         warn!(%error, "cannot watch the standard input");
     }
     receiver
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_in_a_cluster_is_part_of_its_identity() {
-        let of = |cluster, ids: &[u64]| {
-            identity(cluster, &ids.iter().map(|&id| NodeId::new(id)).collect::<Vec<_>>())
-        };
-        assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
-        for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {
-            assert_ne!(other, of(1, &[1, 2, 3]));
-        }
-    }
 }

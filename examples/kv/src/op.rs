@@ -23,6 +23,12 @@ pub(crate) enum Op<'a> {
         value: &'a [u8],
     },
     FlushAll,
+    /// Where a node is reached, by the other nodes and by clients.
+    Meet {
+        node: u64,
+        peer: &'a [u8],
+        client: &'a [u8],
+    },
     Get(&'a [u8]),
     MGet(List<'a>),
     Exists(List<'a>),
@@ -76,6 +82,7 @@ impl<'a> Op<'a> {
             3 => Self::Add { key: input.bytes()?, by: unzigzag(input.u64()?) },
             4 => Self::Append { key: input.bytes()?, value: input.bytes()? },
             5 => Self::FlushAll,
+            6 => Self::Meet { node: input.u64()?, peer: input.bytes()?, client: input.bytes()? },
             FIRST_READ => Self::Get(input.bytes()?),
             17 => Self::MGet(List::decode(input)?),
             18 => Self::Exists(List::decode(input)?),
@@ -102,6 +109,7 @@ impl<'a> Op<'a> {
                 | Self::Add { .. }
                 | Self::Append { .. }
                 | Self::FlushAll
+                | Self::Meet { .. }
         )
     }
 }
@@ -177,6 +185,13 @@ pub(crate) mod put {
 
     pub(crate) fn flush_all(out: &mut Vec<u8>) {
         out.push(5);
+    }
+
+    pub(crate) fn meet(out: &mut Vec<u8>, node: u64, peer: &str, client: &str) {
+        out.push(6);
+        number(out, node);
+        bytes(out, peer.as_bytes());
+        bytes(out, client.as_bytes());
     }
 
     pub(crate) fn get(out: &mut Vec<u8>, key: &[u8]) {

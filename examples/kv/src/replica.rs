@@ -1,4 +1,5 @@
 mod handover;
+mod members;
 mod snapshots;
 
 use std::collections::{HashMap, VecDeque};
@@ -6,7 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::app::{App, Outbox, StorageHealth};
 use quorate_raft::{
-    Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term, TransferError,
+    Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term,
+    TransferError,
 };
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
@@ -19,6 +21,9 @@ use crate::pending::{Answer, Pending, Waiting};
 use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::view::{Counters, View};
+
+pub(crate) use members::Places;
+use members::Ways;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
 ///
@@ -50,6 +55,10 @@ pub(crate) struct Replica {
     /// Frames for peers, and which own batch a request is about.
     outgoing: Vec<(NodeId, Vec<u8>, Option<Call>)>,
     wanted: Vec<Wanted>,
+    places: Places,
+    ways: Ways,
+    /// This node is in the cluster.
+    member: bool,
     role: (Role, Term),
     role_changed: bool,
     sweep_at: Instant,
@@ -95,6 +104,11 @@ pub(crate) enum Ask {
         to: NodeId,
         answer: oneshot::Sender<Result<(), TransferError>>,
     },
+    /// Change the members; the answer is whether that has begun.
+    Change {
+        change: Change,
+        answer: oneshot::Sender<Result<(), ChangeError>>,
+    },
     /// Time has passed: look after deadlines.
     Tick,
 }
@@ -131,6 +145,7 @@ impl Replica {
         policy: Policy,
         state: State,
         archive: Archive,
+        places: Places,
     ) -> Self {
         Self {
             id,
@@ -148,6 +163,10 @@ impl Replica {
             fresh: Vec::new(),
             outgoing: Vec::new(),
             wanted: Vec::new(),
+            places,
+            ways: Ways::default(),
+            // until the first look
+            member: true,
             role: (Role::Follower, 0),
             role_changed: false,
             sweep_at: Instant::ZERO,
@@ -286,6 +305,7 @@ impl Replica {
         View {
             status: raft.status(),
             // only a leader knows
+            members: self.neighbours(raft),
             peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
             applied: self.state.applied,
             keys: self.state.store.len(),
@@ -327,6 +347,10 @@ impl App for Replica {
             Ask::Execute { batch, stale, answer } => self.execute(raft, now, batch, stale, answer),
             Ask::Inspect(answer) => drop(answer.send(self.view(raft))),
             Ask::Transfer { to, answer } => drop(answer.send(raft.transfer(to))),
+            Ask::Change { change, answer } => {
+                // who asked may be gone
+                let _ = answer.send(raft.change(&[change]).map(drop));
+            }
             Ask::Tick => {}
         }
     }
@@ -349,6 +373,7 @@ impl App for Replica {
                     self.refuse_snapshot = true;
                 }
             }
+            Event::Members { .. } => self.ways.changed(),
             Event::LogFull => {
                 warn!("the log is full; writing a snapshot to make room");
                 self.make_room = true;
@@ -400,6 +425,7 @@ impl App for Replica {
 
     fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let status = raft.status();
+        self.keep_ways(raft, now, &status, outbox);
         for call in core::mem::take(&mut self.fresh) {
             self.hand_over(raft, now, &status, call);
         }

@@ -33,8 +33,8 @@ pub(crate) struct About {
     pub(crate) listen: SocketAddr,
     pub(crate) data: String,
     pub(crate) max_clients: usize,
-    /// The nodes and their addresses for each other.
-    pub(crate) peers: Vec<(u64, String)>,
+    /// The number that all nodes of the cluster have in common.
+    pub(crate) cluster: u64,
 }
 
 /// Counted since the start.

@@ -7,16 +7,16 @@ use quorate_core::{DecodeError, Reader};
 use quorate_raft::Index;
 
 use crate::apply::State;
+use crate::directory::Directory;
 use crate::limits;
 use crate::op::put;
 use crate::session::Sessions;
-use crate::store::Store;
 
 /// A file with the whole state up to one index of the log.
 ///
 /// It begins with [`MAGIC`] and the index, and goes on in blocks: a length and a CRC-32C (both `u32`, little-endian), then that many
 /// bytes. The checksum covers the number of the block, too, so none can be lost, moved or doubled unnoticed. The first byte of
-/// a block is its kind: the sessions, a run of keys and values, or the end with the number of keys.
+/// a block is its kind: the sessions, where the nodes are, a run of keys and values, or the end with the number of keys.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) path: PathBuf,
@@ -32,6 +32,7 @@ const MAX_BLOCK_BYTES: usize = BLOCK_BYTES + limits::KEY_BYTES + limits::VALUE_B
 const SESSIONS: u8 = 0;
 const ITEMS: u8 = 1;
 const END: u8 = 2;
+const DIRECTORY: u8 = 3;
 
 /// The name of the snapshot that covers everything up to `index`.
 pub(crate) fn path(dir: &Path, index: Index) -> PathBuf {
@@ -87,6 +88,10 @@ fn write_file(path: &Path, state: &State) -> io::Result<u64> {
     out.header(state.applied)?;
     let mut block = vec![SESSIONS];
     state.sessions.encode(&mut block);
+    out.block(&block)?;
+    block.clear();
+    block.push(DIRECTORY);
+    state.directory.encode(&mut block);
     out.block(&block)?;
     block.clear();
     block.push(ITEMS);
@@ -146,14 +151,16 @@ struct Blocks {
 
 impl Blocks {
     fn read_state(&mut self) -> Result<State, String> {
-        let mut state = State { store: Store::new(), sessions: Sessions::default(), applied: 0 };
-        state.applied = self.header()?;
+        let mut state = State { applied: self.header()?, ..State::new() };
         let mut block = Vec::new();
         loop {
             self.block(&mut block)?;
             let mut input = Reader::new(block.get(1..).unwrap_or_default());
             match block.first() {
                 Some(&SESSIONS) => state.sessions = Sessions::decode(&mut input).map_err(text)?,
+                Some(&DIRECTORY) => {
+                    state.directory = Directory::decode(&mut input).map_err(text)?;
+                }
                 Some(&ITEMS) => {
                     while !input.rest().is_empty() {
                         let key = input.bytes().map_err(text)?;
@@ -257,6 +264,7 @@ mod tests {
         for number in 0..9_000u32 {
             state.store.set(format!("key {number}").as_bytes(), &[b'v'; 30]);
         }
+        state.directory.enter(NodeId::new(4), "a:1", "b:2");
         state.sessions.admit(BatchId { origin: NodeId::new(2), incarnation: 5, number: 9 }, 3);
         state
     }
@@ -270,6 +278,7 @@ mod tests {
         assert_eq!(fs::metadata(path(&dir.0, 77)).unwrap().len(), bytes);
         let loaded = load(&path(&dir.0, 77)).unwrap();
         assert_eq!((loaded.applied, &loaded.sessions), (77, &state.sessions));
+        assert_eq!(loaded.directory, state.directory);
         assert!(loaded.store.iter().eq(state.store.iter()));
     }
 

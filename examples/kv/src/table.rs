@@ -104,7 +104,7 @@ pub(crate) static TABLE: [Spec; 31] = {
         spec("mset",      Name::MSet,      -3, W, (1, -1, 2), "string",     "Sets several values at one moment"),
         spec("ping",      Name::Ping,      -1, C, NONE,       "connection", "Answers"),
         spec("quit",      Name::Quit,      -1, C, NONE,       "connection", "Closes the connection"),
-        spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Hands the lead to another node: QUORATE TRANSFER node"),
+        spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Shows and changes who is in the cluster, and who leads"),
         spec("readonly",  Name::ReadOnly,  1,  C, NONE,       "cluster",    "Lets this connection read what this node has, perhaps a little old"),
         spec("readwrite", Name::ReadWrite, 1,  C, NONE,       "cluster",    "Makes this connection's reads linearizable again"),
         spec("reset",     Name::Reset,     1,  C, NONE,       "connection", "Puts the connection into the state of a new one"),

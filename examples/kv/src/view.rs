@@ -1,10 +1,14 @@
+use quorate_core::NodeId;
 use quorate_driver::StorageHealth;
 use quorate_raft::{Index, Progress, Status};
+
+use crate::directory::Address;
 
 /// The node at one moment, for people.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) status: Status,
+    pub(crate) members: Vec<Neighbour>,
     pub(crate) peers: Vec<Progress>,
     pub(crate) applied: Index,
     pub(crate) keys: usize,
@@ -13,6 +17,14 @@ pub(crate) struct View {
     pub(crate) disk: StorageHealth,
     pub(crate) snapshot_failed: bool,
     pub(crate) counters: Counters,
+}
+
+/// A member of the cluster, as what, and where it is reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbour {
+    pub(crate) id: NodeId,
+    pub(crate) standing: String,
+    pub(crate) address: Address,
 }
 
 /// Counted since the start.

@@ -3,25 +3,11 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering::SeqCst;
 
 use common::client::Client;
 use common::load::Load;
 use common::{Cluster, until};
-
-/// Runs `ctl`: its exit code, what it printed, and what it complained of.
-fn ctl(ports: &[u16], words: &[&str]) -> (Option<i32>, String, String) {
-    let nodes: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-    let output = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
-        .args(["ctl", "--nodes", &nodes.join(",")])
-        .args(words)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
 
 #[test]
 fn nothing_is_lost_on_the_way() {
@@ -34,7 +20,7 @@ fn nothing_is_lost_on_the_way() {
         let before = load.acknowledged.load(SeqCst);
         // it is given up when the node lacks too much, or its disk is slow: then it is asked for again
         until("the lead to be handed over", || {
-            let (code, said, complaint) = ctl(&cluster.ports, &["transfer", &to]);
+            let (code, said, complaint) = cluster.ctl(&["transfer", &to]);
             println!("{said}{complaint}");
             (code == Some(0)).then_some(())
         });
@@ -53,18 +39,18 @@ fn nothing_is_lost_on_the_way() {
 fn what_cannot_be_is_said() {
     let mut cluster = Cluster::start("ctl", 3, &[]);
     let leader = cluster.wait_for_leader();
-    let (code, said, _) = ctl(&cluster.ports, &["status"]);
+    let (code, said, _) = cluster.ctl(&["status"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(said.matches("leader").count(), 1, "{said}");
     assert_eq!(said.matches("follower").count(), 2, "{said}");
-    let (code, said, _) = ctl(&cluster.ports, &["transfer", &(leader + 1).to_string()]);
+    let (code, said, _) = cluster.ctl(&["transfer", &(leader + 1).to_string()]);
     assert_eq!(code, Some(0));
     assert!(said.contains("leads already"), "{said}");
-    let (code, _, complaint) = ctl(&cluster.ports, &["transfer", "9"]);
+    let (code, _, complaint) = cluster.ctl(&["transfer", "9"]);
     assert_eq!(code, Some(1));
     assert!(complaint.contains("no such node"), "{complaint}");
-    assert_eq!(ctl(&cluster.ports, &["transfer", "0"]).0, Some(2));
-    assert_eq!(ctl(&cluster.ports, &["promote"]).0, Some(2));
+    assert_eq!(cluster.ctl(&["transfer", "0"]).0, Some(2));
+    assert_eq!(cluster.ctl(&["promote"]).0, Some(2));
     let follower = (leader + 1) % 3;
     let refusal = cluster.client(follower).ask(&["QUORATE", "TRANSFER", "1"]).unwrap().text();
     assert!(refusal.starts_with("NOTLEADER node "), "{refusal}");
@@ -74,18 +60,18 @@ fn what_cannot_be_is_said() {
     // the heir is dead: the leader leads on
     cluster.kill(follower);
     let dead = (follower + 1).to_string();
-    let (code, _, complaint) = ctl(&cluster.ports, &["transfer", &dead]);
+    let (code, _, complaint) = cluster.ctl(&["transfer", &dead]);
     assert_eq!(code, Some(1));
     assert!(complaint.contains("does not lead"), "{complaint}");
     let mut client = Client::connect_within(cluster.ports[leader], common::PATIENCE);
     until("the leader to take writes again", || {
         (client.ask(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
     });
-    let (code, said, _) = ctl(&cluster.ports, &["status"]);
+    let (code, said, _) = cluster.ctl(&["status"]);
     assert_eq!(code, Some(0));
     assert!(said.contains("does not answer"), "{said}");
     cluster.kill_all();
-    let (code, said, complaint) = ctl(&cluster.ports, &["status"]);
+    let (code, said, complaint) = cluster.ctl(&["status"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(complaint.contains("no node answers"), "{complaint}");
 }

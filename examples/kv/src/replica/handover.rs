@@ -35,6 +35,9 @@ impl Replica {
         if self.fatal.is_some() {
             return waiting.fail(STOPPED);
         }
+        if self.is_outside() {
+            return waiting.fail(Self::outside());
+        }
         if stale && waiting.batch.is_read_only() {
             return self.reply_to_reads(raft, waiting);
         }

@@ -74,6 +74,8 @@ pub struct Cluster {
     peer_ports: Vec<u16>,
     options: Vec<String>,
     children: Vec<Option<Child>>,
+    /// As many founded it; the others join.
+    founders: usize,
 }
 
 impl Cluster {
@@ -93,7 +95,16 @@ impl Cluster {
             peer_ports: free_ports(nodes),
             options: options.iter().map(|&option| option.to_owned()).collect(),
             children: (0..nodes).map(|_| None).collect(),
+            founders: usize::from(nodes),
         }
+    }
+
+    /// A place for one more node, which joins when it is started.
+    pub fn add_place(&mut self) -> usize {
+        self.ports.extend(free_ports(1));
+        self.peer_ports.extend(free_ports(1));
+        self.children.push(None);
+        self.len() - 1
     }
 
     pub fn len(&self) -> usize {
@@ -106,24 +117,51 @@ impl Cluster {
 
     /// The command that runs a node.
     pub fn command(&self, index: usize) -> Command {
-        let peers: Vec<String> = self
-            .peer_ports
-            .iter()
-            .enumerate()
-            .map(|(index, port)| format!("{}=127.0.0.1:{port}", index + 1))
-            .collect();
+        let founders = self.peer_ports[..self.founders].iter().enumerate();
+        let peers: Vec<String> =
+            founders.map(|(index, port)| format!("{}=127.0.0.1:{port}", index + 1)).collect();
+        let how = match index < self.founders {
+            true => ["--peers".to_owned(), peers.join(",")],
+            false => ["--join".to_owned(), self.clients().join(",")],
+        };
+        self.command_with(index, how)
+    }
+
+    /// The command that runs a node which founds a cluster, or joins one, in another way.
+    pub fn command_with(&self, index: usize, how: [String; 2]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
         command
             .args(["node", "--stop-with-stdin", "--id", &(index + 1).to_string()])
             .args(["--listen", &format!("127.0.0.1:{}", self.ports[index])])
             .args(["--peer-listen", &format!("127.0.0.1:{}", self.peer_ports[index])])
-            .args(["--peers", &peers.join(",")])
+            .args(how)
             .arg("--data")
             .arg(self.data(index))
             .args(&self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
         command
+    }
+
+    /// Where clients reach the nodes.
+    fn clients(&self) -> Vec<String> {
+        self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect()
+    }
+
+    /// Where other nodes reach one.
+    pub fn peer_address(&self, index: usize) -> String {
+        format!("127.0.0.1:{}", self.peer_ports[index])
+    }
+
+    /// `quorate-kv ctl …`: its exit code, what it said, and what it complained of.
+    pub fn ctl(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
+            .args(["ctl", "--nodes", &self.clients().join(",")])
+            .args(words)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     pub fn log(&self, index: usize) -> PathBuf {

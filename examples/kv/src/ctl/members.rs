@@ -1,0 +1,171 @@
+//! Who is in the cluster: each verb asks the leader, again if that changes, and waits until the change is committed.
+
+use core::time::Duration;
+use std::thread::{self, sleep};
+use std::time::Instant;
+
+use super::{Answer, LOOK, PATIENCE, ask, find_leader};
+use crate::Failure;
+use crate::remote::{Member, Seen};
+
+/// How often the progress of a learner is told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// Brings a node in, as a learner, and gives it a vote when it has caught up.
+pub(super) fn add(
+    nodes: &[String],
+    id: u64,
+    address: &str,
+    learner: bool,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let (_, before) = find_leader(nodes)?;
+    if let Some(member) = before.member(id) {
+        out!("node {id} is in the cluster already: {}", member.standing);
+    }
+    change(nodes, &["QUORATE", "ADD", &id.to_string(), address])?;
+    // all of the cluster is asked, not the new node
+    let leader = settle(nodes, |seen| seen.member(id).is_some())?;
+    if leader.member(id).is_some_and(votes) {
+        return Ok(());
+    }
+    out!("node {id} learns what the others have");
+    if learner {
+        return Ok(());
+    }
+    interrupted_means(format!(
+        "node {id} is left as a learner: `ctl promote {id}` gives it a vote, `ctl remove {id}` takes it out"
+    ));
+    catch_up(nodes, id, address, patience)?;
+    voters(nodes, id)
+}
+
+/// Gives a learner a vote.
+pub(super) fn promote(nodes: &[String], id: u64) -> Result<(), Failure> {
+    let (_, seen) = find_leader(nodes)?;
+    if seen.member(id).is_some_and(votes) {
+        out!("node {id} has a vote already");
+        return Ok(());
+    }
+    change(nodes, &["QUORATE", "PROMOTE", &id.to_string()])?;
+    voters(nodes, id)
+}
+
+/// Takes a node its vote.
+pub(super) fn demote(nodes: &[String], id: u64) -> Result<(), Failure> {
+    change(nodes, &["QUORATE", "DEMOTE", &id.to_string()])?;
+    let seen = settle(nodes, |seen| seen.member(id).is_some_and(|member| !votes(member)))?;
+    out!("node {id} has no vote any more, and learns; {}", count(&seen));
+    Ok(())
+}
+
+/// Takes a node out.
+pub(super) fn remove(nodes: &[String], id: u64) -> Result<(), Failure> {
+    change(nodes, &["QUORATE", "REMOVE", &id.to_string()])?;
+    let seen = settle(nodes, |seen| seen.member(id).is_none())?;
+    out!(
+        "node {id} is out of the cluster: stop its process, and use its id for no other; {}",
+        count(&seen)
+    );
+    Ok(())
+}
+
+/// Asks whoever leads, until it has begun.
+fn change(nodes: &[String], words: &[&str]) -> Result<(), Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (address, _) = find_leader(nodes)?;
+        match ask(&address, words) {
+            Answer::Begun => return Ok(()),
+            Answer::No(why) => return Err(Failure::Run(why)),
+            Answer::Later(why) if Instant::now() >= deadline => {
+                return Err(Failure::Run(format!("not within {} s: {why}", PATIENCE.as_secs())));
+            }
+            Answer::Later(_) => sleep(LOOK),
+        }
+    }
+}
+
+/// Waits until what was asked for is so, and committed. What another leader took back is not.
+fn settle(nodes: &[String], holds: impl Fn(&Seen) -> bool) -> Result<Seen, Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, seen) = find_leader(nodes)?;
+        if seen.settled && holds(&seen) {
+            return Ok(seen);
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::Run(format!(
+                "begun, and not committed within {} s: see `ctl status`; another leader may have taken it back, then ask again",
+                PATIENCE.as_secs()
+            )));
+        }
+        sleep(LOOK);
+    }
+}
+
+/// Asks for the vote until the leader finds that the learner has caught up, and tells how far that is.
+fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Result<(), Failure> {
+    let (mut told, mut heard) = (Instant::now(), Instant::now());
+    loop {
+        let (at, seen) = find_leader(nodes)?;
+        match ask(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
+            Answer::Begun => return Ok(()),
+            // by another leader's log it has one
+            Answer::No(_) if seen.member(id).is_some_and(votes) => return Ok(()),
+            Answer::No(why) => return Err(Failure::Run(why)),
+            Answer::Later(_) => {}
+        }
+        let lag = seen.member(id).and_then(|member| member.lag);
+        if lag.is_some_and(|(_, silent_ms)| silent_ms < 1_000) {
+            heard = Instant::now();
+        }
+        if heard.elapsed() >= patience {
+            return Err(Failure::Run(format!(
+                "node {id} was not heard for {} s at {address}. It is left as a learner: start it (with --join), then `ctl promote {id}`; or `ctl remove {id}`",
+                patience.as_secs()
+            )));
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            match lag {
+                Some((lag, silent_ms)) if silent_ms < 1_000 => {
+                    out!("node {id} lacks {lag} entries")
+                }
+                _ => out!("node {id} is not heard yet"),
+            }
+        }
+        sleep(LOOK);
+    }
+}
+
+fn voters(nodes: &[String], id: u64) -> Result<(), Failure> {
+    let seen = settle(nodes, |seen| seen.member(id).is_some_and(votes))?;
+    out!("node {id} has a vote; {}", count(&seen));
+    Ok(())
+}
+
+fn votes(member: &Member) -> bool {
+    member.standing == "voter"
+}
+
+fn count(seen: &Seen) -> String {
+    let voters = seen.members.iter().filter(|member| votes(member)).count();
+    let learners = seen.members.len() - voters;
+    let learners = if learners > 0 { format!(", {learners} learn") } else { String::new() };
+    format!("{voters} vote{learners}: {} may be lost", voters.saturating_sub(1) / 2)
+}
+
+/// Says where things stand when the program is interrupted.
+fn interrupted_means(text: String) {
+    // without a thread Ctrl-C ends the program all the same
+    let _ = thread::Builder::new().name("interrupt".into()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime
+            && runtime.block_on(tokio::signal::ctrl_c()).is_ok()
+        {
+            eprintln!("quorate-kv: interrupted; {text}");
+            std::process::exit(130);
+        }
+    });
+}

@@ -1,0 +1,108 @@
+//! `quorate-kv ctl`: what operators see of a cluster, and what they ask of it.
+
+mod members;
+mod status;
+mod transfer;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::io;
+use std::thread::sleep;
+use std::time::Instant;
+
+use redis_protocol::resp2::types::OwnedFrame;
+
+use crate::cli::{CtlArgs, CtlVerb};
+use crate::remote::{Seen, leader};
+use crate::{Failure, remote};
+
+/// An election, a handover, a change and a round of messages are over in less.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
+    let nodes = &arguments.nodes;
+    match &arguments.verb {
+        CtlVerb::Status => status::run(nodes),
+        CtlVerb::Transfer { to } => transfer::run(nodes, *to),
+        CtlVerb::Add { id, address, learner, patience_s } => {
+            let patience = Duration::from_secs(*patience_s);
+            members::add(nodes, *id, address, *learner, patience)
+        }
+        CtlVerb::Promote { id } => members::promote(nodes, *id),
+        CtlVerb::Demote { id } => members::demote(nodes, *id),
+        CtlVerb::Remove { id } => members::remove(nodes, *id),
+    }
+}
+
+/// What the nodes say that were named, and those that they know of.
+struct Survey {
+    /// Who answered, with the addresses they were asked at.
+    seen: Vec<(String, Seen)>,
+    /// Who was named and did not.
+    silent: Vec<(String, io::Error)>,
+}
+
+fn survey(nodes: &[String]) -> Survey {
+    let mut survey = Survey { seen: Vec::new(), silent: Vec::new() };
+    let mut asked = BTreeSet::new();
+    let mut next: Vec<String> = nodes.to_vec();
+    while let Some(node) = next.pop() {
+        if !asked.insert(node.clone()) {
+            continue;
+        }
+        match remote::ask(&node) {
+            Ok(seen) if survey.seen.iter().any(|(_, other)| other.id == seen.id) => {}
+            Ok(seen) => {
+                let others = seen.members.iter().filter(|member| member.id != seen.id);
+                next.extend(others.map(|member| member.client.clone()).filter(|c| !c.is_empty()));
+                survey.seen.push((node, seen));
+            }
+            Err(error) => survey.silent.push((node, error)),
+        }
+    }
+    survey.seen.sort_by_key(|(_, seen)| seen.id);
+    survey
+}
+
+/// The leader and where it is; it may be just being elected.
+fn find_leader(nodes: &[String]) -> Result<(String, Seen), Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Survey { seen, .. } = survey(nodes);
+        if let Some(found) = leader(&seen) {
+            return Ok(found.clone());
+        }
+        if seen.is_empty() {
+            return Err(Failure::Run("no node answers: see --nodes".into()));
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::Run("none of these nodes leads: see `ctl status`".into()));
+        }
+        sleep(LOOK);
+    }
+}
+
+/// An answer to what was asked of the leader.
+enum Answer {
+    /// It has begun.
+    Begun,
+    /// It cannot be yet.
+    Later(String),
+    /// It cannot be.
+    No(String),
+}
+
+fn ask(node: &str, words: &[&str]) -> Answer {
+    match remote::call(node, words) {
+        Ok(OwnedFrame::SimpleString(_)) => Answer::Begun,
+        Ok(OwnedFrame::Error(error)) => match error.split_once(' ') {
+            Some(("NOTLEADER" | "TRYAGAIN" | "BEHIND" | "CLUSTERDOWN", _)) => Answer::Later(error),
+            Some(("ERR", why)) => Answer::No(why.to_owned()),
+            _ => Answer::No(error),
+        },
+        Ok(_) => Answer::No(format!("{node} gave an answer of a kind unknown here")),
+        Err(error) => Answer::Later(format!("{node}: {error}")),
+    }
+}

@@ -1,0 +1,45 @@
+use super::{Survey, survey};
+use crate::Failure;
+use crate::remote::{Seen, leader};
+
+/// A table of all members and of who else was named.
+pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
+    let Survey { seen, silent } = survey(nodes);
+    out!(
+        "{:>4}  {:<21} {:<13} {:>6} {:>12} {:>12} {:>8}  disk",
+        "node",
+        "address",
+        "role",
+        "term",
+        "commit",
+        "applied",
+        "behind"
+    );
+    let furthest = seen.iter().map(|(_, seen)| seen.commit).max().unwrap_or(0);
+    for (address, node) in &seen {
+        let Seen { id, term, commit, applied, disk, .. } = node;
+        let (part, behind) = (node.part(), furthest.saturating_sub(*applied));
+        out!(
+            "{id:>4}  {address:<21} {part:<13} {term:>6} {commit:>12} {applied:>12} {behind:>8}  {disk}"
+        );
+    }
+    let newest = leader(&seen).or_else(|| seen.iter().max_by_key(|(_, seen)| seen.commit));
+    let members = newest.map_or(&[][..], |(_, seen)| &seen.members[..]);
+    let mut named = Vec::new();
+    for member in members.iter().filter(|m| seen.iter().all(|(_, seen)| seen.id != m.id)) {
+        let (id, client, standing) = (member.id, &member.client, &member.standing);
+        let why = match silent.iter().find(|(address, _)| address == client) {
+            Some((_, error)) => format!("does not answer: {error}"),
+            None => "does not answer: where clients reach it is not known yet".into(),
+        };
+        named.push(client);
+        out!("{id:>4}  {client:<21} {standing:<13} {why}");
+    }
+    for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
+        out!("   ?  {address:<21} does not answer: {error}");
+    }
+    if seen.is_empty() {
+        return Err(Failure::Run("no node answers: see --nodes".into()));
+    }
+    leader(&seen).map(|_| ()).ok_or_else(|| Failure::Run("none of these nodes leads".into()))
+}

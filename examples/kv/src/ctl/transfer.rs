@@ -1,0 +1,45 @@
+use std::thread::sleep;
+use std::time::Instant;
+
+use super::{Answer, LOOK, PATIENCE, ask, survey};
+use crate::Failure;
+use crate::remote::leader;
+
+/// Hands the lead to a node, and waits until it leads.
+pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
+    let first = survey(nodes);
+    let Some((address, old)) = leader(&first.seen) else {
+        return Err(Failure::Run("none of these nodes leads: see `ctl status`".into()));
+    };
+    if old.id == to {
+        out!("node {to} leads already, in term {}", old.term);
+        return Ok(());
+    }
+    match ask(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
+        Answer::Begun => {}
+        Answer::No(why) | Answer::Later(why) => return Err(Failure::Run(why)),
+    }
+    out!("node {} hands the lead to node {to}", old.id);
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let now = survey(nodes);
+        match leader(&now.seen) {
+            Some((_, new)) if new.id == to && new.term > old.term => {
+                out!("node {to} leads, in term {}", new.term);
+                return Ok(());
+            }
+            Some((_, new)) if new.term > old.term => {
+                return Err(Failure::Run(format!(
+                    "node {} was elected in term {} meanwhile: try again",
+                    new.id, new.term
+                )));
+            }
+            _ => sleep(LOOK),
+        }
+    }
+    Err(Failure::Run(format!(
+        "node {to} does not lead after {} s, node {} may lead on: is node {to} up, and is its log not far behind (`ctl status`)?",
+        PATIENCE.as_secs(),
+        old.id
+    )))
+}

@@ -1,0 +1,125 @@
+//! `QUORATE …`: what operators ask of the cluster. Each answer says whether that has begun; `INFO` shows what becomes of it.
+
+use quorate_core::NodeId;
+use quorate_raft::{Change, ChangeError, Role, TransferError};
+use tokio::sync::oneshot;
+
+use crate::batch::Batch;
+use crate::command::{shown, wrong_arity};
+use crate::connection::Session;
+use crate::op::put;
+use crate::replica::Ask;
+use crate::resp::{Arguments, number};
+use crate::{directory, info};
+
+const STOPPING: &str = "ERR this node is stopping";
+
+impl Session {
+    pub(crate) async fn quorate(&mut self, arguments: Arguments<'_>) {
+        let sub = arguments.get(1).unwrap_or_default().to_ascii_uppercase();
+        let arity = match &sub[..] {
+            b"STATUS" => 2,
+            b"ADD" => 4,
+            b"REMOVE" | b"PROMOTE" | b"DEMOTE" | b"TRANSFER" => 3,
+            _ => {
+                let sub = shown(arguments.get(1).unwrap_or_default(), 128);
+                return self.reply.error(&format!(
+                    "ERR unknown subcommand '{sub}'. Try STATUS, ADD, REMOVE, PROMOTE, DEMOTE or TRANSFER."
+                ));
+            }
+        };
+        if arguments.len() != arity {
+            let sub = String::from_utf8_lossy(&sub).to_lowercase();
+            return self.reply.error(&wrong_arity(&format!("quorate|{sub}")));
+        }
+        if sub == b"STATUS" {
+            return self.status().await;
+        }
+        let node = arguments.get(2).and_then(number).and_then(|id| u64::try_from(id).ok());
+        let Some(id @ 1..) = node else {
+            return self.reply.error("ERR a node is a number from 1 on");
+        };
+        let node = NodeId::new(id);
+        match &sub[..] {
+            b"ADD" => self.add(node, arguments.get(3).unwrap_or_default()).await,
+            b"REMOVE" => self.change(Change::Remove(node)).await,
+            b"PROMOTE" => self.change(Change::Promote(node)).await,
+            b"DEMOTE" => self.change(Change::Demote(node)).await,
+            _ => self.transfer(node).await,
+        }
+    }
+
+    async fn status(&mut self) {
+        match self.view().await {
+            Some(view) => {
+                let text = info::render(&self.server, &view, &[b"replication"]);
+                self.reply.text(&text);
+            }
+            None => self.reply.error(STOPPING),
+        }
+    }
+
+    /// Enters the node in the directory, so that all know where it is, and then brings it in. A member is only entered: it moved.
+    async fn add(&mut self, node: NodeId, address: &[u8]) {
+        let Some(view) = self.view().await else { return self.reply.error(STOPPING) };
+        if view.status.role != Role::Leader {
+            return self.not_leader(view.status.leader);
+        }
+        let address = match core::str::from_utf8(address).map_err(|_| "it is no text") {
+            Ok(text) => directory::check(text).map(|()| text),
+            Err(why) => Err(why),
+        };
+        let address = match address {
+            Ok(address) => address,
+            Err(why) => {
+                return self.reply.error(&format!("ERR a node is at HOST:PORT, and {why}"));
+            }
+        };
+        let mut batch = Batch { writes: 1, protocol: self.reply.protocol(), ..Batch::default() };
+        put::meet(&mut batch.ops, node.get(), address, "");
+        match self.ask(batch, false).await {
+            Some(reply) if &reply[..] == b"+OK\r\n" => {}
+            Some(reply) => return self.reply.encoded(&reply),
+            None => return self.reply.error(STOPPING),
+        }
+        if view.members.iter().any(|member| member.id == node) {
+            return self.reply.ok();
+        }
+        self.change(Change::Add(node)).await;
+    }
+
+    async fn change(&mut self, change: Change) {
+        let (answer, begun) = oneshot::channel();
+        let sent = self.server.node.send(Ask::Change { change, answer }).await.is_ok();
+        let error = match begun.await {
+            Ok(Ok(())) if sent => return self.reply.ok(),
+            Ok(Err(error)) => error,
+            _ => return self.reply.error(STOPPING),
+        };
+        match error {
+            ChangeError::NotLeader(leader) => self.not_leader(leader),
+            ChangeError::Behind(_) => self.reply.error(&format!("BEHIND {error}")),
+            ChangeError::Transferring(_)
+            | ChangeError::NotYet
+            | ChangeError::UnderWay
+            | ChangeError::LogFull => self.reply.error(&format!("TRYAGAIN {error}")),
+            _ => self.reply.error(&format!("ERR {error}")),
+        }
+    }
+
+    async fn transfer(&mut self, to: NodeId) {
+        let (answer, begun) = oneshot::channel();
+        let sent = self.server.node.send(Ask::Transfer { to, answer }).await.is_ok();
+        match begun.await {
+            Ok(Ok(())) if sent => self.reply.ok(),
+            Ok(Err(TransferError::NotLeader(leader))) => self.not_leader(leader),
+            Ok(Err(error)) => self.reply.error(&format!("ERR {error}")),
+            _ => self.reply.error(STOPPING),
+        }
+    }
+
+    fn not_leader(&mut self, leader: Option<NodeId>) {
+        let leader = leader.map_or_else(|| "nobody".into(), |id| format!("node {id}"));
+        self.reply.error(&format!("NOTLEADER {leader} leads: ask there"));
+    }
+}

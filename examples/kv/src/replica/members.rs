@@ -1,0 +1,175 @@
+//! Who else is in the cluster: the ways to them, and what a node does that is not in it.
+
+use std::collections::HashMap;
+
+use quorate_core::{Instant, NodeId};
+use quorate_driver::app::Outbox;
+use quorate_raft::{Heap, Raft, Role, Status};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::Replica;
+use crate::batch::Batch;
+use crate::directory::Address;
+use crate::op::put;
+use crate::view::Neighbour;
+
+/// How often the ways are looked after, in µs.
+const LOOK_US: u64 = 500_000;
+/// Who is no member any more may still be told so for this long, in µs.
+const FAREWELL_US: u64 = 5_000_000;
+/// A node that is not entered in the directory tries again after this, in µs.
+const ENTER_US: u64 = 5_000_000;
+
+const OUTSIDE: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node, or bring this one in with `quorate-kv ctl add`";
+const UNKNOWN_OUTSIDE: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
+
+/// Where this node and the others are.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) own: Address,
+    /// Where the command line says that others are: it knows better than the directory.
+    pub(crate) given: HashMap<NodeId, String>,
+}
+
+/// The ways there are.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    linked: HashMap<NodeId, Way>,
+    changed: bool,
+    look_at: Instant,
+    enter_at: Instant,
+}
+
+#[derive(Debug)]
+struct Way {
+    address: String,
+    /// Since when it leads to no member.
+    stray: Option<Instant>,
+}
+
+impl Ways {
+    pub(super) fn changed(&mut self) {
+        self.changed = true;
+    }
+}
+
+impl Replica {
+    /// Opens the ways to those who came, closes those to who left, and says where this node is.
+    pub(super) fn keep_ways(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        status: &Status,
+        outbox: &mut Outbox,
+    ) {
+        if !core::mem::take(&mut self.ways.changed) && now < self.ways.look_at {
+            return;
+        }
+        self.ways.look_at = now.after(LOOK_US);
+        self.member = status.standing.is_member();
+        if self.member {
+            self.open_ways(raft, outbox);
+        }
+        // before that another leader may take the change back
+        if status.config <= status.commit {
+            self.close_ways(raft, now, outbox);
+        }
+        if self.is_outside() && status.config <= self.state.applied {
+            self.turn_away_all();
+        }
+        self.enter(raft, now, status);
+    }
+
+    /// Whether this node serves nobody: it waits to be brought in, or was removed.
+    pub(super) fn is_outside(&self) -> bool {
+        // a leader that removes itself leads until that is committed
+        !self.member && self.role.0 != Role::Leader
+    }
+
+    pub(super) const fn outside() -> &'static str {
+        OUTSIDE
+    }
+
+    /// The members, and where they are.
+    pub(super) fn neighbours(&self, raft: &Raft<Heap>) -> Vec<Neighbour> {
+        let neighbour = |id: NodeId, standing: String| {
+            let known = self.state.directory.get(id).cloned().unwrap_or_default();
+            let address = if id == self.id {
+                self.places.own.clone()
+            } else {
+                Address { peer: self.place(id).unwrap_or_default().to_owned(), ..known }
+            };
+            Neighbour { id, standing, address }
+        };
+        raft.members().iter().map(|m| neighbour(m.id, m.standing.to_string())).collect()
+    }
+
+    fn place(&self, id: NodeId) -> Option<&str> {
+        let given = self.places.given.get(&id).map(String::as_str);
+        given.or_else(|| self.state.directory.get(id).map(|address| address.peer.as_str()))
+    }
+
+    fn open_ways(&mut self, raft: &Raft<Heap>, outbox: &mut Outbox) {
+        for member in raft.members().iter().filter(|member| member.id != self.id) {
+            let Some(address) = self.place(member.id).map(str::to_owned) else { continue };
+            match self.ways.linked.get_mut(&member.id) {
+                Some(way) if way.address == address => way.stray = None,
+                _ => {
+                    outbox.connect(member.id, &address);
+                    self.ways.linked.insert(member.id, Way { address, stray: None });
+                }
+            }
+        }
+    }
+
+    fn close_ways(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
+        let members = raft.members();
+        if members.is_empty() {
+            return;
+        }
+        let (own, member) = (self.id, self.member);
+        self.ways.linked.retain(|&id, way| {
+            if member && members.iter().any(|other| other.id == id) {
+                return true;
+            }
+            let stays = now.since(*way.stray.get_or_insert(now)) < FAREWELL_US;
+            if !stays {
+                info!(
+                    node = own.get(),
+                    peer = id.get(),
+                    "no way to a node that is not in the cluster with this one"
+                );
+                outbox.disconnect(id);
+            }
+            stays
+        });
+    }
+
+    /// A removed node's clients wait for nothing.
+    fn turn_away_all(&mut self) {
+        for pending in [&mut self.writes, &mut self.reads] {
+            for number in pending.numbers(|_| true) {
+                if let Some(waiting) = pending.remove(number) {
+                    let certain = waiting.chances == 0 || waiting.batch.is_read_only();
+                    waiting.fail(if certain { OUTSIDE } else { UNKNOWN_OUTSIDE });
+                }
+            }
+        }
+    }
+
+    /// Has this node entered in the directory, if it is not, or has moved.
+    fn enter(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+        let Address { peer, client } = &self.places.own;
+        let entered = self.state.directory.get(self.id) == Some(&self.places.own);
+        if entered || !self.member || status.leader.is_none() || now < self.ways.enter_at {
+            return;
+        }
+        self.ways.enter_at = now.after(ENTER_US);
+        let mut batch = Batch { writes: 1, ..Batch::default() };
+        put::meet(&mut batch.ops, self.id.get(), peer, client);
+        // nobody waits for the answer
+        let (answer, _) = oneshot::channel();
+        self.execute(raft, now, batch, false, answer);
+    }
+}

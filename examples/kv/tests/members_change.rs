@@ -1,0 +1,235 @@
+//! A cluster grows and shrinks while clients write and read through it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use common::client::Client;
+use common::load::Load;
+use common::{Cluster, output, until};
+
+/// `ctl` until it has worked: the leader may be killed while it waits.
+fn ctl(cluster: &Cluster, words: &[&str]) {
+    until(&format!("ctl {}", words.join(" ")), || {
+        let (code, said, complaint) = cluster.ctl(words);
+        println!("$ ctl {}\n{said}{complaint}", words.join(" "));
+        (code == Some(0)).then_some(())
+    });
+}
+
+/// Starts one more node, and brings it in.
+fn add(cluster: &mut Cluster) -> usize {
+    let index = cluster.add_place();
+    cluster.start_node(index);
+    ctl(cluster, &["add", &(index + 1).to_string(), &cluster.peer_address(index)]);
+    index
+}
+
+fn remove(cluster: &Cluster, index: usize) {
+    let id = (index + 1).to_string();
+    until("the node to be out", || {
+        let (code, said, complaint) = cluster.ctl(&["remove", &id]);
+        println!("$ ctl remove {id}\n{said}{complaint}");
+        // it was, if an earlier attempt did not hear of its end
+        (code == Some(0) || complaint.contains("no node")).then_some(())
+    });
+}
+
+/// Waits for some writes more.
+fn writes(load: &Load, count: u64) {
+    let before = load.acknowledged.load(SeqCst);
+    until("writes to go on", || (load.acknowledged.load(SeqCst) > before + count).then_some(()));
+}
+
+/// What is asked at a node that is in no cluster.
+fn is_outside(cluster: &Cluster, index: usize) {
+    let mut client = cluster.client(index);
+    until("the node to be outside", || {
+        let answer = |client: &mut Client, words: &[&str]| client.ask(words).unwrap().text();
+        let answers = [answer(&mut client, &["GET", "a"]), answer(&mut client, &["SET", "a", "1"])];
+        answers.iter().all(|text| text.starts_with("NOTMEMBER ")).then_some(())
+    });
+    assert_eq!(cluster.info(index, "standing").as_deref(), Some("no member"));
+}
+
+#[test]
+fn from_three_to_five_and_back_to_three_under_load() {
+    let mut cluster = Cluster::start("grows", 3, &[]);
+    cluster.wait_for_leader();
+    let ports = cluster.ports.clone();
+    let mut load = Load::start(&ports, 4, 3);
+    writes(&load, 200);
+    for _ in 0..2 {
+        add(&mut cluster);
+        writes(&load, 200);
+    }
+    let killed = cluster.wait_for_leader();
+    cluster.kill(killed);
+    writes(&load, 200);
+    cluster.start_node(killed);
+    until("the node to follow", || (cluster.info(killed, "leader")? != "0").then_some(()));
+    // all of five count: with two away the others go on
+    assert!((0..5).all(|index| cluster.info(index, "standing").as_deref() == Some("voter")));
+    let others: Vec<usize> = (0..5).filter(|&i| Some(i) != cluster.leader()).take(2).collect();
+    others.iter().for_each(|&index| cluster.kill(index));
+    writes(&load, 200);
+    others.iter().for_each(|&index| cluster.start_node(index));
+    // the leader itself, then another of the founders
+    let first = cluster.wait_for_leader();
+    remove(&cluster, first);
+    writes(&load, 200);
+    is_outside(&cluster, first);
+    let second = (0..3).find(|&index| index != first).unwrap();
+    remove(&cluster, second);
+    writes(&load, 200);
+    is_outside(&cluster, second);
+    load.stop();
+    let left: Vec<usize> = (0..5).filter(|&index| index != first && index != second).collect();
+    // they are as many as they say: one of the three may be lost, and all of them killed
+    cluster.kill_all();
+    for round in 0..3 {
+        for &index in &left {
+            cluster.start_node(index);
+        }
+        let away = left[round];
+        cluster.kill(away);
+        for &index in left.iter().filter(|&&index| index != away) {
+            load.verify(&mut cluster.client(index));
+            assert_eq!(cluster.info(index, "peers").as_deref(), Some("3"));
+        }
+        cluster.kill_all();
+    }
+    println!(
+        "{} acknowledged writes, {} reads, {} outcomes unknown",
+        load.acknowledged.load(SeqCst),
+        load.reads.load(SeqCst),
+        load.unknown()
+    );
+}
+
+#[test]
+fn a_node_that_joins_late_is_given_a_snapshot() {
+    let mut cluster =
+        Cluster::start("late", 3, &["--snapshot-entries", "200", "--keep-entries", "20"]);
+    cluster.wait_for_leader();
+    let mut load = Load::start(&cluster.ports.clone(), 4, 2);
+    until("the log to begin later", || {
+        cluster.leader().filter(|&leader| cluster.number(leader, "log_first") > 400)
+    });
+    let new = add(&mut cluster);
+    assert!(cluster.number(new, "snapshots_installed") > 0);
+    load.stop();
+    cluster.wait_until_even();
+    // what it has, and has again after a restart, is the same; and so is where the others are
+    for _ in 0..2 {
+        let mut client = cluster.client(new);
+        client.must(&["READONLY"]);
+        load.verify(&mut client);
+        load.verify(&mut cluster.client(new));
+        cluster.kill_all();
+        (0..4).for_each(|index| cluster.start_node(index));
+        cluster.wait_for_leader();
+        cluster.wait_until_even();
+    }
+}
+
+#[test]
+fn a_node_that_does_not_come_holds_nobody_up() {
+    let mut cluster = Cluster::start("absent", 3, &[]);
+    cluster.wait_for_leader();
+    let absent = cluster.add_place();
+    let address = cluster.peer_address(absent);
+    let (code, said, complaint) = cluster.ctl(&["add", "4", &address, "--patience-s", "1"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(complaint.contains("left as a learner"), "{complaint}");
+    cluster.client(0).must(&["SET", "a", "1"]);
+    let (code, said, _) = cluster.ctl(&["status"]);
+    assert_eq!(code, Some(0));
+    assert!(said.lines().any(|line| line.contains("learner") && line.contains("does not answer")));
+    // with the learner there are four, and a majority is still two of the three that vote
+    let away = (cluster.wait_for_leader() + 1) % 3;
+    cluster.kill(away);
+    cluster.client((away + 1) % 3).must(&["SET", "a", "2"]);
+    cluster.start_node(away);
+    // it comes after all, at another place
+    let other = cluster.add_place();
+    cluster.kill(other);
+    cluster.start_node(absent);
+    ctl(&cluster, &["promote", "4"]);
+    assert_eq!(cluster.client(absent).must(&["GET", "a"]).text(), "2");
+    ctl(&cluster, &["demote", "4"]);
+    let mut client = cluster.client(absent);
+    assert_eq!(client.must(&["GET", "a"]).text(), "2", "a learner serves reads");
+    client.must(&["SET", "a", "3"]);
+    assert_eq!(cluster.info(absent, "standing").as_deref(), Some("learner"));
+    remove(&cluster, absent);
+    is_outside(&cluster, absent);
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let mut cluster = Cluster::start("cannot", 3, &[]);
+    let leader = cluster.wait_for_leader();
+    let mut at_leader = cluster.client(leader);
+    let mut elsewhere = cluster.client((leader + 1) % 3);
+    for words in [&["QUORATE", "ADD", "4", "a:1"][..], &["QUORATE", "REMOVE", "1"]] {
+        let answer = elsewhere.ask(words).unwrap().text();
+        assert_eq!(answer, format!("NOTLEADER node {} leads: ask there", leader + 1));
+    }
+    for (words, wanted) in [
+        (&["QUORATE", "ADD", "4"][..], "ERR wrong number of arguments"),
+        (
+            &["QUORATE", "ADD", "4", "nowhere"],
+            "ERR a node is at HOST:PORT, and the port is missing",
+        ),
+        (&["QUORATE", "ADD", "0", "a:1"], "ERR a node is a number from 1 on"),
+        (&["QUORATE", "REMOVE", "9"], "ERR there is no node 9"),
+        (&["QUORATE", "PROMOTE", "1"], "ERR node 1 is that already"),
+        (&["QUORATE", "DEMOTE", "9"], "ERR there is no node 9"),
+        (&["QUORATE", "HOP"], "ERR unknown subcommand 'HOP'"),
+    ] {
+        let answer = at_leader.ask(words).unwrap().text();
+        assert!(answer.starts_with(wanted), "{words:?}: {answer}");
+    }
+    let status = at_leader.must(&["QUORATE", "STATUS"]).text();
+    assert!(status.contains("role:leader") && status.contains("members_settled:1"), "{status}");
+
+    // a new node serves nobody until it is brought in
+    let new = cluster.add_place();
+    cluster.start_node(new);
+    is_outside(&cluster, new);
+    ctl(&cluster, &["add", "4", &cluster.peer_address(new), "--learner"]);
+    ctl(&cluster, &["add", "4", &cluster.peer_address(new)]);
+    assert_eq!(cluster.info(new, "standing").as_deref(), Some("voter"));
+    // its disk is gone, and with it what it promised
+    cluster.kill(new);
+    std::fs::remove_dir_all(cluster.data(new)).unwrap();
+    let (code, said) = output(cluster.command(new));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("node 4 is a voter of that cluster already"), "{said}");
+    remove(&cluster, new);
+    // who founded a cluster does not join one, and the founders stay who they were
+    for (how, wanted) in [
+        (["--join", "127.0.0.1:1"], "did not join its cluster, but founded it"),
+        (
+            ["--peers", "1=127.0.0.1:1,2=127.0.0.1:2"],
+            "--peers is the list of those who founded the cluster",
+        ),
+    ] {
+        cluster.kill(0);
+        let command = cluster.command_with(0, how.map(str::to_owned));
+        let (code, said) = output(command);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn nobody_joins_what_is_not_there() {
+    let mut cluster = Cluster::stopped("nobody", 0, &[]);
+    let index = cluster.add_place();
+    let (code, said) = output(cluster.command(index));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("answers (--join"), "{said}");
+}
