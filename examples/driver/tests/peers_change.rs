@@ -85,6 +85,14 @@ fn peers_come_move_and_go() {
         assert_eq!(moved.next(), None);
         assert!(!say(&node, 5, b"gone").await);
         assert_eq!(peers(&node), [0; 0]);
+        // nor does it come back by itself
+        let again = Hello { address: first_addr.to_string(), ..hello(5, 2) };
+        let mut refused = RawPeer::connect(addr);
+        refused.send(&framed(Kind::Hello, &again.to_bytes()));
+        assert_eq!(refused.next().unwrap().0, Kind::Refusal);
+        handle.send(Ask::Connect(NodeId::new(5), first_addr.to_string())).await.unwrap();
+        accept(&first, 5);
+        assert_eq!(peers(&node), [5]);
         node.stop().await.unwrap();
     });
 }

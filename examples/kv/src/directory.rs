@@ -25,6 +25,10 @@ impl Directory {
         self.0.get(&id)
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.0.keys().copied()
+    }
+
     /// Enters a node, or where it has moved to. Without an address for clients the one that is known stays. False if there is no room.
     pub(crate) fn enter(&mut self, id: NodeId, peer: &str, client: &str) -> bool {
         if !self.0.contains_key(&id) && self.0.len() >= limits::DIRECTORY {

@@ -141,6 +141,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "members_index:{}", status.config);
     line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
     line!(out, "connected_slaves:{}", view.peers.len());
+    line!(out, "links:{}", server.node.metrics().snapshot().peers.len());
     line!(out, "peers:{}", view.members.len());
     for Neighbour { id, standing, address } in &view.members {
         let progress = view.peers.iter().find(|peer| peer.id == *id);

@@ -59,11 +59,12 @@ impl Session {
         }
     }
 
-    /// Enters the node in the directory, so that all know where it is, and then brings it in. A member is only entered: it moved.
+    /// Brings the node in, and enters it in the directory, so that all know where it is. Behind each other in the log, the second is
+    /// not there without the first. A member is only entered: it moved.
     async fn add(&mut self, node: NodeId, address: &[u8]) {
         let Some(view) = self.view().await else { return self.reply.error(STOPPING) };
         if view.status.role != Role::Leader {
-            return self.not_leader(view.status.leader);
+            return self.reply.error(&not_leader(view.status.leader));
         }
         let address = match core::str::from_utf8(address).map_err(|_| "it is no text") {
             Ok(text) => directory::check(text).map(|()| text),
@@ -75,36 +76,48 @@ impl Session {
                 return self.reply.error(&format!("ERR a node is at HOST:PORT, and {why}"));
             }
         };
+        let member = view.members.iter().any(|member| member.id == node);
+        if view.known.contains(&node) && !member {
+            return self.reply.error(&format!(
+                "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
+            ));
+        }
+        if !member && let Err(error) = self.begin(Change::Add(node)).await {
+            return self.reply.error(&error);
+        }
         let mut batch = Batch { writes: 1, protocol: self.reply.protocol(), ..Batch::default() };
         put::meet(&mut batch.ops, node.get(), address, "");
         match self.ask(batch, false).await {
-            Some(reply) if &reply[..] == b"+OK\r\n" => {}
-            Some(reply) => return self.reply.encoded(&reply),
-            None => return self.reply.error(STOPPING),
+            Some(reply) => self.reply.encoded(&reply),
+            None => self.reply.error(STOPPING),
         }
-        if view.members.iter().any(|member| member.id == node) {
-            return self.reply.ok();
-        }
-        self.change(Change::Add(node)).await;
     }
 
     async fn change(&mut self, change: Change) {
+        match self.begin(change).await {
+            Ok(()) => self.reply.ok(),
+            Err(error) => self.reply.error(&error),
+        }
+    }
+
+    /// Whether the change has begun.
+    async fn begin(&self, change: Change) -> Result<(), String> {
         let (answer, begun) = oneshot::channel();
         let sent = self.server.node.send(Ask::Change { change, answer }).await.is_ok();
         let error = match begun.await {
-            Ok(Ok(())) if sent => return self.reply.ok(),
+            Ok(Ok(())) if sent => return Ok(()),
             Ok(Err(error)) => error,
-            _ => return self.reply.error(STOPPING),
+            _ => return Err(STOPPING.into()),
         };
-        match error {
-            ChangeError::NotLeader(leader) => self.not_leader(leader),
-            ChangeError::Behind(_) => self.reply.error(&format!("BEHIND {error}")),
+        Err(match error {
+            ChangeError::NotLeader(leader) => not_leader(leader),
+            ChangeError::Behind(_) => format!("BEHIND {error}"),
             ChangeError::Transferring(_)
             | ChangeError::NotYet
             | ChangeError::UnderWay
-            | ChangeError::LogFull => self.reply.error(&format!("TRYAGAIN {error}")),
-            _ => self.reply.error(&format!("ERR {error}")),
-        }
+            | ChangeError::LogFull => format!("TRYAGAIN {error}"),
+            _ => format!("ERR {error}"),
+        })
     }
 
     async fn transfer(&mut self, to: NodeId) {
@@ -112,14 +125,14 @@ impl Session {
         let sent = self.server.node.send(Ask::Transfer { to, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => self.reply.ok(),
-            Ok(Err(TransferError::NotLeader(leader))) => self.not_leader(leader),
+            Ok(Err(TransferError::NotLeader(leader))) => self.reply.error(&not_leader(leader)),
             Ok(Err(error)) => self.reply.error(&format!("ERR {error}")),
             _ => self.reply.error(STOPPING),
         }
     }
+}
 
-    fn not_leader(&mut self, leader: Option<NodeId>) {
-        let leader = leader.map_or_else(|| "nobody".into(), |id| format!("node {id}"));
-        self.reply.error(&format!("NOTLEADER {leader} leads: ask there"));
-    }
+fn not_leader(leader: Option<NodeId>) -> String {
+    let leader = leader.map_or_else(|| "nobody".into(), |id| format!("node {id}"));
+    format!("NOTLEADER {leader} leads: ask there")
 }

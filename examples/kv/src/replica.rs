@@ -306,6 +306,7 @@ impl Replica {
             status: raft.status(),
             // only a leader knows
             members: self.neighbours(raft),
+            known: self.state.directory.ids().collect(),
             peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
             applied: self.state.applied,
             keys: self.state.store.len(),

@@ -9,6 +9,8 @@ use crate::directory::Address;
 pub(crate) struct View {
     pub(crate) status: Status,
     pub(crate) members: Vec<Neighbour>,
+    /// All nodes that ever were members, if they told where they are.
+    pub(crate) known: Vec<NodeId>,
     pub(crate) peers: Vec<Progress>,
     pub(crate) applied: Index,
     pub(crate) keys: usize,

@@ -86,6 +86,12 @@ fn from_three_to_five_and_back_to_three_under_load() {
     is_outside(&cluster, second);
     load.stop();
     let left: Vec<usize> = (0..5).filter(|&index| index != first && index != second).collect();
+    // nobody tries to reach who is out, nor does he try to reach them
+    for (nodes, links) in [(&left[..], "2"), (&[first, second], "0")] {
+        until("the ways to be closed", || {
+            nodes.iter().all(|&i| cluster.info(i, "links").as_deref() == Some(links)).then_some(())
+        });
+    }
     // they are as many as they say: one of the three may be lost, and all of them killed
     cluster.kill_all();
     for round in 0..3 {
@@ -127,6 +133,18 @@ fn a_node_that_joins_late_is_given_a_snapshot() {
         client.must(&["READONLY"]);
         load.verify(&mut client);
         load.verify(&mut cluster.client(new));
+        for index in 0..4 {
+            let (peer, client) = (cluster.peer_address(index), cluster.ports[index]);
+            let wanted = format!("address={peer},client=127.0.0.1:{client},");
+            let field = format!("peer{}", index + 1);
+            until("it to know where all are", || {
+                cluster.info(new, &field)?.starts_with(&wanted).then_some(())
+            });
+        }
+        until("a snapshot that has it, too", || {
+            cluster.client(0).must(&["SET", "more", "1"]);
+            (cluster.number(new, "log_first") > cluster.number(0, "members_index")).then_some(())
+        });
         cluster.kill_all();
         (0..4).for_each(|index| cluster.start_node(index));
         cluster.wait_for_leader();
@@ -165,6 +183,10 @@ fn a_node_that_does_not_come_holds_nobody_up() {
     assert_eq!(cluster.info(absent, "standing").as_deref(), Some("learner"));
     remove(&cluster, absent);
     is_outside(&cluster, absent);
+    // an id is used once
+    let (code, _, complaint) = cluster.ctl(&["add", "4", &cluster.peer_address(absent)]);
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("an id is used once"), "{complaint}");
 }
 
 #[test]

@@ -138,6 +138,7 @@ impl Incoming {
         let known = self.links.all().len();
         !theirs.address.is_empty()
             && theirs.sender != self.hello.sender
+            && !self.links.is_gone(theirs.sender)
             && known < self.options.max_peers
     }
 

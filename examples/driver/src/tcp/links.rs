@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -26,6 +26,8 @@ pub(crate) struct Links {
 struct Tasks {
     rng: Rng,
     outgoing: HashMap<NodeId, AbortHandle>,
+    /// Who was taken off: not to be let in again as one that was not known.
+    gone: HashSet<NodeId>,
 }
 
 impl Links {
@@ -36,7 +38,7 @@ impl Links {
             hello,
             options,
             metrics,
-            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new() }),
+            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new(), gone: HashSet::new() }),
         }
     }
 
@@ -69,7 +71,8 @@ impl Links {
 
     /// Adds a peer at a TCP address, or moves it there, and connects to it. Within a runtime.
     pub(crate) fn connect(&self, id: NodeId, addr: &str) {
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.gone.remove(&id);
         let on_a_line = !tasks.outgoing.contains_key(&id);
         drop(tasks);
         // one on a serial line stays there
@@ -91,8 +94,14 @@ impl Links {
         tasks.outgoing.insert(id, task);
     }
 
-    /// Takes a peer off, and closes its connections.
+    /// Whether a peer was taken off.
+    pub(crate) fn is_gone(&self, id: NodeId) -> bool {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).gone.contains(&id)
+    }
+
+    /// Takes a peer off, and closes its connections. It is not let in until it is connected to again.
     pub(crate) fn disconnect(&self, id: NodeId) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).gone.insert(id);
         if self.drop_link(id) {
             self.metrics.forget(id);
         }

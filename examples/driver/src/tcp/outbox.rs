@@ -35,7 +35,7 @@ impl Outbox {
         self.look();
     }
 
-    /// A peer is none any more: its connections are closed.
+    /// A peer is none any more: its connections are closed, and it is turned away until it is connected to again.
     pub fn disconnect(&mut self, id: NodeId) {
         self.flush();
         self.links.disconnect(id);

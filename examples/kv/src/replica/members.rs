@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use quorate_core::{Instant, NodeId};
 use quorate_driver::app::Outbox;
-use quorate_raft::{Heap, Raft, Role, Status};
+use quorate_raft::{Heap, Raft, Status};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -21,7 +21,7 @@ const FAREWELL_US: u64 = 5_000_000;
 /// A node that is not entered in the directory tries again after this, in µs.
 const ENTER_US: u64 = 5_000_000;
 
-const OUTSIDE: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node, or bring this one in with `quorate-kv ctl add`";
+const OUTSIDE: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node (one that is new is brought in with `quorate-kv ctl add`)";
 const UNKNOWN_OUTSIDE: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
 
 /// Where this node and the others are.
@@ -81,10 +81,9 @@ impl Replica {
         self.enter(raft, now, status);
     }
 
-    /// Whether this node serves nobody: it waits to be brought in, or was removed.
+    /// Whether this node serves nobody: it waits to be brought in, or was removed. It may lead for a moment longer, for other nodes' clients.
     pub(super) fn is_outside(&self) -> bool {
-        // a leader that removes itself leads until that is committed
-        !self.member && self.role.0 != Role::Leader
+        !self.member
     }
 
     pub(super) const fn outside() -> &'static str {
