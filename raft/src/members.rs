@@ -165,6 +165,10 @@ impl<S: Storage> Raft<S> {
         while let Some(peer) = self.peers.get_mut(at) {
             let before = core::mem::replace(&mut peer.standing, members.standing(peer.id));
             changed |= before != peer.standing && (before.is_member() || peer.standing.is_member());
+            if leads && peer.standing.is_member() && !before.is_member() {
+                // it comes back, maybe with an empty disk: what is known of its log is of before
+                peer.lead(now, last);
+            }
             if !peer.standing.is_member() {
                 if leads && before != Standing::NONE {
                     // a leader lets those that are removed know it
@@ -248,7 +252,7 @@ impl<S: Storage> Raft<S> {
         if !S::CHANGES {
             return;
         }
-        if self.handover.is_some() || self.commit < self.term_start {
+        if self.role != Role::Leader || self.handover.is_some() || self.commit < self.term_start {
             // the log stands still meanwhile, or is not known to be this leader's: at a later heartbeat
             return;
         }
@@ -294,6 +298,7 @@ impl<S: Storage> Raft<S> {
                 at = at.saturating_add(1);
             }
         }
+        self.drop_part();
     }
 
     /// Drops whoever is no member: a candidate or leader talks to members.

@@ -315,6 +315,15 @@ impl<S: Storage> Raft<S> {
         Ok(())
     }
 
+    /// A part for a peer that was dropped, or began anew, would be in the way of all others.
+    pub(crate) fn drop_part(&mut self) {
+        let waits =
+            |p: &Peer| p.replication == Replication::Snapshot && p.transfer.stage == Stage::Ready;
+        if matches!(self.part.held, Held::Outgoing { .. }) && !self.peers.iter().any(waits) {
+            self.part.clear();
+        }
+    }
+
     /// Whether the last part of a snapshot was sent so lately that the next one must wait.
     fn paced(&self) -> bool {
         self.extra.get().is_some_and(|extras| self.now < extras.part_at)
