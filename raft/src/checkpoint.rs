@@ -199,8 +199,12 @@ impl<S: Storage> Raft<S> {
             index_term: self.snapshot_term,
             members: Members::of(&self.base),
         });
-        let arriving = self.received.filter(|_| S::CHANGES).map(|(index, index_term)| {
-            Record::Members { index, index_term, members: Members::of(&self.arriving) }
+        // the application may have that snapshot, even if it has not said so: it may do so at the next start
+        let (index, index_term) = self.arriving_at;
+        let arriving = (S::CHANGES && index > self.snapshot).then(|| Record::Members {
+            index,
+            index_term,
+            members: Members::of(&self.arriving),
         });
         let mut next = self.log.anchor().saturating_add(1);
         // what was not issued yet will be, after the checkpoint

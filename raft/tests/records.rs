@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, encode, id};
-use quorate_core::{Corrupt, Instant, Wire};
+use quorate_core::{Corrupt, Instant, Output, Wire};
 use quorate_raft::{Config, Fixed, Inline, Raft, Record, Storage};
 
 type Board = Inline<7, 8192, 256, 64>;
@@ -298,4 +298,24 @@ fn a_checkpoint_holds_what_was_restored_and_no_more() {
     let with = [disk(), vec![snapshot((2, 2), (1, 1))]].concat();
     let rest = append(2, 2, &run(&[2, 3]));
     assert_eq!(written(&with), [vote(3, Some(2)), base, snapshot((2, 2), (1, 1)), rest]);
+}
+
+#[test]
+fn a_checkpoint_before_resuming_keeps_who_the_members_were() {
+    let list = [(3, 1), (3, 2), (3, 3), (3, 4)];
+    let mut records = vec![vote(3, None), members((10, 2), &list)];
+    // written anew at boot, before the application says that it has the snapshot
+    records = restored::<Board>(&records).checkpoint().map(|record| encode(&record)).collect();
+    assert_eq!(records, [vote(3, None), members((10, 2), &list)]);
+
+    let mut raft = restored::<Board>(&records);
+    raft.resume(10, 2).unwrap();
+    raft.tick(Instant::ZERO);
+    while let Some(output) = raft.poll() {
+        if let Output::Persist(_, record) = output {
+            records.push(encode(&record));
+        }
+    }
+    let raft = restored::<Board>(&records);
+    assert_eq!((raft.status().snapshot, raft.members().len()), (10, 4));
 }
