@@ -50,7 +50,8 @@ use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
 ///   every later one is lost as well.
 /// * Messages may be lost, duplicated, delayed and reordered, but not altered: the driver's frames carry a checksum, and `from`
 ///   is who really sent it.
-/// * `now` does not go back. A machine that is handed an earlier instant keeps the later one.
+/// * `now` does not go back. A machine that is handed an earlier instant keeps the later one. With a message comes an instant that was read
+///   after the message was there: one from before a wait or a pause makes the machine take old news for older than it is.
 ///
 /// What the machine gives: the same inputs give the same outputs, byte for byte; each input does bounded work in bounded
 /// memory; no input panics; what depends on a record does not exist before its ticket came back.

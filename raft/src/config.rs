@@ -21,7 +21,9 @@ pub struct Config {
     /// Lets a leader answer reads without a round, by [`Raft::read_lease`](crate::Raft::read_lease): how far the rate of any node's clock may be
     /// off the true one, in millionths (crystals: 100; bare oscillators: 50,000). At most 250,000, and only with `check_quorum`. 0 is off. All nodes of
     /// the cluster must have it on, with the same `election_min_us`, and none may have [`Fixed`](crate::Fixed) storage: a node then also votes for nobody
-    /// in the shortest election timeout after its start, as it may have answered a leader before. Default 0.
+    /// in the shortest election timeout after its start, as it may have answered a leader before. What [`Raft::receive`](crate::Raft::receive)
+    /// is given as `now` must have been read from the clock when the message was there already, or a node keeps its promise to the leader
+    /// for too short a time. Default 0.
     pub lease_drift_ppm: u32,
     /// Who leads rather: 0 is first, and with each step up a node waits for one more spread (`election_max_us - election_min_us`) before it
     /// starts an election. At most 15. It may differ from node to node. A leader does not make way by itself for one that comes before it: see
@@ -42,9 +44,11 @@ pub struct Config {
     /// Bytes of entries that are not committed yet, at least `max_entry_bytes`; beyond that proposals are refused as busy. 16 MiB,
     /// 16 MiB, 2 KiB.
     pub max_uncommitted_bytes: usize,
-    /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. 64 KiB, 64 KiB, 160 bytes.
+    /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. A part that is longer than the smaller of the
+    /// two is refused, so no node may send longer ones than the others take. 64 KiB, 64 KiB, 160 bytes.
     pub snapshot_part_bytes: usize,
-    /// Bytes of the whole log, at least twice `max_entry_bytes`; the inline storage also has its own limit. 1 GiB, 1 GiB, 64 KiB.
+    /// Bytes of the whole log on the heap storage, at least twice `max_entry_bytes`; the inline storage has its own limit instead. 1 GiB, 1 GiB,
+    /// 64 KiB.
     pub max_log_bytes: usize,
     /// Members of the cluster, at most, learners and witnesses included, on the heap storage. Default 15.
     pub max_members: usize,

@@ -32,7 +32,9 @@ pub(crate) use sealed::Kinds;
 /// Everything inside the value: no heap.
 ///
 /// At most `MEMBERS` nodes (voters, learners and witnesses), `BYTES` bytes of encoded entries (a command takes its length and 2 to 20 bytes more), `ENTRIES`
-/// entries and snapshot parts of `PART` bytes. RAM: `BYTES + 4 * ENTRIES + PART`, 256 bytes a member, and
+/// entries and snapshot parts of `PART` bytes. Leaders that fail one after the other before anything is committed leave an entry each, if the
+/// next one has it, and a log that is full of those takes no leader any more: so `ENTRIES` should be far above the number of commands that
+/// are under way. RAM: `BYTES + 4 * ENTRIES + PART`, 256 bytes a member, and
 /// 1280.
 ///
 /// ```

@@ -137,7 +137,7 @@ impl<A: App> Loop<A> {
         if self.throttled() {
             return Ok(());
         }
-        self.receive(now);
+        self.receive();
         self.command(now);
         if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
             self.machine.tick(now);
@@ -174,13 +174,15 @@ impl<A: App> Loop<A> {
     }
 
     /// Hands over what peers sent.
-    fn receive(&mut self, now: Instant) {
+    fn receive(&mut self) {
         let links = self.outbox.look().clone();
         for link in links.iter() {
             link.take_inbox(&mut self.state.inbox);
             if self.state.inbox.is_empty() {
                 continue;
             }
+            // the clock is read when they are there: the process may have stood still since the turn began, and leases count on it
+            let now = self.now();
             for (application, payload) in self.state.inbox.frames() {
                 if application {
                     self.app.frame(&mut self.machine, now, link.id, payload);
