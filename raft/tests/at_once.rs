@@ -9,12 +9,16 @@ mod elections;
 mod fates;
 #[path = "leases.rs"]
 mod leases;
+#[path = "leavers.rs"]
+mod leavers;
 #[path = "limits.rs"]
 mod limits;
 #[path = "members.rs"]
 mod members;
 #[path = "older_versions.rs"]
 mod older_versions;
+#[path = "pitfalls.rs"]
+mod pitfalls;
 #[path = "reads.rs"]
 mod reads;
 #[path = "records.rs"]

@@ -1,0 +1,244 @@
+//! What went wrong in other implementations, where no other test or scenario here shows that it does not in this one.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, id};
+use quorate_core::Rng;
+use quorate_raft::{Change, Config, Message, Role};
+
+/// Nobody protects a leader from whom it hands the lead to (dragonboat #223).
+#[test]
+fn the_lead_is_handed_over_though_pre_vote_stickiness_and_leases_are_on() {
+    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
+    assert!(config.pre_vote && config.check_quorum);
+    let mut cluster = Cluster::with(5, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster.raft(1).transfer(id(3)).unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    assert_eq!(cluster.leader(), Some(3));
+}
+
+/// A node that does not know yet that it has a vote gives it to who knows (etcd #10998).
+#[test]
+fn a_learner_that_is_a_voter_already_votes() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+    assert!(cluster.raft(3).status().standing.learns());
+    cluster.raft(1).change(&[Change::Promote(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| e.from != 3 && e.to != 3);
+
+    // 1 is gone, and 2 needs the vote of 3
+    cluster.host(1).up = false;
+    cluster.now = cluster.now.after(400_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    let mut asked = false;
+    cluster.settle_if(|e| {
+        asked |= e.from == 3 && matches!(e.message(), Message::Vote { granted: true, .. });
+        !(e.to == 3 && matches!(e.message(), Message::Append { .. }))
+    });
+    assert!(asked && cluster.raft(3).status().standing.learns());
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+}
+
+/// Timeouts are drawn in µs, not in ticks of a clock that is coarser than they are (sailing-proto).
+#[test]
+fn timeouts_of_a_millisecond_do_not_split_every_vote() {
+    let config = Config {
+        election_min_us: 1_000,
+        election_max_us: 2_000,
+        heartbeat_us: 300,
+        snapshot_part_bytes: 64,
+        ..Config::default()
+    };
+    let mut cluster = Cluster::with(3, config);
+    for _ in 0..200 {
+        cluster.now = cluster.now.after(100);
+        let now = cluster.now;
+        // messages take a tenth of a millisecond
+        let before: Vec<_> = cluster.net.drain(..).collect();
+        for node in 1..=3 {
+            cluster.raft(node).tick(now);
+            cluster.drain(node);
+        }
+        before.iter().for_each(|envelope| cluster.deliver(envelope));
+    }
+    let status = cluster.leader().map(|leader| cluster.raft(leader).status()).unwrap();
+    assert!(status.commit > 0 && status.term < 8, "{status:?}");
+}
+
+/// Whatever the order of the answers, what is committed is what the most sluggish of the best majority has, of both configurations if there
+/// are two (openraft #1802).
+#[test]
+fn the_commit_is_that_of_a_plain_count() {
+    let mut rng = Rng::new(26);
+    for case in 0..300 {
+        let nodes = 3 + rng.below(5);
+        let mut cluster = Cluster::new(nodes);
+        cluster.elect(1);
+        cluster.run(100);
+        let leavers = if case % 2 == 0 { 0 } else { 1 + rng.below(nodes - 1) };
+        if leavers > 0 {
+            let changes: Vec<_> = (0..leavers).map(|n| Change::Demote(id(nodes - n))).collect();
+            cluster.raft(1).change_jointly(&changes).unwrap();
+            cluster.drain(1);
+            cluster.settle();
+        }
+        let commands = 1 + rng.below(12);
+        for n in 0..commands {
+            cluster.propose(1, &format!("{n}"));
+        }
+        cluster.net.clear();
+
+        let (now, status) = (cluster.now, cluster.raft(1).status());
+        let (term, last) = (status.term, status.last);
+        let mut matched = vec![status.commit; nodes as usize];
+        matched[0] = last;
+        for _ in 0..40 {
+            let from = 2 + rng.below(nodes - 1);
+            let match_index = rng.below(last + 1);
+            let accept = Message::Accept { term, round: 0, match_index };
+            cluster.raft(1).receive(now, id(from), accept).unwrap();
+            let best = &mut matched[from as usize - 1];
+            *best = match_index.max(*best);
+            let majority = |of: &[u64]| {
+                let mut sorted = of.to_vec();
+                sorted.sort_unstable();
+                sorted[(sorted.len() - 1) / 2]
+            };
+            let next = majority(&matched[..(nodes - leavers) as usize]);
+            assert_eq!(
+                cluster.raft(1).status().commit,
+                next.min(majority(&matched)),
+                "{matched:?}"
+            );
+        }
+    }
+}
+
+/// What a leader wrote for a term that has passed is of that term, and its write counts for nothing (hashicorp #695; etcd
+/// `TestLeaderMsgAppSelfAckAfterTermChange`).
+#[test]
+fn a_write_that_ends_after_the_term_commits_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(100);
+    let (now, before) = (cluster.now, cluster.raft(1).status());
+    cluster.host(1).fast_disk = false;
+    cluster.propose(1, "late");
+    cluster.net.clear();
+    // one other has it: with this node's disk that would be a majority
+    let accept = Message::Accept { term: before.term, round: 0, match_index: before.last + 1 };
+    cluster.raft(1).receive(now, id(3), accept).unwrap();
+    let term = before.term + 1;
+    let refusal = Message::Vote { pre: false, term, granted: false };
+    cluster.raft(1).receive(now, id(2), refusal).unwrap();
+    cluster.drain(1);
+    assert!(cluster.net.is_empty());
+    cluster.sync(1);
+    cluster.sync(1);
+    let after = cluster.raft(1).status();
+    assert_eq!((after.role, after.term), (Role::Follower, term));
+    assert_eq!((after.durable, after.commit), (before.last + 1, before.commit));
+    assert_eq!(cluster.raft(1).term(before.last + 1), Some(before.term));
+    assert!(!cluster.net.iter().any(|e| matches!(e.message(), Message::Append { .. })));
+}
+
+/// Reads wait for a majority of those who are members now, not then (raft-rs and others: a configuration that shrinks leaves them hanging).
+#[test]
+fn a_smaller_cluster_answers_the_reads_that_waited_for_more() {
+    let mut cluster = Cluster::new(4);
+    cluster.elect(1);
+    cluster.run(100);
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| e.from < 3 && e.to < 3);
+    assert!(!cluster.host(1).reads.contains(&read));
+    cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+    cluster.drain(1);
+    assert!(cluster.host(1).reads.contains(&read));
+}
+
+/// Every kind of message may be lost, once, and everything goes on (etcd #9884).
+#[test]
+fn one_message_of_each_kind_may_be_lost() {
+    let mut whole = Vec::new();
+    work(|e| {
+        // the first byte of a message is its kind
+        if !whole.contains(&e.bytes[0]) {
+            whole.push(e.bytes[0]);
+        }
+        true
+    });
+    assert_eq!(whole.len(), 12, "not all kinds were sent: {whole:?}");
+    for kind in whole {
+        let mut lost = 0;
+        work(|e| {
+            // by both of those that may send it
+            let hit = lost < 2 && e.bytes[0] == kind;
+            lost += u32::from(hit);
+            !hit
+        });
+        assert!(lost > 0, "kind {kind} was not sent");
+    }
+}
+
+/// Elections, commands, reads, a snapshot and a handover among three nodes.
+fn work(mut pass: impl FnMut(&Envelope) -> bool) {
+    let mut cluster = Cluster::new(3);
+    cluster.run_if(1_500, &mut pass);
+    let leader = cluster.leader().unwrap();
+    let (other, behind) = match leader {
+        1 => (2, 3),
+        2 => (3, 1),
+        _ => (1, 2),
+    };
+    for n in 0..10 {
+        cluster.propose(leader, &format!("{n}"));
+    }
+    cluster.run_if(300, |e| e.from != behind && e.to != behind && pass(e));
+    let read = cluster.raft(other).read().unwrap();
+    cluster.drain(other);
+    cluster.run_if(300, |e| e.from != behind && e.to != behind && pass(e));
+    assert!(cluster.host(other).reads.contains(&read));
+
+    let index = cluster.raft(leader).status().applied;
+    cluster.raft(leader).snapshot_taken(index, index).unwrap();
+    cluster.drain(leader);
+    for _ in 0..100 {
+        cluster.run_if(10, &mut pass);
+        for (to, index, offset) in std::mem::take(&mut cluster.host(leader).wanted) {
+            let part = &[7; 100][(offset as usize).min(100)..];
+            let (part, done) = (&part[..part.len().min(64)], part.len() <= 64);
+            let _ = cluster.raft(leader).send_snapshot(id(to), index, offset, part, done);
+        }
+        cluster.drain(leader);
+        for (index, _, _, done) in std::mem::take(&mut cluster.host(behind).parts) {
+            if done {
+                let _ = cluster.raft(behind).snapshot_installed(index);
+            }
+        }
+        cluster.host(behind).applied.clear();
+        cluster.drain(behind);
+    }
+    assert!(cluster.raft(behind).status().applied >= index);
+    cluster.raft(leader).transfer(id(other)).unwrap();
+    cluster.drain(leader);
+    cluster.run_if(300, &mut pass);
+    // its election may have been lost with the one message; nobody leads less for that
+    cluster.run_if(1_500, &mut pass);
+    let leader = cluster.leader().unwrap();
+    let index = cluster.propose(leader, "at last");
+    cluster.run_if(300, &mut pass);
+    assert!((1..=3).all(|node| cluster.raft(node).status().commit >= index));
+}
