@@ -182,6 +182,7 @@ impl<S: Storage> Raft<S> {
         if last >= LIMIT || !self.log.fits(data.len(), crate::raft::SPARE_BLANKS) {
             return Err(ChangeError::LogFull);
         }
+        self.stir();
         self.log.push(self.term, EntryKind::Config, data).map_err(|_| ChangeError::LogFull)?;
         self.reconfigure();
         Ok(Proposal { term: self.term, index: last.saturating_add(1) })

@@ -32,6 +32,12 @@ pub struct Config {
     /// Least time between two parts of snapshots that this node sends, in µs, so that they leave room on the link for entries; not with
     /// [`Fixed`](crate::Fixed) storage. Default 0.
     pub snapshot_pace_us: u64,
+    /// A leader that has had nothing to do for so long, in µs, and whose members all have everything and are heard, asks them to rest: then no heartbeats are sent
+    /// until there is something to do, and [`deadline`](crate::Raft::deadline) is `None`. For batteries, and for many groups in a process. 0 is off.
+    /// What is lost: nobody notices that a resting leader died until somebody has something to do; then it takes an election timeout more, and one
+    /// or two proposals that are refused. [`wake`](crate::Raft::wake) is for whoever learns of it otherwise. Leases run out meanwhile. Not with
+    /// [`Fixed`](crate::Fixed) storage, whose nodes do not agree either. Default 0.
+    pub quiesce_us: u64,
     /// Bytes of entries in one message, at least 1 (one entry may exceed it alone). 64 KiB, 64 KiB, 160 bytes.
     pub max_append_bytes: usize,
     /// Entries on their way to one follower, at least 1. 4096, 4096, 8.
@@ -78,6 +84,7 @@ impl Config {
             lease_drift_ppm: 0,
             priority: 0,
             snapshot_pace_us: 0,
+            quiesce_us: 0,
             max_append_bytes: 64 << 10,
             max_inflight_entries: 4096,
             max_inflight_bytes: 1 << 20,

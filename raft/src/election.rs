@@ -255,7 +255,8 @@ impl<S: Storage> Raft<S> {
                 Role::Follower => {
                     // a leader's lease outlasts what makes this node forget it
                     (self.leader.is_some() || self.leases())
-                        && self.now.since(self.leader_heard) < self.config.election_min_us
+                        && (self.is_waking()
+                            || self.now.since(self.leader_heard) < self.config.election_min_us)
                 }
                 _ => false,
             }

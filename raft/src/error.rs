@@ -21,7 +21,7 @@ pub enum ConfigError {
     Limits,
     /// Leases need `check_quorum`, and clocks that are not further off than a quarter.
     Lease,
-    /// Leases and paced snapshots are not for `Fixed` storage.
+    /// Leases, paced snapshots and rest are not for `Fixed` storage.
     Fixed,
 }
 
@@ -137,7 +137,7 @@ impl fmt::Display for ConfigError {
                 f.write_str("the upper election timeout must be above the lower one")
             }
             Self::Limits => f.write_str("a byte limit is too small for one entry"),
-            Self::Fixed => f.write_str("fixed storage knows neither leases nor paced snapshots"),
+            Self::Fixed => f.write_str("fixed storage knows neither leases nor paced snapshots nor rest"),
             Self::Lease => f.write_str(
                 "leases need check_quorum and a drift of at most 250,000 ppm",
             ),

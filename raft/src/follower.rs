@@ -170,7 +170,7 @@ impl<S: Storage> Raft<S> {
         let at_once = at_once
             || matches!(
                 self.peers.get(from),
-                Some(peer) if peer.owed == Reply::Accept { at_once: true }
+                Some(peer) if matches!(peer.owed, Reply::Accept { at_once: true })
             );
         self.owe(from, Reply::Accept { at_once });
     }

@@ -26,6 +26,7 @@ impl<S: Storage> Raft<S> {
         self.dismiss();
         self.next_round();
         self.renew_lease();
+        self.ask_to_rest();
         for peer in self.peers.iter_mut() {
             peer.heartbeat_due = true;
             if peer.transfer.stage == Stage::Asked {
@@ -121,6 +122,9 @@ impl<S: Storage> Raft<S> {
         }
         if self.handover.is_some() {
             self.hand_over_to(from);
+        }
+        if self.asks_to_rest() {
+            self.rest_with_all();
         }
         Ok(())
     }

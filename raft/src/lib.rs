@@ -106,6 +106,7 @@ mod raft;
 mod read;
 mod record;
 mod relay;
+mod rest;
 pub mod session;
 mod snapshot;
 mod status;

@@ -147,6 +147,15 @@ pub enum Message<'a> {
         /// The follower may answer when it has applied this; it is committed.
         index: Index,
     },
+    /// The leader has nothing to do, and asks all to rest: nobody waits for heartbeats then. Who agrees answers by [`Accept`](Self::Accept).
+    Rest {
+        /// The leader's term.
+        term: Term,
+        /// The leader's round.
+        round: u64,
+        /// The last index of its log, which is committed.
+        index: Index,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -237,6 +246,12 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(id);
                 out.u64(index);
             }
+            Self::Rest { term, round, index } => {
+                out.u8(12);
+                out.u64(term);
+                out.u64(round);
+                out.u64(index);
+            }
         }
     }
 
@@ -285,13 +300,14 @@ impl<'a> Wire<'a> for Message<'a> {
             },
             10 => Self::ReadIndex { term: a, id: b },
             11 => Self::ReadAt { term: a, id: b, index: c },
+            12 => Self::Rest { term: a, round: b, index: c },
             _ => return Err(DecodeError::Invalid),
         })
     }
 }
 
 /// How many numbers each kind of message begins with, flags among them: one loop reads them all.
-const NUMBERS: [u8; 12] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3];
+const NUMBERS: [u8; 13] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3];
 
 /// A number that is 0 or 1.
 #[inline]

@@ -69,6 +69,7 @@ pub(crate) enum Draft {
     ReadAt {
         id: u64,
     },
+    Rest,
 }
 
 impl<S: Storage> Raft<S> {
@@ -169,7 +170,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn is_told(&self, at: usize) -> bool {
         let Some(peer) = self.peers.get(at) else { return true };
-        let owes = peer.owed != Reply::Nothing || peer.owed_vote.is_some();
+        let owes = !matches!(peer.owed, Reply::Nothing) || peer.owed_vote.is_some();
         !owes
             && match self.role {
                 Role::Leader => {
@@ -309,6 +310,9 @@ impl<S: Storage> Raft<S> {
             peer.probing = true;
         } else {
             peer.next_index = span.last().saturating_add(1);
+        }
+        if span.is_empty() && self.asks_to_rest() {
+            return Some(Draft::Rest);
         }
         Some(Draft::Append { span, hollow })
     }
@@ -536,6 +540,7 @@ impl<S: Storage> Raft<S> {
             },
             Draft::ReadIndex { id } => Message::ReadIndex { term, id },
             Draft::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
+            Draft::Rest => Message::Rest { term, round: self.round, index: self.log.last() },
         }
     }
 

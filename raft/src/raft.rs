@@ -207,7 +207,8 @@ impl<S: Storage> Raft<S> {
             return Err(ConfigError::NotAVoter);
         }
         let extra = S::Extra::with_limit(config.max_members);
-        let beyond = config.lease_drift_ppm != 0 || config.snapshot_pace_us != 0;
+        let beyond =
+            config.lease_drift_ppm != 0 || config.snapshot_pace_us != 0 || config.quiesce_us != 0;
         if extra.get().is_none() && beyond {
             return Err(ConfigError::Fixed);
         }
@@ -278,6 +279,7 @@ impl<S: Storage> Raft<S> {
     ///
     /// [`ProposeError`] tells why it was not taken; nothing was changed.
     pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
+        self.stir();
         if self.role != Role::Leader {
             return Err(match self.fatal {
                 Some(_) => ProposeError::Stopped,
@@ -358,7 +360,8 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
-        match message {
+        let woken = self.rouse_by(&message);
+        let result = match message {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
                 self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
             }
@@ -389,7 +392,12 @@ impl<S: Storage> Raft<S> {
             }
             Message::ReadIndex { term, id } => self.on_read_index(from, term, id),
             Message::ReadAt { term, id, index } => self.on_read_at(from, term, id, index),
+            Message::Rest { term, round, index } => self.on_rest(from, term, round, index),
+        };
+        if woken && result.is_err() {
+            self.rest_on();
         }
+        result
     }
 
     /// Lets time pass; see [`Machine::tick`](quorate_core::Machine::tick). The first tick starts the node.
@@ -398,6 +406,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.advance(now);
+        self.set_times();
         match self.role {
             // a part of a snapshot may be due
             Role::Leader if self.now < self.heartbeat_at && self.extra.get().is_some() => {
@@ -442,6 +451,9 @@ impl<S: Storage> Raft<S> {
         if !self.started {
             return Some(Instant::ZERO);
         }
+        if self.is_quiet() {
+            return None;
+        }
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
@@ -470,6 +482,7 @@ impl<S: Storage> Raft<S> {
             config: self.config_at,
             joint: self.quorums.old != 0,
             transfer: self.handover.map(|handover| handover.to),
+            quiet: self.is_quiet(),
             rejections: self.rejections,
             fatal: self.fatal,
         }

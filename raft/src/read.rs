@@ -31,6 +31,7 @@ impl<S: Storage> Raft<S> {
     ///
     /// [`ReadError`] where no leader can be asked; nothing was changed.
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
+        self.stir();
         if self.role != Role::Leader {
             return self.read_elsewhere();
         }

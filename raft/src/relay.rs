@@ -79,6 +79,7 @@ impl<S: Storage> Raft<S> {
             self.round_sent = true;
             extras.lease = Lease::default();
         }
+        self.forget_rest();
         self.extra.forget_errands();
     }
 

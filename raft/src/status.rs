@@ -53,6 +53,8 @@ pub struct Status {
     pub joint: bool,
     /// Whom the lead is being handed to, if it is.
     pub transfer: Option<NodeId>,
+    /// It rests: it sends nothing, and waits for nothing (see [`Config::quiesce_us`](crate::Config::quiesce_us)).
+    pub quiet: bool,
     /// Messages refused, by reason.
     pub rejections: Rejections,
     /// Why the machine stopped itself, if it did.

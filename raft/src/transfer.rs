@@ -44,6 +44,7 @@ impl<S: Storage> Raft<S> {
         if !self.peers.get(at).is_some_and(|peer| peer.standing.may_lead()) {
             return Err(TransferError::MayNotLead);
         }
+        self.stir();
         let until = self.now.after(self.config.election_max_us);
         self.handover = Some(Handover { to, until });
         self.hand_over_to(at);

@@ -397,6 +397,7 @@ fn strangers() {
         Message::TimeoutNow { term: 3 },
         Message::ReadIndex { term: 3, id: 1 },
         Message::ReadAt { term: 3, id: 1, index: 3 },
+        Message::Rest { term: 3, round: 1, index: 3 },
     ] {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }

@@ -191,6 +191,20 @@ impl<S: Subject> World<S> {
         true
     }
 
+    /// All drivers see that links changed.
+    pub(crate) fn notice(&mut self) -> Result<(), String> {
+        for node in 0..self.swarm.nodes {
+            self.note_clock(node);
+            let Some(host) = self.hosts.get_mut(node) else { continue };
+            let local = host.clock.local(self.now);
+            let Some(machine) = host.machine.as_mut() else { continue };
+            self.subject.links_changed(node, local, machine);
+            self.record.note_all(self.subject.commands());
+            self.drain(node)?;
+        }
+        Ok(())
+    }
+
     /// Whether the newest leader hears a majority.
     pub(crate) fn led_by_majority(&self) -> bool {
         self.leader().is_some_and(|node| self.network.cut.reaches_majority(node))

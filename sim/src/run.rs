@@ -117,6 +117,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let keep = quorum(world);
     world.trace.line(world.now, || format!("only {:?} heal", Numbers(&keep)));
     world.heal(&keep)?;
+    world.notice()?;
     let start = world.now;
     let before = world.subject.achieved();
     // clocks that run slow wait longer
@@ -164,6 +165,7 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
     if !world.cut_partially() {
         return Ok(None);
     }
+    world.notice()?;
     let start = world.now;
     world.run_until(start + LEADER_TIMEOUTS * timeout, World::led_by_majority)?;
     if !world.led_by_majority() {

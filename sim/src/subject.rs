@@ -182,6 +182,11 @@ pub trait Subject: Sized {
         false
     }
 
+    /// A node's connections broke or came back, and its driver has seen that.
+    fn links_changed(&mut self, node: usize, now: Instant, machine: &mut Self::Machine) {
+        let _ = (node, now, machine);
+    }
+
     /// Stops issuing operations, so that the nodes can converge.
     fn quiesce(&mut self);
 

@@ -138,7 +138,7 @@ impl<S: Storage> Victim<S> {
 
     /// What an operator asks for, and the rest of what an application does.
     fn ask(&mut self, input: &mut Input<'_>) -> Result<(), String> {
-        match input.byte().unwrap_or(0) % 10 {
+        match input.byte().unwrap_or(0) % 11 {
             0 => return self.restart(),
             1 => self.raft.step_down(),
             2 => self.serve(),
@@ -151,6 +151,7 @@ impl<S: Storage> Victim<S> {
             7 => {
                 let _ = self.raft.leave_joint();
             }
+            10 => self.raft.wake(self.now),
             what => {
                 let count = usize::from(input.byte().unwrap_or(0) % 4);
                 let changes: Vec<Change> = (0..count).map(|_| input.change()).collect();
@@ -442,7 +443,7 @@ impl<'a> Input<'a> {
         }
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
-        Some(match kind % 13 {
+        Some(match kind % 14 {
             0 => Message::RequestVote {
                 pre: flag,
                 term,
@@ -490,6 +491,7 @@ impl<'a> Input<'a> {
             9 => return self.snapshot_end(term, status, buffer),
             10 => Message::ReadIndex { term, id: self.near(1) },
             11 => Message::ReadAt { term, id: self.near(1), index: self.near(status.commit) },
+            12 => Message::Rest { term, round: self.near(1), index: self.near(status.last) },
             _ => Message::SnapshotAck {
                 term,
                 round: self.near(0),

@@ -82,6 +82,8 @@ pub const MUST_REACH: &[&str] = &[
     "log full: compacted",
     "lead to be handed over",
     "lead handed over",
+    "at rest",
+    "woken by a client",
     "proposal lost",
     "outcome unknown",
     "read answered",

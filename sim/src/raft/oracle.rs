@@ -186,6 +186,7 @@ impl Oracle {
             | Message::SnapshotAck { term, .. }
             | Message::ReadIndex { term, .. }
             | Message::ReadAt { term, .. }
+            | Message::Rest { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };

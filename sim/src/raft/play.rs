@@ -14,7 +14,7 @@ use crate::interact::{Options, Play, time_us};
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
-/// `lease` (ppm), `pace=20ms` (of snapshots), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
+/// `lease` (ppm), `pace=20ms` (of snapshots), `rest=200ms` (when there is nothing to do), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
 /// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
 ///
 /// | command | what it does |
@@ -22,6 +22,7 @@ use crate::interact::{Options, Play, time_us};
 /// | `campaign NODE` | asks for votes now |
 /// | `step-down NODE` | gives up leading |
 /// | `forget-leader NODE` | gives up the leader it follows |
+/// | `wake NODE` | wakes it if it rests |
 /// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
 /// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
 /// | `members NODE` | the members as the node knows them |
@@ -198,6 +199,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
             lease_drift_ppm: options.number("lease", 0)? as u32,
             snapshot_pace_us: options.take("pace").map_or(Ok(0), time_us)?,
+            quiesce_us: options.take("rest").map_or(Ok(0), time_us)?,
             ..standard
         };
         Ok(Self {
@@ -255,6 +257,10 @@ impl<S: Storage> Play for RaftPlay<S> {
         Ok(match (name, words) {
             ("campaign", []) => {
                 raft.campaign(now);
+                String::new()
+            }
+            ("wake", []) => {
+                raft.wake(now);
                 String::new()
             }
             ("forget-leader", []) => {
@@ -372,8 +378,12 @@ impl<S: Storage> Play for RaftPlay<S> {
         let snapshot =
             if s.snapshot > 0 { format!(", snapshot of {}", s.snapshot) } else { String::new() };
         let (first, last) = (s.first, s.last);
+        let rests = if s.quiet { "; at rest" } else { "" };
         let log = if last < first { "empty".into() } else { format!("{first}..{last}") };
-        format!("{place}{vote}; log {log}, commit {}, applied {}{snapshot}", s.commit, s.applied)
+        format!(
+            "{place}{vote}; log {log}, commit {}, applied {}{snapshot}{rests}",
+            s.commit, s.applied
+        )
     }
 
     fn given(words: &[&str]) -> Result<Vec<Vec<u8>>, String> {

@@ -73,10 +73,14 @@ impl<S: Storage> RaftSubject<S> {
         let check_quorum = rng.chance(4, 5);
         let lease = check_quorum && rng.chance(1, 2);
         let lease_drift_ppm = if lease { swarm.drift_ppm.max(1) as u32 } else { 0 };
+        let heartbeat_us = rng.range(20_000, 60_000);
+        // clients are seldom away for long
+        let quiesce_us = if heartbeat_us.is_multiple_of(3) { heartbeat_us % 40_000 + 1 } else { 0 };
         Config {
             election_min_us,
             election_max_us: 300_000,
-            heartbeat_us: rng.range(20_000, 60_000),
+            heartbeat_us,
+            quiesce_us,
             pre_vote: rng.chance(4, 5),
             check_quorum,
             lease_drift_ppm,
@@ -505,6 +509,9 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn check(&mut self, node: usize, raft: &Raft<S>, marks: &mut Marks) -> Result<(), String> {
+        if raft.status().quiet {
+            marks.hit("at rest");
+        }
         self.oracle.check(node, raft, marks)
     }
 
@@ -522,6 +529,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
         Ok(self.rng.range(2_000, 30_000))
     }
 
+    fn links_changed(&mut self, node: usize, now: Instant, raft: &mut Raft<S>) {
+        if raft.status().quiet {
+            raft.wake(now);
+            self.commands.push(format!("wake {}", node + 1));
+        }
+    }
+
     fn leads(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
         // an old leader that does not know yet does not count: the newest term must be led
         let statuses: Vec<_> = machines.map(Raft::status).collect();
@@ -535,7 +549,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
             format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
-            format!("lease={}", c.lease_drift_ppm),
+            format!("lease={} rest={}us", c.lease_drift_ppm, c.quiesce_us),
             format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
             format!("max-inflight={}", c.max_inflight_entries),
             format!("max-inflight-bytes={}", c.max_inflight_bytes),

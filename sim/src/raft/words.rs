@@ -55,6 +55,9 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::TakeOver { term, last_index, last_term } => {
             format!("take-over vote? term {term}, log ends at {last_index}@{last_term}")
         }
+        Message::Rest { term, round, index } => {
+            format!("rest? term {term}, all have {index}, round {round}")
+        }
         Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
         Message::ReadAt { term, id, index } => {
             format!("read {} at {index}, term {term}", question(id))

@@ -38,6 +38,16 @@ impl<S: Storage> RaftSubject<S> {
         let command = Command { operation: ask.operation, key: ask.key, change, padding };
         let mut buffer = [0; 300];
         let bytes = command.to_slice(&mut buffer).map_err(|_| None)?;
+        // on a stage a command is a text of the same length
+        let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
+        let before = raft.status();
+        if before.quiet {
+            marks.hit("woken by a client");
+        }
+        // one that is refused is heard all the same by a node at rest
+        if before.quiet || before.role == Role::Leader {
+            self.commands.push(format!("propose {} {text}", node + 1));
+        }
         let proposal = raft.propose(bytes).map_err(|e| match e {
             ProposeError::NotLeader(leader) => leader,
             ProposeError::LogFull => {
@@ -48,9 +58,6 @@ impl<S: Storage> RaftSubject<S> {
             _ => Some(Self::id(node)),
         })?;
         self.history.call_write(ask.operation, ask.key, change);
-        // on a stage a command is a text of the same length
-        let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
-        self.commands.push(format!("propose {} {text}", node + 1));
         self.nodes[node].writes.push((proposal, ask.operation, client));
         Ok(())
     }
@@ -119,6 +126,11 @@ impl<S: Storage> RaftSubject<S> {
         Ask { operation, key, change }
     }
 
+    /// All clients have nothing to do for a while now and then, if nodes rest then.
+    const fn pauses(&self, now_us: u64) -> bool {
+        self.config.quiesce_us > 0 && (now_us / 400_000).is_multiple_of(3)
+    }
+
     /// A client asks, waits, or gives up, as the time is.
     pub(super) fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
         self.hand_over(access);
@@ -126,7 +138,7 @@ impl<S: Storage> RaftSubject<S> {
         self.change_members(access);
         let now = access.now_us();
         match self.clients[client].state {
-            State::Idle { until } if now >= until && !self.quiet => {
+            State::Idle { until } if now >= until && !self.quiet && !self.pauses(now) => {
                 let ask = self.new_ask(client);
                 let give_up = now + 2_000_000;
                 self.clients[client].state = State::Asking { ask, next: now, give_up };

@@ -1,0 +1,496 @@
+//! Silence while there is nothing to do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, id};
+use quorate_core::{Instant, Rejected};
+use quorate_raft::{Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
+
+const IDLE_MS: u64 = 300;
+
+fn config() -> Config {
+    Config { quiesce_us: IDLE_MS * 1_000, snapshot_part_bytes: 64, ..Config::default() }
+}
+
+/// Nodes of which the first leads.
+fn led(nodes: u64) -> Cluster {
+    let mut cluster = Cluster::with(nodes, config());
+    cluster.run(200);
+    cluster.elect(1);
+    cluster
+}
+
+/// The same, at rest.
+fn quiet(nodes: u64) -> Cluster {
+    let mut cluster = led(nodes);
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, nodes));
+    cluster
+}
+
+/// Whether all of these nodes rest.
+fn rest(cluster: &mut Cluster, first: u64, last: u64) -> bool {
+    (first..=last).all(|node| {
+        let raft = cluster.raft(node);
+        assert_eq!(raft.status().quiet, raft.deadline().is_none());
+        raft.status().quiet
+    })
+}
+
+/// Runs, and counts what is sent.
+fn sent(cluster: &mut Cluster, ms: u64) -> usize {
+    let mut count = 0;
+    cluster.run_if(ms, |_| {
+        count += 1;
+        true
+    });
+    count
+}
+
+fn is_rest(envelope: &Envelope) -> bool {
+    matches!(envelope.message(), Message::Rest { .. })
+}
+
+#[test]
+fn an_idle_cluster_falls_silent_and_stays_so() {
+    for nodes in [2, 3, 5] {
+        let mut cluster = led(nodes);
+        cluster.run(IDLE_MS - 100);
+        assert!(!cluster.raft(1).status().quiet, "not before the time");
+        cluster.run(300);
+        assert!(rest(&mut cluster, 1, nodes));
+        let term = cluster.raft(1).status().term;
+        assert_eq!(sent(&mut cluster, 20_000), 0);
+        assert_eq!(cluster.leader(), Some(1));
+        assert_eq!(cluster.raft(1).status().term, term);
+    }
+}
+
+#[test]
+fn nobody_rests_unless_told_to() {
+    let mut cluster = Cluster::new(3);
+    cluster.run(200);
+    cluster.elect(1);
+    assert!(sent(&mut cluster, 5_000) > 300);
+    assert!(!cluster.raft(1).status().quiet);
+}
+
+#[test]
+fn a_proposal_wakes_all_and_they_rest_again() {
+    let mut cluster = quiet(3);
+    // the machine has not heard the time for long, which does not mean that its followers were silent
+    cluster.now = cluster.now.after(60_000_000);
+    cluster.propose(1, "x");
+    cluster.run(200);
+    assert_eq!(cluster.leader(), Some(1));
+    for node in 1..=3 {
+        assert_eq!(cluster.commands(node), ["x"]);
+        assert!(!cluster.raft(node).status().quiet);
+    }
+    assert!(sent(&mut cluster, 100) > 0, "heartbeats again");
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, 3));
+}
+
+#[test]
+fn who_is_busy_does_not_rest() {
+    let mut cluster = led(3);
+    for step in 0..10 {
+        cluster.run(IDLE_MS - 100);
+        assert!(!cluster.raft(1).status().quiet);
+        match step % 2 {
+            0 => drop(cluster.propose(1, "x")),
+            _ => drop(cluster.raft(1).read().unwrap()),
+        }
+        cluster.drain(1);
+    }
+}
+
+#[test]
+fn while_one_is_away_or_behind_nobody_rests() {
+    let mut cluster = led(3);
+    cluster.host(3).up = false;
+    cluster.run(IDLE_MS + 1_000);
+    assert!(!cluster.raft(1).status().quiet);
+    cluster.restart(3);
+    cluster.run(IDLE_MS - 100);
+    assert!(!cluster.raft(1).status().quiet, "the time begins anew");
+    cluster.run(500);
+    assert!(rest(&mut cluster, 1, 3));
+    // and while its disk does not write
+    cluster.host(3).fast_disk = false;
+    cluster.propose(1, "y");
+    cluster.run(IDLE_MS + 1_000);
+    assert!(!cluster.raft(1).status().quiet && !cluster.raft(3).status().quiet);
+    cluster.host(3).fast_disk = true;
+    cluster.sync(3);
+    cluster.run(IDLE_MS + 500);
+    assert!(rest(&mut cluster, 1, 3));
+}
+
+#[test]
+fn the_leader_rests_last() {
+    let mut cluster = led(3);
+    // node 3 agrees, and that is lost
+    let answers = |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::Accept { .. }));
+    let mut asked = 0;
+    cluster.run_if(IDLE_MS + 100, |e| {
+        asked += usize::from(e.to == 3 && is_rest(e));
+        asked == 0 || answers(e)
+    });
+    assert!(asked > 0 && !cluster.raft(1).status().quiet);
+    assert!(cluster.raft(3).status().quiet);
+    // it is asked again
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, 3));
+}
+
+#[test]
+fn while_the_leader_cannot_rest_its_followers_miss_it() {
+    // one is away before the others are asked to rest, or just after that
+    for late in [false, true] {
+        let mut cluster = led(5);
+        let mut away = !late;
+        cluster.run_if(IDLE_MS + 2_000, |e| {
+            away |= is_rest(e);
+            !away || (e.from != 5 && e.to != 5)
+        });
+        assert!(!cluster.raft(1).status().quiet);
+        cluster.host(1).up = false;
+        cluster.run_if(2_000, |e| e.from != 5 && e.to != 5);
+        assert!(cluster.leader().is_some_and(|leader| leader != 1), "late: {late}");
+    }
+}
+
+#[test]
+fn who_lacks_something_and_cannot_lead_keeps_all_awake() {
+    let mut cluster = led(4);
+    cluster.run(100);
+    cluster.raft(1).change(&[quorate_raft::Change::Demote(id(4))]).unwrap();
+    cluster.drain(1);
+    cluster.run(100);
+    cluster.host(4).fast_disk = false;
+    cluster.propose(1, "x");
+    cluster.run(IDLE_MS + 500);
+    assert!(!cluster.raft(2).status().quiet);
+    cluster.host(1).up = false;
+    cluster.run(2_000);
+    assert!(cluster.leader().is_some_and(|leader| leader != 1));
+}
+
+#[test]
+fn what_is_not_committed_is_not_said_to_be() {
+    let mut cluster = led(2);
+    cluster.run(100);
+    cluster.host(1).fast_disk = false;
+    let index = cluster.propose(1, "x");
+    cluster.run(IDLE_MS + 1_000);
+    assert!(cluster.raft(2).status().durable >= index && cluster.commands(2).is_empty());
+    assert!(!cluster.raft(1).status().quiet);
+    cluster.sync(1);
+    cluster.host(1).fast_disk = true;
+    cluster.run(IDLE_MS + 500);
+    assert_eq!(cluster.commands(2), ["x"]);
+    assert!(rest(&mut cluster, 1, 2));
+}
+
+#[test]
+fn that_the_log_is_as_long_does_not_make_it_the_same() {
+    let mut cluster = led(3);
+    cluster.run(100);
+    // an entry of the old leader, at node 3 alone
+    cluster.propose(1, "old");
+    let entry = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
+    cluster.deliver(&entry);
+    cluster.net.clear();
+    let (now, status) = (cluster.now, cluster.raft(3).status());
+    assert!(status.commit < status.last);
+    let message = Message::Rest { term: status.term + 1, round: 1, index: status.last };
+    cluster.raft(3).receive(now, id(2), message).unwrap();
+    let after = cluster.raft(3).status();
+    assert_eq!((after.leader, after.commit, after.quiet), (Some(id(2)), status.commit, false));
+}
+
+#[test]
+fn to_be_asked_to_rest_is_to_learn_of_the_commit() {
+    let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.propose(1, "x");
+    cluster
+        .run_if(120, |e| e.to != 3 || !matches!(e.message(), Message::Append { entries: [], .. }));
+    assert_eq!(cluster.commands(3), ["x"]);
+}
+
+#[test]
+fn what_is_lost_is_made_up_for() {
+    // a read that a follower asks for
+    let mut cluster = quiet(3);
+    cluster.raft(3).read().unwrap();
+    cluster.drain(3);
+    cluster.net.clear();
+    cluster.run(200);
+    assert_eq!(cluster.host(3).reads.len(), 1);
+    // its leader rests meanwhile, as far as that depends on it
+    let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.raft(3).read().unwrap();
+    cluster.drain(3);
+    let mut asked = 0;
+    cluster.run_if(200, |e| {
+        let question = matches!(e.message(), Message::ReadIndex { .. });
+        asked += usize::from(question);
+        !question
+    });
+    assert!(asked > 2 && cluster.raft(3).deadline().is_some());
+    cluster.run(200);
+    assert_eq!(cluster.host(3).reads.len(), 1);
+    // a handover and a change that were begun at rest
+    let mut cluster = quiet(3);
+    cluster.raft(1).transfer(id(2)).unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    cluster.run(200);
+    assert_eq!(cluster.leader(), Some(2));
+    let mut cluster = quiet(3);
+    cluster.raft(1).change(&[quorate_raft::Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    cluster.run(500);
+    assert_eq!(cluster.raft(2).members().len(), 2);
+    // a handover that comes to nothing ends
+    let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster.raft(1).transfer(id(2)).unwrap();
+    cluster.drain(1);
+    cluster.run_if(500, |e| !matches!(e.message(), Message::TimeoutNow { .. }));
+    assert_eq!(cluster.raft(1).status().transfer, None);
+}
+
+#[test]
+fn what_comes_too_late_puts_nobody_to_rest() {
+    let mut cluster = led(3);
+    let mut late = None;
+    cluster.run_if(IDLE_MS + 100, |e| {
+        let keep = e.to == 3 && is_rest(e);
+        if keep {
+            late = Some(e.clone());
+        }
+        !keep
+    });
+    cluster.propose(1, "x");
+    cluster.run(100);
+    cluster.deliver(&late.unwrap());
+    assert!(!cluster.raft(3).status().quiet);
+    assert_eq!(cluster.commands(3), ["x"]);
+    // and with no entry in between
+    let mut late = None;
+    cluster.run_if(IDLE_MS + 200, |e| {
+        if e.to == 3 && is_rest(e) {
+            late = Some(e.clone());
+        }
+        true
+    });
+    assert!(rest(&mut cluster, 1, 3));
+    let now = cluster.now;
+    cluster.raft(1).wake(now);
+    cluster.run(100);
+    cluster.deliver(&late.unwrap());
+    assert!(!cluster.raft(3).status().quiet);
+}
+
+#[test]
+fn a_leader_that_died_at_rest_is_missed_by_who_has_something_to_do() {
+    let mut cluster = quiet(3);
+    cluster.host(1).up = false;
+    assert_eq!(sent(&mut cluster, 20_000), 0, "nobody knows");
+    let error = cluster.raft(2).propose(b"x").unwrap_err();
+    assert_eq!(error, ProposeError::NotLeader(Some(id(1))));
+    let now = cluster.now;
+    assert!(cluster.raft(2).deadline().is_some_and(|at| at <= now), "its times are due");
+    cluster.raft(2).tick(now);
+    assert!(cluster.raft(2).deadline().is_some_and(|at| at > now), "and it waits as ever");
+    assert_eq!(cluster.raft(2).status().role, Role::Follower);
+    cluster.run(1_500);
+    let leader = cluster.leader().unwrap();
+    assert!(leader != 1);
+    cluster.propose(leader, "x");
+    cluster.run(100);
+    cluster.restart(1);
+    cluster.run(1_500);
+    assert_eq!(cluster.commands(1), ["x"]);
+}
+
+#[test]
+fn who_wakes_disturbs_no_leader_that_lives() {
+    // by a client's command, by hand, by a restart; of a node that could be elected
+    for way in 0..3 {
+        let mut cluster = quiet(3);
+        let term = cluster.raft(1).status().term;
+        cluster.now = cluster.now.after(30_000_000);
+        let now = cluster.now;
+        match way {
+            0 => drop(cluster.raft(2).propose(b"x").unwrap_err()),
+            1 => cluster.raft(2).wake(now),
+            _ => cluster.restart(2),
+        }
+        cluster.drain(2);
+        assert!(!cluster.raft(2).status().quiet);
+        assert!(sent(&mut cluster, 600) > 0);
+        assert_eq!(cluster.leader(), Some(1));
+        assert_eq!(cluster.raft(1).status().term, term, "way {way}");
+        cluster.run(IDLE_MS + 500);
+        assert!(rest(&mut cluster, 1, 3));
+    }
+}
+
+#[test]
+fn who_has_just_woken_helps_nobody_against_the_leader() {
+    for by_hand in [true, false] {
+        let mut cluster = quiet(3);
+        cluster.now = cluster.now.after(30_000_000);
+        let (now, status) = (cluster.now, cluster.raft(3).status());
+        if by_hand {
+            cluster.raft(3).wake(now);
+        }
+        let asks = Message::RequestVote {
+            pre: true,
+            term: status.term + 1,
+            last_index: status.last,
+            last_term: status.term,
+        };
+        cluster.raft(3).receive(now, id(2), asks).unwrap();
+        assert!(cluster.raft(3).poll().is_none(), "by hand: {by_hand}");
+        assert!(!cluster.raft(3).status().quiet);
+        // but when the leader is not heard for long enough
+        let later = now.after(160_000);
+        cluster.raft(3).tick(now);
+        cluster.raft(3).receive(later, id(2), asks).unwrap();
+        assert!(cluster.raft(3).poll().is_some());
+    }
+}
+
+#[test]
+fn a_follower_that_reads_wakes_the_leader() {
+    let mut cluster = quiet(3);
+    cluster.now = cluster.now.after(10_000_000);
+    cluster.raft(3).read().unwrap();
+    cluster.drain(3);
+    cluster.settle();
+    assert_eq!(cluster.host(3).reads.len(), 1);
+    cluster.run(100);
+    assert!(!cluster.raft(1).status().quiet && !cluster.raft(2).status().quiet);
+    assert_eq!(cluster.leader(), Some(1));
+}
+
+#[test]
+fn a_leader_woken_by_hand_is_heard_and_one_that_is_alone_steps_down() {
+    let mut cluster = quiet(3);
+    cluster.now = cluster.now.after(10_000_000);
+    let now = cluster.now;
+    cluster.raft(1).wake(now);
+    assert_eq!(cluster.raft(1).deadline(), Some(now));
+    assert!(sent(&mut cluster, 20) >= 2);
+    assert!(!rest(&mut cluster, 2, 3));
+    // alone
+    let mut cluster = quiet(3);
+    let now = cluster.now;
+    cluster.raft(1).wake(now);
+    cluster.run_if(1_000, |_| false);
+    assert_ne!(cluster.raft(1).status().role, Role::Leader);
+}
+
+#[test]
+fn a_handover_and_a_change_wake_as_well() {
+    let mut cluster = quiet(3);
+    cluster.raft(1).transfer(id(2)).unwrap();
+    cluster.drain(1);
+    cluster.run(100);
+    assert_eq!(cluster.leader(), Some(2));
+    cluster.run(IDLE_MS + 500);
+    assert!(rest(&mut cluster, 1, 3));
+    cluster.raft(2).change(&[quorate_raft::Change::Remove(id(3))]).unwrap();
+    cluster.drain(2);
+    cluster.run(IDLE_MS + 2_000);
+    assert_eq!(cluster.raft(2).members().len(), 2);
+    assert!(rest(&mut cluster, 1, 2));
+}
+
+#[test]
+fn a_later_term_ends_the_rest() {
+    let mut cluster = quiet(3);
+    let term = cluster.raft(1).status().term;
+    let now = cluster.now;
+    // an answer alone wakes nobody, but for one of a later term
+    let accept = |term| Message::Accept { term, round: 1, match_index: 0 };
+    cluster.raft(3).receive(now, id(2), accept(term)).unwrap();
+    assert!(cluster.raft(3).status().quiet);
+    cluster.raft(3).receive(now, id(2), accept(term + 1)).unwrap();
+    assert_eq!(cluster.raft(3).status().term, term + 1);
+    assert!(cluster.raft(3).deadline().is_some_and(|at| at < now.after(1_000_000)));
+    cluster.run(2_000);
+    assert!(cluster.leader().is_some());
+    assert!(rest(&mut cluster, 1, 3));
+}
+
+#[test]
+fn a_lease_ends_with_the_heartbeats() {
+    let mut cluster = Cluster::with(3, Config { lease_drift_ppm: 500, ..config() });
+    cluster.run(400);
+    cluster.elect(1);
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, 3));
+    let now = cluster.now.after(1_000_000);
+    assert_eq!(cluster.raft(1).read_lease(now), None);
+}
+
+#[test]
+fn what_no_leader_says_is_refused() {
+    let mut cluster = quiet(3);
+    let now = cluster.now;
+    let status = cluster.raft(3).status();
+    let rest = |term, round, index| Message::Rest { term, round, index };
+    for (message, reason) in [
+        (rest(0, 1, 1), Rejected::Malformed),
+        (rest(status.term, 0, 1), Rejected::Malformed),
+        (rest(1 << 62, 1, 1), Rejected::OutOfRange),
+        (rest(status.term, 1 << 62, 1), Rejected::OutOfRange),
+        (rest(status.term, 1, 1 << 62), Rejected::OutOfRange),
+    ] {
+        let before = cluster.raft(3).clone();
+        assert_eq!(cluster.raft(3).receive(now, id(1), message), Err(reason), "{message:?}");
+        // it rests on
+        assert_eq!(cluster.raft(3).deadline(), before.deadline());
+        assert!(cluster.raft(3).status().quiet);
+    }
+    let bad =
+        Message::Append { term: 0, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] };
+    assert_eq!(cluster.raft(1).receive(now, id(2), bad), Err(Rejected::Malformed));
+    assert!(cluster.raft(1).status().quiet);
+    // two leaders of one term
+    let message = rest(status.term, 1_000, status.last);
+    assert_eq!(cluster.raft(3).receive(now, id(2), message), Err(Rejected::Impossible));
+    // it claims to have committed what this node lacks
+    let message = rest(status.term, 1_000, status.last + 1);
+    assert_eq!(cluster.raft(3).receive(now, id(1), message), Ok(()));
+    assert!(!cluster.raft(3).status().quiet);
+    assert_eq!(cluster.raft(3).status().commit, status.commit);
+}
+
+#[test]
+fn fixed_storage_does_not_rest() {
+    type Node = Raft<Fixed<3, 1024, 16, 64>>;
+    let ids = [1, 2, 3].map(id);
+    assert_eq!(Node::new(ids[0], &ids, config(), 1).err(), Some(ConfigError::Fixed));
+    let mut node = Node::new(ids[0], &ids, Config::default(), 1).unwrap();
+    node.tick(Instant::ZERO);
+    let message = Message::Rest { term: 1, round: 1, index: 0 };
+    assert_eq!(node.receive(Instant::ZERO, ids[1], message), Ok(()));
+    node.wake(Instant::ZERO);
+    assert!(node.deadline().is_some() && node.status().term == 0);
+}
