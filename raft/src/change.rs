@@ -35,7 +35,9 @@ impl<S: Storage> Raft<S> {
     /// A node that is removed and alive is told so. A leader that is removed or demoted leads until that is committed, and then hands the
     /// lead to the member with the most of the log (4.2.2).
     ///
-    /// A node that was removed and comes back must come with an empty disk, and under a new number if its vote was lost.
+    /// A node that was removed comes back as a new one: with an empty disk, and under a new number. Under its old one it might vote twice in
+    /// a term; and an answer from its earlier life that arrives late would make the leader take it for further than it is, and send it what
+    /// it cannot place for as long as that leader leads. With its old disk, one that was a witness would lead with a log without commands.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@ use crate::ConfigError;
 ///
 /// Times are given in the documentation as the presets have them: [`lan`](Self::lan) (the default), [`wan`](Self::wan),
 /// [`radio`](Self::radio). A preset is a place to begin: `Config { pre_vote: false, ..Config::wan() }`. All nodes of a cluster should
-/// have the same times.
+/// have the same times. None may have room for fewer members, shorter entries or shorter parts of snapshots than the others: it refuses what
+/// does not fit, and stays behind.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Config {
     /// Lower end of the randomised election timeout, in µs; at least twice `heartbeat_us`. 150 ms, 1.5 s, 15 s.

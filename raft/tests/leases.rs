@@ -146,3 +146,15 @@ fn one_node_alone_needs_nobody() {
     cluster.run(400);
     assert_eq!(cluster.raft(1).read_lease(Instant::MAX), Some(1));
 }
+
+#[test]
+fn a_change_of_the_members_ends_it_until_the_next_heartbeat_is_answered() {
+    let mut cluster = cluster();
+    assert!(lease(&mut cluster, 1).is_some());
+    cluster.raft(1).change(&[quorate_raft::Change::Demote(common::id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    assert_eq!(lease(&mut cluster, 1), None);
+    cluster.run(60);
+    assert!(lease(&mut cluster, 1).is_some());
+}

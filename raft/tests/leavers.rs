@@ -122,3 +122,19 @@ fn who_was_removed_and_could_hand_the_lead_to_nobody_hands_nothing_over_later() 
     assert!(status.role == Role::Follower && status.config <= status.commit, "{status:?}");
     assert_eq!(status.transfer, None);
 }
+
+#[test]
+fn who_is_removed_is_not_given_up_before_that_is_committed() {
+    let mut cluster = led_by_1(4, |_| true);
+    cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+    cluster.drain(1);
+    // it has the entry, and the others have not
+    cluster.settle_if(|e| matches!((e.from, e.to), (1, 4) | (4, 1)));
+    cluster.run_if(100, |e| matches!((e.from, e.to), (1, 4) | (4, 1)));
+    let at = cluster.raft(1).status().config;
+    assert_eq!(cluster.raft(4).status().config, at);
+    assert!(cluster.raft(1).status().commit < at && cluster.raft(4).status().commit < at);
+    cluster.run(200);
+    // it is told that this is decided, so it does not ask for votes
+    assert_eq!(cluster.raft(4).status().commit, at);
+}
