@@ -1,7 +1,7 @@
 //! Silence while there is nothing to do: no heartbeats, and nobody waits for them. As in CockroachDB and TiKV ("quiescence",
 //! "hibernation"); the thesis has none of it.
 //!
-//! A leader whose members all have everything asks them to rest, round by round, and rests itself when all have agreed in the same round. From
+//! A leader whose members all have everything asks them to rest, round by round, and rests itself when all have agreed since it began to ask. From
 //! then on silence says nothing: a leader's does not call for an election, a follower's for no stepping down. Whoever has something to
 //! do wakes, and what it sends wakes the others.
 
@@ -19,7 +19,7 @@ use crate::{Index, Message, Replication, Role, Standing, Term};
 pub(crate) struct Rest {
     /// A leader has had nothing to do since.
     since: Option<Instant>,
-    /// The round in which it asks all to rest; 0 for none.
+    /// The round from which on it asks all to rest; 0 for none.
     asked: u64,
     /// Nothing is sent, and nothing is waited for.
     quiet: bool,
@@ -120,15 +120,17 @@ impl<S: Storage> Raft<S> {
         if self.extra.get().is_none() || self.config.quiesce_us == 0 {
             return;
         }
-        let (idle, now, round) = (self.is_idle(), self.now, self.round);
+        // what could not be done for want of room is tried with each heartbeat
+        let idle = self.is_idle() && !self.unsettled;
+        let (now, round) = (self.now, self.round);
         let Some(Rest { since, asked, .. }) = self.extra.get_mut().map(|extras| &mut extras.rest)
         else {
             return;
         };
-        *asked = 0;
         if !idle {
-            *since = None;
-        } else if now.since(*since.get_or_insert(now)) >= self.config.quiesce_us {
+            (*since, *asked) = (None, 0);
+        } else if now.since(*since.get_or_insert(now)) >= self.config.quiesce_us && *asked == 0 {
+            // answers may take longer than a heartbeat, so those to any round from here on count
             *asked = round;
         }
     }
@@ -194,7 +196,8 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         if let Some(extras) = self.extra.get_mut() {
-            extras.rest.quiet = true;
+            // asked once more, it was woken by that: there are no times to be set
+            extras.rest = Rest { quiet: true, ..Rest::default() };
         }
         // the leader has it committed
         self.commit = self.commit.max(index);

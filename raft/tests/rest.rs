@@ -494,3 +494,94 @@ fn fixed_storage_does_not_rest() {
     node.wake(Instant::ZERO);
     assert!(node.deadline().is_some() && node.status().term == 0);
 }
+
+#[test]
+fn who_is_asked_more_than_once_rests_on_whatever_the_clock_says() {
+    let mut cluster = led(3);
+    // node 3 agrees, and that is lost: so the others are asked again
+    let mut asked = 0;
+    while asked < 2 {
+        cluster.run_if(10, |e| {
+            asked += u32::from(e.to == 2 && is_rest(e));
+            asked == 0 || e.from != 3
+        });
+    }
+    cluster.net.clear();
+    assert!(rest(&mut cluster, 2, 3));
+    for _ in 0..100 {
+        cluster.now = cluster.now.after(10_000);
+        let now = cluster.now;
+        cluster.raft(2).tick(now);
+        cluster.drain(2);
+    }
+    assert!(cluster.net.is_empty() && rest(&mut cluster, 2, 2));
+}
+
+#[test]
+fn answers_that_take_longer_than_a_heartbeat_count() {
+    let mut cluster = led(3);
+    let mut under_way: Vec<(u32, Envelope)> = Vec::new();
+    for step in 0..400 {
+        cluster.now = cluster.now.after(5_000);
+        for node in 1..=3 {
+            let now = cluster.now;
+            cluster.raft(node).tick(now);
+            cluster.drain(node);
+        }
+        // 30 ms there and 30 ms back, and a heartbeat every 50 ms
+        for (_, envelope) in under_way.extract_if(.., |(due, _)| *due <= step) {
+            cluster.deliver(&envelope);
+        }
+        under_way.extend(cluster.net.drain(..).map(|envelope| (step + 6, envelope)));
+    }
+    assert!(rest(&mut cluster, 1, 3) && under_way.is_empty());
+}
+
+#[test]
+fn whose_question_waits_is_not_asked_to_rest() {
+    let mut cluster = led(5);
+    let mut asked = false;
+    while !asked {
+        cluster.run_if(10, |e| {
+            asked |= is_rest(e);
+            !is_rest(e)
+        });
+    }
+    // all but the leader read, and nobody agrees to rest
+    let reads: Vec<_> = (2..=5).map(|node| cluster.raft(node).read().unwrap()).collect();
+    for node in 2..=5 {
+        cluster.drain(node);
+    }
+    cluster.settle();
+    for (node, read) in (2..=5).zip(reads) {
+        assert!(cluster.host(node).reads.contains(&read), "node {node}");
+    }
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, 5));
+}
+
+#[test]
+fn nobody_rests_while_two_configurations_wait_to_be_left() {
+    let mut cluster = led(3);
+    cluster.run(100);
+    // room for one more list of members, and not for two
+    let room = |cluster: &mut Cluster| 8192 - cluster.raft(1).entries(1).bytes().len();
+    while room(&mut cluster) > 150 {
+        let len = (room(&mut cluster) - 140).min(1_000).saturating_sub(4).max(1);
+        cluster.propose(1, &"x".repeat(len));
+        cluster.settle();
+        cluster.run(60);
+    }
+    let changes = [2, 3].map(|node| quorate_raft::Change::Demote(id(node)));
+    cluster.raft(1).change(&changes).unwrap();
+    cluster.drain(1);
+    cluster.run(IDLE_MS + 500);
+    assert!(cluster.raft(1).status().joint && !cluster.raft(1).status().quiet);
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, applied).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+    assert!(!cluster.raft(1).status().joint);
+    cluster.run(IDLE_MS + 200);
+    assert!(rest(&mut cluster, 1, 3));
+}
