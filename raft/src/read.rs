@@ -37,7 +37,8 @@ impl<S: Storage> Raft<S> {
         }
         if self.peers.is_empty() {
             self.round = self.round.saturating_add(1);
-        } else if self.round_sent {
+        } else {
+            // a round that has begun may have nothing of its own to be sent
             self.next_round();
             self.peers.iter_mut().for_each(|peer| peer.heartbeat_due = true);
         }

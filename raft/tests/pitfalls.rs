@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Envelope, id};
 use quorate_core::Rng;
-use quorate_raft::{Change, Config, Message, Role};
+use quorate_raft::{Change, Config, Message, ProposeError, Role};
 
 /// Nobody protects a leader from whom it hands the lead to (dragonboat #223).
 #[test]
@@ -241,4 +241,60 @@ fn work(mut pass: impl FnMut(&Envelope) -> bool) {
     let index = cluster.propose(leader, "at last");
     cluster.run_if(300, &mut pass);
     assert!((1..=3).all(|node| cluster.raft(node).status().commit >= index));
+}
+
+/// A log full of what is not committed leaves no room for the leader that is to commit it.
+#[test]
+fn what_is_not_committed_takes_half_of_the_bytes() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(100);
+    let before = cluster.raft(1).status().last;
+    let refusal = loop {
+        match cluster.raft(1).propose(&[7; 500]) {
+            Ok(_) => {}
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!(refusal, ProposeError::Busy);
+    let taken = cluster.raft(1).entries(before + 1).bytes().len();
+    assert!((3_500..=4_096).contains(&taken), "{taken}");
+}
+
+/// The round that begins when streaming does has no message of its own: a read that falls into it does not wait for the next heartbeat.
+#[test]
+fn a_read_just_after_the_election_is_answered_at_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.settle();
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    assert_eq!(cluster.host(1).reads, [read]);
+}
+
+/// What was confirmed for a read that is lost answers nothing in a later term (async-raft and others: reads that outlive their leader).
+#[test]
+fn a_confirmed_read_ends_with_the_lead() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(100);
+    // committed by the others, not applied here yet
+    cluster.host(1).fast_disk = false;
+    let index = cluster.propose(1, "x");
+    cluster.settle();
+    let lost = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    let status = cluster.raft(1).status();
+    assert!(status.commit == index && status.applied < index);
+    cluster.raft(1).step_down();
+    cluster.drain(1);
+    cluster.sync(1);
+    cluster.host(1).fast_disk = true;
+    cluster.elect(1);
+    let read = cluster.raft(1).read().unwrap();
+    cluster.drain(1);
+    cluster.settle();
+    assert!(cluster.host(1).reads == [read], "{:?}, not {lost:?}", cluster.host(1).reads);
 }
