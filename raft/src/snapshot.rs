@@ -255,7 +255,8 @@ impl<S: Storage> Raft<S> {
         };
         let mut incoming = self.incoming.filter(same).unwrap_or(fresh);
         let carries = done || !data.is_empty();
-        let next = offset == incoming.offset && !incoming.complete;
+        // a whole one is taken whatever came before: it may have become a witness's meanwhile
+        let next = (offset == incoming.offset || (done && offset == 0)) && !incoming.complete;
         // one that was received whole is the application's to install or refuse before another is begun
         let free = self.received.is_none() && self.part.held == Held::Nothing;
         if carries && next && free {

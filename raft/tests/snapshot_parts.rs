@@ -246,3 +246,26 @@ fn a_part_for_one_that_caught_up_makes_room_for_the_next() {
     }
     assert_eq!(asked, [id(9 - first)]);
 }
+
+#[test]
+fn a_whole_snapshot_is_taken_after_a_part_of_another_making_of_it() {
+    // it was sent as to a member with state, and then as to a witness
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    let snapshot = |round, done, data| Message::Snapshot {
+        term: 2,
+        round,
+        index: 7,
+        index_term: 1,
+        offset: 0,
+        done,
+        data,
+    };
+    let (part, whole) = (snapshot(1, false, b"half"), snapshot(2, true, b""));
+    cluster.raft(3).receive(now, id(1), part).unwrap();
+    cluster.drain(3);
+    cluster.raft(3).receive(now, id(1), whole).unwrap();
+    cluster.drain(3);
+    let parts = &cluster.host(3).parts;
+    assert_eq!(*parts, [(7, 0, b"half".to_vec(), false), (7, 0, vec![], true)]);
+}
