@@ -120,6 +120,8 @@ pub enum SnapshotError {
     Part,
     /// Nobody waits for it any more.
     NotWanted,
+    /// This node leads, has no state, or its storage is `Fixed`: it cannot ask for a snapshot.
+    NotFollower,
     /// The machine stopped itself.
     Stopped,
 }
@@ -217,6 +219,7 @@ impl fmt::Display for SnapshotError {
             Self::Index => "the index is beyond what was applied, or behind the present snapshot",
             Self::Part => "the part is not the one that was asked for",
             Self::NotWanted => "nobody waits for it any more",
+            Self::NotFollower => "only a follower with state asks for a snapshot",
             Self::Stopped => "the machine has stopped itself",
         })
     }

@@ -59,6 +59,12 @@ pub enum Event<'a> {
         /// How many bytes a part may have.
         max_len: usize,
     },
+    /// A follower needs a snapshot that covers at least `index`, and the newest here is older: take one (see
+    /// [`snapshot_taken`](crate::Raft::snapshot_taken)). It is asked for again until there is one.
+    SnapshotDue {
+        /// The least index.
+        index: Index,
+    },
     /// A part of a snapshot from the leader: write it at `offset`; offset 0 begins anew and discards what came before. When
     /// `done`, make the whole durable, load it and call [`snapshot_installed`](crate::Raft::snapshot_installed) (or
     /// [`snapshot_refused`](crate::Raft::snapshot_refused) if it is damaged).

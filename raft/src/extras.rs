@@ -5,6 +5,7 @@ use quorate_core::{Instant, List, NodeId, Rng};
 
 use crate::lease::Lease;
 use crate::open::Open;
+use crate::renew::Renewal;
 use crate::rest::Rest;
 
 /// What a node keeps beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
@@ -41,6 +42,7 @@ pub struct Extras {
     /// The next part of a snapshot may be asked for then.
     pub(crate) part_at: Instant,
     pub(crate) rest: Rest,
+    pub(crate) renewal: Renewal,
 }
 
 /// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.

@@ -47,7 +47,8 @@ impl<S: Storage> Raft<S> {
         }
         let config_at = self.config_at;
         let verified = if run.count == 0 { prev_index } else { self.take(prev_index, entries) };
-        if run.config || self.config_at != config_at {
+        let moved = run.config || self.config_at != config_at;
+        if moved {
             // they are in force once they are in the log (4.1), and out of it they are not
             self.reconfigure();
         }
@@ -67,7 +68,7 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         // the leader's place may be another now
-        let from = if S::CHANGES { self.leader_at() } else { Some(from) };
+        let from = if S::CHANGES && moved { self.leader_at() } else { Some(from) };
         if let Some(from) = from {
             self.owe_accept(from, run.count == 0);
         }

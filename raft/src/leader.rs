@@ -2,6 +2,7 @@
 
 use quorate_core::{Instant, Rejected};
 
+use crate::extras::Extra;
 use crate::log::Log;
 use crate::peer::Stage;
 use crate::raft::{LIMIT, Raft};
@@ -55,7 +56,7 @@ impl<S: Storage> Raft<S> {
 
     /// Probing or streaming begins: what is sent from now on is told by its round from what is still on its way. Without that,
     /// each late refusal would start the whole window anew.
-    fn fresh_round(&mut self, at: usize) {
+    pub(crate) fn fresh_round(&mut self, at: usize) {
         self.next_round();
         let round = self.round;
         if let Some(peer) = self.peers.get_mut(at) {
@@ -80,6 +81,7 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Impossible);
         }
         let (now, anchor, commit) = (self.now, self.log.anchor(), self.commit);
+        let extra = self.extra.get().is_some();
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
         peer.round = peer.round.max(round);
@@ -95,7 +97,10 @@ impl<S: Storage> Raft<S> {
                 turned = true;
             }
             // the snapshot was installed, or turned out not to be needed; if it is behind the log by now, another follows
-            Replication::Snapshot if peer.match_index >= anchor.min(peer.transfer.index).max(1) => {
+            Replication::Snapshot
+                if peer.match_index >= anchor.min(peer.transfer.index).max(1)
+                    && !(extra && peer.transfer.asked_for && round < peer.since) =>
+            {
                 if peer.transfer.stage == Stage::Ready {
                     self.part.clear();
                 }

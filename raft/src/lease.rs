@@ -50,7 +50,7 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         self.now = self.now.max(now);
-        if self.handover.is_some() || self.commit < self.term_start {
+        if self.handover.is_some() || self.commit < self.term_start || self.awaits_snapshot() {
             return None;
         }
         if self.peers.is_empty() {

@@ -106,6 +106,7 @@ mod raft;
 mod read;
 mod record;
 mod relay;
+mod renew;
 mod rest;
 pub mod session;
 mod snapshot;

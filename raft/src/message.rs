@@ -156,6 +156,13 @@ pub enum Message<'a> {
         /// The last index of its log, which is committed.
         index: Index,
     },
+    /// A follower whose state is damaged asks for a snapshot (chapter 5).
+    Renew {
+        /// The follower's term.
+        term: Term,
+        /// The least index it is to cover.
+        index: Index,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -252,6 +259,11 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(round);
                 out.u64(index);
             }
+            Self::Renew { term, index } => {
+                out.u8(13);
+                out.u64(term);
+                out.u64(index);
+            }
         }
     }
 
@@ -301,13 +313,14 @@ impl<'a> Wire<'a> for Message<'a> {
             10 => Self::ReadIndex { term: a, id: b },
             11 => Self::ReadAt { term: a, id: b, index: c },
             12 => Self::Rest { term: a, round: b, index: c },
+            13 => Self::Renew { term: a, index: b },
             _ => return Err(DecodeError::Invalid),
         })
     }
 }
 
 /// How many numbers each kind of message begins with, flags among them: one loop reads them all.
-const NUMBERS: [u8; 13] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3];
+const NUMBERS: [u8; 14] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3, 2];
 
 /// A number that is 0 or 1.
 #[inline]

@@ -23,6 +23,7 @@ enum Plan {
     Role,
     NewMembers,
     LogFull,
+    SnapshotDue(Index),
     Lost { before: Term, after: Index },
     Committed(Span),
     Read(ReadId),
@@ -70,6 +71,7 @@ pub(crate) enum Draft {
         id: u64,
     },
     Rest,
+    Renew,
 }
 
 impl<S: Storage> Raft<S> {
@@ -411,7 +413,7 @@ impl<S: Storage> Raft<S> {
         }
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());
-        if self.applied < ready {
+        if self.applied < ready && !self.awaits_snapshot() {
             let first = self.applied.saturating_add(1);
             let span = self.log.span(first, ready, usize::MAX);
             self.applied = span.last();
@@ -430,9 +432,17 @@ impl<S: Storage> Raft<S> {
             self.part.held = Held::Nothing;
             return Some(Plan::Part { index, index_term, offset, done });
         }
-        let wanted = self.part_wanted()?;
-        self.peers.get_mut(wanted)?.transfer.stage = Stage::Asked;
-        Some(Plan::PartWanted(wanted))
+        if let Some(wanted) = self.part_wanted() {
+            self.peers.get_mut(wanted)?.transfer.stage = Stage::Asked;
+            return Some(Plan::PartWanted(wanted));
+        }
+        self.plan_snapshot_due()
+    }
+
+    #[inline]
+    fn plan_snapshot_due(&mut self) -> Option<Plan> {
+        let asked = &mut self.extra.get_mut()?.renewal.asked;
+        (*asked != 0).then(|| Plan::SnapshotDue(core::mem::take(asked)))
     }
 
     #[inline]
@@ -472,6 +482,7 @@ impl<S: Storage> Raft<S> {
             }
             Plan::Lost { before, after } => Output::Event(Event::Lost { before, after }),
             Plan::LogFull => Output::Event(Event::LogFull),
+            Plan::SnapshotDue(index) => Output::Event(Event::SnapshotDue { index }),
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),
             Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),
@@ -540,6 +551,7 @@ impl<S: Storage> Raft<S> {
             },
             Draft::ReadIndex { id } => Message::ReadIndex { term, id },
             Draft::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
+            Draft::Renew => Message::Renew { term, index: self.applied },
             Draft::Rest => Message::Rest { term, round: self.round, index: self.log.last() },
         }
     }

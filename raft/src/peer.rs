@@ -78,6 +78,8 @@ pub(crate) struct Transfer {
     pub(crate) sent_round: u64,
     /// The last part went out: what its end is.
     pub(crate) end: Option<u64>,
+    /// The peer has the entries, and asked for it all the same.
+    pub(crate) asked_for: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -344,12 +344,19 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
-        if let Some(at) = self.peers.iter().position(|p| p.id == from) {
-            return self.hear(now, at, message);
-        }
-        let (at, before) = self.admit(from, &message).ok_or(Rejected::UnknownSender)?;
+        let mut guest = None;
+        let at = match self.peers.iter().position(|p| p.id == from) {
+            Some(at) => at,
+            None => {
+                let (at, before) = self.admit(from, &message).ok_or(Rejected::UnknownSender)?;
+                guest = Some(before);
+                at
+            }
+        };
         let result = self.hear(now, at, message);
-        if result.is_err() {
+        if result.is_err()
+            && let Some(before) = guest
+        {
             self.turn_away(at, before);
         }
         result
@@ -393,6 +400,7 @@ impl<S: Storage> Raft<S> {
             Message::ReadIndex { term, id } => self.on_read_index(from, term, id),
             Message::ReadAt { term, id, index } => self.on_read_at(from, term, id, index),
             Message::Rest { term, round, index } => self.on_rest(from, term, round, index),
+            Message::Renew { term, index } => self.on_renew(from, term, index),
         };
         if woken && result.is_err() {
             self.rest_on();
@@ -418,7 +426,10 @@ impl<S: Storage> Raft<S> {
             Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
                 self.ask_again();
             }
-            Role::Follower => self.ask_leader_again(),
+            Role::Follower => {
+                self.ask_leader_again();
+                self.renew_again();
+            }
             _ => {}
         }
     }
@@ -458,7 +469,7 @@ impl<S: Storage> Raft<S> {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
             Role::Follower if self.leader.is_none() && !self.may_lead() => None,
-            Role::Follower => Some(self.election_at.min(self.ask_at())),
+            Role::Follower => Some(self.election_at.min(self.ask_at()).min(self.renew_at())),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }
     }

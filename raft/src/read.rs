@@ -85,6 +85,9 @@ impl<S: Storage> Raft<S> {
             }
             self.reads_confirmed = Some((through, self.commit));
         }
+        if self.awaits_snapshot() {
+            return None;
+        }
         let (through, _) = self.reads_confirmed.take_if(|(_, index)| self.applied >= *index)?;
         Some(ReadId(through))
     }

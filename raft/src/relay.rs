@@ -90,6 +90,9 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Follower => {
                 let leader = self.leader?;
+                if self.plan_renewal() {
+                    return Some((leader, Draft::Renew));
+                }
                 self.plan_question().map(|draft| (leader, draft))
             }
             Role::Leader => {

@@ -171,7 +171,9 @@ impl<S: Storage> Raft<S> {
         self.received = None;
         self.incoming = None;
         let contradicts = index <= self.commit && self.log.term(index) != Some(index_term);
-        if index <= self.applied || contradicts {
+        // one that was asked for takes the place of what was applied
+        let known = index <= self.applied && !(index == self.applied && self.awaits_snapshot());
+        if known || contradicts {
             // caught up by entries meanwhile
             return Err(SnapshotError::NotWanted);
         }
@@ -179,6 +181,7 @@ impl<S: Storage> Raft<S> {
         self.commit = self.commit.max(index);
         self.applied = index;
         self.decide_by_snapshot(index, index_term);
+        self.renewed();
         self.verified = self.verified.max(index);
         if let Some(from) = self.leader_at() {
             self.owe_accept(from, false);
@@ -239,7 +242,8 @@ impl<S: Storage> Raft<S> {
         if !self.heed(from, term, round)? {
             return Ok(());
         }
-        if index <= self.commit || self.log.term(index) == Some(index_term) {
+        let known = index <= self.commit || self.log.term(index) == Some(index_term);
+        if known && !(self.awaits_snapshot() && index >= self.applied) {
             // it is all here: the leader may go on with entries
             self.verified = self.verified.max(self.commit).max(index);
             self.commit = self.commit.max(index);

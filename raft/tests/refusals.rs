@@ -398,6 +398,7 @@ fn strangers() {
         Message::ReadIndex { term: 3, id: 1 },
         Message::ReadAt { term: 3, id: 1, index: 3 },
         Message::Rest { term: 3, round: 1, index: 3 },
+        Message::Renew { term: 3, index: 3 },
     ] {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }

@@ -73,6 +73,7 @@ fn messages_have_these_bytes_for_ever() {
         (Message::ReadIndex { term: 300, id: 5 }, "0aac0205"),
         (Message::ReadAt { term: 300, id: 5, index: 128 }, "0bac02058001"),
         (Message::Rest { term: 300, round: 5, index: 128 }, "0cac02058001"),
+        (Message::Renew { term: 300, index: 128 }, "0dac028001"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");
@@ -181,7 +182,7 @@ mod postcard {
 
     fn message(numbers: [u64; 6], flag: bool, kind: u8, data: &[u8]) -> Message<'_> {
         let [a, b, c, d, e, _] = numbers;
-        match kind % 13 {
+        match kind % 14 {
             0 => Message::RequestVote { pre: flag, term: a, last_index: b, last_term: c },
             1 => Message::Vote { pre: flag, term: a, granted: !flag },
             2 => Message::Append {
@@ -217,6 +218,7 @@ mod postcard {
             9 => Message::ReadIndex { term: a, id: b },
             10 => Message::ReadAt { term: a, id: b, index: c },
             11 => Message::Rest { term: a, round: b, index: c },
+            12 => Message::Renew { term: a, index: b },
             _ => Message::TakeOver { term: a, last_index: b, last_term: c },
         }
     }

@@ -36,6 +36,7 @@ pub struct Host {
     pub lost: Vec<(u64, u64, usize)>,
     pub wanted: Vec<(u64, u64, u64)>,
     pub parts: Vec<(u64, u64, Vec<u8>, bool)>,
+    pub due: Vec<u64>,
     pub up: bool,
 }
 
@@ -69,6 +70,7 @@ impl Cluster {
                 lost: Vec::new(),
                 wanted: Vec::new(),
                 parts: Vec::new(),
+                due: Vec::new(),
                 up: true,
             })
             .collect();
@@ -127,6 +129,7 @@ impl Cluster {
                         Event::SnapshotPart { index, offset, data, done, .. } => {
                             host.parts.push((index, offset, data.to_vec(), done));
                         }
+                        Event::SnapshotDue { index } => host.due.push(index),
                         Event::Fatal(reason) => panic!("node {node} stopped: {reason}"),
                         _ => {}
                     },

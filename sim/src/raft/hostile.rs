@@ -138,7 +138,7 @@ impl<S: Storage> Victim<S> {
 
     /// What an operator asks for, and the rest of what an application does.
     fn ask(&mut self, input: &mut Input<'_>) -> Result<(), String> {
-        match input.byte().unwrap_or(0) % 11 {
+        match input.byte().unwrap_or(0) % 12 {
             0 => return self.restart(),
             1 => self.raft.step_down(),
             2 => self.serve(),
@@ -152,6 +152,9 @@ impl<S: Storage> Victim<S> {
                 let _ = self.raft.leave_joint();
             }
             10 => self.raft.wake(self.now),
+            11 => {
+                let _ = self.raft.request_snapshot();
+            }
             what => {
                 let count = usize::from(input.byte().unwrap_or(0) % 4);
                 let changes: Vec<Change> = (0..count).map(|_| input.change()).collect();
@@ -443,7 +446,7 @@ impl<'a> Input<'a> {
         }
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
-        Some(match kind % 14 {
+        Some(match kind % 15 {
             0 => Message::RequestVote {
                 pre: flag,
                 term,
@@ -492,6 +495,7 @@ impl<'a> Input<'a> {
             10 => Message::ReadIndex { term, id: self.near(1) },
             11 => Message::ReadAt { term, id: self.near(1), index: self.near(status.commit) },
             12 => Message::Rest { term, round: self.near(1), index: self.near(status.last) },
+            13 => Message::Renew { term, index: self.near(status.applied) },
             _ => Message::SnapshotAck {
                 term,
                 round: self.near(0),

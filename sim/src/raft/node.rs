@@ -17,6 +17,10 @@ pub(crate) struct Node {
     pub(crate) config_at: Index,
     /// The log has no room.
     pub(crate) full: bool,
+    /// The store is damaged: it is good for nothing until a snapshot comes.
+    pub(crate) damaged: bool,
+    /// A follower needs a snapshot up to here.
+    pub(crate) due: Index,
     /// Parts that peers want: who, which snapshot, from where, how much at most.
     pub(crate) wanted: Vec<(NodeId, Index, u64, usize)>,
     /// Writes proposed here: where, and which operation of which client.

@@ -187,6 +187,7 @@ impl Oracle {
             | Message::ReadIndex { term, .. }
             | Message::ReadAt { term, .. }
             | Message::Rest { term, .. }
+            | Message::Renew { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };

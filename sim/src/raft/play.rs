@@ -23,6 +23,7 @@ use crate::interact::{Options, Play, time_us};
 /// | `step-down NODE` | gives up leading |
 /// | `forget-leader NODE` | gives up the leader it follows |
 /// | `wake NODE` | wakes it if it rests |
+/// | `request-snapshot NODE` | what it applied is lost: asks the leader for a snapshot |
 /// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
 /// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
 /// | `members NODE` | the members as the node knows them |
@@ -66,6 +67,8 @@ struct Application {
     incoming: Vec<u8>,
     complete: Option<(Index, Term)>,
     wanted: Vec<(NodeId, Index, u64, usize)>,
+    /// What was applied is lost.
+    lost: bool,
     slow: bool,
 }
 
@@ -115,7 +118,8 @@ impl Application {
     fn install<S: Storage>(&mut self, raft: &mut Raft<S>) -> Option<String> {
         let (index, term) = self.complete.take()?;
         let bytes = std::mem::take(&mut self.incoming);
-        if index > raft.status().applied {
+        if index > raft.status().applied || self.lost {
+            self.lost = false;
             self.load(&bytes);
             self.index = index;
             self.snapshot = Some((index, term, bytes));
@@ -263,6 +267,14 @@ impl<S: Storage> Play for RaftPlay<S> {
                 raft.wake(now);
                 String::new()
             }
+            ("request-snapshot", []) => match raft.request_snapshot() {
+                Ok(()) => {
+                    application.lost = true;
+                    application.applied.clear();
+                    String::new()
+                }
+                Err(reason) => format!("refused: {reason}"),
+            },
             ("forget-leader", []) => {
                 raft.forget_leader();
                 String::new()

@@ -51,6 +51,8 @@ pub struct RaftSubject<S: Storage> {
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
+    /// No state is damaged again before that operation.
+    damaged_at: u64,
     /// An operation that was answered while it was asked for.
     done: Option<u64>,
     /// What a client has found.
@@ -106,6 +108,9 @@ impl<S: Storage> RaftSubject<S> {
         marks: &mut Marks,
     ) -> Result<(), String> {
         self.oracle.applies(node, entries)?;
+        if self.nodes[node].damaged {
+            return Err(format!("node {} applies to a state that is damaged", node + 1));
+        }
         for entry in entries {
             let here = &mut self.nodes[node];
             if entry.index <= here.store.applied {
@@ -231,7 +236,11 @@ impl<S: Storage> RaftSubject<S> {
         if store.applied != index {
             return Err(format!("a snapshot of {} was sent as one of {index}", store.applied));
         }
-        if index > here.store.applied {
+        if index > here.store.applied || (here.damaged && index == here.store.applied) {
+            if here.damaged {
+                marks.hit("damaged state renewed");
+            }
+            here.damaged = false;
             here.blob = Some((index, index_term, bytes));
             here.store = store;
         }
@@ -253,7 +262,13 @@ impl<S: Storage> RaftSubject<S> {
             return raft.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
         }
         // after a restart the store may be ahead of the machine, as its snapshot is newer than the record of it
-        let level = here.store.applied == status.applied;
+        let level = here.store.applied == status.applied && !here.damaged;
+        if core::mem::take(&mut here.due) > status.snapshot && level {
+            marks.hit("snapshot asked for");
+            here.take(status.applied, raft);
+            self.commands.push(snapshot(node, 0, here.size()));
+            return raft.snapshot_taken(status.applied, status.applied).is_ok();
+        }
         if level && core::mem::take(&mut here.full) && status.applied >= status.first {
             marks.hit("log full: compacted");
             here.take(status.applied, raft);
@@ -344,6 +359,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             lost: Vec::new(),
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
+            damaged_at: 20,
             done: None,
             violated: None,
             commands: Vec::new(),
@@ -435,6 +451,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
             }
             Event::Lost { before, after } => {
                 self.lose(node, before, after, marks);
+                None
+            }
+            Event::SnapshotDue { index } => {
+                self.nodes[node].due = index;
                 None
             }
             Event::LogFull => {

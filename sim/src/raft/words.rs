@@ -58,6 +58,9 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Rest { term, round, index } => {
             format!("rest? term {term}, all have {index}, round {round}")
         }
+        Message::Renew { term, index } => {
+            format!("a snapshot of at least {index}? term {term}")
+        }
         Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
         Message::ReadAt { term, id, index } => {
             format!("read {} at {index}, term {term}", question(id))
@@ -105,6 +108,7 @@ pub(crate) fn event(event: &Event<'_>) -> String {
             "what it proposed before term {before} after {after} and was not committed is lost"
         ),
         Event::LogFull => "the log is full".into(),
+        Event::SnapshotDue { index } => format!("a snapshot of at least {index} is due"),
         Event::SnapshotWanted { to, index, offset, .. } => {
             format!("{to} wants the snapshot of {index} from byte {offset} on")
         }

@@ -134,6 +134,7 @@ impl<S: Storage> RaftSubject<S> {
     /// A client asks, waits, or gives up, as the time is.
     pub(super) fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
         self.hand_over(access);
+        self.damage(access);
         self.let_stand(access);
         self.change_members(access);
         let now = access.now_us();
