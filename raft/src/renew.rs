@@ -118,6 +118,8 @@ impl<S: Storage> Raft<S> {
             // it was committed there (3.6.3, leader completeness)
             return Err(Rejected::Impossible);
         }
+        // who asks does not rest
+        self.stir();
         let (now, snapshot, snapshot_term) = (self.now, self.snapshot, self.snapshot_term);
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;

@@ -389,6 +389,31 @@ fn a_follower_that_reads_wakes_the_leader() {
 }
 
 #[test]
+fn who_asks_takes_back_that_it_rests() {
+    for renewal in [false, true] {
+        let mut cluster = led(3);
+        let (mut asked, mut late) = (false, None);
+        cluster.run_if(IDLE_MS + 60, |e| {
+            asked |= is_rest(e);
+            let keep = asked && e.from == 2;
+            if keep {
+                late = Some(e.clone());
+            }
+            !keep
+        });
+        assert!(cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
+        match renewal {
+            true => cluster.raft(3).request_snapshot().unwrap(),
+            false => drop(cluster.raft(3).read().unwrap()),
+        }
+        cluster.drain(3);
+        cluster.settle_if(|e| e.from == 3);
+        cluster.deliver(&late.unwrap());
+        assert!(!cluster.raft(1).status().quiet, "renewal: {renewal}");
+    }
+}
+
+#[test]
 fn a_leader_woken_by_hand_is_heard_and_one_that_is_alone_steps_down() {
     let mut cluster = quiet(3);
     cluster.now = cluster.now.after(10_000_000);
