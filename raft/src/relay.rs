@@ -145,8 +145,6 @@ impl<S: Storage> Raft<S> {
         }
         // who asks does not rest, and so does not answer who wants it to
         self.stir();
-        // who asks does not rest
-        self.stir();
         let round = self.round.saturating_add(u64::from(self.round_sent));
         let Some(peer) = self.peers.get(from).map(|peer| peer.id) else { return Ok(()) };
         let Some(errand) = self.extra.errand(peer) else { return Ok(()) };

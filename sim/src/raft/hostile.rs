@@ -194,7 +194,7 @@ impl<S: Storage> Victim<S> {
         let mut last = None;
         for (ticket, record) in self.waiting.drain(..count) {
             if let Ok(record) = Record::from_slice(&record) {
-                self.oracle.shadows[0].apply(record);
+                self.oracle.durable(0, record);
             }
             self.disk.push(record);
             last = Some(ticket);
@@ -246,11 +246,11 @@ impl<S: Storage> Victim<S> {
 
     fn checkpoint(&mut self) -> Result<(), String> {
         let mut disk = Vec::new();
-        self.oracle.shadows[0] = super::shadow::Shadow::default();
+        self.oracle.wiped(0);
         for record in self.raft.checkpoint() {
             let mut bytes = vec![0; record.encoded_len()];
             record.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
-            self.oracle.shadows[0].apply(record);
+            self.oracle.durable(0, record);
             disk.push(bytes);
         }
         self.disk = disk;

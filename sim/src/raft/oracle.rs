@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use quorate_core::NodeId;
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
@@ -17,6 +17,8 @@ pub(crate) struct Oracle {
     committed_in: Vec<Term>,
     /// The entry of an index and term: the term before it, and its hash.
     entries: HashMap<(Index, Term), (Term, u64)>,
+    /// Index and term of what was ever on the disk of a node that is no witness.
+    kept: HashSet<(Index, Term)>,
     leaders: HashMap<Term, usize>,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
@@ -42,6 +44,7 @@ impl Oracle {
             committed: Vec::new(),
             committed_in: Vec::new(),
             entries: HashMap::new(),
+            kept: HashSet::new(),
             leaders: HashMap::new(),
             votes: HashMap::new(),
             seen: vec![None; nodes],
@@ -105,15 +108,18 @@ impl Oracle {
     }
 
     /// A record became durable.
-    pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+    pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) {
         self.shadows[node].apply(record);
-        Ok(())
+        if let Record::Append { first, entries, .. } = record {
+            if !self.config(node).has_witness(node) {
+                self.kept.extend(parse(first, entries).map(|(index, term, _)| (index, term)));
+            }
+        }
     }
 
     /// The durable records of a node are replaced.
-    pub(crate) fn wiped(&mut self, node: usize) -> Result<(), String> {
+    pub(crate) fn wiped(&mut self, node: usize) {
         self.shadows[node] = Shadow::default();
-        Ok(())
     }
 
     /// Log matching: an index and a term name one entry, and what comes before it.
@@ -176,6 +182,12 @@ impl Oracle {
             Message::Accept { term, match_index, .. } => {
                 if shadow.last() < match_index {
                     return fault("acknowledged before it is durable");
+                }
+                // a witness ahead of all who have the commands would let none of them lead
+                let entry = shadow.term_at(match_index).map(|term| (match_index, term));
+                let witness = self.config(node).has_witness(node);
+                if witness && entry.is_some_and(|entry| !self.kept.contains(&entry)) {
+                    return fault("a witness has what nobody has the commands of");
                 }
                 (term, None)
             }

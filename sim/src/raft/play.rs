@@ -476,11 +476,17 @@ impl<S: Storage> Play for RaftPlay<S> {
     }
 
     fn durable(&mut self, node: NodeId, record: &Record<'_>) {
-        self.judge(|judge| judge.durable(place_of(node), *record));
+        self.judge(|judge| {
+            judge.durable(place_of(node), *record);
+            Ok(())
+        });
     }
 
     fn wiped(&mut self, node: NodeId) {
-        self.judge(|judge| judge.wiped(place_of(node)));
+        self.judge(|judge| {
+            judge.wiped(place_of(node));
+            Ok(())
+        });
     }
 
     fn sent(&mut self, node: NodeId, to: NodeId, message: &Message<'_>) {

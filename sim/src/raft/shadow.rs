@@ -35,6 +35,13 @@ impl Shadow {
             || self.entries.get((index - self.anchor - 1) as usize).is_some_and(|e| same(*e, entry))
     }
 
+    /// The term of a durable entry; `None` of what a snapshot covers.
+    pub(crate) fn term_at(&self, index: Index) -> Option<Term> {
+        let at = index.checked_sub(self.snapshot.max(self.anchor) + 1)?;
+        let before = self.snapshot.saturating_sub(self.anchor);
+        self.entries.get((before + at) as usize).map(|entry| entry.0)
+    }
+
     pub(crate) fn apply(&mut self, record: Record<'_>) {
         match record {
             Record::Vote { term, vote } => (self.term, self.vote) = (term, vote),

@@ -487,7 +487,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
-        self.oracle.shadows[node].apply(record);
+        self.oracle.durable(node, record);
     }
 
     fn received(&mut self, node: usize, from: usize, order: u64, raft: &Raft<S>) {
@@ -505,7 +505,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn wiped(&mut self, node: usize) {
-        self.oracle.shadows[node] = super::shadow::Shadow::default();
+        self.oracle.wiped(node);
     }
 
     fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
