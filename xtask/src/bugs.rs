@@ -1,7 +1,9 @@
 use core::fmt;
 use std::fs;
-use std::path::PathBuf;
-use std::thread::{self, JoinHandle};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
@@ -110,26 +112,40 @@ fn named(name: Option<&String>) -> Outcome<Mutant> {
     })
 }
 
-/// A simulator that runs in the background.
-type Running = JoinHandle<Outcome<Verdict>>;
+/// Copies of the repository in which bugs are planted side by side: much of a build is the work of one core.
+const COPIES: usize = 2;
 
-/// Builds and runs one after the other; while one runs, the next is built.
+/// Plants one bug after the other, in as many copies as there are, and runs each.
 fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
-    let scratch = Scratch::new("bugs")?;
-    scratch.reset()?;
-    let control = build(&scratch, CONTROL)?;
-    let mut running = Some(start(control.clone(), control.clone(), CONTROL_SEEDS.min(seeds)));
-    let mut errors = Vec::new();
-    let mut verdicts = Vec::new();
-    for mutant in mutants {
-        let next = plant(&scratch, mutant);
-        verdicts.extend(running.take().map(finish).transpose()?);
-        match next {
-            Ok(program) => running = Some(start(program, control.clone(), seeds)),
-            Err(failure) => errors.push(failure.to_string()),
+    let first = Scratch::new("bugs")?;
+    first.reset()?;
+    let control = build(&first, CONTROL)?;
+    let verdict = run_one(&control, &control, CONTROL_SEEDS.min(seeds))?;
+    println!("{verdict}");
+    let found = Mutex::new((vec![verdict], Vec::new()));
+    let next = AtomicUsize::new(0);
+    let work = |scratch: Scratch| {
+        while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let verdict = plant(&scratch, mutant).and_then(|p| run_one(&p, &control, seeds));
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            match verdict {
+                Ok(verdict) => {
+                    println!("{verdict}");
+                    found.0.push(verdict);
+                }
+                Err(failure) => found.1.push(failure.to_string()),
+            }
         }
-    }
-    verdicts.extend(running.map(finish).transpose()?);
+    };
+    thread::scope(|scope| {
+        for copy in 1..COPIES.min(mutants.len()) {
+            let scratch = Scratch::new(&format!("bugs-{copy}"))?;
+            scope.spawn(|| work(scratch));
+        }
+        work(first);
+        Ok::<_, Failure>(())
+    })?;
+    let (verdicts, errors) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     report(&verdicts, errors)
 }
 
@@ -157,25 +173,18 @@ fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
     Ok(program)
 }
 
-fn start(program: PathBuf, control: PathBuf, seeds: u64) -> Running {
-    thread::spawn(move || {
-        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let trial = Trial::run(&program, FROM, seeds, program.with_extension("log"))?;
-        let spoilt = match trial.ended {
-            Ended::Violated { seed, .. } if name != CONTROL => {
-                let log = program.with_extension("without.log");
-                Trial::run(&control, seed, 1, log)?.ended != Ended::Clean
-            }
-            _ => false,
-        };
-        Ok(Verdict { name, trial, spoilt })
-    })
-}
-
-fn finish(running: Running) -> Outcome<Verdict> {
-    let verdict = running.join().map_err(|_| Failure::failed("a thread of xtask panicked"))??;
-    println!("{verdict}");
-    Ok(verdict)
+/// Runs a simulator with a bug, and the seed that finds it without.
+fn run_one(program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let trial = Trial::run(program, FROM, seeds, program.with_extension("log"))?;
+    let spoilt = match trial.ended {
+        Ended::Violated { seed, .. } if name != CONTROL => {
+            let log = program.with_extension("without.log");
+            Trial::run(control, seed, 1, log)?.ended != Ended::Clean
+        }
+        _ => false,
+    };
+    Ok(Verdict { name, trial, spoilt })
 }
 
 fn report(verdicts: &[Verdict], mut wrong: Vec<String>) -> Outcome {
