@@ -269,3 +269,36 @@ fn a_whole_snapshot_is_taken_after_a_part_of_another_making_of_it() {
     let parts = &cluster.host(3).parts;
     assert_eq!(*parts, [(7, 0, b"half".to_vec(), false), (7, 0, vec![], true)]);
 }
+
+#[test]
+fn the_present_snapshot_is_not_begun_again_by_the_application() {
+    let mut cluster = asked(Config::default());
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let raft = cluster.raft(1);
+    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    assert_eq!(parts(raft).0, [(5, 0, PART)]);
+    let ack = Message::SnapshotAck { term, round: 0, index: 5, offset: 64 };
+    raft.receive(now, id(3), ack).unwrap();
+    assert_eq!(parts(raft).1, [(5, 64)]);
+    assert_eq!(sends(raft, (3, 5, 0), PART, false), Err(SnapshotError::Part));
+    assert_eq!(sends(raft, (3, 5, 64), PART, false), Ok(()));
+}
+
+#[test]
+fn a_snapshot_is_of_what_is_applied_and_does_not_go_back_though_the_log_has_the_entry() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    for n in 0..10 {
+        cluster.propose(1, &format!("{n}"));
+    }
+    cluster.run(300);
+    cluster.raft(1).snapshot_taken(5, 0).unwrap();
+    cluster.propose(1, "not committed");
+    let status = cluster.raft(1).status();
+    assert!(status.last > status.applied, "{status:?}");
+    for index in [4, status.last] {
+        let mut raft = cluster.raft(1).clone();
+        assert_eq!(raft.snapshot_taken(index, 0), Err(SnapshotError::Index), "{index}");
+        assert!(raft == *cluster.raft(1));
+    }
+}
