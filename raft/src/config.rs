@@ -40,6 +40,9 @@ pub struct Config {
     /// `pre_vote`: without it a proposal at a follower that rests may depose a leader that is well. Not with
     /// [`Fixed`](crate::Fixed) storage, whose nodes do not agree either. Default 0.
     pub quiesce_us: u64,
+    /// Commands are [forwarded](crate::Raft::forward) to the leader, and a leader takes those of others. All nodes of a cluster should have it on, or
+    /// none. Not with [`Fixed`](crate::Fixed) storage. Default false.
+    pub forward: bool,
     /// Bytes of entries in one message, at least 1 (one entry may exceed it alone). 64 KiB, 64 KiB, 160 bytes.
     pub max_append_bytes: usize,
     /// Entries on their way to one follower, at least 1. 4096, 4096, 8.
@@ -87,6 +90,7 @@ impl Config {
             priority: 0,
             snapshot_pace_us: 0,
             quiesce_us: 0,
+            forward: false,
             max_append_bytes: 64 << 10,
             max_inflight_entries: 4096,
             max_inflight_bytes: 1 << 20,

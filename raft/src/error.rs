@@ -21,7 +21,7 @@ pub enum ConfigError {
     Limits,
     /// Leases need `check_quorum`, and clocks that are not further off than a quarter.
     Lease,
-    /// Leases, paced snapshots and rest are not for `Fixed` storage.
+    /// Leases, paced snapshots, rest and forwarding are not for `Fixed` storage.
     Fixed,
 }
 
@@ -34,12 +34,14 @@ pub enum ProposeError {
     NotLeader(Option<NodeId>),
     /// The command is larger than `max_entry_bytes`.
     TooLarge,
-    /// Too many uncommitted bytes: try again when some have been committed.
+    /// Too many uncommitted bytes: try again when some have been committed. Of [`forward`](crate::Raft::forward): others are on their way.
     Busy,
     /// The log has no room: take a snapshot, then try again.
     LogFull,
     /// The lead is being handed to this node: ask it in a moment.
     Transferring(NodeId),
+    /// This node leads: propose the command here.
+    Leads,
     /// The machine stopped itself.
     Stopped,
 }
@@ -139,7 +141,7 @@ impl fmt::Display for ConfigError {
                 f.write_str("the upper election timeout must be above the lower one")
             }
             Self::Limits => f.write_str("a byte limit is too small for one entry"),
-            Self::Fixed => f.write_str("fixed storage knows neither leases nor paced snapshots nor rest"),
+            Self::Fixed => f.write_str("fixed storage knows no leases, paced snapshots, rest or forwarding"),
             Self::Lease => f.write_str(
                 "leases need check_quorum and a drift of at most 250,000 ppm",
             ),
@@ -153,11 +155,12 @@ impl fmt::Display for ProposeError {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
             Self::TooLarge => f.write_str("the command is larger than the configured entry limit"),
-            Self::Busy => f.write_str("too many uncommitted bytes: try again"),
+            Self::Busy => f.write_str("too much is under way: try again"),
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Transferring(to) => {
                 write!(f, "the lead is being handed to node {to}: ask it in a moment")
             }
+            Self::Leads => f.write_str("this node leads: propose the command here"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }

@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId};
 
-use crate::{Entries, Index, Members, ReadId, Role, Term};
+use crate::{Entries, ForwardId, Forwarded, Index, Members, ReadId, Role, Term};
 
 /// What the application of a Raft node learns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -9,7 +9,7 @@ pub enum Event<'a> {
     /// These entries are committed, durable here, and come next: apply them in order. Each index is given once between a start
     /// and the next, but for those a snapshot covers.
     Committed(Entries<'a>),
-    /// This node led before, and what it proposed in terms before `before` and did not come in [`Committed`](Self::Committed) is decided: it
+    /// This node led before, or [forwarded](crate::Raft::forward) commands that were taken, and what it proposed in terms before `before` and did not come in [`Committed`](Self::Committed) is decided: it
     /// will never be committed, but for indexes up to `after`, in whose place a snapshot came. Only the state that was in it knows
     /// about those. It comes when something of a later term is committed, even if nothing was lost. That an entry is gone
     /// from this node's log would not do: another leader may still have it, and commit it (Raft thesis, figure 3.7).
@@ -42,6 +42,15 @@ pub enum Event<'a> {
     Read {
         /// The last id.
         through: ReadId,
+    },
+    /// What became of commands that were [forwarded](crate::Raft::forward): these, one after the other, had the same end.
+    Forwarded {
+        /// The first.
+        first: ForwardId,
+        /// How many.
+        count: u64,
+        /// Their end.
+        end: Forwarded,
     },
     /// An entry did not fit into the log: of a leader's, or the blank one that a new leader must begin its term with. Make room:
     /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the anchor.

@@ -3,6 +3,7 @@ use core::hash::Hash;
 
 use quorate_core::{Instant, List, NodeId, Rng};
 
+use crate::forward::{Forward, Taken};
 use crate::lease::Lease;
 use crate::open::Open;
 use crate::renew::Renewal;
@@ -15,8 +16,8 @@ pub trait Extra: Clone + PartialEq + Eq + Hash + Debug {
     fn get_mut(&mut self) -> Option<&mut Extras>;
     fn errands(&self) -> &[Errand];
     fn errands_mut(&mut self) -> &mut [Errand];
-    /// The place for what a peer asks; made if there is none.
-    fn errand(&mut self, of: NodeId) -> Option<&mut Errand>;
+    /// The place for what a peer asks; made if there is none, in that of one that is no peer any more if need be.
+    fn errand(&mut self, of: NodeId, is_peer: impl Fn(NodeId) -> bool) -> Option<&mut Errand>;
     fn forget_errands(&mut self);
 }
 
@@ -43,6 +44,7 @@ pub struct Extras {
     pub(crate) part_at: Instant,
     pub(crate) rest: Rest,
     pub(crate) renewal: Renewal,
+    pub(crate) forward: Forward,
 }
 
 /// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.
@@ -66,6 +68,8 @@ pub struct Errand {
     pub(crate) read: u64,
     /// It is answered when a majority has answered this round.
     pub(crate) round: u64,
+    /// What was taken from it.
+    pub(crate) taken: Taken,
 }
 
 impl Extras {
@@ -103,7 +107,7 @@ impl Extra for () {
         &mut []
     }
 
-    fn errand(&mut self, _of: NodeId) -> Option<&mut Errand> {
+    fn errand(&mut self, _of: NodeId, _is_peer: impl Fn(NodeId) -> bool) -> Option<&mut Errand> {
         None
     }
 
@@ -131,14 +135,14 @@ impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> 
         &mut self.errands
     }
 
-    fn errand(&mut self, of: NodeId) -> Option<&mut Errand> {
+    fn errand(&mut self, of: NodeId, is_peer: impl Fn(NodeId) -> bool) -> Option<&mut Errand> {
         let at = match self.errands.iter().position(|errand| errand.of == of) {
             Some(at) => at,
             None => {
-                let fresh = Errand { of, read: 0, round: 0 };
+                let fresh = Errand { of, read: 0, round: 0, taken: Taken::default() };
                 if self.errands.push(fresh).is_err() {
-                    // those of peers that are no members any more, or that will ask again
-                    self.errands.clear();
+                    let gone = self.errands.iter().position(|errand| !is_peer(errand.of))?;
+                    self.errands.remove(gone);
                     self.errands.push(fresh).ok()?;
                 }
                 self.errands.len().saturating_sub(1)

@@ -42,8 +42,8 @@
 //! Randomised elections with pre-vote, check-quorum and leader stickiness; replication in probe, replicate and snapshot mode
 //! with windows by entries and bytes; back-up over conflicts by term; commit of the own term only; durability by tickets with
 //! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds, also
-//! through followers and learners, and by leases ([`Raft::read_lease`]); leadership transfer, priorities; proposals that are told to be lost
-//! ([`Event::Lost`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
+//! through followers and learners, and by leases ([`Raft::read_lease`]); leadership transfer, priorities; proposals through followers
+//! ([`Raft::forward`]), and told to be lost ([`Event::Lost`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
 //! On top, for programs that want them: [`session`], for clients whose commands are carried out once however often they are sent; with
@@ -78,6 +78,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod beyond;
 mod change;
 mod checkpoint;
 mod config;
@@ -89,6 +90,7 @@ mod event;
 #[allow(unnameable_types, unreachable_pub)] // sealed parts of `Storage`
 mod extras;
 mod follower;
+mod forward;
 mod leader;
 mod lease;
 #[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
@@ -122,6 +124,7 @@ pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Iter};
 pub use error::{ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
 pub use event::Event;
+pub use forward::{ForwardId, Forwarded};
 pub use member::{Member, Members, MembersIter, Standing};
 pub use message::Message;
 pub use raft::{Proposal, Raft};

@@ -163,6 +163,29 @@ pub enum Message<'a> {
         /// The least index it is to cover.
         index: Index,
     },
+    /// A follower hands commands to its leader (6.2).
+    Propose {
+        /// The follower's term.
+        term: Term,
+        /// The follower's number for the message, from 1.
+        id: u64,
+        /// The leader's round that the follower had heard last when it sent the message for the first time.
+        round: u64,
+        /// A run of encoded entries, see [`Entries`](crate::Entries): commands of that term.
+        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+        commands: &'a [u8],
+    },
+    /// Answers [`Propose`](Self::Propose).
+    Proposed {
+        /// The leader's term.
+        term: Term,
+        /// The follower's number.
+        id: u64,
+        /// The index of the first command.
+        index: Index,
+        /// How many were proposed, the first and those that follow it; the others were refused.
+        count: u64,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -264,6 +287,20 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(term);
                 out.u64(index);
             }
+            Self::Propose { term, id, round, commands } => {
+                out.u8(14);
+                out.u64(term);
+                out.u64(id);
+                out.u64(round);
+                out.bytes(commands);
+            }
+            Self::Proposed { term, id, index, count } => {
+                out.u8(15);
+                out.u64(term);
+                out.u64(id);
+                out.u64(index);
+                out.u64(count);
+            }
         }
     }
 
@@ -314,13 +351,15 @@ impl<'a> Wire<'a> for Message<'a> {
             11 => Self::ReadAt { term: a, id: b, index: c },
             12 => Self::Rest { term: a, round: b, index: c },
             13 => Self::Renew { term: a, index: b },
+            14 => Self::Propose { term: a, id: b, round: c, commands: input.bytes()? },
+            15 => Self::Proposed { term: a, id: b, index: c, count: d },
             _ => return Err(DecodeError::Invalid),
         })
     }
 }
 
 /// How many numbers each kind of message begins with, flags among them: one loop reads them all.
-const NUMBERS: [u8; 14] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3, 2];
+const NUMBERS: [u8; 16] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3, 2, 3, 4];
 
 /// A number that is 0 or 1.
 #[inline]

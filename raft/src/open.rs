@@ -6,7 +6,7 @@ use crate::raft::Raft;
 use crate::storage::Storage;
 use crate::{Index, Term};
 
-/// The terms this node has led whose proposals may be undecided.
+/// The terms this node has led, or has forwarded commands in, whose proposals may be undecided.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Open {
     /// The earliest; 0 for none.
@@ -20,6 +20,14 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// Something was proposed in a term, by this node or for it.
+    pub(crate) const fn begin(&mut self, term: Term) {
+        if self.first == 0 {
+            self.first = term;
+        }
+        self.last = term;
+    }
+
     /// Something of a term is committed: an entry of an earlier one that was not before it never will be, as terms do not go back along a
     /// log, and every later leader's log has this (Raft thesis, 3.6.3).
     fn decide(&mut self, term: Term) {
@@ -38,10 +46,7 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut()
             && undecided
         {
-            if extras.open.first == 0 {
-                extras.open.first = term;
-            }
-            extras.open.last = term;
+            extras.open.begin(term);
         }
     }
 

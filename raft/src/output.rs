@@ -2,6 +2,7 @@
 
 use quorate_core::{Fatal, List, NodeId, Output, Ticket};
 
+use crate::beyond::{Beyond, News};
 use crate::entry::{Header, Whole};
 use crate::extras::Extra;
 use crate::log::{Log, Span};
@@ -23,8 +24,7 @@ enum Plan {
     Role,
     NewMembers,
     LogFull,
-    SnapshotDue(Index),
-    Lost { before: Term, after: Index },
+    News(News),
     Committed(Span),
     Read(ReadId),
     PartWanted(usize),
@@ -64,14 +64,7 @@ pub(crate) enum Draft {
     PartAck {
         index: Index,
     },
-    ReadIndex {
-        id: u64,
-    },
-    ReadAt {
-        id: u64,
-    },
-    Rest,
-    Renew,
+    Beyond(Beyond),
 }
 
 impl<S: Storage> Raft<S> {
@@ -147,7 +140,7 @@ impl<S: Storage> Raft<S> {
         if self.work.has_extras() {
             let draft = self.plan_extra();
             if let Some((to, draft)) = draft {
-                return Some(Plan::Send(to, draft));
+                return Some(Plan::Send(to, Draft::Beyond(draft)));
             }
             self.work.extras_done();
         }
@@ -314,7 +307,7 @@ impl<S: Storage> Raft<S> {
             peer.next_index = span.last().saturating_add(1);
         }
         if span.is_empty() && self.asks_to_rest() {
-            return Some(Draft::Rest);
+            return Some(Draft::Beyond(Beyond::Rest));
         }
         Some(Draft::Append { span, hollow })
     }
@@ -406,10 +399,8 @@ impl<S: Storage> Raft<S> {
         if core::mem::take(&mut self.full_owed) {
             return Some(Plan::LogFull);
         }
-        if let Some(open) = self.extra.get_mut().map(|extras| &mut extras.open)
-            && let Some(before) = open.lost.take()
-        {
-            return Some(Plan::Lost { before, after: open.installed });
+        if let Some(news) = self.plan_news() {
+            return Some(Plan::News(news));
         }
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());
@@ -442,7 +433,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn plan_snapshot_due(&mut self) -> Option<Plan> {
         let asked = &mut self.extra.get_mut()?.renewal.asked;
-        (*asked != 0).then(|| Plan::SnapshotDue(core::mem::take(asked)))
+        (*asked != 0).then(|| Plan::News(News::SnapshotDue(core::mem::take(asked))))
     }
 
     #[inline]
@@ -480,9 +471,8 @@ impl<S: Storage> Raft<S> {
             Plan::Role => {
                 Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
             }
-            Plan::Lost { before, after } => Output::Event(Event::Lost { before, after }),
             Plan::LogFull => Output::Event(Event::LogFull),
-            Plan::SnapshotDue(index) => Output::Event(Event::SnapshotDue { index }),
+            Plan::News(news) => Output::Event(self.tell_news(&news)),
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),
             Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),
@@ -549,10 +539,7 @@ impl<S: Storage> Raft<S> {
                 index,
                 offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
             },
-            Draft::ReadIndex { id } => Message::ReadIndex { term, id },
-            Draft::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
-            Draft::Renew => Message::Renew { term, index: self.applied },
-            Draft::Rest => Message::Rest { term, round: self.round, index: self.log.last() },
+            Draft::Beyond(draft) => self.write_beyond(&draft),
         }
     }
 

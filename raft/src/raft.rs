@@ -207,8 +207,10 @@ impl<S: Storage> Raft<S> {
             return Err(ConfigError::NotAVoter);
         }
         let extra = S::Extra::with_limit(config.max_members);
-        let beyond =
-            config.lease_drift_ppm != 0 || config.snapshot_pace_us != 0 || config.quiesce_us != 0;
+        let beyond = config.lease_drift_ppm != 0
+            || config.snapshot_pace_us != 0
+            || config.quiesce_us != 0
+            || config.forward;
         if extra.get().is_none() && beyond {
             return Err(ConfigError::Fixed);
         }
@@ -278,6 +280,7 @@ impl<S: Storage> Raft<S> {
     /// # Errors
     ///
     /// [`ProposeError`] tells why it was not taken; nothing was changed.
+    #[inline(always)] // whoever proposes in one place does without the call
     pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
         self.stir();
         if self.role != Role::Leader {
@@ -401,6 +404,12 @@ impl<S: Storage> Raft<S> {
             Message::ReadAt { term, id, index } => self.on_read_at(from, term, id, index),
             Message::Rest { term, round, index } => self.on_rest(from, term, round, index),
             Message::Renew { term, index } => self.on_renew(from, term, index),
+            Message::Propose { term, id, round, commands } => {
+                self.on_propose(from, term, (id, round), commands)
+            }
+            Message::Proposed { term, id, index, count } => {
+                self.on_proposed(from, term, id, (index, count))
+            }
         };
         if woken && result.is_err() {
             self.rest_on();
@@ -429,6 +438,7 @@ impl<S: Storage> Raft<S> {
             Role::Follower => {
                 self.ask_leader_again();
                 self.renew_again();
+                self.forward_again();
             }
             _ => {}
         }
@@ -469,7 +479,7 @@ impl<S: Storage> Raft<S> {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
             Role::Follower if self.leader.is_none() && !self.may_lead() => None,
-            Role::Follower => Some(self.election_at.min(self.ask_at()).min(self.renew_at())),
+            Role::Follower => Some(self.election_at.min(self.asks_at())),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }
     }

@@ -2,9 +2,9 @@
 
 use quorate_core::{Instant, NodeId, Rejected};
 
-use crate::extras::{Asked, Extra, is_late};
+use crate::beyond::Beyond;
+use crate::extras::{Asked, Errand, Extra, is_late};
 use crate::lease::Lease;
-use crate::output::Draft;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{Index, ReadError, ReadId, Role, Term};
@@ -69,6 +69,11 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    /// When anything that the leader owes is to be asked for again.
+    pub(crate) fn asks_at(&self) -> Instant {
+        self.ask_at().min(self.renew_at()).min(self.forward_at())
+    }
+
     /// What was asked of a leader, and by followers of this node, is void.
     #[cold]
     pub(crate) fn lose_questions(&mut self) {
@@ -79,26 +84,28 @@ impl<S: Storage> Raft<S> {
             self.round_sent = true;
             extras.lease = Lease::default();
         }
+        self.end_forward();
         self.forget_rest();
         self.extra.forget_errands();
     }
 
     /// What a follower asks of its leader, and what a leader owes those that asked.
     #[cold]
-    pub(crate) fn plan_extra(&mut self) -> Option<(NodeId, Draft)> {
+    pub(crate) fn plan_extra(&mut self) -> Option<(NodeId, Beyond)> {
         self.extra.get()?;
         match self.role {
             Role::Follower => {
                 let leader = self.leader?;
                 if self.plan_renewal() {
-                    return Some((leader, Draft::Renew));
+                    return Some((leader, Beyond::Renew));
                 }
-                self.plan_question().map(|draft| (leader, draft))
+                let draft = self.plan_question().or_else(|| self.plan_forward())?;
+                Some((leader, draft))
             }
             Role::Leader => {
                 for at in 0..self.peers.len() {
                     let to = self.peers.get(at)?.id;
-                    if let Some(draft) = self.plan_answer(at) {
+                    if let Some(draft) = self.plan_answer(at).or_else(|| self.plan_taken(at)) {
                         return Some((to, draft));
                     }
                 }
@@ -108,7 +115,7 @@ impl<S: Storage> Raft<S> {
         }
     }
 
-    fn plan_question(&mut self) -> Option<Draft> {
+    fn plan_question(&mut self) -> Option<Beyond> {
         let extras = self.extra.get_mut()?;
         if !core::mem::take(&mut extras.asked.due) {
             return None;
@@ -120,7 +127,7 @@ impl<S: Storage> Raft<S> {
             // whoever asks from now on does so after the question was sent
             self.round_sent = true;
         }
-        Some(Draft::ReadIndex { id: extras.asked.id })
+        Some(Beyond::ReadIndex { id: extras.asked.id })
     }
 
     /// A follower asks.
@@ -147,7 +154,7 @@ impl<S: Storage> Raft<S> {
         self.stir();
         let round = self.round.saturating_add(u64::from(self.round_sent));
         let Some(peer) = self.peers.get(from).map(|peer| peer.id) else { return Ok(()) };
-        let Some(errand) = self.extra.errand(peer) else { return Ok(()) };
+        let Some(errand) = self.errand(peer) else { return Ok(()) };
         if is_late(id, errand.read) {
             // it waits already
             return Ok(());
@@ -162,6 +169,12 @@ impl<S: Storage> Raft<S> {
         }
         self.work.all();
         Ok(())
+    }
+
+    /// The place for what a peer asks.
+    pub(crate) fn errand(&mut self, of: NodeId) -> Option<&mut Errand> {
+        let peers = &self.peers;
+        self.extra.errand(of, |id| peers.iter().any(|peer| peer.id == id))
     }
 
     /// Whether what a follower asked may be answered: something of the own term is committed (6.4, step 1), and a majority has followed
@@ -189,7 +202,7 @@ impl<S: Storage> Raft<S> {
     }
 
     /// What a leader owes a peer that asked something of it.
-    fn plan_answer(&mut self, at: usize) -> Option<Draft> {
+    fn plan_answer(&mut self, at: usize) -> Option<Beyond> {
         if !self.confirmed(at) {
             return None;
         }
@@ -200,7 +213,7 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut() {
             extras.asked_here = more;
         }
-        Some(Draft::ReadAt { id })
+        Some(Beyond::ReadAt { id })
     }
 
     /// A round was answered, or the commit moved: reads may wait for that, here or at followers.

@@ -191,7 +191,8 @@ impl<S: Storage> Raft<S> {
         if (term == self.term && round < self.leader_round) || !self.heed(from, term, round)? {
             return Ok(());
         }
-        let waits = self.reads_wanted > self.reads_done || self.awaits_snapshot();
+        let reads = self.reads_wanted > self.reads_done;
+        let waits = reads || self.awaits_snapshot() || self.awaits_answer();
         if self.acknowledgeable() != index || waits {
             // it does not answer, so the leader goes on, and finds out what this node lacks
             return Ok(());

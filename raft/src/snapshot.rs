@@ -45,6 +45,8 @@ pub(crate) enum Held {
         offset: u64,
         done: bool,
     },
+    /// No part: commands for the leader.
+    Commands,
     /// To be given to the application.
     Incoming {
         index: Index,
@@ -262,6 +264,10 @@ impl<S: Storage> Raft<S> {
         // a whole one is taken whatever came before: it may have become a witness's meanwhile
         let next = (offset == incoming.offset || (done && offset == 0)) && !incoming.complete;
         // one that was received whole is the application's to install or refuse before another is begun
+        if carries && next && self.received.is_none() && self.awaits_answer() {
+            // the buffer is needed
+            self.end_forward();
+        }
         let free = self.received.is_none() && self.part.held == Held::Nothing;
         if carries && next && free {
             let held = Held::Incoming { index, index_term, offset, done };

@@ -56,7 +56,9 @@ use core::marker::PhantomData;
 use quorate_core::DecodeError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Entries, EntryKind, Index, Iter, Proposal, ProposeError, Raft, Storage, Term};
+use crate::{
+    Entries, EntryKind, ForwardId, Index, Iter, Proposal, ProposeError, Raft, Storage, Term,
+};
 
 /// Encodes a command into the front of `buffer`, and returns the bytes.
 ///
@@ -126,6 +128,31 @@ pub fn propose<S: Storage, C: Serialize + ?Sized>(
 ) -> Result<Proposal, TypedError> {
     let bytes = encode(command, buffer).map_err(TypedError::Encode)?;
     raft.propose(bytes).map_err(TypedError::Propose)
+}
+
+/// Encodes a command into `buffer` and [hands it to the leader](Raft::forward). The buffer is free again when this returns.
+///
+/// # Errors
+///
+/// [`TypedError`] when it cannot be encoded or is not taken; the node is unchanged.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_raft::{Config, Inline, ProposeError, Raft, typed};
+/// let me = NodeId::new(1);
+/// let config = Config { forward: true, ..Config::default() };
+/// let mut raft = Raft::<Inline<1, 1024, 16, 64>>::new(me, &[me], config, 42)?;
+/// let refused = typed::forward(&mut raft, &7_u32, &mut [0; 8]);
+/// assert_eq!(refused, Err(typed::TypedError::Propose(ProposeError::NotLeader(None))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn forward<S: Storage, C: Serialize + ?Sized>(
+    raft: &mut Raft<S>,
+    command: &C,
+    buffer: &mut [u8],
+) -> Result<ForwardId, TypedError> {
+    let bytes = encode(command, buffer).map_err(TypedError::Encode)?;
+    raft.forward(bytes).map_err(TypedError::Propose)
 }
 
 /// Goes through the commands of a run of committed entries. Entries that are no commands are left out: what was applied reaches

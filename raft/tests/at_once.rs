@@ -7,6 +7,8 @@ mod edges;
 mod elections;
 #[path = "fates.rs"]
 mod fates;
+#[path = "forward.rs"]
+mod forward;
 #[path = "leases.rs"]
 mod leases;
 #[path = "leavers.rs"]
@@ -25,8 +27,12 @@ mod reads;
 mod records;
 #[path = "refusals.rs"]
 mod refusals;
+#[path = "renew.rs"]
+mod renew;
 #[path = "replication.rs"]
 mod replication;
+#[path = "rest.rs"]
+mod rest;
 #[path = "sessions.rs"]
 mod sessions;
 #[path = "snapshot_parts.rs"]

@@ -399,6 +399,8 @@ fn strangers() {
         Message::ReadAt { term: 3, id: 1, index: 3 },
         Message::Rest { term: 3, round: 1, index: 3 },
         Message::Renew { term: 3, index: 3 },
+        Message::Propose { term: 3, id: 1, round: 0, commands: &[3, 4, 1] },
+        Message::Proposed { term: 3, id: 1, index: 4, count: 1 },
     ] {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }

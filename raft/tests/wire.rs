@@ -74,6 +74,11 @@ fn messages_have_these_bytes_for_ever() {
         (Message::ReadAt { term: 300, id: 5, index: 128 }, "0bac02058001"),
         (Message::Rest { term: 300, round: 5, index: 128 }, "0cac02058001"),
         (Message::Renew { term: 300, index: 128 }, "0dac028001"),
+        (
+            Message::Propose { term: 2, id: 300, round: 5, commands: &[2, 4, 0xff] },
+            "0e02ac0205 030204ff",
+        ),
+        (Message::Proposed { term: 2, id: 300, index: 128, count: 3 }, "0f02ac02800103"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");
@@ -182,7 +187,7 @@ mod postcard {
 
     fn message(numbers: [u64; 6], flag: bool, kind: u8, data: &[u8]) -> Message<'_> {
         let [a, b, c, d, e, _] = numbers;
-        match kind % 14 {
+        match kind % 16 {
             0 => Message::RequestVote { pre: flag, term: a, last_index: b, last_term: c },
             1 => Message::Vote { pre: flag, term: a, granted: !flag },
             2 => Message::Append {
@@ -219,6 +224,8 @@ mod postcard {
             10 => Message::ReadAt { term: a, id: b, index: c },
             11 => Message::Rest { term: a, round: b, index: c },
             12 => Message::Renew { term: a, index: b },
+            13 => Message::Propose { term: a, id: b, round: c, commands: data },
+            14 => Message::Proposed { term: a, id: b, index: c, count: d },
             _ => Message::TakeOver { term: a, last_index: b, last_term: c },
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
-use quorate_raft::{Config, Event, Inline, Message, Raft, ReadId, Record, Role};
+use quorate_raft::{Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role};
 
 pub type Node = Raft<Inline<7, 8192, 256, 64>>;
 
@@ -37,6 +37,8 @@ pub struct Host {
     pub wanted: Vec<(u64, u64, u64)>,
     pub parts: Vec<(u64, u64, Vec<u8>, bool)>,
     pub due: Vec<u64>,
+    /// What was told of forwarded commands: the number of the first, how many, and their end.
+    pub ends: Vec<(u64, u64, Forwarded)>,
     pub up: bool,
 }
 
@@ -71,6 +73,7 @@ impl Cluster {
                 wanted: Vec::new(),
                 parts: Vec::new(),
                 due: Vec::new(),
+                ends: Vec::new(),
                 up: true,
             })
             .collect();
@@ -130,6 +133,9 @@ impl Cluster {
                             host.parts.push((index, offset, data.to_vec(), done));
                         }
                         Event::SnapshotDue { index } => host.due.push(index),
+                        Event::Forwarded { first, count, end } => {
+                            host.ends.push((first.get(), count, end));
+                        }
                         Event::Fatal(reason) => panic!("node {node} stopped: {reason}"),
                         _ => {}
                     },

@@ -5,7 +5,8 @@
 
 use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire, Writer};
 use quorate_raft::{
-    Change, Config, Event, Heap, Index, Inline, Message, Raft, Record, Status, Storage, Term,
+    Change, Config, Event, Heap, Index, Inline, Members, Message, Raft, Record, Status, Storage,
+    Term,
 };
 
 use super::oracle::Oracle;
@@ -70,6 +71,7 @@ impl<S: Storage> Victim<S> {
         let config = Config {
             pre_vote: !salt.is_multiple_of(3),
             check_quorum: !salt.is_multiple_of(5),
+            forward: !salt.is_multiple_of(7),
             max_append_bytes: 64,
             max_inflight_entries: 4,
             max_inflight_bytes: 128,
@@ -85,7 +87,7 @@ impl<S: Storage> Victim<S> {
             now: Instant::ZERO,
             disk: Vec::new(),
             waiting: Vec::new(),
-            oracle: Oracle::new(3, 3),
+            oracle: Oracle::new(3, 3).of_one(),
             snapshot: (0, 0),
             complete: None,
             wanted: None,
@@ -124,7 +126,10 @@ impl<S: Storage> Victim<S> {
             10 => self.raft.campaign(self.now),
             11 => {
                 let len = usize::from(input.byte().unwrap_or(0) % 80);
-                let _ = self.raft.propose(&[0x55; 80][..len]);
+                let command = &[0x55; 80][..len];
+                if self.raft.propose(command).is_err() {
+                    let _ = self.raft.forward(command);
+                }
             }
             12 => {
                 let _ = self.raft.read();
@@ -333,6 +338,11 @@ impl<S: Storage> Victim<S> {
             others.sort_by_key(|member| !member.standing.votes());
             let leader = others.first().map_or(NodeId::new(2), |member| member.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
+            if status.applied < status.commit {
+                // it asked for a snapshot, and applies nothing until it has one
+                self.give_snapshot(leader, (term, round), (status.commit, prev_term))?;
+                continue;
+            }
             let mut entry = Vec::new();
             super::words::push_entry(&mut entry, term, 1, &[]);
             let message = Message::Append {
@@ -353,6 +363,29 @@ impl<S: Storage> Victim<S> {
         }
         let members = self.raft.members();
         Err(format!("follows no honest leader of {members:?}: {:?}", self.raft.status()))
+    }
+
+    fn give_snapshot(
+        &mut self,
+        leader: NodeId,
+        (term, round): (u64, u64),
+        (index, index_term): (u64, u64),
+    ) -> Result<(), String> {
+        let members = self.raft.members().bytes().to_vec();
+        let Ok(members) = Members::decode(&members) else { return Ok(()) };
+        let message = Message::SnapshotEnd {
+            term,
+            round,
+            index,
+            index_term,
+            offset: 0,
+            members,
+            data: &[0x55],
+        };
+        let _ = self.raft.receive(self.now, leader, message);
+        self.drain()?;
+        self.sync(usize::MAX);
+        self.drain()
     }
 }
 
@@ -446,7 +479,7 @@ impl<'a> Input<'a> {
         }
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
-        Some(match kind % 15 {
+        Some(match kind % 17 {
             0 => Message::RequestVote {
                 pre: flag,
                 term,
@@ -496,6 +529,22 @@ impl<'a> Input<'a> {
             11 => Message::ReadAt { term, id: self.near(1), index: self.near(status.commit) },
             12 => Message::Rest { term, round: self.near(1), index: self.near(status.last) },
             13 => Message::Renew { term, index: self.near(status.applied) },
+            14 => {
+                if kind & 16 == 0 {
+                    super::words::push_entry(buffer, term, 0, &[0x66; 3]);
+                    super::words::push_entry(buffer, term, 0, &[]);
+                } else {
+                    self.entries(status, buffer);
+                }
+                let (id, round) = (self.near(1), self.near(0));
+                Message::Propose { term, id, round, commands: buffer }
+            }
+            15 => Message::Proposed {
+                term,
+                id: self.near(1),
+                index: self.near(status.last),
+                count: self.near(0),
+            },
             _ => Message::SnapshotAck {
                 term,
                 round: self.near(0),

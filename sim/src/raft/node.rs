@@ -1,5 +1,5 @@
 use quorate_core::NodeId;
-use quorate_raft::{Index, Proposal, Raft, ReadId, Storage, Term};
+use quorate_raft::{ForwardId, Index, Proposal, Raft, ReadId, Storage, Term};
 
 use super::store::Store;
 
@@ -25,6 +25,8 @@ pub(crate) struct Node {
     pub(crate) wanted: Vec<(NodeId, Index, u64, usize)>,
     /// Writes proposed here: where, and which operation of which client.
     pub(crate) writes: Vec<(Proposal, u64, usize)>,
+    /// Writes that the leader was handed: which operation of which client.
+    pub(crate) forwards: Vec<(ForwardId, u64, usize)>,
     /// Reads asked for here: which operation of which client, and of which key.
     pub(crate) reads: Vec<(ReadId, u64, usize, u64)>,
 }

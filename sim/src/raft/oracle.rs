@@ -17,8 +17,8 @@ pub(crate) struct Oracle {
     committed_in: Vec<Term>,
     /// The entry of an index and term: the term before it, and its hash.
     entries: HashMap<(Index, Term), (Term, u64)>,
-    /// Index and term of what was ever on the disk of a node that is no witness.
-    kept: HashSet<(Index, Term)>,
+    /// Index and term of what was ever on the disk of a node that is no witness; `None` if there are nodes that are not seen.
+    kept: Option<HashSet<(Index, Term)>>,
     leaders: HashMap<Term, usize>,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
@@ -44,7 +44,7 @@ impl Oracle {
             committed: Vec::new(),
             committed_in: Vec::new(),
             entries: HashMap::new(),
-            kept: HashSet::new(),
+            kept: Some(HashSet::new()),
             leaders: HashMap::new(),
             votes: HashMap::new(),
             seen: vec![None; nodes],
@@ -56,6 +56,11 @@ impl Oracle {
             bases: vec![Configs::default(); nodes],
             scanned: vec![(0, 0); nodes],
         }
+    }
+
+    /// Of all nodes, only one is seen.
+    pub(crate) fn of_one(self) -> Self {
+        Self { kept: None, ..self }
     }
 
     pub(crate) fn committed(&self) -> Index {
@@ -110,10 +115,11 @@ impl Oracle {
     /// A record became durable.
     pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) {
         self.shadows[node].apply(record);
-        if let Record::Append { first, entries, .. } = record {
-            if !self.config(node).has_witness(node) {
-                self.kept.extend(parse(first, entries).map(|(index, term, _)| (index, term)));
-            }
+        if let Record::Append { first, entries, .. } = record
+            && !self.config(node).has_witness(node)
+            && let Some(kept) = &mut self.kept
+        {
+            kept.extend(parse(first, entries).map(|(index, term, _)| (index, term)));
         }
     }
 
@@ -185,8 +191,8 @@ impl Oracle {
                 }
                 // a witness ahead of all who have the commands would let none of them lead
                 let entry = shadow.term_at(match_index).map(|term| (match_index, term));
-                let witness = self.config(node).has_witness(node);
-                if witness && entry.is_some_and(|entry| !self.kept.contains(&entry)) {
+                let kept = self.kept.as_ref().filter(|_| self.config(node).has_witness(node));
+                if entry.is_some_and(|entry| kept.is_some_and(|kept| !kept.contains(&entry))) {
                     return fault("a witness has what nobody has the commands of");
                 }
                 (term, None)
@@ -200,6 +206,8 @@ impl Oracle {
             | Message::ReadAt { term, .. }
             | Message::Rest { term, .. }
             | Message::Renew { term, .. }
+            | Message::Propose { term, .. }
+            | Message::Proposed { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };

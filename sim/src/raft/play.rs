@@ -14,7 +14,7 @@ use crate::interact::{Options, Play, time_us};
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
-/// `lease` (ppm), `pace=20ms` (of snapshots), `rest=200ms` (when there is nothing to do), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
+/// `lease` (ppm), `pace=20ms` (of snapshots), `rest=200ms` (when there is nothing to do), `forward` (`on`), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
 /// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
 ///
 /// | command | what it does |
@@ -28,6 +28,7 @@ use crate::interact::{Options, Play, time_us};
 /// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
 /// | `members NODE` | the members as the node knows them |
 /// | `propose NODE TEXT` | proposes a command |
+/// | `forward NODE TEXT` | hands a command to the leader |
 /// | `read NODE` | asks to read |
 /// | `read-lease NODE` | reads without asking anybody, if the node has a lease |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
@@ -204,6 +205,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             lease_drift_ppm: options.number("lease", 0)? as u32,
             snapshot_pace_us: options.take("pace").map_or(Ok(0), time_us)?,
             quiesce_us: options.take("rest").map_or(Ok(0), time_us)?,
+            forward: options.switch("forward", false)?,
             ..standard
         };
         Ok(Self {
@@ -306,6 +308,10 @@ impl<S: Storage> Play for RaftPlay<S> {
             }
             ("propose", [text]) => match raft.propose(text.as_bytes()) {
                 Ok(at) => format!("{text:?} is to be {}@{}", at.index, at.term),
+                Err(reason) => refused(reason),
+            },
+            ("forward", [text]) => match raft.forward(text.as_bytes()) {
+                Ok(id) => format!("{text:?} is {}", id.get()),
                 Err(reason) => refused(reason),
             },
             ("read", []) => self.read(node, raft),

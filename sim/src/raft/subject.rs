@@ -1,9 +1,12 @@
+use std::collections::HashMap;
+
 mod client;
 mod operator;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Config, EntryKind, Event, Index, Message, Proposal, Raft, Record, Role, Status, Storage, Term,
+    Config, EntryKind, Event, Forwarded, Index, Message, Proposal, Raft, Record, Role, Status,
+    Storage, Term,
 };
 
 use super::clients::{Client, Keys, State};
@@ -23,6 +26,8 @@ pub struct RaftSubject<S: Storage> {
     clients: Vec<Client>,
     keys: Keys,
     history: History,
+    /// Where in the log each operation is that was seen there; 0 if it was refused.
+    places: HashMap<u64, Index>,
     oracle: Oracle,
     rng: Rng,
     operations: u64,
@@ -83,6 +88,7 @@ impl<S: Storage> RaftSubject<S> {
             election_max_us: 300_000,
             heartbeat_us,
             quiesce_us,
+            forward: heartbeat_us.is_multiple_of(2),
             pre_vote: rng.chance(4, 5),
             check_quorum,
             lease_drift_ppm,
@@ -121,17 +127,25 @@ impl<S: Storage> RaftSubject<S> {
                 return Err(format!("node {} applies {} after {at}", node + 1, entry.index));
             }
             here.store.applied = entry.index;
-            let mut effect = false;
+            let (mut effect, mut applied) = (false, 0);
             if entry.kind == EntryKind::Command {
                 let command = Command::from_slice(entry.data)
                     .map_err(|e| format!("entry {} is no command: {e}", entry.index))?;
                 effect = here.store.apply(command.key, command.change);
+                applied = command.operation;
+                self.place(applied, entry.index)?;
             }
             // there may be more than one, of terms that this node led
             let here = |(proposal, ..): &(Proposal, u64, usize)| proposal.index == entry.index;
             while let Some(at) = self.nodes[node].writes.iter().position(here) {
                 let (proposal, operation, client) = self.nodes[node].writes.remove(at);
-                if proposal.term == entry.term {
+                if proposal.term == entry.term && entry.kind == EntryKind::Hollow {
+                    // forwarded by a witness, which cannot tell what came of it
+                    self.free(client, operation);
+                } else if proposal.term == entry.term {
+                    if applied != operation {
+                        return Err(format!("{operation} is not at {}: {entry:?}", entry.index));
+                    }
                     self.history.wrote(operation, effect);
                     self.answer(client, operation);
                 } else {
@@ -142,6 +156,54 @@ impl<S: Storage> RaftSubject<S> {
             }
         }
         Ok(())
+    }
+
+    /// What became of writes that were handed to the leader.
+    fn forwarded(
+        &mut self,
+        node: usize,
+        (first, count): (u64, u64),
+        end: Forwarded,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        for at in 0..count {
+            let forwards = &mut self.nodes[node].forwards;
+            if forwards.first().is_none_or(|(id, ..)| id.get() != first + at) {
+                return Err(format!("node {} tells {} out of order", node + 1, first + at));
+            }
+            let (_, operation, client) = forwards.remove(0);
+            match end {
+                Forwarded::Taken(proposal) => {
+                    let proposal = Proposal { index: proposal.index + at, ..proposal };
+                    if self.nodes[node].store.applied < proposal.index {
+                        self.nodes[node].writes.push((proposal, operation, client));
+                    } else {
+                        // it came before this was told
+                        self.free(client, operation);
+                    }
+                }
+                Forwarded::Refused => {
+                    marks.hit("forwarded command refused");
+                    self.history.forget(operation);
+                    self.places.entry(operation).or_insert(0);
+                    if self.places[&operation] != 0 {
+                        return Err(format!("{operation} is refused, and in the log"));
+                    }
+                    self.free(client, operation);
+                }
+                _ => marks.hit("forwarded command unknown"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A command is in the log once, and not after it was refused.
+    fn place(&mut self, operation: u64, index: Index) -> Result<(), String> {
+        match *self.places.entry(operation).or_insert(index) {
+            0 => Err(format!("{operation} is refused, and in the log at {index}")),
+            at if at != index => Err(format!("{operation} is in the log at {at} and at {index}")),
+            _ => Ok(()),
+        }
     }
 
     /// What was proposed in terms before this one, and did not come yet, is lost, but for what a snapshot may hold. The history takes
@@ -346,6 +408,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             clients: (0..CLIENTS).map(|_| idle(&mut rng)).collect(),
             keys: Keys::new(),
             history: History::default(),
+            places: HashMap::new(),
             oracle: Oracle::new(swarm.nodes, founders),
             operations: 0,
             achieved: 0,
@@ -451,6 +514,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
             }
             Event::Lost { before, after } => {
                 self.lose(node, before, after, marks);
+                None
+            }
+            Event::Forwarded { first, count, end } => {
+                self.forwarded(node, (first.get(), count), end, marks)?;
                 None
             }
             Event::SnapshotDue { index } => {
@@ -570,6 +637,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let options = [
             format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
             format!("lease={} rest={}us", c.lease_drift_ppm, c.quiesce_us),
+            format!("forward={}", switch(c.forward)),
             format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
             format!("max-inflight={}", c.max_inflight_entries),
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
@@ -641,6 +709,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let first = stores.next();
         statuses.all(|s| s.applied == committed && s.last == committed)
             && stores.all(|store| Some(store) == first)
+            && self
+                .nodes
+                .iter()
+                .enumerate()
+                .all(|(node, n)| !members.has(node) || n.forwards.is_empty())
     }
 
     fn finish(&mut self, _marks: &mut Marks) -> Result<(), String> {

@@ -2,7 +2,8 @@
 
 use quorate_core::{NodeId, Wire, Writer};
 use quorate_raft::{
-    Entries, Entry, EntryKind, Event, Index, Member, Members, Message, Record, Role, Term,
+    Entries, Entry, EntryKind, Event, Forwarded, Index, Member, Members, Message, Record, Role,
+    Term,
 };
 
 use super::shadow::decode;
@@ -61,6 +62,14 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Renew { term, index } => {
             format!("a snapshot of at least {index}? term {term}")
         }
+        Message::Propose { term, id, round, commands } => {
+            let commands = decode(1, commands).map(|(.., data)| text(data));
+            let commands = commands.collect::<Vec<_>>().join(", ");
+            format!("propose {}: {commands}? term {term}, round {round}", question(id))
+        }
+        Message::Proposed { term, id, index, count } => {
+            format!("proposed {}: {count} from {index} on, term {term}", question(id))
+        }
         Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
         Message::ReadAt { term, id, index } => {
             format!("read {} at {index}, term {term}", question(id))
@@ -107,6 +116,17 @@ pub(crate) fn event(event: &Event<'_>) -> String {
         Event::Lost { before, after } => format!(
             "what it proposed before term {before} after {after} and was not committed is lost"
         ),
+        Event::Forwarded { first, count, end } => {
+            let (first, last) = (first.get(), first.get().saturating_add(count - 1));
+            let which = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
+            match end {
+                Forwarded::Taken(at) => {
+                    format!("forwarded {which} taken, from {}@{} on", at.index, at.term)
+                }
+                Forwarded::Refused => format!("forwarded {which} refused"),
+                _ => format!("forwarded {which}: nobody knows"),
+            }
+        }
         Event::LogFull => "the log is full".into(),
         Event::SnapshotDue { index } => format!("a snapshot of at least {index} is due"),
         Event::SnapshotWanted { to, index, offset, .. } => {

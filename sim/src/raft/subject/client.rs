@@ -48,6 +48,15 @@ impl<S: Storage> RaftSubject<S> {
         if before.quiet || before.role == Role::Leader {
             self.commands.push(format!("propose {} {text}", node + 1));
         }
+        let leads = before.role == Role::Leader;
+        if self.config.forward && ask.operation.is_multiple_of(2) && !leads {
+            self.commands.push(format!("forward {} {text}", node + 1));
+            let id = raft.forward(bytes).map_err(|_| before.leader)?;
+            marks.hit("command forwarded");
+            self.history.call_write(ask.operation, ask.key, change);
+            self.nodes[node].forwards.push((id, ask.operation, client));
+            return Ok(());
+        }
         let proposal = raft.propose(bytes).map_err(|e| match e {
             ProposeError::NotLeader(leader) => leader,
             ProposeError::LogFull => {

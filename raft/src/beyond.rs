@@ -1,0 +1,82 @@
+//! What a node says beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
+
+use quorate_core::Fatal;
+
+use crate::extras::Extra;
+use crate::log::Log;
+use crate::raft::Raft;
+use crate::storage::Storage;
+use crate::{Event, ForwardId, Forwarded, Index, Message, Term};
+
+/// A message that is not made yet.
+pub(crate) enum Beyond {
+    ReadIndex { id: u64 },
+    ReadAt { id: u64 },
+    Rest,
+    Renew,
+    Propose { id: u64, round: u64 },
+    Proposed { id: u64, first: Index, count: u64 },
+}
+
+/// Something for the application.
+pub(crate) enum News {
+    Lost { before: Term, after: Index },
+    Forwarded { first: ForwardId, count: u64, end: Forwarded },
+    SnapshotDue(Index),
+}
+
+impl<S: Storage> Raft<S> {
+    #[inline]
+    pub(crate) fn write_beyond(&self, draft: &Beyond) -> Message<'_> {
+        let term = self.term;
+        if self.extra.get().is_none() {
+            // never planned there
+            return Message::Accept { term, round: 0, match_index: 0 };
+        }
+        match *draft {
+            Beyond::ReadIndex { id } => Message::ReadIndex { term, id },
+            Beyond::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
+            Beyond::Rest => Message::Rest { term, round: self.round, index: self.log.last() },
+            Beyond::Renew => Message::Renew { term, index: self.applied },
+            Beyond::Propose { id, round } => {
+                Message::Propose { term, id, round, commands: &self.part.bytes }
+            }
+            Beyond::Proposed { id, first: index, count } => {
+                Message::Proposed { term, id, index, count }
+            }
+        }
+    }
+
+    /// What comes before anything that is applied.
+    #[inline]
+    pub(crate) fn plan_news(&mut self) -> Option<News> {
+        let extras = self.extra.get()?;
+        if extras.open.lost.is_none() && !extras.forward.has_news() {
+            return None;
+        }
+        self.take_news()
+    }
+
+    #[cold]
+    fn take_news(&mut self) -> Option<News> {
+        let extras = self.extra.get_mut()?;
+        if let Some(before) = extras.open.lost.take() {
+            return Some(News::Lost { before, after: extras.open.installed });
+        }
+        let (first, count, end) = extras.forward.tell()?;
+        Some(News::Forwarded { first, count, end })
+    }
+
+    #[cold]
+    pub(crate) fn tell_news(&self, news: &News) -> Event<'_> {
+        if self.extra.get().is_none() {
+            // never planned there
+            return Event::Fatal(Fatal::Invariant);
+        }
+        match *news {
+            News::Lost { before, after } => Event::Lost { before, after },
+            News::Forwarded { first, count, end } => Event::Forwarded { first, count, end },
+            News::SnapshotDue(index) => Event::SnapshotDue { index },
+        }
+    }
+}

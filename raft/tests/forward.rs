@@ -1,0 +1,606 @@
+//! Proposals through followers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, Node, encode, id};
+use quorate_core::{Instant, Output, Rejected};
+use quorate_raft::{
+    Change, Config, ConfigError, Event, Fixed, Forwarded, Heap, Inline, Message, Proposal,
+    ProposeError, Raft, Role,
+};
+
+fn config() -> Config {
+    Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
+}
+
+/// Node 1 leads.
+fn cluster() -> Cluster {
+    led(config())
+}
+
+fn led(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster
+}
+
+fn forward(cluster: &mut Cluster, node: u64, command: &str) -> u64 {
+    let id = cluster.raft(node).forward(command.as_bytes()).unwrap().get();
+    cluster.drain(node);
+    id
+}
+
+fn ends(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
+    std::mem::take(&mut cluster.host(node).ends)
+}
+
+fn taken(cluster: &mut Cluster, index: u64) -> Forwarded {
+    let term = cluster.raft(1).status().term;
+    Forwarded::Taken(Proposal { term, index })
+}
+
+fn is_question(envelope: &Envelope) -> bool {
+    matches!(envelope.message(), Message::Propose { .. })
+}
+
+fn is_answer(envelope: &Envelope) -> bool {
+    matches!(envelope.message(), Message::Proposed { .. })
+}
+
+#[test]
+fn it_is_told_where_its_command_is_and_gets_it_back() {
+    let mut cluster = cluster();
+    let next = cluster.raft(1).status().last + 1;
+    assert_eq!(forward(&mut cluster, 3, "a"), 1);
+    cluster.settle();
+    let taken = taken(&mut cluster, next);
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, taken)]);
+    cluster.run(100);
+    assert_eq!(cluster.host(3).applied.last(), Some(&(next, b"a".to_vec())));
+    assert_eq!(cluster.commands(2), ["a"]);
+    assert!(ends(&mut cluster, 3).is_empty());
+}
+
+#[test]
+fn commands_of_one_turn_share_a_message_and_their_indexes_follow_on_each_other() {
+    let mut cluster = cluster();
+    let next = cluster.raft(1).status().last + 1;
+    for text in ["a", "b", "c"] {
+        cluster.raft(2).forward(text.as_bytes()).unwrap();
+    }
+    cluster.drain(2);
+    assert_eq!(cluster.net.iter().filter(|e| is_question(e)).count(), 1);
+    cluster.settle();
+    let taken = taken(&mut cluster, next);
+    assert_eq!(ends(&mut cluster, 2), [(1, 3, taken)]);
+    assert_eq!(forward(&mut cluster, 2, "d"), 4);
+    cluster.run(100);
+    assert_eq!(cluster.commands(3), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn a_message_that_comes_twice_is_proposed_once() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    let question = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    cluster.deliver(&question);
+    cluster.settle();
+    cluster.deliver(&question);
+    cluster.settle();
+    forward(&mut cluster, 3, "b");
+    cluster.settle();
+    // late: another was answered since
+    cluster.deliver(&question);
+    assert!(!cluster.net.iter().any(is_answer));
+    cluster.run(100);
+    assert_eq!(cluster.commands(1), ["a", "b"]);
+    assert_eq!(ends(&mut cluster, 3).len(), 2);
+}
+
+#[test]
+fn what_is_lost_on_the_way_is_sent_again_and_proposed_once() {
+    let mut cluster = cluster();
+    let mut lost = 0;
+    forward(&mut cluster, 3, "a");
+    cluster.run_if(200, |e| {
+        let lose = lost < 3 && (is_question(e) || is_answer(e));
+        lost += u32::from(lose);
+        !lose
+    });
+    assert_eq!(lost, 3);
+    assert_eq!(ends(&mut cluster, 3).len(), 1);
+    assert_eq!(cluster.commands(2), ["a"]);
+}
+
+#[test]
+fn it_wakes_in_time_to_send_again() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    cluster.net.clear();
+    let due = cluster.now.after(cluster.config.heartbeat_us);
+    assert_eq!(cluster.raft(3).deadline(), Some(due));
+    cluster.now = due;
+    cluster.raft(3).tick(due);
+    cluster.drain(3);
+    assert!(cluster.net.iter().any(is_question));
+}
+
+#[test]
+fn one_message_is_on_its_way_at_a_time() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    assert_eq!(cluster.raft(3).forward(b"b"), Err(ProposeError::Busy));
+    cluster.settle();
+    assert_eq!(forward(&mut cluster, 3, "b"), 2);
+    cluster.run(100);
+    assert_eq!(cluster.commands(1), ["a", "b"]);
+    assert_eq!(ends(&mut cluster, 3).len(), 2);
+}
+
+#[test]
+fn what_was_not_polled_yet_keeps_the_next_from_being_taken() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    cluster.settle_if(|e| !is_answer(e));
+    let answer = encode(&Message::Proposed {
+        term: cluster.raft(1).status().term,
+        id: question_id(&mut cluster),
+        index: 9,
+        count: 1,
+    });
+    let now = cluster.now;
+    let raft = cluster.raft(3);
+    let message = quorate_core::Wire::from_slice(&answer).unwrap();
+    raft.receive(now, id(1), message).unwrap();
+    assert_eq!(raft.forward(b"b"), Err(ProposeError::Busy));
+    cluster.drain(3);
+    assert!(cluster.raft(3).forward(b"b").is_ok());
+}
+
+/// The id of the message on its way, which node 3 sends once more.
+fn question_id(cluster: &mut Cluster) -> u64 {
+    cluster.now = cluster.now.after(cluster.config.heartbeat_us);
+    let now = cluster.now;
+    cluster.raft(3).tick(now);
+    cluster.drain(3);
+    let question = cluster.net.iter().find(|e| is_question(e)).unwrap();
+    let Message::Propose { id, .. } = question.message() else { panic!("no question") };
+    id
+}
+
+#[test]
+fn the_buffer_holds_so_much_and_no_more() {
+    let mut cluster = cluster();
+    // 2 bytes go before each
+    assert_eq!(cluster.raft(3).forward(&[7; 63]), Err(ProposeError::TooLarge));
+    assert!(cluster.raft(3).forward(&[7; 30]).is_ok());
+    assert!(cluster.raft(3).forward(&[8; 20]).is_ok());
+    // there is room for what goes before it, and that is not left there
+    assert_eq!(cluster.raft(3).forward(&[9; 9]), Err(ProposeError::Busy));
+    assert!(cluster.raft(3).forward(&[9; 8]).is_ok());
+    cluster.drain(3);
+    cluster.run(100);
+    let applied: Vec<_> = cluster.host(2).applied.iter().map(|e| e.1.len()).collect();
+    assert_eq!(applied[applied.len() - 3..], [30, 20, 8]);
+    let config = Config { max_entry_bytes: 10, ..config() };
+    let mut cluster = led(config);
+    assert_eq!(cluster.raft(3).forward(&[7; 11]), Err(ProposeError::TooLarge));
+    assert!(cluster.raft(3).forward(&[7; 10]).is_ok());
+}
+
+#[test]
+fn a_leader_takes_what_it_can_and_refuses_the_rest() {
+    let mut cluster = led(Config { max_uncommitted_bytes: 10, max_entry_bytes: 6, ..config() });
+    for text in ["one", "two", "three"] {
+        cluster.raft(3).forward(text.as_bytes()).unwrap();
+    }
+    let next = cluster.raft(1).status().last + 1;
+    cluster.drain(3);
+    cluster.settle();
+    let taken = taken(&mut cluster, next);
+    let told = ends(&mut cluster, 3);
+    let Some(&(first, count, Forwarded::Taken(_))) = told.first() else { panic!("{told:?}") };
+    assert_eq!((told[0], first), ((1, count, taken), 1));
+    assert_eq!(told[1..], [(1 + count, 3 - count, Forwarded::Refused)]);
+    assert!(count < 3);
+    cluster.run(100);
+    assert_eq!(cluster.commands(2).len() as u64, count);
+}
+
+#[test]
+fn while_the_lead_is_handed_over_nothing_is_taken() {
+    let mut cluster = cluster();
+    cluster.host(2).up = false;
+    cluster.raft(1).transfer(id(2)).unwrap();
+    cluster.drain(1);
+    forward(&mut cluster, 3, "a");
+    cluster.settle();
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+}
+
+#[test]
+fn without_the_setting_nothing_is_forwarded_or_taken() {
+    let mut cluster = led(Config { forward: false, ..config() });
+    let refused = Err(ProposeError::NotLeader(Some(id(1))));
+    assert_eq!(cluster.raft(3).forward(b"a"), refused);
+    let term = cluster.raft(1).status().term;
+    let before = cluster.raft(1).status().last;
+    let commands = [u8::try_from(term).unwrap(), 4, b'a'];
+    let message = Message::Propose { term, id: 7, round: 0, commands: &commands };
+    let now = cluster.now;
+    cluster.raft(1).receive(now, id(3), message).unwrap();
+    assert_eq!(cluster.raft(1).status().last, before);
+    cluster.drain(1);
+    let answer = cluster.net.iter().find(|e| is_answer(e)).unwrap().clone();
+    assert!(matches!(answer.message(), Message::Proposed { id: 7, count: 0, .. }));
+}
+
+#[test]
+fn who_leads_is_told_to_propose_and_who_knows_no_leader_that() {
+    let mut cluster = cluster();
+    assert_eq!(cluster.raft(1).forward(b"a"), Err(ProposeError::Leads));
+    let voters = [id(1), id(2), id(3)];
+    let mut fresh = Node::new(id(1), &voters, config(), 7).unwrap();
+    fresh.tick(Instant::from_millis(1));
+    assert_eq!(fresh.forward(b"a"), Err(ProposeError::NotLeader(None)));
+}
+
+#[test]
+fn with_another_leader_what_was_sent_is_unknown() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    // it arrives, and the answer does not
+    cluster.settle_if(|e| !is_answer(e));
+    cluster.elect(2);
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
+    cluster.run(100);
+    assert_eq!(cluster.commands(3), ["a"]);
+    // the answer of the earlier leader says nothing more
+    assert_eq!(forward(&mut cluster, 3, "b"), 2);
+    cluster.run(100);
+    assert_eq!(ends(&mut cluster, 3).len(), 1);
+    assert_eq!(cluster.commands(3), ["a", "b"]);
+}
+
+#[test]
+fn with_another_leader_what_was_not_sent_is_refused() {
+    let mut cluster = cluster();
+    cluster.raft(3).forward(b"a").unwrap();
+    // not polled: a candidate of the next term comes first
+    let (now, term) = (cluster.now.after(300_000), cluster.raft(3).status().term);
+    let raft = cluster.raft(3);
+    let ask = Message::TakeOver { term: term + 1, last_index: 99, last_term: term };
+    raft.receive(now, id(2), ask).unwrap();
+    cluster.drain(3);
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+    assert!(!cluster.net.iter().any(is_question));
+}
+
+#[test]
+fn a_leader_that_never_answers_leaves_it_unknown() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    let since = cluster.now;
+    while ends(&mut cluster, 3).is_empty() {
+        cluster.run_if(10, |e| !is_question(e));
+        assert!(cluster.now.since(since) <= cluster.config.election_max_us + 10_000);
+        assert_eq!(cluster.raft(3).status().role, Role::Follower);
+    }
+    assert!(cluster.now.since(since) >= cluster.config.election_max_us);
+    // the next is another message
+    forward(&mut cluster, 3, "b");
+    cluster.run(100);
+    assert_eq!(cluster.commands(1), ["b"]);
+    assert!(matches!(ends(&mut cluster, 3)[..], [(2, 1, Forwarded::Taken(_))]));
+}
+
+#[test]
+fn what_was_taken_and_replaced_is_told_to_be_lost() {
+    let mut cluster = cluster();
+    // the leader's appends reach nobody any more
+    forward(&mut cluster, 3, "a");
+    cluster.settle_if(|e| !matches!(e.message(), Message::Append { .. }));
+    assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    let term = cluster.raft(1).status().term;
+    cluster.host(1).up = false;
+    cluster.elect(2);
+    cluster.run(200);
+    assert!(cluster.commands(3).is_empty());
+    let lost = &cluster.host(3).lost;
+    assert!(lost.len() == 1 && lost[0].0 > term, "{lost:?}");
+}
+
+#[test]
+fn a_snapshot_takes_the_buffer_away() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    cluster.net.clear();
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let part = Message::Snapshot {
+        term: status.term,
+        round: 9_999,
+        index: 50,
+        index_term: status.term,
+        offset: 0,
+        done: false,
+        data: b"abc",
+    };
+    cluster.raft(3).receive(now, id(1), part).unwrap();
+    cluster.drain(3);
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
+    assert_eq!(cluster.host(3).parts.len(), 1);
+}
+
+#[test]
+fn part_of_a_snapshot_in_the_buffer_comes_first() {
+    let mut cluster = cluster();
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let part = Message::Snapshot {
+        term: status.term,
+        round: 9_999,
+        index: 50,
+        index_term: status.term,
+        offset: 0,
+        done: false,
+        data: b"abc",
+    };
+    cluster.raft(3).receive(now, id(1), part).unwrap();
+    assert_eq!(cluster.raft(3).forward(b"a"), Err(ProposeError::Busy));
+    cluster.drain(3);
+    assert_eq!(cluster.host(3).parts[0].2, b"abc");
+    assert!(cluster.raft(3).forward(b"a").is_ok());
+}
+
+#[test]
+fn a_node_that_waits_does_not_rest() {
+    let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
+    cluster.run(1000);
+    assert!(cluster.raft(3).status().quiet);
+    // it wakes, and so does the leader
+    forward(&mut cluster, 3, "a");
+    cluster.run(50);
+    assert_eq!(cluster.commands(3), ["a"]);
+    cluster.run(1000);
+    assert!(cluster.raft(3).status().quiet);
+    forward(&mut cluster, 3, "b");
+    let status = cluster.raft(3).status();
+    assert!(!status.quiet && cluster.raft(3).deadline().is_some());
+    // the leader, which rests, does not hear of it, but would of anything else
+    cluster.run_if(100, |e| !is_question(e));
+    let now = cluster.now;
+    cluster.raft(1).wake(now);
+    cluster.drain(1);
+    cluster.run_if(180, |e| !is_question(e));
+    assert!(!cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
+    cluster.run_if(1000, |e| !is_question(e));
+    assert!(cluster.raft(3).status().quiet);
+    assert!(matches!(
+        ends(&mut cluster, 3)[..],
+        [(1, 1, Forwarded::Taken(_)), (2, 1, Forwarded::Unknown)]
+    ));
+}
+
+#[test]
+fn who_is_no_member_any_more_is_refused() {
+    let mut cluster = cluster();
+    cluster.raft(3).forward(b"a").unwrap();
+    cluster.drain(3);
+    cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| is_question(e) || is_answer(e));
+    // it has not heard of its removal
+    assert!(cluster.raft(3).status().standing.votes());
+    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+    while cluster.raft(3).status().standing.is_member() {
+        cluster.run(10);
+    }
+    // it still knows who leads
+    assert_eq!(cluster.raft(3).forward(b"a"), Err(ProposeError::NotLeader(Some(id(1)))));
+    assert!(!cluster.commands(1).contains(&"a".to_owned()));
+}
+
+/// A leader that is the only voter, with learners that come and go.
+#[test]
+fn what_was_taken_is_remembered_for_all_peers() {
+    let config = Config { max_members: 3, ..config() };
+    let mut raft = Raft::<Inline<3, 8192, 256, 64>>::new(id(1), &[id(1)], config, 7).unwrap();
+    let mut now = Instant::from_millis(1);
+    let mut turn = |raft: &mut Raft<_>| {
+        now = now.after(1_000_000);
+        raft.tick(now);
+        loop {
+            let mut last = None;
+            while let Some(output) = raft.poll() {
+                if let Output::Persist(ticket, _) = output {
+                    last = Some(ticket);
+                }
+            }
+            let Some(ticket) = last else { return now };
+            raft.persisted(ticket);
+        }
+    };
+    let ask = |raft: &mut Raft<_>, now, from: u64| {
+        let (term, before) = (raft.status().term, raft.status().last);
+        let commands = [u8::try_from(term).unwrap(), 4, b'a'];
+        // the numbers of different nodes have nothing to do with each other
+        let message = Message::Propose { term, id: from << 33 | 1, round: 0, commands: &commands };
+        raft.receive(now, id(from), message).unwrap();
+        raft.status().last - before
+    };
+    while raft.status().commit == 0 {
+        turn(&mut raft);
+    }
+    raft.change(&[Change::Add(id(2))]).unwrap();
+    let now = turn(&mut raft);
+    assert_eq!((ask(&mut raft, now, 2), ask(&mut raft, now, 2)), (1, 0));
+    for newcomer in 3..8 {
+        raft.change(&[Change::Add(id(newcomer))]).unwrap();
+        let now = turn(&mut raft);
+        assert_eq!((ask(&mut raft, now, newcomer), ask(&mut raft, now, newcomer)), (1, 0));
+        assert_eq!(ask(&mut raft, now, 2), 0, "after {newcomer}");
+        raft.change(&[Change::Remove(id(newcomer))]).unwrap();
+        turn(&mut raft);
+        turn(&mut raft);
+    }
+}
+
+#[test]
+fn senseless_messages_are_refused() {
+    let mut cluster = cluster();
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let term = status.term;
+    let t = u8::try_from(term).unwrap();
+    let mut ask = |term, id_, commands: &[u8]| {
+        let message = Message::Propose { term, id: id_, round: 0, commands };
+        cluster.raft(1).receive(now, id(3), message)
+    };
+    assert_eq!(ask(term, 1, &[]), Err(Rejected::Malformed));
+    assert_eq!(ask(term, 0, &[t, 4, 1]), Err(Rejected::Malformed));
+    assert_eq!(ask(term, 1, &[t, 8, 1]), Err(Rejected::Malformed));
+    assert_eq!(ask(term, 1, &[t, 5, 1]), Err(Rejected::Malformed), "a blank entry");
+    assert_eq!(ask(term, 1, &[t, 4, 1, t + 1, 4, 1]), Err(Rejected::Malformed));
+    assert_eq!(ask(term, 1 << 62, &[t, 4, 1]), Err(Rejected::OutOfRange));
+    // of an earlier term: late
+    assert_eq!(ask(term - 1, 1, &[t - 1, 4, 1]), Ok(()));
+    assert_eq!(cluster.raft(1).status().last, status.last);
+
+    forward(&mut cluster, 3, "a");
+    let Some(question) = cluster.net.iter().find(|e| is_question(e)).cloned() else { panic!() };
+    let Message::Propose { id: known, .. } = question.message() else { panic!() };
+    let mut answer = |from, term, id_, index, count| {
+        let message = Message::Proposed { term, id: id_, index, count };
+        cluster.raft(3).receive(now, id(from), message)
+    };
+    assert_eq!(answer(1, 0, known, 5, 1), Err(Rejected::Malformed));
+    assert_eq!(answer(1, term, 0, 5, 1), Err(Rejected::Malformed));
+    assert_eq!(answer(1, term, known, 0, 1), Err(Rejected::Malformed));
+    assert_eq!(answer(1, term, known, 1 << 62, 1), Err(Rejected::OutOfRange));
+    assert_eq!(answer(1, term, known, 5, 1 << 62), Err(Rejected::OutOfRange));
+    assert_eq!(answer(1, term, known, 5, 2), Err(Rejected::Impossible));
+    // none of these is an answer
+    assert_eq!(answer(1, term, known + 1, 5, 1), Ok(()));
+    assert_eq!(answer(2, term, known, 5, 1), Ok(()));
+    assert_eq!(answer(1, term - 1, known, 5, 1), Ok(()));
+    cluster.drain(3);
+    assert!(ends(&mut cluster, 3).is_empty());
+    cluster.deliver(&question);
+    cluster.settle();
+    assert_eq!(ends(&mut cluster, 3).len(), 1);
+}
+
+#[test]
+fn a_restarted_follower_is_not_taken_for_late() {
+    let mut cluster = cluster();
+    for _ in 0..3 {
+        forward(&mut cluster, 3, "a");
+        cluster.settle();
+    }
+    cluster.restart(3);
+    cluster.run(100);
+    assert_eq!(forward(&mut cluster, 3, "b"), 1);
+    cluster.run(100);
+    assert_eq!(cluster.commands(2), ["a", "a", "a", "b"]);
+}
+
+#[test]
+fn what_a_node_said_before_its_restart_is_not_proposed_again() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    let earlier = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    cluster.settle();
+    cluster.restart(3);
+    cluster.run(100);
+    forward(&mut cluster, 3, "b");
+    let later = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    cluster.settle();
+    for _ in 0..2 {
+        cluster.deliver(&earlier);
+        cluster.settle();
+        cluster.deliver(&later);
+        cluster.settle();
+    }
+    cluster.run(100);
+    assert_eq!(cluster.commands(2), ["a", "b"]);
+}
+
+#[test]
+fn a_message_of_an_earlier_life_that_comes_late_does_not_make_a_later_one_be_taken_twice() {
+    let mut cluster = cluster();
+    forward(&mut cluster, 3, "a");
+    cluster.settle();
+    // it is on its way for long
+    cluster.run(200);
+    forward(&mut cluster, 3, "late");
+    let late = cluster.net.iter().position(is_question).unwrap();
+    let late = cluster.net.remove(late).unwrap();
+    cluster.restart(3);
+    cluster.run(100);
+    forward(&mut cluster, 3, "b");
+    let later = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    // its answer gets lost
+    cluster.settle_if(|e| !is_answer(e));
+    cluster.deliver(&late);
+    cluster.deliver(&later);
+    cluster.run(600);
+    let applied = cluster.commands(2);
+    assert_eq!(applied.iter().filter(|text| **text == "b").count(), 1, "{applied:?}");
+    assert!(matches!(ends(&mut cluster, 3)[..], [.., (1, 1, _)]));
+}
+
+#[test]
+fn fixed_storage_does_not_forward() {
+    type Bare = Raft<Fixed<3, 1024, 16, 64>>;
+    let voters = [id(1), id(2)];
+    let error = Bare::new(id(1), &voters, config(), 7).unwrap_err();
+    assert_eq!(error, ConfigError::Fixed);
+    let mut raft = Bare::new(id(1), &voters, Config { forward: false, ..config() }, 7).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    assert_eq!(raft.forward(b"a"), Err(ProposeError::NotLeader(None)));
+    let question = Message::Propose { term: 1, id: 1, round: 0, commands: &[1, 4, 1] };
+    assert_eq!(raft.receive(now, id(2), question), Ok(()));
+    let answer = Message::Proposed { term: 1, id: 1, index: 1, count: 1 };
+    assert_eq!(raft.receive(now, id(2), answer), Ok(()));
+}
+
+#[test]
+fn on_the_heap_as_well() {
+    let voters = [id(1), id(2)];
+    let config = Config { forward: true, ..Config::default() };
+    let make = |node| Raft::<Heap>::new(id(node), &voters, config.clone(), node).unwrap();
+    let mut nodes = [make(1), make(2)];
+    let mut now = Instant::from_millis(1);
+    let (mut sent, mut told) = (false, Vec::new());
+    for _ in 0..200 {
+        now = now.after(10_000);
+        for at in 0..2 {
+            nodes[at].tick(now);
+            let mut last = None;
+            let mut mail = Vec::new();
+            while let Some(output) = nodes[at].poll() {
+                match output {
+                    Output::Persist(ticket, _) => last = Some(ticket),
+                    Output::Send(_, message) => mail.push(encode(&message)),
+                    Output::Event(Event::Forwarded { count, end, .. }) => told.push((count, end)),
+                    Output::Event(_) => {}
+                }
+            }
+            if let Some(ticket) = last {
+                nodes[at].persisted(ticket);
+            }
+            for bytes in mail {
+                let message = quorate_core::Wire::from_slice(&bytes).unwrap();
+                let from = nodes[at].status().id;
+                let _ = nodes[1 - at].receive(now, from, message);
+            }
+            let follows = nodes[at].status();
+            if !sent && follows.role == Role::Follower && follows.leader.is_some() {
+                sent = (0..5).all(|n| nodes[at].forward(&[n; 1000]).is_ok());
+            }
+        }
+    }
+    assert!(sent && matches!(told[..], [(5, Forwarded::Taken(_))]), "{told:?}");
+}
