@@ -5,6 +5,7 @@ use quorate_core::{Instant, NodeId, Rejected};
 use crate::log::Log;
 use crate::peer::{Peer, Reply, VoteReply};
 use crate::raft::{LIMIT, Raft};
+use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
 
@@ -196,6 +197,10 @@ impl<S: Storage> Raft<S> {
         self.incoming = None;
         self.drop_strangers();
         self.unsettled = true;
+        if matches!(self.part.held, Held::Incoming { .. }) {
+            // the application will not hear of it, and so not say what became of it
+            self.received = None;
+        }
         self.part.clear();
         self.next_round();
         let now = self.now;

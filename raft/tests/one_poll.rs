@@ -1,0 +1,215 @@
+//! What one input leads to is said at once, all of it: nothing of it waits for the next input.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, encode, id};
+use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_raft::{Config, Heap, Inline, Message, Raft, Record, Role};
+
+/// Node 1 leads three, and everything is quiet.
+fn led(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster.net.clear();
+    cluster
+}
+
+/// What is on its way from one node to another, in order.
+fn kinds(cluster: &Cluster, from: u64, to: u64) -> Vec<&'static str> {
+    let between = cluster.net.iter().filter(|e| (e.from, e.to) == (from, to));
+    between
+        .map(|envelope| match envelope.message() {
+            Message::Append { .. } => "append",
+            Message::Accept { .. } => "accept",
+            Message::RequestVote { .. } => "vote?",
+            Message::Vote { .. } => "vote",
+            Message::TimeoutNow { .. } => "time out",
+            _ => "other",
+        })
+        .collect()
+}
+
+#[test]
+fn a_leader_sends_as_many_appends_as_there_are_to_send() {
+    let mut cluster = led(Config { max_append_bytes: 1, ..Config::default() });
+    for text in ["a", "b", "c"] {
+        cluster.raft(1).propose(text.as_bytes()).unwrap();
+    }
+    cluster.drain(1);
+    for to in [2, 3] {
+        assert_eq!(kinds(&cluster, 1, to), ["append"; 3]);
+    }
+}
+
+#[test]
+fn a_follower_answers_both_a_leader_and_whoever_asks_for_a_vote() {
+    let mut cluster = led(Config::default());
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let raft = cluster.raft(3);
+    let ask = Message::RequestVote {
+        pre: true,
+        term: status.term + 1,
+        last_index: status.last,
+        last_term: status.term,
+    };
+    raft.receive(now, id(1), ask).unwrap();
+    let append = Message::Append {
+        term: status.term,
+        prev_index: status.last,
+        prev_term: status.term,
+        commit: status.commit,
+        round: 5000,
+        entries: &[],
+    };
+    raft.receive(now, id(1), append).unwrap();
+    cluster.drain(3);
+    assert_eq!(kinds(&cluster, 3, 1), ["vote", "accept"]);
+}
+
+#[test]
+fn a_leader_answers_and_is_heard() {
+    let mut cluster = led(Config::default());
+    let status = cluster.raft(1).status();
+    let ask = Message::RequestVote {
+        pre: true,
+        term: status.term + 1,
+        last_index: status.last,
+        last_term: status.term,
+    };
+    cluster.now = cluster.now.after(cluster.config.heartbeat_us);
+    let now = cluster.now;
+    let raft = cluster.raft(1);
+    raft.tick(now);
+    raft.receive(now, id(3), ask).unwrap();
+    cluster.drain(1);
+    assert_eq!(kinds(&cluster, 1, 3), ["vote", "append"]);
+    assert_eq!(kinds(&cluster, 1, 2), ["append"]);
+
+    // and hands over the lead
+    cluster.net.clear();
+    let raft = cluster.raft(1);
+    raft.receive(now, id(3), ask).unwrap();
+    raft.transfer(id(3)).unwrap();
+    cluster.drain(1);
+    assert_eq!(kinds(&cluster, 1, 3), ["vote", "time out"]);
+}
+
+#[test]
+fn who_asks_for_votes_answers_as_well() {
+    let mut cluster = led(Config::default());
+    cluster.host(1).up = false;
+    cluster.now = cluster.now.after(cluster.config.election_max_us * 2);
+    let (now, status) = (cluster.now, cluster.raft(3).status());
+    let ask =
+        Message::RequestVote { pre: true, term: status.term + 1, last_index: 0, last_term: 0 };
+    let raft = cluster.raft(3);
+    raft.tick(now);
+    raft.receive(now, id(2), ask).unwrap();
+    assert_eq!(raft.status().role, Role::PreCandidate);
+    cluster.drain(3);
+    assert_eq!(kinds(&cluster, 3, 2), ["vote", "vote?"]);
+}
+
+#[test]
+fn all_that_is_to_be_written_is_written_though_it_is_not_in_one_piece() {
+    let me = NodeId::new(1);
+    let mut raft = Raft::<Heap>::new(me, &[me], Config::default(), 1).unwrap();
+    let mut now = Instant::from_millis(1);
+    let mut written = 0;
+    let mut records = 0;
+    for _ in 0..20 {
+        now = now.after(1_000_000);
+        raft.tick(now);
+        let leads = raft.status().role == Role::Leader;
+        if leads && raft.status().last < 2 {
+            // chunks are of 64 KiB
+            for _ in 0..3 {
+                raft.propose(&[7; 40_000]).unwrap();
+            }
+            records = 0;
+        }
+        let mut last = None;
+        while let Some(output) = raft.poll() {
+            if let Output::Persist(ticket, record) = output {
+                last = Some(ticket);
+                if let Record::Append { first, entries, .. } = record {
+                    assert_eq!(first, written + 1);
+                    let bytes = encode(&Record::Append { first, commit: 0, entries });
+                    assert!(Record::from_slice(&bytes).is_ok());
+                    written = raft_last(first, entries);
+                    records += 1;
+                }
+            }
+        }
+        assert_eq!(written, raft.status().last);
+        if let Some(ticket) = last {
+            raft.persisted(ticket);
+        }
+    }
+    assert!(written >= 4 && records == 3, "{records} records");
+}
+
+/// The index of the last of a run's entries, whose data are all of one length or none.
+fn raft_last(first: u64, run: &[u8]) -> u64 {
+    let mut rest = run;
+    let mut index = first;
+    while rest.len() > 3 {
+        // a term of one byte, a length of 40,000 times four in three
+        rest = &rest[4 + 40_000..];
+        index += 1;
+    }
+    if rest.is_empty() { index - 1 } else { index }
+}
+
+#[test]
+fn an_append_that_comes_twice_is_answered_twice() {
+    let mut cluster = led(Config::default());
+    cluster.propose(1, "a");
+    let append = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
+    cluster.net.clear();
+    for _ in 0..2 {
+        cluster.deliver(&append);
+        assert_eq!(kinds(&cluster, 3, 1), ["accept"]);
+        cluster.net.clear();
+    }
+}
+
+#[test]
+fn a_member_takes_the_place_of_a_stranger() {
+    type Small = Raft<Inline<3, 1024, 32, 64>>;
+    let me = NodeId::new(1);
+    let voters = [me, id(2)];
+    let config = Config { max_members: 3, ..Config::default() };
+    let mut raft = Small::new(me, &voters, config, 1).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    let mut list = Vec::new();
+    for member in 1..=3_u64 {
+        // 1: a member, 2: it votes
+        list.push(3);
+        list.extend(member.to_le_bytes());
+    }
+    let mut entries = vec![1, u8::try_from(list.len() * 4 + 2).unwrap()];
+    entries.extend(&list);
+    for stranger in [8, 9] {
+        let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+        raft.receive(now, id(stranger), ask).unwrap();
+        while raft.poll().is_some() {}
+    }
+    let append = Message::Append {
+        term: 1,
+        prev_index: 0,
+        prev_term: 0,
+        commit: 0,
+        round: 1,
+        entries: &entries,
+    };
+    raft.receive(now, id(2), append).unwrap();
+    let mut members: Vec<u64> =
+        raft.peers().filter(|peer| peer.standing.is_member()).map(|peer| peer.id.get()).collect();
+    members.sort_unstable();
+    assert_eq!(members, [2, 3]);
+}
