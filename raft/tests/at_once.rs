@@ -19,6 +19,8 @@ mod limits;
 mod members;
 #[path = "older_versions.rs"]
 mod older_versions;
+#[path = "one_poll.rs"]
+mod one_poll;
 #[path = "pitfalls.rs"]
 mod pitfalls;
 #[path = "reads.rs"]
