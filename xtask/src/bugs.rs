@@ -22,7 +22,7 @@ that the rule is not tested. First of all the simulator runs without any bug, an
 
     cargo xtask bugs                 all of them
     cargo xtask bugs vote            those with `vote` in their name
-    cargo xtask bugs --seeds 500     another budget of seeds for each (6000 unless told)
+    cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
 
 When a patch does not apply any more, because the code around it changed:
@@ -35,7 +35,7 @@ A new one begins with a file sim/bugs/NAME.patch that holds the lines `Rule: …
 };
 
 /// Seeds that each bug has to show itself.
-const SEEDS: u64 = 6000;
+const SEEDS: u64 = 12_000;
 /// Seeds without a bug: `cargo xtask sim` runs more.
 const CONTROL_SEEDS: u64 = 200;
 /// The first seed.

@@ -88,6 +88,11 @@ impl Oracle {
         last.map_or(&self.founders, |(_, config)| config)
     }
 
+    /// A later term that somebody leads or has led.
+    pub(crate) fn led_after(&self, term: Term) -> Option<Term> {
+        self.leaders.keys().copied().filter(|later| *later > term).max()
+    }
+
     /// The members as far as anybody has committed them.
     pub(crate) fn members(&self) -> &Config {
         self.agreed.last(Index::MAX).map_or(&self.founders, |(_, config)| config)

@@ -251,6 +251,15 @@ pub(crate) fn digest(message: &Message<'_>) -> u64 {
         }
         Message::ReadIndex { term, id } => trace.mix(&[10, term, question(id)], &[]),
         Message::ReadAt { term, id, index } => trace.mix(&[11, term, question(id), index], &[]),
+        Message::Propose { term, id, round, commands } => {
+            trace.mix(&[14, term, question(id), round], &[]);
+            for (.., data) in decode(1, commands) {
+                trace.mix(&[data.len() as u64], &[]);
+            }
+        }
+        Message::Proposed { term, id, index, count } => {
+            trace.mix(&[15, term, question(id), index, count], &[]);
+        }
         ref plain => {
             let mut bytes = vec![0; plain.encoded_len()];
             trace.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());

@@ -94,6 +94,11 @@ impl<S: Storage> RaftSubject<S> {
             let what = format!("node {} reads by lease at {index} of {committed}", node + 1);
             self.violated.get_or_insert(what);
         }
+        // before anything is committed by it
+        if let Some(term) = self.oracle.led_after(raft.status().term) {
+            let what = format!("node {} has a lease, and another leads term {term}", node + 1);
+            self.violated.get_or_insert(what);
+        }
         Some(index)
     }
 
