@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use quorate_core::NodeId;
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
@@ -19,7 +19,7 @@ pub(crate) struct Oracle {
     entries: HashMap<(Index, Term), (Term, u64)>,
     /// Index and term of what was ever on the disk of a node that is no witness; `None` if there are nodes that are not seen.
     kept: Option<HashSet<(Index, Term)>>,
-    leaders: HashMap<Term, usize>,
+    leaders: BTreeMap<Term, usize>,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
     pub(crate) reads: Reads,
@@ -45,7 +45,7 @@ impl Oracle {
             committed_in: Vec::new(),
             entries: HashMap::new(),
             kept: Some(HashSet::new()),
-            leaders: HashMap::new(),
+            leaders: BTreeMap::new(),
             votes: HashMap::new(),
             seen: vec![None; nodes],
             reads: Reads::new(nodes),
@@ -90,7 +90,7 @@ impl Oracle {
 
     /// A later term that somebody leads or has led.
     pub(crate) fn led_after(&self, term: Term) -> Option<Term> {
-        self.leaders.keys().copied().filter(|later| *later > term).max()
+        self.leaders.last_key_value().map(|(later, _)| *later).filter(|later| *later > term)
     }
 
     /// The members as far as anybody has committed them.
