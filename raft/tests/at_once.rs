@@ -1,6 +1,8 @@
 //! The tests that take no time, in one program: `cargo xtask mutants` builds and runs it for each of some thousand mutants.
 //! `cargo test` leaves it out, as it runs them one by one.
 
+#[path = "configs.rs"]
+mod configs;
 #[path = "edges.rs"]
 mod edges;
 #[path = "elections.rs"]

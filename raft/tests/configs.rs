@@ -1,0 +1,81 @@
+//! The presets have the values that the documentation of each field gives, and every limit is where it says.
+#![allow(clippy::unwrap_used)]
+
+use quorate_raft::{Config, ConfigError};
+
+#[test]
+fn presets_are_as_the_fields_document() {
+    let lan = Config::lan();
+    let times = (lan.election_min_us, lan.election_max_us, lan.heartbeat_us);
+    assert_eq!(times, (150_000, 300_000, 50_000));
+    assert!(lan.pre_vote && lan.check_quorum && !lan.forward);
+    let off = (lan.lease_drift_ppm, lan.priority, lan.snapshot_pace_us, lan.quiesce_us);
+    assert_eq!(off, (0, 0, 0, 0));
+    assert_eq!((lan.max_append_bytes, lan.snapshot_part_bytes), (65_536, 65_536));
+    assert_eq!((lan.max_inflight_entries, lan.max_inflight_bytes), (4096, 1_048_576));
+    assert_eq!((lan.max_entry_bytes, lan.max_uncommitted_bytes), (1_048_576, 16_777_216));
+    assert_eq!((lan.max_log_bytes, lan.max_members), (1_073_741_824, 15));
+
+    let wan = Config {
+        election_min_us: 1_500_000,
+        election_max_us: 3_000_000,
+        heartbeat_us: 500_000,
+        max_inflight_bytes: 4_194_304,
+        ..Config::lan()
+    };
+    assert_eq!(Config::wan(), wan);
+
+    let radio = Config {
+        election_min_us: 15_000_000,
+        election_max_us: 30_000_000,
+        heartbeat_us: 5_000_000,
+        max_append_bytes: 160,
+        max_inflight_entries: 8,
+        max_inflight_bytes: 320,
+        max_entry_bytes: 128,
+        max_uncommitted_bytes: 2048,
+        snapshot_part_bytes: 160,
+        max_log_bytes: 65_536,
+        ..Config::lan()
+    };
+    assert_eq!(Config::radio(), radio);
+    assert_eq!(Config::default(), lan);
+}
+
+/// The last value that does, and the first that does not, with all other fields as in the preset.
+fn border<T>(set: impl Fn(&mut Config, T), good: T, bad: T, error: ConfigError) {
+    let mut config = Config::lan();
+    set(&mut config, good);
+    assert_eq!(config.validate(), Ok(()), "{config:?}");
+    set(&mut config, bad);
+    assert_eq!(config.validate(), Err(error), "{config:?}");
+}
+
+#[test]
+fn times_have_their_borders() {
+    use ConfigError::{ElectionSpread, ElectionTimeout, Lease};
+    border(|c, us| c.heartbeat_us = us, 1, 0, ElectionTimeout);
+    border(|c, us| c.heartbeat_us = us, 75_000, 75_001, ElectionTimeout);
+    border(|c, us| c.election_min_us = us, 100_000, 99_999, ElectionTimeout);
+    border(|c, us| c.election_max_us = us, 150_001, 150_000, ElectionSpread);
+    border(|c, ppm| c.lease_drift_ppm = ppm, 250_000, 250_001, Lease);
+    let leased = |c: &mut Config, check_quorum| {
+        (c.check_quorum, c.lease_drift_ppm) = (check_quorum, 1);
+    };
+    border(leased, true, false, Lease);
+    let without = Config { check_quorum: false, ..Config::lan() };
+    assert_eq!(without.validate(), Ok(()), "who has no leases needs no check");
+}
+
+#[test]
+fn limits_have_their_borders() {
+    use ConfigError::Limits;
+    border(|c, most| c.priority = most, 15, 16, Limits);
+    border(|c, most| c.max_append_bytes = most, 1, 0, Limits);
+    border(|c, most| c.max_inflight_entries = most, 1, 0, Limits);
+    border(|c, most| c.max_inflight_bytes = most, 1, 0, Limits);
+    border(|c, most| c.max_entry_bytes = most, 1, 0, Limits);
+    border(|c, most| c.snapshot_part_bytes = most, 1, 0, Limits);
+    border(|c, most| c.max_uncommitted_bytes = most, 1 << 20, (1 << 20) - 1, Limits);
+    border(|c, most| c.max_log_bytes = most, 2 << 20, (2 << 20) - 1, Limits);
+}
