@@ -59,6 +59,59 @@ fn what_survives_its_leader_is_committed_before_the_rest_is_lost() {
 }
 
 #[test]
+fn of_two_terms_led_each_ends_when_its_own_later_term_is_committed() {
+    let mut cluster =
+        Cluster::with(3, Config { pre_vote: false, check_quorum: false, ..Config::default() });
+    cluster.elect(1);
+    cluster.run(60);
+    let first = cluster.raft(1).propose(b"first").unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    // 2 leads, and of it 1 has an entry that it does not know to be committed
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    let before = cluster.raft(1).status().commit;
+    let early = |e: &common::Envelope| matches!(e.message(), Message::Append { commit, .. } if commit == before);
+    cluster.settle_if(|e| e.from != 1 && (e.to != 1 || early(e)));
+    let between = cluster.raft(2).status();
+    assert_eq!(cluster.raft(1).status().last, between.last);
+    assert!(cluster.host(1).lost.is_empty());
+    // 1 leads again, and nobody hears of its proposal either
+    let now = cluster.now;
+    cluster.raft(1).campaign(now);
+    cluster.drain(1);
+    cluster.settle_if(|e| !matches!(e.message(), Message::Append { .. }));
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+    let second = cluster.raft(1).propose(b"second").unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    // 3 leads; 1 hears what is committed of the term between, then the rest
+    let now = cluster.now;
+    cluster.raft(3).campaign(now);
+    cluster.drain(3);
+    cluster.settle_if(|e| e.from != 1 && e.to != 1);
+    let last = cluster.raft(3).status();
+    assert_eq!(last.role, Role::Leader);
+    let heartbeat = Message::Append {
+        term: last.term,
+        prev_index: between.last,
+        prev_term: between.term,
+        commit: between.last,
+        round: 1,
+        entries: &[],
+    };
+    cluster.raft(1).receive(now, common::id(3), heartbeat).unwrap();
+    cluster.drain(1);
+    assert!(first.term < between.term && between.term < second.term && second.term < last.term);
+    let told: Vec<_> = cluster.host(1).lost.iter().map(|lost| lost.0).collect();
+    assert_eq!(told, [between.term]);
+    cluster.run(200);
+    let told: Vec<_> = cluster.host(1).lost.iter().map(|lost| lost.0).collect();
+    assert_eq!(told, [between.term, last.term]);
+}
+
+#[test]
 fn a_snapshot_in_the_place_of_proposals_says_up_to_where_it_is_not_known() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);

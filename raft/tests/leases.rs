@@ -143,8 +143,14 @@ fn what_it_needs_is_checked() {
 #[test]
 fn one_node_alone_needs_nobody() {
     let mut cluster = Cluster::with(1, config());
+    assert_eq!(cluster.raft(1).read_lease(Instant::ZERO), None, "but it must lead");
     cluster.run(400);
     assert_eq!(cluster.raft(1).read_lease(Instant::MAX), Some(1));
+    // and leases must be on
+    let mut cluster = Cluster::with(1, Config::default());
+    cluster.run(400);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+    assert_eq!(cluster.raft(1).read_lease(Instant::MAX), None);
 }
 
 #[test]
