@@ -17,7 +17,7 @@ pub enum ConfigError {
     ElectionTimeout,
     /// The upper election timeout must be above the lower one, so that ties break.
     ElectionSpread,
-    /// A byte limit is 0, or too small for one entry of `max_entry_bytes`; or the priority is beyond 15.
+    /// A limit is 0, or too small for one entry of `max_entry_bytes`; or the priority is beyond 15.
     Limits,
     /// Leases need `check_quorum`, and clocks that are not further off than a quarter.
     Lease,
@@ -140,7 +140,9 @@ impl fmt::Display for ConfigError {
             Self::ElectionSpread => {
                 f.write_str("the upper election timeout must be above the lower one")
             }
-            Self::Limits => f.write_str("a byte limit is too small for one entry"),
+            Self::Limits => {
+ f.write_str("a limit is 0, or too small for one entry, or the priority is above 15")
+},
             Self::Fixed => f.write_str("fixed storage knows no leases, paced snapshots, rest or forwarding"),
             Self::Lease => f.write_str(
                 "leases need check_quorum and a drift of at most 250,000 ppm",

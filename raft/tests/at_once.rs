@@ -7,6 +7,10 @@ mod configs;
 mod edges;
 #[path = "elections.rs"]
 mod elections;
+#[path = "entries.rs"]
+mod entries;
+#[path = "errors.rs"]
+mod errors;
 #[path = "fates.rs"]
 mod fates;
 #[path = "forward.rs"]
@@ -49,5 +53,9 @@ mod standings;
 mod transfer;
 #[path = "typed.rs"]
 mod typed;
+#[path = "windows.rs"]
+mod windows;
 #[path = "wire.rs"]
 mod wire;
+#[path = "witnesses.rs"]
+mod witnesses;

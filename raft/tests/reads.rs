@@ -279,3 +279,74 @@ fn who_knows_no_leader_or_has_other_storage_does_not_ask() {
     let question = Message::ReadIndex { term: 1, id: 1 };
     assert_eq!(fixed.receive(Instant::from_millis(1), ids[1], question), Ok(()));
 }
+
+/// Node 2 asks the leader, node 1, of five.
+fn ask(cluster: &mut Cluster, id: u64) {
+    let term = cluster.raft(1).status().term;
+    let bytes = encode(&Message::ReadIndex { term, id });
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes });
+}
+
+fn answers(cluster: &Cluster) -> Vec<u64> {
+    let answers = cluster.net.iter().filter_map(|e| match e.message() {
+        Message::ReadAt { id, .. } => Some(id),
+        _ => None,
+    });
+    answers.collect()
+}
+
+fn five() -> Cluster {
+    let mut cluster = Cluster::new(5);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.net.clear();
+    cluster
+}
+
+#[test]
+fn a_question_that_comes_twice_is_answered_by_the_round_of_the_first() {
+    let (life, read) = (7 << 32, 3);
+    for again in [life | read, life | (read - 1)] {
+        let mut cluster = five();
+        ask(&mut cluster, life | read);
+        let round: Vec<_> = cluster.net.drain(..).filter(|e| e.to == 3).collect();
+        ask(&mut cluster, again);
+        cluster.net.clear();
+        round.iter().for_each(|heartbeat| cluster.deliver(heartbeat));
+        for accept in cluster.net.drain(..).collect::<Vec<_>>() {
+            cluster.deliver(&accept);
+        }
+        assert_eq!(answers(&cluster), [life | read]);
+    }
+}
+
+#[test]
+fn a_newer_question_takes_the_place_of_an_older_one() {
+    // of the same life of who asks, or of another, whose numbers say nothing
+    for newer in [7 << 32 | 4, 6 << 32 | 1, 8 << 32 | 1] {
+        let mut cluster = five();
+        ask(&mut cluster, 7 << 32 | 3);
+        ask(&mut cluster, newer);
+        let round: Vec<_> = cluster.net.drain(..).filter(|e| e.to != 2).collect();
+        round.iter().for_each(|heartbeat| cluster.deliver(heartbeat));
+        for accept in cluster.net.drain(..).collect::<Vec<_>>() {
+            cluster.deliver(&accept);
+        }
+        assert_eq!(answers(&cluster), [newer]);
+    }
+}
+
+#[test]
+fn a_question_that_was_lost_with_the_lead_is_not_answered_in_the_next() {
+    let mut cluster = five();
+    ask(&mut cluster, 7 << 32 | 3);
+    cluster.net.clear();
+    cluster.elect(3);
+    cluster.elect(1);
+    let mut answered = 0;
+    cluster.run_if(200, |e| {
+        answered += u64::from(matches!(e.message(), Message::ReadAt { .. }));
+        true
+    });
+    assert_eq!(answered, 0);
+}

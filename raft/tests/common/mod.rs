@@ -54,6 +54,25 @@ pub fn id(node: u64) -> NodeId {
     NodeId::new(node)
 }
 
+impl Host {
+    fn new(raft: Node) -> Self {
+        Self {
+            raft,
+            disk: Vec::new(),
+            pending: Vec::new(),
+            fast_disk: true,
+            applied: Vec::new(),
+            reads: Vec::new(),
+            lost: Vec::new(),
+            wanted: Vec::new(),
+            parts: Vec::new(),
+            due: Vec::new(),
+            ends: Vec::new(),
+            up: true,
+        }
+    }
+}
+
 impl Cluster {
     pub fn new(nodes: u64) -> Self {
         Self::with(nodes, Config { snapshot_part_bytes: 64, ..Config::default() })
@@ -62,20 +81,7 @@ impl Cluster {
     pub fn with(nodes: u64, config: Config) -> Self {
         let voters: Vec<NodeId> = (1..=nodes).map(NodeId::new).collect();
         let hosts = (1..=nodes)
-            .map(|node| Host {
-                raft: Node::new(id(node), &voters, config.clone(), node).unwrap(),
-                disk: Vec::new(),
-                pending: Vec::new(),
-                fast_disk: true,
-                applied: Vec::new(),
-                reads: Vec::new(),
-                lost: Vec::new(),
-                wanted: Vec::new(),
-                parts: Vec::new(),
-                due: Vec::new(),
-                ends: Vec::new(),
-                up: true,
-            })
+            .map(|node| Host::new(Node::new(id(node), &voters, config.clone(), node).unwrap()))
             .collect();
         let mut cluster =
             Self { hosts, net: VecDeque::new(), now: Instant::from_millis(1), config, voters };
@@ -85,6 +91,12 @@ impl Cluster {
             cluster.drain(node);
         }
         cluster
+    }
+
+    /// The next node, which belongs to no cluster yet.
+    pub fn join(&mut self, node: u64) {
+        self.hosts.push(Host::new(Node::join(id(node), self.config.clone(), node).unwrap()));
+        assert_eq!(self.hosts.len() as u64, node);
     }
 
     pub fn host(&mut self, node: u64) -> &mut Host {
@@ -236,7 +248,12 @@ impl Cluster {
     pub fn restart(&mut self, node: u64) {
         let (voters, config, now) = (self.voters.clone(), self.config.clone(), self.now);
         let host = self.host(node);
-        let mut raft = Node::new(id(node), &voters, config, node + 100).unwrap();
+        let founder = voters.contains(&id(node));
+        let mut raft = if founder {
+            Node::new(id(node), &voters, config, node + 100).unwrap()
+        } else {
+            Node::join(id(node), config, node + 100).unwrap()
+        };
         for bytes in &host.disk {
             raft.restore(Record::from_slice(bytes).unwrap()).unwrap();
         }

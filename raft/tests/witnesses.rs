@@ -1,0 +1,130 @@
+//! A witness has a vote and counts for the commit, and is given of commands only that there are some (Raft thesis, 11.7.2).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, id};
+use quorate_raft::{Change, Config, EntryKind, Message, Role};
+
+/// Node 1 leads; 2 votes as well, and 4 is a witness. Node 3 is no member any more.
+fn cluster(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, config);
+    cluster.join(4);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    for changes in [[Change::AddWitness(id(4))], [Change::Promote(id(4))], [Change::Remove(id(3))]]
+    {
+        cluster.raft(1).change(&changes).unwrap();
+        cluster.drain(1);
+        cluster.run(200);
+    }
+    cluster.host(3).up = false;
+    assert_eq!(cluster.raft(1).status().commit, cluster.raft(4).status().commit);
+    cluster.net.clear();
+    cluster
+}
+
+fn to_witness(e: &Envelope) -> bool {
+    [e.from, e.to].iter().all(|node| [1, 4].contains(node))
+}
+
+/// The bytes of entries on their way to a node.
+fn entries(cluster: &Cluster, to: u64) -> Vec<Vec<u8>> {
+    let appends = cluster.net.iter().filter(|e| e.to == to).filter_map(|e| match e.message() {
+        Message::Append { entries, .. } => Some(entries.to_vec()),
+        _ => None,
+    });
+    appends.filter(|entries| !entries.is_empty()).collect()
+}
+
+#[test]
+fn a_leader_and_a_witness_commit_without_the_third() {
+    let mut cluster = cluster(Config::default());
+    let index = cluster.propose(1, "secret");
+    let term = u8::try_from(cluster.raft(1).status().term).unwrap();
+    assert_eq!(entries(&cluster, 2), [[&[term, 6 << 2], &b"secret"[..]].concat()]);
+    let hollow = EntryKind::Hollow as u8;
+    assert_eq!(entries(&cluster, 4), [[term, hollow]]);
+    cluster.settle_if(to_witness);
+    assert_eq!(cluster.raft(1).status().commit, index);
+    // and again after both were restarted
+    cluster.restart(1);
+    cluster.restart(4);
+    cluster.now = cluster.now.after(400_000);
+    let now = cluster.now;
+    for node in [1, 4] {
+        cluster.raft(node).tick(now);
+        cluster.drain(node);
+    }
+    cluster.run_if(1500, to_witness);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+    assert!(cluster.raft(1).status().commit > index);
+    assert!(cluster.commands(1).contains(&"secret".into()));
+    assert!(!cluster.commands(4).contains(&"secret".into()));
+}
+
+#[test]
+fn many_commands_are_as_many_hollow_entries() {
+    let mut cluster = cluster(Config::default());
+    for text in ["one", "two", "three"] {
+        cluster.raft(1).propose(text.as_bytes()).unwrap();
+    }
+    cluster.drain(1);
+    let term = u8::try_from(cluster.raft(1).status().term).unwrap();
+    assert_eq!(entries(&cluster, 4), [[term, 3].repeat(3)]);
+    cluster.settle_if(to_witness);
+    let status = cluster.raft(1).status();
+    assert_eq!((status.commit, cluster.raft(4).status().last), (status.last, status.last));
+}
+
+#[test]
+fn it_is_not_told_of_what_no_disk_has_that_may_lead() {
+    let mut cluster = cluster(Config::default());
+    cluster.host(1).fast_disk = false;
+    let index = cluster.propose(1, "x");
+    assert_eq!(entries(&cluster, 2).len(), 1);
+    assert!(entries(&cluster, 4).is_empty());
+    // with node 2 there is one
+    cluster.settle_if(|e| e.to != 4 && e.from != 4);
+    let waits = |cluster: &mut Cluster| {
+        cluster.now = cluster.now.after(50_000);
+        let now = cluster.now;
+        cluster.raft(1).tick(now);
+        cluster.drain(1);
+        entries(cluster, 4).is_empty()
+    };
+    assert!(!waits(&mut cluster));
+    cluster.settle_if(|e| e.to != 2 && e.from != 2);
+    assert_eq!(cluster.raft(4).status().last, index);
+    assert_eq!(cluster.raft(1).status().commit, index, "two of three disks have it");
+}
+
+#[test]
+fn of_a_snapshot_it_is_given_the_place_alone() {
+    let mut cluster = cluster(Config { snapshot_part_bytes: 64, ..Config::default() });
+    let others = |e: &Envelope| e.from != 4 && e.to != 4;
+    for _ in 0..5 {
+        cluster.propose(1, "x");
+        cluster.settle_if(others);
+    }
+    let taken = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    for _ in 0..4 {
+        cluster.run(50);
+        if let Some((index, _, data, done)) = cluster.host(4).parts.pop() {
+            assert_eq!((index, data.len(), done), (taken, 0, true));
+            cluster.host(4).applied.clear();
+            cluster.raft(4).snapshot_installed(index).unwrap();
+            cluster.drain(4);
+        }
+    }
+    assert!(cluster.raft(4).status().snapshot >= taken);
+    assert!(cluster.host(1).wanted.is_empty(), "nobody is asked for its state");
+    assert!(cluster.raft(4).status().last >= taken);
+    cluster.propose(1, "y");
+    cluster.settle_if(to_witness);
+    assert_eq!(cluster.raft(1).status().commit, cluster.raft(1).status().last);
+}
