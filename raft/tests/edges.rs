@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
-use quorate_core::{Instant, Rejected, Wire};
+use quorate_core::{Instant, Output, Rejected, Wire};
 use quorate_raft::{
     Config, ConfigError, Inline, Message, ProposeError, Raft, Record, Role, SnapshotError,
 };
@@ -213,4 +213,46 @@ fn a_late_answer_about_a_snapshot_is_bounded_by_the_application() {
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&ack) });
     assert_eq!(cluster.raft(1).status().rejections.total(), 0);
     assert!(cluster.host(1).wanted.is_empty(), "nobody wants a snapshot");
+}
+
+/// Ticks that come before the deadline, as hosts with other clocks give them.
+fn early<S: quorate_raft::Storage>(raft: &mut Raft<S>) {
+    while let Some(output) = raft.poll() {
+        if let Output::Persist(ticket, _) = output {
+            raft.persisted(ticket);
+        }
+    }
+    let deadline = raft.deadline().unwrap();
+    let before = raft.clone();
+    raft.tick(Instant::from_micros(deadline.as_micros() - 1));
+    assert!(raft.poll().is_none(), "{:?}", raft.status().role);
+    assert_eq!(raft.deadline(), Some(deadline));
+    *raft = before;
+    raft.tick(deadline);
+    assert!(raft.poll().is_some(), "{:?}", raft.status().role);
+}
+
+#[test]
+fn a_tick_before_the_deadline_says_nothing() {
+    fn all<S: quorate_raft::Storage>() {
+        let ids = [1, 2].map(id);
+        let config = Config { snapshot_part_bytes: 32, ..Config::default() };
+        let mut raft = Raft::<S>::new(ids[0], &ids, config, 3).unwrap();
+        let start = Instant::from_millis(1);
+        raft.tick(start);
+        early(&mut raft);
+        assert_eq!(raft.status().role, Role::PreCandidate);
+        early(&mut raft);
+        let granted = |pre, term| Message::Vote { pre, term, granted: true };
+        let now = raft.deadline().unwrap();
+        raft.receive(now, ids[1], granted(true, 1)).unwrap();
+        assert_eq!(raft.status().role, Role::Candidate);
+        early(&mut raft);
+        let now = raft.deadline().unwrap();
+        raft.receive(now, ids[1], granted(false, raft.status().term)).unwrap();
+        assert_eq!(raft.status().role, Role::Leader);
+        early(&mut raft);
+    }
+    all::<Inline<3, 512, 16, 32>>();
+    all::<quorate_raft::Fixed<3, 512, 16, 32>>();
 }

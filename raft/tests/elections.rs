@@ -183,6 +183,21 @@ fn pre_votes_change_nothing_durable() {
 }
 
 #[test]
+fn a_pre_vote_that_is_said_after_the_term_has_begun_is_a_refusal() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+    cluster.raft(2).receive(now, id(1), ask).unwrap();
+    // before that is answered the other is elected
+    cluster.raft(2).receive(now, id(3), vote_request(1, (0, 0))).unwrap();
+    cluster.drain(2);
+    let answers: Vec<_> = cluster.net.iter().map(|e| (e.to, e.message())).collect();
+    let vote = |pre, granted| Message::Vote { pre, term: 1, granted };
+    assert!(answers.contains(&(1, vote(true, false))), "{answers:?}");
+    assert!(answers.contains(&(3, vote(false, true))), "{answers:?}");
+}
+
+#[test]
 fn a_node_that_was_cut_off_does_not_disturb_when_it_comes_back() {
     let mut cluster = Cluster::new(3);
     cluster.run(1000);

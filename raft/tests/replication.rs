@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Cluster, Envelope, encode, id};
-use quorate_core::{Instant, Rejected, Wire};
-use quorate_raft::{Config, Message, ProposeError, Replication, Role};
+use quorate_core::{Instant, Output, Rejected, Wire};
+use quorate_raft::{Config, Heap, Message, ProposeError, Raft, Replication, Role};
 
 #[test]
 fn a_command_takes_four_messages_and_reaches_everybody() {
@@ -305,6 +305,47 @@ fn a_hint_is_not_a_match() {
         cluster.deliver(&Envelope { from, to: 1, bytes: encode(&reject) });
     }
     assert_eq!(cluster.raft(1).status().commit, status.commit);
+}
+
+#[test]
+fn what_never_fits_is_too_large_and_not_to_be_tried_again() {
+    // more than half the log, though not more than the log
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    assert_eq!(cluster.raft(1).propose(&[0; 4097]), Err(ProposeError::TooLarge));
+    // not more than half, but with the room that leaders need more than the log
+    let config = Config {
+        max_log_bytes: 110,
+        max_entry_bytes: 50,
+        max_uncommitted_bytes: 50,
+        ..Config::default()
+    };
+    let mut raft = Raft::<Heap>::new(id(1), &[id(1)], config, 1).unwrap();
+    raft.tick(Instant::ZERO);
+    raft.campaign(Instant::ZERO);
+    for _ in 0..20 {
+        let written = match raft.poll() {
+            Some(Output::Persist(ticket, _)) => Some(ticket),
+            _ => None,
+        };
+        if let Some(ticket) = written {
+            raft.persisted(ticket);
+        }
+    }
+    assert_eq!(raft.status().commit, 1);
+    assert_eq!(raft.propose(&[0; 11]), Err(ProposeError::TooLarge));
+    assert_ne!(raft.propose(&[0; 10]), Err(ProposeError::TooLarge));
+}
+
+#[test]
+fn half_the_log_may_be_uncommitted_to_the_last_byte() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.settle();
+    // 3 bytes go before it
+    cluster.raft(1).propose(&[0; 2000]).unwrap();
+    assert_eq!(cluster.raft(1).propose(&[0; 4096 - 2003 + 1]), Err(ProposeError::Busy));
+    assert!(cluster.raft(1).propose(&[0; 4096 - 2003]).is_ok());
 }
 
 #[test]

@@ -103,3 +103,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn errors_say_what_happened() {
+    let full = EncodeError::BufferFull;
+    assert!(full.to_string().contains("buffer is too small"));
+    assert!(EncodeError::Unsupported.to_string().contains("cannot be encoded"));
+    assert_eq!(TypedError::Encode(full).to_string(), full.to_string());
+    let busy = ProposeError::Busy;
+    assert_eq!(TypedError::Propose(busy).to_string(), busy.to_string());
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    let index = cluster.raft(1).propose(&[9]).unwrap().index;
+    let mut said = Vec::new();
+    for _ in 0..10 {
+        let written = match cluster.raft(1).poll() {
+            Some(Output::Persist(ticket, _)) => Some(ticket),
+            Some(Output::Event(Event::Committed(run))) => {
+                let commands = typed::commands::<Command<'_>>(run);
+                said.extend(commands.filter_map(Result::err).map(|error| error.to_string()));
+                None
+            }
+            _ => None,
+        };
+        if let Some(ticket) = written {
+            cluster.raft(1).persisted(ticket);
+        }
+    }
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains(&format!("entry at {index} ")), "{said:?}");
+}
