@@ -256,3 +256,60 @@ fn a_tick_before_the_deadline_says_nothing() {
     all::<Inline<3, 512, 16, 32>>();
     all::<quorate_raft::Fixed<3, 512, 16, 32>>();
 }
+
+#[test]
+fn a_leader_wants_a_tick_for_its_heartbeat_and_for_the_next_part_of_a_snapshot() {
+    let config = Config { snapshot_part_bytes: 64, snapshot_pace_us: 20_000, ..Config::default() };
+    let mut cluster = Cluster::with(3, config);
+    cluster.elect(1);
+    cluster.run_if(1000, |e| e.to != 3 && e.from != 3);
+    let now = cluster.now;
+    let deadline = cluster.raft(1).deadline().unwrap();
+    assert!(deadline > now && deadline <= now.after(50_000));
+    cluster.propose(1, "x");
+    cluster.settle_if(|e| e.to != 3 && e.from != 3);
+    let taken = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
+    // 3 is back, and is given the first of two parts
+    let mut wanted = None;
+    for _ in 0..30 {
+        cluster.run(10);
+        wanted = wanted.or_else(|| cluster.host(1).wanted.pop());
+        if wanted.is_some() {
+            break;
+        }
+    }
+    let (to, index, offset) = wanted.unwrap();
+    cluster.raft(1).send_snapshot(id(to), index, offset, &[7; 64], false).unwrap();
+    cluster.drain(1);
+    let sent = cluster.now;
+    cluster.settle();
+    assert!(cluster.host(1).wanted.is_empty(), "not yet");
+    let deadline = cluster.raft(1).deadline().unwrap();
+    assert!(deadline <= sent.after(20_000), "{deadline:?} {sent:?}");
+    cluster.now = sent.after(20_000);
+    let now = cluster.now;
+    cluster.raft(1).tick(now);
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).wanted, [(to, index, 64)]);
+}
+
+#[test]
+fn who_waits_to_be_let_in_wants_no_ticks() {
+    let mut raft = Node::join(id(4), Config::default(), 1).unwrap();
+    assert_eq!(raft.deadline(), Some(Instant::ZERO), "the first starts it");
+    raft.tick(Instant::ZERO);
+    assert_eq!(raft.deadline(), None);
+}
+
+#[test]
+fn the_last_term_of_all_is_no_term() {
+    let last = (1 << 62) - 1;
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    raft.restore(Record::Vote { term: last, vote: None }).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    let beyond = raft.receive(now, id(2), append(last + 1, (0, 0), 0, &[]));
+    assert_eq!(beyond, Err(Rejected::OutOfRange));
+    assert_eq!(raft.receive(now, id(2), append(last, (0, 0), 0, &[])), Ok(()));
+}

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Envelope, encode, id};
 use quorate_core::{Instant, Output, Rejected, Wire};
-use quorate_raft::{Config, Heap, Message, ProposeError, Raft, Replication, Role};
+use quorate_raft::{Config, Heap, Message, ProposeError, Raft, Record, Replication, Role};
 
 #[test]
 fn a_command_takes_four_messages_and_reaches_everybody() {
@@ -338,6 +338,44 @@ fn what_never_fits_is_too_large_and_not_to_be_tried_again() {
 }
 
 #[test]
+fn a_slow_disk_is_given_eight_records_and_then_the_rest_in_one() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.settle();
+    cluster.host(1).fast_disk = false;
+    for n in 0..8 {
+        cluster.propose(1, &format!("{n}"));
+        assert_eq!(cluster.host(1).pending.len(), n + 1);
+    }
+    for _ in 0..3 {
+        cluster.propose(1, "more");
+    }
+    assert_eq!(cluster.host(1).pending.len(), 8);
+    let (ticket, written) = cluster.host(1).pending.remove(0);
+    cluster.host(1).disk.push(written);
+    cluster.raft(1).persisted(ticket);
+    cluster.drain(1);
+    let pending = &cluster.host(1).pending;
+    assert_eq!(pending.len(), 8);
+    let Record::Append { entries, .. } = Record::from_slice(&pending[7].1).unwrap() else {
+        panic!("entries")
+    };
+    assert_eq!(entries.len(), 3 * (2 + 4));
+    // so is what is known of a snapshot
+    cluster.settle();
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, 0).unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).pending.len(), 8);
+    let (ticket, written) = cluster.host(1).pending.remove(0);
+    cluster.host(1).disk.push(written);
+    cluster.raft(1).persisted(ticket);
+    cluster.drain(1);
+    let record = Record::from_slice(&cluster.host(1).pending[7].1).unwrap();
+    assert!(matches!(record, Record::Snapshot { .. }), "{record:?}");
+}
+
+#[test]
 fn half_the_log_may_be_uncommitted_to_the_last_byte() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
@@ -357,6 +395,14 @@ fn proposals_have_limits_and_say_which() {
     cluster.run(60);
     assert_eq!(cluster.raft(2).propose(b"x"), Err(ProposeError::NotLeader(Some(id(1)))));
     assert_eq!(cluster.raft(1).propose(&[0; 301]), Err(ProposeError::TooLarge));
+    assert!(cluster.raft(1).clone().propose(&[0; 300]).is_ok());
+    // 3 bytes go before it, and count
+    let mut copy = cluster.raft(1).clone();
+    copy.propose(&[0; 297]).unwrap();
+    assert!(copy.clone().propose(&[0; 300]).is_ok());
+    copy = cluster.raft(1).clone();
+    copy.propose(&[0; 298]).unwrap();
+    assert_eq!(copy.propose(&[0; 300]), Err(ProposeError::Busy));
     cluster.raft(1).propose(&[0; 290]).unwrap();
     cluster.raft(1).propose(&[0; 290]).unwrap();
     let before = cluster.raft(1).clone();
