@@ -350,3 +350,22 @@ fn a_question_that_was_lost_with_the_lead_is_not_answered_in_the_next() {
     });
     assert_eq!(answered, 0);
 }
+
+#[test]
+fn a_question_of_another_term_is_not_answered() {
+    // who asks counts as one that follows this leader, and so must have asked in its term
+    let mut cluster = Cluster::new(3);
+    cluster.elect(2);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.net.clear();
+    let term = cluster.raft(1).status().term;
+    for other in [term - 1, term + 1] {
+        let bytes = encode(&Message::ReadIndex { term: other, id: 7 << 32 | other });
+        cluster.deliver(&Envelope { from: 2, to: 1, bytes });
+        assert!(answers(&cluster).is_empty());
+    }
+    let bytes = encode(&Message::ReadIndex { term, id: 8 << 32 });
+    cluster.deliver(&Envelope { from: 2, to: 1, bytes });
+    assert_eq!(answers(&cluster), [8 << 32]);
+}
