@@ -1,6 +1,7 @@
 //! What errors say: what happened and what to do.
 
-use quorate_core::NodeId;
+use quorate_core::{DecodeError, NodeId};
+use quorate_raft::session::{LimitsError, Refused, RestoreError, SessionId};
 use quorate_raft::{
     ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError,
 };
@@ -76,4 +77,21 @@ fn of_reads_and_snapshots() {
     says(&SnapshotError::NotWanted, &["nobody waits"]);
     says(&SnapshotError::NotFollower, &["follower"]);
     says(&SnapshotError::Stopped, &["stopped"]);
+}
+
+#[test]
+fn of_sessions() {
+    says(&Refused::Gone, &["no such session", "register again"]);
+    says(&Refused::Full, &["too many sessions", "try again later"]);
+    says(&Refused::Ahead, &["too many commands", "wait"]);
+    says(&Refused::Settled, &["does not wait"]);
+    says(&Refused::Past, &["applied already"]);
+    says(&Refused::Garbled(DecodeError::Truncated), &[&DecodeError::Truncated.to_string()]);
+    says(&LimitsError::NoSession, &["at least one session"]);
+    says(&LimitsError::Window, &["1 to 64"]);
+    says(&LimitsError::Storage, &["storage", "less"]);
+    says(&RestoreError::Version(9), &["version 9"]);
+    says(&RestoreError::Limits, &["other limits", "start this node"]);
+    says(&RestoreError::Garbled(DecodeError::Invalid), &[&DecodeError::Invalid.to_string()]);
+    assert_eq!(SessionId::new(12).to_string(), "12");
 }

@@ -306,6 +306,8 @@ fn limits_are_checked() {
     }
     assert_eq!(table(Limits { sessions: 0, ..LIMITS }), Err(LimitsError::NoSession));
     assert_eq!(table(Limits { window: 0, ..LIMITS }), Err(LimitsError::Window));
+    assert_eq!(Limits { window: 64, ..LIMITS }.validate(), Ok(()));
+    assert_eq!(Limits { window: 65, ..LIMITS }.validate(), Err(LimitsError::Window));
 }
 
 #[test]
@@ -339,6 +341,12 @@ fn the_cluster_s_time_counts_no_moment_twice() {
     // late entries of its own and of others hold nothing up
     next.hear(15, us(500_020));
     assert_eq!(next.stamp(us(500_020)), 29);
+    next.hear(29, us(500_025));
+    assert_eq!(next.stamp(us(500_025)), 34);
+    // and it has an end
+    next.hear((1 << 62) - 3, us(500_030));
+    assert_eq!(next.stamp(us(500_031)), (1 << 62) - 2);
+    assert_eq!(next.stamp(us(500_040)), (1 << 62) - 1);
 }
 
 /// The formulas of `Inline`'s documentation.
