@@ -21,6 +21,8 @@ mod leases;
 mod leavers;
 #[path = "limits.rs"]
 mod limits;
+#[path = "machine.rs"]
+mod machine;
 #[path = "members.rs"]
 mod members;
 #[path = "older_versions.rs"]

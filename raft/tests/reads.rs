@@ -369,3 +369,23 @@ fn a_question_of_another_term_is_not_answered() {
     cluster.deliver(&Envelope { from: 2, to: 1, bytes });
     assert_eq!(answers(&cluster), [8 << 32]);
 }
+
+#[test]
+fn an_answer_of_another_term_or_of_another_than_the_leader_confirms_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(2);
+    cluster.elect(1);
+    cluster.run(60);
+    let read = cluster.raft(2).read().unwrap();
+    cluster.drain(2);
+    let question = cluster.net.pop_front().unwrap();
+    let Message::ReadIndex { term, id } = question.message() else { panic!("a question") };
+    for (from, term) in [(3, term), (1, term + 1), (1, term - 1)] {
+        let bytes = encode(&Message::ReadAt { term, id, index: 0 });
+        cluster.deliver(&Envelope { from, to: 2, bytes });
+        assert!(cluster.host(2).reads.is_empty());
+    }
+    cluster.deliver(&question);
+    cluster.settle();
+    assert_eq!(cluster.host(2).reads, [read]);
+}

@@ -159,3 +159,23 @@ fn a_take_over_is_for_one_election() {
     let status = cluster.raft(2).status();
     assert_eq!((status.role, status.term), (Role::PreCandidate, term));
 }
+
+#[test]
+fn whoever_is_to_lead_is_asked_again_when_the_message_is_lost() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.net.clear();
+    let mut asked = |cluster: &mut Cluster| {
+        cluster.drain(1);
+        let asks = |e: &common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
+        let to: Vec<u64> = cluster.net.drain(..).filter(asks).map(|e| e.to).collect();
+        to
+    };
+    cluster.raft(1).transfer(id(3)).unwrap();
+    assert_eq!(asked(&mut cluster), [3]);
+    cluster.now = cluster.now.after(50_000);
+    let now = cluster.now;
+    cluster.raft(1).tick(now);
+    assert_eq!(asked(&mut cluster), [3]);
+}
