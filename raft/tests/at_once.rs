@@ -25,6 +25,8 @@ mod limits;
 mod machine;
 #[path = "members.rs"]
 mod members;
+#[path = "memberships.rs"]
+mod memberships;
 #[path = "older_versions.rs"]
 mod older_versions;
 #[path = "one_poll.rs"]

@@ -39,6 +39,8 @@ pub struct Host {
     pub due: Vec<u64>,
     /// What was told of forwarded commands: the number of the first, how many, and their end.
     pub ends: Vec<(u64, u64, Forwarded)>,
+    /// Where the members that it was told of are listed, and the list.
+    pub members: Vec<(u64, Vec<u8>)>,
     pub up: bool,
 }
 
@@ -68,6 +70,7 @@ impl Host {
             parts: Vec::new(),
             due: Vec::new(),
             ends: Vec::new(),
+            members: Vec::new(),
             up: true,
         }
     }
@@ -143,6 +146,9 @@ impl Cluster {
                         }
                         Event::SnapshotPart { index, offset, data, done, .. } => {
                             host.parts.push((index, offset, data.to_vec(), done));
+                        }
+                        Event::Members { index, members } => {
+                            host.members.push((index, members.bytes().to_vec()));
                         }
                         Event::SnapshotDue { index } => host.due.push(index),
                         Event::Forwarded { first, count, end } => {

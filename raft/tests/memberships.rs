@@ -1,0 +1,169 @@
+//! What a change of the members does to those who hear of it: whom they are told of, whom they speak to, and who may lead.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, id};
+use quorate_core::Instant;
+use quorate_raft::{Change, Config, EntryKind, Inline, Message, Raft, Role};
+
+fn led_by_1(nodes: u64) -> Cluster {
+    let mut cluster = Cluster::new(nodes);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(100);
+    cluster
+}
+
+fn change(cluster: &mut Cluster, change: Change) {
+    cluster.raft(1).change(&[change]).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+}
+
+/// An entry of the first term that lists voters.
+fn voters(members: &[u64]) -> Vec<u8> {
+    // 1: a member, 2: it votes
+    let list: Vec<u8> =
+        members.iter().flat_map(|member| [&[3][..], &member.to_le_bytes()].concat()).collect();
+    let tag = u8::try_from(list.len() << 2).unwrap() | EntryKind::Config as u8;
+    [&[1, tag][..], &list].concat()
+}
+
+#[test]
+fn everybody_is_told_once_of_each_change() {
+    let mut cluster = led_by_1(3);
+    let told = |cluster: &mut Cluster, node| cluster.host(node).members.len();
+    for (at, what) in [Change::Demote(id(3)), Change::Promote(id(3)), Change::Remove(id(3))]
+        .into_iter()
+        .enumerate()
+    {
+        change(&mut cluster, what);
+        let index = cluster.raft(1).status().config;
+        let list = cluster.raft(1).members().bytes().to_vec();
+        for node in 1..=3 {
+            assert_eq!(told(&mut cluster, node), at + 1, "{what:?} at {node}");
+            assert_eq!(cluster.host(node).members[at], (index, list.clone()));
+        }
+    }
+    assert!(!cluster.raft(3).status().standing.is_member());
+}
+
+#[test]
+fn members_that_come_with_a_snapshot_and_are_the_same_are_no_news() {
+    let mut cluster = led_by_1(3);
+    let pass = |e: &common::Envelope| e.from != 3 && e.to != 3;
+    for _ in 0..3 {
+        cluster.propose(1, "x");
+        cluster.settle_if(pass);
+    }
+    let taken = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
+    cluster.drain(1);
+    for _ in 0..30 {
+        cluster.run(20);
+        if let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+            cluster.raft(1).send_snapshot(id(to), index, offset, b"state", true).unwrap();
+            cluster.drain(1);
+        }
+        if let Some((index, .., true)) = cluster.host(3).parts.pop() {
+            cluster.host(3).applied.clear();
+            cluster.raft(3).snapshot_installed(index).unwrap();
+            cluster.drain(3);
+        }
+    }
+    assert_eq!(cluster.raft(3).status().snapshot, taken);
+    assert!(cluster.host(3).members.is_empty());
+}
+
+#[test]
+fn who_loses_the_vote_may_lead_until_that_is_committed() {
+    let mut cluster = led_by_1(3);
+    cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
+    cluster.drain(1);
+    // 3 has the entry, and does not know it to be committed
+    let append = cluster.net.iter().position(|e| e.to == 3).unwrap();
+    let append = cluster.net.remove(append).unwrap();
+    cluster.deliver(&append);
+    assert!(!cluster.raft(3).status().standing.votes());
+    let campaigns = |raft: &Node, now: Instant| {
+        let mut raft = raft.clone();
+        raft.forget_leader();
+        raft.campaign(now);
+        raft.status().role != Role::Follower
+    };
+    let now = cluster.now;
+    assert!(campaigns(cluster.raft(3), now));
+    cluster.run(200);
+    let now = cluster.now;
+    assert!(!campaigns(cluster.raft(3), now));
+    // one that never had it may not, committed or not
+    assert!(campaigns(cluster.raft(2), now));
+    cluster.raft(1).change(&[Change::Add(id(9))]).unwrap();
+    cluster.drain(1);
+    let append = cluster.net.iter().position(|e| e.to == 3).unwrap();
+    let append = cluster.net.remove(append).unwrap();
+    cluster.deliver(&append);
+    assert!(!campaigns(cluster.raft(3), now));
+}
+
+#[test]
+fn a_leader_that_is_no_member_gives_its_place_to_one() {
+    type Small = Raft<Inline<3, 1024, 32, 64>>;
+    let mut raft = Small::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    let entries = voters(&[2, 3, 4]);
+    let append = Message::Append {
+        term: 1,
+        prev_index: 0,
+        prev_term: 0,
+        commit: 0,
+        round: 1,
+        entries: &entries,
+    };
+    raft.receive(now, id(9), append).unwrap();
+    let mut members: Vec<u64> = raft.peers().map(|peer| peer.id.get()).collect();
+    members.sort_unstable();
+    assert_eq!(members, [2, 3, 4]);
+}
+
+#[test]
+fn a_stranger_is_no_former_member() {
+    let mut cluster = led_by_1(3);
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let ask = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
+    cluster.raft(1).receive(now, id(4), ask).unwrap();
+    cluster.drain(1);
+    cluster.net.retain(|e| e.to != 4);
+    cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.join(4);
+    cluster.host(4).up = false;
+    let mut told = 0;
+    cluster.run_if(200, |e| {
+        told += u32::from(e.to == 4);
+        true
+    });
+    assert_eq!(told, 0);
+}
+
+#[test]
+fn a_leader_removes_itself_and_leads_until_that_is_committed() {
+    let mut cluster = led_by_1(3);
+    cluster.raft(1).change(&[Change::Remove(id(1))]).unwrap();
+    cluster.drain(1);
+    let index = cluster.raft(1).status().config;
+    // without its own vote both others are needed
+    cluster.settle_if(|e| e.to != 3 && e.from != 3);
+    assert!(cluster.raft(1).status().commit < index);
+    assert_eq!(cluster.raft(1).status().role, Role::Leader);
+    cluster.run(100);
+    assert!(cluster.raft(1).status().commit >= index);
+    assert_ne!(cluster.raft(1).status().role, Role::Leader);
+    let leader = cluster.leader().unwrap();
+    assert_ne!(leader, 1, "it was handed on, without a timeout");
+    cluster.propose(leader, "x");
+    cluster.run(100);
+    assert_eq!(cluster.commands(5 - leader).last().map(String::as_str), Some("x"));
+}
