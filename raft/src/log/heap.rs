@@ -180,7 +180,7 @@ impl HeapLog {
 impl Log for HeapLog {
     fn with_limit(bytes: usize) -> Self {
         Self {
-            tail: Chunk { first: 1, ..Chunk::default() },
+            tail: Chunk::default(),
             full: VecDeque::new(),
             spare: None,
             anchor: 0,

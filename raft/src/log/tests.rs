@@ -1,69 +1,100 @@
 //! Both back-ends against a plain list of entries.
 
+use core::hash::Hasher;
+
 use super::*;
+use crate::entry::{Header, MAX_HEADER};
 use proptest::prelude::*;
 use std::vec::Vec;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Push(u8, Vec<u8>),
-    Append(Vec<(u8, Vec<u8>)>),
+    Push(u8, usize),
+    Append(Vec<(u8, usize)>),
     Truncate(u8),
     Compact(u8),
     Reset(u8, u8),
 }
 
-#[derive(Default)]
+/// What a log has room for.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: usize,
+    entries: usize,
+}
+
 struct Model {
+    room: Room,
     anchor: Index,
     anchor_term: Term,
     entries: Vec<(Term, Vec<u8>)>,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let data = prop::collection::vec(any::<u8>(), 0..200);
+impl Model {
+    fn last(&self) -> Index {
+        self.anchor + self.entries.len() as u64
+    }
+
+    fn used(&self) -> usize {
+        self.entries.iter().map(|(term, data)| encoded(*term, data).len()).sum()
+    }
+
+    fn fits(&self, bytes: usize, spare: usize) -> bool {
+        self.used() + bytes <= self.room.bytes && self.entries.len() + spare < self.room.entries
+    }
+
+    /// True if there was room.
+    fn push(&mut self, term: Term, data: &[u8]) -> bool {
+        let fits = self.fits(encoded(term, data).len(), 0);
+        if fits {
+            self.entries.push((term, data.to_vec()));
+        }
+        fits
+    }
+}
+
+/// Entries of some bytes each, the longest `longest`.
+fn step(longest: usize) -> impl Strategy<Value = Step> {
+    let len = prop_oneof![0..longest / 10, 0..=longest];
     prop_oneof![
-        4 => (0..2u8, data.clone()).prop_map(|(t, d)| Step::Push(t, d)),
-        4 => prop::collection::vec((0..2u8, data), 0..5).prop_map(Step::Append),
+        4 => (0..2u8, len.clone()).prop_map(|(t, d)| Step::Push(t, d)),
+        4 => prop::collection::vec((0..2u8, len), 0..5).prop_map(Step::Append),
         2 => any::<u8>().prop_map(Step::Truncate),
         2 => any::<u8>().prop_map(Step::Compact),
         1 => (any::<u8>(), 0..3u8).prop_map(|(i, t)| Step::Reset(i, t)),
     ]
 }
 
-fn encoded(entries: &[(Term, Vec<u8>)]) -> Vec<u8> {
-    let mut log = InlineLog::<8192, 64>::with_limit(0);
-    for (term, data) in entries {
-        log.push(*term, EntryKind::Command, data).unwrap();
-    }
-    log.entries(1, Index::MAX, usize::MAX).bytes().to_vec()
+fn encoded(term: Term, data: &[u8]) -> Vec<u8> {
+    let (head, len) = Header { term, kind: EntryKind::Command, len: data.len() }.encode();
+    [&head[..len], data].concat()
 }
 
-fn run<L: Log>(steps: &[Step]) {
-    let mut log = L::with_limit(1 << 20);
-    let mut model = Model::default();
-    for step in steps {
+fn run<L: Log>(steps: &[Step], room: Room) {
+    let mut log = L::with_limit(room.bytes);
+    let mut model = Model { room, anchor: 0, anchor_term: 0, entries: Vec::new() };
+    for (at, step) in steps.iter().enumerate() {
         let last_term = model.entries.last().map_or(model.anchor_term, |e| e.0);
-        let last = model.anchor + model.entries.len() as u64;
+        let last = model.last();
+        let data = |len: usize| std::vec![at as u8; len];
         match step {
-            Step::Push(bump, data) => {
+            Step::Push(bump, len) => {
                 let term = (last_term + u64::from(*bump)).max(1);
-                if log.push(term, EntryKind::Command, data).is_ok() {
-                    model.entries.push((term, data.clone()));
-                } else {
-                    assert!(!log.fits(data.len(), 0));
-                }
+                let data = data(*len);
+                let taken = log.push(term, EntryKind::Command, &data).is_ok();
+                assert_eq!(taken, model.push(term, &data));
             }
             Step::Append(new) => {
                 let mut term = last_term.max(1);
-                let mut list = Vec::new();
-                for (bump, data) in new {
+                let (mut bytes, mut expected, mut full) = (Vec::new(), 0, false);
+                for (bump, len) in new {
                     term += u64::from(*bump);
-                    list.push((term, data.clone()));
+                    let data = data(*len);
+                    bytes.extend(encoded(term, &data));
+                    full = full || !model.push(term, &data);
+                    expected += u64::from(!full);
                 }
-                let taken = log.append(&encoded(&list)) as usize;
-                list.truncate(taken);
-                model.entries.extend(list);
+                assert_eq!(log.append(&bytes), expected);
             }
             Step::Truncate(back) => {
                 let to = last - u64::from(*back) % (model.entries.len() as u64 + 1);
@@ -91,12 +122,12 @@ fn run<L: Log>(steps: &[Step]) {
 }
 
 fn check<L: Log>(log: &L, model: &Model) {
-    let last = model.anchor + model.entries.len() as u64;
+    let last = model.last();
     assert_eq!((log.anchor(), log.last()), (model.anchor, last));
     assert_eq!(log.last_term(), model.entries.last().map_or(model.anchor_term, |e| e.0));
     assert_eq!(log.term(model.anchor), Some(model.anchor_term));
     assert_eq!(log.term(last + 1), None);
-    for max_bytes in [0, 60, 300, usize::MAX] {
+    for max_bytes in [0, 60, 300, 30_000, usize::MAX] {
         let mut next = model.anchor + 1;
         while next <= last {
             let run = log.entries(next, Index::MAX, max_bytes);
@@ -113,26 +144,43 @@ fn check<L: Log>(log: &L, model: &Model) {
         }
         assert!(log.entries(last + 1, Index::MAX, max_bytes).is_empty());
         assert!(log.entries(model.anchor, Index::MAX, max_bytes).is_empty());
+        assert!(log.entries(last, last.saturating_sub(1), max_bytes).is_empty());
     }
     let mut total = 0;
     for index in model.anchor..=last {
         total += log.bytes_between(index, index + 1);
     }
+    assert_eq!(total, model.used() as u64);
     assert_eq!(total, log.bytes_between(model.anchor, last));
+    assert_eq!(total, log.bytes_between(0, last + 9), "what is not there takes nothing");
+    let half =
+        if model.room.entries == usize::MAX { Index::MAX } else { model.room.entries as u64 / 2 };
+    assert_eq!(log.half(), (half, model.room.bytes as u64 / 2));
+    for (len, spare) in [(0, 0), (10, 0), (10, 4), (1000, 1), (30_000, 0)] {
+        let fits = model.fits(len + MAX_HEADER + spare * MAX_HEADER, spare);
+        assert_eq!(log.fits(len, spare), fits, "{len} {spare}");
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn inline_log_is_a_list(steps in prop::collection::vec(step(), 0..40)) {
-        run::<InlineLog<2000, 24>>(&steps);
+    fn inline_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
+        run::<InlineLog<2000, 24>>(&steps, Room { bytes: 2000, entries: 24 });
     }
 
     #[cfg(feature = "alloc")]
     #[test]
-    fn heap_log_is_a_list(steps in prop::collection::vec(step(), 0..40)) {
-        run::<HeapLog>(&steps);
+    fn heap_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
+        run::<HeapLog>(&steps, Room { bytes: 2000, entries: usize::MAX });
+    }
+
+    /// Of several chunks, and entries that are longer than one.
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn long_heap_log_is_a_list(steps in prop::collection::vec(step(70_000), 0..40)) {
+        run::<HeapLog>(&steps, Room { bytes: 400_000, entries: usize::MAX });
     }
 }
 
@@ -163,4 +211,71 @@ fn chunks_are_crossed_and_recycled() {
     log.push(21, EntryKind::Command, &data).unwrap();
     assert_eq!(log.entries(1996, 1997, 10).len(), 1);
     assert_eq!(log.entries(1996, 1996, 10).iter().next().unwrap().data.len(), 200_000);
+}
+
+fn edges<L: Log>() {
+    let mut log = L::with_limit(1000);
+    for term in 1..=6 {
+        log.push(term, EntryKind::Command, b"12345678").unwrap();
+    }
+    log.compact(2);
+    let before = log.clone();
+    // neither what is dropped already nor what never was
+    for last in [0, 1, 6, 7, 99] {
+        log.truncate(last);
+        assert_eq!(log, before, "{last}");
+    }
+    for anchor in [0, 1, 7, 99] {
+        log.compact(anchor);
+        assert_eq!(log, before, "{anchor}");
+    }
+    // to the byte
+    for (bytes, count) in [(0, 1), (10, 1), (19, 1), (20, 2), (39, 3), (40, 4), (41, 4)] {
+        assert_eq!(log.entries(3, Index::MAX, bytes).len(), count, "{bytes} bytes");
+    }
+    assert_eq!(log.entries(3, 4, usize::MAX).len(), 2);
+    // equal are those with the same entries after the same anchor
+    let hash = |log: &L| {
+        let mut state = std::hash::DefaultHasher::new();
+        log.hash(&mut state);
+        state.finish()
+    };
+    let changed = |change: &dyn Fn(&mut L)| {
+        let mut other = before.clone();
+        change(&mut other);
+        assert_ne!(other, before);
+        assert_ne!(hash(&other), hash(&before));
+    };
+    changed(&|log| log.truncate(5));
+    changed(&|log| log.compact(3));
+    changed(&|log| {
+        log.truncate(5);
+        log.push(6, EntryKind::Command, b"12345679").unwrap();
+    });
+    changed(&|log| {
+        log.reset(2, 1);
+        for term in 3..=6 {
+            log.push(term, EntryKind::Command, b"12345678").unwrap();
+        }
+    });
+    let mut same = L::with_limit(1000);
+    same.reset(2, 2);
+    for term in 3..=6 {
+        same.push(term, EntryKind::Command, b"12345678").unwrap();
+    }
+    assert_eq!(same, before);
+    assert_eq!(hash(&same), hash(&before));
+}
+
+#[test]
+fn the_edges_of_an_inline_log() {
+    edges::<InlineLog<1000, 24>>();
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn the_edges_of_a_heap_log() {
+    edges::<HeapLog>();
+    let text = std::format!("{:?}", HeapLog::with_limit(9));
+    assert!(text.contains("HeapLog") && text.contains("last: 0"), "{text}");
 }
