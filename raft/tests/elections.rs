@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
-use quorate_core::{Corrupt, Rejected};
-use quorate_raft::{Config, ConfigError, Message, Record, Role};
+use quorate_core::{Corrupt, Output, Rejected};
+use quorate_raft::{Config, ConfigError, Event, Message, Record, Role};
 
 fn vote_request(term: u64, last: (u64, u64)) -> Message<'static> {
     Message::RequestVote { pre: false, term, last_index: last.0, last_term: last.1 }
@@ -165,6 +165,58 @@ fn the_log_with_the_later_last_term_wins_not_the_longer_one() {
         copy.receive(now, id(3), vote_request(asked, log)).unwrap();
         assert_eq!(copy.status().vote == Some(id(3)), granted, "{log:?}");
     }
+}
+
+#[test]
+fn a_pre_vote_goes_by_the_log_as_well() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(60);
+    let (last, term) = (cluster.raft(2).status().last, cluster.raft(2).status().term);
+    cluster.now = cluster.now.after(10_000_000);
+    let now = cluster.now;
+    cluster.net.clear();
+    for ((last_index, last_term), asked, granted) in [
+        ((last, term), term + 1, true),
+        ((last - 1, term), term + 1, false),
+        ((last, term), term, false),
+        ((last - 1, term), term, false),
+    ] {
+        let ask = Message::RequestVote { pre: true, term: asked, last_index, last_term };
+        cluster.raft(2).receive(now, id(3), ask).unwrap_or_default();
+        cluster.drain(2);
+        let said = cluster.net.drain(..).any(|e| {
+            e.to == 3 && matches!(e.message(), Message::Vote { pre: true, granted: true, .. })
+        });
+        assert_eq!(said, granted, "{last_index} of {last_term} in {asked}");
+    }
+}
+
+#[test]
+fn a_later_term_is_told_though_nobody_leads_in_it() {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    let now = quorate_core::Instant::from_millis(1);
+    raft.tick(now);
+    let mut told = Vec::new();
+    for term in [0, 1, 2] {
+        if term > 0 {
+            raft.receive(now, id(2), vote_request(term, (0, 0))).unwrap();
+        }
+        loop {
+            let ticket = match raft.poll() {
+                Some(Output::Persist(ticket, _)) => ticket,
+                Some(Output::Event(Event::Role { role, term, leader })) => {
+                    told.push((role, term, leader));
+                    continue;
+                }
+                Some(_) => continue,
+                None => break,
+            };
+            raft.persisted(ticket);
+        }
+    }
+    assert_eq!(told, [(Role::Follower, 1, None), (Role::Follower, 2, None)]);
 }
 
 #[test]

@@ -345,6 +345,30 @@ fn a_snapshot_takes_the_buffer_away() {
 }
 
 #[test]
+fn what_brings_nothing_of_a_snapshot_leaves_the_buffer_alone() {
+    // a question how far it is, and a part out of order
+    for (offset, data) in [(0, &b""[..]), (7, b"abc")] {
+        let mut cluster = cluster();
+        forward(&mut cluster, 3, "a");
+        let (now, status) = (cluster.now, cluster.raft(1).status());
+        let part = Message::Snapshot {
+            term: status.term,
+            round: 9_999,
+            index: 50,
+            index_term: status.term,
+            offset,
+            done: false,
+            data,
+        };
+        cluster.raft(3).receive(now, id(1), part).unwrap();
+        cluster.drain(3);
+        assert_eq!(ends(&mut cluster, 3), []);
+        cluster.settle();
+        assert_eq!(ends(&mut cluster, 3).len(), 1);
+    }
+}
+
+#[test]
 fn part_of_a_snapshot_in_the_buffer_comes_first() {
     let mut cluster = cluster();
     let (now, status) = (cluster.now, cluster.raft(1).status());

@@ -110,6 +110,19 @@ fn a_part_for_one_that_stays_is_sent_though_another_leaves() {
 }
 
 #[test]
+fn a_part_that_comes_just_before_a_heartbeat_is_sent() {
+    let (mut cluster, first) = asked();
+    send(&mut cluster, first);
+    cluster.now = cluster.now.after(50_000);
+    let now = cluster.now;
+    cluster.raft(1).tick(now);
+    cluster.drain(1);
+    let part =
+        |e: &Envelope| matches!(e.message(), Message::Snapshot { data, .. } if data == [7; 64]);
+    assert!(cluster.net.iter().any(|e| e.to == first && part(e)));
+}
+
+#[test]
 fn who_was_removed_and_could_hand_the_lead_to_nobody_hands_nothing_over_later() {
     let mut cluster = led_by_1(4, |_| true);
     cluster.raft(1).change(&[Change::Remove(id(1))]).unwrap();

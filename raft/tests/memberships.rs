@@ -167,3 +167,59 @@ fn a_leader_removes_itself_and_leads_until_that_is_committed() {
     cluster.run(100);
     assert_eq!(cluster.commands(5 - leader).last().map(String::as_str), Some("x"));
 }
+
+#[test]
+fn members_whose_entry_is_replaced_were_never_members() {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    let append = |term, prev, entries| {
+        let (prev_index, prev_term) = prev;
+        Message::Append { term, prev_index, prev_term, commit: 0, round: 1, entries }
+    };
+    let before = raft.members().bytes().to_vec();
+    let list = [&[1, 1][..], &voters(&[1, 2, 4])].concat();
+    raft.receive(now, id(2), append(1, (0, 0), &list)).unwrap();
+    assert!(raft.members().standing(id(4)).votes() && raft.status().config == 2);
+    // an entry that is no configuration takes its place
+    raft.receive(now, id(3), append(2, (1, 1), &[2, 1])).unwrap();
+    assert_eq!(raft.members().bytes(), before);
+    assert!(raft.peers().any(|peer| peer.id == id(3)) && raft.peers().count() == 2);
+    assert_eq!(raft.status().config, 0);
+}
+
+#[test]
+fn a_stranger_that_asks_takes_no_members_place() {
+    let mut cluster = led_by_1(3);
+    let (now, term) = (cluster.now, cluster.raft(2).status().term);
+    let places = |cluster: &mut Cluster| {
+        let mut places: Vec<u64> = cluster.raft(2).peers().map(|peer| peer.id.get()).collect();
+        places.sort_unstable();
+        places
+    };
+    assert_eq!(places(&mut cluster), [1, 3]);
+    for stranger in [8, 9] {
+        let ask = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
+        assert_eq!(cluster.raft(2).receive(now, id(stranger), ask), Ok(()));
+        assert_eq!(places(&mut cluster), [1, 3]);
+    }
+}
+
+#[test]
+fn two_configurations_are_not_left_while_the_lead_is_handed_over() {
+    let mut cluster = led_by_1(5);
+    cluster.raft(1).change(&[Change::Demote(id(4)), Change::Demote(id(5))]).unwrap();
+    cluster.drain(1);
+    let last = cluster.raft(1).status().last;
+    // 2 has it, and says so after the handover to it has begun; it is asked in vain
+    let pass = |e: &common::Envelope| !matches!(e.message(), Message::TimeoutNow { .. });
+    cluster.raft(1).transfer(id(2)).unwrap();
+    cluster.drain(1);
+    cluster.run_if(100, pass);
+    let status = cluster.raft(1).status();
+    assert!(status.commit >= last && status.transfer.is_some() && status.joint);
+    assert_eq!(status.last, last, "the log stands still");
+    cluster.raft(1).abort_transfer();
+    cluster.run_if(200, pass);
+    assert!(!cluster.raft(1).status().joint);
+}

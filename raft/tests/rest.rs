@@ -610,3 +610,30 @@ fn nobody_rests_while_two_configurations_wait_to_be_left() {
     cluster.run(IDLE_MS + 200);
     assert!(rest(&mut cluster, 1, 3));
 }
+
+#[test]
+fn to_wake_who_does_not_rest_does_nothing() {
+    let mut cluster = led(3);
+    cluster.run(60);
+    let now = cluster.now.after(10_000);
+    for node in 1..=3 {
+        let before = cluster.raft(node).clone();
+        cluster.raft(node).wake(now);
+        assert!(*cluster.raft(node) == before, "node {node}");
+    }
+}
+
+#[test]
+fn a_leader_at_rest_rests_on_after_nonsense() {
+    let mut cluster = quiet(3);
+    let now = cluster.now.after(1_000);
+    let nonsense = Message::Vote { pre: false, term: 0, granted: true };
+    for _ in 0..2 {
+        assert!(cluster.raft(1).receive(now, id(2), nonsense).is_err());
+        assert!(cluster.raft(1).status().quiet);
+        assert!(cluster.raft(1).poll().is_none());
+    }
+    let later = now.after(10_000_000);
+    cluster.raft(1).tick(later);
+    assert!(cluster.raft(1).poll().is_none(), "it says nothing");
+}

@@ -329,3 +329,102 @@ fn a_snapshot_that_is_ahead_of_the_log_takes_its_place() {
     assert_eq!(status.vote, None);
     assert!(raft.fatal().is_none());
 }
+
+/// A whole snapshot of entries that the first node has to get yet.
+fn whole(cluster: &mut Cluster, index: u64) {
+    let now = cluster.now;
+    let part = Message::Snapshot {
+        term: 1,
+        round: 1,
+        index,
+        index_term: 1,
+        offset: 0,
+        done: true,
+        data: b"state",
+    };
+    cluster.raft(1).receive(now, id(2), part).unwrap();
+    cluster.drain(1);
+    assert!(cluster.host(1).parts.pop().is_some());
+}
+
+fn entries(cluster: &mut Cluster, count: usize) {
+    let now = cluster.now;
+    let entries = [1, 1].repeat(count);
+    let commit = count as u64;
+    let append = Message::Append {
+        term: 1,
+        prev_index: 0,
+        prev_term: 0,
+        commit,
+        round: 1,
+        entries: &entries,
+    };
+    cluster.raft(1).receive(now, id(2), append).unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.raft(1).status().applied, commit);
+}
+
+#[test]
+fn what_entries_brought_meanwhile_is_not_installed() {
+    for count in [3, 4] {
+        for asked in [false, true] {
+            let mut cluster = Cluster::new(3);
+            whole(&mut cluster, 3);
+            entries(&mut cluster, count);
+            if asked {
+                cluster.raft(1).request_snapshot().unwrap();
+            }
+            // one that was asked for takes the place of what was applied, and nothing older does
+            let takes = asked && count == 3;
+            assert_eq!(cluster.raft(1).snapshot_installed(3).is_ok(), takes, "{count} {asked}");
+            assert_eq!(cluster.raft(1).status().applied, count as u64);
+        }
+    }
+}
+
+#[test]
+fn of_what_is_dropped_from_the_log_no_snapshot_is_begun() {
+    let mut cluster = Cluster::new(3);
+    entries(&mut cluster, 5);
+    cluster.raft(1).snapshot_taken(5, 5).unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    let now = cluster.now;
+    let part = Message::Snapshot {
+        term: 1,
+        round: 2,
+        index: 3,
+        index_term: 1,
+        offset: 0,
+        done: false,
+        data: b"state",
+    };
+    cluster.raft(1).receive(now, id(2), part).unwrap();
+    cluster.drain(1);
+    assert!(cluster.host(1).parts.is_empty());
+    assert!(matches!(cluster.net[0].message(), Message::Accept { .. }));
+}
+
+#[test]
+fn parts_are_taken_in_their_order_only() {
+    let mut cluster = Cluster::new(3);
+    let now = cluster.now;
+    for (offset, done, data, taken) in [
+        (4, false, &b"four"[..], false),
+        (4, true, b"four", false),
+        (0, false, b"zero", true),
+        (0, false, b"zero", false),
+        (8, true, b"eight", false),
+        (2, true, b"two", false),
+        (4, false, b"four", true),
+        (8, true, b"eight", true),
+        (8, true, b"eight", false),
+    ] {
+        let part =
+            Message::Snapshot { term: 1, round: 1, index: 9, index_term: 1, offset, done, data };
+        cluster.raft(1).receive(now, id(2), part).unwrap();
+        cluster.drain(1);
+        let came = cluster.host(1).parts.pop();
+        assert_eq!(came, taken.then(|| (9, offset, data.to_vec(), done)), "{offset} {done}");
+    }
+}
