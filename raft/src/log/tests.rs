@@ -167,20 +167,20 @@ proptest! {
 
     #[test]
     fn inline_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
-        run::<InlineLog<2000, 24>>(&steps, Room { bytes: 2000, entries: 24 });
+        run::<InlineLog<600, 12>>(&steps, Room { bytes: 600, entries: 12 });
     }
 
     #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
-        run::<HeapLog>(&steps, Room { bytes: 2000, entries: usize::MAX });
+        run::<HeapLog>(&steps, Room { bytes: 600, entries: usize::MAX });
     }
 
     /// Of several chunks, and entries that are longer than one.
     #[cfg(feature = "alloc")]
     #[test]
     fn long_heap_log_is_a_list(steps in prop::collection::vec(step(70_000), 0..40)) {
-        run::<HeapLog>(&steps, Room { bytes: 400_000, entries: usize::MAX });
+        run::<HeapLog>(&steps, Room { bytes: 200_000, entries: usize::MAX });
     }
 }
 
@@ -267,15 +267,34 @@ fn edges<L: Log>() {
     assert_eq!(hash(&same), hash(&before));
 }
 
+/// A log of a hundred bytes, and of ten entries if that is limited.
+fn to_the_byte<L: Log>() {
+    let mut log = L::with_limit(100);
+    for _ in 0..9 {
+        log.push(1, EntryKind::Command, b"12345678").unwrap();
+    }
+    // one byte too many takes nothing, and no entry's place either
+    assert!(log.push(1, EntryKind::Command, b"123456789").is_err());
+    assert_eq!(log.append(&encoded(1, b"123456789")), 0);
+    assert_eq!(log.append(&encoded(1, b"12345678")), 1);
+    assert!(log.push(1, EntryKind::Command, b"").is_err());
+    assert_eq!((log.last(), log.bytes_between(0, 10)), (10, 100));
+    log.truncate(9);
+    log.push(1, EntryKind::Command, b"12345678").unwrap();
+    assert_eq!(log.append(&encoded(1, b"")), 0);
+}
+
 #[test]
 fn the_edges_of_an_inline_log() {
     edges::<InlineLog<1000, 24>>();
+    to_the_byte::<InlineLog<100, 10>>();
 }
 
 #[cfg(feature = "alloc")]
 #[test]
 fn the_edges_of_a_heap_log() {
     edges::<HeapLog>();
+    to_the_byte::<HeapLog>();
     let text = std::format!("{:?}", HeapLog::with_limit(9));
     assert!(text.contains("HeapLog") && text.contains("last: 0"), "{text}");
 }
