@@ -197,9 +197,6 @@ impl<S: Storage> Raft<S> {
             let _ = self.peers.push(peer);
         }
         self.quorums = Quorums::of(members);
-        if self.handover.is_some_and(|h| !members.standing(h.to).may_lead()) {
-            self.handover = None;
-        }
         self.members_changed |= changed;
         self.work.all();
     }

@@ -287,6 +287,30 @@ fn stale_rejections_do_not_take_back_what_matched() {
 }
 
 #[test]
+fn an_answer_to_what_was_said_before_the_probe_does_not_end_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let before = cluster.raft(1).status();
+    cluster.propose(1, "lost");
+    cluster.net.clear();
+    cluster.propose(1, "refused");
+    let progress = |cluster: &mut Cluster| {
+        cluster.raft(1).peers().find(|peer| peer.id == id(2)).unwrap().replication
+    };
+    cluster
+        .settle_if(|e| e.to == 2 || matches!(e.message(), Message::Reject { .. }) && e.from == 2);
+    assert_eq!(progress(&mut cluster), Replication::Probe);
+    let late = |round| Message::Accept { term: before.term, round, match_index: before.last };
+    let now = cluster.now;
+    cluster.raft(1).receive(now, id(2), late(0)).unwrap();
+    assert_eq!(progress(&mut cluster), Replication::Probe);
+    cluster.run(100);
+    assert_eq!(progress(&mut cluster), Replication::Replicate);
+    assert_eq!(cluster.commands(2), ["lost", "refused"]);
+}
+
+#[test]
 fn a_hint_is_not_a_match() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
