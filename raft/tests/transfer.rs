@@ -166,7 +166,7 @@ fn whoever_is_to_lead_is_asked_again_when_the_message_is_lost() {
     cluster.elect(1);
     cluster.run(60);
     cluster.net.clear();
-    let mut asked = |cluster: &mut Cluster| {
+    let asked = |cluster: &mut Cluster| {
         cluster.drain(1);
         let asks = |e: &common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
         let to: Vec<u64> = cluster.net.drain(..).filter(asks).map(|e| e.to).collect();
