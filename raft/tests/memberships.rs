@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, id};
-use quorate_core::Instant;
+use quorate_core::{Instant, Output};
 use quorate_raft::{Change, Config, EntryKind, Inline, Message, Raft, Role};
 
 fn led_by_1(nodes: u64) -> Cluster {
@@ -108,24 +108,42 @@ fn who_loses_the_vote_may_lead_until_that_is_committed() {
 }
 
 #[test]
-fn a_leader_that_is_no_member_gives_its_place_to_one() {
+fn a_leader_that_is_no_member_keeps_its_place_unless_a_member_needs_it() {
     type Small = Raft<Inline<3, 1024, 32, 64>>;
-    let mut raft = Small::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
-    let now = Instant::from_millis(1);
-    raft.tick(now);
-    let entries = voters(&[2, 3, 4]);
-    let append = Message::Append {
-        term: 1,
-        prev_index: 0,
-        prev_term: 0,
-        commit: 0,
-        round: 1,
-        entries: &entries,
-    };
-    raft.receive(now, id(9), append).unwrap();
-    let mut members: Vec<u64> = raft.peers().map(|peer| peer.id.get()).collect();
-    members.sort_unstable();
-    assert_eq!(members, [2, 3, 4]);
+    for (list, kept) in [(&[1, 2, 3], true), (&[2, 3, 4], false)] {
+        let mut raft = Small::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
+        let now = Instant::from_millis(1);
+        raft.tick(now);
+        let entries = voters(list);
+        let append = Message::Append {
+            term: 1,
+            prev_index: 0,
+            prev_term: 0,
+            commit: 0,
+            round: 1,
+            entries: &entries,
+        };
+        raft.receive(now, id(9), append).unwrap();
+        let mut members: Vec<u64> = raft.peers().map(|peer| peer.id.get()).collect();
+        members.sort_unstable();
+        let others: Vec<u64> = list.iter().copied().filter(|&member| member != 1).collect();
+        assert_eq!(members, others);
+        let mut answered = false;
+        for _ in 0..10 {
+            let ticket = match raft.poll() {
+                Some(Output::Persist(ticket, _)) => Some(ticket),
+                Some(Output::Send(to, _)) => {
+                    answered |= to == id(9);
+                    None
+                }
+                _ => None,
+            };
+            if let Some(ticket) = ticket {
+                raft.persisted(ticket);
+            }
+        }
+        assert_eq!(answered, kept);
+    }
 }
 
 #[test]

@@ -128,3 +128,31 @@ fn of_a_snapshot_it_is_given_the_place_alone() {
     cluster.settle_if(to_witness);
     assert_eq!(cluster.raft(1).status().commit, cluster.raft(1).status().last);
 }
+
+#[test]
+fn what_a_witness_says_to_have_is_on_no_disk_that_may_lead() {
+    let mut cluster = cluster(Config::default());
+    cluster.join(5);
+    for changes in [[Change::AddWitness(id(5))], [Change::Promote(id(5))]] {
+        cluster.raft(1).change(&changes).unwrap();
+        cluster.drain(1);
+        cluster.run(200);
+    }
+    cluster.net.clear();
+    cluster.host(1).fast_disk = false;
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let index = cluster.propose(1, "x");
+    let accept = Message::Accept { term, round: 0, match_index: index };
+    cluster.raft(1).receive(now, id(4), accept).unwrap();
+    cluster.now = now.after(50_000);
+    let now = cluster.now;
+    cluster.raft(1).tick(now);
+    cluster.drain(1);
+    assert!(entries(&cluster, 5).is_empty());
+    cluster.sync(1);
+    cluster.now = now.after(50_000);
+    let now = cluster.now;
+    cluster.raft(1).tick(now);
+    cluster.drain(1);
+    assert!(!entries(&cluster, 5).is_empty());
+}
