@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Cluster, Envelope, encode, id};
+use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Output, Rejected, Wire};
 use quorate_raft::{Config, Heap, Message, ProposeError, Raft, Record, Replication, Role};
 
@@ -308,6 +308,74 @@ fn an_answer_to_what_was_said_before_the_probe_does_not_end_it() {
     cluster.run(100);
     assert_eq!(progress(&mut cluster), Replication::Replicate);
     assert_eq!(cluster.commands(2), ["lost", "refused"]);
+}
+
+#[test]
+fn a_refusal_that_is_late_or_of_what_is_matched_is_no_refusal() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let matched = cluster.raft(1).status();
+    cluster.propose(1, "a");
+    cluster.net.clear();
+    cluster.propose(1, "b");
+    let round = cluster.net.iter().find_map(|e| match e.message() {
+        Message::Append { round, .. } => Some(round),
+        _ => None,
+    });
+    let round = round.unwrap();
+    let (term, now) = (matched.term, cluster.now);
+    for (prev_index, round, probes) in [
+        (matched.last, round, false),
+        (matched.last + 1, 0, false),
+        (matched.last, 0, false),
+        (matched.last + 1, round, true),
+    ] {
+        let mut copy = cluster.raft(1).clone();
+        let hint_index = matched.last - 1;
+        let reject = Message::Reject { term, round, prev_index, hint_index, hint_term: term };
+        copy.receive(now, id(2), reject).unwrap();
+        let peer = copy.peers().find(|peer| peer.id == id(2)).unwrap();
+        assert_eq!(peer.replication == Replication::Probe, probes, "{prev_index} {round}");
+    }
+}
+
+#[test]
+fn a_probe_begins_at_the_last_entry_that_may_agree() {
+    let terms = [1, 1, 2, 2, 4, 4];
+    let entries: Vec<u8> = terms.iter().flat_map(|&term| [term, 1]).collect();
+    let mut raft = Node::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
+    raft.restore(Record::Vote { term: 4, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 0, entries: &entries }).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    raft.campaign(now);
+    for pre in [true, false] {
+        loop {
+            let ticket = match raft.poll() {
+                Some(Output::Persist(ticket, _)) => ticket,
+                Some(_) => continue,
+                None => break,
+            };
+            raft.persisted(ticket);
+        }
+        raft.receive(now, id(2), Message::Vote { pre, term: 5, granted: true }).unwrap();
+    }
+    assert_eq!(raft.status().role, Role::Leader);
+    for hint_index in 0..6_u64 {
+        for hint_term in 0..=5 {
+            let may = |index: &u64| {
+                index.checked_sub(1).is_none_or(|at| u64::from(terms[at as usize]) <= hint_term)
+            };
+            let expected = (0..=hint_index).rev().find(may).unwrap() + 1;
+            let mut copy = raft.clone();
+            let reject =
+                Message::Reject { term: 5, round: 0, prev_index: 6, hint_index, hint_term };
+            copy.receive(now, id(2), reject).unwrap();
+            let peer = copy.peers().next().unwrap();
+            assert_eq!(peer.next_index, expected, "{hint_index} of {hint_term}");
+        }
+    }
 }
 
 #[test]
