@@ -56,7 +56,8 @@ pub struct Config {
     /// 16 MiB, 2 KiB.
     pub max_uncommitted_bytes: usize,
     /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. A part that is longer than the smaller of the
-    /// two is refused, so no node may send longer ones than the others take. 64 KiB, 64 KiB, 160 bytes.
+    /// two is refused, so no node may send longer ones than the others take. The commands that a follower
+    /// [forwards](crate::Raft::forward) wait in the same buffer. 64 KiB, 64 KiB, 160 bytes.
     pub snapshot_part_bytes: usize,
     /// Bytes of the whole log on the heap storage, at least twice `max_entry_bytes`; the inline storage has its own limit instead. 1 GiB, 1 GiB,
     /// 64 KiB.

@@ -32,7 +32,7 @@ pub enum ConfigError {
 pub enum ProposeError {
     /// Only the leader takes proposals: ask it, if it is known.
     NotLeader(Option<NodeId>),
-    /// The command is larger than `max_entry_bytes`.
+    /// The command is larger than `max_entry_bytes`, or than the log ever has room for; of [`forward`](crate::Raft::forward), than the buffer.
     TooLarge,
     /// Too many uncommitted bytes: try again when some have been committed. Of [`forward`](crate::Raft::forward): others are on their way.
     Busy,

@@ -6,6 +6,7 @@ use quorate_core::{Instant, List, NodeId, Rng};
 use crate::forward::{Forward, Taken};
 use crate::lease::Lease;
 use crate::open::Open;
+use crate::raft::LIMIT;
 use crate::renew::Renewal;
 use crate::rest::Rest;
 
@@ -27,6 +28,8 @@ pub struct With<E> {
     extras: Extras,
     /// A leader's, one for each peer that asked something of it.
     errands: E,
+    /// The latest round heard by those whose errand was given up, of what was taken from them: nothing of theirs is taken again.
+    forgotten: u64,
 }
 
 /// What a node keeps beyond the bare protocol.
@@ -76,10 +79,13 @@ impl Extras {
     /// The number of a question, of this life of the node and no other.
     pub(crate) fn number(&mut self, rng: &mut Rng, now: Instant, count: u64) -> u64 {
         if self.life == 0 {
-            // below 2^62 as all numbers are; of time as well, for programs that start with the same seed each time
-            self.life = (rng.next_u64() ^ now.as_micros()) >> 34 << 32 | 1 << 32;
+            // below 2^62 as all numbers are; of time as well, each microsecond of it, for programs that start with the same seed each time
+            let time = now.as_micros().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.life = (rng.next_u64() ^ time) >> 34 << 32 | 1 << 32;
         }
-        self.life | (count & 0xffff_ffff)
+        // where the count has no room any more, another life begins
+        let life = (self.life ^ (count >> 32 << 33)) & (LIMIT - 1);
+        life | (count & 0xffff_ffff)
     }
 }
 
@@ -116,7 +122,7 @@ impl Extra for () {
 
 impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> {
     fn with_limit(members: usize) -> Self {
-        Self { extras: Extras::default(), errands: E::with_limit(members) }
+        Self { extras: Extras::default(), errands: E::with_limit(members), forgotten: 0 }
     }
 
     fn get(&self) -> Option<&Extras> {
@@ -139,12 +145,14 @@ impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> 
         let at = match self.errands.iter().position(|errand| errand.of == of) {
             Some(at) => at,
             None => {
-                let fresh = Errand { of, read: 0, round: 0, taken: Taken::default() };
-                if self.errands.push(fresh).is_err() {
+                if self.errands.len() >= self.errands.limit() {
                     let gone = self.errands.iter().position(|errand| !is_peer(errand.of))?;
+                    let heard = self.errands.get(gone).map_or(0, |errand| errand.taken.round);
+                    self.forgotten = self.forgotten.max(heard);
                     self.errands.remove(gone);
-                    self.errands.push(fresh).ok()?;
                 }
+                let taken = Taken::none_since(self.forgotten);
+                self.errands.push(Errand { of, read: 0, round: 0, taken }).ok()?;
                 self.errands.len().saturating_sub(1)
             }
         };
@@ -153,11 +161,33 @@ impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> 
 
     fn forget_errands(&mut self) {
         self.errands.clear();
+        self.forgotten = 0;
     }
 }
 
 impl Errand {
     pub(crate) fn is_of(&self, id: NodeId) -> bool {
         self.of == id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_do_not_come_again_where_the_count_has_no_room_any_more() {
+        let mut extras = Extras::default();
+        let (mut rng, now) = (Rng::new(1), Instant::from_millis(1));
+        let mut number = |count| extras.number(&mut rng, now, count);
+        let mut before = number(1);
+        for turns in 1..100_u64 {
+            let last = number((turns << 32) - 1);
+            let next = number(turns << 32);
+            assert!(is_late(before, last) && !is_late(next, last) && !is_late(number(1), next));
+            assert!(next != 0 && next < LIMIT && last >> 32 != next >> 32);
+            before = next;
+        }
+        assert!(number(u64::MAX) < LIMIT);
     }
 }

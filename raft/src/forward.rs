@@ -28,11 +28,14 @@ pub enum Forwarded {
     /// proposals are: [`Committed`](crate::Event::Committed) brings each back (it may have done so before this event), or
     /// [`Lost`](crate::Event::Lost) tells that it never will.
     Taken(Proposal),
-    /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, or it takes no forwarded
-    /// commands; or they never left, because the buffer was needed or the leader is another one. Try again.
+    /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, takes no commands as long
+    /// as one of these, or takes no forwarded ones, or none of this node, which is no member as far as it knows; or they never left, because the
+    /// buffer was needed or the leader is another one. Try again.
     Refused,
-    /// The leader is another one now, or did not answer for the longest election timeout: they may be committed, or not. Who hands them in again
-    /// risks that they are applied twice; [sessions](crate::session) keep that from happening.
+    /// They were sent, and the answer is not waited for any more: the leader is another one now or none, it did not answer for the longest election
+    /// timeout, or it sends a part of a snapshot, which needs the buffer. They may be committed, or not. Who hands them in again risks that they are
+    /// applied twice; [sessions](crate::session) keep that from happening. The first commands after a restart may end so although the leader
+    /// is well, if it has heard of this node in the same round before: it cannot tell them from late ones.
     Unknown,
 }
 
@@ -71,12 +74,19 @@ pub(crate) struct Taken {
     /// What the peer calls it; 0 for none.
     id: u64,
     /// The latest round that was heard by whoever sent any that was taken.
-    round: u64,
+    pub(crate) round: u64,
     /// The index of the first command, and how many were proposed.
     first: Index,
     count: u64,
     /// The peer is to be told.
     due: bool,
+}
+
+impl Taken {
+    /// Nothing yet from one that may have handed in something before, when it had heard this round.
+    pub(crate) fn none_since(round: u64) -> Self {
+        Self { round, ..Self::default() }
+    }
 }
 
 impl ForwardId {
@@ -137,8 +147,10 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ProposeError`]; nothing was changed. [`Leads`](ProposeError::Leads) at a leader, [`NotLeader`](ProposeError::NotLeader) without a leader or where
-    /// forwarding is off, and [`Busy`](ProposeError::Busy) until the commands before are answered and their ends polled.
+    /// [`ProposeError`]; nothing was changed. [`Leads`](ProposeError::Leads) at a leader, [`NotLeader`](ProposeError::NotLeader) without a leader, at
+    /// a node that is no member, or where forwarding is off, [`TooLarge`](ProposeError::TooLarge) above `max_entry_bytes` or what the buffer holds,
+    /// [`Busy`](ProposeError::Busy) while the buffer is full or holds a part of a snapshot, and until the commands before are answered and their ends
+    /// polled, and [`Stopped`](ProposeError::Stopped) after a [fatal](crate::Event::Fatal) event, after which no ends are told either.
     pub fn forward(&mut self, command: &[u8]) -> Result<ForwardId, ProposeError> {
         if self.fatal.is_some() {
             return Err(ProposeError::Stopped);
@@ -207,6 +219,15 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    /// The clock stood still until now: what waits for an answer does so from now on.
+    pub(crate) fn wait_anew(&mut self) {
+        let (now, config) = (self.now, &self.config);
+        if let Some(extras) = self.extra.get_mut() {
+            extras.forward.again_at = now.after(config.heartbeat_us);
+            extras.forward.until = now.after(config.election_max_us);
+        }
+    }
+
     /// Whether commands are in the buffer or on their way.
     pub(crate) fn awaits_answer(&self) -> bool {
         self.extra.get().is_some_and(|extras| extras.forward.open != 0)
@@ -271,7 +292,7 @@ impl<S: Storage> Raft<S> {
         // What a node said before it was restarted may come after what it said since: its numbers do not tell which is the later, so the rounds
         // must, or one that was taken would be again.
         let late = if id >> 32 == known.id >> 32 { id < known.id } else { round <= known.round };
-        if late && known.id != 0 {
+        if late && (known.id != 0 || known.round != 0) {
             return Ok(());
         }
         let mut taken = Taken { due: true, ..known };

@@ -33,7 +33,7 @@ impl Open {
     fn decide(&mut self, term: Term) {
         if self.first != 0 && term > self.first {
             self.lost = Some(term);
-            self.first = if self.last >= term { self.last } else { 0 };
+            self.first = if self.last >= term { term } else { 0 };
         }
     }
 }

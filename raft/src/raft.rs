@@ -144,8 +144,9 @@ pub struct Proposal {
 
 impl<S: Storage> Raft<S> {
     /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each; at every later start they are
-    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and should differ from node to node
-    /// and from start to start.
+    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and, with the time of the first question, the
+    /// numbers that tell questions and forwarded commands of this start from those of earlier ones. It should differ from node to node and from
+    /// start to start: where both seed and time are those of an earlier start, a late answer may be taken for one to a question of this.
     ///
     /// # Errors
     ///

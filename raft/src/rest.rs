@@ -112,6 +112,7 @@ impl<S: Storage> Raft<S> {
             self.leader_heard = now;
             self.peers.iter_mut().for_each(|peer| peer.heard = now);
             self.restart_election_timer();
+            self.wait_anew();
         }
     }
 

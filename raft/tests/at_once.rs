@@ -15,6 +15,8 @@ mod errors;
 mod fates;
 #[path = "forward.rs"]
 mod forward;
+#[path = "forward_edges.rs"]
+mod forward_edges;
 #[path = "leases.rs"]
 mod leases;
 #[path = "leavers.rs"]

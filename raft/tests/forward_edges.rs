@@ -1,0 +1,284 @@
+//! Proposals through followers, where it is hard: other starts, other members, other terms, clocks that stood still.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, id};
+use quorate_core::{Fatal, Instant, Output, Rejected};
+use quorate_raft::{
+    Change, Config, Event, Forwarded, Inline, Message, ProposeError, Raft, Record, Role,
+};
+
+const LIMIT: u64 = 1 << 62;
+
+fn config() -> Config {
+    Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
+}
+
+fn led(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster
+}
+
+fn forward(cluster: &mut Cluster, node: u64, command: &str) {
+    cluster.raft(node).forward(command.as_bytes()).unwrap();
+    cluster.drain(node);
+}
+
+fn ends(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
+    std::mem::take(&mut cluster.host(node).ends)
+}
+
+/// The number and the round of a question on its way.
+fn question(cluster: &Cluster) -> (u64, u64) {
+    let numbers = cluster.net.iter().find_map(|e| match e.message() {
+        Message::Propose { id, round, .. } => Some((id, round)),
+        _ => None,
+    });
+    numbers.unwrap()
+}
+
+/// Node 3 hands in commands under that number. The leader's answer, if there is one: from which index on, and how many.
+fn hand_in(cluster: &mut Cluster, id: u64, round: u64, commands: &[&[u8]]) -> Option<(u64, u64)> {
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let byte = |number: u64| u8::try_from(number).unwrap();
+    let entry =
+        |command: &&[u8]| [&[byte(term), byte(command.len() as u64 * 4)][..], command].concat();
+    let commands: Vec<u8> = commands.iter().flat_map(entry).collect();
+    let message = Message::Propose { term, id, round, commands: &commands };
+    cluster.raft(1).receive(now, common::id(3), message).unwrap();
+    cluster.drain(1);
+    let answer = cluster.net.iter().find_map(|e| match e.message() {
+        Message::Proposed { index, count, .. } => Some((index, count)),
+        _ => None,
+    });
+    cluster.net.clear();
+    answer
+}
+
+#[test]
+fn starts_with_the_same_seed_are_told_apart_by_their_time() {
+    let mut cluster = led(config());
+    let mut numbers = Vec::new();
+    for command in ["a", "b"] {
+        cluster.restart(3);
+        cluster.run(100);
+        cluster.raft(3).read().unwrap();
+        cluster.drain(3);
+        let read = cluster.net.iter().find_map(|e| match e.message() {
+            Message::ReadIndex { id, .. } => Some(id),
+            _ => None,
+        });
+        forward(&mut cluster, 3, command);
+        numbers.push((read.unwrap(), question(&cluster).0));
+        cluster.run(600);
+        assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    }
+    assert_eq!(cluster.commands(1), ["a", "b"]);
+    assert_ne!(numbers[0].0, numbers[1].0);
+    assert_ne!(numbers[0].1, numbers[1].1);
+}
+
+#[test]
+fn a_clock_that_stood_still_takes_no_time_from_an_answer() {
+    let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
+    cluster.run(1000);
+    assert_eq!(cluster.raft(3).deadline(), None, "it rests");
+    // and is not ticked until it has something to do
+    cluster.now = cluster.now.after(60_000_000);
+    forward(&mut cluster, 3, "a");
+    let now = cluster.now;
+    cluster.raft(3).tick(now);
+    cluster.drain(3);
+    assert_eq!(ends(&mut cluster, 3), []);
+    cluster.run(200);
+    assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+}
+
+#[test]
+fn who_was_removed_and_is_added_again_is_not_taken_twice() {
+    type Small = Raft<Inline<3, 8192, 256, 64>>;
+    let config = Config { max_members: 3, ..config() };
+    let mut raft = Small::new(id(1), &[id(1)], config, 7).unwrap();
+    let mut now = Instant::from_millis(1);
+    let mut turn = |raft: &mut Small| {
+        now = now.after(1_000_000);
+        raft.tick(now);
+        for _ in 0..100 {
+            let ticket = match raft.poll() {
+                Some(Output::Persist(ticket, _)) => ticket,
+                _ => continue,
+            };
+            raft.persisted(ticket);
+        }
+        now
+    };
+    // how many commands a message of a node brings into the log
+    let hand_in = |raft: &mut Small, now, from: u64| {
+        let before = raft.status();
+        let commands = [u8::try_from(before.term).unwrap(), 4, b'a'];
+        let (number, round) = (from << 33 | 1, from - 1);
+        let message =
+            Message::Propose { term: before.term, id: number, round, commands: &commands };
+        raft.receive(now, id(from), message).unwrap();
+        raft.status().last - before.last
+    };
+    while raft.status().commit == 0 {
+        turn(&mut raft);
+    }
+    // one after the other, until there is no place to remember the first
+    for newcomer in [2, 3, 4, 5] {
+        raft.change(&[Change::Add(id(newcomer))]).unwrap();
+        let now = turn(&mut raft);
+        assert_eq!(hand_in(&mut raft, now, newcomer), 1);
+        assert_eq!(hand_in(&mut raft, now, newcomer), 0);
+        raft.change(&[Change::Remove(id(newcomer))]).unwrap();
+        turn(&mut raft);
+        turn(&mut raft);
+    }
+    raft.change(&[Change::Add(id(2))]).unwrap();
+    let now = turn(&mut raft);
+    assert_eq!(hand_in(&mut raft, now, 2), 0);
+}
+
+#[test]
+fn of_the_commands_of_a_message_a_first_part_is_taken() {
+    let mut cluster = led(Config { max_entry_bytes: 4, ..config() });
+    let next = cluster.raft(1).status().last + 1;
+    // the second is too long for this leader: what comes after it would not be where it is looked for
+    let answer = hand_in(&mut cluster, 7 << 32 | 1, 1, &[b"one", b"three", b"two"]);
+    assert_eq!(answer, Some((next, 1)));
+    assert_eq!(cluster.raft(1).status().last, next);
+}
+
+#[test]
+fn of_two_starts_in_one_round_one_is_taken() {
+    let mut cluster = led(config());
+    let next = cluster.raft(1).status().last + 1;
+    let first = (7 << 32 | 1, 1);
+    assert_eq!(hand_in(&mut cluster, first.0, first.1, &[b"a"]), Some((next, 1)));
+    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 1, &[b"b"]), None, "it may be of before");
+    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
+    assert_eq!(hand_in(&mut cluster, first.0, first.1, &[b"a"]), None);
+    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
+    assert_eq!(cluster.raft(1).status().last, next + 1);
+}
+
+#[test]
+fn a_message_keeps_the_round_of_its_first_sending() {
+    let mut cluster = led(config());
+    forward(&mut cluster, 3, "a");
+    let first = question(&cluster);
+    cluster.net.clear();
+    let mut again = None;
+    cluster.run_if(200, |e| match e.message() {
+        Message::Propose { id, round, .. } => {
+            again = Some((id, round));
+            false
+        }
+        _ => true,
+    });
+    assert_eq!(again, Some(first));
+}
+
+#[test]
+fn nobody_has_heard_a_round_that_was_not() {
+    let mut cluster = led(config());
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let commands = [u8::try_from(term).unwrap(), 4, b'a'];
+    let before = cluster.raft(1).status().last;
+    for (round, reason) in [
+        (1 << 40, Rejected::Impossible),
+        (LIMIT - 1, Rejected::Impossible),
+        (LIMIT, Rejected::OutOfRange),
+    ] {
+        let message = Message::Propose { term, id: 7 << 32 | 1, round, commands: &commands };
+        assert_eq!(cluster.raft(1).receive(now, id(3), message), Err(reason));
+    }
+    assert_eq!(cluster.raft(1).status().last, before);
+}
+
+#[test]
+fn a_node_that_stopped_says_so() {
+    let mut raft = Node::new(id(1), &[1, 2].map(id), config(), 1).unwrap();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
+    raft.restore(covers).unwrap();
+    raft.tick(Instant::ZERO);
+    assert_eq!(raft.fatal(), Some(Fatal::LostState));
+    assert_eq!(raft.forward(b"a"), Err(ProposeError::Stopped));
+    assert_eq!(raft.status().role, Role::Follower);
+}
+
+/// A follower, and what it is told.
+struct Follower {
+    raft: Node,
+    now: Instant,
+    lost: Vec<u64>,
+    applied: u64,
+}
+
+impl Follower {
+    fn poll(&mut self) -> u64 {
+        let mut question = 0;
+        for _ in 0..100 {
+            let ticket = match self.raft.poll() {
+                Some(Output::Persist(ticket, _)) => ticket,
+                Some(Output::Send(_, Message::Propose { id, .. })) => {
+                    question = id;
+                    continue;
+                }
+                Some(Output::Event(Event::Lost { before, .. })) => {
+                    self.lost.push(before);
+                    continue;
+                }
+                Some(Output::Event(Event::Committed(run))) => {
+                    self.applied = run.last();
+                    continue;
+                }
+                _ => continue,
+            };
+            self.raft.persisted(ticket);
+        }
+        question
+    }
+
+    fn hear(&mut self, from: u64, term: u64, prev: (u64, u64), commit: u64, entries: &[u8]) {
+        let (prev_index, prev_term) = prev;
+        let append = Message::Append { term, prev_index, prev_term, commit, round: 1, entries };
+        self.raft.receive(self.now, id(from), append).unwrap();
+        self.poll();
+    }
+
+    /// A command of it is taken, to be at `index`.
+    fn hand_in(&mut self, to: u64, term: u64, index: u64) {
+        self.raft.forward(b"a").unwrap();
+        let number = self.poll();
+        let answer = Message::Proposed { term, id: number, index, count: 1 };
+        self.raft.receive(self.now, id(to), answer).unwrap();
+        self.poll();
+    }
+}
+
+#[test]
+fn what_was_taken_in_a_term_between_two_others_is_told_to_be_lost() {
+    let raft = Node::new(id(3), &[1, 2, 3].map(id), config(), 7).unwrap();
+    let mut node = Follower { raft, now: Instant::from_millis(1), lost: Vec::new(), applied: 0 };
+    node.raft.tick(node.now);
+    node.poll();
+    // of three leaders: node 1 in terms 2 and 4, whose commands never leave it, and node 2 in 3 and 5
+    node.hear(1, 2, (0, 0), 0, &[2, 1]);
+    node.hand_in(1, 2, 2);
+    node.hear(1, 4, (3, 4), 0, &[]);
+    node.hand_in(1, 4, 4);
+    node.hear(2, 5, (2, 3), 2, &[]);
+    node.hand_in(2, 5, 4);
+    node.hear(2, 5, (1, 2), 2, &[3, 1, 5, 1]);
+    assert_eq!(node.lost, [3], "what is of term 2");
+    node.hear(2, 5, (3, 5), 4, &[5, 4, b'a']);
+    assert_eq!(node.applied, 4);
+    assert_eq!(node.lost, [3, 5], "what is of term 4");
+}
