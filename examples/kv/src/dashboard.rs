@@ -2,13 +2,12 @@ use core::time::Duration;
 use std::io::{self, Write as _};
 use std::time::Instant;
 
-use redis_protocol::resp2::decode::decode;
-use redis_protocol::resp2::types::OwnedFrame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::info;
+use crate::response::{self, Response, printable};
 
 /// How the nodes of a local cluster are: a table that is drawn over itself, or plain lines where nobody can see that.
 pub(crate) struct Dashboard {
@@ -141,11 +140,11 @@ async fn fetch(port: u16) -> io::Result<String> {
     socket.write_all(b"INFO\r\n").await?;
     let mut bytes = Vec::new();
     loop {
-        match decode(&bytes) {
-            Ok(Some((OwnedFrame::BulkString(text), _))) => {
+        match response::parse(&bytes) {
+            Ok(Some(Response::Bulk(text))) => {
                 return Ok(String::from_utf8_lossy(&text).into_owned());
             }
-            Ok(None) if bytes.len() < 1 << 20 => {}
+            Ok(None) => {}
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         if socket.read_buf(&mut bytes).await? == 0 {
@@ -160,7 +159,7 @@ fn parse(text: &str) -> State {
     let keys =
         field("db0").strip_prefix("keys=").and_then(|rest| rest.split(',').next()?.parse().ok());
     State::Up {
-        role: field("role").to_owned(),
+        role: printable(field("role")),
         term: number("term"),
         commit: number("commit"),
         applied: number("applied"),

@@ -39,6 +39,7 @@ mod remote;
 mod replica;
 mod reply;
 mod resp;
+mod response;
 mod server;
 mod session;
 mod snapshot;

@@ -3,14 +3,17 @@
 use core::time::Duration;
 use std::io::{self, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Instant;
 
-use redis_protocol::resp2::decode::decode;
-use redis_protocol::resp2::types::OwnedFrame;
+use crate::response::{self, Response, printable};
+use crate::{directory, info};
 
-use crate::info;
-
-/// A node that does not answer for this long is taken for down.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A node that says nothing for this long is taken for down.
+const SILENCE: Duration = Duration::from_secs(2);
+/// A node whose answer is not whole after this is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Members that one answer may name, at most; a cluster has fewer.
+const MEMBERS: usize = 64;
 
 /// A node as it sees itself and its cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,7 +61,7 @@ impl Seen {
 /// Asks a node how it is.
 pub(crate) fn ask(node: &str) -> io::Result<Seen> {
     match call(node, &["INFO"])? {
-        OwnedFrame::BulkString(text) => Ok(parse(&String::from_utf8_lossy(&text))),
+        Response::Bulk(text) => Ok(parse(&String::from_utf8_lossy(&text))),
         _ => Err(io::Error::other("this is no node of Quorate")),
     }
 }
@@ -71,17 +74,18 @@ pub(crate) fn leader(seen: &[(String, Seen)]) -> Option<&(String, Seen)> {
 pub(crate) fn parse(text: &str) -> Seen {
     let field = |name: &str| info::field(text, name);
     let number = |name: &str| field(name).parse().unwrap_or(0);
+    let words = |name: &str| printable(field(name));
     Seen {
         id: number("node_id"),
         cluster: number("cluster"),
-        role: field("role").to_owned(),
-        standing: field("standing").to_owned(),
+        role: words("role"),
+        standing: words("standing"),
         term: number("term"),
         commit: number("commit"),
         applied: number("applied"),
-        disk: field("disk").to_owned(),
+        disk: words("disk"),
         settled: number("members_settled") == 1,
-        members: text.lines().filter_map(member).collect(),
+        members: text.lines().filter_map(member).take(MEMBERS).collect(),
     }
 }
 
@@ -90,38 +94,62 @@ fn member(line: &str) -> Option<Member> {
     let field =
         |name: &str| rest.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let number = |name: &str| field(name)?.parse().ok();
+    // an address is dialed and shown: one that is none is not known
+    let client = field("client").filter(|client| directory::check(client).is_ok());
     Some(Member {
         id: id.parse().ok()?,
-        client: field("client")?.to_owned(),
-        standing: field("standing")?.to_owned(),
+        client: client.unwrap_or_default().to_owned(),
+        standing: printable(field("standing")?),
         lag: number("lag").zip(number("silent_ms")),
     })
 }
 
 /// One command on a connection of its own.
-pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<OwnedFrame> {
+///
+/// # Errors
+///
+/// Why there is no answer, in words: nothing listens there, it stays silent, or it is no node of Quorate.
+pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
+    let deadline = Instant::now() + PATIENCE;
     let address = node.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    let mut socket = TcpStream::connect_timeout(&address, SILENCE).map_err(in_words)?;
+    socket.set_read_timeout(Some(SILENCE))?;
+    socket.set_write_timeout(Some(SILENCE))?;
     let mut request = format!("*{}\r\n", words.len());
     for word in words {
         request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
-    socket.write_all(request.as_bytes())?;
-    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
-    while bytes.len() < 1 << 20 {
-        match socket.read(&mut part)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => bytes.extend_from_slice(&part[..read]),
-        }
-        match decode(&bytes) {
-            Ok(Some((frame, _))) => return Ok(frame),
+    socket.write_all(request.as_bytes()).map_err(in_words)?;
+    let (mut bytes, mut part) = (Vec::new(), [0; 16 << 10]);
+    loop {
+        let read = socket.read(&mut part).map_err(in_words)?;
+        bytes.extend_from_slice(&part[..read]);
+        match response::parse(&bytes) {
+            Ok(Some(response)) => return Ok(response),
+            Err(malformed) => return Err(io::Error::other(malformed.to_string())),
+            Ok(None) if read == 0 => {
+                return Err(io::Error::other(
+                    "it closed the connection in the middle of its answer",
+                ));
+            }
+            // one that sends a byte at a time does not hold anybody up either
+            Ok(None) if Instant::now() >= deadline => {
+                let within = PATIENCE.as_secs();
+                return Err(io::Error::other(format!("no whole answer within {within} s")));
+            }
             Ok(None) => {}
-            Err(_) => break,
         }
     }
-    Err(io::Error::other("this is no node of Quorate"))
+}
+
+/// What the system says of a time that is over tells nobody anything.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::other(format!("no answer within {} s", SILENCE.as_secs()))
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +175,17 @@ mod tests {
         let [first, second] = &seen.members[..] else { panic!("{seen:?}") };
         assert_eq!((first.id, &first.client[..], first.lag), (1, "a:2", None));
         assert_eq!((second.id, &second.client[..], second.lag), (2, "", Some((4, 5))));
+        let hostile = parse(
+            "role:\x1b[2J\u{202e}x\r\npeer3:address=a:1,client=\x1b]0;x:1,standing=v\x07\r\n",
+        );
+        assert_eq!(hostile.role, "\\u{1b}[2J\\u{202e}x");
+        assert_eq!(
+            (&hostile.members[0].client[..], &hostile.members[0].standing[..]),
+            ("", "v\\u{7}")
+        );
+        let many: String =
+            (0..100_000).map(|id| format!("peer{id}:address=,client=a:1,standing=v\n")).collect();
+        assert_eq!(parse(&many).members.len(), MEMBERS);
         assert_eq!(seen.member(2).map(|member| &member.standing[..]), Some("learner"));
     }
 }

@@ -10,10 +10,9 @@ use std::io;
 use std::thread::sleep;
 use std::time::Instant;
 
-use redis_protocol::resp2::types::OwnedFrame;
-
 use crate::cli::{CtlArgs, CtlVerb};
 use crate::remote::{Seen, leader};
+use crate::response::{Response, printable};
 use crate::{Failure, remote};
 
 /// An election, a handover, a change and a round of messages are over in less.
@@ -36,6 +35,9 @@ pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
     }
 }
 
+/// Nodes that are asked for one survey, at most: what a node says of others is not believed without end.
+const NODES: usize = 64;
+
 /// What the nodes say that were named, and those that they know of.
 struct Survey {
     /// Who answered, with the addresses they were asked at.
@@ -49,7 +51,7 @@ fn survey(nodes: &[String]) -> Survey {
     let mut asked = BTreeSet::new();
     let mut next: Vec<String> = nodes.to_vec();
     while let Some(node) = next.pop() {
-        if !asked.insert(node.clone()) {
+        if asked.len() >= NODES || !asked.insert(node.clone()) {
             continue;
         }
         match remote::ask(&node) {
@@ -96,12 +98,17 @@ enum Answer {
 
 fn ask(node: &str, words: &[&str]) -> Answer {
     match remote::call(node, words) {
-        Ok(OwnedFrame::SimpleString(_)) => Answer::Begun,
-        Ok(OwnedFrame::Error(error)) => match error.split_once(' ') {
-            Some(("NOTLEADER" | "TRYAGAIN" | "BEHIND" | "CLUSTERDOWN", _)) => Answer::Later(error),
-            Some(("ERR", why)) => Answer::No(why.to_owned()),
-            _ => Answer::No(error),
-        },
+        Ok(Response::Simple(_)) => Answer::Begun,
+        Ok(Response::Error(error)) => {
+            let error = printable(&error);
+            match error.split_once(' ') {
+                Some(("NOTLEADER" | "TRYAGAIN" | "BEHIND" | "CLUSTERDOWN", _)) => {
+                    Answer::Later(error)
+                }
+                Some(("ERR", why)) => Answer::No(why.to_owned()),
+                _ => Answer::No(error),
+            }
+        }
         Ok(_) => Answer::No(format!("{node} gave an answer of a kind unknown here")),
         Err(error) => Answer::Later(format!("{node}: {error}")),
     }

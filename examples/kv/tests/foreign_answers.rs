@@ -1,0 +1,132 @@
+//! `ctl` and `--join` ask whatever listens at an address: no answer crashes them, holds them up, or reaches the terminal.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+
+use common::{Dir, output};
+
+/// Something that is no node: every connection is given the same answer, and is then closed, or held in silence.
+fn pretender(answer: Vec<u8>, holds: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let mut held: Vec<TcpStream> = Vec::new();
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = socket.read(&mut [0; 1024]);
+            let _ = socket.write_all(&answer);
+            if holds {
+                held.push(socket);
+            }
+        }
+    });
+    address
+}
+
+/// What `ctl` says of it: its exit code, and both of its outputs.
+fn ctl(address: &str, words: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+    command.args(["ctl", "--nodes", address]).args(words);
+    let done = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code(), text(done.stdout) + &text(done.stderr))
+}
+
+fn info(fields: &str) -> Vec<u8> {
+    format!("${}\r\n{fields}\r\n", fields.len()).into_bytes()
+}
+
+#[test]
+fn answers_of_no_node_are_named() {
+    for (answer, wanted) in [
+        (b"*1\r\n".repeat(100_000), "this is no node of Quorate"),
+        (
+            [b"*3\r\n".repeat(50_000), b"$3\r\nabc\r\n".to_vec()].concat(),
+            "this is no node of Quorate",
+        ),
+        (b"%1\r\n".repeat(100_000), "this is no node of Quorate"),
+        (b"$99999999999999\r\n".to_vec(), "this is no node of Quorate"),
+        (b"$4294967296\r\n".to_vec(), "this is no node of Quorate"),
+        (b"*2147483647\r\n".to_vec(), "this is no node of Quorate"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "this is no node of Quorate"),
+        (vec![b'+'; 1 << 20], "this is no node of Quorate"),
+        (b"$100\r\nrole:leader".to_vec(), "in the middle of its answer"),
+        (Vec::new(), "in the middle of its answer"),
+    ] {
+        let address = pretender(answer.clone(), false);
+        let shown = String::from_utf8_lossy(&answer[..answer.len().min(20)]).into_owned();
+        let (code, said) = ctl(&address, &["status"]);
+        assert_eq!(code, Some(1), "{shown:?}: {said}");
+        assert!(said.contains(wanted), "{shown:?}: {said}");
+    }
+}
+
+#[test]
+fn silence_ends_by_itself() {
+    for answer in [&b""[..], b"$100\r\nrole:leader"] {
+        let (code, said) = ctl(&pretender(answer.to_vec(), true), &["status"]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("no answer within 2 s"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_that_moves_a_cursor_reaches_the_terminal() {
+    let hostile = "node_id:1\r\nrole:leader\x1b[2J\r\nstanding:voter\x07\r\ndisk:\x1b]0;owned\x07\u{9b}31m\r\nterm:1\r\n\
+        peer1:address=a:1,client=\x1b[31m:1,standing=voter\x08\r\npeer2:address=,client=,standing=\x1b[5mlearner\u{202e}\r\n";
+    let (code, said) = ctl(&pretender(info(hostile), false), &["status"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("leader\\u{1b}[2J") && said.contains("\\u{202e}"), "{said}");
+    let error = b"-ERR \x1b[2J\x07 owned\r\n".to_vec();
+    let (_, complaint) = ctl(&pretender(error, false), &["transfer", "2"]);
+    for text in [said, complaint] {
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
+fn a_leader_s_refusal_is_shown_without_its_controls() {
+    // it is asked for its state first, and then refuses
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let mut request = [0; 1024];
+            let read = socket.read(&mut request).unwrap();
+            let asks = String::from_utf8_lossy(&request[..read]).contains("INFO");
+            let answer = if asks {
+                info("node_id:1\r\nrole:leader\r\nterm:1\r\n")
+            } else {
+                b"-ERR \x1b[2Jno\x07\r\n".to_vec()
+            };
+            let _ = socket.write_all(&answer);
+        }
+    });
+    for words in [&["transfer", "2"][..], &["remove", "2"], &["add", "2", "a:1"]] {
+        let (code, said) = ctl(&address, words);
+        assert_eq!(code, Some(1), "{said:?}");
+        assert!(said.contains("\\u{1b}[2Jno\\u{7}"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_node_that_joins_survives_what_it_is_answered() {
+    let dir = Dir::new("foreign");
+    for answer in [b"*1\r\n".repeat(100_000), b"$99999999999999\r\n".to_vec()] {
+        let address = pretender(answer, false);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+        command
+            .args(["node", "--id", "4", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
+            .args(["--join", &address, "--data"])
+            .arg(dir.path().join("node"));
+        let (code, said) = output(command);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("answers (--join"), "{said}");
+    }
+}
