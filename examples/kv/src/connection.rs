@@ -10,6 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use crate::barrier::Barrier;
 use crate::batch::Batch;
 use crate::op::put;
 use crate::replica::Ask;
@@ -41,10 +42,23 @@ pub(crate) struct Session {
     pub(crate) name: Vec<u8>,
     /// Reads may be answered from what this node has.
     pub(crate) stale: bool,
+    /// Commands that are refused because an earlier one was.
+    pub(crate) barrier: Barrier,
+    pub(crate) replies: Replies,
     socket: OwnedWriteHalf,
     batch: Batch,
     /// The last entry of the log that an answer told of.
     index: u64,
+}
+
+/// Which commands are answered: `CLIENT REPLY`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Replies {
+    #[default]
+    On,
+    Off,
+    /// All but the next one.
+    SkipNext,
 }
 
 /// Whether a connection goes on.
@@ -69,6 +83,8 @@ impl Connection {
             reply: Reply::new(Protocol::Resp2),
             name: Vec::new(),
             stale: false,
+            barrier: Barrier::default(),
+            replies: Replies::On,
             socket: write,
             batch: Batch::default(),
             index: 0,
@@ -164,6 +180,21 @@ impl Session {
     }
 
     async fn request(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
+        if self.replies != Replies::SkipNext {
+            return self.dispatch(arguments).await;
+        }
+        // what came before is answered, and so is what comes after
+        self.flush().await?;
+        self.set_replies(Replies::On);
+        self.reply.mute(true);
+        let flow = self.dispatch(arguments).await?;
+        self.flush().await?;
+        self.reply.mute(self.replies == Replies::Off);
+        Ok(flow)
+    }
+
+    /// Executes a command, or adds it to the batch.
+    async fn dispatch(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
         let spec = match command::look_up(arguments) {
             Ok(spec) => spec,
             Err(error) => {
@@ -176,6 +207,11 @@ impl Session {
                 return Ok(Flow::Continue);
             }
         };
+        if let Some(error) = self.barrier.refuses(spec) {
+            self.flush().await?;
+            self.reply.error(error);
+            return Ok(Flow::Continue);
+        }
         if spec.kind == Kind::Connection {
             self.flush().await?;
             self.server.counters.commands(1);
@@ -202,6 +238,11 @@ impl Session {
     pub(crate) fn set_protocol(&mut self, protocol: Protocol) {
         self.reply.set_protocol(protocol);
         self.batch.protocol = protocol;
+    }
+
+    pub(crate) fn set_replies(&mut self, replies: Replies) {
+        self.replies = replies;
+        self.reply.mute(replies == Replies::Off);
     }
 
     /// `WAIT`: the followers that have everything this connection wrote, as soon as they are enough or the time is over.

@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::barrier::Barrier;
 use crate::command::{SYNTAX, integer, shown, wrong_arity};
-use crate::connection::{Flow, Session};
+use crate::connection::{Flow, Replies, Session};
 use crate::replica::Ask;
 use crate::reply::Protocol;
 use crate::resp::{Arguments, number};
@@ -28,11 +29,15 @@ impl Session {
             Name::Ping if arguments.len() == 2 => self.reply.bulk(word(1)),
             Name::Ping => self.reply.error(&wrong_arity("ping")),
             Name::Echo => self.reply.bulk(word(1)),
-            Name::Select => match integer(word(1)) {
-                Ok(0) => self.reply.ok(),
-                Ok(_) => self.reply.error("ERR DB index is out of range"),
-                Err(error) => self.reply.error(&error),
+            Name::Select => self.select(word(1)),
+            Name::Multi => self.reply.error(self.barrier.multi()),
+            Name::Exec => self.reply.error(self.barrier.exec()),
+            Name::Discard => match self.barrier.discard() {
+                Ok(()) => self.reply.ok(),
+                Err(error) => self.reply.error(error),
             },
+            Name::Watch => self.reply.error(self.barrier.watch()),
+            Name::Unwatch => self.reply.ok(),
             Name::ReadOnly => self.set_stale(true),
             Name::ReadWrite => self.set_stale(false),
             Name::Quit => {
@@ -42,6 +47,8 @@ impl Session {
             Name::Reset => {
                 self.set_protocol(Protocol::Resp2);
                 self.stale = false;
+                self.barrier = Barrier::default();
+                self.set_replies(Replies::On);
                 self.rename(Vec::new());
                 self.reply.simple("RESET");
             }
@@ -67,6 +74,32 @@ impl Session {
             _ => self.reply.error(SYNTAX),
         }
         Flow::Continue
+    }
+
+    /// There is one database. What follows a refused `SELECT` was meant for other keys, and is refused until one succeeds.
+    fn select(&mut self, database: &[u8]) {
+        let database = integer(database);
+        self.barrier.database = database != Ok(0);
+        match database {
+            Ok(0) => self.reply.ok(),
+            Ok(_) => self.reply.error("ERR DB index is out of range"),
+            Err(error) => self.reply.error(&error),
+        }
+    }
+
+    fn client_reply(&mut self, mode: &[u8]) {
+        if mode.eq_ignore_ascii_case(b"ON") {
+            self.set_replies(Replies::On);
+            self.reply.ok();
+        } else if mode.eq_ignore_ascii_case(b"OFF") {
+            self.set_replies(Replies::Off);
+        } else if mode.eq_ignore_ascii_case(b"SKIP") {
+            if self.replies == Replies::On {
+                self.replies = Replies::SkipNext;
+            }
+        } else {
+            self.reply.error(SYNTAX);
+        }
     }
 
     fn set_stale(&mut self, stale: bool) {
@@ -163,11 +196,12 @@ impl Session {
                 let lines = self.server.clients.lines();
                 self.reply.text(&lines);
             }
+            (b"REPLY", 3) => self.client_reply(arguments.get(2).unwrap_or_default()),
             (b"NO-EVICT" | b"NO-TOUCH", 3) => self.reply.ok(),
             (b"GETREDIR", 2) => self.reply.integer(-1),
             (
                 b"ID" | b"GETNAME" | b"SETNAME" | b"SETINFO" | b"INFO" | b"NO-EVICT" | b"NO-TOUCH"
-                | b"GETREDIR",
+                | b"GETREDIR" | b"REPLY",
                 _,
             ) => {
                 let sub = String::from_utf8_lossy(&sub).to_lowercase();
@@ -200,6 +234,9 @@ impl Session {
 
     fn command(&mut self, arguments: Arguments<'_>) {
         let sub = arguments.get(1).unwrap_or(b"INFO").to_ascii_uppercase();
+        if arguments.len() > limits::NAMES {
+            return self.reply.error(TOO_MANY_NAMES);
+        }
         let named = |index| arguments.from(index).iter().map(table::find);
         match (&sub[..], arguments.len()) {
             (b"COUNT", 2) => self.reply.integer(table::TABLE.len() as i64),
@@ -276,6 +313,7 @@ impl Session {
     fn config(&mut self, arguments: Arguments<'_>) {
         let sub = arguments.get(1).unwrap_or_default().to_ascii_uppercase();
         match (&sub[..], arguments.len()) {
+            (b"GET", 3..) if arguments.len() > limits::NAMES => self.reply.error(TOO_MANY_NAMES),
             (b"GET", 3..) => {
                 let settings = self.server.settings();
                 let wanted = |name: &str| {
@@ -325,6 +363,7 @@ impl Session {
     }
 }
 
+const TOO_MANY_NAMES: &str = "ERR too many names: ask for less at once";
 const BAD_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
 
 fn is_plain(name: &[u8]) -> bool {

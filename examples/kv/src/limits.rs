@@ -26,6 +26,8 @@ pub(crate) const FORWARDED_BATCHES: usize = 1 << 16;
 pub(crate) const SESSION_WINDOW: u64 = 1 << 16;
 /// Bytes of a `CLIENT SETNAME` name or `SETINFO` value, at most.
 pub(crate) const NAME_BYTES: usize = 1 << 10;
+/// Words of a `COMMAND` or a `CONFIG GET`, at most: the reply to each is much longer than the word.
+pub(crate) const NAMES: usize = 1 << 10;
 /// Replies waiting to be written to a client are written out beyond this, before more commands are read.
 pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
 /// A client that takes nothing off its connection for this long, in seconds, while a reply waits, is dropped.

@@ -13,6 +13,7 @@ macro_rules! out {
 
 mod apply;
 mod archive;
+mod barrier;
 mod batch;
 mod cli;
 mod clients;

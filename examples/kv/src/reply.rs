@@ -8,6 +8,8 @@ use crate::limits;
 pub(crate) struct Reply {
     bytes: BytesMut,
     protocol: Protocol,
+    /// The client asked for no replies.
+    muted: bool,
 }
 
 /// The version of RESP that a connection chose by `HELLO`.
@@ -20,7 +22,7 @@ pub(crate) enum Protocol {
 
 impl Reply {
     pub(crate) fn new(protocol: Protocol) -> Self {
-        Self { bytes: BytesMut::new(), protocol }
+        Self { bytes: BytesMut::new(), protocol, muted: false }
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
@@ -29,6 +31,11 @@ impl Reply {
 
     pub(crate) fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+    }
+
+    /// Drops every reply from now on, or none.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -62,16 +69,20 @@ impl Reply {
 
     /// Replies that were encoded elsewhere.
     pub(crate) fn encoded(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        if !self.muted {
+            self.bytes.extend_from_slice(bytes);
+        }
     }
 
     /// Replies that were encoded elsewhere, as the whole: without a copy.
     pub(crate) fn take_encoded(&mut self, bytes: BytesMut) {
-        self.bytes = bytes;
+        if !self.muted {
+            self.bytes = bytes;
+        }
     }
 
     pub(crate) fn ok(&mut self) {
-        self.bytes.extend_from_slice(b"+OK\r\n");
+        self.encoded(b"+OK\r\n");
     }
 
     pub(crate) fn simple(&mut self, text: &str) {
@@ -148,6 +159,9 @@ impl Reply {
     }
 
     fn header(&mut self, kind: u8, len: usize) {
+        if self.muted {
+            return;
+        }
         self.bytes.extend_from_slice(&[kind]);
         self.bytes.extend_from_slice(len.to_string().as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
@@ -158,6 +172,9 @@ impl Reply {
         resp2: &resp2::types::BorrowedFrame<'_>,
         resp3: &resp3::types::BorrowedFrame<'_>,
     ) {
+        if self.muted {
+            return;
+        }
         // the crate reports buffers that are too small, and extends this one by what the frame takes: it cannot fail
         let _ = match self.protocol {
             Protocol::Resp2 => resp2::encode::extend_encode_borrowed(&mut self.bytes, resp2, false),

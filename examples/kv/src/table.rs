@@ -34,7 +34,9 @@ pub(crate) enum Name {
     Decr,
     DecrBy,
     Del,
+    Discard,
     Echo,
+    Exec,
     Exists,
     FlushAll,
     Get,
@@ -44,6 +46,7 @@ pub(crate) enum Name {
     Info,
     MGet,
     MSet,
+    Multi,
     Ping,
     Quit,
     Quorate,
@@ -55,7 +58,9 @@ pub(crate) enum Name {
     Set,
     StrLen,
     Type,
+    Unwatch,
     Wait,
+    Watch,
 }
 
 /// Finds a command by its name in any case.
@@ -70,11 +75,11 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Spec> {
     TABLE.iter().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
 }
 
-const GET: usize = 12;
-const SET: usize = 27;
+const GET: usize = 14;
+const SET: usize = 30;
 
 #[rustfmt::skip]
-pub(crate) static TABLE: [Spec; 31] = {
+pub(crate) static TABLE: [Spec; 36] = {
     use Kind::{Connection as C, Read as R, Write as W};
     const NONE: (i64, i64, i64) = (0, 0, 0);
     const ONE: (i64, i64, i64) = (1, 1, 1);
@@ -92,7 +97,9 @@ pub(crate) static TABLE: [Spec; 31] = {
         spec("decr",      Name::Decr,      2,  W, ONE,        "string",     "Takes one from a number"),
         spec("decrby",    Name::DecrBy,    3,  W, ONE,        "string",     "Takes a number from a number"),
         spec("del",       Name::Del,       -2, W, ALL,        "generic",    "Deletes keys, and counts those that were there"),
+        spec("discard",   Name::Discard,   1,  C, NONE,       "transactions", "Ends what a refused MULTI began"),
         spec("echo",      Name::Echo,      2,  C, NONE,       "connection", "Says the same"),
+        spec("exec",      Name::Exec,      1,  C, NONE,       "transactions", "Ends what a refused MULTI began: nothing was executed"),
         spec("exists",    Name::Exists,    -2, R, ALL,        "generic",    "Counts the keys that are there"),
         spec("flushall",  Name::FlushAll,  -1, W, NONE,       "server",     "Deletes every key"),
         spec("get",       Name::Get,       2,  R, ONE,        "string",     "Gets a value"),
@@ -102,6 +109,7 @@ pub(crate) static TABLE: [Spec; 31] = {
         spec("info",      Name::Info,      -1, C, NONE,       "server",     "Tells how this node and its cluster are"),
         spec("mget",      Name::MGet,      -2, R, ALL,        "string",     "Gets several values of one moment"),
         spec("mset",      Name::MSet,      -3, W, (1, -1, 2), "string",     "Sets several values at one moment"),
+        spec("multi",     Name::Multi,     1,  C, NONE,       "transactions", "Is refused, with all that follows up to EXEC or DISCARD"),
         spec("ping",      Name::Ping,      -1, C, NONE,       "connection", "Answers"),
         spec("quit",      Name::Quit,      -1, C, NONE,       "connection", "Closes the connection"),
         spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Shows and changes who is in the cluster, and who leads"),
@@ -113,7 +121,9 @@ pub(crate) static TABLE: [Spec; 31] = {
         spec("set",       Name::Set,       -3, W, ONE,        "string",     "Sets a value"),
         spec("strlen",    Name::StrLen,    2,  R, ONE,        "string",     "Tells the length of a value"),
         spec("type",      Name::Type,      2,  R, ONE,        "generic",    "Tells the type of a value: string, or none"),
+        spec("unwatch",   Name::Unwatch,   1,  C, NONE,       "transactions", "Does nothing: no key is watched"),
         spec("wait",      Name::Wait,      3,  C, NONE,       "generic",    "Waits until so many followers have this connection's writes on disk"),
+        spec("watch",     Name::Watch,     -2, C, ALL,        "transactions", "Is refused: this server has no transactions"),
     ]
 };
 

@@ -107,7 +107,7 @@ const DIALOGUES: &[(&str, &str)] = &[
     ),
     (
         "COMMAND COUNT\r\nCOMMAND INFO nosuch get\r\nCOMMAND DOCS nosuch\r\nCOMMAND WHAT\r\n",
-        ":31\r\n*2\r\n$-1\r\n*10\r\n$3\r\nget\r\n:2\r\n*1\r\n+readonly\r\n:1\r\n:1\r\n:1\r\n*1\r\n+@read\r\n*0\r\n*0\r\n*0\r\n*0\r\n-ERR unknown subcommand 'WHAT'. Try COMMAND HELP.\r\n",
+        ":36\r\n*2\r\n$-1\r\n*10\r\n$3\r\nget\r\n:2\r\n*1\r\n+readonly\r\n:1\r\n:1\r\n:1\r\n*1\r\n+@read\r\n*0\r\n*0\r\n*0\r\n*0\r\n-ERR unknown subcommand 'WHAT'. Try COMMAND HELP.\r\n",
     ),
     (
         "READONLY\r\nSET k v\r\nGET k\r\nREADWRITE\r\nGET k\r\n",
