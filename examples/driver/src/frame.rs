@@ -38,6 +38,8 @@ pub enum Kind {
     Message,
     /// Bytes of the application.
     Application,
+    /// Nothing: the sender is there. Only to who takes it ([`Hello::abilities`]).
+    Idle,
 }
 
 /// The front of what was received.
@@ -139,6 +141,7 @@ impl Kind {
             Self::Refusal => 1,
             Self::Message => 2,
             Self::Application => 3,
+            Self::Idle => 6,
         }
     }
 
@@ -148,6 +151,7 @@ impl Kind {
             1 => Self::Refusal,
             2 => Self::Message,
             3 => Self::Application,
+            6 => Self::Idle,
             _ => return None,
         })
     }
@@ -168,9 +172,27 @@ pub struct Hello {
     pub incarnation: u64,
     /// Where the sender is reached, `host:port`, at most [`MAX_ADDRESS`] bytes; empty if it does not say.
     pub address: String,
+    /// What the sender takes beyond frames of messages and of the application.
+    pub abilities: Abilities,
 }
 
-/// The longest address in a [`Hello`], in bytes.
+/// What a node takes, as bits. It says so in its answer to a hello, in which nodes that know nothing of it do not look.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Abilities(u8);
+
+impl Abilities {
+    /// Frames of the kind [`Kind::Idle`].
+    pub const IDLE: Self = Self(1);
+    const ALL: u8 = Self::IDLE.0;
+
+    /// Whether all of these are among them.
+    #[must_use]
+    pub const fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+}
+
+/// The longest address in a [`Hello`], in bytes, with the abilities after it.
 pub const MAX_ADDRESS: usize = 255;
 
 /// Why a hello was not accepted.
@@ -191,7 +213,8 @@ pub enum HelloError {
 
 impl Hello {
     /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation (8 each), little-endian, and the
-    /// address in UTF-8. A longer address than there may be is left out.
+    /// address in UTF-8; if there are abilities, a zero byte and an ASCII character, `@` and their bits. A longer address than there
+    /// may be is left out.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
@@ -199,9 +222,11 @@ impl Hello {
         for field in [self.cluster, self.sender.get(), self.receiver.get(), self.incarnation] {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
-        if self.address.len() <= MAX_ADDRESS {
+        let abilities = if self.abilities.0 == 0 { &[][..] } else { &[0, b'@' | self.abilities.0] };
+        if self.address.len() + abilities.len() <= MAX_ADDRESS {
             bytes.extend_from_slice(self.address.as_bytes());
         }
+        bytes.extend_from_slice(abilities);
         bytes
     }
 
@@ -227,8 +252,13 @@ impl Hello {
         if address.len() > MAX_ADDRESS {
             return Err(HelloError::Garbage);
         }
+        let (address, abilities) = match address.iter().position(|&byte| byte == 0) {
+            Some(end) => (&address[..end], address.get(end + 1).copied().unwrap_or_default()),
+            None => (address, 0),
+        };
+        let abilities = Abilities(abilities & Abilities::ALL);
         let address = String::from_utf8(address.to_vec()).map_err(|_| HelloError::Garbage)?;
-        Ok(Self { version, cluster, sender, receiver, incarnation, address })
+        Ok(Self { version, cluster, sender, receiver, incarnation, address, abilities })
     }
 }
 

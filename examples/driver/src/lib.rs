@@ -103,6 +103,7 @@
 pub mod app;
 mod error;
 pub mod frame;
+mod log_limit;
 /// What a node counts.
 pub mod metrics;
 pub mod node;
@@ -112,6 +113,7 @@ pub mod wal;
 
 pub use app::{App, Outbox, StorageHealth};
 pub use error::Error;
+pub use log_limit::LogLimit;
 pub use metrics::{Metrics, MetricsSnapshot};
 pub use node::{Handle, Node, NodeOptions, Stopped, TrySendError, start, start_with_disk};
 pub use tcp::TcpOptions;

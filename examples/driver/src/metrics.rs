@@ -87,7 +87,7 @@ counters! {
         half_frame,
         /// Did not say who it is in time.
         silent,
-        /// Too many others had not said it either.
+        /// Too many others had not said it either, and it was the oldest of them.
         too_many,
         /// Speaks another version of the protocol.
         version,
@@ -97,6 +97,10 @@ counters! {
         receiver,
         /// Not from a configured peer.
         sender,
+        /// From a peer that is connected already, and was heard just now.
+        occupied,
+        /// Sent no more of a large frame while others needed the memory.
+        stalled,
     }
 }
 

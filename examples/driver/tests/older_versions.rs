@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_core::NodeId;
-use quorate_driver::frame::{Hello, HelloError, Kind, Parsed, parse};
+use quorate_driver::frame::{Abilities, Hello, HelloError, Kind, Parsed, parse};
 use quorate_driver::wal::{Identity, SystemDisk, Wal};
 use quorate_driver::{Error, WalOptions};
 
@@ -74,6 +74,13 @@ fn hellos_tell_their_version() {
     assert_eq!((hello.cluster, hello.sender.get(), hello.receiver.get()), (7, 1, 2));
     assert_eq!((hello.incarnation, hello.address.as_str()), (9, "h:1"));
     assert_eq!(hello.to_bytes(), ours);
+    // what it takes stands behind the address, where a node that knows nothing of it does not look in an answer
+    let able = [&ours[..], b"\0A"].concat();
+    let hello = Hello::from_bytes(&able).unwrap();
+    assert_eq!((hello.address.as_str(), hello.abilities.has(Abilities::IDLE)), ("h:1", true));
+    assert_eq!(hello.to_bytes(), able);
+    let later = Hello::from_bytes(&[&ours[..], b"\0\x7fwhatever comes"].concat()).unwrap();
+    assert_eq!((later.address.as_str(), later.abilities.has(Abilities::IDLE)), ("h:1", true));
     // version 1 said no address; later ones may say anything
     let version_1 = [&ours[..8], &[1, 0, 0, 0], &ours[12..44]].concat();
     assert_eq!(Hello::from_bytes(&version_1), Err(HelloError::Version(1)));

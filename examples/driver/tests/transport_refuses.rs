@@ -10,6 +10,8 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::register::ABSURD;
@@ -139,21 +141,31 @@ fn noise_never_ends_the_node() {
 }
 
 #[test]
-fn the_silent_are_closed_and_bounded() {
-    let (node, addr, _dir) = node_with(|options| options.tcp.max_silent_connections = 3);
+fn silent_connections_keep_nobody_out() {
+    let (node, addr, _dir) = node_with(|options| {
+        options.tcp.max_silent_connections = 8;
+        // they may be silent for as long as this test takes
+        options.tcp.hello_timeout_ms = 600_000;
+    });
     run(async {
-        let mut silent: Vec<_> = (0..3).map(|_| RawPeer::connect(addr)).collect();
-        // these keep a fourth out, for as long as they may be silent
-        until("one too many is closed", async || {
-            RawPeer::connect(addr).stays_open(Duration::from_millis(20));
-            node.metrics().snapshot().closed.too_many > 0
-        })
-        .await;
-        for peer in &mut silent {
-            assert_eq!(peer.next(), None);
+        // all from one address, of which six may wait
+        let mut silent: Vec<_> = (0..8).map(|_| RawPeer::connect(addr)).collect();
+        until("the oldest make room", async || node.metrics().snapshot().closed.too_many == 2)
+            .await;
+        survives(&node, addr, |m| m.closed.too_many).await;
+        for oldest in &mut silent[..3] {
+            assert_eq!(oldest.next(), None);
         }
-        until("they are counted", async || node.metrics().snapshot().closed.silent >= 3).await;
-        survives(&node, addr, |_| 1).await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_silent_are_closed_in_time() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.hello_timeout_ms = 50);
+    run(async {
+        assert_eq!(RawPeer::connect(addr).next(), None);
+        until("it is counted", async || node.metrics().snapshot().closed.silent > 0).await;
         node.stop().await.unwrap();
     });
 }
@@ -215,7 +227,7 @@ fn messages_the_machine_refuses_are_counted() {
 }
 
 #[test]
-fn the_newest_connection_of_a_peer_counts() {
+fn the_newest_connection_of_a_peer_counts_while_nothing_was_heard() {
     let (node, addr, _dir) = node_with(|_| {});
     run(async {
         let mut first = RawPeer::greet(addr, &hello(2, 1));
@@ -228,4 +240,109 @@ fn the_newest_connection_of_a_peer_counts() {
         assert_eq!((peers[0].0, peers[0].1.link.frames_in), (NodeId::new(2), 1));
         node.stop().await.unwrap();
     });
+}
+
+#[test]
+fn a_peer_that_is_heard_is_not_replaced() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.silence_ms = 600_000);
+    run(async {
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&state(1, 0));
+        until("it is heard", async || value(&node).await == 1).await;
+        for incarnation in 2..50 {
+            let reason = refusal(addr, &Hello { incarnation, ..hello(2, 1) });
+            assert!(reason.contains("is connected and was heard just now"), "{reason}");
+        }
+        peer.send(&state(2, 0));
+        until("it still counts", async || value(&node).await == 2).await;
+        assert_eq!(node.metrics().snapshot().closed.occupied, 48);
+        // when it ends, its place is free at once
+        drop(peer);
+        until("another process has the place", async || {
+            let mut other = RawPeer::connect(addr);
+            other.send(&framed(Kind::Hello, &Hello { incarnation: 9, ..hello(2, 1) }.to_bytes()));
+            other.next().unwrap().0 == Kind::Hello
+        })
+        .await;
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_peer_that_fell_silent_is_replaced() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.silence_ms = 50);
+    run(async {
+        // a machine that lost its power: its connection stays
+        let mut silent = RawPeer::greet(addr, &hello(2, 1));
+        silent.send(&state(1, 0));
+        until("it is heard", async || value(&node).await == 1).await;
+        until("the restarted one gets in", async || {
+            let mut peer = RawPeer::connect(addr);
+            peer.send(&framed(Kind::Hello, &Hello { incarnation: 2, ..hello(2, 1) }.to_bytes()));
+            peer.next().unwrap().0 == Kind::Hello
+        })
+        .await;
+        assert_eq!(silent.next(), None);
+        node.stop().await.unwrap();
+    });
+}
+
+/// A process that says a peer's name again and again, and nothing else, unseats the peer only before its first frame.
+#[test]
+fn a_storm_of_hellos_does_not_keep_a_peer_out() {
+    let (node, addr, _dir) = node_with(|_| {});
+    let over = Arc::new(AtomicBool::new(false));
+    let storm = {
+        let over = over.clone();
+        std::thread::spawn(move || {
+            for incarnation in 100.. {
+                if over.load(Relaxed) {
+                    return;
+                }
+                let mut impostor = RawPeer::connect(addr);
+                let hello = Hello { incarnation, ..hello(2, 1) };
+                let _ = impostor.try_send(&framed(Kind::Hello, &hello.to_bytes()));
+                let _ = impostor.next();
+                std::thread::sleep(Duration::from_millis(4));
+            }
+        })
+    };
+    run(async {
+        until("the storm is on", async || {
+            node.metrics().snapshot().peers[0].1.link.frames_in == 0
+                && RawPeer::connect(addr).stays_open(Duration::from_millis(20))
+        })
+        .await;
+        // as the driver does: the first frame follows the hello at once
+        let mut peer = None;
+        until("the peer is heard", async || {
+            let mut raw = RawPeer::connect(addr);
+            raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
+            let _ = raw.try_send(&framed(Kind::Idle, &[]));
+            let _ = raw.try_send(&state(1, 0));
+            let answered = raw.next().is_some_and(|(kind, _)| kind == Kind::Hello);
+            peer = answered.then_some(raw);
+            answered && raw_is_heard(&node).await
+        })
+        .await;
+        let mut peer = peer.unwrap();
+        for next in 2..200 {
+            peer.send(&state(next, 0));
+            until("its frames are taken", async || value(&node).await == next).await;
+        }
+        over.store(true, Relaxed);
+        storm.join().unwrap();
+        assert!(node.metrics().snapshot().closed.occupied > 0);
+        node.stop().await.unwrap();
+    });
+}
+
+async fn raw_is_heard(node: &RegisterNode) -> bool {
+    for _ in 0..100 {
+        if value(node).await == 1 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    false
 }

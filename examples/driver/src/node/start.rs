@@ -10,11 +10,11 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant as Clock;
 
 use super::turn::{Loop, State};
-use crate::frame::{Hello, VERSION};
+use crate::frame::{Abilities, Hello, VERSION};
 use crate::serial::{Address, SerialTask};
 use crate::tcp::{Incoming, Links, Outbox};
 use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
-use crate::{App, Error, Handle, Metrics, NodeOptions};
+use crate::{App, Error, Handle, LogLimit, Metrics, NodeOptions};
 
 /// A running node. Dropping it stops the node without waiting for that.
 pub struct Node<A: App> {
@@ -221,6 +221,7 @@ fn transport(
         receiver: options.id,
         incarnation,
         address: options.advertise.clone().unwrap_or_default(),
+        abilities: Abilities::default(),
     };
     let links = Arc::new(Links::new(hello.clone(), tcp.clone(), metrics.clone()));
     let guard = runtime.enter();
@@ -253,6 +254,7 @@ fn transport(
         options: tcp,
         metrics: metrics.clone(),
         wake: wake.clone(),
+        lines: Arc::new(LogLimit::new(1)),
     };
     runtime.spawn(incoming.run(listener));
     drop(guard);

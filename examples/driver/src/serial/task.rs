@@ -66,7 +66,7 @@ impl SerialTask {
         let mut decoder = Box::new(Decoder::<ROOM>::new(self.line));
         let mut bytes = [0; 4096];
         loop {
-            link.room().await;
+            link.room(bytes.len()).await;
             let len = read.read(&mut bytes).await?;
             if len == 0 {
                 return Ok(());

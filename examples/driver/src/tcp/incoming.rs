@@ -1,21 +1,24 @@
-use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use quorate_core::NodeId;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::budget::Budget;
+use super::claim::{Claimant, Occupied};
 use super::connection::{Frames, ReadError};
 use super::link::Link;
 use super::links::Links;
 use super::outgoing::{check, count};
-use crate::frame::{self, FrameError, Hello, HelloError, Kind};
-use crate::{TcpOptions, metrics::Metrics};
+use super::silent::{Place, Silent};
+use crate::frame::{self, Abilities, FrameError, Hello, HelloError, Kind};
+use crate::{LogLimit, TcpOptions, metrics::Metrics};
 
 /// Takes connections from peers.
 #[derive(Clone)]
@@ -27,12 +30,22 @@ pub(crate) struct Incoming {
     pub(crate) metrics: Arc<Metrics>,
     /// Wakes the loop.
     pub(crate) wake: Arc<Notify>,
+    /// Lines that others can cause, by what they are about and who caused them.
+    pub(crate) lines: Arc<LogLimit<(&'static str, Option<IpAddr>)>>,
+}
+
+/// Why a connection is turned away.
+#[derive(Debug)]
+enum Refusal {
+    Hello(HelloError),
+    Occupied(Occupied),
 }
 
 impl Incoming {
     /// Accepts, for ever.
     pub(crate) async fn run(self, listener: TcpListener) {
-        let silent = Arc::new(Semaphore::new(self.options.max_silent_connections));
+        let silent = Silent::new(self.options.max_silent_connections);
+        let budget = Arc::new(Budget::new(self.options.max_incoming_bytes));
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -40,42 +53,63 @@ impl Incoming {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // of the connection that was to be, or a lack of file handles: neither is helped by hurry
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if let Some(suppressed) = self.lines.pass(("accept", None)) {
+                        tracing::warn!(%error, suppressed, "cannot accept a connection");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            let Ok(permit) = silent.clone().try_acquire_owned() else {
-                self.metrics.closed.too_many.add(1);
-                tracing::debug!(%addr, "closed: too many connections have not said hello");
-                continue;
-            };
-            connections.spawn(self.clone().serve(stream, addr, permit));
+            let (place, crowded) = silent.admit(addr.ip());
+            self.metrics.closed.too_many.add(u64::from(crowded));
+            connections.spawn(self.clone().serve(stream, addr, place, budget.clone()));
         }
     }
 
-    async fn serve(self, mut stream: TcpStream, addr: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn serve(
+        self,
+        mut stream: TcpStream,
+        addr: SocketAddr,
+        place: Place,
+        budget: Arc<Budget>,
+    ) {
         let mut frames = Frames::new(frame::MAX_HELLO);
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
-        let Ok(met) = timeout(limit, self.meet(&mut stream, &mut frames, addr)).await else {
+        let met = tokio::select! {
+            met = timeout(limit, self.meet(&mut stream, &mut frames, addr)) => met,
+            () = place.wanted() => {
+                tracing::debug!(%addr, "closed: others came that may be quicker to say hello");
+                return;
+            }
+        };
+        drop(place);
+        let Ok(met) = met else {
             self.metrics.closed.silent.add(1);
             tracing::debug!(%addr, "closed: no hello in time");
             return;
         };
-        drop(permit);
         let Some((link, mine)) = met else {
             return;
         };
         let link = &*link;
-        frames.set_max(self.options.max_frame_bytes);
+        let share = budget.share();
+        let evicted = share.evicted();
+        frames.raise(self.options.max_frame_bytes, share);
         tokio::select! {
-            ended = self.read(link, &mut stream, &mut frames) => {
+            ended = self.read(link, mine, &mut stream, &mut frames) => {
                 self.closed(&ended, addr, Some(link.id));
             }
-            () = link.replaced(mine) => {
+            () = link.claim.lost(mine) => {
                 tracing::debug!(peer = %link.id, %addr, "closed: the peer made another connection");
             }
+            () = evicted.notified() => {
+                self.metrics.closed.stalled.add(1);
+                if let Some(suppressed) = self.lines.pass(("stalled", Some(addr.ip()))) {
+                    tracing::warn!(peer = %link.id, %addr, suppressed, "closed: it sent a part of a frame, and others need the memory");
+                }
+            }
         }
+        link.claim.release(mine);
     }
 
     /// Exchanges hellos; `None` if they do not fit.
@@ -93,24 +127,61 @@ impl Incoming {
             }
         };
         let mut answer = Vec::new();
-        match self.judge(&first) {
-            Ok((link, theirs)) => {
-                let hello = Hello { receiver: theirs.sender, ..self.hello.clone() };
+        match self.admit(&first, addr.ip()) {
+            Ok((link, theirs, mine)) => {
+                let abilities = Abilities::IDLE;
+                let hello = Hello { receiver: theirs.sender, abilities, ..self.hello.clone() };
                 frame::push(&mut answer, Kind::Hello, &hello.to_bytes());
-                stream.write_all(&answer).await.ok()?;
+                if stream.write_all(&answer).await.is_err() {
+                    link.claim.release(mine);
+                    return None;
+                }
                 // it is there: no need to wait before connecting to it
                 link.heard.notify_one();
-                let mine = link.replace();
                 Some((link, mine))
             }
             Err(error) => {
-                count(&self.metrics, &error);
-                tracing::warn!(%addr, "refused a connection: {error}");
+                let class = self.count(&error);
+                if let Some(suppressed) = self.lines.pass((class, Some(addr.ip()))) {
+                    tracing::warn!(%addr, suppressed, "refused a connection: {error}");
+                }
                 frame::push(&mut answer, Kind::Refusal, error.to_string().as_bytes());
                 // it may be gone already
                 let _ = stream.write_all(&answer).await;
                 let _ = stream.shutdown().await;
                 None
+            }
+        }
+    }
+
+    /// Lets a connection in, as the one of its link that counts.
+    fn admit(
+        &self,
+        first: &(Kind, Vec<u8>),
+        from: IpAddr,
+    ) -> Result<(Arc<Link>, Hello, u64), Refusal> {
+        let (link, theirs) = self.judge(first).map_err(Refusal::Hello)?;
+        let claimant = Claimant { incarnation: theirs.incarnation, from };
+        let mine = link.claim.take(claimant).map_err(Refusal::Occupied)?;
+        Ok((link, theirs, mine))
+    }
+
+    /// Counts a refusal, and names its kind.
+    fn count(&self, refusal: &Refusal) -> &'static str {
+        match refusal {
+            Refusal::Hello(error) => {
+                count(&self.metrics, error);
+                match error {
+                    HelloError::Garbage => "garbage",
+                    HelloError::Version(_) => "version",
+                    HelloError::Cluster(_) => "cluster",
+                    HelloError::Receiver(_) => "receiver",
+                    HelloError::Sender(_) => "sender",
+                }
+            }
+            Refusal::Occupied(_) => {
+                self.metrics.closed.occupied.add(1);
+                "occupied"
             }
         }
     }
@@ -125,7 +196,9 @@ impl Incoming {
         let sender = theirs.sender;
         if self.links.get(sender).is_none() && self.welcomes(&theirs) {
             // one that this node has not heard of yet: a new leader's log may be needed to hear of it
-            tracing::info!(peer = %sender, addr = theirs.address, "a node of this cluster that was not known here");
+            if let Some(suppressed) = self.lines.pass(("unknown", None)) {
+                tracing::info!(peer = %sender, addr = theirs.address, suppressed, "a node of this cluster that was not known here");
+            }
             self.links.connect(sender, &theirs.address);
             self.wake.notify_one();
         }
@@ -143,21 +216,36 @@ impl Incoming {
     }
 
     /// Hands frames to the loop until the connection ends.
-    async fn read(&self, link: &Link, stream: &mut TcpStream, frames: &mut Frames) -> ReadError {
+    async fn read(
+        &self,
+        link: &Link,
+        mine: u64,
+        stream: &mut TcpStream,
+        frames: &mut Frames,
+    ) -> ReadError {
         let counters = &link.counters().link;
         loop {
-            let mut delivered = 0;
+            let (mut heard, mut delivered) = (false, 0);
             let ended = loop {
                 match frames.next() {
                     Ok(Some((kind @ (Kind::Message | Kind::Application), payload))) => {
+                        if !link.has_room(payload.len()) {
+                            self.wake.notify_one();
+                            // when the loop falls behind, the peer's own queue fills up
+                            link.room(payload.len()).await;
+                        }
                         link.deliver(kind, payload);
-                        delivered += 1;
+                        (heard, delivered) = (true, delivered + 1);
                     }
+                    Ok(Some((Kind::Idle, _))) => heard = true,
                     Ok(Some(_)) => break Some(FrameError::Garbage),
                     Ok(None) => break None,
                     Err(error) => break Some(error),
                 }
             };
+            if heard {
+                link.claim.heard(mine);
+            }
             if delivered > 0 {
                 counters.frames_in.add(delivered);
                 self.wake.notify_one();
@@ -165,8 +253,6 @@ impl Incoming {
             if let Some(error) = ended {
                 return ReadError::Frame(error);
             }
-            // when the loop falls behind, the peer's own queue fills up
-            link.room().await;
             match frames.fill(stream).await {
                 Ok(n) => counters.bytes_in.add(n as u64),
                 Err(error) => return error,
@@ -199,9 +285,22 @@ impl Incoming {
             ReadError::Io(error) => error.to_string(),
         };
         match peer {
-            Some(peer) => tracing::warn!(%addr, %peer, "closed a connection: {what}"),
+            Some(peer) => {
+                if let Some(suppressed) = self.lines.pass(("closed", Some(addr.ip()))) {
+                    tracing::warn!(%addr, %peer, suppressed, "closed a connection: {what}");
+                }
+            }
             // anybody can connect: that must not fill the log
             None => tracing::debug!(%addr, "closed a connection: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(error) => error.fmt(f),
+            Self::Occupied(error) => error.fmt(f),
         }
     }
 }

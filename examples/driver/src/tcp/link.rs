@@ -1,9 +1,11 @@
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use quorate_core::{NodeId, Wire};
 use tokio::sync::Notify;
 
+use super::claim::Claim;
 use crate::TcpOptions;
 use crate::frame::{self, Kind};
 use crate::metrics::PeerCounters;
@@ -20,11 +22,18 @@ pub(crate) struct Link {
     pub(crate) outgoing: Notify,
     /// The peer was heard of: connect now rather than later.
     pub(crate) heard: Notify,
-    /// The loop emptied the inbox.
+    /// What all inboxes hold.
+    inboxes: Arc<Inboxes>,
+    /// Which incoming connection counts; others end.
+    pub(crate) claim: Claim,
+}
+
+/// What the inboxes of all links hold together.
+#[derive(Default)]
+pub(crate) struct Inboxes {
+    bytes: AtomicUsize,
+    /// The loop emptied one.
     room: Notify,
-    /// Which incoming connection counts; older ones end.
-    current: Mutex<u64>,
-    replaced: Notify,
 }
 
 /// Frames that wait to be sent.
@@ -34,6 +43,9 @@ struct Out {
     frames: usize,
     up: bool,
 }
+
+/// Bytes before a payload in an inbox.
+const INBOX_HEAD: usize = 5;
 
 /// Frames that wait for the loop, as `kind, length (4), payload`.
 #[derive(Default)]
@@ -47,7 +59,9 @@ impl Link {
         addr: String,
         counters: Arc<PeerCounters>,
         options: Arc<TcpOptions>,
+        inboxes: Arc<Inboxes>,
     ) -> Self {
+        let claim = Claim::new(Duration::from_millis(options.silence_ms));
         Self {
             id,
             addr,
@@ -57,9 +71,8 @@ impl Link {
             inbox: Mutex::default(),
             outgoing: Notify::new(),
             heard: Notify::new(),
-            room: Notify::new(),
-            current: Mutex::new(0),
-            replaced: Notify::new(),
+            inboxes,
+            claim,
         }
     }
 
@@ -129,16 +142,32 @@ impl Link {
 
     /// Puts a frame into the inbox.
     pub(crate) fn deliver(&self, kind: Kind, payload: &[u8]) {
+        self.inboxes.bytes.fetch_add(INBOX_HEAD + payload.len(), Relaxed);
         let mut inbox = lock(&self.inbox);
         inbox.bytes.push(u8::from(kind == Kind::Application));
         inbox.bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         inbox.bytes.extend_from_slice(payload);
     }
 
-    /// Waits until the inbox has room.
-    pub(crate) async fn room(&self) {
-        while lock(&self.inbox).bytes.len() >= self.options.max_inbox_bytes {
-            self.room.notified().await;
+    /// Whether a frame with a payload of this many bytes may be delivered: this link's inbox is below its limit, and all together
+    /// stay below theirs. One frame always may.
+    pub(crate) fn has_room(&self, payload: usize) -> bool {
+        let all = self.inboxes.bytes.load(Relaxed);
+        let more = all.saturating_add(INBOX_HEAD + payload);
+        lock(&self.inbox).bytes.len() < self.options.max_inbox_bytes
+            && (all == 0 || more <= self.options.max_incoming_bytes)
+    }
+
+    /// Waits until the inbox has room for such a frame.
+    pub(crate) async fn room(&self, payload: usize) {
+        loop {
+            let room = self.inboxes.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if self.has_room(payload) {
+                return;
+            }
+            room.await;
         }
     }
 
@@ -149,31 +178,17 @@ impl Link {
         let mut inbox = lock(&self.inbox);
         core::mem::swap(&mut *inbox, other);
         drop(inbox);
-        if other.bytes.len() >= self.options.max_inbox_bytes {
-            self.room.notify_waiters();
-            self.room.notify_one();
+        if !other.is_empty() {
+            self.inboxes.bytes.fetch_sub(other.bytes.len(), Relaxed);
+            self.inboxes.room.notify_waiters();
         }
     }
+}
 
-    /// A new incoming connection: the ones before it end.
-    pub(crate) fn replace(&self) -> u64 {
-        let mut current = lock(&self.current);
-        *current += 1;
-        let mine = *current;
-        drop(current);
-        self.replaced.notify_waiters();
-        mine
-    }
-
-    /// Waits until another incoming connection takes this one's place.
-    pub(crate) async fn replaced(&self, mine: u64) {
-        loop {
-            let notified = self.replaced.notified();
-            if *lock(&self.current) != mine {
-                return;
-            }
-            notified.await;
-        }
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.inboxes.bytes.fetch_sub(lock(&self.inbox).bytes.len(), Relaxed);
+        self.inboxes.room.notify_waiters();
     }
 }
 
@@ -182,7 +197,7 @@ impl Inbox {
     pub(crate) fn frames(&self) -> impl Iterator<Item = (bool, &[u8])> {
         let mut rest = &self.bytes[..];
         core::iter::from_fn(move || {
-            let (head, tail) = rest.split_first_chunk::<5>()?;
+            let (head, tail) = rest.split_first_chunk::<INBOX_HEAD>()?;
             let [application, l0, l1, l2, l3] = *head;
             let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
             let (payload, next) = tail.split_at_checked(len)?;

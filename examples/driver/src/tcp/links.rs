@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use quorate_core::{NodeId, Rng};
 use tokio::task::AbortHandle;
 
-use super::link::Link;
+use super::link::{Inboxes, Link};
 use super::outgoing::Outgoing;
-use crate::TcpOptions;
 use crate::frame::Hello;
 use crate::metrics::Metrics;
+use crate::{LogLimit, TcpOptions};
 
 /// The links to all peers there are, which come and go.
 pub(crate) struct Links {
@@ -19,8 +19,14 @@ pub(crate) struct Links {
     hello: Hello,
     options: Arc<TcpOptions>,
     metrics: Arc<Metrics>,
+    inboxes: Arc<Inboxes>,
+    /// Lines about connections to a peer, which that peer can cause.
+    lines: Arc<LogLimit<NodeId>>,
     tasks: Mutex<Tasks>,
 }
+
+/// A link that comes and goes says so this often a minute.
+const LINES_A_MINUTE: u32 = 20;
 
 /// What keeps the connections.
 struct Tasks {
@@ -38,6 +44,8 @@ impl Links {
             hello,
             options,
             metrics,
+            inboxes: Arc::default(),
+            lines: Arc::new(LogLimit::new(LINES_A_MINUTE)),
             tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new(), gone: HashSet::new() }),
         }
     }
@@ -60,8 +68,8 @@ impl Links {
 
     /// Adds a link whose connection somebody else keeps.
     pub(crate) fn add(&self, id: NodeId, addr: String) -> Arc<Link> {
-        let link = Link::new(id, addr, self.metrics.peer(id), self.options.clone());
-        let link = Arc::new(link);
+        let (counters, options) = (self.metrics.peer(id), self.options.clone());
+        let link = Arc::new(Link::new(id, addr, counters, options, self.inboxes.clone()));
         self.change(|all| match all.binary_search_by_key(&id, |link| link.id) {
             Ok(at) => all[at] = link.clone(),
             Err(at) => all.insert(at, link.clone()),
@@ -87,6 +95,7 @@ impl Links {
             hello: Hello { receiver: id, ..self.hello.clone() },
             options: self.options.clone(),
             metrics: self.metrics.clone(),
+            lines: self.lines.clone(),
             rng: self.fork(),
         };
         let task = tokio::spawn(outgoing.run()).abort_handle();
@@ -117,7 +126,7 @@ impl Links {
         self.change(|all| all.retain(|link| link.id != id));
         link.set_up(false);
         // an incoming connection ends
-        link.replace();
+        link.claim.revoke();
         true
     }
 

@@ -6,12 +6,21 @@
 //!   logs. One of our cluster that does say so becomes a peer: the machine knows what it may do.
 //! * Queues are bounded, by frames and by bytes. What finds its link down or its queue full is dropped and counted: protocols
 //!   live with that, and what waited through an outage is stale.
+//! * The buffer of an incoming connection grows with what arrived, not with what was announced, and all of them together are
+//!   bounded; so are the connections that have not said hello, of which the oldest makes room for one more.
+//! * One incoming connection of a peer counts. One that was heard within the last two seconds is not replaced by another process that
+//!   says the peer's name; nodes that take it ([`Abilities`](crate::frame::Abilities)) are sent an empty frame twice a second, so that
+//!   an idle link is one that is heard.
+//! * Lines that others can cause are logged a few times a minute, with the number of those that were not; all are counted.
 //! * A link that falls is made again, first at once, then with growing pauses with jitter; a peer that connects to us is
 //!   connected to without a pause.
 //! * What a turn of the loop queued goes out in one write.
 //!
-//! **Not** here: encryption and proof of identity. A hello is believed, so the peers' network must be a trusted one, or a tunnel.
+//! **Not** here: encryption and proof of identity. A hello is believed while its node is not connected, so the peers' network must
+//! be a trusted one, or a tunnel.
 
+mod budget;
+mod claim;
 mod connection;
 mod incoming;
 mod link;
@@ -19,6 +28,7 @@ mod links;
 mod options;
 mod outbox;
 mod outgoing;
+mod silent;
 
 pub use options::TcpOptions;
 pub use outbox::Outbox;

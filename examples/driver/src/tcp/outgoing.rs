@@ -2,16 +2,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use quorate_core::Rng;
+use quorate_core::{NodeId, Rng};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::connection::{Frames, ReadError};
 use super::link::Link;
-use crate::frame::{self, Hello, HelloError, Kind};
-use crate::{TcpOptions, metrics::Metrics};
+use crate::frame::{self, Abilities, Hello, HelloError, Kind};
+use crate::{LogLimit, TcpOptions, metrics::Metrics};
 
 /// Keeps the connection that sends to one peer.
 pub(crate) struct Outgoing {
@@ -19,7 +19,16 @@ pub(crate) struct Outgoing {
     pub(crate) hello: Hello,
     pub(crate) options: Arc<TcpOptions>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) lines: Arc<LogLimit<NodeId>>,
     pub(crate) rng: Rng,
+}
+
+/// A connection that the other side has agreed to.
+struct Agreed {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    /// What the other side takes.
+    takes: Abilities,
 }
 
 /// Why a connection was not made, or ended.
@@ -41,11 +50,13 @@ impl Outgoing {
         loop {
             let link = &self.link.clone();
             let failure = match self.connect(link).await {
-                Ok((read, write)) => {
-                    tracing::info!(peer = %link.id, addr = link.addr, "connected");
+                Ok(agreed) => {
+                    if let Some(suppressed) = self.lines.pass(link.id) {
+                        tracing::info!(peer = %link.id, addr = link.addr, suppressed, "connected");
+                    }
                     let since = Instant::now();
                     link.set_up(true);
-                    let failure = self.send(link, read, write).await;
+                    let failure = self.send(link, agreed).await;
                     link.set_up(false);
                     // one that falls at once is no success: two processes may claim to be this node
                     if since.elapsed() >= Duration::from_millis(max) {
@@ -63,7 +74,7 @@ impl Outgoing {
         }
     }
 
-    async fn connect(&self, link: &Link) -> Result<(OwnedReadHalf, OwnedWriteHalf), Failure> {
+    async fn connect(&self, link: &Link) -> Result<Agreed, Failure> {
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
         let stream = timeout(limit, TcpStream::connect(&link.addr))
             .await
@@ -71,10 +82,10 @@ impl Outgoing {
             .map_err(Failure::Io)?;
         stream.set_nodelay(true).map_err(Failure::Io)?;
         let (mut read, mut write) = stream.into_split();
-        timeout(limit, self.greet(link, &mut read, &mut write))
+        let takes = timeout(limit, self.greet(link, &mut read, &mut write))
             .await
             .map_err(|_| Failure::TimedOut("the hello was not answered in time"))??;
-        Ok((read, write))
+        Ok(Agreed { read, write, takes })
     }
 
     async fn greet(
@@ -82,7 +93,7 @@ impl Outgoing {
         link: &Link,
         read: &mut OwnedReadHalf,
         write: &mut OwnedWriteHalf,
-    ) -> Result<(), Failure> {
+    ) -> Result<Abilities, Failure> {
         let mut bytes = Vec::new();
         frame::push(&mut bytes, Kind::Hello, &self.hello.to_bytes());
         write.write_all(&bytes).await.map_err(Failure::Io)?;
@@ -99,24 +110,30 @@ impl Outgoing {
                 if theirs.sender != self.hello.receiver {
                     return Err(Failure::Hello(HelloError::Sender(theirs.sender)));
                 }
-                Ok(())
+                Ok(theirs.abilities)
             }
             _ => Err(Failure::Hello(HelloError::Garbage)),
         }
     }
 
     /// Writes what the loop queues, until the connection fails.
-    async fn send(
-        &self,
-        link: &Link,
-        mut read: OwnedReadHalf,
-        mut write: OwnedWriteHalf,
-    ) -> Failure {
+    async fn send(&self, link: &Link, agreed: Agreed) -> Failure {
+        let Agreed { mut read, mut write, takes } = agreed;
         let limit = Duration::from_millis(self.options.write_timeout_ms);
         let (mut bytes, mut nothing) = (Vec::new(), [0; 1]);
+        // one at once: it tells the other side that this connection is worth keeping
+        let mut idle = interval(Duration::from_millis(self.options.silence_ms / 4));
+        idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = link.outgoing.notified() => {}
+                _ = idle.tick(), if takes.has(Abilities::IDLE) => {
+                    bytes.clear();
+                    frame::push(&mut bytes, Kind::Idle, &[]);
+                    if let Err(failure) = write_with(&mut write, &bytes, limit).await {
+                        return failure;
+                    }
+                }
                 // nothing is said on this side any more: this tells the end
                 said = read.read(&mut nothing) => return match said {
                     Ok(0) => Failure::Read(ReadError::Closed),
@@ -144,17 +161,18 @@ impl Outgoing {
             _ => {}
         }
         let text = failure.to_string();
-        if *told == text {
-            tracing::debug!(peer = %link.id, addr = link.addr, "not connected: {text}");
-        } else {
-            match failure {
-                Failure::Refused(_) | Failure::Hello(_) => {
-                    tracing::warn!(peer = %link.id, addr = link.addr, "not connected: {text}");
-                }
-                _ => tracing::info!(peer = %link.id, addr = link.addr, "not connected: {text}"),
+        let suppressed = if *told == text { None } else { self.lines.pass(link.id) };
+        let addr = &link.addr;
+        match (suppressed, failure) {
+            (None, _) => tracing::debug!(peer = %link.id, addr, "not connected: {text}"),
+            (Some(suppressed), Failure::Refused(_) | Failure::Hello(_)) => {
+                tracing::warn!(peer = %link.id, addr, suppressed, "not connected: {text}");
             }
-            *told = text;
+            (Some(suppressed), _) => {
+                tracing::info!(peer = %link.id, addr, suppressed, "not connected: {text}");
+            }
         }
+        *told = text;
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use quorate_core::{NodeId, Wire};
-use quorate_driver::frame::{self, Hello, Kind, Parsed};
+use quorate_driver::frame::{self, Abilities, Hello, Kind, Parsed};
 
 use super::register::State;
 use super::{CLUSTER, PATIENCE};
@@ -23,6 +23,7 @@ pub fn hello(sender: u64, receiver: u64) -> Hello {
         receiver: NodeId::new(receiver),
         incarnation: 1,
         address: String::new(),
+        abilities: Abilities::default(),
     }
 }
 
