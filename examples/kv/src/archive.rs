@@ -25,6 +25,8 @@ pub(crate) struct Archive {
     /// Files stay open while a peer is being sent one, so that a newer one does not take it away.
     serving: BTreeMap<NodeId, Served>,
     retry_after: Option<Instant>,
+    /// Bytes of a snapshot that is being received, at most.
+    max_incoming: u64,
 }
 
 /// A snapshot that is on disk now.
@@ -61,11 +63,14 @@ struct Served {
 const RETRY: Duration = Duration::from_secs(5);
 /// Snapshots that are kept: the one before the newest serves if that turns out to be damaged.
 const KEPT: usize = 2;
+/// The one file of what is being received.
+const RECEIVING: &str = "snapshot-receiving";
 
 impl Archive {
-    pub(crate) fn new(dir: &Path) -> io::Result<Self> {
+    /// The snapshots in a directory. Of what is received no more than `max_incoming` bytes are kept.
+    pub(crate) fn new(dir: &Path, max_incoming: u64) -> io::Result<Self> {
         // left over by a crash, and worth nothing
-        for name in ["snapshot-writing", "snapshot-receiving"] {
+        for name in ["snapshot-writing", RECEIVING] {
             match fs::remove_file(dir.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -79,6 +84,7 @@ impl Archive {
             incoming: None,
             serving: BTreeMap::new(),
             retry_after: None,
+            max_incoming,
         })
     }
 
@@ -166,6 +172,9 @@ impl Archive {
     }
 
     /// Takes a part from the leader. When `done`, a thread makes the file durable, checks and loads it: [`loaded`](Self::loaded).
+    ///
+    /// There is one file of what is being received: a snapshot that begins takes the place of one that was not finished. A part
+    /// that does not follow the one before, or goes beyond the limit, ends the transfer, and its file is removed.
     pub(crate) fn receive(
         &mut self,
         index: Index,
@@ -173,18 +182,38 @@ impl Archive {
         data: &[u8],
         done: bool,
     ) -> io::Result<()> {
-        let temporary = self.dir.join("snapshot-receiving");
+        let received = self.take_part(index, offset, data, done);
+        if received.is_err() {
+            self.incoming = None;
+            if self.loading.is_none() {
+                // what cannot be removed is replaced by the next
+                let _ = fs::remove_file(self.dir.join(RECEIVING));
+            }
+        }
+        received
+    }
+
+    fn take_part(&mut self, index: Index, offset: u64, data: &[u8], done: bool) -> io::Result<()> {
+        if self.loading.is_some() {
+            return Err(io::Error::other("the snapshot before it is still being checked"));
+        }
+        let temporary = self.dir.join(RECEIVING);
         if offset == 0 {
             self.incoming = Some(Incoming { index, file: File::create(&temporary)?, length: 0 });
         }
         let expected =
             self.incoming.as_mut().filter(|file| file.index == index && file.length == offset);
         let Some(incoming) = expected else {
-            self.incoming = None;
             return Err(io::Error::other("a part of a snapshot that did not begin here"));
         };
+        let length = offset.saturating_add(data.len() as u64);
+        if length > self.max_incoming {
+            let max = self.max_incoming;
+            let text = format!("the snapshot is longer than the {max} bytes of --max-snapshot-mb");
+            return Err(io::Error::other(text));
+        }
         incoming.file.write_all_at(data, offset)?;
-        incoming.length += data.len() as u64;
+        incoming.length = length;
         if !done {
             return Ok(());
         }
@@ -230,4 +259,73 @@ fn outcome<T>(slot: &mut Option<Receiver<T>>, died: impl FnOnce() -> T) -> Optio
     };
     *slot = None;
     Some(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
+            fs::create_dir_all(&dir).unwrap();
+            Self(dir)
+        }
+
+        /// Bytes of all files.
+        fn bytes(&self) -> u64 {
+            let files = fs::read_dir(&self.0).unwrap();
+            files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn snapshots_that_are_never_finished_take_bounded_space() {
+        let dir = Dir::new("unfinished");
+        let mut archive = Archive::new(&dir.0, 1000).unwrap();
+        // many that begin: each takes the place of the one before
+        for index in 1..50 {
+            archive.receive(index, 0, &[1; 400], false).unwrap();
+            archive.receive(index, 400, &[1; 400], false).unwrap();
+            assert_eq!(dir.bytes(), 800);
+        }
+        // one that has no end
+        archive.receive(50, 0, &[1; 600], false).unwrap();
+        archive.receive(50, 600, &[1; 400], false).unwrap();
+        let error = archive.receive(50, 1000, &[1], false).unwrap_err().to_string();
+        assert!(error.contains("--max-snapshot-mb"), "{error}");
+        assert_eq!(dir.bytes(), 0);
+        assert!(archive.receive(50, 1001, &[1], false).is_err(), "it ended");
+    }
+
+    #[test]
+    fn a_part_that_does_not_follow_the_one_before_is_refused() {
+        let dir = Dir::new("gaps");
+        let mut archive = Archive::new(&dir.0, u64::MAX).unwrap();
+        for (index, offset) in [(7, 99), (7, 101), (7, u64::MAX), (8, 100)] {
+            archive.receive(7, 0, &[1; 100], false).unwrap();
+            assert!(archive.receive(index, offset, &[1; 10], false).is_err(), "{index} {offset}");
+            assert_eq!(dir.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_snapshot_that_is_being_checked() {
+        let dir = Dir::new("checked");
+        let mut archive = Archive::new(&dir.0, u64::MAX).unwrap();
+        let (_running, loading) = channel();
+        archive.receive(7, 0, &[1; 100], false).unwrap();
+        archive.loading = Some(loading);
+        assert!(archive.receive(8, 0, &[2; 10], false).is_err());
+        assert_eq!(dir.bytes(), 100);
+    }
 }

@@ -184,6 +184,9 @@ pub(crate) struct Tuning {
     /// A snapshot is written after so many entries of the log
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) snapshot_entries: u64,
+    /// A longer snapshot is not taken from the leader, in MiB: one that never ends must not fill the disk
+    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    pub(crate) max_snapshot_mb: u64,
     /// Entries that stay in the log behind a snapshot, for nodes that were away for a moment
     #[arg(long, default_value_t = 10_000)]
     pub(crate) keep_entries: u64,
@@ -198,6 +201,7 @@ impl Tuning {
         [
             ("--timeout-ms", self.timeout_ms.to_string()),
             ("--max-clients", self.max_clients.to_string()),
+            ("--max-snapshot-mb", self.max_snapshot_mb.to_string()),
             ("--snapshot-mb", self.snapshot_mb.to_string()),
             ("--snapshot-entries", self.snapshot_entries.to_string()),
             ("--keep-entries", self.keep_entries.to_string()),

@@ -135,6 +135,7 @@ fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Re
         snapshot_entries: tuning.snapshot_entries,
         keep_entries: tuning.keep_entries,
     };
+    let max_snapshot = tuning.max_snapshot_mb << 20;
     let listener = listen(arguments.peer_listen, "--peer-listen")?;
     let data = arguments.data.clone();
     log_is_there(&data)?;
@@ -142,8 +143,9 @@ fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Re
     let mut options = NodeOptions::new(id, origin.cluster(), listener, Vec::new(), data.clone());
     options.advertise = Some(places.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
-    let app =
-        move |raft: &mut Raft<Heap>| open(id, policy, places, &data, raft).map_err(Error::app);
+    let app = move |raft: &mut Raft<Heap>| {
+        open(id, policy, max_snapshot, places, &data, raft).map_err(Error::app)
+    };
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
             Error::Identity { .. } => {
@@ -173,6 +175,7 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
 fn open(
     id: NodeId,
     policy: Policy,
+    max_snapshot: u64,
     places: Places,
     data: &Path,
     raft: &mut Raft<Heap>,
@@ -188,7 +191,8 @@ fn open(
         raft.resume(state.applied, term)
             .map_err(|error| format!("cannot resume after entry {}: {error}", state.applied))?;
     }
-    let archive = Archive::new(&snapshots).map_err(|error| failed("open the snapshots", error))?;
+    let archive = Archive::new(&snapshots, max_snapshot)
+        .map_err(|error| failed("open the snapshots", error))?;
     let incarnation =
         next_incarnation(data).map_err(|error| failed("write the file incarnation", error))?;
     info!(

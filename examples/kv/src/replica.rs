@@ -5,6 +5,7 @@ mod snapshots;
 use std::collections::{HashMap, VecDeque};
 
 use quorate_core::{Fatal, Instant, NodeId};
+use quorate_driver::LogLimit;
 use quorate_driver::app::{App, Outbox, StorageHealth};
 use quorate_raft::{
     Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term,
@@ -76,6 +77,9 @@ pub(crate) struct Replica {
     since_snapshot: Since,
     counters: Counters,
     scratch: Vec<u8>,
+    /// Lines that peers can cause.
+    lines: LogLimit<&'static str>,
+    role_lines: LogLimit<()>,
 }
 
 /// When to give up, and when to write a snapshot.
@@ -136,6 +140,11 @@ struct Wanted {
 /// How long a leader's disk may take nothing before it leaves the lead, in µs.
 const FULL_DISK_US: u64 = 1_500_000;
 
+/// What peers can make a node log is logged this often a minute, each kind.
+const LINES_A_MINUTE: u32 = 10;
+/// Elections are what an operator looks for.
+const ROLES_A_MINUTE: u32 = 120;
+
 const STOPPED: &str = "ERR this node has stopped itself and serves nothing any more: see its log, then restart or replace it";
 
 impl Replica {
@@ -180,6 +189,8 @@ impl Replica {
             since_snapshot: Since::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
+            lines: LogLimit::new(LINES_A_MINUTE),
+            role_lines: LogLimit::new(ROLES_A_MINUTE),
         }
     }
 
@@ -229,7 +240,9 @@ impl Replica {
     }
 
     fn role_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
-        info!(?role, term, leader = leader.map(NodeId::get), "role");
+        if let Some(suppressed) = self.role_lines.pass(()) {
+            info!(?role, term, leader = leader.map(NodeId::get), suppressed, "role");
+        }
         self.role = (role, term);
         self.role_changed = true;
         self.counters.leader_changes += u64::from(leader.is_some());
@@ -370,13 +383,17 @@ impl App for Replica {
             }
             Event::SnapshotPart { index, offset, data, done, .. } => {
                 if let Err(error) = self.archive.receive(index, offset, data, done) {
-                    warn!(index, offset, %error, "could not keep a part of a snapshot; asking for it anew");
+                    if let Some(suppressed) = self.lines.pass("snapshot part") {
+                        warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");
+                    }
                     self.refuse_snapshot = true;
                 }
             }
             Event::Members { .. } => self.ways.changed(),
             Event::LogFull => {
-                warn!("the log is full; writing a snapshot to make room");
+                if let Some(suppressed) = self.lines.pass("log full") {
+                    warn!(suppressed, "the log is full; writing a snapshot to make room");
+                }
                 self.make_room = true;
             }
             Event::Fatal(fatal) => {
@@ -398,13 +415,26 @@ impl App for Replica {
     fn frame(&mut self, raft: &mut Raft<Heap>, now: Instant, from: NodeId, bytes: &[u8]) {
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
-            Err(error) => return warn!(from = from.get(), %error, "ignoring a frame"),
+            Err(error) => {
+                if let Some(suppressed) = self.lines.pass("frame") {
+                    warn!(from = from.get(), %error, suppressed, "ignoring a frame");
+                }
+                return;
+            }
         };
         match frame {
             Frame::Request { call, floor, protocol, ops } => {
                 let batch = match Batch::parse(ops, protocol) {
                     Ok(batch) if batch.is_read_only() != call.write => batch,
-                    _ => return warn!(from = from.get(), "ignoring a request that does not parse"),
+                    _ => {
+                        if let Some(suppressed) = self.lines.pass("request") {
+                            warn!(
+                                from = from.get(),
+                                suppressed, "ignoring a request that does not parse"
+                            );
+                        }
+                        return;
+                    }
                 };
                 if let Err(reason) = self.request(raft, from, call, floor, batch) {
                     self.outgoing.push((from, Frame::Refusal { call, reason }.to_vec(), None));

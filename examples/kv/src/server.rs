@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use quorate_driver::Handle;
+use quorate_driver::{Handle, LogLimit};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -24,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) about: About,
     pub(crate) started: Instant,
     waiting_bytes: Arc<AtomicUsize>,
+    lines: LogLimit<&'static str>,
 }
 
 /// How the node was started, for `INFO` and `CONFIG GET`.
@@ -61,6 +62,7 @@ impl Server {
             about,
             started: Instant::now(),
             waiting_bytes: Arc::default(),
+            lines: LogLimit::new(1),
         }
     }
 
@@ -96,7 +98,9 @@ impl Server {
                 Ok((socket, address)) => self.clone().take_in(socket, address),
                 Err(error) => {
                     // too many open files, mostly: others will leave
-                    warn!(%error, "cannot take a client in");
+                    if let Some(suppressed) = self.lines.pass("accept") {
+                        warn!(%error, suppressed, "cannot take a client in");
+                    }
                     sleep(Duration::from_millis(100)).await;
                 }
             }

@@ -66,7 +66,9 @@ impl Replica {
             None => return,
             Some(Ok(state)) => state,
             Some(Err(fault)) => {
-                warn!(%fault, "refusing a snapshot from the leader");
+                if let Some(suppressed) = self.lines.pass("snapshot refused") {
+                    warn!(%fault, suppressed, "refusing a snapshot from the leader");
+                }
                 return raft.snapshot_refused();
             }
         };
@@ -80,9 +82,16 @@ impl Replica {
         self.counters.snapshots_installed += 1;
         match raft.snapshot_installed(index) {
             Ok(()) => {
-                info!(index, keys = self.state.store.len(), "installed a snapshot from the leader")
+                if let Some(suppressed) = self.lines.pass("snapshot installed") {
+                    let keys = self.state.store.len();
+                    info!(index, keys, suppressed, "installed a snapshot from the leader");
+                }
             }
-            Err(error) => warn!(index, %error, "a snapshot from the leader came too late"),
+            Err(error) => {
+                if let Some(suppressed) = self.lines.pass("snapshot late") {
+                    warn!(index, %error, suppressed, "a snapshot from the leader came too late");
+                }
+            }
         }
         if let Err(error) = self.archive.prune() {
             warn!(%error, "could not remove old snapshots");
@@ -105,16 +114,23 @@ impl Replica {
         let Wanted { to, index, offset, max_len } = wanted;
         match self.archive.part(to, index, offset, max_len) {
             Ok(part) => {
-                if offset == 0 {
-                    info!(to = to.get(), index = part.index, "sending a snapshot");
+                if offset == 0
+                    && let Some(suppressed) = self.lines.pass("snapshot sent")
+                {
+                    info!(to = to.get(), index = part.index, suppressed, "sending a snapshot");
                 }
                 if let Err(error) =
                     raft.send_snapshot(to, part.index, offset, &part.data, part.done)
+                    && let Some(suppressed) = self.lines.pass("part not sent")
                 {
-                    warn!(to = to.get(), %error, "a part of a snapshot was not sent");
+                    warn!(to = to.get(), %error, suppressed, "a part of a snapshot was not sent");
                 }
             }
-            Err(error) => warn!(to = to.get(), index, %error, "could not read a snapshot"),
+            Err(error) => {
+                if let Some(suppressed) = self.lines.pass("part not read") {
+                    warn!(to = to.get(), index, %error, suppressed, "could not read a snapshot");
+                }
+            }
         }
     }
 }
