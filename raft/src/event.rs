@@ -55,6 +55,23 @@ pub enum Event<'a> {
     /// An entry did not fit into the log: of a leader's, or the blank one that a new leader must begin its term with. Make room:
     /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the anchor.
     LogFull,
+    /// A peer lost entries that it had acknowledged to this leader: it refuses, in an answer to a
+    /// message that was sent after the acknowledgement, an entry that it had reported as durable.
+    /// Its disk was erased, replaced by an older copy, or cut short. It has lost its votes as well,
+    /// so it may vote twice in a term, and nothing it says can be relied upon: the Raft thesis
+    /// (3.8) assumes that disks forget nothing.
+    ///
+    /// For the rest of its term this leader counts the peer for no commit and no read, and sends it
+    /// heartbeats only; what is committed stays committed. [`Progress::lost`](crate::Progress::lost)
+    /// shows it for as long. The next leader does not know of it, and replicates to the peer again.
+    /// Remove the peer ([`Change::Remove`](crate::Change::Remove)), and let the node come back with
+    /// an empty disk under a new id. Told once per occurrence.
+    PeerLostEntries {
+        /// Who.
+        peer: NodeId,
+        /// The last index that it had acknowledged.
+        acknowledged: Index,
+    },
     /// A peer needs the snapshot that covers `index`, from `offset` on: answer with
     /// [`send_snapshot`](crate::Raft::send_snapshot) (the offset is what the peer says: it may be beyond the end), with that snapshot or, at offset 0, the newest one. It is asked again
     /// with every heartbeat until it is answered.

@@ -28,8 +28,10 @@ impl<S: Storage> Raft<S> {
         self.next_round();
         self.renew_lease();
         self.ask_to_rest();
+        let (now, heartbeat_us) = (self.now, self.config.heartbeat_us);
         for peer in self.peers.iter_mut() {
             peer.heartbeat_due = true;
+            peer.count_heartbeat(now, heartbeat_us);
             if peer.transfer.stage == Stage::Asked {
                 // the application may have missed it, or have a newer snapshot by now
                 peer.transfer.stage = Stage::Wanted;
@@ -81,14 +83,18 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Impossible);
         }
         let (now, anchor, commit) = (self.now, self.log.anchor(), self.commit);
-        let extra = self.extra.get().is_some();
+        let (extra, current_round) = (self.extra.get().is_some(), self.round);
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
+        if peer.replication == Replication::Halted {
+            return Ok(());
+        }
         peer.round = peer.round.max(round);
         let newer = match_index > peer.match_index;
         if newer {
             peer.match_index = match_index;
             peer.next_index = peer.next_index.max(match_index.saturating_add(1));
+            peer.flow.advance(current_round);
         }
         let mut turned = false;
         match peer.replication {
@@ -96,6 +102,7 @@ impl<S: Storage> Raft<S> {
                 peer.replication = Replication::Replicate;
                 turned = true;
             }
+            Replication::Probe if newer => peer.flow.overtaken(),
             // the snapshot was installed, or turned out not to be needed; if it is behind the log by now, another follows
             Replication::Snapshot
                 if peer.match_index >= anchor.min(peer.transfer.index).max(1)
@@ -120,7 +127,7 @@ impl<S: Storage> Raft<S> {
         }
         self.look_at_reads();
         if turned {
-            self.fresh_round(from);
+            self.start_streaming(from);
         }
         if newer && match_index > commit {
             self.advance_commit();
@@ -159,15 +166,18 @@ impl<S: Storage> Raft<S> {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
+        if hint_index < peer.match_index || peer.replication == Replication::Halted {
+            self.reject_of_matched(from, round);
+            return Ok(());
+        }
         peer.round = peer.round.max(round);
         let current = match peer.replication {
             Replication::Replicate => prev_index > peer.match_index && round >= peer.since,
             Replication::Probe => prev_index == peer.next_index.saturating_sub(1),
-            Replication::Snapshot => false,
+            Replication::Snapshot | Replication::Halted => false,
         };
         if current {
-            peer.probe(next);
-            self.fresh_round(from);
+            self.back_up(from, next);
         }
         self.work.peer(from);
         self.look_at_reads();

@@ -89,6 +89,7 @@ mod error;
 mod event;
 #[allow(unnameable_types, unreachable_pub)] // sealed parts of `Storage`
 mod extras;
+mod flow;
 mod follower;
 mod forward;
 mod leader;

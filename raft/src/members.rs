@@ -173,6 +173,10 @@ impl<S: Storage> Raft<S> {
                 if leads && before != Standing::NONE {
                     // a leader lets those that are removed know it
                     peer.standing = Standing::departed();
+                    if peer.replication == Replication::Halted {
+                        // it has no vote to misuse any more
+                        peer.lead(now, last);
+                    }
                 } else if self.leader != Some(peer.id) {
                     drop_peer(&mut self.peers, at);
                     continue;

@@ -24,6 +24,7 @@ enum Plan {
     Role,
     NewMembers,
     LogFull,
+    PeerLostEntries(usize),
     News(News),
     Committed(Span),
     Read(ReadId),
@@ -248,6 +249,9 @@ impl<S: Storage> Raft<S> {
             self.void_lease();
             return Some(Draft::TimeoutNow);
         }
+        if peer.replication == Replication::Halted {
+            return self.plan_halted(at);
+        }
         if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
             peer.start_transfer(snapshot, snapshot_term);
             peer.heartbeat_due |= S::CHANGES && peer.standing.is_witness();
@@ -290,7 +294,7 @@ impl<S: Storage> Raft<S> {
                     Span::empty(next)
                 } else {
                     let bytes = usize::try_from(limit.saturating_sub(used)).unwrap_or(usize::MAX);
-                    let bytes = bytes.min(self.config.max_append_bytes);
+                    let bytes = bytes.min(peer.flow.limit(self.config.max_append_bytes));
                     self.log.span(next, prev.saturating_add(room.max(1)), bytes)
                 }
             }
@@ -301,15 +305,41 @@ impl<S: Storage> Raft<S> {
         if span.is_empty() && !peer.heartbeat_due && (peer.probing || !probing) {
             return None;
         }
+        if span.is_empty() {
+            peer.probing |= probing;
+            return Some(self.plan_heartbeat(at));
+        }
         if probing {
             peer.probing = true;
+            peer.set_probed(span.last());
         } else {
             peer.next_index = span.last().saturating_add(1);
         }
-        if span.is_empty() && self.asks_to_rest() {
-            return Some(Draft::Beyond(Beyond::Rest));
-        }
         Some(Draft::Append { span, hollow })
+    }
+
+    /// A heartbeat. Where it asks for the entries on their way, it finds out at once whether some were lost; while those may still
+    /// come, it asks for no more than is known to match, so that it may overtake them.
+    fn plan_heartbeat(&self, at: usize) -> Draft {
+        if self.asks_to_rest() {
+            return Draft::Beyond(Beyond::Rest);
+        }
+        let next = self.peers.get(at).map_or(1, |peer| {
+            let (matched, sent) = (peer.match_index, peer.next_index.saturating_sub(1));
+            let streams = peer.replication == Replication::Replicate && sent > matched;
+            let waits = streams && !self.is_overdue(peer, sent);
+            if waits { matched.saturating_add(1) } else { peer.next_index }
+        });
+        Draft::Append { span: Span::empty(next), hollow: false }
+    }
+
+    /// A peer that lost entries hears that there is a leader, and is sent nothing else.
+    #[cold]
+    fn plan_halted(&mut self, at: usize) -> Option<Draft> {
+        let span = Span::empty(self.log.last().saturating_add(1));
+        let due = core::mem::take(&mut self.peers.get_mut(at)?.heartbeat_due);
+        self.round_sent |= due;
+        due.then_some(Draft::Append { span, hollow: false })
     }
 
     /// What a peer is given of a run of entries, and whether that is in the buffer: a witness gets of commands only that there are
@@ -399,6 +429,11 @@ impl<S: Storage> Raft<S> {
         if core::mem::take(&mut self.full_owed) {
             return Some(Plan::LogFull);
         }
+        if core::mem::take(&mut self.losses_owed)
+            && let Some(at) = self.next_loss()
+        {
+            return Some(Plan::PeerLostEntries(at));
+        }
         if let Some(news) = self.plan_news() {
             return Some(Plan::News(news));
         }
@@ -472,6 +507,7 @@ impl<S: Storage> Raft<S> {
                 Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
             }
             Plan::LogFull => Output::Event(Event::LogFull),
+            Plan::PeerLostEntries(at) => Output::Event(self.loss_event(at)),
             Plan::News(news) => Output::Event(self.tell_news(&news)),
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),

@@ -1,5 +1,6 @@
 use quorate_core::{Instant, NodeId};
 
+use crate::flow::Flow;
 use crate::{Index, Replication, Standing, Term};
 
 /// What a node knows and owes of another: a few bits of intent, from which messages are made when polled.
@@ -30,6 +31,7 @@ pub struct Peer {
     pub(crate) probing: bool,
     /// The round in which probing or streaming began: answers to what was sent before say nothing of it.
     pub(crate) since: u64,
+    pub(crate) flow: Flow,
     pub(crate) transfer: Transfer,
 
     // Followers and voters
@@ -76,8 +78,8 @@ pub(crate) struct Transfer {
     pub(crate) stage: Stage,
     /// The leader's round when the last part went out.
     pub(crate) sent_round: u64,
-    /// The last part went out: what its end is.
-    pub(crate) end: Option<u64>,
+    /// One more than the bytes of the whole snapshot, once the last part went out; 0 before.
+    pub(crate) beyond: u64,
     /// The peer has the entries, and asked for it all the same.
     pub(crate) asked_for: bool,
 }
@@ -111,6 +113,7 @@ impl Peer {
             time_out_due: false,
             probing: false,
             since: 0,
+            flow: Flow::default(),
             transfer: Transfer::default(),
             owed_vote: None,
             owed: Reply::Nothing,
@@ -131,6 +134,7 @@ impl Peer {
         self.match_index = 0;
         self.round = 0;
         self.since = 0;
+        self.flow = Flow::default();
         self.heartbeat_due = true;
         self.time_out_due = false;
         self.owed = Reply::Nothing;
@@ -142,6 +146,7 @@ impl Peer {
         self.replication = Replication::Probe;
         self.next_index = next.max(self.match_index.saturating_add(1));
         self.probing = false;
+        self.set_probed(0);
     }
 
     /// Begins to send a snapshot.
@@ -157,6 +162,7 @@ impl Peer {
         self.heartbeat_due = false;
         self.time_out_due = false;
         self.transfer = Transfer::default();
+        self.probe(1);
         if self.standing.departs() {
             self.standing = Standing::NONE;
         }

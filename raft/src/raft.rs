@@ -124,6 +124,8 @@ pub struct Raft<S: Storage> {
     pub(crate) role_changed: bool,
     /// The application must be told of the members.
     pub(crate) members_changed: bool,
+    /// The application must be told of peers that lost entries.
+    pub(crate) losses_owed: bool,
     /// The application must be told that something did not fit.
     pub(crate) full_owed: bool,
     /// The application must be told that the machine stopped.
@@ -268,6 +270,7 @@ impl<S: Storage> Raft<S> {
             extra,
             role_changed: false,
             members_changed: false,
+            losses_owed: false,
             full_owed: false,
             fatal_owed: false,
             work: Work::default(),
@@ -519,6 +522,7 @@ impl<S: Storage> Raft<S> {
             replication: peer.replication,
             match_index: peer.match_index,
             next_index: peer.next_index,
+            lost: peer.lost(),
             inflight_bytes: self
                 .log
                 .bytes_between(peer.match_index, peer.next_index.saturating_sub(1)),

@@ -7,7 +7,7 @@ use crate::extras::{Asked, Errand, Extra, is_late};
 use crate::lease::Lease;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, ReadError, ReadId, Role, Term};
+use crate::{Index, ReadError, ReadId, Replication, Role, Term};
 
 impl<S: Storage> Raft<S> {
     /// Registers a read with a node that does not lead.
@@ -192,6 +192,10 @@ impl<S: Storage> Raft<S> {
             return false;
         }
         let Some(asking) = self.peers.get_mut(from) else { return false };
+        if asking.replication == Replication::Halted {
+            // it may have forgotten that it follows another leader
+            return false;
+        }
         let heard = asking.round;
         asking.round = heard.max(round);
         let reached = self.reached(round.saturating_sub(1), round, |peer| peer.round);

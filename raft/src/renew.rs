@@ -123,7 +123,9 @@ impl<S: Storage> Raft<S> {
         let (now, snapshot, snapshot_term) = (self.now, self.snapshot, self.snapshot_term);
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
-        if peer.replication == Replication::Snapshot || peer.standing.is_witness() {
+        if matches!(peer.replication, Replication::Snapshot | Replication::Halted)
+            || peer.standing.is_witness()
+        {
             return Ok(());
         }
         if snapshot == 0 || snapshot < index {

@@ -151,7 +151,8 @@ impl<S: Storage> Raft<S> {
             peer.start_transfer(snapshot, snapshot_term);
         }
         peer.transfer.stage = Stage::Ready;
-        peer.transfer.end = done.then(|| offset.saturating_add(data.len() as u64));
+        let end = offset.saturating_add(data.len() as u64);
+        peer.transfer.beyond = if done { end.saturating_add(1) } else { 0 };
         self.work.all();
         Ok(())
     }
@@ -303,6 +304,9 @@ impl<S: Storage> Raft<S> {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
+        if peer.replication == Replication::Halted {
+            return Ok(());
+        }
         peer.round = peer.round.max(round);
         self.work.all();
         let transfer = &mut peer.transfer;
@@ -312,7 +316,7 @@ impl<S: Storage> Raft<S> {
         {
             return Ok(());
         }
-        if transfer.end == Some(offset) {
+        if transfer.beyond == offset.saturating_add(1) {
             // all there: the peer is installing it
             transfer.offset = offset;
             return Ok(());

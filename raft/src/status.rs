@@ -72,6 +72,9 @@ pub enum Replication {
     Replicate,
     /// The peer needs entries that are compacted away: sending a snapshot.
     Snapshot,
+    /// The peer lost entries that it had acknowledged, and is sent heartbeats only: see
+    /// [`Event::PeerLostEntries`](crate::Event::PeerLostEntries).
+    Halted,
 }
 
 /// A leader's view of one peer, from [`Raft::peers`](crate::Raft::peers).
@@ -89,6 +92,9 @@ pub struct Progress {
     pub match_index: Index,
     /// The next index to send.
     pub next_index: Index,
+    /// The last index that the peer had acknowledged before it turned out to have lost some of that;
+    /// `None` while it keeps what it acknowledges. Such a peer's `match_index` is 0.
+    pub lost: Option<Index>,
     /// Bytes of entries on their way.
     pub inflight_bytes: u64,
     /// Microseconds since it was last heard.

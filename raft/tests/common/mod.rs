@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+pub mod timed;
+
 use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
 use quorate_raft::{Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role};
 
@@ -37,6 +39,8 @@ pub struct Host {
     pub wanted: Vec<(u64, u64, u64)>,
     pub parts: Vec<(u64, u64, Vec<u8>, bool)>,
     pub due: Vec<u64>,
+    /// Peers that lost entries, and what they had acknowledged.
+    pub peer_losses: Vec<(u64, u64)>,
     /// What was told of forwarded commands: the number of the first, how many, and their end.
     pub ends: Vec<(u64, u64, Forwarded)>,
     /// Where the members that it was told of are listed, and the list.
@@ -69,6 +73,7 @@ impl Host {
             wanted: Vec::new(),
             parts: Vec::new(),
             due: Vec::new(),
+            peer_losses: Vec::new(),
             ends: Vec::new(),
             members: Vec::new(),
             up: true,
@@ -151,6 +156,9 @@ impl Cluster {
                             host.members.push((index, members.bytes().to_vec()));
                         }
                         Event::SnapshotDue { index } => host.due.push(index),
+                        Event::PeerLostEntries { peer, acknowledged } => {
+                            host.peer_losses.push((peer.get(), acknowledged));
+                        }
                         Event::Forwarded { first, count, end } => {
                             host.ends.push((first.get(), count, end));
                         }
