@@ -95,6 +95,12 @@ pub enum Corrupt {
     Full,
     /// The machine was already started: records come first.
     Started,
+    /// The records are of a node that was started with another list of founders: start it with the list of its first start, or
+    /// with the data directory that belongs to this list.
+    Founders,
+    /// The application's snapshot is older than the one that the records name, or it has none: it lost state that the records no
+    /// longer hold. Bring that snapshot back from a copy; or remove this node, and add it again under a new id with an empty disk.
+    StaleSnapshot,
 }
 
 /// Why a machine stopped itself. It neither votes nor acknowledges any more; restart it from its disk, or replace it.
@@ -104,7 +110,8 @@ pub enum Corrupt {
 pub enum Fatal {
     /// The machine found its own state inconsistent: a bug, or memory that changed under it.
     Invariant,
-    /// The disk no longer holds what it acknowledged.
+    /// The disk no longer holds what it acknowledged: records are missing, or the application did not say that it has the snapshot
+    /// that they name.
     LostState,
 }
 
@@ -135,6 +142,12 @@ impl fmt::Display for Corrupt {
             Self::Regression => "the record takes back what an earlier one promised",
             Self::Full => "the record does not fit the configured capacity",
             Self::Started => "records must be restored before the first input",
+            Self::Founders => {
+                "the records are of a node that was started with another list of founders: pass the list of its first start"
+            }
+            Self::StaleSnapshot => {
+                "the snapshot is older than the one that the records name: bring that one back from a copy, or remove this node and add it again under a new id"
+            }
         })
     }
 }

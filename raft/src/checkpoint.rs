@@ -30,21 +30,43 @@ impl<S: Storage> Raft<S> {
             Record::Members { index, index_term, members } => {
                 self.restore_members((index, index_term), members)
             }
+            Record::Founders { voters } => self.restore_founders(voters),
         };
         self.disk.restored(self.log.last());
         result
     }
 
     /// Tells, after the last [`restore`](Self::restore) and before the first tick, that the application's own durable snapshot
-    /// covers everything up to `index`, whose entry is of `index_term`: that is committed then, and is not given again.
+    /// covers everything up to `index`, whose entry is of `index_term`: that is committed then, and is not given again. Both are
+    /// 0 for an application that has none.
     ///
-    /// An application whose newest snapshot is newer than `status().snapshot` must say so. A crash between a snapshot and its
-    /// record leaves it so, and nobody could be sent the older snapshot any more.
+    /// Every application must say so once the records name a snapshot, that is, if `status().snapshot` is not 0: the entries
+    /// that it covers are not given again, and may be gone. Without it the first input stops the machine with
+    /// [`Fatal::LostState`](quorate_core::Fatal::LostState). A crash between a snapshot and its record leaves a snapshot that is
+    /// newer than its record, which is fine; one that is older was lost.
+    ///
+    /// An application that has lost its state, and whose storage is not [`Fixed`](crate::Fixed), may claim the snapshot that the
+    /// records name and then [ask the leader for another](Self::request_snapshot), before the first tick.
     ///
     /// # Errors
     ///
-    /// [`Corrupt::Malformed`] for numbers that no snapshot has, [`Corrupt::Gap`] when the records know of no such snapshot (some are lost), [`Corrupt::Regression`] when the log has a committed entry of
-    /// another term there, [`Corrupt::Started`] after the first tick. Nothing was changed.
+    /// [`Corrupt::StaleSnapshot`] when the records name a newer snapshot, [`Corrupt::Malformed`] for numbers that no snapshot
+    /// has, [`Corrupt::Gap`] when the records know of no such snapshot (some are lost), [`Corrupt::Regression`] when the records
+    /// have that snapshot, or a committed entry there, with another term, [`Corrupt::Started`] after the first tick. Nothing was
+    /// changed.
+    ///
+    /// ```
+    /// use quorate_core::{Corrupt, NodeId};
+    /// use quorate_raft::{Config, Inline, Raft, Record};
+    /// let me = NodeId::new(1);
+    /// let mut raft = Raft::<Inline<3, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
+    /// raft.restore(Record::Vote { term: 1, vote: Some(me) })?;
+    /// raft.restore(Record::Snapshot { index: 7, index_term: 1, anchor: 7, anchor_term: 1 })?;
+    /// assert_eq!(raft.resume(2, 1), Err(Corrupt::StaleSnapshot));
+    /// raft.resume(7, 1)?;
+    /// assert_eq!(raft.status().applied, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resume(&mut self, index: Index, index_term: Term) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
@@ -52,7 +74,14 @@ impl<S: Storage> Raft<S> {
         if index_term >= LIMIT || index >= LIMIT || (index == 0) != (index_term == 0) {
             return Err(Corrupt::Malformed);
         }
-        if index <= self.applied {
+        if index < self.snapshot {
+            return Err(Corrupt::StaleSnapshot);
+        }
+        if index == self.snapshot {
+            if index_term != self.snapshot_term {
+                return Err(Corrupt::Regression);
+            }
+            self.applied = index;
             return Ok(());
         }
         let known = self.log.term(index);
@@ -158,7 +187,6 @@ impl<S: Storage> Raft<S> {
         (self.snapshot, self.snapshot_term) = snapshot;
         self.reconfigure();
         self.commit = snapshot.0.max(self.commit.min(self.log.last()));
-        self.applied = snapshot.0;
         self.verified = self.commit;
         Ok(())
     }
@@ -183,6 +211,27 @@ impl<S: Storage> Raft<S> {
         self.arrive(snapshot, members);
         self.disk.members_dirty = false;
         Ok(())
+    }
+
+    /// They were said at the first start, in whatever order, and never change.
+    fn restore_founders(&mut self, voters: Members<'_>) -> Result<(), Corrupt> {
+        if S::CHANGES && !voters.is_empty() && !voters.is_valid() {
+            return Err(Corrupt::Malformed);
+        }
+        let (own, theirs) = (self.founders().encoded(), voters.encoded());
+        if own.len() != theirs.len() || !own.iter().all(|founder| theirs.contains(founder)) {
+            return Err(Corrupt::Founders);
+        }
+        self.disk.founded = true;
+        Ok(())
+    }
+
+    fn founders(&self) -> Members<'_> {
+        Members::of(if S::CHANGES { &self.founders } else { &self.base })
+    }
+
+    pub(crate) fn founders_record(&self) -> Record<'_> {
+        Record::Founders { voters: self.founders() }
     }
 
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
@@ -216,6 +265,11 @@ impl<S: Storage> Raft<S> {
             let record = Record::Append { first: run.first(), commit, entries: run.bytes() };
             (!run.is_empty()).then_some(record)
         });
-        core::iter::once(vote).chain(base).chain(snapshot).chain(arriving).chain(runs)
+        [self.founders_record(), vote]
+            .into_iter()
+            .chain(base)
+            .chain(snapshot)
+            .chain(arriving)
+            .chain(runs)
     }
 }

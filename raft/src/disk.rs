@@ -14,6 +14,8 @@ const WRITES: usize = 8;
 pub(crate) struct Disk {
     issued: Ticket,
     returned: Ticket,
+    /// The founders were issued, or restored.
+    pub(crate) founded: bool,
     /// The term or vote changed and was not issued yet.
     pub(crate) vote_dirty: bool,
     vote_ticket: Ticket,
@@ -59,6 +61,13 @@ impl Disk {
 
     pub(crate) fn issue_vote(&mut self) -> Ticket {
         self.vote_dirty = false;
+        self.vote_ticket = self.issue();
+        self.vote_ticket
+    }
+
+    /// Nothing is said while the founders are not durable: they come before everything, and wait as the vote does.
+    pub(crate) fn issue_founders(&mut self) -> Ticket {
+        self.founded = true;
         self.vote_ticket = self.issue();
         self.vote_ticket
     }

@@ -16,6 +16,7 @@ use crate::{
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {
+    Founders(Ticket),
     Vote(Ticket),
     Members(Ticket),
     Snapshot(Ticket),
@@ -107,6 +108,9 @@ impl<S: Storage> Raft<S> {
 
     #[inline]
     fn plan_record(&mut self) -> Option<Plan> {
+        if !self.disk.founded {
+            return Some(Plan::Founders(self.disk.issue_founders()));
+        }
         if self.disk.vote_dirty {
             return Some(Plan::Vote(self.disk.issue_vote()));
         }
@@ -499,6 +503,7 @@ impl<S: Storage> Raft<S> {
                 let members = Members::of(&self.arriving);
                 Output::Persist(ticket, Record::Members { index, index_term, members })
             }
+            Plan::Founders(ticket) => Output::Persist(ticket, self.founders_record()),
             Plan::NewMembers => {
                 Output::Event(Event::Members { index: self.config_at, members: self.members() })
             }

@@ -35,8 +35,9 @@ pub(crate) const SPARE_BLANKS: usize = 4;
 /// The crate's front page shows the driving loop; [`Machine`](quorate_core::Machine) states what the driver owes. On top of
 /// that contract:
 ///
-/// * Make it with [`new`](Self::new), replay the records on disk through [`restore`](Self::restore), then
-///   [`tick`](Self::tick): the first tick starts it. A restarted node is a follower.
+/// * Make it with [`new`](Self::new), replay the records on disk through [`restore`](Self::restore), say by
+///   [`resume`](Self::resume) what the application's snapshot covers, then [`tick`](Self::tick): the first tick starts it. A
+///   restarted node is a follower.
 /// * Send while the disk writes: a leader's own disk is one vote among others for the commit (10.2.1).
 /// * Answer [`Event::SnapshotWanted`]; take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -57,6 +58,8 @@ pub struct Raft<S: Storage> {
     pub(crate) snapshot_term: Term,
     /// The members as of the snapshot; before the first, those that founded the cluster.
     pub(crate) base: S::Members,
+    /// Those that founded the cluster; of no use where the members never change, as they are the base there.
+    pub(crate) founders: S::Founders,
     pub(crate) disk: Disk,
 
     // Not on disk
@@ -145,8 +148,9 @@ pub struct Proposal {
 }
 
 impl<S: Storage> Raft<S> {
-    /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each; at every later start they are
-    /// the same again, whoever the members are by then. `seed` feeds the jitter of election timeouts and, with the time of the first question, the
+    /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each, in any order. Pass this same
+    /// list on every start, even after membership changes: it is a [record](Record::Founders), and another list is
+    /// [refused](quorate_core::Corrupt::Founders) when that is restored. `seed` feeds the jitter of election timeouts and, with the time of the first question, the
     /// numbers that tell questions and forwarded commands of this start from those of earlier ones. It should differ from node to node and from
     /// start to start: where both seed and time are those of an earlier start, a late answer may be taken for one to a question of this.
     ///
@@ -162,7 +166,8 @@ impl<S: Storage> Raft<S> {
         Self::build(id, Some(voters), config, seed)
     }
 
-    /// A node that is to be added to a cluster: it knows nobody, asks for nothing, and waits for a leader. It is made so at every start.
+    /// A node that is to be added to a cluster: it knows nobody, asks for nothing, and waits for a leader. It is made so at every start; a
+    /// node that has records of a founder is [refused](quorate_core::Corrupt::Founders).
     ///
     /// # Errors
     ///
@@ -209,6 +214,10 @@ impl<S: Storage> Raft<S> {
         if voters.is_some() && own == Standing::NONE {
             return Err(ConfigError::NotAVoter);
         }
+        let mut founders = S::Founders::with_limit(config.max_members);
+        if S::CHANGES {
+            let _ = founders.extend_from_slice(&base);
+        }
         let extra = S::Extra::with_limit(config.max_members);
         let beyond = config.lease_drift_ppm != 0
             || config.snapshot_pace_us != 0
@@ -238,6 +247,7 @@ impl<S: Storage> Raft<S> {
             quorums: Quorums::of_voters(base.len()),
             led_before: false,
             base,
+            founders,
             disk: Disk::default(),
             commit: 0,
             applied: 0,
@@ -560,8 +570,12 @@ impl<S: Storage> Raft<S> {
     fn start(&mut self) {
         self.started = true;
         self.work.all();
-        // The records must lead up to the snapshot they speak of, or the disk has lost some.
-        if self.log.last() < self.snapshot || self.log.last_term() > self.term {
+        // The records must lead up to the snapshot they speak of, and the application must have said that it has that one, or the
+        // disk has lost some.
+        if self.applied < self.snapshot
+            || self.log.last() < self.snapshot
+            || self.log.last_term() > self.term
+        {
             self.stop(Fatal::LostState);
             return;
         }

@@ -46,6 +46,13 @@ pub enum Record<'a> {
         #[cfg_attr(feature = "serde", serde(borrow))]
         members: Members<'a>,
     },
+    /// Who founded the cluster, as [`Raft::new`](crate::Raft::new) was told; nobody at a node that [joined](crate::Raft::join). It
+    /// never changes.
+    Founders {
+        /// The voters, in any order.
+        #[cfg_attr(feature = "serde", serde(borrow))]
+        voters: Members<'a>,
+    },
 }
 
 impl<'a> Wire<'a> for Record<'a> {
@@ -82,6 +89,10 @@ impl<'a> Wire<'a> for Record<'a> {
                 out.u64(index_term);
                 out.bytes(members.bytes());
             }
+            Self::Founders { voters } => {
+                out.u8(4);
+                out.bytes(voters.bytes());
+            }
         }
     }
 
@@ -106,6 +117,7 @@ impl<'a> Wire<'a> for Record<'a> {
                 index_term: input.u64()?,
                 members: Members::read(input)?,
             },
+            4 => Self::Founders { voters: Members::read(input)? },
             _ => return Err(DecodeError::Invalid),
         })
     }

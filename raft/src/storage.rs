@@ -22,6 +22,8 @@ mod sealed {
         /// Whether the members of the cluster may change.
         const CHANGES: bool;
         type Members: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
+        /// The founders, where they may be others than the members.
+        type Founders: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
         /// What goes beyond the bare protocol.
         type Extra: Extra;
     }
@@ -58,6 +60,7 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = true;
     type Members = InlineList<Encoded, MEMBERS>;
+    type Founders = InlineList<Encoded, MEMBERS>;
     type Extra = With<InlineList<Errand, MEMBERS>>;
 }
 
@@ -82,6 +85,7 @@ impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: 
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = false;
     type Members = InlineList<Encoded, VOTERS>;
+    type Founders = InlineList<Encoded, 0>;
     type Extra = ();
 }
 
@@ -100,5 +104,6 @@ impl Kinds for Heap {
     type Part = quorate_core::HeapList<u8>;
     const CHANGES: bool = true;
     type Members = quorate_core::HeapList<Encoded>;
+    type Founders = quorate_core::HeapList<Encoded>;
     type Extra = With<quorate_core::HeapList<Errand>>;
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Cluster, Node, id};
+use common::{Cluster, Node, finish_start, id};
 use quorate_core::{Instant, NodeId, Output};
 use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Record, Role};
 
@@ -129,6 +129,7 @@ fn who_has_answered_is_not_asked_again() {
     let mut raft = Node::new(id(1), &ids, config, 1).unwrap();
     let now = Instant::from_millis(1);
     raft.tick(now);
+    finish_start(&mut raft);
     raft.campaign(now);
     let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote is written") };
     raft.persisted(ticket);
@@ -233,6 +234,7 @@ fn who_is_elected_and_has_no_room_for_an_entry_follows() {
     raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 0, entries: &entries }).unwrap();
     raft.tick(Instant::ZERO);
+    finish_start(&mut raft);
     raft.campaign(Instant::ZERO);
     let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote is written") };
     raft.persisted(ticket);

@@ -93,6 +93,7 @@ fn logs_of_before_members_could_change_are_restored() {
         let status = node.status();
         assert_eq!((status.term, status.vote, status.last), (2, Some(id(3)), 8));
         assert_eq!((status.snapshot, node.members().len()), (snapshot, 3));
+        common::has_its_snapshot(&mut node);
         node.tick(Instant::from_millis(1));
         let mut came = Came::default();
         came.drain(&mut node);

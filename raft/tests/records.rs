@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Node, encode, id};
-use quorate_core::{Corrupt, Instant, Output, Wire};
-use quorate_raft::{Config, Fixed, Inline, Raft, Record, Storage};
+use quorate_core::{Corrupt, Fatal, Instant, Output, Rejected, Wire};
+use quorate_raft::{Config, Event, Fixed, Inline, Message, Raft, Record, Storage};
 
 type Board = Inline<7, 8192, 256, 64>;
 
@@ -42,6 +42,12 @@ fn members(covers: (u64, u64), list: &[(u8, u8)]) -> Vec<u8> {
     bytes.push(data.len() as u8);
     bytes.extend(data);
     bytes
+}
+
+/// The record of these founders.
+fn founders(ids: &[u8]) -> Vec<u8> {
+    let list: Vec<_> = ids.iter().map(|&node| (3, node)).collect();
+    [vec![4, 9 * ids.len() as u8], configuration(&list)].concat()
 }
 
 fn configuration(list: &[(u8, u8)]) -> Vec<u8> {
@@ -184,7 +190,7 @@ fn snapshots() {
 
 #[test]
 fn a_snapshot_leaves_the_log_that_it_agrees_with() {
-    let bounds = |raft: Node| (raft.status().first, raft.status().last, raft.status().applied);
+    let bounds = |raft: Node| (raft.status().first, raft.status().last, raft.status().snapshot);
     // it ends within the log
     assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (1, 1)))), (2, 3, 2));
     assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (0, 0)))), (1, 3, 2));
@@ -257,9 +263,61 @@ fn resuming() {
     let status = raft.status();
     assert_eq!((status.term, status.vote), (3, Some(id(2))));
     assert_eq!((status.snapshot, status.applied, status.commit, status.first), (3, 3, 3, 1));
-    // what the snapshot covers already is no news
-    assert_eq!(raft.resume(2, 2), Ok(()));
+    // once more is no news, and what is older was lost
+    assert_eq!(raft.resume(3, 3), Ok(()));
+    assert_eq!(raft.resume(2, 2), Err(Corrupt::StaleSnapshot));
     assert_eq!(raft.status(), status);
+}
+
+#[test]
+fn a_snapshot_that_is_older_than_its_record_is_refused() {
+    fn check<S: Storage>() {
+        let mut raft = restored::<S>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
+        let unchanged = raft.clone();
+        for ((index, term), expected) in [
+            ((0, 0), Corrupt::StaleSnapshot),
+            ((2, 1), Corrupt::StaleSnapshot),
+            ((2, 2), Corrupt::StaleSnapshot),
+            ((3, 2), Corrupt::Regression),
+            ((0, 3), Corrupt::Malformed),
+        ] {
+            assert_eq!(raft.resume(index, term), Err(expected), "{index}@{term}");
+            assert!(raft == unchanged, "{index}@{term} changed something");
+        }
+        assert_eq!(raft.resume(3, 3), Ok(()));
+        raft.tick(Instant::ZERO);
+        assert_eq!((raft.status().applied, raft.fatal()), (3, None));
+    }
+    check::<Board>();
+    check::<Fixed<3, 512, 16, 32>>();
+}
+
+#[test]
+fn an_application_that_does_not_say_that_it_has_the_snapshot_is_not_run() {
+    fn check<S: Storage>() {
+        let mut raft = restored::<S>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
+        let asks = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 9 };
+        assert_eq!(raft.receive(Instant::ZERO, id(2), asks), Err(Rejected::Stopped));
+        assert_eq!(raft.fatal(), Some(Fatal::LostState));
+        let only = matches!(raft.poll(), Some(Output::Event(Event::Fatal(Fatal::LostState))));
+        assert!(only && raft.poll().is_none(), "it says more than that it stopped");
+        // where there is no snapshot, there is nothing to say
+        let mut raft = restored::<S>(&disk());
+        raft.tick(Instant::ZERO);
+        assert_eq!(raft.fatal(), None);
+    }
+    check::<Board>();
+    check::<Fixed<3, 512, 16, 32>>();
+}
+
+#[test]
+fn one_that_lost_its_state_may_ask_for_another() {
+    let mut raft = restored::<Board>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
+    raft.resume(3, 3).unwrap();
+    raft.request_snapshot().unwrap();
+    raft.tick(Instant::ZERO);
+    assert_eq!(raft.fatal(), None);
+    assert!(raft.poll().is_some());
 }
 
 #[test]
@@ -292,12 +350,14 @@ fn a_checkpoint_holds_what_was_restored_and_no_more() {
         assert!(restored::<Board>(&checkpoint) == raft, "{checkpoint:?} is not {records:?}");
         checkpoint
     };
-    assert_eq!(written(&[]), [vote(0, None)]);
-    assert_eq!(written(&disk()), disk());
+    let founded = |rest: &[Vec<u8>]| [vec![founders(&[1, 2, 3])], rest.to_vec()].concat();
+    assert_eq!(written(&founded(&[])), founded(&[vote(0, None)]));
+    assert_eq!(written(&founded(&disk())), founded(&disk()));
     let base = members((2, 2), &[(3, 1), (3, 2), (3, 3)]);
-    let with = [disk(), vec![snapshot((2, 2), (1, 1))]].concat();
+    let with = founded(&[disk(), vec![snapshot((2, 2), (1, 1))]].concat());
     let rest = append(2, 2, &run(&[2, 3]));
-    assert_eq!(written(&with), [vote(3, Some(2)), base, snapshot((2, 2), (1, 1)), rest]);
+    let expected = founded(&[vote(3, Some(2)), base, snapshot((2, 2), (1, 1)), rest]);
+    assert_eq!(written(&with), expected);
 }
 
 #[test]
@@ -306,7 +366,7 @@ fn a_checkpoint_before_resuming_keeps_who_the_members_were() {
     let mut records = vec![vote(3, None), members((10, 2), &list)];
     // written anew at boot, before the application says that it has the snapshot
     records = restored::<Board>(&records).checkpoint().map(|record| encode(&record)).collect();
-    assert_eq!(records, [vote(3, None), members((10, 2), &list)]);
+    assert_eq!(records, [founders(&[1, 2, 3]), vote(3, None), members((10, 2), &list)]);
 
     let mut raft = restored::<Board>(&records);
     raft.resume(10, 2).unwrap();

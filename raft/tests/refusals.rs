@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Cluster, Node, encode, id};
+use common::{Cluster, Node, encode, finish_start, id};
 use quorate_core::{Instant, Rejected, Wire};
 use quorate_raft::{Change, Config, Inline, Message, Raft, Record, Role};
 
@@ -34,7 +34,7 @@ fn follower() -> Node {
         raft.restore(record).unwrap();
     }
     raft.tick(Instant::from_millis(1));
-    while raft.poll().is_some() {}
+    finish_start(&mut raft);
     raft
 }
 
@@ -139,7 +139,9 @@ fn where_the_log_begins_it_agrees_with_one_term_only() {
     ] {
         raft.restore(record).unwrap();
     }
+    raft.resume(2, 2).unwrap();
     raft.tick(Instant::from_millis(1));
+    finish_start(&mut raft);
     let after = |prev_index, prev_term| Message::Append {
         term: 3,
         prev_index,
@@ -424,6 +426,7 @@ fn a_node_that_is_full_of_members_hears_no_strangers() {
     type Full = Inline<3, 512, 16, 32>;
     let mut raft = Raft::<Full>::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.tick(Instant::ZERO);
+    finish_start(&mut raft);
     let asks = Message::RequestVote { pre: true, term: 4, last_index: 3, last_term: 3 };
     // there is room for one, and he who comes next takes it
     for node in [7, 8] {

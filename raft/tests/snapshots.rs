@@ -276,9 +276,10 @@ fn a_checkpoint_restores_the_same_state_in_few_records() {
     cluster.raft(1).snapshot_taken(applied, applied - 3).unwrap();
     cluster.drain(1);
     let records: Vec<Vec<u8>> = cluster.raft(1).checkpoint().map(|r| encode(&r)).collect();
-    assert_eq!(records.len(), 4);
-    assert!(matches!(Record::from_slice(&records[1]).unwrap(), Record::Members { .. }));
-    assert!(matches!(Record::from_slice(&records[2]).unwrap(), Record::Snapshot { .. }));
+    assert_eq!(records.len(), 5);
+    assert!(matches!(Record::from_slice(&records[0]).unwrap(), Record::Founders { .. }));
+    assert!(matches!(Record::from_slice(&records[2]).unwrap(), Record::Members { .. }));
+    assert!(matches!(Record::from_slice(&records[3]).unwrap(), Record::Snapshot { .. }));
     let before = cluster.raft(1).status();
     cluster.restart(1);
     let from_log = cluster.raft(1).status();

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use crate::apply::State;
 use crate::archive::Archive;
 use crate::cli::NodeArgs;
 use crate::directory::Address;
@@ -186,11 +187,7 @@ fn open(
     fs::create_dir_all(&snapshots)
         .map_err(|error| failed("make the directory snapshots", error))?;
     let state = recover::recover(&snapshots, raft)?;
-    // A crash may have come between a snapshot and its record. A snapshot beyond the log comes again, from the leader.
-    if let Some(term) = raft.term(state.applied) {
-        raft.resume(state.applied, term)
-            .map_err(|error| format!("cannot resume after entry {}: {error}", state.applied))?;
-    }
+    resume(&state, raft)?;
     let archive = Archive::new(&snapshots, max_snapshot)
         .map_err(|error| failed("open the snapshots", error))?;
     let incarnation =
@@ -202,6 +199,18 @@ fn open(
         "restored"
     );
     Ok(Replica::new(id, incarnation, policy, state, archive, places))
+}
+
+/// Tells the machine what the state covers. A crash may have come between a snapshot and its record. A snapshot beyond the log comes
+/// again, from the leader: what the machine has counts then.
+fn resume(state: &State, raft: &mut Raft<Heap>) -> Result<(), String> {
+    let known = raft.status().snapshot;
+    let covers = [state.applied, state.applied.min(known)];
+    let (index, term) =
+        covers.into_iter().find_map(|index| Some((index, raft.term(index)?))).ok_or_else(|| {
+            format!("the log does not reach entry {known}, which its snapshot covers")
+        })?;
+    raft.resume(index, term).map_err(|error| format!("cannot resume after entry {index}: {error}"))
 }
 
 /// The number of this life of the node: larger than every earlier one, also when the clock was set back, and even, by the

@@ -41,17 +41,22 @@ pub(crate) fn recover(dir: &Path, raft: &Raft<Heap>) -> Result<State, String> {
         return Ok(replay(State::new(), raft, status.snapshot));
     }
     let needed = snapshot::path(dir, status.snapshot);
-    Err(match fault {
+    let what = match fault {
         Some(fault) => format!(
-            "the snapshot {fault}. The log begins at entry {} and cannot replace it. Nothing was deleted. Restore that file from a copy",
+            "the snapshot {fault}. The log begins at entry {} and cannot replace it",
             status.first
         ),
         None => format!(
-            "the snapshot {} is missing, and the log begins at entry {}. Nothing was deleted. Restore that file from a copy",
+            "the snapshot {} is missing, and the log begins at entry {}",
             needed.display(),
             status.first
         ),
-    })
+    };
+    Err(format!(
+        "{what}. Nothing was deleted. Restore that file from a copy; or, if it is lost, remove this node on a healthy one \
+         (`quorate-kv ctl remove {}`), and add it again under a new id with an empty directory and --join",
+        status.id
+    ))
 }
 
 /// Applies what the log has up to the snapshot that Raft knows: it does not give those entries again.

@@ -88,14 +88,8 @@ impl Program {
     #[must_use]
     pub fn resume<S: Storage>(kept: Kept, raft: &mut Raft<S>) -> Option<Self> {
         let snapshot = kept.snapshot;
-        let known = raft.status().snapshot;
-        if snapshot.index < known {
-            return None;
-        }
-        // the power may have gone between a snapshot and the record of it
-        if snapshot.index > known {
-            raft.resume(snapshot.index, snapshot.term).ok()?;
-        }
+        // newer than its record if the power went between the two; one that is older was lost
+        raft.resume(snapshot.index, snapshot.term).ok()?;
         let (values, applied) = (snapshot.values, snapshot.index);
         let kept = Kept { boots: kept.boots.saturating_add(1), snapshot };
         Some(Self { node: raft.status().id, values, applied, kept, ..Self::default() })

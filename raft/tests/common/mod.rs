@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 pub mod timed;
 
 use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
-use quorate_raft::{Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role};
+use quorate_raft::{
+    Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role, Storage,
+};
 
 pub type Node = Raft<Inline<7, 8192, 256, 64>>;
 
@@ -271,6 +273,7 @@ impl Cluster {
         for bytes in &host.disk {
             raft.restore(Record::from_slice(bytes).unwrap()).unwrap();
         }
+        has_its_snapshot(&mut raft);
         raft.tick(now);
         host.raft = raft;
         host.pending.clear();
@@ -291,6 +294,25 @@ impl Cluster {
             .filter(|(_, data)| !data.is_empty())
             .map(|(_, data)| String::from_utf8_lossy(data).into_owned())
             .collect()
+    }
+}
+
+/// The application of a restarted node has the snapshot that the records name.
+pub fn has_its_snapshot<S: Storage>(raft: &mut Raft<S>) {
+    let covers = raft.status().snapshot;
+    raft.resume(covers, raft.term(covers).unwrap()).unwrap();
+}
+
+/// Takes every output of a node, as if all of it were done; what it wrote is durable.
+pub fn finish_start<S: Storage>(raft: &mut Raft<S>) {
+    let mut last = None;
+    while let Some(output) = raft.poll() {
+        if let Output::Persist(ticket, _) = output {
+            last = Some(ticket);
+        }
+    }
+    if let Some(ticket) = last {
+        raft.persisted(ticket);
     }
 }
 

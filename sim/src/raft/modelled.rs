@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use quorate_core::{Instant, NodeId, Rejected, Wire, majority};
-use quorate_raft::{Change, Config, Index, Inline, Raft, Record, Role, Term};
+use quorate_raft::{Change, Config, Index, Inline, Members as FoundedBy, Raft, Record, Role, Term};
 
 use super::configs::{Config as Members, Configs};
 use super::shadow::{Shadow, hashes};
@@ -64,8 +64,13 @@ impl Modelled for ModelledRaft {
 
     fn boot(&self, node: usize) -> Result<Small, String> {
         let voters: Vec<NodeId> = (0..self.nodes).map(Self::id).collect();
-        Raft::new(Self::id(node), &voters, self.config.clone(), node as u64)
-            .map_err(|e| e.to_string())
+        let mut raft = Raft::new(Self::id(node), &voters, self.config.clone(), node as u64)
+            .map_err(|e| e.to_string())?;
+        // not its first start: the order in which the founders get to the disks is no concern of the states that are searched
+        let list: Vec<u8> = raft.members().bytes().to_vec();
+        let voters = FoundedBy::decode(&list).map_err(|e| e.to_string())?;
+        raft.restore(Record::Founders { voters }).map_err(|e| e.to_string())?;
+        Ok(raft)
     }
 
     fn commands(&self, _node: usize, machine: &Small) -> Vec<Request> {

@@ -25,6 +25,10 @@ pub(crate) struct Oracle {
     pub(crate) reads: Reads,
     /// The last index a node issued records for, and the term of each entry after its anchor.
     issued: Vec<HashMap<Index, Term>>,
+    /// Whether a node issued the record of its founders, or has it on disk.
+    named: Vec<bool>,
+    /// The founders that were ever durable on a node: they never change.
+    first_named: Vec<Option<Config>>,
     /// Who founded the cluster.
     founders: Config,
     /// By index: the configurations that are committed.
@@ -50,6 +54,8 @@ impl Oracle {
             seen: vec![None; nodes],
             reads: Reads::new(nodes),
             issued: vec![HashMap::new(); nodes],
+            named: vec![false; nodes],
+            first_named: vec![None; nodes],
             founders: Config::founded(founders),
             agreed: Configs::default(),
             configs: vec![Configs::default(); nodes],
@@ -70,6 +76,7 @@ impl Oracle {
     pub(crate) fn crashed(&mut self, node: usize) {
         self.seen[node] = None;
         self.issued[node].clear();
+        self.named[node] = self.shadows[node].founders.is_some();
         self.reads.forget(node);
         self.configs[node] = self.shadows[node].configs.clone();
         self.bases[node] = self.shadows[node].bases.clone();
@@ -120,6 +127,9 @@ impl Oracle {
     /// A record became durable.
     pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) {
         self.shadows[node].apply(record);
+        if let (Record::Founders { .. }, first) = (record, &mut self.first_named[node]) {
+            first.get_or_insert(self.shadows[node].founders.clone().unwrap_or_default());
+        }
         if let Record::Append { first, entries, .. } = record
             && !self.config(node).has_witness(node)
             && let Some(kept) = &mut self.kept
@@ -128,13 +138,37 @@ impl Oracle {
         }
     }
 
+    /// A node has its founders on disk from an earlier start.
+    pub(crate) fn named_before(&mut self, node: usize, founders: Record<'_>) {
+        self.durable(node, founders);
+        self.named[node] = true;
+    }
+
     /// The durable records of a node are replaced.
     pub(crate) fn wiped(&mut self, node: usize) {
         self.shadows[node] = Shadow::default();
     }
 
+    /// The founders are on disk before anything else is, as the node was told at its first start.
+    fn founders_first(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+        let Record::Founders { voters } = record else {
+            return match self.named[node] {
+                true => Ok(()),
+                false => Err(format!("node {} writes {record:?} before its founders", node + 1)),
+            };
+        };
+        let named = Config::parse(voters.bytes());
+        let founds = self.founders.has(node);
+        if named != if founds { self.founders.clone() } else { Config::default() } {
+            return Err(format!("node {} names other founders: {named:?}", node + 1));
+        }
+        self.named[node] = true;
+        Ok(())
+    }
+
     /// Log matching: an index and a term name one entry, and what comes before it.
     pub(crate) fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+        self.founders_first(node, record)?;
         if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {
             self.issued[node].insert(index, index_term);
             self.issued[node].insert(anchor, anchor_term);
@@ -244,6 +278,9 @@ impl Oracle {
         let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if status.fatal.is_some() {
             return fault("stopped itself");
+        }
+        if self.shadows[node].founders != self.first_named[node] {
+            return fault("its disk names other founders than at first, or none");
         }
         let anchor = status.first - 1;
         let ordered = anchor <= status.snapshot

@@ -2,8 +2,8 @@ use core::marker::PhantomData;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Change, ChangeError, Config, EntryKind, Event, Heap, Index, Message, Proposal, ProposeError,
-    Raft, Record, Role, Storage, Term,
+    Change, ChangeError, Config, EntryKind, Event, Heap, Index, Members, Message, Proposal,
+    ProposeError, Raft, Record, Role, Storage, Term,
 };
 
 use super::oracle::Oracle;
@@ -228,7 +228,17 @@ impl<S: Storage> Play for RaftPlay<S> {
         } else {
             Raft::join(node, self.config.clone(), seed)
         };
-        made.map_err(|e| format!("node {node} cannot be made: {e}"))
+        let mut raft = made.map_err(|e| format!("node {node} cannot be made: {e}"))?;
+        // not its first start: a scenario need not begin with the founders on their way to every disk
+        let list = raft.members().bytes().to_vec();
+        let voters = Members::decode(&list).unwrap_or_default();
+        let founders = Record::Founders { voters };
+        raft.restore(founders).map_err(|e| format!("node {node} refuses its founders: {e}"))?;
+        self.judge(|judge| {
+            judge.named_before(place_of(node), founders);
+            Ok(())
+        });
+        Ok(raft)
     }
 
     fn restored(&mut self, node: NodeId, raft: &mut Self::Machine) -> Result<(), String> {

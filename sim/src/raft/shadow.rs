@@ -8,6 +8,8 @@ use super::configs::{Config, Configs};
 /// What is durable on a node, as its records say: the simulator's own reading, which trusts no machine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shadow {
+    /// Who founded the cluster, as this node was told at its first start.
+    pub(crate) founders: Option<Config>,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
     anchor: Index,
@@ -67,6 +69,7 @@ impl Shadow {
             Record::Members { index, members, .. } => {
                 self.bases.insert(index, Config::parse(members.bytes()));
             }
+            Record::Founders { voters } => self.founders = Some(Config::parse(voters.bytes())),
             _ => {}
         }
     }

@@ -97,6 +97,8 @@ pub(crate) fn record(record: &Record<'_>) -> String {
         Record::Members { index, index_term, members: list } => {
             format!("as of {index}@{index_term} {}", members(list))
         }
+        Record::Founders { voters } if voters.is_empty() => "founded by others".into(),
+        Record::Founders { voters } => format!("founded by {}", members(voters)),
         ref other => format!("{other:?}"),
     }
 }
