@@ -18,10 +18,12 @@ mod model;
 mod msrv;
 mod mutant;
 mod mutants;
+mod nemesis;
 mod peers;
 mod scratch;
 mod sim;
 mod size;
+mod stress;
 mod targets;
 mod test;
 mod tool;
@@ -59,6 +61,8 @@ const VERBS: &[Verb] = &[
     mutants::VERB,
     icount::VERB,
     bench::VERB,
+    nemesis::VERB,
+    stress::VERB,
     ci::VERB,
 ];
 
@@ -108,6 +112,7 @@ fn print_verbs() {
         cargo xtask features && cargo xtask targets   # if a protocol crate changed\n    \
         cargo xtask sim --seeds 2000                  # if its behaviour changed\n    \
         cargo xtask bugs                              # if the simulator or raft changed\n    \
-        cargo xtask icount                            # if it may be faster or slower"
+        cargo xtask icount                            # if it may be faster or slower\n    \
+        cargo xtask nemesis                           # if the server, the driver or raft changed"
     );
 }

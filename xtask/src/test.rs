@@ -1,3 +1,5 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::Verb;
 use crate::failure::Outcome;
 use crate::tool::Tool;
@@ -7,7 +9,10 @@ pub(crate) const VERB: Verb = Verb {
     about: "all tests, and how many there were",
     help: "
 Runs `cargo test --workspace`, the README's command, and adds up the results of all its test programs. Arguments go on to
-cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test --no-fail-fast`, `cargo xtask test -- snapshot`.",
+cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test --no-fail-fast`, `cargo xtask test -- snapshot`.
+
+Property tests draw the same cases each time, from the seed in .cargo/config.toml. `cargo xtask test --fresh` draws a new seed for
+them, and prints the command that uses it again.",
     run,
 };
 
@@ -31,11 +36,22 @@ pub(crate) fn count(args: &[String]) -> (Tally, Vec<String>, Outcome) {
     let narrowed = args.iter().take_while(|a| *a != "--").any(|a| a == "-p" || a == "--package");
     let scope = if narrowed { None } else { Some("--workspace") };
     let mut said = Said::default();
-    let outcome = Tool::cargo().arg("test").args(scope).args(args).watch(|line| {
+    let (fresh, args): (Vec<_>, Vec<_>) = args.iter().partition(|arg| *arg == "--fresh");
+    let mut tool = Tool::cargo().arg("test").args(scope).args(args);
+    if !fresh.is_empty() {
+        tool = tool.env("PROPTEST_RNG_SEED", fresh_seed());
+    }
+    let outcome = tool.watch(|line| {
         tally.see(line);
         said.see(line);
     });
     (tally, said.lines, outcome)
+}
+
+/// Different in each run.
+fn fresh_seed() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.subsec_nanos().to_string()
 }
 
 /// What tests said that failed.
