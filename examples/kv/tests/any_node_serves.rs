@@ -8,11 +8,11 @@ use std::process::Command;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use common::{Cluster, connect, free_ports, has_program, output, until};
+use common::{Cluster, PATIENCE, connect, free_ports, has_program, output, shown, until};
 
 #[test]
 fn what_is_set_on_one_is_read_on_all() {
-    let cluster = Cluster::start("all", 3, &[]);
+    let mut cluster = Cluster::start("all", 3, &[]);
     cluster.wait_for_leader();
     for (index, value) in ["one", "two", "three"].iter().enumerate() {
         cluster.client(index).must(&["SET", "a", value]);
@@ -28,16 +28,17 @@ fn what_is_set_on_one_is_read_on_all() {
     // a client that waited knows that two more have it on disk
     let mut client = cluster.client(0);
     client.must(&["SET", "b", "1"]);
-    assert_eq!(client.must(&["WAIT", "2", "10000"]).number(), 2);
+    until("two more to have it on disk", || {
+        (client.must(&["WAIT", "2", "10000"]).number() == 2).then_some(())
+    });
     // local reads come to the same in a while
-    let leader = cluster.wait_for_leader();
+    let leader = cluster.wait_for_agreement();
     for index in 0..3 {
         let mut client = cluster.client(index);
         client.must(&["READONLY"]);
         until("a local read to see it", || {
             (client.must(&["GET", "b"]).text() == "1").then_some(())
         });
-        assert_eq!(cluster.info(index, "leader").unwrap(), (leader + 1).to_string());
     }
     // every command, through a node that must forward it
     let mut client = cluster.client((leader + 1) % 3);
@@ -55,7 +56,8 @@ fn what_is_set_on_one_is_read_on_all() {
     let big = "x".repeat(3 << 20);
     client.must(&["SET", "big", &big]);
     for index in 0..3 {
-        assert_eq!(cluster.client(index).must(&["GET", "big"]).text(), big);
+        let read = cluster.client(index).must(&["GET", "big"]).text();
+        assert!(read == big, "node {} returned {}", index + 1, shown(&read));
     }
 }
 
@@ -70,18 +72,18 @@ fn without_a_majority_nothing_is_acknowledged_and_clients_are_told() {
     let mut client = cluster.client(leader);
     let write = client.ask(&["SET", "a", "2"]).unwrap().text();
     assert!(write.contains("outcome unknown") || write.starts_with("CLUSTERDOWN"), "{write}");
-    let read = client.ask(&["GET", "a"]).unwrap().text();
-    assert!(read.starts_with("CLUSTERDOWN") && read.contains("was not executed"), "{read}");
+    let read = client.ask_until(&["GET", "a"], "CLUSTERDOWN");
+    assert!(read.contains("was not executed"), "{read}");
     until("the leader to see that it does not lead", || cluster.leader().is_none().then_some(()));
-    let write = client.ask(&["INCR", "n"]).unwrap().text();
-    assert!(write.starts_with("CLUSTERDOWN no leader"), "{write}");
+    client.ask_until(&["INCR", "n"], "CLUSTERDOWN no leader");
     // a local read is what it is for
     client.must(&["READONLY"]);
     assert_eq!(client.must(&["GET", "a"]).text(), "1");
     cluster.start_node(one);
     until("a majority to serve", || {
         let mut client = cluster.client(leader);
-        (client.ask(&["INCR", "m"]).ok()?.text() == "1").then_some(())
+        // an earlier one may have been executed
+        client.ask(&["INCR", "m"]).ok()?.text().parse::<u64>().ok()
     });
     assert_eq!(cluster.client(one).must(&["GET", "n"]).number(), 0);
 }
@@ -138,6 +140,7 @@ fn metrics_are_served() {
     let cluster = Cluster::start("metrics", 1, &["--metrics", &format!("127.0.0.1:{port}")]);
     cluster.wait_for_leader();
     cluster.client(0).must(&["SET", "a", "1"]);
+    cluster.wait_for_info(0, "role", "leader");
     let page = |request: &[u8]| {
         let mut socket = connect(port);
         socket.write_all(request).unwrap();
@@ -179,7 +182,7 @@ fn redis_s_own_tools_are_content() {
         child.args(["-p", &port.to_string(), "-t", "set,get", "-n", "100000", "-P", "16", "-q"]);
         let output = spawn(move || child.output().unwrap());
         while !output.is_finished() {
-            assert!(begin.elapsed() < Duration::from_secs(120), "redis-benchmark does not end");
+            assert!(begin.elapsed() < 5 * PATIENCE, "redis-benchmark does not end");
             sleep(Duration::from_millis(20));
         }
         let output = output.join().unwrap();

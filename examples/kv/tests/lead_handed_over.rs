@@ -5,7 +5,6 @@ mod common;
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use common::client::Client;
 use common::load::Load;
 use common::{Cluster, until};
 
@@ -38,40 +37,44 @@ fn nothing_is_lost_on_the_way() {
 #[test]
 fn what_cannot_be_is_said() {
     let mut cluster = Cluster::start("ctl", 3, &[]);
-    let leader = cluster.wait_for_leader();
-    let (code, said, _) = cluster.ctl(&["status"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert_eq!(said.matches("leader").count(), 1, "{said}");
-    assert_eq!(said.matches("follower").count(), 2, "{said}");
-    let (code, said, _) = cluster.ctl(&["transfer", &(leader + 1).to_string()]);
-    assert_eq!(code, Some(0));
-    assert!(said.contains("leads already"), "{said}");
-    let (code, _, complaint) = cluster.ctl(&["transfer", "9"]);
-    assert_eq!(code, Some(1));
-    assert!(complaint.contains("no such node"), "{complaint}");
+    cluster.wait_for_leader();
+    cluster.ctl_until(&["status"], |code, said, _| {
+        let roles = [said.matches("leader").count(), said.matches("follower").count()];
+        code == Some(0) && roles == [1, 2]
+    });
+    until("a transfer to the leader to be none", || {
+        let leader = (cluster.leader()? + 1).to_string();
+        let (code, said, _) = cluster.ctl(&["transfer", &leader]);
+        (code == Some(0) && said.contains("leads already")).then_some(())
+    });
+    cluster.ctl_until(&["transfer", "9"], |code, _, complaint| {
+        code == Some(1) && complaint.contains("no such node")
+    });
     assert_eq!(cluster.ctl(&["transfer", "0"]).0, Some(2));
     assert_eq!(cluster.ctl(&["promote"]).0, Some(2));
+    until("a follower to say who leads", || {
+        let follower = (cluster.leader()? + 1) % 3;
+        let refusal = cluster.client(follower).ask(&["QUORATE", "TRANSFER", "1"]).unwrap().text();
+        refusal.starts_with("NOTLEADER node ").then_some(())
+    });
+    let leader = cluster.wait_for_leader();
     let follower = (leader + 1) % 3;
-    let refusal = cluster.client(follower).ask(&["QUORATE", "TRANSFER", "1"]).unwrap().text();
-    assert!(refusal.starts_with("NOTLEADER node "), "{refusal}");
     for bad in [&["QUORATE", "TRANSFER"][..], &["QUORATE", "TRANSFER", "x"], &["QUORATE", "HOP"]] {
         assert!(cluster.client(follower).ask(bad).unwrap().text().starts_with("ERR "), "{bad:?}");
     }
-    // the heir is dead: the leader leads on
+    // a node that is dead does not get to lead; the others go on
     cluster.kill(follower);
     let dead = (follower + 1).to_string();
-    let (code, _, complaint) = cluster.ctl(&["transfer", &dead]);
-    assert_eq!(code, Some(1));
-    assert!(complaint.contains("does not lead"), "{complaint}");
-    let mut client = Client::connect_within(cluster.ports[leader], common::PATIENCE);
-    until("the leader to take writes again", || {
-        (client.ask(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
+    cluster.ctl_until(&["transfer", &dead], |code, said, complaint| {
+        assert_ne!(code, Some(0), "node {dead} is dead: {said}");
+        complaint.contains("does not lead")
     });
-    let (code, said, _) = cluster.ctl(&["status"]);
-    assert_eq!(code, Some(0));
-    assert!(said.contains("does not answer"), "{said}");
+    cluster.client(leader).must(&["SET", "a", "1"]);
+    cluster.ctl_until(&["status"], |code, said, _| {
+        code == Some(0) && said.contains("does not answer")
+    });
     cluster.kill_all();
-    let (code, said, complaint) = cluster.ctl(&["status"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(complaint.contains("no node answers"), "{complaint}");
+    cluster.ctl_until(&["status"], |code, _, complaint| {
+        code == Some(1) && complaint.contains("no node answers")
+    });
 }

@@ -4,29 +4,24 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use common::client::Client;
-use common::{Dir, PATIENCE, free_ports, output, until, wait_for};
+use common::{Dir, PATIENCE, output, until, wait_for};
+use quorate_nemesis::ports::Port;
 
 struct Running {
     child: Child,
     base: u16,
+    _ports: Vec<Port>,
     _dir: Dir,
 }
 
 fn start(name: &str) -> Running {
     let dir = Dir::new(name);
-    // three in a row, for each other ten thousand above; all below those the system hands out by itself
-    let base = until("three free ports in a row", || {
-        let ports = free_ports(3);
-        let base = ports[0] - 10_000;
-        let free = (base..base + 3).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-        (free && ports[2] == ports[0] + 2).then_some(base)
-    });
+    let (base, ports) = three_ports();
     let mut child = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
         .args(["cluster", "--base-port", &base.to_string(), "--data"])
         .arg(dir.path())
@@ -39,7 +34,18 @@ fn start(name: &str) -> Running {
             println!("  {line}");
         }
     });
-    Running { child, base, _dir: dir }
+    Running { child, base, _ports: ports, _dir: dir }
+}
+
+/// Three in a row for clients, and for the nodes those ten thousand above. They are reserved: see [`Port`].
+fn three_ports() -> (u16, Vec<Port>) {
+    let mut bases = (20_000..30_000).step_by(3);
+    until("three free ports in a row", || {
+        let base = bases.next()?;
+        let wanted = (base..base + 3).flat_map(|port| [port, port + 10_000]);
+        let reserved = wanted.map(Port::at).collect::<Result<Vec<_>, _>>().ok()?;
+        Some((base, reserved))
+    })
 }
 
 fn process_id(port: u16) -> Option<u32> {
@@ -86,6 +92,7 @@ fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
     assert_eq!(Client::connect_within(cluster.base + 1, PATIENCE).must(&["GET", "a"]).text(), "1");
     let mut second = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
     second.args(["cluster", "--base-port", &cluster.base.to_string()]).stdout(Stdio::null());
+    // one of its ports at least is listened at for as long as the cluster runs
     let (code, said) = output(second);
     assert!(code == Some(1) && said.contains("--base-port"), "{said}");
     signal(cluster.child.id(), "-INT");

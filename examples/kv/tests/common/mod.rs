@@ -12,17 +12,22 @@ pub mod client;
 pub mod load;
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use client::Client;
+use quorate_nemesis::ports::Port;
 
 /// Long enough for a slow machine with much else to do; nothing waits so long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long nodes try before they give a command up, unless a test is about that.
+const TIMEOUT_MS: &str = "30000";
 
 /// A directory that goes when it is dropped; it stays where a test failed.
 pub struct Dir(PathBuf);
@@ -52,19 +57,14 @@ impl Drop for Dir {
     }
 }
 
-/// Ports that nothing listens on, below those the system hands out by itself: a node that is down keeps its own.
+/// Ports for nodes to listen at, reserved until this process ends: a node that is down keeps its own.
 pub fn free_ports(count: u16) -> Vec<u16> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(211) % 10_000;
-    let mut found = Vec::new();
-    while found.len() < usize::from(count) {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(20_000 + (start + step) % 10_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            found.push(port);
-        }
-    }
-    found
+    static HELD: Mutex<Vec<Port>> = Mutex::new(Vec::new());
+    let mut held = HELD.lock().unwrap();
+    let reserved = (0..count).map(|_| Port::reserve().unwrap());
+    let first = held.len();
+    held.extend(reserved);
+    held[first..].iter().map(Port::number).collect()
 }
 
 /// Nodes on this machine, each a process with a directory of its own. Dropped, they are killed.
@@ -137,9 +137,11 @@ impl Cluster {
             .args(how)
             .arg("--data")
             .arg(self.data(index))
-            .args(&self.options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
+            .args(&self.options);
+        if !self.options.iter().any(|option| option == "--timeout-ms") {
+            command.args(["--timeout-ms", TIMEOUT_MS]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
         command
     }
 
@@ -240,6 +242,37 @@ impl Cluster {
         until("a leader", || self.leader())
     }
 
+    /// Waits until all nodes that run know the same leader, and it knows that it leads.
+    pub fn wait_for_agreement(&mut self) -> usize {
+        let running: Vec<usize> = (0..self.len()).filter(|&index| self.is_running(index)).collect();
+        until("all nodes to know the leader", || {
+            let leader = self.leader()?;
+            let id = (leader + 1).to_string();
+            let agreed = |&index: &usize| self.info(index, "leader").as_ref() == Some(&id);
+            running.iter().all(agreed).then_some(leader)
+        })
+    }
+
+    /// `quorate-kv ctl …` again and again until its exit code, what it said and what it complained of are as they should be:
+    /// another leader may be elected at any time.
+    pub fn ctl_until(&self, words: &[&str], so: impl Fn(Option<i32>, &str, &str) -> bool) {
+        let mut last = String::new();
+        until_or(&format!("`ctl {}`", words.join(" ")), || {
+            let (code, said, complaint) = self.ctl(words);
+            let done = so(code, &said, &complaint);
+            last = format!("exit code {code:?}\n{said}{complaint}");
+            if done { Ok(()) } else { Err(last.clone()) }
+        });
+    }
+
+    /// Waits until a field of a node's `INFO` is as it should be.
+    pub fn wait_for_info(&self, index: usize, field: &str, value: &str) {
+        until_or(&format!("{field} of node {} to be {value}", index + 1), || {
+            let now = self.info(index, field);
+            if now.as_deref() == Some(value) { Ok(()) } else { Err(format!("it is {now:?}")) }
+        });
+    }
+
     /// Waits until every node has applied what is committed.
     pub fn wait_until_even(&self) {
         until("every node to catch up", || {
@@ -262,13 +295,33 @@ impl Drop for Cluster {
 
 /// Waits until a condition gives something.
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    until_or(what, || condition().ok_or_else(String::new))
+}
+
+/// Waits until a condition gives something; if it never does, its last reason is shown.
+pub fn until_or<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(value) = condition() {
-            return value;
+        match condition() {
+            Ok(value) => return value,
+            Err(why) => {
+                assert!(
+                    Instant::now() < deadline,
+                    "waited {PATIENCE:?} for {what}: {}",
+                    shown(&why)
+                );
+            }
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         sleep(Duration::from_millis(10));
+    }
+}
+
+/// A text as it is shown to people: of a long one its beginning and its length.
+pub fn shown(text: &str) -> String {
+    const SHOWN: usize = 2_000;
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
+        None => text.to_owned(),
     }
 }
 
@@ -290,12 +343,33 @@ pub fn wait_for(child: &mut Child) -> ExitStatus {
 /// Runs a command to its end; its exit code and what it said.
 pub fn output(mut command: Command) -> (Option<i32>, String) {
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let status = wait_for(&mut child);
-    let mut text = String::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        std::io::Read::read_to_string(&mut stderr, &mut text).unwrap();
-    }
-    (status.code(), text)
+    let mut stderr = child.stderr.take().unwrap();
+    let said = spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            None if Instant::now() < deadline => sleep(Duration::from_millis(10)),
+            status => break status,
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    let said = said.join().unwrap();
+    let status =
+        status.unwrap_or_else(|| panic!("{command:?} did not end, and said {}", shown(&said)));
+    (status.code(), said)
+}
+
+/// Runs a command again and again until it ends with an exit code and has said something.
+pub fn output_until(command: impl Fn() -> Command, code: i32, wanted: &str) -> String {
+    until_or(&format!("exit code {code} and \"{wanted}\""), || {
+        let (ended, said) = output(command());
+        if ended == Some(code) && said.contains(wanted) { Ok(said) } else { Err(said) }
+    })
 }
 
 /// Whether a program is installed; a note if not.
