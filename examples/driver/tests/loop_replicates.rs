@@ -4,7 +4,7 @@
 mod common;
 
 use common::register::Ask;
-use common::{listener, options, raise, run, start_register, until, value};
+use common::{listen_again, listener, options, raise, run, start_register, until, value};
 use quorate_core::NodeId;
 use tokio::sync::oneshot;
 
@@ -26,7 +26,7 @@ fn three_nodes_replicate_and_survive_restarts() {
         // one stops: the others go on, and it catches up
         nodes.remove(2).stop().await.unwrap();
         raise(&nodes[0], 30).await;
-        let listener = std::net::TcpListener::bind(addrs[2]).unwrap();
+        let listener = listen_again(addrs[2]);
         let node = start_register(options(3, listener, &addrs, dir.path())).unwrap();
         let (answer, answered) = oneshot::channel();
         node.handle().send(Ask::Restored(answer)).await.unwrap();

@@ -1,5 +1,5 @@
 //! A tiny protocol and its application, and what the tests need to run nodes of it.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::panic)] // every test uses a part of it
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::panic, clippy::unwrap_used)] // every test uses a part of it
 
 pub mod counter;
 pub mod disk;
@@ -9,10 +9,12 @@ pub mod wire;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use quorate_core::NodeId;
 use quorate_driver::{Error, Node, NodeOptions, TcpOptions, start};
+use quorate_nemesis::ports::Port;
 use register::{Ask, Register, RegisterApp};
 use tokio::sync::oneshot;
 
@@ -20,16 +22,33 @@ pub type RegisterNode = Node<RegisterApp>;
 
 pub const CLUSTER: u64 = 7;
 /// Far more than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a node lets a connection be silent, unless a test is about that.
+const HELLO_TIMEOUT_MS: u64 = 60_000;
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
+/// A listener at a port that is reserved until this process ends: closed, it can be bound again.
 pub fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    (listener, addr)
+    static HELD: Mutex<Vec<Port>> = Mutex::new(Vec::new());
+    let port = Port::reserve().unwrap();
+    let addr = SocketAddr::from(([127, 0, 0, 1], port.number()));
+    HELD.lock().unwrap().push(port);
+    (TcpListener::bind(addr).unwrap(), addr)
+}
+
+/// Listens again at an address from [`listener`]; the one before may be about to be closed.
+pub fn listen_again(addr: SocketAddr) -> TcpListener {
+    let started = Instant::now();
+    loop {
+        match TcpListener::bind(addr) {
+            Ok(listener) => return listener,
+            Err(error) => assert!(started.elapsed() < PATIENCE, "{addr}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Options for node `id` of those at `addrs`, which are nodes 1, 2, ….
@@ -38,7 +57,7 @@ pub fn options(id: u64, listener: TcpListener, addrs: &[SocketAddr], dir: &Path)
         addrs.iter().zip(1..).map(|(addr, id)| (NodeId::new(id), addr.to_string())).collect();
     let mut options =
         NodeOptions::new(NodeId::new(id), CLUSTER, listener, peers, dir.join(id.to_string()));
-    options.tcp = TcpOptions { hello_timeout_ms: 500, ..TcpOptions::default() };
+    options.tcp = TcpOptions { hello_timeout_ms: HELLO_TIMEOUT_MS, ..TcpOptions::default() };
     options
 }
 

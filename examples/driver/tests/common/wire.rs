@@ -1,6 +1,6 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_core::{NodeId, Wire};
 use quorate_driver::frame::{self, Abilities, Hello, Kind, Parsed};
@@ -49,13 +49,20 @@ impl RawPeer {
         Self { stream, bytes: Vec::new() }
     }
 
-    /// Connects and says hello, which is answered.
+    /// Connects and says hello, which is answered; again when the node closes it before the hello was there, as it does with
+    /// the silent.
     pub fn greet(addr: SocketAddr, ours: &Hello) -> Self {
-        let mut peer = Self::connect(addr);
-        peer.send(&framed(Kind::Hello, &ours.to_bytes()));
-        let (kind, payload) = peer.next().expect("an answer");
-        assert_eq!(kind, Kind::Hello, "{}", String::from_utf8_lossy(&payload));
-        peer
+        let started = Instant::now();
+        loop {
+            let mut peer = Self::connect(addr);
+            if peer.try_send(&framed(Kind::Hello, &ours.to_bytes())).is_ok()
+                && let Some((kind, payload)) = peer.next()
+            {
+                assert_eq!(kind, Kind::Hello, "{}", String::from_utf8_lossy(&payload));
+                return peer;
+            }
+            assert!(started.elapsed() < PATIENCE, "no answer to a hello in time");
+        }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
