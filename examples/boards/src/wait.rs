@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::Failure;
 
 /// Whatever must come about has this long: emulators share a machine with others. How long it took is measured, not judged.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(15);
 

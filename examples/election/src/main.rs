@@ -132,8 +132,11 @@ fn play(mut group: Group) -> Result<(), String> {
 }
 
 fn settle(group: &Group, what: &str) -> Result<usize, String> {
-    let Some((leader, took)) = group.settle(Duration::from_secs(30)) else {
-        return Err(format!("{what}: no agreement on a leader within 30 s\n{}", group.table()));
+    let Some((leader, took)) = group.settle(Duration::from_secs(120)) else {
+        return Err(format!(
+            "{what}: no agreement on a leader within two minutes\n{}",
+            group.table()
+        ));
     };
     let (node, ms) = (leader + 1, took.as_millis());
     say(&format!("{what}: node {node} leads, and all know after {ms} ms\n{}\n", group.table()));
