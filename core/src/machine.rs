@@ -99,6 +99,18 @@ pub trait Machine {
     /// fresh file, makes that durable, swaps, and returns the last ticket it was given.
     fn checkpoint(&self) -> impl Iterator<Item = Self::Record<'_>>;
 
+    /// The longest message that the machine makes, in encoded bytes, for a driver to compare with what
+    /// its transport carries; `None` where that is not known.
+    fn max_message_len(&self) -> Option<usize> {
+        None
+    }
+
+    /// The longest record that the machine makes, in encoded bytes, for a driver to compare with what
+    /// its log takes; `None` where that is not known.
+    fn max_record_len(&self) -> Option<usize> {
+        None
+    }
+
     /// Why the machine stopped taking part, if it did. Such a machine sends nothing and must be replaced.
     fn fatal(&self) -> Option<Fatal> {
         None

@@ -39,8 +39,9 @@ pub(crate) struct Flow {
     missed: bool,
     /// What was sent again had not been lost: heartbeats overtake entries on this link.
     overtakes: bool,
-    /// A refusal was followed by a probe, and neither a heartbeat nor progress came since.
-    backed_up: bool,
+    /// A refusal was followed by a probe, or a request by a snapshot, and neither a heartbeat nor
+    /// progress came since.
+    pub(crate) restarted: bool,
     /// The application is due to be told that the peer lost entries.
     loss_owed: bool,
 }
@@ -52,7 +53,7 @@ impl Flow {
         self.matched_round = round;
         self.stalled = 0;
         self.missed = false;
-        self.backed_up = false;
+        self.restarted = false;
     }
 
     /// Entries arrived that were sent again already: a heartbeat came before them.
@@ -117,7 +118,7 @@ impl Peer {
         let silent_us = now.since(self.heard);
         let under_way = self.sent() > self.match_index;
         let flow = &mut self.flow;
-        flow.backed_up = false;
+        flow.restarted = false;
         if !under_way {
             flow.stalled = 0;
         } else if silent_us > heartbeat_us.saturating_mul(3) {
@@ -181,7 +182,7 @@ impl<S: Storage> Raft<S> {
         let Some(peer) = self.peers.get_mut(at) else { return };
         let streamed = peer.replication == Replication::Replicate;
         let before = peer.next_index;
-        let waits = streamed && core::mem::replace(&mut peer.flow.backed_up, true);
+        let waits = streamed && core::mem::replace(&mut peer.flow.restarted, true);
         if streamed {
             peer.flow.miss(bytes, configured);
         }

@@ -94,6 +94,7 @@ mod follower;
 mod forward;
 mod leader;
 mod lease;
+mod limits;
 #[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
 mod log;
 mod member;

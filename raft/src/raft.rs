@@ -640,6 +640,14 @@ impl<S: Storage> Machine for Raft<S> {
         Self::checkpoint(self)
     }
 
+    fn max_message_len(&self) -> Option<usize> {
+        Some(Self::max_message_len(&self.config))
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(Self::max_record_len(&self.config))
+    }
+
     fn fatal(&self) -> Option<Fatal> {
         self.fatal
     }

@@ -135,6 +135,10 @@ impl<S: Storage> Raft<S> {
             self.work.events();
             return Ok(());
         }
+        if core::mem::replace(&mut peer.flow.restarted, true) {
+            // one from a heartbeat to the next: it asks again
+            return Ok(());
+        }
         peer.start_transfer(snapshot, snapshot_term);
         peer.transfer.asked_for = true;
         // what it accepts of earlier messages does not mean that it has the snapshot

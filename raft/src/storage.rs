@@ -21,6 +21,14 @@ mod sealed {
         type Part: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
         /// Whether the members of the cluster may change.
         const CHANGES: bool;
+        /// Bytes the log holds at most; as many as configured where that is the greatest number.
+        const LOG_BYTES: usize;
+        /// Bytes of entries that lie one after the other at most, besides a single entry.
+        const RUN_BYTES: usize;
+        /// Bytes of a snapshot part at most.
+        const PART_BYTES: usize;
+        /// Members at most; as many as configured where that is the greatest number.
+        const MEMBERS: usize;
         type Members: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
         /// The founders, where they may be others than the members.
         type Founders: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
@@ -59,6 +67,10 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
     type Peers = InlineList<Peer, MEMBERS>;
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = true;
+    const LOG_BYTES: usize = BYTES;
+    const RUN_BYTES: usize = BYTES;
+    const PART_BYTES: usize = PART;
+    const MEMBERS: usize = MEMBERS;
     type Members = InlineList<Encoded, MEMBERS>;
     type Founders = InlineList<Encoded, MEMBERS>;
     type Extra = With<InlineList<Errand, MEMBERS>>;
@@ -84,6 +96,10 @@ impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: 
     type Peers = InlineList<Peer, VOTERS>;
     type Part = InlineList<u8, PART>;
     const CHANGES: bool = false;
+    const LOG_BYTES: usize = BYTES;
+    const RUN_BYTES: usize = BYTES;
+    const PART_BYTES: usize = PART;
+    const MEMBERS: usize = VOTERS;
     type Members = InlineList<Encoded, VOTERS>;
     type Founders = InlineList<Encoded, 0>;
     type Extra = ();
@@ -103,6 +119,10 @@ impl Kinds for Heap {
     type Peers = quorate_core::HeapList<Peer>;
     type Part = quorate_core::HeapList<u8>;
     const CHANGES: bool = true;
+    const LOG_BYTES: usize = usize::MAX;
+    const RUN_BYTES: usize = crate::log::MAX_CHUNK;
+    const PART_BYTES: usize = usize::MAX;
+    const MEMBERS: usize = usize::MAX;
     type Members = quorate_core::HeapList<Encoded>;
     type Founders = quorate_core::HeapList<Encoded>;
     type Extra = With<quorate_core::HeapList<Errand>>;

@@ -12,6 +12,9 @@ use crate::{Entries, EntryKind, Index, Term};
 /// Bytes of a chunk; a larger entry has a chunk of its own.
 const CHUNK: usize = 64 << 10;
 
+/// Bytes of the largest chunk that several entries share.
+pub(crate) const MAX_CHUNK: usize = 2 * CHUNK;
+
 /// A log on the heap: chunks that entries never straddle, so that a run of entries is one slice.
 ///
 /// An entry takes its encoded bytes and four more. Chunks emptied by compaction are used again, so a log of steady size
@@ -110,7 +113,7 @@ impl HeapLog {
     }
 
     fn recycle(&mut self, mut chunk: Chunk) {
-        if (CHUNK..=CHUNK.saturating_mul(2)).contains(&chunk.bytes.capacity()) {
+        if (CHUNK..=MAX_CHUNK).contains(&chunk.bytes.capacity()) {
             chunk.bytes.clear();
             chunk.starts.clear();
             self.spare = Some(chunk);

@@ -16,6 +16,8 @@ mod tests;
 
 #[cfg(feature = "alloc")]
 pub use heap::HeapLog;
+#[cfg(feature = "alloc")]
+pub(crate) use heap::MAX_CHUNK;
 pub use inline::InlineLog;
 
 /// A log: encoded entries from just after the anchor on.

@@ -1,0 +1,153 @@
+//! No message and no record is longer than the formulas say, and some are as long.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, id};
+use proptest::prelude::*;
+use quorate_core::Wire;
+use quorate_raft::{Config, Inline, Message, Raft, Record};
+
+/// The greatest term, index or round there is.
+const GREATEST: u64 = (1 << 62) - 1;
+
+/// Of ordinary numbers, which take a byte, instead of the greatest: five of a message, the term of an entry.
+const SMALL_NUMBERS: usize = 5 * 8 + 8;
+
+#[test]
+fn longest_message_is_as_long_as_the_formula() {
+    for (max_append_bytes, max_entry_bytes) in [(400, 256), (160, 128), (1, 300), (1 << 20, 2000)] {
+        let config = Config { max_append_bytes, max_entry_bytes, ..Config::default() };
+        // two or three bytes of length, 9 of its term
+        let longest = max_append_bytes.max(max_entry_bytes + 9 + 2).min(4096);
+        let entries = vec![0; longest];
+        let message = Message::Append {
+            term: GREATEST,
+            prev_index: GREATEST,
+            prev_term: GREATEST,
+            commit: GREATEST,
+            round: GREATEST,
+            entries: &entries,
+        };
+        let formula = Raft::<Inline<3, 4096, 64, 64>>::max_message_len(&config);
+        assert_eq!(formula, message.encoded_len(), "{max_append_bytes} {max_entry_bytes}");
+    }
+}
+
+#[test]
+fn long_parts_of_snapshots_count_with_the_members() {
+    let config = Config { max_append_bytes: 64, max_entry_bytes: 64, ..Config::default() };
+    let part = vec![0; 256];
+    // three members of nine bytes
+    let message = Message::Propose { term: 1, id: 1, round: 1, commands: &part };
+    let rest = 6 * 9 - 3 * 1 - 9 + 1 + 3 * 9;
+    let formula = Raft::<Inline<3, 4096, 64, 256>>::max_message_len(&config);
+    assert_eq!(formula, message.encoded_len() + rest);
+}
+
+#[test]
+fn longest_record_is_as_long_as_the_formula() {
+    let entries = vec![0; 4096];
+    let record = Record::Append { first: GREATEST, commit: GREATEST, entries: &entries };
+    let formula = Raft::<Inline<3, 4096, 64, 64>>::max_record_len(&Config::default());
+    assert_eq!(formula, record.encoded_len());
+}
+
+#[test]
+#[cfg(feature = "alloc")]
+fn heap_storage_is_limited_by_its_configuration() {
+    use quorate_raft::Heap;
+    let config = Config { max_entry_bytes: 4 << 20, ..Config::default() };
+    let long = Raft::<Heap>::max_message_len(&config);
+    assert!((4 << 20..(4 << 20) + 100).contains(&long), "{long}");
+    // the last part of a snapshot has the members with it: of three a radio's packet takes them
+    let three = Config { max_members: 3, ..Config::radio() };
+    assert!(Raft::<Heap>::max_message_len(&three) < 255);
+}
+
+/// The longest message and record of a cluster in which one node is cut off again and again, and the disks are slow at times.
+fn longest(config: &Config, steps: &[(u8, usize)]) -> (usize, usize) {
+    let mut cluster = Cluster::with(3, config.clone());
+    cluster.run(200);
+    cluster.elect(1);
+    let (mut message, mut cut) = (0, 0);
+    for &(what, len) in steps {
+        match what {
+            0..=4 => {
+                let _ = cluster.raft(1).propose(&vec![7; len.min(config.max_entry_bytes)]);
+            }
+            5 => cut = len as u64 % 4,
+            6 => {
+                let host = cluster.host(1);
+                host.fast_disk = !host.fast_disk;
+                if host.fast_disk {
+                    cluster.sync(1);
+                }
+            }
+            7 => {
+                let applied = cluster.raft(1).status().applied;
+                let _ = cluster.raft(1).snapshot_taken(applied, applied);
+            }
+            _ => {
+                while let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+                    let part = vec![7; 64.min(config.snapshot_part_bytes)];
+                    let _ =
+                        cluster.raft(1).send_snapshot(id(to), index, offset, &part, len % 2 == 0);
+                }
+            }
+        }
+        cluster.drain(1);
+        cluster.run_if(10, |envelope| {
+            message = message.max(envelope.bytes.len());
+            envelope.from != cut && envelope.to != cut
+        });
+    }
+    let records = cluster.hosts.iter().flat_map(|host| {
+        host.disk.iter().chain(host.pending.iter().map(|(_, bytes)| bytes)).map(Vec::len)
+    });
+    (message, records.max().unwrap())
+}
+
+fn config(append: usize, entry: usize) -> Config {
+    Config {
+        max_append_bytes: append,
+        max_entry_bytes: entry,
+        max_uncommitted_bytes: 1 << 16,
+        snapshot_part_bytes: 64,
+        ..Config::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_longer_than_the_formula(
+        append in prop::sample::select(vec![1_usize, 60, 200, 2000, 1 << 20]),
+        entry in prop::sample::select(vec![1_usize, 50, 500, 4000]),
+        steps in prop::collection::vec((0..9_u8, 0..4000_usize), 1..80),
+    ) {
+        let config = config(append, entry);
+        let (message, record) = longest(&config, &steps);
+        prop_assert!(message <= Node::max_message_len(&config));
+        prop_assert!(record <= Node::max_record_len(&config));
+    }
+}
+
+#[test]
+fn lengths_of_the_formula_are_reached() {
+    for (append, entry) in [(1, 500), (2000, 50), (600, 500)] {
+        let config = config(append, entry);
+        // node 3 misses many commands, and is sent them again; the disk of node 1 takes them all at once
+        let mut steps = vec![(5, 3)];
+        steps.extend([(0, entry); 6]);
+        steps.extend([(0, entry.min(49)); 60]);
+        steps.push((5, 0));
+        steps.extend([(8, 0); 30]);
+        let (message, _) = longest(&config, &steps);
+        let formula = Node::max_message_len(&config);
+        // where commands do not fill the append to the last byte, less than one is missing
+        let gap = SMALL_NUMBERS + if append > entry { 52 } else { 0 };
+        assert!(message + gap >= formula, "{message} of {formula}");
+    }
+}

@@ -1,0 +1,217 @@
+//! No two messages cause each other without time passing between them: with a peer that refuses or forgets everything, the messages of a second
+//! are so many a heartbeat.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::timed::Counts;
+use common::{Cluster, Envelope, encode, id};
+use quorate_raft::{Config, Message, Role};
+
+const HOP_US: u64 = 100;
+const SECONDS: usize = 2;
+/// Messages on a link from one heartbeat to the next.
+const A_HEARTBEAT: usize = 8;
+
+/// Node 1 leads three with some entries; with `compacted`, those are in a snapshot and nowhere else.
+fn led(compacted: bool) -> Cluster {
+    let mut cluster =
+        Cluster::with(3, Config { snapshot_part_bytes: 64, forward: true, ..Config::default() });
+    cluster.run(200);
+    cluster.elect(1);
+    for n in 0..40 {
+        cluster.propose(1, &format!("{n}"));
+        cluster.settle();
+    }
+    cluster.run(100);
+    if compacted {
+        let applied = cluster.raft(1).status().applied;
+        cluster.raft(1).snapshot_taken(applied, applied).unwrap();
+        cluster.drain(1);
+    }
+    cluster
+}
+
+/// Two parts of a snapshot, as the leader's application gives them.
+fn give_parts(cluster: &mut Cluster) {
+    while let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+        let data = vec![7; 64];
+        let _ = cluster.raft(1).send_snapshot(id(to), index, offset, &data, offset >= 64);
+        cluster.drain(1);
+    }
+}
+
+/// What a follower's application does with parts: installs what is whole.
+fn take_parts(cluster: &mut Cluster, node: u64) {
+    while let Some((index, _, _, done)) = cluster.host(node).parts.pop() {
+        if done {
+            let _ = cluster.raft(node).snapshot_installed(index);
+            cluster.drain(node);
+        }
+    }
+}
+
+fn assert_no_storm(counts: &Counts, what: &str) {
+    let heartbeats = SECONDS * 20;
+    for ((from, to), &count) in counts {
+        let most = heartbeats * A_HEARTBEAT;
+        assert!(count <= most, "{what}: {count} messages from {from} to {to} in {SECONDS} s");
+    }
+}
+
+/// Lets node 3 answer by `answers` in place of its machine, while commands go on.
+fn run(mut cluster: Cluster, what: &str, mut answers: impl FnMut(&mut Cluster, &Envelope)) {
+    let mut counts = Counts::new();
+    for n in 0..SECONDS * 10 {
+        if n % 5 == 0 && cluster.raft(1).status().role == Role::Leader {
+            let _ = cluster.raft(1).propose(b"x");
+            cluster.drain(1);
+        }
+        let more = cluster.run_timed(100_000, HOP_US, |cluster, envelope| {
+            give_parts(cluster);
+            if envelope.to == 3 {
+                answers(cluster, envelope);
+            }
+            give_parts(cluster);
+            envelope.to == 3 || envelope.from == 3 && envelope.to != 1
+        });
+        more.into_iter().for_each(|(link, count)| *counts.entry(link).or_default() += count);
+    }
+    assert_no_storm(&counts, what);
+    let status = cluster.raft(1).status();
+    assert_eq!((status.role, status.commit), (Role::Leader, status.last), "{what}");
+}
+
+/// Puts an answer of node 3 on its way.
+fn say(cluster: &mut Cluster, message: &Message<'_>) {
+    cluster.net.push_back(Envelope { from: 3, to: 1, bytes: encode(message) });
+}
+
+/// Refuses whatever it can, by a hint.
+fn refuse(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64) {
+    match envelope.message() {
+        Message::Append { term, prev_index, round, .. } if prev_index > 0 => {
+            let hint_index = hint(prev_index);
+            let hint_term = u64::from(hint_index > 0);
+            say(cluster, &Message::Reject { term, round, prev_index, hint_index, hint_term });
+        }
+        Message::Snapshot { term, round, index, .. }
+        | Message::SnapshotEnd { term, round, index, .. } => {
+            say(cluster, &Message::SnapshotAck { term, round, index, offset: 0 });
+        }
+        Message::RequestVote { pre, term, .. } => {
+            say(cluster, &Message::Vote { pre, term, granted: false });
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn peer_that_refuses_everything() {
+    for compacted in [false, true] {
+        let mut cluster = led(compacted);
+        cluster.host(3).up = false;
+        run(cluster, "hint 0", |cluster, envelope| refuse(cluster, envelope, |_| 0));
+        let mut cluster = led(compacted);
+        cluster.host(3).up = false;
+        run(cluster, "hint before", |cluster, envelope| refuse(cluster, envelope, |p| p - 1));
+    }
+}
+
+#[test]
+fn peer_that_accepts_nothing_and_refuses_it_at_once() {
+    let mut cluster = led(false);
+    // of a new leader, who knows nothing of it
+    cluster.elect(2);
+    cluster.elect(1);
+    cluster.host(3).up = false;
+    run(cluster, "both", |cluster, envelope| {
+        if let Message::Append { term, round, .. } = envelope.message() {
+            refuse(cluster, envelope, |_| 0);
+            say(cluster, &Message::Accept { term, round, match_index: 0 });
+        }
+    });
+}
+
+#[test]
+fn peer_that_is_erased_with_every_message() {
+    for compacted in [false, true] {
+        let mut cluster = led(compacted);
+        cluster.host(3).disk.clear();
+        run(cluster, "erased", |cluster, envelope| {
+            cluster.host(3).disk.clear();
+            cluster.restart(3);
+            cluster.deliver(envelope);
+            take_parts(cluster, 3);
+        });
+    }
+}
+
+#[test]
+fn peer_that_is_erased_once_a_second_is_elected_against_no_more() {
+    let mut cluster = led(true);
+    let mut erased = 0;
+    run(cluster_with_erased(&mut cluster), "erased once", |cluster, envelope| {
+        if cluster.now.as_micros() / 1_000_000 > erased {
+            erased = cluster.now.as_micros() / 1_000_000;
+            cluster.host(3).disk.clear();
+            cluster.restart(3);
+        }
+        cluster.deliver(envelope);
+        take_parts(cluster, 3);
+    });
+}
+
+fn cluster_with_erased(cluster: &mut Cluster) -> Cluster {
+    core::mem::replace(cluster, Cluster::new(1))
+}
+
+#[test]
+fn peer_that_asks_for_everything_again() {
+    let mut cluster = led(true);
+    cluster.host(3).up = false;
+    run(cluster, "asks", |cluster, envelope| {
+        if let Message::Append { term, round, .. } | Message::Snapshot { term, round, .. } =
+            envelope.message()
+        {
+            say(cluster, &Message::Accept { term, round, match_index: 0 });
+            say(cluster, &Message::Renew { term, index: 0 });
+        }
+    });
+}
+
+#[test]
+fn peer_that_has_no_room() {
+    let mut cluster = led(false);
+    cluster.host(3).up = false;
+    let has = cluster.raft(1).status().last;
+    run(cluster, "full", |cluster, envelope| {
+        if let Message::Append { term, round, prev_index, entries, .. } = envelope.message()
+            && entries.is_empty()
+        {
+            if prev_index > has {
+                refuse(cluster, envelope, |_| has);
+            } else {
+                say(cluster, &Message::Accept { term, round, match_index: has });
+            }
+        }
+    });
+}
+
+#[test]
+fn candidates_that_nobody_votes_for() {
+    let mut cluster = led(false);
+    cluster.host(1).up = false;
+    let counts = cluster.run_timed(2_000_000, HOP_US, |cluster, envelope| {
+        if let Message::RequestVote { pre, term, .. } = envelope.message() {
+            let no = Message::Vote { pre, term, granted: false };
+            cluster.net.push_back(Envelope {
+                from: envelope.to,
+                to: envelope.from,
+                bytes: encode(&no),
+            });
+        }
+        true
+    });
+    assert_no_storm(&counts, "no votes");
+}
