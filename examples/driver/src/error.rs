@@ -56,6 +56,15 @@ pub enum Error {
         /// [`WalOptions::max_record_bytes`](crate::WalOptions::max_record_bytes).
         max: usize,
     },
+    /// The machine may make messages that are longer than a frame of the transport.
+    FrameTooShort {
+        /// The longest message, in bytes.
+        message: usize,
+        /// The longest that a frame takes.
+        frame: usize,
+        /// What limits the frame.
+        limit: &'static str,
+    },
     /// The machine stopped itself.
     Fatal(Fatal),
     /// The application said no, or failed.
@@ -114,6 +123,11 @@ impl fmt::Display for Error {
             Self::RecordTooLarge { len, max } => write!(
                 f,
                 "a record of {len} bytes is larger than the log takes ({max}): raise max_record_bytes"
+            ),
+            Self::FrameTooShort { message, frame, limit } => write!(
+                f,
+                "the machine makes messages of up to {message} bytes, and {limit} allows {frame}: raise that, or lower the \
+                 machine's limits (of Raft: max_append_bytes, max_entry_bytes, snapshot_part_bytes)"
             ),
             Self::Fatal(reason) => write!(f, "the machine stopped itself: {reason}"),
             Self::App(error) => error.fmt(f),

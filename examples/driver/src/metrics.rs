@@ -141,6 +141,8 @@ counters! {
         bytes_in,
         /// Frames dropped because the link was down or its queue full.
         dropped,
+        /// Frames dropped because they are longer than the transport takes; `dropped` counts them too.
+        oversized,
         /// Frames of a serial line that were garbled, or not from its peer.
         garbled,
     }

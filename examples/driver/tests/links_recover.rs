@@ -201,3 +201,29 @@ fn a_peer_that_connects_is_connected_to_at_once() {
         node.stop().await.unwrap();
     });
 }
+
+#[test]
+fn frames_shorter_than_the_longest_message_are_refused_at_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, _) = listener();
+    let mut options = options(1, ours, &[], dir.path());
+    options.tcp.max_frame_bytes = 605;
+    let Err(error) = start_register(options) else { panic!("it started") };
+    let text = error.to_string();
+    assert!(text.contains("up to 600 bytes") && text.contains("raise"), "{text}");
+    assert!(text.contains("max_frame_bytes"), "{text}");
+}
+
+#[test]
+fn what_is_longer_than_a_frame_is_counted() {
+    let (node, listener, _dir) = node_with(|options| options.tcp.max_frame_bytes = 1 << 10);
+    run(async {
+        let mut raw = accept(&listener);
+        raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
+        until("it is connected", async || peer(&node).connected).await;
+        let before = peer(&node).link;
+        assert!(!say(&node, vec![7; 2000]).await);
+        let after = peer(&node).link;
+        assert_eq!((after.oversized, after.dropped), (before.oversized + 1, before.dropped + 1));
+    });
+}

@@ -25,7 +25,7 @@ pub mod semihosting;
 mod setup;
 mod start;
 
-pub use node::{Desk, Node, Program, Stop};
+pub use node::{Desk, MAX_MESSAGE, MAX_RECORD, Node, Program, Stop};
 pub use ring::Ring;
 pub use setup::{MAX_PEERS, Setup};
 pub use start::start;

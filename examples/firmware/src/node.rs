@@ -8,6 +8,10 @@ use crate::lm3s::{CONSOLE, Clock, FileFlash, LINES};
 /// Room for a frame, and for a record.
 const FRAME: usize = 512;
 const RECORD: usize = 5120;
+/// The longest message that a frame takes.
+pub const MAX_MESSAGE: usize = FRAME - quorate_serial::OVERHEAD;
+/// The longest record of a machine that the log takes.
+pub const MAX_RECORD: usize = RECORD - 1;
 /// The first byte of a record tells whose it is.
 const OF_MACHINE: u8 = 0;
 const OF_PROGRAM: u8 = 1;

@@ -150,16 +150,18 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
         match progress {
             Some(peer) => line!(
                 out,
-                "{who},state={},match={},lag={},silent_ms={}",
+                "{who},state={},match={},lag={},silent_ms={}{}",
                 match peer.replication {
                     Replication::Probe => "probe",
                     Replication::Replicate => "replicate",
                     Replication::Snapshot => "snapshot",
+                    Replication::Halted => "lost-entries",
                     _ => "unknown",
                 },
                 peer.match_index,
                 status.last.saturating_sub(peer.match_index),
-                peer.silent_us / 1_000
+                peer.silent_us / 1_000,
+                peer.lost.map(|index| format!(",lost={index}")).unwrap_or_default()
             ),
             None => line!(out, "{who}"),
         }

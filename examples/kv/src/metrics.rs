@@ -135,6 +135,14 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     for peer in &view.peers {
         page.labelled("peer_match_index", peer.id.get(), peer.match_index);
     }
+    page.header(
+        "peer_lost_entries",
+        "1 if a follower lost entries it had acknowledged: remove it, and let it come back empty under a new id",
+        "gauge",
+    );
+    for peer in &view.peers {
+        page.labelled("peer_lost_entries", peer.id.get(), peer.lost.is_some().into());
+    }
     page.header("peer_connected", "1 if the link to the peer stands", "gauge");
     for (id, peer) in &driver.peers {
         page.labelled("peer_connected", id.get(), peer.connected.into());
@@ -142,6 +150,14 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     page.header("peer_frames_dropped_total", "frames dropped on the way to a peer", "counter");
     for (id, peer) in &driver.peers {
         page.labelled("peer_frames_dropped_total", id.get(), peer.link.dropped);
+    }
+    page.header(
+        "peer_frames_oversized_total",
+        "frames dropped because they are longer than the transport takes",
+        "counter",
+    );
+    for (id, peer) in &driver.peers {
+        page.labelled("peer_frames_oversized_total", id.get(), peer.link.oversized);
     }
     page.0
 }

@@ -41,6 +41,8 @@ pub(crate) struct Member {
     pub(crate) standing: String,
     /// How many entries it lacks, and for how long it has not been heard, in ms; only a leader knows, and not of itself.
     pub(crate) lag: Option<(u64, u64)>,
+    /// The last entry it had acknowledged before it lost some of those; only a leader knows.
+    pub(crate) lost: Option<u64>,
 }
 
 impl Seen {
@@ -101,6 +103,7 @@ fn member(line: &str) -> Option<Member> {
         client: client.unwrap_or_default().to_owned(),
         standing: printable(field("standing")?),
         lag: number("lag").zip(number("silent_ms")),
+        lost: number("lost"),
     })
 }
 
@@ -169,12 +172,13 @@ mod tests {
     #[test]
     fn members_are_read() {
         let seen = parse(
-            "role:follower\r\nstanding:learner\r\npeers:2\r\npeer1:address=a:1,client=a:2,standing=voter\r\npeer2:address=[::1]:1,client=,standing=learner,state=probe,match=3,lag=4,silent_ms=5\r\npeers_of_old:1\r\n",
+            "role:follower\r\nstanding:learner\r\npeers:2\r\npeer1:address=a:1,client=a:2,standing=voter\r\npeer2:address=[::1]:1,client=,standing=learner,state=probe,match=3,lag=4,silent_ms=5,lost=17\r\npeers_of_old:1\r\n",
         );
         assert_eq!(seen.part(), "learner");
         let [first, second] = &seen.members[..] else { panic!("{seen:?}") };
         assert_eq!((first.id, &first.client[..], first.lag), (1, "a:2", None));
         assert_eq!((second.id, &second.client[..], second.lag), (2, "", Some((4, 5))));
+        assert_eq!((first.lost, second.lost), (None, Some(17)));
         let hostile = parse(
             "role:\x1b[2J\u{202e}x\r\npeer3:address=a:1,client=\x1b]0;x:1,standing=v\x07\r\n",
         );

@@ -390,6 +390,10 @@ impl App for Replica {
                 }
             }
             Event::Members { .. } => self.ways.changed(),
+            Event::PeerLostEntries { peer, acknowledged } => {
+                error!(%peer, acknowledged, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
+                     it is removed (ctl remove {peer}); let it come back with an empty data directory under a new id");
+            }
             Event::LogFull => {
                 if let Some(suppressed) = self.lines.pass("log full") {
                     warn!(suppressed, "the log is full; writing a snapshot to make room");

@@ -22,7 +22,7 @@ const FILL: u32 = 100_000;
 
 /// How the nodes run Raft: for lines of 100 kbit/s and schedulers that stall.
 #[must_use]
-pub fn config() -> Config {
+pub const fn config() -> Config {
     Config {
         election_min_us: 600_000,
         election_max_us: 1_200_000,
@@ -34,7 +34,7 @@ pub fn config() -> Config {
         max_uncommitted_bytes: 4096,
         snapshot_part_bytes: MAX_SNAPSHOT,
         max_log_bytes: 8192,
-        ..Config::default()
+        ..Config::lan()
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant as Clock;
 
 use super::turn::{Loop, State};
-use crate::frame::{Abilities, Hello, VERSION};
-use crate::serial::{Address, SerialTask};
+use crate::frame::{self, Abilities, Hello, VERSION};
+use crate::serial::{self, Address, SerialTask};
 use crate::tcp::{Incoming, Links, Outbox};
 use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
 use crate::{App, Error, Handle, LogLimit, Metrics, NodeOptions};
@@ -31,7 +31,8 @@ pub struct Node<A: App> {
 ///
 /// # Errors
 ///
-/// [`Error`] when the directory is in use, the log is damaged or another node's, or the application says no.
+/// [`Error`] when the directory is in use, the log is damaged or another node's, the transport's frames are shorter than the
+/// machine's messages, or the application says no.
 pub fn start<A: App>(
     machine: A::Machine,
     app: impl FnOnce(&mut A::Machine) -> Result<A, Error>,
@@ -52,6 +53,7 @@ pub fn start_with_disk<A: App, D: Disk>(
     options: NodeOptions,
 ) -> Result<Node<A>, Error> {
     options.tcp.validate()?;
+    fits(&machine, &options)?;
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -161,6 +163,25 @@ impl<A: App> Node<A> {
         let result = ended.await.unwrap_or(Err(Error::Panicked));
         self.ended = None;
         result
+    }
+}
+
+/// Whether the transports carry, and the log takes, the longest that the machine makes.
+fn fits<M: Machine>(machine: &M, options: &NodeOptions) -> Result<(), Error> {
+    if let Some(message) = machine.max_message_len() {
+        let tcp = options.tcp.max_frame_bytes.saturating_sub(frame::len(0));
+        let too_short = |frame, limit| Err(Error::FrameTooShort { message, frame, limit });
+        if message > tcp {
+            return too_short(tcp, "max_frame_bytes");
+        }
+        if message > serial::MAX_PAYLOAD && !options.lines.is_empty() {
+            return too_short(serial::MAX_PAYLOAD, "a serial line");
+        }
+    }
+    let max = options.wal.max_record_bytes;
+    match machine.max_record_len() {
+        Some(len) if len > max => Err(Error::RecordTooLarge { len, max }),
+        _ => Ok(()),
     }
 }
 

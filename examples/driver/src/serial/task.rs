@@ -140,8 +140,7 @@ impl SerialTask {
                     sent += 1;
                 }
                 _ => {
-                    link.counters().link.dropped.add(1);
-                    tracing::debug!(peer = %link.id, ?kind, bytes = payload.len(), "dropped what is too long for a serial line");
+                    link.drop_oversized(payload.len(), MAX_PAYLOAD);
                 }
             }
             queued = &queued[len..];

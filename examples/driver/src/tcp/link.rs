@@ -18,6 +18,8 @@ pub(crate) struct Link {
     options: Arc<TcpOptions>,
     out: Mutex<Out>,
     inbox: Mutex<Inbox>,
+    /// Bytes of the longest payload that did not fit into a frame.
+    longest: AtomicUsize,
     /// There is something to send.
     pub(crate) outgoing: Notify,
     /// The peer was heard of: connect now rather than later.
@@ -69,6 +71,7 @@ impl Link {
             options,
             out: Mutex::default(),
             inbox: Mutex::default(),
+            longest: AtomicUsize::new(0),
             outgoing: Notify::new(),
             heard: Notify::new(),
             inboxes,
@@ -97,10 +100,13 @@ impl Link {
     }
 
     fn push(&self, payload: usize, max_bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let mut out = lock(&self.out);
         let len = frame::len(payload);
-        let fits = len <= self.options.max_frame_bytes
-            && out.frames < self.options.max_queue_frames
+        if len > self.options.max_frame_bytes {
+            self.drop_oversized(payload, self.options.max_frame_bytes);
+            return false;
+        }
+        let mut out = lock(&self.out);
+        let fits = out.frames < self.options.max_queue_frames
             && out.bytes.len().saturating_add(len) <= max_bytes;
         if !out.up || !fits {
             drop(out);
@@ -110,6 +116,19 @@ impl Link {
         write(&mut out.bytes);
         out.frames += 1;
         true
+    }
+
+    /// Counts what is longer than the transport takes, and tells of the longest so far: it never arrives, however often it is sent.
+    #[cold]
+    pub(crate) fn drop_oversized(&self, bytes: usize, max: usize) {
+        self.counters().link.dropped.add(1);
+        self.counters().link.oversized.add(1);
+        if self.longest.fetch_max(bytes, Relaxed) < bytes {
+            tracing::error!(
+                peer = %self.id, bytes, max,
+                "dropped a message that is longer than the transport takes: raise the limit of its frames, or lower the machine's"
+            );
+        }
     }
 
     /// Exchanges what waits to be sent for an empty buffer; tells how many frames it is.

@@ -4,13 +4,17 @@
 
 use cortex_m_rt::entry;
 use quorate_core::{Corrupt, Instant, NodeId, Wire as _, Writer};
-use quorate_firmware::{Desk, Node, Program, Setup, Stop, start};
+use quorate_firmware::{Desk, MAX_MESSAGE, MAX_RECORD, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
 use quorate_raft::{Event, Fixed, Raft};
 use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Request, config};
 
 /// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one part.
 type Machine = Raft<Fixed<5, 3072, 256, 200>>;
+
+// what it says fits into frames, and what it keeps into the log's buffer
+const _: () = assert!(Machine::max_message_len(&quorate_setpoint::config()) <= MAX_MESSAGE);
+const _: () = assert!(Machine::max_record_len(&quorate_setpoint::config()) <= MAX_RECORD);
 
 #[derive(Default)]
 struct Setpoint {

@@ -23,6 +23,17 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
             "{id:>4}  {address:<21} {part:<13} {term:>6} {commit:>12} {applied:>12} {behind:>8}  {disk}"
         );
     }
+    for (_, node) in &seen {
+        for member in &node.members {
+            if let Some(index) = member.lost {
+                let id = member.id;
+                out!(
+                    "node {id} lost entries that it had acknowledged (up to {index}): remove it (ctl remove {id}), and let it come \
+                     back with an empty data directory under a new id"
+                );
+            }
+        }
+    }
     let newest = leader(&seen).or_else(|| seen.iter().max_by_key(|(_, seen)| seen.commit));
     let members = newest.map_or(&[][..], |(_, seen)| &seen.members[..]);
     let mut named = Vec::new();

@@ -9,9 +9,13 @@ use quorate_raft::{Config, Entries, Event, Fixed, Raft};
 const LOG_BYTES: usize = 4096;
 const LOG_ENTRIES: usize = 128;
 const PART_BYTES: usize = 256;
+const CONFIG: Config =
+    Config { max_append_bytes: 400, max_entry_bytes: 256, ..Config::lan() };
 const FRAME_BYTES: usize = 512;
 
 type Node = Raft<Fixed<5, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
+
+const _: () = assert!(Node::max_message_len(&CONFIG) <= FRAME_BYTES);
 
 program!(run, state = Node, content = LOG_BYTES + LOG_ENTRIES * size_of::<u32>());
 
@@ -19,8 +23,7 @@ program!(run, state = Node, content = LOG_BYTES + LOG_ENTRIES * size_of::<u32>()
 fn run(port: &mut Port) {
     let mut frame = [0; FRAME_BYTES];
     let voters = [port.u64(), port.u64(), port.u64()].map(NodeId::new);
-    let config = Config { max_append_bytes: 400, max_entry_bytes: 256, ..Config::default() };
-    let Ok(mut node) = Node::new(NodeId::new(port.u64()), &voters, config, port.u64()) else {
+    let Ok(mut node) = Node::new(NodeId::new(port.u64()), &voters, CONFIG, port.u64()) else {
         return;
     };
     if !machine::boot(&mut node, port, &mut frame) {

@@ -1,0 +1,63 @@
+//! A node that comes back with an older copy of its data directory is found out, and the others go on.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Cluster, until};
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn older_data_directory_is_reported_by_the_leader() {
+    let mut cluster = Cluster::start("older-disk", 3, &[]);
+    let leader = cluster.wait_for_agreement();
+    let follower = (leader + 1) % 3;
+    cluster.client(leader).must(&["SET", "early", "1"]);
+    cluster.wait_until_even();
+    cluster.stop(follower);
+    let kept = cluster.data(follower).with_extension("older");
+    copy(&cluster.data(follower), &kept);
+    cluster.start_node(follower);
+    for n in 0..50 {
+        cluster.client(leader).must(&["SET", &format!("key{n}"), "1"]);
+    }
+    cluster.wait_until_even();
+    if cluster.leader() != Some(leader) {
+        // a slow machine elected another meanwhile, which is not what is tested
+        return;
+    }
+    cluster.kill(follower);
+    fs::remove_dir_all(cluster.data(follower)).unwrap();
+    fs::rename(&kept, cluster.data(follower)).unwrap();
+    cluster.start_node(follower);
+    let id = (follower + 1).to_string();
+    let told = until("the loss to be found out, or another leader", || {
+        let field = cluster.info(leader, &format!("peer{id}"))?;
+        let found = field.contains("state=lost-entries") && field.contains("lost=");
+        (found || cluster.leader().is_some_and(|now| now != leader)).then_some(found)
+    });
+    if !told {
+        return;
+    }
+    let (_, said, _) = cluster.ctl(&["status"]);
+    assert!(said.contains(&format!("ctl remove {id}")) && said.contains("new id"), "{said}");
+    let log = fs::read_to_string(cluster.log(leader)).unwrap();
+    let lines = log.lines().filter(|line| line.contains("lost entries that it had acknowledged"));
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() == 1 && lines[0].contains("ERROR"), "{lines:?}");
+    cluster.client(leader).must(&["SET", "late", "1"]);
+}
