@@ -77,6 +77,17 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether the node in a place is told of any other that is still there. One that joined is told of those that there are now.
+    pub fn finds_others(&mut self, place: usize) -> bool {
+        if !self.nodes[place].is_founder() {
+            let list = self.clients(Some(place));
+            self.nodes[place].set_how("--join", list);
+            return true;
+        }
+        let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != place);
+        others.any(|(_, node)| node.is_founder())
+    }
+
     /// A new node in a place, with the next id, which is to join the others.
     ///
     /// # Errors

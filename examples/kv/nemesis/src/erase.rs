@@ -2,6 +2,7 @@
 //! and adds a node with a new id.
 
 use core::time::Duration;
+use std::thread::sleep;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::{Failure, Outcome};
@@ -35,6 +36,9 @@ pub fn replace_erased(cluster: &mut Cluster, place: usize, timeline: Timeline) -
 
 /// Starts the node with its old command line, and expects it to end with a reason.
 fn is_refused(cluster: &mut Cluster, place: usize, timeline: Timeline) -> Outcome {
+    if !cluster.finds_others(place) {
+        return stays_outside(cluster, place, timeline);
+    }
     let node = &mut cluster.nodes[place];
     node.start()?;
     let status = node.ended(PATIENCE)?;
@@ -64,6 +68,26 @@ fn is_refused(cluster: &mut Cluster, place: usize, timeline: Timeline) -> Outcom
             )))
         }
     }
+}
+
+/// A founder that knows other founders only, all of whom were replaced: nobody can refuse it, so it must wait for them.
+fn stays_outside(cluster: &mut Cluster, place: usize, timeline: Timeline) -> Outcome {
+    const LOOKS: u32 = 60;
+    let node = &mut cluster.nodes[place];
+    node.start()?;
+    let id = node.id;
+    for _ in 0..LOOKS {
+        let part = node.info().map(|info| info.text("standing").to_owned());
+        if part.as_deref() == Some("voter") {
+            let said = node.last_lines(8);
+            return Err(Failure::server(format!(
+                "node {id} was started with an erased disk, knows none of the present members, and takes part:\n{said}"
+            )));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    timeline.say(&format!("node {id} knows none of the present members, and stays outside"));
+    node.kill()
 }
 
 /// How long a run leaves the cluster alone between two erased disks, at least.

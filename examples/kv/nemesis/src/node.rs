@@ -67,6 +67,12 @@ impl Node {
         self.how = [option.to_owned(), list];
     }
 
+    /// It was told by `--peers` who founded the cluster.
+    #[must_use]
+    pub fn is_founder(&self) -> bool {
+        self.how[0] == "--peers"
+    }
+
     /// The port for clients.
     #[must_use]
     pub const fn client_port(&self) -> u16 {
