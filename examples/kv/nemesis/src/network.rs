@@ -117,8 +117,7 @@ impl Network {
     fn pump(&self, of: &Connection, source: &TcpStream, sink: &TcpStream, way: (u64, u64)) {
         let (mut reader, mut writer) = (source, sink);
         let mut chunk = vec![0; CHUNK];
-        loop {
-            let Ok(count) = reader.read(&mut chunk) else { break };
+        while let Ok(count) = reader.read(&mut chunk) {
             self.wait_for_passage(way.0, way.1);
             let bytes = chunk.get(..count).unwrap_or_default();
             if count == 0 || writer.write_all(bytes).is_err() {
