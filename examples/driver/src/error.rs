@@ -104,13 +104,13 @@ impl fmt::Display for Error {
             ),
             Self::Corrupt { file, offset, what } => write!(
                 f,
-                "{} is damaged at byte {offset}: {what}. Nothing was changed. Restore the file from a copy, or move the whole \
-                 data directory away and let the node come back as a new one",
+                "{} is damaged at byte {offset}: {what}. Nothing was changed. Restore the file from a copy; or, if it is lost, \
+                 remove the node from its cluster, and add it again under a new id with an empty directory",
                 file.display()
             ),
             Self::Identity { file, cluster, node } => write!(
                 f,
-                "{} belongs to node {node} of cluster {cluster}: check the data directory and the node and cluster ids",
+                "{} belongs to node {node} of cluster {cluster:016x}: check the data directory and the node and cluster ids",
                 file.display()
             ),
             Self::Restore { file, offset, reason } => {

@@ -40,6 +40,11 @@ pub enum Kind {
     Application,
     /// Nothing: the sender is there. Only to who takes it ([`Hello::abilities`]).
     Idle,
+    /// Instead of a hello: a question to the application, before this node belongs to any cluster. The connection ends with the
+    /// answer. An older version closes it without one.
+    Question,
+    /// The answer to a question.
+    Answer,
 }
 
 /// The front of what was received.
@@ -142,6 +147,8 @@ impl Kind {
             Self::Message => 2,
             Self::Application => 3,
             Self::Idle => 6,
+            Self::Question => 7,
+            Self::Answer => 8,
         }
     }
 
@@ -152,6 +159,8 @@ impl Kind {
             2 => Self::Message,
             3 => Self::Application,
             6 => Self::Idle,
+            7 => Self::Question,
+            8 => Self::Answer,
             _ => return None,
         })
     }
@@ -204,7 +213,14 @@ pub enum HelloError {
     /// It is of another version.
     Version(u32),
     /// It is of another cluster.
-    Cluster(u64),
+    Cluster {
+        /// The node that said so.
+        node: NodeId,
+        /// Its cluster's id.
+        theirs: u64,
+        /// That of this node's cluster.
+        ours: u64,
+    },
     /// It is meant for another node.
     Receiver(NodeId),
     /// It is from no peer, or not from the one expected.
@@ -267,9 +283,10 @@ impl fmt::Display for HelloError {
         match self {
             Self::Garbage => f.write_str("this is no hello"),
             Self::Version(theirs) => write!(f, "you speak protocol {theirs}, this node {VERSION}"),
-            Self::Cluster(theirs) => {
-                write!(f, "you are of cluster {theirs}, this node is of another")
-            }
+            Self::Cluster { node, theirs, ours } => write!(
+                f,
+                "node {node} is of the cluster founded as {theirs:016x}, this node of {ours:016x}"
+            ),
             Self::Receiver(theirs) => {
                 write!(f, "you look for node {theirs}, this is another: check the addresses")
             }

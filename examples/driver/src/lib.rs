@@ -115,6 +115,8 @@ pub use app::{App, Outbox, StorageHealth};
 pub use error::Error;
 pub use log_limit::LogLimit;
 pub use metrics::{Metrics, MetricsSnapshot};
-pub use node::{Handle, Node, NodeOptions, Stopped, TrySendError, start, start_with_disk};
+pub use node::{
+    Answerer, Handle, Node, NodeOptions, Stopped, TrySendError, start, start_with_disk,
+};
 pub use tcp::TcpOptions;
 pub use wal::WalOptions;

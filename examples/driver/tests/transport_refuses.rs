@@ -63,7 +63,10 @@ fn hellos_that_do_not_fit_are_refused_with_a_reason() {
     let reason = refusal(addr, &Hello { version: 1, ..hello(2, 1) });
     assert_eq!(reason, "you speak protocol 1, this node 2");
     let reason = refusal(addr, &Hello { cluster: 8, ..hello(2, 1) });
-    assert_eq!(reason, "you are of cluster 8, this node is of another");
+    assert_eq!(
+        reason,
+        "node 2 is of the cluster founded as 0000000000000008, this node of 0000000000000007"
+    );
     let reason = refusal(addr, &hello(2, 3));
     assert_eq!(reason, "you look for node 3, this is another: check the addresses");
     let reason = refusal(addr, &hello(9, 1));

@@ -144,9 +144,14 @@ pub(crate) struct NodeArgs {
     /// Where the other nodes connect to
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) peer_listen: SocketAddr,
-    /// Every node that founds the cluster, this one included, as it is reached by the others; the same at every start
+    /// Every node that founds the cluster, this one included, as it is reached by the others; the same at every start. The first time, the
+    /// nodes wait until all of them are there
     #[arg(long, value_name = "ID=HOST:PORT,…", value_delimiter = ',', required_unless_present = "join", value_parser = peer)]
     pub(crate) peers: Vec<(u64, String)>,
+    /// Founds the cluster without this one of the --peers, which is lost for good: only if the cluster was never founded, or nothing in
+    /// it matters any more. May be given more than once, the same on each node
+    #[arg(long, value_name = "ID", conflicts_with = "join", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) found_without: Vec<u64>,
     /// Instead of founding a cluster, join the one of these nodes, given as clients reach them: for a new node with an empty disk,
     /// before or after `quorate-kv ctl add`
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
@@ -160,7 +165,7 @@ pub(crate) struct NodeArgs {
     /// Serves metrics for Prometheus there, under /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
-    /// Nodes of different numbers refuse each other
+    /// Nodes of different numbers found no cluster together
     #[arg(long, default_value_t = 1)]
     pub(crate) cluster_id: u64,
     /// Stop when the standard input ends: a node that another program started does not outlive it

@@ -138,6 +138,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "applied:{}", view.applied);
     line!(out, "standing:{}", status.standing);
     line!(out, "cluster:{}", server.about.cluster);
+    line!(out, "founding_id:{:016x}", server.about.cluster);
     line!(out, "members_index:{}", status.config);
     line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
     line!(out, "connected_slaves:{}", view.peers.len());

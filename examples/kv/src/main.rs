@@ -25,6 +25,7 @@ mod dashboard;
 mod dialogue;
 mod directory;
 mod forward;
+mod founding;
 mod glob;
 mod info;
 mod limits;

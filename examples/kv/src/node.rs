@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use quorate_core::NodeId;
 use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
 use quorate_raft::{Config, Heap, Raft};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -21,7 +21,8 @@ use crate::apply::State;
 use crate::archive::Archive;
 use crate::cli::NodeArgs;
 use crate::directory::Address;
-use crate::origin::Origin;
+use crate::founding::{self, Founder};
+use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
 use crate::{Failure, limits, metrics, open_files, recover};
@@ -33,16 +34,63 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
-    let clients = listen(arguments.listen, "--listen")?;
-    let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
-    let origin = Origin::find(&arguments)?;
+    let peers = listen(arguments.peer_listen, "--peer-listen")?;
+    let mut ports = Ports::open(&arguments)?;
+    log_is_there(&arguments.data)?;
+    let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
+    let origin = match Origin::find(&arguments)? {
+        Start::Known(origin) => origin,
+        Start::Founding(founder) => {
+            // nobody serves clients yet
+            drop(ports);
+            let Some(origin) = runtime.block_on(found(founder, &peers, &mut stop))? else {
+                runtime.shutdown_timeout(Duration::from_millis(200));
+                return Ok(());
+            };
+            ports = Ports::open(&arguments)?;
+            origin
+        }
+    };
     let cluster = origin.cluster();
-    let places = places(&arguments, clients.local_addr().unwrap_or(arguments.listen))?;
-    let node = start(&arguments, origin, places)?;
-    let result = runtime.block_on(serve(arguments, cluster, node, clients, metrics));
+    let places = places(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
+    let node = start(&arguments, origin, peers, places)?;
+    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
+}
+
+/// Where clients and Prometheus connect to.
+struct Ports {
+    clients: TcpListener,
+    metrics: Option<TcpListener>,
+}
+
+impl Ports {
+    fn open(arguments: &NodeArgs) -> Result<Self, Failure> {
+        let clients = listen(arguments.listen, "--listen")?;
+        let metrics = arguments.metrics.map(|address| listen(address, "--metrics")).transpose()?;
+        Ok(Self { clients, metrics })
+    }
+}
+
+/// Founds the cluster with the other founders; `None` if this node is told to stop before.
+async fn found(
+    founder: Founder,
+    peers: &TcpListener,
+    stop: &mut Stop,
+) -> Result<Option<Origin>, Failure> {
+    let list = founder.list;
+    let voters = founder.founding.founders.iter().map(|&id| NodeId::new(id)).collect();
+    tokio::select! {
+        founded = founder.found(peers) => {
+            founded.map(|cluster| Some(Origin::Founder { cluster, list, voters }))
+        }
+        why = stop.wanted() => {
+            info!(why, "stopping");
+            Ok(None)
+        }
+    }
 }
 
 fn check(arguments: &NodeArgs) -> Result<(), Failure> {
@@ -57,6 +105,11 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
             "--peers does not have this node, {}: list every node that founds the cluster, the same on each; or --join one that is there",
             arguments.id
         ));
+    }
+    if let Some(id) =
+        arguments.found_without.iter().find(|id| **id == arguments.id || !ids.contains(id))
+    {
+        return usage(format!("--found-without {id}: it leaves out other nodes of --peers"));
     }
     if ids.len() > Config::default().max_members {
         return usage(format!("--peers has more than {} nodes", Config::default().max_members));
@@ -92,9 +145,10 @@ async fn serve(
     arguments: NodeArgs,
     cluster: u64,
     node: Node<Replica>,
-    clients: TcpListener,
-    metrics: Option<TcpListener>,
+    ports: Ports,
+    stop: Stop,
 ) -> Result<(), Failure> {
+    let Ports { clients, metrics } = ports;
     let about = About {
         id: arguments.id,
         listen: clients.local_addr().unwrap_or(arguments.listen),
@@ -102,17 +156,22 @@ async fn serve(
         max_clients: open_files::room_for(arguments.tuning.max_clients as usize),
         cluster,
     };
-    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, cluster, data = about.data, "serving");
+    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = about.data, "serving");
     let server = Arc::new(Server::new(node.handle(), about));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
     }
     tokio::spawn(tick(node.handle()));
-    until_over(node, arguments.stop_with_stdin).await
+    until_over(node, stop).await
 }
 
-fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Replica>, Failure> {
+fn start(
+    arguments: &NodeArgs,
+    origin: Origin,
+    peers: TcpListener,
+    places: Places,
+) -> Result<Node<Replica>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
     let config = Config {
@@ -137,11 +196,10 @@ fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Re
         keep_entries: tuning.keep_entries,
     };
     let max_snapshot = tuning.max_snapshot_mb << 20;
-    let listener = listen(arguments.peer_listen, "--peer-listen")?;
     let data = arguments.data.clone();
-    log_is_there(&data)?;
     // the ways to the others are the application's to open
-    let mut options = NodeOptions::new(id, origin.cluster(), listener, Vec::new(), data.clone());
+    let mut options = NodeOptions::new(id, origin.cluster(), peers, Vec::new(), data.clone());
+    options.answerer = Some(founding::answerer(arguments.id, origin.list(), origin.cluster()));
     options.advertise = Some(places.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     let app = move |raft: &mut Raft<Heap>| {
@@ -149,7 +207,8 @@ fn start(arguments: &NodeArgs, origin: Origin, places: Places) -> Result<Node<Re
     };
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
-            Error::Identity { .. } => {
+            Error::Identity { .. }
+            | Error::Restore { reason: Some(quorate_core::Corrupt::Founders), .. } => {
                 " (--peers is the list of those who founded the cluster, and stays what it was at the first start; \
                  who is in it later is changed with `quorate-kv ctl`)"
             }
@@ -165,7 +224,7 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
     let used = data.join("incarnation").exists() || data.join("snapshots").exists();
     if used && !data.join("wal").exists() {
         return Err(Failure::Run(format!(
-            "the log {} is missing, but this node has run here before. Restore it from a copy; or, if it is lost, give up this node and its id, as it would forget what it promised",
+            "the log {} is missing, but this node has run here before. Restore it from a copy; or, if it is lost, give up this node and its id, as it would forget what it promised: remove it (`quorate-kv ctl remove`), and start one under a new id, with an empty directory and --join",
             data.join("wal").display()
         )));
     }
@@ -264,12 +323,7 @@ async fn tick(node: Handle<Replica>) {
     }
 }
 
-async fn until_over(mut node: Node<Replica>, stop_with_stdin: bool) -> Result<(), Failure> {
-    let signals = signal(SignalKind::terminate())
-        .and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
-    let (mut terminate, mut interrupt) =
-        signals.map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
-    let mut orphaned = watch_stdin(stop_with_stdin);
+async fn until_over(mut node: Node<Replica>, mut stop: Stop) -> Result<(), Failure> {
     let why = tokio::select! {
         result = node.wait() => {
             return match result {
@@ -277,14 +331,38 @@ async fn until_over(mut node: Node<Replica>, stop_with_stdin: bool) -> Result<()
                 Err(error) => Err(Failure::Run(format!("the node stopped: {error}"))),
             };
         }
-        _ = terminate.recv() => "terminated",
-        _ = interrupt.recv() => "interrupted",
-        _ = orphaned.recv() => "the standard input ended",
+        why = stop.wanted() => why,
     };
     info!(why, "stopping");
     node.stop()
         .await
         .map_err(|error| Failure::Run(format!("the node did not stop cleanly: {error}")))
+}
+
+/// What tells this program to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    orphaned: mpsc::Receiver<()>,
+}
+
+impl Stop {
+    fn watch(with_stdin: bool) -> Result<Self, Failure> {
+        let signals = signal(SignalKind::terminate())
+            .and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+        let (terminate, interrupt) =
+            signals.map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
+        Ok(Self { terminate, interrupt, orphaned: watch_stdin(with_stdin) })
+    }
+
+    /// Waits until this program is told to stop; says by what.
+    async fn wanted(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "terminated",
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.orphaned.recv() => "the standard input ended",
+        }
+    }
 }
 
 /// Says so when the standard input ends: then whoever started this node is gone.

@@ -8,18 +8,29 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use quorate_core::NodeId;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::NodeArgs;
+use crate::founding::{self, Founder, Founding, Stage};
 use crate::remote::Seen;
 use crate::{Failure, remote};
 
 /// A node that founded the cluster knows its first members; one that joins knows nobody, and is brought in by a change of the members.
-/// Both know the cluster's number, which is that of the founders and their ids: nodes of different ones refuse each other.
+/// Both know the founding id, which was drawn when the cluster was founded (clusters that older versions founded have a number made of
+/// `--cluster-id` and the founders' ids instead): nodes of different ones refuse each other.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
-    Founder { cluster: u64, voters: Vec<NodeId> },
+    Founder { cluster: u64, list: u64, voters: Vec<NodeId> },
     Joined { cluster: u64 },
+}
+
+/// How a node begins.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// Its cluster is founded.
+    Known(Origin),
+    /// It founds its cluster with others, which takes until all are there.
+    Founding(Founder),
 }
 
 /// How long the nodes of a cluster are asked for its number.
@@ -30,11 +41,11 @@ const FILE: &str = "joined";
 
 impl Origin {
     /// What the data directory says; in an empty one, what the command line says.
-    pub(crate) fn find(arguments: &NodeArgs) -> Result<Self, Failure> {
+    pub(crate) fn find(arguments: &NodeArgs) -> Result<Start, Failure> {
         let path = arguments.data.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => match text.trim().parse() {
-                Ok(cluster) => return Ok(Self::Joined { cluster }),
+                Ok(cluster) => return Ok(Start::Known(Self::Joined { cluster })),
                 Err(_) => {
                     return Err(Failure::Run(format!(
                         "{} is damaged: it should hold the number that `INFO` of every node of the cluster shows as `cluster`",
@@ -48,19 +59,27 @@ impl Origin {
             }
         }
         if arguments.join.is_empty() {
-            let voters: Vec<_> = arguments.peers.iter().map(|&(id, _)| NodeId::new(id)).collect();
-            return Ok(Self::Founder { cluster: number(arguments.cluster_id, &voters), voters });
+            return founder(arguments);
         }
-        if arguments.data.join("wal").exists() {
+        let data = &arguments.data;
+        if data.join("wal").exists() || founding::path(data).exists() {
             return Err(Failure::Run(format!(
                 "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before",
-                arguments.data.display()
+                data.display()
             )));
         }
         let cluster = ask(arguments)?;
         keep(&arguments.data, cluster)
             .map_err(|error| Failure::Run(format!("cannot write {}: {error}", path.display())))?;
-        Ok(Self::Joined { cluster })
+        Ok(Start::Known(Self::Joined { cluster }))
+    }
+
+    /// The number of `--cluster-id` and the founders; 0 of a node that founded nothing.
+    pub(crate) const fn list(&self) -> u64 {
+        match self {
+            Self::Founder { list, .. } => *list,
+            Self::Joined { .. } => 0,
+        }
     }
 
     pub(crate) const fn cluster(&self) -> u64 {
@@ -70,10 +89,58 @@ impl Origin {
     }
 }
 
-/// The number of a cluster: a node that was given another list of founders is not let in, nor does it open a log that was written with
-/// another.
-fn number(cluster_id: u64, voters: &[NodeId]) -> u64 {
-    let mut sorted: Vec<u64> = voters.iter().map(|voter| voter.get()).collect();
+/// How a node that founds, or has founded, its cluster begins.
+fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
+    let mut peers: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
+    peers.sort_unstable();
+    let chosen: Vec<u64> =
+        peers.iter().copied().filter(|id| !arguments.found_without.contains(id)).collect();
+    let known = |cluster, founders: &[u64]| {
+        let voters = founders.iter().map(|&id| NodeId::new(id)).collect();
+        let list = number(arguments.cluster_id, founders);
+        Ok(Start::Known(Origin::Founder { cluster, list, voters }))
+    };
+    let has_log = arguments.data.join("wal").exists();
+    let founding = match founding::load(&arguments.data).map_err(Failure::Run)? {
+        Some(Founding { peers: before, .. }) if before != peers => {
+            return Err(Failure::Run(format!(
+                "--peers is the list of those who founded the cluster, and stays what it was at the first start, {before:?}; who is in \
+                 it later is changed with `quorate-kv ctl`"
+            )));
+        }
+        Some(Founding { stage: Stage::Founded(cluster), founders, .. }) => {
+            return known(cluster, &founders);
+        }
+        Some(_) if has_log => {
+            return Err(Failure::Run(format!(
+                "{} says that the cluster is not founded yet, and there is a log: one of the two is another node's",
+                founding::path(&arguments.data).display()
+            )));
+        }
+        // the founders are others than those that prepared: what was prepared is void
+        Some(founding) if founding.founders == chosen => founding,
+        // written by a version that drew no founding id
+        None if has_log => return known(number(arguments.cluster_id, &peers), &peers),
+        _ => Founding { stage: Stage::Empty, founders: chosen, peers },
+    };
+    let list = number(arguments.cluster_id, &founding.founders);
+    let others = arguments.peers.iter().filter(|(id, _)| *id != arguments.id);
+    let others = others.filter(|(id, _)| founding.founders.contains(id)).cloned().collect();
+    for id in arguments.found_without.iter().filter(|id| !founding.founders.contains(id)) {
+        warn!(
+            id,
+            "FOUNDING WITHOUT THIS NODE, as --found-without says: if the cluster was founded before, and it has a log of that, there \
+             will be two clusters, and what it has is lost to this one. Add it later: `quorate-kv ctl add`, and --join with an empty disk"
+        );
+    }
+    let (id, data) = (arguments.id, arguments.data.clone());
+    Ok(Start::Founding(Founder { id, list, others, data, founding }))
+}
+
+/// The number of an operator's `--cluster-id` and founders: nodes that were given others found no cluster together. In clusters that
+/// older versions founded, it is the cluster's number.
+fn number(cluster_id: u64, founders: &[u64]) -> u64 {
+    let mut sorted = founders.to_vec();
     sorted.sort_unstable();
     // FNV-1a
     let mix = |hash: u64, number: &u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
@@ -124,9 +191,7 @@ mod tests {
 
     #[test]
     fn who_founded_a_cluster_is_part_of_its_number() {
-        let of = |cluster, ids: &[u64]| {
-            number(cluster, &ids.iter().map(|&id| NodeId::new(id)).collect::<Vec<_>>())
-        };
+        let of = number;
         assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
         for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {
             assert_ne!(other, of(1, &[1, 2, 3]));

@@ -34,7 +34,7 @@ pub(crate) struct About {
     pub(crate) listen: SocketAddr,
     pub(crate) data: String,
     pub(crate) max_clients: usize,
-    /// The number that all nodes of the cluster have in common.
+    /// The founding id, which all nodes of the cluster have in common.
     pub(crate) cluster: u64,
 }
 

@@ -6,5 +6,5 @@ mod start;
 mod turn;
 
 pub use handle::{Handle, Stopped, TrySendError};
-pub use options::NodeOptions;
+pub use options::{Answerer, NodeOptions};
 pub use start::{Node, start, start_with_disk};

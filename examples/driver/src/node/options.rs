@@ -1,5 +1,7 @@
+use std::fmt;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use quorate_core::NodeId;
 
@@ -11,7 +13,7 @@ use crate::{TcpOptions, WalOptions};
 pub struct NodeOptions {
     /// This node.
     pub id: NodeId,
-    /// The cluster's id: nodes of another one are refused.
+    /// The cluster's id, best drawn at random when it was founded: nodes of another one are refused, and so is their log.
     pub cluster: u64,
     /// Where the other nodes connect to; none if there are only serial lines.
     pub peer_listener: Option<TcpListener>,
@@ -30,6 +32,31 @@ pub struct NodeOptions {
     pub wal: WalOptions,
     /// The transport.
     pub tcp: TcpOptions,
+    /// Answers questions that come instead of a hello, from nodes that belong to no cluster yet; none: such connections are refused.
+    pub answerer: Option<Answerer>,
+}
+
+/// Answers a [`Question`](crate::frame::Kind::Question) for the application: from its bytes to those of the answer, at most
+/// [`MAX_HELLO`](crate::frame::MAX_HELLO) less a frame's header either way. It runs between other things of the transport, so it must not wait for anything.
+///
+/// ```
+/// let answerer = quorate_driver::Answerer::new(|question| [b"you asked: ", question].concat());
+/// # let _ = answerer;
+/// ```
+#[derive(Clone)]
+pub struct Answerer(pub(crate) Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
+
+impl Answerer {
+    /// Answers by this function.
+    pub fn new(answer: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+}
+
+impl fmt::Debug for Answerer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answerer").finish_non_exhaustive()
+    }
 }
 
 impl NodeOptions {
@@ -53,6 +80,7 @@ impl NodeOptions {
             command_queue: 4096,
             wal: WalOptions::default(),
             tcp: TcpOptions::default(),
+            answerer: None,
         }
     }
 
@@ -75,6 +103,7 @@ impl NodeOptions {
             command_queue: 4096,
             wal: WalOptions::default(),
             tcp: TcpOptions::default(),
+            answerer: None,
         }
     }
 }

@@ -275,6 +275,7 @@ fn transport(
         options: tcp,
         metrics: metrics.clone(),
         wake: wake.clone(),
+        answerer: options.answerer.clone(),
         lines: Arc::new(LogLimit::new(1)),
     };
     runtime.spawn(incoming.run(listener));

@@ -18,7 +18,7 @@ use super::links::Links;
 use super::outgoing::{check, count};
 use super::silent::{Place, Silent};
 use crate::frame::{self, Abilities, FrameError, Hello, HelloError, Kind};
-use crate::{LogLimit, TcpOptions, metrics::Metrics};
+use crate::{LogLimit, TcpOptions, metrics::Metrics, node::Answerer};
 
 /// Takes connections from peers.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub(crate) struct Incoming {
     pub(crate) metrics: Arc<Metrics>,
     /// Wakes the loop.
     pub(crate) wake: Arc<Notify>,
+    /// Answers questions of those that belong to no cluster yet.
+    pub(crate) answerer: Option<Answerer>,
     /// Lines that others can cause, by what they are about and who caused them.
     pub(crate) lines: Arc<LogLimit<(&'static str, Option<IpAddr>)>>,
 }
@@ -127,6 +129,13 @@ impl Incoming {
             }
         };
         let mut answer = Vec::new();
+        if let (Kind::Question, Some(Answerer(ask))) = (first.0, &self.answerer) {
+            frame::push(&mut answer, Kind::Answer, &ask(&first.1));
+            // whoever asked may be gone
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
+            return None;
+        }
         match self.admit(&first, addr.ip()) {
             Ok((link, theirs, mine)) => {
                 let abilities = Abilities::IDLE;
@@ -174,7 +183,7 @@ impl Incoming {
                 match error {
                     HelloError::Garbage => "garbage",
                     HelloError::Version(_) => "version",
-                    HelloError::Cluster(_) => "cluster",
+                    HelloError::Cluster { .. } => "cluster",
                     HelloError::Receiver(_) => "receiver",
                     HelloError::Sender(_) => "sender",
                 }

@@ -196,7 +196,8 @@ async fn write_with(
 /// Whether a hello is of our cluster and for us.
 pub(crate) fn check(theirs: &Hello, ours: &Hello) -> Result<(), HelloError> {
     if theirs.cluster != ours.cluster {
-        return Err(HelloError::Cluster(theirs.cluster));
+        let (node, ours) = (theirs.sender, ours.cluster);
+        return Err(HelloError::Cluster { node, theirs: theirs.cluster, ours });
     }
     if theirs.receiver != ours.sender {
         return Err(HelloError::Receiver(theirs.receiver));
@@ -209,7 +210,7 @@ pub(crate) fn count(metrics: &Metrics, error: &HelloError) {
     match error {
         HelloError::Garbage => &closed.garbage,
         HelloError::Version(_) => &closed.version,
-        HelloError::Cluster(_) => &closed.cluster,
+        HelloError::Cluster { .. } => &closed.cluster,
         HelloError::Receiver(_) => &closed.receiver,
         HelloError::Sender(_) => &closed.sender,
     }

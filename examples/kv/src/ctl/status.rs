@@ -49,6 +49,18 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
         out!("   ?  {address:<21} does not answer: {error}");
     }
+    for (address, node) in &seen {
+        let (id, cluster) = (node.id, node.cluster);
+        match newest.filter(|(_, newest)| newest.cluster != cluster) {
+            Some((_, Seen { cluster: other, .. })) => out!(
+                "NOT ONE CLUSTER: node {id} ({address}) is of the one founded as {cluster:016x}, others of {other:016x}"
+            ),
+            None => {}
+        }
+    }
+    if let Some((_, Seen { cluster, .. })) = newest {
+        out!("cluster founded as {cluster:016x}");
+    }
     if seen.is_empty() {
         return Err(Failure::Run("no node answers: see --nodes".into()));
     }

@@ -211,6 +211,16 @@ impl Cluster {
         wait_for(&mut child)
     }
 
+    /// Waits for a node to end by itself.
+    pub fn wait(&mut self, index: usize) -> ExitStatus {
+        wait_for(&mut self.children[index].take().unwrap())
+    }
+
+    /// Nodes that are started from now on get these options.
+    pub fn with(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+    }
+
     pub fn is_running(&mut self, index: usize) -> bool {
         self.children[index].as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }

@@ -1,0 +1,213 @@
+//! How a cluster is founded: every founder must be there and have an empty disk, or the same unfinished founding on it, before any
+//! of them starts its machine. A node whose disk was erased is so told from a new one.
+//!
+//! The founder with the lowest id draws a random founding id. All write it down as *prepared*; a founder that sees all prepared
+//! under one id writes it down as *founded* and starts. From then on the id tells the cluster from all others: in the log's header,
+//! in every hello, in `INFO`.
+
+mod decide;
+mod file;
+mod message;
+mod talk;
+
+use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::hash::RandomState;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use quorate_driver::Answerer;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+pub(crate) use decide::Stage;
+pub(crate) use file::{Founding, load, path};
+
+use crate::Failure;
+use decide::{Decision, decide};
+use message::Message;
+use talk::Shared;
+
+/// Between two rounds of questions.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How often those that keep the others waiting are named.
+const NAME_EVERY: Duration = Duration::from_secs(5);
+
+/// A node that founds its cluster with others.
+#[derive(Debug)]
+pub(crate) struct Founder {
+    pub(crate) id: u64,
+    /// The operator's number and the founders, as one number.
+    pub(crate) list: u64,
+    /// All other founders and where they are.
+    pub(crate) others: BTreeMap<u64, String>,
+    pub(crate) data: PathBuf,
+    pub(crate) founding: Founding,
+}
+
+/// What the others said last.
+#[derive(Default)]
+struct Heard {
+    stages: BTreeMap<u64, Stage>,
+    /// Why a founder does not count.
+    faults: BTreeMap<u64, String>,
+}
+
+/// Answers founders that ask a node which is of a cluster already.
+pub(crate) fn answerer(id: u64, list: u64, cluster: u64) -> Answerer {
+    Answerer::new(move |question| {
+        let receiver = Message::from_bytes(question).map_or(0, |message| message.sender);
+        let stage = Stage::Founded(cluster);
+        Message { list, sender: id, receiver, stage }.to_bytes()
+    })
+}
+
+impl Founder {
+    /// Founds the cluster with the others; gives its id. Waits for them as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster was founded without this disk, or the disk fails.
+    pub(crate) async fn found(mut self, listener: &TcpListener) -> Result<u64, Failure> {
+        let failed = |error| Failure::Run(format!("cannot listen for the other founders: {error}"));
+        let listener = listener.try_clone().map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let (id, list) = (self.id, self.list);
+        let own = Message { list, sender: id, receiver: 0, stage: self.founding.stage };
+        let shared: Shared = Arc::new(Mutex::new(own));
+        let mut server = JoinSet::new();
+        server.spawn(talk::serve(listener, shared.clone()));
+        let mut heard = Heard::default();
+        let mut name_at = Instant::now();
+        loop {
+            if let Some(cluster) = self.decide(&mut heard, &shared)? {
+                return Ok(cluster);
+            }
+            self.ask_all(&mut heard, &shared).await?;
+            if Instant::now() >= name_at && !heard.faults.is_empty() {
+                self.name_missing(&heard);
+                name_at = Instant::now() + NAME_EVERY;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks every other founder once, and decides after each answer.
+    async fn ask_all(&mut self, heard: &mut Heard, shared: &Shared) -> Result<(), Failure> {
+        let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut questions = JoinSet::new();
+        for (&other, address) in &self.others {
+            let (address, question) = (address.clone(), Message { receiver: other, ..own });
+            questions.spawn(async move { (other, talk::ask(address, question).await) });
+        }
+        while let Some(answered) = questions.join_next().await {
+            let Ok((other, answer)) = answered else { continue };
+            // an answer to a question of before this node's stage changed is old
+            let is_old = shared.lock().unwrap_or_else(PoisonError::into_inner).stage != own.stage;
+            if !is_old {
+                self.hear(heard, other, answer)?;
+                self.decide(heard, shared)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(
+        &self,
+        heard: &mut Heard,
+        other: u64,
+        answer: Result<Message, String>,
+    ) -> Result<(), Failure> {
+        let fault = match answer {
+            Ok(Message { sender, .. }) if sender != other => {
+                format!("node {sender} answers there: check the addresses")
+            }
+            Ok(Message { list, stage: Stage::Founded(cluster), .. }) if list != self.list => {
+                return Err(self.refused(other, cluster));
+            }
+            Ok(Message { list, .. }) if list != self.list => {
+                "it was started with other founders: give it the same --peers, --cluster-id and --found-without".into()
+            }
+            Ok(Message { stage, .. }) => {
+                heard.faults.remove(&other);
+                heard.stages.insert(other, stage);
+                return Ok(());
+            }
+            Err(fault) => fault,
+        };
+        heard.faults.insert(other, fault);
+        Ok(())
+    }
+
+    /// Does what is to be done next; gives the cluster's id once it is founded.
+    fn decide(&mut self, heard: &mut Heard, shared: &Shared) -> Result<Option<u64>, Failure> {
+        let others: Vec<u64> = self.others.keys().copied().collect();
+        let before = self.founding.stage;
+        let stage = match decide(self.id, &others, before, &heard.stages) {
+            Decision::Wait => return Ok(None),
+            Decision::Refuse { peer, id } => return Err(self.refused(peer, id)),
+            Decision::Draw => Stage::Prepared(draw()),
+            Decision::Prepare(id) => Stage::Prepared(id),
+            Decision::Found(id) => Stage::Founded(id),
+        };
+        if stage != before {
+            self.founding.stage = stage;
+            file::keep(&self.data, &self.founding).map_err(|error| {
+                Failure::Run(format!("cannot write {}: {error}", path(&self.data).display()))
+            })?;
+            shared.lock().unwrap_or_else(PoisonError::into_inner).stage = stage;
+            heard.stages.clear();
+            if let Stage::Founded(id) = stage {
+                info!(founding_id = format!("{id:016x}"), founders = ?self.founding.founders, "the cluster is founded");
+            }
+        }
+        Ok(match stage {
+            Stage::Founded(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// Names those that keep this node waiting.
+    fn name_missing(&self, heard: &Heard) {
+        let missing: Vec<String> = heard
+            .faults
+            .iter()
+            .map(|(id, fault)| format!("node {id} at {}: {fault}", self.others[id]))
+            .collect();
+        warn!(
+            "waiting for the other founders, as a disk that was erased looks like a new one: {}. If one is lost for good and this \
+             cluster was never founded, --found-without ID leaves it out",
+            missing.join("; ")
+        );
+    }
+
+    fn refused(&self, peer: u64, cluster: u64) -> Failure {
+        let (id, address) = (self.id, self.others.get(&peer).map_or("", |address| address));
+        Failure::Run(format!(
+            "node {peer} ({address}) is of the cluster founded as {cluster:016x}, and {} has no log of it: it was erased, or never was in \
+             that cluster. It must not take part as node {id}, which may have promised there what this disk does not know. Remove it on a \
+             healthy node (`quorate-kv ctl remove {id}`), then start it under an id that was never used, with an empty directory and --join",
+            self.data.display()
+        ))
+    }
+}
+
+/// A number that no other cluster has.
+fn draw() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    loop {
+        // the standard library's hashers begin with what the system gives for random
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u128(time);
+        hasher.write_u32(std::process::id());
+        let id = hasher.finish();
+        if id != 0 {
+            return id;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Founders that crash, are erased and hear late, at random: never two clusters, never a vote of one that forgot, and never a
+//! standstill once all is well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_core::Rng;
+
+use super::{Decision, Stage, decide};
+
+#[derive(Clone, Debug)]
+struct Founder {
+    stage: Stage,
+    heard: BTreeMap<u64, Stage>,
+    /// Those that had founded too when this one's founded disk was erased, and were not erased since.
+    witnesses: BTreeSet<u64>,
+}
+
+struct Founders {
+    nodes: BTreeMap<u64, Founder>,
+    drawn: u64,
+    trace: Vec<String>,
+}
+
+impl Founders {
+    fn new(count: u64) -> Self {
+        let founder =
+            Founder { stage: Stage::Empty, heard: BTreeMap::new(), witnesses: BTreeSet::new() };
+        let nodes = (1..=count).map(|id| (id, founder.clone())).collect();
+        Self { nodes, drawn: 0, trace: Vec::new() }
+    }
+
+    fn others(&self, own: u64) -> Vec<u64> {
+        self.nodes.keys().copied().filter(|&id| id != own).collect()
+    }
+
+    /// One hears another, as it is now.
+    fn ask(&mut self, own: u64, other: u64) {
+        let said = self.nodes[&other].stage;
+        self.trace.push(format!("{own} hears of {other}: {said:?}"));
+        self.nodes.get_mut(&own).unwrap().heard.insert(other, said);
+    }
+
+    fn decide(&mut self, own: u64) -> Decision {
+        let (others, node) = (self.others(own), &self.nodes[&own]);
+        let decision = decide(own, &others, node.stage, &node.heard);
+        let stage = match decision {
+            Decision::Wait | Decision::Refuse { .. } => return decision,
+            Decision::Draw => {
+                self.drawn += 1;
+                Stage::Prepared(self.drawn)
+            }
+            Decision::Prepare(id) => Stage::Prepared(id),
+            Decision::Found(id) => Stage::Founded(id),
+        };
+        self.trace.push(format!("{own}: {stage:?}"));
+        let node = self.nodes.get_mut(&own).unwrap();
+        if node.stage != stage {
+            (node.stage, node.heard) = (stage, BTreeMap::new());
+        }
+        decision
+    }
+
+    fn crash(&mut self, own: u64) {
+        self.trace.push(format!("{own} crashes"));
+        self.nodes.get_mut(&own).unwrap().heard.clear();
+    }
+
+    fn erase(&mut self, own: u64) {
+        self.trace.push(format!("{own} is erased"));
+        let founded = |node: &Founder| matches!(node.stage, Stage::Founded(_));
+        let was = founded(&self.nodes[&own]);
+        let others = self.nodes.iter().filter(|(id, node)| **id != own && founded(node));
+        let others: BTreeSet<u64> = others.map(|(id, _)| *id).collect();
+        for node in self.nodes.values_mut() {
+            node.witnesses.remove(&own);
+        }
+        let node = self.nodes.get_mut(&own).unwrap();
+        if was {
+            node.witnesses.extend(others);
+        }
+        (node.stage, node.heard) = (Stage::Empty, BTreeMap::new());
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut ids = BTreeSet::new();
+        for (own, node) in &self.nodes {
+            if let Stage::Founded(id) = node.stage {
+                ids.insert(id);
+                if !node.witnesses.is_empty() {
+                    return Err(format!("{own} forgot what {:?} may know of", node.witnesses));
+                }
+            }
+        }
+        if ids.len() > 1 { Err(format!("clusters {ids:?}")) } else { Ok(()) }
+    }
+
+    /// All is well from now on: everybody founds the one cluster or is refused.
+    fn settle(&mut self) -> Result<(), String> {
+        let ids: Vec<u64> = self.nodes.keys().copied().collect();
+        let mut refused = BTreeSet::new();
+        for _ in 0..4 * ids.len() {
+            for &own in &ids {
+                for other in self.others(own) {
+                    self.ask(own, other);
+                    if let Decision::Refuse { .. } = self.decide(own) {
+                        refused.insert(own);
+                    }
+                    self.check()?;
+                }
+            }
+        }
+        for (own, node) in &self.nodes {
+            let done = matches!(node.stage, Stage::Founded(_)) || refused.contains(own);
+            if !done {
+                return Err(format!("{own} stands still as {:?}", node.stage));
+            }
+        }
+        if refused.len() == ids.len() { Err("nobody founds anything".into()) } else { Ok(()) }
+    }
+}
+
+fn live(seed: u64) -> Result<(), (String, Vec<String>)> {
+    let mut rng = Rng::new(seed);
+    let mut founders = Founders::new(rng.range(2, 5));
+    let count = founders.nodes.len() as u64;
+    let faults = rng.range(0, 8);
+    let steps = rng.range(1, 80);
+    let mut run = || {
+        for _ in 0..steps {
+            let own = rng.range(1, count + 1);
+            match rng.range(0, 64) {
+                fault if fault < faults => match rng.range(0, 2) {
+                    0 => founders.crash(own),
+                    _ => founders.erase(own),
+                },
+                0..56 => {
+                    let others = founders.others(own);
+                    let other = others[rng.range(0, others.len() as u64) as usize];
+                    founders.ask(own, other);
+                    // what is heard and decided at once, or later, when it is old
+                    if rng.range(0, 4) > 0 {
+                        founders.decide(own);
+                    }
+                }
+                _ => drop(founders.decide(own)),
+            }
+            founders.check()?;
+        }
+        founders.settle()
+    };
+    run().map_err(|what| (what, founders.trace))
+}
+
+#[test]
+fn founders_agree_on_one_cluster_whatever_happens() {
+    for seed in 0..20_000 {
+        if let Err((what, trace)) = live(seed) {
+            panic!("seed {seed}: {what}\n{}", trace.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn two_erased_founders_wait_for_the_third_and_are_refused_by_it() {
+    let mut founders = Founders::new(3);
+    founders.settle().unwrap();
+    founders.erase(1);
+    founders.erase(2);
+    for (own, other) in [(1, 2), (2, 1)] {
+        founders.ask(own, other);
+        assert_eq!(founders.decide(own), Decision::Wait);
+    }
+    for own in [1, 2] {
+        founders.ask(own, 3);
+        assert_eq!(founders.decide(own), Decision::Refuse { peer: 3, id: 1 });
+    }
+}
+
+#[test]
+fn one_alone_founds_at_once() {
+    let none = BTreeMap::new();
+    assert_eq!(decide(7, &[], Stage::Empty, &none), Decision::Draw);
+    assert_eq!(decide(7, &[], Stage::Prepared(5), &none), Decision::Found(5));
+}

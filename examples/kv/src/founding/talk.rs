@@ -1,0 +1,102 @@
+//! The connections of founders: one question, one answer.
+
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quorate_driver::frame::{self, Kind, MAX_HELLO, Parsed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::message::Message;
+
+/// A founder that does not answer for this long is silent.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Connections that are answered at a time.
+const AT_A_TIME: usize = 64;
+
+/// What this node says of itself; the receiver is filled in.
+pub(super) type Shared = Arc<Mutex<Message>>;
+
+/// Asks a founder how far it is.
+///
+/// # Errors
+///
+/// Why there is no answer, in words.
+pub(super) async fn ask(address: String, question: Message) -> Result<Message, String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(&address).await.map_err(|error| error.to_string())?;
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, Kind::Question, &question.to_bytes());
+        stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
+        match receive(&mut stream).await {
+            Ok(Some((Kind::Answer, answer))) => Message::from_bytes(&answer)
+                .ok_or_else(|| "it answers in a form unknown here: is its version newer?".into()),
+            Ok(_) => Err(
+                "it answers as an older version does, or is no node: give it this version of quorate-kv; \
+                 if it is of a cluster that runs, do not found another, but start this node with --join"
+                    .into(),
+            ),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err("it does not answer".into()))
+}
+
+/// Answers founders that ask, for ever; those that found already are told that this node does not.
+pub(super) async fn serve(listener: TcpListener, shared: Shared) {
+    let places = Arc::new(Semaphore::new(AT_A_TIME));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            // whoever asked may be gone
+            let _ = timeout(PATIENCE, answer(stream, &shared)).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    match receive(&mut stream).await? {
+        Some((Kind::Question, question)) => {
+            let Some(theirs) = Message::from_bytes(&question) else { return Ok(()) };
+            let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let answer = Message { receiver: theirs.sender, ..own };
+            frame::push(&mut bytes, Kind::Answer, &answer.to_bytes());
+        }
+        Some((Kind::Hello, _)) => {
+            frame::push(
+                &mut bytes,
+                Kind::Refusal,
+                b"this node waits for the others to found the cluster",
+            );
+        }
+        _ => return Ok(()),
+    }
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}
+
+/// The first frame; `None` if what comes is none, or nothing.
+async fn receive(stream: &mut TcpStream) -> io::Result<Option<(Kind, Vec<u8>)>> {
+    let (mut bytes, mut part) = (Vec::new(), [0; MAX_HELLO]);
+    loop {
+        match frame::parse(&bytes, MAX_HELLO) {
+            Ok(Parsed::Frame { kind, payload, .. }) => return Ok(Some((kind, payload.to_vec()))),
+            Ok(Parsed::Partial { .. }) => {}
+            Err(_) => return Ok(None),
+        }
+        match stream.read(&mut part).await? {
+            0 => return Ok(None),
+            read => bytes.extend_from_slice(&part[..read]),
+        }
+    }
+}

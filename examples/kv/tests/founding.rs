@@ -1,0 +1,212 @@
+//! A cluster is founded when all founders are there, and once: a node whose disk was erased takes no part under its id.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::client::Value;
+use common::{Cluster, output, until};
+
+/// A node's disk is lost.
+fn erase(cluster: &mut Cluster, index: usize) {
+    cluster.kill(index);
+    fs::remove_dir_all(cluster.data(index)).unwrap();
+    // what is looked for there is of afterwards
+    fs::remove_file(cluster.log(index)).unwrap();
+}
+
+fn wait_for_log(cluster: &Cluster, index: usize, text: &str) {
+    until(&format!("node {} to log {text:?}", index + 1), || {
+        fs::read_to_string(cluster.log(index)).unwrap().contains(text).then_some(())
+    });
+}
+
+fn founding_id(cluster: &Cluster, index: usize) -> String {
+    until("a founding id", || cluster.info(index, "founding_id"))
+}
+
+/// A node with its usual command line ends with code 1, and says how to replace it.
+fn assert_refused(command: Command, id: usize) {
+    let (code, said) = output(command);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("`quorate-kv ctl remove {id}`")), "{said}");
+    assert!(said.contains("is of the cluster founded as"), "{said}");
+}
+
+/// Two nodes that follow.
+fn followers(cluster: &Cluster) -> (usize, [usize; 2]) {
+    let leader = cluster.wait_for_leader();
+    let others: Vec<usize> = (0..3).filter(|&index| index != leader).collect();
+    (leader, [others[0], others[1]])
+}
+
+#[test]
+fn an_erased_voter_is_refused_and_nothing_is_lost() {
+    let mut cluster = Cluster::start("erased-voter", 3, &["--timeout-ms", "2000"]);
+    let (leader, [erased, behind]) = followers(&cluster);
+    cluster.kill(behind);
+    cluster.client(leader).must(&["SET", "precious", "1"]);
+    erase(&mut cluster, erased);
+    cluster.kill(leader);
+    // it waits for all others, and is refused by the first that has a log
+    cluster.start_node(erased);
+    wait_for_log(&cluster, erased, "waiting for the other founders");
+    cluster.start_node(behind);
+    assert!(!cluster.wait(erased).success());
+    assert_refused(cluster.command(erased), erased + 1);
+    // nobody leads what lacks the write
+    let answer = cluster.client(behind).ask(&["GET", "precious"]).unwrap();
+    assert!(!matches!(answer, Value::Null), "{answer:?}");
+    assert_eq!(cluster.leader(), None);
+    cluster.start_node(leader);
+    cluster.wait_for_leader();
+    for index in [leader, behind] {
+        assert_eq!(cluster.client(index).must(&["GET", "precious"]).text(), "1");
+    }
+    assert_refused(cluster.command(erased), erased + 1);
+}
+
+#[test]
+fn two_erased_voters_wait_for_the_third_and_are_refused() {
+    let mut cluster = Cluster::start("two-erased", 3, &[]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "precious", "1"]);
+    cluster.wait_until_even();
+    let founded = founding_id(&cluster, 2);
+    cluster.kill(2);
+    for index in [0, 1] {
+        erase(&mut cluster, index);
+    }
+    for index in [0, 1] {
+        cluster.start_node(index);
+    }
+    for index in [0, 1] {
+        wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
+        assert!(cluster.is_running(index));
+        assert!(!cluster.data(index).join("wal").exists());
+    }
+    cluster.start_node(2);
+    for index in [0, 1] {
+        assert!(!cluster.wait(index).success());
+        wait_for_log(&cluster, index, &format!("ctl remove {}", index + 1));
+        assert!(!cluster.data(index).join("wal").exists());
+    }
+    assert_eq!(founding_id(&cluster, 2), founded);
+    assert!(cluster.number(2, "log_last") > 1, "its log is lost");
+}
+
+#[test]
+fn founders_wait_for_each_other_and_stop_when_told() {
+    let mut cluster = Cluster::stopped("founders", 3, &[]);
+    for index in [0, 1] {
+        cluster.start_node(index);
+        wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
+    }
+    assert!(cluster.stop(0).success());
+    assert!(!cluster.data(0).join("wal").exists());
+    cluster.start_node(0);
+    cluster.start_node(2);
+    cluster.wait_for_leader();
+    let ids = [0, 1, 2].map(|index| founding_id(&cluster, index));
+    assert!(ids[0] == ids[1] && ids[1] == ids[2], "{ids:?}");
+    let (_, said, _) = cluster.ctl(&["status"]);
+    assert!(said.contains(&format!("cluster founded as {}", ids[0])), "{said}");
+    cluster.client(1).must(&["SET", "a", "1"]);
+    // another one with the same command line is another cluster
+    let other = Cluster::start("founders-too", 3, &[]);
+    other.wait_for_leader();
+    assert_ne!(founding_id(&other, 0), ids[0]);
+    // and it stays what it is
+    cluster.kill_all();
+    for index in 0..3 {
+        cluster.start_node(index);
+    }
+    cluster.wait_for_leader();
+    assert_eq!(founding_id(&cluster, 2), ids[0]);
+    assert_eq!(cluster.client(0).must(&["GET", "a"]).text(), "1");
+}
+
+#[test]
+fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
+    let mut cluster = Cluster::start("without", 3, &[]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "precious", "1"]);
+    cluster.wait_until_even();
+    let first = founding_id(&cluster, 2);
+    cluster.kill(2);
+    for index in [0, 1] {
+        erase(&mut cluster, index);
+    }
+    cluster.with(&["--found-without", "3"]);
+    for index in [0, 1] {
+        cluster.start_node(index);
+    }
+    cluster.wait_for_leader();
+    wait_for_log(&cluster, 0, "FOUNDING WITHOUT THIS NODE");
+    let second = founding_id(&cluster, 0);
+    assert_ne!(first, second);
+    cluster.client(1).must(&["SET", "other", "1"]);
+    // the founders are on disk: the option is not needed again
+    cluster.with(&[]);
+    for index in [0, 1] {
+        cluster.kill(index);
+        cluster.start_node(index);
+    }
+    cluster.wait_for_leader();
+    // the survivor is not let in, by name, and keeps what it has
+    cluster.start_node(2);
+    wait_for_log(
+        &cluster,
+        2,
+        &format!("node 3 is of the cluster founded as {first}, this node of {second}"),
+    );
+    let (_, said, _) = cluster.ctl(&["status"]);
+    assert!(said.contains("NOT ONE CLUSTER: node 3"), "{said}");
+    assert_eq!(founding_id(&cluster, 2), first);
+    assert!(cluster.number(2, "log_last") > 1, "its log is lost");
+    // nor is an empty one under its id
+    erase(&mut cluster, 2);
+    assert_refused(cluster.command(2), 3);
+}
+
+#[test]
+fn directories_of_before_founding_ids_go_on() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/before-founding");
+    let mut cluster = Cluster::stopped("before-founding", 3, &[]);
+    for index in 0..3 {
+        let (from, to) = (fixture.join(format!("node-{}", index + 1)), cluster.data(index));
+        let snapshot = "snapshots/snapshot-00000000000000000020";
+        fs::create_dir_all(to.join("snapshots")).unwrap();
+        for file in ["wal", "incarnation", snapshot] {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        let log = fs::File::options().write(true).open(to.join("wal")).unwrap();
+        log.set_len(4_194_384).unwrap();
+    }
+    for round in 0..2 {
+        for index in 0..3 {
+            cluster.start_node(index);
+        }
+        cluster.wait_for_leader();
+        for index in 0..3 {
+            let mut client = cluster.client(index);
+            for key in 0..=30 {
+                assert_eq!(client.must(&["GET", &format!("k{key}")]).text(), format!("v{key}"));
+            }
+            // the number that was made of the founders is their founding id
+            assert_eq!(cluster.number(index, "cluster"), 15_656_274_926_770_938_956);
+        }
+        cluster.client(0).must(&["SET", "round", &round.to_string()]);
+        cluster.kill_all();
+    }
+    // the founders are on disk now, and an erased node is refused by those that have them
+    for index in [1, 2] {
+        cluster.start_node(index);
+    }
+    cluster.wait_for_leader();
+    erase(&mut cluster, 0);
+    assert_refused(cluster.command(0), 1);
+}
