@@ -18,6 +18,8 @@ use crate::snapshot::{self, Fault};
 #[derive(Debug)]
 pub(crate) struct Archive {
     dir: PathBuf,
+    /// The founding id, in each of them.
+    cluster: u64,
     newest: Option<Index>,
     writing: Option<Receiver<io::Result<Written>>>,
     loading: Option<Receiver<Result<Box<State>, Fault>>>,
@@ -67,8 +69,8 @@ const KEPT: usize = 2;
 const RECEIVING: &str = "snapshot-receiving";
 
 impl Archive {
-    /// The snapshots in a directory. Of what is received no more than `max_incoming` bytes are kept.
-    pub(crate) fn new(dir: &Path, max_incoming: u64) -> io::Result<Self> {
+    /// The snapshots of a cluster in a directory. Of what is received no more than `max_incoming` bytes are kept.
+    pub(crate) fn new(dir: &Path, cluster: u64, max_incoming: u64) -> io::Result<Self> {
         // left over by a crash, and worth nothing
         for name in ["snapshot-writing", RECEIVING] {
             match fs::remove_file(dir.join(name)) {
@@ -78,6 +80,7 @@ impl Archive {
         }
         Ok(Self {
             dir: dir.into(),
+            cluster,
             newest: snapshot::list(dir)?.first().copied(),
             writing: None,
             loading: None,
@@ -98,10 +101,10 @@ impl Archive {
     /// Begins to write a state. It is a clone that shares its memory with the living one.
     pub(crate) fn begin(&mut self, state: State) {
         let (done, writing) = channel();
-        let dir = self.dir.clone();
+        let (dir, cluster) = (self.dir.clone(), self.cluster);
         let spawned = thread::Builder::new().name("snapshot".into()).spawn(move || {
             let (start, index) = (Instant::now(), state.applied);
-            let result = snapshot::write(&dir, &state);
+            let result = snapshot::write(&dir, &state, cluster);
             // the state goes first: from then on writes to the living one copy nothing
             drop(state);
             let _ = done.send(result.map(|bytes| Written { index, bytes, took: start.elapsed() }));
@@ -219,9 +222,10 @@ impl Archive {
         }
         let Some(incoming) = self.incoming.take() else { return Ok(()) };
         let (sender, loading) = channel();
-        let dir = self.dir.clone();
+        let (dir, cluster) = (self.dir.clone(), self.cluster);
         thread::Builder::new().name("snapshot".into()).spawn(move || {
-            let _ = sender.send(install(&incoming.file, &temporary, &dir, index).map(Box::new));
+            let installed = install(&incoming.file, &temporary, &dir, (cluster, index));
+            let _ = sender.send(installed.map(Box::new));
         })?;
         self.loading = Some(loading);
         Ok(())
@@ -240,10 +244,15 @@ impl Archive {
     }
 }
 
-fn install(file: &File, temporary: &Path, dir: &Path, index: Index) -> Result<State, Fault> {
+fn install(
+    file: &File,
+    temporary: &Path,
+    dir: &Path,
+    (cluster, index): (u64, Index),
+) -> Result<State, Fault> {
     let fault = |what: String| Fault { path: temporary.into(), offset: 0, what };
     file.sync_all().map_err(|error| fault(error.to_string()))?;
-    let state = snapshot::load(temporary)?;
+    let state = snapshot::load(temporary, cluster)?;
     if state.applied != index {
         return Err(fault(format!("it covers {} instead of {index}", state.applied)));
     }
@@ -291,7 +300,7 @@ mod tests {
     #[test]
     fn snapshots_that_are_never_finished_take_bounded_space() {
         let dir = Dir::new("unfinished");
-        let mut archive = Archive::new(&dir.0, 1000).unwrap();
+        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
         // many that begin: each takes the place of the one before
         for index in 1..50 {
             archive.receive(index, 0, &[1; 400], false).unwrap();
@@ -310,7 +319,7 @@ mod tests {
     #[test]
     fn a_part_that_does_not_follow_the_one_before_is_refused() {
         let dir = Dir::new("gaps");
-        let mut archive = Archive::new(&dir.0, u64::MAX).unwrap();
+        let mut archive = Archive::new(&dir.0, 5, u64::MAX).unwrap();
         for (index, offset) in [(7, 99), (7, 101), (7, u64::MAX), (8, 100)] {
             archive.receive(7, 0, &[1; 100], false).unwrap();
             assert!(archive.receive(index, offset, &[1; 10], false).is_err(), "{index} {offset}");
@@ -321,7 +330,7 @@ mod tests {
     #[test]
     fn nothing_is_written_into_a_snapshot_that_is_being_checked() {
         let dir = Dir::new("checked");
-        let mut archive = Archive::new(&dir.0, u64::MAX).unwrap();
+        let mut archive = Archive::new(&dir.0, 5, u64::MAX).unwrap();
         let (_running, loading) = channel();
         archive.receive(7, 0, &[1; 100], false).unwrap();
         archive.loading = Some(loading);

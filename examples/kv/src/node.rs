@@ -202,8 +202,9 @@ fn start(
     options.answerer = Some(founding::answerer(arguments.id, origin.list(), origin.cluster()));
     options.advertise = Some(places.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
+    let cluster = origin.cluster();
     let app = move |raft: &mut Raft<Heap>| {
-        open(id, policy, max_snapshot, places, &data, raft).map_err(Error::app)
+        open(id, cluster, policy, max_snapshot, places, &data, raft).map_err(Error::app)
     };
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
@@ -234,6 +235,7 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
 /// Makes the application, once the log is open, locked and restored.
 fn open(
     id: NodeId,
+    cluster: u64,
     policy: Policy,
     max_snapshot: u64,
     places: Places,
@@ -245,9 +247,9 @@ fn open(
     let snapshots = data.join("snapshots");
     fs::create_dir_all(&snapshots)
         .map_err(|error| failed("make the directory snapshots", error))?;
-    let state = recover::recover(&snapshots, raft)?;
+    let state = recover::recover(&snapshots, cluster, raft)?;
     resume(&state, raft)?;
-    let archive = Archive::new(&snapshots, max_snapshot)
+    let archive = Archive::new(&snapshots, cluster, max_snapshot)
         .map_err(|error| failed("open the snapshots", error))?;
     let incarnation =
         next_incarnation(data).map_err(|error| failed("write the file incarnation", error))?;

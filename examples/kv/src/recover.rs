@@ -14,7 +14,7 @@ use crate::snapshot;
 /// # Errors
 ///
 /// A sentence that names the file, if the log begins after what can be loaded.
-pub(crate) fn recover(dir: &Path, raft: &Raft<Heap>) -> Result<State, String> {
+pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<State, String> {
     let status = raft.status();
     let anchor = status.first.saturating_sub(1);
     let listed = snapshot::list(dir)
@@ -22,7 +22,7 @@ pub(crate) fn recover(dir: &Path, raft: &Raft<Heap>) -> Result<State, String> {
     let mut fault = None;
     for index in listed.into_iter().filter(|&index| index >= anchor) {
         let path = snapshot::path(dir, index);
-        let loaded = snapshot::load(&path).and_then(|state| match state.applied {
+        let loaded = snapshot::load(&path, cluster).and_then(|state| match state.applied {
             applied if applied == index => Ok(state),
             applied => {
                 let what = format!("it covers entry {applied}, and is named for {index}");

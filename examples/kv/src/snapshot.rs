@@ -16,7 +16,8 @@ use crate::session::Sessions;
 ///
 /// It begins with [`MAGIC`] and the index, and goes on in blocks: a length and a CRC-32C (both `u32`, little-endian), then that many
 /// bytes. The checksum covers the number of the block, too, so none can be lost, moved or doubled unnoticed. The first byte of
-/// a block is its kind: the sessions, where the nodes are, a run of keys and values, or the end with the number of keys.
+/// a block is its kind: the sessions, where the nodes are, a run of keys and values, or the end with the number of keys and the founding
+/// id of the cluster (`u64`, little-endian; older versions wrote none, and do not look at it).
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) path: PathBuf,
@@ -55,9 +56,9 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<Index>> {
 
 /// Writes a state beside its final name, makes it durable, and then gives it the name: a crash leaves either nothing or all of it.
 /// Gives its size in bytes.
-pub(crate) fn write(dir: &Path, state: &State) -> io::Result<u64> {
+pub(crate) fn write(dir: &Path, state: &State, cluster: u64) -> io::Result<u64> {
     let temporary = dir.join("snapshot-writing");
-    let result = write_file(&temporary, state).and_then(|bytes| {
+    let result = write_file(&temporary, state, cluster).and_then(|bytes| {
         publish(&temporary, dir, state.applied)?;
         Ok(bytes)
     });
@@ -73,15 +74,15 @@ pub(crate) fn publish(temporary: &Path, dir: &Path, index: Index) -> io::Result<
     File::open(dir)?.sync_all()
 }
 
-/// Reads a snapshot, and checks every byte of it.
-pub(crate) fn load(path: &Path) -> Result<State, Fault> {
+/// Reads a snapshot of this cluster, and checks every byte of it.
+pub(crate) fn load(path: &Path, cluster: u64) -> Result<State, Fault> {
     let fault = |offset, what: String| Fault { path: path.into(), offset, what };
     let file = File::open(path).map_err(|error| fault(0, error.to_string()))?;
     let mut input = Blocks { file: BufReader::with_capacity(1 << 20, file), offset: 0, number: 0 };
-    input.read_state().map_err(|what| fault(input.offset, what))
+    input.read_state(cluster).map_err(|what| fault(input.offset, what))
 }
 
-fn write_file(path: &Path, state: &State) -> io::Result<u64> {
+fn write_file(path: &Path, state: &State, cluster: u64) -> io::Result<u64> {
     let file = File::create(path)?;
     let mut out =
         BlockWriter { file: BufWriter::with_capacity(1 << 20, file), number: 0, bytes: 0 };
@@ -109,6 +110,7 @@ fn write_file(path: &Path, state: &State) -> io::Result<u64> {
     block.clear();
     block.push(END);
     put::number(&mut block, state.store.len() as u64);
+    block.extend_from_slice(&cluster.to_le_bytes());
     out.block(&block)?;
     let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
@@ -150,7 +152,7 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn read_state(&mut self) -> Result<State, String> {
+    fn read_state(&mut self, cluster: u64) -> Result<State, String> {
         let mut state = State { applied: self.header()?, ..State::new() };
         let mut block = Vec::new();
         loop {
@@ -169,6 +171,14 @@ impl Blocks {
                 }
                 Some(&END) => {
                     let count = input.u64().map_err(text)?;
+                    if let Some(&theirs) = input.rest().first_chunk()
+                        && u64::from_le_bytes(theirs) != cluster
+                    {
+                        return Err(format!(
+                            "it is of the cluster founded as {:016x}, this node of {cluster:016x}",
+                            u64::from_le_bytes(theirs)
+                        ));
+                    }
                     return if count == state.store.len() as u64 {
                         self.nothing_more()?;
                         Ok(state)
@@ -273,10 +283,10 @@ mod tests {
     fn what_is_written_is_loaded() {
         let dir = dir("written");
         let state = state();
-        let bytes = write(&dir.0, &state).unwrap();
+        let bytes = write(&dir.0, &state, 5).unwrap();
         assert_eq!(list(&dir.0).unwrap(), [77]);
         assert_eq!(fs::metadata(path(&dir.0, 77)).unwrap().len(), bytes);
-        let loaded = load(&path(&dir.0, 77)).unwrap();
+        let loaded = load(&path(&dir.0, 77), 5).unwrap();
         assert_eq!((loaded.applied, &loaded.sessions), (77, &state.sessions));
         assert_eq!(loaded.directory, state.directory);
         assert!(loaded.store.iter().eq(state.store.iter()));
@@ -285,7 +295,7 @@ mod tests {
     #[test]
     fn any_damage_is_found() {
         let dir = dir("damage");
-        write(&dir.0, &state()).unwrap();
+        write(&dir.0, &state(), 5).unwrap();
         let path = path(&dir.0, 77);
         let good = fs::read(&path).unwrap();
         let mut offsets: Vec<usize> = (0..200).chain(good.len() - 200..good.len()).collect();
@@ -294,14 +304,24 @@ mod tests {
             let mut bad = good.clone();
             bad[offset] ^= 0x10;
             fs::write(&path, &bad).unwrap();
-            let fault = load(&path).unwrap_err();
+            let fault = load(&path, 5).unwrap_err();
             assert!(fault.to_string().contains("snapshot-") && fault.offset <= offset as u64);
             fs::write(&path, &good[..offset]).unwrap();
-            assert!(load(&path).is_err());
+            assert!(load(&path, 5).is_err());
         }
         let mut long = good;
         long.push(0);
         fs::write(&path, &long).unwrap();
-        assert!(load(&path).is_err());
+        assert!(load(&path, 5).is_err());
+    }
+
+    #[test]
+    fn a_snapshot_of_another_cluster_is_refused_by_name() {
+        let dir = dir("another");
+        write(&dir.0, &state(), 5).unwrap();
+        let fault = load(&path(&dir.0, 77), 6).unwrap_err().to_string();
+        let wanted =
+            "it is of the cluster founded as 0000000000000005, this node of 0000000000000006";
+        assert!(fault.contains(wanted), "{fault}");
     }
 }
