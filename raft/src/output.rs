@@ -331,7 +331,9 @@ impl<S: Storage> Raft<S> {
         let next = self.peers.get(at).map_or(1, |peer| {
             let (matched, sent) = (peer.match_index, peer.next_index.saturating_sub(1));
             let streams = peer.replication == Replication::Replicate && sent > matched;
-            let waits = streams && !self.is_overdue(peer, sent);
+            // what is compacted away cannot be asked for
+            let known = matched >= self.log.anchor();
+            let waits = streams && known && !self.is_overdue(peer, sent);
             if waits { matched.saturating_add(1) } else { peer.next_index }
         });
         Draft::Append { span: Span::empty(next), hollow: false }

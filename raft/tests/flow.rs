@@ -175,6 +175,30 @@ fn a_stream_that_every_heartbeat_overtakes_is_sent_once() {
 }
 
 #[test]
+fn heartbeat_asks_for_nothing_that_is_compacted_away() {
+    let mut net = Net::<Heap>::led(3, &Config::default());
+    // to node 2 it is on its way still
+    net.propose(900 << 10);
+    let (late, rest) = net.sent.drain(..).partition(|envelope| envelope.to == 2);
+    let late: Vec<Envelope> = late;
+    net.sent = rest;
+    net.settle();
+    let applied = net.nodes[0].status().applied;
+    net.nodes[0].snapshot_taken(applied, applied).unwrap();
+    net.heartbeat();
+    for envelope in core::mem::take(&mut net.sent) {
+        let (now, from) = (net.now, NodeId::new(0));
+        assert_eq!(net.nodes[envelope.to].receive(now, from, envelope.message()), Ok(()));
+    }
+    late.iter().for_each(|envelope| net.deliver(envelope));
+    net.drain(1);
+    net.settle();
+    net.heartbeat();
+    net.settle();
+    assert_eq!(net.applied, [1, 1, 1]);
+}
+
+#[test]
 fn lost_append_is_made_up_for_by_the_next_heartbeat() {
     for len in [1, 1000, 60 << 10] {
         let mut net = Net::<Heap>::led(2, &Config::default());
