@@ -1,6 +1,6 @@
 //! What a node says beyond the bare protocol, if its storage has room for that: where it has not, nothing of it is compiled.
 
-use quorate_core::Fatal;
+use quorate_core::{Fatal, NodeId, Rejected};
 
 use crate::extras::Extra;
 use crate::log::Log;
@@ -16,6 +16,7 @@ pub(crate) enum Beyond {
     Renew,
     Propose { id: u64, round: u64 },
     Proposed { id: u64, first: Index, count: u64 },
+    Promise,
 }
 
 /// Something for the application.
@@ -23,6 +24,8 @@ pub(crate) enum News {
     Lost { before: Term, after: Index },
     Forwarded { first: ForwardId, count: u64, end: Forwarded },
     SnapshotDue(Index),
+    Removed(Index),
+    Refusing(NodeId, Rejected),
 }
 
 impl<S: Storage> Raft<S> {
@@ -44,6 +47,9 @@ impl<S: Storage> Raft<S> {
             Beyond::Proposed { id, first: index, count } => {
                 Message::Proposed { term, id, index, count }
             }
+            Beyond::Promise => {
+                Message::Promise { term, round: self.leader_round, promise_us: self.promise_us() }
+            }
         }
     }
 
@@ -51,7 +57,8 @@ impl<S: Storage> Raft<S> {
     #[inline]
     pub(crate) fn plan_news(&mut self) -> Option<News> {
         let extras = self.extra.get()?;
-        if extras.open.lost.is_none() && !extras.forward.has_news() {
+        let told = !extras.removed_owed && !extras.gap.owed;
+        if told && extras.open.lost.is_none() && !extras.forward.has_news() {
             return None;
         }
         self.take_news()
@@ -62,6 +69,14 @@ impl<S: Storage> Raft<S> {
         let extras = self.extra.get_mut()?;
         if let Some(before) = extras.open.lost.take() {
             return Some(News::Lost { before, after: extras.open.installed });
+        }
+        if core::mem::take(&mut extras.removed_owed) && extras.removed != 0 {
+            return Some(News::Removed(extras.removed));
+        }
+        if core::mem::take(&mut extras.gap.owed)
+            && let Some((peer, reason)) = extras.gap.refusing()
+        {
+            return Some(News::Refusing(peer, reason));
         }
         let (first, count, end) = extras.forward.tell()?;
         Some(News::Forwarded { first, count, end })
@@ -77,6 +92,8 @@ impl<S: Storage> Raft<S> {
             News::Lost { before, after } => Event::Lost { before, after },
             News::Forwarded { first, count, end } => Event::Forwarded { first, count, end },
             News::SnapshotDue(index) => Event::SnapshotDue { index },
+            News::Removed(index) => Event::Removed { index },
+            News::Refusing(peer, reason) => Event::Refusing { peer, reason },
         }
     }
 }

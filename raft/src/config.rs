@@ -20,9 +20,16 @@ pub struct Config {
     /// vote (Raft thesis, 6.2 and 4.2.3). Default true.
     pub check_quorum: bool,
     /// Lets a leader answer reads without a round, by [`Raft::read_lease`](crate::Raft::read_lease): how far the rate of any node's clock may be
-    /// off the true one, in millionths (crystals: 100; bare oscillators: 50,000). At most 250,000, and only with `check_quorum`. 0 is off. All nodes of
-    /// the cluster must have it on, with the same `election_min_us`, and none may have [`Fixed`](crate::Fixed) storage: a node then also votes for nobody
-    /// in the shortest election timeout after its start, as it may have answered a leader before. What [`Raft::receive`](crate::Raft::receive)
+    /// off the true one, in millionths (crystals: 100; bare oscillators: 50,000). At most 250,000, and only with `check_quorum`. 0 is off.
+    ///
+    /// Each follower that has it on states with every round for how long it votes for no other node (its `election_min_us`, less the drift), and a
+    /// leader counts the least that was stated in its term, by a majority that stated something. So nodes may differ in both settings, and those that have it off,
+    /// have [`Fixed`](crate::Fixed) storage or are of an older version do not count: to turn leases on in a running cluster, upgrade all nodes,
+    /// then restart one after the other with the setting; leaders have leases once a majority has it on. A node that has it on also votes for nobody
+    /// in the shortest election timeout after its start, as it may have promised that to a leader before. So when a node is to be restarted with a shorter
+    /// `election_min_us`, or with leases off, first turn them off on all nodes that may lead, or wait out the earlier setting while it is down.
+    ///
+    /// What [`Raft::receive`](crate::Raft::receive)
     /// is given as `now` must have been read from the clock when the message was there already, or a node keeps its promise to the leader
     /// for too short a time. Default 0.
     pub lease_drift_ppm: u32,

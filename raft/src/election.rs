@@ -9,11 +9,21 @@ use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
 
+/// The election priority of a node whose state is damaged: after all that can be configured.
+const DAMAGED: u8 = 16;
+
 impl<S: Storage> Raft<S> {
     /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
     /// that is no member. With leases, nor does a node that has heard a leader within the shortest election timeout: the leader counts on that.
     pub fn campaign(&mut self, now: Instant) {
-        if self.fatal.is_none() && self.may_lead() {
+        if self.fatal.is_some() {
+            return;
+        }
+        if self.removed_by().is_some() {
+            // whoever tells it to stand knows better
+            self.forget_removal();
+        }
+        if self.may_lead() {
             self.advance(now);
             if self.leases() && self.hears_leader() {
                 return;
@@ -99,18 +109,52 @@ impl<S: Storage> Raft<S> {
         if !self.plausible(term) || last_index >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
+        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.standing.votes()) {
+            self.on_request_of_non_voter(from, pre, term, candidate_log);
+            return Ok(());
+        }
         // A node that hears a leader is not to be lured away (4.2.3, 6.2), but one that asks at an old term is told ours, or
         // it would never catch up.
         if term >= self.term && self.hears_leader() {
             return Ok(());
         }
+        self.answer_request(from, pre, term, candidate_log);
+        Ok(())
+    }
+
+    fn answer_request(&mut self, from: usize, pre: bool, term: Term, candidate_log: (Term, Index)) {
         if pre {
             let granted = term > self.term && self.up_to_date(candidate_log);
             self.owe_vote(from, VoteReply { pre, term, granted });
         } else {
             self.judge(from, term, candidate_log);
         }
-        Ok(())
+    }
+
+    /// A node asks for a vote that has none itself, as far as this node knows. It may be one that is new (4.1), so that it can
+    /// be given a vote; it may also be one that was removed and has not heard of it. That raises its own term again and again,
+    /// so its term is not followed but with a vote.
+    #[cold]
+    #[inline(never)]
+    fn on_request_of_non_voter(
+        &mut self,
+        from: usize,
+        pre: bool,
+        term: Term,
+        candidate_log: (Term, Index),
+    ) {
+        let up_to_date = self.up_to_date(candidate_log);
+        if term < self.term || !self.hears_leader() {
+            if term > self.term && !up_to_date {
+                self.owe_vote(from, VoteReply { pre, term, granted: false });
+            } else {
+                self.answer_request(from, pre, term, candidate_log);
+            }
+        }
+        if !up_to_date {
+            self.owe_removed(from);
+            self.work.all();
+        }
     }
 
     /// Gives the vote or refuses it.
@@ -250,10 +294,13 @@ impl<S: Storage> Raft<S> {
         self.work.all();
         self.role = role;
         self.leader = leader;
+        if S::CHANGES && leader.is_some() {
+            self.forget_removal();
+        }
     }
 
     /// Whether a leader is known to be alive: heard within the least election timeout, or this node.
-    fn hears_leader(&self) -> bool {
+    pub(crate) fn hears_leader(&self) -> bool {
         self.config.check_quorum
             && match self.role {
                 Role::Leader => true,
@@ -286,8 +333,9 @@ impl<S: Storage> Raft<S> {
     /// Draws another timeout (3.4: chosen at random, so that votes seldom split) and waits that long.
     pub(crate) fn draw_election_timeout(&mut self) {
         let (least, most) = (self.config.election_min_us, self.config.election_max_us);
-        // each step waits until those before it have had their time
-        let later = most.saturating_sub(least).saturating_mul(self.config.priority.into());
+        // each step waits until those before it have had their time, and a node whose state is damaged until all have
+        let steps = if self.awaits_snapshot() { DAMAGED } else { self.config.priority };
+        let later = most.saturating_sub(least).saturating_mul(steps.into());
         self.timeout_us = self.rng.range(least, most).saturating_add(later);
         self.restart_election_timer();
     }

@@ -124,6 +124,8 @@ pub enum SnapshotError {
     NotWanted,
     /// This node leads, has no state, or its storage is `Fixed`: it cannot ask for a snapshot.
     NotFollower,
+    /// No other member may lead, and so send one: restore the state from this node's own snapshot and log, or from a backup.
+    NoSource,
     /// The machine stopped itself.
     Stopped,
 }
@@ -225,6 +227,9 @@ impl fmt::Display for SnapshotError {
             Self::Part => "the part is not the one that was asked for",
             Self::NotWanted => "nobody waits for it any more",
             Self::NotFollower => "only a follower with state asks for a snapshot",
+            Self::NoSource => {
+                "no other member may lead and send a snapshot: restore the state from this node's disk or a backup"
+            }
             Self::Stopped => "the machine has stopped itself",
         })
     }

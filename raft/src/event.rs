@@ -1,4 +1,4 @@
-use quorate_core::{Fatal, NodeId};
+use quorate_core::{Fatal, NodeId, Rejected};
 
 use crate::{Entries, ForwardId, Forwarded, Index, Members, ReadId, Role, Term};
 
@@ -37,6 +37,24 @@ pub enum Event<'a> {
         index: Index,
         /// All of them, this node as well if it is one.
         members: Members<'a>,
+    },
+    /// A member said that a committed configuration does not include this node, which has not heard of it: it was removed
+    /// while it was cut off. It starts no election any more, and follows a leader that contacts it. Stop it; a node comes
+    /// back under a new id, with an empty disk (see [`Raft::change`](crate::Raft::change)). Nodes with
+    /// [`Fixed`](crate::Fixed) storage do not tell.
+    Removed {
+        /// The index of the entry or snapshot that lists the members.
+        index: Index,
+    },
+    /// This node keeps refusing the messages of `peer`: its leader, or on a leader a member whose term is too far ahead. It
+    /// does not heal by itself: either log is damaged, or the terms are too far apart. Look at both nodes, remove the one
+    /// that is wrong, and add a new one under a new id. See [`Status::refusing`](crate::Status::refusing). Nodes with
+    /// [`Fixed`](crate::Fixed) storage do not tell.
+    Refusing {
+        /// Whose messages.
+        peer: NodeId,
+        /// Why the last one was refused.
+        reason: Rejected,
     },
     /// Every read with an id up to `through` may be answered from what was applied so far, linearizably.
     Read {

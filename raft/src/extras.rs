@@ -3,7 +3,9 @@ use core::hash::Hash;
 
 use quorate_core::{Instant, List, NodeId, Rng};
 
+use crate::Index;
 use crate::forward::{Forward, Taken};
+use crate::gap::Gap;
 use crate::lease::Lease;
 use crate::open::Open;
 use crate::raft::LIMIT;
@@ -48,6 +50,12 @@ pub struct Extras {
     pub(crate) rest: Rest,
     pub(crate) renewal: Renewal,
     pub(crate) forward: Forward,
+    /// Terms that are far apart, and messages that are refused again and again.
+    pub(crate) gap: Gap,
+    /// A member said that a committed configuration, with this index, does not include this node; 0 for none.
+    pub(crate) removed: Index,
+    /// The application must be told that.
+    pub(crate) removed_owed: bool,
 }
 
 /// A read that a follower asks its leader about: one at a time, for all that wait here when it is sent.
@@ -73,6 +81,8 @@ pub struct Errand {
     pub(crate) round: u64,
     /// What was taken from it.
     pub(crate) taken: Taken,
+    /// The latest round for which it promised to vote for nobody else (6.4.1).
+    pub(crate) promised: u64,
 }
 
 impl Extras {
@@ -152,7 +162,7 @@ impl<E: List<Errand> + Clone + PartialEq + Eq + Hash + Debug> Extra for With<E> 
                     self.errands.remove(gone);
                 }
                 let taken = Taken::none_since(self.forgotten);
-                self.errands.push(Errand { of, read: 0, round: 0, taken }).ok()?;
+                self.errands.push(Errand { of, read: 0, round: 0, taken, promised: 0 }).ok()?;
                 self.errands.len().saturating_sub(1)
             }
         };

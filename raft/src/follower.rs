@@ -93,7 +93,10 @@ impl<S: Storage> Raft<S> {
             self.follow(term, sender);
         }
         self.leader_heard = self.now;
-        self.leader_round = self.leader_round.max(round);
+        if round > self.leader_round {
+            self.leader_round = round;
+            self.owe_promise();
+        }
         self.restart_election_timer();
         Ok(true)
     }

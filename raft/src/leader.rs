@@ -24,7 +24,11 @@ impl<S: Storage> Raft<S> {
         if self.role != Role::Leader {
             return;
         }
+        if self.has_refused() {
+            self.look_at_refusals();
+        }
         self.dismiss();
+        self.leave_if_damaged();
         self.next_round();
         self.renew_lease();
         self.ask_to_rest();

@@ -1,11 +1,13 @@
 //! Reads without a round of messages, as long as no other node can have been elected (Raft thesis, 6.4.1).
 
-use quorate_core::Instant;
+use quorate_core::{Instant, Rejected};
 
 use crate::extras::Extra;
-use crate::raft::Raft;
+use crate::members::Quorums;
+use crate::peer::Peer;
+use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Role};
+use crate::{Index, Role, Standing, Term};
 
 /// Until when nobody else is elected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -18,15 +20,20 @@ pub(crate) struct Lease {
     from: Option<Instant>,
     /// A node was asked to take over the lead: it may do so at any time in this term.
     pub(crate) void: bool,
+    /// The least that a voter promised in this term, in µs; 0 for none. No longer one is of use than there is room for.
+    least: u32,
+    /// A follower owes its leader a promise.
+    pub(crate) promise_due: bool,
 }
 
 impl<S: Storage> Raft<S> {
     /// Up to which index the application must have applied the log to be read linearizably *now*, without any message: `None` when this
     /// node does not lead, or its lease does not hold. Then [`read`](Self::read) is the way.
     ///
-    /// A majority answered a message of this leader, and its nodes vote for nobody else for the shortest election timeout after they got
-    /// it. So counted from when that message was sent, and for as much less as the clocks may differ by
-    /// [`Config::lease_drift_ppm`](crate::Config::lease_drift_ppm), this node is the only leader. There is no lease before the first
+    /// A majority answered a message of this leader, and stated for how long it votes for nobody else after it got it: for its shortest
+    /// election timeout. So counted from when that message was sent, for the least of what was stated, and for as much less as the clocks may be off by
+    /// [`Config::lease_drift_ppm`](crate::Config::lease_drift_ppm), this node is the only leader. A voter that states nothing, as it has
+    /// leases off or is of a version that does not know of them, does not count. There is no lease before the first
     /// commit of the term, after a change of the members until the next heartbeat is answered, while the lead is being handed over, nor
     /// after a node was asked to take over, for the rest of the term: that message may arrive at any time.
     ///
@@ -56,7 +63,6 @@ impl<S: Storage> Raft<S> {
         if self.peers.is_empty() {
             return Some(self.commit);
         }
-        self.settle_lease();
         let lease = self.extra.get()?.lease;
         let held = !lease.void && self.now.since(lease.from?) < self.lease_us();
         held.then_some(self.commit)
@@ -67,13 +73,71 @@ impl<S: Storage> Raft<S> {
         self.extra.get().is_some() && self.config.lease_drift_ppm != 0
     }
 
-    /// The shortest election timeout of a clock that is as fast as may be, on one that is as slow as may be: at least
-    /// 1 - 2 * drift of it, as (1 - drift) / (1 + drift) is more.
+    /// For how long a leader counts on the promises: the least of them, on a clock that is as fast as may be.
     fn lease_us(&self) -> u64 {
-        let part = u64::from(self.config.lease_drift_ppm).saturating_mul(2);
-        let least = self.config.election_min_us;
-        let lost = least.checked_mul(part).map_or(least, |lost| lost.div_ceil(1_000_000));
-        least.saturating_sub(lost)
+        let own = self.promise_us();
+        let stated = self.extra.get().map(|extras| u64::from(extras.lease.least));
+        let stated = stated.filter(|&us| us != 0);
+        less(stated.map_or(own, |us| us.min(own)), self.config.lease_drift_ppm)
+    }
+
+    /// For how long this node votes for nobody else after it heard its leader: the shortest election timeout of its clock,
+    /// which may be fast, in microseconds of true time.
+    pub(crate) fn promise_us(&self) -> u64 {
+        less(self.config.election_min_us, self.config.lease_drift_ppm)
+    }
+
+    /// A round of the leader's was heard for the first time.
+    #[inline]
+    pub(crate) fn owe_promise(&mut self) {
+        if self.config.lease_drift_ppm != 0
+            && let Some(extras) = self.extra.get_mut()
+        {
+            extras.lease.promise_due = true;
+            self.work.extras();
+        }
+    }
+
+    pub(crate) fn plan_promise(&mut self) -> bool {
+        let Some(extras) = self.extra.get_mut() else { return false };
+        core::mem::take(&mut extras.lease.promise_due)
+    }
+
+    /// A follower promises to vote for nobody else.
+    #[cold]
+    pub(crate) fn on_promise(
+        &mut self,
+        from: usize,
+        term: Term,
+        round: u64,
+        promise_us: u64,
+    ) -> Result<(), Rejected> {
+        if self.extra.get().is_none() {
+            return Ok(());
+        }
+        if round == 0 {
+            return Err(Rejected::Malformed);
+        }
+        if promise_us >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if !self.heeds_answer(term, round)? || !self.leases() || promise_us == 0 {
+            return Ok(());
+        }
+        let voter = |peer: &&Peer| peer.standing.votes();
+        let Some(peer) = self.peers.get(from).filter(voter).map(|peer| peer.id) else {
+            return Ok(());
+        };
+        if let Some(errand) = self.errand(peer) {
+            errand.promised = errand.promised.max(round);
+        }
+        if let Some(extras) = self.extra.get_mut() {
+            let stated = u32::try_from(promise_us).unwrap_or(u32::MAX);
+            let least = &mut extras.lease.least;
+            *least = if *least == 0 { stated } else { stated.min(*least) };
+        }
+        self.settle_lease();
+        Ok(())
     }
 
     /// A round begins with this heartbeat: its answers will extend the lease.
@@ -81,28 +145,43 @@ impl<S: Storage> Raft<S> {
         if !self.leases() {
             return;
         }
-        self.settle_lease();
         let (round, sent) = (self.round, self.now);
         if let Some(extras) = self.extra.get_mut()
             && extras.lease.round == 0
         {
             (extras.lease.round, extras.lease.sent) = (round, sent);
         }
+        // where nobody else votes
+        self.settle_lease();
     }
 
-    /// Extends the lease if a majority has answered.
+    /// Extends the lease if a majority has promised.
     fn settle_lease(&mut self) {
         let Some(round) = self.extra.get().map(|e| e.lease.round).filter(|&round| round != 0)
         else {
             return;
         };
-        let answered = self.reached(round.saturating_sub(1), u64::MAX, |peer| peer.round);
-        if answered.is_some()
+        if self.is_promised(round)
             && let Some(extras) = self.extra.get_mut()
         {
             extras.lease.from = Some(extras.lease.sent);
             extras.lease.round = 0;
         }
+    }
+
+    /// Whether a majority, of both configurations if there are two (4.3), promised to vote for nobody else after it heard
+    /// this round. This node itself leads.
+    fn is_promised(&self, round: u64) -> bool {
+        let promised = |peer: &Peer| {
+            self.extra.errands().iter().any(|e| e.is_of(peer.id) && e.promised >= round)
+        };
+        let have = |votes: fn(Standing) -> bool| {
+            let others = self.peers.iter().filter(|peer| votes(peer.standing) && promised(peer));
+            others.count().saturating_add(usize::from(votes(self.standing)))
+        };
+        let Quorums { next, old } = self.quorums;
+        have(Standing::votes_next) >= usize::from(next)
+            && (old == 0 || have(Standing::voted) >= usize::from(old))
     }
 
     /// Other members decide from now on.
@@ -118,5 +197,13 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut() {
             extras.lease.void = true;
         }
+    }
+}
+
+/// A time on a clock that is off by as much as may be.
+const fn less(us: u64, drift_ppm: u32) -> u64 {
+    match us.checked_mul(drift_ppm as u64) {
+        Some(lost) => us.saturating_sub(lost.div_ceil(1_000_000)),
+        None => 0,
     }
 }

@@ -87,7 +87,9 @@ impl<S: Storage> Raft<S> {
     /// Whether this node may lead. One that the last configuration takes the vote from may, until it knows that this is committed: those
     /// who keep theirs may lack the entry, and could not be elected without it (4.2.2).
     pub(crate) fn may_lead(&self) -> bool {
-        !S::CHANGES || self.standing.may_lead() || (self.led_before && self.config_at > self.commit)
+        !S::CHANGES
+            || ((self.standing.may_lead() || (self.led_before && self.config_at > self.commit))
+                && self.removed_by().is_none())
     }
 
     /// The last configuration among the entries after one index and up to another.
@@ -282,7 +284,8 @@ impl<S: Storage> Raft<S> {
         self.hand_over();
     }
 
-    /// A heartbeat is due: those that were removed and know it, or are not there to be told, are not bothered any more.
+    /// A heartbeat is due: those that were removed and know it, or are not there to be told, are not bothered any more. How these hear
+    /// of it is in `removal.rs`.
     pub(crate) fn dismiss(&mut self) {
         if !S::CHANGES {
             return;
@@ -340,7 +343,6 @@ impl<S: Storage> Raft<S> {
                 | Message::Snapshot { .. }
                 | Message::SnapshotEnd { .. }
                 | Message::RequestVote { .. }
-                | Message::TakeOver { .. }
         ) {
             return None;
         }

@@ -186,6 +186,26 @@ pub enum Message<'a> {
         /// How many were proposed, the first and those that follow it; the others were refused.
         count: u64,
     },
+    /// The receiver is no member any more: it asked for a vote, and lacks the committed entry that removed it (4.2.3). Sent
+    /// besides the [`Vote`](Self::Vote).
+    Removed {
+        /// The sender's term.
+        term: Term,
+        /// The index of the committed entry, or snapshot, whose members do not include the receiver.
+        index: Index,
+        /// The term of the entry there.
+        index_term: Term,
+    },
+    /// A follower with leases promises its leader not to vote for another node (6.4.1). Sent besides
+    /// [`Accept`](Self::Accept), once for each round.
+    Promise {
+        /// The follower's term.
+        term: Term,
+        /// The round answered: the promise counts from when a message of it was received.
+        round: u64,
+        /// For how long at least, in microseconds of true time.
+        promise_us: u64,
+    },
 }
 
 impl<'a> Wire<'a> for Message<'a> {
@@ -301,6 +321,18 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(index);
                 out.u64(count);
             }
+            Self::Removed { term, index, index_term } => {
+                out.u8(16);
+                out.u64(term);
+                out.u64(index);
+                out.u64(index_term);
+            }
+            Self::Promise { term, round, promise_us } => {
+                out.u8(17);
+                out.u64(term);
+                out.u64(round);
+                out.u64(promise_us);
+            }
         }
     }
 
@@ -353,13 +385,15 @@ impl<'a> Wire<'a> for Message<'a> {
             13 => Self::Renew { term: a, index: b },
             14 => Self::Propose { term: a, id: b, round: c, commands: input.bytes()? },
             15 => Self::Proposed { term: a, id: b, index: c, count: d },
+            16 => Self::Removed { term: a, index: b, index_term: c },
+            17 => Self::Promise { term: a, round: b, promise_us: c },
             _ => return Err(DecodeError::Invalid),
         })
     }
 }
 
 /// How many numbers each kind of message begins with, flags among them: one loop reads them all.
-const NUMBERS: [u8; 16] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3, 2, 3, 4];
+const NUMBERS: [u8; 18] = [4, 3, 5, 3, 5, 6, 4, 1, 3, 5, 2, 3, 3, 2, 3, 4, 3, 3];
 
 /// A number that is 0 or 1.
 #[inline]

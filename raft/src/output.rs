@@ -66,6 +66,7 @@ pub(crate) enum Draft {
     PartAck {
         index: Index,
     },
+    Removed,
     Beyond(Beyond),
 }
 
@@ -220,6 +221,10 @@ impl<S: Storage> Raft<S> {
             Reply::Part { index } => {
                 peer.owed = Reply::Nothing;
                 Some(Draft::PartAck { index })
+            }
+            Reply::Removed => {
+                peer.owed = Reply::Nothing;
+                (S::CHANGES && self.config_at <= self.commit).then_some(Draft::Removed)
             }
         }
     }
@@ -582,6 +587,7 @@ impl<S: Storage> Raft<S> {
                 index,
                 offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
             },
+            Draft::Removed => self.write_removed(),
             Draft::Beyond(draft) => self.write_beyond(&draft),
         }
     }

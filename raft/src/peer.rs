@@ -66,6 +66,8 @@ pub(crate) enum Reply {
     Part {
         index: Index,
     },
+    /// It is no member any more, and that is committed.
+    Removed,
 }
 
 /// A snapshot on its way to a peer.

@@ -20,9 +20,9 @@ use crate::{
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
 
-/// A term this far beyond the own one is refused: no honest node gets there between two messages, and a hostile message cannot
-/// use up the terms there are.
-const TERM_JUMP: u64 = 1 << 32;
+/// A term further beyond the own one is not adopted: no honest node gets there between two messages, and a hostile message
+/// cannot use up the terms there are. How such a gap is closed is in `gap.rs`.
+pub(crate) const TERM_JUMP: u64 = 1 << 32;
 
 /// Room in the log that proposals leave for the blank entries of that many leaders: without it, a log full of uncommitted
 /// commands could never be committed by a new leader.
@@ -384,6 +384,12 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
+        if S::CHANGES
+            && !self.peers.get(from).is_some_and(|peer| peer.standing.is_member())
+            && let Some(result) = self.screen(from, &message)
+        {
+            return result;
+        }
         let woken = self.rouse_by(&message);
         let result = match message {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
@@ -424,6 +430,16 @@ impl<S: Storage> Raft<S> {
             Message::Proposed { term, id, index, count } => {
                 self.on_proposed(from, term, id, (index, count))
             }
+            Message::Removed { term, index, index_term } => {
+                self.on_removed(term, (index, index_term))
+            }
+            Message::Promise { term, round, promise_us } => {
+                self.on_promise(from, term, round, promise_us)
+            }
+        };
+        let result = match result {
+            Err(reason) if self.extra.get().is_some() => self.on_refused(from, &message, reason),
+            taken => taken,
         };
         if woken && result.is_err() {
             self.rest_on();
@@ -445,7 +461,12 @@ impl<S: Storage> Raft<S> {
             }
             Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
             Role::Leader => self.lead_on(),
-            _ if self.now >= self.election_at => self.start_election(self.config.pre_vote),
+            _ if self.now >= self.election_at => {
+                if self.has_refused() {
+                    self.look_at_refusals();
+                }
+                self.start_election(self.config.pre_vote);
+            }
             Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
                 self.ask_again();
             }
@@ -518,6 +539,9 @@ impl<S: Storage> Raft<S> {
             joint: self.quorums.old != 0,
             transfer: self.handover.map(|handover| handover.to),
             quiet: self.is_quiet(),
+            removed: self.removed_by(),
+            awaits_snapshot: self.awaits_snapshot(),
+            refusing: self.refusing(),
             rejections: self.rejections,
             fatal: self.fatal,
         }

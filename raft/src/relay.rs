@@ -96,6 +96,9 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Follower => {
                 let leader = self.leader?;
+                if self.plan_promise() {
+                    return Some((leader, Beyond::Promise));
+                }
                 if self.plan_renewal() {
                     return Some((leader, Beyond::Renew));
                 }

@@ -4,6 +4,7 @@ use quorate_core::{Instant, Rejected};
 
 use crate::extras::Extra;
 use crate::log::Log;
+use crate::peer::Peer;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{Index, Replication, Role, SnapshotError, Term};
@@ -27,12 +28,16 @@ impl<S: Storage> Raft<S> {
     /// [`Event::SnapshotPart`](crate::Event::SnapshotPart); the leader's application may be asked for a newer one by
     /// [`Event::SnapshotDue`](crate::Event::SnapshotDue). The question is repeated until it is answered, by whoever leads.
     ///
-    /// A node that comes to lead while it waits can be given none: let it [transfer](Self::transfer) the lead. After a restart the question is
+    /// While it waits, the node stands for election after all others, and takes no leadership that is transferred to it. If it
+    /// is elected all the same, as the only one whose log is complete, it can be given no snapshot: with each heartbeat it tries to
+    /// transfer its leadership to the member that has the most of the log, and until that succeeds `commit` moves on and `applied` does not.
+    /// [`Status::awaits_snapshot`](crate::Status::awaits_snapshot) says so. After a restart the question is
     /// forgotten: ask again, if what was restored is no better.
     ///
     /// # Errors
     ///
-    /// [`SnapshotError::NotFollower`] at a leader, at a witness, which has no state, and on [`Fixed`](crate::Fixed) storage; nothing was changed.
+    /// [`SnapshotError::NotFollower`] at a leader, at a witness, which has no state, and on [`Fixed`](crate::Fixed) storage;
+    /// [`SnapshotError::NoSource`] where no other member may lead, for a snapshot comes from a leader. Nothing was changed.
     pub fn request_snapshot(&mut self) -> Result<(), SnapshotError> {
         if self.fatal.is_some() {
             return Err(SnapshotError::Stopped);
@@ -40,10 +45,18 @@ impl<S: Storage> Raft<S> {
         if self.role == Role::Leader || self.standing.is_witness() {
             return Err(SnapshotError::NotFollower);
         }
+        if self.extra.get().is_none() {
+            return Err(SnapshotError::NotFollower);
+        }
+        if !self.members().iter().any(|m| m.id != self.id && m.standing.may_lead()) {
+            return Err(SnapshotError::NoSource);
+        }
         let Some(extras) = self.extra.get_mut() else { return Err(SnapshotError::NotFollower) };
         extras.renewal.wanted = true;
         extras.renewal.due = true;
         self.stir();
+        // others stand for election first
+        self.draw_election_timeout();
         self.work.all();
         Ok(())
     }
@@ -56,8 +69,27 @@ impl<S: Storage> Raft<S> {
 
     /// A snapshot was installed.
     pub(crate) fn renewed(&mut self) {
-        if let Some(extras) = self.extra.get_mut() {
-            extras.renewal.wanted = false;
+        let Some(extras) = self.extra.get_mut() else { return };
+        if core::mem::take(&mut extras.renewal.wanted) && self.role != Role::Leader {
+            self.draw_election_timeout();
+        }
+    }
+
+    /// A leader whose state is damaged can be given no snapshot: it transfers its leadership to a member that is heard.
+    pub(crate) fn leave_if_damaged(&mut self) {
+        if self.awaits_snapshot() && self.handover.is_none() {
+            self.transfer_to_sound();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn transfer_to_sound(&mut self) {
+        let (now, limit) = (self.now, self.config.election_min_us);
+        let heard = |peer: &&Peer| peer.standing.may_lead() && now.since(peer.heard) < limit;
+        let heirs = self.peers.iter().filter(heard);
+        if let Some(to) = heirs.max_by_key(|peer| peer.match_index).map(|peer| peer.id) {
+            let _ = self.transfer(to);
         }
     }
 

@@ -57,7 +57,8 @@ impl<S: Storage> Raft<S> {
     /// Others have something to say; only that they agree to rest leaves a leader at rest. Whether it rested.
     #[inline]
     pub(crate) fn rouse_by(&mut self, message: &Message<'_>) -> bool {
-        let wakes = self.is_quiet() && !matches!(message, Message::Accept { .. });
+        let agrees = matches!(message, Message::Accept { .. } | Message::Promise { .. });
+        let wakes = self.is_quiet() && !agrees;
         if wakes {
             self.rouse();
         }

@@ -1,4 +1,4 @@
-use quorate_core::{Fatal, NodeId, Rejections};
+use quorate_core::{Fatal, NodeId, Rejected, Rejections};
 
 use crate::{Index, Standing, Term};
 
@@ -55,6 +55,15 @@ pub struct Status {
     pub transfer: Option<NodeId>,
     /// It rests: it sends nothing, and waits for nothing (see [`Config::quiesce_us`](crate::Config::quiesce_us)).
     pub quiet: bool,
+    /// A member said that the committed configuration of this index does not include this node, and no leader was heard
+    /// since: it was removed while it was cut off, and starts no election (see [`Event::Removed`](crate::Event::Removed)).
+    pub removed: Option<Index>,
+    /// The application's state is damaged, and nothing is applied until a snapshot was installed, however far `commit` is
+    /// (see [`Raft::request_snapshot`](crate::Raft::request_snapshot)).
+    pub awaits_snapshot: bool,
+    /// The messages of this peer are refused again and again, for this reason (see
+    /// [`Event::Refusing`](crate::Event::Refusing)).
+    pub refusing: Option<(NodeId, Rejected)>,
     /// Messages refused, by reason.
     pub rejections: Rejections,
     /// Why the machine stopped itself, if it did.

@@ -95,7 +95,12 @@ impl<S: Storage> Raft<S> {
         }
         let sender = self.peers.get(from).map(|peer| peer.id);
         // one of an earlier term, or from a leader this node has not heard of, is late or lost its way
-        if term == self.term && self.role == Role::Follower && self.leader == sender {
+        // and a node whose state is damaged leaves it to others
+        if term == self.term
+            && self.role == Role::Follower
+            && self.leader == sender
+            && !self.awaits_snapshot()
+        {
             self.take_over();
         }
         Ok(())
@@ -108,6 +113,11 @@ impl<S: Storage> Raft<S> {
         term: Term,
         candidate_log: (Term, Index),
     ) -> Result<(), Rejected> {
+        // Only a node that may lead is asked to take over; from any other, and from one that this node does not know yet, an
+        // ordinary request comes in time.
+        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.standing.may_lead()) {
+            return Err(Rejected::UnknownSender);
+        }
         let (last_term, last_index) = candidate_log;
         if term == 0 || last_term >= term || (last_index == 0) != (last_term == 0) {
             return Err(Rejected::Malformed);

@@ -187,20 +187,22 @@ fn a_node_that_came_to_lead_applies_nothing_and_has_no_lease() {
     cluster.run(100);
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
-    cluster.raft(1).transfer(id(3)).unwrap();
-    cluster.drain(1);
-    cluster.run(200);
-    assert_eq!(cluster.leader(), Some(3));
+    // it stands, as an operator wants it to, and is elected
+    cluster.elect(3);
     cluster.propose(3, "x");
-    cluster.run(200);
+    cluster.run_if(40, |_| true);
     let now = cluster.now;
-    assert!(cluster.commands(3).is_empty() && cluster.commands(1) == ["x"]);
+    assert!(cluster.commands(3).is_empty());
     assert_eq!(cluster.raft(3).read_lease(now), None);
     assert_eq!(cluster.raft(3).request_snapshot(), Err(SnapshotError::NotFollower));
-    // it hands the lead on, and is given one then
-    cluster.raft(3).transfer(id(1)).unwrap();
-    cluster.drain(3);
+    // it leaves the leadership to another by itself, and is given one then
     cluster.run(200);
+    assert_ne!(cluster.leader(), Some(3));
+    if cluster.leader() == Some(2) {
+        cluster.elect(1);
+        cluster.run(100);
+    }
+    assert_eq!(cluster.commands(1), ["x"]);
     let index = compact(&mut cluster);
     cluster.run(100);
     serve(&mut cluster);
@@ -257,4 +259,84 @@ fn fixed_storage_does_not_ask() {
     assert_eq!(node.request_snapshot(), Err(SnapshotError::NotFollower));
     let message = Message::Renew { term: 1, index: 0 };
     assert_eq!(node.receive(Instant::ZERO, ids[1], message), Ok(()));
+}
+
+#[test]
+fn where_nobody_else_can_lead_there_is_no_source() {
+    let mut cluster = Cluster::new(1);
+    // it does not lead yet
+    assert_eq!(cluster.raft(1).request_snapshot(), Err(SnapshotError::NoSource));
+    cluster.run(400);
+    cluster.propose(1, "x");
+    assert_eq!(cluster.commands(1), ["x"], "it applies what it commits");
+    assert!(!cluster.raft(1).status().awaits_snapshot);
+}
+
+#[test]
+fn who_waits_for_a_snapshot_stands_after_all_others() {
+    let mut cluster = cluster();
+    cluster.raft(3).request_snapshot().unwrap();
+    cluster.drain(3);
+    cluster.run(60);
+    assert!(cluster.raft(3).status().awaits_snapshot);
+    // the leader dies: one with its state follows it, each time
+    for _ in 0..10 {
+        cluster.host(1).up = false;
+        cluster.run(2_000);
+        assert_eq!(cluster.leader(), Some(2));
+        cluster.restart(1);
+        cluster.run(500);
+        cluster.elect(1);
+        cluster.run(500);
+    }
+    // it takes no leadership that is transferred to it
+    cluster.raft(1).transfer(id(3)).unwrap();
+    cluster.drain(1);
+    cluster.run(500);
+    assert_eq!(cluster.leader(), Some(1));
+}
+
+/// Only the one that waits has the whole log.
+#[test]
+fn a_leader_that_waits_for_a_snapshot_leaves_the_leadership_to_another() {
+    let mut cluster = cluster();
+    cluster.propose(1, "d");
+    cluster.settle_if(|e| e.from != 2 && e.to != 2);
+    cluster.raft(3).request_snapshot().unwrap();
+    cluster.drain(3);
+    cluster.settle_if(|e| e.from != 2 && e.to != 2);
+    cluster.host(1).up = false;
+    // 2 is not elected without that entry
+    let mut led = false;
+    for _ in 0..800 {
+        cluster.run(10);
+        let status = cluster.raft(3).status();
+        led |= status.role == Role::Leader;
+        if led && cluster.leader() == Some(2) {
+            break;
+        }
+    }
+    assert!(led, "it is the only one that can be elected");
+    assert_eq!(cluster.leader(), Some(2));
+    assert!(cluster.raft(3).status().awaits_snapshot);
+    cluster.propose(2, "e");
+    cluster.run(100);
+    assert_eq!(cluster.commands(2), ["a", "b", "c", "d", "e"]);
+    // it asks the new leader
+    assert!(!cluster.host(2).due.is_empty());
+}
+
+/// Nobody is heard to whom it could leave the leadership.
+#[test]
+fn a_leader_that_waits_and_cannot_leave_shows_it() {
+    let mut cluster = cluster();
+    cluster.raft(3).request_snapshot().unwrap();
+    cluster.drain(3);
+    cluster.elect(3);
+    let commit = cluster.raft(3).status().commit;
+    cluster.propose(3, "d");
+    cluster.settle();
+    let status = cluster.raft(3).status();
+    assert!(status.commit > commit && status.applied < status.commit);
+    assert!(status.awaits_snapshot && status.role == Role::Leader);
 }

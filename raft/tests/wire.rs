@@ -79,6 +79,8 @@ fn messages_have_these_bytes_for_ever() {
             "0e02ac0205 030204ff",
         ),
         (Message::Proposed { term: 2, id: 300, index: 128, count: 3 }, "0f02ac02800103"),
+        (Message::Removed { term: 2, index: 300, index_term: 1 }, "1002ac0201"),
+        (Message::Promise { term: 2, round: 9, promise_us: 300 }, "110209ac02"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");

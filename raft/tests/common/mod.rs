@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 pub mod timed;
 
-use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
+use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire};
 use quorate_raft::{
     Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role, Storage,
 };
@@ -43,6 +43,10 @@ pub struct Host {
     pub due: Vec<u64>,
     /// Peers that lost entries, and what they had acknowledged.
     pub peer_losses: Vec<(u64, u64)>,
+    /// What it was told of its removal.
+    pub removed: Vec<u64>,
+    /// Whose messages it was told to be refused, and why.
+    pub refusing: Vec<(u64, Rejected)>,
     /// What was told of forwarded commands: the number of the first, how many, and their end.
     pub ends: Vec<(u64, u64, Forwarded)>,
     /// Where the members that it was told of are listed, and the list.
@@ -76,6 +80,8 @@ impl Host {
             parts: Vec::new(),
             due: Vec::new(),
             peer_losses: Vec::new(),
+            removed: Vec::new(),
+            refusing: Vec::new(),
             ends: Vec::new(),
             members: Vec::new(),
             up: true,
@@ -160,6 +166,10 @@ impl Cluster {
                         Event::SnapshotDue { index } => host.due.push(index),
                         Event::PeerLostEntries { peer, acknowledged } => {
                             host.peer_losses.push((peer.get(), acknowledged));
+                        }
+                        Event::Removed { index } => host.removed.push(index),
+                        Event::Refusing { peer, reason } => {
+                            host.refusing.push((peer.get(), reason));
                         }
                         Event::Forwarded { first, count, end } => {
                             host.ends.push((first.get(), count, end));

@@ -1,0 +1,198 @@
+//! Nodes that are removed while they are cut off: they are told when they ask for votes, and fall silent.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, id};
+use quorate_core::Rejected;
+use quorate_raft::{Change, Config, Message, Role};
+
+fn apart(node: u64) -> impl Fn(&Envelope) -> bool {
+    move |e| (e.from == node) == (e.to == node)
+}
+
+/// Node 1 leads the others, and has removed the last node, which heard nothing of it for so long.
+fn removed(nodes: u64, pre_vote: bool, ms: u64) -> Cluster {
+    let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+    let mut cluster = Cluster::with(nodes, config);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.raft(1).change(&[Change::Remove(id(nodes))]).unwrap();
+    cluster.drain(1);
+    cluster.run_if(ms, apart(nodes));
+    assert!(cluster.raft(1).status().config <= cluster.raft(1).status().commit);
+    cluster
+}
+
+/// The last node is silent from now on, and knows why.
+fn is_told(cluster: &mut Cluster, node: u64) {
+    let index = cluster.raft(1).status().config;
+    let (term, leader) = (cluster.raft(1).status().term, cluster.raft(1).status().leader);
+    cluster.run(1_000);
+    let status = cluster.raft(node).status();
+    assert!(status.removed == Some(index) || status.commit >= index, "{status:?}");
+    assert_eq!((status.role, cluster.raft(node).deadline()), (Role::Follower, None));
+    let mut said = 0;
+    cluster.run_if(3_000, |e| {
+        said += u32::from(e.from == node);
+        true
+    });
+    assert_eq!(said, 0);
+    let after = cluster.raft(1).status();
+    assert_eq!((after.term, after.leader), (term, leader), "it has disturbed nobody");
+}
+
+#[test]
+fn a_removed_follower_that_was_cut_off_for_long_is_told_when_its_links_are_back() {
+    for nodes in [3, 4] {
+        for pre_vote in [true, false] {
+            let mut cluster = removed(nodes, pre_vote, 2_000);
+            is_told(&mut cluster, nodes);
+            let told = std::mem::take(&mut cluster.host(nodes).removed);
+            assert_eq!(told, [cluster.raft(1).status().config], "once");
+        }
+    }
+}
+
+#[test]
+fn a_leader_that_did_not_remove_it_tells_it_too() {
+    let mut cluster = removed(4, true, 1_000);
+    cluster.now = cluster.now.after(200_000);
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(apart(4));
+    assert_eq!(cluster.leader(), Some(2));
+    cluster.run_if(1_000, apart(4));
+    is_told(&mut cluster, 4);
+}
+
+#[test]
+fn members_that_know_of_it_from_a_snapshot_tell_it_too() {
+    let mut cluster = removed(3, true, 1_000);
+    for node in [1, 2] {
+        let applied = cluster.raft(node).status().applied;
+        cluster.raft(node).snapshot_taken(applied, applied).unwrap();
+        cluster.drain(node);
+        cluster.restart(node);
+    }
+    cluster.run_if(1_000, apart(3));
+    cluster.run(1_000);
+    assert!(cluster.raft(3).status().removed.is_some());
+}
+
+#[test]
+fn what_is_not_committed_is_not_told() {
+    let mut cluster = Cluster::new(4);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+    cluster.drain(1);
+    // 2 and 3 hear nothing either
+    cluster.run_if(100, |_| false);
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let ask = Message::RequestVote { pre: true, term: term + 1, last_index: 1, last_term: 1 };
+    cluster.raft(1).receive(now, id(4), ask).unwrap();
+    cluster.drain(1);
+    let told = |e: &Envelope| matches!(e.message(), Message::Removed { .. });
+    assert!(!cluster.net.iter().any(told));
+}
+
+#[test]
+fn one_that_is_added_again_follows_its_leader() {
+    let mut cluster = removed(3, true, 1_000);
+    is_told(&mut cluster, 3);
+    cluster.raft(1).change(&[Change::Add(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.run(500);
+    let status = cluster.raft(3).status();
+    assert_eq!((status.removed, status.leader), (None, Some(id(1))));
+    cluster.raft(1).change(&[Change::Promote(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.run(300);
+    // and stands for election as any other
+    cluster.host(1).up = false;
+    cluster.run(3_000);
+    assert!(cluster.leader().is_some_and(|leader| leader != 1));
+}
+
+#[test]
+fn a_restart_or_an_operator_makes_it_ask_again() {
+    let mut cluster = removed(3, true, 1_000);
+    is_told(&mut cluster, 3);
+    let now = cluster.now;
+    cluster.raft(3).campaign(now);
+    assert_eq!(
+        (cluster.raft(3).status().removed, cluster.raft(3).status().role),
+        (None, Role::PreCandidate)
+    );
+    cluster.drain(3);
+    cluster.settle();
+    assert!(cluster.raft(3).status().removed.is_some());
+    cluster.restart(3);
+    assert_eq!(cluster.raft(3).status().removed, None);
+    cluster.run(1_000);
+    assert!(cluster.raft(3).status().removed.is_some());
+}
+
+/// It is no way to silence a voter.
+#[test]
+fn it_is_believed_of_a_member_alone_and_without_a_leader() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(200);
+    let (now, status) = (cluster.now, cluster.raft(2).status());
+    let said = |index, index_term| Message::Removed { term: status.term, index, index_term };
+    let far = said(status.last + 5, status.term);
+    // it hears its leader
+    assert_eq!(cluster.raft(2).receive(now, id(3), far), Ok(()));
+    assert_eq!(cluster.raft(2).status().removed, None);
+    let now = now.after(150_000);
+    for known in [said(status.commit, status.term), said(1, status.term)] {
+        assert_eq!(cluster.raft(2).receive(now, id(3), known), Ok(()));
+        assert_eq!(cluster.raft(2).status().removed, None, "it knows what is there");
+    }
+    assert_eq!(cluster.raft(2).receive(now, id(9), far), Err(Rejected::UnknownSender));
+    for (message, reason) in [
+        (said(0, 1), Rejected::Malformed),
+        (said(9, 0), Rejected::Malformed),
+        (said(9, status.term + 1), Rejected::Malformed),
+        (said(1 << 62, 1), Rejected::OutOfRange),
+        (Message::Removed { term: 1 << 62, index: 9, index_term: 1 }, Rejected::OutOfRange),
+    ] {
+        assert_eq!(cluster.raft(2).receive(now, id(3), message), Err(reason), "{message:?}");
+    }
+    // a member that lies silences it until the next leader, and does not take its vote
+    assert_eq!(cluster.raft(2).receive(now, id(3), far), Ok(()));
+    assert_eq!(cluster.raft(2).status().removed, Some(status.last + 5));
+    let (last_index, last_term) = (status.last, status.term);
+    let ask = Message::RequestVote { pre: false, term: status.term + 1, last_index, last_term };
+    cluster.raft(2).receive(now, id(3), ask).unwrap();
+    assert_eq!(cluster.raft(2).status().vote, Some(id(3)));
+    let (prev_index, prev_term) = (status.last, status.term);
+    let term = status.term + 1;
+    let heartbeat =
+        Message::Append { term, prev_index, prev_term, commit: 0, round: 1, entries: &[] };
+    cluster.raft(2).receive(now, id(3), heartbeat).unwrap();
+    assert_eq!(cluster.raft(2).status().removed, None);
+    assert!(cluster.raft(2).deadline().is_some());
+}
+
+/// Without pre-vote it has asked in later terms, which it says to the leader that still tells it.
+#[test]
+fn a_removed_node_of_a_later_term_does_not_depose_the_leader_that_tells_it() {
+    let mut cluster =
+        Cluster::with(3, Config { pre_vote: false, snapshot_part_bytes: 64, ..Config::default() });
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.run_if(1_000, |e| apart(3)(e));
+    let status = cluster.raft(1).status();
+    assert!(cluster.raft(3).status().term > status.term);
+    cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.settle_if(apart(3));
+    is_told(&mut cluster, 3);
+    let after = cluster.raft(1).status();
+    assert_eq!((after.term, after.role), (status.term, Role::Leader));
+}

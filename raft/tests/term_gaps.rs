@@ -1,0 +1,394 @@
+//! Terms that are far apart: nobody but a member brings them about, and among members they meet again.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, Node, encode, id};
+use quorate_core::{Instant, Output, Rejected};
+use quorate_raft::{Change, Config, Event, Message, Record, Role};
+
+const JUMP: u64 = 1 << 32;
+const LIMIT: u64 = 1 << 62;
+
+/// Node 1 leads, and all have one command.
+fn led_by_1(nodes: u64) -> Cluster {
+    let mut cluster = Cluster::new(nodes);
+    cluster.elect(1);
+    cluster.propose(1, "before");
+    cluster.run(200);
+    cluster
+}
+
+/// Gives a node so many requests of a member's, each as far ahead of the node as is believed.
+fn jump(cluster: &mut Cluster, node: u64, from: u64, count: u64) {
+    let term = cluster.raft(node).status().term;
+    for step in 1..=count {
+        let status = cluster.raft(node).status();
+        let message = Message::TakeOver {
+            term: term + step * JUMP,
+            last_index: status.last,
+            last_term: term,
+        };
+        let now = cluster.now;
+        cluster.raft(node).receive(now, id(from), message).unwrap();
+        cluster.drain(node);
+    }
+    assert_eq!(cluster.raft(node).status().term, term + count * JUMP);
+    cluster.net.clear();
+}
+
+/// Whether one leads, all follow it in its term, and all apply what it is given, within so many of the longest election timeouts.
+fn heals(cluster: &mut Cluster, timeouts: u64) -> u64 {
+    for timeout in 0..timeouts {
+        cluster.run(300);
+        let Some(leader) = cluster.leader() else { continue };
+        let status = cluster.raft(leader).status();
+        let nodes = cluster.hosts.len() as u64;
+        let follows = |cluster: &mut Cluster, node| {
+            let other = cluster.raft(node).status();
+            (other.term, other.leader) == (status.term, Some(id(leader)))
+        };
+        if !(1..=nodes).all(|node| follows(cluster, node)) {
+            continue;
+        }
+        let command = format!("after {timeout}");
+        if cluster.raft(leader).propose(command.as_bytes()).is_ok() {
+            cluster.drain(leader);
+            cluster.run(100);
+            let has = |cluster: &mut Cluster, n| cluster.commands(n).last() == Some(&command);
+            if (1..=nodes).all(|node| has(cluster, node)) {
+                return timeout;
+            }
+        }
+    }
+    let all: Vec<_> = cluster.hosts.iter().map(|host| host.raft.status()).collect();
+    panic!("it does not heal: {all:#?}");
+}
+
+/// Each step takes an election, and an election timeout passes before the next: two timeouts for each of nine steps, and some for the last
+/// elections.
+const NINE_STEPS: u64 = 2 * 9 + 6;
+
+#[test]
+fn a_gap_between_followers_is_closed_by_steps() {
+    for nodes in [3, 5] {
+        for pre_vote in [true, false] {
+            let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+            let mut cluster = Cluster::with(nodes, config);
+            cluster.elect(1);
+            cluster.propose(1, "before");
+            cluster.run(200);
+            jump(&mut cluster, 2, 3, 3);
+            jump(&mut cluster, 3, 2, 9);
+            let took = heals(&mut cluster, NINE_STEPS);
+            eprintln!("{nodes} nodes, pre-vote {pre_vote}: {took} timeouts");
+        }
+    }
+}
+
+#[test]
+fn a_gap_is_closed_after_all_were_restarted() {
+    let mut cluster = led_by_1(3);
+    jump(&mut cluster, 2, 3, 3);
+    jump(&mut cluster, 3, 2, 9);
+    for node in 1..=3 {
+        cluster.restart(node);
+    }
+    heals(&mut cluster, NINE_STEPS);
+}
+
+#[test]
+fn a_gap_to_one_that_waits_for_the_cluster_is_closed() {
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    // the cluster has been through such a gap, and its terms are where it was closed
+    let far = Record::Vote { term: 3 * JUMP, vote: None };
+    cluster.host(1).disk.push(encode(&far));
+    cluster.restart(1);
+    cluster.run(400);
+    assert!(cluster.raft(1).status().term > 3 * JUMP);
+    cluster.join(2);
+    cluster.raft(1).change(&[Change::Add(id(2))]).unwrap();
+    cluster.drain(1);
+    cluster.run(8 * 300);
+    let (leader, learner) = (cluster.raft(1).status(), cluster.raft(2).status());
+    assert_eq!((learner.term, learner.commit), (leader.term, leader.last));
+    // each step was taken as the terms came, and left the leader alone
+    assert!(leader.role == Role::Leader && leader.term < 3 * JUMP + 10);
+}
+
+#[test]
+fn a_witness_that_is_needed_comes_along() {
+    let mut cluster = led_by_1(1);
+    cluster.join(2);
+    cluster.join(3);
+    for change in [
+        Change::Add(id(2)),
+        Change::AddWitness(id(3)),
+        Change::Promote(id(2)),
+        Change::Promote(id(3)),
+    ] {
+        cluster.raft(1).change(&[change]).unwrap();
+        cluster.drain(1);
+        cluster.run(300);
+    }
+    jump(&mut cluster, 2, 1, 3);
+    cluster.host(1).up = false;
+    cluster.run(12 * 300);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader, "{:?}", cluster.raft(3).status());
+}
+
+#[test]
+fn one_message_takes_one_step_and_the_next_waits() {
+    let mut cluster = led_by_1(3);
+    let term = cluster.raft(1).status().term;
+    let now = cluster.now;
+    let far = Message::Accept { term: term + 40 * JUMP, round: 0, match_index: 0 };
+    let raft = cluster.raft(1);
+    assert_eq!(raft.receive(now, id(2), far), Ok(()));
+    assert_eq!((raft.status().term, raft.status().role), (term + JUMP, Role::Follower));
+    for later in [0, 299_999] {
+        assert_eq!(raft.receive(now.after(later), id(2), far), Err(Rejected::OutOfRange));
+        assert_eq!(raft.status().term, term + JUMP);
+    }
+    assert_eq!(raft.receive(now.after(300_000), id(2), far), Ok(()));
+    assert_eq!(raft.status().term, term + 2 * JUMP);
+    // what no term can be is no reason for any
+    let none = Message::Accept { term: LIMIT, round: 0, match_index: 0 };
+    assert_eq!(raft.receive(now.after(900_000), id(2), none), Err(Rejected::OutOfRange));
+    assert_eq!(raft.status().term, term + 2 * JUMP);
+}
+
+#[test]
+fn who_hears_its_leader_is_not_lured_away_by_a_far_term() {
+    let mut cluster = led_by_1(3);
+    let (now, status) = (cluster.now, cluster.raft(2).status());
+    for pre in [true, false] {
+        let term = status.term + 2 * JUMP;
+        let (last_index, last_term) = (status.last, status.term);
+        let message = Message::RequestVote { pre, term, last_index, last_term };
+        assert_eq!(cluster.raft(2).receive(now, id(3), message), Err(Rejected::OutOfRange));
+        assert_eq!(cluster.raft(2).status().term, status.term);
+    }
+}
+
+/// Five leave the leader alone, and a sixth is told to the application.
+#[test]
+fn a_leader_with_a_majority_leaves_a_node_that_is_too_far_alone_and_says_so() {
+    let mut cluster = led_by_1(3);
+    let term = cluster.raft(1).status().term;
+    jump(&mut cluster, 3, 2, 100);
+    cluster.run(2_000);
+    let status = cluster.raft(1).status();
+    assert_eq!((status.role, status.term), (Role::Leader, term));
+    assert_eq!(status.refusing, Some((id(3), Rejected::OutOfRange)));
+    assert_eq!(cluster.host(1).refusing, [(3, Rejected::OutOfRange)]);
+    cluster.propose(1, "after");
+    cluster.run(100);
+    assert_eq!(cluster.commands(2), ["before", "after"]);
+    // the way out
+    cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.run(1_000);
+    assert_eq!(cluster.raft(1).status().refusing, None);
+}
+
+#[test]
+fn a_follower_that_keeps_refusing_its_leader_says_so() {
+    let mut cluster = led_by_1(3);
+    let status = cluster.raft(2).status();
+    // another entry is where one is committed: the leader's log, or this one, is damaged
+    let wrong = Message::Append {
+        term: status.term + 1,
+        prev_index: status.commit,
+        prev_term: status.term + 1,
+        commit: 0,
+        round: 1,
+        entries: &[],
+    };
+    let (mut now, mut told) = (cluster.now, Vec::new());
+    let raft = cluster.raft(2);
+    for _ in 0..100 {
+        now = now.after(20_000);
+        raft.tick(now);
+        assert_eq!(raft.receive(now, id(1), wrong), Err(Rejected::Impossible));
+        let mut last = None;
+        while let Some(output) = raft.poll() {
+            match output {
+                Output::Persist(ticket, _) => last = Some(ticket),
+                Output::Event(Event::Refusing { peer, reason }) => told.push((peer, reason)),
+                _ => {}
+            }
+        }
+        if let Some(ticket) = last {
+            raft.persisted(ticket);
+        }
+        if raft.status().term > status.term {
+            break;
+        }
+    }
+    assert_eq!(raft.status().refusing, Some((id(1), Rejected::Impossible)));
+    assert_eq!(told, [(id(1), Rejected::Impossible)], "once");
+    // it is heard again
+    let fine = Message::Append {
+        term: status.term + 1,
+        prev_index: status.commit,
+        prev_term: status.term,
+        commit: 0,
+        round: 1,
+        entries: &[],
+    };
+    assert_eq!(raft.receive(now, id(1), fine), Ok(()));
+    assert_eq!(raft.status().refusing, None);
+}
+
+#[test]
+fn nobody_without_a_vote_takes_over() {
+    let mut cluster = led_by_1(3);
+    cluster.join(4);
+    cluster.join(5);
+    cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+    cluster.raft(1).change(&[Change::AddWitness(id(5))]).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+    cluster.raft(1).change(&[Change::Promote(id(5))]).unwrap();
+    cluster.drain(1);
+    cluster.run(200);
+    let status = cluster.raft(2).status();
+    // a learner, a witness that votes, and one that nobody knows
+    for from in [4, 5, 9] {
+        for ahead in [1, JUMP] {
+            let message = Message::TakeOver {
+                term: status.term + ahead,
+                last_index: status.last + 10,
+                last_term: status.term,
+            };
+            let now = cluster.now;
+            let refused = cluster.raft(2).receive(now, id(from), message);
+            assert_eq!(refused, Err(Rejected::UnknownSender), "{from}");
+        }
+    }
+    let after = cluster.raft(2).status();
+    assert_eq!((after.term, after.leader), (status.term, Some(id(1))));
+}
+
+#[test]
+fn a_non_member_raises_the_term_by_little() {
+    let entries = Record::Vote { term: 3, vote: None };
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    raft.restore(entries).unwrap();
+    let now = Instant::from_millis(1);
+    raft.tick(now);
+    let messages = |term| {
+        let end = Message::Snapshot {
+            term,
+            round: 1,
+            index: 9,
+            index_term: 1,
+            offset: 0,
+            done: false,
+            data: &[1],
+        };
+        let append = Message::Append {
+            term,
+            prev_index: 0,
+            prev_term: 0,
+            commit: 0,
+            round: 1,
+            entries: &[],
+        };
+        let ask = Message::RequestVote { pre: false, term, last_index: 9, last_term: 3 };
+        [end, append, ask]
+    };
+    for message in messages(3 + (1 << 16) + 1) {
+        let mut raft = raft.clone();
+        assert_eq!(raft.receive(now, id(9), message), Err(Rejected::OutOfRange), "{message:?}");
+        assert_eq!(raft.status().term, 3);
+    }
+    for message in messages(3 + (1 << 16)) {
+        let mut raft = raft.clone();
+        assert_eq!(raft.receive(now, id(9), message), Ok(()), "{message:?}");
+        assert_eq!(raft.status().term, 3 + (1 << 16));
+    }
+    // once it has asked for a vote, it still says nothing else
+    let [.., ask] = messages(4);
+    raft.receive(now, id(9), ask).unwrap();
+    let term = raft.status().term;
+    for message in [
+        Message::Accept { term: term + 5, round: 0, match_index: 0 },
+        Message::Vote { pre: false, term: term + 5, granted: false },
+        Message::Reject { term: term + 5, round: 0, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::TimeoutNow { term: term + 5 },
+        Message::Rest { term: term + 5, round: 1, index: 0 },
+    ] {
+        assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
+    }
+    assert_eq!(raft.status().term, term);
+}
+
+/// Those removed have the older log. They ask, and a learner that hears no leader at that moment does not follow their terms.
+#[test]
+fn without_pre_vote_removed_nodes_do_not_keep_a_leader_from_leading() {
+    for check_quorum in [true, false] {
+        let config =
+            Config { pre_vote: false, check_quorum, snapshot_part_bytes: 64, ..Config::default() };
+        let mut cluster = Cluster::with(5, config);
+        cluster.elect(1);
+        cluster.run(200);
+        cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
+        cluster.drain(1);
+        cluster.run(200);
+        // 4 and 5 hear nothing of their removal
+        let apart = |e: &Envelope| (e.from > 3) == (e.to > 3);
+        for node in [5, 4] {
+            cluster.raft(1).change(&[Change::Remove(id(node))]).unwrap();
+            cluster.drain(1);
+            cluster.run_if(400, apart);
+        }
+        let term = cluster.raft(4).status().term;
+        assert!(term > cluster.raft(1).status().term, "they have asked in vain");
+        // the links are back, but for what would tell them: they do not understand that
+        let deaf = |e: &Envelope| !matches!(e.message(), Message::Removed { .. });
+        for node in 1..=3 {
+            // nobody hears a leader
+            cluster.restart(node);
+        }
+        cluster.run_if(3_000, deaf);
+        let (status, before) = (cluster.raft(1).status(), cluster.leader().unwrap());
+        assert!(before <= 2);
+        cluster.run_if(5_000, deaf);
+        let after = cluster.raft(1).status();
+        assert_eq!((after.term, after.leader), (status.term, status.leader), "{check_quorum}");
+        assert!(cluster.raft(4).status().term > after.term, "they go on");
+    }
+}
+
+/// The voter has not heard that the candidate is a member (4.1), and the candidate is not elected without it.
+#[test]
+fn a_candidate_that_a_voter_does_not_know_is_given_its_vote() {
+    for pre_vote in [true, false] {
+        let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+        let mut cluster = Cluster::with(3, config);
+        cluster.elect(1);
+        cluster.run(200);
+        cluster.join(4);
+        let without_3 = |e: &Envelope| e.from != 3 && e.to != 3;
+        cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
+        cluster.drain(1);
+        cluster.run_if(300, without_3);
+        cluster.raft(1).change(&[Change::Promote(id(4))]).unwrap();
+        cluster.drain(1);
+        cluster.run_if(300, without_3);
+        assert!(cluster.raft(4).members().standing(id(4)).votes());
+        assert!(!cluster.raft(3).members().standing(id(4)).is_member());
+        // three of four are needed, and 2 has less of the log than 4
+        cluster.propose(1, "x");
+        cluster.settle_if(|e| without_3(e) && e.to != 2);
+        cluster.host(1).up = false;
+        cluster.run(5_000);
+        assert_eq!(cluster.leader(), Some(4), "pre-vote {pre_vote}");
+        assert_eq!(cluster.commands(3), cluster.commands(4));
+    }
+}
