@@ -407,7 +407,8 @@ impl<'a> Input<'a> {
             0..6 => number.saturating_add(offset),
             6..11 => number.saturating_sub(offset),
             11 => offset,
-            12 => (1 << 32) + offset,
+            // about as far as a member is believed
+            12 => number.saturating_add((1 << 32) - 8 + offset),
             13 => (1 << 62) - 8 + offset,
             14 => (1 << 63) - 8 + offset,
             _ => u64::MAX - offset,
@@ -480,6 +481,14 @@ impl<'a> Input<'a> {
         let term = self.near(status.term);
         let flag = kind & 8 == 0;
         Some(match kind % 17 {
+            _ if kind == 222 => Message::Removed {
+                term,
+                index: self.near(status.commit),
+                index_term: self.near(status.term),
+            },
+            _ if kind == 223 => {
+                Message::Promise { term, round: self.near(0), promise_us: self.near(0) }
+            }
             0 => Message::RequestVote {
                 pre: flag,
                 term,

@@ -86,6 +86,7 @@ pub const MUST_REACH: &[&str] = &[
     "lead to be handed over",
     "lead handed over",
     "at rest",
+    "asked by a non-member",
     "state damaged",
     "damaged state renewed",
     "snapshot asked for",

@@ -247,6 +247,8 @@ impl Oracle {
             | Message::Renew { term, .. }
             | Message::Propose { term, .. }
             | Message::Proposed { term, .. }
+            | Message::Removed { term, .. }
+            | Message::Promise { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };

@@ -15,7 +15,8 @@ use crate::interact::{Options, Play, time_us};
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
 /// `lease` (ppm), `pace=20ms` (of snapshots), `rest=200ms` (when there is nothing to do), `forward` (`on`), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
-/// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts).
+/// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts), `spread=60ms` (by how much the election timeouts of
+/// nodes differ: node 1's are longer by once, node 2's by twice that, and node 3's are as given).
 ///
 /// | command | what it does |
 /// |---|---|
@@ -47,6 +48,8 @@ pub struct RaftPlay<S: Storage = Heap> {
     applications: Vec<Application>,
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
+    /// How much longer the election timeouts of some nodes are, in µs.
+    spread_us: u64,
     /// Judges as in the simulator, as long as everything is honest.
     judge: Option<Oracle>,
     /// What it found.
@@ -213,6 +216,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             voters: (1..=voters).map(NodeId::new).collect(),
             applications: (0..nodes).map(|_| Application::default()).collect(),
             seed: options.number("seed", 0)?,
+            spread_us: options.take("spread").map_or(Ok(0), time_us)?,
             judge: Some(Oracle::new(nodes as usize, voters as usize)),
             violated: None,
             sent: 0,
@@ -223,10 +227,11 @@ impl<S: Storage> Play for RaftPlay<S> {
     fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String> {
         self.application(node)?.lives += 1;
         let seed = life_seed(self.seed, node.get(), self.application(node)?.lives);
+        let config = life_config(&self.config, self.spread_us, node.get());
         let made = if self.voters.contains(&node) {
-            Raft::new(node, &self.voters, self.config.clone(), seed)
+            Raft::new(node, &self.voters, config, seed)
         } else {
-            Raft::join(node, self.config.clone(), seed)
+            Raft::join(node, config, seed)
         };
         let mut raft = made.map_err(|e| format!("node {node} cannot be made: {e}"))?;
         // not its first start: a scenario need not begin with the founders on their way to every disk
@@ -563,6 +568,19 @@ fn place_of(node: NodeId) -> usize {
 /// The seed of a node's life: the same in the simulator and on a stage.
 pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
     Rng::new(seed ^ node << 32 ^ life).next_u64()
+}
+
+/// A node's settings: with a spread, the election timeouts of every third node are longer by that, and of every third by twice as much; with an
+/// odd one, the others have leases off.
+pub(crate) fn life_config(config: &Config, spread_us: u64, node: u64) -> Config {
+    let more = node % 3 * spread_us;
+    let off = more == 0 && !spread_us.is_multiple_of(2);
+    Config {
+        lease_drift_ppm: if off { 0 } else { config.lease_drift_ppm },
+        election_min_us: config.election_min_us + more,
+        election_max_us: config.election_max_us + more,
+        ..config.clone()
+    }
 }
 
 fn number(word: &str) -> Result<u64, String> {

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 mod client;
+mod intruder;
 mod operator;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
@@ -13,7 +14,7 @@ use super::clients::{Client, Keys, State};
 use super::history::History;
 use super::node::Node;
 use super::oracle::Oracle;
-use super::play::life_seed;
+use super::play::{life_config, life_seed};
 use super::store::{Command, Store};
 use super::words;
 use crate::{Access, Marks, Standing, Subject, Swarm};
@@ -56,6 +57,10 @@ pub struct RaftSubject<S: Storage> {
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
+    /// How often clients were looked after.
+    looks: u64,
+    /// How much longer the election timeouts of some nodes are, in µs.
+    spread_us: u64,
     /// No state is damaged again before that operation.
     damaged_at: u64,
     /// An operation that was answered while it was asked for.
@@ -392,6 +397,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
             (config.pre_vote, config.check_quorum) = (true, true);
         }
         let witness = founders < swarm.nodes && rng.chance(1, 3);
+        // leases must hold where the settings of the nodes differ
+        let spread_us = if config.lease_drift_ppm != 0 && config.heartbeat_us % 5 < 2 {
+            // an odd one has some nodes without leases
+            config.heartbeat_us * 2 + u64::from(config.heartbeat_us % 7 < 3)
+        } else {
+            0
+        };
         let idle = |rng: &mut Rng| Client {
             state: State::Idle { until: rng.below(500_000) },
             target: rng.below(swarm.nodes as u64) as usize,
@@ -423,6 +435,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
             damaged_at: 20,
+            looks: 0,
+            spread_us,
             done: None,
             violated: None,
             commands: Vec::new(),
@@ -432,13 +446,14 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn timeout_us(&self) -> u64 {
-        self.config.election_max_us
+        self.config.election_max_us + 2 * self.spread_us
     }
 
     fn boot(&mut self, node: usize) -> Result<Raft<S>, String> {
         self.lives[node] += 1;
         let seed = life_seed(self.seed, node as u64 + 1, self.lives[node]);
-        let (id, config) = (Self::id(node), self.config.clone());
+        let id = Self::id(node);
+        let config = life_config(&self.config, self.spread_us, node as u64 + 1);
         let made = if node < self.founders {
             Raft::new(id, &self.voters, config, seed)
         } else {
@@ -604,6 +619,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
 
     fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         self.try_leases(access);
+        self.intrude(access);
         for client in 0..self.clients.len() {
             self.client(client, access);
             if let Some(operation) = self.done.take() {
@@ -643,7 +659,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
             format!("max-entry={} max-uncommitted={}", c.max_entry_bytes, c.max_uncommitted_bytes),
             format!("part={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
-            format!("voters={} seed={}", self.founders, self.seed),
+            format!("voters={} spread={}us seed={}", self.founders, self.spread_us, self.seed),
         ];
         let mut commands = vec![format!("nodes {nodes} {}", options.join(" "))];
         commands.push("disk all slow".into());

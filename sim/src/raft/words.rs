@@ -70,6 +70,12 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Proposed { term, id, index, count } => {
             format!("proposed {}: {count} from {index} on, term {term}", question(id))
         }
+        Message::Removed { term, index, index_term } => {
+            format!("removed as of {index}@{index_term}, term {term}")
+        }
+        Message::Promise { term, round, promise_us } => {
+            format!("promise of {promise_us}us, term {term}, round {round}")
+        }
         Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
         Message::ReadAt { term, id, index } => {
             format!("read {} at {index}, term {term}", question(id))
@@ -130,6 +136,8 @@ pub(crate) fn event(event: &Event<'_>) -> String {
             }
         }
         Event::LogFull => "the log is full".into(),
+        Event::Removed { index } => format!("removed, as of {index}"),
+        Event::Refusing { peer, reason } => format!("keeps refusing {peer}: {reason}"),
         Event::SnapshotDue { index } => format!("a snapshot of at least {index} is due"),
         Event::SnapshotWanted { to, index, offset, .. } => {
             format!("{to} wants the snapshot of {index} from byte {offset} on")

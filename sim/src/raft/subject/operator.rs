@@ -100,23 +100,14 @@ impl<S: Storage> RaftSubject<S> {
         }
     }
 
-    /// What a node has applied is damaged, in some runs and now and then: it asks for a snapshot. One that comes to lead meanwhile hands the lead on.
+    /// What a node has applied is damaged, in some runs and now and then: it asks for a snapshot. One that comes to lead meanwhile leaves that
+    /// to another by itself.
     pub(super) fn damage(&mut self, access: &mut Access<'_, Self>) {
         // where members go, the only one who may lead can be the one that is damaged, whom nobody can help
         if self.config.heartbeat_us % 4 != 1 || self.changes > 0 {
             return;
         }
         let nodes = access.nodes();
-        for at in (0..nodes).filter(|&at| self.nodes[at].damaged).collect::<Vec<_>>() {
-            // some are down: another is tried in its time
-            let turn = (access.now_us() / 400_000) as usize % (nodes - 1).max(1);
-            let to = (at + 1 + turn) % nodes;
-            if let Some(raft) = access.machine(at)
-                && raft.transfer(Self::id(to)).is_ok()
-            {
-                self.commands.push(format!("transfer {} {}", at + 1, to + 1));
-            }
-        }
         // one at a time, so that there is somebody to have it from
         let alone = nodes < 2 || self.nodes.iter().any(|node| node.damaged);
         let over = self.quiet || access.now_us() >= self.chaos_us;
