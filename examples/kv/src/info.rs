@@ -137,6 +137,12 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "commit:{}", status.commit);
     line!(out, "applied:{}", view.applied);
     line!(out, "standing:{}", status.standing);
+    line!(out, "removed:{}", status.removed.unwrap_or(0));
+    line!(out, "awaits_snapshot:{}", u8::from(status.awaits_snapshot));
+    match status.refusing {
+        Some((peer, reason)) => line!(out, "refusing:peer={},reason={reason}", peer.get()),
+        None => line!(out, "refusing:"),
+    }
     line!(out, "cluster:{}", server.about.cluster);
     line!(out, "founding_id:{:016x}", server.about.cluster);
     line!(out, "members_index:{}", status.config);

@@ -94,6 +94,21 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
         (view.disk == StorageHealth::Good).into(),
     );
     page.gauge("stopped", "1 if the node stopped itself", status.fatal.is_some().into());
+    page.gauge(
+        "removed",
+        "1 if this node was removed while it was cut off",
+        status.removed.is_some().into(),
+    );
+    page.gauge(
+        "awaits_snapshot",
+        "1 while nothing is applied until a snapshot comes",
+        status.awaits_snapshot.into(),
+    );
+    page.gauge(
+        "refusing_peer",
+        "id of the peer whose messages are refused again and again, 0 for none",
+        status.refusing.map_or(0, |(peer, _)| peer.get()),
+    );
     page.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;

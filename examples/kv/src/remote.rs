@@ -27,6 +27,12 @@ pub(crate) struct Seen {
     pub(crate) commit: u64,
     pub(crate) applied: u64,
     pub(crate) disk: String,
+    /// It was removed while it was cut off.
+    pub(crate) removed: bool,
+    /// It applies nothing until a snapshot comes.
+    pub(crate) awaits_snapshot: bool,
+    /// Whose messages it keeps refusing, and why; empty for nobody.
+    pub(crate) refusing: String,
     /// The last change of the members is committed.
     pub(crate) settled: bool,
     pub(crate) members: Vec<Member>,
@@ -52,7 +58,9 @@ impl Seen {
 
     /// What it does in its cluster.
     pub(crate) fn part(&self) -> &str {
-        if self.role == "follower" && !self.standing.starts_with("voter") {
+        if self.removed {
+            "removed"
+        } else if self.role == "follower" && !self.standing.starts_with("voter") {
             &self.standing
         } else {
             &self.role
@@ -86,6 +94,9 @@ pub(crate) fn parse(text: &str) -> Seen {
         commit: number("commit"),
         applied: number("applied"),
         disk: words("disk"),
+        removed: number("removed") > 0,
+        awaits_snapshot: number("awaits_snapshot") == 1,
+        refusing: words("refusing"),
         settled: number("members_settled") == 1,
         members: text.lines().filter_map(member).take(MEMBERS).collect(),
     }

@@ -394,6 +394,17 @@ impl App for Replica {
                 error!(%peer, acknowledged, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
                      it is removed (ctl remove {peer}); let it come back with an empty data directory under a new id");
             }
+            Event::Removed { index } => {
+                error!(
+                    index,
+                    "this node was removed from the cluster while it was cut off, and takes no part any more: stop it; a node comes back under a new id, with an empty directory"
+                );
+                self.ways.changed();
+            }
+            Event::Refusing { peer, reason } => {
+                let peer = peer.get();
+                error!(peer, %reason, "this node keeps refusing the messages of a peer: compare both with `ctl status`, then take the one that is wrong out with `ctl remove`, and add a new one under a new id");
+            }
             Event::LogFull => {
                 if let Some(suppressed) = self.lines.pass("log full") {
                     warn!(suppressed, "the log is full; writing a snapshot to make room");

@@ -1,15 +1,20 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use quorate_core::{NodeId, Rng};
 use tokio::task::AbortHandle;
+use tokio::time::{Duration, Instant};
 
 use super::link::{Inboxes, Link};
 use super::outgoing::Outgoing;
 use crate::frame::Hello;
 use crate::metrics::Metrics;
 use crate::{LogLimit, TcpOptions};
+
+/// A peer that was taken off is let in again after so long, as any node that is not known: it may have been cut off since, and not
+/// have heard what it was taken off for.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// The links to all peers there are, which come and go.
 pub(crate) struct Links {
@@ -32,8 +37,8 @@ const LINES_A_MINUTE: u32 = 20;
 struct Tasks {
     rng: Rng,
     outgoing: HashMap<NodeId, AbortHandle>,
-    /// Who was taken off: not to be let in again as one that was not known.
-    gone: HashSet<NodeId>,
+    /// Who was taken off, and when: not to be let in as one that is not known before [`AWAY`] has passed.
+    gone: HashMap<NodeId, Instant>,
 }
 
 impl Links {
@@ -46,7 +51,7 @@ impl Links {
             metrics,
             inboxes: Arc::default(),
             lines: Arc::new(LogLimit::new(LINES_A_MINUTE)),
-            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new(), gone: HashSet::new() }),
+            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new(), gone: HashMap::new() }),
         }
     }
 
@@ -103,14 +108,17 @@ impl Links {
         tasks.outgoing.insert(id, task);
     }
 
-    /// Whether a peer was taken off.
+    /// Whether a peer was taken off lately.
     pub(crate) fn is_gone(&self, id: NodeId) -> bool {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).gone.contains(&id)
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.gone.get(&id).is_some_and(|since| since.elapsed() < AWAY)
     }
 
-    /// Takes a peer off, and closes its connections. It is not let in until it is connected to again.
+    /// Takes a peer off, and closes its connections. It is not let in for [`AWAY`], unless it is connected to again.
     pub(crate) fn disconnect(&self, id: NodeId) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).gone.insert(id);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.gone.insert(id, Instant::now());
+        drop(tasks);
         if self.drop_link(id) {
             self.metrics.forget(id);
         }

@@ -35,7 +35,13 @@ impl Outbox {
         self.look();
     }
 
-    /// A peer is none any more: its connections are closed, and it is turned away until it is connected to again.
+    /// The peers there are, those that came by themselves among them, in the order of their ids.
+    pub fn peers(&mut self) -> Vec<NodeId> {
+        self.look().iter().map(|link| link.id).collect()
+    }
+
+    /// A peer is none any more: its connections are closed, and it is turned away for ten seconds, unless it is connected to
+    /// again.
     pub fn disconnect(&mut self, id: NodeId) {
         self.flush();
         self.links.disconnect(id);

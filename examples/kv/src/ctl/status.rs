@@ -33,6 +33,9 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
                 );
             }
         }
+        for line in troubles(node) {
+            out!("      {line}");
+        }
     }
     let newest = leader(&seen).or_else(|| seen.iter().max_by_key(|(_, seen)| seen.commit));
     let members = newest.map_or(&[][..], |(_, seen)| &seen.members[..]);
@@ -65,4 +68,27 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         return Err(Failure::Run("no node answers: see --nodes".into()));
     }
     leader(&seen).map(|_| ()).ok_or_else(|| Failure::Run("none of these nodes leads".into()))
+}
+
+/// What does not heal by itself, and the way out.
+fn troubles(node: &Seen) -> Vec<String> {
+    let id = node.id;
+    let mut lines = Vec::new();
+    if node.removed {
+        lines.push(format!(
+            "node {id} was removed while it was cut off: stop it; it comes back under a new id, with an empty directory"
+        ));
+    }
+    if !node.refusing.is_empty() {
+        let what = &node.refusing;
+        lines.push(format!(
+            "node {id} keeps refusing messages ({what}): if that lasts, one of the two is wrong: `ctl remove` it, and add a new node under a new id"
+        ));
+    }
+    if node.awaits_snapshot && node.role == "leader" {
+        lines.push(format!(
+            "node {id} leads, and applies nothing until it is given a snapshot: `ctl transfer` its leadership to a node whose state is whole"
+        ));
+    }
+    lines
 }

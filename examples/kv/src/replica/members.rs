@@ -1,6 +1,6 @@
 //! Who else is in the cluster: the ways to them, and what a node does that is not in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use quorate_core::{Instant, NodeId};
 use quorate_driver::app::Outbox;
@@ -36,6 +36,8 @@ pub(crate) struct Places {
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     linked: HashMap<NodeId, Way>,
+    /// Those that were closed: such a node may come back, and not know yet that it was removed.
+    closed: HashSet<NodeId>,
     changed: bool,
     look_at: Instant,
     enter_at: Instant,
@@ -67,12 +69,13 @@ impl Replica {
             return;
         }
         self.ways.look_at = now.after(LOOK_US);
-        self.member = status.standing.is_member();
+        self.member = status.standing.is_member() && status.removed.is_none();
         if self.member {
             self.open_ways(raft, outbox);
         }
         // before that another leader may take the change back
-        if status.config <= status.commit {
+        if status.config <= status.commit || status.removed.is_some() {
+            self.watch_closed(raft, now, outbox);
             self.close_ways(raft, now, outbox);
         }
         if self.is_outside() && status.config <= self.state.applied {
@@ -115,9 +118,25 @@ impl Replica {
             match self.ways.linked.get_mut(&member.id) {
                 Some(way) if way.address == address => way.stray = None,
                 _ => {
+                    self.ways.closed.remove(&member.id);
                     outbox.connect(member.id, &address);
                     self.ways.linked.insert(member.id, Way { address, stray: None });
                 }
+            }
+        }
+    }
+
+    /// A node that was removed and comes back is told so, and its way closed again.
+    fn watch_closed(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
+        if self.ways.closed.is_empty() {
+            return;
+        }
+        let members = raft.members();
+        for id in outbox.peers() {
+            let back = self.ways.closed.contains(&id) && !self.ways.linked.contains_key(&id);
+            if back && !members.iter().any(|member| member.id == id) {
+                let way = Way { address: String::new(), stray: Some(now) };
+                self.ways.linked.insert(id, way);
             }
         }
     }
@@ -128,17 +147,20 @@ impl Replica {
             return;
         }
         let (own, member) = (self.id, self.member);
-        self.ways.linked.retain(|&id, way| {
+        let Ways { linked, closed, .. } = &mut self.ways;
+        linked.retain(|&id, way| {
             if member && members.iter().any(|other| other.id == id) {
                 return true;
             }
             let stays = now.since(*way.stray.get_or_insert(now)) < FAREWELL_US;
             if !stays {
-                info!(
-                    node = own.get(),
-                    peer = id.get(),
-                    "no way to a node that is not in the cluster with this one"
-                );
+                if closed.insert(id) {
+                    info!(
+                        node = own.get(),
+                        peer = id.get(),
+                        "no way to a node that is not in the cluster with this one"
+                    );
+                }
                 outbox.disconnect(id);
             }
             stays

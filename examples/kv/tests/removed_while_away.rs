@@ -1,0 +1,46 @@
+//! A node that is removed while it is away learns of it when it is back, and leaves the others in peace.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, until};
+
+#[test]
+fn a_node_that_is_removed_while_it_is_away_is_told() {
+    let mut cluster = Cluster::start("removed-away", 3, &[]);
+    let leader = cluster.wait_for_leader();
+    cluster.wait_until_even();
+    let away = (0..3).find(|&index| index != leader).unwrap();
+    cluster.kill(away);
+    let id = (away + 1).to_string();
+    until("the node to be out", || {
+        let (code, said, complaint) = cluster.ctl(&["remove", &id]);
+        println!("$ ctl remove {id}\n{said}{complaint}");
+        (code == Some(0) || complaint.contains("no node")).then_some(())
+    });
+    let left: Vec<usize> = (0..3).filter(|&index| index != away).collect();
+    // longer than any leader tells it
+    until("the ways to be closed", || {
+        left.iter().all(|&i| cluster.info(i, "links").as_deref() == Some("1")).then_some(())
+    });
+    cluster.start_node(away);
+    until("the node to know", || {
+        let removed = cluster.number(away, "removed") > 0;
+        (removed || cluster.info(away, "standing")? == "no member").then_some(())
+    });
+    let mut client = cluster.client(away);
+    until("the node to serve nobody", || {
+        client.ask(&["GET", "a"]).unwrap().text().starts_with("NOTMEMBER ").then_some(())
+    });
+    until("the status to show it", || {
+        let (_, said, _) = cluster.ctl(&["status"]);
+        said.contains("was removed while it was cut off").then_some(())
+    });
+    until("it to try no more", || (cluster.info(away, "links")? == "0").then_some(()));
+    assert_eq!(cluster.info(away, "role").as_deref(), Some("follower"));
+    let log = std::fs::read_to_string(cluster.log(away)).unwrap();
+    assert!(log.contains("was removed from the cluster while it was cut off"), "{log}");
+    for &index in &left {
+        assert_eq!(cluster.info(index, "peers").as_deref(), Some("2"));
+    }
+}
