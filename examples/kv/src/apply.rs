@@ -1,14 +1,15 @@
 use quorate_core::{DecodeError, NodeId, Reader};
-use quorate_raft::Index;
+use quorate_raft::{Index, Members};
 
 use crate::batch::{Batch, Ops};
 use crate::directory::{self, Directory};
+use crate::glob::Pattern;
 use crate::op::{Only, Op, put};
 use crate::reply::Reply;
 use crate::resp;
 use crate::session::{BatchId, Sessions};
 use crate::store::Store;
-use crate::{glob, limits};
+use crate::{limits, work};
 
 /// What is replicated: the same on every node that applied the same entries.
 #[derive(Clone, Debug)]
@@ -43,22 +44,44 @@ impl State {
         }
     }
 
-    /// Executes operations in their order, writes to the store included; replies if somebody waits.
-    pub(crate) fn execute(&mut self, ops: Ops<'_>, mut reply: Option<&mut Reply>) {
+    /// Executes operations in their order, writes to the store included; replies if somebody waits. Gives the steps that it took.
+    pub(crate) fn execute(&mut self, ops: Ops<'_>, mut reply: Option<&mut Reply>) -> u64 {
+        let mut steps = 0_u64;
         for op in ops {
             if op.is_write() {
                 self.write(op, reply.as_deref_mut());
+                steps = steps.saturating_add(op.work());
             } else if let Some(reply) = reply.as_deref_mut() {
-                self.read(op, 0, reply);
+                steps = steps.saturating_add(self.read(op, 0, reply));
             }
         }
+        steps
     }
 
-    /// Answers a batch of reads. `replicas` is the number of followers that have the log as far as somebody asked.
-    pub(crate) fn answer(&self, ops: Ops<'_>, replicas: impl Fn(Index) -> i64, reply: &mut Reply) {
-        for op in ops {
+    /// Answers reads, in their order, until that has taken so many steps: gives how many it were. What is left stays in `ops`.
+    /// `replicas` is the number of followers that have the log as far as somebody asked.
+    pub(crate) fn answer(
+        &self,
+        ops: &mut Ops<'_>,
+        enough: u64,
+        replicas: impl Fn(Index) -> i64,
+        reply: &mut Reply,
+    ) -> u64 {
+        let mut steps = 0_u64;
+        while steps < enough
+            && let Some(op) = ops.next()
+        {
             let count = if let Op::Replicas(index) = op { replicas(index) } else { 0 };
-            self.read(op, count, reply);
+            steps = steps.saturating_add(self.read(op, count, reply));
+        }
+        steps
+    }
+
+    /// Takes note of the members that an entry of the log lists.
+    pub(crate) fn members(&mut self, data: &[u8]) {
+        // it was checked when it came into the log
+        if let Ok(members) = Members::decode(data) {
+            self.directory.set_members(members.iter().map(|member| member.id));
         }
     }
 
@@ -158,16 +181,26 @@ impl State {
         reply.integer(new);
     }
 
-    fn read(&self, op: Op<'_>, replicas: i64, reply: &mut Reply) {
+    /// Answers one read, and gives the steps that it took.
+    fn read(&self, op: Op<'_>, replicas: i64, reply: &mut Reply) -> u64 {
+        let before = reply.len();
+        if let Op::Scan { cursor, count, pattern, strings } = op {
+            return self.scan(cursor, count, pattern, strings, reply);
+        }
+        self.look(op, replicas, reply);
+        op.work().saturating_add(work::copy(reply.len().saturating_sub(before)))
+    }
+
+    fn look(&self, op: Op<'_>, replicas: i64, reply: &mut Reply) {
         match op {
             Op::Get(key) => self.get(key, reply),
             Op::MGet(keys) => {
-                let bytes: usize =
-                    keys.iter().map(|key| self.store.get(key).map_or(0, <[u8]>::len) + 32).sum();
+                let values: Vec<_> = keys.iter().map(|key| self.store.get(key)).collect();
+                let bytes = values.iter().map(|value| value.map_or(0, <[u8]>::len) + 32).sum();
                 if reply.has_room(bytes) {
-                    reply.array(keys.len());
-                    for key in keys.iter() {
-                        match self.store.get(key) {
+                    reply.array(values.len());
+                    for value in values {
+                        match value {
                             Some(value) => reply.bulk(value),
                             None => reply.null(),
                         }
@@ -183,9 +216,6 @@ impl State {
             }
             Op::Type(key) => {
                 reply.simple(if self.store.get(key).is_some() { "string" } else { "none" });
-            }
-            Op::Scan { cursor, count, pattern, strings } => {
-                self.scan(cursor, count, pattern, strings, reply);
             }
             Op::DbSize => reply.integer(self.store.len() as i64),
             Op::Replicas(_) => reply.integer(replicas),
@@ -211,17 +241,20 @@ impl State {
         pattern: Option<&[u8]>,
         strings: bool,
         reply: &mut Reply,
-    ) {
+    ) -> u64 {
+        let pattern = pattern.map(Pattern::new);
         let mut found = Vec::new();
         let mut left = usize::try_from(count).unwrap_or(usize::MAX).min(limits::SCAN_COUNT);
-        let mut work = limits::SCAN_WORK;
+        let mut steps = pattern.as_ref().map_or(0, Pattern::work).saturating_add(work::PLACES);
         let next = self.store.scan(cursor, |key| {
-            if strings && pattern.is_none_or(|pattern| glob::matches(pattern, key)) {
+            let looks = pattern.as_ref().map_or(0, |pattern| pattern.work_on(key.len()));
+            steps = steps.saturating_add(work::VISIT).saturating_add(looks);
+            if strings && pattern.as_ref().is_none_or(|pattern| pattern.matches(key)) {
+                steps = steps.saturating_add(work::copy(key.len()));
                 found.push(key);
             }
             left = left.saturating_sub(1);
-            work = work.saturating_sub(key.len() * pattern.map_or(1, <[u8]>::len));
-            left == 0 || work == 0
+            left == 0 || steps >= work::SCAN
         });
         let bytes: usize = found.iter().map(|key| key.len() + 32).sum();
         if reply.has_room(bytes + 64) {
@@ -232,6 +265,7 @@ impl State {
                 reply.bulk(key);
             }
         }
+        steps
     }
 }
 
@@ -265,6 +299,7 @@ impl<'a> Entry<'a> {
 mod tests {
     use super::*;
     use crate::reply::Protocol;
+    use proptest::prelude::*;
 
     fn run(state: &mut State, build: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut ops = Vec::new();
@@ -287,6 +322,75 @@ mod tests {
         });
         assert!(text.ends_with("-ERR the reply is too long: ask for less at once\r\n"));
         assert_eq!(state.store.get(b"k"), Some(&b"small"[..]));
+    }
+
+    #[test]
+    fn no_scan_takes_more_steps_than_it_may() {
+        let mut state = State::new();
+        let long = vec![b'a'; limits::KEY_BYTES - 8];
+        for number in 0..2_000 {
+            let key = if number % 100 == 0 { long.clone() } else { b"a".repeat(number % 300) };
+            state.store.set(&[number.to_string().as_bytes(), &key].concat(), b"");
+        }
+        // to make the worst pattern, and to look at the longest key
+        let bound = work::SCAN + 256 * 256 + 5 * limits::KEY_BYTES as u64;
+        let patterns =
+            [&b"*"[..], &[&b"*"[..], &b"a".repeat(254), b"b"].concat(), &b"?".repeat(256)];
+        for pattern in patterns.into_iter().map(Some).chain([None]) {
+            let (mut cursor, mut most, mut scans, mut keys) = (0, 0, 0, 0);
+            loop {
+                let mut ops = Vec::new();
+                put::scan(&mut ops, cursor, u64::MAX, pattern, true);
+                let mut reply = Reply::new(Protocol::Resp2);
+                most = most.max(state.answer(&mut Ops::new(&ops), 1, |_| 0, &mut reply));
+                let text = String::from_utf8_lossy(reply.bytes()).into_owned();
+                let lines: Vec<&str> = text.split("\r\n").collect();
+                cursor = lines[2].parse().unwrap();
+                keys += lines[3][1..].parse::<usize>().unwrap();
+                scans += 1;
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert!(most <= bound, "{most}");
+            assert!(scans > 1, "{scans}");
+            assert!(pattern.is_some_and(|pattern| pattern != b"*") || keys == 2_000, "{keys}");
+        }
+    }
+
+    #[test]
+    fn reads_are_answered_in_slices() {
+        let state = State::new();
+        let mut bytes = Vec::new();
+        (0..100).for_each(|_| put::get(&mut bytes, b"k"));
+        let (mut ops, mut reply) = (Ops::new(&bytes), Reply::new(Protocol::Resp2));
+        let each = work::key(1);
+        assert_eq!(state.answer(&mut ops, each * 10, |_| 0, &mut reply), each * 10);
+        assert_eq!(reply.bytes(), b"$-1\r\n".repeat(10));
+        assert_eq!(state.answer(&mut ops, u64::MAX, |_| 0, &mut reply), each * 90);
+        assert_eq!((reply.len(), ops.rest().len()), (500, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_entry_is_skipped_or_applied_alike(
+            entries in prop::collection::vec(prop::collection::vec(prop_oneof![0u8..4, Just(0xff), Just(0x7f), any::<u8>()], 0..60), 0..20),
+        ) {
+            let (mut one, mut two) = (State::new(), State::new());
+            for bytes in entries {
+                let mut entry = vec![ENTRY_VERSION];
+                entry.extend_from_slice(&bytes);
+                for state in [&mut one, &mut two] {
+                    if let Ok(entry) = Entry::decode(&entry)
+                        && state.sessions.admit(entry.id, entry.floor)
+                    {
+                        state.execute(Ops::new(entry.ops), None);
+                    }
+                }
+            }
+            prop_assert!(one.store.iter().eq(two.store.iter()));
+            prop_assert_eq!(one.sessions, two.sessions);
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Batch {
     pub(crate) ops: Vec<u8>,
     pub(crate) reads: u32,
     pub(crate) writes: u32,
+    /// Steps that its operations take, as far as that can be told before.
+    pub(crate) work: u64,
     /// How the replies are encoded.
     pub(crate) protocol: Protocol,
 }
@@ -24,18 +26,23 @@ impl Batch {
         let mut batch = Self { protocol, ..Self::default() };
         let mut input = Reader::new(ops);
         while !input.rest().is_empty() {
-            if Op::decode(&mut input)?.is_write() {
-                batch.writes += 1;
-            } else {
-                batch.reads += 1;
-            }
+            let op = Op::decode(&mut input)?;
+            batch.count(op.is_write(), op.work());
         }
         batch.ops = ops.to_vec();
         Ok(batch)
     }
 
+    /// Counts an operation that is among the bytes.
+    pub(crate) fn count(&mut self, is_write: bool, work: u64) {
+        // an operation has a byte at least, and a batch a few million
+        let count = if is_write { &mut self.writes } else { &mut self.reads };
+        *count = count.saturating_add(1);
+        self.work = self.work.saturating_add(work);
+    }
+
     pub(crate) fn len(&self) -> u32 {
-        self.reads + self.writes
+        self.reads.saturating_add(self.writes)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -48,6 +55,16 @@ impl Batch {
 
     pub(crate) fn ops(&self) -> Ops<'_> {
         Ops::new(&self.ops)
+    }
+
+    /// Whether these are its writes, as [`write_to`](Self::write_to) writes them.
+    pub(crate) fn has_writes(&self, ops: &[u8]) -> bool {
+        if self.reads == 0 {
+            return self.ops == ops;
+        }
+        let mut writes = Vec::with_capacity(ops.len());
+        self.write_to(&mut writes);
+        writes == ops
     }
 
     /// Appends what belongs into the log: the writes alone.
@@ -73,6 +90,11 @@ impl Batch {
 impl<'a> Ops<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(Reader::new(bytes))
+    }
+
+    /// The bytes that are not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0.rest()
     }
 }
 
@@ -104,6 +126,9 @@ mod tests {
         let mut log = Vec::new();
         batch.write_to(&mut log);
         assert_eq!(log, writes);
+        assert!(batch.has_writes(&writes) && !batch.has_writes(&mixed));
+        let alone = Batch::parse(&writes, Protocol::Resp2).unwrap();
+        assert!(alone.has_writes(&writes) && !alone.has_writes(&writes[1..]));
         mixed.push(99);
         assert!(Batch::parse(&mixed, Protocol::Resp2).is_err());
     }

@@ -98,6 +98,15 @@ pub(crate) enum CtlVerb {
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
         patience_s: u64,
     },
+    /// Tells the others where a member has moved to
+    Move {
+        /// The member
+        #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+        /// Where the other nodes reach it now: its --peer-listen or --advertise
+        #[arg(value_name = "HOST:PORT", value_parser = address)]
+        address: String,
+    },
     /// Gives a learner that has caught up a vote
     Promote {
         /// The learner

@@ -1,8 +1,10 @@
+use quorate_core::Reader;
+
 use crate::batch::Batch;
 use crate::limits;
-use crate::op::{Only, put};
+use crate::op::{Only, Op, put};
 use crate::resp::{Arguments, number};
-use crate::table::{self, Kind, Name, Spec};
+use crate::table::{self, Name, Spec};
 
 /// Finds the command of a request and checks how many words it has.
 ///
@@ -25,6 +27,7 @@ pub(crate) fn look_up(arguments: Arguments<'_>) -> Result<&'static Spec, String>
 pub(crate) fn add(spec: &Spec, arguments: Arguments<'_>, batch: &mut Batch) -> Result<(), String> {
     check_keys(spec, arguments)?;
     let word = |index| arguments.get(index).unwrap_or_default();
+    let before = batch.ops.len();
     let out = &mut batch.ops;
     match spec.name_id {
         Name::Append => put::append(out, word(1), word(2)),
@@ -60,10 +63,11 @@ pub(crate) fn add(spec: &Spec, arguments: Arguments<'_>, batch: &mut Batch) -> R
         // the others are about connections, and do not come here
         _ => return Err(unknown(arguments)),
     }
-    match spec.kind {
-        Kind::Write => batch.writes += 1,
-        Kind::Read | Kind::Connection => batch.reads += 1,
-    }
+    let written = out.get(before..).unwrap_or_default();
+    let op = Op::decode(&mut Reader::new(written)).map(|op| (op.is_write(), op.work()));
+    // what was just written can be read
+    let (is_write, work) = op.map_err(|_| SYNTAX)?;
+    batch.count(is_write, work);
     Ok(())
 }
 
@@ -107,6 +111,10 @@ fn check_keys(spec: &Spec, arguments: Arguments<'_>) -> Result<(), String> {
         .any(|index| arguments.get(index).is_some_and(|key| key.len() > limits::KEY_BYTES));
     if too_long {
         return Err(format!("ERR a key may have {} bytes", limits::KEY_BYTES));
+    }
+    let count = (last - 1) / usize::try_from(step).unwrap_or(1).max(1);
+    if count > limits::KEYS {
+        return Err(format!("ERR a command may have {} keys: send several", limits::KEYS));
     }
     Ok(())
 }

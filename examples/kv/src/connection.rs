@@ -18,7 +18,7 @@ use crate::reply::{Protocol, Reply};
 use crate::resp::{Arguments, Decoder};
 use crate::server::{Charge, Server};
 use crate::table::Kind;
-use crate::{command, limits};
+use crate::{command, limits, work};
 
 /// One client. Its commands are executed in their order, those that arrived together in one batch.
 pub(crate) struct Connection {
@@ -228,7 +228,9 @@ impl Session {
             self.flush().await?;
             self.reply.error(&error);
         }
-        if self.batch.len() >= limits::BATCH_COMMANDS || self.batch.ops.len() >= limits::BATCH_BYTES
+        if self.batch.len() >= limits::BATCH_COMMANDS
+            || self.batch.ops.len() >= limits::BATCH_BYTES
+            || self.batch.work >= work::BATCH
         {
             self.flush().await?;
         }

@@ -7,12 +7,13 @@ use tokio::sync::oneshot;
 use crate::barrier::Barrier;
 use crate::command::{SYNTAX, integer, shown, wrong_arity};
 use crate::connection::{Flow, Replies, Session};
+use crate::glob::Pattern;
 use crate::replica::Ask;
 use crate::reply::Protocol;
 use crate::resp::{Arguments, number};
 use crate::table::{self, Kind, Name, Spec};
 use crate::view::View;
-use crate::{glob, info, limits};
+use crate::{info, limits};
 
 /// `WAIT` without end, and every longer one, ends after this.
 const LONGEST_WAIT_MS: i64 = 60_000;
@@ -316,12 +317,14 @@ impl Session {
             (b"GET", 3..) if arguments.len() > limits::NAMES => self.reply.error(TOO_MANY_NAMES),
             (b"GET", 3..) => {
                 let settings = self.server.settings();
-                let wanted = |name: &str| {
-                    arguments.from(2).iter().any(|pattern| {
-                        pattern.len() <= limits::PATTERN_BYTES
-                            && glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())
-                    })
-                };
+                let patterns = arguments.from(2);
+                let patterns: Vec<Pattern> = patterns
+                    .iter()
+                    .filter(|pattern| pattern.len() <= limits::PATTERN_BYTES)
+                    .map(|pattern| Pattern::new(&pattern.to_ascii_lowercase()))
+                    .collect();
+                let wanted =
+                    |name: &str| patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
                 let found: Vec<_> = settings.iter().filter(|(name, _)| wanted(name)).collect();
                 self.reply.map(found.len());
                 for (name, value) in found {

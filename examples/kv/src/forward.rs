@@ -16,7 +16,7 @@ pub(crate) enum Frame<'a> {
 }
 
 /// Which batch of the node whose client waits. Reads and writes are numbered apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Call {
     pub(crate) incarnation: u64,
     pub(crate) number: u64,
@@ -36,6 +36,8 @@ pub(crate) enum Refusal {
     TooLarge,
     /// It was executed before; the answer is lost, or on its way.
     Over,
+    /// No honest node can have sent it.
+    Implausible,
 }
 
 impl<'a> Frame<'a> {
@@ -64,6 +66,7 @@ impl<'a> Frame<'a> {
                     Refusal::Disk => 2,
                     Refusal::TooLarge => 3,
                     Refusal::Over => 4,
+                    Refusal::Implausible => 5,
                 });
             }
         }
@@ -88,6 +91,7 @@ impl<'a> Frame<'a> {
                     2 => Refusal::Disk,
                     3 => Refusal::TooLarge,
                     4 => Refusal::Over,
+                    5 => Refusal::Implausible,
                     _ => return Err(DecodeError::Invalid),
                 };
                 input.finish()?;

@@ -126,6 +126,10 @@ fn stats_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "handed_over_again:{}", counters.retries);
     line!(out, "timeouts:{}", counters.timeouts);
     line!(out, "leader_changes:{}", counters.leader_changes);
+    line!(out, "implausible_requests:{}", counters.implausible);
+    line!(out, "incarnation_renewals:{}", counters.renewals);
+    line!(out, "turn_read_steps_max:{}", view.meter.most_reads);
+    line!(out, "turn_write_steps_max:{}", view.meter.most_writes);
     line!(out, "peer_messages_rejected:{}", view.status.rejections.total());
 }
 
@@ -149,6 +153,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
     line!(out, "connected_slaves:{}", view.peers.len());
     line!(out, "links:{}", server.node.metrics().snapshot().peers.len());
+    line!(out, "addresses:{}", view.known);
     line!(out, "peers:{}", view.members.len());
     for Neighbour { id, standing, address } in &view.members {
         let progress = view.peers.iter().find(|peer| peer.id == *id);

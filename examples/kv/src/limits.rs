@@ -34,8 +34,16 @@ pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
 pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
 /// Keys that one `SCAN` looks at, at most, whatever `COUNT` says: it runs between the heartbeats of the node.
 pub(crate) const SCAN_COUNT: usize = 10_000;
-/// Bytes of keys times bytes of the pattern that one `SCAN` goes through, at most, for the same reason.
-pub(crate) const SCAN_WORK: usize = 16 << 20;
+/// Keys of one command, at most, for the same reason.
+pub(crate) const KEYS: usize = 1 << 13;
+/// The number of a node's life, which is the time of its start in µs, is below this: the year 4253.
+pub(crate) const INCARNATION: u64 = 1 << 56;
+/// How far above the newest life that is known a node may begin another, if that is beyond [`INCARNATION`].
+pub(crate) const RENEWALS: u64 = 1 << 20;
+/// The batches of one life of a node have numbers below this: a million a second for nine years.
+pub(crate) const BATCH_NUMBER: u64 = 1 << 48;
+/// Leaders that are lost, one after the other, while they have a batch: after these it is handed to no other.
+pub(crate) const LEADERS: u32 = 3;
 /// Bytes of a key, at most.
 pub(crate) const KEY_BYTES: usize = 64 << 10;
 /// Bytes of a `MATCH` pattern, at most.

@@ -27,6 +27,7 @@ mod directory;
 mod forward;
 mod founding;
 mod glob;
+mod incarnation;
 mod info;
 mod limits;
 mod metrics;
@@ -36,6 +37,7 @@ mod open_files;
 mod operator;
 mod origin;
 mod pending;
+mod plausible;
 mod recover;
 mod remote;
 mod replica;
@@ -48,6 +50,7 @@ mod snapshot;
 mod store;
 mod table;
 mod view;
+mod work;
 
 use std::process::ExitCode;
 

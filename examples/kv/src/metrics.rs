@@ -109,6 +109,8 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
         "id of the peer whose messages are refused again and again, 0 for none",
         status.refusing.map_or(0, |(peer, _)| peer.get()),
     );
+    page.gauge("turn_read_steps_max", "most steps of reads in one turn", view.meter.most_reads);
+    page.gauge("turn_write_steps_max", "most steps of writes in one turn", view.meter.most_writes);
     page.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;
@@ -127,6 +129,16 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
         ("forwarded_in", "requests taken from other nodes", counters.forwarded_in),
         ("handed_over_again", "batches handed over again", counters.retries),
         ("timeouts", "batches given up", counters.timeouts),
+        (
+            "implausible_requests",
+            "requests of peers that no node can have sent, and that were refused",
+            counters.implausible,
+        ),
+        (
+            "incarnation_renewals",
+            "times this node went on under a new incarnation because of batches forged in its name",
+            counters.renewals,
+        ),
         ("leader_changes", "times a leader became known", counters.leader_changes),
         ("snapshots_written", "snapshots written", counters.snapshots_written),
         ("snapshots_installed", "snapshots taken from the leader", counters.snapshots_installed),

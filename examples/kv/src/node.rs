@@ -1,19 +1,18 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use quorate_core::NodeId;
 use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
 use quorate_raft::{Config, Heap, Raft};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -22,6 +21,7 @@ use crate::archive::Archive;
 use crate::cli::NodeArgs;
 use crate::directory::Address;
 use crate::founding::{self, Founder};
+use crate::incarnation::{self, Incarnation};
 use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
@@ -53,7 +53,9 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
     };
     let cluster = origin.cluster();
     let places = places(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
-    let node = start(&arguments, origin, peers, places)?;
+    let wake = Arc::new(Notify::new());
+    let node = start(&arguments, origin, peers, places, wake.clone())?;
+    runtime.spawn(tick(node.handle(), wake));
     let result = runtime.block_on(serve(arguments, cluster, node, ports, stop));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -162,7 +164,6 @@ async fn serve(
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
     }
-    tokio::spawn(tick(node.handle()));
     until_over(node, stop).await
 }
 
@@ -171,6 +172,7 @@ fn start(
     origin: Origin,
     peers: TcpListener,
     places: Places,
+    wake: Arc<Notify>,
 ) -> Result<Node<Replica>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
@@ -182,7 +184,7 @@ fn start(
         snapshot_part_bytes: 256 << 10,
         ..Config::default()
     };
-    let seed = incarnation_now() ^ arguments.id.rotate_left(32);
+    let seed = incarnation::now() ^ arguments.id.rotate_left(32);
     let raft = match &origin {
         Origin::Founder { voters, .. } => Raft::<Heap>::new(id, voters, config, seed),
         Origin::Joined { .. } => Raft::<Heap>::join(id, config, seed),
@@ -204,7 +206,8 @@ fn start(
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     let cluster = origin.cluster();
     let app = move |raft: &mut Raft<Heap>| {
-        open(id, cluster, policy, max_snapshot, places, &data, raft).map_err(Error::app)
+        let replica = open(id, cluster, policy, max_snapshot, places, &data, raft);
+        replica.map(|replica| replica.waking(wake)).map_err(Error::app)
     };
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
@@ -251,8 +254,8 @@ fn open(
     resume(&state, raft)?;
     let archive = Archive::new(&snapshots, cluster, max_snapshot)
         .map_err(|error| failed("open the snapshots", error))?;
-    let incarnation =
-        next_incarnation(data).map_err(|error| failed("write the file incarnation", error))?;
+    let incarnation = Incarnation::begin(data, state.sessions.incarnation(id))
+        .map_err(|error| failed("write the file incarnation", error))?;
     info!(
         applied = state.applied,
         keys = state.store.len(),
@@ -274,30 +277,6 @@ fn resume(state: &State, raft: &mut Raft<Heap>) -> Result<(), String> {
     raft.resume(index, term).map_err(|error| format!("cannot resume after entry {index}: {error}"))
 }
 
-/// The number of this life of the node: larger than every earlier one, also when the clock was set back, and even, by the
-/// clock, when the file got lost.
-fn next_incarnation(data: &Path) -> io::Result<u64> {
-    let path = data.join("incarnation");
-    let last = match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().unwrap_or(0),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error),
-    };
-    let next = incarnation_now().max(last + 1);
-    let temporary = data.join("incarnation-writing");
-    let mut file = File::create(&temporary)?;
-    writeln!(file, "{next}")?;
-    file.sync_all()?;
-    fs::rename(&temporary, &path)?;
-    File::open(data)?.sync_all()?;
-    Ok(next)
-}
-
-fn incarnation_now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(0)
-}
-
 fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| {
         Failure::Run(format!(
@@ -313,12 +292,15 @@ fn tokio_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Fail
         .map_err(|error| Failure::Run(format!("cannot listen: {error}")))
 }
 
-/// Lets the node look after deadlines also when nothing else happens.
-async fn tick(node: Handle<Replica>) {
+/// Lets the node look after deadlines also when nothing else happens, and go on with what it left for its next turn.
+async fn tick(node: Handle<Replica>, wake: Arc<Notify>) {
     let mut ticks = interval(Duration::from_millis(25));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = wake.notified() => {}
+        }
         if node.send(Ask::Tick).await.is_err() {
             return;
         }

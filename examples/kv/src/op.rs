@@ -1,5 +1,7 @@
 use quorate_core::{DecodeError, Reader};
 
+use crate::{limits, work};
+
 /// One operation on the store, as it stands in the log and in frames between nodes: borrowed from those bytes.
 ///
 /// Encoded it is a byte for the kind and its fields: numbers as varints, signed ones zigzag, bytes with their length before
@@ -114,11 +116,31 @@ impl<'a> Op<'a> {
     }
 }
 
-impl<'a> List<'a> {
-    pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.count).unwrap_or(usize::MAX)
+impl Op<'_> {
+    /// Steps that it takes at most; of a `GET` or an `MGET` without the values, which only the store knows.
+    pub(crate) fn work(&self) -> u64 {
+        match *self {
+            Self::Set { key, value, .. } | Self::Append { key, value } => {
+                work::key(key.len()).saturating_add(work::copy(value.len()))
+            }
+            Self::MSet(list) | Self::Del(list) | Self::MGet(list) | Self::Exists(list) => {
+                work::keys(list.count, list.bytes.len())
+            }
+            Self::Add { key, .. } | Self::Get(key) | Self::StrLen(key) | Self::Type(key) => {
+                work::key(key.len())
+            }
+            Self::FlushAll => work::FLUSH,
+            Self::Scan { pattern: Some(_), .. } => work::SCAN,
+            Self::Scan { count, .. } => {
+                let visits = count.min(limits::SCAN_COUNT as u64).saturating_mul(work::SMALL);
+                visits.saturating_add(work::PLACES).min(work::SCAN)
+            }
+            Self::Meet { .. } | Self::DbSize | Self::Replicas(_) => work::SMALL,
+        }
     }
+}
 
+impl<'a> List<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = Reader::new(self.bytes);
         (0..self.count).map_while(move |_| rest.bytes().ok())
@@ -297,7 +319,7 @@ mod tests {
             let mut out = Vec::new();
             put::del(&mut out, items.iter().map(|item| &item[..]));
             let Op::Del(list) = Op::decode(&mut Reader::new(&out)).unwrap() else { panic!("another kind") };
-            prop_assert_eq!(list.len(), items.len());
+            prop_assert_eq!(list.count, items.len() as u64);
             prop_assert!(list.iter().eq(items.iter().map(|item| &item[..])));
         }
 

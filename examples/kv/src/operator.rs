@@ -1,7 +1,7 @@
 //! `QUORATE …`: what operators ask of the cluster. Each answer says whether that has begun; `INFO` shows what becomes of it.
 
 use quorate_core::NodeId;
-use quorate_raft::{Change, ChangeError, Role, TransferError};
+use quorate_raft::{Change, ChangeError, TransferError};
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
@@ -10,7 +10,7 @@ use crate::connection::Session;
 use crate::op::put;
 use crate::replica::Ask;
 use crate::resp::{Arguments, number};
-use crate::{directory, info};
+use crate::{directory, info, work};
 
 const STOPPING: &str = "ERR this node is stopping";
 
@@ -19,12 +19,12 @@ impl Session {
         let sub = arguments.get(1).unwrap_or_default().to_ascii_uppercase();
         let arity = match &sub[..] {
             b"STATUS" => 2,
-            b"ADD" => 4,
+            b"ADD" | b"MOVE" => 4,
             b"REMOVE" | b"PROMOTE" | b"DEMOTE" | b"TRANSFER" => 3,
             _ => {
                 let sub = shown(arguments.get(1).unwrap_or_default(), 128);
                 return self.reply.error(&format!(
-                    "ERR unknown subcommand '{sub}'. Try STATUS, ADD, REMOVE, PROMOTE, DEMOTE or TRANSFER."
+                    "ERR unknown subcommand '{sub}'. Try STATUS, ADD, MOVE, REMOVE, PROMOTE, DEMOTE or TRANSFER."
                 ));
             }
         };
@@ -42,6 +42,7 @@ impl Session {
         let node = NodeId::new(id);
         match &sub[..] {
             b"ADD" => self.add(node, arguments.get(3).unwrap_or_default()).await,
+            b"MOVE" => self.relocate(node, arguments.get(3).unwrap_or_default()).await,
             b"REMOVE" => self.change(Change::Remove(node)).await,
             b"PROMOTE" => self.change(Change::Promote(node)).await,
             b"DEMOTE" => self.change(Change::Demote(node)).await,
@@ -60,33 +61,44 @@ impl Session {
     }
 
     /// Brings the node in, and enters it in the directory, so that all know where it is. Behind each other in the log, the second is
-    /// not there without the first. A member is only entered: it moved.
+    /// not there without the first.
     async fn add(&mut self, node: NodeId, address: &[u8]) {
-        let Some(view) = self.view().await else { return self.reply.error(STOPPING) };
-        if view.status.role != Role::Leader {
-            return self.reply.error(&not_leader(view.status.leader));
-        }
-        let address = match core::str::from_utf8(address).map_err(|_| "it is no text") {
-            Ok(text) => directory::check(text).map(|()| text),
-            Err(why) => Err(why),
-        };
-        let address = match address {
+        let address = match host_and_port(address) {
             Ok(address) => address,
-            Err(why) => {
-                return self.reply.error(&format!("ERR a node is at HOST:PORT, and {why}"));
-            }
+            Err(error) => return self.reply.error(&error),
         };
-        let member = view.members.iter().any(|member| member.id == node);
-        if view.known.contains(&node) && !member {
-            return self.reply.error(&format!(
-                "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
-            ));
+        let (answer, begun) = oneshot::channel();
+        let request = Ask::Add { node, address: address.to_owned(), answer };
+        self.enter(request, begun, node, address).await;
+    }
+
+    /// Enters another address for a member.
+    async fn relocate(&mut self, node: NodeId, address: &[u8]) {
+        let address = match host_and_port(address) {
+            Ok(address) => address,
+            Err(error) => return self.reply.error(&error),
+        };
+        let (answer, may) = oneshot::channel();
+        self.enter(Ask::Move { node, answer }, may, node, address).await;
+    }
+
+    /// Enters an address if the node has nothing against it.
+    async fn enter(
+        &mut self,
+        request: Ask,
+        answer: oneshot::Receiver<Result<(), String>>,
+        node: NodeId,
+        address: &str,
+    ) {
+        let sent = self.server.node.send(request).await.is_ok();
+        match answer.await {
+            Ok(Ok(())) if sent => {}
+            Ok(Err(error)) => return self.reply.error(&error),
+            _ => return self.reply.error(STOPPING),
         }
-        if !member && let Err(error) = self.begin(Change::Add(node)).await {
-            return self.reply.error(&error);
-        }
-        let mut batch = Batch { writes: 1, protocol: self.reply.protocol(), ..Batch::default() };
+        let mut batch = Batch { protocol: self.reply.protocol(), ..Batch::default() };
         put::meet(&mut batch.ops, node.get(), address, "");
+        batch.count(true, work::SMALL);
         match self.ask(batch, false).await {
             Some(reply) => self.reply.encoded(&reply),
             None => self.reply.error(STOPPING),
@@ -104,20 +116,11 @@ impl Session {
     async fn begin(&self, change: Change) -> Result<(), String> {
         let (answer, begun) = oneshot::channel();
         let sent = self.server.node.send(Ask::Change { change, answer }).await.is_ok();
-        let error = match begun.await {
-            Ok(Ok(())) if sent => return Ok(()),
-            Ok(Err(error)) => error,
-            _ => return Err(STOPPING.into()),
-        };
-        Err(match error {
-            ChangeError::NotLeader(leader) => not_leader(leader),
-            ChangeError::Behind(_) => format!("BEHIND {error}"),
-            ChangeError::Transferring(_)
-            | ChangeError::NotYet
-            | ChangeError::UnderWay
-            | ChangeError::LogFull => format!("TRYAGAIN {error}"),
-            _ => format!("ERR {error}"),
-        })
+        match begun.await {
+            Ok(Ok(())) if sent => Ok(()),
+            Ok(Err(error)) => Err(refused(error)),
+            _ => Err(STOPPING.into()),
+        }
     }
 
     async fn transfer(&mut self, to: NodeId) {
@@ -132,7 +135,28 @@ impl Session {
     }
 }
 
-fn not_leader(leader: Option<NodeId>) -> String {
+/// The error reply to a change of the members that cannot begin.
+pub(crate) fn refused(error: ChangeError) -> String {
+    match error {
+        ChangeError::NotLeader(leader) => not_leader(leader),
+        ChangeError::Behind(_) => format!("BEHIND {error}"),
+        ChangeError::Transferring(_)
+        | ChangeError::NotYet
+        | ChangeError::UnderWay
+        | ChangeError::LogFull => format!("TRYAGAIN {error}"),
+        _ => format!("ERR {error}"),
+    }
+}
+
+fn host_and_port(address: &[u8]) -> Result<&str, String> {
+    let checked = match core::str::from_utf8(address) {
+        Ok(text) => directory::check(text).map(|()| text),
+        Err(_) => Err("it is no text"),
+    };
+    checked.map_err(|why| format!("ERR a node is at HOST:PORT, and {why}"))
+}
+
+pub(crate) fn not_leader(leader: Option<NodeId>) -> String {
     let leader = leader.map_or_else(|| "nobody".into(), |id| format!("node {id}"));
     format!("NOTLEADER {leader} leads: ask there")
 }

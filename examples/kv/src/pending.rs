@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::forward::Refusal;
-use crate::limits;
 use crate::reply::Reply;
+use crate::{limits, work};
 
 /// Batches of this node's clients that wait for their answers, by their numbers.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Waiting {
     pub(crate) chances: u32,
     pub(crate) retry_at: Instant,
     pub(crate) refusal: Option<Refusal>,
+    /// Leaders, one after the other, that were lost while they had it.
+    lost: u32,
 }
 
 /// To whom, in which term, and when.
@@ -49,7 +51,8 @@ pub(crate) struct Answer {
 impl Pending {
     /// Takes a batch in, and gives it its number.
     pub(crate) fn insert(&mut self, waiting: Waiting) -> u64 {
-        self.last += 1;
+        // a billion a second are not through in 500 years
+        self.last = self.last.saturating_add(1);
         self.bytes += waiting.batch.ops.len();
         self.waiting.insert(self.last, waiting);
         self.last
@@ -80,6 +83,16 @@ impl Pending {
         self.last - self.floor() < limits::SESSION_WINDOW
     }
 
+    /// The last number that was given out.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Everything that waits, in its order. Numbers begin anew.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waiting> + use<> {
+        core::mem::take(self).waiting.into_values()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -100,12 +113,28 @@ impl Waiting {
             chances: 0,
             retry_at: Instant::ZERO,
             refusal: None,
+            lost: 0,
         }
+    }
+
+    /// The leader that has it leads no more.
+    pub(crate) fn leader_lost(&mut self) {
+        if self.handed.take().is_some() {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    /// Whether it is handed to no other leader: it may be what ended those before. Of reads that take much, one suffices.
+    pub(crate) fn is_spent(&self) -> bool {
+        let heavy = self.batch.is_read_only() && self.batch.work >= work::HEAVY;
+        let leaders = if heavy { 1 } else { limits::LEADERS };
+        self.lost >= leaders
     }
 
     pub(crate) fn hand_over(&mut self, to: NodeId, term: Term, at: Instant) {
         self.handed = Some(Handed { to, term, at });
-        self.chances += 1;
+        self.retry_at = Instant::ZERO;
+        self.chances = self.chances.saturating_add(1);
     }
 
     /// A node to which it was handed over did nothing, or was not reached at all.
@@ -156,6 +185,28 @@ mod tests {
         assert_eq!((pending.floor(), pending.bytes()), (1, 1));
         pending.remove(2).unwrap();
         assert_eq!((pending.floor(), pending.bytes()), (2, 0));
+    }
+
+    #[test]
+    fn what_ends_leaders_is_handed_on_a_few_times_only() {
+        let one = NodeId::new(1);
+        let (mut small, mut heavy) = (waiting(), waiting());
+        heavy.batch = Batch { ops: vec![22], reads: 1, work: work::HEAVY, ..Batch::default() };
+        small.leader_lost();
+        assert!(!small.is_spent(), "nobody had it");
+        for term in 0..limits::LEADERS {
+            assert!(!small.is_spent());
+            small.hand_over(one, term.into(), Instant::ZERO);
+            small.leader_lost();
+        }
+        assert!(small.is_spent());
+        heavy.hand_over(one, 1, Instant::ZERO);
+        heavy.refused(one, Refusal::NotLeader, Instant::ZERO);
+        heavy.leader_lost();
+        assert!(!heavy.is_spent(), "it was refused");
+        heavy.hand_over(one, 2, Instant::ZERO);
+        heavy.leader_lost();
+        assert!(heavy.is_spent());
     }
 
     #[test]

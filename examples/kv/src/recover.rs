@@ -65,6 +65,9 @@ fn replay(mut state: State, raft: &Raft<Heap>, through: Index) -> State {
         let before = state.applied;
         for entry in raft.entries(before + 1).iter().filter(|entry| entry.index <= through) {
             state.applied = entry.index;
+            if entry.kind == EntryKind::Config {
+                state.members(entry.data);
+            }
             if let (EntryKind::Command, Ok(command)) = (entry.kind, Entry::decode(entry.data))
                 && state.sessions.admit(command.id, command.floor)
             {

@@ -1,8 +1,13 @@
 mod handover;
 mod members;
+mod reading;
+mod renewal;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::LogLimit;
@@ -11,20 +16,23 @@ use quorate_raft::{
     Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term,
     TransferError,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tracing::{error, info, warn};
 
 use crate::apply::{Entry, State};
 use crate::archive::Archive;
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
-use crate::pending::{Answer, Pending, Waiting};
+use crate::incarnation::Incarnation;
+use crate::pending::{Answer, Pending};
 use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::view::{Counters, View};
+use crate::work::Meter;
 
 pub(crate) use members::Places;
 use members::Ways;
+use reading::Readings;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
 ///
@@ -37,7 +45,9 @@ use members::Ways;
 /// waits needs no answer from the leader if that is lost: it finds its own batch in the log, and replies from there.
 pub(crate) struct Replica {
     id: NodeId,
-    incarnation: u64,
+    incarnation: Incarnation,
+    /// No batch can have a number any more.
+    exhausted: bool,
     policy: Policy,
     state: State,
     archive: Archive,
@@ -47,10 +57,19 @@ pub(crate) struct Replica {
     /// Writes of other nodes' clients that this node proposed.
     forwarded: HashMap<BatchId, Batch>,
     forwarded_bytes: usize,
+    /// What this node proposed as the leader and did not apply yet: index and steps of each, and the steps of all.
+    in_flight: VecDeque<(Index, u64)>,
+    in_flight_work: u64,
+    /// What comes into the log when that has room.
+    held: VecDeque<Held>,
     /// Reads for the next round, the rounds under way, and what they confirmed.
     asked: Vec<Asker>,
     rounds: VecDeque<(ReadId, Vec<Asker>)>,
     confirmed: Vec<Asker>,
+    readings: Readings,
+    meter: Meter,
+    /// Has the loop turn again soon.
+    wake: Arc<Notify>,
     /// Own batches to hand over when frames can be sent.
     fresh: Vec<Call>,
     /// Frames for peers, and which own batch a request is about.
@@ -113,6 +132,17 @@ pub(crate) enum Ask {
         change: Change,
         answer: oneshot::Sender<Result<(), ChangeError>>,
     },
+    /// Bring a node in that is at this address: the change of the members has begun, or the node is one. Its address is not entered yet.
+    Add {
+        node: NodeId,
+        address: String,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
+    /// Whether the address of a member may be entered anew.
+    Move {
+        node: NodeId,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
     /// Time has passed: look after deadlines.
     Tick,
 }
@@ -127,6 +157,14 @@ struct Since {
 enum Asker {
     Own(u64),
     Peer { node: NodeId, call: Call, batch: Batch },
+}
+
+/// A batch of writes that waits at the leader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Held {
+    Own(u64),
+    /// One of the forwarded ones, and its floor.
+    Peer(BatchId, u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +188,7 @@ const STOPPED: &str = "ERR this node has stopped itself and serves nothing any m
 impl Replica {
     pub(crate) fn new(
         id: NodeId,
-        incarnation: u64,
+        incarnation: Incarnation,
         policy: Policy,
         state: State,
         archive: Archive,
@@ -159,6 +197,7 @@ impl Replica {
         Self {
             id,
             incarnation,
+            exhausted: false,
             policy,
             state,
             archive,
@@ -166,9 +205,15 @@ impl Replica {
             reads: Pending::default(),
             forwarded: HashMap::new(),
             forwarded_bytes: 0,
+            in_flight: VecDeque::new(),
+            in_flight_work: 0,
+            held: VecDeque::new(),
             asked: Vec::new(),
             rounds: VecDeque::new(),
             confirmed: Vec::new(),
+            readings: Readings::default(),
+            meter: Meter::default(),
+            wake: Arc::default(),
             fresh: Vec::new(),
             outgoing: Vec::new(),
             wanted: Vec::new(),
@@ -194,7 +239,13 @@ impl Replica {
         }
     }
 
+    /// With what has the loop turn again soon, when there is more to do than a turn takes.
+    pub(crate) fn waking(self, wake: Arc<Notify>) -> Self {
+        Self { wake, ..self }
+    }
+
     fn apply(&mut self, entries: Entries<'_>) {
+        let mut named = false;
         for entry in entries.iter() {
             // a snapshot may be ahead of the log
             if entry.index <= self.state.applied {
@@ -203,15 +254,34 @@ impl Replica {
             self.state.applied = entry.index;
             self.since_snapshot.entries += 1;
             self.since_snapshot.bytes += entry.data.len() as u64;
-            if entry.kind == EntryKind::Command {
+            if entry.kind == EntryKind::Config {
+                self.state.members(entry.data);
+            } else if entry.kind == EntryKind::Command {
                 match Entry::decode(entry.data) {
-                    Ok(command) => self.apply_command(entry.index, command),
+                    Ok(command) => {
+                        named |= command.id.origin == self.id;
+                        self.apply_command(entry.index, command);
+                    }
                     // every node skips it alike
                     Err(error) => {
                         error!(index = entry.index, %error, "skipping a command of a form unknown here")
                     }
                 }
             }
+        }
+        self.landed();
+        if named {
+            self.renew_if_forged();
+        }
+    }
+
+    /// What was in flight and is applied.
+    fn landed(&mut self) {
+        while let Some(&(index, work)) = self.in_flight.front()
+            && index <= self.state.applied
+        {
+            self.in_flight.pop_front();
+            self.in_flight_work = self.in_flight_work.saturating_sub(work);
         }
     }
 
@@ -221,22 +291,36 @@ impl Replica {
             return;
         }
         self.counters.applied += 1;
-        let own = entry.id.origin == self.id && entry.id.incarnation == self.incarnation;
+        let steps = self.execute_entry(index, entry);
+        self.meter.applied(steps);
+    }
+
+    /// Does what the entry says, as every node does; who waits for it is answered.
+    fn execute_entry(&mut self, index: Index, entry: Entry<'_>) -> u64 {
+        let own = entry.id.origin == self.id && entry.id.incarnation == self.incarnation.get();
         if let Some(waiting) = own.then(|| self.writes.remove(entry.id.number)).flatten() {
-            let mut reply = Reply::new(waiting.batch.protocol);
-            self.state.execute(waiting.batch.ops(), Some(&mut reply));
-            waiting.finish(reply, index);
-        } else if let Some(batch) = self.forwarded.remove(&entry.id) {
-            self.forwarded_bytes -= batch.ops.len();
-            let mut reply = Reply::new(batch.protocol);
-            self.state.execute(batch.ops(), Some(&mut reply));
-            let BatchId { origin, incarnation, number } = entry.id;
-            let call = Call { incarnation, number, write: true };
-            let answer = Frame::Answer { call, index, replies: reply.bytes() };
-            self.outgoing.push((origin, answer.to_vec(), None));
-        } else {
-            self.state.execute(Ops::new(entry.ops), None);
+            if waiting.batch.has_writes(entry.ops) {
+                let mut reply = Reply::new(waiting.batch.protocol);
+                let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
+                waiting.finish(reply, index);
+                return steps;
+            }
+            waiting.fail(STOLEN);
         }
+        if let Some(batch) = self.forwarded.remove(&entry.id) {
+            self.forwarded_bytes -= batch.ops.len();
+            if batch.has_writes(entry.ops) {
+                let mut reply = Reply::new(batch.protocol);
+                let steps = self.state.execute(batch.ops(), Some(&mut reply));
+                let BatchId { origin, incarnation, number } = entry.id;
+                let call = Call { incarnation, number, write: true };
+                let answer = Frame::Answer { call, index, replies: reply.bytes() };
+                self.outgoing.push((origin, answer.to_vec(), None));
+                return steps;
+            }
+            // another batch under this number came into the log first
+        }
+        self.state.execute(Ops::new(entry.ops), None)
     }
 
     fn role_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
@@ -247,19 +331,29 @@ impl Replica {
         self.role_changed = true;
         self.counters.leader_changes += u64::from(leader.is_some());
         // reads under way are lost; the nodes whose clients asked ask again
-        for (_, askers) in self.rounds.drain(..) {
-            for asker in askers {
-                if let Asker::Own(number) = asker
-                    && let Some(waiting) = self.reads.get_mut(number)
-                {
-                    waiting.handed = None;
+        for asker in self.rounds.drain(..).flat_map(|(_, askers)| askers) {
+            match asker {
+                Asker::Own(number) => {
+                    if let Some(waiting) = self.reads.get_mut(number) {
+                        waiting.leader_lost();
+                    }
                 }
+                Asker::Peer { node, call, .. } => self.readings.leave(node, call),
             }
         }
         if role != Role::Leader {
             // their nodes will find them in the log, if they are in it
             self.forwarded.clear();
             self.forwarded_bytes = 0;
+            self.in_flight.clear();
+            self.in_flight_work = 0;
+            for held in self.held.drain(..) {
+                if let Held::Own(number) = held
+                    && let Some(waiting) = self.writes.get_mut(number)
+                {
+                    waiting.retry_at = Instant::ZERO;
+                }
+            }
             self.archive.stop_serving();
         }
     }
@@ -280,6 +374,7 @@ impl Replica {
                             }
                         }
                         Asker::Peer { node, call, .. } => {
+                            self.readings.leave(node, call);
                             let refusal = Frame::Refusal { call, reason: Refusal::NotLeader };
                             self.outgoing.push((node, refusal.to_vec(), None));
                         }
@@ -289,37 +384,12 @@ impl Replica {
         }
     }
 
-    fn answer_confirmed(&mut self, raft: &Raft<Heap>) {
-        for asker in core::mem::take(&mut self.confirmed) {
-            match asker {
-                Asker::Own(number) => {
-                    if let Some(waiting) = self.reads.remove(number) {
-                        self.reply_to_reads(raft, waiting);
-                    }
-                }
-                Asker::Peer { node, call, batch } => {
-                    let mut reply = Reply::new(batch.protocol);
-                    self.state.answer(batch.ops(), |index| replicas(raft, index), &mut reply);
-                    let index = self.state.applied;
-                    let answer = Frame::Answer { call, index, replies: reply.bytes() };
-                    self.outgoing.push((node, answer.to_vec(), None));
-                }
-            }
-        }
-    }
-
-    fn reply_to_reads(&self, raft: &Raft<Heap>, waiting: Waiting) {
-        let mut reply = Reply::new(waiting.batch.protocol);
-        self.state.answer(waiting.batch.ops(), |index| replicas(raft, index), &mut reply);
-        waiting.finish(reply, self.state.applied);
-    }
-
     fn view(&self, raft: &Raft<Heap>) -> View {
         View {
             status: raft.status(),
             // only a leader knows
             members: self.neighbours(raft),
-            known: self.state.directory.ids().collect(),
+            known: self.state.directory.len(),
             peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
             applied: self.state.applied,
             keys: self.state.store.len(),
@@ -328,6 +398,7 @@ impl Replica {
             disk: self.disk,
             snapshot_failed: self.snapshot_failed,
             counters: self.counters,
+            meter: self.meter,
         }
     }
 
@@ -348,7 +419,15 @@ impl Replica {
     }
 
     fn call(&self, number: u64, write: bool) -> Call {
-        Call { incarnation: self.incarnation, number, write }
+        Call { incarnation: self.incarnation.get(), number, write }
+    }
+
+    /// A peer sent what no honest node can have sent: it has no effect.
+    fn implausible(&mut self, from: NodeId, why: &str) {
+        self.counters.implausible = self.counters.implausible.saturating_add(1);
+        if let Some(suppressed) = self.lines.pass("implausible") {
+            warn!(from = from.get(), why, suppressed, "refusing what no node can have sent");
+        }
     }
 }
 
@@ -365,6 +444,11 @@ impl App for Replica {
                 // who asked may be gone
                 let _ = answer.send(raft.change(&[change]).map(drop));
             }
+            // who asked may be gone
+            Ask::Add { node, address, answer } => {
+                let _ = answer.send(self.add(raft, node, &address));
+            }
+            Ask::Move { node, answer } => drop(answer.send(self.may_move(raft, node))),
             Ask::Tick => {}
         }
     }
@@ -414,6 +498,7 @@ impl App for Replica {
             Event::Fatal(fatal) => {
                 error!(%fatal, "this node stopped itself");
                 self.fatal = Some(fatal);
+                self.readings.fail(STOPPED);
                 for pending in [&mut self.writes, &mut self.reads] {
                     for number in pending.numbers(|_| true) {
                         if let Some(waiting) = pending.remove(number) {
@@ -430,47 +515,37 @@ impl App for Replica {
     fn frame(&mut self, raft: &mut Raft<Heap>, now: Instant, from: NodeId, bytes: &[u8]) {
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
-            Err(error) => {
-                if let Some(suppressed) = self.lines.pass("frame") {
-                    warn!(from = from.get(), %error, suppressed, "ignoring a frame");
-                }
-                return;
-            }
+            Err(_) => return self.implausible(from, "a frame that does not parse"),
         };
         match frame {
             Frame::Request { call, floor, protocol, ops } => {
                 let batch = match Batch::parse(ops, protocol) {
                     Ok(batch) if batch.is_read_only() != call.write => batch,
-                    _ => {
-                        if let Some(suppressed) = self.lines.pass("request") {
-                            warn!(
-                                from = from.get(),
-                                suppressed, "ignoring a request that does not parse"
-                            );
-                        }
-                        return;
-                    }
+                    _ => return self.implausible(from, "a request that does not parse"),
                 };
                 if let Err(reason) = self.request(raft, from, call, floor, batch) {
                     self.outgoing.push((from, Frame::Refusal { call, reason }.to_vec(), None));
                 }
             }
-            Frame::Answer { call, index, replies } if call.incarnation == self.incarnation => {
+            Frame::Answer { call, index, replies }
+                if call.incarnation == self.incarnation.get() =>
+            {
                 let pending = if call.write { &mut self.writes } else { &mut self.reads };
                 if let Some(waiting) = pending.remove(call.number) {
                     let _ = waiting.answer.send(Answer { replies: replies.into(), index });
                 }
             }
-            Frame::Refusal { call, reason } if call.incarnation == self.incarnation => {
+            Frame::Refusal { call, reason } => {
                 self.refused(now, from, call, reason);
             }
             // for an earlier life of this node
-            Frame::Answer { .. } | Frame::Refusal { .. } => {}
+            Frame::Answer { .. } => {}
         }
     }
 
     fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let status = raft.status();
+        self.meter.settle(now);
         self.keep_ways(raft, now, &status, outbox);
         for call in core::mem::take(&mut self.fresh) {
             self.hand_over(raft, now, &status, call);
@@ -478,8 +553,10 @@ impl App for Replica {
         if self.role_changed || now >= self.sweep_at {
             self.sweep(raft, now, &status);
         }
+        self.propose_held(raft, now);
         self.leave_if_full(raft, now, &status);
-        self.answer_confirmed(raft);
+        self.take_confirmed();
+        self.read_on(raft);
         self.begin_round(raft);
         self.keep_snapshots(raft, &status);
         for (to, frame, call) in core::mem::take(&mut self.outgoing) {
@@ -498,6 +575,8 @@ impl App for Replica {
     }
 }
 
+const STOLEN: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
+const UNKNOWN_STOLEN: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";
 
 fn replicas(raft: &Raft<Heap>, index: Index) -> i64 {

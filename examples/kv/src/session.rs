@@ -45,22 +45,37 @@ impl Sessions {
         if id.incarnation > session.incarnation {
             *session = Session { incarnation: id.incarnation, ..Session::default() };
         }
-        // a batch's own number is always above its own floor; a peer that says otherwise only hurts itself
-        if floor > session.floor {
-            session.floor = floor;
-            session.above = session.above.split_off(&(floor + 1));
+        // The leader refuses what no honest node can have sent. What an older one let into the log has here the effect that it had
+        // there: nodes of all versions apply the same entries, and must decide alike.
+        session.raise(floor);
+        match id.number.checked_sub(session.floor) {
+            Some(1..=limits::SESSION_WINDOW) => {}
+            _ => return false,
         }
-        if id.number <= session.floor
-            || id.number - session.floor > limits::SESSION_WINDOW
-            || !session.above.insert(id.number)
-        {
+        if !session.above.insert(id.number) {
             return false;
         }
-        while session.above.first() == Some(&(session.floor + 1)) {
+        while let Some(next) = session.floor.checked_add(1)
+            && session.above.first() == Some(&next)
+        {
             session.above.pop_first();
-            session.floor += 1;
+            session.floor = next;
         }
         true
+    }
+
+    /// The newest life of a node that was heard of; 0 if none was.
+    pub(crate) fn incarnation(&self, origin: NodeId) -> u64 {
+        self.0.get(&origin).map_or(0, |session| session.incarnation)
+    }
+
+    /// Whether more was heard of a node than it said, in this life and with numbers up to `last`: somebody else spoke in its name.
+    pub(crate) fn is_beyond(&self, origin: NodeId, incarnation: u64, last: u64) -> bool {
+        self.0.get(&origin).is_some_and(|session| {
+            let highest = session.above.last().copied().unwrap_or(0).max(session.floor);
+            session.incarnation > incarnation
+                || (session.incarnation == incarnation && highest > last)
+        })
     }
 
     /// Whether a batch was applied, or will not be any more.
@@ -90,13 +105,32 @@ impl Sessions {
         for _ in 0..input.u64()? {
             let origin = NodeId::new(input.u64()?);
             let (incarnation, floor) = (input.u64()?, input.u64()?);
-            let mut above = BTreeSet::new();
+            let mut session = Session { incarnation, floor, ..Session::default() };
             for _ in 0..input.u64()? {
-                above.insert(input.u64()?);
+                let number = input.u64()?;
+                match number.checked_sub(floor) {
+                    Some(1..=limits::SESSION_WINDOW) => drop(session.above.insert(number)),
+                    Some(1..) => return Err(DecodeError::Invalid),
+                    // as an older node may have left it after a floor beyond all numbers
+                    Some(0) | None => {}
+                }
             }
-            sessions.insert(origin, Session { incarnation, floor, above });
+            sessions.insert(origin, session);
         }
         Ok(Self(sessions))
+    }
+}
+
+impl Session {
+    fn raise(&mut self, floor: u64) {
+        if floor <= self.floor {
+            return;
+        }
+        self.floor = floor;
+        self.above = match floor.checked_add(1) {
+            Some(next) => self.above.split_off(&next),
+            None => BTreeSet::new(),
+        };
     }
 }
 
@@ -132,7 +166,83 @@ mod tests {
         assert!(!sessions.admit(id(2, 2 + limits::SESSION_WINDOW), 0));
     }
 
+    /// What releases of before did: no check, and numbers that wrap.
+    #[derive(Default)]
+    struct Wrapping(BTreeMap<NodeId, Session>);
+
+    impl Wrapping {
+        fn admit(&mut self, id: BatchId, floor: u64) -> bool {
+            let session = self.0.entry(id.origin).or_default();
+            if id.incarnation < session.incarnation {
+                return false;
+            }
+            if id.incarnation > session.incarnation {
+                *session = Session { incarnation: id.incarnation, ..Session::default() };
+            }
+            if floor > session.floor {
+                session.floor = floor;
+                session.above = session.above.split_off(&floor.wrapping_add(1));
+            }
+            if id.number <= session.floor
+                || id.number - session.floor > limits::SESSION_WINDOW
+                || !session.above.insert(id.number)
+            {
+                return false;
+            }
+            while session.above.first() == Some(&session.floor.wrapping_add(1)) {
+                session.above.pop_first();
+                session.floor = session.floor.wrapping_add(1);
+            }
+            true
+        }
+    }
+
+    fn numbers() -> impl Strategy<Value = u64> {
+        prop_oneof![0u64..9, u64::MAX - 9..=u64::MAX, Just(1 << 62), Just(1 << 16), any::<u64>()]
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_do_not_overflow() {
+        let mut sessions = Sessions::default();
+        let other = BatchId { origin: NodeId::new(2), incarnation: 1, number: 1 };
+        assert!(!sessions.admit(id(1, u64::MAX), u64::MAX));
+        assert!(!sessions.admit(id(1, 1), 0), "as in the releases of before");
+        assert!(sessions.is_beyond(NodeId::new(1), 1, 1 << 60), "and the node can see it");
+        assert!(sessions.admit(id(2, u64::MAX), u64::MAX - 1));
+        assert!(!sessions.admit(id(2, 1), 0));
+        assert!(sessions.admit(id(1 << 62, 1), 0));
+        assert!(!sessions.admit(id(3, 1), 0));
+        assert!(sessions.admit(id((1 << 62) + 1, 1), 0), "a larger life goes on");
+        assert!(sessions.admit(other, 0), "another node has nothing to do with it");
+        assert!(!sessions.is_beyond(NodeId::new(2), 1, 1));
+    }
+
     proptest! {
+        #[test]
+        fn any_numbers_are_admitted_as_they_were_and_change_no_other_node(
+            entries in prop::collection::vec((1u64..4, numbers(), numbers(), numbers()), 0..40),
+        ) {
+            let (mut sessions, mut before) = (Sessions::default(), Wrapping::default());
+            for (origin, incarnation, number, floor) in entries {
+                let id = BatchId { origin: NodeId::new(origin), incarnation, number };
+                let untouched: Vec<_> = sessions.0.clone().into_iter().filter(|(o, _)| *o != id.origin).collect();
+                prop_assert_eq!(sessions.admit(id, floor), before.admit(id, floor));
+                let others: Vec<_> = sessions.0.clone().into_iter().filter(|(o, _)| *o != id.origin).collect();
+                prop_assert_eq!(others, untouched);
+                // a snapshot of either kind of node gives the same
+                let mut bytes = Vec::new();
+                Sessions(before.0.clone()).encode(&mut bytes);
+                prop_assert_eq!(&Sessions::decode(&mut Reader::new(&bytes)).unwrap(), &sessions);
+            }
+        }
+
+        #[test]
+        fn any_snapshot_is_an_error_or_a_table(bytes in prop::collection::vec(prop_oneof![0u8..4, any::<u8>()], 0..60), number in numbers(), floor in numbers()) {
+            if let Ok(mut sessions) = Sessions::decode(&mut Reader::new(&bytes)) {
+                sessions.admit(id(number, number), floor);
+            }
+        }
+
         #[test]
         fn however_they_come_each_comes_once(numbers in prop::collection::vec(1u64..30, 0..100)) {
             let mut sessions = Sessions::default();

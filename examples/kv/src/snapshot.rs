@@ -28,7 +28,9 @@ pub(crate) struct Fault {
 const MAGIC: &[u8; 8] = b"QRTKVSN1";
 const HEADER_BYTES: usize = 20;
 const BLOCK_BYTES: usize = 256 << 10;
-const MAX_BLOCK_BYTES: usize = BLOCK_BYTES + limits::KEY_BYTES + limits::VALUE_BYTES + (1 << 20);
+/// A value may be as long as an entry of the log where an older node took it in, and the table of sessions has 65,536 numbers of ten bytes
+/// for each node.
+const MAX_BLOCK_BYTES: usize = BLOCK_BYTES + limits::ENTRY_BYTES + (32 << 20);
 
 const SESSIONS: u8 = 0;
 const ITEMS: u8 = 1;
@@ -266,6 +268,29 @@ mod tests {
         let path = std::env::temp_dir().join(format!("quorate-kv-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Dir(path)
+    }
+
+    #[test]
+    fn what_a_log_may_hold_can_be_loaded() {
+        let dir = dir("large");
+        let mut state = state();
+        // beyond what clients may send: older nodes took it from any peer
+        state.store.set(&[b'k'; 100_000], &vec![b'v'; limits::ENTRY_BYTES - 200_000]);
+        for origin in 1..=15 {
+            for number in 1..limits::SESSION_WINDOW / 2 {
+                let incarnation = 1 << 50;
+                let id = BatchId {
+                    origin: NodeId::new(origin),
+                    incarnation,
+                    number: (1 << 60) + 2 * number,
+                };
+                assert!(state.sessions.admit(id, 1 << 60));
+            }
+        }
+        write(&dir.0, &state, 5).unwrap();
+        let loaded = load(&path(&dir.0, 77), 5).unwrap();
+        assert_eq!(loaded.sessions, state.sessions);
+        assert!(loaded.store.iter().eq(state.store.iter()));
     }
 
     fn state() -> State {

@@ -3,14 +3,15 @@ use quorate_driver::StorageHealth;
 use quorate_raft::{Index, Progress, Status};
 
 use crate::directory::Address;
+use crate::work::Meter;
 
 /// The node at one moment, for people.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) status: Status,
     pub(crate) members: Vec<Neighbour>,
-    /// All nodes that ever were members, if they told where they are.
-    pub(crate) known: Vec<NodeId>,
+    /// Nodes whose addresses are kept.
+    pub(crate) known: usize,
     pub(crate) peers: Vec<Progress>,
     pub(crate) applied: Index,
     pub(crate) keys: usize,
@@ -19,6 +20,7 @@ pub(crate) struct View {
     pub(crate) disk: StorageHealth,
     pub(crate) snapshot_failed: bool,
     pub(crate) counters: Counters,
+    pub(crate) meter: Meter,
 }
 
 /// A member of the cluster, as what, and where it is reached.
@@ -41,4 +43,8 @@ pub(crate) struct Counters {
     pub(crate) snapshots_written: u64,
     pub(crate) snapshots_installed: u64,
     pub(crate) leader_changes: u64,
+    /// What peers sent and no node can have sent.
+    pub(crate) implausible: u64,
+    /// Times this node went on under a new incarnation because somebody else spoke in its name.
+    pub(crate) renewals: u64,
 }

@@ -40,6 +40,13 @@ pub(super) fn add(
     voters(nodes, id)
 }
 
+/// Enters where a member has moved to.
+pub(super) fn relocate(nodes: &[String], id: u64, address: &str) -> Result<(), Failure> {
+    change(nodes, &["QUORATE", "MOVE", &id.to_string(), address])?;
+    out!("node {id} is looked for at {address} from now on");
+    Ok(())
+}
+
 /// Gives a learner a vote.
 pub(super) fn promote(nodes: &[String], id: u64) -> Result<(), Failure> {
     let (_, seen) = find_leader(nodes)?;

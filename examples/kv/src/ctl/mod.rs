@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
             let patience = Duration::from_secs(*patience_s);
             members::add(nodes, *id, address, *learner, patience)
         }
+        CtlVerb::Move { id, address } => members::relocate(nodes, *id, address),
         CtlVerb::Promote { id } => members::promote(nodes, *id),
         CtlVerb::Demote { id } => members::demote(nodes, *id),
         CtlVerb::Remove { id } => members::remove(nodes, *id),

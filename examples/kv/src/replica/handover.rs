@@ -5,13 +5,14 @@ use quorate_driver::StorageHealth;
 use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
 use tokio::sync::oneshot;
 
-use super::{Asker, Replica, STOPPED};
+use super::renewal::EXHAUSTED;
+use super::{Asker, Held, Replica, STOPPED};
 use crate::apply::Entry;
 use crate::batch::Batch;
 use crate::forward::{Call, Frame, Refusal};
-use crate::limits;
 use crate::pending::{Answer, Waiting};
 use crate::session::BatchId;
+use crate::{limits, plausible, work};
 
 /// How often waiting batches are gone through, in µs.
 const SWEEP_US: u64 = 20_000;
@@ -20,6 +21,9 @@ const RESEND_US: u64 = 1_000_000;
 /// After a refusal, in µs.
 const RETRY_US: u64 = 20_000;
 const DISK: &str = "MISCONF the leader's disk takes no more writes, the command was not executed: free some space, it then goes on by itself";
+const SPENT: &str = "TRYAGAIN the leader was lost while it had the command, perhaps because of it; it is handed to no other: ask for less at once";
+const UNKNOWN_SPENT: &str = "ERR outcome unknown: several leaders in turn were lost while they had the command, perhaps because of it; it is handed to no other, and may or may not have been executed";
+const IMPLAUSIBLE: &str = "ERR the leader refused the command as one that this node cannot have sent, it was not executed: see the leader's log, and the clock of this machine";
 const TOO_LARGE: &str = "ERR the command is larger than the log takes";
 
 impl Replica {
@@ -39,7 +43,10 @@ impl Replica {
             return waiting.fail(Self::outside());
         }
         if stale && waiting.batch.is_read_only() {
-            return self.reply_to_reads(raft, waiting);
+            return self.begin_reading(waiting);
+        }
+        if self.exhausted && !waiting.batch.is_read_only() {
+            return waiting.fail(EXHAUSTED);
         }
         let bytes = self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes;
         if bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES || !self.writes.has_room() {
@@ -60,10 +67,22 @@ impl Replica {
         }
     }
 
-    /// Proposes an own batch, if this node leads.
+    /// Proposes an own batch, if this node leads: now, or when what is in flight is applied.
     pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
+        let Some(waiting) = self.writes.get_mut(number) else { return };
+        if !self.held.is_empty() || !may_fly(self.in_flight_work, waiting.batch.work) {
+            waiting.refusal = Some(Refusal::Busy);
+            waiting.handed = None;
+            waiting.retry_at = Instant::MAX;
+            self.held.push_back(Held::Own(number));
+            return;
+        }
+        self.propose_own(raft, now, number);
+    }
+
+    fn propose_own(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
         let floor = self.writes.floor();
-        let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
+        let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
         let Some(waiting) = self.writes.get_mut(number) else { return };
         if self.disk != StorageHealth::Good && waiting.chances == 0 {
             if let Some(waiting) = self.writes.remove(number) {
@@ -74,7 +93,11 @@ impl Replica {
         self.scratch.clear();
         Entry::encode(&mut self.scratch, id, floor, &waiting.batch);
         match raft.propose(&self.scratch) {
-            Ok(proposal) => waiting.hand_over(self.id, proposal.term, now),
+            Ok(proposal) => {
+                waiting.hand_over(self.id, proposal.term, now);
+                self.in_flight.push_back((proposal.index, waiting.batch.work));
+                self.in_flight_work = self.in_flight_work.saturating_add(waiting.batch.work);
+            }
             Err(ProposeError::TooLarge) => {
                 if let Some(waiting) = self.writes.remove(number) {
                     waiting.fail(TOO_LARGE);
@@ -85,6 +108,56 @@ impl Replica {
                 waiting.refusal = Some(refusal(error));
                 waiting.handed = None;
                 waiting.retry_at = now.after(RETRY_US);
+            }
+        }
+    }
+
+    fn propose_peer(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        id: BatchId,
+        floor: u64,
+    ) -> Result<(), Refusal> {
+        let Some(batch) = self.forwarded.get(&id) else { return Ok(()) };
+        self.scratch.clear();
+        Entry::encode(&mut self.scratch, id, floor, batch);
+        match raft.propose(&self.scratch) {
+            Ok(proposal) => {
+                self.in_flight.push_back((proposal.index, batch.work));
+                self.in_flight_work = self.in_flight_work.saturating_add(batch.work);
+                Ok(())
+            }
+            Err(error) => {
+                self.make_room |= error == ProposeError::LogFull;
+                if let Some(batch) = self.forwarded.remove(&id) {
+                    self.forwarded_bytes -= batch.ops.len();
+                }
+                Err(refusal(error))
+            }
+        }
+    }
+
+    /// Proposes what has waited for the log, in its order.
+    pub(super) fn propose_held(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+        while let Some(&held) = self.held.front() {
+            let batch = match held {
+                Held::Own(number) => self.writes.get_mut(number).map(|waiting| &waiting.batch),
+                Held::Peer(id, _) => self.forwarded.get(&id),
+            };
+            if batch.is_some_and(|batch| !may_fly(self.in_flight_work, batch.work)) {
+                return;
+            }
+            self.held.pop_front();
+            match held {
+                Held::Own(number) => self.propose_own(raft, now, number),
+                Held::Peer(id, floor) => {
+                    if let Err(reason) = self.propose_peer(raft, id, floor) {
+                        let BatchId { origin, incarnation, number } = id;
+                        let call = Call { incarnation, number, write: true };
+                        let refusal = Frame::Refusal { call, reason };
+                        self.outgoing.push((origin, refusal.to_vec(), None));
+                    }
+                }
             }
         }
     }
@@ -127,16 +200,32 @@ impl Replica {
         batch: Batch,
     ) -> Result<(), Refusal> {
         let bytes = self.forwarded_bytes + self.writes.bytes() + batch.ops.len();
-        if self.role.0 != Role::Leader {
+        let is_member = |id| raft.members().iter().any(|member| member.id == id);
+        if self.role.0 != Role::Leader || !is_member(from) {
             return Err(Refusal::NotLeader);
+        }
+        let known = self.state.sessions.incarnation(from);
+        let numbers = || match call.write {
+            true => plausible::numbers(call, floor, known),
+            false => Ok(()),
+        };
+        let sound = plausible::operations(&batch, from, is_member).and_then(|()| numbers());
+        if let Err(why) = sound {
+            self.implausible(from, why);
+            return Err(Refusal::Implausible);
         }
         if self.forwarded.len() >= limits::FORWARDED_BATCHES || bytes > limits::INFLIGHT_BYTES {
             return Err(Refusal::Busy);
         }
         self.counters.forwarded_in += 1;
         if !call.write {
-            self.asked.push(Asker::Peer { node: from, call, batch });
+            if self.readings.enter(from, call, batch.ops.len())? {
+                self.asked.push(Asker::Peer { node: from, call, batch });
+            }
             return Ok(());
+        }
+        if batch.work > work::LARGEST {
+            return Err(Refusal::TooLarge);
         }
         let id = BatchId { origin: from, incarnation: call.incarnation, number: call.number };
         if self.forwarded.contains_key(&id) {
@@ -148,18 +237,21 @@ impl Replica {
         if self.disk != StorageHealth::Good {
             return Err(Refusal::Disk);
         }
-        self.scratch.clear();
-        Entry::encode(&mut self.scratch, id, floor, &batch);
-        if let Err(error) = raft.propose(&self.scratch) {
-            self.make_room |= error == ProposeError::LogFull;
-            return Err(refusal(error));
-        }
+        let flies = self.held.is_empty() && may_fly(self.in_flight_work, batch.work);
         self.forwarded_bytes += batch.ops.len();
         self.forwarded.insert(id, batch);
+        if flies {
+            return self.propose_peer(raft, id, floor);
+        }
+        self.held.push_back(Held::Peer(id, floor));
         Ok(())
     }
 
     pub(super) fn refused(&mut self, now: Instant, from: NodeId, call: Call, reason: Refusal) {
+        // for an earlier life of this node
+        if call.incarnation != self.incarnation.get() {
+            return;
+        }
         let pending = if call.write { &mut self.writes } else { &mut self.reads };
         let Some(waiting) = pending.get_mut(call.number) else { return };
         if reason == Refusal::Over {
@@ -170,6 +262,7 @@ impl Replica {
         let error = match reason {
             Refusal::Disk => DISK,
             Refusal::TooLarge => TOO_LARGE,
+            Refusal::Implausible => IMPLAUSIBLE,
             _ => return,
         };
         if waiting.chances == 0
@@ -192,12 +285,27 @@ impl Replica {
                     waiting.fail(&error);
                 }
             }
-            let again = pending.numbers(|waiting| match waiting.handed {
-                None => waiting.retry_at <= now,
-                Some(handed) => {
-                    handed.term != status.term
-                        || (handed.to != self.id && now.since(handed.at) >= RESEND_US)
+            if status.leader.is_some() {
+                let ended =
+                    |waiting: &Waiting| waiting.handed.is_some_and(|h| h.term != status.term);
+                for number in pending.numbers(ended) {
+                    if let Some(waiting) = pending.get_mut(number) {
+                        waiting.leader_lost();
+                    }
                 }
+            }
+            // until something of this term is applied, a write may still be found in the log
+            let searched = raft.term(self.state.applied) == Some(status.term);
+            for number in pending.numbers(|w| w.is_spent() && (searched || w.batch.is_read_only()))
+            {
+                if let Some(waiting) = pending.remove(number) {
+                    let certain = waiting.batch.is_read_only();
+                    waiting.fail(if certain { SPENT } else { UNKNOWN_SPENT });
+                }
+            }
+            let again = pending.numbers(|waiting| match waiting.handed {
+                None => waiting.retry_at <= now && !waiting.is_spent(),
+                Some(handed) => handed.to != self.id && now.since(handed.at) >= RESEND_US,
             });
             if status.leader.is_some() {
                 self.counters.retries += again.len() as u64;
@@ -207,6 +315,11 @@ impl Replica {
             }
         }
     }
+}
+
+/// Whether a leader may propose one more batch of writes: what is proposed, it must apply, perhaps in one turn.
+const fn may_fly(in_flight: u64, more: u64) -> bool {
+    in_flight == 0 || in_flight.saturating_add(more) <= work::IN_FLIGHT
 }
 
 fn refusal(error: ProposeError) -> Refusal {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use quorate_core::{Instant, NodeId};
 use quorate_driver::app::Outbox;
-use quorate_raft::{Heap, Raft, Status};
+use quorate_raft::{Change, Heap, Raft, Role, Status};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -12,6 +12,7 @@ use super::Replica;
 use crate::batch::Batch;
 use crate::directory::Address;
 use crate::op::put;
+use crate::operator;
 use crate::view::Neighbour;
 
 /// How often the ways are looked after, in µs.
@@ -105,6 +106,63 @@ impl Replica {
             Neighbour { id, standing, address }
         };
         raft.members().iter().map(|m| neighbour(m.id, m.standing.to_string())).collect()
+    }
+
+    /// Begins to bring a node in. Everything that can be wrong is found before the members change.
+    pub(super) fn add(
+        &self,
+        raft: &mut Raft<Heap>,
+        node: NodeId,
+        address: &str,
+    ) -> Result<(), String> {
+        let status = raft.status();
+        if status.role != Role::Leader {
+            return Err(operator::not_leader(status.leader));
+        }
+        let is_member = |id| raft.members().iter().any(|member| member.id == id);
+        if is_member(node) {
+            let place =
+                if node == self.id { Some(&*self.places.own.peer) } else { self.place(node) };
+            return match place {
+                Some(place) if place != address => Err(format!(
+                    "ERR node {node} is a member already, at {place}: QUORATE MOVE {node} HOST:PORT (`quorate-kv ctl move`) enters another address"
+                )),
+                _ => Ok(()),
+            };
+        }
+        if self.state.directory.get(node).is_some() {
+            return Err(format!(
+                "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
+            ));
+        }
+        if !self.state.directory.has_room_for(node, is_member) {
+            return Err("ERR no more addresses can be kept: remove a node first".into());
+        }
+        raft.change(&[Change::Add(node)]).map(drop).map_err(operator::refused)
+    }
+
+    /// Whether an operator may enter another address for a member.
+    pub(super) fn may_move(&self, raft: &Raft<Heap>, node: NodeId) -> Result<(), String> {
+        let status = raft.status();
+        if status.role != Role::Leader {
+            return Err(operator::not_leader(status.leader));
+        }
+        if !raft.members().iter().any(|member| member.id == node) {
+            return Err(format!(
+                "ERR there is no node {node} in the cluster: QUORATE ADD {node} HOST:PORT brings one in"
+            ));
+        }
+        if node == self.id {
+            return Err(format!(
+                "ERR node {node} is this one, and says itself where it is: start it with another --advertise"
+            ));
+        }
+        if let Some(place) = self.places.given.get(&node) {
+            return Err(format!(
+                "ERR node {node} is at {place} by --peers of this node, which counts more: start the nodes with its new address in --peers"
+            ));
+        }
+        Ok(())
     }
 
     fn place(&self, id: NodeId) -> Option<&str> {

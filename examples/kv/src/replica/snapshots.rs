@@ -78,6 +78,8 @@ impl Replica {
             store::discard(old.store);
             self.since_snapshot = Since::default();
             self.answer_from_snapshot();
+            self.landed();
+            self.renew_if_forged();
         }
         self.counters.snapshots_installed += 1;
         match raft.snapshot_installed(index) {
@@ -101,7 +103,7 @@ impl Replica {
     /// A snapshot may contain batches whose clients wait here: they are done, and what they would have been told is not known.
     fn answer_from_snapshot(&mut self) {
         for number in self.writes.numbers(|_| true) {
-            let id = BatchId { origin: self.id, incarnation: self.incarnation, number };
+            let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
             if self.state.sessions.is_over(id)
                 && let Some(waiting) = self.writes.remove(number)
             {

@@ -34,6 +34,11 @@ impl Client {
         Ok(Self { socket, buffer: Vec::new() })
     }
 
+    /// A client on a connection that is there.
+    pub fn on(socket: TcpStream) -> Self {
+        Self { socket, buffer: Vec::new() }
+    }
+
     pub fn connect_within(port: u16, patience: Duration) -> Self {
         let deadline = Instant::now() + patience;
         loop {

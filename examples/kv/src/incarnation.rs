@@ -1,0 +1,88 @@
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::limits;
+
+/// The number of this life of the node, in the file `incarnation`: larger than every earlier one, also when the clock was set back,
+/// and even, by the clock, when the file got lost.
+#[derive(Debug)]
+pub(crate) struct Incarnation {
+    data: PathBuf,
+    number: u64,
+}
+
+impl Incarnation {
+    /// Begins another life. `known` is the newest one that the replicated state has heard of.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if the file cannot be written.
+    pub(crate) fn begin(data: &Path, known: u64) -> io::Result<Self> {
+        let last = match fs::read_to_string(data.join("incarnation")) {
+            Ok(text) => text.trim().parse().unwrap_or(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        // saturated only after a forged entry of the log: `renew` then says that no number is left
+        let number = now().max(known.max(last).saturating_add(1));
+        let this = Self { data: data.into(), number };
+        this.write()?;
+        Ok(this)
+    }
+
+    pub(crate) const fn get(&self) -> u64 {
+        self.number
+    }
+
+    /// Begins another life while the node runs: somebody else spoke in the name of this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin), and when there is no larger number.
+    pub(crate) fn renew(&mut self, known: u64) -> io::Result<()> {
+        let above = known.max(self.number).checked_add(1);
+        let next = above.ok_or_else(|| io::Error::other("there is no larger number"))?;
+        self.number = now().max(next);
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let temporary = self.data.join("incarnation-writing");
+        let mut file = File::create(&temporary)?;
+        writeln!(file, "{}", self.number)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.data.join("incarnation"))?;
+        File::open(&self.data)?.sync_all()
+    }
+}
+
+/// The clock in µs; a clock beyond what other nodes believe counts as none.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).ok().filter(|&now| now < limits::INCARNATION).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_life_has_a_larger_number() {
+        let name = format!("quorate-kv-incarnation-{}", std::process::id());
+        let data = std::env::temp_dir().join(name);
+        fs::create_dir_all(&data).unwrap();
+        let begin = |known| Incarnation::begin(&data, known).unwrap();
+        let first = begin(0).get();
+        assert!(begin(0).get() > first);
+        assert_eq!(begin(1 << 62).get(), (1 << 62) + 1);
+        let mut last = begin(0);
+        assert_eq!(last.get(), (1 << 62) + 2);
+        last.renew(u64::MAX - 1).unwrap();
+        assert_eq!(last.get(), u64::MAX);
+        assert!(last.renew(0).is_err());
+        assert_eq!(begin(u64::MAX).get(), u64::MAX, "the node starts, and says so");
+        fs::remove_dir_all(&data).unwrap();
+    }
+}

@@ -1,0 +1,384 @@
+//! A replica alone with its machine: what peers send and what the log holds, however it came there.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use proptest::prelude::*;
+use quorate_core::Output;
+use quorate_raft::Config;
+use tokio::sync::oneshot::Receiver;
+
+use super::*;
+use crate::directory::Address;
+use crate::incarnation;
+use crate::limits;
+use crate::op::{Only, put};
+use crate::reply::Protocol;
+
+/// The only voter of its cluster; nodes 2 and 3 are learners.
+struct Node {
+    raft: Raft<Heap>,
+    replica: Replica,
+    now: Instant,
+    dir: PathBuf,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+const ME: NodeId = NodeId::new(1);
+const FORGER: NodeId = NodeId::new(2);
+const HONEST: NodeId = NodeId::new(3);
+
+impl Node {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "quorate-kv-replica-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        let config = Config { max_entry_bytes: limits::ENTRY_BYTES, ..Config::default() };
+        let raft = Raft::<Heap>::new(ME, &[ME], config, 7).unwrap();
+        let policy = Policy {
+            timeout_us: 1_000_000,
+            snapshot_bytes: 1 << 30,
+            snapshot_entries: 1 << 30,
+            keep_entries: 1,
+        };
+        let own = Address { peer: "a:1".into(), client: "a:2".into() };
+        let places = Places { own, given: HashMap::new() };
+        let replica = Replica::new(
+            ME,
+            Incarnation::begin(&dir, 0).unwrap(),
+            policy,
+            State::new(),
+            Archive::new(&dir, 5, 1 << 30).unwrap(),
+            places,
+        );
+        let mut node = Self { raft, replica, now: Instant::ZERO, dir };
+        node.drive();
+        while node.replica.role.0 != Role::Leader {
+            node.now = node.raft.deadline().unwrap();
+            node.raft.tick(node.now);
+            node.drive();
+        }
+        for id in [FORGER, HONEST] {
+            node.raft.change(&[Change::Add(id)]).unwrap();
+            node.drive();
+        }
+        node
+    }
+
+    fn drive(&mut self) {
+        loop {
+            let (mut ticket, mut quiet) = (None, true);
+            while let Some(output) = self.raft.poll() {
+                quiet = false;
+                match output {
+                    Output::Persist(next, _) => ticket = Some(next),
+                    Output::Event(event) => self.replica.event(event),
+                    Output::Send(..) => {}
+                }
+            }
+            if let Some(ticket) = ticket {
+                self.raft.persisted(ticket);
+            }
+            let status = self.raft.status();
+            for call in core::mem::take(&mut self.replica.fresh) {
+                quiet = false;
+                self.replica.hand_over(&mut self.raft, self.now, &status, call);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// A client of this node sets a key.
+    fn set(&mut self, key: &[u8]) -> Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.replica.execute(&mut self.raft, self.now, set(key), false, answer);
+        answered
+    }
+
+    /// What a client is told that sets a key and waits.
+    fn told(&mut self, key: &[u8]) -> String {
+        let mut answered = self.set(key);
+        self.drive();
+        text(&mut answered)
+    }
+
+    fn frame(&mut self, from: NodeId, bytes: &[u8]) -> Vec<Vec<u8>> {
+        self.replica.outgoing.clear();
+        self.replica.frame(&mut self.raft, self.now, from, bytes);
+        self.drive();
+        self.replica.outgoing.iter().map(|(_, frame, _)| frame.clone()).collect()
+    }
+
+    /// Whether a batch of another node is answered.
+    fn serves(&mut self, from: NodeId, incarnation: u64, number: u64) -> bool {
+        let call = Call { incarnation, number, write: true };
+        let frames = self.frame(from, &request(call, number - 1, &set(b"theirs").ops));
+        let answer = Frame::Answer { call, index: self.replica.state.applied, replies: b"+OK\r\n" };
+        frames == [answer.to_vec()]
+    }
+
+    /// Brings an entry into the log as it is.
+    fn commit(&mut self, origin: NodeId, incarnation: u64, number: u64, floor: u64, batch: &Batch) {
+        let mut entry = Vec::new();
+        Entry::encode(&mut entry, BatchId { origin, incarnation, number }, floor, batch);
+        self.raft.propose(&entry).unwrap();
+        self.drive();
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        self.replica.state.store.get(key).is_some()
+    }
+}
+
+fn set(key: &[u8]) -> Batch {
+    let mut ops = Vec::new();
+    put::set(&mut ops, key, b"v", Only::Always, false);
+    Batch::parse(&ops, Protocol::Resp2).unwrap()
+}
+
+fn request(call: Call, floor: u64, ops: &[u8]) -> Vec<u8> {
+    Frame::Request { call, floor, protocol: Protocol::Resp2, ops }.to_vec()
+}
+
+fn text(answered: &mut Receiver<Answer>) -> String {
+    match answered.try_recv() {
+        Ok(answer) => String::from_utf8(answer.replies.to_vec()).unwrap(),
+        Err(_) => "no answer".into(),
+    }
+}
+
+#[test]
+fn forged_numbers_are_refused_before_they_are_in_the_log() {
+    let mut node = Node::new();
+    let now = incarnation::now();
+    assert!(node.serves(FORGER, now, 1));
+    let last = node.raft.status().last;
+    let forged = [
+        (now, u64::MAX, u64::MAX),
+        (now, u64::MAX, 1),
+        (now, 2, u64::MAX),
+        (now, 1 << 62, (1 << 62) - 1),
+        (1 << 62, 1, 0),
+        (u64::MAX, 1, 0),
+        (now, 0, 0),
+        (now, 2 + limits::SESSION_WINDOW, 1),
+    ];
+    for (incarnation, number, floor) in forged {
+        let call = Call { incarnation, number, write: true };
+        let frames = node.frame(FORGER, &request(call, floor, &set(b"forged").ops));
+        let refusal = Frame::Refusal { call, reason: Refusal::Implausible };
+        assert_eq!(frames, [refusal.to_vec()], "{incarnation} {number} {floor}");
+    }
+    assert_eq!(node.replica.counters.implausible, forged.len() as u64);
+    assert_eq!(node.raft.status().last, last, "nothing was proposed");
+    assert!(!node.has(b"forged"));
+    assert!(node.serves(FORGER, now, 2));
+    // who is no member has nothing to hand in
+    let call = Call { incarnation: now, number: 1, write: true };
+    let frames = node.frame(NodeId::new(9), &request(call, 0, &set(b"forged").ops));
+    assert_eq!(frames, [Frame::Refusal { call, reason: Refusal::NotLeader }.to_vec()]);
+    assert_eq!(node.told(b"k"), "+OK\r\n");
+}
+
+#[test]
+fn a_forged_entry_in_the_log_ends_nobody_s_writes() {
+    for (incarnation, number, floor) in [
+        (0, u64::MAX, u64::MAX),
+        (0, 1 << 61, (1 << 61) - 1),
+        (0, 9, 0),
+        (1 << 62, 1, 0),
+        (1 << 62, u64::MAX, u64::MAX),
+    ] {
+        let mut node = Node::new();
+        assert_eq!(node.told(b"a"), "+OK\r\n");
+        let own = node.replica.incarnation.get();
+        let incarnation = if incarnation == 0 { own } else { incarnation };
+        // this one is on its way when the forged one comes
+        let mut on_its_way = node.set(b"b");
+        node.commit(ME, incarnation, number, floor, &set(b"forged"));
+        assert_eq!(text(&mut on_its_way), "+OK\r\n");
+        assert_eq!(node.replica.counters.renewals, 1, "{incarnation} {number} {floor}");
+        assert!(node.replica.incarnation.get() > incarnation);
+        assert_eq!(node.told(b"c"), "+OK\r\n", "{incarnation} {number} {floor}");
+        // and after a restart
+        let known = node.replica.state.sessions.incarnation(ME);
+        assert!(Incarnation::begin(&node.dir, known).unwrap().get() > known);
+        // the leader takes what such a node sends
+        assert!(node.serves(HONEST, 5, 1));
+        node.commit(HONEST, incarnation, number, floor, &set(b"forged"));
+        assert!(node.serves(HONEST, node.replica.state.sessions.incarnation(HONEST) + 1, 1));
+    }
+}
+
+#[test]
+fn numbers_that_are_used_up_are_named() {
+    let mut node = Node::new();
+    let mut on_its_way = node.set(b"b");
+    node.commit(ME, u64::MAX, u64::MAX, u64::MAX, &set(b"forged"));
+    assert_eq!(text(&mut on_its_way), "+OK\r\n");
+    for _ in 0..2 {
+        let told = node.told(b"c");
+        assert!(told.starts_with("-ERR this node's numbers for batches are used up"), "{told}");
+    }
+    assert!(!node.has(b"c"));
+    assert!(node.serves(HONEST, 5, 1));
+}
+
+#[test]
+fn every_node_does_what_the_entry_says() {
+    let mut node = Node::new();
+    // an own number is used by somebody else: the client is not told that its command was executed, nor is it
+    let (own, number) = (node.replica.incarnation.get(), node.replica.writes.last() + 1);
+    let mut entry = Vec::new();
+    let id = BatchId { origin: ME, incarnation: own, number };
+    Entry::encode(&mut entry, id, number - 1, &set(b"theirs"));
+    node.raft.propose(&entry).unwrap();
+    let mut answered = node.set(b"mine");
+    node.drive();
+    assert!(text(&mut answered).starts_with("-ERR the command was not executed"));
+    assert!(node.has(b"theirs") && !node.has(b"mine"));
+    // two leaders were handed different batches under one number: the first in the log counts
+    let id = BatchId { origin: HONEST, incarnation: 5, number: 1 };
+    entry.clear();
+    Entry::encode(&mut entry, id, 0, &set(b"first"));
+    node.raft.propose(&entry).unwrap();
+    let call = Call { incarnation: 5, number: 1, write: true };
+    let frames = node.frame(HONEST, &request(call, 0, &set(b"second").ops));
+    assert_eq!(frames, Vec::<Vec<u8>>::new());
+    assert!(node.has(b"first") && !node.has(b"second"));
+}
+
+#[test]
+fn a_read_that_is_sent_again_is_read_once() {
+    let mut node = Node::new();
+    let mut ops = Vec::new();
+    put::get(&mut ops, b"k");
+    let call = Call { incarnation: 5, number: 1, write: false };
+    for _ in 0..3 {
+        node.frame(HONEST, &request(call, 0, &ops));
+    }
+    assert_eq!(node.replica.asked.len(), 1);
+}
+
+#[test]
+fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
+    let mut node = Node::new();
+    let keys: Vec<Vec<u8>> = (0..limits::KEYS).map(|key| key.to_string().into_bytes()).collect();
+    let mut ops = Vec::new();
+    put::del(&mut ops, keys.iter().map(|key| &key[..]));
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    assert!(batch.work > crate::work::IN_FLIGHT / 2);
+    let mut answers = Vec::new();
+    for number in 1..=20 {
+        let (answer, answered) = oneshot::channel();
+        node.replica.execute(&mut node.raft, node.now, batch.clone(), false, answer);
+        answers.push(answered);
+        let call = Call { incarnation: 5, number, write: true };
+        // twice: it is held once
+        for _ in 0..2 {
+            node.replica.frame(&mut node.raft, node.now, HONEST, &request(call, 0, &ops));
+        }
+    }
+    let most = crate::work::IN_FLIGHT.max(batch.work);
+    assert!(node.replica.outgoing.is_empty() && node.replica.held.len() >= 38);
+    let mut rounds = 0;
+    while !node.replica.held.is_empty() {
+        assert!(node.replica.in_flight_work <= most);
+        let applied = node.replica.state.applied;
+        node.drive();
+        assert_eq!(node.replica.in_flight_work, 0);
+        assert!((node.replica.state.applied - applied) * batch.work <= most);
+        node.replica.propose_held(&mut node.raft, node.now);
+        rounds += 1;
+        assert!(rounds <= 40);
+    }
+    node.drive();
+    for answered in &mut answers {
+        assert_eq!(text(answered), ":0\r\n");
+    }
+    assert_eq!(node.replica.outgoing.len(), 20, "each is answered");
+    // as one batch it would not be cut: a node of before may forward such a one
+    let call = Call { incarnation: 6, number: 1, write: true };
+    let frames = node.frame(HONEST, &request(call, 0, &ops.repeat(9)));
+    assert_eq!(frames, [Frame::Refusal { call, reason: Refusal::TooLarge }.to_vec()]);
+}
+
+#[derive(Clone, Debug)]
+enum Hostile {
+    Raw(Vec<u8>),
+    Request { numbers: (u64, u64, u64), write: bool, ops: Vec<u8> },
+    Answer { numbers: (u64, u64, u64), write: bool },
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0u64..9, u64::MAX - 3..=u64::MAX, Just(1 << 62), Just(1 << 48), any::<u64>()]
+}
+
+fn ops() -> impl Strategy<Value = Vec<u8>> {
+    let valid = Just(set(b"x").ops);
+    prop_oneof![valid, prop::collection::vec(prop_oneof![0u8..24, any::<u8>()], 0..40)]
+}
+
+fn hostile() -> impl Strategy<Value = Hostile> {
+    let numbers = || (number(), number(), number());
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(Hostile::Raw),
+        (numbers(), any::<bool>(), ops()).prop_map(|(numbers, write, ops)| Hostile::Request {
+            numbers,
+            write,
+            ops
+        }),
+        (numbers(), any::<bool>()).prop_map(|(numbers, write)| Hostile::Answer { numbers, write }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_a_member_sends_others_are_served(frames in prop::collection::vec(hostile(), 0..20)) {
+        let mut node = Node::new();
+        prop_assert!(node.serves(HONEST, 5, 1));
+        for frame in frames {
+            let bytes = match frame {
+                Hostile::Raw(bytes) => bytes,
+                Hostile::Request { numbers: (incarnation, number, floor), write, ops } => {
+                    request(Call { incarnation, number, write }, floor, &ops)
+                }
+                Hostile::Answer { numbers: (incarnation, number, index), write } => {
+                    Frame::Answer { call: Call { incarnation, number, write }, index, replies: b"" }.to_vec()
+                }
+            };
+            node.frame(FORGER, &bytes);
+        }
+        prop_assert!(node.serves(HONEST, 5, 2));
+        prop_assert_eq!(node.told(b"k"), "+OK\r\n");
+        prop_assert_eq!(node.replica.counters.renewals, 0);
+    }
+
+    #[test]
+    fn whatever_is_in_the_log_own_clients_are_served_or_told(
+        entries in prop::collection::vec((1u64..4, number(), number(), number(), ops()), 0..12),
+    ) {
+        let mut node = Node::new();
+        for (origin, incarnation, number, floor, ops) in entries {
+            let batch = Batch { ops, ..Batch::default() };
+            node.commit(NodeId::new(origin), incarnation, number, floor, &batch);
+        }
+        let told = node.told(b"k");
+        prop_assert!(told == "+OK\r\n" || told.contains("numbers for batches are used up"), "{}", told);
+        prop_assert_eq!(node.has(b"k"), told == "+OK\r\n");
+    }
+}
