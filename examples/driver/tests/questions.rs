@@ -1,5 +1,5 @@
 //! What a node says to those that belong to no cluster yet, and to those of an older version.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

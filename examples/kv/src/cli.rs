@@ -40,7 +40,7 @@ pub(crate) enum Verb {
     /// Starts some nodes on this machine, shows how they are, and restarts those that die
     Cluster(ClusterArgs),
     /// Runs one node
-    Node(NodeArgs),
+    Node(Box<NodeArgs>),
     /// Shows how the nodes of a cluster are, and changes who is in it and who leads
     Ctl(CtlArgs),
 }

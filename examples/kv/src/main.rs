@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Verb::Cluster(arguments) => cluster::run(&arguments),
         Verb::Node(arguments) => {
             init_log(arguments.tuning.log);
-            node::run(arguments)
+            node::run(*arguments)
         }
         Verb::Ctl(arguments) => ctl::run(&arguments),
     };

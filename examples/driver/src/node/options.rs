@@ -44,7 +44,9 @@ pub struct NodeOptions {
 /// # let _ = answerer;
 /// ```
 #[derive(Clone)]
-pub struct Answerer(pub(crate) Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
+pub struct Answerer(pub(crate) Arc<Answer>);
+
+type Answer = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
 impl Answerer {
     /// Answers by this function.

@@ -54,11 +54,12 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     }
     for (address, node) in &seen {
         let (id, cluster) = (node.id, node.cluster);
-        match newest.filter(|(_, newest)| newest.cluster != cluster) {
-            Some((_, Seen { cluster: other, .. })) => out!(
+        if let Some((_, Seen { cluster: other, .. })) =
+            newest.filter(|(_, newest)| newest.cluster != cluster)
+        {
+            out!(
                 "NOT ONE CLUSTER: node {id} ({address}) is of the one founded as {cluster:016x}, others of {other:016x}"
-            ),
-            None => {}
+            );
         }
     }
     if let Some((_, Seen { cluster, .. })) = newest {
