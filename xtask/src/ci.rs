@@ -29,6 +29,7 @@ const STEPS: &[&[&str]] = &[
     &["model", "raft"],
     &["bugs"],
     &["firmware"],
+    &["nemesis", "--seconds", "60"],
 ];
 
 /// Lines of a step that failed that are shown again at the end.

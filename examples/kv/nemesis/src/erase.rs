@@ -46,8 +46,8 @@ fn is_refused(cluster: &mut Cluster, place: usize, timeline: Timeline) -> Outcom
     let id = node.id;
     match status {
         Some(status) if status.code() == Some(1) => {
-            let last = said.lines().last().unwrap_or_default();
-            timeline.say(&format!("node {id} is refused: {last}"));
+            let last: String = said.lines().last().unwrap_or_default().chars().take(160).collect();
+            timeline.say(&format!("node {id} is refused: {last}…"));
             if said.contains("ctl remove") {
                 return Ok(());
             }
