@@ -41,8 +41,9 @@ fn read(message: &str) -> Option<Binary> {
         let (_, rest) = message.split_once(&format!("\"{key}\":\""))?;
         rest.split_once('"').map(|(value, _)| value)
     };
-    let is_test =
-        message.contains("\"reason\":\"compiler-artifact\"") && message.contains("\"test\":true}");
+    // a target says as well whether it has tests
+    let (_, profile) = message.split_once("\"profile\":{")?;
+    let is_test = profile.split('}').next()?.contains("\"test\":true");
     let path = PathBuf::from(field("executable").filter(|_| is_test)?);
     let dir = PathBuf::from(field("manifest_path")?).parent()?.to_path_buf();
     // without the hash
@@ -58,7 +59,7 @@ mod tests {
     fn test_programs_are_found_in_messages() {
         let message = |test: bool| {
             format!(
-                "{{\"reason\":\"compiler-artifact\",\"manifest_path\":\"/w/examples/kv/Cargo.toml\",\"profile\":{{\"opt_level\":\"0\",\"test\":{test}}},\"executable\":\"/w/target/debug/deps/leader_killed-0a1b\"}}"
+                "{{\"reason\":\"compiler-artifact\",\"manifest_path\":\"/w/examples/kv/Cargo.toml\",\"target\":{{\"kind\":[\"bin\"],\"test\":true}},\"profile\":{{\"opt_level\":\"0\",\"test\":{test}}},\"executable\":\"/w/target/debug/deps/leader_killed-0a1b\"}}"
             )
         };
         let wanted = Binary {
