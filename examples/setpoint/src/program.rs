@@ -112,9 +112,14 @@ impl Program {
         self.ask.take()
     }
 
-    /// Takes a command that another node hands over. Whether it comes to anything, that node sees in its log.
-    pub fn asked<S: Storage>(&self, raft: &mut Raft<S>, command: Command) {
-        let _ = propose(raft, command); // it is handed over again
+    /// Takes a command that node `from` hands over. Whether it comes to anything, that node sees in its log.
+    ///
+    /// What it cannot have sent is dropped: a command in another node's name, or with numbers so large that none would come after
+    /// them. In the log either would end a node's commands on every node.
+    pub fn asked<S: Storage>(&self, raft: &mut Raft<S>, from: NodeId, command: Command) {
+        if command.node == from && self.values.is_plausible(command) {
+            let _ = propose(raft, command); // it is handed over again
+        }
     }
 
     /// Takes a line that somebody typed. `None` when the answer comes later, from [`answer`](Self::answer).
@@ -184,9 +189,11 @@ impl Program {
             Event::SnapshotWanted { to, index, offset, .. } => {
                 self.wanted = Some(Wanted { to, index, offset });
             }
-            Event::SnapshotPart { offset, data, done, .. } => {
+            Event::SnapshotPart { index, offset, data, done, .. } => {
                 let whole = offset == 0 && done; // ours have one part
-                let snapshot = Snapshot::from_slice(data).ok().filter(|_| whole);
+                // kept, one of another index would keep this node from starting again
+                let fits = |snapshot: &Snapshot| whole && snapshot.index == index;
+                let snapshot = Snapshot::from_slice(data).ok().filter(fits);
                 self.received = Some(snapshot.ok_or(()));
             }
             _ => {}
@@ -340,11 +347,22 @@ impl Program {
         self.applied = entry.index;
         if let (EntryKind::Command, Ok(command)) = (entry.kind, Command::from_slice(entry.data)) {
             self.values.apply(command);
+            self.outrun(command);
             if let Some(Waiting { what: Wait::Done(asked), .. }) = self.waiting
                 && asked == command
             {
                 self.done(asked, entry.index);
             }
+        }
+    }
+
+    /// Somebody else had a command in this node's name brought into the log: from now on its own have larger numbers.
+    fn outrun(&mut self, command: Command) {
+        let own = (self.kept.boots, self.serial);
+        if command.node == self.node && (command.boot, command.serial) > own {
+            self.kept.boots = command.boot.saturating_add(1);
+            self.serial = 0;
+            self.saved = false;
         }
     }
 

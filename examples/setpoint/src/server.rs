@@ -57,7 +57,7 @@ impl App for Server {
 
     fn frame(&mut self, raft: &mut Raft<Heap>, _: Instant, from: NodeId, bytes: &[u8]) {
         match Command::from_slice(bytes) {
-            Ok(command) => self.program.asked(raft, command),
+            Ok(command) => self.program.asked(raft, from, command),
             Err(error) => tracing::debug!(%from, %error, "dropped what is no command"),
         }
     }

@@ -24,7 +24,19 @@ pub(crate) struct Session {
     pub(crate) serial: u64,
 }
 
+/// Starts of a node, and commands since one, are below this.
+const NUMBERS: u64 = 1 << 32;
+/// How far above the last start that is known a node may have gone on, if that is beyond [`NUMBERS`].
+const RENEWALS: u64 = 1 << 16;
+
 impl Values {
+    /// Whether its node can have sent it.
+    pub(crate) fn is_plausible(&self, command: Command) -> bool {
+        let known = self.sessions.iter().find(|session| session.node == command.node);
+        let boots = known.map_or(0, |session| session.boot.saturating_add(RENEWALS)).max(NUMBERS);
+        (1..boots).contains(&command.boot) && (1..NUMBERS).contains(&command.serial)
+    }
+
     /// Carries out a command, unless it was before. A node asks one thing at a time, so the last one is all there is to remember.
     ///
     /// ```

@@ -274,7 +274,7 @@ impl Board {
             match self.decoders[at - 1].push(byte) {
                 Some(Ok(frame)) if frame.application => {
                     if let Ok(command) = Command::from_slice(frame.payload) {
-                        self.program.asked(&mut self.machine, command);
+                        self.program.asked(&mut self.machine, frame.from, command);
                     }
                 }
                 Some(Ok(frame)) => {

@@ -39,7 +39,7 @@ impl Program for Setpoint {
 
     fn frame(&mut self, machine: &mut Machine, from: NodeId, bytes: &[u8]) {
         match Command::from_slice(bytes) {
-            Ok(command) => self.program.asked(machine, command),
+            Ok(command) => self.program.asked(machine, from, command),
             Err(reason) => defmt::warn!("what {} asks is no command: {}", from, reason),
         }
     }
