@@ -42,7 +42,8 @@ impl fmt::Display for Error {
             Self::Corrupt { offset } => {
                 write!(
                     f,
-                    "the log is damaged at byte {offset}: erase it and let the node join anew"
+                    "the log is damaged at byte {offset}, the node has forgotten what it acknowledged: remove it from its cluster, \
+                     erase the flash and let it join under a new id"
                 )
             }
             Self::Identity => f.write_str("the log is of another node or cluster"),

@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use quorate_core::Writer;
 
 use crate::Error;
-use crate::header::Header;
+use crate::header::{Header, Version};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
 /// Length and checksum.
@@ -58,11 +58,11 @@ pub(crate) fn size<F: NorFlash>(len: usize) -> usize {
 }
 
 impl Half {
-    /// Encodes a record into `buffer` and writes it at `at`. Returns its size.
+    /// Encodes a record of this generation into `buffer` and writes it at `at`. Returns its size.
     pub(crate) fn write<F: NorFlash>(
         self,
         flash: &mut F,
-        at: u32,
+        (at, generation): (u32, u64),
         buffer: &mut [u8],
         encode: impl FnOnce(&mut Writer<'_>),
     ) -> Result<u32, Error> {
@@ -81,22 +81,23 @@ impl Half {
         done.fill(0);
         body.get_mut(len.saturating_add(HEAD)..).unwrap_or_default().fill(BLANK);
         let length = u32::try_from(len).map_err(|_| too_large)?.to_le_bytes();
-        let crc = checksum(length, body.get(HEAD..len.saturating_add(HEAD)).unwrap_or_default());
+        let place = self.start.saturating_add(at);
+        let payload = body.get(HEAD..len.saturating_add(HEAD)).unwrap_or_default();
+        let crc = checksum(&seed(place, generation), length, payload);
         let head = body.first_chunk_mut::<HEAD>().ok_or(too_large)?;
         let ([l0, l1, l2, l3], [c0, c1, c2, c3]) = (length, crc.to_le_bytes());
         *head = [l0, l1, l2, l3, c0, c1, c2, c3];
-        let place = self.start.saturating_add(at);
         let unit = u32::try_from(unit).unwrap_or(u32::MAX);
         flash.write(place.saturating_add(unit), body).map_err(failed)?;
         flash.write(place, done).map_err(failed)?;
         Ok(bytes)
     }
 
-    /// Looks at the place `at`.
+    /// Looks at the place `at`, for a record of this generation.
     pub(crate) fn read<F: NorFlash>(
         self,
         flash: &mut F,
-        at: u32,
+        (at, generation, version): (u32, u64, Version),
         buffer: &mut [u8],
     ) -> Result<Found, Error> {
         let room = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -121,7 +122,12 @@ impl Half {
         flash.read(place, record).map_err(failed)?;
         let start = payload::<F>();
         let payload = record.get(start..start.saturating_add(len)).unwrap_or_default();
-        if checksum(length, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        let seed = seed(place, generation);
+        let seed = match version {
+            Version::One => &[],
+            Version::Two => &seed[..],
+        };
+        if checksum(seed, length, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
             return Ok(bad);
         }
         let size = u32::try_from(size).unwrap_or(u32::MAX);
@@ -169,8 +175,19 @@ impl Half {
     }
 }
 
-fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
+/// What tells a record from all others: in one generation, a place is written once. So records that were exchanged or copied, and what
+/// an erasure left of an earlier generation, do not match their checksums.
+fn seed(place: u32, generation: u64) -> [u8; 12] {
+    let mut seed = [0; 12];
+    let (first, second) = seed.split_at_mut(4);
+    first.copy_from_slice(&place.to_le_bytes());
+    second.copy_from_slice(&generation.to_le_bytes());
+    seed
+}
+
+fn checksum(seed: &[u8], length: [u8; 4], payload: &[u8]) -> u32 {
     let mut digest = CRC.digest();
+    digest.update(seed);
     digest.update(&length);
     digest.update(payload);
     digest.finalize()

@@ -18,8 +18,20 @@ pub(crate) struct Header {
     pub(crate) identity: Identity,
 }
 
+/// What a half's checksums cover.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    /// A record's length and payload.
+    One,
+    /// Its place and its half's generation, too.
+    Two,
+}
+
 impl Header {
-    const MAGIC: [u8; 4] = *b"QFL1";
+    /// In place of a generation, for the checksum of the header itself.
+    pub(crate) const SEED: u64 = 0;
+    const MAGIC: [u8; 4] = *b"QFL2";
+    const MAGIC_1: [u8; 4] = *b"QFL1";
     /// Bytes of its payload, always.
     pub(crate) const LEN: usize = 28;
 
@@ -30,8 +42,12 @@ impl Header {
         }
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut input = Reader::new(bytes.strip_prefix(&Self::MAGIC)?);
+    pub(crate) fn decode(bytes: &[u8], version: Version) -> Option<Self> {
+        let magic = match version {
+            Version::One => Self::MAGIC_1,
+            Version::Two => Self::MAGIC,
+        };
+        let mut input = Reader::new(bytes.strip_prefix(&magic)?);
         let mut number =
             || input.raw(8).ok()?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
         let (generation, cluster, node) = (number()?, number()?, number()?);

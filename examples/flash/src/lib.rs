@@ -9,6 +9,9 @@
 //! record = done (one unit) | length u32 | CRC-32C u32 | payload | padding to a unit
 //! ```
 //!
+//! The checksum covers the record's place on the flash and the generation of its half, too, so that a record that was exchanged with
+//! another, copied over one, or left by an earlier generation is damage.
+//!
 //! A unit is the larger of what the flash writes and reads at least. `done` is written last, after the rest is in place. That tells apart
 //! what a checksum alone cannot: a record that a power cut left half written (nothing was acknowledged: it is forgotten) and one that was
 //! acknowledged and is damaged now (a node that went on would break its promises: [`Error::Corrupt`]).
@@ -28,6 +31,13 @@
 //! assert_eq!(seen, [b"vote 3"]);
 //! # Ok::<(), quorate_flash::Error>(())
 //! ```
+//!
+//! # Versions
+//!
+//! In version 1 the checksum covered the length and the payload alone. A log of that version is opened; it takes nothing more until a
+//! checkpoint has written it anew ([`FlashLog::is_torn`], [`Error::Full`]). Version 1 refuses a flash of version 2 as damaged.
+//!
+//! **Not** noticed: a whole flash, or a whole half with the other one erased, that was replaced by what it held earlier.
 //!
 //! # Why not a crate that exists
 //!

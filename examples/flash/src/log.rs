@@ -2,7 +2,7 @@ use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
 use quorate_core::{Corrupt, Writer};
 
 use crate::half::{Found, Half, payload, size, unit};
-use crate::header::Header;
+use crate::header::{Header, Version};
 use crate::{Checkpoint, Error, Identity};
 
 /// A log of records on flash. `N` is the room for one record and its frame: its longest payload, and 12 bytes or more where the flash
@@ -18,7 +18,7 @@ pub struct FlashLog<F, const N: usize> {
     pub(crate) spare: Half,
     /// Where the next record goes.
     pub(crate) end: u32,
-    /// A power cut left something at the end: nothing can be appended there.
+    /// A power cut left something at the end, or an older version wrote all of it: nothing can be appended there.
     pub(crate) torn: bool,
     /// A write failed.
     pub(crate) failed: bool,
@@ -48,25 +48,27 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
             failed: false,
         };
         let headers = (log.header(first)?, log.header(second)?);
-        let (header, stale) = match headers {
-            (Some(a), Some(b)) if a.generation < b.generation => (b, true),
+        let older = |a: &(Header, Version), b: &(Header, Version)| a.0.generation < b.0.generation;
+        let (newest, stale) = match headers {
+            (Some(a), Some(b)) if older(&a, &b) => (b, true),
             (Some(a), Some(_)) => (a, true),
             (Some(a), None) => (a, false),
             (None, Some(b)) => (b, false),
-            (None, None) => (log.format()?, false),
+            (None, None) => ((log.format()?, Version::Two), false),
         };
+        let (header, version) = newest;
         if header.identity != identity {
             return Err(Error::Identity);
         }
         log.generation = header.generation;
-        if headers.0 != Some(header) && headers.1 == Some(header) {
+        if headers.0 != Some(newest) && headers.1 == Some(newest) {
             (log.current, log.spare) = (second, first);
         }
         if stale {
             // the power went between the two last steps of a checkpoint
             log.spare.retire(&mut log.flash)?;
         }
-        log.replay(&mut replay)?;
+        log.replay(version, &mut replay)?;
         Ok(log)
     }
 
@@ -74,14 +76,15 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] when the half is full (or ends with what a power cut left): write a [`checkpoint`](Self::checkpoint), which has
-    /// the record in it. [`Error::TooLarge`]. Nothing was written then. [`Error::Flash`] when the flash failed.
+    /// [`Error::Full`] when the half is full (or ends with what a power cut left, or is of an older version): write a
+    /// [`checkpoint`](Self::checkpoint), which has the record in it. [`Error::TooLarge`]. Nothing was written then. [`Error::Flash`] when the flash failed.
     pub fn append(&mut self, encode: impl FnOnce(&mut Writer<'_>)) -> Result<(), Error> {
         self.check()?;
         if self.torn {
             return Err(Error::Full);
         }
-        let written = self.current.write(&mut self.flash, self.end, &mut self.buffer, encode);
+        let place = (self.end, self.generation);
+        let written = self.current.write(&mut self.flash, place, &mut self.buffer, encode);
         self.failed = matches!(written, Err(Error::Flash(_)));
         self.end = self.end.saturating_add(written?);
         Ok(())
@@ -113,9 +116,9 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         Checkpoint::begin(self)
     }
 
-    /// Whether the power went while the last record was being written. It may have been replayed, though it was never acknowledged, and
-    /// may not stay readable: write a [`checkpoint`](Self::checkpoint) before anything is done that depends on it. Until then the
-    /// log takes nothing more.
+    /// Whether the power went while the last record was being written, or the log was written by an older version. The last record may
+    /// have been replayed, though it was never acknowledged, and may not stay readable: write a [`checkpoint`](Self::checkpoint) before
+    /// anything is done that depends on it. Until then the log takes nothing more.
     #[must_use]
     pub const fn is_torn(&self) -> bool {
         self.torn
@@ -166,11 +169,17 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         Ok((Half { start: 0, len }, Half { start: len, len }))
     }
 
-    fn header(&mut self, half: Half) -> Result<Option<Header>, Error> {
-        let Found::Record { len, .. } = half.read(&mut self.flash, 0, &mut self.buffer)? else {
-            return Ok(None);
-        };
-        Ok(Header::decode(record::<F>(&self.buffer, len)))
+    fn header(&mut self, half: Half) -> Result<Option<(Header, Version)>, Error> {
+        for version in [Version::Two, Version::One] {
+            let place = (0, Header::SEED, version);
+            if let Found::Record { len, .. } =
+                half.read(&mut self.flash, place, &mut self.buffer)?
+            {
+                let header = Header::decode(record::<F>(&self.buffer, len), version);
+                return Ok(header.map(|header| (header, version)));
+            }
+        }
+        Ok(None)
     }
 
     /// Makes an empty log of a flash that holds none.
@@ -188,19 +197,24 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
                 half.retire(&mut self.flash)?;
             }
         }
-        self.current.write(&mut self.flash, 0, &mut self.buffer, |out| header.encode(out))?;
+        let place = (0, Header::SEED);
+        self.current.write(&mut self.flash, place, &mut self.buffer, |out| header.encode(out))?;
         Ok(header)
     }
 
     fn replay(
         &mut self,
+        version: Version,
         replay: &mut impl FnMut(&[u8]) -> Result<(), Corrupt>,
     ) -> Result<(), Error> {
         let half = self.current;
         self.end = Self::begin();
+        // what is appended is of today's version: a checkpoint makes all of it so
+        self.torn = version == Version::One;
         loop {
             let offset = half.start.saturating_add(self.end);
-            match half.read(&mut self.flash, self.end, &mut self.buffer)? {
+            let place = (self.end, self.generation, version);
+            match half.read(&mut self.flash, place, &mut self.buffer)? {
                 Found::Record { len, size, done } => {
                     replay(record::<F>(&self.buffer, len))
                         .map_err(|reason| Error::Refused { offset, reason })?;
@@ -209,13 +223,13 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
                     self.torn |= !done;
                 }
                 Found::Damaged => return Err(Error::Corrupt { offset }),
-                Found::End => return self.check_end(offset),
+                Found::End => return self.check_end(offset, version),
             }
         }
     }
 
     /// After the last record there is nothing, but for what one append left that a power cut ended.
-    fn check_end(&mut self, offset: u32) -> Result<(), Error> {
+    fn check_end(&mut self, offset: u32, version: Version) -> Result<(), Error> {
         let half = self.current;
         // no record is longer, and the flash is read in whole units
         let step = u32::try_from(unit::<F>()).unwrap_or(u32::MAX);
@@ -231,8 +245,9 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         // or a record whose place is not known any more
         let mut at = self.end.saturating_add(step);
         while at < reach {
+            let place = (at, self.generation, version);
             if let Found::Record { done: true, .. } =
-                half.read(&mut self.flash, at, &mut self.buffer)?
+                half.read(&mut self.flash, place, &mut self.buffer)?
             {
                 return Err(Error::Corrupt { offset });
             }
