@@ -22,12 +22,17 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
-    /// The log is damaged where it was already durable. Nothing was changed on disk.
+    /// The log is damaged where it was already durable, or has lost its tail. Nothing was changed on disk.
+    ///
+    /// The node has forgotten what it acknowledged, such as its vote: restore the directory from a copy, or remove the node from its
+    /// cluster and let it come back under a new id.
     Corrupt {
         /// The file.
         file: PathBuf,
         /// Where in it, in bytes.
         offset: u64,
+        /// Everything before this offset had been durable, if the file tells.
+        durable: Option<u64>,
         /// What is wrong there.
         what: &'static str,
     },
@@ -102,12 +107,17 @@ impl fmt::Display for Error {
                 "the data directory {} is in use by another process: stop that one, or give this one a directory of its own",
                 dir.display()
             ),
-            Self::Corrupt { file, offset, what } => write!(
-                f,
-                "{} is damaged at byte {offset}: {what}. Nothing was changed. Restore the file from a copy; or, if it is lost, \
-                 remove the node from its cluster, and add it again under a new id with an empty directory",
-                file.display()
-            ),
+            Self::Corrupt { file, offset, durable, what } => {
+                write!(f, "{} is damaged at byte {offset}: {what}", file.display())?;
+                if let Some(durable) = durable.filter(|durable| durable > offset) {
+                    write!(f, "; everything up to byte {durable} had been acknowledged")?;
+                }
+                f.write_str(
+                    ". Nothing was changed. This node has forgotten what it acknowledged: restore the data directory from a \
+                     copy; or, if it is lost, remove the node from its cluster, and add it again under a new id with an empty \
+                     directory",
+                )
+            }
             Self::Identity { file, cluster, node } => write!(
                 f,
                 "{} belongs to node {node} of cluster {cluster:016x}: check the data directory and the node and cluster ids",

@@ -61,6 +61,8 @@ counters! {
     WalMetrics of WalCounters {
         /// The log's size, in bytes.
         bytes,
+        /// Space set aside for rewriting it, in bytes.
+        reserved,
         /// Records written.
         records,
         /// Batches made durable, one sync each.

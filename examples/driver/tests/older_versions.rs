@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quorate_core::NodeId;
 use quorate_driver::frame::{Abilities, Hello, HelloError, Kind, Parsed, parse};
-use quorate_driver::wal::{Identity, SystemDisk, Wal};
+use quorate_driver::wal::{Batch, Identity, SystemDisk, Wal};
 use quorate_driver::{Error, WalOptions};
 
 /// The file header; a batch of `one` and `two`; a batch of `three`.
@@ -19,6 +19,24 @@ const WAL: &str = concat!(
     "603c59ed050000000200000000000000000000007468726565",
 );
 
+/// `one` and `two`; `three`; a seal.
+const SEALED: &str = concat!(
+    "51524d57414c0d0a0100000036668549833768402a16ec1807000000000000000100000000000000",
+    "0000000000000000380000000000000064cb55b2030000000000000000000000000000006f6e65e7",
+    "1b94c50300000001000000000000000100000074776f863265bf0500000002000000000000000000",
+    "00007468726565e74a306d00000000030000000000000000000080",
+);
+
+/// After a checkpoint: `base`; `five`, which was appended meanwhile; `six` and `seven`; a seal, and with it `eight`; a seal.
+const CHECKPOINTED: &str = concat!(
+    "51524d57414c0d0a01000000f96abbda88827f402a16ec1807000000000000000100000000000000",
+    "01000000000000006800000000000000c3d1d9190400000000000000000000000000000062617365",
+    "a02a8ef504000000010000000000000000000000666976659c74d3c4030000000200000000000000",
+    "0000000073697859b590a105000000030000000000000001000000736576656e5d25412d00000000",
+    "040000000000000000000080f46266980500000005000000000000000100000065696768743d8da2",
+    "4f00000000060000000000000000000080",
+);
+
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
@@ -26,15 +44,19 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-fn read(dir: &Path, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    std::fs::write(dir.join("wal"), bytes).unwrap();
+fn open(dir: &Path, records: &mut Vec<Vec<u8>>) -> Result<Wal<SystemDisk>, Error> {
     let identity = Identity { cluster: 7, node: NodeId::new(1) };
-    let mut records = Vec::new();
     let keep = |record: &[u8], _| {
         records.push(record.to_vec());
         Ok(())
     };
-    Wal::open(Arc::new(SystemDisk), dir, identity, WalOptions::default(), keep)?;
+    Wal::open(Arc::new(SystemDisk), dir, identity, WalOptions::default(), keep)
+}
+
+fn read(dir: &Path, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    std::fs::write(dir.join("wal"), bytes).unwrap();
+    let mut records = Vec::new();
+    open(dir, &mut records)?;
     Ok(records)
 }
 
@@ -46,10 +68,97 @@ fn a_log_of_version_1_is_read() {
 }
 
 #[test]
+fn logs_of_version_1_with_seals_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = read(dir.path(), &unhex(SEALED)).unwrap();
+    assert_eq!(records, [&b"one"[..], b"two", b"three"]);
+    let records = read(dir.path(), &unhex(CHECKPOINTED)).unwrap();
+    assert_eq!(records, [&b"base"[..], b"five", b"six", b"seven", b"eight"]);
+}
+
+/// It goes on as version 1, also with what a crash left, until a checkpoint makes it one of today's.
+#[test]
+fn a_log_of_version_1_goes_on_and_is_rewritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wal");
+    let torn = [&unhex(CHECKPOINTED)[..], &[0x5a; 30]].concat();
+    std::fs::write(&path, torn).unwrap();
+    let mut records = Vec::new();
+    let mut wal = open(dir.path(), &mut records).unwrap();
+    assert_eq!(records.len(), 5);
+    assert!(wal.is_outdated());
+    let push = |wal: &mut Wal<SystemDisk>, record: &[u8]| {
+        let mut batch = Batch::default();
+        batch.push_bytes(record);
+        wal.append(&mut batch).unwrap();
+    };
+    push(&mut wal, b"nine");
+    wal.seal().unwrap();
+    push(&mut wal, b"ten");
+    wal.seal().unwrap();
+    drop(wal);
+    let mut records = Vec::new();
+    let mut wal = open(dir.path(), &mut records).unwrap();
+    assert_eq!(records[5..], [&b"nine"[..], b"ten"]);
+    assert!(wal.is_outdated());
+
+    let mut live = Batch::default();
+    records.iter().for_each(|record| live.push_bytes(record));
+    let written = wal.begin_checkpoint(live).write();
+    drop(wal.finish_checkpoint(written).unwrap());
+    assert!(!wal.is_outdated());
+    push(&mut wal, b"eleven");
+    wal.seal().unwrap();
+    let end = wal.size();
+    drop(wal);
+    let mut again = Vec::new();
+    open(dir.path(), &mut again).unwrap();
+    assert_eq!((again.len(), &again[7][..]), (8, &b"eleven"[..]));
+    // and now a lost tail is noticed
+    let bytes = std::fs::read(&path).unwrap();
+    let error = read(dir.path(), &bytes[..end as usize - 26]).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { durable: Some(durable), .. } if durable == end));
+}
+
+/// What version 1 can notice, it notices; and nothing is deleted where no record can be read.
+#[test]
+fn damage_to_a_log_of_version_1_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, checkpointed) = (unhex(SEALED), unhex(CHECKPOINTED));
+    let mut damaged = vec![checkpointed[..90].to_vec()]; // before what the header says
+    for at in 56..checkpointed.len() - 20 {
+        // anything before the last seal
+        damaged.push(checkpointed.clone());
+        damaged.last_mut().unwrap()[at] ^= 0x10;
+    }
+    // the beginning of another log of the same node
+    let mut other = checkpointed.clone();
+    other[..56].copy_from_slice(&first[..56]);
+    damaged.push(other);
+    let mut other = first.clone();
+    other[16] ^= 1;
+    let crc = crc32c(&other[16..56]).to_le_bytes();
+    other[12..16].copy_from_slice(&crc);
+    damaged.push(other);
+    for bytes in damaged {
+        let error = read(dir.path(), &bytes).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert_eq!(std::fs::read(dir.path().join("wal")).unwrap(), bytes);
+    }
+}
+
+/// Bit by bit, so that no table is needed.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1));
+    let byte = |crc, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc));
+    !bytes.iter().fold(!0, byte)
+}
+
+#[test]
 fn a_log_of_another_version_is_refused_and_stays_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut bytes = unhex(WAL);
-    bytes[8] = 2;
+    bytes[8] = 3;
     let error = read(dir.path(), &bytes).unwrap_err().to_string();
     assert!(error.contains("another version"), "{error}");
     assert_eq!(std::fs::read(dir.path().join("wal")).unwrap(), bytes);

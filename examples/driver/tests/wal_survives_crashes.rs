@@ -14,8 +14,8 @@ use std::sync::Arc;
 use common::counter::{Counter, open, options};
 use common::disk::SimDisk;
 use quorate_core::Rng;
-use quorate_driver::Error;
 use quorate_driver::wal::WriteError;
+use quorate_driver::{Error, WalOptions};
 
 /// What a node does to its log.
 #[derive(Clone, Debug)]
@@ -87,10 +87,7 @@ fn perform(
 ) -> Result<Counter<SimDisk>, Known> {
     let done = match step {
         Step::Append(sizes) => log.append(sizes),
-        Step::Seal => {
-            log.wal.seal();
-            Ok(())
-        }
+        Step::Seal => log.wal.seal(),
         Step::Begin => {
             log.begin();
             Ok(())
@@ -214,30 +211,35 @@ fn a_failed_sync_is_the_end_and_a_restart_goes_by_the_disk() {
 
 #[test]
 fn a_full_disk_is_waited_out() {
-    let disk = Arc::new(SimDisk::default());
-    let mut log = open(&disk, options()).unwrap();
-    log.append(&[10]).unwrap();
-    let size = log.wal.size();
-    disk.set_faults(|faults| faults.capacity = Some(size + 60));
-    let mut batch = log.batch(&[40, 400]);
-    for _ in 0..3 {
-        assert!(matches!(log.wal.append(&mut batch), Err(WriteError::Full)));
-        assert_eq!(log.wal.size(), size);
-        assert_eq!(disk.read(common::counter::FILE).unwrap().len() as u64, size);
+    for reserve_bytes in [0, 500] {
+        let disk = Arc::new(SimDisk::default());
+        let mut log = open(&disk, WalOptions { reserve_bytes, ..options() }).unwrap();
+        log.append(&[10]).unwrap();
+        let size = log.wal.size();
+        let used = disk.usage().0;
+        disk.set_faults(|faults| faults.capacity = Some(used + 60));
+        let mut batch = log.batch(&[40, 4000]);
+        for _ in 0..3 {
+            assert!(matches!(log.wal.append(&mut batch), Err(WriteError::Full)));
+            assert_eq!(log.wal.size(), size);
+            assert!(disk.usage().0 <= used + 60);
+        }
+        if reserve_bytes == 0 {
+            // there is no space for a checkpoint either: the log goes on as it was
+            log.begin();
+            log.write();
+            assert!(matches!(log.finish(), Err(WriteError::Full)));
+            assert_eq!(disk.read("/data/wal.new"), None);
+        }
+        disk.set_faults(|faults| faults.capacity = Some(used + 40_000));
+        log.wal.append(&mut batch).unwrap();
+        log.begin();
+        log.write();
+        log.finish().unwrap();
+        log.append(&[5]).unwrap();
+        drop(log);
+        assert_eq!(open(&disk, options()).unwrap().submitted, 4);
     }
-    // there is no space for a checkpoint either: the log goes on as it was
-    log.begin();
-    log.write();
-    assert!(matches!(log.finish(), Err(WriteError::Full)));
-    assert_eq!(disk.read("/data/wal.new"), None);
-    disk.set_faults(|faults| faults.capacity = Some(size + 10_000));
-    log.wal.append(&mut batch).unwrap();
-    log.begin();
-    log.write();
-    log.finish().unwrap();
-    log.append(&[5]).unwrap();
-    drop(log);
-    assert_eq!(open(&disk, options()).unwrap().submitted, 4);
 }
 
 #[test]

@@ -7,13 +7,19 @@ use tokio::time::Instant as Clock;
 
 use crate::metrics::Metrics;
 use crate::tcp::{Inbox, Outbox};
-use crate::wal::{Batch, Writer};
+use crate::wal::{self, Batch, Writer};
 use crate::{App, Error, StorageHealth, WalOptions};
 
 /// Commands taken in one turn, at most.
 const MAX_COMMANDS: usize = 1024;
 /// Rounds of polling and settling in one turn, at most: an application that always has more must let the others in.
 const MAX_ROUNDS: usize = 64;
+/// How often, in µs, a log on a full disk is looked at: whether it can be rewritten.
+const LOOK_AGAIN_US: u64 = 200_000;
+/// How often, in µs, a log of an older version is tried to be rewritten.
+const UPGRADE_AGAIN_US: u64 = 10_000_000;
+/// On a full disk, a log is rewritten when this part of `checkpoint_bytes` is dead.
+const WORTH_A_REWRITE: u64 = 64;
 
 /// The loop of a node: hands the machine what happened, and does what it says.
 pub(crate) struct Loop<A: App> {
@@ -41,11 +47,15 @@ pub(crate) struct State<A: App> {
     health: StorageHealth,
     /// Bytes on their way to the disk.
     pending: usize,
-    /// The log's size, and whether it is being rewritten.
+    /// Bytes of records in the log, of room for a checkpoint, and whether one is under way.
     size: u64,
+    reserved: u64,
     checkpointing: bool,
-    /// The size at which the log is next looked at for a checkpoint.
+    /// The log is of an older version.
+    outdated: bool,
+    /// The size at which the log is next looked at for a checkpoint; and on a full disk, the time.
     look_at: u64,
+    look_again: Instant,
     /// The machine had more to say than one turn takes.
     more: bool,
 }
@@ -61,8 +71,11 @@ impl<A: App> State<A> {
             health: StorageHealth::default(),
             pending: 0,
             size: 0,
+            reserved: 0,
             checkpointing: false,
+            outdated: false,
             look_at: options.checkpoint_bytes,
+            look_again: Instant::ZERO,
             more: false,
         }
     }
@@ -149,7 +162,7 @@ impl<A: App> Loop<A> {
             tracing::error!(%reason, "the machine stopped itself; the node stops");
             return Err(Error::Fatal(reason));
         }
-        self.checkpoint();
+        self.checkpoint(now);
         Ok(())
     }
 
@@ -165,6 +178,13 @@ impl<A: App> Loop<A> {
         }
         self.state.pending = report.pending;
         self.state.size = report.size;
+        self.state.reserved = report.reserved;
+        self.state.outdated = report.outdated;
+        if self.state.checkpointing && !report.checkpointing {
+            // after one that there was no space for, the next is not at once
+            let step = self.options.checkpoint_bytes / 4;
+            self.state.look_at = self.options.checkpoint_bytes.max(report.size + step);
+        }
         self.state.checkpointing = report.checkpointing;
         if report.durable > self.state.durable {
             self.state.durable = report.durable;
@@ -246,28 +266,63 @@ impl<A: App> Loop<A> {
     }
 
     /// Has the log rewritten when much of it is dead.
-    fn checkpoint(&mut self) {
-        let size = self.state.size;
+    fn checkpoint(&mut self, now: Instant) {
         // what was not polled yet is in the checkpoint, and would be in the log again after it
-        if size < self.state.look_at || self.state.checkpointing || self.state.more {
+        if self.state.checkpointing || self.state.more {
             return;
         }
-        let live: u64 = self.machine.checkpoint().map(|record| Batch::size_of(&record)).sum();
+        if self.state.health == StorageHealth::Full {
+            return self.checkpoint_when_full(now);
+        }
+        let size = self.state.size;
+        let outdated = self.state.outdated && now >= self.state.look_again;
+        if size < self.state.look_at && !outdated {
+            return;
+        }
+        let live = self.live();
         let enough = live.saturating_mul(self.options.checkpoint_ratio);
-        if size < enough {
+        if outdated {
+            self.state.look_again = now.after(UPGRADE_AGAIN_US);
+        } else if size < enough {
+            self.writer.measured(live);
             // what is alive may shrink before the log has grown to that: look again in between
             let step = self.options.checkpoint_bytes.max(size / 8);
             self.state.look_at = enough.min(size + step);
             return;
         }
+        self.rewrite(live);
+    }
+
+    /// On a full disk, the log is rewritten in the room set aside for that, if what is alive fits into it and is less than what there is:
+    /// the new log has what waits, and the rest of the space is free again.
+    #[cold]
+    fn checkpoint_when_full(&mut self, now: Instant) {
+        if now < self.state.look_again {
+            return;
+        }
+        self.state.look_again = now.after(LOOK_AGAIN_US);
+        let live = self.live();
+        self.writer.measured(live);
+        let all = self.state.size + self.state.pending as u64;
+        let fits = self.state.reserved == 0 || wal::room_for(live) <= self.state.reserved;
+        if fits && live + self.options.checkpoint_bytes / WORTH_A_REWRITE <= all {
+            self.rewrite(live);
+        }
+    }
+
+    /// Bytes of the records that a checkpoint has to write.
+    fn live(&self) -> u64 {
+        self.machine.checkpoint().map(|record| Batch::size_of(&record)).sum()
+    }
+
+    fn rewrite(&mut self, live: u64) {
         let mut batch = Batch::with_capacity(live);
         for record in self.machine.checkpoint() {
             batch.push(&record);
         }
-        tracing::debug!(log = size, live, "rewriting the write-ahead log");
+        tracing::debug!(log = self.state.size, live, "rewriting the write-ahead log");
         self.writer.checkpoint(batch);
-        // should there be no space, the next attempt is not at once
-        self.state.look_at = size + self.options.checkpoint_bytes / 4;
+        self.state.checkpointing = true;
     }
 
     /// Too much waits for the disk: nothing is taken in until some of it is written.

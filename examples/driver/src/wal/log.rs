@@ -3,15 +3,18 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
-use super::checkpoint::{Checkpoint, Written};
+use super::checkpoint::{Checkpoint, Written, opening};
 use super::disk::{Disk, DiskFile};
-use super::header::{self, FileHeader, Identity};
+use super::header::{self, FileHeader, Identity, Version};
 use super::record::{self, Batch};
 use super::recover::{Recovered, recover};
+use super::reserve::{Reserve, room_for};
+use super::slot::Slot;
 use crate::{Error, WalOptions};
 
 const NAME: &str = "wal";
 const NEXT: &str = "wal.new";
+const RESERVE: &str = "wal.reserve";
 const LOCK: &str = "wal.lock";
 
 /// A write-ahead log: a file of records that grows by batches, one sync each, and is rewritten now and then.
@@ -25,16 +28,26 @@ pub struct Wal<D: Disk> {
     options: WalOptions,
     header: FileHeader,
     seed: u32,
+    /// What the file says of itself, durably.
+    slot: Slot,
     /// Where the next record goes, its number and its place in its batch.
     end: u64,
     next_seq: u64,
     index: u32,
     /// How far the file reaches, zeros included.
     allocated: u64,
+    reserve: Reserve<D>,
     /// What was appended since a checkpoint began.
-    since: Option<Batch>,
+    since: Option<Since>,
     failed: bool,
     _lock: D::Lock,
+}
+
+/// While a checkpoint is under way.
+struct Since {
+    batch: Batch,
+    /// How many bytes fit into it besides; without a limit if no room was set aside.
+    room: u64,
 }
 
 /// Why nothing was made durable.
@@ -82,6 +95,11 @@ impl<D: Disk> Wal<D> {
         repair(&file, &path, &found)?;
         let next = dir.join(NEXT);
         disk.remove(&next).map_err(|e| Error::io("remove", next, e))?;
+        let (slack, step) = (options.reserve_bytes, options.preallocate_bytes);
+        let live = records(&found.header, found.end);
+        let mut reserve = Reserve::find(disk.clone(), dir.join(RESERVE), slack, step, live);
+        // on a full disk, the first append tells
+        let _ = reserve.ensure(0);
         Ok(Self {
             disk,
             dir: dir.into(),
@@ -90,10 +108,12 @@ impl<D: Disk> Wal<D> {
             options,
             header: found.header,
             seed: found.header.seed(),
+            slot: found.slot,
             end: found.end,
             next_seq: found.next_seq,
             index: found.index,
             allocated: if found.torn { found.end } else { found.size },
+            reserve,
             since: None,
             failed: false,
             _lock: lock,
@@ -115,31 +135,42 @@ impl<D: Disk> Wal<D> {
             let (len, max) = (batch.largest(), self.options.max_record_bytes);
             return Err(self.fail(Error::RecordTooLarge { len, max }));
         }
-        let end = self.end + batch.len() as u64;
-        self.reserve(end);
+        let len = batch.len() as u64;
+        if self.since.is_none()
+            && let Err(error) = self.reserve.ensure(len)
+        {
+            return Err(self.undo(error));
+        }
+        let end = self.end + len;
+        self.allocate(end);
         let bytes = batch.numbered(self.seed, self.next_seq, self.index);
         if let Err(error) = write_all(&self.file, bytes, self.end) {
             return Err(self.undo(error));
         }
-        if let Err(error) = self.file.sync() {
-            let error = Error::io("sync", &self.path, error);
-            return Err(self.fail(error));
-        }
+        self.write_slot()?;
         self.end = end;
         self.allocated = self.allocated.max(end);
         self.next_seq += u64::from(batch.records());
         self.index = 0;
+        self.reserve.appended(len);
         if let Some(since) = &mut self.since {
-            since.append(batch);
+            since.batch.append(batch);
         }
         Ok(())
     }
 
-    /// Writes, without a sync, that all before is durable, so that damage to the last batch is told from a write that a crash cut
-    /// short. For when there is nothing else to do; does nothing the second time.
-    pub fn seal(&mut self) {
+    /// Makes durable that everything appended is: from then on a lost tail is told from a write that a crash cut short. For when
+    /// there is nothing else to do; does nothing the second time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Self::append).
+    pub fn seal(&mut self) -> Result<(), WriteError> {
         if !self.wants_seal() {
-            return;
+            return Ok(());
+        }
+        if self.header.version == Version::Two {
+            return self.write_slot();
         }
         let seal = record::seal(self.seed, self.next_seq);
         // without space there is no seal: the next batch goes to the same place
@@ -149,12 +180,23 @@ impl<D: Disk> Wal<D> {
             self.next_seq += 1;
             self.index = 1;
         }
+        Ok(())
     }
 
     /// Whether anything was appended since the last seal.
     #[must_use]
     pub const fn wants_seal(&self) -> bool {
-        !self.failed && self.index == 0 && self.end > self.header.sealed
+        let sealed = match self.header.version {
+            Version::One => self.index != 0 || self.end <= self.header.sealed,
+            Version::Two => self.end <= self.slot.durable,
+        };
+        !self.failed && !sealed
+    }
+
+    /// Whether the file is of an older version: a checkpoint makes it one of today's, which notices more.
+    #[must_use]
+    pub const fn is_outdated(&self) -> bool {
+        matches!(self.header.version, Version::One)
     }
 
     /// Begins to rewrite the log as `live`, the records that restore the same state as all that were appended.
@@ -162,18 +204,19 @@ impl<D: Disk> Wal<D> {
     /// The returned value writes them, on any thread, while this log goes on; then [`finish_checkpoint`](Self::finish_checkpoint).
     /// An unfinished one that began before is forgotten.
     pub fn begin_checkpoint(&mut self, live: Batch) -> Checkpoint<D> {
-        self.since = Some(Batch::default());
-        let header = FileHeader {
-            generation: self.header.generation + 1,
-            salt: salt(),
-            sealed: 0,
-            ..self.header
+        let reserve = self.reserve.take();
+        let room = match reserve.1 {
+            0 => u64::MAX,
+            len => len.saturating_sub(room_for(live.len() as u64)),
         };
-        Checkpoint::new(self.disk.clone(), self.dir.join(NEXT), header, live)
+        self.since = Some(Since { batch: Batch::default(), room });
+        let header = FileHeader::new(self.header.identity, self.header.generation + 1, salt());
+        let (disk, path) = (self.disk.clone(), self.dir.join(NEXT));
+        Checkpoint { disk, path, reserve, header, live }
     }
 
     /// Swaps to the rewritten log, with what was appended meanwhile. Returns the former file, whose space is free once it is
-    /// dropped, which can take a while.
+    /// dropped, which can take a while. Then [`set_aside`](Self::set_aside) some of it.
     ///
     /// # Errors
     ///
@@ -183,7 +226,7 @@ impl<D: Disk> Wal<D> {
         written: Result<Written<D>, WriteError>,
     ) -> Result<D::File, WriteError> {
         self.check()?;
-        let since = self.since.take().unwrap_or_default();
+        let since = self.since.take().map(|since| since.batch).unwrap_or_default();
         match written.and_then(|written| self.swap(written, since)) {
             Ok(old) => Ok(old),
             Err(WriteError::Failed(error)) => Err(self.fail(error)),
@@ -200,7 +243,39 @@ impl<D: Disk> Wal<D> {
     /// How many bytes a checkpoint under way holds in memory, of what was appended since it began.
     #[must_use]
     pub fn since_checkpoint(&self) -> usize {
-        self.since.as_ref().map_or(0, Batch::len)
+        self.since.as_ref().map_or(0, |since| since.batch.len())
+    }
+
+    /// Whether this many bytes, if they are appended, still fit into the room of the checkpoint under way. If not, finish it first.
+    #[must_use]
+    pub fn checkpoint_has_room(&self, bytes: usize) -> bool {
+        self.since.as_ref().is_none_or(|since| (since.batch.len() + bytes) as u64 <= since.room)
+    }
+
+    /// Tells how many bytes of records a checkpoint would write now, at most: so much room is set aside for one. Until it is told,
+    /// all that is in the log counts.
+    pub const fn measured(&mut self, live: u64) {
+        self.reserve.measured(live);
+    }
+
+    /// Sets space aside for the next checkpoint, if there is some: before others take what the last one gave back. An append does the
+    /// same, and finds the disk full if it cannot.
+    pub fn set_aside(&mut self) {
+        if self.since.is_none() {
+            let _ = self.reserve.ensure(0);
+        }
+    }
+
+    /// Room that is set aside for the next checkpoint, in bytes.
+    #[must_use]
+    pub const fn reserved(&self) -> u64 {
+        self.reserve.len()
+    }
+
+    /// Bytes of records in the log.
+    #[must_use]
+    pub const fn record_bytes(&self) -> u64 {
+        records(&self.header, self.end)
     }
 
     /// The log's size in bytes.
@@ -216,29 +291,54 @@ impl<D: Disk> Wal<D> {
     }
 
     fn swap(&mut self, written: Written<D>, mut since: Batch) -> Result<D::File, WriteError> {
-        let Written { file, mut header, end, next_seq } = written;
+        let Written { file, header, end, next_seq, mut allocated } = written;
         let (path, next) = (self.dir.join(NAME), self.dir.join(NEXT));
         let failed = |action, error| WriteError::of(action, &next, error);
         let seed = header.seed();
         let tail = since.numbered(seed, next_seq, 0);
         write_all(&file, tail, end).map_err(|e| failed("write", e))?;
-        header.sealed = end + tail.len() as u64;
-        write_all(&file, &header.encode(), 0).map_err(|e| failed("write", e))?;
+        let end = end + tail.len() as u64;
+        let next_seq = next_seq + u64::from(since.records());
+        let (opening, slot) = opening(&header, end, next_seq);
+        write_all(&file, &opening, 0).map_err(|e| failed("write", e))?;
+        allocated = allocated.max(end);
+        // what is left of the room that was set aside
+        let enough = end.saturating_add(self.options.preallocate_bytes);
+        if allocated > enough {
+            file.set_len(enough).map_err(|e| failed("truncate", e))?;
+            allocated = enough;
+        }
         file.sync().map_err(|e| WriteError::Failed(Error::io("sync", &next, e)))?;
         self.disk.rename(&next, &path).map_err(|e| failed("rename", e))?;
         self.disk
             .sync_dir(&self.dir)
             .map_err(|e| WriteError::Failed(Error::io("sync the directory", &self.dir, e)))?;
-        self.header = header;
-        self.seed = seed;
-        self.end = header.sealed;
-        self.allocated = header.sealed;
-        self.next_seq = next_seq + u64::from(since.records());
-        self.index = 0;
+        self.reserve.measured(records(&header, end));
+        (self.header, self.seed, self.slot) = (header, seed, slot);
+        (self.end, self.next_seq, self.index) = (end, next_seq, 0);
+        self.allocated = allocated;
         Ok(core::mem::replace(&mut self.file, file))
     }
 
-    fn reserve(&mut self, end: u64) {
+    /// Writes that everything before the end is durable, and makes it and whatever was written since durable, with one sync.
+    fn write_slot(&mut self) -> Result<(), WriteError> {
+        let slot = self.slot.next(self.end, self.next_seq);
+        if self.header.version == Version::Two
+            && let Err(error) = write_all(&self.file, &slot.encode(self.seed), slot.offset())
+        {
+            return Err(self.undo(error));
+        }
+        if let Err(error) = self.file.sync() {
+            let error = Error::io("sync", &self.path, error);
+            return Err(self.fail(error));
+        }
+        if self.header.version == Version::Two {
+            self.slot = slot;
+        }
+        Ok(())
+    }
+
+    fn allocate(&mut self, end: u64) {
         let ahead = self.options.preallocate_bytes;
         if ahead == 0 || end <= self.allocated {
             return;
@@ -262,11 +362,8 @@ impl<D: Disk> Wal<D> {
             return self.fail(error);
         }
         // not needed for safety, the next attempt overwrites it; but others may want the space too
-        match self.file.set_len(self.end) {
-            Ok(()) => self.allocated = self.end,
-            Err(error) => {
-                tracing::warn!(file = %self.path.display(), %error, "cannot cut off a partial write");
-            }
+        if let Err(error) = self.file.set_len(self.allocated.max(self.end)) {
+            tracing::warn!(file = %self.path.display(), %error, "cannot cut off a partial write");
         }
         WriteError::Full
     }
@@ -295,10 +392,10 @@ impl WriteError {
 /// Makes an empty log: under another name first, so that a log always has its header. Its name is not durable yet.
 fn create<D: Disk>(disk: &D, dir: &Path, identity: Identity) -> Result<D::File, Error> {
     let (path, next) = (dir.join(NAME), dir.join(NEXT));
-    let sealed = header::LEN as u64;
-    let header = FileHeader { identity, generation: 0, salt: salt(), sealed };
+    let header = FileHeader::new(identity, 0, salt());
+    let opening = opening(&header, header::OPENING as u64, 1).0;
     let file = disk.create(&next).map_err(|e| Error::io("create", &next, e))?;
-    write_all(&file, &header.encode(), 0).map_err(|e| Error::io("write", &next, e))?;
+    write_all(&file, &opening, 0).map_err(|e| Error::io("write", &next, e))?;
     file.sync().map_err(|e| Error::io("sync", &next, e))?;
     disk.rename(&next, &path).map_err(|e| Error::io("rename", &next, e))?;
     Ok(file)
@@ -319,6 +416,14 @@ fn repair<F: DiskFile>(file: &F, path: &Path, found: &Recovered) -> Result<(), E
     file.sync().map_err(|e| Error::io("sync", path, e))
 }
 
+/// Bytes of records in a file that ends here.
+const fn records(header: &FileHeader, end: u64) -> u64 {
+    match header.version {
+        Version::One => end.saturating_sub(header::LEN as u64),
+        Version::Two => end.saturating_sub(header::OPENING as u64),
+    }
+}
+
 pub(crate) fn write_all<F: DiskFile>(file: &F, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write_at(bytes, at) {
@@ -334,7 +439,7 @@ pub(crate) fn write_all<F: DiskFile>(file: &F, mut bytes: &[u8], mut at: u64) ->
     Ok(())
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

@@ -2,14 +2,17 @@ use std::io;
 use std::path::Path;
 
 use super::disk::DiskFile;
-use super::header::{self, FileHeader, Identity};
+use super::header::{self, FileHeader, Identity, Version};
 use super::record::{HEADER, Header, MAX_PAYLOAD, checksum};
+use super::slot::{self, Slot};
 use crate::Error;
 
 /// What reading a log found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Recovered {
     pub(crate) header: FileHeader,
+    /// What the file says of itself. In version 1 made up from its header.
+    pub(crate) slot: Slot,
     /// Where the next record goes.
     pub(crate) end: u64,
     /// Its number.
@@ -26,10 +29,11 @@ pub(crate) struct Recovered {
 
 /// Reads a log from the front, handing each record to `replay`, and judges what ends it.
 ///
-/// A batch is written only after the one before it was made durable. So where a record is bad, and a later one is good and
-/// belongs to a batch that began after the bad one, the bad one had been durable: the disk lost it, and the log is refused.
-/// If there is none, the bad record belongs to the last batch, whose sync may never have ended, and of which a crash may have
-/// kept any part: the log ends here.
+/// What has to be there is told by the newer of the two slots: everything before an offset. What follows it was written as one
+/// batch, or as two if a crash tore the slot that was written with the second. That one was written only after the first was
+/// durable. So where a record is bad, and a later one is good and belongs to a batch that began after the bad one, the bad one
+/// had been durable: the disk lost it, and the log is refused. If there is none, the bad record belongs to the last batch, whose
+/// sync may never have ended, and of which a crash may have kept any part: the log ends here.
 pub(crate) fn recover<F: DiskFile>(
     file: &F,
     path: &Path,
@@ -45,23 +49,37 @@ pub(crate) fn recover<F: DiskFile>(
         return Err(Error::Identity { file: path.into(), cluster, node });
     }
     let seed = header.seed();
+    let slot = window.slot(&header).map_err(failed)?.ok_or_else(|| Error::Corrupt {
+        file: path.into(),
+        offset: slot::place(0),
+        durable: None,
+        what: "neither of the two places that tell how much of the log was durable can be read",
+    })?;
     let mut found = Recovered {
         header,
-        end: header::LEN as u64,
+        slot,
+        end: header.start(),
         next_seq: 0,
         index: 0,
         records: 0,
         torn: false,
         size,
     };
+    let corrupt = |offset, what| {
+        let durable = Some(slot.durable);
+        Err(Error::Corrupt { file: path.into(), offset, durable, what })
+    };
     let what = loop {
+        if found.is_out_of_step() {
+            return corrupt(found.end, "the records do not fit to how many of them were durable");
+        }
         match window.record(found.end, seed).map_err(failed)? {
             Ok((head, payload)) if head.seq == found.next_seq => {
                 if !head.seal {
                     replay(payload, found.end)?;
                     found.records += 1;
                 }
-                found.index = u32::from(head.seal);
+                found.index = u32::from(head.seal && header.version == Version::One);
                 found.end += (HEADER + head.len) as u64;
                 found.next_seq += 1;
             }
@@ -69,16 +87,29 @@ pub(crate) fn recover<F: DiskFile>(
             Err(what) => break what,
         }
     };
-    if found.end < header.sealed {
-        return Err(Error::Corrupt { file: path.into(), offset: found.end, what });
+    if found.end < slot.durable {
+        return corrupt(found.end, what);
     }
     if window.durable_past(found.end, found.next_seq, seed).map_err(failed)? {
         let what =
             "records follow that were written after this one was durable, but it cannot be read";
-        return Err(Error::Corrupt { file: path.into(), offset: found.end, what });
+        return corrupt(found.end, what);
     }
     found.torn = window.dirty_past(found.end).map_err(failed)?;
+    if found.torn && found.next_seq == 0 && header.version == Version::One {
+        // its first batch may have been cut short, but as well all of it may be lost, and there is no slot to tell
+        return corrupt(found.end, "not one record can be read, though the file has some");
+    }
     Ok(found)
+}
+
+impl Recovered {
+    /// The place that the slot names is not where a record begins, or not the one with the number that it names.
+    const fn is_out_of_step(&self) -> bool {
+        let Slot { durable, next_seq, .. } = self.slot;
+        matches!(self.header.version, Version::Two)
+            && (self.end == durable) != (self.next_seq == next_seq)
+    }
 }
 
 /// A part of the file in memory.
@@ -119,6 +150,23 @@ impl<F: DiskFile> Window<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// What the file says of itself: the newer of the slots that are whole.
+    fn slot(&mut self, header: &FileHeader) -> io::Result<Option<Slot>> {
+        if header.version == Version::One {
+            return Ok(Some(Slot { number: 0, durable: header.sealed, next_seq: 0 }));
+        }
+        let seed = header.seed();
+        let mut newer: Option<Slot> = None;
+        for which in 0..2 {
+            let found = Slot::decode(self.at_most(slot::place(which), slot::LEN)?, which, seed);
+            newer = match (newer, found) {
+                (Some(a), Some(b)) if a.number > b.number => Some(a),
+                (a, b) => b.or(a),
+            };
+        }
+        Ok(newer)
     }
 
     /// The record at an offset, or why there is none.

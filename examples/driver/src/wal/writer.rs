@@ -29,10 +29,14 @@ pub(crate) struct Report {
     pub(crate) error: Option<Error>,
     /// Bytes that wait or are being written.
     pub(crate) pending: usize,
-    /// The log's size in bytes.
+    /// Bytes of records in the log.
     pub(crate) size: u64,
+    /// Bytes of room for a checkpoint.
+    pub(crate) reserved: u64,
     /// A checkpoint is under way.
     pub(crate) checkpointing: bool,
+    /// The log's file is of an older version, which a checkpoint ends.
+    pub(crate) outdated: bool,
 }
 
 struct Shared {
@@ -47,9 +51,13 @@ struct State {
     batch: Batch,
     last: Ticket,
     /// A checkpoint to begin: what waited when it was made, whose records it covers, and the records to begin the new log with.
-    checkpoint: Option<(Batch, Ticket, Batch)>,
+    checkpoint: Option<Rewrite>,
+    /// How many bytes are alive, newly measured.
+    measured: Option<u64>,
     /// The side thread of a checkpoint ended.
     written: bool,
+    /// The space of a former log was given back.
+    freed: bool,
     stop: bool,
 
     durable: Ticket,
@@ -57,7 +65,17 @@ struct State {
     error: Option<Error>,
     writing: usize,
     size: u64,
+    reserved: u64,
     checkpointing: bool,
+    outdated: bool,
+}
+
+/// A checkpoint to be made.
+struct Rewrite {
+    /// What waited when it was asked for, and the ticket of the last record that it covers.
+    covered: Batch,
+    last: Ticket,
+    live: Batch,
 }
 
 impl Writer {
@@ -68,7 +86,12 @@ impl Writer {
         metrics: Arc<Metrics>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let state = State { size: wal.size(), ..State::default() };
+        let state = State {
+            size: wal.record_bytes(),
+            reserved: wal.reserved(),
+            outdated: wal.is_outdated(),
+            ..State::default()
+        };
         metrics.wal.bytes.set(wal.size());
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -81,8 +104,13 @@ impl Writer {
             metrics,
             seal_after: Duration::from_millis(options.seal_after_ms),
             retry: Duration::from_millis(options.full_retry_ms.max(1)),
-            max_since: options.max_pending_bytes,
+            // what is set aside for a checkpoint has room for this
+            max_since: match options.reserve_bytes {
+                0 => options.max_pending_bytes,
+                bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
+            },
             side: None,
+            freeing: None,
         };
         let thread =
             thread::Builder::new().name("quorate-disk".into()).spawn(move || disk_loop.run())?;
@@ -102,23 +130,30 @@ impl Writer {
     pub(crate) fn checkpoint(&self, live: Batch) {
         let mut state = self.shared.lock();
         let covered = core::mem::take(&mut state.batch);
-        state.checkpoint = Some((covered, state.last, live));
+        state.checkpoint = Some(Rewrite { covered, last: state.last, live });
         state.checkpointing = true;
         drop(state);
         self.shared.work.notify_one();
     }
 
+    /// Tells how many bytes of records a checkpoint would write now: so much room is set aside for one.
+    pub(crate) fn measured(&self, live: u64) {
+        self.shared.lock().measured = Some(live);
+    }
+
     /// What is new.
     pub(crate) fn report(&self) -> Report {
         let mut state = self.shared.lock();
-        let covered = state.checkpoint.as_ref().map_or(0, |(covered, ..)| covered.len());
+        let covered = state.checkpoint.as_ref().map_or(0, |rewrite| rewrite.covered.len());
         Report {
             durable: state.durable,
             health: state.health,
             error: state.error.take(),
             pending: state.batch.len() + covered + state.writing,
             size: state.size,
+            reserved: state.reserved,
             checkpointing: state.checkpointing,
+            outdated: state.outdated,
         }
     }
 
@@ -154,6 +189,8 @@ struct DiskLoop<D: Disk> {
     retry: Duration,
     max_since: usize,
     side: Option<Side<D>>,
+    /// Gives the space of a former log back.
+    freeing: Option<JoinHandle<()>>,
 }
 
 /// A checkpoint being written.
@@ -162,9 +199,17 @@ type Side<D> = JoinHandle<Result<super::Written<D>, WriteError>>;
 /// What the thread does next.
 enum Work {
     Batch(Batch, Ticket),
-    Checkpoint(Batch, Ticket, Batch),
+    Checkpoint(Rewrite),
     Written,
+    Freed,
     Seal,
+    Stop,
+}
+
+/// Why a wait for space ended.
+enum Waited {
+    Retry,
+    Checkpoint(Rewrite),
     Stop,
 }
 
@@ -182,6 +227,7 @@ impl<D: Disk> DiskLoop<D> {
         if let Some(side) = self.side.take() {
             let _ = side.join();
         }
+        self.wait_for_freeing();
         (self.shared.wake)();
     }
 
@@ -193,19 +239,24 @@ impl<D: Disk> DiskLoop<D> {
                         return Ok(());
                     }
                 }
-                Work::Checkpoint(covered, last, live) => {
-                    if !self.write(covered, last)? {
+                Work::Checkpoint(rewrite) => {
+                    if !self.checkpoint(rewrite)? {
                         return Ok(());
                     }
-                    self.begin(live)?;
                 }
                 Work::Written => self.finish()?,
-                Work::Seal => self.wal.seal(),
-                Work::Stop => {
-                    self.wal.seal();
-                    return Ok(());
-                }
+                Work::Freed => self.wait_for_freeing(),
+                Work::Seal => self.seal()?,
+                Work::Stop => return self.seal(),
             }
+        }
+    }
+
+    fn seal(&mut self) -> Result<(), Error> {
+        match self.wal.seal() {
+            Err(WriteError::Failed(error)) => Err(error),
+            // it can be done without; what was not sealed is durable all the same
+            Ok(()) | Err(WriteError::Full) => Ok(()),
         }
     }
 
@@ -214,14 +265,22 @@ impl<D: Disk> DiskLoop<D> {
         let mut state = self.shared.lock();
         let mut sealed = false;
         loop {
-            if let Some((covered, last, live)) = state.checkpoint.take() {
-                state.writing = covered.len();
-                return Work::Checkpoint(covered, last, live);
+            if let Some(live) = state.measured.take() {
+                self.wal.measured(live);
             }
-            let full_side = self.side.is_some() && self.wal.since_checkpoint() > self.max_since;
+            if let Some(rewrite) = state.checkpoint.take() {
+                state.writing = rewrite.covered.len();
+                return Work::Checkpoint(rewrite);
+            }
+            let full_side = self.side.is_some()
+                && (self.wal.since_checkpoint() > self.max_since
+                    || !self.wal.checkpoint_has_room(state.batch.len()));
             if state.written || (full_side && !state.batch.is_empty()) {
                 state.written = false;
                 return Work::Written;
+            }
+            if core::mem::take(&mut state.freed) {
+                return Work::Freed;
             }
             if !state.batch.is_empty() {
                 let batch = core::mem::take(&mut state.batch);
@@ -252,25 +311,79 @@ impl<D: Disk> DiskLoop<D> {
 
     /// Makes a batch durable, however long the disk is full. False when the node stops meanwhile: then nothing may follow, since
     /// the log would have a gap.
-    fn write(&mut self, mut batch: Batch, last: Ticket) -> Result<bool, Error> {
+    fn write(&mut self, mut batch: Batch, mut last: Ticket) -> Result<bool, Error> {
         let mut retry = self.retry;
         loop {
-            let started = Clock::now();
-            match self.wal.append(&mut batch) {
-                Ok(()) => {
-                    self.wrote(&mut batch, last, started.elapsed());
-                    return Ok(true);
-                }
-                Err(WriteError::Failed(error)) => return Err(error),
-                Err(WriteError::Full) => {
-                    if !self.wait_for_space(retry) {
-                        tracing::warn!("stopping with the disk full: what waited is not on disk");
-                        return Ok(false);
+            if self.append(&mut batch, last)? {
+                return Ok(true);
+            }
+            match self.wait_for_space(retry) {
+                Waited::Retry => retry = (retry * 2).min(MAX_RETRY),
+                Waited::Checkpoint(mut rewrite) => {
+                    batch.take(&mut rewrite.covered);
+                    last = rewrite.last;
+                    if self.rewrite(rewrite.live)? {
+                        self.wrote(&mut batch, last, Duration::ZERO);
+                        return Ok(true);
                     }
-                    retry = (retry * 2).min(MAX_RETRY);
+                }
+                Waited::Stop => {
+                    tracing::warn!("stopping with the disk full: what waited is not on disk");
+                    self.seal()?;
+                    return Ok(false);
                 }
             }
         }
+    }
+
+    /// Begins a checkpoint. Where the disk is too full for what waits, the checkpoint has it.
+    fn checkpoint(&mut self, rewrite: Rewrite) -> Result<bool, Error> {
+        let Rewrite { mut covered, last, live } = rewrite;
+        if self.append(&mut covered, last)? {
+            self.begin(live)?;
+            return Ok(true);
+        }
+        if self.rewrite(live)? {
+            self.wrote(&mut covered, last, Duration::ZERO);
+            return Ok(true);
+        }
+        self.write(covered, last)
+    }
+
+    /// Makes a batch durable. False if the disk is full, and nothing is under way that gives space back.
+    fn append(&mut self, batch: &mut Batch, last: Ticket) -> Result<bool, Error> {
+        if self.side.is_none() && self.wal.reserved() == 0 {
+            // what is set aside for the next checkpoint comes from what the last one gives back
+            self.wait_for_freeing();
+        }
+        loop {
+            let started = Clock::now();
+            match self.wal.append(batch) {
+                Ok(()) => {
+                    self.wrote(batch, last, started.elapsed());
+                    return Ok(true);
+                }
+                Err(WriteError::Failed(error)) => return Err(error),
+                Err(WriteError::Full) if self.side.is_some() => self.finish()?,
+                Err(WriteError::Full) if self.freeing.is_some() => self.wait_for_freeing(),
+                Err(WriteError::Full) => return Ok(false),
+            }
+        }
+    }
+
+    fn wait_for_freeing(&mut self) {
+        if let Some(freeing) = self.freeing.take() {
+            // it only drops a file
+            let _ = freeing.join();
+            self.wal.set_aside();
+            self.shared.lock().reserved = self.wal.reserved();
+        }
+    }
+
+    /// Replaces the log by one with these records, which has all that waits. False if there is no room for that either.
+    fn rewrite(&mut self, live: Batch) -> Result<bool, Error> {
+        let written = self.wal.begin_checkpoint(live).write();
+        self.swap(written)
     }
 
     fn wrote(&self, batch: &mut Batch, last: Ticket, took: Duration) {
@@ -280,6 +393,7 @@ impl<D: Disk> DiskLoop<D> {
             counters.records.add(u64::from(batch.records()));
             counters.sync_us.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             counters.bytes.set(self.wal.size());
+            counters.reserved.set(self.wal.reserved());
         }
         batch.clear();
         let mut state = self.shared.lock();
@@ -287,7 +401,8 @@ impl<D: Disk> DiskLoop<D> {
         state.health = StorageHealth::Good;
         state.durable = state.durable.max(last);
         state.writing = 0;
-        state.size = self.wal.size();
+        state.size = self.wal.record_bytes();
+        state.reserved = self.wal.reserved();
         if state.batch.is_empty() {
             // so that the memory is used again
             state.batch.take(batch);
@@ -299,9 +414,10 @@ impl<D: Disk> DiskLoop<D> {
         (self.shared.wake)();
     }
 
-    /// Tells that the disk is full, and waits. False when the node stops.
-    fn wait_for_space(&self, retry: Duration) -> bool {
+    /// Tells that the disk is full, and waits.
+    fn wait_for_space(&mut self, retry: Duration) -> Waited {
         let mut state = self.shared.lock();
+        state.reserved = self.wal.reserved();
         if state.health != StorageHealth::Full {
             state.health = StorageHealth::Full;
             self.metrics.wal.full.add(1);
@@ -310,12 +426,18 @@ impl<D: Disk> DiskLoop<D> {
         }
         let until = Clock::now() + retry;
         loop {
+            if let Some(rewrite) = state.checkpoint.take() {
+                return Waited::Checkpoint(rewrite);
+            }
+            if let Some(live) = state.measured.take() {
+                self.wal.measured(live);
+            }
             if state.stop {
-                return false;
+                return Waited::Stop;
             }
             let left = until.saturating_duration_since(Clock::now());
             if left.is_zero() {
-                return true;
+                return Waited::Retry;
             }
             // others wake this thread too; that is no reason to hurry
             let (woken, _) =
@@ -347,7 +469,12 @@ impl<D: Disk> DiskLoop<D> {
             return Ok(());
         };
         let written = side.join().map_err(|_| Error::Panicked)?;
-        match self.wal.finish_checkpoint(written) {
+        self.swap(written).map(drop)
+    }
+
+    /// Ends a checkpoint; tells whether it is the log now.
+    fn swap(&mut self, written: Result<super::Written<D>, WriteError>) -> Result<bool, Error> {
+        let done = match self.wal.finish_checkpoint(written) {
             Ok(old) => {
                 self.metrics.wal.checkpoints.add(1);
                 self.metrics.wal.bytes.set(self.wal.size());
@@ -357,22 +484,34 @@ impl<D: Disk> DiskLoop<D> {
                     "the write-ahead log was rewritten"
                 );
                 // giving back a large file's space takes a while, and nobody has to wait
-                drop(thread::Builder::new().spawn(move || drop(old)));
+                let shared = self.shared.clone();
+                let free = move || {
+                    drop(old);
+                    shared.lock().freed = true;
+                    shared.work.notify_one();
+                };
+                self.freeing = thread::Builder::new().spawn(free).ok();
+                true
             }
             Err(WriteError::Full) => {
                 self.metrics.wal.checkpoints_failed.add(1);
                 tracing::warn!("no space to rewrite the write-ahead log; trying again later");
+                false
             }
             Err(WriteError::Failed(error)) => return Err(error),
-        }
+        };
         let mut state = self.shared.lock();
-        state.size = self.wal.size();
+        state.size = self.wal.record_bytes();
+        state.reserved = self.wal.reserved();
+        state.outdated = self.wal.is_outdated();
         state.checkpointing = false;
         // the thread may have told twice: once by the flag, once by having been waited for
         state.written = false;
+        // what was measured before does not count any more
+        state.measured = None;
         drop(state);
         (self.shared.wake)();
-        Ok(())
+        Ok(done)
     }
 }
 

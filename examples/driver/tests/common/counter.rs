@@ -24,7 +24,7 @@ pub struct Counter<D: Disk> {
 
 pub fn options() -> WalOptions {
     // small, so that files end both within and beyond it
-    WalOptions { preallocate_bytes: 700, ..WalOptions::default() }
+    WalOptions { preallocate_bytes: 700, reserve_bytes: 500, ..WalOptions::default() }
 }
 
 /// Opens the log, and tells how many records it holds.
@@ -120,7 +120,11 @@ impl<D: Disk> Counter<D> {
 
     pub fn finish(&mut self) -> Result<(), WriteError> {
         match self.written.take() {
-            Some(written) => self.wal.finish_checkpoint(written).map(drop),
+            Some(written) => {
+                let done = self.wal.finish_checkpoint(written).map(drop);
+                self.wal.set_aside();
+                done
+            }
             None => Ok(()),
         }
     }

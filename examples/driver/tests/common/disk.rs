@@ -18,6 +18,10 @@ struct Inner {
     /// Since the directory was synced; a crash keeps some of the first of them.
     name_ops: Vec<NameOp>,
     locks: BTreeSet<PathBuf>,
+    /// How many have each file open: its space is free when it has no name and nobody has it open.
+    open: Vec<usize>,
+    /// The most that was ever in use, in bytes.
+    peak: u64,
     faults: Faults,
     ops: u64,
     crashed: bool,
@@ -30,8 +34,10 @@ pub struct Faults {
     pub crash_at: Option<u64>,
     /// The sync with this number fails, and what it was to write is lost.
     pub fail_sync: Option<u64>,
-    /// Bytes all files may have together.
+    /// Bytes all files may have together, those without a name that somebody has open included.
     pub capacity: Option<u64>,
+    /// From this operation on, counted from 0, there is no space but what files have already.
+    pub full_at: Option<u64>,
     /// Writes take at most this many bytes at once.
     pub short_writes: Option<usize>,
     /// Space cannot be set aside.
@@ -69,8 +75,8 @@ pub struct SimLock {
     path: PathBuf,
 }
 
-/// What a crash keeps or loses as one.
-const SECTOR: usize = 32;
+/// What a crash keeps or loses as one: as much as a slot of the log, or less, so that those are torn too.
+const SECTORS: [usize; 2] = [8, 32];
 
 impl SimDisk {
     pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {
@@ -88,6 +94,12 @@ impl SimDisk {
 
     pub fn crashed(&self) -> bool {
         self.lock_inner().crashed
+    }
+
+    /// Bytes in use, and the most that ever were.
+    pub fn usage(&self) -> (u64, u64) {
+        let inner = self.lock_inner();
+        (inner.used(), inner.peak)
     }
 
     /// What the file holds, as a read sees it.
@@ -116,9 +128,10 @@ impl SimDisk {
         inner.durable_names = names;
         // from nothing to all, and everything between
         let chance = [0, 1, 5, 9, 10][rng.below(5) as usize];
+        let sector = SECTORS[rng.below(2) as usize];
         for file in &mut inner.files {
             for op in file.pending.drain(..).collect::<Vec<_>>() {
-                op.survive(&mut file.durable, &mut rng, chance);
+                op.survive(&mut file.durable, &mut rng, (chance, sector));
             }
             file.now = file.durable.clone();
         }
@@ -146,6 +159,9 @@ impl SimDisk {
         let mut inner = self.lock_inner();
         if inner.crashed {
             return Err(io::Error::other("the power is gone"));
+        }
+        if inner.faults.full_at == Some(inner.ops) {
+            inner.faults.capacity = Some(inner.used());
         }
         let crash = inner.faults.crash_at == Some(inner.ops);
         inner.ops += 1;
@@ -194,7 +210,7 @@ impl DataOp {
     }
 
     /// What is left of it: any of its sectors, `chance` out of ten of them.
-    fn survive(&self, bytes: &mut Vec<u8>, rng: &mut Rng, chance: u64) {
+    fn survive(&self, bytes: &mut Vec<u8>, rng: &mut Rng, (chance, sector): (u64, usize)) {
         match self {
             Self::SetLen(_) => {
                 if rng.chance(chance, 10) {
@@ -205,7 +221,7 @@ impl DataOp {
                 let mut at = *offset;
                 let mut rest = &data[..];
                 while !rest.is_empty() {
-                    let room = SECTOR - at as usize % SECTOR;
+                    let room = sector - at as usize % sector;
                     let (sector, next) = rest.split_at(room.min(rest.len()));
                     if rng.chance(chance, 10) {
                         Self::Write(at, sector.to_vec()).apply(bytes);
@@ -215,6 +231,22 @@ impl DataOp {
                 }
             }
         }
+    }
+}
+
+impl Inner {
+    fn used(&self) -> u64 {
+        let named: BTreeSet<usize> = self.names.values().copied().collect();
+        let counts = |inode: &usize| named.contains(inode) || self.open[*inode] > 0;
+        (0..self.files.len()).filter(counts).map(|inode| self.files[inode].now.len() as u64).sum()
+    }
+
+    /// Bytes up to which this file may reach.
+    fn room(&self, inode: usize) -> u64 {
+        let Some(capacity) = self.faults.capacity else { return u64::MAX };
+        let own = self.files[inode].now.len() as u64;
+        // where it is written already, there is room on a full disk too
+        own + capacity.saturating_sub(self.used())
     }
 }
 
@@ -233,9 +265,12 @@ impl Disk for SimDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<SimFile> {
-        let inner = self.lock_inner();
-        match inner.names.get(path) {
-            Some(&inode) => Ok(SimFile { disk: self.clone(), inode }),
+        let mut inner = self.lock_inner();
+        match inner.names.get(path).copied() {
+            Some(inode) => {
+                inner.open[inode] += 1;
+                Ok(SimFile { disk: self.clone(), inode })
+            }
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -244,10 +279,12 @@ impl Disk for SimDisk {
         let inode = {
             let mut inner = self.lock_inner();
             inner.files.push(Content::default());
+            inner.open.push(1);
             inner.files.len() - 1
         };
+        let file = SimFile { disk: self.clone(), inode };
         self.name_op(NameOp::Create(path.into(), inode))?;
-        Ok(SimFile { disk: self.clone(), inode })
+        Ok(file)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -281,19 +318,16 @@ impl DiskFile for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let (mut inner, crash) = self.disk.begin()?;
         let mut len = bytes.len().min(inner.faults.short_writes.unwrap_or(usize::MAX));
-        if let Some(capacity) = inner.faults.capacity {
-            let used: usize = inner.names.values().map(|&inode| inner.files[inode].now.len()).sum();
-            let own = inner.files[self.inode].now.len();
-            let room = capacity as usize + own - used.min(capacity as usize + own);
-            len = len.min(room.saturating_sub(offset as usize));
-            if len == 0 {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
+        let room = inner.room(self.inode).saturating_sub(offset);
+        len = len.min(usize::try_from(room).unwrap_or(usize::MAX));
+        if len == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         let op = DataOp::Write(offset, bytes[..len].to_vec());
         let file = &mut inner.files[self.inode];
         op.apply(&mut file.now);
         file.pending.push(op);
+        inner.peak = inner.peak.max(inner.used());
         gone_if(crash)?;
         Ok(len)
     }
@@ -326,14 +360,25 @@ impl DiskFile for SimFile {
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        let faults = self.disk.lock_inner().faults;
+        let (faults, now, room) = {
+            let mut inner = self.disk.lock_inner();
+            if inner.faults.full_at == Some(inner.ops) {
+                inner.faults.capacity = Some(inner.used());
+            }
+            (inner.faults, inner.files[self.inode].now.len() as u64, inner.room(self.inode))
+        };
         if faults.no_allocate {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        if faults.capacity.is_some() {
+        if len > room {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.set_len(len)
+        if len > now {
+            self.set_len(len)?;
+        }
+        let mut inner = self.disk.lock_inner();
+        inner.peak = inner.peak.max(inner.used());
+        Ok(())
     }
 
     fn forget(&self) -> io::Result<()> {
@@ -354,5 +399,11 @@ impl DiskFile for SimFile {
 impl Drop for SimLock {
     fn drop(&mut self) {
         self.disk.lock_inner().locks.remove(&self.path);
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.disk.lock_inner().open[self.inode] -= 1;
     }
 }
