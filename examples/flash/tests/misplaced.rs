@@ -29,7 +29,7 @@ fn written(numbers: u64, checkpoints: &[u64]) -> (Mock<4>, Vec<u64>, usize) {
             checkpoint.commit().unwrap();
         }
     }
-    let start = if checkpoints.len() % 2 == 0 { 0 } else { common::LEN / 2 };
+    let start = if checkpoints.len().is_multiple_of(2) { 0 } else { common::LEN / 2 };
     (flash, kept, start)
 }
 

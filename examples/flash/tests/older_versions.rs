@@ -74,8 +74,6 @@ fn a_half_of_version_1_goes_on_after_a_checkpoint() {
     for record in [&b"vote 3"[..], b"entry", b"more"] {
         checkpoint.push(|out| out.raw(record)).unwrap();
     }
-    drop(checkpoint); // not committed
-    drop(log);
     assert_eq!(read_ram(&mut ram), Ok(vec![b"vote 3".to_vec(), b"entry".to_vec()]));
 
     let mut log = FlashLog::<_, 256>::open(&mut ram, identity, |_| Ok(())).unwrap();
@@ -86,7 +84,6 @@ fn a_half_of_version_1_goes_on_after_a_checkpoint() {
     checkpoint.commit().unwrap();
     assert!(!log.is_torn());
     log.append(|out| out.raw(b"and more")).unwrap();
-    drop(log);
     let records = read_ram(&mut ram).unwrap();
     assert_eq!(records[2..], [b"more".to_vec(), b"and more".to_vec()]);
     assert_eq!(&ram.bytes()[4096 + 12..4096 + 16], b"QFL2");
@@ -100,7 +97,6 @@ fn a_half_of_version_2_is_read() {
     let mut log = FlashLog::<_, 256>::open(&mut ram, identity, |_| Ok(())).unwrap();
     log.append(|out| out.raw(b"vote 3")).unwrap();
     log.append(|out| out.raw(b"entry")).unwrap();
-    drop(log);
     let half = unhex(HALF_2);
     assert_eq!(ram.bytes()[..half.len()], half);
     assert_eq!(read(&half), Ok(vec![b"vote 3".to_vec(), b"entry".to_vec()]));

@@ -12,6 +12,7 @@ use quorate_core::NodeId;
 use quorate_raft::Index;
 
 use crate::apply::State;
+use crate::reserve::{self, Reserve};
 use crate::snapshot::{self, Fault};
 
 /// The snapshots of a node: written and loaded by threads of their own, served to peers, taken from the leader.
@@ -29,6 +30,7 @@ pub(crate) struct Archive {
     retry_after: Option<Instant>,
     /// Bytes of a snapshot that is being received, at most.
     max_incoming: u64,
+    reserve: Reserve,
 }
 
 /// A snapshot that is on disk now.
@@ -52,6 +54,8 @@ struct Incoming {
     index: Index,
     file: File,
     length: u64,
+    /// When the last part of it came.
+    last: Instant,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,10 @@ struct Served {
 const RETRY: Duration = Duration::from_secs(5);
 /// Snapshots that are kept: the one before the newest serves if that turns out to be damaged.
 const KEPT: usize = 2;
+/// A snapshot of which no part has come for so long is given up, and its space given back.
+const UNFINISHED: Duration = Duration::from_secs(60);
+/// On a full disk, snapshots are this far apart.
+const PACE: Duration = Duration::from_secs(1);
 /// The one file of what is being received.
 const RECEIVING: &str = "snapshot-receiving";
 
@@ -88,6 +96,7 @@ impl Archive {
             serving: BTreeMap::new(),
             retry_after: None,
             max_incoming,
+            reserve: Reserve::find(dir),
         })
     }
 
@@ -101,10 +110,11 @@ impl Archive {
     /// Begins to write a state. It is a clone that shares its memory with the living one.
     pub(crate) fn begin(&mut self, state: State) {
         let (done, writing) = channel();
-        let (dir, cluster) = (self.dir.clone(), self.cluster);
+        let (dir, reserve) = (self.dir.clone(), self.reserve.take());
+        let cluster = self.cluster;
         let spawned = thread::Builder::new().name("snapshot".into()).spawn(move || {
             let (start, index) = (Instant::now(), state.applied);
-            let result = snapshot::write(&dir, &state, cluster);
+            let result = snapshot::write(&dir, &state, cluster, reserve.as_deref());
             // the state goes first: from then on writes to the living one copy nothing
             drop(state);
             let _ = done.send(result.map(|bytes| Written { index, bytes, took: start.elapsed() }));
@@ -113,6 +123,22 @@ impl Archive {
             Ok(_) => self.writing = Some(writing),
             Err(_) => self.retry_after = Some(Instant::now() + RETRY),
         }
+    }
+
+    /// Sets space aside for a snapshot of this state, and gives up what is not being received any more. False if there is no space.
+    pub(crate) fn set_aside(&mut self, state: &State) -> bool {
+        if self.incoming.as_ref().is_some_and(|incoming| incoming.last.elapsed() > UNFINISHED) {
+            self.incoming = None;
+            let _ = fs::remove_file(self.dir.join(RECEIVING));
+        }
+        // the one that is being written has it, and gives back what it does not need
+        self.writing.is_some()
+            || self.reserve.ensure(reserve::estimate(state), || drop(prune(&self.dir, 1)))
+    }
+
+    /// The next snapshot is not at once.
+    pub(crate) fn pace(&mut self) {
+        self.retry_after = Some(Instant::now() + PACE);
     }
 
     /// The outcome of [`begin`](Self::begin), once.
@@ -127,10 +153,7 @@ impl Archive {
 
     /// Removes what is older than the newest two.
     pub(crate) fn prune(&self) -> io::Result<()> {
-        for index in snapshot::list(&self.dir)?.into_iter().skip(KEPT) {
-            fs::remove_file(snapshot::path(&self.dir, index))?;
-        }
-        Ok(())
+        prune(&self.dir, KEPT)
     }
 
     /// A part for a peer, of the snapshot that was asked for, or if that is gone the beginning of the newest.
@@ -202,7 +225,12 @@ impl Archive {
         }
         let temporary = self.dir.join(RECEIVING);
         if offset == 0 {
-            self.incoming = Some(Incoming { index, file: File::create(&temporary)?, length: 0 });
+            self.incoming = Some(Incoming {
+                index,
+                file: File::create(&temporary)?,
+                length: 0,
+                last: Instant::now(),
+            });
         }
         let expected =
             self.incoming.as_mut().filter(|file| file.index == index && file.length == offset);
@@ -217,6 +245,7 @@ impl Archive {
         }
         incoming.file.write_all_at(data, offset)?;
         incoming.length = length;
+        incoming.last = Instant::now();
         if !done {
             return Ok(());
         }
@@ -242,6 +271,20 @@ impl Archive {
         }
         Some(result)
     }
+}
+
+/// The most that snapshots take on disk, if none has more bytes than this: those that are kept, the one that is being written, and what
+/// is set aside for the next.
+pub(crate) fn max_bytes(snapshot: u64) -> u64 {
+    snapshot.saturating_mul(KEPT as u64).saturating_add(Reserve::max_bytes(snapshot))
+}
+
+/// Removes all snapshots but the newest.
+fn prune(dir: &Path, kept: usize) -> io::Result<()> {
+    for index in snapshot::list(dir)?.into_iter().skip(kept) {
+        fs::remove_file(snapshot::path(dir, index))?;
+    }
+    Ok(())
 }
 
 fn install(

@@ -192,8 +192,8 @@ pub(crate) struct Tuning {
     /// Clients at the same time, at most
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_clients: u32,
-    /// A snapshot is written after so many MiB of log
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=512))]
+    /// A snapshot is written after so many MiB of log, or after as many as the last one had, up to four times this
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=512))]
     pub(crate) snapshot_mb: u64,
     /// A snapshot is written after so many entries of the log
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]

@@ -1,5 +1,6 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -48,12 +49,29 @@ impl Incarnation {
         self.write()
     }
 
+    /// On a full disk the file is written in place, which takes no space.
     fn write(&self) -> io::Result<()> {
+        let (path, text) = (self.data.join("incarnation"), format!("{}\n", self.number));
+        match self.replace(&path, &text) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && path.exists() => {
+                let file = OpenOptions::new().write(true).open(&path)?;
+                file.write_all_at(text.as_bytes(), 0)?;
+                file.set_len(text.len() as u64)?;
+                file.sync_all()
+            }
+            replaced => replaced,
+        }
+    }
+
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         let temporary = self.data.join("incarnation-writing");
         let mut file = File::create(&temporary)?;
-        writeln!(file, "{}", self.number)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.data.join("incarnation"))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        fs::rename(&temporary, path)?;
         File::open(&self.data)?.sync_all()
     }
 }

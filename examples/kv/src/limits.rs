@@ -1,5 +1,7 @@
 //! Every bound of the server in one place: a client or a peer that goes beyond one gets an answer, and no memory.
 
+use quorate_driver::WalOptions;
+
 /// Arguments of one command, at most; Redis has the same.
 pub(crate) const ARGUMENTS: usize = 1 << 20;
 /// Bytes of one inline command or one length line, at most; Redis has the same.
@@ -52,3 +54,9 @@ pub(crate) const PATTERN_BYTES: usize = 256;
 pub(crate) const DIRECTORY: usize = 1 << 10;
 /// Bytes of an address, at most.
 pub(crate) const ADDRESS_BYTES: usize = 256;
+
+/// How the log keeps to its disk. What waits for a full disk fits into what is set aside: peers send 4 MiB ahead, and a leader proposes
+/// nothing more once its disk is full.
+pub(crate) fn wal() -> WalOptions {
+    WalOptions { checkpoint_bytes: 8 << 20, reserve_bytes: 8 << 20, ..WalOptions::default() }
+}

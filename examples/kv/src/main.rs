@@ -42,6 +42,7 @@ mod recover;
 mod remote;
 mod replica;
 mod reply;
+mod reserve;
 mod resp;
 mod response;
 mod server;

@@ -204,6 +204,7 @@ fn start(
     options.answerer = Some(founding::answerer(arguments.id, origin.list(), origin.cluster()));
     options.advertise = Some(places.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
+    options.wal = limits::wal();
     let cluster = origin.cluster();
     let app = move |raft: &mut Raft<Heap>| {
         let replica = open(id, cluster, policy, max_snapshot, places, &data, raft);

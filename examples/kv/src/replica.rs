@@ -20,10 +20,11 @@ use tokio::sync::{Notify, oneshot};
 use tracing::{error, info, warn};
 
 use crate::apply::{Entry, State};
-use crate::archive::Archive;
+use crate::archive::{self, Archive};
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
 use crate::incarnation::Incarnation;
+use crate::limits;
 use crate::pending::{Answer, Pending};
 use crate::reply::Reply;
 use crate::session::BatchId;
@@ -85,6 +86,12 @@ pub(crate) struct Replica {
     disk: StorageHealth,
     fatal: Option<Fatal>,
     snapshot_failed: bool,
+    /// There is no space to set aside for the next snapshot.
+    tight: bool,
+    /// This node gave up the lead for its disk, which has not recovered since.
+    left: bool,
+    /// Bytes of the last snapshot that was written.
+    snapshot_bytes: u64,
     /// A part of the snapshot that is being received was lost here.
     refuse_snapshot: bool,
     /// The log has no room: the next snapshot takes the place of everything it covers.
@@ -106,11 +113,29 @@ pub(crate) struct Replica {
 pub(crate) struct Policy {
     /// A batch that waits longer is answered by an error, in µs.
     pub(crate) timeout_us: u64,
-    /// A snapshot is written after so many bytes of entries, or so many entries.
+    /// A snapshot is written after so many bytes of entries, or so many entries; where it is larger than that, after as many bytes as it
+    /// has, and at most four times as many as this.
     pub(crate) snapshot_bytes: u64,
     pub(crate) snapshot_entries: u64,
     /// Entries that stay in the log behind a snapshot, so that a node that was away for a moment needs none.
     pub(crate) keep_entries: u64,
+}
+
+impl Policy {
+    /// After how many bytes of entries the next snapshot is due, if the last had so many bytes.
+    const fn due_bytes(&self, last: u64) -> u64 {
+        let most = self.snapshot_bytes.saturating_mul(4);
+        let due = if last < most { last } else { most };
+        if due > self.snapshot_bytes { due } else { self.snapshot_bytes }
+    }
+
+    /// The most that a node takes on disk, in bytes, if its snapshots never have more than this. Not counted: a snapshot that is being
+    /// received, which `--max-snapshot-mb` bounds, and an older one for as long as a peer is being sent it.
+    pub(crate) fn disk_bytes(&self, snapshot: u64) -> u64 {
+        let waiting = 4 * limits::ENTRY_BYTES as u64;
+        let live = self.due_bytes(snapshot) + self.snapshot_bytes / 4 + waiting;
+        limits::wal().max_disk_bytes(live, waiting).saturating_add(archive::max_bytes(snapshot))
+    }
 }
 
 /// What client connections and the metrics page ask of the node.
@@ -227,6 +252,9 @@ impl Replica {
             disk: StorageHealth::default(),
             fatal: None,
             snapshot_failed: false,
+            tight: false,
+            left: false,
+            snapshot_bytes: 0,
             refuse_snapshot: false,
             make_room: false,
             disk_bad_since: None,
@@ -395,25 +423,49 @@ impl Replica {
             keys: self.state.store.len(),
             bytes: self.state.store.bytes(),
             waiting: self.writes.len() + self.reads.len(),
-            disk: self.disk,
+            disk: match self.disk {
+                StorageHealth::Good if self.tight => StorageHealth::Full,
+                disk => disk,
+            },
             snapshot_failed: self.snapshot_failed,
             counters: self.counters,
             meter: self.meter,
         }
     }
 
-    /// A leader whose disk takes no more neither applies nor answers: another should lead.
-    fn leave_if_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+    /// The disk takes no more, or has no space for the next snapshot.
+    fn disk_full(&self) -> bool {
+        self.disk != StorageHealth::Good || self.tight
+    }
+
+    /// A leader with a full disk proposes nothing. But if nothing of the log waits for the disk, it tries one: so it learns whether the
+    /// others' disks are full as well.
+    fn refuses_writes(&self, raft: &Raft<Heap>) -> bool {
         if self.disk == StorageHealth::Good {
+            return self.tight;
+        }
+        let status = raft.status();
+        status.last > status.durable
+    }
+
+    /// A leader whose disk takes no more applies nothing, and takes no writes. If others have what it cannot write, one of them should
+    /// lead. Where all disks are full, nobody could be elected, and this node goes on to answer reads.
+    fn leave_if_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+        if !self.disk_full() {
             self.disk_bad_since = None;
+            self.left = false;
             return;
         }
         let since = *self.disk_bad_since.get_or_insert(now);
+        let others =
+            status.commit > status.durable || (self.disk == StorageHealth::Good && !self.left);
         if status.role == Role::Leader
             && raft.peers().next().is_some()
             && now.since(since) >= FULL_DISK_US
+            && others
         {
             warn!("this node's disk takes no more: leaving the lead to another");
+            self.left = true;
             raft.step_down();
         }
     }

@@ -1,5 +1,5 @@
 use core::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -57,10 +57,16 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<Index>> {
 }
 
 /// Writes a state beside its final name, makes it durable, and then gives it the name: a crash leaves either nothing or all of it.
-/// Gives its size in bytes.
-pub(crate) fn write(dir: &Path, state: &State, cluster: u64) -> io::Result<u64> {
+/// Takes over the file in which space was set aside for it. Gives its size in bytes.
+pub(crate) fn write(
+    dir: &Path,
+    state: &State,
+    cluster: u64,
+    reserve: Option<&Path>,
+) -> io::Result<u64> {
     let temporary = dir.join("snapshot-writing");
-    let result = write_file(&temporary, state, cluster).and_then(|bytes| {
+    let written = create(&temporary, reserve).and_then(|file| write_file(file, state, cluster));
+    let result = written.and_then(|bytes| {
         publish(&temporary, dir, state.applied)?;
         Ok(bytes)
     });
@@ -84,8 +90,15 @@ pub(crate) fn load(path: &Path, cluster: u64) -> Result<State, Fault> {
     input.read_state(cluster).map_err(|what| fault(input.offset, what))
 }
 
-fn write_file(path: &Path, state: &State, cluster: u64) -> io::Result<u64> {
-    let file = File::create(path)?;
+/// The file to write: what was set aside, which has its blocks, or an empty one.
+fn create(temporary: &Path, reserve: Option<&Path>) -> io::Result<File> {
+    if reserve.is_some_and(|reserve| fs::rename(reserve, temporary).is_ok()) {
+        return OpenOptions::new().write(true).open(temporary);
+    }
+    File::create(temporary)
+}
+
+fn write_file(file: File, state: &State, cluster: u64) -> io::Result<u64> {
     let mut out =
         BlockWriter { file: BufWriter::with_capacity(1 << 20, file), number: 0, bytes: 0 };
     out.header(state.applied)?;
@@ -115,6 +128,8 @@ fn write_file(path: &Path, state: &State, cluster: u64) -> io::Result<u64> {
     block.extend_from_slice(&cluster.to_le_bytes());
     out.block(&block)?;
     let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    // gives back what was set aside and not needed
+    file.set_len(out.bytes)?;
     file.sync_all()?;
     Ok(out.bytes)
 }
@@ -287,7 +302,7 @@ mod tests {
                 assert!(state.sessions.admit(id, 1 << 60));
             }
         }
-        write(&dir.0, &state, 5).unwrap();
+        write(&dir.0, &state, 5, None).unwrap();
         let loaded = load(&path(&dir.0, 77), 5).unwrap();
         assert_eq!(loaded.sessions, state.sessions);
         assert!(loaded.store.iter().eq(state.store.iter()));
@@ -308,7 +323,7 @@ mod tests {
     fn what_is_written_is_loaded() {
         let dir = dir("written");
         let state = state();
-        let bytes = write(&dir.0, &state, 5).unwrap();
+        let bytes = write(&dir.0, &state, 5, None).unwrap();
         assert_eq!(list(&dir.0).unwrap(), [77]);
         assert_eq!(fs::metadata(path(&dir.0, 77)).unwrap().len(), bytes);
         let loaded = load(&path(&dir.0, 77), 5).unwrap();
@@ -320,7 +335,7 @@ mod tests {
     #[test]
     fn any_damage_is_found() {
         let dir = dir("damage");
-        write(&dir.0, &state(), 5).unwrap();
+        write(&dir.0, &state(), 5, None).unwrap();
         let path = path(&dir.0, 77);
         let good = fs::read(&path).unwrap();
         let mut offsets: Vec<usize> = (0..200).chain(good.len() - 200..good.len()).collect();
@@ -343,7 +358,7 @@ mod tests {
     #[test]
     fn a_snapshot_of_another_cluster_is_refused_by_name() {
         let dir = dir("another");
-        write(&dir.0, &state(), 5).unwrap();
+        write(&dir.0, &state(), 5, None).unwrap();
         let fault = load(&path(&dir.0, 77), 6).unwrap_err().to_string();
         let wanted =
             "it is of the cluster founded as 0000000000000005, this node of 0000000000000006";

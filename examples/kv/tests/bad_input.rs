@@ -7,10 +7,9 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use common::{Cluster, connect, output, until};
+use common::{Cluster, connect, output};
 
 /// Sends bytes and takes what comes until the other side ends it, or says nothing for a while.
 fn throw(port: u16, bytes: &[u8]) -> Vec<u8> {
@@ -209,32 +208,10 @@ fn snapshots(cluster: &Cluster) -> Vec<PathBuf> {
     let dir = fs::read_dir(cluster.data(0).join("snapshots")).unwrap();
     let mut files: Vec<PathBuf> = dir
         .map(|entry| entry.unwrap().path())
-        .filter(|path| !path.to_str().unwrap().ends_with("ing"))
+        .filter(|path| path.to_str().unwrap().ends_with(|last: char| last.is_ascii_digit()))
         .collect();
     files.sort();
     files
-}
-
-/// A directory on a file system of a few MiB, where this user may mount one.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(path: &Path) -> Option<Self> {
-        fs::create_dir_all(path).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(path);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
-        }
-        mounted.then(|| Self(path.into()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
 }
 
 #[test]
@@ -266,45 +243,4 @@ fn a_node_whose_log_is_gone_is_refused() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(log.to_str().unwrap()) && said.contains("is missing"), "{said}");
     assert!(!log.exists(), "nothing was begun anew");
-}
-
-#[test]
-fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
-    let mut cluster = Cluster::stopped("full", 1, &["--timeout-ms", "1000"]);
-    let Some(_disk) = SmallDisk::mount(&cluster.data(0)) else { return };
-    cluster.start_node(0);
-    cluster.wait_for_leader();
-    let ballast = cluster.data(0).join("ballast");
-    fs::write(&ballast, vec![0; 12 << 20]).unwrap();
-    let mut client = cluster.client(0);
-    let value = "v".repeat(100_000);
-    let mut acknowledged = 0;
-    let error = loop {
-        match client.ask(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
-            common::client::Value::Error(error) => break error,
-            _ => acknowledged += 1,
-        }
-        assert!(acknowledged < 200, "24 MiB hold no more");
-    };
-    assert!(error.contains("outcome unknown") && error.contains("a disk takes no more"), "{error}");
-    cluster.wait_for_info(0, "disk", "full");
-    // from now on it is told before it is tried, and for certain
-    let error = client.ask_until(&["SET", "later", "1"], "MISCONF");
-    assert!(error.contains("was not executed"), "{error}");
-    // what was acknowledged can be read meanwhile
-    assert_eq!(client.must(&["STRLEN", "key:0"]).number(), 100_000);
-    fs::remove_file(&ballast).unwrap();
-    until("the disk to take writes again", || {
-        (client.ask(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
-    });
-    cluster.wait_for_info(0, "disk", "ok");
-    cluster.kill(0);
-    cluster.start_node(0);
-    cluster.wait_for_leader();
-    let mut client = cluster.client(0);
-    assert_eq!(client.must(&["GET", "later"]).text(), "2");
-    for number in 0..acknowledged {
-        assert_eq!(client.must(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
-    }
-    cluster.kill(0);
 }

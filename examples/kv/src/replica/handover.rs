@@ -69,7 +69,14 @@ impl Replica {
 
     /// Proposes an own batch, if this node leads: now, or when what is in flight is applied.
     pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
+        let full = self.refuses_writes(raft);
         let Some(waiting) = self.writes.get_mut(number) else { return };
+        if full && waiting.chances == 0 {
+            if let Some(waiting) = self.writes.remove(number) {
+                waiting.fail(DISK);
+            }
+            return;
+        }
         if !self.held.is_empty() || !may_fly(self.in_flight_work, waiting.batch.work) {
             waiting.refusal = Some(Refusal::Busy);
             waiting.handed = None;
@@ -83,8 +90,9 @@ impl Replica {
     fn propose_own(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
         let floor = self.writes.floor();
         let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
+        let full = self.refuses_writes(raft);
         let Some(waiting) = self.writes.get_mut(number) else { return };
-        if self.disk != StorageHealth::Good && waiting.chances == 0 {
+        if full && waiting.chances == 0 {
             if let Some(waiting) = self.writes.remove(number) {
                 waiting.fail(DISK);
             }
@@ -234,7 +242,7 @@ impl Replica {
         if self.state.sessions.is_over(id) {
             return Err(Refusal::Over);
         }
-        if self.disk != StorageHealth::Good {
+        if self.refuses_writes(raft) {
             return Err(Refusal::Disk);
         }
         let flies = self.held.is_empty() && may_fly(self.in_flight_work, batch.work);

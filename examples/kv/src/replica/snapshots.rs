@@ -1,11 +1,15 @@
 //! When snapshots are written, sent and taken in.
 
+use quorate_driver::StorageHealth;
 use quorate_raft::{Heap, Raft, Status};
 use tracing::{info, warn};
 
 use super::{Replica, Since, Wanted};
 use crate::session::BatchId;
 use crate::store;
+
+/// Of the log that makes a snapshot due, this part stays behind it at most.
+const KEPT_PART: u64 = 4;
 
 impl Replica {
     pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, status: &Status) {
@@ -17,15 +21,26 @@ impl Replica {
         for wanted in core::mem::take(&mut self.wanted) {
             self.send_part(raft, wanted);
         }
+        self.tight = !self.archive.set_aside(&self.state);
         let Since { bytes, entries } = self.since_snapshot;
-        let due = bytes >= self.policy.snapshot_bytes
+        let full = self.disk != StorageHealth::Good;
+        let pressed =
+            entries > 0 && (full || (self.tight && bytes >= self.policy.snapshot_bytes / 4));
+        let due = bytes >= self.policy.due_bytes(self.snapshot_bytes)
             || entries >= self.policy.snapshot_entries
-            || self.make_room;
+            || self.make_room
+            || pressed;
         if due && self.archive.is_idle() {
             let each = (bytes / entries.max(1)).max(1);
-            self.keep = self.policy.keep_entries.min(self.policy.snapshot_bytes / each);
+            self.keep = self.policy.keep_entries.min(self.policy.snapshot_bytes / KEPT_PART / each);
             self.since_snapshot = Since::default();
+            if pressed {
+                self.archive.pace();
+            }
             self.archive.begin(self.state.clone());
+        } else if full && status.snapshot > 0 && status.first <= status.snapshot {
+            // entries that were kept for nodes that were away for a moment
+            let _ = raft.snapshot_taken(status.snapshot, status.snapshot);
         }
     }
 
@@ -43,7 +58,9 @@ impl Replica {
         self.snapshot_failed = false;
         self.counters.snapshots_written += 1;
         // entries of that size, at most as much as makes a snapshot due
-        let keep = if core::mem::take(&mut self.make_room) { 0 } else { self.keep };
+        let pressed = core::mem::take(&mut self.make_room) || self.disk_full();
+        let keep = if pressed { 0 } else { self.keep };
+        self.snapshot_bytes = written.bytes;
         let behind = written.index.saturating_sub(keep);
         let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
         match raft.snapshot_taken(written.index, anchor) {
@@ -52,6 +69,7 @@ impl Replica {
                 bytes = written.bytes,
                 ms = written.took.as_millis() as u64,
                 log_from = anchor + 1,
+                disk_mib_at_most = self.policy.disk_bytes(written.bytes) >> 20,
                 "wrote a snapshot"
             ),
             Err(error) => warn!(index = written.index, %error, "a snapshot came too late"),

@@ -1,0 +1,137 @@
+//! Space for the next snapshot, set aside while there is some.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use quorate_driver::wal::DiskFile;
+use tracing::warn;
+
+use crate::apply::State;
+
+/// A file of zeros, which the next snapshot takes over and writes in place: for that the file system needs no new blocks, so a snapshot
+/// can be written on a full disk, and what it covers be dropped from the log.
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    path: PathBuf,
+    len: u64,
+    /// The file system cannot set space aside.
+    off: bool,
+    retry_at: Option<Instant>,
+}
+
+const NAME: &str = "snapshot-reserve";
+/// Beyond what a snapshot would take now, at least.
+const STEP: u64 = 1 << 20;
+/// After there was no space.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Reserve {
+    /// What there is of it in a directory of snapshots.
+    pub(crate) fn find(dir: &Path) -> Self {
+        let path = dir.join(NAME);
+        let len = fs::metadata(&path).map_or(0, |found| found.len());
+        let mut reserve = Self { path, len: 0, off: false, retry_at: None };
+        // a copy of the directory may have its name and length, and no blocks
+        if len > 0 && reserve.grow(len).is_err() {
+            let _ = fs::remove_file(&reserve.path);
+        }
+        reserve
+    }
+
+    /// Makes it suffice for a snapshot of so many bytes. False if the disk has no space for that.
+    pub(crate) fn ensure(&mut self, bytes: u64, make_space: impl FnOnce()) -> bool {
+        if self.off || bytes <= self.len {
+            self.retry_at = None;
+            return true;
+        }
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return false;
+        }
+        let mut grown = self.grow(bytes.saturating_add(STEP).saturating_add(bytes / 8));
+        if full(&grown) {
+            make_space();
+            grown = self.grow(bytes);
+        }
+        if let Err(error) = &grown
+            && !full(&grown)
+        {
+            warn!(%error, file = %self.path.display(), "cannot set space aside for snapshots: on a full disk the log may not shrink by itself");
+            self.off = true;
+        }
+        self.retry_at = full(&grown).then(|| Instant::now() + RETRY);
+        self.retry_at.is_none()
+    }
+
+    /// The most that is set aside for snapshots of so many bytes.
+    pub(crate) const fn max_bytes(snapshot: u64) -> u64 {
+        // what is alive may be a little more than it was when the last one was written
+        snapshot.saturating_add(snapshot / 4).saturating_add(3 * STEP)
+    }
+
+    /// Hands the file over, to be renamed by a snapshot.
+    pub(crate) fn take(&mut self) -> Option<PathBuf> {
+        (core::mem::take(&mut self.len) > 0).then(|| self.path.clone())
+    }
+
+    fn grow(&mut self, len: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
+        if let Err(error) = DiskFile::allocate(&file, len) {
+            let _ = File::set_len(&file, self.len);
+            return Err(error);
+        }
+        self.len = len;
+        Ok(())
+    }
+}
+
+fn full(result: &io::Result<()>) -> bool {
+    result.as_ref().is_err_and(|error| {
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    })
+}
+
+/// Bytes of a snapshot of this state, at most, but for a table of very many unanswered batches.
+pub(crate) fn estimate(state: &State) -> u64 {
+    let (keys, bytes) = (state.store.len() as u64, state.store.bytes());
+    bytes.saturating_add(keys.saturating_mul(12)).saturating_add(bytes / 64).saturating_add(STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn it_grows_is_found_again_and_is_taken_once() {
+        let dir = std::env::temp_dir().join(format!("quorate-kv-reserve-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut reserve = Reserve::find(&dir);
+        assert_eq!(reserve.take(), None);
+        assert!(reserve.ensure(100, || panic!("there is space")));
+        let len = reserve.len;
+        assert!(len >= 100 && fs::metadata(dir.join(NAME)).unwrap().len() == len);
+        let mut reserve = Reserve::find(&dir);
+        assert_eq!(reserve.len, len);
+        assert!(reserve.ensure(len, || panic!("it is there")));
+        assert_eq!(reserve.take(), Some(dir.join(NAME)));
+        assert_eq!(reserve.take(), None);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_set_aside_suffices_for_the_state() {
+        let dir = std::env::temp_dir().join(format!("quorate-kv-estimate-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        for (keys, len) in [(0, 0), (1, 0), (20_000, 1), (20_000, 200), (20, 200_000)] {
+            let mut state = State::new();
+            for key in 0..keys {
+                state.store.set(format!("{key}").as_bytes(), &vec![b'v'; len]);
+            }
+            let bytes = crate::snapshot::write(&dir, &state, 5, None).unwrap();
+            assert!(bytes <= estimate(&state), "{keys} {len}: {bytes}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
