@@ -122,9 +122,50 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn leader(&self) -> Option<usize> {
+    pub(crate) fn leader(&self) -> Option<usize> {
+        Some(self.led()?.0)
+    }
+
+    /// Who leads, and in which term.
+    pub(crate) fn led(&self) -> Option<(usize, u64)> {
         let leaders = self.standings().filter(|(_, standing)| standing.leads);
-        Some(leaders.max_by_key(|(_, standing)| standing.term)?.0)
+        leaders
+            .max_by_key(|(_, standing)| standing.term)
+            .map(|(node, standing)| (node, standing.term))
+    }
+
+    /// Starts a node again that forgot what it had acknowledged to the leader. Tells how, if it did.
+    pub(crate) fn forget(
+        &mut self,
+        leader: usize,
+        node: usize,
+    ) -> Result<Option<&'static str>, String> {
+        let down = self.rng.range(1_000, 20_000);
+        self.crash_for(node, down)?;
+        let Some(host) = self.hosts.get_mut(node) else { return Ok(None) };
+        let mut records = core::mem::take(&mut host.disk.records);
+        let forgot = match self.hosts.get(leader).and_then(|host| host.machine.as_ref()) {
+            Some(machine) => self.subject.forget(node, machine, &mut records, &mut self.rng),
+            None => None,
+        };
+        if let Some(host) = self.hosts.get_mut(node) {
+            host.disk.records = records;
+        }
+        if let Some(mark) = forgot {
+            self.marks.hit(mark);
+            self.trace.line(self.now, || format!("{}: {mark}", node + 1));
+            self.watched = (node, 0);
+        }
+        Ok(forgot)
+    }
+
+    /// A node is taken away for good.
+    pub(crate) fn retire(&mut self, node: usize) -> Result<(), String> {
+        if let Some(host) = self.hosts.get_mut(node) {
+            (host.rotten, host.dead) = (true, true);
+        }
+        self.subject.lost(node);
+        self.crash(node)
     }
 
     /// Damages a disk, if fewer than half of the nodes have such a disk then: what was acknowledged is on another.

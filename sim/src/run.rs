@@ -13,6 +13,12 @@ pub const USUAL_TIMEOUTS: u64 = 4;
 /// A healed majority must have committed something new within so many of the longest election timeouts.
 pub const COMMIT_TIMEOUTS: u64 = 10;
 
+/// That a node forgot must be noticed within so many of the longest election timeouts.
+const AMNESIA_TIMEOUTS: u64 = 6;
+
+/// Messages in a second, at most, that a node sends and is sent which forgot: heartbeats, those of the clients' reads, and answers.
+const MESSAGES_OF_ONE: u64 = 2_500;
+
 /// All nodes must have converged within so many of the longest election timeouts once all is healed.
 const CONVERGE_TIMEOUTS: u64 = 40;
 
@@ -140,6 +146,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     world.run_until(world.now + 2 * timeout, |_| false)?;
     let partial_after = survive_partial(world, timeout)?;
     world.heal(&all)?;
+    survive_amnesia(world, timeout)?;
     world.subject.quiesce();
     world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
     if !converged(world) {
@@ -180,6 +187,42 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
         return Err("nothing new committed in a partial partition".into());
     }
     Ok(Some(after))
+}
+
+/// A follower comes back with an empty disk, or an older copy of it: somebody must notice, and no messages may go back and forth
+/// because of it. What such a node says is worth nothing, so it is taken away then; the others are a majority.
+fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+    let nodes = world.swarm.nodes;
+    if nodes < 3 || world.subject.needs_everybody() || world.hosts.iter().any(|host| host.rotten) {
+        return Ok(());
+    }
+    // the links are whole again, and everybody has been heard
+    world.run_until(world.now + 2 * timeout, |_| false)?;
+    let Some((leader, term)) = world.led().filter(|_| world.machines().count() == nodes) else {
+        return Ok(());
+    };
+    let node = (leader + 1 + world.rng.below(nodes as u64 - 1) as usize) % nodes;
+    if world.forget(leader, node)?.is_none() {
+        return Ok(());
+    }
+    let noticed = |world: &World<S>| world.subject.noticed_amnesia();
+    let led_on = |world: &World<S>| world.led() == Some((leader, term));
+    world.run_until(world.now + AMNESIA_TIMEOUTS * timeout, |world| {
+        noticed(world) || !led_on(world)
+    })?;
+    if noticed(world) {
+        world.marks.hit("lost entries reported");
+    } else if led_on(world) {
+        return Err(format!("node {} forgot what it acknowledged, and nobody tells", node + 1));
+    }
+    world.watched.1 = 0;
+    world.run_until(world.now + AMNESIA_TIMEOUTS * timeout, |world| !led_on(world))?;
+    let (_, messages) = world.watched;
+    let most = AMNESIA_TIMEOUTS * timeout * MESSAGES_OF_ONE / 1_000_000;
+    if messages > most {
+        return Err(format!("a storm: {messages} messages of node {}, which forgot", node + 1));
+    }
+    world.retire(node)
 }
 
 fn leads<S: Subject>(world: &World<S>) -> bool {

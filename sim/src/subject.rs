@@ -138,6 +138,30 @@ pub trait Subject: Sized {
         None
     }
 
+    /// A node is about to be started again with an empty disk, or with an older copy of it: changes its records, and what
+    /// the application has on disk, and tells what was done in a mark. `None` where the protocol does not claim to notice, or
+    /// where nobody could: `leader` must know that the node had what it loses.
+    fn forget(
+        &mut self,
+        node: usize,
+        leader: &Self::Machine,
+        records: &mut Vec<Vec<u8>>,
+        rng: &mut Rng,
+    ) -> Option<&'static str> {
+        let _ = (node, leader, records, rng);
+        None
+    }
+
+    /// Whether some node has told that the one that forgot did.
+    fn noticed_amnesia(&self) -> bool {
+        false
+    }
+
+    /// The shortest frame of a transport that the protocol gets along with, in bytes; `None` where it claims to get along with none.
+    fn least_frame(&self) -> Option<usize> {
+        None
+    }
+
     /// A node's disk is damaged: it stays down for good, and nothing is expected of it any more.
     fn lost(&mut self, node: usize) {
         let _ = node;

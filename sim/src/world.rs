@@ -31,6 +31,10 @@ pub struct World<S: Subject> {
     pub(crate) buffer: Vec<u8>,
     /// Faults go on.
     pub(crate) chaos: bool,
+    /// What the transport drops is longer than this, if it drops anything for that.
+    frame_bytes: Option<usize>,
+    /// A node, and the messages it sent and was sent.
+    pub(crate) watched: (usize, u64),
 }
 
 /// What is due, and when; ties are broken by the order in which it was planned.
@@ -58,6 +62,10 @@ impl<S: Subject> World<S> {
         let swarm = Swarm::draw(&mut rng, nodes);
         let network = Network::new(&swarm, rng.fork());
         let subject = S::new(&swarm, rng.fork());
+        // drawn apart, so that other draws are the same with and without it
+        let mut frames = Rng::new(seed ^ 0x6672_616d_6573);
+        let least = subject.least_frame().filter(|_| frames.chance(1, 3));
+        let frame_bytes = least.map(|least| least + frames.below(300) as usize);
         let hosts = (0..swarm.nodes).map(|_| new_host(&mut rng, &swarm)).collect();
         let mut world = Self {
             subject,
@@ -76,6 +84,8 @@ impl<S: Subject> World<S> {
             touched: Vec::new(),
             buffer: vec![0; 1 << 17],
             chaos: true,
+            frame_bytes,
+            watched: (usize::MAX, 0),
             swarm,
         };
         for node in 0..world.swarm.nodes {
@@ -266,6 +276,13 @@ impl<S: Subject> World<S> {
                         return Err(format!("a storm: {count} messages in a second"));
                     }
                     let to = to.get() as usize - 1;
+                    if [node, to].contains(&self.watched.0) {
+                        self.watched.1 += 1;
+                    }
+                    if self.frame_bytes.is_some_and(|most| bytes.len() > most) {
+                        self.marks.hit("message longer than a frame");
+                        continue;
+                    }
                     letters.push(Letter { from: node, to, bytes, order: self.load.sent });
                     crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
                 }

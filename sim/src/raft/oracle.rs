@@ -20,6 +20,8 @@ pub(crate) struct Oracle {
     /// Index and term of what was ever on the disk of a node that is no witness; `None` if there are nodes that are not seen.
     kept: Option<HashSet<(Index, Term)>>,
     leaders: BTreeMap<Term, usize>,
+    /// A node forgot what it had promised: who is elected from now on may be elected by its vote, which it may give twice.
+    pub(crate) amnesia: bool,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
     pub(crate) reads: Reads,
@@ -50,6 +52,7 @@ impl Oracle {
             entries: HashMap::new(),
             kept: Some(HashSet::new()),
             leaders: BTreeMap::new(),
+            amnesia: false,
             votes: HashMap::new(),
             seen: vec![None; nodes],
             reads: Reads::new(nodes),
@@ -384,6 +387,9 @@ impl Oracle {
         }
         if known.is_none() {
             self.leaders.insert(status.term, node);
+            if self.amnesia {
+                return Ok(());
+            }
             // its own vote was seen above; the others' were seen leaving
             let votes = |other: &usize| {
                 *other == node || self.votes.get(&(*other, status.term)) == Some(&status.id)

@@ -6,8 +6,8 @@ mod operator;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
-    Config, EntryKind, Event, Forwarded, Index, Message, Proposal, Raft, Record, Role, Status,
-    Storage, Term,
+    Config, EntryKind, Event, Forwarded, Index, Message, Proposal, Raft, Record, Replication, Role,
+    Status, Storage, Term,
 };
 
 use super::clients::{Client, Keys, State};
@@ -54,6 +54,10 @@ pub struct RaftSubject<S: Storage> {
     heir: Option<usize>,
     /// Nodes whose disk is damaged.
     lost: Vec<usize>,
+    /// A node that forgot what it acknowledged: what it says and does is not judged any more.
+    forgot: Option<usize>,
+    /// Its leader told so.
+    loss_told: bool,
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
@@ -118,7 +122,9 @@ impl<S: Storage> RaftSubject<S> {
         entries: quorate_raft::Entries<'_>,
         marks: &mut Marks,
     ) -> Result<(), String> {
-        self.oracle.applies(node, entries)?;
+        if self.forgot != Some(node) {
+            self.oracle.applies(node, entries)?;
+        }
         if self.nodes[node].damaged {
             return Err(format!("node {} applies to a state that is damaged", node + 1));
         }
@@ -378,6 +384,23 @@ impl<S: Storage> RaftSubject<S> {
     }
 }
 
+/// Takes records of entries off the end, so that one that was acknowledged is missing, and all up to `covers` are there. False if
+/// that cannot be; some may be missing then all the same.
+fn cut_before(records: &mut Vec<Vec<u8>>, acknowledged: Index, covers: Index) -> bool {
+    while let Some(Ok(Record::Append { first, .. })) =
+        records.last().map(|bytes| Record::from_slice(bytes))
+    {
+        records.pop();
+        if first <= covers + 1 {
+            return false;
+        }
+        if first <= acknowledged {
+            return true;
+        }
+    }
+    false
+}
+
 fn snapshot(node: usize, keep: u64, size: usize) -> String {
     format!("snapshot {} keeping {keep} bytes {size}", node + 1)
 }
@@ -432,6 +455,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
             stands: if rng.chance(1, 3) { rng.range(10, 100) } else { 0 },
             heir: None,
             lost: Vec::new(),
+            forgot: None,
+            loss_told: false,
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
             damaged_at: 20,
@@ -513,7 +538,9 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 }
             }
             Event::Read { through } => {
-                self.oracle.read(node, through, self.nodes[node].store.applied)?;
+                if self.forgot != Some(node) {
+                    self.oracle.read(node, through, self.nodes[node].store.applied)?;
+                }
                 self.answer_reads(node, through, marks);
                 None
             }
@@ -550,6 +577,21 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 }
                 Some("crash as the members change")
             }
+            Event::PeerLostEntries { peer, acknowledged } => {
+                if self.forgot.map(Self::id) != Some(peer) {
+                    return Err(format!(
+                        "node {peer} has all {acknowledged} entries, and is told to have lost some"
+                    ));
+                }
+                if core::mem::replace(&mut self.loss_told, true) {
+                    return Err(format!("that node {peer} lost entries is told twice"));
+                }
+                None
+            }
+            Event::Fatal(_) if self.forgot == Some(node) => {
+                self.loss_told = true;
+                None
+            }
             Event::Fatal(reason) => return Err(format!("node {} stops: {reason}", node + 1)),
             _ => None,
         })
@@ -569,7 +611,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
-        self.oracle.durable(node, record);
+        // what one writes that forgot counts for nothing
+        if self.forgot != Some(node) {
+            self.oracle.durable(node, record);
+        }
     }
 
     fn received(&mut self, node: usize, from: usize, order: u64, raft: &Raft<S>) {
@@ -591,11 +636,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
-        self.oracle.issued(node, record)
+        if self.forgot == Some(node) { Ok(()) } else { self.oracle.issued(node, record) }
     }
 
     fn sent(&mut self, node: usize, to: NodeId, message: Message<'_>) -> Result<(), String> {
-        self.oracle.sent(node, to, message)
+        if self.forgot == Some(node) { Ok(()) } else { self.oracle.sent(node, to, message) }
     }
 
     fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
@@ -604,6 +649,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 marks.hit("message refused: full");
                 Ok(())
             }
+            _ if self.forgot.is_some() => Ok(()),
             // an answer that comes when its sender is no member any more
             Rejected::UnknownSender if self.changes > 0 => Ok(()),
             reason => Err(format!("node {} refuses an honest message: {reason}", node + 1)),
@@ -614,7 +660,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         if raft.status().quiet {
             marks.hit("at rest");
         }
-        self.oracle.check(node, raft, marks)
+        if self.forgot == Some(node) { Ok(()) } else { self.oracle.check(node, raft, marks) }
     }
 
     fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
@@ -698,6 +744,42 @@ impl<S: Storage> Subject for RaftSubject<S> {
 
     fn lost(&mut self, node: usize) {
         self.lost.push(node);
+    }
+
+    fn forget(
+        &mut self,
+        node: usize,
+        leader: &Raft<S>,
+        records: &mut Vec<Vec<u8>>,
+        rng: &mut Rng,
+    ) -> Option<&'static str> {
+        let peer = leader.peers().find(|peer| peer.id == Self::id(node))?;
+        if peer.replication != Replication::Replicate || peer.match_index < 2 {
+            return None;
+        }
+        // what it acknowledged before was on its disk, and may be committed by that; nothing comes to it any more
+        self.oracle.amnesia = true;
+        self.forgot = Some(node);
+        // nobody is asked to stand: an election would hide what happened
+        (self.handovers, self.stands) = (0, 0);
+        // the application's snapshot is no newer than the records that are left
+        let covers = self.nodes[node].blob.as_ref().map_or(0, |blob| blob.0);
+        if rng.chance(1, 2) && cut_before(records, peer.match_index, covers) {
+            return Some("disk replaced by an older copy");
+        }
+        records.clear();
+        self.nodes[node] = Node::default();
+        Some("disk erased")
+    }
+
+    fn noticed_amnesia(&self) -> bool {
+        self.loss_told
+    }
+
+    fn least_frame(&self) -> Option<usize> {
+        // an entry, or a part of a snapshot
+        let single = Config { max_append_bytes: 1, ..self.config.clone() };
+        Some(Raft::<S>::max_message_len(&single))
     }
 
     fn achieved(&self) -> u64 {
