@@ -7,7 +7,7 @@ use crate::members::Quorums;
 use crate::peer::Peer;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Role, Standing, Term};
+use crate::{Index, Replication, Role, Standing, Term};
 
 /// Until when nobody else is elected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -172,8 +172,11 @@ impl<S: Storage> Raft<S> {
     /// Whether a majority, of both configurations if there are two (4.3), promised to vote for nobody else after it heard
     /// this round. This node itself leads.
     fn is_promised(&self, round: u64) -> bool {
+        // one that lost entries may have forgotten a vote as well
         let promised = |peer: &Peer| {
-            self.extra.errands().iter().any(|e| e.is_of(peer.id) && e.promised >= round)
+            let remembers = peer.replication != Replication::Halted;
+            remembers
+                && self.extra.errands().iter().any(|e| e.is_of(peer.id) && e.promised >= round)
         };
         let have = |votes: fn(Standing) -> bool| {
             let others = self.peers.iter().filter(|peer| votes(peer.standing) && promised(peer));
