@@ -15,6 +15,13 @@ pub trait App: Send + 'static {
     /// What [`Handle::send`](crate::Handle::send) hands in, from client connections for instance.
     type Command: Send + 'static;
 
+    /// On which way a message of the machine goes; see [`Lane`]. Everything on one by default, so that nothing is overtaken.
+    #[must_use]
+    fn lane(message: &<Self::Machine as Machine>::Message<'_>) -> Lane {
+        let _ = message;
+        Lane::Bulk
+    }
+
     /// A command came in.
     fn command(&mut self, machine: &mut Self::Machine, now: Instant, command: Self::Command);
 
@@ -31,6 +38,12 @@ pub trait App: Send + 'static {
         let _ = (machine, now, outbox);
     }
 
+    /// Whether [`settle`](Self::settle) left something to do for the next turn, which then comes at once: what takes long is done in
+    /// parts, so that messages which must not wait come in between.
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// The disk became full, works again, or failed (then the node stops).
     fn storage(&mut self, health: StorageHealth) {
         let _ = health;
@@ -38,6 +51,19 @@ pub trait App: Send + 'static {
 
     /// The node stops, by [`Node::stop`](crate::Node::stop) or by an error; nothing else is called after this.
     fn stopping(&mut self) {}
+}
+
+/// One of the two ways to a peer, each a connection of its own where the peer takes two: what goes on one keeps its order, and
+/// what is urgent may overtake bulk.
+///
+/// A protocol whose leader is missed when it is silent for long should send what tells of it (heartbeats, votes, their answers) as
+/// urgent, if it stands that these overtake the rest; megabytes on their way do not delay them then.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Lane {
+    /// Short messages that must not wait.
+    Urgent,
+    /// Everything else, and what the application sends.
+    Bulk,
 }
 
 /// How the log's disk does.

@@ -4,7 +4,8 @@
 //! whose first byte tells what it is: a [`Hello`], the refusal of one, a machine's message or bytes of the application.
 //!
 //! Who connects says hello first, and is answered with the other side's hello or a refusal; after that it sends and the other
-//! side listens. So two nodes have two connections, and each direction fails and recovers on its own.
+//! side listens. So two nodes have two connections, and each direction fails and recovers on its own. To a node that takes it
+//! ([`Abilities::LANES`]) there is a second one each way, for bulk, so that it does not delay what is urgent.
 //!
 //! ```
 //! use quorate_driver::frame::{Kind, Parsed, parse, push};
@@ -17,6 +18,8 @@
 use std::fmt;
 
 use quorate_core::{NodeId, Wire, Writer};
+
+use crate::zeros::lengthen;
 
 /// The version of the protocol spoken here. Frames, [`Hello::version`] and refusals keep their form in later ones.
 pub const VERSION: u32 = 2;
@@ -79,13 +82,14 @@ pub enum FrameError {
 /// Appends a frame.
 pub fn push(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
     let start = begin(out, kind, payload.len());
-    out[start + HEADER + 1..].copy_from_slice(payload);
+    out.extend_from_slice(payload);
     end(out, start);
 }
 
 /// Appends a frame with a machine's message. `len` is its encoded length.
 pub fn push_message<'a>(out: &mut Vec<u8>, message: &impl Wire<'a>, len: usize) {
     let start = begin(out, Kind::Message, len);
+    lengthen(out, start + self::len(len));
     message.encode(&mut Writer::new(&mut out[start + HEADER + 1..]));
     end(out, start);
 }
@@ -129,7 +133,6 @@ fn begin(out: &mut Vec<u8>, kind: Kind, payload: usize) -> usize {
     out.extend_from_slice(&body.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     out.push(kind.byte());
-    out.resize(start + len(payload), 0);
     start
 }
 
@@ -192,7 +195,17 @@ pub struct Abilities(u8);
 impl Abilities {
     /// Frames of the kind [`Kind::Idle`].
     pub const IDLE: Self = Self(1);
-    const ALL: u8 = Self::IDLE.0;
+    /// A second connection from the same node, for what is not urgent.
+    pub const LANES: Self = Self(2);
+    /// This is that second connection. Said by who connects, to a node that takes two.
+    pub const BULK: Self = Self(4);
+    const ALL: u8 = Self::IDLE.0 | Self::LANES.0 | Self::BULK.0;
+
+    /// These and others.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
 
     /// Whether all of these are among them.
     #[must_use]

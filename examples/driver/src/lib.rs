@@ -110,8 +110,9 @@ pub mod node;
 pub mod serial;
 pub mod tcp;
 pub mod wal;
+mod zeros;
 
-pub use app::{App, Outbox, StorageHealth};
+pub use app::{App, Lane, Outbox, StorageHealth};
 pub use error::Error;
 pub use log_limit::LogLimit;
 pub use metrics::{Metrics, MetricsSnapshot};

@@ -28,7 +28,7 @@ impl Count {
         self.0.store(n, Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,6 +6,7 @@ use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant as Clock;
 
+use crate::app::Lane;
 use crate::metrics::Metrics;
 use crate::tcp::{Inbox, Outbox};
 use crate::wal::{self, Batch, Writer};
@@ -20,6 +22,12 @@ const LOOK_AGAIN_US: u64 = 200_000;
 const UPGRADE_AGAIN_US: u64 = 10_000_000;
 /// On a full disk, a log is rewritten when this part of `checkpoint_bytes` is dead.
 const WORTH_A_REWRITE: u64 = 64;
+/// Bytes taken of one lane of one link in one turn, at most, unless a single frame has more.
+const LANE_BYTES: usize = 1 << 20;
+/// A turn that has lasted this long takes no more bulk and no more commands: what is urgent comes first again.
+const LONG: Duration = Duration::from_millis(5);
+/// A turn that has lasted this long leaves what the machine has to say for the next.
+const TOO_LONG: Duration = Duration::from_millis(10);
 
 /// The loop of a node: hands the machine what happened, and does what it says.
 pub(crate) struct Loop<A: App> {
@@ -39,6 +47,8 @@ pub(crate) struct Loop<A: App> {
 /// What the loop keeps between turns.
 pub(crate) struct State<A: App> {
     taken: Vec<A::Command>,
+    /// Commands that wait for the machine.
+    commands: VecDeque<A::Command>,
     inbox: Inbox,
     /// Records polled and not handed to the disk yet, and the last ticket polled.
     batch: Batch,
@@ -56,14 +66,20 @@ pub(crate) struct State<A: App> {
     /// The size at which the log is next looked at for a checkpoint; and on a full disk, the time.
     look_at: u64,
     look_again: Instant,
-    /// The machine had more to say than one turn takes.
+    /// There is more to take in, or to be said, than one turn takes.
     more: bool,
+    /// The machine has more to say.
+    unpolled: bool,
+    /// When the connections last had their turn, and whether the tick waits for that.
+    began: Clock,
+    tick_waits: bool,
 }
 
 impl<A: App> State<A> {
     pub(crate) fn new(options: &WalOptions) -> Self {
         Self {
             taken: Vec::with_capacity(MAX_COMMANDS),
+            commands: VecDeque::with_capacity(MAX_COMMANDS),
             inbox: Inbox::default(),
             batch: Batch::default(),
             polled: Ticket::default(),
@@ -77,6 +93,9 @@ impl<A: App> State<A> {
             look_at: options.checkpoint_bytes,
             look_again: Instant::ZERO,
             more: false,
+            unpolled: false,
+            began: Clock::now(),
+            tick_waits: false,
         }
     }
 }
@@ -107,8 +126,8 @@ impl<A: App> Loop<A> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let throttled = self.throttled();
-            let deadline = if throttled { None } else { self.machine.deadline() };
+            let (throttled, stopped) = (self.throttled(), self.overfull());
+            let deadline = if stopped { None } else { self.machine.deadline() };
             if let Some(deadline) = deadline {
                 let at = self.clock_at(deadline);
                 if sleep.deadline() != at {
@@ -117,7 +136,7 @@ impl<A: App> Loop<A> {
             }
             let mut waited = false;
             let taken = &mut self.state.taken;
-            let room = MAX_COMMANDS - taken.len();
+            let room = MAX_COMMANDS.saturating_sub(self.state.commands.len());
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {}
@@ -127,6 +146,7 @@ impl<A: App> Loop<A> {
                         // nobody can hand commands in any more, not even to stop
                         return Ok(());
                     }
+                    self.state.commands.extend(taken.drain(..));
                 }
                 changed = self.stop.changed() => {
                     if changed.is_err() {
@@ -143,26 +163,28 @@ impl<A: App> Loop<A> {
     }
 
     fn turn(&mut self) -> Result<(), Error> {
-        let now = self.now();
+        self.state.began = Clock::now();
         self.state.more = false;
+        self.state.unpolled = false;
         self.metrics.turns.add(1);
         self.disk()?;
-        if self.throttled() {
+        if self.overfull() {
             return Ok(());
         }
-        self.receive();
-        self.command(now);
-        if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
-            self.machine.tick(now);
+        self.receive(Lane::Urgent);
+        if !self.throttled() {
+            self.receive(Lane::Bulk);
+            self.command();
         }
-        self.settle(now);
+        self.tick();
+        self.settle();
         self.submit();
         self.outbox.flush();
         if let Some(reason) = self.machine.fatal() {
             tracing::error!(%reason, "the machine stopped itself; the node stops");
             return Err(Error::Fatal(reason));
         }
-        self.checkpoint(now);
+        self.checkpoint(self.now());
         Ok(())
     }
 
@@ -193,11 +215,17 @@ impl<A: App> Loop<A> {
         Ok(())
     }
 
-    /// Hands over what peers sent.
-    fn receive(&mut self) {
+    /// Hands over what peers sent: of bulk, no more than fits into a turn, each link in its turn first.
+    fn receive(&mut self, lane: Lane) {
         let links = self.outbox.look().clone();
-        for link in links.iter() {
-            link.take_inbox(&mut self.state.inbox);
+        let first = usize::try_from(self.metrics.turns.get()).unwrap_or(0) % links.len().max(1);
+        for link in links[first..].iter().chain(&links[..first]) {
+            if lane == Lane::Bulk && self.lasts(LONG) {
+                self.state.more = true;
+                return;
+            }
+            let more = link.take_inbox(lane, &mut self.state.inbox, LANE_BYTES);
+            self.state.more |= more;
             if self.state.inbox.is_empty() {
                 continue;
             }
@@ -214,32 +242,55 @@ impl<A: App> Loop<A> {
     }
 
     /// Hands over what [`Handle`](crate::Handle)s sent.
-    fn command(&mut self, now: Instant) {
-        while self.state.taken.len() < MAX_COMMANDS {
+    fn command(&mut self) {
+        while self.state.commands.len() < MAX_COMMANDS {
             match self.commands.try_recv() {
-                Ok(command) => self.state.taken.push(command),
+                Ok(command) => self.state.commands.push_back(command),
                 Err(_) => break,
             }
         }
-        self.metrics.commands.add(self.state.taken.len() as u64);
-        for command in self.state.taken.drain(..) {
+        let now = self.now();
+        while let Some(command) = self.state.commands.pop_front() {
+            self.metrics.commands.add(1);
             self.app.command(&mut self.machine, now, command);
+            if self.lasts(LONG) {
+                self.state.more |= !self.state.commands.is_empty();
+                return;
+            }
+        }
+    }
+
+    /// Tells the machine the time, if it wants to know. After a long turn the connections have theirs first: what came meanwhile may
+    /// be what the machine would miss.
+    fn tick(&mut self) {
+        let now = self.now();
+        if self.machine.deadline().is_none_or(|deadline| deadline > now) {
+            self.state.tick_waits = false;
+        } else if self.lasts(LONG) && !self.state.tick_waits {
+            self.state.tick_waits = true;
+            self.state.more = true;
+        } else {
+            self.state.tick_waits = false;
+            self.machine.tick(now);
         }
     }
 
     /// Polls until the machine is quiet, and lets the application act on it, until it does not.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self) {
         self.poll();
         for _ in 0..MAX_ROUNDS {
+            let now = self.now();
             self.app.settle(&mut self.machine, now, &mut self.outbox);
-            if !self.poll() {
+            if !self.poll() || self.state.unpolled {
+                self.state.more |= self.app.has_more();
                 return;
             }
         }
+        self.state.unpolled = true;
         self.state.more = true;
     }
 
-    /// Does all that the machine says; tells whether it said anything.
+    /// Does all that the machine says, as far as it fits into a turn; tells whether it said anything.
     fn poll(&mut self) -> bool {
         let mut any = false;
         while let Some(output) = self.machine.poll() {
@@ -250,11 +301,16 @@ impl<A: App> Loop<A> {
                     self.state.polled = ticket;
                 }
                 Output::Send(to, message) => {
-                    self.outbox.message(to, &message);
+                    self.outbox.message(to, &message, A::lane(&message));
                 }
                 Output::Event(event) => self.app.event(event),
             }
+            if self.state.began.elapsed() >= TOO_LONG {
+                self.state.unpolled = true;
+                break;
+            }
         }
+        self.state.more |= self.state.unpolled;
         any
     }
 
@@ -268,7 +324,7 @@ impl<A: App> Loop<A> {
     /// Has the log rewritten when much of it is dead.
     fn checkpoint(&mut self, now: Instant) {
         // what was not polled yet is in the checkpoint, and would be in the log again after it
-        if self.state.checkpointing || self.state.more {
+        if self.state.checkpointing || self.state.unpolled {
             return;
         }
         if self.state.health == StorageHealth::Full {
@@ -325,9 +381,19 @@ impl<A: App> Loop<A> {
         self.state.checkpointing = true;
     }
 
-    /// Too much waits for the disk: nothing is taken in until some of it is written.
+    /// Much waits for the disk: only what is urgent is taken in until some of it is written.
     fn throttled(&self) -> bool {
         self.state.pending > self.options.max_pending_bytes
+    }
+
+    /// Too much does: nothing at all is taken in.
+    fn overfull(&self) -> bool {
+        self.state.pending > self.options.max_pending_bytes.saturating_mul(2)
+    }
+
+    /// Whether the turn has lasted for so long.
+    fn lasts(&self, time: Duration) -> bool {
+        self.state.began.elapsed() >= time
     }
 
     fn now(&self) -> Instant {

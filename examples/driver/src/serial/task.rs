@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{Address, MAX_PAYLOAD};
 use crate::TcpOptions;
+use crate::app::Lane;
 use crate::frame::{Kind, Parsed, parse};
 use crate::tcp::Link;
 
@@ -38,12 +39,12 @@ impl SerialTask {
                 Ok(Ok((read, write))) => {
                     tracing::info!(peer = %link.id, line = %self.address, "the line is open");
                     (backoff, told) = (min, String::new());
-                    link.set_up(true);
+                    link.set_up(false);
                     let ended = tokio::select! {
                         ended = self.receive(link, read) => ended,
                         ended = self.send(link, write) => ended,
                     };
-                    link.set_up(false);
+                    link.set_down();
                     ended
                         .err()
                         .map_or_else(|| "closed by the other side".to_owned(), |e| e.to_string())
@@ -66,7 +67,7 @@ impl SerialTask {
         let mut decoder = Box::new(Decoder::<ROOM>::new(self.line));
         let mut bytes = [0; 4096];
         loop {
-            link.room(bytes.len()).await;
+            link.room(Lane::Urgent, bytes.len()).await;
             let len = read.read(&mut bytes).await?;
             if len == 0 {
                 return Ok(());
@@ -78,7 +79,7 @@ impl SerialTask {
                     Some(Ok(frame)) if frame.from == link.id => {
                         let kind =
                             if frame.application { Kind::Application } else { Kind::Message };
-                        link.deliver(kind, frame.payload);
+                        link.deliver(Lane::Urgent, kind, frame.payload);
                         delivered += 1;
                     }
                     Some(Ok(frame)) => {
@@ -104,9 +105,9 @@ impl SerialTask {
         let mut encoder = Box::new(Encoder::<ROOM>::new(self.line));
         let (mut queued, mut bytes) = (Vec::new(), Vec::new());
         loop {
-            link.outgoing.notified().await;
-            while link.has_outgoing() {
-                link.take_outgoing(&mut queued);
+            link.side(Lane::Urgent).outgoing.notified().await;
+            while link.has_outgoing(Lane::Urgent) {
+                link.take_outgoing(Lane::Urgent, &mut queued);
                 bytes.clear();
                 let sent = self.encode(link, &mut encoder, (&queued, &mut bytes));
                 match timeout(limit, write.write_all(&bytes)).await {

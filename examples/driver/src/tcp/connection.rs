@@ -4,6 +4,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::budget::Share;
 use crate::frame::{self, FrameError, Kind, Parsed};
+use crate::zeros::lengthen;
 
 /// Why no further frame comes.
 #[derive(Debug)]
@@ -103,9 +104,11 @@ impl Frames {
     /// Moves what is left to the front, and sees to it that more can be received.
     async fn make_room(&mut self) {
         let was_full = self.end == self.bytes.len();
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
         let len = if self.max <= frame::MAX_HELLO {
             // a stranger gets little
             frame::MAX_HELLO
@@ -130,7 +133,7 @@ impl Frames {
                 share.grow(len).await;
             }
             self.bytes.reserve_exact(len - self.bytes.len());
-            self.bytes.resize(len, 0);
+            lengthen(&mut self.bytes, len);
         } else {
             self.bytes.truncate(len);
             self.bytes.shrink_to(len);

@@ -17,6 +17,7 @@ use super::link::Link;
 use super::links::Links;
 use super::outgoing::{check, count};
 use super::silent::{Place, Silent};
+use crate::app::Lane;
 use crate::frame::{self, Abilities, FrameError, Hello, HelloError, Kind};
 use crate::{LogLimit, TcpOptions, metrics::Metrics, node::Answerer};
 
@@ -90,18 +91,19 @@ impl Incoming {
             tracing::debug!(%addr, "closed: no hello in time");
             return;
         };
-        let Some((link, mine)) = met else {
+        let Some((link, lane, mine)) = met else {
             return;
         };
         let link = &*link;
+        let claim = &link.side(lane).claim;
         let share = budget.share();
         let evicted = share.evicted();
         frames.raise(self.options.max_frame_bytes, share);
         tokio::select! {
-            ended = self.read(link, mine, &mut stream, &mut frames) => {
+            ended = self.read(link, (lane, mine), &mut stream, &mut frames) => {
                 self.closed(&ended, addr, Some(link.id));
             }
-            () = link.claim.lost(mine) => {
+            () = claim.lost(mine) => {
                 tracing::debug!(peer = %link.id, %addr, "closed: the peer made another connection");
             }
             () = evicted.notified() => {
@@ -111,7 +113,7 @@ impl Incoming {
                 }
             }
         }
-        link.claim.release(mine);
+        claim.release(mine);
     }
 
     /// Exchanges hellos; `None` if they do not fit.
@@ -120,7 +122,7 @@ impl Incoming {
         stream: &mut TcpStream,
         frames: &mut Frames,
         addr: SocketAddr,
-    ) -> Option<(Arc<Link>, u64)> {
+    ) -> Option<(Arc<Link>, Lane, u64)> {
         let first = match frames.wait(stream).await {
             Ok(first) => first,
             Err(error) => {
@@ -138,16 +140,17 @@ impl Incoming {
         }
         match self.admit(&first, addr.ip()) {
             Ok((link, theirs, mine)) => {
-                let abilities = Abilities::IDLE;
+                let abilities = Abilities::IDLE.and(Abilities::LANES);
                 let hello = Hello { receiver: theirs.sender, abilities, ..self.hello.clone() };
                 frame::push(&mut answer, Kind::Hello, &hello.to_bytes());
+                let lane = lane_of(&theirs);
                 if stream.write_all(&answer).await.is_err() {
-                    link.claim.release(mine);
+                    link.side(lane).claim.release(mine);
                     return None;
                 }
                 // it is there: no need to wait before connecting to it
                 link.heard.notify_one();
-                Some((link, mine))
+                Some((link, lane, mine))
             }
             Err(error) => {
                 let class = self.count(&error);
@@ -171,7 +174,8 @@ impl Incoming {
     ) -> Result<(Arc<Link>, Hello, u64), Refusal> {
         let (link, theirs) = self.judge(first).map_err(Refusal::Hello)?;
         let claimant = Claimant { incarnation: theirs.incarnation, from };
-        let mine = link.claim.take(claimant).map_err(Refusal::Occupied)?;
+        let claim = &link.side(lane_of(&theirs)).claim;
+        let mine = claim.take(claimant).map_err(Refusal::Occupied)?;
         Ok((link, theirs, mine))
     }
 
@@ -228,7 +232,7 @@ impl Incoming {
     async fn read(
         &self,
         link: &Link,
-        mine: u64,
+        (lane, mine): (Lane, u64),
         stream: &mut TcpStream,
         frames: &mut Frames,
     ) -> ReadError {
@@ -238,12 +242,12 @@ impl Incoming {
             let ended = loop {
                 match frames.next() {
                     Ok(Some((kind @ (Kind::Message | Kind::Application), payload))) => {
-                        if !link.has_room(payload.len()) {
+                        if !link.has_room(lane, payload.len()) {
                             self.wake.notify_one();
                             // when the loop falls behind, the peer's own queue fills up
-                            link.room(payload.len()).await;
+                            link.room(lane, payload.len()).await;
                         }
-                        link.deliver(kind, payload);
+                        link.deliver(lane, kind, payload);
                         (heard, delivered) = (true, delivered + 1);
                     }
                     Ok(Some((Kind::Idle, _))) => heard = true,
@@ -253,7 +257,7 @@ impl Incoming {
                 }
             };
             if heard {
-                link.claim.heard(mine);
+                link.side(lane).claim.heard(mine);
             }
             if delivered > 0 {
                 counters.frames_in.add(delivered);
@@ -303,6 +307,11 @@ impl Incoming {
             None => tracing::debug!(%addr, "closed a connection: {what}"),
         }
     }
+}
+
+/// For what a connection is, by its hello.
+const fn lane_of(hello: &Hello) -> Lane {
+    if hello.abilities.has(Abilities::BULK) { Lane::Bulk } else { Lane::Urgent }
 }
 
 impl fmt::Display for Refusal {

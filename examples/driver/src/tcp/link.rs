@@ -6,53 +6,52 @@ use quorate_core::{NodeId, Wire};
 use tokio::sync::Notify;
 
 use super::claim::Claim;
+use super::inbox::{HEAD, Inbox, Inboxes};
 use crate::TcpOptions;
+use crate::app::Lane;
 use crate::frame::{self, Kind};
 use crate::metrics::PeerCounters;
 
-/// Both directions between this node and one peer, as the loop sees them: two buffers of bytes.
+/// Both directions between this node and one peer, as the loop sees them: buffers of bytes, two each way.
 pub(crate) struct Link {
     pub(crate) id: NodeId,
     pub(crate) addr: String,
     counters: Arc<PeerCounters>,
     options: Arc<TcpOptions>,
     out: Mutex<Out>,
-    inbox: Mutex<Inbox>,
+    urgent: Side,
+    bulk: Side,
     /// Bytes of the longest payload that did not fit into a frame.
     longest: AtomicUsize,
-    /// There is something to send.
-    pub(crate) outgoing: Notify,
     /// The peer was heard of: connect now rather than later.
     pub(crate) heard: Notify,
     /// What all inboxes hold.
     inboxes: Arc<Inboxes>,
-    /// Which incoming connection counts; others end.
-    pub(crate) claim: Claim,
 }
 
-/// What the inboxes of all links hold together.
-#[derive(Default)]
-pub(crate) struct Inboxes {
-    bytes: AtomicUsize,
-    /// The loop emptied one.
-    room: Notify,
+/// What a link has for each lane.
+pub(crate) struct Side {
+    /// There is something to send.
+    pub(crate) outgoing: Notify,
+    inbox: Mutex<Inbox>,
+    /// Which incoming connection counts; others end.
+    pub(crate) claim: Claim,
 }
 
 /// Frames that wait to be sent.
 #[derive(Default)]
 struct Out {
-    bytes: Vec<u8>,
-    frames: usize,
+    urgent: Queue,
+    bulk: Queue,
     up: bool,
+    /// There is a connection for each lane; otherwise everything waits, in its order, where what is urgent does.
+    split: bool,
 }
 
-/// Bytes before a payload in an inbox.
-const INBOX_HEAD: usize = 5;
-
-/// Frames that wait for the loop, as `kind, length (4), payload`.
 #[derive(Default)]
-pub(crate) struct Inbox {
+struct Queue {
     bytes: Vec<u8>,
+    frames: usize,
 }
 
 impl Link {
@@ -63,19 +62,24 @@ impl Link {
         options: Arc<TcpOptions>,
         inboxes: Arc<Inboxes>,
     ) -> Self {
-        let claim = Claim::new(Duration::from_millis(options.silence_ms));
+        let side = || Side {
+            outgoing: Notify::new(),
+            inbox: Mutex::default(),
+            claim: Claim::new(Duration::from_millis(options.silence_ms)),
+        };
+        let (urgent, bulk) = (side(), side());
+        let out = Mutex::default();
         Self {
             id,
             addr,
             counters,
             options,
-            out: Mutex::default(),
-            inbox: Mutex::default(),
+            out,
+            urgent,
+            bulk,
             longest: AtomicUsize::new(0),
-            outgoing: Notify::new(),
             heard: Notify::new(),
             inboxes,
-            claim,
         }
     }
 
@@ -83,38 +87,54 @@ impl Link {
         &self.counters
     }
 
+    pub(crate) const fn side(&self, lane: Lane) -> &Side {
+        match lane {
+            Lane::Urgent => &self.urgent,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
     /// Queues a machine's message. False if it was dropped.
-    pub(crate) fn push_message<'a>(&self, message: &impl Wire<'a>) -> bool {
+    pub(crate) fn push_message<'a>(&self, message: &impl Wire<'a>, lane: Lane) -> bool {
         let len = message.encoded_len();
-        self.push(len, self.options.max_queue_bytes, |bytes| {
-            frame::push_message(bytes, message, len);
-        })
+        let max = self.options.max_queue_bytes;
+        // what is urgent is little, and has room of its own
+        let max = if lane == Lane::Urgent { max.saturating_add(max / 8) } else { max };
+        self.push(lane, len, max, |bytes| frame::push_message(bytes, message, len))
     }
 
     /// Queues bytes of the application, which leave a part of the queue to the machine. False if they were dropped.
     pub(crate) fn push_application(&self, payload: &[u8]) -> bool {
         let share = self.options.max_queue_bytes / 4 * 3;
-        self.push(payload.len(), share, |bytes| {
+        self.push(Lane::Bulk, payload.len(), share, |bytes| {
             frame::push(bytes, Kind::Application, payload);
         })
     }
 
-    fn push(&self, payload: usize, max_bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    fn push(
+        &self,
+        lane: Lane,
+        payload: usize,
+        max_bytes: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         let len = frame::len(payload);
         if len > self.options.max_frame_bytes {
             self.drop_oversized(payload, self.options.max_frame_bytes);
             return false;
         }
         let mut out = lock(&self.out);
-        let fits = out.frames < self.options.max_queue_frames
-            && out.bytes.len().saturating_add(len) <= max_bytes;
+        let queue = out.queue(lane);
+        let fits = queue.frames < self.options.max_queue_frames
+            && out.bytes().saturating_add(len) <= max_bytes;
         if !out.up || !fits {
             drop(out);
             self.counters().link.dropped.add(1);
             return false;
         }
-        write(&mut out.bytes);
-        out.frames += 1;
+        let queue = out.queue(lane);
+        write(&mut queue.bytes);
+        queue.frames += 1;
         true
     }
 
@@ -131,106 +151,166 @@ impl Link {
         }
     }
 
-    /// Exchanges what waits to be sent for an empty buffer; tells how many frames it is.
-    pub(crate) fn take_outgoing(&self, bytes: &mut Vec<u8>) -> usize {
-        bytes.clear();
-        bytes.shrink_to(1 << 20);
-        let mut out = lock(&self.out);
-        core::mem::swap(&mut out.bytes, bytes);
-        core::mem::take(&mut out.frames)
-    }
-
-    /// Whether there is something to send.
-    pub(crate) fn has_outgoing(&self) -> bool {
-        lock(&self.out).frames > 0
-    }
-
-    /// The outgoing connection stands or fell. What waited when it fell is dropped: it is stale when the next one stands.
-    pub(crate) fn set_up(&self, up: bool) {
-        let mut out = lock(&self.out);
-        out.up = up;
-        out.bytes.clear();
-        let dropped = core::mem::take(&mut out.frames);
+    /// Tells the connections that something was queued.
+    pub(crate) fn flush(&self) {
+        let out = lock(&self.out);
+        let (urgent, bulk) = (out.urgent.frames > 0, out.bulk.frames > 0);
         drop(out);
-        self.counters().connected.store(up, Relaxed);
-        self.counters().link.dropped.add(dropped as u64);
-        if up {
-            self.counters().link.connects.add(1);
+        if urgent {
+            self.urgent.outgoing.notify_one();
+        }
+        if bulk {
+            self.bulk.outgoing.notify_one();
         }
     }
 
-    /// Puts a frame into the inbox.
-    pub(crate) fn deliver(&self, kind: Kind, payload: &[u8]) {
-        self.inboxes.bytes.fetch_add(INBOX_HEAD + payload.len(), Relaxed);
-        let mut inbox = lock(&self.inbox);
-        inbox.bytes.push(u8::from(kind == Kind::Application));
-        inbox.bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-        inbox.bytes.extend_from_slice(payload);
+    /// Exchanges what waits to be sent for an empty buffer; tells how many frames it is.
+    pub(crate) fn take_outgoing(&self, lane: Lane, bytes: &mut Vec<u8>) -> usize {
+        bytes.clear();
+        bytes.shrink_to(1 << 20);
+        let mut out = lock(&self.out);
+        let queue = out.queue(lane);
+        core::mem::swap(&mut queue.bytes, bytes);
+        core::mem::take(&mut queue.frames)
     }
 
-    /// Whether a frame with a payload of this many bytes may be delivered: this link's inbox is below its limit, and all together
-    /// stay below theirs. One frame always may.
-    pub(crate) fn has_room(&self, payload: usize) -> bool {
+    /// Whether there is something to send.
+    pub(crate) fn has_outgoing(&self, lane: Lane) -> bool {
+        lock(&self.out).queue(lane).frames > 0
+    }
+
+    /// The outgoing connection stands, with one for bulk beside it or not. What waited before is dropped: it is stale.
+    pub(crate) fn set_up(&self, split: bool) {
+        self.restart(Out { up: true, split, ..Out::default() });
+        self.counters().link.connects.add(1);
+    }
+
+    /// The outgoing connection fell. What waited is dropped: it is stale when the next one stands.
+    pub(crate) fn set_down(&self) {
+        self.restart(Out::default());
+    }
+
+    fn restart(&self, fresh: Out) {
+        let up = fresh.up;
+        let before = core::mem::replace(&mut *lock(&self.out), fresh);
+        let dropped = before.urgent.frames + before.bulk.frames;
+        self.counters().connected.store(up, Relaxed);
+        self.counters().link.dropped.add(dropped as u64);
+    }
+
+    /// Puts a frame into an inbox.
+    pub(crate) fn deliver(&self, lane: Lane, kind: Kind, payload: &[u8]) {
+        self.inboxes.bytes.fetch_add(HEAD + payload.len(), Relaxed);
+        lock(&self.side(lane).inbox).push(kind, payload);
+    }
+
+    /// Whether a frame with a payload of this many bytes may be delivered: this inbox is below its limit, and all together stay below
+    /// theirs. One frame always may.
+    pub(crate) fn has_room(&self, lane: Lane, payload: usize) -> bool {
         let all = self.inboxes.bytes.load(Relaxed);
-        let more = all.saturating_add(INBOX_HEAD + payload);
-        lock(&self.inbox).bytes.len() < self.options.max_inbox_bytes
-            && (all == 0 || more <= self.options.max_incoming_bytes)
+        let more = all.saturating_add(HEAD + payload);
+        let max = self.options.max_incoming_bytes;
+        // bulk that waits must not keep out what is urgent
+        let max = if lane == Lane::Urgent { max.saturating_add(max / 8) } else { max };
+        lock(&self.side(lane).inbox).len() < self.options.max_inbox_bytes
+            && (all == 0 || more <= max)
     }
 
     /// Waits until the inbox has room for such a frame.
-    pub(crate) async fn room(&self, payload: usize) {
+    pub(crate) async fn room(&self, lane: Lane, payload: usize) {
         loop {
             let room = self.inboxes.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            if self.has_room(payload) {
+            if self.has_room(lane, payload) {
                 return;
             }
             room.await;
         }
     }
 
-    /// Exchanges the inbox for an empty one.
-    pub(crate) fn take_inbox(&self, other: &mut Inbox) {
-        other.bytes.clear();
-        other.bytes.shrink_to(1 << 20);
-        let mut inbox = lock(&self.inbox);
-        core::mem::swap(&mut *inbox, other);
+    /// Takes frames of so many bytes at most, but at least one, in the place of what is in `other`; tells whether there are more.
+    pub(crate) fn take_inbox(&self, lane: Lane, other: &mut Inbox, max: usize) -> bool {
+        let mut inbox = lock(&self.side(lane).inbox);
+        inbox.take(other, max);
+        let more = !inbox.is_empty();
         drop(inbox);
-        if !other.is_empty() {
-            self.inboxes.bytes.fetch_sub(other.bytes.len(), Relaxed);
-            self.inboxes.room.notify_waiters();
-        }
+        self.inboxes.taken(other.len());
+        more
+    }
+
+    /// Incoming connections end.
+    pub(crate) fn revoke(&self) {
+        self.urgent.claim.revoke();
+        self.bulk.claim.revoke();
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.inboxes.bytes.fetch_sub(lock(&self.inbox).bytes.len(), Relaxed);
-        self.inboxes.room.notify_waiters();
+        self.inboxes.taken(lock(&self.urgent.inbox).len() + lock(&self.bulk.inbox).len());
     }
 }
 
-impl Inbox {
-    /// The frames in it: whether it is the application's, and the payload.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = (bool, &[u8])> {
-        let mut rest = &self.bytes[..];
-        core::iter::from_fn(move || {
-            let (head, tail) = rest.split_first_chunk::<INBOX_HEAD>()?;
-            let [application, l0, l1, l2, l3] = *head;
-            let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-            let (payload, next) = tail.split_at_checked(len)?;
-            rest = next;
-            Some((application == 1, payload))
-        })
+impl Out {
+    const fn queue(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            Lane::Bulk if self.split => &mut self.bulk,
+            _ => &mut self.urgent,
+        }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    const fn bytes(&self) -> usize {
+        self.urgent.bytes.len() + self.bulk.bytes.len()
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // buffers are whole whenever somebody may panic
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(usize);
+
+    impl Wire<'_> for Bytes {
+        fn encode(&self, out: &mut quorate_core::Writer<'_>) {
+            out.bytes(&vec![0; self.0]);
+        }
+        fn decode(input: &mut quorate_core::Reader<'_>) -> Result<Self, quorate_core::DecodeError> {
+            Ok(Self(input.bytes()?.len()))
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_link_is_bounded_and_leaves_room_for_what_is_urgent() {
+        const MAX: usize = 1 << 20;
+        let options =
+            TcpOptions { max_queue_bytes: MAX, max_frame_bytes: MAX, ..TcpOptions::default() };
+        let (counters, inboxes) = (Arc::default(), Arc::default());
+        let link = Link::new(NodeId::new(2), String::new(), counters, Arc::new(options), inboxes);
+        assert!(!link.push_application(b"down"));
+        for split in [true, false] {
+            link.set_up(split);
+            while link.push_application(&[0; 10_000]) {}
+            let bytes = lock(&link.out).bytes();
+            assert!(bytes <= MAX / 4 * 3, "the application leaves a part to the machine");
+            while link.push_message(&Bytes(10_000), Lane::Bulk) {}
+            let bytes = lock(&link.out).bytes();
+            assert!((MAX - 20_000..=MAX).contains(&bytes), "{bytes}");
+            while link.push_message(&Bytes(100), Lane::Urgent) {}
+            let bytes = lock(&link.out).bytes();
+            assert!((MAX + MAX / 8 - 200..=MAX + MAX / 8).contains(&bytes), "{bytes}");
+            let mut urgent = Vec::new();
+            link.take_outgoing(Lane::Urgent, &mut urgent);
+            assert_eq!(
+                urgent.len() <= MAX / 8 + 20_000,
+                split,
+                "it is apart if there are two lanes"
+            );
+        }
+    }
 }

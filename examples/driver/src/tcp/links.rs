@@ -6,7 +6,8 @@ use quorate_core::{NodeId, Rng};
 use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant};
 
-use super::link::{Inboxes, Link};
+use super::inbox::Inboxes;
+use super::link::Link;
 use super::outgoing::Outgoing;
 use crate::frame::Hello;
 use crate::metrics::Metrics;
@@ -132,9 +133,8 @@ impl Links {
         drop(tasks);
         let Some(link) = self.get(id) else { return false };
         self.change(|all| all.retain(|link| link.id != id));
-        link.set_up(false);
-        // an incoming connection ends
-        link.claim.revoke();
+        link.set_down();
+        link.revoke();
         true
     }
 

@@ -22,6 +22,7 @@
 mod budget;
 mod claim;
 mod connection;
+mod inbox;
 mod incoming;
 mod link;
 mod links;
@@ -33,6 +34,7 @@ mod silent;
 pub use options::TcpOptions;
 pub use outbox::Outbox;
 
+pub(crate) use inbox::Inbox;
 pub(crate) use incoming::Incoming;
-pub(crate) use link::{Inbox, Link};
+pub(crate) use link::Link;
 pub(crate) use links::Links;

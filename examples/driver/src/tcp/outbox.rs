@@ -5,6 +5,7 @@ use quorate_core::{NodeId, Wire};
 
 use super::link::Link;
 use super::links::Links;
+use crate::app::Lane;
 
 /// Where an application puts what goes to other nodes' applications, and says which nodes there are.
 pub struct Outbox {
@@ -48,8 +49,8 @@ impl Outbox {
         self.look();
     }
 
-    pub(crate) fn message<'a>(&mut self, to: NodeId, message: &impl Wire<'a>) -> bool {
-        self.push(to, |link| link.push_message(message))
+    pub(crate) fn message<'a>(&mut self, to: NodeId, message: &impl Wire<'a>, lane: Lane) -> bool {
+        self.push(to, |link| link.push_message(message, lane))
     }
 
     /// The links as they are now; peers that nobody named may have come.
@@ -67,7 +68,7 @@ impl Outbox {
     pub(crate) fn flush(&mut self) {
         for (link, dirty) in self.known.iter().zip(&mut self.dirty) {
             if core::mem::take(dirty) {
-                link.outgoing.notify_one();
+                link.flush();
             }
         }
     }

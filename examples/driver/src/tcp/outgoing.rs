@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::connection::{Frames, ReadError};
 use super::link::Link;
+use crate::app::Lane;
 use crate::frame::{self, Abilities, Hello, HelloError, Kind};
 use crate::{LogLimit, TcpOptions, metrics::Metrics};
 
@@ -49,15 +50,14 @@ impl Outgoing {
         let mut told = String::new();
         loop {
             let link = &self.link.clone();
-            let failure = match self.connect(link).await {
+            let failure = match self.connect(link, Lane::Urgent).await {
                 Ok(agreed) => {
                     if let Some(suppressed) = self.lines.pass(link.id) {
                         tracing::info!(peer = %link.id, addr = link.addr, suppressed, "connected");
                     }
                     let since = Instant::now();
-                    link.set_up(true);
-                    let failure = self.send(link, agreed).await;
-                    link.set_up(false);
+                    let failure = self.send_all(link, agreed).await;
+                    link.set_down();
                     // one that falls at once is no success: two processes may claim to be this node
                     if since.elapsed() >= Duration::from_millis(max) {
                         (backoff, told) = (min, String::new());
@@ -74,7 +74,8 @@ impl Outgoing {
         }
     }
 
-    async fn connect(&self, link: &Link) -> Result<Agreed, Failure> {
+    /// Makes a connection for one lane.
+    async fn connect(&self, link: &Link, lane: Lane) -> Result<Agreed, Failure> {
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
         let stream = timeout(limit, TcpStream::connect(&link.addr))
             .await
@@ -82,7 +83,7 @@ impl Outgoing {
             .map_err(Failure::Io)?;
         stream.set_nodelay(true).map_err(Failure::Io)?;
         let (mut read, mut write) = stream.into_split();
-        let takes = timeout(limit, self.greet(link, &mut read, &mut write))
+        let takes = timeout(limit, self.greet(link, lane, &mut read, &mut write))
             .await
             .map_err(|_| Failure::TimedOut("the hello was not answered in time"))??;
         Ok(Agreed { read, write, takes })
@@ -91,11 +92,15 @@ impl Outgoing {
     async fn greet(
         &self,
         link: &Link,
+        lane: Lane,
         read: &mut OwnedReadHalf,
         write: &mut OwnedWriteHalf,
     ) -> Result<Abilities, Failure> {
         let mut bytes = Vec::new();
-        frame::push(&mut bytes, Kind::Hello, &self.hello.to_bytes());
+        // only to who is known to take a second connection: others would take what it says for an address
+        let abilities = if lane == Lane::Bulk { Abilities::BULK } else { Abilities::default() };
+        let hello = Hello { abilities, ..self.hello.clone() };
+        frame::push(&mut bytes, Kind::Hello, &hello.to_bytes());
         write.write_all(&bytes).await.map_err(Failure::Io)?;
         let (kind, payload) =
             Frames::new(frame::MAX_HELLO).wait(read).await.map_err(Failure::Read)?;
@@ -116,8 +121,25 @@ impl Outgoing {
         }
     }
 
-    /// Writes what the loop queues, until the connection fails.
-    async fn send(&self, link: &Link, agreed: Agreed) -> Failure {
+    /// Sends on one connection, or on two if the other side takes that, until one fails.
+    async fn send_all(&self, link: &Link, agreed: Agreed) -> Failure {
+        if !agreed.takes.has(Abilities::LANES) {
+            link.set_up(false);
+            return self.send(link, Lane::Urgent, agreed).await;
+        }
+        let bulk = match self.connect(link, Lane::Bulk).await {
+            Ok(bulk) => bulk,
+            Err(failure) => return failure,
+        };
+        link.set_up(true);
+        tokio::select! {
+            failure = self.send(link, Lane::Urgent, agreed) => failure,
+            failure = self.send(link, Lane::Bulk, bulk) => failure,
+        }
+    }
+
+    /// Writes what the loop queues for a lane, until the connection fails.
+    async fn send(&self, link: &Link, lane: Lane, agreed: Agreed) -> Failure {
         let Agreed { mut read, mut write, takes } = agreed;
         let limit = Duration::from_millis(self.options.write_timeout_ms);
         let (mut bytes, mut nothing) = (Vec::new(), [0; 1]);
@@ -126,7 +148,7 @@ impl Outgoing {
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = link.outgoing.notified() => {}
+                () = link.side(lane).outgoing.notified() => {}
                 _ = idle.tick(), if takes.has(Abilities::IDLE) => {
                     bytes.clear();
                     frame::push(&mut bytes, Kind::Idle, &[]);
@@ -141,8 +163,8 @@ impl Outgoing {
                     Err(error) => Failure::Io(error),
                 },
             }
-            while link.has_outgoing() {
-                let frames = link.take_outgoing(&mut bytes);
+            while link.has_outgoing(lane) {
+                let frames = link.take_outgoing(lane, &mut bytes);
                 if let Err(failure) = write_with(&mut write, &bytes, limit).await {
                     link.counters().link.dropped.add(frames as u64);
                     return failure;

@@ -17,7 +17,8 @@ pub struct WalOptions {
     /// A log at rest for this long, in ms, is sealed: its last batch is from then on told apart from one that a crash cut short.
     /// Default 500.
     pub seal_after_ms: u64,
-    /// Bytes that may wait for the disk; beyond that the node takes no input until some are written. Default 64 MiB.
+    /// Bytes that may wait for the disk; beyond that the node takes in no bulk and no commands until some are written, and beyond twice
+    /// as many nothing at all. Default 64 MiB.
     pub max_pending_bytes: usize,
     /// How long to wait, in ms, before trying again on a full disk; doubles up to one second. Default 50.
     pub full_retry_ms: u64,

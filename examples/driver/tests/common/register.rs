@@ -4,7 +4,7 @@ use quorate_core::{
     Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire,
     Writer, majority,
 };
-use quorate_driver::{App, Outbox, StorageHealth};
+use quorate_driver::{App, Lane, Outbox, StorageHealth};
 use tokio::sync::oneshot;
 
 /// A replicated max-register: everybody tells everybody the largest value it knows, and acknowledges what it has on disk.
@@ -229,6 +229,11 @@ impl RegisterApp {
 impl App for RegisterApp {
     type Machine = Register;
     type Command = Ask;
+
+    /// All messages are short, and tell that the node is there.
+    fn lane(_: &State) -> Lane {
+        Lane::Urgent
+    }
 
     fn command(&mut self, machine: &mut Register, _: Instant, command: Ask) {
         // who asked may have stopped waiting

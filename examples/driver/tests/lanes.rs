@@ -1,0 +1,127 @@
+//! What is urgent has a connection of its own to a node that takes two: megabytes that nobody reads do not delay it.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::std_instead_of_core,
+    clippy::panic
+)]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use common::register::{Ask, State};
+use common::wire::{RawPeer, framed, hello, state};
+use common::{RegisterNode, listener, options, run, start_register, until, value};
+use quorate_core::{NodeId, Wire};
+use quorate_driver::frame::{Abilities, Hello, Kind};
+use tokio::sync::oneshot;
+
+/// Node 1, and the listener of what it takes for node 2.
+fn node() -> (RegisterNode, std::net::SocketAddr, TcpListener, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, addr) = listener();
+    let (theirs, their_addr) = listener();
+    let options = options(1, ours, &[addr, their_addr], dir.path());
+    (start_register(options).unwrap(), addr, theirs, dir)
+}
+
+/// Takes a connection, and answers its hello.
+fn accept(listener: &TcpListener, abilities: Abilities) -> (RawPeer, Hello) {
+    let mut raw = RawPeer::of(listener.accept().unwrap().0);
+    let (kind, payload) = raw.next().unwrap();
+    assert_eq!(kind, Kind::Hello);
+    raw.send(&framed(Kind::Hello, &Hello { abilities, ..hello(2, 1) }.to_bytes()));
+    (raw, Hello::from_bytes(&payload).unwrap())
+}
+
+async fn say(node: &RegisterNode, bytes: Vec<u8>) -> bool {
+    let (answer, answered) = oneshot::channel();
+    node.handle().send(Ask::Say(NodeId::new(2), bytes, answer)).await.unwrap();
+    answered.await.unwrap()
+}
+
+#[test]
+fn bulk_that_nobody_reads_delays_nothing_urgent() {
+    let (node, addr, theirs, _dir) = node();
+    run(async {
+        let both = Abilities::IDLE.and(Abilities::LANES);
+        let (mut urgent, first) = accept(&theirs, both);
+        let (_bulk, second) = accept(&theirs, both);
+        assert!(!first.abilities.has(Abilities::BULK));
+        assert!(second.abilities.has(Abilities::BULK));
+        until("it is connected", async || node.metrics().snapshot().peers[0].1.connected).await;
+        // until the queue is full
+        while say(&node, vec![7; 1 << 20]).await {}
+        // what the machine says now arrives all the same
+        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        peer.send(&state(9, 9));
+        until("the message is taken", async || value(&node).await == 9).await;
+        let (mut idle, mut told) = (0, 0);
+        while told < 9 {
+            match urgent.next().unwrap() {
+                (Kind::Message, payload) => told = State::from_slice(&payload).unwrap().value,
+                (kind, _) => {
+                    assert_eq!(kind, Kind::Idle, "what is not urgent goes the other way");
+                    idle += 1;
+                }
+            }
+        }
+        assert!(idle > 0, "the connection is heard from its beginning");
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_node_that_takes_one_connection_gets_everything_there_in_order() {
+    let (node, _, theirs, _dir) = node();
+    run(async {
+        let (mut only, first) = accept(&theirs, Abilities::default());
+        assert_eq!(first.abilities, Abilities::default(), "it would take them for an address");
+        until("it is connected", async || node.metrics().snapshot().peers[0].1.connected).await;
+        for n in 0..20 {
+            assert!(say(&node, vec![n; 1000]).await);
+        }
+        let mut expected = 0..20;
+        while let Some(n) = expected.next() {
+            loop {
+                let (kind, payload) = only.next().unwrap();
+                assert_ne!(kind, Kind::Idle, "it knows nothing of this kind");
+                if kind == Kind::Application {
+                    assert_eq!(payload, vec![n; 1000]);
+                    break;
+                }
+            }
+        }
+        theirs.set_nonblocking(true).unwrap();
+        assert_eq!(theirs.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn messages_on_either_connection_are_taken() {
+    let (node, addr, _theirs, _dir) = node();
+    run(async {
+        let mut urgent = RawPeer::greet(addr, &hello(2, 1));
+        let mut bulk = RawPeer::greet(addr, &Hello { abilities: Abilities::BULK, ..hello(2, 1) });
+        for next in 1..20 {
+            let lane = if next % 2 == 0 { &mut urgent } else { &mut bulk };
+            lane.send(&state(next, 0));
+            until("it is taken", async || value(&node).await == next).await;
+        }
+        // more than one turn of the loop takes, and more than its inbox holds
+        for _ in 0..20 {
+            bulk.send(&framed(Kind::Application, &vec![1; 1 << 20]));
+        }
+        urgent.send(&state(100, 0));
+        bulk.send(&state(101, 0));
+        until("all is taken", async || value(&node).await == 101).await;
+        let (answer, heard) = oneshot::channel();
+        node.handle().send(Ask::Heard(answer)).await.unwrap();
+        assert_eq!(heard.await.unwrap().len(), 20);
+        node.stop().await.unwrap();
+    });
+}
