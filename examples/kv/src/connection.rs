@@ -8,15 +8,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::barrier::Barrier;
 use crate::batch::Batch;
+use crate::budget::{Budget, Grant};
 use crate::op::put;
 use crate::replica::Ask;
 use crate::reply::{Protocol, Reply};
 use crate::resp::{Arguments, Decoder};
-use crate::server::{Charge, Server};
+use crate::server::Server;
 use crate::table::Kind;
 use crate::{command, limits, work};
 
@@ -31,7 +32,8 @@ struct Input {
     socket: OwnedReadHalf,
     buffer: BytesMut,
     decoder: Decoder,
-    charge: Charge,
+    budget: Budget,
+    grant: Grant,
 }
 
 /// What a connection has agreed on, and the commands and replies on their way.
@@ -68,15 +70,27 @@ pub(crate) enum Flow {
     Close,
 }
 
+/// What came of waiting for bytes.
+enum Read {
+    More,
+    End,
+    /// A large command is not whole, and others wait for the memory it holds.
+    Late,
+}
+
 const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 256 << 10;
 
 impl Connection {
     pub(crate) fn new(server: Arc<Server>, socket: TcpStream, id: u64) -> Self {
         let (read, write) = socket.into_split();
-        let charge = server.charge();
-        let input =
-            Input { socket: read, buffer: BytesMut::new(), decoder: Decoder::default(), charge };
+        let input = Input {
+            socket: read,
+            buffer: BytesMut::new(),
+            decoder: Decoder::default(),
+            budget: server.input.clone(),
+            grant: Grant::default(),
+        };
         let session = Session {
             id,
             server,
@@ -96,15 +110,17 @@ impl Connection {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         loop {
             let flow = self.drain().await?;
-            // what was executed waits no more
-            self.input.charge.set(self.input.buffer.len());
             self.session.write_out().await?;
-            if flow == Flow::Close || !self.input.read().await? {
+            if flow == Flow::Close {
                 return Ok(());
             }
-            if !self.input.charge.set(self.input.buffer.len()) {
-                self.session.reply.error("ERR too much input waits at this node: try again later");
-                return self.session.write_out().await;
+            match self.input.read().await? {
+                Read::More => {}
+                Read::End => return Ok(()),
+                Read::Late => {
+                    self.session.reply.error("ERR the rest of the command did not come in time");
+                    return self.session.write_out().await;
+                }
             }
         }
     }
@@ -115,6 +131,7 @@ impl Connection {
         loop {
             match input.decoder.next(&input.buffer) {
                 Ok(Some(taken)) => {
+                    input.grant.arrived();
                     let arguments = input.decoder.arguments(&input.buffer);
                     if arguments.len() > 0 && session.request(arguments).await? == Flow::Close {
                         session.flush().await?;
@@ -142,14 +159,29 @@ impl Connection {
 }
 
 impl Input {
-    /// Waits for more bytes; false at the end.
-    async fn read(&mut self) -> io::Result<bool> {
+    /// Waits for more bytes, and before that, if they belong to a large command, for its turn. What is asked of the system is no
+    /// more than what arrived already, or little.
+    async fn read(&mut self) -> io::Result<Read> {
+        let announced = self.decoder.announced();
+        if announced <= limits::LARGE_BYTES {
+            self.grant.release();
+        }
+        self.budget.admit(&mut self.grant, announced).await;
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
             self.buffer = BytesMut::new();
             self.decoder.forget();
         }
-        self.buffer.reserve(READ_BYTES);
-        Ok(self.socket.read_buf(&mut self.buffer).await? > 0)
+        let missing = announced.saturating_sub(self.buffer.len());
+        self.buffer.reserve(missing.min(self.buffer.len()).max(READ_BYTES));
+        let read = self.socket.read_buf(&mut self.buffer);
+        let read = match self.grant.deadline() {
+            None => read.await?,
+            Some(deadline) => match timeout_at(deadline, read).await {
+                Ok(read) => read?,
+                Err(_) => return Ok(Read::Late),
+            },
+        };
+        Ok(if read > 0 { Read::More } else { Read::End })
     }
 }
 

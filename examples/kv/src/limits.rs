@@ -22,6 +22,17 @@ pub(crate) const REPLY_BYTES: usize = 12 << 20;
 pub(crate) const FRAME_BYTES: usize = 16 << 20;
 /// Bytes of commands and replies that all clients and peers together may have on their way through this node.
 pub(crate) const INFLIGHT_BYTES: usize = 256 << 20;
+/// A command longer than this is large: it waits until [`LARGE_INPUT_BYTES`] have room for it.
+pub(crate) const LARGE_BYTES: usize = 64 << 10;
+/// Bytes of the large commands of a node's clients that may be on their way at the same time, from their beginning to their replies.
+/// So little, because whatever is admitted is to be answered before it counts as timed out, by slow disks too.
+pub(crate) const LARGE_INPUT_BYTES: usize = 9 << 20;
+/// A batch is given as much more time than `--timeout-ms` as its bytes take at this rate, in bytes a second.
+pub(crate) const SLOWEST_LOG_PER_S: u64 = 1 << 20;
+/// A large command must arrive within this time, in seconds, from its turn on, and as many more as this slowest rate takes.
+pub(crate) const INPUT_PATIENCE_S: u64 = 10;
+/// The slowest rate at which a large command may arrive, in bytes a second.
+pub(crate) const SLOWEST_INPUT_PER_S: u64 = 64 << 10;
 /// Batches forwarded by one peer and not answered, at most.
 pub(crate) const FORWARDED_BATCHES: usize = 1 << 16;
 /// Batches of one node between the oldest unanswered one and the newest, at most: bounds what the dedupe table holds.

@@ -15,6 +15,7 @@ mod apply;
 mod archive;
 mod barrier;
 mod batch;
+mod budget;
 mod cli;
 mod clients;
 mod cluster;

@@ -111,6 +111,11 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     );
     page.gauge("turn_read_steps_max", "most steps of reads in one turn", view.meter.most_reads);
     page.gauge("turn_write_steps_max", "most steps of writes in one turn", view.meter.most_writes);
+    page.gauge(
+        "large_input_bytes",
+        "bytes granted to large commands of clients",
+        server.input.granted() as u64,
+    );
     page.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;

@@ -177,8 +177,13 @@ fn start(
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
     let config = Config {
+        // several times what a thread may wait for a core on a machine that is busy: half a second is soon enough to miss a leader,
+        // and an election that nobody needed costs as much
+        election_min_us: 500_000,
+        election_max_us: 1_000_000,
+        heartbeat_us: 50_000,
         max_entry_bytes: limits::ENTRY_BYTES,
-        max_uncommitted_bytes: 4 * limits::ENTRY_BYTES,
+        max_uncommitted_bytes: 2 * limits::ENTRY_BYTES,
         max_append_bytes: 256 << 10,
         max_inflight_bytes: 4 << 20,
         snapshot_part_bytes: 256 << 10,

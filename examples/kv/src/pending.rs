@@ -68,6 +68,11 @@ impl Pending {
         self.waiting.get_mut(&number)
     }
 
+    /// Bytes of a batch, 0 if it does not wait here.
+    pub(crate) fn ops_len(&self, number: u64) -> usize {
+        self.waiting.get(&number).map_or(0, |waiting| waiting.batch.ops.len())
+    }
+
     /// The numbers of those for which a condition holds, in their order.
     pub(crate) fn numbers(&self, condition: impl Fn(&Waiting) -> bool) -> Vec<u64> {
         self.waiting.iter().filter(|(_, w)| condition(w)).map(|(&number, _)| number).collect()

@@ -10,11 +10,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use quorate_core::{Fatal, Instant, NodeId};
-use quorate_driver::LogLimit;
 use quorate_driver::app::{App, Outbox, StorageHealth};
+use quorate_driver::{Lane, LogLimit};
 use quorate_raft::{
-    Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Raft, ReadId, Role, Status, Term,
-    TransferError,
+    Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Message, Raft, ReadId, Role,
+    Status, Term, TransferError,
 };
 use tokio::sync::{Notify, oneshot};
 use tracing::{error, info, warn};
@@ -63,6 +63,8 @@ pub(crate) struct Replica {
     in_flight_work: u64,
     /// What comes into the log when that has room.
     held: VecDeque<Held>,
+    /// At which commit index and term the log had no room for the first of them.
+    no_room: (Index, Term),
     /// Reads for the next round, the rounds under way, and what they confirmed.
     asked: Vec<Asker>,
     rounds: VecDeque<(ReadId, Vec<Asker>)>,
@@ -72,7 +74,7 @@ pub(crate) struct Replica {
     /// Has the loop turn again soon.
     wake: Arc<Notify>,
     /// Own batches to hand over when frames can be sent.
-    fresh: Vec<Call>,
+    fresh: VecDeque<Call>,
     /// Frames for peers, and which own batch a request is about.
     outgoing: Vec<(NodeId, Vec<u8>, Option<Call>)>,
     wanted: Vec<Wanted>,
@@ -233,13 +235,14 @@ impl Replica {
             in_flight: VecDeque::new(),
             in_flight_work: 0,
             held: VecDeque::new(),
+            no_room: (0, 0),
             asked: Vec::new(),
             rounds: VecDeque::new(),
             confirmed: Vec::new(),
             readings: Readings::default(),
             meter: Meter::default(),
             wake: Arc::default(),
-            fresh: Vec::new(),
+            fresh: VecDeque::new(),
             outgoing: Vec::new(),
             wanted: Vec::new(),
             places,
@@ -487,6 +490,23 @@ impl App for Replica {
     type Machine = Raft<Heap>;
     type Command = Ask;
 
+    /// Heartbeats, votes and answers; entries and parts of snapshots are bulk.
+    fn lane(message: &Message<'_>) -> Lane {
+        match message {
+            Message::Append { entries: data, .. } | Message::Snapshot { data, .. }
+                if data.is_empty() =>
+            {
+                Lane::Urgent
+            }
+            Message::Append { .. }
+            | Message::Snapshot { .. }
+            | Message::SnapshotEnd { .. }
+            | Message::Propose { .. }
+            | Message::Proposed { .. } => Lane::Bulk,
+            _ => Lane::Urgent,
+        }
+    }
+
     fn command(&mut self, raft: &mut Raft<Heap>, now: Instant, command: Ask) {
         match command {
             Ask::Execute { batch, stale, answer } => self.execute(raft, now, batch, stale, answer),
@@ -599,7 +619,13 @@ impl App for Replica {
         let status = raft.status();
         self.meter.settle(now);
         self.keep_ways(raft, now, &status, outbox);
-        for call in core::mem::take(&mut self.fresh) {
+        // bytes that are copied in one turn: a large batch is the last
+        let mut bytes = 0;
+        while bytes < limits::LARGE_BYTES
+            && let Some(call) = self.fresh.pop_front()
+        {
+            let pending = if call.write { &self.writes } else { &self.reads };
+            bytes += pending.ops_len(call.number);
             self.hand_over(raft, now, &status, call);
         }
         if self.role_changed || now >= self.sweep_at {
@@ -617,6 +643,10 @@ impl App for Replica {
                 self.refused(now, to, call, Refusal::NotLeader);
             }
         }
+    }
+
+    fn has_more(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     fn storage(&mut self, health: StorageHealth) {

@@ -62,13 +62,21 @@ impl Decoder {
         self.array(bytes)
     }
 
-    /// The request that [`next`](Self::next) found in these `bytes`.
+    /// Bytes of the present request that is not whole, as far as its lengths tell; the most there may be if it is large and more
+    /// arguments follow.
+    pub(crate) fn announced(&self) -> usize {
+        let known = self.position + self.bulk.map_or(0, |length| length + 2);
+        let ends = self.missing.is_none_or(|missing| missing <= 1);
+        if ends || known <= limits::LARGE_BYTES { known } else { limits::COMMAND_BYTES }
+    }
+
     /// Gives back the memory that a large request took.
     pub(crate) fn forget(&mut self) {
         self.arguments = Vec::new();
         self.unquoted = Vec::new();
     }
 
+    /// The request that [`next`](Self::next) found in these `bytes`.
     pub(crate) fn arguments<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
         let bytes = if self.inline { &self.unquoted } else { bytes };
         Arguments { bytes, ranges: &self.arguments }
@@ -381,6 +389,19 @@ mod tests {
             all(format!("*3\r\n{four}{four}").as_bytes()),
             Err(ProtocolError::CommandTooLong)
         );
+    }
+
+    #[test]
+    fn what_is_announced_is_known_before_it_is_there() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.next(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n"), Ok(None));
+        assert!(decoder.announced() < 100);
+        assert_eq!(decoder.next(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4194304\r\nx"), Ok(None));
+        assert_eq!(decoder.announced(), (4 << 20) + 32);
+        // more arguments follow a large one
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.next(b"*3\r\n$3\r\nSET\r\n$70000\r\nx"), Ok(None));
+        assert_eq!(decoder.announced(), limits::COMMAND_BYTES);
     }
 
     #[test]

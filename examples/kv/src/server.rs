@@ -1,5 +1,5 @@
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use crate::budget::Budget;
 use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::limits;
@@ -23,7 +24,8 @@ pub(crate) struct Server {
     pub(crate) counters: ServerCounters,
     pub(crate) about: About,
     pub(crate) started: Instant,
-    waiting_bytes: Arc<AtomicUsize>,
+    /// What large commands take.
+    pub(crate) input: Budget,
     lines: LogLimit<&'static str>,
 }
 
@@ -47,12 +49,6 @@ pub(crate) struct ServerCounters {
     protocol_errors: AtomicU64,
 }
 
-/// A connection's share of the bytes that may wait for the rest of their commands.
-pub(crate) struct Charge {
-    total: Arc<AtomicUsize>,
-    own: usize,
-}
-
 impl Server {
     pub(crate) fn new(node: Handle<Replica>, about: About) -> Self {
         Self {
@@ -61,13 +57,9 @@ impl Server {
             counters: ServerCounters::default(),
             about,
             started: Instant::now(),
-            waiting_bytes: Arc::default(),
+            input: Budget::new(),
             lines: LogLimit::new(1),
         }
-    }
-
-    pub(crate) fn charge(&self) -> Charge {
-        Charge { total: self.waiting_bytes.clone(), own: 0 }
     }
 
     /// What `CONFIG GET` shows.
@@ -143,27 +135,5 @@ impl ServerCounters {
     pub(crate) fn get(&self) -> [u64; 4] {
         [&self.commands, &self.connections, &self.rejected, &self.protocol_errors]
             .map(|counter| counter.load(Ordering::Relaxed))
-    }
-}
-
-impl Charge {
-    /// Says how much waits now; false if that is too much for the whole node.
-    pub(crate) fn set(&mut self, bytes: usize) -> bool {
-        // the small change of well-behaved clients is not counted
-        let own = if bytes > 64 << 10 { bytes } else { 0 };
-        if own == self.own {
-            return true;
-        }
-        let before = self.total.fetch_add(own.wrapping_sub(self.own), Ordering::Relaxed);
-        let total = before.wrapping_add(own).wrapping_sub(self.own);
-        let grows = own > self.own;
-        self.own = own;
-        !grows || total <= limits::INFLIGHT_BYTES
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.own, Ordering::Relaxed);
     }
 }

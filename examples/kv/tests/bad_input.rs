@@ -111,7 +111,8 @@ fn log_file(data: &Path) -> (PathBuf, usize) {
     let mut end = 56;
     loop {
         let length = u32::from_le_bytes(bytes[end + 4..end + 8].try_into().unwrap()) as usize;
-        if length == 0 {
+        // a seal has no rest either, but a checksum
+        if bytes[end..end + 20] == [0; 20] {
             return (path, end);
         }
         end += 20 + length;

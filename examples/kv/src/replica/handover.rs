@@ -16,8 +16,9 @@ use crate::{limits, plausible, work};
 
 /// How often waiting batches are gone through, in µs.
 const SWEEP_US: u64 = 20_000;
-/// A request to another node that was not answered for this long, in µs, is sent again.
+/// A request to another node that was not answered for this long, in µs, is sent again; a long one later, as it takes longer.
 const RESEND_US: u64 = 1_000_000;
+const RESEND_US_PER_MIB: u64 = 500_000;
 /// After a refusal, in µs.
 const RETRY_US: u64 = 20_000;
 const DISK: &str = "MISCONF the leader's disk takes no more writes, the command was not executed: free some space, it then goes on by itself";
@@ -35,7 +36,9 @@ impl Replica {
         stale: bool,
         answer: oneshot::Sender<Answer>,
     ) {
-        let waiting = Waiting::new(batch, answer, now.after(self.policy.timeout_us));
+        let slow = batch.ops.len() as u64 * 1_000_000 / limits::SLOWEST_LOG_PER_S;
+        let deadline = now.after(self.policy.timeout_us.saturating_add(slow));
+        let waiting = Waiting::new(batch, answer, deadline);
         if self.fatal.is_some() {
             return waiting.fail(STOPPED);
         }
@@ -56,13 +59,13 @@ impl Replica {
         }
         if waiting.batch.is_read_only() {
             let number = self.reads.insert(waiting);
-            self.fresh.push(self.call(number, false));
+            self.fresh.push_back(self.call(number, false));
         } else {
             let number = self.writes.insert(waiting);
             if self.role.0 == Role::Leader {
                 self.propose(raft, now, number);
             } else {
-                self.fresh.push(self.call(number, true));
+                self.fresh.push_back(self.call(number, true));
             }
         }
     }
@@ -111,6 +114,12 @@ impl Replica {
                     waiting.fail(TOO_LARGE);
                 }
             }
+            Err(ProposeError::Busy) => {
+                waiting.refusal = Some(Refusal::Busy);
+                waiting.handed = None;
+                waiting.retry_at = Instant::MAX;
+                self.hold_first(raft, Held::Own(number));
+            }
             Err(error) => {
                 self.make_room |= error == ProposeError::LogFull;
                 waiting.refusal = Some(refusal(error));
@@ -135,6 +144,11 @@ impl Replica {
                 self.in_flight_work = self.in_flight_work.saturating_add(batch.work);
                 Ok(())
             }
+            // sending it again would cost more than keeping it
+            Err(ProposeError::Busy) => {
+                self.hold_first(raft, Held::Peer(id, floor));
+                Ok(())
+            }
             Err(error) => {
                 self.make_room |= error == ProposeError::LogFull;
                 if let Some(batch) = self.forwarded.remove(&id) {
@@ -145,9 +159,23 @@ impl Replica {
         }
     }
 
+    /// Too much is not committed: nothing more is proposed until some of it is.
+    fn hold_first(&mut self, raft: &Raft<Heap>, held: Held) {
+        let status = raft.status();
+        self.no_room = (status.commit, status.term);
+        self.held.push_front(held);
+    }
+
     /// Proposes what has waited for the log, in its order.
     pub(super) fn propose_held(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+        if self.held.is_empty() {
+            return;
+        }
+        let status = raft.status();
         while let Some(&held) = self.held.front() {
+            if self.no_room == (status.commit, status.term) {
+                return;
+            }
             let batch = match held {
                 Held::Own(number) => self.writes.get_mut(number).map(|waiting| &waiting.batch),
                 Held::Peer(id, _) => self.forwarded.get(&id),
@@ -280,6 +308,12 @@ impl Replica {
         }
     }
 
+    /// Whether so much is copied for a batch that a turn has no time for another.
+    fn is_large(&self, call: Call) -> bool {
+        let pending = if call.write { &self.writes } else { &self.reads };
+        pending.ops_len(call.number) > limits::LARGE_BYTES
+    }
+
     /// Goes through what waits: gives up what is too old, and hands over again what was lost.
     pub(super) fn sweep(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
         self.role_changed = false;
@@ -313,12 +347,21 @@ impl Replica {
             }
             let again = pending.numbers(|waiting| match waiting.handed {
                 None => waiting.retry_at <= now && !waiting.is_spent(),
-                Some(handed) => handed.to != self.id && now.since(handed.at) >= RESEND_US,
+                Some(handed) => {
+                    let mib = (waiting.batch.ops.len() >> 20) as u64;
+                    let resend_us = RESEND_US + mib * RESEND_US_PER_MIB;
+                    handed.to != self.id && now.since(handed.at) >= resend_us
+                }
             });
             if status.leader.is_some() {
                 self.counters.retries += again.len() as u64;
                 for number in again {
-                    self.hand_over(raft, now, status, self.call(number, write));
+                    let call = self.call(number, write);
+                    if !self.is_large(call) {
+                        self.hand_over(raft, now, status, call);
+                    } else if !self.fresh.contains(&call) {
+                        self.fresh.push_back(call);
+                    }
                 }
             }
         }

@@ -46,7 +46,7 @@ impl Replica {
         }
         for waiting in again {
             let number = self.writes.insert(waiting);
-            self.fresh.push(self.call(number, true));
+            self.fresh.push_back(self.call(number, true));
         }
     }
 }
