@@ -125,7 +125,7 @@ impl Half {
         let seed = seed(place, generation);
         let seed = match version {
             Version::One => &[],
-            Version::Two => &seed[..],
+            Version::Two => seed.as_slice(),
         };
         if checksum(seed, length, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
             return Ok(bad);
@@ -178,11 +178,9 @@ impl Half {
 /// What tells a record from all others: in one generation, a place is written once. So records that were exchanged or copied, and what
 /// an erasure left of an earlier generation, do not match their checksums.
 fn seed(place: u32, generation: u64) -> [u8; 12] {
-    let mut seed = [0; 12];
-    let (first, second) = seed.split_at_mut(4);
-    first.copy_from_slice(&place.to_le_bytes());
-    second.copy_from_slice(&generation.to_le_bytes());
-    seed
+    let ([p0, p1, p2, p3], [g0, g1, g2, g3, g4, g5, g6, g7]) =
+        (place.to_le_bytes(), generation.to_le_bytes());
+    [p0, p1, p2, p3, g0, g1, g2, g3, g4, g5, g6, g7]
 }
 
 fn checksum(seed: &[u8], length: [u8; 4], payload: &[u8]) -> u32 {
