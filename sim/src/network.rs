@@ -11,6 +11,8 @@ pub(crate) struct Network {
     /// Each link's least delay, in µs.
     delays: Vec<u64>,
     nodes: usize,
+    /// When each link has sent all that was posted, in µs.
+    busy: Vec<u64>,
     /// Old messages, for replays.
     graveyard: Vec<Letter>,
     /// The network does no more harm than a short delay.
@@ -29,6 +31,11 @@ pub(crate) struct Letter {
 /// How many old messages are kept.
 const GRAVES: usize = 64;
 
+/// What waits for a slow link longer than this, in µs, is dropped, as by a queue that is bounded.
+const LINK_QUEUE_US: u64 = 1_000_000;
+/// A wait that counts, in µs: more than an election timeout has to spare.
+const BULK_DELAY_US: u64 = 50_000;
+
 /// The longest delay once the network is calm, in µs: far below an election timeout.
 const CALM_DELAY_US: u64 = 5_000;
 
@@ -37,13 +44,15 @@ impl Network {
         let nodes = swarm.nodes;
         let link = |rng: &mut Rng| swarm.delay_min_us + rng.below(swarm.delay_mean_us + 1);
         let delays = (0..nodes * nodes).map(|_| link(&mut rng)).collect();
-        Self { rng, cut: Cut::none(nodes), delays, nodes, graveyard: Vec::new(), calm: false }
+        let (cut, busy) = (Cut::none(nodes), vec![0; nodes * nodes]);
+        Self { rng, cut, delays, nodes, busy, graveyard: Vec::new(), calm: false }
     }
 
-    /// Takes a message: gives back after which delays it arrives (none: lost; two: twice), each with the message that does,
+    /// Takes a message at a time in µs: gives back after which delays it arrives (none: lost; two: twice), each with the message that does,
     /// which may be an old one besides.
     pub(crate) fn post(
         &mut self,
+        now: u64,
         letter: Letter,
         swarm: &Swarm,
         marks: &mut Marks,
@@ -61,14 +70,40 @@ impl Network {
             marks.hit("message lost");
             return arrivals;
         }
+        let Some(behind) = self.behind(now, &letter, swarm, marks) else { return arrivals };
         if self.rng.chance(swarm.duplicate, 1000) {
             marks.hit("message duplicated");
-            let delay = self.delay(&letter, swarm, marks);
+            let delay = behind + self.delay(&letter, swarm, marks);
             arrivals.push((delay, letter.clone()));
         }
-        let delay = self.delay(&letter, swarm, marks);
+        let delay = behind + self.delay(&letter, swarm, marks);
         arrivals.push((delay, letter));
         arrivals
+    }
+
+    /// How long a message waits for those before it on its link, and takes itself; `None` if too much waits already.
+    fn behind(
+        &mut self,
+        now: u64,
+        letter: &Letter,
+        swarm: &Swarm,
+        marks: &mut Marks,
+    ) -> Option<u64> {
+        let busy = self.busy.get_mut(letter.from * self.nodes + letter.to)?;
+        if swarm.bandwidth == 0 {
+            return Some(0);
+        }
+        let waits = busy.saturating_sub(now);
+        if waits > LINK_QUEUE_US {
+            marks.hit("link full");
+            return None;
+        }
+        if waits > BULK_DELAY_US {
+            marks.hit("message delayed by bulk");
+        }
+        let takes = letter.bytes.len() as u64 * 1_000_000 / swarm.bandwidth;
+        *busy = now + waits + takes;
+        Some(waits + takes)
     }
 
     /// Keeps a message for later, and sends one that was kept.

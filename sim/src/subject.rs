@@ -10,6 +10,9 @@ pub trait Subject: Sized {
     /// The machine under test.
     type Machine: Machine + Clone + PartialEq;
 
+    /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts: claimed by who goes on afterwards.
+    const SLOW_LINKS: bool = false;
+
     /// The subject of a run.
     fn new(swarm: &Swarm, rng: Rng) -> Self;
 

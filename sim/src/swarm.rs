@@ -22,6 +22,8 @@ pub struct Swarm {
     pub delay_mean_us: u64,
     /// Messages delayed a hundred times as long, in 1/1000.
     pub spike: u64,
+    /// Bytes a second that a link carries, so that bulk delays what is behind it; 0 for any number.
+    pub bandwidth: u64,
     /// Mean time between faults, in µs; 0 for none.
     pub fault_every_us: u64,
     /// What faults there are, with their weights.
@@ -88,6 +90,9 @@ impl Swarm {
             (Fault::Rot, 2),
             (Fault::Coup, 8),
         ];
+        // drawn aside: the rest of a seed's run stays what it was
+        let mut aside = rng.clone();
+        let bandwidth = if aside.chance(1, 4) { 5_000 << aside.below(8) } else { 0 };
         let faults = kinds.into_iter().filter(|_| rng.chance(3, 4)).collect();
         let calm = |rng: &mut Rng, high: u64| if rng.chance(1, 3) { 0 } else { rng.below(high) };
         Self {
@@ -100,6 +105,7 @@ impl Swarm {
             delay_min_us: rng.below(5_000),
             delay_mean_us: 1 + rng.below(15_000),
             spike: calm(rng, 20),
+            bandwidth,
             fault_every_us: if rng.chance(1, 20) { 0 } else { 300_000 + rng.below(3_000_000) },
             faults,
             down_us: 100_000 + rng.below(3_000_000),

@@ -59,7 +59,10 @@ impl<S: Subject> World<S> {
     /// A cluster whose nodes are about to boot.
     pub(crate) fn new(seed: u64, nodes: Option<usize>, trace: Trace) -> Self {
         let mut rng = Rng::new(seed);
-        let swarm = Swarm::draw(&mut rng, nodes);
+        let mut swarm = Swarm::draw(&mut rng, nodes);
+        if !S::SLOW_LINKS {
+            swarm.bandwidth = 0;
+        }
         let network = Network::new(&swarm, rng.fork());
         let subject = S::new(&swarm, rng.fork());
         // drawn apart, so that other draws are the same with and without it
@@ -304,7 +307,8 @@ impl<S: Subject> World<S> {
             self.marks.hit("crash after a send");
         }
         for letter in letters {
-            for (delay, letter) in self.network.post(letter, &self.swarm, &mut self.marks) {
+            for (delay, letter) in self.network.post(self.now, letter, &self.swarm, &mut self.marks)
+            {
                 self.plan(delay, What::Arrive { letter });
             }
         }

@@ -42,6 +42,7 @@ pub const MUST_REACH: &[&str] = &[
     "message lost",
     "message duplicated",
     "message late",
+    "message delayed by bulk",
     "message cut off",
     "old message replayed",
     "crash at random",

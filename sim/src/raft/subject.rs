@@ -407,6 +407,7 @@ fn snapshot(node: usize, keep: u64, size: usize) -> String {
 
 impl<S: Storage> Subject for RaftSubject<S> {
     type Machine = Raft<S>;
+    const SLOW_LINKS: bool = true;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let mut config = Self::draw_config(swarm, &mut rng);
