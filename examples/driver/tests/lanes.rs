@@ -84,8 +84,7 @@ fn a_node_that_takes_one_connection_gets_everything_there_in_order() {
         for n in 0..20 {
             assert!(say(&node, vec![n; 1000]).await);
         }
-        let mut expected = 0..20;
-        while let Some(n) = expected.next() {
+        for n in 0..20 {
             loop {
                 let (kind, payload) = only.next().unwrap();
                 assert_ne!(kind, Kind::Idle, "it knows nothing of this kind");
