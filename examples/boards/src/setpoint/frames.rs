@@ -14,7 +14,8 @@ const UNKNOWN: u64 = 66;
 /// most harm: a later term.
 #[must_use]
 pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
-    let term = rng.range(1_000, 1 << 40);
+    // a board that believes it takes the term; one further ahead it would refuse as implausible
+    let term = rng.range(1_000, 1 << 31);
     let message = match rng.below(3) {
         0 => Message::RequestVote { pre: false, term, last_index: term, last_term: term },
         1 => Message::Append {
