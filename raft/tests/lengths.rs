@@ -40,7 +40,7 @@ fn long_parts_of_snapshots_count_with_the_members() {
     let part = vec![0; 256];
     // three members of nine bytes
     let message = Message::Propose { term: 1, id: 1, round: 1, commands: &part };
-    let rest = 6 * 9 - 3 * 1 - 9 + 1 + 3 * 9;
+    let rest = 6 * 9 - 3 - 9 + 1 + 3 * 9;
     let formula = Raft::<Inline<3, 4096, 64, 256>>::max_message_len(&config);
     assert_eq!(formula, message.encoded_len() + rest);
 }
