@@ -9,8 +9,8 @@ use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
 
-/// The election priority of a node whose state is damaged: after all that can be configured.
-const DAMAGED: u8 = 16;
+/// Steps of election priority that a node whose state is damaged waits longer. Not many: it may be the only one whose log is complete.
+const DAMAGED: u8 = 3;
 
 impl<S: Storage> Raft<S> {
     /// Starts an election now instead of at the timeout. A leader does nothing, nor does a node that may not lead: a learner, a witness, or one
@@ -333,8 +333,9 @@ impl<S: Storage> Raft<S> {
     /// Draws another timeout (3.4: chosen at random, so that votes seldom split) and waits that long.
     pub(crate) fn draw_election_timeout(&mut self) {
         let (least, most) = (self.config.election_min_us, self.config.election_max_us);
-        // each step waits until those before it have had their time, and a node whose state is damaged until all have
-        let steps = if self.awaits_snapshot() { DAMAGED } else { self.config.priority };
+        // each step waits until those before it have had their time
+        let damaged = if self.awaits_snapshot() { DAMAGED } else { 0 };
+        let steps = self.config.priority.saturating_add(damaged);
         let later = most.saturating_sub(least).saturating_mul(steps.into());
         self.timeout_us = self.rng.range(least, most).saturating_add(later);
         self.restart_election_timer();

@@ -28,7 +28,7 @@ impl<S: Storage> Raft<S> {
     /// [`Event::SnapshotPart`](crate::Event::SnapshotPart); the leader's application may be asked for a newer one by
     /// [`Event::SnapshotDue`](crate::Event::SnapshotDue). The question is repeated until it is answered, by whoever leads.
     ///
-    /// While it waits, the node stands for election after all others, and takes no leadership that is transferred to it. If it
+    /// While it waits, the node stands for election as if its [priority](crate::Config::priority) were three steps later, and takes no leadership that is transferred to it. If it
     /// is elected all the same, as the only one whose log is complete, it can be given no snapshot: with each heartbeat it tries to
     /// transfer its leadership to the member that has the most of the log, and until that succeeds `commit` moves on and `applied` does not.
     /// [`Status::awaits_snapshot`](crate::Status::awaits_snapshot) says so. After a restart the question is
