@@ -405,7 +405,7 @@ impl<S: Storage> Raft<S> {
     }
 
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
-        let round = self.round;
+        let (round, peers) = (self.round, self.peers.len());
         let peer = self.peers.get_mut(at)?;
         if peer.transfer.stage == Stage::Ready
             && let Held::Outgoing { offset, done } = self.part.held
@@ -413,7 +413,7 @@ impl<S: Storage> Raft<S> {
             self.part.held = Held::Nothing;
             // the buffer is free for another transfer
             self.work.events();
-            self.work.peers();
+            self.work.peers(peers);
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
             if let Some(extras) = self.extra.get_mut() {

@@ -330,7 +330,7 @@ impl<S: Storage> Raft<S> {
         }
         self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
         self.work.records();
-        self.work.peers();
+        self.work.peers(self.peers.len());
         Ok(Proposal { term: self.term, index: last.saturating_add(1) })
     }
 

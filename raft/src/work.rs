@@ -74,10 +74,10 @@ impl Work {
         self.marks &= !EXTRAS;
     }
 
-    /// Look at all peers.
+    /// Look at the first `count` peers: where there are no more, no later poll finds out that there are none.
     #[inline]
-    pub(crate) const fn peers(&mut self) {
-        self.marks |= PEERS;
+    pub(crate) const fn peers(&mut self, count: usize) {
+        self.marks |= Self::bit(count).wrapping_sub(1) & PEERS;
     }
 
     /// Look at one peer.
