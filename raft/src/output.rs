@@ -303,7 +303,10 @@ impl<S: Storage> Raft<S> {
                     Span::empty(next)
                 } else {
                     let bytes = usize::try_from(limit.saturating_sub(used)).unwrap_or(usize::MAX);
-                    let bytes = bytes.min(peer.flow.limit(self.config.max_append_bytes));
+                    let configured = self.config.max_append_bytes;
+                    // with `Fixed` storage the frames are known to be long enough
+                    let limit = if S::CHANGES { peer.flow.limit(configured) } else { configured };
+                    let bytes = bytes.min(limit);
                     self.log.span(next, prev.saturating_add(room.max(1)), bytes)
                 }
             }
@@ -405,7 +408,7 @@ impl<S: Storage> Raft<S> {
     }
 
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
-        let (round, peers) = (self.round, self.peers.len());
+        let (round, peers) = (self.round, self.peers_to_mark());
         let peer = self.peers.get_mut(at)?;
         if peer.transfer.stage == Stage::Ready
             && let Held::Outgoing { offset, done } = self.part.held

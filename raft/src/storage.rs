@@ -80,7 +80,8 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
 /// besides the content.
 ///
 /// Such a node refuses entries that change the members, and hears nobody but those that [`Raft::new`](crate::Raft::new) is given. It
-/// takes reads and commands only as the leader, and answers no follower that would hand it some.
+/// takes reads and commands only as the leader, and answers no follower that would hand it some. Appends that are lost are sent again as
+/// long as they were: check at compile time that the transport takes [`Raft::max_message_len`](crate::Raft::max_message_len).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fixed<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>;
 
