@@ -278,6 +278,8 @@ impl<S: Storage> Raft<S> {
     /// Enters a later term. What was learnt of an earlier leader's log and rounds says nothing of the next one's: only what is
     /// committed is known to be in its log (3.6.3).
     pub(crate) fn enter(&mut self, term: Term, vote: Option<NodeId>) {
+        // drawn for each election anew: a follower that kept its timeout would lose, or win, every one of them
+        self.timeout_us = self.draw_timeout();
         self.term = term;
         self.vote = vote;
         self.disk.vote_dirty = true;
@@ -330,15 +332,20 @@ impl<S: Storage> Raft<S> {
         self.restart_election_timer();
     }
 
-    /// Draws another timeout (3.4: chosen at random, so that votes seldom split) and waits that long.
+    /// Draws another election timeout and waits that long.
     pub(crate) fn draw_election_timeout(&mut self) {
+        self.timeout_us = self.draw_timeout();
+        self.restart_election_timer();
+    }
+
+    /// An election timeout (3.4: chosen at random, so that votes seldom split).
+    fn draw_timeout(&mut self) -> u64 {
         let (least, most) = (self.config.election_min_us, self.config.election_max_us);
         // each step waits until those before it have had their time
         let damaged = if self.awaits_snapshot() { DAMAGED } else { 0 };
         let steps = self.config.priority.saturating_add(damaged);
         let later = most.saturating_sub(least).saturating_mul(steps.into());
-        self.timeout_us = self.rng.range(least, most).saturating_add(later);
-        self.restart_election_timer();
+        self.rng.range(least, most).saturating_add(later)
     }
 
     #[inline]

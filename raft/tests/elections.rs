@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Corrupt, Output, Rejected};
 use quorate_raft::{Config, ConfigError, Event, Message, Record, Role};
@@ -65,6 +67,48 @@ fn no_request_leaves_before_the_own_vote_is_durable() {
     assert!(cluster.net.is_empty());
     cluster.sync(1);
     assert_eq!(cluster.net.len(), 2);
+}
+
+#[test]
+fn a_follower_draws_another_timeout_in_each_term() {
+    let mut cluster = Cluster::new(3);
+    let Config { election_min_us: least, election_max_us: most, .. } = Config::default();
+    let mut waits = BTreeSet::new();
+    for term in 1..=100 {
+        let heartbeat = Message::Append {
+            term,
+            prev_index: 0,
+            prev_term: 0,
+            commit: 0,
+            round: 1,
+            entries: &[],
+        };
+        cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&heartbeat) });
+        let now = cluster.now;
+        waits.insert(cluster.raft(1).deadline().unwrap().since(now));
+    }
+    assert!(waits.len() > 90, "{} of 100 terms", waits.len());
+    let quarter = (most - least) / 4;
+    assert!(waits.iter().all(|wait| (least..=most).contains(wait)), "{waits:?}");
+    assert!(waits.first().unwrap() < &(least + quarter), "{waits:?}");
+    assert!(waits.last().unwrap() > &(most - quarter), "{waits:?}");
+}
+
+#[test]
+fn a_later_term_alone_does_not_postpone_an_election() {
+    // without check-quorum no node protects a leader that it hears
+    let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
+    cluster.elect(1);
+    cluster.propose(1, "x");
+    cluster.run(20);
+    let due = cluster.raft(2).deadline().unwrap();
+    // from a node with an empty log: it gets no vote
+    cluster.now = cluster.now.after(1000);
+    let request = encode(&vote_request(5, (0, 0)));
+    cluster.deliver(&Envelope { from: 3, to: 2, bytes: request });
+    let status = cluster.raft(2).status();
+    assert_eq!((status.term, status.role), (5, Role::Follower));
+    assert_eq!(cluster.raft(2).deadline(), Some(due));
 }
 
 #[test]
