@@ -59,29 +59,75 @@ fn main() -> ExitCode {
     if errors == 0 && before == after { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+const HELP: &str = "\
+Writes large values to a running cluster, and tells whether its leader stayed.
+
+Usage: large_values [OPTIONS]        (with `quorate-kv cluster` in another terminal)
+
+  --nodes HOST:PORT,…  where clients reach the nodes
+                       [default: 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003]
+  --clients N          clients, each with one connection and one key [default: 64]
+  --mib N              MiB of each value, at most 4 [default: 64 bytes less than 4 MiB]
+  --bytes N            bytes of each value, instead of --mib
+  --seconds N          how long they write [default: 60]
+  -h, --help           this text
+
+Exit code 0 if no term changed and no reply was an error, 1 if one did, 2 if an option is wrong
+or a node cannot be reached.
+Example: large_values --clients 16 --mib 1 --seconds 10";
+
+/// Ends the program with a plain sentence.
+fn fail(what: &str) -> ! {
+    eprintln!("error: {what}");
+    std::process::exit(2)
+}
+
 fn options() -> Options {
     let nodes = ["127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"].map(str::to_owned).to_vec();
     let mut options = Options { nodes, clients: 64, bytes: (4 << 20) - 64, seconds: 60 };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let value = words.next().unwrap_or_else(|| panic!("{word} needs a value"));
-        let number = || value.parse::<usize>().unwrap_or_else(|_| panic!("{word}: no number"));
         match word.as_str() {
-            "--nodes" => options.nodes = value.split(',').map(str::to_owned).collect(),
-            "--clients" => options.clients = number(),
-            "--mib" => options.bytes = number() << 20,
-            "--bytes" => options.bytes = number(),
-            "--seconds" => options.seconds = number() as u64,
-            _ => panic!("no option {word}: --nodes, --clients, --mib, --bytes, --seconds"),
+            "-h" | "--help" => {
+                println!("{HELP}");
+                std::process::exit(0);
+            }
+            "--nodes" | "--clients" | "--mib" | "--bytes" | "--seconds" => {}
+            _ => fail(&format!("there is no option {word}; --help lists them")),
+        }
+        let value = words.next().unwrap_or_else(|| fail(&format!("{word} needs a value")));
+        if word == "--nodes" {
+            options.nodes = value.split(',').map(str::to_owned).collect();
+            continue;
+        }
+        let number = match value.parse::<u32>() {
+            Ok(number @ 1..) => number as usize,
+            _ => fail(&format!("{word} takes a number from 1 on, and {value:?} is none")),
+        };
+        match word.as_str() {
+            "--clients" => options.clients = number,
+            "--mib" => options.bytes = number << 20,
+            "--bytes" => options.bytes = number,
+            _ => options.seconds = number as u64,
         }
     }
+    if options.bytes > 4 << 20 {
+        fail("a value has at most 4 MiB: give a smaller --mib or --bytes");
+    }
     options
+}
+
+/// A connection to a node, or the end of the program.
+fn connect(node: &str) -> TcpStream {
+    TcpStream::connect(node).unwrap_or_else(|error| {
+        fail(&format!("cannot reach a node at {node}: {error}; start `quorate-kv cluster`, or name the nodes by --nodes"))
+    })
 }
 
 fn write_values(options: &Options, client: usize, tally: &Tally) {
     let node = &options.nodes[client % options.nodes.len()];
     let value = vec![b'a' + (client % 26) as u8; options.bytes];
-    let mut stream = TcpStream::connect(node).expect("a node to connect to");
+    let mut stream = connect(node);
     let mut replies = BufReader::new(stream.try_clone().unwrap());
     while !tally.over.load(Relaxed) {
         let started = Instant::now();
@@ -101,7 +147,7 @@ fn write_values(options: &Options, client: usize, tally: &Tally) {
         tally.errors.fetch_add(1, Relaxed);
         eprintln!("client {client} at {node} after {ms} ms: {received:?} {reply:?}");
         if received.is_err() || reply.is_empty() {
-            stream = TcpStream::connect(node).expect("a node to connect to");
+            stream = connect(node);
             replies = BufReader::new(stream.try_clone().unwrap());
         }
     }
@@ -109,7 +155,7 @@ fn write_values(options: &Options, client: usize, tally: &Tally) {
 
 /// The node's term, by its `INFO`.
 fn term(node: &str) -> u64 {
-    let mut stream = TcpStream::connect(node).expect("a node to connect to");
+    let mut stream = connect(node);
     stream.write_all(b"INFO\r\n").unwrap();
     let mut replies = BufReader::new(stream);
     let mut head = String::new();
