@@ -79,7 +79,8 @@ impl Session {
             Err(error) => return self.reply.error(&error),
         };
         let (answer, may) = oneshot::channel();
-        self.enter(Ask::Move { node, answer }, may, node, address).await;
+        let request = Ask::Move { node, address: address.to_owned(), answer };
+        self.enter(request, may, node, address).await;
     }
 
     /// Enters an address if the node has nothing against it.
@@ -146,6 +147,13 @@ pub(crate) fn refused(error: ChangeError) -> String {
         | ChangeError::LogFull => format!("TRYAGAIN {error}"),
         _ => format!("ERR {error}"),
     }
+}
+
+/// The error reply to an address that another member has.
+pub(crate) fn taken(other: NodeId, address: &str) -> String {
+    format!(
+        "ERR node {other} is at {address}: two nodes cannot have one address; if it has moved, enter that first"
+    )
 }
 
 fn host_and_port(address: &[u8]) -> Result<&str, String> {

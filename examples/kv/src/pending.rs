@@ -25,6 +25,8 @@ pub(crate) struct Waiting {
     pub(crate) answer: oneshot::Sender<Answer>,
     pub(crate) deadline: Instant,
     pub(crate) handed: Option<Handed>,
+    /// Every node it was handed to: no other has anything to say about it. At most as many as there are members.
+    asked: Vec<NodeId>,
     /// Hand-overs that may still have an effect. While it is 0, it is certain that the batch was not executed.
     pub(crate) chances: u32,
     pub(crate) retry_at: Instant,
@@ -115,6 +117,7 @@ impl Waiting {
             answer,
             deadline,
             handed: None,
+            asked: Vec::new(),
             chances: 0,
             retry_at: Instant::ZERO,
             refusal: None,
@@ -138,8 +141,16 @@ impl Waiting {
 
     pub(crate) fn hand_over(&mut self, to: NodeId, term: Term, at: Instant) {
         self.handed = Some(Handed { to, term, at });
+        if !self.was_asked(to) {
+            self.asked.push(to);
+        }
         self.retry_at = Instant::ZERO;
         self.chances = self.chances.saturating_add(1);
+    }
+
+    /// Whether a node may answer or refuse the batch: a leader that was lost since may, as its answer can be late.
+    pub(crate) fn was_asked(&self, node: NodeId) -> bool {
+        self.asked.contains(&node)
     }
 
     /// A node to which it was handed over did nothing, or was not reached at all.

@@ -168,6 +168,7 @@ pub(crate) enum Ask {
     /// Whether the address of a member may be entered anew.
     Move {
         node: NodeId,
+        address: String,
         answer: oneshot::Sender<Result<(), String>>,
     },
     /// Time has passed: look after deadlines.
@@ -295,7 +296,9 @@ impl Replica {
                     }
                     // every node skips it alike
                     Err(error) => {
-                        error!(index = entry.index, %error, "skipping a command of a form unknown here")
+                        if let Some(suppressed) = self.lines.pass("unknown form") {
+                            error!(index = entry.index, %error, suppressed, "skipping a command of a form unknown here");
+                        }
                     }
                 }
             }
@@ -520,7 +523,9 @@ impl App for Replica {
             Ask::Add { node, address, answer } => {
                 let _ = answer.send(self.add(raft, node, &address));
             }
-            Ask::Move { node, answer } => drop(answer.send(self.may_move(raft, node))),
+            Ask::Move { node, address, answer } => {
+                let _ = answer.send(self.may_move(raft, node, &address));
+            }
             Ask::Tick => {}
         }
     }
@@ -547,19 +552,24 @@ impl App for Replica {
             }
             Event::Members { .. } => self.ways.changed(),
             Event::PeerLostEntries { peer, acknowledged } => {
-                error!(%peer, acknowledged, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
+                let Some(suppressed) = self.lines.pass("peer lost entries") else { return };
+                error!(%peer, acknowledged, suppressed, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
                      it is removed (ctl remove {peer}); let it come back with an empty data directory under a new id");
             }
             Event::Removed { index } => {
-                error!(
-                    index,
-                    "this node was removed from the cluster while it was cut off, and takes no part any more: stop it; a node comes back under a new id, with an empty directory"
-                );
+                if let Some(suppressed) = self.lines.pass("removed") {
+                    error!(
+                        index,
+                        suppressed,
+                        "this node was removed from the cluster while it was cut off, and takes no part any more: stop it; a node comes back under a new id, with an empty directory"
+                    );
+                }
                 self.ways.changed();
             }
             Event::Refusing { peer, reason } => {
                 let peer = peer.get();
-                error!(peer, %reason, "this node keeps refusing the messages of a peer: compare both with `ctl status`, then take the one that is wrong out with `ctl remove`, and add a new one under a new id");
+                let Some(suppressed) = self.lines.pass("refusing a peer") else { return };
+                error!(peer, %reason, suppressed, "this node keeps refusing the messages of a peer: compare both with `ctl status`, then take the one that is wrong out with `ctl remove`, and add a new one under a new id");
             }
             Event::LogFull => {
                 if let Some(suppressed) = self.lines.pass("log full") {
@@ -603,8 +613,15 @@ impl App for Replica {
                 if call.incarnation == self.incarnation.get() =>
             {
                 let pending = if call.write { &mut self.writes } else { &mut self.reads };
-                if let Some(waiting) = pending.remove(call.number) {
-                    let _ = waiting.answer.send(Answer { replies: replies.into(), index });
+                match pending.get_mut(call.number).map(|waiting| waiting.was_asked(from)) {
+                    Some(true) => {
+                        if let Some(waiting) = pending.remove(call.number) {
+                            let _ = waiting.answer.send(Answer { replies: replies.into(), index });
+                        }
+                    }
+                    Some(false) => self.implausible(from, NOT_ASKED),
+                    // given up, or answered from the log
+                    None => {}
                 }
             }
             Frame::Refusal { call, reason } => {
@@ -657,6 +674,7 @@ impl App for Replica {
     }
 }
 
+const NOT_ASKED: &str = "an answer to a request that was handed to other nodes";
 const STOLEN: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
 const UNKNOWN_STOLEN: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";

@@ -88,8 +88,8 @@ fn an_address_is_kept_for_what_is_added_and_for_nothing_else() {
     let mut added = 0;
     for id in 100..130 {
         let answer = until("an answer", || {
-            let answer =
-                client.ask(&["QUORATE", "ADD", &id.to_string(), "127.0.0.1:1"]).ok()?.text();
+            let (id, address) = (id.to_string(), format!("127.0.0.1:{id}"));
+            let answer = client.ask(&["QUORATE", "ADD", &id, &address]).ok()?.text();
             (!answer.starts_with("TRYAGAIN")).then_some(answer)
         });
         added += u64::from(answer == "OK");

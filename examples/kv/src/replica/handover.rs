@@ -6,7 +6,7 @@ use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
 use tokio::sync::oneshot;
 
 use super::renewal::EXHAUSTED;
-use super::{Asker, Held, Replica, STOPPED};
+use super::{Asker, Held, NOT_ASKED, Replica, STOPPED};
 use crate::apply::Entry;
 use crate::batch::Batch;
 use crate::forward::{Call, Frame, Refusal};
@@ -245,7 +245,7 @@ impl Replica {
             true => plausible::numbers(call, floor, known),
             false => Ok(()),
         };
-        let sound = plausible::operations(&batch, from, is_member).and_then(|()| numbers());
+        let sound = plausible::operations(&batch, from).and_then(|()| numbers());
         if let Err(why) = sound {
             self.implausible(from, why);
             return Err(Refusal::Implausible);
@@ -290,6 +290,9 @@ impl Replica {
         }
         let pending = if call.write { &mut self.writes } else { &mut self.reads };
         let Some(waiting) = pending.get_mut(call.number) else { return };
+        if !waiting.was_asked(from) {
+            return self.implausible(from, NOT_ASKED);
+        }
         if reason == Refusal::Over {
             // it is in the log: this node will come to it
             return;

@@ -135,6 +135,9 @@ impl Replica {
                 "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
             ));
         }
+        if let Some(other) = self.at(raft, node, address) {
+            return Err(operator::taken(other, address));
+        }
         if !self.state.directory.has_room_for(node, is_member) {
             return Err("ERR no more addresses can be kept: remove a node first".into());
         }
@@ -142,7 +145,12 @@ impl Replica {
     }
 
     /// Whether an operator may enter another address for a member.
-    pub(super) fn may_move(&self, raft: &Raft<Heap>, node: NodeId) -> Result<(), String> {
+    pub(super) fn may_move(
+        &self,
+        raft: &Raft<Heap>,
+        node: NodeId,
+        address: &str,
+    ) -> Result<(), String> {
         let status = raft.status();
         if status.role != Role::Leader {
             return Err(operator::not_leader(status.leader));
@@ -162,7 +170,19 @@ impl Replica {
                 "ERR node {node} is at {place} by --peers of this node, which counts more: start the nodes with its new address in --peers"
             ));
         }
-        Ok(())
+        match self.at(raft, node, address) {
+            Some(other) => Err(operator::taken(other, address)),
+            None => Ok(()),
+        }
+    }
+
+    /// Another member than this one that is reached at this address.
+    fn at(&self, raft: &Raft<Heap>, node: NodeId, address: &str) -> Option<NodeId> {
+        let place = |id| {
+            if id == self.id { Some(&*self.places.own.peer) } else { self.place(id) }
+        };
+        let mut others = raft.members().iter().map(|member| member.id).filter(|&id| id != node);
+        others.find(|&id| place(id) == Some(address))
     }
 
     fn place(&self, id: NodeId) -> Option<&str> {
@@ -212,10 +232,13 @@ impl Replica {
             }
             let stays = now.since(*way.stray.get_or_insert(now)) < FAREWELL_US;
             if !stays {
-                if closed.insert(id) {
+                if closed.insert(id)
+                    && let Some(suppressed) = self.lines.pass("no way")
+                {
                     info!(
                         node = own.get(),
                         peer = id.get(),
+                        suppressed,
                         "no way to a node that is not in the cluster with this one"
                     );
                 }

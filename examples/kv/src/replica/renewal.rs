@@ -17,11 +17,16 @@ impl Replica {
         self.counters.renewals = self.counters.renewals.saturating_add(1);
         let (known, before) = (sessions.incarnation(self.id), self.incarnation.get());
         match self.incarnation.renew(known) {
-            Ok(()) => warn!(
-                before,
-                now = self.incarnation.get(),
-                "the log has batches in this node's name that it never sent: going on under a new incarnation. See who reaches the peer ports"
-            ),
+            Ok(()) => {
+                if let Some(suppressed) = self.lines.pass("renewal") {
+                    warn!(
+                        before,
+                        now = self.incarnation.get(),
+                        suppressed,
+                        "the log has batches in this node's name that it never sent: going on under a new incarnation. See who reaches the peer ports"
+                    );
+                }
+            }
             Err(why) => {
                 error!(
                     before,

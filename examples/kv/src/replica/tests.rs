@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
-use quorate_core::Output;
+use quorate_core::{Output, Rejected};
 use quorate_raft::Config;
 use tokio::sync::oneshot::Receiver;
 
@@ -313,6 +313,97 @@ fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
     let call = Call { incarnation: 6, number: 1, write: true };
     let frames = node.frame(HONEST, &request(call, 0, &ops.repeat(9)));
     assert_eq!(frames, [Frame::Refusal { call, reason: Refusal::TooLarge }.to_vec()]);
+}
+
+#[test]
+fn only_a_node_that_was_asked_answers() {
+    let mut node = Node::new();
+    // proposed here, and not committed yet
+    let mut answered = node.set(b"k");
+    let own = |node: &Node, number, write| Call {
+        incarnation: node.replica.incarnation.get(),
+        number,
+        write,
+    };
+    let call = own(&node, node.replica.writes.last(), true);
+    let forged = Frame::Answer { call, index: 1 << 40, replies: b"+forged\r\n" };
+    node.frame(FORGER, &forged.to_vec());
+    assert_eq!(text(&mut answered), "+OK\r\n");
+    assert!(node.has(b"k"));
+    assert_eq!(node.replica.counters.implausible, 1);
+    // a read that was handed to nobody yet
+    let mut ops = Vec::new();
+    put::get(&mut ops, b"k");
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    let (answer, mut answered) = oneshot::channel();
+    node.replica.execute(&mut node.raft, node.now, batch, false, answer);
+    let call = own(&node, node.replica.reads.last(), false);
+    for reason in [Refusal::Disk, Refusal::TooLarge, Refusal::Implausible] {
+        let refusal = Frame::Refusal { call, reason };
+        node.replica.frame(&mut node.raft, node.now, FORGER, &refusal.to_vec());
+        assert_eq!(text(&mut answered), "no answer", "{reason:?}");
+    }
+    assert_eq!((node.replica.reads.len(), node.replica.counters.implausible), (1, 4));
+    // what comes after it was answered is nobody's fault
+    let call = own(&node, node.replica.writes.last(), true);
+    let late = Frame::Answer { call, index: 1, replies: b"+OK\r\n" };
+    node.frame(HONEST, &late.to_vec());
+    assert_eq!(node.replica.counters.implausible, 4);
+}
+
+#[test]
+fn a_member_enters_no_address_but_its_own() {
+    let mut node = Node::new();
+    let meet = |node: NodeId, peer: &str| {
+        let mut ops = Vec::new();
+        put::meet(&mut ops, node.get(), peer, "");
+        ops
+    };
+    let call = |number| Call { incarnation: 5, number, write: true };
+    for (number, of) in [(1, HONEST), (2, ME)] {
+        let frames = node.frame(FORGER, &request(call(number), number - 1, &meet(of, "x:1")));
+        let refusal = Frame::Refusal { call: call(number), reason: Refusal::Implausible };
+        assert_eq!(frames, [refusal.to_vec()]);
+        assert_eq!(node.replica.state.directory.get(of), None);
+    }
+    node.frame(FORGER, &request(call(3), 2, &meet(FORGER, "b:1")));
+    let known = node.replica.state.directory.get(FORGER).map(|address| &address.peer[..]);
+    assert_eq!(known, Some("b:1"));
+}
+
+#[test]
+fn no_node_is_entered_where_another_member_is() {
+    let mut node = Node::new();
+    let call = Call { incarnation: 5, number: 1, write: true };
+    let mut ops = Vec::new();
+    put::meet(&mut ops, FORGER.get(), "b:1", "");
+    node.frame(FORGER, &request(call, 0, &ops));
+    for (address, there) in [("a:1", ME), ("b:1", FORGER)] {
+        let refused = node.replica.may_move(&node.raft, HONEST, address).unwrap_err();
+        assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
+        let refused = node.replica.add(&mut node.raft, NodeId::new(9), address).unwrap_err();
+        assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
+    }
+    assert_eq!(node.replica.may_move(&node.raft, FORGER, "b:1"), Ok(()), "where it is");
+    assert_eq!(node.replica.may_move(&node.raft, HONEST, "c:1"), Ok(()));
+}
+
+#[test]
+fn lines_that_a_member_causes_are_limited() {
+    let mut node = Node::new();
+    for _ in 0..LINES_A_MINUTE {
+        node.replica.event(Event::Refusing { peer: FORGER, reason: Rejected::Malformed });
+        node.replica.event(Event::PeerLostEntries { peer: FORGER, acknowledged: 1 });
+        node.replica.event(Event::Removed { index: 1 });
+        let last = node.raft.status().last;
+        node.raft.propose(b"\xff").unwrap();
+        node.drive();
+        assert!(node.replica.state.applied > last);
+    }
+    // what is allowed in a minute was logged
+    for kind in ["refusing a peer", "peer lost entries", "removed", "unknown form"] {
+        assert_eq!(node.replica.lines.pass(kind), None, "{kind}");
+    }
 }
 
 #[derive(Clone, Debug)]
