@@ -1,5 +1,8 @@
+mod app;
+mod ask;
 mod handover;
 mod members;
+mod policy;
 mod reading;
 mod renewal;
 mod snapshots;
@@ -10,29 +13,27 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use quorate_core::{Fatal, Instant, NodeId};
-use quorate_driver::app::{App, Outbox, StorageHealth};
-use quorate_driver::{Lane, LogLimit};
-use quorate_raft::{
-    Change, ChangeError, Entries, EntryKind, Event, Heap, Index, Message, Raft, ReadId, Role,
-    Status, Term, TransferError,
-};
-use tokio::sync::{Notify, oneshot};
+use quorate_driver::LogLimit;
+use quorate_driver::app::StorageHealth;
+use quorate_raft::{Entries, EntryKind, Heap, Index, Raft, ReadId, Role, Status, Term};
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::apply::{Entry, State};
-use crate::archive::{self, Archive};
+use crate::archive::Archive;
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
 use crate::incarnation::Incarnation;
-use crate::limits;
-use crate::pending::{Answer, Pending};
+use crate::pending::Pending;
 use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::view::{Counters, View};
 use crate::work::Meter;
 
+pub(crate) use ask::Ask;
 pub(crate) use members::Places;
 use members::Ways;
+pub(crate) use policy::Policy;
 use reading::Readings;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
@@ -108,71 +109,6 @@ pub(crate) struct Replica {
     /// Lines that peers can cause.
     lines: LogLimit<&'static str>,
     role_lines: LogLimit<()>,
-}
-
-/// When to give up, and when to write a snapshot.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
-    /// A batch that waits longer is answered by an error, in µs.
-    pub(crate) timeout_us: u64,
-    /// A snapshot is written after so many bytes of entries, or so many entries; where it is larger than that, after as many bytes as it
-    /// has, and at most four times as many as this.
-    pub(crate) snapshot_bytes: u64,
-    pub(crate) snapshot_entries: u64,
-    /// Entries that stay in the log behind a snapshot, so that a node that was away for a moment needs none.
-    pub(crate) keep_entries: u64,
-}
-
-impl Policy {
-    /// After how many bytes of entries the next snapshot is due, if the last had so many bytes.
-    const fn due_bytes(&self, last: u64) -> u64 {
-        let most = self.snapshot_bytes.saturating_mul(4);
-        let due = if last < most { last } else { most };
-        if due > self.snapshot_bytes { due } else { self.snapshot_bytes }
-    }
-
-    /// The most that a node takes on disk, in bytes, if its snapshots never have more than this. Not counted: a snapshot that is being
-    /// received, which `--max-snapshot-mb` bounds, and an older one for as long as a peer is being sent it.
-    pub(crate) fn disk_bytes(&self, snapshot: u64) -> u64 {
-        let waiting = 4 * limits::ENTRY_BYTES as u64;
-        let live = self.due_bytes(snapshot) + self.snapshot_bytes / 4 + waiting;
-        limits::wal().max_disk_bytes(live, waiting).saturating_add(archive::max_bytes(snapshot))
-    }
-}
-
-/// What client connections and the metrics page ask of the node.
-pub(crate) enum Ask {
-    /// Execute a batch; `stale` lets reads be answered from what this node has.
-    Execute {
-        batch: Batch,
-        stale: bool,
-        answer: oneshot::Sender<Answer>,
-    },
-    Inspect(oneshot::Sender<View>),
-    /// Hand the lead to another node; the answer is whether that has begun.
-    Transfer {
-        to: NodeId,
-        answer: oneshot::Sender<Result<(), TransferError>>,
-    },
-    /// Change the members; the answer is whether that has begun.
-    Change {
-        change: Change,
-        answer: oneshot::Sender<Result<(), ChangeError>>,
-    },
-    /// Bring a node in that is at this address: the change of the members has begun, or the node is one. Its address is not entered yet.
-    Add {
-        node: NodeId,
-        address: String,
-        answer: oneshot::Sender<Result<(), String>>,
-    },
-    /// Whether the address of a member may be entered anew.
-    Move {
-        node: NodeId,
-        address: String,
-        answer: oneshot::Sender<Result<(), String>>,
-    },
-    /// Time has passed: look after deadlines.
-    Tick,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -486,191 +422,6 @@ impl Replica {
         if let Some(suppressed) = self.lines.pass("implausible") {
             warn!(from = from.get(), why, suppressed, "refusing what no node can have sent");
         }
-    }
-}
-
-impl App for Replica {
-    type Machine = Raft<Heap>;
-    type Command = Ask;
-
-    /// Heartbeats, votes and answers; entries and parts of snapshots are bulk.
-    fn lane(message: &Message<'_>) -> Lane {
-        match message {
-            Message::Append { entries: data, .. } | Message::Snapshot { data, .. }
-                if data.is_empty() =>
-            {
-                Lane::Urgent
-            }
-            Message::Append { .. }
-            | Message::Snapshot { .. }
-            | Message::SnapshotEnd { .. }
-            | Message::Propose { .. }
-            | Message::Proposed { .. } => Lane::Bulk,
-            _ => Lane::Urgent,
-        }
-    }
-
-    fn command(&mut self, raft: &mut Raft<Heap>, now: Instant, command: Ask) {
-        match command {
-            Ask::Execute { batch, stale, answer } => self.execute(raft, now, batch, stale, answer),
-            Ask::Inspect(answer) => drop(answer.send(self.view(raft))),
-            Ask::Transfer { to, answer } => drop(answer.send(raft.transfer(to))),
-            Ask::Change { change, answer } => {
-                // who asked may be gone
-                let _ = answer.send(raft.change(&[change]).map(drop));
-            }
-            // who asked may be gone
-            Ask::Add { node, address, answer } => {
-                let _ = answer.send(self.add(raft, node, &address));
-            }
-            Ask::Move { node, address, answer } => {
-                let _ = answer.send(self.may_move(raft, node, &address));
-            }
-            Ask::Tick => {}
-        }
-    }
-
-    fn event(&mut self, event: Event<'_>) {
-        match event {
-            Event::Committed(entries) => self.apply(entries),
-            Event::Role { role, term, leader } => self.role_changed(role, term, leader),
-            Event::Read { through } => {
-                while self.rounds.front().is_some_and(|&(id, _)| id <= through) {
-                    self.confirmed.extend(self.rounds.pop_front().into_iter().flat_map(|(_, a)| a));
-                }
-            }
-            Event::SnapshotWanted { to, index, offset, max_len } => {
-                self.wanted.push(Wanted { to, index, offset, max_len });
-            }
-            Event::SnapshotPart { index, offset, data, done, .. } => {
-                if let Err(error) = self.archive.receive(index, offset, data, done) {
-                    if let Some(suppressed) = self.lines.pass("snapshot part") {
-                        warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");
-                    }
-                    self.refuse_snapshot = true;
-                }
-            }
-            Event::Members { .. } => self.ways.changed(),
-            Event::PeerLostEntries { peer, acknowledged } => {
-                let Some(suppressed) = self.lines.pass("peer lost entries") else { return };
-                error!(%peer, acknowledged, suppressed, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
-                     it is removed (ctl remove {peer}); let it come back with an empty data directory under a new id");
-            }
-            Event::Removed { index } => {
-                if let Some(suppressed) = self.lines.pass("removed") {
-                    error!(
-                        index,
-                        suppressed,
-                        "this node was removed from the cluster while it was cut off, and takes no part any more: stop it; a node comes back under a new id, with an empty directory"
-                    );
-                }
-                self.ways.changed();
-            }
-            Event::Refusing { peer, reason } => {
-                let peer = peer.get();
-                let Some(suppressed) = self.lines.pass("refusing a peer") else { return };
-                error!(peer, %reason, suppressed, "this node keeps refusing the messages of a peer: compare both with `ctl status`, then take the one that is wrong out with `ctl remove`, and add a new one under a new id");
-            }
-            Event::LogFull => {
-                if let Some(suppressed) = self.lines.pass("log full") {
-                    warn!(suppressed, "the log is full; writing a snapshot to make room");
-                }
-                self.make_room = true;
-            }
-            Event::Fatal(fatal) => {
-                error!(%fatal, "this node stopped itself");
-                self.fatal = Some(fatal);
-                self.readings.fail(STOPPED);
-                for pending in [&mut self.writes, &mut self.reads] {
-                    for number in pending.numbers(|_| true) {
-                        if let Some(waiting) = pending.remove(number) {
-                            let certain = waiting.chances == 0 || waiting.batch.is_read_only();
-                            waiting.fail(if certain { STOPPED } else { UNKNOWN_STOPPED });
-                        }
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn frame(&mut self, raft: &mut Raft<Heap>, now: Instant, from: NodeId, bytes: &[u8]) {
-        let frame = match Frame::decode(bytes) {
-            Ok(frame) => frame,
-            Err(_) => return self.implausible(from, "a frame that does not parse"),
-        };
-        match frame {
-            Frame::Request { call, floor, protocol, ops } => {
-                let batch = match Batch::parse(ops, protocol) {
-                    Ok(batch) if batch.is_read_only() != call.write => batch,
-                    _ => return self.implausible(from, "a request that does not parse"),
-                };
-                if let Err(reason) = self.request(raft, from, call, floor, batch) {
-                    self.outgoing.push((from, Frame::Refusal { call, reason }.to_vec(), None));
-                }
-            }
-            Frame::Answer { call, index, replies }
-                if call.incarnation == self.incarnation.get() =>
-            {
-                let pending = if call.write { &mut self.writes } else { &mut self.reads };
-                match pending.get_mut(call.number).map(|waiting| waiting.was_asked(from)) {
-                    Some(true) => {
-                        if let Some(waiting) = pending.remove(call.number) {
-                            let _ = waiting.answer.send(Answer { replies: replies.into(), index });
-                        }
-                    }
-                    Some(false) => self.implausible(from, NOT_ASKED),
-                    // given up, or answered from the log
-                    None => {}
-                }
-            }
-            Frame::Refusal { call, reason } => {
-                self.refused(now, from, call, reason);
-            }
-            // for an earlier life of this node
-            Frame::Answer { .. } => {}
-        }
-    }
-
-    fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
-        let status = raft.status();
-        self.meter.settle(now);
-        self.keep_ways(raft, now, &status, outbox);
-        // bytes that are copied in one turn: a large batch is the last
-        let mut bytes = 0;
-        while bytes < limits::LARGE_BYTES
-            && let Some(call) = self.fresh.pop_front()
-        {
-            let pending = if call.write { &self.writes } else { &self.reads };
-            bytes += pending.ops_len(call.number);
-            self.hand_over(raft, now, &status, call);
-        }
-        if self.role_changed || now >= self.sweep_at {
-            self.sweep(raft, now, &status);
-        }
-        self.propose_held(raft, now);
-        self.leave_if_full(raft, now, &status);
-        self.take_confirmed();
-        self.read_on(raft);
-        self.begin_round(raft);
-        self.keep_snapshots(raft, &status);
-        for (to, frame, call) in core::mem::take(&mut self.outgoing) {
-            // an answer that is dropped is asked for again, or found in the log
-            if let (false, Some(call)) = (outbox.send(to, &frame), call) {
-                self.refused(now, to, call, Refusal::NotLeader);
-            }
-        }
-    }
-
-    fn has_more(&self) -> bool {
-        !self.fresh.is_empty()
-    }
-
-    fn storage(&mut self, health: StorageHealth) {
-        if health != self.disk {
-            warn!(?health, "disk");
-        }
-        self.disk = health;
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use quorate_core::{Output, Rejected};
-use quorate_raft::Config;
+use quorate_driver::app::App;
+use quorate_raft::{Change, Config, Event};
+use tokio::sync::oneshot;
 use tokio::sync::oneshot::Receiver;
 
 use super::*;
@@ -13,6 +15,7 @@ use crate::directory::Address;
 use crate::incarnation;
 use crate::limits;
 use crate::op::{Only, put};
+use crate::pending::Answer;
 use crate::reply::Protocol;
 
 /// The only voter of its cluster; nodes 2 and 3 are learners.

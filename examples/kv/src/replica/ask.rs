@@ -1,0 +1,42 @@
+use quorate_core::NodeId;
+use quorate_raft::{Change, ChangeError, TransferError};
+use tokio::sync::oneshot;
+
+use crate::batch::Batch;
+use crate::pending::Answer;
+use crate::view::View;
+
+/// What client connections and the metrics page ask of the node.
+pub(crate) enum Ask {
+    /// Execute a batch; `stale` lets reads be answered from what this node has.
+    Execute {
+        batch: Batch,
+        stale: bool,
+        answer: oneshot::Sender<Answer>,
+    },
+    Inspect(oneshot::Sender<View>),
+    /// Hand the lead to another node; the answer is whether that has begun.
+    Transfer {
+        to: NodeId,
+        answer: oneshot::Sender<Result<(), TransferError>>,
+    },
+    /// Change the members; the answer is whether that has begun.
+    Change {
+        change: Change,
+        answer: oneshot::Sender<Result<(), ChangeError>>,
+    },
+    /// Bring a node in that is at this address: the change of the members has begun, or the node is one. Its address is not entered yet.
+    Add {
+        node: NodeId,
+        address: String,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
+    /// Whether the address of a member may be entered anew.
+    Move {
+        node: NodeId,
+        address: String,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
+    /// Time has passed: look after deadlines.
+    Tick,
+}
