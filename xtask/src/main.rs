@@ -5,6 +5,7 @@ mod boards;
 mod bugs;
 mod callgrind;
 mod ci;
+mod commit;
 mod failure;
 mod features;
 mod figures;

@@ -1,6 +1,6 @@
-use crate::Verb;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::tool::Tool;
+use crate::{Verb, commit};
 
 pub(crate) const VERB: Verb = Verb {
     name: "sim",
@@ -11,13 +11,26 @@ invariant after every step. Arguments go on to the simulator:
 
     cargo xtask sim --seeds 2000             seeds 0 to 1999
     cargo xtask sim --seeds 500 --from 7000  others
+    cargo xtask sim --sample                 3000 that the commit determines; CI runs this
 
 A seed that fails prints the command that replays it with a trace. `cargo run --release -p quorate-sim --bin sim -- --help`
 tells all the simulator can do.",
     run,
 };
 
+/// Seeds of a sample: a minute of two cores.
+const SAMPLE: u64 = 3_000;
+
 fn run(args: &[String]) -> Outcome {
+    if args.iter().any(|arg| arg == "--sample") {
+        if args.len() > 1 {
+            return Err(Failure::usage("--sample says which seeds to run: give it alone"));
+        }
+        let (from, seeds) = (commit::number().saturating_add(1), SAMPLE);
+        // said as if it had been asked for: what is printed runs the same seeds at any commit
+        println!("cargo xtask sim --from {from} --seeds {seeds}");
+        return run(&["--from", &from.to_string(), "--seeds", &seeds.to_string()].map(String::from));
+    }
     Tool::cargo()
         .args(["run", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim", "--"])
         .args(args)

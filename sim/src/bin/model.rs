@@ -119,9 +119,21 @@ fn run<M: Elects>(nodes: usize, config: Config, bounds: Bounds) -> Found {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let mut part = Some((1, 1));
+    if let Some(at) = words.iter().position(|word| word == "--part") {
+        part = words.get(at + 1).and_then(|word| parse_part(word));
+        words.drain(at..words.len().min(at + 2));
+    }
+    let Some((part, parts)) = part else {
+        eprintln!("model: --part is K/N with K from 1 to N, such as 1/2");
+        return ExitCode::from(2);
+    };
     if words.iter().any(|word| word.starts_with('-')) {
-        println!("model [WORD]...: explores the cases whose name has all the words");
+        println!(
+            "model [WORD]... [--part K/N]: explores the cases whose name has all the words, or of \
+            these every N-th from the K-th on"
+        );
         return ExitCode::SUCCESS;
     }
     println!(
@@ -137,7 +149,13 @@ fn main() -> ExitCode {
         "generated",
         "depth"
     );
-    let chosen = |name: &str| words.iter().all(|word| name.contains(word.as_str()));
+    let named = |name: &str| words.iter().all(|word| name.contains(word.as_str()));
+    let mut at = 0;
+    let mut chosen = |name: &str| {
+        let chosen = named(name) && at % parts == part - 1;
+        at += usize::from(named(name));
+        chosen
+    };
     let mut sound = true;
     for (name, nodes, explore, config, bounds) in CASES.iter().filter(|case| chosen(case.0)) {
         sound &= report(name, *nodes, bounds, &explore(*nodes, *config, *bounds));
@@ -146,6 +164,13 @@ fn main() -> ExitCode {
         sound &= report(name, 3, bounds, &run_raft(name, *bounds));
     }
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Reads `1/2`.
+fn parse_part(word: &str) -> Option<(usize, usize)> {
+    let (part, parts) = word.split_once('/')?;
+    let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
+    (1..=parts).contains(&part).then_some((part, parts))
 }
 
 /// Prints what was found; false if something is violated.

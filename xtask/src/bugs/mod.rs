@@ -1,16 +1,24 @@
+mod result;
+mod sample;
+
 use core::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use crate::Verb;
 use crate::failure::{Failure, Outcome};
 use crate::mutant::{self, Mutant};
 use crate::scratch::Scratch;
 use crate::tool::Tool;
 use crate::trial::{Ended, Trial};
+use crate::{Verb, commit};
+
+use result::Results;
+pub(crate) use result::check;
+use sample::Sample;
 
 pub(crate) const VERB: Verb = Verb {
     name: "bugs",
@@ -24,6 +32,13 @@ that the rule is not tested. First of all the simulator runs without any bug, an
     cargo xtask bugs vote            those with `vote` in their name
     cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
+    cargo xtask bugs --sample        as many as 120 seconds allow, in an order that the commit determines; CI runs this
+    cargo xtask bugs --budget 300    the same with so many seconds
+    cargo xtask bugs --sample --order 7   in the order of another number: the one that a run printed
+
+A sample begins no bug after its budget, except that the first 8 are planted on any machine; one that was begun is always judged.
+When all are found, a run without --sample writes what found each into sim/bugs/RESULT.md, which is committed: all rows, or with a
+word those of the bugs that were planted. `cargo xtask lint` refuses a patch without a row.
 
 When a patch does not apply any more, because the code around it changed:
 
@@ -44,6 +59,8 @@ const FROM: u64 = 1;
 const CONTROL: &str = "(no bug)";
 /// Characters of what was violated that are shown; the log has the rest.
 const SHOWN: usize = 90;
+/// How long a sample plants bugs: each crate's share of CI.
+const BUDGET: Duration = Duration::from_secs(120);
 
 /// What became of a bug.
 struct Verdict {
@@ -56,16 +73,17 @@ struct Verdict {
 fn run(args: &[String]) -> Outcome {
     let mut seeds = SEEDS;
     let mut filter = String::new();
+    let (mut budget, mut order) = (None, None);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         match arg.as_str() {
             "--list" => return list(),
             "--open" => return open(rest.next()),
             "--save" => return save(rest.next()),
-            "--seeds" => {
-                let number = rest.next().and_then(|n| n.parse().ok());
-                seeds = number.ok_or_else(|| Failure::usage("--seeds needs a number"))?;
-            }
+            "--seeds" => seeds = number(arg, rest.next())?,
+            "--sample" => budget = budget.or(Some(BUDGET)),
+            "--budget" => budget = Some(Duration::from_secs(number(arg, rest.next())?)),
+            "--order" => order = Some(number(arg, rest.next())?),
             flag if flag.starts_with('-') => {
                 return Err(Failure::usage(format!(
                     "bugs does not know {flag}; see `bugs --help`"
@@ -74,7 +92,22 @@ fn run(args: &[String]) -> Outcome {
             name => name.clone_into(&mut filter),
         }
     }
-    hunt(&Mutant::load(&filter)?, seeds)
+    if order.is_some() && budget.is_none() {
+        return Err(Failure::usage("--order is for --sample or --budget SECONDS"));
+    }
+    let mut mutants = Mutant::load(&filter)?;
+    let sample =
+        budget.map(|budget| Sample::new(order.unwrap_or_else(commit::number), budget, &filter));
+    if let Some(sample) = &sample {
+        sample.sort(&mut mutants);
+        println!("{}", sample.command());
+    }
+    hunt(&mutants, seeds, sample.as_ref())
+}
+
+fn number(flag: &str, value: Option<&String>) -> Outcome<u64> {
+    let number = value.and_then(|n| n.parse().ok());
+    number.ok_or_else(|| Failure::usage(format!("{flag} needs a number")))
 }
 
 fn list() -> Outcome {
@@ -116,7 +149,8 @@ fn named(name: Option<&String>) -> Outcome<Mutant> {
 const COPIES: usize = 2;
 
 /// Plants one bug after the other, in as many copies as there are, and runs each.
-fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
+fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
+    let commit = Results::commit();
     let first = Scratch::new("bugs")?;
     first.reset()?;
     let control = build(&first, CONTROL)?;
@@ -125,7 +159,12 @@ fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
     let found = Mutex::new((vec![verdict], Vec::new()));
     let next = AtomicUsize::new(0);
     let work = |scratch: Scratch| {
-        while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(mutant) = mutants.get(at) else { break };
+            if sample.is_some_and(|sample| !sample.takes(at)) {
+                break;
+            }
             let verdict = plant(&scratch, mutant).and_then(|p| run_one(&p, &control, seeds));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match verdict {
@@ -146,7 +185,30 @@ fn hunt(mutants: &[Mutant], seeds: u64) -> Outcome {
         Ok::<_, Failure>(())
     })?;
     let (verdicts, errors) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report(&verdicts, errors)
+    if let Some(sample) = sample {
+        let planted = verdicts.len().saturating_sub(1) + errors.len();
+        println!("planted {planted} of {}; again: {}", mutants.len(), sample.command());
+    }
+    report(&verdicts, errors)?;
+    if sample.is_none() { write_down(&verdicts, &commit) } else { Ok(()) }
+}
+
+/// Writes the rows of what was found, among those that the repository holds already. The first to write them is a full run.
+fn write_down(verdicts: &[Verdict], commit: &str) -> Outcome {
+    let mutants = Mutant::load("")?;
+    let full = verdicts.len() > mutants.len();
+    let Some(mut results) = Results::load()?.or_else(|| full.then(Results::default)) else {
+        println!("no result is written before a run of all bugs was");
+        return Ok(());
+    };
+    for verdict in verdicts.iter().filter(|verdict| verdict.name != CONTROL) {
+        if let Ended::Violated { seed, what } = &verdict.trial.ended {
+            let what: String = what.chars().take(SHOWN).collect();
+            let seeds = seed.saturating_sub(FROM).saturating_add(1);
+            results.found(&verdict.name, commit, *seed, seeds, &what);
+        }
+    }
+    results.save(&mutants)
 }
 
 fn plant(scratch: &Scratch, mutant: &Mutant) -> Outcome<PathBuf> {

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::commit;
+use crate::failure::{Failure, Outcome};
+use crate::mutant::Mutant;
+
+/// The file, from the root of the repository on.
+const PATH: &str = "sim/bugs/RESULT.md";
+
+const HEAD: &str = "\
+# Planted bugs: what found each
+
+`cargo xtask bugs` writes this file: for each patch in this folder, when and at which commit (`+`: with changes) the bug was last
+planted in a run without `--sample`, the seed that found it, how many seeds were run until then, and what was violated.
+
+| bug | date | commit | seed | seeds | violated |
+|---|---|---|---:|---:|---|
+";
+
+/// When each bug was found last: the lines of the table, by the names of the bugs.
+#[derive(Default)]
+pub(crate) struct Results {
+    rows: BTreeMap<String, String>,
+}
+
+impl Results {
+    /// Those that the repository holds; `None` if it has no such file.
+    pub(crate) fn load() -> Outcome<Option<Self>> {
+        let path = crate::tool::root().join(PATH);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(Self::read(&text))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::io(path.display())(error)),
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        let rows = text.lines().filter_map(|line| {
+            let name = line.strip_prefix("| ")?.split(" | ").next()?;
+            (name != "bug").then(|| (name.to_owned(), line.to_owned()))
+        });
+        Self { rows: rows.collect() }
+    }
+
+    /// Notes that a bug was found today by `seed`, after `seeds` of them.
+    pub(crate) fn found(&mut self, name: &str, commit: &str, seed: u64, seeds: u64, what: &str) {
+        let (date, what) = (today(), what.replace('|', "\\|"));
+        let row = format!("| {name} | {date} | {commit} | {seed} | {seeds} | {what} |");
+        self.rows.insert(name.to_owned(), row);
+    }
+
+    /// The commit as the rows name it.
+    pub(crate) fn commit() -> String {
+        commit::name(PATH)
+    }
+
+    /// Writes the rows of those bugs that there are.
+    pub(crate) fn save(&self, mutants: &[Mutant]) -> Outcome {
+        let rows = mutants.iter().filter_map(|mutant| self.rows.get(&mutant.name));
+        let text = rows.fold(HEAD.to_owned(), |text, row| text + row + "\n");
+        let path = crate::tool::root().join(PATH);
+        fs::write(&path, text).map_err(Failure::io(path.display()))?;
+        println!("wrote {PATH}: commit it");
+        Ok(())
+    }
+
+    /// What is wrong if the rows are not those of the patches.
+    fn compare(&self, names: &[String]) -> Vec<String> {
+        let missing = names.iter().filter(|name| !self.rows.contains_key(*name)).map(|name| {
+            format!("{name}.patch has no row in {PATH}: run `cargo xtask bugs {name}` and commit the file")
+        });
+        let gone = self.rows.keys().filter(|name| !names.contains(name)).map(|name| {
+            format!("{PATH} has a row for {name}, of which there is no patch: remove the row")
+        });
+        missing.chain(gone).collect()
+    }
+}
+
+/// Compares the committed results with the patches. Before the first full run there is nothing to compare with, and that is said.
+///
+/// # Errors
+/// A patch without a row, or a row without a patch.
+pub(crate) fn check() -> Outcome {
+    let Some(results) = Results::load()? else {
+        eprintln!("there is no {PATH} yet: run `cargo xtask bugs` and commit it");
+        return Ok(());
+    };
+    let names: Vec<_> = Mutant::load("")?.into_iter().map(|mutant| mutant.name).collect();
+    let wrong = results.compare(&names);
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
+}
+
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    date(since.as_secs() / 86_400)
+}
+
+/// Days since 1970-01-01 as a date (Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`).
+fn date(days: u64) -> String {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year + next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_patch_has_a_result() -> Outcome {
+        check()
+    }
+
+    #[test]
+    fn patch_without_a_row_is_refused_with_what_to_run() {
+        let mut results = Results::default();
+        results.found("vote-given-twice", "abc", 7, 7, "two leaders");
+        let names = ["vote-given-twice".to_owned(), "new-bug".to_owned()];
+        let wrong = results.compare(&names);
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong.concat().contains("run `cargo xtask bugs new-bug`"), "{wrong:?}");
+        let wrong = results.compare(&[]);
+        assert!(wrong.concat().contains("remove the row"), "{wrong:?}");
+    }
+
+    #[test]
+    fn rows_are_read_as_they_are_written() {
+        let mut results = Results::default();
+        results.found("a", "abc", 9, 9, "x | y");
+        let row = results.rows.values().cloned().collect::<String>();
+        assert!(row.ends_with("| abc | 9 | 9 | x \\| y |"), "{row}");
+        assert_eq!(Results::read(&format!("{HEAD}{row}\n")).rows, results.rows);
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(11_016), "2000-02-29");
+        assert_eq!(date(20_785), "2026-11-28");
+    }
+}

@@ -1,0 +1,103 @@
+use std::time::{Duration, Instant};
+
+use crate::mutant::Mutant;
+
+/// Which planted bugs a run takes, and when it stops taking more.
+pub(crate) struct Sample {
+    /// The bugs are taken in an order that this number determines.
+    order: u64,
+    /// No bug is begun after so long, but for the first [`LEAST`].
+    budget: Duration,
+    /// The part of their names by which the bugs were chosen.
+    filter: String,
+    start: Instant,
+}
+
+/// Bugs that are planted however slow the machine is.
+const LEAST: usize = 8;
+
+impl Sample {
+    /// One whose time begins now.
+    pub(crate) fn new(order: u64, budget: Duration, filter: &str) -> Self {
+        Self { order, budget, filter: filter.to_owned(), start: Instant::now() }
+    }
+
+    /// What runs this sample again, at the same commit or another.
+    pub(crate) fn command(&self) -> String {
+        let (budget, order) = (self.budget.as_secs(), self.order);
+        let space = if self.filter.is_empty() { "" } else { " " };
+        format!("cargo xtask bugs{space}{} --budget {budget} --order {order}", self.filter)
+    }
+
+    /// Sorts the bugs. A patch that is added or removed leaves the others in their order.
+    pub(crate) fn sort(&self, mutants: &mut [Mutant]) {
+        mutants.sort_by_cached_key(|mutant| (place(self.order, &mutant.name), mutant.name.clone()));
+    }
+
+    /// Whether the bug at this place of the order is begun now.
+    pub(crate) fn takes(&self, at: usize) -> bool {
+        takes(at, self.start.elapsed(), self.budget)
+    }
+}
+
+fn takes(at: usize, elapsed: Duration, budget: Duration) -> bool {
+    at < LEAST || elapsed < budget
+}
+
+/// FNV-1a of the order and the name, finished as `splitmix64` does.
+fn place(order: u64, name: &str) -> u64 {
+    let bytes = order.to_le_bytes().into_iter().chain(name.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(number: u64) -> Vec<String> {
+        let mut mutants = Mutant::load("").unwrap_or_default();
+        Sample::new(number, Duration::ZERO, "").sort(&mut mutants);
+        mutants.into_iter().map(|mutant| mutant.name).collect()
+    }
+
+    #[test]
+    fn an_order_is_the_same_each_time_and_another_number_gives_another() {
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+        assert!(order(1).len() > LEAST);
+    }
+
+    #[test]
+    fn every_bug_comes_early_in_some_order() {
+        let names = order(0);
+        let early = |name: &String| {
+            let before = |number: u64| {
+                let own = place(number, name);
+                names.iter().filter(|other| place(number, other) < own).count()
+            };
+            (0..2_000).any(|number| before(number) < LEAST)
+        };
+        let late: Vec<_> = names.iter().filter(|name| !early(name)).collect();
+        assert!(late.is_empty(), "{late:?}");
+    }
+
+    #[test]
+    fn the_command_runs_the_same_sample() {
+        let command = |filter: &str| Sample::new(7, Duration::from_secs(9), filter).command();
+        assert_eq!(command(""), "cargo xtask bugs --budget 9 --order 7");
+        assert_eq!(command("vote"), "cargo xtask bugs vote --budget 9 --order 7");
+    }
+
+    #[test]
+    fn a_slow_machine_still_plants_the_first_and_none_begins_after_the_budget() {
+        let (budget, late) = (Duration::from_secs(120), Duration::from_secs(121));
+        assert!(takes(LEAST - 1, late, budget));
+        assert!(!takes(LEAST, late, budget));
+        assert!(takes(LEAST, Duration::from_secs(119), budget));
+    }
+}
