@@ -41,52 +41,55 @@ pub(crate) const SPARE_BLANKS: usize = 4;
 /// * Send while the disk writes: a leader's own disk is one vote among others for the commit (10.2.1).
 /// * Answer [`Event::SnapshotWanted`]; take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+// In this order: a Cortex-M reaches what is near the front with shorter instructions, and the log is long.
+#[repr(C)]
 pub struct Raft<S: Storage> {
-    pub(crate) id: NodeId,
-    pub(crate) config: Config,
-    pub(crate) rng: Rng,
-    pub(crate) now: Instant,
-    pub(crate) started: bool,
+    pub(crate) role: Role,
     pub(crate) fatal: Option<Fatal>,
-    pub(crate) rejections: Rejections,
+    pub(crate) started: bool,
+    /// What this node is in the cluster.
+    pub(crate) standing: Standing,
+    /// The leader itself asked for this election.
+    pub(crate) taking_over: bool,
+    /// Whether it might lead by the configuration before the last.
+    pub(crate) led_before: bool,
+    /// Something may have to follow when the last configuration is committed.
+    pub(crate) unsettled: bool,
+    /// A message of this round was made: reads from now on need another.
+    pub(crate) round_sent: bool,
+    /// The application must be told of the role.
+    pub(crate) role_changed: bool,
+    /// The application must be told of the members.
+    pub(crate) members_changed: bool,
+    /// The application must be told of peers that lost entries.
+    pub(crate) losses_owed: bool,
+    /// The application must be told that something did not fit.
+    pub(crate) full_owed: bool,
+    /// The application must be told that the machine stopped.
+    pub(crate) fatal_owed: bool,
+    pub(crate) quorums: Quorums,
+    pub(crate) work: Work,
+    pub(crate) now: Instant,
 
-    // On disk (3.8)
+    // On disk (3.8), with the log
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
-    pub(crate) log: S::Log,
     pub(crate) snapshot: Index,
     pub(crate) snapshot_term: Term,
-    /// The members as of the snapshot; before the first, those that founded the cluster.
-    pub(crate) base: S::Members,
-    /// Those that founded the cluster; of no use where the members never change, as they are the base there.
-    pub(crate) founders: S::Founders,
-    pub(crate) disk: Disk,
 
     // Not on disk
     pub(crate) commit: Index,
     pub(crate) applied: Index,
-    pub(crate) role: Role,
     pub(crate) leader: Option<NodeId>,
-    pub(crate) peers: S::Peers,
-    /// What this node is in the cluster.
-    pub(crate) standing: Standing,
-    pub(crate) quorums: Quorums,
-    /// Whether it might lead by the configuration before the last.
-    pub(crate) led_before: bool,
+    pub(crate) id: NodeId,
     /// The entry that lists the members, if it is after the snapshot.
     pub(crate) config_at: Index,
-    /// Something may have to follow when the last configuration is committed.
-    pub(crate) unsettled: bool,
     /// The election timeout drawn last, in µs.
     pub(crate) timeout_us: u64,
     /// A follower starts an election then; a leader does not look at it.
     pub(crate) election_at: Instant,
     /// When leaders are due to be heard, and candidates to ask again.
     pub(crate) heartbeat_at: Instant,
-
-    // Candidates
-    /// The leader itself asked for this election.
-    pub(crate) taking_over: bool,
 
     // Followers
     /// When the leader was last heard.
@@ -100,9 +103,7 @@ pub struct Raft<S: Storage> {
     pub(crate) incoming: Option<Incoming>,
     /// A snapshot that was received whole, for the application to install or refuse: its index and term.
     pub(crate) received: Option<(Index, Term)>,
-    /// The members as of that snapshot, or of one that was received before this node was started.
-    pub(crate) arriving: S::Members,
-    /// Its index and term.
+    /// The index and term of that snapshot, or of one that was received before this node was started.
     pub(crate) arriving_at: (Index, Term),
 
     // Leaders
@@ -113,27 +114,27 @@ pub struct Raft<S: Storage> {
     /// The index of the blank entry that began the term.
     pub(crate) term_start: Index,
     pub(crate) round: u64,
-    /// A message of this round was made: reads from now on need another.
-    pub(crate) round_sent: bool,
     pub(crate) reads_wanted: u64,
     pub(crate) reads_done: u64,
     /// Reads up to this id are confirmed, and wait until this index is applied.
     pub(crate) reads_confirmed: Option<(u64, Index)>,
 
-    pub(crate) part: Part<S::Part>,
+    pub(crate) disk: Disk,
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) rejections: Rejections,
     /// What goes beyond the bare protocol.
     pub(crate) extra: S::Extra,
-    /// The application must be told of the role.
-    pub(crate) role_changed: bool,
-    /// The application must be told of the members.
-    pub(crate) members_changed: bool,
-    /// The application must be told of peers that lost entries.
-    pub(crate) losses_owed: bool,
-    /// The application must be told that something did not fit.
-    pub(crate) full_owed: bool,
-    /// The application must be told that the machine stopped.
-    pub(crate) fatal_owed: bool,
-    pub(crate) work: Work,
+
+    /// The members as of the snapshot; before the first, those that founded the cluster.
+    pub(crate) base: S::Members,
+    /// Those that founded the cluster; of no use where the members never change, as they are the base there.
+    pub(crate) founders: S::Founders,
+    /// The members as of the snapshot that arrives.
+    pub(crate) arriving: S::Members,
+    pub(crate) peers: S::Peers,
+    pub(crate) part: Part<S::Part>,
+    pub(crate) log: S::Log,
 }
 
 /// A command on its way: it is committed when the entry at this index is committed with this term, and lost when that entry

@@ -9,14 +9,14 @@ use crate::{Entries, EntryKind, Index, Term};
 /// Entries lie one after the other; compaction moves the rest to the front.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InlineLog<const BYTES: usize, const ENTRIES: usize> {
-    bytes: InlineList<u8, BYTES>,
-    /// Where each entry begins.
-    starts: InlineList<u32, ENTRIES>,
     anchor: Index,
     anchor_term: Term,
     /// Always the anchor and as many as there are entries: asked for too often to be worked out each time.
     last: Index,
     last_term: Term,
+    /// Where each entry begins.
+    starts: InlineList<u32, ENTRIES>,
+    bytes: InlineList<u8, BYTES>,
 }
 
 impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
