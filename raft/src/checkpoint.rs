@@ -3,7 +3,7 @@
 use quorate_core::{Corrupt, NodeId};
 
 use crate::entry::Run;
-use crate::log::Log;
+use crate::log::{Log, Span};
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
 use crate::{Index, Members, Record, Term};
@@ -230,46 +230,69 @@ impl<S: Storage> Raft<S> {
         Members::of(if S::CHANGES { &self.founders } else { &self.base })
     }
 
+    #[inline(never)]
     pub(crate) fn founders_record(&self) -> Record<'_> {
         Record::Founders { voters: self.founders() }
     }
 
+    pub(crate) const fn vote_record(&self) -> Record<'_> {
+        Record::Vote { term: self.term, vote: self.vote }
+    }
+
+    #[inline(never)]
+    pub(crate) fn entries_record(&self, span: Span) -> Record<'_> {
+        let entries = self.log.slice(span).bytes();
+        Record::Append { first: span.first, commit: self.commit.min(span.last()), entries }
+    }
+
+    #[inline(never)]
+    pub(crate) fn snapshot_record(&self) -> Record<'_> {
+        let anchor = self.log.anchor();
+        Record::Snapshot {
+            index: self.snapshot,
+            index_term: self.snapshot_term,
+            anchor,
+            anchor_term: self.log.term(anchor).unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn arriving_record(&self) -> Record<'_> {
+        let (index, index_term) = self.arriving_at;
+        Record::Members { index, index_term, members: Members::of(&self.arriving) }
+    }
+
+    fn base_record(&self) -> Record<'_> {
+        let (index, index_term) = (self.snapshot, self.snapshot_term);
+        Record::Members { index, index_term, members: Members::of(&self.base) }
+    }
+
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
     pub fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let vote = Record::Vote { term: self.term, vote: self.vote };
-        let snapshot = (self.snapshot > 0).then(|| Record::Snapshot {
-            index: self.snapshot,
-            index_term: self.snapshot_term,
-            anchor: self.log.anchor(),
-            anchor_term: self.log.term(self.log.anchor()).unwrap_or(0),
-        });
-        let base = (S::CHANGES && self.snapshot > 0).then(|| Record::Members {
-            index: self.snapshot,
-            index_term: self.snapshot_term,
-            members: Members::of(&self.base),
-        });
-        // the application may have that snapshot, even if it has not said so: it may do so at the next start
-        let (index, index_term) = self.arriving_at;
-        let arriving = (S::CHANGES && index > self.snapshot).then(|| Record::Members {
-            index,
-            index_term,
-            members: Members::of(&self.arriving),
-        });
+        let mut step = 0_u8;
         let mut next = self.log.anchor().saturating_add(1);
-        // what was not issued yet will be, after the checkpoint
-        let last = self.disk.issued_index();
-        let runs = core::iter::from_fn(move || {
-            let run = self.log.entries(next, last, self.config.max_append_bytes);
-            next = run.last().saturating_add(1);
-            let commit = self.commit.min(run.last());
-            let record = Record::Append { first: run.first(), commit, entries: run.bytes() };
-            (!run.is_empty()).then_some(record)
-        });
-        [self.founders_record(), vote]
-            .into_iter()
-            .chain(base)
-            .chain(snapshot)
-            .chain(arriving)
-            .chain(runs)
+        core::iter::from_fn(move || {
+            loop {
+                step = step.saturating_add(1);
+                return Some(match step {
+                    1 => self.founders_record(),
+                    2 => self.vote_record(),
+                    3 if S::CHANGES && self.snapshot > 0 => self.base_record(),
+                    4 if self.snapshot > 0 => self.snapshot_record(),
+                    // the application may have that snapshot, even if it has not said so: it may do so at the next start
+                    5 if S::CHANGES && self.arriving_at.0 > self.snapshot => self.arriving_record(),
+                    3..=5 => continue,
+                    _ => {
+                        // what was not issued yet will be, after the checkpoint
+                        let last = self.disk.issued_index();
+                        let span = self.log.span(next, last, self.config.max_append_bytes);
+                        if span.is_empty() {
+                            return None;
+                        }
+                        next = span.last().saturating_add(1);
+                        self.entries_record(span)
+                    }
+                });
+            }
+        })
     }
 }

@@ -11,7 +11,7 @@ use crate::raft::Raft;
 use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{
-    EntryKind, Event, Index, Members, Message, ReadId, Record, Replication, Role, Standing, Term,
+    EntryKind, Event, Index, Members, Message, ReadId, Replication, Role, Standing, Term,
 };
 
 /// An output that was decided on, and not made yet: it borrows nothing.
@@ -488,31 +488,10 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn make(&self, plan: Plan) -> Output<'_, Self> {
         match plan {
-            Plan::Vote(ticket) => {
-                Output::Persist(ticket, Record::Vote { term: self.term, vote: self.vote })
-            }
-            Plan::Entries(ticket, span) => {
-                let entries = self.log.slice(span).bytes();
-                let commit = self.commit.min(span.last());
-                Output::Persist(ticket, Record::Append { first: span.first, commit, entries })
-            }
-            Plan::Snapshot(ticket) => {
-                let anchor = self.log.anchor();
-                Output::Persist(
-                    ticket,
-                    Record::Snapshot {
-                        index: self.snapshot,
-                        index_term: self.snapshot_term,
-                        anchor,
-                        anchor_term: self.log.term(anchor).unwrap_or(0),
-                    },
-                )
-            }
-            Plan::Members(ticket) => {
-                let (index, index_term) = self.arriving_at;
-                let members = Members::of(&self.arriving);
-                Output::Persist(ticket, Record::Members { index, index_term, members })
-            }
+            Plan::Vote(ticket) => Output::Persist(ticket, self.vote_record()),
+            Plan::Entries(ticket, span) => Output::Persist(ticket, self.entries_record(span)),
+            Plan::Snapshot(ticket) => Output::Persist(ticket, self.snapshot_record()),
+            Plan::Members(ticket) => Output::Persist(ticket, self.arriving_record()),
             Plan::Founders(ticket) => Output::Persist(ticket, self.founders_record()),
             Plan::NewMembers => {
                 Output::Event(Event::Members { index: self.config_at, members: self.members() })
