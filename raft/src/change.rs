@@ -2,7 +2,7 @@ use quorate_core::{List, NodeId};
 
 use crate::log::Log;
 use crate::member::Encoded;
-use crate::raft::{LIMIT, Raft};
+use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
 use crate::{ChangeError, EntryKind, Index, Member, Members, Proposal, Role, Standing};
 
@@ -189,7 +189,7 @@ impl<S: Storage> Raft<S> {
         self.stir();
         self.log.push(self.term, EntryKind::Config, data).map_err(|_| ChangeError::LogFull)?;
         self.reconfigure();
-        Ok(Proposal { term: self.term, index: last.saturating_add(1) })
+        Ok(Proposal { term: self.term, index: succ(last) })
     }
 }
 

@@ -4,7 +4,7 @@ use quorate_core::{Corrupt, NodeId};
 
 use crate::entry::Run;
 use crate::log::{Log, Span};
-use crate::raft::{LIMIT, Raft};
+use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
 use crate::{Index, Members, Record, Term};
 
@@ -269,7 +269,7 @@ impl<S: Storage> Raft<S> {
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
     pub fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
         let mut step = 0_u8;
-        let mut next = self.log.anchor().saturating_add(1);
+        let mut next = succ(self.log.anchor());
         core::iter::from_fn(move || {
             loop {
                 step = step.saturating_add(1);
@@ -288,7 +288,7 @@ impl<S: Storage> Raft<S> {
                         if span.is_empty() {
                             return None;
                         }
-                        next = span.last().saturating_add(1);
+                        next = succ(span.last());
                         self.entries_record(span)
                     }
                 });

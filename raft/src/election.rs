@@ -4,7 +4,7 @@ use quorate_core::{Instant, NodeId, Rejected};
 
 use crate::log::Log;
 use crate::peer::{Peer, Reply, VoteReply};
-use crate::raft::{LIMIT, Raft};
+use crate::raft::{LIMIT, Raft, succ};
 use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
@@ -81,7 +81,7 @@ impl<S: Storage> Raft<S> {
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         self.turn(if pre { Role::PreCandidate } else { Role::Candidate }, None);
         if !pre {
-            self.enter(self.term.saturating_add(1), Some(self.id));
+            self.enter(succ(self.term), Some(self.id));
         }
         self.peers.iter_mut().for_each(Peer::ask);
     }
@@ -196,7 +196,7 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::OutOfRange);
         }
         // A refusal carries the voter's own term; a pre-vote's grant carries the one asked for, which is nobody's yet.
-        let asked = if pre { self.term.saturating_add(1) } else { self.term };
+        let asked = if pre { succ(self.term) } else { self.term };
         if !granted && term > self.term {
             self.follow(term, None);
             return Ok(());
@@ -236,7 +236,7 @@ impl<S: Storage> Raft<S> {
             self.follow(self.term, None);
             return;
         }
-        self.term_start = last.saturating_add(1);
+        self.term_start = succ(last);
         self.turn(Role::Leader, Some(self.id));
         self.incoming = None;
         self.drop_strangers();

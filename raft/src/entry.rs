@@ -2,6 +2,7 @@ use core::fmt;
 
 use quorate_core::{DecodeError, Reader, Writer};
 
+use crate::raft::succ;
 use crate::{Index, Term};
 
 /// One entry of the log.
@@ -187,7 +188,7 @@ impl<'a> Iterator for Iter<'a> {
         let (entry, rest) = self.rest.split_at_checked(size)?;
         self.rest = rest;
         let index = self.next;
-        self.next = index.saturating_add(1);
+        self.next = succ(index);
         let data = entry.get(size.wrapping_sub(header.len)..)?;
         Some(Entry { index, term: header.term, kind: header.kind, data })
     }
@@ -243,7 +244,7 @@ impl Run {
             }
             term = header.term;
             config |= header.kind == EntryKind::Config;
-            count = count.saturating_add(1);
+            count = succ(count);
         }
         Ok(Self { count, last_term: term, config })
     }

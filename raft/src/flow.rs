@@ -9,7 +9,7 @@ use quorate_core::{Fatal, Instant};
 
 use crate::log::Log;
 use crate::peer::Peer;
-use crate::raft::Raft;
+use crate::raft::{Raft, succ};
 use crate::storage::Storage;
 use crate::{Event, Index, Replication};
 
@@ -170,7 +170,7 @@ impl<S: Storage> Raft<S> {
                 }
             } else {
                 // the entries of the probe are on their way still
-                peer.next_index = peer.next_index.max(probed.saturating_add(1));
+                peer.next_index = peer.next_index.max(succ(probed));
             }
         }
         self.fresh_round(at);
@@ -206,7 +206,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         peer.replication = Replication::Halted;
-        peer.next_index = peer.match_index.saturating_add(1);
+        peer.next_index = succ(peer.match_index);
         // what it acknowledged and answered counts for nothing any more
         (peer.match_index, peer.round) = (0, 0);
         peer.flow.loss_owed = true;

@@ -5,7 +5,7 @@ use quorate_core::Rejected;
 use crate::entry::{Run, Whole};
 use crate::log::Log;
 use crate::peer::Reply;
-use crate::raft::{LIMIT, Raft};
+use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
 use crate::{Index, Role, Term};
 
@@ -150,7 +150,7 @@ impl<S: Storage> Raft<S> {
         loop {
             let rest = entries.rest();
             let Some((term, _)) = entries.next() else { return (matched, rest) };
-            let index = matched.saturating_add(1);
+            let index = succ(matched);
             if index >= self.log.anchor() && self.log.term(index) != Some(term) {
                 return (matched, rest);
             }

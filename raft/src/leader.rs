@@ -5,7 +5,7 @@ use quorate_core::{Instant, Rejected};
 use crate::extras::Extra;
 use crate::log::Log;
 use crate::peer::Stage;
-use crate::raft::{LIMIT, Raft};
+use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
 use crate::{Index, Replication, Role, Term};
 
@@ -55,7 +55,7 @@ impl<S: Storage> Raft<S> {
     /// Begins a round, unless nothing of the present one was sent yet.
     pub(crate) fn next_round(&mut self) {
         if self.round_sent {
-            self.round = self.round.saturating_add(1);
+            self.round = succ(self.round);
             self.round_sent = false;
         }
     }
@@ -97,7 +97,7 @@ impl<S: Storage> Raft<S> {
         let newer = match_index > peer.match_index;
         if newer {
             peer.match_index = match_index;
-            peer.next_index = peer.next_index.max(match_index.saturating_add(1));
+            peer.next_index = peer.next_index.max(succ(match_index));
             peer.flow.advance(current_round);
         }
         let mut turned = false;
@@ -118,7 +118,7 @@ impl<S: Storage> Raft<S> {
                 // another transfer may use the buffer now
                 self.work.events();
                 peer.replication = Replication::Replicate;
-                peer.next_index = peer.match_index.saturating_add(1);
+                peer.next_index = succ(peer.match_index);
             }
             _ => {}
         }
@@ -166,7 +166,7 @@ impl<S: Storage> Raft<S> {
         if prev_index > self.log.last() {
             return Err(Rejected::Impossible);
         }
-        let next = self.last_at_or_below(hint_index, hint_term).saturating_add(1);
+        let next = succ(self.last_at_or_below(hint_index, hint_term));
         let now = self.now;
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;

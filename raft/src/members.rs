@@ -8,7 +8,7 @@ use quorate_core::{DecodeError, List, NodeId, Rejected, majority};
 use crate::log::Log;
 use crate::member::Encoded;
 use crate::peer::Peer;
-use crate::raft::Raft;
+use crate::raft::{Raft, succ};
 use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
@@ -94,7 +94,7 @@ impl<S: Storage> Raft<S> {
 
     /// The last configuration among the entries after one index and up to another.
     fn last_config(&self, after: Index, through: Index) -> Option<Index> {
-        let mut next = after.saturating_add(1);
+        let mut next = succ(after);
         let mut last = None;
         loop {
             let run = self.log.entries(next, through, usize::MAX);
@@ -106,7 +106,7 @@ impl<S: Storage> Raft<S> {
                     last = Some(entry.index);
                 }
             }
-            next = run.last().saturating_add(1);
+            next = succ(run.last());
         }
     }
 
@@ -260,7 +260,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         self.unsettled = false;
-        self.farewell = self.round.saturating_add(1);
+        self.farewell = succ(self.round);
         if self.quorums.old != 0 {
             let holds = self.members().iter().any(|member| member.standing.holds());
             if !holds && self.put_left().is_err() {

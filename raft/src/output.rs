@@ -7,7 +7,7 @@ use crate::entry::{Header, Whole};
 use crate::extras::Extra;
 use crate::log::{Log, Span};
 use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
-use crate::raft::Raft;
+use crate::raft::{Raft, succ};
 use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{
@@ -125,7 +125,7 @@ impl<S: Storage> Raft<S> {
             self.disk.snapshot_dirty = false;
             return Some(Plan::Snapshot(self.disk.issue_through(self.snapshot)));
         }
-        let first = self.disk.issued_index().saturating_add(1);
+        let first = succ(self.disk.issued_index());
         if first > self.log.last() {
             return None;
         }
@@ -325,7 +325,7 @@ impl<S: Storage> Raft<S> {
             peer.probing = true;
             peer.set_probed(span.last());
         } else {
-            peer.next_index = span.last().saturating_add(1);
+            peer.next_index = succ(span.last());
         }
         Some(Draft::Append { span, hollow })
     }
@@ -342,7 +342,7 @@ impl<S: Storage> Raft<S> {
             // what is compacted away cannot be asked for
             let known = matched >= self.log.anchor();
             let waits = streams && known && !self.is_overdue(peer, sent);
-            if waits { matched.saturating_add(1) } else { peer.next_index }
+            if waits { succ(matched) } else { peer.next_index }
         });
         Draft::Append { span: Span::empty(next), hollow: false }
     }
@@ -350,7 +350,7 @@ impl<S: Storage> Raft<S> {
     /// A peer that lost entries hears that there is a leader, and is sent nothing else.
     #[cold]
     fn plan_halted(&mut self, at: usize) -> Option<Draft> {
-        let span = Span::empty(self.log.last().saturating_add(1));
+        let span = Span::empty(succ(self.log.last()));
         let due = core::mem::take(&mut self.peers.get_mut(at)?.heartbeat_due);
         self.round_sent |= due;
         due.then_some(Draft::Append { span, hollow: false })
@@ -397,7 +397,7 @@ impl<S: Storage> Raft<S> {
             if count == most || self.part.bytes.extend_from_slice(head).is_err() {
                 break;
             }
-            count = count.saturating_add(1);
+            count = succ(count);
         }
         if count == 0 {
             return (self.log.span(span.first, span.first, usize::MAX), false);
@@ -454,7 +454,7 @@ impl<S: Storage> Raft<S> {
         // What is not on this disk yet could be missing from the log after a restart, below what was applied.
         let ready = self.commit.min(self.disk.durable());
         if self.applied < ready && !self.awaits_snapshot() {
-            let first = self.applied.saturating_add(1);
+            let first = succ(self.applied);
             let span = self.log.span(first, ready, usize::MAX);
             self.applied = span.last();
             self.decide_open(span.last());
@@ -548,7 +548,7 @@ impl<S: Storage> Raft<S> {
             }
             Draft::RequestVote { pre } => Message::RequestVote {
                 pre,
-                term: if pre { term.saturating_add(1) } else { term },
+                term: if pre { succ(term) } else { term },
                 last_index: self.log.last(),
                 last_term: self.log.last_term(),
             },

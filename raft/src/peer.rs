@@ -1,6 +1,7 @@
 use quorate_core::{Instant, NodeId};
 
 use crate::flow::Flow;
+use crate::raft::succ;
 use crate::{Index, Replication, Standing, Term};
 
 /// What a node knows and owes of another: a few bits of intent, from which messages are made when polled.
@@ -140,13 +141,13 @@ impl Peer {
         self.heartbeat_due = true;
         self.time_out_due = false;
         self.owed = Reply::Nothing;
-        self.probe(last.saturating_add(1));
+        self.probe(succ(last));
     }
 
     /// Looks for the place where the logs agree, from just before `next`.
     pub(crate) fn probe(&mut self, next: Index) {
         self.replication = Replication::Probe;
-        self.next_index = next.max(self.match_index.saturating_add(1));
+        self.next_index = next.max(succ(self.match_index));
         self.probing = false;
         self.set_probed(0);
     }

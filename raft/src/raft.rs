@@ -20,6 +20,12 @@ use crate::{
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
 
+/// The index, term or round after this one. All stay below [`LIMIT`], so that none wraps; saturating would take twice the code.
+#[inline]
+pub(crate) const fn succ(number: u64) -> u64 {
+    number.wrapping_add(1)
+}
+
 /// A term further beyond the own one is not adopted: no honest node gets there between two messages, and a hostile message
 /// cannot use up the terms there are. How such a gap is closed is in `gap.rs`.
 pub(crate) const TERM_JUMP: u64 = 1 << 32;
@@ -332,7 +338,7 @@ impl<S: Storage> Raft<S> {
         self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
         self.work.records();
         self.work.peers(self.peers_to_mark());
-        Ok(Proposal { term: self.term, index: last.saturating_add(1) })
+        Ok(Proposal { term: self.term, index: succ(last) })
     }
 
     /// Takes a message from a peer; see [`Machine::receive`](quorate_core::Machine::receive).
@@ -529,7 +535,7 @@ impl<S: Storage> Raft<S> {
             term: self.term,
             vote: self.vote,
             leader: self.leader,
-            first: self.log.anchor().saturating_add(1),
+            first: succ(self.log.anchor()),
             last: self.log.last(),
             durable: self.disk.durable(),
             commit: self.commit,

@@ -1,6 +1,6 @@
 //! Linearizable reads without writing to the log (Raft thesis, 6.4).
 
-use crate::raft::Raft;
+use crate::raft::{Raft, succ};
 use crate::storage::Storage;
 use crate::{ReadError, Role};
 
@@ -36,7 +36,7 @@ impl<S: Storage> Raft<S> {
             return self.read_elsewhere();
         }
         if self.peers.is_empty() {
-            self.round = self.round.saturating_add(1);
+            self.round = succ(self.round);
         } else {
             // a round that has begun may have nothing of its own to be sent
             self.next_round();

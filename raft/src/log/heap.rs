@@ -7,6 +7,7 @@ use quorate_core::Full;
 
 use super::{Log, Span};
 use crate::entry::{Header, MAX_HEADER, Whole};
+use crate::raft::succ;
 use crate::{Entries, EntryKind, Index, Term};
 
 /// Bytes of a chunk; a larger entry has a chunk of its own.
@@ -102,7 +103,7 @@ impl HeapLog {
                 Chunk { bytes: Vec::with_capacity(len.max(CHUNK)), ..Chunk::default() }
             }
         };
-        chunk.first = self.last.saturating_add(1);
+        chunk.first = succ(self.last);
         chunk.position = self.end;
         let old = core::mem::replace(&mut self.tail, chunk);
         if old.starts.is_empty() {
@@ -145,7 +146,7 @@ impl HeapLog {
         chunk.bytes.extend_from_slice(head);
         chunk.bytes.extend_from_slice(data);
         self.end = self.end.saturating_add(len as u64);
-        self.last = self.last.saturating_add(1);
+        self.last = succ(self.last);
         self.last_term = term;
         Ok(())
     }
@@ -260,8 +261,8 @@ impl Log for HeapLog {
         if through <= after {
             return 0;
         }
-        let end = self.position(through.saturating_add(1));
-        end.saturating_sub(self.position(after.saturating_add(1)))
+        let end = self.position(succ(through));
+        end.saturating_sub(self.position(succ(after)))
     }
 
     #[inline]
@@ -290,7 +291,7 @@ impl Log for HeapLog {
             if self.put(term, entry, &[]).is_err() {
                 break;
             }
-            taken = taken.saturating_add(1);
+            taken = succ(taken);
         }
         taken
     }
@@ -299,10 +300,10 @@ impl Log for HeapLog {
         if last >= self.last || last < self.anchor {
             return;
         }
-        self.end = self.position(last.saturating_add(1));
+        self.end = self.position(succ(last));
         let term = self.term(last).unwrap_or(self.anchor_term);
         while self.tail.first > last && self.drop_tail() {}
-        let kept = self.tail.slot(last.saturating_add(1));
+        let kept = self.tail.slot(succ(last));
         let end = self.tail.start(kept);
         self.tail.bytes.truncate(end);
         self.tail.starts.truncate(kept);
@@ -311,10 +312,10 @@ impl Log for HeapLog {
 
     fn compact(&mut self, anchor: Index) {
         let Some(term) = self.term(anchor) else { return };
-        self.begin = self.position(anchor.saturating_add(1));
+        self.begin = self.position(succ(anchor));
         (self.anchor, self.anchor_term) = (anchor, term);
         let next = |c: &Chunk| c.first.saturating_add(c.starts.len() as u64);
-        while self.full.front().is_some_and(|c| next(c) <= anchor.saturating_add(1)) {
+        while self.full.front().is_some_and(|c| next(c) <= succ(anchor)) {
             if let Some(chunk) = self.full.pop_front() {
                 self.recycle(chunk);
             }
@@ -338,15 +339,15 @@ impl HeapLog {
     fn clear_tail(&mut self) {
         self.tail.bytes.clear();
         self.tail.starts.clear();
-        self.tail.first = self.last.saturating_add(1);
+        self.tail.first = succ(self.last);
         self.tail.position = self.end;
     }
 
     fn runs(&self) -> impl Iterator<Item = Entries<'_>> {
-        let mut next = self.anchor.saturating_add(1);
+        let mut next = succ(self.anchor);
         core::iter::from_fn(move || {
             let run = self.entries(next, Index::MAX, usize::MAX);
-            next = run.last().saturating_add(1);
+            next = succ(run.last());
             (!run.is_empty()).then_some(run)
         })
     }

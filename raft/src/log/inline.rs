@@ -2,6 +2,7 @@ use quorate_core::{Full, InlineList, List};
 
 use super::{Log, Span, move_to_front};
 use crate::entry::{Header, MAX_HEADER, Whole};
+use crate::raft::succ;
 use crate::{Entries, EntryKind, Index, Term};
 
 /// A log in a fixed array: at most `BYTES` bytes and `ENTRIES` entries, no heap.
@@ -44,7 +45,7 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
         self.starts.push(start)?;
         self.bytes.extend_from_slice(head)?;
         self.bytes.extend_from_slice(data)?;
-        self.last = self.last.saturating_add(1);
+        self.last = succ(self.last);
         self.last_term = term;
         Ok(())
     }
@@ -92,11 +93,11 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         let Some(start) = self.start(from) else { return Span::empty(from) };
         let mut span = Span { first: from, count: 0, chunk: 0, start, end: start };
         for index in from..=to {
-            let Some(end) = self.start(index.saturating_add(1)) else { break };
+            let Some(end) = self.start(succ(index)) else { break };
             if span.count > 0 && end.saturating_sub(start) > max_bytes {
                 break;
             }
-            (span.count, span.end) = (span.count.saturating_add(1), end);
+            (span.count, span.end) = (succ(span.count), end);
         }
         span
     }
@@ -112,8 +113,8 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         if through <= after {
             return 0;
         }
-        let start = self.start(after.saturating_add(1)).unwrap_or(0);
-        let end = self.start(through.saturating_add(1)).unwrap_or(0);
+        let start = self.start(succ(after)).unwrap_or(0);
+        let end = self.start(succ(through)).unwrap_or(0);
         end.saturating_sub(start) as u64
     }
 
@@ -139,7 +140,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
             if self.put(term, entry, &[]).is_err() {
                 break;
             }
-            taken = taken.saturating_add(1);
+            taken = succ(taken);
         }
         taken
     }
@@ -148,7 +149,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         if last >= self.last() || last < self.anchor {
             return;
         }
-        let Some(end) = self.start(last.saturating_add(1)) else { return };
+        let Some(end) = self.start(succ(last)) else { return };
         let kept = usize::try_from(last.saturating_sub(self.anchor)).unwrap_or(0);
         self.bytes.truncate(end);
         self.starts.truncate(kept);
@@ -157,7 +158,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn compact(&mut self, anchor: Index) {
-        let (Some(term), Some(start)) = (self.term(anchor), self.start(anchor.saturating_add(1)))
+        let (Some(term), Some(start)) = (self.term(anchor), self.start(succ(anchor)))
         else {
             return;
         };
