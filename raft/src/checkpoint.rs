@@ -6,7 +6,7 @@ use crate::entry::Run;
 use crate::log::{Log, Span};
 use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
-use crate::{Index, Members, Record, Term};
+use crate::{Index, Member, Members, Record, Term};
 
 impl<S: Storage> Raft<S> {
     /// Replays one record at boot; see [`Machine::restore`](quorate_core::Machine::restore).
@@ -218,8 +218,9 @@ impl<S: Storage> Raft<S> {
         if S::CHANGES && !voters.is_empty() && !voters.is_valid() {
             return Err(Corrupt::Malformed);
         }
-        let (own, theirs) = (self.founders().encoded(), voters.encoded());
-        if own.len() != theirs.len() || !own.iter().all(|founder| theirs.contains(founder)) {
+        let own = self.founders();
+        let listed = |founder: Member| voters.standing(founder.id) == founder.standing;
+        if own.len() != voters.len() || !own.iter().all(listed) {
             return Err(Corrupt::Founders);
         }
         self.disk.founded = true;

@@ -20,8 +20,7 @@ const INDEX_JUMP: u64 = 1 << 48;
 pub(crate) struct Incoming {
     pub(crate) index: Index,
     pub(crate) index_term: Term,
-    /// Whose it is: parts of two leaders' snapshots do not mix, even at the same index.
-    leader: NodeId,
+    /// The term of who sends it: parts of two leaders' snapshots do not mix, even at the same index.
     term: Term,
     /// What was received, in bytes.
     pub(crate) offset: u64,
@@ -232,8 +231,8 @@ impl<S: Storage> Raft<S> {
         if term == 0 || index == 0 || index_term == 0 || index_term > term {
             return Err(Rejected::Malformed);
         }
-        let far = self.log.last().saturating_add(INDEX_JUMP);
-        if !self.plausible(term) || index >= LIMIT.min(far) || round >= LIMIT || offset >= LIMIT {
+        let far = self.log.last().wrapping_add(INDEX_JUMP);
+        if !self.plausible(term) || index >= LIMIT || index >= far || round >= LIMIT || offset >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
         if S::CHANGES && !members.is_empty() && !members.is_valid() {
@@ -255,11 +254,8 @@ impl<S: Storage> Raft<S> {
             self.owe_accept(from, true);
             return Ok(());
         }
-        let Some(leader) = self.leader else { return Ok(()) };
-        let fresh = Incoming { index, index_term, leader, term, offset: 0, complete: false };
-        let same = |i: &Incoming| {
-            (i.index, i.index_term, i.leader, i.term) == (index, index_term, leader, term)
-        };
+        let fresh = Incoming { index, index_term, term, offset: 0, complete: false };
+        let same = |i: &Incoming| (i.index, i.index_term, i.term) == (index, index_term, term);
         let mut incoming = self.incoming.filter(same).unwrap_or(fresh);
         let carries = done || !data.is_empty();
         // a whole one is taken whatever came before: it may have become a witness's meanwhile
