@@ -84,19 +84,19 @@ impl<S: Storage> Raft<S> {
             self.applied = index;
             return Ok(());
         }
-        let known = self.log.term(index);
-        if S::CHANGES && known != Some(index_term) && self.arriving_at != (index, index_term) {
+        let known = self.term_at(index);
+        if S::CHANGES && known != index_term && self.arriving_at != (index, index_term) {
             // who the members were then is not known
             return Err(Corrupt::Gap);
         }
-        if index <= self.commit && known.is_some_and(|term| term != index_term) {
+        if index <= self.commit && known != 0 && known != index_term {
             return Err(Corrupt::Regression);
         }
         if index_term > self.term {
             // the snapshot came in a later term than was durable when the power failed
             self.enter(index_term, None);
         }
-        if known == Some(index_term) {
+        if known == index_term {
             // the log goes on as far back as it does
             self.found_at(index);
             (self.snapshot, self.snapshot_term) = (index, index_term);
@@ -178,7 +178,7 @@ impl<S: Storage> Raft<S> {
         } else {
             self.found_at(snapshot.0);
         }
-        let in_log = |(index, term): (Index, Term)| self.log.term(index) == Some(term);
+        let in_log = |(index, term): (Index, Term)| self.term_at(index) == term;
         if in_log(anchor) && (in_log(snapshot) || self.log.last() == anchor.0) {
             self.log.compact(anchor.0);
         } else {
@@ -253,7 +253,7 @@ impl<S: Storage> Raft<S> {
             index: self.snapshot,
             index_term: self.snapshot_term,
             anchor,
-            anchor_term: self.log.term(anchor).unwrap_or(0),
+            anchor_term: self.term_at(anchor),
         }
     }
 

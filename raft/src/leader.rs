@@ -215,14 +215,14 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn last_at_or_below(&self, from: Index, term: Term) -> Index {
         let anchor = self.log.anchor();
         let mut high = from.min(self.log.last());
-        if high < anchor || self.log.term(anchor).is_some_and(|t| t > term) {
+        if high < anchor || self.term_at(anchor) > term {
             return high.min(anchor.saturating_sub(1));
         }
         let mut low = anchor;
         while low < high {
             // rounds up, so that it ends
             let middle = high.saturating_sub(high.saturating_sub(low) / 2);
-            if self.log.term(middle).is_some_and(|t| t <= term) {
+            if self.term_at(middle) <= term {
                 low = middle;
             } else {
                 high = middle.saturating_sub(1);

@@ -54,7 +54,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     pub(crate) fn decide_open(&mut self, index: Index) {
         if self.extra.get().is_some_and(|extras| extras.open.first != 0) {
-            let term = self.log.term(index).unwrap_or(0);
+            let term = self.term_at(index);
             self.decide_in(term);
         }
     }

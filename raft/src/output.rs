@@ -577,7 +577,7 @@ impl<S: Storage> Raft<S> {
     /// The term at an index of a leader's log: everything from its blank entry on is of its own.
     #[inline]
     fn led_term(&self, index: Index) -> Term {
-        if index >= self.term_start { self.term } else { self.log.term(index).unwrap_or(0) }
+        if index >= self.term_start { self.term } else { self.term_at(index) }
     }
 
     /// A grant says which term it is for; a refusal tells this node's own, for the candidate to catch up.
@@ -597,7 +597,7 @@ impl<S: Storage> Raft<S> {
             round,
             prev_index,
             hint_index,
-            hint_term: self.log.term(hint_index).unwrap_or(0),
+            hint_term: self.term_at(hint_index),
         }
     }
 

@@ -577,6 +577,11 @@ impl<S: Storage> Raft<S> {
         self.log.term(index)
     }
 
+    /// The same, and 0 where the log has no such entry: no entry is of term 0.
+    pub(crate) fn term_at(&self, index: Index) -> Term {
+        self.log.term(index).unwrap_or(0)
+    }
+
     /// A contiguous run of the log from `from` on; it may end before the log does. Empty where there are no entries.
     #[must_use]
     pub fn entries(&self, from: Index) -> Entries<'_> {

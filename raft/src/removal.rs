@@ -8,7 +8,6 @@
 use quorate_core::Rejected;
 
 use crate::extras::Extra;
-use crate::log::Log;
 use crate::peer::Reply;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
@@ -50,7 +49,7 @@ impl<S: Storage> Raft<S> {
             return Message::Accept { term: self.term, round: 0, match_index: 0 };
         }
         let index = self.config_index();
-        let index_term = self.log.term(index).unwrap_or(0);
+        let index_term = self.term_at(index);
         Message::Removed { term: self.term, index, index_term }
     }
 
@@ -74,7 +73,7 @@ impl<S: Storage> Raft<S> {
         }
         let heard = self.now.since(self.leader_heard) < self.config.election_min_us;
         let led = self.role == Role::Leader || (self.leader.is_some() && heard);
-        let known = index <= self.commit || self.log.term(index) == Some(index_term);
+        let known = index <= self.commit || self.term_at(index) == index_term;
         if led || known || !self.standing.is_member() || self.removed_by().is_some() {
             return Ok(());
         }

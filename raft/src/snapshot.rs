@@ -172,7 +172,7 @@ impl<S: Storage> Raft<S> {
         };
         self.received = None;
         self.incoming = None;
-        let contradicts = index <= self.commit && self.log.term(index) != Some(index_term);
+        let contradicts = index <= self.commit && self.term_at(index) != index_term;
         // one that was asked for takes the place of what was applied
         let known = index <= self.applied && !(index == self.applied && self.awaits_snapshot());
         if known || contradicts {
@@ -195,7 +195,7 @@ impl<S: Storage> Raft<S> {
     /// Lets the log begin after a snapshot that the application has, and that came from elsewhere with its members.
     pub(crate) fn adopt_snapshot(&mut self, index: Index, index_term: Term) {
         self.found_on_arrival();
-        if self.log.term(index) == Some(index_term) {
+        if self.term_at(index) == index_term {
             // what follows the snapshot in the log is good (5.1, figure 5.3 step 6)
             self.log.compact(index);
         } else {
@@ -244,7 +244,7 @@ impl<S: Storage> Raft<S> {
         if !self.heed(from, term, round)? {
             return Ok(());
         }
-        let known = index <= self.commit || self.log.term(index) == Some(index_term);
+        let known = index <= self.commit || self.term_at(index) == index_term;
         if known && !(self.awaits_snapshot() && index >= self.applied) {
             // it is all here: the leader may go on with entries
             self.verified = self.verified.max(self.commit).max(index);
