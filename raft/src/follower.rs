@@ -126,7 +126,7 @@ impl<S: Storage> Raft<S> {
     fn take(&mut self, prev: Index, run: &[u8]) -> Index {
         let last = self.log.last();
         if prev == last {
-            return prev.saturating_add(self.extend(run));
+            return prev.wrapping_add(self.extend(run));
         }
         let (matched, rest) = self.skip_known(prev, run);
         if rest.is_empty() {
@@ -140,7 +140,7 @@ impl<S: Storage> Raft<S> {
                 self.config_at = self.snapshot;
             }
         }
-        matched.saturating_add(self.extend(rest))
+        matched.wrapping_add(self.extend(rest))
     }
 
     /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.

@@ -640,7 +640,7 @@ impl<S: Storage> Raft<S> {
 
     /// Whether an honest node may be in this term.
     pub(crate) const fn plausible(&self, term: Term) -> bool {
-        term < LIMIT && term <= self.term.saturating_add(TERM_JUMP)
+        term < LIMIT && term <= self.term.wrapping_add(TERM_JUMP)
     }
 }
 

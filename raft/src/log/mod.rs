@@ -104,7 +104,7 @@ impl Span {
 
     /// The index of the last entry; one before the first if there is none.
     pub(crate) const fn last(&self) -> Index {
-        self.first.saturating_add(self.count).saturating_sub(1)
+        self.first.wrapping_add(self.count).saturating_sub(1)
     }
 }
 
