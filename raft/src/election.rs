@@ -196,15 +196,15 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::OutOfRange);
         }
         // A refusal carries the voter's own term; a pre-vote's grant carries the one asked for, which is nobody's yet.
-        let asked = if pre { succ(self.term) } else { self.term };
-        if !granted && term > self.term {
+        let asked = if pre && granted { succ(self.term) } else { self.term };
+        if term > asked && !granted {
             self.follow(term, None);
             return Ok(());
         }
         let expected = if pre { Role::PreCandidate } else { Role::Candidate };
-        if self.role != expected || (granted && term != asked) || (!granted && term < self.term) {
+        if self.role != expected || term != asked {
             // an answer to an earlier election; a grant for a later one than was asked cannot be
-            return if granted && term > asked { Err(Rejected::Impossible) } else { Ok(()) };
+            return if term > asked { Err(Rejected::Impossible) } else { Ok(()) };
         }
         if let Some(peer) = self.peers.get_mut(from) {
             peer.vote.get_or_insert(granted);

@@ -10,9 +10,7 @@ use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
 use crate::raft::{Raft, succ};
 use crate::snapshot::Held;
 use crate::storage::Storage;
-use crate::{
-    EntryKind, Event, Index, Members, Message, ReadId, Replication, Role, Standing, Term,
-};
+use crate::{EntryKind, Event, Index, Members, Message, ReadId, Replication, Role, Standing, Term};
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {

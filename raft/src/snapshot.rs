@@ -232,7 +232,12 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Malformed);
         }
         let far = self.log.last().wrapping_add(INDEX_JUMP);
-        if !self.plausible(term) || index >= LIMIT || index >= far || round >= LIMIT || offset >= LIMIT {
+        if !self.plausible(term)
+            || index >= LIMIT
+            || index >= far
+            || round >= LIMIT
+            || offset >= LIMIT
+        {
             return Err(Rejected::OutOfRange);
         }
         if S::CHANGES && !members.is_empty() && !members.is_valid() {

@@ -24,7 +24,7 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
     /// Where the entry begins; the end of the bytes for the one after the last.
     #[inline]
     fn start(&self, index: Index) -> Option<usize> {
-        let slot = index.checked_sub(self.anchor)?.checked_sub(1)?;
+        let slot = index.checked_sub(succ(self.anchor))?;
         let slot = usize::try_from(slot).ok()?;
         match self.starts.get(slot) {
             Some(&start) => usize::try_from(start).ok(),
@@ -92,8 +92,10 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         }
         let Some(start) = self.start(from) else { return Span::empty(from) };
         let mut span = Span { first: from, count: 0, chunk: 0, start, end: start };
-        for index in from..=to {
-            let Some(end) = self.start(succ(index)) else { break };
+        let mut next = from;
+        while next <= to {
+            next = succ(next);
+            let Some(end) = self.start(next) else { break };
             if span.count > 0 && end.saturating_sub(start) > max_bytes {
                 break;
             }
@@ -158,8 +160,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn compact(&mut self, anchor: Index) {
-        let (Some(term), Some(start)) = (self.term(anchor), self.start(succ(anchor)))
-        else {
+        let (Some(term), Some(start)) = (self.term(anchor), self.start(succ(anchor))) else {
             return;
         };
         let dropped = usize::try_from(anchor.saturating_sub(self.anchor)).unwrap_or(0);
