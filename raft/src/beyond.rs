@@ -56,12 +56,20 @@ impl<S: Storage> Raft<S> {
     /// What comes before anything that is applied.
     #[inline]
     pub(crate) fn plan_news(&mut self) -> Option<News> {
-        let extras = self.extra.get()?;
-        let told = !extras.removed_owed && !extras.gap.owed;
-        if told && extras.open.lost.is_none() && !extras.forward.has_news() {
+        if !self.has_news() {
             return None;
         }
         self.take_news()
+    }
+
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.extra.get().is_some_and(|extras| {
+            extras.removed_owed
+                || extras.gap.owed
+                || extras.open.lost.is_some()
+                || extras.forward.has_news()
+        })
     }
 
     #[cold]

@@ -231,7 +231,7 @@ impl<S: Storage> Raft<S> {
         Members::of(if S::CHANGES { &self.founders } else { &self.base })
     }
 
-    #[inline(never)]
+    #[inline]
     pub(crate) fn founders_record(&self) -> Record<'_> {
         Record::Founders { voters: self.founders() }
     }
@@ -240,13 +240,13 @@ impl<S: Storage> Raft<S> {
         Record::Vote { term: self.term, vote: self.vote }
     }
 
-    #[inline(never)]
+    #[inline]
     pub(crate) fn entries_record(&self, span: Span) -> Record<'_> {
         let entries = self.log.slice(span).bytes();
         Record::Append { first: span.first, commit: self.commit.min(span.last()), entries }
     }
 
-    #[inline(never)]
+    #[inline]
     pub(crate) fn snapshot_record(&self) -> Record<'_> {
         let anchor = self.log.anchor();
         Record::Snapshot {

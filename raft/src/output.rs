@@ -456,6 +456,9 @@ impl<S: Storage> Raft<S> {
             let span = self.log.span(first, ready, usize::MAX);
             self.applied = span.last();
             self.decide_open(span.last());
+            if S::CHANGES && self.applied == ready && !self.has_more_events() {
+                self.work.events_done();
+            }
             return Some(Plan::Committed(span));
         }
         if let Some(through) = self.readable() {
@@ -475,6 +478,16 @@ impl<S: Storage> Raft<S> {
             return Some(Plan::PartWanted(wanted));
         }
         self.plan_snapshot_due()
+    }
+
+    /// Whether there is something to say after the last commit: no later poll finds out that there is not.
+    #[inline]
+    fn has_more_events(&self) -> bool {
+        self.reads_wanted > self.reads_done
+            || self.part.held != Held::Nothing
+            || self.part_wanted().is_some()
+            || self.has_news()
+            || self.extra.get().is_some_and(|extras| extras.renewal.asked != 0)
     }
 
     #[inline]
@@ -599,6 +612,7 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    #[cold]
     fn write_part<'a>(
         &'a self,
         peer: usize,

@@ -499,10 +499,20 @@ impl<S: Storage> Raft<S> {
             self.work.events();
         }
         match self.role {
-            Role::Leader if self.disk.durable() > self.commit => self.advance_commit(),
+            Role::Leader if self.disk.durable() > self.commit && !self.is_first_to_write() => {
+                self.advance_commit();
+            }
             Role::Candidate => self.count_votes(),
             _ => {}
         }
+    }
+
+    /// Whether nobody else has anything beyond the commit index, and nothing is committed without others.
+    #[inline]
+    fn is_first_to_write(&self) -> bool {
+        S::CHANGES
+            && self.quorums.next > 1
+            && self.peers.iter().all(|peer| peer.match_index <= self.commit)
     }
 
     /// When the machine next wants a [`tick`](Self::tick).

@@ -43,6 +43,7 @@ impl<S: Storage> Raft<S> {
         self.config_at.max(self.snapshot)
     }
 
+    #[cold]
     pub(crate) fn write_removed(&self) -> Message<'_> {
         if !S::CHANGES {
             // never planned there

@@ -217,6 +217,7 @@ impl<S: Storage> Raft<S> {
         }
     }
 
+    #[cold]
     pub(crate) fn on_snapshot(
         &mut self,
         from: usize,
@@ -288,6 +289,7 @@ impl<S: Storage> Raft<S> {
         Ok(())
     }
 
+    #[cold]
     pub(crate) fn on_snapshot_ack(
         &mut self,
         from: usize,
