@@ -138,8 +138,8 @@ pub struct Raft<S: Storage> {
     pub(crate) founders: S::Founders,
     /// The members as of the snapshot that arrives.
     pub(crate) arriving: S::Members,
-    pub(crate) peers: S::Peers,
     pub(crate) part: Part<S::Part>,
+    pub(crate) peers: S::Peers,
     pub(crate) log: S::Log,
 }
 
