@@ -130,9 +130,16 @@ impl Config {
     /// For radio and other thin lines: packets of 255 bytes that take a second or two, and a battery. A dead leader is missed after half a
     /// minute.
     ///
+    /// The last part of a snapshot carries the members with it, nine bytes each: with up to five of them every message is one packet,
+    /// even at terms and indexes near 2^62. A larger cluster sets [`snapshot_part_bytes`](Self::snapshot_part_bytes) to as much less:
+    /// 64 bytes do for fifteen.
+    ///
     /// ```
-    /// use quorate_raft::Config;
-    /// assert!(Config::radio().max_append_bytes < 200); // with addresses and a checksum it is still one packet
+    /// use quorate_raft::{Config, Inline, Raft};
+    /// const PACKET: usize = 255;
+    /// let (five, fifteen) = (Config::radio(), Config { snapshot_part_bytes: 64, ..Config::radio() });
+    /// assert!(Raft::<Inline<5, 4096, 64, 160>>::max_message_len(&five) <= PACKET);
+    /// assert!(Raft::<Inline<15, 4096, 64, 160>>::max_message_len(&fifteen) <= PACKET);
     /// ```
     #[must_use]
     pub const fn radio() -> Self {
