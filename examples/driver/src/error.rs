@@ -24,8 +24,8 @@ pub enum Error {
     },
     /// The log is damaged where it was already durable, or has lost its tail. Nothing was changed on disk.
     ///
-    /// The node has forgotten what it acknowledged, such as its vote: restore the directory from a copy, or remove the node from its
-    /// cluster and let it come back under a new id.
+    /// The node has forgotten what it acknowledged, such as its vote: remove it from its cluster and let it come back under a new id. A
+    /// backup does not help, as it is older: a node that goes on from one loses acknowledged entries, and nothing notices.
     Corrupt {
         /// The file.
         file: PathBuf,
@@ -113,9 +113,9 @@ impl fmt::Display for Error {
                     write!(f, "; everything up to byte {durable} had been acknowledged")?;
                 }
                 f.write_str(
-                    ". Nothing was changed. This node has forgotten what it acknowledged: restore the data directory from a \
-                     copy; or, if it is lost, remove the node from its cluster, and add it again under a new id with an empty \
-                     directory",
+                    ". Nothing was changed. This node has forgotten what it acknowledged: remove it from its cluster, and add it \
+                     again under a new id with an empty directory. Do not start it on an older copy: that loses acknowledged \
+                     data, and nothing notices",
                 )
             }
             Self::Identity { file, cluster, node } => write!(

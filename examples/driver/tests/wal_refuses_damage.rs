@@ -331,8 +331,9 @@ fn the_message_says_what_to_do() {
         text,
         format!(
             "/data/wal is damaged at byte {at}: a record's length goes beyond the end of the file; everything up to byte {} had \
-             been acknowledged. Nothing was changed. This node has forgotten what it acknowledged: restore the data directory \
-             from a copy; or, if it is lost, remove the node from its cluster, and add it again under a new id with an empty directory",
+             been acknowledged. Nothing was changed. This node has forgotten what it acknowledged: remove it from its cluster, and add it \
+             again under a new id with an empty directory. Do not start it on an older copy: that loses acknowledged data, and nothing \
+             notices",
             built.end
         )
     );

@@ -234,7 +234,7 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
     let used = data.join("incarnation").exists() || data.join("snapshots").exists();
     if used && !data.join("wal").exists() {
         return Err(Failure::Run(format!(
-            "the log {} is missing, but this node has run here before. Restore it from a copy; or, if it is lost, give up this node and its id, as it would forget what it promised: remove it (`quorate-kv ctl remove`), and start one under a new id, with an empty directory and --join",
+            "the log {} is missing, but this node has run here before. If it was moved, move it back; an older copy of it does not do, as that loses acknowledged data. If it is lost, give up this node and its id, as it would forget what it promised: remove it (`quorate-kv ctl remove`), and start one under a new id, with an empty directory and --join",
             data.join("wal").display()
         )));
     }
