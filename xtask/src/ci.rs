@@ -25,7 +25,7 @@ const STEPS: &[&[&str]] = &[
     &["size", "--check"],
     &["msrv"],
     &["icount", "--check"],
-    &["sim", "--sample"],
+    &["sim", "--seeds", "3000"],
     &["model", "bully", "--sample"],
     &["model", "ring"],
     &["model", "raft"],
