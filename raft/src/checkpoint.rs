@@ -167,7 +167,8 @@ impl<S: Storage> Raft<S> {
         if anchor > snapshot || anchor.0 > snapshot.0 || snapshot.0 >= LIMIT || snapshot.0 == 0 {
             return Err(Corrupt::Malformed);
         }
-        if snapshot.1 > self.term || (anchor.0 == 0) != (anchor.1 == 0) {
+        let out_of_term = snapshot.1 == 0 || snapshot.1 > self.term;
+        if out_of_term || (anchor.0 == 0) != (anchor.1 == 0) {
             return Err(Corrupt::Malformed);
         }
         if snapshot.0 < self.snapshot || anchor.0 < self.log.anchor() {

@@ -176,6 +176,7 @@ fn snapshots() {
         (snapshot((LIMIT, 3), (2, 2)), Corrupt::Malformed),
         (snapshot((0, 0), (0, 0)), Corrupt::Malformed),
         (snapshot((3, 4), (2, 2)), Corrupt::Malformed),
+        (snapshot((5, 0), (0, 0)), Corrupt::Malformed),
         (snapshot((3, 3), (0, 1)), Corrupt::Malformed),
         (snapshot((3, 3), (1, 0)), Corrupt::Malformed),
     ] {
