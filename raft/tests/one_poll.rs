@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Cluster, encode, id};
+use common::{Cluster, Envelope, encode, id};
 use quorate_core::{Instant, NodeId, Output, Wire};
-use quorate_raft::{Config, Heap, Inline, Message, Raft, Record, Role};
+use quorate_raft::{Change, Config, Heap, Inline, Message, Raft, Record, Role};
 
 /// Node 1 leads three, and everything is quiet.
 fn led(config: Config) -> Cluster {
@@ -212,4 +212,85 @@ fn a_member_takes_the_place_of_a_stranger() {
         raft.peers().filter(|peer| peer.standing.is_member()).map(|peer| peer.id.get()).collect();
     members.sort_unstable();
     assert_eq!(members, [2, 3]);
+}
+
+/// Node 1 has proposed something, and node 2's answer to it, which commits it, has not arrived yet.
+fn about_to_commit(cluster: &mut Cluster) -> Vec<Envelope> {
+    cluster.raft(1).propose(b"b").unwrap();
+    cluster.drain(1);
+    let sent: Vec<Envelope> = cluster.net.drain(..).collect();
+    sent.iter().for_each(|envelope| cluster.deliver(envelope));
+    cluster.net.drain(..).collect()
+}
+
+#[test]
+fn a_leader_tells_a_commit_and_asks_for_a_snapshot() {
+    let mut cluster = led(Config::default());
+    cluster.raft(1).propose(b"a").unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|envelope| envelope.to != 3);
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, applied).unwrap();
+    cluster.drain(1);
+    // node 2 accepts the next entry, node 3 lacks what was compacted
+    let answers = about_to_commit(&mut cluster);
+    let now = cluster.now;
+    for answer in &answers {
+        cluster.raft(1).receive(now, id(answer.from), answer.message()).unwrap();
+    }
+    cluster.drain(1);
+    assert_eq!(cluster.host(1).applied.last().unwrap(), &(applied + 1, b"b".to_vec()));
+    assert_eq!(cluster.host(1).wanted, [(3, applied, 0)]);
+}
+
+#[test]
+fn a_leader_tells_a_commit_and_that_a_snapshot_is_due() {
+    let mut cluster = led(Config::default());
+    let answers = about_to_commit(&mut cluster);
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    for answer in answers.iter().filter(|answer| answer.from == 2) {
+        cluster.raft(1).receive(now, id(2), answer.message()).unwrap();
+    }
+    let renew = Message::Renew { term: status.term, index: status.commit };
+    cluster.raft(1).receive(now, id(3), renew).unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.raft(1).status().applied, status.last);
+    assert_eq!(cluster.host(1).due, [status.commit]);
+}
+
+#[test]
+fn a_follower_tells_a_commit_and_hands_over_a_part_of_a_snapshot() {
+    let mut cluster = led(Config::default());
+    let _ = about_to_commit(&mut cluster);
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let Config { snapshot_part_bytes, .. } = cluster.config;
+    let (index, term, round) = (status.last + 5, status.term, 1 << 20);
+    let commits = Message::Append {
+        term,
+        prev_index: status.last,
+        prev_term: term,
+        commit: status.last,
+        round,
+        entries: &[],
+    };
+    let data = &[7; 8][..snapshot_part_bytes.min(8)];
+    let part =
+        Message::Snapshot { term, round, index, index_term: term, offset: 0, done: false, data };
+    cluster.raft(2).receive(now, id(1), commits).unwrap();
+    cluster.raft(2).receive(now, id(1), part).unwrap();
+    cluster.drain(2);
+    assert_eq!(cluster.raft(2).status().applied, status.last);
+    assert_eq!(cluster.host(2).parts, [(index, 0, data.to_vec(), false)]);
+}
+
+#[test]
+fn the_only_voter_commits_beside_a_learner_that_is_not_there() {
+    let mut cluster = Cluster::new(1);
+    cluster.run(400);
+    cluster.raft(1).change(&[Change::Add(id(2))]).unwrap();
+    cluster.drain(1);
+    cluster.net.clear();
+    let proposal = cluster.raft(1).propose(b"x").unwrap();
+    cluster.drain(1);
+    assert_eq!(cluster.raft(1).status().commit, proposal.index);
 }
