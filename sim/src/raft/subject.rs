@@ -687,10 +687,14 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn leads(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
-        // an old leader that does not know yet does not count: the newest term must be led
-        let statuses: Vec<_> = machines.map(Raft::status).collect();
-        let newest = statuses.iter().map(|s| s.term).max();
-        statuses.iter().any(|s| s.role == Role::Leader && Some(s.term) == newest)
+        // An old leader that does not know of a later term does not count: the newest term of the members must be led. A removed node may
+        // have gone on to a later one alone.
+        let machines: Vec<_> = machines.collect();
+        machines.iter().filter(|raft| raft.status().role == Role::Leader).any(|leader| {
+            let members = leader.members();
+            let is_member = |raft: &&&Raft<S>| members.standing(raft.status().id).is_member();
+            machines.iter().filter(is_member).all(|raft| raft.status().term <= leader.status().term)
+        })
     }
 
     fn opening(&self) -> Option<Vec<String>> {
