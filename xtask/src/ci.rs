@@ -25,7 +25,7 @@ const STEPS: &[&[&str]] = &[
     &["size", "--check"],
     &["msrv"],
     &["icount", "--check"],
-    &["sim", "--seeds", "3000"],
+    &["sim", "--sample"],
     &["model", "bully", "--sample"],
     &["model", "ring"],
     &["model", "raft"],
