@@ -283,8 +283,11 @@ impl<S: Storage> Raft<S> {
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
         let last = match peer.standing {
-            // One that is removed must not be the only one whose disk says so: its vote may be needed for a log without that.
-            standing if S::CHANGES && standing.departs() => self.disk.durable(),
+            // A peer is not sent its own removal before that is durable here: its vote may be needed for a log without that.
+            standing if S::CHANGES && standing.departs() => {
+                self.work.peer_waits(at);
+                self.disk.durable()
+            }
             _ => self.log.last(),
         };
         let span = match peer.replication {
@@ -480,7 +483,7 @@ impl<S: Storage> Raft<S> {
         self.plan_snapshot_due()
     }
 
-    /// Whether there is something to say after the last commit: no later poll finds out that there is not.
+    /// Whether an event may follow the last commit. If none may, the next poll need not look.
     #[inline]
     fn has_more_events(&self) -> bool {
         self.reads_wanted > self.reads_done

@@ -20,7 +20,8 @@ use crate::{
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
 
-/// The index, term or round after this one. All stay below [`LIMIT`], so that none wraps; saturating would take twice the code.
+/// The next index, term or round. It cannot wrap: every number from a peer or the disk is checked against
+/// [`LIMIT`]. Saturating would take twice the code.
 #[inline]
 pub(crate) const fn succ(number: u64) -> u64 {
     number.wrapping_add(1)
@@ -47,7 +48,7 @@ pub(crate) const SPARE_BLANKS: usize = 4;
 /// * Send while the disk writes: a leader's own disk is one vote among others for the commit (10.2.1).
 /// * Answer [`Event::SnapshotWanted`]; take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-// In this order: a Cortex-M reaches what is near the front with shorter instructions, and the log is long.
+// The order matters on a Cortex-M: fields near the front take shorter instructions, and the log is long.
 #[repr(C)]
 pub struct Raft<S: Storage> {
     pub(crate) role: Role,
@@ -507,7 +508,7 @@ impl<S: Storage> Raft<S> {
         }
     }
 
-    /// Whether nobody else has anything beyond the commit index, and nothing is committed without others.
+    /// Whether the own disk alone cannot commit anything: other voters are needed, and no peer is beyond the commit index.
     #[inline]
     fn is_first_to_write(&self) -> bool {
         S::CHANGES
@@ -587,7 +588,7 @@ impl<S: Storage> Raft<S> {
         self.log.term(index)
     }
 
-    /// The same, and 0 where the log has no such entry: no entry is of term 0.
+    /// The term of the entry at `index`, 0 if it is not in the log: no entry has term 0.
     pub(crate) fn term_at(&self, index: Index) -> Term {
         self.log.term(index).unwrap_or(0)
     }

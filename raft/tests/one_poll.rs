@@ -294,3 +294,17 @@ fn the_only_voter_commits_beside_a_learner_that_is_not_there() {
     cluster.drain(1);
     assert_eq!(cluster.raft(1).status().commit, proposal.index);
 }
+
+#[test]
+fn a_removed_member_is_sent_its_removal_as_soon_as_that_is_durable() {
+    let mut cluster = led(Config::default());
+    cluster.raft(1).change(&[Change::Remove(id(2)), Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    // no time passes, so that no heartbeat makes up for what was not sent
+    cluster.settle();
+    let config = cluster.raft(1).status().config;
+    assert!(!cluster.raft(1).status().joint);
+    for removed in [2, 3] {
+        assert_eq!(cluster.raft(removed).status().last, config);
+    }
+}
