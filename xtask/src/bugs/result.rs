@@ -79,14 +79,15 @@ impl Results {
     }
 }
 
-/// Compares the committed results with the patches. Before the first full run there is nothing to compare with, and that is said.
+/// Compares the committed results with the patches.
 ///
 /// # Errors
-/// A patch without a row, or a row without a patch.
+/// No results, a patch without a row, or a row without a patch.
 pub(crate) fn check() -> Outcome {
     let Some(results) = Results::load()? else {
-        eprintln!("there is no {PATH} yet: run `cargo xtask bugs` and commit it");
-        return Ok(());
+        return Err(Failure::failed(format!(
+            "{PATH} is missing: run `cargo xtask bugs`, then commit it"
+        )));
     };
     let names: Vec<_> = Mutant::load("")?.into_iter().map(|mutant| mutant.name).collect();
     let wrong = results.compare(&names);
