@@ -39,9 +39,10 @@ pub(crate) struct Flow {
     missed: bool,
     /// What was sent again had not been lost: heartbeats overtake entries on this link.
     overtakes: bool,
-    /// A refusal was followed by a probe, or a request by a snapshot, and neither a heartbeat nor
-    /// progress came since.
-    pub(crate) restarted: bool,
+    /// A refusal was followed by a probe, and neither a heartbeat nor progress came since.
+    restarted: bool,
+    /// A request was followed by a snapshot, and no heartbeat came since.
+    pub(crate) renewed: bool,
     /// The application is due to be told that the peer lost entries.
     loss_owed: bool,
 }
@@ -119,6 +120,7 @@ impl Peer {
         let under_way = self.sent() > self.match_index;
         let flow = &mut self.flow;
         flow.restarted = false;
+        flow.renewed = false;
         if !under_way {
             flow.stalled = 0;
         } else if silent_us > heartbeat_us.saturating_mul(3) {

@@ -167,7 +167,7 @@ impl<S: Storage> Raft<S> {
             self.work.events();
             return Ok(());
         }
-        if core::mem::replace(&mut peer.flow.restarted, true) {
+        if core::mem::replace(&mut peer.flow.renewed, true) {
             // one from a heartbeat to the next: it asks again
             return Ok(());
         }

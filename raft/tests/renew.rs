@@ -340,3 +340,42 @@ fn a_leader_that_waits_and_cannot_leave_shows_it() {
     assert!(status.commit > commit && status.applied < status.commit);
     assert!(status.awaits_snapshot && status.role == Role::Leader);
 }
+
+#[test]
+fn a_follower_that_refuses_every_append_is_given_the_snapshot_that_it_asks_for() {
+    let mut cluster = cluster();
+    let index = compact(&mut cluster);
+    for _ in 0..3 {
+        // a heartbeat begins, the follower lacks the entries, and asks after it has said so
+        cluster.run_if(60, |envelope| (envelope.from == 3) == (envelope.to == 3));
+        cluster.raft(1).propose(b"lost").unwrap();
+        cluster.raft(1).propose(b"refused").unwrap();
+        let (now, status, round) =
+            (cluster.now, cluster.raft(1).status(), newest_round(&mut cluster));
+        let term = status.term;
+        let reject = Message::Reject {
+            term,
+            round,
+            prev_index: status.last - 1,
+            hint_index: index,
+            hint_term: term,
+        };
+        cluster.raft(1).receive(now, id(3), reject).unwrap();
+        cluster.raft(1).receive(now, id(3), Message::Renew { term, index }).unwrap();
+        cluster.drain(1);
+        // the probe finds where the logs agree, and entries are streamed again
+        cluster.run(100);
+    }
+    assert!(cluster.host(1).wanted.iter().any(|&(to, of, _)| (to, of) == (3, index)));
+}
+
+/// The round of the leader's last append to node 3.
+fn newest_round(cluster: &mut Cluster) -> u64 {
+    cluster.drain(1);
+    let rounds = cluster.net.iter().filter(|envelope| envelope.to == 3);
+    let rounds = rounds.filter_map(|envelope| match envelope.message() {
+        Message::Append { round, .. } => Some(round),
+        _ => None,
+    });
+    rounds.max().unwrap_or(0)
+}
