@@ -89,8 +89,9 @@ impl Standing {
         self.0 & HOLD != 0
     }
 
-    pub(crate) const fn departed() -> Self {
-        Self(DEPARTS)
+    /// Removed, and to be told of it. A witness is a witness until it knows: what it may have on its disk stays the same.
+    pub(crate) const fn departed(self) -> Self {
+        Self(DEPARTS | (self.0 & WITNESS))
     }
 
     pub(crate) const fn with_vote(self, votes: bool) -> Self {
@@ -152,7 +153,7 @@ impl core::fmt::Display for Standing {
             (false, false) if self.learns() => "learner",
             (false, false) => "no member",
         })?;
-        f.write_str(if self.is_witness() { ", witness" } else { "" })
+        f.write_str(if self.is_witness() && self.is_member() { ", witness" } else { "" })
     }
 }
 

@@ -174,7 +174,7 @@ impl<S: Storage> Raft<S> {
             if !peer.standing.is_member() {
                 if leads && before != Standing::NONE {
                     // a leader lets those that are removed know it
-                    peer.standing = Standing::departed();
+                    peer.standing = before.departed();
                     if peer.replication == Replication::Halted {
                         // it has no vote to misuse any more
                         peer.lead(now, last);

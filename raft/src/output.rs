@@ -308,7 +308,7 @@ impl<S: Storage> Raft<S> {
                     // with `Fixed` storage the frames are known to be long enough
                     let limit = if S::CHANGES { peer.flow.limit(configured) } else { configured };
                     let bytes = bytes.min(limit);
-                    self.log.span(next, prev.saturating_add(room.max(1)), bytes)
+                    self.log.span(next, last.min(prev.saturating_add(room.max(1))), bytes)
                 }
             }
         };
