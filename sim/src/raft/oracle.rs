@@ -218,6 +218,9 @@ impl Oracle {
         to: NodeId,
         message: Message<'_>,
     ) -> Result<(), String> {
+        if let Message::Append { term, commit, .. } = message {
+            self.note_commit(node, term, commit);
+        }
         let shadow = &self.shadows[node];
         let me = NodeId::new(node as u64 + 1);
         let fault = |what: &str| Err(format!("node {}: {what}: {message:?}, {shadow:?}", me));
@@ -439,8 +442,32 @@ impl Oracle {
         Ok(())
     }
 
+    /// A leader says what is committed, and may crash in this very step, before it is looked at as a whole: who hears of it may not know of
+    /// the members by whom the leader counted. What does not hold here is judged after the step.
+    fn note_commit(&mut self, node: usize, term: Term, commit: Index) {
+        for index in self.committed() + 1..=commit {
+            let issued = self.issued[node].get(&index).copied();
+            let entry = issued.and_then(|of| Some((of, self.entries.get(&(index, of))?.1)));
+            if entry.is_none_or(|entry| self.commit_in(term, node, index, entry).is_err()) {
+                return;
+            }
+        }
+    }
+
     /// State-machine safety, and durability: at the moment it is first committed, an entry is on a majority of disks.
     fn commit(&mut self, node: usize, index: Index, entry: (Term, u64)) -> Result<(), String> {
+        let term = self.seen[node].map_or(entry.0, |s| s.term).max(entry.0);
+        self.commit_in(term, node, index, entry)
+    }
+
+    /// Committed by a node that is in this term.
+    fn commit_in(
+        &mut self,
+        term: Term,
+        node: usize,
+        index: Index,
+        entry: (Term, u64),
+    ) -> Result<(), String> {
         match self.committed.get(index as usize - 1) {
             Some(known) if same(*known, entry) => {
                 if known.1 == HOLLOW {
@@ -472,7 +499,6 @@ impl Oracle {
             self.agreed.insert(index, config);
         }
         self.committed.push(entry);
-        let term = self.seen[node].map_or(entry.0, |s| s.term).max(entry.0);
         self.committed_in.push(self.committed_in.last().map_or(term, |&t| t.max(term)));
         Ok(())
     }
