@@ -155,7 +155,7 @@ pub trait Subject: Sized {
         None
     }
 
-    /// Whether some node has told that the one that forgot did.
+    /// Whether some node has told that the one that forgot did, or that one was given again what it forgot.
     fn noticed_amnesia(&self) -> bool {
         false
     }

@@ -127,6 +127,11 @@ impl Oracle {
         self.reads.ready(node, through, applied, self.seen[node], &decides)
     }
 
+    /// The last entry that is durable on a node.
+    pub(crate) fn last_durable(&self, node: usize) -> Index {
+        self.shadows[node].last()
+    }
+
     /// A record became durable.
     pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) {
         self.shadows[node].apply(record);

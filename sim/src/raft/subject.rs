@@ -58,6 +58,8 @@ pub struct RaftSubject<S: Storage> {
     forgot: Option<usize>,
     /// Its leader told so.
     loss_told: bool,
+    /// It was given a snapshot of all that it had acknowledged, before anybody could notice: what it has from then on counts.
+    loss_made_up: bool,
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
@@ -458,6 +460,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             lost: Vec::new(),
             forgot: None,
             loss_told: false,
+            loss_made_up: false,
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
             damaged_at: 20,
@@ -587,10 +590,12 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 if core::mem::replace(&mut self.loss_told, true) {
                     return Err(format!("that node {peer} lost entries is told twice"));
                 }
+                marks.hit("lost entries reported");
                 None
             }
             Event::Fatal(_) if self.forgot == Some(node) => {
                 self.loss_told = true;
+                marks.hit("lost entries reported");
                 None
             }
             Event::Fatal(reason) => return Err(format!("node {} stops: {reason}", node + 1)),
@@ -612,10 +617,15 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
-        // what one writes that forgot counts for nothing
-        if self.forgot != Some(node) {
-            self.oracle.durable(node, record);
+        // what one writes that forgot counts for nothing, until it has again what it acknowledged
+        if self.forgot == Some(node) && !self.loss_made_up {
+            let acknowledged = self.oracle.last_durable(node);
+            if !matches!(record, Record::Snapshot { anchor, .. } if anchor >= acknowledged) {
+                return;
+            }
+            self.loss_made_up = true;
         }
+        self.oracle.durable(node, record);
     }
 
     fn received(&mut self, node: usize, from: usize, order: u64, raft: &Raft<S>) {
@@ -778,7 +788,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn noticed_amnesia(&self) -> bool {
-        self.loss_told
+        self.loss_told || self.loss_made_up
     }
 
     fn least_frame(&self) -> Option<usize> {
