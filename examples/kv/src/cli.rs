@@ -162,7 +162,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ID", conflicts_with = "join", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) found_without: Vec<u64>,
     /// Instead of founding a cluster, join the one of these nodes, given as clients reach them: for a new node with an empty disk,
-    /// before or after `quorate-kv ctl add`
+    /// before or after `quorate-kv ctl add`. With --peers as well, those only say where other nodes are
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
     pub(crate) join: Vec<String>,
     /// Where the other nodes reach this one, if that is neither in --peers nor --peer-listen

@@ -30,6 +30,7 @@ mod founding;
 mod glob;
 mod incarnation;
 mod info;
+mod joining;
 mod limits;
 mod metrics;
 mod node;

@@ -215,8 +215,13 @@ fn start(
         let replica = open(id, cluster, policy, max_snapshot, places, &data, raft);
         replica.map(|replica| replica.waking(wake)).map_err(Error::app)
     };
+    let knows = founding::path(&arguments.data).exists() || !arguments.join.is_empty();
     quorate_driver::start(raft, app, options).map_err(|error| {
         let hint = match error {
+            // a version that drew no founding id wrote none
+            Error::Identity { cluster: of, node, .. } if node == id && !knows => {
+                return run(format!("{error}; and {}", founding::missing(arguments, of)));
+            }
             Error::Identity { .. }
             | Error::Restore { reason: Some(quorate_core::Corrupt::Founders), .. } => {
                 " (--peers is the list of those who founded the cluster, and stays what it was at the first start; \

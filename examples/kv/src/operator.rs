@@ -7,9 +7,11 @@ use tokio::sync::oneshot;
 use crate::batch::Batch;
 use crate::command::{shown, wrong_arity};
 use crate::connection::Session;
+use crate::directory::Address;
 use crate::op::put;
 use crate::replica::Ask;
 use crate::resp::{Arguments, number};
+use crate::view::Neighbour;
 use crate::{directory, info, work};
 
 const STOPPING: &str = "ERR this node is stopping";
@@ -20,11 +22,11 @@ impl Session {
         let arity = match &sub[..] {
             b"STATUS" => 2,
             b"ADD" | b"MOVE" => 4,
-            b"REMOVE" | b"PROMOTE" | b"DEMOTE" | b"TRANSFER" => 3,
+            b"NODE" | b"REMOVE" | b"PROMOTE" | b"DEMOTE" | b"TRANSFER" => 3,
             _ => {
                 let sub = shown(arguments.get(1).unwrap_or_default(), 128);
                 return self.reply.error(&format!(
-                    "ERR unknown subcommand '{sub}'. Try STATUS, ADD, MOVE, REMOVE, PROMOTE, DEMOTE or TRANSFER."
+                    "ERR unknown subcommand '{sub}'. Try STATUS, NODE, ADD, MOVE, REMOVE, PROMOTE, DEMOTE or TRANSFER."
                 ));
             }
         };
@@ -41,6 +43,7 @@ impl Session {
         };
         let node = NodeId::new(id);
         match &sub[..] {
+            b"NODE" => self.node(node).await,
             b"ADD" => self.add(node, arguments.get(3).unwrap_or_default()).await,
             b"MOVE" => self.relocate(node, arguments.get(3).unwrap_or_default()).await,
             b"REMOVE" => self.change(Change::Remove(node)).await,
@@ -57,6 +60,21 @@ impl Session {
                 self.reply.text(&text);
             }
             None => self.reply.error(STOPPING),
+        }
+    }
+
+    /// What is known of a node, whether it is a member, was one, or never was there.
+    async fn node(&mut self, node: NodeId) {
+        let (answer, known) = oneshot::channel();
+        let sent = self.server.node.send(Ask::Node { node, answer }).await.is_ok();
+        match known.await {
+            Ok(Neighbour { id, standing, address: Address { peer, client } }) if sent => {
+                let text = format!(
+                    "node:{id}\r\nstanding:{standing}\r\naddress:{peer}\r\nclient:{client}\r\n"
+                );
+                self.reply.text(&text);
+            }
+            _ => self.reply.error(STOPPING),
         }
     }
 

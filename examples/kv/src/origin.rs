@@ -1,19 +1,15 @@
 //! How a node came to be in its cluster: it founded it, or it joined it later.
 
-use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::thread::sleep;
-use std::time::Instant;
 
 use quorate_core::NodeId;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::cli::NodeArgs;
 use crate::founding::{self, Founder, Founding, Stage};
-use crate::remote::Seen;
-use crate::{Failure, remote};
+use crate::{Failure, joining};
 
 /// A node that founded the cluster knows its first members; one that joins knows nobody, and is brought in by a change of the members.
 /// Both know the founding id, which was drawn when the cluster was founded (clusters that older versions founded have a number made of
@@ -33,9 +29,6 @@ pub(crate) enum Start {
     Founding(Founder),
 }
 
-/// How long the nodes of a cluster are asked for its number.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(200);
 /// The file in the data directory of a node that joined: the cluster's number.
 const FILE: &str = "joined";
 
@@ -64,11 +57,12 @@ impl Origin {
         let data = &arguments.data;
         if data.join("wal").exists() || founding::path(data).exists() {
             return Err(Failure::Run(format!(
-                "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before",
+                "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before (if it did join, its \
+                 file {FILE} is missing: the number that `INFO` of every node shows as `cluster`)",
                 data.display()
             )));
         }
-        let cluster = ask(arguments)?;
+        let cluster = joining::ask(arguments)?;
         keep(&arguments.data, cluster)
             .map_err(|error| Failure::Run(format!("cannot write {}: {error}", path.display())))?;
         Ok(Start::Known(Self::Joined { cluster }))
@@ -145,34 +139,6 @@ fn number(cluster_id: u64, founders: &[u64]) -> u64 {
     // FNV-1a
     let mix = |hash: u64, number: &u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
     sorted.iter().fold(cluster_id ^ 0xcbf2_9ce4_8422_2325, mix)
-}
-
-/// The number of the cluster that a node with an empty disk is to join.
-fn ask(arguments: &NodeArgs) -> Result<u64, Failure> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let seen = arguments.join.iter().find_map(|node| remote::ask(node).ok());
-        if let Some(Seen { cluster: cluster @ 1.., members, .. }) = seen {
-            let voter = |member: &&remote::Member| {
-                member.id == arguments.id && member.standing.starts_with("voter")
-            };
-            if members.iter().any(|member| voter(&member)) {
-                return Err(Failure::Run(format!(
-                    "node {0} is a voter of that cluster already, and this disk does not have what it promised there: remove it (`quorate-kv ctl remove {0}`), and join under an id that was never used",
-                    arguments.id
-                )));
-            }
-            info!(cluster, "joining");
-            return Ok(cluster);
-        }
-        if Instant::now() >= deadline {
-            return Err(Failure::Run(format!(
-                "none of {} answers (--join, where clients reach nodes of the cluster)",
-                arguments.join.join(", ")
-            )));
-        }
-        sleep(PAUSE);
-    }
 }
 
 fn keep(data: &Path, cluster: u64) -> io::Result<()> {

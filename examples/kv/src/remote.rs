@@ -51,6 +51,16 @@ pub(crate) struct Member {
     pub(crate) lost: Option<u64>,
 }
 
+/// What the cluster knows of a node, whether it is a member or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Known {
+    pub(crate) standing: String,
+    /// Where clients reach it, or did; empty if it never said.
+    pub(crate) client: String,
+    /// It is in the directory: it is a member, or was one.
+    pub(crate) entered: bool,
+}
+
 impl Seen {
     pub(crate) fn member(&self, id: u64) -> Option<&Member> {
         self.members.iter().find(|member| member.id == id)
@@ -73,6 +83,26 @@ pub(crate) fn ask(node: &str) -> io::Result<Seen> {
     match call(node, &["INFO"])? {
         Response::Bulk(text) => Ok(parse(&String::from_utf8_lossy(&text))),
         _ => Err(io::Error::other("this is no node of Quorate")),
+    }
+}
+
+/// Asks a node what its cluster knows of another one.
+///
+/// # Errors
+///
+/// Also where the node is of a version that does not answer this.
+pub(crate) fn known(node: &str, id: u64) -> io::Result<Known> {
+    match call(node, &["QUORATE", "NODE", &id.to_string()])? {
+        Response::Bulk(text) => {
+            let text = String::from_utf8_lossy(&text);
+            let field = |name: &str| printable(info::field(&text, name));
+            Ok(Known {
+                standing: field("standing"),
+                client: field("client"),
+                entered: !field("address").is_empty(),
+            })
+        }
+        _ => Err(io::Error::other("it does not tell what it knows of another node")),
     }
 }
 

@@ -210,3 +210,23 @@ fn directories_of_before_founding_ids_go_on() {
     erase(&mut cluster, 0);
     assert_refused(cluster.command(0), 1);
 }
+
+#[test]
+fn a_founding_file_that_is_gone_is_named_and_can_be_written_anew() {
+    let mut cluster = Cluster::start("no-founding", 3, &[]);
+    cluster.wait_for_leader();
+    let id = founding_id(&cluster, 0);
+    cluster.stop(0);
+    let file = cluster.data(0).join("founding");
+    let before = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    let line = format!("founded {id} founders 1,2,3 peers 1,2,3");
+    assert!(said.contains(&format!("{} is missing", file.display())), "{said}");
+    assert!(said.contains(&format!("`{line}`")), "{said}");
+    assert_eq!(before, line + "\n");
+    fs::write(&file, before).unwrap();
+    cluster.start_node(0);
+    cluster.wait_for_info(0, "founding_id", &id);
+}

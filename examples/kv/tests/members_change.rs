@@ -240,7 +240,18 @@ fn what_cannot_be_is_said() {
     cluster.kill(new);
     std::fs::remove_dir_all(cluster.data(new)).unwrap();
     output_until(|| cluster.command(new), 1, "node 4 is a voter of that cluster already");
+    ctl(&cluster, &["demote", "4"]);
+    output_until(|| cluster.command(new), 1, "node 4 was in that cluster with another disk");
+    let known = |wanted: &str| {
+        until("every node to know the fourth as that", || {
+            let known = |index| cluster.client(index).must(&["QUORATE", "NODE", "4"]).text();
+            (0..3).all(|index| known(index).contains(wanted)).then_some(())
+        });
+    };
+    known(&format!("standing:learner\r\naddress:{}", cluster.peer_address(new)));
     remove(&cluster, new);
+    known(&format!("standing:no member\r\naddress:{}", cluster.peer_address(new)));
+    output_until(|| cluster.command(new), 1, "node 4 was removed from that cluster");
     // who founded a cluster does not join one, and the founders stay who they were
     for (how, wanted) in [
         (["--join", "127.0.0.1:1"], "did not join its cluster, but founded it"),

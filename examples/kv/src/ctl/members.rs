@@ -54,6 +54,12 @@ pub(super) fn promote(nodes: &[String], id: u64) -> Result<(), Failure> {
         out!("node {id} has a vote already");
         return Ok(());
     }
+    if let Some(index) = seen.member(id).and_then(|member| member.lost) {
+        return Err(Failure::Run(format!(
+            "node {id} lost entries that it had acknowledged (up to {index}): it is given no vote. `ctl remove {id}`, and let it come back \
+             with an empty data directory under a new id"
+        )));
+    }
     change(nodes, &["QUORATE", "PROMOTE", &id.to_string()])?;
     voters(nodes, id)
 }

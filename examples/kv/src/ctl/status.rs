@@ -83,7 +83,8 @@ fn troubles(node: &Seen) -> Vec<String> {
     if !node.refusing.is_empty() {
         let what = &node.refusing;
         lines.push(format!(
-            "node {id} keeps refusing messages ({what}): if that lasts, one of the two is wrong: `ctl remove` it, and add a new node under a new id"
+            "node {id} keeps refusing messages ({what}). If that lasts, one of the two has lost entries, and it may be the other: look at both \
+             logs, and remove (`ctl remove`) the one whose disk was erased or is an older copy; it comes back under a new id"
         ));
     }
     if node.awaits_snapshot && node.role == "leader" {

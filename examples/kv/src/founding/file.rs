@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::decide::Stage;
+use crate::cli::NodeArgs;
 
 const NAME: &str = "founding";
 
@@ -42,6 +43,21 @@ pub(crate) fn load(data: &Path) -> Result<Option<Founding>, String> {
         )
     };
     parse(&text).map(Some).ok_or_else(damaged)
+}
+
+/// What to do where the file is gone, and the log says of which cluster it is.
+pub(crate) fn missing(arguments: &NodeArgs, cluster: u64) -> String {
+    let mut peers: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
+    peers.sort_unstable();
+    let founders =
+        peers.iter().copied().filter(|id| !arguments.found_without.contains(id)).collect();
+    let line = format(&Founding { stage: Stage::Founded(cluster), founders, peers });
+    format!(
+        "the file {} is missing. Restore it from a copy; or, if --peers (and --found-without) are as they were at the first start, write it \
+         anew: `{}`, and the end of the line",
+        path(&arguments.data).display(),
+        line.trim_end()
+    )
 }
 
 /// Makes it durable: a crash leaves what was there before, or this.

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 pub(crate) use decide::Stage;
-pub(crate) use file::{Founding, load, path};
+pub(crate) use file::{Founding, load, missing, path};
 
 use crate::Failure;
 use decide::{Decision, decide};
@@ -189,9 +189,10 @@ impl Founder {
     fn refused(&self, peer: u64, cluster: u64) -> Failure {
         let (id, address) = (self.id, self.others.get(&peer).map_or("", |address| address));
         Failure::Run(format!(
-            "node {peer} ({address}) is of the cluster founded as {cluster:016x}, and {} has no log of it: it was erased, or never was in \
-             that cluster. It must not take part as node {id}, which may have promised there what this disk does not know. Remove it on a \
-             healthy node (`quorate-kv ctl remove {id}`), then start it under an id that was never used, with an empty directory and --join",
+            "node {peer} ({address}) is of the cluster founded as {cluster:016x}, and {} has no log of it. If this is the wrong directory, check \
+             --data. Otherwise it was erased, or the cluster was founded without it: it must not take part as node {id}, which may have \
+             promised there what this disk does not know. If node {id} is a member, remove it on a healthy node (`quorate-kv ctl remove \
+             {id}`); then start this one under an id that was never used, with an empty directory and --join",
             self.data.display()
         ))
     }

@@ -37,6 +37,7 @@ impl App for Replica {
         match command {
             Ask::Execute { batch, stale, answer } => self.execute(raft, now, batch, stale, answer),
             Ask::Inspect(answer) => drop(answer.send(self.view(raft))),
+            Ask::Node { node, answer } => drop(answer.send(self.known(raft, node))),
             Ask::Transfer { to, answer } => drop(answer.send(raft.transfer(to))),
             Ask::Change { change, answer } => {
                 // who asked may be gone

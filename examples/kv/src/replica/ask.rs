@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::pending::Answer;
-use crate::view::View;
+use crate::view::{Neighbour, View};
 
 /// What client connections and the metrics page ask of the node.
 pub(crate) enum Ask {
@@ -15,6 +15,11 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<Answer>,
     },
     Inspect(oneshot::Sender<View>),
+    /// What is known of a node, whether it is a member or not.
+    Node {
+        node: NodeId,
+        answer: oneshot::Sender<Neighbour>,
+    },
     /// Hand the lead to another node; the answer is whether that has begun.
     Transfer {
         to: NodeId,

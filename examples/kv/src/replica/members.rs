@@ -108,6 +108,16 @@ impl Replica {
         raft.members().iter().map(|m| neighbour(m.id, m.standing.to_string())).collect()
     }
 
+    /// A node as the directory has it: one that was removed stays there, and so its id is known to be used.
+    pub(super) fn known(&self, raft: &Raft<Heap>, id: NodeId) -> Neighbour {
+        let standing = raft.members().standing(id).to_string();
+        Neighbour {
+            id,
+            standing,
+            address: self.state.directory.get(id).cloned().unwrap_or_default(),
+        }
+    }
+
     /// Begins to bring a node in. Everything that can be wrong is found before the members change.
     pub(super) fn add(
         &self,
@@ -165,9 +175,9 @@ impl Replica {
                 "ERR node {node} is this one, and says itself where it is: start it with another --advertise"
             ));
         }
-        if let Some(place) = self.places.given.get(&node) {
+        if let Some(place) = self.places.given.get(&node).filter(|place| *place != address) {
             return Err(format!(
-                "ERR node {node} is at {place} by --peers of this node, which counts more: start the nodes with its new address in --peers"
+                "ERR node {node} is at {place} by --peers of this node, which counts more: start the founders with its new address in --peers, then ask again, for those that joined later"
             ));
         }
         match self.at(raft, node, address) {

@@ -21,7 +21,18 @@ impl Replica {
         for wanted in core::mem::take(&mut self.wanted) {
             self.send_part(raft, wanted);
         }
-        self.tight = !self.archive.set_aside(&self.state);
+        let tight = !self.archive.set_aside(&self.state);
+        if tight != core::mem::replace(&mut self.tight, tight)
+            && let Some(suppressed) = self.lines.pass("space for a snapshot")
+        {
+            match tight {
+                true => warn!(
+                    suppressed,
+                    "the disk has no space for the next snapshot: this node acknowledges no writes until it has"
+                ),
+                false => info!(suppressed, "the disk has space for the next snapshot again"),
+            }
+        }
         let Since { bytes, entries } = self.since_snapshot;
         let full = self.disk != StorageHealth::Good;
         let pressed =
