@@ -151,10 +151,9 @@ impl<S: Storage> Raft<S> {
                 self.answer_request(from, pre, term, candidate_log);
             }
         }
-        if !up_to_date {
-            self.owe_removed(from);
-            self.work.all();
-        }
+        // also one that has all of the log: once its removal is committed, a majority of those who stay has that entry
+        self.owe_removed(from);
+        self.work.all();
     }
 
     /// Gives the vote or refuses it.

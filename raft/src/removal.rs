@@ -56,7 +56,8 @@ impl<S: Storage> Raft<S> {
 
     /// A member says that this node was removed. That is believed of a member alone, while no leader is heard, and only if
     /// it can be so: the log has neither that entry nor anything that was committed after it. Then this node could not be elected anyway,
-    /// as all who have that entry have more of the log (3.6.1), so that nothing is lost with its silence. It still votes.
+    /// as all who have that entry have more of the log (3.6.1), so that nothing is lost with its silence. It still votes. A node whose own
+    /// log says that it was removed, and not whether that is committed, learns that it is: a restart forgets what was committed.
     #[cold]
     pub(crate) fn on_removed(
         &mut self,
@@ -74,8 +75,12 @@ impl<S: Storage> Raft<S> {
         }
         let heard = self.now.since(self.leader_heard) < self.config.election_min_us;
         let led = self.role == Role::Leader || (self.leader.is_some() && heard);
-        let known = index <= self.commit || self.term_at(index) == index_term;
-        if led || known || !self.standing.is_member() || self.removed_by().is_some() {
+        let news = if self.standing.is_member() {
+            index > self.commit && self.term_at(index) != index_term
+        } else {
+            self.config_at > self.commit && index >= self.config_at
+        };
+        if led || !news || self.removed_by().is_some() {
             return Ok(());
         }
         if let Some(extras) = self.extra.get_mut() {

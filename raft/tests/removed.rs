@@ -196,3 +196,32 @@ fn a_removed_node_of_a_later_term_does_not_depose_the_leader_that_tells_it() {
     let after = cluster.raft(1).status();
     assert_eq!((after.term, after.role), (status.term, Role::Leader));
 }
+
+#[test]
+fn one_whose_log_says_it_stays_silent_after_a_restart() {
+    for node in [1, 3] {
+        for pre_vote in [true, false] {
+            let mut cluster = Cluster::with(3, Config { pre_vote, ..Config::default() });
+            cluster.elect(1);
+            cluster.run(200);
+            cluster.raft(1).change(&[Change::Remove(id(node))]).unwrap();
+            cluster.drain(1);
+            cluster.run(1_000);
+            let index = cluster.raft(node).status().config;
+            assert!(!cluster.raft(node).status().standing.is_member());
+            let before = cluster.raft(2).status();
+            cluster.restart(node);
+            cluster.run(1_000);
+            let status = cluster.raft(node).status();
+            assert_eq!((status.role, status.removed), (Role::Follower, Some(index)), "{status:?}");
+            let mut said = 0;
+            cluster.run_if(3_000, |e| {
+                said += u32::from(e.from == node);
+                true
+            });
+            assert_eq!(said, 0);
+            let after = cluster.raft(2).status();
+            assert_eq!((after.term, after.leader), (before.term, before.leader));
+        }
+    }
+}
