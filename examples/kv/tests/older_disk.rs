@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Cluster, until};
+use common::{Cluster, output, until};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -71,4 +71,38 @@ fn is_reported() -> bool {
     assert!(lines.len() == 1 && lines[0].contains("ERROR"), "{lines:?}");
     cluster.client(leader).must(&["SET", "late", "1"]);
     true
+}
+
+#[test]
+fn an_older_snapshot_than_the_log_names_is_refused() {
+    let options = ["--snapshot-entries", "50", "--keep-entries", "1"];
+    let mut cluster = Cluster::start("older-snapshot", 1, &options);
+    let mut count = 0;
+    let mut compact_beyond = |cluster: &Cluster, index: u64| {
+        until("a snapshot", || {
+            count += 1;
+            cluster.client(0).must(&["SET", &format!("key{count}"), "1"]);
+            let first = cluster.number(0, "log_first");
+            (first > index).then_some(first)
+        })
+    };
+    let first = compact_beyond(&cluster, 1);
+    assert!(cluster.stop(0).success());
+    let snapshots = cluster.data(0).join("snapshots");
+    let kept = cluster.data(0).with_extension("older");
+    copy(&snapshots, &kept);
+    cluster.start_node(0);
+    compact_beyond(&cluster, first + 200);
+    assert!(cluster.stop(0).success());
+    fs::rename(&snapshots, snapshots.with_extension("newer")).unwrap();
+    fs::rename(&kept, &snapshots).unwrap();
+    let (code, said) = output(cluster.command(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("is missing, and the log begins at entry"), "{said}");
+    // nothing was harmed
+    fs::remove_dir_all(&snapshots).unwrap();
+    fs::rename(snapshots.with_extension("newer"), &snapshots).unwrap();
+    cluster.start_node(0);
+    cluster.wait_for_leader();
+    assert_eq!(cluster.client(0).must(&["GET", "key1"]).text(), "1");
 }
