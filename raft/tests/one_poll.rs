@@ -310,7 +310,7 @@ fn a_removed_member_is_sent_its_removal_as_soon_as_that_is_durable() {
 }
 
 #[test]
-fn a_removed_member_is_sent_no_removal_that_is_not_durable() {
+fn leader_sends_no_removal_before_it_is_durable() {
     let mut cluster = led(Config { max_inflight_entries: 2, ..Config::default() });
     for _ in 0..3 {
         cluster.raft(1).propose(b"x").unwrap();
@@ -320,7 +320,7 @@ fn a_removed_member_is_sent_no_removal_that_is_not_durable() {
     let removal = cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
     cluster.settle();
-    // the window has room for the third command and the removal, and only the command is on the leader's disk
+    // the window has room for both entries, but only the command is durable at the leader
     assert_eq!(cluster.raft(3).status().last, removal.index - 1);
     cluster.sync(1);
     cluster.settle();

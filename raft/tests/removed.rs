@@ -198,7 +198,7 @@ fn a_removed_node_of_a_later_term_does_not_depose_the_leader_that_tells_it() {
 }
 
 #[test]
-fn one_whose_log_says_it_stays_silent_after_a_restart() {
+fn restarted_node_with_its_removal_in_the_log_falls_silent() {
     for node in [1, 3] {
         for pre_vote in [true, false] {
             let mut cluster = Cluster::with(3, Config { pre_vote, ..Config::default() });
@@ -224,4 +224,33 @@ fn one_whose_log_says_it_stays_silent_after_a_restart() {
             assert_eq!((after.term, after.leader), (before.term, before.leader));
         }
     }
+}
+
+#[test]
+fn removed_node_believes_only_news_about_its_own_removal() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.propose(1, "before");
+    cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
+    cluster.drain(1);
+    cluster.run(1_000);
+    let status = cluster.raft(3).status();
+    let (term, index) = (status.term, status.config);
+    let tell = |cluster: &mut Cluster, index| {
+        let (now, told) = (cluster.now, Message::Removed { term, index, index_term: term });
+        cluster.raft(3).receive(now, id(2), told).unwrap();
+        cluster.drain(3);
+        std::mem::take(&mut cluster.host(3).removed)
+    };
+    // it knows that the removal is committed, so there is nothing to report
+    assert!(status.commit >= index);
+    assert_eq!(tell(&mut cluster, index), []);
+    // after a restart it does not, and an earlier configuration says nothing about the later one
+    cluster.restart(3);
+    assert!(cluster.raft(3).status().commit < index);
+    assert_eq!(tell(&mut cluster, index - 1), []);
+    assert_eq!(cluster.raft(3).status().removed, None);
+    assert_eq!(tell(&mut cluster, index), [index]);
+    assert_eq!(cluster.raft(3).status().removed, Some(index));
 }

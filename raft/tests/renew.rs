@@ -342,11 +342,11 @@ fn a_leader_that_waits_and_cannot_leave_shows_it() {
 }
 
 #[test]
-fn a_follower_that_refuses_every_append_is_given_the_snapshot_that_it_asks_for() {
+fn follower_that_rejects_every_append_gets_the_snapshot_it_requests() {
     let mut cluster = cluster();
     let index = compact(&mut cluster);
     for _ in 0..3 {
-        // a heartbeat begins, the follower lacks the entries, and asks after it has said so
+        // after each heartbeat the follower first rejects the append, then requests a snapshot
         cluster.run_if(60, |envelope| (envelope.from == 3) == (envelope.to == 3));
         cluster.raft(1).propose(b"lost").unwrap();
         cluster.raft(1).propose(b"refused").unwrap();
@@ -363,10 +363,28 @@ fn a_follower_that_refuses_every_append_is_given_the_snapshot_that_it_asks_for()
         cluster.raft(1).receive(now, id(3), reject).unwrap();
         cluster.raft(1).receive(now, id(3), Message::Renew { term, index }).unwrap();
         cluster.drain(1);
-        // the probe finds where the logs agree, and entries are streamed again
+        // the probe succeeds, so the peer is in replicate mode again
         cluster.run(100);
     }
     assert!(cluster.host(1).wanted.iter().any(|&(to, of, _)| (to, of) == (3, index)));
+}
+
+#[test]
+fn leader_serves_a_second_request_of_the_same_follower() {
+    let mut cluster = cluster();
+    for text in ["d", "e"] {
+        let index = compact(&mut cluster);
+        cluster.raft(3).request_snapshot().unwrap();
+        cluster.drain(3);
+        cluster.settle();
+        serve(&mut cluster);
+        cluster.host(3).parts.clear();
+        cluster.raft(3).snapshot_installed(index).unwrap();
+        cluster.drain(3);
+        cluster.propose(1, text);
+        cluster.run(200);
+        assert_eq!(cluster.commands(3).last().map(String::as_str), Some(text));
+    }
 }
 
 /// The round of the leader's last append to node 3.

@@ -158,13 +158,13 @@ fn what_a_witness_says_to_have_is_on_no_disk_that_may_lead() {
 }
 
 #[test]
-fn a_witness_that_is_removed_is_a_witness_until_it_knows() {
+fn removed_witness_gets_no_commands_and_no_entry_before_a_full_member() {
     let mut cluster = cluster(Config::default());
     cluster.host(1).fast_disk = false;
     let index = cluster.propose(1, "secret");
     cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
     cluster.drain(1);
-    assert!(entries(&cluster, 4).is_empty(), "on no disk that may lead");
+    assert!(entries(&cluster, 4).is_empty(), "not durable at a full member");
     cluster.sync(1);
     let sent = entries(&cluster, 4);
     assert!(!sent.is_empty());
@@ -172,5 +172,5 @@ fn a_witness_that_is_removed_is_a_witness_until_it_knows() {
     cluster.host(1).fast_disk = true;
     cluster.settle();
     let status = cluster.raft(4).status();
-    assert_eq!((status.last, status.config), (index + 1, index + 1), "and is told");
+    assert_eq!((status.last, status.config), (index + 1, index + 1), "it has its removal");
 }
