@@ -162,7 +162,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ID", conflicts_with = "join", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) found_without: Vec<u64>,
     /// Instead of founding a cluster, join the one of these nodes, given as clients reach them: for a new node with an empty disk,
-    /// before or after `quorate-kv ctl add`. With --peers as well, those only say where other nodes are
+    /// before or after `quorate-kv ctl add`. If --peers is given too, it is only a list of addresses
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
     pub(crate) join: Vec<String>,
     /// Where the other nodes reach this one, if that is neither in --peers nor --peer-listen
@@ -182,6 +182,22 @@ pub(crate) struct NodeArgs {
     pub(crate) stop_with_stdin: bool,
     #[command(flatten)]
     pub(crate) tuning: Tuning,
+}
+
+impl NodeArgs {
+    /// The ids of `--peers`, sorted.
+    pub(crate) fn peer_ids(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self.peers.iter().map(|&(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The ids of `--peers` without those of `--found-without`, sorted.
+    pub(crate) fn founder_ids(&self) -> Vec<u64> {
+        let mut ids = self.peer_ids();
+        ids.retain(|id| !self.found_without.contains(id));
+        ids
+    }
 }
 
 #[derive(Args, Debug, Clone)]

@@ -1,6 +1,8 @@
-//! What a node with an empty disk asks the cluster that it is to join: which one it is, and whether its id was ever used there.
+//! What a node with an empty disk learns from the cluster before it joins: the founding id, and
+//! whether its own id was used before.
 
 use core::time::Duration;
+use std::io;
 use std::thread::sleep;
 use std::time::Instant;
 
@@ -10,26 +12,27 @@ use crate::Failure;
 use crate::cli::NodeArgs;
 use crate::remote::{self, Known, Seen};
 
-/// How long the nodes of a cluster are asked for its number.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The number of the cluster that a node with an empty disk is to join.
+/// The founding id of the cluster that this node joins.
+///
+/// Every node of `--join` is asked, because one that lags may not have applied a removal yet.
 ///
 /// # Errors
 ///
-/// When nobody answers, or this id was in the cluster with another disk.
+/// No node answers, or one of them knows this id with another disk.
 pub(crate) fn ask(arguments: &NodeArgs) -> Result<u64, Failure> {
     let id = arguments.id;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut answers =
-            arguments.join.iter().filter_map(|node| Some((node, remote::ask(node).ok()?)));
-        if let Some((node, seen @ Seen { cluster: cluster @ 1.., .. })) = answers.next() {
-            let known = remote::known(node, id).unwrap_or_else(|_| of_member(&seen, id));
-            if let Some(why) = refusal(id, &known) {
-                return Err(Failure::Run(why));
-            }
+        let answers: Vec<(u64, Known)> =
+            arguments.join.iter().filter_map(|node| ask_one(node, id).ok()).collect();
+        if let Some(why) = answers.iter().find_map(|(_, known)| refusal(id, known)) {
+            return Err(Failure::Run(why));
+        }
+        if let Some(&(cluster, _)) = answers.first() {
             info!(founding_id = format!("{cluster:016x}"), "joining");
             return Ok(cluster);
         }
@@ -43,7 +46,17 @@ pub(crate) fn ask(arguments: &NodeArgs) -> Result<u64, Failure> {
     }
 }
 
-/// What a node of an earlier version says of another: it knows of members alone.
+/// The founding id of a node's cluster, and what that node knows about `id`.
+fn ask_one(node: &str, id: u64) -> io::Result<(u64, Known)> {
+    let seen = remote::ask(node)?;
+    if seen.cluster == 0 {
+        return Err(io::Error::other("it is in no cluster"));
+    }
+    let known = remote::known(node, id)?.unwrap_or_else(|| of_member(&seen, id));
+    Ok((seen.cluster, known))
+}
+
+/// What `INFO` of a node of an earlier version says about `id`: it lists members only.
 fn of_member(seen: &Seen, id: u64) -> Known {
     let member = seen.member(id);
     let [standing, client] =
@@ -51,7 +64,7 @@ fn of_member(seen: &Seen, id: u64) -> Known {
     Known { standing, client, entered: member.is_some() }
 }
 
-/// Why a node with an empty disk may not join under its id.
+/// Why a node with an empty disk must not join under `id`, if so.
 fn refusal(id: u64, known: &Known) -> Option<String> {
     let anew = "an id that was never used, with an empty directory";
     if known.standing.starts_with("voter") {
@@ -62,7 +75,7 @@ fn refusal(id: u64, known: &Known) -> Option<String> {
     }
     let is_member = known.standing.starts_with("learner");
     if is_member && !known.client.is_empty() {
-        // one that was added before it was started never said where clients reach it
+        // a node that was added before its first start has no client address yet
         return Some(format!(
             "node {id} was in that cluster with another disk, and is a learner there. If this is the wrong directory, check --data. If the \
              disk is lost, remove the node (`quorate-kv ctl remove {id}`), and join under {anew}"
@@ -80,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_used_once() {
+    fn used_ids_are_refused() {
         let known = |standing: &str, client: &str, entered| Known {
             standing: standing.into(),
             client: client.into(),

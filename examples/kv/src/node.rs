@@ -97,8 +97,7 @@ async fn found(
 
 fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));
-    let mut ids: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
-    ids.sort_unstable();
+    let ids = arguments.peer_ids();
     if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return usage(format!("--peers has node {} twice", twice[0]));
     }

@@ -63,7 +63,7 @@ impl Session {
         }
     }
 
-    /// What is known of a node, whether it is a member, was one, or never was there.
+    /// What the cluster knows about an id: a member, a former member, or unused.
     async fn node(&mut self, node: NodeId) {
         let (answer, known) = oneshot::channel();
         let sent = self.server.node.send(Ask::Node { node, answer }).await.is_ok();

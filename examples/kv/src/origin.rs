@@ -57,8 +57,8 @@ impl Origin {
         let data = &arguments.data;
         if data.join("wal").exists() || founding::path(data).exists() {
             return Err(Failure::Run(format!(
-                "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before (if it did join, its \
-                 file {FILE} is missing: the number that `INFO` of every node shows as `cluster`)",
+                "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before. If \
+                 it did join, its file `{FILE}` is missing: write into it the number that `INFO` of every node shows as `cluster`",
                 data.display()
             )));
         }
@@ -85,10 +85,7 @@ impl Origin {
 
 /// How a node that founds, or has founded, its cluster begins.
 fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
-    let mut peers: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
-    peers.sort_unstable();
-    let chosen: Vec<u64> =
-        peers.iter().copied().filter(|id| !arguments.found_without.contains(id)).collect();
+    let (peers, chosen) = (arguments.peer_ids(), arguments.founder_ids());
     let known = |cluster, founders: &[u64]| {
         let voters = founders.iter().map(|&id| NodeId::new(id)).collect();
         let list = number(arguments.cluster_id, founders);

@@ -51,13 +51,13 @@ pub(crate) struct Member {
     pub(crate) lost: Option<u64>,
 }
 
-/// What the cluster knows of a node, whether it is a member or not.
+/// What the cluster knows about a node id, member or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Known {
     pub(crate) standing: String,
-    /// Where clients reach it, or did; empty if it never said.
+    /// The client address that the node last announced; empty if it never ran.
     pub(crate) client: String,
-    /// It is in the directory: it is a member, or was one.
+    /// The directory has an address of it: it is a member, or was one.
     pub(crate) entered: bool,
 }
 
@@ -86,23 +86,26 @@ pub(crate) fn ask(node: &str) -> io::Result<Seen> {
     }
 }
 
-/// Asks a node what its cluster knows of another one.
+/// Asks a node what its cluster knows about an id; `None` if the node's version has no `QUORATE NODE`.
 ///
 /// # Errors
 ///
-/// Also where the node is of a version that does not answer this.
-pub(crate) fn known(node: &str, id: u64) -> io::Result<Known> {
+/// Why there is no answer.
+pub(crate) fn known(node: &str, id: u64) -> io::Result<Option<Known>> {
     match call(node, &["QUORATE", "NODE", &id.to_string()])? {
         Response::Bulk(text) => {
             let text = String::from_utf8_lossy(&text);
             let field = |name: &str| printable(info::field(&text, name));
-            Ok(Known {
+            Ok(Some(Known {
                 standing: field("standing"),
                 client: field("client"),
                 entered: !field("address").is_empty(),
-            })
+            }))
         }
-        _ => Err(io::Error::other("it does not tell what it knows of another node")),
+        Response::Error(error) if error.contains("unknown subcommand") => Ok(None),
+        Response::Error(error) | Response::Simple(error) => {
+            Err(io::Error::other(printable(&error)))
+        }
     }
 }
 

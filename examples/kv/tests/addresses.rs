@@ -55,7 +55,7 @@ fn a_member_is_moved_by_an_explicit_command_only() {
         answer.contains("by --peers of this node") || answer.contains("is this one"),
         "{answer}"
     );
-    // where --peers says so as well, it is entered for those that joined
+    // the address that --peers has may be entered, for nodes that joined later
     let answer = ask(&["QUORATE", "MOVE", &founder, &cluster.peer_address(follower)]);
     assert!(answer == "OK" || answer.contains("is this one"), "{answer}");
     // where nobody is, nobody is found, until another move

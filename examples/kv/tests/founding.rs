@@ -212,7 +212,7 @@ fn directories_of_before_founding_ids_go_on() {
 }
 
 #[test]
-fn a_founding_file_that_is_gone_is_named_and_can_be_written_anew() {
+fn missing_founding_file_is_named_with_its_content() {
     let mut cluster = Cluster::start("no-founding", 3, &[]);
     cluster.wait_for_leader();
     let id = founding_id(&cluster, 0);

@@ -45,16 +45,13 @@ pub(crate) fn load(data: &Path) -> Result<Option<Founding>, String> {
     parse(&text).map(Some).ok_or_else(damaged)
 }
 
-/// What to do where the file is gone, and the log says of which cluster it is.
+/// How to restore a missing file, given the founding id that the log has.
 pub(crate) fn missing(arguments: &NodeArgs, cluster: u64) -> String {
-    let mut peers: Vec<u64> = arguments.peers.iter().map(|&(id, _)| id).collect();
-    peers.sort_unstable();
-    let founders =
-        peers.iter().copied().filter(|id| !arguments.found_without.contains(id)).collect();
+    let (founders, peers) = (arguments.founder_ids(), arguments.peer_ids());
     let line = format(&Founding { stage: Stage::Founded(cluster), founders, peers });
     format!(
-        "the file {} is missing. Restore it from a copy; or, if --peers (and --found-without) are as they were at the first start, write it \
-         anew: `{}`, and the end of the line",
+        "the file {} is missing. Restore it from a copy. If --peers and --found-without are the same as at the first start, its content \
+         is the line `{}`",
         path(&arguments.data).display(),
         line.trim_end()
     )

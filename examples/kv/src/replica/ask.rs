@@ -15,7 +15,7 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<Answer>,
     },
     Inspect(oneshot::Sender<View>),
-    /// What is known of a node, whether it is a member or not.
+    /// What the cluster knows about a node id, member or not.
     Node {
         node: NodeId,
         answer: oneshot::Sender<Neighbour>,

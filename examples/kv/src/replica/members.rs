@@ -108,7 +108,7 @@ impl Replica {
         raft.members().iter().map(|m| neighbour(m.id, m.standing.to_string())).collect()
     }
 
-    /// A node as the directory has it: one that was removed stays there, and so its id is known to be used.
+    /// A node as the directory has it. Removed nodes stay there, so that no id is used twice.
     pub(super) fn known(&self, raft: &Raft<Heap>, id: NodeId) -> Neighbour {
         let standing = raft.members().standing(id).to_string();
         Neighbour {
