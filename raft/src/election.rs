@@ -151,7 +151,8 @@ impl<S: Storage> Raft<S> {
                 self.answer_request(from, pre, term, candidate_log);
             }
         }
-        // also one that has all of the log: once its removal is committed, a majority of those who stay has that entry
+        // Even a removed node with an up-to-date log: its removal is committed, so a majority of the
+        // remaining voters has that entry and can elect a leader without it.
         self.owe_removed(from);
         self.work.all();
     }

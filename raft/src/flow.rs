@@ -41,7 +41,7 @@ pub(crate) struct Flow {
     overtakes: bool,
     /// A refusal was followed by a probe, and neither a heartbeat nor progress came since.
     restarted: bool,
-    /// A request was followed by a snapshot, and no heartbeat came since.
+    /// A snapshot transfer was started at the peer's request since the last heartbeat.
     pub(crate) renewed: bool,
     /// The application is due to be told that the peer lost entries.
     loss_owed: bool,

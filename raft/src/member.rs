@@ -89,7 +89,8 @@ impl Standing {
         self.0 & HOLD != 0
     }
 
-    /// Removed, and to be told of it. A witness is a witness until it knows: what it may have on its disk stays the same.
+    /// A removed member that the leader still notifies. A removed witness keeps its flag: until it
+    /// has the removal, it must not store an entry that no disk of a full member has.
     pub(crate) const fn departed(self) -> Self {
         Self(DEPARTS | (self.0 & WITNESS))
     }
@@ -153,7 +154,7 @@ impl core::fmt::Display for Standing {
             (false, false) if self.learns() => "learner",
             (false, false) => "no member",
         })?;
-        f.write_str(if self.is_witness() && self.is_member() { ", witness" } else { "" })
+        f.write_str(if self.is_witness() { ", witness" } else { "" })
     }
 }
 

@@ -56,8 +56,10 @@ impl<S: Storage> Raft<S> {
 
     /// A member says that this node was removed. That is believed of a member alone, while no leader is heard, and only if
     /// it can be so: the log has neither that entry nor anything that was committed after it. Then this node could not be elected anyway,
-    /// as all who have that entry have more of the log (3.6.1), so that nothing is lost with its silence. It still votes. A node whose own
-    /// log says that it was removed, and not whether that is committed, learns that it is: a restart forgets what was committed.
+    /// as all who have that entry have more of the log (3.6.1), so that nothing is lost with its silence. It still votes.
+    ///
+    /// The commit index is not persisted, so after a restart a node may have its removal in the log
+    /// without knowing that it is committed. Such a node believes a configuration at or after its own.
     #[cold]
     pub(crate) fn on_removed(
         &mut self,

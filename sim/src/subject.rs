@@ -155,7 +155,7 @@ pub trait Subject: Sized {
         None
     }
 
-    /// Whether some node has told that the one that forgot did, or that one was given again what it forgot.
+    /// Whether the loss of entries was reported, or a snapshot repaired it before it could be.
     fn noticed_amnesia(&self) -> bool {
         false
     }

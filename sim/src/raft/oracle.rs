@@ -447,8 +447,9 @@ impl Oracle {
         Ok(())
     }
 
-    /// A leader says what is committed, and may crash in this very step, before it is looked at as a whole: who hears of it may not know of
-    /// the members by whom the leader counted. What does not hold here is judged after the step.
+    /// Records the commit index that a leader sends. The leader may crash before `check` sees this
+    /// step, and a follower that learns the index may have an older configuration than the one the
+    /// leader counted by. An entry that fails here is judged by `check` instead.
     fn note_commit(&mut self, node: usize, term: Term, commit: Index) {
         for index in self.committed() + 1..=commit {
             let issued = self.issued[node].get(&index).copied();
@@ -465,7 +466,7 @@ impl Oracle {
         self.commit_in(term, node, index, entry)
     }
 
-    /// Committed by a node that is in this term.
+    /// `commit` for a node that is in `term`.
     fn commit_in(
         &mut self,
         term: Term,

@@ -58,8 +58,9 @@ pub struct RaftSubject<S: Storage> {
     forgot: Option<usize>,
     /// Its leader told so.
     loss_told: bool,
-    /// It was given a snapshot of all that it had acknowledged, before anybody could notice: what it has from then on counts.
-    loss_made_up: bool,
+    /// A snapshot restored all that it had acknowledged, before its leader could notice the loss:
+    /// its disk counts again from then on.
+    loss_repaired: bool,
     /// What timeouts are drawn from, with the node and its life.
     seed: u64,
     lives: Vec<u64>,
@@ -460,7 +461,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             lost: Vec::new(),
             forgot: None,
             loss_told: false,
-            loss_made_up: false,
+            loss_repaired: false,
             seed: rng.next_u64() >> 32,
             lives: vec![0; swarm.nodes],
             damaged_at: 20,
@@ -617,13 +618,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
-        // what one writes that forgot counts for nothing, until it has again what it acknowledged
-        if self.forgot == Some(node) && !self.loss_made_up {
+        // the disk of a node that lost entries does not count until it has all of them again
+        if self.forgot == Some(node) && !self.loss_repaired {
             let acknowledged = self.oracle.last_durable(node);
             if !matches!(record, Record::Snapshot { anchor, .. } if anchor >= acknowledged) {
                 return;
             }
-            self.loss_made_up = true;
+            self.loss_repaired = true;
         }
         self.oracle.durable(node, record);
     }
@@ -788,7 +789,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn noticed_amnesia(&self) -> bool {
-        self.loss_told || self.loss_made_up
+        self.loss_told || self.loss_repaired
     }
 
     fn least_frame(&self) -> Option<usize> {
