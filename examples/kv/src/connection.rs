@@ -19,6 +19,7 @@ use crate::reply::{Protocol, Reply};
 use crate::resp::{Arguments, Decoder};
 use crate::server::Server;
 use crate::table::Kind;
+use crate::unread::Share;
 use crate::{command, limits, work};
 
 /// One client. Its commands are executed in their order, those that arrived together in one batch.
@@ -48,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) barrier: Barrier,
     pub(crate) replies: Replies,
     socket: OwnedWriteHalf,
+    /// The replies in `reply` that came from the node's loop.
+    shares: Vec<Share>,
     batch: Batch,
     /// The last entry of the log that an answer told of.
     index: u64,
@@ -100,6 +103,7 @@ impl Connection {
             barrier: Barrier::default(),
             replies: Replies::On,
             socket: write,
+            shares: Vec::new(),
             batch: Batch::default(),
             index: 0,
         };
@@ -208,6 +212,7 @@ impl Session {
         self.server.node.send(Ask::Execute { batch, stale, answer }).await.ok()?;
         let answer = answered.await.ok()?;
         self.index = self.index.max(answer.index);
+        self.shares.push(answer.share);
         Some(answer.replies)
     }
 
@@ -302,16 +307,39 @@ impl Session {
     }
 
     async fn write_out(&mut self) -> io::Result<()> {
-        if self.reply.is_empty() {
-            return Ok(());
+        let begun = Instant::now();
+        let mut moved = begun;
+        let mut rest = self.reply.bytes();
+        while !rest.is_empty() {
+            match timeout(LOOK, self.socket.write(rest)).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => (rest, moved) = (&rest[written?..], Instant::now()),
+                Err(_) => {}
+            }
+            let taken = self.reply.len() - rest.len();
+            let full = self.server.unread.is_full();
+            if !rest.is_empty() && is_slow(begun.elapsed(), moved.elapsed(), taken, full) {
+                self.server.slow_client(self.id, self.reply.len());
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
-        let patience = Duration::from_secs(limits::WRITE_TIMEOUT_S);
-        timeout(patience, self.socket.write_all(self.reply.bytes()))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         self.reply.clear();
+        self.shares.clear();
         Ok(())
     }
+}
+
+/// How often a client that takes its replies slowly is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Whether a client is closed that took so much of its replies in this time, and nothing in the last part of it; `full` if the replies
+/// of all take too much memory.
+fn is_slow(time: Duration, still: Duration, taken: usize, full: bool) -> bool {
+    let seconds = time.as_secs();
+    let least = seconds.saturating_mul(limits::SLOWEST_OUTPUT_PER_S);
+    seconds >= limits::WRITE_TIMEOUT_S
+        || (full && still.as_secs() >= limits::STILL_S)
+        || (full && seconds >= limits::SLOW_AFTER_S && (taken as u64) < least)
 }
 
 const STOPPING: &str = "ERR this node is stopping; whether the command was executed is unknown";
@@ -319,4 +347,27 @@ const STOPPING: &str = "ERR this node is stopping; whether the command was execu
 fn is_http(arguments: Arguments<'_>) -> bool {
     let name = arguments.get(0).unwrap_or_default();
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_little_is_closed_while_there_is_no_room_and_who_takes_nothing_in_the_end() {
+        let time = Duration::from_secs;
+        for (seconds, still, taken, full, slow) in [
+            (4, 4, 0, true, false),
+            (5, 5, 0, true, true),
+            (5, 5, 0, false, false),
+            (9, 2, 1, true, false),
+            (10, 0, 2_560 << 10, true, false),
+            (10, 0, (2_560 << 10) - 1, true, true),
+            (10, 0, 0, false, false),
+            (59, 59, 0, false, false),
+            (60, 0, 12 << 20, false, true),
+        ] {
+            assert_eq!(is_slow(time(seconds), time(still), taken, full), slow, "{seconds} s");
+        }
+    }
 }

@@ -89,6 +89,8 @@ fn clients_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "connected_clients:{}", server.clients.len());
     line!(out, "maxclients:{}", server.about.max_clients);
     line!(out, "blocked_clients:{}", view.waiting);
+    line!(out, "unread_reply_bytes:{}", server.unread.bytes());
+    line!(out, "slow_clients_closed:{}", server.unread.closed());
 }
 
 fn memory_section(_server: &Server, view: &View, out: &mut String) {

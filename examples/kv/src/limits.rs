@@ -45,6 +45,16 @@ pub(crate) const NAMES: usize = 1 << 10;
 pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
 /// A client that takes nothing off its connection for this long, in seconds, while a reply waits, is dropped.
 pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
+/// Bytes of the replies of all clients that were not taken yet: beyond, no reads are answered until there is room.
+pub(crate) const UNREAD_BYTES: usize = 256 << 20;
+/// Beyond this, long replies are dropped: those to writes, which cannot wait, and those that other nodes have sent already.
+pub(crate) const UNREAD_MOST_BYTES: usize = 512 << 20;
+/// While there are [`UNREAD_BYTES`], a client that takes nothing for so many seconds is closed.
+pub(crate) const STILL_S: u64 = 5;
+/// And one that takes less than this after [`SLOW_AFTER_S`], in bytes a second.
+pub(crate) const SLOWEST_OUTPUT_PER_S: u64 = 256 << 10;
+/// See [`SLOWEST_OUTPUT_PER_S`].
+pub(crate) const SLOW_AFTER_S: u64 = 10;
 /// Keys that one `SCAN` looks at, at most, whatever `COUNT` says: it runs between the heartbeats of the node.
 pub(crate) const SCAN_COUNT: usize = 10_000;
 /// Keys of one command, at most, for the same reason.

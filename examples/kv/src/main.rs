@@ -52,6 +52,7 @@ mod session;
 mod snapshot;
 mod store;
 mod table;
+mod unread;
 mod view;
 mod work;
 

@@ -116,12 +116,18 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
         "bytes granted to large commands of clients",
         server.input.granted() as u64,
     );
+    page.gauge(
+        "unread_reply_bytes",
+        "bytes of replies that clients have not taken",
+        server.unread.bytes() as u64,
+    );
     page.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;
     for (name, help, value) in [
         ("commands", "commands of clients", commands),
         ("connections", "connections of clients", connections),
+        ("slow_clients_closed", "clients that took replies too slowly", server.unread.closed()),
         ("connections_rejected", "connections turned away", rejected),
         ("protocol_errors", "connections closed for what is no request", protocol_errors),
         ("applied_batches", "batches applied", counters.applied),

@@ -25,6 +25,7 @@ use crate::incarnation::{self, Incarnation};
 use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
+use crate::unread::Unread;
 use crate::{Failure, limits, metrics, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
@@ -53,10 +54,10 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
     };
     let cluster = origin.cluster();
     let places = places(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
-    let wake = Arc::new(Notify::new());
-    let node = start(&arguments, origin, peers, places, wake.clone())?;
+    let (wake, unread) = (Arc::new(Notify::new()), Unread::default());
+    let node = start(&arguments, origin, peers, places, (wake.clone(), unread.clone()))?;
     runtime.spawn(tick(node.handle(), wake));
-    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop));
+    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop, unread));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -148,6 +149,7 @@ async fn serve(
     node: Node<Replica>,
     ports: Ports,
     stop: Stop,
+    unread: Unread,
 ) -> Result<(), Failure> {
     let Ports { clients, metrics } = ports;
     let about = About {
@@ -158,7 +160,7 @@ async fn serve(
         cluster,
     };
     info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = about.data, "serving");
-    let server = Arc::new(Server::new(node.handle(), about));
+    let server = Arc::new(Server::new(node.handle(), about, unread));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
@@ -171,7 +173,7 @@ fn start(
     origin: Origin,
     peers: TcpListener,
     places: Places,
-    wake: Arc<Notify>,
+    (wake, unread): (Arc<Notify>, Unread),
 ) -> Result<Node<Replica>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
@@ -212,7 +214,7 @@ fn start(
     let cluster = origin.cluster();
     let app = move |raft: &mut Raft<Heap>| {
         let replica = open(id, cluster, policy, max_snapshot, places, &data, raft);
-        replica.map(|replica| replica.waking(wake)).map_err(Error::app)
+        replica.map(|replica| replica.waking(wake).counting(unread)).map_err(Error::app)
     };
     let knows = founding::path(&arguments.data).exists() || !arguments.join.is_empty();
     quorate_driver::start(raft, app, options).map_err(|error| {

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::batch::Batch;
 use crate::forward::Refusal;
 use crate::reply::Reply;
+use crate::unread::Share;
 use crate::{limits, work};
 
 /// Batches of this node's clients that wait for their answers, by their numbers.
@@ -48,6 +49,8 @@ pub(crate) struct Handed {
 pub(crate) struct Answer {
     pub(crate) replies: BytesMut,
     pub(crate) index: Index,
+    /// Counts until the client has taken them.
+    pub(crate) share: Share,
 }
 
 impl Pending {
@@ -68,6 +71,11 @@ impl Pending {
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Waiting> {
         self.waiting.get_mut(&number)
+    }
+
+    /// Whether it waits here, and was handed to a node that has not answered yet.
+    pub(crate) fn is_handed(&self, number: u64) -> bool {
+        self.waiting.get(&number).is_some_and(|waiting| waiting.handed.is_some())
     }
 
     /// Bytes of a batch, 0 if it does not wait here.
@@ -166,9 +174,9 @@ impl Waiting {
         self.refusal = Some(reason);
     }
 
-    pub(crate) fn finish(self, reply: Reply, index: Index) {
+    pub(crate) fn finish(self, reply: Reply, index: Index, share: Share) {
         // nobody may listen any more: the client went away
-        let _ = self.answer.send(Answer { replies: reply.into_bytes(), index });
+        let _ = self.answer.send(Answer { replies: reply.into_bytes(), index, share });
     }
 
     /// Answers every command of the batch with an error.
@@ -177,7 +185,7 @@ impl Waiting {
         for _ in 0..self.batch.len() {
             reply.error(error);
         }
-        self.finish(reply, 0);
+        self.finish(reply, 0, Share::default());
     }
 }
 

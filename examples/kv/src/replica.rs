@@ -24,9 +24,10 @@ use crate::archive::Archive;
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
 use crate::incarnation::Incarnation;
-use crate::pending::Pending;
+use crate::pending::{Answer, Pending, Waiting};
 use crate::reply::Reply;
 use crate::session::BatchId;
+use crate::unread::Unread;
 use crate::view::{Counters, View};
 use crate::work::Meter;
 
@@ -74,6 +75,11 @@ pub(crate) struct Replica {
     meter: Meter,
     /// Has the loop turn again soon.
     wake: Arc<Notify>,
+    /// Replies that clients have not taken.
+    unread: Unread,
+    /// The last read that was handed over while these were too many, and those that wait until it is answered.
+    tried: Option<u64>,
+    put_off: VecDeque<u64>,
     /// Own batches to hand over when frames can be sent.
     fresh: VecDeque<Call>,
     /// Frames for peers, and which own batch a request is about.
@@ -179,6 +185,9 @@ impl Replica {
             readings: Readings::default(),
             meter: Meter::default(),
             wake: Arc::default(),
+            unread: Unread::default(),
+            tried: None,
+            put_off: VecDeque::new(),
             fresh: VecDeque::new(),
             outgoing: Vec::new(),
             wanted: Vec::new(),
@@ -210,6 +219,11 @@ impl Replica {
     /// With what has the loop turn again soon, when there is more to do than a turn takes.
     pub(crate) fn waking(self, wake: Arc<Notify>) -> Self {
         Self { wake, ..self }
+    }
+
+    /// With what counts the replies that clients have not taken.
+    pub(crate) fn counting(self, unread: Unread) -> Self {
+        Self { unread, ..self }
     }
 
     fn apply(&mut self, entries: Entries<'_>) {
@@ -272,7 +286,12 @@ impl Replica {
             if waiting.batch.has_writes(entry.ops) {
                 let mut reply = Reply::new(waiting.batch.protocol);
                 let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
-                waiting.finish(reply, index);
+                if self.unread.drops(reply.len()) {
+                    waiting.fail(DROPPED);
+                } else {
+                    let share = self.unread.share(reply.memory());
+                    waiting.finish(reply, index, share);
+                }
                 return steps;
             }
             waiting.fail(STOLEN);
@@ -291,6 +310,15 @@ impl Replica {
             // another batch under this number came into the log first
         }
         self.state.execute(Ops::new(entry.ops), None)
+    }
+
+    /// What another node answered goes to the client.
+    fn answer(&self, waiting: Waiting, write: bool, replies: &[u8], index: Index) {
+        if self.unread.drops(replies.len()) {
+            return waiting.fail(if write { DROPPED } else { UNREAD });
+        }
+        let share = self.unread.share(replies.len());
+        let _ = waiting.answer.send(Answer { replies: replies.into(), index, share });
     }
 
     fn role_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
@@ -425,6 +453,8 @@ impl Replica {
     }
 }
 
+const UNREAD: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
+const DROPPED: &str = "ERR the command was executed, but its reply was dropped: the replies that clients of this node have not read take too much memory";
 const NOT_ASKED: &str = "an answer to a request that was handed to other nodes";
 const STOLEN: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
 const UNKNOWN_STOLEN: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";

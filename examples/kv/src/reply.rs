@@ -54,8 +54,18 @@ impl Reply {
         self.bytes.len()
     }
 
+    /// Bytes of memory that the replies take.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Forgets the replies, and gives back the memory of long ones: a client that is idle holds none.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        if self.bytes.capacity() > limits::OUTPUT_BYTES {
+            self.bytes = BytesMut::new();
+        } else {
+            self.bytes.clear();
+        }
     }
 
     /// Whether `more` bytes would exceed what the replies to one batch may have; then an error is the reply.

@@ -16,6 +16,7 @@ use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::limits;
 use crate::replica::Replica;
+use crate::unread::Unread;
 
 /// What all client connections of a node share.
 pub(crate) struct Server {
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) started: Instant,
     /// What large commands take.
     pub(crate) input: Budget,
+    /// Replies that clients have not taken.
+    pub(crate) unread: Unread,
     lines: LogLimit<&'static str>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) struct ServerCounters {
 }
 
 impl Server {
-    pub(crate) fn new(node: Handle<Replica>, about: About) -> Self {
+    pub(crate) fn new(node: Handle<Replica>, about: About, unread: Unread) -> Self {
         Self {
             node,
             clients: Clients::default(),
@@ -58,6 +61,7 @@ impl Server {
             about,
             started: Instant::now(),
             input: Budget::new(),
+            unread,
             lines: LogLimit::new(1),
         }
     }
@@ -96,6 +100,21 @@ impl Server {
                     sleep(Duration::from_millis(100)).await;
                 }
             }
+        }
+    }
+
+    /// A client is closed because it takes its replies too slowly.
+    pub(crate) fn slow_client(&self, id: u64, reply_bytes: usize) {
+        self.unread.count_closed();
+        if let Some(suppressed) = self.lines.pass("slow client") {
+            let unread_bytes = self.unread.bytes();
+            warn!(
+                client = id,
+                reply_bytes,
+                unread_bytes,
+                suppressed,
+                "closing a client that takes its replies too slowly"
+            );
         }
     }
 

@@ -10,7 +10,6 @@ use super::{Ask, NOT_ASKED, Replica, STOPPED, UNKNOWN_STOPPED, Wanted};
 use crate::batch::Batch;
 use crate::forward::{Frame, Refusal};
 use crate::limits;
-use crate::pending::Answer;
 
 impl App for Replica {
     type Machine = Raft<Heap>;
@@ -140,7 +139,7 @@ impl App for Replica {
                 match pending.get_mut(call.number).map(|waiting| waiting.was_asked(from)) {
                     Some(true) => {
                         if let Some(waiting) = pending.remove(call.number) {
-                            let _ = waiting.answer.send(Answer { replies: replies.into(), index });
+                            self.answer(waiting, call.write, replies, index);
                         }
                     }
                     Some(false) => self.implausible(from, NOT_ASKED),
@@ -169,13 +168,14 @@ impl App for Replica {
             bytes += pending.ops_len(call.number);
             self.hand_over(raft, now, &status, call);
         }
+        self.hand_over_put_off(raft, now, &status);
         if self.role_changed || now >= self.sweep_at {
             self.sweep(raft, now, &status);
         }
         self.propose_held(raft, now);
         self.leave_if_full(raft, now, &status);
         self.take_confirmed();
-        self.read_on(raft);
+        self.read_on(raft, now);
         self.begin_round(raft);
         self.keep_snapshots(raft, &status);
         for (to, frame, call) in core::mem::take(&mut self.outgoing) {

@@ -217,6 +217,17 @@ impl Replica {
             return;
         }
         let floor = self.writes.floor();
+        if !call.write && self.unread.is_full() {
+            // what comes back may be long
+            let tried = self.tried.is_some_and(|number| self.reads.is_handed(number));
+            let Some(waiting) = self.reads.get_mut(call.number) else { return };
+            if tried {
+                waiting.retry_at = Instant::MAX;
+                self.put_off.push_back(call.number);
+                return;
+            }
+            self.tried = Some(call.number);
+        }
         let pending = if call.write { &mut self.writes } else { &mut self.reads };
         let Some(waiting) = pending.get_mut(call.number) else { return };
         waiting.hand_over(leader, status.term, now);
@@ -224,6 +235,25 @@ impl Replica {
         let request = Frame::Request { call, floor, protocol, ops }.to_vec();
         self.outgoing.push((leader, request, Some(call)));
         self.counters.forwarded_out += 1;
+    }
+
+    /// Hands over the reads that were put off as clients leave too much unread: one at a time, or all when there is room.
+    pub(super) fn hand_over_put_off(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        status: &Status,
+    ) {
+        for _ in 0..self.put_off.len() {
+            let tried = self.tried.is_some_and(|number| self.reads.is_handed(number));
+            if (tried && self.unread.is_full()) || status.leader.is_none() {
+                return;
+            }
+            if let Some(number) = self.put_off.pop_front() {
+                let call = self.call(number, false);
+                self.hand_over(raft, now, status, call);
+            }
+        }
     }
 
     /// Takes a batch of another node's client.

@@ -3,14 +3,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use quorate_core::NodeId;
+use quorate_core::{Instant, NodeId};
 use quorate_raft::{Heap, Raft};
 
-use super::{Asker, Replica, replicas};
+use super::{Asker, Replica, UNREAD, replicas};
 use crate::batch::{Batch, Ops};
 use crate::forward::{Call, Frame, Refusal};
 use crate::pending::Waiting;
 use crate::reply::Reply;
+use crate::unread::{Share, Unread};
 use crate::{limits, work};
 
 /// Reads that may be answered, and those of other nodes that are on their way to that.
@@ -29,6 +30,9 @@ struct Reading {
     /// Bytes of the operations that are answered.
     at: usize,
     reply: Reply,
+    share: Share,
+    /// Its replies are long: it is not begun while clients leave too much unread.
+    long: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +67,30 @@ impl Readings {
         self.foreign_bytes = self.foreign_bytes.saturating_sub(bytes);
     }
 
+    /// The next batch to answer. While clients leave too much unread, it is one that was begun, as what it has helps nobody until it
+    /// is whole; then one whose replies may be short.
+    fn next(&mut self, full: bool) -> Option<Reading> {
+        if !full {
+            return self.queue.pop_front();
+        }
+        let begun = self.queue.iter().position(|reading| reading.at > 0);
+        let at = begun.or_else(|| self.queue.iter().position(|reading| !reading.long))?;
+        self.queue.remove(at)
+    }
+
+    /// Gives up own batches that waited too long to be begun.
+    fn expire(&mut self, now: Instant) {
+        let late = |reading: &mut Reading| match &reading.source {
+            Source::Own(waiting) => reading.at == 0 && waiting.deadline <= now,
+            Source::Peer { .. } => false,
+        };
+        while let Some(at) = self.queue.iter_mut().position(late) {
+            if let Some(Reading { source: Source::Own(waiting), .. }) = self.queue.remove(at) {
+                waiting.fail(UNREAD);
+            }
+        }
+    }
+
     /// This node stops: its clients are told.
     pub(super) fn fail(&mut self, error: &str) {
         for reading in self.queue.drain(..) {
@@ -76,9 +104,8 @@ impl Readings {
 impl Replica {
     /// Answers an own batch, in this turn or in one of the next.
     pub(super) fn begin_reading(&mut self, waiting: Waiting) {
-        let reply = Reply::new(waiting.batch.protocol);
-        let source = Source::Own(waiting);
-        self.readings.queue.push_back(Reading { source, at: 0, reply });
+        let reading = Reading::new(Source::Own(waiting), &self.unread);
+        self.readings.queue.push_back(reading);
     }
 
     /// Takes in what a round has confirmed.
@@ -91,18 +118,22 @@ impl Replica {
                     }
                 }
                 Asker::Peer { node, call, batch } => {
-                    let reply = Reply::new(batch.protocol);
                     let source = Source::Peer { node, call, batch };
-                    self.readings.queue.push_back(Reading { source, at: 0, reply });
+                    self.readings.queue.push_back(Reading::new(source, &self.unread));
                 }
             }
         }
     }
 
     /// Answers as much as this turn may; batches take turns, too.
-    pub(super) fn read_on(&mut self, raft: &Raft<Heap>) {
+    pub(super) fn read_on(&mut self, raft: &Raft<Heap>, now: Instant) {
         while self.meter.has_room() {
-            let Some(mut reading) = self.readings.queue.pop_front() else { return };
+            let full = self.unread.is_full();
+            let Some(mut reading) = self.readings.next(full) else {
+                // the next tick looks whether there is room
+                return self.readings.expire(now);
+            };
+            let tried = full && reading.at == 0;
             let ops = &reading.source.batch().ops;
             let mut rest = Ops::new(ops.get(reading.at..).unwrap_or_default());
             let count = |index| replicas(raft, index);
@@ -110,9 +141,15 @@ impl Replica {
             self.meter.read(steps);
             reading.at = ops.len().saturating_sub(rest.rest().len());
             // what does not parse ends it as well: it took no step
-            if rest.rest().is_empty() || steps == 0 {
+            let whole = rest.rest().is_empty() || steps == 0;
+            if tried && (!whole || reading.reply.len() > limits::LARGE_BYTES) {
+                self.readings.queue.push_back(reading.put_off());
+            } else if whole {
+                reading.share.set(reading.reply.memory());
                 self.finish_reading(reading);
             } else {
+                // what is begun is finished: as much as it may come to is set aside
+                reading.share.set(limits::REPLY_BYTES);
                 self.readings.queue.push_back(reading);
             }
         }
@@ -122,16 +159,29 @@ impl Replica {
     }
 
     fn finish_reading(&mut self, reading: Reading) {
-        let Reading { source, reply, .. } = reading;
+        let Reading { source, reply, share, .. } = reading;
         let index = self.state.applied;
         match source {
-            Source::Own(waiting) => waiting.finish(reply, index),
+            Source::Own(waiting) => waiting.finish(reply, index, share),
             Source::Peer { node, call, .. } => {
                 self.readings.leave(node, call);
                 let answer = Frame::Answer { call, index, replies: reply.bytes() };
                 self.outgoing.push((node, answer.to_vec(), None));
             }
         }
+    }
+}
+
+impl Reading {
+    fn new(source: Source, unread: &Unread) -> Self {
+        let reply = Reply::new(source.batch().protocol);
+        Self { source, at: 0, reply, share: unread.share(0), long: false }
+    }
+
+    /// As it was before it was begun, and known to be long.
+    fn put_off(mut self) -> Self {
+        self.reply = Reply::new(self.source.batch().protocol);
+        Self { at: 0, long: true, ..self }
     }
 }
 

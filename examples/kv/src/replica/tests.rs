@@ -1,5 +1,7 @@
 //! A replica alone with its machine: what peers send and what the log holds, however it came there.
 
+mod unread;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 

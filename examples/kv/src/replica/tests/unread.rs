@@ -1,0 +1,157 @@
+//! What becomes of replies while clients leave too much of them unread.
+
+use super::*;
+
+/// More than a slice of the time of a turn to read.
+const LONG: usize = 2 << 20;
+
+fn write(node: &mut Node, get: bool) -> Receiver<Answer> {
+    write_to(node, b"long", LONG, get)
+}
+
+fn write_to(node: &mut Node, key: &[u8], bytes: usize, get: bool) -> Receiver<Answer> {
+    let mut ops = Vec::new();
+    put::set(&mut ops, key, &vec![b'x'; bytes], Only::Always, get);
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    let (answer, answered) = oneshot::channel();
+    node.replica.execute(&mut node.raft, node.now, batch, false, answer);
+    node.drive();
+    answered
+}
+
+fn read(node: &mut Node) -> Receiver<Answer> {
+    read_all(node, &[b"long", b"long"])
+}
+
+fn read_all(node: &mut Node, keys: &[&[u8]]) -> Receiver<Answer> {
+    let mut ops = Vec::new();
+    keys.iter().for_each(|key| put::get(&mut ops, key));
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    let (answer, answered) = oneshot::channel();
+    node.replica.execute(&mut node.raft, node.now, batch, true, answer);
+    answered
+}
+
+fn turn(node: &mut Node, us: u64) {
+    node.now = node.now.after(us);
+    node.replica.meter.settle(node.now);
+    node.replica.read_on(&node.raft, node.now);
+}
+
+#[test]
+fn reads_that_are_begun_end_and_others_wait() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let [mut first, mut second, mut third] = [(); 3].map(|()| read(&mut node));
+    // each in its turn, until this one is over
+    turn(&mut node, 1);
+    let unread = node.replica.unread.clone();
+    assert_eq!(unread.bytes(), 2 * limits::REPLY_BYTES);
+    let others = unread.share(limits::UNREAD_BYTES);
+    for us in [1, 1, 1] {
+        turn(&mut node, us);
+    }
+    for answered in [&mut first, &mut second] {
+        assert_eq!(text(answered).len() >> 20, 4);
+    }
+    assert_eq!(text(&mut third), "no answer");
+    // they took their replies
+    assert_eq!(unread.bytes(), limits::UNREAD_BYTES);
+    turn(&mut node, 500_000);
+    let mut fourth = read(&mut node);
+    turn(&mut node, 499_000);
+    assert_eq!(text(&mut third), "no answer");
+    turn(&mut node, 2_000);
+    let told = text(&mut third);
+    assert_eq!(told.matches("-TRYAGAIN the replies that clients").count(), 2, "{told}");
+    assert_eq!(text(&mut fourth), "no answer");
+    drop(others);
+    turn(&mut node, 1);
+    assert_eq!(text(&mut fourth).len() >> 20, 4);
+    assert_eq!(unread.bytes(), 0);
+}
+
+#[test]
+fn long_replies_that_cannot_wait_are_dropped() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let others = node.replica.unread.share(limits::UNREAD_MOST_BYTES);
+    let told = text(&mut write(&mut node, true));
+    assert!(told.starts_with("-ERR the command was executed, but its reply was dropped"), "{told}");
+    assert_eq!(text(&mut write(&mut node, false)), "+OK\r\n", "it is short");
+    // what other nodes answer
+    let answered = |node: &Node, write: bool, bytes: usize| {
+        let (answer, mut answered) = oneshot::channel();
+        let waiting = Waiting::new(set(b"k"), answer, node.now);
+        node.replica.answer(waiting, write, &vec![b'x'; bytes], 1);
+        text(&mut answered)
+    };
+    let long = limits::LARGE_BYTES + 1;
+    assert!(answered(&node, true, long).starts_with("-ERR the command was executed, but"));
+    assert!(answered(&node, false, long).starts_with("-TRYAGAIN "));
+    assert_eq!(answered(&node, true, long - 1).len(), long - 1);
+    drop(others);
+    assert_eq!(answered(&node, true, long).len(), long);
+    assert_eq!(text(&mut write(&mut node, true)).len() >> 20, 2);
+}
+
+#[test]
+fn reads_are_handed_to_another_node_one_at_a_time_meanwhile() {
+    let mut node = Node::new();
+    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let mut status = node.raft.status();
+    status.leader = Some(HONEST);
+    let mut ops = Vec::new();
+    put::get(&mut ops, b"long");
+    let (mut calls, mut answers) = (Vec::new(), Vec::new());
+    node.replica.outgoing.clear();
+    for _ in 0..4 {
+        let (answer, answered) = oneshot::channel();
+        let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+        let number = node.replica.reads.insert(Waiting::new(batch, answer, Instant::MAX));
+        let call = node.replica.call(number, false);
+        node.replica.hand_over(&mut node.raft, node.now, &status, call);
+        calls.push(call);
+        answers.push(answered);
+    }
+    let handed = |node: &mut Node| {
+        node.replica.hand_over_put_off(&mut node.raft, node.now, &status);
+        core::mem::take(&mut node.replica.outgoing).len()
+    };
+    assert_eq!(handed(&mut node), 1);
+    let answer = Frame::Answer { call: calls[0], index: 1, replies: b"$-1\r\n" };
+    node.replica.frame(&mut node.raft, node.now, HONEST, &answer.to_vec());
+    assert_eq!(text(&mut answers[0]), "$-1\r\n");
+    assert_eq!(handed(&mut node), 1);
+    assert_eq!(handed(&mut node), 0);
+    // all others when there is room
+    drop(others);
+    assert_eq!(handed(&mut node), 2);
+    assert!(node.replica.put_off.is_empty());
+}
+
+#[test]
+fn short_replies_are_given_all_the_same() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    assert_eq!(node.told(b"short"), "+OK\r\n");
+    write_to(&mut node, b"not so long", limits::LARGE_BYTES, false);
+    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let mut long = read(&mut node);
+    let mut longer_than_short = read_all(&mut node, &[b"not so long"]);
+    let mut short = read_all(&mut node, &[b"short"]);
+    turn(&mut node, 1);
+    assert_eq!(text(&mut longer_than_short), "no answer");
+    assert_eq!(text(&mut short), "$1\r\nv\r\n");
+    assert_eq!(text(&mut long), "no answer");
+    assert_eq!(node.replica.unread.bytes(), limits::UNREAD_BYTES);
+    // it was tried once
+    let reads = node.replica.meter.most_reads;
+    for _ in 0..3 {
+        turn(&mut node, 1);
+    }
+    assert_eq!(node.replica.meter.most_reads, reads);
+    drop(others);
+    turn(&mut node, 1);
+    assert_eq!(text(&mut long).len() >> 20, 4);
+}

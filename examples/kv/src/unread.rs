@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::limits;
+
+/// The bytes of all replies of a node that their clients have not taken yet.
+///
+/// Beyond [`limits::UNREAD_BYTES`] no further reads are answered, until there is room, and clients that take too little are closed.
+/// Beyond [`limits::UNREAD_MOST_BYTES`] long replies are dropped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unread(Arc<Totals>);
+
+#[derive(Debug, Default)]
+struct Totals {
+    bytes: AtomicUsize,
+    closed: AtomicU64,
+}
+
+/// What one reply, or one client, has of it: it counts until it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Share {
+    of: Unread,
+    bytes: usize,
+}
+
+impl Unread {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// No more reads are to be answered.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes() >= limits::UNREAD_BYTES
+    }
+
+    /// Whether there is no room for a reply of so many bytes, come what may. Short ones are no danger.
+    pub(crate) fn drops(&self, bytes: usize) -> bool {
+        bytes > limits::LARGE_BYTES && self.bytes() >= limits::UNREAD_MOST_BYTES
+    }
+
+    pub(crate) fn share(&self, bytes: usize) -> Share {
+        let mut share = Share { of: self.clone(), bytes: 0 };
+        share.set(bytes);
+        share
+    }
+
+    /// A client was closed because it took too little.
+    pub(crate) fn count_closed(&self) {
+        self.0.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed(&self) -> u64 {
+        self.0.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Share {
+    pub(crate) fn set(&mut self, bytes: usize) {
+        self.of.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.of.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.of.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_counts_no_more() {
+        let unread = Unread::default();
+        let mut share = unread.share(10);
+        share.set(2 * limits::UNREAD_BYTES);
+        share.set(limits::UNREAD_BYTES);
+        assert!(unread.is_full() && !unread.drops(limits::REPLY_BYTES));
+        let more = unread.share(limits::UNREAD_MOST_BYTES - limits::UNREAD_BYTES);
+        assert!(unread.drops(limits::REPLY_BYTES) && !unread.drops(100));
+        drop(more);
+        assert_eq!(unread.bytes(), limits::UNREAD_BYTES);
+        drop(share);
+        assert_eq!(unread.bytes(), 0);
+    }
+}
