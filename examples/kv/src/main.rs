@@ -32,6 +32,7 @@ mod incarnation;
 mod info;
 mod joining;
 mod limits;
+mod lock;
 mod metrics;
 mod node;
 mod op;

@@ -22,6 +22,7 @@ use crate::cli::NodeArgs;
 use crate::directory::Address;
 use crate::founding::{self, Founder};
 use crate::incarnation::{self, Incarnation};
+use crate::lock::Lock;
 use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
     let peers = listen(arguments.peer_listen, "--peer-listen")?;
     let mut ports = Ports::open(&arguments)?;
+    let _lock = Lock::take(&arguments.data)?;
     log_is_there(&arguments.data)?;
     let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
     let origin = match Origin::find(&arguments)? {

@@ -101,15 +101,7 @@ fn a_clean_stop_ends_with_zero_and_a_restart_has_everything() {
     let (code, said) = output(cluster.command(0));
     assert_eq!(code, Some(1));
     assert!(said.contains("listen"), "{said}");
-    let ports = free_ports(2);
-    let mut second = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
-    second
-        .args(["node", "--id", "1", "--data"])
-        .arg(cluster.data(0))
-        .args(["--listen", &format!("127.0.0.1:{}", ports[0])])
-        .args(["--peer-listen", &format!("127.0.0.1:{}", ports[1])])
-        .args(["--peers", &format!("1=127.0.0.1:{}", ports[1])]);
-    let (code, said) = output(second);
+    let (code, said) = output(cluster.command_elsewhere(0));
     assert_eq!(code, Some(1));
     assert!(said.contains("in use by another process") && said.contains("node-1"), "{said}");
     assert_eq!(cluster.client(0).must(&["GET", "a"]).text(), "1");

@@ -105,6 +105,10 @@ fn founders_wait_for_each_other_and_stop_when_told() {
         cluster.start_node(index);
         wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
     }
+    // a second process on one directory is turned away, also before there is a log, and whatever ports it has
+    let (code, said) = output(cluster.command_elsewhere(0));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("in use by another process") && said.contains("node-1"), "{said}");
     assert!(cluster.stop(0).success());
     assert!(!cluster.data(0).join("wal").exists());
     cluster.start_node(0);

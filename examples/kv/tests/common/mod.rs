@@ -145,6 +145,20 @@ impl Cluster {
         command
     }
 
+    /// The command that runs a second process on a node's directory, at ports of its own.
+    pub fn command_elsewhere(&self, index: usize) -> Command {
+        let ports = free_ports(2);
+        let id = index + 1;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+        command
+            .args(["node", "--id", &id.to_string(), "--data"])
+            .arg(self.data(index))
+            .args(["--listen", &format!("127.0.0.1:{}", ports[0])])
+            .args(["--peer-listen", &format!("127.0.0.1:{}", ports[1])])
+            .args(["--peers", &format!("{id}=127.0.0.1:{}", ports[1])]);
+        command
+    }
+
     /// Where clients reach the nodes.
     fn clients(&self) -> Vec<String> {
         self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect()
