@@ -11,9 +11,10 @@ use std::thread;
 use quorate_core::NodeId;
 use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
 use quorate_raft::{Config, Heap, Raft};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::apply::State;
@@ -37,20 +38,18 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
     let peers = listen(arguments.peer_listen, "--peer-listen")?;
-    let mut ports = Ports::open(&arguments)?;
+    let ports = Ports::open(&arguments)?;
     let _lock = Lock::take(&arguments.data)?;
     log_is_there(&arguments.data)?;
     let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
     let origin = match Origin::find(&arguments)? {
         Start::Known(origin) => origin,
         Start::Founding(founder) => {
-            // nobody serves clients yet
-            drop(ports);
-            let Some(origin) = runtime.block_on(found(founder, &peers, &mut stop))? else {
+            let founded = runtime.block_on(found(founder, &peers, &ports.clients, &mut stop))?;
+            let Some(origin) = founded else {
                 runtime.shutdown_timeout(Duration::from_millis(200));
                 return Ok(());
             };
-            ports = Ports::open(&arguments)?;
             origin
         }
     };
@@ -83,8 +82,13 @@ impl Ports {
 async fn found(
     founder: Founder,
     peers: &TcpListener,
+    clients: &TcpListener,
     stop: &mut Stop,
 ) -> Result<Option<Origin>, Failure> {
+    let clients = clients
+        .try_clone()
+        .map_err(|error| Failure::Run(format!("cannot listen for clients: {error}")))?;
+    let clients = tokio_listener(clients)?;
     let list = founder.list;
     let voters = founder.founding.founders.iter().map(|&id| NodeId::new(id)).collect();
     tokio::select! {
@@ -95,8 +99,32 @@ async fn found(
             info!(why, "stopping");
             Ok(None)
         }
+        () = turn_away(clients) => Ok(None),
     }
 }
+
+/// Tells clients why they are not served yet; never ends.
+async fn turn_away(listener: tokio::net::TcpListener) {
+    let places = Arc::new(Semaphore::new(64));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((mut socket, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        tokio::spawn(async move {
+            let answer = async {
+                // what is closed with something unread loses the answer
+                socket.read(&mut [0; 4096]).await?;
+                socket.write_all(NOT_FOUNDED).await
+            };
+            let _ = timeout(Duration::from_secs(1), answer).await;
+            drop(place);
+        });
+    }
+}
+
+const NOT_FOUNDED: &[u8] = b"-CLUSTERDOWN the cluster is not founded yet: this node waits for the other founders, which its log names\r\n";
 
 fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));

@@ -82,6 +82,7 @@ impl Seen {
 pub(crate) fn ask(node: &str) -> io::Result<Seen> {
     match call(node, &["INFO"])? {
         Response::Bulk(text) => Ok(parse(&String::from_utf8_lossy(&text))),
+        Response::Error(error) => Err(io::Error::other(printable(&error))),
         _ => Err(io::Error::other("this is no node of Quorate")),
     }
 }

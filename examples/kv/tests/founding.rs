@@ -105,6 +105,11 @@ fn founders_wait_for_each_other_and_stop_when_told() {
         cluster.start_node(index);
         wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
     }
+    // clients are told
+    let told = cluster.client(0).ask(&["GET", "a"]).unwrap().text();
+    assert!(told.starts_with("CLUSTERDOWN the cluster is not founded yet"), "{told}");
+    let (code, said, _) = cluster.ctl(&["status"]);
+    assert!(code == Some(1) && said.contains("the cluster is not founded yet"), "{said}");
     // a second process on one directory is turned away, also before there is a log, and whatever ports it has
     let (code, said) = output(cluster.command_elsewhere(0));
     assert_eq!(code, Some(1), "{said}");
