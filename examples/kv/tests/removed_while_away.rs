@@ -23,6 +23,12 @@ fn a_node_that_is_removed_while_it_is_away_is_told() {
     until("the ways to be closed", || {
         left.iter().all(|&i| cluster.info(i, "links").as_deref() == Some("1")).then_some(())
     });
+    // one that starts after the removal has never had a way to it
+    let fresh = left.iter().copied().find(|&index| index != leader).unwrap();
+    assert!(cluster.stop(fresh).success());
+    cluster.start_node(fresh);
+    cluster.wait_for_leader();
+    until("the other way to be open", || (cluster.info(fresh, "links")? == "1").then_some(()));
     cluster.start_node(away);
     until("the node to know", || {
         let removed = cluster.number(away, "removed") > 0;
@@ -40,6 +46,9 @@ fn a_node_that_is_removed_while_it_is_away_is_told() {
     assert_eq!(cluster.info(away, "role").as_deref(), Some("follower"));
     let log = std::fs::read_to_string(cluster.log(away)).unwrap();
     assert!(log.contains("was removed from the cluster while it was cut off"), "{log}");
+    until("the ways to it to be closed", || {
+        left.iter().all(|&i| cluster.info(i, "links").as_deref() == Some("1")).then_some(())
+    });
     for &index in &left {
         assert_eq!(cluster.info(index, "peers").as_deref(), Some("2"));
     }

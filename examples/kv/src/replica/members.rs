@@ -76,7 +76,7 @@ impl Replica {
         }
         // before that another leader may take the change back
         if status.config <= status.commit || status.removed.is_some() {
-            self.watch_closed(raft, now, outbox);
+            self.watch_strays(raft, now, outbox);
             self.close_ways(raft, now, outbox);
         }
         if self.is_outside() && status.config <= self.state.applied {
@@ -214,17 +214,16 @@ impl Replica {
         }
     }
 
-    /// A node that was removed and comes back is told so, and its way closed again.
-    fn watch_closed(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
-        if self.ways.closed.is_empty() {
-            return;
-        }
+    /// A removed node that comes by itself is told so, and its way closed again. One of which this node knows nothing may be a
+    /// member that a later entry adds, and stays.
+    fn watch_strays(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let members = raft.members();
         for id in outbox.peers() {
-            let back = self.ways.closed.contains(&id) && !self.ways.linked.contains_key(&id);
-            if back && !members.iter().any(|member| member.id == id) {
-                let way = Way { address: String::new(), stray: Some(now) };
-                self.ways.linked.insert(id, way);
+            let is_member = members.iter().any(|member| member.id == id);
+            let was_member = self.ways.closed.contains(&id) || self.place(id).is_some();
+            if !is_member && was_member {
+                let stray = || Way { address: String::new(), stray: Some(now) };
+                self.ways.linked.entry(id).or_insert_with(stray);
             }
         }
     }
