@@ -115,8 +115,10 @@ async fn turn_away(listener: tokio::net::TcpListener) {
         tokio::spawn(async move {
             let answer = async {
                 // what is closed with something unread loses the answer
-                socket.read(&mut [0; 4096]).await?;
-                socket.write_all(NOT_FOUNDED).await
+                match socket.read(&mut [0; 4096]).await? {
+                    0 => Ok(()),
+                    _ => socket.write_all(NOT_FOUNDED).await,
+                }
             };
             let _ = timeout(Duration::from_secs(1), answer).await;
             drop(place);
