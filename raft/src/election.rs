@@ -48,7 +48,8 @@ impl<S: Storage> Raft<S> {
         if !self.may_lead() {
             // no vote, or no commands: it waits for others to lead
             self.follow(self.term, None);
-            self.restart_election_timer();
+            self.draw_election_timeout();
+            self.ask_whether_removed();
             return;
         }
         if self.term.saturating_add(2) >= LIMIT {

@@ -12,8 +12,8 @@ use crate::raft::{LIMIT, Raft, TERM_JUMP};
 use crate::storage::Storage;
 use crate::{Message, Role, Term};
 
-/// The furthest that a message of a node that is no member may be ahead of this node's term. Nodes need it that have not heard
-/// of the latest members (4.1); more elections than that have not been held meanwhile.
+/// The furthest that messages of nodes that are no members may raise this node's term within an election timeout. Nodes need it
+/// that have not heard of the latest members (4.1); more elections than that have not been held meanwhile.
 const NON_MEMBER_JUMP: u64 = 1 << 16;
 
 /// A node that has a leader gives it up for a gap of at most so many steps: each of them costs an election.
@@ -27,6 +27,10 @@ const LOOKS: u8 = 3;
 pub(crate) struct Gap {
     /// No step is taken before.
     step_at: Instant,
+    /// Until then, the messages of non-members are measured by [`base`](Self::base).
+    base_until: Instant,
+    /// The own term when the first of them would have raised it.
+    base: Term,
     /// Whose message was refused last, and why.
     refused: Option<(NodeId, Rejected)>,
     /// That was since the last look.
@@ -172,9 +176,9 @@ impl<S: Storage> Raft<S> {
             | Message::Snapshot { term, .. }
             | Message::SnapshotEnd { term, .. }
             | Message::RequestVote { term, .. } => {
-                let far = term > self.term.saturating_add(NON_MEMBER_JUMP);
                 // a node that waits to be added knows nobody, and the cluster's term may be any
-                (far && !self.members().is_empty()).then_some(Err(Rejected::OutOfRange))
+                let far = term > self.term && !self.members().is_empty() && self.too_far(term);
+                far.then_some(Err(Rejected::OutOfRange))
             }
             Message::TimeoutNow { .. }
             | Message::ReadAt { .. }
@@ -203,6 +207,23 @@ impl<S: Storage> Raft<S> {
             }
             _ => Some(Err(Rejected::UnknownSender)),
         }
+    }
+}
+
+impl<S: Storage> Raft<S> {
+    /// Whether a non-member would raise this node's term by more than it may.
+    fn too_far(&mut self, term: Term) -> bool {
+        let (now, own, wait) = (self.now, self.term, self.config.election_max_us);
+        let base = match self.extra.get_mut().map(|extras| &mut extras.gap) {
+            Some(gap) => {
+                if now >= gap.base_until {
+                    (gap.base, gap.base_until) = (own, now.after(wait));
+                }
+                gap.base
+            }
+            None => own,
+        };
+        term > base.saturating_add(NON_MEMBER_JUMP)
     }
 }
 

@@ -224,6 +224,10 @@ impl<S: Storage> Raft<S> {
                 peer.owed = Reply::Nothing;
                 (S::CHANGES && self.config_at <= self.commit).then_some(Draft::Removed)
             }
+            Reply::PreVote => {
+                peer.owed = Reply::Nothing;
+                S::CHANGES.then_some(Draft::RequestVote { pre: true })
+            }
         }
     }
 

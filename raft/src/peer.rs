@@ -69,6 +69,8 @@ pub(crate) enum Reply {
     },
     /// It is no member any more, and that is committed.
     Removed,
+    /// Nothing: it is asked for a pre-vote by a member that may not lead.
+    PreVote,
 }
 
 /// A snapshot on its way to a peer.

@@ -531,7 +531,9 @@ impl<S: Storage> Raft<S> {
         match self.role {
             Role::Leader if self.peers.is_empty() => None,
             Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
-            Role::Follower if self.leader.is_none() && !self.may_lead() => None,
+            Role::Follower if self.leader.is_none() && !self.may_lead() => {
+                self.may_be_removed().then_some(self.election_at)
+            }
             Role::Follower => Some(self.election_at.min(self.asks_at())),
             _ => Some(self.heartbeat_at.min(self.election_at)),
         }

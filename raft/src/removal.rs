@@ -1,9 +1,9 @@
 //! Nodes that were removed while they were cut off: how they learn of it.
 //!
 //! A leader tells a node that it removes, as long as that answers (see [`dismiss`](Raft::dismiss)). One that does not answer is forgotten, and
-//! a leader that is elected later never knew of it. Such a node asks for votes when its links are back. Each member that is asked, and has the
-//! configuration without it committed, says so besides its [`Vote`](Message::Vote). The thesis (4.2.3) only keeps such
-//! nodes from disturbing others.
+//! a leader that is elected later never knew of it. Such a node asks for votes when its links are back; a learner and a witness, which
+//! cannot be elected, ask for pre-votes all the same. Each member that is asked, and has the configuration without it committed, says
+//! so besides its [`Vote`](Message::Vote). The thesis (4.2.3) only keeps such nodes from disturbing others.
 
 use quorate_core::Rejected;
 
@@ -25,6 +25,28 @@ impl<S: Storage> Raft<S> {
         if let Some(extras) = self.extra.get_mut() {
             (extras.removed, extras.removed_owed) = (0, false);
             extras.gap.clear();
+        }
+    }
+
+    /// Whether this node is a member as far as it knows, and may not have been told of its removal.
+    pub(crate) fn may_be_removed(&self) -> bool {
+        S::CHANGES
+            && self.standing.is_member()
+            && self.extra.get().is_some()
+            && self.removed_by().is_none()
+    }
+
+    /// A learner or a witness that hears no leader asks for pre-votes, of which it makes nothing: a member that has the removal
+    /// committed answers with [`Removed`](Message::Removed), and a leader that rests wakes.
+    #[cold]
+    pub(crate) fn ask_whether_removed(&mut self) {
+        if !self.may_be_removed() || self.term.saturating_add(2) >= LIMIT {
+            return;
+        }
+        for at in 0..self.peers.len() {
+            if self.peers.get(at).is_some_and(|peer| peer.standing.is_member()) {
+                self.owe(at, Reply::PreVote);
+            }
         }
     }
 

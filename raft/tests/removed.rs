@@ -54,6 +54,32 @@ fn a_removed_follower_that_was_cut_off_for_long_is_told_when_its_links_are_back(
     }
 }
 
+/// Neither can be elected, so neither asks for votes.
+#[test]
+fn removed_learners_and_witnesses_that_were_cut_off_are_told() {
+    for promoted in [false, true] {
+        let mut cluster = Cluster::new(3);
+        cluster.elect(1);
+        cluster.join(4);
+        let add = if promoted { Change::AddWitness(id(4)) } else { Change::Add(id(4)) };
+        let mut changes = vec![add];
+        changes.extend(promoted.then_some(Change::Promote(id(4))));
+        for change in changes {
+            cluster.raft(1).change(&[change]).unwrap();
+            cluster.drain(1);
+            cluster.run(500);
+        }
+        let standing = cluster.raft(4).status().standing;
+        assert_eq!((standing.is_member(), standing.votes()), (true, promoted));
+        cluster.run_if(500, apart(4));
+        cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+        cluster.drain(1);
+        cluster.run_if(2_000, apart(4));
+        assert!(cluster.raft(4).deadline().is_some(), "it asks");
+        is_told(&mut cluster, 4);
+    }
+}
+
 #[test]
 fn a_leader_that_did_not_remove_it_tells_it_too() {
     let mut cluster = removed(4, true, 1_000);

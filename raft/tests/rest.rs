@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Envelope, id};
 use quorate_core::{Instant, Rejected};
-use quorate_raft::{Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
+use quorate_raft::{Change, Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
 
 const IDLE_MS: u64 = 300;
 
@@ -636,4 +636,20 @@ fn a_leader_at_rest_rests_on_after_nonsense() {
     let later = now.after(10_000_000);
     cluster.raft(1).tick(later);
     assert!(cluster.raft(1).poll().is_none(), "it says nothing");
+}
+
+/// It may not be elected, and it is served nothing before it knows the leader.
+#[test]
+fn restarted_learner_wakes_its_leader_and_all_rest_again() {
+    let mut cluster = led(3);
+    cluster.join(4);
+    cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
+    cluster.drain(1);
+    cluster.run(IDLE_MS + 500);
+    assert!(rest(&mut cluster, 1, 4));
+    cluster.restart(4);
+    cluster.run(2_000);
+    let status = cluster.raft(4).status();
+    assert_eq!((status.leader, status.quiet), (Some(id(1)), true));
+    assert!(rest(&mut cluster, 1, 4));
 }

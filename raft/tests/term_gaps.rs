@@ -312,6 +312,21 @@ fn a_non_member_raises_the_term_by_little() {
         assert_eq!(raft.receive(now, id(9), message), Ok(()), "{message:?}");
         assert_eq!(raft.status().term, 3 + (1 << 16));
     }
+    // nor by a little again and again, without time passing
+    let mut flooded = raft.clone();
+    let [_, append, _] = messages(3 + (1 << 16));
+    flooded.receive(now, id(9), append).unwrap();
+    for sender in [9, 10] {
+        for message in messages(4 + (1 << 16)) {
+            let refused = flooded.receive(now, id(sender), message);
+            assert_eq!(refused, Err(Rejected::OutOfRange), "{message:?}");
+        }
+    }
+    assert_eq!(flooded.status().term, 3 + (1 << 16));
+    let later = now.after(Config::default().election_max_us);
+    let [_, append, _] = messages(4 + (1 << 16));
+    flooded.receive(later, id(9), append).unwrap();
+    assert_eq!(flooded.status().term, 4 + (1 << 16));
     // once it has asked for a vote, it still says nothing else
     let [.., ask] = messages(4);
     raft.receive(now, id(9), ask).unwrap();

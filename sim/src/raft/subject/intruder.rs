@@ -33,7 +33,8 @@ impl<S: Storage> RaftSubject<S> {
         let found = strangers(raft, clock)
             .or_else(|| learners(raft, clock))
             .or_else(|| far_terms(raft, clock))
-            .or_else(|| removals(raft, clock));
+            .or_else(|| removals(raft, clock))
+            .or_else(|| questions(raft, clock));
         if let Some(what) = found {
             let what = format!("node {}: {what}: {status:?}", at + 1);
             self.violated.get_or_insert(what);
@@ -82,6 +83,15 @@ fn strangers<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
         if result.is_ok() || copy.status().term != term {
             return Some(format!("a non-member's {message:?} is taken"));
         }
+    }
+    let mut copy = raft.clone();
+    for term in (1..5).map(|step| term + step * NEAR / 2) {
+        let (prev_index, prev_term, commit, entries) = (0, 0, 0, &[]);
+        let append = Message::Append { term, prev_index, prev_term, commit, round: 1, entries };
+        let _ = copy.receive(now, STRANGER, append);
+    }
+    if copy.status().term > term + NEAR {
+        return Some("non-members raise the term without limit".into());
     }
     if last > 0 {
         // it is given no vote, and so does not raise the term (with leadership or without)
@@ -160,4 +170,25 @@ fn removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let _ = copy.receive(now, member, removed);
     let believed = result.is_ok() && copy.status().removed.is_some();
     believed.then(|| "a removal is believed beside a leader".into())
+}
+
+/// A member that may not lead, and hears no leader, asks the others, which know of its removal.
+fn questions<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+    let status = raft.status();
+    let may_lead = status.standing.votes() && !status.standing.is_witness();
+    let others = raft.members().iter().any(|member| member.id != status.id);
+    if !status.standing.is_member() || may_lead || !others {
+        return None;
+    }
+    if status.role != Role::Follower || status.removed.is_some() || status.quiet {
+        return None;
+    }
+    let mut copy = raft.clone();
+    while copy.poll().is_some() {}
+    copy.tick(now.after(1 << 40));
+    let mut asked = false;
+    while let Some(output) = copy.poll() {
+        asked |= matches!(output, Output::Send(_, Message::RequestVote { pre: true, .. }));
+    }
+    (!asked).then(|| "a member that may not lead asks nobody whether it was removed".into())
 }
