@@ -126,7 +126,7 @@ async fn turn_away(listener: tokio::net::TcpListener) {
     }
 }
 
-const NOT_FOUNDED: &[u8] = b"-CLUSTERDOWN the cluster is not founded yet: this node waits for the other founders, which its log names\r\n";
+const NOT_FOUNDED: &[u8] = b"-CLUSTERDOWN the cluster is not founded yet, the command was not executed: this node waits for the other founders, which its log names\r\n";
 
 fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::client::Value;
+use common::client::{Client, Value};
 use common::{Cluster, output, until};
 
 /// A node's disk is lost.
@@ -106,7 +106,7 @@ fn founders_wait_for_each_other_and_stop_when_told() {
         wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
     }
     // clients are told
-    let told = cluster.client(0).ask(&["GET", "a"]).unwrap().text();
+    let told = Client::connect(cluster.ports[0]).unwrap().ask(&["GET", "a"]).unwrap().text();
     assert!(told.starts_with("CLUSTERDOWN the cluster is not founded yet"), "{told}");
     let (code, said, _) = cluster.ctl(&["status"]);
     assert!(code == Some(1) && said.contains("the cluster is not founded yet"), "{said}");

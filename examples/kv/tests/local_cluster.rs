@@ -9,7 +9,7 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use common::client::Client;
-use common::{Dir, PATIENCE, output, until, wait_for};
+use common::{Dir, output, until, wait_for};
 use quorate_nemesis::ports::Port;
 
 struct Running {
@@ -63,7 +63,7 @@ fn signal(process: u32, name: &str) {
 
 impl Running {
     fn client(&self) -> Client {
-        Client::connect_within(self.base, PATIENCE)
+        Client::wait_for(self.base)
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -89,7 +89,7 @@ fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
     let again = until("the node to come back", || {
         process_id(cluster.base + 1).filter(|&process| process != processes[1])
     });
-    assert_eq!(Client::connect_within(cluster.base + 1, PATIENCE).must(&["GET", "a"]).text(), "1");
+    assert_eq!(Client::wait_for(cluster.base + 1).must(&["GET", "a"]).text(), "1");
     let mut second = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
     second.args(["cluster", "--base-port", &cluster.base.to_string()]).stdout(Stdio::null());
     // one of its ports at least is listened at for as long as the cluster runs

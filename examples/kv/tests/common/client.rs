@@ -1,7 +1,6 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::types::OwnedFrame;
@@ -39,15 +38,15 @@ impl Client {
         Self { socket, buffer: Vec::new() }
     }
 
-    pub fn connect_within(port: u16, patience: Duration) -> Self {
-        let deadline = Instant::now() + patience;
-        loop {
-            match Self::connect(port) {
-                Ok(client) => return client,
-                Err(error) => assert!(Instant::now() < deadline, "port {port}: {error}"),
+    /// A client of a node, as soon as that serves clients.
+    pub fn wait_for(port: u16) -> Self {
+        until_or(&format!("the node at port {port} to serve clients"), || {
+            let mut client = Self::connect(port).map_err(|error| error.to_string())?;
+            match client.ask(&["PING"]) {
+                Ok(Value::Simple(_)) => Ok(client),
+                answer => Err(format!("{answer:?}")),
             }
-            sleep(Duration::from_millis(10));
-        }
+        })
     }
 
     /// Sends one command and takes its reply.

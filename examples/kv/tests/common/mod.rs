@@ -79,11 +79,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts nodes, with more options for each.
+    /// Starts nodes, with more options for each, and waits until they have founded their cluster.
     pub fn start(name: &str, nodes: u16, options: &[&str]) -> Self {
         let mut cluster = Self::stopped(name, nodes, options);
         for index in 0..usize::from(nodes) {
             cluster.start_node(index);
+        }
+        for index in 0..usize::from(nodes) {
+            drop(cluster.client(index));
         }
         cluster
     }
@@ -239,8 +242,9 @@ impl Cluster {
         self.children[index].as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
+    /// A client of a node, as soon as that serves clients.
     pub fn client(&self, index: usize) -> Client {
-        Client::connect_within(self.ports[index], PATIENCE)
+        Client::wait_for(self.ports[index])
     }
 
     /// A field of a node's `INFO`; `None` while it does not answer.
