@@ -161,20 +161,23 @@ fn a_queue_is_bounded_by_frames_too() {
         until("it is connected", async || peer(&node).connected).await;
         let before = peer(&node).link.dropped;
         let handle = node.handle();
-        let mut answers = Vec::new();
-        // handed in at once, so that one turn takes many
-        for _ in 0..200 {
-            let (answer, answered) = oneshot::channel();
-            handle.try_send(Ask::Say(NodeId::new(2), vec![1], answer)).ok().unwrap();
-            answers.push(answered);
-        }
-        let mut queued = 0;
-        for answer in answers {
-            queued += u64::from(answer.await.unwrap());
-        }
-        // the node's own messages were in the way of some
-        assert!(peer(&node).link.dropped - before >= 200 - queued);
-        assert!(queued >= 10, "{queued} were queued");
+        // handed in at once, so that one turn takes many; the connection's task may still take some between turns
+        until("some are dropped", async || {
+            let mut answers = Vec::new();
+            for _ in 0..200 {
+                let (answer, answered) = oneshot::channel();
+                handle.try_send(Ask::Say(NodeId::new(2), vec![1], answer)).ok().unwrap();
+                answers.push(answered);
+            }
+            let (mut queued, mut refused) = (0, 0);
+            for answer in answers {
+                *if answer.await.unwrap() { &mut queued } else { &mut refused } += 1;
+            }
+            // the node's own messages may be dropped too
+            assert!(peer(&node).link.dropped - before >= refused);
+            queued > 0 && refused > 0
+        })
+        .await;
         node.stop().await.unwrap();
     });
 }

@@ -198,5 +198,6 @@ fn questions<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
             _ => {}
         }
     }
-    (answered && !asked).then(|| "a member that may not lead asks nobody whether it was removed".into())
+    (answered && !asked)
+        .then(|| "a member that may not lead asks nobody whether it was removed".into())
 }
