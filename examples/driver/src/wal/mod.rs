@@ -102,6 +102,7 @@ mod record;
 mod recover;
 mod reserve;
 mod slot;
+mod sums;
 mod writer;
 
 pub use checkpoint::{Checkpoint, Written};
