@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use common::register::Ask;
 use common::wire::{RawPeer, framed, hello};
-use common::{RegisterNode, listener, options, run, start_register, until};
+use common::{RegisterNode, listen_again, listener, options, run, start_register, until};
 use quorate_core::NodeId;
 use quorate_driver::NodeOptions;
 use quorate_driver::frame::{Hello, Kind};
@@ -115,6 +115,55 @@ fn a_stranger_of_the_cluster_that_says_where_it_is_becomes_a_peer() {
         let mut refused = RawPeer::connect(addr);
         refused.send(&framed(Kind::Hello, &late.to_bytes()));
         assert_eq!(refused.next().unwrap().0, Kind::Refusal);
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_peer_that_moved_is_reached_where_it_says_it_is() {
+    let (node, addr, _dir) = node(|_| {});
+    let (before, before_addr) = listener();
+    let (after, after_addr) = listener();
+    drop(before);
+    run(async {
+        node.handle().send(Ask::Connect(NodeId::new(5), before_addr.to_string())).await.unwrap();
+        let says = |address: String| Hello { address, ..hello(5, 1) };
+        let _there = RawPeer::greet(addr, &says(after_addr.to_string()));
+        let (mut moved, _) = accept(&after, 5);
+        until("sent", async || say(&node, 5, b"found").await).await;
+        assert_eq!(moved.next().unwrap(), (Kind::Application, b"found".to_vec()));
+        // where this node was told counts more, as soon as it is there
+        let before = listen_again(before_addr);
+        drop(moved);
+        drop(after);
+        let (mut back, _) = accept(&before, 5);
+        until("sent", async || say(&node, 5, b"back").await).await;
+        assert_eq!(back.next().unwrap(), (Kind::Application, b"back".to_vec()));
+        assert_eq!(peers(&node), [5]);
+        node.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn strangers_that_are_gone_keep_nobody_out() {
+    let (node, addr, _dir) = node(|options| options.tcp.max_peers = 3);
+    let (listener, their_addr) = listener();
+    run(async {
+        let at = |id| Hello { address: their_addr.to_string(), ..hello(id, 1) };
+        // one that the application wants, and is away
+        node.handle().send(Ask::Connect(NodeId::new(5), their_addr.to_string())).await.unwrap();
+        let (_named, _) = accept(&listener, 5);
+        for id in 10..20 {
+            drop(RawPeer::greet(addr, &at(id)));
+        }
+        until("the strangers to be gone", async || {
+            let mut late = RawPeer::connect(addr);
+            late.send(&framed(Kind::Hello, &at(7).to_bytes()));
+            late.next().unwrap().0 == Kind::Hello
+        })
+        .await;
+        assert!(peers(&node).contains(&5));
+        assert!(peers(&node).len() <= 3, "{:?}", peers(&node));
         node.stop().await.unwrap();
     });
 }

@@ -250,8 +250,10 @@ fn transport(
         match at {
             Place::Tcp(addr) => links.connect(id, &addr),
             Place::Line(address) => {
+                let link = links.add(id, address.to_string());
+                link.name();
                 let task = SerialTask {
-                    link: links.add(id, address.to_string()),
+                    link,
                     address,
                     line: Line { cluster: options.cluster, node: options.id },
                     options: tcp.clone(),

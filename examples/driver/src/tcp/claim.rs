@@ -100,6 +100,11 @@ impl Claim {
         state.holder.take_if(|holder| holder.number == number);
     }
 
+    /// Whether no connection counts.
+    pub(crate) fn is_free(&self) -> bool {
+        self.lock().holder.is_none()
+    }
+
     /// The connection that counts, if there is one, is to end.
     pub(crate) fn revoke(&self) {
         self.lock().holder = None;

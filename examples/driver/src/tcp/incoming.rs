@@ -14,7 +14,7 @@ use super::budget::Budget;
 use super::claim::{Claimant, Occupied};
 use super::connection::{Frames, ReadError};
 use super::link::Link;
-use super::links::Links;
+use super::links::{AWAY, Links};
 use super::outgoing::{check, count};
 use super::silent::{Place, Silent};
 use crate::app::Lane;
@@ -114,6 +114,11 @@ impl Incoming {
             }
         }
         claim.release(mine);
+        if link.is_absent() {
+            // it may come back at once
+            tokio::time::sleep(AWAY).await;
+            self.links.forget_absent(link.id);
+        }
     }
 
     /// Exchanges hellos; `None` if they do not fit.
@@ -207,25 +212,26 @@ impl Incoming {
         let theirs = Hello::from_bytes(payload)?;
         check(&theirs, &self.hello)?;
         let sender = theirs.sender;
-        if self.links.get(sender).is_none() && self.welcomes(&theirs) {
+        if self.links.get(sender).is_none()
+            && self.welcomes(&theirs)
+            && self.links.welcome(sender, &theirs.address)
+        {
             // one that this node has not heard of yet: a new leader's log may be needed to hear of it
             if let Some(suppressed) = self.lines.pass(("unknown", None)) {
                 tracing::info!(peer = %sender, addr = theirs.address, suppressed, "a node of this cluster that was not known here");
             }
-            self.links.connect(sender, &theirs.address);
             self.wake.notify_one();
         }
         let link = self.links.get(sender).ok_or(HelloError::Sender(sender))?;
+        link.says(&theirs.address);
         Ok((link, theirs))
     }
 
-    /// Whether an unknown node may become a peer: it says where it is reached, and there is room.
+    /// Whether an unknown node may become a peer if there is room: it says where it is reached.
     fn welcomes(&self, theirs: &Hello) -> bool {
-        let known = self.links.all().len();
         !theirs.address.is_empty()
             && theirs.sender != self.hello.sender
             && !self.links.is_gone(theirs.sender)
-            && known < self.options.max_peers
     }
 
     /// Hands frames to the loop until the connection ends.

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ pub(crate) struct Link {
     longest: AtomicUsize,
     /// The peer was heard of: connect now rather than later.
     pub(crate) heard: Notify,
+    /// Where the peer says that it is, if that is elsewhere.
+    said: Mutex<Option<String>>,
+    /// The application wants it; otherwise the peer came by itself, and goes with its connections.
+    named: AtomicBool,
     /// What all inboxes hold.
     inboxes: Arc<Inboxes>,
 }
@@ -79,12 +83,38 @@ impl Link {
             bulk,
             longest: AtomicUsize::new(0),
             heard: Notify::new(),
+            said: Mutex::default(),
+            named: AtomicBool::new(false),
             inboxes,
         }
     }
 
     pub(crate) fn counters(&self) -> &PeerCounters {
         &self.counters
+    }
+
+    /// The peer said in a hello where it is reached.
+    pub(crate) fn says(&self, address: &str) {
+        let elsewhere = !address.is_empty() && address != self.addr;
+        *lock(&self.said) = elsewhere.then(|| address.to_owned());
+    }
+
+    /// Where the peer says that it is, if that is elsewhere than this node was told.
+    pub(crate) fn said(&self) -> Option<String> {
+        lock(&self.said).clone()
+    }
+
+    pub(crate) fn name(&self) {
+        self.named.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.load(Relaxed)
+    }
+
+    /// Whether the peer came by itself, and has no connection to this node.
+    pub(crate) fn is_absent(&self) -> bool {
+        !self.is_named() && self.urgent.claim.is_free() && self.bulk.claim.is_free()
     }
 
     pub(crate) const fn side(&self, lane: Lane) -> &Side {

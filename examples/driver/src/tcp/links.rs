@@ -15,7 +15,7 @@ use crate::{LogLimit, TcpOptions};
 
 /// A peer that was taken off is let in again after so long, as any node that is not known: it may have been cut off since, and not
 /// have heard what it was taken off for.
-const AWAY: Duration = Duration::from_secs(10);
+pub(crate) const AWAY: Duration = Duration::from_secs(10);
 
 /// The links to all peers there are, which come and go.
 pub(crate) struct Links {
@@ -83,8 +83,34 @@ impl Links {
         link
     }
 
-    /// Adds a peer at a TCP address, or moves it there, and connects to it. Within a runtime.
+    /// Adds a peer at a TCP address, or moves it there, and connects to it, for as long as it is not disconnected. Within a runtime.
     pub(crate) fn connect(&self, id: NodeId, addr: &str) {
+        self.open(id, addr);
+        if let Some(link) = self.get(id) {
+            link.name();
+        }
+    }
+
+    /// Adds a peer that came by itself, and connects to it where it says that it is. False if there are too many peers; one that came
+    /// by itself and is gone makes room.
+    pub(crate) fn welcome(&self, id: NodeId, addr: &str) -> bool {
+        let all = self.all();
+        if all.len() >= self.options.max_peers {
+            let Some(absent) = all.iter().find(|link| link.is_absent()) else { return false };
+            self.forget_absent(absent.id);
+        }
+        self.open(id, addr);
+        true
+    }
+
+    /// Forgets a peer that came by itself and is gone.
+    pub(crate) fn forget_absent(&self, id: NodeId) {
+        if self.get(id).is_some_and(|link| link.is_absent()) && self.drop_link(id) {
+            self.metrics.forget(id);
+        }
+    }
+
+    fn open(&self, id: NodeId, addr: &str) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.gone.remove(&id);
         let on_a_line = !tasks.outgoing.contains_key(&id);

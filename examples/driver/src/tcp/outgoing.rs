@@ -48,15 +48,17 @@ impl Outgoing {
         let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
         let mut backoff = min;
         let mut told = String::new();
+        let mut elsewhere = false;
         loop {
             let link = &self.link.clone();
-            let failure = match self.connect(link, Lane::Urgent).await {
+            // in turn: the address that this node was told, and the one that the peer says it has
+            let said = link.said().filter(|_| elsewhere);
+            let addr = said.as_deref().unwrap_or(&link.addr);
+            let failure = match self.connect(link, addr, Lane::Urgent).await {
                 Ok(agreed) => {
-                    if let Some(suppressed) = self.lines.pass(link.id) {
-                        tracing::info!(peer = %link.id, addr = link.addr, suppressed, "connected");
-                    }
+                    self.tell_connected(link, addr);
                     let since = Instant::now();
-                    let failure = self.send_all(link, agreed).await;
+                    let failure = self.send_all(link, addr, agreed).await;
                     link.set_down();
                     // one that falls at once is no success: two processes may claim to be this node
                     if since.elapsed() >= Duration::from_millis(max) {
@@ -64,9 +66,12 @@ impl Outgoing {
                     }
                     failure
                 }
-                Err(failure) => failure,
+                Err(failure) => {
+                    elsewhere = !elsewhere;
+                    failure
+                }
             };
-            self.tell(link, &failure, &mut told);
+            self.tell(link, addr, &failure, &mut told);
             // between half of it and all of it, so that nodes do not move in step
             let wait = self.rng.range(backoff / 2, backoff.saturating_add(1));
             let _ = timeout(Duration::from_millis(wait.max(1)), link.heard.notified()).await;
@@ -75,9 +80,9 @@ impl Outgoing {
     }
 
     /// Makes a connection for one lane.
-    async fn connect(&self, link: &Link, lane: Lane) -> Result<Agreed, Failure> {
+    async fn connect(&self, link: &Link, addr: &str, lane: Lane) -> Result<Agreed, Failure> {
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
-        let stream = timeout(limit, TcpStream::connect(&link.addr))
+        let stream = timeout(limit, TcpStream::connect(addr))
             .await
             .map_err(|_| Failure::TimedOut("the connection was not answered in time"))?
             .map_err(Failure::Io)?;
@@ -122,12 +127,12 @@ impl Outgoing {
     }
 
     /// Sends on one connection, or on two if the other side takes that, until one fails.
-    async fn send_all(&self, link: &Link, agreed: Agreed) -> Failure {
+    async fn send_all(&self, link: &Link, addr: &str, agreed: Agreed) -> Failure {
         if !agreed.takes.has(Abilities::LANES) {
             link.set_up(false);
             return self.send(link, Lane::Urgent, agreed).await;
         }
-        let bulk = match self.connect(link, Lane::Bulk).await {
+        let bulk = match self.connect(link, addr, Lane::Bulk).await {
             Ok(bulk) => bulk,
             Err(failure) => return failure,
         };
@@ -175,8 +180,20 @@ impl Outgoing {
         }
     }
 
+    fn tell_connected(&self, link: &Link, addr: &str) {
+        let Some(suppressed) = self.lines.pass(link.id) else { return };
+        if addr == link.addr {
+            tracing::info!(peer = %link.id, addr, suppressed, "connected");
+        } else {
+            tracing::warn!(
+                peer = %link.id, addr, known = link.addr, suppressed,
+                "connected at the address that the peer says it has: it does not answer at the one that is known here"
+            );
+        }
+    }
+
     /// Logs a failure, once until something else happens.
-    fn tell(&self, link: &Link, failure: &Failure, told: &mut String) {
+    fn tell(&self, link: &Link, addr: &str, failure: &Failure, told: &mut String) {
         match failure {
             Failure::Hello(error) => count(&self.metrics, error),
             Failure::Read(ReadError::Frame(_)) => self.metrics.closed.garbage.add(1),
@@ -184,7 +201,6 @@ impl Outgoing {
         }
         let text = failure.to_string();
         let suppressed = if *told == text { None } else { self.lines.pass(link.id) };
-        let addr = &link.addr;
         match (suppressed, failure) {
             (None, _) => tracing::debug!(peer = %link.id, addr, "not connected: {text}"),
             (Some(suppressed), Failure::Refused(_) | Failure::Hello(_)) => {

@@ -93,6 +93,7 @@ impl RawPeer {
                 Ok(0) => return None,
                 Ok(n) => self.bytes.extend_from_slice(&more[..n]),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("no frame in time: {error}"),
             }
         }
