@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::limits;
 use crate::reply::Protocol;
 
 /// The clients that are connected, for `CLIENT LIST`.
@@ -54,9 +55,17 @@ impl Clients {
         self.lock().get(&id).map(|client| client.line(id)).unwrap_or_default()
     }
 
-    /// All clients, a line each.
-    pub(crate) fn lines(&self) -> String {
-        self.lock().iter().map(|(&id, client)| client.line(id) + "\n").collect()
+    /// All clients, a line each; none if that is longer than a reply may be.
+    pub(crate) fn lines(&self) -> Option<String> {
+        let mut lines = String::new();
+        for (&id, client) in self.lock().iter() {
+            lines += &client.line(id);
+            lines.push('\n');
+            if lines.len() > limits::REPLY_BYTES {
+                return None;
+            }
+        }
+        Some(lines)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Client>> {

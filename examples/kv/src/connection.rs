@@ -14,7 +14,8 @@ use crate::barrier::Barrier;
 use crate::batch::Batch;
 use crate::budget::{Budget, Grant};
 use crate::op::put;
-use crate::replica::Ask;
+use crate::pending::Answer;
+use crate::replica::{Ask, UNREAD};
 use crate::reply::{Protocol, Reply};
 use crate::resp::{Arguments, Decoder};
 use crate::server::Server;
@@ -49,8 +50,8 @@ pub(crate) struct Session {
     pub(crate) barrier: Barrier,
     pub(crate) replies: Replies,
     socket: OwnedWriteHalf,
-    /// The replies in `reply` that came from the node's loop.
-    shares: Vec<Share>,
+    /// What `reply` takes of the memory for replies.
+    share: Share,
     batch: Batch,
     /// The last entry of the log that an answer told of.
     index: u64,
@@ -79,6 +80,8 @@ enum Read {
     End,
     /// A large command is not whole, and others wait for the memory it holds.
     Late,
+    /// A large command waits for that memory in vain.
+    Crowded,
 }
 
 const READ_BYTES: usize = 16 << 10;
@@ -96,6 +99,7 @@ impl Connection {
         };
         let session = Session {
             id,
+            share: server.unread.share(0),
             server,
             reply: Reply::new(Protocol::Resp2),
             name: Vec::new(),
@@ -103,7 +107,6 @@ impl Connection {
             barrier: Barrier::default(),
             replies: Replies::On,
             socket: write,
-            shares: Vec::new(),
             batch: Batch::default(),
             index: 0,
         };
@@ -114,6 +117,7 @@ impl Connection {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         loop {
             let flow = self.drain().await?;
+            self.input.settle();
             self.session.write_out().await?;
             if flow == Flow::Close {
                 return Ok(());
@@ -123,6 +127,10 @@ impl Connection {
                 Read::End => return Ok(()),
                 Read::Late => {
                     self.session.reply.error("ERR the rest of the command did not come in time");
+                    return self.session.write_out().await;
+                }
+                Read::Crowded => {
+                    self.session.reply.error(CROWDED);
                     return self.session.write_out().await;
                 }
             }
@@ -143,7 +151,8 @@ impl Connection {
                     }
                     input.buffer.advance(taken);
                     // replies may be much longer than requests
-                    if session.reply.len() > limits::OUTPUT_BYTES {
+                    if session.reply.len() > session.most_output() {
+                        input.settle();
                         session.write_out().await?;
                     }
                 }
@@ -167,13 +176,10 @@ impl Input {
     /// more than what arrived already, or little.
     async fn read(&mut self) -> io::Result<Read> {
         let announced = self.decoder.announced();
-        if announced <= limits::LARGE_BYTES {
-            self.grant.release();
-        }
-        self.budget.admit(&mut self.grant, announced).await;
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
-            self.buffer = BytesMut::new();
-            self.decoder.forget();
+        self.settle();
+        let turn = self.budget.admit(&mut self.grant, announced);
+        if timeout(Duration::from_secs(limits::TURN_PATIENCE_S), turn).await.is_err() {
+            return Ok(Read::Crowded);
         }
         let missing = announced.saturating_sub(self.buffer.len());
         self.buffer.reserve(missing.min(self.buffer.len()).max(READ_BYTES));
@@ -187,6 +193,17 @@ impl Input {
         };
         Ok(if read > 0 { Read::More } else { Read::End })
     }
+
+    /// Gives back the memory of a large command that was answered. A client that does not take the reply holds none of it.
+    fn settle(&mut self) {
+        if self.decoder.announced() <= limits::LARGE_BYTES {
+            self.grant.release();
+        }
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
+            self.buffer = BytesMut::new();
+            self.decoder.forget();
+        }
+    }
 }
 
 impl Session {
@@ -198,22 +215,44 @@ impl Session {
         let batch = core::mem::take(&mut self.batch);
         self.batch.protocol = batch.protocol;
         let count = batch.len();
-        match self.ask(batch, self.stale).await {
-            Some(replies) if self.reply.is_empty() => self.reply.take_encoded(replies),
-            Some(replies) => self.reply.encoded(&replies),
+        match self.execute(batch, self.stale).await {
+            Some(Answer { replies, share, .. }) => {
+                if self.reply.is_empty() {
+                    self.reply.take_encoded(replies);
+                } else {
+                    self.reply.encoded(&replies);
+                }
+                self.count();
+                // from here on it counts as this connection's, or not at all if nobody wants it
+                drop(share);
+            }
             None => (0..count).for_each(|_| self.reply.error(STOPPING)),
         }
         Ok(())
     }
 
+    /// The replies to a batch, which are short.
     pub(crate) async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
+        Some(self.execute(batch, stale).await?.replies)
+    }
+
+    async fn execute(&mut self, batch: Batch, stale: bool) -> Option<Answer> {
         self.server.counters.commands(u64::from(batch.len()));
         let (answer, answered) = oneshot::channel();
         self.server.node.send(Ask::Execute { batch, stale, answer }).await.ok()?;
         let answer = answered.await.ok()?;
         self.index = self.index.max(answer.index);
-        self.shares.push(answer.share);
-        Some(answer.replies)
+        Some(answer)
+    }
+
+    /// Counts what the replies take.
+    fn count(&mut self) {
+        self.share.set(self.reply.memory());
+    }
+
+    /// How long replies may become before they are written out.
+    fn most_output(&self) -> usize {
+        if self.server.unread.is_full() { READ_BYTES } else { limits::OUTPUT_BYTES }
     }
 
     async fn request(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
@@ -252,7 +291,14 @@ impl Session {
         if spec.kind == Kind::Connection {
             self.flush().await?;
             self.server.counters.commands(1);
-            return Ok(self.connection_command(spec, arguments).await);
+            let before = self.reply.len();
+            let flow = self.connection_command(spec, arguments).await;
+            if self.server.unread.is_full() && self.reply.len() - before > limits::LARGE_BYTES {
+                self.reply.truncate(before);
+                self.reply.error(UNREAD);
+            }
+            self.count();
+            return Ok(flow);
         }
         // with `READONLY`, reads and writes go different ways
         if self.stale
@@ -324,7 +370,7 @@ impl Session {
             }
         }
         self.reply.clear();
-        self.shares.clear();
+        self.count();
         Ok(())
     }
 }
@@ -337,11 +383,14 @@ const LOOK: Duration = Duration::from_millis(500);
 fn is_slow(time: Duration, still: Duration, taken: usize, full: bool) -> bool {
     let seconds = time.as_secs();
     let least = seconds.saturating_mul(limits::SLOWEST_OUTPUT_PER_S);
-    seconds >= limits::WRITE_TIMEOUT_S
+    still.as_secs() >= limits::WRITE_TIMEOUT_S
+        || (seconds >= limits::WRITE_TIMEOUT_S
+            && (taken as u64) < seconds * limits::LEAST_OUTPUT_PER_S)
         || (full && still.as_secs() >= limits::STILL_S)
         || (full && seconds >= limits::SLOW_AFTER_S && (taken as u64) < least)
 }
 
+const CROWDED: &str = "TRYAGAIN other clients' large commands take all the memory there is for them, the command was not executed";
 const STOPPING: &str = "ERR this node is stopping; whether the command was executed is unknown";
 
 fn is_http(arguments: Arguments<'_>) -> bool {
@@ -365,7 +414,9 @@ mod tests {
             (10, 0, (2_560 << 10) - 1, true, true),
             (10, 0, 0, false, false),
             (59, 59, 0, false, false),
-            (60, 0, 12 << 20, false, true),
+            (60, 60, 12 << 20, false, true),
+            (600, 59, 600 << 10, false, false),
+            (600, 0, (600 << 10) - 1, false, true),
         ] {
             assert_eq!(is_slow(time(seconds), time(still), taken, full), slow, "{seconds} s");
         }

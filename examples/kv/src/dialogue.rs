@@ -9,7 +9,7 @@ use crate::command::{SYNTAX, integer, shown, wrong_arity};
 use crate::connection::{Flow, Replies, Session};
 use crate::glob::Pattern;
 use crate::replica::Ask;
-use crate::reply::Protocol;
+use crate::reply::{Protocol, TOO_LONG};
 use crate::resp::{Arguments, number};
 use crate::table::{self, Kind, Name, Spec};
 use crate::view::View;
@@ -193,10 +193,10 @@ impl Session {
                 let line = self.server.clients.line(self.id);
                 self.reply.text(&format!("{line}\n"));
             }
-            (b"LIST", 2..) => {
-                let lines = self.server.clients.lines();
-                self.reply.text(&lines);
-            }
+            (b"LIST", 2..) => match self.server.clients.lines() {
+                Some(lines) => self.reply.text(&lines),
+                None => self.reply.error(TOO_LONG),
+            },
             (b"REPLY", 3) => self.client_reply(arguments.get(2).unwrap_or_default()),
             (b"NO-EVICT" | b"NO-TOUCH", 3) => self.reply.ok(),
             (b"GETREDIR", 2) => self.reply.integer(-1),

@@ -31,6 +31,8 @@ pub(crate) const LARGE_INPUT_BYTES: usize = 9 << 20;
 pub(crate) const SLOWEST_LOG_PER_S: u64 = 1 << 20;
 /// A large command must arrive within this time, in seconds, from its turn on, and as many more as this slowest rate takes.
 pub(crate) const INPUT_PATIENCE_S: u64 = 10;
+/// A large command waits for its turn for so long at most, in seconds.
+pub(crate) const TURN_PATIENCE_S: u64 = 60;
 /// The slowest rate at which a large command may arrive, in bytes a second.
 pub(crate) const SLOWEST_INPUT_PER_S: u64 = 64 << 10;
 /// Batches forwarded by one peer and not answered, at most.
@@ -45,8 +47,12 @@ pub(crate) const NAMES: usize = 1 << 10;
 pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
 /// A client that takes nothing off its connection for this long, in seconds, while a reply waits, is dropped.
 pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
+/// And one that takes less than this after so long, in bytes a second.
+pub(crate) const LEAST_OUTPUT_PER_S: u64 = 1 << 10;
 /// Bytes of the replies of all clients that were not taken yet: beyond, no reads are answered until there is room.
 pub(crate) const UNREAD_BYTES: usize = 256 << 20;
+/// Batches of reads with long replies that are answered at the same time, at most: [`REPLY_BYTES`] are set aside for each.
+pub(crate) const LONG_READS: usize = 4;
 /// Beyond this, long replies are dropped: those to writes, which cannot wait, and those that other nodes have sent already.
 pub(crate) const UNREAD_MOST_BYTES: usize = 512 << 20;
 /// While there are [`UNREAD_BYTES`], a client that takes nothing for so many seconds is closed.

@@ -453,7 +453,7 @@ impl Replica {
     }
 }
 
-const UNREAD: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
+pub(crate) const UNREAD: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
 const DROPPED: &str = "ERR the command was executed, but its reply was dropped: the replies that clients of this node have not read take too much memory";
 const NOT_ASKED: &str = "an answer to a request that was handed to other nodes";
 const STOLEN: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";

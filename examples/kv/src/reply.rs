@@ -20,6 +20,12 @@ pub(crate) enum Protocol {
     Resp3,
 }
 
+/// The reply in place of one that is longer than a batch's replies may be.
+pub(crate) const TOO_LONG: &str = "ERR the reply is too long: ask for less at once";
+/// The same, if the command has had an effect.
+pub(crate) const DONE_TOO_LONG: &str =
+    "ERR the command was executed, but its reply is too long: ask for less at once";
+
 impl Reply {
     pub(crate) fn new(protocol: Protocol) -> Self {
         Self { bytes: BytesMut::new(), protocol, muted: false }
@@ -59,6 +65,11 @@ impl Reply {
         self.bytes.capacity()
     }
 
+    /// Forgets what came after so many bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
     /// Forgets the replies, and gives back the memory of long ones: a client that is idle holds none.
     pub(crate) fn clear(&mut self) {
         if self.bytes.capacity() > limits::OUTPUT_BYTES {
@@ -68,11 +79,11 @@ impl Reply {
         }
     }
 
-    /// Whether `more` bytes would exceed what the replies to one batch may have; then an error is the reply.
-    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+    /// Whether `more` bytes do not exceed what the replies to one batch may have; otherwise `error` is the reply.
+    pub(crate) fn has_room(&mut self, more: usize, error: &str) -> bool {
         let fits = self.bytes.len().saturating_add(more) <= limits::REPLY_BYTES;
         if !fits {
-            self.error("ERR the reply is too long: ask for less at once");
+            self.error(error);
         }
         fits
     }

@@ -84,3 +84,76 @@ fn who_reads_is_served_however_many_they_are() {
         assert_eq!(cluster.number(node, "slow_clients_closed"), 0);
     }
 }
+
+#[test]
+fn replies_that_nobody_wants_take_nothing() {
+    let cluster = Cluster::start("muted", 1, &["--timeout-ms", "60000"]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    let mut muted = connect(cluster.ports[0]);
+    // they go off in batches of a few, and would be more than may wait
+    let asks = "GET long\r\nPING\r\n".repeat(200);
+    muted.write_all(format!("CLIENT REPLY OFF\r\n{asks}").as_bytes()).unwrap();
+    until("all of them to be executed", || {
+        (cluster.number(0, "total_commands_processed") > 400).then_some(())
+    });
+    until("nothing to wait", || (cluster.number(0, "unread_reply_bytes") == 0).then_some(()));
+    assert_eq!(cluster.client(0).must(&["STRLEN", "long"]).number(), LONG as u64);
+    assert_eq!(cluster.client(0).must(&["GET", "long"]).text().len(), LONG);
+    assert_eq!(cluster.number(0, "slow_clients_closed"), 0);
+}
+
+#[test]
+fn lists_of_clients_count_and_are_refused_while_there_is_no_room() {
+    let cluster = Cluster::start("listed", 1, &["--timeout-ms", "60000"]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    let name = "n".repeat(1_000);
+    let _named: Vec<_> = (0..60)
+        .map(|_| {
+            let mut client = cluster.client(0);
+            assert_eq!(client.ask(&["CLIENT", "SETNAME", &name]).unwrap().text(), "OK");
+            assert_eq!(client.ask(&["CLIENT", "SETINFO", "LIB-VER", &name]).unwrap().text(), "OK");
+            client
+        })
+        .collect();
+    let mut silent = connect(cluster.ports[0]);
+    // the system takes some of it
+    silent.write_all(&b"CLIENT LIST\r\n".repeat(200)).unwrap();
+    until("a list to wait", || (cluster.number(0, "unread_reply_bytes") > 100_000).then_some(()));
+    drop(silent);
+    let mut client = cluster.client(0);
+    let mut others = Vec::new();
+    until("a list to be refused", || {
+        let mut other = connect(cluster.ports[0]);
+        other.write_all(ASKS).unwrap();
+        others.push(other);
+        let list = client.ask(&["CLIENT", "LIST"]).unwrap().text();
+        assert!(list.starts_with("TRYAGAIN ") || list.len() > 120_000, "{list}");
+        list.starts_with("TRYAGAIN ").then_some(())
+    });
+    drop(others);
+    let list = client.ask_until(&["CLIENT", "LIST"], "id=");
+    assert!(list.len() > 120_000);
+}
+
+#[test]
+fn clients_that_do_not_read_keep_no_large_command_out() {
+    let cluster = Cluster::start("echo", 1, &[]);
+    cluster.wait_for_leader();
+    let echo = format!("*2\r\n$4\r\nECHO\r\n${LONG}\r\n{}\r\n", "x".repeat(LONG));
+    let silent: Vec<_> = (0..6)
+        .map(|_| {
+            let mut socket = connect(cluster.ports[0]);
+            socket.write_all(echo.as_bytes()).unwrap();
+            socket
+        })
+        .collect();
+    until("their replies to wait", || {
+        (cluster.number(0, "unread_reply_bytes") > 5 * LONG as u64).then_some(())
+    });
+    let value = "v".repeat(100_000);
+    assert_eq!(cluster.client(0).must(&["SET", "large", &value]).text(), "OK");
+    assert_eq!(cluster.number(0, "slow_clients_closed"), 0, "it did not wait for that");
+    drop(silent);
+}

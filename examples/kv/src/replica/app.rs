@@ -4,7 +4,7 @@ use quorate_core::{Instant, NodeId};
 use quorate_driver::Lane;
 use quorate_driver::app::{App, Outbox, StorageHealth};
 use quorate_raft::{Event, Heap, Message, Raft};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{Ask, NOT_ASKED, Replica, STOPPED, UNKNOWN_STOPPED, Wanted};
 use crate::batch::Batch;
@@ -174,7 +174,7 @@ impl App for Replica {
         }
         self.propose_held(raft, now);
         self.leave_if_full(raft, now, &status);
-        self.take_confirmed();
+        self.take_confirmed(now);
         self.read_on(raft, now);
         self.begin_round(raft);
         self.keep_snapshots(raft, &status);
@@ -191,8 +191,15 @@ impl App for Replica {
     }
 
     fn storage(&mut self, health: StorageHealth) {
-        if health != self.disk {
-            warn!(?health, "disk");
+        match health {
+            health if health == self.disk => {}
+            StorageHealth::Good if self.tight => {
+                info!(
+                    "the disk takes the log again, and has no space for the next snapshot: writes are still refused"
+                );
+            }
+            StorageHealth::Good => info!("the disk takes the log again"),
+            health => warn!(?health, "the disk takes nothing: writes are refused"),
         }
         self.disk = health;
     }

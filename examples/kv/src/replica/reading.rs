@@ -18,15 +18,19 @@ use crate::{limits, work};
 #[derive(Debug, Default)]
 pub(super) struct Readings {
     queue: VecDeque<Reading>,
+    /// How many of them were begun.
+    begun: usize,
     /// Batches of other nodes, and how many bytes each has. One that is sent again, because its answer takes long, is not read again.
-    foreign: HashMap<(NodeId, Call), usize>,
-    foreign_bytes: usize,
+    pub(super) foreign: HashMap<(NodeId, Call), usize>,
+    pub(super) foreign_bytes: usize,
 }
 
 /// A batch of reads that is being answered.
 #[derive(Debug)]
 struct Reading {
     source: Source,
+    /// It is given up if it is not begun by then.
+    deadline: Instant,
     /// Bytes of the operations that are answered.
     at: usize,
     reply: Reply,
@@ -68,27 +72,46 @@ impl Readings {
     }
 
     /// The next batch to answer. While clients leave too much unread, it is one that was begun, as what it has helps nobody until it
-    /// is whole; then one whose replies may be short.
+    /// is whole; then one whose replies may be short. No long one is begun while as many are as memory was set aside for.
     fn next(&mut self, full: bool) -> Option<Reading> {
-        if !full {
-            return self.queue.pop_front();
-        }
-        let begun = self.queue.iter().position(|reading| reading.at > 0);
-        let at = begun.or_else(|| self.queue.iter().position(|reading| !reading.long))?;
-        self.queue.remove(at)
+        let first = |so: fn(&Reading) -> bool| self.queue.iter().position(so);
+        let may_go_on = |reading: &Reading| reading.at > 0 || !reading.long;
+        let at = if full && self.begun > 0 {
+            first(|reading| reading.at > 0)?
+        } else if full || !self.may_begin_long() {
+            first(may_go_on)?
+        } else {
+            0
+        };
+        let reading = self.queue.remove(at)?;
+        self.begun -= usize::from(reading.at > 0);
+        Some(reading)
     }
 
-    /// Gives up own batches that waited too long to be begun.
-    fn expire(&mut self, now: Instant) {
-        let late = |reading: &mut Reading| match &reading.source {
-            Source::Own(waiting) => reading.at == 0 && waiting.deadline <= now,
-            Source::Peer { .. } => false,
-        };
-        while let Some(at) = self.queue.iter_mut().position(late) {
-            if let Some(Reading { source: Source::Own(waiting), .. }) = self.queue.remove(at) {
-                waiting.fail(UNREAD);
+    fn put(&mut self, reading: Reading) {
+        self.begun += usize::from(reading.at > 0);
+        self.queue.push_back(reading);
+    }
+
+    fn may_begin_long(&self) -> bool {
+        self.begun < limits::LONG_READS
+    }
+
+    /// Gives up batches that waited too long to be begun; returns those of other nodes.
+    fn expire(&mut self, now: Instant) -> Vec<(NodeId, Call)> {
+        let mut others = Vec::new();
+        let late = |reading: &Reading| reading.at == 0 && reading.deadline <= now;
+        while let Some(at) = self.queue.iter().position(late) {
+            match self.queue.remove(at).map(|reading| reading.source) {
+                Some(Source::Own(waiting)) => waiting.fail(UNREAD),
+                Some(Source::Peer { node, call, .. }) => {
+                    self.leave(node, call);
+                    others.push((node, call));
+                }
+                None => {}
             }
         }
+        others
     }
 
     /// This node stops: its clients are told.
@@ -104,12 +127,15 @@ impl Readings {
 impl Replica {
     /// Answers an own batch, in this turn or in one of the next.
     pub(super) fn begin_reading(&mut self, waiting: Waiting) {
-        let reading = Reading::new(Source::Own(waiting), &self.unread);
-        self.readings.queue.push_back(reading);
+        let deadline = waiting.deadline;
+        let reading = Reading::new(Source::Own(waiting), deadline, &self.unread);
+        self.readings.put(reading);
     }
 
     /// Takes in what a round has confirmed.
-    pub(super) fn take_confirmed(&mut self) {
+    pub(super) fn take_confirmed(&mut self, now: Instant) {
+        // whoever asked has given up by then, or asks again
+        let deadline = now.after(self.policy.timeout_us);
         for asker in core::mem::take(&mut self.confirmed) {
             match asker {
                 Asker::Own(number) => {
@@ -119,7 +145,8 @@ impl Replica {
                 }
                 Asker::Peer { node, call, batch } => {
                     let source = Source::Peer { node, call, batch };
-                    self.readings.queue.push_back(Reading::new(source, &self.unread));
+                    let reading = Reading::new(source, deadline, &self.unread);
+                    self.readings.put(reading);
                 }
             }
         }
@@ -131,9 +158,9 @@ impl Replica {
             let full = self.unread.is_full();
             let Some(mut reading) = self.readings.next(full) else {
                 // the next tick looks whether there is room
-                return self.readings.expire(now);
+                return self.give_up_readings(now);
             };
-            let tried = full && reading.at == 0;
+            let tried = reading.at == 0 && (full || !self.readings.may_begin_long());
             let ops = &reading.source.batch().ops;
             let mut rest = Ops::new(ops.get(reading.at..).unwrap_or_default());
             let count = |index| replicas(raft, index);
@@ -143,18 +170,25 @@ impl Replica {
             // what does not parse ends it as well: it took no step
             let whole = rest.rest().is_empty() || steps == 0;
             if tried && (!whole || reading.reply.len() > limits::LARGE_BYTES) {
-                self.readings.queue.push_back(reading.put_off());
+                self.readings.put(reading.put_off());
             } else if whole {
                 reading.share.set(reading.reply.memory());
                 self.finish_reading(reading);
             } else {
                 // what is begun is finished: as much as it may come to is set aside
                 reading.share.set(limits::REPLY_BYTES);
-                self.readings.queue.push_back(reading);
+                self.readings.put(reading);
             }
         }
         if !self.readings.queue.is_empty() {
             self.wake.notify_one();
+        }
+    }
+
+    fn give_up_readings(&mut self, now: Instant) {
+        for (node, call) in self.readings.expire(now) {
+            let refusal = Frame::Refusal { call, reason: Refusal::Busy };
+            self.outgoing.push((node, refusal.to_vec(), None));
         }
     }
 
@@ -173,9 +207,9 @@ impl Replica {
 }
 
 impl Reading {
-    fn new(source: Source, unread: &Unread) -> Self {
+    fn new(source: Source, deadline: Instant, unread: &Unread) -> Self {
         let reply = Reply::new(source.batch().protocol);
-        Self { source, at: 0, reply, share: unread.share(0), long: false }
+        Self { source, deadline, at: 0, reply, share: unread.share(0), long: false }
     }
 
     /// As it was before it was begun, and known to be long.

@@ -155,3 +155,52 @@ fn short_replies_are_given_all_the_same() {
     turn(&mut node, 1);
     assert_eq!(text(&mut long).len() >> 20, 4);
 }
+
+#[test]
+fn few_long_replies_are_made_at_the_same_time() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    assert_eq!(node.told(b"short"), "+OK\r\n");
+    let mut long: Vec<_> = (0..3 * limits::LONG_READS).map(|_| read(&mut node)).collect();
+    let mut short = read_all(&mut node, &[b"short"]);
+    let (mut most, mut turns, mut short_at) = (0, 0, 0);
+    while !long.is_empty() {
+        turn(&mut node, 1);
+        turns += 1;
+        assert!(turns < 1_000);
+        // whoever has its reply takes it
+        long.retain_mut(|answered| text(answered) == "no answer");
+        if text(&mut short) == "$1\r\nv\r\n" {
+            short_at = turns;
+        }
+        most = most.max(node.replica.unread.bytes());
+    }
+    assert_eq!(most, limits::LONG_READS * limits::REPLY_BYTES);
+    assert!((1..turns / 2).contains(&short_at), "in turn {short_at} of {turns}");
+    assert_eq!(node.replica.unread.bytes(), 0);
+}
+
+#[test]
+fn batches_of_other_nodes_are_given_up_too() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let mut ops = Vec::new();
+    [b"long", b"long"].iter().for_each(|key| put::get(&mut ops, *key));
+    let call = Call { incarnation: 5, number: 1, write: false };
+    node.frame(FORGER, &request(call, 0, &ops));
+    assert_eq!(node.replica.readings.foreign_bytes, ops.len());
+    // the round that confirms it
+    node.replica.confirmed.append(&mut node.replica.asked);
+    node.replica.take_confirmed(node.now);
+    turn(&mut node, 1);
+    node.replica.outgoing.clear();
+    turn(&mut node, 900_000);
+    assert!(node.replica.outgoing.is_empty());
+    turn(&mut node, 200_000);
+    let refusal = Frame::Refusal { call, reason: Refusal::Busy }.to_vec();
+    let told: Vec<_> = node.replica.outgoing.iter().map(|(to, frame, _)| (*to, frame)).collect();
+    assert_eq!(told, [(FORGER, &refusal)]);
+    assert_eq!((node.replica.readings.foreign_bytes, node.replica.readings.foreign.len()), (0, 0));
+    drop(others);
+}
