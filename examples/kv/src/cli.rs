@@ -51,6 +51,7 @@ pub(crate) struct CtlArgs {
     /// Where clients reach some of the nodes; the others are found through them
     #[arg(
         long,
+        global = true,
         value_name = "HOST:PORT,…",
         value_delimiter = ',',
         default_value = "127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003"

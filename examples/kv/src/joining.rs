@@ -9,7 +9,6 @@ use std::time::Instant;
 use tracing::info;
 
 use crate::Failure;
-use crate::cli::NodeArgs;
 use crate::remote::{self, Known, Seen};
 
 /// How long to wait for an answer.
@@ -22,24 +21,29 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 ///
-/// No node answers, or one of them knows this id with another disk.
-pub(crate) fn ask(arguments: &NodeArgs) -> Result<u64, Failure> {
-    let id = arguments.id;
+/// No node answers, they are not of one cluster, or one of them knows this id with another disk.
+pub(crate) fn ask(id: u64, nodes: &[String]) -> Result<u64, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answers: Vec<(u64, Known)> =
-            arguments.join.iter().filter_map(|node| ask_one(node, id).ok()).collect();
-        if let Some(why) = answers.iter().find_map(|(_, known)| refusal(id, known)) {
+        let asked = nodes.iter().map(|node| (node.as_str(), ask_one(node, id)));
+        let answers: Vec<(&str, (u64, Known))> =
+            asked.filter_map(|(node, answer)| Some((node, answer.ok()?))).collect();
+        if let Some(why) = answers.iter().find_map(|(_, (_, known))| refusal(id, known)) {
             return Err(Failure::Run(why));
         }
-        if let Some(&(cluster, _)) = answers.first() {
+        if let Some(&(node, (cluster, _))) = answers.first() {
+            if let Some((other, (theirs, _))) = answers.iter().find(|(_, of)| of.0 != cluster) {
+                return Err(Failure::Run(format!(
+                    "--join names nodes of two clusters: {node} is of the one founded as {cluster:016x}, {other} of {theirs:016x}"
+                )));
+            }
             info!(founding_id = format!("{cluster:016x}"), "joining");
             return Ok(cluster);
         }
         if Instant::now() >= deadline {
             return Err(Failure::Run(format!(
                 "none of {} answers (--join, where clients reach nodes of the cluster)",
-                arguments.join.join(", ")
+                nodes.join(", ")
             )));
         }
         sleep(PAUSE);

@@ -55,6 +55,7 @@ mod store;
 mod table;
 mod unread;
 mod view;
+mod waiting_room;
 mod work;
 
 use std::process::ExitCode;

@@ -11,10 +11,9 @@ use std::thread;
 use quorate_core::NodeId;
 use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
 use quorate_raft::{Config, Heap, Raft};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, mpsc};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::apply::State;
@@ -28,7 +27,7 @@ use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
 use crate::unread::Unread;
-use crate::{Failure, limits, metrics, open_files, recover};
+use crate::{Failure, joining, limits, metrics, open_files, recover, waiting_room};
 
 /// Runs one node until it is told to stop, or fails.
 pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
@@ -44,8 +43,16 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
     let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
     let origin = match Origin::find(&arguments)? {
         Start::Known(origin) => origin,
+        Start::Joining => {
+            let Some(cluster) = runtime.block_on(join(&arguments, &mut stop))? else {
+                // the question may still wait for an answer
+                runtime.shutdown_background();
+                return Ok(());
+            };
+            Origin::joined(&arguments.data, cluster)?
+        }
         Start::Founding(founder) => {
-            let founded = runtime.block_on(found(founder, &peers, &ports.clients, &mut stop))?;
+            let founded = runtime.block_on(found(founder, &peers, &ports, &mut stop))?;
             let Some(origin) = founded else {
                 runtime.shutdown_timeout(Duration::from_millis(200));
                 return Ok(());
@@ -82,13 +89,17 @@ impl Ports {
 async fn found(
     founder: Founder,
     peers: &TcpListener,
-    clients: &TcpListener,
+    ports: &Ports,
     stop: &mut Stop,
 ) -> Result<Option<Origin>, Failure> {
-    let clients = clients
-        .try_clone()
-        .map_err(|error| Failure::Run(format!("cannot listen for clients: {error}")))?;
-    let clients = tokio_listener(clients)?;
+    let listener = |listener: &TcpListener| {
+        let listener = listener
+            .try_clone()
+            .map_err(|error| Failure::Run(format!("cannot listen for clients: {error}")))?;
+        tokio_listener(listener)
+    };
+    let clients = listener(&ports.clients)?;
+    let metrics = ports.metrics.as_ref().map(listener).transpose()?;
     let list = founder.list;
     let voters = founder.founding.founders.iter().map(|&id| NodeId::new(id)).collect();
     tokio::select! {
@@ -99,34 +110,26 @@ async fn found(
             info!(why, "stopping");
             Ok(None)
         }
-        () = turn_away(clients) => Ok(None),
+        () = waiting_room::clients(clients) => Ok(None),
+        () = waiting_room::metrics(metrics) => Ok(None),
     }
 }
 
-/// Tells clients why they are not served yet; never ends.
-async fn turn_away(listener: tokio::net::TcpListener) {
-    let places = Arc::new(Semaphore::new(64));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((mut socket, _)) = listener.accept().await else {
-            sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        tokio::spawn(async move {
-            let answer = async {
-                // what is closed with something unread loses the answer
-                match socket.read(&mut [0; 4096]).await? {
-                    0 => Ok(()),
-                    _ => socket.write_all(NOT_FOUNDED).await,
-                }
-            };
-            let _ = timeout(Duration::from_secs(1), answer).await;
-            drop(place);
-        });
+/// Asks the nodes of `--join` for their cluster; `None` if this node is told to stop before.
+async fn join(arguments: &NodeArgs, stop: &mut Stop) -> Result<Option<u64>, Failure> {
+    let (id, nodes) = (arguments.id, arguments.join.clone());
+    let question = tokio::task::spawn_blocking(move || joining::ask(id, &nodes));
+    tokio::select! {
+        answer = question => match answer {
+            Ok(cluster) => cluster.map(Some),
+            Err(error) => Err(Failure::Run(format!("cannot ask the cluster: {error}"))),
+        },
+        why = stop.wanted() => {
+            info!(why, "stopping");
+            Ok(None)
+        }
     }
 }
-
-const NOT_FOUNDED: &[u8] = b"-CLUSTERDOWN the cluster is not founded yet, the command was not executed: this node waits for the other founders, which its log names\r\n";
 
 fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));
@@ -404,7 +407,13 @@ fn watch_stdin(watch: bool) -> mpsc::Receiver<()> {
             }
         }
         let mut input = io::stdin().lock();
-        while matches!(input.read(&mut [0; 64]), Ok(1..)) {}
+        loop {
+            match input.read(&mut [0; 64]) {
+                Ok(0) => break,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => break,
+                _ => {}
+            }
+        }
         let _ = sender.blocking_send(());
     });
     if let Err(error) = spawned {

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use quorate_core::NodeId;
-use tracing::warn;
+use tracing::{info, warn};
 
+use crate::Failure;
 use crate::cli::NodeArgs;
 use crate::founding::{self, Founder, Founding, Stage};
-use crate::{Failure, joining};
 
 /// A node that founded the cluster knows its first members; one that joins knows nobody, and is brought in by a change of the members.
 /// Both know the founding id, which was drawn when the cluster was founded (clusters that older versions founded have a number made of
@@ -27,6 +27,8 @@ pub(crate) enum Start {
     Known(Origin),
     /// It founds its cluster with others, which takes until all are there.
     Founding(Founder),
+    /// It asks the nodes of `--join` for their cluster.
+    Joining,
 }
 
 /// The file in the data directory of a node that joined: the cluster's number.
@@ -38,7 +40,13 @@ impl Origin {
         let path = arguments.data.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => match text.trim().parse() {
-                Ok(cluster) => return Ok(Start::Known(Self::Joined { cluster })),
+                Ok(cluster) => {
+                    info!(
+                        founding_id = format!("{cluster:016x}"),
+                        "a node of this cluster already, as its directory says: --join is not looked at"
+                    );
+                    return Ok(Start::Known(Self::Joined { cluster }));
+                }
                 Err(_) => {
                     return Err(Failure::Run(format!(
                         "{} is damaged: it should hold the number that `INFO` of every node of the cluster shows as `cluster`",
@@ -62,10 +70,15 @@ impl Origin {
                 data.display()
             )));
         }
-        let cluster = joining::ask(arguments)?;
-        keep(&arguments.data, cluster)
-            .map_err(|error| Failure::Run(format!("cannot write {}: {error}", path.display())))?;
-        Ok(Start::Known(Self::Joined { cluster }))
+        Ok(Start::Joining)
+    }
+
+    /// What a node is that learned the founding id of the cluster that it joins: the data directory says so from now on.
+    pub(crate) fn joined(data: &Path, cluster: u64) -> Result<Self, Failure> {
+        keep(data, cluster).map_err(|error| {
+            Failure::Run(format!("cannot write {}: {error}", data.join(FILE).display()))
+        })?;
+        Ok(Self::Joined { cluster })
     }
 
     /// The number of `--cluster-id` and the founders; 0 of a node that founded nothing.
@@ -116,7 +129,7 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
     };
     let list = number(arguments.cluster_id, &founding.founders);
     let others = arguments.peers.iter().filter(|(id, _)| *id != arguments.id);
-    let others = others.filter(|(id, _)| founding.founders.contains(id)).cloned().collect();
+    let (others, left_out) = others.cloned().partition(|(id, _)| founding.founders.contains(id));
     for id in arguments.found_without.iter().filter(|id| !founding.founders.contains(id)) {
         warn!(
             id,
@@ -125,7 +138,7 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
         );
     }
     let (id, data) = (arguments.id, arguments.data.clone());
-    Ok(Start::Founding(Founder { id, list, others, data, founding }))
+    Ok(Start::Founding(Founder { id, list, others, left_out, data, founding }))
 }
 
 /// The number of an operator's `--cluster-id` and founders: nodes that were given others found no cluster together. In clusters that

@@ -170,7 +170,10 @@ pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
     socket.write_all(request.as_bytes()).map_err(in_words)?;
     let (mut bytes, mut part) = (Vec::new(), [0; 16 << 10]);
     loop {
-        let read = socket.read(&mut part).map_err(in_words)?;
+        let read = match socket.read(&mut part) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(in_words)?,
+        };
         bytes.extend_from_slice(&part[..read]);
         match response::parse(&bytes) {
             Ok(Some(response)) => return Ok(response),

@@ -103,3 +103,41 @@ fn an_address_is_kept_for_what_is_added_and_for_nothing_else() {
         (cluster.number(leader, "addresses") == 3 + added).then_some(())
     });
 }
+
+/// Those that did not hear of it are told by the node itself, in its hello.
+#[test]
+fn members_that_moved_are_found_by_those_that_were_away() {
+    let mut cluster = Cluster::start("moved", 3, &[]);
+    cluster.wait_for_leader();
+    let joined = cluster.add_place();
+    cluster.start_node(joined);
+    let at = cluster.peer_address(joined);
+    until("the node to be in", || (cluster.ctl(&["add", "4", &at]).0 == Some(0)).then_some(()));
+    cluster.wait_until_even();
+    // every founder is needed, and the joined node: it moves without being entered first
+    cluster.kill(0);
+    assert!(cluster.stop(joined).success());
+    cluster.relocate(joined);
+    cluster.start_node(joined);
+    assert_eq!(cluster.client(joined).must(&["SET", "a", "1"]).text(), "OK");
+    let place = |cluster: &Cluster, index: usize, of: usize| {
+        cluster.info(index, &format!("peer{}", of + 1)).unwrap_or_default()
+    };
+    let moved = cluster.peer_address(joined);
+    until("it to enter itself", || {
+        (1..3).all(|i| place(&cluster, i, joined).contains(&moved)).then_some(())
+    });
+    cluster.start_node(0);
+    cluster.wait_until_even();
+    // a founder moves, with new --peers for all of them, while the joined node is away
+    (0..4).for_each(|index| assert!(cluster.stop(index).success()));
+    cluster.relocate(1);
+    (0..3).for_each(|index| cluster.start_node(index));
+    cluster.client(0).must(&["SET", "b", "1"]);
+    // nobody else is left to tell it: the one that moved leads
+    until("the founder that moved to lead", || {
+        (cluster.leader() == Some(1) || cluster.ctl(&["transfer", "2"]).0 == Some(0)).then_some(())
+    });
+    cluster.start_node(joined);
+    assert_eq!(cluster.client(joined).must(&["GET", "b"]).text(), "1");
+}

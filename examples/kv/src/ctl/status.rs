@@ -3,8 +3,13 @@ use crate::Failure;
 use crate::remote::{Seen, leader};
 
 /// A table of all members and of who else was named.
+///
+/// # Errors
+///
+/// Something is not well: it was printed, or it is that nobody leads.
 pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     let Survey { seen, silent } = survey(nodes);
+    let mut well = true;
     out!(
         "{:>4}  {:<21} {:<13} {:>6} {:>12} {:>12} {:>8}  disk",
         "node",
@@ -27,13 +32,16 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         for member in &node.members {
             if let Some(index) = member.lost {
                 let id = member.id;
+                well = false;
                 out!(
                     "node {id} lost entries that it had acknowledged (up to {index}): remove it (ctl remove {id}), and let it come \
                      back with an empty data directory under a new id"
                 );
             }
         }
+        well &= node.disk == "ok";
         for line in troubles(node) {
+            well = false;
             out!("      {line}");
         }
     }
@@ -47,6 +55,7 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
             None => "does not answer: where clients reach it is not known yet".into(),
         };
         named.push(client);
+        well = false;
         out!("{id:>4}  {client:<21} {standing:<13} {why}");
     }
     for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
@@ -57,6 +66,7 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         if let Some((_, Seen { cluster: other, .. })) =
             newest.filter(|(_, newest)| newest.cluster != cluster)
         {
+            well = false;
             out!(
                 "NOT ONE CLUSTER: node {id} ({address}) is of the one founded as {cluster:016x}, others of {other:016x}"
             );
@@ -68,7 +78,11 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     if seen.is_empty() {
         return Err(Failure::Run("no node answers: see --nodes".into()));
     }
-    leader(&seen).map(|_| ()).ok_or_else(|| Failure::Run("none of these nodes leads".into()))
+    match leader(&seen) {
+        None => Err(Failure::Run("none of these nodes leads".into())),
+        Some(_) if !well => Err(Failure::Run("not all is well: see above".into())),
+        Some(_) => Ok(()),
+    }
 }
 
 /// What does not heal by itself, and the way out.

@@ -45,6 +45,8 @@ pub(crate) struct Founder {
     pub(crate) list: u64,
     /// All other founders and where they are.
     pub(crate) others: BTreeMap<u64, String>,
+    /// Those that `--found-without` leaves out.
+    pub(crate) left_out: BTreeMap<u64, String>,
     pub(crate) data: PathBuf,
     pub(crate) founding: Founding,
 }
@@ -82,6 +84,7 @@ impl Founder {
         let shared: Shared = Arc::new(Mutex::new(own));
         let mut server = JoinSet::new();
         server.spawn(talk::serve(listener, shared.clone()));
+        self.ask_left_out(own).await?;
         let mut heard = Heard::default();
         let mut name_at = Instant::now();
         loop {
@@ -95,6 +98,23 @@ impl Founder {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Asks those that are left out, as one that answers may have what would be lost.
+    async fn ask_left_out(&self, own: Message) -> Result<(), Failure> {
+        for (&other, address) in &self.left_out {
+            let answer = talk::ask(address.clone(), Message { receiver: other, ..own }).await;
+            if let Ok(Message { sender, stage: Stage::Founded(cluster), .. }) = answer
+                && sender == other
+            {
+                return Err(Failure::Run(format!(
+                    "--found-without leaves node {other} out, which answers at {address}: it is of the cluster founded as {cluster:016x}, and \
+                     has what was written there. If that cluster is to go on, start this node under an id that was never used, with an \
+                     empty directory and --join. If what it has is to be given up, stop it first"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Asks every other founder once, and decides after each answer.

@@ -6,7 +6,7 @@ use quorate_core::{Instant, NodeId};
 use quorate_driver::app::Outbox;
 use quorate_raft::{Change, Heap, Raft, Role, Status};
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Replica;
 use crate::batch::Batch;
@@ -17,6 +17,8 @@ use crate::view::Neighbour;
 
 /// How often the ways are looked after, in µs.
 const LOOK_US: u64 = 500_000;
+/// Nobody leads for so long, in µs: that is said, and again after as long.
+const LEADERLESS_US: u64 = 30_000_000;
 /// Who is no member any more may still be told so for this long, in µs.
 const FAREWELL_US: u64 = 5_000_000;
 /// A node that is not entered in the directory tries again after this, in µs.
@@ -40,6 +42,8 @@ pub(super) struct Ways {
     /// Those that were closed: such a node may come back, and not know yet that it was removed.
     closed: HashSet<NodeId>,
     changed: bool,
+    /// Since when nobody leads, or when that was said last.
+    leaderless: Option<Instant>,
     look_at: Instant,
     enter_at: Instant,
 }
@@ -79,10 +83,28 @@ impl Replica {
             self.watch_strays(raft, now, outbox);
             self.close_ways(raft, now, outbox);
         }
+        self.watch_leader(now, status);
         if self.is_outside() && status.config <= self.state.applied {
             self.turn_away_all();
         }
         self.enter(raft, now, status);
+    }
+
+    /// Says when nobody leads for long: what is asked of this node is refused meanwhile.
+    fn watch_leader(&mut self, now: Instant, status: &Status) {
+        if status.leader.is_some() || !self.member {
+            self.ways.leaderless = None;
+            return;
+        }
+        let since = *self.ways.leaderless.get_or_insert(now);
+        if now.since(since) >= LEADERLESS_US {
+            self.ways.leaderless = Some(now);
+            warn!(
+                seconds = LEADERLESS_US / 1_000_000,
+                term = status.term,
+                "no leader: too few voters reach each other (`quorate-kv ctl status` names those that do not answer)"
+            );
+        }
     }
 
     /// Whether this node serves nobody: it waits to be brought in, or was removed. It may lead for a moment longer, for other nodes' clients.

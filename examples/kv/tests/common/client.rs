@@ -100,9 +100,12 @@ impl Client {
                 }
             }
             let mut part = [0; 16 << 10];
-            match self.socket.read(&mut part)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => self.buffer.extend_from_slice(&part[..read]),
+            match self.socket.read(&mut part) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.buffer.extend_from_slice(&part[..read]),
+                // a read with a time limit is not begun again by the system
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -191,6 +191,11 @@ impl Cluster {
         self.peer_ports[index]
     }
 
+    /// A node that is started from now on is reached by the others at another port.
+    pub fn relocate(&mut self, index: usize) {
+        self.peer_ports[index] = free_ports(1)[0];
+    }
+
     pub fn start_node(&mut self, index: usize) {
         let log = fs::File::options().create(true).append(true).open(self.log(index)).unwrap();
         let child = self.command(index).stderr(log).spawn().unwrap();

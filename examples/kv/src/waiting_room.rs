@@ -1,0 +1,68 @@
+//! What is told to clients, and to whoever asks for metrics, while a node waits for the others to found the cluster.
+
+use core::future::pending;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::limits;
+
+const CLIENT: &[u8] = b"-CLUSTERDOWN the cluster is not founded yet, the command was not executed: this node waits for the other founders, which its log names\r\n";
+const METRICS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nthe cluster is not founded yet: this node waits for the other founders, which its log names\n";
+
+/// Connections that are answered at the same time.
+const PLACES: usize = 64;
+/// How long a connection may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Answers every client; never ends.
+pub(crate) async fn clients(listener: TcpListener) {
+    turn_away(listener, CLIENT).await;
+}
+
+/// Answers every scrape, if there is a port for that; never ends.
+pub(crate) async fn metrics(listener: Option<TcpListener>) {
+    match listener {
+        Some(listener) => turn_away(listener, METRICS).await,
+        None => pending().await,
+    }
+}
+
+async fn turn_away(listener: TcpListener, with: &'static [u8]) {
+    let places = Arc::new(Semaphore::new(PLACES));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((socket, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        tokio::spawn(async move {
+            // whether it took the answer makes no difference
+            let _ = timeout(PATIENCE, answer(socket, with)).await;
+            drop(place);
+        });
+    }
+}
+
+/// Answers once. What is closed with something unread loses the answer, so what else is sent is read, too.
+async fn answer(mut socket: TcpStream, with: &[u8]) -> io::Result<()> {
+    let mut part = [0; 4096];
+    if socket.read(&mut part).await? == 0 {
+        return Ok(());
+    }
+    socket.write_all(with).await?;
+    socket.shutdown().await?;
+    let mut rest = limits::COMMAND_BYTES;
+    while rest > 0 {
+        match socket.read(&mut part).await? {
+            0 => break,
+            read => rest = rest.saturating_sub(read),
+        }
+    }
+    Ok(())
+}
