@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -110,6 +111,10 @@ fn founders_wait_for_each_other_and_stop_when_told() {
     assert!(told.starts_with("CLUSTERDOWN the cluster is not founded yet"), "{told}");
     let (code, said, _) = cluster.ctl(&["status"]);
     assert!(code == Some(1) && said.contains("the cluster is not founded yet"), "{said}");
+    // also those that send more than is looked at
+    let long = "x".repeat(100_000);
+    let told = Client::connect(cluster.ports[0]).unwrap().ask(&["SET", "a", &long]).unwrap().text();
+    assert!(told.contains("the command was not executed"), "{told}");
     // a second process on one directory is turned away, also before there is a log, and whatever ports it has
     let (code, said) = output(cluster.command_elsewhere(0));
     assert_eq!(code, Some(1), "{said}");
@@ -179,6 +184,45 @@ fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
     // nor is an empty one under its id
     erase(&mut cluster, 2);
     assert_refused(cluster.command(2), 3);
+}
+
+#[test]
+fn nobody_is_left_out_who_answers_and_has_the_data() {
+    let mut cluster = Cluster::start("left-out", 3, &[]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "precious", "1"]);
+    cluster.wait_until_even();
+    let founded = founding_id(&cluster, 2);
+    for index in [0, 1] {
+        erase(&mut cluster, index);
+    }
+    cluster.with(&["--found-without", "3"]);
+    for index in [0, 1] {
+        let (code, said) = output(cluster.command(index));
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("leaves node 3 out, which answers at"), "{said}");
+        assert!(said.contains(&format!("is of the cluster founded as {founded}")), "{said}");
+        assert!(!cluster.data(index).join("wal").exists());
+    }
+}
+
+#[test]
+fn nodes_of_two_clusters_are_joined_by_nobody() {
+    let clusters = ["one", "other"].map(|name| Cluster::start(name, 1, &[]));
+    clusters.iter().for_each(|cluster| assert_eq!(cluster.wait_for_leader(), 0));
+    let nodes = clusters.each_ref().map(|cluster| format!("127.0.0.1:{}", cluster.ports[0]));
+    let mut third = Cluster::stopped("joins-two", 9, &[]);
+    let join = || ["--join".to_owned(), nodes.join(",")];
+    let (code, said) = output(third.command_with(8, join()));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--join names nodes of two clusters"), "{said}");
+    assert!(!third.data(8).join("joined").exists());
+    // told to stop while it asks one that says nothing, it stops
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    third.start_command(8, third.command_with(8, ["--join".to_owned(), address]));
+    let _asked = silent.accept().unwrap();
+    assert!(third.stop(8).success());
 }
 
 #[test]

@@ -197,8 +197,13 @@ impl Cluster {
     }
 
     pub fn start_node(&mut self, index: usize) {
+        self.start_command(index, self.command(index));
+    }
+
+    /// Starts a node by another command than its own.
+    pub fn start_command(&mut self, index: usize, mut command: Command) {
         let log = fs::File::options().create(true).append(true).open(self.log(index)).unwrap();
-        let child = self.command(index).stderr(log).spawn().unwrap();
+        let child = command.stderr(log).spawn().unwrap();
         self.children[index] = Some(child);
     }
 
