@@ -1,4 +1,4 @@
-//! What is told to clients, and to whoever asks for metrics, while a node waits for the others to found the cluster.
+//! What clients and scrapers of metrics are told while a node waits for the other founders.
 
 use core::future::pending;
 use core::time::Duration;

@@ -187,7 +187,7 @@ fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
 }
 
 #[test]
-fn nobody_is_left_out_who_answers_and_has_the_data() {
+fn founders_that_answer_with_a_cluster_are_not_left_out() {
     let mut cluster = Cluster::start("left-out", 3, &[]);
     cluster.wait_for_leader();
     cluster.client(0).must(&["SET", "precious", "1"]);
@@ -207,7 +207,7 @@ fn nobody_is_left_out_who_answers_and_has_the_data() {
 }
 
 #[test]
-fn nodes_of_two_clusters_are_joined_by_nobody() {
+fn join_of_nodes_of_two_clusters_is_refused() {
     let clusters = ["one", "other"].map(|name| Cluster::start(name, 1, &[]));
     clusters.iter().for_each(|cluster| assert_eq!(cluster.wait_for_leader(), 0));
     let nodes = clusters.each_ref().map(|cluster| format!("127.0.0.1:{}", cluster.ports[0]));

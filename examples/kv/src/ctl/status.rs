@@ -6,7 +6,7 @@ use crate::remote::{Seen, leader};
 ///
 /// # Errors
 ///
-/// Something is not well: it was printed, or it is that nobody leads.
+/// Something is not well: what that is was printed, or no node leads.
 pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     let Survey { seen, silent } = survey(nodes);
     let mut well = true;

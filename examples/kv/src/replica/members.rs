@@ -17,7 +17,7 @@ use crate::view::Neighbour;
 
 /// How often the ways are looked after, in µs.
 const LOOK_US: u64 = 500_000;
-/// Nobody leads for so long, in µs: that is said, and again after as long.
+/// After so long without a leader, in µs, the node logs it, and again after as long.
 const LEADERLESS_US: u64 = 30_000_000;
 /// Who is no member any more may still be told so for this long, in µs.
 const FAREWELL_US: u64 = 5_000_000;
@@ -42,7 +42,7 @@ pub(super) struct Ways {
     /// Those that were closed: such a node may come back, and not know yet that it was removed.
     closed: HashSet<NodeId>,
     changed: bool,
-    /// Since when nobody leads, or when that was said last.
+    /// Since when there is no leader, or when that was logged last.
     leaderless: Option<Instant>,
     look_at: Instant,
     enter_at: Instant,
@@ -90,7 +90,7 @@ impl Replica {
         self.enter(raft, now, status);
     }
 
-    /// Says when nobody leads for long: what is asked of this node is refused meanwhile.
+    /// Logs that there is no leader for long: what is asked of this node is refused meanwhile.
     fn watch_leader(&mut self, now: Instant, status: &Status) {
         if status.leader.is_some() || !self.member {
             self.ways.leaderless = None;

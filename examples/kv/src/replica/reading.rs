@@ -134,7 +134,7 @@ impl Replica {
 
     /// Takes in what a round has confirmed.
     pub(super) fn take_confirmed(&mut self, now: Instant) {
-        // whoever asked has given up by then, or asks again
+        // the node that asked has given up by then, or asks again
         let deadline = now.after(self.policy.timeout_us);
         for asker in core::mem::take(&mut self.confirmed) {
             match asker {

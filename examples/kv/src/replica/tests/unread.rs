@@ -168,7 +168,7 @@ fn few_long_replies_are_made_at_the_same_time() {
         turn(&mut node, 1);
         turns += 1;
         assert!(turns < 1_000);
-        // whoever has its reply takes it
+        // a client that has its reply takes it
         long.retain_mut(|answered| text(answered) == "no answer");
         if text(&mut short) == "$1\r\nv\r\n" {
             short_at = turns;
