@@ -247,7 +247,9 @@ impl Session {
 
     /// Counts what the replies take.
     fn count(&mut self) {
-        self.share.set(self.reply.memory());
+        // what an empty one keeps is little, and for the next
+        let bytes = if self.reply.is_empty() { 0 } else { self.reply.memory() };
+        self.share.set(bytes);
     }
 
     /// How long replies may become before they are written out.

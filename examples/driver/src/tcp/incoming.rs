@@ -114,6 +114,7 @@ impl Incoming {
             }
         }
         claim.release(mine);
+        drop((frames, stream));
         if link.is_absent() {
             // it may come back at once
             tokio::time::sleep(AWAY).await;
@@ -181,6 +182,11 @@ impl Incoming {
         let claimant = Claimant { incarnation: theirs.incarnation, from };
         let claim = &link.side(lane_of(&theirs)).claim;
         let mine = claim.take(claimant).map_err(Refusal::Occupied)?;
+        // a peer that came by itself may have been forgotten in between
+        if !self.links.get(link.id).is_some_and(|now| Arc::ptr_eq(&now, &link)) {
+            claim.release(mine);
+            return Err(Refusal::Hello(HelloError::Sender(link.id)));
+        }
         Ok((link, theirs, mine))
     }
 
