@@ -130,3 +130,25 @@ fn a_node_that_joins_survives_what_it_is_answered() {
         assert!(said.contains("answers (--join"), "{said}");
     }
 }
+
+/// The first may lag, and not have heard yet that the id was used.
+#[test]
+fn every_node_of_join_is_asked_what_it_knows() {
+    let dir = Dir::new("every-node");
+    let says = |of_id: &str| {
+        let common = "node_id:1\r\ncluster:7\r\nrole:follower\r\nterm:1\r\n";
+        pretender(info(&format!("{common}{of_id}")), false)
+    };
+    let lags = says("standing:no member\r\nclient:\r\naddress:\r\n");
+    let knows = says("standing:no member\r\nclient:a:1\r\naddress:a:2\r\n");
+    for nodes in [format!("{lags},{knows}"), format!("{knows},{lags}")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+        command
+            .args(["node", "--id", "4", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
+            .args(["--join", &nodes, "--data"])
+            .arg(dir.path().join("node"));
+        let (code, said) = output(command);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("node 4 was removed from that cluster"), "{said}");
+    }
+}

@@ -4,12 +4,13 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
 use common::client::{Client, Value};
-use common::{Cluster, output, until};
+use common::{Cluster, connect, free_ports, output, until};
 
 /// A node's disk is lost.
 fn erase(cluster: &mut Cluster, index: usize) {
@@ -102,8 +103,13 @@ fn two_erased_voters_wait_for_the_third_and_are_refused() {
 #[test]
 fn founders_wait_for_each_other_and_stop_when_told() {
     let mut cluster = Cluster::stopped("founders", 3, &[]);
+    let metrics = free_ports(1)[0];
     for index in [0, 1] {
-        cluster.start_node(index);
+        let mut command = cluster.command(index);
+        if index == 0 {
+            command.args(["--metrics", &format!("127.0.0.1:{metrics}")]);
+        }
+        cluster.start_command(index, command);
         wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
     }
     // clients are told
@@ -111,6 +117,12 @@ fn founders_wait_for_each_other_and_stop_when_told() {
     assert!(told.starts_with("CLUSTERDOWN the cluster is not founded yet"), "{told}");
     let (code, said, _) = cluster.ctl(&["status"]);
     assert!(code == Some(1) && said.contains("the cluster is not founded yet"), "{said}");
+    // so is Prometheus
+    let mut scrape = connect(metrics);
+    scrape.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+    let mut page = String::new();
+    scrape.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
     // also those that send more than is looked at
     let long = "x".repeat(100_000);
     let told = Client::connect(cluster.ports[0]).unwrap().ask(&["SET", "a", &long]).unwrap().text();
