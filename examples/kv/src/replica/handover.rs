@@ -45,14 +45,18 @@ impl Replica {
         if self.is_outside() {
             return waiting.fail(Self::outside());
         }
-        if stale && waiting.batch.is_read_only() {
+        let bytes = self.writes.bytes()
+            + self.reads.bytes()
+            + self.readings.own_bytes()
+            + self.forwarded_bytes;
+        let crowded = bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES;
+        if stale && waiting.batch.is_read_only() && !crowded {
             return self.begin_reading(waiting);
         }
         if self.exhausted && !waiting.batch.is_read_only() {
             return waiting.fail(EXHAUSTED);
         }
-        let bytes = self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes;
-        if bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES || !self.writes.has_room() {
+        if crowded || !self.writes.has_room() {
             return waiting.fail(
                 "TRYAGAIN too many commands wait at this node, the command was not executed: send less at once",
             );

@@ -23,6 +23,8 @@ pub(super) struct Readings {
     /// Batches of other nodes, and how many bytes each has. One that is sent again, because its answer takes long, is not read again.
     pub(super) foreign: HashMap<(NodeId, Call), usize>,
     pub(super) foreign_bytes: usize,
+    /// Bytes of the batches of this node's clients.
+    own_bytes: usize,
 }
 
 /// A batch of reads that is being answered.
@@ -65,6 +67,10 @@ impl Readings {
         Ok(true)
     }
 
+    pub(super) const fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
+
     /// A batch of another node is answered, refused or dropped.
     pub(super) fn leave(&mut self, node: NodeId, call: Call) {
         let bytes = self.foreign.remove(&(node, call)).unwrap_or(0);
@@ -103,7 +109,10 @@ impl Readings {
         let late = |reading: &Reading| reading.at == 0 && reading.deadline <= now;
         while let Some(at) = self.queue.iter().position(late) {
             match self.queue.remove(at).map(|reading| reading.source) {
-                Some(Source::Own(waiting)) => waiting.fail(UNREAD),
+                Some(Source::Own(waiting)) => {
+                    self.own_bytes -= waiting.batch.ops.len();
+                    waiting.fail(UNREAD);
+                }
                 Some(Source::Peer { node, call, .. }) => {
                     self.leave(node, call);
                     others.push((node, call));
@@ -128,6 +137,7 @@ impl Replica {
     /// Answers an own batch, in this turn or in one of the next.
     pub(super) fn begin_reading(&mut self, waiting: Waiting) {
         let deadline = waiting.deadline;
+        self.readings.own_bytes += waiting.batch.ops.len();
         let reading = Reading::new(Source::Own(waiting), deadline, &self.unread);
         self.readings.put(reading);
     }
@@ -196,7 +206,10 @@ impl Replica {
         let Reading { source, reply, share, .. } = reading;
         let index = self.state.applied;
         match source {
-            Source::Own(waiting) => waiting.finish(reply, index, share),
+            Source::Own(waiting) => {
+                self.readings.own_bytes -= waiting.batch.ops.len();
+                waiting.finish(reply, index, share);
+            }
             Source::Peer { node, call, .. } => {
                 self.readings.leave(node, call);
                 let answer = Frame::Answer { call, index, replies: reply.bytes() };

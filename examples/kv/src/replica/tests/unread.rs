@@ -204,3 +204,34 @@ fn batches_of_other_nodes_are_given_up_too() {
     assert_eq!((node.replica.readings.foreign_bytes, node.replica.readings.foreign.len()), (0, 0));
     drop(others);
 }
+
+#[test]
+fn reads_that_wait_take_bounded_memory() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let mut keys = vec![b"long".to_vec(), b"long".to_vec()];
+    keys.extend((0..16).map(|key| vec![key; 60_000]));
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let mut answered = read_all(&mut node, &keys);
+        match text(&mut answered) {
+            told if told == "no answer" => waiting.push(answered),
+            told => break told,
+        }
+        assert!(node.replica.readings.own_bytes() <= limits::INFLIGHT_BYTES);
+    };
+    assert!(refused.starts_with("-TRYAGAIN too many commands wait"), "{refused}");
+    // each is tried once, and given up when it is late
+    turn(&mut node, 3_000_000);
+    for _ in 0..waiting.len() {
+        turn(&mut node, 1);
+    }
+    assert_eq!(node.replica.readings.own_bytes(), 0);
+    drop(others);
+    let mut served = read(&mut node);
+    (0..4).for_each(|_| turn(&mut node, 1));
+    assert!(text(&mut served).len() > LONG);
+    assert_eq!(node.replica.readings.own_bytes(), 0);
+}
