@@ -149,6 +149,9 @@ impl<S: Storage> Raft<S> {
             if term > self.term && !up_to_date {
                 self.owe_vote(from, VoteReply { pre, term, granted: false });
             } else {
+                if !pre {
+                    self.raise_for_non_member(term);
+                }
                 self.answer_request(from, pre, term, candidate_log);
             }
         }

@@ -12,8 +12,8 @@ use crate::raft::{LIMIT, Raft, TERM_JUMP};
 use crate::storage::Storage;
 use crate::{Message, Role, Term};
 
-/// The furthest that messages of nodes that are no members may raise this node's term within an election timeout. Nodes need it
-/// that have not heard of the latest members (4.1); more elections than that have not been held meanwhile.
+/// The furthest that messages of nodes that are no members may raise this node's term before it times out for an election. Nodes need
+/// it that have not heard of the latest members (4.1); more elections than that have not been held meanwhile.
 const NON_MEMBER_JUMP: u64 = 1 << 16;
 
 /// A node that has a leader gives it up for a gap of at most so many steps: each of them costs an election.
@@ -27,10 +27,8 @@ const LOOKS: u8 = 3;
 pub(crate) struct Gap {
     /// No step is taken before.
     step_at: Instant,
-    /// Until then, the messages of non-members are measured by [`base`](Self::base).
-    base_until: Instant,
-    /// The own term when the first of them would have raised it.
-    base: Term,
+    /// By how much messages of non-members raised the own term since the last election timeout.
+    raised: u32,
     /// Whose message was refused last, and why.
     refused: Option<(NodeId, Rejected)>,
     /// That was since the last look.
@@ -177,8 +175,13 @@ impl<S: Storage> Raft<S> {
             | Message::SnapshotEnd { term, .. }
             | Message::RequestVote { term, .. } => {
                 // a node that waits to be added knows nobody, and the cluster's term may be any
-                let far = term > self.term && !self.members().is_empty() && self.too_far(term);
-                far.then_some(Err(Rejected::OutOfRange))
+                if !self.members().is_empty() && self.too_far(term) {
+                    return Some(Err(Rejected::OutOfRange));
+                }
+                if !matches!(message, Message::RequestVote { .. }) {
+                    self.raise_for_non_member(term);
+                }
+                None
             }
             Message::TimeoutNow { .. }
             | Message::ReadAt { .. }
@@ -211,19 +214,26 @@ impl<S: Storage> Raft<S> {
 }
 
 impl<S: Storage> Raft<S> {
-    /// Whether a non-member would raise this node's term by more than it may.
-    fn too_far(&mut self, term: Term) -> bool {
-        let (now, own, wait) = (self.now, self.term, self.config.election_max_us);
-        let base = match self.extra.get_mut().map(|extras| &mut extras.gap) {
-            Some(gap) => {
-                if now >= gap.base_until {
-                    (gap.base, gap.base_until) = (own, now.after(wait));
-                }
-                gap.base
-            }
-            None => own,
-        };
-        term > base.saturating_add(NON_MEMBER_JUMP)
+    /// Whether a non-member of this term would raise this node's by more than it may.
+    fn too_far(&self, term: Term) -> bool {
+        let raised = self.extra.get().map_or(0, |extras| extras.gap.raised);
+        let left = NON_MEMBER_JUMP.saturating_sub(raised.into());
+        term > self.term.saturating_add(left)
+    }
+
+    /// A non-member's message raises this node's term to this one.
+    pub(crate) fn raise_for_non_member(&mut self, term: Term) {
+        let by = u32::try_from(term.saturating_sub(self.term)).unwrap_or(u32::MAX);
+        if let Some(extras) = self.extra.get_mut() {
+            extras.gap.raised = extras.gap.raised.saturating_add(by);
+        }
+    }
+
+    /// An election timeout has passed.
+    pub(crate) fn forget_raises(&mut self) {
+        if let Some(extras) = self.extra.get_mut() {
+            extras.gap.raised = 0;
+        }
     }
 }
 

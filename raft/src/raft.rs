@@ -470,6 +470,7 @@ impl<S: Storage> Raft<S> {
             Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
             Role::Leader => self.lead_on(),
             _ if self.now >= self.election_at => {
+                self.forget_raises();
                 if self.has_refused() {
                     self.look_at_refusals();
                 }

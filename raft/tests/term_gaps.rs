@@ -325,6 +325,8 @@ fn a_non_member_raises_the_term_by_little() {
     assert_eq!(flooded.status().term, 3 + (1 << 16));
     let later = now.after(Config::default().election_max_us);
     let [_, append, _] = messages(4 + (1 << 16));
+    assert!(flooded.receive(later, id(9), append).is_err(), "time alone is no timeout");
+    flooded.tick(later);
     flooded.receive(later, id(9), append).unwrap();
     assert_eq!(flooded.status().term, 4 + (1 << 16));
     // once it has asked for a vote, it still says nothing else
