@@ -226,6 +226,13 @@ impl Oracle {
         if let Message::Append { term, commit, .. } = message {
             self.note_commit(node, term, commit);
         }
+        if let Message::ReadAt { .. } = message {
+            let config = self.config(node).clone();
+            let reader = (0..self.shadows.len()).find(|&at| NodeId::new(at as u64 + 1) == to);
+            if let Some(reader) = reader {
+                self.reads.told(reader, node, &|_, yes| config.decides(yes));
+            }
+        }
         let shadow = &self.shadows[node];
         let me = NodeId::new(node as u64 + 1);
         let fault = |what: &str| Err(format!("node {}: {what}: {message:?}, {shadow:?}", me));

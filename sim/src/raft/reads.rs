@@ -23,6 +23,8 @@ struct Asked {
     committed: Index,
     /// The term of the node that was asked.
     term: Term,
+    /// A leader that told it the index was confirmed then.
+    confirmed: bool,
 }
 
 impl Reads {
@@ -39,7 +41,7 @@ impl Reads {
         committed: Index,
         term: Term,
     ) {
-        self.open[node].push(Asked { id, order, committed, term });
+        self.open[node].push(Asked { id, order, committed, term, confirmed: false });
     }
 
     /// A node took a message.
@@ -52,6 +54,14 @@ impl Reads {
     /// What was asked of a node is lost.
     pub(crate) fn forget(&mut self, node: usize) {
         self.open[node].clear();
+    }
+
+    /// A leader tells a node the index of its reads, and may crash in this very step: afterward it may know of earlier members only
+    /// than those by whom it counted.
+    pub(crate) fn told(&mut self, node: usize, leader: usize, decides: Decides<'_>) {
+        for read in &mut self.open[node] {
+            read.confirmed |= is_confirmed(&self.taken, read, leader, decides);
+        }
     }
 
     /// A node says that reads may be answered; `applied` is what its application has seen.
@@ -67,15 +77,9 @@ impl Reads {
         // one that leads confirms its own reads; what others ask for, somebody who leads confirms
         let leads = seen.is_none_or(|status| status.role == Role::Leader);
         for read in self.open[node].extract_if(.., |read| read.id <= through) {
-            let confirmed = |leader: usize| {
-                let followed = |taker: usize| {
-                    let newest = self.taken.get(&(taker, leader, read.term));
-                    taker == leader || newest.is_some_and(|&order| order > read.order)
-                };
-                decides(leader, &followed)
-            };
+            let confirmed = |leader| is_confirmed(&self.taken, &read, leader, decides);
             let mut leaders = if leads { node..node + 1 } else { 0..nodes };
-            if !leaders.any(confirmed) {
+            if !read.confirmed && !leaders.any(confirmed) {
                 return Err(format!(
                     "node {} answers a read that no majority confirmed since it was asked: {read:?}",
                     node + 1
@@ -90,4 +94,18 @@ impl Reads {
         }
         Ok(())
     }
+}
+
+/// Whether a majority of a leader's members took a message of it after a read was asked for.
+fn is_confirmed(
+    taken: &BTreeMap<(usize, usize, Term), u64>,
+    read: &Asked,
+    leader: usize,
+    decides: Decides<'_>,
+) -> bool {
+    let followed = |taker: usize| {
+        let newest = taken.get(&(taker, leader, read.term));
+        taker == leader || newest.is_some_and(|&order| order > read.order)
+    };
+    decides(leader, &followed)
 }
