@@ -35,7 +35,7 @@ impl<S: Storage> Raft<S> {
     /// A node that is removed is told so by the leader, as long as it answers. One that was cut off asks for votes when its links are back, or
     /// for pre-votes if it is a learner or a witness: then every member that has the change committed tells it
     /// ([`Event::Removed`](crate::Event::Removed)), and it asks no more. A leader that is removed or demoted leads until that is
-    /// committed, and then hands the lead to the member with the most of the log (4.2.2).
+    /// committed, and then transfers leadership to the member with the most of the log (4.2.2).
     ///
     /// A node that was removed comes back as a new one: with an empty disk, and under a new number. Under its old one it might vote twice in
     /// a term; and an answer from its earlier life that arrives late would make the leader take it for further than it is, and send it what

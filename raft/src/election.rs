@@ -150,7 +150,7 @@ impl<S: Storage> Raft<S> {
                 self.owe_vote(from, VoteReply { pre, term, granted: false });
             } else {
                 if !pre {
-                    self.raise_for_non_member(term);
+                    self.raise_for_non_member(term, u32::saturating_add);
                 }
                 self.answer_request(from, pre, term, candidate_log);
             }

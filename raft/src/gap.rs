@@ -76,6 +76,7 @@ impl<S: Storage> Raft<S> {
         let knows_nobody = self.members().is_empty();
         let member = |peer: &&crate::peer::Peer| knows_nobody || peer.standing.is_member();
         let Some(peer) = self.peers.get(from).filter(member).map(|peer| peer.id) else {
+            self.count_raise(message, u32::saturating_sub);
             return Err(reason);
         };
         let step = match reason {
@@ -175,12 +176,14 @@ impl<S: Storage> Raft<S> {
             | Message::SnapshotEnd { term, .. }
             | Message::RequestVote { term, .. } => {
                 // a node that waits to be added knows nobody, and the cluster's term may be any
-                if !self.members().is_empty() && self.too_far(term) {
+                if self.members().is_empty() {
+                    return None;
+                }
+                if self.too_far(term) {
                     return Some(Err(Rejected::OutOfRange));
                 }
-                if !matches!(message, Message::RequestVote { .. }) {
-                    self.raise_for_non_member(term);
-                }
+                // taken back if the message is refused
+                self.count_raise(message, u32::saturating_add);
                 None
             }
             Message::TimeoutNow { .. }
@@ -221,11 +224,21 @@ impl<S: Storage> Raft<S> {
         term > self.term.saturating_add(left)
     }
 
-    /// A non-member's message raises this node's term to this one.
-    pub(crate) fn raise_for_non_member(&mut self, term: Term) {
+    /// Counts by how much the message of a non-member that leads raises this node's term, or takes that back. One that asks for a vote
+    /// raises it only if it is up to date, and is counted there.
+    fn count_raise(&mut self, message: &Message<'_>, count: fn(u32, u32) -> u32) {
+        if let Message::Append { term, .. }
+        | Message::Snapshot { term, .. }
+        | Message::SnapshotEnd { term, .. } = *message
+        {
+            self.raise_for_non_member(term, count);
+        }
+    }
+
+    pub(crate) fn raise_for_non_member(&mut self, term: Term, count: fn(u32, u32) -> u32) {
         let by = u32::try_from(term.saturating_sub(self.term)).unwrap_or(u32::MAX);
         if let Some(extras) = self.extra.get_mut() {
-            extras.gap.raised = extras.gap.raised.saturating_add(by);
+            extras.gap.raised = count(extras.gap.raised, by);
         }
     }
 

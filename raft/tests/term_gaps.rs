@@ -312,8 +312,17 @@ fn a_non_member_raises_the_term_by_little() {
         assert_eq!(raft.receive(now, id(9), message), Ok(()), "{message:?}");
         assert_eq!(raft.status().term, 3 + (1 << 16));
     }
-    // nor by a little again and again, without time passing
+    // nor by a little again and again, without time passing; what is refused does not count
     let mut flooded = raft.clone();
+    let malformed = Message::Append {
+        term: 3 + (1 << 16),
+        prev_index: 0,
+        prev_term: 1,
+        commit: 0,
+        round: 1,
+        entries: &[],
+    };
+    assert_eq!(flooded.receive(now, id(9), malformed), Err(Rejected::Malformed));
     let [_, append, _] = messages(3 + (1 << 16));
     flooded.receive(now, id(9), append).unwrap();
     for sender in [9, 10] {

@@ -145,7 +145,7 @@ fn a_peer_that_moved_is_reached_where_it_says_it_is() {
 }
 
 #[test]
-fn strangers_that_are_gone_keep_nobody_out() {
+fn unknown_peers_that_are_gone_make_room() {
     let (node, addr, _dir) = node(|options| options.tcp.max_peers = 3);
     let (listener, their_addr) = listener();
     run(async {
@@ -156,7 +156,7 @@ fn strangers_that_are_gone_keep_nobody_out() {
         for id in 10..20 {
             drop(RawPeer::greet(addr, &at(id)));
         }
-        until("the strangers to be gone", async || {
+        until("the unknown peers to be gone", async || {
             let mut late = RawPeer::connect(addr);
             late.send(&framed(Kind::Hello, &at(7).to_bytes()));
             late.next().unwrap().0 == Kind::Hello

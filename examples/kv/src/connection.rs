@@ -295,7 +295,9 @@ impl Session {
             self.server.counters.commands(1);
             let before = self.reply.len();
             let flow = self.connection_command(spec, arguments).await;
-            if self.server.unread.is_full() && self.reply.len() - before > limits::LARGE_BYTES {
+            if self.server.unread.is_full()
+                && self.reply.len().saturating_sub(before) > limits::LARGE_BYTES
+            {
                 self.reply.truncate(before);
                 self.reply.error(UNREAD);
             }
@@ -405,7 +407,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_takes_little_is_closed_while_there_is_no_room_and_who_takes_nothing_in_the_end() {
+    fn slow_clients_are_closed_while_there_is_no_room_and_silent_ones_in_the_end() {
         let time = Duration::from_secs;
         for (seconds, still, taken, full, slow) in [
             (4, 4, 0, true, false),

@@ -35,6 +35,7 @@ mod limits;
 mod lock;
 mod metrics;
 mod node;
+mod not_founded;
 mod op;
 mod open_files;
 mod operator;
@@ -55,7 +56,6 @@ mod store;
 mod table;
 mod unread;
 mod view;
-mod waiting_room;
 mod work;
 
 use std::process::ExitCode;

@@ -27,7 +27,7 @@ use crate::origin::{Origin, Start};
 use crate::replica::{Ask, Places, Policy, Replica};
 use crate::server::{About, Server};
 use crate::unread::Unread;
-use crate::{Failure, joining, limits, metrics, open_files, recover, waiting_room};
+use crate::{Failure, joining, limits, metrics, not_founded, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
 pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
@@ -110,8 +110,8 @@ async fn found(
             info!(why, "stopping");
             Ok(None)
         }
-        () = waiting_room::clients(clients) => Ok(None),
-        () = waiting_room::metrics(metrics) => Ok(None),
+        () = not_founded::clients(clients) => Ok(None),
+        () = not_founded::metrics(metrics) => Ok(None),
     }
 }
 

@@ -187,6 +187,8 @@ impl Incoming {
             claim.release(mine);
             return Err(Refusal::Hello(HelloError::Sender(link.id)));
         }
+        // not before: a hello that is refused must not lead this node elsewhere
+        link.says(&theirs.address);
         Ok((link, theirs, mine))
     }
 
@@ -229,7 +231,6 @@ impl Incoming {
             self.wake.notify_one();
         }
         let link = self.links.get(sender).ok_or(HelloError::Sender(sender))?;
-        link.says(&theirs.address);
         Ok((link, theirs))
     }
 

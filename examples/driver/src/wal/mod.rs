@@ -94,6 +94,7 @@
 //! ```
 
 mod checkpoint;
+mod checksums;
 mod disk;
 mod header;
 mod log;
@@ -102,7 +103,6 @@ mod record;
 mod recover;
 mod reserve;
 mod slot;
-mod sums;
 mod writer;
 
 pub use checkpoint::{Checkpoint, Written};

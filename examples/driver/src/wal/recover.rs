@@ -1,11 +1,11 @@
 use std::io;
 use std::path::Path;
 
+use super::checksums::{BLOCK, Checksums};
 use super::disk::DiskFile;
 use super::header::{self, FileHeader, Identity, Version};
 use super::record::{HEADER, Header, MAX_PAYLOAD, checksum};
 use super::slot::{self, Slot};
-use super::sums::{BLOCK, Sums};
 use crate::Error;
 
 /// What reading a log found.
@@ -230,7 +230,7 @@ impl<'f, F: DiskFile> Window<'f, F> {
             };
             let sums = match &mut sums {
                 Some(sums) => sums,
-                none => none.insert(Sums::read(self, candidate)?),
+                none => none.insert(Checksums::read(self, candidate)?),
             };
             // all but the checksum itself
             let part = (candidate + 4, HEADER + header.len - 4);

@@ -16,13 +16,13 @@ pub(crate) const BLOCK: usize = 512;
 /// CRC-32C is linear: with `f(s, b)` for the checksum of `b` that goes on from `s`, and `X` for a shift by the length of `b` in bits,
 /// `f(s, b) = s·X ⊕ f(0, b)`. So with `P(x)` for the checksum of the tail up to `x`, that of what is between `a` and `b` is
 /// `f(s, a..b) = (s ⊕ P(a))·X ⊕ P(b)` (as zlib's `crc32_combine` uses it).
-pub(crate) struct Sums {
+pub(crate) struct Checksums {
     from: u64,
     /// At each multiple of [`BLOCK`] from there.
     kept: Vec<u32>,
 }
 
-impl Sums {
+impl Checksums {
     /// Reads a file from an offset to its end.
     pub(crate) fn read<F: DiskFile>(window: &mut Window<'_, F>, from: u64) -> io::Result<Self> {
         let (mut kept, mut sum, mut at) = (vec![0], 0, from);
@@ -101,7 +101,7 @@ mod tests {
         io::Write::write_all(&mut file, &bytes).unwrap();
         let window = || Window::new(&file, bytes.len() as u64, 64);
         let from = 100;
-        let sums = Sums::read(&mut window(), from as u64).unwrap();
+        let sums = Checksums::read(&mut window(), from as u64).unwrap();
         for _ in 0..1_000 {
             let mut place = || from + rng.range(0, (bytes.len() - from + 1) as u64) as usize;
             let (a, b) = (place(), place());
