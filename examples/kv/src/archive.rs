@@ -1,3 +1,6 @@
+mod keeper;
+mod space;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,21 +11,31 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::Instant;
 
+use keeper::{Job, Keeper, Outcome, remove};
 use quorate_core::NodeId;
 use quorate_raft::Index;
+use space::Space;
+pub(crate) use space::is_full;
+use tracing::warn;
 
 use crate::apply::State;
 use crate::reserve::{self, Reserve};
 use crate::snapshot::{self, Fault};
 
-/// The snapshots of a node: written and loaded by threads of their own, served to peers, taken from the leader.
+/// The snapshots of a node: written, removed and loaded by threads of their own, served to peers,
+/// taken from the leader.
 #[derive(Debug)]
 pub(crate) struct Archive {
     dir: PathBuf,
     /// The founding id, in each of them.
     cluster: u64,
     newest: Option<Index>,
-    writing: Option<Receiver<io::Result<Written>>>,
+    keeper: Keeper,
+    /// The keeper has a state to write.
+    writing: bool,
+    /// It has written it, which nobody asked about yet.
+    written: Option<io::Result<Written>>,
+    space: Space,
     loading: Option<Receiver<Result<Box<State>, Fault>>>,
     incoming: Option<Incoming>,
     /// Files stay open while a peer is being sent one, so that a newer one does not take it away.
@@ -30,7 +43,6 @@ pub(crate) struct Archive {
     retry_after: Option<Instant>,
     /// Bytes of a snapshot that is being received, at most.
     max_incoming: u64,
-    reserve: Reserve,
 }
 
 /// A snapshot that is on disk now.
@@ -75,65 +87,99 @@ const UNFINISHED: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_secs(1);
 /// The one file of what is being received.
 const RECEIVING: &str = "snapshot-receiving";
+/// What was being received and was given up, until the keeper removes it.
+const ABANDONED: &str = "snapshot-abandoned";
 
 impl Archive {
     /// The snapshots of a cluster in a directory. Of what is received no more than `max_incoming` bytes are kept.
     pub(crate) fn new(dir: &Path, cluster: u64, max_incoming: u64) -> io::Result<Self> {
         // left over by a crash, and worth nothing
-        for name in ["snapshot-writing", RECEIVING] {
-            match fs::remove_file(dir.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        for name in ["snapshot-writing", RECEIVING, ABANDONED] {
+            remove(&dir.join(name))?;
         }
+        let reserve = Reserve::find(dir);
         Ok(Self {
             dir: dir.into(),
             cluster,
             newest: snapshot::list(dir)?.first().copied(),
-            writing: None,
+            space: Space::new(reserve.len()),
+            keeper: Keeper::start(dir, cluster, reserve)?,
+            writing: false,
+            written: None,
             loading: None,
             incoming: None,
             serving: BTreeMap::new(),
             retry_after: None,
             max_incoming,
-            reserve: Reserve::find(dir),
         })
     }
 
     /// Whether a snapshot can be begun now.
     pub(crate) fn is_idle(&self) -> bool {
-        self.writing.is_none()
+        !self.writing
+            && self.written.is_none()
             && self.loading.is_none()
             && self.retry_after.is_none_or(|at| Instant::now() >= at)
     }
 
     /// Begins to write a state. It is a clone that shares its memory with the living one.
     pub(crate) fn begin(&mut self, state: State) {
-        let (done, writing) = channel();
-        let (dir, reserve) = (self.dir.clone(), self.reserve.take());
-        let cluster = self.cluster;
-        let spawned = thread::Builder::new().name("snapshot".into()).spawn(move || {
-            let (start, index) = (Instant::now(), state.applied);
-            let result = snapshot::write(&dir, &state, cluster, reserve.as_deref());
-            // the state goes first: from then on writes to the living one copy nothing
-            drop(state);
-            let _ = done.send(result.map(|bytes| Written { index, bytes, took: start.elapsed() }));
-        });
-        match spawned {
-            Ok(_) => self.writing = Some(writing),
-            Err(_) => self.retry_after = Some(Instant::now() + RETRY),
+        self.writing = self.keeper.order(Job::Write(Box::new(state)));
+        if self.writing {
+            self.space.take();
+        } else {
+            self.retry_after = Some(Instant::now() + RETRY);
         }
     }
 
-    /// Sets space aside for a snapshot of this state, and gives up what is not being received any more. False if there is no space.
+    /// Has space set aside for a snapshot of this state, and gives up what is not being received any
+    /// more. False if there is no space.
     pub(crate) fn set_aside(&mut self, state: &State) -> bool {
+        self.listen();
         if self.incoming.as_ref().is_some_and(|incoming| incoming.last.elapsed() > UNFINISHED) {
-            self.incoming = None;
-            let _ = fs::remove_file(self.dir.join(RECEIVING));
+            self.abandon();
         }
         // the one that is being written has it, and gives back what it does not need
-        self.writing.is_some()
-            || self.reserve.ensure(reserve::estimate(state), || drop(prune(&self.dir, 1)))
+        if self.writing {
+            return true;
+        }
+        let bytes = reserve::estimate(state);
+        if self.space.ask(bytes) {
+            self.keeper.order(Job::SetAside { bytes, now: !self.space.holds(bytes) });
+        }
+        self.space.suffices(bytes)
+    }
+
+    /// Hears what the keeper has done.
+    fn listen(&mut self) {
+        loop {
+            match self.keeper.outcome() {
+                Ok(None) => return,
+                Ok(Some(Outcome::Written(written))) => self.end_writing(written),
+                Ok(Some(Outcome::SetAside(outcome))) => self.space.set_aside(outcome),
+                Ok(Some(Outcome::NotRemoved(error))) => {
+                    warn!(%error, "could not remove old snapshots");
+                }
+                Err(_) if self.writing => {
+                    return self.end_writing(Err(io::Error::other("its thread ended")));
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn end_writing(&mut self, written: io::Result<Written>) {
+        self.writing = false;
+        self.written = Some(written);
+    }
+
+    /// Gives up what is being received.
+    fn abandon(&mut self) {
+        self.incoming = None;
+        // to remove a large file takes long: another name is given at once
+        if fs::rename(self.dir.join(RECEIVING), self.dir.join(ABANDONED)).is_ok() {
+            self.keeper.order(Job::Prune);
+        }
     }
 
     /// The next snapshot is not at once.
@@ -143,17 +189,13 @@ impl Archive {
 
     /// The outcome of [`begin`](Self::begin), once.
     pub(crate) fn written(&mut self) -> Option<io::Result<Written>> {
-        let result = outcome(&mut self.writing, || Err(io::Error::other("its thread ended")))?;
+        self.listen();
+        let result = self.written.take()?;
         match &result {
             Ok(written) => self.newest = self.newest.max(Some(written.index)),
             Err(_) => self.retry_after = Some(Instant::now() + RETRY),
         }
         Some(result)
-    }
-
-    /// Removes what is older than the newest two.
-    pub(crate) fn prune(&self) -> io::Result<()> {
-        prune(&self.dir, KEPT)
     }
 
     /// A part for a peer, of the snapshot that was asked for, or if that is gone the beginning of the newest.
@@ -212,8 +254,7 @@ impl Archive {
         if received.is_err() {
             self.incoming = None;
             if self.loading.is_none() {
-                // what cannot be removed is replaced by the next
-                let _ = fs::remove_file(self.dir.join(RECEIVING));
+                self.abandon();
             }
         }
         received
@@ -268,6 +309,7 @@ impl Archive {
         })?;
         if let Ok(state) = &result {
             self.newest = self.newest.max(Some(state.applied));
+            self.keeper.order(Job::Prune);
         }
         Some(result)
     }
@@ -277,14 +319,6 @@ impl Archive {
 /// is set aside for the next.
 pub(crate) fn max_bytes(snapshot: u64) -> u64 {
     snapshot.saturating_mul(KEPT as u64).saturating_add(Reserve::max_bytes(snapshot))
-}
-
-/// Removes all snapshots but the newest.
-fn prune(dir: &Path, kept: usize) -> io::Result<()> {
-    for index in snapshot::list(dir)?.into_iter().skip(kept) {
-        fs::remove_file(snapshot::path(dir, index))?;
-    }
-    Ok(())
 }
 
 fn install(
@@ -330,7 +364,34 @@ mod tests {
         /// Bytes of all files.
         fn bytes(&self) -> u64 {
             let files = fs::read_dir(&self.0).unwrap();
-            files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+            files.map(|file| file.unwrap().metadata().map_or(0, |found| found.len())).sum()
+        }
+
+        /// The keeper removes what is not wanted any more.
+        fn wait_until_empty(&self) {
+            while self.bytes() > 0 {
+                thread::yield_now();
+            }
+        }
+
+        fn holds(&self, names: &[&str]) -> bool {
+            names.iter().all(|name| self.0.join(name).exists())
+        }
+    }
+
+    fn state(applied: Index) -> State {
+        let mut state = State::new();
+        state.applied = applied;
+        state
+    }
+
+    fn write(archive: &mut Archive, applied: Index) -> Written {
+        archive.begin(state(applied));
+        loop {
+            if let Some(written) = archive.written() {
+                return written.unwrap();
+            }
+            thread::yield_now();
         }
     }
 
@@ -355,7 +416,7 @@ mod tests {
         archive.receive(50, 600, &[1; 400], false).unwrap();
         let error = archive.receive(50, 1000, &[1], false).unwrap_err().to_string();
         assert!(error.contains("--max-snapshot-mb"), "{error}");
-        assert_eq!(dir.bytes(), 0);
+        dir.wait_until_empty();
         assert!(archive.receive(50, 1001, &[1], false).is_err(), "it ended");
     }
 
@@ -366,7 +427,44 @@ mod tests {
         for (index, offset) in [(7, 99), (7, 101), (7, u64::MAX), (8, 100)] {
             archive.receive(7, 0, &[1; 100], false).unwrap();
             assert!(archive.receive(index, offset, &[1; 10], false).is_err(), "{index} {offset}");
-            assert_eq!(dir.bytes(), 0);
+            dir.wait_until_empty();
+        }
+    }
+
+    /// To remove a snapshot of 256 MiB took half a second on the node's loop, and to set space aside a
+    /// tenth: a leader missed its heartbeats by that.
+    #[test]
+    fn the_loop_waits_for_no_file() {
+        let dir = Dir::new("no-wait");
+        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
+        for applied in 1..=2 {
+            assert_eq!(write(&mut archive, applied).index, applied);
+        }
+        let (go_on, wait) = channel();
+        archive.keeper.order(Job::Wait(wait));
+        // everything the loop does while the keeper is busy returns at once, and has removed nothing
+        archive.begin(state(3));
+        assert!(!archive.is_idle() && archive.written().is_none());
+        assert!(archive.set_aside(&state(3)));
+        archive.receive(9, 0, &[1; 600], false).unwrap();
+        assert!(archive.receive(9, 600, &[1; 600], false).is_err());
+        let old = "snapshot-00000000000000000001";
+        assert!(dir.holds(&[old, "snapshot-00000000000000000002", ABANDONED]));
+        go_on.send(()).unwrap();
+        let written = loop {
+            if let Some(written) = archive.written() {
+                break written.unwrap();
+            }
+        };
+        assert_eq!(written.index, 3);
+        while dir.holds(&[old]) || dir.holds(&[ABANDONED]) {
+            thread::yield_now();
+        }
+        assert_eq!(snapshot::list(&dir.0).unwrap(), [3, 2]);
+        // space is set aside for the next one
+        while !dir.holds(&["snapshot-reserve"]) {
+            assert!(archive.set_aside(&state(3)));
+            thread::yield_now();
         }
     }
 

@@ -3,12 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use quorate_driver::wal::DiskFile;
-use tracing::warn;
 
 use crate::apply::State;
+use crate::archive::is_full;
 
 /// A file of zeros, which the next snapshot takes over and writes in place: for that the file system needs no new blocks, so a snapshot
 /// can be written on a full disk, and what it covers be dropped from the log.
@@ -16,23 +15,18 @@ use crate::apply::State;
 pub(crate) struct Reserve {
     path: PathBuf,
     len: u64,
-    /// The file system cannot set space aside.
-    off: bool,
-    retry_at: Option<Instant>,
 }
 
 const NAME: &str = "snapshot-reserve";
 /// Beyond what a snapshot would take now, at least.
 const STEP: u64 = 1 << 20;
-/// After there was no space.
-const RETRY: Duration = Duration::from_secs(1);
 
 impl Reserve {
     /// What there is of it in a directory of snapshots.
     pub(crate) fn find(dir: &Path) -> Self {
         let path = dir.join(NAME);
         let len = fs::metadata(&path).map_or(0, |found| found.len());
-        let mut reserve = Self { path, len: 0, off: false, retry_at: None };
+        let mut reserve = Self { path, len: 0 };
         // a copy of the directory may have its name and length, and no blocks
         if len > 0 && reserve.grow(len).is_err() {
             let _ = fs::remove_file(&reserve.path);
@@ -40,28 +34,20 @@ impl Reserve {
         reserve
     }
 
-    /// Makes it suffice for a snapshot of so many bytes. False if the disk has no space for that.
-    pub(crate) fn ensure(&mut self, bytes: u64, make_space: impl FnOnce()) -> bool {
-        if self.off || bytes <= self.len {
-            self.retry_at = None;
-            return true;
-        }
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return false;
-        }
+    /// How many bytes are set aside.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Makes it suffice for a snapshot of so many bytes, with some more if there is space for that;
+    /// tells how many are set aside then. On a full disk `make_space` has a try.
+    pub(crate) fn suffice(&mut self, bytes: u64, make_space: impl FnOnce()) -> io::Result<u64> {
         let mut grown = self.grow(bytes.saturating_add(STEP).saturating_add(bytes / 8));
-        if full(&grown) {
+        if grown.as_ref().is_err_and(is_full) {
             make_space();
             grown = self.grow(bytes);
         }
-        if let Err(error) = &grown
-            && !full(&grown)
-        {
-            warn!(%error, file = %self.path.display(), "cannot set space aside for snapshots: on a full disk the log may not shrink by itself");
-            self.off = true;
-        }
-        self.retry_at = full(&grown).then(|| Instant::now() + RETRY);
-        self.retry_at.is_none()
+        grown.map(|()| self.len)
     }
 
     /// The most that is set aside for snapshots of so many bytes.
@@ -76,6 +62,9 @@ impl Reserve {
     }
 
     fn grow(&mut self, len: u64) -> io::Result<()> {
+        if len <= self.len {
+            return Ok(());
+        }
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
         if let Err(error) = DiskFile::allocate(&file, len) {
             let _ = File::set_len(&file, self.len);
@@ -84,12 +73,6 @@ impl Reserve {
         self.len = len;
         Ok(())
     }
-}
-
-fn full(result: &io::Result<()>) -> bool {
-    result.as_ref().is_err_and(|error| {
-        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    })
 }
 
 /// Bytes of a snapshot of this state, at most, but for a table of very many unanswered batches.
@@ -109,12 +92,11 @@ mod tests {
         fs::create_dir_all(&dir).unwrap();
         let mut reserve = Reserve::find(&dir);
         assert_eq!(reserve.take(), None);
-        assert!(reserve.ensure(100, || panic!("there is space")));
-        let len = reserve.len;
-        assert!(len >= 100 && fs::metadata(dir.join(NAME)).unwrap().len() == len);
+        let len = reserve.suffice(100, || panic!("there is space")).unwrap();
+        assert!(len >= 100 && len == reserve.len() && fs::metadata(dir.join(NAME)).unwrap().len() == len);
         let mut reserve = Reserve::find(&dir);
         assert_eq!(reserve.len, len);
-        assert!(reserve.ensure(len, || panic!("it is there")));
+        assert_eq!(reserve.suffice(100, || panic!("it is there")).unwrap(), len);
         assert_eq!(reserve.take(), Some(dir.join(NAME)));
         assert_eq!(reserve.take(), None);
         fs::remove_dir_all(&dir).unwrap();

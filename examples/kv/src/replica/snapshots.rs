@@ -85,9 +85,6 @@ impl Replica {
             ),
             Err(error) => warn!(index = written.index, %error, "a snapshot came too late"),
         }
-        if let Err(error) = self.archive.prune() {
-            warn!(%error, "could not remove old snapshots");
-        }
     }
 
     fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>) {
@@ -123,9 +120,6 @@ impl Replica {
                     warn!(index, %error, suppressed, "a snapshot from the leader came too late");
                 }
             }
-        }
-        if let Err(error) = self.archive.prune() {
-            warn!(%error, "could not remove old snapshots");
         }
     }
 

@@ -1,0 +1,114 @@
+use core::time::Duration;
+use std::io;
+use std::time::Instant;
+
+use tracing::warn;
+
+/// How much space is set aside for the next snapshot, as far as is known here: the
+/// [keeper](super::keeper::Keeper) sets it aside.
+#[derive(Debug)]
+pub(super) struct Space {
+    len: u64,
+    /// The keeper was asked for more and did not answer yet.
+    asked: bool,
+    /// The disk had no space when it was asked last.
+    short: bool,
+    retry_at: Option<Instant>,
+    /// The file system cannot set space aside.
+    off: bool,
+}
+
+/// After there was no space.
+const RETRY: Duration = Duration::from_secs(1);
+/// More is asked for when this part of it is left.
+const AHEAD_PART: u64 = 16;
+
+impl Space {
+    pub(super) const fn new(len: u64) -> Self {
+        Self { len, asked: false, short: false, retry_at: None, off: false }
+    }
+
+    /// Whether there is space for a snapshot of so many bytes, or it is not known yet that there is
+    /// none.
+    pub(super) const fn suffices(&self, bytes: u64) -> bool {
+        self.off || bytes <= self.len || !self.short
+    }
+
+    /// Whether the keeper is to be asked to set space aside for so many bytes, as what there is does
+    /// not suffice, or soon will not. It counts as asked then.
+    pub(super) fn ask(&mut self, bytes: u64) -> bool {
+        let ahead = bytes.saturating_add(bytes / AHEAD_PART);
+        let waits = self.asked || self.retry_at.is_some_and(|at| Instant::now() < at);
+        let asks = !self.off && !waits && ahead > self.len;
+        self.asked |= asks;
+        asks
+    }
+
+    /// So many bytes suffice without more.
+    pub(super) const fn holds(&self, bytes: u64) -> bool {
+        bytes <= self.len
+    }
+
+    /// A snapshot takes it.
+    pub(super) fn take(&mut self) {
+        (self.len, self.short, self.retry_at) = (0, false, None);
+    }
+
+    pub(super) fn set_aside(&mut self, outcome: io::Result<u64>) {
+        self.asked = false;
+        self.short = false;
+        self.retry_at = None;
+        match outcome {
+            Ok(len) => self.len = len,
+            Err(error) if is_full(&error) => {
+                self.short = true;
+                self.retry_at = Some(Instant::now() + RETRY);
+            }
+            Err(error) => {
+                warn!(%error, "cannot set space aside for snapshots: on a full disk the log may not shrink by itself");
+                self.off = true;
+            }
+        }
+    }
+}
+
+/// Whether the disk had no space.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_asked_for_in_time_and_once() {
+        let mut space = Space::new(0);
+        assert!(space.ask(1000) && !space.ask(1000));
+        assert!(space.suffices(1000), "nobody knows better yet");
+        space.set_aside(Ok(1600));
+        assert!(!space.ask(1500));
+        assert!(space.ask(1510), "before it is needed");
+        space.set_aside(Ok(3000));
+        space.take();
+        assert!(!space.holds(1) && space.ask(1));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_until_there_is_space() {
+        let mut space = Space::new(1000);
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert!(space.ask(990));
+        space.set_aside(full());
+        assert!(space.suffices(1000) && !space.suffices(1001));
+        assert!(!space.ask(2000), "it was asked a moment ago");
+        space.retry_at = None;
+        assert!(space.ask(2000));
+        assert!(!space.suffices(2000), "as it was, until something else is known");
+        space.set_aside(Ok(2000));
+        assert!(space.suffices(2000));
+        assert!(space.ask(3000));
+        space.set_aside(Err(io::ErrorKind::Unsupported.into()));
+        assert!(space.suffices(3000) && !space.ask(3000), "it cannot be helped");
+    }
+}
