@@ -93,7 +93,11 @@ mod tests {
         let mut reserve = Reserve::find(&dir);
         assert_eq!(reserve.take(), None);
         let len = reserve.suffice(100, || panic!("there is space")).unwrap();
-        assert!(len >= 100 && len == reserve.len() && fs::metadata(dir.join(NAME)).unwrap().len() == len);
+        assert!(
+            len >= 100
+                && len == reserve.len()
+                && fs::metadata(dir.join(NAME)).unwrap().len() == len
+        );
         let mut reserve = Reserve::find(&dir);
         assert_eq!(reserve.len, len);
         assert_eq!(reserve.suffice(100, || panic!("it is there")).unwrap(), len);
