@@ -159,10 +159,10 @@ fn a_queue_is_bounded_by_frames_too() {
         let mut raw = accept(&listener);
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         until("it is connected", async || peer(&node).connected).await;
-        let before = peer(&node).link.dropped;
         let handle = node.handle();
         // handed in at once, so that one turn takes many; the connection's task may still take some between turns
         until("some are dropped", async || {
+            let before = peer(&node).link.dropped;
             let mut answers = Vec::new();
             for _ in 0..200 {
                 let (answer, answered) = oneshot::channel();

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,14 +13,31 @@ use crate::limits;
 /// A command of at most [`limits::LARGE_BYTES`] needs none of it. So the input of all clients takes no more than
 /// `max-clients * (LARGE_BYTES + 16 KiB) + 2 * LARGE_INPUT_BYTES`: a buffer may be twice as large as what arrived.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget(Arc<Memory>);
+
+#[derive(Debug)]
+struct Memory {
+    permits: Arc<Semaphore>,
+    /// Clients that wait for it.
+    waiting: AtomicUsize,
+}
+
+/// Counts as long as a client waits.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// The part of the budget that a client holds, from the beginning of its command until the reply is written.
 #[derive(Debug, Default)]
 pub(crate) struct Grant {
     held: Option<OwnedSemaphorePermit>,
     bytes: usize,
-    deadline: Option<Instant>,
+    /// Since when the command is on its way; `None` once it is here.
+    since: Option<Instant>,
 }
 
 /// One permit of the semaphore, in bytes.
@@ -27,12 +45,13 @@ const UNIT: usize = 1 << 10;
 
 impl Budget {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(limits::LARGE_INPUT_BYTES / UNIT)))
+        let permits = Arc::new(Semaphore::new(limits::LARGE_INPUT_BYTES / UNIT));
+        Self(Arc::new(Memory { permits, waiting: AtomicUsize::new(0) }))
     }
 
     /// Bytes that are granted.
     pub(crate) fn granted(&self) -> usize {
-        limits::LARGE_INPUT_BYTES.saturating_sub(self.0.available_permits() * UNIT)
+        limits::LARGE_INPUT_BYTES.saturating_sub(self.0.permits.available_permits() * UNIT)
     }
 
     /// Waits until `grant` is for a command of this many bytes. One that is too small is given back first: nobody waits for more
@@ -44,27 +63,50 @@ impl Budget {
         if grant.bytes < bytes {
             grant.release();
             let permits = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+            self.0.waiting.fetch_add(1, Relaxed);
+            let waits = Waits(&self.0.waiting);
             // it is never closed
-            grant.held = self.0.clone().acquire_many_owned(permits).await.ok();
+            grant.held = self.0.permits.clone().acquire_many_owned(permits).await.ok();
+            drop(waits);
             grant.bytes = bytes;
         }
-        if grant.deadline.is_none() {
-            let slow = bytes as u64 / limits::SLOWEST_INPUT_PER_S;
-            let time = Duration::from_secs(limits::INPUT_PATIENCE_S + slow);
-            grant.deadline = Some(Instant::now() + time);
-        }
+        grant.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether a large command of which so many bytes are here comes too slowly: the more so if
+    /// others wait for the memory that it has.
+    pub(crate) fn is_late(&self, grant: &Grant, arrived: usize) -> bool {
+        let others = self.0.waiting.load(Relaxed) > 0;
+        grant.since.is_some_and(|since| is_late(since.elapsed(), arrived, others))
     }
 }
 
+fn is_late(time: Duration, arrived: usize, others_wait: bool) -> bool {
+    let (patience, rate) = match others_wait {
+        true => (limits::CROWDED_PATIENCE_S, limits::CROWDED_INPUT_PER_S),
+        false => (limits::INPUT_PATIENCE_S, limits::SLOWEST_INPUT_PER_S),
+    };
+    time.as_secs() > patience + arrived as u64 / rate
+}
+
 impl Grant {
-    /// When the command must have arrived.
-    pub(crate) const fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
-    /// The command arrived, but its reply is not written yet.
+    /// The command is here, but not answered yet.
     pub(crate) const fn arrived(&mut self) {
-        self.deadline = None;
+        self.since = None;
+    }
+
+    /// Gives the memory back if its command is here, and so is answered by now. False if there is
+    /// nothing to give back, or the command is still on its way.
+    pub(crate) fn release_answered(&mut self) -> bool {
+        let answered = self.held.is_some() && self.since.is_none();
+        if answered {
+            self.release();
+        }
+        answered
     }
 
     pub(crate) fn release(&mut self) {
@@ -75,6 +117,35 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_slowly_is_late_the_more_so_while_others_wait() {
+        let time = Duration::from_secs;
+        for (seconds, kib, others, late) in [
+            (10, 0, false, false),
+            (11, 0, false, true),
+            (11, 64, false, false),
+            (100, 64 * 90, false, false),
+            (102, 64 * 90, false, true),
+            (2, 0, true, false),
+            (3, 0, true, true),
+            (10, 256 * 8, true, false),
+            (11, 256 * 8, true, true),
+        ] {
+            assert_eq!(is_late(time(seconds), kib << 10, others), late, "{seconds} s, {kib} KiB");
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_given_back_when_the_command_is_answered() {
+        let budget = Budget::new();
+        let mut grant = Grant::default();
+        budget.admit(&mut grant, limits::COMMAND_BYTES).await;
+        assert!(!grant.release_answered(), "it is on its way");
+        grant.arrived();
+        assert!(grant.release_answered() && !grant.release_answered());
+        assert_eq!(budget.granted(), 0);
+    }
 
     #[tokio::test]
     async fn large_commands_wait_for_their_turn() {

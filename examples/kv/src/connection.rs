@@ -3,12 +3,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use crate::barrier::Barrier;
 use crate::batch::Batch;
@@ -145,6 +145,12 @@ impl Connection {
                 Ok(Some(taken)) => {
                     input.grant.arrived();
                     let arguments = input.decoder.arguments(&input.buffer);
+                    if command::waits(arguments) {
+                        // meanwhile nothing may be kept that others need: neither the memory of a large command, nor replies
+                        session.flush().await?;
+                        input.grant.release();
+                        session.write_out().await?;
+                    }
                     if arguments.len() > 0 && session.request(arguments).await? == Flow::Close {
                         session.flush().await?;
                         return Ok(Flow::Close);
@@ -152,7 +158,9 @@ impl Connection {
                     input.buffer.advance(taken);
                     // replies may be much longer than requests
                     if session.reply.len() > session.most_output() {
-                        input.settle();
+                        if session.batch.is_empty() {
+                            input.settle();
+                        }
                         session.write_out().await?;
                     }
                 }
@@ -176,28 +184,32 @@ impl Input {
     /// more than what arrived already, or little.
     async fn read(&mut self) -> io::Result<Read> {
         let announced = self.decoder.announced();
-        self.settle();
         let turn = self.budget.admit(&mut self.grant, announced);
         if timeout(Duration::from_secs(limits::TURN_PATIENCE_S), turn).await.is_err() {
             return Ok(Read::Crowded);
         }
         let missing = announced.saturating_sub(self.buffer.len());
         self.buffer.reserve(missing.min(self.buffer.len()).max(READ_BYTES));
-        let read = self.socket.read_buf(&mut self.buffer);
-        let read = match self.grant.deadline() {
-            None => read.await?,
-            Some(deadline) => match timeout_at(deadline, read).await {
-                Ok(read) => read?,
-                Err(_) => return Ok(Read::Late),
-            },
-        };
-        Ok(if read > 0 { Read::More } else { Read::End })
+        // of what follows a large command no more comes with it than with a small one
+        let most = if self.grant.is_held() { missing.max(READ_BYTES) } else { usize::MAX };
+        loop {
+            let mut room = (&mut self.buffer).limit(most);
+            match timeout(LOOK, self.socket.read_buf(&mut room)).await {
+                Ok(read) => return Ok(if read? > 0 { Read::More } else { Read::End }),
+                Err(_) if self.budget.is_late(&self.grant, self.buffer.len()) => {
+                    return Ok(Read::Late);
+                }
+                Err(_) => {}
+            }
+        }
     }
 
-    /// Gives back the memory of a large command that was answered. A client that does not take the reply holds none of it.
+    /// Gives back the memory of a large command that was answered. A client that does not take the
+    /// reply holds none of it, and waits for its turn again if another follows.
     fn settle(&mut self) {
-        if self.decoder.announced() <= limits::LARGE_BYTES {
-            self.grant.release();
+        if self.grant.release_answered() {
+            // what follows it is little
+            self.buffer = BytesMut::from(&self.buffer[..]);
         }
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
             self.buffer = BytesMut::new();
@@ -379,7 +391,7 @@ impl Session {
     }
 }
 
-/// How often a client that takes its replies slowly is looked at.
+/// How often a client that takes its replies slowly, or sends a large command, is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Whether a client is closed that took so much of its replies in this time, and nothing in the last part of it; `full` if the replies

@@ -29,8 +29,12 @@ pub(crate) const LARGE_BYTES: usize = 64 << 10;
 pub(crate) const LARGE_INPUT_BYTES: usize = 9 << 20;
 /// A batch is given as much more time than `--timeout-ms` as its bytes take at this rate, in bytes a second.
 pub(crate) const SLOWEST_LOG_PER_S: u64 = 1 << 20;
-/// A large command must arrive within this time, in seconds, from its turn on, and as many more as this slowest rate takes.
+/// A large command must arrive within this time, in seconds, from its turn on, and as many more as what is here takes at the slowest rate.
 pub(crate) const INPUT_PATIENCE_S: u64 = 10;
+/// While others wait for their turn, what has it must arrive within this time, in seconds, …
+pub(crate) const CROWDED_PATIENCE_S: u64 = 2;
+/// … and as many more as this rate takes, in bytes a second.
+pub(crate) const CROWDED_INPUT_PER_S: u64 = 256 << 10;
 /// A large command waits for its turn for so long at most, in seconds.
 pub(crate) const TURN_PATIENCE_S: u64 = 60;
 /// The slowest rate at which a large command may arrive, in bytes a second.

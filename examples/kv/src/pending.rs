@@ -181,11 +181,16 @@ impl Waiting {
 
     /// Answers every command of the batch with an error.
     pub(crate) fn fail(self, error: &str) {
+        self.fail_at(error, 0);
+    }
+
+    /// As [`fail`](Self::fail), of a batch that was executed as the entry with this index.
+    pub(crate) fn fail_at(self, error: &str, index: Index) {
         let mut reply = Reply::new(self.batch.protocol);
         for _ in 0..self.batch.len() {
             reply.error(error);
         }
-        self.finish(reply, 0, Share::default());
+        self.finish(reply, index, Share::default());
     }
 }
 

@@ -287,7 +287,7 @@ impl Replica {
                 let mut reply = Reply::new(waiting.batch.protocol);
                 let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
                 if self.unread.drops(reply.len()) {
-                    waiting.fail(DROPPED);
+                    waiting.fail_at(DROPPED, index);
                 } else {
                     let share = self.unread.share(reply.memory());
                     waiting.finish(reply, index, share);
@@ -315,7 +315,7 @@ impl Replica {
     /// What another node answered goes to the client.
     fn answer(&self, waiting: Waiting, write: bool, replies: &[u8], index: Index) {
         if self.unread.drops(replies.len()) {
-            return waiting.fail(if write { DROPPED } else { UNREAD });
+            return waiting.fail_at(if write { DROPPED } else { UNREAD }, index);
         }
         let share = self.unread.share(replies.len());
         let _ = waiting.answer.send(Answer { replies: replies.into(), index, share });

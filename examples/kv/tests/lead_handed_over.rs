@@ -55,6 +55,10 @@ fn what_cannot_be_is_said() {
     // before the verb or after it
     let nodes = format!("127.0.0.1:{}", cluster.ports[0]);
     cluster.ctl_until(&["status", "--nodes", &nodes], |code, _, _| code == Some(0));
+    // one that was named and does not answer is something to report
+    let more = format!("{nodes},127.0.0.1:1");
+    let (code, said, _) = cluster.ctl(&["status", "--nodes", &more]);
+    assert_eq!(code, Some(1), "{said}");
     until("a follower to say who leads", || {
         let follower = (cluster.leader()? + 1) % 3;
         let refusal = cluster.client(follower).ask(&["QUORATE", "TRANSFER", "1"]).unwrap().text();

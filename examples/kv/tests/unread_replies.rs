@@ -4,7 +4,8 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::thread;
 
 use common::{Cluster, connect, until};
@@ -159,4 +160,93 @@ fn clients_that_do_not_read_keep_no_large_command_out() {
     assert_eq!(cluster.client(0).must(&["SET", "large", &value]).text(), "OK");
     assert_eq!(cluster.number(0, "slow_clients_closed"), 0, "it did not wait for that");
     drop(silent);
+}
+
+/// Nothing more can be read at once.
+fn says_nothing(socket: &mut TcpStream) -> bool {
+    socket.set_nonblocking(true).unwrap();
+    let nothing =
+        matches!(socket.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+    socket.set_nonblocking(false).unwrap();
+    nothing
+}
+
+fn set(key: &str, len: usize) -> Vec<u8> {
+    let value = "v".repeat(len);
+    format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${len}\r\n{value}\r\n", key.len()).into_bytes()
+}
+
+/// `WAIT` in the same segment kept the reply before it, and the memory of a large command, for a minute.
+#[test]
+fn clients_that_wait_keep_nothing_that_others_need() {
+    let cluster = Cluster::start("waiters", 1, &[]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    let wait = b"WAIT 9 60000\r\n";
+    let mut asked = connect(cluster.ports[0]);
+    asked.write_all(&[b"GET long\r\n", wait.as_slice()].concat()).unwrap();
+    let head = format!("${LONG}\r\n");
+    asked.read_exact(&mut vec![0; head.len() + LONG + 2]).unwrap();
+    until("its reply to count no more", || {
+        (cluster.number(0, "unread_reply_bytes") == 0).then_some(())
+    });
+    // two of these leave no room for a third
+    let mut holders: Vec<_> = ["a", "b"]
+        .map(|key| {
+            let mut socket = connect(cluster.ports[0]);
+            socket.write_all(&[set(key, LONG).as_slice(), wait].concat()).unwrap();
+            let mut reply = [0; 5];
+            socket.read_exact(&mut reply).unwrap();
+            assert_eq!(&reply, b"+OK\r\n");
+            socket
+        })
+        .into();
+    let value = "v".repeat(LONG);
+    assert_eq!(cluster.client(0).must(&["SET", "third", &value]).text(), "OK");
+    assert!(says_nothing(&mut asked), "it waits still");
+    assert!(holders.iter_mut().all(says_nothing), "they wait still");
+}
+
+/// The beginning of another large command behind it kept the memory of the one that was answered.
+#[test]
+fn clients_that_go_on_keep_no_large_command_out() {
+    let cluster = Cluster::start("goers-on", 1, &[]);
+    cluster.wait_for_leader();
+    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    let silent: Vec<_> = ["a", "b"]
+        .map(|key| {
+            let mut socket = connect(cluster.ports[0]);
+            let command = set(key, LONG);
+            let (most, last) = command.split_at(command.len() - 10);
+            socket.write_all(most).unwrap();
+            let header = &command[..200];
+            socket.write_all(&[last, ASKS, header].concat()).unwrap();
+            socket
+        })
+        .into();
+    until("their replies to wait", || {
+        (cluster.number(0, "unread_reply_bytes") > 5 * LONG as u64).then_some(())
+    });
+    let value = "v".repeat(LONG);
+    assert_eq!(cluster.client(0).must(&["SET", "third", &value]).text(), "OK");
+    assert_eq!(cluster.number(0, "slow_clients_closed"), 0, "it did not wait for that");
+    drop(silent);
+}
+
+/// Those that announce a large command and send nothing hold its memory for seconds while others
+/// wait, and not for two minutes.
+#[test]
+fn clients_that_only_announce_keep_no_large_command_out() {
+    let cluster = Cluster::start("announcers", 1, &[]);
+    cluster.wait_for_leader();
+    let idle: Vec<_> = (0..4)
+        .map(|_| {
+            let mut socket = connect(cluster.ports[0]);
+            socket.write_all(b"*5\r\n$4\r\nMSET\r\n$1\r\na\r\n$70000\r\n").unwrap();
+            socket
+        })
+        .collect();
+    let value = "v".repeat(LONG);
+    assert_eq!(cluster.client(0).must(&["SET", "large", &value]).text(), "OK");
+    drop(idle);
 }

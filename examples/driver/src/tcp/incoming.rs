@@ -91,10 +91,10 @@ impl Incoming {
             tracing::debug!(%addr, "closed: no hello in time");
             return;
         };
-        let Some((link, lane, mine)) = met else {
+        let Some((owned, lane, mine)) = met else {
             return;
         };
-        let link = &*link;
+        let link = &*owned;
         let claim = &link.side(lane).claim;
         let share = budget.share();
         let evicted = share.evicted();
@@ -115,10 +115,12 @@ impl Incoming {
         }
         claim.release(mine);
         drop((frames, stream));
-        if link.is_absent() {
-            // it may come back at once
+        if link.leaves() {
+            // while it is waited for nothing of it is kept here, and one task waits, however often it comes and goes
+            let id = link.id;
+            drop(owned);
             tokio::time::sleep(AWAY).await;
-            self.links.forget_absent(link.id);
+            self.links.forget_absent(id);
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Link {
     said: Mutex<Option<String>>,
     /// The application wants it; otherwise the peer came by itself, and goes with its connections.
     named: AtomicBool,
+    /// Somebody waits whether the peer comes back.
+    leaving: AtomicBool,
     /// What all inboxes hold.
     inboxes: Arc<Inboxes>,
 }
@@ -85,6 +87,7 @@ impl Link {
             heard: Notify::new(),
             said: Mutex::default(),
             named: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             inboxes,
         }
     }
@@ -115,6 +118,17 @@ impl Link {
     /// Whether the peer came by itself, and has no connection to this node.
     pub(crate) fn is_absent(&self) -> bool {
         !self.is_named() && self.urgent.claim.is_free() && self.bulk.claim.is_free()
+    }
+
+    /// Whether the peer [is absent](Self::is_absent), and nobody waits yet for it to come back: true
+    /// once, until [`stays`](Self::stays).
+    pub(crate) fn leaves(&self) -> bool {
+        self.is_absent() && !self.leaving.swap(true, Relaxed)
+    }
+
+    /// It came back, or is kept for another reason.
+    pub(crate) fn stays(&self) {
+        self.leaving.store(false, Relaxed);
     }
 
     pub(crate) const fn side(&self, lane: Lane) -> &Side {

@@ -105,7 +105,9 @@ impl Links {
 
     /// Forgets a peer that came by itself and is gone.
     pub(crate) fn forget_absent(&self, id: NodeId) {
-        if self.get(id).is_some_and(|link| link.is_absent()) && self.drop_link(id) {
+        let Some(link) = self.get(id) else { return };
+        link.stays();
+        if link.is_absent() && self.drop_link(id) {
             self.metrics.forget(id);
         }
     }

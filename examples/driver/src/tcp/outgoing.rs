@@ -47,7 +47,7 @@ impl Outgoing {
     pub(crate) async fn run(mut self) {
         let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
         let mut backoff = min;
-        let mut told = String::new();
+        let mut told = Vec::new();
         let mut elsewhere = false;
         loop {
             let link = &self.link.clone();
@@ -62,7 +62,7 @@ impl Outgoing {
                     link.set_down();
                     // one that falls at once is no success: two processes may claim to be this node
                     if since.elapsed() >= Duration::from_millis(max) {
-                        (backoff, told) = (min, String::new());
+                        (backoff, told) = (min, Vec::new());
                     }
                     failure
                 }
@@ -192,15 +192,16 @@ impl Outgoing {
         }
     }
 
-    /// Logs a failure, once until something else happens.
-    fn tell(&self, link: &Link, addr: &str, failure: &Failure, told: &mut String) {
+    /// Logs a failure, once until something else happens at that address; `told` has the last of each.
+    fn tell(&self, link: &Link, addr: &str, failure: &Failure, told: &mut Vec<(String, String)>) {
         match failure {
             Failure::Hello(error) => count(&self.metrics, error),
             Failure::Read(ReadError::Frame(_)) => self.metrics.closed.garbage.add(1),
             _ => {}
         }
         let text = failure.to_string();
-        let suppressed = if *told == text { None } else { self.lines.pass(link.id) };
+        let before = told.iter().any(|(at, what)| at == addr && *what == text);
+        let suppressed = if before { None } else { self.lines.pass(link.id) };
         match (suppressed, failure) {
             (None, _) => tracing::debug!(peer = %link.id, addr, "not connected: {text}"),
             (Some(suppressed), Failure::Refused(_) | Failure::Hello(_)) => {
@@ -210,7 +211,9 @@ impl Outgoing {
                 tracing::info!(peer = %link.id, addr, suppressed, "not connected: {text}");
             }
         }
-        *told = text;
+        // those of the address that is known and of the one that the peer said last
+        told.retain(|(at, _)| at != addr && (*at == link.addr || addr == link.addr));
+        told.push((addr.to_owned(), text));
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         out!("{id:>4}  {client:<21} {standing:<13} {why}");
     }
     for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
+        well = false;
         out!("   ?  {address:<21} does not answer: {error}");
     }
     for (address, node) in &seen {

@@ -30,7 +30,7 @@ pub(crate) use file::{Founding, load, missing, path};
 use crate::Failure;
 use decide::{Decision, decide};
 use message::Message;
-use talk::Shared;
+use talk::{NoAnswer, Shared};
 
 /// Between two rounds of questions.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -93,6 +93,8 @@ impl Founder {
             }
             self.ask_all(&mut heard, &shared).await?;
             if Instant::now() >= name_at && !heard.faults.is_empty() {
+                // one that was down when this node started may be back
+                self.ask_left_out(own).await?;
                 self.name_missing(&heard);
                 name_at = Instant::now() + NAME_EVERY;
             }
@@ -104,6 +106,11 @@ impl Founder {
     async fn ask_left_out(&self, own: Message) -> Result<(), Failure> {
         for (&other, address) in &self.left_out {
             let answer = talk::ask(address.clone(), Message { receiver: other, ..own }).await;
+            if let Err(NoAnswer::Foreign(what)) = answer {
+                return Err(Failure::Run(format!(
+                    "--found-without leaves node {other} out, but something answers at {address}: {what}"
+                )));
+            }
             if let Ok(Message { sender, stage: Stage::Founded(cluster), .. }) = answer
                 && sender == other
             {
@@ -141,7 +148,7 @@ impl Founder {
         &self,
         heard: &mut Heard,
         other: u64,
-        answer: Result<Message, String>,
+        answer: Result<Message, NoAnswer>,
     ) -> Result<(), Failure> {
         let fault = match answer {
             Ok(Message { sender, .. }) if sender != other => {
@@ -158,7 +165,7 @@ impl Founder {
                 heard.stages.insert(other, stage);
                 return Ok(());
             }
-            Err(fault) => fault,
+            Err(none) => none.to_string(),
         };
         heard.faults.insert(other, fault);
         Ok(())

@@ -1,5 +1,6 @@
 //! The connections of founders: one question, one answer.
 
+use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,29 +21,53 @@ const AT_A_TIME: usize = 64;
 /// What this node says of itself; the receiver is filled in.
 pub(super) type Shared = Arc<Mutex<Message>>;
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// Nothing is there, or it says nothing.
+    Silent(String),
+    /// Something is there, which answers in another way.
+    Foreign(&'static str),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(why) => f.write_str(why),
+            Self::Foreign(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        Self::Silent(error.to_string())
+    }
+}
+
 /// Asks a founder how far it is.
 ///
 /// # Errors
 ///
-/// Why there is no answer, in words.
-pub(super) async fn ask(address: String, question: Message) -> Result<Message, String> {
+/// Why there is no answer.
+pub(super) async fn ask(address: String, question: Message) -> Result<Message, NoAnswer> {
     let exchange = async {
-        let mut stream = TcpStream::connect(&address).await.map_err(|error| error.to_string())?;
+        let mut stream = TcpStream::connect(&address).await?;
         let mut bytes = Vec::new();
         frame::push(&mut bytes, Kind::Question, &question.to_bytes());
-        stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
-        match receive(&mut stream).await {
-            Ok(Some((Kind::Answer, answer))) => Message::from_bytes(&answer)
-                .ok_or_else(|| "it answers in a form unknown here: is its version newer?".into()),
-            Ok(_) => Err(
+        stream.write_all(&bytes).await?;
+        match receive(&mut stream).await? {
+            Some((Kind::Answer, answer)) => Message::from_bytes(&answer).ok_or(NoAnswer::Foreign(
+                "it answers in a form unknown here: is its version newer?",
+            )),
+            _ => Err(NoAnswer::Foreign(
                 "it answers as an older version does, or is no node: give it this version of quorate-kv; \
-                 if it is of a cluster that runs, do not found another, but start this node with --join"
-                    .into(),
-            ),
-            Err(error) => Err(error.to_string()),
+                 if it is of a cluster that runs, do not found another, but start this node with --join",
+            )),
         }
     };
-    timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err("it does not answer".into()))
+    let silent = |_| Err(NoAnswer::Silent("it does not answer".into()));
+    timeout(PATIENCE, exchange).await.unwrap_or_else(silent)
 }
 
 /// Answers founders that ask, for ever; those that found already are told that this node does not.

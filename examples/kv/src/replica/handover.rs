@@ -45,11 +45,7 @@ impl Replica {
         if self.is_outside() {
             return waiting.fail(Self::outside());
         }
-        let bytes = self.writes.bytes()
-            + self.reads.bytes()
-            + self.readings.own_bytes()
-            + self.forwarded_bytes;
-        let crowded = bytes + waiting.batch.ops.len() > limits::INFLIGHT_BYTES;
+        let crowded = self.inflight_bytes() + waiting.batch.ops.len() > limits::INFLIGHT_BYTES;
         if stale && waiting.batch.is_read_only() && !crowded {
             return self.begin_reading(waiting);
         }
@@ -72,6 +68,11 @@ impl Replica {
                 self.fresh.push_back(self.call(number, true));
             }
         }
+    }
+
+    /// Bytes of the batches of this node's clients and of other nodes that are on their way here.
+    fn inflight_bytes(&self) -> usize {
+        self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes + self.readings.bytes()
     }
 
     /// Proposes an own batch, if this node leads: now, or when what is in flight is applied.
@@ -269,7 +270,7 @@ impl Replica {
         floor: u64,
         batch: Batch,
     ) -> Result<(), Refusal> {
-        let bytes = self.forwarded_bytes + self.writes.bytes() + batch.ops.len();
+        let bytes = self.inflight_bytes() + batch.ops.len();
         let is_member = |id| raft.members().iter().any(|member| member.id == id);
         if self.role.0 != Role::Leader || !is_member(from) {
             return Err(Refusal::NotLeader);

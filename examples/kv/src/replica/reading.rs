@@ -25,7 +25,14 @@ pub(super) struct Readings {
     pub(super) foreign_bytes: usize,
     /// Bytes of the batches of this node's clients.
     own_bytes: usize,
+    /// When those that waited too long are given up next.
+    look_at: Instant,
 }
+
+/// How often that is looked at, in µs.
+const LOOK_US: u64 = 20_000;
+const CROWDED_READS: &str =
+    "TRYAGAIN too many reads with long replies wait at this node, the command was not executed";
 
 /// A batch of reads that is being answered.
 #[derive(Debug)]
@@ -58,17 +65,17 @@ impl Readings {
         if self.foreign.contains_key(&(node, call)) {
             return Ok(false);
         }
-        let total = self.foreign_bytes.saturating_add(bytes);
-        if self.foreign.len() >= limits::FORWARDED_BATCHES || total > limits::INFLIGHT_BYTES {
+        if self.foreign.len() >= limits::FORWARDED_BATCHES {
             return Err(Refusal::Busy);
         }
-        self.foreign_bytes = total;
+        self.foreign_bytes = self.foreign_bytes.saturating_add(bytes);
         self.foreign.insert((node, call), bytes);
         Ok(true)
     }
 
-    pub(super) const fn own_bytes(&self) -> usize {
-        self.own_bytes
+    /// Bytes of all batches, of this node's clients and of others.
+    pub(super) const fn bytes(&self) -> usize {
+        self.own_bytes.saturating_add(self.foreign_bytes)
     }
 
     /// A batch of another node is answered, refused or dropped.
@@ -103,21 +110,28 @@ impl Readings {
         self.begun < limits::LONG_READS
     }
 
-    /// Gives up batches that waited too long to be begun; returns those of other nodes.
-    fn expire(&mut self, now: Instant) -> Vec<(NodeId, Call)> {
+    /// Gives up batches that waited too long to be begun: this node's with an error. Returns those of
+    /// other nodes.
+    fn expire(&mut self, now: Instant, error: &str) -> Vec<(NodeId, Call)> {
         let mut others = Vec::new();
         let late = |reading: &Reading| reading.at == 0 && reading.deadline <= now;
-        while let Some(at) = self.queue.iter().position(late) {
-            match self.queue.remove(at).map(|reading| reading.source) {
-                Some(Source::Own(waiting)) => {
+        if !self.queue.iter().any(late) {
+            return others;
+        }
+        for reading in core::mem::take(&mut self.queue) {
+            if !late(&reading) {
+                self.queue.push_back(reading);
+                continue;
+            }
+            match reading.source {
+                Source::Own(waiting) => {
                     self.own_bytes -= waiting.batch.ops.len();
-                    waiting.fail(UNREAD);
+                    waiting.fail(error);
                 }
-                Some(Source::Peer { node, call, .. }) => {
+                Source::Peer { node, call, .. } => {
                     self.leave(node, call);
                     others.push((node, call));
                 }
-                None => {}
             }
         }
         others
@@ -164,11 +178,12 @@ impl Replica {
 
     /// Answers as much as this turn may; batches take turns, too.
     pub(super) fn read_on(&mut self, raft: &Raft<Heap>, now: Instant) {
+        self.give_up_readings(now);
         while self.meter.has_room() {
             let full = self.unread.is_full();
             let Some(mut reading) = self.readings.next(full) else {
                 // the next tick looks whether there is room
-                return self.give_up_readings(now);
+                return;
             };
             let tried = reading.at == 0 && (full || !self.readings.may_begin_long());
             let ops = &reading.source.batch().ops;
@@ -179,7 +194,8 @@ impl Replica {
             reading.at = ops.len().saturating_sub(rest.rest().len());
             // what does not parse ends it as well: it took no step
             let whole = rest.rest().is_empty() || steps == 0;
-            if tried && (!whole || reading.reply.len() > limits::LARGE_BYTES) {
+            // what is whole at once takes no more than it has, and is not worth another turn
+            if tried && (!whole || (full && reading.reply.len() > limits::LARGE_BYTES)) {
                 self.readings.put(reading.put_off());
             } else if whole {
                 reading.share.set(reading.reply.memory());
@@ -195,8 +211,14 @@ impl Replica {
         }
     }
 
+    /// Looked at now and then, as it goes through all that wait.
     fn give_up_readings(&mut self, now: Instant) {
-        for (node, call) in self.readings.expire(now) {
+        if now < self.readings.look_at {
+            return;
+        }
+        self.readings.look_at = now.after(LOOK_US);
+        let error = if self.unread.is_full() { UNREAD } else { CROWDED_READS };
+        for (node, call) in self.readings.expire(now, error) {
             let refusal = Frame::Refusal { call, reason: Refusal::Busy };
             self.outgoing.push((node, refusal.to_vec(), None));
         }

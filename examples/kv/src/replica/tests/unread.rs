@@ -61,7 +61,7 @@ fn reads_that_are_begun_end_and_others_wait() {
     let mut fourth = read(&mut node);
     turn(&mut node, 499_000);
     assert_eq!(text(&mut third), "no answer");
-    turn(&mut node, 2_000);
+    turn(&mut node, 21_000);
     let told = text(&mut third);
     assert_eq!(told.matches("-TRYAGAIN the replies that clients").count(), 2, "{told}");
     assert_eq!(text(&mut fourth), "no answer");
@@ -220,7 +220,7 @@ fn reads_that_wait_take_bounded_memory() {
             told if told == "no answer" => waiting.push(answered),
             told => break told,
         }
-        assert!(node.replica.readings.own_bytes() <= limits::INFLIGHT_BYTES);
+        assert!(node.replica.readings.bytes() <= limits::INFLIGHT_BYTES);
     };
     assert!(refused.starts_with("-TRYAGAIN too many commands wait"), "{refused}");
     // each is tried once, and given up when it is late
@@ -228,10 +228,88 @@ fn reads_that_wait_take_bounded_memory() {
     for _ in 0..waiting.len() {
         turn(&mut node, 1);
     }
-    assert_eq!(node.replica.readings.own_bytes(), 0);
+    assert_eq!(node.replica.readings.bytes(), 0);
     drop(others);
     let mut served = read(&mut node);
     (0..4).for_each(|_| turn(&mut node, 1));
     assert!(text(&mut served).len() > LONG);
-    assert_eq!(node.replica.readings.own_bytes(), 0);
+    assert_eq!(node.replica.readings.bytes(), 0);
+}
+
+/// Reads are given up when their time is over also while others go on.
+#[test]
+fn reads_that_wait_for_others_are_given_up_in_time() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let mut all: Vec<_> = (0..3 * limits::LONG_READS).map(|_| read(&mut node)).collect();
+    turn(&mut node, 1);
+    // a turn takes long; some are begun, and end
+    let (mut served, mut refused) = (0, 0);
+    for _ in 0..100 {
+        turn(&mut node, 500_000);
+        all.retain_mut(|answered| match text(answered) {
+            told if told == "no answer" => true,
+            told if told.starts_with("-TRYAGAIN too many reads with long replies") => {
+                refused += 1;
+                false
+            }
+            told => {
+                assert!(told.len() > LONG);
+                served += 1;
+                false
+            }
+        });
+    }
+    assert!(all.is_empty());
+    assert!(served >= limits::LONG_READS && refused > 0, "{served} and {refused}");
+    assert_eq!((node.replica.readings.bytes(), node.replica.unread.bytes()), (0, 0));
+}
+
+/// What is read in one go is not put behind all that take many turns.
+#[test]
+fn a_reply_that_is_whole_at_once_does_not_wait_for_long_ones() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    write_to(&mut node, b"middling", limits::LARGE_BYTES + 1, false);
+    let mut long: Vec<_> = (0..3 * limits::LONG_READS).map(|_| read(&mut node)).collect();
+    turn(&mut node, 1);
+    let mut middling = read_all(&mut node, &[b"middling"]);
+    let mut ended = 0;
+    while text(&mut middling) == "no answer" {
+        turn(&mut node, 1);
+        ended += long
+            .iter_mut()
+            .filter_map(|answered| (text(answered) != "no answer").then_some(()))
+            .count();
+    }
+    assert!(ended <= limits::LONG_READS, "{ended} long ones came first");
+}
+
+#[test]
+fn batches_of_other_nodes_count_among_what_is_on_its_way() {
+    let mut node = Node::new();
+    assert_eq!(node.told(b"key"), "+OK\r\n");
+    let call = Call { incarnation: 5, number: 1, write: false };
+    node.replica.readings.enter(FORGER, call, limits::INFLIGHT_BYTES).unwrap();
+    let mut refused = read_all(&mut node, &[b"key"]);
+    assert!(text(&mut refused).starts_with("-TRYAGAIN too many commands wait"));
+    node.replica.readings.leave(FORGER, call);
+    let mut served = read_all(&mut node, &[b"key"]);
+    turn(&mut node, 1);
+    assert_eq!(text(&mut served), "$1\r\nv\r\n");
+}
+
+/// `WAIT` after it must not count followers of an earlier write.
+#[test]
+fn a_write_whose_reply_is_dropped_tells_where_it_is() {
+    let mut node = Node::new();
+    write(&mut node, false);
+    let before = node.replica.state.applied;
+    let others = node.replica.unread.share(limits::UNREAD_MOST_BYTES);
+    let answer = write(&mut node, true).try_recv().unwrap();
+    assert!(
+        answer.replies.starts_with(b"-ERR the command was executed, but its reply was dropped")
+    );
+    assert!(answer.index > before);
+    drop(others);
 }
