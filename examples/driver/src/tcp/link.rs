@@ -330,6 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn one_waits_for_a_peer_that_left_however_often_it_leaves() {
+        let options = Arc::new(TcpOptions::default());
+        let link =
+            Link::new(NodeId::new(2), String::new(), Arc::default(), options, Arc::default());
+        assert!(link.is_absent() && link.leaves());
+        assert!(!link.leaves() && !link.leaves(), "somebody waits already");
+        link.stays();
+        assert!(link.leaves());
+    }
+
+    #[test]
     fn what_waits_for_a_link_is_bounded_and_leaves_room_for_what_is_urgent() {
         const MAX: usize = 1 << 20;
         let options =
