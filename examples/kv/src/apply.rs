@@ -77,6 +77,23 @@ impl State {
         steps
     }
 
+    /// Steps that a batch of writes takes when it is applied, as far as this state tells: what is read
+    /// among its writes is as long as it is here, or as what the batch writes. The reply has a bound.
+    pub(crate) fn work_of(&self, batch: &Batch) -> u64 {
+        let longest = batch.ops.len();
+        let len = |key: &[u8]| self.store.get(key).map_or(0, <[u8]>::len).max(longest);
+        let mut bytes = 0_usize;
+        for op in batch.ops() {
+            bytes = bytes.saturating_add(match op {
+                Op::Get(key) => len(key),
+                Op::Set { key, get: true, .. } => self.store.get(key).map_or(0, <[u8]>::len),
+                Op::MGet(keys) => keys.iter().fold(0, |sum, key| sum.saturating_add(len(key))),
+                _ => 0,
+            });
+        }
+        batch.work.saturating_add(work::copy(bytes.min(limits::REPLY_BYTES)))
+    }
+
     /// Takes note of the members that an entry of the log lists.
     pub(crate) fn members(&mut self, data: &[u8]) {
         // it was checked when it came into the log

@@ -281,7 +281,9 @@ impl Archive {
         let length = offset.saturating_add(data.len() as u64);
         if length > self.max_incoming {
             let max = self.max_incoming;
-            let text = format!("the snapshot is longer than the {max} bytes of --max-snapshot-mb");
+            let text = format!(
+                "the snapshot is longer than the {max} bytes of --max-snapshot-mb: start this node with more"
+            );
             return Err(io::Error::other(text));
         }
         incoming.file.write_all_at(data, offset)?;

@@ -154,11 +154,30 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether an address is certainly none at which a node is reached that listens there, unless
+/// something between changes addresses.
+fn is_elsewhere(said: &str, listen: SocketAddr) -> bool {
+    let port = said.rsplit_once(':').map(|(_, port)| port);
+    let ip = said.parse::<SocketAddr>().ok().map(|said| said.ip());
+    port != Some(&listen.port().to_string())
+        || ip.is_some_and(|ip| !listen.ip().is_unspecified() && ip != listen.ip())
+}
+
 /// Where this node is reached, and where the command line says that the others are.
 fn places(arguments: &NodeArgs, listen: SocketAddr) -> Result<Places, Failure> {
     let mut given: HashMap<NodeId, String> =
         arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
-    let peer = match (given.remove(&NodeId::new(arguments.id)), arguments.advertise.clone()) {
+    let own = given.remove(&NodeId::new(arguments.id));
+    if let (Some(said), None) = (&own, &arguments.advertise)
+        && is_elsewhere(said, arguments.peer_listen)
+    {
+        warn!(
+            "--peers says that this node is at {said}, and it listens at {}: the others look for it where --peers says. If it has moved, \
+             correct that entry, or say by --advertise where it is reached",
+            arguments.peer_listen
+        );
+    }
+    let peer = match (own, arguments.advertise.clone()) {
         (_, Some(address)) | (Some(address), None) => address,
         (None, None) if arguments.peer_listen.ip().is_unspecified() => {
             return Err(Failure::Usage(
@@ -420,4 +439,25 @@ fn watch_stdin(watch: bool) -> mpsc::Receiver<()> {
         warn!(%error, "cannot watch the standard input");
     }
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_peers_that_is_elsewhere_is_known() {
+        let listen = |text: &str| text.parse::<SocketAddr>();
+        for (said, at, elsewhere) in [
+            ("10.0.0.1:7001", "10.0.0.1:7001", false),
+            ("10.0.0.1:7001", "0.0.0.0:7001", false),
+            ("host:7001", "10.0.0.1:7001", false),
+            ("10.0.0.1:7001", "10.0.0.1:7002", true),
+            ("host:7001", "0.0.0.0:7002", true),
+            ("10.0.0.2:7001", "10.0.0.1:7001", true),
+        ] {
+            let found = listen(at).map(|at| is_elsewhere(said, at));
+            assert_eq!(found, Ok(elsewhere), "{said} and {at}");
+        }
+    }
 }

@@ -102,7 +102,8 @@ pub(crate) struct Replica {
     /// Bytes of the last snapshot that was written.
     snapshot_bytes: u64,
     /// A part of the snapshot that is being received was lost here.
-    refuse_snapshot: bool,
+    part_lost: bool,
+    refused: snapshots::Refused,
     /// The log has no room: the next snapshot takes the place of everything it covers.
     make_room: bool,
     /// Since when this node's disk takes no more.
@@ -204,7 +205,8 @@ impl Replica {
             tight: false,
             left: false,
             snapshot_bytes: 0,
-            refuse_snapshot: false,
+            part_lost: false,
+            refused: snapshots::Refused::default(),
             make_room: false,
             disk_bad_since: None,
             keep: policy.keep_entries,

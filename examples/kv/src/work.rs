@@ -6,7 +6,7 @@
 //! | | steps |
 //! |---|---|
 //! | reads, answered in one turn | [`TURN`] and one command |
-//! | writes that a leader has proposed and not applied | [`IN_FLIGHT`] or one batch |
+//! | writes that a leader has proposed and not applied, with what is read among them | [`IN_FLIGHT`] or one batch |
 //! | a batch | [`BATCH`] and one command |
 //! | one `SCAN` | [`SCAN`] and one key |
 //! | a command with many keys | 8,192 of them |

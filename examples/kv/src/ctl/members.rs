@@ -120,6 +120,7 @@ fn settle(nodes: &[String], holds: impl Fn(&Seen) -> bool) -> Result<Seen, Failu
 /// Asks for the vote until the leader finds that the learner has caught up, and tells how far that is.
 fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Result<(), Failure> {
     let (mut told, mut heard) = (Instant::now(), Instant::now());
+    let (mut least, mut gained) = (u64::MAX, Instant::now());
     loop {
         let (at, seen) = find_leader(nodes)?;
         match ask(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
@@ -143,7 +144,17 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
             told = Instant::now();
             match lag {
                 Some((lag, silent_ms)) if silent_ms < 1_000 => {
-                    out!("node {id} lacks {lag} entries")
+                    if lag < least {
+                        (least, gained) = (lag, Instant::now());
+                    }
+                    match gained.elapsed() {
+                        time if time < patience => out!("node {id} lacks {lag} entries"),
+                        time => out!(
+                            "node {id} lacks {lag} entries, and no fewer for {} s: a long snapshot may be on its way, or the node does not take it \
+                             (its log says why, such as --max-snapshot-mb or a full disk). Ctrl-C leaves it as a learner",
+                            time.as_secs()
+                        ),
+                    }
                 }
                 _ => out!("node {id} is not heard yet"),
             }

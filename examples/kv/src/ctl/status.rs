@@ -102,6 +102,11 @@ fn troubles(node: &Seen) -> Vec<String> {
              logs, and remove (`ctl remove`) the one whose disk was erased or is an older copy; it comes back under a new id"
         ));
     }
+    if matches!(node.role.as_str(), "candidate" | "pre-candidate") {
+        lines.push(format!(
+            "node {id} follows nobody: if that lasts, the leader does not reach it. Has it moved? Its log and the leader's say at which addresses they try"
+        ));
+    }
     if node.awaits_snapshot && node.role == "leader" {
         lines.push(format!(
             "node {id} leads, and applies nothing until it is given a snapshot: `ctl transfer` its leadership to a node whose state is whole"

@@ -65,12 +65,13 @@ impl App for Replica {
             Event::SnapshotWanted { to, index, offset, max_len } => {
                 self.wanted.push(Wanted { to, index, offset, max_len });
             }
+            Event::SnapshotPart { .. } if self.part_lost || self.refused.waits() => {}
             Event::SnapshotPart { index, offset, data, done, .. } => {
                 if let Err(error) = self.archive.receive(index, offset, data, done) {
                     if let Some(suppressed) = self.lines.pass("snapshot part") {
                         warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");
                     }
-                    self.refuse_snapshot = true;
+                    self.part_lost = true;
                 }
             }
             Event::Members { .. } => self.ways.changed(),
@@ -177,7 +178,7 @@ impl App for Replica {
         self.take_confirmed(now);
         self.read_on(raft, now);
         self.begin_round(raft);
-        self.keep_snapshots(raft, &status);
+        self.keep_snapshots(raft, now, &status);
         for (to, frame, call) in core::mem::take(&mut self.outgoing) {
             // an answer that is dropped is asked for again, or found in the log
             if let (false, Some(call)) = (outbox.send(to, &frame), call) {

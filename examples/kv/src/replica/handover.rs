@@ -61,6 +61,8 @@ impl Replica {
             let number = self.reads.insert(waiting);
             self.fresh.push_back(self.call(number, false));
         } else {
+            let mut waiting = waiting;
+            waiting.batch.work = self.state.work_of(&waiting.batch);
             let number = self.writes.insert(waiting);
             if self.role.0 == Role::Leader {
                 self.propose(raft, now, number);
@@ -308,6 +310,8 @@ impl Replica {
         if self.refuses_writes(raft) {
             return Err(Refusal::Disk);
         }
+        let mut batch = batch;
+        batch.work = self.state.work_of(&batch);
         let flies = self.held.is_empty() && may_fly(self.in_flight_work, batch.work);
         self.forwarded_bytes += batch.ops.len();
         self.forwarded.insert(id, batch);

@@ -1,5 +1,6 @@
 //! When snapshots are written, sent and taken in.
 
+use quorate_core::Instant;
 use quorate_driver::StorageHealth;
 use quorate_raft::{Heap, Raft, Status};
 use tracing::{info, warn};
@@ -11,11 +12,50 @@ use crate::store;
 /// Of the log that makes a snapshot due, this part stays behind it at most.
 const KEPT_PART: u64 = 4;
 
+/// When the leader is told that its snapshot was not taken, and sends it anew: after a second, then
+/// two, four, up to a minute. What is wrong with it, or with this node's disk, is seldom gone at once,
+/// and each attempt may write and send as much as the last.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    at: Option<Instant>,
+    count: u32,
+}
+
+const FIRST_PAUSE_US: u64 = 1_000_000;
+const LONGEST_PAUSE_US: u64 = 60_000_000;
+
+impl Refused {
+    /// A part was not kept, or the whole was damaged.
+    pub(super) fn put_off(&mut self, now: Instant) {
+        if self.at.is_none() {
+            let pause = FIRST_PAUSE_US.saturating_mul(1 << self.count.min(10));
+            self.at = Some(now.after(pause.min(LONGEST_PAUSE_US)));
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// What comes until it is told is of no use.
+    pub(super) const fn waits(&self) -> bool {
+        self.at.is_some()
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.at.is_some_and(|at| at <= now);
+        if due {
+            self.at = None;
+        }
+        due
+    }
+}
+
 impl Replica {
-    pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, status: &Status) {
+    pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
         self.snapshot_written(raft, status);
-        self.snapshot_loaded(raft);
-        if core::mem::take(&mut self.refuse_snapshot) {
+        self.snapshot_loaded(raft, now);
+        if core::mem::take(&mut self.part_lost) {
+            self.refused.put_off(now);
+        }
+        if self.refused.is_due(now) {
             raft.snapshot_refused();
         }
         for wanted in core::mem::take(&mut self.wanted) {
@@ -87,7 +127,7 @@ impl Replica {
         }
     }
 
-    fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>) {
+    fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>, now: Instant) {
         let state = match self.archive.loaded() {
             None => return,
             Some(Ok(state)) => state,
@@ -95,9 +135,10 @@ impl Replica {
                 if let Some(suppressed) = self.lines.pass("snapshot refused") {
                     warn!(%fault, suppressed, "refusing a snapshot from the leader");
                 }
-                return raft.snapshot_refused();
+                return self.refused.put_off(now);
             }
         };
+        self.refused = Refused::default();
         let index = state.applied;
         if index > self.state.applied {
             let old = core::mem::replace(&mut self.state, *state);
@@ -157,5 +198,27 @@ impl Replica {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_is_never_taken_is_asked_for_less_and_less_often() {
+        let (mut refused, mut now, mut pauses) = (Refused::default(), Instant::ZERO, Vec::new());
+        for _ in 0..9 {
+            refused.put_off(now);
+            refused.put_off(now.after(500_000)); // of the same one
+            assert!(refused.waits());
+            let begun = now;
+            while !refused.is_due(now) {
+                now = now.after(500_000);
+            }
+            assert!(!refused.waits());
+            pauses.push(now.since(begun) / 1_000_000);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }
