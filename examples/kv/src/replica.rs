@@ -1,4 +1,5 @@
 mod app;
+mod applying;
 mod ask;
 mod handover;
 mod members;
@@ -15,17 +16,16 @@ use std::sync::Arc;
 use quorate_core::{Fatal, Instant, NodeId};
 use quorate_driver::LogLimit;
 use quorate_driver::app::StorageHealth;
-use quorate_raft::{Entries, EntryKind, Heap, Index, Raft, ReadId, Role, Status, Term};
+use quorate_raft::{Heap, Index, Raft, ReadId, Role, Status, Term};
 use tokio::sync::Notify;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use crate::apply::{Entry, State};
+use crate::apply::State;
 use crate::archive::Archive;
-use crate::batch::{Batch, Ops};
+use crate::batch::Batch;
 use crate::forward::{Call, Frame, Refusal};
 use crate::incarnation::Incarnation;
 use crate::pending::{Answer, Pending, Waiting};
-use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::unread::Unread;
 use crate::view::{Counters, View};
@@ -67,10 +67,13 @@ pub(crate) struct Replica {
     held: VecDeque<Held>,
     /// At which commit index and term the log had no room for the first of them.
     no_room: (Index, Term),
-    /// Reads for the next round, the rounds under way, and what they confirmed.
+    /// Entries up to here are committed, and applied as turns have time for it.
+    committed: Index,
+    /// Reads for the next round, the rounds under way, and what they confirmed: answered when what was
+    /// committed then is applied.
     asked: Vec<Asker>,
     rounds: VecDeque<(ReadId, Vec<Asker>)>,
-    confirmed: Vec<Asker>,
+    confirmed: VecDeque<(Index, Asker)>,
     readings: Readings,
     meter: Meter,
     /// Has the loop turn again soon.
@@ -180,9 +183,10 @@ impl Replica {
             in_flight_work: 0,
             held: VecDeque::new(),
             no_room: (0, 0),
+            committed: 0,
             asked: Vec::new(),
             rounds: VecDeque::new(),
-            confirmed: Vec::new(),
+            confirmed: VecDeque::new(),
             readings: Readings::default(),
             meter: Meter::default(),
             wake: Arc::default(),
@@ -226,92 +230,6 @@ impl Replica {
     /// With what counts the replies that clients have not taken.
     pub(crate) fn counting(self, unread: Unread) -> Self {
         Self { unread, ..self }
-    }
-
-    fn apply(&mut self, entries: Entries<'_>) {
-        let mut named = false;
-        for entry in entries.iter() {
-            // a snapshot may be ahead of the log
-            if entry.index <= self.state.applied {
-                continue;
-            }
-            self.state.applied = entry.index;
-            self.since_snapshot.entries += 1;
-            self.since_snapshot.bytes += entry.data.len() as u64;
-            if entry.kind == EntryKind::Config {
-                self.state.members(entry.data);
-            } else if entry.kind == EntryKind::Command {
-                match Entry::decode(entry.data) {
-                    Ok(command) => {
-                        named |= command.id.origin == self.id;
-                        self.apply_command(entry.index, command);
-                    }
-                    // every node skips it alike
-                    Err(error) => {
-                        if let Some(suppressed) = self.lines.pass("unknown form") {
-                            error!(index = entry.index, %error, suppressed, "skipping a command of a form unknown here");
-                        }
-                    }
-                }
-            }
-        }
-        self.landed();
-        if named {
-            self.renew_if_forged();
-        }
-    }
-
-    /// What was in flight and is applied.
-    fn landed(&mut self) {
-        while let Some(&(index, work)) = self.in_flight.front()
-            && index <= self.state.applied
-        {
-            self.in_flight.pop_front();
-            self.in_flight_work = self.in_flight_work.saturating_sub(work);
-        }
-    }
-
-    fn apply_command(&mut self, index: Index, entry: Entry<'_>) {
-        if !self.state.sessions.admit(entry.id, entry.floor) {
-            self.counters.duplicates += 1;
-            return;
-        }
-        self.counters.applied += 1;
-        let steps = self.execute_entry(index, entry);
-        self.meter.applied(steps);
-    }
-
-    /// Does what the entry says, as every node does; who waits for it is answered.
-    fn execute_entry(&mut self, index: Index, entry: Entry<'_>) -> u64 {
-        let own = entry.id.origin == self.id && entry.id.incarnation == self.incarnation.get();
-        if let Some(waiting) = own.then(|| self.writes.remove(entry.id.number)).flatten() {
-            if waiting.batch.has_writes(entry.ops) {
-                let mut reply = Reply::new(waiting.batch.protocol);
-                let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
-                if self.unread.drops(reply.len()) {
-                    waiting.fail_at(DROPPED, index);
-                } else {
-                    let share = self.unread.share(reply.memory());
-                    waiting.finish(reply, index, share);
-                }
-                return steps;
-            }
-            waiting.fail(STOLEN);
-        }
-        if let Some(batch) = self.forwarded.remove(&entry.id) {
-            self.forwarded_bytes -= batch.ops.len();
-            if batch.has_writes(entry.ops) {
-                let mut reply = Reply::new(batch.protocol);
-                let steps = self.state.execute(batch.ops(), Some(&mut reply));
-                let BatchId { origin, incarnation, number } = entry.id;
-                let call = Call { incarnation, number, write: true };
-                let answer = Frame::Answer { call, index, replies: reply.bytes() };
-                self.outgoing.push((origin, answer.to_vec(), None));
-                return steps;
-            }
-            // another batch under this number came into the log first
-        }
-        self.state.execute(Ops::new(entry.ops), None)
     }
 
     /// What another node answered goes to the client.

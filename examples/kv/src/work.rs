@@ -6,14 +6,13 @@
 //! | | steps |
 //! |---|---|
 //! | reads, answered in one turn | [`TURN`] and one command |
+//! | what is committed, applied in one turn | [`TURN`] and one batch |
 //! | writes that a leader has proposed and not applied, with what is read among them | [`IN_FLIGHT`] or one batch |
 //! | a batch | [`BATCH`] and one command |
 //! | one `SCAN` | [`SCAN`] and one key |
 //! | a command with many keys | 8,192 of them |
 
-use quorate_core::Instant;
-
-/// Reads that one turn answers; the rest is left to the next ones.
+/// Reads that one turn answers, and writes that it applies; the rest is left to the next ones.
 pub(crate) const TURN: u64 = 1 << 19;
 /// Reads of one batch that are answered before another batch has its turn.
 pub(crate) const SLICE: u64 = 1 << 17;
@@ -54,27 +53,26 @@ pub(crate) const fn copy(bytes: usize) -> u64 {
 /// What was done in the present turn, and the most that any turn did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Meter {
-    turn: Instant,
     reads: u64,
     writes: u64,
-    /// Applied since the application was settled last.
-    applied: u64,
     pub(crate) most_reads: u64,
     pub(crate) most_writes: u64,
 }
 
 impl Meter {
-    /// The application is settled in the turn that began at `now`.
-    pub(crate) fn settle(&mut self, now: Instant) {
-        if now != self.turn {
-            (self.turn, self.reads, self.writes) = (now, 0, 0);
-        }
-        self.writes = self.writes.saturating_add(core::mem::take(&mut self.applied));
-        self.most_writes = self.most_writes.max(self.writes);
+    /// A turn begins.
+    pub(crate) const fn begin(&mut self) {
+        (self.reads, self.writes) = (0, 0);
     }
 
     pub(crate) fn applied(&mut self, steps: u64) {
-        self.applied = self.applied.saturating_add(steps);
+        self.writes = self.writes.saturating_add(steps);
+        self.most_writes = self.most_writes.max(self.writes);
+    }
+
+    /// Whether this turn may apply more.
+    pub(crate) const fn may_apply(&self) -> bool {
+        self.writes < TURN
     }
 
     pub(crate) fn read(&mut self, steps: u64) {
@@ -95,19 +93,15 @@ mod tests {
     #[test]
     fn a_turn_counts_what_was_done_in_it() {
         let mut meter = Meter::default();
-        let at = Instant::from_micros;
         meter.applied(5);
-        meter.settle(at(1));
         meter.read(TURN - 1);
-        assert!(meter.has_room());
+        assert!(meter.has_room() && meter.may_apply());
         meter.read(1);
-        assert!(!meter.has_room());
-        meter.applied(3);
-        meter.settle(at(1));
-        assert!(!meter.has_room(), "the same turn");
+        meter.applied(TURN - 5);
+        assert!(!meter.has_room() && !meter.may_apply());
+        meter.begin();
         meter.applied(6);
-        meter.settle(at(2));
-        assert!(meter.has_room());
-        assert_eq!((meter.most_reads, meter.most_writes), (TURN, 8));
+        assert!(meter.has_room() && meter.may_apply());
+        assert_eq!((meter.most_reads, meter.most_writes), (TURN, TURN));
     }
 }

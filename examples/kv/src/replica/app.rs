@@ -55,11 +55,13 @@ impl App for Replica {
 
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Committed(entries) => self.apply(entries),
+            Event::Committed(entries) => self.committed(entries.last()),
             Event::Role { role, term, leader } => self.role_changed(role, term, leader),
             Event::Read { through } => {
+                let committed = self.committed;
                 while self.rounds.front().is_some_and(|&(id, _)| id <= through) {
-                    self.confirmed.extend(self.rounds.pop_front().into_iter().flat_map(|(_, a)| a));
+                    let askers = self.rounds.pop_front().into_iter().flat_map(|(_, askers)| askers);
+                    self.confirmed.extend(askers.map(|asker| (committed, asker)));
                 }
             }
             Event::SnapshotWanted { to, index, offset, max_len } => {
@@ -158,7 +160,8 @@ impl App for Replica {
 
     fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let status = raft.status();
-        self.meter.settle(now);
+        self.meter.begin();
+        self.apply_on(raft);
         self.keep_ways(raft, now, &status, outbox);
         // bytes that are copied in one turn: a large batch is the last
         let mut bytes = 0;
@@ -188,7 +191,7 @@ impl App for Replica {
     }
 
     fn has_more(&self) -> bool {
-        !self.fresh.is_empty()
+        !self.fresh.is_empty() || self.is_behind()
     }
 
     fn storage(&mut self, health: StorageHealth) {

@@ -156,11 +156,14 @@ impl Replica {
         self.readings.put(reading);
     }
 
-    /// Takes in what a round has confirmed.
+    /// Takes in what a round has confirmed, as far as what was committed then is applied.
     pub(super) fn take_confirmed(&mut self, now: Instant) {
         // the node that asked has given up by then, or asks again
         let deadline = now.after(self.policy.timeout_us);
-        for asker in core::mem::take(&mut self.confirmed) {
+        let applied = self.state.applied;
+        while self.confirmed.front().is_some_and(|&(index, _)| index <= applied)
+            && let Some((_, asker)) = self.confirmed.pop_front()
+        {
             match asker {
                 Asker::Own(number) => {
                     if let Some(waiting) = self.reads.remove(number) {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::Receiver;
 
 use super::*;
+use crate::apply::Entry;
 use crate::directory::Address;
 use crate::incarnation;
 use crate::limits;
@@ -80,20 +81,30 @@ impl Node {
         node
     }
 
-    fn drive(&mut self) {
+    /// Polls the machine until it is quiet; tells whether it said anything.
+    fn poll(&mut self) -> bool {
+        let mut any = false;
         loop {
-            let (mut ticket, mut quiet) = (None, true);
+            let mut ticket = None;
             while let Some(output) = self.raft.poll() {
-                quiet = false;
+                any = true;
                 match output {
                     Output::Persist(next, _) => ticket = Some(next),
                     Output::Event(event) => self.replica.event(event),
                     Output::Send(..) => {}
                 }
             }
-            if let Some(ticket) = ticket {
-                self.raft.persisted(ticket);
-            }
+            let Some(ticket) = ticket else { return any };
+            self.raft.persisted(ticket);
+        }
+    }
+
+    fn drive(&mut self) {
+        loop {
+            let mut quiet = !self.poll();
+            self.replica.meter.begin();
+            self.replica.apply_on(&self.raft);
+            quiet &= !self.replica.is_behind();
             let status = self.raft.status();
             for call in core::mem::take(&mut self.replica.fresh) {
                 quiet = false;
@@ -275,6 +286,48 @@ fn a_read_that_is_sent_again_is_read_once() {
         node.frame(HONEST, &request(call, 0, &ops));
     }
     assert_eq!(node.replica.asked.len(), 1);
+}
+
+#[test]
+fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
+    let mut node = Node::new();
+    let keys: Vec<Vec<u8>> = (0..limits::KEYS).map(|key| key.to_string().into_bytes()).collect();
+    let mut ops = Vec::new();
+    put::del(&mut ops, keys.iter().map(|key| &key[..]));
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    let (last, mut entry) = (set(b"last"), Vec::new());
+    let before = node.replica.state.applied;
+    for number in 1..=40 {
+        entry.clear();
+        let id = BatchId { origin: HONEST, incarnation: 5, number };
+        Entry::encode(&mut entry, id, number - 1, if number == 40 { &last } else { &batch });
+        node.raft.propose(&entry).unwrap();
+    }
+    // all of it is committed at once, and a round confirms a read
+    node.poll();
+    let mut ops = Vec::new();
+    put::get(&mut ops, b"last");
+    let call = Call { incarnation: 5, number: 41, write: false };
+    node.replica.frame(&mut node.raft, node.now, HONEST, &request(call, 0, &ops));
+    node.replica.begin_round(&mut node.raft);
+    node.poll();
+    assert_eq!(node.replica.confirmed.len(), 1);
+    let mut turns = 0_u64;
+    while node.replica.is_behind() {
+        assert!(App::has_more(&node.replica) && node.replica.outgoing.is_empty());
+        node.replica.meter.begin();
+        node.replica.apply_on(&node.raft);
+        node.replica.take_confirmed(node.now);
+        node.replica.read_on(&node.raft, node.now);
+        turns += 1;
+    }
+    let most = node.replica.meter.most_writes;
+    assert!(most < crate::work::TURN + batch.work + 64, "{most} steps in one turn");
+    assert!(turns * most >= 39 * batch.work && turns > 20, "{turns} turns");
+    assert_eq!(node.replica.state.applied, before + 40);
+    let answer = Frame::Answer { call, index: before + 40, replies: b"$1\r\nv\r\n" };
+    assert_eq!(node.replica.outgoing.len(), 1);
+    assert_eq!(node.replica.outgoing[0].1, answer.to_vec());
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn read_all(node: &mut Node, keys: &[&[u8]]) -> Receiver<Answer> {
 
 fn turn(node: &mut Node, us: u64) {
     node.now = node.now.after(us);
-    node.replica.meter.settle(node.now);
+    node.replica.meter.begin();
     node.replica.read_on(&node.raft, node.now);
 }
 
@@ -191,7 +191,7 @@ fn batches_of_other_nodes_are_given_up_too() {
     node.frame(FORGER, &request(call, 0, &ops));
     assert_eq!(node.replica.readings.foreign_bytes, ops.len());
     // the round that confirms it
-    node.replica.confirmed.append(&mut node.replica.asked);
+    node.replica.confirmed.extend(node.replica.asked.drain(..).map(|asker| (0, asker)));
     node.replica.take_confirmed(node.now);
     turn(&mut node, 1);
     node.replica.outgoing.clear();

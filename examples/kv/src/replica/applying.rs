@@ -1,0 +1,127 @@
+//! How what is committed is applied: a bounded number of steps in each turn of the loop, so that a node
+//! that fell behind still hears its leader, or is heard, while it catches up.
+
+use quorate_raft::{Entries, EntryKind, Heap, Index, Raft};
+use tracing::error;
+
+use super::{DROPPED, Replica, STOLEN};
+use crate::apply::Entry;
+use crate::batch::Ops;
+use crate::forward::{Call, Frame};
+use crate::reply::Reply;
+use crate::session::BatchId;
+use crate::work;
+
+impl Replica {
+    /// Entries up to `last` are committed. They stay in the log until a snapshot of this node covers them, so nothing is
+    /// copied: each turn goes on where the last one ended.
+    pub(super) fn committed(&mut self, last: Index) {
+        self.committed = self.committed.max(last);
+    }
+
+    /// Whether something that is committed waits to be applied.
+    pub(super) const fn is_behind(&self) -> bool {
+        self.state.applied < self.committed
+    }
+
+    /// Applies what this turn has time for: one entry at least.
+    pub(super) fn apply_on(&mut self, raft: &Raft<Heap>) {
+        let mut named = false;
+        while self.is_behind() && self.meter.may_apply() {
+            let before = self.state.applied;
+            named |= self.apply(raft.entries(before.saturating_add(1)));
+            if self.state.applied == before {
+                // a snapshot takes the place of what the log does not have any more
+                break;
+            }
+        }
+        self.landed();
+        if named {
+            self.renew_if_forged();
+        }
+    }
+
+    /// Applies entries until they end or the turn has no time for more; tells whether any came in this node's name.
+    fn apply(&mut self, entries: Entries<'_>) -> bool {
+        let mut named = false;
+        for entry in entries.iter() {
+            if entry.index > self.committed || !self.meter.may_apply() {
+                break;
+            }
+            self.state.applied = entry.index;
+            self.meter.applied(work::SMALL);
+            self.since_snapshot.entries += 1;
+            self.since_snapshot.bytes += entry.data.len() as u64;
+            if entry.kind == EntryKind::Config {
+                self.state.members(entry.data);
+            } else if entry.kind == EntryKind::Command {
+                match Entry::decode(entry.data) {
+                    Ok(command) => {
+                        named |= command.id.origin == self.id;
+                        self.apply_command(entry.index, command);
+                    }
+                    // every node skips it alike
+                    Err(error) => {
+                        if let Some(suppressed) = self.lines.pass("unknown form") {
+                            error!(index = entry.index, %error, suppressed, "skipping a command of a form unknown here");
+                        }
+                    }
+                }
+            }
+        }
+        named
+    }
+
+    /// What was in flight and is applied.
+    pub(super) fn landed(&mut self) {
+        while let Some(&(index, work)) = self.in_flight.front()
+            && index <= self.state.applied
+        {
+            self.in_flight.pop_front();
+            self.in_flight_work = self.in_flight_work.saturating_sub(work);
+        }
+    }
+
+    fn apply_command(&mut self, index: Index, entry: Entry<'_>) {
+        if !self.state.sessions.admit(entry.id, entry.floor) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        self.counters.applied += 1;
+        let steps = self.execute_entry(index, entry);
+        self.meter.applied(steps);
+    }
+
+    /// Does what the entry says, as every node does; who waits for it is answered.
+    fn execute_entry(&mut self, index: Index, entry: Entry<'_>) -> u64 {
+        let own = entry.id.origin == self.id && entry.id.incarnation == self.incarnation.get();
+        if let Some(waiting) = own.then(|| self.writes.remove(entry.id.number)).flatten() {
+            if waiting.batch.has_writes(entry.ops) {
+                let mut reply = Reply::new(waiting.batch.protocol);
+                let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
+                if self.unread.drops(reply.len()) {
+                    waiting.fail_at(DROPPED, index);
+                } else {
+                    let share = self.unread.share(reply.memory());
+                    waiting.finish(reply, index, share);
+                }
+                return steps;
+            }
+            waiting.fail(STOLEN);
+        }
+        if let Some(batch) = self.forwarded.remove(&entry.id) {
+            self.forwarded_bytes -= batch.ops.len();
+            if batch.has_writes(entry.ops) {
+                let mut reply = Reply::new(batch.protocol);
+                let steps = self.state.execute(batch.ops(), Some(&mut reply));
+                let BatchId { origin, incarnation, number } = entry.id;
+                let call = Call { incarnation, number, write: true };
+                let answer = Frame::Answer { call, index, replies: reply.bytes() };
+                self.outgoing.push((origin, answer.to_vec(), None));
+                return steps;
+            }
+            // another batch under this number came into the log first
+        }
+        self.state.execute(Ops::new(entry.ops), None)
+    }
+}
