@@ -141,7 +141,7 @@ impl Archive {
         }
         // the one that is being written has it, and gives back what it does not need
         if self.writing {
-            return true;
+            return !self.space.is_short();
         }
         let bytes = reserve::estimate(state);
         if self.space.ask(bytes) {
@@ -155,7 +155,10 @@ impl Archive {
         loop {
             match self.keeper.outcome() {
                 Ok(None) => return,
-                Ok(Some(Outcome::Written(written))) => self.end_writing(written),
+                Ok(Some(Outcome::Written(written, left))) => {
+                    self.space.give_back(left);
+                    self.end_writing(written);
+                }
                 Ok(Some(Outcome::SetAside(outcome))) => self.space.set_aside(outcome),
                 Ok(Some(Outcome::NotRemoved(error))) => {
                     warn!(%error, "could not remove old snapshots");
@@ -468,6 +471,34 @@ mod tests {
             assert!(archive.set_aside(&state(3)));
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_fails_gives_back_what_was_set_aside() {
+        let dir = Dir::new("given-back");
+        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
+        while !dir.holds(&["snapshot-reserve"]) {
+            assert!(archive.set_aside(&state(3)));
+            thread::yield_now();
+        }
+        let reserve = dir.0.join("snapshot-reserve");
+        let len = fs::metadata(&reserve).unwrap().len();
+        // its name is taken
+        fs::create_dir(snapshot::path(&dir.0, 3)).unwrap();
+        archive.begin(state(3));
+        let written = loop {
+            if let Some(written) = archive.written() {
+                break written;
+            }
+            thread::yield_now();
+        };
+        assert!(written.is_err());
+        let left = fs::metadata(&reserve).unwrap().len();
+        assert!(left > 0 && left <= len);
+        assert!(archive.space.holds(left) && !archive.space.holds(left + 1));
+        fs::remove_dir(snapshot::path(&dir.0, 3)).unwrap();
+        assert_eq!(write(&mut archive, 3).index, 3);
+        assert!(!reserve.exists());
     }
 
     #[test]

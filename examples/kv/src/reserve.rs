@@ -41,13 +41,35 @@ impl Reserve {
 
     /// Makes it suffice for a snapshot of so many bytes, with some more if there is space for that;
     /// tells how many are set aside then. On a full disk `make_space` has a try.
+    ///
+    /// Where even then there is no space for all of it, it is a half, a quarter and so on: a state that shrinks, as by
+    /// `FLUSHALL`, finds room for its snapshot then, whatever else the disk is filled with meanwhile.
     pub(crate) fn suffice(&mut self, bytes: u64, make_space: impl FnOnce()) -> io::Result<u64> {
+        let full = |grown: &io::Result<()>| grown.as_ref().is_err_and(is_full);
         let mut grown = self.grow(bytes.saturating_add(STEP).saturating_add(bytes / 8));
-        if grown.as_ref().is_err_and(is_full) {
+        if full(&grown) {
             make_space();
             grown = self.grow(bytes);
         }
-        grown.map(|()| self.len)
+        let mut part = bytes / 2;
+        while full(&grown) && part >= STEP {
+            grown = self.grow(part);
+            part /= 2;
+        }
+        match grown {
+            Err(error) if !is_full(&error) => Err(error),
+            _ => Ok(self.len),
+        }
+    }
+
+    /// Takes back what a snapshot that was not written does not need any more, if it is there under its name.
+    pub(crate) fn give_back(&mut self, len: u64) {
+        let cut = OpenOptions::new().write(true).open(&self.path).and_then(|file| {
+            let all = file.metadata()?.len();
+            file.set_len(len.min(all))?;
+            Ok(len.min(all))
+        });
+        self.len = cut.unwrap_or(0);
     }
 
     /// The most that is set aside for snapshots of so many bytes.
@@ -103,6 +125,38 @@ mod tests {
         assert_eq!(reserve.suffice(100, || panic!("it is there")).unwrap(), len);
         assert_eq!(reserve.take(), Some(dir.join(NAME)));
         assert_eq!(reserve.take(), None);
+        // it was written to, beyond its end as well, and is not needed
+        fs::write(dir.join(NAME), vec![1; 3 << 20]).unwrap();
+        reserve.give_back(len);
+        assert_eq!((reserve.len(), fs::metadata(dir.join(NAME)).unwrap().len()), (len, len));
+        fs::remove_file(dir.join(NAME)).unwrap();
+        reserve.give_back(len);
+        assert_eq!(reserve.take(), None);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_has_no_space_for_all_of_it_gives_a_part() {
+        let dir = std::env::temp_dir().join(format!("quorate-kv-part-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&dir);
+        if !mount.output().is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
+            return;
+        }
+        let mut reserve = Reserve::find(&dir);
+        // a quarter fits; and it stays at that, as the log needs space as well
+        for tries in 1..=3 {
+            let mut tried = 0;
+            assert_eq!(reserve.suffice(20 << 20, || tried += 1).unwrap(), 5 << 20, "try {tries}");
+            assert_eq!(tried, 1);
+        }
+        // the state has shrunk, and something else has taken the rest
+        let ballast = fs::write(dir.join("ballast"), vec![1; 4 << 20]);
+        assert!(ballast.is_err_and(|error| is_full(&error)));
+        assert_eq!(reserve.suffice(4 << 20, || ()).unwrap(), 5 << 20);
+        let _ = std::process::Command::new("umount").arg("-l").arg(&dir).output();
         fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<Index>> {
 }
 
 /// Writes a state beside its final name, makes it durable, and then gives it the name: a crash leaves either nothing or all of it.
-/// Takes over the file in which space was set aside for it. Gives its size in bytes.
+/// Takes over the file in which space was set aside for it, and gives it back if it fails. Gives its size in bytes.
 pub(crate) fn write(
     dir: &Path,
     state: &State,
@@ -71,7 +71,10 @@ pub(crate) fn write(
         Ok(bytes)
     });
     if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let given_back = reserve.is_some_and(|reserve| fs::rename(&temporary, reserve).is_ok());
+        if !given_back {
+            let _ = fs::remove_file(&temporary);
+        }
     }
     result
 }

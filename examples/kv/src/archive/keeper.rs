@@ -37,10 +37,11 @@ pub(super) enum Job {
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Written(io::Result<Written>),
+    /// And how much of what was set aside is left: all if it was not written.
+    Written(io::Result<Written>, u64),
     /// What could not be removed; nothing is told if all could.
     NotRemoved(io::Error),
-    /// So many bytes are set aside.
+    /// So many bytes are set aside, all or what the disk has.
     SetAside(io::Result<u64>),
 }
 
@@ -84,12 +85,17 @@ impl Work {
         match job {
             Job::Write(state) => {
                 let (start, index) = (Instant::now(), state.applied);
+                let had = self.reserve.len();
                 let reserve = self.reserve.take();
                 let result = snapshot::write(&self.dir, &state, self.cluster, reserve.as_deref());
                 // the state goes first: from then on writes to the living one copy nothing
                 drop(state);
                 let took = start.elapsed();
-                tell(Outcome::Written(result.map(|bytes| Written { index, bytes, took })));
+                if result.is_err() {
+                    self.reserve.give_back(had);
+                }
+                let written = result.map(|bytes| Written { index, bytes, took });
+                tell(Outcome::Written(written, self.reserve.len()));
                 self.prune(tell);
             }
             Job::Prune => self.prune(tell),

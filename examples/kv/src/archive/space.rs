@@ -9,8 +9,8 @@ use tracing::warn;
 #[derive(Debug)]
 pub(super) struct Space {
     len: u64,
-    /// The keeper was asked for more and did not answer yet.
-    asked: bool,
+    /// The keeper was asked for so much and did not answer yet.
+    asked: Option<u64>,
     /// The disk had no space when it was asked last.
     short: bool,
     retry_at: Option<Instant>,
@@ -25,11 +25,10 @@ const AHEAD_PART: u64 = 16;
 
 impl Space {
     pub(super) const fn new(len: u64) -> Self {
-        Self { len, asked: false, short: false, retry_at: None, off: false }
+        Self { len, asked: None, short: false, retry_at: None, off: false }
     }
 
-    /// Whether there is space for a snapshot of so many bytes, or it is not known yet that there is
-    /// none.
+    /// Whether there is space for a snapshot of so many bytes, or it is not known that there is none.
     pub(super) const fn suffices(&self, bytes: u64) -> bool {
         self.off || bytes <= self.len || !self.short
     }
@@ -38,9 +37,11 @@ impl Space {
     /// not suffice, or soon will not. It counts as asked then.
     pub(super) fn ask(&mut self, bytes: u64) -> bool {
         let ahead = bytes.saturating_add(bytes / AHEAD_PART);
-        let waits = self.asked || self.retry_at.is_some_and(|at| Instant::now() < at);
+        let waits = self.asked.is_some() || self.retry_at.is_some_and(|at| Instant::now() < at);
         let asks = !self.off && !waits && ahead > self.len;
-        self.asked |= asks;
+        if asks {
+            self.asked = Some(bytes);
+        }
         asks
     }
 
@@ -49,20 +50,33 @@ impl Space {
         bytes <= self.len
     }
 
-    /// A snapshot takes it.
-    pub(super) fn take(&mut self) {
-        (self.len, self.short, self.retry_at) = (0, false, None);
+    /// Whether the disk had none when it was asked last.
+    pub(super) const fn is_short(&self) -> bool {
+        self.short
     }
 
+    /// A snapshot takes it. Whether there is more is asked at once, and until then as it was.
+    pub(super) const fn take(&mut self) {
+        (self.len, self.retry_at) = (0, None);
+    }
+
+    /// A snapshot took it and was not written.
+    pub(super) const fn give_back(&mut self, len: u64) {
+        self.len = len;
+    }
+
+    /// What the keeper answered: how much there is now, all of it or as much as the disk has.
     pub(super) fn set_aside(&mut self, outcome: io::Result<u64>) {
-        self.asked = false;
+        let asked = self.asked.take().unwrap_or(0);
         self.short = false;
         self.retry_at = None;
         match outcome {
-            Ok(len) => self.len = len,
-            Err(error) if is_full(&error) => {
-                self.short = true;
-                self.retry_at = Some(Instant::now() + RETRY);
+            Ok(len) => {
+                self.len = len;
+                if len < asked {
+                    self.short = true;
+                    self.retry_at = Some(Instant::now() + RETRY);
+                }
             }
             Err(error) => {
                 warn!(%error, "cannot set space aside for snapshots: on a full disk the log may not shrink by itself");
@@ -97,16 +111,25 @@ mod tests {
     #[test]
     fn a_full_disk_is_known_until_there_is_space() {
         let mut space = Space::new(1000);
-        let full = || Err(io::ErrorKind::StorageFull.into());
         assert!(space.ask(990));
-        space.set_aside(full());
-        assert!(space.suffices(1000) && !space.suffices(1001));
+        space.set_aside(Ok(1000));
+        assert!(space.suffices(1000) && space.suffices(1001), "soon is not now");
+        assert!(space.ask(1001));
+        space.set_aside(Ok(1000));
+        assert!(space.suffices(1000) && !space.suffices(1001) && space.is_short());
         assert!(!space.ask(2000), "it was asked a moment ago");
         space.retry_at = None;
         assert!(space.ask(2000));
         assert!(!space.suffices(2000), "as it was, until something else is known");
+        // a snapshot that fits, or fails: nothing else is known before the keeper has looked
+        space.take();
+        assert!(space.is_short() && !space.suffices(2000));
+        space.give_back(1000);
+        assert!(space.suffices(1000) && space.is_short());
         space.set_aside(Ok(2000));
-        assert!(space.suffices(2000));
+        assert!(space.suffices(2000) && !space.is_short());
+        space.take();
+        assert!(space.suffices(3000), "it had what it was asked for");
         assert!(space.ask(3000));
         space.set_aside(Err(io::ErrorKind::Unsupported.into()));
         assert!(space.suffices(3000) && !space.ask(3000), "it cannot be helped");

@@ -89,7 +89,7 @@ impl Replica {
                 self.archive.pace();
             }
             self.archive.begin(self.state.clone());
-        } else if full && status.snapshot > 0 && status.first <= status.snapshot {
+        } else if (full || tight) && status.snapshot > 0 && status.first <= status.snapshot {
             // entries that were kept for nodes that were away for a moment
             let _ = raft.snapshot_taken(status.snapshot, status.snapshot);
         }
