@@ -201,6 +201,11 @@ impl Archive {
         Some(result)
     }
 
+    /// Whether a peer was sent a part of this snapshot already.
+    pub(crate) fn is_serving(&self, to: NodeId, index: Index) -> bool {
+        self.serving.get(&to).is_some_and(|served| served.index == index)
+    }
+
     /// A part for a peer, of the snapshot that was asked for, or if that is gone the beginning of the newest.
     pub(crate) fn part(
         &mut self,

@@ -72,7 +72,7 @@ Examples, with `quorate-kv cluster` in another terminal:
 
 Three nodes stand the loss of one, five that of two; four stand no more than three. Nodes that come are added before others go.
 
-Exit code 0 if all is well, 1 if nobody leads, nobody answers, or what was asked for was not done, 2 for a command line that makes no sense, 130 after Ctrl-C.";
+Exit code 0 if what was asked for was done (of `status`: if all is well), 1 if not, which is said, 2 for a command line that makes no sense, 130 after Ctrl-C.";
 
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum CtlVerb {

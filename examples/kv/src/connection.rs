@@ -72,6 +72,8 @@ pub(crate) enum Replies {
 pub(crate) enum Flow {
     Continue,
     Close,
+    /// It ends with an error that tells why, which the client is to read.
+    Refuse,
 }
 
 /// What came of waiting for bytes.
@@ -84,6 +86,10 @@ enum Read {
     Crowded,
 }
 
+const LATE: &str = "ERR the rest of the command did not come in time";
+/// How long a client that was refused may go on sending.
+const PARTING: Duration = Duration::from_secs(2);
+const PARTING_BYTES: usize = 64 << 20;
 const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 256 << 10;
 
@@ -119,22 +125,40 @@ impl Connection {
             let flow = self.drain().await?;
             self.input.settle();
             self.session.write_out().await?;
-            if flow == Flow::Close {
-                return Ok(());
+            match flow {
+                Flow::Continue => {}
+                Flow::Close => return Ok(()),
+                Flow::Refuse => return self.part().await,
             }
             match self.input.read().await? {
-                Read::More => {}
+                Read::More => continue,
                 Read::End => return Ok(()),
-                Read::Late => {
-                    self.session.reply.error("ERR the rest of the command did not come in time");
-                    return self.session.write_out().await;
-                }
-                Read::Crowded => {
-                    self.session.reply.error(CROWDED);
-                    return self.session.write_out().await;
+                Read::Late => self.session.reply.error(LATE),
+                Read::Crowded => self.session.reply.error(CROWDED),
+            }
+            self.session.write_out().await?;
+            return self.part().await;
+        }
+    }
+
+    /// Reads and drops what the client still sends, for a moment: a connection that is closed with something unread is reset, and
+    /// a client that is in the midst of a large command would not read what was wrong with it.
+    async fn part(self) -> io::Result<()> {
+        let Self { mut input, mut session } = self;
+        input.grant.release();
+        session.socket.shutdown().await?;
+        let mut part = vec![0; READ_BYTES];
+        let mut left = PARTING_BYTES;
+        let dropping = async {
+            while left > 0 {
+                match input.socket.read(&mut part).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
                 }
             }
-        }
+            Ok(())
+        };
+        timeout(PARTING, dropping).await.unwrap_or(Ok(()))
     }
 
     /// Goes through every whole request that has arrived.
@@ -172,7 +196,7 @@ impl Connection {
                     session.flush().await?;
                     session.server.counters.protocol_errors();
                     session.reply.error(&error.to_string());
-                    return Ok(Flow::Close);
+                    return Ok(Flow::Refuse);
                 }
             }
         }

@@ -153,14 +153,21 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "founding_id:{:016x}", server.about.cluster);
     line!(out, "members_index:{}", status.config);
     line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
-    line!(out, "connected_slaves:{}", view.peers.len());
-    line!(out, "links:{}", server.node.metrics().snapshot().peers.len());
+    let links = server.node.metrics().snapshot().peers;
+    let is_up = |id| links.iter().any(|(peer, link)| *peer == id && link.connected);
+    line!(out, "connected_slaves:{}", view.peers.iter().filter(|peer| is_up(peer.id)).count());
+    line!(out, "links:{}", links.len());
     line!(out, "addresses:{}", view.known);
     line!(out, "peers:{}", view.members.len());
     for Neighbour { id, standing, address } in &view.members {
         let progress = view.peers.iter().find(|peer| peer.id == *id);
         let Address { peer, client } = address;
-        let who = format!("peer{id}:address={peer},client={client},standing={standing}");
+        let link = match links.iter().find(|(peer, _)| peer == id) {
+            Some((_, link)) if link.connected => ",link=up",
+            Some(_) => ",link=down",
+            None => "",
+        };
+        let who = format!("peer{id}:address={peer},client={client},standing={standing}{link}");
         match progress {
             Some(peer) => line!(
                 out,

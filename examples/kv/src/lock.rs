@@ -17,7 +17,9 @@ pub(crate) struct Lock {
 
 impl Lock {
     pub(crate) fn take(data: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::Run(format!("cannot lock {}: {error}", data.display()));
+        let failed = |error| {
+            Failure::Run(format!("cannot use the data directory {}: {error}", data.display()))
+        };
         fs::create_dir_all(data).map_err(failed)?;
         let file = File::options()
             .write(true)

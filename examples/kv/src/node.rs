@@ -137,6 +137,12 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return usage(format!("--peers has node {} twice", twice[0]));
     }
+    if ids.is_empty() && arguments.join.is_empty() {
+        return usage(
+            "say of which cluster this node is: --peers 1=HOST:PORT,2=HOST:PORT,… with every node that founds it, the same on each; or --join HOST:PORT,… with nodes of one that is there"
+                .into(),
+        );
+    }
     if !ids.contains(&arguments.id) && arguments.join.is_empty() {
         return usage(format!(
             "--peers does not have this node, {}: list every node that founds the cluster, the same on each; or --join one that is there",
@@ -276,6 +282,11 @@ fn start(
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {
                 return run(format!("{error}; and {}", founding::missing(arguments, of)));
+            }
+            Error::Identity { node, .. } if node != id => {
+                return run(format!(
+                    "{error}: start that node with --id {node}, or give this one a directory of its own"
+                ));
             }
             Error::Identity { .. }
             | Error::Restore { reason: Some(quorate_core::Corrupt::Founders), .. } => {

@@ -68,6 +68,23 @@ fn garbage_on_both_ports_harms_nobody() {
     }
 }
 
+/// A client that sends all of its command before it reads is told as well.
+#[test]
+fn a_value_that_is_too_long_is_answered_with_the_reason() {
+    let cluster = Cluster::start("too-long", 1, &[]);
+    cluster.wait_for_leader();
+    for len in [(4 << 20) + 1, 32 << 20] {
+        let mut socket = connect(cluster.ports[0]);
+        write!(socket, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${len}\r\n").unwrap();
+        socket.write_all(&vec![b'v'; len]).unwrap();
+        socket.write_all(b"\r\n").unwrap();
+        let mut told = String::new();
+        socket.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("-ERR Protocol error: invalid bulk length"), "{told}");
+    }
+    assert_eq!(cluster.client(0).must(&["GET", "k"]).text(), "");
+}
+
 #[test]
 fn a_hostile_client_cannot_grow_memory() {
     let cluster = Cluster::start("memory", 1, &[]);

@@ -60,7 +60,11 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     }
     for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
         well = false;
-        out!("   ?  {address:<21} does not answer: {error}");
+        let what = match error.kind() {
+            std::io::ErrorKind::Other => "answers",
+            _ => "does not answer",
+        };
+        out!("   ?  {address:<21} {what}: {error}");
     }
     for (address, node) in &seen {
         let (id, cluster) = (node.id, node.cluster);
@@ -77,7 +81,9 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         out!("cluster founded as {cluster:016x}");
     }
     if seen.is_empty() {
-        return Err(Failure::Run("no node answers: see --nodes".into()));
+        let says = silent.iter().any(|(_, error)| error.kind() == std::io::ErrorKind::Other);
+        let why = if says { "no node serves: see above" } else { "no node answers: see --nodes" };
+        return Err(Failure::Run(why.into()));
     }
     match leader(&seen) {
         None => Err(Failure::Run("none of these nodes leads".into())),

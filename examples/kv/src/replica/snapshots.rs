@@ -178,9 +178,12 @@ impl Replica {
 
     fn send_part(&mut self, raft: &mut Raft<Heap>, wanted: Wanted) {
         let Wanted { to, index, offset, max_len } = wanted;
+        // to one that is down, its beginning is sent again and again
+        let again = self.archive.is_serving(to, index);
         match self.archive.part(to, index, offset, max_len) {
             Ok(part) => {
                 if offset == 0
+                    && !again
                     && let Some(suppressed) = self.lines.pass("snapshot sent")
                 {
                     info!(to = to.get(), index = part.index, suppressed, "sending a snapshot");
