@@ -44,6 +44,13 @@ pub trait App: Send + 'static {
         false
     }
 
+    /// Whether the application has so much left to do of what the machine told it that nothing more is to be taken in but what is
+    /// urgent: what peers send waits with them then, instead of here without a bound. What it does meanwhile it does in
+    /// [`settle`](Self::settle), and says so by [`has_more`](Self::has_more).
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// The disk became full, works again, or failed (then the node stops).
     fn storage(&mut self, health: StorageHealth) {
         let _ = health;

@@ -80,3 +80,40 @@ fn applications_send_to_each_other() {
         }
     });
 }
+
+/// An application that has not done with what it was told takes in nothing more but messages that must not wait.
+#[test]
+fn what_is_behind_hears_only_what_is_urgent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..2).map(|_| listener()).unzip();
+    let nodes: Vec<_> = listeners
+        .into_iter()
+        .zip(1..)
+        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
+        .collect();
+    run(async {
+        raise(&nodes[0], 10).await;
+        nodes[1].handle().send(Ask::BehindUntil(50)).await.unwrap();
+        let (answer, mut answered) = oneshot::channel();
+        nodes[1].handle().send(Ask::TakenBehind(answer)).await.unwrap();
+        let (queued, is_queued) = oneshot::channel();
+        let say = Ask::Say(NodeId::new(2), b"bulk".to_vec(), queued);
+        nodes[0].handle().send(say).await.unwrap();
+        assert!(is_queued.await.unwrap());
+        let turns = nodes[1].metrics().snapshot().turns;
+        until("it turns", async || nodes[1].metrics().snapshot().turns > turns + 1_000).await;
+        assert!(answered.try_recv().is_err(), "a command waits");
+        // this needs the other one, and ends it
+        raise(&nodes[0], 50).await;
+        assert_eq!(answered.await.unwrap(), 0, "taken while it was behind");
+        until("it is heard", async || {
+            let (answer, answered) = oneshot::channel();
+            nodes[1].handle().send(Ask::Heard(answer)).await.unwrap();
+            answered.await.unwrap() == [(NodeId::new(1), b"bulk".to_vec())]
+        })
+        .await;
+        for node in nodes {
+            node.stop().await.unwrap();
+        }
+    });
+}

@@ -144,14 +144,16 @@ impl Connection {
     /// Reads and drops what the client still sends, for a moment: a connection that is closed with something unread is reset, and
     /// a client that is in the midst of a large command would not read what was wrong with it.
     async fn part(self) -> io::Result<()> {
-        let Self { mut input, mut session } = self;
-        input.grant.release();
+        let Self { input: Input { mut socket, buffer, decoder, mut grant, .. }, mut session } = self;
+        // nothing is kept of what was refused, before others get the memory for it
+        drop((buffer, decoder));
+        grant.release();
         session.socket.shutdown().await?;
         let mut part = vec![0; READ_BYTES];
         let mut left = PARTING_BYTES;
         let dropping = async {
             while left > 0 {
-                match input.socket.read(&mut part).await? {
+                match socket.read(&mut part).await? {
                     0 => break,
                     read => left = left.saturating_sub(read),
                 }

@@ -22,6 +22,8 @@ pub(crate) const REPLY_BYTES: usize = 12 << 20;
 pub(crate) const FRAME_BYTES: usize = 16 << 20;
 /// Bytes of commands and replies that all clients and peers together may have on their way through this node.
 pub(crate) const INFLIGHT_BYTES: usize = 256 << 20;
+/// Committed entries that wait to be applied: while they have more, a node takes in nothing more to commit.
+pub(crate) const BACKLOG_BYTES: u64 = 16 << 20;
 /// A command longer than this is large: it waits until [`LARGE_INPUT_BYTES`] have room for it.
 pub(crate) const LARGE_BYTES: usize = 64 << 10;
 /// Bytes of the large commands of a node's clients that may be on their way at the same time, from their beginning to their replies.

@@ -186,7 +186,8 @@ pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
             // one that sends a byte at a time does not hold anybody up either
             Ok(None) if Instant::now() >= deadline => {
                 let within = PATIENCE.as_secs();
-                return Err(io::Error::other(format!("no whole answer within {within} s")));
+                let text = format!("no whole answer within {within} s");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Ok(None) => {}
         }
@@ -197,7 +198,8 @@ pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
 fn in_words(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            io::Error::other(format!("no answer within {} s", SILENCE.as_secs()))
+            let text = format!("no answer within {} s", SILENCE.as_secs());
+            io::Error::new(io::ErrorKind::TimedOut, text)
         }
         _ => error,
     }

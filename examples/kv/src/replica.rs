@@ -69,6 +69,9 @@ pub(crate) struct Replica {
     no_room: (Index, Term),
     /// Entries up to here are committed, and applied as turns have time for it.
     committed: Index,
+    /// Those that wait, in runs: the last index and the bytes of each, and the bytes of all.
+    backlog: VecDeque<(Index, u64)>,
+    backlog_bytes: u64,
     /// Reads for the next round, the rounds under way, and what they confirmed: answered when what was
     /// committed then is applied.
     asked: Vec<Asker>,
@@ -184,6 +187,8 @@ impl Replica {
             held: VecDeque::new(),
             no_room: (0, 0),
             committed: 0,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
             asked: Vec::new(),
             rounds: VecDeque::new(),
             confirmed: VecDeque::new(),

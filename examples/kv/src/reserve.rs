@@ -8,6 +8,7 @@ use quorate_driver::wal::DiskFile;
 
 use crate::apply::State;
 use crate::archive::is_full;
+use crate::snapshot;
 
 /// A file of zeros, which the next snapshot takes over and writes in place: for that the file system needs no new blocks, so a snapshot
 /// can be written on a full disk, and what it covers be dropped from the log.
@@ -20,11 +21,17 @@ pub(crate) struct Reserve {
 const NAME: &str = "snapshot-reserve";
 /// Beyond what a snapshot would take now, at least.
 const STEP: u64 = 1 << 20;
+/// When there is no space for all of it, so much stays free for the log.
+const LEFT: u64 = 16 << 20;
 
 impl Reserve {
     /// What there is of it in a directory of snapshots.
     pub(crate) fn find(dir: &Path) -> Self {
         let path = dir.join(NAME);
+        // a crash came while a snapshot was written into it
+        if !path.exists() {
+            let _ = fs::rename(dir.join(snapshot::WRITING), &path);
+        }
         let len = fs::metadata(&path).map_or(0, |found| found.len());
         let mut reserve = Self { path, len: 0 };
         // a copy of the directory may have its name and length, and no blocks
@@ -53,7 +60,10 @@ impl Reserve {
         }
         let mut part = bytes / 2;
         while full(&grown) && part >= STEP {
-            grown = self.grow(part);
+            // the log needs some, too
+            if part.saturating_sub(self.len).saturating_add(LEFT) <= self.free() {
+                grown = self.grow(part);
+            }
             part /= 2;
         }
         match grown {
@@ -70,6 +80,16 @@ impl Reserve {
             Ok(len.min(all))
         });
         self.len = cut.unwrap_or(0);
+        if self.len > 0 {
+            // it was cut to what was written, and the rest may be free still
+            let _ = self.grow(len);
+        }
+    }
+
+    /// What the disk has left for this user.
+    fn free(&self) -> u64 {
+        let found = self.path.parent().and_then(|dir| rustix::fs::statvfs(dir).ok());
+        found.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// The most that is set aside for snapshots of so many bytes.
@@ -126,9 +146,14 @@ mod tests {
         assert_eq!(reserve.take(), Some(dir.join(NAME)));
         assert_eq!(reserve.take(), None);
         // it was written to, beyond its end as well, and is not needed
-        fs::write(dir.join(NAME), vec![1; 3 << 20]).unwrap();
-        reserve.give_back(len);
-        assert_eq!((reserve.len(), fs::metadata(dir.join(NAME)).unwrap().len()), (len, len));
+        for written in [1, 3 << 20] {
+            fs::write(dir.join(NAME), vec![1; written]).unwrap();
+            reserve.give_back(len);
+            assert_eq!((reserve.len(), fs::metadata(dir.join(NAME)).unwrap().len()), (len, len));
+        }
+        // a crash came in the midst of that
+        fs::rename(dir.join(NAME), dir.join(snapshot::WRITING)).unwrap();
+        assert_eq!(Reserve::find(&dir).len(), len);
         fs::remove_file(dir.join(NAME)).unwrap();
         reserve.give_back(len);
         assert_eq!(reserve.take(), None);
@@ -140,22 +165,23 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("quorate-kv-part-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&dir);
+        mount.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(&dir);
         if !mount.output().is_ok_and(|output| output.status.success()) {
             eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
             return;
         }
         let mut reserve = Reserve::find(&dir);
-        // a quarter fits; and it stays at that, as the log needs space as well
+        // a half would fit, and leave too little; and it stays at a quarter, as the log needs space as well
         for tries in 1..=3 {
             let mut tried = 0;
-            assert_eq!(reserve.suffice(20 << 20, || tried += 1).unwrap(), 5 << 20, "try {tries}");
+            assert_eq!(reserve.suffice(80 << 20, || tried += 1).unwrap(), 20 << 20, "try {tries}");
             assert_eq!(tried, 1);
         }
-        // the state has shrunk, and something else has taken the rest
-        let ballast = fs::write(dir.join("ballast"), vec![1; 4 << 20]);
+        // something else has taken the rest, and the state has shrunk
+        let ballast = fs::write(dir.join("ballast"), vec![1; 40 << 20]);
         assert!(ballast.is_err_and(|error| is_full(&error)));
-        assert_eq!(reserve.suffice(4 << 20, || ()).unwrap(), 5 << 20);
+        assert_eq!(reserve.suffice(80 << 20, || ()).unwrap(), 20 << 20);
+        assert_eq!(reserve.suffice(19 << 20, || ()).unwrap(), 20 << 20);
         let _ = std::process::Command::new("umount").arg("-l").arg(&dir).output();
         fs::remove_dir_all(&dir).unwrap();
     }

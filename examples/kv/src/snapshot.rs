@@ -32,6 +32,9 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// for each node.
 const MAX_BLOCK_BYTES: usize = BLOCK_BYTES + limits::ENTRY_BYTES + (32 << 20);
 
+/// What a snapshot is called while it is being written.
+pub(crate) const WRITING: &str = "snapshot-writing";
+
 const SESSIONS: u8 = 0;
 const ITEMS: u8 = 1;
 const END: u8 = 2;
@@ -64,7 +67,7 @@ pub(crate) fn write(
     cluster: u64,
     reserve: Option<&Path>,
 ) -> io::Result<u64> {
-    let temporary = dir.join("snapshot-writing");
+    let temporary = dir.join(WRITING);
     let written = create(&temporary, reserve).and_then(|file| write_file(file, state, cluster));
     let result = written.and_then(|bytes| {
         publish(&temporary, dir, state.applied)?;

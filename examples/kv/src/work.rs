@@ -1,7 +1,8 @@
 //! How much the loop does for clients, counted in steps: the same number for the same commands on the same keys, whatever the
 //! machine. A step is about a nanosecond of an optimized build.
 //!
-//! Nothing else of the node happens meanwhile, heartbeats above all, so a turn of the loop has a bound:
+//! Nothing else of the node happens meanwhile, heartbeats above all, so a turn of the loop has a bound. (A turn is one time that the driver
+//! settles the application here; after 10 ms it does not do so again before it has looked at what came.)
 //!
 //! | | steps |
 //! |---|---|

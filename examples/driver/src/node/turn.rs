@@ -381,9 +381,9 @@ impl<A: App> Loop<A> {
         self.state.checkpointing = true;
     }
 
-    /// Much waits for the disk: only what is urgent is taken in until some of it is written.
+    /// Much waits for the disk, or the application: only what is urgent is taken in until some of that is done.
     fn throttled(&self) -> bool {
-        self.state.pending > self.options.max_pending_bytes
+        self.state.pending > self.options.max_pending_bytes || self.app.is_behind()
     }
 
     /// Too much does: nothing at all is taken in.

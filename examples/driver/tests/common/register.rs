@@ -199,6 +199,10 @@ pub struct RegisterApp {
     heard: Vec<(NodeId, Vec<u8>)>,
     health: Vec<StorageHealth>,
     moves: Vec<(NodeId, Option<String>)>,
+    /// It has more to do than it can until the machine has this value.
+    behind: Option<u64>,
+    /// What was taken in meanwhile.
+    taken_behind: u32,
 }
 
 pub enum Ask {
@@ -210,6 +214,8 @@ pub enum Ask {
     Health(oneshot::Sender<Vec<StorageHealth>>),
     Connect(NodeId, String),
     Disconnect(NodeId),
+    BehindUntil(u64),
+    TakenBehind(oneshot::Sender<u32>),
 }
 
 impl RegisterApp {
@@ -222,6 +228,8 @@ impl RegisterApp {
             heard: Vec::new(),
             health: Vec::new(),
             moves: Vec::new(),
+            behind: None,
+            taken_behind: 0,
         }
     }
 }
@@ -236,8 +244,11 @@ impl App for RegisterApp {
     }
 
     fn command(&mut self, machine: &mut Register, _: Instant, command: Ask) {
+        self.taken_behind += u32::from(self.is_behind());
         // who asked may have stopped waiting
         match command {
+            Ask::BehindUntil(value) => self.behind = Some(value),
+            Ask::TakenBehind(answer) => drop(answer.send(self.taken_behind)),
             Ask::Raise(value, answer) => {
                 machine.raise(value);
                 self.waiting.push((value, answer));
@@ -257,10 +268,20 @@ impl App for RegisterApp {
     }
 
     fn frame(&mut self, _: &mut Register, _: Instant, from: NodeId, bytes: &[u8]) {
+        self.taken_behind += u32::from(self.is_behind());
         self.heard.push((from, bytes.to_vec()));
     }
 
-    fn settle(&mut self, _: &mut Register, _: Instant, outbox: &mut Outbox) {
+    fn is_behind(&self) -> bool {
+        self.behind.is_some()
+    }
+
+    fn has_more(&self) -> bool {
+        self.is_behind()
+    }
+
+    fn settle(&mut self, machine: &mut Register, _: Instant, outbox: &mut Outbox) {
+        self.behind = self.behind.filter(|value| machine.value() < *value);
         for (id, address) in self.moves.drain(..) {
             match address {
                 Some(address) => outbox.connect(id, &address),

@@ -11,8 +11,8 @@ pub(super) struct Space {
     len: u64,
     /// The keeper was asked for so much and did not answer yet.
     asked: Option<u64>,
-    /// The disk had no space when it was asked last.
-    short: bool,
+    /// The disk had no space for so many bytes when it was asked last.
+    short: Option<u64>,
     retry_at: Option<Instant>,
     /// The file system cannot set space aside.
     off: bool,
@@ -25,18 +25,18 @@ const AHEAD_PART: u64 = 16;
 
 impl Space {
     pub(super) const fn new(len: u64) -> Self {
-        Self { len, asked: None, short: false, retry_at: None, off: false }
+        Self { len, asked: None, short: None, retry_at: None, off: false }
     }
 
     /// Whether there is space for a snapshot of so many bytes, or it is not known that there is none.
-    pub(super) const fn suffices(&self, bytes: u64) -> bool {
-        self.off || bytes <= self.len || !self.short
+    pub(super) fn suffices(&self, bytes: u64) -> bool {
+        self.off || bytes <= self.len || self.short.is_none_or(|short| bytes < short)
     }
 
     /// Whether the keeper is to be asked to set space aside for so many bytes, as what there is does
     /// not suffice, or soon will not. It counts as asked then.
     pub(super) fn ask(&mut self, bytes: u64) -> bool {
-        let ahead = bytes.saturating_add(bytes / AHEAD_PART);
+        let ahead = ahead(bytes);
         let waits = self.asked.is_some() || self.retry_at.is_some_and(|at| Instant::now() < at);
         let asks = !self.off && !waits && ahead > self.len;
         if asks {
@@ -48,11 +48,6 @@ impl Space {
     /// So many bytes suffice without more.
     pub(super) const fn holds(&self, bytes: u64) -> bool {
         bytes <= self.len
-    }
-
-    /// Whether the disk had none when it was asked last.
-    pub(super) const fn is_short(&self) -> bool {
-        self.short
     }
 
     /// A snapshot takes it. Whether there is more is asked at once, and until then as it was.
@@ -68,13 +63,12 @@ impl Space {
     /// What the keeper answered: how much there is now, all of it or as much as the disk has.
     pub(super) fn set_aside(&mut self, outcome: io::Result<u64>) {
         let asked = self.asked.take().unwrap_or(0);
-        self.short = false;
         self.retry_at = None;
         match outcome {
             Ok(len) => {
                 self.len = len;
-                if len < asked {
-                    self.short = true;
+                self.short = (len < asked).then_some(asked);
+                if len < ahead(asked) {
                     self.retry_at = Some(Instant::now() + RETRY);
                 }
             }
@@ -84,6 +78,11 @@ impl Space {
             }
         }
     }
+}
+
+/// What is asked for before so many bytes do not suffice any more.
+const fn ahead(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / AHEAD_PART)
 }
 
 /// Whether the disk had no space.
@@ -114,20 +113,23 @@ mod tests {
         assert!(space.ask(990));
         space.set_aside(Ok(1000));
         assert!(space.suffices(1000) && space.suffices(1001), "soon is not now");
+        assert!(!space.ask(1001), "there is not enough for the future: it was asked a moment ago");
+        space.retry_at = None;
         assert!(space.ask(1001));
         space.set_aside(Ok(1000));
-        assert!(space.suffices(1000) && !space.suffices(1001) && space.is_short());
+        assert!(space.suffices(1000) && !space.suffices(1001));
         assert!(!space.ask(2000), "it was asked a moment ago");
         space.retry_at = None;
         assert!(space.ask(2000));
         assert!(!space.suffices(2000), "as it was, until something else is known");
         // a snapshot that fits, or fails: nothing else is known before the keeper has looked
         space.take();
-        assert!(space.is_short() && !space.suffices(2000));
+        assert!(!space.suffices(2000));
+        assert!(space.suffices(900), "of a state that has shrunk nothing is known yet");
         space.give_back(1000);
-        assert!(space.suffices(1000) && space.is_short());
-        space.set_aside(Ok(2000));
-        assert!(space.suffices(2000) && !space.is_short());
+        assert!(space.suffices(1000) && !space.suffices(2000));
+        space.set_aside(Ok(2200));
+        assert!(space.suffices(2000));
         space.take();
         assert!(space.suffices(3000), "it had what it was asked for");
         assert!(space.ask(3000));

@@ -55,7 +55,7 @@ impl App for Replica {
 
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Committed(entries) => self.committed(entries.last()),
+            Event::Committed(entries) => self.committed(entries),
             Event::Role { role, term, leader } => self.role_changed(role, term, leader),
             Event::Read { through } => {
                 let committed = self.committed;
@@ -191,7 +191,11 @@ impl App for Replica {
     }
 
     fn has_more(&self) -> bool {
-        !self.fresh.is_empty() || self.is_behind()
+        !self.fresh.is_empty() || self.is_applying()
+    }
+
+    fn is_behind(&self) -> bool {
+        self.is_crowded()
     }
 
     fn storage(&mut self, health: StorageHealth) {

@@ -10,24 +10,32 @@ use crate::batch::Ops;
 use crate::forward::{Call, Frame};
 use crate::reply::Reply;
 use crate::session::BatchId;
-use crate::work;
+use crate::{limits, work};
 
 impl Replica {
     /// Entries up to `last` are committed. They stay in the log until a snapshot of this node covers them, so nothing is
     /// copied: each turn goes on where the last one ended.
-    pub(super) fn committed(&mut self, last: Index) {
-        self.committed = self.committed.max(last);
+    pub(super) fn committed(&mut self, entries: Entries<'_>) {
+        self.committed = self.committed.max(entries.last());
+        let bytes = entries.bytes().len() as u64;
+        self.backlog.push_back((entries.last(), bytes));
+        self.backlog_bytes = self.backlog_bytes.saturating_add(bytes);
     }
 
     /// Whether something that is committed waits to be applied.
-    pub(super) const fn is_behind(&self) -> bool {
+    pub(super) const fn is_applying(&self) -> bool {
         self.state.applied < self.committed
+    }
+
+    /// So much waits that no more is to be taken in: what this node acknowledges and does not apply would fill its log.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.backlog_bytes > limits::BACKLOG_BYTES
     }
 
     /// Applies what this turn has time for: one entry at least.
     pub(super) fn apply_on(&mut self, raft: &Raft<Heap>) {
         let mut named = false;
-        while self.is_behind() && self.meter.may_apply() {
+        while self.is_applying() && self.meter.may_apply() {
             let before = self.state.applied;
             named |= self.apply(raft.entries(before.saturating_add(1)));
             if self.state.applied == before {
@@ -72,8 +80,14 @@ impl Replica {
         named
     }
 
-    /// What was in flight and is applied.
+    /// What was in flight, or waited, and is applied.
     pub(super) fn landed(&mut self) {
+        while let Some(&(last, bytes)) = self.backlog.front()
+            && last <= self.state.applied
+        {
+            self.backlog.pop_front();
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(bytes);
+        }
         while let Some(&(index, work)) = self.in_flight.front()
             && index <= self.state.applied
         {

@@ -140,7 +140,8 @@ impl Replica {
         };
         self.refused = Refused::default();
         let index = state.applied;
-        if index > self.state.applied {
+        // one that the log has overtaken meanwhile has nothing more than that, and not who waits for what
+        if index > self.state.applied && index > raft.status().applied {
             let old = core::mem::replace(&mut self.state, *state);
             store::discard(old.store);
             self.since_snapshot = Since::default();
@@ -148,9 +149,9 @@ impl Replica {
             self.landed();
             self.renew_if_forged();
         }
-        self.counters.snapshots_installed += 1;
         match raft.snapshot_installed(index) {
             Ok(()) => {
+                self.counters.snapshots_installed += 1;
                 if let Some(suppressed) = self.lines.pass("snapshot installed") {
                     let keys = self.state.store.len();
                     info!(index, keys, suppressed, "installed a snapshot from the leader");

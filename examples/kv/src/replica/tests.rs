@@ -104,7 +104,7 @@ impl Node {
             let mut quiet = !self.poll();
             self.replica.meter.begin();
             self.replica.apply_on(&self.raft);
-            quiet &= !self.replica.is_behind();
+            quiet &= !self.replica.is_applying();
             let status = self.raft.status();
             for call in core::mem::take(&mut self.replica.fresh) {
                 quiet = false;
@@ -313,7 +313,7 @@ fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
     node.poll();
     assert_eq!(node.replica.confirmed.len(), 1);
     let mut turns = 0_u64;
-    while node.replica.is_behind() {
+    while node.replica.is_applying() {
         assert!(App::has_more(&node.replica) && node.replica.outgoing.is_empty());
         node.replica.meter.begin();
         node.replica.apply_on(&node.raft);
@@ -328,6 +328,30 @@ fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
     let answer = Frame::Answer { call, index: before + 40, replies: b"$1\r\nv\r\n" };
     assert_eq!(node.replica.outgoing.len(), 1);
     assert_eq!(node.replica.outgoing[0].1, answer.to_vec());
+}
+
+#[test]
+fn a_node_with_much_to_apply_takes_in_no_more() {
+    let mut node = Node::new();
+    let mut ops = Vec::new();
+    put::set(&mut ops, b"k", &vec![b'v'; 4 << 20], Only::Always, false);
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    assert!(!App::is_behind(&node.replica));
+    for number in 1..=5 {
+        let mut entry = Vec::new();
+        let id = BatchId { origin: HONEST, incarnation: 5, number };
+        Entry::encode(&mut entry, id, number - 1, &batch);
+        node.raft.propose(&entry).unwrap();
+        node.poll();
+    }
+    assert!(App::is_behind(&node.replica));
+    // nor is an id judged by what is known so far
+    let added = node.replica.add(&mut node.raft, NodeId::new(9), "a:9");
+    assert!(added.is_err_and(|why| why.starts_with("TRYAGAIN")));
+    node.drive();
+    assert!(!App::is_behind(&node.replica));
+    assert_eq!(node.replica.backlog_bytes, 0);
+    node.replica.add(&mut node.raft, NodeId::new(9), "a:9").unwrap();
 }
 
 #[test]
