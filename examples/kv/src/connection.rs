@@ -144,7 +144,8 @@ impl Connection {
     /// Reads and drops what the client still sends, for a moment: a connection that is closed with something unread is reset, and
     /// a client that is in the midst of a large command would not read what was wrong with it.
     async fn part(self) -> io::Result<()> {
-        let Self { input: Input { mut socket, buffer, decoder, mut grant, .. }, mut session } = self;
+        let Self { input: Input { mut socket, buffer, decoder, mut grant, .. }, mut session } =
+            self;
         // nothing is kept of what was refused, before others get the memory for it
         drop((buffer, decoder));
         grant.release();

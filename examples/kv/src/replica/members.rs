@@ -24,7 +24,8 @@ const FAREWELL_US: u64 = 5_000_000;
 /// A node that is not entered in the directory tries again after this, in µs.
 const ENTER_US: u64 = 5_000_000;
 
-const CATCHES_UP: &str = "TRYAGAIN this node leads, and is still applying what was committed before";
+const CATCHES_UP: &str =
+    "TRYAGAIN this node leads, and is still applying what was committed before";
 const OUTSIDE: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node (one that is new is brought in with `quorate-kv ctl add`)";
 const UNKNOWN_OUTSIDE: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
 
