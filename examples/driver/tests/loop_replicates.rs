@@ -93,15 +93,19 @@ fn what_is_behind_hears_only_what_is_urgent() {
         .collect();
     run(async {
         raise(&nodes[0], 10).await;
+        let turns = || nodes[1].metrics().snapshot().turns;
+        let before = turns();
         nodes[1].handle().send(Ask::BehindUntil(50)).await.unwrap();
+        // it turns without a pause from then on, and has taken the command in an earlier turn
+        until("it is behind", async || turns() > before + 1_000).await;
         let (answer, mut answered) = oneshot::channel();
         nodes[1].handle().send(Ask::TakenBehind(answer)).await.unwrap();
         let (queued, is_queued) = oneshot::channel();
         let say = Ask::Say(NodeId::new(2), b"bulk".to_vec(), queued);
         nodes[0].handle().send(say).await.unwrap();
         assert!(is_queued.await.unwrap());
-        let turns = nodes[1].metrics().snapshot().turns;
-        until("it turns", async || nodes[1].metrics().snapshot().turns > turns + 1_000).await;
+        let before = turns();
+        until("it turns", async || turns() > before + 1_000).await;
         assert!(answered.try_recv().is_err(), "a command waits");
         // this needs the other one, and ends it
         raise(&nodes[0], 50).await;
