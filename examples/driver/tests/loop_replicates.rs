@@ -3,20 +3,27 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use common::register::Ask;
-use common::{listen_again, listener, options, raise, run, start_register, until, value};
+use common::{
+    RegisterNode, listen_again, listener, options, raise, run, start_register, until, value,
+};
 use quorate_core::NodeId;
 use tokio::sync::oneshot;
+
+/// So many nodes, with directories in this one, and their addresses.
+fn start_all(count: usize, dir: &Path) -> (Vec<RegisterNode>, Vec<SocketAddr>) {
+    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..count).map(|_| listener()).unzip();
+    let start = |(listener, id)| start_register(options(id, listener, &addrs, dir)).unwrap();
+    (listeners.into_iter().zip(1..).map(start).collect(), addrs)
+}
 
 #[test]
 fn three_nodes_replicate_and_survive_restarts() {
     let dir = tempfile::tempdir().unwrap();
-    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..3).map(|_| listener()).unzip();
-    let mut nodes: Vec<_> = listeners
-        .into_iter()
-        .zip(1..)
-        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
-        .collect();
+    let (mut nodes, addrs) = start_all(3, dir.path());
     run(async {
         raise(&nodes[0], 10).await;
         raise(&nodes[1], 20).await;
@@ -52,12 +59,7 @@ fn three_nodes_replicate_and_survive_restarts() {
 #[test]
 fn applications_send_to_each_other() {
     let dir = tempfile::tempdir().unwrap();
-    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..2).map(|_| listener()).unzip();
-    let nodes: Vec<_> = listeners
-        .into_iter()
-        .zip(1..)
-        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
-        .collect();
+    let (nodes, _) = start_all(2, dir.path());
     run(async {
         let say = async |bytes: Vec<u8>| {
             let (answer, answered) = oneshot::channel();
@@ -85,12 +87,7 @@ fn applications_send_to_each_other() {
 #[test]
 fn what_is_behind_hears_only_what_is_urgent() {
     let dir = tempfile::tempdir().unwrap();
-    let (listeners, addrs): (Vec<_>, Vec<_>) = (0..2).map(|_| listener()).unzip();
-    let nodes: Vec<_> = listeners
-        .into_iter()
-        .zip(1..)
-        .map(|(listener, id)| start_register(options(id, listener, &addrs, dir.path())).unwrap())
-        .collect();
+    let (nodes, _) = start_all(2, dir.path());
     run(async {
         raise(&nodes[0], 10).await;
         let turns = || nodes[1].metrics().snapshot().turns;

@@ -87,9 +87,9 @@ enum Read {
 }
 
 const LATE: &str = "ERR the rest of the command did not come in time";
-/// How long a client that was refused may go on sending.
-const PARTING: Duration = Duration::from_secs(2);
-const PARTING_BYTES: usize = 64 << 20;
+/// How long a client that was refused may go on sending. Nothing is kept for it, and one that is only silent may stay for ever.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_BYTES: usize = 64 << 20;
 const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 256 << 10;
 
@@ -128,7 +128,7 @@ impl Connection {
             match flow {
                 Flow::Continue => {}
                 Flow::Close => return Ok(()),
-                Flow::Refuse => return self.part().await,
+                Flow::Refuse => return self.linger().await,
             }
             match self.input.read().await? {
                 Read::More => continue,
@@ -137,13 +137,13 @@ impl Connection {
                 Read::Crowded => self.session.reply.error(CROWDED),
             }
             self.session.write_out().await?;
-            return self.part().await;
+            return self.linger().await;
         }
     }
 
     /// Reads and drops what the client still sends, for a moment: a connection that is closed with something unread is reset, and
     /// a client that is in the midst of a large command would not read what was wrong with it.
-    async fn part(self) -> io::Result<()> {
+    async fn linger(self) -> io::Result<()> {
         let Self { input: Input { mut socket, buffer, decoder, mut grant, .. }, mut session } =
             self;
         // nothing is kept of what was refused, before others get the memory for it
@@ -151,7 +151,7 @@ impl Connection {
         grant.release();
         session.socket.shutdown().await?;
         let mut part = vec![0; READ_BYTES];
-        let mut left = PARTING_BYTES;
+        let mut left = LINGER_BYTES;
         let dropping = async {
             while left > 0 {
                 match socket.read(&mut part).await? {
@@ -161,7 +161,7 @@ impl Connection {
             }
             Ok(())
         };
-        timeout(PARTING, dropping).await.unwrap_or(Ok(()))
+        timeout(LINGER, dropping).await.unwrap_or(Ok(()))
     }
 
     /// Goes through every whole request that has arrived.

@@ -13,8 +13,8 @@ use crate::session::BatchId;
 use crate::{limits, work};
 
 impl Replica {
-    /// Entries up to `last` are committed. They stay in the log until a snapshot of this node covers them, so nothing is
-    /// copied: each turn goes on where the last one ended.
+    /// Entries are committed. They stay in the log until a snapshot of this node covers them, so nothing is copied: each turn
+    /// goes on where the last one ended.
     pub(super) fn committed(&mut self, entries: Entries<'_>) {
         self.committed = self.committed.max(entries.last());
         let bytes = entries.bytes().len() as u64;
@@ -35,11 +35,11 @@ impl Replica {
     /// Applies what this turn has time for: one entry at least.
     pub(super) fn apply_on(&mut self, raft: &Raft<Heap>) {
         let mut named = false;
-        while self.is_applying() && self.meter.may_apply() {
+        while self.is_applying() {
             let before = self.state.applied;
             named |= self.apply(raft.entries(before.saturating_add(1)));
             if self.state.applied == before {
-                // a snapshot takes the place of what the log does not have any more
+                // this turn has no time for more
                 break;
             }
         }
