@@ -1,3 +1,4 @@
+mod bug;
 mod result;
 mod sample;
 
@@ -10,12 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::failure::{Failure, Outcome};
-use crate::mutant::{self, Mutant};
 use crate::scratch::Scratch;
 use crate::tool::Tool;
 use crate::trial::{Ended, Trial};
 use crate::{Verb, commit};
 
+use bug::Bug;
 use result::Results;
 pub(crate) use result::check;
 use sample::Sample;
@@ -24,28 +25,32 @@ pub(crate) const VERB: Verb = Verb {
     name: "bugs",
     about: "plants known bugs, one at a time; the simulator must find each",
     help: "
-Each patch in sim/bugs breaks one safety rule. It is applied to a copy of the repository in the target folder, the simulator is
-built there and run until it finds a violation, and the seed that found it must be clean without the bug. A bug that survives means
-that the rule is not tested. First of all the simulator runs without any bug, and must find nothing.
+Each patch in sim/bugs breaks one safety rule. It is applied to a copy of the repository in the
+target folder, the simulator is built there and run until it finds a violation, and the seed that
+found it must be clean without the bug. A bug that survives means that the rule is not tested. First
+of all the simulator runs without any bug, and must find nothing.
 
     cargo xtask bugs                 all of them
     cargo xtask bugs vote            those with `vote` in their name
     cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
-    cargo xtask bugs --sample        as many as 120 seconds allow, in an order that the commit determines; CI runs this
+    cargo xtask bugs --sample        as many as 120 seconds allow, in an order that the commit
+                                     determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
     cargo xtask bugs --sample --order 7   in the order of another number: the one that a run printed
 
-A sample begins no bug after its budget, except that the first 8 are planted on any machine; one that was begun is always judged.
-When all are found, a run without --sample writes what found each into sim/bugs/RESULT.md, which is committed: all rows, or with a
-word those of the bugs that were planted. `cargo xtask lint` refuses a patch without a row.
+A sample begins no bug after its budget, except that the first 8 are planted on any machine; one
+that was begun is always judged. When all are found, a run without --sample writes what found each
+into sim/bugs/RESULT.md, which is committed: all rows, or with a word those of the bugs that were
+planted. `cargo xtask lint` refuses a patch without a row.
 
 When a patch does not apply any more, because the code around it changed:
 
     cargo xtask bugs --open NAME     makes the copy anew and applies what still fits
     cargo xtask bugs --save NAME     writes the patch from what is different in the copy
 
-A new one begins with a file sim/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`, and the same two commands.",
+A new one begins with a file sim/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`, and
+the same two commands.",
     run,
 };
 
@@ -95,14 +100,14 @@ fn run(args: &[String]) -> Outcome {
     if order.is_some() && budget.is_none() {
         return Err(Failure::usage("--order is for --sample or --budget SECONDS"));
     }
-    let mut mutants = Mutant::load(&filter)?;
+    let mut bugs = Bug::load(&filter)?;
     let sample =
         budget.map(|budget| Sample::new(order.unwrap_or_else(commit::number), budget, &filter));
     if let Some(sample) = &sample {
-        sample.sort(&mut mutants);
+        sample.sort(&mut bugs);
         println!("{}", sample.command());
     }
-    hunt(&mutants, seeds, sample.as_ref())
+    hunt(&bugs, seeds, sample.as_ref())
 }
 
 fn number(flag: &str, value: Option<&String>) -> Outcome<u64> {
@@ -111,18 +116,18 @@ fn number(flag: &str, value: Option<&String>) -> Outcome<u64> {
 }
 
 fn list() -> Outcome {
-    for mutant in Mutant::load("")? {
-        println!("{:<32} {}", mutant.name, mutant.rule);
+    for bug in Bug::load("")? {
+        println!("{:<32} {}", bug.name, bug.rule);
     }
     Ok(())
 }
 
 fn open(name: Option<&String>) -> Outcome {
-    let mutant = named(name)?;
+    let bug = named(name)?;
     let scratch = Scratch::new("bugs")?;
     scratch.reset()?;
     let (applied, _, text) =
-        scratch.git().args(["apply", "-p1", "-C1", "--reject"]).arg(&mutant.path).try_read()?;
+        scratch.git().args(["apply", "-p1", "-C1", "--reject"]).arg(&bug.path).try_read()?;
     if !applied {
         println!("{}", text.trim_end());
     }
@@ -131,17 +136,17 @@ fn open(name: Option<&String>) -> Outcome {
 }
 
 fn save(name: Option<&String>) -> Outcome {
-    let mutant = named(name)?;
-    mutant.save(&Scratch::new("bugs")?)?;
-    println!("wrote {}", mutant.path.display());
+    let bug = named(name)?;
+    bug.save(&Scratch::new("bugs")?)?;
+    println!("wrote {}", bug.path.display());
     Ok(())
 }
 
-fn named(name: Option<&String>) -> Outcome<Mutant> {
+fn named(name: Option<&String>) -> Outcome<Bug> {
     let name = name.ok_or_else(|| Failure::usage("which bug? see `cargo xtask bugs --list`"))?;
-    let found = Mutant::load(name)?.into_iter().find(|m| m.name == *name);
+    let found = Bug::load(name)?.into_iter().find(|m| m.name == *name);
     found.ok_or_else(|| {
-        Failure::usage(format!("there is no {}", mutant::folder().join(name).display()))
+        Failure::usage(format!("there is no {}", bug::folder().join(name).display()))
     })
 }
 
@@ -149,7 +154,7 @@ fn named(name: Option<&String>) -> Outcome<Mutant> {
 const COPIES: usize = 2;
 
 /// Plants one bug after the other, in as many copies as there are, and runs each.
-fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
+fn hunt(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let commit = Results::commit();
     let first = Scratch::new("bugs")?;
     first.reset()?;
@@ -161,11 +166,11 @@ fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let work = |scratch: Scratch| {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(mutant) = mutants.get(at) else { break };
+            let Some(bug) = bugs.get(at) else { break };
             if sample.is_some_and(|sample| !sample.takes(at)) {
                 break;
             }
-            let verdict = plant(&scratch, mutant).and_then(|p| run_one(&p, &control, seeds));
+            let verdict = plant(&scratch, bug).and_then(|p| run_one(&p, &control, seeds));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match verdict {
                 Ok(verdict) => {
@@ -177,7 +182,7 @@ fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
         }
     };
     thread::scope(|scope| {
-        for copy in 1..COPIES.min(mutants.len()) {
+        for copy in 1..COPIES.min(bugs.len()) {
             let scratch = Scratch::new(&format!("bugs-{copy}"))?;
             scope.spawn(|| work(scratch));
         }
@@ -187,7 +192,7 @@ fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let (verdicts, errors) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(sample) = sample {
         let planted = verdicts.len().saturating_sub(1) + errors.len();
-        println!("planted {planted} of {}; again: {}", mutants.len(), sample.command());
+        println!("planted {planted} of {}; again: {}", bugs.len(), sample.command());
     }
     report(&verdicts, errors)?;
     if sample.is_none() { write_down(&verdicts, &commit) } else { Ok(()) }
@@ -195,8 +200,8 @@ fn hunt(mutants: &[Mutant], seeds: u64, sample: Option<&Sample>) -> Outcome {
 
 /// Writes the rows of what was found, among those that the repository holds already. The first to write them is a full run.
 fn write_down(verdicts: &[Verdict], commit: &str) -> Outcome {
-    let mutants = Mutant::load("")?;
-    let full = verdicts.len() > mutants.len();
+    let bugs = Bug::load("")?;
+    let full = verdicts.len() > bugs.len();
     let Some(mut results) = Results::load()?.or_else(|| full.then(Results::default)) else {
         println!("no result is written before a run of all bugs was");
         return Ok(());
@@ -208,13 +213,13 @@ fn write_down(verdicts: &[Verdict], commit: &str) -> Outcome {
             results.found(&verdict.name, commit, *seed, seeds, &what);
         }
     }
-    results.save(&mutants)
+    results.save(&bugs)
 }
 
-fn plant(scratch: &Scratch, mutant: &Mutant) -> Outcome<PathBuf> {
+fn plant(scratch: &Scratch, bug: &Bug) -> Outcome<PathBuf> {
     scratch.reset()?;
-    mutant.plant(scratch)?;
-    build(scratch, &mutant.name).map_err(|e| Failure::failed(format!("{}: {e}", mutant.name)))
+    bug.plant(scratch)?;
+    build(scratch, &bug.name).map_err(|e| Failure::failed(format!("{}: {e}", bug.name)))
 }
 
 /// Builds the simulator from what is in the copy, and returns where it is.

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::bug::Bug;
 use crate::commit;
+use crate::date::today;
 use crate::failure::{Failure, Outcome};
-use crate::mutant::Mutant;
 
 /// The file, from the root of the repository on.
 const PATH: &str = "sim/bugs/RESULT.md";
@@ -58,8 +58,8 @@ impl Results {
     }
 
     /// Writes the rows of those bugs that there are.
-    pub(crate) fn save(&self, mutants: &[Mutant]) -> Outcome {
-        let rows = mutants.iter().filter_map(|mutant| self.rows.get(&mutant.name));
+    pub(crate) fn save(&self, bugs: &[Bug]) -> Outcome {
+        let rows = bugs.iter().filter_map(|bug| self.rows.get(&bug.name));
         let text = rows.fold(HEAD.to_owned(), |text, row| text + row + "\n");
         let path = crate::tool::root().join(PATH);
         fs::write(&path, text).map_err(Failure::io(path.display()))?;
@@ -70,7 +70,9 @@ impl Results {
     /// What is wrong if the rows are not those of the patches.
     fn compare(&self, names: &[String]) -> Vec<String> {
         let missing = names.iter().filter(|name| !self.rows.contains_key(*name)).map(|name| {
-            format!("{name}.patch has no row in {PATH}: run `cargo xtask bugs {name}` and commit the file")
+            format!(
+                "{name}.patch has no row in {PATH}: run `cargo xtask bugs {name}` and commit it"
+            )
         });
         let gone = self.rows.keys().filter(|name| !names.contains(name)).map(|name| {
             format!("{PATH} has a row for {name}, of which there is no patch: remove the row")
@@ -89,26 +91,9 @@ pub(crate) fn check() -> Outcome {
             "{PATH} is missing: run `cargo xtask bugs`, then commit it"
         )));
     };
-    let names: Vec<_> = Mutant::load("")?.into_iter().map(|mutant| mutant.name).collect();
+    let names: Vec<_> = Bug::load("")?.into_iter().map(|bug| bug.name).collect();
     let wrong = results.compare(&names);
     if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
-}
-
-fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    date(since.as_secs() / 86_400)
-}
-
-/// Days since 1970-01-01 as a date (Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`).
-fn date(days: u64) -> String {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + next)
 }
 
 #[cfg(test)]
@@ -139,12 +124,5 @@ mod tests {
         let row = results.rows.values().cloned().collect::<String>();
         assert!(row.ends_with("| abc | 9 | 9 | x \\| y |"), "{row}");
         assert_eq!(Results::read(&format!("{HEAD}{row}\n")).rows, results.rows);
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(20_785), "2026-11-28");
     }
 }

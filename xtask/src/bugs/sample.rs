@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use crate::mutant::Mutant;
+use super::bug::Bug;
+use crate::draw::place;
 
 /// Which planted bugs a run takes, and when it stops taking more.
 pub(crate) struct Sample {
@@ -30,8 +31,8 @@ impl Sample {
     }
 
     /// Sorts the bugs. A patch that is added or removed leaves the others in their order.
-    pub(crate) fn sort(&self, mutants: &mut [Mutant]) {
-        mutants.sort_by_cached_key(|mutant| (place(self.order, &mutant.name), mutant.name.clone()));
+    pub(crate) fn sort(&self, bugs: &mut [Bug]) {
+        bugs.sort_by_cached_key(|bug| (place(self.order, &bug.name), bug.name.clone()));
     }
 
     /// Whether the bug at this place of the order is begun now.
@@ -44,25 +45,14 @@ fn takes(at: usize, elapsed: Duration, budget: Duration) -> bool {
     at < LEAST || elapsed < budget
 }
 
-/// FNV-1a of the order and the name, finished as `splitmix64` does.
-fn place(order: u64, name: &str) -> u64 {
-    let bytes = order.to_le_bytes().into_iter().chain(name.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ (hash >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn order(number: u64) -> Vec<String> {
-        let mut mutants = Mutant::load("").unwrap_or_default();
-        Sample::new(number, Duration::ZERO, "").sort(&mut mutants);
-        mutants.into_iter().map(|mutant| mutant.name).collect()
+        let mut bugs = Bug::load("").unwrap_or_default();
+        Sample::new(number, Duration::ZERO, "").sort(&mut bugs);
+        bugs.into_iter().map(|bug| bug.name).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::scratch::Scratch;
 use crate::tool::root;
 
 /// A planted bug: a patch against the protocol crates, with a header that says what it breaks.
-pub(crate) struct Mutant {
+pub(crate) struct Bug {
     /// The file's name without `.patch`.
     pub(crate) name: String,
     /// The safety rule it breaks.
@@ -21,28 +21,28 @@ pub(crate) fn folder() -> PathBuf {
     root().join("sim/bugs")
 }
 
-impl Mutant {
+impl Bug {
     /// All of them, or those whose names contain `filter`, in order of their names.
     pub(crate) fn load(filter: &str) -> Outcome<Vec<Self>> {
         let folder = folder();
-        let mut mutants = Vec::new();
+        let mut bugs = Vec::new();
         for entry in fs::read_dir(&folder).map_err(Failure::io(folder.display()))? {
             let path = entry.map_err(Failure::io(folder.display()))?.path();
             if path.extension().is_some_and(|e| e == "patch") {
-                let mutant = Self::read(&path)?;
-                if mutant.name.contains(filter) {
-                    mutants.push(mutant);
+                let bug = Self::read(&path)?;
+                if bug.name.contains(filter) {
+                    bugs.push(bug);
                 }
             }
         }
-        mutants.sort_by(|a, b| a.name.cmp(&b.name));
-        if mutants.is_empty() {
+        bugs.sort_by(|a, b| a.name.cmp(&b.name));
+        if bugs.is_empty() {
             return Err(Failure::usage(format!(
                 "no planted bug has `{filter}` in its name; they are in {}",
                 folder.display()
             )));
         }
-        Ok(mutants)
+        Ok(bugs)
     }
 
     fn read(path: &Path) -> Outcome<Self> {
