@@ -8,29 +8,30 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use binaries::Binary;
 use busy::Busy;
 use results::Results;
 use running::Running;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
+use crate::programs::Program;
 use crate::tool::target_dir;
 
 pub(crate) const VERB: Verb = Verb {
     name: "stress",
     about: "the tests with processes, sockets and files, again and again on a busy machine",
     help: "
-A test that waits for a time instead of a condition passes on an idle machine and fails on a busy one. This verb builds the tests
-that run processes or use sockets and files (quorate-kv, quorate-driver, quorate-nemesis, quorate-boards, the example of
-elections), then runs them again and again, several test programs at once, while busy loops take all cores. It shows the first failure
-of each test, and at the end a table: how often each test ran and failed.
+A test that waits for a time instead of a condition passes on an idle machine and fails on a busy
+one. This verb builds the tests that run processes or use sockets and files (quorate-kv,
+quorate-driver, quorate-nemesis, quorate-boards, the example of elections), then runs them again and
+again, several test programs at once, while busy loops take all cores. It shows the first failure of
+each test, and at the end a table: how often each test ran and failed.
 
     cargo xtask stress                       20 rounds, at most 120 minutes
     cargo xtask stress --rounds 3            fewer
     cargo xtask stress --minutes 30          begins nothing more after half an hour
     cargo xtask stress --load 8              so many busy loops (two for each core unless told)
-    cargo xtask stress --jobs 1              so many test programs at once (two for each core unless told)
+    cargo xtask stress --jobs 1              so many test programs at once (two a core unless told)
     cargo xtask stress leader_killed wal     test programs with one of these in their name
 
 Output of all runs is in target/stress. Exit code 0 if no test failed, 1 if one did.",
@@ -70,7 +71,7 @@ fn run(args: &[String]) -> Outcome {
 }
 
 /// Runs all programs round after round, and counts the whole rounds.
-fn rounds(plan: &Plan, binaries: &[Binary], folder: &Path, results: &mut Results) -> Outcome<u32> {
+fn rounds(plan: &Plan, binaries: &[Program], folder: &Path, results: &mut Results) -> Outcome<u32> {
     let begin = Instant::now();
     let minutes = || begin.elapsed().as_secs() / 60;
     let mut waiting =

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::binaries::Binary;
 use super::results::{self, Results};
 use crate::failure::{Failure, Outcome};
+use crate::programs::Program;
 
 /// A test program that takes longer hangs.
 const HANGS: Duration = Duration::from_secs(30 * 60);
@@ -14,7 +14,7 @@ const SHOWN: usize = 60;
 
 /// A test program that runs.
 pub(super) struct Running<'a> {
-    binary: &'a Binary,
+    binary: &'a Program,
     pub(super) round: u32,
     child: Child,
     begin: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    pub(super) fn start(binary: &'a Binary, round: u32, folder: &Path) -> Outcome<Self> {
+    pub(super) fn start(binary: &'a Program, round: u32, folder: &Path) -> Outcome<Self> {
         // with the hash: a library and a program may have one name
         let program = binary.path.file_name().unwrap_or_default().to_string_lossy();
         let file = |kind: &str| folder.join(format!("{program}-{round}.{kind}"));
