@@ -6,9 +6,11 @@ mod common;
 use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Output, Rejected};
 use quorate_raft::{
-    Change, Config, ConfigError, Event, Fixed, Forwarded, Heap, Inline, Message, Proposal,
-    ProposeError, Raft, Role,
+    Change, Config, ConfigError, Fixed, Forwarded, Inline, Message, Proposal, ProposeError, Raft,
+    Role,
 };
+#[cfg(feature = "alloc")]
+use quorate_raft::{Event, Heap};
 
 fn config() -> Config {
     Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
@@ -600,6 +602,7 @@ fn fixed_storage_does_not_forward() {
     assert_eq!(raft.receive(now, id(2), answer), Ok(()));
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn on_the_heap_as_well() {
     let voters = [id(1), id(2)];

@@ -5,7 +5,9 @@ mod common;
 
 use common::{Cluster, Node, encode, id};
 use quorate_core::{Corrupt, Instant, NodeId, Output, Wire};
-use quorate_raft::{Change, Config, Fixed, Heap, Inline, Members, Message, Raft, Record, Storage};
+#[cfg(feature = "alloc")]
+use quorate_raft::Heap;
+use quorate_raft::{Change, Config, Fixed, Inline, Members, Message, Raft, Record, Storage};
 
 type Small = Inline<3, 512, 16, 32>;
 type Pinned = Fixed<3, 512, 16, 32>;
@@ -59,6 +61,7 @@ fn first_record<S: Storage>() {
 fn founders_are_the_first_record() {
     first_record::<Small>();
     first_record::<Pinned>();
+    #[cfg(feature = "alloc")]
     first_record::<Heap>();
 }
 
@@ -83,6 +86,7 @@ fn other_lists<S: Storage>() {
 fn another_list_is_refused_at_a_later_start() {
     other_lists::<Small>();
     other_lists::<Pinned>();
+    #[cfg(feature = "alloc")]
     other_lists::<Heap>();
 }
 

@@ -5,7 +5,9 @@ mod common;
 
 use common::{Cluster, Envelope, encode, id};
 use quorate_core::{Instant, NodeId, Output, Wire};
-use quorate_raft::{Change, Config, Heap, Inline, Message, Raft, Record, Role};
+use quorate_raft::{Change, Config, Inline, Message, Record, Role};
+#[cfg(feature = "alloc")]
+use quorate_raft::{Heap, Raft};
 
 /// Node 1 leads three, and everything is quiet.
 fn led(config: Config) -> Cluster {
@@ -113,6 +115,7 @@ fn who_asks_for_votes_answers_as_well() {
     assert_eq!(kinds(&cluster, 3, 2), ["vote", "vote?"]);
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn all_that_is_to_be_written_is_written_though_it_is_not_in_one_piece() {
     let me = NodeId::new(1);

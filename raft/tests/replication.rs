@@ -5,7 +5,9 @@ mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Output, Rejected, Wire};
-use quorate_raft::{Config, Heap, Message, ProposeError, Raft, Record, Replication, Role};
+use quorate_raft::{Config, Message, ProposeError, Record, Replication, Role};
+#[cfg(feature = "alloc")]
+use quorate_raft::{Heap, Raft};
 
 #[test]
 fn a_command_takes_four_messages_and_reaches_everybody() {
@@ -402,7 +404,12 @@ fn what_never_fits_is_too_large_and_not_to_be_tried_again() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     assert_eq!(cluster.raft(1).propose(&[0; 4097]), Err(ProposeError::TooLarge));
-    // not more than half, but with the room that leaders need more than the log
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn what_leaves_leaders_no_room_is_too_large() {
+    // not more than half the log, but with the room that leaders need more than the log
     let config = Config {
         max_log_bytes: 110,
         max_entry_bytes: 50,

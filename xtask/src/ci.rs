@@ -9,9 +9,11 @@ pub(crate) const VERB: Verb = Verb {
     name: "ci",
     about: "everything that CI checks, in its order",
     help: "
-All the verbs that must pass before a change lands, one after the other, with the time each took. A failed step does not stop
-the later ones; all that failed are named at the end. What would take long is sampled, by the commit's hash: a step prints
-the command that runs the same sample again, and the verb without `--sample` runs everything. `.ci/run` installs what is missing on a fresh machine, then runs this.",
+All the verbs that must pass before a change lands, one after the other, with the time each took. A
+failed step does not stop the later ones; all that failed are named at the end. What would take long
+is sampled, by the commit's hash: a step prints the command that runs the same sample again, and the
+verb without `--sample` runs everything. `.ci/run` installs what is missing on a fresh machine, then
+runs this.",
     run,
 };
 
@@ -21,6 +23,7 @@ const STEPS: &[&[&str]] = &[
     &["fmt", "--check"],
     &["lint"],
     &["features"],
+    &["packages"],
     &["targets"],
     &["size", "--check"],
     &["msrv"],

@@ -22,6 +22,7 @@ mod model;
 mod msrv;
 mod mutants;
 mod nemesis;
+mod packages;
 mod peers;
 mod programs;
 mod scratch;
@@ -53,6 +54,7 @@ const VERBS: &[Verb] = &[
     lint::VERB,
     test::VERB,
     features::VERB,
+    packages::VERB,
     targets::VERB,
     size::VERB,
     firmware::VERB,

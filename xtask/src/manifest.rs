@@ -1,7 +1,8 @@
 use std::fs;
 
 use crate::failure::{Failure, Outcome};
-use crate::tool::root;
+use crate::json::Json;
+use crate::tool::{Tool, root};
 
 /// The features of a crate of the workspace, without `default`, from the `[features]` table of its manifest.
 pub(crate) fn features(folder: &str) -> Outcome<Vec<String>> {
@@ -18,6 +19,48 @@ fn parse_features(manifest: &str) -> Vec<String> {
     names.filter(|name| *name != "default").map(str::to_owned).collect()
 }
 
+/// A package of the workspace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) has_features: bool,
+    pub(crate) has_library: bool,
+}
+
+/// The workspace's packages.
+pub(crate) fn packages() -> Outcome<Vec<Package>> {
+    let text =
+        Tool::cargo().args(["metadata", "--format-version=1", "--no-deps", "--offline"]).read()?;
+    let metadata =
+        Json::parse(&text).ok_or_else(|| Failure::failed("`cargo metadata` is no JSON"))?;
+    let packages = metadata.get("packages").map(Json::list).unwrap_or_default();
+    Ok(packages.iter().filter_map(package).collect())
+}
+
+fn package(json: &Json) -> Option<Package> {
+    let features = json.get("features")?.members();
+    let kinds = json.get("targets")?.list().iter().filter_map(|target| target.get("kind"));
+    Some(Package {
+        name: json.get("name")?.text()?.to_owned(),
+        has_features: features.iter().any(|(name, _)| name != "default"),
+        has_library: kinds.flat_map(Json::list).any(|kind| kind.text() == Some("lib")),
+    })
+}
+
+/// The folders of what is a workspace of its own.
+pub(crate) fn excluded() -> Outcome<Vec<String>> {
+    let path = root().join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
+    Ok(list(&text, "exclude"))
+}
+
+/// The strings of a manifest's `NAME = [ … ]`.
+pub(crate) fn list(manifest: &str, name: &str) -> Vec<String> {
+    let list = manifest.split_once(&format!("\n{name} = ["));
+    let (list, _) = list.and_then(|(_, rest)| rest.split_once(']')).unwrap_or_default();
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +70,24 @@ mod tests {
         let manifest = "[package]\nname = \"x\"\n[features]\ndefault = []\n## Heap.\nalloc = []\n\
             std = [\"alloc\"]\n\n[dependencies]\nserde = \"1\"\n";
         assert_eq!(parse_features(manifest), ["alloc", "std"]);
+    }
+
+    #[test]
+    fn lists_are_read() {
+        let manifest = "[workspace]\nmembers = [\"core\",\n  \"examples/kv\"]\nexclude = [\"x\"]\n";
+        assert_eq!(list(manifest, "members"), ["core", "examples/kv"]);
+        assert_eq!(list(manifest, "exclude"), ["x"]);
+        assert!(list("[package]", "members").is_empty());
+    }
+
+    #[test]
+    fn packages_are_those_of_the_workspace() {
+        let packages = packages().unwrap_or_default();
+        let of = |name: &str| {
+            let package = packages.iter().find(|package| package.name == name);
+            package.map(|package| (package.has_features, package.has_library))
+        };
+        assert_eq!(of("quorate-raft"), Some((true, true)));
+        assert_eq!(of("xtask"), Some((false, false)));
     }
 }

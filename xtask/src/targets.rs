@@ -10,13 +10,15 @@ pub(crate) const VERB: Verb = Verb {
     name: "targets",
     about: "the protocol crates for bare metal, bare and with defmt",
     help: "
-Builds every crate of the workspace that is no_std for boards without an operating system, with no feature at all and with
-`defmt`: Cortex-M0 (thumbv6m-none-eabi, no compare-and-swap), Cortex-M4F (thumbv7em-none-eabihf) and a 32-bit RISC-V
-(riscv32imac-unknown-none-elf). Where the compiler comes from is said:
+Builds every crate of the workspace that is no_std for boards without an operating system, with no
+feature at all and with `defmt`: Cortex-M0 (thumbv6m-none-eabi, no compare-and-swap), Cortex-M4F
+(thumbv7em-none-eabihf) and a 32-bit RISC-V (riscv32imac-unknown-none-elf). Where the compiler comes
+from is said:
 
     1. the target that is installed;
     2. `rustup target add`;
-    3. Debian's packages rustc-web, cargo-web, rust-web-src and lld, which build `core` from source (one to two minutes).
+    3. Debian's packages rustc-web, cargo-web, rust-web-src and lld, which build `core` from source
+       (one to two minutes).
 
     cargo xtask targets                        all targets
     cargo xtask targets thumbv6m-none-eabi     one of them
@@ -71,7 +73,7 @@ pub(crate) fn protocol_crates() -> Outcome<Vec<Member>> {
     let path = root().join("Cargo.toml");
     let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
     let mut found = Vec::new();
-    for folder in members(&text) {
+    for folder in manifest::list(&text, "members") {
         let library = fs::read_to_string(root().join(&folder).join("src/lib.rs"));
         if library.is_ok_and(|text| text.lines().any(|line| line.trim() == "#![no_std]")) {
             found.push(Member { package: package(&folder)?, folder });
@@ -81,13 +83,6 @@ pub(crate) fn protocol_crates() -> Outcome<Vec<Member>> {
         return Err(Failure::failed(format!("{}: no member is a no_std crate", path.display())));
     }
     Ok(found)
-}
-
-/// The strings of the manifest's `members = [ … ]`.
-fn members(manifest: &str) -> Vec<String> {
-    let list = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
-    let (list, _) = list.unwrap_or_default();
-    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The name in the manifest of a member.
@@ -130,13 +125,6 @@ fn build(toolchain: &Toolchain, crates: &[&Member], feature: Option<&str>) -> Ou
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn members_are_read() {
-        let manifest = "[workspace]\nmembers = [\"core\",\n  \"examples/kv\"]\nexclude = [\"x\"]\n";
-        assert_eq!(members(manifest), ["core", "examples/kv"]);
-        assert!(members("[package]").is_empty());
-    }
 
     #[test]
     fn the_crates_without_std_are_found() {
