@@ -143,10 +143,12 @@ impl fmt::Display for Corrupt {
             Self::Full => "the record does not fit the configured capacity",
             Self::Started => "records must be restored before the first input",
             Self::Founders => {
-                "the records are of a node that was started with another list of founders: pass the list of its first start"
+                "the records are of a node that was started with another list of founders: pass \
+                 the list of its first start"
             }
             Self::StaleSnapshot => {
-                "the snapshot is older than the one that the records name: bring that one back from a copy, or remove this node and add it again under a new id"
+                "the snapshot is older than the one that the records name: bring that one back \
+                 from a copy, or remove this node and add it again under a new id"
             }
         })
     }

@@ -137,18 +137,21 @@ impl fmt::Display for ConfigError {
             Self::DuplicateVoter(node) => write!(f, "node {node} is listed twice"),
             Self::TooManyMembers => f.write_str("more members than the storage has room for"),
             Self::ElectionTimeout => f.write_str(
-                "the election timeout must be at least twice the heartbeat interval, and neither may be 0",
+                "the election timeout must be at least twice the heartbeat interval, and neither \
+                 may be 0",
             ),
             Self::ElectionSpread => {
                 f.write_str("the upper election timeout must be above the lower one")
             }
             Self::Limits => {
- f.write_str("a limit is 0, or too small for one entry, or the priority is above 15")
-},
-            Self::Fixed => f.write_str("fixed storage knows no leases, paced snapshots, rest or forwarding"),
-            Self::Lease => f.write_str(
-                "leases need check_quorum and a drift of at most 250,000 ppm",
-            ),
+                f.write_str("a limit is 0, or too small for one entry, or the priority is above 15")
+            }
+            Self::Fixed => {
+                f.write_str("fixed storage knows no leases, paced snapshots, rest or forwarding")
+            }
+            Self::Lease => {
+                f.write_str("leases need check_quorum and a drift of at most 250,000 ppm")
+            }
         }
     }
 }
@@ -228,7 +231,8 @@ impl fmt::Display for SnapshotError {
             Self::NotWanted => "nobody waits for it any more",
             Self::NotFollower => "only a follower with state asks for a snapshot",
             Self::NoSource => {
-                "no other member may lead and send a snapshot: restore the state from this node's disk or a backup"
+                "no other member may lead and send a snapshot: restore the state from this node's \
+                 disk or a backup"
             }
             Self::Stopped => "the machine has stopped itself",
         })

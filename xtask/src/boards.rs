@@ -6,16 +6,17 @@ pub(crate) const VERB: Verb = Verb {
     name: "boards",
     about: "emulated boards to play with",
     help: "
-Builds the images as `cargo xtask firmware` does and starts three boards on a bench, with a prompt: type on their consoles, cut and
-disturb wires, take the power away. A terminal shows how the nodes do and what they log; elsewhere everything comes line by line.
+Builds the images as `cargo xtask firmware` does and starts three boards on a bench, with a prompt:
+type on their consoles, cut and disturb wires, take the power away. A terminal shows how the nodes
+do and what they log; elsewhere everything comes line by line.
 
     cargo xtask boards                         three boards
     cargo xtask boards --server                two boards and a server process
     cargo xtask boards --program setpoint      what runs on them
 
-    1 set 20      type `set 20` at node 1          cut 1-2, cut 1>2    cut a wire, or one direction of it
-    kill 3        take the power from node 3       heal 1-2, heal      one wire, or all
-    restart 3     and give it back                 noise 1-2, silence  disturb a wire, and no more",
+    1 set 20     type `set 20` at node 1      cut 1-2, cut 1>2    cut a wire, or one direction
+    kill 3       take the power from node 3   heal 1-2, heal      one wire, or all
+    restart 3    and give it back             noise 1-2, silence  disturb a wire, and no more",
     run,
 };
 

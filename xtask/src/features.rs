@@ -7,8 +7,8 @@ pub(crate) const VERB: Verb = Verb {
     name: "features",
     about: "the protocol crates with every combination of features",
     help: "
-Checks each protocol crate on this machine with every combination of its features, warnings denied. Features are additive and
-no combination may break: `--all-features` is only one of them.
+Checks each protocol crate on this machine with every combination of its features, warnings denied.
+Features are additive and no combination may break: `--all-features` is only one of them.
 
     cargo xtask features              every crate
     cargo xtask features raft         one of them, by its folder",

@@ -12,9 +12,10 @@ pub(crate) const VERB: Verb = Verb {
     name: "firmware",
     about: "the scenarios on emulated boards",
     help: "
-Builds the images of examples/firmware and the server, starts three boards in QEMU (or two and a server process), wires their serial
-lines, and runs scenarios, each on a fresh bench: elect, replicate, kill, cut, noise, power cut and more. What a board or the server
-acknowledged must be on every node at the end of each. An image that can panic is refused first. Needs qemu-system-arm.
+Builds the images of examples/firmware and the server, starts three boards in QEMU (or two and a
+server process), wires their serial lines, and runs scenarios, each on a fresh bench: elect,
+replicate, kill, cut, noise, power cut and more. What a board or the server acknowledged must be on
+every node at the end of each. An image that can panic is refused first. Needs qemu-system-arm.
 
     cargo xtask firmware                       all scenarios of all programs
     cargo xtask firmware --program setpoint    those of one program

@@ -8,8 +8,9 @@ pub(crate) const VERB: Verb = Verb {
     name: "fuzz",
     about: "the fuzz targets, for some seconds each",
     help: "
-Runs each target of fuzz/ under libFuzzer: bytes that decoders take, and lists of inputs that a node takes. What is found stays in
-fuzz/artifacts; the tests replay the inputs of fuzz/corpus, so a finding that is fixed belongs there.
+Runs each target of fuzz/ under libFuzzer: bytes that decoders take, and lists of inputs that a node
+takes. What is found stays in fuzz/artifacts; the tests replay the inputs of fuzz/corpus, so a
+finding that is fixed belongs there.
 
     cargo xtask fuzz                     every target for 60 seconds
     cargo xtask fuzz raft_inputs         one of them

@@ -6,9 +6,9 @@ pub(crate) const VERB: Verb = Verb {
     name: "lint",
     about: "clippy and the documentation, warnings denied; planted bugs without a result",
     help: "
-Clippy over all targets of all crates with all features, then the documentation (broken links and the like), both with
-warnings denied. The lints are in [workspace.lints] of Cargo.toml, and in clippy.toml. Before that: each patch in
-sim/bugs must have a row in sim/bugs/RESULT.md.",
+Clippy over all targets of all crates with all features, then the documentation (broken links and
+the like), both with warnings denied. The lints are in [workspace.lints] of Cargo.toml, and in
+clippy.toml. Before that: each patch in sim/bugs must have a row in sim/bugs/RESULT.md.",
     run,
 };
 

@@ -8,8 +8,9 @@ pub(crate) const VERB: Verb = Verb {
     name: "msrv",
     about: "all crates with the oldest compiler that is supported",
     help: "
-Checks the workspace with the Rust version that Cargo.toml claims (`rust-version`), with all features. The toolchain is fetched by
-rustup if it is not there; where that cannot be done, this says so and checks nothing.",
+Checks the workspace with the Rust version that Cargo.toml claims (`rust-version`), with all
+features. The toolchain is fetched by rustup if it is not there; where that cannot be done, this
+says so and checks nothing.",
     run,
 };
 

@@ -50,6 +50,11 @@ impl Scratch {
     }
 }
 
+/// The repository's files, from its root on.
+pub(crate) fn sources() -> Outcome<Vec<PathBuf>> {
+    Ok(files(&root(), &target_dir()?)?.into_iter().collect())
+}
+
 /// The files below `base`, but for hidden folders other than `.cargo` and for what is built.
 fn files(base: &Path, built: &Path) -> Outcome<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();

@@ -6,15 +6,15 @@ pub(crate) const VERB: Verb = Verb {
     name: "sim",
     about: "the simulator: seeds with every fault on",
     help: "
-Runs whole clusters in virtual time, one a seed, with faults of the network, the disks and the nodes, and checks every
-invariant after every step. Arguments go on to the simulator:
+Runs whole clusters in virtual time, one a seed, with faults of the network, the disks and the
+nodes, and checks every invariant after every step. Arguments go on to the simulator:
 
     cargo xtask sim --seeds 2000             seeds 0 to 1999
     cargo xtask sim --seeds 500 --from 7000  others
     cargo xtask sim --sample                 3000 that the commit determines; CI runs this
 
-A seed that fails prints the command that replays it with a trace. `cargo run --release -p quorate-sim --bin sim -- --help`
-tells all the simulator can do.",
+A seed that fails prints the command that replays it with a trace. `cargo run --release -p
+quorate-sim --bin sim -- --help` tells all the simulator can do.",
     run,
 };
 

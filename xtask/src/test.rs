@@ -8,11 +8,12 @@ pub(crate) const VERB: Verb = Verb {
     name: "test",
     about: "all tests, and how many there were",
     help: "
-Runs `cargo test --workspace`, the README's command, and adds up the results of all its test programs. Arguments go on to
-cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test --no-fail-fast`, `cargo xtask test -- snapshot`.
+Runs `cargo test --workspace`, the README's command, and adds up the results of all its test
+programs. Arguments go on to cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test
+--no-fail-fast`, `cargo xtask test -- snapshot`.
 
-Property tests draw the same cases each time, from the seed in .cargo/config.toml. `cargo xtask test --fresh` draws a new seed for
-them, and prints the command that uses it again.",
+Property tests draw the same cases each time, from the seed in .cargo/config.toml. `cargo xtask test
+--fresh` draws a new seed for them, and prints the command that uses it again.",
     run,
 };
 
@@ -110,9 +111,7 @@ mod tests {
     fn results_add_up() {
         let mut tally = Tally::default();
         tally.see("running 3 tests");
-        tally.see(
-            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-        );
+        tally.see("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.01s");
         tally.see("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured");
         assert_eq!((tally.passed, tally.failed, tally.ignored), (5, 4, 1));
     }

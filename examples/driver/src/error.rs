@@ -104,7 +104,8 @@ impl fmt::Display for Error {
             }
             Self::Locked { dir } => write!(
                 f,
-                "the data directory {} is in use by another process: stop that one, or give this one a directory of its own",
+                "the data directory {} is in use by another process: stop that one, or give this \
+                 one a directory of its own",
                 dir.display()
             ),
             Self::Corrupt { file, offset, durable, what } => {
@@ -113,9 +114,10 @@ impl fmt::Display for Error {
                     write!(f, "; everything up to byte {durable} had been acknowledged")?;
                 }
                 f.write_str(
-                    ". Nothing was changed. This node has forgotten what it acknowledged: remove it from its cluster, and add it \
-                     again under a new id with an empty directory. Do not start it on an older copy: that loses acknowledged \
-                     data, and nothing notices",
+                    ". Nothing was changed. This node has forgotten what it acknowledged: remove \
+                     it from its cluster, and add it again under a new id with an empty directory. \
+                     Do not start it on an older copy: that loses acknowledged data, and nothing \
+                     notices",
                 )
             }
             Self::Identity { file, cluster, node } => write!(

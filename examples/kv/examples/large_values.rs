@@ -120,7 +120,10 @@ fn options() -> Options {
 /// A connection to a node, or the end of the program.
 fn connect(node: &str) -> TcpStream {
     TcpStream::connect(node).unwrap_or_else(|error| {
-        fail(&format!("cannot reach a node at {node}: {error}; start `quorate-kv cluster`, or name the nodes by --nodes"))
+        fail(&format!(
+            "cannot reach a node at {node}: {error}; start `quorate-kv cluster`, or name the nodes \
+             by --nodes"
+        ))
     })
 }
 

@@ -82,7 +82,8 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
     for port in (0..arguments.nodes).flat_map(|index| [ports(index).0, ports(index).1]) {
         drop(TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
             Failure::Run(format!(
-                "port {port} cannot be used: {error}. Does another cluster run? --base-port chooses other ports"
+                "port {port} cannot be used: {error}. Does another cluster run? --base-port \
+                 chooses other ports"
             ))
         })?);
     }

@@ -54,7 +54,8 @@ impl Session {
                 self.reply.simple("RESET");
             }
             Name::Auth => self.reply.error(
-                "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
             ),
             Name::Hello => self.hello(arguments),
             Name::Client => self.client(arguments),
@@ -334,7 +335,8 @@ impl Session {
             }
             (b"GET", _) => self.reply.error(&wrong_arity("config|get")),
             (b"SET", _) => self.reply.error(
-                "ERR CONFIG SET is not supported: settings are given on the command line of the node",
+                "ERR CONFIG SET is not supported: settings are given on the command line of the \
+                 node",
             ),
             _ => self.unknown_subcommand(arguments, "CONFIG"),
         }

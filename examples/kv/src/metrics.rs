@@ -175,7 +175,8 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     }
     page.header(
         "peer_lost_entries",
-        "1 if a follower lost entries it had acknowledged: remove it, and let it come back empty under a new id",
+        "1 if a follower lost entries it had acknowledged: remove it, and let it come back empty \
+         under a new id",
         "gauge",
     );
     for peer in &view.peers {

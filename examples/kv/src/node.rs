@@ -187,7 +187,9 @@ fn places(arguments: &NodeArgs, listen: SocketAddr) -> Result<Places, Failure> {
         (_, Some(address)) | (Some(address), None) => address,
         (None, None) if arguments.peer_listen.ip().is_unspecified() => {
             return Err(Failure::Usage(
-                "--peer-listen is every address of this machine: say by --advertise HOST:PORT which one the other nodes are to use".into(),
+                "--peer-listen is every address of this machine: say by --advertise HOST:PORT \
+                 which one the other nodes are to use"
+                    .into(),
             ));
         }
         (None, None) => arguments.peer_listen.to_string(),
@@ -290,8 +292,8 @@ fn start(
             }
             Error::Identity { .. }
             | Error::Restore { reason: Some(quorate_core::Corrupt::Founders), .. } => {
-                " (--peers is the list of those who founded the cluster, and stays what it was at the first start; \
-                 who is in it later is changed with `quorate-kv ctl`)"
+                " (--peers is the list of those who founded the cluster, and stays what it was at \
+                 the first start; who is in it later is changed with `quorate-kv ctl`)"
             }
             _ => "",
         };

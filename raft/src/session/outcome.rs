@@ -78,7 +78,8 @@ impl fmt::Display for RestoreError {
                 write!(f, "the sessions are of version {version}, which is not known here")
             }
             Self::Limits => f.write_str(
-                "the sessions were made with other limits: start this node with the same as the others",
+                "the sessions were made with other limits: start this node with the same as the \
+                 others",
             ),
             Self::Garbled(error) => write!(f, "not a table of sessions: {error}"),
         }

@@ -15,9 +15,10 @@ pub(crate) const VERB: Verb = Verb {
     name: "bench",
     about: "clocks, CRDTs and failure detectors side by side with what others have made",
     help: "
-Builds examples/bench-clocks, a workspace of its own that has the peers as dependencies, and runs each operation as each library
-does it: in turns, in one process, so that what disturbs one disturbs the others; the least of 60 runs counts. Callgrind then
-counts instructions, which do not depend on the machine's mood. Ratios are to ours: 3.0 takes three times as long.
+Builds examples/bench-clocks, a workspace of its own that has the peers as dependencies, and runs
+each operation as each library does it: in turns, in one process, so that what disturbs one disturbs
+the others; the least of 60 runs counts. Callgrind then counts instructions, which do not depend on
+the machine's mood. Ratios are to ours: 3.0 takes three times as long.
 
     cargo xtask bench                    every group
     cargo xtask bench clocks             one group, or several: clocks, crdt, election

@@ -22,18 +22,21 @@ pub(crate) const VERB: Verb = Verb {
     name: "size",
     about: "what the crates take of a board, and that nothing there can panic",
     help: "
-Builds the minimal programs of examples/minimal (opt-level z, fat LTO) for each kind of board and reads the linked images:
-code, constants and variables; the largest stack, from the compiler's frames and the calls (`cargo xtask size --explain` shows the
-chain); the size of the machine's state, and how much of it is content, such as the bytes of a log, that is the user's choice.
-An image that holds anything of core's panicking machinery is refused, with who refers to it.
+Builds the minimal programs of examples/minimal (opt-level z, fat LTO) for each kind of board and
+reads the linked images: code, constants and variables; the largest stack, from the compiler's
+frames and the calls (`cargo xtask size --explain` shows the chain); the size of the machine's
+state, and how much of it is content, such as the bytes of a log, that is the user's choice. An
+image that holds anything of core's panicking machinery is refused, with who refers to it.
 
     cargo xtask size                             the table
-    cargo xtask size --check                     also fails on what the ledger (examples/minimal/ledger.txt) does not allow, on an
-                                                 aim that is missed, on recursion and on calls by pointer
+    cargo xtask size --check                     also fails on what the ledger does not allow
+                                                 (examples/minimal/ledger.txt), on an aim that is
+                                                 missed, on recursion and on calls by pointer
     cargo xtask size --bless                     writes the ledger
-    cargo xtask size --explain PROGRAM TARGET    its largest functions and its deepest chain of calls
-    cargo xtask size --image PATH                sizes of any ELF program, and that it cannot panic: link it with `--emit-relocs`
-                                                 to be told from where, and with debug information to be told the lines",
+    cargo xtask size --explain PROGRAM TARGET    its largest functions and deepest chain of calls
+    cargo xtask size --image PATH                sizes of any ELF program, and that it cannot panic:
+                                                 link it with `--emit-relocs` to be told from where,
+                                                 and with debug information to be told the lines",
     run,
 };
 

@@ -132,7 +132,8 @@ impl Claim {
 impl fmt::Display for Occupied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a node of this id is connected and was heard just now: do two processes run under one id?",
+            "a node of this id is connected and was heard just now: do two processes run under \
+             one id?",
         )
     }
 }

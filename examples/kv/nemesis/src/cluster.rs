@@ -56,8 +56,8 @@ impl Cluster {
             fs::create_dir_all(&data).map_err(Failure::io(data.display()))?;
             if small_disks {
                 let disk = Disk::mount(&data, DISK).map_err(Failure::io(
-                    "a full disk takes a small file system, which this user may not mount; run as root, or do without \
-                     that fault: --without full-disk",
+                    "a full disk takes a small file system, which this user may not mount; run as \
+                     root, or do without that fault: --without full-disk",
                 ))?;
                 cluster.disks.push(disk);
             }

@@ -158,7 +158,9 @@ impl Founder {
                 return Err(self.refused(other, cluster));
             }
             Ok(Message { list, .. }) if list != self.list => {
-                "it was started with other founders: give it the same --peers, --cluster-id and --found-without".into()
+                "it was started with other founders: give it the same --peers, --cluster-id and \
+                 --found-without"
+                    .into()
             }
             Ok(Message { stage, .. }) => {
                 heard.faults.remove(&other);

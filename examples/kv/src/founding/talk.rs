@@ -61,8 +61,9 @@ pub(super) async fn ask(address: String, question: Message) -> Result<Message, N
                 "it answers in a form unknown here: is its version newer?",
             )),
             _ => Err(NoAnswer::Foreign(
-                "it answers as an older version does, or is no node: give it this version of quorate-kv; \
-                 if it is of a cluster that runs, do not found another, but start this node with --join",
+                "it answers as an older version does, or is no node: give it this version of \
+                 quorate-kv; if it is of a cluster that runs, do not found another, but start \
+                 this node with --join",
             )),
         }
     };

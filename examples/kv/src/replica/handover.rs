@@ -54,7 +54,8 @@ impl Replica {
         }
         if crowded || !self.writes.has_room() {
             return waiting.fail(
-                "TRYAGAIN too many commands wait at this node, the command was not executed: send less at once",
+                "TRYAGAIN too many commands wait at this node, the command was not executed: send \
+                 less at once",
             );
         }
         if waiting.batch.is_read_only() {

@@ -9,8 +9,7 @@ use quorate_raft::{Config, Entries, Event, Fixed, Raft};
 const LOG_BYTES: usize = 4096;
 const LOG_ENTRIES: usize = 128;
 const PART_BYTES: usize = 256;
-const CONFIG: Config =
-    Config { max_append_bytes: 400, max_entry_bytes: 256, ..Config::lan() };
+const CONFIG: Config = Config { max_append_bytes: 400, max_entry_bytes: 256, ..Config::lan() };
 const FRAME_BYTES: usize = 512;
 
 type Node = Raft<Fixed<5, LOG_BYTES, LOG_ENTRIES, PART_BYTES>>;
