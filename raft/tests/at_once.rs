@@ -1,5 +1,5 @@
-//! The tests that take no time, in one program: `cargo xtask mutants` builds and runs it for each of some thousand mutants.
-//! `cargo test` leaves it out, as it runs them one by one.
+//! The tests that take no time, in one program, which `cargo xtask mutants` runs with each of some thousand mutants. `cargo test`
+//! leaves it out, as it runs them one by one.
 
 #[path = "configs.rs"]
 mod configs;

@@ -1,5 +1,5 @@
-//! The tests of Raft that notice most, in one program: `cargo xtask mutants` builds and runs it for each mutant that Raft's own tests
-//! let pass. `cargo test` leaves it out, as it runs them one by one.
+//! The tests of Raft that notice most, in one program, which `cargo xtask mutants` runs with each mutant that Raft's own tests let
+//! pass. `cargo test` leaves it out, as it runs them one by one.
 
 #[path = "raft_hostile.rs"]
 mod hostile;

@@ -197,7 +197,7 @@ fn f(a: u8) -> String {
         \"{text}\"
     );
     /* long
-      comment */
+    comment */
     if a == 1 { text.to_owned() } else { format!(\"{a}\") }
 }
 

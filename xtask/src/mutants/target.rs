@@ -1,0 +1,87 @@
+//! The crates whose code is changed, and the tests that must notice.
+
+/// A crate.
+pub(super) struct Subject {
+    pub(super) folder: &'static str,
+    /// What is compiled, and so changed.
+    pub(super) features: &'static str,
+    pub(super) targets: &'static [Target],
+    /// Whether the examples of the documentation are tests too.
+    pub(super) doc_examples: bool,
+}
+
+/// Test programs of a package.
+pub(super) struct Target {
+    pub(super) package: &'static str,
+    /// As cargo is asked for them.
+    pub(super) programs: &'static [&'static str],
+    pub(super) features: &'static str,
+}
+
+const OWN: &[&str] = &["--lib", "--tests"];
+const FEATURES: &str = "alloc,std,serde";
+
+const fn simulator(programs: &'static [&'static str]) -> Target {
+    Target { package: "quorate-sim", programs, features: "" }
+}
+
+/// All crates. What links many programs takes them as one, as `raft` does.
+pub(super) const SUBJECTS: &[Subject] = &[
+    Subject {
+        folder: "core",
+        features: FEATURES,
+        targets: &[Target { package: "quorate-core", programs: OWN, features: FEATURES }],
+        doc_examples: true,
+    },
+    Subject {
+        folder: "clocks",
+        features: FEATURES,
+        targets: &[
+            Target { package: "quorate-clocks", programs: OWN, features: FEATURES },
+            simulator(&["--test=clocks_causal"]),
+        ],
+        doc_examples: true,
+    },
+    Subject {
+        folder: "crdt",
+        features: FEATURES,
+        targets: &[
+            Target { package: "quorate-crdt", programs: OWN, features: FEATURES },
+            simulator(&["--test=crdt_replicas"]),
+        ],
+        doc_examples: true,
+    },
+    Subject {
+        folder: "election",
+        features: FEATURES,
+        targets: &[
+            Target { package: "quorate-election", programs: OWN, features: FEATURES },
+            simulator(&["--test=election_seeds", "--test=election_hostile"]),
+        ],
+        doc_examples: true,
+    },
+    Subject {
+        folder: "raft",
+        features: "alloc,serde",
+        targets: &[
+            Target {
+                package: "quorate-raft",
+                programs: &["--lib", "--test=at_once"],
+                features: "alloc,serde",
+            },
+            simulator(&["--test=raft_at_once"]),
+        ],
+        doc_examples: false,
+    },
+];
+
+impl Subject {
+    pub(super) fn package(&self) -> String {
+        format!("quorate-{}", self.folder)
+    }
+
+    /// The survivors that are justified.
+    pub(super) fn list(&self) -> String {
+        format!("{}/mutants.txt", self.folder)
+    }
+}
