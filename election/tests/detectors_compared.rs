@@ -1,4 +1,4 @@
-//! The four detectors over the same arrivals, as one table: `UPDATE=1` rewrites it.
+//! The four detectors over the same arrivals, through a [`Watch`], as one table: `UPDATE=1` rewrites it.
 //!
 //! What is measured is what Chen, Toueg and Aguilera call quality of service (2002, section 2): how often a live peer is
 //! suspected, for how long in all, and how long it takes until a dead one is.
@@ -6,35 +6,43 @@
 
 use std::fmt::Write as _;
 
-use quorate_core::{Instant, Rng};
+use quorate_core::{Instant, NodeId, Rng};
 use quorate_election::detector::{
     Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, PhiConfig,
+    Watch,
 };
+
+const PEER: NodeId = NodeId::new(2);
+const BEATS: u64 = 2_000;
+const T: u64 = 100_000;
+const MINUTE: u64 = 60_000_000;
 
 /// When heartbeats arrived, in µs, with their numbers; then silence for ever.
 struct Arrivals {
     name: &'static str,
     interval_us: u64,
     /// What Chen's detector is told: it takes for granted that the sender keeps to it.
-    sent_every_us: u32,
+    sent_every_us: u64,
     beats: Vec<(u64, u64)>,
     /// A span in which the watching process itself slept: what arrived then is seen at its end.
     slept: Option<(u64, u64)>,
 }
 
+fn trace(name: &'static str, interval_us: u64, beats: Vec<(u64, u64)>) -> Arrivals {
+    Arrivals { name, interval_us, sent_every_us: interval_us, beats, slept: None }
+}
+
+/// Heartbeats of which some are lost, in 1/1000.
+fn lossy(interval_us: u64, beats: u64, loss: u64, rng: &mut Rng) -> Vec<(u64, u64)> {
+    let arrive = (0..beats).filter(|_| !rng.chance(loss, 1_000));
+    arrive.map(|n| (n * interval_us + interval_us / 20, n)).collect()
+}
+
 fn arrivals() -> Vec<Arrivals> {
-    const T: u64 = 100_000;
-    let numbers = 0..2_000_u64;
-    let trace = |name, beats: Vec<(u64, u64)>| Arrivals {
-        name,
-        interval_us: T,
-        sent_every_us: T as u32,
-        beats,
-        slept: None,
-    };
+    let numbers = 0..BEATS;
     let mut rng = Rng::new(6);
     let jitter = numbers.clone().map(|n| (n * T + rng.below(40_000), n)).collect();
-    let loss = numbers.clone().filter(|_| !rng.chance(1, 10)).map(|n| (n * T + 5_000, n)).collect();
+    let loss = lossy(T, BEATS, 100, &mut rng);
     // a queue that fills for 350 ms now and then, and lets everything out at once
     let mut held = 0;
     let mut bursts: Vec<_> = numbers
@@ -50,19 +58,25 @@ fn arrivals() -> Vec<Arrivals> {
     let slow = numbers.clone().map(|n| (n * T + n.saturating_sub(1_000) * 50_000, n)).collect();
     // the peer stood still for a second: what it would have sent it sends late, and goes on from there
     let pause = |n: u64| n * T + if n >= 1_000 { 1_000_000 } else { 0 };
-    let pause = numbers.clone().map(|n| (pause(n), n)).collect();
+    // the peer restarts, and counts from 0 again
+    let restart =
+        numbers.clone().map(|n| (pause(n), if n < 1_000 { n + 70_000 } else { n - 1_000 }));
+    let gap = numbers.clone().map(|n| (n * T, if n < 1_000 { n } else { n + 1_000_000 })).collect();
     let slept = (1_000 * T + 1, 1_010 * T + 50_000);
+    let regular: Vec<_> = numbers.clone().map(|n| (n * T, n)).collect();
     vec![
-        trace("regular", numbers.clone().map(|n| (n * T, n)).collect()),
-        trace("jitter of 40 %", jitter),
-        trace("loss of 10 %", loss),
-        trace("bursts", bursts),
-        trace("slows by half", slow),
-        trace("peer pauses 1 s", pause),
-        Arrivals {
-            slept: Some(slept),
-            ..trace("watcher sleeps 1 s", numbers.map(|n| (n * T, n)).collect())
-        },
+        trace("regular", T, regular.clone()),
+        trace("jitter of 40 %", T, jitter),
+        trace("loss of 2 %", T, lossy(T, BEATS, 20, &mut rng)),
+        trace("loss of 10 %", T, loss),
+        trace("bursts", T, bursts),
+        trace("slows by half", T, slow),
+        trace("peer pauses 1 s", T, numbers.clone().map(|n| (pause(n), n)).collect()),
+        trace("peer counts anew", T, restart.collect()),
+        trace("a million missing", T, gap),
+        Arrivals { slept: Some(slept), ..trace("watcher sleeps 1 s", T, regular) },
+        trace("every 10 min", 10 * MINUTE, numbers.map(|n| (n * 10 * MINUTE, n)).collect()),
+        trace("every 2 h, loss 2 %", 120 * MINUTE, lossy(120 * MINUTE, BEATS, 20, &mut rng)),
         recorded(),
     ]
 }
@@ -75,69 +89,116 @@ fn recorded() -> Arrivals {
         at += line.parse::<u64>().unwrap();
         beats.push((at, beats.len() as u64));
     }
-    let sent_every_us = (at / beats.len() as u64) as u32; // its sender slept 20 ms between sends, which takes longer
-    Arrivals { name: "recorded, 20 ms", interval_us: 20_000, sent_every_us, beats, slept: None }
+    let sent_every_us = at / beats.len() as u64; // its sender slept 20 ms between sends, which takes longer
+    Arrivals { sent_every_us, ..trace("recorded, 20 ms", 20_000, beats) }
 }
 
-#[derive(Default)]
-struct Quality {
+/// The watching process.
+struct Watcher<D> {
+    watch: Watch<D, 1>,
+    slept: Option<(u64, u64)>,
+    now: u64,
+    since: u64,
     mistakes: u64,
     wrong_us: u64,
-    detection_us: u64,
 }
 
-fn judge<D: Detector>(
-    mut detector: D,
-    arrivals: &Arrivals,
-    hear: impl Fn(&mut D, Instant, u64),
-) -> Quality {
-    let mut quality = Quality::default();
-    for &(at, number) in &arrivals.beats {
-        let seen = arrivals.slept.filter(|s| (s.0..s.1).contains(&at)).map_or(at, |s| s.1);
-        let now = Instant::from_micros(seen);
-        // what a driver sees that sleeps until the deadline, and tells the detector when it overslept
-        if let Some(deadline) = detector.suspects_at()
-            && deadline < now
-        {
-            let asleep = arrivals.slept.filter(|s| (s.0..s.1).contains(&deadline.as_micros()));
-            if asleep.is_some() {
-                detector.excuse(now.since(deadline) + 20_000);
+impl<D: Detector> Watcher<D> {
+    fn new(detector: D, slept: Option<(u64, u64)>) -> Self {
+        let mut watch = Watch::new(20_000);
+        watch.add(PEER, detector).unwrap();
+        Self { watch, slept, now: 0, since: 0, mistakes: 0, wrong_us: 0 }
+    }
+
+    /// When it sees what happens at this time.
+    fn seen(&self, at: u64) -> u64 {
+        self.slept.filter(|slept| (slept.0..slept.1).contains(&at)).map_or(at, |slept| slept.1)
+    }
+
+    /// Sleeps from deadline to deadline, until something arrives.
+    fn wait_until(&mut self, at: u64) {
+        while let Some(deadline) = self.watch.deadline() {
+            let now = self.seen(deadline.as_micros()).max(self.now);
+            if now > at {
+                return;
+            }
+            self.now = now;
+            self.watch.tick(Instant::from_micros(now));
+            self.note(now);
+        }
+    }
+
+    fn note(&mut self, now: u64) {
+        while let Some(change) = self.watch.poll() {
+            if change.suspected {
+                self.mistakes += 1;
+                self.since = now;
             } else {
-                quality.mistakes += 1;
-                quality.wrong_us += now.since(deadline);
+                self.wrong_us += now - self.since;
             }
         }
-        hear(&mut detector, now, number);
     }
-    let last = Instant::from_micros(arrivals.beats.last().unwrap().0);
-    quality.detection_us = detector.suspects_at().unwrap().since(last);
-    quality
+
+    fn hear(&mut self, at: u64, number: Option<u64>) {
+        let now = self.seen(at);
+        self.wait_until(now);
+        self.now = now;
+        let heard = Instant::from_micros(now);
+        assert!(match number {
+            Some(number) => self.watch.heard_number(heard, PEER, number),
+            None => self.watch.heard(heard, PEER),
+        });
+        self.note(now);
+    }
+}
+
+/// False suspicions, ms wrongly suspected, ms until a crash is suspected.
+fn judge(detector: impl Detector, arrivals: &Arrivals, numbered: bool) -> [u64; 3] {
+    let mut watcher = Watcher::new(detector, arrivals.slept);
+    for &(at, number) in &arrivals.beats {
+        watcher.hear(at, Some(number).filter(|_| numbered));
+    }
+    let last = arrivals.beats.last().unwrap().0;
+    let detected = watcher.watch.deadline().map_or(0, |at| at.since(Instant::from_micros(last)));
+    [watcher.mistakes, watcher.wrong_us / 1_000, detected / 1_000]
 }
 
 fn table() -> String {
     let mut out = String::from(
         "false suspicions / ms wrongly suspected in all / ms until a crash is suspected, over 2,000 heartbeats\n\n",
     );
-    let names = ["heartbeat 3 T", "phi 8 normal", "phi 8 exponential", "Chen, T / 2"];
+    let names = [
+        "heartbeat 3 T",
+        "phi 8 normal",
+        "phi 8 exponential",
+        "Chen, T / 2",
+        "Chen, 3 T / 2",
+        "no numbers, 3 T / 2",
+    ];
     write!(out, "{:<20}", "").unwrap();
-    names.iter().for_each(|name| write!(out, "{name:>21}").unwrap());
+    names.iter().for_each(|name| write!(out, "{name:>26}").unwrap());
     out.push('\n');
     for arrivals in arrivals() {
-        let interval_us = arrivals.interval_us as u32;
-        let heartbeat = HeartbeatConfig { interval_us: arrivals.interval_us, missed: 3 };
+        let interval_us = arrivals.interval_us;
+        let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
         let phi = PhiConfig::for_interval(interval_us);
-        let chen = ChenConfig { interval_us: arrivals.sent_every_us, margin_us: interval_us / 2 };
+        let chen = |margin_us| {
+            let config = ChenConfig { interval_us: arrivals.sent_every_us, margin_us };
+            Chen::<64>::new(config).unwrap()
+        };
+        let (half, more) = (interval_us / 2, interval_us * 3 / 2);
         let qualities = [
-            judge(Heartbeat::new(heartbeat).unwrap(), &arrivals, |d, now, _| d.heard(now)),
-            judge(NormalPhi::<64>::new(phi).unwrap(), &arrivals, |d, now, _| d.heard(now)),
-            judge(ExponentialPhi::<64>::new(phi).unwrap(), &arrivals, |d, now, _| d.heard(now)),
-            judge(Chen::<64>::new(chen).unwrap(), &arrivals, |d, now, n| d.heard_number(now, n)),
+            judge(Heartbeat::new(heartbeat).unwrap(), &arrivals, true),
+            judge(NormalPhi::<64>::new(phi).unwrap(), &arrivals, true),
+            judge(ExponentialPhi::<64>::new(phi).unwrap(), &arrivals, true),
+            judge(chen(half), &arrivals, true),
+            judge(chen(more), &arrivals, true),
+            judge(chen(more), &arrivals, false),
         ];
         write!(out, "{:<20}", arrivals.name).unwrap();
-        for q in qualities {
-            let cell =
-                format!("{} / {} / {}", q.mistakes, q.wrong_us / 1_000, q.detection_us / 1_000);
-            write!(out, "{cell:>21}").unwrap();
+        for [mistakes, wrong, detected] in qualities {
+            let cell = format!("{mistakes} / {wrong} / {detected}");
+            write!(out, "{cell:>26}").unwrap();
         }
         out.push('\n');
     }
@@ -153,4 +214,76 @@ fn the_table_is_as_it_was() {
     }
     let wanted = std::fs::read_to_string(path).unwrap_or_default();
     assert!(wanted == found, "{path} says\n{wanted}\nbut it is\n{found}\nUPDATE=1 takes it over");
+}
+
+/// So many heartbeats in a row are lost, at least: how often that happened, once some are known.
+fn gaps(beats: &[(u64, u64)], least: u64) -> u64 {
+    let lost = beats.windows(2).map(|pair| pair[1].1 - pair[0].1 - 1);
+    lost.filter(|&lost| lost >= least).count() as u64
+}
+
+/// A lost heartbeat is not a late one: a margin of `k` intervals and a half is exceeded where more than `k` are lost in a row, and nowhere
+/// else.
+#[test]
+fn losses_are_suspicious_as_far_as_the_margin_implies() {
+    for (seed, interval_us) in [(1, T), (2, T), (3, 10 * MINUTE), (4, 120 * MINUTE)] {
+        let beats = lossy(interval_us, 3_000, 20, &mut Rng::new(seed));
+        let arrivals = trace("loss of 2 %", interval_us, beats);
+        for k in 0..3 {
+            let margin_us = k * interval_us + interval_us / 2;
+            let expected = gaps(&arrivals.beats, k + 1);
+            for numbered in [true, false] {
+                let chen = Chen::<64>::new(ChenConfig { interval_us, margin_us }).unwrap();
+                let [mistakes, ..] = judge(chen, &arrivals, numbered);
+                assert_eq!(mistakes, expected, "margin {margin_us}, {numbered}");
+            }
+        }
+        assert!(gaps(&arrivals.beats, 1) > 20, "nothing was lost");
+    }
+}
+
+/// Nothing is cut off: not 8.9 minutes with 64 samples, nor 2.2 minutes with 1000.
+#[test]
+fn intervals_of_hours_are_no_reason_for_suspicion() {
+    fn calm(detector: impl Detector, interval_us: u64) {
+        let mut rng = Rng::new(interval_us);
+        let jitter = (0..300).map(|n| (n * interval_us + rng.below(interval_us / 50), n)).collect();
+        let [mistakes, _, detected] = judge(detector, &trace("", interval_us, jitter), true);
+        assert_eq!(mistakes, 0, "{interval_us}");
+        let limit = interval_us * 20 / 1_000;
+        assert!((interval_us / 1_000..limit).contains(&detected), "{interval_us} {detected}");
+    }
+    for minutes in [1, 2, 3, 8, 9, 10, 60, 120, 24 * 60, 7 * 24 * 60] {
+        let interval_us = minutes * MINUTE;
+        let phi = PhiConfig::for_interval(interval_us);
+        let chen = ChenConfig { interval_us, margin_us: interval_us / 2 };
+        let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
+        calm(Heartbeat::new(heartbeat).unwrap(), interval_us);
+        calm(NormalPhi::<8>::new(phi).unwrap(), interval_us);
+        calm(NormalPhi::<64>::new(phi).unwrap(), interval_us);
+        calm(NormalPhi::<1000>::new(phi).unwrap(), interval_us);
+        calm(ExponentialPhi::<64>::new(phi).unwrap(), interval_us);
+        calm(ExponentialPhi::<1000>::new(phi).unwrap(), interval_us);
+        calm(Chen::<8>::new(chen).unwrap(), interval_us);
+        calm(Chen::<1000>::new(chen).unwrap(), interval_us);
+    }
+}
+
+/// What was guessed was wrong by far: intervals are learnt, as long as they may be.
+#[test]
+fn intervals_that_are_longer_than_was_guessed_are_learnt() {
+    fn learns(mut detector: impl Detector, name: &str) {
+        let mut wrong = Vec::new();
+        for n in 0..400 {
+            let now = Instant::from_micros(n * 60 * MINUTE);
+            if detector.suspects(now) {
+                wrong.push(n);
+            }
+            detector.heard(now);
+        }
+        assert!(!wrong.is_empty() && wrong.last() < Some(&200), "{name}: {wrong:?}");
+    }
+    let phi = PhiConfig::for_interval(1_000_000);
+    learns(NormalPhi::<16>::new(phi).unwrap(), "normal");
+    learns(ExponentialPhi::<16>::new(phi).unwrap(), "exponential");
 }

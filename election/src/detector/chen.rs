@@ -1,12 +1,15 @@
 use quorate_core::Instant;
 
-use super::window::Window;
+use super::phi::LONGEST_US;
+use super::window::{Window, in_units};
 use super::{Detector, first_suspicious};
 use crate::ConfigError;
 
-/// A heartbeat that is this much later or earlier than the first of the window, 18 minutes, begins a new window.
+/// A heartbeat that is this much later or earlier than the first of the window, in units, begins a new window.
 const FAR: u32 = 1 << 30;
-const FAR_US: u64 = FAR as u64;
+
+/// The interval and the margin are this many bits shorter than the longest sample, and [`FAR`] is four of them or more.
+const SPARE_BITS: u32 = 3;
 
 /// A number that is this much beyond the last begins a new window: the sender started anew, or was away for long.
 const JUMP: u64 = 1 << 16;
@@ -15,14 +18,29 @@ const JUMP: u64 = 1 << 16;
 /// Computers 51(5), 2002, section 6: NFD-E): expects heartbeat `l + 1` at the mean of how late the last `N` were, and suspects a
 /// margin later.
 ///
-/// Its heartbeats have an interval that is known and a number each; so it knows a late one from a lost one, and one late
-/// heartbeat does not make the next one late as well. The detection time is at most interval plus margin plus the mean delay's
-/// error. Numbers must grow: a sender that restarts puts a counter of its restarts into their upper half. Late and repeated
-/// numbers are ignored. A sender's clock that runs fast or slow is followed, as the window moves along: it may be off by the
-/// margin over half a window. A sender that sleeps for the interval between heartbeats, and so is late a little more each time,
-/// is further off than that; it should send at multiples of the interval.
+/// Its heartbeats have an interval that is known and a number each, which [`heard_number`](Detector::heard_number) is told: so it
+/// knows a late one from a lost one, and one late heartbeat does not make the next one late as well. The detection time is at most
+/// interval plus margin plus the mean delay's error. **A lost heartbeat is suspicious until the next one comes, unless the margin is
+/// longer than an interval**: a margin of `k` intervals and the delay's jitter rides out `k` losses in a row.
 ///
-/// An [excuse](Detector::excuse) is rounded up to the next 1,024 µs, and all together overlook 50 days at most.
+/// The paper's sender never stands still, and a schedule that moved would be suspicious until the window has moved along. Here a heartbeat
+/// that is late by more than the margin begins a new window: a pause is suspicious once.
+///
+/// Numbers must grow: a sender that restarts puts a counter of its restarts into their upper half, or goes on from the time. Late and
+/// repeated numbers are ignored; while the peer is suspected, one that is not later begins a new window, as a sender that began
+/// again with low numbers would be suspected for ever otherwise.
+///
+/// Traffic without numbers, [`heard`](Detector::heard), is taken for the heartbeat whose expected arrival is nearest, and ignored if
+/// that one has come already. So a loss makes a gap there, too; but a heartbeat that is late by more than half an interval is taken
+/// for the next one.
+///
+/// A sender's clock that runs fast or slow is followed, as the window moves along: it may be off by the margin over half a window. A
+/// sender that sleeps for the interval between heartbeats, and so is late a little more each time, is further off than that; it should
+/// send at multiples of the interval.
+///
+/// An [excuse](Detector::excuse) is rounded up to the next 1,024 µs, and all together overlook 50 days at most. Times are counted in
+/// microseconds if interval and margin are below 67 s (with 64 samples; 16 s with 1000), or else in a larger power of two of them, less
+/// than the 2^23rd part of the longer of both.
 ///
 /// `N` samples, 2 to 1024; RAM `4 N + 40` bytes.
 ///
@@ -48,7 +66,8 @@ pub struct Chen<const N: usize> {
     next_number: u64,
     /// When that one would be as late as the first of the window was.
     next_at: Instant,
-    interval_us: u32,
+    /// In units.
+    interval: u32,
     /// What of the present silence is overlooked, in 1024 µs: 50 days of it at most.
     excused: u32,
 }
@@ -56,10 +75,31 @@ pub struct Chen<const N: usize> {
 /// How a [`Chen`] detector judges.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ChenConfig {
-    /// The interval at which the peer sends, in µs, above 0.
-    pub interval_us: u32,
-    /// How much later than expected a heartbeat may come, in µs.
-    pub margin_us: u32,
+    /// The interval at which the peer sends, in µs, above 0; at most 50 days.
+    pub interval_us: u64,
+    /// How much later than expected a heartbeat may come, in µs; at most 50 days. Above the interval, if single losses are to be ridden
+    /// out.
+    pub margin_us: u64,
+}
+
+impl ChenConfig {
+    /// Checks the fields.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Detector`] if one is out of range.
+    ///
+    /// ```
+    /// use quorate_election::detector::ChenConfig;
+    /// let config = ChenConfig { interval_us: 7_200_000_000, margin_us: 10_000_000_000 }; // a radio
+    /// assert!(config.validate().is_ok());
+    /// assert!(ChenConfig { interval_us: 0, ..config }.validate().is_err());
+    /// assert!(ChenConfig { margin_us: u64::MAX, ..config }.validate().is_err());
+    /// ```
+    pub const fn validate(&self) -> Result<(), ConfigError> {
+        let short = self.interval_us <= LONGEST_US && self.margin_us <= LONGEST_US;
+        if self.interval_us > 0 && short { Ok(()) } else { Err(ConfigError::Detector) }
+    }
 }
 
 impl<const N: usize> Chen<N> {
@@ -67,7 +107,7 @@ impl<const N: usize> Chen<N> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Detector`] if the interval is 0.
+    /// [`ConfigError::Detector`] if a field is out of range.
     ///
     /// ```
     /// use quorate_election::detector::{Chen, ChenConfig};
@@ -75,73 +115,95 @@ impl<const N: usize> Chen<N> {
     /// assert!(size_of::<Chen<64>>() <= 300);
     /// ```
     pub const fn new(config: ChenConfig) -> Result<Self, ConfigError> {
-        if config.interval_us == 0 {
-            return Err(ConfigError::Detector);
+        if let Err(error) = config.validate() {
+            return Err(error);
         }
+        let (interval_us, margin_us) = (config.interval_us, config.margin_us);
+        let longer = if interval_us > margin_us { interval_us } else { margin_us };
+        let late = Window::new(margin_us, longer.wrapping_shl(SPARE_BITS));
         Ok(Self {
-            late: Window::new(config.margin_us),
+            interval: in_units(interval_us, late.shift()),
+            late,
             next_number: 0,
             next_at: Instant::ZERO,
-            interval_us: config.interval_us,
             excused: 0,
         })
     }
 
-    /// The heartbeat with this number arrived.
-    ///
-    /// ```
-    /// use quorate_core::Instant;
-    /// use quorate_election::detector::{Chen, ChenConfig, Detector};
-    /// let mut detector = Chen::<32>::new(ChenConfig { interval_us: 100_000, margin_us: 50_000 })?;
-    /// detector.heard_number(Instant::ZERO, 7);
-    /// let at = detector.suspects_at();
-    /// detector.heard_number(Instant::from_millis(40), 6); // late
-    /// assert_eq!(detector.suspects_at(), at);
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
     #[inline]
-    pub fn heard_number(&mut self, now: Instant, number: u64) {
-        if number < self.next_number {
+    const fn interval_us(&self) -> u64 {
+        self.late.us(self.interval as u64)
+    }
+
+    /// When a heartbeat is suspiciously late, if the mean is as late as the first of the window was, and it would be then.
+    #[inline]
+    fn due(&self, ideal: Instant) -> Instant {
+        let excused_us = u64::from(self.excused) << 10;
+        ideal.after(excused_us.saturating_add(self.late.us(self.late.pause.into())))
+    }
+
+    /// Whether it is.
+    #[inline]
+    fn is_late(&self, now: Instant, ideal: Instant) -> bool {
+        // now > due + sum / len - FAR, without the division
+        let past = self.late.units(now.after(self.late.us(FAR.into())).since(self.due(ideal)));
+        past.saturating_mul(self.late.len()) > self.late.sum()
+    }
+
+    /// How many heartbeats are missing if the one whose expected arrival is nearest comes at `now`; `None` if that has come already.
+    fn missing(&self, now: Instant) -> Option<u64> {
+        let (len, interval) = (self.late.len(), u64::from(self.interval));
+        if len == 0 {
+            return Some(0);
+        }
+        // everything `len` times, so that the mean needs no division: from half an interval before the next one is expected
+        let past = self.late.units(now.after(self.late.us(FAR.into())).since(self.next_at));
+        let past = past.saturating_add(interval >> 1).saturating_mul(len);
+        let since = past.checked_sub(self.late.sum())?;
+        let span = interval.saturating_mul(len);
+        let bits = JUMP.trailing_zeros().wrapping_add(2);
+        Some(first_suspicious(bits, |n| n.saturating_mul(span) > since).wrapping_sub(1))
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.late.clear();
+        self.late.push(FAR);
+        self.next_at = now.after(self.interval_us());
+    }
+}
+
+impl<const N: usize> Detector for Chen<N> {
+    fn heard(&mut self, now: Instant) {
+        if let Some(missing) = self.missing(now) {
+            self.heard_number(now, self.next_number.saturating_add(missing));
+        }
+    }
+
+    #[inline]
+    fn heard_number(&mut self, now: Instant, number: u64) {
+        let again = number < self.next_number;
+        if again && !self.suspects(now) {
             return;
         }
-        let interval_us = u64::from(self.interval_us);
+        let interval_us = self.interval_us();
         let skipped = number.saturating_sub(self.next_number);
         let ideal = self.next_at.after(skipped.saturating_mul(interval_us));
-        let late = now.after(FAR_US).since(ideal);
-        // never far back, or `number` would have been seen
-        let fits = self.late.len() > 0 && skipped <= JUMP && late > 0 && late >> 31 == 0;
-        if let (true, Ok(late)) = (fits, u32::try_from(late)) {
-            self.late.push(late);
+        let by = self.late.units(now.after(self.late.us(FAR.into())).since(ideal));
+        let near = skipped <= JUMP && by > 0 && by >> 31 == 0;
+        let fits = self.late.len() > 0 && !again && near && !self.is_late(now, ideal);
+        if let (true, Ok(by)) = (fits, u32::try_from(by)) {
+            self.late.push(by);
             self.next_at = ideal.after(interval_us);
         } else {
-            self.late = Window::new(self.late.pause_us);
-            self.late.push(FAR);
-            self.next_at = now.after(interval_us);
+            self.begin(now);
         }
         self.next_number = number.saturating_add(1);
         self.excused = 0;
     }
 
-    /// When the next heartbeat is suspiciously late, if the mean is as late as the first of the window was.
-    #[inline]
-    fn due(&self) -> Instant {
-        let excused_us = u64::from(self.excused) << 10;
-        self.next_at.after(excused_us.saturating_add(u64::from(self.late.pause_us)))
-    }
-}
-
-impl<const N: usize> Detector for Chen<N> {
-    /// Any traffic counts as the next heartbeat. Better give numbers to heartbeats: [`heard_number`](Chen::heard_number).
-    #[inline]
-    fn heard(&mut self, now: Instant) {
-        self.heard_number(now, self.next_number);
-    }
-
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        // now > due + sum / len - FAR, without the division
-        let past = now.after(FAR_US).since(self.due());
-        self.late.len() > 0 && past.saturating_mul(self.late.len()) > self.late.sum()
+        self.late.len() > 0 && self.is_late(now, self.next_at)
     }
 
     fn suspects_at(&self) -> Option<Instant> {
@@ -149,8 +211,8 @@ impl<const N: usize> Detector for Chen<N> {
             return None;
         }
         let past = first_suspicious(31, |us| us.saturating_mul(self.late.len()) > self.late.sum());
-        let at = self.due().after(past).as_micros();
-        Some(Instant::from_micros(at.saturating_sub(FAR_US)))
+        let at = self.due(self.next_at).after(self.late.us(past)).as_micros();
+        Some(Instant::from_micros(at.saturating_sub(self.late.us(FAR.into()))))
     }
 
     fn excuse(&mut self, us: u64) {
@@ -170,7 +232,7 @@ mod tests {
         fn it_expects_what_the_paper_says(
             delays in prop::collection::vec((0u64..90_000, any::<bool>()), 20..60),
         ) {
-            let config = ChenConfig { interval_us: 100_000, margin_us: 30_000 };
+            let config = ChenConfig { interval_us: 100_000, margin_us: 100_000 };
             let mut detector = Chen::<16>::new(config).unwrap();
             let mut arrived: Vec<(i64, i64)> = Vec::new();
             for (number, (delay, lost)) in delays.into_iter().enumerate() {
@@ -185,7 +247,7 @@ mod tests {
             let window: Vec<_> = arrived.iter().rev().take(16).collect();
             // equation 6.3
             let mean = window.iter().map(|(a, l)| (a - 100_000 * l) as f64).sum::<f64>() / window.len() as f64;
-            let expected = mean + 100_000.0 * (last + 1) as f64 + 30_000.0;
+            let expected = mean + 100_000.0 * (last + 1) as f64 + 100_000.0;
             let at = detector.suspects_at().unwrap();
             prop_assert!((at.as_micros() as f64 - expected).abs() <= 2.0, "{at:?} {expected}");
             prop_assert!(detector.suspects(at));
@@ -194,7 +256,7 @@ mod tests {
 
         #[test]
         fn nothing_overflows(heard in prop::collection::vec((any::<u64>(), any::<u64>()), 0..60), at: u64) {
-            let config = ChenConfig { interval_us: u32::MAX, margin_us: u32::MAX };
+            let config = ChenConfig { interval_us: LONGEST_US, margin_us: LONGEST_US };
             let mut detector = Chen::<4>::new(config).unwrap();
             for (now, number) in heard {
                 detector.heard_number(Instant::from_micros(now), number);
@@ -230,6 +292,112 @@ mod tests {
         assert_eq!(detector.suspects_at().unwrap().since(at), 100_000);
         detector.excuse(u64::MAX);
         assert!(!detector.suspects(ms(30 * 86_400_000)));
+    }
+
+    #[test]
+    fn a_sender_that_counts_anew_is_believed_once_it_is_suspected() {
+        let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
+        let mut detector = Chen::<8>::new(config).unwrap();
+        let ms = Instant::from_millis;
+        (0..20).for_each(|n| detector.heard_number(ms(n * 100), n + 1_000));
+        let at = detector.suspects_at();
+        assert_eq!(at, Some(Instant::from_micros(2_050_001)));
+        detector.heard_number(ms(2_050), 3); // late, or repeated
+        assert_eq!(detector.suspects_at(), at);
+        detector.heard_number(Instant::from_micros(2_050_001), 3);
+        assert_eq!(detector.suspects_at(), Some(Instant::from_micros(2_200_002)));
+        detector.heard_number(ms(2_150), 4);
+        assert!(!detector.suspects(ms(2_300)) && detector.suspects(ms(2_301)));
+        // the last one once more is late, too
+        detector.heard_number(ms(2_200), 4);
+        assert!(!detector.suspects(ms(2_300)) && detector.suspects(ms(2_301)));
+    }
+
+    #[test]
+    fn numbers_and_times_that_are_far_off_begin_anew() {
+        let config = ChenConfig { interval_us: 1_000, margin_us: 500 };
+        let mut steady = Chen::<4>::new(config).unwrap();
+        (0..4).for_each(|n| steady.heard_number(Instant::from_micros(n * 1_000), n));
+        // number 4 is due at 4,000
+        for (number, at, fits) in [
+            (4 + JUMP, 4_000 + JUMP * 1_000, true),
+            (5 + JUMP, 4_000 + JUMP * 1_000 + 1_000, false),
+            (4, 4_500, true),
+            (4, 4_501, false), // it was suspected
+            (5, 5_500, true),
+            (5, 5_501, false),
+        ] {
+            let mut detector = steady.clone();
+            detector.heard_number(Instant::from_micros(at), number);
+            assert_eq!(detector.late.len(), if fits { 4 } else { 1 }, "{number} at {at}");
+            assert_eq!(detector.next_number, number + 1);
+        }
+        // later and later, by less than the margin each time: 2^32 µs after 15 of them
+        let config = ChenConfig { interval_us: 1_000, margin_us: 1_000_000_000 };
+        let mut detector = Chen::<4>::new(config).unwrap();
+        assert_eq!(detector.late.shift(), 2);
+        for number in 0..20 {
+            detector.heard_number(Instant::from_micros(number * 300_001_000), number);
+            assert_eq!(detector.late.len(), (number % 15 + 1).min(4), "{number}");
+        }
+        // as early as that
+        let config = ChenConfig { interval_us: 60_000_000, margin_us: 500 };
+        let mut detector = Chen::<4>::new(config).unwrap();
+        for (number, len) in [(0, 1), (17, 2), (18, 1), (30, 2)] {
+            detector.heard_number(Instant::from_micros(number), number);
+            assert_eq!(detector.late.len(), len, "{number}");
+        }
+    }
+
+    #[test]
+    fn traffic_without_numbers_is_the_heartbeat_of_its_interval() {
+        let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
+        let mut detector = Chen::<8>::new(config).unwrap();
+        let ms = Instant::from_millis;
+        for (at, next) in [
+            (1_000, 1),
+            (1_049, 1), // the same once more
+            (1_050, 2), // early
+            (1_200, 3), // on time; they are early by 17 ms on average
+            (1_230, 3),
+            (1_500, 6), // two were lost; 12.5 ms
+            (1_537, 6),
+            (1_637, 7), // late
+        ] {
+            detector.heard(ms(at));
+            assert_eq!(detector.next_number, next, "{at}");
+        }
+        let mut detector = Chen::<8>::new(ChenConfig { margin_us: 10_000, ..config }).unwrap();
+        (0..8).for_each(|n| detector.heard(ms(n * 100)));
+        detector.heard(ms(849)); // late by nearly half an interval: it is number 8
+        assert_eq!(detector.next_number, 9);
+        let at = detector.suspects_at().unwrap();
+        detector.heard(Instant::from_micros(at.as_micros() - 1));
+        detector.heard(at);
+        assert_eq!(detector.next_number, 10);
+        assert!(!detector.suspects(at));
+        // a silence of any length
+        detector.heard(ms(800 + 100 * (JUMP + 5)));
+        assert_eq!(detector.late.len(), 1);
+        detector.heard(Instant::MAX);
+        detector.heard(Instant::ZERO);
+    }
+
+    #[test]
+    fn long_intervals_are_counted_in_larger_units() {
+        let hour = 3_600_000_000;
+        let config = ChenConfig { interval_us: 2 * hour, margin_us: 3 * hour };
+        let mut detector = Chen::<64>::new(config).unwrap();
+        (0..100).for_each(|n| detector.heard_number(Instant::from_micros(n * 2 * hour), n));
+        let at = detector.suspects_at().unwrap().as_micros();
+        assert!((at - 203 * hour) < 1_000, "{at}");
+        assert!(
+            Chen::<64>::new(ChenConfig { interval_us: LONGEST_US, margin_us: LONGEST_US }).is_ok()
+        );
+        for (interval_us, margin_us) in [(LONGEST_US + 1, 0), (1, LONGEST_US + 1), (0, 1)] {
+            let config = ChenConfig { interval_us, margin_us };
+            assert_eq!(Chen::<64>::new(config).err(), Some(ConfigError::Detector));
+        }
     }
 
     #[test]

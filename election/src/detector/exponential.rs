@@ -1,17 +1,19 @@
 use quorate_core::Instant;
 
-use super::window::Window;
+use super::window::{Window, coarser, in_units};
 use super::{Detector, Phi, PhiConfig, first_suspicious};
 use crate::ConfigError;
 
-/// Silences beyond this, 12 days, count as this in the arithmetic.
+/// Silences of more units than this, 12 days of microseconds, count as this in the arithmetic.
 const LONGEST_SILENCE: u64 = (1 << 40) - 1;
 
 /// The phi accrual detector with an exponential distribution of intervals, as Cassandra has it (Lakshman and Malik, "Cassandra: a
 /// decentralized structured storage system", 2010, section 5.4): phi is the silence in mean intervals, times log10(e).
 ///
 /// Its deviation is its mean (and so the least deviation is the least mean): it is slow where the peer is regular, and hard to fool
-/// where traffic comes at random: feed it with any traffic. `N` samples, 2 to 1024; RAM `4 N + 32` bytes. [`phi`](Self::phi) is exact to 0.001 and 0.0002 %; the threshold to 0.02 %.
+/// where traffic comes at random: feed it with any traffic. `N` samples, 2 to 1024, of any length (in units as
+/// [`NormalPhi`](super::NormalPhi) has them); RAM `4 N + 32` bytes. [`phi`](Self::phi) is exact to 0.001 and 0.0002 %; the threshold to
+/// 0.02 %.
 ///
 /// ```
 /// use quorate_core::Instant;
@@ -34,8 +36,8 @@ pub struct ExponentialPhi<const N: usize> {
     last: Instant,
     /// The threshold in mean intervals, in 1/4096.
     threshold: u32,
-    /// The mean counts as at least this.
-    least_us: u32,
+    /// The mean counts as at least this, in the window's units.
+    least: u32,
 }
 
 impl<const N: usize> ExponentialPhi<N> {
@@ -52,16 +54,17 @@ impl<const N: usize> ExponentialPhi<N> {
     /// ```
     pub fn new(config: PhiConfig) -> Result<Self, ConfigError> {
         config.validate()?;
-        let mut window = Window::new(config.pause_us);
-        window.push(Window::<N>::sample(config.first_interval_us.into()));
+        let window = Window::new(config.pause_us, config.min_deviation_us);
         // ln(10) / 1000 * 4096 = 9.43139..., in 1/65,536
         let threshold = u64::from(config.threshold.milli()).saturating_mul(618_096) >> 16;
-        Ok(Self {
+        let mut detector = Self {
+            least: in_units(config.min_deviation_us, window.shift()),
             window,
             last: Instant::MAX,
             threshold: u32::try_from(threshold).unwrap_or(u32::MAX),
-            least_us: config.min_deviation_us,
-        })
+        };
+        detector.take(config.first_interval_us);
+        Ok(detector)
     }
 
     /// How suspicious the silence is at `now`; 0 if nothing was ever heard.
@@ -88,17 +91,35 @@ impl<const N: usize> ExponentialPhi<N> {
         u32::try_from(milli).map_or(Phi::MAX, Phi::from_milli)
     }
 
-    /// What of the silence is not forgiven.
+    /// What of the silence is not forgiven, in units.
     #[inline]
     fn silence(&self, now: Instant) -> u64 {
-        let silence = now.since(self.last).saturating_sub(u64::from(self.window.pause_us));
-        silence.min(LONGEST_SILENCE)
+        let silence = self.window.units(now.since(self.last));
+        silence.saturating_sub(u64::from(self.window.pause)).min(LONGEST_SILENCE)
+    }
+
+    #[inline]
+    fn take(&mut self, us: u64) {
+        let sample = match self.window.sample(us) {
+            Some(sample) => sample,
+            None => self.make_room(us),
+        };
+        self.window.push(sample);
+    }
+
+    /// Makes the unit so large that an interval is a sample, and gives it.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, us: u64) -> u32 {
+        let doubled = self.window.make_room(us);
+        self.least = coarser(self.least, doubled);
+        self.window.sample(us).unwrap_or(0)
     }
 
     /// `N` times the mean.
     #[inline]
     fn sum(&self) -> u64 {
-        self.window.sum().max(self.window.len().wrapping_mul(u64::from(self.least_us)))
+        self.window.sum().max(self.window.len().wrapping_mul(u64::from(self.least)))
     }
 
     /// Whether a silence, without the pause, is longer than what is tolerated.
@@ -125,7 +146,7 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
         if self.suspects(now) {
             us = us.min(self.longest_tolerated());
         }
-        self.window.push(Window::<N>::sample(us));
+        self.take(us);
         self.last = self.last.max(now);
     }
 
@@ -139,7 +160,8 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
             return None;
         }
         let silence = first_suspicious(40, |us| self.is_beyond(us));
-        Some(self.last.after(silence.saturating_add(u64::from(self.window.pause_us))))
+        let silence = silence.saturating_add(u64::from(self.window.pause));
+        Some(self.last.after(self.window.us(silence)))
     }
 
     fn excuse(&mut self, us: u64) {
@@ -150,6 +172,7 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::phi::LONGEST_US;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -186,7 +209,7 @@ mod tests {
         #[test]
         fn nothing_overflows(samples in prop::collection::vec(any::<u64>(), 0..200), at: u64) {
             let mut detector = ExponentialPhi::<64>::new(PhiConfig {
-                pause_us: u32::MAX, min_deviation_us: 1, first_interval_us: u32::MAX,
+                pause_us: LONGEST_US, min_deviation_us: 1, first_interval_us: LONGEST_US,
                 threshold: Phi::from_milli(100_000),
             }).unwrap();
             for sample in samples {

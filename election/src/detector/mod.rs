@@ -2,7 +2,8 @@
 //!
 //! A detector is plain data beside each watched peer. It is told when something arrived ([`Detector::heard`]), and asked whether
 //! the silence since then is suspicious ([`Detector::suspects`]), or when it will be ([`Detector::suspects_at`]: the deadline to
-//! sleep until). Only the local clock counts, and only the time of arrival. Any traffic will do, not just heartbeats.
+//! sleep until). Only the local clock counts, and only the time of arrival. Any traffic will do, not just heartbeats, but for
+//! [`Chen`].
 //!
 //! | | suspects after | knows | RAM at 64 samples |
 //! |---|---|---|---|
@@ -60,6 +61,11 @@
 //! # What to mind
 //!
 //! * A detector that was never told anything suspects nobody. Call [`heard`](Detector::heard) once when the watch begins.
+//! * [`Chen`] wants heartbeats that are numbered: hand the numbers to [`heard_number`](Detector::heard_number) or
+//!   [`Watch::heard_number`]. With any other traffic it has to guess which heartbeat that is.
+//! * A lost heartbeat is a silence of two intervals. A detector that is to ride out losses must tolerate as much: [`Heartbeat`] by
+//!   `missed`, [`Chen`] by a margin above the interval, phi by a `pause_us` of the interval (until it has learnt that losses happen).
+//! * Intervals may be microseconds or days; nothing is cut off. Radios that are heard every hour are configured like a network is.
 //! * Traffic in bursts teaches a phi detector that the peer is heard very often. Where anything but heartbeats feeds it, set
 //!   `pause_us` to the interval of the heartbeats: then no burst makes it suspect a peer whose next heartbeat is in time.
 //! * After an outage the silence itself is no sample: it counts as no longer than what was tolerated, so one failure does not
@@ -87,6 +93,24 @@ use quorate_core::Instant;
 pub trait Detector {
     /// Something arrived from the peer. `now` is this node's monotonic clock; a time before the last one counts as the last.
     fn heard(&mut self, now: Instant);
+
+    /// The peer's heartbeat with this number arrived; numbers grow by 1 with each that is sent. Only [`Chen`] makes use of numbers: to
+    /// others it is the same as [`heard`](Self::heard).
+    ///
+    /// ```
+    /// use quorate_core::Instant;
+    /// use quorate_election::detector::{Chen, ChenConfig, Detector};
+    /// let mut detector = Chen::<32>::new(ChenConfig { interval_us: 100_000, margin_us: 50_000 })?;
+    /// detector.heard_number(Instant::ZERO, 7);
+    /// let at = detector.suspects_at();
+    /// detector.heard_number(Instant::from_millis(40), 6); // late
+    /// assert_eq!(detector.suspects_at(), at);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    fn heard_number(&mut self, now: Instant, number: u64) {
+        let _ = number;
+        self.heard(now);
+    }
 
     /// Whether the silence is suspicious by now. Once it is, it stays so until something is heard.
     fn suspects(&self, now: Instant) -> bool;

@@ -1,6 +1,6 @@
 use quorate_core::Instant;
 
-use super::window::Window;
+use super::window::{Window, coarser, in_units};
 use super::{Detector, Phi, PhiConfig, first_suspicious, phi};
 use crate::ConfigError;
 
@@ -9,6 +9,9 @@ use crate::ConfigError;
 ///
 /// With `N` samples, 2 to 1024: RAM `4 N + 40` bytes. [`heard`](Detector::heard) and [`suspects`](Detector::suspects) take a few
 /// nanoseconds: no division, no root, no logarithm. Only [`phi`](Self::phi) does.
+///
+/// Intervals may have any length. Samples are counted in microseconds up to 8.9 minutes (with 64 of them; with 1000, 2.2 minutes). The
+/// first one that is longer makes the unit a larger power of two, which costs a pass over the window.
 ///
 /// # How exact it is
 ///
@@ -39,7 +42,8 @@ pub struct NormalPhi<const N: usize> {
     squares: u64,
     /// `MAX` while nothing was heard: no instant is later.
     last: Instant,
-    min_deviation_us: u32,
+    /// In the window's units.
+    min_deviation: u32,
     /// The threshold in deviations, in 1/65,536.
     threshold: u32,
 }
@@ -59,16 +63,17 @@ impl<const N: usize> NormalPhi<N> {
     pub fn new(config: PhiConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut detector = Self {
-            window: Window::new(config.pause_us),
+            window: Window::new(config.pause_us, config.min_deviation_us),
             squares: 0,
             last: Instant::MAX,
-            min_deviation_us: config.min_deviation_us,
+            min_deviation: 0,
             threshold: phi::deviations_for(config.threshold),
         };
+        detector.min_deviation = in_units(config.min_deviation_us, detector.window.shift());
         // as Akka does: two samples whose mean is the estimate, and whose deviation is a quarter of it
         let quarter = config.first_interval_us / 4;
-        detector.take(u64::from(config.first_interval_us.saturating_sub(quarter)));
-        detector.take(u64::from(config.first_interval_us.saturating_add(quarter)));
+        detector.take(config.first_interval_us.saturating_sub(quarter));
+        detector.take(config.first_interval_us.saturating_add(quarter));
         Ok(detector)
     }
 
@@ -90,8 +95,8 @@ impl<const N: usize> NormalPhi<N> {
             return Phi::default();
         }
         let n = self.window.len();
-        let mean = n.saturating_mul(self.window.pause_us.into()).saturating_add(self.window.sum());
-        let silence = n.saturating_mul(now.since(self.last));
+        let mean = n.saturating_mul(self.window.pause.into()).saturating_add(self.window.sum());
+        let silence = n.saturating_mul(self.window.units(now.since(self.last)));
         // of small deviations 13 bits of fraction; either way 47 bits are 32 of them, which is all that counts, and y has 16 more
         let variance = self.variance();
         let fraction = if variance >> 58 == 0 { 13 } else { 0 };
@@ -108,7 +113,7 @@ impl<const N: usize> NormalPhi<N> {
     #[allow(clippy::arithmetic_side_effects)] // n and the least deviation: 42 bits, squared 84; n^2 variance is not negative
     fn variance(&self) -> u128 {
         let (n, sum) = (self.window.len(), self.window.sum());
-        let least = n * u64::from(self.min_deviation_us);
+        let least = n * u64::from(self.min_deviation);
         let found = product(n, self.squares) - product(sum, sum);
         found.max(product(least, least))
     }
@@ -123,6 +128,13 @@ impl<const N: usize> NormalPhi<N> {
         (product(high, squared) << 32) + (product(low, squared) >> 32)
     }
 
+    /// What of the silence is not forgiven, in units.
+    #[inline]
+    fn silence(&self, now: Instant) -> u64 {
+        let silence = self.window.units(now.since(self.last));
+        silence.saturating_sub(u64::from(self.window.pause))
+    }
+
     /// Whether a silence, without the pause, is longer than what is tolerated.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     #[cfg_attr(not(target_pointer_width = "32"), inline)]
@@ -133,11 +145,24 @@ impl<const N: usize> NormalPhi<N> {
 
     #[inline]
     fn take(&mut self, us: u64) {
-        let new = Window::<N>::sample(us);
+        let new = match self.window.sample(us) {
+            Some(new) => new,
+            None => self.make_room(us),
+        };
         let old = self.window.push(new);
-        let square = |us: u32| u64::from(us).wrapping_mul(u64::from(us));
         // exact: what is taken away was added before
         self.squares = self.squares.wrapping_add(square(new)).wrapping_sub(square(old));
+    }
+
+    /// Makes the unit so large that an interval is a sample, and gives it.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, us: u64) -> u32 {
+        let doubled = self.window.make_room(us);
+        self.min_deviation = coarser(self.min_deviation, doubled);
+        let add = |sum: u64, &sample| sum.wrapping_add(square(sample));
+        self.squares = self.window.samples().iter().fold(0, add);
+        self.window.sample(us).unwrap_or(0)
     }
 
     #[cold]
@@ -163,8 +188,7 @@ impl<const N: usize> Detector for NormalPhi<N> {
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        let silence = now.since(self.last).saturating_sub(u64::from(self.window.pause_us));
-        self.is_beyond(silence, self.tolerated())
+        self.is_beyond(self.silence(now), self.tolerated())
     }
 
     fn suspects_at(&self) -> Option<Instant> {
@@ -173,12 +197,17 @@ impl<const N: usize> Detector for NormalPhi<N> {
         }
         let tolerated = self.tolerated();
         let silence = first_suspicious(44, |us| self.is_beyond(us, tolerated));
-        Some(self.last.after(silence.saturating_add(u64::from(self.window.pause_us))))
+        let silence = silence.saturating_add(u64::from(self.window.pause));
+        Some(self.last.after(self.window.us(silence)))
     }
 
     fn excuse(&mut self, us: u64) {
         self.last = self.last.after(us);
     }
+}
+
+fn square(sample: u32) -> u64 {
+    u64::from(sample).wrapping_mul(u64::from(sample))
 }
 
 /// On boards a call is smaller than the multiplications of 32 bits that this takes.
@@ -207,15 +236,16 @@ fn root(square: u128) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::phi::LONGEST_US;
     use proptest::prelude::*;
     use std::vec::Vec;
 
     fn exact(samples: &[u64], config: &PhiConfig, silence: u64) -> f64 {
         let n = samples.len() as f64;
-        let mean = samples.iter().sum::<u64>() as f64 / n + f64::from(config.pause_us);
+        let mean = samples.iter().sum::<u64>() as f64 / n + config.pause_us as f64;
         let plain = samples.iter().sum::<u64>() as f64 / n;
         let variance = samples.iter().map(|&s| (s as f64 - plain).powi(2)).sum::<f64>() / n;
-        let deviation = variance.sqrt().max(f64::from(config.min_deviation_us));
+        let deviation = variance.sqrt().max(config.min_deviation_us as f64);
         let y = (silence as f64 - mean) / deviation;
         let x = y * (1.5976 + 0.070566 * y * y);
         if x > 700.0 { x * std::f64::consts::LOG10_E } else { (1.0 + x.exp()).log10() }
@@ -226,7 +256,7 @@ mod tests {
         fn phi_is_as_exact_as_the_docs_say(
             samples in prop::collection::vec(0u64..400_000, 8),
             silence in 0u64..1_000_000,
-            min in 1u32..50_000,
+            min in 1u64..50_000,
             scale in 0u32..18,
         ) {
             let samples: Vec<_> = samples.iter().map(|s| s >> scale).collect();
@@ -254,7 +284,7 @@ mod tests {
         #[test]
         fn the_deadline_is_the_first_suspicious_instant(
             samples in prop::collection::vec(0u64..u64::from(u32::MAX), 2..40),
-            min in 1u32..u32::MAX,
+            min in 1u64..u64::from(u32::MAX),
             threshold in 500u32..100_000,
         ) {
             let config = PhiConfig {
@@ -279,7 +309,7 @@ mod tests {
         #[test]
         fn nothing_overflows(samples in prop::collection::vec(any::<u64>(), 0..200), at: u64) {
             let mut detector = NormalPhi::<64>::new(PhiConfig {
-                pause_us: u32::MAX, min_deviation_us: u32::MAX, first_interval_us: u32::MAX,
+                pause_us: LONGEST_US, min_deviation_us: LONGEST_US, first_interval_us: LONGEST_US,
                 threshold: Phi::from_milli(100_000),
             }).unwrap();
             for sample in samples {

@@ -5,6 +5,9 @@ use crate::ConfigError;
 /// Fractions are counted in 1/65,536.
 pub(super) const ONE: i64 = 1 << 16;
 
+/// The longest time in a detector's configuration, in µs: 50 days.
+pub(super) const LONGEST_US: u64 = 50 * 86_400_000_000;
+
 /// log10(e), in 1/2^20.
 const LOG10_E: i64 = 455_391;
 
@@ -64,13 +67,15 @@ impl fmt::Display for Phi {
 pub struct PhiConfig {
     /// Suspicious from here on; 0.5 to 100. Akka and Cassandra take 8; 12 for clouds. Default 8.
     pub threshold: Phi,
-    /// Silence that is forgiven on top of what was learnt, in µs: for pauses of the peer's process. At most 71 minutes.
-    pub pause_us: u32,
+    /// Silence that is forgiven on top of what was learnt, in µs: for pauses of the peer's process. At most 50 days.
+    pub pause_us: u64,
     /// The deviation counts as at least this, in µs, above 0: a peer that was regular to the microsecond must not be suspected
-    /// when it is a millisecond late. In an [exponential](super::ExponentialPhi) distribution the deviation is the mean.
-    pub min_deviation_us: u32,
+    /// when it is a millisecond late. In an [exponential](super::ExponentialPhi) distribution the deviation is the mean. At most
+    /// 50 days.
+    pub min_deviation_us: u64,
     /// What the first interval is taken for before one was seen, in µs, above 0; with a deviation of a quarter, as Akka does.
-    pub first_interval_us: u32,
+    /// At most 50 days.
+    pub first_interval_us: u64,
 }
 
 impl PhiConfig {
@@ -81,7 +86,7 @@ impl PhiConfig {
     /// assert_eq!(PhiConfig::for_interval(100_000).min_deviation_us, 10_000);
     /// ```
     #[must_use]
-    pub const fn for_interval(interval_us: u32) -> Self {
+    pub const fn for_interval(interval_us: u64) -> Self {
         Self {
             threshold: Phi(8_000),
             pause_us: interval_us / 2,
@@ -101,15 +106,16 @@ impl PhiConfig {
     /// let config = PhiConfig::for_interval(100_000);
     /// assert!(config.validate().is_ok());
     /// assert!(PhiConfig { threshold: Phi::from_milli(100), ..config }.validate().is_err());
+    /// assert!(PhiConfig { pause_us: u64::MAX, ..config }.validate().is_err());
     /// ```
     pub const fn validate(&self) -> Result<(), ConfigError> {
         let threshold = self.threshold.0;
         let in_range = threshold >= 500 && threshold <= 100_000;
-        if in_range && self.min_deviation_us > 0 && self.first_interval_us > 0 {
-            Ok(())
-        } else {
-            Err(ConfigError::Detector)
-        }
+        let above_zero = self.min_deviation_us > 0 && self.first_interval_us > 0;
+        let short = self.pause_us <= LONGEST_US
+            && self.min_deviation_us <= LONGEST_US
+            && self.first_interval_us <= LONGEST_US;
+        if in_range && above_zero && short { Ok(()) } else { Err(ConfigError::Detector) }
     }
 }
 

@@ -81,10 +81,34 @@ impl<D: Detector, const N: usize> Watch<D, N> {
     /// assert!(!Watch::<Heartbeat, 1>::new(0).heard(Instant::ZERO, NodeId::new(9)));
     /// ```
     pub fn heard(&mut self, now: Instant, node: NodeId) -> bool {
+        self.heard_as(node, |detector| detector.heard(now))
+    }
+
+    /// The heartbeat with this number arrived from a peer: [`Chen`](super::Chen) wants to know. False if it is not watched.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_election::detector::{Change, Chen, ChenConfig, Watch};
+    /// let node = NodeId::new(2);
+    /// let mut watch = Watch::<Chen<8>, 1>::new(20_000);
+    /// watch.add(node, Chen::new(ChenConfig { interval_us: 100_000, margin_us: 120_000 })?)?;
+    /// for number in (0..50).filter(|number| number % 7 != 3) { // some get lost, and are no reason for suspicion
+    ///     let now = Instant::from_millis(number * 100);
+    ///     watch.tick(now);
+    ///     assert!(watch.heard_number(now, node, number));
+    ///     assert_eq!(watch.poll(), None);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heard_number(&mut self, now: Instant, node: NodeId, number: u64) -> bool {
+        self.heard_as(node, |detector| detector.heard_number(now, number))
+    }
+
+    fn heard_as(&mut self, node: NodeId, hear: impl FnOnce(&mut D)) -> bool {
         let peer = self.peers.iter_mut().find(|peer| peer.node == node);
         let known = peer.is_some();
         if let Some(peer) = peer {
-            peer.detector.heard(now);
+            hear(&mut peer.detector);
             (peer.suspected, peer.excused) = (false, false);
         }
         known

@@ -62,7 +62,7 @@ impl Node {
         }
         let mut detectors = Detectors::new(50_000);
         for &peer in ids.iter().filter(|&&peer| peer != id) {
-            let detector = NormalPhi::new(PhiConfig::for_interval(BEAT_US as u32));
+            let detector = NormalPhi::new(PhiConfig::for_interval(BEAT_US));
             let detector = detector.map_err(io::Error::other)?;
             detectors.add(peer, detector).map_err(io::Error::other)?;
         }

@@ -17,16 +17,16 @@ use super::hostile::Input;
 /// What was violated.
 pub fn detectors(data: &[u8]) -> Result<(), String> {
     let mut input = Input(data);
-    let scale = u32::from(input.byte().unwrap_or(0) % 20);
-    let interval_us = 1 + (u32::from(input.byte().unwrap_or(0)) << scale);
-    let pause_us = u32::from(input.byte().unwrap_or(0)) << scale;
+    let scale = input.byte().unwrap_or(0) % 34; // up to weeks
+    let interval_us = 1 + (u64::from(input.byte().unwrap_or(0)) << scale);
+    let pause_us = u64::from(input.byte().unwrap_or(0)) << scale;
     let phi = PhiConfig {
         threshold: Phi::from_milli(500 + 390 * u32::from(input.byte().unwrap_or(0))),
         pause_us,
         min_deviation_us: 1 + (interval_us >> (input.byte().unwrap_or(0) % 32)),
         first_interval_us: interval_us,
     };
-    let heartbeat = HeartbeatConfig { interval_us: interval_us.into(), missed: 3 };
+    let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
     let chen = ChenConfig { interval_us, margin_us: pause_us };
     let wrong = |e| format!("{e}");
     let rest = input.0;

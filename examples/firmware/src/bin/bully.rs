@@ -13,7 +13,7 @@ use quorate_serial::Text;
 const CLUSTER: u64 = 0xb011;
 const USAGE: &str = "ok status | campaign | flash fail | help";
 /// How often a leader is heard, in µs.
-const HEARTBEAT_US: u32 = 200_000;
+const HEARTBEAT_US: u64 = 200_000;
 /// A board that wakes up so late, in µs, blames itself for the silence.
 const SLACK_US: u64 = 50_000;
 
@@ -34,7 +34,7 @@ fn config() -> Config {
     Config {
         answer_timeout_us: 150_000,
         outcome_timeout_us: 750_000,
-        heartbeat_us: u64::from(HEARTBEAT_US),
+        heartbeat_us: HEARTBEAT_US,
         // the last resort: the detector is sooner
         leader_timeout_us: 5_000_000,
         attempts: 3,

@@ -8,7 +8,7 @@ use quorate_minimal::{Port, detector, program};
 program!(run, state = Chen<64>, content = 0);
 
 fn run(port: &mut Port) {
-    let config = ChenConfig { interval_us: port.u64() as u32, margin_us: 50_000 };
+    let config = ChenConfig { interval_us: port.u64(), margin_us: 50_000 };
     let detector = Chen::<64>::new(config);
     if let Ok(mut detector) = detector {
         detector::watch(&mut detector, port);

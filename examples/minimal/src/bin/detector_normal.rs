@@ -8,7 +8,7 @@ use quorate_minimal::{Port, detector, program};
 program!(run, state = NormalPhi<64>, content = 0);
 
 fn run(port: &mut Port) {
-    let config = PhiConfig::for_interval(port.u64() as u32);
+    let config = PhiConfig::for_interval(u64::from(port.u64() as u32));
     let detector = NormalPhi::<64>::new(config);
     if let Ok(mut detector) = detector {
         detector::watch(&mut detector, port);

@@ -1,0 +1,152 @@
+//! What all detectors promise: of excuses, of clocks that go back, and of who was never heard.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use quorate_core::Instant;
+use quorate_election::ConfigError;
+use quorate_election::detector::{
+    Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, Phi,
+    PhiConfig,
+};
+
+const T: u64 = 100_000;
+
+fn us(us: u64) -> Instant {
+    Instant::from_micros(us)
+}
+
+fn each(mut check: impl FnMut(&str, &mut dyn Detector)) {
+    let phi = PhiConfig::for_interval(T);
+    let heartbeat = HeartbeatConfig { interval_us: T, missed: 3 };
+    let chen = ChenConfig { interval_us: T, margin_us: T / 2 };
+    check("heartbeat", &mut Heartbeat::new(heartbeat).unwrap());
+    check("normal", &mut NormalPhi::<16>::new(phi).unwrap());
+    check("exponential", &mut ExponentialPhi::<16>::new(phi).unwrap());
+    check("chen", &mut Chen::<16>::new(chen).unwrap());
+}
+
+fn learn(detector: &mut dyn Detector) -> u64 {
+    (0..50).for_each(|n| detector.heard_number(us(n * T), n));
+    detector.suspects_at().unwrap().as_micros()
+}
+
+#[test]
+fn who_was_never_heard_is_not_suspected() {
+    each(|name, detector| {
+        assert!(!detector.suspects(Instant::MAX), "{name}");
+        assert_eq!(detector.suspects_at(), None, "{name}");
+        detector.excuse(7);
+        assert_eq!(detector.suspects_at(), None, "{name}");
+    });
+}
+
+#[test]
+fn what_is_foretold_is_the_first_suspicious_instant() {
+    each(|name, detector| {
+        let at = learn(detector);
+        assert!(!detector.suspects(us(at - 1)) && detector.suspects(us(at)), "{name}");
+        assert!(detector.suspects(us(at + 1)) && detector.suspects(us(u64::MAX)), "{name}");
+        assert!(!detector.suspects(us(0)), "{name}");
+    });
+}
+
+#[test]
+fn an_excuse_is_as_long_as_it_says() {
+    each(|name, detector| {
+        let at = learn(detector);
+        for (excuse, all) in [(5_120, 5_120), (1_024_000, 1_029_120)] {
+            detector.excuse(excuse);
+            assert_eq!(detector.suspects_at(), Some(us(at + all)), "{name}");
+            assert!(!detector.suspects(us(at + all - 1)) && detector.suspects(us(at + all)));
+        }
+    });
+}
+
+/// What was excused is no part of the interval that is learnt.
+#[test]
+fn an_excused_silence_teaches_nothing() {
+    each(|name, detector| {
+        let before = learn(detector) - 49 * T;
+        detector.excuse(5_120_000);
+        for n in 50..70 {
+            detector.heard_number(us(5_120_000 + n * T), n + 51);
+        }
+        let after = detector.suspects_at().unwrap().as_micros() - 5_120_000 - 69 * T;
+        assert!(after.abs_diff(before) < T / 4, "{name}: {before} {after}");
+    });
+}
+
+#[test]
+fn a_clock_that_goes_back_counts_as_standing() {
+    each(|name, detector| {
+        let at = learn(detector);
+        detector.heard_number(us(3 * T), 49);
+        let after = detector.suspects_at().unwrap().as_micros();
+        assert!(after <= at + T && after > 49 * T, "{name}: {at} {after}");
+        assert!(!detector.suspects(us(49 * T)), "{name}");
+    });
+}
+
+#[test]
+fn configurations_that_cannot_be_are_refused() {
+    let phi = PhiConfig::for_interval(T);
+    let long = 50 * 86_400_000_000;
+    for (wrong, config) in [
+        (false, phi),
+        (false, PhiConfig { threshold: Phi::from_milli(500), ..phi }),
+        (true, PhiConfig { threshold: Phi::from_milli(499), ..phi }),
+        (false, PhiConfig { threshold: Phi::from_milli(100_000), ..phi }),
+        (true, PhiConfig { threshold: Phi::from_milli(100_001), ..phi }),
+        (true, PhiConfig { min_deviation_us: 0, ..phi }),
+        (true, PhiConfig { first_interval_us: 0, ..phi }),
+        (false, PhiConfig { pause_us: 0, ..phi }),
+        (
+            false,
+            PhiConfig { pause_us: long, min_deviation_us: long, first_interval_us: long, ..phi },
+        ),
+        (true, PhiConfig { pause_us: long + 1, ..phi }),
+        (true, PhiConfig { min_deviation_us: long + 1, ..phi }),
+        (true, PhiConfig { first_interval_us: long + 1, ..phi }),
+    ] {
+        let expected = wrong.then_some(ConfigError::Detector);
+        assert_eq!(config.validate().err(), expected, "{config:?}");
+        assert_eq!(NormalPhi::<8>::new(config).err(), expected);
+        assert_eq!(ExponentialPhi::<8>::new(config).err(), expected);
+    }
+    for (interval_us, missed) in [(0, 3), (T, 0)] {
+        let config = HeartbeatConfig { interval_us, missed };
+        assert_eq!(Heartbeat::new(config), Err(ConfigError::Detector));
+    }
+}
+
+/// A microsecond of the least deviation more or less is seen, and one of the pause, whatever the unit.
+#[test]
+fn pause_and_least_deviation_are_what_is_configured() {
+    for scale in [1, 1 << 14] {
+        let t = T * scale;
+        let config =
+            PhiConfig { pause_us: 0, min_deviation_us: t / 10, ..PhiConfig::for_interval(t) };
+        let at = |config: PhiConfig| {
+            let mut normal = NormalPhi::<16>::new(config).unwrap();
+            let mut exponential = ExponentialPhi::<16>::new(config).unwrap();
+            for n in 0..50 {
+                normal.heard(us(n * t));
+                exponential.heard(us(n * t));
+            }
+            let since = |at: Option<Instant>| at.unwrap().as_micros() - 49 * t;
+            (since(normal.suspects_at()), since(exponential.suspects_at()))
+        };
+        let plain = at(config);
+        // mean and 5.2 deviations; 18.4 means
+        assert!((t * 3 / 2..t * 8 / 5).contains(&plain.0), "{plain:?}");
+        assert!((t * 184 / 10..t * 185 / 10).contains(&plain.1), "{plain:?}");
+        let pause = at(PhiConfig { pause_us: t, ..config });
+        assert!((pause.0 - plain.0).abs_diff(t) <= 2 * scale, "{pause:?}");
+        assert!((pause.1 - plain.1).abs_diff(t) <= 2 * scale, "{pause:?}");
+        let wide = at(PhiConfig { min_deviation_us: t / 5, ..config });
+        let more = (wide.0 - t) as f64 / (plain.0 - t) as f64;
+        assert!((1.99..2.01).contains(&more), "{more}");
+        let least = at(PhiConfig { min_deviation_us: 2 * t, ..config });
+        let more = least.1 as f64 / plain.1 as f64;
+        assert!((1.99..2.01).contains(&more), "{more}");
+    }
+}
