@@ -37,7 +37,8 @@ pub enum Takeover {
     /// It bullies it out of office (Garcia-Molina 1982): the highest live node leads. A high node that comes and goes takes the
     /// leadership with it each time.
     Highest,
-    /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest.
+    /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest. A node that was cut off
+    /// deposes no leader that a majority hears, whatever it did meanwhile: [`Bully`](crate::Bully) and [`Ring`](crate::Ring) tell how.
     Keep,
 }
 

@@ -41,6 +41,9 @@ pub enum Role {
     Claiming,
     /// It leads.
     Leader,
+    /// It has no record: it is new, or its disk was erased. It asks the others which epochs there have been, and takes no part until
+    /// it knows.
+    Recovering,
 }
 
 /// What an election looks like from outside.

@@ -20,7 +20,10 @@
 //!
 //! * an epoch has at most one leader, for ever, across restarts;
 //! * a later leader that a resource hears of has a higher token than an earlier one, or learns of it
-//!   ([`fenced`](Bully::fenced)) and takes a higher one.
+//!   ([`fenced`](Bully::fenced)) and takes a higher one;
+//! * a node that was started with an empty disk leads in no epoch that it, or anybody who answers it, has seen before. It does not
+//!   know whether it is new or was erased, and asks ([`Bully`] tells whom, and what nobody can notice);
+//! * with [`Takeover::Keep`], a leader that a majority hears stays, whatever others missed.
 //!
 //! So **hand the token to the resource, and let it refuse lower ones.** Where there is no such resource, use
 //! [`Mode::Lease`] and ask [`holds_lease`](Bully::holds_lease) right before acting.
@@ -57,9 +60,11 @@
 //!   | Chang-Roberts | 546,679 | | 5,746 * |
 //!   | Hirschberg-Sinclair | 297,915 | 1,250 * | |
 //! * **Message counts** equal the formulas, exactly, in every arrangement of rings of up to 7 and for every initiator of bully.
-//! * **Detectors** against floating point by property tests, and over eight arrival traces in one table (`tests/golden`).
-//! * **Simulation** of all four algorithms with a detector on top and a fenced resource: `SEEDS=8000 cargo test --release -p
-//!   quorate-sim --test election_seeds -- --nocapture`.
+//! * **Detectors** against floating point by property tests, and over thirteen arrival traces in one table (`tests/golden`): jitter,
+//!   losses, pauses, missing and repeated numbers, intervals of hours.
+//! * **Simulation** of all four algorithms with a detector on top and a fenced resource; disks are erased, where a quorum is needed
+//!   in the middle of everything; kept leaders stay while others are cut off: `SEEDS=8000 cargo test --release -p quorate-sim
+//!   --test election_seeds -- --nocapture`.
 //! * **Fuzzing**: bytes as inputs to a node of each algorithm and mode, which then has to settle with honest ones; signs of life at
 //!   absurd times. `cargo xtask fuzz election_inputs`; the tests replay what it left behind.
 //!

@@ -77,8 +77,27 @@ impl<S: Storage> Members<S> {
     }
 
     #[inline(never)] // counting bits takes more code than a call
+    pub(crate) fn count(set: Set) -> usize {
+        set.count_ones() as usize
+    }
+
     pub(crate) fn is_majority(&self, set: Set) -> bool {
-        set.count_ones() as usize >= majority(self.len())
+        Self::count(set) >= majority(self.len())
+    }
+
+    /// Whether a set is a majority, or half of all with the member at the last place: of two sets without a common member one is at
+    /// most (Gifford, "Weighted voting for replicated data", SOSP 1979, section 2).
+    pub(crate) fn outweighs(&self, set: Set) -> bool {
+        let last = bit(self.len().saturating_sub(1));
+        let twice = Self::count(set).saturating_mul(2);
+        twice.saturating_add(usize::from(set & last != 0)) > self.len()
+    }
+
+    /// How many others must have told what they know until a node that has forgotten what it accepted knows at least as much:
+    /// `n - majority + 1`, as of any majority that accepted something, itself aside, one is among so many (Liskov and Cowling,
+    /// "Viewstamped replication revisited", 2012, section 4.3).
+    pub(crate) fn enough_to_recover(&self) -> usize {
+        self.len().div_ceil(2).min(Self::count(self.others))
     }
 }
 

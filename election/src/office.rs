@@ -18,6 +18,8 @@ pub(crate) struct Office {
     told: Option<Epoch>,
     /// The epoch is not written yet.
     dirty: bool,
+    /// A record was restored: this node is neither new, nor was its disk erased.
+    restored: bool,
     issued: Ticket,
     returned: Ticket,
 }
@@ -30,6 +32,20 @@ impl Office {
             self.filled = false;
             self.dirty = true;
         }
+    }
+
+    /// Takes note of a later epoch that is not to be on disk yet.
+    pub(crate) fn learn(&mut self, epoch: Epoch) {
+        self.epoch = self.epoch.max(epoch);
+    }
+
+    /// What was learnt is to be on disk, even if it is nothing.
+    pub(crate) const fn write(&mut self) {
+        self.dirty = true;
+    }
+
+    pub(crate) const fn restored(&self) -> bool {
+        self.restored
     }
 
     /// The place of who leads.
@@ -55,11 +71,15 @@ impl Office {
         Record { epoch: self.epoch }
     }
 
-    /// True if that made the epoch durable.
-    pub(crate) fn persisted(&mut self, ticket: Ticket) -> bool {
-        let before = self.durable();
+    /// What restores the present state: nothing, if the epoch is not to be on disk.
+    pub(crate) fn checkpoint(&self) -> Option<Record> {
+        let written = self.restored || self.dirty || self.issued > Ticket::default();
+        written.then(|| self.record())
+    }
+
+    /// A ticket that was not issued counts for nothing.
+    pub(crate) fn persisted(&mut self, ticket: Ticket) {
         self.returned = self.returned.max(ticket.min(self.issued));
-        self.durable() && !before
     }
 
     pub(crate) fn restore(&mut self, record: Record, members: usize) -> Result<(), Corrupt> {
@@ -70,6 +90,7 @@ impl Office {
             return Err(Corrupt::Regression);
         }
         self.epoch = record.epoch;
+        self.restored = true;
         Ok(())
     }
 
@@ -88,7 +109,8 @@ impl Office {
     }
 }
 
-/// How many records there have been tells nothing of what is to come.
+/// How many records there have been tells nothing of what is to come; whether there were any decides how a node starts, and nothing
+/// after that.
 impl Hash for Office {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.epoch, self.filled, self.told, self.dirty).hash(state);

@@ -27,7 +27,7 @@ pub(crate) use sealed::Kinds;
 /// ```
 /// use quorate_election::{Bully, Inline, Ring, ring::Collecting};
 /// assert!(size_of::<Bully<Inline<5>>>() <= 304 + 8 * 5);
-/// assert!(size_of::<Ring<Collecting, Inline<5>>>() <= 232 + 64 * 5);
+/// assert!(size_of::<Ring<Collecting, Inline<5>>>() <= 248 + 64 * 5);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const MEMBERS: usize>;

@@ -1,10 +1,10 @@
 //! Rules of bully that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output};
+use quorate_core::{Instant, NodeId, Output, Ticket};
 use quorate_election::bully::Message;
 use quorate_election::lease::Drift;
-use quorate_election::{Bully, Config, Epoch, Inline, Mode, Role, Takeover};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Role, Takeover};
 
 type Node = Bully<Inline<3>>;
 
@@ -12,8 +12,11 @@ fn id(n: u64) -> NodeId {
     NodeId::new(n)
 }
 
+/// A node that is known to be new.
 fn node(me: u64, config: Config) -> Node {
-    Bully::new(id(me), &[id(1), id(2), id(3)], config).unwrap()
+    let mut node = Bully::new(id(me), &[id(1), id(2), id(3)], config).unwrap();
+    node.restore(Record { epoch: Epoch::ZERO }).unwrap();
+    node
 }
 
 /// Polls until it is quiet; what it sends, with disks that write at once.
@@ -29,6 +32,14 @@ fn said(node: &mut Node) -> Vec<(u64, Message)> {
     said
 }
 
+/// The epoch that is claimed in what was said.
+fn claimed(said: &[(u64, Message)]) -> Option<Epoch> {
+    said.iter().find_map(|(_, message)| match message {
+        Message::Coordinator { epoch } => Some(*epoch),
+        _ => None,
+    })
+}
+
 fn ms(ms: u64) -> Instant {
     Instant::from_millis(ms)
 }
@@ -41,16 +52,20 @@ fn leased() -> Config {
 
 /// Node 3 leads since 1,000 ms with the votes of 1; its first round is on its way.
 fn leader() -> (Node, Epoch) {
-    let mut node = node(3, leased());
+    leader_with(leased())
+}
+
+fn leader_with(config: Config) -> (Node, Epoch) {
+    let mut node = node(3, config);
     node.tick(ms(0));
     // what may have been promised before the start has to run out first
     node.tick(ms(1_000));
-    said(&mut node);
-    let epoch = node.status().epoch;
+    let epoch = claimed(&said(&mut node)).unwrap();
     assert_eq!(node.status().role, Role::Claiming);
     node.receive(ms(1_000), id(1), Message::Accept { epoch, round: 0 }).unwrap();
-    assert_eq!(node.status().role, Role::Leader);
+    assert_eq!(node.status().role, Role::Claiming, "it is not on disk");
     assert!(said(&mut node).contains(&(1, Message::Alive { epoch, round: 1 })));
+    assert_eq!(node.status().role, Role::Leader);
     (node, epoch)
 }
 
@@ -80,18 +95,17 @@ fn answers_of_one_node_are_no_majority() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
     let five = [1, 2, 3, 4, 5].map(NodeId::new);
     let mut node = Bully::<Inline<5>>::new(id(5), &five, config).unwrap();
+    node.restore(Record { epoch: Epoch::ZERO }).unwrap();
     node.tick(ms(0));
-    while let Some(output) = node.poll() {
-        if let Output::Persist(ticket, _) = output {
-            node.persisted(ticket);
-        }
-    }
-    let epoch = node.status().epoch;
+    while node.poll().is_some() {}
+    let epoch = Epoch::from_token(4);
     for _ in 0..3 {
         node.receive(ms(1), id(1), Message::Accept { epoch, round: 0 }).unwrap();
     }
     assert_eq!(node.status().role, Role::Claiming);
     node.receive(ms(1), id(2), Message::Accept { epoch, round: 0 }).unwrap();
+    node.poll();
+    node.persisted(Ticket::new(1));
     assert_eq!(node.status().role, Role::Leader);
 }
 
@@ -120,7 +134,7 @@ fn a_restarted_node_waits_out_what_it_may_have_promised() {
 
 #[test]
 fn a_promise_is_kept_against_a_better_claim() {
-    let mut node = node(1, Config { takeover: Takeover::Keep, ..leased() });
+    let mut node = node(1, leased());
     node.tick(ms(0));
     node.receive(ms(400), id(2), Message::Alive { epoch: Epoch::from_token(33), round: 1 })
         .unwrap();
@@ -173,13 +187,13 @@ fn of_two_that_claim_the_higher_goes_on() {
         let mut node = node(me, config);
         node.campaign(ms(0));
         node.tick(ms(50)); // nobody better answers
-        said(&mut node);
+        let before = claimed(&said(&mut node)).unwrap();
         assert_eq!(node.status().role, Role::Claiming);
-        let before = node.status().epoch;
         let later = Epoch::from_token(64 + other - 1);
         node.receive(ms(60), id(1), Message::Stale { epoch: later }).unwrap();
         assert_eq!(node.status().role == Role::Claiming, goes_on);
-        assert!(node.status().epoch > before);
+        assert!(node.status().epoch == later && later > before);
+        assert_eq!(claimed(&said(&mut node)), later.after(me as usize - 1).filter(|_| goes_on));
     }
 }
 
@@ -188,17 +202,19 @@ fn a_failed_claim_is_repeated_in_the_same_epoch_and_a_led_one_never() {
     let config = Config { mode: Mode::Quorum, attempts: 1, ..Config::lan() };
     let mut node = node(3, config);
     node.tick(ms(0));
-    said(&mut node);
-    let epoch = node.status().epoch;
+    let epoch = claimed(&said(&mut node));
     node.tick(ms(50));
-    said(&mut node);
-    assert_eq!((node.status().role, node.status().epoch), (Role::Claiming, epoch));
+    assert_eq!(claimed(&said(&mut node)), epoch);
+    let epoch = epoch.unwrap();
+    assert_eq!((node.status().role, node.status().epoch), (Role::Claiming, Epoch::ZERO));
     node.receive(ms(60), id(1), Message::Accept { epoch, round: 0 }).unwrap();
+    assert_eq!((node.status().epoch, said(&mut node).len()), (epoch, 2));
+    let mut again = None;
     for at in 1..20 {
         node.tick(ms(60 + at * 100)); // nobody answers any more
+        again = again.or(claimed(&said(&mut node)));
     }
-    said(&mut node);
-    assert!(node.status().epoch > epoch, "led, lost, and claimed again in the same epoch");
+    assert!(again > Some(epoch), "led, lost, and claimed again in the same epoch");
 }
 
 #[test]
@@ -215,11 +231,348 @@ fn an_answer_to_an_earlier_claim_does_not_count() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
     let mut node = node(3, config);
     node.tick(ms(0));
-    said(&mut node);
-    let first = node.status().epoch;
+    let first = claimed(&said(&mut node)).unwrap();
     node.receive(ms(1), id(1), Message::Stale { epoch: Epoch::from_token(65) }).unwrap();
-    said(&mut node);
-    assert!(node.status().epoch > first);
+    assert!(claimed(&said(&mut node)) > Some(first));
     node.receive(ms(2), id(1), Message::Accept { epoch: first, round: 0 }).unwrap();
     assert_eq!(node.status().role, Role::Claiming);
+}
+
+const KEEP: Config = Config { takeover: Takeover::Keep, ..Config::lan() };
+
+/// Node 2 of three, which follows node 3 in epoch 34.
+fn follower(config: Config) -> Node {
+    let mut node = node(2, config);
+    node.tick(ms(0));
+    let epoch = Epoch::from_token(34);
+    node.receive(ms(0), id(3), Message::Alive { epoch, round: 1 }).unwrap();
+    said(&mut node);
+    assert_eq!(node.status().leader, Some(id(3)));
+    node
+}
+
+#[test]
+fn only_the_suspicion_of_the_leader_begins_an_election() {
+    for config in [KEEP, Config::lan()] {
+        let mut node = follower(config);
+        for other in [1, 2, 9] {
+            node.suspect(ms(1), id(other));
+            assert_eq!((node.status().role, node.status().leader), (Role::Follower, Some(id(3))));
+        }
+        node.suspect(ms(1), id(3));
+        assert_eq!((node.status().role, node.status().leader), (Role::Candidate, None));
+        assert_eq!(said(&mut node), [(3, Message::Election { epoch: Epoch::from_token(34) })]);
+    }
+    // nobody leads, and nobody is suspected who is no member
+    let mut node = node(1, KEEP);
+    node.tick(ms(0));
+    [2, 9].into_iter().for_each(|other| node.suspect(ms(1), id(other)));
+    assert_eq!(node.status().role, Role::Follower);
+    // a leader does not suspect itself
+    let (mut node, epoch) = classic_leader();
+    node.suspect(ms(300), id(3));
+    node.campaign(ms(300));
+    assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
+    assert_eq!(said(&mut node), []);
+}
+
+/// Node 3 of three leads in classic mode, and is kept, since 100 ms.
+fn classic_leader() -> (Node, Epoch) {
+    let mut node = node(3, KEEP);
+    node.campaign(ms(100));
+    let epoch = claimed(&said(&mut node)).unwrap();
+    assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
+    (node, epoch)
+}
+
+#[test]
+fn a_kept_leader_asks_whether_it_is_followed_and_outbids_the_rival() {
+    let rival = Epoch::from_token(65);
+    for message in [
+        Message::Coordinator { epoch: rival },
+        Message::Alive { epoch: rival, round: 0 },
+        Message::Election { epoch: rival },
+        Message::Answer { epoch: rival },
+        Message::Stale { epoch: rival },
+    ] {
+        let (mut node, epoch) = classic_leader();
+        node.receive(ms(120), id(2), message).unwrap();
+        let asked: Vec<_> = said(&mut node);
+        for other in [1, 2] {
+            assert!(asked.contains(&(other, Message::Alive { epoch, round: 1 })), "{asked:?}");
+        }
+        assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
+        assert_eq!(node.deadline(), Some(ms(170)));
+        // another round's answer, and then this one's
+        node.receive(ms(130), id(1), Message::Accept { epoch, round: 0 }).unwrap();
+        assert_eq!(node.status().epoch, epoch);
+        node.receive(ms(130), id(1), Message::Accept { epoch, round: 1 }).unwrap();
+        assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(66)), "{message:?}");
+        assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(3))));
+        assert_eq!(node.deadline(), Some(ms(230)));
+        // heartbeats ask for nothing any more
+        node.tick(ms(230));
+        let epoch = Epoch::from_token(66);
+        let alive = Message::Alive { epoch, round: 0 };
+        assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+    }
+}
+
+#[test]
+fn a_kept_leader_that_nobody_follows_yields() {
+    let (rival, later) = (Epoch::from_token(65), Epoch::from_token(96));
+    let (mut node, epoch) = classic_leader();
+    node.receive(ms(120), id(1), Message::Election { epoch: later }).unwrap();
+    node.receive(ms(125), id(2), Message::Alive { epoch: rival, round: 0 }).unwrap();
+    said(&mut node);
+    assert_eq!(node.deadline(), Some(ms(170)), "it is not asked anew");
+    node.tick(ms(170)); // the second of two attempts
+    let alive = Message::Alive { epoch, round: 1 };
+    assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+    assert_eq!(node.status().role, Role::Leader);
+    node.tick(ms(220));
+    assert_eq!((node.status().role, node.status().epoch), (Role::Follower, later));
+    assert_eq!((node.status().leader, node.deadline()), (None, Some(ms(570))));
+    assert_eq!(said(&mut node), []);
+}
+
+/// Two of four are enough if one of them is the highest, and not if none is: it is the same for whoever counts.
+#[test]
+fn half_of_all_with_the_highest_outweigh_the_others() {
+    let four = [1, 2, 3, 4].map(NodeId::new);
+    for (me, with, goes_on) in [(3, 4, true), (3, 1, false), (4, 1, true)] {
+        let mut node =
+            Bully::<Inline<4>>::new(id(me), &four, Config { attempts: 1, ..KEEP }).unwrap();
+        node.restore(Record { epoch: Epoch::ZERO }).unwrap();
+        node.campaign(ms(0));
+        node.tick(ms(50));
+        while let Some(output) = node.poll() {
+            if let Output::Persist(ticket, _) = output {
+                node.persisted(ticket);
+            }
+        }
+        let epoch = node.status().epoch;
+        assert_eq!(node.status().role, Role::Leader);
+        let rival = Epoch::from_token(33);
+        node.receive(ms(60), id(2), Message::Alive { epoch: rival, round: 0 }).unwrap();
+        node.receive(ms(61), id(with), Message::Accept { epoch, round: 1 }).unwrap();
+        assert_eq!(node.status().epoch > rival, goes_on, "{me} {with}");
+        node.tick(ms(110));
+        let outcome = if goes_on { Role::Claiming } else { Role::Follower };
+        assert_eq!(node.status().role, outcome, "it is not on disk yet, or no leader");
+    }
+}
+
+#[test]
+fn who_hears_its_leader_accepts_no_other() {
+    let other = Epoch::from_token(65); // of node 2
+    for mode in [Mode::Classic, Mode::Quorum, leased().mode] {
+        let mut node = node(1, Config { mode, ..KEEP });
+        node.tick(ms(0));
+        let epoch = Epoch::from_token(34);
+        let alive = Message::Alive { epoch, round: 1 };
+        node.receive(ms(1_000), id(3), alive).unwrap();
+        let accept = Message::Accept { epoch, round: 1 };
+        assert_eq!(said(&mut node), [(3, accept)]);
+        for message in [
+            Message::Coordinator { epoch: other },
+            Message::Election { epoch: other },
+            Message::Answer { epoch: other },
+            Message::Stale { epoch: other },
+        ] {
+            node.receive(ms(1_349), id(2), message).unwrap();
+            let answer = Message::Answer { epoch };
+            let expected =
+                if matches!(message, Message::Election { .. }) { &[(2, answer)][..] } else { &[] };
+            assert_eq!(said(&mut node), expected, "{message:?}");
+            assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), epoch));
+        }
+        // its own leader goes on in a later epoch
+        let renewed = Epoch::from_token(98);
+        let mut follows = node.clone();
+        follows.receive(ms(1_349), id(3), Message::Coordinator { epoch: renewed }).unwrap();
+        assert_eq!(follows.status().epoch, renewed);
+        assert_eq!(follows.status().leader.is_some(), mode == Mode::Classic);
+        // one that a majority elected is followed at once, as far as promises allow
+        let mut elected = node.clone();
+        elected.receive(ms(1_349), id(2), Message::Alive { epoch: other, round: 1 }).unwrap();
+        let leader = if mode == Mode::Classic { 3 } else { 2 };
+        assert_eq!(elected.status().epoch.owner() as u64, leader - 1);
+        // and any, when the leader is silent
+        node.receive(ms(1_350), id(2), Message::Coordinator { epoch: other }).unwrap();
+        assert_eq!(node.status().epoch, other);
+    }
+}
+
+#[test]
+fn a_claim_that_nobody_answers_leaves_no_trace() {
+    for mode in [Mode::Quorum, leased().mode] {
+        let mut node = node(2, Config { mode, ..KEEP });
+        node.tick(ms(0));
+        let epoch = Epoch::from_token(34);
+        node.receive(ms(1_000), id(3), Message::Alive { epoch, round: 1 }).unwrap();
+        said(&mut node);
+        let mut claims = 0;
+        for at in 1_001..5_000 {
+            node.tick(ms(at));
+            while let Some(output) = node.poll() {
+                match output {
+                    Output::Persist(..) => panic!("it writes"),
+                    Output::Send(_, Message::Coordinator { epoch }) => {
+                        assert_eq!(epoch, Epoch::from_token(65));
+                        claims += 1;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!(claims > 10 && node.status().epoch == epoch);
+        // it comes back: the leader leads on, and has heard nothing of that
+        node.receive(ms(5_000), id(3), Message::Alive { epoch, round: 9 }).unwrap();
+        assert_eq!(said(&mut node), [(3, Message::Accept { epoch, round: 9 })]);
+        assert_eq!(node.status().leader, Some(id(3)));
+    }
+}
+
+#[test]
+fn a_claim_is_outbid_by_a_later_one_and_by_a_leader() {
+    let config = Config { mode: Mode::Quorum, attempts: 1, ..KEEP };
+    let claiming = || {
+        let mut node = node(2, config);
+        node.campaign(ms(0));
+        node.tick(ms(50));
+        assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(1)));
+        node
+    };
+    // an earlier one is not accepted, nor is what is earlier taken note of
+    let mut node = claiming();
+    let earlier = Message::Coordinator { epoch: Epoch::from_token(0) };
+    node.receive(ms(51), id(1), earlier).unwrap();
+    assert_eq!(said(&mut node), [(1, Message::Stale { epoch: Epoch::from_token(1) })]);
+    assert_eq!((node.status().role, node.status().epoch), (Role::Claiming, Epoch::ZERO));
+    // a later one is
+    let later = Epoch::from_token(2);
+    node.receive(ms(52), id(3), Message::Coordinator { epoch: later }).unwrap();
+    assert_eq!(said(&mut node), [(3, Message::Accept { epoch: later, round: 0 })]);
+    // what was accepted of the own claim comes too late
+    node.receive(ms(53), id(1), Message::Accept { epoch: Epoch::from_token(1), round: 0 }).unwrap();
+    assert_eq!(node.status().role, Role::Follower);
+    // a leader that a majority elected, in whatever epoch that this node does not know to be over
+    let mut node = claiming();
+    let epoch = Epoch::from_token(0);
+    node.receive(ms(51), id(1), Message::Alive { epoch, round: 1 }).unwrap();
+    assert_eq!((node.status().role, node.status().leader), (Role::Follower, Some(id(1))));
+}
+
+#[test]
+fn a_lower_node_that_answers_ends_no_candidacy() {
+    let mut node = follower(KEEP);
+    node.suspect(ms(1), id(3));
+    said(&mut node);
+    node.receive(ms(2), id(1), Message::Answer { epoch: Epoch::from_token(34) }).unwrap();
+    assert_eq!(node.status().role, Role::Candidate);
+    node.receive(ms(2), id(3), Message::Answer { epoch: Epoch::from_token(34) }).unwrap();
+    assert_eq!((node.status().role, node.deadline()), (Role::Waiting, Some(ms(252))));
+}
+
+#[test]
+fn the_highest_asks_the_leader_it_misses_and_leads_if_that_is_silent() {
+    let epoch = Epoch::from_token(33); // of node 2
+    for answers in [true, false] {
+        let mut node = node(3, Config { attempts: 2, ..KEEP });
+        node.tick(ms(0));
+        node.receive(ms(1), id(2), Message::Alive { epoch, round: 0 }).unwrap();
+        said(&mut node);
+        for at in [351, 401] {
+            node.tick(ms(at));
+            assert_eq!(said(&mut node), [(2, Message::Election { epoch })], "{at}");
+        }
+        if answers {
+            node.receive(ms(402), id(2), Message::Coordinator { epoch }).unwrap();
+            assert_eq!(node.status().leader, Some(id(2)));
+        } else {
+            node.tick(ms(451));
+            assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(34)));
+        }
+    }
+}
+
+#[test]
+fn a_higher_node_that_asks_begins_no_election() {
+    let mut node = node(1, KEEP);
+    node.tick(ms(0));
+    node.receive(ms(1), id(3), Message::Election { epoch: Epoch::ZERO }).unwrap();
+    assert_eq!(said(&mut node), [(3, Message::Answer { epoch: Epoch::ZERO })]);
+    assert_eq!(node.status().role, Role::Follower);
+    // a leader tells it who leads
+    let (mut node, epoch) = classic_leader();
+    node.receive(ms(101), id(1), Message::Election { epoch: Epoch::ZERO }).unwrap();
+    let told = [(1, Message::Answer { epoch }), (1, Message::Coordinator { epoch })];
+    assert_eq!(said(&mut node), told);
+}
+
+#[test]
+fn a_lease_is_held_by_a_leader_whose_epoch_is_on_disk_and_no_longer_than_its_clock_has_shown() {
+    let (mut node, epoch) = leader();
+    node.receive(ms(1_010), id(1), Message::Accept { epoch, round: 1 }).unwrap();
+    assert!(node.holds_lease(ms(1_299)));
+    node.tick(ms(1_300)); // its clock has shown that
+    assert!(!node.holds_lease(ms(1_200)), "the lease is over");
+    // it goes on in a later epoch: not before that is on disk
+    let (mut node, epoch) = leader_with(Config { takeover: Takeover::Keep, ..leased() });
+    node.receive(ms(1_010), id(1), Message::Accept { epoch, round: 1 }).unwrap();
+    assert!(node.holds_lease(ms(1_020)));
+    let rival = Epoch::from_token(epoch.token() + 31);
+    node.receive(ms(1_020), id(1), Message::Stale { epoch: rival }).unwrap();
+    assert!(!node.holds_lease(ms(1_020)), "it claims");
+    let later = claimed(&said(&mut node)).unwrap();
+    node.receive(ms(1_020), id(1), Message::Accept { epoch: later, round: 0 }).unwrap();
+    assert!(!node.holds_lease(ms(1_020)), "it is not on disk");
+    said(&mut node);
+    assert_eq!((node.status().role, node.holds_lease(ms(1_020))), (Role::Leader, true));
+}
+
+#[test]
+fn nothing_is_said_while_the_epoch_is_not_on_disk() {
+    let mut node = node(3, KEEP);
+    node.persisted(Ticket::new(99)); // which was not issued
+    node.campaign(ms(0));
+    let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
+    assert_eq!((ticket, record.epoch), (Ticket::new(1), node.status().epoch));
+    assert!(node.poll().is_none());
+    assert_eq!((node.status().role, node.status().leader), (Role::Claiming, None));
+    node.fenced(ms(1), Epoch::from_token(33));
+    node.receive(ms(2), id(1), Message::Accept { epoch: record.epoch, round: 1 }).unwrap();
+    let Some(Output::Persist(second, later)) = node.poll() else { panic!("nothing to write") };
+    assert_eq!((second, later.epoch > record.epoch), (Ticket::new(2), true));
+    node.persisted(ticket);
+    assert!(node.poll().is_none(), "the first is not the second");
+    node.persisted(second);
+    node.persisted(ticket); // once more
+    assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(3))));
+    let mut events = Vec::new();
+    while let Some(output) = node.poll() {
+        if let Output::Event(event) = output {
+            events.push(event);
+        }
+    }
+    assert_eq!(events, [Event::Leading { epoch: later.epoch }]);
+}
+
+#[test]
+fn each_kind_of_message_is_counted() {
+    let (mut node, epoch) = leader();
+    let counts = node.counts();
+    assert_eq!((counts.coordinator, counts.alive, counts.algorithm()), (2, 2, 2));
+    node.receive(ms(1_001), id(1), Message::Election { epoch }).unwrap();
+    node.receive(ms(1_001), id(2), Message::Alive { epoch: Epoch::from_token(1), round: 1 })
+        .unwrap();
+    said(&mut node);
+    let counts = node.counts();
+    assert_eq!((counts.answer, counts.stale, counts.coordinator), (1, 1, 3));
+    let mut node = follower(Config { mode: Mode::Quorum, ..KEEP });
+    assert_eq!((node.counts().accept, node.counts().election), (1, 0));
+    node.suspect(ms(1), id(3));
+    said(&mut node);
+    assert_eq!(node.counts().election, 1);
 }

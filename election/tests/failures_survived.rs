@@ -3,62 +3,11 @@
 
 mod common;
 
-use common::{Cluster, ids};
-use quorate_core::{Instant, Machine, NodeId, Rejections, Rng, Wire};
+use common::{Cluster, Node, ids};
+use quorate_core::{NodeId, Rng, Wire};
 use quorate_election::lease::Drift;
-use quorate_election::ring::{self, Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
-use quorate_election::{Bully, Config, Epoch, Inline, Mode, Ring, Role, Status, bully};
-
-trait Node: Machine {
-    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self;
-    fn status(&self) -> Status;
-    fn rejections(&self) -> Rejections;
-    fn holds_lease(&self, now: Instant) -> bool;
-    /// A claim to lead in this epoch.
-    fn claim(epoch: Epoch) -> Vec<u8>;
-}
-
-fn bytes<'a>(message: &impl Wire<'a>) -> Vec<u8> {
-    let mut bytes = vec![0; message.encoded_len()];
-    message.to_slice(&mut bytes).unwrap();
-    bytes
-}
-
-impl Node for Bully<Inline<5>> {
-    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
-        Self::new(id, ids, config).unwrap()
-    }
-    fn status(&self) -> Status {
-        self.status()
-    }
-    fn rejections(&self) -> Rejections {
-        self.rejections()
-    }
-    fn holds_lease(&self, now: Instant) -> bool {
-        self.holds_lease(now)
-    }
-    fn claim(epoch: Epoch) -> Vec<u8> {
-        bytes(&bully::Message::Alive { epoch, round: 1 })
-    }
-}
-
-impl<A: Algorithm> Node for Ring<A, Inline<20>> {
-    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
-        Self::new(id, ids, config).unwrap()
-    }
-    fn status(&self) -> Status {
-        self.status()
-    }
-    fn rejections(&self) -> Rejections {
-        self.rejections()
-    }
-    fn holds_lease(&self, _now: Instant) -> bool {
-        false
-    }
-    fn claim(epoch: Epoch) -> Vec<u8> {
-        bytes(&ring::Message::Alive { epoch })
-    }
-}
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Role, Status, Takeover};
 
 /// What was seen while something went wrong.
 #[derive(Default)]
@@ -238,11 +187,61 @@ fn byzantine<M: Node>(config: Config) -> String {
     format!("forged and absurd claims refused, {refused} counted; {own}")
 }
 
-fn column<M: Node>(config: Config, lease: bool) -> [String; 5] {
+/// Node 5 leads, and comes back without what it had on disk.
+fn erasure<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    let before = trial.statuses()[0].epoch;
+    trial.kill(5);
+    let at = trial.place(5);
+    trial.cluster.disks[at].clear();
+    trial.cluster.events.clear();
+    trial.revive(5);
+    let after = settles(trial.settle());
+    let led = trial.cluster.events.iter().filter_map(|(_, event)| match event {
+        Event::Leading { epoch } => Some(*epoch),
+        _ => None,
+    });
+    assert!(led.min().is_none_or(|least| least > before), "a token of before");
+    format!("no token of before; {after}")
+}
+
+/// Leaders are kept, and node 5, which does not lead, is cut off for 2 s again and again.
+fn absences<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    trial.kill(5);
+    trial.settle();
+    // the same nodes once more, now with what they have on disk
+    trial.config.takeover = Takeover::Keep;
+    (1..=5).for_each(|id| trial.kill(id));
+    (1..=4).for_each(|id| trial.revive(id));
+    trial.watch(3_000, |_, _| ());
+    trial.revive(5);
+    trial.watch(1_000, |_, _| ());
+    let (away, leader) = (trial.place(5), trial.statuses()[0].leader);
+    assert!(leader.is_some() && trial.statuses().iter().all(|s| s.leader == leader));
+    trial.cluster.events.clear();
+    for _ in 0..10 {
+        trial.cluster.lost = Box::new(move |a, b| a == away || b == away);
+        trial.watch(2_000, |_, _| ());
+        trial.cluster.lost = Box::new(|_, _| false);
+        trial.watch(1_000, |_, _| ());
+        assert!(trial.statuses().iter().all(|s| s.leader == leader), "{:?}", trial.statuses());
+    }
+    let changes = trial.cluster.events.iter().filter(|(at, event)| match event {
+        Event::Following { leader: now, .. } => Some(*now) != leader && *at != away,
+        Event::Leading { .. } => Some(trial.cluster.ids[*at]) != leader && *at != away,
+        _ => false,
+    });
+    format!("{} changes of leader", changes.count())
+}
+
+fn column<M: Node>(config: Config, lease: bool) -> [String; 7] {
     let config = Config { attempts: 3, ..config };
     [
         crash::<M>(config),
         recovery::<M>(config),
+        erasure::<M>(config),
+        absences::<M>(config),
         omission::<M>(config, lease),
         partition::<M>(config, lease),
         byzantine::<M>(config),
@@ -265,6 +264,8 @@ fn the_table_is_as_it_was() {
     let rows = [
         "crash of the leader",
         "crash and recovery of the leader",
+        "crash of the leader, whose disk is erased",
+        "another node cut off for 2 s, ten times, leaders kept",
         "omission: a fifth of all messages lost for 30 s",
         "partition: the leader and one more apart for 5 s",
         "Byzantine: one node lies for 20 s",

@@ -1,9 +1,9 @@
 //! Rules of the rings that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output};
-use quorate_election::ring::{ChangRoberts, Collecting, Message};
-use quorate_election::{Config, Epoch, Inline, Ring, Role, Takeover};
+use quorate_core::{Instant, NodeId, Output, Ticket};
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair, Message, Way};
+use quorate_election::{Config, Epoch, Event, Inline, Record, Ring, Role, Takeover};
 
 type Node = Ring<Collecting, Inline<4>>;
 
@@ -65,11 +65,14 @@ fn those_passed_over_are_told_who_leads() {
 
 #[test]
 fn a_fenced_leader_asks_those_it_passed_over() {
-    let mut node = first(2);
+    let ids = [1, 2].map(NodeId::new);
+    let mut node = Node::new(id(1), &ids, Config::lan()).unwrap();
     node.suspect(ms(0), id(2));
-    node.campaign(ms(0));
     said(&mut node);
+    assert_eq!(node.status().role, Role::Leader);
     let later = Epoch::from_token(321);
+    node.fenced(ms(1), Epoch::from_token(1)); // known by now
+    assert_eq!(said(&mut node), []);
     node.fenced(ms(1), later);
     let said = said(&mut node);
     assert!(matches!(said[..], [(2, Message::Elect { token, .. })] if token > later), "{said:?}");
@@ -118,13 +121,7 @@ fn a_ring_refuses_what_it_cannot_promise_and_what_is_not_its_own() {
     assert!(Node::new(id(1), &ids, quorum).is_err());
     let mut node = Ring::<ChangRoberts, Inline<2>>::new(id(1), &ids, KEEP).unwrap();
     let token = Epoch::from_token(33);
-    let probe = Message::Probe {
-        token,
-        highest: token,
-        phase: 0,
-        hops: 1,
-        way: quorate_election::ring::Way::Forth,
-    };
+    let probe = Message::Probe { token, highest: token, phase: 0, hops: 1, way: Way::Forth };
     assert!(node.receive(ms(0), id(2), probe).is_err());
     let lie = Message::Alive { epoch: Epoch::from_token(32) };
     assert!(node.receive(ms(0), id(2), lie).is_err());
@@ -136,6 +133,7 @@ fn a_restarted_leader_does_not_lead_in_its_old_epoch() {
     let (token, epoch) = (Epoch::from_token(33), Epoch::from_token(64));
     let told = Message::Coordinator { token, epoch };
     let mut node = first(3);
+    node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b110 }).unwrap();
     node.receive(ms(1), id(3), told).unwrap();
     said(&mut node);
     assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
@@ -211,4 +209,365 @@ fn acknowledgements_of_before_a_restart_are_quiet() {
     let (token, epoch) = (Epoch::from_token(64), Epoch::from_token(66));
     node.receive(ms(2), id(3), Message::Coordinator { token, epoch }).unwrap();
     assert_eq!(node.status().leader, Some(id(3)));
+}
+
+fn ring<A: quorate_election::ring::Algorithm>(config: Config) -> Ring<A, Inline<12>> {
+    let ids = [2, 1, 3].map(NodeId::new);
+    let mut node = Ring::new(id(2), &ids, config).unwrap();
+    node.tick(ms(0));
+    node
+}
+
+macro_rules! said_by {
+    ($node:ident) => {{
+        let mut said = Vec::new();
+        while let Some(output) = $node.poll() {
+            match output {
+                Output::Persist(ticket, _) => $node.persisted(ticket),
+                Output::Send(to, message) => said.push((to.get(), message)),
+                Output::Event(_) => {}
+            }
+        }
+        said
+    }};
+}
+
+/// A message of its own attempt of before it was restarted: it takes part in another's, and waits for that one's outcome.
+#[test]
+fn what_comes_back_of_an_attempt_of_before_decides_nothing() {
+    let old = Epoch::from_token(32);
+    let theirs = Epoch::from_token(34); // of node 3, which is better
+    let elect = |token, passed| Message::Elect { token, highest: token, passed };
+    macro_rules! check {
+        ($algorithm:ty, $begins:expr, $back:expr) => {{
+            let mut node = ring::<$algorithm>(KEEP);
+            node.receive(ms(1), id(3), $begins).unwrap();
+            assert_eq!(node.status().role, Role::Waiting);
+            said_by!(node);
+            for back in $back {
+                node.receive(ms(2), id(3), back).unwrap();
+            }
+            let said = said_by!(node);
+            let acks = said.iter().filter(|(_, m)| matches!(m, Message::Ack { .. })).count();
+            assert_eq!(acks, said.len(), "{said:?}");
+            assert_eq!((node.status().role, node.status().leader), (Role::Waiting, None));
+        }};
+    }
+    check!(Collecting, elect(theirs, 0b100), [elect(old, 0b001), elect(old, 0b111)]);
+    check!(ChangRoberts, elect(theirs, 0), [elect(old, 0)]);
+    let probe = |token, way| Message::Probe { token, highest: token, phase: 0, hops: 1, way };
+    let reply = |way| Message::Reply { token: old, highest: old, phase: 0, way };
+    let both = [reply(Way::Forth), reply(Way::Back), probe(old, Way::Back)];
+    check!(HirschbergSinclair, probe(theirs, Way::Forth), both);
+}
+
+/// What comes back after another leads is too late.
+#[test]
+fn what_comes_back_after_the_outcome_decides_nothing() {
+    let leader = Epoch::from_token(98); // of node 3
+    macro_rules! check {
+        ($algorithm:ty, $back:expr) => {{
+            let mut node = ring::<$algorithm>(KEEP);
+            node.campaign(ms(0));
+            let token = node.status().epoch;
+            said_by!(node);
+            node.receive(ms(1), id(3), Message::Alive { epoch: leader }).unwrap();
+            said_by!(node);
+            for back in $back {
+                node.receive(ms(2), id(1), back(token)).unwrap();
+            }
+            let said = said_by!(node);
+            assert!(said.iter().all(|(_, m)| matches!(m, Message::Ack { .. })), "{said:?}");
+            let status = node.status();
+            assert_eq!((status.leader, status.epoch), (Some(id(3)), leader));
+        }};
+    }
+    let elect = |passed| move |token| Message::Elect { token, highest: token, passed };
+    check!(Collecting, [elect(0b011)]); // it would be the best
+    check!(Collecting, [elect(0b111)]);
+    check!(ChangRoberts, [elect(0)]);
+    let reply = |way| move |token| Message::Reply { token, highest: token, phase: 0, way };
+    check!(HirschbergSinclair, [reply(Way::Forth), reply(Way::Back)]);
+}
+
+/// A candidate of Hirschberg and Sinclair goes on when both sides have answered its present phase, and no other.
+#[test]
+fn a_phase_ends_when_both_sides_have_answered_it() {
+    let mut node = ring::<HirschbergSinclair>(KEEP);
+    node.campaign(ms(0));
+    let token = node.status().epoch;
+    let reply = |phase, way, highest| Message::Reply { token, highest, phase, way };
+    let probes = |said: Vec<(u64, Message)>| -> Vec<(u64, u8, u8)> {
+        let probe = |(to, m)| match m {
+            Message::Probe { phase, hops, .. } => Some((to, phase, hops)),
+            _ => None,
+        };
+        said.into_iter().filter_map(probe).collect()
+    };
+    assert_eq!(probes(said_by!(node)), [(1, 0, 1), (3, 0, 1)]);
+    node.receive(ms(1), id(1), reply(1, Way::Back, token)).unwrap(); // of a phase to come
+    assert_eq!(probes(said_by!(node)), []);
+    let mut node = ring::<HirschbergSinclair>(KEEP);
+    node.campaign(ms(0));
+    said_by!(node);
+    let later = Epoch::from_token(token.token() + 32 * 7);
+    node.receive(ms(1), id(1), reply(0, Way::Back, later)).unwrap();
+    assert_eq!((probes(said_by!(node)), node.status().epoch), (vec![], later));
+    node.receive(ms(1), id(3), reply(0, Way::Forth, token)).unwrap();
+    assert_eq!(probes(said_by!(node)), [(1, 1, 2), (3, 1, 2)]);
+    // one side twice is not both
+    node.receive(ms(2), id(1), reply(1, Way::Back, token)).unwrap();
+    node.receive(ms(2), id(3), Message::Alive { epoch: Epoch::from_token(2) }).unwrap(); // late
+    assert_eq!(probes(said_by!(node)), []);
+    node.receive(ms(3), id(3), reply(1, Way::Forth, token)).unwrap();
+    assert_eq!(probes(said_by!(node)), [(1, 2, 4), (3, 2, 4)]);
+    // a probe that comes all the way round has won
+    let round = Message::Probe { token, highest: later, phase: 2, hops: 1, way: Way::Forth };
+    node.receive(ms(4), id(3), round).unwrap();
+    said_by!(node);
+    assert_eq!(node.status().role, Role::Leader);
+    assert!(node.status().epoch > later);
+}
+
+#[test]
+fn who_hears_its_leader_sends_tokens_to_it_and_takes_no_part() {
+    let epoch = Epoch::from_token(34);
+    let token = Epoch::from_token(65); // of node 1, which is worse than this one
+    macro_rules! check {
+        ($algorithm:ty, $message:expr) => {{
+            let mut node = ring::<$algorithm>(KEEP);
+            node.receive(ms(1), id(3), Message::Alive { epoch }).unwrap();
+            said_by!(node);
+            node.receive(ms(2), id(1), $message).unwrap();
+            let said = said_by!(node);
+            assert!(said.len() == 2 && said.contains(&(3, $message)), "{said:?}");
+            assert_eq!((node.status().role, node.status().leader), (Role::Follower, Some(id(3))));
+        }};
+    }
+    let elect = |passed| Message::Elect { token, highest: token, passed };
+    check!(Collecting, elect(0b010));
+    check!(ChangRoberts, elect(0));
+    let probe = |hops| Message::Probe { token, highest: token, phase: 1, hops, way: Way::Back };
+    check!(HirschbergSinclair, probe(1));
+    check!(HirschbergSinclair, probe(2));
+    // the leader itself is a candidate, and so leads no more: its token must not come back to it from here
+    let mut node = ring::<ChangRoberts>(KEEP);
+    node.receive(ms(1), id(3), Message::Alive { epoch }).unwrap();
+    said_by!(node);
+    let token = Epoch::from_token(66);
+    let elect_of_3 = Message::Elect { token, highest: token, passed: 0 };
+    node.receive(ms(2), id(3), elect_of_3).unwrap();
+    assert!(said_by!(node).contains(&(1, elect_of_3)));
+    assert_eq!(node.status().role, Role::Waiting);
+    // without a leader, and where the highest is to lead, it is a candidate itself
+    let mut node = ring::<ChangRoberts>(KEEP);
+    node.receive(ms(2), id(3), elect(0)).unwrap();
+    assert_eq!(node.status().role, Role::Waiting);
+    let own = said_by!(node);
+    assert!(
+        own.iter().any(|(_, m)| matches!(m, Message::Elect { token, .. } if token.owner() == 0))
+    );
+    let mut node = ring::<ChangRoberts>(Config::lan());
+    node.receive(ms(1), id(3), Message::Alive { epoch: Epoch::from_token(66) }).unwrap();
+    said_by!(node);
+    node.receive(ms(2), id(3), elect(0)).unwrap();
+    assert_eq!(node.status().role, Role::Waiting);
+}
+
+#[test]
+fn nothing_is_said_while_the_epoch_is_not_on_disk() {
+    let mut node = first(3);
+    node.persisted(Ticket::new(99)); // which was not issued
+    node.campaign(ms(0));
+    let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
+    assert_eq!((ticket, record.epoch), (Ticket::new(1), node.status().epoch));
+    assert!(node.poll().is_none());
+    node.campaign(ms(1)); // another attempt, another record
+    let Some(Output::Persist(second, _)) = node.poll() else { panic!("nothing to write") };
+    assert_eq!(second, Ticket::new(2));
+    node.persisted(ticket);
+    assert!(node.poll().is_none(), "the first is not the second");
+    node.persisted(second);
+    node.persisted(ticket); // once more
+    assert!(matches!(node.poll(), Some(Output::Send(..))));
+}
+
+#[test]
+fn a_leader_is_told_of_when_it_is_on_disk() {
+    let mut node = first(3);
+    [2, 3].into_iter().for_each(|other| node.suspect(ms(0), id(other)));
+    node.campaign(ms(0));
+    assert_eq!((node.status().role, node.status().leader), (Role::Claiming, None));
+    let Some(Output::Persist(ticket, _)) = node.poll() else { panic!("nothing to write") };
+    assert!(node.poll().is_none());
+    node.persisted(ticket);
+    let epoch = node.status().epoch;
+    assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(1))));
+    let mut events = Vec::new();
+    while let Some(output) = node.poll() {
+        if let Output::Event(event) = output {
+            events.push(event);
+        }
+    }
+    assert_eq!(events, [Event::Leading { epoch }]);
+    assert!(node.checkpoint().eq([Record { epoch }]));
+}
+
+/// Node 2 of the ring 2, 1, 3 leads: the others were silent.
+fn leader(config: Config) -> (Ring<Collecting, Inline<12>>, Epoch) {
+    let mut node = ring::<Collecting>(config);
+    [1, 3].into_iter().for_each(|other| node.suspect(ms(0), id(other)));
+    node.campaign(ms(0));
+    said_by!(node);
+    let epoch = node.status().epoch;
+    assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(2))));
+    (node, epoch)
+}
+
+fn later(epoch: Epoch, by: u64) -> Epoch {
+    Epoch::from_token(epoch.token() + by)
+}
+
+#[test]
+fn a_leader_that_nobody_follows_yields_when_it_has_asked_often_enough() {
+    for attempts in [1, 3] {
+        let (mut node, epoch) = leader(Config { attempts, ..KEEP });
+        // heartbeats do not count
+        (1..=5).for_each(|at| node.tick(ms(at * 100)));
+        said_by!(node);
+        let rival = later(epoch, 33); // of node 1
+        node.receive(ms(510), id(1), Message::Alive { epoch: rival }).unwrap();
+        let mut at = 510;
+        for _ in 0..attempts {
+            assert_eq!(node.status().role, Role::Leader, "{at}");
+            let ask = Message::Ask { epoch };
+            assert_eq!(said_by!(node), [(1, ask), (3, ask)]);
+            assert_eq!(node.deadline(), Some(ms(at + 50)));
+            // once more, and an earlier one, and what is no answer
+            node.receive(ms(at), id(1), Message::Alive { epoch: rival }).unwrap();
+            node.receive(ms(at), id(1), Message::Alive { epoch: later(epoch, 1) }).unwrap();
+            node.receive(ms(at), id(3), Message::Alive { epoch: later(epoch, 2) }).unwrap();
+            at += 50;
+            node.tick(ms(at));
+        }
+        assert_eq!((node.status().role, node.status().epoch), (Role::Follower, rival));
+        assert_eq!((node.status().leader, node.deadline()), (None, Some(ms(at + 350))));
+        assert_eq!(said_by!(node), []);
+        node.receive(ms(at + 1), id(1), Message::Alive { epoch: rival }).unwrap();
+        said_by!(node);
+        assert_eq!(node.status().leader, Some(id(1)));
+    }
+}
+
+#[test]
+fn a_leader_that_a_majority_follows_outbids_a_rival() {
+    let (mut node, epoch) = leader(KEEP);
+    let follows = |epoch| Message::Alive { epoch };
+    // an answer without a question counts for nothing
+    node.receive(ms(1), id(3), follows(epoch)).unwrap();
+    let rival = later(epoch, 33);
+    node.receive(ms(2), id(1), Message::Alive { epoch: rival }).unwrap();
+    // in an epoch of before
+    node.receive(ms(3), id(3), follows(Epoch::from_token(epoch.token() - 32))).unwrap();
+    assert_eq!(node.status().epoch, epoch);
+    node.receive(ms(4), id(3), follows(epoch)).unwrap();
+    let (said, epoch) = (said_by!(node), node.status().epoch);
+    assert!(epoch > rival);
+    assert!(said.contains(&(1, Message::Coordinator { token: epoch, epoch })), "{said:?}");
+    assert_eq!((node.status().role, node.deadline()), (Role::Leader, Some(ms(54))));
+    node.receive(ms(5), id(1), Message::Ack { token: epoch, slot: 2, phase: 7 }).unwrap();
+    assert_eq!(node.deadline(), Some(ms(104)), "the next heartbeat");
+    // that is settled: it takes another majority next time
+    let rival = later(epoch, 33);
+    node.receive(ms(6), id(1), Message::Alive { epoch: rival }).unwrap();
+    assert_eq!(node.status().epoch, epoch);
+}
+
+#[test]
+fn a_kept_leader_that_is_fenced_asks_those_it_passed_over() {
+    let (mut node, epoch) = leader(KEEP);
+    node.fenced(ms(1), later(epoch, 0));
+    assert_eq!(said_by!(node), [], "no later epoch");
+    let rival = later(epoch, 33);
+    node.fenced(ms(1), rival);
+    let ask = Message::Ask { epoch };
+    assert_eq!(said_by!(node), [(1, ask), (3, ask)]);
+    node.receive(ms(2), id(3), Message::Alive { epoch }).unwrap();
+    let (said, epoch) = (said_by!(node), node.status().epoch);
+    assert!(epoch > rival);
+    // the next one is passed over no more; and all are told
+    let alive = Message::Alive { epoch };
+    assert_eq!(said, [(1, Message::Coordinator { token: epoch, epoch }), (1, alive), (3, alive)]);
+}
+
+#[test]
+fn a_follower_answers_its_leader_and_no_other() {
+    let (epoch, rival) = (Epoch::from_token(34), Epoch::from_token(65));
+    let mut node = ring::<ChangRoberts>(KEEP);
+    // a question is a sign of life, too
+    node.receive(ms(1), id(3), Message::Ask { epoch }).unwrap();
+    assert_eq!(said_by!(node), [(3, Message::Alive { epoch })]);
+    assert_eq!((node.status().leader, node.counts().accept), (Some(id(3)), 1));
+    for message in [Message::Alive { epoch: rival }, Message::Ask { epoch: rival }] {
+        node.receive(ms(2), id(1), message).unwrap();
+        assert_eq!(said_by!(node), []);
+        assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), epoch));
+    }
+    // nor is an earlier epoch of its leader's the one that it follows
+    let mut ahead = node.clone();
+    ahead.receive(ms(2), id(3), Message::Alive { epoch: Epoch::from_token(98) }).unwrap();
+    said_by!(ahead);
+    ahead.receive(ms(2), id(3), Message::Ask { epoch }).unwrap();
+    assert_eq!(said_by!(ahead), []);
+    // passed on, and no reason to follow
+    let token = Epoch::from_token(33);
+    let told = Message::Coordinator { token, epoch: rival };
+    node.receive(ms(3), id(1), told).unwrap();
+    let ack = Message::Ack { token, slot: 2, phase: 7 };
+    assert_eq!(said_by!(node), [(1, ack), (1, told)]);
+    assert_eq!(node.status().leader, Some(id(3)));
+    // its own leader in a later epoch is another matter
+    let renewed = Epoch::from_token(98);
+    node.receive(ms(4), id(3), Message::Alive { epoch: renewed }).unwrap();
+    assert_eq!(said_by!(node), []);
+    assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), renewed));
+    // and so is a leader that has not been heard for long
+    let rival = Epoch::from_token(129);
+    node.receive(ms(353), id(1), Message::Alive { epoch: rival }).unwrap();
+    said_by!(node);
+    assert_eq!(node.status().leader, Some(id(3)));
+    node.receive(ms(354), id(1), Message::Alive { epoch: rival }).unwrap();
+    said_by!(node);
+    assert_eq!(node.status().leader, Some(id(1)));
+}
+
+#[test]
+fn a_kept_leader_takes_tokens_off_the_ring() {
+    let (node, epoch) = leader(KEEP);
+    for (token, is_later) in [(Epoch::from_token(1), false), (later(epoch, 33), true)] {
+        let mut node = node.clone();
+        let elect = Message::Elect { token, highest: Epoch::ZERO, passed: 0b010 };
+        node.receive(ms(1), id(1), elect).unwrap();
+        let mut said = said_by!(node);
+        said.retain(|(_, message)| !matches!(message, Message::Ack { .. }));
+        if is_later {
+            let ask = Message::Ask { epoch };
+            assert_eq!(said, [(1, ask), (3, ask)]);
+            node.receive(ms(2), id(3), Message::Alive { epoch }).unwrap();
+            assert!(node.status().epoch > token);
+        } else {
+            assert_eq!(said, [(1, Message::Alive { epoch })]);
+        }
+    }
+    // what is gathered on the way counts as well
+    let mut asks = node.clone();
+    let (token, highest) = (Epoch::from_token(1), later(epoch, 64));
+    asks.receive(ms(1), id(1), Message::Elect { token, highest, passed: 0b010 }).unwrap();
+    asks.receive(ms(2), id(3), Message::Alive { epoch }).unwrap();
+    assert!(asks.status().epoch > highest);
+    // where the highest is to lead, the token goes on
+    let (mut node, epoch) = leader(Config::lan());
+    let token = later(epoch, 33);
+    node.receive(ms(1), id(1), Message::Elect { token, highest: token, passed: 0b010 }).unwrap();
+    assert!(said_by!(node).iter().any(|(_, m)| matches!(m, Message::Elect { passed: 0b011, .. })));
 }

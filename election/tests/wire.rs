@@ -36,6 +36,7 @@ fn messages_have_these_bytes_for_ever() {
     assert_eq!(hex(&Ring::Coordinator { token: F, epoch: E }), "0305ac02");
     assert_eq!(hex(&Ring::Ack { token: F, slot: 2, phase: 7 }), "04050207");
     assert_eq!(hex(&Ring::Alive { epoch: E }), "05ac02");
+    assert_eq!(hex(&Ring::Ask { epoch: F }), "0605");
     assert_eq!(hex(&Record { epoch: E }), "ac02");
 }
 
@@ -44,7 +45,7 @@ fn what_is_no_message_is_refused() {
     assert_eq!(Bully::from_slice(&[6, 0]), Err(DecodeError::Invalid));
     assert_eq!(Bully::from_slice(&[3, 0]), Err(DecodeError::Truncated));
     assert_eq!(Bully::from_slice(&[0, 0, 0]), Err(DecodeError::Trailing));
-    assert_eq!(Ring::from_slice(&[6, 0]), Err(DecodeError::Invalid));
+    assert_eq!(Ring::from_slice(&[7, 0]), Err(DecodeError::Invalid));
     assert_eq!(Ring::from_slice(&[2, 0, 0, 0, 2]), Err(DecodeError::Invalid));
 }
 

@@ -3,7 +3,7 @@
 use quorate_core::{Instant, NodeId, Rejected};
 
 use super::{Bully, Message, Owes};
-use crate::members::bit;
+use crate::members::{Members, bit};
 use crate::storage::Storage;
 use crate::{Epoch, Mode, Role, Takeover};
 
@@ -21,28 +21,32 @@ impl<S: Storage> Bully<S> {
             return Err(Rejected::OutOfRange);
         }
         let impossible = match message {
-            // only lower nodes ask, only higher ones answer
-            Message::Election { .. } => from > me,
-            Message::Answer { .. } => from < me,
+            Message::Election { .. } | Message::Answer { .. } | Message::Stale { .. } => false,
             // nobody leads in another's epoch
             Message::Coordinator { .. } | Message::Alive { .. } => epoch.owner() != from,
             // nobody accepts what was not offered
-            Message::Accept { epoch, round } => {
-                // a leader of before a restart does not remember its rounds
-                let held = matches!(self.role, Role::Leader | Role::Claiming);
-                epoch.owner() != me
-                    || epoch > self.office.epoch
-                    || (held && epoch == self.office.epoch && round > self.round)
-            }
-            Message::Stale { .. } => false,
+            Message::Accept { epoch, round } => epoch.owner() != me || self.is_beyond(epoch, round),
         };
         if impossible { Err(Rejected::Impossible) } else { Ok(from) }
     }
 
+    /// Whether this node, as the leader in an epoch of its own, or as the one that claims it, has not come as far as this round. It does not
+    /// remember the rounds of before a restart.
+    fn is_beyond(&self, epoch: Epoch, round: u64) -> bool {
+        if epoch > self.office.epoch {
+            // a claim, if it is one of the next epoch, is round 0
+            return round > 0 || self.office.epoch.after(self.members.me()) != Some(epoch);
+        }
+        self.role == Role::Leader && epoch == self.office.epoch && round > self.round
+    }
+
     pub(super) fn take(&mut self, from: usize, message: Message) {
+        if self.role == Role::Recovering && !self.recover(from, message) {
+            return;
+        }
         match message {
             Message::Election { epoch } => self.on_election(from, epoch),
-            Message::Answer { epoch } => self.on_answer(epoch),
+            Message::Answer { epoch } => self.on_answer(from, epoch),
             Message::Coordinator { epoch } => self.on_leader(from, epoch, 0),
             Message::Alive { epoch, round } => self.on_leader(from, epoch, round),
             Message::Accept { epoch, round } => self.on_accept(from, epoch, round),
@@ -58,24 +62,73 @@ impl<S: Storage> Bully<S> {
         }
     }
 
-    /// A node that comes up holds an election (Garcia-Molina, section III), or waits to hear of a leader.
     fn start(&mut self) {
         if matches!(self.config.mode, Mode::Lease { .. }) {
             // whatever was promised before the restart is not known any more
             self.grant.grant(self.now);
         }
+        if self.office.restored() {
+            self.take_part();
+            return;
+        }
+        self.role = Role::Recovering;
+        self.ask();
+        self.end_recovery(self.members.enough_to_recover());
+    }
+
+    /// A node that comes up holds an election (Garcia-Molina, section III), or waits to hear of a leader.
+    fn take_part(&mut self) {
         match self.config.takeover {
             Takeover::Highest => self.start_election(),
             Takeover::Keep => self.follow(),
         }
     }
 
+    /// A node without a record asks all others which epochs there have been (Liskov and Cowling, "Viewstamped replication revisited",
+    /// 2012, section 4.3): it may have led, or accepted a leader, and forgotten it. Meanwhile nothing that it says promises anything,
+    /// so that nothing of it needs to be on disk; and what it learns must not be, or it would pass for all it knew before.
+    fn ask(&mut self) {
+        self.owes.election = self.members.others() & !self.accepted;
+        self.next_attempt();
+    }
+
+    /// Any message tells what its sender knows. True if that is enough, and this node takes part from here on.
+    fn recover(&mut self, from: usize, message: Message) -> bool {
+        self.accepted |= bit(from);
+        self.office.learn(message.epoch());
+        if matches!(message, Message::Election { .. }) {
+            self.owes.answer |= bit(from);
+        }
+        let classic = !self.config.mode.needs_quorum();
+        // no majority tells what there was: any node may have been led by this one
+        let enough = if classic {
+            Members::<S>::count(self.members.others())
+        } else {
+            self.members.enough_to_recover()
+        };
+        self.end_recovery(enough)
+    }
+
+    fn end_recovery(&mut self, enough: usize) -> bool {
+        let ends = Members::<S>::count(self.accepted) >= enough;
+        if ends {
+            self.office.write();
+            self.take_part();
+        }
+        ends
+    }
+
     /// The time of the present role is up.
     pub(super) fn expire(&mut self) {
         let again = self.attempt < self.config.attempts;
         match self.role {
+            // whoever does not answer is dead, as the algorithm takes for granted
+            Role::Recovering if !again && !self.config.mode.needs_quorum() => {
+                self.end_recovery(0);
+            }
+            Role::Recovering => self.ask(),
             Role::Candidate if again => {
-                self.owes.election = self.members.after_me();
+                self.owes.election = self.accepted;
                 self.next_attempt();
             }
             Role::Candidate => self.claim(),
@@ -98,22 +151,36 @@ impl<S: Storage> Bully<S> {
         self.deadline = self.now.after(for_us);
     }
 
+    /// Leaves office, and takes back what was to be said as a candidate, leader or follower.
+    fn leave(&mut self) {
+        self.office.filled = false;
+        self.rival = Epoch::ZERO;
+        self.attempt = 0;
+        self.owes = Owes { answer: self.owes.answer, stale: self.owes.stale, ..Owes::default() };
+    }
+
     /// Asks all that are better; if there are none, it leads.
     pub(super) fn start_election(&mut self) {
-        self.office.filled = false;
-        self.owes = Owes { answer: self.owes.answer, stale: self.owes.stale, ..Owes::default() };
-        let better = self.members.after_me();
-        if better == 0 {
+        let mut asked = self.members.after_me();
+        if self.keeps()
+            && let Some(leader) = self.office.leader()
+        {
+            // "AreYouThere" (Garcia-Molina, section III): the one that is missed may be alive
+            asked |= bit(leader);
+        }
+        self.leave();
+        if asked == 0 {
             self.claim();
             return;
         }
         self.role = Role::Candidate;
-        self.owes.election = better;
-        self.attempt = 0;
+        self.accepted = asked;
+        self.owes.election = asked;
         self.next_attempt();
     }
 
-    /// Nobody better answered.
+    /// Nobody better answered. A claim is made in the next epoch of this node's, and as often as it fails in the same one: whom nobody
+    /// accepts does not get there, and must not run up epochs.
     fn claim(&mut self) {
         let me = self.members.me();
         if self.promised_to_other(me) {
@@ -122,30 +189,26 @@ impl<S: Storage> Bully<S> {
             self.deadline = self.grant.until();
             return;
         }
-        // A claim that failed is repeated in the same epoch: a node that nobody hears must not run up epochs meanwhile.
-        if !(self.claim_open && self.office.epoch.owner() == me) {
-            let Some(epoch) = self.office.epoch.after(me) else {
-                self.follow(); // out of epochs: nothing can be done, but time must go on
-                return;
-            };
-            self.office.raise(epoch);
-            self.claim_open = true;
+        if self.office.epoch.after(me).is_none() {
+            self.follow(); // out of epochs: nothing can be done, but time must go on
+            return;
         }
-        self.accepted = bit(me);
-        self.round = 0;
+        self.leave();
         self.owes.coordinator = self.members.others();
         self.role = Role::Claiming;
-        self.attempt = 0;
+        self.accepted = bit(me);
+        self.round = 0;
         self.next_attempt();
-        if !self.config.mode.needs_quorum() || self.members.is_majority(self.accepted) {
-            self.lead();
-        }
+        self.lead_if_accepted();
     }
 
-    fn lead(&mut self) {
-        self.role = Role::Leader;
+    fn lead_if_accepted(&mut self) {
+        if self.config.mode.needs_quorum() && !self.members.is_majority(self.accepted) {
+            return;
+        }
+        self.office.raise(self.offer());
         self.office.filled = true;
-        self.claim_open = false;
+        self.role = Role::Leader;
         self.confirmed_at = self.now;
         self.wait(self.config.heartbeat_us);
         if self.config.mode.needs_quorum() {
@@ -156,7 +219,20 @@ impl<S: Storage> Bully<S> {
         }
     }
 
+    /// The epoch that this node claims, or else the highest it knows.
+    pub(super) fn offer(&self) -> Epoch {
+        let claimed = self.office.epoch.after(self.members.me());
+        claimed.filter(|_| self.role == Role::Claiming).unwrap_or(self.office.epoch)
+    }
+
     fn heartbeat(&mut self) {
+        let challenged = self.rival > Epoch::ZERO;
+        if challenged && self.attempt >= self.config.attempts {
+            // those that are led are led by another
+            self.office.raise(self.rival);
+            self.follow();
+            return;
+        }
         if self.config.mode.needs_quorum() {
             if self.members.is_majority(self.accepted) {
                 self.next_round();
@@ -167,7 +243,11 @@ impl<S: Storage> Bully<S> {
             }
         }
         self.owes.alive = self.members.others();
-        self.wait(self.config.heartbeat_us);
+        if challenged {
+            self.next_attempt();
+        } else {
+            self.wait(self.config.heartbeat_us);
+        }
     }
 
     fn next_round(&mut self) {
@@ -194,22 +274,65 @@ impl<S: Storage> Bully<S> {
 
     /// No longer a leader or candidate: waits to hear of one.
     fn follow(&mut self) {
+        self.leave();
         self.role = Role::Follower;
-        self.office.filled = false;
         self.lease.release();
-        self.owes = Owes { answer: self.owes.answer, stale: self.owes.stale, ..Owes::default() };
         self.wait(self.config.leader_timeout_us);
     }
 
-    /// Somebody knows of this epoch. Who led or claimed in an earlier one does so no more.
+    fn keeps(&self) -> bool {
+        self.config.takeover == Takeover::Keep
+    }
+
+    /// Whether this node hears its leader, and so wants no other (Ongaro, Raft thesis, section 4.2.3).
+    fn is_content(&self) -> bool {
+        let follows = self.role == Role::Follower && self.office.filled;
+        self.keeps() && follows && self.now < self.deadline
+    }
+
+    /// Somebody knows of this epoch. Who led or claimed in an earlier one does so no more, unless leaders are kept.
     fn learn(&mut self, epoch: Epoch) {
-        if epoch <= self.office.epoch {
+        if epoch <= self.offer() || self.is_content() {
             return;
         }
+        if self.role == Role::Leader && self.keeps() {
+            self.challenge(epoch);
+            return;
+        }
+        self.adopt(epoch);
+    }
+
+    fn adopt(&mut self, epoch: Epoch) {
         self.office.raise(epoch);
         self.owes.accept = 0;
         if matches!(self.role, Role::Leader | Role::Claiming) {
             self.follow();
+        }
+    }
+
+    /// There is a later epoch than that of this leader: of a node that was cut off, perhaps, and misses nobody any more. If it is still
+    /// followed, it goes on in an epoch after that. A leader that needs a quorum claims that epoch, and is accepted or not. In classic
+    /// mode it asks: it goes on if it is followed by a majority, as of two leaders one has that at most.
+    fn challenge(&mut self, epoch: Epoch) {
+        if self.config.mode.needs_quorum() {
+            self.office.raise(epoch);
+            self.claim();
+            return;
+        }
+        if self.rival == Epoch::ZERO {
+            self.attempt = 0;
+            self.next_attempt();
+            self.next_round();
+            self.owes.alive = self.members.others();
+        }
+        self.rival = self.rival.max(epoch);
+        self.outbid_if_followed();
+    }
+
+    fn outbid_if_followed(&mut self) {
+        if self.rival > Epoch::ZERO && self.members.outweighs(self.accepted) {
+            self.office.raise(self.rival);
+            self.claim();
         }
     }
 
@@ -220,19 +343,20 @@ impl<S: Storage> Bully<S> {
         self.owes.answer |= bit(from);
         match self.role {
             Role::Leader => self.owes.coordinator |= bit(from),
-            Role::Follower => {
-                let content = late || self.config.takeover == Takeover::Keep;
+            // a higher node asks what it missed
+            Role::Follower if from < self.members.me() => {
+                let content = late || self.keeps();
                 if !(self.office.filled && content) {
                     self.start_election();
                 }
             }
-            Role::Candidate | Role::Waiting | Role::Claiming => {}
+            _ => {}
         }
     }
 
-    fn on_answer(&mut self, epoch: Epoch) {
+    fn on_answer(&mut self, from: usize, epoch: Epoch) {
         self.learn(epoch);
-        if self.role == Role::Candidate {
+        if self.role == Role::Candidate && from > self.members.me() {
             self.role = Role::Waiting;
             self.owes.election = 0;
             self.wait(self.config.outcome_timeout_us);
@@ -241,7 +365,13 @@ impl<S: Storage> Bully<S> {
 
     /// Somebody leads, or claims to in quorum mode (round 0).
     fn on_leader(&mut self, from: usize, epoch: Epoch, round: u64) {
-        if epoch < self.office.epoch {
+        let quorum = self.config.mode.needs_quorum();
+        // a majority made it leader
+        let elected = quorum && round > 0;
+        // what this node claims itself is no later epoch, unless it is to bully the other out of office
+        let yields = elected && (self.keeps() || from > self.members.me());
+        let known = if yields { self.office.epoch } else { self.offer() };
+        if epoch < known {
             self.owes.stale |= bit(from);
             return;
         }
@@ -253,21 +383,35 @@ impl<S: Storage> Bully<S> {
             self.bully(epoch);
             return;
         }
-        let quorum = self.config.mode.needs_quorum();
+        if !known && !elected && self.is_kept_from(from, epoch) {
+            return;
+        }
         if !known {
-            self.learn(epoch);
+            self.adopt(epoch);
             self.follow();
             self.heard_round = 0;
             self.office.filled = !quorum || round > 0;
         }
         self.wait(self.config.leader_timeout_us);
-        if quorum {
+        if quorum || round > 0 {
             self.owes.accept = bit(from);
             if round > 0 {
                 self.heard_round = self.heard_round.max(round);
                 self.promise(from);
             }
         }
+    }
+
+    /// Whether the leader that there is keeps this node from accepting another.
+    fn is_kept_from(&mut self, other: usize, epoch: Epoch) -> bool {
+        if self.is_content() {
+            return self.office.leader() != Some(other);
+        }
+        let leads = self.role == Role::Leader && self.keeps();
+        if leads && !self.config.mode.needs_quorum() {
+            self.challenge(epoch);
+        }
+        leads
     }
 
     /// A lower node leads or wants to, and this one is alive.
@@ -279,29 +423,30 @@ impl<S: Storage> Bully<S> {
     }
 
     fn on_accept(&mut self, from: usize, epoch: Epoch, round: u64) {
-        if epoch != self.office.epoch {
+        if epoch != self.offer() {
             return; // late
         }
         match self.role {
             Role::Claiming => {
                 self.accepted |= bit(from);
-                if self.members.is_majority(self.accepted) {
-                    self.lead();
-                }
+                self.lead_if_accepted();
             }
-            Role::Leader if round == self.round => self.accept_round(from),
+            Role::Leader if round == self.round => {
+                self.accept_round(from);
+                self.outbid_if_followed();
+            }
             _ => {}
         }
     }
 
     pub(super) fn on_stale(&mut self, epoch: Epoch) {
-        let held = matches!(self.role, Role::Leader | Role::Claiming);
-        if epoch <= self.office.epoch {
+        if epoch <= self.offer() {
             return; // known by now
         }
+        let held = matches!(self.role, Role::Leader | Role::Claiming);
         self.learn(epoch);
         // Of two that claim, the higher goes on and the lower waits to hear of it, or they would outbid each other for ever.
-        if held && epoch.owner() <= self.members.me() {
+        if held && self.role == Role::Follower && epoch.owner() <= self.members.me() {
             self.claim();
         }
     }
@@ -310,11 +455,11 @@ impl<S: Storage> Bully<S> {
     fn promise(&mut self, to: usize) {
         if matches!(self.config.mode, Mode::Lease { .. }) {
             self.grant.grant(self.now);
-            self.granted_to = Some(to);
+            self.granted_to = bit(to);
         }
     }
 
     fn promised_to_other(&self, to: usize) -> bool {
-        self.grant.runs(self.now) && self.granted_to != Some(to)
+        self.grant.runs(self.now) && self.granted_to != bit(to)
     }
 }

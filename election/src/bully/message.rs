@@ -8,12 +8,13 @@ use crate::Epoch;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Message {
-    /// To every higher node: is anybody better alive? With the highest epoch the asker knows.
+    /// To every higher node: is anybody better alive? To a leader that is missed: are you there? To all, from a node without a
+    /// record: which epochs have there been? With the highest epoch the asker knows.
     Election {
         /// The highest epoch it knows.
         epoch: Epoch,
     },
-    /// To a lower node: yes, I am.
+    /// To who asks: I am alive; and what I know. It is only a higher node's that ends a candidacy.
     Answer {
         /// The highest epoch it knows.
         epoch: Epoch,
@@ -27,10 +28,10 @@ pub enum Message {
     Alive {
         /// The leader's epoch.
         epoch: Epoch,
-        /// Grows with each heartbeat that a majority answered.
+        /// Grows with each heartbeat that a majority answered. In classic mode 0, unless the leader asks who follows it.
         round: u64,
     },
-    /// To the leader, in quorum mode: I accept you.
+    /// To the leader, in quorum mode or if it asks: I accept you.
     Accept {
         /// The leader's epoch.
         epoch: Epoch,

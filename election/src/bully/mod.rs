@@ -58,13 +58,34 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// # What it promises
 ///
 /// * **At most one leader an epoch**, always, whatever fails: an [`Epoch`] names its owner, and is on the owner's
-///   disk before anybody hears of it. Epochs grow, so they are fencing tokens.
+///   disk before it leads in it. Epochs grow, so they are fencing tokens.
 /// * **One leader at a time** only as far as the [`Mode`] says. The algorithm takes for granted that whoever does not answer in
 ///   time is dead; where a network or a pause breaks that, [`Mode::Classic`] has two leaders, and
 ///   [`Mode::Quorum`] at most one that a majority hears.
 /// * **The highest live node leads, and all know**, once faults stop and messages arrive in time, within
 ///   [`Config::settle_us`]. With [`Takeover::Keep`](crate::Takeover::Keep): one live node leads, and all know.
 /// * Late, lost and repeated messages, simultaneous starts, and nodes that come back change none of that.
+/// * With [`Takeover::Keep`](crate::Takeover::Keep), **a leader that a majority hears stays** (Raft thesis, section 4.2.3, leader
+///   stickiness). Who hears it accepts no other. A node that was cut off comes back as a follower: in quorum and lease mode its claims
+///   were accepted by nobody and left no trace; in classic mode it may have led by itself, in a later epoch, and the leader goes on
+///   in an epoch after that. Of two leaders in classic mode the one goes on that a majority follows, or half of all with the
+///   highest; if neither is, the one of the later epoch does.
+/// * **A node whose disk was erased** knows no epoch, and might lead in one that was led in before. It has no record, and so is
+///   [recovering](crate::Role::Recovering) when it starts, as every new node is: it asks the others which epochs there have been, and
+///   neither leads nor accepts a leader until it knows. In quorum and lease mode that takes answers of `n - majority + 1` others (all
+///   `n - 1` of three, 3 of 5), one of which knows what it has forgotten, if no other node forgot at the same time. In classic mode those
+///   that do not answer `attempts` times count as dead.
+///
+/// # When a disk is erased
+///
+/// What nobody remembers cannot be noticed: when all are erased, or all that knew; when a second node is erased before the first has
+/// recovered; in classic mode also when those that know are cut off, or slower than `answer_timeout_us`. Nor is an older copy of a
+/// disk told from a node that was down for a while. The resource's memory helps against all of these: give the highest token it
+/// has seen, as a [`Record`], to [`restore`](Self::restore) of one node. The messages of a node's life before must not arrive after
+/// its disk was erased.
+///
+/// A group that is new recovers by itself when enough nodes are up: in quorum and lease mode that is all of three or four of five, once.
+/// A node that certainly is new takes part without asking if it is given `Record { epoch: Epoch::ZERO }` at its first start.
 ///
 /// # How it misses a leader
 ///
@@ -83,7 +104,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// COORDINATOR also goes to the dead: it may not be. Every further attempt asks those that were silent again.
 ///
-/// RAM with `Inline<N>`: 304 bytes and 8 a member.
+/// RAM with `Inline<N>`: 304 bytes and 8 a member. Before it answers elections, a new node asks each other one, which answers: `2 (n - 1)`
+/// messages a node, once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bully<S: Storage> {
     members: Members<S>,
@@ -96,12 +118,10 @@ pub struct Bully<S: Storage> {
     deadline: Instant,
     /// Which attempt of asking or claiming this is, from 1.
     attempt: u8,
-    /// The own epoch was claimed, and never led in: it can be claimed again.
-    claim_open: bool,
-
-    // Quorum mode
-    /// Who accepted the claim, or this round.
+    /// Who accepted the claim, or this round. Of a candidate: whom it asks. Of a node that recovers: who told what it knows.
     accepted: Set,
+    /// A later epoch than that of this leader, which asks whether it is still followed; or zero.
+    rival: Epoch,
     round: u64,
     /// When this round began.
     round_at: Instant,
@@ -113,7 +133,8 @@ pub struct Bully<S: Storage> {
     // Lease mode
     lease: Lease,
     grant: Grant,
-    granted_to: Option<usize>,
+    /// Whom the promise was given to; empty before the first.
+    granted_to: Set,
 
     owes: Owes,
     rejections: Rejections,
@@ -161,15 +182,15 @@ impl<S: Storage> Bully<S> {
             role: Role::Follower,
             deadline: Instant::ZERO,
             attempt: 0,
-            claim_open: false,
             accepted: 0,
+            rival: Epoch::ZERO,
             round: 0,
             round_at: Instant::ZERO,
             confirmed_at: Instant::ZERO,
             heard_round: 0,
             lease: Lease::new(lease_us, drift),
             grant: Grant::new(lease_us, drift),
-            granted_to: None,
+            granted_to: 0,
             owes: Owes::default(),
             rejections: Rejections::default(),
             counts: Counts::default(),
@@ -241,7 +262,7 @@ impl<S: Storage> Bully<S> {
     /// let ids = [1, 2].map(NodeId::new);
     /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
     /// node.tick(Instant::ZERO);
-    /// assert_eq!(node.status().role, Role::Candidate);
+    /// assert_eq!(node.status().role, Role::Recovering); // it has no record
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn tick(&mut self, now: Instant) {
@@ -309,30 +330,32 @@ impl<S: Storage> Bully<S> {
         }
     }
 
-    /// Starts an election now, whatever is known of the leader. A leader does nothing.
+    /// Starts an election now, whatever is known of the leader (which stays if leaders are kept and it answers). A leader does
+    /// nothing, nor does a node that recovers.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId};
-    /// use quorate_election::{Bully, Config, Inline, Role, Takeover};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, Record, Role, Takeover};
     /// let ids = [1, 2].map(NodeId::new);
     /// let config = Config { takeover: Takeover::Keep, ..Config::lan() };
     /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, config)?;
+    /// node.restore(Record { epoch: Epoch::ZERO })?;
     /// node.tick(Instant::ZERO);
     /// assert_eq!(node.status().role, Role::Follower);
     /// node.campaign(Instant::ZERO);
     /// assert_eq!(node.status().role, Role::Candidate);
-    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn campaign(&mut self, now: Instant) {
         self.advance(now);
-        if self.role != Role::Leader {
+        if !matches!(self.role, Role::Leader | Role::Recovering) {
             self.start_election();
         }
     }
 
     /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
-    /// leaves office if somebody better has it. Without a quorum this is needed: the leader of a part that was cut off, and
-    /// that nobody else ever heard, may have left a higher token behind.
+    /// leaves office if somebody better has it; if leaders are kept, it leaves office if it is not followed any more. Without a quorum
+    /// this is needed: the leader of a part that was cut off, and that nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId, Ticket};
@@ -348,7 +371,9 @@ impl<S: Storage> Bully<S> {
     pub fn fenced(&mut self, now: Instant, later: Epoch) {
         if later.owner() < self.members.len() && self.office.epoch.admits(later) {
             self.advance(now);
-            self.on_stale(later);
+            if self.role != Role::Recovering {
+                self.on_stale(later);
+            }
         }
     }
 
@@ -426,8 +451,8 @@ impl<S: Storage> Bully<S> {
 /// That is what a model checker needs to see that it has been somewhere before.
 impl<S: Storage> Hash for Bully<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { members, office, role, attempt, claim_open, accepted, round, .. } = self;
-        (members, office, role, attempt, claim_open, accepted, round).hash(state);
+        let Self { members, office, role, attempt, accepted, rival, round, .. } = self;
+        (members, office, role, attempt, accepted, rival, round).hash(state);
         (self.started, self.heard_round, self.granted_to, &self.owes).hash(state);
         self.deadline.since(self.now).hash(state);
         if self.role == Role::Leader {

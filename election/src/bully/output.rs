@@ -22,7 +22,8 @@ impl<S: Storage> Bully<S> {
         self.office.take_event(&self.members).map(Output::Event)
     }
 
-    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
+    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint). A node that
+    /// recovers has none.
     ///
     /// ```
     /// use quorate_core::NodeId;
@@ -35,11 +36,11 @@ impl<S: Storage> Bully<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        core::iter::once(self.office.record())
+        self.office.checkpoint().into_iter()
     }
 
     fn take_message(&mut self) -> Option<(usize, Message)> {
-        let epoch = self.office.epoch;
+        let (epoch, offer) = (self.office.epoch, self.offer());
         let (owes, counts) = (&mut self.owes, &mut self.counts);
         let (counter, to, message);
         if let Some(place) = take_first(&mut owes.answer) {
@@ -48,7 +49,7 @@ impl<S: Storage> Bully<S> {
             (counter, to, message) = (&mut counts.election, place, Message::Election { epoch });
         } else if let Some(place) = take_first(&mut owes.coordinator) {
             (counter, to, message) =
-                (&mut counts.coordinator, place, Message::Coordinator { epoch });
+                (&mut counts.coordinator, place, Message::Coordinator { epoch: offer });
         } else if let Some(place) = take_first(&mut owes.accept) {
             let round = self.heard_round;
             (counter, to, message) = (&mut counts.accept, place, Message::Accept { epoch, round });
@@ -57,7 +58,7 @@ impl<S: Storage> Bully<S> {
             (counter, to, message) = (&mut counts.alive, place, Message::Alive { epoch, round });
         } else {
             to = take_first(&mut owes.stale)?;
-            (counter, message) = (&mut counts.stale, Message::Stale { epoch });
+            (counter, message) = (&mut counts.stale, Message::Stale { epoch: offer });
         }
         one(counter);
         Some((to, message))

@@ -32,14 +32,18 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             }
             Message::Reply { phase, .. } => !hirschberg_sinclair || phase > 5,
             Message::Ack { slot, phase, .. } => slot > 3 || phase > 7,
-            Message::Coordinator { .. } | Message::Alive { .. } => false,
+            Message::Coordinator { .. } | Message::Alive { .. } | Message::Ask { .. } => false,
         };
         if malformed {
             return Err(Rejected::Malformed);
         }
         let impossible = match message {
             // nobody leads in another's epoch, or is led by this node without its doing
-            Message::Alive { epoch } => epoch.owner() != from,
+            Message::Alive { epoch } => {
+                let led = epoch.owner() == self.members.me() && epoch <= self.office.epoch;
+                epoch.owner() != from && !led
+            }
+            Message::Ask { epoch } => epoch.owner() != from,
             // nobody has a later token of this node's than this node
             _ => message.key().is_some_and(|(token, ..)| self.is_later_token(token)),
         };
@@ -54,7 +58,14 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         match message {
             Message::Ack { token, .. } if self.is_later_token(token) => self.on_later_token(token),
             Message::Ack { token, slot, phase } => self.acknowledged(from, token, slot, phase),
-            Message::Alive { epoch } => self.on_leader(epoch),
+            Message::Alive { epoch } if epoch.owner() == from => self.on_leader(epoch),
+            Message::Alive { epoch } => self.on_follower(from, epoch),
+            Message::Ask { epoch } => {
+                self.on_leader(epoch);
+                // not in an epoch that the leader has won, and does not know of yet
+                let present = epoch == self.office.epoch;
+                self.owes_follower = present && self.office.leader() == Some(from);
+            }
             _ => {
                 let Some(key) = message.key() else { return };
                 // its owner made it, and so is alive; or was, and then does not answer
@@ -83,6 +94,18 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     fn on_passing(&mut self, message: Message) {
         match message {
+            Message::Elect { token, highest, .. } | Message::Probe { token, highest, .. }
+                if self.is_kept_leader() && token.owner() != self.members.me() =>
+            {
+                self.on_candidate(token, highest);
+            }
+            // who hears its leader takes no part, and lets the leader know, unless that itself leads no more
+            Message::Elect { token, .. } | Message::Probe { token, .. }
+                if self.is_content()
+                    && ![self.members.me(), self.office.epoch.owner()].contains(&token.owner()) =>
+            {
+                self.send_to(self.office.epoch.owner(), message);
+            }
             Message::Elect { token, highest, passed } => {
                 let highest = highest.max(self.office.epoch);
                 if A::KIND == Kind::Collecting {
@@ -113,9 +136,13 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 if token.owner() != self.members.me() {
                     self.send(message);
                 }
-                self.on_leader(epoch);
+                if epoch.owner() == self.members.me() {
+                    self.on_office(token, epoch);
+                } else {
+                    self.on_leader(epoch);
+                }
             }
-            Message::Ack { .. } | Message::Alive { .. } => {}
+            Message::Ack { .. } | Message::Alive { .. } | Message::Ask { .. } => {}
         }
     }
 
@@ -131,12 +158,27 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     pub(super) fn expire(&mut self) {
-        if self.role == Role::Leader {
+        if self.role != Role::Leader {
+            self.start_election();
+        } else if self.rival == Epoch::ZERO {
             self.owes_alive = self.members.others();
             self.deadline = self.now.after(self.config.heartbeat_us);
+        } else if self.attempt < self.config.attempts {
+            self.ask();
         } else {
-            self.start_election();
+            // those that are led are led by another
+            self.office.raise(self.rival);
+            self.leave();
+            self.wait(Role::Follower, self.config.leader_timeout_us);
         }
+    }
+
+    /// Leaves office, and takes back what was to be said in it or of it.
+    fn leave(&mut self) {
+        self.office.filled = false;
+        self.rival = Epoch::ZERO;
+        self.owes_alive = 0;
+        self.owes_follower = false;
     }
 
     fn wait(&mut self, role: Role, for_us: u64) {
@@ -145,10 +187,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     pub(super) fn on_fenced(&mut self, later: Epoch) {
-        if later > self.office.epoch {
+        if later <= self.office.epoch {
+            return;
+        }
+        // whoever has it may be among those that are passed over: two halves of a ring would outbid each other for ever
+        self.skip = 0;
+        if self.is_kept_leader() {
+            self.challenge(later);
+        } else {
             self.office.raise(later);
-            // whoever has it may be among those that are passed over: two halves of a ring would outbid each other for ever
-            self.skip = 0;
             self.start_election();
         }
     }
@@ -156,8 +203,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Begins an attempt of its own.
     pub(super) fn start_election(&mut self) {
         let me = self.members.me();
-        self.office.filled = false;
-        self.owes_alive = 0;
+        self.leave();
         self.wait(Role::Waiting, self.config.outcome_timeout_us);
         let Some(token) = self.office.epoch.max(self.token).after(me) else {
             return; // out of epochs: nothing can be done, but time must go on
@@ -266,39 +312,127 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         self.lead(epoch);
     }
 
+    /// Leads on, in an epoch after another. It is an attempt of its own, so that nodes that saw the last one pass do not drop this.
+    fn outbid(&mut self, later: Epoch) {
+        let known = later.max(self.office.epoch).max(self.token);
+        let Some(epoch) = known.after(self.members.me()) else { return };
+        self.token = epoch;
+        self.begins(epoch);
+        self.send(Message::Coordinator { token: epoch, epoch });
+        self.lead(epoch);
+    }
+
     fn lead(&mut self, epoch: Epoch) {
+        self.leave();
         self.office.raise(epoch);
         self.office.filled = true;
         self.wait(Role::Leader, self.config.heartbeat_us);
-        // nothing that goes round reaches those that are passed over, and they may be alive
-        self.owes_alive = self.skip & self.members.others();
+        // nothing that goes round reaches those that are passed over, here or on the way, and they may be alive; and a leader that
+        // is fenced again and again has no other heartbeats
+        self.owes_alive = self.members.others();
     }
 
-    /// Somebody leads, perhaps this node.
-    fn on_leader(&mut self, epoch: Epoch) {
-        let (leader, me) = (epoch.owner(), self.members.me());
-        if leader == me {
-            // not in an office it had before a restart: it leads in each epoch once
-            if epoch > self.office.epoch {
-                self.lead(epoch);
-            }
-            return;
+    /// Somebody else's attempt made this node leader, in an epoch above all that those knew which it passed. If it did not pass this
+    /// node, it is of before a restart: with its disk erased, this node might have led in that epoch already.
+    fn on_office(&mut self, token: Epoch, epoch: Epoch) {
+        if epoch <= self.office.epoch {
+            return; // it leads in each epoch once
         }
+        if self.has_passed(token) {
+            self.lead(epoch);
+        } else if self.role == Role::Leader {
+            self.outbid(epoch); // of its own
+        } else {
+            self.leave();
+            self.office.raise(epoch);
+        }
+    }
+
+    /// Another node leads.
+    fn on_leader(&mut self, epoch: Epoch) {
         if epoch < self.office.epoch {
             return; // late, or of a leader that does not know yet
         }
+        let (leader, me) = (epoch.owner(), self.members.me());
         let known = self.office.filled && epoch == self.office.epoch;
-        self.office.raise(epoch);
         let better = self.members.id(me) > self.members.id(leader);
-        if !known && better && self.config.takeover == Takeover::Highest {
+        if !known && better && !self.keeps() {
+            self.office.raise(epoch);
             if self.role != Role::Waiting {
                 self.start_election();
             }
             return;
         }
+        if !known && self.is_kept_from(leader, epoch) {
+            return;
+        }
+        self.leave();
+        self.office.raise(epoch);
         self.office.filled = true;
-        self.owes_alive = 0;
         self.wait(Role::Follower, self.config.leader_timeout_us);
+    }
+
+    fn keeps(&self) -> bool {
+        self.config.takeover == Takeover::Keep
+    }
+
+    fn is_kept_leader(&self) -> bool {
+        self.keeps() && self.role == Role::Leader
+    }
+
+    /// Whether this node hears its leader, and so wants no other (Ongaro, Raft thesis, section 4.2.3).
+    fn is_content(&self) -> bool {
+        let follows = self.role == Role::Follower && self.office.filled;
+        self.keeps() && follows && self.now < self.deadline
+    }
+
+    /// Whether the leader that there is keeps this node from following another.
+    fn is_kept_from(&mut self, other: usize, epoch: Epoch) -> bool {
+        if self.is_content() {
+            return self.office.leader() != Some(other);
+        }
+        let leads = self.is_kept_leader();
+        if leads {
+            self.challenge(epoch);
+        }
+        leads
+    }
+
+    /// There is a later epoch than that of this leader. It asks all whether they still follow it, and goes on, in an epoch after that,
+    /// if a majority does, as of two leaders one has that at most.
+    fn challenge(&mut self, epoch: Epoch) {
+        if self.rival == Epoch::ZERO {
+            (self.followers, self.attempt) = (0, 0);
+            self.ask();
+        }
+        self.rival = self.rival.max(epoch);
+        self.on_follower(self.members.me(), self.office.epoch);
+    }
+
+    fn ask(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+        self.owes_alive = self.members.others();
+        self.deadline = self.now.after(self.config.answer_timeout_us);
+    }
+
+    /// A node, this one included, follows this leader.
+    fn on_follower(&mut self, from: usize, epoch: Epoch) {
+        if self.rival == Epoch::ZERO || epoch != self.office.epoch {
+            return;
+        }
+        self.followers |= bit(from);
+        if self.members.outweighs(self.followers) {
+            self.outbid(self.rival);
+        }
+    }
+
+    /// A node misses this leader, or never heard of it. If its attempt is in a later epoch, it can only follow in an epoch after that.
+    fn on_candidate(&mut self, token: Epoch, highest: Epoch) {
+        let later = token.max(highest);
+        if later > self.office.epoch {
+            self.challenge(later);
+        }
+        self.owes_alive |= bit(token.owner());
     }
 }
 

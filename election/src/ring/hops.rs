@@ -99,6 +99,14 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         new
     }
 
+    /// Whether a token has passed here: the latest of its owner's.
+    pub(super) fn has_passed(&self, token: Epoch) -> bool {
+        let lane = self.lanes.get(token.owner());
+        lane.is_some_and(|lane| {
+            lane.token == token && lane.seen.first().is_some_and(|&phase| phase > 0)
+        })
+    }
+
     /// The own attempt begins: nothing of it has passed.
     pub(super) fn begins(&mut self, token: Epoch) {
         if let Some(lane) = self.lanes.get_mut(token.owner()) {
@@ -108,7 +116,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// Sends a message on its way. False if there is nobody to send it to; where there is no room the message is lost.
     pub(super) fn send(&mut self, message: Message) -> bool {
-        let Some(to) = self.next(message.way()) else { return false };
+        let next = self.next(message.way());
+        if let Some(to) = next {
+            self.send_to(to, message);
+        }
+        next.is_some()
+    }
+
+    /// The same, past all others.
+    pub(super) fn send_to(&mut self, to: usize, message: Message) {
         let parcel = Parcel {
             message,
             to: u8::try_from(to).unwrap_or(0),
@@ -130,7 +146,6 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 let _ = self.parcels.push(parcel);
             }
         }
-        true
     }
 
     pub(super) fn has_room(&self) -> bool {

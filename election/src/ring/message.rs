@@ -84,8 +84,13 @@ pub enum Message {
         /// Up to which phase.
         phase: u8,
     },
-    /// The leader to all, every so often: I still lead.
+    /// The leader to all, every so often: I still lead. A follower to its leader that asks: I follow you.
     Alive {
+        /// The leader's epoch.
+        epoch: Epoch,
+    },
+    /// A leader that is to be kept, and has heard of another, to all: I still lead; do you follow me?
+    Ask {
         /// The leader's epoch.
         epoch: Epoch,
     },
@@ -102,7 +107,7 @@ impl Message {
             Self::Probe { token, phase, way, .. } => Some((token, way.number(), phase)),
             Self::Reply { token, phase, way, .. } => Some((token, 2 | way.number(), phase)),
             Self::Coordinator { token, .. } => Some((token, 2, LAST)),
-            Self::Ack { .. } | Self::Alive { .. } => None,
+            Self::Ack { .. } | Self::Alive { .. } | Self::Ask { .. } => None,
         }
     }
 
@@ -121,7 +126,7 @@ impl Message {
             | Self::Reply { token, highest, .. } => [token, highest],
             Self::Coordinator { token, epoch } => [token, epoch],
             Self::Ack { token, .. } => [token, token],
-            Self::Alive { epoch } => [epoch, epoch],
+            Self::Alive { epoch } | Self::Ask { epoch } => [epoch, epoch],
         }
     }
 }
@@ -135,6 +140,7 @@ impl<'a> Wire<'a> for Message {
             Self::Coordinator { .. } => 3,
             Self::Ack { .. } => 4,
             Self::Alive { .. } => 5,
+            Self::Ask { .. } => 6,
         };
         out.u8(kind);
         let [first, second] = self.epochs();
@@ -147,13 +153,13 @@ impl<'a> Wire<'a> for Message {
             Self::Probe { phase, hops, way, .. } => out.raw(&[phase, hops, way.number()]),
             Self::Reply { phase, way, .. } => out.raw(&[phase, way.number()]),
             Self::Ack { slot, phase, .. } => out.raw(&[slot, phase]),
-            Self::Coordinator { .. } | Self::Alive { .. } => {}
+            Self::Coordinator { .. } | Self::Alive { .. } | Self::Ask { .. } => {}
         }
     }
 
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let kind = input.u8()?;
-        if kind > 5 {
+        if kind > 6 {
             return Err(DecodeError::Invalid);
         }
         let token = Epoch::decode(input)?;
@@ -170,7 +176,8 @@ impl<'a> Wire<'a> for Message {
             2 => Self::Reply { token, highest, phase: input.u8()?, way: way(input)? },
             3 => Self::Coordinator { token, epoch: highest },
             4 => Self::Ack { token, slot: input.u8()?, phase: input.u8()? },
-            _ => Self::Alive { epoch: token },
+            5 => Self::Alive { epoch: token },
+            _ => Self::Ask { epoch: token },
         })
     }
 }

@@ -68,7 +68,15 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// The leader's epoch is above every epoch that a node on its token's way knew. `outcome_timeout_us` has to be longer than two
 /// rounds; what comes of it is in [`settle_us`](Self::settle_us).
 ///
-/// RAM with `Inline<N>`: 232 bytes and 64 a member. `N` is also how many messages may be under way through one node; where there
+/// With [`Takeover::Keep`](crate::Takeover::Keep), a leader that a majority hears stays: who hears it takes no part in the attempts of
+/// others, and sends their tokens to it; the leader takes them off the ring, and goes on in a later epoch, in which those that missed
+/// it follow. A node that led by itself while it was cut off is followed by nobody else, and yields.
+///
+/// A node whose disk was erased learns what the others know as its token goes round, before it leads: its epochs are above all that
+/// any live node of the ring has seen. A message that makes it leader, of an attempt that it did not see, is of before, and does not. What
+/// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully).
+///
+/// RAM with `Inline<N>`: 248 bytes and 64 a member. `N` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ring<A: Algorithm, S: Storage> {
@@ -87,9 +95,16 @@ pub struct Ring<A: Algorithm, S: Storage> {
     replied: [bool; 2],
     /// Who does not answer.
     skip: Set,
+    /// A later epoch than that of this leader, which asks who still follows it; or zero.
+    rival: Epoch,
+    followers: Set,
+    /// How often it has asked.
+    attempt: u8,
     lanes: S::Lanes,
     parcels: S::Parcels,
     owes_alive: Set,
+    /// The leader has asked whether it is followed.
+    owes_follower: bool,
     rejections: Rejections,
     counts: Counts,
     algorithm: PhantomData<A>,
@@ -135,7 +150,11 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             phase: 0,
             replied: [false; 2],
             skip: 0,
+            rival: Epoch::ZERO,
+            followers: 0,
+            attempt: 0,
             owes_alive: 0,
+            owes_follower: false,
             rejections: Rejections::default(),
             counts: Counts::default(),
             algorithm: PhantomData,
@@ -282,7 +301,10 @@ impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { members, office, role, token, phase, replied, skip, lanes, .. } = self;
         (members, office, role, token, phase, replied, skip, lanes).hash(state);
-        (self.started, self.owes_alive).hash(state);
+        (self.started, self.owes_alive, self.owes_follower, self.rival).hash(state);
+        if self.rival > Epoch::ZERO {
+            (self.followers, self.attempt).hash(state);
+        }
         self.deadline.since(self.now).hash(state);
         self.parcels.iter().for_each(|parcel| parcel.hash(self.now, state));
     }

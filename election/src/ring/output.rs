@@ -3,10 +3,10 @@
 use quorate_core::Output;
 
 use super::{Algorithm, Message, Ring};
-use crate::Record;
 use crate::counts::one;
 use crate::members::take_first;
 use crate::storage::Storage;
+use crate::{Epoch, Record};
 
 impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Ring`] shows the loop.
@@ -24,7 +24,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
     pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        core::iter::once(self.office.record())
+        self.office.checkpoint().into_iter()
     }
 
     fn take_message(&mut self) -> Option<(usize, Message)> {
@@ -41,8 +41,14 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             one(counter);
             return Some((to, message));
         }
+        let epoch = self.office.epoch;
+        if core::mem::take(&mut self.owes_follower) {
+            one(&mut self.counts.accept);
+            return Some((epoch.owner(), Message::Alive { epoch }));
+        }
         let to = take_first(&mut self.owes_alive)?;
         one(&mut self.counts.alive);
-        Some((to, Message::Alive { epoch: self.office.epoch }))
+        let asks = self.rival > Epoch::ZERO;
+        Some((to, if asks { Message::Ask { epoch } } else { Message::Alive { epoch } }))
     }
 }

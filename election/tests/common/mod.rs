@@ -3,7 +3,71 @@
 
 use std::collections::VecDeque;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejections, Wire};
+use quorate_election::ring::{self, Algorithm};
+use quorate_election::{Bully, Config, Counts, Epoch, Event, Inline, Ring, Status, bully};
+
+/// What the elections have in common.
+pub trait Node: for<'a> Machine<Event<'a> = Event> {
+    fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self;
+    fn status(&self) -> Status;
+    fn counts(&self) -> Counts;
+    fn rejections(&self) -> Rejections;
+    fn holds_lease(&self, now: Instant) -> bool;
+    fn suspect(&mut self, now: Instant, node: NodeId);
+    fn fenced(&mut self, now: Instant, later: Epoch);
+    /// A claim to lead in this epoch.
+    fn claim(epoch: Epoch) -> Vec<u8>;
+}
+
+pub fn bytes<'a>(message: &impl Wire<'a>) -> Vec<u8> {
+    let mut bytes = vec![0; message.encoded_len()];
+    message.to_slice(&mut bytes).unwrap();
+    bytes
+}
+
+macro_rules! node {
+    () => {
+        fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
+            Self::new(id, ids, config).unwrap()
+        }
+        fn status(&self) -> Status {
+            self.status()
+        }
+        fn counts(&self) -> Counts {
+            self.counts()
+        }
+        fn rejections(&self) -> Rejections {
+            self.rejections()
+        }
+        fn suspect(&mut self, now: Instant, node: NodeId) {
+            self.suspect(now, node);
+        }
+        fn fenced(&mut self, now: Instant, later: Epoch) {
+            self.fenced(now, later);
+        }
+    };
+}
+
+impl<const N: usize> Node for Bully<Inline<N>> {
+    node!();
+    fn holds_lease(&self, now: Instant) -> bool {
+        self.holds_lease(now)
+    }
+    fn claim(epoch: Epoch) -> Vec<u8> {
+        bytes(&bully::Message::Alive { epoch, round: 1 })
+    }
+}
+
+impl<A: Algorithm, const N: usize> Node for Ring<A, Inline<N>> {
+    node!();
+    fn holds_lease(&self, _now: Instant) -> bool {
+        false
+    }
+    fn claim(epoch: Epoch) -> Vec<u8> {
+        bytes(&ring::Message::Alive { epoch })
+    }
+}
 
 pub struct Cluster<M: Machine> {
     pub ids: Vec<NodeId>,
@@ -17,9 +81,11 @@ pub struct Cluster<M: Machine> {
     pub lost: Box<dyn FnMut(usize, usize) -> bool>,
     /// What each node has on disk.
     pub disks: Vec<Vec<Vec<u8>>>,
+    /// What each node was told, in order.
+    pub events: Vec<(usize, Event)>,
 }
 
-impl<M: Machine> Cluster<M> {
+impl<M: for<'a> Machine<Event<'a> = Event>> Cluster<M> {
     pub fn new(ids: &[NodeId], make: impl Fn(NodeId) -> M) -> Self {
         let nodes = ids.iter().map(|&id| Some(make(id))).collect();
         Self {
@@ -30,6 +96,7 @@ impl<M: Machine> Cluster<M> {
             sent: 0,
             lost: Box::new(|_, _| false),
             disks: vec![Vec::new(); ids.len()],
+            events: Vec::new(),
         }
     }
 
@@ -45,19 +112,16 @@ impl<M: Machine> Cluster<M> {
             match node.poll() {
                 None => return,
                 Some(Output::Persist(ticket, record)) => {
-                    let mut bytes = vec![0; record.encoded_len()];
-                    record.to_slice(&mut bytes).unwrap();
-                    self.disks[at].push(bytes);
+                    self.disks[at].push(bytes(&record));
                     durable = Some(ticket);
                 }
                 Some(Output::Send(to, message)) => {
-                    let mut bytes = vec![0; message.encoded_len()];
-                    message.to_slice(&mut bytes).unwrap();
+                    let bytes = bytes(&message);
                     let to = self.ids.iter().position(|&id| id == to).unwrap();
                     self.post.push_back((at, to, bytes));
                     self.sent += 1;
                 }
-                Some(Output::Event(_)) => {}
+                Some(Output::Event(event)) => self.events.push((at, event)),
             }
             if let Some(ticket) = durable {
                 node.persisted(ticket);

@@ -96,7 +96,7 @@ impl Group {
     #[must_use]
     pub fn table(&self) -> String {
         let mut out =
-            String::from("node  role       leader  token   sent  refused  phi of the others\n");
+            String::from("node  role        leader  token   sent  refused  phi of the others\n");
         for (at, node) in self.nodes.iter().enumerate() {
             let Some(view) = node.as_ref().and_then(Node::view) else {
                 let _ = writeln!(out, "{:>4}  down", at + 1);
@@ -110,7 +110,7 @@ impl Group {
             let (token, refused) = (status.epoch.token(), view.refused);
             let _ = write!(
                 out,
-                "{:>4}  {role:<9}  {leader:>6}  {token:>5}  {sent:>5}  {refused:>7} ",
+                "{:>4}  {role:<10}  {leader:>6}  {token:>5}  {sent:>5}  {refused:>7} ",
                 at + 1
             );
             for (peer, phi) in view.phis {

@@ -68,6 +68,7 @@ impl Elector {
             Role::Candidate => "candidate",
             Role::Waiting => "waiting",
             Role::Claiming => "claiming",
+            Role::Recovering => "recovering",
             _ => "follower",
         });
         let phi = self.leader.and_then(|leader| self.watch.detector(leader));

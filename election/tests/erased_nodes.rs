@@ -1,0 +1,327 @@
+//! A node whose disk was erased leads in no epoch that it, or anybody that is there, has seen before.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Cluster, Node, ids};
+use quorate_core::{Corrupt, Instant, NodeId, Output};
+use quorate_election::bully::Message;
+use quorate_election::lease::Drift;
+use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
+
+type Bullies = Bully<Inline<5>>;
+type Of<A> = Ring<A, Inline<20>>;
+
+const LAN: Config = Config::lan();
+const QUORUM: Config = Config { mode: Mode::Quorum, ..LAN };
+const LEASE: Config = Config { mode: Mode::Lease { lease_us: 300_000, drift: Drift::NONE }, ..LAN };
+
+/// The epochs that nodes led in, in the order in which they were told.
+fn led<M: Node>(cluster: &Cluster<M>) -> Vec<(usize, Epoch)> {
+    let led = cluster.events.iter().filter_map(|&(at, event)| match event {
+        Event::Leading { epoch } => Some((at, epoch)),
+        _ => None,
+    });
+    led.collect()
+}
+
+fn cluster<M: Node>(members: &[u64], config: Config) -> Cluster<M> {
+    let ids = ids(members);
+    let mut cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
+    cluster.run(3_000_000);
+    cluster
+}
+
+fn leader<M: Node>(cluster: &Cluster<M>, at: usize) -> Option<u64> {
+    cluster.nodes[at].as_ref().unwrap().status().leader.map(NodeId::get)
+}
+
+/// A node is started with an empty disk; what it was sent before is lost.
+fn erase<M: Node>(cluster: &mut Cluster<M>, at: usize, config: Config) {
+    cluster.disks[at].clear();
+    let (id, ids) = (cluster.ids[at], cluster.ids.clone());
+    cluster.boot(at, M::make(id, &ids, config));
+}
+
+/// Every node is erased in turn, while all others are there.
+fn one_at_a_time<M: Node>(config: Config) {
+    for takeover in [Takeover::Highest, Takeover::Keep] {
+        for members in [&[1, 2][..], &[3, 1, 2], &[2, 4, 1, 3], &[3, 1, 5, 2, 4]] {
+            let config = Config { takeover, ..config };
+            let mut cluster = cluster::<M>(members, config);
+            for at in (0..members.len()).cycle().take(2 * members.len()) {
+                // it is the leader sometimes
+                let now = cluster.now;
+                if let Some(leader) = leader(&cluster, at).map(NodeId::new) {
+                    cluster.node(at).suspect(now, leader);
+                }
+                cluster.run(1_000_000);
+                let before = led(&cluster).iter().map(|led| led.1).max().unwrap();
+                erase(&mut cluster, at, config);
+                let from = cluster.events.len();
+                cluster.run(3_000_000);
+                let after = cluster.events.split_off(from);
+                for (at, event) in after.iter().copied() {
+                    let told = match event {
+                        Event::Leading { epoch } => epoch > before,
+                        _ => true,
+                    };
+                    assert!(told, "{members:?}: place {at} leads in {event:?}, after {before:?}");
+                }
+                cluster.events.extend(after);
+                let leaders: Vec<_> = (0..members.len()).map(|at| leader(&cluster, at)).collect();
+                let agree = leaders[0].is_some() && leaders.iter().all(|l| *l == leaders[0]);
+                assert!(agree, "{config:?} {members:?}, place {at} was erased: {leaders:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_grow_although_one_node_has_forgotten_them() {
+    one_at_a_time::<Bullies>(LAN);
+    one_at_a_time::<Bullies>(QUORUM);
+    one_at_a_time::<Bullies>(LEASE);
+    one_at_a_time::<Of<Collecting>>(LAN);
+    one_at_a_time::<Of<ChangRoberts>>(LAN);
+    one_at_a_time::<Of<HirschbergSinclair>>(LAN);
+}
+
+/// Node 3 led with the vote of node 1 alone, and forgets it, while node 1 is down. Node 2 knows nothing of it.
+fn the_other_that_knows_is_down(config: Config) {
+    let mut cluster = cluster::<Bullies>(&[1, 2, 3], Config { takeover: Takeover::Keep, ..config });
+    // a first leader, which all know
+    cluster.lost = Box::new(|a, b| a == 1 || b == 1);
+    cluster.run(2_000_000);
+    let at = if leader(&cluster, 2) == Some(3) { 2 } else { 0 };
+    // it leads once more, in an epoch that node 2 knows nothing of
+    let now = cluster.now;
+    let later = Epoch::from_token(64 * 32);
+    cluster.node(at).fenced(now, later);
+    cluster.run(2_000_000);
+    let before = led(&cluster).iter().map(|led| led.1).max().unwrap();
+    assert!(before > later);
+    let other = 2 - at;
+    erase(&mut cluster, at, Config { takeover: Takeover::Keep, ..config });
+    cluster.nodes[other] = None;
+    cluster.lost = Box::new(|_, _| false);
+    cluster.events.clear();
+    cluster.run(10_000_000);
+    assert_eq!(led(&cluster), [], "nobody that is up knows of {before:?}");
+    assert_eq!(cluster.node(at).status().role, Role::Recovering);
+    assert_eq!(cluster.disks[at], Vec::<Vec<u8>>::new(), "or else it would pass for all it knew");
+    // the one that knows comes back
+    let (id, ids) = (cluster.ids[other], cluster.ids.clone());
+    let node = Bully::new(id, &ids, Config { takeover: Takeover::Keep, ..config }).unwrap();
+    cluster.boot(other, node);
+    cluster.run(5_000_000);
+    assert!(!led(&cluster).is_empty() && led(&cluster).iter().all(|led| led.1 > before));
+}
+
+#[test]
+fn a_node_that_has_forgotten_waits_for_one_that_knows() {
+    the_other_that_knows_is_down(QUORUM);
+    the_other_that_knows_is_down(LEASE);
+}
+
+/// The vote of a node that has forgotten what it voted for makes no leader.
+#[test]
+fn a_vote_that_was_forgotten_is_not_given_again() {
+    let mut cluster = cluster::<Bullies>(&[1, 2, 3], QUORUM);
+    // 3 leads with the vote of 2; 1 knows of nothing
+    cluster.lost = Box::new(|a, b| a == 0 || b == 0);
+    let (now, later) = (cluster.now, Epoch::from_token(64 * 32));
+    cluster.node(2).fenced(now, later);
+    cluster.run(1_000_000);
+    let before = led(&cluster).last().copied().unwrap();
+    assert!(before.0 == 2 && before.1 > later);
+    // 2 forgets, and hears 1 alone
+    erase(&mut cluster, 1, QUORUM);
+    cluster.lost = Box::new(|a, b| a == 2 || b == 2);
+    cluster.events.clear();
+    cluster.run(5_000_000);
+    assert_eq!(led(&cluster), []);
+    cluster.lost = Box::new(|_, _| false);
+    cluster.run(5_000_000);
+    assert!(led(&cluster).iter().all(|led| led.1 > before.1) && leader(&cluster, 0) == Some(3));
+}
+
+/// Of five, three others are enough; and two are not.
+#[test]
+fn most_of_the_others_are_enough() {
+    let ids = ids(&[1, 2, 3, 4, 5]);
+    for config in [QUORUM, LEASE] {
+        let mut node = Bullies::new(ids[4], &ids, config).unwrap();
+        node.tick(Instant::ZERO);
+        for (heard, other) in [0, 1, 1, 3].into_iter().enumerate() {
+            assert_eq!(node.status().role, Role::Recovering, "{heard}");
+            let answer = Message::Answer { epoch: Epoch::from_token(32 * heard as u64) };
+            node.receive(Instant::ZERO, ids[other], answer).unwrap();
+        }
+        assert_eq!(
+            (node.status().role, node.status().epoch.token()),
+            match config.mode {
+                Mode::Quorum => (Role::Claiming, 96),
+                _ => (Role::Waiting, 96), // what it may have promised has to run out
+            }
+        );
+    }
+}
+
+/// In classic mode those that do not answer are dead.
+#[test]
+fn a_node_that_is_alone_waits_for_answers_and_then_leads() {
+    let ids = ids(&[1, 2, 3]);
+    let mut node = Bully::<Inline<3>>::new(ids[0], &ids, LAN).unwrap();
+    node.tick(Instant::ZERO);
+    let asked = |node: &mut Bully<Inline<3>>| {
+        let mut asked = Vec::new();
+        while let Some(output) = node.poll() {
+            match output {
+                Output::Send(to, Message::Election { .. }) => asked.push(to.get()),
+                Output::Persist(ticket, _) => node.persisted(ticket),
+                other => panic!("{other:?}"),
+            }
+        }
+        asked
+    };
+    assert_eq!(asked(&mut node), [2, 3]);
+    node.receive(Instant::ZERO, ids[1], Message::Answer { epoch: Epoch::from_token(65) }).unwrap();
+    node.tick(Instant::from_millis(50));
+    assert_eq!(asked(&mut node), [3], "the other has answered");
+    node.tick(Instant::from_millis(99));
+    assert_eq!(node.status().role, Role::Recovering);
+    node.tick(Instant::from_millis(100));
+    assert_eq!((node.status().role, node.status().epoch.token()), (Role::Candidate, 65));
+    assert_eq!(asked(&mut node), [2, 3]);
+}
+
+fn record(epoch: u64) -> Record {
+    Record { epoch: Epoch::from_token(epoch) }
+}
+
+#[test]
+fn a_node_that_recovers_says_what_it_knows_and_promises_nothing() {
+    let ids = ids(&[1, 2, 3]);
+    let mut node = Bully::<Inline<3>>::new(ids[0], &ids, QUORUM).unwrap();
+    node.tick(Instant::ZERO);
+    while node.poll().is_some() {}
+    let epoch = Epoch::from_token(34);
+    node.receive(Instant::ZERO, ids[2], Message::Alive { epoch, round: 1 }).unwrap();
+    node.receive(Instant::ZERO, ids[2], Message::Election { epoch }).unwrap();
+    node.campaign(Instant::ZERO);
+    node.suspect(Instant::ZERO, ids[2]);
+    node.fenced(Instant::ZERO, Epoch::from_token(97));
+    assert_eq!(node.status().role, Role::Recovering);
+    let Some(Output::Send(to, message)) = node.poll() else { panic!("no answer") };
+    assert_eq!((to, message), (ids[2], Message::Answer { epoch }));
+    assert!(node.poll().is_none(), "it accepts nobody, and writes nothing");
+    assert_eq!(node.checkpoint().count(), 0, "or else it would pass for one that knows");
+    assert_eq!((node.status().leader, node.status().epoch), (None, epoch));
+    // it hears enough, and of a leader: all at once
+    let later = Epoch::from_token(66);
+    node.receive(Instant::ZERO, ids[1], Message::Alive { epoch, round: 1 }).unwrap_err();
+    node.receive(Instant::ZERO, ids[1], Message::Alive { epoch: later, round: 1 }).unwrap_err();
+    let later = Epoch::from_token(65);
+    node.receive(Instant::ZERO, ids[1], Message::Alive { epoch: later, round: 1 }).unwrap();
+    assert_eq!((node.status().role, node.status().leader), (Role::Follower, Some(ids[1])));
+    let Some(Output::Persist(ticket, written)) = node.poll() else { panic!("no record") };
+    assert_eq!(written, Record { epoch: later });
+    assert!(node.checkpoint().eq([written]));
+    assert!(!matches!(node.poll(), Some(Output::Send(..))));
+    node.persisted(ticket);
+    let Some(Output::Send(to, message)) = node.poll() else { panic!("it accepts nobody") };
+    assert_eq!((to, message), (ids[1], Message::Accept { epoch: later, round: 1 }));
+}
+
+#[test]
+fn a_node_with_a_record_asks_nobody() {
+    for epoch in [0, 33] {
+        let ids = ids(&[1, 2]);
+        let mut node = Bully::<Inline<2>>::new(ids[1], &ids, LAN).unwrap();
+        node.restore(record(epoch)).unwrap();
+        node.tick(Instant::ZERO);
+        assert_eq!(node.status().epoch, Epoch::from_token(epoch).after(1).unwrap());
+    }
+}
+
+/// Nobody remembers: the epochs begin again, and only a resource could tell. Its token helps.
+#[test]
+fn all_nodes_at_once_cannot_be_told_from_new_ones() {
+    let mut cluster = cluster::<Bullies>(&[1, 2, 3], QUORUM);
+    let before = led(&cluster)[0];
+    for at in 0..3 {
+        erase(&mut cluster, at, QUORUM);
+    }
+    cluster.events.clear();
+    cluster.run(3_000_000);
+    assert_eq!(led(&cluster)[0], before, "as the docs say");
+    for at in 0..3 {
+        cluster.disks[at].clear();
+        cluster.nodes[at] = None;
+    }
+    let ids = cluster.ids.clone();
+    let mut told = Bully::new(ids[0], &ids, QUORUM).unwrap();
+    told.restore(record(before.1.token())).unwrap();
+    cluster.nodes[0] = Some(told);
+    for at in [1, 2] {
+        cluster.nodes[at] = Some(Bully::new(ids[at], &ids, QUORUM).unwrap());
+    }
+    cluster.events.clear();
+    cluster.run(3_000_000);
+    assert!(led(&cluster)[0].1 > before.1);
+}
+
+/// What a ring decided before its disk was erased reaches the node that leads by it once more.
+#[test]
+fn a_ring_node_does_not_lead_by_an_attempt_that_it_did_not_see() {
+    use ring::Message;
+    let ids = ids(&[1, 2, 3]);
+    let (token, epoch) = (Epoch::from_token(33), Epoch::from_token(64));
+    let keep = Config { takeover: Takeover::Keep, ..LAN };
+    let mut node = Ring::<Collecting, Inline<4>>::new(ids[0], &ids, keep).unwrap();
+    node.tick(Instant::ZERO);
+    node.receive(Instant::ZERO, ids[2], Message::Coordinator { token, epoch }).unwrap();
+    assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
+    assert_eq!(node.status().epoch, epoch, "but it is noted");
+    // its own token, of before
+    let mut node = Ring::<ChangRoberts, Inline<4>>::new(ids[0], &ids, keep).unwrap();
+    node.tick(Instant::ZERO);
+    let token = Epoch::from_token(32);
+    node.receive(Instant::ZERO, ids[2], Message::Coordinator { token, epoch }).unwrap();
+    assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
+    // as the leader of another epoch it leads on, in a later one
+    node.campaign(Instant::ZERO);
+    node.suspect(Instant::ZERO, ids[1]);
+    node.suspect(Instant::ZERO, ids[2]);
+    assert_eq!(node.status().role, Role::Claiming);
+    let led = node.status().epoch;
+    let (token, told) = (Epoch::from_token(led.token() + 33), Epoch::from_token(led.token() + 64));
+    node.receive(Instant::ZERO, ids[2], Message::Coordinator { token, epoch: told }).unwrap();
+    assert!(node.status().epoch > told);
+}
+
+#[test]
+fn records_that_cannot_be_are_refused() {
+    let ids = ids(&[1, 2, 3]);
+    let mut bully = Bully::<Inline<3>>::new(ids[0], &ids, LAN).unwrap();
+    let mut ring = Ring::<Collecting, Inline<3>>::new(ids[0], &ids, LAN).unwrap();
+    for (epoch, refused) in [
+        (1 << 62, Some(Corrupt::Malformed)),
+        (35, Some(Corrupt::Malformed)), // of a fourth member
+        (34, None),
+        (34, None), // as after a checkpoint
+        (33, Some(Corrupt::Regression)),
+        ((1 << 62) - 32, None),
+    ] {
+        let (before, ring_before) = (bully.clone(), ring.clone());
+        assert_eq!(bully.restore(record(epoch)).err(), refused, "{epoch}");
+        assert_eq!(ring.restore(record(epoch)).err(), refused, "{epoch}");
+        assert!(refused.is_none() || (bully == before && ring == ring_before));
+    }
+    bully.tick(Instant::ZERO);
+    ring.tick(Instant::ZERO);
+    assert_eq!(bully.restore(record((1 << 62) - 31)), Err(Corrupt::Started));
+    assert_eq!(ring.restore(record((1 << 62) - 31)), Err(Corrupt::Started));
+}

@@ -1,0 +1,282 @@
+//! With `Takeover::Keep` a leader that is heard stays: in every mode, on every ring, whichever node was cut off.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Cluster, Node, ids};
+use quorate_core::NodeId;
+use quorate_election::lease::Drift;
+use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Takeover};
+
+type Bullies = Bully<Inline<5>>;
+type Of<A> = Ring<A, Inline<20>>;
+
+const KEEP: Config = Config { takeover: Takeover::Keep, ..Config::lan() };
+const QUORUM: Config = Config { mode: Mode::Quorum, ..KEEP };
+const LEASE: Config =
+    Config { mode: Mode::Lease { lease_us: 300_000, drift: Drift::NONE }, ..KEEP };
+
+/// Members as rings have them: neither up nor down.
+const ORDERS: [&[u64]; 4] = [&[1, 2], &[3, 1, 2], &[2, 4, 1, 3], &[3, 1, 5, 2, 4]];
+
+fn cluster<M: Node>(members: &[u64], config: Config) -> Cluster<M> {
+    let ids = ids(members);
+    let mut cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
+    cluster.run(3_000_000);
+    assert!(leader(&cluster).is_some(), "{members:?}");
+    cluster
+}
+
+/// The leader, if all that are up know it.
+fn leader<M: Node>(cluster: &Cluster<M>) -> Option<NodeId> {
+    let mut leaders: Vec<_> = cluster.nodes.iter().flatten().map(|n| n.status().leader).collect();
+    leaders.dedup();
+    if let [leader] = leaders[..] { leader } else { None }
+}
+
+fn epoch<M: Node>(cluster: &Cluster<M>, id: NodeId) -> Epoch {
+    let at = cluster.ids.iter().position(|&other| other == id).unwrap();
+    cluster.nodes[at].as_ref().unwrap().status().epoch
+}
+
+/// What the nodes but for one were told of another leader than this, and the one: of any but itself.
+fn changes<M: Node>(cluster: &Cluster<M>, leader: NodeId, away: NodeId) -> Vec<(NodeId, Event)> {
+    let events = cluster.events.iter().map(|&(at, event)| (cluster.ids[at], event));
+    let wrong = events.filter(|&(node, event)| match event {
+        Event::Following { leader: other, .. } => {
+            other != leader && (node != away || other != away)
+        }
+        Event::Leading { .. } => node != leader && node != away,
+        _ => node == leader,
+    });
+    wrong.collect()
+}
+
+/// Cuts a node off for 2 s, ten times.
+fn cut_off<M: Node>(cluster: &mut Cluster<M>, away: NodeId) {
+    let at = cluster.ids.iter().position(|&id| id == away).unwrap();
+    for _ in 0..10 {
+        cluster.lost = Box::new(move |a, b| a == at || b == at);
+        cluster.run(2_000_000);
+        cluster.lost = Box::new(|_, _| false);
+        cluster.run(1_000_000);
+    }
+}
+
+fn every_other_node<M: Node>(config: Config, may_lead: bool) {
+    for members in &ORDERS[1..] {
+        for attempts in [1, 3] {
+            let mut cluster = cluster::<M>(members, Config { attempts, ..config });
+            let kept = leader(&cluster).unwrap();
+            for away in cluster.ids.clone().into_iter().filter(|&id| id != kept) {
+                cluster.events.clear();
+                let before = epoch(&cluster, kept);
+                cut_off(&mut cluster, away);
+                let wrong = changes(&cluster, kept, away);
+                assert!(wrong.is_empty(), "{away} of {members:?} was away: {wrong:?}");
+                assert_eq!(leader(&cluster), Some(kept), "{away} of {members:?} was away");
+                // an epoch that was led in alone has to be outbid, and no other
+                assert_eq!(epoch(&cluster, kept) > before, may_lead, "{away} of {members:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_node_that_was_cut_off_deposes_nobody() {
+    every_other_node::<Bullies>(KEEP, true);
+}
+
+#[test]
+fn a_node_that_was_cut_off_leaves_no_trace_where_a_quorum_is_needed() {
+    every_other_node::<Bullies>(QUORUM, false);
+    every_other_node::<Bullies>(LEASE, false);
+}
+
+#[test]
+fn a_ring_keeps_its_leader() {
+    every_other_node::<Of<Collecting>>(KEEP, true);
+    every_other_node::<Of<ChangRoberts>>(KEEP, true);
+    every_other_node::<Of<HirschbergSinclair>>(KEEP, true);
+}
+
+/// Those that remain elect another, which stays as well.
+fn the_leader<M: Node>(config: Config) {
+    for members in &ORDERS[1..] {
+        let mut cluster = cluster::<M>(members, config);
+        let first = leader(&cluster).unwrap();
+        let at = cluster.ids.iter().position(|&id| id == first).unwrap();
+        cluster.lost = Box::new(move |a, b| a == at || b == at);
+        cluster.run(2_000_000);
+        cluster.lost = Box::new(|_, _| false);
+        cluster.run(1_000_000);
+        let second = leader(&cluster).unwrap();
+        assert_ne!(second, first, "{members:?}");
+        cluster.events.clear();
+        cut_off(&mut cluster, first);
+        assert!(changes(&cluster, second, first).is_empty(), "{:?}", cluster.events);
+        assert_eq!(leader(&cluster), Some(second));
+    }
+}
+
+#[test]
+fn a_leader_that_was_cut_off_is_replaced_once() {
+    the_leader::<Bullies>(KEEP);
+    the_leader::<Bullies>(QUORUM);
+    the_leader::<Bullies>(LEASE);
+    the_leader::<Of<Collecting>>(KEEP);
+    the_leader::<Of<ChangRoberts>>(KEEP);
+    the_leader::<Of<HirschbergSinclair>>(KEEP);
+}
+
+/// Of two nodes each is alone, and neither has a majority: the same one of both goes on every time.
+fn of_two<M: Node>() {
+    let mut cluster = cluster::<M>(ORDERS[0], KEEP);
+    let first = NodeId::new(1);
+    cut_off(&mut cluster, first);
+    let kept = leader(&cluster).unwrap();
+    cluster.events.clear();
+    cut_off(&mut cluster, first);
+    assert!(changes(&cluster, kept, first).is_empty(), "{:?}", cluster.events);
+    assert_eq!(leader(&cluster), Some(kept));
+}
+
+#[test]
+fn of_two_nodes_the_same_leads_each_time() {
+    of_two::<Bullies>();
+    of_two::<Of<Collecting>>();
+    of_two::<Of<ChangRoberts>>();
+    of_two::<Of<HirschbergSinclair>>();
+}
+
+fn wrong_suspicions<M: Node>(config: Config) {
+    for members in ORDERS {
+        let mut cluster = cluster::<M>(members, config);
+        let kept = leader(&cluster).unwrap();
+        for at in 0..members.len() {
+            cluster.events.clear();
+            let now = cluster.now;
+            cluster.node(at).suspect(now, kept);
+            cluster.settle();
+            cluster.run(1_000_000);
+            assert_eq!(leader(&cluster), Some(kept), "{members:?}, place {at}");
+            let node = cluster.ids[at];
+            assert!(changes(&cluster, kept, node).is_empty(), "{members:?}: {:?}", cluster.events);
+        }
+    }
+}
+
+/// Who misses the leader asks it; on a ring, the leader takes the token, and renews its epoch.
+#[test]
+fn a_leader_that_is_suspected_and_alive_stays() {
+    wrong_suspicions::<Bullies>(KEEP);
+    wrong_suspicions::<Bullies>(QUORUM);
+    wrong_suspicions::<Bullies>(LEASE);
+    wrong_suspicions::<Of<Collecting>>(KEEP);
+    wrong_suspicions::<Of<ChangRoberts>>(KEEP);
+    wrong_suspicions::<Of<HirschbergSinclair>>(KEEP);
+}
+
+/// A node is heard and does not hear: it misses the leader for ever, and asks for elections.
+fn deaf<M: Node>(config: Config) {
+    for members in &ORDERS[1..] {
+        let mut cluster = cluster::<M>(members, config);
+        let kept = leader(&cluster).unwrap();
+        for at in (0..members.len()).filter(|&at| members[at] != kept.get()) {
+            cluster.events.clear();
+            cluster.lost = Box::new(move |_, to| to == at);
+            cluster.run(5_000_000);
+            let away = cluster.ids[at];
+            let wrong = changes(&cluster, kept, away);
+            assert!(wrong.is_empty(), "{away} of {members:?} is deaf: {wrong:?}");
+            cluster.lost = Box::new(|_, _| false);
+            cluster.run(2_000_000);
+            assert_eq!(leader(&cluster), Some(kept), "{away} of {members:?} was deaf");
+        }
+    }
+}
+
+#[test]
+fn a_deaf_node_deposes_nobody() {
+    deaf::<Bullies>(KEEP);
+    deaf::<Bullies>(QUORUM);
+    deaf::<Bullies>(LEASE);
+    deaf::<Of<Collecting>>(KEEP);
+    deaf::<Of<ChangRoberts>>(KEEP);
+    deaf::<Of<HirschbergSinclair>>(KEEP);
+}
+
+/// Two of five led by one of them, and three by another: whichever has the later epoch, the three keep theirs.
+fn halves<M: Node>(config: Config, majority_first: bool) {
+    let members = ORDERS[3];
+    let mut cluster = cluster::<M>(members, config);
+    let place = |id: u64| members.iter().position(|&other| other == id).unwrap();
+    let small = if majority_first { [4, 5] } else { [1, 2] }.map(place);
+    cluster.lost = Box::new(move |a, b| small.contains(&a) != small.contains(&b));
+    cluster.run(3_000_000);
+    let leads = |at: usize, cluster: &Cluster<M>| {
+        cluster.nodes[at].as_ref().unwrap().status().leader == Some(cluster.ids[at])
+    };
+    let kept = (0..5).find(|&at| !small.contains(&at) && leads(at, &cluster)).unwrap();
+    // the others have the later epoch
+    if let Some(other) = small.into_iter().find(|&at| leads(at, &cluster)) {
+        let (now, before) = (cluster.now, epoch(&cluster, cluster.ids[kept]).token());
+        cluster.node(other).fenced(now, Epoch::from_token((before & !31) + 64));
+        cluster.run(1_000_000);
+    }
+    let kept = cluster.ids[kept];
+    cluster.events.clear();
+    cluster.lost = Box::new(|_, _| false);
+    cluster.run(3_000_000);
+    assert_eq!(leader(&cluster), Some(kept));
+    let wrong = cluster.events.iter().filter(|(at, event)| {
+        !small.contains(at)
+            && match event {
+                Event::Following { leader, .. } => *leader != kept,
+                Event::Leading { .. } => cluster.ids[*at] != kept,
+                _ => false,
+            }
+    });
+    assert_eq!(wrong.count(), 0, "{:?}", cluster.events);
+}
+
+#[test]
+fn the_leader_of_a_majority_stays() {
+    for majority_first in [true, false] {
+        halves::<Bullies>(KEEP, majority_first);
+        halves::<Bullies>(QUORUM, majority_first);
+        halves::<Of<Collecting>>(KEEP, majority_first);
+        halves::<Of<ChangRoberts>>(KEEP, majority_first);
+        halves::<Of<HirschbergSinclair>>(KEEP, majority_first);
+    }
+}
+
+/// A leader that died is replaced, whoever misses it first and however long the others still believe in it.
+fn a_dead_leader<M: Node>(config: Config) {
+    for members in &ORDERS[1..] {
+        for first in 0..members.len() {
+            let mut cluster = cluster::<M>(members, config);
+            let dead = leader(&cluster).unwrap();
+            let at = cluster.ids.iter().position(|&id| id == dead).unwrap();
+            cluster.nodes[at] = None;
+            if first != at {
+                let now = cluster.now;
+                cluster.node(first).suspect(now, dead);
+            }
+            cluster.run(config.settle_us());
+            let new = leader(&cluster);
+            assert!(new.is_some_and(|new| new != dead), "{members:?}, {first}: {new:?}");
+        }
+    }
+}
+
+#[test]
+fn a_leader_that_died_is_replaced() {
+    a_dead_leader::<Bullies>(KEEP);
+    a_dead_leader::<Bullies>(QUORUM);
+    a_dead_leader::<Bullies>(LEASE);
+    a_dead_leader::<Of<Collecting>>(KEEP);
+    a_dead_leader::<Of<ChangRoberts>>(KEEP);
+    a_dead_leader::<Of<HirschbergSinclair>>(KEEP);
+}
