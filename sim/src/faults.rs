@@ -84,6 +84,39 @@ impl<S: Subject> World<S> {
         }
     }
 
+    pub(crate) fn plan_erasure(&mut self) {
+        let wait = self.aside.range(500_000, 6_000_000);
+        self.plan(wait, What::Erase);
+    }
+
+    pub(crate) fn erase_some(&mut self) -> Result<(), String> {
+        if !self.chaos {
+            return Ok(());
+        }
+        self.plan_erasure();
+        let node = self.aside.below(self.swarm.nodes as u64) as usize;
+        let sound = self.hosts.get(node).is_some_and(|host| !host.rotten);
+        if sound && self.subject.may_erase(node, false) {
+            self.marks.hit("disk erased in the middle");
+            return self.erase(node);
+        }
+        Ok(())
+    }
+
+    /// Starts a node again with an empty disk. That takes longer than any message lives.
+    pub(crate) fn erase(&mut self, node: usize) -> Result<(), String> {
+        let down = self.aside.range(1_000, 500_000);
+        self.crash_for(node, down)?;
+        self.lose_letters(node);
+        if let Some(host) = self.hosts.get_mut(node) {
+            host.disk.records.clear();
+        }
+        self.trace.line(self.now, || format!("{}: disk erased", node + 1));
+        self.subject.wiped(node);
+        self.subject.erased(node);
+        Ok(())
+    }
+
     /// The newest leader loses as many of the others as it can without losing a majority: they would stand, if the rest let them.
     fn estrange(&mut self) {
         let Some(leader) = self.leader() else { return };

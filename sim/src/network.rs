@@ -48,6 +48,11 @@ impl Network {
         Self { rng, cut, delays, nodes, busy, graveyard: Vec::new(), calm: false }
     }
 
+    /// Loses the old messages of and to a node.
+    pub(crate) fn forget(&mut self, node: usize) {
+        self.graveyard.retain(|letter| letter.from != node && letter.to != node);
+    }
+
     /// Takes a message at a time in µs: gives back after which delays it arrives (none: lost; two: twice), each with the message that does,
     /// which may be an old one besides.
     pub(crate) fn post(

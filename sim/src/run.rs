@@ -147,6 +147,8 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let partial_after = survive_partial(world, timeout)?;
     world.heal(&all)?;
     survive_amnesia(world, timeout)?;
+    survive_erasures(world, timeout)?;
+    survive_absences(world, timeout)?;
     world.subject.quiesce();
     world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
     if !converged(world) {
@@ -221,6 +223,54 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
         return Err(format!("a storm: {messages} messages of node {}, which forgot", node + 1));
     }
     world.retire(node)
+}
+
+/// Nodes come back with empty disks, one after the other, while all others are there.
+fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+    for _ in 0..if S::ERASES { 2 } else { 0 } {
+        world.run_until(world.now + LEADER_TIMEOUTS * timeout, leads)?;
+        let node = world.aside.below(world.swarm.nodes as u64) as usize;
+        let up = world.machines().count() == world.swarm.nodes;
+        if up && leads(world) && world.subject.may_erase(node, true) {
+            world.marks.hit("disk erased while all are there");
+            world.erase(node)?;
+            world.run_until(world.now + 2 * timeout, |_| false)?;
+        }
+    }
+    Ok(())
+}
+
+/// A node that does not lead is cut off for a while, and comes back: the leader stays.
+fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+    let nodes = world.swarm.nodes;
+    let settled = |world: &World<S>| world.machines().count() == nodes && leads(world);
+    for _ in 0..if S::ERASES && nodes > 2 { 2 } else { 0 } {
+        world.run_until(world.now + LEADER_TIMEOUTS * timeout, settled)?;
+        // it is heard by all
+        world.run_until(world.now + timeout, |_| false)?;
+        let Some(leader) = world.subject.kept_leader(&mut world.machines()) else { return Ok(()) };
+        if !settled(world) {
+            return Ok(());
+        }
+        let away = (leader + 1 + world.aside.below(nodes as u64 - 1) as usize) % nodes;
+        world.marks.hit("a node is away");
+        world.subject.keep_leader(Some((leader, away)));
+        world.network.cut = crate::cut::Cut::none(nodes);
+        (0..nodes).for_each(|other| world.network.cut.sever_both(away, other));
+        let absence = world.aside.range(200_000, 3_000_000);
+        world.run_until(world.now + absence, |_| false)?;
+        world.network.cut = crate::cut::Cut::none(nodes);
+        world.run_until(world.now + LEADER_TIMEOUTS * timeout, |_| false)?;
+        if !settled(world) || world.subject.kept_leader(&mut world.machines()) != Some(leader) {
+            return Err(format!(
+                "node {} was away, and node {} leads no more",
+                away + 1,
+                leader + 1
+            ));
+        }
+        world.subject.keep_leader(None);
+    }
+    Ok(())
 }
 
 fn leads<S: Subject>(world: &World<S>) -> bool {

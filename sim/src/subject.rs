@@ -13,6 +13,9 @@ pub trait Subject: Sized {
     /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts: claimed by who goes on afterwards.
     const SLOW_LINKS: bool = false;
 
+    /// Whether nodes are started again with empty disks, where [`may_erase`](Self::may_erase) says so.
+    const ERASES: bool = false;
+
     /// The subject of a run.
     fn new(swarm: &Swarm, rng: Rng) -> Self;
 
@@ -158,6 +161,30 @@ pub trait Subject: Sized {
     /// Whether the loss of entries was reported, or a snapshot repaired it before it could be.
     fn noticed_amnesia(&self) -> bool {
         false
+    }
+
+    /// Whether a node may be started again with an empty disk now: claimed by protocols that survive that. What it sent, and was sent, is
+    /// lost with its disk. `calm`: nothing else goes wrong, and all nodes are up.
+    fn may_erase(&self, node: usize, calm: bool) -> bool {
+        let _ = (node, calm);
+        false
+    }
+
+    /// A node's disk was erased; it is started again.
+    fn erased(&mut self, node: usize) {
+        let _ = node;
+    }
+
+    /// Who leads, from 0, if that is to stay so while one of the others is cut off and when it comes back; `None` where the protocol does not
+    /// claim that.
+    fn kept_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {
+        let _ = machines;
+        None
+    }
+
+    /// From now on, nobody but the node that is away may be led by another than the leader: `(leader, away)`; `None` ends that.
+    fn keep_leader(&mut self, kept: Option<(usize, usize)>) {
+        let _ = kept;
     }
 
     /// The shortest frame of a transport that the protocol gets along with, in bytes; `None` where it claims to get along with none.

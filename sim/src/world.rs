@@ -25,6 +25,8 @@ pub struct World<S: Subject> {
     pub(crate) load: Load,
     pub(crate) record: Recorder,
     pub(crate) rng: Rng,
+    /// For what only some subjects want, so that the others' runs stay what they were.
+    pub(crate) aside: Rng,
     queue: BinaryHeap<Due>,
     sequence: u64,
     touched: Vec<usize>,
@@ -52,6 +54,7 @@ pub(crate) enum What {
     Fault,
     Mend,
     Coup,
+    Erase,
     Clients,
 }
 
@@ -82,6 +85,7 @@ impl<S: Subject> World<S> {
             load: Load::default(),
             record: Recorder::default(),
             rng,
+            aside: Rng::new(seed ^ 0x6572_6173_6564),
             queue: BinaryHeap::new(),
             sequence: 0,
             touched: Vec::new(),
@@ -97,6 +101,9 @@ impl<S: Subject> World<S> {
         }
         world.plan(100_000, What::Clients);
         world.plan_fault();
+        if S::ERASES {
+            world.plan_erasure();
+        }
         world
     }
 
@@ -137,6 +144,7 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             What::Coup => self.coup(),
+            What::Erase => self.erase_some(),
             What::Clients => self.clients(),
         }
     }
@@ -391,6 +399,15 @@ impl<S: Subject> World<S> {
                 self.plan(at - self.now, What::Wake { node, planned: at });
             }
         }
+    }
+
+    /// What was sent by a node, or to it, does not arrive.
+    pub(crate) fn lose_letters(&mut self, node: usize) {
+        self.network.forget(node);
+        self.queue.retain(|due| match &due.what {
+            What::Arrive { letter } => letter.from != node && letter.to != node,
+            _ => true,
+        });
     }
 
     /// The machines that are up.

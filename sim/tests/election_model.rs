@@ -22,6 +22,7 @@ fn check<M: Elects>(nodes: usize, config: Config, bounds: Bounds) {
 const FEW: Bounds = Bounds {
     timeouts: 1,
     crashes: 1,
+    erasures: 0,
     losses: 0,
     duplicates: 0,
     commands: 0,
@@ -44,6 +45,12 @@ fn three_that_keep_their_leader() {
 #[test]
 fn three_that_need_a_quorum() {
     check::<Bullies>(3, Config { mode: Mode::Quorum, ..KEEP }, FEW);
+}
+
+#[test]
+fn one_of_three_forgets() {
+    let bounds = Bounds { crashes: 0, erasures: 1, in_flight: 2, ..FEW };
+    check::<Bullies>(3, Config { mode: Mode::Quorum, ..KEEP }, bounds);
 }
 
 #[test]

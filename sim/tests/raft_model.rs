@@ -49,6 +49,7 @@ fn plain() -> Config {
 const NOTHING: Bounds = Bounds {
     timeouts: 0,
     crashes: 0,
+    erasures: 0,
     losses: 0,
     duplicates: 0,
     commands: 0,

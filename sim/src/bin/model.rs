@@ -21,10 +21,14 @@ const QUORUM: Config = Config { mode: Mode::Quorum, ..KEEP };
 const LEASE: Config =
     Config { mode: Mode::Lease { lease_us: 250_000, drift: Drift::NONE }, ..KEEP };
 
+/// One node forgets.
+const ERASED: Bounds = Bounds { timeouts: 2, crashes: 0, erasures: 1, ..FEW };
+
 /// An early timeout and a crash; no more than three messages in flight.
 const FEW: Bounds = Bounds {
     timeouts: 1,
     crashes: 1,
+    erasures: 0,
     losses: 0,
     duplicates: 0,
     commands: 0,
@@ -52,6 +56,8 @@ const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
     ("bully quorum", 4, run::<Bullies>, QUORUM, FEW),
     ("bully quorum", 5, run::<Bullies>, QUORUM, FEW),
     ("bully lease", 3, run::<Bullies>, LEASE, Bounds { timeouts: 3, ..FEW }),
+    ("bully quorum erased", 3, run::<Bullies>, QUORUM, ERASED),
+    ("bully lease erased", 3, run::<Bullies>, LEASE, ERASED),
     ("ring collecting", 3, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..FEW }),
     ("ring collecting", 4, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..TWO }),
     ("ring chang-roberts", 3, run::<Of<ChangRoberts>>, KEEP, Bounds { timeouts: 2, ..FEW }),

@@ -102,7 +102,12 @@ where
 
 /// Who was told to lead in which epoch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Leaders(BTreeMap<Epoch, usize>);
+pub struct Leaders {
+    /// The leader of each epoch.
+    of: BTreeMap<Epoch, usize>,
+    /// The last epoch of each leader, in all its lives.
+    last: BTreeMap<usize, Epoch>,
+}
 
 impl Leaders {
     /// A node leads in an epoch: nobody else ever may.
@@ -111,21 +116,27 @@ impl Leaders {
     ///
     /// Who else did.
     pub fn leads(&mut self, node: usize, epoch: Epoch) -> Result<(), String> {
-        let first = *self.0.entry(epoch).or_insert(node);
+        let first = *self.of.entry(epoch).or_insert(node);
         if first == node {
             return Ok(());
         }
         Err(format!("nodes {} and {} both lead in {epoch:?}", first + 1, node + 1))
     }
 
-    /// What a node tells its application.
+    /// What a node tells its application: it leads in each epoch once, and in later and later ones.
     ///
     /// # Errors
     ///
-    /// Who else led then.
+    /// Who else led then, or that it led in this epoch or a later one before.
     pub fn told(&mut self, node: usize, event: Event) -> Result<(), String> {
         match event {
-            Event::Leading { epoch } => self.leads(node, epoch),
+            Event::Leading { epoch } => {
+                let last = self.last.insert(node, epoch);
+                if last >= Some(epoch) {
+                    return Err(format!("node {} leads in {epoch:?} after {last:?}", node + 1));
+                }
+                self.leads(node, epoch)
+            }
             Event::Following { leader, epoch } => self.leads(place(leader), epoch),
             _ => Ok(()),
         }
@@ -134,13 +145,19 @@ impl Leaders {
     /// How many epochs had a leader.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.of.len()
     }
 }
 
 /// From 0.
 pub(super) fn place(id: NodeId) -> usize {
     usize::try_from(id.get()).unwrap_or(0).wrapping_sub(1)
+}
+
+/// How many others must tell a node that has forgotten what it accepted what they know: if one fewer did, those that remain and the
+/// node itself could be a majority, which accepted what nobody tells.
+pub(super) fn enough_to_recover(nodes: usize) -> usize {
+    nodes.div_ceil(2).min(nodes - 1)
 }
 
 /// Whether the right one leads, and all that live know it. `live` are the machines that are up, with their places.
@@ -152,7 +169,12 @@ pub(super) fn settled<'a, M: Elects>(
     let live: Vec<(usize, Status)> = live.map(|(at, machine)| (at, machine.status())).collect();
     let known: Vec<_> = live.iter().map(|(_, status)| status.leader.map(place)).collect();
     let quorum = config.mode != quorate_election::Mode::Classic;
-    if quorum && known.len() <= nodes / 2 {
+    let recovers = live.iter().any(|(_, status)| status.role == Role::Recovering);
+    let stuck = quorum && recovers && known.len() <= enough_to_recover(nodes);
+    if recovers && !stuck {
+        return Err("a node could know all it has forgotten, and still recovers".into());
+    }
+    if stuck || quorum && known.len() <= nodes / 2 {
         let nobody = known.iter().all(Option::is_none);
         return if nobody { Ok(()) } else { Err(format!("a minority has leaders {known:?}")) };
     }

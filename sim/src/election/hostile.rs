@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hasher};
 use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
 use quorate_election::lease::Drift;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
-use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Takeover};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
 
 use super::Elects;
 use super::elects::settled;
@@ -228,7 +228,9 @@ impl<M: Elects> Victim<M> {
         }
         self.epoch = status.epoch;
         let durable = self.disk.last().map_or(Epoch::ZERO, |record| record.epoch);
-        if durable < self.epoch && !self.said.is_empty() {
+        // a node that recovers promises nothing
+        let promises = status.role != Role::Recovering;
+        if durable < self.epoch && promises && !self.said.is_empty() {
             return Err("it speaks while its epoch is not durable".into());
         }
         Ok(())

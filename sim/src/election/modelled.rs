@@ -1,8 +1,8 @@
 use std::hash::Hasher;
 use std::marker::PhantomData;
 
-use quorate_core::{Instant, NodeId};
-use quorate_election::{Config, Event, Role};
+use quorate_core::{Instant, NodeId, Wire};
+use quorate_election::{Config, Epoch, Event, Record, Role};
 
 use super::elects::settled;
 use super::{Elects, Leaders};
@@ -41,6 +41,13 @@ impl<M: Elects> Modelled for ModelledElection<M> {
 
     fn boot(&self, node: usize) -> Result<M, String> {
         M::make(NodeId::new(node as u64 + 1), &self.order, self.config)
+    }
+
+    /// The nodes took part before.
+    fn founded(&self, _node: usize) -> Vec<Vec<u8>> {
+        let mut bytes = [0; 16];
+        let record = Record { epoch: Epoch::ZERO };
+        record.to_slice(&mut bytes).map(<[u8]>::to_vec).into_iter().collect()
     }
 
     fn view<H: Hasher>(&self, machine: &M, _now: Instant, state: &mut H) {

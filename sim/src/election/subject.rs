@@ -5,7 +5,7 @@ use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
 use quorate_election::lease::Drift;
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 
-use super::elects::{place, settled};
+use super::elects::{enough_to_recover, place, settled};
 use super::{Elects, Leaders};
 use crate::run::LEADER_TIMEOUTS;
 use crate::{Access, Marks, Subject, Swarm};
@@ -21,6 +21,14 @@ pub struct ElectionSubject<M> {
     epochs: Vec<Epoch>,
     /// What each node has on disk.
     disks: Vec<Epoch>,
+    /// Nodes that have no record: new ones, and those whose disk was erased.
+    blank: Vec<bool>,
+    /// Nodes whose disk was erased at some time.
+    erased: Vec<bool>,
+    /// Nodes that are down for good.
+    lost: usize,
+    /// A leader that nobody may replace, and the node that is away.
+    kept: Option<(usize, usize)>,
     /// A detector for each pair, if this run has them.
     watches: Vec<Option<Watch<NormalPhi<16>, 7>>>,
     /// Who was heard since the last step of a node.
@@ -69,6 +77,29 @@ impl<M: Elects> ElectionSubject<M> {
         Some(watch)
     }
 
+    fn needs_quorum(&self) -> bool {
+        self.config.mode != Mode::Classic
+    }
+
+    /// A leader that is heard by all but one stays, whatever that one did.
+    fn is_kept(&self, node: usize, event: Event) -> Result<(), String> {
+        let Some((leader, away)) = self.kept else { return Ok(()) };
+        let kept = match event {
+            Event::Leading { .. } => node == leader,
+            Event::Following { leader: other, .. } => place(other) == leader,
+            _ => node != leader,
+        };
+        if kept || node == away {
+            return Ok(());
+        }
+        let away = away + 1;
+        Err(format!(
+            "node {} led; {away} was away, and node {} is told {event:?}",
+            leader + 1,
+            node + 1
+        ))
+    }
+
     /// Hands what was heard, and the time, to a node's detectors, and their verdicts to its machine.
     fn detect(&mut self, node: usize, now: Instant, machine: &mut M, marks: &mut Marks) -> bool {
         let heard = core::mem::take(&mut self.heard[node]);
@@ -92,6 +123,8 @@ impl<M: Elects> ElectionSubject<M> {
 impl<M: Elects> Subject for ElectionSubject<M> {
     type Machine = M;
 
+    const ERASES: bool = true;
+
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let nodes = swarm.nodes;
         let mut order: Vec<NodeId> = (1..=nodes as u64).map(NodeId::new).collect();
@@ -111,12 +144,20 @@ impl<M: Elects> Subject for ElectionSubject<M> {
             leaders: Leaders::default(),
             epochs: vec![Epoch::ZERO; nodes],
             disks: vec![Epoch::ZERO; nodes],
+            blank: vec![false; nodes],
+            erased: vec![false; nodes],
+            lost: 0,
+            kept: None,
             watches: Vec::new(),
             heard: vec![Vec::new(); nodes],
             resource: Resource::default(),
             machine: core::marker::PhantomData,
             rng,
         };
+        // or else they took part before
+        if subject.rng.chance(1, 3) {
+            subject.blank.fill(true);
+        }
         let detectors = subject.rng.chance(1, 2);
         subject.watches =
             (0..nodes).map(|node| detectors.then(|| subject.watch(node)).flatten()).collect();
@@ -129,7 +170,11 @@ impl<M: Elects> Subject for ElectionSubject<M> {
     }
 
     fn boot(&mut self, node: usize) -> Result<M, String> {
-        M::make(self.node(node), &self.order, self.config)
+        let mut machine = M::make(self.node(node), &self.order, self.config)?;
+        if !self.blank[node] {
+            machine.restore(Record { epoch: Epoch::ZERO }).map_err(|e| e.to_string())?;
+        }
+        Ok(machine)
     }
 
     fn restored(&mut self, node: usize, machine: &mut M) -> Result<(), String> {
@@ -156,6 +201,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String> {
         self.leaders.told(node, event)?;
+        self.is_kept(node, event)?;
         match event {
             Event::Leading { epoch } => {
                 marks.hit("elected");
@@ -181,6 +227,38 @@ impl<M: Elects> Subject for ElectionSubject<M> {
 
     fn durable(&mut self, node: usize, record: Record) {
         self.disks[node] = record.epoch;
+        self.blank[node] = false;
+    }
+
+    fn lost(&mut self, _node: usize) {
+        self.lost += 1;
+    }
+
+    /// Only nodes that are there can remember; where a quorum is needed, as many as it takes must be there some time.
+    fn may_erase(&self, _node: usize, calm: bool) -> bool {
+        let others = self.order.len() - 1;
+        let rest = others.saturating_sub(self.lost);
+        let known = rest >= enough_to_recover(self.order.len()) && !self.blank.contains(&true);
+        others > 0 && if self.needs_quorum() { known } else { calm }
+    }
+
+    fn erased(&mut self, node: usize) {
+        (self.blank[node], self.erased[node]) = (true, true);
+    }
+
+    /// A node without a record needs more of the others than a majority.
+    fn needs_everybody(&self) -> bool {
+        self.needs_quorum() && self.blank.contains(&true)
+    }
+
+    fn kept_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> Option<usize> {
+        let statuses = machines.map(|machine| machine.status());
+        let leader = statuses.filter(|status| status.role == Role::Leader).last();
+        leader.map(|s| place(s.id)).filter(|_| self.config.takeover == Takeover::Keep)
+    }
+
+    fn keep_leader(&mut self, kept: Option<(usize, usize)>) {
+        self.kept = kept;
     }
 
     fn wiped(&mut self, node: usize) {
@@ -211,6 +289,10 @@ impl<M: Elects> Subject for ElectionSubject<M> {
             marks.hit("no room");
             return Ok(());
         }
+        if why == Rejected::Impossible && self.erased[node] {
+            marks.hit("an answer to what was forgotten");
+            return Ok(());
+        }
         Err(format!("node {} refuses an honest message: {why}", node + 1))
     }
 
@@ -218,6 +300,9 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         let status = machine.status();
         if status.role == Role::Leader {
             self.leaders.leads(node, status.epoch)?;
+        }
+        if status.role == Role::Recovering {
+            return Ok(()); // it promises nothing
         }
         if status.epoch < self.epochs[node] {
             return Err(format!("the epoch of node {} went back", node + 1));

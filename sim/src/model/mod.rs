@@ -12,6 +12,7 @@
 //! | a write becomes durable | none; at once unless `slow_disks` |
 //! | a node crashes, and any prefix of what was not durable survives | `crashes` |
 //! | a crashed node comes back | none |
+//! | a node loses all that is on its disk, and what it sent and was sent is lost with it | `erasures` |
 //! | the application gives a command | `commands` |
 //!
 //! What is in flight is a set: two equal messages between the same nodes are one, which a duplicate covers.
@@ -52,6 +53,11 @@ pub trait Modelled: Sized + Sync + Send {
     ///
     /// Why there is none, which is a violation.
     fn boot(&self, node: usize) -> Result<Self::Machine, String>;
+
+    /// The records that a node has on its disk before it starts for the first time.
+    fn founded(&self, _node: usize) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 
     /// The commands an application may give this machine now.
     fn commands(&self, _node: usize, _machine: &Self::Machine) -> Vec<Self::Command> {

@@ -14,6 +14,8 @@ pub struct Bounds {
     pub timeouts: u8,
     /// Crashes.
     pub crashes: u8,
+    /// Crashes of nodes whose disks are empty after that.
+    pub erasures: u8,
     /// Messages lost.
     pub losses: u8,
     /// Messages that stay in flight after they arrived.
@@ -53,6 +55,8 @@ pub enum Action<C> {
     Sync(usize),
     /// A node crashes; so many of its writes survive.
     Crash(usize, usize),
+    /// A node crashes; nothing survives.
+    Erase(usize),
     /// A node comes back.
     Restart(usize),
     /// The application of a node gives a command.
@@ -78,7 +82,12 @@ pub struct System<M: Modelled> {
 impl<M: Modelled> System<M> {
     /// All nodes have booted for the first time.
     pub(crate) fn new(model: &M, bounds: Bounds) -> Self {
-        let node = |_| Node { machine: None, now: Instant::ZERO, disk: vec![], pending: vec![] };
+        let node = |node| Node {
+            machine: None,
+            now: Instant::ZERO,
+            disk: model.founded(node),
+            pending: vec![],
+        };
         let mut system = Self {
             nodes: (0..model.nodes()).map(node).collect(),
             letters: BTreeSet::new(),
@@ -120,6 +129,9 @@ impl<M: Modelled> System<M> {
             if self.left.crashes > 0 {
                 actions.extend((0..=node.pending.len()).map(|kept| Action::Crash(at, kept)));
             }
+            if self.left.erasures > 0 {
+                actions.push(Action::Erase(at));
+            }
             if self.left.commands > 0 {
                 let commands = model.commands(at, machine);
                 actions.extend(commands.into_iter().map(|c| Action::Command(at, c)));
@@ -160,6 +172,14 @@ impl<M: Modelled> System<M> {
                 node.machine = None;
                 let kept = node.pending.drain(..).take(*kept).map(|(_, record)| record);
                 node.disk.extend(kept);
+                Ok(())
+            }
+            Action::Erase(at) => {
+                self.left.erasures -= 1;
+                let node = &mut self.nodes[*at];
+                (node.machine, node.pending, node.disk) = (None, Vec::new(), Vec::new());
+                // a disk takes longer to be replaced than a message to arrive
+                self.letters.retain(|(from, to, _)| from != at && to != at);
                 Ok(())
             }
             Action::Restart(at) => self.restart(model, *at),
@@ -317,8 +337,8 @@ impl<M: Modelled> System<M> {
     pub(crate) fn view<H: Hasher>(&self, model: &M, state: &mut H) {
         self.present(model, state);
         (&self.memory, &self.violation).hash(state);
-        let Bounds { timeouts, crashes, losses, duplicates, commands, .. } = self.left;
-        (timeouts, crashes, losses, duplicates, commands).hash(state);
+        let Bounds { timeouts, crashes, erasures, losses, duplicates, commands, .. } = self.left;
+        (timeouts, crashes, erasures, losses, duplicates, commands).hash(state);
     }
 
     /// The same without the past, and without what may still go wrong.
@@ -357,6 +377,7 @@ impl<C: fmt::Debug> fmt::Debug for Action<C> {
             Self::Timeout(at) => write!(f, "{} times out", at + 1),
             Self::Sync(at) => write!(f, "{} has written", at + 1),
             Self::Crash(at, kept) => write!(f, "{} crashes, {kept} writes survive", at + 1),
+            Self::Erase(at) => write!(f, "{} crashes, its disk is erased", at + 1),
             Self::Restart(at) => write!(f, "{} comes back", at + 1),
             Self::Command(at, command) => write!(f, "{} is told {command:?}", at + 1),
         }
