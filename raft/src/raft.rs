@@ -159,8 +159,9 @@ impl<S: Storage> Raft<S> {
     /// A node that founds a cluster. `voters` are all of its nodes, this one included, and the same on each, in any order. Pass this same
     /// list on every start, even after membership changes: it is a [record](Record::Founders), and another list is
     /// [refused](quorate_core::Corrupt::Founders) when that is restored. `seed` feeds the jitter of election timeouts and, with the time of the first question, the
-    /// numbers that tell questions and forwarded commands of this start from those of earlier ones. It should differ from node to node and from
-    /// start to start: where both seed and time are those of an earlier start, a late answer may be taken for one to a question of this.
+    /// numbers that tell questions and forwarded commands of this start from those of earlier ones. The node's id is mixed in, so that all
+    /// nodes may have the same. It should differ from start to start: where both seed and time are those of an earlier start, a late answer
+    /// may be taken for one to a question of this.
     ///
     /// # Errors
     ///
@@ -241,7 +242,8 @@ impl<S: Storage> Raft<S> {
         }
         Ok(Self {
             id,
-            rng: Rng::new(seed),
+            // nodes that were given one seed must not all stand for election at the same times (3.4)
+            rng: Rng::new(seed ^ Rng::new(id.get()).next_u64()),
             now: Instant::ZERO,
             started: false,
             fatal: None,

@@ -486,6 +486,7 @@ fn what_was_taken_is_remembered_for_all_peers() {
 #[test]
 fn senseless_messages_are_refused() {
     let mut cluster = cluster();
+    [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there was an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let term = status.term;
     let t = u8::try_from(term).unwrap();

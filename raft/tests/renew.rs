@@ -231,6 +231,7 @@ fn it_does_not_rest() {
 #[test]
 fn what_no_follower_says_is_refused() {
     let mut cluster = cluster();
+    [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there was an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let ask = |term, index| Message::Renew { term, index };
     for (message, reason) in [

@@ -567,7 +567,8 @@ fn place_of(node: NodeId) -> usize {
 
 /// The seed of a node's life: the same in the simulator and on a stage.
 pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
-    Rng::new(seed ^ node << 32 ^ life).next_u64()
+    // the machine mixes its id in, which this takes out: scenarios and seeds stay what they were
+    Rng::new(seed ^ node << 32 ^ life).next_u64() ^ Rng::new(node).next_u64()
 }
 
 /// A node's settings: with a spread, the election timeouts of every third node are longer by that, and of every third by twice as much; with an
