@@ -53,6 +53,9 @@ use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
 /// * `now` does not go back. A machine that is handed an earlier instant keeps the later one. With a message comes an instant that was read
 ///   after the message was there: one from before a wait or a pause makes the machine take old news for older than it is.
 ///
+/// A node whose disk was erased, or is an older copy, breaks the first of these, and what it
+/// promised with it. Each machine says in its documentation what happens then, and who notices.
+///
 /// What the machine gives: the same inputs give the same outputs, byte for byte; each input does bounded work in bounded
 /// memory; no input panics; what depends on a record does not exist before its ticket came back.
 pub trait Machine {

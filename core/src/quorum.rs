@@ -39,7 +39,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn any_two_majorities_share_a_voter() {
+        for voters in 0..20 {
+            let quorum = majority(voters);
+            assert!(2 * quorum > voters, "{voters}");
+            assert!(voters == 0 || 2 * (quorum - 1) <= voters, "{voters}: fewer would do");
+        }
+        assert_eq!(majority(usize::MAX), usize::MAX / 2 + 1);
+    }
+
     proptest! {
+        #[test]
+        fn agreed_by_any_quorum(values in prop::collection::vec(0u64..20, 0..9), quorum in 1usize..10) {
+            let mut sorted = values.clone();
+            sorted.sort_by(|a, b| b.cmp(a));
+            prop_assert_eq!(agreed(values.iter().copied(), quorum), sorted.get(quorum - 1).copied());
+        }
+
         #[test]
         fn agreed_is_the_nth_largest(values in prop::collection::vec(0u64..20, 1..9)) {
             let mut sorted = values.clone();

@@ -73,6 +73,36 @@ mod tests {
         }
         assert_eq!(seen, [true; 5]);
         assert_eq!(rng.range(9, 9), 9);
+        assert_eq!(rng.range(9, 3), 9);
         assert_eq!(rng.below(0), 0);
+    }
+
+    #[test]
+    fn below_is_the_high_half_of_a_product() {
+        for bound in [1, 2, 3, 1000, 1 << 32, (1 << 40) + 7, u64::MAX] {
+            let (mut rng, mut same) = (Rng::new(9), Rng::new(9));
+            for _ in 0..100 {
+                let expected = (u128::from(same.next_u64()) * u128::from(bound)) >> 64;
+                assert_eq!(u128::from(rng.below(bound)), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn chances_are_what_they_say() {
+        let mut rng = Rng::new(5);
+        let hits = (0..10_000).filter(|_| rng.chance(1, 4)).count();
+        assert!((2_300..2_700).contains(&hits), "{hits}");
+        assert!((0..100).all(|_| rng.chance(4, 4) && !rng.chance(0, 4)));
+    }
+
+    #[test]
+    fn a_fork_goes_its_own_way() {
+        let (mut rng, mut same) = (Rng::new(7), Rng::new(7));
+        let mut fork = rng.fork();
+        assert_eq!(fork, Rng::new(same.next_u64()));
+        // and takes one number from the other, however many it makes
+        (0..9).for_each(|_| _ = fork.next_u64());
+        assert_eq!(rng.next_u64(), same.next_u64());
     }
 }
