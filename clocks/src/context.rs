@@ -224,9 +224,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     #[must_use]
     pub fn contains_run(&self, run: Run) -> bool {
         run.last() <= self.vector.get(run.actor())
-            || Dot::new(run.actor(), run.first())
-                .and_then(|first| gap_around(&self.gaps, first))
-                .is_some_and(|gap| run.last() <= gap.last())
+            || gap_around(&self.gaps, run.start()).is_some_and(|gap| run.last() <= gap.last())
     }
 
     /// The actor's next event: the one after all of its events that are included, beyond gaps too. It is not added.
@@ -351,8 +349,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
 
     /// The actor's last run beyond a gap.
     fn last_gap(&self, actor: Actor) -> Option<Run> {
-        let after = self.gaps.partition_point(|gap| gap.actor() <= actor);
-        let last = after.checked_sub(1).and_then(|at| self.gaps.get(at)).copied();
+        let last = last_from(&self.gaps, Dot::new(actor, u64::MAX)?);
         last.filter(|gap| gap.actor() == actor)
     }
 
@@ -395,10 +392,13 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
 
 /// The run beyond a gap that includes the event.
 fn gap_around(gaps: &[Run], dot: Dot) -> Option<Run> {
-    let after =
-        gaps.partition_point(|gap| (gap.actor(), gap.first()) <= (dot.actor(), dot.counter()));
-    let gap = after.checked_sub(1).and_then(|at| gaps.get(at))?;
-    gap.contains(dot).then_some(*gap)
+    last_from(gaps, dot).filter(|gap| gap.contains(dot))
+}
+
+/// The last run that begins with the event or before it.
+fn last_from(gaps: &[Run], dot: Dot) -> Option<Run> {
+    let after = gaps.partition_point(|gap| gap.start() <= dot);
+    after.checked_sub(1).and_then(|at| gaps.get(at)).copied()
 }
 
 /// The entries of a vector, as runs from 1 on, and the runs beyond gaps, in order.

@@ -12,20 +12,36 @@ use crate::{Exhausted, Timestamp};
 /// paper's three cases are one when the counter is the low end of the number; a counter that overflows borrows the next
 /// microsecond.)
 ///
-/// Four things keep a bad clock from doing harm:
+/// What a bad clock does:
 ///
-/// * **Drift bound.** A message from more than `max_drift_us` in the future is refused; one from the past never is. Timestamps
-///   made here are held to the same bound, so that nobody refuses them: a clock that stands still or was set back gives
-///   [`HlcError::Ahead`] until it has caught up.
-/// * **Forward jumps.** A wall clock that runs `max_jump_us` ahead of the monotonic clock between two readings gives
-///   [`HlcError::Jump`], until it is back or [`accept_jump`](Self::accept_jump) is called. A rate difference of 1/1024 is let pass.
+/// * **Set back, or standing still.** Timestamps go on logically from the last one, until the wall
+///   clock has caught up (the paper's section 4 masks such errors in the same way; CockroachDB's
+///   `hlc` and `uhlc` do so without a bound). Those that are more than `max_ahead_us` ahead of the
+///   wall clock are not made: [`HlcError::Ahead`] says how long to wait.
+///   [`steps_back`](Self::steps_back) counts how often the clock was set back, for an operator to
+///   see.
+/// * **Drift bound.** A message from more than `max_drift_us` in the future is refused; one from
+///   the past never is. So messages of others are refused here as long as the wall clock is that
+///   far behind theirs, and messages of this node are refused there as long as it makes timestamps
+///   that far ahead of theirs.
+/// * **Forward jumps.** A wall clock that gains more than `max_jump_us` on the monotonic clock
+///   gives [`HlcError::Jump`], until it is back or [`accept_jump`](Self::accept_jump) is called. A
+///   rate difference of 1/1024 is let pass. One that was set back, or stood still, may go on from
+///   where it would have been.
 /// * **Ceiling.** With `window_us` set, no timestamp is made beyond what was made durable, so that a restart with the clock set
 ///   back never repeats one: [`ceiling_due`](Self::ceiling_due) says what to write, [`ceiling_written`](Self::ceiling_written)
 ///   lets go on, [`restart`](Self::restart) begins after it.
-/// * **Unsynchronised mode** for boards without a wall clock: [`Reading::unsynchronised`]. The first timestamp that arrives sets
-///   the time, on trust; from then on time runs with the monotonic clock, up to 1/256 faster while messages are
-///   ahead, and the drift bound holds again. A board whose crystal is fast gets ahead of the others; a
-///   [`ClockSync`](crate::ClockSync) can give it a wall clock.
+/// * **Unsynchronised mode**, for boards without a wall clock: [`Reading::unsynchronised`]. The
+///   first timestamp that arrives sets the time, on trust; from then on time runs with the
+///   monotonic clock, up to 1/256 faster while messages are ahead, and the drift bound holds again.
+///   A board whose crystal is fast gets ahead of the others; a [`ClockSync`](crate::ClockSync) can
+///   give it a wall clock.
+///
+/// # A node that forgets
+///
+/// A clock that restarts without its ceiling may repeat timestamps, if its wall clock was set back
+/// meanwhile; nobody can notice. Write ceilings, or make each start another
+/// [incarnation](crate::Actor) and use [`Stamp`](crate::Stamp)s, which then differ.
 ///
 /// ```
 /// use quorate_clocks::{Hlc, HlcConfig, Reading};
@@ -46,33 +62,52 @@ use crate::{Exhausted, Timestamp};
 pub struct Hlc {
     config: HlcConfig,
     last: Timestamp,
-    /// No timestamp beyond this: what was made durable.
+    /// No timestamp beyond this: what was made durable; or all there are, where no ceilings are
+    /// kept.
     ceiling: Timestamp,
-    /// The last reading of a wall clock, or, without one, what was taken for it.
+    /// The greatest reading of a wall clock, and when it was new; without one, what was taken for
+    /// it.
     base: Option<(Instant, u64)>,
     steps_back: u32,
+    /// The wall clock has not caught up since it was set back.
+    is_back: bool,
 }
 
 /// The limits of an [`Hlc`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HlcConfig {
-    /// How far timestamps may be ahead of the own wall clock, in µs; the same on all nodes.
+    /// How far a message may be ahead of the own wall clock, in µs; the same on all nodes.
     pub max_drift_us: u64,
+    /// How far timestamps may get ahead of a wall clock that was set back or stands still, in µs;
+    /// at least `max_drift_us` is used. `u64::MAX` for no bound; 0 to make no timestamp that a node
+    /// with the same wall clock would refuse, and to wait instead.
+    pub max_ahead_us: u64,
     /// How far the wall clock may get ahead of the monotonic one between two readings, in µs; `u64::MAX` for no limit.
     pub max_jump_us: u64,
-    /// How much time a durable ceiling is good for, in µs: one write each half of it. 0 for no ceiling: then a restart must
-    /// come with a new [incarnation](crate::Actor), or with a wall clock that was not set back.
+    /// How much time a durable ceiling is good for, in µs: one write each half of it. 0 for no
+    /// ceiling: then a restart must come with a new [incarnation](crate::Actor), or with a wall
+    /// clock that was not set back. After a restart timestamps are up to this much ahead of the
+    /// wall clock, so others may refuse them for as long, less `max_drift_us`; with a
+    /// `max_ahead_us` of 0 the clock waits for as long.
     pub window_us: u64,
 }
 
 impl HlcConfig {
-    /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling.
-    pub const LAN: Self = Self { max_drift_us: 500_000, max_jump_us: 250_000, window_us: 0 };
+    /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling; goes on for as
+    /// long as it was set back.
+    pub const LAN: Self =
+        Self { max_drift_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
 
-    /// Boards whose clocks are set by hand or by radio: drift 5 s, no jump limit, a ceiling written at most every 30 s.
-    pub const RADIO: Self =
-        Self { max_drift_us: 5_000_000, max_jump_us: u64::MAX, window_us: 60_000_000 };
+    /// Boards whose clocks are set by hand or by radio: drift 5 s, no jump limit, a ceiling written
+    /// at most every 30 s; goes on when set back by up to an hour. A clock that was a year ahead
+    /// and is corrected gives no timestamps, instead of some that everybody refuses for a year.
+    pub const RADIO: Self = Self {
+        max_drift_us: 5_000_000,
+        max_ahead_us: 3_600_000_000,
+        max_jump_us: u64::MAX,
+        window_us: 60_000_000,
+    };
 }
 
 /// What the clocks say: the driver's monotonic one and, if there is one that is right, the wall clock.
@@ -143,8 +178,13 @@ impl Hlc {
     /// # Ok::<(), quorate_clocks::HlcError>(())
     /// ```
     #[must_use]
-    pub const fn restart(config: HlcConfig, ceiling: Timestamp) -> Self {
-        Self { config, last: ceiling, ceiling, base: None, steps_back: 0 }
+    pub const fn restart(mut config: HlcConfig, ceiling: Timestamp) -> Self {
+        if config.max_ahead_us < config.max_drift_us {
+            config.max_ahead_us = config.max_drift_us; // messages may take it as far
+        }
+        let last = ceiling;
+        let ceiling = if config.window_us == 0 { Timestamp::MAX } else { ceiling };
+        Self { config, last, ceiling, base: None, steps_back: 0, is_back: false }
     }
 
     /// The timestamp of an event here, such as sending a message: beyond all before it.
@@ -154,13 +194,22 @@ impl Hlc {
     /// [`HlcError::Ahead`], [`HlcError::Jump`], [`HlcError::Ceiling`] or [`HlcError::Exhausted`]; no time has passed on the clock.
     ///
     /// ```
-    /// # use quorate_clocks::{Hlc, HlcConfig, Reading};
+    /// # use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading};
     /// # use quorate_core::Instant;
     /// let mut clock = Hlc::new(HlcConfig::LAN);
     /// let frozen = Reading::new(Instant::ZERO, 1_000);
     /// let (first, second) = (clock.stamp(frozen)?, clock.stamp(frozen)?);
     /// assert_eq!((second.micros(), second.logical()), (first.micros(), first.logical() + 1));
-    /// # Ok::<(), quorate_clocks::HlcError>(())
+    /// // set back by a second: it goes on
+    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let before = clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
+    /// let set_back = Reading::new(Instant::from_millis(1), 1_001_000);
+    /// assert_eq!(clock.stamp(set_back)?, before.next()?);
+    /// // or waits, if it must not be more than the drift bound of half a second ahead
+    /// let mut clock = Hlc::new(HlcConfig { max_ahead_us: 0, ..HlcConfig::LAN });
+    /// clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
+    /// assert_eq!(clock.stamp(set_back), Err(HlcError::Ahead { by_us: 499_000 }));
+    /// # Ok::<(), HlcError>(())
     /// ```
     #[inline]
     pub fn stamp(&mut self, reading: Reading) -> Result<Timestamp, HlcError> {
@@ -226,13 +275,13 @@ impl Hlc {
     /// # use quorate_core::Instant;
     /// let mut clock = Hlc::new(HlcConfig { window_us: 60_000_000, ..HlcConfig::LAN });
     /// let reading = Reading::new(Instant::ZERO, 1_000_000);
-    /// assert_eq!(clock.stamp(reading), Err(HlcError::Ceiling));
-    /// let ceiling = clock.ceiling_due(reading).ok_or(HlcError::Ceiling)?;
+    /// let ceiling = clock.ceiling_due(reading).ok_or("none is due")?;
+    /// assert_eq!(clock.stamp(reading), Err(HlcError::Ceiling { due: ceiling }));
     /// // … written and synced
     /// clock.ceiling_written(ceiling);
     /// assert!(clock.stamp(reading)? <= ceiling);
     /// assert_eq!(clock.ceiling_due(reading), None);
-    /// # Ok::<(), HlcError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn ceiling_due(&self, reading: Reading) -> Option<Timestamp> {
@@ -245,8 +294,9 @@ impl Hlc {
         }
         let wall_us = reading.wall_us.or_else(|| estimate(self.base, reading.now)).unwrap_or(0);
         let reached_us = wall_us.max(self.last.micros());
-        let due = reached_us.saturating_add(window_us / 2) >= self.ceiling.micros();
-        let ceiling = Timestamp::from_micros(reached_us.saturating_add(window_us));
+        let ceiling = self.ceiling_beyond(wall_us, self.last);
+        let good_for_us = ceiling.micros().saturating_sub(reached_us);
+        let due = reached_us.saturating_add(good_for_us / 2) >= self.ceiling.micros();
         (due && ceiling > self.ceiling).then_some(ceiling)
     }
 
@@ -278,7 +328,8 @@ impl Hlc {
         self.last
     }
 
-    /// How often the wall clock was found set back between two readings. Stops at its maximum.
+    /// How often the wall clock was found behind what it had shown before: once, until it has
+    /// caught up. Stops at its maximum.
     ///
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, Reading};
@@ -304,14 +355,13 @@ impl Hlc {
     }
 
     /// The rule: the wall clock if it is beyond `seen`, else the successor of `seen`.
-    #[inline]
     fn advance(
         &mut self,
         reading: Reading,
         seen: Timestamp,
         base: Option<(Instant, u64)>,
     ) -> Result<Timestamp, HlcError> {
-        let stepped_back = self.check_jump(reading)?;
+        let is_back = self.check_jump(reading)?;
         let known = reading.wall_us.or_else(|| estimate(base, reading.now));
         let wall_us = known.unwrap_or(0);
         if wall_us > Timestamp::MAX_MICROS {
@@ -319,35 +369,47 @@ impl Hlc {
         }
         let wall = Timestamp::from_micros(wall_us);
         let stamp = if wall > seen { wall } else { seen.next()? };
-        let by_us = stamp.micros().saturating_sub(wall_us).saturating_sub(self.config.max_drift_us);
+        let ahead_us = stamp.micros().saturating_sub(wall_us);
+        let by_us = ahead_us.saturating_sub(self.config.max_ahead_us);
         if known.is_some() && by_us > 0 {
             return Err(HlcError::Ahead { by_us });
         }
-        if self.config.window_us > 0 && stamp > self.ceiling {
-            return Err(HlcError::Ceiling);
+        if stamp > self.ceiling {
+            return Err(HlcError::Ceiling { due: self.ceiling_beyond(wall_us, stamp) });
         }
         self.last = stamp;
-        self.base = known.map(|wall_us| (reading.now, wall_us));
-        self.steps_back = self.steps_back.saturating_add(u32::from(stepped_back));
+        // one that was set back or stands still may go on later from where it would have been
+        let is_new = base.is_none_or(|(_, was_us)| wall_us > was_us);
+        self.base = if is_new { known.map(|wall_us| (reading.now, wall_us)) } else { base };
+        if is_back && !self.is_back {
+            self.steps_back = self.steps_back.saturating_add(1);
+        }
+        self.is_back = is_back;
         Ok(stamp)
     }
 
-    /// Whether the wall clock was set back since the last reading; an error if it jumped forward.
+    /// Whether the wall clock is behind what it showed before; an error if it jumped forward.
     #[inline]
     fn check_jump(&self, reading: Reading) -> Result<bool, HlcError> {
         let (Some((then, was_us)), Some(wall_us)) = (self.base, reading.wall_us) else {
             return Ok(false);
         };
         let passed_us = reading.now.since(then);
-        let allowed_us =
-            passed_us.saturating_add(passed_us >> 10).saturating_add(self.config.max_jump_us);
-        match wall_us.checked_sub(was_us) {
-            Some(wall_passed_us) if wall_passed_us > allowed_us => {
-                Err(HlcError::Jump { by_us: wall_passed_us.saturating_sub(passed_us) })
-            }
-            Some(_) => Ok(false),
-            None => Ok(true),
-        }
+        let allowed_us = (passed_us >> 10).saturating_add(self.config.max_jump_us);
+        let by_us = wall_us.saturating_sub(was_us).saturating_sub(passed_us);
+        if by_us > allowed_us { Err(HlcError::Jump { by_us }) } else { Ok(wall_us < was_us) }
+    }
+
+    /// The ceiling that lets timestamps go on beyond this one. Up to where messages may take them
+    /// it is good for a whole window; farther ahead of the wall clock, where they go on logically,
+    /// a microsecond is good for 4096 of them: with whole windows there, a node that restarts again
+    /// and again would run away from the wall clock.
+    fn ceiling_beyond(&self, wall_us: u64, stamp: Timestamp) -> Timestamp {
+        let window_us = self.config.window_us;
+        let near_us = stamp.micros().min(wall_us.saturating_add(self.config.max_drift_us));
+        let window_end_us = near_us.max(wall_us).saturating_add(window_us);
+        let beyond_us = stamp.micros().saturating_add(window_us >> 10 | 1);
+        Timestamp::from_micros(window_end_us.max(beyond_us))
     }
 }
 
@@ -367,8 +429,9 @@ pub enum HlcError {
         /// By how much it is beyond the bound, in µs.
         by_us: u64,
     },
-    /// The next timestamp would be ahead of the own wall clock by more than the drift bound, because that was set back, stands
-    /// still, or is read too often: wait.
+    /// The next timestamp would be ahead of the own wall clock by more than
+    /// [`max_ahead_us`](HlcConfig::max_ahead_us), because that was set back or stands still: wait,
+    /// or have somebody look at it.
     Ahead {
         /// By how much it is beyond the bound, in µs: how long to wait.
         by_us: u64,
@@ -378,8 +441,11 @@ pub enum HlcError {
         /// By how much more it went forward than the monotonic clock, in µs.
         by_us: u64,
     },
-    /// A new ceiling must be made durable first.
-    Ceiling,
+    /// A new ceiling must be made durable first. Then call [`Hlc::ceiling_written`], and try again.
+    Ceiling {
+        /// The ceiling to write.
+        due: Timestamp,
+    },
     /// The last of the timestamps was used up, or the wall clock is beyond it: it is not right, or not in microseconds.
     Exhausted,
 }
@@ -408,7 +474,9 @@ impl fmt::Display for HlcError {
                     "the wall clock jumped {by_us} us forward: check it, then accept the jump"
                 )
             }
-            Self::Ceiling => f.write_str("a new ceiling must be made durable first"),
+            Self::Ceiling { due } => {
+                write!(f, "the ceiling {due} must be made durable first: write it, then try again")
+            }
             Self::Exhausted => {
                 f.write_str("there is no timestamp for that time: check the wall clock")
             }

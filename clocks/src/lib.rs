@@ -33,6 +33,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # A node that forgets
+//!
+//! A disk that was erased, or is an older copy, takes back what others have seen:
+//!
+//! | type | what a node that forgets does, and who notices |
+//! |---|---|
+//! | [`Actor`], [`Dot`], [`VersionVector`], [`DotContext`] | it would make dots again that others have, and they would drop its events; it must go on as the next incarnation, whose dots are new |
+//! | [`Siblings`] | the same; two values for one dot are refused, [`SiblingsError::Conflict`] |
+//! | [`Pruned`] | it is at an earlier mark, and vectors at another are refused until it has taken the retirements again |
+//! | [`Causal`] | as the next incarnation it takes over another member's state and goes on; as the same actor it finds out, and broadcasts no more |
+//! | [`Session`] | a client without its token begins another session: nothing is guaranteed across the two |
+//! | [`Lamport`], [`Hlc`] | it may repeat times, and nobody can notice; with the incarnation beside them they are different ones |
+//! | [`ClockSync`] | nothing is lost: it knows no time until the next reply |
+//!
 //! # Features
 //!
 //! All additive, none on by default: `alloc` (the storage `Heap`), `std`, `serde`, `defmt`.

@@ -28,7 +28,9 @@ use crate::{Actor, Causality, Dot, IncrementError, Storage, VersionVector};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// An actor that was retired must not make events again: it comes back as its next [incarnation](Actor::reborn).
+/// An actor that was retired must not make events again: it comes back as its next
+/// [incarnation](Actor::reborn). A replica that forgot retirements has a lower mark and takes them
+/// again; until then it is refused everywhere.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(bound = ""))]

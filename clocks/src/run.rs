@@ -81,6 +81,11 @@ impl Run {
         self.actor() == dot.actor() && (self.first()..=self.last).contains(&dot.counter())
     }
 
+    /// The first event.
+    pub(crate) const fn start(self) -> Dot {
+        self.start
+    }
+
     /// Whether the other begins within this run, or just after it, so that both make one.
     pub(crate) fn reaches(self, other: Self) -> bool {
         self.actor() == other.actor() && other.first() <= self.last.saturating_add(1)

@@ -19,6 +19,9 @@ use crate::{Dot, Storage, VersionVector};
 ///
 /// The last two are kept by servers that apply a write only after all it depends on: causal delivery does that.
 ///
+/// A client that loses its token has lost the session: the next one guarantees nothing of what this
+/// one read and wrote.
+///
 /// The token has at most an entry a server in each of two vectors; with all four guarantees one vector does, and the other stays
 /// empty. A vector that holds only part of what a server has may be told after a read: that of the objects read.
 ///

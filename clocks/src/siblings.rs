@@ -13,6 +13,12 @@ use crate::{Actor, Dot, Element, IncrementError, Storage, VersionVector, sorted}
 /// clocks have an entry a server, not a client, and two values are siblings only if their writes were concurrent: however many
 /// clients take turns, there are never more siblings than writes that did not know of each other.
 ///
+/// A server that forgot what it wrote must write as its next [incarnation](Actor::reborn): a dot
+/// that it makes again stands for a write that others have seen, or
+/// [conflicts](SiblingsError::Conflict) with it. A context that says more of a server's writes than
+/// that server knows is believed, so that their dots are not made again; contexts come from
+/// [`context`](Self::context), and one that a client made up can use up a server's dots.
+///
 /// `S` is where the vector lives, `N` where the values do. RAM: 24 bytes a server, 24 and the value's size a value.
 ///
 /// ```
@@ -91,7 +97,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
         seen.merge(context)?;
         let dot = seen.increment(server)?;
         self.seen = seen;
-        self.retain(|(dot, _)| !context.contains(*dot));
+        self.drop_replaced(context);
         self.put(dot, value)?;
         Ok(dot)
     }
@@ -113,7 +119,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     pub fn delete<T: Storage>(&mut self, context: &VersionVector<T>) -> Result<(), Full> {
         self.seen.merge(context)?;
-        self.retain(|(dot, _)| !context.contains(*dot));
+        self.drop_replaced(context);
         Ok(())
     }
 
@@ -232,6 +238,11 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     #[must_use]
     pub fn limits(&self) -> (usize, usize) {
         (self.seen.limit(), self.values.limit())
+    }
+
+    /// Drops the values that a client had read.
+    fn drop_replaced<T: Storage>(&mut self, context: &VersionVector<T>) {
+        self.retain(|(dot, _)| !context.contains(*dot));
     }
 
     fn value_of(&self, dot: Dot) -> Option<&V> {

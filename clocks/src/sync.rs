@@ -10,11 +10,13 @@ const GRANULARITY_US: i64 = 1;
 /// What a wall clock elsewhere says, from requests and replies: how far it is off the own monotonic clock, and how uncertain
 /// that is.
 ///
-/// A reply bounds the offset on both sides: it was made after the request left and before it arrived (Cristian, "Probabilistic
-/// Clock Synchronization", 1989; with two times of the server, as in NTP, RFC 5905 section 8, what it took to answer does not
-/// count). Each new bound is intersected with what is known, which widens as the clocks drift apart (Marzullo, Owicki,
-/// "Maintaining the Time in a Distributed System", 1983, rule IM): one slow reply does no harm, and two that are slow in
-/// opposite directions are as good as a fast one. Symmetric delays are not assumed.
+/// A reply bounds the offset on both sides: it was made after the request left and before it
+/// arrived (Cristian, "Probabilistic Clock Synchronization", 1989; with two times of the server, as
+/// in NTP, RFC 5905 section 8, what it took to answer does not count). Each new bound is
+/// intersected with what is known, which widens as the clocks drift apart (Marzullo, Owicki,
+/// "Maintaining the Time in a Distributed System", 1983, rule IM): one slow reply does no harm, and
+/// two that are slow in opposite directions are as good as a fast one. Symmetric delays are not
+/// assumed. Nothing is kept across restarts: before the first reply no time is known.
 ///
 /// ```
 /// use quorate_clocks::{ClockSync, Exchange};
@@ -167,14 +169,12 @@ impl ClockSync {
 impl Exchange {
     /// What the exchange says about the offset at the time the reply arrived.
     fn bound(&self, drift_ppm: u32) -> Result<Bound, ExchangeError> {
-        let [sent, received] = [self.sent, self.received].map(|t| i64::try_from(t.as_micros()));
-        let [arrived, left, error] =
-            [self.arrived_us, self.left_us, self.server_error_us].map(i64::try_from);
-        let (Ok(sent), Ok(received), Ok(arrived), Ok(left), Ok(error)) =
-            (sent, received, arrived, left, error)
-        else {
+        let Self { sent, received, arrived_us, left_us, server_error_us } = *self;
+        let times = [sent.as_micros(), received.as_micros(), arrived_us, left_us, server_error_us];
+        if times.iter().fold(0, |all, time| all | time) >> 63 != 0 {
             return Err(ExchangeError::OutOfRange);
-        };
+        }
+        let [sent, received, arrived, left, error] = times.map(u64::cast_signed);
         if received < sent || left < arrived {
             return Err(ExchangeError::Impossible);
         }

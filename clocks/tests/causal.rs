@@ -1,69 +1,18 @@
 //! One member of a group, hand to hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
+use common::{
+    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, question,
+    sent_to, settled, started, vector,
+};
 use proptest::prelude::*;
 use quorate_clocks::{
     Actor, BroadcastError, Causal, CausalConfig, CausalError, Dot, Event, Inline, Message, Record,
-    ResumeError, VersionVector, Versions,
+    ResumeError, Versions,
 };
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
-
-type Member = Causal<Inline<3>, Inline<6>, Inline<8>>;
-type Vector = VersionVector<Inline<3>>;
-
-const IDS: [NodeId; 3] = [NodeId::new(1), NodeId::new(2), NodeId::new(3)];
-
-fn dot(node: u64, counter: u64) -> Dot {
-    Dot::new(NodeId::new(node).into(), counter).unwrap()
-}
-
-fn vector(dots: &[Dot]) -> Vector {
-    let mut vector = Vector::new();
-    dots.iter().for_each(|&dot| _ = vector.observe(dot).unwrap());
-    vector
-}
-
-/// A member that has started, its start durable.
-fn started() -> Member {
-    let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
-    member.tick(Instant::ZERO);
-    drain(&mut member);
-    member
-}
-
-/// Everything polled, as text; records are durable at once.
-fn drain(member: &mut Member) -> Vec<String> {
-    let mut said = Vec::new();
-    loop {
-        let mut durable = None;
-        while let Some(output) = member.poll() {
-            said.push(format!("{output:?}"));
-            if let Output::Persist(ticket, _) = output {
-                durable = Some(ticket);
-            }
-        }
-        match durable {
-            Some(ticket) => member.persisted(ticket),
-            None => return said,
-        }
-    }
-}
-
-fn delivered(said: &[String]) -> Vec<&str> {
-    let prefix = "Event(Deliver { dot: ";
-    said.iter()
-        .filter_map(|line| line.strip_prefix(prefix))
-        .map(|rest| rest.split(',').next().unwrap())
-        .collect()
-}
-
-fn data<'a>(dot: Dot, causes: &'a Vector) -> Message<'a> {
-    Message::Data { dot, causes: causes.versions(), payload: b"x" }
-}
-
-fn give(member: &mut Member, from: usize, message: Message<'_>) -> Result<(), Rejected> {
-    member.receive(Instant::ZERO, IDS[from], message)
-}
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 
 #[test]
 fn a_message_waits_for_its_causes() {
@@ -216,45 +165,23 @@ fn what_no_honest_member_says_changes_nothing() {
     );
     let long = Message::Data { dot: dot(2, 1), causes: Versions::EMPTY, payload: b"123456789" };
     assert_eq!(give(&mut member, 1, long), Err(Rejected::Full));
-    assert_eq!(member.rejections().total(), 4);
-    assert_eq!((member.held(), member.delivered()), (before.held(), before.delivered()));
-    // an own event that was never made: this node forgot, or another acts as it
-    assert_eq!(give(&mut member, 1, data(dot(1, 5), &Vector::new())), Err(Rejected::Impossible));
-    assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Doubted));
-}
-
-#[test]
-fn records_restore_what_was_broadcast() {
-    let mut member = started();
-    for payload in [b"a", b"b"] {
-        member.broadcast(payload).unwrap();
-    }
-    drain(&mut member);
-    let all = vector(&[dot(1, 1)]);
-    for peer in [1, 2] {
-        let status =
-            Message::Status { boot: 1, ask: false, help: false, delivered: all.versions() };
-        give(&mut member, peer, status).unwrap();
-    }
-    drain(&mut member);
-    let mut again = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
-    let records: Vec<String> = member.checkpoint().map(|record| format!("{record:?}")).collect();
+    let four = [1, 2, 3, 4].map(|life| Dot::first(Actor::new(IDS[2], life)));
+    let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
+    four.iter().for_each(|dot| _ = many.observe(*dot).unwrap());
+    let crowded = Message::Data { dot: dot(2, 1), causes: many.versions(), payload: b"" };
+    assert_eq!(give(&mut member, 1, crowded), Err(Rejected::Full));
+    // own events that were never made, as an event or a cause, or as what cannot be had any more
+    assert_eq!(give(&mut member, 1, data(dot(1, 1), &Vector::new())), Err(Rejected::Impossible));
     assert_eq!(
-        records,
-        [
-            "Boot { boot: 1 }",
-            "Stable { counter: 1 }",
-            "Sent { counter: 2, causes: {}, payload: [98] }"
-        ]
+        give(&mut member, 1, data(dot(2, 1), &vector(&[dot(1, 1)]))),
+        Err(Rejected::Impossible)
     );
-    member.checkpoint().for_each(|record| again.restore(record).unwrap());
-    // the first is stable and dropped: the application's state must cover it
-    assert_eq!(again.resume(&Vector::new()), Err(ResumeError::Older(dot(1, 1))));
-    again.resume(&all).unwrap();
-    again.tick(Instant::ZERO);
-    assert_eq!(delivered(&drain(&mut again)), ["1:2"]);
-    assert_eq!(again.broadcast(b"c").unwrap(), dot(1, 3));
-    assert_eq!(again.restore(Record::Boot { boot: 9 }), Err(Corrupt::Started));
+    let floor = vector(&[dot(1, 1)]);
+    let behind = Message::Behind { floor: floor.versions() };
+    assert_eq!(give(&mut member, 1, behind), Err(Rejected::Impossible));
+    assert_eq!(member.rejections().total(), 8);
+    assert_eq!((member.held(), member.delivered()), (before.held(), before.delivered()));
+    assert!(member.broadcast(b"a").is_ok());
 }
 
 #[test]
@@ -290,33 +217,30 @@ fn what_makes_room_is_written_first() {
 }
 
 #[test]
-fn records_that_cannot_be_are_refused() {
-    let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
-    let sent = |counter| Record::Sent { counter, causes: Versions::EMPTY, payload: b"" };
-    assert_eq!(member.restore(sent(2)), Err(Corrupt::Gap));
-    member.restore(sent(1)).unwrap();
-    assert_eq!(member.restore(sent(1)), Err(Corrupt::Regression));
-    assert_eq!(member.restore(Record::Boot { boot: 0 }), Err(Corrupt::Regression));
-    assert_eq!(member.restore(Record::Stable { counter: 0 }), Err(Corrupt::Malformed));
-}
-
-#[test]
 fn configurations_are_checked() {
+    let lan = CausalConfig::LAN;
     let make = |members: &[NodeId], config| Member::new(IDS[0].into(), members, config).err();
-    assert_eq!(make(&IDS[1..], CausalConfig::LAN), Some(CausalError::NotAMember));
-    assert_eq!(
-        make(&[IDS[0], IDS[1], IDS[1]], CausalConfig::LAN),
-        Some(CausalError::DuplicateMember(IDS[1]))
-    );
+    assert_eq!(make(&IDS, lan), None);
+    assert_eq!(make(&IDS[1..], lan), Some(CausalError::NotAMember));
+    for twice in [[0, 1, 1], [1, 0, 1], [0, 0, 1]] {
+        let expected = CausalError::DuplicateMember(IDS[if twice == [0, 0, 1] { 0 } else { 1 }]);
+        assert_eq!(make(&twice.map(|at| IDS[at]), lan), Some(expected));
+    }
     let four = [1, 2, 3, 4].map(NodeId::new);
-    assert_eq!(make(&four, CausalConfig::LAN), Some(CausalError::TooManyMembers));
-    assert_eq!(
-        make(&IDS, CausalConfig { interval_us: 0, ..CausalConfig::LAN }),
-        Some(CausalError::Interval)
-    );
-    let tiny =
-        Causal::<Inline<3>, Inline<3>, Inline<8>>::new(IDS[0].into(), &IDS, CausalConfig::LAN);
+    assert_eq!(make(&four, lan), Some(CausalError::TooManyMembers));
+    for config in [
+        CausalConfig { interval_us: 0, ..lan },
+        CausalConfig { gap_us: 0, ..lan },
+        CausalConfig { patience_us: 0, ..lan },
+    ] {
+        assert_eq!(make(&IDS, config), Some(CausalError::Interval));
+    }
+    let tiny = Causal::<Inline<3>, Inline<3>, Inline<8>>::new(IDS[0].into(), &IDS, lan);
     assert_eq!(tiny.err(), Some(CausalError::StoreTooSmall));
+    assert!(Causal::<Inline<3>, Inline<4>, Inline<8>>::new(IDS[0].into(), &IDS, lan).is_ok());
+    let life = |n| Member::new(Actor::new(IDS[0], n), &IDS, lan).err();
+    assert_eq!((life(1023), life(1024)), (None, Some(CausalError::Incarnation)));
+    assert_eq!(life(u32::MAX), Some(CausalError::Incarnation));
 }
 
 #[test]
@@ -341,6 +265,354 @@ fn a_settled_group_is_quiet() {
     assert_eq!(member.deadline(), None);
     assert_eq!(Actor::from(IDS[0]), member.broadcast(b"a").unwrap().actor());
     assert!(member.deadline().is_some());
+}
+
+#[test]
+fn causes_are_those_of_others() {
+    let mut member = started();
+    member.broadcast(b"a").unwrap();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["2:1", "1:1"]);
+    member.broadcast(b"b").unwrap();
+    let said = drain(&mut member);
+    assert_eq!(count(&said, "counter: 2, causes: {2:1}"), 1, "{said:?}");
+    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    drain(&mut member);
+    member.broadcast(b"c").unwrap();
+    assert_eq!(count(&drain(&mut member), "counter: 3, causes: {2:2, 3:1}"), 1);
+}
+
+#[test]
+fn former_incarnations_are_heard_of_whoever_tells_of_them() {
+    let mut member = started();
+    let former = |node, life| Dot::first(Actor::new(NodeId::new(node), life));
+    give(&mut member, 1, data(former(1, 1), &Vector::new())).unwrap();
+    give(&mut member, 2, data(former(2, 7), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["1+1:1", "2+7:1"]);
+}
+
+#[test]
+fn a_full_list_of_actors_takes_no_more_and_those_in_it_go_on() {
+    let mut member = started();
+    let life = |node, life, n| Dot::new(Actor::new(NodeId::new(node), life), n).unwrap();
+    // held at a time when there is room for one more only
+    for dot in [dot(2, 1), dot(3, 1), life(2, 1, 1), life(3, 1, 1)] {
+        give(&mut member, 1, data(dot, &Vector::new())).unwrap();
+    }
+    assert_eq!(delivered(&drain(&mut member)), ["2:1", "3:1", "2+1:1"]);
+    assert_eq!(member.delivered().len(), 3);
+    let before = format!("{member:?}");
+    let refused = give(&mut member, 1, data(life(2, 2, 1), &Vector::new()));
+    assert_eq!(refused, Err(Rejected::Full));
+    assert_eq!(without_counter(&format!("{member:?}")), without_counter(&before));
+    // not even an own broadcast can be delivered
+    member.broadcast(b"a").unwrap();
+    give(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
+    give(&mut member, 1, data(life(2, 1, 2), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["3:2", "2+1:2"]);
+}
+
+#[test]
+fn what_cannot_be_delivered_for_want_of_an_actor_makes_room() {
+    let mut member = started();
+    let life = |life| Dot::first(Actor::new(IDS[2], life));
+    for dot in [dot(2, 1), dot(3, 1)] {
+        give(&mut member, 1, data(dot, &Vector::new())).unwrap();
+    }
+    drain(&mut member);
+    // all of them come next, and there is room for one of them among the actors
+    for n in 1..5 {
+        give(&mut member, 2, data(life(n), &Vector::new())).unwrap();
+    }
+    assert_eq!(delivered(&drain(&mut member)), ["3+1:1"]);
+    assert_eq!(member.held(), 6);
+    for n in 2..20 {
+        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        assert_eq!(delivered(&drain(&mut member)), [format!("2:{n}")]);
+    }
+    // those that were delivered are still there to help
+    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    assert_eq!(sent_to(&drain(&mut member), 3).len(), 6);
+}
+
+fn without_counter(shown: &str) -> String {
+    let (before, rest) = shown.split_once("rejections: ").unwrap();
+    format!("{before}{}", rest.split_once('}').unwrap().1)
+}
+
+#[test]
+fn what_is_delivered_already_is_acknowledged_again() {
+    let mut member = settled();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(delivered(&said), ["2:1"]);
+    assert_eq!(count(&said, "Status"), 0, "by the clock: {said:?}");
+    give(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(
+        said,
+        ["Send(NodeId(3), Status { boot: 1, ask: false, help: false, delivered: {2:1} })"]
+    );
+}
+
+#[test]
+fn a_message_that_waits_is_kept_once() {
+    let mut member = started();
+    for from in [1, 2, 1] {
+        give(&mut member, from, data(dot(2, 2), &Vector::new())).unwrap();
+    }
+    assert_eq!(member.held(), 1);
+}
+
+#[test]
+fn the_origin_s_message_replaces_another_s_copy_that_cannot_be_delivered() {
+    let mut member = started();
+    let never = vector(&[dot(3, 999)]);
+    give(&mut member, 2, data(dot(2, 1), &never)).unwrap();
+    give(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap(); // nor another's other copy
+    assert!(delivered(&drain(&mut member)).is_empty());
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["2:1"]);
+    assert_eq!(member.held(), 1);
+    // what was delivered stays what it was: others are given the same
+    let other = Message::Data { dot: dot(2, 1), causes: Versions::EMPTY, payload: b"other" };
+    give(&mut member, 1, other).unwrap();
+    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(sent_to(&said, 3), ["2:1"]);
+    assert_eq!(count(&said, "payload: [120]"), 1, "{said:?}");
+}
+
+#[test]
+fn a_full_store_gives_up_what_waits_longest_for_its_turn() {
+    let mut member = started();
+    for n in [3, 5, 7] {
+        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        give(&mut member, 2, data(dot(3, n), &Vector::new())).unwrap();
+    }
+    // the last of those that wait, 3:7, makes room for 3:1, and then 2:7 for 2:1
+    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["3:1", "2:1"]);
+    // 3:5 does for 2:2, and not what was delivered: that could be given to others
+    assert_eq!(give(&mut member, 2, data(dot(3, 7), &Vector::new())), Err(Rejected::Full));
+    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["2:2", "2:3"]);
+    assert_eq!(member.gap().unwrap().to_string(), "3:2..=2");
+    give(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["3:2", "3:3"]);
+    assert_eq!(member.gap(), None, "3:5 is forgotten, and so is 2:5");
+}
+
+#[test]
+fn who_asks_is_given_what_it_lacks_from_here() {
+    let mut member = settled();
+    member.broadcast(b"a").unwrap();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    let said = drain(&mut member);
+    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:1"], vec!["1:1"]));
+    assert!(drain(&mut member).is_empty(), "once");
+    // again when it asks; its own news are not for it, but with help those of others are
+    give(&mut member, 2, question(1, false, Versions::EMPTY)).unwrap();
+    let said = drain(&mut member);
+    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec![], vec!["1:1"]));
+    assert_eq!(count(&said, "Behind"), 0);
+    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    assert_eq!(sent_to(&drain(&mut member), 3), ["1:1", "2:1"]);
+    let has = vector(&[dot(2, 1)]);
+    give(&mut member, 2, question(1, true, has.versions())).unwrap();
+    assert_eq!(sent_to(&drain(&mut member), 3), ["1:1"]);
+    // what it has it is not given, however it asks; nor is who does not ask
+    let all = vector(&[dot(1, 1), dot(2, 1)]);
+    give(&mut member, 2, question(1, true, all.versions())).unwrap();
+    give(&mut member, 1, answer(1, Versions::EMPTY)).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("Send(NodeId(3), Status { boot: 1, ask: false, help: true"));
+}
+
+#[test]
+fn a_question_from_an_earlier_start_is_answered_with_a_status() {
+    let mut member = settled();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
+    assert_eq!(sent_to(&drain(&mut member), 2), ["1:1"]);
+    let late = vector(&[dot(1, 1)]);
+    give(&mut member, 1, question(2, true, late.versions())).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("Status { boot: 1, ask: false, help: true"));
+    // nothing of it counts: 2 does not have the broadcast
+    give(&mut member, 2, answer(1, late.versions())).unwrap();
+    assert_eq!(member.stable().get(IDS[0].into()), 0);
+    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
+    assert_eq!(sent_to(&drain(&mut member), 2), ["1:1"]);
+}
+
+#[test]
+fn a_start_after_another_counts_from_what_it_says() {
+    let mut member = settled();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let all = vector(&[dot(1, 1)]);
+    give(&mut member, 1, answer(2, all.versions())).unwrap();
+    give(&mut member, 2, answer(1, all.versions())).unwrap();
+    assert_eq!(member.stable().get(IDS[0].into()), 1);
+    // more than it has room for: refused, and it is what it was
+    let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
+    (1..5).for_each(|life| _ = many.increment(Actor::new(IDS[1], life)).unwrap());
+    for boot in [2, 3] {
+        assert_eq!(give(&mut member, 1, answer(boot, many.versions())), Err(Rejected::Full));
+        assert_eq!(member.stable().get(IDS[0].into()), 1);
+    }
+    give(&mut member, 1, answer(3, Versions::EMPTY)).unwrap();
+    assert_eq!(member.stable().get(IDS[0].into()), 0);
+}
+
+#[test]
+fn what_was_dropped_shifts_what_is_to_be_sent() {
+    let mut member = settled();
+    for payload in [b"a", b"b"] {
+        member.broadcast(payload).unwrap();
+    }
+    let said = drain(&mut member);
+    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:1", "1:2"], vec!["1:1", "1:2"]));
+    // the first is stable and dropped; the third goes to both, once, and nothing else does
+    let first = vector(&[dot(1, 1)]);
+    give(&mut member, 1, answer(1, first.versions())).unwrap();
+    give(&mut member, 2, answer(1, first.versions())).unwrap();
+    drain(&mut member);
+    assert_eq!(member.held(), 1);
+    member.broadcast(b"c").unwrap();
+    let said = drain(&mut member);
+    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:3"], vec!["1:3"]));
+    // a message behind where a peer is, dropped while that one has not come so far, shifts nothing
+    let mut late = settled();
+    for payload in [b"a", b"b", b"c"] {
+        late.broadcast(payload).unwrap();
+    }
+    drain(&mut late);
+    let all = vector(&[dot(1, 3)]);
+    give(&mut late, 1, answer(1, all.versions())).unwrap();
+    give(&mut late, 2, question(1, false, first.versions())).unwrap();
+    let said = drain(&mut late);
+    assert_eq!(sent_to(&said, 3), ["1:2", "1:3"], "{said:?}");
+}
+
+#[test]
+fn what_was_dropped_where_a_peer_is_repeats_nothing() {
+    let mut member = settled();
+    member.broadcast(b"a").unwrap();
+    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    drain(&mut member);
+    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    let two: Vec<String> = (0..2).map(|_| format!("{:?}", member.poll().unwrap())).collect();
+    assert_eq!((count(&two, "Status"), sent_to(&two, 3)), (1, vec!["1:1"]));
+    // in that moment the next one becomes stable
+    let has = vector(&[dot(2, 1)]);
+    give(&mut member, 1, answer(1, has.versions())).unwrap();
+    give(&mut member, 2, answer(1, has.versions())).unwrap();
+    let said = drain(&mut member);
+    assert_eq!((member.held(), sent_to(&said, 3)), (1, vec![]));
+}
+
+#[test]
+fn behind_is_told_until_it_is_resumed() {
+    let mut member = settled();
+    let floor = vector(&[dot(2, 3)]);
+    let behind = || Message::Behind { floor: floor.versions() };
+    for _ in 0..2 {
+        give(&mut member, 1, behind()).unwrap();
+        assert_eq!(drain(&mut member), ["Event(Behind { peer: NodeId(2) })"]);
+    }
+    give(&mut member, 2, behind()).unwrap();
+    give(&mut member, 2, Message::Behind { floor: Versions::EMPTY }).unwrap(); // not what the first said
+    member.resume(&floor).unwrap();
+    assert_eq!(count(&drain(&mut member), "Behind"), 0, "it has that state now");
+    give(&mut member, 1, behind()).unwrap();
+    assert_eq!(count(&drain(&mut member), "Behind"), 0, "nor is anything lacking");
+}
+
+#[test]
+fn what_came_with_a_state_cannot_be_given_to_others() {
+    let mut member = started();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    // both the own one and that of another are covered; the own one is kept all the same
+    member.resume(&vector(&[dot(1, 1), dot(2, 1)])).unwrap();
+    give(&mut member, 2, question(1, false, Versions::EMPTY)).unwrap();
+    let said = drain(&mut member);
+    assert_eq!((sent_to(&said, 3), count(&said, "Behind")), (vec!["1:1"], 0));
+    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(count(&said, "Send(NodeId(3), Behind { floor: {2:1} })"), 1, "{said:?}");
+    let has = vector(&[dot(2, 1)]);
+    give(&mut member, 2, question(1, true, has.versions())).unwrap();
+    assert_eq!(count(&drain(&mut member), "Behind"), 0);
+}
+
+#[test]
+fn a_state_with_own_broadcasts_that_are_not_in_the_records_is_refused() {
+    let mut member = settled();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let before = format!("{member:?}");
+    let state = vector(&[dot(1, 2), dot(2, 1)]);
+    assert_eq!(member.resume(&state), Err(ResumeError::Forgotten(dot(1, 2))));
+    assert_eq!(format!("{member:?}"), before);
+    member.resume(&vector(&[dot(1, 1), dot(2, 1)])).unwrap();
+}
+
+#[test]
+fn a_state_with_more_actors_than_there_is_room_for_is_refused() {
+    let mut member = started();
+    let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
+    (2..6).for_each(|node| _ = many.increment(NodeId::new(node).into()).unwrap());
+    let before = format!("{member:?}");
+    assert_eq!(member.resume(&many), Err(ResumeError::Full));
+    assert_eq!(format!("{member:?}"), before);
+}
+
+#[test]
+fn counters_end_and_do_not_wrap() {
+    let mut member = fresh();
+    member.restore(Record::Stable { counter: u64::MAX }).unwrap();
+    member.tick(Instant::ZERO);
+    assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Exhausted));
+}
+
+#[test]
+fn alone_everything_is_stable_once_it_is_durable() {
+    type Loner = Causal<Inline<1>, Inline<4>, Inline<8>>;
+    let mut member = Loner::new(IDS[0].into(), &IDS[..1], CausalConfig::LAN).unwrap();
+    member.tick(Instant::ZERO);
+    member.broadcast(b"a").unwrap();
+    let said = drain(&mut member);
+    assert_eq!(delivered(&said), ["1:1"]);
+    assert_eq!(count(&said, "Event(Stable)"), 1, "{said:?}");
+    assert_eq!((member.held(), member.deadline()), (0, None));
+}
+
+#[test]
+fn a_majority_must_have_what_is_dropped() {
+    type Five = Causal<Inline<5>, Inline<6>, Inline<8>>;
+    let ids = [1, 2, 3, 4, 5].map(NodeId::new);
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let mut member = Five::new(ids[0].into(), &ids, config).unwrap();
+    member.tick(Instant::ZERO);
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let all = vector(&[dot(1, 1)]);
+    let late = Instant::from_millis(2_000);
+    // all are silent: two of five are not enough, three are
+    member.receive(late, ids[1], answer(1, all.versions())).unwrap();
+    drain(&mut member);
+    assert_eq!(member.held(), 1);
+    member.receive(late, ids[2], answer(1, all.versions())).unwrap();
+    drain(&mut member);
+    assert_eq!(member.held(), 0);
 }
 
 proptest! {
@@ -372,5 +644,20 @@ fn golden_bytes() {
     assert_eq!(behind.to_slice(&mut buffer).unwrap(), [2, 0]);
     let sent = Record::Sent { counter: 7, causes: Versions::EMPTY, payload: b"x" };
     assert_eq!(sent.to_slice(&mut buffer).unwrap(), [1, 7, 0, 1, b'x']);
+    assert_eq!(Record::Boot { boot: 300 }.to_slice(&mut buffer).unwrap(), [0, 0xac, 2]);
+    assert_eq!(Record::Stable { counter: 300 }.to_slice(&mut buffer).unwrap(), [2, 0xac, 2]);
+    for message in [message, status, behind] {
+        let bytes = message.to_slice(&mut buffer).unwrap();
+        assert_eq!(Message::from_slice(bytes), Ok(message));
+    }
+    for record in [sent, Record::Boot { boot: 300 }, Record::Stable { counter: 300 }] {
+        let bytes = record.to_slice(&mut buffer).unwrap();
+        assert_eq!(Record::from_slice(bytes), Ok(record));
+    }
+    // numbers that none has: of a kind, and of a start beyond 32 bits
+    let beyond = [1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 0];
+    assert!(Message::from_slice(&[3, 0]).is_err() && Message::from_slice(&beyond).is_err());
+    let beyond = [0, 0x80, 0x80, 0x80, 0x80, 0x10];
+    assert!(Record::from_slice(&[3, 0]).is_err() && Record::from_slice(&beyond).is_err());
     let _: Event<'_> = Event::Stable;
 }

@@ -6,6 +6,8 @@ use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading, Timestamp};
 use quorate_core::Instant;
 
 const WINDOW: HlcConfig = HlcConfig { window_us: 200_000, ..HlcConfig::LAN };
+/// Waits for a wall clock that was set back.
+const WAITING: HlcConfig = HlcConfig { max_ahead_us: 0, ..HlcConfig::LAN };
 
 fn at(ms: u64, wall_ms: u64) -> Reading {
     Reading::new(Instant::from_millis(ms), wall_ms * 1_000)
@@ -43,10 +45,16 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
     prop::collection::vec((0usize..3, step), 0..200)
 }
 
+/// How far ahead of its wall clock a clock may be.
+fn bound(config: HlcConfig) -> u64 {
+    config.max_ahead_us.max(config.max_drift_us)
+}
+
 proptest! {
     #[test]
-    fn causes_come_first_whatever_the_clocks_do(steps in steps()) {
-        let mut clocks = [Hlc::new(WINDOW); 3];
+    fn causes_come_first_whatever_the_clocks_do(steps in steps(), waits in any::<bool>()) {
+        let config = HlcConfig { max_ahead_us: if waits { 0 } else { WINDOW.max_ahead_us }, ..WINDOW };
+        let mut clocks = [Hlc::new(config); 3];
         let (mut skew, mut written) = ([0i64; 3], [Timestamp::ZERO; 3]);
         // the last timestamp of each, over all its lives, and the last it sent
         let (mut latest, mut sent) = ([Timestamp::ZERO; 3], [None; 3]);
@@ -62,7 +70,7 @@ proptest! {
                     None => continue,
                 },
                 Step::Skew(by) => { skew[node] = by; continue }
-                Step::Restart => { clocks[node] = Hlc::restart(WINDOW, written[node]); continue }
+                Step::Restart => { clocks[node] = Hlc::restart(config, written[node]); continue }
                 Step::Write => {
                     if let Some(ceiling) = clocks[node].ceiling_due(reading) {
                         prop_assert!(ceiling > written[node]);
@@ -76,7 +84,7 @@ proptest! {
             match result {
                 Ok(stamp) => {
                     prop_assert!(stamp > latest[node], "{stamp} again, after {}", latest[node]);
-                    prop_assert!(stamp.micros() <= wall + WINDOW.max_drift_us);
+                    prop_assert!(stamp.micros() <= wall.saturating_add(bound(config)));
                     prop_assert!(stamp <= written[node]);
                     // close to physical time: never behind it
                     prop_assert!(stamp.micros() >= wall);
@@ -87,6 +95,7 @@ proptest! {
                     prop_assert_eq!(clocks[node], before);
                     clocks[node].accept_jump(reading);
                 }
+                Err(HlcError::Ahead { .. }) if !waits => prop_assert!(false, "it waits"),
                 Err(_) => prop_assert_eq!(clocks[node], before),
             }
         }
@@ -112,25 +121,206 @@ proptest! {
 
 #[test]
 fn a_frozen_clock_borrows_from_the_future_until_the_bound() {
-    let config = HlcConfig { max_drift_us: 2, ..HlcConfig::LAN };
-    let mut clock = Hlc::new(config);
-    let mut last = Timestamp::ZERO;
-    for _ in 0..3 * 4096 {
-        let stamp = clock.stamp(at(0, 1_000)).unwrap();
-        assert!(stamp > last);
-        last = stamp;
+    // by messages to the drift bound at least, whatever the other one is
+    for (max_drift_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
+        let mut clock = Hlc::new(HlcConfig { max_drift_us, max_ahead_us, ..HlcConfig::LAN });
+        let mut last = Timestamp::ZERO;
+        for _ in 0..3 * 4096 {
+            let stamp = clock.stamp(at(0, 1_000)).unwrap();
+            assert!(stamp > last);
+            last = stamp;
+        }
+        assert_eq!(last.micros(), 1_000_002);
+        assert_eq!(clock.stamp(at(0, 1_000)), Err(HlcError::Ahead { by_us: 1 }));
+        assert!(clock.stamp(at(1, 1_001)).is_ok());
     }
-    assert_eq!(last.micros(), 1_000_002);
-    assert_eq!(clock.stamp(at(0, 1_000)), Err(HlcError::Ahead { by_us: 1 }));
-    assert!(clock.stamp(at(1, 1_001)).is_ok());
 }
 
 #[test]
-fn a_clock_that_was_set_back_waits() {
-    let mut clock = Hlc::new(HlcConfig::LAN);
+fn a_clock_that_was_set_back_goes_on_logically() {
+    for config in [HlcConfig::LAN, HlcConfig { window_us: 0, ..HlcConfig::RADIO }] {
+        let mut clock = Hlc::new(config);
+        let mut last = clock.stamp(at(0, 10_000)).unwrap();
+        for step in 0..1_000 {
+            // by a second, and it catches up
+            let stamp = clock.stamp(at(1 + step, 9_000 + step)).unwrap();
+            assert_eq!(stamp, last.next().unwrap());
+            last = stamp;
+        }
+        assert_eq!(clock.stamp(at(1_002, 10_001)).unwrap().micros(), 10_001_000);
+        assert_eq!(clock.steps_back(), 1);
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_may_wait() {
+    let mut clock = Hlc::new(WAITING);
     clock.stamp(at(0, 10_000)).unwrap();
+    let before = clock;
     assert_eq!(clock.stamp(at(1, 9_000)), Err(HlcError::Ahead { by_us: 500_000 }));
+    let message = Timestamp::from_micros(9_000_000);
+    assert_eq!(clock.receive(at(1, 9_000), message), Err(HlcError::Ahead { by_us: 500_000 }));
+    assert_eq!(clock, before);
     assert!(clock.stamp(at(2, 9_500)).is_ok());
+    // and one that goes on does so up to its bound
+    let mut clock = Hlc::new(HlcConfig { max_ahead_us: 3_000_000, ..HlcConfig::LAN });
+    clock.stamp(at(0, 10_000)).unwrap();
+    assert_eq!(clock.stamp(at(1, 6_900)), Err(HlcError::Ahead { by_us: 100_000 }));
+    assert!(clock.stamp(at(2, 7_000)).is_ok());
+}
+
+#[test]
+fn a_clock_that_was_set_back_may_be_set_right_again() {
+    let mut clock = Hlc::new(HlcConfig::LAN);
+    clock.stamp(at(0, 100_000)).unwrap();
+    // by 10 s and by 5 s more: one time that it is behind
+    for (ms, wall_ms) in [(1_000, 91_000), (1_500, 86_500), (2_000, 92_000)] {
+        clock.stamp(at(ms, wall_ms)).unwrap();
+        assert_eq!(clock.steps_back(), 1);
+    }
+    // to where it would be, and no more beyond that than always
+    let right = |more: u64| {
+        Reading::new(Instant::from_millis(3_000), 103_000_000 + 250_000 + (3_000_000 >> 10) + more)
+    };
+    assert_eq!(clock.stamp(right(1)), Err(HlcError::Jump { by_us: 252_930 }));
+    assert_eq!(clock.stamp(right(0)).unwrap().micros(), 103_252_929);
+    assert_eq!(clock.stamp(at(3_000, 103_503)), Err(HlcError::Jump { by_us: 250_071 }));
+    // set back again, and this time it is right
+    clock.stamp(at(3_000, 50_000)).unwrap();
+    assert_eq!(clock.steps_back(), 2);
+    clock.accept_jump(at(3_000, 50_000));
+    assert_eq!(clock.stamp(at(3_000, 50_251)), Err(HlcError::Jump { by_us: 251_000 }));
+    clock.stamp(at(3_001, 50_001)).unwrap();
+    clock.stamp(at(3_002, 50_000)).unwrap();
+    assert_eq!(clock.steps_back(), 3);
+}
+
+#[test]
+fn a_clock_that_stood_still_may_be_set_right() {
+    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut last = clock.stamp(at(0, 100_000)).unwrap();
+    for ms in 1..1_000 {
+        let stamp = clock.stamp(at(ms, 100_000)).unwrap();
+        assert_eq!(stamp, last.next().unwrap());
+        last = stamp;
+    }
+    assert_eq!(clock.stamp(at(1_000, 101_000)).unwrap().micros(), 101_000_000);
+    assert_eq!(clock.steps_back(), 0);
+}
+
+#[test]
+fn what_a_wall_clock_may_gain_is_exact() {
+    let start = 1_000_000_000;
+    let wall = |passed_us, gained_us| {
+        Reading::new(Instant::from_micros(passed_us), start + passed_us + gained_us)
+    };
+    // a rate difference of 1/1024 and the bound, and not a microsecond more
+    for (passed_us, most_us) in
+        [(0, 250_000), (1 << 20, 250_000 + 1024), (1 << 30, 250_000 + (1 << 20))]
+    {
+        let mut clock = Hlc::new(HlcConfig::LAN);
+        clock.stamp(wall(0, 0)).unwrap();
+        let too_far = wall(passed_us, most_us + 1);
+        assert_eq!(clock.stamp(too_far), Err(HlcError::Jump { by_us: most_us + 1 }));
+        assert!(clock.stamp(wall(passed_us, most_us)).is_ok());
+        assert_eq!(clock.steps_back(), 0);
+    }
+}
+
+#[test]
+fn messages_are_refused_a_microsecond_beyond_the_bound() {
+    let here = at(0, 1_000);
+    let mut clock = Hlc::new(HlcConfig::LAN);
+    let before = clock;
+    let beyond = Timestamp::from_micros(1_500_001);
+    assert_eq!(clock.receive(here, beyond), Err(HlcError::TooFarAhead { by_us: 1 }));
+    assert_eq!(clock, before);
+    let last = Timestamp::new(1_500_000, 4094).unwrap();
+    assert_eq!(clock.receive(here, last), last.next().map_err(HlcError::from));
+    assert_eq!(clock.last(), last.next().unwrap());
+    // its successor borrows the microsecond beyond: a clock that waits does not make it
+    let mut waiting = Hlc::new(WAITING);
+    let full = Timestamp::new(1_500_000, 4095).unwrap();
+    assert_eq!(waiting.receive(here, full), Err(HlcError::Ahead { by_us: 1 }));
+    assert!(clock.receive(here, full).is_ok());
+}
+
+#[test]
+fn ceilings_are_exact() {
+    let config = HlcConfig { window_us: 1_000, ..HlcConfig::LAN };
+    let wall = |us| Reading::new(Instant::from_micros(us), us);
+    let mut clock = Hlc::new(config);
+    let due = Timestamp::from_micros(6_000);
+    assert_eq!(clock.ceiling_due(wall(5_000)), Some(due));
+    assert_eq!(clock.stamp(wall(5_000)), Err(HlcError::Ceiling { due }));
+    clock.ceiling_written(due);
+    clock.ceiling_written(Timestamp::from_micros(5_500)); // a lesser one takes nothing back
+    assert_eq!(clock.stamp(wall(5_000)).unwrap().micros(), 5_000);
+    // half of it is left, and then not
+    assert_eq!(clock.ceiling_due(wall(5_499)), None);
+    assert_eq!(clock.ceiling_due(wall(5_500)), Some(Timestamp::from_micros(6_500)));
+    // up to it, and not beyond
+    assert_eq!(clock.stamp(wall(6_000)).unwrap(), due);
+    let next = Timestamp::from_micros(7_000);
+    assert_eq!(clock.stamp(wall(6_000)), Err(HlcError::Ceiling { due: next }));
+    // a message takes it as far ahead as one may: the ceiling to write lets it pass
+    let message = Timestamp::from_micros(506_000);
+    let Err(HlcError::Ceiling { due }) = clock.receive(wall(6_000), message) else { panic!() };
+    assert_eq!(due, Timestamp::from_micros(507_000));
+    clock.ceiling_written(due);
+    assert!(clock.receive(wall(6_000), message).is_ok());
+    // at the end of time there is no other
+    clock.ceiling_written(Timestamp::MAX);
+    assert_eq!(clock.ceiling_due(wall(Timestamp::MAX_MICROS)), None);
+    assert!(Hlc::new(HlcConfig::LAN).ceiling_due(wall(5_000)).is_none(), "none is kept");
+    assert!(Hlc::new(config).ceiling_due(wall(Timestamp::MAX_MICROS)).is_some());
+    assert!(Hlc::new(config).ceiling_due(wall(Timestamp::MAX_MICROS + 1)).is_none());
+}
+
+#[test]
+fn a_node_that_restarts_again_and_again_does_not_run_away() {
+    let config = HlcConfig::RADIO;
+    let reading = at(0, 1_700_000_000_000);
+    let wall_us = 1_700_000_000_000_000;
+    let mut written = Timestamp::ZERO;
+    for _ in 0..1_000 {
+        let mut clock = Hlc::restart(config, written);
+        if let Some(ceiling) = clock.ceiling_due(reading) {
+            clock.ceiling_written(ceiling);
+            written = ceiling;
+        }
+        assert!(clock.stamp(reading).unwrap() <= written);
+    }
+    // two windows, and less than a tenth of a second a restart
+    assert!(written.micros() < wall_us + 2 * config.window_us + 1_000 * 60_000, "{written}");
+    // a thousandth of a window ahead there is room for all the timestamps that anybody makes
+    let mut clock = Hlc::restart(config, written);
+    let Some(ceiling) = clock.ceiling_due(reading) else { panic!() };
+    clock.ceiling_written(ceiling);
+    for _ in 0..100_000 {
+        clock.stamp(reading).unwrap();
+    }
+    assert_eq!(clock.ceiling_due(reading), None);
+}
+
+#[test]
+fn a_board_without_a_wall_clock_and_with_ceilings_takes_the_time_too() {
+    let mut board = Hlc::new(HlcConfig::RADIO);
+    let Err(HlcError::Ceiling { due }) = board.stamp(blind(0)) else { panic!() };
+    board.ceiling_written(due);
+    assert!(board.stamp(blind(0)).is_ok());
+    let first = Timestamp::from_micros(1_700_000_000_000_000);
+    let Err(HlcError::Ceiling { due }) = board.receive(blind(10), first) else { panic!() };
+    assert_eq!(due.micros(), first.micros() + 60_000_000);
+    board.ceiling_written(due);
+    assert!(board.receive(blind(10), first).unwrap() > first);
+    // and goes on from the ceiling after a restart, with whoever it hears
+    let mut again = Hlc::restart(HlcConfig::RADIO, due);
+    let Err(HlcError::Ceiling { due: next }) = again.stamp(blind(0)) else { panic!() };
+    assert!(next.micros() - due.micros() < 60_000);
+    again.ceiling_written(next);
+    assert!(again.stamp(blind(0)).unwrap() > due);
+    assert!(again.receive(blind(5), Timestamp::from_micros(first.micros() + 1_000)).is_ok());
 }
 
 #[test]
@@ -188,6 +378,34 @@ fn a_slow_board_keeps_up_and_cannot_be_pulled_away() {
         }
     }
     assert!(board.last().micros() - before.last().micros() < 2_000_000);
+}
+
+#[test]
+fn a_message_moves_a_board_s_time_by_a_256th_of_what_passed() {
+    let start = 1_700_000_000_000_000;
+    let mut board = Hlc::new(HlcConfig::LAN);
+    board.receive(blind(0), Timestamp::from_micros(start)).unwrap();
+    // what it takes the time for is seen by what it refuses
+    let taken = |mut board: Hlc, ms: u64| {
+        let far = Timestamp::from_micros(start + 1_000_000_000);
+        match board.receive(blind(ms), far) {
+            Err(HlcError::TooFarAhead { by_us }) => 1_000_000_000 - 500_000 - by_us,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(taken(board, 0), 0);
+    board.receive(blind(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
+    assert_eq!(taken(board, 1_000), 1_000_000 + 1_000_000 / 256);
+    // no farther in the same instant, nor by one that is not as far ahead as that, nor back
+    board.receive(blind(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
+    assert_eq!(taken(board, 1_000), 1_003_906);
+    board.receive(blind(2_000), Timestamp::from_micros(start + 2_003_916)).unwrap();
+    assert_eq!(taken(board, 2_000), 2_003_916);
+    board.receive(blind(3_000), Timestamp::from_micros(start)).unwrap();
+    assert_eq!(taken(board, 3_000), 3_003_916);
+    // a driver's clock that went back: the later instant counts
+    board.receive(blind(2_500), Timestamp::from_micros(start)).unwrap();
+    assert_eq!(taken(board, 3_000), 3_003_916);
 }
 
 #[test]

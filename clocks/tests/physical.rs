@@ -98,3 +98,88 @@ fn what_cannot_be_changes_nothing() {
     assert_eq!(clock.exchange(reversed), Err(ExchangeError::Impossible));
     assert_eq!(clock, before);
 }
+
+#[test]
+fn bounds_are_exact() {
+    let mut clock = ClockSync::new(PPM);
+    assert_eq!(clock.read(Instant::ZERO), None);
+    assert_eq!(clock.reading(Instant::from_micros(9)).wall_us, None);
+    clock.exchange(exchange(0, 1_000, 1_000, 100)).unwrap();
+    let read = |clock: &ClockSync, us: u64| {
+        let read = clock.read(Instant::from_micros(us)).unwrap();
+        (read.earliest_us(), read.latest_us())
+    };
+    // a microsecond for reading clocks and one, rounded up, for what they drift on the way
+    assert_eq!(read(&clock, 100), (998, 1_102));
+    assert_eq!(clock.reading(Instant::from_micros(100)).wall_us, Some(1_050));
+    assert_eq!(read(&clock, 10_100), (10_997, 11_103));
+    assert_eq!(read(&clock, 10_101), (10_997, 11_105));
+    // before the reply came nothing has drifted yet
+    assert_eq!(read(&clock, 50), (948, 1_052));
+    // what the server is off widens both sides
+    let mut sloppy = ClockSync::new(PPM);
+    let exchange = Exchange { server_error_us: 5, ..exchange(0, 1_000, 1_000, 100) };
+    sloppy.exchange(exchange).unwrap();
+    assert_eq!(read(&sloppy, 100), (993, 1_107));
+}
+
+#[test]
+fn replies_that_just_touch_agree_and_others_are_a_step() {
+    let offset = |clock: &ClockSync| {
+        let read = clock.read(Instant::from_micros(1_000)).unwrap();
+        (read.earliest_us() - 1_000, read.latest_us() - 1_000)
+    };
+    let mut clock = ClockSync::new(0);
+    clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
+    assert_eq!(offset(&clock), (989, 1_001));
+    clock.exchange(exchange(20, 1_032, 1_032, 30)).unwrap(); // 1,001 to 1,013
+    assert_eq!((offset(&clock), clock.steps()), ((1_001, 1_001), 0));
+    clock.exchange(exchange(40, 1_053, 1_053, 50)).unwrap(); // 1,002 to 1,014: the clock was stepped
+    assert_eq!((offset(&clock), clock.steps()), ((1_002, 1_014), 1));
+    clock.exchange(exchange(60, 500, 500, 70)).unwrap(); // and back
+    assert_eq!((offset(&clock), clock.steps()), ((429, 441), 2));
+}
+
+#[test]
+fn a_known_bound_ages_while_nothing_comes() {
+    let mut clock = ClockSync::new(PPM);
+    clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap(); // 988 to 1,002
+    // 100 s later both may be off by 10 ms more: a slow reply within that says less, and what is
+    // known goes on from there
+    let sent = 100_000_000;
+    clock.exchange(exchange(sent, sent + 6_000, sent + 6_000, sent + 20_000)).unwrap();
+    let read = clock.read(Instant::from_micros(sent + 20_000)).unwrap();
+    let offsets = [read.earliest_us(), read.latest_us()].map(|us| us as i64 - sent as i64 - 20_000);
+    // 988 - 10,002 at 10 ms a 100 s from then on, and 6,000 - 20,000 - 3 by the reply
+    assert_eq!(offsets, [988 - 10_002, 6_000 + 3]);
+    assert_eq!(clock.steps(), 0);
+}
+
+#[test]
+fn times_beyond_the_range_are_refused_one_by_one() {
+    let beyond = 1 << 63;
+    let good = exchange(5, 1_000, 1_001, 10);
+    let far = Instant::from_micros(beyond);
+    let cases = [
+        Exchange { sent: far, received: far, ..good },
+        Exchange { received: far, ..good },
+        Exchange { arrived_us: beyond, left_us: beyond, ..good },
+        Exchange { left_us: beyond, ..good },
+        Exchange { server_error_us: beyond, ..good },
+    ];
+    for case in cases {
+        let mut clock = ClockSync::new(50);
+        assert_eq!(clock.exchange(case), Err(ExchangeError::OutOfRange), "{case:?}");
+        assert_eq!(clock.read(Instant::ZERO), None);
+    }
+    let mut clock = ClockSync::new(50);
+    let last = Exchange { server_error_us: beyond - 1, ..good };
+    clock.exchange(last).unwrap();
+    assert_eq!(clock.read(Instant::ZERO).map(|read| read.earliest_us()), Some(0));
+    // a server that took exactly as long as the exchange, and one that took longer
+    let mut clock = ClockSync::new(0);
+    assert_eq!(clock.exchange(exchange(0, 500, 513, 10)), Err(ExchangeError::Impossible));
+    clock.exchange(exchange(0, 500, 512, 10)).unwrap();
+    // the same instant twice is no time
+    clock.exchange(exchange(0, 501, 501, 0)).unwrap();
+}

@@ -67,6 +67,8 @@ pub enum CausalError {
     StoreTooSmall,
     /// An interval is 0.
     Interval,
+    /// The actor's incarnation is 1024 or more: its starts cannot be told from those of others.
+    Incarnation,
 }
 
 /// Why nothing was broadcast. Nothing was changed.
@@ -94,6 +96,9 @@ pub enum BroadcastError {
 pub enum ResumeError {
     /// The state lacks this event, which was delivered here and is no longer kept: take a newer one.
     Older(Dot),
+    /// The state has an own broadcast that this member's records do not have: its disk forgot it.
+    /// Start anew as the next [incarnation](crate::Actor).
+    Forgotten(Dot),
     /// More actors than the storage has room for.
     Full,
 }
@@ -106,6 +111,7 @@ impl fmt::Display for CausalError {
             Self::TooManyMembers => f.write_str("more members than the storage has room for"),
             Self::StoreTooSmall => f.write_str("the store needs room for four messages at least"),
             Self::Interval => f.write_str("the intervals must not be 0"),
+            Self::Incarnation => f.write_str("the incarnation must be below 1024"),
         }
     }
 }
@@ -129,6 +135,12 @@ impl fmt::Display for ResumeError {
         match self {
             Self::Older(dot) => {
                 write!(f, "the state lacks {dot}, which was delivered here: take a newer one")
+            }
+            Self::Forgotten(dot) => {
+                write!(
+                    f,
+                    "the disk forgot {dot}, which the state has: start as the next incarnation"
+                )
             }
             Self::Full => f.write_str("more actors than the storage has room for"),
         }

@@ -1,11 +1,11 @@
 //! What comes in: records at boot, messages, time.
 
-use quorate_core::{Corrupt, List, NodeId, Rejected, Ticket};
+use quorate_core::{Corrupt, Instant, List, NodeId, Rejected, Ticket};
 
-use super::Causal;
 use super::message::{Message, Record};
-use super::peer::Peer;
-use super::store::{Held, Origin, is_next};
+use super::peer::{CONFIRMED, Peer};
+use super::store::{Held, Origin, has_room, is_next};
+use super::{Causal, START_BITS};
 use crate::{Dot, Storage, VersionVector, Versions};
 
 /// Statuses come up to 2^4 times as seldom while nothing changes.
@@ -30,6 +30,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                     return Err(Corrupt::Gap);
                 }
                 let dot = Dot::new(self.actor, counter).ok_or(Corrupt::Malformed)?;
+                self.check_own(causes).map_err(|_| Corrupt::Malformed)?; // it would never be delivered
                 let origin = Origin::Own(Ticket::default());
                 let held = Held::new(dot, causes, payload, origin).map_err(|_| Corrupt::Full)?;
                 self.store.push(held).map_err(|_| Corrupt::Full)?;
@@ -51,7 +52,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     pub(super) fn pass_time(&mut self) {
         if !self.started {
             self.started = true;
-            self.boot = self.boot.saturating_add(1);
+            // others take the start with the greatest number for the last one, whatever an erased
+            // disk forgot
+            let before = self.actor.incarnation() << START_BITS;
+            self.boot = self.boot.max(before).saturating_add(1);
             let now = self.now;
             self.peers.iter_mut().for_each(|peer| peer.heard_at = now); // they get their chance
             self.status_at = now;
@@ -92,14 +96,21 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         self.gap.is_some_and(|(_, since)| self.now.since(since) >= self.config.gap_us)
     }
 
-    pub(super) fn take(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
         let at =
             self.peers.iter().position(|peer| peer.id == from).ok_or(Rejected::UnknownSender)?;
+        let mut changed = false;
         match message {
-            Message::Data { dot, causes, payload } => self.take_data(at, dot, causes, payload)?,
+            Message::Data { dot, causes, payload } => {
+                changed = self.take_data(at, dot, causes, payload)?;
+            }
             Message::Status { boot, ask, help, delivered } => {
-                self.check_own(delivered)?;
-                self.take_status(at, boot, delivered)?;
+                changed = self.take_status(at, boot, help, delivered)?;
                 if ask {
                     self.answer(at, boot, help);
                 }
@@ -112,31 +123,30 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 }
             }
         }
-        let now = self.now;
+        self.now = self.now.max(now); // what is refused does not even let time pass
         if let Some(peer) = self.peers.get_mut(at) {
-            peer.heard_at = now;
+            peer.heard_at = self.now;
+        }
+        if changed {
+            self.progress();
         }
         Ok(())
     }
 
     /// Refuses what tells of own events that were never made here.
-    fn check_own(&mut self, versions: Versions<'_>) -> Result<(), Rejected> {
-        let sent = self.sent;
-        let invented = |dot: Dot| dot.actor() == self.actor && dot.counter() > sent;
-        if versions.iter().any(invented) {
-            self.doubted = true;
-            return Err(Rejected::Impossible);
-        }
-        Ok(())
+    fn check_own(&self, versions: Versions<'_>) -> Result<(), Rejected> {
+        let invented = |dot: Dot| dot.actor() == self.actor && dot.counter() > self.sent;
+        if versions.iter().any(invented) { Err(Rejected::Impossible) } else { Ok(()) }
     }
 
+    /// True if it is new.
     fn take_data(
         &mut self,
         at: usize,
         dot: Dot,
         causes: Versions<'_>,
         payload: &[u8],
-    ) -> Result<(), Rejected> {
+    ) -> Result<bool, Rejected> {
         let origin = dot.actor();
         if origin.node() != self.actor.node() && !self.peers.iter().any(|p| p.id == origin.node()) {
             return Err(Rejected::UnknownSender);
@@ -146,27 +156,31 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
         self.check_own(Versions::plain(&[dot]))?;
         self.check_own(causes)?;
+        let Some(peer) = self.peers.get_mut(at) else { return Ok(false) };
         if self.delivered.contains(dot) {
-            if let Some(peer) = self.peers.get_mut(at) {
-                peer.status = true; // the sender does not know yet
-            }
-            return Ok(());
+            peer.status = true; // the sender does not know yet
+            return Ok(false);
         }
+        let is_from_origin = peer.id == origin.node();
+        let kept = self.store.iter().position(|held| held.dot == dot);
         // of the own ones, the state that covers what was dropped is to come
-        if origin == self.actor || self.store.iter().any(|held| held.dot == dot) {
-            return Ok(());
+        if origin == self.actor || (kept.is_some() && !is_from_origin) {
+            return Ok(false);
         }
-        let known = self.delivered.get(origin) > 0;
-        if !known && self.delivered.len() >= self.delivered.limit() {
+        if !has_room(&self.delivered, dot) {
             return Err(Rejected::Full);
         }
         let held = Held::new(dot, causes, payload, Origin::Foreign).map_err(|_| Rejected::Full)?;
+        if let Some(kept) = kept.and_then(|at| self.store.get_mut(at)) {
+            // the origin knows best: another's copy must not keep its message from being delivered
+            *kept = held;
+            return Ok(false);
+        }
         if self.store.len() >= self.store.limit() {
             self.displace(is_next(dot, causes, &self.delivered))?;
         }
         self.store.push(held).map_err(|_| Rejected::Full)?;
-        self.progress();
-        Ok(())
+        Ok(true)
     }
 
     /// Makes room for a message, if it can be delivered at once: others can always be had again.
@@ -174,8 +188,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if !is_next {
             return Err(Rejected::Full);
         }
-        let waits =
-            |held: &Held<A, P>| !held.is_own() && !held.delivered && !held.is_next(&self.delivered);
+        let ready = |held: &Held<A, P>| {
+            held.is_next(&self.delivered) && has_room(&self.delivered, held.dot)
+        };
+        let waits = |held: &Held<A, P>| !held.is_own() && !held.delivered && !ready(held);
         let helps = |held: &Held<A, P>| !held.is_own() && held.delivered;
         let victim = self.store.iter().rposition(waits);
         let victim = victim.or_else(|| self.store.iter().position(helps)).ok_or(Rejected::Full)?;
@@ -183,37 +199,53 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         Ok(())
     }
 
+    /// Takes in what a peer says that it delivered; true if that changed. Nothing of it counts if
+    /// it has own broadcasts that were never made here.
+    ///
+    /// Such a claim is no proof that this node forgot them: a single message may be wrong, and
+    /// networks deliver one twice. It is confirmed when the peer makes it again in answer to a
+    /// question that was asked because of it.
     fn take_status(
         &mut self,
         at: usize,
         boot: u32,
+        help: bool,
         delivered: Versions<'_>,
-    ) -> Result<(), Rejected> {
-        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
+    ) -> Result<bool, Rejected> {
+        let is_claim = self.check_own(delivered).is_err();
+        let Some(peer) = self.peers.get_mut(at) else { return Ok(false) };
         if boot < peer.boot {
-            return Ok(()); // from before it restarted
+            return Ok(false); // from before it restarted
         }
-        if boot > peer.boot {
+        let mut claims = 0;
+        if is_claim {
+            claims = peer.claims | 1 << u8::from(help);
+        } else if boot > peer.boot {
             // it may have less than before
             let mut known = VersionVector::new();
             known.observe_all(delivered).map_err(|_| Rejected::Full)?;
             (peer.known, peer.boot) = (known, boot);
-            self.progress();
-        } else if !peer.known.includes_all(delivered) {
+        } else if peer.claims == 0 && peer.known.includes_all(delivered) {
+            return Ok(false);
+        } else {
             peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
-            self.progress();
         }
-        Ok(())
+        self.doubted |= claims == CONFIRMED;
+        Ok(core::mem::replace(&mut peer.claims, claims) != claims || !is_claim)
     }
 
-    /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and members ask by the clock, so
-    /// nothing is sent again faster than that.
+    /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and
+    /// members ask by the clock, so nothing is sent again faster than that. A question from before
+    /// it restarted is answered with a status only; it may be of a member that forgot how often it
+    /// started, and is to find that out.
     fn answer(&mut self, at: usize, boot: u32, help: bool) {
         let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
-        let Some(peer) = self.peers.get_mut(at).filter(|peer| peer.boot == boot) else { return };
-        peer.status = true;
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        (peer.status, peer.helped) = (true, help);
+        if boot < peer.boot {
+            return;
+        }
         peer.cursor = 0;
-        peer.helped = help;
         let lacks_own = own_floor.is_some_and(|dot| !peer.known.contains(dot));
         peer.behind = lacks_own || (help && !peer.known.includes(&self.floor));
     }

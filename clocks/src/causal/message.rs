@@ -18,10 +18,12 @@ pub enum Message<'a> {
     /// What the sender has delivered.
     Status {
         /// Which start of the sender's this is, from 1: what an earlier one said no longer counts.
+        /// Those of its `n`th incarnation (from 0) are counted from `n` times 2^22.
         boot: u32,
         /// Asks for the receiver's status, and for what the sender lacks.
         ask: bool,
-        /// Asks for messages of others, too: their origins did not answer.
+        /// In a question: asks for messages of others, too, as their origins did not answer. In an
+        /// answer: what the question said, so that it is told from what was said before.
         help: bool,
         /// Everything delivered.
         delivered: Versions<'a>,

@@ -38,7 +38,6 @@ use store::{Held, Origin};
 /// * After a restart, [`resume`](Self::resume) with the vector of the deliveries that the application's state still covers, before
 ///   the first tick; nothing if it covers none. What is delivered is acknowledged at once: an application that must survive
 ///   the loss of power in all nodes makes its state durable as it takes each delivery.
-/// * A node whose disk forgot comes back as the next [incarnation](Actor::reborn).
 ///
 /// `A` is room for actors (members, and former incarnations of theirs), `M` for messages, `P` for the bytes of a payload. RAM,
 /// inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
@@ -85,7 +84,21 @@ use store::{Held, Origin};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What depends on a message that was lost with the only disk that had it is never delivered, and held until it is displaced.
+/// # A node that forgets
+///
+/// A member whose disk was erased, or is an older copy, must come back as its next
+/// [incarnation](Actor::reborn). Its starts count as later than all before, so that what it
+/// acknowledged and forgot no longer counts; [`Event::Behind`] says whose state to merge, and from
+/// there on it takes part as before. Broadcasts of the former incarnation that only its disk had
+/// are lost: what depends on them is never delivered, and held until it is displaced.
+///
+/// As the same actor it would make dots again that others have, and they would drop what it
+/// broadcasts. Whoever has such dots says so in its status, and is asked again; if it repeats that
+/// in its answer, [`broadcast`](Self::broadcast) gives [`Doubted`](BroadcastError::Doubted) from
+/// then on. One message is not enough, even if it arrives several times: a stray one stops nobody.
+/// It takes up to `interval_us` and the way there and back twice; broadcasts made meanwhile may be
+/// lost, so a member that may have forgotten waits for that long. A state with own broadcasts that
+/// the records do not have is a proof by itself, [`ResumeError::Forgotten`].
 ///
 /// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
 /// application's state is its own.
@@ -131,6 +144,10 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
     doubted: bool,
 }
 
+/// The low bits of a start's number count the starts of one incarnation; the high ones are the
+/// incarnation.
+const START_BITS: u32 = 22;
+
 impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// A member without a past. `members` are all nodes of the group, the actor's included.
     ///
@@ -160,6 +177,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
         if !members.contains(&actor.node()) {
             return Err(CausalError::NotAMember);
+        }
+        if actor.incarnation() >> (u32::BITS - START_BITS) != 0 {
+            return Err(CausalError::Incarnation);
         }
         if members.len() > A::LIMIT {
             return Err(CausalError::TooManyMembers);
@@ -250,8 +270,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     ///
     /// # Errors
     ///
-    /// [`ResumeError::Older`] if the state lacks what was delivered here and is no longer kept; [`ResumeError::Full`] if there are
-    /// too many actors. Nothing is changed.
+    /// [`ResumeError::Older`] if the state lacks what was delivered here and is no longer kept;
+    /// [`ResumeError::Forgotten`] if it has own broadcasts that were never made here;
+    /// [`ResumeError::Full`] if there are too many actors. Nothing is changed.
     ///
     /// ```
     /// # use quorate_clocks::{Causal, CausalConfig, Inline, VersionVector};
@@ -267,6 +288,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     pub fn resume<T: Storage>(&mut self, state: &VersionVector<T>) -> Result<(), ResumeError> {
         if let Some(dot) = self.floor.entries().iter().find(|dot| !state.contains(**dot)) {
             return Err(ResumeError::Older(*dot));
+        }
+        if let Some(dot) =
+            Dot::new(self.actor, state.get(self.actor)).filter(|dot| dot.counter() > self.sent)
+        {
+            return Err(ResumeError::Forgotten(dot));
         }
         let mut delivered = VersionVector::new();
         delivered.merge(state).map_err(|_| ResumeError::Full)?;
@@ -329,9 +355,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// ```
     #[must_use]
     pub fn gap(&self) -> Option<Run> {
-        let peers = self.peers.iter().flat_map(|peer| peer.known.entries());
-        let causes = self.store.iter().flat_map(|held| held.causes.iter().chain([&held.dot]));
-        peers.chain(causes).find_map(|dot| self.gap_before(*dot))
+        let of_held = |held: &Held<A, P>| {
+            self.gap_among(&held.causes).or_else(|| self.gap_among(&[held.dot]))
+        };
+        let of_peers = self.peers.iter().find_map(|peer| self.gap_among(peer.known.entries()));
+        of_peers.or_else(|| self.store.iter().find_map(of_held))
     }
 
     /// How many messages are kept, delivered or not.
@@ -370,6 +398,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         self.peers.iter().filter(move |peer| !peer.is_silent(now, patience_us))
     }
 
+    fn gap_among(&self, dots: &[Dot]) -> Option<Run> {
+        dots.iter().find_map(|dot| self.gap_before(*dot))
+    }
+
     /// What is missing of the dot's actor, up to the dot, before what is held of it.
     fn gap_before(&self, dot: Dot) -> Option<Run> {
         let actor = dot.actor();
@@ -383,7 +415,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     fn is_unsettled(&self) -> bool {
         !self.store.is_empty()
             || !self.delivered.includes(&self.floor)
-            || self.peers.iter().any(|p| p.boot == 0 || !self.delivered.includes(&p.known))
+            || self.peers.iter().any(|peer| {
+                peer.boot == 0 || peer.is_questioned() || !self.delivered.includes(&peer.known)
+            })
     }
 
     /// Something changed: statuses come at their shortest interval again.
@@ -409,8 +443,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
         from: NodeId,
         message: Message<'_>,
     ) -> Result<(), Rejected> {
-        self.now = self.now.max(now);
-        self.take(from, message).map_err(|reason| self.rejections.count(reason))
+        self.take(now, from, message).map_err(|reason| self.rejections.count(reason))
     }
 
     fn tick(&mut self, now: Instant) {

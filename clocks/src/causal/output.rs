@@ -3,7 +3,7 @@
 use quorate_core::{Output, Ticket, majority};
 
 use super::message::{Message, Record};
-use super::store::{Held, Origin};
+use super::store::{Held, Origin, has_room};
 use super::{Causal, Event};
 use crate::{Storage, Versions};
 
@@ -62,9 +62,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 Message::Behind { floor: self.floor.versions() },
             ),
             Work::SendStatus(to, ask) => {
-                let (boot, help) = (self.boot, self.is_gap_old());
+                let (peer, boot) = (self.peers.get(to)?, self.boot);
+                let help = if ask { peer.asks_help(self.is_gap_old()) } else { peer.helped };
                 let delivered = self.delivered.versions();
-                Output::Send(self.peers.get(to)?.id, Message::Status { boot, ask, help, delivered })
+                Output::Send(peer.id, Message::Status { boot, ask, help, delivered })
             }
             Work::SendData(to, at) => {
                 let held = self.store.get(at)?;
@@ -124,8 +125,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     fn plan_delivery(&mut self) -> Option<Work> {
         let (delivered, durable) = (&self.delivered, self.durable);
         let ready = |held: &Held<A, P>| {
-            let room = delivered.len() < delivered.limit() || delivered.get(held.dot.actor()) > 0;
-            !held.delivered && room && held.is_durable(durable) && held.is_next(delivered)
+            !held.delivered
+                && has_room(delivered, held.dot)
+                && held.is_durable(durable)
+                && held.is_next(delivered)
         };
         let at = self.store.iter().position(ready)?;
         let held = self.store.get_mut(at)?;

@@ -24,7 +24,13 @@ pub struct Peer<A: Storage> {
     pub(super) behind: bool,
     /// It said that this node is behind it, and the application was not told yet.
     pub(super) ahead: bool,
+    /// Its statuses of this start that claim own broadcasts which this node did not make: bit 0
+    /// without `help`, bit 1 with it.
+    pub(super) claims: u8,
 }
+
+/// A claim was made in a question, and again in the answer to another: it is no stray message.
+pub(super) const CONFIRMED: u8 = 0b11;
 
 impl<A: Storage> Peer<A> {
     pub(super) fn new(id: NodeId) -> Self {
@@ -39,7 +45,23 @@ impl<A: Storage> Peer<A> {
             ask: false,
             behind: false,
             ahead: false,
+            claims: 0,
         }
+    }
+
+    /// Whether a question should ask for help. One that a claim is to be confirmed by says what the
+    /// claim did not, as an answer repeats it: neither the message that made the claim nor a copy
+    /// of it can be taken for the answer.
+    pub(super) const fn asks_help(&self, is_gap_old: bool) -> bool {
+        match self.claims {
+            0 | CONFIRMED => is_gap_old,
+            claims => claims & 1 != 0,
+        }
+    }
+
+    /// Whether it is to confirm a claim.
+    pub(super) const fn is_questioned(&self) -> bool {
+        !matches!(self.claims, 0 | CONFIRMED)
     }
 
     /// Whether others should wait for it.

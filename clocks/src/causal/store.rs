@@ -69,3 +69,8 @@ pub(super) fn is_next<A: Storage>(
 ) -> bool {
     delivered.next(dot.actor()) == Ok(dot) && delivered.includes_all(causes)
 }
+
+/// Whether the dot's actor is among those delivered, or fits among them.
+pub(super) fn has_room<A: Storage>(delivered: &VersionVector<A>, dot: Dot) -> bool {
+    delivered.len() < delivered.limit() || delivered.get(dot.actor()) > 0
+}

@@ -4,8 +4,8 @@ use core::fmt::Debug;
 use std::collections::BTreeMap;
 
 use quorate_clocks::{
-    Actor, Causal, CausalConfig, Dot, DotContext, Event, Inline, Message, Pruned, Record, Session,
-    Siblings, Stamp, VersionVector,
+    Actor, BroadcastError, Causal, CausalConfig, Dot, DotContext, Event, Inline, Message, Pruned,
+    Record, Session, Siblings, Stamp, VersionVector,
 };
 use quorate_core::{Instant, Machine, NodeId, Output, Reader, Wire};
 
@@ -27,16 +27,18 @@ pub(crate) fn decode(data: &[u8]) -> Verdict {
     }
 }
 
-/// A member of three that hears only this. It delivers each actor's messages in order, once, after all that was said to cause
-/// them; it keeps no more than it has room for, and stops talking.
+type Victim = Causal<Inline<3>, Inline<ROOM>, Inline<8>>;
+
+const ROOM: usize = 6;
+const ME: Actor = Actor::new(NodeId::new(1), 0);
+
+/// A member of three that hears only this. It delivers each actor's messages in order, once, as
+/// they were told and after all that was said to cause them; what it refuses changes nothing; it
+/// keeps no more than it has room for, stops talking, and does not doubt itself because of one
+/// message.
 pub(crate) fn messages(data: &[u8]) -> Verdict {
-    const ROOM: usize = 6;
     let ids = [1, 2, 3].map(NodeId::new);
-    let Ok(mut node) = Causal::<Inline<3>, Inline<ROOM>, Inline<8>>::new(
-        Actor::from(ids[0]),
-        &ids,
-        CausalConfig::LAN,
-    ) else {
+    let Ok(mut node) = Victim::new(ME, &ids, CausalConfig::LAN) else {
         return Err("a group of three cannot be made".into());
     };
     let mut watch = Watch::default();
@@ -51,10 +53,9 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
         let now = Instant::from_millis(time * 40);
         match (from, Message::from_slice(piece)) {
             (0, _) => node.tick(now),
-            (1, _) => _ = node.broadcast(piece),
+            (1, _) => watch.broadcast(&mut node, piece)?,
             (_, Ok(message)) => {
-                watch.told(message);
-                _ = node.receive(now, NodeId::new(u64::from(from)), message);
+                watch.receive(&mut node, now, NodeId::new(u64::from(from)), message)?;
             }
             _ => {}
         }
@@ -62,28 +63,81 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
     watch.drain(&mut node)
 }
 
-/// What was delivered, and what was said to come before what.
+/// What was delivered, and what was told of it.
 #[derive(Default)]
 struct Watch {
     delivered: BTreeMap<Actor, u64>,
-    /// All that were told of a dot: a hostile peer may tell two stories of one, of which one counts.
-    causes: BTreeMap<Dot, Vec<Vec<Dot>>>,
+    /// What was told of a dot and not refused, causes and payload: a peer may tell two stories of
+    /// one, of which one counts.
+    stories: BTreeMap<Dot, Vec<(Vec<Dot>, Vec<u8>)>>,
+    /// Own broadcasts.
+    sent: u64,
+    /// Who claimed to have others of them, without and with a word that an answer repeats.
+    claims: BTreeMap<NodeId, [bool; 2]>,
 }
 
 impl Watch {
-    fn told(&mut self, message: Message<'_>) {
-        if let Message::Data { dot, causes, .. } = message {
-            self.causes.entry(dot).or_default().push(causes.iter().collect());
+    fn broadcast(&mut self, node: &mut Victim, payload: &[u8]) -> Verdict {
+        match node.broadcast(payload) {
+            Ok(dot) => {
+                self.sent += 1;
+                if (dot.actor(), dot.counter()) != (ME, self.sent) {
+                    return Err(format!("{dot} is its {}th", self.sent));
+                }
+                self.stories.entry(dot).or_default().push((Vec::new(), payload.to_vec()));
+                Ok(())
+            }
+            Err(BroadcastError::Doubted)
+                if !self.claims.values().any(|said| *said == [true; 2]) =>
+            {
+                Err("it doubts itself, and nobody confirmed it".into())
+            }
+            Err(_) => Ok(()),
         }
     }
 
-    fn drain(&mut self, node: &mut Causal<Inline<3>, Inline<6>, Inline<8>>) -> Verdict {
+    fn receive(
+        &mut self,
+        node: &mut Victim,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Verdict {
+        let seen = |node: &Victim| {
+            let vectors = (node.delivered().clone(), node.stable());
+            (node.held(), node.gap(), node.deadline(), vectors)
+        };
+        let before = seen(node);
+        if let Err(why) = node.receive(now, from, message) {
+            let same = seen(node) == before;
+            return if same { Ok(()) } else { Err(format!("refused ({why}), and not unchanged")) };
+        }
+        match message {
+            // own ones that come back are of no use
+            Message::Data { dot, causes, payload } if dot.actor() != ME => {
+                let story = (causes.iter().collect(), payload.to_vec());
+                self.stories.entry(dot).or_default().push(story);
+            }
+            Message::Status { help, delivered, .. } => {
+                if delivered.iter().any(|dot| dot.actor() == ME && dot.counter() > self.sent) {
+                    let [plain, helped] = self.claims.entry(from).or_default();
+                    *(if help { helped } else { plain }) = true;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, node: &mut Victim) -> Verdict {
         for _ in 0..20 {
             let mut last = None;
             for said in 0.. {
                 match node.poll() {
                     Some(Output::Persist(ticket, _)) => last = Some(ticket),
-                    Some(Output::Event(Event::Deliver { dot, .. })) => self.delivered(dot)?,
+                    Some(Output::Event(Event::Deliver { dot, payload })) => {
+                        self.delivered(dot, payload)?;
+                    }
                     Some(_) if said < 200 => {}
                     Some(_) => return Err("it does not stop talking".into()),
                     None => break,
@@ -95,15 +149,16 @@ impl Watch {
         Err("it does not stop writing".into())
     }
 
-    fn delivered(&mut self, dot: Dot) -> Verdict {
+    fn delivered(&mut self, dot: Dot, payload: &[u8]) -> Verdict {
         let seen = |of: Dot| self.delivered.get(&of.actor()).copied().unwrap_or(0);
         if seen(dot) + 1 != dot.counter() {
             return Err(format!("{dot} after {}", seen(dot)));
         }
-        let stories = self.causes.get(&dot);
-        let told = |causes: &Vec<Dot>| causes.iter().all(|cause| cause.counter() <= seen(*cause));
-        if stories.is_some_and(|stories| !stories.iter().any(told)) {
-            return Err(format!("{dot} before its causes"));
+        let told = |(causes, said): &(Vec<Dot>, Vec<u8>)| {
+            said == payload && causes.iter().all(|cause| cause.counter() <= seen(*cause))
+        };
+        if !self.stories.get(&dot).is_some_and(|stories| stories.iter().any(told)) {
+            return Err(format!("{dot} before its causes, or with another payload"));
         }
         self.delivered.insert(dot.actor(), dot.counter());
         Ok(())

@@ -18,6 +18,16 @@ fn the_corpus_of_messages() {
     replay("causal_messages", attack::messages);
 }
 
+/// The oracle took what the member refuses, a message of a stranger, for what was told of an own
+/// broadcast.
+#[test]
+fn what_is_refused_tells_the_oracle_nothing() {
+    attack::messages(&[0, 0, 1, 0, 255, 10, 0, 1, 0, 2, 1, 0, 0, 1, 1, 0, 1, 0]).unwrap();
+    // nor does an own broadcast that comes back, with causes that it did not have, while it is on
+    // its way to the disk
+    attack::messages(&[1, 0, 2, 9, 0, 1, 0, 1, 1, 3, 0, 9, 0]).unwrap();
+}
+
 /// Small numbers, as those are what lengths, tags and counters are.
 #[test]
 fn random_bytes() {

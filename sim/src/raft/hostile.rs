@@ -353,6 +353,7 @@ impl<S: Storage> Victim<S> {
                 round,
                 entries: &entry,
             };
+            self.accepted = 0; // what it accepted before says nothing of this one
             let result = self.raft.receive(self.now, leader, message);
             self.drain()?;
             self.sync(usize::MAX);

@@ -8,6 +8,7 @@ use quorate_core::{Instant, NodeId, Rejected, Rng};
 use quorate_sim::{Access, Fault, Marks, Subject, Swarm};
 
 use crate::app::{App, Client, Sent, Truth};
+use crate::member::{Kept, Member};
 
 const TIMEOUT_US: u64 = 2_000_000;
 /// After so many refusals in a row, or rounds of waiting, a client begins a new session: what it saw may be on nodes that are
@@ -27,6 +28,8 @@ pub(crate) struct Group<A, M, P> {
     lost: Option<(usize, App)>,
     /// Nodes whose disk is damaged: they stay down.
     gone: BTreeSet<usize>,
+    /// Which incarnation each node is: the next one after its disk was erased.
+    incarnations: Vec<u32>,
     /// Nodes may lose their applications' state; not in runs that damage disks, as both together may lose every copy.
     loses: bool,
     truth: Truth,
@@ -36,17 +39,22 @@ pub(crate) struct Group<A, M, P> {
     storage: core::marker::PhantomData<(A, M, P)>,
 }
 
-fn actor(node: usize) -> Actor {
-    Actor::from(NodeId::new(node as u64 + 1))
+fn id(node: usize) -> NodeId {
+    NodeId::new(node as u64 + 1)
 }
 
 impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
+    fn actor(&self, node: usize) -> Actor {
+        Actor::new(id(node), self.incarnations[node])
+    }
+
     fn deliver(
         &mut self,
         node: usize,
         dot: quorate_clocks::Dot,
         payload: &[u8],
     ) -> Result<(), String> {
+        let own = self.actor(node);
         let app = &mut self.apps[node];
         let sent =
             self.truth.get(dot).ok_or(format!("{dot} was delivered, and never broadcast"))?;
@@ -66,7 +74,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
             return Err(format!("{dot} was delivered before what its session had seen or written"));
         }
         app.add(dot);
-        if actor(node) == dot.actor() {
+        if own == dot.actor() {
             self.written += 1;
             self.acknowledge(dot, payload);
         }
@@ -163,6 +171,31 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         }
     }
 
+    /// And sometimes all of its disk, once in a run: it comes back as its next incarnation. What no
+    /// other had delivered is lost.
+    fn maybe_erase(&mut self, node: usize) {
+        self.check_lost();
+        let started = self.disks[node].0 > 0;
+        let room = self.apps.len() < A::LIMIT;
+        if !self.loses || !started || self.was_erased() || !room || self.lost.is_some() || self.quiet {
+            return;
+        }
+        if self.rng.chance(1, 6) {
+            let mut had = core::mem::take(&mut self.apps[node]);
+            let mut others = crate::app::Vector::new();
+            self.apps.iter().for_each(|app| others.merge(&app.vector).unwrap());
+            had.vector.meet(&others);
+            had.set.retain(|dot| had.vector.contains(*dot));
+            self.lost = Some((node, had));
+            self.incarnations[node] += 1;
+            self.disks[node] = (0, 0);
+        }
+    }
+
+    fn was_erased(&self) -> bool {
+        self.incarnations.iter().any(|incarnation| *incarnation > 0)
+    }
+
     /// Whether what was lost has come back.
     fn check_lost(&mut self) {
         if let Some((who, had)) = &self.lost
@@ -174,7 +207,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
 }
 
 impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
-    type Machine = Causal<A, M, P>;
+    type Machine = Member<A, M, P>;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let config =
@@ -188,6 +221,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
             behind: vec![None; nodes],
             lost: None,
             gone: BTreeSet::new(),
+            incarnations: vec![0; nodes],
             loses: nodes >= 3 && !swarm.faults.iter().any(|(fault, _)| *fault == Fault::Rot),
             truth: Truth::default(),
             clients: (0..3).map(|_| Client::new()).collect(),
@@ -202,8 +236,10 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     }
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
-        let members: Vec<NodeId> = (0..self.apps.len()).map(|n| actor(n).node()).collect();
-        Causal::new(actor(node), &members, self.config).map_err(|e| e.to_string())
+        self.maybe_erase(node);
+        let members: Vec<NodeId> = (0..self.apps.len()).map(id).collect();
+        let causal = Causal::new(self.actor(node), &members, self.config);
+        Ok(Member::new(causal.map_err(|e| e.to_string())?, self.incarnations[node]))
     }
 
     fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String> {
@@ -260,7 +296,11 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         merged.merge(&self.apps[peer.get() as usize - 1]);
         match machine.resume(&merged.vector) {
             Ok(()) => {
-                marks.hit(if lost { "state found again" } else { "state merged" });
+                marks.hit(match (lost, self.incarnations[node]) {
+                    (true, 0) => "state found again",
+                    (true, _) => "state found after the disk was erased",
+                    (false, _) => "state merged",
+                });
                 self.apps[node] = merged;
             }
             Err(ResumeError::Older(_))
@@ -270,9 +310,12 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Ok(true)
     }
 
-    fn durable(&mut self, node: usize, record: Record<'_>) {
+    fn durable(&mut self, node: usize, kept: Kept<'_>) {
+        if kept.incarnation != self.incarnations[node] {
+            return;
+        }
         let (boot, sent) = &mut self.disks[node];
-        match record {
+        match kept.record {
             Record::Boot { boot: number } => *boot = number,
             Record::Sent { counter, .. } | Record::Stable { counter } => {
                 *sent = (*sent).max(counter)
@@ -285,7 +328,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         self.disks[node] = (0, 0);
     }
 
-    fn issued(&mut self, _node: usize, _record: Record<'_>) -> Result<(), String> {
+    fn issued(&mut self, _node: usize, _kept: Kept<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -293,7 +336,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         let (disk_boot, disk_sent) = self.disks[node];
         match message {
             Message::Data { dot, .. }
-                if dot.actor() == actor(node) && dot.counter() > disk_sent =>
+                if dot.actor() == self.actor(node) && dot.counter() > disk_sent =>
             {
                 Err(format!("{dot} left, and only {disk_sent} are on disk"))
             }
@@ -385,8 +428,8 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
         let Some(first) = self.sound().map(|app| &app.vector).next() else { return true };
         let there = |machine: &&Self::Machine| {
-            // what depends on a message that only a node that is gone had is held for ever
-            let orphans = !self.gone.is_empty();
+            // what depends on a message that only a disk had that is gone is held for ever
+            let orphans = !self.gone.is_empty() || self.was_erased();
             machine.delivered().compare(first) == Causality::Equal
                 && (machine.held() == 0 || orphans)
         };

@@ -1,0 +1,215 @@
+//! What a member does by the clock: statuses, gaps, patience.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{
+    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, give_at, settled,
+    started, tick, vector,
+};
+use quorate_clocks::{CausalConfig, Record, Versions};
+use quorate_core::{Instant, Machine, Rejected};
+
+fn with(config: CausalConfig) -> Member {
+    let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
+    member.tick(Instant::ZERO);
+    drain(&mut member);
+    for peer in [1, 2] {
+        give(&mut member, peer, answer(1, Versions::EMPTY)).unwrap();
+    }
+    drain(&mut member);
+    member
+}
+
+fn deadline_ms(member: &Member) -> Option<u64> {
+    member.deadline().map(|at| at.as_micros() / 1_000)
+}
+
+#[test]
+fn statuses_come_more_and_more_seldom_while_nothing_changes() {
+    let mut member = started();
+    let mut due = vec![];
+    for _ in 0..8 {
+        let at = deadline_ms(&member).unwrap();
+        assert!(tick(&mut member, at - 1).is_empty(), "early");
+        assert_eq!(deadline_ms(&member), Some(at), "moved by an early tick");
+        assert_eq!(count(&tick(&mut member, at), "ask: true, help: false"), 2);
+        due.push(at);
+    }
+    // 50 ms, then up to sixteen times as long
+    assert_eq!(due, [50, 150, 350, 750, 1_550, 2_350, 3_150, 3_950]);
+    // something new: at their shortest interval again
+    let news = vector(&[dot(3, 1)]);
+    give_at(&mut member, 4_000, 1, answer(1, news.versions()));
+    assert_eq!(deadline_ms(&member), Some(4_050));
+    tick(&mut member, 4_050);
+    assert_eq!(deadline_ms(&member), Some(4_100));
+    // nothing new: as before
+    give_at(&mut member, 4_060, 1, answer(1, news.versions()));
+    tick(&mut member, 4_100);
+    assert_eq!(deadline_ms(&member), Some(4_200));
+    // and never later because of news
+    give_at(&mut member, 4_190, 2, answer(1, news.versions()));
+    assert_eq!(deadline_ms(&member), Some(4_200));
+}
+
+#[test]
+fn a_member_asks_as_long_as_there_is_a_reason() {
+    assert!(started().deadline().is_some(), "others were not heard yet");
+    let mut member = settled();
+    assert!(tick(&mut member, 10_000).is_empty());
+    // a peer has what is lacking here
+    let news = vector(&[dot(3, 1)]);
+    give(&mut member, 1, answer(1, news.versions())).unwrap();
+    assert_eq!(count(&tick(&mut member, 10_100), "ask: true"), 2);
+    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    drain(&mut member);
+    // what it has now others may not have
+    assert!(member.deadline().is_some());
+    give(&mut member, 2, answer(1, news.versions())).unwrap();
+    drain(&mut member);
+    assert_eq!((member.held(), member.deadline()), (0, None));
+}
+
+#[test]
+fn a_member_asks_until_its_state_is_back() {
+    let mut member = fresh();
+    member.restore(Record::Stable { counter: 1 }).unwrap();
+    member.tick(Instant::ZERO);
+    drain(&mut member);
+    for peer in [1, 2] {
+        give(&mut member, peer, answer(1, Versions::EMPTY)).unwrap();
+    }
+    assert!(member.deadline().is_some());
+    member.resume(&vector(&[dot(1, 1)])).unwrap();
+    assert_eq!(member.deadline(), None);
+}
+
+#[test]
+fn a_gap_is_told_once_when_its_origin_had_its_chance() {
+    for (gap_ms, told) in [(150, true), (151, false)] {
+        let mut member = with(CausalConfig { gap_us: gap_ms * 1_000, ..CausalConfig::LAN });
+        give(&mut member, 1, data(dot(2, 3), &Vector::new())).unwrap();
+        assert_eq!(member.gap().unwrap().to_string(), "2:1..=2");
+        // noted at 50 ms
+        for at in [50, 100] {
+            let said = tick(&mut member, at);
+            assert_eq!((count(&said, "Gap"), count(&said, "help: false")), (0, 2), "{said:?}");
+        }
+        let said = tick(&mut member, 200);
+        let expected = if told { (1, 2) } else { (0, 0) };
+        let gap = "Event(Gap { missing: 2:1..=2 })";
+        assert_eq!((count(&said, gap), count(&said, "help: true")), expected, "{said:?}");
+        let said = tick(&mut member, 400);
+        let expected = if told { (0, 2) } else { (1, 2) };
+        assert_eq!((count(&said, gap), count(&said, "help: true")), expected, "{said:?}");
+        let said = tick(&mut member, 800);
+        assert_eq!((count(&said, "Gap"), count(&said, "help: true")), (0, 2), "once: {said:?}");
+        // part of it comes from another: no new gap, but a chance for who has the rest
+        give_at(&mut member, 810, 2, data(dot(2, 1), &Vector::new()));
+        drain(&mut member);
+        let said = tick(&mut member, 860);
+        assert_eq!((count(&said, "Gap"), count(&said, "help: false")), (0, 2), "{said:?}");
+        tick(&mut member, 1_000);
+        let said = tick(&mut member, 1_100);
+        assert_eq!(count(&said, "Event(Gap { missing: 2:2..=2 })"), 1, "{said:?}");
+        // all of it: nobody is asked any more
+        give_at(&mut member, 1_110, 2, data(dot(2, 2), &Vector::new()));
+        assert_eq!(delivered(&drain(&mut member)), ["2:2", "2:3"]);
+        let said = tick(&mut member, 1_160);
+        assert_eq!((count(&said, "Gap"), count(&said, "help: true")), (0, 0), "{said:?}");
+    }
+}
+
+#[test]
+fn each_gap_has_its_own_time() {
+    let mut member = with(CausalConfig { gap_us: 150_000, ..CausalConfig::LAN });
+    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    tick(&mut member, 50);
+    // that one is filled, and the first event of another is missing
+    give_at(&mut member, 60, 1, data(dot(2, 1), &Vector::new()));
+    give_at(&mut member, 60, 2, data(dot(3, 2), &Vector::new()));
+    drain(&mut member);
+    tick(&mut member, 110);
+    let said = tick(&mut member, 210);
+    assert_eq!(count(&said, "Gap"), 0, "{said:?}");
+    // one that was told of and filled is told of again when it is another
+    let said = tick(&mut member, 410);
+    assert_eq!(count(&said, "Event(Gap { missing: 3:1..=1 })"), 1, "{said:?}");
+    give_at(&mut member, 420, 2, data(dot(3, 1), &Vector::new()));
+    drain(&mut member);
+    tick(&mut member, 470);
+    give_at(&mut member, 480, 2, data(dot(3, 4), &Vector::new()));
+    let told: usize =
+        [530, 630, 830, 1_230].map(|at| count(&tick(&mut member, at), "Event(Gap")).iter().sum();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn a_gap_is_known_from_others_too() {
+    let mut member = settled();
+    // from what a peer has, and from causes; up to what is held already
+    let has = vector(&[dot(2, 5)]);
+    give(&mut member, 2, answer(1, has.versions())).unwrap();
+    assert_eq!(member.gap().unwrap().to_string(), "2:1..=5");
+    give(&mut member, 1, data(dot(2, 4), &Vector::new())).unwrap();
+    assert_eq!(member.gap().unwrap().to_string(), "2:1..=3");
+    for n in 1..=3 {
+        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+    }
+    drain(&mut member);
+    assert_eq!(member.gap().unwrap().to_string(), "2:5..=5");
+    let mut member = settled();
+    let causes = vector(&[dot(3, 2)]);
+    give(&mut member, 1, data(dot(2, 1), &causes)).unwrap();
+    assert_eq!(member.gap().unwrap().to_string(), "3:1..=2");
+}
+
+#[test]
+fn a_peer_is_waited_for_as_long_as_patience_lasts() {
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let me = IDS[0].into();
+    let has = vector(&[dot(1, 1)]);
+    let alive = |at: u64, refused: bool| {
+        let mut member = with(config);
+        member.broadcast(b"a").unwrap();
+        drain(&mut member);
+        give_at(&mut member, 500, 1, answer(1, has.versions()));
+        if refused {
+            let own = vector(&[dot(3, 1)]);
+            let result = member.receive(Instant::from_millis(900), IDS[2], data(dot(3, 2), &own));
+            assert_eq!(result, Err(Rejected::Malformed));
+        }
+        member.tick(Instant::from_millis(at));
+        drain(&mut member);
+        (member.stable().get(me), member.held())
+    };
+    assert_eq!(alive(999, false), (0, 1));
+    assert_eq!(alive(1_000, false), (1, 0));
+    assert_eq!(alive(1_000, true), (1, 0), "what is refused is no sign of life");
+    // one that comes back is waited for again
+    let mut member = with(config);
+    member.broadcast(b"a").unwrap();
+    give_at(&mut member, 900, 1, answer(1, has.versions()));
+    give_at(&mut member, 900, 2, answer(1, Versions::EMPTY));
+    member.tick(Instant::from_millis(1_899));
+    drain(&mut member);
+    assert_eq!((member.stable().get(me), member.held()), (0, 1));
+}
+
+#[test]
+fn time_does_not_go_back() {
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let mut member = with(config);
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let has = vector(&[dot(1, 1)]);
+    tick(&mut member, 900);
+    // handed an earlier instant, it was heard at the later one
+    give_at(&mut member, 100, 1, answer(1, has.versions()));
+    give_at(&mut member, 100, 2, answer(1, Versions::EMPTY));
+    member.tick(Instant::from_millis(200));
+    member.tick(Instant::from_millis(1_899));
+    drain(&mut member);
+    assert_eq!(member.held(), 1);
+}

@@ -1,0 +1,98 @@
+use std::ops::{Deref, DerefMut};
+
+use quorate_clocks::{Causal, Event, Message, Record, Storage};
+use quorate_core::{
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer,
+};
+
+/// A member whose disk may have been erased: it does not see the records of former incarnations.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Member<A: Storage, M: Storage, P: Storage> {
+    causal: Causal<A, M, P>,
+    incarnation: u32,
+}
+
+impl<A: Storage, M: Storage, P: Storage> Member<A, M, P> {
+    pub(crate) fn new(causal: Causal<A, M, P>, incarnation: u32) -> Self {
+        Self { causal, incarnation }
+    }
+}
+
+impl<A: Storage, M: Storage, P: Storage> Deref for Member<A, M, P> {
+    type Target = Causal<A, M, P>;
+    fn deref(&self) -> &Self::Target {
+        &self.causal
+    }
+}
+
+impl<A: Storage, M: Storage, P: Storage> DerefMut for Member<A, M, P> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.causal
+    }
+}
+
+/// A record, and whose it is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Kept<'a> {
+    pub(crate) incarnation: u32,
+    pub(crate) record: Record<'a>,
+}
+
+impl<'a> Wire<'a> for Kept<'a> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u64(self.incarnation.into());
+        self.record.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let incarnation = u32::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)?;
+        Ok(Self { incarnation, record: Record::decode(input)? })
+    }
+}
+
+impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Kept<'a>;
+    type Event<'a> = Event<'a>;
+
+    fn restore(&mut self, kept: Kept<'_>) -> Result<(), Corrupt> {
+        if kept.incarnation == self.incarnation { self.causal.restore(kept.record) } else { Ok(()) }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        self.causal.receive(now, from, message)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.causal.tick(now);
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.causal.persisted(ticket);
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        let incarnation = self.incarnation;
+        Some(match self.causal.poll()? {
+            Output::Persist(ticket, record) => {
+                Output::Persist(ticket, Kept { incarnation, record })
+            }
+            Output::Send(to, message) => Output::Send(to, message),
+            Output::Event(event) => Output::Event(event),
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.causal.deadline()
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Kept<'_>> {
+        let incarnation = self.incarnation;
+        self.causal.checkpoint().map(move |record| Kept { incarnation, record })
+    }
+}
