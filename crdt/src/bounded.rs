@@ -40,10 +40,18 @@ type Pair = (Actor, Actor);
 type Rights = Entry<Pair, (u64, u64)>;
 
 grow_view!(BoundedCounter [] "<Inline<4>>", "actors and pairs of actors");
-entry_crdt!(BoundedCounter [] Pair, (u64, u64), |state, actor| {
-    let own = state.0.entries().iter().filter(|entry| entry.0.0 == actor);
-    own.fold(0, |sum: u64, entry| sum.saturating_add(entry.1.0).saturating_add(entry.1.1))
-});
+entry_crdt!(
+    BoundedCounter [] Pair, (u64, u64),
+    |state| Some(state.limit()),
+    |state, actor| {
+        let own = state.0.entries().iter().filter(|entry| entry.0.0 == actor);
+        own.fold(0, |sum: u64, entry| sum.saturating_add(entry.1.0).saturating_add(entry.1.1))
+    },
+    |state, delta, actor| {
+        let (given, spent) = state.0.get(&delta.key).copied().unwrap_or_default();
+        delta.key.0 == actor && (delta.value.0 > given || delta.value.1 > spent)
+    }
+);
 
 /// Why rights were not spent, given or made. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -56,6 +56,27 @@ pub trait Crdt: Clone + Eq + PartialOrd + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn trace(&self, actor: Actor) -> u64;
 
+    /// Whether a delta tells of something that the actor did and that is not part of this state:
+    /// applying it would raise the actor's [`trace`](Self::trace). Never for types in which actors
+    /// leave no trace.
+    #[must_use]
+    fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool;
+
+    /// Whether a delta is a different thing under an identity that is known here, so that
+    /// [`apply`](Self::apply) would return [`ApplyError::Conflict`].
+    #[must_use]
+    fn contradicts(&self, delta: &Self::Delta) -> bool;
+
+    /// How many updates, deltas and merges this value has taken since it was made or decoded. It is
+    /// not part of the state: equal values may differ in it. It tells that a closure made more
+    /// updates than the one whose delta it returns.
+    #[must_use]
+    fn revision(&self) -> u64;
+
+    /// How many actors the state has room for; `None` if an actor takes no place in it.
+    #[must_use]
+    fn actor_limit(&self) -> Option<usize>;
+
     /// An empty state with the limits of this one.
     #[must_use]
     fn empty(&self) -> Self;

@@ -28,6 +28,8 @@ pub struct Change<P: Value, S: Storage> {
 pub struct Dotted<P: Value, S: Storage, A: Storage> {
     entries: S::List<(P, Dot)>,
     context: DotContext<A>,
+    /// Not part of the state, see [`Crdt::revision`](crate::Crdt::revision).
+    revision: u64,
 }
 
 impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
@@ -35,7 +37,16 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Self {
             entries: S::List::with_limit(entries),
             context: DotContext::with_limits(actors, actors),
+            revision: 0,
         }
+    }
+
+    pub(crate) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    const fn revise(&mut self) {
+        self.revision = self.revision.wrapping_add(1);
     }
 
     pub(crate) fn limits(&self) -> (usize, usize) {
@@ -84,6 +95,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             self.cut(from, to);
             self.put(&change)?;
         }
+        self.revise();
         Ok(change)
     }
 
@@ -106,6 +118,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             change.added = Some((payload, self.context.increment(actor)?));
         }
         self.commit(&change)?;
+        self.revise();
         Ok(change)
     }
 
@@ -115,6 +128,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         let empty = || Change { added: None, removed: S::List::with_limit(0) };
         let change = self.removal(from, to).unwrap_or_else(|_| empty()); // as many as there are fit
         self.cut(from, to);
+        self.revise();
         change
     }
 
@@ -163,20 +177,31 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(())
     }
 
-    /// Takes over an update that comes after all it has seen.
+    /// Applies an update whose removals and whose predecessor by the same actor are known here.
+    ///
+    /// What a change removes is independent of whether what it adds is known: a state that was
+    /// merged may have brought the one without the other (Almeida, Shoker, Baquero 2018, section
+    /// 7.2: the join of the delta, `{added}` with the context `{added} ∪ removed`).
     pub(crate) fn apply(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
+        let changed = self.take_over(change)?;
+        self.revise();
+        Ok(changed)
+    }
+
+    fn take_over(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
         if !change.removed.iter().all(|dot| self.context.contains(*dot)) {
             return Err(ApplyError::Missing);
         }
-        let Some(added @ (_, dot)) = change.added.as_ref() else {
+        let Some((_, dot)) = change.added.as_ref() else {
             return Ok(self.commit(change)?);
         };
-        if self.context.contains(*dot) {
-            let known = self.entries.binary_search(added).is_ok();
-            let other = !known && self.entries.iter().any(|entry| entry.1 == *dot);
-            return if other { Err(ApplyError::Conflict) } else { Ok(false) };
+        if self.contradicted_by(change) {
+            return Err(ApplyError::Conflict);
         }
-        if self.context.next(dot.actor()) != Ok(*dot) {
+        if self.context.contains(*dot) {
+            return Ok(self.take_out(change));
+        }
+        if !self.follows(*dot) {
             return Err(ApplyError::Missing);
         }
         let gone = self.entries.iter().filter(|entry| change.removes(entry.1)).count();
@@ -188,15 +213,35 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(true)
     }
 
-    /// Takes out and puts in what a change says. There is room for it. True if anything was taken out.
+    /// Whether the dot of what a change adds stands for something else here.
+    pub(crate) fn contradicted_by(&self, change: &Change<P, S>) -> bool {
+        change.added.as_ref().is_some_and(|added| {
+            self.context.contains(added.1)
+                && self.entries.binary_search(added).is_err()
+                && self.entries.iter().any(|entry| entry.1 == added.1)
+        })
+    }
+
+    /// Whether the update before this one, by the same actor, is known.
+    fn follows(&self, dot: Dot) -> bool {
+        Dot::new(dot.actor(), dot.counter().saturating_sub(1))
+            .is_none_or(|previous| self.context.contains(previous))
+    }
+
+    /// Removes and adds what a change says. There is room for it. True if anything was removed.
     fn commit(&mut self, change: &Change<P, S>) -> Result<bool, Full> {
+        let removed = self.take_out(change);
+        self.put(change)?;
+        Ok(removed)
+    }
+
+    /// Removes what a change says. True if any of it was there.
+    fn take_out(&mut self, change: &Change<P, S>) -> bool {
         let before = self.entries.len();
         if !change.removed.is_empty() {
             retain(&mut self.entries, |entry| !change.removes(entry.1));
         }
-        let taken = self.entries.len() < before;
-        self.put(change)?;
-        Ok(taken)
+        self.entries.len() < before
     }
 
     /// Takes over all of the other: what both have stays, and what one has stays unless the other has seen and removed it.
@@ -234,6 +279,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         if let Some(context) = context {
             self.context = context;
         }
+        self.revise();
         Ok(news || gone || come > 0)
     }
 
@@ -284,6 +330,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         let mut part: Dotted<Q, S, A> = Dotted {
             entries: S::List::with_limit(self.entries.limit()),
             context: self.context.clone(),
+            revision: 0,
         };
         for entry in entries {
             let _ = part.entries.push(entry); // no more than here
@@ -295,9 +342,15 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         self.context.next(actor).map_or(u64::MAX, |dot| dot.counter().saturating_sub(1))
     }
 
+    /// Whether a change names an update of the actor that was not seen here.
+    pub(crate) fn lacks(&self, change: &Change<P, S>, actor: Actor) -> bool {
+        let mut dots = change.removed.iter().copied().chain(change.dot());
+        dots.any(|dot| dot.actor() == actor && !self.context.contains(dot))
+    }
+
     #[cfg(feature = "serde")]
     pub(crate) fn from_parts(entries: S::List<(P, Dot)>, context: DotContext<A>) -> Option<Self> {
-        let state = Self { entries, context };
+        let state = Self { entries, context, revision: 0 };
         state.canonical().then_some(state)
     }
 

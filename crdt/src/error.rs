@@ -12,6 +12,13 @@ pub enum UpdateError {
     Full,
     /// A counter is at its maximum and does not wrap: go on as the node's next incarnation.
     Exhausted,
+    /// A write with a later stamp is known, or a different one with this very stamp, so this one would
+    /// be lost. Take a later stamp, from a clock that has seen the write that is known, such as
+    /// [`Hlc`](quorate_clocks::Hlc).
+    Stale,
+    /// A closure that is to make one update made none or more, or returned the delta of another, and
+    /// a delta tells of one update. Make each in a call of its own.
+    Several,
 }
 
 /// Why another's state was not merged. Nothing was changed.
@@ -89,6 +96,10 @@ impl fmt::Display for UpdateError {
         match self {
             Self::Full => f.write_str(FULL),
             Self::Exhausted => Exhausted.fmt(f),
+            Self::Stale => f.write_str(
+                "a write with a later stamp is known, or another with the same: take a later stamp",
+            ),
+            Self::Several => f.write_str("more or less than one update: make each on its own"),
         }
     }
 }

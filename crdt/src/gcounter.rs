@@ -25,7 +25,12 @@ use crate::{Entry, UpdateError};
 pub struct GCounter<S: Storage>(Grow<Actor, u64, S>);
 
 grow_view!(GCounter [] "<Inline<4>>", "actors");
-entry_crdt!(GCounter [] Actor, u64, |state, actor| state.get(actor));
+entry_crdt!(
+    GCounter [] Actor, u64,
+    |state| Some(state.limit()),
+    |state, actor| state.get(actor),
+    |state, delta, actor| delta.key == actor && delta.value > state.get(actor)
+);
 
 impl<S: Storage> GCounter<S> {
     /// Adds to the actor's total. An amount of 0 changes nothing, and takes no room.

@@ -27,11 +27,21 @@ pub(crate) trait Join: Value {
 #[derive(Clone)]
 pub(crate) struct Grow<K: Value, V: Join, S: Storage> {
     entries: S::List<(K, V)>,
+    /// Not part of the state, see [`Crdt::revision`](crate::Crdt::revision).
+    revision: u64,
 }
 
 impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
     pub(crate) fn with_limit(limit: usize) -> Self {
-        Self { entries: S::List::with_limit(limit) }
+        Self { entries: S::List::with_limit(limit), revision: 0 }
+    }
+
+    pub(crate) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    const fn revise(&mut self) {
+        self.revision = self.revision.wrapping_add(1);
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -54,6 +64,17 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
 
     /// Joins one entry.
     pub(crate) fn join(&mut self, key: &K, value: &V) -> Result<bool, MergeError> {
+        let changed = self.join_entry(key, value)?;
+        self.revise();
+        Ok(changed)
+    }
+
+    /// Whether the key has a value here that cannot be of one history with this one.
+    pub(crate) fn contradicted_by(&self, key: &K, value: &V) -> bool {
+        self.get(key).is_some_and(|own| !own.agrees(value))
+    }
+
+    fn join_entry(&mut self, key: &K, value: &V) -> Result<bool, MergeError> {
         match self.find(key) {
             Ok(at) => match self.entries.get_mut(at) {
                 Some(entry) if entry.1.agrees(value) => Ok(entry.1.join(value)),
@@ -69,6 +90,12 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
 
     /// Joins all of the other, or nothing.
     pub(crate) fn merge<T: Storage>(&mut self, other: &Grow<K, V, T>) -> Result<bool, MergeError> {
+        let changed = self.join_all(other)?;
+        self.revise();
+        Ok(changed)
+    }
+
+    fn join_all<T: Storage>(&mut self, other: &Grow<K, V, T>) -> Result<bool, MergeError> {
         if same_keys(&self.entries, &other.entries) {
             return zip(&mut self.entries, &other.entries);
         }
@@ -105,7 +132,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
 
     #[cfg(feature = "serde")]
     pub(crate) fn from_entries(entries: S::List<(K, V)>) -> Option<Self> {
-        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries })
+        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries, revision: 0 })
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
@@ -280,5 +307,68 @@ impl<A: Join, B: Join> Join for (A, B) {
         let parts = [self.0.relate(&other.0), self.1.relate(&other.1)];
         let any = |which| parts.iter().any(|&part| part == which || part == Causality::Concurrent);
         causality(any(Causality::After), any(Causality::Before))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use quorate_clocks::{Causality, Inline};
+    use quorate_core::{DecodeError, Reader, Writer};
+
+    use super::{Grow, Join, causality};
+    use crate::{MergeError, Value};
+
+    /// A value that never becomes another.
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    struct Fixed(u8);
+
+    impl Value for Fixed {
+        fn write(&self, out: &mut Writer<'_>) {
+            out.u8(self.0);
+        }
+
+        fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+            input.u8().map(Self)
+        }
+    }
+
+    impl Join for Fixed {
+        fn join(&mut self, _other: &Self) -> bool {
+            false
+        }
+
+        fn agrees(&self, other: &Self) -> bool {
+            self == other
+        }
+
+        fn relate(&self, other: &Self) -> Causality {
+            causality(self > other, self < other)
+        }
+    }
+
+    /// Of two parts, either may be what cannot be joined.
+    #[test]
+    fn one_part_that_disagrees_is_enough() {
+        type Map = Grow<u8, (Fixed, Fixed), Inline<4>>;
+        let map = |key: u8, a, b| {
+            let mut map = Map::with_limit(4);
+            map.join(&key, &(Fixed(a), Fixed(b))).unwrap();
+            map
+        };
+        let before = map(1, 1, 1);
+        for (a, b, agrees) in [(1, 1, true), (1, 2, false), (2, 1, false), (2, 2, false)] {
+            let expected = if agrees { Ok(false) } else { Err(MergeError::Conflict) };
+            let mut own = before.clone();
+            assert_eq!(own.contradicted_by(&1, &(Fixed(a), Fixed(b))), !agrees);
+            assert_eq!(own.join(&1, &(Fixed(a), Fixed(b))), expected);
+            // of maps with the same keys, and with others
+            assert_eq!(own.merge(&map(1, a, b)), expected);
+            let mut more = map(1, a, b);
+            more.join(&2, &(Fixed(0), Fixed(0))).unwrap();
+            let expected = if agrees { Ok(true) } else { Err(MergeError::Conflict) };
+            assert_eq!(own.clone().merge(&more), expected);
+            assert_eq!(own, before);
+        }
     }
 }

@@ -356,6 +356,23 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
         own.map_or(0, |(id, _)| id.counter.get())
     }
 
+    fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool {
+        delta.key.actor == actor && self.nodes.find(&delta.key).is_err()
+    }
+
+    fn contradicts(&self, delta: &Self::Delta) -> bool {
+        !Self::valid(&delta.key, &delta.value)
+            || self.nodes.contradicted_by(&delta.key, &delta.value)
+    }
+
+    fn revision(&self) -> u64 {
+        self.nodes.revision()
+    }
+
+    fn actor_limit(&self) -> Option<usize> {
+        None
+    }
+
     fn empty(&self) -> Self {
         Self::with_limit(self.limit())
     }

@@ -3,7 +3,7 @@ use core::cmp::Ordering;
 use quorate_clocks::{Actor, Storage};
 
 use crate::dotted::{Change, Dotted, firsts};
-use crate::{Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value};
+use crate::{ApplyError, Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value};
 
 /// A map from keys to values that are replicated data themselves. To remove a key is to take out everything in its value that is known
 /// here (reset-remove): what was put in concurrently stays, and nothing else (Almeida, Shoker, Baquero 2018, section 7.5).
@@ -122,11 +122,14 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         self.0.limits()
     }
 
-    /// Updates the value of a key, which is made if there is none: `edit` gets a copy and makes one update to it.
+    /// Updates the value of a key, which is made if there is none: `edit` gets a copy, makes one
+    /// update to it and returns the delta of that update.
     ///
     /// # Errors
     ///
-    /// What `edit` says, or [`UpdateError::Full`] if the map has no room; the map is unchanged.
+    /// What `edit` says, [`UpdateError::Full`] if the map has no room, or [`UpdateError::Several`] if
+    /// `edit` made another number of updates than one, or returned the delta of another; the map is
+    /// unchanged.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -136,6 +139,11 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     /// assert!(map.get(&1).is_some_and(|register| register.values().eq(&[7])));
     /// map.edit(&1, |register| Ok(register.clear()))?;
     /// assert_eq!(map.get(&1), None);
+    /// let two = map.edit(&1, |register| {
+    ///     register.set(Actor::default(), 8)?;
+    ///     register.set(Actor::default(), 9)
+    /// });
+    /// assert_eq!(two, Err(quorate_crdt::UpdateError::Several));
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn edit(
@@ -145,9 +153,15 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     ) -> Result<Update<K, V>, UpdateError> {
         let mut value = self.value(key);
         let Change { added, removed } = edit(&mut value)?;
+        if value.revision() != 1 {
+            return Err(UpdateError::Several);
+        }
         let added = added.map(|(payload, dot)| ((key.clone(), payload), dot));
         let change = Change { added, removed };
-        self.0.apply(&change).map_err(|_| UpdateError::Full)?;
+        self.0.apply(&change).map_err(|error| match error {
+            ApplyError::Full => UpdateError::Full,
+            ApplyError::Missing | ApplyError::Conflict => UpdateError::Several,
+        })?;
         Ok(change)
     }
 
@@ -256,6 +270,10 @@ impl<K: Value, V: Nested> Crdt for OrMap<K, V> {
 
     fn trace(&self, actor: Actor) -> u64 {
         self.0.trace(actor)
+    }
+
+    fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool {
+        self.0.lacks(delta, actor)
     }
 
     dotted_crdt!();

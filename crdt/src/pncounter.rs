@@ -26,10 +26,18 @@ use crate::{Entry, UpdateError};
 pub struct PnCounter<S: Storage>(Grow<Actor, (u64, u64), S>);
 
 grow_view!(PnCounter [] "<Inline<4>>", "actors");
-entry_crdt!(PnCounter [] Actor, (u64, u64), |state, actor| {
-    let (up, down) = state.get(actor);
-    up.saturating_add(down)
-});
+entry_crdt!(
+    PnCounter [] Actor, (u64, u64),
+    |state| Some(state.limit()),
+    |state, actor| {
+        let (up, down) = state.get(actor);
+        up.saturating_add(down)
+    },
+    |state, delta, actor| {
+        let (up, down) = state.get(actor);
+        delta.key == actor && (delta.value.0 > up || delta.value.1 > down)
+    }
+);
 
 impl<S: Storage> PnCounter<S> {
     /// Adds to the actor's increments.

@@ -20,11 +20,11 @@ use crate::{Entry, UpdateError, Value};
 ///
 /// let stamp = |us, n| Stamp { time: Timestamp::from_micros(us), actor: Actor::from(NodeId::new(n)) };
 /// let (mut left, mut right) = (LwwRegister::new(), LwwRegister::new());
-/// left.set(stamp(5, 1), *b"red ");
-/// right.set(stamp(5, 2), *b"blue");
+/// left.set(stamp(5, 1), *b"red ")?;
+/// right.set(stamp(5, 2), *b"blue")?;
 /// left.merge(&right)?;
 /// assert_eq!(left.get(), Some(b"blue"));
-/// # Ok::<(), quorate_crdt::MergeError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct LwwRegister<V: Value>(Grow<(), Latest<V>, Inline<1>>);
@@ -38,6 +38,13 @@ pub struct Latest<V> {
     pub stamp: Stamp,
     /// What.
     pub value: V,
+}
+
+impl<V: Value> Latest<V> {
+    /// Whether this may be written where the other is known: it is later, or the same write.
+    pub(crate) fn may_follow(&self, known: &Self) -> bool {
+        self.stamp > known.stamp || self == known
+    }
 }
 
 impl<V: Value> Value for Latest<V> {
@@ -77,21 +84,31 @@ impl<V: Value> LwwRegister<V> {
         Self(Grow::with_limit(1))
     }
 
-    /// Writes, unless a later write is known. The delta is what is in the register then.
+    /// Writes, unless that write would be lost.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Stale`] if a write with a later stamp is known, or another value with this very
+    /// stamp; the register is unchanged. The same write again is no error.
     ///
     /// ```
     /// # use quorate_clocks::{Stamp, Timestamp};
-    /// # use quorate_crdt::LwwRegister;
+    /// # use quorate_crdt::{LwwRegister, UpdateError};
     /// let mut register = LwwRegister::new();
     /// let late = Stamp { time: Timestamp::from_micros(9), ..Stamp::default() };
-    /// register.set(late, 1);
-    /// register.set(Stamp::default(), 2); // too late
+    /// register.set(late, 1)?;
+    /// assert_eq!(register.set(Stamp::default(), 2), Err(UpdateError::Stale));
+    /// assert_eq!(register.set(late, 2), Err(UpdateError::Stale));
     /// assert_eq!(register.get(), Some(&1));
+    /// # Ok::<(), UpdateError>(())
     /// ```
-    pub fn set(&mut self, stamp: Stamp, value: V) -> Entry<(), Latest<V>> {
+    pub fn set(&mut self, stamp: Stamp, value: V) -> Result<Entry<(), Latest<V>>, UpdateError> {
         let value = Latest { stamp, value };
-        let _ = self.0.join(&(), &value); // there is room for one
-        Entry { key: (), value: self.latest().cloned().unwrap_or(value) }
+        if self.latest().is_some_and(|known| !value.may_follow(known)) {
+            return Err(UpdateError::Stale);
+        }
+        self.0.join(&(), &value).map_err(|_| UpdateError::Full)?; // there is room for one
+        Ok(Entry { key: (), value })
     }
 
     /// The value.
@@ -100,8 +117,9 @@ impl<V: Value> LwwRegister<V> {
     /// # use quorate_clocks::Stamp;
     /// # use quorate_crdt::LwwRegister;
     /// let mut register = LwwRegister::new();
-    /// register.set(Stamp::default(), 2);
+    /// register.set(Stamp::default(), 2)?;
     /// assert_eq!(register.get(), Some(&2));
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     #[must_use]
     pub fn get(&self) -> Option<&V> {
@@ -114,8 +132,9 @@ impl<V: Value> LwwRegister<V> {
     /// # use quorate_clocks::Stamp;
     /// # use quorate_crdt::LwwRegister;
     /// let mut register = LwwRegister::new();
-    /// register.set(Stamp::default(), 2);
+    /// register.set(Stamp::default(), 2)?;
     /// assert_eq!(register.latest().map(|latest| latest.stamp), Some(Stamp::default()));
+    /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     #[must_use]
     pub fn latest(&self) -> Option<&Latest<V>> {

@@ -34,10 +34,19 @@ type Totals = ((u64, u64), (u64, u64));
 pub struct ResettableCounter<S: Storage>(Grow<Actor, Totals, S>);
 
 grow_view!(ResettableCounter [] "<Inline<4>>", "actors");
-whole_crdt!(ResettableCounter [] |state, actor| {
-    let ((up, _), (down, _)) = state.totals(actor);
-    up.saturating_add(down)
-});
+whole_crdt!(
+    ResettableCounter []
+    |state| Some(state.limit()),
+    |state, actor| {
+        let ((up, _), (down, _)) = state.totals(actor);
+        up.saturating_add(down)
+    },
+    |state, delta, actor| {
+        // resets are anybody's, totals are the actor's
+        let (own, told) = (state.totals(actor), delta.totals(actor));
+        told.0.0 > own.0.0 || told.1.0 > own.1.0
+    }
+);
 
 serde_view!(ResettableCounter [S: Storage] [S] Grow<Actor, Totals, S>, |view| {
     view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))

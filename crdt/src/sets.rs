@@ -21,7 +21,7 @@ use crate::{Entry, UpdateError, Value};
 pub struct GSet<E: Value, S: Storage>(Grow<E, (), S>);
 
 grow_view!(GSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(GSet [E] E, (), |_, _| 0);
+entry_crdt!(GSet [E] E, (), |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> GSet<E, S> {
     /// Adds an element.
@@ -91,7 +91,7 @@ impl<E: Value, S: Storage> GSet<E, S> {
 pub struct TwoPhaseSet<E: Value, S: Storage>(Grow<E, bool, S>);
 
 grow_view!(TwoPhaseSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(TwoPhaseSet [E] E, bool, |_, _| 0);
+entry_crdt!(TwoPhaseSet [E] E, bool, |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
     /// Adds an element, unless it came out already.
@@ -166,28 +166,29 @@ impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline, Stamp, Timestamp};
-/// use quorate_crdt::{Crdt, LwwSet};
+/// use quorate_crdt::{LwwSet, UpdateError};
 ///
 /// let at = |us| Stamp { time: Timestamp::from_micros(us), actor: Actor::default() };
 /// let mut set = LwwSet::<u8, Inline<4>>::new();
 /// set.add(at(1), 7)?;
 /// set.remove(at(3), 7)?;
-/// set.add(at(2), 7)?;
+/// assert_eq!(set.add(at(2), 7), Err(UpdateError::Stale));
 /// assert!(!set.contains(&7));
-/// # Ok::<(), quorate_crdt::UpdateError>(())
+/// # Ok::<(), UpdateError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct LwwSet<E: Value, S: Storage>(Grow<E, Latest<bool>, S>);
 
 grow_view!(LwwSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(LwwSet [E] E, Latest<bool>, |_, _| 0);
+entry_crdt!(LwwSet [E] E, Latest<bool>, |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> LwwSet<E, S> {
-    /// Adds an element, unless a later removal is known.
+    /// Adds an element, unless that would be lost.
     ///
     /// # Errors
     ///
-    /// [`UpdateError::Full`] if there is no room; the set is unchanged.
+    /// [`UpdateError::Full`] if there is no room, [`UpdateError::Stale`] if a later addition or removal
+    /// of the element is known, or a removal with this very stamp; the set is unchanged.
     ///
     /// ```
     /// # use quorate_clocks::{Inline, Stamp};
@@ -201,12 +202,13 @@ impl<E: Value, S: Storage> LwwSet<E, S> {
         self.put(element, Latest { stamp, value: true })
     }
 
-    /// Takes an element out, unless a later addition is known. Takes a place even if it never was in: the addition may come
-    /// yet.
+    /// Takes an element out, unless that would be lost. Takes a place even if it never was in: the
+    /// addition may come yet.
     ///
     /// # Errors
     ///
-    /// [`UpdateError::Full`] if there is no room; the set is unchanged.
+    /// [`UpdateError::Full`] if there is no room, [`UpdateError::Stale`] if a later addition or removal
+    /// of the element is known, or an addition with this very stamp; the set is unchanged.
     ///
     /// ```
     /// # use quorate_clocks::{Inline, Stamp};
@@ -252,9 +254,11 @@ impl<E: Value, S: Storage> LwwSet<E, S> {
         element: E,
         latest: Latest<bool>,
     ) -> Result<Entry<E, Latest<bool>>, UpdateError> {
+        if self.0.get(&element).is_some_and(|known| !latest.may_follow(known)) {
+            return Err(UpdateError::Stale);
+        }
         self.0.join(&element, &latest).map_err(|_| UpdateError::Full)?;
-        let value = self.0.get(&element).copied().unwrap_or(latest);
-        Ok(Entry { key: element, value })
+        Ok(Entry { key: element, value: latest })
     }
 
     fn valid(_element: &E, _latest: &Latest<bool>) -> bool {

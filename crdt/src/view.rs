@@ -119,6 +119,10 @@ macro_rules! dotted_view {
                 self.0.trace(actor)
             }
 
+            fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
+                self.0.lacks(delta, actor)
+            }
+
             dotted_crdt!();
         }
 
@@ -136,6 +140,18 @@ macro_rules! dotted_view {
 /// What is the same for all types with entries and a context.
 macro_rules! dotted_crdt {
     () => {
+        fn contradicts(&self, delta: &Self::Delta) -> bool {
+            self.0.contradicted_by(delta)
+        }
+
+        fn revision(&self) -> u64 {
+            self.0.revision()
+        }
+
+        fn actor_limit(&self) -> Option<usize> {
+            Some(self.limits().1)
+        }
+
         fn empty(&self) -> Self {
             let (entries, actors) = self.limits();
             Self::with_limits(entries, actors)
@@ -193,7 +209,7 @@ macro_rules! common_view {
 
 /// A view on the growing map as a [`Crdt`](crate::Crdt) whose updates touch one entry each.
 macro_rules! entry_crdt {
-    ($name:ident [$($g:ident),*] $key:ty, $value:ty, $trace:expr) => {
+    ($name:ident [$($g:ident),*] $key:ty, $value:ty, $actors:expr, $trace:expr, $lacks:expr) => {
         serde_view!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S] crate::grow::Grow<$key, $value, S>, |view| {
             view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))
         });
@@ -215,6 +231,20 @@ macro_rules! entry_crdt {
             fn trace(&self, actor: quorate_clocks::Actor) -> u64 {
                 let trace: fn(&Self, quorate_clocks::Actor) -> u64 = $trace;
                 trace(self, actor)
+            }
+
+            fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
+                let lacks: fn(&Self, &Self::Delta, quorate_clocks::Actor) -> bool = $lacks;
+                lacks(self, delta, actor)
+            }
+
+            fn actor_limit(&self) -> Option<usize> {
+                let actors: fn(&Self) -> Option<usize> = $actors;
+                actors(self)
+            }
+
+            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+                false
             }
 
             fn read_delta(
@@ -245,7 +275,7 @@ macro_rules! entry_crdt {
 
 /// A view on the growing map as a [`Crdt`](crate::Crdt) whose updates may touch many entries: a delta is a small state.
 macro_rules! whole_crdt {
-    ($name:ident [$($g:ident),*] $trace:expr) => {
+    ($name:ident [$($g:ident),*] $actors:expr, $trace:expr, $lacks:expr) => {
         impl<$($g: crate::Value,)* S: Storage> crate::Crdt for $name<$($g,)* S> {
             type Delta = Self;
 
@@ -260,6 +290,20 @@ macro_rules! whole_crdt {
             fn trace(&self, actor: quorate_clocks::Actor) -> u64 {
                 let trace: fn(&Self, quorate_clocks::Actor) -> u64 = $trace;
                 trace(self, actor)
+            }
+
+            fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
+                let lacks: fn(&Self, &Self::Delta, quorate_clocks::Actor) -> bool = $lacks;
+                lacks(self, delta, actor)
+            }
+
+            fn actor_limit(&self) -> Option<usize> {
+                let actors: fn(&Self) -> Option<usize> = $actors;
+                actors(self)
+            }
+
+            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+                false
             }
 
             fn read_delta(
@@ -293,6 +337,10 @@ macro_rules! grow_crdt {
             self.0.compare(&other.0)
         }
 
+        fn revision(&self) -> u64 {
+            self.0.revision()
+        }
+
         fn empty(&self) -> Self {
             Self::with_limit(self.limit())
         }
@@ -324,6 +372,18 @@ macro_rules! lww_crdt {
 
             fn trace(&self, _actor: Actor) -> u64 {
                 0
+            }
+
+            fn lacks(&self, _delta: &Self::Delta, _actor: Actor) -> bool {
+                false
+            }
+
+            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+                false
+            }
+
+            fn actor_limit(&self) -> Option<usize> {
+                None
             }
 
             fn read_delta(

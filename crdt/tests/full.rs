@@ -7,10 +7,10 @@ mod common;
 use common::{actor, bytes, histories};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Inline};
-use quorate_core::{Reader, Wire, Writer};
+use quorate_core::{NodeId, Reader, Wire, Writer};
 use quorate_crdt::{
-    ApplyError, Crdt, DeltaState, GCounter, List, ListError, MergeError, OrSet, PnCounter,
-    ResettableCounter, UpdateError,
+    ApplyError, Crdt, DeltaState, GCounter, GSet, List, ListError, MergeError, MvRegister, OrCounter,
+    OrMap, OrSet, PnCounter, ResettableCounter, UpdateError, Value,
 };
 
 type Tight = OrSet<u8, Inline<3>, Inline<2>>;
@@ -130,6 +130,38 @@ fn what_is_not_canonical_is_refused() {
     for bytes in lists {
         assert!(List::<u8, Inline<4>>::from_slice(bytes).is_err(), "{bytes:?}");
     }
+}
+
+/// Every kind of element comes back as it was, in the order of its values.
+#[test]
+fn elements_of_every_kind_come_back() {
+    fn check<E: Value>(elements: [E; 3]) {
+        let mut set = GSet::<E, Inline<4>>::new();
+        for element in elements.iter().rev() {
+            set.add(element.clone()).unwrap();
+        }
+        assert!(set.iter().eq(&elements));
+        let read = GSet::<E, Inline<4>>::from_slice(&bytes(&set)).unwrap();
+        assert!(read.iter().eq(&elements), "{read:?}");
+    }
+    check([NodeId::new(0), NodeId::new(7), NodeId::new(u64::MAX)]);
+    check([0u8, 7, u8::MAX]);
+    check([0u16, 7, u16::MAX]);
+    check([0u32, 7, u32::MAX]);
+    check([0u64, 7, u64::MAX]);
+    check([i16::MIN, -1, i16::MAX]);
+    check([i32::MIN, -1, i32::MAX]);
+    check([i64::MIN, -1, i64::MAX]);
+    check([[0u8, 1], [1, 0], [255, 255]]);
+    check([(0u8, true), (1, false), (1, true)]);
+    check([None, Some(0u8), Some(7)]);
+    check([0, 1, 2].map(|n| actor(n)));
+    check([String::new(), "a".into(), "ä".into()]);
+    // one beyond the least of the narrow ones
+    assert!(GSet::<u16, Inline<4>>::from_slice(&[1, 0x80, 0x80, 4]).is_err());
+    assert!(GSet::<i16, Inline<4>>::from_slice(&[1, 0x80, 0x80, 4]).is_err());
+    assert!(GSet::<String, Heap>::from_slice(&[1, 1, 0xff]).is_err());
+    assert_eq!(bytes(&GSet::<(), Inline<4>>::new()), [0]);
 }
 
 #[test]
@@ -282,6 +314,58 @@ fn a_list_is_full_of_what_was_removed_too() {
     let full = ListError::Update(UpdateError::Full);
     assert_eq!(list.insert(actor(0), 0, 3), Err(full));
     assert!(list.iter().eq(&[2]));
+}
+
+#[test]
+fn an_edit_makes_one_update() {
+    type Map = OrMap<u8, OrSet<u8, Inline<4>>>;
+    let mut map = Map::new();
+    let before = map.clone();
+    // what was lost: the addition, as the delta is that of the removal
+    let two = map.edit(&1, |set| {
+        set.add(actor(0), 7)?;
+        Ok(set.remove(&9))
+    });
+    assert_eq!(two, Err(UpdateError::Several));
+    // what was said to be full
+    let two = map.edit(&1, |set| {
+        set.add(actor(0), 7)?;
+        set.add(actor(0), 8)
+    });
+    assert_eq!(two, Err(UpdateError::Several));
+    let mut other = OrSet::<u8, Inline<4>>::new();
+    let elsewhere = other.add(actor(0), 7).unwrap();
+    let none = map.edit(&1, |_| Ok(elsewhere.clone()));
+    assert_eq!(none, Err(UpdateError::Several));
+    let another = map.edit(&1, |set| {
+        set.add(actor(0), 7)?;
+        Ok(other.add(actor(0), 8)?)
+    });
+    assert_eq!(another, Err(UpdateError::Several));
+    assert_eq!(map, before);
+    map.edit(&1, |set| set.add(actor(0), 7)).unwrap();
+    map.edit(&1, |set| Ok(set.remove(&9))).unwrap();
+    assert!(map.get(&1).unwrap().contains(&7));
+    // an update that failed does not count
+    type Counters = OrMap<u8, OrCounter<Inline<2>>>;
+    let mut map = Counters::new();
+    for _ in 0..2 {
+        map.edit(&1, |counter| counter.add(actor(0), 1)).unwrap();
+    }
+    map.edit(&1, |counter| {
+        assert_eq!(counter.add(actor(0), 1), Err(UpdateError::Full));
+        counter.compact(actor(0))
+    })
+    .unwrap();
+    assert_eq!(map.get(&1).unwrap().value(), 2);
+    // and within a map in a map
+    let mut map = OrMap::<u8, OrMap<u8, MvRegister<u8, Inline<4>>>>::new();
+    let two = map.edit(&1, |inner| {
+        inner.edit(&1, |register| register.set(actor(0), 1))?;
+        inner.edit(&2, |register| register.set(actor(0), 2))
+    });
+    assert_eq!(two, Err(UpdateError::Several));
+    assert!(map.is_empty());
 }
 
 #[test]

@@ -169,7 +169,7 @@ kinds! {
         2 => state.decrement(actor(step.replica), step.value.into()).ok(),
         _ => Some(state.reset()),
     }, [deltas_are_states];
-    lww_register: LwwRegister<u8>, step state => Some(state.set(stamp(step), step.value)), [deltas_are_states];
+    lww_register: LwwRegister<u8>, step state => state.set(stamp(step), step.value).ok(), [deltas_are_states];
     mv_register: MvRegister<u8, Heap>, step state => match step.choice % 5 {
         0 => Some(state.clear()),
         _ => state.set(actor(step.replica), step.value).ok(),

@@ -159,7 +159,8 @@ proptest! {
             &history,
             LwwRegister::<u8>::new,
             |state, step| {
-                state.set(stamp(step), step.value);
+                // a write that would be lost is refused, and no update
+                state.set(stamp(step), step.value).ok()?;
                 Some((stamp(step), step.value))
             },
             |state, world, at| {
@@ -177,12 +178,11 @@ proptest! {
             LwwSet::<u8, Heap>::new,
             |state, step| {
                 let (add, element) = (step.choice % 2 == 0, step.value % 5);
-                if add {
-                    state.add(stamp(step), element).unwrap();
-                } else {
-                    state.remove(stamp(step), element).unwrap();
-                }
-                Some((element, stamp(step), add))
+                let stamp = stamp(step);
+                let delta =
+                    if add { state.add(stamp, element) } else { state.remove(stamp, element) };
+                delta.ok()?;
+                Some((element, stamp, add))
             },
             |state, world, at| {
                 // of one stamp, an addition comes after a removal

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use quorate_clocks::{Actor, Inline};
-use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
-use quorate_crdt::{Config, Event, GCounter, MembersError, Message, OrSet, Record, Replica};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_crdt::{
+    Config, ConfigError, Event, GCounter, LwwRegister, MembersError, Message, OrSet, Record, Replica,
+};
 
 type Counter = GCounter<Inline<4>>;
 type Node = Replica<Counter, Inline<3>, Inline<64>>;
@@ -16,7 +18,7 @@ fn ids(count: u64) -> Vec<NodeId> {
 }
 
 fn node(id: u64, config: Config) -> Node {
-    Node::new(Actor::from(NodeId::new(id)), &ids(2), Counter::new(), config)
+    Node::new(Actor::from(NodeId::new(id)), &ids(2), Counter::new(), config).unwrap()
 }
 
 /// Everything a machine puts out: messages, records, events.
@@ -185,50 +187,6 @@ fn a_replica_comes_back_as_it_was_written_down() {
 }
 
 #[test]
-fn one_that_forgot_what_it_did_stops() {
-    let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
-    add(&mut nodes[0], 5);
-    for round in 0..3 {
-        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
-        exchange(&mut nodes, |_, _| false);
-    }
-    // without its memory, under its old name; the other has had a restart too, so that numbers begin anew
-    let other = nodes[1].state().clone();
-    let mut forgetful = node(1, VOLATILE);
-    let mut whole = Node::new(Actor::new(NodeId::new(2), 1), &ids(2), other, VOLATILE);
-    add(&mut whole, 1);
-    let mut nodes = [forgetful.clone(), whole];
-    for round in 0..3 {
-        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
-        exchange_quietly(&mut nodes);
-    }
-    assert_eq!(nodes[0].fatal(), Some(Fatal::LostState));
-    assert_eq!(nodes[0].deadline(), None);
-    assert!(drain(&mut nodes[0]).messages.is_empty());
-    // as the next incarnation it is welcome
-    forgetful = Node::new(Actor::new(NodeId::new(1), 1), &ids(2), Counter::new(), VOLATILE);
-    nodes[0] = forgetful;
-    add(&mut nodes[0], 3);
-    for round in 3..8 {
-        nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
-        exchange_quietly(&mut nodes);
-    }
-    assert_eq!(nodes[0].fatal(), None);
-    assert_eq!(nodes.map(|node| node.state().value()), [9, 9]);
-}
-
-/// As [`exchange`], where some are refused.
-fn exchange_quietly(nodes: &mut [Node; 2]) {
-    for _ in 0..10 {
-        for from in 0..2 {
-            for (_, bytes) in drain(&mut nodes[from]).messages {
-                let _ = hand(&mut nodes[1 - from], from as u64 + 1, &bytes);
-            }
-        }
-    }
-}
-
-#[test]
 fn garbage_is_refused_and_counted() {
     let mut node = node(1, VOLATILE);
     node.tick(Instant::ZERO);
@@ -247,59 +205,9 @@ fn garbage_is_refused_and_counted() {
 }
 
 #[test]
-fn one_that_forgot_and_did_more_than_before_stops_too() {
-    type Set = OrSet<u8, Inline<16>, Inline<3>>;
-    type Sets = Replica<Set, Inline<2>, Inline<512>>;
-    let new = |id| Sets::new(Actor::from(NodeId::new(id)), &ids(2), Set::new(), VOLATILE);
-    let mut nodes = [1, 2].map(new);
-    let exchange = |nodes: &mut [Sets; 2], rounds: core::ops::Range<u64>| {
-        for (round, from) in rounds.flat_map(|round| [(round, 0), (round, 1)]) {
-            let now = Instant::from_millis(round * 1_000);
-            nodes[from].tick(now);
-            let mut letters = Vec::new();
-            while let Some(output) = nodes[from].poll() {
-                if let Output::Send(_, message) = output {
-                    letters.push(encoded(&message));
-                }
-            }
-            for bytes in letters {
-                let message = Message::from_slice(&bytes).unwrap();
-                let _ = nodes[1 - from].receive(now, NodeId::new(from as u64 + 1), message);
-            }
-        }
-    };
-    for n in 0..3 {
-        nodes[0].update(|set, me| set.add(me, n)).unwrap();
-    }
-    exchange(&mut nodes, 0..4);
-    assert!(nodes[1].state().iter().eq(&[0, 1, 2]));
-    nodes[0] = new(1);
-    for n in 10..13 {
-        nodes[0].update(|set, me| set.add(me, n)).unwrap();
-    }
-    exchange(&mut nodes, 4..5);
-    nodes[0].update(|set, me| set.add(me, 13)).unwrap();
-    exchange(&mut nodes, 5..12);
-    // neither was anything lost here, nor does the other think so
-    assert!(nodes[1].state().iter().eq(&[0, 1, 2]), "{:?}", nodes[1].state());
-    assert!(nodes[0].rejections().total() + nodes[1].rejections().total() > 0);
-}
-
-#[test]
-fn an_acknowledgement_of_what_was_never_done_stops() {
-    let mut node = node(1, VOLATILE);
-    node.tick(Instant::ZERO);
-    // of an earlier life: it no longer counts
-    assert_eq!(hand(&mut node, 2, &[1, 0, 99, 0, 0]), Ok(()));
-    assert_eq!(node.fatal(), None);
-    assert_eq!(hand(&mut node, 2, &[1, 1, 99, 0, 0]), Err(Rejected::Impossible));
-    assert_eq!(node.fatal(), Some(Fatal::LostState));
-}
-
-#[test]
 fn a_member_listed_twice_is_one() {
     let twice = [1, 2, 2, 1].map(NodeId::new);
-    let mut node = Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE);
+    let mut node = Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE).unwrap();
     assert!(node.peers().eq([NodeId::new(2)]));
     node.set_members(1, &twice).unwrap();
     assert!(node.peers().eq([NodeId::new(2)]));
@@ -320,8 +228,8 @@ fn members_change_with_epochs() {
 #[test]
 fn full_is_told_once_and_heals() {
     type Small = Replica<OrSet<u8, Inline<2>>, Inline<2>, Inline<128>>;
-    let mut nodes =
-        [1, 2].map(|id| Small::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), VOLATILE));
+    let new = |id| Small::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), VOLATILE);
+    let mut nodes = [1, 2].map(|id| new(id).unwrap());
     for (at, node) in nodes.iter_mut().enumerate() {
         for n in 0..2 {
             node.update(|set, me| set.add(me, n + 10 * at as u8)).unwrap();
@@ -352,6 +260,72 @@ fn full_is_told_once_and_heals() {
     assert_eq!(told, 2, "each once");
     assert_eq!(nodes[0].state(), nodes[1].state());
     assert!(nodes[0].state().iter().eq(&[10, 11]));
+}
+
+#[test]
+fn what_there_is_no_room_for_is_refused_at_once() {
+    let new = |actor, members, config| Node::new(actor, &ids(members), Counter::new(), config);
+    let me = NodeId::new(1);
+    let durable = Config { durable: true, ..VOLATILE };
+    assert!(new(me.into(), 4, durable).is_ok());
+    assert_eq!(new(me.into(), 9, durable), Err(ConfigError::TooManyMembers));
+    // four places: two members, of which this one may start three times without records
+    assert!(new(Actor::new(me, 2), 2, VOLATILE).is_ok());
+    let few = ConfigError::TooFewActors { needed: 5, limit: 4 };
+    assert_eq!(new(Actor::new(me, 3), 2, VOLATILE), Err(few));
+    assert!(few.to_string().contains("keep records"));
+    assert!(new(Actor::new(me, 3), 2, durable).is_ok());
+    // a register has no places for actors
+    type Register = Replica<LwwRegister<u8>, Inline<3>, Inline<64>>;
+    assert!(Register::new(Actor::new(me, 99), &ids(2), LwwRegister::new(), VOLATILE).is_ok());
+}
+
+/// A closure that makes two updates can return one delta only.
+#[test]
+fn updates_without_a_delta_are_not_lost() {
+    type Sets = Replica<OrSet<u8, Inline<8>>, Inline<2>, Inline<128>>;
+    let new = |id, config| {
+        Sets::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), config).unwrap()
+    };
+    let durable = Config { durable: true, ..VOLATILE };
+    let two = |set: &mut OrSet<u8, Inline<8>>, me| {
+        set.add(me, 1)?;
+        Ok::<_, quorate_crdt::UpdateError>(set.remove(&9))
+    };
+    let failed = |set: &mut OrSet<u8, Inline<8>>, me| {
+        set.add(me, 2).map_err(|_| "full")?;
+        Err("changed its mind")
+    };
+    let mut node = new(1, durable);
+    node.update(two).unwrap();
+    assert_eq!(node.update(failed), Err("changed its mind"));
+    let mut back = new(1, durable);
+    while let Some(output) = node.poll() {
+        if let Output::Persist(_, record) = output {
+            back.restore(Record::from_slice(&encoded(&record)).unwrap()).unwrap();
+        }
+    }
+    assert!(back.state().iter().eq(&[1, 2]));
+
+    let mut nodes = [new(1, VOLATILE), new(2, VOLATILE)];
+    nodes[0].update(two).unwrap();
+    for round in 0..6 {
+        for from in 0..2 {
+            nodes[from].tick(Instant::from_millis(round * 1_000));
+            let mut frames = Vec::new();
+            while let Some(output) = nodes[from].poll() {
+                if let Output::Send(_, message) = output {
+                    frames.push(encoded(&message));
+                }
+            }
+            for bytes in frames {
+                let message = Message::from_slice(&bytes).unwrap();
+                let from_id = NodeId::new(from as u64 + 1);
+                nodes[1 - from].receive(Instant::ZERO, from_id, message).unwrap();
+            }
+        }
+    }
+    assert!(nodes[1].state().iter().eq(&[1]));
 }
 
 #[test]

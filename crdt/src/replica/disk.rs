@@ -8,6 +8,10 @@ pub(crate) struct Disk {
     /// Numbers this replica's updates; never used twice.
     life: u64,
     life_issued: bool,
+    /// The ticket of the record of the present life.
+    life_ticket: Ticket,
+    /// Nothing is sent or acknowledged in a life that is not durable.
+    life_durable: bool,
     /// The next record is the whole state.
     whole: bool,
     last: u64,
@@ -25,6 +29,8 @@ impl Disk {
             started: false,
             life: first_life,
             life_issued: false,
+            life_ticket: Ticket::default(),
+            life_durable: false,
             whole: false,
             last: 0,
             issued: 0,
@@ -46,10 +52,31 @@ impl Disk {
         }
         self.started = true;
         (self.last, self.issued) = (last, last);
-        self.life = self.life.saturating_add(1);
+        self.enter(self.life.saturating_add(1));
         if !self.durable_mode {
-            (self.life_issued, self.durable) = (true, last);
+            self.durable = last;
         }
+    }
+
+    /// Begins another life, later than `seen`, which somebody says to have been one of this
+    /// replica's. False if the incarnation has no more lives.
+    ///
+    /// A number that is far off does not use them up: at most `JUMP` are skipped at a time.
+    pub(crate) fn begin_life(&mut self, seen: u64) -> bool {
+        const JUMP: u64 = 1 << 16;
+        let last = self.life | u64::from(u32::MAX);
+        let skipped = seen.clamp(self.life, self.life.saturating_add(JUMP));
+        let next = skipped.saturating_add(1);
+        if next <= last {
+            self.enter(next);
+        }
+        next <= last
+    }
+
+    fn enter(&mut self, life: u64) {
+        self.life = life;
+        self.life_issued = !self.durable_mode;
+        self.life_durable = !self.durable_mode;
     }
 
     pub(crate) const fn started(&self) -> bool {
@@ -66,12 +93,12 @@ impl Disk {
 
     /// Everything up to this number is durable; 0 as long as the life is not.
     pub(crate) const fn durable(&self) -> u64 {
-        self.durable
+        if self.life_durable { self.durable } else { 0 }
     }
 
     /// Whether everything is.
     pub(crate) const fn is_settled(&self) -> bool {
-        self.durable == self.last
+        self.durable() == self.last
     }
 
     /// Deltas do not tell what is to be written.
@@ -92,6 +119,7 @@ impl Disk {
             return None;
         } else if !self.life_issued {
             self.life_issued = true;
+            self.life_ticket = self.ticket.next();
             Due::Life(self.life)
         } else if self.whole {
             self.whole = false;
@@ -113,6 +141,7 @@ impl Disk {
     }
 
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
+        self.life_durable |= self.life_issued && ticket >= self.life_ticket;
         if ticket >= self.ticket {
             self.durable = self.durable.max(self.issued);
             self.mark = (self.ticket, self.durable);

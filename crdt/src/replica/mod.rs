@@ -2,6 +2,8 @@
 
 mod digest;
 mod disk;
+mod error;
+mod event;
 mod log;
 mod message;
 mod output;
@@ -15,6 +17,8 @@ use quorate_core::{
 use crate::{ApplyError, Crdt, MergeError};
 use digest::digest;
 use disk::Disk;
+pub use error::{ConfigError, MembersError};
+pub use event::Event;
 use log::{Log, frames};
 use message::{Body, Entry, Whole};
 pub use message::{Message, Record};
@@ -29,8 +33,11 @@ pub struct Config {
     pub gossip_us: u64,
     /// Deltas in one message, in bytes; a single larger one travels alone. Default 1024.
     pub most_bytes: usize,
-    /// Whether records are written, and everything waits for them. Without, a node that restarts must take the next
-    /// incarnation. Default true.
+    /// Whether records are written, and everything waits for them. Default true.
+    ///
+    /// Without, a node that restarts must take the next incarnation, and each incarnation takes a
+    /// place for an actor in the state for good: of a state with `n` places, `m` members may restart
+    /// `n - m` times in all. [`Replica::new`] refuses an incarnation for which there is no place.
     pub durable: bool,
     /// Bytes of encoded deltas that are kept for peers that lag, where the storage does not say; one that lags more gets the
     /// whole state. Default 4096.
@@ -43,30 +50,6 @@ impl Default for Config {
     }
 }
 
-/// What the application learns.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Event {
-    /// Others' updates changed the state.
-    Changed,
-    /// What this peer has does not fit here: remove something. Told once for each time it happens.
-    Full(NodeId),
-    /// The machine stopped itself.
-    Stopped(Fatal),
-}
-
-/// Why the members were not taken. Nothing was changed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum MembersError {
-    /// There is no room for so many peers.
-    Full,
-    /// The epoch is not later than the present one.
-    Stale,
-}
-
 /// Multi-leader replication: every replica takes writes, tells the others what changed, and all converge (Almeida, Shoker, Baquero,
 /// "Delta State Replicated Data Types", 2018, algorithm 2: causal delta intervals).
 ///
@@ -75,8 +58,19 @@ pub enum MembersError {
 /// they differ. Deltas of others are passed on, so members need not all hear each other. Only what is durable is sent and
 /// acknowledged.
 ///
-/// An actor that lost its memory, or works in two places, is found out when its own name comes back with more than it did, or a
-/// peer acknowledges what it never did: the replica stops itself with [`Fatal::LostState`]. It must come back as the next incarnation.
+/// # A replica that forgets
+///
+/// A replica whose records are lost must come back as the next incarnation of its node: under its old
+/// name it would number its updates as it did before, and others would take the new ones for the old.
+/// Peers give that away: they tell of updates of this actor that it never made, or acknowledge what
+/// it never sent. One message is not believed. The replica takes nothing from it, tells
+/// [`Event::UnknownUpdates`], and begins another life, which is a number in every message that
+/// answers carry back. If the peer still insists in an answer to that life, it is no message that was
+/// late, damaged or forged by somebody who cannot hear the replica, and the replica stops itself with
+/// [`Fatal::LostState`].
+///
+/// What cannot be found out: that a replica forgot updates which no member has either. And where
+/// actors leave no trace in the state ([`Crdt::trace`]), there is nothing to be mixed up.
 ///
 /// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
 /// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
@@ -90,7 +84,8 @@ pub enum MembersError {
 /// type Node = Replica<PnCounter<Inline<4>>, Inline<3>, Inline<256>>;
 /// let ids = [1, 2].map(NodeId::new);
 /// let config = Config { durable: false, ..Config::default() };
-/// let mut nodes = ids.map(|id| Node::new(Actor::from(id), &ids, PnCounter::new(), config));
+/// let node = |id| Node::new(Actor::from(id), &ids, PnCounter::new(), config);
+/// let mut nodes = [node(ids[0])?, node(ids[1])?];
 /// for node in &mut nodes {
 ///     node.update(|counter, me| counter.increment(me, 5))?;
 /// }
@@ -130,33 +125,58 @@ pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     /// Whose turn it is to get a digest.
     turn: usize,
     changed: bool,
+    /// What every member acknowledged in earlier lives.
+    was_stable: u64,
+    /// Another life was begun since the last gossip; that is often enough.
+    asked: bool,
+    /// The peer whose claims were the reason is yet to be told.
+    claimant: Option<NodeId>,
     told_stop: bool,
     fatal: Option<Fatal>,
     rejections: Rejections,
 }
 
 impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
-    /// A replica without a past. `state` is empty, with the limits it is to have. Members beyond what there is room for are
-    /// left out; [`set_members`](Self::set_members) says so.
+    /// A replica without a past. `state` is empty, with the limits it is to have.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no room for so many members, or the state has too few places for
+    /// the actors.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_core::NodeId;
-    /// # use quorate_crdt::{Config, GCounter, Replica};
-    /// let ids = [1, 2, 3].map(NodeId::new);
-    /// let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    ///     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// # use quorate_crdt::{Config, ConfigError, GCounter, Replica};
+    /// type Node = Replica<GCounter<Inline<3>>, Inline<2>, Inline<64>>;
+    /// let ids = [1, 2, 3, 4].map(NodeId::new);
+    /// let me = Actor::from(ids[0]);
+    /// let replica = Node::new(me, &ids[..3], GCounter::new(), Config::default())?;
     /// assert_eq!(replica.peers().count(), 2);
+    /// let four = Node::new(me, &ids, GCounter::new(), Config::default());
+    /// assert_eq!(four, Err(ConfigError::TooManyMembers));
+    /// // without records, the second start of one of three members needs a fourth place
+    /// let config = Config { durable: false, ..Config::default() };
+    /// let again = Node::new(Actor::new(ids[0], 1), &ids[..3], GCounter::new(), config);
+    /// assert_eq!(again, Err(ConfigError::TooFewActors { needed: 4, limit: 3 }));
+    /// # Ok::<(), ConfigError>(())
     /// ```
-    #[must_use]
-    pub fn new(actor: Actor, members: &[NodeId], state: T, config: Config) -> Self {
+    pub fn new(
+        actor: Actor,
+        members: &[NodeId],
+        state: T,
+        config: Config,
+    ) -> Result<Self, ConfigError> {
         let mut peers = P::List::with_limit(P::LIMIT);
         for id in others(members, actor) {
-            let _ = peers.push(Peer::new(id));
+            peers.push(Peer::new(id)).map_err(|_| ConfigError::TooManyMembers)?;
+        }
+        if !config.durable {
+            check_room(actor, peers.len(), &state)?;
         }
         // lives grow within an incarnation and with it
         let first_life = u64::from(actor.incarnation()) << 32;
-        Self {
+        Ok(Self {
             actor,
             gossip_us: config.gossip_us.max(1),
             most_bytes: config.most_bytes,
@@ -170,17 +190,22 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             gossip_at: Instant::ZERO,
             turn: 0,
             changed: false,
+            was_stable: 0,
+            asked: false,
+            claimant: None,
             told_stop: false,
             fatal: None,
             rejections: Rejections::default(),
-        }
+        })
     }
 
-    /// Updates the data. `update` makes one update as the given actor, and returns its delta.
+    /// Updates the data. `update` makes one update as the given actor, and returns its delta. If it
+    /// makes several, or one and then an error, nothing is lost, but the whole state is written down
+    /// and sent instead of a delta.
     ///
     /// # Errors
     ///
-    /// What `update` says. It must then have left the data unchanged, as all of this crate do.
+    /// What `update` says.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -188,19 +213,29 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let ids = [1, 2].map(NodeId::new);
     /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default())?;
     /// replica.update(|counter, me| counter.increment(me, 2))?;
     /// assert_eq!(replica.state().value(), 2);
-    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn update<E>(
         &mut self,
         update: impl FnOnce(&mut T, Actor) -> Result<T::Delta, E>,
     ) -> Result<(), E> {
         self.start();
-        let delta = update(&mut self.state, self.actor)?;
-        self.note(&delta);
-        Ok(())
+        let before = self.state.revision();
+        let updated = update(&mut self.state, self.actor);
+        match (updated, self.state.revision().wrapping_sub(before)) {
+            (Ok(delta), 0 | 1) => {
+                self.note(&delta);
+                Ok(())
+            }
+            (Err(error), 0) => Err(error),
+            (updated, _) => {
+                self.note_all();
+                updated.map(|_| ())
+            }
+        }
     }
 
     /// Takes other members from a later epoch on, as agreed elsewhere. Nothing is kept for those that left, so one that never
@@ -216,11 +251,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_crdt::{Config, GCounter, MembersError, Replica};
     /// # let ids = [1, 2, 3].map(NodeId::new);
     /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default())?;
     /// replica.set_members(1, &ids[..2])?;
     /// assert_eq!(replica.peers().count(), 1);
     /// assert_eq!(replica.set_members(1, &ids), Err(MembersError::Stale));
-    /// # Ok::<(), MembersError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_members(&mut self, epoch: u64, members: &[NodeId]) -> Result<(), MembersError> {
         if epoch <= self.epoch {
@@ -243,8 +278,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.state().value(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn state(&self) -> &T {
@@ -257,8 +293,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.actor(), Actor::default());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -271,8 +308,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.peers().count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peers(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.peers.iter().map(|peer| peer.id)
@@ -284,11 +322,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
     /// let before = replica.last();
     /// replica.update(|counter, me| counter.increment(me, 2))?;
     /// assert_eq!(replica.last(), before + 1);
-    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn last(&self) -> u64 {
@@ -304,15 +342,15 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let ids = [1, 2].map(NodeId::new);
     /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::from(ids[0]), &ids, GCounter::<Inline<3>>::new(), Config::default())?;
     /// replica.update(|counter, me| counter.increment(me, 2))?;
     /// assert!(replica.stable() < replica.last());
-    /// # Ok::<(), quorate_crdt::UpdateError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn stable(&self) -> u64 {
         let least = self.peers.iter().map(|peer| peer.acked).min();
-        least.unwrap_or(self.log.last()).min(self.disk.durable())
+        least.unwrap_or(self.log.last()).min(self.disk.durable()).max(self.was_stable)
     }
 
     /// How many messages were refused, and why.
@@ -321,8 +359,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default());
+    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.rejections().total(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn rejections(&self) -> Rejections {
@@ -358,16 +397,130 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     }
 
     fn take(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
-        let (life, last) = (self.disk.life(), self.log.last());
-        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
+        let Some(peer) = self.peers.get(at) else { return Ok(()) };
         if message.life < peer.life {
             return Ok(()); // late, from another life
         }
-        if message.acks_life == life && message.acks > last {
-            // it has updates of this life that are not known here: we forgot, or somebody else lives it
+        // what is refused must change nothing: everything is looked at before anything is done
+        let news = match self.read(&message.body) {
+            Ok(news) => news,
+            Err(reason) => return self.refuse(reason),
+        };
+        if self.claims(message, &news) {
+            return self.doubt(at, message);
+        }
+        self.hear(at, message);
+        match news {
+            News::None => {}
+            News::Digest { first, last, digest } => self.compare(at, first, last, digest),
+            News::Deltas { first, run } => self.take_deltas(at, first, run),
+            News::State { last, merged } => self.take_state(at, last, merged),
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Looks at what a message brings, without taking it.
+    fn read<'a>(&self, body: &Body<'a, T>) -> Result<News<'a, T>, Rejected> {
+        Ok(match body {
+            Body::Ack => News::None,
+            &Body::Digest { first, last, digest } => News::Digest { first, last, digest },
+            &Body::Deltas { first, run } => {
+                let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
+                if !sound {
+                    return Err(Rejected::Malformed);
+                }
+                if self.contradicts(run) {
+                    return Err(Rejected::Impossible);
+                }
+                News::Deltas { first, run }
+            }
+            Body::State { last, state } => News::State { last: *last, merged: self.merged(state)? },
+        })
+    }
+
+    /// Whether something in a run of deltas is a different thing here, or in the same run.
+    fn contradicts(&self, run: &[u8]) -> bool {
+        let like = self.state.empty();
+        let mut deltas = frames(run, &like).flatten();
+        let (Some(first), second) = (deltas.next(), deltas.next()) else { return false };
+        if second.is_none() {
+            return self.state.contradicts(&first);
+        }
+        let mut state = self.state.clone();
+        for delta in frames(run, &like).flatten() {
+            match state.apply(&delta) {
+                Ok(_) => {}
+                Err(ApplyError::Conflict) => return true,
+                Err(ApplyError::Full | ApplyError::Missing) => break,
+            }
+        }
+        false
+    }
+
+    /// A peer's state with all that is here, if that fits: merged into theirs, as a refusal must leave
+    /// ours alone.
+    fn merged(&self, state: &Whole<'_, T>) -> Result<Merged<T>, Rejected> {
+        let mut theirs = match state {
+            Whole::Here(state) => (*state).clone(),
+            Whole::Bytes(bytes) => {
+                let mut input = Reader::new(bytes);
+                let state = self.state.read_state(&mut input).map_err(|_| Rejected::Malformed)?;
+                input.finish().map_err(|_| Rejected::Malformed)?;
+                state
+            }
+        };
+        let traced = theirs.trace(self.actor);
+        match theirs.merge(&self.state) {
+            Ok(_) => Ok(Merged::Fits(theirs)),
+            Err(MergeError::Full) => Ok(Merged::Full { traced }),
+            Err(MergeError::Conflict) => Err(Rejected::Impossible),
+        }
+    }
+
+    /// Whether a message tells of what this replica never did: it forgot, or somebody else works under
+    /// its name, or the message is not what it seems to be.
+    fn claims(&self, message: &Message<'_, T>, news: &News<'_, T>) -> bool {
+        let own = self.state.trace(self.actor);
+        let life = self.disk.life();
+        message.acks_life > life
+            || (message.acks_life == life && message.acks > self.log.last())
+            || match news {
+                News::None | News::Digest { .. } => false,
+                News::Deltas { run, .. } => frames(run, &self.state)
+                    .flatten()
+                    .any(|delta| self.state.lacks(&delta, self.actor)),
+                News::State { merged: Merged::Fits(merged), .. } => {
+                    merged.trace(self.actor) > own
+                }
+                News::State { merged: Merged::Full { traced }, .. } => *traced > own,
+            }
+    }
+
+    /// Asks a peer that claims what cannot be once more, by another life; stops if it insists.
+    fn doubt(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
+        let (life, stable) = (self.disk.life(), self.stable());
+        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
+        let insists = peer.asked_in > 0 && message.acks_life == life && life >= peer.asked_in;
+        if insists {
             self.fatal = Some(Fatal::LostState);
+            return Ok(());
+        }
+        let pending = peer.asked_in == life;
+        if pending || self.asked || !self.disk.begin_life(message.acks_life) {
             return self.refuse(Rejected::Impossible);
         }
+        peer.asked_in = self.disk.life();
+        (self.asked, self.claimant, self.was_stable) = (true, Some(peer.id), stable);
+        self.peers.iter_mut().for_each(Peer::forget_acks);
+        self.rejections.count(Rejected::Impossible);
+        Ok(())
+    }
+
+    /// Takes what every message says besides its body.
+    fn hear(&mut self, at: usize, message: &Message<'_, T>) {
+        let life = self.disk.life();
+        let Some(peer) = self.peers.get_mut(at) else { return };
         if message.life > peer.life {
             peer.reborn(message.life);
         }
@@ -375,22 +528,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             peer.acked = peer.acked.max(message.acks);
             peer.sent = peer.sent.max(peer.acked);
             peer.owes_state |= message.wants;
+            if peer.asked_in > 0 && matches!(message.body, Body::State { .. }) {
+                peer.asked_in = 0; // it was asked, and this is all it has
+            }
         }
         self.trim();
-        let before = self.state.trace(self.actor);
-        let taken = match &message.body {
-            Body::Ack => Ok(()),
-            Body::Digest { first, last, digest } => {
-                self.compare(at, *first, *last, *digest);
-                Ok(())
-            }
-            Body::Deltas { first, run } => self.take_deltas(at, *first, run),
-            Body::State { last, state } => self.take_state(at, *last, state),
-        };
-        if self.state.trace(self.actor) > before {
-            self.fatal = Some(Fatal::LostState); // somebody else writes under our name, or we forgot
-        }
-        taken
     }
 
     fn compare(&mut self, at: usize, first: u64, last: u64, theirs: u64) {
@@ -400,6 +542,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         if same {
             peer.has(last, own);
             (peer.wants, peer.full) = (false, None);
+            peer.asked_in = 0; // it has nothing that is not here
         } else if peer.got < last {
             peer.wants |= peer.got.saturating_add(1) < first;
         } else if peer.got == last && peer.acked == own {
@@ -407,23 +550,15 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             peer.wants = true;
             peer.owes_state = true;
         }
-        self.settle();
     }
 
-    fn take_deltas(&mut self, at: usize, first: u64, run: &[u8]) -> Result<(), Rejected> {
-        let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
-        if !sound {
-            return self.refuse(Rejected::Malformed);
-        }
-        let got = match self.peers.get_mut(at) {
-            Some(peer) => {
-                peer.owes_ack = true;
-                peer.got
-            }
-            None => return Ok(()),
-        };
+    /// Takes the deltas of a run that follow on what is here, as far as they fit.
+    fn take_deltas(&mut self, at: usize, first: u64, run: &[u8]) {
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        peer.owes_ack = true;
+        let got = peer.got;
         if first > got.saturating_add(1) {
-            return Ok(()); // something before it was lost, and comes again
+            return; // something before it was lost, and comes again
         }
         let like = self.state.empty();
         let mut seq = first;
@@ -435,63 +570,39 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
                         self.note(&delta);
                     }
                     Ok(false) => {}
-                    Err(error) => return self.hold(at, error),
+                    Err(error) => return self.hold(at, error == ApplyError::Full),
                 }
                 let last = self.log.last();
                 self.peers.iter_mut().skip(at).take(1).for_each(|peer| peer.has(seq, last));
             }
             seq = seq.saturating_add(1);
         }
-        self.settle();
-        Ok(())
     }
 
-    fn take_state(&mut self, at: usize, last: u64, state: &Whole<'_, T>) -> Result<(), Rejected> {
-        let merged = match state {
-            Whole::Here(state) => self.state.merge(state),
-            Whole::Bytes(bytes) => {
-                let mut input = Reader::new(bytes);
-                let decoded = self.state.read_state(&mut input);
-                match decoded {
-                    Ok(state) if input.rest().is_empty() => self.state.merge(&state),
-                    _ => return self.refuse(Rejected::Malformed),
-                }
-            }
-        };
-        match merged {
-            Ok(changed) => {
-                if changed {
-                    self.changed = true;
-                    self.note_all();
-                }
-                let own = self.log.last();
-                if let Some(peer) = self.peers.get_mut(at) {
-                    peer.has(last, own);
-                    (peer.wants, peer.full, peer.owes_ack) = (false, None, true);
-                }
-                self.settle();
-                Ok(())
-            }
-            Err(MergeError::Full) => self.hold(at, ApplyError::Full),
-            Err(MergeError::Conflict) => self.refuse(Rejected::Impossible),
+    fn take_state(&mut self, at: usize, last: u64, merged: Merged<T>) {
+        let Merged::Fits(merged) = merged else { return self.hold(at, true) };
+        if merged != self.state {
+            self.state = merged;
+            self.changed = true;
+            self.note_all();
+        }
+        let own = self.log.last();
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.has(last, own);
+            (peer.wants, peer.full, peer.owes_ack) = (false, None, true);
         }
     }
 
     /// The peer's deltas do not fit, or follow on something that did not: its whole state may, later.
-    fn hold(&mut self, at: usize, error: ApplyError) -> Result<(), Rejected> {
-        if error == ApplyError::Conflict {
-            return self.refuse(Rejected::Impossible);
-        }
+    fn hold(&mut self, at: usize, full: bool) {
         if let Some(peer) = self.peers.get_mut(at) {
             // asks with the next gossip, not at once: it would not fit now either
             peer.wants = true;
-            peer.owes_ack = error == ApplyError::Missing;
-            if error == ApplyError::Full {
+            peer.owes_ack = !full;
+            if full {
                 peer.full = peer.full.or(Some(false));
             }
         }
-        self.settle();
-        if error == ApplyError::Missing { Ok(()) } else { self.refuse(Rejected::Full) }
     }
 
     /// Notes which of the peers' updates are durable here by now.
@@ -504,6 +615,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     }
 
     fn gossip(&mut self) {
+        self.asked = false;
         let count = self.peers.len();
         self.turn =
             if self.turn.saturating_add(1) < count { self.turn.saturating_add(1) } else { 0 };
@@ -602,6 +714,29 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     }
 }
 
+/// What a message brings, looked at and not taken.
+enum News<'a, T> {
+    None,
+    Digest { first: u64, last: u64, digest: u64 },
+    Deltas { first: u64, run: &'a [u8] },
+    State { last: u64, merged: Merged<T> },
+}
+
+/// What a peer's state and the own one make together.
+enum Merged<T> {
+    Fits(T),
+    /// It does not fit, and tells so much of this replica's actor.
+    Full { traced: u64 },
+}
+
+/// Whether the state has a place for each incarnation of this node so far, and for the other members.
+fn check_room<T: Crdt>(actor: Actor, others: usize, state: &T) -> Result<(), ConfigError> {
+    let Some(limit) = state.actor_limit() else { return Ok(()) };
+    let limit = limit as u64;
+    let needed = u64::from(actor.incarnation()).saturating_add(1).saturating_add(others as u64);
+    if needed > limit { Err(ConfigError::TooFewActors { needed, limit }) } else { Ok(()) }
+}
+
 /// The members but this node, each once: a second entry would wait for acknowledgements for ever.
 fn others(members: &[NodeId], actor: Actor) -> impl Iterator<Item = NodeId> + '_ {
     let first =
@@ -621,14 +756,3 @@ const fn corrupt(error: ApplyError) -> Corrupt {
         ApplyError::Conflict => Corrupt::Malformed,
     }
 }
-
-impl core::fmt::Display for MembersError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Full => "no room for so many peers; nothing was changed",
-            Self::Stale => "the epoch is not later than the present one",
-        })
-    }
-}
-
-impl core::error::Error for MembersError {}

@@ -28,6 +28,9 @@ pub(crate) struct Peer {
     pub(crate) full: Option<bool>,
     /// It needs deltas that are not kept, and was sent a digest since the last gossip.
     pub(crate) lags: bool,
+    /// It told of updates of ours that we never made, and our life with this number was begun to
+    /// hear whether it still says so; 0 if it did not, or took that back.
+    pub(crate) asked_in: u64,
 }
 
 impl Peer {
@@ -46,12 +49,19 @@ impl Peer {
             wants: false,
             full: None,
             lags: false,
+            asked_in: 0,
         }
     }
 
     /// It begins another life: nothing that was said before counts.
     pub(crate) const fn reborn(&mut self, life: u64) {
-        *self = Self { life, ..Self::new(self.id) };
+        *self = Self { life, asked_in: self.asked_in, ..Self::new(self.id) };
+    }
+
+    /// We begin another life: it has to acknowledge our updates once more.
+    pub(crate) const fn forget_acks(&mut self) {
+        (self.acked, self.sent) = (0, 0);
+        (self.owes_digest, self.owes_state, self.lags) = (true, false, false);
     }
 
     pub(crate) fn has(&mut self, seq: u64, at: u64) {

@@ -45,8 +45,9 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
     type Set = OrSet<u8, Inline<4>, Inline<3>>;
     let ids = [1, 2, 3].map(NodeId::new);
     let config = Config { durable: data.len().is_multiple_of(2), ..Config::default() };
-    let mut node =
-        Replica::<Set, Inline<2>, Inline<128>>::new(Actor::from(ids[0]), &ids, Set::new(), config);
+    type Node = Replica<Set, Inline<2>, Inline<128>>;
+    let mut node = Node::new(Actor::from(ids[0]), &ids, Set::new(), config)
+        .map_err(|error| error.to_string())?;
     let mut input = Reader::new(data);
     for time in 1..40 {
         let (Ok(from), Ok(piece)) = (input.u8(), input.bytes()) else { break };

@@ -8,7 +8,7 @@ use std::error::Error;
 
 use quorate_clocks::{Actor, Heap};
 use quorate_core::{Instant, Machine, NodeId, Output, Wire};
-use quorate_crdt::{Config, Crdt, Message, Replica};
+use quorate_crdt::{Config, ConfigError, Crdt, Message, Replica};
 
 /// Replicas that gossip, one after the other, whenever time passes.
 #[derive(Debug)]
@@ -24,11 +24,15 @@ type Frame = (usize, Vec<u8>);
 
 impl<T: Crdt + 'static> Group<T> {
     /// So many replicas of an empty state.
-    pub fn new(count: u64, empty: &T) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The state has no room for so many actors.
+    pub fn new(count: u64, empty: &T) -> Result<Self, ConfigError> {
         let ids: Vec<NodeId> = (1..=count).map(NodeId::new).collect();
         let config = Config { durable: false, ..Config::default() };
         let node = |&id: &NodeId| Replica::new(Actor::from(id), &ids, empty.clone(), config);
-        Self { nodes: ids.iter().map(node).collect(), now_ms: 0, cut: None }
+        Ok(Self { nodes: ids.iter().map(node).collect::<Result<_, _>>()?, now_ms: 0, cut: None })
     }
 
     /// Parts the nodes before this one from the others; `None` heals.

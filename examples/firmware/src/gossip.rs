@@ -49,7 +49,10 @@ struct Gossip<D> {
 pub fn run<D: Data>(setup: &Setup<'_>) -> Stop {
     let config = Config { gossip_us: 250_000, most_bytes: 256, ..Config::default() };
     // what it did is in flash before anybody hears of it, so a restarted board is the same actor
-    let machine = Machine::new(Actor::from(setup.id), &setup.nodes(), D::new(), config);
+    let actor = Actor::from(setup.id);
+    let Ok(machine) = Machine::new(actor, &setup.nodes(), D::new(), config) else {
+        return Stop::Config;
+    };
     let program =
         Gossip::<D> { answer: None, changes: 0, full: 0, data: core::marker::PhantomData };
     match Node::restore(setup, D::CLUSTER, machine, program) {
@@ -67,6 +70,9 @@ impl<D: Data> Program for Gossip<D> {
             Event::Full(peer) => {
                 defmt::warn!("what {} has does not fit: remove something", peer);
                 self.full = self.full.saturating_add(1);
+            }
+            Event::UnknownUpdates(peer) => {
+                defmt::error!("{} has updates of this board that it never made", peer);
             }
             _ => {}
         }

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn shop() -> Result<Vec<String>, Box<dyn Error>> {
-    let mut group = Group::new(2, &Cart::new());
+    let mut group = Group::new(2, &Cart::new())?;
     let mut lines = Vec::new();
     set(&mut group, PHONE, "tea", 1)?;
     set(&mut group, PHONE, "milk", 2)?;

@@ -41,7 +41,7 @@ fn plain() -> u64 {
 }
 
 fn replicated() -> Result<Vec<i128>, Box<dyn Error>> {
-    let mut group = Group::new(3, &PnCounter::<Heap>::new());
+    let mut group = Group::new(3, &PnCounter::<Heap>::new())?;
     for phase in 0..3 {
         group.cut((phase == 1).then_some(2));
         for _ in 0..100 {

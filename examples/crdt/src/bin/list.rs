@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write() -> Result<Vec<String>, Box<dyn Error>> {
-    let mut group = Group::new(2, &Text::new());
+    let mut group = Group::new(2, &Text::new())?;
     let mut lines = Vec::new();
     insert(&mut group, 0, 0, "Dear , hello")?;
     group.seconds(2)?;

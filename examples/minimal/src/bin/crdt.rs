@@ -20,8 +20,8 @@ program!(run, state = Node, content = 512 + size_of::<Set>());
 fn run(port: &mut Port) {
     let mut frame = [0; FRAME_BYTES];
     let members = [(); 5].map(|()| NodeId::new(port.u64()));
-    let mut node =
-        Node::new(Actor::from(NodeId::new(port.u64())), &members, Set::new(), Config::default());
+    let me = Actor::from(NodeId::new(port.u64()));
+    let Ok(mut node) = Node::new(me, &members, Set::new(), Config::default()) else { return };
     if !machine::boot(&mut node, port, &mut frame) {
         return;
     }

@@ -1,0 +1,285 @@
+//! Replicas that lost their memory, or share a name: found out, and not by one message.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use quorate_clocks::{Actor, Inline};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rejected, Wire};
+use quorate_crdt::{Config, Crdt, Event, GCounter, LwwRegister, Message, OrSet, Record, Replica};
+
+const DURABLE: Config =
+    Config { gossip_us: 1_000_000, most_bytes: 256, durable: true, log_bytes: 64 };
+const VOLATILE: Config = Config { durable: false, ..DURABLE };
+
+type Node<T> = Replica<T, Inline<3>, Inline<64>>;
+type Counter = GCounter<Inline<4>>;
+type Set = OrSet<u8, Inline<16>, Inline<4>>;
+
+fn node<T: Crdt + Default>(id: u64, config: Config) -> Node<T> {
+    named(Actor::from(NodeId::new(id)), config)
+}
+
+fn named<T: Crdt + Default>(actor: Actor, config: Config) -> Node<T> {
+    let ids = [1, 2, 3].map(NodeId::new);
+    Node::new(actor, &ids, T::default(), config).unwrap()
+}
+
+/// Nodes 1, 2, 3, whose disks work at once.
+struct Group<T: Crdt + 'static> {
+    nodes: [Node<T>; 3],
+    now: u64,
+    /// These neither send nor hear.
+    cut: [bool; 3],
+    events: Vec<(usize, Event)>,
+    records: [Vec<Vec<u8>>; 3],
+}
+
+fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
+    let mut buffer = vec![0; value.encoded_len()];
+    value.to_slice(&mut buffer).unwrap();
+    buffer
+}
+
+impl<T: Crdt + Default + 'static> Group<T> {
+    fn new(config: Config) -> Self {
+        let nodes = [1, 2, 3].map(|id| node(id, config));
+        Self { nodes, now: 0, cut: [false; 3], events: Vec::new(), records: Default::default() }
+    }
+
+    /// So many gossip intervals, in each of which everything said is heard.
+    fn rounds(&mut self, count: u64) {
+        for _ in 0..count {
+            self.now += 1_000;
+            (0..3).for_each(|at| self.nodes[at].tick(Instant::from_millis(self.now)));
+            while self.exchange() {}
+        }
+    }
+
+    fn exchange(&mut self) -> bool {
+        let mut sent = Vec::new();
+        for at in 0..3 {
+            loop {
+                let mut last = None;
+                while let Some(output) = self.nodes[at].poll() {
+                    match output {
+                        Output::Persist(ticket, record) => {
+                            self.records[at].push(encoded(&record));
+                            last = Some(ticket);
+                        }
+                        Output::Send(to, message) => sent.push((at, to, encoded(&message))),
+                        Output::Event(event) => self.events.push((at, event)),
+                    }
+                }
+                let Some(ticket) = last else { break };
+                self.nodes[at].persisted(ticket);
+            }
+        }
+        let some = !sent.is_empty();
+        for (from, to, bytes) in sent {
+            let at = to.get() as usize - 1;
+            if self.cut[from] || self.cut[at] {
+                continue;
+            }
+            let now = Instant::from_millis(self.now);
+            let message = Message::from_slice(&bytes).unwrap();
+            let _ = self.nodes[at].receive(now, NodeId::new(from as u64 + 1), message);
+        }
+        some
+    }
+
+    fn asked(&self) -> usize {
+        let unknown = |event: &&(usize, Event)| matches!(event.1, Event::UnknownUpdates(_));
+        self.events.iter().filter(unknown).count()
+    }
+}
+
+fn add(node: &mut Node<Counter>, amount: u64) {
+    node.update(|counter, me| counter.increment(me, amount)).unwrap();
+}
+
+fn put(node: &mut Node<Set>, element: u8) {
+    node.update(|set, me| set.add(me, element)).unwrap();
+}
+
+#[test]
+fn a_replica_whose_disk_was_erased_stops() {
+    for before in [1, 5] {
+        // under its old name, with lives that were not or were lived before, with fewer and with more
+        // updates than it made in its first life
+        for restarts in [0, 3] {
+            for after in [0, 1, 9] {
+                let mut group = Group::<Set>::new(DURABLE);
+                for _ in 0..restarts {
+                    group.rounds(2);
+                    let mut again = node(1, DURABLE);
+                    for bytes in &group.records[0] {
+                        again.restore(Record::from_slice(bytes).unwrap()).unwrap();
+                    }
+                    group.nodes[0] = again;
+                }
+                (0..before).for_each(|n| put(&mut group.nodes[0], n));
+                group.rounds(4);
+                assert_eq!(group.nodes[1].state().iter().count(), usize::from(before));
+                assert_eq!(group.asked(), 0);
+                group.nodes[0] = node(1, DURABLE);
+                // other things than before, as a set keeps the first of two with one name
+                (0..after).for_each(|n| put(&mut group.nodes[0], 100 + n));
+                group.rounds(8);
+                let case = (before, restarts, after);
+                assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{case:?}");
+                assert!(group.asked() > 0, "{case:?}");
+                assert_eq!(group.nodes[0].deadline(), None);
+                // the others go on as if nothing had happened
+                assert!(group.nodes[1..].iter().all(|node| node.fatal().is_none()));
+                put(&mut group.nodes[1], 50);
+                group.rounds(2);
+                assert_eq!(group.nodes[1].state(), group.nodes[2].state());
+                // as the next incarnation it is welcome
+                group.nodes[0] = named(Actor::new(NodeId::new(1), 1), DURABLE);
+                put(&mut group.nodes[0], 60);
+                group.rounds(6);
+                assert_eq!(group.nodes[0].fatal(), None);
+                assert!(group.nodes.iter().all(|node| node.state().contains(&60)), "{case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_replica_without_records_that_keeps_its_name_stops() {
+    let mut group = Group::<Counter>::new(VOLATILE);
+    add(&mut group.nodes[0], 5);
+    group.rounds(4);
+    group.nodes[0] = node(1, VOLATILE);
+    add(&mut group.nodes[0], 1);
+    group.rounds(6);
+    assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState));
+    assert!(group.nodes[1..].iter().all(|node| node.state().value() == 5));
+}
+
+/// Where actors leave no trace, nothing can be mixed up: a register catches up, under any life.
+#[test]
+fn a_register_that_forgot_catches_up() {
+    use quorate_clocks::{Stamp, Timestamp};
+    let mut group = Group::<LwwRegister<u8>>::new(DURABLE);
+    let mut set = |group: &mut Group<_>, at: usize, us, value| {
+        let node: &mut Node<LwwRegister<u8>> = &mut group.nodes[at];
+        let stamp = |actor| Stamp { time: Timestamp::from_micros(us), actor };
+        node.update(|register, me| register.set(stamp(me), value)).unwrap();
+    };
+    (1..9).for_each(|us| set(&mut group, 0, us, us as u8));
+    group.rounds(4);
+    group.nodes[0] = node(1, DURABLE);
+    set(&mut group, 0, 20, 77);
+    group.rounds(8);
+    assert_eq!(group.nodes[0].fatal(), None);
+    assert!(group.nodes.iter().all(|node| node.state().get() == Some(&77)));
+}
+
+#[test]
+fn two_replicas_of_one_name_are_found_out() {
+    let mut group = Group::<Set>::new(VOLATILE);
+    group.cut = [false, false, true];
+    put(&mut group.nodes[0], 1);
+    group.rounds(3);
+    // node 3 is a copy of node 1 with another id in the network: it works as the same actor
+    let ids = [1, 2, 3].map(NodeId::new);
+    let actor = Actor::from(ids[0]);
+    group.nodes[2] = Node::new(actor, &ids[1..2], Set::new(), VOLATILE).unwrap();
+    put(&mut group.nodes[2], 2);
+    group.cut = [false; 3];
+    group.rounds(8);
+    assert_eq!(group.nodes[2].fatal(), Some(Fatal::LostState));
+}
+
+/// One message, whatever it says: it may be late, damaged or forged.
+#[test]
+fn one_message_stops_nobody() {
+    let mut source = Counter::new();
+    source.increment(Actor::from(NodeId::new(1)), 7).unwrap();
+    let state = encoded(&source);
+    let mut whole = vec![9, 1, 0, 0, 3, 1, state.len() as u8];
+    whole.extend(&state);
+    let forged: [&[u8]; 4] = [
+        // an acknowledgement of what was never done
+        &[1, 1, 99, 0, 0],
+        // of a life that was not lived
+        &[1, 0x7f, 99, 0, 0],
+        // an update by this very actor, as a delta and in a state
+        &[9, 0, 0, 0, 2, 1, 4, 3, 1, 0, 7],
+        &whole,
+    ];
+    for (which, bytes) in forged.into_iter().enumerate() {
+        for config in [DURABLE, VOLATILE] {
+            let mut group = Group::<Counter>::new(config);
+            add(&mut group.nodes[0], 5);
+            group.rounds(3);
+            let before = group.nodes[0].state().clone();
+            // the same one again and again is still one
+            for _ in 0..3 {
+                let message = Message::from_slice(bytes).unwrap();
+                let now = Instant::from_millis(group.now);
+                let _ = group.nodes[0].receive(now, NodeId::new(2), message);
+                assert_eq!(group.nodes[0].fatal(), None, "{which}");
+                assert_eq!(group.nodes[0].state(), &before);
+                group.rounds(1);
+            }
+            assert!(group.nodes[0].rejections().impossible > 0, "{which}");
+            assert!(group.events.contains(&(0, Event::UnknownUpdates(NodeId::new(2)))), "{which}");
+            add(&mut group.nodes[0], 1);
+            group.rounds(4);
+            assert_eq!(group.nodes[0].fatal(), None);
+            assert!(group.nodes.iter().all(|node| node.state().value() == 6), "{which}");
+            let node = &group.nodes[0];
+            assert_eq!(node.stable(), node.last(), "{which}");
+        }
+    }
+}
+
+/// Another life is begun for a claim at most once in a gossip interval, and says nothing before it is
+/// durable.
+#[test]
+fn claims_cause_no_storm() {
+    let mut node = node::<Counter>(1, DURABLE);
+    add(&mut node, 5);
+    node.tick(Instant::ZERO);
+    let drain = |node: &mut Node<Counter>| {
+        let (mut records, mut messages) = (Vec::new(), 0);
+        while let Some(output) = node.poll() {
+            match output {
+                Output::Persist(ticket, _) => records.push(ticket),
+                Output::Send(..) => messages += 1,
+                Output::Event(_) => {}
+            }
+        }
+        (records, messages)
+    };
+    let (first, _) = drain(&mut node);
+    node.persisted(*first.last().unwrap());
+    assert!(drain(&mut node).1 > 0);
+    let claim = |node: &mut Node<Counter>, from| {
+        let message = Message::from_slice(&[1, 1, 99, 0, 0]).unwrap();
+        node.receive(Instant::ZERO, NodeId::new(from), message)
+    };
+    assert_eq!(claim(&mut node, 2), Ok(()));
+    let stable = node.stable();
+    let (records, messages) = drain(&mut node);
+    assert_eq!((records.len(), messages), (1, 0), "the life, and nothing before it is durable");
+    for _ in 0..100 {
+        assert_eq!(claim(&mut node, 2), Ok(()), "of an earlier life by now: late");
+    }
+    assert_eq!(drain(&mut node), (Vec::new(), 0));
+    node.persisted(records[0]);
+    let (records, messages) = drain(&mut node);
+    assert!(records.is_empty() && messages > 0);
+    assert!(node.stable() >= stable);
+    // a claim that answers the life which another peer's claim began: it was not asked yet
+    let message = Message::from_slice(&[1, 2, 99, 0, 0]).unwrap();
+    assert_eq!(
+        node.receive(Instant::ZERO, NodeId::new(3), message.clone()),
+        Err(Rejected::Impossible)
+    );
+    assert_eq!(drain(&mut node), (Vec::new(), 0));
+    assert_eq!(node.fatal(), None);
+    // the one that was asked insists
+    node.receive(Instant::ZERO, NodeId::new(2), message).unwrap();
+    assert_eq!(node.fatal(), Some(Fatal::LostState));
+}
