@@ -62,10 +62,15 @@ pub trait Crdt: Clone + Eq + PartialOrd + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool;
 
-    /// Whether a delta is a different thing under an identity that is known here, so that
-    /// [`apply`](Self::apply) would return [`ApplyError::Conflict`].
+    /// Who made what a delta says to be a different thing than what is known here under the same identity, so that
+    /// [`apply`](Self::apply) would return [`ApplyError::Conflict`]; `None` if it would not.
     #[must_use]
-    fn contradicts(&self, delta: &Self::Delta) -> bool;
+    fn contradicted_by(&self, delta: &Self::Delta) -> Option<Actor>;
+
+    /// Whether something that the actor made is a different thing in another state, so that [`merge`](Self::merge)
+    /// would return [`MergeError::Conflict`]. Never for types in which actors leave no trace.
+    #[must_use]
+    fn disputes(&self, other: &Self, actor: Actor) -> bool;
 
     /// How many updates, deltas and merges this value has taken since it was made or decoded. It is
     /// not part of the state: equal values may differ in it. It tells that a closure made more

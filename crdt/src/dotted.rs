@@ -195,7 +195,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         let Some((_, dot)) = change.added.as_ref() else {
             return Ok(self.commit(change)?);
         };
-        if self.contradicted_by(change) {
+        if self.contradicted_by(change).is_some() {
             return Err(ApplyError::Conflict);
         }
         if self.context.contains(*dot) {
@@ -213,13 +213,13 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(true)
     }
 
-    /// Whether the dot of what a change adds stands for something else here.
-    pub(crate) fn contradicted_by(&self, change: &Change<P, S>) -> bool {
-        change.added.as_ref().is_some_and(|added| {
-            self.context.contains(added.1)
-                && self.entries.binary_search(added).is_err()
-                && self.entries.iter().any(|entry| entry.1 == added.1)
-        })
+    /// Who made the dot of what a change adds, if that stands for something else here.
+    pub(crate) fn contradicted_by(&self, change: &Change<P, S>) -> Option<Actor> {
+        let added = change.added.as_ref()?;
+        let contradicts = self.context.contains(added.1)
+            && self.entries.binary_search(added).is_err()
+            && self.entries.iter().any(|entry| entry.1 == added.1);
+        contradicts.then_some(added.1.actor())
     }
 
     /// Whether the update before this one, by the same actor, is known.
@@ -251,7 +251,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     ) -> Result<bool, MergeError> {
         let news = !self.context.includes(&other.context);
         let (stay, come) = count(self, other);
-        if stay < self.entries.len() && self.contradicts(other) {
+        if stay < self.entries.len() && self.disputes(other, |_| true) {
             return Err(MergeError::Conflict);
         }
         if stay.saturating_add(come) > self.entries.limit() {
@@ -283,11 +283,16 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(news || gone || come > 0)
     }
 
-    /// Whether a dot stands for one thing here and for another there: each would take the other's for removed. Looked for only
-    /// if both sides have something that the other has seen and lacks.
-    fn contradicts<T: Storage, B: Storage>(&self, other: &Dotted<P, T, B>) -> bool {
+    /// Whether one of some dots stands for one thing here and for another there: each would take the other's for removed. Looked
+    /// for only if both sides have something that the other has seen and lacks.
+    pub(crate) fn disputes<T: Storage, B: Storage>(
+        &self,
+        other: &Dotted<P, T, B>,
+        of: impl Fn(Dot) -> bool,
+    ) -> bool {
         let mut gone = T::List::<Dot>::with_limit(other.entries.limit());
-        for entry in lacking(other.entries(), self.entries(), &self.context) {
+        let theirs = lacking(other.entries(), self.entries(), &self.context);
+        for entry in theirs.filter(|entry| of(entry.1)) {
             let _ = gone.push(entry.1); // no more than there are
         }
         if gone.is_empty() {

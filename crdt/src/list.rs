@@ -360,9 +360,15 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
         delta.key.actor == actor && self.nodes.find(&delta.key).is_err()
     }
 
-    fn contradicts(&self, delta: &Self::Delta) -> bool {
-        !Self::valid(&delta.key, &delta.value)
-            || self.nodes.contradicted_by(&delta.key, &delta.value)
+    fn contradicted_by(&self, delta: &Self::Delta) -> Option<Actor> {
+        let contradicts = !Self::valid(&delta.key, &delta.value)
+            || self.nodes.contradicted_by(&delta.key, &delta.value);
+        contradicts.then_some(delta.key.actor)
+    }
+
+    fn disputes(&self, other: &Self, actor: Actor) -> bool {
+        let mut theirs = other.nodes.entries().iter().filter(|(id, _)| id.actor == actor);
+        theirs.any(|(id, node)| self.nodes.contradicted_by(id, node))
     }
 
     fn revision(&self) -> u64 {

@@ -140,8 +140,12 @@ macro_rules! dotted_view {
 /// What is the same for all types with entries and a context.
 macro_rules! dotted_crdt {
     () => {
-        fn contradicts(&self, delta: &Self::Delta) -> bool {
+        fn contradicted_by(&self, delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
             self.0.contradicted_by(delta)
+        }
+
+        fn disputes(&self, other: &Self, actor: quorate_clocks::Actor) -> bool {
+            self.0.disputes(&other.0, |dot| dot.actor() == actor)
         }
 
         fn revision(&self) -> u64 {
@@ -243,7 +247,11 @@ macro_rules! entry_crdt {
                 actors(self)
             }
 
-            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+                None
+            }
+
+            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 
@@ -302,7 +310,11 @@ macro_rules! whole_crdt {
                 actors(self)
             }
 
-            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+                None
+            }
+
+            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 
@@ -378,7 +390,11 @@ macro_rules! lww_crdt {
                 false
             }
 
-            fn contradicts(&self, _delta: &Self::Delta) -> bool {
+            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+                None
+            }
+
+            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 

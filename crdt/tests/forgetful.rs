@@ -160,7 +160,7 @@ fn a_replica_without_records_that_keeps_its_name_stops() {
 fn a_register_that_forgot_catches_up() {
     use quorate_clocks::{Stamp, Timestamp};
     let mut group = Group::<LwwRegister<u8>>::new(DURABLE);
-    let mut set = |group: &mut Group<_>, at: usize, us, value| {
+    let set = |group: &mut Group<_>, at: usize, us, value| {
         let node: &mut Node<LwwRegister<u8>> = &mut group.nodes[at];
         let stamp = |actor| Stamp { time: Timestamp::from_micros(us), actor };
         node.update(|register, me| register.set(stamp(me), value)).unwrap();

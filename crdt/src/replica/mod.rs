@@ -411,7 +411,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         }
         self.hear(at, message);
         match news {
-            News::None => {}
+            News::None | News::OtherThings => {}
             News::Digest { first, last, digest } => self.compare(at, first, last, digest),
             News::Deltas { first, run } => self.take_deltas(at, first, run),
             News::State { last, merged } => self.take_state(at, last, merged),
@@ -430,37 +430,41 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
                 if !sound {
                     return Err(Rejected::Malformed);
                 }
-                if self.contradicts(run) {
-                    return Err(Rejected::Impossible);
+                match self.contradicted_by(run) {
+                    Some(actor) if actor == self.actor => News::OtherThings,
+                    Some(_) => return Err(Rejected::Impossible),
+                    None => News::Deltas { first, run },
                 }
-                News::Deltas { first, run }
             }
-            Body::State { last, state } => News::State { last: *last, merged: self.merged(state)? },
+            Body::State { last, state } => match self.merged(state)? {
+                Some(merged) => News::State { last: *last, merged },
+                None => News::OtherThings,
+            },
         })
     }
 
-    /// Whether something in a run of deltas is a different thing here, or in the same run.
-    fn contradicts(&self, run: &[u8]) -> bool {
+    /// Who made the first thing in a run of deltas that is a different one here, or in the same run.
+    fn contradicted_by(&self, run: &[u8]) -> Option<Actor> {
         let like = self.state.empty();
         let mut deltas = frames(run, &like).flatten();
-        let (Some(first), second) = (deltas.next(), deltas.next()) else { return false };
+        let (first, second) = (deltas.next()?, deltas.next());
         if second.is_none() {
-            return self.state.contradicts(&first);
+            return self.state.contradicted_by(&first);
         }
         let mut state = self.state.clone();
         for delta in frames(run, &like).flatten() {
             match state.apply(&delta) {
                 Ok(_) => {}
-                Err(ApplyError::Conflict) => return true,
+                Err(ApplyError::Conflict) => return state.contradicted_by(&delta),
                 Err(ApplyError::Full | ApplyError::Missing) => break,
             }
         }
-        false
+        None
     }
 
     /// A peer's state with all that is here, if that fits: merged into theirs, as a refusal must leave
-    /// ours alone.
-    fn merged(&self, state: &Whole<'_, T>) -> Result<Merged<T>, Rejected> {
+    /// ours alone. `None` if they have other things than this replica under names that it gave.
+    fn merged(&self, state: &Whole<'_, T>) -> Result<Option<Merged<T>>, Rejected> {
         let mut theirs = match state {
             Whole::Here(state) => (*state).clone(),
             Whole::Bytes(bytes) => {
@@ -472,8 +476,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         };
         let traced = theirs.trace(self.actor);
         match theirs.merge(&self.state) {
-            Ok(_) => Ok(Merged::Fits(theirs)),
-            Err(MergeError::Full) => Ok(Merged::Full { traced }),
+            Ok(_) => Ok(Some(Merged::Fits(theirs))),
+            Err(MergeError::Full) => Ok(Some(Merged::Full { traced })),
+            Err(MergeError::Conflict) if self.state.disputes(&theirs, self.actor) => Ok(None),
             Err(MergeError::Conflict) => Err(Rejected::Impossible),
         }
     }
@@ -487,6 +492,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             || (message.acks_life == life && message.acks > self.log.last())
             || match news {
                 News::None | News::Digest { .. } => false,
+                News::OtherThings => true,
                 News::Deltas { run, .. } => frames(run, &self.state)
                     .flatten()
                     .any(|delta| self.state.lacks(&delta, self.actor)),
@@ -720,6 +726,8 @@ enum News<'a, T> {
     Digest { first: u64, last: u64, digest: u64 },
     Deltas { first: u64, run: &'a [u8] },
     State { last: u64, merged: Merged<T> },
+    /// Under names that this replica gave, other things than it has.
+    OtherThings,
 }
 
 /// What a peer's state and the own one make together.
