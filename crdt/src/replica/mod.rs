@@ -129,8 +129,6 @@ pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     was_stable: u64,
     /// Another life was begun since the last gossip; that is often enough.
     asked: bool,
-    /// The peer whose claims were the reason is yet to be told.
-    claimant: Option<NodeId>,
     told_stop: bool,
     fatal: Option<Fatal>,
     rejections: Rejections,
@@ -192,7 +190,6 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             changed: false,
             was_stable: 0,
             asked: false,
-            claimant: None,
             told_stop: false,
             fatal: None,
             rejections: Rejections::default(),
@@ -507,17 +504,15 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     fn doubt(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
         let (life, stable) = (self.disk.life(), self.stable());
         let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
-        let insists = peer.asked_in > 0 && message.acks_life == life && life >= peer.asked_in;
-        if insists {
+        if peer.asked && message.acks_life == life {
             self.fatal = Some(Fatal::LostState);
             return Ok(());
         }
-        let pending = peer.asked_in == life;
-        if pending || self.asked || !self.disk.begin_life(message.acks_life) {
+        if peer.asked || self.asked || !self.disk.begin_life(message.acks_life) {
             return self.refuse(Rejected::Impossible);
         }
-        peer.asked_in = self.disk.life();
-        (self.asked, self.claimant, self.was_stable) = (true, Some(peer.id), stable);
+        (peer.asked, peer.claims) = (true, true);
+        (self.asked, self.was_stable) = (true, stable);
         self.peers.iter_mut().for_each(Peer::forget_acks);
         self.rejections.count(Rejected::Impossible);
         Ok(())
@@ -534,9 +529,8 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             peer.acked = peer.acked.max(message.acks);
             peer.sent = peer.sent.max(peer.acked);
             peer.owes_state |= message.wants;
-            if peer.asked_in > 0 && matches!(message.body, Body::State { .. }) {
-                peer.asked_in = 0; // it was asked, and this is all it has
-            }
+            // it was asked, and this is all it has
+            peer.asked &= !matches!(message.body, Body::State { .. });
         }
         self.trim();
     }
@@ -548,7 +542,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         if same {
             peer.has(last, own);
             (peer.wants, peer.full) = (false, None);
-            peer.asked_in = 0; // it has nothing that is not here
+            peer.asked = false; // it has nothing that is not here
         } else if peer.got < last {
             peer.wants |= peer.got.saturating_add(1) < first;
         } else if peer.got == last && peer.acked == own {

@@ -38,8 +38,9 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
         if core::mem::take(&mut self.changed) {
             return Some(Plan::Event(Event::Changed));
         }
-        if let Some(peer) = self.claimant.take() {
-            return Some(Plan::Event(Event::UnknownUpdates(peer)));
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.claims) {
+            peer.claims = false;
+            return Some(Plan::Event(Event::UnknownUpdates(peer.id)));
         }
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.full == Some(false)) {
             peer.full = Some(true);

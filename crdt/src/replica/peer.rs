@@ -28,9 +28,10 @@ pub(crate) struct Peer {
     pub(crate) full: Option<bool>,
     /// It needs deltas that are not kept, and was sent a digest since the last gossip.
     pub(crate) lags: bool,
-    /// It told of updates of ours that we never made, and our life with this number was begun to
-    /// hear whether it still says so; 0 if it did not, or took that back.
-    pub(crate) asked_in: u64,
+    /// It told of updates of ours that we never made, and a life was begun to hear whether it still says so.
+    pub(crate) asked: bool,
+    /// The application is yet to be told.
+    pub(crate) claims: bool,
 }
 
 impl Peer {
@@ -49,13 +50,14 @@ impl Peer {
             wants: false,
             full: None,
             lags: false,
-            asked_in: 0,
+            asked: false,
+            claims: false,
         }
     }
 
     /// It begins another life: nothing that was said before counts.
     pub(crate) const fn reborn(&mut self, life: u64) {
-        *self = Self { life, asked_in: self.asked_in, ..Self::new(self.id) };
+        *self = Self { life, asked: self.asked, claims: self.claims, ..Self::new(self.id) };
     }
 
     /// We begin another life: it has to acknowledge our updates once more.
