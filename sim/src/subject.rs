@@ -175,6 +175,12 @@ pub trait Subject: Sized {
         let _ = node;
     }
 
+    /// Whether a node has stopped itself and is to be started again, once.
+    fn gives_up(&mut self, node: usize) -> bool {
+        let _ = node;
+        false
+    }
+
     /// Who leads, from 0, if that is to stay so while one of the others is cut off and when it comes back; `None` where the protocol does not
     /// claim that.
     fn kept_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {

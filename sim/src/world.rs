@@ -246,6 +246,9 @@ impl<S: Subject> World<S> {
                 continue;
             }
             self.subject.check(node, machine, &mut self.marks)?;
+            if self.subject.gives_up(node) {
+                return self.crash(node);
+            }
             self.load.step(outputs);
             self.arm(node);
             return Ok(());

@@ -1,17 +1,18 @@
 //! Replicas of a set under every fault there is: they converge once faults stop, nothing that was durable is lost, nothing that
-//! was removed comes back, and no replica takes itself for an impostor.
+//! was removed comes back, and no replica takes itself for an impostor. One whose disk was erased comes back as the next incarnation;
+//! or under its old name, and then stops as soon as it hears of what it forgot, and takes nothing of that for its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use quorate_clocks::{Actor, Heap, Inline, Storage};
-use quorate_core::{Instant, Machine, NodeId, Rejected, Rng};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Rejected, Rng};
 use quorate_crdt::{Config, Crdt, Event, Message, OrSet, Record, Replica};
 use quorate_sim::{Access, Campaign, Marks, Subject, Swarm, run};
 
 /// Room for few elements and hardly any delta, so that both run out all the time.
-type OnInline = Sets<Inline<14>, Inline<7>, Inline<160>>;
+type OnInline = Sets<Inline<14>, Inline<9>, Inline<160>>;
 type OnHeap = Sets<Heap, Heap, Heap>;
 
 type Set<S, A> = OrSet<u64, S, A>;
@@ -24,6 +25,12 @@ struct Sets<S: Storage, A: Storage, L: Storage> {
     /// How much of each node's work was durable, ever.
     durable: Vec<u64>,
     lost: Vec<bool>,
+    incarnations: Vec<u32>,
+    /// It came back with an empty disk and its old name, and has not noticed. It makes no updates, which others would
+    /// take for those that it forgot.
+    forgetful: Vec<bool>,
+    /// It noticed, and is to be started under another name.
+    stopped: Vec<bool>,
     /// How many elements were added, durably or not: no element is added twice.
     added: u64,
     /// Was on the disk of a node.
@@ -49,8 +56,11 @@ where
 {
     fn fresh(&self, node: usize) -> Replica<Set<S, A>, A, L> {
         let config = Config { gossip_us: 200_000, most_bytes: 300, ..Config::default() };
-        let actor = Actor::from(self.members[node]);
-        Replica::new(actor, &self.members, Set::new(), config).unwrap()
+        Replica::new(self.actor(node), &self.members, Set::new(), config).unwrap()
+    }
+
+    fn actor(&self, node: usize) -> Actor {
+        Actor::new(self.members[node], self.incarnations[node])
     }
 
     fn note(&mut self, node: usize, before: &BTreeSet<u64>) {
@@ -58,7 +68,8 @@ where
         let now = elements(state);
         self.kept.extend(now.iter().map(|&element| (element, node)));
         self.gone.extend(before.difference(&now).map(|&element| (element, node)));
-        self.durable[node] = self.durable[node].max(state.trace(Actor::from(self.members[node])));
+        let trace = state.trace(self.actor(node));
+        self.durable[node] = self.durable[node].max(trace);
     }
 }
 
@@ -70,6 +81,8 @@ where
 {
     type Machine = Replica<Set<S, A>, A, L>;
 
+    const ERASES: bool = true;
+
     fn new(swarm: &Swarm, rng: Rng) -> Self {
         let nodes = swarm.nodes;
         let members = (1..=nodes as u64).map(NodeId::new).collect();
@@ -79,6 +92,9 @@ where
             shadows: Vec::new(),
             durable: vec![0; nodes],
             lost: vec![false; nodes],
+            incarnations: vec![0; nodes],
+            forgetful: vec![false; nodes],
+            stopped: vec![false; nodes],
             added: 0,
             kept: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -93,6 +109,10 @@ where
 
     fn timeout_us(&self) -> u64 {
         500_000
+    }
+
+    fn most_messages(&self) -> u64 {
+        1_500
     }
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
@@ -110,7 +130,7 @@ where
 
     fn event(
         &mut self,
-        _node: usize,
+        node: usize,
         _now: Instant,
         event: Event,
         marks: &mut Marks,
@@ -121,6 +141,17 @@ where
                 self.full = true;
                 marks.hit("full");
                 Ok(Some("crash when full"))
+            }
+            Event::UnknownUpdates(_) if self.forgetful[node] => {
+                marks.hit("forgetful: told");
+                Ok(Some("crash when told of unknown updates"))
+            }
+            Event::Stopped(Fatal::LostState) if self.forgetful[node] => {
+                marks.hit("forgetful: stopped");
+                self.forgetful[node] = false;
+                self.stopped[node] = true;
+                self.incarnations[node] += 1;
+                Ok(None)
             }
             Event::UnknownUpdates(peer) => {
                 Err(format!("a replica takes itself for forgetful because of {peer}"))
@@ -150,6 +181,28 @@ where
         self.shadows[node] = self.fresh(node);
     }
 
+    fn may_erase(&self, node: usize, _calm: bool) -> bool {
+        // every incarnation takes a place of an actor, and a forgetful one will take another
+        let taken: u32 = self.incarnations.iter().map(|incarnation| incarnation + 1).sum();
+        let forgetful = self.forgetful.iter().any(|forgetful| *forgetful);
+        !forgetful && !self.lost[node] && (taken as usize) < A::LIMIT
+    }
+
+    fn erased(&mut self, node: usize) {
+        self.lost[node] = true;
+        // alone, nobody could tell it
+        if self.members.len() > 1 && self.rng.chance(1, 2) {
+            self.forgetful[node] = true;
+        } else {
+            self.incarnations[node] += 1;
+        }
+        self.shadows[node] = self.fresh(node);
+    }
+
+    fn gives_up(&mut self, node: usize) -> bool {
+        core::mem::take(&mut self.stopped[node])
+    }
+
     fn issued(&mut self, _node: usize, _record: Record<'_, Set<S, A>>) -> Result<(), String> {
         Ok(())
     }
@@ -165,21 +218,31 @@ where
 
     fn rejected(
         &mut self,
-        _node: usize,
+        node: usize,
         reason: Rejected,
-        _marks: &mut Marks,
+        marks: &mut Marks,
     ) -> Result<(), String> {
+        if self.forgetful[node] && reason == Rejected::Impossible {
+            marks.hit("forgetful: refuses");
+            return Ok(());
+        }
         Err(format!("an honest message was refused: {reason}"))
     }
 
     fn check(
         &mut self,
-        _node: usize,
+        node: usize,
         machine: &Self::Machine,
         _marks: &mut Marks,
     ) -> Result<(), String> {
         if machine.stable() > machine.last() {
             return Err("more is stable than was done".into());
+        }
+        if self.forgetful[node] && machine.state().trace(self.actor(node)) > 0 {
+            return Err("a replica took what it forgot for its own, and did not notice".into());
+        }
+        if self.stopped[node] {
+            return Ok(());
         }
         machine.fatal().map_or(Ok(()), |fatal| Err(format!("stopped: {fatal}")))
     }
@@ -188,6 +251,9 @@ where
         let crowded = std::mem::take(&mut self.full);
         for node in 0..access.nodes() {
             if self.quiet && !crowded || !self.quiet && self.rng.chance(1, 2) {
+                continue;
+            }
+            if self.forgetful[node] {
                 continue;
             }
             let Some(machine) = access.machine(node) else { continue };
@@ -264,12 +330,12 @@ where
 
 #[test]
 fn replicas_converge_and_keep_what_was_durable() {
-    let campaign = Campaign { from: 1, seeds: 60, nodes: None, threads: 2, twice_every: 20 };
+    let campaign = Campaign { from: 1, seeds: 200, nodes: None, threads: 2, twice_every: 20 };
     let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;
-    assert!(summary.crashes > 60, "hardly anything crashed: {}", summary.crashes);
-    assert!(summary.achieved > 60 * 100, "hardly anything was done: {}", summary.achieved);
+    assert!(summary.crashes > 200, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.achieved > 200 * 100, "hardly anything was done: {}", summary.achieved);
     let marks = [
         "full",
         "kept",
@@ -280,6 +346,10 @@ fn replicas_converge_and_keep_what_was_durable() {
         "disk damaged",
         "checkpoint",
         "old message replayed",
+        "disk erased in the middle",
+        "forgetful: told",
+        "forgetful: refuses",
+        "forgetful: stopped",
     ];
     for mark in marks {
         assert!(summary.marks.get(mark) > 0, "never happened: {mark}");

@@ -22,7 +22,7 @@ pub use event::Event;
 use log::{Log, frames};
 use message::{Body, Entry, Whole};
 pub use message::{Message, Record};
-use peer::Peer;
+use peer::{Peer, Wants};
 
 /// How a [`Replica`] behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -222,6 +222,8 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         self.start();
         let before = self.state.revision();
         let updated = update(&mut self.state, self.actor);
+        // whether what peers have fits now is told anew
+        self.peers.iter_mut().filter(|peer| peer.full == Some(true)).for_each(|peer| peer.full = None);
         match (updated, self.state.revision().wrapping_sub(before)) {
             (Ok(delta), 0 | 1) => {
                 self.note(&delta);
@@ -541,13 +543,15 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         peer.owes_ack = true;
         if same {
             peer.has(last, own);
-            (peer.wants, peer.full) = (false, None);
+            (peer.wants, peer.full) = (Wants::Nothing, None);
             peer.asked = false; // it has nothing that is not here
         } else if peer.got < last {
-            peer.wants |= peer.got.saturating_add(1) < first;
+            if peer.got.saturating_add(1) < first {
+                peer.want(true);
+            }
         } else if peer.got == last && peer.acked == own {
             // each has all the other ever did, and yet they differ: only whole states can tell
-            peer.wants = true;
+            peer.want(true);
             peer.owes_state = true;
         }
     }
@@ -589,15 +593,15 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         let own = self.log.last();
         if let Some(peer) = self.peers.get_mut(at) {
             peer.has(last, own);
-            (peer.wants, peer.full, peer.owes_ack) = (false, None, true);
+            (peer.wants, peer.full, peer.owes_ack) = (Wants::Nothing, None, true);
         }
     }
 
     /// The peer's deltas do not fit, or follow on something that did not: its whole state may, later.
     fn hold(&mut self, at: usize, full: bool) {
         if let Some(peer) = self.peers.get_mut(at) {
-            // asks with the next gossip, not at once: it would not fit now either
-            peer.wants = true;
+            // what does not fit would not fit at once either
+            peer.want(!full);
             peer.owes_ack = !full;
             if full {
                 peer.full = peer.full.or(Some(false));
@@ -623,7 +627,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             // whatever was not acknowledged by now is taken for lost
             (peer.sent, peer.lags) = (peer.acked, false);
             peer.owes_digest |= at == self.turn;
-            peer.owes_ack |= peer.wants;
+            if peer.wants != Wants::Nothing {
+                (peer.wants, peer.owes_ack) = (Wants::Ask, true);
+            }
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::Crdt;
 enum Plan {
     Persist(Ticket, Due),
     Event(Event),
-    Send(usize, Sends),
+    /// And whether it asks for the peer's whole state.
+    Send(usize, Sends, bool),
 }
 
 enum Sends {
@@ -49,7 +50,11 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
         if self.disk.durable() == 0 {
             return None; // not even which life this is
         }
-        (0..self.peers.len()).find_map(|at| Some(Plan::Send(at, self.plan_message(at)?)))
+        (0..self.peers.len()).find_map(|at| {
+            let sends = self.plan_message(at)?;
+            let asks = self.peers.get_mut(at).is_some_and(|peer| peer.wants.ask());
+            Some(Plan::Send(at, sends, asks))
+        })
     }
 
     fn plan_message(&mut self, at: usize) -> Option<Sends> {
@@ -91,14 +96,14 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
                 };
                 Some(Output::Persist(ticket, Record(entry)))
             }
-            Plan::Send(at, sends) => {
+            Plan::Send(at, sends, wants) => {
                 let peer = self.peers.get(at)?;
                 let body = self.body(sends)?;
                 let message = Message {
                     life: self.disk.life(),
                     acks_life: peer.life,
                     acks: peer.told,
-                    wants: peer.wants,
+                    wants,
                     body,
                 };
                 Some(Output::Send(peer.id, message))

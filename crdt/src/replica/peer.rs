@@ -22,8 +22,7 @@ pub(crate) struct Peer {
     pub(crate) owes_digest: bool,
     /// It asked for the state.
     pub(crate) owes_state: bool,
-    /// We cannot get on with its deltas.
-    pub(crate) wants: bool,
+    pub(crate) wants: Wants,
     /// What it has does not fit here; true once the application was told so.
     pub(crate) full: Option<bool>,
     /// It needs deltas that are not kept, and was sent a digest since the last gossip.
@@ -32,6 +31,30 @@ pub(crate) struct Peer {
     pub(crate) asked: bool,
     /// The application is yet to be told.
     pub(crate) claims: bool,
+}
+
+/// Whether a peer's whole state is wanted, as its deltas lead no further here.
+///
+/// It is asked for once between two gossips: two replicas that have no room for each other's state would
+/// go on sending theirs otherwise, as fast as the network is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Wants {
+    Nothing,
+    /// The next message asks for it.
+    Ask,
+    /// It was asked for, or is not to be before the next gossip.
+    Asked,
+}
+
+impl Wants {
+    /// What a message to the peer says, once.
+    pub(crate) fn ask(&mut self) -> bool {
+        let asks = *self == Self::Ask;
+        if asks {
+            *self = Self::Asked;
+        }
+        asks
+    }
 }
 
 impl Peer {
@@ -47,7 +70,7 @@ impl Peer {
             owes_ack: false,
             owes_digest: true,
             owes_state: false,
-            wants: false,
+            wants: Wants::Nothing,
             full: None,
             lags: false,
             asked: false,
@@ -64,6 +87,13 @@ impl Peer {
     pub(crate) const fn forget_acks(&mut self) {
         (self.acked, self.sent) = (0, 0);
         (self.owes_digest, self.owes_state, self.lags) = (true, false, false);
+    }
+
+    /// Its whole state is wanted: at once, or with the next gossip.
+    pub(crate) fn want(&mut self, at_once: bool) {
+        if self.wants == Wants::Nothing {
+            self.wants = if at_once { Wants::Ask } else { Wants::Asked };
+        }
     }
 
     pub(crate) fn has(&mut self, seq: u64, at: u64) {
