@@ -112,7 +112,7 @@ where
     }
 
     fn most_messages(&self) -> u64 {
-        1_500
+        6_000
     }
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
