@@ -60,9 +60,8 @@ fn agrees(mut list: impl List<u8>, steps: Vec<Step>) -> Result<(), TestCaseError
             }
             Step::Set(at, value) => {
                 prop_assert_eq!(list.get(at), model.get(at));
-                if let (Some(place), Some(expected)) = (list.get_mut(at), model.get_mut(at)) {
-                    (*place, *expected) = (value, value);
-                }
+                let set = list.get_mut(at).map(|place| *place = value);
+                prop_assert_eq!(set, model.get_mut(at).map(|place| *place = value));
             }
         }
         prop_assert_eq!(&*list, &model[..]);
