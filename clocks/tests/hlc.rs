@@ -1,5 +1,5 @@
 //! Hybrid logical clocks under clocks that stand still, drift, jump and are set back.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading, Timestamp};

@@ -226,7 +226,8 @@ fn entries_in_a_message_are_those_of_the_vector() {
     let mut input = Reader::new(&[1, 1, 0, 2, 99]);
     assert_eq!(Versions::decode(&mut input).unwrap().len(), 1);
     assert_eq!(input.rest(), [99]);
-    assert!(Versions::EMPTY.is_empty() && Versions::EMPTY.len() == 0);
+    assert!(Versions::EMPTY.is_empty());
+    assert_eq!(Versions::EMPTY.iter().count(), Versions::EMPTY.len());
     for bytes in [&[2, 1, 0, 2][..], &[1, 1, 0], &[]] {
         assert_eq!(Versions::from_slice(bytes), Err(DecodeError::Truncated));
     }

@@ -3,7 +3,9 @@ use core::cmp::Ordering;
 use quorate_clocks::{Actor, Storage};
 
 use crate::dotted::{Change, Dotted, firsts};
-use crate::{ApplyError, Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value};
+use crate::{
+    ApplyError, Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value,
+};
 
 /// A map from keys to values that are replicated data themselves. To remove a key is to take out everything in its value that is known
 /// here (reset-remove): what was put in concurrently stays, and nothing else (Almeida, Shoker, Baquero 2018, section 7.5).

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use quorate_clocks::{Heap, Inline};
 use quorate_core::{NodeId, Reader, Wire, Writer};
 use quorate_crdt::{
-    ApplyError, Crdt, DeltaState, GCounter, GSet, List, ListError, MergeError, MvRegister, OrCounter,
-    OrMap, OrSet, PnCounter, ResettableCounter, UpdateError, Value,
+    ApplyError, Crdt, DeltaState, GCounter, GSet, List, ListError, MergeError, MvRegister,
+    OrCounter, OrMap, OrSet, PnCounter, ResettableCounter, UpdateError, Value,
 };
 
 type Tight = OrSet<u8, Inline<3>, Inline<2>>;

@@ -12,8 +12,9 @@ use common::{actor, bytes};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Stamp, Timestamp};
 use quorate_crdt::{
-    ApplyError, BoundedCounter, Crdt, DeltaState, DwFlag, EwFlag, GCounter, GSet, List, LwwRegister,
-    LwwSet, MvRegister, OrCounter, OrMap, OrSet, PnCounter, ResettableCounter, RwSet, TwoPhaseSet,
+    ApplyError, BoundedCounter, Crdt, DeltaState, DwFlag, EwFlag, GCounter, GSet, List,
+    LwwRegister, LwwSet, MvRegister, OrCounter, OrMap, OrSet, PnCounter, ResettableCounter, RwSet,
+    TwoPhaseSet,
 };
 
 /// What one replica does next.
@@ -25,7 +26,10 @@ struct Step {
 
 #[derive(Clone, Debug)]
 enum What {
-    Update { choice: u8, value: u8 },
+    Update {
+        choice: u8,
+        value: u8,
+    },
     MergeReplica(usize),
     Apply(prop::sample::Index),
     MergeDelta(prop::sample::Index),
@@ -210,12 +214,7 @@ impl<K: Kind> World<K> {
         model.join(heard);
     }
 
-    fn apply(
-        &mut self,
-        replica: usize,
-        delta: &<K::State as Crdt>::Delta,
-        change: &K::Model,
-    ) {
+    fn apply(&mut self, replica: usize, delta: &<K::State as Crdt>::Delta, change: &K::Model) {
         let (state, model) = &mut self.replicas[replica];
         let before = state.clone();
         let result = state.apply(delta);

@@ -35,8 +35,16 @@ enum Body {
     Ack,
     Digest(u64, u64, u64),
     /// Deltas of actors, some of them cut short.
-    Deltas { first: u64, deltas: Vec<Delta>, cut: usize },
-    State { last: u64, deltas: Vec<Delta>, cut: usize },
+    Deltas {
+        first: u64,
+        deltas: Vec<Delta>,
+        cut: usize,
+    },
+    State {
+        last: u64,
+        deltas: Vec<Delta>,
+        cut: usize,
+    },
 }
 
 /// The `counter`-th update of an actor adds an element, in the place of the update before it or not.
@@ -173,7 +181,8 @@ fn seen(node: &Node) -> impl PartialEq + std::fmt::Debug + use<> {
         let Some(ticket) = last else { break };
         copy.persisted(ticket);
     }
-    let checkpoint: Vec<Vec<u8>> = node.checkpoint().map(|record: Record<'_, Set>| encoded(&record)).collect();
+    let checkpoint: Vec<Vec<u8>> =
+        node.checkpoint().map(|record: Record<'_, Set>| encoded(&record)).collect();
     (
         (outputs, node.deadline(), checkpoint, node.state().clone()),
         (node.stable(), node.last(), node.fatal(), node.peers().collect::<Vec<_>>()),

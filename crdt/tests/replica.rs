@@ -4,7 +4,8 @@
 use quorate_clocks::{Actor, Inline};
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use quorate_crdt::{
-    Config, ConfigError, Event, GCounter, LwwRegister, MembersError, Message, OrSet, Record, Replica,
+    Config, ConfigError, Event, GCounter, LwwRegister, MembersError, Message, OrSet, Record,
+    Replica,
 };
 
 type Counter = GCounter<Inline<4>>;
@@ -207,7 +208,8 @@ fn garbage_is_refused_and_counted() {
 #[test]
 fn a_member_listed_twice_is_one() {
     let twice = [1, 2, 2, 1].map(NodeId::new);
-    let mut node = Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE).unwrap();
+    let mut node =
+        Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE).unwrap();
     assert!(node.peers().eq([NodeId::new(2)]));
     node.set_members(1, &twice).unwrap();
     assert!(node.peers().eq([NodeId::new(2)]));

@@ -216,12 +216,7 @@ where
         Ok(())
     }
 
-    fn rejected(
-        &mut self,
-        node: usize,
-        reason: Rejected,
-        marks: &mut Marks,
-    ) -> Result<(), String> {
+    fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
         if self.forgetful[node] && reason == Rejected::Impossible {
             marks.hit("forgetful: refuses");
             return Ok(());

@@ -63,13 +63,16 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
     watch.drain(&mut node)
 }
 
+/// The causes and the payload of a broadcast.
+type Story = (Vec<Dot>, Vec<u8>);
+
 /// What was delivered, and what was told of it.
 #[derive(Default)]
 struct Watch {
     delivered: BTreeMap<Actor, u64>,
     /// What was told of a dot and not refused, causes and payload: a peer may tell two stories of
     /// one, of which one counts.
-    stories: BTreeMap<Dot, Vec<(Vec<Dot>, Vec<u8>)>>,
+    stories: BTreeMap<Dot, Vec<Story>>,
     /// Own broadcasts.
     sent: u64,
     /// Who claimed to have others of them, without and with a word that an answer repeats.
@@ -118,11 +121,11 @@ impl Watch {
                 let story = (causes.iter().collect(), payload.to_vec());
                 self.stories.entry(dot).or_default().push(story);
             }
-            Message::Status { help, delivered, .. } => {
-                if delivered.iter().any(|dot| dot.actor() == ME && dot.counter() > self.sent) {
-                    let [plain, helped] = self.claims.entry(from).or_default();
-                    *(if help { helped } else { plain }) = true;
-                }
+            Message::Status { help, delivered, .. }
+                if delivered.iter().any(|dot| dot.actor() == ME && dot.counter() > self.sent) =>
+            {
+                let [plain, helped] = self.claims.entry(from).or_default();
+                *(if help { helped } else { plain }) = true;
             }
             _ => {}
         }

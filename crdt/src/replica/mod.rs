@@ -223,7 +223,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         let before = self.state.revision();
         let updated = update(&mut self.state, self.actor);
         // whether what peers have fits now is told anew
-        self.peers.iter_mut().filter(|peer| peer.full == Some(true)).for_each(|peer| peer.full = None);
+        self.peers
+            .iter_mut()
+            .filter(|peer| peer.full == Some(true))
+            .for_each(|peer| peer.full = None);
         match (updated, self.state.revision().wrapping_sub(before)) {
             (Ok(delta), 0 | 1) => {
                 self.note(&delta);
@@ -495,9 +498,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
                 News::Deltas { run, .. } => frames(run, &self.state)
                     .flatten()
                     .any(|delta| self.state.lacks(&delta, self.actor)),
-                News::State { merged: Merged::Fits(merged), .. } => {
-                    merged.trace(self.actor) > own
-                }
+                News::State { merged: Merged::Fits(merged), .. } => merged.trace(self.actor) > own,
                 News::State { merged: Merged::Full { traced }, .. } => *traced > own,
             }
     }
@@ -723,9 +724,19 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
 /// What a message brings, looked at and not taken.
 enum News<'a, T> {
     None,
-    Digest { first: u64, last: u64, digest: u64 },
-    Deltas { first: u64, run: &'a [u8] },
-    State { last: u64, merged: Merged<T> },
+    Digest {
+        first: u64,
+        last: u64,
+        digest: u64,
+    },
+    Deltas {
+        first: u64,
+        run: &'a [u8],
+    },
+    State {
+        last: u64,
+        merged: Merged<T>,
+    },
     /// Under names that this replica gave, other things than it has.
     OtherThings,
 }
@@ -734,7 +745,9 @@ enum News<'a, T> {
 enum Merged<T> {
     Fits(T),
     /// It does not fit, and tells so much of this replica's actor.
-    Full { traced: u64 },
+    Full {
+        traced: u64,
+    },
 }
 
 /// Whether the state has a place for each incarnation of this node so far, and for the other members.

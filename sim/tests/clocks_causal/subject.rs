@@ -177,7 +177,13 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         self.check_lost();
         let started = self.disks[node].0 > 0;
         let room = self.apps.len() < A::LIMIT;
-        if !self.loses || !started || self.was_erased() || !room || self.lost.is_some() || self.quiet {
+        if !self.loses
+            || !started
+            || self.was_erased()
+            || !room
+            || self.lost.is_some()
+            || self.quiet
+        {
             return;
         }
         if self.rng.chance(1, 6) {
