@@ -85,6 +85,18 @@ fn a_claim_that_is_repeated_in_an_answer_counts() {
 }
 
 #[test]
+fn a_claim_that_arrives_twice_is_confirmed_by_the_answer() {
+    let claimed = vector(&[dot(1, 2)]);
+    for help in [false, true] {
+        let mut member = member();
+        give(&mut member, 1, claim(help, &claimed)).unwrap();
+        give(&mut member, 1, claim(help, &claimed)).unwrap();
+        give(&mut member, 1, claim(!help, &claimed)).unwrap();
+        assert_eq!(member.broadcast(b"b"), Err(BroadcastError::Doubted));
+    }
+}
+
+#[test]
 fn claims_of_several_peers_are_no_answer() {
     let claimed = vector(&[dot(1, 2)]);
     let mut member = member();

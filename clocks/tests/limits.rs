@@ -30,6 +30,23 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 #[test]
+fn what_differs_in_anything_is_not_equal() {
+    let (one, two) = (vector::<2>(&[dot(1, 1)]), vector::<2>(&[dot(1, 2)]));
+    assert!(one != two && one != vector::<2>(&[dot(2, 1)]) && one != vector::<2>(&[]));
+    type Context = DotContext<Inline<2>, Inline<2>>;
+    let context = |dots: &[Dot]| {
+        let mut context = Context::new();
+        dots.iter().for_each(|&dot| _ = context.insert(dot).unwrap());
+        context
+    };
+    // the same vector and other gaps, and the other way round
+    let base = context(&[dot(1, 1), dot(2, 3)]);
+    assert!(base != context(&[dot(1, 1), dot(2, 4)]));
+    assert!(base != context(&[dot(1, 2), dot(2, 3)]));
+    assert!(base == context(&[dot(2, 3), dot(1, 1)]));
+}
+
+#[test]
 fn a_full_vector_takes_no_other_actor() {
     let mut full = vector::<2>(&[dot(1, 1), dot(3, 1)]);
     let before = full.clone();
