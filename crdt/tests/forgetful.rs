@@ -28,6 +28,8 @@ struct Group<T: Crdt + 'static> {
     now: u64,
     /// These neither send nor hear.
     cut: [bool; 3],
+    /// So many messages of former lives are lost.
+    lost: usize,
     events: Vec<(usize, Event)>,
     records: [Vec<Vec<u8>>; 3],
 }
@@ -41,7 +43,14 @@ fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
 impl<T: Crdt + Default + 'static> Group<T> {
     fn new(config: Config) -> Self {
         let nodes = [1, 2, 3].map(|id| node(id, config));
-        Self { nodes, now: 0, cut: [false; 3], events: Vec::new(), records: Default::default() }
+        Self {
+            nodes,
+            now: 0,
+            cut: [false; 3],
+            lost: 0,
+            events: Vec::new(),
+            records: Default::default(),
+        }
     }
 
     /// So many gossip intervals, in each of which everything said is heard.
@@ -76,6 +85,11 @@ impl<T: Crdt + Default + 'static> Group<T> {
         for (from, to, bytes) in sent {
             let at = to.get() as usize - 1;
             if self.cut[from] || self.cut[at] {
+                continue;
+            }
+            if self.lost > 0 && format!("{:?}", Message::<T>::from_slice(&bytes)).contains("Former")
+            {
+                self.lost -= 1;
                 continue;
             }
             let now = Instant::from_millis(self.now);
@@ -183,7 +197,7 @@ fn two_replicas_of_one_name_are_found_out() {
     // node 3 is a copy of node 1 with another id in the network: it works as the same actor
     let ids = [1, 2, 3].map(NodeId::new);
     let actor = Actor::from(ids[0]);
-    group.nodes[2] = Node::new(actor, &ids[1..2], Set::new(), VOLATILE).unwrap();
+    group.nodes[2] = Node::new(actor, &ids[..2], Set::new(), VOLATILE).unwrap();
     put(&mut group.nodes[2], 2);
     group.cut = [false; 3];
     group.rounds(8);
@@ -242,11 +256,11 @@ fn claims_cause_no_storm() {
     add(&mut node, 5);
     node.tick(Instant::ZERO);
     let drain = |node: &mut Node<Counter>| {
-        let (mut records, mut messages) = (Vec::new(), 0);
+        let (mut records, mut messages) = (Vec::new(), Vec::new());
         while let Some(output) = node.poll() {
             match output {
                 Output::Persist(ticket, _) => records.push(ticket),
-                Output::Send(..) => messages += 1,
+                Output::Send(_, message) => messages.push(life(&message)),
                 Output::Event(_) => {}
             }
         }
@@ -254,7 +268,7 @@ fn claims_cause_no_storm() {
     };
     let (first, _) = drain(&mut node);
     node.persisted(*first.last().unwrap());
-    assert!(drain(&mut node).1 > 0);
+    assert!(!drain(&mut node).1.is_empty());
     let claim = |node: &mut Node<Counter>, from| {
         let message = Message::from_slice(&[1, 1, 99, 0, 0]).unwrap();
         node.receive(Instant::ZERO, NodeId::new(from), message)
@@ -262,24 +276,175 @@ fn claims_cause_no_storm() {
     assert_eq!(claim(&mut node, 2), Ok(()));
     let stable = node.stable();
     let (records, messages) = drain(&mut node);
-    assert_eq!((records.len(), messages), (1, 0), "the life, and nothing before it is durable");
+    assert_eq!(
+        (records.len(), messages.len()),
+        (1, 0),
+        "the life, and nothing before it is durable"
+    );
     for _ in 0..100 {
         assert_eq!(claim(&mut node, 2), Ok(()), "of an earlier life by now: late");
     }
-    assert_eq!(drain(&mut node), (Vec::new(), 0));
+    assert_eq!(drain(&mut node), (Vec::new(), Vec::new()));
     node.persisted(records[0]);
     let (records, messages) = drain(&mut node);
-    assert!(records.is_empty() && messages > 0);
+    assert!(records.is_empty() && !messages.is_empty());
     assert!(node.stable() >= stable);
     // a claim that answers the life which another peer's claim began: it was not asked yet
-    let message = Message::from_slice(&[1, 2, 99, 0, 0]).unwrap();
+    let mut insists = messages.first().unwrap().clone();
+    insists.extend([99, 0, 0]);
+    insists.insert(0, 1);
+    let message = Message::from_slice(&insists).unwrap();
     assert_eq!(
         node.receive(Instant::ZERO, NodeId::new(3), message.clone()),
         Err(Rejected::Impossible)
     );
-    assert_eq!(drain(&mut node), (Vec::new(), 0));
+    assert_eq!(drain(&mut node), (Vec::new(), Vec::new()));
     assert_eq!(node.fatal(), None);
     // the one that was asked insists
     node.receive(Instant::ZERO, NodeId::new(2), message).unwrap();
     assert_eq!(node.fatal(), Some(Fatal::LostState));
+}
+
+/// The number of a message's life, as bytes.
+fn life<'a>(message: &impl Wire<'a>) -> Vec<u8> {
+    let bytes = encoded(message);
+    let len = bytes.iter().position(|byte| *byte < 0x80).unwrap() + 1;
+    bytes[..len].to_vec()
+}
+
+fn give<T: Crdt + Default + 'static>(group: &mut Group<T>, to: usize, from: u64, bytes: &[u8]) {
+    let message = Message::from_slice(bytes).unwrap();
+    let now = Instant::from_millis(group.now);
+    let _ = group.nodes[to].receive(now, NodeId::new(from), message);
+}
+
+/// What was forgotten is hidden by what was made since: a greater total, elements that are gone. The
+/// numbers that peers had of the life before tell it.
+#[test]
+fn a_replica_whose_new_updates_hide_what_it_forgot_stops() {
+    for config in [DURABLE, VOLATILE] {
+        for restarts in [0, 2] {
+            for (amount, updates) in [(1, 1), (20, 1), (1000, 1), (7, 6), (1, 19)] {
+                let mut group = Group::<Counter>::new(config);
+                let again = |group: &mut Group<Counter>| {
+                    let mut again = node(1, config);
+                    for bytes in &group.records[0] {
+                        again.restore(Record::from_slice(bytes).unwrap()).unwrap();
+                    }
+                    group.nodes[0] = again;
+                };
+                for _ in 0..restarts * usize::from(config.durable) {
+                    group.rounds(2);
+                    again(&mut group);
+                }
+                (0..20).for_each(|_| add(&mut group.nodes[0], 1));
+                group.rounds(4);
+                assert_eq!(group.asked(), 0);
+                group.nodes[0] = node(1, config);
+                (0..updates).for_each(|_| add(&mut group.nodes[0], amount));
+                group.rounds(20);
+                let case = (config.durable, restarts, amount, updates);
+                assert!(group.asked() > 0, "{case:?}");
+                assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{case:?}");
+                assert!(group.nodes[1..].iter().all(|node| node.fatal().is_none()));
+            }
+        }
+    }
+    let mut group = Group::<Set>::new(DURABLE);
+    for n in 0..5 {
+        put(&mut group.nodes[0], n);
+        group.nodes[0].update(|set, _| Ok::<_, ()>(set.remove(&n))).unwrap();
+    }
+    group.rounds(4);
+    group.nodes[0] = node(1, DURABLE);
+    (0..5).for_each(|n| put(&mut group.nodes[0], 100 + n));
+    group.rounds(20);
+    assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState));
+}
+
+/// As long as messages are lost: what a peer had is told more than once.
+#[test]
+fn a_replica_that_forgot_stops_although_an_answer_is_lost() {
+    for lost in 0..3 {
+        let mut group = Group::<Counter>::new(DURABLE);
+        (0..20).for_each(|_| add(&mut group.nodes[0], 1));
+        group.rounds(4);
+        group.nodes[0] = node(1, DURABLE);
+        add(&mut group.nodes[0], 1000);
+        group.lost = lost;
+        group.rounds(20);
+        assert_eq!(group.lost, 0, "{lost}");
+        assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{lost}");
+    }
+}
+
+/// A life that a peer never began: what it really says is not late for ever.
+#[test]
+fn a_life_that_was_invented_parts_nobody() {
+    for (exponent, third) in
+        [(6, false), (17, false), (17, true), (31, false), (62, false), (62, true)]
+    {
+        let mut group = Group::<Counter>::new(DURABLE);
+        group.cut[2] = !third;
+        add(&mut group.nodes[0], 1);
+        add(&mut group.nodes[1], 1);
+        group.rounds(4);
+        let mut forged = vec![0; 10];
+        let len = {
+            let mut out = quorate_core::Writer::new(&mut forged);
+            out.u64(1 << exponent);
+            out.needed()
+        };
+        forged.truncate(len);
+        forged.extend([0, 0, 0, 0]);
+        give(&mut group, 0, 2, &forged);
+        add(&mut group.nodes[0], 10);
+        add(&mut group.nodes[1], 100);
+        group.rounds(30);
+        let values = group.nodes.each_ref().map(|node| node.state().value());
+        assert_eq!(values[..2], [112, 112], "{exponent} {third}");
+        let settled = |node: &Node<Counter>| node.fatal().is_none() && node.stable() == node.last();
+        assert!(!third || group.nodes.iter().all(settled), "{exponent}");
+    }
+}
+
+/// Who does not hear the replica cannot answer for a peer: the life is not known before it is told.
+#[test]
+fn messages_of_one_who_hears_nothing_stop_nobody() {
+    for first in [1, 2, 100] {
+        for second in 0..=120 {
+            let mut group = Group::<Counter>::new(DURABLE);
+            add(&mut group.nodes[0], 5);
+            group.rounds(7);
+            for acks_life in [first, second] {
+                give(&mut group, 0, 2, &[1, acks_life, 99, 0, 0]);
+            }
+            assert_eq!(group.nodes[0].fatal(), None, "{first} {second}");
+            // nor a former life that nobody asked about
+            give(&mut group, 0, 3, &[1, 1, 0, 0, 4, 9, 9]);
+            assert_eq!(group.nodes[0].fatal(), None);
+        }
+    }
+}
+
+/// A question that nobody answers is given up, and asked again when there is reason to.
+#[test]
+fn a_doubt_ends() {
+    let mut group = Group::<Counter>::new(DURABLE);
+    add(&mut group.nodes[0], 5);
+    group.rounds(4);
+    group.cut = [false, true, true];
+    let told = |group: &mut Group<Counter>| {
+        give(group, 0, 2, &[1, 0x7f, 99, 0, 0]);
+        group.rounds(1);
+        group.asked()
+    };
+    assert_eq!(told(&mut group), 1);
+    assert_eq!(told(&mut group), 1, "asked already");
+    group.rounds(8);
+    assert_eq!(told(&mut group), 1, "of a life that was skipped by now");
+    give(&mut group, 0, 2, &[1, 0xff, 0xff, 0x7f, 99, 0, 0]);
+    group.rounds(1);
+    assert_eq!(group.asked(), 2);
+    assert_eq!(group.nodes[0].fatal(), None);
 }

@@ -82,7 +82,7 @@ fn records_that_do_not_follow_are_refused() {
     // a fourth element, of a machine with more room
     let mut wide = Replica::<OrSet<u8, Inline<9>, Inline<2>>, Inline<3>, Inline<32>>::new(
         source.actor(),
-        &[],
+        &[source.actor().node()],
         OrSet::new(),
         CONFIG,
     )

@@ -325,7 +325,7 @@ where
 
 #[test]
 fn replicas_converge_and_keep_what_was_durable() {
-    let campaign = Campaign { from: 1, seeds: 200, nodes: None, threads: 2, twice_every: 20 };
+    let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, twice_every: 20 };
     let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;

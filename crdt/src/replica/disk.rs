@@ -14,7 +14,6 @@ pub(crate) struct Disk {
     life_durable: bool,
     /// The next record is the whole state.
     whole: bool,
-    last: u64,
     issued: u64,
     durable: u64,
     ticket: Ticket,
@@ -32,7 +31,6 @@ impl Disk {
             life_ticket: Ticket::default(),
             life_durable: false,
             whole: false,
-            last: 0,
             issued: 0,
             durable: 0,
             ticket: Ticket::default(),
@@ -51,7 +49,7 @@ impl Disk {
             return;
         }
         self.started = true;
-        (self.last, self.issued) = (last, last);
+        self.issued = last;
         self.enter(self.life.saturating_add(1));
         if !self.durable_mode {
             self.durable = last;
@@ -61,12 +59,13 @@ impl Disk {
     /// Begins another life, later than `seen`, which somebody says to have been one of this
     /// replica's. False if the incarnation has no more lives.
     ///
-    /// A number that is far off does not use them up: at most `JUMP` are skipped at a time.
-    pub(crate) fn begin_life(&mut self, seen: u64) -> bool {
+    /// A number that is far off does not use them up: at most `JUMP` are skipped at a time. Some more are
+    /// skipped as `chance` has it, so that who does not hear this replica cannot answer to the life.
+    pub(crate) fn begin_life(&mut self, seen: u64, chance: u64) -> bool {
         const JUMP: u64 = 1 << 16;
         let last = self.life | u64::from(u32::MAX);
         let skipped = seen.clamp(self.life, self.life.saturating_add(JUMP));
-        let next = skipped.saturating_add(1);
+        let next = skipped.saturating_add(1).saturating_add(chance % (JUMP >> 4));
         if next <= last {
             self.enter(next);
         }
@@ -96,9 +95,9 @@ impl Disk {
         if self.life_durable { self.durable } else { 0 }
     }
 
-    /// Whether everything is.
-    pub(crate) const fn is_settled(&self) -> bool {
-        self.durable() == self.last
+    /// Whether everything is, up to the last update.
+    pub(crate) const fn is_settled(&self, last: u64) -> bool {
+        self.durable() == last
     }
 
     /// Deltas do not tell what is to be written.
@@ -107,14 +106,13 @@ impl Disk {
     }
 
     pub(crate) const fn changed(&mut self, last: u64) {
-        self.last = last;
         if !self.durable_mode {
             (self.issued, self.durable) = (last, last);
         }
     }
 
-    /// What is to be written next.
-    pub(crate) const fn next(&mut self) -> Option<(Ticket, Due)> {
+    /// What is to be written next, up to the last update.
+    pub(crate) const fn next(&mut self, last: u64) -> Option<(Ticket, Due)> {
         let due = if !self.durable_mode || !self.started {
             return None;
         } else if !self.life_issued {
@@ -123,12 +121,12 @@ impl Disk {
             Due::Life(self.life)
         } else if self.whole {
             self.whole = false;
-            self.issued = self.last;
+            self.issued = last;
             Due::State
-        } else if self.issued < self.last {
+        } else if self.issued < last {
             let from = self.issued.saturating_add(1);
-            self.issued = self.last;
-            Due::Deltas(from, self.last)
+            self.issued = last;
+            Due::Deltas(from, last)
         } else {
             return None;
         };

@@ -5,13 +5,18 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The actor's node is not among the members.
+    NotAMember,
+    /// The gossip interval is 0.
+    Interval,
     /// More members than the storage of peers has room for.
     TooManyMembers,
     /// The state has fewer places for actors than its replicas need at least. A replica without
-    /// durable records takes a place for each of its incarnations, and a place is never given back:
-    /// give the state more room, or keep records.
+    /// durable records takes a place for each of its incarnations, one with records for each disk that
+    /// was lost, and a place is never given back: give the state more room, or keep records.
     TooFewActors {
-        /// A place for each incarnation of this node so far, and one for each other member.
+        /// A place for each incarnation of this node so far, and one for each other member. A node with
+        /// records that lost its disk counts as two, whatever its incarnation is.
         needed: u64,
         /// How many the state has.
         limit: u64,
@@ -27,16 +32,25 @@ pub enum MembersError {
     Full,
     /// The epoch is not later than the present one.
     Stale,
+    /// The state has fewer places for actors than there are members.
+    TooFewActors {
+        /// A place for each member.
+        needed: u64,
+        /// How many the state has.
+        limit: u64,
+    },
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAMember => f.write_str("this node is not among the members"),
+            Self::Interval => f.write_str("the gossip interval must not be 0"),
             Self::TooManyMembers => f.write_str("more members than there is room for"),
             Self::TooFewActors { needed, limit } => write!(
                 f,
                 "the state has room for {limit} actors and needs {needed}: each incarnation of a \
-                 replica without durable records takes one; give it more room, or keep records"
+                 replica takes one; give it more room, or keep records"
             ),
         }
     }
@@ -44,10 +58,14 @@ impl fmt::Display for ConfigError {
 
 impl fmt::Display for MembersError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "no room for so many peers; nothing was changed",
-            Self::Stale => "the epoch is not later than the present one",
-        })
+        match self {
+            Self::Full => f.write_str("no room for so many peers; nothing was changed"),
+            Self::Stale => f.write_str("the epoch is not later than the present one"),
+            Self::TooFewActors { needed, limit } => write!(
+                f,
+                "the state has room for {limit} actors and needs {needed}: one for each member"
+            ),
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) enum Body<'a, T> {
     Deltas { first: u64, run: &'a [u8] },
     /// Everything up to the update `last`.
     State { last: u64, state: Whole<'a, T> },
+    /// Before the receiver began its present life, the sender had its update `last` of another life.
+    /// Nodes of versions before this do not know it, and drop it.
+    Former { life: u64, last: u64 },
 }
 
 /// A whole state: by reference when sent, as bytes when received. Both have the same encoding.
@@ -72,6 +75,10 @@ impl<'a, T: Crdt> Wire<'a> for Message<'a, T> {
                 out.u64(*last);
                 state.encode(out);
             }
+            Body::Former { life, last } => {
+                out.u8(4);
+                [*life, *last].into_iter().for_each(|number| out.u64(number));
+            }
         }
     }
 
@@ -83,6 +90,7 @@ impl<'a, T: Crdt> Wire<'a> for Message<'a, T> {
             1 => Body::Digest { first: input.u64()?, last: input.u64()?, digest: input.u64()? },
             2 => Body::Deltas { first: input.u64()?, run: input.bytes()? },
             3 => Body::State { last: input.u64()?, state: Whole::decode(input)? },
+            4 => Body::Former { life: input.u64()?, last: input.u64()? },
             _ => return Err(DecodeError::Invalid),
         };
         Ok(Self { life, acks_life, acks, wants, body })

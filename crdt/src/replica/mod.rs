@@ -5,6 +5,7 @@ mod disk;
 mod error;
 mod event;
 mod log;
+mod memory;
 mod message;
 mod output;
 mod peer;
@@ -20,15 +21,16 @@ use disk::Disk;
 pub use error::{ConfigError, MembersError};
 pub use event::Event;
 use log::{Log, frames};
+use memory::{Doubt, Earlier, Former};
 use message::{Body, Entry, Whole};
 pub use message::{Message, Record};
-use peer::{Peer, Wants};
+use peer::{Flag, Peer, Wants};
 
 /// How a [`Replica`] behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
-    /// How often lost messages are made up for and digests compared, in µs; at least 1. Default 500 ms. On a LAN some hundred
+    /// How often lost messages are made up for and digests compared, in µs; not 0. Default 500 ms. On a LAN some hundred
     /// milliseconds, on a radio minutes. What was lost is sent again so late.
     pub gossip_us: u64,
     /// Deltas in one message, in bytes; a single larger one travels alone. Default 1024.
@@ -37,7 +39,9 @@ pub struct Config {
     ///
     /// Without, a node that restarts must take the next incarnation, and each incarnation takes a
     /// place for an actor in the state for good: of a state with `n` places, `m` members may restart
-    /// `n - m` times in all. [`Replica::new`] refuses an incarnation for which there is no place.
+    /// `n - m` times in all. [`Replica::new`] refuses an incarnation for which there is no place, as
+    /// far as this node alone can tell: where several members restart, count for all of them. With
+    /// records, too, keep a place for each disk that may be lost.
     pub durable: bool,
     /// Bytes of encoded deltas that are kept for peers that lag, where the storage does not say; one that lags more gets the
     /// whole state. Default 4096.
@@ -65,12 +69,23 @@ impl Default for Config {
 /// Peers give that away: they tell of updates of this actor that it never made, or acknowledge what
 /// it never sent. One message is not believed. The replica takes nothing from it, tells
 /// [`Event::UnknownUpdates`], and begins another life, which is a number in every message that
-/// answers carry back. If the peer still insists in an answer to that life, it is no message that was
-/// late, damaged or forged by somebody who cannot hear the replica, and the replica stops itself with
-/// [`Fatal::LostState`].
+/// answers carry back, and which peers answer with what they had of the life before. If one still
+/// insists in an answer to that life, it is no message that was late, damaged or forged by somebody
+/// who cannot hear the replica, and the replica stops itself with [`Fatal::LostState`].
 ///
-/// What cannot be found out: that a replica forgot updates which no member has either. And where
+/// What cannot be found out, as nobody has anything that contradicts it:
+///
+/// * a replica forgot updates which no member has either;
+/// * before it hears of a peer, a replica that forgot makes as many updates as it forgot, or more, and
+///   what they say differs from the forgotten ones nowhere that is still part of the state: the totals
+///   of a counter, elements that were removed.
+///
+/// So start a replica that may have forgotten as the next incarnation, not under its old name. And where
 /// actors leave no trace in the state ([`Crdt::trace`]), there is nothing to be mixed up.
+///
+/// A member is believed what it passes on: an update under this actor's name that was damaged or forged
+/// on its way to *another* member stops this replica, as that member then insists. Frames need a checksum
+/// on any network, and authentication where others can write to it.
 ///
 /// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
 /// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
@@ -114,7 +129,6 @@ pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     actor: Actor,
     gossip_us: u64,
     most_bytes: usize,
-    log_bytes: usize,
     state: T,
     log: Log<L>,
     disk: Disk,
@@ -127,20 +141,23 @@ pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     changed: bool,
     /// What every member acknowledged in earlier lives.
     was_stable: u64,
-    /// Another life was begun since the last gossip; that is often enough.
-    asked: bool,
+    doubt: Doubt,
+    former: Former,
+    earlier: Earlier,
     told_stop: bool,
     fatal: Option<Fatal>,
     rejections: Rejections,
 }
 
 impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
-    /// A replica without a past. `state` is empty, with the limits it is to have.
+    /// A replica without a past. `members` are all nodes, the actor's included; `state` is empty, with
+    /// the limits it is to have.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no room for so many members, or the state has too few places for
-    /// the actors.
+    /// [`ConfigError`] says what does not fit together: the actor is no member, there is no room for so
+    /// many, or the state has too few places for the actors. How often other members came back as
+    /// another incarnation is not known here; where there is no place for theirs, [`Event::Full`] tells.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -166,19 +183,26 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         config: Config,
     ) -> Result<Self, ConfigError> {
         let mut peers = P::List::with_limit(P::LIMIT);
+        if config.gossip_us == 0 {
+            return Err(ConfigError::Interval);
+        }
+        if !members.contains(&actor.node()) {
+            return Err(ConfigError::NotAMember);
+        }
         for id in others(members, actor) {
             peers.push(Peer::new(id)).map_err(|_| ConfigError::TooManyMembers)?;
         }
-        if !config.durable {
-            check_room(actor, peers.len(), &state)?;
+        let earlier = if config.durable { actor.incarnation().min(1) } else { actor.incarnation() };
+        let needed = places(earlier, peers.len());
+        if let Some(limit) = too_few_actors(needed, &state) {
+            return Err(ConfigError::TooFewActors { needed, limit });
         }
         // lives grow within an incarnation and with it
         let first_life = u64::from(actor.incarnation()) << 32;
         Ok(Self {
             actor,
-            gossip_us: config.gossip_us.max(1),
+            gossip_us: config.gossip_us,
             most_bytes: config.most_bytes,
-            log_bytes: config.log_bytes,
             state,
             log: Log::new(config.log_bytes, 1),
             disk: Disk::new(config.durable, first_life),
@@ -189,7 +213,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             turn: 0,
             changed: false,
             was_stable: 0,
-            asked: false,
+            doubt: Doubt::NONE,
+            former: Former::none(),
+            earlier: Earlier::none(),
             told_stop: false,
             fatal: None,
             rejections: Rejections::default(),
@@ -198,7 +224,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
 
     /// Updates the data. `update` makes one update as the given actor, and returns its delta. If it
     /// makes several, or one and then an error, nothing is lost, but the whole state is written down
-    /// and sent instead of a delta.
+    /// and sent instead of a delta. It must not put another value in the place of the state: to bring
+    /// back a backup, merge it.
+    ///
+    /// A replica that [stopped itself](Machine::fatal) still takes updates, into its own state only:
+    /// they reach nobody.
     ///
     /// # Errors
     ///
@@ -269,7 +299,12 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             let peer = known.unwrap_or_else(|| Peer::new(id));
             peers.push(peer).map_err(|_| MembersError::Full)?;
         }
+        let needed = places(0, peers.len());
+        if let Some(limit) = too_few_actors(needed, &self.state) {
+            return Err(MembersError::TooFewActors { needed, limit });
+        }
         (self.peers, self.epoch) = (peers, epoch);
+        (self.former, self.earlier) = (Former::none(), Earlier::none()); // of others' places
         self.trim();
         Ok(())
     }
@@ -278,9 +313,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
+    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.state().value(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -293,9 +329,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
+    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.actor(), Actor::default());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -308,9 +345,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
+    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.peers().count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -322,9 +360,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let mut replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
+    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
     /// let before = replica.last();
     /// replica.update(|counter, me| counter.increment(me, 2))?;
     /// assert_eq!(replica.last(), before + 1);
@@ -359,9 +398,10 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
     /// # use quorate_crdt::{Config, GCounter, Replica};
     /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[], GCounter::<Inline<3>>::new(), Config::default())?;
+    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
     /// assert_eq!(replica.rejections().total(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -400,8 +440,14 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
 
     fn take(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
-        if message.life < peer.life {
-            return Ok(()); // late, from another life
+        let acknowledges = message.acks_life == self.disk.life();
+        if message.life < peer.life && !self.earlier.is_lived(at, message.life, acknowledges) {
+            // late, from another life; or the peer forgot the later one, which an answer tells it
+            self.earlier.note(at, message.life);
+            if let Some(peer) = self.peers.get_mut(at) {
+                peer.set(Flag::OwesAck, true);
+            }
+            return Ok(());
         }
         // what is refused must change nothing: everything is looked at before anything is done
         let news = match self.read(&message.body) {
@@ -409,11 +455,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             Err(reason) => return self.refuse(reason),
         };
         if self.claims(message, &news) {
-            return self.doubt(at, message);
+            return self.doubt(at, message, &news);
         }
         self.hear(at, message);
         match news {
-            News::None | News::OtherThings => {}
+            News::None | News::OtherThings | News::Former { .. } => {}
             News::Digest { first, last, digest } => self.compare(at, first, last, digest),
             News::Deltas { first, run } => self.take_deltas(at, first, run),
             News::State { last, merged } => self.take_state(at, last, merged),
@@ -426,6 +472,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     fn read<'a>(&self, body: &Body<'a, T>) -> Result<News<'a, T>, Rejected> {
         Ok(match body {
             Body::Ack => News::None,
+            &Body::Former { life, last } => News::Former { life, last },
             &Body::Digest { first, last, digest } => News::Digest { first, last, digest },
             &Body::Deltas { first, run } => {
                 let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
@@ -494,6 +541,13 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             || (message.acks_life == life && message.acks > self.log.last())
             || match news {
                 News::None | News::Digest { .. } => false,
+                News::Former { life: former, last } => {
+                    // where actors take no places, they leave no trace that could be mixed up
+                    self.state.actor_limit().is_some()
+                        && message.acks_life == life
+                        && (self.doubt.is_repeated_by(*former, *last)
+                            || (*former > life && *last > 0))
+                }
                 News::OtherThings => true,
                 News::Deltas { run, .. } => frames(run, &self.state)
                     .flatten()
@@ -504,36 +558,68 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     }
 
     /// Asks a peer that claims what cannot be once more, by another life; stops if it insists.
-    fn doubt(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
-        let (life, stable) = (self.disk.life(), self.stable());
-        let Some(peer) = self.peers.get_mut(at) else { return Ok(()) };
-        if peer.asked && message.acks_life == life {
+    fn doubt(
+        &mut self,
+        at: usize,
+        message: &Message<'_, T>,
+        news: &News<'_, T>,
+    ) -> Result<(), Rejected> {
+        let (life, last) = (self.disk.life(), self.log.last());
+        let Some(peer) = self.peers.get(at) else { return Ok(()) };
+        let asked = peer.is(Flag::Asked);
+        // what a peer had of a former life is told to who began another one, whomever that asked
+        let (claimed, repeats) = match *news {
+            News::Former { life, last } => (life, self.doubt.is_repeated_by(life, last)),
+            _ => (message.acks_life, asked),
+        };
+        if repeats && message.acks_life == life {
             self.fatal = Some(Fatal::LostState);
             return Ok(());
         }
-        if peer.asked || self.asked || !self.disk.begin_life(message.acks_life) {
+        if asked || self.doubt.is_new() || !self.begin_life(claimed) {
             return self.refuse(Rejected::Impossible);
         }
-        (peer.asked, peer.claims) = (true, true);
-        (self.asked, self.was_stable) = (true, stable);
-        self.peers.iter_mut().for_each(Peer::forget_acks);
+        self.doubt = Doubt::new(claimed, life, last);
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.set(Flag::Asked, true);
+            peer.set(Flag::Claims, true);
+        }
         self.rejections.count(Rejected::Impossible);
         Ok(())
+    }
+
+    /// Begins another life, later than `seen`: all that peers say from now on shows whether they know of
+    /// it. False if there is none.
+    fn begin_life(&mut self, seen: u64) -> bool {
+        let stable = self.stable();
+        let chance = digest(&(&self.state, self.now, self.log.last()));
+        let begun = self.disk.begin_life(seen, chance);
+        if begun {
+            self.was_stable = stable;
+            self.peers.iter_mut().for_each(Peer::forget_acks);
+        }
+        begun
     }
 
     /// Takes what every message says besides its body.
     fn hear(&mut self, at: usize, message: &Message<'_, T>) {
         let life = self.disk.life();
         let Some(peer) = self.peers.get_mut(at) else { return };
-        if message.life > peer.life {
+        if message.life != peer.life {
+            if peer.life > 0 {
+                self.former.replace(at, peer.life, peer.got);
+            }
             peer.reborn(message.life);
         }
+        self.earlier.forget(at);
         if message.acks_life == life {
-            peer.acked = peer.acked.max(message.acks);
-            peer.sent = peer.sent.max(peer.acked);
-            peer.owes_state |= message.wants;
-            // it was asked, and this is all it has
-            peer.asked &= !matches!(message.body, Body::State { .. });
+            peer.acknowledged(message.acks);
+            if message.wants {
+                peer.set(Flag::OwesState, true);
+            }
+            if matches!(message.body, Body::State { .. }) {
+                peer.set(Flag::Asked, false); // it was asked, and this is all it has
+            }
         }
         self.trim();
     }
@@ -541,11 +627,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     fn compare(&mut self, at: usize, first: u64, last: u64, theirs: u64) {
         let (same, own) = (digest(&self.state) == theirs, self.log.last());
         let Some(peer) = self.peers.get_mut(at) else { return };
-        peer.owes_ack = true;
+        peer.set(Flag::OwesAck, true);
         if same {
             peer.has(last, own);
             (peer.wants, peer.full) = (Wants::Nothing, None);
-            peer.asked = false; // it has nothing that is not here
+            peer.set(Flag::Asked, false); // it has nothing that is not here
         } else if peer.got < last {
             if peer.got.saturating_add(1) < first {
                 peer.want(true);
@@ -553,14 +639,14 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         } else if peer.got == last && peer.acked == own {
             // each has all the other ever did, and yet they differ: only whole states can tell
             peer.want(true);
-            peer.owes_state = true;
+            peer.set(Flag::OwesState, true);
         }
     }
 
     /// Takes the deltas of a run that follow on what is here, as far as they fit.
     fn take_deltas(&mut self, at: usize, first: u64, run: &[u8]) {
         let Some(peer) = self.peers.get_mut(at) else { return };
-        peer.owes_ack = true;
+        peer.set(Flag::OwesAck, true);
         let got = peer.got;
         if first > got.saturating_add(1) {
             return; // something before it was lost, and comes again
@@ -594,7 +680,8 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         let own = self.log.last();
         if let Some(peer) = self.peers.get_mut(at) {
             peer.has(last, own);
-            (peer.wants, peer.full, peer.owes_ack) = (Wants::Nothing, None, true);
+            (peer.wants, peer.full) = (Wants::Nothing, None);
+            peer.set(Flag::OwesAck, true);
         }
     }
 
@@ -603,7 +690,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         if let Some(peer) = self.peers.get_mut(at) {
             // what does not fit would not fit at once either
             peer.want(!full);
-            peer.owes_ack = !full;
+            peer.set(Flag::OwesAck, !full);
             if full {
                 peer.full = peer.full.or(Some(false));
             }
@@ -614,22 +701,35 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     fn settle(&mut self) {
         let durable = self.disk.durable();
         for peer in self.peers.iter_mut().filter(|peer| peer.got_at <= durable) {
-            peer.owes_ack |= peer.told < peer.got;
+            if peer.told < peer.got {
+                peer.set(Flag::OwesAck, true);
+            }
             peer.told = peer.got;
         }
     }
 
     fn gossip(&mut self) {
-        self.asked = false;
+        if self.doubt.pass() {
+            self.peers.iter_mut().for_each(|peer| peer.set(Flag::Asked, false));
+        }
+        self.former.gossip();
+        let waits = self.peers.iter().any(|peer| peer.is(Flag::Asked));
+        if !waits && self.earlier.gossip() {
+            self.begin_life(self.disk.life());
+        }
         let count = self.peers.len();
         self.turn =
             if self.turn.saturating_add(1) < count { self.turn.saturating_add(1) } else { 0 };
         for (at, peer) in self.peers.iter_mut().enumerate() {
             // whatever was not acknowledged by now is taken for lost
-            (peer.sent, peer.lags) = (peer.acked, false);
-            peer.owes_digest |= at == self.turn;
+            peer.set_sent(0);
+            peer.set(Flag::Lags, false);
+            if at == self.turn {
+                peer.set(Flag::OwesDigest, true);
+            }
             if peer.wants != Wants::Nothing {
-                (peer.wants, peer.owes_ack) = (Wants::Ask, true);
+                peer.wants = Wants::Ask;
+                peer.set(Flag::OwesAck, true);
             }
         }
     }
@@ -739,6 +839,11 @@ enum News<'a, T> {
     },
     /// Under names that this replica gave, other things than it has.
     OtherThings,
+    /// What the peer had of a former life of this replica.
+    Former {
+        life: u64,
+        last: u64,
+    },
 }
 
 /// What a peer's state and the own one make together.
@@ -750,12 +855,14 @@ enum Merged<T> {
     },
 }
 
-/// Whether the state has a place for each incarnation of this node so far, and for the other members.
-fn check_room<T: Crdt>(actor: Actor, others: usize, state: &T) -> Result<(), ConfigError> {
-    let Some(limit) = state.actor_limit() else { return Ok(()) };
-    let limit = limit as u64;
-    let needed = u64::from(actor.incarnation()).saturating_add(1).saturating_add(others as u64);
-    if needed > limit { Err(ConfigError::TooFewActors { needed, limit }) } else { Ok(()) }
+/// How many places for actors are taken, at least, when every member has made an update.
+fn places(earlier_incarnations: u32, others: usize) -> u64 {
+    u64::from(earlier_incarnations).saturating_add(1).saturating_add(others as u64)
+}
+
+/// How many places for actors the state has, if that is less.
+fn too_few_actors<T: Crdt>(needed: u64, state: &T) -> Option<u64> {
+    state.actor_limit().map(|limit| limit as u64).filter(|limit| needed > *limit)
 }
 
 /// The members but this node, each once: a second entry would wait for acknowledgements for ever.

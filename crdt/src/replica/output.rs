@@ -4,6 +4,7 @@ use quorate_core::{Output, Ticket};
 use super::digest::digest;
 use super::disk::Due;
 use super::message::{Body, Entry, Whole};
+use super::peer::Flag;
 use super::{Event, Message, Record, Replica};
 use crate::Crdt;
 
@@ -17,6 +18,7 @@ enum Plan {
 
 enum Sends {
     Ack,
+    Former,
     Digest,
     Deltas { first: u64, last: u64 },
     State,
@@ -33,14 +35,14 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
             return (!core::mem::replace(&mut self.told_stop, true))
                 .then_some(Plan::Event(Event::Stopped(fatal)));
         }
-        if let Some((ticket, due)) = self.disk.next() {
+        if let Some((ticket, due)) = self.disk.next(self.log.last()) {
             return Some(Plan::Persist(ticket, due));
         }
         if core::mem::take(&mut self.changed) {
             return Some(Plan::Event(Event::Changed));
         }
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.claims) {
-            peer.claims = false;
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is(Flag::Claims)) {
+            peer.set(Flag::Claims, false);
             return Some(Plan::Event(Event::UnknownUpdates(peer.id)));
         }
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.full == Some(false)) {
@@ -59,30 +61,38 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
 
     fn plan_message(&mut self, at: usize) -> Option<Sends> {
         let (durable, settled, first) =
-            (self.disk.durable(), self.disk.is_settled(), self.log.first());
+            (self.disk.durable(), self.disk.is_settled(self.log.last()), self.log.first());
         let most = self.most_bytes;
         let peer = self.peers.get_mut(at)?;
-        if peer.owes_state && settled {
-            (peer.owes_state, peer.owes_digest, peer.owes_ack) = (false, false, false);
-            peer.sent = durable;
+        if self.former.tell(at) {
+            return Some(Sends::Former);
+        }
+        if peer.is(Flag::OwesState) && settled {
+            peer.set(Flag::OwesState, false);
+            peer.set(Flag::OwesDigest, false);
+            peer.set(Flag::OwesAck, false);
+            peer.set_sent(durable);
             return Some(Sends::State);
         }
-        let next = peer.sent.saturating_add(1);
-        if peer.sent < durable && next < first && !peer.lags {
+        let next = peer.sent().saturating_add(1);
+        if next <= durable && next < first && !peer.is(Flag::Lags) {
             // no deltas for it: whether it needs the state, the digest tells
-            (peer.lags, peer.owes_digest) = (true, true);
+            peer.set(Flag::Lags, true);
+            peer.set(Flag::OwesDigest, true);
         }
-        if peer.owes_digest && settled {
-            (peer.owes_digest, peer.owes_ack) = (false, false);
+        if peer.is(Flag::OwesDigest) && settled {
+            peer.set(Flag::OwesDigest, false);
+            peer.set(Flag::OwesAck, false);
             return Some(Sends::Digest);
         }
-        if peer.sent < durable
+        if next <= durable
             && let Some((_, last)) = self.log.run(next, durable, most)
         {
-            (peer.sent, peer.owes_ack) = (last, false);
+            peer.set_sent(last);
+            peer.set(Flag::OwesAck, false);
             return Some(Sends::Deltas { first: next, last });
         }
-        core::mem::take(&mut peer.owes_ack).then_some(Sends::Ack)
+        peer.take(Flag::OwesAck).then_some(Sends::Ack)
     }
 
     fn make(&self, plan: Plan) -> Option<Output<'_, Self>> {
@@ -99,13 +109,9 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
             Plan::Send(at, sends, wants) => {
                 let peer = self.peers.get(at)?;
                 let body = self.body(sends)?;
-                let message = Message {
-                    life: self.disk.life(),
-                    acks_life: peer.life,
-                    acks: peer.told,
-                    wants,
-                    body,
-                };
+                let asked = self.earlier.acknowledged(at);
+                let (acks_life, acks) = asked.map_or((peer.life, peer.told), |life| (life, 0));
+                let message = Message { life: self.disk.life(), acks_life, acks, wants, body };
                 Some(Output::Send(peer.id, message))
             }
         }
@@ -114,6 +120,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
     fn body(&self, sends: Sends) -> Option<Body<'_, T>> {
         Some(match sends {
             Sends::Ack => Body::Ack,
+            Sends::Former => Body::Former { life: self.former.life, last: self.former.last },
             Sends::Digest => Body::Digest {
                 first: self.log.first(),
                 last: self.log.last(),

@@ -14,23 +14,29 @@ pub(crate) struct Peer {
     pub(crate) told: u64,
     /// Our updates that it acknowledged.
     pub(crate) acked: u64,
-    /// Our updates on their way to it.
-    pub(crate) sent: u64,
-    /// It is told what is here.
-    pub(crate) owes_ack: bool,
-    /// It is told what the state amounts to.
-    pub(crate) owes_digest: bool,
-    /// It asked for the state.
-    pub(crate) owes_state: bool,
+    /// How many of ours after those are on their way to it.
+    on_the_way: u32,
+    flags: u8,
     pub(crate) wants: Wants,
     /// What it has does not fit here; true once the application was told so.
     pub(crate) full: Option<bool>,
+}
+
+/// One of the things that are, or are not, so with a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flag {
+    /// It is told what is here.
+    OwesAck = 1,
+    /// It is told what the state amounts to.
+    OwesDigest = 2,
+    /// It asked for the state.
+    OwesState = 4,
     /// It needs deltas that are not kept, and was sent a digest since the last gossip.
-    pub(crate) lags: bool,
+    Lags = 8,
     /// It told of updates of ours that we never made, and a life was begun to hear whether it still says so.
-    pub(crate) asked: bool,
+    Asked = 16,
     /// The application is yet to be told.
-    pub(crate) claims: bool,
+    Claims = 32,
 }
 
 /// Whether a peer's whole state is wanted, as its deltas lead no further here.
@@ -66,27 +72,59 @@ impl Peer {
             got_at: 0,
             told: 0,
             acked: 0,
-            sent: 0,
-            owes_ack: false,
-            owes_digest: true,
-            owes_state: false,
+            on_the_way: 0,
+            flags: Flag::OwesDigest as u8,
             wants: Wants::Nothing,
             full: None,
-            lags: false,
-            asked: false,
-            claims: false,
         }
+    }
+
+    pub(crate) const fn is(&self, flag: Flag) -> bool {
+        self.flags & flag as u8 != 0
+    }
+
+    pub(crate) const fn set(&mut self, flag: Flag, to: bool) {
+        self.flags = if to { self.flags | flag as u8 } else { self.flags & !(flag as u8) };
+    }
+
+    /// Whether it is so; it no longer is.
+    pub(crate) const fn take(&mut self, flag: Flag) -> bool {
+        let was = self.is(flag);
+        self.set(flag, false);
+        was
+    }
+
+    /// Our updates that it acknowledged, or that are on their way to it.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.acked.saturating_add(self.on_the_way as u64)
+    }
+
+    /// Our updates up to this one are on their way; as many as can be counted.
+    pub(crate) fn set_sent(&mut self, sent: u64) {
+        let more = sent.saturating_sub(self.acked);
+        self.on_the_way = u32::try_from(more).unwrap_or(u32::MAX);
+    }
+
+    /// It acknowledged our updates up to this one.
+    pub(crate) fn acknowledged(&mut self, up_to: u64) {
+        let sent = self.sent();
+        self.acked = self.acked.max(up_to);
+        self.set_sent(sent.max(self.acked));
     }
 
     /// It begins another life: nothing that was said before counts.
     pub(crate) const fn reborn(&mut self, life: u64) {
-        *self = Self { life, asked: self.asked, claims: self.claims, ..Self::new(self.id) };
+        let kept = self.flags & (Flag::Asked as u8 | Flag::Claims as u8);
+        *self = Self { life, ..Self::new(self.id) };
+        self.flags |= kept;
     }
 
     /// We begin another life: it has to acknowledge our updates once more.
     pub(crate) const fn forget_acks(&mut self) {
-        (self.acked, self.sent) = (0, 0);
-        (self.owes_digest, self.owes_state, self.lags) = (true, false, false);
+        (self.acked, self.on_the_way) = (0, 0);
+        self.set(Flag::OwesDigest, true);
+        self.set(Flag::OwesState, false);
+        self.set(Flag::Lags, false);
     }
 
     /// Its whole state is wanted: at once, or with the next gossip.
