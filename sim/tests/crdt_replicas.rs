@@ -12,7 +12,7 @@ use quorate_crdt::{Config, Crdt, Event, Message, OrSet, Record, Replica};
 use quorate_sim::{Access, Campaign, Marks, Subject, Swarm, run};
 
 /// Room for few elements and hardly any delta, so that both run out all the time.
-type OnInline = Sets<Inline<14>, Inline<9>, Inline<160>>;
+type OnInline = Sets<Inline<12>, Inline<9>, Inline<160>>;
 type OnHeap = Sets<Heap, Heap, Heap>;
 
 type Set<S, A> = OrSet<u64, S, A>;
@@ -24,6 +24,8 @@ struct Sets<S: Storage, A: Storage, L: Storage> {
     shadows: Vec<Replica<Set<S, A>, A, L>>,
     /// How much of each node's work was durable, ever.
     durable: Vec<u64>,
+    /// And how much of that its former incarnations did.
+    former: Vec<u64>,
     lost: Vec<bool>,
     incarnations: Vec<u32>,
     /// It came back with an empty disk and its old name, and has not noticed. It makes no updates, which others would
@@ -68,8 +70,13 @@ where
         let now = elements(state);
         self.kept.extend(now.iter().map(|&element| (element, node)));
         self.gone.extend(before.difference(&now).map(|&element| (element, node)));
-        let trace = state.trace(self.actor(node));
-        self.durable[node] = self.durable[node].max(trace);
+        let done = self.former[node] + state.trace(self.actor(node));
+        self.durable[node] = self.durable[node].max(done);
+    }
+
+    fn reborn(&mut self, node: usize) {
+        self.incarnations[node] += 1;
+        self.former[node] = self.durable[node];
     }
 }
 
@@ -91,6 +98,7 @@ where
             rng,
             shadows: Vec::new(),
             durable: vec![0; nodes],
+            former: vec![0; nodes],
             lost: vec![false; nodes],
             incarnations: vec![0; nodes],
             forgetful: vec![false; nodes],
@@ -150,7 +158,7 @@ where
                 marks.hit("forgetful: stopped");
                 self.forgetful[node] = false;
                 self.stopped[node] = true;
-                self.incarnations[node] += 1;
+                self.reborn(node);
                 Ok(None)
             }
             Event::UnknownUpdates(peer) => {
@@ -194,7 +202,7 @@ where
         if self.members.len() > 1 && self.rng.chance(1, 2) {
             self.forgetful[node] = true;
         } else {
-            self.incarnations[node] += 1;
+            self.reborn(node);
         }
         self.shadows[node] = self.fresh(node);
     }
