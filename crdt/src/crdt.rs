@@ -6,6 +6,9 @@ use quorate_core::{DecodeError, Reader, Wire};
 
 use crate::{ApplyError, MergeError};
 
+/// The first [revision](Crdt::revision) of a decoded value.
+pub(crate) const DECODED: u64 = 1 << 63;
+
 /// A conflict-free replicated data type: a state that only grows in a partial order, and any two of which have a least state
 /// above both (Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types", SSS 2011, section 3).
 ///
@@ -72,9 +75,9 @@ pub trait Crdt: Clone + Eq + PartialOrd + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn disputes(&self, other: &Self, actor: Actor) -> bool;
 
-    /// How many updates, deltas and merges this value has taken since it was made or decoded. It is
-    /// not part of the state: equal values may differ in it. It tells that a closure made more
-    /// updates than the one whose delta it returns.
+    /// How many updates, deltas and merges this value has taken since it was made. It is not part of the
+    /// state: equal values may differ in it. A decoded value begins at 2^63, so that one that was put in
+    /// the place of another is not taken for the other with one update more.
     #[must_use]
     fn revision(&self) -> u64;
 

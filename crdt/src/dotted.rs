@@ -5,6 +5,7 @@ use core::hash::{Hash, Hasher};
 use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
 use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
 
+use crate::crdt::DECODED;
 use crate::grow::{causality, insert, swap};
 use crate::sort::sort;
 use crate::{ApplyError, MergeError, UpdateError, Value};
@@ -355,7 +356,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
 
     #[cfg(feature = "serde")]
     pub(crate) fn from_parts(entries: S::List<(P, Dot)>, context: DotContext<A>) -> Option<Self> {
-        let state = Self { entries, context, revision: 0 };
+        let state = Self { entries, context, revision: DECODED };
         state.canonical().then_some(state)
     }
 
@@ -379,6 +380,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             state.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
         state.context = DotContext::read(actors, actors, input)?;
+        state.revision = DECODED;
         if state.canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
     }
 
@@ -428,7 +430,7 @@ impl<P: Value, S: Storage> Change<P, S> {
         self.added.as_ref().map(|added| added.1)
     }
 
-    fn removes(&self, dot: Dot) -> bool {
+    pub(crate) fn removes(&self, dot: Dot) -> bool {
         self.removed.binary_search(&dot).is_ok()
     }
 

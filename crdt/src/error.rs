@@ -12,13 +12,16 @@ pub enum UpdateError {
     Full,
     /// A counter is at its maximum and does not wrap: go on as the node's next incarnation.
     Exhausted,
-    /// A write with a later stamp is known, or a different one with this very stamp, so this one would
-    /// be lost. Take a later stamp, from a clock that has seen the write that is known, such as
-    /// [`Hlc`](quorate_clocks::Hlc).
+    /// A write with a later stamp is known, or a different one with this very stamp, so this one, or that
+    /// one, would be lost. Take a later stamp, from a clock that has received that of the known write,
+    /// such as [`Hlc`](quorate_clocks::Hlc). A stamp ahead of the clocks [locks the
+    /// value](crate::LwwRegister#a-stamp-ahead-of-the-clocks) for others until they get there: refuse
+    /// what [`Hlc::receive`](quorate_clocks::Hlc::receive) refuses before you apply it.
     Stale,
-    /// A closure that is to make one update made none or more, or returned the delta of another, and
-    /// a delta tells of one update. Make each in a call of its own.
-    Several,
+    /// A closure that is to make one update and return its delta did something else: it made several
+    /// updates, returned the delta of another value, replaced the value or merged into it, or updated
+    /// a copy. Make each update in a call of its own, to the value that the closure gets.
+    DeltaMismatch,
 }
 
 /// Why another's state was not merged. Nothing was changed.
@@ -99,7 +102,9 @@ impl fmt::Display for UpdateError {
             Self::Stale => f.write_str(
                 "a write with a later stamp is known, or another with the same: take a later stamp",
             ),
-            Self::Several => f.write_str("more or less than one update: make each on its own"),
+            Self::DeltaMismatch => f.write_str(
+                "the delta is not of the one update that was made to the value: make each on its own",
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ use core::hash::{Hash, Hasher};
 use quorate_clocks::{Causality, Storage};
 use quorate_core::{DecodeError, Full, List, Reader, Writer};
 
+use crate::crdt::DECODED;
 use crate::{MergeError, Value};
 
 /// A value that only grows.
@@ -132,7 +133,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
 
     #[cfg(feature = "serde")]
     pub(crate) fn from_entries(entries: S::List<(K, V)>) -> Option<Self> {
-        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries, revision: 0 })
+        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries, revision: DECODED })
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
@@ -153,6 +154,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
             }
             map.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
+        map.revision = DECODED;
         Ok(map)
     }
 }

@@ -124,14 +124,18 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         self.0.limits()
     }
 
-    /// Updates the value of a key, which is made if there is none: `edit` gets a copy, makes one
+    /// Updates the value of a key, which is created if there is none: `edit` gets a copy, makes one
     /// update to it and returns the delta of that update.
+    ///
+    /// The map applies the delta; what else `edit` did to the copy would be lost, and is an error.
+    /// The closure must not replace the value, merge anything into it, or update a copy of it
+    /// instead.
     ///
     /// # Errors
     ///
-    /// What `edit` says, [`UpdateError::Full`] if the map has no room, or [`UpdateError::Several`] if
-    /// `edit` made another number of updates than one, or returned the delta of another; the map is
-    /// unchanged.
+    /// What `edit` says, [`UpdateError::Full`] if the map has no room, or
+    /// [`UpdateError::DeltaMismatch`] if the delta does not make of the value what `edit` made of it,
+    /// or removes something from another key; the map is unchanged.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -145,7 +149,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     ///     register.set(Actor::default(), 8)?;
     ///     register.set(Actor::default(), 9)
     /// });
-    /// assert_eq!(two, Err(quorate_crdt::UpdateError::Several));
+    /// assert_eq!(two, Err(quorate_crdt::UpdateError::DeltaMismatch));
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn edit(
@@ -153,17 +157,18 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         key: &K,
         edit: impl FnOnce(&mut V) -> Result<V::Delta, UpdateError>,
     ) -> Result<Update<K, V>, UpdateError> {
-        let mut value = self.value(key);
-        let Change { added, removed } = edit(&mut value)?;
-        if value.revision() != 1 {
-            return Err(UpdateError::Several);
+        let mut edited = self.value(key);
+        let delta = edit(&mut edited)?;
+        let mut expected = self.value(key);
+        expected.apply(&delta).map_err(not_applied)?;
+        let elsewhere = |entry: &((K, _), _)| entry.0.0 != *key && delta.removes(entry.1);
+        if expected != edited || self.0.entries().iter().any(elsewhere) {
+            return Err(UpdateError::DeltaMismatch);
         }
+        let Change { added, removed } = delta;
         let added = added.map(|(payload, dot)| ((key.clone(), payload), dot));
         let change = Change { added, removed };
-        self.0.apply(&change).map_err(|error| match error {
-            ApplyError::Full => UpdateError::Full,
-            ApplyError::Missing | ApplyError::Conflict => UpdateError::Several,
-        })?;
+        self.0.apply(&change).map_err(not_applied)?;
         Ok(change)
     }
 
@@ -252,6 +257,14 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         let entries = self.0.range(|other| other.0.cmp(key));
         let inner = entries.iter().map(|((_, payload), dot)| (payload.clone(), *dot));
         V::wrap(self.0.part(inner))
+    }
+}
+
+/// A delta that does not apply to what it was made of is not the delta of that.
+const fn not_applied(error: ApplyError) -> UpdateError {
+    match error {
+        ApplyError::Full => UpdateError::Full,
+        ApplyError::Missing | ApplyError::Conflict => UpdateError::DeltaMismatch,
     }
 }
 

@@ -10,8 +10,43 @@ use crate::{Entry, UpdateError, Value};
 /// otherwise (Shapiro et al. 2011, specification 8).
 ///
 /// **What it loses**: of concurrent writes all but one, and with clocks that are not synchronised even later writes to earlier
-/// ones. Stamps from [`Hlc`](quorate_clocks::Hlc) are never behind what the writer has seen. For a register that keeps
+/// ones. Stamps from [`Hlc`](quorate_clocks::Hlc) are never behind what that clock has received. For a register that keeps
 /// concurrent writes see [`MvRegister`].
+///
+/// # A stamp ahead of the clocks
+///
+/// A stamp ahead of the clocks locks the value for others until they get there: their writes are
+/// [`UpdateError::Stale`], and so are those of a clock that was corrected. An
+/// [`Hlc`](quorate_clocks::Hlc) does not help then, as it refuses to receive a stamp that is too far
+/// ahead. So refuse what [`Hlc::receive`](quorate_clocks::Hlc::receive) refuses before you apply it,
+/// and before you merge a state that holds it:
+///
+/// ```
+/// use quorate_clocks::{Actor, Hlc, HlcConfig, HlcError, Reading, Stamp, Timestamp};
+/// use quorate_core::{Instant, NodeId};
+/// use quorate_crdt::{Crdt, LwwRegister};
+///
+/// let [a, b] = [1, 2].map(|n| Actor::from(NodeId::new(n)));
+/// let (mut here, mut there) = (LwwRegister::new(), LwwRegister::new());
+/// let (mut clock, wall_us) = (Hlc::new(HlcConfig::LAN), 1_700_000_000_000_000);
+/// // a's clock is an hour ahead
+/// let hour_ahead = Timestamp::from_micros(wall_us + 3_600_000_000);
+/// there.set(Stamp { time: hour_ahead, actor: a }, 1)?;
+///
+/// let now = Reading::new(Instant::ZERO, wall_us);
+/// if let Some(latest) = there.latest() {
+///     match clock.receive(now, latest.stamp.time) {
+///         Ok(_) => _ = here.merge(&there)?,
+///         Err(HlcError::TooFarAhead { .. }) => {} // not now; it may come again
+///         Err(error) => return Err(error.into()),
+///     }
+/// }
+/// // had it been merged, this would fail for an hour
+/// here.set(Stamp { time: clock.stamp(now)?, actor: b }, 2)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Example
 ///
 /// ```
 /// use quorate_clocks::{Actor, Stamp, Timestamp};

@@ -160,9 +160,11 @@ impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
     }
 }
 
-/// A set in which the last addition or removal of an element wins, by time, then actor; an addition over a removal by the
-/// same stamp (Shapiro et al. 2011, section 3.3.3). It loses what [`LwwRegister`](crate::LwwRegister) loses. What came out
-/// keeps its place. RAM: 32 bytes and the element each.
+/// A set in which the last addition or removal of an element wins, by time, then actor (Shapiro et al. 2011, section 3.3.3).
+/// One replica refuses a second write with the same stamp; where two replicas made them, an addition wins over a removal.
+/// It loses what [`LwwRegister`](crate::LwwRegister) loses, and a stamp ahead of the clocks locks an element as it locks
+/// [a register](crate::LwwRegister#a-stamp-ahead-of-the-clocks). What was removed keeps its place. RAM: 32 bytes and the
+/// element each.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline, Stamp, Timestamp};
@@ -183,7 +185,7 @@ grow_view!(LwwSet [E] "<u8, Inline<4>>", "elements");
 entry_crdt!(LwwSet [E] E, Latest<bool>, |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> LwwSet<E, S> {
-    /// Adds an element, unless that would be lost.
+    /// Adds an element, if its stamp is later than what is known of the element.
     ///
     /// # Errors
     ///

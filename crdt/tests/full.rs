@@ -326,23 +326,53 @@ fn an_edit_makes_one_update() {
         set.add(actor(0), 7)?;
         Ok(set.remove(&9))
     });
-    assert_eq!(two, Err(UpdateError::Several));
+    assert_eq!(two, Err(UpdateError::DeltaMismatch));
     // what was said to be full
     let two = map.edit(&1, |set| {
         set.add(actor(0), 7)?;
         set.add(actor(0), 8)
     });
-    assert_eq!(two, Err(UpdateError::Several));
+    assert_eq!(two, Err(UpdateError::DeltaMismatch));
     let mut other = OrSet::<u8, Inline<4>>::new();
     let elsewhere = other.add(actor(0), 7).unwrap();
     let none = map.edit(&1, |_| Ok(elsewhere.clone()));
-    assert_eq!(none, Err(UpdateError::Several));
+    assert_eq!(none, Err(UpdateError::DeltaMismatch));
     let another = map.edit(&1, |set| {
         set.add(actor(0), 7)?;
         Ok(other.add(actor(0), 8)?)
     });
-    assert_eq!(another, Err(UpdateError::Several));
+    assert_eq!(another, Err(UpdateError::DeltaMismatch));
     assert_eq!(map, before);
+    // the delta of another whose dot is known here, a value put in its place, a copy, a merge
+    type Inner = OrSet<u8, Inline<4>>;
+    let mut known = map.clone();
+    known.edit(&1, |set| set.add(actor(0), 1)).unwrap();
+    known.remove(&1);
+    let before_all = known.clone();
+    let mismatch = [
+        known.edit(&1, |set| {
+            let delta = Inner::new().add(actor(0), 9)?;
+            set.add(actor(0), 8)?;
+            Ok(delta)
+        }),
+        known.edit(&1, |set| {
+            *set = Inner::new();
+            set.add(actor(0), 8)
+        }),
+        known.edit(&1, |set| {
+            let mut copy = set.clone();
+            set.add(actor(0), 9)?;
+            copy.add(actor(0), 8)
+        }),
+        known.edit(&1, |set| {
+            let mut other = Inner::new();
+            other.add(actor(1), 5)?;
+            set.merge(&other).map_err(|_| UpdateError::Full)?;
+            set.add(actor(0), 8)
+        }),
+    ];
+    assert!(mismatch.iter().all(|edit| *edit == Err(UpdateError::DeltaMismatch)), "{mismatch:?}");
+    assert_eq!(known, before_all);
     map.edit(&1, |set| set.add(actor(0), 7)).unwrap();
     map.edit(&1, |set| Ok(set.remove(&9))).unwrap();
     assert!(map.get(&1).unwrap().contains(&7));
@@ -364,7 +394,7 @@ fn an_edit_makes_one_update() {
         inner.edit(&1, |register| register.set(actor(0), 1))?;
         inner.edit(&2, |register| register.set(actor(0), 2))
     });
-    assert_eq!(two, Err(UpdateError::Several));
+    assert_eq!(two, Err(UpdateError::DeltaMismatch));
     assert!(map.is_empty());
 }
 

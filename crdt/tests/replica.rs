@@ -351,3 +351,29 @@ fn it_fits_a_board() {
     type Board = Replica<GCounter<Inline<4>>, Inline<3>, Inline<256>>;
     assert!(size_of::<Board>() <= 800, "{}", size_of::<Board>());
 }
+
+/// A backup that was put in the place of the state is written down whole, not as the one update after it.
+#[test]
+fn a_state_that_was_put_in_place_is_not_lost() {
+    type Small = Replica<OrSet<u8, Inline<4>>, Inline<2>, Inline<64>>;
+    let ids = [1, 2].map(NodeId::new);
+    let mut backup = OrSet::<u8, Inline<4>>::new();
+    backup.add(ids[1].into(), 1).unwrap();
+    let bytes = encoded(&backup);
+    let new = || Small::new(ids[0].into(), &ids, OrSet::new(), Config::default()).unwrap();
+    let (mut replica, mut again) = (new(), new());
+    replica
+        .update(|set, me| {
+            *set = OrSet::from_slice(&bytes).unwrap();
+            set.add(me, 2)
+        })
+        .unwrap();
+    replica.tick(Instant::ZERO);
+    while let Some(output) = replica.poll() {
+        if let Output::Persist(_, record) = output {
+            again.restore(Record::from_slice(&encoded(&record)).unwrap()).unwrap();
+        }
+    }
+    assert_eq!(again.state(), replica.state());
+    assert_eq!(again.state().iter().count(), 2);
+}
