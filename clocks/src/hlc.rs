@@ -22,8 +22,9 @@ use crate::{Exhausted, Timestamp};
 ///   see.
 /// * **Drift bound.** A message from more than `max_drift_us` in the future is refused; one from
 ///   the past never is. So messages of others are refused here as long as the wall clock is that
-///   far behind theirs, and messages of this node are refused there as long as it makes timestamps
-///   that far ahead of theirs.
+///   far behind their timestamps, and messages of this node are refused there as long as its
+///   timestamps are that far ahead of their wall clocks. After all clocks of a group were set back
+///   together, all messages are refused until the wall clocks have caught up.
 /// * **Forward jumps.** A wall clock that gains more than `max_jump_us` on the monotonic clock
 ///   gives [`HlcError::Jump`], until it is back or [`accept_jump`](Self::accept_jump) is called. A
 ///   rate difference of 1/1024 is let pass. One that was set back, or stood still, may go on from
@@ -33,7 +34,8 @@ use crate::{Exhausted, Timestamp};
 ///   lets go on, [`restart`](Self::restart) begins after it.
 /// * **Unsynchronised mode**, for boards without a wall clock: [`Reading::unsynchronised`]. The
 ///   first timestamp that arrives sets the time, on trust; from then on time runs with the
-///   monotonic clock, up to 1/256 faster while messages are ahead, and the drift bound holds again.
+///   monotonic clock, up to 1/256 faster while messages are ahead, however often they come, and the
+///   drift bound holds again.
 ///   A board whose crystal is fast gets ahead of the others; a [`ClockSync`](crate::ClockSync) can
 ///   give it a wall clock.
 ///
@@ -82,26 +84,37 @@ pub struct HlcConfig {
     /// How far timestamps may get ahead of a wall clock that was set back or stands still, in µs;
     /// at least `max_drift_us` is used. `u64::MAX` for no bound; 0 to make no timestamp that a node
     /// with the same wall clock would refuse, and to wait instead.
+    ///
+    /// A restart begins at the ceiling, so there `window_us` counts, too: a clock that was set back
+    /// by up to `max_ahead_us - window_us` goes on at once, and otherwise waits for the rest. Where
+    /// a node may boot with a clock that is hours ahead and is corrected later, either pass
+    /// [`Reading::unsynchronised`] until the clock is known to be right, or set this to those hours
+    /// and `window_us` more: the timestamps then go on, and others refuse them until their own wall
+    /// clocks are within `max_drift_us`.
     pub max_ahead_us: u64,
     /// How far the wall clock may get ahead of the monotonic one between two readings, in µs; `u64::MAX` for no limit.
     pub max_jump_us: u64,
     /// How much time a durable ceiling is good for, in µs: one write each half of it. 0 for no
     /// ceiling: then a restart must come with a new [incarnation](crate::Actor), or with a wall
     /// clock that was not set back. After a restart timestamps are up to this much ahead of the
-    /// wall clock, so others may refuse them for as long, less `max_drift_us`; with a
-    /// `max_ahead_us` of 0 the clock waits for as long.
+    /// wall clock, and farther by as much as that was set back; so others may refuse them for as
+    /// long, less `max_drift_us`. With a `max_ahead_us` of 0 the clock waits for that time instead.
     pub window_us: u64,
 }
 
 impl HlcConfig {
-    /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling; goes on for as
-    /// long as it was set back.
+    /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling. Timestamps go on
+    /// however far the clock was set back; others refuse them until their wall clocks are within
+    /// the drift bound.
     pub const LAN: Self =
         Self { max_drift_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
 
     /// Boards whose clocks are set by hand or by radio: drift 5 s, no jump limit, a ceiling written
-    /// at most every 30 s; goes on when set back by up to an hour. A clock that was a year ahead
-    /// and is corrected gives no timestamps, instead of some that everybody refuses for a year.
+    /// at most every 30 s. Timestamps go on when the clock is set back by up to an hour, or, after
+    /// a restart, by up to an hour less the minute of the ceiling; a clock that was set back
+    /// farther waits for the rest. So a clock that was a year ahead and is corrected gives no
+    /// timestamps, instead of some that everybody refuses for a year. Where clocks may be hours
+    /// ahead at boot, see [`max_ahead_us`](Self::max_ahead_us).
     pub const RADIO: Self = Self {
         max_drift_us: 5_000_000,
         max_ahead_us: 3_600_000_000,
@@ -351,7 +364,8 @@ impl Hlc {
         let passed_us = now.since(base.0);
         let expected_us = base.1.saturating_add(passed_us);
         let ahead_us = message.micros().saturating_sub(expected_us);
-        (now.max(base.0), expected_us.saturating_add(ahead_us.min(passed_us >> 8)))
+        let (then, was_us) = elapse(base, now);
+        (then, was_us.saturating_add(ahead_us.min(passed_us >> 8)))
     }
 
     /// The rule: the wall clock if it is beyond `seen`, else the successor of `seen`.
@@ -380,7 +394,11 @@ impl Hlc {
         self.last = stamp;
         // one that was set back or stands still may go on later from where it would have been
         let is_new = base.is_none_or(|(_, was_us)| wall_us > was_us);
-        self.base = if is_new { known.map(|wall_us| (reading.now, wall_us)) } else { base };
+        self.base = match (reading.wall_us, base) {
+            (Some(wall_us), _) if is_new => Some((reading.now, wall_us)),
+            (None, Some(base)) => Some(elapse(base, reading.now)),
+            (_, base) => base,
+        };
         if is_back && !self.is_back {
             self.steps_back = self.steps_back.saturating_add(1);
         }
@@ -411,6 +429,14 @@ impl Hlc {
         let beyond_us = stamp.micros().saturating_add(window_us >> 10 | 1);
         Timestamp::from_micros(window_end_us.max(beyond_us))
     }
+}
+
+/// Moves what was taken for the wall clock's reading forward with the monotonic clock, by whole
+/// 256 µs: what is left over counts later, so that a clock that reads often follows as fast.
+#[inline]
+fn elapse((then, was_us): (Instant, u64), now: Instant) -> (Instant, u64) {
+    let passed_us = now.since(then) & !0xff;
+    (then.after(passed_us), was_us.saturating_add(passed_us))
 }
 
 /// What the wall clock would say, had it gone on with the monotonic one.

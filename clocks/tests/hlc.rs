@@ -409,6 +409,66 @@ fn a_message_moves_a_board_s_time_by_a_256th_of_what_passed() {
 }
 
 #[test]
+fn a_board_follows_however_often_messages_come() {
+    let start = 1_700_000_000_000_000;
+    for period in [1u64, 100, 255, 256, 257, 1_000] {
+        let config = HlcConfig { window_us: 0, max_drift_us: 10_000, ..HlcConfig::RADIO };
+        let mut board = Hlc::new(config);
+        let reading = |round: u64| Reading::unsynchronised(Instant::from_micros(round * period));
+        for round in 0..20_000_000 / period.max(100) {
+            // the others' crystals are faster by a part in 1,000
+            let told = start + round * period + round * period / 1_000;
+            let taken = board.receive(reading(round), Timestamp::from_micros(told));
+            taken.unwrap_or_else(|why| panic!("every {period} us, round {round}: {why}"));
+            // timestamps in between change nothing
+            board.stamp(reading(round)).unwrap();
+        }
+        // by a 256th where all are far ahead, no more and no less
+        let mut pulled = Hlc::new(config);
+        pulled.receive(reading(0), Timestamp::from_micros(start)).unwrap();
+        for round in 1..=10_000 {
+            let most_us = round * period + round * period / 256;
+            let ahead = Timestamp::from_micros(start + most_us + 9_000);
+            pulled.receive(reading(round), ahead).unwrap();
+            let _ = pulled.stamp(reading(round));
+            // what it takes the time for is seen by what it refuses
+            let far = Timestamp::from_micros(start + 1_000_000_000);
+            let Err(HlcError::TooFarAhead { by_us }) = pulled.receive(reading(round), far) else {
+                panic!("it is too far");
+            };
+            let taken_us = 1_000_000_000 - config.max_drift_us - by_us;
+            let shown = format!("every {period} us: {taken_us} of {most_us}");
+            assert!(taken_us <= most_us && taken_us + 1 >= most_us, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn after_a_restart_the_ceiling_counts_for_how_far_ahead_a_clock_may_be() {
+    let (wall_us, hour_us, minute_us) = (1_700_000_000_000_000, 3_600_000_000, 60_000_000);
+    let restart = |set_back_us: u64, config: HlcConfig| {
+        let mut clock = Hlc::new(HlcConfig::RADIO);
+        let ceiling = clock.ceiling_due(Reading::new(Instant::ZERO, wall_us)).unwrap();
+        clock.ceiling_written(ceiling);
+        clock.stamp(Reading::new(Instant::ZERO, wall_us)).unwrap();
+        let mut again = Hlc::restart(config, ceiling);
+        let reading = Reading::new(Instant::ZERO, wall_us - set_back_us);
+        again.ceiling_due(reading).into_iter().for_each(|due| again.ceiling_written(due));
+        again.stamp(reading).map(Timestamp::micros)
+    };
+    let radio = HlcConfig::RADIO;
+    assert_eq!(restart(hour_us - minute_us, radio), Ok(wall_us + minute_us));
+    let by_us = minute_us;
+    assert_eq!(restart(hour_us, radio), Err(HlcError::Ahead { by_us }));
+    let farther = HlcConfig { max_ahead_us: hour_us + minute_us, ..radio };
+    assert_eq!(restart(hour_us, farther), Ok(wall_us + minute_us));
+    // one that waits, waits for the ceiling and for what it was set back by
+    let strict = HlcConfig { max_ahead_us: 0, ..radio };
+    let by_us = hour_us + minute_us - radio.max_drift_us;
+    assert_eq!(restart(hour_us, strict), Err(HlcError::Ahead { by_us }));
+}
+
+#[test]
 fn the_end_of_time_is_an_error() {
     let mut clock = Hlc::restart(HlcConfig::LAN, Timestamp::MAX);
     assert_eq!(clock.stamp(blind(0)), Err(HlcError::Exhausted));
