@@ -4,8 +4,8 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, question,
-    sent_to, settled, started, vector,
+    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, meet, question,
+    sent_to, settled, start_again, started, vector,
 };
 use proptest::prelude::*;
 use quorate_clocks::{
@@ -63,7 +63,7 @@ fn causes_are_told_once() {
 
 #[test]
 fn stable_is_what_all_have() {
-    let mut member = started();
+    let mut member = settled();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
@@ -74,7 +74,7 @@ fn stable_is_what_all_have() {
     assert!(drain(&mut member).iter().any(|line| line.contains("Event(Stable)")));
     assert_eq!((member.held(), member.stable().get(IDS[0].into())), (0, 1));
     // one of them restarted and has nothing: what it said before does not count, nor does it come late
-    give(&mut member, 2, status(2, Versions::EMPTY)).unwrap();
+    start_again(&mut member, 2, 2, &Vector::new());
     give(&mut member, 2, status(1, all.versions())).unwrap();
     assert!(member.stable().is_empty());
 }
@@ -83,9 +83,10 @@ fn stable_is_what_all_have() {
 fn what_is_silent_is_not_waited_for_once_a_majority_has_it() {
     let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
-    member.tick(Instant::ZERO);
+    meet(&mut member);
     member.broadcast(b"a").unwrap();
     drain(&mut member);
+    member.tick(Instant::ZERO);
     member.tick(Instant::from_millis(2_000));
     drain(&mut member);
     assert_eq!(member.held(), 1, "dropped while nobody else had it");
@@ -106,7 +107,7 @@ fn what_is_silent_is_not_waited_for_once_a_majority_has_it() {
 
 #[test]
 fn a_full_store_makes_room_for_what_can_be_delivered() {
-    let mut member = started();
+    let mut member = settled();
     for n in 2..=7 {
         give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
     }
@@ -198,7 +199,7 @@ fn what_the_state_lost_and_the_store_has_is_delivered_again() {
 
 #[test]
 fn what_makes_room_is_written_first() {
-    let mut member = started();
+    let mut member = settled();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
@@ -238,9 +239,15 @@ fn configurations_are_checked() {
     let tiny = Causal::<Inline<3>, Inline<3>, Inline<8>>::new(IDS[0].into(), &IDS, lan);
     assert_eq!(tiny.err(), Some(CausalError::StoreTooSmall));
     assert!(Causal::<Inline<3>, Inline<4>, Inline<8>>::new(IDS[0].into(), &IDS, lan).is_ok());
-    let life = |n| Member::new(Actor::new(IDS[0], n), &IDS, lan).err();
+    let life = |n| Member::new(Actor::new(IDS[0], n), &IDS[1..], lan).err();
+    assert_eq!(life(1), Some(CausalError::NotAMember));
+    let life = |n| Member::new(Actor::new(IDS[0], n), &IDS[..2], lan).err();
     assert_eq!((life(1023), life(1024)), (None, Some(CausalError::Incarnation)));
     assert_eq!(life(u32::MAX), Some(CausalError::Incarnation));
+    // what a former incarnation broadcast keeps its place
+    let life = |n| Member::new(Actor::new(IDS[0], n), &IDS, lan).err();
+    let few = Some(CausalError::TooFewActors { needed: 4, limit: 3 });
+    assert_eq!((life(0), life(1), life(1023)), (None, few, few));
 }
 
 #[test]
@@ -255,14 +262,7 @@ fn it_takes_no_more_than_the_docs_say() {
 
 #[test]
 fn a_settled_group_is_quiet() {
-    let mut member = started();
-    for peer in [1, 2] {
-        let status =
-            Message::Status { boot: 1, ask: false, help: false, delivered: Versions::EMPTY };
-        give(&mut member, peer, status).unwrap();
-    }
-    drain(&mut member);
-    assert_eq!(member.deadline(), None);
+    let mut member = settled();
     assert_eq!(Actor::from(IDS[0]), member.broadcast(b"a").unwrap().actor());
     assert!(member.deadline().is_some());
 }
@@ -306,8 +306,8 @@ fn a_full_list_of_actors_takes_no_more_and_those_in_it_go_on() {
     let refused = give(&mut member, 1, data(life(2, 2, 1), &Vector::new()));
     assert_eq!(refused, Err(Rejected::Full));
     assert_eq!(without_counter(&format!("{member:?}")), without_counter(&before));
-    // not even an own broadcast can be delivered
-    member.broadcast(b"a").unwrap();
+    // nor could an own broadcast be delivered
+    assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Full));
     give(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
     give(&mut member, 1, data(life(2, 1, 2), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["3:2", "2+1:2"]);
@@ -315,7 +315,7 @@ fn a_full_list_of_actors_takes_no_more_and_those_in_it_go_on() {
 
 #[test]
 fn what_cannot_be_delivered_for_want_of_an_actor_makes_room() {
-    let mut member = started();
+    let mut member = settled();
     let life = |life| Dot::first(Actor::new(IDS[2], life));
     for dot in [dot(2, 1), dot(3, 1)] {
         give(&mut member, 1, data(dot, &Vector::new())).unwrap();
@@ -367,7 +367,7 @@ fn a_message_that_waits_is_kept_once() {
 
 #[test]
 fn the_origin_s_message_replaces_another_s_copy_that_cannot_be_delivered() {
-    let mut member = started();
+    let mut member = settled();
     let never = vector(&[dot(3, 999)]);
     give(&mut member, 2, data(dot(2, 1), &never)).unwrap();
     give(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap(); // nor another's other copy
@@ -437,8 +437,7 @@ fn a_question_from_an_earlier_start_is_answered_with_a_status() {
     let mut member = settled();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
-    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
-    assert_eq!(sent_to(&drain(&mut member), 2), ["1:1"]);
+    start_again(&mut member, 1, 3, &Vector::new());
     let late = vector(&[dot(1, 1)]);
     give(&mut member, 1, question(2, true, late.versions())).unwrap();
     let said = drain(&mut member);
@@ -457,16 +456,18 @@ fn a_start_after_another_counts_from_what_it_says() {
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
-    give(&mut member, 1, answer(2, all.versions())).unwrap();
+    start_again(&mut member, 1, 2, &all);
     give(&mut member, 2, answer(1, all.versions())).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 1);
     // more than it has room for: refused, and it is what it was
     let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
     (1..5).for_each(|life| _ = many.increment(Actor::new(IDS[1], life)).unwrap());
-    for boot in [2, 3] {
-        assert_eq!(give(&mut member, 1, answer(boot, many.versions())), Err(Rejected::Full));
-        assert_eq!(member.stable().get(IDS[0].into()), 1);
-    }
+    assert_eq!(give(&mut member, 1, answer(2, many.versions())), Err(Rejected::Full));
+    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
+    member.tick(member.deadline().unwrap());
+    drain(&mut member);
+    assert_eq!(give(&mut member, 1, answer(3, many.versions())), Err(Rejected::Full));
+    assert_eq!(member.stable().get(IDS[0].into()), 1);
     give(&mut member, 1, answer(3, Versions::EMPTY)).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 0);
 }
@@ -537,7 +538,7 @@ fn behind_is_told_until_it_is_resumed() {
 
 #[test]
 fn what_came_with_a_state_cannot_be_given_to_others() {
-    let mut member = started();
+    let mut member = settled();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     // both the own one and that of another are covered; the own one is kept all the same
@@ -573,6 +574,18 @@ fn a_state_with_more_actors_than_there_is_room_for_is_refused() {
     let before = format!("{member:?}");
     assert_eq!(member.resume(&many), Err(ResumeError::Full));
     assert_eq!(format!("{member:?}"), before);
+    // nor is there room for what was broadcast and is not in the state
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let three = vector(&[2, 3, 4].map(|node| dot(node, 1)));
+    assert_eq!(member.resume(&three), Err(ResumeError::Full));
+    assert_eq!(delivered(&drain(&mut member)), Vec::<&str>::new());
+    member.resume(&vector(&[dot(2, 1), dot(3, 1)])).unwrap();
+    assert_eq!(delivered(&drain(&mut member)), ["1:1"]);
+    // one that never broadcasts needs no place of its own
+    let mut listener = started();
+    listener.resume(&three).unwrap();
+    assert_eq!(listener.broadcast(b"a"), Err(BroadcastError::Full));
 }
 
 #[test]
@@ -602,8 +615,12 @@ fn a_majority_must_have_what_is_dropped() {
     let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = Five::new(ids[0].into(), &ids, config).unwrap();
     member.tick(Instant::ZERO);
+    for id in &ids[1..3] {
+        member.receive(Instant::ZERO, *id, question(1, false, Versions::EMPTY)).unwrap();
+    }
     member.broadcast(b"a").unwrap();
     drain(&mut member);
+    member.tick(Instant::ZERO);
     let all = vector(&[dot(1, 1)]);
     let late = Instant::from_millis(2_000);
     // all are silent: two of five are not enough, three are

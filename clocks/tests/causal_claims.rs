@@ -6,10 +6,10 @@ mod common;
 
 use common::{
     IDS, Member, Vector, answer, count, data, dot, drain, give, give_at, question, sent_to,
-    settled, tick, vector,
+    settled, start_again, tick, vector,
 };
 use quorate_clocks::{BroadcastError, Message, Versions};
-use quorate_core::Machine;
+use quorate_core::{Fatal, Instant, Machine, Rejected};
 
 /// A member that made one broadcast, which others have; statuses that claim a second one.
 fn member() -> Member {
@@ -70,13 +70,16 @@ fn a_claim_that_is_repeated_in_an_answer_counts() {
         let mut doubted = member.clone();
         let claimed = vector(&[dot(1, 3)]);
         give_at(&mut doubted, 60, 1, claim(!help, &claimed));
-        assert_eq!(doubted.broadcast(b"c"), Err(BroadcastError::Doubted));
-        // for good, whatever is said after
-        give_at(&mut doubted, 70, 1, answer(1, Versions::EMPTY));
-        assert_eq!(doubted.broadcast(b"c"), Err(BroadcastError::Doubted));
-        // and no longer asked for: the statuses of a member that has something to ask
-        let said = tick(&mut doubted, 100);
-        assert_eq!(count(&said, "ask: true, help: false"), 2, "{said:?}");
+        // it stops, for good, whatever is said after, and tells that once
+        for _ in 0..2 {
+            assert_eq!(doubted.broadcast(b"c"), Err(BroadcastError::Doubted));
+            assert_eq!((doubted.fatal(), doubted.deadline()), (Some(Fatal::LostState), None));
+            let refused = give(&mut doubted, 1, answer(1, Versions::EMPTY));
+            assert_eq!(refused, Err(Rejected::Stopped));
+        }
+        assert_eq!(doubted.rejections().stopped, 2);
+        assert_eq!(drain(&mut doubted), ["Event(Stopped(LostState))"]);
+        assert!(tick(&mut doubted, 10_000).is_empty(), "others are to find it silent");
         // one that answers without it takes it back
         give_at(&mut member, 60, 1, answer(1, Versions::EMPTY));
         give_at(&mut member, 70, 1, claim(!help, &claimed));
@@ -86,14 +89,55 @@ fn a_claim_that_is_repeated_in_an_answer_counts() {
 
 #[test]
 fn a_claim_that_arrives_twice_is_confirmed_by_the_answer() {
-    let claimed = vector(&[dot(1, 2)]);
+    let claimed = vector(&[dot(1, 9)]);
     for help in [false, true] {
         let mut member = member();
         give(&mut member, 1, claim(help, &claimed)).unwrap();
         give(&mut member, 1, claim(help, &claimed)).unwrap();
+        tick(&mut member, 50);
+        give(&mut member, 1, claim(help, &claimed)).unwrap();
+        assert!(member.broadcast(b"b").is_ok());
         give(&mut member, 1, claim(!help, &claimed)).unwrap();
         assert_eq!(member.broadcast(b"b"), Err(BroadcastError::Doubted));
     }
+}
+
+#[test]
+fn an_answer_is_no_question_and_comes_after_one() {
+    let claimed = vector(&[dot(1, 99)]);
+    let claim = |ask, help| Message::Status { boot: 1, ask, help, delivered: claimed.versions() };
+    for first in [(false, false), (false, true), (true, false), (true, true)] {
+        for second in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut unasked = member();
+            give(&mut unasked, 1, claim(first.0, first.1)).unwrap();
+            give(&mut unasked, 1, claim(second.0, second.1)).unwrap();
+            assert!(unasked.broadcast(b"b").is_ok(), "{first:?}, {second:?}");
+            // the question is due, and was not sent
+            unasked.tick(Instant::from_millis(50));
+            give(&mut unasked, 1, claim(second.0, second.1)).unwrap();
+            assert_eq!(unasked.fatal(), None, "{first:?}, {second:?}");
+            let mut asked = member();
+            give(&mut asked, 1, claim(first.0, first.1)).unwrap();
+            tick(&mut asked, 50);
+            for _ in 0..2 {
+                let _ = give(&mut asked, 1, claim(second.0, second.1));
+            }
+            let is_answer = !second.0 && first != second;
+            assert_eq!(asked.fatal().is_some(), is_answer, "{first:?}, {second:?}");
+        }
+    }
+}
+
+#[test]
+fn a_question_that_is_owed_does_not_take_the_place_of_an_answer() {
+    // a driver that takes all messages, lets time pass, and only then sends
+    let mut member = member();
+    member.broadcast(b"b").unwrap();
+    drain(&mut member);
+    give_at(&mut member, 60, 1, question(1, true, Versions::EMPTY));
+    let said = tick(&mut member, 60);
+    assert_eq!(count(&said, "Send(NodeId(2), Status { boot: 1, ask: false, help: true"), 1);
+    assert_eq!(count(&said, "Send(NodeId(2), Status { boot: 1, ask: true, help: false"), 1);
 }
 
 #[test]
@@ -101,6 +145,7 @@ fn claims_of_several_peers_are_no_answer() {
     let claimed = vector(&[dot(1, 2)]);
     let mut member = member();
     give(&mut member, 1, claim(false, &claimed)).unwrap();
+    tick(&mut member, 50);
     give(&mut member, 2, claim(true, &claimed)).unwrap();
     assert!(member.broadcast(b"b").is_ok());
 }
@@ -111,6 +156,7 @@ fn what_was_made_is_no_claim() {
     let has = vector(&[dot(1, 1)]);
     for help in [false, true] {
         give(&mut member, 1, claim(help, &has)).unwrap();
+        tick(&mut member, 50);
     }
     assert!(member.broadcast(b"b").is_ok());
 }
@@ -119,9 +165,10 @@ fn what_was_made_is_no_claim() {
 fn claims_from_an_earlier_start_of_a_peer_do_not_count() {
     let claimed = vector(&[dot(1, 2)]);
     let mut member = member();
-    give(&mut member, 1, answer(5, Versions::EMPTY)).unwrap();
+    start_again(&mut member, 1, 5, &vector(&[dot(1, 1)]));
     for help in [false, true] {
         give(&mut member, 1, claim(help, &claimed)).unwrap();
+        tick(&mut member, 1_000);
     }
     assert!(member.broadcast(b"b").is_ok());
 }
@@ -139,7 +186,8 @@ fn a_member_asks_until_the_claim_is_settled() {
     assert_eq!(member.deadline(), None);
     // and when it is confirmed there is not either
     give_at(&mut member, 410, 1, claim(false, &claimed));
-    give_at(&mut member, 410, 1, claim(true, &claimed));
+    tick(&mut member, 500);
+    give_at(&mut member, 510, 1, claim(true, &claimed));
     assert_eq!((member.deadline(), member.broadcast(b"b")), (None, Err(BroadcastError::Doubted)));
 }
 

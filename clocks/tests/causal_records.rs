@@ -4,10 +4,10 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, question,
-    sent_to, settled, started, vector,
+    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, meet, question,
+    sent_to, settled, vector,
 };
-use quorate_clocks::{Actor, CausalConfig, Record, ResumeError, Versions};
+use quorate_clocks::{Actor, Causal, CausalConfig, Inline, Record, ResumeError, Versions};
 use quorate_core::{Corrupt, Instant, Machine, Output};
 
 fn sent(counter: u64) -> Record<'static> {
@@ -20,7 +20,7 @@ fn records(member: &Member) -> Vec<String> {
 
 #[test]
 fn records_restore_what_was_broadcast() {
-    let mut member = started();
+    let mut member = settled();
     for payload in [b"a", b"b"] {
         member.broadcast(payload).unwrap();
     }
@@ -120,6 +120,7 @@ fn a_checkpoint_has_what_was_issued() {
 #[test]
 fn starts_are_numbered_on() {
     let first = |life: u32, before: Option<u32>| {
+        type Member = Causal<Inline<4>, Inline<6>, Inline<8>>;
         let mut member = Member::new(Actor::new(IDS[0], life), &IDS, CausalConfig::LAN).unwrap();
         if let Some(boot) = before {
             member.restore(Record::Boot { boot }).unwrap();
@@ -160,8 +161,7 @@ fn a_broadcast_that_was_replayed_is_sent_and_delivered_again() {
 fn own_events_that_were_dropped_come_with_a_state_and_not_from_others() {
     let mut member = fresh();
     member.restore(Record::Stable { counter: 2 }).unwrap();
-    member.tick(Instant::ZERO);
-    drain(&mut member);
+    meet(&mut member);
     assert_eq!(member.resume(&vector(&[dot(1, 1)])), Err(ResumeError::Older(dot(1, 2))));
     give(&mut member, 1, data(dot(1, 1), &Vector::new())).unwrap();
     assert_eq!((member.held(), member.rejections().total()), (0, 0));

@@ -4,20 +4,15 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, give_at, settled,
-    started, tick, vector,
+    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, give_at, meet,
+    question, settled, start_again, started, tick, vector,
 };
-use quorate_clocks::{CausalConfig, Record, Versions};
+use quorate_clocks::{CausalConfig, Message, Record, Versions};
 use quorate_core::{Instant, Machine, Rejected};
 
 fn with(config: CausalConfig) -> Member {
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
-    member.tick(Instant::ZERO);
-    drain(&mut member);
-    for peer in [1, 2] {
-        give(&mut member, peer, answer(1, Versions::EMPTY)).unwrap();
-    }
-    drain(&mut member);
+    meet(&mut member);
     member
 }
 
@@ -75,13 +70,15 @@ fn a_member_asks_as_long_as_there_is_a_reason() {
 fn a_member_asks_until_its_state_is_back() {
     let mut member = fresh();
     member.restore(Record::Stable { counter: 1 }).unwrap();
-    member.tick(Instant::ZERO);
-    drain(&mut member);
-    for peer in [1, 2] {
-        give(&mut member, peer, answer(1, Versions::EMPTY)).unwrap();
-    }
+    meet(&mut member);
     assert!(member.deadline().is_some());
-    member.resume(&vector(&[dot(1, 1)])).unwrap();
+    let all = vector(&[dot(1, 1)]);
+    member.resume(&all).unwrap();
+    // and until the others have it, too
+    assert!(member.deadline().is_some());
+    for peer in [1, 2] {
+        give(&mut member, peer, answer(1, all.versions())).unwrap();
+    }
     assert_eq!(member.deadline(), None);
 }
 
@@ -174,6 +171,7 @@ fn a_peer_is_waited_for_as_long_as_patience_lasts() {
         let mut member = with(config);
         member.broadcast(b"a").unwrap();
         drain(&mut member);
+        tick(&mut member, 0);
         give_at(&mut member, 500, 1, answer(1, has.versions()));
         if refused {
             let own = vector(&[dot(3, 1)]);
@@ -187,14 +185,97 @@ fn a_peer_is_waited_for_as_long_as_patience_lasts() {
     assert_eq!(alive(999, false), (0, 1));
     assert_eq!(alive(1_000, false), (1, 0));
     assert_eq!(alive(1_000, true), (1, 0), "what is refused is no sign of life");
-    // one that comes back is waited for again
+    // one that comes back and takes what it lacks is waited for again
     let mut member = with(config);
-    member.broadcast(b"a").unwrap();
-    give_at(&mut member, 900, 1, answer(1, has.versions()));
-    give_at(&mut member, 900, 2, answer(1, Versions::EMPTY));
-    member.tick(Instant::from_millis(1_899));
+    for payload in [b"a", b"b"] {
+        member.broadcast(payload).unwrap();
+    }
     drain(&mut member);
-    assert_eq!((member.stable().get(me), member.held()), (0, 1));
+    tick(&mut member, 0);
+    let both = vector(&[dot(1, 2)]);
+    give_at(&mut member, 1_500, 1, answer(1, both.versions()));
+    give_at(&mut member, 1_500, 2, answer(1, has.versions()));
+    for (at, expected) in [(2_499, 1), (2_500, 2)] {
+        tick(&mut member, at);
+        assert_eq!((member.stable().get(me), member.held()), (expected, 1));
+    }
+    let due = deadline_ms(&member).unwrap();
+    tick(&mut member, due);
+    assert_eq!(member.held(), 0);
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_not_waited_for_however_much_it_says() {
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let mut member = with(config);
+    let has = vector(&[dot(1, 1)]);
+    let mut broadcasts = 0;
+    for at in (0..20_000).step_by(100) {
+        if member.broadcast(b"a").is_ok() {
+            broadcasts += 1;
+        }
+        tick(&mut member, at);
+        let all = vector(&[dot(1, broadcasts)]);
+        give_at(&mut member, at + 20, 1, answer(1, all.versions()));
+        // that one has the first, and refuses what comes after; its own broadcasts go on
+        give_at(&mut member, at + 20, 2, question(1, true, has.versions()));
+        give_at(&mut member, at + 20, 2, data(dot(3, at / 100 + 1), &Vector::new()));
+        give_at(&mut member, at + 20, 2, Message::Behind { floor: Versions::EMPTY });
+        drain(&mut member);
+        assert!(at < 1_200 || broadcasts > at / 100 - 12, "{broadcasts} at {at} ms");
+    }
+}
+
+#[test]
+fn silence_while_there_is_nothing_to_say_is_none() {
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let mut member = with(config);
+    // nobody says anything for an hour, and nobody lets time pass
+    for _ in 0..2 {
+        assert_eq!(member.deadline(), None);
+        member.broadcast(b"a").unwrap();
+        drain(&mut member);
+        let all = vector(&[dot(1, member.delivered().get(IDS[0].into()))]);
+        let hour = member.deadline().unwrap().as_micros() / 1_000 + 3_600_000;
+        tick(&mut member, hour);
+        give_at(&mut member, hour + 1, 1, answer(1, all.versions()));
+        drain(&mut member);
+        assert_eq!(member.held(), 1, "the message to the other may be on its way");
+        let mut late = member.clone();
+        tick(&mut late, hour + 1_000);
+        assert_eq!(late.held(), 0);
+        give_at(&mut member, hour + 900, 2, answer(1, all.versions()));
+        drain(&mut member);
+        assert_eq!(member.held(), 0);
+    }
+}
+
+#[test]
+fn a_state_that_is_taken_over_is_told_at_once_and_asked_for_until_it_arrived() {
+    let mut member = settled();
+    let state = vector(&[dot(2, 3)]);
+    member.resume(&state).unwrap();
+    let said = drain(&mut member);
+    assert_eq!(count(&said, "ask: false, help: false, delivered: {2:3}"), 2, "{said:?}");
+    // the other side: a peer forgot what was stable, and says that it has it again, in a message
+    // that is lost
+    let mut other = settled();
+    give(&mut other, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    drain(&mut other);
+    let all = vector(&[dot(2, 1)]);
+    for peer in [1, 2] {
+        give(&mut other, peer, answer(1, all.versions())).unwrap();
+    }
+    drain(&mut other);
+    assert_eq!((other.stable(), other.deadline()), (all.clone(), None));
+    start_again(&mut other, 2, 2, &Vector::new());
+    assert!(other.stable().is_empty());
+    for _ in 0..5 {
+        let due = deadline_ms(&other).unwrap();
+        assert_eq!(count(&tick(&mut other, due), "Send(NodeId(3), Status { boot: 1, ask: true"), 1);
+    }
+    give_at(&mut other, 10_000, 2, answer(2, all.versions()));
+    assert_eq!((other.stable(), other.deadline()), (all, None));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use quorate_clocks::{
     Actor, BroadcastError, Causal, CausalConfig, Dot, Inline, Message, VersionVector,
 };
-use quorate_core::{Instant, Machine, NodeId, Rejected, Ticket};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Rejected, Ticket};
 
 /// Room for incarnations that are made up, so that they take none of those there are.
 type Member = Causal<Inline<6>, Inline<8>, Inline<8>>;
@@ -159,7 +159,8 @@ impl World {
             }
         }
         prop_assert!(self.member.held() <= 8);
-        prop_assert_eq!(self.member.fatal(), None);
+        let is_doubted = self.member.clone().broadcast(b"") == Err(BroadcastError::Doubted);
+        prop_assert_eq!(self.member.fatal(), is_doubted.then_some(Fatal::LostState));
         Ok(())
     }
 
@@ -175,6 +176,7 @@ impl World {
             Rejected::Malformed => self.member.rejections().malformed,
             Rejected::Impossible => self.member.rejections().impossible,
             Rejected::Full => self.member.rejections().full,
+            Rejected::Stopped if before.fatal().is_some() => self.member.rejections().stopped,
             other => return Err(TestCaseError::fail(format!("{other:?}"))),
         };
         prop_assert!(own > 0);

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::NodeId;
+use quorate_core::{Fatal, NodeId};
 
 use crate::{Dot, Run};
 
@@ -50,6 +50,10 @@ pub enum Event<'a> {
         /// Whose state would do.
         peer: NodeId,
     },
+    /// The member stopped itself, as [`Machine::fatal`](quorate_core::Machine::fatal) says from
+    /// then on: a peer has broadcasts of this actor that this node did not make, and said so again
+    /// when asked. Start anew as the next [incarnation](crate::Actor::reborn).
+    Stopped(Fatal),
 }
 
 /// Why a member cannot be made.
@@ -69,6 +73,15 @@ pub enum CausalError {
     Interval,
     /// The actor's incarnation is 1024 or more: its starts cannot be told from those of others.
     Incarnation,
+    /// The storage has too few places for actors: what this member broadcast as its former
+    /// incarnation keeps a place, and what it broadcasts as this one needs another. Give all
+    /// members the room.
+    TooFewActors {
+        /// A place for each member, and one for the former incarnation.
+        needed: usize,
+        /// How many there are.
+        limit: usize,
+    },
 }
 
 /// Why nothing was broadcast. Nothing was changed.
@@ -83,8 +96,11 @@ pub enum BroadcastError {
     /// The machine was not ticked yet.
     NotStarted,
     /// A peer has broadcasts of this actor that this node did not make: its disk forgot them, or another node acts as the same.
-    /// Start anew as the next [incarnation](crate::Actor::reborn).
+    /// The member has [stopped](Event::Stopped). Start anew as the next
+    /// [incarnation](crate::Actor::reborn).
     Doubted,
+    /// More actors than the storage has room for: the broadcast would be delivered nowhere.
+    Full,
     /// The last of the actor's dots was used up.
     Exhausted,
 }
@@ -99,7 +115,7 @@ pub enum ResumeError {
     /// The state has an own broadcast that this member's records do not have: its disk forgot it.
     /// Start anew as the next [incarnation](crate::Actor).
     Forgotten(Dot),
-    /// More actors than the storage has room for.
+    /// More actors than the storage has room for, this one included if it has broadcast.
     Full,
 }
 
@@ -112,6 +128,11 @@ impl fmt::Display for CausalError {
             Self::StoreTooSmall => f.write_str("the store needs room for four messages at least"),
             Self::Interval => f.write_str("the intervals must not be 0"),
             Self::Incarnation => f.write_str("the incarnation must be below 1024"),
+            Self::TooFewActors { needed, limit } => write!(
+                f,
+                "room for {limit} actors, and {needed} are needed: a member that lost its disk \
+                 needs one place more"
+            ),
         }
     }
 }
@@ -125,6 +146,7 @@ impl fmt::Display for BroadcastError {
             Self::Doubted => {
                 "others have broadcasts that this node did not make: start as the next incarnation"
             }
+            Self::Full => "more actors than the storage has room for",
             Self::Exhausted => "the counter is at its maximum: go on as the next incarnation",
         })
     }

@@ -1,9 +1,9 @@
 //! What comes in: records at boot, messages, time.
 
-use quorate_core::{Corrupt, Instant, List, NodeId, Rejected, Ticket};
+use quorate_core::{Corrupt, Fatal, Instant, List, NodeId, Rejected, Ticket};
 
 use super::message::{Message, Record};
-use super::peer::{CONFIRMED, Peer};
+use super::peer::{Peer, Unconfirmed};
 use super::store::{Held, Origin, has_room, is_next};
 use super::{Causal, START_BITS};
 use crate::{Dot, Storage, VersionVector, Versions};
@@ -49,6 +49,12 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
     }
 
+    pub(super) fn set_now(&mut self, now: Instant) {
+        let now = self.now.max(now);
+        self.now = now;
+        self.peers.iter_mut().for_each(|peer| peer.heard_at = peer.heard_at.min(now));
+    }
+
     pub(super) fn pass_time(&mut self) {
         if !self.started {
             self.started = true;
@@ -68,7 +74,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         self.idle = self.idle.saturating_add(1);
         self.prune_due = true; // somebody may have been silent for too long
         self.watch_gap();
-        self.peers.iter_mut().for_each(|peer| (peer.status, peer.ask) = (true, true));
+        self.peers.iter_mut().for_each(|peer| peer.ask = true);
     }
 
     /// Notes since when something has been missing.
@@ -102,15 +108,19 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         from: NodeId,
         message: Message<'_>,
     ) -> Result<(), Rejected> {
+        if self.fatal.is_some() {
+            return Err(Rejected::Stopped);
+        }
         let at =
             self.peers.iter().position(|peer| peer.id == from).ok_or(Rejected::UnknownSender)?;
+        let now = self.now.max(now);
         let mut changed = false;
         match message {
             Message::Data { dot, causes, payload } => {
                 changed = self.take_data(at, dot, causes, payload)?;
             }
             Message::Status { boot, ask, help, delivered } => {
-                changed = self.take_status(at, boot, help, delivered)?;
+                changed = self.take_status(now, at, boot, (ask, help), delivered)?;
                 if ask {
                     self.answer(at, boot, help);
                 }
@@ -123,10 +133,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 }
             }
         }
-        self.now = self.now.max(now); // what is refused does not even let time pass
-        if let Some(peer) = self.peers.get_mut(at) {
-            peer.heard_at = self.now;
-        }
+        self.set_now(now); // what is refused does not even let time pass
         if changed {
             self.progress();
         }
@@ -199,50 +206,77 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         Ok(())
     }
 
-    /// Takes in what a peer says that it delivered; true if that changed. Nothing of it counts if
-    /// it has own broadcasts that were never made here.
+    /// Takes in what a peer says that it delivered; true if that changed.
     ///
-    /// Such a claim is no proof that this node forgot them: a single message may be wrong, and
-    /// networks deliver one twice. It is confirmed when the peer makes it again in answer to a
-    /// question that was asked because of it.
+    /// Another start than the one it was last heard in, and own broadcasts that were never made
+    /// here, must be [confirmed](Unconfirmed); until then nothing of such a status counts. An
+    /// earlier start is out of date, unless the later one was not heard for as long as members are
+    /// waited for: then a message made that one up, or the peer's disk forgot it.
     fn take_status(
         &mut self,
+        now: Instant,
         at: usize,
         boot: u32,
-        help: bool,
+        (ask, help): (bool, bool),
         delivered: Versions<'_>,
     ) -> Result<bool, Rejected> {
+        if boot == 0 {
+            return Err(Rejected::Malformed);
+        }
         let is_claim = self.check_own(delivered).is_err();
         let Some(peer) = self.peers.get_mut(at) else { return Ok(false) };
-        if boot < peer.boot {
-            return Ok(false); // from before it restarted
-        }
-        let mut claims = 0;
-        if is_claim {
-            claims = peer.claims | 1 << u8::from(help);
-        } else if boot > peer.boot {
-            // it may have less than before
-            let mut known = VersionVector::new();
-            known.observe_all(delivered).map_err(|_| Rejected::Full)?;
-            (peer.known, peer.boot) = (known, boot);
-        } else if peer.claims == 0 && peer.known.includes_all(delivered) {
+        if boot < peer.boot && !peer.is_silent(now, self.config.patience_us) {
             return Ok(false);
-        } else {
-            peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
         }
-        self.doubted |= claims == CONFIRMED;
-        Ok(core::mem::replace(&mut peer.claims, claims) != claims || !is_claim)
+        let before = peer.unconfirmed;
+        if is_claim || boot != peer.boot {
+            let same = before.filter(|said| (said.boot, said.is_claim) == (boot, is_claim));
+            if !same.is_some_and(|said| said.is_answer(ask, help)) {
+                let mut said =
+                    same.unwrap_or(Unconfirmed { boot, is_claim, ask, help, is_asked: false });
+                said.ask |= ask;
+                peer.unconfirmed = Some(said);
+                return Ok(same.is_none());
+            }
+            if is_claim {
+                self.fatal = Some(Fatal::LostState);
+                return Ok(false);
+            }
+        }
+        let had_all = peer.known.includes(&self.delivered);
+        let mut grew = !peer.known.includes_all(delivered);
+        let mut known = VersionVector::new();
+        if boot == peer.boot {
+            if grew {
+                peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
+            }
+        } else {
+            // it may have less than before
+            known.observe_all(delivered).map_err(|_| Rejected::Full)?;
+            if boot < peer.boot {
+                known.meet(&peer.known); // old messages must not acknowledge what was forgotten
+            }
+            grew = false;
+            (peer.known, peer.boot) = (known, boot);
+        }
+        if before.is_some_and(|said| said.boot == boot || said.is_answer(ask, help)) {
+            peer.unconfirmed = None;
+        }
+        if had_all || grew || peer.known.includes(&self.delivered) {
+            peer.heard_at = now;
+        }
+        Ok(grew || peer.unconfirmed != before)
     }
 
     /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and
-    /// members ask by the clock, so nothing is sent again faster than that. A question from before
-    /// it restarted is answered with a status only; it may be of a member that forgot how often it
-    /// started, and is to find that out.
+    /// members ask by the clock, so nothing is sent again faster than that. A question of another
+    /// start than the one that is believed is answered with a status only; it may be of a member
+    /// that forgot how often it started, and is to find that out.
     fn answer(&mut self, at: usize, boot: u32, help: bool) {
         let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
         let Some(peer) = self.peers.get_mut(at) else { return };
         (peer.status, peer.helped) = (true, help);
-        if boot < peer.boot {
+        if boot != peer.boot {
             return;
         }
         peer.cursor = 0;

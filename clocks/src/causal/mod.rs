@@ -1,6 +1,8 @@
 //! Causal delivery.
 
-use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+use quorate_core::{
+    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket,
+};
 
 use crate::{Actor, Dot, Run, Storage, VersionVector};
 
@@ -15,8 +17,8 @@ mod store;
 
 pub use error::{BroadcastError, CausalConfig, CausalError, Event, ResumeError};
 pub use message::{Message, Record};
-use peer::Peer;
-use store::{Held, Origin};
+use peer::{JUST_NOW, Peer};
+use store::{Held, Origin, has_room};
 
 /// Causal broadcast in a group, as a [`Machine`]: every member delivers every message once, and after everything its sender had
 /// delivered before sending it (Birman, Schiper, Stephenson, "Lightweight Causal and Atomic Group Multicast", 1991).
@@ -89,16 +91,23 @@ use store::{Held, Origin};
 /// A member whose disk was erased, or is an older copy, must come back as its next
 /// [incarnation](Actor::reborn). Its starts count as later than all before, so that what it
 /// acknowledged and forgot no longer counts; [`Event::Behind`] says whose state to merge, and from
-/// there on it takes part as before. Broadcasts of the former incarnation that only its disk had
+/// there on it takes part as before. It needs a place for an actor more, at every member. Broadcasts of the former incarnation that only its disk had
 /// are lost: what depends on them is never delivered, and held until it is displaced.
 ///
 /// As the same actor it would make dots again that others have, and they would drop what it
 /// broadcasts. Whoever has such dots says so in its status, and is asked again; if it repeats that
-/// in its answer, [`broadcast`](Self::broadcast) gives [`Doubted`](BroadcastError::Doubted) from
-/// then on. One message is not enough, even if it arrives several times: a stray one stops nobody.
-/// It takes up to `interval_us` and the way there and back twice; broadcasts made meanwhile may be
-/// lost, so a member that may have forgotten waits for that long. A state with own broadcasts that
+/// in an answer to that question, the member stops itself with [`Fatal::LostState`] and tells
+/// [`Event::Stopped`]. A stopped member says nothing and takes nothing, so that others wait for it no
+/// longer than `patience_us`; [`broadcast`](Self::broadcast) gives
+/// [`Doubted`](BroadcastError::Doubted). One message is not enough, even if it arrives several times,
+/// nor are messages of one who cannot see what is asked. Who can is believed: frames need authentication
+/// where others can write to the network. It takes up to `interval_us` and the way there and back twice;
+/// broadcasts made meanwhile may be lost, so a member that may have forgotten waits for that long. A
+/// state with own broadcasts that
 /// the records do not have is a proof by itself, [`ResumeError::Forgotten`].
+///
+/// A later start of a peer is believed as a claim is: once it is confirmed. An earlier start than is
+/// known counts when the later one was silent for `patience_us`.
 ///
 /// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
 /// application's state is its own.
@@ -141,7 +150,9 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
     gap_owed: bool,
     news_owed: bool,
     prune_due: bool,
-    doubted: bool,
+    fatal: Option<Fatal>,
+    /// The application was told.
+    stop_told: bool,
 }
 
 /// The low bits of a start's number count the starts of one incarnation; the high ones are the
@@ -184,6 +195,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if members.len() > A::LIMIT {
             return Err(CausalError::TooManyMembers);
         }
+        let (needed, limit) = (members.len().saturating_add(1), A::LIMIT);
+        if actor.incarnation() > 0 && needed > limit {
+            return Err(CausalError::TooFewActors { needed, limit });
+        }
         let mut peers = A::List::<Peer<A>>::with_limit(A::LIMIT);
         for (at, &id) in members.iter().enumerate() {
             if members.iter().skip(at.saturating_add(1)).any(|&other| other == id) {
@@ -217,7 +232,8 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             gap_owed: false,
             news_owed: false,
             prune_due: false,
-            doubted: false,
+            fatal: None,
+            stop_told: false,
         })
     }
 
@@ -242,7 +258,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if !self.started {
             return Err(BroadcastError::NotStarted);
         }
-        if self.doubted {
+        if self.fatal.is_some() {
             return Err(BroadcastError::Doubted);
         }
         let own = self.store.iter().filter(|held| held.is_own()).count();
@@ -251,6 +267,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
         let counter = self.sent.checked_add(1).ok_or(BroadcastError::Exhausted)?;
         let dot = Dot::new(self.actor, counter).ok_or(BroadcastError::Exhausted)?;
+        if !has_room(&self.delivered, dot) {
+            return Err(BroadcastError::Full);
+        }
         let mut causes = VersionVector::<A>::new();
         let new = |cause: &&Dot| cause.actor() != self.actor && !self.told.contains(**cause);
         for cause in self.delivered.entries().iter().filter(new) {
@@ -301,11 +320,18 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         for dot in state.entries().iter().filter(|dot| dot.actor() != self.actor) {
             floor.observe(*dot).map_err(|_| ResumeError::Full)?;
         }
+        let undelivered = Dot::new(self.actor, self.sent);
+        if undelivered.is_some_and(|dot| !has_room(&delivered, dot)) {
+            return Err(ResumeError::Full); // they never would be
+        }
+        self.renew_patience();
         (self.delivered, self.floor) = (delivered, floor);
         for held in self.store.iter_mut() {
             held.delivered = self.delivered.contains(held.dot);
         }
-        self.peers.iter_mut().for_each(|peer| peer.ahead = false);
+        // at once: all may have been silent, and what they take for stable changes
+        let is_told = self.started;
+        self.peers.iter_mut().for_each(|peer| (peer.ahead, peer.status) = (false, is_told));
         self.progress();
         Ok(())
     }
@@ -326,7 +352,8 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     }
 
     /// Everything that all members have delivered, those aside that have been silent for too long: nothing that is concurrent with
-    /// it will come any more from the others.
+    /// it will come any more from the others. It goes back when a member forgets deliveries: when its
+    /// application's state, at a restart, covers less than it had acknowledged.
     ///
     /// ```
     /// # use quorate_clocks::{Causal, CausalConfig, Inline};
@@ -416,8 +443,19 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         !self.store.is_empty()
             || !self.delivered.includes(&self.floor)
             || self.peers.iter().any(|peer| {
-                peer.boot == 0 || peer.is_questioned() || !self.delivered.includes(&peer.known)
+                peer.boot == 0
+                    || peer.unconfirmed.is_some()
+                    || !self.delivered.includes(&peer.known)
             })
+            || self.awaited().any(|peer| !peer.known.includes(&self.delivered))
+    }
+
+    /// More is about to be delivered here: members that have everything so far have not been
+    /// silent, as there was nothing that they could have said.
+    fn renew_patience(&mut self) {
+        let delivered = &self.delivered;
+        let has_all = |peer: &&mut Peer<A>| peer.known.includes(delivered);
+        self.peers.iter_mut().filter(has_all).for_each(|peer| peer.heard_at = JUST_NOW);
     }
 
     /// Something changed: statuses come at their shortest interval again.
@@ -447,8 +485,10 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-        self.pass_time();
+        self.set_now(now);
+        if self.fatal.is_none() {
+            self.pass_time();
+        }
     }
 
     fn persisted(&mut self, ticket: Ticket) {
@@ -461,7 +501,12 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        (!self.started || self.is_unsettled()).then_some(self.status_at)
+        let is_due = !self.started || self.is_unsettled();
+        (self.fatal.is_none() && is_due).then_some(self.status_at)
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        self.fatal
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {

@@ -3,6 +3,7 @@
 use quorate_core::{Output, Ticket, majority};
 
 use super::message::{Message, Record};
+use super::peer::Peer;
 use super::store::{Held, Origin, has_room};
 use super::{Causal, Event};
 use crate::{Storage, Versions};
@@ -16,6 +17,7 @@ pub(super) enum Work {
     /// The message at this place of the store was delivered.
     Deliver(usize),
     News,
+    Stopped,
     Gap,
     Behind(usize),
     SendBehind(usize),
@@ -28,6 +30,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     pub(super) fn plan(&mut self) -> Option<Work> {
         if !self.started {
             return None;
+        }
+        if self.fatal.is_some() {
+            return (!core::mem::replace(&mut self.stop_told, true)).then_some(Work::Stopped);
         }
         self.prune();
         self.plan_record()
@@ -55,6 +60,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 Output::Event(Event::Deliver { dot: held.dot, payload: &held.payload })
             }
             Work::News => Output::Event(Event::Stable),
+            Work::Stopped => Output::Event(Event::Stopped(self.fatal?)),
             Work::Gap => Output::Event(Event::Gap { missing: self.gap?.0 }),
             Work::Behind(at) => Output::Event(Event::Behind { peer: self.peers.get(at)?.id }),
             Work::SendBehind(to) => Output::Send(
@@ -79,9 +85,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     }
 
     /// Drops what is stable. A member that was silent for too long is not waited for, as long as a majority has it: with it at
-    /// one place only, the loss of that place would be the loss of it.
+    /// one place only, the loss of that place would be the loss of it. What a member acknowledged
+    /// that may have started anew does not count until that is known.
     fn prune(&mut self) {
-        if !core::mem::take(&mut self.prune_due) {
+        if !core::mem::take(&mut self.prune_due) || self.awaited().any(Peer::is_starting) {
             return;
         }
         let (before, own) = (self.store.len(), self.floor.get(self.actor));
@@ -89,7 +96,8 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         let quorum = majority(self.peers.len().saturating_add(1));
         let mut at = 0;
         while let Some(held) = self.store.get(at) {
-            let others = self.peers.iter().filter(|peer| peer.known.contains(held.dot)).count();
+            let has = |peer: &&Peer<A>| !peer.is_starting() && peer.known.contains(held.dot);
+            let others = self.peers.iter().filter(has).count();
             if held.delivered && stable.contains(held.dot) && others.saturating_add(1) >= quorum {
                 self.drop_held(at);
             } else {
@@ -131,6 +139,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 && held.is_next(delivered)
         };
         let at = self.store.iter().position(ready)?;
+        self.renew_patience();
         let held = self.store.get_mut(at)?;
         self.delivered.observe(held.dot).ok()?;
         held.delivered = true;
@@ -161,8 +170,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 return Some(Work::SendBehind(to));
             }
             if core::mem::take(&mut peer.status) {
-                let ask = core::mem::take(&mut peer.ask);
-                return Some(Work::SendStatus(to, ask));
+                return Some(Work::SendStatus(to, false));
+            }
+            if core::mem::take(&mut peer.ask) {
+                peer.unconfirmed.iter_mut().for_each(|said| said.is_asked = true);
+                return Some(Work::SendStatus(to, true));
             }
             if let Some(at) = self.next_for(to) {
                 return Some(Work::SendData(to, at));

@@ -33,13 +33,34 @@ pub(crate) fn started() -> Member {
 
 /// One that both others have been heard of, with nothing.
 pub(crate) fn settled() -> Member {
-    let mut member = started();
-    for peer in [1, 2] {
-        give(&mut member, peer, answer(1, Versions::EMPTY)).unwrap();
-    }
-    drain(&mut member);
+    let mut member = fresh();
+    meet(&mut member);
     assert_eq!(member.deadline(), None);
     member
+}
+
+/// Starts, and hears from both others that they have nothing: their questions, and their answers
+/// to its own.
+pub(crate) fn meet(member: &mut Member) {
+    member.tick(Instant::ZERO);
+    for peer in [1, 2] {
+        give(member, peer, question(1, false, Versions::EMPTY)).unwrap();
+    }
+    drain(member);
+    for peer in [1, 2] {
+        give(member, peer, answer(1, Versions::EMPTY)).unwrap();
+    }
+    drain(member);
+}
+
+/// The peer started again and says what it has, in a question and, when it is asked, in an answer.
+pub(crate) fn start_again(member: &mut Member, from: usize, boot: u32, delivered: &Vector) {
+    let now = member.deadline().unwrap_or(Instant::ZERO);
+    member.receive(now, IDS[from], question(boot, false, delivered.versions())).unwrap();
+    member.tick(member.deadline().unwrap());
+    drain(member);
+    give(member, from, answer(boot, delivered.versions())).unwrap();
+    drain(member);
 }
 
 /// Everything polled, as text; records are durable at once.
