@@ -139,13 +139,16 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
     }
     if ids.is_empty() && arguments.join.is_empty() {
         return usage(
-            "say of which cluster this node is: --peers 1=HOST:PORT,2=HOST:PORT,… with every node that founds it, the same on each; or --join HOST:PORT,… with nodes of one that is there"
+            "say of which cluster this node is: --peers 1=HOST:PORT,2=HOST:PORT,… with every node \
+             that founds it, the same on each; or --join HOST:PORT,… with nodes of one that is \
+             there"
                 .into(),
         );
     }
     if !ids.contains(&arguments.id) && arguments.join.is_empty() {
         return usage(format!(
-            "--peers does not have this node, {}: list every node that founds the cluster, the same on each; or --join one that is there",
+            "--peers does not have this node, {}: list every node that founds the cluster, the \
+             same on each; or --join one that is there",
             arguments.id
         ));
     }
@@ -287,7 +290,8 @@ fn start(
             }
             Error::Identity { node, .. } if node != id => {
                 return run(format!(
-                    "{error}: start that node with --id {node}, or give this one a directory of its own"
+                    "{error}: start that node with --id {node}, or give this one a directory of \
+                     its own"
                 ));
             }
             Error::Identity { .. }
