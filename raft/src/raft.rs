@@ -242,8 +242,10 @@ impl<S: Storage> Raft<S> {
         }
         Ok(Self {
             id,
-            // nodes that were given one seed must not all stand for election at the same times (3.4)
-            rng: Rng::new(seed ^ Rng::new(id.get()).next_u64()),
+            // nodes that were given one seed must not all stand for election at the same times
+            // (3.4); the seed goes through the generator first, because one that was drawn from
+            // `Rng::new(id)` would cancel against the id
+            rng: Rng::new(Rng::new(seed).next_u64() ^ id.get()),
             now: Instant::ZERO,
             started: false,
             fatal: None,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, NodeId, Output, Rng, Wire};
 use quorate_raft::{Config, Inline, Message, Raft, Role};
 
 type Node = Raft<Inline<7, 8192, 256, 64>>;
@@ -11,11 +11,12 @@ type Node = Raft<Inline<7, 8192, 256, 64>>;
 /// What a message takes, in µs, on every link.
 const DELAY_US: u64 = 2_000;
 
-/// How long it takes until one of so many nodes leads, in µs; `None` after 60 election timeouts.
-fn elected_after(nodes: u64, seed: u64, config: &Config) -> Option<u64> {
+/// How long it takes until one of so many nodes, each with its seed, leads, in µs; `None` after 60
+/// election timeouts.
+fn elected_after(nodes: u64, seed: impl Fn(NodeId) -> u64, config: &Config) -> Option<u64> {
     let ids: Vec<NodeId> = (1..=nodes).map(NodeId::new).collect();
     let mut rafts: Vec<Node> =
-        ids.iter().map(|&id| Raft::new(id, &ids, config.clone(), seed).unwrap()).collect();
+        ids.iter().map(|&id| Raft::new(id, &ids, config.clone(), seed(id)).unwrap()).collect();
     // by arrival, then in the order in which they were sent
     let mut net: BTreeMap<(u64, usize), (usize, usize, Vec<u8>)> = BTreeMap::new();
     let (mut now, mut sent) = (0, 0);
@@ -55,9 +56,29 @@ fn nodes_with_one_seed_elect_a_leader_soon() {
     for config in [Config::default(), Config::lan(), Config::wan(), Config::radio()] {
         for nodes in [3, 5, 7] {
             for seed in [0, 1, 7, 42, u64::MAX] {
-                let after = elected_after(nodes, seed, &config);
+                let after = elected_after(nodes, |_| seed, &config);
                 let soon = 3 * config.election_max_us;
                 assert!(after.is_some_and(|after| after <= soon), "{nodes} {seed}: {after:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn seeds_derived_from_the_id() {
+    // what a user may do who was told that each node needs another seed
+    let ways: [fn(NodeId) -> u64; 4] = [
+        |id| id.get(),
+        |id| !id.get(),
+        |id| Rng::new(id.get()).next_u64(),
+        |id| Rng::new(id.get()).fork().next_u64(),
+    ];
+    for config in [Config::default(), Config::lan(), Config::wan(), Config::radio()] {
+        for nodes in [3, 5, 7] {
+            for (way, seed) in ways.iter().enumerate() {
+                let after = elected_after(nodes, seed, &config);
+                let soon = 3 * config.election_max_us;
+                assert!(after.is_some_and(|after| after <= soon), "{nodes} {way}: {after:?}");
             }
         }
     }

@@ -567,8 +567,18 @@ fn place_of(node: NodeId) -> usize {
 
 /// The seed of a node's life: the same in the simulator and on a stage.
 pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
-    // the machine mixes its id in, which this takes out: scenarios and seeds stay what they were
-    Rng::new(seed ^ node << 32 ^ life).next_u64() ^ Rng::new(node).next_u64()
+    // the machine makes `Rng::new(Rng::new(seed).next_u64() ^ node)` of it: what is taken out here
+    // lets scenarios and seeds stay what they were
+    seed_whose_first_is(Rng::new(seed ^ node << 32 ^ life).next_u64() ^ node)
+}
+
+/// The seed whose generator gives this number first: the steps of [`Rng::next_u64`] backwards.
+const fn seed_whose_first_is(number: u64) -> u64 {
+    // the multipliers are the inverses, modulo 2^64, of the generator's
+    let z = number ^ number >> 31 ^ number >> 62;
+    let z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+    let z = (z ^ z >> 27 ^ z >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
+    (z ^ z >> 30 ^ z >> 60).wrapping_sub(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A node's settings: with a spread, the election timeouts of every third node are longer by that, and of every third by twice as much; with an
@@ -671,4 +681,16 @@ fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
     let written = value.to_slice(&mut bytes).is_ok();
     debug_assert!(written, "the buffer is as long as the message says");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_found_for_the_first_number() {
+        for number in [0, 1, 7, 0x9e37_79b9_7f4a_7c15, u64::MAX] {
+            assert_eq!(Rng::new(seed_whose_first_is(number)).next_u64(), number);
+        }
+    }
 }

@@ -44,7 +44,9 @@ struct Tasks {
 
 impl Links {
     pub(crate) fn new(hello: Hello, options: Arc<TcpOptions>, metrics: Arc<Metrics>) -> Self {
-        let rng = Rng::new(hello.incarnation ^ hello.sender.get());
+        // the incarnation goes through the generator first: one that was derived from the id, as a
+        // counter or by a generator, must not cancel against it
+        let rng = Rng::new(Rng::new(hello.incarnation).next_u64() ^ hello.sender.get());
         Self {
             all: RwLock::new(Arc::new([])),
             hello,
