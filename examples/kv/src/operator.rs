@@ -26,7 +26,8 @@ impl Session {
             _ => {
                 let sub = shown(arguments.get(1).unwrap_or_default(), 128);
                 return self.reply.error(&format!(
-                    "ERR unknown subcommand '{sub}'. Try STATUS, NODE, ADD, MOVE, REMOVE, PROMOTE, DEMOTE or TRANSFER."
+                    "ERR unknown subcommand '{sub}'. Try STATUS, NODE, ADD, MOVE, REMOVE, PROMOTE, \
+                     DEMOTE or TRANSFER."
                 ));
             }
         };

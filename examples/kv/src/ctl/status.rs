@@ -98,24 +98,28 @@ fn troubles(node: &Seen) -> Vec<String> {
     let mut lines = Vec::new();
     if node.removed {
         lines.push(format!(
-            "node {id} was removed while it was cut off: stop it; it comes back under a new id, with an empty directory"
+            "node {id} was removed while it was cut off: stop it; it comes back under a new id, \
+             with an empty directory"
         ));
     }
     if !node.refusing.is_empty() {
         let what = &node.refusing;
         lines.push(format!(
-            "node {id} keeps refusing messages ({what}). If that lasts, one of the two has lost entries, and it may be the other: look at both \
-             logs, and remove (`ctl remove`) the one whose disk was erased or is an older copy; it comes back under a new id"
+            "node {id} keeps refusing messages ({what}). If that lasts, one of the two has lost \
+             entries, and it may be the other: look at both logs, and remove (`ctl remove`) the \
+             one whose disk was erased or is an older copy; it comes back under a new id"
         ));
     }
     if matches!(node.role.as_str(), "candidate" | "pre-candidate") {
         lines.push(format!(
-            "node {id} follows nobody: if that lasts, the leader does not reach it. Has it moved? Its log and the leader's say at which addresses they try"
+            "node {id} follows nobody: if that lasts, the leader does not reach it. Has it \
+             moved? Its log and the leader's say at which addresses they try"
         ));
     }
     if node.awaits_snapshot && node.role == "leader" {
         lines.push(format!(
-            "node {id} leads, and applies nothing until it is given a snapshot: `ctl transfer` its leadership to a node whose state is whole"
+            "node {id} leads, and applies nothing until it is given a snapshot: `ctl transfer` its \
+             leadership to a node whose state is whole"
         ));
     }
     lines

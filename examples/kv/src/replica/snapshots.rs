@@ -172,7 +172,10 @@ impl Replica {
             if self.state.sessions.is_over(id)
                 && let Some(waiting) = self.writes.remove(number)
             {
-                waiting.fail("ERR the command was executed, but its reply was lost as this node caught up by a snapshot");
+                waiting.fail(
+                    "ERR the command was executed, but its reply was lost as this node caught up \
+                     by a snapshot",
+                );
             }
         }
     }
