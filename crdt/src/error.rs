@@ -103,7 +103,7 @@ impl fmt::Display for UpdateError {
                 "a write with a later stamp is known, or another with the same: take a later stamp",
             ),
             Self::DeltaMismatch => f.write_str(
-                "the delta is not of the one update that was made to the value: make each on its own",
+                "the delta is not of the one update that was made: make each on its own",
             ),
         }
     }

@@ -177,7 +177,8 @@ fn check() -> Outcome {
             Some(ceiling) if row.instructions * 100 > ceiling * (100 + SLACK) => {
                 let taken = row.instructions;
                 wrong.push(format!(
-                    "{name}: {taken} instructions, over {SLACK} % above the {ceiling} reached before"
+                    "{name}: {taken} instructions, over {SLACK} % above the {ceiling} reached \
+                     before"
                 ));
             }
             Some(_) => {}

@@ -14,9 +14,9 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Runs rustfmt over the workspace, and over those that are workspaces of their own, with the settings
 of rustfmt.toml. Then looks for code that rustfmt gives up on without saying so, as it does with all
-of an expression that has a text in it that is too long for a line: each source is indented wrongly,
-formatted again, and must be what it was. Break such a text with `\\` or `concat!`, or give it a
-name.
+of an expression that has a text in it that is too long for a line: each source is indented wrongly
+and takes a second blank where it has one, also in what macros take as expressions; formatted again,
+it must be what it was. Break such a text with `\\`, or make it a `const`.
 
     --check   changes nothing, and fails where something is not formatted",
     run,

@@ -253,7 +253,10 @@ impl B {
         );
         assert!(program.contains("#[should_panic]\nfn example() {\npanic!();\n"), "{program}");
         assert!(
-            program.contains("fn inner() -> Result<(), impl core::fmt::Debug> {\nuse a::B;\nB.go()?;\nOk::<(), a::E>(())\n}\ninner().unwrap();"),
+            program.contains(
+                "fn inner() -> Result<(), impl core::fmt::Debug> {\n\
+                use a::B;\nB.go()?;\nOk::<(), a::E>(())\n}\ninner().unwrap();"
+            ),
             "{program}"
         );
         assert!(syn::parse_file(&program).is_ok(), "{program}");

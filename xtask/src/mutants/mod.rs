@@ -70,7 +70,8 @@ Then each test runs alone, which says how long it takes and which mutants it rea
 mutant meets the tests that reach it, the quick ones first, up to the first that fails. A run that
 takes ten times as long as without a mutant, and 5 seconds, is killed: the mutant was noticed.
 Mutants in what the compiler evaluates (constants, lengths of arrays, patterns) cannot be selected
-at run time; each is built alone, which takes some seconds.
+at run time; each is built alone, which takes some seconds. So is each in a `const fn` that would
+survive otherwise: a test may have a constant made by it.
 
 A survivor is shown with its file, line and change as soon as it is found. Write a test that fails
 with it; try it with
@@ -155,6 +156,11 @@ fn last_survivors(subject: &Subject) -> Outcome<BTreeSet<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
+/// Whether a mutant that was tried at run time must be tried as the compiler evaluates it, too.
+fn is_undecided(verdict: Verdict, in_const_fn: bool) -> bool {
+    in_const_fn && verdict == Verdict::Survives
+}
+
 /// `raft/src/read.rs: replace …`: the name in lists.
 fn name(sources: &[Source], id: Id) -> String {
     described(sources, id, |_| String::new())
@@ -230,10 +236,15 @@ impl Run<'_> {
         let sampled = self.sample(
             chosen.iter().copied().filter(|id| fates.get(id) != Some(&Fate::Broken)).collect(),
         );
-        let (alone, selected): (Vec<Id>, Vec<Id>) =
+        let (mut alone, selected): (Vec<Id>, Vec<Id>) =
             sampled.into_iter().partition(|id| fates.contains_key(id));
         let begin = Instant::now();
         let mut of = self.select(&suite, &selected)?;
+        // a constant that a test compares with shows what a call of it at run time may not
+        let in_const_fn = |id| site::mutant(sources, id).is_some_and(|mutant| mutant.in_const_fn);
+        let undecided =
+            of.iter().filter(|(id, verdict)| is_undecided(**verdict, in_const_fn(**id)));
+        alone.extend(undecided.map(|(id, _)| *id));
         if plan.quick {
             of.extend(alone.into_iter().map(|id| (id, Verdict::Unmeasured)));
         } else {

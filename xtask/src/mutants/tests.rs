@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::cfg::Cfg;
 use super::site::{self, Form, Id, Numbers};
+use super::trial::Verdict;
 use super::{find, render, switch};
 
 /// One of everything; every mutant of it compiles.
@@ -185,4 +186,12 @@ fn mutants_selected_at_run_time_behave_as_those_built_alone() -> Result<(), Stri
         numbers.all().filter(selected).map(|id| numbers.of_mutant(id)).collect();
     assert_eq!(reached, wanted);
     fs::remove_dir_all(&folder).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_survives_at_run_time_may_be_noticed_when_it_is_compiled() {
+    // `const SIX: u8 = twice(3)` in a test evaluates the function without calling it
+    assert!(super::is_undecided(Verdict::Survives, true));
+    assert!(!super::is_undecided(Verdict::Survives, false));
+    assert!(!super::is_undecided(Verdict::Noticed, true));
 }
