@@ -24,7 +24,9 @@ const JUMP: u64 = 1 << 16;
 /// longer than an interval**: a margin of `k` intervals and the delay's jitter rides out `k` losses in a row.
 ///
 /// The paper's sender never stands still, and a schedule that moved would be suspicious until the window has moved along. Here a heartbeat
-/// that is late by more than the margin begins a new window: a pause is suspicious once.
+/// that is late by more than the margin begins a new window: a pause is suspicious once. So does one that is earlier than the mean by more
+/// than the longer of interval and margin: what a stall held back, or numbers that skipped some, would be taken for a peer that is that
+/// late, and its death would be noticed that much later.
 ///
 /// Numbers must grow: a sender that restarts puts a counter of its restarts into their upper half, or goes on from the time. Late and
 /// repeated numbers are ignored; while the peer is suspected, one that is not later begins a new window, as a sender that began
@@ -41,6 +43,9 @@ const JUMP: u64 = 1 << 16;
 /// An [excuse](Detector::excuse) is rounded up to the next 1,024 µs, and all together overlook 50 days at most. Times are counted in
 /// microseconds if interval and margin are below 67 s (with 64 samples; 16 s with 1000), or else in a larger power of two of them, less
 /// than the 2^23rd part of the longer of both.
+///
+/// The clock ends after 584,000 years; a silence that begins in the last 2^30 of those units before (18 minutes, if they are microseconds) is
+/// never suspicious.
 ///
 /// `N` samples, 2 to 1024; RAM `4 N + 40` bytes.
 ///
@@ -150,6 +155,14 @@ impl<const N: usize> Chen<N> {
         past.saturating_mul(self.late.len()) > self.late.sum()
     }
 
+    /// Whether a heartbeat that is so late comes earlier than the mean by more than the longer of interval and margin: no heartbeat that is
+    /// in time does.
+    #[inline]
+    fn is_early(&self, late: u64) -> bool {
+        let most = u64::from(self.interval.max(self.late.pause));
+        late.saturating_add(most).saturating_mul(self.late.len()) < self.late.sum()
+    }
+
     /// How many heartbeats are missing if the one whose expected arrival is nearest comes at `now`; `None` if that has come already.
     fn missing(&self, now: Instant) -> Option<u64> {
         let (len, interval) = (self.late.len(), u64::from(self.interval));
@@ -185,11 +198,13 @@ impl<const N: usize> Detector for Chen<N> {
         if again && !self.suspects(now) {
             return;
         }
+        // what was overlooked is no lateness of the peer's, and not to be learnt
+        self.excused = 0;
         let interval_us = self.interval_us();
         let skipped = number.saturating_sub(self.next_number);
         let ideal = self.next_at.after(skipped.saturating_mul(interval_us));
         let by = self.late.units(now.after(self.late.us(FAR.into())).since(ideal));
-        let near = skipped <= JUMP && by > 0 && by >> 31 == 0;
+        let near = skipped <= JUMP && by > 0 && by >> 31 == 0 && !self.is_early(by);
         let fits = self.late.len() > 0 && !again && near && !self.is_late(now, ideal);
         if let (true, Ok(by)) = (fits, u32::try_from(by)) {
             self.late.push(by);
@@ -198,7 +213,6 @@ impl<const N: usize> Detector for Chen<N> {
             self.begin(now);
         }
         self.next_number = number.saturating_add(1);
-        self.excused = 0;
     }
 
     #[inline]
@@ -267,12 +281,19 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_stays_suspicious_to_the_end_of_time() {
+    fn a_silence_stays_suspicious_however_long_it_is() {
         let mut detector = Chen::<4>::new(ChenConfig { interval_us: 1_000, margin_us: 0 }).unwrap();
         assert!(!detector.suspects(Instant::MAX)); // never heard
         detector.heard(Instant::ZERO);
         for at in [1_001, 1 << 32, 1 << 62, 1 << 63, (1 << 63) + 2_000, u64::MAX] {
             assert!(detector.suspects(Instant::from_micros(at)), "{at}");
+        }
+        // but for one that begins at the end of the clock
+        for (left, suspects) in [(u64::from(FAR) + 2_000, true), (u64::from(FAR), false)] {
+            let mut detector =
+                Chen::<4>::new(ChenConfig { interval_us: 1_000, margin_us: 0 }).unwrap();
+            detector.heard(Instant::from_micros(u64::MAX - left));
+            assert_eq!(detector.suspects(Instant::MAX), suspects);
         }
     }
 
@@ -340,13 +361,78 @@ mod tests {
             detector.heard_number(Instant::from_micros(number * 300_001_000), number);
             assert_eq!(detector.late.len(), (number % 15 + 1).min(4), "{number}");
         }
-        // as early as that
+        // earlier and earlier, by less than an interval each time
         let config = ChenConfig { interval_us: 60_000_000, margin_us: 500 };
         let mut detector = Chen::<4>::new(config).unwrap();
-        for (number, len) in [(0, 1), (17, 2), (18, 1), (30, 2)] {
-            detector.heard_number(Instant::from_micros(number), number);
-            assert_eq!(detector.late.len(), len, "{number}");
+        for number in 0..60 {
+            detector.heard_number(Instant::from_micros(number * 40_000_000), number);
+            assert_eq!(detector.late.len(), (number % 54 + 1).min(4), "{number}");
         }
+    }
+
+    #[test]
+    fn a_heartbeat_that_is_early_by_more_than_interval_and_margin_begins_anew() {
+        for (margin_us, early, fits) in
+            [(500, 1_000, true), (500, 1_001, false), (3_000, 3_000, true), (3_000, 3_001, false)]
+        {
+            let config = ChenConfig { interval_us: 1_000, margin_us };
+            let mut detector = Chen::<8>::new(config).unwrap();
+            (0..4).for_each(|n| detector.heard_number(Instant::from_micros(10_000 + n * 1_000), n));
+            // number 8 is due at 18,000
+            detector.heard_number(Instant::from_micros(18_000 - early), 8);
+            assert_eq!(detector.late.len(), if fits { 5 } else { 1 }, "{margin_us} {early}");
+        }
+    }
+
+    const CHEN: ChenConfig = ChenConfig { interval_us: 100_000, margin_us: 120_000 };
+
+    /// A detector that has heard 100 heartbeats, the last at 9,900 ms.
+    fn steady() -> Chen<64> {
+        let mut detector = Chen::new(CHEN).unwrap();
+        (0..100).for_each(|n| detector.heard_number(Instant::from_millis(n * 100), n));
+        detector
+    }
+
+    /// In ms after the last heartbeat.
+    fn suspects_after(detector: &Chen<64>, last: u64) -> u64 {
+        detector.suspects_at().unwrap().since(Instant::from_millis(last)) / 1_000
+    }
+
+    #[test]
+    fn a_stall_and_a_jump_of_numbers_blind_nobody() {
+        let ms = Instant::from_millis;
+        // nothing arrives for 60 s; then the 100 that a buffer kept of what was sent meanwhile
+        let mut detector = steady();
+        (100..200).for_each(|n| detector.heard_number(ms(70_000), n));
+        detector.heard_number(ms(70_100), 701);
+        assert_eq!(suspects_after(&detector, 70_100), 220);
+        // or all of them
+        for kept in [2, 10, 64, 600] {
+            let mut detector = steady();
+            (100..100 + kept).for_each(|n| detector.heard_number(ms(70_000), n));
+            for n in 1..=2 {
+                detector.heard_number(ms(70_000 + n * 100), 700 + n);
+                assert!(suspects_after(&detector, 70_000 + n * 100) <= 320, "{kept}");
+            }
+        }
+        // the sender started again, from a number that it had reserved
+        let mut detector = steady();
+        detector.heard_number(ms(10_000), 5_000);
+        assert_eq!(suspects_after(&detector, 10_000), 220);
+    }
+
+    /// This node slept for 15 minutes.
+    #[test]
+    fn what_was_excused_is_no_lateness_of_the_peer() {
+        let ms = Instant::from_millis;
+        let mut detector = steady();
+        detector.excuse(900_000_000);
+        let wake = 9_900 + 900_000;
+        detector.heard_number(ms(wake), 100); // it waited in the socket
+        assert_eq!(suspects_after(&detector, wake), 220);
+        detector.heard_number(ms(wake + 50), 9_100);
+        detector.heard_number(ms(wake + 150), 9_101);
+        assert_eq!(suspects_after(&detector, wake + 150), 220);
     }
 
     #[test]

@@ -44,8 +44,9 @@
 //!     election.receive(now, ids[1], alive)?;
 //!     now = now.after(100_000);
 //! }
-//! // The leader falls silent. Sleep until the earlier deadline:
-//! let wake = watch.deadline().min(election.deadline()).ok_or("nothing to wait for")?;
+//! // The leader falls silent. Sleep until the earlier deadline; one that waits for nothing has none:
+//! let deadlines = [watch.deadline(), election.deadline()];
+//! let wake = deadlines.into_iter().flatten().min().ok_or("nothing to wait for")?;
 //! assert!(wake < Instant::from_millis(1_600)); // long before the 5 s
 //! watch.tick(wake);
 //! election.tick(wake);
@@ -70,7 +71,8 @@
 //!   `pause_us` to the interval of the heartbeats: then no burst makes it suspect a peer whose next heartbeat is in time.
 //! * After an outage the silence itself is no sample: it counts as no longer than what was tolerated, so one failure does not
 //!   blind the window to the next.
-//! * If it was *this* node that slept, everybody seems silent. [`Watch`] notices that it was called late, and forgives.
+//! * If it was *this* node that slept, everybody seems silent. [`Watch`] notices that it was called late, and forgives those that
+//!   were not heard since.
 
 mod chen;
 mod exponential;

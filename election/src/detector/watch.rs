@@ -33,8 +33,9 @@ pub struct Change {
 
 impl<D: Detector, const N: usize> Watch<D, N> {
     /// Watches nobody yet. When [`tick`](Self::tick) comes later than the deadline by more than `slack_us`, it was this node
-    /// that slept: nobody is suspected for that, and everybody has `slack_us` more to be heard. A silence is excused once: who
-    /// ticks by a period that is longer than `slack_us` is always late, and still learns who is dead.
+    /// that slept: nobody is suspected for that, and everybody has `slack_us` from then on to be heard. Who was heard since needs no
+    /// excuse, and gets none. A silence is excused once: who ticks by a period that is longer than `slack_us` is always late, and
+    /// still learns who is dead.
     ///
     /// ```
     /// use quorate_election::detector::{Heartbeat, Watch};
@@ -133,10 +134,13 @@ impl<D: Detector, const N: usize> Watch<D, N> {
     /// ```
     pub fn tick(&mut self, now: Instant) {
         let late = self.deadline().map_or(0, |deadline| now.since(deadline));
+        let until = now.after(self.slack_us);
         for peer in self.peers.iter_mut().filter(|peer| !peer.suspected) {
             if late > self.slack_us && !peer.excused {
-                peer.excused = true;
-                peer.detector.excuse(late.saturating_add(self.slack_us));
+                // by when it would be suspected too early: a whole sleep on top of who was just heard would blind this node for as long
+                let early = peer.detector.suspects_at().map_or(0, |at| until.since(at));
+                peer.excused = early > 0;
+                peer.detector.excuse(early);
             }
             peer.suspected = peer.detector.suspects(now);
         }
@@ -235,6 +239,74 @@ mod tests {
             watch.heard(ms(slept * 10_000), NODE);
             watch.tick(ms(slept * 10_000 + 5_000)); // this node slept, again
             assert_eq!(watch.poll(), None);
+        }
+    }
+
+    const OTHER: NodeId = NodeId::new(3);
+
+    /// This node sleeps for an hour; one of two is the first that it hears, and is dead from then on.
+    #[test]
+    fn who_was_heard_after_a_sleep_needs_no_excuse() {
+        fn check(detector: impl Detector + Clone, least: u64, most: u64) {
+            let mut watch = Watch::<_, 2>::new(20_000);
+            watch.add(NODE, detector.clone()).unwrap();
+            watch.add(OTHER, detector).unwrap();
+            for n in 0..100 {
+                watch.heard_number(ms(n * 100), NODE, n);
+                watch.heard_number(ms(n * 100), OTHER, n);
+            }
+            let wake = 9_900 + 3_600_000;
+            watch.heard_number(ms(wake), OTHER, 36_099);
+            watch.tick(ms(wake));
+            assert_eq!(watch.poll(), None);
+            let at = |node| watch.detector(node).unwrap().suspects_at().unwrap().since(ms(wake));
+            assert!((20_000..25_000).contains(&at(NODE)), "{}", at(NODE));
+            assert!((least..most).contains(&at(OTHER)), "{}", at(OTHER));
+        }
+        check(heartbeat(), 300_000, 300_002);
+        let chen = Chen::<64>::new(ChenConfig { interval_us: 100_000, margin_us: 120_000 });
+        check(chen.unwrap(), 220_000, 220_002);
+        let phi = NormalPhi::<64>::new(PhiConfig::for_interval(100_000));
+        check(phi.unwrap(), 150_000, 400_000);
+    }
+
+    /// One is due when this node wakes, and one a moment later: what they sent may still be unread.
+    #[test]
+    fn who_is_due_right_after_a_sleep_has_the_slack_too() {
+        let mut watch = Watch::<_, 2>::new(20_000);
+        watch.add(NODE, heartbeat()).unwrap();
+        watch.add(OTHER, heartbeat()).unwrap();
+        watch.heard(ms(0), NODE);
+        watch.heard(ms(500), OTHER);
+        watch.tick(ms(790)); // NODE was due at 300, OTHER is at 800
+        assert_eq!(watch.deadline(), Some(ms(810)));
+        watch.tick(ms(809));
+        assert_eq!(watch.poll(), None);
+        watch.tick(ms(811));
+        assert_eq!(
+            [watch.poll(), watch.poll()].map(|c| c.map(|c| c.node)),
+            [NODE, OTHER].map(Some)
+        );
+    }
+
+    #[test]
+    fn phi_is_calm_after_a_sleep() {
+        let phi = || NormalPhi::<64>::new(PhiConfig::for_interval(100_000)).unwrap();
+        let mut watch = Watch::<_, 2>::new(20_000);
+        [NODE, OTHER].into_iter().for_each(|node| watch.add(node, phi()).unwrap());
+        let heard = |watch: &mut Watch<_, 2>, now| {
+            [NODE, OTHER].into_iter().for_each(|node| assert!(watch.heard(now, node)));
+        };
+        (0..100).for_each(|n| heard(&mut watch, ms(n * 100)));
+        let wake = 9_900 + 60_000;
+        watch.heard(ms(wake), OTHER);
+        watch.tick(ms(wake));
+        watch.heard(ms(wake), NODE);
+        for n in 1..1_000 {
+            let now = ms(wake + n * 100 + n % 7 * 8);
+            watch.tick(now);
+            assert_eq!(watch.poll(), None, "heartbeat {n}");
+            heard(&mut watch, now);
         }
     }
 
