@@ -37,8 +37,8 @@ pub enum Takeover {
     /// It bullies it out of office (Garcia-Molina 1982): the highest live node leads. A high node that comes and goes takes the
     /// leadership with it each time.
     Highest,
-    /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest. A node that was cut off
-    /// deposes no leader that a majority hears, whatever it did meanwhile: [`Bully`](crate::Bully) and [`Ring`](crate::Ring) tell how.
+    /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest. Nodes that were cut off
+    /// depose no leader that a majority hears, whatever they did meanwhile: [`Bully`](crate::Bully) and [`Ring`](crate::Ring) tell how.
     Keep,
 }
 
@@ -52,6 +52,9 @@ pub enum Mode {
     Classic,
     /// Only a node that a majority accepts, and only as long as it hears a majority. A minority has no leader. An old leader may
     /// go on for up to `leader_timeout_us` beside a new one: the resource has to refuse the lower token.
+    ///
+    /// A new group has its first leader when all of three, three of four or four of five nodes are up at once, as has one with a node
+    /// whose disk was erased: see [`Role::Recovering`](crate::Role::Recovering).
     Quorum,
     /// As `Quorum`, and a majority promises for `lease_us` at a time to accept no other: as long as clocks keep to `drift`,
     /// no two nodes hold the lease at once, see `Bully::holds_lease`.

@@ -3,7 +3,7 @@ use quorate_core::{DecodeError, Reader, Wire, Writer};
 /// Epochs at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
 
-/// An epoch this far beyond the own one is refused: no honest node gets there between two messages.
+/// An epoch this far beyond the own one is refused by a node that has one: no honest node gets there between two messages.
 const JUMP: u64 = 1 << 38;
 
 /// Bits of an epoch that tell its owner.
@@ -89,6 +89,9 @@ impl Epoch {
         let next = (round << OWNER_BITS) | owner as u64;
         if next < LIMIT { Some(Self(next)) } else { None }
     }
+
+    /// What a node measures others' epochs against that has forgotten its own, or never had one: it admits all below the limit.
+    pub(crate) const UNKNOWN: Self = Self(LIMIT);
 
     /// Whether an honest node could say so, as seen by one that knows `self`.
     pub(crate) const fn admits(self, other: Self) -> bool {

@@ -21,7 +21,7 @@ pub enum Event {
         epoch: Epoch,
     },
     /// Nobody is known to lead; an election is under way, or this node cannot reach enough others. A node that led stops
-    /// acting as leader.
+    /// acting as leader. A node that [recovers](Role::Recovering) is told so once, when too few others answer.
     Leaderless,
 }
 
@@ -33,7 +33,7 @@ pub enum Event {
 pub enum Role {
     /// It follows a leader, or waits for one to be heard.
     Follower,
-    /// It asks the others whether somebody better is alive.
+    /// It asks the others whether somebody better is alive, or hears a leader.
     Candidate,
     /// It knows that somebody better is alive, or that its own token goes round, and waits for the outcome.
     Waiting,
@@ -42,7 +42,7 @@ pub enum Role {
     /// It leads.
     Leader,
     /// It has no record: it is new, or its disk was erased. It asks the others which epochs there have been, and takes no part until
-    /// it knows.
+    /// it knows: in quorum and lease mode until more of them answer than a majority needs ([`Bully`](crate::Bully) tells how many).
     Recovering,
 }
 

@@ -36,7 +36,7 @@
 //!
 //! A lying node that is believed to be alive can lead whenever it has the highest id, and can burn epochs: one message at most
 //! 2^33 of 2^57 rounds, so that 2^24 of them use up all there are. It can tell some nodes of epochs so late that others refuse
-//! them. It cannot lead in another's name, and its lies are counted in `rejections`. Nothing here is Byzantine-fault tolerant.
+//! them; a node that is new, or whose disk was erased, by one message ([`Bully`] tells more). It cannot lead in another's name, and its lies are counted in `rejections`. Nothing here is Byzantine-fault tolerant.
 //!
 //! # How long it takes
 //!

@@ -18,8 +18,8 @@ pub(crate) struct Office {
     told: Option<Epoch>,
     /// The epoch is not written yet.
     dirty: bool,
-    /// A record was restored: this node is neither new, nor was its disk erased.
-    restored: bool,
+    /// This node knows which epochs there have been: it has a record, or has learnt from others what there was.
+    informed: bool,
     issued: Ticket,
     returned: Ticket,
 }
@@ -34,18 +34,30 @@ impl Office {
         }
     }
 
+    /// The owner of the present epoch leads.
+    pub(crate) const fn fill(&mut self) {
+        self.filled = true;
+        self.informed = true;
+    }
+
     /// Takes note of a later epoch that is not to be on disk yet.
     pub(crate) fn learn(&mut self, epoch: Epoch) {
         self.epoch = self.epoch.max(epoch);
     }
 
-    /// What was learnt is to be on disk, even if it is nothing.
+    /// What was learnt is all there is to learn, and is to be on disk, even if it is nothing.
     pub(crate) const fn write(&mut self) {
         self.dirty = true;
+        self.informed = true;
     }
 
-    pub(crate) const fn restored(&self) -> bool {
-        self.restored
+    pub(crate) const fn informed(&self) -> bool {
+        self.informed
+    }
+
+    /// What epochs of others are measured against: a node that has forgotten its own cannot tell what is far.
+    pub(crate) fn known(&self) -> Epoch {
+        if self.informed { self.epoch } else { Epoch::UNKNOWN }
     }
 
     /// The place of who leads.
@@ -73,7 +85,7 @@ impl Office {
 
     /// What restores the present state: nothing, if the epoch is not to be on disk.
     pub(crate) fn checkpoint(&self) -> Option<Record> {
-        let written = self.restored || self.dirty || self.issued > Ticket::default();
+        let written = self.informed || self.dirty || self.issued > Ticket::default();
         written.then(|| self.record())
     }
 
@@ -90,8 +102,13 @@ impl Office {
             return Err(Corrupt::Regression);
         }
         self.epoch = record.epoch;
-        self.restored = true;
+        self.informed = true;
         Ok(())
+    }
+
+    /// Tells the application once, although it was never told that anybody leads.
+    pub(crate) fn tell_that_nobody_leads(&mut self) {
+        self.told = self.told.or(Some(Epoch::UNKNOWN)); // which is nobody's
     }
 
     /// What the application was not told yet. That somebody leads is told when it is durable, that nobody does at once.
@@ -109,11 +126,10 @@ impl Office {
     }
 }
 
-/// How many records there have been tells nothing of what is to come; whether there were any decides how a node starts, and nothing
-/// after that.
+/// How many records there have been tells nothing of what is to come.
 impl Hash for Office {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.epoch, self.filled, self.told, self.dirty).hash(state);
+        (self.epoch, self.filled, self.told, self.dirty, self.informed).hash(state);
         self.issued.get().saturating_sub(self.returned.get()).hash(state);
     }
 }

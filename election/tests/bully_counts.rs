@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, ids};
-use quorate_election::{Bully, Config, Counts, Inline, Role};
+use quorate_election::{Bully, Config, Counts, Inline, Mode, Role, Takeover};
 
 type Node = Bully<Inline<32>>;
 
@@ -19,13 +19,16 @@ fn total(cluster: &Cluster<Node>) -> Counts {
 }
 
 /// `n` nodes that follow the highest, which then crashes.
-fn headless(n: u64, attempts: u8) -> Cluster<Node> {
+fn headless(n: u64, config: Config) -> Cluster<Node> {
     let ids = ids(&(1..=n).collect::<Vec<_>>());
     // heartbeats and the own timeout stay out of the count
-    let config = Config { attempts, leader_timeout_us: 60_000_000, ..Config::lan() };
+    let config = Config { leader_timeout_us: 60_000_000, ..config };
     let config = Config { heartbeat_us: 30_000_000, outcome_timeout_us: 20_000_000, ..config };
     let mut cluster = Cluster::new(&ids, |id| Bully::new(id, &ids, config).unwrap());
     cluster.tick();
+    let (now, last) = (cluster.now, ids.len() - 1);
+    cluster.node(last).campaign(now); // if leaders are kept, nobody does at once
+    cluster.settle();
     cluster.run(1_000_000);
     for node in cluster.nodes.iter().flatten() {
         assert_eq!(node.status().leader, ids.last().copied());
@@ -39,7 +42,8 @@ fn whoever_misses_the_leader() {
     for n in 2..=9_u32 {
         for first in 1..n {
             for attempts in [1, 3] {
-                let mut cluster = headless(n.into(), attempts as u8);
+                let config = Config { attempts: attempts as u8, ..Config::lan() };
+                let mut cluster = headless(n.into(), config);
                 let before = total(&cluster);
                 let (now, dead) = (cluster.now, cluster.ids[n as usize - 1]);
                 cluster.node(first as usize - 1).suspect(now, dead);
@@ -61,9 +65,35 @@ fn whoever_misses_the_leader() {
     }
 }
 
+/// Where a majority keeps its leader, all are asked whether they miss it, too.
+#[test]
+fn all_miss_a_leader_that_a_majority_kept() {
+    for n in 3..=9_u32 {
+        for attempts in [1, 3] {
+            let (mode, takeover) = (Mode::Quorum, Takeover::Keep);
+            let config = Config { attempts: attempts as u8, mode, takeover, ..Config::lan() };
+            let mut cluster = headless(n.into(), config);
+            let before = total(&cluster);
+            let (now, dead) = (cluster.now, cluster.ids[n as usize - 1]);
+            (1..n as usize).for_each(|at| cluster.node(at - 1).suspect(now, dead));
+            cluster.settle();
+            cluster.run(1_000_000);
+            let after = total(&cluster);
+            // and the second highest alone goes on asking, the one that is dead
+            let m = n - 1;
+            assert_eq!(after.election - before.election, m * m + attempts - 1);
+            assert_eq!(after.answer - before.answer, m * (m - 1));
+            assert_eq!(after.coordinator - before.coordinator, m);
+            for node in cluster.nodes.iter().flatten() {
+                assert_eq!(node.status().leader.map(|id| id.get()), Some(u64::from(n) - 1));
+            }
+        }
+    }
+}
+
 #[test]
 fn the_highest_takes_over_with_one_message_each() {
-    let mut cluster = headless(5, 1);
+    let mut cluster = headless(5, Config { attempts: 1, ..Config::lan() });
     let (now, dead) = (cluster.now, cluster.ids[4]);
     cluster.node(0).suspect(now, dead);
     cluster.settle();

@@ -60,7 +60,12 @@ fn leader_with(config: Config) -> (Node, Epoch) {
     node.tick(ms(0));
     // what may have been promised before the start has to run out first
     node.tick(ms(1_000));
-    let epoch = claimed(&said(&mut node)).unwrap();
+    let asked = said(&mut node);
+    let epoch = claimed(&asked).unwrap_or_else(|| {
+        let answer = Message::Answer { epoch: Epoch::ZERO };
+        node.receive(ms(1_000), id(1), answer).unwrap(); // it misses the leader, too
+        claimed(&said(&mut node)).unwrap()
+    });
     assert_eq!(node.status().role, Role::Claiming);
     node.receive(ms(1_000), id(1), Message::Accept { epoch, round: 0 }).unwrap();
     assert_eq!(node.status().role, Role::Claiming, "it is not on disk");
@@ -186,7 +191,10 @@ fn of_two_that_claim_the_higher_goes_on() {
             Config { mode: Mode::Quorum, takeover: Takeover::Keep, attempts: 1, ..Config::lan() };
         let mut node = node(me, config);
         node.campaign(ms(0));
-        node.tick(ms(50)); // nobody better answers
+        node.receive(ms(0), id(1), Message::Answer { epoch: Epoch::ZERO }).unwrap();
+        if me < 3 {
+            node.tick(ms(50)); // nobody better answers
+        }
         let before = claimed(&said(&mut node)).unwrap();
         assert_eq!(node.status().role, Role::Claiming);
         let later = Epoch::from_token(64 + other - 1);
@@ -381,7 +389,10 @@ fn who_hears_its_leader_accepts_no_other() {
             Message::Stale { epoch: other },
         ] {
             node.receive(ms(1_349), id(2), message).unwrap();
-            let answer = Message::Answer { epoch };
+            let answer = match mode {
+                Mode::Classic => Message::Answer { epoch },
+                _ => Message::Stale { epoch }, // it misses nobody
+            };
             let expected =
                 if matches!(message, Message::Election { .. }) { &[(2, answer)][..] } else { &[] };
             assert_eq!(said(&mut node), expected, "{message:?}");
@@ -414,6 +425,10 @@ fn a_claim_that_nobody_answers_leaves_no_trace() {
         said(&mut node);
         let mut claims = 0;
         for at in 1_001..5_000 {
+            if at % 50 == 0 {
+                // another misses the leader, too, but accepts nobody
+                node.receive(ms(at), id(1), Message::Answer { epoch }).unwrap();
+            }
             node.tick(ms(at));
             while let Some(output) = node.poll() {
                 match output {
@@ -440,6 +455,7 @@ fn a_claim_is_outbid_by_a_later_one_and_by_a_leader() {
     let claiming = || {
         let mut node = node(2, config);
         node.campaign(ms(0));
+        node.receive(ms(0), id(1), Message::Answer { epoch: Epoch::ZERO }).unwrap();
         node.tick(ms(50));
         assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(1)));
         node
@@ -574,5 +590,157 @@ fn each_kind_of_message_is_counted() {
     assert_eq!((node.counts().accept, node.counts().election), (1, 0));
     node.suspect(ms(1), id(3));
     said(&mut node);
-    assert_eq!(node.counts().election, 1);
+    assert_eq!(node.counts().election, 2);
+}
+
+const QUORUM: Config = Config { mode: Mode::Quorum, ..KEEP };
+
+/// Of five: each asks all others.
+fn of_five(me: u64, config: Config) -> Bully<Inline<5>> {
+    let five = [1, 2, 3, 4, 5].map(NodeId::new);
+    let mut node = Bully::<Inline<5>>::new(id(me), &five, config).unwrap();
+    node.restore(Record { epoch: Epoch::ZERO }).unwrap();
+    node.tick(ms(0));
+    node.campaign(ms(1_000)); // what may have been promised before the start has run out
+    node
+}
+
+/// Whom it sends what it sends, in order: ELECTION, or COORDINATOR.
+fn to(node: &mut Bully<Inline<5>>) -> (Vec<u64>, Vec<u64>) {
+    let (mut asked, mut told) = (Vec::new(), Vec::new());
+    while let Some(output) = node.poll() {
+        match output {
+            Output::Send(to, Message::Election { .. }) => asked.push(to.get()),
+            Output::Send(to, Message::Coordinator { .. }) => told.push(to.get()),
+            Output::Persist(ticket, _) => node.persisted(ticket),
+            Output::Event(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    (asked, told)
+}
+
+#[test]
+fn a_candidate_claims_when_a_majority_misses_the_leader() {
+    let answer = Message::Answer { epoch: Epoch::ZERO };
+    for mode in [Mode::Quorum, leased().mode] {
+        let config = Config { mode, ..KEEP };
+        // nobody is better than node 5: it waits for the owner of the last epoch at most, node 1
+        let mut node = of_five(5, config);
+        assert_eq!(to(&mut node), (vec![1, 2, 3, 4], vec![]));
+        for from in [2, 2, 4, 3] {
+            node.receive(ms(1_001), id(from), answer).unwrap();
+        }
+        assert_eq!(node.status().role, Role::Candidate, "the leader may be alive");
+        node.receive(ms(1_001), id(1), answer).unwrap();
+        assert_eq!(node.status().role, Role::Claiming);
+        let mut node = of_five(5, config);
+        to(&mut node);
+        for from in [1, 1, 1] {
+            node.receive(ms(1_001), id(from), answer).unwrap();
+            assert_eq!(node.status().role, Role::Candidate, "one of the others is not enough");
+        }
+        node.tick(ms(1_050));
+        assert_eq!(to(&mut node), (vec![2, 3, 4], vec![]), "1 has answered");
+        node.receive(ms(1_051), id(4), answer).unwrap();
+        assert_eq!(node.status().role, Role::Claiming);
+        assert_eq!(to(&mut node), (vec![], vec![1, 2, 3, 4]));
+        // 5 may be alive, and is asked twice
+        let mut node = of_five(4, config);
+        assert_eq!(to(&mut node).0, [1, 2, 3, 5]);
+        [1, 2, 3].into_iter().for_each(|from| node.receive(ms(1_001), id(from), answer).unwrap());
+        assert_eq!(node.status().role, Role::Candidate);
+        node.tick(ms(1_050));
+        assert_eq!(to(&mut node), (vec![5], vec![]));
+        node.tick(ms(1_100));
+        assert_eq!(to(&mut node), (vec![], vec![1, 2, 3, 5]));
+        // one that does not miss its leader does not count, nor does an answer in an earlier candidacy
+        let mut node = of_five(4, config);
+        to(&mut node);
+        let hears = Message::Stale { epoch: Epoch::from_token(4) };
+        node.receive(ms(1_001), id(1), answer).unwrap();
+        [2, 3].into_iter().for_each(|from| node.receive(ms(1_001), id(from), hears).unwrap());
+        assert_eq!((node.status().role, node.status().epoch.token()), (Role::Candidate, 4));
+        node.tick(ms(1_050));
+        assert_eq!(to(&mut node), (vec![2, 3, 5], vec![]));
+        node.tick(ms(1_100));
+        assert_eq!(to(&mut node), (vec![1, 2, 3, 5], vec![]), "from the start");
+        node.receive(ms(1_101), id(2), answer).unwrap();
+        node.tick(ms(1_150));
+        node.tick(ms(1_200));
+        assert_eq!((node.status().role, to(&mut node).1), (Role::Candidate, vec![]));
+    }
+    // where no majority is needed, and where the highest is to lead, only who is better is asked
+    for config in [KEEP, Config { mode: Mode::Quorum, ..Config::lan() }] {
+        let mut node = of_five(4, Config { attempts: 1, ..config });
+        assert_eq!(to(&mut node), (vec![5], vec![]));
+        node.tick(ms(1_050));
+        assert_ne!(node.status().role, Role::Candidate);
+    }
+}
+
+/// Nodes of before asked only better ones, and refused a higher one's question.
+#[test]
+fn a_lower_node_that_asks_misses_the_leader_too() {
+    let ask = Message::Election { epoch: Epoch::ZERO };
+    let mut node = of_five(5, QUORUM);
+    [1, 1].into_iter().for_each(|from| node.receive(ms(1_001), id(from), ask).unwrap());
+    assert_eq!(node.status().role, Role::Candidate);
+    node.receive(ms(1_001), id(3), ask).unwrap();
+    assert_eq!(node.status().role, Role::Claiming);
+    // a higher one does not support a lower one
+    let mut node = of_five(3, Config { attempts: 1, ..QUORUM });
+    node.receive(ms(1_001), id(1), ask).unwrap();
+    [4, 5].into_iter().for_each(|from| node.receive(ms(1_001), id(from), ask).unwrap());
+    node.tick(ms(1_050));
+    assert_eq!(node.status().role, Role::Candidate);
+    node.receive(ms(1_051), id(1), ask).unwrap();
+    node.receive(ms(1_051), id(2), ask).unwrap();
+    assert_eq!(node.status().role, Role::Candidate, "4 and 5 may be alive");
+    node.tick(ms(1_100));
+    assert_eq!(node.status().role, Role::Claiming);
+    // nor does anybody where none is needed
+    let mut node = of_five(5, KEEP);
+    assert_eq!(node.status().role, Role::Claiming, "it is not on disk yet");
+    while let Some(output) = node.poll() {
+        if let Output::Persist(ticket, _) = output {
+            node.persisted(ticket);
+        }
+    }
+    assert_eq!(node.status().role, Role::Leader);
+}
+
+#[test]
+fn who_hears_its_leader_supports_no_other() {
+    let epoch = Epoch::from_token(33); // of node 2
+    let ask = Message::Election { epoch: Epoch::ZERO };
+    let (answer, hears) = (Message::Answer { epoch }, Message::Stale { epoch });
+    let follower = |me: u64| {
+        let mut node = node(me, QUORUM);
+        node.tick(ms(0));
+        node.receive(ms(0), id(2), Message::Alive { epoch, round: 1 }).unwrap();
+        said(&mut node);
+        node
+    };
+    let said_to = |node: &mut Node, at: u64, from: u64| {
+        node.receive(ms(at), id(from), ask).unwrap();
+        said(node)
+    };
+    assert_eq!(said_to(&mut follower(1), 349, 3), [(3, hears)]);
+    assert_eq!(said_to(&mut follower(1), 350, 3), [(3, answer)], "the leader is silent");
+    assert_eq!(said_to(&mut follower(1), 1, 2), [(2, answer)], "the leader leads no more");
+    assert_eq!(said_to(&mut follower(3), 1, 1), [(1, answer)], "which makes it wait");
+    // the leader itself
+    let mut node = node(2, QUORUM);
+    node.campaign(ms(0));
+    node.receive(ms(0), id(1), Message::Answer { epoch: Epoch::ZERO }).unwrap();
+    node.tick(ms(50));
+    node.tick(ms(100));
+    let epoch = claimed(&said(&mut node)).unwrap();
+    node.receive(ms(100), id(1), Message::Accept { epoch, round: 0 }).unwrap();
+    said(&mut node);
+    assert_eq!(node.status().role, Role::Leader);
+    assert_eq!(said_to(&mut node, 101, 3), [(3, Message::Coordinator { epoch })]);
+    let told = [(1, Message::Answer { epoch }), (1, Message::Coordinator { epoch })];
+    assert_eq!(said_to(&mut node, 101, 1), told);
 }

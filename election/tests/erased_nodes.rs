@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, ids};
-use quorate_core::{Corrupt, Instant, NodeId, Output};
+use quorate_core::{Corrupt, Instant, NodeId, Output, Rejected};
 use quorate_election::bully::Message;
 use quorate_election::lease::Drift;
 use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};
@@ -147,6 +147,85 @@ fn a_vote_that_was_forgotten_is_not_given_again() {
     assert!(led(&cluster).iter().all(|led| led.1 > before.1) && leader(&cluster, 0) == Some(3));
 }
 
+/// Somebody burned so many epochs that those of the group are further from zero than one message may go.
+fn far_epochs<M: Node>(config: Config) {
+    for takeover in [Takeover::Highest, Takeover::Keep] {
+        let config = Config { takeover, outcome_timeout_us: 600_000, ..config };
+        for far in [1 << 39, 1 << 61] {
+            let ids = ids(&[3, 1, 5, 2, 4]);
+            let make = |id| M::make(id, &ids, config);
+            let mut cluster = Cluster::new(&ids, make);
+            let record = Record { epoch: Epoch::from_token(far) };
+            for at in 0..ids.len() {
+                cluster.disks[at].push(common::bytes(&record));
+                cluster.boot(at, make(ids[at]));
+            }
+            cluster.run(5_000_000);
+            for at in 0..ids.len() {
+                let before = led(&cluster).iter().map(|led| led.1).max().unwrap();
+                assert!(before.token() > far);
+                erase(&mut cluster, at, config);
+                let from = cluster.events.len();
+                cluster.run(5_000_000);
+                let after = cluster.events[from..].iter().filter_map(|(_, event)| match event {
+                    Event::Leading { epoch } => Some(*epoch),
+                    _ => None,
+                });
+                assert!(after.min().is_none_or(|least| least > before), "place {at}, {config:?}");
+                let leaders: Vec<_> = (0..ids.len()).map(|at| leader(&cluster, at)).collect();
+                let agree = leaders[0].is_some() && leaders.iter().all(|l| *l == leaders[0]);
+                assert!(agree, "{config:?}, place {at} was erased: {leaders:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_node_that_has_forgotten_believes_any_epoch() {
+    far_epochs::<Bullies>(LAN);
+    far_epochs::<Bullies>(QUORUM);
+    far_epochs::<Bullies>(LEASE);
+    far_epochs::<Of<Collecting>>(LAN);
+    far_epochs::<Of<ChangRoberts>>(LAN);
+    far_epochs::<Of<HirschbergSinclair>>(LAN);
+}
+
+/// And no longer than until it knows one; those at the end are refused all the same.
+#[test]
+fn a_node_that_knows_an_epoch_measures_others_against_it() {
+    let ids = ids(&[1, 2, 3]);
+    let (far, end) = (Epoch::from_token((1 << 61) + 2), Epoch::from_token((1 << 62) + 2));
+    let further = Epoch::from_token(far.token() + (1 << 38) + 32);
+    for config in [LAN, QUORUM] {
+        let mut node = Bully::<Inline<3>>::new(ids[0], &ids, config).unwrap();
+        let answer = |epoch| Message::Answer { epoch };
+        let now = Instant::ZERO;
+        assert_eq!(node.receive(now, ids[1], answer(end)), Err(Rejected::OutOfRange));
+        node.receive(now, ids[1], answer(far)).unwrap();
+        assert_eq!((node.status().role, node.status().epoch), (Role::Recovering, far));
+        node.receive(now, ids[2], answer(further)).unwrap();
+        assert_ne!(node.status().role, Role::Recovering);
+        let still_further = Epoch::from_token(further.token() + (1 << 38) + 32);
+        assert_eq!(node.receive(now, ids[1], answer(still_further)), Err(Rejected::OutOfRange));
+        // one with a record never did
+        let mut node = Bully::<Inline<3>>::new(ids[0], &ids, config).unwrap();
+        node.restore(record(0)).unwrap();
+        assert_eq!(node.receive(now, ids[1], answer(far)), Err(Rejected::OutOfRange));
+    }
+    // a ring node learns as its token goes round, until somebody leads
+    let mut node = Ring::<Collecting, Inline<4>>::new(ids[0], &ids, LAN).unwrap();
+    let alive = |epoch| ring::Message::Alive { epoch };
+    let now = Instant::ZERO;
+    node.tick(now);
+    assert_eq!(node.receive(now, ids[2], alive(end)), Err(Rejected::OutOfRange));
+    node.receive(now, ids[2], alive(far)).unwrap();
+    assert_eq!(node.status().epoch, far);
+    assert_eq!(node.receive(now, ids[2], alive(further)), Err(Rejected::OutOfRange));
+    let mut node = Ring::<Collecting, Inline<4>>::new(ids[0], &ids, LAN).unwrap();
+    node.restore(record(0)).unwrap();
+    assert_eq!(node.receive(now, ids[2], alive(far)), Err(Rejected::OutOfRange));
+}
+
 /// Of five, three others are enough; and two are not.
 #[test]
 fn most_of_the_others_are_enough() {
@@ -195,6 +274,67 @@ fn a_node_that_is_alone_waits_for_answers_and_then_leads() {
     node.tick(Instant::from_millis(100));
     assert_eq!((node.status().role, node.status().epoch.token()), (Role::Candidate, 65));
     assert_eq!(asked(&mut node), [2, 3]);
+}
+
+/// When it asks, in ms, from deadline to deadline, and what it says of that.
+fn asks(node: &mut Bullies, from: u64, until: u64) -> (Vec<u64>, Vec<Event>) {
+    let (mut asks, mut events, mut now) = (Vec::new(), Vec::new(), from);
+    while now <= until {
+        node.tick(Instant::from_millis(now));
+        while let Some(output) = node.poll() {
+            match output {
+                Output::Send(_, Message::Election { .. }) if asks.last() == Some(&now) => {}
+                Output::Send(_, Message::Election { .. }) => asks.push(now),
+                Output::Event(event) => events.push(event),
+                other => panic!("{other:?}"),
+            }
+        }
+        now = node.deadline().unwrap().as_micros() / 1_000;
+    }
+    (asks, events)
+}
+
+#[test]
+fn a_node_that_nobody_answers_asks_less_and_less_often_and_says_so_once() {
+    let ids = ids(&[1, 2, 3, 4, 5]);
+    let answer = Message::Answer { epoch: Epoch::from_token(3) };
+    let patient = Config { leader_timeout_us: 5_000_000, ..QUORUM };
+    let mut node = Bullies::new(ids[0], &ids, patient).unwrap();
+    let (times, events) = asks(&mut node, 0, 4_100);
+    assert_eq!(times, [0, 50, 100, 200, 400, 800, 1_600, 2_400, 3_200, 4_000]);
+    assert_eq!(events, [Event::Leaderless]);
+    // somebody new answers: the others may have come, too; the same one once more tells nothing
+    node.receive(Instant::from_millis(4_100), ids[1], answer).unwrap();
+    assert_eq!(node.deadline(), Some(Instant::from_millis(4_150)));
+    let (times, events) = asks(&mut node, 4_150, 7_000);
+    assert_eq!((times, events), (vec![4_150, 4_350, 4_750, 5_550, 6_350], vec![]));
+    node.receive(Instant::from_millis(7_000), ids[1], answer).unwrap();
+    assert_eq!(node.deadline(), Some(Instant::from_millis(7_150)));
+    // never less often than a leader is missed, and however often it is to ask before it says anything
+    for attempts in [1, 3, 255] {
+        let mut node = Bullies::new(ids[0], &ids, Config { attempts, ..QUORUM }).unwrap();
+        let (times, events) = asks(&mut node, 0, 120_000);
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] <= 350), "{times:?}");
+        assert!(times.windows(2).last().is_some_and(|pair| pair[1] - pair[0] == 350));
+        assert_eq!(events, [Event::Leaderless]);
+    }
+    // and then somebody leads
+    let mut node = Bullies::new(ids[0], &ids, QUORUM).unwrap();
+    asks(&mut node, 0, 1_000);
+    let answers = [1, 2].map(|from| node.receive(Instant::from_millis(1_000), ids[from], answer));
+    assert_eq!(answers, [Ok(()); 2]);
+    let alive = Message::Alive { epoch: Epoch::from_token(36), round: 2 };
+    node.receive(Instant::from_millis(1_000), ids[4], alive).unwrap();
+    let mut events = Vec::new();
+    while let Some(output) = node.poll() {
+        match output {
+            Output::Persist(ticket, _) => node.persisted(ticket),
+            Output::Event(event) => events.push(event),
+            Output::Send(..) => {}
+        }
+    }
+    let epoch = Epoch::from_token(36);
+    assert_eq!(events, [Event::Following { leader: ids[4], epoch }]);
 }
 
 fn record(epoch: u64) -> Record {

@@ -235,13 +235,46 @@ fn absences<M: Node>(config: Config) -> String {
     format!("{} changes of leader", changes.count())
 }
 
-fn column<M: Node>(config: Config, lease: bool) -> [String; 7] {
+/// Leaders are kept, and two that do not lead are cut off for 2 s again and again, and hear each other.
+fn absences_of_two<M: Node>(config: Config) -> String {
+    let mut trial = Trial::<M>::new(config);
+    // the same nodes once more, now with what they have on disk
+    trial.config.takeover = Takeover::Keep;
+    (1..=5).for_each(|id| trial.kill(id));
+    (1..=5).for_each(|id| trial.revive(id));
+    trial.watch(4_000, |_, _| ());
+    let leader = trial.statuses()[0].leader.unwrap();
+    assert!(trial.statuses().iter().all(|s| s.leader == Some(leader)));
+    let mut others = (1..=5).filter(|&id| id != leader.get());
+    let away = [others.next(), others.next()].map(|id| trial.place(id.unwrap()));
+    let (at, before) = (trial.place(leader.get()), trial.statuses()[0].epoch);
+    trial.cluster.events.clear();
+    for _ in 0..10 {
+        trial.cluster.lost = Box::new(move |a, b| away.contains(&a) != away.contains(&b));
+        trial.watch(2_000, |_, _| ());
+        trial.cluster.lost = Box::new(|_, _| false);
+        trial.watch(1_000, |_, _| ());
+        assert!(
+            trial.statuses().iter().all(|s| s.leader == Some(leader)),
+            "{:?}",
+            trial.statuses()
+        );
+    }
+    let of_leader = |event: &&(usize, Event)| event.0 == at;
+    let interrupted = trial.cluster.events.iter().filter(of_leader);
+    let left = interrupted.filter(|(_, event)| matches!(event, Event::Leaderless)).count();
+    let outbid = if trial.statuses()[0].epoch == before { "the same" } else { "a later" };
+    format!("out of office {left} times, in {outbid} epoch")
+}
+
+fn column<M: Node>(config: Config, lease: bool) -> [String; 8] {
     let config = Config { attempts: 3, ..config };
     [
         crash::<M>(config),
         recovery::<M>(config),
         erasure::<M>(config),
         absences::<M>(config),
+        absences_of_two::<M>(config),
         omission::<M>(config, lease),
         partition::<M>(config, lease),
         byzantine::<M>(config),
@@ -266,6 +299,7 @@ fn the_table_is_as_it_was() {
         "crash and recovery of the leader",
         "crash of the leader, whose disk is erased",
         "another node cut off for 2 s, ten times, leaders kept",
+        "two others cut off together for 2 s, ten times, leaders kept",
         "omission: a fifth of all messages lost for 30 s",
         "partition: the leader and one more apart for 5 s",
         "Byzantine: one node lies for 20 s",

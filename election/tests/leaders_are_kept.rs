@@ -94,6 +94,93 @@ fn a_node_that_was_cut_off_leaves_no_trace_where_a_quorum_is_needed() {
     every_other_node::<Bullies>(LEASE, false);
 }
 
+/// Which links of and to a minority are cut: all, those to the others, those of the others to it, or those from the others; and also
+/// those of the minority among itself.
+fn cuts(minority: &[usize]) -> Vec<(&'static str, Box<dyn Fn(usize, usize) -> bool>)> {
+    let is_in = |minority: &[usize]| {
+        let minority = minority.to_vec();
+        move |at: usize| minority.contains(&at)
+    };
+    let (a, b, c, d) = (is_in(minority), is_in(minority), is_in(minority), is_in(minority));
+    vec![
+        ("together", Box::new(move |from, to| a(from) != a(to))),
+        ("each alone", Box::new(move |from, to| b(from) || b(to))),
+        ("deaf", Box::new(move |from, to| !c(from) && c(to))),
+        ("mute", Box::new(move |from, to| d(from) && !d(to))),
+    ]
+}
+
+/// Five nodes, of which node 5 was cut off until the others had a leader.
+fn led_by_another_than_the_highest<M>(members: &[u64], config: Config) -> Cluster<M>
+where
+    M: Node + for<'a> quorate_core::Machine<Record<'a> = quorate_election::Record>,
+{
+    let ids = ids(members);
+    let mut cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
+    let at = ids.iter().position(|id| id.get() == 5).unwrap();
+    cluster.lost = Box::new(move |a, b| a == at || b == at);
+    for at in 0..5 {
+        // or else it would ask, and too few would answer
+        let record = quorate_election::Record { epoch: Epoch::ZERO };
+        cluster.node(at).restore(record).unwrap();
+    }
+    cluster.run(3_000_000);
+    cluster.lost = Box::new(|_, _| false);
+    cluster.run(3_000_000);
+    assert!(leader(&cluster).is_some_and(|leader| leader.get() < 5));
+    cluster
+}
+
+/// As many as a majority can spare are cut off at once, and perhaps hear each other: no trace of that is left.
+fn every_minority<M>(config: Config)
+where
+    M: Node + for<'a> quorate_core::Machine<Record<'a> = quorate_election::Record>,
+{
+    for members in [&[1, 2, 3, 4, 5][..], &[3, 1, 5, 2, 4]] {
+        for highest in [true, false] {
+            let mut cluster = if highest {
+                cluster::<M>(members, config)
+            } else {
+                led_by_another_than_the_highest::<M>(members, config)
+            };
+            let kept = leader(&cluster).unwrap();
+            assert_eq!(kept.get() == 5, highest);
+            let others = (0..5).filter(|&at| cluster.ids[at] != kept).collect::<Vec<_>>();
+            for (n, &a) in others.iter().enumerate() {
+                for &b in &others[n + 1..] {
+                    for (how, cut) in cuts(&[a, b]) {
+                        let before = epoch(&cluster, kept);
+                        let disks = cluster.disks.clone();
+                        cluster.events.clear();
+                        cluster.lost = Box::new(cut);
+                        cluster.run(2_000_000);
+                        cluster.lost = Box::new(|_, _| false);
+                        cluster.run(2_000_000);
+                        let what = format!("{a} and {b} of {members:?} were {how}");
+                        assert_eq!(leader(&cluster), Some(kept), "{what}");
+                        assert_eq!(epoch(&cluster, kept), before, "{what}");
+                        assert_eq!(cluster.disks, disks, "{what}");
+                        let told = |&&(at, event): &&(usize, Event)| match event {
+                            Event::Following { leader, .. } => leader != kept,
+                            _ => ![a, b].contains(&at),
+                        };
+                        let wrong = cluster.events.iter().filter(told);
+                        assert_eq!(wrong.count(), 0, "{what}: {:?}", cluster.events);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_minority_that_was_cut_off_together_leaves_no_trace() {
+    for attempts in [1, 3] {
+        every_minority::<Bullies>(Config { attempts, ..QUORUM });
+        every_minority::<Bullies>(Config { attempts, ..LEASE });
+    }
+}
+
 #[test]
 fn a_ring_keeps_its_leader() {
     every_other_node::<Of<Collecting>>(KEEP, true);
@@ -165,6 +252,32 @@ fn wrong_suspicions<M: Node>(config: Config) {
             assert!(changes(&cluster, kept, node).is_empty(), "{members:?}: {:?}", cluster.events);
         }
     }
+}
+
+/// All of five miss a leader for a moment that is not the highest.
+fn missed_by_all<M>(config: Config)
+where
+    M: Node + for<'a> quorate_core::Machine<Record<'a> = quorate_election::Record>,
+{
+    let mut cluster = led_by_another_than_the_highest::<M>(&[3, 1, 5, 2, 4], config);
+    let kept = leader(&cluster).unwrap();
+    cluster.events.clear();
+    let now = cluster.now;
+    for at in 0..5 {
+        cluster.node(at).suspect(now, kept);
+    }
+    cluster.settle();
+    cluster.run(2_000_000);
+    assert_eq!(leader(&cluster), Some(kept));
+    let of_leader = cluster.events.iter().filter(|(at, _)| cluster.ids[*at] == kept);
+    assert_eq!(of_leader.count(), 0, "{:?}", cluster.events);
+}
+
+#[test]
+fn a_leader_that_all_suspect_at_once_stays() {
+    missed_by_all::<Bullies>(KEEP);
+    missed_by_all::<Bullies>(QUORUM);
+    missed_by_all::<Bullies>(LEASE);
 }
 
 /// Who misses the leader asks it; on a ring, the leader takes the token, and renews its epoch.
@@ -269,6 +382,35 @@ fn a_dead_leader<M: Node>(config: Config) {
             assert!(new.is_some_and(|new| new != dead), "{members:?}, {first}: {new:?}");
         }
     }
+}
+
+/// The others miss it one after the other, in any order.
+fn missed_one_by_one<M: Node>(config: Config) {
+    let members = ORDERS[3];
+    for order in common::orders(5) {
+        let mut cluster = cluster::<M>(members, config);
+        let dead = leader(&cluster).unwrap();
+        let at = cluster.ids.iter().position(|&id| id == dead).unwrap();
+        cluster.nodes[at] = None;
+        let start = cluster.now;
+        for node in order.into_iter().map(|n| n as usize - 1).filter(|&node| node != at) {
+            let now = cluster.now;
+            cluster.node(node).suspect(now, dead);
+            cluster.settle();
+            cluster.run(70_000);
+        }
+        let left = config.settle_us().saturating_sub(cluster.now.since(start));
+        cluster.run(left);
+        let new = leader(&cluster);
+        assert!(new.is_some_and(|new| new != dead), "{new:?}");
+    }
+}
+
+#[test]
+fn a_leader_that_is_missed_at_different_times_is_replaced() {
+    missed_one_by_one::<Bullies>(KEEP);
+    missed_one_by_one::<Bullies>(QUORUM);
+    missed_one_by_one::<Bullies>(LEASE);
 }
 
 #[test]

@@ -70,15 +70,18 @@ fn a_bully_without_epochs_follows() {
 #[test]
 fn a_bully_that_cannot_outbid_leaves_office() {
     for mode in [Mode::Classic, Mode::Quorum] {
-        let mut node = bully(1, Config { mode, attempts: 1, ..KEEP }, LAST - 32);
+        // the second of three, as the first has no majority without a better one
+        let last = e(LAST + 1);
+        let mut node = bully(2, Config { mode, attempts: 1, ..KEEP }, LAST - 31);
         node.campaign(ms(0));
+        node.receive(ms(0), NodeId::new(1), B::Answer { epoch: Epoch::ZERO }).unwrap();
         node.tick(ms(50));
         drain!(node);
-        node.receive(ms(50), NodeId::new(2), B::Accept { epoch: e(LAST), round: 0 }).ok();
+        node.receive(ms(50), NodeId::new(1), B::Accept { epoch: last, round: 0 }).ok();
         drain!(node);
-        assert_eq!((node.status().role, node.status().epoch), (Role::Leader, e(LAST)));
-        node.receive(ms(60), NodeId::new(2), B::Stale { epoch: e(LAST + 1) }).unwrap();
-        node.receive(ms(60), NodeId::new(2), B::Accept { epoch: e(LAST), round: 1 }).unwrap();
+        assert_eq!((node.status().role, node.status().epoch), (Role::Leader, last));
+        node.receive(ms(60), NodeId::new(3), B::Stale { epoch: e(LAST + 2) }).unwrap();
+        node.receive(ms(60), NodeId::new(3), B::Accept { epoch: last, round: 1 }).unwrap();
         assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
         assert_eq!(drain!(node).1, [Event::Leaderless]);
     }

@@ -240,7 +240,7 @@ fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
     Ok(())
 }
 
-/// A node that does not lead is cut off for a while, and comes back: the leader stays.
+/// Nodes that do not lead, fewer than half of all, are cut off for a while, together or each alone, and come back: the leader stays.
 fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
     let settled = |world: &World<S>| world.machines().count() == nodes && leads(world);
@@ -252,19 +252,26 @@ fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
         if !settled(world) {
             return Ok(());
         }
-        let away = (leader + 1 + world.aside.below(nodes as u64 - 1) as usize) % nodes;
-        world.marks.hit("a node is away");
-        world.subject.keep_leader(Some((leader, away)));
+        let mut away: Vec<usize> = (0..nodes).filter(|&node| node != leader).collect();
+        while away.len() > (nodes - 1) / 2 || away.len() > 1 && world.aside.chance(1, 2) {
+            let at = world.aside.below(away.len() as u64) as usize;
+            away.swap_remove(at);
+        }
+        world.marks.hit(if away.len() > 1 { "nodes are away at once" } else { "a node is away" });
+        world.subject.keep_leader(Some((leader, &away)));
         world.network.cut = crate::cut::Cut::none(nodes);
-        (0..nodes).for_each(|other| world.network.cut.sever_both(away, other));
+        let together = world.aside.chance(1, 2);
+        for &one in &away {
+            let others = (0..nodes).filter(|other| !(together && away.contains(other)));
+            others.for_each(|other| world.network.cut.sever_both(one, other));
+        }
         let absence = world.aside.range(200_000, 3_000_000);
         world.run_until(world.now + absence, |_| false)?;
         world.network.cut = crate::cut::Cut::none(nodes);
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, |_| false)?;
         if !settled(world) || world.subject.kept_leader(&mut world.machines()) != Some(leader) {
             return Err(format!(
-                "node {} was away, and node {} leads no more",
-                away + 1,
+                "nodes {away:?} (from 0) were away, and node {} leads no more",
                 leader + 1
             ));
         }

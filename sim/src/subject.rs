@@ -181,15 +181,16 @@ pub trait Subject: Sized {
         false
     }
 
-    /// Who leads, from 0, if that is to stay so while one of the others is cut off and when it comes back; `None` where the protocol does not
+    /// Who leads, from 0, if that is to stay so while some of the others, fewer than half of all, are cut off
+    /// and when they come back; `None` where the protocol does not
     /// claim that.
     fn kept_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {
         let _ = machines;
         None
     }
 
-    /// From now on, nobody but the node that is away may be led by another than the leader: `(leader, away)`; `None` ends that.
-    fn keep_leader(&mut self, kept: Option<(usize, usize)>) {
+    /// From now on, nobody but the nodes that are away may be led by another than the leader: `(leader, away)`; `None` ends that.
+    fn keep_leader(&mut self, kept: Option<(usize, &[usize])>) {
         let _ = kept;
     }
 

@@ -7,6 +7,9 @@ use crate::members::{Members, bit};
 use crate::storage::Storage;
 use crate::{Epoch, Mode, Role, Takeover};
 
+/// A node that recovers asks up to 16 times as seldom as at first.
+const MOST_DOUBLINGS: u8 = 4;
+
 impl<S: Storage> Bully<S> {
     /// The sender's place, if an honest node could send this.
     pub(super) fn check(&self, from: NodeId, message: Message) -> Result<usize, Rejected> {
@@ -17,7 +20,7 @@ impl<S: Storage> Bully<S> {
         if epoch.owner() >= self.members.len() {
             return Err(Rejected::Malformed);
         }
-        if !self.office.epoch.admits(epoch) {
+        if !self.office.known().admits(epoch) {
             return Err(Rejected::OutOfRange);
         }
         let impossible = match message {
@@ -67,7 +70,7 @@ impl<S: Storage> Bully<S> {
             // whatever was promised before the restart is not known any more
             self.grant.grant(self.now);
         }
-        if self.office.restored() {
+        if self.office.informed() {
             self.take_part();
             return;
         }
@@ -90,10 +93,24 @@ impl<S: Storage> Bully<S> {
     fn ask(&mut self) {
         self.owes.election = self.members.others() & !self.accepted;
         self.next_attempt();
+        // while nobody new answers, it asks less and less often
+        let doublings = self.attempt.saturating_sub(self.patience()).min(MOST_DOUBLINGS);
+        let base = self.config.answer_timeout_us;
+        let longer = base.min(u64::MAX >> MOST_DOUBLINGS).wrapping_shl(doublings.into());
+        self.wait(longer.min(self.config.leader_timeout_us).max(base));
+    }
+
+    /// How often a node that recovers asks before it says that it cannot take part, and takes its time.
+    fn patience(&self) -> u8 {
+        self.config.attempts.min(u8::MAX - MOST_DOUBLINGS)
     }
 
     /// Any message tells what its sender knows. True if that is enough, and this node takes part from here on.
     fn recover(&mut self, from: usize, message: Message) -> bool {
+        if self.accepted & bit(from) == 0 && self.attempt > self.patience() {
+            self.attempt = self.patience().saturating_add(1);
+            self.wait(self.config.answer_timeout_us);
+        }
         self.accepted |= bit(from);
         self.office.learn(message.epoch());
         if matches!(message, Message::Election { .. }) {
@@ -126,18 +143,23 @@ impl<S: Storage> Bully<S> {
             Role::Recovering if !again && !self.config.mode.needs_quorum() => {
                 self.end_recovery(0);
             }
-            Role::Recovering => self.ask(),
+            Role::Recovering => {
+                if self.attempt == self.patience() {
+                    self.office.tell_that_nobody_leads();
+                }
+                self.ask();
+            }
             Role::Candidate if again => {
-                self.owes.election = self.accepted;
+                self.owes.election = self.members.others() & !self.accepted;
                 self.next_attempt();
             }
-            Role::Candidate => self.claim(),
+            Role::Candidate if self.may_claim() => self.claim(),
             Role::Claiming if again => {
                 self.owes.coordinator = self.members.others() & !self.accepted;
                 self.next_attempt();
             }
             Role::Leader => self.heartbeat(),
-            Role::Follower | Role::Waiting | Role::Claiming => self.start_election(),
+            _ => self.start_election(),
         }
     }
 
@@ -159,10 +181,12 @@ impl<S: Storage> Bully<S> {
         self.owes = Owes { answer: self.owes.answer, stale: self.owes.stale, ..Owes::default() };
     }
 
-    /// Asks all that are better; if there are none, it leads.
+    /// Asks all that are better, and where a majority keeps its leader, all; if there is nobody to ask, it leads.
     pub(super) fn start_election(&mut self) {
         let mut asked = self.members.after_me();
-        if self.keeps()
+        if self.polls() {
+            asked = self.members.others();
+        } else if self.keeps()
             && let Some(leader) = self.office.leader()
         {
             // "AreYouThere" (Garcia-Molina, section III): the one that is missed may be alive
@@ -174,9 +198,19 @@ impl<S: Storage> Bully<S> {
             return;
         }
         self.role = Role::Candidate;
-        self.accepted = asked;
+        self.accepted = self.members.all() & !asked;
         self.owes.election = asked;
         self.next_attempt();
+    }
+
+    /// Whether a candidate asks all nodes if they miss the leader, too, before it claims: a claim that some accept and no majority does
+    /// would leave a later epoch behind, which the leader that there is had to outbid (pre-vote: Raft thesis, section 9.6).
+    fn polls(&self) -> bool {
+        self.keeps() && self.config.mode.needs_quorum()
+    }
+
+    fn may_claim(&self) -> bool {
+        !self.polls() || self.members.is_majority(self.accepted)
     }
 
     /// Nobody better answered. A claim is made in the next epoch of this node's, and as often as it fails in the same one: whom nobody
@@ -290,6 +324,11 @@ impl<S: Storage> Bully<S> {
         self.keeps() && follows && self.now < self.deadline
     }
 
+    /// Whether this node hears a leader, and that is another than this one.
+    fn is_kept_by_another(&self, than: usize) -> bool {
+        self.is_content() && self.office.leader() != Some(than)
+    }
+
     /// Somebody knows of this epoch. Who led or claimed in an earlier one does so no more, unless leaders are kept.
     fn learn(&mut self, epoch: Epoch) {
         if epoch <= self.offer() || self.is_content() {
@@ -340,9 +379,18 @@ impl<S: Storage> Bully<S> {
         // An asker that does not know the present leader's epoch is late, or was away: that is no reason for an election.
         let late = epoch < self.office.epoch;
         self.learn(epoch);
-        self.owes.answer |= bit(from);
+        // Who hears a leader supports no other, and only says what it knows; the answer of a higher node is no support. The leader
+        // says below that it leads (Raft thesis, section 4.2.3).
+        let supports = !self.polls() || from < self.members.me();
+        if supports || !(self.role == Role::Leader || self.is_kept_by_another(from)) {
+            self.owes.answer |= bit(from);
+        } else if self.role != Role::Leader {
+            self.owes.stale |= bit(from);
+        }
         match self.role {
             Role::Leader => self.owes.coordinator |= bit(from),
+            // it would not ask if it heard a leader; nodes of before do not answer a higher one
+            Role::Candidate if from < self.members.me() => self.support(from),
             // a higher node asks what it missed
             Role::Follower if from < self.members.me() => {
                 let content = late || self.keeps();
@@ -356,10 +404,28 @@ impl<S: Storage> Bully<S> {
 
     fn on_answer(&mut self, from: usize, epoch: Epoch) {
         self.learn(epoch);
-        if self.role == Role::Candidate && from > self.members.me() {
+        if self.role != Role::Candidate {
+            return;
+        }
+        if from > self.members.me() {
             self.role = Role::Waiting;
             self.owes.election = 0;
             self.wait(self.config.outcome_timeout_us);
+        } else {
+            self.support(from);
+        }
+    }
+
+    /// A lower node misses the leader, too.
+    fn support(&mut self, from: usize) {
+        if !self.polls() {
+            return;
+        }
+        self.accepted |= bit(from);
+        // who is better has to be waited for, and who led: all may have missed it for a moment
+        let awaited = self.members.after_me() | bit(self.office.epoch.owner());
+        if awaited & self.members.others() & !self.accepted == 0 && self.may_claim() {
+            self.claim();
         }
     }
 
@@ -405,7 +471,7 @@ impl<S: Storage> Bully<S> {
     /// Whether the leader that there is keeps this node from accepting another.
     fn is_kept_from(&mut self, other: usize, epoch: Epoch) -> bool {
         if self.is_content() {
-            return self.office.leader() != Some(other);
+            return self.is_kept_by_another(other);
         }
         let leads = self.role == Role::Leader && self.keeps();
         if leads && !self.config.mode.needs_quorum() {

@@ -8,13 +8,15 @@ use crate::Epoch;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Message {
-    /// To every higher node: is anybody better alive? To a leader that is missed: are you there? To all, from a node without a
-    /// record: which epochs have there been? With the highest epoch the asker knows.
+    /// To every higher node: is anybody better alive? To a leader that is missed: are you there? To all, where a majority keeps its
+    /// leader: do you miss it, too? To all, from a node without a record: which epochs have there been? With the highest epoch the
+    /// asker knows.
     Election {
         /// The highest epoch it knows.
         epoch: Epoch,
     },
-    /// To who asks: I am alive; and what I know. It is only a higher node's that ends a candidacy.
+    /// To who asks: I am alive; and what I know. A higher node's ends a candidacy. Where a majority keeps its leader, a lower node's
+    /// supports it: I hear no leader, either.
     Answer {
         /// The highest epoch it knows.
         epoch: Epoch,
@@ -38,9 +40,10 @@ pub enum Message {
         /// The round it answers; 0 answers a `Coordinator`.
         round: u64,
     },
-    /// To a leader of old: there has been a later epoch.
+    /// To a leader of old: there has been a later epoch. To a higher node that asks, where a majority keeps its leader: I hear mine; and
+    /// what I know.
     Stale {
-        /// The later epoch.
+        /// The highest epoch the sender knows.
         epoch: Epoch,
     },
 }

@@ -66,15 +66,17 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///   [`Config::settle_us`]. With [`Takeover::Keep`](crate::Takeover::Keep): one live node leads, and all know.
 /// * Late, lost and repeated messages, simultaneous starts, and nodes that come back change none of that.
 /// * With [`Takeover::Keep`](crate::Takeover::Keep), **a leader that a majority hears stays** (Raft thesis, section 4.2.3, leader
-///   stickiness). Who hears it accepts no other. A node that was cut off comes back as a follower: in quorum and lease mode its claims
-///   were accepted by nobody and left no trace; in classic mode it may have led by itself, in a later epoch, and the leader goes on
-///   in an epoch after that. Of two leaders in classic mode the one goes on that a majority follows, or half of all with the
-///   highest; if neither is, the one of the later epoch does.
+///   stickiness). Who hears it accepts no other. Nodes that were cut off come back as followers. In quorum and lease mode a candidate
+///   asks all nodes, and claims only when a majority, itself included, misses the leader, too (pre-vote, section 9.6): so those that
+///   were cut off, alone or together, have claimed nothing and left no trace. In classic mode they may have led by themselves, in a
+///   later epoch, and the leader goes on in an epoch after that. Of two leaders in classic mode the one goes on that a majority
+///   follows, or half of all with the highest; if neither is, the one of the later epoch does.
 /// * **A node whose disk was erased** knows no epoch, and might lead in one that was led in before. It has no record, and so is
 ///   [recovering](crate::Role::Recovering) when it starts, as every new node is: it asks the others which epochs there have been, and
 ///   neither leads nor accepts a leader until it knows. In quorum and lease mode that takes answers of `n - majority + 1` others (all
 ///   `n - 1` of three, 3 of 5), one of which knows what it has forgotten, if no other node forgot at the same time. In classic mode those
-///   that do not answer `attempts` times count as dead.
+///   that do not answer `attempts` times count as dead. Where it has to wait for them it says so once ([`Event::Leaderless`]), and asks
+///   less and less often, up to 16 times as seldom, but as often as a leader is missed.
 ///
 /// # When a disk is erased
 ///
@@ -84,8 +86,15 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// has seen, as a [`Record`], to [`restore`](Self::restore) of one node. The messages of a node's life before must not arrive after
 /// its disk was erased.
 ///
-/// A group that is new recovers by itself when enough nodes are up: in quorum and lease mode that is all of three or four of five, once.
-/// A node that certainly is new takes part without asking if it is given `Record { epoch: Epoch::ZERO }` at its first start.
+/// **A group that is new has no leader until enough nodes are up at once**: in quorum and lease mode that is all of three, three of four,
+/// four of five. A majority is not enough then, and is enough ever after. A node that certainly is new takes part without asking if it
+/// is given `Record { epoch: Epoch::ZERO }` at its first start.
+///
+/// A node that has forgotten cannot tell which epochs are far: while it recovers it believes every one below 2^62, where others refuse
+/// those that are more than 2^38 beyond their own. **One that lies to it** can so take it further than the others follow: they refuse
+/// what it says, and go on without it, until its disk is erased once more, or it is given a record, without the liar. Nor does the liar
+/// need more than one message in a group that is new, as all nodes of that recover; and a resource that such a node has used its token
+/// on refuses all others' tokens.
 ///
 /// # How it misses a leader
 ///
@@ -102,7 +111,19 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// | best: the second highest misses it | 1 | 0 | n - 1 |
 /// | worst: the lowest misses it | n(n-1)/2 | (n-1)(n-2)/2 | n - 1 |
 ///
-/// COORDINATOR also goes to the dead: it may not be. Every further attempt asks those that were silent again.
+/// | kept by a majority (quorum or lease mode), and all miss it | (n-1)² | (n-1)(n-2) | n - 1 |
+///
+/// COORDINATOR also goes to the dead: it may not be. Every further attempt asks those that were silent again. While a majority misses the
+/// leader, and nobody has won yet, those that miss it ask; whoever hears its leader answers a higher node by STALE, which supports no
+/// claim.
+///
+/// # Upgrades
+///
+/// Nodes of before this rule answer no higher node that asks whether they miss the leader. With
+/// [`Takeover::Keep`](crate::Takeover::Keep) in quorum and lease mode, **upgrade the node with the lowest id first**, and so on upwards:
+/// then whoever is the highest that lives is supported by lower nodes that know the rule, or does not ask for it. In another order a
+/// new leader may have to wait until enough lower nodes ask the higher one, as they do when they miss the leader, too; in
+/// simulations of three and five nodes they always did. Nodes of before the rule may still interrupt a leader as they did.
 ///
 /// RAM with `Inline<N>`: 304 bytes and 8 a member. Before it answers elections, a new node asks each other one, which answers: `2 (n - 1)`
 /// messages a node, once.
@@ -118,7 +139,8 @@ pub struct Bully<S: Storage> {
     deadline: Instant,
     /// Which attempt of asking or claiming this is, from 1.
     attempt: u8,
-    /// Who accepted the claim, or this round. Of a candidate: whom it asks. Of a node that recovers: who told what it knows.
+    /// Who accepted the claim, or this round. Of a candidate: who need not be asked any more; if it asks all, who misses the leader.
+    /// Of a node that recovers: who told what it knows.
     accepted: Set,
     /// A later epoch than that of this leader, which asks whether it is still followed; or zero.
     rival: Epoch,
@@ -330,8 +352,8 @@ impl<S: Storage> Bully<S> {
         }
     }
 
-    /// Starts an election now, whatever is known of the leader (which stays if leaders are kept and it answers). A leader does
-    /// nothing, nor does a node that recovers.
+    /// Starts an election now, whatever is known of the leader (which stays if leaders are kept and it answers; where a majority is
+    /// needed, if it is heard by one). A leader does nothing, nor does a node that recovers.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId};
@@ -369,7 +391,7 @@ impl<S: Storage> Bully<S> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn fenced(&mut self, now: Instant, later: Epoch) {
-        if later.owner() < self.members.len() && self.office.epoch.admits(later) {
+        if later.owner() < self.members.len() && self.office.known().admits(later) {
             self.advance(now);
             if self.role != Role::Recovering {
                 self.on_stale(later);

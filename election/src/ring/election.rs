@@ -18,7 +18,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         if epochs.iter().any(|epoch| epoch.owner() >= self.members.len()) {
             return Err(Rejected::Malformed);
         }
-        let known = self.office.epoch.max(self.token);
+        let known = self.office.known().max(self.token);
         if epochs.iter().any(|&epoch| !known.admits(epoch)) {
             return Err(Rejected::OutOfRange);
         }
@@ -325,7 +325,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn lead(&mut self, epoch: Epoch) {
         self.leave();
         self.office.raise(epoch);
-        self.office.filled = true;
+        self.office.fill();
         self.wait(Role::Leader, self.config.heartbeat_us);
         // nothing that goes round reaches those that are passed over, here or on the way, and they may be alive; and a leader that
         // is fenced again and again has no other heartbeats
@@ -368,7 +368,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
         self.leave();
         self.office.raise(epoch);
-        self.office.filled = true;
+        self.office.fill();
         self.wait(Role::Follower, self.config.leader_timeout_us);
     }
 

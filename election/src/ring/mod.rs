@@ -74,7 +74,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// A node whose disk was erased learns what the others know as its token goes round, before it leads: its epochs are above all that
 /// any live node of the ring has seen. A message that makes it leader, of an attempt that it did not see, is of before, and does not. What
-/// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully).
+/// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully). Until it knows a leader it believes epochs however
+/// late they are, and lies about them.
 ///
 /// RAM with `Inline<N>`: 248 bytes and 64 a member. `N` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
@@ -253,7 +254,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn fenced(&mut self, now: Instant, later: Epoch) {
-        if later.owner() < self.members.len() && self.office.epoch.admits(later) {
+        if later.owner() < self.members.len() && self.office.known().admits(later) {
             self.advance(now);
             self.on_fenced(later);
         }

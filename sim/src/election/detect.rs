@@ -31,9 +31,10 @@ pub fn detectors(data: &[u8]) -> Result<(), String> {
     let wrong = |e| format!("{e}");
     let rest = input.0;
     live(Heartbeat::new(heartbeat).map_err(wrong)?, rest, |_, _, _| Ok(()))?;
-    live(Chen::<4>::new(chen).map_err(wrong)?, rest, |chen, now, byte| {
-        chen.heard_number(now, u64::from(byte) << (byte % 64));
-        Ok(())
+    live(Chen::<4>::new(chen).map_err(wrong)?, rest, |detector, now, byte| {
+        let before = detector.clone();
+        detector.heard_number(now, u64::from(byte) << (byte % 64));
+        if *detector == before { Ok(()) } else { sees(detector, now, chen) }
     })?;
     live(NormalPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
         agrees(d, d.phi(now), now, phi)
@@ -62,6 +63,18 @@ fn agrees(
     } else {
         Ok(())
     }
+}
+
+/// Whatever it heard before: if this heartbeat was the peer's last, it is suspected an interval and the margin later, and the longer of both
+/// once more at most.
+fn sees(detector: &Chen<4>, now: Instant, config: ChenConfig) -> Result<(), String> {
+    let longer = config.interval_us.max(config.margin_us);
+    let most = config.interval_us + config.margin_us + longer + 8 + (longer >> 20);
+    let after = detector.suspects_at().map_or(0, |at| at.since(now));
+    if now.as_micros() < LAST && after > most {
+        return Err(format!("it sees nothing for {after} µs of at most {most}: {detector:?}"));
+    }
+    Ok(())
 }
 
 /// Times this close to the end of the clock are not foretold to the microsecond.

@@ -74,6 +74,8 @@ struct Victim<M> {
     disk: Vec<Record>,
     waiting: Option<(Ticket, Vec<Record>)>,
     epoch: Epoch,
+    /// It knows which epochs there have been, and so what is far: it has a record, or has known a leader.
+    informed: bool,
     /// In which epochs it has led, and in which life.
     led: Vec<(Epoch, u32)>,
     life: u32,
@@ -88,7 +90,7 @@ const ORDER: [NodeId; 3] = [NodeId::new(3), NodeId::new(1), ME];
 /// More outputs than this at once are a storm.
 const MOST_OUTPUTS: usize = 100;
 
-/// One input may not take the epoch further than this.
+/// One input may not take the epoch further than this, once there is one.
 const MOST_JUMP: u64 = (1 << 38) + 64;
 
 impl<M: Elects> Victim<M> {
@@ -100,6 +102,7 @@ impl<M: Elects> Victim<M> {
             disk: Vec::new(),
             waiting: None,
             epoch: Epoch::ZERO,
+            informed: false,
             led: Vec::new(),
             life: 0,
             said: Vec::new(),
@@ -189,6 +192,7 @@ impl<M: Elects> Victim<M> {
             self.node.restore(*record).map_err(|e| format!("its own record: {e}"))?;
         }
         self.epoch = self.node.status().epoch;
+        self.informed = !self.disk.is_empty();
         self.life += 1;
         self.node.tick(self.now);
         Ok(())
@@ -223,10 +227,11 @@ impl<M: Elects> Victim<M> {
     fn check(&mut self) -> Result<(), String> {
         let status = self.node.status();
         let (before, now) = (self.epoch.token(), status.epoch.token());
-        if now < before || now - before > MOST_JUMP {
+        if now < before || (self.informed && now - before > MOST_JUMP) {
             return Err(format!("its epoch went from {before} to {now}"));
         }
         self.epoch = status.epoch;
+        self.informed |= status.leader.is_some();
         let durable = self.disk.last().map_or(Epoch::ZERO, |record| record.epoch);
         // a node that recovers promises nothing
         let promises = status.role != Role::Recovering;

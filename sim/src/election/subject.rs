@@ -27,8 +27,8 @@ pub struct ElectionSubject<M> {
     erased: Vec<bool>,
     /// Nodes that are down for good.
     lost: usize,
-    /// A leader that nobody may replace, and the node that is away.
-    kept: Option<(usize, usize)>,
+    /// A leader that nobody may replace, and the nodes that are away.
+    kept: Option<(usize, Vec<usize>)>,
     /// A detector for each pair, if this run has them.
     watches: Vec<Option<Watch<NormalPhi<16>, 7>>>,
     /// Who was heard since the last step of a node.
@@ -81,20 +81,20 @@ impl<M: Elects> ElectionSubject<M> {
         self.config.mode != Mode::Classic
     }
 
-    /// A leader that is heard by all but one stays, whatever that one did.
+    /// A leader that a majority hears stays, whatever the others did.
     fn is_kept(&self, node: usize, event: Event) -> Result<(), String> {
-        let Some((leader, away)) = self.kept else { return Ok(()) };
+        let Some((leader, away)) = &self.kept else { return Ok(()) };
+        let leader = *leader;
         let kept = match event {
             Event::Leading { .. } => node == leader,
             Event::Following { leader: other, .. } => place(other) == leader,
             _ => node != leader,
         };
-        if kept || node == away {
+        if kept || away.contains(&node) {
             return Ok(());
         }
-        let away = away + 1;
         Err(format!(
-            "node {} led; {away} was away, and node {} is told {event:?}",
+            "node {} led; {away:?} (from 0) were away, and node {} is told {event:?}",
             leader + 1,
             node + 1
         ))
@@ -257,8 +257,8 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         leader.map(|s| place(s.id)).filter(|_| self.config.takeover == Takeover::Keep)
     }
 
-    fn keep_leader(&mut self, kept: Option<(usize, usize)>) {
-        self.kept = kept;
+    fn keep_leader(&mut self, kept: Option<(usize, &[usize])>) {
+        self.kept = kept.map(|(leader, away)| (leader, away.to_vec()));
     }
 
     fn wiped(&mut self, node: usize) {
