@@ -100,7 +100,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(change)
     }
 
-    /// Puts something, or nothing, in the place of all that the actor put in.
+    /// Puts something, or nothing, in the place of all that the actor put in, of which there is some.
     pub(crate) fn gather(
         &mut self,
         actor: Actor,
@@ -113,9 +113,6 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         sort(&mut removed);
         let mut change = Change::<P, S> { added: None, removed };
         if let Some(payload) = added {
-            if change.removed.is_empty() && self.entries.len() >= self.entries.limit() {
-                return Err(UpdateError::Full);
-            }
             change.added = Some((payload, self.context.increment(actor)?));
         }
         self.commit(&change)?;

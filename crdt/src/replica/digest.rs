@@ -41,3 +41,26 @@ impl Hasher for Fnv {
         self.write(&(value as i64).to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+
+    /// Of the little-endian bytes, whatever the machine.
+    #[test]
+    fn numbers_are_taken_byte_by_byte() {
+        let fnv = |bytes: &[u8]| {
+            let start: u64 = 0xcbf2_9ce4_8422_2325;
+            bytes
+                .iter()
+                .fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+        };
+        assert_eq!(digest(&0x61u8), 0xaf63_dc4c_8601_ec8c, "the published value for `a`");
+        assert_eq!(digest(&0x0201u16), fnv(&[1, 2]));
+        assert_eq!(digest(&0x0403_0201u32), fnv(&[1, 2, 3, 4]));
+        assert_eq!(digest(&0x0201u64), fnv(&[1, 2, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(digest(&0x0201usize), fnv(&[1, 2, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(digest(&-2i8), fnv(&[254]));
+        assert_eq!(digest(&-2isize), fnv(&[254, 255, 255, 255, 255, 255, 255, 255]));
+    }
+}

@@ -157,3 +157,60 @@ pub(crate) enum Due {
     Deltas(u64, u64),
     State,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_issued_is_known_and_durable_when_it_is_said() {
+        let mut disk = Disk::new(true, 0);
+        assert_eq!(disk.next(1), None, "not before it starts");
+        disk.start(1);
+        assert_eq!((disk.life(), disk.issued(), disk.durable()), (1, 1, 0));
+        // before the life was even issued, nothing makes it durable
+        disk.persisted(Ticket::default());
+        assert_eq!(disk.durable(), 0);
+        disk.changed(3);
+        let due = [disk.next(3), disk.next(3), disk.next(3)].map(|due| due.map(|(_, due)| due));
+        assert_eq!(due, [Some(Due::Life(1)), Some(Due::Deltas(2, 3)), None]);
+        assert_eq!((disk.issued(), disk.durable()), (3, 0));
+        disk.persisted(Ticket::default().next());
+        assert!(!disk.is_settled(3));
+        disk.persisted(Ticket::default().next().next());
+        assert_eq!((disk.durable(), disk.is_settled(3), disk.is_settled(4)), (3, true, false));
+    }
+
+    #[test]
+    fn without_records_nothing_is_written() {
+        let mut disk = Disk::new(false, 7 << 32);
+        disk.start(1);
+        disk.barrier();
+        disk.changed(5);
+        assert_eq!(disk.next(5), None);
+        assert_eq!((disk.issued(), disk.durable(), disk.life()), (5, 5, (7 << 32) + 1));
+    }
+
+    #[test]
+    fn lives_are_skipped_a_little_at_a_time_and_end_with_the_incarnation() {
+        for (seen, chance, least, most) in [
+            (0, 0, 2, 2),
+            (0, u64::MAX, 3, 2 + 4_096),
+            (100, 0, 101, 101),
+            (u64::MAX, 0, (1 << 16) + 2, (1 << 16) + 2),
+            (u64::MAX, 4_097, (1 << 16) + 3, (1 << 16) + 3),
+        ] {
+            let mut disk = Disk::new(false, 0);
+            disk.start(1);
+            assert!(disk.begin_life(seen, chance));
+            assert!((least..=most).contains(&disk.life()), "{seen} {chance}: {}", disk.life());
+        }
+        let last = (3u64 << 32) - 1;
+        let mut disk = Disk::new(false, last - 3);
+        disk.start(1);
+        assert!(disk.begin_life(0, 0) && disk.begin_life(0, 0));
+        assert_eq!(disk.life(), last);
+        assert!(!disk.begin_life(0, 0), "the next is of another incarnation");
+        assert_eq!(disk.life(), last);
+    }
+}

@@ -122,3 +122,101 @@ pub(crate) fn frames<'a, T: Crdt>(
     })
     .take(run.len())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
+    use quorate_clocks::{Actor, Inline};
+    use quorate_core::NodeId;
+
+    use super::*;
+    use crate::{Entry, GCounter};
+
+    type Counter = GCounter<Inline<4>>;
+
+    /// Takes five bytes, with its length.
+    fn delta(value: u64) -> Entry<Actor, u64> {
+        Entry { key: NodeId::new(1).into(), value }
+    }
+
+    fn log(values: &[u64]) -> Log<Inline<13>> {
+        let mut log = Log::new(13, 1);
+        values.iter().for_each(|&value| assert!(log.append::<Counter>(&delta(value), u64::MAX)));
+        log
+    }
+
+    fn values(run: &[u8]) -> Vec<u64> {
+        frames(run, &Counter::new()).map(|delta| delta.unwrap().value).collect()
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_no_more_of_them_than_must() {
+        let len = {
+            let one = log(&[1]);
+            one.run(2, 2, 99).unwrap().0.len()
+        };
+        assert_eq!(len, 4);
+        let mut log = log(&[1, 2, 3]);
+        assert_eq!((log.first(), log.last(), log.room()), (2, 4, 1));
+        assert!(log.append::<Counter>(&delta(4), u64::MAX));
+        assert_eq!((log.first(), log.last(), log.room()), (3, 5, 1));
+        assert_eq!(values(log.run(3, 5, 99).unwrap().0), [2, 3, 4]);
+        // what fits exactly drops none
+        log.trim(5);
+        assert_eq!((log.first(), log.last(), log.room()), (5, 5, 9));
+        assert!(log.append::<Counter>(&delta(200), u64::MAX));
+        assert!(log.append::<Counter>(&delta(5), u64::MAX));
+        assert_eq!((log.first(), log.last(), log.room()), (5, 7, 0));
+        assert_eq!(values(log.run(5, 7, 99).unwrap().0), [4, 200, 5]);
+    }
+
+    #[test]
+    fn what_is_to_be_kept_is_not_dropped_for_room() {
+        let mut log = log(&[1, 2, 3]);
+        assert!(!log.append::<Counter>(&delta(4), 2), "the first is to be kept");
+        // a barrier: nothing is kept, and no number is used twice
+        assert_eq!((log.first(), log.last(), log.room()), (6, 5, 13));
+        assert_eq!(log.run(5, 5, 99), None);
+        assert!(log.append::<Counter>(&delta(5), 1));
+        assert_eq!((log.first(), log.last()), (6, 6));
+        let mut small = Log::<Inline<3>>::new(3, 1);
+        assert!(!small.append::<Counter>(&delta(1), u64::MAX), "it does not fit at all");
+        assert_eq!((small.first(), small.last()), (3, 2));
+    }
+
+    #[test]
+    fn a_run_is_of_what_is_there_and_as_long_as_is_said() {
+        let log = log(&[1, 2, 3]);
+        for (from, to) in [(1, 2), (3, 2), (2, 5), (5, 5)] {
+            assert_eq!(log.run(from, to, 99), None, "{from} {to}");
+        }
+        let run = |from, to, most| {
+            let (bytes, last) = log.run(from, to, most).unwrap();
+            (values(bytes), last)
+        };
+        assert_eq!(run(2, 4, 99), (vec![1, 2, 3], 4));
+        assert_eq!(run(2, 4, 12), (vec![1, 2, 3], 4));
+        assert_eq!(run(2, 4, 11), (vec![1, 2], 3));
+        assert_eq!(run(2, 4, 8), (vec![1, 2], 3));
+        assert_eq!(run(3, 4, 7), (vec![2], 3));
+        assert_eq!(run(3, 3, 99), (vec![2], 3));
+        // one at least
+        assert_eq!(run(2, 4, 0), (vec![1], 2));
+    }
+
+    #[test]
+    fn what_everybody_has_is_dropped() {
+        let mut log = log(&[1, 2, 3]);
+        log.trim(1);
+        assert_eq!(log.first(), 2);
+        log.trim(4);
+        assert_eq!((log.first(), log.room()), (4, 9));
+        log.trim(99);
+        assert_eq!((log.first(), log.last(), log.room()), (5, 4, 13));
+    }
+}

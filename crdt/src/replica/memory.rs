@@ -150,3 +150,115 @@ impl Earlier {
 fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_is_repeated_by_what_was_never_made() {
+        // in the life that was lived, whose last update was 7
+        let doubt = Doubt::new(3, 3, 7);
+        for (life, last, repeats) in
+            [(3, 7, false), (3, 8, true), (3, 99, true), (2, 99, false), (4, 99, false)]
+        {
+            assert_eq!(doubt.is_repeated_by(life, last), repeats, "{life} {last}");
+        }
+        // in one that was not: any update
+        let doubt = Doubt::new(9, 3, 7);
+        for (life, last, repeats) in [(9, 0, false), (9, 1, true), (3, 99, false)] {
+            assert_eq!(doubt.is_repeated_by(life, last), repeats, "{life} {last}");
+        }
+        // of an earlier life than this, it is about this one
+        assert!(Doubt::new(1, 3, 7).is_repeated_by(3, 8));
+        assert!(!Doubt::NONE.is_repeated_by(0, 9) && !Doubt::NONE.is_new());
+    }
+
+    #[test]
+    fn a_doubt_ends_once() {
+        let mut doubt = Doubt::new(3, 3, 7);
+        assert!(doubt.is_new());
+        for age in 1..=u8::MAX {
+            assert_eq!(doubt.pass(), age == PATIENCE);
+            assert_eq!(doubt.is_repeated_by(3, 8), age < PATIENCE);
+            assert!(!doubt.is_new());
+        }
+        assert!(!doubt.pass());
+    }
+
+    #[test]
+    fn what_was_known_of_a_life_is_told_three_times() {
+        let mut former = Former::none();
+        former.gossip();
+        assert!(!former.tell(0), "of nobody");
+        former.replace(1, 5, 20);
+        assert_eq!((former.life, former.last), (5, 20));
+        for _ in 0..TELLINGS {
+            assert!(!former.tell(0));
+            assert!(former.tell(1));
+            assert!(!former.tell(1), "once a gossip");
+            former.gossip();
+        }
+        assert!(!former.tell(1));
+        // told out: what comes next takes its place, be it earlier
+        former.replace(1, 4, 9);
+        assert_eq!((former.life, former.last), (4, 9));
+    }
+
+    #[test]
+    fn what_was_forgotten_first_is_kept_while_it_is_told() {
+        let mut former = Former::none();
+        former.replace(1, 5, 20);
+        former.replace(1, 3, 1);
+        assert_eq!((former.life, former.last), (5, 20));
+        assert!(former.tell(1));
+        // of the same life, or a later one, the newer
+        former.replace(1, 5, 21);
+        assert_eq!((former.life, former.last), (5, 21));
+        former.replace(1, 6, 2);
+        assert_eq!((former.life, former.last), (6, 2));
+        // of another peer
+        former.replace(0, 4, 7);
+        assert_eq!((former.life, former.last), (4, 7));
+        assert!(!former.tell(1) && former.tell(0));
+    }
+
+    #[test]
+    fn a_peer_that_speaks_of_an_earlier_life_only_is_asked_after_a_while() {
+        let mut earlier = Earlier::none();
+        assert!((0..20).all(|_| !earlier.gossip()));
+        earlier.note(1, 5);
+        earlier.note(1, 4);
+        earlier.note(0, 9); // one at a time
+        for age in 1..SILENCE {
+            assert!(!earlier.gossip(), "{age}");
+            assert_eq!(earlier.acknowledged(1), None);
+            assert!(!earlier.is_lived(1, 5, true));
+        }
+        assert!(earlier.gossip());
+        assert_eq!((earlier.acknowledged(1), earlier.acknowledged(0)), (Some(5), None));
+        for (of, life, acknowledges, lived) in [
+            (1, 5, true, true),
+            (1, 6, true, true),
+            (1, 4, true, false),
+            (1, 5, false, false),
+            (0, 5, true, false),
+        ] {
+            assert_eq!(earlier.is_lived(of, life, acknowledges), lived, "{of} {life}");
+        }
+        earlier.note(1, 7);
+        assert_eq!(earlier.acknowledged(1), Some(7), "the latest");
+        for _ in 0..PATIENCE {
+            assert!(earlier.acknowledged(1).is_some());
+            assert!(!earlier.gossip(), "asked once");
+        }
+        // nobody answers: it begins anew
+        assert!(!earlier.gossip());
+        assert_eq!(earlier, Earlier::none());
+        earlier.note(0, 2);
+        earlier.forget(1);
+        assert!((1..SILENCE).all(|_| !earlier.gossip()) && earlier.gossip());
+        earlier.forget(0);
+        assert_eq!(earlier, Earlier::none());
+    }
+}

@@ -542,8 +542,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             || match news {
                 News::None | News::Digest { .. } => false,
                 News::Former { life: former, last } => {
-                    // where actors take no places, they leave no trace that could be mixed up
-                    self.state.actor_limit().is_some()
+                    // where actors leave no trace, there is nothing to be mixed up; where this one has
+                    // not left any yet, what it forgot is told by states
+                    own > 0
                         && message.acks_life == life
                         && (self.doubt.is_repeated_by(*former, *last)
                             || (*former > life && *last > 0))

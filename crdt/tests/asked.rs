@@ -1,0 +1,134 @@
+//! What replicas ask of a type: who did how much in it, what it lacks, and what contradicts it.
+#![allow(clippy::unwrap_used)]
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use quorate_clocks::{Actor, Inline, Stamp};
+use quorate_core::{DecodeError, NodeId, Wire};
+use quorate_crdt::{Crdt, GCounter, List, LwwSet, MvRegister, OrMap, OrSet, TwoPhaseSet};
+
+type Text = List<u8, Inline<8>>;
+type Set = OrSet<u8, Inline<4>>;
+type Map = OrMap<u8, MvRegister<u8, Inline<4>>>;
+
+fn actor(node: u64) -> Actor {
+    NodeId::new(node).into()
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
+    let mut bytes = vec![0; value.encoded_len()];
+    value.to_slice(&mut bytes).unwrap();
+    bytes
+}
+
+/// A state in which 1 made two updates and 2 one, and deltas of the next that each makes.
+fn check<T: Crdt>(mut state: T, update: impl Fn(&mut T, Actor, u8) -> T::Delta) {
+    let empty = state.clone();
+    let first = update(&mut state, actor(1), 1);
+    assert_eq!(state.revision(), empty.revision() + 1);
+    let other = update(&mut state, actor(2), 2);
+    update(&mut state, actor(1), 3);
+    assert_eq!(state.revision(), empty.revision() + 3);
+    for (node, trace) in [(1, 2), (2, 1), (3, 0)] {
+        assert_eq!(state.trace(actor(node)) > 0, trace > 0, "{node}");
+    }
+    assert!(state.trace(actor(1)) > empty.trace(actor(1)));
+    for delta in [&first, &other] {
+        assert!(!state.lacks(delta, actor(1)) && !state.lacks(delta, actor(2)));
+        assert_eq!(state.contradicted_by(delta), None);
+    }
+    assert!(empty.lacks(&first, actor(1)) && !empty.lacks(&first, actor(2)));
+    assert!(empty.lacks(&other, actor(2)) && !empty.lacks(&other, actor(1)));
+    // another replica works as actor 1
+    let mut impostor = empty.clone();
+    let forged = update(&mut impostor, actor(1), 9);
+    update(&mut impostor, actor(2), 2);
+    assert_eq!(state.contradicted_by(&forged), Some(actor(1)));
+    assert!(state.disputes(&impostor, actor(1)) && !state.disputes(&impostor, actor(3)));
+    assert!(!state.disputes(&state.clone(), actor(1)));
+    // decoded, it is not taken for another with one update more
+    let decoded = state.read_state(&mut quorate_core::Reader::new(&encoded(&state))).unwrap();
+    assert_eq!((&decoded, hash(&decoded)), (&state, hash(&state)));
+    assert_eq!(decoded.revision(), 1 << 63);
+    assert_ne!(hash(&state), hash(&empty));
+}
+
+#[test]
+fn types_answer_what_replicas_ask() {
+    check(Text::new(), |list, me, value| list.insert(me, 0, value).unwrap());
+    check(Set::new(), |set, me, value| set.add(me, value).unwrap());
+    check(Map::new(), |map, me, value| map.edit(&value, |r| r.set(me, value)).unwrap());
+}
+
+#[test]
+fn counters_count_their_updates_too() {
+    let mut counter = GCounter::<Inline<3>>::new();
+    let delta = counter.increment(actor(1), 5).unwrap();
+    counter.increment(actor(2), 5).unwrap();
+    assert_eq!((counter.revision(), counter.trace(actor(1))), (2, 5));
+    assert!(GCounter::<Inline<3>>::new().lacks(&delta, actor(1)));
+    assert!(!counter.lacks(&delta, actor(1)) && !counter.lacks(&delta, actor(2)));
+    assert_eq!(GCounter::<Inline<3>>::from_slice(&encoded(&counter)).unwrap().revision(), 1 << 63);
+}
+
+#[test]
+fn what_is_in_is_not_empty() {
+    let (mut list, mut set, mut map) = (Text::new(), Set::new(), Map::new());
+    assert!(list.is_empty() && set.is_empty() && map.is_empty() && list.len() == 0);
+    list.insert(actor(1), 0, 1).unwrap();
+    list.insert(actor(1), 1, 2).unwrap();
+    set.add(actor(1), 1).unwrap();
+    map.edit(&1, |r| r.set(actor(1), 1)).unwrap();
+    assert!(!list.is_empty() && !set.is_empty() && !map.is_empty());
+    assert_eq!((list.len(), list.taken()), (2, 2));
+    list.remove(0).unwrap();
+    assert_eq!((list.len(), list.taken()), (1, 2));
+}
+
+#[test]
+fn an_addition_over_a_removal_with_one_stamp_is_decided_by_the_merge() {
+    let mut set = LwwSet::<u8, Inline<2>>::new();
+    let (mut left, mut right) = (set.clone(), set.clone());
+    left.add(Stamp::default(), 7).unwrap();
+    right.remove(Stamp::default(), 7).unwrap();
+    set.merge(&right).unwrap();
+    set.merge(&left).unwrap();
+    assert!(set.contains(&7));
+    right.merge(&left).unwrap();
+    assert!(right.contains(&7));
+    let mut phases = TwoPhaseSet::<u8, Inline<2>>::new();
+    phases.add(1).unwrap();
+    phases.remove(&1);
+    assert!(!phases.contains(&1));
+}
+
+#[test]
+fn an_element_twice_is_no_canonical_set() {
+    let mut set = Set::new();
+    set.add(actor(1), 7).unwrap();
+    let bytes = encoded(&set);
+    // the number of elements, the element and its dot, the context
+    assert_eq!(bytes[..5], [1, 7, 1, 0, 1]);
+    let twice = [&[2], &bytes[1..5], &bytes[1..]].concat();
+    assert_eq!(Set::from_slice(&twice).err(), Some(DecodeError::Invalid));
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_key_twice_is_refused_through_serde_too() {
+    use quorate_crdt::GSet;
+    let mut set = GSet::<u8, Inline<4>>::new();
+    set.add(5).unwrap();
+    let bytes = postcard::to_allocvec(&set).unwrap();
+    let read = |bytes: &[u8]| postcard::from_bytes::<GSet<u8, Inline<4>>>(bytes);
+    assert_eq!(read(&bytes).unwrap(), set);
+    assert_eq!(bytes, [1, 5]);
+    assert!(read(&[2, 5, 6]).is_ok());
+    assert!(read(&[2, 5, 5]).is_err());
+}
