@@ -80,7 +80,8 @@ fn counters_count_their_updates_too() {
 #[test]
 fn what_is_in_is_not_empty() {
     let (mut list, mut set, mut map) = (Text::new(), Set::new(), Map::new());
-    assert!(list.is_empty() && set.is_empty() && map.is_empty() && list.len() == 0);
+    assert!(list.is_empty() && set.is_empty() && map.is_empty());
+    assert_eq!(list.len(), 0);
     list.insert(actor(1), 0, 1).unwrap();
     list.insert(actor(1), 1, 2).unwrap();
     set.add(actor(1), 1).unwrap();

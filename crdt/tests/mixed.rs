@@ -322,7 +322,7 @@ kinds! {
     |state, heard, who, choice, value| {
         let (up, down) = (heard.most(&who, |n| n.0), heard.most(&who, |n| n.1));
         let amount = u64::from(value);
-        if choice % 2 == 0 {
+        if choice.is_multiple_of(2) {
             return Some((state.increment(actor(who), amount).ok()?, Said::one(who, (up + amount, down))));
         }
         Some((state.decrement(actor(who), amount).ok()?, Said::one(who, (up, down + amount))))
@@ -412,7 +412,7 @@ kinds! {
 
     two_phase: TwoPhaseSet<u8, Heap>, Said<u8, bool>,
     |state, heard, who, choice, value| {
-        if choice % 3 == 0 {
+        if choice.is_multiple_of(3) {
             return Some((state.remove(&value)?, Said::one(value, true)));
         }
         Some((state.add(value).ok()?, Said::one(value, heard.most(&value, |out| *out))))
@@ -424,7 +424,7 @@ kinds! {
 
     lww_set: LwwSet<u8, Heap>, Said<u8, (Stamp, bool)>,
     |state, heard, who, choice, value| {
-        let (stamp, add) = (stamp(who, choice % 16), choice % 3 > 0);
+        let (stamp, add) = (stamp(who, choice % 16), !choice.is_multiple_of(3));
         let delta = if add { state.add(stamp, value) } else { state.remove(stamp, value) };
         Some((delta.ok()?, Said::one(value, (stamp, add))))
     },
@@ -436,7 +436,7 @@ kinds! {
 
     mv_register: MvRegister<u8, Heap>, Tombs<u8>,
     |state, heard, who, choice, value| {
-        if choice % 5 == 0 {
+        if choice.is_multiple_of(5) {
             return Some((state.clear(), heard.change(who, None, |_, _| true)));
         }
         Some((state.set(actor(who), value).ok()?, heard.change(who, Some(value), |_, _| true)))
@@ -449,7 +449,7 @@ kinds! {
 
     enable_wins: EwFlag<Heap>, Tombs<()>,
     |state, heard, who, choice, value| {
-        if choice % 3 == 0 {
+        if choice.is_multiple_of(3) {
             return Some((state.disable(), heard.change(who, None, |_, ()| true)));
         }
         Some((state.enable(actor(who)).ok()?, heard.change(who, Some(()), |_, ()| true)))
@@ -458,7 +458,7 @@ kinds! {
 
     disable_wins: DwFlag<Heap>, Tombs<()>,
     |state, heard, who, choice, value| {
-        if choice % 3 == 0 {
+        if choice.is_multiple_of(3) {
             return Some((state.enable(), heard.change(who, None, |_, ()| true)));
         }
         Some((state.disable(actor(who)).ok()?, heard.change(who, Some(()), |_, ()| true)))
@@ -481,7 +481,7 @@ kinds! {
 
     remove_wins: RwSet<u8, Heap>, Tombs<(u8, bool)>,
     |state, heard, who, choice, value| {
-        let add = choice % 3 > 0;
+        let add = !choice.is_multiple_of(3);
         let delta =
             if add { state.add(actor(who), value) } else { state.remove(actor(who), value) };
         Some((delta.ok()?, heard.change(who, Some((value, add)), |_, e| e.0 == value)))
@@ -542,7 +542,7 @@ kinds! {
 
     map_of_maps: OrMap<bool, OrMap<u8, MvRegister<u8, Heap>>>, Tombs<(bool, u8, u8)>,
     |state, heard, who, choice, value| {
-        let (outer, inner) = (choice % 2 == 0, choice / 2 % 2);
+        let (outer, inner) = (choice.is_multiple_of(2), choice / 2 % 2);
         Some(match choice / 4 % 5 {
             0 => (state.remove(&outer), heard.change(who, None, |_, e| e.0 == outer)),
             1 => (
