@@ -52,10 +52,10 @@
 //!
 //!   | states | 3 nodes | 4 nodes | 5 nodes |
 //!   |---|---|---|---|
-//!   | bully | 610,193 | 68,316 | 3,939 * |
-//!   | bully that keeps its leader | 56,308 (any number in flight, a loss, a duplicate) | | 16,235 |
-//!   | bully, quorum | 10,706 (slow disks) | 8,067 | 19,070 |
-//!   | bully, lease | 103,867 | | |
+//!   | bully | 594,899 | 67,536 | 3,939 * |
+//!   | bully that keeps its leader | 52,717 (any number in flight, a loss, a duplicate) | | 16,235 |
+//!   | bully, quorum | 45,279 (slow disks) | 19,270 | 10,027 |
+//!   | bully, lease | 384,333 | | |
 //!   | collecting ring | 418,836 | 143,601 * | |
 //!   | Chang-Roberts | 546,679 | | 5,746 * |
 //!   | Hirschberg-Sinclair | 297,915 | 1,250 * | |

@@ -156,9 +156,9 @@ fn far_epochs<M: Node>(config: Config) {
             let make = |id| M::make(id, &ids, config);
             let mut cluster = Cluster::new(&ids, make);
             let record = Record { epoch: Epoch::from_token(far) };
-            for at in 0..ids.len() {
+            for (at, id) in ids.iter().enumerate() {
                 cluster.disks[at].push(common::bytes(&record));
-                cluster.boot(at, make(ids[at]));
+                cluster.boot(at, make(*id));
             }
             cluster.run(5_000_000);
             for at in 0..ids.len() {

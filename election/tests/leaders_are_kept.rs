@@ -94,9 +94,12 @@ fn a_node_that_was_cut_off_leaves_no_trace_where_a_quorum_is_needed() {
     every_other_node::<Bullies>(LEASE, false);
 }
 
+/// Whether a link is cut.
+type Cut = Box<dyn Fn(usize, usize) -> bool>;
+
 /// Which links of and to a minority are cut: all, those to the others, those of the others to it, or those from the others; and also
 /// those of the minority among itself.
-fn cuts(minority: &[usize]) -> Vec<(&'static str, Box<dyn Fn(usize, usize) -> bool>)> {
+fn cuts(minority: &[usize]) -> Vec<(&'static str, Cut)> {
     let is_in = |minority: &[usize]| {
         let minority = minority.to_vec();
         move |at: usize| minority.contains(&at)

@@ -424,7 +424,7 @@ impl<S: Storage> Bully<S> {
         self.accepted |= bit(from);
         // who is better has to be waited for, and who led: all may have missed it for a moment
         let awaited = self.members.after_me() | bit(self.office.epoch.owner());
-        if awaited & self.members.others() & !self.accepted == 0 && self.may_claim() {
+        if awaited & !self.accepted == 0 && self.may_claim() {
             self.claim();
         }
     }
