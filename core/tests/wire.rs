@@ -1,5 +1,5 @@
 //! The wire format at its edges, against postcard and byte for byte.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 use quorate_core::{DecodeError, Overflow, Reader, Wire, Writer};

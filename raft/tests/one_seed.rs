@@ -21,11 +21,11 @@ fn elected_after(nodes: u64, seed: impl Fn(NodeId) -> u64, config: &Config) -> O
     let mut net: BTreeMap<(u64, usize), (usize, usize, Vec<u8>)> = BTreeMap::new();
     let (mut now, mut sent) = (0, 0);
     while now < 60 * config.election_max_us {
-        for at in 0..rafts.len() {
-            rafts[at].tick(Instant::from_micros(now));
-            while let Some(output) = rafts[at].poll() {
+        for (at, raft) in rafts.iter_mut().enumerate() {
+            raft.tick(Instant::from_micros(now));
+            while let Some(output) = raft.poll() {
                 match output {
-                    Output::Persist(ticket, _) => rafts[at].persisted(ticket),
+                    Output::Persist(ticket, _) => raft.persisted(ticket),
                     Output::Send(to, message) => {
                         let mut bytes = vec![0; message.encoded_len()];
                         message.to_slice(&mut bytes).unwrap();

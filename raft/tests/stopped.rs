@@ -34,13 +34,15 @@ fn a_stopped_node_tells_it_once_and_nothing_else() {
     }
 }
 
+type Call = fn(&mut Node, Instant);
+
 #[test]
 fn every_call_to_a_stopped_node_is_refused_and_changes_nothing() {
     let mut node = stopped();
     node.poll();
     let before = node.clone();
     let now = Instant::from_millis(9_000);
-    let calls: [(&str, fn(&mut Node, Instant)); 20] = [
+    let calls: [(&str, Call); 20] = [
         ("propose", |node, _| assert_eq!(node.propose(b"x"), Err(ProposeError::Stopped))),
         ("forward", |node, _| assert_eq!(node.forward(b"x"), Err(ProposeError::Stopped))),
         ("read", |node, _| assert_eq!(node.read(), Err(ReadError::Stopped))),
