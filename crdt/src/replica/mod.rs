@@ -450,49 +450,107 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             return Ok(());
         }
         // what is refused must change nothing: everything is looked at before anything is done
-        let news = match self.read(&message.body) {
-            Ok(news) => news,
-            Err(reason) => return self.refuse(reason),
+        let taken = match message.body {
+            Body::State { last, ref state } => self.take_state(at, message, last, state),
+            Body::Deltas { first, run } => self.take_deltas(at, message, first, run),
+            _ if self.claims(message) => self.doubt(at, message),
+            Body::Digest { first, last, digest } => {
+                self.hear(at, message);
+                self.compare(at, first, last, digest);
+                Ok(())
+            }
+            Body::Ack | Body::Former { .. } => {
+                self.hear(at, message);
+                Ok(())
+            }
         };
-        if self.claims(message, &news) {
-            return self.doubt(at, message, &news);
+        if taken.is_ok() {
+            self.settle();
+        }
+        taken
+    }
+
+    /// Takes the deltas of a run that follow on what is here, as far as they fit.
+    #[inline(never)]
+    fn take_deltas(
+        &mut self,
+        at: usize,
+        message: &Message<'_, T>,
+        first: u64,
+        run: &[u8],
+    ) -> Result<(), Rejected> {
+        let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
+        if !sound {
+            return self.refuse(Rejected::Malformed);
+        }
+        let contradicted = self.contradicted_by(run);
+        if contradicted.is_some_and(|actor| actor != self.actor) {
+            return self.refuse(Rejected::Impossible);
+        }
+        let lacks = |delta| self.state.lacks(&delta, self.actor);
+        let lacking = || frames(run, &self.state).flatten().any(lacks);
+        if contradicted.is_some() || self.claims(message) || lacking() {
+            return self.doubt(at, message);
         }
         self.hear(at, message);
-        match news {
-            News::None | News::OtherThings | News::Former { .. } => {}
-            News::Digest { first, last, digest } => self.compare(at, first, last, digest),
-            News::Deltas { first, run } => self.take_deltas(at, first, run),
-            News::State { last, merged } => self.take_state(at, last, merged),
-        }
-        self.settle();
+        self.apply(at, first, run);
         Ok(())
     }
 
-    /// Looks at what a message brings, without taking it.
-    fn read<'a>(&self, body: &Body<'a, T>) -> Result<News<'a, T>, Rejected> {
-        Ok(match body {
-            Body::Ack => News::None,
-            &Body::Former { life, last } => News::Former { life, last },
-            &Body::Digest { first, last, digest } => News::Digest { first, last, digest },
-            &Body::Deltas { first, run } => {
-                let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
-                if !sound {
-                    return Err(Rejected::Malformed);
-                }
-                match self.contradicted_by(run) {
-                    Some(actor) if actor == self.actor => News::OtherThings,
-                    Some(_) => return Err(Rejected::Impossible),
-                    None => News::Deltas { first, run },
+    /// Takes a peer's whole state: merged with all that is here into theirs, as a refusal must leave ours
+    /// alone.
+    #[inline(never)]
+    fn take_state(
+        &mut self,
+        at: usize,
+        message: &Message<'_, T>,
+        last: u64,
+        state: &Whole<'_, T>,
+    ) -> Result<(), Rejected> {
+        let mut theirs = match state {
+            Whole::Here(state) => (*state).clone(),
+            Whole::Bytes(bytes) => {
+                let mut input = Reader::new(bytes);
+                match self.state.read_state(&mut input) {
+                    Ok(state) if input.rest().is_empty() => state,
+                    _ => return self.refuse(Rejected::Malformed),
                 }
             }
-            Body::State { last, state } => match self.merged(state)? {
-                Some(merged) => News::State { last: *last, merged },
-                None => News::OtherThings,
-            },
-        })
+        };
+        let (own, told) = (self.state.trace(self.actor), theirs.trace(self.actor));
+        let fits = match theirs.merge(&self.state) {
+            Ok(_) => true,
+            Err(MergeError::Full) => false,
+            Err(MergeError::Conflict) if self.state.disputes(&theirs, self.actor) => {
+                // under names that this replica gave, they have other things
+                return self.doubt(at, message);
+            }
+            Err(MergeError::Conflict) => return self.refuse(Rejected::Impossible),
+        };
+        if told.max(theirs.trace(self.actor)) > own || self.claims(message) {
+            return self.doubt(at, message);
+        }
+        self.hear(at, message);
+        if !fits {
+            self.hold(at, true);
+            return Ok(());
+        }
+        if theirs != self.state {
+            core::mem::swap(&mut self.state, &mut theirs);
+            self.changed = true;
+            self.note_all();
+        }
+        let own = self.log.last();
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.has(last, own);
+            (peer.wants, peer.full) = (Wants::Nothing, None);
+            peer.set(Flag::OwesAck, true);
+        }
+        Ok(())
     }
 
     /// Who made the first thing in a run of deltas that is a different one here, or in the same run.
+    #[inline(never)]
     fn contradicted_by(&self, run: &[u8]) -> Option<Actor> {
         let like = self.state.empty();
         let mut deltas = frames(run, &like).flatten();
@@ -511,66 +569,32 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         None
     }
 
-    /// A peer's state with all that is here, if that fits: merged into theirs, as a refusal must leave
-    /// ours alone. `None` if they have other things than this replica under names that it gave.
-    fn merged(&self, state: &Whole<'_, T>) -> Result<Option<Merged<T>>, Rejected> {
-        let mut theirs = match state {
-            Whole::Here(state) => (*state).clone(),
-            Whole::Bytes(bytes) => {
-                let mut input = Reader::new(bytes);
-                let state = self.state.read_state(&mut input).map_err(|_| Rejected::Malformed)?;
-                input.finish().map_err(|_| Rejected::Malformed)?;
-                state
-            }
-        };
-        let traced = theirs.trace(self.actor);
-        match theirs.merge(&self.state) {
-            Ok(_) => Ok(Some(Merged::Fits(theirs))),
-            Err(MergeError::Full) => Ok(Some(Merged::Full { traced })),
-            Err(MergeError::Conflict) if self.state.disputes(&theirs, self.actor) => Ok(None),
-            Err(MergeError::Conflict) => Err(Rejected::Impossible),
-        }
-    }
-
-    /// Whether a message tells of what this replica never did: it forgot, or somebody else works under
-    /// its name, or the message is not what it seems to be.
-    fn claims(&self, message: &Message<'_, T>, news: &News<'_, T>) -> bool {
-        let own = self.state.trace(self.actor);
+    /// Whether what a message says of its receiver tells of what this replica never did: it forgot, or
+    /// somebody else works under its name, or the message is not what it seems to be.
+    fn claims(&self, message: &Message<'_, T>) -> bool {
         let life = self.disk.life();
-        message.acks_life > life
-            || (message.acks_life == life && message.acks > self.log.last())
-            || match news {
-                News::None | News::Digest { .. } => false,
-                News::Former { life: former, last } => {
-                    // where actors leave no trace, there is nothing to be mixed up; where this one has
-                    // not left any yet, what it forgot is told by states
-                    own > 0
-                        && message.acks_life == life
-                        && (self.doubt.is_repeated_by(*former, *last)
-                            || (*former > life && *last > 0))
-                }
-                News::OtherThings => true,
-                News::Deltas { run, .. } => frames(run, &self.state)
-                    .flatten()
-                    .any(|delta| self.state.lacks(&delta, self.actor)),
-                News::State { merged: Merged::Fits(merged), .. } => merged.trace(self.actor) > own,
-                News::State { merged: Merged::Full { traced }, .. } => *traced > own,
+        let repeats = match message.body {
+            Body::Former { life: former, last } => {
+                let claims = self.doubt.is_repeated_by(former, last) || (former > life && last > 0);
+                // where actors leave no trace, there is nothing to be mixed up; where this one has
+                // not left any yet, what it forgot is told by states
+                claims && message.acks_life == life && self.state.trace(self.actor) > 0
             }
+            _ => false,
+        };
+        repeats
+            || message.acks_life > life
+            || (message.acks_life == life && message.acks > self.log.last())
     }
 
     /// Asks a peer that claims what cannot be once more, by another life; stops if it insists.
-    fn doubt(
-        &mut self,
-        at: usize,
-        message: &Message<'_, T>,
-        news: &News<'_, T>,
-    ) -> Result<(), Rejected> {
+    fn doubt(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
         let (life, last) = (self.disk.life(), self.log.last());
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
         let asked = peer.is(Flag::Asked);
         // what a peer had of a former life is told to who began another one, whomever that asked
-        let (claimed, repeats) = match *news {
-            News::Former { life, last } => (life, self.doubt.is_repeated_by(life, last)),
+        let (claimed, repeats) = match message.body {
+            Body::Former { life, last } => (life, self.doubt.is_repeated_by(life, last)),
             _ => (message.acks_life, asked),
         };
         if repeats && message.acks_life == life {
@@ -644,8 +668,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         }
     }
 
-    /// Takes the deltas of a run that follow on what is here, as far as they fit.
-    fn take_deltas(&mut self, at: usize, first: u64, run: &[u8]) {
+    fn apply(&mut self, at: usize, first: u64, run: &[u8]) {
         let Some(peer) = self.peers.get_mut(at) else { return };
         peer.set(Flag::OwesAck, true);
         let got = peer.got;
@@ -668,21 +691,6 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
                 self.peers.iter_mut().skip(at).take(1).for_each(|peer| peer.has(seq, last));
             }
             seq = seq.saturating_add(1);
-        }
-    }
-
-    fn take_state(&mut self, at: usize, last: u64, merged: Merged<T>) {
-        let Merged::Fits(merged) = merged else { return self.hold(at, true) };
-        if merged != self.state {
-            self.state = merged;
-            self.changed = true;
-            self.note_all();
-        }
-        let own = self.log.last();
-        if let Some(peer) = self.peers.get_mut(at) {
-            peer.has(last, own);
-            (peer.wants, peer.full) = (Wants::Nothing, None);
-            peer.set(Flag::OwesAck, true);
         }
     }
 
@@ -820,40 +828,6 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     fn fatal(&self) -> Option<Fatal> {
         self.fatal
     }
-}
-
-/// What a message brings, looked at and not taken.
-enum News<'a, T> {
-    None,
-    Digest {
-        first: u64,
-        last: u64,
-        digest: u64,
-    },
-    Deltas {
-        first: u64,
-        run: &'a [u8],
-    },
-    State {
-        last: u64,
-        merged: Merged<T>,
-    },
-    /// Under names that this replica gave, other things than it has.
-    OtherThings,
-    /// What the peer had of a former life of this replica.
-    Former {
-        life: u64,
-        last: u64,
-    },
-}
-
-/// What a peer's state and the own one make together.
-enum Merged<T> {
-    Fits(T),
-    /// It does not fit, and tells so much of this replica's actor.
-    Full {
-        traced: u64,
-    },
 }
 
 /// How many places for actors are taken, at least, when every member has made an update.
