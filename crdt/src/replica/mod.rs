@@ -488,7 +488,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             return self.refuse(Rejected::Impossible);
         }
         let lacks = |delta| self.state.lacks(&delta, self.actor);
-        let lacking = || frames(run, &self.state).flatten().any(lacks);
+        let lacking = || frames(run, &self.state).filter_map(Result::ok).any(lacks);
         if contradicted.is_some() || self.claims(message) || lacking() {
             return self.doubt(at, message);
         }
@@ -552,14 +552,13 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// Who made the first thing in a run of deltas that is a different one here, or in the same run.
     #[inline(never)]
     fn contradicted_by(&self, run: &[u8]) -> Option<Actor> {
-        let like = self.state.empty();
-        let mut deltas = frames(run, &like).flatten();
+        let mut deltas = frames(run, &self.state).filter_map(Result::ok);
         let (first, second) = (deltas.next()?, deltas.next());
         if second.is_none() {
             return self.state.contradicted_by(&first);
         }
         let mut state = self.state.clone();
-        for delta in frames(run, &like).flatten() {
+        for delta in frames(run, &self.state).filter_map(Result::ok) {
             match state.apply(&delta) {
                 Ok(_) => {}
                 Err(ApplyError::Conflict) => return state.contradicted_by(&delta),
@@ -677,7 +676,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         }
         let like = self.state.empty();
         let mut seq = first;
-        for delta in frames(run, &like).flatten() {
+        for delta in frames(run, &like).filter_map(Result::ok) {
             if seq > got {
                 match self.state.apply(&delta) {
                     Ok(true) => {
@@ -764,7 +763,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
                     return Err(Corrupt::Malformed);
                 }
                 let mut state = self.state.clone();
-                for delta in frames(run, &like).flatten() {
+                for delta in frames(run, &like).filter_map(Result::ok) {
                     state.apply(&delta).map_err(corrupt)?;
                 }
                 self.state = state;

@@ -94,10 +94,13 @@ impl<S: Storage> Bully<S> {
         self.owes.election = self.members.others() & !self.accepted;
         self.next_attempt();
         // while nobody new answers, it asks less and less often
-        let doublings = self.attempt.saturating_sub(self.patience()).min(MOST_DOUBLINGS);
-        let base = self.config.answer_timeout_us;
-        let longer = base.min(u64::MAX >> MOST_DOUBLINGS).wrapping_shl(doublings.into());
-        self.wait(longer.min(self.config.leader_timeout_us).max(base));
+        let mut wait_us = self.config.answer_timeout_us;
+        for _ in 0..self.attempt.saturating_sub(self.patience()).min(MOST_DOUBLINGS) {
+            if wait_us <= self.config.leader_timeout_us >> 1 {
+                wait_us = wait_us.wrapping_add(wait_us); // no more than that timeout
+            }
+        }
+        self.wait(wait_us);
     }
 
     /// How often a node that recovers asks before it says that it cannot take part, and takes its time.

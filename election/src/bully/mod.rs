@@ -76,7 +76,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///   neither leads nor accepts a leader until it knows. In quorum and lease mode that takes answers of `n - majority + 1` others (all
 ///   `n - 1` of three, 3 of 5), one of which knows what it has forgotten, if no other node forgot at the same time. In classic mode those
 ///   that do not answer `attempts` times count as dead. Where it has to wait for them it says so once ([`Event::Leaderless`]), and asks
-///   less and less often, up to 16 times as seldom, but as often as a leader is missed.
+///   less and less often: up to 16 times as seldom, but at least once in `leader_timeout_us`.
 ///
 /// # When a disk is erased
 ///
