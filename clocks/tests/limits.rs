@@ -4,9 +4,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use quorate_clocks::{
-    Actor, Causality, Dot, DotContext, Exhausted, Guarantees, IncrementError, Inline, Pruned,
-    PrunedError, Run, Session, Siblings, SiblingsError, VersionVector, Versions,
+    Actor, Causality, Dot, DotContext, Exhausted, IncrementError, Inline, Pruned, PrunedError, Run,
+    Siblings, SiblingsError, VersionVector, Versions,
 };
+#[cfg(any(feature = "alloc", feature = "serde"))]
+use quorate_clocks::{Guarantees, Session};
 use quorate_core::{DecodeError, Full, NodeId, Reader, Wire};
 
 fn actor(node: u64) -> Actor {

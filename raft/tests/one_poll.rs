@@ -3,11 +3,15 @@
 
 mod common;
 
-use common::{Cluster, Envelope, encode, id};
-use quorate_core::{Instant, NodeId, Output, Wire};
-use quorate_raft::{Change, Config, Inline, Message, Record, Role};
 #[cfg(feature = "alloc")]
-use quorate_raft::{Heap, Raft};
+use common::encode;
+use common::{Cluster, Envelope, id};
+use quorate_core::{Instant, NodeId};
+#[cfg(feature = "alloc")]
+use quorate_core::{Output, Wire};
+use quorate_raft::{Change, Config, Inline, Message, Raft, Role};
+#[cfg(feature = "alloc")]
+use quorate_raft::{Heap, Record};
 
 /// Node 1 leads three, and everything is quiet.
 fn led(config: Config) -> Cluster {
@@ -156,6 +160,7 @@ fn all_that_is_to_be_written_is_written_though_it_is_not_in_one_piece() {
 }
 
 /// The index of the last of a run's entries, whose data are all of one length or none.
+#[cfg(feature = "alloc")]
 fn raft_last(first: u64, run: &[u8]) -> u64 {
     let mut rest = run;
     let mut index = first;
