@@ -433,7 +433,6 @@ impl Hlc {
 
 /// Moves what was taken for the wall clock's reading forward with the monotonic clock, by whole
 /// 256 µs: what is left over counts later, so that a clock that reads often follows as fast.
-#[inline]
 fn elapse((then, was_us): (Instant, u64), now: Instant) -> (Instant, u64) {
     let passed_us = now.since(then) & !0xff;
     (then.after(passed_us), was_us.saturating_add(passed_us))

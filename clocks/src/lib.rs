@@ -42,7 +42,7 @@
 //! | [`Actor`], [`Dot`], [`VersionVector`], [`DotContext`] | it would make dots again that others have, and they would drop its events; it must go on as the next incarnation, whose dots are new |
 //! | [`Siblings`] | the same; two values for one dot are refused, [`SiblingsError::Conflict`] |
 //! | [`Pruned`] | it is at an earlier mark, and vectors at another are refused until it has taken the retirements again |
-//! | [`Causal`] | as the next incarnation it takes over another member's state and goes on; as the same actor it finds out, and broadcasts no more |
+//! | [`Causal`] | as the next incarnation it takes over another member's state and goes on; as the same actor it finds out once others have broadcasts of it, and stops itself |
 //! | [`Session`] | a client without its token begins another session: nothing is guaranteed across the two |
 //! | [`Lamport`], [`Hlc`] | it may repeat times, and nobody can notice; with the incarnation beside them they are different ones |
 //! | [`ClockSync`] | nothing is lost: it knows no time until the next reply |

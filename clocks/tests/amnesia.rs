@@ -8,7 +8,7 @@ use quorate_clocks::{
     Actor, BroadcastError, Causal, CausalConfig, Dot, Event, Inline, Message, Record, ResumeError,
     VersionVector,
 };
-use quorate_core::{Instant, Machine, NodeId, Output, Rng, Wire};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rng, Wire};
 
 type Member = Causal<Inline<5>, Inline<16>, Inline<8>>;
 type Vector = VersionVector<Inline<5>>;
@@ -40,6 +40,8 @@ struct Group {
     on_the_way: Vec<(u64, usize, usize, Vec<u8>)>,
     loss: u64,
     broadcasts: u8,
+    /// Who told that it stopped.
+    stopped: Vec<usize>,
 }
 
 fn id(at: usize) -> NodeId {
@@ -64,23 +66,39 @@ impl Group {
             on_the_way: Vec::new(),
             loss,
             broadcasts: 0,
+            stopped: Vec::new(),
         };
         (0..NODES).for_each(|at| group.start(at).unwrap());
         group
     }
 
     fn start(&mut self, at: usize) -> Result<(), ResumeError> {
+        let mut member = self.restored(at);
+        member.resume(&self.nodes[at].vector)?;
+        self.run_from_now(at, member);
+        Ok(())
+    }
+
+    /// Its application has nothing, and does not say so.
+    fn start_without_state(&mut self, at: usize) {
+        let member = self.restored(at);
+        self.run_from_now(at, member);
+    }
+
+    fn restored(&self, at: usize) -> Member {
         let ids: Vec<NodeId> = (0..NODES).map(id).collect();
-        let node = &mut self.nodes[at];
+        let node = &self.nodes[at];
         let mut member = Member::new(node.actor, &ids, CausalConfig::LAN).unwrap();
         for record in &node.disk {
             member.restore(Record::from_slice(record).unwrap()).unwrap();
         }
-        member.resume(&node.vector)?;
+        member
+    }
+
+    fn run_from_now(&mut self, at: usize, mut member: Member) {
         member.tick(Instant::from_millis(self.now_ms));
-        node.member = Some(member);
+        self.nodes[at].member = Some(member);
         self.drain(at);
-        Ok(())
     }
 
     fn broadcast(&mut self, at: usize) -> Result<Dot, BroadcastError> {
@@ -152,6 +170,7 @@ impl Group {
                         assert!(node.state.insert(dot, payload.to_vec()).is_none());
                     }
                     Output::Event(Event::Behind { peer }) => behind = Some(peer),
+                    Output::Event(Event::Stopped(_)) => self.stopped.push(at),
                     Output::Event(_) => {}
                 }
             }
@@ -268,6 +287,10 @@ fn a_member_that_forgot_and_does_not_know_finds_it_out() {
             assert!(group.now_ms - start < 10_000, "seed {seed}: it does not find out");
             group.run(10);
         }
+        // its application and its driver learn it, too
+        assert_eq!(group.stopped, [who], "seed {seed}");
+        let member = group.nodes[who].member.as_ref().unwrap();
+        assert_eq!(member.fatal(), Some(Fatal::LostState), "seed {seed}");
         // the others go on without it, and nobody has two broadcasts for one
         let others: Vec<usize> = ALL.into_iter().filter(|at| *at != who).collect();
         group.talk(500, &others);
@@ -306,5 +329,67 @@ fn restarts_with_a_disk_and_bad_links_are_no_amnesia() {
             group.restart(who, 1);
         }
         group.converges();
+    }
+}
+
+/// Broadcasts of one are stable within a second each, once patience has ended.
+fn goes_on(group: &mut Group, at: usize) {
+    let mut made = group.broadcast(at);
+    for _ in 0..20 {
+        group.run(1_000);
+        made = group.broadcast(at);
+    }
+    if made == Err(BroadcastError::Busy) {
+        group.run(60_000);
+    }
+    for _ in 0..20 {
+        let dot = group.broadcast(at).unwrap();
+        group.run(2_000);
+        let member = group.nodes[at].member.as_ref().unwrap();
+        assert!(member.stable().contains(dot), "{dot} of {:?}", member.stable());
+    }
+}
+
+#[test]
+fn a_listener_that_forgot_and_does_not_know_keeps_nobody_waiting() {
+    for (seed, broadcasts) in [(1, true), (2, true), (3, false), (4, false)] {
+        let mut group = Group::new(seed);
+        group.loss = 0;
+        if broadcasts {
+            group.broadcast(2).unwrap();
+        }
+        group.talk(1_000, &[0, 1]);
+        group.restart(2, seed % 2);
+        group.run(1_000);
+        group.forget(2, Copy::default());
+        group.start(2).unwrap();
+        goes_on(&mut group, 0);
+        // it stops if others have broadcasts of it, and stops nobody else
+        assert_eq!(group.stopped, if broadcasts { vec![2] } else { vec![] });
+    }
+}
+
+#[test]
+fn what_is_stable_comes_back_after_a_restart_without_the_state() {
+    for seed in 0..SEEDS {
+        let mut group = Group::new(seed);
+        group.talk(500, &ALL);
+        group.converges();
+        // one forgets its application's state, and nobody broadcasts any more
+        let who = group.rng.below(NODES as u64) as usize;
+        let node = &mut group.nodes[who];
+        node.member = None;
+        (node.state, node.vector) = (BTreeMap::new(), Vector::new());
+        group.loss = 30;
+        group.start_without_state(who);
+        group.run(10_000);
+        group.loss = 0;
+        group.run(2_000);
+        let vector = group.nodes[0].vector.clone();
+        for node in &group.nodes {
+            let member = node.member.as_ref().unwrap();
+            assert_eq!((member.stable(), &node.vector), (vector.clone(), &vector), "seed {seed}");
+            assert_eq!(member.deadline(), None, "seed {seed}: it is quiet again");
+        }
     }
 }

@@ -95,6 +95,7 @@ fn what_is_silent_is_not_waited_for_once_a_majority_has_it() {
     member.receive(Instant::from_millis(2_000), IDS[1], status).unwrap();
     drain(&mut member);
     assert_eq!(member.held(), 0);
+    assert_eq!(member.deadline(), None, "nor is it asked any more what it has");
     // who comes back is told that what it lacks is gone
     let back = Message::Status { boot: 1, ask: true, help: false, delivered: Versions::EMPTY };
     member.receive(Instant::from_millis(3_000), IDS[2], back).unwrap();

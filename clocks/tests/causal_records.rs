@@ -153,6 +153,7 @@ fn a_broadcast_that_was_replayed_is_sent_and_delivered_again() {
     let said = drain(&mut member);
     assert_eq!(delivered(&said), ["1:2"]);
     assert_eq!(sent_to(&said, 2), ["1:1", "1:2"]);
+    assert_eq!(count(&said, "Status"), 2, "the first question tells the state: {said:?}");
     assert_eq!(count(&said, "Sent"), 0, "it is on the disk: {said:?}");
     assert_eq!(member.broadcast(b"b").unwrap(), dot(1, 3));
 }

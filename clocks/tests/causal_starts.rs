@@ -129,9 +129,30 @@ fn the_last_start_that_was_told_is_asked_for() {
     give_at(&mut member, at + 60, 1, status(4, false, false, &has));
     assert!(tick(&mut member, at + 110).iter().any(|line| line.contains("ask: true")));
     give_at(&mut member, at + 120, 1, status(4, false, true, &has));
-    start_again(&mut member, 1, 5, &has);
-    give(&mut member, 1, status(4, false, false, &vector(&[dot(1, 2)]))).unwrap();
-    assert_eq!(member.stable(), has);
+    let both = vector(&[dot(1, 2)]);
+    for (peer, boot) in [(1, 4), (2, 3)] {
+        assert_eq!(member.stable(), has);
+        give_at(&mut member, at + 130, peer, answer(boot, both.versions()));
+    }
+    assert_eq!(member.stable(), both);
+}
+
+#[test]
+fn what_a_start_that_may_be_over_acknowledged_is_no_majority() {
+    let (has, both) = (vector(&[dot(1, 1)]), vector(&[dot(1, 2)]));
+    let mut member = member();
+    let at = now_ms(&member);
+    give_at(&mut member, at, 1, status(4, true, false, &has));
+    give_at(&mut member, at, 1, status(3, false, false, &both));
+    // both are silent from here on
+    for now in (at..at + 10_000).step_by(100) {
+        tick(&mut member, now);
+        assert_eq!(member.held(), 1);
+    }
+    assert_eq!(member.stable(), both);
+    give_at(&mut member, at + 10_000, 1, status(4, false, false, &both));
+    drain(&mut member);
+    assert_eq!(member.held(), 0);
 }
 
 #[test]

@@ -251,12 +251,39 @@ fn silence_while_there_is_nothing_to_say_is_none() {
 }
 
 #[test]
+fn one_that_restarts_after_a_quiet_hour_is_waited_for() {
+    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let mut member = with(config);
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let all = vector(&[dot(1, 1)]);
+    for peer in [1, 2] {
+        give(&mut member, peer, answer(1, all.versions())).unwrap();
+    }
+    tick(&mut member, 3_600_000);
+    assert_eq!(member.stable(), all);
+    give_at(&mut member, 3_600_000, 2, question(2, false, Versions::EMPTY));
+    tick(&mut member, 3_600_050);
+    give_at(&mut member, 3_600_060, 2, answer(2, Versions::EMPTY));
+    assert!(member.stable().is_empty());
+    // but not again and again, if it never takes anything
+    give_at(&mut member, 3_600_900, 2, question(3, false, Versions::EMPTY));
+    tick(&mut member, 3_601_000);
+    give_at(&mut member, 3_601_010, 2, answer(3, Versions::EMPTY));
+    tick(&mut member, 3_601_060);
+    assert_eq!(member.stable(), all);
+}
+
+#[test]
 fn a_state_that_is_taken_over_is_told_at_once_and_asked_for_until_it_arrived() {
     let mut member = settled();
     let state = vector(&[dot(2, 3)]);
     member.resume(&state).unwrap();
     let said = drain(&mut member);
     assert_eq!(count(&said, "ask: false, help: false, delivered: {2:3}"), 2, "{said:?}");
+    // nor have the others been silent, however long ago that they said something
+    tick(&mut member, 3_600_000);
+    assert!(member.stable().is_empty());
     // the other side: a peer forgot what was stable, and says that it has it again, in a message
     // that is lost
     let mut other = settled();

@@ -13,8 +13,10 @@ pub struct CausalConfig {
     pub interval_us: u64,
     /// How long a member waits for the origin of what it lacks before it asks everybody, and tells the application.
     pub gap_us: u64,
-    /// A member that was not heard for this long is not waited for: what it lacks may be dropped once a majority has it, and
-    /// when it comes back it must merge the state of another. `u64::MAX` for applications whose states cannot be merged.
+    /// A member that lacks something and acknowledged nothing new for this long is not waited for:
+    /// what it lacks may be dropped once a majority has it, and when it comes back it must merge the
+    /// state of another. `u64::MAX` for applications whose states cannot be merged. Many times
+    /// `interval_us` and `gap_us`, as members that catch up acknowledge with their statuses.
     pub patience_us: u64,
 }
 

@@ -244,39 +244,37 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             }
         }
         let had_all = peer.known.includes(&self.delivered);
-        let mut grew = !peer.known.includes_all(delivered);
-        let mut known = VersionVector::new();
+        let mut grew = false;
         if boot == peer.boot {
-            if grew {
-                peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
-            }
+            grew = !peer.known.includes_all(delivered);
+            peer.known.observe_all(delivered).map_err(|_| Rejected::Full)?;
         } else {
             // it may have less than before
+            let mut known = VersionVector::new();
             known.observe_all(delivered).map_err(|_| Rejected::Full)?;
             if boot < peer.boot {
                 known.meet(&peer.known); // old messages must not acknowledge what was forgotten
             }
-            grew = false;
             (peer.known, peer.boot) = (known, boot);
         }
         if before.is_some_and(|said| said.boot == boot || said.is_answer(ask, help)) {
             peer.unconfirmed = None;
         }
-        if had_all || grew || peer.known.includes(&self.delivered) {
+        if had_all || grew {
             peer.heard_at = now;
         }
         Ok(grew || peer.unconfirmed != before)
     }
 
     /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and
-    /// members ask by the clock, so nothing is sent again faster than that. A question of another
-    /// start than the one that is believed is answered with a status only; it may be of a member
-    /// that forgot how often it started, and is to find that out.
+    /// members ask by the clock, so nothing is sent again faster than that. A question from before
+    /// it restarted is answered with a status only; it may be of a member that forgot how often it
+    /// started, and is to find that out.
     fn answer(&mut self, at: usize, boot: u32, help: bool) {
         let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
         let Some(peer) = self.peers.get_mut(at) else { return };
         (peer.status, peer.helped) = (true, help);
-        if boot != peer.boot {
+        if boot < peer.boot {
             return;
         }
         peer.cursor = 0;

@@ -18,7 +18,8 @@ pub enum Message<'a> {
     /// What the sender has delivered.
     Status {
         /// Which start of the sender's this is, from 1: what an earlier one said no longer counts.
-        /// Those of its `n`th incarnation (from 0) are counted from `n` times 2^22.
+        /// Those of its `n`th incarnation (from 0) are counted from `n` times 2^22. Another one than
+        /// before is believed once it is repeated in an answer.
         boot: u32,
         /// Asks for the receiver's status, and for what the sender lacks.
         ask: bool,

@@ -28,12 +28,19 @@ use store::{Held, Origin, has_room};
 /// have a message it is **stable**: nothing concurrent with it can still come, and it is dropped.
 ///
 /// Memory is bounded: the store holds what is not stable, at most half of it own broadcasts (then
-/// [`broadcast`](Self::broadcast) says [`Busy`](BroadcastError::Busy)). When it is full, a message that can be delivered displaces one
-/// that cannot, or one of another origin that was kept to help out; the rest is refused and comes again. A member that was
-/// silent for too long is not waited for, as long as a majority has a message: when it is back and what it lacks is gone, it
-/// learns from [`Event::Behind`] to merge the state of another into its own, and [resumes](Self::resume) from there. For that
-/// the application's state must be mergeable (a CRDT); where it is not, set `patience_us` to `u64::MAX`: nothing is dropped
-/// before all have it, and a member that is gone for ever ends in [`Busy`](BroadcastError::Busy).
+/// [`broadcast`](Self::broadcast) says [`Busy`](BroadcastError::Busy)). When it is full, a message
+/// that can be delivered displaces one that cannot, or one of another origin that was kept to help
+/// out; the rest is refused and comes again.
+///
+/// A member is waited for as long as it acknowledges something new now and then. One that lacks
+/// something and did not acknowledge more for `patience_us` is not: it is down, or cut off, or it
+/// has stopped itself or refuses everything, however much it says otherwise. What it lacks is
+/// dropped once a majority has it. When it is back and what it lacks is gone, it learns from
+/// [`Event::Behind`] to merge the state of another into its own, and [resumes](Self::resume) from
+/// there. For that the application's state must be mergeable (a CRDT); where it is not, set
+/// `patience_us` to `u64::MAX`: nothing is dropped before all have it, and a member that is gone for
+/// ever, or stopped, ends in [`Busy`](BroadcastError::Busy). Time in which there is nothing to
+/// acknowledge does not count.
 ///
 /// What the driver and the application owe, beside the contract of [`Machine`]:
 ///
@@ -41,8 +48,11 @@ use store::{Held, Origin, has_room};
 ///   the first tick; nothing if it covers none. What is delivered is acknowledged at once: an application that must survive
 ///   the loss of power in all nodes makes its state durable as it takes each delivery.
 ///
-/// `A` is room for actors (members, and former incarnations of theirs), `M` for messages, `P` for the bytes of a payload. RAM,
-/// inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
+/// `A` is room for actors, `M` for messages, `P` for the bytes of a payload. An actor is a member or
+/// a former incarnation of one that broadcast: **a member that loses its disk needs one place
+/// more**, in the storage of all members. [`new`](Self::new) refuses a later incarnation without
+/// it. What does not fit is refused by those that have no room ([`Rejected::Full`]) and delivered
+/// nowhere. RAM, inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Causal, CausalConfig, Event, Inline};
@@ -91,23 +101,40 @@ use store::{Held, Origin, has_room};
 /// A member whose disk was erased, or is an older copy, must come back as its next
 /// [incarnation](Actor::reborn). Its starts count as later than all before, so that what it
 /// acknowledged and forgot no longer counts; [`Event::Behind`] says whose state to merge, and from
-/// there on it takes part as before. It needs a place for an actor more, at every member. Broadcasts of the former incarnation that only its disk had
+/// there on it takes part as before. Broadcasts of the former incarnation that only its disk had
 /// are lost: what depends on them is never delivered, and held until it is displaced.
 ///
 /// As the same actor it would make dots again that others have, and they would drop what it
 /// broadcasts. Whoever has such dots says so in its status, and is asked again; if it repeats that
-/// in an answer to that question, the member stops itself with [`Fatal::LostState`] and tells
-/// [`Event::Stopped`]. A stopped member says nothing and takes nothing, so that others wait for it no
-/// longer than `patience_us`; [`broadcast`](Self::broadcast) gives
-/// [`Doubted`](BroadcastError::Doubted). One message is not enough, even if it arrives several times,
-/// nor are messages of one who cannot see what is asked. Who can is believed: frames need authentication
-/// where others can write to the network. It takes up to `interval_us` and the way there and back twice;
-/// broadcasts made meanwhile may be lost, so a member that may have forgotten waits for that long. A
-/// state with own broadcasts that
-/// the records do not have is a proof by itself, [`ResumeError::Forgotten`].
+/// in its answer, the member stops itself: [`Event::Stopped`] with [`Fatal::LostState`] comes once,
+/// [`fatal`](Machine::fatal) says so from then on, [`broadcast`](Self::broadcast) gives
+/// [`Doubted`](BroadcastError::Doubted), messages are refused, and nothing is sent, so that the
+/// others do not wait for it for longer than `patience_us`. It takes up to `interval_us` and the way
+/// there and back twice; broadcasts made meanwhile may be lost, so a member that may have forgotten
+/// waits for that long. A state with own broadcasts that the records do not have is a proof by
+/// itself, [`ResumeError::Forgotten`].
 ///
-/// A later start of a peer is believed as a claim is: once it is confirmed. An earlier start than is
-/// known counts when the later one was silent for `patience_us`.
+/// A member that never broadcast and comes back as the same actor contradicts nobody and does not
+/// stop. Others take it to have what it acknowledged, so it may get no further than to
+/// [`Event::Gap`]; they do not wait for it for longer than `patience_us`.
+///
+/// # What is believed
+///
+/// A peer is taken at its word in what it has delivered. A status of another start than the one it
+/// was last heard in, and one that claims broadcasts which this member did not make, are believed
+/// when they are confirmed: the peer must say the same in an answer, not in a question, to a
+/// question that was sent after the first such status. So one forged, damaged, old or repeated
+/// message changes nothing for good: until the answer comes nothing of it counts, and messages are
+/// kept. A start before the one that is believed is out of date; its messages are no sign of life.
+/// It is asked about, as a later one is, once the later one was not heard for `patience_us`.
+///
+/// That is no protection from forgers: a peer, or somebody on the path who hears the questions, can
+/// stop a member, or make it drop what others lack. Where that may be, authenticate the frames.
+///
+/// Members of versions that believed later starts at once, and claims in questions, work together
+/// with these: the messages are the same, and they answer as is needed. They do not stop when they
+/// find that they forgot: they refuse to broadcast, and the others wait for them until patience
+/// ends.
 ///
 /// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
 /// application's state is its own.
@@ -285,13 +312,14 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     }
 
     /// The application's state now is one that covers exactly these deliveries: what it had at a restart, or after it merged
-    /// another member's. What is kept beyond them is delivered again.
+    /// another member's. What is kept beyond them is delivered again. The others are told at once.
     ///
     /// # Errors
     ///
     /// [`ResumeError::Older`] if the state lacks what was delivered here and is no longer kept;
     /// [`ResumeError::Forgotten`] if it has own broadcasts that were never made here;
-    /// [`ResumeError::Full`] if there are too many actors. Nothing is changed.
+    /// [`ResumeError::Full`] if there are too many actors, this one included if it has broadcast.
+    /// Nothing is changed.
     ///
     /// ```
     /// # use quorate_clocks::{Causal, CausalConfig, Inline, VersionVector};
@@ -351,9 +379,12 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         &self.delivered
     }
 
-    /// Everything that all members have delivered, those aside that have been silent for too long: nothing that is concurrent with
-    /// it will come any more from the others. It goes back when a member forgets deliveries: when its
-    /// application's state, at a restart, covers less than it had acknowledged.
+    /// Everything that all members have delivered, those aside that have been silent for too long:
+    /// nothing that is concurrent with it will come any more from the others.
+    ///
+    /// It goes back when a member forgets deliveries: when this or another one restarts with a state
+    /// that does not cover them, until that has [resumed](Self::resume) or has them again; and when
+    /// a member is heard again that was silent. What was dropped stays dropped.
     ///
     /// ```
     /// # use quorate_clocks::{Causal, CausalConfig, Inline};
@@ -486,9 +517,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
 
     fn tick(&mut self, now: Instant) {
         self.set_now(now);
-        if self.fatal.is_none() {
-            self.pass_time();
-        }
+        self.pass_time();
     }
 
     fn persisted(&mut self, ticket: Ticket) {

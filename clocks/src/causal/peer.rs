@@ -11,8 +11,8 @@ pub struct Peer<A: Storage> {
     pub(super) known: VersionVector<A>,
     /// The start it said that in; 0 before it was heard.
     pub(super) boot: u32,
-    /// Since when it has been silent: when it was last heard to have everything, or more than
-    /// before. [`JUST_NOW`] until time passes.
+    /// Since when it has been silent: when it was last heard to have more than before, or had
+    /// everything. [`JUST_NOW`] until time passes.
     pub(super) heard_at: Instant,
     /// The next message of the store to consider for it.
     pub(super) cursor: usize,

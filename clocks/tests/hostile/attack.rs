@@ -34,9 +34,14 @@ const ME: Actor = Actor::new(NodeId::new(1), 0);
 
 /// A member of three that hears only this. It delivers each actor's messages in order, once, as
 /// they were told and after all that was said to cause them; what it refuses changes nothing; it
-/// keeps no more than it has room for, stops talking, and does not doubt itself because of one
-/// message.
+/// keeps no more than it has room for, stops talking, and does not stop itself before a peer that
+/// claimed own broadcasts claimed them again when it was asked.
 pub(crate) fn messages(data: &[u8]) -> Verdict {
+    stops(data).map(drop)
+}
+
+/// The same; true if the member stopped itself, for a good reason.
+pub(crate) fn stops(data: &[u8]) -> Result<bool, String> {
     let ids = [1, 2, 3].map(NodeId::new);
     let Ok(mut node) = Victim::new(ME, &ids, CausalConfig::LAN) else {
         return Err("a group of three cannot be made".into());
@@ -60,7 +65,8 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
             _ => {}
         }
     }
-    watch.drain(&mut node)
+    watch.drain(&mut node)?;
+    Ok(watch.stopped)
 }
 
 /// The causes and the payload of a broadcast.
@@ -75,8 +81,20 @@ struct Watch {
     stories: BTreeMap<Dot, Vec<Story>>,
     /// Own broadcasts.
     sent: u64,
-    /// Who claimed to have others of them, without and with a word that an answer repeats.
-    claims: BTreeMap<NodeId, [bool; 2]>,
+    /// Who claimed to have others of them.
+    claims: BTreeMap<NodeId, Claims>,
+    /// It told that it stopped.
+    stopped: bool,
+}
+
+/// What a peer did that claims own broadcasts of the member.
+#[derive(Default)]
+struct Claims {
+    /// The words of its claims, `ask` and `help`.
+    words: Vec<(bool, bool)>,
+    asked: bool,
+    /// It claimed once more, in an answer that is no copy of a claim before the question.
+    confirmed: bool,
 }
 
 impl Watch {
@@ -91,7 +109,7 @@ impl Watch {
                 Ok(())
             }
             Err(BroadcastError::Doubted)
-                if !self.claims.values().any(|said| *said == [true; 2]) =>
+                if !self.claims.values().any(|claims| claims.confirmed) =>
             {
                 Err("it doubts itself, and nobody confirmed it".into())
             }
@@ -121,11 +139,13 @@ impl Watch {
                 let story = (causes.iter().collect(), payload.to_vec());
                 self.stories.entry(dot).or_default().push(story);
             }
-            Message::Status { help, delivered, .. }
+            Message::Status { ask, help, delivered, .. }
                 if delivered.iter().any(|dot| dot.actor() == ME && dot.counter() > self.sent) =>
             {
-                let [plain, helped] = self.claims.entry(from).or_default();
-                *(if help { helped } else { plain }) = true;
+                let claims = self.claims.entry(from).or_default();
+                let is_copy = claims.words.iter().all(|words| *words == (ask, help));
+                claims.confirmed |= claims.asked && !ask && !is_copy;
+                claims.words.push((ask, help));
             }
             _ => {}
         }
@@ -138,6 +158,17 @@ impl Watch {
             for said in 0.. {
                 match node.poll() {
                     Some(Output::Persist(ticket, _)) => last = Some(ticket),
+                    Some(Output::Event(Event::Stopped(_))) => {
+                        if core::mem::replace(&mut self.stopped, true) || node.fatal().is_none() {
+                            return Err("it tells twice that it stopped, or it did not".into());
+                        }
+                    }
+                    Some(Output::Send(to, _)) if self.stopped => {
+                        return Err(format!("it has stopped, and sends to {to}"));
+                    }
+                    Some(Output::Send(to, Message::Status { ask: true, .. })) => {
+                        self.claims.entry(to).and_modify(|claims| claims.asked = true);
+                    }
                     Some(Output::Event(Event::Deliver { dot, payload })) => {
                         self.delivered(dot, payload)?;
                     }
@@ -146,7 +177,10 @@ impl Watch {
                     None => break,
                 }
             }
-            let Some(ticket) = last else { return Ok(()) };
+            let Some(ticket) = last else {
+                let said = self.stopped == node.fatal().is_some();
+                return if said { Ok(()) } else { Err("it stopped, and does not tell".into()) };
+            };
             node.persisted(ticket);
         }
         Err("it does not stop writing".into())

@@ -28,6 +28,26 @@ fn what_is_refused_tells_the_oracle_nothing() {
     attack::messages(&[1, 0, 2, 9, 0, 1, 0, 1, 1, 3, 0, 9, 0]).unwrap();
 }
 
+/// Bytes hardly ever make a claim and the answer that confirms it.
+#[test]
+fn statuses_that_claim_what_was_never_made() {
+    let (mut rng, mut stopped) = (Rng::new(7), 0);
+    for _ in 0..2_000 {
+        let mut data = Vec::new();
+        for _ in 0..20 {
+            let (boot, ask, help) = (1 + rng.below(2), rng.below(2), rng.below(2));
+            let claim = [1, boot as u8, ask as u8, help as u8, 1, 1, 0, 1 + rng.below(2) as u8];
+            match rng.below(4) {
+                0 => data.extend([0, 0]),
+                1 if rng.chance(1, 9) => data.extend([1, 0]),
+                from => data.extend([2 + from as u8 % 2, 8].iter().chain(&claim)),
+            }
+        }
+        stopped += u64::from(attack::stops(&data).unwrap());
+    }
+    assert!(stopped > 500, "{stopped}");
+}
+
 /// Small numbers, as those are what lengths, tags and counters are.
 #[test]
 fn random_bytes() {

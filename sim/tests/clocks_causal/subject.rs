@@ -284,6 +284,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
             }
             Event::Behind { peer } => self.behind[node] = Some(peer),
             Event::Gap { .. } => marks.hit("gap told"),
+            Event::Stopped(fatal) => return Err(format!("a member stopped itself: {fatal}")),
             _ => return Ok(Some("crash when something is stable")),
         }
         Ok(None)
