@@ -186,9 +186,15 @@ pub(super) fn settled<'a, M: Elects>(
         [leader] => config.takeover == Takeover::Keep || Some(leader) == highest,
         _ => false,
     };
-    if right && known.iter().all(|&known| known == leaders.first().copied()) {
+    // who follows the right leader in a later epoch does not hear it: it has been elected, and does not know
+    let all_know = known.iter().all(|&known| known == leaders.first().copied());
+    let mut epochs: Vec<_> = live.iter().map(|(_, status)| status.epoch).collect();
+    epochs.dedup();
+    if right && all_know && epochs.len() <= 1 {
         return Ok(());
     }
     let up: Vec<_> = live.iter().map(|&(at, _)| at).collect();
-    Err(format!("of the live nodes {up:?} {leaders:?} lead, and they know {known:?} (from 0)"))
+    Err(format!(
+        "of the live nodes {up:?} {leaders:?} lead, and they know {known:?} (from 0) in {epochs:?}"
+    ))
 }
