@@ -540,12 +540,37 @@ fn a_lease_is_held_by_a_leader_whose_epoch_is_on_disk_and_no_longer_than_its_clo
     assert!(node.holds_lease(ms(1_020)));
     let rival = Epoch::from_token(epoch.token() + 31);
     node.receive(ms(1_020), id(1), Message::Stale { epoch: rival }).unwrap();
-    assert!(!node.holds_lease(ms(1_020)), "it claims");
+    assert!(node.holds_lease(ms(1_020)), "those that promised wait for it");
+    let heartbeat = node.deadline().unwrap();
+    node.tick(heartbeat);
+    assert!(!node.holds_lease(heartbeat), "it claims");
     let later = claimed(&said(&mut node)).unwrap();
-    node.receive(ms(1_020), id(1), Message::Accept { epoch: later, round: 0 }).unwrap();
-    assert!(!node.holds_lease(ms(1_020)), "it is not on disk");
+    assert!(later > rival);
+    node.receive(heartbeat, id(1), Message::Accept { epoch: later, round: 0 }).unwrap();
+    assert!(!node.holds_lease(heartbeat), "it is not on disk");
     said(&mut node);
-    assert_eq!((node.status().role, node.holds_lease(ms(1_020))), (Role::Leader, true));
+    assert_eq!((node.status().role, node.holds_lease(heartbeat)), (Role::Leader, true));
+}
+
+/// Two leaders of which each hears of the other's later epoch before its own heartbeat arrives would outbid each other as fast as
+/// the network is, and so would a leader and a peer that lies.
+#[test]
+fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
+    for mode in [Mode::Quorum, leased().mode] {
+        let (mut node, epoch) =
+            leader_with(Config { takeover: Takeover::Keep, mode, ..leased() });
+        let heartbeat = node.deadline().unwrap();
+        let last = Epoch::from_token(epoch.token() + 31 * 32);
+        for n in 1..=31 {
+            let rival = Epoch::from_token(epoch.token() + n * 32);
+            node.receive(ms(1_001), id(1), Message::Stale { epoch: rival }).unwrap();
+            assert_eq!(said(&mut node), []);
+        }
+        assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
+        assert_eq!(node.deadline(), Some(heartbeat));
+        node.tick(heartbeat);
+        assert_eq!(claimed(&said(&mut node)).map(|later| later > last), Some(true));
+    }
 }
 
 #[test]

@@ -82,6 +82,10 @@ fn a_bully_that_cannot_outbid_leaves_office() {
         assert_eq!((node.status().role, node.status().epoch), (Role::Leader, last));
         node.receive(ms(60), NodeId::new(3), B::Stale { epoch: e(LAST + 2) }).unwrap();
         node.receive(ms(60), NodeId::new(3), B::Accept { epoch: last, round: 1 }).unwrap();
+        if mode == Mode::Quorum {
+            let heartbeat = node.deadline().unwrap();
+            node.tick(heartbeat); // it would claim the next one then
+        }
         assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
         assert_eq!(drain!(node).1, [Event::Leaderless]);
     }

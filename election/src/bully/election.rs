@@ -264,13 +264,12 @@ impl<S: Storage> Bully<S> {
 
     fn heartbeat(&mut self) {
         let challenged = self.rival > Epoch::ZERO;
-        if challenged && self.attempt >= self.config.attempts {
-            // those that are led are led by another
-            self.office.raise(self.rival);
-            self.follow();
-            return;
-        }
         if self.config.mode.needs_quorum() {
+            if challenged {
+                self.office.raise(self.rival);
+                self.claim();
+                return;
+            }
             if self.members.is_majority(self.accepted) {
                 self.next_round();
             }
@@ -278,6 +277,11 @@ impl<S: Storage> Bully<S> {
                 self.follow();
                 return;
             }
+        } else if challenged && self.attempt >= self.config.attempts {
+            // those that are led are led by another
+            self.office.raise(self.rival);
+            self.follow();
+            return;
         }
         self.owes.alive = self.members.others();
         if challenged {
@@ -353,12 +357,12 @@ impl<S: Storage> Bully<S> {
     }
 
     /// There is a later epoch than that of this leader: of a node that was cut off, perhaps, and misses nobody any more. If it is still
-    /// followed, it goes on in an epoch after that. A leader that needs a quorum claims that epoch, and is accepted or not. In classic
-    /// mode it asks: it goes on if it is followed by a majority, as of two leaders one has that at most.
+    /// followed, it goes on in an epoch after that. A leader that needs a quorum claims that epoch in place of its next heartbeat,
+    /// and is accepted or not: at once, two could outbid each other as fast as the network is. In classic mode it asks: it goes on
+    /// if it is followed by a majority, as of two leaders one has that at most.
     fn challenge(&mut self, epoch: Epoch) {
         if self.config.mode.needs_quorum() {
-            self.office.raise(epoch);
-            self.claim();
+            self.rival = self.rival.max(epoch);
             return;
         }
         if self.rival == Epoch::ZERO {
@@ -372,7 +376,8 @@ impl<S: Storage> Bully<S> {
     }
 
     fn outbid_if_followed(&mut self) {
-        if self.rival > Epoch::ZERO && self.members.outweighs(self.accepted) {
+        let asks = self.rival > Epoch::ZERO && !self.config.mode.needs_quorum();
+        if asks && self.members.outweighs(self.accepted) {
             self.office.raise(self.rival);
             self.claim();
         }
