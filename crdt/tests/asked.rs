@@ -133,3 +133,17 @@ fn a_key_twice_is_refused_through_serde_too() {
     assert!(read(&[2, 5, 6]).is_ok());
     assert!(read(&[2, 5, 5]).is_err());
 }
+
+/// A counter that nobody counted with is not listed, or the same state would have two forms.
+#[test]
+fn totals_of_nothing_are_no_totals() {
+    let mut counter = quorate_crdt::ResettableCounter::<Inline<4>>::new();
+    counter.increment(actor(1), 1).unwrap();
+    let bytes = encoded(&counter);
+    let read = |bytes: &[u8]| counter.read_state(&mut quorate_core::Reader::new(bytes));
+    assert_eq!(read(&bytes), Ok(counter.clone()));
+    let counted = bytes.iter().rposition(|&byte| byte == 1).unwrap();
+    let mut nothing = bytes;
+    *nothing.get_mut(counted).unwrap() = 0;
+    assert_eq!(read(&nothing), Err(DecodeError::Invalid));
+}

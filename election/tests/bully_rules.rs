@@ -557,8 +557,7 @@ fn a_lease_is_held_by_a_leader_whose_epoch_is_on_disk_and_no_longer_than_its_clo
 #[test]
 fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
     for mode in [Mode::Quorum, leased().mode] {
-        let (mut node, epoch) =
-            leader_with(Config { takeover: Takeover::Keep, mode, ..leased() });
+        let (mut node, epoch) = leader_with(Config { takeover: Takeover::Keep, mode, ..leased() });
         let heartbeat = node.deadline().unwrap();
         let last = Epoch::from_token(epoch.token() + 31 * 32);
         for n in 1..=31 {

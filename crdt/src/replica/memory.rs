@@ -252,6 +252,7 @@ mod tests {
             assert!(earlier.acknowledged(1).is_some());
             assert!(!earlier.gossip(), "asked once");
         }
+        assert!(earlier.acknowledged(1).is_some(), "to the end");
         // nobody answers: it begins anew
         assert!(!earlier.gossip());
         assert_eq!(earlier, Earlier::none());

@@ -9,6 +9,8 @@ mod memory;
 mod message;
 mod output;
 mod peer;
+#[cfg(test)]
+mod tests;
 
 use quorate_clocks::{Actor, Storage};
 use quorate_core::{

@@ -140,3 +140,50 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_here_counts_as_of_when_it_came() {
+        let mut peer = Peer::new(NodeId::new(2));
+        peer.has(5, 7);
+        peer.has(5, 9);
+        peer.has(4, 10);
+        assert_eq!((peer.got, peer.got_at), (5, 7));
+        peer.has(6, 10);
+        assert_eq!((peer.got, peer.got_at), (6, 10));
+    }
+
+    #[test]
+    fn another_life_of_ours_is_acknowledged_anew() {
+        let mut peer = Peer::new(NodeId::new(2));
+        peer.acknowledged(3);
+        peer.set_sent(8);
+        assert_eq!((peer.acked, peer.sent()), (3, 8));
+        peer.set(Flag::OwesDigest, false);
+        peer.set(Flag::OwesState, true);
+        peer.set(Flag::Lags, true);
+        peer.set(Flag::Asked, true);
+        peer.forget_acks();
+        assert_eq!((peer.acked, peer.sent()), (0, 0));
+        assert!(peer.is(Flag::OwesDigest) && peer.is(Flag::Asked));
+        assert!(!peer.is(Flag::OwesState) && !peer.is(Flag::Lags));
+    }
+
+    #[test]
+    fn another_life_of_its_own_has_nothing_of_before() {
+        let mut peer = Peer::new(NodeId::new(2));
+        peer.acknowledged(3);
+        peer.has(5, 7);
+        for flag in [Flag::Asked, Flag::Claims, Flag::OwesState] {
+            peer.set(flag, true);
+        }
+        peer.reborn(9);
+        let mut fresh = Peer { life: 9, ..Peer::new(NodeId::new(2)) };
+        fresh.set(Flag::Asked, true);
+        fresh.set(Flag::Claims, true);
+        assert_eq!(peer, fresh);
+    }
+}
