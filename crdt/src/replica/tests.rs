@@ -307,6 +307,21 @@ fn what_became_durable_is_acknowledged() {
 }
 
 #[test]
+fn what_fits_of_a_run_is_acknowledged_although_the_rest_does_not() {
+    let mut node = quiet(2);
+    for element in [8, 9] {
+        node.update(|set, me| set.add(me, element)).unwrap();
+    }
+    let deltas = adds(2, &[11, 12]);
+    receive(&mut node, 1, message(5, Body::Deltas { first: 1, run: &deltas[0] })).unwrap();
+    said(&mut node);
+    // known, so that no delta is passed on that would acknowledge it
+    let run = &deltas.concat();
+    receive(&mut node, 0, message(5, Body::Deltas { first: 1, run })).unwrap();
+    assert_eq!(said(&mut node), [Said::Full(2), Said::Ack(2, 1, false)]);
+}
+
+#[test]
 fn each_gossip_tells_one_peer_in_turn_what_the_state_amounts_to() {
     let mut node = quiet(3);
     let told = |node: &mut Node| -> Vec<u64> {
