@@ -45,6 +45,7 @@ enum Body {
         deltas: Vec<Delta>,
         cut: usize,
     },
+    Former(u64, u64),
 }
 
 /// The `counter`-th update of an actor adds an element, in the place of the update before it or not.
@@ -70,6 +71,7 @@ fn forged() -> impl Strategy<Value = Forged> {
             .prop_map(|(first, deltas, cut)| Body::Deltas { first, deltas, cut }),
         2 => (small(), deltas(), cut())
             .prop_map(|(last, deltas, cut)| Body::State { last, deltas, cut }),
+        1 => (small(), small()).prop_map(|(life, last)| Body::Former(life, last)),
     ];
     (small(), small(), small(), any::<bool>(), body).prop_map(
         |(life, acks_life, acks, wants, body)| Forged { life, acks_life, acks, wants, body },
@@ -155,6 +157,10 @@ impl Forged {
                         let _ = set.apply(&delta);
                     }
                     out.bytes(&cut(encoded(&set), *short));
+                }
+                Body::Former(life, last) => {
+                    out.u8(4);
+                    [*life, *last].into_iter().for_each(|number| out.u64(number));
                 }
             }
         })
