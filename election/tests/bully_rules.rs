@@ -573,6 +573,111 @@ fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
 }
 
 #[test]
+fn a_kept_leader_takes_no_note_of_a_claim() {
+    let keep = Config { takeover: Takeover::Keep, mode: Mode::Quorum, ..Config::lan() };
+    let (mut node, epoch) = leader_with(keep);
+    node.receive(ms(1_001), id(1), Message::Accept { epoch, round: 1 }).unwrap();
+    let claim = Epoch::from_token(epoch.token() + 30);
+    node.receive(ms(1_002), id(1), Message::Coordinator { epoch: claim }).unwrap();
+    assert_eq!(said(&mut node), []);
+    let heartbeat = node.deadline().unwrap();
+    node.tick(heartbeat);
+    let alive = Message::Alive { epoch, round: 2 };
+    assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+}
+
+#[test]
+fn a_claim_is_made_as_often_as_configured_and_then_an_election() {
+    let config = Config { mode: Mode::Quorum, attempts: 2, ..Config::lan() };
+    let mut node = node(3, config);
+    node.tick(ms(0));
+    let epoch = claimed(&said(&mut node)).unwrap();
+    let again = |node: &mut Node| {
+        let due = node.deadline().unwrap();
+        node.tick(due);
+        said(node)
+    };
+    let claim = Message::Coordinator { epoch };
+    assert_eq!(again(&mut node), [(1, claim), (2, claim)]);
+    node.receive(node.deadline().unwrap(), id(3), claim).unwrap_err();
+    assert_eq!(again(&mut node), [(1, claim), (2, claim)], "in an election of its own");
+    assert_eq!(node.deadline(), Some(ms(150)));
+    // a candidate that asks others first asks again then
+    let keep = Config { takeover: Takeover::Keep, ..config };
+    let (mut node, asked) = (self::node(3, keep), Message::Election { epoch: Epoch::ZERO });
+    node.tick(ms(0));
+    node.campaign(ms(0));
+    assert_eq!(said(&mut node), [(1, asked), (2, asked)]);
+    let answer = Message::Answer { epoch: Epoch::ZERO };
+    node.receive(ms(1), id(1), answer).unwrap();
+    node.receive(ms(1), id(2), answer).unwrap();
+    assert_eq!(said(&mut node), [(1, claim), (2, claim)]);
+    assert_eq!(again(&mut node), [(1, claim), (2, claim)]);
+    assert_eq!(again(&mut node), [(1, asked), (2, asked)]);
+}
+
+#[test]
+fn what_was_refused_is_told_although_an_election_begins() {
+    let mut node = node(1, KEEP);
+    node.tick(ms(0));
+    let epoch = Epoch::from_token(66);
+    node.receive(ms(1), id(3), Message::Alive { epoch, round: 0 }).unwrap();
+    said(&mut node);
+    node.receive(ms(2), id(2), Message::Coordinator { epoch: Epoch::from_token(33) }).unwrap();
+    node.campaign(ms(2));
+    assert!(said(&mut node).contains(&(2, Message::Stale { epoch })));
+}
+
+/// What a node claims itself is no later epoch, unless it is to bully the other out of office.
+#[test]
+fn who_claims_yields_to_a_better_one_that_was_elected() {
+    let config = Config { mode: Mode::Quorum, ..Config::lan() };
+    for (elected, yields) in [(3, true), (1, false)] {
+        let mut node = node(2, config);
+        node.tick(ms(0));
+        node.tick(ms(50));
+        node.tick(ms(100));
+        let epoch = claimed(&said(&mut node)).unwrap();
+        assert_eq!(epoch, Epoch::from_token(1));
+        // in the epoch before
+        let before = Epoch::from_token(if elected == 3 { 2 } else { 0 });
+        let mut later = node.clone();
+        later.receive(ms(101), id(elected), Message::Alive { epoch: before, round: 1 }).unwrap();
+        assert_eq!(later.status().leader, yields.then_some(id(3)), "{elected}");
+    }
+    // of an epoch that is between the one it knows and the one it claims
+    let mut node = self::node(2, config);
+    node.receive(ms(0), id(1), Message::Stale { epoch: Epoch::from_token(1) }).unwrap();
+    node.tick(ms(0));
+    node.tick(ms(50));
+    node.tick(ms(100));
+    assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(33)));
+    let between = Epoch::from_token(2);
+    node.receive(ms(101), id(3), Message::Alive { epoch: between, round: 1 }).unwrap();
+    assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), between));
+}
+
+#[test]
+fn who_accepts_a_claim_promises_nothing_yet() {
+    let keep = Config { takeover: Takeover::Keep, ..leased() };
+    let mut node = node(1, keep);
+    node.tick(ms(0));
+    node.tick(ms(999)); // nothing of before the start is promised any more
+    said(&mut node);
+    let (first, second) = (Epoch::from_token(33), Epoch::from_token(34));
+    node.receive(ms(1_000), id(2), Message::Coordinator { epoch: first }).unwrap();
+    assert!(said(&mut node).contains(&(2, Message::Accept { epoch: first, round: 0 })));
+    node.receive(ms(1_001), id(3), Message::Coordinator { epoch: second }).unwrap();
+    assert!(said(&mut node).contains(&(3, Message::Accept { epoch: second, round: 0 })));
+    // the first round promises
+    node.receive(ms(1_002), id(3), Message::Alive { epoch: second, round: 1 }).unwrap();
+    said(&mut node);
+    let third = Epoch::from_token(65);
+    node.receive(ms(1_003), id(2), Message::Coordinator { epoch: third }).unwrap();
+    assert_eq!(said(&mut node), []);
+}
+
+#[test]
 fn nothing_is_said_while_the_epoch_is_not_on_disk() {
     let mut node = node(3, KEEP);
     node.persisted(Ticket::new(99)); // which was not issued

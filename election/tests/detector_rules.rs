@@ -118,6 +118,105 @@ fn configurations_that_cannot_be_are_refused() {
     }
 }
 
+/// What is checked of elections, at its bounds.
+#[test]
+fn elections_that_cannot_be_are_refused() {
+    use quorate_election::lease::Drift;
+    use quorate_election::{Config, Mode};
+    let lan = Config {
+        answer_timeout_us: 50,
+        outcome_timeout_us: 250,
+        heartbeat_us: 100,
+        leader_timeout_us: 350,
+        ..Config::lan()
+    };
+    let lease = |lease_us| Config { mode: Mode::Lease { lease_us, drift: Drift::NONE }, ..lan };
+    for (config, expected) in [
+        (lan, Ok(())),
+        (Config { answer_timeout_us: 0, ..lan }, Err(ConfigError::Timeouts)),
+        (Config { outcome_timeout_us: 50, ..lan }, Ok(())),
+        (Config { outcome_timeout_us: 49, ..lan }, Err(ConfigError::Timeouts)),
+        (Config { heartbeat_us: 0, ..lan }, Err(ConfigError::Heartbeat)),
+        (Config { heartbeat_us: 175, ..lan }, Ok(())),
+        (Config { heartbeat_us: 176, ..lan }, Err(ConfigError::Heartbeat)),
+        (Config { attempts: 0, ..lan }, Err(ConfigError::Attempts)),
+        (lease(199), Err(ConfigError::Lease)),
+        (lease(200), Ok(())),
+        (lease(350), Ok(())),
+        (lease(351), Err(ConfigError::Lease)),
+    ] {
+        assert_eq!(config.validate(), expected, "{config:?}");
+    }
+}
+
+#[test]
+fn each_refusal_says_what_is_wrong() {
+    let errors = [
+        ConfigError::NotAMember,
+        ConfigError::DuplicateMember(quorate_core::NodeId::new(7)),
+        ConfigError::TooManyMembers,
+        ConfigError::Timeouts,
+        ConfigError::Heartbeat,
+        ConfigError::Attempts,
+        ConfigError::Lease,
+        ConfigError::Mode,
+        ConfigError::Drift,
+        ConfigError::Detector,
+    ];
+    let words: std::collections::BTreeSet<String> =
+        errors.iter().map(ToString::to_string).filter(|text| text.len() > 20).collect();
+    assert_eq!(words.len(), errors.len(), "{words:?}");
+    assert!(words.iter().any(|text| text.contains("member 7")));
+}
+
+/// A heartbeat that comes later than is borne, or much earlier than expected, or counts anew, tells nothing of the others.
+#[test]
+fn what_does_not_fit_begins_a_new_window_of_chen() {
+    let config = ChenConfig { interval_us: T, margin_us: T / 2 };
+    let after = |at: u64, number: u64| {
+        let mut detector = Chen::<16>::new(config).unwrap();
+        for n in 0..50 {
+            detector.heard_number(us(n * T), n);
+        }
+        assert_eq!(detector.suspects_at(), Some(us(50 * T + T / 2 + 1)));
+        detector.heard_number(us(at), number);
+        detector.suspects_at().unwrap().as_micros() - at
+    };
+    let fresh = T + T / 2 + 1;
+    assert_eq!(after(50 * T + T / 2 + 1, 50), fresh, "too late");
+    assert_eq!(after(90 * T, 50), fresh);
+    assert_eq!(after(90 * T, 0), fresh, "counts anew");
+    assert_eq!(after(50 * T, 70), fresh, "much too early");
+    assert!(after(50 * T + T / 4, 50) < fresh, "late, but borne: the next is expected in time");
+}
+
+#[test]
+fn a_watch_that_is_as_late_as_it_may_be_overlooks_nothing() {
+    use quorate_core::NodeId;
+    use quorate_election::detector::{Change, Watch};
+    let (a, b) = (NodeId::new(1), NodeId::new(2));
+    let config = HeartbeatConfig { interval_us: 100_000, missed: 3 };
+    let mut watch: Watch<Heartbeat, 2> = Watch::new(20_000);
+    watch.add(a, Heartbeat::new(config).unwrap()).unwrap();
+    watch.add(b, Heartbeat::new(config).unwrap()).unwrap();
+    watch.heard(us(0), a);
+    let due = watch.deadline().unwrap().as_micros();
+    let mut punctual = watch.clone();
+    punctual.tick(us(due + 20_000));
+    assert_eq!(punctual.poll(), Some(Change { node: a, suspected: true }));
+    // this node slept; who was heard just before has nothing that could be overlooked, yet
+    watch.heard(us(390_000), b);
+    watch.tick(us(due + 100_000));
+    assert_eq!(watch.poll(), None);
+    watch.tick(us(due + 121_000));
+    assert_eq!(watch.poll(), Some(Change { node: a, suspected: true }));
+    // and when it sleeps once more, that is overlooked once
+    watch.tick(us(2_000_000));
+    assert_eq!(watch.poll(), None);
+    watch.tick(us(2_021_000));
+    assert_eq!(watch.poll(), Some(Change { node: b, suspected: true }));
+}
+
 /// A microsecond of the least deviation more or less is seen, and one of the pause, whatever the unit.
 #[test]
 fn pause_and_least_deviation_are_what_is_configured() {

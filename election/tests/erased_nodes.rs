@@ -465,3 +465,44 @@ fn records_that_cannot_be_are_refused() {
     assert_eq!(bully.restore(record((1 << 62) - 31)), Err(Corrupt::Started));
     assert_eq!(ring.restore(record((1 << 62) - 31)), Err(Corrupt::Started));
 }
+
+/// One of five that recovers in quorum mode, with so many attempts.
+fn recovering(attempts: u8) -> Bullies {
+    let ids = ids(&[1, 2, 3, 4, 5]);
+    let mut node = Bullies::new(ids[0], &ids, Config { attempts, ..QUORUM }).unwrap();
+    node.tick(Instant::ZERO);
+    node
+}
+
+/// After how many times of asking the application is told that nobody leads.
+fn told_after(node: &mut Bullies, mut before: impl FnMut(&mut Bullies, u32)) -> Option<u32> {
+    for asked in 1..300 {
+        before(node, asked);
+        while let Some(output) = node.poll() {
+            if matches!(output, Output::Event(Event::Leaderless)) {
+                return Some(asked - 1);
+            }
+        }
+        let due = node.deadline().unwrap();
+        node.tick(due);
+    }
+    None
+}
+
+#[test]
+fn a_node_that_recovers_asks_as_often_as_configured_before_it_says_so() {
+    for attempts in [1, 2, 100, 251] {
+        let told = told_after(&mut recovering(attempts), |_, _| ());
+        assert_eq!(told, Some(attempts.into()));
+    }
+    assert_eq!(told_after(&mut recovering(255), |_, _| ()), Some(251), "no more can be counted");
+    // an answer at the last moment, which is not enough, changes nothing of that
+    let told = told_after(&mut recovering(3), |node, asked| {
+        if asked == 3 {
+            let now = node.deadline().unwrap().as_micros() - 1;
+            let answer = Message::Answer { epoch: Epoch::ZERO };
+            node.receive(Instant::from_micros(now), NodeId::new(2), answer).unwrap();
+        }
+    });
+    assert_eq!(told, Some(3));
+}

@@ -559,6 +559,12 @@ fn a_kept_leader_takes_tokens_off_the_ring() {
             assert_eq!(said, [(1, Message::Alive { epoch })]);
         }
     }
+    // what is no later than its own epoch does not make it ask
+    let (token, mut calm) = (Epoch::from_token(1), node.clone());
+    calm.receive(ms(1), id(1), Message::Elect { token, highest: epoch, passed: 0b010 }).unwrap();
+    let told = said_by!(calm);
+    assert!(told.contains(&(1, Message::Alive { epoch })), "{told:?}");
+    assert!(!told.iter().any(|(_, message)| matches!(message, Message::Ask { .. })), "{told:?}");
     // what is gathered on the way counts as well
     let mut asks = node.clone();
     let (token, highest) = (Epoch::from_token(1), later(epoch, 64));
@@ -570,4 +576,50 @@ fn a_kept_leader_takes_tokens_off_the_ring() {
     let token = later(epoch, 33);
     node.receive(ms(1), id(1), Message::Elect { token, highest: token, passed: 0b010 }).unwrap();
     assert!(said_by!(node).iter().any(|(_, m)| matches!(m, Message::Elect { passed: 0b011, .. })));
+}
+
+#[test]
+fn who_relays_a_token_does_not_win_when_nobody_is_left() {
+    let mut node = first(3);
+    let token = Epoch::from_token(2);
+    node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b100 }).unwrap();
+    said(&mut node);
+    assert_eq!(node.status().role, Role::Waiting);
+    node.suspect(ms(2), id(2));
+    node.suspect(ms(2), id(3));
+    assert_eq!(node.status().role, Role::Waiting, "its own attempt may win, later");
+}
+
+#[test]
+fn a_token_lists_whom_it_passed_although_it_says_so_already() {
+    for passed in [0b100, 0b101] {
+        let mut node = first(3);
+        let token = Epoch::from_token(2);
+        node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed }).unwrap();
+        let said = said(&mut node);
+        let listed = |message: &Message| matches!(message, Message::Elect { passed: 0b101, .. });
+        assert!(said.iter().any(|(to, message)| *to == 2 && listed(message)), "{said:?}");
+    }
+}
+
+#[test]
+fn a_resource_cannot_name_an_epoch_of_nobody() {
+    let (node, epoch) = leader(Config::lan());
+    for (owner, taken) in [(2, true), (3, false), (31, false)] {
+        let mut node = node.clone();
+        node.fenced(ms(1), Epoch::from_token((epoch.token() | 31) + 1 + owner));
+        assert_eq!(node.status().epoch > epoch, taken, "{owner}");
+    }
+}
+
+#[test]
+fn nobody_asks_for_another_whether_it_is_followed() {
+    let mut node = first(3);
+    let ask = |owner: u64| Message::Ask { epoch: Epoch::from_token(32 + owner) };
+    let refused = node.receive(ms(1), id(2), ask(2));
+    assert_eq!(refused, Err(quorate_core::Rejected::Impossible));
+    assert_eq!(node.status().leader, None);
+    node.receive(ms(1), id(3), ask(2)).unwrap();
+    said(&mut node);
+    assert_eq!(node.status().leader, Some(id(3)));
 }

@@ -159,3 +159,19 @@ fn log10_1p_exp(x: u64) -> i64 {
     let (here, next) = (value(at), value(at.saturating_add(1)));
     here.saturating_sub(here.saturating_sub(next).saturating_mul(rest) >> 14)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_rounded_to_the_nearest_thousandth() {
+        for (thousandths, expected) in [(0, 0), (1, 1), (8_000, 8_000)] {
+            let exact = thousandths * ONE / 1_000;
+            for around in [exact - 32, exact, exact + 32] {
+                assert_eq!(Phi::from_fraction(around).milli(), expected, "{around}");
+            }
+            assert_eq!(Phi::from_fraction(exact + 34).milli(), expected + 1);
+        }
+    }
+}
