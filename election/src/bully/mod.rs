@@ -376,8 +376,9 @@ impl<S: Storage> Bully<S> {
     }
 
     /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
-    /// leaves office if somebody better has it; if leaders are kept, it leaves office if it is not followed any more. Without a quorum
-    /// this is needed: the leader of a part that was cut off, and that nobody else ever heard, may have left a higher token behind.
+    /// leaves office if somebody better has it; if leaders are kept, it leaves office if it is not followed any more, and one that needs
+    /// a quorum takes the later epoch in place of its next heartbeat. Without a quorum this is needed: the leader of a part that was cut
+    /// off, and that nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId, Ticket};
