@@ -13,16 +13,24 @@ mod entries;
 mod errors;
 #[path = "fates.rs"]
 mod fates;
+#[path = "flow.rs"]
+mod flow;
 #[path = "forward.rs"]
 mod forward;
 #[path = "forward_edges.rs"]
 mod forward_edges;
+#[path = "founders.rs"]
+mod founders;
 #[path = "leases.rs"]
 mod leases;
 #[path = "leavers.rs"]
 mod leavers;
+#[path = "lengths.rs"]
+mod lengths;
 #[path = "limits.rs"]
 mod limits;
+#[path = "lost_entries.rs"]
+mod lost_entries;
 #[path = "machine.rs"]
 mod machine;
 #[path = "members.rs"]
@@ -33,6 +41,8 @@ mod memberships;
 mod older_versions;
 #[path = "one_poll.rs"]
 mod one_poll;
+#[path = "one_seed.rs"]
+mod one_seed;
 #[path = "pitfalls.rs"]
 mod pitfalls;
 #[path = "reads.rs"]
@@ -41,6 +51,8 @@ mod reads;
 mod records;
 #[path = "refusals.rs"]
 mod refusals;
+#[path = "removed.rs"]
+mod removed;
 #[path = "renew.rs"]
 mod renew;
 #[path = "replication.rs"]
@@ -55,6 +67,12 @@ mod snapshot_parts;
 mod snapshots;
 #[path = "standings.rs"]
 mod standings;
+#[path = "stopped.rs"]
+mod stopped;
+#[path = "storms.rs"]
+mod storms;
+#[path = "term_gaps.rs"]
+mod term_gaps;
 #[path = "transfer.rs"]
 mod transfer;
 #[path = "typed.rs"]
