@@ -277,3 +277,59 @@ fn the_shortest_promise_of_the_term_counts() {
         assert_eq!(raft.receive(sent, common::id(2), message), Err(reason), "{message:?}");
     }
 }
+
+/// While two configurations decide together, a majority of each has to promise (section 4.3 of the thesis).
+#[test]
+fn a_lease_needs_both_majorities_in_joint_consensus() {
+    for heard in [&[2][..], &[2, 3], &[3, 4], &[4, 5]] {
+        let mut cluster = Cluster::with(5, config());
+        cluster.run(200);
+        cluster.elect(1);
+        cluster.run(120);
+        // of one, two and three the majority is two; of all five it is three
+        let [four, five] = [4, 5].map(common::id);
+        let away = [quorate_raft::Change::Demote(four), quorate_raft::Change::Demote(five)];
+        cluster.raft(1).change(&away).unwrap();
+        cluster.drain(1);
+        // the change is sent and not acknowledged, so that both decide
+        cluster.run_if(120, |e| {
+            let accept = matches!(e.message(), quorate_raft::Message::Accept { .. });
+            let heard = |node| node == 1 || heard.contains(&node);
+            !accept && heard(e.from) && heard(e.to)
+        });
+        let status = cluster.raft(1).status();
+        assert_eq!(status.role, Role::Leader);
+        let expected = heard.contains(&3) && heard.len() == 2;
+        assert_eq!(lease(&mut cluster, 1).is_some(), expected, "heard {heard:?}");
+    }
+}
+
+#[test]
+fn who_promises_no_time_or_promised_in_an_earlier_term_does_not_count() {
+    let mut cluster = cluster();
+    cluster.raft(1).transfer(common::id(2)).unwrap();
+    cluster.run(120);
+    cluster.raft(2).transfer(common::id(1)).unwrap();
+    cluster.run(120);
+    assert_eq!(cluster.leader(), Some(1));
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    let sent = now.after(60_000);
+    cluster.now = sent;
+    cluster.raft(1).tick(sent);
+    cluster.drain(1);
+    let round = cluster.net.iter().find_map(|e| match e.message() {
+        quorate_raft::Message::Append { round, .. } => Some(round),
+        _ => None,
+    });
+    let round = round.unwrap();
+    // when the lease of before is over
+    let later = sent.after(121_000);
+    for (term, promise_us, counts) in
+        [(term, 0, false), (term - 1, 150_000, false), (term, 150_000, true)]
+    {
+        let mut raft = cluster.raft(1).clone();
+        let promise = quorate_raft::Message::Promise { term, round, promise_us };
+        raft.receive(sent, common::id(2), promise).unwrap();
+        assert_eq!(raft.read_lease(later).is_some(), counts, "{term} {promise_us}");
+    }
+}

@@ -26,6 +26,11 @@ fn all_calls_reach_the_node() {
     assert_eq!(deadline, raft.deadline());
     assert_eq!(Machine::checkpoint(&raft).count(), raft.checkpoint().count());
     assert_eq!(Machine::fatal(&raft), None);
+    let config = Config::default();
+    let longest = (Node::max_message_len(&config), Node::max_record_len(&config));
+    assert!(longest.0 > 100 && longest.1 > 100);
+    assert_eq!(Machine::max_message_len(&raft), Some(longest.0));
+    assert_eq!(Machine::max_record_len(&raft), Some(longest.1));
 
     let strange = Message::Vote { pre: false, term: 0, granted: true };
     let now = Instant::from_millis(2);
