@@ -238,3 +238,134 @@ impl<S: Storage> Raft<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use quorate_core::NodeId;
+
+    use super::*;
+    use crate::Standing;
+    use crate::raft::LIMIT;
+
+    const MS: u64 = 1000;
+    const HEARTBEAT_US: u64 = 50 * MS;
+
+    fn with_shift(shift: u8) -> Flow {
+        Flow { shift, ..Flow::default() }
+    }
+
+    /// A peer that was heard just now, and has entries on their way.
+    fn streaming(flow: Flow) -> Peer {
+        let mut peer = Peer::new(NodeId::new(2), Standing::VOTER);
+        peer.replication = Replication::Replicate;
+        (peer.match_index, peer.next_index) = (5, 10);
+        peer.flow = flow;
+        peer
+    }
+
+    #[test]
+    fn what_is_lost_twice_in_a_row_is_sent_in_appends_that_are_shorter() {
+        for (bytes, limit) in [(5000, 2048), (1025, 1024), (1024, 512), (1000, 512), (40, 32)] {
+            let mut flow = Flow::default();
+            flow.miss(bytes, 4096);
+            assert_eq!(flow.limit(4096), 4096, "the first time that may be chance");
+            flow.miss(bytes, 4096);
+            assert_eq!(flow.limit(4096), limit, "{bytes} bytes were lost");
+        }
+    }
+
+    #[test]
+    fn a_loss_after_progress_may_be_chance_again() {
+        let mut flow = Flow::default();
+        flow.miss(1000, 4096);
+        flow.advance(1);
+        flow.miss(1000, 4096);
+        assert_eq!(flow.limit(4096), 4096);
+    }
+
+    #[test]
+    fn appends_that_are_short_enough_are_not_made_shorter() {
+        let mut flow = Flow::default();
+        for _ in 0..9 {
+            flow.miss(1, 4096);
+        }
+        assert_eq!(flow.limit(4096), LEAST_APPEND_BYTES);
+    }
+
+    #[test]
+    fn each_doubling_of_what_is_on_its_way_gives_it_another_heartbeat() {
+        let flow = Flow::default();
+        let prompt = 1 << PROMPT_BYTES_LOG2;
+        for (bytes, heartbeats) in [
+            (0, 0),
+            (prompt - 1, 0),
+            (prompt, 1),
+            (2 * prompt - 1, 1),
+            (2 * prompt, 2),
+            (16 * prompt, 5),
+            (LIMIT, 47),
+        ] {
+            assert_eq!(flow.patience(bytes), heartbeats, "{bytes} bytes");
+            let late = Flow { overtakes: true, ..flow };
+            assert_eq!(late.patience(bytes), heartbeats + 1, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_again_in_shorter_appends_has_longer_to_arrive_up_to_eight_times() {
+        for (shift, times) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 8), (11, 8)] {
+            assert_eq!(with_shift(shift).patience(3 << PROMPT_BYTES_LOG2), 2 * times, "{shift}");
+        }
+    }
+
+    #[test]
+    fn heartbeats_count_while_the_peer_is_heard_and_a_cut_loses_what_was_on_the_link() {
+        for (silent_us, stalled) in [
+            (0, 3),
+            (2 * HEARTBEAT_US, 3),
+            // it may be that it cannot answer
+            (2 * HEARTBEAT_US + 1, 2),
+            (3 * HEARTBEAT_US, 2),
+            (3 * HEARTBEAT_US + 1, u8::MAX),
+        ] {
+            let mut peer = streaming(Flow { stalled: 2, ..Flow::default() });
+            peer.count_heartbeat(Instant::from_micros(silent_us), HEARTBEAT_US);
+            assert_eq!(peer.flow.stalled, stalled, "{silent_us} us");
+            // with nothing on its way, nothing is late
+            peer.next_index = 6;
+            peer.count_heartbeat(Instant::from_micros(silent_us), HEARTBEAT_US);
+            assert_eq!(peer.flow.stalled, 0, "{silent_us} us");
+        }
+    }
+
+    #[test]
+    fn the_limit_doubles_after_some_heartbeats_without_a_loss() {
+        let mut peer = streaming(with_shift(2));
+        let mut shifts = Vec::new();
+        for _ in 0..4 {
+            for _ in 1..HEARTBEATS_TO_GROW {
+                peer.count_heartbeat(Instant::ZERO, HEARTBEAT_US);
+            }
+            shifts.push(peer.flow.shift);
+            peer.count_heartbeat(Instant::ZERO, HEARTBEAT_US);
+            shifts.push(peer.flow.shift);
+        }
+        assert_eq!(shifts, [2, 1, 1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn the_limit_does_not_grow_while_a_loss_was_not_made_up_for() {
+        let mut peer = streaming(Flow { missed: true, ..with_shift(2) });
+        for _ in 0..=HEARTBEATS_TO_GROW {
+            peer.count_heartbeat(Instant::ZERO, HEARTBEAT_US);
+        }
+        assert_eq!(peer.flow.shift, 2);
+        peer.flow.advance(1);
+        for _ in 0..HEARTBEATS_TO_GROW {
+            peer.count_heartbeat(Instant::ZERO, HEARTBEAT_US);
+        }
+        assert_eq!(peer.flow.shift, 1);
+    }
+}

@@ -1,6 +1,8 @@
 //! The tests that take no time, in one program, which `cargo xtask mutants` runs with each of some thousand mutants. `cargo test`
 //! leaves it out, as it runs them one by one.
 
+#[path = "append_rules.rs"]
+mod append_rules;
 #[path = "configs.rs"]
 mod configs;
 #[path = "edges.rs"]
@@ -15,6 +17,8 @@ mod errors;
 mod fates;
 #[path = "flow.rs"]
 mod flow;
+#[path = "flow_rules.rs"]
+mod flow_rules;
 #[path = "forward.rs"]
 mod forward;
 #[path = "forward_edges.rs"]

@@ -1,0 +1,113 @@
+//! What a follower makes of appends, and a leader of the answers: what is said, when, and how often.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Node, finish_start, id};
+use quorate_core::{Instant, Output, Ticket};
+use quorate_raft::{Config, Event, Message, Record, Role};
+
+/// Bytes of a blank entry: one for its term, one for kind and length.
+const BLANK: usize = 2;
+
+const NOW: Instant = Instant::from_millis(1);
+
+/// A node of term 1 with so many entries on its disk, of which five are committed.
+fn restored(last: usize, config: Config) -> Node {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
+    let entries = [1, 1].repeat(last);
+    raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 5, entries: &entries }).unwrap();
+    raft.tick(NOW);
+    finish_start(&mut raft);
+    raft
+}
+
+fn append(raft: &mut Node, prev_index: u64, round: u64, entries: &[u8]) {
+    let message = Message::Append { term: 1, prev_index, prev_term: 1, commit: 5, round, entries };
+    raft.receive(NOW, id(2), message).unwrap();
+}
+
+/// How often it says this much is acknowledged, what it promises in which rounds, and its last ticket.
+fn said(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
+    let (mut accepts, mut promises, mut last) = (Vec::new(), Vec::new(), None);
+    while let Some(output) = raft.poll() {
+        match output {
+            Output::Send(_, Message::Accept { match_index, .. }) => accepts.push(match_index),
+            Output::Send(_, Message::Promise { round, .. }) => promises.push(round),
+            Output::Persist(ticket, _) => last = Some(ticket),
+            _ => {}
+        }
+    }
+    (accepts, promises, last)
+}
+
+#[test]
+fn the_first_entries_are_answered_once_and_when_they_are_on_the_disk() {
+    let mut raft = restored(5, Config::default());
+    append(&mut raft, 5, 1, &[1, 1]);
+    let (accepts, _, ticket) = said(&mut raft);
+    assert_eq!(accepts, [], "that the logs agree is nothing that the leader waits for");
+    raft.persisted(ticket.unwrap());
+    assert_eq!(said(&mut raft).0, [6]);
+}
+
+#[test]
+fn a_heartbeat_is_answered_while_entries_are_on_their_way_to_the_disk() {
+    let mut raft = restored(5, Config::default());
+    append(&mut raft, 5, 1, &[1, 1]);
+    let (_, _, ticket) = said(&mut raft);
+    append(&mut raft, 5, 2, &[]);
+    assert_eq!(said(&mut raft).0, [5]);
+    raft.persisted(ticket.unwrap());
+    assert_eq!(said(&mut raft).0, [6]);
+}
+
+#[test]
+fn a_round_is_promised_once() {
+    let mut raft = restored(5, Config { lease_drift_ppm: 100, ..Config::default() });
+    let mut promised = Vec::new();
+    for (round, entries) in [(1, &[][..]), (1, &[1, 1]), (2, &[]), (2, &[]), (1, &[]), (3, &[])] {
+        append(&mut raft, 5, round, entries);
+        let (_, promises, ticket) = said(&mut raft);
+        promised.push(promises);
+        if let Some(ticket) = ticket {
+            raft.persisted(ticket);
+            assert_eq!(said(&mut raft).1, []);
+        }
+    }
+    assert_eq!(promised, [vec![1], vec![], vec![2], vec![], vec![], vec![3]]);
+}
+
+/// The leader's log begins after entry 5; node 2 refuses entry 8, as its log ends at `hint`. What it is sent then: the index
+/// before the entries and the bytes of these; and whether the application is asked for a snapshot.
+fn answer_to_refusal(hint: u64) -> (Vec<(u64, usize)>, bool) {
+    let mut raft = restored(8, Config { pre_vote: false, ..Config::default() });
+    raft.snapshot_taken(5, 5).unwrap();
+    raft.campaign(NOW);
+    finish_start(&mut raft);
+    let term = raft.status().term;
+    raft.receive(NOW, id(2), Message::Vote { pre: false, term, granted: true }).unwrap();
+    assert_eq!(raft.status().role, Role::Leader);
+    finish_start(&mut raft);
+    let reject = Message::Reject { term, round: 0, prev_index: 8, hint_index: hint, hint_term: 1 };
+    raft.receive(NOW, id(2), reject).unwrap();
+    let (mut appends, mut wanted) = (Vec::new(), false);
+    while let Some(output) = raft.poll() {
+        match output {
+            Output::Send(to, Message::Append { prev_index, entries, .. }) if to == id(2) => {
+                appends.push((prev_index, entries.len()));
+            }
+            Output::Event(Event::SnapshotWanted { to, .. }) => wanted |= to == id(2),
+            _ => {}
+        }
+    }
+    (appends, wanted)
+}
+
+#[test]
+fn a_peer_whose_log_ends_where_the_leaders_begins_is_sent_entries_and_no_snapshot() {
+    assert_eq!(answer_to_refusal(6), (vec![(6, 3 * BLANK)], false));
+    assert_eq!(answer_to_refusal(5), (vec![(5, 4 * BLANK)], false));
+    assert_eq!(answer_to_refusal(4), (vec![], true), "entry 5 is compacted away");
+}

@@ -1,0 +1,293 @@
+//! What a leader makes of lost and late messages of one follower, whose answers the test writes by hand.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{finish_start, id};
+use quorate_core::{Instant, Output};
+use quorate_raft::{
+    Config, Event, Fixed, Inline, Message, Progress, Raft, Record, Replication, Role, Storage,
+};
+
+/// A small log whose members may change, and one whose members never do.
+type Small = Inline<3, 8192, 256, 64>;
+type SmallFixed = Fixed<3, 8192, 256, 64>;
+
+/// Bytes of a blank entry: one for its term, one for kind and length.
+const BLANK: usize = 2;
+/// Bytes of an entry with one byte of data.
+const ENTRY: usize = 3;
+
+/// Node 1, which leads node 2 (and node 3, which says nothing).
+struct Leader<S: Storage> {
+    raft: Raft<S>,
+    now: Instant,
+    term: u64,
+    /// Peers of which it was told that they lost entries, and what these had acknowledged.
+    losses: Vec<(u64, u64)>,
+}
+
+/// An append to node 2: what comes before it, its round, and how many bytes of entries it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Sent {
+    prev: u64,
+    round: u64,
+    bytes: usize,
+}
+
+impl<S: Storage> Leader<S> {
+    /// It leads with these entries in its log, and has probed node 2, which said nothing yet.
+    fn elected(entries: &[u8], terms: u64) -> (Self, Vec<Sent>) {
+        let config = Config { pre_vote: false, check_quorum: false, ..Config::default() };
+        let mut raft = Raft::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
+        raft.restore(Record::Vote { term: terms, vote: None }).unwrap();
+        if !entries.is_empty() {
+            raft.restore(Record::Append { first: 1, commit: 0, entries }).unwrap();
+        }
+        let now = Instant::from_millis(1);
+        raft.tick(now);
+        raft.campaign(now);
+        finish_start(&mut raft);
+        let term = raft.status().term;
+        raft.receive(now, id(2), Message::Vote { pre: false, term, granted: true }).unwrap();
+        assert_eq!(raft.status().role, Role::Leader);
+        let mut leader = Self { raft, now, term, losses: Vec::new() };
+        let sent = leader.sent();
+        (leader, sent)
+    }
+
+    /// It leads, and streams to node 2, which has the one entry that there is.
+    fn streaming() -> Self {
+        let (mut leader, probes) = Self::elected(&[], 0);
+        let [probe] = probes[..] else { panic!("{probes:?}") };
+        assert_eq!((probe.prev, probe.bytes), (0, BLANK));
+        assert_eq!(leader.accept(probe.round, 1), []);
+        assert_eq!(leader.peer(2).replication, Replication::Replicate);
+        leader
+    }
+
+    /// What it says to node 2.
+    fn sent(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        let mut ticket = None;
+        loop {
+            while let Some(output) = self.raft.poll() {
+                match output {
+                    Output::Persist(next, _) => ticket = Some(next),
+                    Output::Send(to, Message::Append { prev_index, round, entries, .. })
+                        if to == id(2) =>
+                    {
+                        sent.push(Sent { prev: prev_index, round, bytes: entries.len() });
+                    }
+                    Output::Event(Event::PeerLostEntries { peer, acknowledged }) => {
+                        self.losses.push((peer.get(), acknowledged));
+                    }
+                    _ => {}
+                }
+            }
+            match ticket.take() {
+                Some(ticket) => self.raft.persisted(ticket),
+                None => return sent,
+            }
+        }
+    }
+
+    fn propose(&mut self, len: usize) -> Vec<Sent> {
+        self.raft.propose(&vec![7; len]).unwrap();
+        self.sent()
+    }
+
+    /// A heartbeat is due; what node 2 is sent.
+    fn heartbeat(&mut self) -> Sent {
+        self.now = self.now.after(Config::default().heartbeat_us);
+        self.raft.tick(self.now);
+        let sent = self.sent();
+        let [heartbeat] = sent[..] else { panic!("{sent:?}") };
+        assert_eq!(heartbeat.bytes, 0, "a heartbeat has no entries");
+        heartbeat
+    }
+
+    /// Node 2 answers; what it is sent then.
+    fn accept(&mut self, round: u64, match_index: u64) -> Vec<Sent> {
+        let accept = Message::Accept { term: self.term, round, match_index };
+        self.raft.receive(self.now, id(2), accept).unwrap();
+        self.sent()
+    }
+
+    fn reject(&mut self, round: u64, prev_index: u64, hint: (u64, u64)) -> Vec<Sent> {
+        let (hint_index, hint_term) = hint;
+        let reject = Message::Reject { term: self.term, round, prev_index, hint_index, hint_term };
+        self.raft.receive(self.now, id(2), reject).unwrap();
+        self.sent()
+    }
+
+    fn peer(&self, peer: u64) -> Progress {
+        self.raft.peers().find(|progress| progress.id == id(peer)).unwrap()
+    }
+
+    /// An entry is proposed, and the heartbeat behind it takes the place of it: the entry is sent again, and `late` is what
+    /// node 2 says to the first of the two. The second is accepted.
+    fn sends_again(&mut self, late: u64) {
+        let first = self.propose(1);
+        let [Sent { prev: 1, round, bytes: ENTRY }] = first[..] else { panic!("{first:?}") };
+        let heartbeat = self.heartbeat();
+        assert_eq!(heartbeat.prev, 2);
+        let again = self.reject(heartbeat.round, 2, (1, self.term));
+        let [Sent { prev: 1, round: second, bytes: ENTRY }] = again[..] else {
+            panic!("{again:?}")
+        };
+        assert!(second > round);
+        assert_eq!(self.accept(round, late), []);
+        assert_eq!(self.peer(2).replication, Replication::Probe);
+        assert_eq!(self.accept(second, 2), []);
+        assert_eq!(self.peer(2).replication, Replication::Replicate);
+    }
+
+    /// Another entry is on its way: so many heartbeats ask for no more than what is acknowledged, up to the first that does.
+    fn patience(&mut self, len: usize) -> usize {
+        let matched = self.peer(2).match_index;
+        let sent = self.propose(len);
+        assert_eq!(sent.len(), 1);
+        let last = self.raft.status().last;
+        for heartbeats in 0..9 {
+            let Sent { prev, round, .. } = self.heartbeat();
+            if prev != matched {
+                assert_eq!(prev, last);
+                return heartbeats;
+            }
+            assert_eq!(self.accept(round, matched), []);
+        }
+        panic!("it waits for ever");
+    }
+}
+
+#[test]
+fn an_entry_that_is_not_answered_by_the_next_heartbeat_is_asked_for() {
+    fn all<S: Storage>() {
+        assert_eq!(Leader::<S>::streaming().patience(1), 0);
+    }
+    all::<Small>();
+    all::<SmallFixed>();
+}
+
+#[test]
+fn where_entries_come_after_heartbeats_one_more_heartbeat_is_waited_for() {
+    fn all<S: Storage>() {
+        let mut leader = Leader::<S>::streaming();
+        // the first message was late, and not lost
+        leader.sends_again(2);
+        assert_eq!(leader.patience(1), 1);
+    }
+    all::<Small>();
+    all::<SmallFixed>();
+}
+
+#[test]
+fn an_old_answer_that_tells_nothing_new_is_no_sign_of_late_entries() {
+    fn all<S: Storage>() {
+        let mut leader = Leader::<S>::streaming();
+        leader.sends_again(1);
+        assert_eq!(leader.patience(1), 0);
+    }
+    all::<Small>();
+    all::<SmallFixed>();
+}
+
+#[test]
+fn long_entries_have_longer_to_arrive_unless_the_storage_is_fixed() {
+    const LONG: usize = 1 << 16;
+    type Large = Inline<3, 140_000, 16, 64>;
+    type LargeFixed = Fixed<3, 140_000, 16, 64>;
+    assert_eq!(Leader::<Large>::streaming().patience(LONG), 1);
+    assert_eq!(Leader::<LargeFixed>::streaming().patience(LONG), 0);
+}
+
+#[test]
+fn after_a_cut_nothing_is_waited_for() {
+    fn all<S: Storage>() {
+        let mut leader = Leader::<S>::streaming();
+        leader.sends_again(2);
+        // it would wait for one heartbeat more
+        leader.propose(1);
+        leader.now = leader.now.after(3 * Config::default().heartbeat_us);
+        assert_eq!(leader.heartbeat().prev, 3);
+    }
+    all::<Small>();
+    all::<SmallFixed>();
+}
+
+#[test]
+fn the_first_step_back_is_taken_at_once_and_the_next_one_with_the_heartbeat() {
+    let mut leader = Leader::<Small>::streaming();
+    leader.propose(1);
+    let round = leader.heartbeat().round;
+    let again = leader.reject(round, 2, (1, 1));
+    let [Sent { prev: 1, round, bytes: ENTRY }] = again[..] else { panic!("{again:?}") };
+    // it takes the entry, which is not on its disk yet, and forgets it
+    assert_eq!(leader.accept(round, 1), []);
+    let more = leader.propose(1);
+    let [Sent { prev: 2, round, bytes: ENTRY }] = more[..] else { panic!("{more:?}") };
+    assert_eq!(leader.reject(round, 2, (1, 1)), [], "that could go on for ever");
+    let Sent { prev, round, .. } = leader.heartbeat();
+    assert_eq!(prev, 1);
+    let again = leader.accept(round, 1);
+    let [Sent { prev: 1, round, bytes }] = again[..] else { panic!("{again:?}") };
+    assert_eq!(bytes, 2 * ENTRY);
+    // there was a heartbeat, so the next step back is taken at once
+    let again = leader.reject(round, 2, (1, 1));
+    assert!(matches!(again[..], [Sent { prev: 1, .. }]), "{again:?}");
+}
+
+#[test]
+fn what_is_lost_twice_is_sent_in_shorter_appends() {
+    const ALL: usize = 100 * ENTRY;
+    let mut leader = Leader::<Small>::streaming();
+    for _ in 0..100 {
+        leader.raft.propose(&[7]).unwrap();
+    }
+    assert_eq!(leader.sent().iter().map(|sent| sent.bytes).sum::<usize>(), ALL);
+    let mut lengths = Vec::new();
+    for _ in 0..2 {
+        let round = leader.heartbeat().round;
+        let again = leader.reject(round, 101, (1, 1));
+        let [probe] = again[..] else { panic!("{again:?}") };
+        lengths.push(probe.bytes);
+        // that one arrives, but nothing of it is on the disk
+        leader.accept(probe.round, 1);
+    }
+    // the first loss may be chance
+    assert_eq!(lengths, [ALL, 256 / ENTRY * ENTRY]);
+}
+
+#[test]
+fn the_search_for_where_the_logs_agree_makes_no_append_shorter() {
+    let log = [1, 1].repeat(60);
+    let (mut leader, probes) = Leader::<Small>::elected(&log, 1);
+    let mut sent = probes;
+    for (prev, hint) in [(60, 40), (40, 20), (20, 0)] {
+        let [probe] = sent[..] else { panic!("{sent:?}") };
+        assert_eq!((probe.prev, probe.bytes), (prev, (61 - prev as usize) * BLANK));
+        sent = leader.reject(probe.round, prev, (hint, hint.min(1)));
+    }
+    let [probe] = sent[..] else { panic!("{sent:?}") };
+    assert_eq!((probe.prev, probe.bytes), (0, 61 * BLANK));
+}
+
+#[test]
+fn what_a_peer_had_acknowledged_is_told_when_it_lost_that() {
+    fn all<S: Storage>() {
+        let mut leader = Leader::<S>::streaming();
+        leader.propose(1);
+        let Sent { round, .. } = leader.heartbeat();
+        assert_eq!(leader.accept(round, 2), []);
+        let Sent { round, prev, .. } = leader.heartbeat();
+        assert_eq!(prev, 2);
+        assert_eq!((leader.peer(2).lost, leader.peer(3).lost), (None, None));
+        assert_eq!(leader.reject(round, 2, (1, 1)), []);
+        assert_eq!((leader.peer(2).lost, leader.peer(3).lost), (Some(2), None));
+        assert_eq!(leader.losses, [(2, 2)]);
+        assert_eq!(leader.peer(2).replication, Replication::Halted);
+    }
+    all::<Small>();
+    all::<SmallFixed>();
+}
