@@ -1,4 +1,4 @@
-//! What a follower makes of appends, and a leader of the answers: what is said, when, and how often.
+//! How a follower answers appends, and what a leader sends after a refusal.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -28,7 +28,7 @@ fn append(raft: &mut Node, prev_index: u64, round: u64, entries: &[u8]) {
     raft.receive(NOW, id(2), message).unwrap();
 }
 
-/// How often it says this much is acknowledged, what it promises in which rounds, and its last ticket.
+/// What it acknowledges, the rounds in which it promises something, and its last ticket.
 fn said(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
     let (mut accepts, mut promises, mut last) = (Vec::new(), Vec::new(), None);
     while let Some(output) = raft.poll() {
@@ -79,8 +79,9 @@ fn a_round_is_promised_once() {
     assert_eq!(promised, [vec![1], vec![], vec![2], vec![], vec![], vec![3]]);
 }
 
-/// The leader's log begins after entry 5; node 2 refuses entry 8, as its log ends at `hint`. What it is sent then: the index
-/// before the entries and the bytes of these; and whether the application is asked for a snapshot.
+/// The leader's log begins after entry 5, and the log of node 2 ends at `hint`, so it refuses what
+/// comes after entry 8. Returns the appends that follow (the index before the entries, and how many
+/// bytes these have), and whether the application is asked for a snapshot.
 fn answer_to_refusal(hint: u64) -> (Vec<(u64, usize)>, bool) {
     let mut raft = restored(8, Config { pre_vote: false, ..Config::default() });
     raft.snapshot_taken(5, 5).unwrap();

@@ -1,4 +1,4 @@
-//! What a leader makes of lost and late messages of one follower, whose answers the test writes by hand.
+//! What a leader does about lost and late messages. The test writes the answers of one follower.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -36,11 +36,11 @@ struct Sent {
 }
 
 impl<S: Storage> Leader<S> {
-    /// It leads with these entries in its log, and has probed node 2, which said nothing yet.
-    fn elected(entries: &[u8], terms: u64) -> (Self, Vec<Sent>) {
+    /// It had these entries and this term before it was elected. Also what it says to node 2 then.
+    fn elected(entries: &[u8], term: u64) -> (Self, Vec<Sent>) {
         let config = Config { pre_vote: false, check_quorum: false, ..Config::default() };
         let mut raft = Raft::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
-        raft.restore(Record::Vote { term: terms, vote: None }).unwrap();
+        raft.restore(Record::Vote { term, vote: None }).unwrap();
         if !entries.is_empty() {
             raft.restore(Record::Append { first: 1, commit: 0, entries }).unwrap();
         }
@@ -125,8 +125,8 @@ impl<S: Storage> Leader<S> {
         self.raft.peers().find(|progress| progress.id == id(peer)).unwrap()
     }
 
-    /// An entry is proposed, and the heartbeat behind it takes the place of it: the entry is sent again, and `late` is what
-    /// node 2 says to the first of the two. The second is accepted.
+    /// An entry is sent twice, as the heartbeat comes before it. Node 2 acknowledges `late` in its
+    /// answer to the first of the two, and the entry in its answer to the second.
     fn sends_again(&mut self, late: u64) {
         let first = self.propose(1);
         let [Sent { prev: 1, round, bytes: ENTRY }] = first[..] else { panic!("{first:?}") };
@@ -143,7 +143,7 @@ impl<S: Storage> Leader<S> {
         assert_eq!(self.peer(2).replication, Replication::Replicate);
     }
 
-    /// Another entry is on its way: so many heartbeats ask for no more than what is acknowledged, up to the first that does.
+    /// Another entry is on its way: how many heartbeats come before the first that asks for it.
     fn patience(&mut self, len: usize) -> usize {
         let matched = self.peer(2).match_index;
         let sent = self.propose(len);
