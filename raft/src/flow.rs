@@ -17,7 +17,7 @@ use crate::{Event, Index, Replication};
 /// not; each doubling of it gives them another heartbeat to arrive.
 const PROMPT_BYTES_LOG2: u32 = 16;
 
-/// Appends are not made smaller than this, but for those of a single entry.
+/// An append of at most this is not made smaller any more, so none is below half of it but for those of a single entry.
 const LEAST_APPEND_BYTES: usize = 32;
 
 /// The limit of an append doubles after so many heartbeats without a loss.

@@ -54,6 +54,31 @@ fn longest_record_is_as_long_as_the_formula() {
 }
 
 #[test]
+fn commands_take_half_the_log_at_most() {
+    let config = Config { max_append_bytes: 64, max_entry_bytes: 1 << 20, ..Config::default() };
+    // two bytes of length, 9 of its term
+    let entries = vec![0; 2048 + 9 + 2];
+    let message = Message::Append {
+        term: GREATEST,
+        prev_index: GREATEST,
+        prev_term: GREATEST,
+        commit: GREATEST,
+        round: GREATEST,
+        entries: &entries,
+    };
+    let formula = Raft::<Inline<3, 4096, 64, 64>>::max_message_len(&config);
+    assert_eq!(formula, message.encoded_len());
+}
+
+#[test]
+fn where_there_are_many_members_their_record_is_the_longest() {
+    // the kind, the index, the term and the node's own id, ten bytes each at most, and 31 members of nine
+    let members = 1 + 3 * 10 + 2 + 31 * 9;
+    let formula = Raft::<Inline<31, 64, 8, 64>>::max_record_len(&Config::default());
+    assert_eq!(formula, members);
+}
+
+#[test]
 #[cfg(feature = "alloc")]
 fn heap_storage_is_limited_by_its_configuration() {
     use quorate_raft::Heap;

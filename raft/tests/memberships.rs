@@ -241,3 +241,17 @@ fn two_configurations_are_not_left_while_the_lead_is_handed_over() {
     cluster.run_if(200, pass);
     assert!(!cluster.raft(1).status().joint);
 }
+
+#[test]
+fn a_leader_knows_of_members_that_stay_what_it_knew() {
+    let mut cluster = led_by_1(3);
+    cluster.propose(1, "a");
+    cluster.run(100);
+    let matched = |cluster: &mut Cluster| -> Vec<(u64, u64)> {
+        cluster.raft(1).peers().map(|peer| (peer.id.get(), peer.match_index)).collect()
+    };
+    let before = matched(&mut cluster);
+    assert!(before.iter().all(|peer| peer.1 > 0));
+    cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
+    assert_eq!(matched(&mut cluster), before);
+}

@@ -334,3 +334,50 @@ fn leader_sends_no_removal_before_it_is_durable() {
     cluster.settle();
     assert_eq!(cluster.raft(3).status().last, removal.index);
 }
+
+/// A node that leads alone is told of all that it commits, and of reads after that; in how many runs at most.
+fn told_to_the_end<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
+    let config = Config { max_uncommitted_bytes: 1 << 20, ..Config::default() };
+    let mut raft = Raft::<S>::new(id(1), &[id(1)], config, 1).unwrap();
+    raft.tick(Instant::from_millis(1));
+    common::finish_start(&mut raft);
+    raft.campaign(Instant::from_millis(1));
+    common::finish_start(&mut raft);
+    let mut most = 0;
+    for n in 0..20 {
+        for &length in lengths {
+            raft.propose(&vec![n; length]).unwrap();
+        }
+        let wanted = raft.read().unwrap();
+        let (mut runs, mut read) = (0, None);
+        loop {
+            let mut durable = None;
+            while let Some(output) = raft.poll() {
+                match output {
+                    quorate_core::Output::Persist(ticket, _) => durable = Some(ticket),
+                    quorate_core::Output::Event(quorate_raft::Event::Committed(_)) => runs += 1,
+                    quorate_core::Output::Event(quorate_raft::Event::Read { through }) => {
+                        read = Some(through);
+                    }
+                    _ => {}
+                }
+            }
+            let Some(ticket) = durable else { break };
+            raft.persisted(ticket);
+        }
+        let status = raft.status();
+        assert_eq!((status.applied, status.commit), (status.last, status.last));
+        assert_eq!(read, Some(wanted), "{n}");
+        most = most.max(runs);
+        raft.snapshot_taken(status.applied, status.applied).unwrap();
+    }
+    most
+}
+
+#[test]
+fn what_is_committed_is_told_to_its_end_and_reads_after_it() {
+    told_to_the_end::<Inline<1, 256, 16, 64>>(&[20, 30, 10]);
+    // entries of this storage lie in chunks of 128 KiB
+    #[cfg(feature = "alloc")]
+    assert!(told_to_the_end::<Heap>(&[60_000; 3]) > 1);
+}

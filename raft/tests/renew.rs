@@ -398,3 +398,26 @@ fn newest_round(cluster: &mut Cluster) -> u64 {
     });
     rounds.max().unwrap_or(0)
 }
+
+/// While it waits it stands after all others; then not any more.
+#[test]
+fn who_was_given_its_snapshot_stands_as_soon_as_any_other() {
+    let mut cluster = cluster();
+    let index = compact(&mut cluster);
+    let longest = cluster.config.election_max_us;
+    let wait = |cluster: &mut Cluster| {
+        let (now, raft) = (cluster.now, cluster.raft(3));
+        raft.deadline().unwrap().since(now)
+    };
+    cluster.raft(3).request_snapshot().unwrap();
+    cluster.drain(3);
+    cluster.settle();
+    cluster.run(60);
+    serve(&mut cluster);
+    cluster.raft(3).snapshot_installed(index).unwrap();
+    cluster.drain(3);
+    cluster.run(60);
+    assert!(!cluster.raft(3).status().awaits_snapshot);
+    assert_eq!(cluster.leader(), Some(1));
+    assert!(wait(&mut cluster) <= longest);
+}
