@@ -183,12 +183,20 @@ impl Errand {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn numbers_do_not_come_again_where_the_count_has_no_room_any_more() {
+        for seed in 0..20 {
+            do_not_come_again(seed);
+        }
+    }
+
+    fn do_not_come_again(seed: u64) {
         let mut extras = Extras::default();
-        let (mut rng, now) = (Rng::new(1), Instant::from_millis(1));
+        let (mut rng, now) = (Rng::new(seed), Instant::from_millis(1));
         let mut number = |count| extras.number(&mut rng, now, count);
         let mut before = number(1);
         for turns in 1..100_u64 {
@@ -199,5 +207,32 @@ mod tests {
             before = next;
         }
         assert!(number(u64::MAX) < LIMIT);
+    }
+
+    /// What a node that was started with this seed calls its first question, at this time.
+    fn first(seed: u64, micros: u64) -> u64 {
+        Extras::default().number(&mut Rng::new(seed), Instant::from_micros(micros), 1)
+    }
+
+    #[test]
+    fn lives_differ_by_the_seed_or_by_the_time_alone() {
+        let of = |start: fn(u64) -> u64| (0..1000).map(start).collect::<BTreeSet<_>>().len();
+        assert_eq!(of(|seed| first(seed, 0)), 1000);
+        assert_eq!(of(|seed| first(seed, 1)), 1000);
+        assert_eq!(of(|micros| first(1, micros)), 1000);
+        assert_eq!(of(|seconds| first(2, seconds * 1_000_000)), 1000);
+    }
+
+    /// No life is 0, which stands for none, nor does it become that where the count begins anew.
+    #[test]
+    fn every_life_has_its_lowest_bit_set() {
+        for seed in 0..100 {
+            let mut extras = Extras::default();
+            let mut rng = Rng::new(seed);
+            for count in [1, 1 << 32, 5 << 32, u64::MAX] {
+                let number = extras.number(&mut rng, Instant::ZERO, count);
+                assert_eq!((number >> 32) & 1, 1, "{seed} {count}");
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ mod forward;
 mod forward_edges;
 #[path = "founders.rs"]
 mod founders;
+#[path = "gap_rules.rs"]
+mod gap_rules;
 #[path = "leases.rs"]
 mod leases;
 #[path = "leavers.rs"]
@@ -55,12 +57,16 @@ mod reads;
 mod records;
 #[path = "refusals.rs"]
 mod refusals;
+#[path = "removal_rules.rs"]
+mod removal_rules;
 #[path = "removed.rs"]
 mod removed;
 #[path = "renew.rs"]
 mod renew;
 #[path = "replication.rs"]
 mod replication;
+#[path = "request_rules.rs"]
+mod request_rules;
 #[path = "rest.rs"]
 mod rest;
 #[path = "sessions.rs"]

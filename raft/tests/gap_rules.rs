@@ -1,0 +1,333 @@
+//! How far a term may be ahead, who may say so, what is reported of it, and what a node that is no member may say.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Envelope, Node, finish_start, id};
+use quorate_core::{Instant, Output, Rejected};
+use quorate_raft::{Change, Config, Event, Message, Record, Role};
+
+const JUMP: u64 = 1 << 32;
+const LIMIT: u64 = 1 << 62;
+const FAR: Rejected = Rejected::OutOfRange;
+const STRANGER: Rejected = Rejected::UnknownSender;
+
+const START: Instant = Instant::from_millis(1);
+
+/// Node 1 of three, in term 3, without a leader.
+fn alone() -> Node {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    raft.tick(START);
+    finish_start(&mut raft);
+    raft
+}
+
+const fn heartbeat(term: u64) -> Message<'static> {
+    Message::Append { term, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] }
+}
+
+/// The same node, which has just heard a leader of its term.
+fn led_by(leader: u64) -> Node {
+    let mut raft = alone();
+    raft.receive(START, id(leader), heartbeat(3)).unwrap();
+    finish_start(&mut raft);
+    assert_eq!(raft.status().leader, Some(id(leader)));
+    raft
+}
+
+const fn accept(term: u64) -> Message<'static> {
+    Message::Accept { term, round: 0, match_index: 0 }
+}
+
+/// Node 1 leads, and all have its blank entry.
+fn leader(nodes: u64, config: Config) -> Cluster {
+    let mut cluster = Cluster::with(nodes, Config { snapshot_part_bytes: 64, ..config });
+    cluster.elect(1);
+    cluster.run(200);
+    assert_eq!(cluster.leader(), Some(1));
+    cluster
+}
+
+#[test]
+fn a_leader_is_given_up_for_a_gap_of_64_steps_and_not_for_a_wider_one() {
+    let term = 3 + 64 * JUMP;
+    let mut raft = led_by(2);
+    assert_eq!(raft.receive(START, id(3), accept(term + 1)), Err(FAR));
+    assert_eq!((raft.status().term, raft.status().leader), (3, Some(id(2))));
+    assert_eq!(raft.receive(START, id(3), accept(term)), Ok(()));
+    assert_eq!((raft.status().term, raft.status().leader), (3 + JUMP, None));
+}
+
+#[test]
+fn without_a_leader_a_step_is_taken_however_wide_the_gap_is() {
+    let mut raft = alone();
+    assert_eq!(raft.receive(START, id(3), accept(LIMIT - 1)), Ok(()));
+    assert_eq!(raft.status().term, 3 + JUMP);
+}
+
+/// Node 3 says once in each of so many heartbeats that it is in this term, and the leader refuses that.
+fn says(cluster: &mut Cluster, term: u64, heartbeats: u64) {
+    for _ in 0..heartbeats {
+        let now = cluster.now;
+        assert_eq!(cluster.raft(1).receive(now, id(3), accept(term)), Err(FAR));
+        cluster.run(50);
+    }
+}
+
+#[test]
+fn a_leader_reports_what_it_refused_in_three_heartbeats_in_a_row_once() {
+    let mut cluster = leader(3, Config::default());
+    says(&mut cluster, LIMIT - 1, 2);
+    assert_eq!(cluster.raft(1).status().refusing, None);
+    assert_eq!(cluster.host(1).refusing, []);
+    says(&mut cluster, LIMIT - 1, 1);
+    assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
+    assert_eq!(cluster.host(1).refusing, [(3, FAR)]);
+    says(&mut cluster, LIMIT - 1, 300);
+    assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
+    assert_eq!(cluster.host(1).refusing, [(3, FAR)]);
+}
+
+#[test]
+fn a_heartbeat_without_a_refusal_begins_the_count_anew() {
+    let mut cluster = leader(3, Config::default());
+    for _ in 0..4 {
+        says(&mut cluster, LIMIT - 1, 2);
+        cluster.run(50);
+        assert_eq!(cluster.raft(1).status().refusing, None);
+    }
+    assert_eq!(cluster.host(1).refusing, []);
+    // nor is anything reported that is over
+    says(&mut cluster, LIMIT - 1, 3);
+    assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
+    cluster.run(50);
+    assert_eq!(cluster.raft(1).status().refusing, None);
+    says(&mut cluster, LIMIT - 1, 3);
+    assert_eq!(cluster.host(1).refusing, [(3, FAR), (3, FAR)]);
+}
+
+#[test]
+fn a_leader_does_not_report_a_term_that_nobody_can_be_in() {
+    for term in [LIMIT, LIMIT + 1, u64::MAX] {
+        let mut cluster = leader(3, Config::default());
+        says(&mut cluster, term, 10);
+        assert_eq!(cluster.raft(1).status().refusing, None, "{term}");
+        assert_eq!(cluster.host(1).refusing, [], "{term}");
+    }
+}
+
+/// What a node reports while it is given a message of another again and again, for so many of the longest election timeouts.
+fn reported(
+    raft: &mut Node,
+    from: u64,
+    message: Message<'_>,
+    timeouts: u64,
+) -> Vec<Event<'static>> {
+    let (mut now, mut told) = (START, Vec::new());
+    for _ in 0..timeouts * 30 {
+        now = now.after(10_000);
+        raft.tick(now);
+        let _ = raft.receive(now, id(from), message);
+        let mut last = None;
+        while let Some(output) = raft.poll() {
+            match output {
+                Output::Persist(ticket, _) => last = Some(ticket),
+                Output::Event(Event::Refusing { peer, reason }) => {
+                    told.push(Event::Refusing { peer, reason });
+                }
+                _ => {}
+            }
+        }
+        if let Some(ticket) = last {
+            raft.persisted(ticket);
+        }
+    }
+    told
+}
+
+#[test]
+fn a_gap_that_is_being_closed_is_not_reported() {
+    let mut raft = alone();
+    assert_eq!(reported(&mut raft, 2, heartbeat(3 + 100 * JUMP), 10), []);
+    let status = raft.status();
+    assert_eq!(status.refusing, None);
+    assert!(status.term > 3 + 5 * JUMP && status.term < 3 + 20 * JUMP, "{status:?}");
+}
+
+#[test]
+fn a_follower_reports_a_leader_that_is_far_or_contradicts_it_and_nobody_else() {
+    // its term is not far: another number is out of range
+    let index = LIMIT - 1;
+    let (term, index_term) = (1 << 20, 1);
+    let beyond =
+        Message::Snapshot { term, round: 1, index, index_term, offset: 0, done: false, data: &[] };
+    let vote = Message::Vote { pre: false, term, granted: true };
+    for (message, reason) in [(beyond, FAR), (vote, Rejected::Impossible)] {
+        let mut raft = alone();
+        assert_eq!(raft.receive(START, id(2), message), Err(reason));
+        assert_eq!(reported(&mut raft, 2, message, 10), [], "{message:?}");
+        assert_eq!(raft.status().refusing, None, "{message:?}");
+    }
+}
+
+/// What a leader alone may say.
+fn of_leaders(term: u64) -> [Message<'static>; 4] {
+    [
+        Message::TimeoutNow { term },
+        Message::ReadAt { term, id: 1, index: 0 },
+        Message::Rest { term, round: 1, index: 0 },
+        Message::Proposed { term, id: 1, index: 1, count: 0 },
+    ]
+}
+
+/// Node 9, which is no member, has asked for a vote in an old term, so that the node has a place for it.
+fn asked_by_a_stranger(mut raft: Node, now: Instant) -> Node {
+    let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+    raft.receive(now, id(9), ask).unwrap();
+    finish_start(&mut raft);
+    raft
+}
+
+#[test]
+fn a_stranger_that_does_not_lead_says_nothing_of_what_leaders_say() {
+    let mut led = leader(3, Config::default());
+    let now = led.now;
+    for raft in [alone(), led_by(2), led.raft(1).clone()] {
+        let raft = asked_by_a_stranger(raft, now);
+        let before = raft.status();
+        for message in of_leaders(before.term) {
+            let mut raft = raft.clone();
+            assert_eq!(raft.receive(now, id(9), message), Err(STRANGER), "{message:?}");
+            let mut after = raft.status();
+            after.rejections = before.rejections;
+            assert_eq!(after, before, "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stranger_that_leads_says_what_leaders_say() {
+    let raft = led_by(9);
+    for message in of_leaders(3) {
+        let mut raft = raft.clone();
+        assert_eq!(raft.receive(START, id(9), message), Ok(()), "{message:?}");
+        let stands = matches!(message, Message::TimeoutNow { .. });
+        assert_eq!(raft.status().role == Role::Candidate, stands, "{message:?}");
+    }
+}
+
+/// One command, as a follower forwards it.
+fn command(term: u64) -> Vec<u8> {
+    vec![u8::try_from(term).unwrap(), 1 << 2, b'x']
+}
+
+/// What those ask who follow this leader, or have followed it.
+fn of_followers(term: u64, commands: &[u8]) -> [Message<'_>; 3] {
+    [
+        Message::ReadIndex { term, id: 1 },
+        Message::Renew { term, index: 1 },
+        Message::Propose { term, id: 1, round: 1, commands },
+    ]
+}
+
+#[test]
+fn a_leader_does_nothing_for_a_stranger() {
+    let mut cluster = leader(3, Config { forward: true, ..Config::default() });
+    let now = cluster.now;
+    let raft = asked_by_a_stranger(cluster.raft(1).clone(), now);
+    let before = raft.status();
+    let command = command(before.term);
+    for message in of_followers(before.term, &command) {
+        let mut raft = raft.clone();
+        assert_eq!(raft.receive(now, id(9), message), Err(STRANGER), "{message:?}");
+        let mut after = raft.status();
+        after.rejections = before.rejections;
+        assert_eq!(after, before, "{message:?}");
+        assert!(raft.poll().is_none(), "{message:?}");
+    }
+}
+
+/// Node 1 leads and has removed node 4, which was not told yet.
+fn removes_4() -> Cluster {
+    let mut cluster = leader(4, Config { forward: true, ..Config::default() });
+    cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| e.from != 4 && e.to != 4);
+    assert_eq!(cluster.raft(1).status().commit, cluster.raft(1).status().config);
+    cluster.net.clear();
+    cluster
+}
+
+fn is_told_of_its_removal(cluster: &mut Cluster) -> bool {
+    cluster.drain(1);
+    let removed = |e: &Envelope| matches!(e.message(), Message::Removed { .. });
+    cluster.net.drain(..).any(|e| e.to == 4 && removed(&e))
+}
+
+/// What a follower answers to its leader.
+fn answers(term: u64) -> [Message<'static>; 3] {
+    [
+        Message::Accept { term, round: 1, match_index: 0 },
+        Message::Reject { term, round: 1, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::SnapshotAck { term, round: 1, index: 1, offset: 0 },
+    ]
+}
+
+#[test]
+fn who_is_removed_and_answers_in_a_later_term_is_told_and_not_followed() {
+    let mut cluster = removes_4();
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    for later in [term + 1, term + 100 * JUMP, LIMIT - 1] {
+        for message in answers(later) {
+            assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
+            assert!(is_told_of_its_removal(&mut cluster), "{message:?}");
+        }
+    }
+    let status = cluster.raft(1).status();
+    assert_eq!((status.term, status.role), (term, Role::Leader));
+}
+
+#[test]
+fn who_is_removed_and_answers_in_a_term_that_cannot_be_is_refused_and_told_nothing() {
+    let mut cluster = removes_4();
+    let now = cluster.now;
+    for none in [LIMIT, LIMIT + 1, u64::MAX] {
+        for message in answers(none) {
+            assert_eq!(cluster.raft(1).receive(now, id(4), message), Err(FAR), "{message:?}");
+            assert!(!is_told_of_its_removal(&mut cluster), "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_removed_and_answers_in_the_leaders_term_is_heard() {
+    let mut cluster = removes_4();
+    let (now, term) = (cluster.now, cluster.raft(1).status().term);
+    for message in answers(term) {
+        assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
+        assert!(!is_told_of_its_removal(&mut cluster), "{message:?}");
+    }
+}
+
+#[test]
+fn who_is_removed_may_still_ask_its_leader() {
+    let mut cluster = removes_4();
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let command = command(status.term);
+    for message in of_followers(status.term, &command) {
+        assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
+    }
+    // it has no say any more, so that its command is not taken
+    assert_eq!(cluster.raft(1).status().last, status.last);
+}
+
+#[test]
+fn a_message_that_a_step_is_taken_for_is_not_refused() {
+    let (mut raft, far) = (alone(), heartbeat(3 + 100 * JUMP));
+    assert_eq!(raft.receive(START, id(2), far), Ok(()));
+    assert_eq!(raft.status().rejections.total(), 0);
+    // the next step is not taken yet
+    assert_eq!(raft.receive(START, id(2), far), Err(FAR));
+    assert_eq!(raft.status().rejections.total(), 1);
+}

@@ -1,0 +1,163 @@
+//! What a node believes of its own removal, and when.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Cluster, Node, finish_start, id};
+use quorate_core::{Instant, Output};
+use quorate_raft::{Change, Config, Event, Message, Record, Role};
+
+const START: Instant = Instant::from_millis(1);
+
+/// Node 1 of three, in term 3, with entries of terms 1 to 3, of which two are committed.
+fn alone() -> Node {
+    let config = Config { check_quorum: true, ..Config::default() };
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
+    let entries = [1_u8, 2, 3].map(|term| [term, 1 << 2, b'x']).concat();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
+    raft.tick(START);
+    finish_start(&mut raft);
+    assert_eq!((raft.status().commit, raft.status().last), (2, 3));
+    raft
+}
+
+/// The same node, which has just heard node 2 lead its term.
+fn led() -> Node {
+    let mut raft = alone();
+    let (term, prev_index, prev_term) = (3, 3, 3);
+    let heartbeat =
+        Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
+    raft.receive(START, id(2), heartbeat).unwrap();
+    finish_start(&mut raft);
+    raft
+}
+
+/// Tells a copy of the node that the entry of this index and term removes it. What it believes, and tells its application.
+fn told(raft: &Node, now: Instant, (index, index_term): (u64, u64)) -> Option<u64> {
+    let mut raft = raft.clone();
+    let term = raft.status().term.max(index_term);
+    let message = Message::Removed { term, index, index_term };
+    assert_eq!(raft.receive(now, id(3), message), Ok(()));
+    let believed = raft.status().removed;
+    let mut said = None;
+    while let Some(output) = raft.poll() {
+        if let Output::Event(Event::Removed { index }) = output {
+            assert_eq!(said.replace(index), None);
+        }
+    }
+    assert_eq!(said, believed);
+    believed
+}
+
+#[test]
+fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
+    let raft = alone();
+    for entry in [(3, 1), (3, 2), (3, 4), (4, 3), (4, 4), (100, 3)] {
+        assert_eq!(told(&raft, START, entry), Some(entry.0), "{entry:?}");
+    }
+}
+
+#[test]
+fn an_entry_that_it_has_is_no_news_though_that_is_not_committed() {
+    assert_eq!(told(&alone(), START, (3, 3)), None);
+}
+
+/// What is committed is known, and no other entry is in its place.
+#[test]
+fn an_entry_in_the_place_of_a_committed_one_is_no_news() {
+    let raft = alone();
+    for entry in [(1, 1), (2, 2), (1, 2), (1, 3), (2, 1), (2, 3), (2, 4)] {
+        assert_eq!(told(&raft, START, entry), None, "{entry:?}");
+    }
+}
+
+#[test]
+fn it_is_not_believed_within_the_shortest_election_timeout_after_the_leader_was_heard() {
+    let raft = led();
+    let least = Config::default().election_min_us;
+    for after in [0, 1, least - 1] {
+        assert_eq!(told(&raft, START.after(after), (4, 3)), None, "{after}");
+    }
+    for after in [least, least + 1, 10 * least] {
+        assert_eq!(told(&raft, START.after(after), (4, 3)), Some(4), "{after}");
+    }
+}
+
+#[test]
+fn it_is_believed_at_once_by_a_node_that_has_given_its_leader_up() {
+    let mut raft = led();
+    assert_eq!(told(&raft, START, (4, 3)), None);
+    raft.forget_leader();
+    assert_eq!(raft.status().leader, None);
+    assert_eq!(told(&raft, START, (4, 3)), Some(4));
+}
+
+#[test]
+fn it_is_believed_by_a_candidate_and_not_by_a_leader() {
+    let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
+    cluster.elect(1);
+    cluster.run(200);
+    let (now, status) = (cluster.now, cluster.raft(1).status());
+    let entry = (status.last + 1, status.term);
+    assert_eq!(told(cluster.raft(1), now.after(1_000_000), entry), None);
+    let raft = cluster.raft(2);
+    raft.campaign(now);
+    assert_eq!(raft.status().role, Role::Candidate);
+    assert_eq!(told(raft, now, entry), Some(entry.0));
+}
+
+#[test]
+fn the_first_that_is_believed_is_told_and_no_other() {
+    let mut raft = alone();
+    let said = |index| Message::Removed { term: 3, index, index_term: 3 };
+    raft.receive(START, id(3), said(7)).unwrap();
+    finish_start(&mut raft);
+    for index in [6, 7, 8] {
+        raft.receive(START, id(2), said(index)).unwrap();
+        assert_eq!(raft.status().removed, Some(7));
+        assert!(raft.poll().is_none());
+    }
+}
+
+/// A cluster of four whose node 4 has its removal in its log, and knows only later that this is committed.
+fn has_its_removal() -> Cluster {
+    let mut cluster = Cluster::with(4, Config { pre_vote: true, ..Config::default() });
+    cluster.elect(1);
+    cluster.run(200);
+    cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
+    cluster.drain(1);
+    cluster.settle_if(|e| matches!((e.from, e.to), (1, 4) | (4, 1)));
+    let status = cluster.raft(4).status();
+    assert!(!status.standing.is_member() && status.config > status.commit, "{status:?}");
+    cluster
+}
+
+#[test]
+fn one_with_its_removal_in_the_log_believes_that_and_what_is_later() {
+    let mut cluster = has_its_removal();
+    let late = cluster.now.after(1_000_000);
+    let raft = cluster.raft(4);
+    let status = raft.status();
+    for (index, believed) in [
+        (status.config - 1, None),
+        (status.config, Some(status.config)),
+        (status.config + 1, Some(status.config + 1)),
+    ] {
+        assert_eq!(told(raft, late, (index, status.term)), believed, "{index}");
+    }
+}
+
+#[test]
+fn one_that_knows_its_removal_to_be_committed_is_told_nothing_new() {
+    let mut cluster = has_its_removal();
+    cluster.run(300);
+    let late = cluster.now.after(1_000_000);
+    let raft = cluster.raft(4);
+    let status = raft.status();
+    // its own removal is the last that it knows to be committed
+    assert_eq!(status.commit, status.config);
+    for index in [status.config, status.config + 1, status.config + 100] {
+        assert_eq!(told(raft, late, (index, status.term)), None, "{index}");
+    }
+}

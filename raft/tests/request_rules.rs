@@ -1,0 +1,142 @@
+//! Requests for votes by nodes that have none, as far as the asked node knows.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Node, finish_start, id};
+use quorate_core::{Instant, Output, Rejected};
+use quorate_raft::{Config, Message, Record};
+
+const START: Instant = Instant::from_millis(1);
+/// By so much may those that are no members raise a node's term from one election timeout to the next.
+const MOST: u64 = 1 << 16;
+/// The last entry of the node, by index and term, and what is behind it.
+const LEVEL: (u64, u64) = (3, 3);
+const BEHIND: (u64, u64) = (2, 3);
+
+/// Node 1 of three, in term 3, with entries of terms 1 to 3.
+fn alone() -> Node {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    let entries = [1_u8, 2, 3].map(|term| [term, 1 << 2, b'x']).concat();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
+    raft.tick(START);
+    finish_start(&mut raft);
+    raft
+}
+
+/// The same node, which has just heard node 2 lead its term.
+fn led() -> Node {
+    let mut raft = alone();
+    let (term, prev_index, prev_term) = (3, 3, 3);
+    let heartbeat =
+        Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
+    raft.receive(START, id(2), heartbeat).unwrap();
+    finish_start(&mut raft);
+    raft
+}
+
+const fn ask(pre: bool, term: u64, log: (u64, u64)) -> Message<'static> {
+    Message::RequestVote { pre, term, last_index: log.0, last_term: log.1 }
+}
+
+/// The term of an answer, and whether it gives the vote; `None` if there is none.
+type Answer = Option<(u64, bool)>;
+/// A node's term, and whom it gave its vote.
+type State = (u64, Option<u64>);
+
+/// What a copy of the node answers to node 9, which is no member, and its state then.
+fn answer(raft: &Node, message: Message<'_>) -> (Answer, State) {
+    let mut raft = raft.clone();
+    assert_eq!(raft.receive(START, id(9), message), Ok(()), "{message:?}");
+    let (mut answer, mut last) = (None, None);
+    loop {
+        match raft.poll() {
+            Some(Output::Persist(ticket, _)) => last = Some(ticket),
+            Some(Output::Send(to, Message::Vote { term, granted, .. })) if to == id(9) => {
+                assert_eq!(answer.replace((term, granted)), None);
+            }
+            Some(_) => {}
+            None => match last.take() {
+                Some(ticket) => raft.persisted(ticket),
+                None => break,
+            },
+        }
+    }
+    (answer, (raft.status().term, raft.status().vote.map(|vote| vote.get())))
+}
+
+#[test]
+fn a_stranger_of_an_old_term_is_told_the_term_though_a_leader_is_heard() {
+    for pre in [true, false] {
+        for log in [LEVEL, BEHIND] {
+            // the last entry of an old term is of an older one
+            let message = ask(pre, 2, (log.0, 1));
+            for raft in [alone(), led()] {
+                assert_eq!(answer(&raft, message), (Some((3, false)), (3, None)), "{message:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stranger_of_the_term_or_a_later_one_is_not_answered_while_a_leader_is_heard() {
+    for pre in [true, false] {
+        for message in [
+            ask(pre, 3, (9, 2)),
+            ask(pre, 4, LEVEL),
+            ask(pre, 4, BEHIND),
+            ask(pre, 3 + MOST, (9, 3)),
+        ] {
+            assert_eq!(answer(&led(), message), (None, (3, None)), "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stranger_of_a_later_term_is_followed_with_a_vote_alone() {
+    let raft = alone();
+    for log in [LEVEL, (4, 3), (1, 4)] {
+        assert_eq!(answer(&raft, ask(true, 5, log)), (Some((5, true)), (3, None)), "{log:?}");
+        assert_eq!(answer(&raft, ask(false, 5, log)), (Some((5, true)), (5, Some(9))), "{log:?}");
+    }
+    for log in [BEHIND, (9, 2), (0, 0)] {
+        for pre in [true, false] {
+            let refused = (Some((3, false)), (3, None));
+            assert_eq!(answer(&raft, ask(pre, 5, log)), refused, "{pre} {log:?}");
+        }
+    }
+}
+
+#[test]
+fn votes_for_strangers_raise_the_term_no_further_than_the_bound() {
+    let mut raft = alone();
+    raft.receive(START, id(9), ask(false, 3 + MOST - 1, LEVEL)).unwrap();
+    assert_eq!(raft.status().term, 3 + MOST - 1);
+    let beyond = ask(false, 4 + MOST, LEVEL);
+    for from in [9, 10] {
+        assert_eq!(raft.receive(START, id(from), beyond), Err(Rejected::OutOfRange), "{from}");
+    }
+    raft.receive(START, id(10), ask(false, 3 + MOST, LEVEL)).unwrap();
+    assert_eq!(raft.status().term, 3 + MOST);
+    assert_eq!(raft.receive(START, id(9), beyond), Err(Rejected::OutOfRange));
+    // an election timeout later nobody remembers that
+    let later = START.after(Config::default().election_max_us);
+    raft.tick(later);
+    let term = raft.status().term;
+    raft.receive(later, id(9), ask(false, term + MOST, LEVEL)).unwrap();
+    assert_eq!(raft.status().term, term + MOST);
+}
+
+#[test]
+fn pre_votes_for_strangers_and_refusals_count_for_nothing() {
+    let mut raft = alone();
+    for _ in 0..3 {
+        for message in [ask(true, 3 + MOST, LEVEL), ask(false, 3 + MOST, BEHIND)] {
+            assert_eq!(raft.receive(START, id(9), message), Ok(()));
+            assert_eq!(raft.status().term, 3);
+        }
+    }
+    raft.receive(START, id(9), ask(false, 3 + MOST, LEVEL)).unwrap();
+    assert_eq!(raft.status().term, 3 + MOST);
+}
