@@ -1,4 +1,5 @@
-//! How far a term may be ahead, who may say so, what is reported of it, and what a node that is no member may say.
+//! How far a term may be ahead, who may say so, what is reported of it, and what a node that is
+//! no member may say.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -66,7 +67,8 @@ fn without_a_leader_a_step_is_taken_however_wide_the_gap_is() {
     assert_eq!(raft.status().term, 3 + JUMP);
 }
 
-/// Node 3 says once in each of so many heartbeats that it is in this term, and the leader refuses that.
+/// Node 3 says once in each of so many heartbeats that it is in this term, and the leader refuses
+/// that.
 fn says(cluster: &mut Cluster, term: u64, heartbeats: u64) {
     for _ in 0..heartbeats {
         let now = cluster.now;
@@ -117,7 +119,8 @@ fn a_leader_does_not_report_a_term_that_nobody_can_be_in() {
     }
 }
 
-/// What a node reports while it is given a message of another again and again, for so many of the longest election timeouts.
+/// What a node reports while it is given a message of another again and again, for so many of the
+/// longest election timeouts.
 fn reported(
     raft: &mut Node,
     from: u64,
@@ -181,7 +184,8 @@ fn of_leaders(term: u64) -> [Message<'static>; 4] {
     ]
 }
 
-/// Node 9, which is no member, has asked for a vote in an old term, so that the node has a place for it.
+/// Node 9, which is no member, has asked for a vote in an old term, so that the node has a place
+/// for it.
 fn asked_by_a_stranger(mut raft: Node, now: Instant) -> Node {
     let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
     raft.receive(now, id(9), ask).unwrap();

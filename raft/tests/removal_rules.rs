@@ -33,7 +33,8 @@ fn led() -> Node {
     raft
 }
 
-/// Tells a copy of the node that the entry of this index and term removes it. What it believes, and tells its application.
+/// Tells a copy of the node that the entry of this index and term removes it. What it believes,
+/// and tells its application.
 fn told(raft: &Node, now: Instant, (index, index_term): (u64, u64)) -> Option<u64> {
     let mut raft = raft.clone();
     let term = raft.status().term.max(index_term);
@@ -120,7 +121,8 @@ fn the_first_that_is_believed_is_told_and_no_other() {
     }
 }
 
-/// A cluster of four whose node 4 has its removal in its log, and knows only later that this is committed.
+/// A cluster of four whose node 4 has its removal in its log, and knows only later that this is
+/// committed.
 fn has_its_removal() -> Cluster {
     let mut cluster = Cluster::with(4, Config { pre_vote: true, ..Config::default() });
     cluster.elect(1);

@@ -8,7 +8,8 @@ use quorate_core::{Instant, Output, Rejected};
 use quorate_raft::{Config, Message, Record};
 
 const START: Instant = Instant::from_millis(1);
-/// By so much may those that are no members raise a node's term from one election timeout to the next.
+/// By so much may those that are no members raise a node's term from one election timeout to the
+/// next.
 const MOST: u64 = 1 << 16;
 /// The last entry of the node, by index and term, and what is behind it.
 const LEVEL: (u64, u64) = (3, 3);
