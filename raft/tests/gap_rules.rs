@@ -159,7 +159,22 @@ fn a_gap_that_is_being_closed_is_not_reported() {
 }
 
 #[test]
-fn a_follower_reports_a_leader_that_is_far_or_contradicts_it_and_nobody_else() {
+fn a_follower_reports_a_leader_whose_log_contradicts_it_once() {
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    let entries = [3, 1 << 2, b'x'];
+    raft.restore(Record::Append { first: 1, commit: 1, entries: &entries }).unwrap();
+    // what is committed is of another term there
+    let (term, prev_index, prev_term) = (1 << 20, 1, 2);
+    let wrong = Message::Append { term, prev_index, prev_term, commit: 1, round: 1, entries: &[] };
+    let reason = Rejected::Impossible;
+    assert_eq!(reported(&mut raft, 2, wrong, 1), [], "not yet");
+    assert_eq!(reported(&mut raft, 2, wrong, 20), [Event::Refusing { peer: id(2), reason }]);
+    assert_eq!(raft.status().refusing, Some((id(2), reason)));
+}
+
+#[test]
+fn a_follower_reports_neither_other_numbers_out_of_range_nor_who_does_not_lead() {
     // its term is not far: another number is out of range
     let index = LIMIT - 1;
     let (term, index_term) = (1 << 20, 1);

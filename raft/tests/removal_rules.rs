@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, finish_start, id};
-use quorate_core::{Instant, Output};
+use quorate_core::{Instant, Output, Rejected};
 use quorate_raft::{Change, Config, Event, Message, Record, Role};
 
 const START: Instant = Instant::from_millis(1);
@@ -56,6 +56,26 @@ fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
     let raft = alone();
     for entry in [(3, 1), (3, 2), (3, 4), (4, 3), (4, 4), (100, 3)] {
         assert_eq!(told(&raft, START, entry), Some(entry.0), "{entry:?}");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_is_refused() {
+    const LIMIT: u64 = 1 << 62;
+    let raft = alone();
+    for ((term, index, index_term), reason) in [
+        ((3, 0, 2), Rejected::Malformed),
+        ((3, 4, 0), Rejected::Malformed),
+        ((3, 0, 0), Rejected::Malformed),
+        ((3, 4, 4), Rejected::Malformed),
+        ((LIMIT, 4, 3), Rejected::OutOfRange),
+        ((3, LIMIT, 3), Rejected::OutOfRange),
+        ((LIMIT, LIMIT, 3), Rejected::OutOfRange),
+    ] {
+        let mut raft = raft.clone();
+        let message = Message::Removed { term, index, index_term };
+        assert_eq!(raft.receive(START, id(3), message), Err(reason), "{message:?}");
+        assert_eq!(raft.status().removed, None, "{message:?}");
     }
 }
 
