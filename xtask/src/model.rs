@@ -13,7 +13,7 @@ Prints how many states there are; a violation prints the steps that lead there. 
     cargo xtask model                all cases
     cargo xtask model ring           those whose name has the word
     cargo xtask model bully --part 1/2   of these, the first, the third and so on
-    cargo xtask model bully --sample     half of these; the commit determines which; CI runs this",
+    cargo xtask model bully --sample     half of these; the commit determines which",
     run,
 };
 
