@@ -1,5 +1,5 @@
 //! What a replica owes and says, rule by rule.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 extern crate std;
 
@@ -119,7 +119,7 @@ fn deltas_that_do_not_fit_wait_for_the_next_gossip() {
     assert_eq!(said(&mut node), [Said::Deltas(2, false)]);
     gossip(&mut node);
     assert!(said(&mut node).contains(&Said::Digest(2)));
-    assert_eq!(node.peers.get(0).unwrap().wants, Wants::Asked, "with the first message");
+    assert_eq!(node.peers.first().unwrap().wants, Wants::Asked, "with the first message");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn numbers_that_were_taken_are_not_taken_twice() {
 fn an_earlier_life_counts_only_if_it_answers_to_the_life_that_asks() {
     let mut node = quiet(1);
     receive(&mut node, 0, message(9, Body::Ack)).unwrap();
-    let peer = |node: &Node| node.peers.get(0).map(|peer| (peer.life, peer.got)).unwrap();
+    let peer = |node: &Node| node.peers.first().map(|peer| (peer.life, peer.got)).unwrap();
     let run = &adds(2, &[11])[0];
     let earlier = |acks_life| Message { acks_life, ..message(5, Body::Deltas { first: 1, run }) };
     let life = node.disk.life();
@@ -268,10 +268,10 @@ fn digests_that_differ_ask_for_the_state_where_deltas_cannot_help() {
     ] {
         let mut node = quiet(1);
         let own = node.last();
-        let peer = node.peers.get_mut(0).unwrap();
+        let peer = node.peers.first_mut().unwrap();
         (peer.got, peer.acked) = (got, own - lacks);
         node.compare(0, first, last, 0);
-        let peer = node.peers.get(0).unwrap();
+        let peer = node.peers.first().unwrap();
         let found = (peer.wants, peer.is(Flag::OwesState));
         assert_eq!(found, expected, "{got} {lacks} {first} {last}");
         assert!(peer.is(Flag::OwesAck));
@@ -279,7 +279,7 @@ fn digests_that_differ_ask_for_the_state_where_deltas_cannot_help() {
         // the same digest: everything is here
         let same = digest(node.state());
         node.compare(0, first, last, same);
-        let peer = node.peers.get(0).unwrap();
+        let peer = node.peers.first().unwrap();
         assert_eq!((peer.wants, peer.got), (Wants::Nothing, got.max(last)));
     }
 }
