@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_at_the_limit_is_no_epoch() {
+    fn epoch_at_the_limit_is_not_admitted() {
         assert!(Epoch::UNKNOWN.admits(Epoch(LIMIT - 1)) && !Epoch::UNKNOWN.admits(Epoch(LIMIT)));
         assert!(Epoch(7).admits(Epoch(JUMP + 7)) && !Epoch(7).admits(Epoch(JUMP + 8)));
         assert!(Epoch(7).admits(Epoch::ZERO));

@@ -565,6 +565,9 @@ fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
             node.receive(ms(1_001), id(1), Message::Stale { epoch: rival }).unwrap();
             assert_eq!(said(&mut node), []);
         }
+        // nor does an answer to its heartbeat make it claim earlier
+        node.receive(ms(1_002), id(1), Message::Accept { epoch, round: 1 }).unwrap();
+        assert_eq!(said(&mut node), []);
         assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
         assert_eq!(node.deadline(), Some(heartbeat));
         node.tick(heartbeat);
@@ -617,7 +620,7 @@ fn a_claim_is_made_as_often_as_configured_and_then_an_election() {
 }
 
 #[test]
-fn what_was_refused_is_told_although_an_election_begins() {
+fn stale_answer_survives_the_start_of_an_election() {
     let mut node = node(1, KEEP);
     node.tick(ms(0));
     let epoch = Epoch::from_token(66);
@@ -630,7 +633,7 @@ fn what_was_refused_is_told_although_an_election_begins() {
 
 /// What a node claims itself is no later epoch, unless it is to bully the other out of office.
 #[test]
-fn who_claims_yields_to_a_better_one_that_was_elected() {
+fn claiming_node_yields_to_an_elected_higher_node() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
     for (elected, yields) in [(3, true), (1, false)] {
         let mut node = node(2, config);
@@ -658,7 +661,7 @@ fn who_claims_yields_to_a_better_one_that_was_elected() {
 }
 
 #[test]
-fn who_accepts_a_claim_promises_nothing_yet() {
+fn accepted_claim_is_no_promise() {
     let keep = Config { takeover: Takeover::Keep, ..leased() };
     let mut node = node(1, keep);
     node.tick(ms(0));

@@ -171,7 +171,7 @@ fn each_refusal_says_what_is_wrong() {
 
 /// A heartbeat that comes later than is borne, or much earlier than expected, or counts anew, tells nothing of the others.
 #[test]
-fn what_does_not_fit_begins_a_new_window_of_chen() {
+fn heartbeat_that_does_not_fit_restarts_the_window_of_chen() {
     let config = ChenConfig { interval_us: T, margin_us: T / 2 };
     let after = |at: u64, number: u64| {
         let mut detector = Chen::<16>::new(config).unwrap();

@@ -55,7 +55,7 @@ fn poll<M: Machine>(node: &mut M, outputs: usize) {
 const ALL: usize = 1_000;
 
 #[test]
-fn what_is_past_does_not_count() {
+fn past_and_statistics_do_not_change_the_hash() {
     // the same times lie ahead, an hour later
     let mut early = bully(0, KEEP);
     let alive = B::Alive { epoch: Epoch::from_token(4), round: 0 };
@@ -76,7 +76,7 @@ fn what_is_past_does_not_count() {
 }
 
 #[test]
-fn what_is_to_come_counts() {
+fn deadlines_and_pending_messages_change_the_hash() {
     let node = bully(0, KEEP);
     let mut waited = node.clone();
     waited.tick(ms(10));
@@ -94,7 +94,7 @@ fn what_is_to_come_counts() {
 }
 
 #[test]
-fn what_is_not_on_disk_counts() {
+fn undurable_records_change_the_hash() {
     let mut node = bully(0, KEEP);
     node.receive(ms(1), IDS[4], B::Alive { epoch: Epoch::from_token(4), round: 0 }).unwrap();
     let dirty = node.clone();

@@ -579,7 +579,7 @@ fn a_kept_leader_takes_tokens_off_the_ring() {
 }
 
 #[test]
-fn who_relays_a_token_does_not_win_when_nobody_is_left() {
+fn relaying_node_does_not_win_when_all_others_are_suspected() {
     let mut node = first(3);
     let token = Epoch::from_token(2);
     node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b100 }).unwrap();
@@ -613,7 +613,7 @@ fn a_resource_cannot_name_an_epoch_of_nobody() {
 }
 
 #[test]
-fn nobody_asks_for_another_whether_it_is_followed() {
+fn ask_in_the_epoch_of_another_node_is_refused() {
     let mut node = first(3);
     let ask = |owner: u64| Message::Ask { epoch: Epoch::from_token(32 + owner) };
     let refused = node.receive(ms(1), id(2), ask(2));

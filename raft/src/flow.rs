@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_twice_in_a_row_is_sent_in_appends_that_are_shorter() {
+    fn second_loss_in_a_row_shortens_appends() {
         for (bytes, limit) in [(5000, 2048), (1025, 1024), (1024, 512), (1000, 512), (40, 32)] {
             let mut flow = Flow::default();
             flow.miss(bytes, 4096);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_again_in_shorter_appends_has_longer_to_arrive_up_to_eight_times() {
+    fn shorter_appends_double_the_patience_up_to_eight_times() {
         for (shift, times) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 8), (11, 8)] {
             assert_eq!(with_shift(shift).patience(3 << PROMPT_BYTES_LOG2), 2 * times, "{shift}");
         }

@@ -171,7 +171,7 @@ fn an_entry_that_is_not_answered_by_the_next_heartbeat_is_asked_for() {
 }
 
 #[test]
-fn where_entries_come_after_heartbeats_one_more_heartbeat_is_waited_for() {
+fn late_entries_add_one_heartbeat_of_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
         // the first message was late, and not lost
@@ -245,7 +245,7 @@ fn the_first_step_back_is_taken_at_once_and_the_next_one_with_the_heartbeat() {
 }
 
 #[test]
-fn what_is_lost_twice_is_sent_in_shorter_appends() {
+fn second_loss_of_the_same_entries_shortens_appends() {
     const ALL: usize = 100 * ENTRY;
     let mut leader = Leader::<Small>::streaming();
     for _ in 0..100 {
@@ -280,7 +280,7 @@ fn the_search_for_where_the_logs_agree_makes_no_append_shorter() {
 }
 
 #[test]
-fn what_a_peer_had_acknowledged_is_told_when_it_lost_that() {
+fn lost_entries_are_reported_with_the_acknowledged_index() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
         leader.propose(1);

@@ -11,7 +11,7 @@ use quorate_raft::{Change, Config, Event, Message, Record, Role};
 const JUMP: u64 = 1 << 32;
 const LIMIT: u64 = 1 << 62;
 const FAR: Rejected = Rejected::OutOfRange;
-const STRANGER: Rejected = Rejected::UnknownSender;
+const NON_MEMBER: Rejected = Rejected::UnknownSender;
 
 const START: Instant = Instant::from_millis(1);
 
@@ -201,7 +201,7 @@ fn of_leaders(term: u64) -> [Message<'static>; 4] {
 
 /// Node 9, which is no member, has asked for a vote in an old term, so that the node has a place
 /// for it.
-fn asked_by_a_stranger(mut raft: Node, now: Instant) -> Node {
+fn with_request_of_a_non_member(mut raft: Node, now: Instant) -> Node {
     let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
     raft.receive(now, id(9), ask).unwrap();
     finish_start(&mut raft);
@@ -209,15 +209,15 @@ fn asked_by_a_stranger(mut raft: Node, now: Instant) -> Node {
 }
 
 #[test]
-fn a_stranger_that_does_not_lead_says_nothing_of_what_leaders_say() {
+fn leader_messages_of_a_non_member_that_does_not_lead_are_refused() {
     let mut led = leader(3, Config::default());
     let now = led.now;
     for raft in [alone(), led_by(2), led.raft(1).clone()] {
-        let raft = asked_by_a_stranger(raft, now);
+        let raft = with_request_of_a_non_member(raft, now);
         let before = raft.status();
         for message in of_leaders(before.term) {
             let mut raft = raft.clone();
-            assert_eq!(raft.receive(now, id(9), message), Err(STRANGER), "{message:?}");
+            assert_eq!(raft.receive(now, id(9), message), Err(NON_MEMBER), "{message:?}");
             let mut after = raft.status();
             after.rejections = before.rejections;
             assert_eq!(after, before, "{message:?}");
@@ -226,7 +226,7 @@ fn a_stranger_that_does_not_lead_says_nothing_of_what_leaders_say() {
 }
 
 #[test]
-fn a_stranger_that_leads_says_what_leaders_say() {
+fn leader_messages_of_a_non_member_that_leads_are_accepted() {
     let raft = led_by(9);
     for message in of_leaders(3) {
         let mut raft = raft.clone();
@@ -251,15 +251,15 @@ fn of_followers(term: u64, commands: &[u8]) -> [Message<'_>; 3] {
 }
 
 #[test]
-fn a_leader_does_nothing_for_a_stranger() {
+fn leader_refuses_requests_of_a_non_member() {
     let mut cluster = leader(3, Config { forward: true, ..Config::default() });
     let now = cluster.now;
-    let raft = asked_by_a_stranger(cluster.raft(1).clone(), now);
+    let raft = with_request_of_a_non_member(cluster.raft(1).clone(), now);
     let before = raft.status();
     let command = command(before.term);
     for message in of_followers(before.term, &command) {
         let mut raft = raft.clone();
-        assert_eq!(raft.receive(now, id(9), message), Err(STRANGER), "{message:?}");
+        assert_eq!(raft.receive(now, id(9), message), Err(NON_MEMBER), "{message:?}");
         let mut after = raft.status();
         after.rejections = before.rejections;
         assert_eq!(after, before, "{message:?}");
@@ -294,7 +294,7 @@ fn answers(term: u64) -> [Message<'static>; 3] {
 }
 
 #[test]
-fn who_is_removed_and_answers_in_a_later_term_is_told_and_not_followed() {
+fn removed_node_that_answers_in_a_later_term_is_told_of_its_removal() {
     let mut cluster = removes_4();
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     for later in [term + 1, term + 100 * JUMP, LIMIT - 1] {
@@ -308,7 +308,7 @@ fn who_is_removed_and_answers_in_a_later_term_is_told_and_not_followed() {
 }
 
 #[test]
-fn who_is_removed_and_answers_in_a_term_that_cannot_be_is_refused_and_told_nothing() {
+fn removed_node_that_answers_in_an_impossible_term_is_refused() {
     let mut cluster = removes_4();
     let now = cluster.now;
     for none in [LIMIT, LIMIT + 1, u64::MAX] {
@@ -320,7 +320,7 @@ fn who_is_removed_and_answers_in_a_term_that_cannot_be_is_refused_and_told_nothi
 }
 
 #[test]
-fn who_is_removed_and_answers_in_the_leaders_term_is_heard() {
+fn removed_node_that_answers_in_the_leaders_term_is_accepted() {
     let mut cluster = removes_4();
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     for message in answers(term) {
@@ -330,7 +330,7 @@ fn who_is_removed_and_answers_in_the_leaders_term_is_heard() {
 }
 
 #[test]
-fn who_is_removed_may_still_ask_its_leader() {
+fn removed_node_may_still_send_requests_to_its_leader() {
     let mut cluster = removes_4();
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let command = command(status.term);

@@ -244,12 +244,9 @@ fn a_voter_that_promises_nothing_does_not_count() {
     plain.run_if(1_000, |e| !promise(e) || panic!("{e:?}"));
 }
 
-#[test]
-fn the_shortest_promise_of_the_term_counts() {
-    let mut cluster = cluster();
-    let (now, term) = (cluster.now, cluster.raft(1).status().term);
-    let commit = cluster.raft(1).status().commit;
-    let sent = now.after(60_000);
+/// Node 1 sends its next heartbeat: when, and the round of it.
+fn next_heartbeat(cluster: &mut Cluster) -> (Instant, u64) {
+    let sent = cluster.now.after(60_000);
     cluster.now = sent;
     cluster.raft(1).tick(sent);
     cluster.drain(1);
@@ -257,7 +254,14 @@ fn the_shortest_promise_of_the_term_counts() {
         quorate_raft::Message::Append { round, .. } => Some(round),
         _ => None,
     });
-    let round = round.unwrap();
+    (sent, round.unwrap())
+}
+
+#[test]
+fn the_shortest_promise_of_the_term_counts() {
+    let mut cluster = cluster();
+    let (term, commit) = (cluster.raft(1).status().term, cluster.raft(1).status().commit);
+    let (sent, round) = next_heartbeat(&mut cluster);
     cluster.net.clear();
     let promise = |promise_us| quorate_raft::Message::Promise { term, round, promise_us };
     cluster.raft(1).receive(sent, common::id(2), promise(50_000)).unwrap();
@@ -305,23 +309,15 @@ fn a_lease_needs_both_majorities_in_joint_consensus() {
 }
 
 #[test]
-fn who_promises_no_time_or_promised_in_an_earlier_term_does_not_count() {
+fn empty_and_old_promises_do_not_extend_the_lease() {
     let mut cluster = cluster();
     cluster.raft(1).transfer(common::id(2)).unwrap();
     cluster.run(120);
     cluster.raft(2).transfer(common::id(1)).unwrap();
     cluster.run(120);
     assert_eq!(cluster.leader(), Some(1));
-    let (now, term) = (cluster.now, cluster.raft(1).status().term);
-    let sent = now.after(60_000);
-    cluster.now = sent;
-    cluster.raft(1).tick(sent);
-    cluster.drain(1);
-    let round = cluster.net.iter().find_map(|e| match e.message() {
-        quorate_raft::Message::Append { round, .. } => Some(round),
-        _ => None,
-    });
-    let round = round.unwrap();
+    let term = cluster.raft(1).status().term;
+    let (sent, round) = next_heartbeat(&mut cluster);
     // when the lease of before is over
     let later = sent.after(121_000);
     for (term, promise_us, counts) in

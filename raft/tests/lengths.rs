@@ -14,6 +14,17 @@ const GREATEST: u64 = (1 << 62) - 1;
 /// Of ordinary numbers, which take a byte, instead of the greatest: five of a message, the term of an entry.
 const SMALL_NUMBERS: usize = 5 * 8 + 8;
 
+const fn longest_append(entries: &[u8]) -> Message<'_> {
+    Message::Append {
+        term: GREATEST,
+        prev_index: GREATEST,
+        prev_term: GREATEST,
+        commit: GREATEST,
+        round: GREATEST,
+        entries,
+    }
+}
+
 #[test]
 fn longest_message_is_as_long_as_the_formula() {
     for (max_append_bytes, max_entry_bytes) in [(400, 256), (160, 128), (1, 300), (1 << 20, 2000)] {
@@ -21,14 +32,7 @@ fn longest_message_is_as_long_as_the_formula() {
         // two or three bytes of length, 9 of its term
         let longest = max_append_bytes.max(max_entry_bytes + 9 + 2).min(4096);
         let entries = vec![0; longest];
-        let message = Message::Append {
-            term: GREATEST,
-            prev_index: GREATEST,
-            prev_term: GREATEST,
-            commit: GREATEST,
-            round: GREATEST,
-            entries: &entries,
-        };
+        let message = longest_append(&entries);
         let formula = Raft::<Inline<3, 4096, 64, 64>>::max_message_len(&config);
         assert_eq!(formula, message.encoded_len(), "{max_append_bytes} {max_entry_bytes}");
     }
@@ -58,20 +62,13 @@ fn commands_take_half_the_log_at_most() {
     let config = Config { max_append_bytes: 64, max_entry_bytes: 1 << 20, ..Config::default() };
     // two bytes of length, 9 of its term
     let entries = vec![0; 2048 + 9 + 2];
-    let message = Message::Append {
-        term: GREATEST,
-        prev_index: GREATEST,
-        prev_term: GREATEST,
-        commit: GREATEST,
-        round: GREATEST,
-        entries: &entries,
-    };
+    let message = longest_append(&entries);
     let formula = Raft::<Inline<3, 4096, 64, 64>>::max_message_len(&config);
     assert_eq!(formula, message.encoded_len());
 }
 
 #[test]
-fn where_there_are_many_members_their_record_is_the_longest() {
+fn longest_record_lists_the_members_if_they_are_many() {
     // the kind, the index, the term and the node's own id, ten bytes each at most, and 31 members of nine
     let members = 1 + 3 * 10 + 2 + 31 * 9;
     let formula = Raft::<Inline<31, 64, 8, 64>>::max_record_len(&Config::default());

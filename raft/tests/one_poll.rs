@@ -375,7 +375,7 @@ fn told_to_the_end<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
 }
 
 #[test]
-fn what_is_committed_is_told_to_its_end_and_reads_after_it() {
+fn one_poll_loop_delivers_all_commits_and_then_reads() {
     told_to_the_end::<Inline<1, 256, 16, 64>>(&[20, 30, 10]);
     // entries of this storage lie in chunks of 128 KiB
     #[cfg(feature = "alloc")]

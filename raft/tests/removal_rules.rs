@@ -3,35 +3,11 @@
 
 mod common;
 
-use common::{Cluster, Node, finish_start, id};
+use common::{Cluster, Node, finish_start, following, id, without_leader};
 use quorate_core::{Instant, Output, Rejected};
-use quorate_raft::{Change, Config, Event, Message, Record, Role};
+use quorate_raft::{Change, Config, Event, Message, Role};
 
 const START: Instant = Instant::from_millis(1);
-
-/// Node 1 of three, in term 3, with entries of terms 1 to 3, of which two are committed.
-fn alone() -> Node {
-    let config = Config { check_quorum: true, ..Config::default() };
-    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
-    let entries = [1_u8, 2, 3].map(|term| [term, 1 << 2, b'x']).concat();
-    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
-    raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
-    raft.tick(START);
-    finish_start(&mut raft);
-    assert_eq!((raft.status().commit, raft.status().last), (2, 3));
-    raft
-}
-
-/// The same node, which has just heard node 2 lead its term.
-fn led() -> Node {
-    let mut raft = alone();
-    let (term, prev_index, prev_term) = (3, 3, 3);
-    let heartbeat =
-        Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
-    raft.receive(START, id(2), heartbeat).unwrap();
-    finish_start(&mut raft);
-    raft
-}
 
 /// Tells a copy of the node that the entry of this index and term removes it. What it believes,
 /// and tells its application.
@@ -53,7 +29,7 @@ fn told(raft: &Node, now: Instant, (index, index_term): (u64, u64)) -> Option<u6
 
 #[test]
 fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
-    let raft = alone();
+    let raft = without_leader(START);
     for entry in [(3, 1), (3, 2), (3, 4), (4, 3), (4, 4), (100, 3)] {
         assert_eq!(told(&raft, START, entry), Some(entry.0), "{entry:?}");
     }
@@ -62,7 +38,7 @@ fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
 #[test]
 fn an_entry_that_cannot_be_is_refused() {
     const LIMIT: u64 = 1 << 62;
-    let raft = alone();
+    let raft = without_leader(START);
     for ((term, index, index_term), reason) in [
         ((3, 0, 2), Rejected::Malformed),
         ((3, 4, 0), Rejected::Malformed),
@@ -81,13 +57,13 @@ fn an_entry_that_cannot_be_is_refused() {
 
 #[test]
 fn an_entry_that_it_has_is_no_news_though_that_is_not_committed() {
-    assert_eq!(told(&alone(), START, (3, 3)), None);
+    assert_eq!(told(&without_leader(START), START, (3, 3)), None);
 }
 
 /// What is committed is known, and no other entry is in its place.
 #[test]
 fn an_entry_in_the_place_of_a_committed_one_is_no_news() {
-    let raft = alone();
+    let raft = without_leader(START);
     for entry in [(1, 1), (2, 2), (1, 2), (1, 3), (2, 1), (2, 3), (2, 4)] {
         assert_eq!(told(&raft, START, entry), None, "{entry:?}");
     }
@@ -95,7 +71,7 @@ fn an_entry_in_the_place_of_a_committed_one_is_no_news() {
 
 #[test]
 fn it_is_not_believed_within_the_shortest_election_timeout_after_the_leader_was_heard() {
-    let raft = led();
+    let raft = following(START);
     let least = Config::default().election_min_us;
     for after in [0, 1, least - 1] {
         assert_eq!(told(&raft, START.after(after), (4, 3)), None, "{after}");
@@ -107,7 +83,7 @@ fn it_is_not_believed_within_the_shortest_election_timeout_after_the_leader_was_
 
 #[test]
 fn it_is_believed_at_once_by_a_node_that_has_given_its_leader_up() {
-    let mut raft = led();
+    let mut raft = following(START);
     assert_eq!(told(&raft, START, (4, 3)), None);
     raft.forget_leader();
     assert_eq!(raft.status().leader, None);
@@ -130,7 +106,7 @@ fn it_is_believed_by_a_candidate_and_not_by_a_leader() {
 
 #[test]
 fn the_first_that_is_believed_is_told_and_no_other() {
-    let mut raft = alone();
+    let mut raft = without_leader(START);
     let said = |index| Message::Removed { term: 3, index, index_term: 3 };
     raft.receive(START, id(3), said(7)).unwrap();
     finish_start(&mut raft);

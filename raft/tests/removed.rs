@@ -283,7 +283,7 @@ fn removed_node_believes_only_news_about_its_own_removal() {
 
 /// The answer names the latest entry that lists the members: while that is not committed, it may never be.
 #[test]
-fn nobody_is_told_of_a_removal_by_an_entry_that_is_not_committed() {
+fn removal_by_an_uncommitted_entry_is_not_told() {
     for at in [1, 2] {
         for changes in [false, true] {
             let mut cluster = removed(4, true, 2_000);

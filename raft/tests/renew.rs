@@ -401,7 +401,7 @@ fn newest_round(cluster: &mut Cluster) -> u64 {
 
 /// While it waits it stands after all others; then not any more.
 #[test]
-fn who_was_given_its_snapshot_stands_as_soon_as_any_other() {
+fn installed_snapshot_restores_the_normal_election_timeout() {
     let mut cluster = cluster();
     let index = compact(&mut cluster);
     let longest = cluster.config.election_max_us;

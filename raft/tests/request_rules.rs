@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Node, finish_start, id};
+use common::{Node, following, id, without_leader};
 use quorate_core::{Instant, Output, Rejected};
-use quorate_raft::{Config, Message, Record};
+use quorate_raft::{Config, Message};
 
 const START: Instant = Instant::from_millis(1);
 /// By so much may those that are no members raise a node's term from one election timeout to the
@@ -14,28 +14,6 @@ const MOST: u64 = 1 << 16;
 /// The last entry of the node, by index and term, and what is behind it.
 const LEVEL: (u64, u64) = (3, 3);
 const BEHIND: (u64, u64) = (2, 3);
-
-/// Node 1 of three, in term 3, with entries of terms 1 to 3.
-fn alone() -> Node {
-    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
-    let entries = [1_u8, 2, 3].map(|term| [term, 1 << 2, b'x']).concat();
-    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
-    raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
-    raft.tick(START);
-    finish_start(&mut raft);
-    raft
-}
-
-/// The same node, which has just heard node 2 lead its term.
-fn led() -> Node {
-    let mut raft = alone();
-    let (term, prev_index, prev_term) = (3, 3, 3);
-    let heartbeat =
-        Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
-    raft.receive(START, id(2), heartbeat).unwrap();
-    finish_start(&mut raft);
-    raft
-}
 
 const fn ask(pre: bool, term: u64, log: (u64, u64)) -> Message<'static> {
     Message::RequestVote { pre, term, last_index: log.0, last_term: log.1 }
@@ -68,12 +46,12 @@ fn answer(raft: &Node, message: Message<'_>) -> (Answer, State) {
 }
 
 #[test]
-fn a_stranger_of_an_old_term_is_told_the_term_though_a_leader_is_heard() {
+fn request_of_a_non_member_in_an_old_term_is_answered_with_the_term() {
     for pre in [true, false] {
         for log in [LEVEL, BEHIND] {
             // the last entry of an old term is of an older one
             let message = ask(pre, 2, (log.0, 1));
-            for raft in [alone(), led()] {
+            for raft in [without_leader(START), following(START)] {
                 assert_eq!(answer(&raft, message), (Some((3, false)), (3, None)), "{message:?}");
             }
         }
@@ -81,7 +59,7 @@ fn a_stranger_of_an_old_term_is_told_the_term_though_a_leader_is_heard() {
 }
 
 #[test]
-fn a_stranger_of_the_term_or_a_later_one_is_not_answered_while_a_leader_is_heard() {
+fn request_of_a_non_member_is_not_answered_while_a_leader_is_active() {
     for pre in [true, false] {
         for message in [
             ask(pre, 3, (9, 2)),
@@ -89,14 +67,14 @@ fn a_stranger_of_the_term_or_a_later_one_is_not_answered_while_a_leader_is_heard
             ask(pre, 4, BEHIND),
             ask(pre, 3 + MOST, (9, 3)),
         ] {
-            assert_eq!(answer(&led(), message), (None, (3, None)), "{message:?}");
+            assert_eq!(answer(&following(START), message), (None, (3, None)), "{message:?}");
         }
     }
 }
 
 #[test]
-fn a_stranger_of_a_later_term_is_followed_with_a_vote_alone() {
-    let raft = alone();
+fn request_of_a_non_member_in_a_later_term_changes_the_vote_alone() {
+    let raft = without_leader(START);
     for log in [LEVEL, (4, 3), (1, 4)] {
         assert_eq!(answer(&raft, ask(true, 5, log)), (Some((5, true)), (3, None)), "{log:?}");
         assert_eq!(answer(&raft, ask(false, 5, log)), (Some((5, true)), (5, Some(9))), "{log:?}");
@@ -110,8 +88,8 @@ fn a_stranger_of_a_later_term_is_followed_with_a_vote_alone() {
 }
 
 #[test]
-fn votes_for_strangers_raise_the_term_no_further_than_the_bound() {
-    let mut raft = alone();
+fn votes_for_non_members_raise_the_term_up_to_the_bound() {
+    let mut raft = without_leader(START);
     raft.receive(START, id(9), ask(false, 3 + MOST - 1, LEVEL)).unwrap();
     assert_eq!(raft.status().term, 3 + MOST - 1);
     let beyond = ask(false, 4 + MOST, LEVEL);
@@ -130,8 +108,8 @@ fn votes_for_strangers_raise_the_term_no_further_than_the_bound() {
 }
 
 #[test]
-fn pre_votes_for_strangers_and_refusals_count_for_nothing() {
-    let mut raft = alone();
+fn pre_votes_and_refused_requests_of_non_members_raise_no_term() {
+    let mut raft = without_leader(START);
     for _ in 0..3 {
         for message in [ask(true, 3 + MOST, LEVEL), ask(false, 3 + MOST, BEHIND)] {
             assert_eq!(raft.receive(START, id(9), message), Ok(()));

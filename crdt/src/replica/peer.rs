@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_here_counts_as_of_when_it_came() {
+    fn received_update_keeps_the_number_at_which_it_came() {
         let mut peer = Peer::new(NodeId::new(2));
         peer.has(5, 7);
         peer.has(5, 9);

@@ -123,7 +123,7 @@ fn deltas_that_do_not_fit_wait_for_the_next_gossip() {
 }
 
 #[test]
-fn what_follows_on_something_that_is_not_here_needs_the_state_at_once() {
+fn delta_after_a_gap_requests_the_state_at_once() {
     let mut node = quiet(1);
     let run = &adds(2, &[11, 12])[1];
     receive(&mut node, 0, message(5, Body::Deltas { first: 1, run })).unwrap();
@@ -164,7 +164,7 @@ fn an_earlier_life_counts_only_if_it_answers_to_the_life_that_asks() {
 }
 
 #[test]
-fn what_all_acknowledged_is_not_kept() {
+fn deltas_that_all_members_acknowledged_are_dropped() {
     let mut node = quiet(2);
     let first = node.log.first();
     assert_eq!(first, node.last() + 1);
@@ -285,7 +285,7 @@ fn digests_that_differ_ask_for_the_state_where_deltas_cannot_help() {
 }
 
 #[test]
-fn what_became_durable_is_acknowledged() {
+fn received_deltas_are_acknowledged_once_durable() {
     let mut node = replica(1, true);
     let life = loop {
         match node.poll().unwrap() {
@@ -307,7 +307,7 @@ fn what_became_durable_is_acknowledged() {
 }
 
 #[test]
-fn what_fits_of_a_run_is_acknowledged_although_the_rest_does_not() {
+fn prefix_of_a_run_that_fits_is_acknowledged() {
     let mut node = quiet(2);
     for element in [8, 9] {
         node.update(|set, me| set.add(me, element)).unwrap();

@@ -142,7 +142,8 @@ pub struct Bully<S: Storage> {
     /// Who accepted the claim, or this round. Of a candidate: who need not be asked any more; if it asks all, who misses the leader.
     /// Of a node that recovers: who told what it knows.
     accepted: Set,
-    /// A later epoch than that of this leader, which asks whether it is still followed; or zero.
+    /// A later epoch than this leader's, or zero. With a quorum the leader claims the next epoch at its next heartbeat; in classic
+    /// mode it asks whether a majority still follows it.
     rival: Epoch,
     round: u64,
     /// When this round began.

@@ -326,6 +326,30 @@ pub fn finish_start<S: Storage>(raft: &mut Raft<S>) {
     }
 }
 
+/// Node 1 of three, in term 3, with entries of terms 1 to 3, of which two are committed.
+pub fn without_leader(now: Instant) -> Node {
+    let config = Config { check_quorum: true, ..Config::default() };
+    let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
+    let entries = [1_u8, 2, 3].map(|term| [term, 1 << 2, b'x']).concat();
+    raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
+    raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
+    raft.tick(now);
+    finish_start(&mut raft);
+    assert_eq!((raft.status().commit, raft.status().last), (2, 3));
+    raft
+}
+
+/// The same node, which has just heard node 2 lead its term.
+pub fn following(now: Instant) -> Node {
+    let mut raft = without_leader(now);
+    let (term, prev_index, prev_term) = (3, 3, 3);
+    let heartbeat =
+        Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
+    raft.receive(now, id(2), heartbeat).unwrap();
+    finish_start(&mut raft);
+    raft
+}
+
 pub fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; value.encoded_len()];
     value.to_slice(&mut bytes).unwrap();

@@ -186,7 +186,7 @@ pub(super) fn settled<'a, M: Elects>(
         [leader] => config.takeover == Takeover::Keep || Some(leader) == highest,
         _ => false,
     };
-    // who follows the right leader in a later epoch does not hear it: it has been elected, and does not know
+    // A follower in a later epoch ignores the leader's heartbeats: the leader has not learned that it was elected in that epoch.
     let all_know = known.iter().all(|&known| known == leaders.first().copied());
     let mut epochs: Vec<_> = live.iter().map(|(_, status)| status.epoch).collect();
     epochs.dedup();
