@@ -13,7 +13,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "icount",
     about: "instructions, allocations and messages a proposal costs",
     help: "
-Three Raft nodes in one thread (examples/bench), every message and record encoded and decoded,
+Three Raft nodes in one thread (bench/raft), every message and record encoded and decoded,
 committed entries read, snapshots taken; callgrind counts the instructions of the whole cluster,
 built with the profile `bench` (fat LTO). Counts are the same on every run of the same binary; they
 differ between compilers. Long copies count more than they cost: callgrind counts a `rep movsb`,
@@ -24,7 +24,7 @@ which the C library uses from 2 KiB on, as one instruction a byte.
                                   but the first two per proposal
     cargo xtask icount --check    also fails when a proposal allocates, takes other than 4 messages
                                   at batch 1, or takes over 3 % more instructions than
-                                  examples/bench/ceilings.txt allows
+                                  bench/raft/ceilings.txt allows
     cargo xtask icount --bless    writes the counts to that file and into the README
     cargo xtask icount --profile [PAYLOAD BATCH]
                                   where the instructions of a row go (16 1 unless told): by
@@ -225,7 +225,7 @@ fn read_ceilings() -> Outcome<HashMap<(usize, usize), u64>> {
 }
 
 fn ceilings_path() -> PathBuf {
-    root().join("examples/bench/ceilings.txt")
+    root().join("bench/raft/ceilings.txt")
 }
 
 fn profile(payload: &str, batch: &str) -> Outcome {

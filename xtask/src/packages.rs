@@ -11,7 +11,7 @@ Tests of the whole workspace run with all features that any package of it asks f
 tests one package has its own features only. So each package is taken alone, without features and
 with all of them: its library, programs, tests and examples must compile, warnings denied, and the
 examples in the documentation of a library that has features must pass: rustdoc compiles those only
-when they run. Other verbs compile what is a workspace of its own: examples/minimal is compiled by
+when they run. Other verbs compile what is a workspace of its own: bench/size is compiled by
 `size`, examples/firmware by `firmware`, the two benchmarks by `bench`, and fuzz by `fuzz`.
 
     cargo xtask packages           every package

@@ -15,7 +15,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "bench",
     about: "clocks, CRDTs and failure detectors side by side with what others have made",
     help: "
-Builds examples/bench-clocks, a workspace of its own that has the peers as dependencies, and runs
+Builds bench/clocks, a workspace of its own that has the peers as dependencies, and runs
 each operation as each library does it: in turns, in one process, so that what disturbs one disturbs
 the others; the least of 60 runs counts. Callgrind then counts instructions, which do not depend on
 the machine's mood. Ratios are to ours: 3.0 takes three times as long.
@@ -67,7 +67,7 @@ fn run(args: &[String]) -> Outcome {
 
 /// The failure detectors have a program of their own, which prints its table.
 fn detectors() -> Outcome {
-    let manifest = "examples/bench-election/Cargo.toml";
+    let manifest = "bench/election/Cargo.toml";
     let target = target_dir()?.join("bench-election");
     Tool::cargo()
         .args(["run", "--quiet", "--release", "--manifest-path", manifest])
@@ -78,7 +78,7 @@ fn detectors() -> Outcome {
 fn build(target: &Path) -> Outcome<PathBuf> {
     Tool::cargo()
         .args(["build", "--quiet", "--release"])
-        .args(["--manifest-path", "examples/bench-clocks/Cargo.toml"])
+        .args(["--manifest-path", "bench/clocks/Cargo.toml"])
         .env("CARGO_TARGET_DIR", target)
         .run()?;
     Ok(target.join("release/quorate-bench-clocks"))

@@ -88,7 +88,7 @@ fn moved(name: &str, before: &[u64; COLUMNS], now: &[u64; COLUMNS]) -> Vec<Strin
 }
 
 fn path() -> PathBuf {
-    root().join("examples/minimal/ledger.txt")
+    root().join("bench/size/ledger.txt")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "size",
     about: "what the crates take of a board, and that nothing there can panic",
     help: "
-Builds the minimal programs of examples/minimal (opt-level z, fat LTO) for each kind of board and
+Builds the minimal programs of bench/size (opt-level z, fat LTO) for each kind of board and
 reads the linked images: code, constants and variables; the largest stack, from the compiler's
 frames and the calls (`cargo xtask size --explain` shows the chain); the size of the machine's
 state, and how much of it is content, such as the bytes of a log, that is the user's choice. An
@@ -30,7 +30,7 @@ image that holds anything of core's panicking machinery is refused, with who ref
 
     cargo xtask size                             the table
     cargo xtask size --check                     also fails on what the ledger does not allow
-                                                 (examples/minimal/ledger.txt), on an aim that is
+                                                 (bench/size/ledger.txt), on an aim that is
                                                  missed, on recursion and on calls by pointer
     cargo xtask size --bless                     writes the ledger
     cargo xtask size --explain PROGRAM TARGET    its largest functions and deepest chain of calls
@@ -208,13 +208,13 @@ fn without(programs: &[String]) -> Outcome<Vec<String>> {
     let mut crates = targets::protocol_crates()?;
     crates.retain(|member| !member.folder.contains('/') && !programs.contains(&member.folder));
     let missing = crates.iter().map(|Member { folder, package }| {
-        format!("{package} has no program: write examples/minimal/src/bin/{folder}.rs")
+        format!("{package} has no program: write bench/size/src/bin/{folder}.rs")
     });
     Ok(missing.collect())
 }
 
 fn folder() -> PathBuf {
-    root().join("examples/minimal")
+    root().join("bench/size")
 }
 
 fn check() -> Outcome {
