@@ -74,7 +74,7 @@ fn measure() -> Outcome<Vec<Row>> {
 /// Builds the bench program; with line tables for a profile, which change nothing in the code.
 fn build(target: &Path, lines: bool) -> Outcome<PathBuf> {
     let tool =
-        Tool::cargo().args(["build", "--quiet", "--profile", "bench", "-p", "quorate-bench"]);
+        Tool::cargo().args(["build", "--quiet", "--profile", "bench", "-p", "quorate-bench-raft"]);
     let dir = if lines { target.join("profile") } else { target.to_path_buf() };
     if lines {
         tool.args(["--config", "profile.bench.debug=\"line-tables-only\""])
@@ -83,7 +83,7 @@ fn build(target: &Path, lines: bool) -> Outcome<PathBuf> {
     } else {
         tool.run()?;
     }
-    Ok(dir.join("release").join("quorate-bench"))
+    Ok(dir.join("release").join("quorate-bench-raft"))
 }
 
 fn measure_row(program: &Path, target: &Path, payload: usize, batch: usize) -> Outcome<Row> {
@@ -92,7 +92,7 @@ fn measure_row(program: &Path, target: &Path, payload: usize, batch: usize) -> O
     let numbers: Vec<f64> = printed.split_whitespace().filter_map(|n| n.parse().ok()).collect();
     let [_, _, proposals, messages, allocations, live_bytes, _] = *numbers else {
         return Err(Failure::failed(format!(
-            "quorate-bench printed what icount cannot read: {printed}"
+            "quorate-bench-raft printed what icount cannot read: {printed}"
         )));
     };
     let out = target.join("callgrind.out");

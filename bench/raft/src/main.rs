@@ -1,12 +1,12 @@
 //! Runs the rows of the table, or one of them, and prints a line for each:
 //! payload, batch, proposals, messages, allocations, live bytes an entry, proposals a second.
 //!
-//! `quorate-bench [PAYLOAD BATCH PROPOSALS]`; `cargo xtask icount` runs it under callgrind.
+//! `quorate-bench-raft [PAYLOAD BATCH PROPOSALS]`; `cargo xtask icount` runs it under callgrind.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use quorate_bench::{ALLOCATOR, Case, Cluster, Failure};
+use quorate_bench_raft::{ALLOCATOR, Case, Cluster, Failure};
 
 #[global_allocator]
 static GLOBAL: &stats_alloc::StatsAlloc<std::alloc::System> = ALLOCATOR;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         }
         _ => {
             eprintln!(
-                "usage: quorate-bench [PAYLOAD BATCH PROPOSALS], all numbers, BATCH from 1 to 4096"
+                "usage: quorate-bench-raft [PAYLOAD BATCH PROPOSALS], all numbers, BATCH from 1 to 4096"
             );
             return ExitCode::from(2);
         }

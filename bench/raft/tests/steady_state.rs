@@ -1,7 +1,7 @@
 //! What a proposal costs once the log has its steady size, for the whole cluster.
 #![allow(clippy::unwrap_used)]
 
-use quorate_bench::{ALLOCATOR, Case, Cluster};
+use quorate_bench_raft::{ALLOCATOR, Case, Cluster};
 
 #[global_allocator]
 static GLOBAL: &stats_alloc::StatsAlloc<std::alloc::System> = ALLOCATOR;

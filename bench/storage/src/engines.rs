@@ -3,8 +3,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use quorate_core::NodeId;
-use quorate_driver::WalOptions;
-use quorate_driver::wal::{Batch, Identity, SystemDisk, Wal};
+use quorate_tokio::WalOptions;
+use quorate_tokio::wal::{Batch, Identity, SystemDisk, Wal};
 
 pub struct Engine {
     pub name: &'static str,

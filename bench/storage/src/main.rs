@@ -41,7 +41,8 @@ fn main() {
 }
 
 fn place(dir: &[&str]) -> PathBuf {
-    let dir = dir.first().map_or_else(std::env::temp_dir, PathBuf::from).join("bench-storage");
+    let dir =
+        dir.first().map_or_else(std::env::temp_dir, PathBuf::from).join("quorate-bench-storage");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("a directory");
     dir

@@ -84,7 +84,7 @@ impl Error {
     /// Wraps an error of the application.
     ///
     /// ```
-    /// let error = quorate_driver::Error::app("the snapshot is damaged");
+    /// let error = quorate_tokio::Error::app("the snapshot is damaged");
     /// assert_eq!(error.to_string(), "the snapshot is damaged");
     /// ```
     pub fn app(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -8,7 +8,7 @@
 //! ([`Abilities::LANES`]) there is a second one each way, for bulk, so that it does not delay what is urgent.
 //!
 //! ```
-//! use quorate_driver::frame::{Kind, Parsed, parse, push};
+//! use quorate_tokio::frame::{Kind, Parsed, parse, push};
 //! let mut bytes = Vec::new();
 //! push(&mut bytes, Kind::Application, b"hi");
 //! assert_eq!(parse(&bytes, 1 << 20), Ok(Parsed::Frame { kind: Kind::Application, payload: b"hi", len: 11 }));

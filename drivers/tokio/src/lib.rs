@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use quorate_core::{Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer};
-//! use quorate_driver::{App, NodeOptions, Outbox, start};
+//! use quorate_tokio::{App, NodeOptions, Outbox, start};
 //! use tokio::sync::oneshot;
 //!
 //! #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// remembered; while there are more, those that are new share one.
 ///
 /// ```
-/// use quorate_driver::LogLimit;
+/// use quorate_tokio::LogLimit;
 /// let refusals = LogLimit::new(1);
 /// assert_eq!(refusals.pass("wrong cluster"), Some(0));
 /// assert_eq!(refusals.pass("wrong cluster"), None);

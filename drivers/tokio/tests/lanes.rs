@@ -16,7 +16,7 @@ use common::register::{Ask, State};
 use common::wire::{RawPeer, framed, hello, state};
 use common::{RegisterNode, listener, options, run, start_register, until, value};
 use quorate_core::{NodeId, Wire};
-use quorate_driver::frame::{Abilities, Hello, Kind};
+use quorate_tokio::frame::{Abilities, Hello, Kind};
 use tokio::sync::oneshot;
 
 /// Node 1, and the listener of what it takes for node 2.

@@ -15,9 +15,9 @@ use common::register::Ask;
 use common::wire::{RawPeer, framed, hello};
 use common::{RegisterNode, listen_again, listener, options, run, start_register, until, value};
 use quorate_core::NodeId;
-use quorate_driver::NodeOptions;
-use quorate_driver::frame::{Hello, Kind};
-use quorate_driver::metrics::PeerMetrics;
+use quorate_tokio::NodeOptions;
+use quorate_tokio::frame::{Hello, Kind};
+use quorate_tokio::metrics::PeerMetrics;
 use tokio::sync::oneshot;
 
 /// Node 1, and the listener of what it takes for node 2.

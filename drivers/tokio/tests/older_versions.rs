@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_core::NodeId;
-use quorate_driver::frame::{Abilities, Hello, HelloError, Kind, Parsed, parse};
-use quorate_driver::wal::{Batch, Identity, SystemDisk, Wal};
-use quorate_driver::{Error, WalOptions};
+use quorate_tokio::frame::{Abilities, Hello, HelloError, Kind, Parsed, parse};
+use quorate_tokio::wal::{Batch, Identity, SystemDisk, Wal};
+use quorate_tokio::{Error, WalOptions};
 
 /// The file header; a batch of `one` and `two`; a batch of `three`.
 const WAL: &str = concat!(

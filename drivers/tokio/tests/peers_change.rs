@@ -15,8 +15,8 @@ use common::register::Ask;
 use common::wire::{RawPeer, framed, hello};
 use common::{RegisterNode, listen_again, listener, options, run, start_register, until};
 use quorate_core::NodeId;
-use quorate_driver::NodeOptions;
-use quorate_driver::frame::{Hello, Kind};
+use quorate_tokio::NodeOptions;
+use quorate_tokio::frame::{Hello, Kind};
 use tokio::sync::oneshot;
 
 fn node(change: impl FnOnce(&mut NodeOptions)) -> (RegisterNode, SocketAddr, tempfile::TempDir) {

@@ -5,8 +5,8 @@ mod common;
 
 use common::wire::{RawPeer, framed};
 use common::{listener, options, start_register};
-use quorate_driver::Answerer;
-use quorate_driver::frame::Kind;
+use quorate_tokio::Answerer;
+use quorate_tokio::frame::Kind;
 
 /// A hello of version 2 as it was before it could say anything of abilities: node 2 of cluster 7 to node 1, incarnation 1.
 const HELLO: [u8; 44] =

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{CLUSTER, raise, run, start_register, until, value};
 use quorate_core::{NodeId, Rng};
-use quorate_driver::NodeOptions;
-use quorate_driver::serial::Address;
+use quorate_tokio::NodeOptions;
+use quorate_tokio::serial::Address;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};

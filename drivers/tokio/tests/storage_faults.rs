@@ -16,8 +16,8 @@ use common::disk::SimDisk;
 use common::register::{Ask, FATAL, Register, RegisterApp};
 use common::{RegisterNode, listener, options, raise, run, start_register, until, value};
 use quorate_core::{Corrupt, Fatal, NodeId, Wire};
-use quorate_driver::wal::Disk;
-use quorate_driver::{Error, NodeOptions, StorageHealth, WalOptions, start, start_with_disk};
+use quorate_tokio::wal::Disk;
+use quorate_tokio::{Error, NodeOptions, StorageHealth, WalOptions, start, start_with_disk};
 use tokio::sync::oneshot;
 
 /// A node without peers, on this disk.

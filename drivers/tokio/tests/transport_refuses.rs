@@ -18,8 +18,8 @@ use common::register::ABSURD;
 use common::wire::{RawPeer, framed, hello, state};
 use common::{RegisterNode, listener, options, run, start_register, until, value};
 use quorate_core::{NodeId, Rng};
-use quorate_driver::frame::{self, Hello, Kind};
-use quorate_driver::{MetricsSnapshot, NodeOptions};
+use quorate_tokio::frame::{self, Hello, Kind};
+use quorate_tokio::{MetricsSnapshot, NodeOptions};
 
 /// Node 1 of two; the other does not exist.
 fn node_with(

@@ -18,8 +18,8 @@ use common::disk::SimDisk;
 use common::register::{Ask, Register, RegisterApp};
 use common::{RegisterNode, listener, raise, run, until, value};
 use quorate_core::{NodeId, Rng};
-use quorate_driver::wal::{Disk, DiskFile, WriteError};
-use quorate_driver::{NodeOptions, StorageHealth, WalOptions, start_with_disk};
+use quorate_tokio::wal::{Disk, DiskFile, WriteError};
+use quorate_tokio::{NodeOptions, StorageHealth, WalOptions, start_with_disk};
 use tokio::sync::oneshot;
 
 /// Takes all that is left of the disk.

@@ -16,8 +16,8 @@ use common::counter::{DIR, FILE, IDENTITY, LEAST, open, options};
 use common::disk::SimDisk;
 use proptest::prelude::*;
 use quorate_core::NodeId;
-use quorate_driver::wal::{Identity, SystemDisk, Wal};
-use quorate_driver::{Error, WalOptions};
+use quorate_tokio::wal::{Identity, SystemDisk, Wal};
+use quorate_tokio::{Error, WalOptions};
 
 /// Bytes of the header; where the two slots are, and their size; where the first record that was appended begins.
 const HEADER: usize = 56;
@@ -347,7 +347,7 @@ fn the_error_names_the_file_and_the_place() {
         || Wal::open(disk.clone(), dir.path(), IDENTITY, WalOptions::default(), |_, _| Ok(()));
     let mut wal = reopen().unwrap();
     for _ in 0..3 {
-        let mut batch = quorate_driver::wal::Batch::default();
+        let mut batch = quorate_tokio::wal::Batch::default();
         batch.push_bytes(&[1; 100]);
         wal.append(&mut batch).unwrap();
     }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use common::counter::{Counter, open, options};
 use common::disk::SimDisk;
 use quorate_core::Rng;
-use quorate_driver::wal::WriteError;
-use quorate_driver::{Error, WalOptions};
+use quorate_tokio::wal::WriteError;
+use quorate_tokio::{Error, WalOptions};
 
 /// What a node does to its log.
 #[derive(Clone, Debug)]

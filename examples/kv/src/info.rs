@@ -1,7 +1,7 @@
 use core::fmt::Write;
 
-use quorate_driver::StorageHealth;
 use quorate_raft::{Replication, Role};
+use quorate_tokio::StorageHealth;
 
 use crate::directory::Address;
 use crate::server::Server;

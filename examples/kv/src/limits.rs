@@ -1,6 +1,6 @@
 //! Every bound of the server in one place: a client or a peer that goes beyond one gets an answer, and no memory.
 
-use quorate_driver::WalOptions;
+use quorate_tokio::WalOptions;
 
 /// Arguments of one command, at most; Redis has the same.
 pub(crate) const ARGUMENTS: usize = 1 << 20;

@@ -3,8 +3,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use quorate_driver::{MetricsSnapshot, StorageHealth};
 use quorate_raft::Role;
+use quorate_tokio::{MetricsSnapshot, StorageHealth};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::thread;
 
 use quorate_core::NodeId;
-use quorate_driver::{Error, Handle, Node, NodeOptions, TcpOptions};
 use quorate_raft::{Config, Heap, Raft};
+use quorate_tokio::{Error, Handle, Node, NodeOptions, TcpOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
@@ -282,7 +282,7 @@ fn start(
         replica.map(|replica| replica.waking(wake).counting(unread)).map_err(Error::app)
     };
     let knows = founding::path(&arguments.data).exists() || !arguments.join.is_empty();
-    quorate_driver::start(raft, app, options).map_err(|error| {
+    quorate_tokio::start(raft, app, options).map_err(|error| {
         let hint = match error {
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {

@@ -14,9 +14,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use quorate_core::{Fatal, Instant, NodeId};
-use quorate_driver::LogLimit;
-use quorate_driver::app::StorageHealth;
 use quorate_raft::{Heap, Index, Raft, ReadId, Role, Status, Term};
+use quorate_tokio::LogLimit;
+use quorate_tokio::app::StorageHealth;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use quorate_driver::wal::DiskFile;
+use quorate_tokio::wal::DiskFile;
 
 use crate::apply::State;
 use crate::archive::is_full;

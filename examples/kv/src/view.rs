@@ -1,6 +1,6 @@
 use quorate_core::NodeId;
-use quorate_driver::StorageHealth;
 use quorate_raft::{Index, Progress, Status};
+use quorate_tokio::StorageHealth;
 
 use crate::directory::Address;
 use crate::work::Meter;

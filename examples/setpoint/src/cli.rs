@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use quorate_driver::serial::Address;
+use quorate_tokio::serial::Address;
 
 /// A set-point and a counter that boards and servers agree on.
 #[derive(Parser, Debug)]

@@ -1,8 +1,8 @@
 use std::io;
 
-use quorate_driver::Handle;
-use quorate_driver::serial::Address;
 use quorate_serial::Lines;
+use quorate_tokio::Handle;
+use quorate_tokio::serial::Address;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 

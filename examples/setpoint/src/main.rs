@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use quorate_core::NodeId;
-use quorate_driver::{NodeOptions, start};
 use quorate_raft::{Heap, Raft};
 use quorate_setpoint::{CLUSTER, config};
+use quorate_tokio::{NodeOptions, start};
 use tokio::sync::mpsc;
 use tracing::Level;
 

@@ -1,7 +1,7 @@
 use quorate_core::{Instant, NodeId, Wire as _};
-use quorate_driver::{App, Error, Outbox};
 use quorate_raft::{Event, Heap, Raft};
 use quorate_setpoint::{Answer, Command, Program};
+use quorate_tokio::{App, Error, Outbox};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::snapshot_file::SnapshotFile;

@@ -23,7 +23,7 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 A test that waits for a time instead of a condition passes on an idle machine and fails on a busy
 one. This verb builds the tests that run processes or use sockets and files (quorate-kv,
-quorate-driver, quorate-nemesis, quorate-boards, the example of elections), then runs them again and
+quorate-tokio, quorate-nemesis, quorate-boards, the example of elections), then runs them again and
 again, several test programs at once, while busy loops take all cores. It shows the first failure of
 each test, and at the end a table: how often each test ran and failed.
 

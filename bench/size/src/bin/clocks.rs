@@ -2,12 +2,12 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program};
 use quorate_clocks::{
     Actor, ClockSync, Dot, DotContext, Exchange, Guarantees, Hlc, HlcConfig, Inline, Lamport,
     Pruned, Reading, Run, Session, Siblings, Timestamp, VersionVector,
 };
 use quorate_core::{Instant, NodeId, Wire};
-use quorate_minimal::{Port, program};
 
 const ACTORS: usize = 8;
 

@@ -2,11 +2,11 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program};
 use quorate_core::{
     InlineList, Instant, List, NodeId, Reader, Rejected, Rejections, Rng, Ticket, Writer, agreed,
     majority,
 };
-use quorate_minimal::{Port, program};
 
 program!(run, state = State, content = 0);
 

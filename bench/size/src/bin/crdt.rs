@@ -3,10 +3,10 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, machine, program};
 use quorate_clocks::{Actor, Inline};
 use quorate_core::NodeId;
 use quorate_crdt::{Config, Event, OrSet, Replica};
-use quorate_minimal::{Port, machine, program};
 
 const FRAME_BYTES: usize = 1024;
 

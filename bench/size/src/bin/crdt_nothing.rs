@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program, state};
 use quorate_core::{DecodeError, Reader, Wire, Writer};
-use quorate_minimal::{Port, program, state};
 
 program!(run, state = Nothing, content = 0);
 

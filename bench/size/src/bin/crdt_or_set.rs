@@ -2,10 +2,10 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program, state};
 use quorate_clocks::{Actor, Inline};
 use quorate_core::NodeId;
 use quorate_crdt::{Crdt, OrSet};
-use quorate_minimal::{Port, program, state};
 
 type Set = OrSet<u16, Inline<16>, Inline<4>>;
 

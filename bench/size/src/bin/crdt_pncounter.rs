@@ -2,10 +2,10 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program, state};
 use quorate_clocks::{Actor, Inline};
 use quorate_core::NodeId;
 use quorate_crdt::{Crdt, PnCounter};
-use quorate_minimal::{Port, program, state};
 
 type Counter = PnCounter<Inline<4>>;
 

@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, detector, program};
 use quorate_election::detector::{ExponentialPhi, PhiConfig};
-use quorate_minimal::{Port, detector, program};
 
 program!(run, state = ExponentialPhi<64>, content = 0);
 

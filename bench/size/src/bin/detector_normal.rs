@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, detector, program};
 use quorate_election::detector::{NormalPhi, PhiConfig};
-use quorate_minimal::{Port, detector, program};
 
 program!(run, state = NormalPhi<64>, content = 0);
 

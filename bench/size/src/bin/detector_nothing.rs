@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, detector, program};
 use quorate_core::Instant;
 use quorate_election::detector::Detector;
-use quorate_minimal::{Port, detector, program};
 
 program!(run, state = Nothing, content = 0);
 

@@ -2,12 +2,12 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program};
 use quorate_core::{Instant, NodeId};
 use quorate_election::detector::{
     Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, PhiConfig,
     Watch,
 };
-use quorate_minimal::{Port, program};
 
 const PEERS: usize = 4;
 const SAMPLES: usize = 32;

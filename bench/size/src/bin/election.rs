@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, machine, program};
 use quorate_core::NodeId;
 use quorate_election::{Bully, Config, Event, Inline};
-use quorate_minimal::{Port, machine, program};
 
 const FRAME_BYTES: usize = 64;
 

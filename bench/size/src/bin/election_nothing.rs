@@ -3,9 +3,9 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, machine, program};
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Ticket};
 use quorate_election::{Epoch, Record};
-use quorate_minimal::{Port, machine, program};
 
 const FRAME_BYTES: usize = 64;
 

@@ -2,10 +2,10 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, machine, program};
 use quorate_core::{Instant, NodeId};
 use quorate_election::ring::{HirschbergSinclair, Ring};
 use quorate_election::{Config, Event, Inline, Mode};
-use quorate_minimal::{Port, machine, program};
 
 const FRAME_BYTES: usize = 128;
 

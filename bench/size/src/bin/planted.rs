@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use quorate_minimal::{Port, program};
+use quorate_bench_size::{Port, program};
 
 program!(run, state = (), content = 0);
 

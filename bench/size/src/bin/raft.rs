@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, machine, program};
 use quorate_core::NodeId;
-use quorate_minimal::{Port, machine, program};
 use quorate_raft::{Config, Entries, Event, Fixed, Raft};
 
 const LOG_BYTES: usize = 4096;

@@ -3,8 +3,8 @@
 #![no_std]
 #![no_main]
 
+use quorate_bench_size::{Port, program};
 use quorate_core::{Instant, Reader, Wire, Writer};
-use quorate_minimal::{Port, program};
 use quorate_raft::session::{
     Call, Client, ClusterClock, Done, Inline, Limits, Request, SessionId, Sessions, WhenFull,
 };

@@ -40,7 +40,7 @@ pub struct NodeOptions {
 /// [`MAX_HELLO`](crate::frame::MAX_HELLO) less a frame's header either way. It runs between other things of the transport, so it must not wait for anything.
 ///
 /// ```
-/// let answerer = quorate_driver::Answerer::new(|question| [b"you asked: ", question].concat());
+/// let answerer = quorate_tokio::Answerer::new(|question| [b"you asked: ", question].concat());
 /// # let _ = answerer;
 /// ```
 #[derive(Clone)]

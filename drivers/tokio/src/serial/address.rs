@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 /// Where a serial line's socket is.
 ///
 /// ```
-/// use quorate_driver::serial::Address;
+/// use quorate_tokio::serial::Address;
 /// let line: Address = "unix:/run/line-2".parse()?;
 /// assert_eq!(line.to_string(), "unix:/run/line-2");
 /// assert!("/dev/ttyUSB0".parse::<Address>().is_err());

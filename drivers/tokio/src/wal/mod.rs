@@ -69,7 +69,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use quorate_core::NodeId;
-//! use quorate_driver::{WalOptions, wal::{Batch, Identity, SystemDisk, Wal}};
+//! use quorate_tokio::{WalOptions, wal::{Batch, Identity, SystemDisk, Wal}};
 //!
 //! # let dir = tempfile::tempdir()?;
 //! # let dir = dir.path();

@@ -50,7 +50,7 @@ impl WalOptions {
     /// Not counted: what the file system needs for names and blocks.
     ///
     /// ```
-    /// let options = quorate_driver::WalOptions::default();
+    /// let options = quorate_tokio::WalOptions::default();
     /// // 32 MiB are alive at most, and 1 MiB waits
     /// assert_eq!(options.max_disk_bytes(32 << 20, 1 << 20), (165 << 20) + 2 * 12_308);
     /// ```

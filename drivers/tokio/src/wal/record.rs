@@ -13,7 +13,7 @@ const SEAL: u32 = 1 << 31;
 /// Records that become durable together, with one write and one sync.
 ///
 /// ```
-/// let mut batch = quorate_driver::wal::Batch::default();
+/// let mut batch = quorate_tokio::wal::Batch::default();
 /// batch.push_bytes(b"one");
 /// batch.push_bytes(b"two");
 /// assert_eq!((batch.records(), batch.len()), (2, 46));

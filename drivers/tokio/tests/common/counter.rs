@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use quorate_core::{NodeId, Rng};
-use quorate_driver::wal::{Batch, Checkpoint, Disk, Identity, Wal, WriteError, Written};
-use quorate_driver::{Error, WalOptions};
+use quorate_tokio::wal::{Batch, Checkpoint, Disk, Identity, Wal, WriteError, Written};
+use quorate_tokio::{Error, WalOptions};
 
 pub const IDENTITY: Identity = Identity { cluster: 7, node: NodeId::new(1) };
 pub const DIR: &str = "/data";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use quorate_core::Rng;
-use quorate_driver::wal::{Disk, DiskFile};
+use quorate_tokio::wal::{Disk, DiskFile};
 
 /// A disk in memory that loses what was not synced, in parts, and fails when told to.
 #[derive(Clone, Default)]

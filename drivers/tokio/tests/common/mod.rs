@@ -13,8 +13,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use quorate_core::NodeId;
-use quorate_driver::{Error, Node, NodeOptions, TcpOptions, start};
 use quorate_nemesis::ports::Port;
+use quorate_tokio::{Error, Node, NodeOptions, TcpOptions, start};
 use register::{Ask, Register, RegisterApp};
 use tokio::sync::oneshot;
 

@@ -4,7 +4,7 @@ use quorate_core::{
     Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire,
     Writer, majority,
 };
-use quorate_driver::{App, Lane, Outbox, StorageHealth};
+use quorate_tokio::{App, Lane, Outbox, StorageHealth};
 use tokio::sync::oneshot;
 
 /// A replicated max-register: everybody tells everybody the largest value it knows, and acknowledges what it has on disk.

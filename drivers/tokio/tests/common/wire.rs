@@ -3,7 +3,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use quorate_core::{NodeId, Wire};
-use quorate_driver::frame::{self, Abilities, Hello, Kind, Parsed};
+use quorate_tokio::frame::{self, Abilities, Hello, Kind, Parsed};
 
 use super::register::State;
 use super::{CLUSTER, PATIENCE};

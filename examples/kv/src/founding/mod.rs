@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use quorate_driver::Answerer;
+use quorate_tokio::Answerer;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quorate_driver::frame::{self, Kind, MAX_HELLO, Parsed};
+use quorate_tokio::frame::{self, Kind, MAX_HELLO, Parsed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;

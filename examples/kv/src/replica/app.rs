@@ -1,9 +1,9 @@
 //! The replica as the driver's loop sees it: commands, events, frames, and what is left to do at the end of a turn.
 
 use quorate_core::{Instant, NodeId};
-use quorate_driver::Lane;
-use quorate_driver::app::{App, Outbox, StorageHealth};
 use quorate_raft::{Event, Heap, Message, Raft};
+use quorate_tokio::Lane;
+use quorate_tokio::app::{App, Outbox, StorageHealth};
 use tracing::{error, info, warn};
 
 use super::{Ask, NOT_ASKED, Replica, STOPPED, UNKNOWN_STOPPED, Wanted};

@@ -1,8 +1,8 @@
 //! How a client's batch comes to the leader, and what becomes of it if it does not.
 
 use quorate_core::{Instant, NodeId};
-use quorate_driver::StorageHealth;
 use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
+use quorate_tokio::StorageHealth;
 use tokio::sync::oneshot;
 
 use super::renewal::EXHAUSTED;

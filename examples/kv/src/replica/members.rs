@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use quorate_core::{Instant, NodeId};
-use quorate_driver::app::Outbox;
 use quorate_raft::{Change, Heap, Raft, Role, Status};
+use quorate_tokio::app::Outbox;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 

@@ -1,8 +1,8 @@
 //! When snapshots are written, sent and taken in.
 
 use quorate_core::Instant;
-use quorate_driver::StorageHealth;
 use quorate_raft::{Heap, Raft, Status};
+use quorate_tokio::StorageHealth;
 use tracing::{info, warn};
 
 use super::{Replica, Since, Wanted};

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use quorate_core::{Output, Rejected};
-use quorate_driver::app::App;
 use quorate_raft::{Change, Config, Event};
+use quorate_tokio::app::App;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::Receiver;
 
