@@ -10,7 +10,7 @@
 //! | [`Ticket`] | proof that records reached the disk |
 //! | [`Instant`] | microseconds on the driver's monotonic clock |
 //! | [`NodeId`] | who |
-//! | [`majority`], [`agreed`] | how many make a quorum, and what a quorum agrees on |
+//! | [`Quorums`], [`Votes`], [`majority`] | which sets of members are quorums, and what a quorum has reached |
 //! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
 //! | [`Rng`] | small seeded generator |
 //! | [`Wire`], [`Writer`], [`Reader`] | the postcard wire format, canonical, without recursion or allocation |
@@ -56,7 +56,7 @@ pub use list::HeapList;
 pub use list::{InlineList, List};
 pub use machine::{Machine, Output};
 pub use node::NodeId;
-pub use quorum::{agreed, majority};
+pub use quorum::{Phase, QuorumError, Quorums, Tally, Votes, majority};
 pub use rng::Rng;
 pub use ticket::Ticket;
 pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};

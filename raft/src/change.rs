@@ -64,7 +64,7 @@ impl<S: Storage> Raft<S> {
     /// [`ChangeError`]; nothing was changed.
     pub fn leave_joint(&mut self) -> Result<Proposal, ChangeError> {
         self.may_change()?;
-        if self.quorums.old == 0 {
+        if self.voters.old == 0 {
             return Err(ChangeError::NotJoint);
         }
         self.put_left()
@@ -72,7 +72,7 @@ impl<S: Storage> Raft<S> {
 
     fn put_changed(&mut self, changes: &[Change], hold: bool) -> Result<Proposal, ChangeError> {
         self.may_change()?;
-        if self.quorums.old != 0 {
+        if self.voters.old != 0 {
             return Err(ChangeError::UnderWay);
         }
         let mut next = S::Members::with_limit(self.config.max_members);

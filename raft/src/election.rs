@@ -1,6 +1,6 @@
 //! Elections (Raft thesis, 3.4), pre-vote (9.6) and leader stickiness (4.2.3).
 
-use quorate_core::{Instant, NodeId, Rejected};
+use quorate_core::{Instant, NodeId, Phase, Rejected};
 
 use crate::log::Log;
 use crate::peer::{Peer, Reply, VoteReply};
@@ -220,7 +220,7 @@ impl<S: Storage> Raft<S> {
 
     /// Goes on to the next stage if a majority has granted. The own vote counts when it is durable.
     pub(crate) fn count_votes(&mut self) {
-        if self.reached(0, 1, |peer| u64::from(peer.vote == Some(true))).is_none() {
+        if self.reached(Phase::One, 0, 1, |peer| u64::from(peer.vote == Some(true))).is_none() {
             return;
         }
         match self.role {

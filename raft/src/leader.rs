@@ -1,6 +1,6 @@
 //! Replication, the leader's side (Raft thesis, 3.5, 3.6, 6.2 and 10.2).
 
-use quorate_core::{Instant, Rejected};
+use quorate_core::{Instant, Phase, Rejected};
 
 use crate::extras::Extra;
 use crate::log::Log;
@@ -49,7 +49,8 @@ impl<S: Storage> Raft<S> {
         // one more, as even the first instant there is was heard after nothing
         let after = |instant: Instant| instant.as_micros().saturating_add(1);
         let long_ago = after(self.now).saturating_sub(self.config.election_max_us);
-        self.reached(long_ago, u64::MAX, |p| p.heard.as_micros().saturating_add(1)).is_some()
+        self.reached(Phase::One, long_ago, u64::MAX, |p| p.heard.as_micros().saturating_add(1))
+            .is_some()
     }
 
     /// Begins a round, unless nothing of the present one was sent yet.
@@ -234,7 +235,8 @@ impl<S: Storage> Raft<S> {
     /// Commits what a majority has on its disks, this node's own included once it is there (10.2.1). Only an entry of the own
     /// term is committed by counting (3.6.2, figure 3.7); all before it go with it.
     pub(crate) fn advance_commit(&mut self) {
-        if let Some(index) = self.reached(self.commit, self.disk.durable(), |p| p.match_index)
+        if let Some(index) =
+            self.reached(Phase::Two, self.commit, self.disk.durable(), |p| p.match_index)
             && index >= self.term_start
         {
             self.commit = index;

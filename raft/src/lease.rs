@@ -1,13 +1,12 @@
 //! Reads without a round of messages, as long as no other node can have been elected (Raft thesis, 6.4.1).
 
-use quorate_core::{Instant, Rejected};
+use quorate_core::{Instant, Phase, Rejected};
 
 use crate::extras::Extra;
-use crate::members::Quorums;
 use crate::peer::Peer;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Replication, Role, Standing, Term};
+use crate::{Index, Replication, Role, Term};
 
 /// Until when nobody else is elected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -178,13 +177,9 @@ impl<S: Storage> Raft<S> {
             remembers
                 && self.extra.errands().iter().any(|e| e.is_of(peer.id) && e.promised >= round)
         };
-        let have = |votes: fn(Standing) -> bool| {
-            let others = self.peers.iter().filter(|peer| votes(peer.standing) && promised(peer));
-            others.count().saturating_add(usize::from(votes(self.standing)))
-        };
-        let Quorums { next, old } = self.quorums;
-        have(Standing::votes_next) >= usize::from(next)
-            && (old == 0 || have(Standing::voted) >= usize::from(old))
+        let own = core::iter::once((self.standing.in_quorums::<S>(), true));
+        let others = self.peers.iter().map(|p| (p.standing.in_quorums::<S>(), promised(p)));
+        self.voters.quorums::<S>().is_met(Phase::One, own.chain(others))
     }
 
     /// Other members decide from now on.

@@ -1,5 +1,6 @@
-use quorate_core::{DecodeError, NodeId, Reader};
+use quorate_core::{DecodeError, NodeId, Reader, Votes};
 
+use crate::storage::Storage;
 use crate::work::Work;
 
 /// A node of the cluster and what it is there.
@@ -67,6 +68,16 @@ impl Standing {
     /// Whether it may lead.
     pub(crate) const fn may_lead(self) -> bool {
         self.votes() && !self.is_witness()
+    }
+
+    /// Its votes. Where members never change, all have one, and the compiler knows.
+    #[inline]
+    pub(crate) const fn in_quorums<S: Storage>(self) -> Votes {
+        if S::CHANGES {
+            Votes::joint(self.voted() as u8, self.votes_next() as u8)
+        } else {
+            Votes::ONE
+        }
     }
 
     /// Whether it votes in the configuration that is entered, or there is.

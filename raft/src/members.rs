@@ -3,7 +3,7 @@
 //! The members are those of the last configuration in the log, from its append on (4.1), and otherwise those of the snapshot, before which
 //! nothing is ever replaced: so a truncated log takes its configurations back by itself.
 
-use quorate_core::{DecodeError, List, NodeId, Rejected, majority};
+use quorate_core::{DecodeError, List, NodeId, Phase, Quorums, Rejected, Tally};
 
 use crate::log::Log;
 use crate::member::Encoded;
@@ -14,29 +14,36 @@ use crate::transfer::Handover;
 use crate::work::Work;
 use crate::{EntryKind, Index, Members, Message, Replication, Role, Standing, Term};
 
-/// How many a decision takes: of the configuration there is, and of the one that is being left, if there is one (0: none).
+/// How many voters there are: in the configuration in force, and in the one that joint consensus leaves (0 outside of it).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Quorums {
-    pub(crate) next: u8,
+pub(crate) struct Voters {
+    pub(crate) new: u8,
     pub(crate) old: u8,
 }
 
-impl Quorums {
+impl Voters {
     /// Of a cluster that is founded.
     #[allow(clippy::cast_possible_truncation)] // there are not that many members
-    pub(crate) const fn of_voters(count: usize) -> Self {
-        Self { next: majority(count) as u8, old: 0 }
+    pub(crate) const fn founders(count: usize) -> Self {
+        Self { new: count as u8, old: 0 }
     }
 
     #[allow(clippy::cast_possible_truncation)] // there are not that many members
     fn of(members: Members<'_>) -> Self {
         let count = |votes: fn(Standing) -> bool| {
-            members.iter().filter(|member| votes(member.standing)).count()
+            members.iter().filter(|member| votes(member.standing)).count() as u8
         };
-        let old = count(Standing::voted);
-        Self {
-            next: majority(count(Standing::votes_next)) as u8,
-            old: if old == 0 { 0 } else { majority(old) as u8 },
+        Self { new: count(Standing::votes_next), old: count(Standing::voted) }
+    }
+
+    /// A majority, of both configurations in joint consensus (4.3). With storage whose members never change the compiler
+    /// knows which.
+    #[inline]
+    pub(crate) const fn quorums<S: Storage>(self) -> Quorums {
+        if S::CHANGES && self.old != 0 {
+            Quorums::joint_majority(self.old, self.new)
+        } else {
+            Quorums::majority(self.new)
         }
     }
 }
@@ -202,43 +209,32 @@ impl<S: Storage> Raft<S> {
             }
             let _ = self.peers.push(peer);
         }
-        self.quorums = Quorums::of(members);
+        self.voters = Voters::of(members);
         self.members_changed |= changed;
         self.work.all();
     }
 
-    /// The greatest value above `floor` that a majority has reached, of both configurations if there are two (4.3). `own` is this
-    /// node's.
+    /// The greatest value above `floor` that a quorum has reached. `own` is this node's.
     #[inline]
-    pub(crate) fn reached(&self, floor: u64, own: u64, of: fn(&Peer) -> u64) -> Option<u64> {
-        let next = self.reached_by(Standing::votes_next, self.quorums.next, (floor, own), of)?;
-        if !S::CHANGES || self.quorums.old == 0 {
-            return Some(next);
-        }
-        Some(next.min(self.reached_by(Standing::voted, self.quorums.old, (floor, own), of)?))
-    }
-
-    #[inline]
-    fn reached_by(
+    pub(crate) fn reached(
         &self,
-        votes: fn(Standing) -> bool,
-        quorum: u8,
-        (floor, own): (u64, u64),
+        phase: Phase,
+        floor: u64,
+        own: u64,
         of: fn(&Peer) -> u64,
     ) -> Option<u64> {
-        let counts = |standing| !S::CHANGES || votes(standing);
-        let own = if counts(self.standing) { own } else { floor };
-        let of = |peer: &Peer| if counts(peer.standing) { of(peer) } else { floor };
+        let quorums = self.voters.quorums::<S>();
         let mut best = floor;
         let mut candidate = own;
         let mut others = self.peers.iter();
         loop {
             if candidate > best {
-                let mut have = u8::from(own >= candidate);
+                let mut tally = Tally::default();
+                tally.count(self.standing.in_quorums::<S>(), own >= candidate);
                 for peer in self.peers.iter() {
-                    have = have.saturating_add(u8::from(of(peer) >= candidate));
+                    tally.count(peer.standing.in_quorums::<S>(), of(peer) >= candidate);
                 }
-                if have >= quorum {
+                if quorums.is_met_by(phase, &tally) {
                     best = candidate;
                 }
             }
@@ -261,7 +257,7 @@ impl<S: Storage> Raft<S> {
         }
         self.unsettled = false;
         self.farewell = succ(self.round);
-        if self.quorums.old != 0 {
+        if self.voters.old != 0 {
             let holds = self.members().iter().any(|member| member.standing.holds());
             if !holds && self.put_left().is_err() {
                 // no room: tried again at the next heartbeat

@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::entry::MAX_HEADER;
 use crate::extras::Extra;
 use crate::log::Log;
-use crate::members::Quorums;
+use crate::members::Voters;
 use crate::peer::Peer;
 use crate::snapshot::{Held, Incoming, Part};
 use crate::storage::Storage;
@@ -74,7 +74,7 @@ pub struct Raft<S: Storage> {
     pub(crate) full_owed: bool,
     /// The application must be told that the machine stopped.
     pub(crate) fatal_owed: bool,
-    pub(crate) quorums: Quorums,
+    pub(crate) voters: Voters,
     pub(crate) work: Work,
     pub(crate) now: Instant,
 
@@ -256,7 +256,7 @@ impl<S: Storage> Raft<S> {
             snapshot: 0,
             snapshot_term: 0,
             standing: own,
-            quorums: Quorums::of_voters(base.len()),
+            voters: Voters::founders(base.len()),
             led_before: false,
             base,
             founders,
@@ -517,7 +517,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn is_first_to_write(&self) -> bool {
         S::CHANGES
-            && self.quorums.next > 1
+            && self.voters.new > 1
             && self.peers.iter().all(|peer| peer.match_index <= self.commit)
     }
 
@@ -561,7 +561,7 @@ impl<S: Storage> Raft<S> {
             snapshot: self.snapshot,
             standing: self.standing,
             config: self.config_at,
-            joint: self.quorums.old != 0,
+            joint: self.voters.old != 0,
             transfer: self.handover.map(|handover| handover.to),
             quiet: self.is_quiet(),
             removed: self.removed_by(),

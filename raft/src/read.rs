@@ -1,5 +1,7 @@
 //! Linearizable reads without writing to the log (Raft thesis, 6.4).
 
+use quorate_core::Phase;
+
 use crate::raft::{Raft, succ};
 use crate::storage::Storage;
 use crate::{ReadError, Role};
@@ -78,7 +80,7 @@ impl<S: Storage> Raft<S> {
                 // the leader was asked
                 return None;
             }
-            let heard = self.reached(self.reads_done, self.round, |peer| peer.round)?;
+            let heard = self.reached(Phase::One, self.reads_done, self.round, |peer| peer.round)?;
             let through = heard.min(self.reads_wanted);
             if through <= self.reads_done || self.commit < self.term_start {
                 return None;

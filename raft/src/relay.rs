@@ -1,6 +1,6 @@
 //! Reads through followers and learners (Raft thesis, 6.4): whoever has the state asks the leader from which index on it may be read.
 
-use quorate_core::{Instant, NodeId, Rejected};
+use quorate_core::{Instant, NodeId, Phase, Rejected};
 
 use crate::beyond::Beyond;
 use crate::extras::{Asked, Errand, Extra, is_late};
@@ -201,7 +201,7 @@ impl<S: Storage> Raft<S> {
         }
         let heard = asking.round;
         asking.round = heard.max(round);
-        let reached = self.reached(round.saturating_sub(1), round, |peer| peer.round);
+        let reached = self.reached(Phase::One, round.saturating_sub(1), round, |peer| peer.round);
         if let Some(asking) = self.peers.get_mut(from) {
             asking.round = heard;
         }

@@ -4,8 +4,8 @@
 
 use quorate_bench_size::{Port, program};
 use quorate_core::{
-    InlineList, Instant, List, NodeId, Reader, Rejected, Rejections, Rng, Ticket, Writer, agreed,
-    majority,
+    InlineList, Instant, List, NodeId, Phase, Quorums, Reader, Rejected, Rejections, Rng, Ticket,
+    Votes, Writer,
 };
 
 program!(run, state = State, content = 0);
@@ -75,8 +75,9 @@ impl State {
     fn answer(&self, port: &mut Port) {
         let mut frame = [0; 64];
         let mut out = Writer::new(&mut frame);
-        let reached = self.peers.iter().map(|peer| peer.reached);
-        out.u64(agreed(reached, majority(self.peers.len())).unwrap_or(0));
+        let reached = self.peers.iter().map(|peer| (Votes::ONE, peer.reached));
+        let quorums = Quorums::majority(u8::try_from(self.peers.len()).unwrap_or(u8::MAX));
+        out.u64(quorums.reached(Phase::Two, 0, reached).unwrap_or(0));
         out.u64(self.deadline.as_micros());
         out.u64(self.ticket.get());
         out.bool(self.rejections.total() == 0);
