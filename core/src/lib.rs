@@ -6,7 +6,7 @@
 //!
 //! | noun | what it is |
 //! |---|---|
-//! | [`Machine`], [`Output`] | the shape of a protocol and what it asks of its driver |
+//! | [`Machine`], [`Output`], [`Sink`] | the shape of a protocol, what it asks of its driver, and where that goes |
 //! | [`Ticket`] | proof that records reached the disk |
 //! | [`Instant`] | microseconds on the driver's monotonic clock |
 //! | [`NodeId`] | who |
@@ -46,6 +46,7 @@ mod machine;
 mod node;
 mod quorum;
 mod rng;
+mod sink;
 mod ticket;
 mod wire;
 
@@ -58,5 +59,6 @@ pub use machine::{Machine, Output};
 pub use node::NodeId;
 pub use quorum::{Phase, QuorumError, Quorums, Tally, Votes, majority};
 pub use rng::Rng;
+pub use sink::Sink;
 pub use ticket::Ticket;
 pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};

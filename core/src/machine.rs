@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
+use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Sink, Ticket, Wire};
 
 /// A protocol as a state machine without I/O.
 ///
@@ -9,7 +9,7 @@ use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
 /// A driver owns one machine, a disk and links to the other nodes, and does four things, in any order and as often as it likes:
 ///
 /// 1. hand in what happened: [`receive`](Self::receive), [`tick`](Self::tick), [`persisted`](Self::persisted);
-/// 2. [`poll`](Self::poll) until `None` and do what each [`Output`] says;
+/// 2. [`poll`](Self::poll) until `None` and do what each [`Output`] says, or let [`drain`](Self::drain) do both;
 /// 3. return the last ticket of the batch, once the records are durable, and poll again;
 /// 4. sleep until [`deadline`](Self::deadline) or the next input.
 ///
@@ -37,7 +37,9 @@ use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Ticket, Wire};
 ///         }
 ///     }
 /// }
+/// # #[cfg(not(feature = "alloc"))]
 /// # trait ToVec { fn to_vec(&self) -> Vec<u8>; }
+/// # #[cfg(not(feature = "alloc"))]
 /// # impl<'a, T: quorate_core::Wire<'a>> ToVec for T {
 /// #     fn to_vec(&self) -> Vec<u8> { let mut v = vec![0; self.encoded_len()]; let _ = self.to_slice(&mut v); v }
 /// # }
@@ -94,6 +96,23 @@ pub trait Machine {
 
     /// The next thing to do, or `None` until the next input.
     fn poll(&mut self) -> Option<Output<'_, Self>>;
+
+    /// Hands everything that [`poll`](Self::poll) would return to a [`Sink`], until there is nothing to do before the next
+    /// input. Machines whose outputs can be made faster in one pass override it.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the sink; what the machine has left to do comes with the next call.
+    fn drain<K: Sink<Self>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+        while let Some(output) = self.poll() {
+            match output {
+                Output::Persist(ticket, record) => sink.persist(ticket, record)?,
+                Output::Send(to, message) => sink.send(to, message)?,
+                Output::Event(event) => sink.event(event)?,
+            }
+        }
+        Ok(())
+    }
 
     /// When the machine next wants a [`tick`](Self::tick); `None` if only an input can change anything.
     fn deadline(&self) -> Option<Instant>;

@@ -53,6 +53,26 @@ pub trait Wire<'a>: Sized {
         out.finish()
     }
 
+    /// The encoded form, in as many bytes as it takes.
+    ///
+    /// ```
+    /// # #[derive(Debug, PartialEq)]
+    /// # struct Ping { round: u64 }
+    /// # impl<'a> Wire<'a> for Ping {
+    /// #     fn encode(&self, out: &mut Writer<'_>) { out.u64(self.round); }
+    /// #     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> { Ok(Self { round: input.u64()? }) }
+    /// # }
+    /// use quorate_core::{DecodeError, Reader, Wire, Writer};
+    /// assert_eq!(Ping { round: 300 }.to_vec(), [0xac, 0x02]);
+    /// ```
+    #[cfg(feature = "alloc")]
+    fn to_vec(&self) -> alloc::vec::Vec<u8> {
+        let mut bytes = alloc::vec![0; self.encoded_len()];
+        let len = self.to_slice(&mut bytes).map_or(0, <[u8]>::len);
+        bytes.truncate(len);
+        bytes
+    }
+
     /// Reads a value that takes all of `bytes`.
     ///
     /// # Errors
