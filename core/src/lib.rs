@@ -14,6 +14,7 @@
 //! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
 //! | [`Rng`] | small seeded generator |
 //! | [`Wire`], [`Writer`], [`Reader`] | the postcard wire format, canonical, without recursion or allocation |
+//! | [`wire!`], [`Declared`], [`Field`] | one declaration for the codec, text, generator and table of a message |
 //! | [`Rejected`], [`Rejections`] | why a message from a peer was refused, and how often |
 //! | [`Corrupt`], [`Fatal`] | a record that cannot be replayed; a machine that stopped itself |
 //!
@@ -39,6 +40,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod declare;
 mod error;
 mod instant;
 mod list;
@@ -50,6 +52,7 @@ mod sink;
 mod ticket;
 mod wire;
 
+pub use declare::{Declared, Field, FieldShape, Form, Shape, Shown, Source, Variant};
 pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
 pub use instant::Instant;
 #[cfg(feature = "alloc")]
