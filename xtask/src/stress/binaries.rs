@@ -3,8 +3,14 @@ use crate::programs::Program;
 use crate::tool::Tool;
 
 /// Packages whose tests run processes, or use sockets, files and time.
-const PACKAGES: [&str; 5] =
-    ["quorate-kv", "quorate-tokio", "quorate-nemesis", "quorate-boards", "quorate-election-demo"];
+const PACKAGES: [&str; 6] = [
+    "quorate-kv",
+    "quorate-tokio",
+    "quorate-nemesis",
+    "quorate-boards",
+    "quorate-election-demo",
+    "quorate-std-driver",
+];
 
 /// Builds the test programs, and returns those that have one of `names` in their name, or all.
 pub(super) fn build(names: &[String]) -> Outcome<Vec<Program>> {
