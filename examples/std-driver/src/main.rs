@@ -81,7 +81,7 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Replays the records. A crash cut the last one short before it was synced: it is removed.
+/// Replays the records. If a crash cut the last one short, it was never synced, and is removed.
 fn open_log(path: &Path, raft: &mut Raft<Heap>) -> Result<fs::File, Box<dyn Error>> {
     let _ = path.parent().map(fs::create_dir);
     let mut log = fs::File::options().read(true).append(true).create(true).open(path)?;
@@ -89,7 +89,7 @@ fn open_log(path: &Path, raft: &mut Raft<Heap>) -> Result<fs::File, Box<dyn Erro
     fs::File::open(path.with_file_name(".."))?.sync_all()?;
     loop {
         let at = log.stream_position()?;
-        match read_frame(&mut log, usize::MAX) {
+        match read_frame(&mut log, Raft::<Heap>::max_record_len(&CONFIG)) {
             Ok(body) => raft.restore(Record::from_slice(&body)?)?,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 log.set_len(at)?;
