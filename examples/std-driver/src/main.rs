@@ -2,7 +2,7 @@
 //! the clock, the network and the disk. [`run`] starts the threads and is the loop.
 //! **Not** here: authentication, so trusted networks only; snapshots, so at 64 MiB the log is full
 //! and takes no more lines: `quorate-tokio` is for programs that compact their write-ahead log.
-use quorate_core::{Instant, NodeId, Output, Wire, Writer};
+use quorate_core::{Instant, NodeId, Output, Wire};
 use quorate_raft::{Config, EntryKind, Event, Heap, Message, Raft, Record, Role};
 use std::io::{self, ErrorKind, prelude::*};
 use std::net::{TcpListener, TcpStream};
@@ -15,9 +15,9 @@ const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    let Err(error) = run(&args) else { return ExitCode::SUCCESS };
-    let _ = writeln!(io::stderr(), "{error}");
-    ExitCode::from(u8::from(args != ["--help"]))
+    let help = || Ok(io::stdout().write_all(HELP.as_bytes())?);
+    let done = if args == ["--help"] { help() } else { run(&args) };
+    done.map_or_else(|e| (eprintln!("{e}"), ExitCode::FAILURE).1, |()| ExitCode::SUCCESS)
 }
 
 fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
@@ -128,8 +128,7 @@ fn read_peers(listener: &TcpListener, me: NodeId, events: &SyncSender<(NodeId, V
 
 /// Length, checksum of the length, checksum of the body, body: of a message or a record.
 fn frame<'a>(value: &impl Wire<'a>) -> Vec<u8> {
-    let mut body = vec![0; value.encoded_len()];
-    value.encode(&mut Writer::new(&mut body));
+    let body = value.to_vec();
     let len = body.len() as u64;
     let header = [len, fnv1a(&len.to_le_bytes()), fnv1a(&body)].map(u64::to_le_bytes);
     [header.as_flattened(), &body].concat()

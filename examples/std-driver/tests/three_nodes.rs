@@ -205,7 +205,7 @@ fn second_process_of_a_node_and_wrong_use_are_refused() {
     assert!(refusal(&cluster, 4).contains("voter"));
     let output = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("127.0.0.1:7101"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("127.0.0.1:7101"));
     assert_eq!(Command::new(PROGRAM).output().unwrap().status.code(), Some(1));
 }
 
