@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 /// Microseconds on the driver's monotonic clock, from a zero of the driver's choice.
 ///
 /// 64 bits last 584,000 years, so nothing wraps; arithmetic saturates.
@@ -37,6 +39,36 @@ impl Instant {
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
+    }
+
+    /// The instant this long after the clock's zero, for a driver whose clock measures in [`Duration`]: the time since its
+    /// start, for instance. Fractions of a microsecond are dropped.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use quorate_core::Instant;
+    /// assert_eq!(Instant::from_duration(Duration::from_millis(2)), Instant::from_micros(2_000));
+    /// assert_eq!(Instant::from_duration(Duration::MAX), Instant::MAX);
+    /// ```
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation)] // compared before
+    pub const fn from_duration(duration: Duration) -> Self {
+        let us = duration.as_micros();
+        Self(if us > u64::MAX as u128 { u64::MAX } else { us as u64 })
+    }
+
+    /// The time since `earlier`, as [`since`](Self::since): how long a driver may wait for its next input.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use quorate_core::Instant;
+    /// let (now, deadline) = (Instant::from_millis(5), Instant::from_millis(8));
+    /// assert_eq!(deadline.duration_since(now), Duration::from_millis(3));
+    /// assert_eq!(now.duration_since(deadline), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.since(earlier))
     }
 
     /// The instant `us` microseconds later, or [`MAX`](Self::MAX).

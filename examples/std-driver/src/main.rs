@@ -42,11 +42,11 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
     });
     let send = |to: NodeId, frame| drop(queues[to.get() as usize - 1].try_send(frame)); // may drop
     let start = time::Instant::now();
-    let now = || Instant::from_micros(start.elapsed().as_micros() as u64);
+    let now = || Instant::from_duration(start.elapsed());
     let mut out = io::stdout();
     loop {
-        let wait = raft.deadline().map_or(1_000_000, |at| at.since(now()));
-        let first = inputs.recv_timeout(Duration::from_micros(wait)).ok();
+        let wait = raft.deadline().map_or(Duration::MAX, |at| at.duration_since(now()));
+        let first = inputs.recv_timeout(wait).ok();
         for (from, bytes) in first.into_iter().chain(inputs.try_iter().take(64)) {
             if from != me {
                 let Ok(message) = Message::from_slice(&bytes) else { continue };
