@@ -6,7 +6,7 @@ use crate::Verb;
 use crate::failure::{Failure, Outcome};
 use crate::size;
 use crate::tool::{Tool, has, root, target_dir};
-use crate::toolchain;
+use crate::toolchain::{self, Toolchain};
 
 pub(crate) const VERB: Verb = Verb {
     name: "firmware",
@@ -15,7 +15,8 @@ pub(crate) const VERB: Verb = Verb {
 Builds the images of examples/firmware and the server, starts three boards in QEMU (or two and a
 server process), wires their serial lines, and runs scenarios, each on a fresh bench: elect,
 replicate, kill, cut, noise, power cut and more. What a board or the server acknowledged must be on
-every node at the end of each. An image that can panic is refused first. Needs qemu-system-arm.
+every node at the end of each. An image that can panic is refused first, and so is one whose sizes
+or stack differ from examples/firmware/ledger.txt. Needs qemu-system-arm.
 
     cargo xtask firmware                       all scenarios of all programs
     cargo xtask firmware --program setpoint    those of one program
@@ -23,7 +24,8 @@ every node at the end of each. An image that can panic is refused first. Needs q
     cargo xtask firmware --seed 7              the same noise again
     cargo xtask firmware --keep                leave all journals, not only those of failures
     cargo xtask firmware --list                what there is
-    cargo xtask firmware --build               build only, and say where the images are",
+    cargo xtask firmware --build               build only, and say where the images are
+    cargo xtask firmware --bless               build only, and write the ledger",
     run,
 };
 
@@ -45,6 +47,10 @@ const PROGRAMS: &[Program] = &[
 /// QEMU's board has a Cortex-M3.
 const TARGET: &str = "thumbv7m-none-eabi";
 
+/// Added to the flags in examples/firmware/.cargo/config.toml: the compiler states what functions take of the stack.
+const STACK_SIZES: &str = "target.'cfg(all(target_arch = \"arm\", target_os = \"none\"))'.rustflags = \
+    [\"-Zemit-stack-sizes\"]";
+
 /// What was built of a program, as arguments of the bench.
 pub(crate) struct Parts {
     arguments: Vec<String>,
@@ -52,6 +58,9 @@ pub(crate) struct Parts {
 }
 
 fn run(args: &[String]) -> Outcome {
+    if args == ["--bless"] {
+        return bless();
+    }
     let mut programs: Vec<&Program> = PROGRAMS.iter().collect();
     let mut rest = Vec::new();
     let (mut list, mut build_only) = (false, false);
@@ -152,10 +161,8 @@ fn emulator() -> Outcome {
 /// Builds the image, the server and the bench.
 fn prepare(program: &Program) -> Outcome<Parts> {
     let toolchain = toolchain::for_target(TARGET)?;
-    let folder = root().join("examples/firmware");
-    toolchain.cargo("build")?.args(["--release", "--bin", program.name]).dir(&folder).run()?;
-    let image = toolchain.out("release")?.join(program.name);
-    size::refuse_panics(&image)?;
+    let image = link(program, &toolchain)?;
+    size::check_board(&size::measure_board(TARGET, program.name, &image)?, &toolchain.version()?)?;
     let name = program.name.to_owned();
     let mut arguments =
         vec!["--program".to_owned(), name, "--image".to_owned(), image.display().to_string()];
@@ -164,6 +171,31 @@ fn prepare(program: &Program) -> Outcome<Parts> {
         arguments.extend(["--server".to_owned(), path]);
     }
     Ok(Parts { arguments, bench: bench()? })
+}
+
+/// Builds the image; one that can panic is refused.
+fn link(program: &Program, toolchain: &Toolchain) -> Outcome<PathBuf> {
+    let folder = root().join("examples/firmware");
+    toolchain
+        .cargo("build")?
+        .args(["--release", "--bin", program.name, "--config", STACK_SIZES])
+        // the sizes of the frames are not a stable flag; they change nothing in the code
+        .env("RUSTC_BOOTSTRAP", "1")
+        .dir(&folder)
+        .run()?;
+    let image = toolchain.out("release")?.join(program.name);
+    size::refuse_panics(&image)?;
+    Ok(image)
+}
+
+/// Writes the ledger of the images.
+fn bless() -> Outcome {
+    let toolchain = toolchain::for_target(TARGET)?;
+    let mut entries = Vec::new();
+    for program in PROGRAMS {
+        entries.push(size::measure_board(TARGET, program.name, &link(program, &toolchain)?)?);
+    }
+    size::bless_boards(&entries, &toolchain.version()?)
 }
 
 fn bench() -> Outcome<PathBuf> {

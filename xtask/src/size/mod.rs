@@ -16,7 +16,7 @@ use crate::targets::{self, Member, TARGETS};
 use crate::tool::root;
 use crate::toolchain::{self, Toolchain};
 use image::{Image, Sizes};
-use ledger::{COLUMNS, Ledger};
+use ledger::{Entry, IMAGES, Ledger, PROGRAMS};
 
 pub(crate) const VERB: Verb = Verb {
     name: "size",
@@ -77,6 +77,54 @@ pub(crate) fn refuse_panics(path: &Path) -> Outcome {
     no_panics(path, &Image::read(path)?)
 }
 
+/// The row of a board's image in its ledger: its sections, and the largest stack from the reset on. Handlers of interrupts come on top.
+///
+/// # Errors
+///
+/// When it cannot be read, or its stack cannot be told.
+pub(crate) fn measure_board(target: &str, program: &str, path: &Path) -> Outcome<Entry> {
+    let image = Image::read(path)?;
+    let stack = stack::measure(&image, "Reset");
+    let told = stack.filter(|it| it.recursive.is_empty() && it.unknown.is_empty());
+    let stack = told
+        .ok_or_else(|| Failure::failed(format!("{}: its stack cannot be told", path.display())))?;
+    let Sizes { text, rodata, data, bss } = image.sizes;
+    Ok((format!("{target} {program}"), vec![text, rodata, data, bss, stack.bytes]))
+}
+
+/// Compares a board's image with the ledger.
+///
+/// # Errors
+///
+/// When it is larger or smaller than the ledger allows.
+pub(crate) fn check_board(entry: &Entry, compiler: &str) -> Outcome {
+    let ledger = Ledger::read(&IMAGES)?;
+    if ledger.compiler != compiler {
+        println!(
+            "the ledger is of the compiler {}, this is {compiler}: not compared",
+            ledger.compiler
+        );
+        return Ok(());
+    }
+    let wrong = ledger.moved(core::slice::from_ref(entry));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "{}\nIf a new size is meant, `cargo xtask firmware --bless` writes the ledger; say why in the commit.",
+        wrong.join("\n")
+    )))
+}
+
+/// Writes the ledger of the boards' images.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(crate) fn bless_boards(entries: &[Entry], compiler: &str) -> Outcome {
+    Ledger::write(&IMAGES, entries, compiler)
+}
+
 fn no_panics(path: &Path, image: &Image) -> Outcome {
     let panics = panics::find(image);
     if panics.is_empty() {
@@ -94,6 +142,12 @@ struct Measured {
     rows: Vec<Row>,
     wrong: Vec<String>,
     compiler: String,
+}
+
+impl Measured {
+    fn entries(&self) -> Vec<Entry> {
+        self.rows.iter().map(|row| (row.name(), row.numbers().to_vec())).collect()
+    }
 }
 
 fn measure() -> Outcome<Measured> {
@@ -220,10 +274,10 @@ fn folder() -> PathBuf {
 fn check() -> Outcome {
     let measured = measure()?;
     print_table(&measured.rows);
-    let ledger = Ledger::read()?;
-    let mut wrong = measured.wrong;
+    let ledger = Ledger::read(&PROGRAMS)?;
+    let mut wrong = measured.wrong.clone();
     if ledger.compiler == measured.compiler {
-        wrong.extend(ledger.differences(&measured.rows));
+        wrong.extend(ledger.differences(&measured.entries()));
     } else {
         println!(
             "the ledger is of the compiler {}, this is {}: not compared",
@@ -242,7 +296,7 @@ fn check() -> Outcome {
 fn bless() -> Outcome {
     let measured = measure()?;
     print_table(&measured.rows);
-    Ledger::write(&measured.rows, &measured.compiler)?;
+    Ledger::write(&PROGRAMS, &measured.entries(), &measured.compiler)?;
     if measured.wrong.is_empty() {
         return Ok(());
     }
@@ -260,7 +314,7 @@ impl Row {
     }
 
     /// As the ledger lists them.
-    const fn numbers(&self) -> [u64; COLUMNS] {
+    const fn numbers(&self) -> [u64; 7] {
         let Sizes { text, rodata, data, bss } = self.sizes;
         [text, rodata, data, bss, self.stack, self.state, self.content]
     }

@@ -16,6 +16,9 @@ type Machine = Raft<Fixed<5, 3072, 256, 200>>;
 const _: () = assert!(Machine::max_message_len(&quorate_setpoint::config()) <= MAX_MESSAGE);
 const _: () = assert!(Machine::max_record_len(&quorate_setpoint::config()) <= MAX_RECORD);
 
+// as examples/firmware/README.md states
+const _: () = assert!(size_of::<Node<'_, Setpoint>>() < 14 << 10);
+
 #[derive(Default)]
 struct Setpoint {
     program: quorate_setpoint::Program,
