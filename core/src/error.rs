@@ -16,7 +16,9 @@ pub enum Rejected {
     UnknownSender,
     /// The message contradicts itself: a run of entries that does not parse, terms that go back, a zero where none may be.
     Malformed,
-    /// A number is beyond what any honest node reaches, such as a term near 2^64.
+    /// A number is beyond what any honest node reaches: a term, an index, a round or an epoch at or beyond 2^62, or a term or an
+    /// epoch too far ahead of this node's own. How far that is, each machine says (2^32 terms in Raft, an epoch 2^38 ahead in
+    /// elections).
     OutOfRange,
     /// The message contradicts what the protocol guarantees, such as a second leader in one term or a conflict with a
     /// committed entry.
@@ -80,7 +82,7 @@ impl Rejections {
     }
 }
 
-/// Why a record could not be replayed. The machine should not be run on such a disk.
+/// Why a record could not be replayed. Drop the machine: it may have taken a part of the record, and must not run on such a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

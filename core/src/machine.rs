@@ -72,8 +72,9 @@ pub trait Machine {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`] when the record cannot follow those before it, or comes after the machine was started. The state is
-    /// unchanged; the machine should not be run.
+    /// [`Corrupt`] when the record cannot follow those before it, or comes after the machine was started. After
+    /// [`Corrupt::Started`] the state is unchanged. After any other error the machine may have taken a part of the record: drop
+    /// the machine, and neither run it nor restore further records into it.
     fn restore(&mut self, record: Self::Record<'_>) -> Result<(), Corrupt>;
 
     /// Takes a message from a peer.

@@ -13,8 +13,10 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed, but that a run which is
-    /// [`Full`](Corrupt::Full) was taken as far as it fitted.
+    /// [`Corrupt`] when the record cannot follow those before it, or comes after the start. The state is unchanged, with one
+    /// exception: if a [`Record::Append`] does not fit ([`Corrupt::Full`]), the log may have been truncated to where the record begins, and
+    /// may hold as many of its entries as fitted, with the members that these list. Drop the machine after any error but
+    /// [`Corrupt::Started`].
     pub fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
