@@ -20,7 +20,14 @@
 //!
 //! # Features
 //!
-//! All additive, none on by default: `alloc` (`HeapList`), `std`, `serde` and `defmt` for the plain data types.
+//! All additive, none on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | `HeapList` |
+//! | `std` | implies `alloc` |
+//! | `serde` | `Serialize` and `Deserialize` for the plain data types |
+//! | `defmt` | `defmt::Format` for the plain data types |
 #![no_std]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

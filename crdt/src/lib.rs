@@ -56,7 +56,14 @@
 //!
 //! # Features
 //!
-//! All additive, none on by default: `alloc` (the storage `Heap`, `String` as a value), `std`, `serde`, `defmt`.
+//! All additive, none on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | the storage `Heap`; `String` as a value |
+//! | `std` | implies `alloc` |
+//! | `serde` | `Serialize` and `Deserialize` for the data types |
+//! | `defmt` | `defmt::Format` for the errors, events and plain types |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

@@ -44,6 +44,14 @@
 //! `sequential-storage` 8.0 was measured for this place: linked into an image for a Cortex-M3 with link-time optimisation it leaves 18 calls
 //! into core's panicking machinery (slices by lengths read from flash, assertions on the state of pages) at every optimisation level, so
 //! a flipped bit in flash can stop a board with a panic, and an image without a panic cannot hold it.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `defmt` | `defmt::Format` for errors |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -40,6 +40,14 @@
 //! assert_eq!(decoder.counters().bad(), 1);
 //! # Ok::<(), quorate_core::Overflow>(())
 //! ```
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `defmt` | `defmt::Format` for errors and counters |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

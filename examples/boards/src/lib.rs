@@ -10,7 +10,7 @@
 //!                 └─────────────────────────────────┘
 //! ```
 //!
-//! [`Rig`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`] and [`bully`]. [`run`](mod@run)
+//! [`Rig`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`], [`bully`] and [`gossip`]. [`run`](mod@run)
 //! runs scenarios one after another and prints what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
@@ -23,7 +23,7 @@
 //! # Another program
 //!
 //! A program needs an image that reads its setup from semihosting's command line ([`board::Board`] says how), a console of lines
-//! ([`Console`] says which), and a `static` [`Program`]: how its status is read, frames that a board must refuse, and scenarios. A
+//! ([`Console`] says which), and a `const` [`Program`]: how its status is read, frames that a board must refuse, and scenarios. A
 //! scenario is a function that gets a [`Rig`] with everything wired and nothing started, and says what it measured or what is wrong.
 //! Then it joins [`PROGRAMS`].
 #![forbid(unsafe_code)]

@@ -4,6 +4,12 @@
 //! is committed to [`Values`], keeps a snapshot, and answers. A node that does not lead hands what it is asked to the one that does, as often as it
 //! takes, and it is carried out once. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
 //! a server; both are nodes of one cluster, on the same bytes.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `server` | the program `setpoint`: a node on a server, on serial lines to boards. On by default |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
