@@ -17,10 +17,11 @@ runs this.",
     run,
 };
 
-/// The verbs before the tests, each with its arguments. Of each crate CI runs seeds for 60 seconds and planted bugs for 120, as samples
-/// that the commit determines, and its models, which take about 60.
+/// The verbs before the tests, each with its arguments. CI runs seeds for about 60 seconds and planted bugs for 120, as samples that the
+/// commit determines, and all models, which take about 60.
 const STEPS: &[&[&str]] = &[
     &["fmt", "--check"],
+    &["docs"],
     &["lint"],
     &["features"],
     &["packages"],
@@ -36,6 +37,9 @@ const STEPS: &[&[&str]] = &[
     &["firmware"],
     &["nemesis", "--seconds", "60"],
 ];
+
+/// The last step.
+const TESTS: &[&str] = &["test", "--no-fail-fast"];
 
 /// Lines of a step that failed that are shown again at the end.
 const SHOWN: usize = 70;
@@ -66,9 +70,15 @@ fn run(args: &[String]) -> Outcome {
     }
     eprintln!("\n=== test");
     let start = Instant::now();
-    let (tally, last, outcome) = test::count(&["--no-fail-fast".to_owned()]);
+    let arguments: Vec<String> = TESTS.iter().skip(1).map(|&it| it.to_owned()).collect();
+    let (tally, last, outcome) = test::count(&arguments);
     done.push(Step { name: "test".to_owned(), took: start.elapsed(), last, outcome });
     report(&done, tally)
+}
+
+/// All steps, in their order.
+pub(crate) fn steps() -> Vec<&'static [&'static str]> {
+    [STEPS, &[TESTS]].concat()
 }
 
 /// Runs a verb in a process of its own, as a developer would.

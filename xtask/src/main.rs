@@ -7,6 +7,7 @@ mod callgrind;
 mod ci;
 mod commit;
 mod date;
+mod docs;
 mod draw;
 mod failure;
 mod features;
@@ -51,6 +52,7 @@ struct Verb {
 
 const VERBS: &[Verb] = &[
     fmt::VERB,
+    docs::VERB,
     lint::VERB,
     test::VERB,
     features::VERB,
@@ -114,7 +116,7 @@ fn print_verbs() {
         `cargo xtask VERB --help` tells more. Every verb prints the commands it runs.\n\
         Exit codes: 0 all is well, 1 something failed, 2 the arguments make no sense.\n\n\
         A change is ready when these pass, quick ones first:\n\
-        \n    cargo xtask fmt && cargo xtask lint && cargo xtask test\n    \
+        \n    cargo xtask fmt && cargo xtask docs && cargo xtask lint && cargo xtask test\n    \
         cargo xtask features && cargo xtask targets   # if a protocol crate changed\n    \
         cargo xtask sim --seeds 2000                  # if its behaviour changed\n    \
         cargo xtask bugs                              # if the simulator or raft changed\n    \
