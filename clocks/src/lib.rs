@@ -49,7 +49,14 @@
 //!
 //! # Features
 //!
-//! All additive, none on by default: `alloc` (the storage `Heap`), `std`, `serde`, `defmt`.
+//! All additive, none on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | the storage `Heap` |
+//! | `std` | implies `alloc` |
+//! | `serde` | `Serialize` and `Deserialize` for the data types |
+//! | `defmt` | `defmt::Format` for the plain data types |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

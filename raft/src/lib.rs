@@ -56,8 +56,14 @@
 //!
 //! # Features
 //!
-//! `alloc` gives the [`Heap`] storage; `serde` gives the usual traits to messages and records (the wire form is postcard's
-//! either way) and the module `typed`; `defmt` for logs on boards.
+//! All additive, none on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | the storage [`Heap`] |
+//! | `std` | implies `alloc` |
+//! | `serde` | `Serialize` and `Deserialize` for messages and records (the wire form is postcard's either way), and the module `typed` |
+//! | `defmt` | `defmt::Format` for the plain data types, for logs on boards |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
