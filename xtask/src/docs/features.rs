@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::document::{Document, quoted};
+use super::document::{Document, heading, quoted};
 use super::finding::Finding;
 use super::table::{Row, Table};
 use super::workspace::{Package, Workspace};
@@ -10,9 +10,11 @@ use super::workspace::{Package, Workspace};
 const README: &str = "README.md";
 const ALL: [&str; 3] = ["crate", "features", "default"];
 const OWN: &str = "feature";
+const SECTION: &str = "Features";
 
 pub(crate) fn check(documents: &[&Document], workspace: &Workspace) -> Vec<Finding> {
     let mut findings = check_all(documents, workspace);
+    findings.extend(check_described(documents, workspace));
     for package in &workspace.packages {
         findings.extend(check_own(documents, package));
     }
@@ -66,47 +68,64 @@ fn check_row(document: &Document, row: &Row, package: &Package) -> Vec<Finding> 
     wrong.collect()
 }
 
+/// README.md's table of what features add: every feature of any package, and no other.
+fn check_described(documents: &[&Document], workspace: &Workspace) -> Vec<Finding> {
+    let all = workspace.packages.iter().flat_map(|it| it.features.iter().cloned()).collect();
+    let readme = documents.iter().find(|document| document.path == README);
+    let tables = readme
+        .into_iter()
+        .flat_map(|it| it.tables_with(&[OWN]).into_iter().map(move |table| (it, table)));
+    tables.flat_map(|(readme, table)| check_table(readme, &table, "a package", &all)).collect()
+}
+
 /// The tables of a package's README.md and `src/lib.rs`: one at least if it has features, and each complete.
 fn check_own(documents: &[&Document], package: &Package) -> Vec<Finding> {
     let paths = ["README.md", "src/lib.rs"].map(|name| format!("{}/{name}", package.folder));
+    let folder = format!("`{}`", package.folder);
     let mut findings = Vec::new();
     let mut found = false;
     for document in documents.iter().filter(|document| paths.contains(&document.path)) {
-        for table in document.tables_with(&[OWN]) {
+        let tables = document.tables_with(&[OWN]);
+        for table in &tables {
             found = true;
-            findings.extend(check_table(document, &table, package));
+            findings.extend(check_table(document, table, &folder, &package.features));
+        }
+        let section = document.lines.iter().find(|line| heading(line) == Some(SECTION));
+        if let Some(line) = section.filter(|_| tables.is_empty()) {
+            found = true;
+            findings.push(Finding::new(document, line.number, missing(package)));
         }
     }
     if !found && package.has_library && !package.features.is_empty() {
         let [_, library] = paths;
-        let text = format!(
-            "no table `| feature | … |` here or in the README.md: list {}",
-            list(&package.features)
-        );
-        findings.push(Finding::at(&library, 1, text));
+        findings.push(Finding::at(&library, 1, missing(package)));
     }
     findings
 }
 
-fn check_table(document: &Document, table: &Table, package: &Package) -> Vec<Finding> {
+fn missing(package: &Package) -> String {
+    format!("no table `| feature | … |` here: list {}", list(&package.features))
+}
+
+fn check_table(
+    document: &Document,
+    table: &Table,
+    owner: &str,
+    features: &BTreeSet<String>,
+) -> Vec<Finding> {
     let rows: Vec<(usize, String)> = table
         .rows
         .iter()
         .flat_map(|row| quoted(row.cell(0)).map(|name| (row.line, name.to_owned())))
         .collect();
-    let unknown = rows.iter().filter(|(_, name)| !package.features.contains(name));
+    let unknown = rows.iter().filter(|(_, name)| !features.contains(name));
     let unknown = unknown.map(|(line, name)| {
-        let text = format!(
-            "`{}` has no feature `{name}`, but {}",
-            package.folder,
-            list(&package.features)
-        );
+        let text = format!("{owner} has no feature `{name}`, but {}", list(features));
         Finding::new(document, *line, text)
     });
-    let missing =
-        package.features.iter().filter(|name| !rows.iter().any(|(_, said)| said == *name));
+    let missing = features.iter().filter(|name| !rows.iter().any(|(_, said)| said == *name));
     let missing = missing.map(|name| {
-        let text = format!("`{}` has a feature `{name}`: add a row", package.folder);
+        let text = format!("{owner} has a feature `{name}`: add a row");
         Finding::new(document, table.line, text)
     });
     unknown.chain(missing).collect()
@@ -180,7 +199,20 @@ mod tests {
             "1: `core` has a feature `std`: add a row",
         ];
         assert_eq!(said, wanted);
-        let wanted = "1: no table `| feature | … |` here or in the README.md: list `alloc`, `std`";
+        let wanted = "1: no table `| feature | … |` here: list `alloc`, `std`";
         assert_eq!(findings(README, "//! Features: none.\n"), [wanted]);
+        let wanted = "2: no table `| feature | … |` here: list `alloc`, `std`";
+        assert_eq!(findings(README, "//! a\n//! # Features\n//! Both.\n"), [wanted]);
+    }
+
+    #[test]
+    fn all_features_are_described() {
+        let described = "\n| feature | what it adds |\n|-|-|\n| `alloc` | x |\n| `heap` | y |\n";
+        let wanted = [
+            "9: a package has no feature `heap`, but `alloc`, `server`, `std`",
+            "6: a package has a feature `server`: add a row",
+            "6: a package has a feature `std`: add a row",
+        ];
+        assert_eq!(findings(&format!("{README}{described}"), OWN), wanted);
     }
 }

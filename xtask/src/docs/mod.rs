@@ -37,7 +37,8 @@ workspace:
                 this repository that the manifest depends on (`–` for none)
     features    README.md has a table `| crate | features | default |` with one row for each package
                 that has features; each library with features has a table `| feature | … |` in its
-                README.md or in src/lib.rs; every such table lists exactly the manifest's features
+                README.md or in src/lib.rs; every such table lists exactly the manifest's features,
+                and README.md's those of all packages
     verbs       CONTRIBUTING.md has a table `| verb | what it does | ci runs | … |` that is the list
                 of `cargo xtask --help` with the steps of `cargo xtask ci`; no text names a verb
                 that does not exist
