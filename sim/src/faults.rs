@@ -112,7 +112,7 @@ impl<S: Subject> World<S> {
             host.disk.records.clear();
         }
         self.trace.line(self.now, || format!("{}: disk erased", node + 1));
-        self.subject.wiped(node);
+        self.subject.records_replaced(node);
         self.subject.erased(node);
         Ok(())
     }
@@ -231,7 +231,7 @@ impl<S: Subject> World<S> {
             records.push(encode(&record, &mut self.buffer)?);
         }
         let last = host.disk.replace(records);
-        self.subject.wiped(node);
+        self.subject.records_replaced(node);
         tell_durable(&mut self.subject, node, &host.disk.records)?;
         self.trace.line(self.now, || format!("{} checkpoints", node + 1));
         self.record.note(|| format!("checkpoint {}", node + 1));

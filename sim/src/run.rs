@@ -85,7 +85,7 @@ pub(crate) fn recorded<S: Subject>(
     nodes: Option<usize>,
 ) -> Result<(Vec<String>, String), String> {
     let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
-    let opening = world.subject.opening().ok_or("this subject cannot be played on a stage")?;
+    let opening = world.subject.opening().ok_or("this subject has no interaction protocol")?;
     world.record.0 = Some(opening);
     let result = catch_unwind(AssertUnwindSafe(|| phases(&mut world)));
     let commands = world.record.0.take().unwrap_or_default();

@@ -57,7 +57,7 @@ pub trait Subject: Sized {
     /// # Errors
     ///
     /// What was violated.
-    fn settle(
+    fn run_application(
         &mut self,
         node: usize,
         now: Instant,
@@ -69,7 +69,7 @@ pub trait Subject: Sized {
     fn durable(&mut self, node: usize, record: <Self::Machine as Machine>::Record<'_>);
 
     /// The durable records of a node were replaced as a whole: [`durable`](Self::durable) is called for each of the new ones.
-    fn wiped(&mut self, node: usize);
+    fn records_replaced(&mut self, node: usize);
 
     /// A record was issued.
     ///
@@ -204,7 +204,8 @@ pub trait Subject: Sized {
         let _ = node;
     }
 
-    /// The commands that start this run on a stage of interaction tests (see [`crate::interact`]), if it can be played there.
+    /// The commands that start this run in the interaction harness (see [`crate::interact`]), if it can
+    /// run there.
     fn opening(&self) -> Option<Vec<String>> {
         None
     }
@@ -215,22 +216,23 @@ pub trait Subject: Sized {
     }
 
     /// A message in a line of a trace.
-    fn message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
+    fn format_message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
         format!("{message:?}")
     }
 
     /// A record in a line of a trace.
-    fn record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
+    fn format_record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
         format!("{record:?}")
     }
 
     /// An event in a line of a trace.
-    fn words(event: &<Self::Machine as Machine>::Event<'_>) -> String {
+    fn format_event(event: &<Self::Machine as Machine>::Event<'_>) -> String {
         format!("{event:?}")
     }
 
-    /// A message in one number, as [`Play::digest`](crate::interact::Play::digest) has it.
-    fn digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64 {
+    /// A message in one number, as in
+    /// [`Protocol::message_digest`](crate::interact::Protocol::message_digest).
+    fn message_digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64 {
         let _ = message;
         0
     }

@@ -174,8 +174,9 @@ impl<S: Subject> World<S> {
         self.trace.mix(&[self.now, from as u64, to as u64], &letter.bytes);
         let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
-        self.trace
-            .line(self.now, || format!("{} <- {}  {}", to + 1, from + 1, S::message(&message)));
+        self.trace.line(self.now, || {
+            format!("{} <- {}  {}", to + 1, from + 1, S::format_message(&message))
+        });
         if let Err(reason) = machine.receive(local, NodeId::new(from as u64 + 1), message) {
             self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
             self.subject.rejected(to, reason, &mut self.marks)?;
@@ -239,7 +240,7 @@ impl<S: Subject> World<S> {
             let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { return Ok(()) };
-            let acted = self.subject.settle(node, local, machine, &mut self.marks)?;
+            let acted = self.subject.run_application(node, local, machine, &mut self.marks)?;
             self.record.note_all(self.subject.commands());
             if acted {
                 outputs += 1; // an application that never rests is no better
@@ -272,8 +273,9 @@ impl<S: Subject> World<S> {
             match output {
                 Output::Persist(ticket, record) => {
                     let bytes = encode(&record, &mut self.buffer)?;
-                    self.trace
-                        .line(self.now, || format!("{} writes {}", node + 1, S::record(&record)));
+                    self.trace.line(self.now, || {
+                        format!("{} writes {}", node + 1, S::format_record(&record))
+                    });
                     self.trace.mix(&[self.now, node as u64, ticket.get()], &bytes);
                     let decoded = <S::Machine as Machine>::Record::from_slice(&bytes)
                         .map_err(|e| format!("a record does not decode: {e}"))?;
@@ -301,8 +303,9 @@ impl<S: Subject> World<S> {
                     crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
                 }
                 Output::Event(event) => {
-                    self.trace
-                        .line(self.now, || format!("{} learns: {}", node + 1, S::words(&event)));
+                    self.trace.line(self.now, || {
+                        format!("{} learns: {}", node + 1, S::format_event(&event))
+                    });
                     let point = self.subject.event(node, local, event, &mut self.marks)?;
                     if let Some(point) = point
                         && *aim == Some(Aim::AtEvent)
@@ -444,7 +447,7 @@ impl<S: Subject> World<S> {
         }
         let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
-        let digest = S::digest(&message);
+        let digest = S::message_digest(&message);
         self.record
             .note(|| format!("duplicate {}->{} #{digest:x}", letter.from + 1, letter.to + 1));
         Ok(())

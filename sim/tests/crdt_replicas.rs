@@ -169,7 +169,7 @@ where
         }
     }
 
-    fn settle(
+    fn run_application(
         &mut self,
         _node: usize,
         _now: Instant,
@@ -185,7 +185,7 @@ where
         self.note(node, &before);
     }
 
-    fn wiped(&mut self, node: usize) {
+    fn records_replaced(&mut self, node: usize) {
         self.shadows[node] = self.fresh(node);
     }
 

@@ -4,36 +4,36 @@
 
 use std::path::Path;
 
-use quorate_sim::interact::{Script, check_folder};
-use quorate_sim::raft::RaftPlay;
+use quorate_sim::interact::{Scenario, check_folder};
+use quorate_sim::raft::RaftProtocol;
 
 #[test]
-fn every_scenario_prints_what_it_says() {
+fn scenarios_print_what_they_expect() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../raft/tests/scenarios");
-    match check_folder::<RaftPlay>(&folder) {
+    match check_folder::<RaftProtocol>(&folder) {
         Ok(count) => assert!(count >= 60, "only {count} scenarios were found"),
-        Err(wrong) => panic!("{wrong}"),
+        Err(errors) => panic!("{errors}"),
     }
 }
 
-/// What a script prints, or what is wrong with it.
+/// What a scenario prints.
 fn run(text: &str) -> Result<String, String> {
-    Ok(Script::parse(text)?.run::<RaftPlay>()?.to_string())
+    Ok(Scenario::parse(text)?.run::<RaftProtocol>()?.to_string())
 }
 
 #[test]
-fn a_wrong_expectation_is_found() {
-    let right = run("nodes 1\n----\n\ncampaign 1\n----\n").unwrap();
-    assert!(right.contains("1 learns: leader of term 1"), "{right}");
-    let wrong = Script::parse(&right.replace("leader of", "follower of")).unwrap();
-    assert!(wrong.compare(&wrong.run::<RaftPlay>().unwrap()).is_err());
-    let right = Script::parse(&right).unwrap();
-    assert_eq!(right.compare(&right.run::<RaftPlay>().unwrap()), Ok(()));
+fn wrong_expectations_are_reported() {
+    let expected = run("nodes 1\n----\n\ncampaign 1\n----\n").unwrap();
+    assert!(expected.contains("1 learns: leader of term 1"), "{expected}");
+    let other = Scenario::parse(&expected.replace("leader of", "follower of")).unwrap();
+    assert!(other.compare(&other.run::<RaftProtocol>().unwrap()).is_err());
+    let expected = Scenario::parse(&expected).unwrap();
+    assert_eq!(expected.compare(&expected.run::<RaftProtocol>().unwrap()), Ok(()));
 }
 
 #[test]
-fn a_wrong_command_names_its_line() {
-    for (text, words) in [
+fn rejected_commands_name_their_line() {
+    for (text, needle) in [
         ("campaign 1\n----\n", "the first command"),
         ("nodes 3\n----\n\njump 1\n----\n", "line 4"),
         ("nodes 3\n----\n\ncampaign 4\n----\n", "no node 4"),
@@ -42,15 +42,15 @@ fn a_wrong_command_names_its_line() {
         ("nodes 3\n----\n\ndeliver 1->2\n----\n", "no such message"),
         ("nodes 3\n----\n\nnodes 3\n----\n", "nodes already"),
     ] {
-        let wrong = run(text).unwrap_err();
-        assert!(wrong.contains(words), "{text:?}: {wrong}");
+        let error = run(text).unwrap_err();
+        assert!(error.contains(needle), "{text:?}: {error}");
     }
 }
 
 #[test]
-fn what_is_violated_is_told() {
+fn violations_are_reported() {
     // two disks that tell of different committed entries: no machine did that
     let text = "nodes 2\n----\n\ngiven 1 term=2 log=1 commit=1\n----\n\ngiven 2 term=2 log=2 commit=1\n----\n";
-    let wrong = run(text).unwrap_err();
-    assert!(wrong.contains("committed different entries at 1"), "{wrong}");
+    let error = run(text).unwrap_err();
+    assert!(error.contains("committed different entries at 1"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use quorate_sim::raft::{MUST_REACH, Narrow, OnHeap, OnInline, RaftPlay};
+use quorate_sim::raft::{MUST_REACH, Narrow, OnHeap, OnInline, RaftProtocol};
 use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary, USUAL_TIMEOUTS};
 
 const HELP: &str = "\
@@ -50,13 +50,13 @@ fn main() -> ExitCode {
     };
     std::panic::set_hook(Box::new(|_| {})); // a panic of a machine is reported as a violation
     match (options.shrink, options.trace) {
-        (true, _) => shorten(&options),
+        (true, _) => shrink(&options),
         (_, true) => trace(&options),
         _ => campaign(&options),
     }
 }
 
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut options = Options {
         seeds: 100,
@@ -67,12 +67,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, Str
         shrink: false,
         marks: None,
     };
-    while let Some(word) = words.next() {
+    while let Some(arg) = args.next() {
         let mut number = || -> Result<u64, String> {
-            let value = words.next().ok_or(format!("{word} wants a number"))?;
-            value.parse().map_err(|_| format!("{word} wants a number, not {value:?}"))
+            let value = args.next().ok_or(format!("{arg} wants a number"))?;
+            value.parse().map_err(|_| format!("{arg} wants a number, not {value:?}"))
         };
-        match word.as_str() {
+        match arg.as_str() {
             "--seeds" => options.seeds = number()?,
             "--from" => options.from = number()?,
             "--nodes" => match number()? {
@@ -85,22 +85,22 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, Str
             "--marks" => options.marks = Some(true),
             "--no-marks" => options.marks = Some(false),
             "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("{word:?} is not an option")),
+            _ => return Err(format!("{arg:?} is not an option")),
         }
     }
     Ok(Some(options))
 }
 
-fn shorten(options: &Options) -> ExitCode {
+fn shrink(options: &Options) -> ExitCode {
     let (seed, nodes) = (options.from, options.nodes);
-    let script = if seed.is_multiple_of(2) {
-        quorate_sim::shrink::<OnHeap, RaftPlay>(seed, nodes)
+    let scenario = if seed.is_multiple_of(2) {
+        quorate_sim::shrink::<OnHeap, RaftProtocol>(seed, nodes)
     } else {
-        quorate_sim::shrink::<OnInline, RaftPlay<Narrow>>(seed, nodes)
+        quorate_sim::shrink::<OnInline, RaftProtocol<Narrow>>(seed, nodes)
     };
-    match script {
-        Ok(script) => {
-            println!("{script}");
+    match scenario {
+        Ok(scenario) => {
+            println!("{scenario}");
             ExitCode::SUCCESS
         }
         Err(why) => {

@@ -215,7 +215,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         }
     }
 
-    fn settle(
+    fn run_application(
         &mut self,
         node: usize,
         now: Instant,
@@ -261,7 +261,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         self.kept = kept.map(|(leader, away)| (leader, away.to_vec()));
     }
 
-    fn wiped(&mut self, node: usize) {
+    fn records_replaced(&mut self, node: usize) {
         self.disks[node] = Epoch::ZERO;
     }
 

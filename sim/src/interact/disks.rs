@@ -2,49 +2,49 @@
 
 use quorate_core::{Machine, NodeId, Wire};
 
-use super::stage::{Show, Stage, at, encode};
-use super::words::{nodes, number};
-use super::{Play, Wrong};
+use super::arguments::{parse_nodes, parse_number};
+use super::harness::{Harness, Show, encode, index_of};
+use super::{Error, Protocol};
 
-impl<P: Play> Stage<P> {
-    pub(super) fn given(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, words) = self.one(words)?;
-        let records = P::given(words)?;
+impl<P: Protocol> Harness<P> {
+    pub(super) fn set_disk(&mut self, args: &[&str]) -> Result<(), Error> {
+        let (node, args) = self.node_and_rest(args)?;
+        let records = P::disk_records(args)?;
         self.tampered();
-        let actor = self.actor(node)?;
-        actor.machine = None;
-        actor.waiting.clear();
-        actor.disk = records;
+        let state = self.node_mut(node)?;
+        state.machine = None;
+        state.waiting.clear();
+        state.disk = records;
         self.boot(node)
     }
 
-    pub(super) fn boot(&mut self, node: u64) -> Result<(), Wrong> {
-        let play = self.play.as_mut().ok_or("there are no nodes")?;
-        let actor = self.actors.get_mut(at(node)).ok_or("no such node")?;
+    pub(super) fn boot(&mut self, node: u64) -> Result<(), Error> {
+        let protocol = self.protocol.as_mut().ok_or("there are no nodes")?;
+        let state = self.nodes.get_mut(index_of(node)).ok_or("no such node")?;
         let id = NodeId::new(node);
-        let mut machine = play.boot(id)?;
-        for record in &actor.disk {
+        let mut machine = protocol.boot(id)?;
+        for record in &state.disk {
             let record = <P::Machine as Machine>::Record::from_slice(record)
                 .map_err(|e| format!("a record does not decode: {e}"))?;
             machine.restore(record).map_err(|e| {
-                Wrong::Violated(format!("node {node} cannot start from its disk: {e}"))
+                Error::Violation(format!("node {node} cannot start from its disk: {e}"))
             })?;
         }
-        play.restored(id, &mut machine).map_err(Wrong::Violated)?;
-        machine.tick(actor.clock);
-        actor.machine = Some(machine);
+        protocol.restored(id, &mut machine).map_err(Error::Violation)?;
+        machine.tick(state.clock);
+        state.machine = Some(machine);
         self.drain(node)
     }
 
-    pub(super) fn disk(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let [who, speed] = words else { return Err("wants nodes and `slow` or `fast`".into()) };
+    pub(super) fn disk(&mut self, args: &[&str]) -> Result<(), Error> {
+        let [who, speed] = args else { return Err("wants nodes and `slow` or `fast`".into()) };
         let slow = match *speed {
             "slow" => true,
             "fast" => false,
             _ => return Err("a disk is `slow` or `fast`".into()),
         };
-        for node in nodes(who, self.count())? {
-            self.actor(node)?.slow = slow;
+        for node in parse_nodes(who, self.count())? {
+            self.node_mut(node)?.slow = slow;
             if !slow {
                 self.write_done(node, usize::MAX)?;
             }
@@ -52,60 +52,64 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    pub(super) fn sync(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
+    pub(super) fn sync(&mut self, args: &[&str]) -> Result<(), Error> {
+        let (node, rest) = self.node_and_rest(args)?;
         let count = match rest {
             [] => usize::MAX,
-            [n] => number("how many writes", n)? as usize,
+            [n] => parse_number("how many writes", n)? as usize,
             _ => return Err("wants a node, and how many writes".into()),
         };
         self.write_done(node, count)
     }
 
-    pub(super) fn write_done(&mut self, node: u64, count: usize) -> Result<(), Wrong> {
+    pub(super) fn write_done(&mut self, node: u64, count: usize) -> Result<(), Error> {
         if self.finish_writes(node, count)? {
             self.drain(node)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, Wrong> {
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+    pub(super) fn finish_writes(&mut self, node: u64, count: usize) -> Result<bool, Error> {
+        let (Some(protocol), Some(state)) =
+            (self.protocol.as_mut(), self.nodes.get_mut(index_of(node)))
+        else {
             return Ok(false);
         };
-        let count = count.min(actor.waiting.len());
+        let count = count.min(state.waiting.len());
         let mut last = None;
-        for (ticket, record) in actor.waiting.drain(..count) {
-            tell_durable(play, node, &record)?;
-            actor.disk.push(record);
+        for (ticket, record) in state.waiting.drain(..count) {
+            report_durable(protocol, node, &record)?;
+            state.disk.push(record);
             last = Some(ticket);
         }
-        if let (Some(ticket), Some(machine)) = (last, actor.machine.as_mut()) {
+        if let (Some(ticket), Some(machine)) = (last, state.machine.as_mut()) {
             machine.persisted(ticket);
         }
         Ok(last.is_some())
     }
 
-    pub(super) fn crash(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
+    pub(super) fn crash(&mut self, args: &[&str]) -> Result<(), Error> {
+        let (node, rest) = self.node_and_rest(args)?;
         let kept = match rest {
             [] => 0,
-            ["keeping", n] => number("how many writes", n)? as usize,
+            ["keeping", n] => parse_number("how many writes", n)? as usize,
             _ => return Err("wants a node, or a node and `keeping N`".into()),
         };
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+        let (Some(protocol), Some(state)) =
+            (self.protocol.as_mut(), self.nodes.get_mut(index_of(node)))
+        else {
             return Ok(());
         };
-        if actor.machine.take().is_none() {
+        if state.machine.take().is_none() {
             return Err("the node is down".into());
         }
-        let waiting = std::mem::take(&mut actor.waiting);
+        let waiting = std::mem::take(&mut state.waiting);
         let lost = waiting.len().saturating_sub(kept);
         for (_, record) in waiting.into_iter().take(kept) {
-            tell_durable(play, node, &record)?;
-            actor.disk.push(record);
+            report_durable(protocol, node, &record)?;
+            state.disk.push(record);
         }
-        play.crashed(NodeId::new(node));
+        protocol.crashed(NodeId::new(node));
         if lost > 0 {
             let s = if lost == 1 { "" } else { "s" };
             self.print(Show::Events, || format!("  {node} loses {lost} write{s}"));
@@ -113,31 +117,33 @@ impl<P: Play> Stage<P> {
         Ok(())
     }
 
-    pub(super) fn restart(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, rest) = self.one(words)?;
-        if !rest.is_empty() || self.actor(node)?.machine.is_some() {
+    pub(super) fn restart(&mut self, args: &[&str]) -> Result<(), Error> {
+        let (node, rest) = self.node_and_rest(args)?;
+        if !rest.is_empty() || self.node_mut(node)?.machine.is_some() {
             return Err("wants one node that is down".into());
         }
         self.boot(node)
     }
 
-    pub(super) fn checkpoint(&mut self, words: &[&str]) -> Result<(), Wrong> {
-        let (node, _) = self.one(words)?;
-        let (Some(play), Some(actor)) = (self.play.as_mut(), self.actors.get_mut(at(node))) else {
+    pub(super) fn checkpoint(&mut self, args: &[&str]) -> Result<(), Error> {
+        let (node, _) = self.node_and_rest(args)?;
+        let (Some(protocol), Some(state)) =
+            (self.protocol.as_mut(), self.nodes.get_mut(index_of(node)))
+        else {
             return Ok(());
         };
-        let machine = actor.machine.as_mut().ok_or("the node is down")?;
+        let machine = state.machine.as_mut().ok_or("the node is down")?;
         let mut lines = Vec::new();
         let mut disk = Vec::new();
-        play.wiped(NodeId::new(node));
+        protocol.records_replaced(NodeId::new(node));
         for record in machine.checkpoint() {
-            play.durable(NodeId::new(node), &record);
-            lines.push(format!("  {node} keeps {}", P::record(&record)));
+            protocol.durable(NodeId::new(node), &record);
+            lines.push(format!("  {node} keeps {}", P::format_record(&record)));
             disk.push(encode(&record)?);
         }
-        let last = actor.waiting.last().map(|(ticket, _)| *ticket);
-        actor.disk = disk;
-        actor.waiting.clear();
+        let last = state.waiting.last().map(|(ticket, _)| *ticket);
+        state.disk = disk;
+        state.waiting.clear();
         if let Some(ticket) = last {
             machine.persisted(ticket);
         }
@@ -148,9 +154,9 @@ impl<P: Play> Stage<P> {
     }
 }
 
-fn tell_durable<P: Play>(play: &mut P, node: u64, record: &[u8]) -> Result<(), String> {
+fn report_durable<P: Protocol>(protocol: &mut P, node: u64, record: &[u8]) -> Result<(), String> {
     let record = <P::Machine as Machine>::Record::from_slice(record)
         .map_err(|e| format!("a record does not decode: {e}"))?;
-    play.durable(NodeId::new(node), &record);
+    protocol.durable(NodeId::new(node), &record);
     Ok(())
 }

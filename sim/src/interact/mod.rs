@@ -47,32 +47,32 @@
 //!
 //! `NODES` is `all` or numbers (`1,3`); `LINKS` are `1->2`, `1-2` (both ways), `1->*`, `*->2`; `TIME` is `50ms`, `2s`, `10us`.
 //! Anything else is a command of the protocol, the node first: `propose 1 x`; with ` &` at its end the node is not polled before
-//! the next. See [`Play`].
+//! the next. See [`Protocol`].
 
+mod arguments;
+mod delivery;
 mod disks;
-mod play;
-mod post;
-mod script;
-mod stage;
-mod words;
-mod wrong;
+mod error;
+mod harness;
+mod protocol;
+mod scenario;
 
-pub use play::Play;
-pub use script::{Block, Script};
-pub use stage::Stage;
-pub use words::{Links, Options, time_us};
-pub use wrong::Wrong;
+pub use arguments::{Links, Options, time_us};
+pub use error::Error;
+pub use harness::Harness;
+pub use protocol::Protocol;
+pub use scenario::{Block, Scenario};
 
 use std::path::Path;
 
-/// Runs every `.txt` file of a folder on a stage of its own; returns how many there were.
+/// Runs every `.txt` file of a folder on a harness of its own; returns how many there were.
 ///
 /// With `UPDATE=1` in the environment, files whose expectations differ are rewritten instead.
 ///
 /// # Errors
 ///
 /// The differences, or what is wrong with a file, all files together.
-pub fn check_folder<P: Play>(folder: &Path) -> Result<usize, String> {
+pub fn check_folder<P: Protocol>(folder: &Path) -> Result<usize, String> {
     let cannot = |e: std::io::Error| format!("{}: {e}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
@@ -83,22 +83,22 @@ pub fn check_folder<P: Play>(folder: &Path) -> Result<usize, String> {
     }
     files.sort();
     let update = std::env::var_os("UPDATE").is_some_and(|value| value == "1");
-    let mut wrong = String::new();
+    let mut errors = String::new();
     for path in &files {
         if let Err(what) = check_file::<P>(path, update) {
-            wrong.push_str(&format!("\n{}: {what}\n", path.display()));
+            errors.push_str(&format!("\n{}: {what}\n", path.display()));
         }
     }
-    if wrong.is_empty() { Ok(files.len()) } else { Err(wrong) }
+    if errors.is_empty() { Ok(files.len()) } else { Err(errors) }
 }
 
-fn check_file<P: Play>(path: &Path, update: bool) -> Result<(), String> {
+fn check_file<P: Protocol>(path: &Path, update: bool) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    let script = Script::parse(&text)?;
-    if !script.names_its_source() {
+    let scenario = Scenario::parse(&text)?;
+    if !scenario.has_source() {
         return Err("the first block must be a comment with a line `# Source: …`".into());
     }
-    let actual = script.run::<P>()?;
+    let actual = scenario.run::<P>()?;
     if update {
         let fresh = actual.to_string();
         if fresh != text {
@@ -106,5 +106,5 @@ fn check_file<P: Play>(path: &Path, update: bool) -> Result<(), String> {
         }
         return Ok(());
     }
-    script.compare(&actual)
+    scenario.compare(&actual)
 }

@@ -251,7 +251,7 @@ impl<S: Storage> Victim<S> {
 
     fn checkpoint(&mut self) -> Result<(), String> {
         let mut disk = Vec::new();
-        self.oracle.wiped(0);
+        self.oracle.records_replaced(0);
         for record in self.raft.checkpoint() {
             let mut bytes = vec![0; record.encoded_len()];
             record.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
@@ -344,7 +344,7 @@ impl<S: Storage> Victim<S> {
                 continue;
             }
             let mut entry = Vec::new();
-            super::words::push_entry(&mut entry, term, 1, &[]);
+            super::text_format::push_entry(&mut entry, term, 1, &[]);
             let message = Message::Append {
                 term,
                 prev_index: status.commit,
@@ -464,7 +464,7 @@ impl<'a> Input<'a> {
                 _ if what % 32 == 31 => data.push(0x77),
                 _ => {}
             }
-            super::words::push_entry(run, term, kind, &data);
+            super::text_format::push_entry(run, term, kind, &data);
         }
     }
 
@@ -541,8 +541,8 @@ impl<'a> Input<'a> {
             13 => Message::Renew { term, index: self.near(status.applied) },
             14 => {
                 if kind & 16 == 0 {
-                    super::words::push_entry(buffer, term, 0, &[0x66; 3]);
-                    super::words::push_entry(buffer, term, 0, &[]);
+                    super::text_format::push_entry(buffer, term, 0, &[0x66; 3]);
+                    super::text_format::push_entry(buffer, term, 0, &[]);
                 } else {
                     self.entries(status, buffer);
                 }

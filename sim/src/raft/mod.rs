@@ -14,16 +14,16 @@ pub mod hostile;
 mod modelled;
 mod node;
 mod oracle;
-mod play;
+mod protocol;
 mod reads;
 mod shadow;
 mod store;
 mod subject;
-mod words;
+mod text_format;
 
 #[cfg(feature = "model")]
 pub use modelled::{ModelledRaft, Past, Request, Small};
-pub use play::RaftPlay;
+pub use protocol::RaftProtocol;
 pub use subject::RaftSubject;
 
 use quorate_raft::{Heap, Inline};

@@ -153,7 +153,7 @@ impl Oracle {
     }
 
     /// The durable records of a node are replaced.
-    pub(crate) fn wiped(&mut self, node: usize) {
+    pub(crate) fn records_replaced(&mut self, node: usize) {
         self.shadows[node] = Shadow::default();
     }
 

@@ -14,9 +14,9 @@ use super::clients::{Client, Keys, State};
 use super::history::History;
 use super::node::Node;
 use super::oracle::Oracle;
-use super::play::{life_config, life_seed};
+use super::protocol::{life_config, life_seed};
 use super::store::{Command, Store};
-use super::words;
+use super::text_format;
 use crate::{Access, Marks, Standing, Subject, Swarm};
 
 /// A cluster of Raft nodes with a store beside each, and clients.
@@ -604,7 +604,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         })
     }
 
-    fn settle(
+    fn run_application(
         &mut self,
         node: usize,
         _now: Instant,
@@ -643,8 +643,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
         pace * MOST_MESSAGES * self.nodes.len() as u64
     }
 
-    fn wiped(&mut self, node: usize) {
-        self.oracle.wiped(node);
+    fn records_replaced(&mut self, node: usize) {
+        self.oracle.records_replaced(node);
     }
 
     fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
@@ -733,20 +733,20 @@ impl<S: Storage> Subject for RaftSubject<S> {
         core::mem::take(&mut self.commands)
     }
 
-    fn digest(message: &Message<'_>) -> u64 {
-        words::digest(message)
+    fn message_digest(message: &Message<'_>) -> u64 {
+        text_format::message_digest(message)
     }
 
-    fn message(message: &Message<'_>) -> String {
-        words::message(message)
+    fn format_message(message: &Message<'_>) -> String {
+        text_format::message(message)
     }
 
-    fn record(record: &Record<'_>) -> String {
-        words::record(record)
+    fn format_record(record: &Record<'_>) -> String {
+        text_format::record(record)
     }
 
-    fn words(event: &Event<'_>) -> String {
-        words::event(event)
+    fn format_event(event: &Event<'_>) -> String {
+        text_format::event(event)
     }
 
     fn standing(&self, raft: &Raft<S>) -> Option<Standing> {

@@ -290,7 +290,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Ok(None)
     }
 
-    fn settle(
+    fn run_application(
         &mut self,
         node: usize,
         _now: Instant,
@@ -331,7 +331,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         }
     }
 
-    fn wiped(&mut self, node: usize) {
+    fn records_replaced(&mut self, node: usize) {
         self.disks[node] = (0, 0);
     }
 

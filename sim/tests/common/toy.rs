@@ -63,7 +63,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         Ok(Some("crash when a value is kept"))
     }
 
-    fn settle(
+    fn run_application(
         &mut self,
         _node: usize,
         _now: Instant,
@@ -77,7 +77,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         self.disks[node] = record.0;
     }
 
-    fn wiped(&mut self, node: usize) {
+    fn records_replaced(&mut self, node: usize) {
         self.disks[node] = 0;
     }
 

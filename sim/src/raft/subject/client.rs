@@ -38,7 +38,7 @@ impl<S: Storage> RaftSubject<S> {
         let command = Command { operation: ask.operation, key: ask.key, change, padding };
         let mut buffer = [0; 300];
         let bytes = command.to_slice(&mut buffer).map_err(|_| None)?;
-        // on a stage a command is a text of the same length
+        // in the harness a command is a text of the same length
         let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
         let before = raft.status();
         if before.quiet {

@@ -1,14 +1,14 @@
 use std::fmt;
 
-use super::{Play, Stage};
+use super::{Harness, Protocol};
 
 /// An interaction test: blocks of commands and what they print.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Script {
+pub struct Scenario {
     blocks: Vec<Block>,
 }
 
-/// One block of a [`Script`].
+/// One block of a [`Scenario`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Block {
     /// Where it starts, counted from 1.
@@ -20,14 +20,14 @@ pub struct Block {
 }
 
 /// What stands between commands and their output.
-const RULE: &str = "----";
+const SEPARATOR: &str = "----";
 
-impl Script {
-    /// Reads a script.
+impl Scenario {
+    /// Reads a scenario.
     ///
     /// # Errors
     ///
-    /// Commands without a rule below them.
+    /// Commands without a separator line below them.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut blocks = Vec::new();
         let mut block = Block::default();
@@ -43,7 +43,7 @@ impl Script {
                 block.line = at + 1;
             }
             match &mut block.output {
-                None if line == RULE => block.output = Some(Vec::new()),
+                None if line == SEPARATOR => block.output = Some(Vec::new()),
                 None => block.input.push(line.into()),
                 Some(output) => output.push(line.into()),
             }
@@ -51,7 +51,7 @@ impl Script {
         Ok(Self { blocks })
     }
 
-    /// A script of commands one by one, that prints nothing yet.
+    /// A scenario of commands one by one, that prints nothing yet.
     #[must_use]
     pub fn from_commands(comment: &str, commands: &[String]) -> Self {
         let comment =
@@ -64,24 +64,24 @@ impl Script {
         Self { blocks: std::iter::once(comment).chain(commands.iter().map(one)).collect() }
     }
 
-    /// Runs the commands: the same script with what they print.
+    /// Runs the commands: the same scenario with what they print.
     ///
     /// # Errors
     ///
     /// The line, and what is wrong with the command there, or what it violates.
-    pub fn run<P: Play>(&self) -> Result<Self, String> {
-        let mut stage = Stage::<P>::default();
+    pub fn run<P: Protocol>(&self) -> Result<Self, String> {
+        let mut harness = Harness::<P>::default();
         let mut blocks = self.blocks.clone();
         for block in &mut blocks {
             let Some(output) = &mut block.output else { continue };
             output.clear();
             for (at, command) in block.input.iter().enumerate() {
                 let line = block.line + at;
-                stage
+                harness
                     .execute(command)
                     .map_err(|what| format!("line {line}: `{command}`: {what}"))?;
             }
-            output.extend(stage.take_output());
+            output.extend(harness.take_output());
         }
         Ok(Self { blocks })
     }
@@ -90,7 +90,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The first block that differs, in words.
+    /// The first block that differs.
     pub fn compare(&self, actual: &Self) -> Result<(), String> {
         for (expected, actual) in self.blocks.iter().zip(&actual.blocks) {
             if expected.output != actual.output {
@@ -102,7 +102,7 @@ impl Script {
 
     /// Whether the first block is a comment that names a source.
     #[must_use]
-    pub fn names_its_source(&self) -> bool {
+    pub fn has_source(&self) -> bool {
         let first = self.blocks.first();
         first.is_some_and(|b| {
             b.output.is_none() && b.input.iter().any(|line| line.starts_with("# Source: "))
@@ -114,7 +114,10 @@ impl Block {
     fn checked(self) -> Result<Self, String> {
         let commands = self.input.iter().any(|line| !line.starts_with('#'));
         if commands && self.output.is_none() {
-            return Err(format!("line {}: commands without a line `{RULE}` below them", self.line));
+            return Err(format!(
+                "line {}: commands without a line `{SEPARATOR}` below them",
+                self.line
+            ));
         }
         Ok(self)
     }
@@ -139,7 +142,7 @@ impl Block {
     }
 }
 
-impl fmt::Display for Script {
+impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, block) in self.blocks.iter().enumerate() {
             if at > 0 {
@@ -157,7 +160,7 @@ impl fmt::Display for Block {
             writeln!(f, "{line}")?;
         }
         if let Some(output) = &self.output {
-            writeln!(f, "{RULE}")?;
+            writeln!(f, "{SEPARATOR}")?;
             for line in output {
                 writeln!(f, "{line}")?;
             }
@@ -174,25 +177,25 @@ mod tests {
         "# A title\n# Source: here\n\nnodes 3\n----\n\n# why\ntick 1 5ms\n----\nan\n  output\n";
 
     #[test]
-    fn what_is_read_is_written() {
-        let script = Script::parse(TEXT).unwrap();
-        assert_eq!(script.to_string(), TEXT);
-        assert_eq!(script.blocks.len(), 3);
-        assert!(script.names_its_source());
-        assert!(!Script::parse("nodes 3\n----\n").unwrap().names_its_source());
+    fn parse_and_display_round_trip() {
+        let scenario = Scenario::parse(TEXT).unwrap();
+        assert_eq!(scenario.to_string(), TEXT);
+        assert_eq!(scenario.blocks.len(), 3);
+        assert!(scenario.has_source());
+        assert!(!Scenario::parse("nodes 3\n----\n").unwrap().has_source());
     }
 
     #[test]
-    fn commands_need_a_rule() {
-        assert!(Script::parse("# fine\n\nnodes 3\n\n").unwrap_err().contains("line 3"));
+    fn commands_without_a_separator_are_rejected() {
+        assert!(Scenario::parse("# fine\n\nnodes 3\n\n").unwrap_err().contains("line 3"));
     }
 
     #[test]
-    fn a_difference_is_shown_from_where_it_begins() {
-        let expected = Script::parse("tick 1 1ms\n----\na\nb\n").unwrap();
-        let actual = Script::parse("tick 1 1ms\n----\na\nc\nd\n").unwrap();
-        let words = expected.compare(&actual).unwrap_err();
-        assert!(words.contains("   a\n - b\n + c\n + d\n"), "{words}");
+    fn diff_starts_at_the_first_difference() {
+        let expected = Scenario::parse("tick 1 1ms\n----\na\nb\n").unwrap();
+        let actual = Scenario::parse("tick 1 1ms\n----\na\nc\nd\n").unwrap();
+        let difference = expected.compare(&actual).unwrap_err();
+        assert!(difference.contains("   a\n - b\n + c\n + d\n"), "{difference}");
         assert_eq!(expected.compare(&expected), Ok(()));
     }
 }

@@ -7,9 +7,9 @@ use quorate_raft::{
 };
 
 use super::oracle::Oracle;
-use super::words::{self, Place};
+use super::text_format::{self, Place};
 use crate::Marks;
-use crate::interact::{Options, Play, time_us};
+use crate::interact::{Options, Protocol, time_us};
 
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
 ///
@@ -42,7 +42,7 @@ use crate::interact::{Options, Play, time_us};
 /// `given NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold `e1`, `e2`, …
 /// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`,
 /// `time-out`, `take-over?`.
-pub struct RaftPlay<S: Storage = Heap> {
+pub struct RaftProtocol<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,
     applications: Vec<Application>,
@@ -50,9 +50,9 @@ pub struct RaftPlay<S: Storage = Heap> {
     seed: u64,
     /// How much longer the election timeouts of some nodes are, in µs.
     spread_us: u64,
-    /// Judges as in the simulator, as long as everything is honest.
-    judge: Option<Oracle>,
-    /// What it found.
+    /// Checks as in the simulator, as long as nothing is forged.
+    oracle: Option<Oracle>,
+    /// The violation it found.
     violated: Option<String>,
     sent: u64,
     storage: PhantomData<S>,
@@ -76,11 +76,11 @@ struct Application {
     slow: bool,
 }
 
-impl<S: Storage> RaftPlay<S> {
-    /// Asks the judge, if there is one; what it finds is told with the next check.
-    fn judge(&mut self, ask: impl FnOnce(&mut Oracle) -> Result<(), String>) {
-        if let Some(judge) = &mut self.judge
-            && let Err(what) = ask(judge)
+impl<S: Storage> RaftProtocol<S> {
+    /// Calls the oracle, if it is on; what it finds is reported by the next check.
+    fn with_oracle(&mut self, check: impl FnOnce(&mut Oracle) -> Result<(), String>) {
+        if let Some(oracle) = &mut self.oracle
+            && let Err(what) = check(oracle)
         {
             self.violated.get_or_insert(what);
         }
@@ -143,7 +143,7 @@ impl Application {
             let data = rest.get(..max_len).unwrap_or(rest);
             let done = data.len() == rest.len();
             told.push(match raft.send_snapshot(to, *newest, offset, data, done) {
-                Ok(()) => format!("sends {to} {} at {offset}", words::bytes(data)),
+                Ok(()) => format!("sends {to} {} at {offset}", text_format::bytes(data)),
                 Err(reason) => format!("cannot send {to} the snapshot: {reason}"),
             });
         }
@@ -151,10 +151,10 @@ impl Application {
     }
 }
 
-impl<S: Storage> RaftPlay<S> {
+impl<S: Storage> RaftProtocol<S> {
     fn read_lease(&mut self, node: NodeId, raft: &mut Raft<S>, now: Instant) -> String {
         let Some(index) = raft.read_lease(now) else { return "no lease".into() };
-        self.judge(|judge| match judge.committed() {
+        self.with_oracle(|oracle| match oracle.committed() {
             committed if index < committed => {
                 Err(format!("node {node} reads by lease at {index} of {committed}"))
             }
@@ -167,9 +167,9 @@ impl<S: Storage> RaftPlay<S> {
         match raft.read() {
             Ok(id) => {
                 let (sent, term) = (self.sent, raft.status().term);
-                self.judge(|judge| {
-                    let committed = judge.committed();
-                    judge.reads.asked(place_of(node), id, sent, committed, term);
+                self.with_oracle(|oracle| {
+                    let committed = oracle.committed();
+                    oracle.reads.asked(place_of(node), id, sent, committed, term);
                     Ok(())
                 });
                 format!("it is {id:?}")
@@ -179,7 +179,7 @@ impl<S: Storage> RaftPlay<S> {
     }
 }
 
-impl<S: Storage> Play for RaftPlay<S> {
+impl<S: Storage> Protocol for RaftProtocol<S> {
     type Machine = Raft<S>;
 
     fn new(nodes: u64, options: &mut Options<'_>) -> Result<Self, String> {
@@ -217,7 +217,7 @@ impl<S: Storage> Play for RaftPlay<S> {
             applications: (0..nodes).map(|_| Application::default()).collect(),
             seed: options.number("seed", 0)?,
             spread_us: options.take("spread").map_or(Ok(0), time_us)?,
-            judge: Some(Oracle::new(nodes as usize, voters as usize)),
+            oracle: Some(Oracle::new(nodes as usize, voters as usize)),
             violated: None,
             sent: 0,
             storage: PhantomData,
@@ -239,8 +239,8 @@ impl<S: Storage> Play for RaftPlay<S> {
         let voters = Members::decode(&list).unwrap_or_default();
         let founders = Record::Founders { voters };
         raft.restore(founders).map_err(|e| format!("node {node} refuses its founders: {e}"))?;
-        self.judge(|judge| {
-            judge.named_before(place_of(node), founders);
+        self.with_oracle(|oracle| {
+            oracle.named_before(place_of(node), founders);
             Ok(())
         });
         Ok(raft)
@@ -261,8 +261,8 @@ impl<S: Storage> Play for RaftPlay<S> {
             let Application { snapshot, slow, lives, .. } = std::mem::take(application);
             *application = Application { snapshot, slow, lives, ..Application::default() };
         }
-        if let Some(judge) = &mut self.judge {
-            judge.crashed(place_of(node));
+        if let Some(oracle) = &mut self.oracle {
+            oracle.crashed(place_of(node));
         }
     }
 
@@ -272,10 +272,10 @@ impl<S: Storage> Play for RaftPlay<S> {
         node: NodeId,
         raft: &mut Self::Machine,
         now: Instant,
-        words: &[&str],
+        args: &[&str],
     ) -> Result<String, String> {
         let application = self.application(node)?;
-        Ok(match (name, words) {
+        Ok(match (name, args) {
             ("campaign", []) => {
                 raft.campaign(now);
                 String::new()
@@ -316,7 +316,7 @@ impl<S: Storage> Play for RaftPlay<S> {
                 put(if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) })
             }
             ("leave-joint", []) => put(raft.leave_joint()),
-            ("members", []) => format!("{node}: {}", words::members(raft.members())),
+            ("members", []) => format!("{node}: {}", text_format::members(raft.members())),
             ("abort-transfer", []) => {
                 raft.abort_transfer();
                 String::new()
@@ -352,25 +352,25 @@ impl<S: Storage> Play for RaftPlay<S> {
             ("log", []) => format!("{node}: {}", log(raft)),
             ("terms", []) => format!("{node}: {}", terms(raft)),
             ("peers", []) => peers(raft),
-            _ => return Err("there is no such command, or not with these words".into()),
+            _ => return Err("there is no such command, or not with these arguments".into()),
         })
     }
 
-    fn settle(&mut self, node: NodeId, raft: &mut Self::Machine) -> Option<String> {
+    fn run_application(&mut self, node: NodeId, raft: &mut Self::Machine) -> Option<String> {
         let application = self.application(node).ok().filter(|a| !a.slow)?;
         let told = application.act(raft);
         (!told.is_empty()).then(|| told.join(", "))
     }
 
-    fn message(message: &Message<'_>) -> String {
-        words::message(message)
+    fn format_message(message: &Message<'_>) -> String {
+        text_format::message(message)
     }
 
-    fn record(record: &Record<'_>) -> String {
-        words::record(record)
+    fn format_record(record: &Record<'_>) -> String {
+        text_format::record(record)
     }
 
-    fn event(&mut self, node: NodeId, event: &Event<'_>) -> String {
+    fn handle_event(&mut self, node: NodeId, event: &Event<'_>) -> String {
         if let Ok(application) = self.application(node) {
             match *event {
                 Event::Committed(entries) => {
@@ -393,18 +393,22 @@ impl<S: Storage> Play for RaftPlay<S> {
         }
         let index = self.application(node).map_or(0, |a| a.index);
         match *event {
-            Event::Committed(entries) => self.judge(|j| j.applies(place_of(node), entries)),
-            Event::Read { through } => self.judge(|j| j.read(place_of(node), through, index)),
-            Event::Role { .. } => self.judge(|j| {
-                j.reads.forget(place_of(node));
+            Event::Committed(entries) => {
+                self.with_oracle(|oracle| oracle.applies(place_of(node), entries))
+            }
+            Event::Read { through } => {
+                self.with_oracle(|oracle| oracle.read(place_of(node), through, index))
+            }
+            Event::Role { .. } => self.with_oracle(|oracle| {
+                oracle.reads.forget(place_of(node));
                 Ok(())
             }),
             _ => {}
         }
-        words::event(event)
+        text_format::event(event)
     }
 
-    fn status(&self, _node: NodeId, raft: &Self::Machine) -> String {
+    fn format_status(&self, _node: NodeId, raft: &Self::Machine) -> String {
         let s = raft.status();
         let place = Place { role: s.role, term: s.term, leader: s.leader };
         let vote = s.vote.map_or(String::new(), |vote| format!(", voted for {vote}"));
@@ -419,8 +423,8 @@ impl<S: Storage> Play for RaftPlay<S> {
         )
     }
 
-    fn given(words: &[&str]) -> Result<Vec<Vec<u8>>, String> {
-        let mut options = Options::parse(words)?;
+    fn disk_records(args: &[&str]) -> Result<Vec<Vec<u8>>, String> {
+        let mut options = Options::parse(args)?;
         let term = options.number("term", 1)?;
         let vote = Some(options.number("vote", 0)?).filter(|&vote| vote > 0).map(NodeId::new);
         let commit = options.number("commit", 0)?;
@@ -429,7 +433,7 @@ impl<S: Storage> Play for RaftPlay<S> {
         let mut run = Vec::new();
         for (at, term) in terms.split(',').filter(|t| !t.is_empty()).enumerate() {
             let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
-            words::push_entry(&mut run, term, 0, format!("e{}", at + 1).as_bytes());
+            text_format::push_entry(&mut run, term, 0, format!("e{}", at + 1).as_bytes());
         }
         let mut records = vec![encode(&Record::Vote { term, vote })];
         if !run.is_empty() {
@@ -438,9 +442,9 @@ impl<S: Storage> Play for RaftPlay<S> {
         Ok(records)
     }
 
-    fn forge(words: &[&str]) -> Result<Vec<u8>, String> {
-        let (kind, words) = words.split_first().ok_or("what message?")?;
-        let mut options = Options::parse(words)?;
+    fn forge(args: &[&str]) -> Result<Vec<u8>, String> {
+        let (kind, args) = args.split_first().ok_or("what message?")?;
+        let mut options = Options::parse(args)?;
         let term = options.number("term", 1)?;
         let round = options.number("round", 0)?;
         let (index, index_term) = place(options.take("at").unwrap_or("0@0"))?;
@@ -462,7 +466,7 @@ impl<S: Storage> Play for RaftPlay<S> {
                 for entry in options.take("entries").unwrap_or_default().split(',') {
                     let Some((term, text)) = entry.split_once(':') else { continue };
                     let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
-                    words::push_entry(&mut entries, term, 0, text.as_bytes());
+                    text_format::push_entry(&mut entries, term, 0, text.as_bytes());
                 }
                 encode(&Message::Append {
                     term,
@@ -488,31 +492,31 @@ impl<S: Storage> Play for RaftPlay<S> {
         Ok(bytes)
     }
 
-    fn digest(message: &Message<'_>) -> u64 {
-        words::digest(message)
+    fn message_digest(message: &Message<'_>) -> u64 {
+        text_format::message_digest(message)
     }
 
     fn issued(&mut self, node: NodeId, record: &Record<'_>) {
-        self.judge(|judge| judge.issued(place_of(node), *record));
+        self.with_oracle(|oracle| oracle.issued(place_of(node), *record));
     }
 
     fn durable(&mut self, node: NodeId, record: &Record<'_>) {
-        self.judge(|judge| {
-            judge.durable(place_of(node), *record);
+        self.with_oracle(|oracle| {
+            oracle.durable(place_of(node), *record);
             Ok(())
         });
     }
 
-    fn wiped(&mut self, node: NodeId) {
-        self.judge(|judge| {
-            judge.wiped(place_of(node));
+    fn records_replaced(&mut self, node: NodeId) {
+        self.with_oracle(|oracle| {
+            oracle.records_replaced(place_of(node));
             Ok(())
         });
     }
 
     fn sent(&mut self, node: NodeId, to: NodeId, message: &Message<'_>) {
         self.sent += 1;
-        self.judge(|judge| judge.sent(place_of(node), to, *message));
+        self.with_oracle(|oracle| oracle.sent(place_of(node), to, *message));
     }
 
     fn received(
@@ -524,30 +528,30 @@ impl<S: Storage> Play for RaftPlay<S> {
         raft: &Self::Machine,
     ) {
         let term = raft.status().term;
-        self.judge(|judge| match result {
+        self.with_oracle(|oracle| match result {
             // an answer may come when its sender is no member any more
             Err(reason) if reason != Rejected::Full && reason != Rejected::UnknownSender => {
                 Err(format!("node {node} refuses an honest message: {reason}"))
             }
             _ => {
-                judge.reads.received(place_of(node), place_of(from), order, term);
+                oracle.reads.received(place_of(node), place_of(from), order, term);
                 Ok(())
             }
         });
     }
 
     fn tampered(&mut self) {
-        self.judge = None;
+        self.oracle = None;
     }
 
     fn check(&mut self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String> {
         for (node, raft) in machines {
-            self.judge(|judge| judge.check(place_of(*node), raft, &mut Marks::default()));
+            self.with_oracle(|oracle| oracle.check(place_of(*node), raft, &mut Marks::default()));
         }
         if let Some(what) = self.violated.take() {
             return Err(what);
         }
-        if self.judge.is_some() {
+        if self.oracle.is_some() {
             // it has compared everything that was committed
             return Ok(());
         }
@@ -560,12 +564,12 @@ impl<S: Storage> Play for RaftPlay<S> {
     }
 }
 
-/// Where a node is in the lists of the judge.
+/// Where a node is in the lists of the oracle.
 fn place_of(node: NodeId) -> usize {
     (node.get() as usize).saturating_sub(1)
 }
 
-/// The seed of a node's life: the same in the simulator and on a stage.
+/// The seed of a node's life: the same in the simulator and in the harness.
 pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
     // the machine makes `Rng::new(Rng::new(seed).next_u64() ^ node)` of it: what is taken out here
     // lets scenarios and seeds stay what they were
@@ -614,7 +618,7 @@ fn agree<S: Storage>(a: (NodeId, &Raft<S>), b: (NodeId, &Raft<S>)) -> Result<(),
 }
 
 /// Reads `add 4 remove 1`.
-fn changes(words: &[&str]) -> Result<Vec<Change>, String> {
+fn changes(args: &[&str]) -> Result<Vec<Change>, String> {
     let change = |pair: &[&str]| {
         let [what, node] = *pair else { return Err("a change is a word and a node".to_owned()) };
         let node = NodeId::new(number(node)?);
@@ -627,7 +631,7 @@ fn changes(words: &[&str]) -> Result<Vec<Change>, String> {
             what => return Err(format!("{what:?} is no change of the members")),
         })
     };
-    words.chunks(2).map(change).collect()
+    args.chunks(2).map(change).collect()
 }
 
 fn put(result: Result<Proposal, ChangeError>) -> String {
@@ -650,7 +654,7 @@ fn log<S: Storage>(raft: &Raft<S>) -> String {
             return runs.join(", ");
         }
         next = entries.last() + 1;
-        runs.push(words::entries(entries));
+        runs.push(text_format::entries(entries));
     }
 }
 

@@ -1,20 +1,20 @@
-//! The words of commands.
+//! The arguments of commands.
 
-/// `NAME=VALUE` words, taken one by one.
+/// `NAME=VALUE` arguments, taken one by one.
 #[derive(Debug)]
 pub struct Options<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Options<'a> {
-    /// Takes words apart.
+    /// Splits arguments at `=`.
     ///
     /// # Errors
     ///
-    /// A word without `=`.
-    pub fn parse(words: &[&'a str]) -> Result<Self, String> {
+    /// An argument without `=`.
+    pub fn parse(args: &[&'a str]) -> Result<Self, String> {
         let split = |word: &&'a str| {
             word.split_once('=').ok_or_else(|| format!("{word:?} is not NAME=VALUE"))
         };
-        Ok(Self(words.iter().map(split).collect::<Result<_, _>>()?))
+        Ok(Self(args.iter().map(split).collect::<Result<_, _>>()?))
     }
 
     /// The value of an option, which is taken out.
@@ -23,23 +23,23 @@ impl<'a> Options<'a> {
         Some(self.0.remove(at).1)
     }
 
-    /// A number, or what it is otherwise.
+    /// A number, or `default` if it is not given.
     ///
     /// # Errors
     ///
     /// A value that is no number.
-    pub fn number(&mut self, name: &str, otherwise: u64) -> Result<u64, String> {
-        self.take(name).map_or(Ok(otherwise), |value| number(name, value))
+    pub fn number(&mut self, name: &str, default: u64) -> Result<u64, String> {
+        self.take(name).map_or(Ok(default), |value| parse_number(name, value))
     }
 
-    /// `on` or `off`, or what it is otherwise.
+    /// `on` or `off`, or `default` if it is not given.
     ///
     /// # Errors
     ///
     /// Another value.
-    pub fn switch(&mut self, name: &str, otherwise: bool) -> Result<bool, String> {
+    pub fn switch(&mut self, name: &str, default: bool) -> Result<bool, String> {
         match self.take(name) {
-            None => Ok(otherwise),
+            None => Ok(default),
             Some("on") => Ok(true),
             Some("off") => Ok(false),
             Some(value) => Err(format!("{name} is `on` or `off`, not {value:?}")),
@@ -94,28 +94,28 @@ fn ends(word: &str, nodes: u64) -> Result<std::ops::RangeInclusive<u64>, String>
     if word == "*" {
         return Ok(1..=nodes);
     }
-    let node = node(word, nodes)?;
+    let node = parse_node(word, nodes)?;
     Ok(node..=node)
 }
 
 /// One node.
-pub(crate) fn node(word: &str, nodes: u64) -> Result<u64, String> {
-    match number("a node", word)? {
+pub(crate) fn parse_node(word: &str, nodes: u64) -> Result<u64, String> {
+    match parse_number("a node", word)? {
         node if (1..=nodes).contains(&node) => Ok(node),
         node => Err(format!("there is no node {node}")),
     }
 }
 
 /// `all`, or numbers with commas.
-pub(crate) fn nodes(word: &str, nodes: u64) -> Result<Vec<u64>, String> {
+pub(crate) fn parse_nodes(word: &str, nodes: u64) -> Result<Vec<u64>, String> {
     if word == "all" {
         return Ok((1..=nodes).collect());
     }
-    word.split(',').map(|word| node(word, nodes)).collect()
+    word.split(',').map(|word| parse_node(word, nodes)).collect()
 }
 
 /// A number; `what` names it if it is none.
-pub(crate) fn number(what: &str, word: &str) -> Result<u64, String> {
+pub(crate) fn parse_number(what: &str, word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| format!("{what} is a number, not {word:?}"))
 }
 
@@ -132,7 +132,7 @@ pub fn time_us(word: &str) -> Result<u64, String> {
         Some("s") => 1_000_000,
         _ => return Err(format!("{word:?} is no time such as 50ms")),
     };
-    Ok(number("a time", digits)?.saturating_mul(unit))
+    Ok(parse_number("a time", digits)?.saturating_mul(unit))
 }
 
 #[cfg(test)]
@@ -140,29 +140,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_read_in_all_their_forms() {
+    fn links_parse_in_all_forms() {
         let links = |word| Links::parse(word, 3).map(|l| l.0);
         assert_eq!(links("1->2").unwrap(), [(1, 2)]);
         assert_eq!(links("1-2").unwrap(), [(1, 2), (2, 1)]);
         assert_eq!(links("1->*").unwrap(), [(1, 2), (1, 3)]);
         assert_eq!(links("*->3,3->1").unwrap(), [(1, 3), (2, 3), (3, 1)]);
-        for wrong in ["", "1", "1->4", "0->1", "a->b"] {
-            assert!(links(wrong).is_err(), "{wrong}");
+        for bad in ["", "1", "1->4", "0->1", "a->b"] {
+            assert!(links(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn times_have_units() {
+    fn times_need_a_unit() {
         assert_eq!(time_us("50ms"), Ok(50_000));
         assert_eq!(time_us("2s"), Ok(2_000_000));
         assert_eq!(time_us("7us"), Ok(7));
-        for wrong in ["50", "ms", "5 ms", "5min"] {
-            assert!(time_us(wrong).is_err(), "{wrong}");
+        for bad in ["50", "ms", "5 ms", "5min"] {
+            assert!(time_us(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn options_are_used_up() {
+    fn unknown_options_are_rejected() {
         let mut options = Options::parse(&["a=1", "b=on", "c=x"]).unwrap();
         assert_eq!(options.number("a", 7), Ok(1));
         assert_eq!(options.number("z", 7), Ok(7));

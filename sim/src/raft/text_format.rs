@@ -242,7 +242,7 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
 }
 
 /// A message in one number: all of it but what commands and snapshots hold, and which life of a node asks, in which there is time.
-pub(crate) fn digest(message: &Message<'_>) -> u64 {
+pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {
         Message::Append { term, prev_index, prev_term, commit, round, entries } => {

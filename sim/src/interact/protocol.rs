@@ -2,20 +2,20 @@ use quorate_core::{Instant, Machine, NodeId, Rejected};
 
 use super::Options;
 
-/// What a protocol brings along to be played in interaction tests: how its nodes are made, what their commands are called, and
-/// how everything reads in one line.
+/// A protocol in interaction tests: how its nodes boot, its commands, and how messages, records and
+/// events are printed, one line each.
 ///
-/// A play is also the application beside each node: what it learns in [`event`](Self::event) it may act on in
-/// [`settle`](Self::settle).
-pub trait Play: Sized {
+/// It is also the application beside each node: what it learns in
+/// [`handle_event`](Self::handle_event) it may act on in [`run_application`](Self::run_application).
+pub trait Protocol: Sized {
     /// The machine under test.
     type Machine: Machine;
 
-    /// A cast of `nodes` nodes, numbered from 1.
+    /// A cluster of `nodes` nodes, numbered from 1.
     ///
     /// # Errors
     ///
-    /// What is wrong with the options, which are told apart by [`Options::finish`].
+    /// What is wrong with the options, which are read with [`Options::finish`].
     fn new(nodes: u64, options: &mut Options<'_>) -> Result<Self, String>;
 
     /// A machine without a past.
@@ -39,48 +39,52 @@ pub trait Play: Sized {
     ///
     /// # Errors
     ///
-    /// What is wrong with the command: the script is at fault, not the machine. A refusal of the machine is something to print.
+    /// What is wrong with the command: the scenario is at fault, not the machine. A refusal of the machine is something to print.
     fn command(
         &mut self,
         name: &str,
         node: NodeId,
         machine: &mut Self::Machine,
         now: Instant,
-        words: &[&str],
+        args: &[&str],
     ) -> Result<String, String>;
 
     /// The node was polled until it was quiet: the application may call it, and tells what it did, if anything.
-    fn settle(&mut self, node: NodeId, machine: &mut Self::Machine) -> Option<String>;
+    fn run_application(&mut self, node: NodeId, machine: &mut Self::Machine) -> Option<String>;
 
     /// A message in one line.
-    fn message(message: &<Self::Machine as Machine>::Message<'_>) -> String;
+    fn format_message(message: &<Self::Machine as Machine>::Message<'_>) -> String;
 
     /// A record in one line.
-    fn record(record: &<Self::Machine as Machine>::Record<'_>) -> String;
+    fn format_record(record: &<Self::Machine as Machine>::Record<'_>) -> String;
 
     /// The application takes an event; returns it in one line.
-    fn event(&mut self, node: NodeId, event: &<Self::Machine as Machine>::Event<'_>) -> String;
+    fn handle_event(
+        &mut self,
+        node: NodeId,
+        event: &<Self::Machine as Machine>::Event<'_>,
+    ) -> String;
 
     /// A node in one line.
-    fn status(&self, node: NodeId, machine: &Self::Machine) -> String;
+    fn format_status(&self, node: NodeId, machine: &Self::Machine) -> String;
 
-    /// The encoded records that the words of `given` name.
+    /// The encoded records that the arguments of `given` name.
     ///
     /// # Errors
     ///
-    /// What is wrong with the words.
-    fn given(words: &[&str]) -> Result<Vec<Vec<u8>>, String>;
+    /// What is wrong with the arguments.
+    fn disk_records(args: &[&str]) -> Result<Vec<Vec<u8>>, String>;
 
-    /// The encoded message that the words of `forge` name.
+    /// The encoded message that the arguments of `forge` name.
     ///
     /// # Errors
     ///
-    /// What is wrong with the words.
-    fn forge(words: &[&str]) -> Result<Vec<u8>, String>;
+    /// What is wrong with the arguments.
+    fn forge(args: &[&str]) -> Result<Vec<u8>, String>;
 
     /// A message in one number, which two messages share that differ only in what the application put in: a recorded run is
     /// replayed with other contents.
-    fn digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64;
+    fn message_digest(message: &<Self::Machine as Machine>::Message<'_>) -> u64;
 
     /// A record was written, and is not durable yet.
     fn issued(&mut self, node: NodeId, record: &<Self::Machine as Machine>::Record<'_>);
@@ -89,7 +93,7 @@ pub trait Play: Sized {
     fn durable(&mut self, node: NodeId, record: &<Self::Machine as Machine>::Record<'_>);
 
     /// The durable records of a node are replaced: each of the new ones follows.
-    fn wiped(&mut self, node: NodeId);
+    fn records_replaced(&mut self, node: NodeId);
 
     /// A message left a node.
     fn sent(&mut self, node: NodeId, to: NodeId, message: &<Self::Machine as Machine>::Message<'_>);
@@ -104,7 +108,7 @@ pub trait Play: Sized {
         machine: &Self::Machine,
     );
 
-    /// The script puts things in the nodes' way that no honest run brings about: what holds only of those is not judged any more.
+    /// The scenario puts things in the nodes' way that no honest run brings about: what holds only of those is not judged any more.
     fn tampered(&mut self);
 
     /// Checks what must hold of the nodes that are up, after each command.
