@@ -14,7 +14,7 @@ pub struct Disk {
     pub(crate) pending: Vec<Pending>,
     /// How many of the pending are being synced; 0 when the disk is idle.
     pub(crate) syncing: usize,
-    /// Grows with each crash, so that a sync of an earlier life is known when it ends.
+    /// Grows with each crash, so that a sync of an earlier incarnation is known when it ends.
     pub(crate) epoch: u64,
     /// Writes do not finish before this, in µs.
     pub(crate) full_until: u64,
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crash_keeps_a_prefix_of_what_was_not_synced() {
+    fn crash_keeps_a_prefix_of_unsynced_writes() {
         let mut seen = [false; 4];
         for seed in 0..100 {
             let mut disk = Disk::default();

@@ -3,16 +3,16 @@
 use quorate_core::{Machine, Wire};
 
 use crate::Subject;
-use crate::host::Aim;
+use crate::host::CrashPoint;
 use crate::subject::Standing;
 use crate::swarm::{Fault, around};
-use crate::world::{What, World, encode, tell_durable};
+use crate::world::{ScheduledEvent, World, encode, report_durable};
 
 impl<S: Subject> World<S> {
-    pub(crate) fn plan_fault(&mut self) {
+    pub(crate) fn schedule_fault(&mut self) {
         if self.swarm.fault_every_us > 0 && !self.swarm.faults.is_empty() {
             let wait = around(&mut self.rng, self.swarm.fault_every_us);
-            self.plan(wait, What::Fault);
+            self.schedule(wait, ScheduledEvent::Fault);
         }
     }
 
@@ -20,7 +20,7 @@ impl<S: Subject> World<S> {
         if !self.chaos {
             return Ok(());
         }
-        self.plan_fault();
+        self.schedule_fault();
         let Some(fault) = self.swarm.fault(&mut self.rng) else { return Ok(()) };
         let node = self.rng.below(self.swarm.nodes as u64) as usize;
         match fault {
@@ -28,11 +28,16 @@ impl<S: Subject> World<S> {
                 self.marks.hit("crash at random");
                 self.crash(node)
             }
-            Fault::AimedCrash => {
-                let aims = [Aim::AfterSend, Aim::BeforeSync, Aim::BeforeTicket, Aim::AtEvent];
-                let aim = aims[self.rng.below(4) as usize];
+            Fault::TargetedCrash => {
+                let points = [
+                    CrashPoint::AfterSend,
+                    CrashPoint::BeforeSync,
+                    CrashPoint::BeforeTicket,
+                    CrashPoint::AtEvent,
+                ];
+                let aim = points[self.rng.below(4) as usize];
                 if let Some(host) = self.hosts.get_mut(node) {
-                    host.aim = Some(aim);
+                    host.crash_point = Some(aim);
                 }
                 Ok(())
             }
@@ -40,7 +45,7 @@ impl<S: Subject> World<S> {
                 self.marks.hit("power loss");
                 (0..self.swarm.nodes).try_for_each(|node| self.crash(node))
             }
-            Fault::Rolling => {
+            Fault::RollingRestart => {
                 self.marks.hit("rolling restart");
                 let majority = self.swarm.nodes / 2 + 1;
                 (0..majority).try_for_each(|step| self.crash((node + step) % self.swarm.nodes))
@@ -58,12 +63,13 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             Fault::Partition => {
-                let (cut, name) = crate::cut::Cut::draw(&mut self.rng, self.swarm.nodes);
+                let (partition, name) =
+                    crate::partition::Partition::draw(&mut self.rng, self.swarm.nodes);
                 self.marks.hit(name);
                 self.trace.line(self.now, || name.into());
-                self.network.cut = cut;
-                let heals = self.rng.below(4_000_000);
-                self.plan(heals, What::Mend);
+                self.network.partition = partition;
+                let heals_in = self.rng.below(4_000_000);
+                self.schedule(heals_in, ScheduledEvent::Heal);
                 Ok(())
             }
             Fault::DiskFull => {
@@ -73,41 +79,41 @@ impl<S: Subject> World<S> {
                 }
                 Ok(())
             }
-            Fault::Coup => {
-                self.estrange();
+            Fault::DeposeLeader => {
+                self.isolate_leader_from_minority();
                 Ok(())
             }
             Fault::Checkpoint => self.checkpoint(node),
             // who is a majority is for the subject to know
-            Fault::Rot if self.subject.needs_everybody() => Ok(()),
-            Fault::Rot => self.rot(node),
+            Fault::DiskDamage if self.subject.needs_everybody() => Ok(()),
+            Fault::DiskDamage => self.damage_disk(node),
         }
     }
 
-    pub(crate) fn plan_erasure(&mut self) {
-        let wait = self.aside.range(500_000, 6_000_000);
-        self.plan(wait, What::Erase);
+    pub(crate) fn schedule_erasure(&mut self) {
+        let wait = self.side_rng.range(500_000, 6_000_000);
+        self.schedule(wait, ScheduledEvent::Erase);
     }
 
-    pub(crate) fn erase_some(&mut self) -> Result<(), String> {
+    pub(crate) fn erase_random_disk(&mut self) -> Result<(), String> {
         if !self.chaos {
             return Ok(());
         }
-        self.plan_erasure();
-        let node = self.aside.below(self.swarm.nodes as u64) as usize;
-        let sound = self.hosts.get(node).is_some_and(|host| !host.rotten);
+        self.schedule_erasure();
+        let node = self.side_rng.below(self.swarm.nodes as u64) as usize;
+        let sound = self.hosts.get(node).is_some_and(|host| !host.damaged);
         if sound && self.subject.may_erase(node, false) {
             self.marks.hit("disk erased in the middle");
-            return self.erase(node);
+            return self.erase_disk(node);
         }
         Ok(())
     }
 
     /// Starts a node again with an empty disk. That takes longer than any message lives.
-    pub(crate) fn erase(&mut self, node: usize) -> Result<(), String> {
-        let down = self.aside.range(1_000, 500_000);
+    pub(crate) fn erase_disk(&mut self, node: usize) -> Result<(), String> {
+        let down = self.side_rng.range(1_000, 500_000);
         self.crash_for(node, down)?;
-        self.lose_letters(node);
+        self.drop_messages_of(node);
         if let Some(host) = self.hosts.get_mut(node) {
             host.disk.records.clear();
         }
@@ -117,20 +123,21 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// The newest leader loses as many of the others as it can without losing a majority: they would stand, if the rest let them.
-    fn estrange(&mut self) {
+    /// Cuts the newest leader off from as many nodes as it can lose without losing its majority: these
+    /// nodes would campaign if the rest let them.
+    fn isolate_leader_from_minority(&mut self) {
         let Some(leader) = self.leader() else { return };
         let nodes = self.swarm.nodes;
-        self.network.cut = crate::cut::Cut::none(nodes);
+        self.network.partition = crate::partition::Partition::none(nodes);
         let lost = (1..=nodes.saturating_sub(1) / 2).map(|step| (leader + step) % nodes);
-        lost.for_each(|other| self.network.cut.sever_both(leader, other));
+        lost.for_each(|other| self.network.partition.block_both(leader, other));
         let wait = self.rng.range(100_000, 600_000);
-        self.plan(wait, What::Coup);
+        self.schedule(wait, ScheduledEvent::DeposeLeader);
     }
 
-    /// And now it loses the rest, who are started again in that moment, or whose clocks run fast: what they promised it holds still (Raft
-    /// thesis, 6.4.1).
-    pub(crate) fn coup(&mut self) -> Result<(), String> {
+    /// Cuts the leader off from the other nodes too, which restart at that moment, or whose clocks run
+    /// fast: what they promised it still holds (Raft thesis, 6.4.1).
+    pub(crate) fn depose_leader(&mut self) -> Result<(), String> {
         let Some(leader) = self.leader().filter(|_| self.chaos) else { return Ok(()) };
         self.marks.hit("leader lost by everybody");
         let again = self.rng.chance(1, 2);
@@ -143,24 +150,24 @@ impl<S: Subject> World<S> {
             }
         }
         for other in (0..self.swarm.nodes).filter(|other| *other != leader) {
-            let heard = !self.network.cut.is_cut(leader, other);
-            self.network.cut.sever_both(leader, other);
+            let heard = !self.network.partition.is_blocked(leader, other);
+            self.network.partition.block_both(leader, other);
             if heard && again {
                 let down = self.rng.range(100, 20_000);
                 self.crash_for(other, down)?;
             }
         }
-        let heals = self.rng.below(1_000_000);
-        self.plan(heals, What::Mend);
+        let heals_in = self.rng.below(1_000_000);
+        self.schedule(heals_in, ScheduledEvent::Heal);
         Ok(())
     }
 
     pub(crate) fn leader(&self) -> Option<usize> {
-        Some(self.led()?.0)
+        Some(self.leader_and_term()?.0)
     }
 
-    /// Who leads, and in which term.
-    pub(crate) fn led(&self) -> Option<(usize, u64)> {
+    /// The newest leader and its term.
+    pub(crate) fn leader_and_term(&self) -> Option<(usize, u64)> {
         let leaders = self.standings().filter(|(_, standing)| standing.leads);
         leaders
             .max_by_key(|(_, standing)| standing.term)
@@ -192,25 +199,25 @@ impl<S: Subject> World<S> {
         Ok(forgot)
     }
 
-    /// A node is taken away for good.
-    pub(crate) fn retire(&mut self, node: usize) -> Result<(), String> {
+    /// Takes a node down for good.
+    pub(crate) fn remove_node(&mut self, node: usize) -> Result<(), String> {
         if let Some(host) = self.hosts.get_mut(node) {
-            (host.rotten, host.dead) = (true, true);
+            (host.damaged, host.down_for_good) = (true, true);
         }
         self.subject.lost(node);
         self.crash(node)
     }
 
     /// Damages a disk, if fewer than half of the nodes have such a disk then: what was acknowledged is on another.
-    fn rot(&mut self, node: usize) -> Result<(), String> {
-        let rotten = self.hosts.iter().filter(|host| host.rotten).count();
-        if 2 * (rotten + 1) >= self.swarm.nodes {
+    fn damage_disk(&mut self, node: usize) -> Result<(), String> {
+        let damaged = self.hosts.iter().filter(|host| host.damaged).count();
+        if 2 * (damaged + 1) >= self.swarm.nodes {
             return Ok(());
         }
-        let Some(host) = self.hosts.get_mut(node).filter(|host| !host.rotten) else {
+        let Some(host) = self.hosts.get_mut(node).filter(|host| !host.damaged) else {
             return Ok(());
         };
-        host.rotten = true;
+        host.damaged = true;
         self.marks.hit("disk damaged");
         self.crash(node)?;
         self.subject.lost(node);
@@ -232,9 +239,9 @@ impl<S: Subject> World<S> {
         }
         let last = host.disk.replace(records);
         self.subject.records_replaced(node);
-        tell_durable(&mut self.subject, node, &host.disk.records)?;
+        report_durable(&mut self.subject, node, &host.disk.records)?;
         self.trace.line(self.now, || format!("{} checkpoints", node + 1));
-        self.record.note(|| format!("checkpoint {}", node + 1));
+        self.recorder.record(|| format!("checkpoint {}", node + 1));
         if fate == 1 {
             self.marks.hit("crash after a swap");
             return self.crash(node);
@@ -248,7 +255,7 @@ impl<S: Subject> World<S> {
 
     /// Cuts links so that only some pairs of nodes hear each other, in a shape from which the nodes can recover. False where the
     /// protocol, or so few nodes, cannot.
-    pub(crate) fn cut_partially(&mut self) -> bool {
+    pub(crate) fn partition_partially(&mut self) -> bool {
         let standings: Vec<_> = self.standings().collect();
         if self.swarm.nodes < 3 || standings.len() < self.swarm.nodes {
             return false;
@@ -258,30 +265,31 @@ impl<S: Subject> World<S> {
         // one whose log is behind could not be elected, by Raft's rule
         let others = standings.iter().filter(|(node, _)| *node != leader);
         let Some(&(pivot, _)) = others.max_by_key(|(_, s)| s.log) else { return false };
-        let (cut, name) = crate::cut::Cut::partial(&mut self.rng, self.swarm.nodes, leader, pivot);
-        self.network.cut = cut;
+        let (partition, name) =
+            crate::partition::Partition::partial(&mut self.rng, self.swarm.nodes, leader, pivot);
+        self.network.partition = partition;
         self.marks.hit(name);
         self.trace.line(self.now, || name.into());
         true
     }
 
-    /// All drivers see that links changed.
-    pub(crate) fn notice(&mut self) -> Result<(), String> {
+    /// Tells all drivers that links changed.
+    pub(crate) fn report_link_changes(&mut self) -> Result<(), String> {
         for node in 0..self.swarm.nodes {
-            self.note_clock(node);
+            self.record_clock(node);
             let Some(host) = self.hosts.get_mut(node) else { continue };
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { continue };
             self.subject.links_changed(node, local, machine);
-            self.record.note_all(self.subject.commands());
+            self.recorder.record_all(self.subject.commands());
             self.drain(node)?;
         }
         Ok(())
     }
 
     /// Whether the newest leader hears a majority.
-    pub(crate) fn led_by_majority(&self) -> bool {
-        self.leader().is_some_and(|node| self.network.cut.reaches_majority(node))
+    pub(crate) fn leader_reaches_majority(&self) -> bool {
+        self.leader().is_some_and(|node| self.network.partition.reaches_majority(node))
     }
 
     fn standings(&self) -> impl Iterator<Item = (usize, Standing)> {
@@ -300,55 +308,55 @@ impl<S: Subject> World<S> {
         if host.machine.take().is_none() {
             return Ok(());
         }
-        host.aim = None;
+        host.crash_point = None;
         host.wake_at = u64::MAX;
         self.crashes += 1;
         let (from, torn) = host.disk.crash(&mut self.rng);
         let survived = host.disk.records.get(from..).unwrap_or_default();
-        let kept = survived.len() + core::mem::take(&mut host.untold);
+        let kept = survived.len() + core::mem::take(&mut host.unreported);
         if torn {
             self.marks.hit("torn tail");
         }
         if !survived.is_empty() {
             self.marks.hit("unsynced write survived");
         }
-        tell_durable(&mut self.subject, node, survived)?;
+        report_durable(&mut self.subject, node, survived)?;
         self.trace.line(self.now, || format!("{} crashes", node + 1));
-        self.record.note(|| format!("crash {} keeping {kept}", node + 1));
+        self.recorder.record(|| format!("crash {} keeping {kept}", node + 1));
         self.subject.crashed(node);
-        if !host.dead {
-            self.plan(down_us, What::Boot { node });
+        if !host.down_for_good {
+            self.schedule(down_us, ScheduledEvent::Boot { node });
         }
         Ok(())
     }
 
     pub(crate) fn boot(&mut self, node: usize) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        if host.machine.is_some() || host.dead {
+        if host.machine.is_some() || host.down_for_good {
             return Ok(());
         }
-        if host.rotten {
+        if host.damaged {
             // the checksum of some record is wrong, and the driver does not start on such a disk
-            host.dead = true;
+            host.down_for_good = true;
             self.trace.line(self.now, || format!("{} refuses its damaged disk", node + 1));
             return Ok(());
         }
-        host.life += 1;
-        let again = host.life > 1;
+        host.incarnation += 1;
+        let again = host.incarnation > 1;
         let mut machine = self.subject.boot(node)?;
         for record in &host.disk.records {
             let decoded = <S::Machine as Machine>::Record::from_slice(record)
                 .map_err(|e| format!("a record does not decode: {e}"))?;
-            let words = || format!("node {} cannot replay {record:?}", node + 1);
-            machine.restore(decoded).map_err(|e| format!("{}: {e}", words()))?;
+            let context = || format!("node {} cannot replay {record:?}", node + 1);
+            machine.restore(decoded).map_err(|e| format!("{}: {e}", context()))?;
         }
         self.trace.line(self.now, || format!("{} starts", node + 1));
         self.subject.restored(node, &mut machine)?;
         machine.tick(host.clock.local(self.now));
         host.machine = Some(machine);
-        self.note_clock(node);
+        self.record_clock(node);
         if again {
-            self.record.note(|| format!("restart {}", node + 1));
+            self.recorder.record(|| format!("restart {}", node + 1));
         }
         self.drain(node)
     }
@@ -357,16 +365,16 @@ impl<S: Subject> World<S> {
     pub(crate) fn heal(&mut self, keep: &[usize]) -> Result<(), String> {
         self.chaos = false;
         self.network.calm = true;
-        self.network.cut = crate::cut::Cut::none(self.swarm.nodes);
+        self.network.partition = crate::partition::Partition::none(self.swarm.nodes);
         self.swarm.sync_error = 0;
         self.swarm.sync_min_us = self.swarm.sync_min_us.min(1_000);
         self.swarm.sync_mean_us = self.swarm.sync_mean_us.min(1_000);
         for node in 0..self.swarm.nodes {
             let dead = !keep.contains(&node);
             let Some(host) = self.hosts.get_mut(node) else { continue };
-            let dead = dead || host.rotten;
-            host.dead = dead;
-            host.aim = None;
+            let dead = dead || host.damaged;
+            host.down_for_good = dead;
+            host.crash_point = None;
             host.paused_until = self.now;
             host.disk.full_until = 0;
             let waiting = host.disk.syncing > 0;

@@ -12,22 +12,22 @@ pub(crate) struct Host<M> {
     /// When the next wake-up is due; `u64::MAX` for none.
     pub(crate) wake_at: u64,
     /// Crashes at the next point of this kind.
-    pub(crate) aim: Option<Aim>,
-    /// Counts lives.
-    pub(crate) life: u64,
+    pub(crate) crash_point: Option<CrashPoint>,
+    /// Grows with each start.
+    pub(crate) incarnation: u64,
     /// Stays down for good.
-    pub(crate) dead: bool,
+    pub(crate) down_for_good: bool,
     /// Its disk is damaged.
-    pub(crate) rotten: bool,
-    /// What the clock showed at first.
-    pub(crate) born: u64,
-    /// Writes that were synced while the machine was not told.
-    pub(crate) untold: usize,
+    pub(crate) damaged: bool,
+    /// What the clock showed at the start of the run.
+    pub(crate) clock_start: u64,
+    /// Writes that were synced before the machine learned of it.
+    pub(crate) unreported: usize,
 }
 
-/// Where a crash is aimed at.
+/// Where a targeted crash happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Aim {
+pub(crate) enum CrashPoint {
     /// Just after a message was handed to the network.
     AfterSend,
     /// After a record was issued, before it is synced.
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_drifts_is_read_both_ways() {
+    fn drifting_clock_converts_both_ways() {
         let mut clock = Clock { base: 500, global: 100, rate: 1_100_000 };
         for global in [100, 101, 1_000, 123_456_789] {
             let local = clock.local(global);

@@ -34,7 +34,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod campaign;
-mod cut;
 mod disk;
 pub mod election;
 mod faults;
@@ -45,6 +44,7 @@ mod marks;
 #[cfg(feature = "model")]
 pub mod model;
 mod network;
+mod partition;
 pub mod raft;
 mod record;
 mod run;

@@ -86,9 +86,9 @@ pub(crate) fn recorded<S: Subject>(
 ) -> Result<(Vec<String>, String), String> {
     let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
     let opening = world.subject.opening().ok_or("this subject has no interaction protocol")?;
-    world.record.0 = Some(opening);
+    world.recorder.0 = Some(opening);
     let result = catch_unwind(AssertUnwindSafe(|| phases(&mut world)));
-    let commands = world.record.0.take().unwrap_or_default();
+    let commands = world.recorder.0.take().unwrap_or_default();
     match result {
         Ok(Ok(_)) => Err(format!("seed {seed}: nothing is violated")),
         Ok(Err(what)) => Ok((commands, what)),
@@ -123,7 +123,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let keep = quorum(world);
     world.trace.line(world.now, || format!("only {:?} heal", Numbers(&keep)));
     world.heal(&keep)?;
-    world.notice()?;
+    world.report_link_changes()?;
     let start = world.now;
     let before = world.subject.achieved();
     // clocks that run slow wait longer
@@ -165,19 +165,19 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
         most_sent: world.load.most_sent,
         most_outputs: world.load.most_outputs,
         marks: world.marks.clone(),
-        fingerprint: world.seal()?,
+        fingerprint: world.final_fingerprint()?,
     })
 }
 
 /// Some links are cut again: the nodes must find a leader that reaches a majority, and get on.
 fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Option<u64>, String> {
-    if !world.cut_partially() {
+    if !world.partition_partially() {
         return Ok(None);
     }
-    world.notice()?;
+    world.report_link_changes()?;
     let start = world.now;
-    world.run_until(start + LEADER_TIMEOUTS * timeout, World::led_by_majority)?;
-    if !world.led_by_majority() {
+    world.run_until(start + LEADER_TIMEOUTS * timeout, World::leader_reaches_majority)?;
+    if !world.leader_reaches_majority() {
         let within = format!("within {LEADER_TIMEOUTS} election timeouts");
         return Err(format!("no leader with a majority {within} of a partial partition"));
     }
@@ -195,12 +195,14 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
 /// because of it. What such a node says is worth nothing, so it is taken away then; the others are a majority.
 fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
-    if nodes < 3 || world.subject.needs_everybody() || world.hosts.iter().any(|host| host.rotten) {
+    if nodes < 3 || world.subject.needs_everybody() || world.hosts.iter().any(|host| host.damaged) {
         return Ok(());
     }
     // the links are whole again, and everybody has been heard
     world.run_until(world.now + 2 * timeout, |_| false)?;
-    let Some((leader, term)) = world.led().filter(|_| world.machines().count() == nodes) else {
+    let Some((leader, term)) =
+        world.leader_and_term().filter(|_| world.machines().count() == nodes)
+    else {
         return Ok(());
     };
     let node = (leader + 1 + world.rng.below(nodes as u64 - 1) as usize) % nodes;
@@ -208,7 +210,7 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
         return Ok(());
     }
     let noticed = |world: &World<S>| world.subject.noticed_amnesia();
-    let led_on = |world: &World<S>| world.led() == Some((leader, term));
+    let led_on = |world: &World<S>| world.leader_and_term() == Some((leader, term));
     world.run_until(world.now + AMNESIA_TIMEOUTS * timeout, |world| {
         noticed(world) || !led_on(world)
     })?;
@@ -222,18 +224,18 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
     if messages > most {
         return Err(format!("a storm: {messages} messages of node {}, which forgot", node + 1));
     }
-    world.retire(node)
+    world.remove_node(node)
 }
 
 /// Nodes come back with empty disks, one after the other, while all others are there.
 fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     for _ in 0..if S::ERASES { 2 } else { 0 } {
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, leads)?;
-        let node = world.aside.below(world.swarm.nodes as u64) as usize;
+        let node = world.side_rng.below(world.swarm.nodes as u64) as usize;
         let up = world.machines().count() == world.swarm.nodes;
         if up && leads(world) && world.subject.may_erase(node, true) {
             world.marks.hit("disk erased while all are there");
-            world.erase(node)?;
+            world.erase_disk(node)?;
             world.run_until(world.now + 2 * timeout, |_| false)?;
         }
     }
@@ -253,21 +255,21 @@ fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
             return Ok(());
         }
         let mut away: Vec<usize> = (0..nodes).filter(|&node| node != leader).collect();
-        while away.len() > (nodes - 1) / 2 || away.len() > 1 && world.aside.chance(1, 2) {
-            let at = world.aside.below(away.len() as u64) as usize;
+        while away.len() > (nodes - 1) / 2 || away.len() > 1 && world.side_rng.chance(1, 2) {
+            let at = world.side_rng.below(away.len() as u64) as usize;
             away.swap_remove(at);
         }
         world.marks.hit(if away.len() > 1 { "nodes are away at once" } else { "a node is away" });
         world.subject.keep_leader(Some((leader, &away)));
-        world.network.cut = crate::cut::Cut::none(nodes);
-        let together = world.aside.chance(1, 2);
+        world.network.partition = crate::partition::Partition::none(nodes);
+        let together = world.side_rng.chance(1, 2);
         for &one in &away {
             let others = (0..nodes).filter(|other| !(together && away.contains(other)));
-            others.for_each(|other| world.network.cut.sever_both(one, other));
+            others.for_each(|other| world.network.partition.block_both(one, other));
         }
-        let absence = world.aside.range(200_000, 3_000_000);
+        let absence = world.side_rng.range(200_000, 3_000_000);
         world.run_until(world.now + absence, |_| false)?;
-        world.network.cut = crate::cut::Cut::none(nodes);
+        world.network.partition = crate::partition::Partition::none(nodes);
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, |_| false)?;
         if !settled(world) || world.subject.kept_leader(&mut world.machines()) != Some(leader) {
             return Err(format!(
@@ -285,14 +287,14 @@ fn leads<S: Subject>(world: &World<S>) -> bool {
 }
 
 fn converged<S: Subject>(world: &World<S>) -> bool {
-    let sound = world.hosts.iter().filter(|host| !host.rotten).count();
+    let sound = world.hosts.iter().filter(|host| !host.damaged).count();
     world.machines().count() == sound && world.subject.converged(&mut world.machines())
 }
 
 /// A random majority.
 fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
     let nodes = world.swarm.nodes;
-    let sound = |&node: &usize| world.hosts.get(node).is_some_and(|host| !host.rotten);
+    let sound = |&node: &usize| world.hosts.get(node).is_some_and(|host| !host.damaged);
     let mut all: Vec<usize> = (0..nodes).filter(sound).collect();
     let mut rng = quorate_core::Rng::new(world.trace.hash() ^ world.delivered);
     while all.len() > nodes / 2 + 1 && !world.subject.needs_everybody() {

@@ -214,9 +214,9 @@ mod tests {
     /// What the harness makes of the first seconds of a run: commands, those it rejected, and what was violated.
     fn replay<S: Subject, P: Protocol>(seed: u64) -> (usize, Vec<String>, Option<Error>) {
         let mut world = World::<S>::new(seed, None, Trace::new(0, false));
-        world.record.0 = world.subject.opening();
+        world.recorder.0 = world.subject.opening();
         world.run_until(5_000_000, |_| false).unwrap();
-        let commands = world.record.0.take().unwrap();
+        let commands = world.recorder.0.take().unwrap();
         let mut harness = Harness::<P>::default();
         let mut rejected = Vec::new();
         for command in &commands {

@@ -47,23 +47,23 @@ pub enum Fault {
     /// A node crashes.
     Crash,
     /// A node crashes at the next interesting point.
-    AimedCrash,
+    TargetedCrash,
     /// Every node crashes at once: the power fails.
     PowerLoss,
     /// Nodes crash one after the other.
-    Rolling,
+    RollingRestart,
     /// A node does nothing for a while.
     Pause,
     /// Links are cut.
     Partition,
-    /// A leader is lost by some, and then by everybody, while the others are started again.
-    Coup,
+    /// A leader is cut off from some nodes, then from all, while the others restart or their clocks run fast.
+    DeposeLeader,
     /// A disk is full for a while.
     DiskFull,
     /// A node rewrites its records to the fewest.
     Checkpoint,
     /// A disk is damaged, of fewer than half of the nodes at most: the node refuses to start from it, and stays down.
-    Rot,
+    DiskDamage,
 }
 
 impl Swarm {
@@ -80,15 +80,15 @@ impl Swarm {
         };
         let kinds = [
             (Fault::Crash, 10),
-            (Fault::AimedCrash, 30),
+            (Fault::TargetedCrash, 30),
             (Fault::PowerLoss, 3),
-            (Fault::Rolling, 2),
+            (Fault::RollingRestart, 2),
             (Fault::Pause, 8),
             (Fault::Partition, 20),
             (Fault::DiskFull, 4),
             (Fault::Checkpoint, 15),
-            (Fault::Rot, 2),
-            (Fault::Coup, 8),
+            (Fault::DiskDamage, 2),
+            (Fault::DeposeLeader, 8),
         ];
         // drawn aside: the rest of a seed's run stays what it was
         let mut aside = rng.clone();

@@ -3,9 +3,9 @@ use std::collections::BinaryHeap;
 
 use quorate_core::{Machine, NodeId, Output, Rng, Wire};
 
-use crate::host::{Aim, Clock, Host};
+use crate::host::{Clock, CrashPoint, Host};
 use crate::load::Load;
-use crate::network::{Letter, Network};
+use crate::network::{Envelope, Network};
 use crate::record::Recorder;
 use crate::swarm::around;
 use crate::trace::Trace;
@@ -23,11 +23,11 @@ pub struct World<S: Subject> {
     pub(crate) delivered: u64,
     pub(crate) crashes: u64,
     pub(crate) load: Load,
-    pub(crate) record: Recorder,
+    pub(crate) recorder: Recorder,
     pub(crate) rng: Rng,
-    /// For what only some subjects want, so that the others' runs stay what they were.
-    pub(crate) aside: Rng,
-    queue: BinaryHeap<Due>,
+    /// For draws that only some subjects make, so that the runs of the others do not change.
+    pub(crate) side_rng: Rng,
+    queue: BinaryHeap<Scheduled>,
     sequence: u64,
     touched: Vec<usize>,
     pub(crate) buffer: Vec<u8>,
@@ -39,21 +39,21 @@ pub struct World<S: Subject> {
     pub(crate) watched: (usize, u64),
 }
 
-/// What is due, and when; ties are broken by the order in which it was planned.
-struct Due {
+/// An event and when it is due; ties are broken by the order in which they were scheduled.
+struct Scheduled {
     at: u64,
     sequence: u64,
-    what: What,
+    event: ScheduledEvent,
 }
 
-pub(crate) enum What {
-    Arrive { letter: Letter },
+pub(crate) enum ScheduledEvent {
+    Arrive { envelope: Envelope },
     Wake { node: usize, planned: u64 },
     Synced { node: usize, epoch: u64 },
     Boot { node: usize },
     Fault,
-    Mend,
-    Coup,
+    Heal,
+    DeposeLeader,
     Erase,
     Clients,
 }
@@ -83,9 +83,9 @@ impl<S: Subject> World<S> {
             delivered: 0,
             crashes: 0,
             load: Load::default(),
-            record: Recorder::default(),
+            recorder: Recorder::default(),
             rng,
-            aside: Rng::new(seed ^ 0x6572_6173_6564),
+            side_rng: Rng::new(seed ^ 0x6572_6173_6564),
             queue: BinaryHeap::new(),
             sequence: 0,
             touched: Vec::new(),
@@ -97,12 +97,12 @@ impl<S: Subject> World<S> {
         };
         for node in 0..world.swarm.nodes {
             let at = world.rng.below(50_000);
-            world.plan(at, What::Boot { node });
+            world.schedule(at, ScheduledEvent::Boot { node });
         }
-        world.plan(100_000, What::Clients);
-        world.plan_fault();
+        world.schedule(100_000, ScheduledEvent::Clients);
+        world.schedule_fault();
         if S::ERASES {
-            world.plan_erasure();
+            world.schedule_erasure();
         }
         world
     }
@@ -120,7 +120,7 @@ impl<S: Subject> World<S> {
         while self.queue.peek().is_some_and(|due| due.at <= until) {
             let Some(due) = self.queue.pop() else { break };
             self.now = self.now.max(due.at);
-            self.step(due.what)?;
+            self.step(due.event)?;
             if stop(self) {
                 return Ok(());
             }
@@ -129,50 +129,50 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn step(&mut self, what: What) -> Result<(), String> {
-        match what {
-            What::Arrive { letter } => self.arrive(letter),
-            What::Wake { node, planned } => self.wake(node, planned),
-            What::Synced { node, epoch } => self.synced(node, epoch),
-            What::Boot { node } => self.boot(node),
-            What::Fault => self.fault(),
-            What::Mend => {
-                if self.network.cut.mend_one(&mut self.rng) {
+    fn step(&mut self, event: ScheduledEvent) -> Result<(), String> {
+        match event {
+            ScheduledEvent::Arrive { envelope } => self.arrive(envelope),
+            ScheduledEvent::Wake { node, planned } => self.wake(node, planned),
+            ScheduledEvent::Synced { node, epoch } => self.synced(node, epoch),
+            ScheduledEvent::Boot { node } => self.boot(node),
+            ScheduledEvent::Fault => self.fault(),
+            ScheduledEvent::Heal => {
+                if self.network.partition.heal_one_link(&mut self.rng) {
                     let wait = self.rng.below(400_000);
-                    self.plan(wait, What::Mend);
+                    self.schedule(wait, ScheduledEvent::Heal);
                 }
                 Ok(())
             }
-            What::Coup => self.coup(),
-            What::Erase => self.erase_some(),
-            What::Clients => self.clients(),
+            ScheduledEvent::DeposeLeader => self.depose_leader(),
+            ScheduledEvent::Erase => self.erase_random_disk(),
+            ScheduledEvent::Clients => self.clients(),
         }
     }
 
-    fn arrive(&mut self, letter: Letter) -> Result<(), String> {
-        let (from, to) = (letter.from, letter.to);
-        if self.network.cut.is_cut(from, to) {
+    fn arrive(&mut self, envelope: Envelope) -> Result<(), String> {
+        let (from, to) = (envelope.from, envelope.to);
+        if self.network.partition.is_blocked(from, to) {
             self.marks.hit("message cut off");
             return Ok(());
         }
         let Some(host) = self.hosts.get_mut(to) else { return Ok(()) };
         if host.paused_until > self.now {
             let wait = host.paused_until - self.now;
-            self.plan(wait, What::Arrive { letter });
+            self.schedule(wait, ScheduledEvent::Arrive { envelope });
             return Ok(());
         }
         let local = host.clock.local(self.now);
         if host.machine.is_none() {
             return Ok(());
         }
-        self.note_clock(to);
-        self.note_arrival(&letter)?;
+        self.record_clock(to);
+        self.record_delivery(&envelope)?;
         let Some(machine) = self.hosts.get_mut(to).and_then(|host| host.machine.as_mut()) else {
             return Ok(());
         };
         self.delivered += 1;
-        self.trace.mix(&[self.now, from as u64, to as u64], &letter.bytes);
-        let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
+        self.trace.mix(&[self.now, from as u64, to as u64], &envelope.bytes);
+        let message = <S::Machine as Machine>::Message::from_slice(&envelope.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
         self.trace.line(self.now, || {
             format!("{} <- {}  {}", to + 1, from + 1, S::format_message(&message))
@@ -181,7 +181,7 @@ impl<S: Subject> World<S> {
             self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
             self.subject.rejected(to, reason, &mut self.marks)?;
         } else {
-            self.subject.received(to, from, letter.order, machine);
+            self.subject.received(to, from, envelope.order, machine);
         }
         self.drain(to)
     }
@@ -194,7 +194,7 @@ impl<S: Subject> World<S> {
         if host.paused_until > self.now {
             let at = host.paused_until;
             host.wake_at = at;
-            self.plan(at - self.now, What::Wake { node, planned: at });
+            self.schedule(at - self.now, ScheduledEvent::Wake { node, planned: at });
             return Ok(());
         }
         host.wake_at = u64::MAX;
@@ -202,8 +202,8 @@ impl<S: Subject> World<S> {
         if let Some(machine) = host.machine.as_mut() {
             machine.tick(local);
         }
-        self.note_clock(node);
-        self.record.note(|| format!("tick {} 0us", node + 1));
+        self.record_clock(node);
+        self.recorder.record(|| format!("tick {} 0us", node + 1));
         self.drain(node)
     }
 
@@ -217,12 +217,12 @@ impl<S: Subject> World<S> {
             marks: &mut self.marks,
         };
         let wait = self.subject.clients(&mut access)?;
-        self.record.note_all(self.subject.commands());
+        self.recorder.record_all(self.subject.commands());
         for node in touched.drain(..) {
             self.drain(node)?;
         }
         self.touched = touched;
-        self.plan(wait.max(1), What::Clients);
+        self.schedule(wait.max(1), ScheduledEvent::Clients);
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl<S: Subject> World<S> {
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { return Ok(()) };
             let acted = self.subject.run_application(node, local, machine, &mut self.marks)?;
-            self.record.note_all(self.subject.commands());
+            self.recorder.record_all(self.subject.commands());
             if acted {
                 outputs += 1; // an application that never rests is no better
                 continue;
@@ -251,7 +251,7 @@ impl<S: Subject> World<S> {
                 return self.crash(node);
             }
             self.load.step(outputs);
-            self.arm(node);
+            self.schedule_wake(node);
             return Ok(());
         }
     }
@@ -260,9 +260,9 @@ impl<S: Subject> World<S> {
     fn poll_all(&mut self, node: usize, outputs: &mut u64) -> Result<bool, String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(false) };
         let local = host.clock.local(self.now);
-        let Host { machine, disk, aim, .. } = host;
+        let Host { machine, disk, crash_point, .. } = host;
         let Some(machine) = machine.as_mut() else { return Ok(false) };
-        let mut letters = Vec::new();
+        let mut envelopes = Vec::new();
         let mut crash = false;
         while !crash {
             let Some(output) = machine.poll() else { break };
@@ -299,8 +299,8 @@ impl<S: Subject> World<S> {
                         self.marks.hit("message longer than a frame");
                         continue;
                     }
-                    letters.push(Letter { from: node, to, bytes, order: self.load.sent });
-                    crash = *aim == Some(Aim::AfterSend) && self.rng.chance(1, 3);
+                    envelopes.push(Envelope { from: node, to, bytes, order: self.load.sent });
+                    crash = *crash_point == Some(CrashPoint::AfterSend) && self.rng.chance(1, 3);
                 }
                 Output::Event(event) => {
                     self.trace.line(self.now, || {
@@ -308,7 +308,7 @@ impl<S: Subject> World<S> {
                     });
                     let point = self.subject.event(node, local, event, &mut self.marks)?;
                     if let Some(point) = point
-                        && *aim == Some(Aim::AtEvent)
+                        && *crash_point == Some(CrashPoint::AtEvent)
                         && self.rng.chance(1, 4)
                     {
                         self.marks.hit(point);
@@ -317,13 +317,14 @@ impl<S: Subject> World<S> {
                 }
             }
         }
-        if crash && *aim == Some(Aim::AfterSend) {
+        if crash && *crash_point == Some(CrashPoint::AfterSend) {
             self.marks.hit("crash after a send");
         }
-        for letter in letters {
-            for (delay, letter) in self.network.post(self.now, letter, &self.swarm, &mut self.marks)
+        for envelope in envelopes {
+            for (delay, envelope) in
+                self.network.send(self.now, envelope, &self.swarm, &mut self.marks)
             {
-                self.plan(delay, What::Arrive { letter });
+                self.schedule(delay, ScheduledEvent::Arrive { envelope });
             }
         }
         Ok(crash)
@@ -337,7 +338,7 @@ impl<S: Subject> World<S> {
         }
         host.disk.syncing = host.disk.pending.len();
         let (epoch, full_until) = (host.disk.epoch, host.disk.full_until);
-        if host.aim == Some(Aim::BeforeSync) && self.rng.chance(1, 3) {
+        if host.crash_point == Some(CrashPoint::BeforeSync) && self.rng.chance(1, 3) {
             self.marks.hit("crash before a sync");
             self.crash(node)?;
             return Ok(false);
@@ -354,7 +355,7 @@ impl<S: Subject> World<S> {
             self.synced_now(node)?;
             return Ok(true);
         }
-        self.plan(wait, What::Synced { node, epoch });
+        self.schedule(wait, ScheduledEvent::Synced { node, epoch });
         Ok(false)
     }
 
@@ -376,23 +377,23 @@ impl<S: Subject> World<S> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
         let Some((ticket, from)) = host.disk.synced() else { return Ok(()) };
         let count = host.disk.records.len() - from;
-        host.untold = count;
-        tell_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
-        if host.aim == Some(Aim::BeforeTicket) && self.rng.chance(1, 3) {
+        host.unreported = count;
+        report_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
+        if host.crash_point == Some(CrashPoint::BeforeTicket) && self.rng.chance(1, 3) {
             self.marks.hit("crash between a sync and its ticket");
             return self.crash(node);
         }
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        host.untold = 0;
+        host.unreported = 0;
         if let Some(machine) = host.machine.as_mut() {
             machine.persisted(ticket);
         }
-        self.record.note(|| format!("sync {} {count}", node + 1));
+        self.recorder.record(|| format!("sync {} {count}", node + 1));
         Ok(())
     }
 
-    /// Plans the next wake-up, as the machine's deadline and the node's clock have it.
-    fn arm(&mut self, node: usize) {
+    /// Schedules the next wake-up by the machine's deadline and the node's clock.
+    fn schedule_wake(&mut self, node: usize) {
         let Some(host) = self.hosts.get_mut(node) else { return };
         let Some(machine) = host.machine.as_ref() else { return };
         let at = match machine.deadline() {
@@ -402,16 +403,16 @@ impl<S: Subject> World<S> {
         if host.wake_at != at {
             host.wake_at = at;
             if at != u64::MAX {
-                self.plan(at - self.now, What::Wake { node, planned: at });
+                self.schedule(at - self.now, ScheduledEvent::Wake { node, planned: at });
             }
         }
     }
 
-    /// What was sent by a node, or to it, does not arrive.
-    pub(crate) fn lose_letters(&mut self, node: usize) {
-        self.network.forget(node);
-        self.queue.retain(|due| match &due.what {
-            What::Arrive { letter } => letter.from != node && letter.to != node,
+    /// Drops the messages in flight from and to a node.
+    pub(crate) fn drop_messages_of(&mut self, node: usize) {
+        self.network.drop_old_messages(node);
+        self.queue.retain(|due| match &due.event {
+            ScheduledEvent::Arrive { envelope } => envelope.from != node && envelope.to != node,
             _ => true,
         });
     }
@@ -421,8 +422,8 @@ impl<S: Subject> World<S> {
         self.hosts.iter().filter_map(|host| host.machine.as_ref())
     }
 
-    /// Mixes everything that is left into the trace's hash.
-    pub(crate) fn seal(&mut self) -> Result<u64, String> {
+    /// The trace's hash, with the state at the end of the run mixed in.
+    pub(crate) fn final_fingerprint(&mut self) -> Result<u64, String> {
         for host in &self.hosts {
             let Some(machine) = host.machine.as_ref() else { continue };
             for record in machine.checkpoint() {
@@ -434,28 +435,32 @@ impl<S: Subject> World<S> {
         Ok(self.trace.hash())
     }
 
-    /// What a node's clock shows: commands have their clocks start together.
-    pub(crate) fn note_clock(&mut self, node: usize) {
+    /// Records the time of a node's clock: in a scenario all clocks start together.
+    pub(crate) fn record_clock(&mut self, node: usize) {
         let Some(host) = self.hosts.get(node) else { return };
-        let time = host.clock.local(self.now).as_micros() - host.born + 1_000;
-        self.record.note(|| format!("at {} {time}us", node + 1));
+        let time = host.clock.local(self.now).as_micros() - host.clock_start + 1_000;
+        self.recorder.record(|| format!("at {} {time}us", node + 1));
     }
 
-    fn note_arrival(&mut self, letter: &Letter) -> Result<(), String> {
-        if self.record.0.is_none() {
+    fn record_delivery(&mut self, envelope: &Envelope) -> Result<(), String> {
+        if self.recorder.0.is_none() {
             return Ok(());
         }
-        let message = <S::Machine as Machine>::Message::from_slice(&letter.bytes)
+        let message = <S::Machine as Machine>::Message::from_slice(&envelope.bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
         let digest = S::message_digest(&message);
-        self.record
-            .note(|| format!("duplicate {}->{} #{digest:x}", letter.from + 1, letter.to + 1));
+        self.recorder
+            .record(|| format!("duplicate {}->{} #{digest:x}", envelope.from + 1, envelope.to + 1));
         Ok(())
     }
 
-    pub(crate) fn plan(&mut self, wait: u64, what: What) {
+    pub(crate) fn schedule(&mut self, wait: u64, event: ScheduledEvent) {
         self.sequence += 1;
-        self.queue.push(Due { at: self.now.saturating_add(wait), sequence: self.sequence, what });
+        self.queue.push(Scheduled {
+            at: self.now.saturating_add(wait),
+            sequence: self.sequence,
+            event,
+        });
     }
 }
 
@@ -474,16 +479,16 @@ fn new_host<M>(rng: &mut Rng, swarm: &Swarm) -> Host<M> {
         clock: Clock { base, global: 0, rate },
         paused_until: 0,
         wake_at: u64::MAX,
-        aim: None,
-        life: 0,
-        dead: false,
-        rotten: false,
-        born: base,
-        untold: 0,
+        crash_point: None,
+        incarnation: 0,
+        down_for_good: false,
+        damaged: false,
+        clock_start: base,
+        unreported: 0,
     }
 }
 
-pub(crate) fn tell_durable<S: Subject>(
+pub(crate) fn report_durable<S: Subject>(
     subject: &mut S,
     node: usize,
     records: &[Vec<u8>],
@@ -500,22 +505,22 @@ pub(crate) fn encode<'a, T: Wire<'a>>(value: &T, buffer: &mut [u8]) -> Result<Ve
     value.to_slice(buffer).map(<[u8]>::to_vec).map_err(|e| format!("larger than any frame: {e}"))
 }
 
-impl PartialEq for Due {
+impl PartialEq for Scheduled {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Due {}
+impl Eq for Scheduled {}
 
-impl PartialOrd for Due {
+impl PartialOrd for Scheduled {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// The earliest first, as the heap gives the greatest.
-impl Ord for Due {
+impl Ord for Scheduled {
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.sequence).cmp(&(self.at, self.sequence))
     }

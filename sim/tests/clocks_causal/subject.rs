@@ -228,7 +228,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
             lost: None,
             gone: BTreeSet::new(),
             incarnations: vec![0; nodes],
-            loses: nodes >= 3 && !swarm.faults.iter().any(|(fault, _)| *fault == Fault::Rot),
+            loses: nodes >= 3 && !swarm.faults.iter().any(|(fault, _)| *fault == Fault::DiskDamage),
             truth: Truth::default(),
             clients: (0..3).map(|_| Client::new()).collect(),
             written: 0,
