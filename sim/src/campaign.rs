@@ -15,7 +15,7 @@ pub struct Campaign {
     /// Threads.
     pub threads: usize,
     /// Every so many seeds is run twice and compared.
-    pub twice_every: u64,
+    pub rerun_every: u64,
 }
 
 /// What a campaign amounts to.
@@ -24,19 +24,19 @@ pub struct Summary {
     /// Seeds run.
     pub seeds: u64,
     /// Seeds run twice.
-    pub twice: u64,
+    pub rerun: u64,
     /// Messages that reached a machine.
     pub delivered: u64,
     /// Crashes of single nodes.
     pub crashes: u64,
-    /// What the subjects count as achieved.
-    pub achieved: u64,
+    /// What the subjects count as completed.
+    pub completed: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
     /// Messages sent in the most talkative second of all runs.
-    pub most_sent: u64,
+    pub max_messages_per_second: u64,
     /// Outputs of one node in the most talkative step of all runs.
-    pub most_outputs: u64,
+    pub max_outputs_per_step: u64,
     /// Times from healing to a leader, in 1/1000 of the longest election timeout, sorted.
     pub leader_after: Vec<u64>,
     /// Times from healing to a commit, in 1/1000 of the longest election timeout, sorted.
@@ -57,11 +57,14 @@ pub struct Outcome {
 impl Campaign {
     /// Runs the seeds until they are done or one is violated. `progress` is called after each, with how many are done.
     pub fn run<S: Subject>(&self, progress: impl Fn(u64) + Sync) -> Outcome {
-        self.run_by::<S, S>(progress)
+        self.run_alternating::<S, S>(progress)
     }
 
     /// Runs the seeds, the even ones with one subject and the odd ones with another.
-    pub fn run_by<E: Subject, O: Subject>(&self, progress: impl Fn(u64) + Sync) -> Outcome {
+    pub fn run_alternating<E: Subject, O: Subject>(
+        &self,
+        progress: impl Fn(u64) + Sync,
+    ) -> Outcome {
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
         let done = AtomicU64::new(0);
@@ -76,15 +79,15 @@ impl Campaign {
                         }
                         let seed = self.from.wrapping_add(at);
                         let result = if seed.is_multiple_of(2) {
-                            self.one::<E>(seed, at)
+                            self.run_seed::<E>(seed, at)
                         } else {
-                            self.one::<O>(seed, at)
+                            self.run_seed::<O>(seed, at)
                         };
                         if result.is_err() {
                             stop.store(true, Ordering::Relaxed);
                         }
                         let mut outcome = results.lock().unwrap_or_else(PoisonError::into_inner);
-                        outcome.take(result, at.is_multiple_of(self.twice_every.max(1)));
+                        outcome.add(result, at.is_multiple_of(self.rerun_every.max(1)));
                         drop(outcome);
                         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                     }
@@ -98,9 +101,9 @@ impl Campaign {
         outcome
     }
 
-    fn one<S: Subject>(&self, seed: u64, at: u64) -> Result<Report, Violation> {
+    fn run_seed<S: Subject>(&self, seed: u64, at: u64) -> Result<Report, Violation> {
         let report = run::<S>(seed, self.nodes, false)?;
-        if at.is_multiple_of(self.twice_every.max(1))
+        if at.is_multiple_of(self.rerun_every.max(1))
             && run::<S>(seed, self.nodes, false)? != report
         {
             let what = "two runs of this seed differ: not deterministic".into();
@@ -113,30 +116,35 @@ impl Campaign {
 impl Summary {
     /// What should have happened and never did, so that the campaign says nothing about it.
     #[must_use]
-    pub fn never(&self, must_happen: &[&'static str]) -> Vec<&'static str> {
+    pub fn missing_marks(&self, must_happen: &[&'static str]) -> Vec<&'static str> {
         must_happen.iter().copied().filter(|mark| self.marks.get(mark) == 0).collect()
     }
 
-    /// How many elections took longer than [`USUAL_TIMEOUTS`](crate::USUAL_TIMEOUTS), and how many there were.
+    /// How many elections took longer than [`SLOW_ELECTION_TIMEOUTS`](crate::SLOW_ELECTION_TIMEOUTS), and how many there were.
     #[must_use]
     pub fn slow_elections(&self) -> (usize, usize) {
         let all = || self.leader_after.iter().chain(&self.partial_after);
-        (all().filter(|&&after| after > crate::USUAL_TIMEOUTS * 1_000).count(), all().count())
+        (
+            all().filter(|&&after| after > crate::SLOW_ELECTION_TIMEOUTS * 1_000).count(),
+            all().count(),
+        )
     }
 }
 
 impl Outcome {
-    fn take(&mut self, result: Result<Report, Violation>, twice: bool) {
+    fn add(&mut self, result: Result<Report, Violation>, twice: bool) {
         let summary = &mut self.summary;
         summary.seeds += 1;
         match result {
             Ok(report) => {
-                summary.twice += u64::from(twice);
+                summary.rerun += u64::from(twice);
                 summary.delivered += report.delivered;
                 summary.crashes += report.crashes;
-                summary.achieved += report.achieved;
-                summary.most_sent = summary.most_sent.max(report.most_sent);
-                summary.most_outputs = summary.most_outputs.max(report.most_outputs);
+                summary.completed += report.completed;
+                summary.max_messages_per_second =
+                    summary.max_messages_per_second.max(report.max_messages_per_second);
+                summary.max_outputs_per_step =
+                    summary.max_outputs_per_step.max(report.max_outputs_per_step);
                 summary.marks.merge(&report.marks);
                 summary.leader_after.push(report.leader_after);
                 summary.commit_after.push(report.commit_after);

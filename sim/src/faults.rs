@@ -4,7 +4,7 @@ use quorate_core::{Machine, Wire};
 
 use crate::Subject;
 use crate::host::CrashPoint;
-use crate::subject::Standing;
+use crate::subject::LeaderStatus;
 use crate::swarm::{Fault, around};
 use crate::world::{ScheduledEvent, World, encode, report_durable};
 
@@ -85,7 +85,7 @@ impl<S: Subject> World<S> {
             }
             Fault::Checkpoint => self.checkpoint(node),
             // who is a majority is for the subject to know
-            Fault::DiskDamage if self.subject.needs_everybody() => Ok(()),
+            Fault::DiskDamage if self.subject.needs_all_nodes() => Ok(()),
             Fault::DiskDamage => self.damage_disk(node),
         }
     }
@@ -102,7 +102,7 @@ impl<S: Subject> World<S> {
         self.schedule_erasure();
         let node = self.side_rng.below(self.swarm.nodes as u64) as usize;
         let sound = self.hosts.get(node).is_some_and(|host| !host.damaged);
-        if sound && self.subject.may_erase(node, false) {
+        if sound && self.subject.may_erase_disk(node, false) {
             self.marks.hit("disk erased in the middle");
             return self.erase_disk(node);
         }
@@ -119,7 +119,7 @@ impl<S: Subject> World<S> {
         }
         self.trace.line(self.now, || format!("{}: disk erased", node + 1));
         self.subject.records_replaced(node);
-        self.subject.erased(node);
+        self.subject.disk_erased(node);
         Ok(())
     }
 
@@ -168,14 +168,12 @@ impl<S: Subject> World<S> {
 
     /// The newest leader and its term.
     pub(crate) fn leader_and_term(&self) -> Option<(usize, u64)> {
-        let leaders = self.standings().filter(|(_, standing)| standing.leads);
-        leaders
-            .max_by_key(|(_, standing)| standing.term)
-            .map(|(node, standing)| (node, standing.term))
+        let leaders = self.leader_statuses().filter(|(_, status)| status.is_leader);
+        leaders.max_by_key(|(_, status)| status.term).map(|(node, status)| (node, status.term))
     }
 
     /// Starts a node again that forgot what it had acknowledged to the leader. Tells how, if it did.
-    pub(crate) fn forget(
+    pub(crate) fn inject_amnesia(
         &mut self,
         leader: usize,
         node: usize,
@@ -185,7 +183,9 @@ impl<S: Subject> World<S> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(None) };
         let mut records = core::mem::take(&mut host.disk.records);
         let forgot = match self.hosts.get(leader).and_then(|host| host.machine.as_ref()) {
-            Some(machine) => self.subject.forget(node, machine, &mut records, &mut self.rng),
+            Some(machine) => {
+                self.subject.inject_amnesia(node, machine, &mut records, &mut self.rng)
+            }
             None => None,
         };
         if let Some(host) = self.hosts.get_mut(node) {
@@ -204,7 +204,7 @@ impl<S: Subject> World<S> {
         if let Some(host) = self.hosts.get_mut(node) {
             (host.damaged, host.down_for_good) = (true, true);
         }
-        self.subject.lost(node);
+        self.subject.node_lost(node);
         self.crash(node)
     }
 
@@ -220,7 +220,7 @@ impl<S: Subject> World<S> {
         host.damaged = true;
         self.marks.hit("disk damaged");
         self.crash(node)?;
-        self.subject.lost(node);
+        self.subject.node_lost(node);
         Ok(())
     }
 
@@ -256,14 +256,15 @@ impl<S: Subject> World<S> {
     /// Cuts links so that only some pairs of nodes hear each other, in a shape from which the nodes can recover. False where the
     /// protocol, or so few nodes, cannot.
     pub(crate) fn partition_partially(&mut self) -> bool {
-        let standings: Vec<_> = self.standings().collect();
-        if self.swarm.nodes < 3 || standings.len() < self.swarm.nodes {
+        let leader_statuses: Vec<_> = self.leader_statuses().collect();
+        if self.swarm.nodes < 3 || leader_statuses.len() < self.swarm.nodes {
             return false;
         }
-        let leader = standings.iter().filter(|(_, s)| s.leads).max_by_key(|(_, s)| s.term);
+        let leader =
+            leader_statuses.iter().filter(|(_, s)| s.is_leader).max_by_key(|(_, s)| s.term);
         let Some(&(leader, _)) = leader else { return false };
         // one whose log is behind could not be elected, by Raft's rule
-        let others = standings.iter().filter(|(node, _)| *node != leader);
+        let others = leader_statuses.iter().filter(|(node, _)| *node != leader);
         let Some(&(pivot, _)) = others.max_by_key(|(_, s)| s.log) else { return false };
         let (partition, name) =
             crate::partition::Partition::partial(&mut self.rng, self.swarm.nodes, leader, pivot);
@@ -281,7 +282,7 @@ impl<S: Subject> World<S> {
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { continue };
             self.subject.links_changed(node, local, machine);
-            self.recorder.record_all(self.subject.commands());
+            self.recorder.record_all(self.subject.take_commands());
             self.drain(node)?;
         }
         Ok(())
@@ -292,10 +293,10 @@ impl<S: Subject> World<S> {
         self.leader().is_some_and(|node| self.network.partition.reaches_majority(node))
     }
 
-    fn standings(&self) -> impl Iterator<Item = (usize, Standing)> {
+    fn leader_statuses(&self) -> impl Iterator<Item = (usize, LeaderStatus)> {
         let up = self.hosts.iter().enumerate();
         let up = up.filter_map(|(node, host)| Some((node, host.machine.as_ref()?)));
-        up.filter_map(|(node, machine)| Some((node, self.subject.standing(machine)?)))
+        up.filter_map(|(node, machine)| Some((node, self.subject.leader_status(machine)?)))
     }
 
     pub(crate) fn crash(&mut self, node: usize) -> Result<(), String> {

@@ -30,7 +30,7 @@
 //! Then a second phase: a random majority alone is healed, and must elect a leader and commit something new within
 //! [`LEADER_TIMEOUTS`] and [`COMMIT_TIMEOUTS`] election timeouts; then all are healed, and links are cut again in one of the
 //! three partial partitions of Omni-Paxos, from which they must recover as fast; then all are healed and must converge. Of
-//! 1,000 elections 999 must take no more than [`USUAL_TIMEOUTS`].
+//! 1,000 elections 999 must take no more than [`SLOW_ELECTION_TIMEOUTS`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod campaign;
@@ -57,8 +57,8 @@ mod world;
 pub use campaign::{Campaign, Outcome, Summary};
 pub use disk::Disk;
 pub use marks::Marks;
-pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, USUAL_TIMEOUTS, Violation, run};
+pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, run};
 pub use shrink::shrink;
-pub use subject::{Access, Standing, Subject};
+pub use subject::{Access, LeaderStatus, Subject};
 pub use swarm::{Fault, Swarm};
 pub use world::World;

@@ -4,9 +4,9 @@ pub(crate) struct Load {
     /// Messages sent in the whole run.
     pub(crate) sent: u64,
     /// Messages sent in the most talkative second of virtual time.
-    pub(crate) most_sent: u64,
+    pub(crate) max_messages_per_second: u64,
     /// Outputs in the most talkative step of a node.
-    pub(crate) most_outputs: u64,
+    pub(crate) max_outputs_per_step: u64,
     second: u64,
     sent_before: u64,
 }
@@ -21,13 +21,13 @@ impl Load {
         }
         self.sent += 1;
         let count = self.sent - self.sent_before;
-        self.most_sent = self.most_sent.max(count);
+        self.max_messages_per_second = self.max_messages_per_second.max(count);
         count
     }
 
     /// A step of a node ended after so many outputs.
     pub(crate) fn step(&mut self, outputs: u64) {
-        self.most_outputs = self.most_outputs.max(outputs);
+        self.max_outputs_per_step = self.max_outputs_per_step.max(outputs);
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         for now in [0, 1, 999_999, 1_000_000, 1_500_000, 5_000_000] {
             load.send(now);
         }
-        assert_eq!((load.sent, load.most_sent), (6, 3));
+        assert_eq!((load.sent, load.max_messages_per_second), (6, 3));
         assert_eq!(load.send(5_000_001), 2);
     }
 }

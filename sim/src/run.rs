@@ -8,7 +8,7 @@ use crate::{Marks, Subject, World};
 pub const LEADER_TIMEOUTS: u64 = 8;
 
 /// An election takes longer than so many of the longest election timeouts once in 1,000 times at most.
-pub const USUAL_TIMEOUTS: u64 = 4;
+pub const SLOW_ELECTION_TIMEOUTS: u64 = 4;
 
 /// A healed majority must have committed something new within so many of the longest election timeouts.
 pub const COMMIT_TIMEOUTS: u64 = 10;
@@ -17,7 +17,7 @@ pub const COMMIT_TIMEOUTS: u64 = 10;
 const AMNESIA_TIMEOUTS: u64 = 6;
 
 /// Messages in a second, at most, that a node sends and is sent which forgot: heartbeats, those of the clients' reads, and answers.
-const MESSAGES_OF_ONE: u64 = 2_500;
+const MAX_AMNESIAC_MESSAGES: u64 = 2_500;
 
 /// All nodes must have converged within so many of the longest election timeouts once all is healed.
 const CONVERGE_TIMEOUTS: u64 = 40;
@@ -29,8 +29,8 @@ pub struct Report {
     pub delivered: u64,
     /// Crashes of single nodes.
     pub crashes: u64,
-    /// What the subject counts as achieved, such as acknowledged operations.
-    pub achieved: u64,
+    /// What the subject counts as completed, such as acknowledged operations.
+    pub completed: u64,
     /// From healing a majority to a leader, in 1/1000 of the longest election timeout.
     pub leader_after: u64,
     /// From healing a majority to a new commit, in 1/1000 of the longest election timeout.
@@ -39,9 +39,9 @@ pub struct Report {
     /// there was no such partition.
     pub partial_after: Option<u64>,
     /// Messages sent in the most talkative second of virtual time.
-    pub most_sent: u64,
+    pub max_messages_per_second: u64,
     /// Outputs of one node in its most talkative step.
-    pub most_outputs: u64,
+    pub max_outputs_per_step: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
     /// Equal for equal runs.
@@ -85,8 +85,9 @@ pub(crate) fn recorded<S: Subject>(
     nodes: Option<usize>,
 ) -> Result<(Vec<String>, String), String> {
     let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
-    let opening = world.subject.opening().ok_or("this subject has no interaction protocol")?;
-    world.recorder.0 = Some(opening);
+    let scenario_setup =
+        world.subject.scenario_setup().ok_or("this subject has no interaction protocol")?;
+    world.recorder.0 = Some(scenario_setup);
     let result = catch_unwind(AssertUnwindSafe(|| phases(&mut world)));
     let commands = world.recorder.0.take().unwrap_or_default();
     match result {
@@ -125,7 +126,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     world.heal(&keep)?;
     world.report_link_changes()?;
     let start = world.now;
-    let before = world.subject.achieved();
+    let before = world.subject.completed();
     // clocks that run slow wait longer
     let timeout = world.subject.timeout_us() * (1_000_000 + 2 * world.swarm.drift_ppm) / 1_000_000;
     world.run_until(start + LEADER_TIMEOUTS * timeout, leads)?;
@@ -133,7 +134,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
         return Err(format!("no leader within {LEADER_TIMEOUTS} election timeouts of healing"));
     }
     let leader_after = (world.now - start) * 1_000 / timeout;
-    let progress = |world: &World<S>| world.subject.achieved() > before;
+    let progress = |world: &World<S>| world.subject.completed() > before;
     world.run_until(start + COMMIT_TIMEOUTS * timeout, progress)?;
     if !progress(world) {
         let what = "nothing new committed within";
@@ -149,7 +150,7 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     survive_amnesia(world, timeout)?;
     survive_erasures(world, timeout)?;
     survive_absences(world, timeout)?;
-    world.subject.quiesce();
+    world.subject.stop_clients();
     world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
     if !converged(world) {
         return Err(format!("no convergence within {CONVERGE_TIMEOUTS} election timeouts"));
@@ -158,12 +159,12 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     Ok(Report {
         delivered: world.delivered,
         crashes: world.crashes,
-        achieved: world.subject.achieved(),
+        completed: world.subject.completed(),
         leader_after,
         commit_after,
         partial_after,
-        most_sent: world.load.most_sent,
-        most_outputs: world.load.most_outputs,
+        max_messages_per_second: world.load.max_messages_per_second,
+        max_outputs_per_step: world.load.max_outputs_per_step,
         marks: world.marks.clone(),
         fingerprint: world.final_fingerprint()?,
     })
@@ -182,8 +183,8 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
         return Err(format!("no leader with a majority {within} of a partial partition"));
     }
     let after = (world.now - start) * 1_000 / timeout;
-    let before = world.subject.achieved();
-    let progress = |world: &World<S>| world.subject.achieved() > before;
+    let before = world.subject.completed();
+    let progress = |world: &World<S>| world.subject.completed() > before;
     world.run_until(world.now + COMMIT_TIMEOUTS * timeout, progress)?;
     if !progress(world) {
         return Err("nothing new committed in a partial partition".into());
@@ -195,7 +196,7 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
 /// because of it. What such a node says is worth nothing, so it is taken away then; the others are a majority.
 fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
-    if nodes < 3 || world.subject.needs_everybody() || world.hosts.iter().any(|host| host.damaged) {
+    if nodes < 3 || world.subject.needs_all_nodes() || world.hosts.iter().any(|host| host.damaged) {
         return Ok(());
     }
     // the links are whole again, and everybody has been heard
@@ -206,10 +207,10 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
         return Ok(());
     };
     let node = (leader + 1 + world.rng.below(nodes as u64 - 1) as usize) % nodes;
-    if world.forget(leader, node)?.is_none() {
+    if world.inject_amnesia(leader, node)?.is_none() {
         return Ok(());
     }
-    let noticed = |world: &World<S>| world.subject.noticed_amnesia();
+    let noticed = |world: &World<S>| world.subject.detected_amnesia();
     let led_on = |world: &World<S>| world.leader_and_term() == Some((leader, term));
     world.run_until(world.now + AMNESIA_TIMEOUTS * timeout, |world| {
         noticed(world) || !led_on(world)
@@ -220,7 +221,7 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
     world.watched.1 = 0;
     world.run_until(world.now + AMNESIA_TIMEOUTS * timeout, |world| !led_on(world))?;
     let (_, messages) = world.watched;
-    let most = AMNESIA_TIMEOUTS * timeout * MESSAGES_OF_ONE / 1_000_000;
+    let most = AMNESIA_TIMEOUTS * timeout * MAX_AMNESIAC_MESSAGES / 1_000_000;
     if messages > most {
         return Err(format!("a storm: {messages} messages of node {}, which forgot", node + 1));
     }
@@ -229,11 +230,11 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
 
 /// Nodes come back with empty disks, one after the other, while all others are there.
 fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
-    for _ in 0..if S::ERASES { 2 } else { 0 } {
+    for _ in 0..if S::ERASES_DISKS { 2 } else { 0 } {
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, leads)?;
         let node = world.side_rng.below(world.swarm.nodes as u64) as usize;
         let up = world.machines().count() == world.swarm.nodes;
-        if up && leads(world) && world.subject.may_erase(node, true) {
+        if up && leads(world) && world.subject.may_erase_disk(node, true) {
             world.marks.hit("disk erased while all are there");
             world.erase_disk(node)?;
             world.run_until(world.now + 2 * timeout, |_| false)?;
@@ -246,11 +247,13 @@ fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
 fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
     let settled = |world: &World<S>| world.machines().count() == nodes && leads(world);
-    for _ in 0..if S::ERASES && nodes > 2 { 2 } else { 0 } {
+    for _ in 0..if S::ERASES_DISKS && nodes > 2 { 2 } else { 0 } {
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, settled)?;
         // it is heard by all
         world.run_until(world.now + timeout, |_| false)?;
-        let Some(leader) = world.subject.kept_leader(&mut world.machines()) else { return Ok(()) };
+        let Some(leader) = world.subject.stable_leader(&mut world.machines()) else {
+            return Ok(());
+        };
         if !settled(world) {
             return Ok(());
         }
@@ -260,7 +263,7 @@ fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
             away.swap_remove(at);
         }
         world.marks.hit(if away.len() > 1 { "nodes are away at once" } else { "a node is away" });
-        world.subject.keep_leader(Some((leader, &away)));
+        world.subject.expect_stable_leader(Some((leader, &away)));
         world.network.partition = crate::partition::Partition::none(nodes);
         let together = world.side_rng.chance(1, 2);
         for &one in &away {
@@ -271,19 +274,19 @@ fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
         world.run_until(world.now + absence, |_| false)?;
         world.network.partition = crate::partition::Partition::none(nodes);
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, |_| false)?;
-        if !settled(world) || world.subject.kept_leader(&mut world.machines()) != Some(leader) {
+        if !settled(world) || world.subject.stable_leader(&mut world.machines()) != Some(leader) {
             return Err(format!(
                 "nodes {away:?} (from 0) were away, and node {} leads no more",
                 leader + 1
             ));
         }
-        world.subject.keep_leader(None);
+        world.subject.expect_stable_leader(None);
     }
     Ok(())
 }
 
 fn leads<S: Subject>(world: &World<S>) -> bool {
-    world.subject.leads(&mut world.machines())
+    world.subject.has_leader(&mut world.machines())
 }
 
 fn converged<S: Subject>(world: &World<S>) -> bool {
@@ -297,7 +300,7 @@ fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
     let sound = |&node: &usize| world.hosts.get(node).is_some_and(|host| !host.damaged);
     let mut all: Vec<usize> = (0..nodes).filter(sound).collect();
     let mut rng = quorate_core::Rng::new(world.trace.hash() ^ world.delivered);
-    while all.len() > nodes / 2 + 1 && !world.subject.needs_everybody() {
+    while all.len() > nodes / 2 + 1 && !world.subject.needs_all_nodes() {
         all.remove(rng.below(all.len() as u64) as usize);
     }
     all

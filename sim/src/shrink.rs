@@ -208,13 +208,13 @@ fn elapsed_us<P: Protocol>(harness: &Harness<P>, command: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::World;
-    use crate::raft::{Narrow, OnHeap, OnInline, RaftProtocol};
+    use crate::raft::{OnHeap, OnInline, RaftProtocol, SmallLog};
     use crate::trace::Trace;
 
     /// What the harness makes of the first seconds of a run: commands, those it rejected, and what was violated.
     fn replay<S: Subject, P: Protocol>(seed: u64) -> (usize, Vec<String>, Option<Error>) {
         let mut world = World::<S>::new(seed, None, Trace::new(0, false));
-        world.recorder.0 = world.subject.opening();
+        world.recorder.0 = world.subject.scenario_setup();
         world.run_until(5_000_000, |_| false).unwrap();
         let commands = world.recorder.0.take().unwrap();
         let mut harness = Harness::<P>::default();
@@ -236,7 +236,7 @@ mod tests {
             let (count, rejected, error) = if seed % 2 == 0 {
                 replay::<OnHeap, RaftProtocol>(seed)
             } else {
-                replay::<OnInline, RaftProtocol<Narrow>>(seed)
+                replay::<OnInline, RaftProtocol<SmallLog>>(seed)
             };
             assert_eq!(error, None, "seed {seed}");
             // a crash in the middle of a poll, or a message of before a restart that differs, is not told exactly

@@ -10,11 +10,11 @@ pub trait Subject: Sized {
     /// The machine under test.
     type Machine: Machine + Clone + PartialEq;
 
-    /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts: claimed by who goes on afterwards.
+    /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts: claimed by protocols that recover.
     const SLOW_LINKS: bool = false;
 
-    /// Whether nodes are started again with empty disks, where [`may_erase`](Self::may_erase) says so.
-    const ERASES: bool = false;
+    /// Whether nodes are started again with empty disks, where [`may_erase_disk`](Self::may_erase_disk) says so.
+    const ERASES_DISKS: bool = false;
 
     /// The subject of a run.
     fn new(swarm: &Swarm, rng: Rng) -> Self;
@@ -39,7 +39,7 @@ pub trait Subject: Sized {
     /// The node crashed: what the application had in memory is gone.
     fn crashed(&mut self, node: usize);
 
-    /// The machine told the application something. `Some` names a point at which crashes are interesting.
+    /// The machine emitted an event. `Some` names a point at which crashes are interesting.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ pub trait Subject: Sized {
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String>;
 
-    /// The machine was polled until it was quiet: the application acts on what it learnt. True if it called the machine.
+    /// The machine was polled dry: the application acts on the events. True if it called the machine.
     ///
     /// # Errors
     ///
@@ -82,13 +82,13 @@ pub trait Subject: Sized {
         record: <Self::Machine as Machine>::Record<'_>,
     ) -> Result<(), String>;
 
-    /// Outputs of one node in one step, at most; more are a violation: the machine does not get quiet.
-    fn most_outputs(&self) -> u64 {
+    /// Outputs of one node in one step, at most; more are a violation: the machine never becomes idle.
+    fn max_outputs_per_step(&self) -> u64 {
         5_000
     }
 
     /// Messages of all nodes in one second of virtual time, at most; more are a storm, and a violation.
-    fn most_messages(&self) -> u64 {
+    fn max_messages_per_second(&self) -> u64 {
         u64::MAX
     }
 
@@ -133,13 +133,14 @@ pub trait Subject: Sized {
     /// # Errors
     ///
     /// What was violated.
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String>;
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String>;
 
     /// Whether some node among those up leads (or whatever the first sign of progress is).
-    fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
 
-    /// What a machine is among the others, if the protocol has leaders that recover in partial partitions.
-    fn standing(&self, machine: &Self::Machine) -> Option<Standing> {
+    /// Whether a machine leads, and how good its log is, if the protocol elects leaders in partial
+    /// partitions.
+    fn leader_status(&self, machine: &Self::Machine) -> Option<LeaderStatus> {
         let _ = machine;
         None
     }
@@ -147,7 +148,7 @@ pub trait Subject: Sized {
     /// A node is about to be started again with an empty disk, or with an older copy of it: changes its records, and what
     /// the application has on disk, and tells what was done in a mark. `None` where the protocol does not claim to notice, or
     /// where nobody could: `leader` must know that the node had what it loses.
-    fn forget(
+    fn inject_amnesia(
         &mut self,
         node: usize,
         leader: &Self::Machine,
@@ -158,60 +159,60 @@ pub trait Subject: Sized {
         None
     }
 
-    /// Whether the loss of entries was reported, or a snapshot repaired it before it could be.
-    fn noticed_amnesia(&self) -> bool {
+    /// Whether the loss of state was reported, or a snapshot repaired it before it could be.
+    fn detected_amnesia(&self) -> bool {
         false
     }
 
     /// Whether a node may be started again with an empty disk now: claimed by protocols that survive that. What it sent, and was sent, is
     /// lost with its disk. `calm`: nothing else goes wrong, and all nodes are up.
-    fn may_erase(&self, node: usize, calm: bool) -> bool {
+    fn may_erase_disk(&self, node: usize, calm: bool) -> bool {
         let _ = (node, calm);
         false
     }
 
     /// A node's disk was erased; it is started again.
-    fn erased(&mut self, node: usize) {
+    fn disk_erased(&mut self, node: usize) {
         let _ = node;
     }
 
-    /// Whether a node has stopped itself and is to be started again, once.
-    fn gives_up(&mut self, node: usize) -> bool {
+    /// Whether a node has stopped itself and is to be restarted, once.
+    fn wants_restart(&mut self, node: usize) -> bool {
         let _ = node;
         false
     }
 
-    /// Who leads, from 0, if that is to stay so while some of the others, fewer than half of all, are cut off
-    /// and when they come back; `None` where the protocol does not
-    /// claim that.
-    fn kept_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {
+    /// The leader, from 0, if it must stay the leader while a minority of the others is cut off, and
+    /// when they come back; `None` where the protocol does not claim that.
+    fn stable_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {
         let _ = machines;
         None
     }
 
-    /// From now on, nobody but the nodes that are away may be led by another than the leader: `(leader, away)`; `None` ends that.
-    fn keep_leader(&mut self, kept: Option<(usize, &[usize])>) {
+    /// From now on only the nodes that are away may follow another leader: `(leader, away)`; `None`
+    /// ends that.
+    fn expect_stable_leader(&mut self, kept: Option<(usize, &[usize])>) {
         let _ = kept;
     }
 
     /// The shortest frame of a transport that the protocol gets along with, in bytes; `None` where it claims to get along with none.
-    fn least_frame(&self) -> Option<usize> {
+    fn min_frame_bytes(&self) -> Option<usize> {
         None
     }
 
     /// A node's disk is damaged: it stays down for good, and nothing is expected of it any more.
-    fn lost(&mut self, node: usize) {
+    fn node_lost(&mut self, node: usize) {
         let _ = node;
     }
 
     /// The commands that start this run in the interaction harness (see [`crate::interact`]), if it can
     /// run there.
-    fn opening(&self) -> Option<Vec<String>> {
+    fn scenario_setup(&self) -> Option<Vec<String>> {
         None
     }
 
     /// The commands that do what the application and the clients have done since the last call.
-    fn commands(&mut self) -> Vec<String> {
+    fn take_commands(&mut self) -> Vec<String> {
         Vec::new()
     }
 
@@ -237,11 +238,11 @@ pub trait Subject: Sized {
         0
     }
 
-    /// How much was achieved so far, such as the number of acknowledged operations: it must grow after healing.
-    fn achieved(&self) -> u64;
+    /// How much was completed so far, such as the number of acknowledged operations: it must grow after healing.
+    fn completed(&self) -> u64;
 
     /// Whether all nodes are to heal, as the subject alone knows which are a majority.
-    fn needs_everybody(&self) -> bool {
+    fn needs_all_nodes(&self) -> bool {
         false
     }
 
@@ -251,7 +252,7 @@ pub trait Subject: Sized {
     }
 
     /// Stops issuing operations, so that the nodes can converge.
-    fn quiesce(&mut self);
+    fn stop_clients(&mut self);
 
     /// Whether the nodes have converged.
     fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool;
@@ -267,11 +268,11 @@ pub trait Subject: Sized {
     fn fingerprint(&self) -> u64;
 }
 
-/// What a machine is among the others.
+/// A machine as a leader or a candidate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
-    /// It leads.
-    pub leads: bool,
+pub struct LeaderStatus {
+    /// It is a leader.
+    pub is_leader: bool,
     /// Its term (ballot, view …): the newest leader is the one that counts.
     pub term: u64,
     /// How good its log is: a node can only be elected by those whose log is no better.
@@ -314,15 +315,9 @@ impl<S: Subject> Access<'_, S> {
         self.hosts.get(node).map_or(Instant::ZERO, |host| host.clock.local(self.now))
     }
 
-    /// The machine of a node, if it is up, paused or not, to look at.
+    /// The machine of a node that is up, paused or not, to look at.
     #[must_use]
-    pub fn asleep(&self, node: usize) -> Option<&S::Machine> {
-        self.hosts.get(node)?.machine.as_ref()
-    }
-
-    /// The machine of a node that is up, to look at.
-    #[must_use]
-    pub fn seen(&self, node: usize) -> Option<&S::Machine> {
+    pub fn peek(&self, node: usize) -> Option<&S::Machine> {
         self.hosts.get(node)?.machine.as_ref()
     }
 

@@ -70,7 +70,7 @@ impl<S: Subject> World<S> {
         let subject = S::new(&swarm, rng.fork());
         // drawn apart, so that other draws are the same with and without it
         let mut frames = Rng::new(seed ^ 0x6672_616d_6573);
-        let least = subject.least_frame().filter(|_| frames.chance(1, 3));
+        let least = subject.min_frame_bytes().filter(|_| frames.chance(1, 3));
         let frame_bytes = least.map(|least| least + frames.below(300) as usize);
         let hosts = (0..swarm.nodes).map(|_| new_host(&mut rng, &swarm)).collect();
         let mut world = Self {
@@ -101,7 +101,7 @@ impl<S: Subject> World<S> {
         }
         world.schedule(100_000, ScheduledEvent::Clients);
         world.schedule_fault();
-        if S::ERASES {
+        if S::ERASES_DISKS {
             world.schedule_erasure();
         }
         world
@@ -216,8 +216,8 @@ impl<S: Subject> World<S> {
             touched: &mut touched,
             marks: &mut self.marks,
         };
-        let wait = self.subject.clients(&mut access)?;
-        self.recorder.record_all(self.subject.commands());
+        let wait = self.subject.step_clients(&mut access)?;
+        self.recorder.record_all(self.subject.take_commands());
         for node in touched.drain(..) {
             self.drain(node)?;
         }
@@ -241,13 +241,13 @@ impl<S: Subject> World<S> {
             let local = host.clock.local(self.now);
             let Some(machine) = host.machine.as_mut() else { return Ok(()) };
             let acted = self.subject.run_application(node, local, machine, &mut self.marks)?;
-            self.recorder.record_all(self.subject.commands());
+            self.recorder.record_all(self.subject.take_commands());
             if acted {
                 outputs += 1; // an application that never rests is no better
                 continue;
             }
             self.subject.check(node, machine, &mut self.marks)?;
-            if self.subject.gives_up(node) {
+            if self.subject.wants_restart(node) {
                 return self.crash(node);
             }
             self.load.step(outputs);
@@ -267,7 +267,7 @@ impl<S: Subject> World<S> {
         while !crash {
             let Some(output) = machine.poll() else { break };
             *outputs += 1;
-            if *outputs > self.subject.most_outputs() {
+            if *outputs > self.subject.max_outputs_per_step() {
                 return Err(format!("node {} never gets quiet: {outputs} outputs", node + 1));
             }
             match output {
@@ -288,7 +288,7 @@ impl<S: Subject> World<S> {
                         .map_err(|e| format!("a message does not decode: {e}"))?;
                     self.subject.sent(node, to, decoded)?;
                     let count = self.load.send(self.now);
-                    if count > self.subject.most_messages() {
+                    if count > self.subject.max_messages_per_second() {
                         return Err(format!("a storm: {count} messages in a second"));
                     }
                     let to = to.get() as usize - 1;

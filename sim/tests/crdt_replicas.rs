@@ -88,7 +88,7 @@ where
 {
     type Machine = Replica<Set<S, A>, A, L>;
 
-    const ERASES: bool = true;
+    const ERASES_DISKS: bool = true;
 
     fn new(swarm: &Swarm, rng: Rng) -> Self {
         let nodes = swarm.nodes;
@@ -119,7 +119,7 @@ where
         500_000
     }
 
-    fn most_messages(&self) -> u64 {
+    fn max_messages_per_second(&self) -> u64 {
         6_000
     }
 
@@ -189,14 +189,14 @@ where
         self.shadows[node] = self.fresh(node);
     }
 
-    fn may_erase(&self, node: usize, _calm: bool) -> bool {
+    fn may_erase_disk(&self, node: usize, _calm: bool) -> bool {
         // every incarnation takes a place of an actor, and a forgetful one will take another
         let taken: u32 = self.incarnations.iter().map(|incarnation| incarnation + 1).sum();
         let forgetful = self.forgetful.iter().any(|forgetful| *forgetful);
         !forgetful && !self.lost[node] && (taken as usize) < A::LIMIT
     }
 
-    fn erased(&mut self, node: usize) {
+    fn disk_erased(&mut self, node: usize) {
         self.lost[node] = true;
         // alone, nobody could tell it
         if self.members.len() > 1 && self.rng.chance(1, 2) {
@@ -207,7 +207,7 @@ where
         self.shadows[node] = self.fresh(node);
     }
 
-    fn gives_up(&mut self, node: usize) -> bool {
+    fn wants_restart(&mut self, node: usize) -> bool {
         core::mem::take(&mut self.stopped[node])
     }
 
@@ -250,7 +250,7 @@ where
         machine.fatal().map_or(Ok(()), |fatal| Err(format!("stopped: {fatal}")))
     }
 
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let crowded = std::mem::take(&mut self.full);
         for node in 0..access.nodes() {
             if self.quiet && !crowded || !self.quiet && self.rng.chance(1, 2) {
@@ -282,19 +282,19 @@ where
         Ok(50_000 + self.rng.below(200_000))
     }
 
-    fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
         machines.next().is_some()
     }
 
-    fn lost(&mut self, node: usize) {
+    fn node_lost(&mut self, node: usize) {
         self.lost[node] = true;
     }
 
-    fn achieved(&self) -> u64 {
+    fn completed(&self) -> u64 {
         self.durable.iter().sum()
     }
 
-    fn quiesce(&mut self) {
+    fn stop_clients(&mut self) {
         self.quiet = true;
     }
 
@@ -333,12 +333,12 @@ where
 
 #[test]
 fn replicas_converge_and_keep_what_was_durable() {
-    let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, twice_every: 20 };
-    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, rerun_every: 20 };
+    let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;
     assert!(summary.crashes > 200, "hardly anything crashed: {}", summary.crashes);
-    assert!(summary.achieved > 200 * 100, "hardly anything was done: {}", summary.achieved);
+    assert!(summary.completed > 200 * 100, "hardly anything was done: {}", summary.completed);
     let marks = [
         "full",
         "kept",

@@ -3,12 +3,12 @@
 
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
-use quorate_sim::election::{Elects, ModelledElection};
+use quorate_sim::election::{ElectionMachine, ModelledElection};
 use quorate_sim::model::{Bounds, explore};
 
 type Bullies = Bully<Inline<5>>;
 
-fn check<M: Elects>(nodes: usize, config: Config, bounds: Bounds) {
+fn check<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) {
     let config = Config { attempts: 1, ..config };
     let found = explore(ModelledElection::<M>::new(nodes, config), bounds, 2);
     eprintln!("{nodes} nodes, {:?}, {bounds:?}: {found:?}", config.mode);

@@ -6,19 +6,19 @@
 
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Inline, Ring};
-use quorate_sim::election::{ElectionSubject, Elects};
+use quorate_sim::election::{ElectionMachine, ElectionSubject};
 use quorate_sim::{Campaign, Summary};
 
-fn campaign<M: Elects>(seeds: u64) -> Summary {
+fn campaign<M: ElectionMachine>(seeds: u64) -> Summary {
     let more = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     let seeds = more.unwrap_or(seeds);
-    let campaign = Campaign { from: 1, seeds, nodes: None, threads: 2, twice_every: 10 };
+    let campaign = Campaign { from: 1, seeds, nodes: None, threads: 2, rerun_every: 10 };
     let outcome = campaign.run::<ElectionSubject<M>>(|_| ());
     if let Some(violation) = outcome.violation {
         panic!("{violation}");
     }
     let summary = outcome.summary;
-    assert!(summary.achieved > 100 * seeds, "hardly anything was written: {}", summary.achieved);
+    assert!(summary.completed > 100 * seeds, "hardly anything was written: {}", summary.completed);
     for mark in ["elected", "suspected by phi", "write of an old leader refused", "pause"] {
         assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
     }

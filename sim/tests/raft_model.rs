@@ -11,10 +11,10 @@
 
 use quorate_core::NodeId;
 use quorate_raft::{Change, Config};
-use quorate_sim::model::{Bounds, Found, explore};
+use quorate_sim::model::{Bounds, Exploration, explore};
 use quorate_sim::raft::{ModelledRaft, Request};
 
-fn raft(config: Config, bounds: Bounds, patience_us: u64) -> Found {
+fn raft(config: Config, bounds: Bounds, patience_us: u64) -> Exploration {
     let found = explore(
         ModelledRaft { nodes: 3, config, requests: &[Request::Propose(b"x")], patience_us },
         bounds,

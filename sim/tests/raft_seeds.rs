@@ -6,13 +6,13 @@ use quorate_sim::{Campaign, Subject, run};
 
 #[test]
 fn nothing_is_violated() {
-    let campaign = Campaign { from: 1, seeds: 60, nodes: None, threads: 2, twice_every: 20 };
-    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    let campaign = Campaign { from: 1, seeds: 60, nodes: None, threads: 2, rerun_every: 20 };
+    let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;
-    assert_eq!((summary.seeds, summary.twice), (60, 3));
+    assert_eq!((summary.seeds, summary.rerun), (60, 3));
     assert!(summary.crashes > 60, "hardly anything crashed: {}", summary.crashes);
-    assert!(summary.achieved > 60 * 100, "hardly anything was done: {}", summary.achieved);
+    assert!(summary.completed > 60 * 100, "hardly anything was done: {}", summary.completed);
     for mark in ["snapshot installed", "entries replaced", "log full", "power loss"] {
         assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
     }
@@ -22,8 +22,8 @@ fn nothing_is_violated() {
 fn small_clusters_work_too() {
     for nodes in [1, 2] {
         let campaign =
-            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, twice_every: 8 };
-        let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, rerun_every: 8 };
+        let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
         assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     }
 }

@@ -7,13 +7,13 @@ use quorate_election::lease::Drift;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_raft::Change;
-use quorate_sim::election::{Elects, ModelledElection};
-use quorate_sim::model::{Bounds, Found, explore};
+use quorate_sim::election::{ElectionMachine, ModelledElection};
+use quorate_sim::model::{Bounds, Exploration, explore};
 use quorate_sim::raft::{ModelledRaft, Request};
 
 type Bullies = Bully<Inline<5>>;
 type Of<A> = Ring<A, Inline<8>>;
-type Explore = fn(usize, Config, Bounds) -> Found;
+type Explore = fn(usize, Config, Bounds) -> Exploration;
 
 const HIGHEST: Config = Config { attempts: 1, ..Config::lan() };
 const KEEP: Config = Config { takeover: Takeover::Keep, ..HIGHEST };
@@ -106,7 +106,7 @@ fn requests(name: &str) -> &'static [Request] {
     }
 }
 
-fn run_raft(name: &str, bounds: Bounds) -> Found {
+fn run_raft(name: &str, bounds: Bounds) -> Exploration {
     let cautious = name.contains("pre-vote");
     let config = quorate_raft::Config {
         pre_vote: cautious,
@@ -120,7 +120,7 @@ fn run_raft(name: &str, bounds: Bounds) -> Found {
     explore(ModelledRaft { nodes: 3, config, requests: requests(name), patience_us: 0 }, bounds, 2)
 }
 
-fn run<M: Elects>(nodes: usize, config: Config, bounds: Bounds) -> Found {
+fn run<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) -> Exploration {
     explore(ModelledElection::<M>::new(nodes, config), bounds, 2)
 }
 
@@ -180,7 +180,7 @@ fn parse_part(word: &str) -> Option<(usize, usize)> {
 }
 
 /// Prints what was found; false if something is violated.
-fn report(name: &str, nodes: usize, bounds: &Bounds, found: &Found) -> bool {
+fn report(name: &str, nodes: usize, bounds: &Bounds, found: &Exploration) -> bool {
     let Bounds { timeouts, crashes, losses, duplicates, in_flight, .. } = bounds;
     println!(
         "{name:<26} {nodes:>5} {timeouts:>8} {crashes:>7} {losses:>6} {duplicates:>10} {in_flight:>9} {:>9} {:>10} {:>5}",

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use quorate_sim::raft::{MUST_REACH, Narrow, OnHeap, OnInline, RaftProtocol};
-use quorate_sim::{COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, Summary, USUAL_TIMEOUTS};
+use quorate_sim::raft::{OnHeap, OnInline, REQUIRED_MARKS, RaftProtocol, SmallLog};
+use quorate_sim::{
+    COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, SLOW_ELECTION_TIMEOUTS, Summary,
+};
 
 const HELP: &str = "\
 Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
@@ -96,7 +98,7 @@ fn shrink(options: &Options) -> ExitCode {
     let scenario = if seed.is_multiple_of(2) {
         quorate_sim::shrink::<OnHeap, RaftProtocol>(seed, nodes)
     } else {
-        quorate_sim::shrink::<OnInline, RaftProtocol<Narrow>>(seed, nodes)
+        quorate_sim::shrink::<OnInline, RaftProtocol<SmallLog>>(seed, nodes)
     };
     match scenario {
         Ok(scenario) => {
@@ -134,10 +136,10 @@ fn campaign(options: &Options) -> ExitCode {
         seeds: options.seeds,
         nodes: options.nodes,
         threads: options.threads,
-        twice_every: 50,
+        rerun_every: 50,
     };
     let step = (options.seeds / 10).max(1);
-    let outcome = plan.run_by::<OnHeap, OnInline>(|done| {
+    let outcome = plan.run_alternating::<OnHeap, OnInline>(|done| {
         if done.is_multiple_of(step) && done < options.seeds {
             eprintln!("{done} of {} seeds", options.seeds);
         }
@@ -151,7 +153,7 @@ fn campaign(options: &Options) -> ExitCode {
         println!("shorten it with: cargo xtask sim --from {seed}{nodes} --shrink");
         return ExitCode::FAILURE;
     }
-    let missed = outcome.summary.never(MUST_REACH);
+    let missed = outcome.summary.missing_marks(REQUIRED_MARKS);
     let marks = options.marks.unwrap_or(options.seeds >= MARKS_FROM);
     if marks && !missed.is_empty() {
         println!("\nnever happened, so it was not tested: {missed:?}");
@@ -160,7 +162,7 @@ fn campaign(options: &Options) -> ExitCode {
     let (slow, elections) = outcome.summary.slow_elections();
     if options.seeds >= 500 && slow * 1_000 > elections {
         println!(
-            "\n{slow} of {elections} elections took more than {USUAL_TIMEOUTS} election timeouts: 1 in 1,000 may"
+            "\n{slow} of {elections} elections took more than {SLOW_ELECTION_TIMEOUTS} election timeouts: 1 in 1,000 may"
         );
         return ExitCode::FAILURE;
     }
@@ -195,15 +197,15 @@ fn report(outcome: &Outcome) {
     }
     println!(
         "at most {} messages in a second, {} outputs in a step of a node",
-        summary.most_sent, summary.most_outputs
+        summary.max_messages_per_second, summary.max_outputs_per_step
     );
     println!(
         "{} seeds, {} of them twice, {} messages delivered, {} crashes, {} operations acknowledged, {} violations",
         summary.seeds,
-        summary.twice,
+        summary.rerun,
         summary.delivered,
         summary.crashes,
-        summary.achieved,
+        summary.completed,
         u32::from(outcome.violation.is_some())
     );
 }

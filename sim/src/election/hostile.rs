@@ -11,8 +11,8 @@ use quorate_election::lease::Drift;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
 
-use super::Elects;
-use super::elects::settled;
+use super::ElectionMachine;
+use super::machine::settled;
 
 /// Decodes bytes as messages and as a record. What decodes must encode to the same bytes.
 ///
@@ -88,15 +88,15 @@ const ME: NodeId = NodeId::new(2);
 const ORDER: [NodeId; 3] = [NodeId::new(3), NodeId::new(1), ME];
 
 /// More outputs than this at once are a storm.
-const MOST_OUTPUTS: usize = 100;
+const MAX_OUTPUTS: usize = 100;
 
 /// One input may not take the epoch further than this, once there is one.
 const MOST_JUMP: u64 = (1 << 38) + 64;
 
-impl<M: Elects> Victim<M> {
+impl<M: ElectionMachine> Victim<M> {
     fn new(config: Config) -> Result<Self, String> {
         Ok(Self {
-            node: M::make(ME, &ORDER, config)?,
+            node: M::create(ME, &ORDER, config)?,
             config,
             now: Instant::ZERO,
             disk: Vec::new(),
@@ -187,7 +187,7 @@ impl<M: Elects> Victim<M> {
     fn restart(&mut self, written: bool) -> Result<(), String> {
         let (_, records) = self.waiting.take().unwrap_or_default();
         self.disk.extend(records.into_iter().filter(|_| written));
-        self.node = M::make(ME, &ORDER, self.config)?;
+        self.node = M::create(ME, &ORDER, self.config)?;
         for record in &self.disk {
             self.node.restore(*record).map_err(|e| format!("its own record: {e}"))?;
         }
@@ -199,7 +199,7 @@ impl<M: Elects> Victim<M> {
     }
 
     fn drain(&mut self) -> Result<(), String> {
-        for _ in 0..MOST_OUTPUTS {
+        for _ in 0..MAX_OUTPUTS {
             match self.node.poll() {
                 None => return Ok(()),
                 Some(Output::Persist(ticket, record)) => {
@@ -221,7 +221,7 @@ impl<M: Elects> Victim<M> {
                 Some(Output::Event(_)) => {}
             }
         }
-        Err(format!("more than {MOST_OUTPUTS} outputs at once"))
+        Err(format!("more than {MAX_OUTPUTS} outputs at once"))
     }
 
     fn check(&mut self) -> Result<(), String> {
@@ -247,7 +247,7 @@ impl<M: Elects> Victim<M> {
         let record = Record { epoch: self.epoch };
         let mut peers = Vec::new();
         for id in [1, 3].map(NodeId::new) {
-            let mut node = M::make(id, &ORDER, self.config)?;
+            let mut node = M::create(id, &ORDER, self.config)?;
             node.restore(record).map_err(|e| format!("a record of its peer: {e}"))?;
             let disk = vec![record];
             peers.push(Self { node, disk, ..Self::new(self.config)? });
@@ -278,7 +278,7 @@ impl<M: Elects> Victim<M> {
 }
 
 /// Everything that is said arrives at once, and everything is written at once.
-fn deliver<M: Elects>(nodes: &mut [Victim<M>]) -> Result<(), String> {
+fn deliver<M: ElectionMachine>(nodes: &mut [Victim<M>]) -> Result<(), String> {
     for _ in 0..1_000 {
         let mut quiet = true;
         for at in 0..nodes.len() {

@@ -5,14 +5,14 @@
 //! lives, unless leaders are kept), and all that live know it, within the time the crate states.
 
 mod detect;
-mod elects;
 pub mod hostile;
+mod machine;
 #[cfg(feature = "model")]
 mod modelled;
 mod subject;
 
 pub use detect::detectors;
-pub use elects::{Elects, Leaders};
+pub use machine::{ElectionMachine, Leaders};
 #[cfg(feature = "model")]
 pub use modelled::ModelledElection;
 pub use subject::ElectionSubject;

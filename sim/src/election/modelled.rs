@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use quorate_core::{Instant, NodeId, Wire};
 use quorate_election::{Config, Epoch, Event, Record, Role};
 
-use super::elects::settled;
-use super::{Elects, Leaders};
+use super::machine::settled;
+use super::{ElectionMachine, Leaders};
 use crate::model::{Modelled, Node};
 
 /// An election for the model checker.
@@ -18,7 +18,7 @@ pub struct ModelledElection<M> {
     machine: PhantomData<M>,
 }
 
-impl<M: Elects> ModelledElection<M> {
+impl<M: ElectionMachine> ModelledElection<M> {
     /// So many nodes that behave so; as a ring in an order that is neither up nor down.
     #[must_use]
     pub fn new(nodes: usize, config: Config) -> Self {
@@ -30,7 +30,7 @@ impl<M: Elects> ModelledElection<M> {
     }
 }
 
-impl<M: Elects> Modelled for ModelledElection<M> {
+impl<M: ElectionMachine> Modelled for ModelledElection<M> {
     type Machine = M;
     type Command = ();
     type Memory = Leaders;
@@ -40,22 +40,22 @@ impl<M: Elects> Modelled for ModelledElection<M> {
     }
 
     fn boot(&self, node: usize) -> Result<M, String> {
-        M::make(NodeId::new(node as u64 + 1), &self.order, self.config)
+        M::create(NodeId::new(node as u64 + 1), &self.order, self.config)
     }
 
     /// The nodes took part before.
-    fn founded(&self, _node: usize) -> Vec<Vec<u8>> {
+    fn initial_disk(&self, _node: usize) -> Vec<Vec<u8>> {
         let mut bytes = [0; 16];
         let record = Record { epoch: Epoch::ZERO };
         record.to_slice(&mut bytes).map(<[u8]>::to_vec).into_iter().collect()
     }
 
-    fn view<H: Hasher>(&self, machine: &M, _now: Instant, state: &mut H) {
+    fn hash_state<H: Hasher>(&self, machine: &M, _now: Instant, state: &mut H) {
         machine.hash(state);
     }
 
-    fn learnt(&self, memory: &mut Leaders, node: usize, event: Event) -> Result<(), String> {
-        memory.told(node, event)
+    fn handle_event(&self, memory: &mut Leaders, node: usize, event: Event) -> Result<(), String> {
+        memory.record_event(node, event)
     }
 
     fn check(&self, memory: &mut Leaders, nodes: &[Node<Self>]) -> Result<(), String> {
@@ -63,7 +63,7 @@ impl<M: Elects> Modelled for ModelledElection<M> {
             let Some(machine) = &node.machine else { continue };
             let status = machine.status();
             if status.role == Role::Leader {
-                memory.leads(at, status.epoch)?;
+                memory.record_leader(at, status.epoch)?;
             }
         }
         Ok(())

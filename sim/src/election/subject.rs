@@ -5,8 +5,8 @@ use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
 use quorate_election::lease::Drift;
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 
-use super::elects::{enough_to_recover, place, settled};
-use super::{Elects, Leaders};
+use super::machine::{place, recovery_quorum, settled};
+use super::{ElectionMachine, Leaders};
 use crate::run::LEADER_TIMEOUTS;
 use crate::{Access, Marks, Subject, Swarm};
 
@@ -46,7 +46,7 @@ struct Resource {
     writers: BTreeMap<u64, usize>,
 }
 
-impl<M: Elects> ElectionSubject<M> {
+impl<M: ElectionMachine> ElectionSubject<M> {
     fn node(&self, node: usize) -> NodeId {
         NodeId::new(node as u64 + 1)
     }
@@ -120,10 +120,10 @@ impl<M: Elects> ElectionSubject<M> {
     }
 }
 
-impl<M: Elects> Subject for ElectionSubject<M> {
+impl<M: ElectionMachine> Subject for ElectionSubject<M> {
     type Machine = M;
 
-    const ERASES: bool = true;
+    const ERASES_DISKS: bool = true;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let nodes = swarm.nodes;
@@ -134,9 +134,9 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         let me = NodeId::new(1);
         // an algorithm that knows no quorum says so
         let lease = Mode::Quorum;
-        let quorum = M::make(me, &order, Config { mode: lease, ..Config::lan() }).is_ok();
+        let quorum = M::create(me, &order, Config { mode: lease, ..Config::lan() }).is_ok();
         let config = Self::draw(&mut rng, swarm, quorum);
-        let settle_us = M::make(me, &order, config).map_or(0, |m| m.settle_us(&config));
+        let settle_us = M::create(me, &order, config).map_or(0, |m| m.settle_us(&config));
         let mut subject = Self {
             config,
             order,
@@ -170,7 +170,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
     }
 
     fn boot(&mut self, node: usize) -> Result<M, String> {
-        let mut machine = M::make(self.node(node), &self.order, self.config)?;
+        let mut machine = M::create(self.node(node), &self.order, self.config)?;
         if !self.blank[node] {
             machine.restore(Record { epoch: Epoch::ZERO }).map_err(|e| e.to_string())?;
         }
@@ -200,7 +200,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         event: Event,
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String> {
-        self.leaders.told(node, event)?;
+        self.leaders.record_event(node, event)?;
         self.is_kept(node, event)?;
         match event {
             Event::Leading { epoch } => {
@@ -230,34 +230,34 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         self.blank[node] = false;
     }
 
-    fn lost(&mut self, _node: usize) {
+    fn node_lost(&mut self, _node: usize) {
         self.lost += 1;
     }
 
     /// Only nodes that are there can remember; where a quorum is needed, as many as it takes must be there some time.
-    fn may_erase(&self, _node: usize, calm: bool) -> bool {
+    fn may_erase_disk(&self, _node: usize, calm: bool) -> bool {
         let others = self.order.len() - 1;
         let rest = others.saturating_sub(self.lost);
-        let known = rest >= enough_to_recover(self.order.len()) && !self.blank.contains(&true);
+        let known = rest >= recovery_quorum(self.order.len()) && !self.blank.contains(&true);
         others > 0 && if self.needs_quorum() { known } else { calm }
     }
 
-    fn erased(&mut self, node: usize) {
+    fn disk_erased(&mut self, node: usize) {
         (self.blank[node], self.erased[node]) = (true, true);
     }
 
     /// A node without a record needs more of the others than a majority.
-    fn needs_everybody(&self) -> bool {
+    fn needs_all_nodes(&self) -> bool {
         self.needs_quorum() && self.blank.contains(&true)
     }
 
-    fn kept_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> Option<usize> {
+    fn stable_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> Option<usize> {
         let statuses = machines.map(|machine| machine.status());
         let leader = statuses.filter(|status| status.role == Role::Leader).last();
         leader.map(|s| place(s.id)).filter(|_| self.config.takeover == Takeover::Keep)
     }
 
-    fn keep_leader(&mut self, kept: Option<(usize, &[usize])>) {
+    fn expect_stable_leader(&mut self, kept: Option<(usize, &[usize])>) {
         self.kept = kept.map(|(leader, away)| (leader, away.to_vec()));
     }
 
@@ -269,7 +269,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         Ok(())
     }
 
-    fn most_outputs(&self) -> u64 {
+    fn max_outputs_per_step(&self) -> u64 {
         200
     }
 
@@ -299,7 +299,7 @@ impl<M: Elects> Subject for ElectionSubject<M> {
     fn check(&mut self, node: usize, machine: &M, _marks: &mut Marks) -> Result<(), String> {
         let status = machine.status();
         if status.role == Role::Leader {
-            self.leaders.leads(node, status.epoch)?;
+            self.leaders.record_leader(node, status.epoch)?;
         }
         if status.role == Role::Recovering {
             return Ok(()); // it promises nothing
@@ -311,12 +311,12 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         Ok(())
     }
 
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let mut holders = Vec::new();
         for node in 0..access.nodes() {
             let now = access.clock(node);
             // a paused node still believes what it believed
-            if access.asleep(node).is_some_and(|machine| machine.holds_lease(now)) {
+            if access.peek(node).is_some_and(|machine| machine.holds_lease(now)) {
                 holders.push(node + 1);
             }
             let marks = &mut Marks::default();
@@ -340,19 +340,19 @@ impl<M: Elects> Subject for ElectionSubject<M> {
         Ok(self.rng.range(5_000, 30_000))
     }
 
-    fn leads(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
         let live = machines.map(|machine| (place(machine.status().id), machine));
         settled(&self.config, self.order.len(), live).is_ok()
     }
 
-    fn achieved(&self) -> u64 {
+    fn completed(&self) -> u64 {
         self.resource.writes
     }
 
-    fn quiesce(&mut self) {}
+    fn stop_clients(&mut self) {}
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
-        self.leads(machines)
+        self.has_leader(machines)
     }
 
     fn finish(&mut self, marks: &mut Marks) -> Result<(), String> {

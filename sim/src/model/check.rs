@@ -29,7 +29,7 @@ pub struct State<M: Modelled> {
 
 /// What an exploration came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Exploration {
     /// Different states.
     pub states: usize,
     /// States generated, equal ones included.
@@ -42,7 +42,7 @@ pub struct Found {
 
 /// Explores everything within the bounds, depth first (the queue of a breadth-first search would fill the memory), on so many
 /// threads.
-pub fn explore<M: Modelled + 'static>(subject: M, bounds: Bounds, threads: usize) -> Found
+pub fn explore<M: Modelled + 'static>(subject: M, bounds: Bounds, threads: usize) -> Exploration
 where
     M::Machine: 'static,
     M::Command: 'static,
@@ -60,7 +60,7 @@ where
             steps.iter().enumerate().map(|(n, step)| format!("{}. {step:?}", n + 1)).collect();
         format!("{what}\n{}", steps.join("\n"))
     });
-    Found {
+    Exploration {
         states: checker.unique_state_count(),
         generated: checker.state_count(),
         depth: checker.max_depth(),
@@ -109,7 +109,7 @@ impl<M: Modelled> Model<M> {
 
     fn heals(&self, state: &State<M>) -> bool {
         let mut hasher = DefaultHasher::new();
-        state.system.present(&self.subject, &mut hasher);
+        state.system.hash_present(&self.subject, &mut hasher);
         let hash = hasher.finish();
         let healing = || self.healing.lock().unwrap_or_else(PoisonError::into_inner);
         if healing().contains(&hash) {
@@ -148,7 +148,7 @@ impl<M: Modelled> PartialEq for State<M> {
 
 impl<M: Modelled> Hash for State<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.system.view(&self.subject, state);
+        self.system.hash_state(&self.subject, state);
     }
 }
 

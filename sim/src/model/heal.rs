@@ -15,7 +15,7 @@ impl<M: Modelled> System<M> {
     /// must get where it should within its patience, and be there still a quarter of that later.
     pub(crate) fn heals(&self, model: &M, order: Order) -> Result<(), String> {
         let mut system = self.clone();
-        system.left.in_flight = 0;
+        system.budget.in_flight = 0;
         let patience = model.patience();
         system.run(model, patience, order, true)?;
         model
@@ -51,12 +51,12 @@ impl<M: Modelled> System<M> {
                 self.sync(model, at)?;
                 continue;
             }
-            let letter = match order {
-                Order::First => self.letters.pop_first(),
-                Order::Last => self.letters.pop_last(),
+            let envelope = match order {
+                Order::First => self.in_flight.pop_first(),
+                Order::Last => self.in_flight.pop_last(),
             };
-            let Some(letter) = letter else { return Ok(()) };
-            self.deliver(model, &letter)?;
+            let Some(envelope) = envelope else { return Ok(()) };
+            self.deliver(model, &envelope)?;
         }
         Err("messages beget messages without end".into())
     }

@@ -25,8 +25,8 @@ mod check;
 mod heal;
 mod system;
 
-pub use check::{Found, Model, State, explore};
-pub use system::{Action, Bounds, Letter, Node, System};
+pub use check::{Exploration, Model, State, explore};
+pub use system::{Action, Bounds, Envelope, Node, System};
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -35,7 +35,7 @@ use quorate_core::{Instant, Machine, Rejected};
 
 /// A protocol, as the model checker wants it.
 pub trait Modelled: Sized + Sync + Send {
-    /// The machine. Equal hashes must mean equal futures: see [`view`](Self::view).
+    /// The machine. Equal hashes must mean equal futures: see [`hash_state`](Self::hash_state).
     type Machine: Machine + Clone + PartialEq + Debug + Send + Sync;
 
     /// What an application may do.
@@ -55,7 +55,7 @@ pub trait Modelled: Sized + Sync + Send {
     fn boot(&self, node: usize) -> Result<Self::Machine, String>;
 
     /// The records that a node has on its disk before it starts for the first time.
-    fn founded(&self, _node: usize) -> Vec<Vec<u8>> {
+    fn initial_disk(&self, _node: usize) -> Vec<Vec<u8>> {
         Vec::new()
     }
 
@@ -69,10 +69,10 @@ pub trait Modelled: Sized + Sync + Send {
 
     /// Feeds what decides the machine's future to a hasher: whatever differs only in the clock's zero or in statistics should
     /// be the same, or the state space has no end.
-    fn view<H: Hasher>(&self, machine: &Self::Machine, now: Instant, state: &mut H);
+    fn hash_state<H: Hasher>(&self, machine: &Self::Machine, now: Instant, state: &mut H);
 
     /// Whether a node may refuse an honest message for this reason.
-    fn may_refuse(&self, _reason: Rejected) -> bool {
+    fn may_reject(&self, _reason: Rejected) -> bool {
         false
     }
 
@@ -81,7 +81,7 @@ pub trait Modelled: Sized + Sync + Send {
     /// # Errors
     ///
     /// What was violated.
-    fn learnt(
+    fn handle_event(
         &self,
         _memory: &mut Self::Memory,
         _node: usize,

@@ -44,11 +44,11 @@ pub struct Node<M: Modelled> {
 #[derive(Clone, PartialEq)]
 pub enum Action<C> {
     /// A message arrives, and is in flight no more.
-    Deliver(Letter),
+    Deliver(Envelope),
     /// A message arrives, and may arrive again.
-    Duplicate(Letter),
+    Duplicate(Envelope),
     /// A message is lost.
-    Lose(Letter),
+    Lose(Envelope),
     /// A node's deadline comes.
     Timeout(usize),
     /// A node's writes become durable.
@@ -64,19 +64,19 @@ pub enum Action<C> {
 }
 
 /// A message in flight: from, to, and its bytes.
-pub type Letter = (usize, usize, Arc<[u8]>);
+pub type Envelope = (usize, usize, Arc<[u8]>);
 
 /// All nodes, everything in flight, and what may still go wrong.
 pub struct System<M: Modelled> {
     /// The nodes.
     pub nodes: Vec<Node<M>>,
     /// What is in flight.
-    pub letters: BTreeSet<Letter>,
+    pub in_flight: BTreeSet<Envelope>,
     /// What is remembered of the past.
     pub memory: M::Memory,
     /// What was violated, if anything was.
     pub violation: Option<String>,
-    pub(crate) left: Bounds,
+    pub(crate) budget: Bounds,
 }
 
 impl<M: Modelled> System<M> {
@@ -85,18 +85,18 @@ impl<M: Modelled> System<M> {
         let node = |node| Node {
             machine: None,
             now: Instant::ZERO,
-            disk: model.founded(node),
+            disk: model.initial_disk(node),
             pending: vec![],
         };
         let mut system = Self {
             nodes: (0..model.nodes()).map(node).collect(),
-            letters: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
             memory: M::Memory::default(),
             violation: None,
-            left: bounds,
+            budget: bounds,
         };
         for node in 0..model.nodes() {
-            system.note(|system| system.restart(model, node));
+            system.step(|system| system.restart(model, node));
         }
         system
     }
@@ -106,13 +106,13 @@ impl<M: Modelled> System<M> {
         if self.violation.is_some() {
             return;
         }
-        for letter in &self.letters {
-            actions.push(Action::Deliver(letter.clone()));
-            if self.left.duplicates > 0 {
-                actions.push(Action::Duplicate(letter.clone()));
+        for envelope in &self.in_flight {
+            actions.push(Action::Deliver(envelope.clone()));
+            if self.budget.duplicates > 0 {
+                actions.push(Action::Duplicate(envelope.clone()));
             }
-            if self.left.losses > 0 {
-                actions.push(Action::Lose(letter.clone()));
+            if self.budget.losses > 0 {
+                actions.push(Action::Lose(envelope.clone()));
             }
         }
         for (at, node) in self.nodes.iter().enumerate() {
@@ -120,19 +120,19 @@ impl<M: Modelled> System<M> {
                 actions.push(Action::Restart(at));
                 continue;
             };
-            if self.left.timeouts > 0 && machine.deadline().is_some() {
+            if self.budget.timeouts > 0 && machine.deadline().is_some() {
                 actions.push(Action::Timeout(at));
             }
             if !node.pending.is_empty() {
                 actions.push(Action::Sync(at));
             }
-            if self.left.crashes > 0 {
+            if self.budget.crashes > 0 {
                 actions.extend((0..=node.pending.len()).map(|kept| Action::Crash(at, kept)));
             }
-            if self.left.erasures > 0 {
+            if self.budget.erasures > 0 {
                 actions.push(Action::Erase(at));
             }
-            if self.left.commands > 0 {
+            if self.budget.commands > 0 {
                 let commands = model.commands(at, machine);
                 actions.extend(commands.into_iter().map(|c| Action::Command(at, c)));
             }
@@ -142,32 +142,32 @@ impl<M: Modelled> System<M> {
     /// What is then.
     pub(crate) fn after(&self, model: &M, action: &Action<M::Command>) -> Self {
         let mut next = self.clone();
-        next.note(|system| system.act(model, action));
+        next.step(|system| system.act(model, action));
         next
     }
 
     fn act(&mut self, model: &M, action: &Action<M::Command>) -> Result<(), String> {
         match action {
-            Action::Deliver(letter) => {
-                self.letters.remove(letter);
-                self.deliver(model, letter)
+            Action::Deliver(envelope) => {
+                self.in_flight.remove(envelope);
+                self.deliver(model, envelope)
             }
-            Action::Duplicate(letter) => {
-                self.left.duplicates -= 1;
-                self.deliver(model, letter)
+            Action::Duplicate(envelope) => {
+                self.budget.duplicates -= 1;
+                self.deliver(model, envelope)
             }
-            Action::Lose(letter) => {
-                self.left.losses -= 1;
-                self.letters.remove(letter);
+            Action::Lose(envelope) => {
+                self.budget.losses -= 1;
+                self.in_flight.remove(envelope);
                 Ok(())
             }
             Action::Timeout(at) => {
-                self.left.timeouts -= 1;
+                self.budget.timeouts -= 1;
                 self.timeout(model, *at)
             }
             Action::Sync(at) => self.sync(model, *at),
             Action::Crash(at, kept) => {
-                self.left.crashes -= 1;
+                self.budget.crashes -= 1;
                 let node = &mut self.nodes[*at];
                 node.machine = None;
                 let kept = node.pending.drain(..).take(*kept).map(|(_, record)| record);
@@ -175,16 +175,16 @@ impl<M: Modelled> System<M> {
                 Ok(())
             }
             Action::Erase(at) => {
-                self.left.erasures -= 1;
+                self.budget.erasures -= 1;
                 let node = &mut self.nodes[*at];
                 (node.machine, node.pending, node.disk) = (None, Vec::new(), Vec::new());
                 // a disk takes longer to be replaced than a message to arrive
-                self.letters.retain(|(from, to, _)| from != at && to != at);
+                self.in_flight.retain(|(from, to, _)| from != at && to != at);
                 Ok(())
             }
             Action::Restart(at) => self.restart(model, *at),
             Action::Command(at, command) => {
-                self.left.commands -= 1;
+                self.budget.commands -= 1;
                 let node = &mut self.nodes[*at];
                 if let Some(machine) = &mut node.machine {
                     model.command(machine, node.now, command);
@@ -194,15 +194,15 @@ impl<M: Modelled> System<M> {
         }
     }
 
-    pub(crate) fn deliver(&mut self, model: &M, letter: &Letter) -> Result<(), String> {
-        let (from, to, bytes) = letter;
+    pub(crate) fn deliver(&mut self, model: &M, envelope: &Envelope) -> Result<(), String> {
+        let (from, to, bytes) = envelope;
         let node = &mut self.nodes[*to];
         let Some(machine) = &mut node.machine else { return Ok(()) };
         let message = <M::Machine as Machine>::Message::from_slice(bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
         let words = format!("node {} refuses {message:?} of node {}", to + 1, from + 1);
         match machine.receive(node.now, NodeId::new(*from as u64 + 1), message) {
-            Err(reason) if !model.may_refuse(reason) => return Err(format!("{words}: {reason}")),
+            Err(reason) if !model.may_reject(reason) => return Err(format!("{words}: {reason}")),
             _ => {}
         }
         self.drain(model, *to)
@@ -244,7 +244,7 @@ impl<M: Modelled> System<M> {
         let Some(machine) = &mut node.machine else { return Ok(()) };
         for _ in 0..1_000 {
             let Some(output) = machine.poll() else {
-                if self.left.slow_disks || node.pending.is_empty() {
+                if self.budget.slow_disks || node.pending.is_empty() {
                     return model.check(&mut self.memory, &self.nodes);
                 }
                 let last = node.pending.drain(..).fold(Ticket::default(), |_, (ticket, record)| {
@@ -257,19 +257,20 @@ impl<M: Modelled> System<M> {
             match output {
                 Output::Persist(ticket, record) => node.pending.push((ticket, encode(&record)?)),
                 Output::Send(to, message) => {
-                    let room = self.left.in_flight == 0 || self.letters.len() < self.left.in_flight;
+                    let room =
+                        self.budget.in_flight == 0 || self.in_flight.len() < self.budget.in_flight;
                     if room {
                         let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
-                        self.letters.insert((at, to, encode(&message)?.into()));
+                        self.in_flight.insert((at, to, encode(&message)?.into()));
                     }
                 }
-                Output::Event(event) => model.learnt(&mut self.memory, at, event)?,
+                Output::Event(event) => model.handle_event(&mut self.memory, at, event)?,
             }
         }
         Err(format!("node {} never gets quiet", at + 1))
     }
 
-    pub(crate) fn note(&mut self, step: impl FnOnce(&mut Self) -> Result<(), String>) {
+    pub(crate) fn step(&mut self, step: impl FnOnce(&mut Self) -> Result<(), String>) {
         if let Err(what) = step(self) {
             self.violation = Some(what);
         }
@@ -310,10 +311,10 @@ impl<M: Modelled> Clone for System<M> {
     fn clone(&self) -> Self {
         Self {
             nodes: self.nodes.clone(),
-            letters: self.letters.clone(),
+            in_flight: self.in_flight.clone(),
             memory: self.memory.clone(),
             violation: self.violation.clone(),
-            left: self.left,
+            budget: self.budget,
         }
     }
 }
@@ -327,32 +328,33 @@ impl<M: Modelled> PartialEq for Node<M> {
 
 impl<M: Modelled> PartialEq for System<M> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.nodes, &self.letters, &self.memory) == (&other.nodes, &other.letters, &other.memory)
-            && (&self.violation, self.left) == (&other.violation, other.left)
+        (&self.nodes, &self.in_flight, &self.memory)
+            == (&other.nodes, &other.in_flight, &other.memory)
+            && (&self.violation, self.budget) == (&other.violation, other.budget)
     }
 }
 
 impl<M: Modelled> System<M> {
     /// Feeds what decides the future to a hasher.
-    pub(crate) fn view<H: Hasher>(&self, model: &M, state: &mut H) {
-        self.present(model, state);
+    pub(crate) fn hash_state<H: Hasher>(&self, model: &M, state: &mut H) {
+        self.hash_present(model, state);
         (&self.memory, &self.violation).hash(state);
-        let Bounds { timeouts, crashes, erasures, losses, duplicates, commands, .. } = self.left;
+        let Bounds { timeouts, crashes, erasures, losses, duplicates, commands, .. } = self.budget;
         (timeouts, crashes, erasures, losses, duplicates, commands).hash(state);
     }
 
     /// The same without the past, and without what may still go wrong.
-    pub(crate) fn present<H: Hasher>(&self, model: &M, state: &mut H) {
+    pub(crate) fn hash_present<H: Hasher>(&self, model: &M, state: &mut H) {
         for node in &self.nodes {
             node.machine.is_some().hash(state);
             if let Some(machine) = &node.machine {
-                model.view(machine, node.now, state);
+                model.hash_state(machine, node.now, state);
             }
             node.disk.hash(state);
             node.pending.len().hash(state);
             node.pending.iter().for_each(|(_, record)| record.hash(state));
         }
-        self.letters.hash(state);
+        self.in_flight.hash(state);
     }
 }
 
@@ -361,19 +363,19 @@ impl<M: Modelled> fmt::Debug for System<M> {
         for (at, node) in self.nodes.iter().enumerate() {
             writeln!(f, "node {}: {:?}", at + 1, node.machine)?;
         }
-        writeln!(f, "{} messages in flight, {:?}", self.letters.len(), self.violation)
+        writeln!(f, "{} messages in flight, {:?}", self.in_flight.len(), self.violation)
     }
 }
 
 impl<C: fmt::Debug> fmt::Debug for Action<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = |f: &mut fmt::Formatter<'_>, what, (from, to, bytes): &Letter| {
+        let envelope = |f: &mut fmt::Formatter<'_>, what, (from, to, bytes): &Envelope| {
             write!(f, "{} -> {}: {bytes:02x?} {what}", from + 1, to + 1)
         };
         match self {
-            Self::Deliver(l) => letter(f, "arrives", l),
-            Self::Duplicate(l) => letter(f, "arrives, and stays in flight", l),
-            Self::Lose(l) => letter(f, "is lost", l),
+            Self::Deliver(l) => envelope(f, "arrives", l),
+            Self::Duplicate(l) => envelope(f, "arrives, and stays in flight", l),
+            Self::Lose(l) => envelope(f, "is lost", l),
             Self::Timeout(at) => write!(f, "{} times out", at + 1),
             Self::Sync(at) => write!(f, "{} has written", at + 1),
             Self::Crash(at, kept) => write!(f, "{} crashes, {kept} writes survive", at + 1),

@@ -6,7 +6,7 @@ use super::store::Change;
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) state: State,
-    /// The node it asks next.
+    /// The node it sends the next request to.
     pub(crate) target: usize,
     /// What it last saw of the key it uses, to swap against.
     pub(crate) last_seen: u64,
@@ -17,22 +17,22 @@ pub(crate) enum State {
     Idle {
         until: u64,
     },
-    /// Looking for a node that takes it.
-    Asking {
-        ask: Ask,
+    /// Looking for a node that accepts it.
+    Submitting {
+        request: Request,
         next: u64,
         give_up: u64,
     },
-    /// A node took it.
+    /// A node accepted it.
     Waiting {
-        ask: Ask,
+        request: Request,
         give_up: u64,
     },
 }
 
 /// An operation that a client wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     pub(crate) operation: u64,
     pub(crate) key: u64,
     /// A read if `None`.
@@ -68,7 +68,7 @@ impl Keys {
     }
 
     /// An operation on the key got no answer: those that follow it on this key are the costly ones to check.
-    pub(crate) fn spoil(&mut self, key: u64) {
+    pub(crate) fn penalize(&mut self, key: u64) {
         for (current, left) in self.current.iter().zip(&mut self.left) {
             if *current == key {
                 *left = left.saturating_sub(PER_KEY / 6);
@@ -77,8 +77,8 @@ impl Keys {
     }
 }
 
-/// Where to ask after a refusal.
-pub(crate) fn other(hint: Option<NodeId>, nodes: usize, rng: &mut Rng) -> usize {
+/// The node to try after a refusal.
+pub(crate) fn next_target(hint: Option<NodeId>, nodes: usize, rng: &mut Rng) -> usize {
     match hint {
         Some(leader) if rng.chance(9, 10) => leader.get() as usize - 1,
         _ => rng.below(nodes as u64) as usize,

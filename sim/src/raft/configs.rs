@@ -15,7 +15,7 @@ const WITNESS: u8 = 8;
 
 impl Config {
     /// Nodes 1 to `founders`, all voters.
-    pub(crate) fn founded(founders: usize) -> Self {
+    pub(crate) fn of_founders(founders: usize) -> Self {
         Self((1..=founders as u64).map(|node| (node, IN | VOTES)).collect())
     }
 
@@ -38,7 +38,7 @@ impl Config {
     }
 
     /// Whether a node is a witness.
-    pub(crate) fn has_witness(&self, node: usize) -> bool {
+    pub(crate) fn is_witness_node(&self, node: usize) -> bool {
         self.flags(node) & WITNESS != 0
     }
 
@@ -60,7 +60,7 @@ impl Config {
     }
 
     /// Whether a majority of each configuration that is in force agrees (Raft thesis, 4.3).
-    pub(crate) fn decides(&self, yes: impl Fn(usize) -> bool) -> bool {
+    pub(crate) fn has_quorum(&self, yes: impl Fn(usize) -> bool) -> bool {
         [VOTES, VOTED].into_iter().all(|vote| {
             let voters = self.0.iter().filter(|m| m.1 & vote != 0);
             let (mut all, mut agree) = (0, 0);

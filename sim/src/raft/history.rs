@@ -43,7 +43,7 @@ impl History {
         self.operations.insert(operation, entry);
     }
 
-    pub(crate) fn wrote(&mut self, operation: u64, effect: bool) {
+    pub(crate) fn write_returned(&mut self, operation: u64, effect: bool) {
         self.clock += 1;
         if let Some(entry) = self.operations.get_mut(&operation) {
             entry.returned = self.clock;
@@ -53,7 +53,7 @@ impl History {
         }
     }
 
-    pub(crate) fn read(&mut self, operation: u64, read: u64) {
+    pub(crate) fn read_returned(&mut self, operation: u64, read: u64) {
         self.clock += 1;
         if let Some(entry) = self.operations.get_mut(&operation) {
             entry.returned = self.clock;
@@ -62,7 +62,7 @@ impl History {
     }
 
     /// It certainly had no effect, and never will.
-    pub(crate) fn forget(&mut self, operation: u64) {
+    pub(crate) fn remove(&mut self, operation: u64) {
         self.operations.remove(&operation);
     }
 
@@ -134,13 +134,13 @@ mod tests {
         for (reads, fine) in [([1, 2], true), ([2, 1], false), ([2, 2], true), ([0, 1], false)] {
             let mut history = History::default();
             history.call_write(1, 7, put(1));
-            history.wrote(1, true);
+            history.write_returned(1, true);
             history.call_write(2, 7, put(2));
             for (id, value) in reads.into_iter().enumerate() {
                 history.call_read(10 + id as u64, 7);
-                history.read(10 + id as u64, value);
+                history.read_returned(10 + id as u64, value);
             }
-            history.wrote(2, true);
+            history.write_returned(2, true);
             assert_eq!(history.check().is_ok(), fine, "{reads:?}");
         }
     }
@@ -149,9 +149,9 @@ mod tests {
     fn an_acknowledged_write_that_is_lost_is_found() {
         let mut history = History::default();
         history.call_write(1, 7, put(1));
-        history.wrote(1, true);
+        history.write_returned(1, true);
         history.call_read(2, 7);
-        history.read(2, 0);
+        history.read_returned(2, 0);
         assert!(history.check().is_err());
     }
 
@@ -161,12 +161,12 @@ mod tests {
             let mut history = History::default();
             history.call_write(1, 7, put(1));
             history.call_read(2, 7);
-            history.read(2, value);
+            history.read_returned(2, value);
             assert!(history.check().is_ok());
         }
         let mut history = History::default();
         history.call_read(2, 7);
-        history.read(2, 1);
+        history.read_returned(2, 1);
         history.call_write(1, 7, put(1));
         assert!(history.check().is_err(), "but not before it was asked for");
     }
@@ -176,9 +176,9 @@ mod tests {
         for (outcome, fine) in [(true, true), (false, false)] {
             let mut history = History::default();
             history.call_write(1, 7, put(1));
-            history.wrote(1, true);
+            history.write_returned(1, true);
             history.call_write(2, 7, Change::Swap { expected: 1, value: 2 });
-            history.wrote(2, outcome);
+            history.write_returned(2, outcome);
             assert_eq!(history.check().is_ok(), fine);
         }
     }

@@ -37,8 +37,8 @@ fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Re
 /// What was violated.
 pub fn inputs(data: &[u8]) -> Result<(), String> {
     match data.split_first() {
-        Some((0..128, rest)) => Victim::<Inline<3, 512, 16, 32>>::new(rest.len())?.live(rest),
-        Some((_, rest)) => Victim::<Heap>::new(rest.len())?.live(rest),
+        Some((0..128, rest)) => Victim::<Inline<3, 512, 16, 32>>::new(rest.len())?.run(rest),
+        Some((_, rest)) => Victim::<Heap>::new(rest.len())?.run(rest),
         None => Ok(()),
     }
 }
@@ -64,7 +64,7 @@ struct Victim<S: Storage> {
 const ME: NodeId = NodeId::new(1);
 
 /// More outputs than this at once are a storm.
-const MOST_OUTPUTS: usize = 2_000;
+const MAX_OUTPUTS: usize = 2_000;
 
 impl<S: Storage> Victim<S> {
     fn new(salt: usize) -> Result<Self, String> {
@@ -87,7 +87,7 @@ impl<S: Storage> Victim<S> {
             now: Instant::ZERO,
             disk: Vec::new(),
             waiting: Vec::new(),
-            oracle: Oracle::new(3, 3).of_one(),
+            oracle: Oracle::new(3, 3).for_single_node(),
             snapshot: (0, 0),
             complete: None,
             wanted: None,
@@ -104,7 +104,7 @@ impl<S: Storage> Victim<S> {
         Raft::new(ME, &voters, config.clone(), 7).map_err(|e| format!("no node: {e}"))
     }
 
-    fn live(mut self, data: &[u8]) -> Result<(), String> {
+    fn run(mut self, data: &[u8]) -> Result<(), String> {
         let mut input = Input(data);
         while let Some(what) = input.byte() {
             self.step(what, &mut input)?;
@@ -136,17 +136,17 @@ impl<S: Storage> Victim<S> {
             }
             13 => self.compact(u64::from(input.byte().unwrap_or(0) % 8)),
             14 => self.install(input.byte().unwrap_or(0).is_multiple_of(4)),
-            _ => return self.ask(input),
+            _ => return self.operator_input(input),
         }
         Ok(())
     }
 
-    /// What an operator asks for, and the rest of what an application does.
-    fn ask(&mut self, input: &mut Input<'_>) -> Result<(), String> {
+    /// Requests of an operator, and the rest of what an application does.
+    fn operator_input(&mut self, input: &mut Input<'_>) -> Result<(), String> {
         match input.byte().unwrap_or(0) % 12 {
             0 => return self.restart(),
             1 => self.raft.step_down(),
-            2 => self.serve(),
+            2 => self.send_snapshot(),
             3 => return self.checkpoint(),
             4 => {
                 let _ = self.raft.transfer(input.node());
@@ -173,7 +173,7 @@ impl<S: Storage> Victim<S> {
         Ok(())
     }
 
-    /// A message from a peer or a stranger: made of plausible numbers, or of whatever bytes decode.
+    /// A message from a peer or a non-member: made of plausible numbers, or of whatever bytes decode.
     fn receive(&mut self, input: &mut Input<'_>) -> Result<(), String> {
         let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 4));
         let before = self.raft.status();
@@ -228,7 +228,7 @@ impl<S: Storage> Victim<S> {
         }
     }
 
-    fn serve(&mut self) {
+    fn send_snapshot(&mut self) {
         let Some((to, index, offset)) = self.wanted.take() else { return };
         let _ = self.raft.send_snapshot(to, index, offset, &[7; 16], offset > 64);
     }
@@ -269,7 +269,7 @@ impl<S: Storage> Victim<S> {
         let mut count = 0;
         while let Some(output) = self.raft.poll() {
             count += 1;
-            if count > MOST_OUTPUTS {
+            if count > MAX_OUTPUTS {
                 return Err("never gets quiet".into());
             }
             match output {
@@ -333,14 +333,15 @@ impl<S: Storage> Victim<S> {
             }
             self.drain()?;
             let status = self.raft.status();
-            // a stranger would have to wait until a leader that is none either is given up, if there is room for one only
+            // a non-member would have to wait until a leader that is a non-member too is given up, if there is
+            // room for one only
             let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != ME).collect();
             others.sort_by_key(|member| !member.standing.votes());
             let leader = others.first().map_or(NodeId::new(2), |member| member.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
             if status.applied < status.commit {
                 // it asked for a snapshot, and applies nothing until it has one
-                self.give_snapshot(leader, (term, round), (status.commit, prev_term))?;
+                self.send_full_snapshot(leader, (term, round), (status.commit, prev_term))?;
                 continue;
             }
             let mut entry = Vec::new();
@@ -366,7 +367,7 @@ impl<S: Storage> Victim<S> {
         Err(format!("follows no honest leader of {members:?}: {:?}", self.raft.status()))
     }
 
-    fn give_snapshot(
+    fn send_full_snapshot(
         &mut self,
         leader: NodeId,
         (term, round): (u64, u64),
@@ -416,7 +417,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A node of the cluster, this one, or a stranger.
+    /// A node of the cluster, this one, or a non-member.
     fn node(&mut self) -> NodeId {
         NodeId::new(1 + u64::from(self.byte().unwrap_or(0) % 6))
     }

@@ -6,13 +6,13 @@
 //! committed anywhere; votes and acknowledgements leave after the records they promise; terms, commit and applied never go
 //! back; `anchor ≤ snapshot ≤ applied ≤ commit ≤ last`. At the end of a run the clients' history must be linearizable.
 
+mod application;
 mod clients;
 mod configs;
 mod history;
 pub mod hostile;
 #[cfg(feature = "model")]
 mod modelled;
-mod node;
 mod oracle;
 mod protocol;
 mod reads;
@@ -22,23 +22,23 @@ mod subject;
 mod text_format;
 
 #[cfg(feature = "model")]
-pub use modelled::{ModelledRaft, Past, Request, Small};
+pub use modelled::{ModelledRaft, Observed, Request, SmallRaft};
 pub use protocol::RaftProtocol;
 pub use subject::RaftSubject;
 
 use quorate_raft::{Heap, Inline};
 
 /// Room for a log that is often full.
-pub type Narrow = Inline<7, 4096, 96, 100>;
+pub type SmallLog = Inline<7, 4096, 96, 100>;
 
 /// Raft without a heap, with small limits, so that full logs and snapshots are everyday matters.
-pub type OnInline = RaftSubject<Narrow>;
+pub type OnInline = RaftSubject<SmallLog>;
 
 /// Raft on the heap.
 pub type OnHeap = RaftSubject<Heap>;
 
 /// Marks that a campaign must reach, or it does not test what it says.
-pub const MUST_REACH: &[&str] = &[
+pub const REQUIRED_MARKS: &[&str] = &[
     "message lost",
     "message duplicated",
     "message late",
@@ -70,7 +70,7 @@ pub const MUST_REACH: &[&str] = &[
     "lost entries reported",
     "message longer than a frame",
     "leader lost by everybody",
-    "told to stand",
+    "campaign requested",
     "torn tail",
     "unsynced write survived",
     "sync failed",
@@ -82,20 +82,20 @@ pub const MUST_REACH: &[&str] = &[
     "became leader",
     "commit moved",
     "snapshot wanted",
-    "snapshot part",
+    "snapshot chunk",
     "snapshot taken",
     "snapshot installed",
     "snapshot refused",
     "log full",
     "log full: compacted",
-    "lead to be handed over",
-    "lead handed over",
-    "at rest",
-    "asked by a non-member",
+    "leadership transfer started",
+    "leadership transferred",
+    "quiesced",
+    "forged messages tried",
     "state damaged",
-    "damaged state renewed",
-    "snapshot asked for",
-    "woken by a client",
+    "damaged state replaced",
+    "snapshot requested",
+    "unquiesced by a client",
     "proposal lost",
     "outcome unknown",
     "read answered",

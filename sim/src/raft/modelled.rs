@@ -18,13 +18,13 @@ pub struct ModelledRaft {
     pub nodes: usize,
     /// How they behave.
     pub config: Config,
-    /// What a leader may be asked for, each any number of times.
+    /// The requests that a leader may get, each any number of times.
     pub requests: &'static [Request],
-    /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 not to ask.
+    /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 skips that check.
     pub patience_us: u64,
 }
 
-/// What a leader is asked for.
+/// A request to a leader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request {
     /// A command for the log.
@@ -34,11 +34,11 @@ pub enum Request {
 }
 
 /// The machine that is checked.
-pub type Small = Raft<Inline<3, 256, 8, 16>>;
+pub type SmallRaft = Raft<Inline<3, 256, 8, 16>>;
 
 /// Who led which term, and what is committed: by index from 1, the term and a hash.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Past {
+pub struct Observed {
     leaders: BTreeMap<Term, usize>,
     committed: Vec<(Term, u64)>,
 }
@@ -54,15 +54,15 @@ impl ModelledRaft {
 }
 
 impl Modelled for ModelledRaft {
-    type Machine = Small;
+    type Machine = SmallRaft;
     type Command = Request;
-    type Memory = Past;
+    type Memory = Observed;
 
     fn nodes(&self) -> usize {
         self.nodes
     }
 
-    fn boot(&self, node: usize) -> Result<Small, String> {
+    fn boot(&self, node: usize) -> Result<SmallRaft, String> {
         let voters: Vec<NodeId> = (0..self.nodes).map(Self::id).collect();
         let mut raft = Raft::new(Self::id(node), &voters, self.config.clone(), node as u64)
             .map_err(|e| e.to_string())?;
@@ -73,28 +73,28 @@ impl Modelled for ModelledRaft {
         Ok(raft)
     }
 
-    fn commands(&self, _node: usize, machine: &Small) -> Vec<Request> {
+    fn commands(&self, _node: usize, machine: &SmallRaft) -> Vec<Request> {
         let leads = machine.status().role == Role::Leader;
         self.requests.iter().filter(|_| leads).copied().collect()
     }
 
-    fn command(&self, machine: &mut Small, _now: Instant, request: &Request) {
+    fn command(&self, machine: &mut SmallRaft, _now: Instant, request: &Request) {
         let _ = match request {
             Request::Propose(command) => machine.propose(command).is_ok(),
             Request::Change(changes) => machine.change(changes).is_ok(),
         };
     }
 
-    fn may_refuse(&self, reason: Rejected) -> bool {
+    fn may_reject(&self, reason: Rejected) -> bool {
         // an answer to a node that was removed meanwhile, or of one
         reason == Rejected::UnknownSender && self.changes()
     }
 
-    fn view<H: Hasher>(&self, machine: &Small, _now: Instant, state: &mut H) {
+    fn hash_state<H: Hasher>(&self, machine: &SmallRaft, _now: Instant, state: &mut H) {
         machine.hash(state);
     }
 
-    fn check(&self, past: &mut Past, nodes: &[Node<Self>]) -> Result<(), String> {
+    fn check(&self, observed: &mut Observed, nodes: &[Node<Self>]) -> Result<(), String> {
         let mut disks = None;
         for (at, node) in nodes.iter().enumerate() {
             let Some(machine) = &node.machine else { continue };
@@ -103,7 +103,7 @@ impl Modelled for ModelledRaft {
                 return Err(format!("node {} stopped: {reason}", at + 1));
             }
             if status.role == Role::Leader {
-                let first = *past.leaders.entry(status.term).or_insert(at);
+                let first = *observed.leaders.entry(status.term).or_insert(at);
                 if first != at {
                     let (a, b, term) = (first + 1, at + 1, status.term);
                     return Err(format!("election safety: {a} and {b} both lead term {term}"));
@@ -111,7 +111,7 @@ impl Modelled for ModelledRaft {
             }
             for (index, term, hash) in hashes(machine.entries(status.first)) {
                 if index <= status.commit {
-                    past.commit(at, index, (term, hash), nodes, &mut disks)?;
+                    observed.commit(at, index, (term, hash), nodes, &mut disks)?;
                 }
             }
         }
@@ -135,7 +135,7 @@ impl Modelled for ModelledRaft {
     }
 }
 
-impl Past {
+impl Observed {
     /// A node has committed an entry: everybody has the same there, and it is on a majority of disks the first time.
     fn commit(
         &mut self,
@@ -158,7 +158,7 @@ impl Past {
         let disks =
             disks.get_or_insert_with(|| nodes.iter().map(|node| read(&node.disk)).collect());
         let durable = disks.iter().filter(|disk| disk.has(index, entry)).count();
-        if !members(&nodes[at], nodes.len()).decides(|node| disks[node].has(index, entry)) {
+        if !members(&nodes[at], nodes.len()).has_quorum(|node| disks[node].has(index, entry)) {
             return Err(format!("node {} commits {index}, which is on {durable} disks", at + 1));
         }
         self.committed.push(entry);
@@ -166,14 +166,16 @@ impl Past {
     }
 }
 
-/// Who decides, as the log of a node has it: the last configuration, committed or not.
+/// The members that decide, as the log of a node has it: the last configuration, committed or not.
 fn members(node: &Node<ModelledRaft>, founders: usize) -> Members {
     let mut configs = Configs::default();
     if let Some(machine) = &node.machine {
         let run = machine.entries(1);
         configs.append(1, run.bytes());
     }
-    configs.last(Index::MAX).map_or_else(|| Members::founded(founders), |(_, last)| last.clone())
+    configs
+        .last(Index::MAX)
+        .map_or_else(|| Members::of_founders(founders), |(_, last)| last.clone())
 }
 
 /// What a disk holds, read without the machine's help.

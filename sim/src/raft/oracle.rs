@@ -5,10 +5,10 @@ use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, 
 
 use super::configs::{Config, Configs};
 use super::reads::Reads;
-use super::shadow::{HOLLOW, Shadow, hashes, parse, same};
+use super::shadow::{METADATA_ONLY, Shadow, hashes, parse, same};
 use crate::Marks;
 
-/// Knows what was ever said, written and committed, and says when that contradicts itself.
+/// Remembers what was ever sent, written and committed, and reports contradictions.
 pub(crate) struct Oracle {
     pub(crate) shadows: Vec<Shadow>,
     /// By index from 1: term and hash.
@@ -18,9 +18,10 @@ pub(crate) struct Oracle {
     /// The entry of an index and term: the term before it, and its hash.
     entries: HashMap<(Index, Term), (Term, u64)>,
     /// Index and term of what was ever on the disk of a node that is no witness; `None` if there are nodes that are not seen.
-    kept: Option<HashSet<(Index, Term)>>,
+    complete_entries: Option<HashSet<(Index, Term)>>,
     leaders: BTreeMap<Term, usize>,
-    /// A node forgot what it had promised: who is elected from now on may be elected by its vote, which it may give twice.
+    /// A node lost what it had promised: later leaders may have been elected by its vote, which it may
+    /// give twice.
     pub(crate) amnesia: bool,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
@@ -28,17 +29,17 @@ pub(crate) struct Oracle {
     /// The last index a node issued records for, and the term of each entry after its anchor.
     issued: Vec<HashMap<Index, Term>>,
     /// Whether a node issued the record of its founders, or has it on disk.
-    named: Vec<bool>,
+    founders_recorded: Vec<bool>,
     /// The founders that were ever durable on a node: they never change.
-    first_named: Vec<Option<Config>>,
+    first_founders: Vec<Option<Config>>,
     /// Who founded the cluster.
     founders: Config,
     /// By index: the configurations that are committed.
-    agreed: Configs,
+    committed_configs: Configs,
     /// Those in the log of each node.
     configs: Vec<Configs>,
     /// The members that came to each with snapshots, by where these end.
-    bases: Vec<Configs>,
+    snapshot_configs: Vec<Configs>,
     /// How far each log was looked at for them: index and term.
     scanned: Vec<(Index, Term)>,
 }
@@ -50,26 +51,26 @@ impl Oracle {
             committed: Vec::new(),
             committed_in: Vec::new(),
             entries: HashMap::new(),
-            kept: Some(HashSet::new()),
+            complete_entries: Some(HashSet::new()),
             leaders: BTreeMap::new(),
             amnesia: false,
             votes: HashMap::new(),
             seen: vec![None; nodes],
             reads: Reads::new(nodes),
             issued: vec![HashMap::new(); nodes],
-            named: vec![false; nodes],
-            first_named: vec![None; nodes],
-            founders: Config::founded(founders),
-            agreed: Configs::default(),
+            founders_recorded: vec![false; nodes],
+            first_founders: vec![None; nodes],
+            founders: Config::of_founders(founders),
+            committed_configs: Configs::default(),
             configs: vec![Configs::default(); nodes],
-            bases: vec![Configs::default(); nodes],
+            snapshot_configs: vec![Configs::default(); nodes],
             scanned: vec![(0, 0); nodes],
         }
     }
 
-    /// Of all nodes, only one is seen.
-    pub(crate) fn of_one(self) -> Self {
-        Self { kept: None, ..self }
+    /// Sees only one of the nodes.
+    pub(crate) fn for_single_node(self) -> Self {
+        Self { complete_entries: None, ..self }
     }
 
     pub(crate) fn committed(&self) -> Index {
@@ -79,10 +80,10 @@ impl Oracle {
     pub(crate) fn crashed(&mut self, node: usize) {
         self.seen[node] = None;
         self.issued[node].clear();
-        self.named[node] = self.shadows[node].founders.is_some();
-        self.reads.forget(node);
+        self.founders_recorded[node] = self.shadows[node].founders.is_some();
+        self.reads.drop_pending(node);
         self.configs[node] = self.shadows[node].configs.clone();
-        self.bases[node] = self.shadows[node].bases.clone();
+        self.snapshot_configs[node] = self.shadows[node].snapshot_configs.clone();
     }
 
     /// The members that a node must go by: of the last configuration in its log, or of its snapshot.
@@ -91,21 +92,26 @@ impl Oracle {
         let snapshot = self.seen[node].map_or(snapshot, |s| s.snapshot.max(snapshot));
         // what is below the snapshot may be of a log that the snapshot took the place of
         let in_log = self.configs[node].last(Index::MAX).filter(|(index, _)| *index > snapshot);
-        let (came, agreed) = (self.bases[node].last(snapshot), self.agreed.last(snapshot));
+        let (came, committed_configs) =
+            (self.snapshot_configs[node].last(snapshot), self.committed_configs.last(snapshot));
         // the members that come with a snapshot may be later than its end
-        let before = if came.map(|c| c.0) >= agreed.map(|c| c.0) { came } else { agreed };
+        let before = if came.map(|c| c.0) >= committed_configs.map(|c| c.0) {
+            came
+        } else {
+            committed_configs
+        };
         let last = if in_log.map(|c| c.0) > before.map(|c| c.0) { in_log } else { before };
         last.map_or(&self.founders, |(_, config)| config)
     }
 
     /// A later term that somebody leads or has led.
-    pub(crate) fn led_after(&self, term: Term) -> Option<Term> {
+    pub(crate) fn later_leader_term(&self, term: Term) -> Option<Term> {
         self.leaders.last_key_value().map(|(later, _)| *later).filter(|later| *later > term)
     }
 
     /// The members as far as anybody has committed them.
     pub(crate) fn members(&self) -> &Config {
-        self.agreed.last(Index::MAX).map_or(&self.founders, |(_, config)| config)
+        self.committed_configs.last(Index::MAX).map_or(&self.founders, |(_, config)| config)
     }
 
     /// A node says that reads up to one may be answered by an application that has applied so much.
@@ -121,10 +127,10 @@ impl Oracle {
         for own in &mut configs {
             own.extend([self.config(node).clone(), self.members().clone()]);
         }
-        let decides = |leader: usize, yes: &dyn Fn(usize) -> bool| {
-            configs[leader].iter().any(|config| config.decides(yes))
+        let has_quorum = |leader: usize, yes: &dyn Fn(usize) -> bool| {
+            configs[leader].iter().any(|config| config.has_quorum(yes))
         };
-        self.reads.ready(node, through, applied, self.seen[node], &decides)
+        self.reads.check_ready(node, through, applied, self.seen[node], &has_quorum)
     }
 
     /// The last entry that is durable on a node.
@@ -135,21 +141,21 @@ impl Oracle {
     /// A record became durable.
     pub(crate) fn durable(&mut self, node: usize, record: Record<'_>) {
         self.shadows[node].apply(record);
-        if let (Record::Founders { .. }, first) = (record, &mut self.first_named[node]) {
+        if let (Record::Founders { .. }, first) = (record, &mut self.first_founders[node]) {
             first.get_or_insert(self.shadows[node].founders.clone().unwrap_or_default());
         }
         if let Record::Append { first, entries, .. } = record
-            && !self.config(node).has_witness(node)
-            && let Some(kept) = &mut self.kept
+            && !self.config(node).is_witness_node(node)
+            && let Some(kept) = &mut self.complete_entries
         {
             kept.extend(parse(first, entries).map(|(index, term, _)| (index, term)));
         }
     }
 
     /// A node has its founders on disk from an earlier start.
-    pub(crate) fn named_before(&mut self, node: usize, founders: Record<'_>) {
+    pub(crate) fn founders_already_durable(&mut self, node: usize, founders: Record<'_>) {
         self.durable(node, founders);
-        self.named[node] = true;
+        self.founders_recorded[node] = true;
     }
 
     /// The durable records of a node are replaced.
@@ -158,9 +164,9 @@ impl Oracle {
     }
 
     /// The founders are on disk before anything else is, as the node was told at its first start.
-    fn founders_first(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
+    fn check_founders_first(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
         let Record::Founders { voters } = record else {
-            return match self.named[node] {
+            return match self.founders_recorded[node] {
                 true => Ok(()),
                 false => Err(format!("node {} writes {record:?} before its founders", node + 1)),
             };
@@ -170,26 +176,26 @@ impl Oracle {
         if named != if founds { self.founders.clone() } else { Config::default() } {
             return Err(format!("node {} names other founders: {named:?}", node + 1));
         }
-        self.named[node] = true;
+        self.founders_recorded[node] = true;
         Ok(())
     }
 
     /// Log matching: an index and a term name one entry, and what comes before it.
     pub(crate) fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
-        self.founders_first(node, record)?;
+        self.check_founders_first(node, record)?;
         if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {
             self.issued[node].insert(index, index_term);
             self.issued[node].insert(anchor, anchor_term);
         }
         if let Record::Members { index, members, .. } = record {
             let config = Config::parse(members.bytes());
-            if config != self.founders && !self.agreed.contains(&config) {
+            if config != self.founders && !self.committed_configs.contains(&config) {
                 return Err(format!(
                     "node {} is told of members nobody agreed on: {config:?}",
                     node + 1
                 ));
             }
-            self.bases[node].insert(index, config);
+            self.snapshot_configs[node].insert(index, config);
         }
         let Record::Append { first, entries, .. } = record else { return Ok(()) };
         self.configs[node].append(first, entries);
@@ -203,10 +209,10 @@ impl Oracle {
                     return Err(format!("terms go back at index {index} of node {}", node + 1));
                 }
                 let known = self.entries.entry((index, term)).or_insert((previous, hash));
-                if known.1 == HOLLOW {
+                if known.1 == METADATA_ONLY {
                     known.1 = hash;
                 }
-                if known.0 != previous || (hash != HOLLOW && known.1 != hash) {
+                if known.0 != previous || (hash != METADATA_ONLY && known.1 != hash) {
                     return Err(format!("log matching: two entries {index} of term {term}"));
                 }
             }
@@ -224,13 +230,13 @@ impl Oracle {
         message: Message<'_>,
     ) -> Result<(), String> {
         if let Message::Append { term, commit, .. } = message {
-            self.note_commit(node, term, commit);
+            self.observe_sent_commit(node, term, commit);
         }
         if let Message::ReadAt { .. } = message {
             let config = self.config(node).clone();
             let reader = (0..self.shadows.len()).find(|&at| NodeId::new(at as u64 + 1) == to);
             if let Some(reader) = reader {
-                self.reads.told(reader, node, &|_, yes| config.decides(yes));
+                self.reads.index_sent(reader, node, &|_, yes| config.has_quorum(yes));
             }
         }
         let shadow = &self.shadows[node];
@@ -248,7 +254,10 @@ impl Oracle {
                 }
                 // a witness ahead of all who have the commands would let none of them lead
                 let entry = shadow.term_at(match_index).map(|term| (match_index, term));
-                let kept = self.kept.as_ref().filter(|_| self.config(node).has_witness(node));
+                let kept = self
+                    .complete_entries
+                    .as_ref()
+                    .filter(|_| self.config(node).is_witness_node(node));
                 if entry.is_some_and(|entry| kept.is_some_and(|kept| !kept.contains(&entry))) {
                     return fault("a witness has what nobody has the commands of");
                 }
@@ -294,12 +303,12 @@ impl Oracle {
     ) -> Result<(), String> {
         let status = raft.status();
         let earlier = self.seen[node].replace(status);
-        let learnt = self.learn_configs(node, raft, earlier);
+        let learnt = self.scan_configs(node, raft, earlier);
         let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if status.fatal.is_some() {
             return fault("stopped itself");
         }
-        if self.shadows[node].founders != self.first_named[node] {
+        if self.shadows[node].founders != self.first_founders[node] {
             return fault("its disk names other founders than at first, or none");
         }
         let anchor = status.first - 1;
@@ -359,7 +368,7 @@ impl Oracle {
     }
 
     /// Looks at what is new in a node's log, which need not have been issued yet: its members are in force.
-    fn learn_configs<S: Storage>(
+    fn scan_configs<S: Storage>(
         &mut self,
         node: usize,
         raft: &Raft<S>,
@@ -409,7 +418,7 @@ impl Oracle {
             let votes = |other: &usize| {
                 *other == node || self.votes.get(&(*other, status.term)) == Some(&status.id)
             };
-            if !self.config(node).decides(|other| votes(&other)) {
+            if !self.config(node).has_quorum(|other| votes(&other)) {
                 return Err(format!("elected without a majority's votes: {status:?}"));
             }
             // leader completeness: what was committed in earlier terms is in its log
@@ -457,7 +466,7 @@ impl Oracle {
     /// Records the commit index that a leader sends. The leader may crash before `check` sees this
     /// step, and a follower that learns the index may have an older configuration than the one the
     /// leader counted by. An entry that fails here is judged by `check` instead.
-    fn note_commit(&mut self, node: usize, term: Term, commit: Index) {
+    fn observe_sent_commit(&mut self, node: usize, term: Term, commit: Index) {
         for index in self.committed() + 1..=commit {
             let issued = self.issued[node].get(&index).copied();
             let entry = issued.and_then(|of| Some((of, self.entries.get(&(index, of))?.1)));
@@ -483,7 +492,7 @@ impl Oracle {
     ) -> Result<(), String> {
         match self.committed.get(index as usize - 1) {
             Some(known) if same(*known, entry) => {
-                if known.1 == HOLLOW {
+                if known.1 == METADATA_ONLY {
                     self.committed[index as usize - 1] = entry;
                 }
                 return Ok(());
@@ -500,7 +509,7 @@ impl Oracle {
             return Err(format!("node {} commits {index} after {}", node + 1, self.committed()));
         }
         let config = self.config(node);
-        if !config.decides(|other| self.shadows[other].has(index, entry)) {
+        if !config.has_quorum(|other| self.shadows[other].has(index, entry)) {
             let on = |other: &usize| self.shadows[*other].has(index, entry);
             let disks: Vec<usize> = (0..self.shadows.len()).filter(on).map(|n| n + 1).collect();
             return Err(format!(
@@ -509,7 +518,7 @@ impl Oracle {
             ));
         }
         if let Some(config) = self.configs[node].at(index).cloned() {
-            self.agreed.insert(index, config);
+            self.committed_configs.insert(index, config);
         }
         self.committed.push(entry);
         self.committed_in.push(self.committed_in.last().map_or(term, |&t| t.max(term)));
@@ -517,7 +526,11 @@ impl Oracle {
     }
 
     /// What a node applies is committed, and is what every other applies.
-    pub(crate) fn applies(&mut self, node: usize, entries: Entries<'_>) -> Result<(), String> {
+    pub(crate) fn check_applied(
+        &mut self,
+        node: usize,
+        entries: Entries<'_>,
+    ) -> Result<(), String> {
         hashes(entries).try_for_each(|(index, term, hash)| self.commit(node, index, (term, hash)))
     }
 }

@@ -7,7 +7,7 @@ use quorate_raft::{
 };
 
 use super::oracle::Oracle;
-use super::text_format::{self, Place};
+use super::text_format::{self, RoleText};
 use crate::Marks;
 use crate::interact::{Options, Protocol, time_us};
 
@@ -46,7 +46,7 @@ pub struct RaftProtocol<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,
     applications: Vec<Application>,
-    /// What timeouts are drawn from, with the node and its life.
+    /// What timeouts are drawn from, with the node and its incarnation.
     seed: u64,
     /// How much longer the election timeouts of some nodes are, in µs.
     spread_us: u64,
@@ -62,7 +62,7 @@ pub struct RaftProtocol<S: Storage = Heap> {
 #[derive(Default)]
 struct Application {
     /// How often the node has booted.
-    lives: u64,
+    incarnations: u64,
     applied: Vec<String>,
     /// The index of what was applied last.
     index: Index,
@@ -98,7 +98,12 @@ impl Application {
         self.applied = text.split('\n').filter(|t| !t.is_empty()).map(Into::into).collect();
     }
 
-    fn take<S: Storage>(&mut self, raft: &mut Raft<S>, keep: u64, size: Option<usize>) -> String {
+    fn take_snapshot<S: Storage>(
+        &mut self,
+        raft: &mut Raft<S>,
+        keep: u64,
+        size: Option<usize>,
+    ) -> String {
         let index = raft.status().applied;
         let term = raft.term(index).unwrap_or(0);
         let mut bytes = self.applied.join("\n").into_bytes();
@@ -113,10 +118,10 @@ impl Application {
     }
 
     /// Installs what was received, and sends what is wanted.
-    fn act<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
-        let mut told: Vec<String> = self.install(raft).into_iter().collect();
-        told.extend(self.serve(raft));
-        told
+    fn handle_snapshots<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
+        let mut lines: Vec<String> = self.install(raft).into_iter().collect();
+        lines.extend(self.send_snapshot(raft));
+        lines
     }
 
     fn install<S: Storage>(&mut self, raft: &mut Raft<S>) -> Option<String> {
@@ -134,20 +139,20 @@ impl Application {
         })
     }
 
-    fn serve<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
-        let mut told = Vec::new();
+    fn send_snapshot<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
+        let mut lines = Vec::new();
         for (to, index, offset, max_len) in std::mem::take(&mut self.wanted) {
             let Some((newest, _, bytes)) = &self.snapshot else { continue };
             let offset = if *newest == index { offset } else { 0 };
             let rest = bytes.get(offset as usize..).unwrap_or_default();
             let data = rest.get(..max_len).unwrap_or(rest);
             let done = data.len() == rest.len();
-            told.push(match raft.send_snapshot(to, *newest, offset, data, done) {
+            lines.push(match raft.send_snapshot(to, *newest, offset, data, done) {
                 Ok(()) => format!("sends {to} {} at {offset}", text_format::bytes(data)),
                 Err(reason) => format!("cannot send {to} the snapshot: {reason}"),
             });
         }
-        told
+        lines
     }
 }
 
@@ -169,7 +174,7 @@ impl<S: Storage> RaftProtocol<S> {
                 let (sent, term) = (self.sent, raft.status().term);
                 self.with_oracle(|oracle| {
                     let committed = oracle.committed();
-                    oracle.reads.asked(place_of(node), id, sent, committed, term);
+                    oracle.reads.requested(index_of(node), id, sent, committed, term);
                     Ok(())
                 });
                 format!("it is {id:?}")
@@ -225,9 +230,9 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
     }
 
     fn boot(&mut self, node: NodeId) -> Result<Self::Machine, String> {
-        self.application(node)?.lives += 1;
-        let seed = life_seed(self.seed, node.get(), self.application(node)?.lives);
-        let config = life_config(&self.config, self.spread_us, node.get());
+        self.application(node)?.incarnations += 1;
+        let seed = incarnation_seed(self.seed, node.get(), self.application(node)?.incarnations);
+        let config = node_config(&self.config, self.spread_us, node.get());
         let made = if self.voters.contains(&node) {
             Raft::new(node, &self.voters, config, seed)
         } else {
@@ -240,7 +245,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let founders = Record::Founders { voters };
         raft.restore(founders).map_err(|e| format!("node {node} refuses its founders: {e}"))?;
         self.with_oracle(|oracle| {
-            oracle.named_before(place_of(node), founders);
+            oracle.founders_already_durable(index_of(node), founders);
             Ok(())
         });
         Ok(raft)
@@ -258,11 +263,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
 
     fn crashed(&mut self, node: NodeId) {
         if let Ok(application) = self.application(node) {
-            let Application { snapshot, slow, lives, .. } = std::mem::take(application);
-            *application = Application { snapshot, slow, lives, ..Application::default() };
+            let Application { snapshot, slow, incarnations, .. } = std::mem::take(application);
+            *application = Application { snapshot, slow, incarnations, ..Application::default() };
         }
         if let Some(oracle) = &mut self.oracle {
-            oracle.crashed(place_of(node));
+            oracle.crashed(index_of(node));
         }
     }
 
@@ -313,9 +318,13 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                     all => (false, all),
                 };
                 let changes = self::changes(changes)?;
-                put(if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) })
+                format_proposal(if jointly {
+                    raft.change_jointly(&changes)
+                } else {
+                    raft.change(&changes)
+                })
             }
-            ("leave-joint", []) => put(raft.leave_joint()),
+            ("leave-joint", []) => format_proposal(raft.leave_joint()),
             ("members", []) => format!("{node}: {}", text_format::members(raft.members())),
             ("abort-transfer", []) => {
                 raft.abort_transfer();
@@ -331,35 +340,37 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             },
             ("read", []) => self.read(node, raft),
             ("read-lease", []) => self.read_lease(node, raft, now),
-            ("snapshot", []) => application.take(raft, 0, None),
-            ("snapshot", ["keeping", count]) => application.take(raft, number(count)?, None),
+            ("snapshot", []) => application.take_snapshot(raft, 0, None),
+            ("snapshot", ["keeping", count]) => {
+                application.take_snapshot(raft, number(count)?, None)
+            }
             ("snapshot", ["keeping", count, "bytes", size]) => {
-                application.take(raft, number(count)?, Some(number(size)? as usize))
+                application.take_snapshot(raft, number(count)?, Some(number(size)? as usize))
             }
             ("application", [speed @ ("slow" | "fast")]) => {
                 application.slow = *speed == "slow";
                 String::new()
             }
-            ("act", []) => application.act(raft).join("\n"),
+            ("act", []) => application.handle_snapshots(raft).join("\n"),
             ("install", []) => application.install(raft).unwrap_or_default(),
-            ("serve", []) => application.serve(raft).join("\n"),
+            ("serve", []) => application.send_snapshot(raft).join("\n"),
             ("refuse", []) => {
                 application.complete = None;
                 raft.snapshot_refused();
                 String::new()
             }
             ("applied", []) => format!("{node}: {}", application.applied.join(" ")),
-            ("log", []) => format!("{node}: {}", log(raft)),
-            ("terms", []) => format!("{node}: {}", terms(raft)),
-            ("peers", []) => peers(raft),
+            ("log", []) => format!("{node}: {}", format_log(raft)),
+            ("terms", []) => format!("{node}: {}", format_terms(raft)),
+            ("peers", []) => format_peers(raft),
             _ => return Err("there is no such command, or not with these arguments".into()),
         })
     }
 
     fn run_application(&mut self, node: NodeId, raft: &mut Self::Machine) -> Option<String> {
         let application = self.application(node).ok().filter(|a| !a.slow)?;
-        let told = application.act(raft);
-        (!told.is_empty()).then(|| told.join(", "))
+        let lines = application.handle_snapshots(raft);
+        (!lines.is_empty()).then(|| lines.join(", "))
     }
 
     fn format_message(message: &Message<'_>) -> String {
@@ -394,13 +405,13 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let index = self.application(node).map_or(0, |a| a.index);
         match *event {
             Event::Committed(entries) => {
-                self.with_oracle(|oracle| oracle.applies(place_of(node), entries))
+                self.with_oracle(|oracle| oracle.check_applied(index_of(node), entries))
             }
             Event::Read { through } => {
-                self.with_oracle(|oracle| oracle.read(place_of(node), through, index))
+                self.with_oracle(|oracle| oracle.read(index_of(node), through, index))
             }
             Event::Role { .. } => self.with_oracle(|oracle| {
-                oracle.reads.forget(place_of(node));
+                oracle.reads.drop_pending(index_of(node));
                 Ok(())
             }),
             _ => {}
@@ -410,7 +421,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
 
     fn format_status(&self, _node: NodeId, raft: &Self::Machine) -> String {
         let s = raft.status();
-        let place = Place { role: s.role, term: s.term, leader: s.leader };
+        let place = RoleText { role: s.role, term: s.term, leader: s.leader };
         let vote = s.vote.map_or(String::new(), |vote| format!(", voted for {vote}"));
         let snapshot =
             if s.snapshot > 0 { format!(", snapshot of {}", s.snapshot) } else { String::new() };
@@ -447,7 +458,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let mut options = Options::parse(args)?;
         let term = options.number("term", 1)?;
         let round = options.number("round", 0)?;
-        let (index, index_term) = place(options.take("at").unwrap_or("0@0"))?;
+        let (index, index_term) = parse_position(options.take("at").unwrap_or("0@0"))?;
         let bytes = match *kind {
             "vote?" | "pre-vote?" => encode(&Message::RequestVote {
                 pre: *kind == "pre-vote?",
@@ -483,7 +494,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             }
             "accept" => encode(&Message::Accept { term, round, match_index: index }),
             "reject" => {
-                let (hint_index, hint_term) = place(options.take("try").unwrap_or("0@0"))?;
+                let (hint_index, hint_term) = parse_position(options.take("try").unwrap_or("0@0"))?;
                 encode(&Message::Reject { term, round, prev_index: index, hint_index, hint_term })
             }
             kind => return Err(format!("{kind:?} is no message that can be forged")),
@@ -497,26 +508,26 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
     }
 
     fn issued(&mut self, node: NodeId, record: &Record<'_>) {
-        self.with_oracle(|oracle| oracle.issued(place_of(node), *record));
+        self.with_oracle(|oracle| oracle.issued(index_of(node), *record));
     }
 
     fn durable(&mut self, node: NodeId, record: &Record<'_>) {
         self.with_oracle(|oracle| {
-            oracle.durable(place_of(node), *record);
+            oracle.durable(index_of(node), *record);
             Ok(())
         });
     }
 
     fn records_replaced(&mut self, node: NodeId) {
         self.with_oracle(|oracle| {
-            oracle.records_replaced(place_of(node));
+            oracle.records_replaced(index_of(node));
             Ok(())
         });
     }
 
     fn sent(&mut self, node: NodeId, to: NodeId, message: &Message<'_>) {
         self.sent += 1;
-        self.with_oracle(|oracle| oracle.sent(place_of(node), to, *message));
+        self.with_oracle(|oracle| oracle.sent(index_of(node), to, *message));
     }
 
     fn received(
@@ -534,7 +545,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 Err(format!("node {node} refuses an honest message: {reason}"))
             }
             _ => {
-                oracle.reads.received(place_of(node), place_of(from), order, term);
+                oracle.reads.received(index_of(node), index_of(from), order, term);
                 Ok(())
             }
         });
@@ -546,7 +557,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
 
     fn check(&mut self, machines: &[(NodeId, &Self::Machine)]) -> Result<(), String> {
         for (node, raft) in machines {
-            self.with_oracle(|oracle| oracle.check(place_of(*node), raft, &mut Marks::default()));
+            self.with_oracle(|oracle| oracle.check(index_of(*node), raft, &mut Marks::default()));
         }
         if let Some(what) = self.violated.take() {
             return Err(what);
@@ -557,7 +568,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         }
         for (at, (a, first)) in machines.iter().enumerate() {
             for (b, second) in machines.iter().skip(at + 1) {
-                agree((*a, first), (*b, second))?;
+                check_agreement((*a, first), (*b, second))?;
             }
         }
         Ok(())
@@ -565,12 +576,12 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
 }
 
 /// Where a node is in the lists of the oracle.
-fn place_of(node: NodeId) -> usize {
+fn index_of(node: NodeId) -> usize {
     (node.get() as usize).saturating_sub(1)
 }
 
-/// The seed of a node's life: the same in the simulator and in the harness.
-pub(crate) fn life_seed(seed: u64, node: u64, life: u64) -> u64 {
+/// The seed of an incarnation of a node: the same in the simulator and in the harness.
+pub(crate) fn incarnation_seed(seed: u64, node: u64, life: u64) -> u64 {
     // the machine makes `Rng::new(Rng::new(seed).next_u64() ^ node)` of it: what is taken out here
     // lets scenarios and seeds stay what they were
     seed_whose_first_is(Rng::new(seed ^ node << 32 ^ life).next_u64() ^ node)
@@ -587,7 +598,7 @@ const fn seed_whose_first_is(number: u64) -> u64 {
 
 /// A node's settings: with a spread, the election timeouts of every third node are longer by that, and of every third by twice as much; with an
 /// odd one, the others have leases off.
-pub(crate) fn life_config(config: &Config, spread_us: u64, node: u64) -> Config {
+pub(crate) fn node_config(config: &Config, spread_us: u64, node: u64) -> Config {
     let more = node % 3 * spread_us;
     let off = more == 0 && !spread_us.is_multiple_of(2);
     Config {
@@ -603,7 +614,7 @@ fn number(word: &str) -> Result<u64, String> {
 }
 
 /// Election safety and state-machine safety between two nodes (Raft thesis, figure 3.2).
-fn agree<S: Storage>(a: (NodeId, &Raft<S>), b: (NodeId, &Raft<S>)) -> Result<(), String> {
+fn check_agreement<S: Storage>(a: (NodeId, &Raft<S>), b: (NodeId, &Raft<S>)) -> Result<(), String> {
     let (first, second) = (a.1.status(), b.1.status());
     let both_lead = first.role == Role::Leader && second.role == Role::Leader;
     if both_lead && first.term == second.term {
@@ -634,7 +645,7 @@ fn changes(args: &[&str]) -> Result<Vec<Change>, String> {
     args.chunks(2).map(change).collect()
 }
 
-fn put(result: Result<Proposal, ChangeError>) -> String {
+fn format_proposal(result: Result<Proposal, ChangeError>) -> String {
     match result {
         Ok(at) => format!("it is to be {}@{}", at.index, at.term),
         Err(reason) => format!("refused: {reason}"),
@@ -645,7 +656,7 @@ fn refused(reason: ProposeError) -> String {
     format!("refused: {reason}")
 }
 
-fn log<S: Storage>(raft: &Raft<S>) -> String {
+fn format_log<S: Storage>(raft: &Raft<S>) -> String {
     let mut next = raft.status().first;
     let mut runs = Vec::new();
     loop {
@@ -659,13 +670,13 @@ fn log<S: Storage>(raft: &Raft<S>) -> String {
 }
 
 /// The terms of the log's entries, as figure 7 of the paper draws them.
-fn terms<S: Storage>(raft: &Raft<S>) -> String {
+fn format_terms<S: Storage>(raft: &Raft<S>) -> String {
     let status = raft.status();
     let terms = (status.first..=status.last).filter_map(|index| raft.term(index));
     terms.map(|term| term.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn peers<S: Storage>(raft: &Raft<S>) -> String {
+fn format_peers<S: Storage>(raft: &Raft<S>) -> String {
     let line = |p: quorate_raft::Progress| {
         let mode = format!("{:?}", p.replication).to_lowercase();
         format!("{}: {mode}, match {}, next {}", p.id, p.match_index, p.next_index)
@@ -674,9 +685,9 @@ fn peers<S: Storage>(raft: &Raft<S>) -> String {
 }
 
 /// Reads `3@1` as an index and a term.
-fn place(word: &str) -> Result<(Index, Term), String> {
+fn parse_position(word: &str) -> Result<(Index, Term), String> {
     let (index, term) =
-        word.split_once('@').ok_or_else(|| format!("{word:?} is no place such as 3@1"))?;
+        word.split_once('@').ok_or_else(|| format!("{word:?} is no position such as 3@1"))?;
     Ok((number(index)?, number(term)?))
 }
 
@@ -692,7 +703,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_found_for_the_first_number() {
+    fn seed_whose_first_is_inverts_the_generator() {
         for number in [0, 1, 7, 0x9e37_79b9_7f4a_7c15, u64::MAX] {
             assert_eq!(Rng::new(seed_whose_first_is(number)).next_u64(), number);
         }

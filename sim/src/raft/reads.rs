@@ -3,19 +3,19 @@ use std::collections::BTreeMap;
 use quorate_raft::{Index, ReadId, Role, Status, Term};
 
 /// Whether those of whom something is so are enough for a decision of a leader.
-type Decides<'a> = &'a dyn Fn(usize, &dyn Fn(usize) -> bool) -> bool;
+type HasQuorum<'a> = &'a dyn Fn(usize, &dyn Fn(usize) -> bool) -> bool;
 
-/// Judges reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
+/// Checks reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
 /// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
 #[derive(Debug)]
 pub(crate) struct Reads {
-    open: Vec<Vec<Asked>>,
+    pending: Vec<Vec<PendingRead>>,
     /// By the node that took it, the node that sent it and the term of the taker after it: the newest message.
     taken: BTreeMap<(usize, usize, Term), u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct PendingRead {
     id: ReadId,
     /// How many messages had been sent.
     order: u64,
@@ -29,11 +29,11 @@ struct Asked {
 
 impl Reads {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { open: vec![Vec::new(); nodes], taken: BTreeMap::new() }
+        Self { pending: vec![Vec::new(); nodes], taken: BTreeMap::new() }
     }
 
-    /// A node took on a read.
-    pub(crate) fn asked(
+    /// A node accepted a read.
+    pub(crate) fn requested(
         &mut self,
         node: usize,
         id: ReadId,
@@ -41,7 +41,7 @@ impl Reads {
         committed: Index,
         term: Term,
     ) {
-        self.open[node].push(Asked { id, order, committed, term, confirmed: false });
+        self.pending[node].push(PendingRead { id, order, committed, term, confirmed: false });
     }
 
     /// A node took a message.
@@ -51,33 +51,33 @@ impl Reads {
         *newest = order.max(*newest);
     }
 
-    /// What was asked of a node is lost.
-    pub(crate) fn forget(&mut self, node: usize) {
-        self.open[node].clear();
+    /// The reads that a node accepted are lost.
+    pub(crate) fn drop_pending(&mut self, node: usize) {
+        self.pending[node].clear();
     }
 
-    /// A leader tells a node the index of its reads, and may crash in this very step: afterward it may know of earlier members only
+    /// A leader sends a node the index of its reads, and may crash in this very step: afterward it may know of earlier members only
     /// than those by whom it counted.
-    pub(crate) fn told(&mut self, node: usize, leader: usize, decides: Decides<'_>) {
-        for read in &mut self.open[node] {
-            read.confirmed |= is_confirmed(&self.taken, read, leader, decides);
+    pub(crate) fn index_sent(&mut self, node: usize, leader: usize, has_quorum: HasQuorum<'_>) {
+        for read in &mut self.pending[node] {
+            read.confirmed |= is_confirmed(&self.taken, read, leader, has_quorum);
         }
     }
 
     /// A node says that reads may be answered; `applied` is what its application has seen.
-    pub(crate) fn ready(
+    pub(crate) fn check_ready(
         &mut self,
         node: usize,
         through: ReadId,
         applied: Index,
         seen: Option<Status>,
-        decides: Decides<'_>,
+        has_quorum: HasQuorum<'_>,
     ) -> Result<(), String> {
-        let nodes = self.open.len();
-        // one that leads confirms its own reads; what others ask for, somebody who leads confirms
+        let nodes = self.pending.len();
+        // one that leads confirms its own reads; reads of other nodes are confirmed by a leader
         let leads = seen.is_none_or(|status| status.role == Role::Leader);
-        for read in self.open[node].extract_if(.., |read| read.id <= through) {
-            let confirmed = |leader| is_confirmed(&self.taken, &read, leader, decides);
+        for read in self.pending[node].extract_if(.., |read| read.id <= through) {
+            let confirmed = |leader| is_confirmed(&self.taken, &read, leader, has_quorum);
             let mut leaders = if leads { node..node + 1 } else { 0..nodes };
             if !read.confirmed && !leaders.any(confirmed) {
                 return Err(format!(
@@ -99,13 +99,13 @@ impl Reads {
 /// Whether a majority of a leader's members took a message of it after a read was asked for.
 fn is_confirmed(
     taken: &BTreeMap<(usize, usize, Term), u64>,
-    read: &Asked,
+    read: &PendingRead,
     leader: usize,
-    decides: Decides<'_>,
+    has_quorum: HasQuorum<'_>,
 ) -> bool {
     let followed = |taker: usize| {
         let newest = taken.get(&(taker, leader, read.term));
         taker == leader || newest.is_some_and(|&order| order > read.order)
     };
-    decides(leader, &followed)
+    has_quorum(leader, &followed)
 }

@@ -19,7 +19,7 @@ pub(crate) struct Shadow {
     /// The configurations among all entries there have been.
     pub(crate) configs: Configs,
     /// The members that came with snapshots, by where these end.
-    pub(crate) bases: Configs,
+    pub(crate) snapshot_configs: Configs,
 }
 
 impl Shadow {
@@ -67,7 +67,7 @@ impl Shadow {
                 self.anchor = anchor;
             }
             Record::Members { index, members, .. } => {
-                self.bases.insert(index, Config::parse(members.bytes()));
+                self.snapshot_configs.insert(index, Config::parse(members.bytes()));
             }
             Record::Founders { voters } => self.founders = Some(Config::parse(voters.bytes())),
             _ => {}
@@ -115,15 +115,15 @@ fn varint(bytes: &mut &[u8]) -> u64 {
 
 /// Whether two entries, each a term and a hash, are the same at one index: a witness does not know what is in a command.
 pub(crate) const fn same(a: (Term, u64), b: (Term, u64)) -> bool {
-    a.0 == b.0 && (a.1 == b.1 || a.1 == HOLLOW || b.1 == HOLLOW)
+    a.0 == b.0 && (a.1 == b.1 || a.1 == METADATA_ONLY || b.1 == METADATA_ONLY)
 }
 
-/// The hash of a command that a witness was told of.
-pub(crate) const HOLLOW: u64 = 0;
+/// The hash of an entry that a witness has the metadata of.
+pub(crate) const METADATA_ONLY: u64 = 0;
 
 fn hash(kind: u64, data: &[u8]) -> u64 {
     if kind == 3 {
-        return HOLLOW;
+        return METADATA_ONLY;
     }
     let mut hash = Rng::new(kind).next_u64();
     for chunk in data.chunks(8) {

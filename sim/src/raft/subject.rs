@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
+mod adversary;
 mod client;
-mod intruder;
 mod operator;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
@@ -10,67 +10,67 @@ use quorate_raft::{
     Status, Storage, Term,
 };
 
+use super::application::Application;
 use super::clients::{Client, Keys, State};
 use super::history::History;
-use super::node::Node;
 use super::oracle::Oracle;
-use super::protocol::{life_config, life_seed};
+use super::protocol::{incarnation_seed, node_config};
 use super::store::{Command, Store};
 use super::text_format;
-use crate::{Access, Marks, Standing, Subject, Swarm};
+use crate::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 /// A cluster of Raft nodes with a store beside each, and clients.
 pub struct RaftSubject<S: Storage> {
     config: Config,
     voters: Vec<NodeId>,
-    nodes: Vec<Node>,
+    applications: Vec<Application>,
     clients: Vec<Client>,
     keys: Keys,
     history: History,
     /// Where in the log each operation is that was seen there; 0 if it was refused.
-    places: HashMap<u64, Index>,
+    log_positions: HashMap<u64, Index>,
     oracle: Oracle,
     rng: Rng,
     operations: u64,
-    achieved: u64,
+    completed: u64,
     /// Take a snapshot when the log is that long.
     snapshot_every: u64,
     /// Keep that many entries behind it.
     trailing: u64,
     padding: u64,
-    quiet: bool,
-    /// An operator hands the lead about, once in so many looks of a client; 0 is never.
-    handovers: u64,
-    /// How rarely an operator tells a node to stand; 0 for never.
-    stands: u64,
+    clients_stopped: bool,
+    /// An operator transfers leadership, once in so many steps of a client; 0 is never.
+    transfers: u64,
+    /// An operator has a node campaign, once in so many steps of a client; 0 is never.
+    campaigns: u64,
     /// Nodes that found the cluster: all, unless its members change.
     founders: usize,
-    /// An operator changes the members, once in so many looks of a client until chaos ends; 0 is never.
+    /// An operator changes the members, once in so many steps of a client until chaos ends; 0 is never.
     changes: u64,
     chaos_us: u64,
     /// The last node is one that comes as a witness.
     witness: bool,
-    /// Who was last asked to take over.
-    heir: Option<usize>,
+    /// The target of the last leadership transfer.
+    transfer_target: Option<usize>,
     /// Nodes whose disk is damaged.
     lost: Vec<usize>,
-    /// A node that forgot what it acknowledged: what it says and does is not judged any more.
-    forgot: Option<usize>,
-    /// Its leader told so.
-    loss_told: bool,
+    /// A node that lost state that it acknowledged: it is not checked any more.
+    amnesiac: Option<usize>,
+    /// Its leader reported the loss.
+    loss_reported: bool,
     /// A snapshot restored all that it had acknowledged, before its leader could notice the loss:
     /// its disk counts again from then on.
     loss_repaired: bool,
-    /// What timeouts are drawn from, with the node and its life.
+    /// What timeouts are drawn from, with the node and its incarnation.
     seed: u64,
-    lives: Vec<u64>,
-    /// How often clients were looked after.
-    looks: u64,
+    incarnations: Vec<u64>,
+    /// Steps of the clients.
+    steps: u64,
     /// How much longer the election timeouts of some nodes are, in µs.
     spread_us: u64,
     /// No state is damaged again before that operation.
     damaged_at: u64,
-    /// An operation that was answered while it was asked for.
+    /// An operation that completed at once.
     done: Option<u64>,
     /// What a client has found.
     violated: Option<String>,
@@ -84,7 +84,7 @@ const CLIENTS: usize = 4;
 /// Messages in a second, at most, for each node: two thirds of that are the most that was seen (a node far behind, that is sent one entry at a
 /// time and out of order), with four clients that wait for their
 /// answers.
-const MOST_MESSAGES: u64 = 4_000;
+const MAX_MESSAGES_PER_SECOND: u64 = 4_000;
 
 impl<S: Storage> RaftSubject<S> {
     fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
@@ -125,14 +125,14 @@ impl<S: Storage> RaftSubject<S> {
         entries: quorate_raft::Entries<'_>,
         marks: &mut Marks,
     ) -> Result<(), String> {
-        if self.forgot != Some(node) {
-            self.oracle.applies(node, entries)?;
+        if self.amnesiac != Some(node) {
+            self.oracle.check_applied(node, entries)?;
         }
-        if self.nodes[node].damaged {
+        if self.applications[node].damaged {
             return Err(format!("node {} applies to a state that is damaged", node + 1));
         }
         for entry in entries {
-            let here = &mut self.nodes[node];
+            let here = &mut self.applications[node];
             if entry.index <= here.store.applied {
                 continue;
             }
@@ -147,25 +147,25 @@ impl<S: Storage> RaftSubject<S> {
                     .map_err(|e| format!("entry {} is no command: {e}", entry.index))?;
                 effect = here.store.apply(command.key, command.change);
                 applied = command.operation;
-                self.place(applied, entry.index)?;
+                self.record_position(applied, entry.index)?;
             }
             // there may be more than one, of terms that this node led
             let here = |(proposal, ..): &(Proposal, u64, usize)| proposal.index == entry.index;
-            while let Some(at) = self.nodes[node].writes.iter().position(here) {
-                let (proposal, operation, client) = self.nodes[node].writes.remove(at);
+            while let Some(at) = self.applications[node].writes.iter().position(here) {
+                let (proposal, operation, client) = self.applications[node].writes.remove(at);
                 if proposal.term == entry.term && entry.kind == EntryKind::Hollow {
                     // forwarded by a witness, which cannot tell what came of it
-                    self.free(client, operation);
+                    self.release_client(client, operation);
                 } else if proposal.term == entry.term {
                     if applied != operation {
                         return Err(format!("{operation} is not at {}: {entry:?}", entry.index));
                     }
-                    self.history.wrote(operation, effect);
-                    self.answer(client, operation);
+                    self.history.write_returned(operation, effect);
+                    self.complete(client, operation);
                 } else {
                     marks.hit("proposal lost");
-                    self.history.forget(operation);
-                    self.free(client, operation);
+                    self.history.remove(operation);
+                    self.release_client(client, operation);
                 }
             }
         }
@@ -181,7 +181,7 @@ impl<S: Storage> RaftSubject<S> {
         marks: &mut Marks,
     ) -> Result<(), String> {
         for at in 0..count {
-            let forwards = &mut self.nodes[node].forwards;
+            let forwards = &mut self.applications[node].forwards;
             if forwards.first().is_none_or(|(id, ..)| id.get() != first + at) {
                 return Err(format!("node {} tells {} out of order", node + 1, first + at));
             }
@@ -189,21 +189,21 @@ impl<S: Storage> RaftSubject<S> {
             match end {
                 Forwarded::Taken(proposal) => {
                     let proposal = Proposal { index: proposal.index + at, ..proposal };
-                    if self.nodes[node].store.applied < proposal.index {
-                        self.nodes[node].writes.push((proposal, operation, client));
+                    if self.applications[node].store.applied < proposal.index {
+                        self.applications[node].writes.push((proposal, operation, client));
                     } else {
                         // it came before this was told
-                        self.free(client, operation);
+                        self.release_client(client, operation);
                     }
                 }
                 Forwarded::Refused => {
                     marks.hit("forwarded command refused");
-                    self.history.forget(operation);
-                    self.places.entry(operation).or_insert(0);
-                    if self.places[&operation] != 0 {
+                    self.history.remove(operation);
+                    self.log_positions.entry(operation).or_insert(0);
+                    if self.log_positions[&operation] != 0 {
                         return Err(format!("{operation} is refused, and in the log"));
                     }
-                    self.free(client, operation);
+                    self.release_client(client, operation);
                 }
                 _ => marks.hit("forwarded command unknown"),
             }
@@ -212,8 +212,8 @@ impl<S: Storage> RaftSubject<S> {
     }
 
     /// A command is in the log once, and not after it was refused.
-    fn place(&mut self, operation: u64, index: Index) -> Result<(), String> {
-        match *self.places.entry(operation).or_insert(index) {
+    fn record_position(&mut self, operation: u64, index: Index) -> Result<(), String> {
+        match *self.log_positions.entry(operation).or_insert(index) {
             0 => Err(format!("{operation} is refused, and in the log at {index}")),
             at if at != index => Err(format!("{operation} is in the log at {at} and at {index}")),
             _ => Ok(()),
@@ -222,50 +222,50 @@ impl<S: Storage> RaftSubject<S> {
 
     /// What was proposed in terms before this one, and did not come yet, is lost, but for what a snapshot may hold. The history takes
     /// its word that there never is an effect.
-    fn lose(&mut self, node: usize, before: Term, after: Index, marks: &mut Marks) {
-        let open = core::mem::take(&mut self.nodes[node].writes);
+    fn drop_lost_proposals(&mut self, node: usize, before: Term, after: Index, marks: &mut Marks) {
+        let open = core::mem::take(&mut self.applications[node].writes);
         let (gone, left) = open.into_iter().partition(|(p, ..)| p.term < before);
-        self.nodes[node].writes = left;
+        self.applications[node].writes = left;
         let gone: Vec<(Proposal, u64, usize)> = gone;
         for (proposal, operation, client) in gone {
             if proposal.index > after {
-                marks.hit("proposal told to be lost");
-                self.history.forget(operation);
-                self.free(client, operation);
+                marks.hit("proposal reported lost");
+                self.history.remove(operation);
+                self.release_client(client, operation);
             }
         }
     }
 
     /// A client got its answer.
-    fn answer(&mut self, client: usize, operation: u64) {
-        self.achieved += 1;
-        self.free(client, operation);
+    fn complete(&mut self, client: usize, operation: u64) {
+        self.completed += 1;
+        self.release_client(client, operation);
     }
 
     /// A client may go on, if it still waits for this.
-    fn free(&mut self, client: usize, operation: u64) {
+    fn release_client(&mut self, client: usize, operation: u64) {
         let state = &mut self.clients[client].state;
-        if matches!(state, State::Waiting { ask, .. } if ask.operation == operation) {
+        if matches!(state, State::Waiting { request, .. } if request.operation == operation) {
             *state = State::Idle { until: 0 };
         }
     }
 
     fn answer_reads(&mut self, node: usize, through: quorate_raft::ReadId, marks: &mut Marks) {
-        let reads = core::mem::take(&mut self.nodes[node].reads);
+        let reads = core::mem::take(&mut self.applications[node].reads);
         for (id, operation, client, key) in reads {
             if id > through {
-                self.nodes[node].reads.push((id, operation, client, key));
+                self.applications[node].reads.push((id, operation, client, key));
                 continue;
             }
             marks.hit("read answered");
-            let value = self.nodes[node].store.get(key);
-            self.history.read(operation, value);
+            let value = self.applications[node].store.get(key);
+            self.history.read_returned(operation, value);
             self.clients[client].last_seen = value;
-            self.answer(client, operation);
+            self.complete(client, operation);
         }
     }
 
-    fn take_part(
+    fn receive_snapshot_chunk(
         &mut self,
         node: usize,
         (index, index_term): (Index, Term),
@@ -273,7 +273,7 @@ impl<S: Storage> RaftSubject<S> {
         data: &[u8],
         done: bool,
     ) -> Result<(), String> {
-        let here = &mut self.nodes[node];
+        let here = &mut self.applications[node];
         if offset == 0 {
             here.incoming.clear();
         }
@@ -294,7 +294,7 @@ impl<S: Storage> RaftSubject<S> {
         marks: &mut Marks,
     ) -> Result<bool, String> {
         let witness = self.is_witness(node);
-        let here = &mut self.nodes[node];
+        let here = &mut self.applications[node];
         let Some((index, index_term)) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
             marks.hit("snapshot refused");
@@ -314,10 +314,10 @@ impl<S: Storage> RaftSubject<S> {
         }
         if index > here.store.applied || (here.damaged && index == here.store.applied) {
             if here.damaged {
-                marks.hit("damaged state renewed");
+                marks.hit("damaged state replaced");
             }
             here.damaged = false;
-            here.blob = Some((index, index_term, bytes));
+            here.snapshot = Some((index, index_term, bytes));
             here.store = store;
         }
         if raft.snapshot_installed(index).is_ok() {
@@ -329,26 +329,26 @@ impl<S: Storage> RaftSubject<S> {
     /// Takes a snapshot if the log is long, or tells of one from before a crash.
     fn compact(&mut self, node: usize, raft: &mut Raft<S>, marks: &mut Marks) -> bool {
         let status = raft.status();
-        let here = &mut self.nodes[node];
-        let known = here.blob.as_ref().map_or(0, |b| b.0);
+        let here = &mut self.applications[node];
+        let known = here.snapshot.as_ref().map_or(0, |b| b.0);
         if known > status.snapshot && known <= status.applied {
-            let size = here.blob.as_ref().map_or(0, |b| b.2.len());
+            let size = here.snapshot.as_ref().map_or(0, |b| b.2.len());
             let keep = status.applied - known.saturating_sub(self.trailing);
             self.commands.push(snapshot(node, keep, size));
             return raft.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
         }
         // after a restart the store may be ahead of the machine, as its snapshot is newer than the record of it
         let level = here.store.applied == status.applied && !here.damaged;
-        if core::mem::take(&mut here.due) > status.snapshot && level {
-            marks.hit("snapshot asked for");
-            here.take(status.applied, raft);
-            self.commands.push(snapshot(node, 0, here.size()));
+        if core::mem::take(&mut here.snapshot_due) > status.snapshot && level {
+            marks.hit("snapshot requested");
+            here.take_snapshot(status.applied, raft);
+            self.commands.push(snapshot(node, 0, here.snapshot_len()));
             return raft.snapshot_taken(status.applied, status.applied).is_ok();
         }
         if level && core::mem::take(&mut here.full) && status.applied >= status.first {
             marks.hit("log full: compacted");
-            here.take(status.applied, raft);
-            self.commands.push(snapshot(node, 0, here.size()));
+            here.take_snapshot(status.applied, raft);
+            self.commands.push(snapshot(node, 0, here.snapshot_len()));
             return raft.snapshot_taken(status.applied, status.applied).is_ok();
         }
         let long = status.last + 1 - status.first > self.snapshot_every;
@@ -359,18 +359,18 @@ impl<S: Storage> RaftSubject<S> {
             return false;
         }
         marks.hit("snapshot taken");
-        here.take(status.applied, raft);
-        self.commands.push(snapshot(node, self.trailing, here.size()));
+        here.take_snapshot(status.applied, raft);
+        self.commands.push(snapshot(node, self.trailing, here.snapshot_len()));
         let anchor = status.applied.saturating_sub(self.trailing);
         raft.snapshot_taken(status.applied, anchor).is_ok()
     }
 
     /// Sends what peers want of the snapshot.
-    fn serve(&mut self, node: usize, raft: &mut Raft<S>) -> bool {
-        let here = &mut self.nodes[node];
+    fn send_snapshot(&mut self, node: usize, raft: &mut Raft<S>) -> bool {
+        let here = &mut self.applications[node];
         let mut called = false;
         for (to, index, offset, max_len) in core::mem::take(&mut here.wanted) {
-            let Some((newest, _, bytes)) = here.blob.as_ref() else { continue };
+            let Some((newest, _, bytes)) = here.snapshot.as_ref() else { continue };
             let (index, offset) = if *newest == index { (index, offset) } else { (*newest, 0) };
             let rest = bytes.get(offset as usize..).unwrap_or_default();
             let data = rest.get(..max_len.min(rest.len())).unwrap_or_default();
@@ -383,13 +383,13 @@ impl<S: Storage> RaftSubject<S> {
 
     /// Whether a node is, or was, a witness.
     const fn is_witness(&self, node: usize) -> bool {
-        self.witness && node + 1 == self.nodes.len()
+        self.witness && node + 1 == self.applications.len()
     }
 }
 
 /// Takes records of entries off the end, so that one that was acknowledged is missing, and all up to `covers` are there. False if
 /// that cannot be; some may be missing then all the same.
-fn cut_before(records: &mut Vec<Vec<u8>>, acknowledged: Index, covers: Index) -> bool {
+fn truncate_records(records: &mut Vec<Vec<u8>>, acknowledged: Index, covers: Index) -> bool {
     while let Some(Ok(Record::Append { first, .. })) =
         records.last().map(|bytes| Record::from_slice(bytes))
     {
@@ -443,29 +443,29 @@ impl<S: Storage> Subject for RaftSubject<S> {
             changes,
             chaos_us: swarm.chaos_us,
             witness,
-            nodes: (0..swarm.nodes).map(|_| Node::default()).collect(),
+            applications: (0..swarm.nodes).map(|_| Application::default()).collect(),
             clients: (0..CLIENTS).map(|_| idle(&mut rng)).collect(),
             keys: Keys::new(),
             history: History::default(),
-            places: HashMap::new(),
+            log_positions: HashMap::new(),
             oracle: Oracle::new(swarm.nodes, founders),
             operations: 0,
-            achieved: 0,
+            completed: 0,
             snapshot_every: if swarm.small { rng.range(10, 80) } else { rng.range(10, 400) },
             trailing: rng.below(30),
             padding: if rng.chance(1, 2) { 0 } else { rng.below(200) },
-            quiet: false,
-            handovers: if rng.chance(1, 2) { rng.range(20, 400) } else { 0 },
-            stands: if rng.chance(1, 3) { rng.range(10, 100) } else { 0 },
-            heir: None,
+            clients_stopped: false,
+            transfers: if rng.chance(1, 2) { rng.range(20, 400) } else { 0 },
+            campaigns: if rng.chance(1, 3) { rng.range(10, 100) } else { 0 },
+            transfer_target: None,
             lost: Vec::new(),
-            forgot: None,
-            loss_told: false,
+            amnesiac: None,
+            loss_reported: false,
             loss_repaired: false,
             seed: rng.next_u64() >> 32,
-            lives: vec![0; swarm.nodes],
+            incarnations: vec![0; swarm.nodes],
             damaged_at: 20,
-            looks: 0,
+            steps: 0,
             spread_us,
             done: None,
             violated: None,
@@ -480,10 +480,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn boot(&mut self, node: usize) -> Result<Raft<S>, String> {
-        self.lives[node] += 1;
-        let seed = life_seed(self.seed, node as u64 + 1, self.lives[node]);
+        self.incarnations[node] += 1;
+        let seed = incarnation_seed(self.seed, node as u64 + 1, self.incarnations[node]);
         let id = Self::id(node);
-        let config = life_config(&self.config, self.spread_us, node as u64 + 1);
+        let config = node_config(&self.config, self.spread_us, node as u64 + 1);
         let made = if node < self.founders {
             Raft::new(id, &self.voters, config, seed)
         } else {
@@ -493,13 +493,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn restored(&mut self, node: usize, raft: &mut Raft<S>) -> Result<(), String> {
-        let here = &mut self.nodes[node];
+        let here = &mut self.applications[node];
         let snapshot = raft.status().snapshot;
-        let covers = here.blob.as_ref().map_or(0, |b| b.0);
+        let covers = here.snapshot.as_ref().map_or(0, |b| b.0);
         if covers < snapshot {
             return Err(format!("node {} lost its snapshot of {snapshot}", node + 1));
         }
-        if let Some((index, index_term, bytes)) = &here.blob {
+        if let Some((index, index_term, bytes)) = &here.snapshot {
             here.store = if bytes.is_empty() {
                 Store::empty_at(*index)
             } else {
@@ -512,7 +512,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn crashed(&mut self, node: usize) {
-        self.nodes[node].crash();
+        self.applications[node].crash();
         self.oracle.crashed(node);
     }
 
@@ -530,12 +530,12 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 Some("crash as the commit moves")
             }
             Event::Role { role, .. } => {
-                self.nodes[node].reads.clear();
-                self.oracle.reads.forget(node);
+                self.applications[node].reads.clear();
+                self.oracle.reads.drop_pending(node);
                 if role == Role::Leader {
                     marks.hit("became leader");
-                    if self.heir.take() == Some(node) {
-                        marks.hit("lead handed over");
+                    if self.transfer_target.take() == Some(node) {
+                        marks.hit("leadership transferred");
                     }
                     Some("crash as leader")
                 } else {
@@ -543,24 +543,24 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 }
             }
             Event::Read { through } => {
-                if self.forgot != Some(node) {
-                    self.oracle.read(node, through, self.nodes[node].store.applied)?;
+                if self.amnesiac != Some(node) {
+                    self.oracle.read(node, through, self.applications[node].store.applied)?;
                 }
                 self.answer_reads(node, through, marks);
                 None
             }
             Event::SnapshotWanted { to, index, offset, max_len } => {
                 marks.hit("snapshot wanted");
-                self.nodes[node].wanted.push((to, index, offset, max_len));
+                self.applications[node].wanted.push((to, index, offset, max_len));
                 Some("crash while sending a snapshot")
             }
             Event::SnapshotPart { index, index_term, offset, data, done } => {
-                marks.hit("snapshot part");
-                self.take_part(node, (index, index_term), offset, data, done)?;
+                marks.hit("snapshot chunk");
+                self.receive_snapshot_chunk(node, (index, index_term), offset, data, done)?;
                 Some("crash while receiving a snapshot")
             }
             Event::Lost { before, after } => {
-                self.lose(node, before, after, marks);
+                self.drop_lost_proposals(node, before, after, marks);
                 None
             }
             Event::Forwarded { first, count, end } => {
@@ -568,34 +568,34 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 None
             }
             Event::SnapshotDue { index } => {
-                self.nodes[node].due = index;
+                self.applications[node].snapshot_due = index;
                 None
             }
             Event::LogFull => {
-                self.nodes[node].full = true;
+                self.applications[node].full = true;
                 None
             }
             Event::Members { index, .. } => {
                 marks.hit("members changed");
-                if index < core::mem::replace(&mut self.nodes[node].config_at, index) {
+                if index < core::mem::replace(&mut self.applications[node].config_at, index) {
                     marks.hit("members rolled back");
                 }
                 Some("crash as the members change")
             }
             Event::PeerLostEntries { peer, acknowledged } => {
-                if self.forgot.map(Self::id) != Some(peer) {
+                if self.amnesiac.map(Self::id) != Some(peer) {
                     return Err(format!(
                         "node {peer} has all {acknowledged} entries, and is told to have lost some"
                     ));
                 }
-                if core::mem::replace(&mut self.loss_told, true) {
+                if core::mem::replace(&mut self.loss_reported, true) {
                     return Err(format!("that node {peer} lost entries is told twice"));
                 }
                 marks.hit("lost entries reported");
                 None
             }
-            Event::Fatal(_) if self.forgot == Some(node) => {
-                self.loss_told = true;
+            Event::Fatal(_) if self.amnesiac == Some(node) => {
+                self.loss_reported = true;
                 marks.hit("lost entries reported");
                 None
             }
@@ -613,13 +613,13 @@ impl<S: Storage> Subject for RaftSubject<S> {
     ) -> Result<bool, String> {
         let installed = self.install(node, raft, marks)?;
         let compacted = self.compact(node, raft, marks);
-        let served = self.serve(node, raft);
+        let served = self.send_snapshot(node, raft);
         Ok(installed || compacted || served)
     }
 
     fn durable(&mut self, node: usize, record: Record<'_>) {
         // the disk of a node that lost entries does not count until it has all of them again
-        if self.forgot == Some(node) && !self.loss_repaired {
+        if self.amnesiac == Some(node) && !self.loss_repaired {
             let acknowledged = self.oracle.last_durable(node);
             if !matches!(record, Record::Snapshot { anchor, .. } if anchor >= acknowledged) {
                 return;
@@ -633,14 +633,14 @@ impl<S: Storage> Subject for RaftSubject<S> {
         self.oracle.reads.received(node, from, order, raft.status().term);
     }
 
-    fn most_outputs(&self) -> u64 {
+    fn max_outputs_per_step(&self) -> u64 {
         500
     }
 
-    fn most_messages(&self) -> u64 {
-        // a leader that is the only voter commits at once, and its clients ask as fast: whoever lags is always sent a full window
+    fn max_messages_per_second(&self) -> u64 {
+        // a leader that is the only voter commits at once, and its clients send the next request at once: a node that lags always gets a full window
         let pace = if self.changes > 0 { 12 } else { 1 };
-        pace * MOST_MESSAGES * self.nodes.len() as u64
+        pace * MAX_MESSAGES_PER_SECOND * self.applications.len() as u64
     }
 
     fn records_replaced(&mut self, node: usize) {
@@ -648,11 +648,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
-        if self.forgot == Some(node) { Ok(()) } else { self.oracle.issued(node, record) }
+        if self.amnesiac == Some(node) { Ok(()) } else { self.oracle.issued(node, record) }
     }
 
     fn sent(&mut self, node: usize, to: NodeId, message: Message<'_>) -> Result<(), String> {
-        if self.forgot == Some(node) { Ok(()) } else { self.oracle.sent(node, to, message) }
+        if self.amnesiac == Some(node) { Ok(()) } else { self.oracle.sent(node, to, message) }
     }
 
     fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
@@ -661,7 +661,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 marks.hit("message refused: full");
                 Ok(())
             }
-            _ if self.forgot.is_some() => Ok(()),
+            _ if self.amnesiac.is_some() => Ok(()),
             // an answer that comes when its sender is no member any more
             Rejected::UnknownSender if self.changes > 0 => Ok(()),
             reason => Err(format!("node {} refuses an honest message: {reason}", node + 1)),
@@ -670,18 +670,18 @@ impl<S: Storage> Subject for RaftSubject<S> {
 
     fn check(&mut self, node: usize, raft: &Raft<S>, marks: &mut Marks) -> Result<(), String> {
         if raft.status().quiet {
-            marks.hit("at rest");
+            marks.hit("quiesced");
         }
-        if self.forgot == Some(node) { Ok(()) } else { self.oracle.check(node, raft, marks) }
+        if self.amnesiac == Some(node) { Ok(()) } else { self.oracle.check(node, raft, marks) }
     }
 
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
-        self.try_leases(access);
-        self.intrude(access);
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        self.check_leases(access);
+        self.probe_with_forged_messages(access);
         for client in 0..self.clients.len() {
             self.client(client, access);
             if let Some(operation) = self.done.take() {
-                self.answer(client, operation);
+                self.complete(client, operation);
             }
         }
         if let Some(what) = self.violated.take() {
@@ -697,7 +697,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         }
     }
 
-    fn leads(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
         // An old leader that does not know of a later term does not count: the newest term of the members must be led. A removed node may
         // have gone on to a later one alone.
         let machines: Vec<_> = machines.collect();
@@ -708,8 +708,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
         })
     }
 
-    fn opening(&self) -> Option<Vec<String>> {
-        let nodes = self.nodes.len();
+    fn scenario_setup(&self) -> Option<Vec<String>> {
+        let nodes = self.applications.len();
         let c = &self.config;
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
@@ -729,7 +729,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         Some(commands)
     }
 
-    fn commands(&mut self) -> Vec<String> {
+    fn take_commands(&mut self) -> Vec<String> {
         core::mem::take(&mut self.commands)
     }
 
@@ -749,20 +749,20 @@ impl<S: Storage> Subject for RaftSubject<S> {
         text_format::event(event)
     }
 
-    fn standing(&self, raft: &Raft<S>) -> Option<Standing> {
+    fn leader_status(&self, raft: &Raft<S>) -> Option<LeaderStatus> {
         // without these two a partial partition may well keep the old leader, or lead to one campaign after another
         let status = Some(raft.status())
             .filter(|_| self.config.pre_vote && self.config.check_quorum && self.changes == 0)?;
-        let leads = status.role == Role::Leader;
+        let is_leader = status.role == Role::Leader;
         let log = (raft.term(status.last).unwrap_or(0), status.last);
-        Some(Standing { leads, term: status.term, log })
+        Some(LeaderStatus { is_leader, term: status.term, log })
     }
 
-    fn lost(&mut self, node: usize) {
+    fn node_lost(&mut self, node: usize) {
         self.lost.push(node);
     }
 
-    fn forget(
+    fn inject_amnesia(
         &mut self,
         node: usize,
         leader: &Raft<S>,
@@ -775,39 +775,39 @@ impl<S: Storage> Subject for RaftSubject<S> {
         }
         // what it acknowledged before was on its disk, and may be committed by that; nothing comes to it any more
         self.oracle.amnesia = true;
-        self.forgot = Some(node);
-        // nobody is asked to stand: an election would hide what happened
-        (self.handovers, self.stands) = (0, 0);
+        self.amnesiac = Some(node);
+        // no campaigns are requested: an election would hide what happened
+        (self.transfers, self.campaigns) = (0, 0);
         // the application's snapshot is no newer than the records that are left
-        let covers = self.nodes[node].blob.as_ref().map_or(0, |blob| blob.0);
-        if rng.chance(1, 2) && cut_before(records, peer.match_index, covers) {
+        let covers = self.applications[node].snapshot.as_ref().map_or(0, |snapshot| snapshot.0);
+        if rng.chance(1, 2) && truncate_records(records, peer.match_index, covers) {
             return Some("disk replaced by an older copy");
         }
         records.clear();
-        self.nodes[node] = Node::default();
+        self.applications[node] = Application::default();
         Some("disk erased")
     }
 
-    fn noticed_amnesia(&self) -> bool {
-        self.loss_told || self.loss_repaired
+    fn detected_amnesia(&self) -> bool {
+        self.loss_reported || self.loss_repaired
     }
 
-    fn least_frame(&self) -> Option<usize> {
+    fn min_frame_bytes(&self) -> Option<usize> {
         // an entry, or a part of a snapshot
         let single = Config { max_append_bytes: 1, ..self.config.clone() };
         Some(Raft::<S>::max_message_len(&single))
     }
 
-    fn achieved(&self) -> u64 {
-        self.achieved
+    fn completed(&self) -> u64 {
+        self.completed
     }
 
-    fn needs_everybody(&self) -> bool {
+    fn needs_all_nodes(&self) -> bool {
         self.changes > 0
     }
 
-    fn quiesce(&mut self) {
-        self.quiet = true;
+    fn stop_clients(&mut self) {
+        self.clients_stopped = true;
     }
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
@@ -816,15 +816,15 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let mut statuses = machines.map(Raft::status).filter(|s| members.has(place(s)));
         let committed = self.oracle.committed();
         let counts = |node: usize| {
-            members.has(node) && !members.has_witness(node) && !self.lost.contains(&node)
+            members.has(node) && !members.is_witness_node(node) && !self.lost.contains(&node)
         };
-        let sound = self.nodes.iter().enumerate().filter(|(node, _)| counts(*node));
+        let sound = self.applications.iter().enumerate().filter(|(node, _)| counts(*node));
         let mut stores = sound.map(|(_, node)| &node.store);
         let first = stores.next();
         statuses.all(|s| s.applied == committed && s.last == committed)
             && stores.all(|store| Some(store) == first)
             && self
-                .nodes
+                .applications
                 .iter()
                 .enumerate()
                 .all(|(node, n)| !members.has(node) || n.forwards.is_empty())
@@ -835,6 +835,6 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn fingerprint(&self) -> u64 {
-        self.oracle.committed() ^ self.achieved << 20 ^ self.operations << 40
+        self.oracle.committed() ^ self.completed << 20 ^ self.operations << 40
     }
 }

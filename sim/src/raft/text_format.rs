@@ -13,11 +13,11 @@ use crate::trace::Trace;
 pub(crate) fn message(message: &Message<'_>) -> String {
     match *message {
         Message::RequestVote { pre, term, last_index, last_term } => {
-            format!("{}vote? term {term}, log ends at {last_index}@{last_term}", kind(pre))
+            format!("{}vote? term {term}, log ends at {last_index}@{last_term}", prefix(pre))
         }
         Message::Vote { pre, term, granted } => {
             let answer = if granted { "yes" } else { "no" };
-            format!("{}vote: {answer}, term {term}", kind(pre))
+            format!("{}vote: {answer}, term {term}", prefix(pre))
         }
         Message::Append { term, prev_index, prev_term, commit, round, entries } => {
             let entries = run(prev_index + 1, entries);
@@ -65,10 +65,10 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Propose { term, id, round, commands } => {
             let commands = decode(1, commands).map(|(.., data)| text(data));
             let commands = commands.collect::<Vec<_>>().join(", ");
-            format!("propose {}: {commands}? term {term}, round {round}", question(id))
+            format!("propose {}: {commands}? term {term}, round {round}", query_number(id))
         }
         Message::Proposed { term, id, index, count } => {
-            format!("proposed {}: {count} from {index} on, term {term}", question(id))
+            format!("proposed {}: {count} from {index} on, term {term}", query_number(id))
         }
         Message::Removed { term, index, index_term } => {
             format!("removed as of {index}@{index_term}, term {term}")
@@ -76,16 +76,16 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Promise { term, round, promise_us } => {
             format!("promise of {promise_us}us, term {term}, round {round}")
         }
-        Message::ReadIndex { term, id } => format!("read {}? term {term}", question(id)),
+        Message::ReadIndex { term, id } => format!("read {}? term {term}", query_number(id)),
         Message::ReadAt { term, id, index } => {
-            format!("read {} at {index}, term {term}", question(id))
+            format!("read {} at {index}, term {term}", query_number(id))
         }
         ref other => format!("{other:?}"),
     }
 }
 
-/// A question's number without the part that tells one life of a node from another.
-const fn question(id: u64) -> u64 {
+/// A query's number without the part that identifies the incarnation of the node.
+const fn query_number(id: u64) -> u64 {
     id & 0xffff_ffff
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn record(record: &Record<'_>) -> String {
 pub(crate) fn event(event: &Event<'_>) -> String {
     match *event {
         Event::Committed(run) => format!("committed {}", entries(run)),
-        Event::Role { role, term, leader } => format!("{}", Place { role, term, leader }),
+        Event::Role { role, term, leader } => format!("{}", RoleText { role, term, leader }),
         Event::Members { index, members: list } => {
             format!("as of {index} {}", members(list))
         }
@@ -152,14 +152,14 @@ pub(crate) fn event(event: &Event<'_>) -> String {
     }
 }
 
-/// Role, term and leader in words.
-pub(crate) struct Place {
+/// Role, term and leader as text.
+pub(crate) struct RoleText {
     pub(crate) role: Role,
     pub(crate) term: Term,
     pub(crate) leader: Option<NodeId>,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RoleText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let term = self.term;
         match (self.role, self.leader) {
@@ -173,7 +173,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Entries in words: `4@2 "x", 5@2 blank`.
+/// Entries as text: `4@2 "x", 5@2 blank`.
 pub(crate) fn entries(entries: Entries<'_>) -> String {
     entries.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
@@ -189,9 +189,9 @@ fn entry(entry: Entry<'_>) -> String {
     format!("{index}@{term} {what}")
 }
 
-/// An encoded run of entries in words.
+/// An encoded run of entries as text.
 fn run(first: Index, bytes: &[u8]) -> String {
-    let words = decode(first, bytes).map(|(index, term, kind, data)| match kind {
+    let entries = decode(first, bytes).map(|(index, term, kind, data)| match kind {
         0 => format!("{index}@{term} {}", text(data)),
         1 => format!("{index}@{term} blank"),
         2 => format!(
@@ -200,10 +200,10 @@ fn run(first: Index, bytes: &[u8]) -> String {
         ),
         _ => format!("{index}@{term} hollow"),
     });
-    words.collect::<Vec<_>>().join(", ")
+    entries.collect::<Vec<_>>().join(", ")
 }
 
-/// Members in words: `1 2 3; learner 4`.
+/// Members as text: `1 2 3; learner 4`.
 pub(crate) fn members(members: Members<'_>) -> String {
     let named = |member: Member| match member.standing.to_string().as_str() {
         "voter" => member.id.to_string(),
@@ -220,7 +220,7 @@ fn text(data: &[u8]) -> String {
     }
 }
 
-const fn kind(pre: bool) -> &'static str {
+const fn prefix(pre: bool) -> &'static str {
     if pre { "pre-" } else { "" }
 }
 
@@ -241,7 +241,7 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
     run.extend(data);
 }
 
-/// A message in one number: all of it but what commands and snapshots hold, and which life of a node asks, in which there is time.
+/// A message in one number: all of it but what commands and snapshots hold, and which incarnation of a node sent it, which the time is part of.
 pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {
@@ -259,16 +259,16 @@ pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
             let numbers = [term, round, index, index_term, offset, data.len() as u64];
             trace.mix(&numbers, &[1]);
         }
-        Message::ReadIndex { term, id } => trace.mix(&[10, term, question(id)], &[]),
-        Message::ReadAt { term, id, index } => trace.mix(&[11, term, question(id), index], &[]),
+        Message::ReadIndex { term, id } => trace.mix(&[10, term, query_number(id)], &[]),
+        Message::ReadAt { term, id, index } => trace.mix(&[11, term, query_number(id), index], &[]),
         Message::Propose { term, id, round, commands } => {
-            trace.mix(&[14, term, question(id), round], &[]);
+            trace.mix(&[14, term, query_number(id), round], &[]);
             for (.., data) in decode(1, commands) {
                 trace.mix(&[data.len() as u64], &[]);
             }
         }
         Message::Proposed { term, id, index, count } => {
-            trace.mix(&[15, term, question(id), index, count], &[]);
+            trace.mix(&[15, term, query_number(id), index, count], &[]);
         }
         ref plain => {
             let mut bytes = vec![0; plain.encoded_len()];

@@ -15,13 +15,13 @@ type OnInline = Group<Inline<8>, Inline<12>, Inline<24>>;
 
 #[test]
 fn nothing_is_violated() {
-    let campaign = Campaign { from: 1, seeds: 40, nodes: None, threads: 2, twice_every: 20 };
-    let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+    let campaign = Campaign { from: 1, seeds: 40, nodes: None, threads: 2, rerun_every: 20 };
+    let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;
-    assert_eq!((summary.seeds, summary.twice), (40, 2));
+    assert_eq!((summary.seeds, summary.rerun), (40, 2));
     assert!(summary.crashes > 40, "hardly anything crashed: {}", summary.crashes);
-    assert!(summary.achieved > 40 * 50, "hardly anything was done: {}", summary.achieved);
+    assert!(summary.completed > 40 * 50, "hardly anything was done: {}", summary.completed);
     for mark in [
         "state merged",
         "state found again",
@@ -41,8 +41,8 @@ fn nothing_is_violated() {
 fn pairs_and_loners_work_too() {
     for nodes in [1, 2] {
         let campaign =
-            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, twice_every: 8 };
-        let outcome = campaign.run_by::<OnHeap, OnInline>(|_| ());
+            Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, rerun_every: 8 };
+        let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
         assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     }
 }

@@ -389,7 +389,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Ok(())
     }
 
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         for at in 0..self.clients.len() {
             if self.quiet {
                 continue;
@@ -416,19 +416,19 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Ok(self.rng.range(10_000, 150_000))
     }
 
-    fn leads(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
         machines.next().is_some()
     }
 
-    fn lost(&mut self, node: usize) {
+    fn node_lost(&mut self, node: usize) {
         self.gone.insert(node);
     }
 
-    fn achieved(&self) -> u64 {
+    fn completed(&self) -> u64 {
         self.written
     }
 
-    fn quiesce(&mut self) {
+    fn stop_clients(&mut self) {
         self.quiet = true;
     }
 

@@ -102,7 +102,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         Ok(())
     }
 
-    fn clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let node = self.rng.below(access.nodes() as u64) as usize;
         if !self.quiet
             && let Some(machine) = access.machine(node)
@@ -113,15 +113,15 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         Ok(self.rng.range(10_000, 60_000))
     }
 
-    fn leads(&self, machines: &mut dyn Iterator<Item = &Keeper<BUG>>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Keeper<BUG>>) -> bool {
         machines.next().is_some()
     }
 
-    fn achieved(&self) -> u64 {
+    fn completed(&self) -> u64 {
         self.kept
     }
 
-    fn quiesce(&mut self) {
+    fn stop_clients(&mut self) {
         self.quiet = true;
     }
 

@@ -1,25 +1,26 @@
-//! What clients do: they write and read at the node they hold for the leader, wait for the answer, and go elsewhere without one.
+//! Clients: they write and read at the node that they believe to be the leader, wait for the answer,
+//! and try another node without one.
 
 use quorate_core::{Instant, NodeId, Wire};
 use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
 
-use super::super::clients::{Ask, State, other};
+use super::super::clients::{Request, State, next_target};
 use super::super::store::{Change, Command};
 use super::RaftSubject;
 use crate::{Access, Marks};
 
 impl<S: Storage> RaftSubject<S> {
-    /// Whether a node takes an operation: `Err` says whom to ask instead.
+    /// Whether a node takes an operation: `Err` names the node to try instead.
     fn submit(
         &mut self,
         client: usize,
         node: usize,
-        ask: Ask,
+        request: Request,
         (raft, sent, clock): (&mut Raft<S>, u64, Instant),
         marks: &mut Marks,
     ) -> Result<(), Option<NodeId>> {
-        let Some(change) = ask.change else {
-            if self.read_lease(client, node, ask, (raft, clock), marks) {
+        let Some(change) = request.change else {
+            if self.read_lease(client, node, request, (raft, clock), marks) {
                 return Ok(());
             }
             let id = raft.read().map_err(|e| match e {
@@ -27,66 +28,67 @@ impl<S: Storage> RaftSubject<S> {
                 _ => None,
             })?;
             let committed = self.oracle.committed();
-            self.oracle.reads.asked(node, id, sent, committed, raft.status().term);
-            self.history.call_read(ask.operation, ask.key);
-            self.nodes[node].reads.push((id, ask.operation, client, ask.key));
+            self.oracle.reads.requested(node, id, sent, committed, raft.status().term);
+            self.history.call_read(request.operation, request.key);
+            self.applications[node].reads.push((id, request.operation, client, request.key));
             self.commands.push(format!("read {}", node + 1));
             return Ok(());
         };
         let zeros = [0; 256];
         let padding = &zeros[..self.rng.below(self.padding + 1) as usize];
-        let command = Command { operation: ask.operation, key: ask.key, change, padding };
+        let command = Command { operation: request.operation, key: request.key, change, padding };
         let mut buffer = [0; 300];
         let bytes = command.to_slice(&mut buffer).map_err(|_| None)?;
         // in the harness a command is a text of the same length
-        let text = format!("x{:.<1$}", ask.operation, bytes.len().saturating_sub(1));
+        let text = format!("x{:.<1$}", request.operation, bytes.len().saturating_sub(1));
         let before = raft.status();
         if before.quiet {
-            marks.hit("woken by a client");
+            marks.hit("unquiesced by a client");
         }
-        // one that is refused is heard all the same by a node at rest
+        // a quiesced node wakes up even if it refuses the command
         if before.quiet || before.role == Role::Leader {
             self.commands.push(format!("propose {} {text}", node + 1));
         }
         let leads = before.role == Role::Leader;
-        if self.config.forward && ask.operation.is_multiple_of(2) && !leads {
+        if self.config.forward && request.operation.is_multiple_of(2) && !leads {
             self.commands.push(format!("forward {} {text}", node + 1));
             let id = raft.forward(bytes).map_err(|_| before.leader)?;
             marks.hit("command forwarded");
-            self.history.call_write(ask.operation, ask.key, change);
-            self.nodes[node].forwards.push((id, ask.operation, client));
+            self.history.call_write(request.operation, request.key, change);
+            self.applications[node].forwards.push((id, request.operation, client));
             return Ok(());
         }
         let proposal = raft.propose(bytes).map_err(|e| match e {
             ProposeError::NotLeader(leader) => leader,
             ProposeError::LogFull => {
                 marks.hit("log full");
-                self.nodes[node].full = true;
+                self.applications[node].full = true;
                 Some(Self::id(node))
             }
             _ => Some(Self::id(node)),
         })?;
-        self.history.call_write(ask.operation, ask.key, change);
-        self.nodes[node].writes.push((proposal, ask.operation, client));
+        self.history.call_write(request.operation, request.key, change);
+        self.applications[node].writes.push((proposal, request.operation, client));
         Ok(())
     }
 
-    /// Whoever believes that it leads is asked as often as anybody acts: a lease that is too long is so for a moment.
-    pub(super) fn try_leases(&mut self, access: &mut Access<'_, Self>) {
+    /// Checks the lease of every node that believes to be the leader, at every step of the clients: a lease
+    /// that is too long is so for a moment only.
+    pub(super) fn check_leases(&mut self, access: &mut Access<'_, Self>) {
         if self.config.lease_drift_ppm == 0 {
             return;
         }
         for node in 0..access.nodes() {
-            let leads = access.seen(node).is_some_and(|raft| raft.status().role == Role::Leader);
+            let leads = access.peek(node).is_some_and(|raft| raft.status().role == Role::Leader);
             let clock = access.clock(node);
             if leads && let Some(raft) = access.machine(node) {
-                self.leased(node, raft, clock);
+                self.check_lease(node, raft, clock);
             }
         }
     }
 
-    /// Up to where a node says that it may read without asking anybody.
-    fn leased(&mut self, node: usize, raft: &mut Raft<S>, clock: Instant) -> Option<Index> {
+    /// The index up to which a node may read by its lease.
+    fn check_lease(&mut self, node: usize, raft: &mut Raft<S>, clock: Instant) -> Option<Index> {
         let index = raft.read_lease(clock)?;
         self.commands.push(format!("read-lease {}", node + 1));
         let committed = self.oracle.committed();
@@ -95,7 +97,7 @@ impl<S: Storage> RaftSubject<S> {
             self.violated.get_or_insert(what);
         }
         // before anything is committed by it
-        if let Some(term) = self.oracle.led_after(raft.status().term) {
+        if let Some(term) = self.oracle.later_leader_term(raft.status().term) {
             let what = format!("node {} has a lease, and another leads term {term}", node + 1);
             self.violated.get_or_insert(what);
         }
@@ -107,25 +109,25 @@ impl<S: Storage> RaftSubject<S> {
         &mut self,
         client: usize,
         node: usize,
-        ask: Ask,
+        request: Request,
         (raft, clock): (&mut Raft<S>, Instant),
         marks: &mut Marks,
     ) -> bool {
-        let Some(index) = self.leased(node, raft, clock) else { return false };
-        if self.nodes[node].store.applied < index {
+        let Some(index) = self.check_lease(node, raft, clock) else { return false };
+        if self.applications[node].store.applied < index {
             marks.hit("leased read waits");
             return false;
         }
         marks.hit("read by lease");
-        self.history.call_read(ask.operation, ask.key);
-        let value = self.nodes[node].store.get(ask.key);
-        self.history.read(ask.operation, value);
+        self.history.call_read(request.operation, request.key);
+        let value = self.applications[node].store.get(request.key);
+        self.history.read_returned(request.operation, value);
         self.clients[client].last_seen = value;
-        self.done = Some(ask.operation);
+        self.done = Some(request.operation);
         true
     }
 
-    fn new_ask(&mut self, client: usize) -> Ask {
+    fn new_request(&mut self, client: usize) -> Request {
         self.operations += 1;
         let operation = self.operations;
         let key = self.keys.pick(&mut self.rng);
@@ -137,28 +139,28 @@ impl<S: Storage> RaftSubject<S> {
                 Some(Change::Swap { expected, value: operation })
             }
         };
-        Ask { operation, key, change }
+        Request { operation, key, change }
     }
 
-    /// All clients have nothing to do for a while now and then, if nodes rest then.
+    /// All clients pause now and then, if nodes quiesce then.
     const fn pauses(&self, now_us: u64) -> bool {
         self.config.quiesce_us > 0 && (now_us / 400_000).is_multiple_of(3)
     }
 
-    /// A client asks, waits, or gives up, as the time is.
+    /// A client submits a request, waits, or gives up, as the time is.
     pub(super) fn client(&mut self, client: usize, access: &mut Access<'_, Self>) {
-        self.hand_over(access);
-        self.damage(access);
-        self.let_stand(access);
+        self.transfer_leadership(access);
+        self.damage_state(access);
+        self.request_campaign(access);
         self.change_members(access);
         let now = access.now_us();
         match self.clients[client].state {
-            State::Idle { until } if now >= until && !self.quiet && !self.pauses(now) => {
-                let ask = self.new_ask(client);
+            State::Idle { until } if now >= until && !self.clients_stopped && !self.pauses(now) => {
+                let request = self.new_request(client);
                 let give_up = now + 2_000_000;
-                self.clients[client].state = State::Asking { ask, next: now, give_up };
+                self.clients[client].state = State::Submitting { request, next: now, give_up };
             }
-            State::Asking { ask, next, give_up } if now >= next => {
+            State::Submitting { request, next, give_up } if now >= next => {
                 let target = self.clients[client].target;
                 let (nodes, sent, clock) = (access.nodes(), access.sent(), access.clock(target));
                 let result = match access.machine(target) {
@@ -166,7 +168,7 @@ impl<S: Storage> RaftSubject<S> {
                     Some(raft) => {
                         let mut marks = Marks::default();
                         let seen = (raft, sent, clock);
-                        let result = self.submit(client, target, ask, seen, &mut marks);
+                        let result = self.submit(client, target, request, seen, &mut marks);
                         access.marks.merge(&marks);
                         result
                     }
@@ -175,22 +177,22 @@ impl<S: Storage> RaftSubject<S> {
                 self.clients[client].state = match result {
                     Ok(()) => {
                         let give_up = now + self.rng.range(300_000, 1_500_000);
-                        State::Waiting { ask, give_up }
+                        State::Waiting { request, give_up }
                     }
                     Err(hint) => {
-                        self.clients[client].target = other(hint, nodes, &mut self.rng);
+                        self.clients[client].target = next_target(hint, nodes, &mut self.rng);
                         let next = now + self.rng.range(5_000, 40_000);
                         if now >= give_up {
                             State::Idle { until: next }
                         } else {
-                            State::Asking { ask, next, give_up }
+                            State::Submitting { request, next, give_up }
                         }
                     }
                 };
             }
-            State::Waiting { ask, give_up } if now >= give_up => {
+            State::Waiting { request, give_up } if now >= give_up => {
                 access.marks.hit("outcome unknown");
-                self.keys.spoil(ask.key);
+                self.keys.penalize(request.key);
                 self.clients[client].target = self.rng.below(access.nodes() as u64) as usize;
                 self.clients[client].state = State::Idle { until: now + self.rng.below(50_000) };
             }

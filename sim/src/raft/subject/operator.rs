@@ -1,4 +1,4 @@
-//! What operators do to a cluster: they change its members, tell nodes to stand, and hand the lead about.
+//! Operators: they change the members, have nodes campaign, and transfer leadership.
 
 use quorate_raft::{Change as Member, Storage};
 
@@ -8,13 +8,13 @@ use crate::Access;
 impl<S: Storage> RaftSubject<S> {
     /// An operator changes the members, as a leader knows them.
     pub(super) fn change_members(&mut self, access: &mut Access<'_, Self>) {
-        let over = self.quiet || access.now_us() >= self.chaos_us;
+        let over = self.clients_stopped || access.now_us() >= self.chaos_us;
         if over || self.changes == 0 || !self.rng.chance(1, self.changes) {
             return;
         }
         let nodes = access.nodes() as u64;
         let at = self.rng.below(nodes) as usize;
-        let witness = self.nodes.len() - 1;
+        let witness = self.applications.len() - 1;
         let Some(raft) = access.machine(at) else { return };
         // a voter and a witness, and nobody else: what one of them loses the other must not count on
         let pair = self.witness && self.founders == 1;
@@ -35,7 +35,7 @@ impl<S: Storage> RaftSubject<S> {
         };
         let all = count == nodes;
         let mut changes: Vec<Member> = Vec::new();
-        let mut words = Vec::new();
+        let mut args = Vec::new();
         for turn in 0..count {
             let node = match pair {
                 true => witness,
@@ -53,7 +53,7 @@ impl<S: Storage> RaftSubject<S> {
                 (true, true) if stays => Member::Demote(id),
                 _ => Member::Remove(id),
             };
-            words.push(match change {
+            args.push(match change {
                 Member::AddWitness(_) => format!("witness {id}"),
                 Member::Add(_) => format!("add {id}"),
                 Member::Promote(_) => format!("promote {id}"),
@@ -66,7 +66,7 @@ impl<S: Storage> RaftSubject<S> {
         let result = if jointly { raft.change_jointly(&changes) } else { raft.change(&changes) };
         let joint = raft.status().joint;
         let how = if jointly { "jointly " } else { "" };
-        self.commands.push(format!("change {} {how}{}", at + 1, words.join(" ")));
+        self.commands.push(format!("change {} {how}{}", at + 1, args.join(" ")));
         if result.is_err() {
             return;
         }
@@ -85,10 +85,10 @@ impl<S: Storage> RaftSubject<S> {
         }
     }
 
-    /// An operator tells any node to stand.
-    pub(super) fn let_stand(&mut self, access: &mut Access<'_, Self>) {
-        let over = self.quiet || access.now_us() >= self.chaos_us;
-        if over || self.stands == 0 || !self.rng.chance(1, self.stands) {
+    /// An operator has any node campaign.
+    pub(super) fn request_campaign(&mut self, access: &mut Access<'_, Self>) {
+        let over = self.clients_stopped || access.now_us() >= self.chaos_us;
+        if over || self.campaigns == 0 || !self.rng.chance(1, self.campaigns) {
             return;
         }
         let at = self.rng.below(access.nodes() as u64) as usize;
@@ -96,21 +96,21 @@ impl<S: Storage> RaftSubject<S> {
         if let Some(raft) = access.machine(at) {
             raft.campaign(clock);
             self.commands.push(format!("campaign {}", at + 1));
-            access.marks.hit("told to stand");
+            access.marks.hit("campaign requested");
         }
     }
 
     /// What a node has applied is damaged, in some runs and now and then: it asks for a snapshot. One that comes to lead meanwhile leaves that
     /// to another by itself.
-    pub(super) fn damage(&mut self, access: &mut Access<'_, Self>) {
+    pub(super) fn damage_state(&mut self, access: &mut Access<'_, Self>) {
         // where members go, the only one who may lead can be the one that is damaged, whom nobody can help
         if self.config.heartbeat_us % 4 != 1 || self.changes > 0 {
             return;
         }
         let nodes = access.nodes();
         // one at a time, so that there is somebody to have it from
-        let alone = nodes < 2 || self.nodes.iter().any(|node| node.damaged);
-        let over = self.quiet || access.now_us() >= self.chaos_us;
+        let alone = nodes < 2 || self.applications.iter().any(|node| node.damaged);
+        let over = self.clients_stopped || access.now_us() >= self.chaos_us;
         if over || alone || self.operations <= self.damaged_at {
             return;
         }
@@ -118,32 +118,33 @@ impl<S: Storage> RaftSubject<S> {
         self.damaged_at = self.operations + 20;
         let at = (self.operations as usize / 7) % nodes;
         let Some(raft) = access.machine(at) else { return };
-        let applied = self.nodes[at].store.applied;
+        let applied = self.applications[at].store.applied;
         // a store from before a crash may be ahead of the machine
         if raft.status().applied == applied && raft.request_snapshot().is_ok() {
             access.marks.hit("state damaged");
-            self.nodes[at].store = super::super::store::Store::empty_at(applied);
-            self.nodes[at].damaged = true;
+            self.applications[at].store = super::super::store::Store::empty_at(applied);
+            self.applications[at].damaged = true;
             self.commands.push(format!("request-snapshot {}", at + 1));
         }
     }
 
-    /// An operator hands the lead to any node, or takes that back.
-    pub(super) fn hand_over(&mut self, access: &mut Access<'_, Self>) {
-        if self.quiet || self.handovers == 0 || !self.rng.chance(1, self.handovers) {
+    /// An operator transfers leadership to any node, or aborts a transfer.
+    pub(super) fn transfer_leadership(&mut self, access: &mut Access<'_, Self>) {
+        if self.clients_stopped || self.transfers == 0 || !self.rng.chance(1, self.transfers) {
             return;
         }
         let nodes = access.nodes() as u64;
-        let (at, heir) = (self.rng.below(nodes) as usize, self.rng.below(nodes) as usize);
+        let (at, transfer_target) =
+            (self.rng.below(nodes) as usize, self.rng.below(nodes) as usize);
         let abort = self.rng.chance(1, 8);
         let Some(raft) = access.machine(at) else { return };
         if abort {
             raft.abort_transfer();
             self.commands.push(format!("abort-transfer {}", at + 1));
-        } else if raft.transfer(Self::id(heir)).is_ok() {
-            self.commands.push(format!("transfer {} {}", at + 1, heir + 1));
-            self.heir = Some(heir);
-            access.marks.hit("lead to be handed over");
+        } else if raft.transfer(Self::id(transfer_target)).is_ok() {
+            self.commands.push(format!("transfer {} {}", at + 1, transfer_target + 1));
+            self.transfer_target = Some(transfer_target);
+            access.marks.hit("leadership transfer started");
             // whoever reads there meanwhile must not be told what is no longer so
             self.clients.iter_mut().for_each(|client| client.target = at);
         }

@@ -7,44 +7,44 @@ use quorate_raft::{Message, Raft, Role, Status, Storage};
 use super::RaftSubject;
 use crate::Access;
 
-/// Nobody knows this node.
-const STRANGER: NodeId = NodeId::new(99);
+/// A node that no member knows.
+const NON_MEMBER: NodeId = NodeId::new(99);
 /// No member is believed to be so far ahead; a term that is further is approached by a step as long.
-const STEP: u64 = 1 << 32;
+const TERM_STEP: u64 = 1 << 32;
 /// No node that is no member is believed to be further ahead.
-const NEAR: u64 = 1 << 16;
+const MAX_NON_MEMBER_LEAD: u64 = 1 << 16;
 
 impl<S: Storage> RaftSubject<S> {
     /// Tries all of it on a copy of some node, now and then.
-    pub(super) fn intrude(&mut self, access: &mut Access<'_, Self>) {
+    pub(super) fn probe_with_forged_messages(&mut self, access: &mut Access<'_, Self>) {
         // no draw of the run's own, so that every other seed stays what it was
-        self.looks += 1;
-        if !self.looks.is_multiple_of(97) {
+        self.steps += 1;
+        if !self.steps.is_multiple_of(97) {
             return;
         }
-        let at = (self.looks / 97) as usize % access.nodes();
+        let at = (self.steps / 97) as usize % access.nodes();
         let clock = access.clock(at);
-        let Some(raft) = access.seen(at) else { return };
+        let Some(raft) = access.peek(at) else { return };
         let status = raft.status();
         let ready = !raft.members().is_empty() && status.fatal.is_none() && status.term > 0;
         if !ready || raft.deadline().is_some_and(|at| at == Instant::ZERO) {
             return;
         }
-        let found = strangers(raft, clock)
-            .or_else(|| learners(raft, clock))
-            .or_else(|| far_terms(raft, clock))
-            .or_else(|| removals(raft, clock))
-            .or_else(|| questions(raft, clock));
+        let found = check_non_members(raft, clock)
+            .or_else(|| check_non_candidates(raft, clock))
+            .or_else(|| check_far_terms(raft, clock))
+            .or_else(|| check_removals(raft, clock))
+            .or_else(|| check_removal_queries(raft, clock));
         if let Some(what) = found {
             let what = format!("node {}: {what}: {status:?}", at + 1);
             self.violated.get_or_insert(what);
         }
-        access.marks.hit("asked by a non-member");
+        access.marks.hit("forged messages tried");
     }
 }
 
 /// A copy of a node that was given a message, and what came of it.
-fn try_on<S: Storage>(
+fn receive_on_copy<S: Storage>(
     raft: &Raft<S>,
     now: Instant,
     from: NodeId,
@@ -56,14 +56,14 @@ fn try_on<S: Storage>(
 }
 
 /// A request for a vote whose log is empty.
-const fn ask(pre: bool, term: u64) -> Message<'static> {
+const fn vote_request(pre: bool, term: u64) -> Message<'static> {
     Message::RequestVote { pre, term, last_index: 0, last_term: 0 }
 }
 
-fn strangers<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, last, .. } = raft.status();
     let (last_term, last_index) = (raft.term(last)?, last);
-    let far = term + NEAR + 1;
+    let far = term + MAX_NON_MEMBER_LEAD + 1;
     for message in [
         Message::TakeOver { term: term + 1, last_index, last_term },
         Message::Accept { term: term + 1, round: 0, match_index: 0 },
@@ -79,29 +79,29 @@ fn strangers<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
             entries: &[],
         },
     ] {
-        let (copy, result) = try_on(raft, now, STRANGER, message);
+        let (copy, result) = receive_on_copy(raft, now, NON_MEMBER, message);
         if result.is_ok() || copy.status().term != term {
             return Some(format!("a non-member's {message:?} is taken"));
         }
     }
     let mut copy = raft.clone();
-    for term in (1..5).map(|step| term + step * NEAR / 2) {
+    for term in (1..5).map(|step| term + step * MAX_NON_MEMBER_LEAD / 2) {
         let (prev_index, prev_term, commit, entries) = (0, 0, 0, &[]);
         let append = Message::Append { term, prev_index, prev_term, commit, round: 1, entries };
-        let _ = copy.receive(now, STRANGER, append);
+        let _ = copy.receive(now, NON_MEMBER, append);
     }
-    if copy.status().term > term + NEAR {
+    if copy.status().term > term + MAX_NON_MEMBER_LEAD {
         return Some("non-members raise the term without limit".into());
     }
     if last > 0 {
         // it is given no vote, and so does not raise the term (with leadership or without)
-        let (mut copy, _) = try_on(raft, now, STRANGER, ask(false, term + 5));
+        let (mut copy, _) = receive_on_copy(raft, now, NON_MEMBER, vote_request(false, term + 5));
         if copy.status().term != term {
             return Some("the term of a non-member without a vote is adopted".into());
         }
         // once it has asked, it still may not do more
         let answer = Message::Accept { term: term + 5, round: 0, match_index: 0 };
-        if copy.receive(now, STRANGER, answer).is_ok() {
+        if copy.receive(now, NON_MEMBER, answer).is_ok() {
             return Some("a non-member's answer is taken".into());
         }
     }
@@ -109,40 +109,40 @@ fn strangers<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
 }
 
 /// Members that may not lead.
-fn learners<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+fn check_non_candidates<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, last, .. } = raft.status();
     let may_not = |p: &quorate_raft::Progress| !p.standing.votes() || p.standing.is_witness();
     let learner = raft.peers().find(may_not)?.id;
     let message = Message::TakeOver { term: term + 1, last_index: last + 9, last_term: term };
-    let (copy, _) = try_on(raft, now, learner, message);
+    let (copy, _) = receive_on_copy(raft, now, learner, message);
     (copy.status().term != term).then(|| "a member that may not lead takes over".into())
 }
 
 /// A member is in a term that is not believed: the node approaches it.
-fn far_terms<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+fn check_far_terms<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, .. } = raft.status();
     let member = raft.peers().next()?.id;
-    let answer = Message::Accept { term: term + 3 * STEP, round: 0, match_index: 0 };
-    let (mut copy, result) = try_on(raft, now, member, answer);
-    if result.is_err() || copy.status().term != term + STEP {
+    let answer = Message::Accept { term: term + 3 * TERM_STEP, round: 0, match_index: 0 };
+    let (mut copy, result) = receive_on_copy(raft, now, member, answer);
+    if result.is_err() || copy.status().term != term + TERM_STEP {
         return Some("a member's far term is not approached".into());
     }
-    if copy.receive(now, member, answer).is_ok() || copy.status().term != term + STEP {
+    if copy.receive(now, member, answer).is_ok() || copy.status().term != term + TERM_STEP {
         return Some("a far term is approached without time passing".into());
     }
     None
 }
 
 /// A node that is no member is told so, as soon as that is certain; and a member does not believe it beside its leader.
-fn removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+fn check_removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let status = raft.status();
     if status.last > 0 {
-        let (mut copy, _) = try_on(raft, now, STRANGER, ask(true, status.term));
+        let (mut copy, _) = receive_on_copy(raft, now, NON_MEMBER, vote_request(true, status.term));
         let (mut voted, mut told) = (false, false);
         while let Some(output) = copy.poll() {
             match output {
-                Output::Send(STRANGER, Message::Vote { .. }) => voted = true,
-                Output::Send(STRANGER, Message::Removed { .. }) => told = true,
+                Output::Send(NON_MEMBER, Message::Vote { .. }) => voted = true,
+                Output::Send(NON_MEMBER, Message::Removed { .. }) => told = true,
                 _ => {}
             }
         }
@@ -164,7 +164,7 @@ fn removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
         round: 1,
         entries: &[],
     };
-    let (mut copy, result) = try_on(raft, now, leader, heard);
+    let (mut copy, result) = receive_on_copy(raft, now, leader, heard);
     let member = raft.peers().next()?.id;
     let removed = Message::Removed { term: status.term, index: status.last + 9, index_term: 1 };
     let _ = copy.receive(now, member, removed);
@@ -173,7 +173,7 @@ fn removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
 }
 
 /// A member that may not lead, and hears no leader, asks the others, which know of its removal.
-fn questions<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
+fn check_removal_queries<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let status = raft.status();
     let may_lead = status.standing.votes() && !status.standing.is_witness();
     let others = raft.members().iter().any(|member| member.id != status.id);
@@ -189,12 +189,12 @@ fn questions<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     copy.tick(now.after(1 << 40));
     copy.tick(now.after(1 << 41));
     // it says nothing at all while its vote is on the way to the disk
-    let _ = copy.receive(now.after(1 << 41), STRANGER, ask(true, status.term + 2));
+    let _ = copy.receive(now.after(1 << 41), NON_MEMBER, vote_request(true, status.term + 2));
     let (mut asked, mut answered) = (false, false);
     while let Some(output) = copy.poll() {
         match output {
             Output::Send(_, Message::RequestVote { .. }) => asked = true,
-            Output::Send(STRANGER, _) => answered = true,
+            Output::Send(NON_MEMBER, _) => answered = true,
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use quorate_election::{
 };
 
 /// What all elections have in common.
-pub trait Elects:
+pub trait ElectionMachine:
     for<'a> Machine<Event<'a> = Event, Record<'a> = Record>
     + Clone
     + PartialEq
@@ -24,7 +24,7 @@ pub trait Elects:
     /// # Errors
     ///
     /// What does not fit.
-    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String>;
+    fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String>;
 
     /// What it does, and whom it follows.
     fn status(&self) -> Status;
@@ -42,11 +42,11 @@ pub trait Elects:
     fn settle_us(&self, config: &Config) -> u64;
 }
 
-impl<S: Storage + Send + Sync + 'static> Elects for Bully<S>
+impl<S: Storage + Send + Sync + 'static> ElectionMachine for Bully<S>
 where
     Self: Send + Sync,
 {
-    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
+    fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
         Self::new(id, members, config).map_err(|e| e.to_string())
     }
 
@@ -71,11 +71,12 @@ where
     }
 }
 
-impl<A: Algorithm + Send + Sync + 'static, S: Storage + Send + Sync + 'static> Elects for Ring<A, S>
+impl<A: Algorithm + Send + Sync + 'static, S: Storage + Send + Sync + 'static> ElectionMachine
+    for Ring<A, S>
 where
     Self: Send + Sync,
 {
-    fn make(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
+    fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
         Self::new(id, members, config).map_err(|e| e.to_string())
     }
 
@@ -115,7 +116,7 @@ impl Leaders {
     /// # Errors
     ///
     /// Who else did.
-    pub fn leads(&mut self, node: usize, epoch: Epoch) -> Result<(), String> {
+    pub fn record_leader(&mut self, node: usize, epoch: Epoch) -> Result<(), String> {
         let first = *self.of.entry(epoch).or_insert(node);
         if first == node {
             return Ok(());
@@ -128,16 +129,16 @@ impl Leaders {
     /// # Errors
     ///
     /// Who else led then, or that it led in this epoch or a later one before.
-    pub fn told(&mut self, node: usize, event: Event) -> Result<(), String> {
+    pub fn record_event(&mut self, node: usize, event: Event) -> Result<(), String> {
         match event {
             Event::Leading { epoch } => {
                 let last = self.last.insert(node, epoch);
                 if last >= Some(epoch) {
                     return Err(format!("node {} leads in {epoch:?} after {last:?}", node + 1));
                 }
-                self.leads(node, epoch)
+                self.record_leader(node, epoch)
             }
-            Event::Following { leader, epoch } => self.leads(place(leader), epoch),
+            Event::Following { leader, epoch } => self.record_leader(place(leader), epoch),
             _ => Ok(()),
         }
     }
@@ -156,12 +157,12 @@ pub(super) fn place(id: NodeId) -> usize {
 
 /// How many others must tell a node that has forgotten what it accepted what they know: if one fewer did, those that remain and the
 /// node itself could be a majority, which accepted what nobody tells.
-pub(super) fn enough_to_recover(nodes: usize) -> usize {
+pub(super) fn recovery_quorum(nodes: usize) -> usize {
     nodes.div_ceil(2).min(nodes - 1)
 }
 
 /// Whether the right one leads, and all that live know it. `live` are the machines that are up, with their places.
-pub(super) fn settled<'a, M: Elects>(
+pub(super) fn settled<'a, M: ElectionMachine>(
     config: &Config,
     nodes: usize,
     live: impl Iterator<Item = (usize, &'a M)>,
@@ -170,7 +171,7 @@ pub(super) fn settled<'a, M: Elects>(
     let known: Vec<_> = live.iter().map(|(_, status)| status.leader.map(place)).collect();
     let quorum = config.mode != quorate_election::Mode::Classic;
     let recovers = live.iter().any(|(_, status)| status.role == Role::Recovering);
-    let stuck = quorum && recovers && known.len() <= enough_to_recover(nodes);
+    let stuck = quorum && recovers && known.len() <= recovery_quorum(nodes);
     if recovers && !stuck {
         return Err("a node could know all it has forgotten, and still recovers".into());
     }
