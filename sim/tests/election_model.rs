@@ -6,7 +6,7 @@ use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_sim::election::{ElectionMachine, ModelledElection};
 use quorate_sim::model::{Bounds, explore};
 
-type Bullies = Bully<Inline<5>>;
+type BullyNode = Bully<Inline<5>>;
 
 fn check<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) {
     let config = Config { attempts: 1, ..config };
@@ -34,28 +34,28 @@ const KEEP: Config = Config { takeover: Takeover::Keep, ..Config::lan() };
 
 #[test]
 fn three_bullies() {
-    check::<Bullies>(3, Config::lan(), Bounds { in_flight: 2, ..FEW });
+    check::<BullyNode>(3, Config::lan(), Bounds { in_flight: 2, ..FEW });
 }
 
 #[test]
 fn three_that_keep_their_leader() {
-    check::<Bullies>(3, KEEP, Bounds { in_flight: 0, losses: 1, ..FEW });
+    check::<BullyNode>(3, KEEP, Bounds { in_flight: 0, losses: 1, ..FEW });
 }
 
 #[test]
 fn three_that_need_a_quorum() {
-    check::<Bullies>(3, Config { mode: Mode::Quorum, ..KEEP }, FEW);
+    check::<BullyNode>(3, Config { mode: Mode::Quorum, ..KEEP }, FEW);
 }
 
 #[test]
 fn one_of_three_forgets() {
     let bounds = Bounds { crashes: 0, erasures: 1, in_flight: 2, ..FEW };
-    check::<Bullies>(3, Config { mode: Mode::Quorum, ..KEEP }, bounds);
+    check::<BullyNode>(3, Config { mode: Mode::Quorum, ..KEEP }, bounds);
 }
 
 #[test]
 fn five_bullies() {
-    check::<Bullies>(5, Config::lan(), Bounds { in_flight: 2, ..FEW });
+    check::<BullyNode>(5, Config::lan(), Bounds { in_flight: 2, ..FEW });
 }
 
 #[test]

@@ -14,9 +14,9 @@ use quorate_raft::{Change, Config};
 use quorate_sim::model::{Bounds, Exploration, explore};
 use quorate_sim::raft::{ModelledRaft, Request};
 
-fn raft(config: Config, bounds: Bounds, patience_us: u64) -> Exploration {
+fn raft(config: Config, bounds: Bounds, max_healing_us: u64) -> Exploration {
     let found = explore(
-        ModelledRaft { nodes: 3, config, requests: &[Request::Propose(b"x")], patience_us },
+        ModelledRaft { nodes: 3, config, requests: &[Request::Propose(b"x")], max_healing_us },
         bounds,
         2,
     );
@@ -83,7 +83,7 @@ fn an_entry_with_a_loss_and_a_duplicate() {
 /// The members change, with a crash; how many states there are at least.
 fn changed(requests: &'static [Request], states: usize) {
     let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, in_flight: 2, ..NOTHING };
-    let model = ModelledRaft { nodes: 3, config: plain(), requests, patience_us: 0 };
+    let model = ModelledRaft { nodes: 3, config: plain(), requests, max_healing_us: 0 };
     let found = explore(model, bounds, 2);
     if let Some(violation) = &found.violation {
         panic!("{violation}");

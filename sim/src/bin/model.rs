@@ -11,8 +11,8 @@ use quorate_sim::election::{ElectionMachine, ModelledElection};
 use quorate_sim::model::{Bounds, Exploration, explore};
 use quorate_sim::raft::{ModelledRaft, Request};
 
-type Bullies = Bully<Inline<5>>;
-type Of<A> = Ring<A, Inline<8>>;
+type BullyNode = Bully<Inline<5>>;
+type RingNode<A> = Ring<A, Inline<8>>;
 type Explore = fn(usize, Config, Bounds) -> Exploration;
 
 const HIGHEST: Config = Config { attempts: 1, ..Config::lan() };
@@ -21,7 +21,7 @@ const QUORUM: Config = Config { mode: Mode::Quorum, ..KEEP };
 const LEASE: Config =
     Config { mode: Mode::Lease { lease_us: 250_000, drift: Drift::NONE }, ..KEEP };
 
-/// One node forgets.
+/// The disk of one node is erased.
 const ERASED: Bounds = Bounds { timeouts: 2, crashes: 0, erasures: 1, ..FEW };
 
 /// An early timeout and a crash; no more than three messages in flight.
@@ -39,32 +39,32 @@ const TWO: Bounds = Bounds { in_flight: 2, ..FEW };
 
 /// What is explored: a name, the nodes, how they behave, and what may happen.
 const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
-    ("bully", 3, run::<Bullies>, HIGHEST, FEW),
-    ("bully", 3, run::<Bullies>, HIGHEST, Bounds { timeouts: 2, ..FEW }),
-    ("bully", 4, run::<Bullies>, HIGHEST, FEW),
-    ("bully", 5, run::<Bullies>, HIGHEST, TWO),
+    ("bully", 3, run::<BullyNode>, HIGHEST, FEW),
+    ("bully", 3, run::<BullyNode>, HIGHEST, Bounds { timeouts: 2, ..FEW }),
+    ("bully", 4, run::<BullyNode>, HIGHEST, FEW),
+    ("bully", 5, run::<BullyNode>, HIGHEST, TWO),
     (
         "bully keep",
         3,
-        run::<Bullies>,
+        run::<BullyNode>,
         KEEP,
         Bounds { in_flight: 0, losses: 1, duplicates: 1, ..FEW },
     ),
-    ("bully keep", 5, run::<Bullies>, KEEP, FEW),
-    ("bully quorum", 3, run::<Bullies>, QUORUM, FEW),
-    ("bully quorum slow disks", 3, run::<Bullies>, QUORUM, Bounds { slow_disks: true, ..FEW }),
-    ("bully quorum", 4, run::<Bullies>, QUORUM, FEW),
-    ("bully quorum", 5, run::<Bullies>, QUORUM, FEW),
-    ("bully lease", 3, run::<Bullies>, LEASE, Bounds { timeouts: 3, ..FEW }),
-    ("bully quorum erased", 3, run::<Bullies>, QUORUM, ERASED),
-    ("bully lease erased", 3, run::<Bullies>, LEASE, ERASED),
-    ("ring collecting", 3, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..FEW }),
-    ("ring collecting", 4, run::<Of<Collecting>>, KEEP, Bounds { timeouts: 2, ..TWO }),
-    ("ring chang-roberts", 3, run::<Of<ChangRoberts>>, KEEP, Bounds { timeouts: 2, ..FEW }),
-    ("ring chang-roberts", 3, run::<Of<ChangRoberts>>, HIGHEST, TWO),
-    ("ring chang-roberts", 5, run::<Of<ChangRoberts>>, KEEP, TWO),
-    ("ring hirschberg-sinclair", 3, run::<Of<HirschbergSinclair>>, KEEP, FEW),
-    ("ring hirschberg-sinclair", 4, run::<Of<HirschbergSinclair>>, KEEP, TWO),
+    ("bully keep", 5, run::<BullyNode>, KEEP, FEW),
+    ("bully quorum", 3, run::<BullyNode>, QUORUM, FEW),
+    ("bully quorum slow disks", 3, run::<BullyNode>, QUORUM, Bounds { slow_disks: true, ..FEW }),
+    ("bully quorum", 4, run::<BullyNode>, QUORUM, FEW),
+    ("bully quorum", 5, run::<BullyNode>, QUORUM, FEW),
+    ("bully lease", 3, run::<BullyNode>, LEASE, Bounds { timeouts: 3, ..FEW }),
+    ("bully quorum erased", 3, run::<BullyNode>, QUORUM, ERASED),
+    ("bully lease erased", 3, run::<BullyNode>, LEASE, ERASED),
+    ("ring collecting", 3, run::<RingNode<Collecting>>, KEEP, Bounds { timeouts: 2, ..FEW }),
+    ("ring collecting", 4, run::<RingNode<Collecting>>, KEEP, Bounds { timeouts: 2, ..TWO }),
+    ("ring chang-roberts", 3, run::<RingNode<ChangRoberts>>, KEEP, Bounds { timeouts: 2, ..FEW }),
+    ("ring chang-roberts", 3, run::<RingNode<ChangRoberts>>, HIGHEST, TWO),
+    ("ring chang-roberts", 5, run::<RingNode<ChangRoberts>>, KEEP, TWO),
+    ("ring hirschberg-sinclair", 3, run::<RingNode<HirschbergSinclair>>, KEEP, FEW),
+    ("ring hirschberg-sinclair", 4, run::<RingNode<HirschbergSinclair>>, KEEP, TWO),
 ];
 
 /// Raft with three nodes. Commands are proposals, or changes of the members.
@@ -97,7 +97,7 @@ const JOINTLY: &[Request] = &[
     Request::Change(&[Change::Remove(SECOND), Change::Remove(THIRD)]),
 ];
 
-/// What a leader is asked for in the cases of a name.
+/// The requests to leaders in the cases of a name.
 fn requests(name: &str) -> &'static [Request] {
     match name {
         "raft members" => ONE_BY_ONE,
@@ -107,17 +107,21 @@ fn requests(name: &str) -> &'static [Request] {
 }
 
 fn run_raft(name: &str, bounds: Bounds) -> Exploration {
-    let cautious = name.contains("pre-vote");
+    let pre_vote = name.contains("pre-vote");
     let config = quorate_raft::Config {
-        pre_vote: cautious,
-        check_quorum: cautious,
+        pre_vote,
+        check_quorum: pre_vote,
         max_entry_bytes: 8,
         max_uncommitted_bytes: 64,
         max_log_bytes: 192,
         snapshot_part_bytes: 16,
         ..quorate_raft::Config::default()
     };
-    explore(ModelledRaft { nodes: 3, config, requests: requests(name), patience_us: 0 }, bounds, 2)
+    explore(
+        ModelledRaft { nodes: 3, config, requests: requests(name), max_healing_us: 0 },
+        bounds,
+        2,
+    )
 }
 
 fn run<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) -> Exploration {
@@ -125,17 +129,17 @@ fn run<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) -> Expl
 }
 
 fn main() -> ExitCode {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
     let mut part = Some((1, 1));
-    if let Some(at) = words.iter().position(|word| word == "--part") {
-        part = words.get(at + 1).and_then(|word| parse_part(word));
-        words.drain(at..words.len().min(at + 2));
+    if let Some(at) = args.iter().position(|arg| arg == "--part") {
+        part = args.get(at + 1).and_then(|arg| parse_part(arg));
+        args.drain(at..args.len().min(at + 2));
     }
     let Some((part, parts)) = part else {
         eprintln!("model: --part is K/N with K from 1 to N, such as 1/2");
         return ExitCode::from(2);
     };
-    if words.iter().any(|word| word.starts_with('-')) {
+    if args.iter().any(|arg| arg.starts_with('-')) {
         println!(
             "model [WORD]... [--part K/N]: explores the cases whose name has all the words, or of \
             these every N-th from the K-th on"
@@ -155,26 +159,26 @@ fn main() -> ExitCode {
         "generated",
         "depth"
     );
-    let named = |name: &str| words.iter().all(|word| name.contains(word.as_str()));
+    let named = |name: &str| args.iter().all(|arg| name.contains(arg.as_str()));
     let mut at = 0;
     let mut chosen = |name: &str| {
         let chosen = named(name) && at % parts == part - 1;
         at += usize::from(named(name));
         chosen
     };
-    let mut sound = true;
+    let mut passed = true;
     for (name, nodes, explore, config, bounds) in CASES.iter().filter(|case| chosen(case.0)) {
-        sound &= report(name, *nodes, bounds, &explore(*nodes, *config, *bounds));
+        passed &= report(name, *nodes, bounds, &explore(*nodes, *config, *bounds));
     }
     for (name, bounds) in RAFT.iter().filter(|case| chosen(case.0)) {
-        sound &= report(name, 3, bounds, &run_raft(name, *bounds));
+        passed &= report(name, 3, bounds, &run_raft(name, *bounds));
     }
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Reads `1/2`.
-fn parse_part(word: &str) -> Option<(usize, usize)> {
-    let (part, parts) = word.split_once('/')?;
+fn parse_part(arg: &str) -> Option<(usize, usize)> {
+    let (part, parts) = arg.split_once('/')?;
     let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
     (1..=parts).contains(&part).then_some((part, parts))
 }

@@ -12,7 +12,7 @@ use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
 
 use super::ElectionMachine;
-use super::machine::settled;
+use super::machine::check_converged;
 
 /// Decodes bytes as messages and as a record. What decodes must encode to the same bytes.
 ///
@@ -20,12 +20,15 @@ use super::machine::settled;
 ///
 /// What does not.
 pub fn decode(data: &[u8]) -> Result<(), String> {
-    same(data, quorate_election::bully::Message::from_slice(data).ok())?;
-    same(data, quorate_election::ring::Message::from_slice(data).ok())?;
-    same(data, Record::from_slice(data).ok())
+    check_round_trip(data, quorate_election::bully::Message::from_slice(data).ok())?;
+    check_round_trip(data, quorate_election::ring::Message::from_slice(data).ok())?;
+    check_round_trip(data, Record::from_slice(data).ok())
 }
 
-fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Result<(), String> {
+fn check_round_trip<'a, T: Wire<'a> + core::fmt::Debug>(
+    data: &[u8],
+    value: Option<T>,
+) -> Result<(), String> {
     let Some(value) = value else { return Ok(()) };
     match bytes(&value)? {
         written if written == data => Ok(()),
@@ -57,12 +60,12 @@ pub fn inputs(data: &[u8]) -> Result<(), String> {
     let quorum = Config { mode: Mode::Quorum, ..config };
     let lease = Config { mode: Mode::Lease { lease_us: 300_000, drift }, ..config };
     match which % 8 {
-        0 => Victim::<Bully<Inline<3>>>::new(config)?.live(rest),
-        1 => Victim::<Bully<Inline<3>>>::new(quorum)?.live(rest),
-        2 => Victim::<Bully<Inline<3>>>::new(lease)?.live(rest),
-        3 | 4 => Victim::<Ring<Collecting, Inline<6>>>::new(config)?.live(rest),
-        5 | 6 => Victim::<Ring<ChangRoberts, Inline<6>>>::new(config)?.live(rest),
-        _ => Victim::<Ring<HirschbergSinclair, Inline<12>>>::new(config)?.live(rest),
+        0 => Victim::<Bully<Inline<3>>>::new(config)?.run(rest),
+        1 => Victim::<Bully<Inline<3>>>::new(quorum)?.run(rest),
+        2 => Victim::<Bully<Inline<3>>>::new(lease)?.run(rest),
+        3 | 4 => Victim::<Ring<Collecting, Inline<6>>>::new(config)?.run(rest),
+        5 | 6 => Victim::<Ring<ChangRoberts, Inline<6>>>::new(config)?.run(rest),
+        _ => Victim::<Ring<HirschbergSinclair, Inline<12>>>::new(config)?.run(rest),
     }
 }
 
@@ -76,27 +79,27 @@ struct Victim<M> {
     epoch: Epoch,
     /// It knows which epochs there have been, and so what is far: it has a record, or has known a leader.
     informed: bool,
-    /// In which epochs it has led, and in which life.
+    /// The epochs it led in, each with the incarnation.
     led: Vec<(Epoch, u32)>,
-    life: u32,
-    /// What it has said since the last drain.
-    said: Vec<(NodeId, Vec<u8>)>,
+    incarnation: u32,
+    /// What it has sent since the last drain.
+    sent: Vec<(NodeId, Vec<u8>)>,
 }
 
-const ME: NodeId = NodeId::new(2);
+const NODE: NodeId = NodeId::new(2);
 /// As a ring: neither up nor down.
-const ORDER: [NodeId; 3] = [NodeId::new(3), NodeId::new(1), ME];
+const ORDER: [NodeId; 3] = [NodeId::new(3), NodeId::new(1), NODE];
 
 /// More outputs than this at once are a storm.
 const MAX_OUTPUTS: usize = 100;
 
 /// One input may not take the epoch further than this, once there is one.
-const MOST_JUMP: u64 = (1 << 38) + 64;
+const MAX_EPOCH_JUMP: u64 = (1 << 38) + 64;
 
 impl<M: ElectionMachine> Victim<M> {
     fn new(config: Config) -> Result<Self, String> {
         Ok(Self {
-            node: M::create(ME, &ORDER, config)?,
+            node: M::create(NODE, &ORDER, config)?,
             config,
             now: Instant::ZERO,
             disk: Vec::new(),
@@ -104,20 +107,20 @@ impl<M: ElectionMachine> Victim<M> {
             epoch: Epoch::ZERO,
             informed: false,
             led: Vec::new(),
-            life: 0,
-            said: Vec::new(),
+            incarnation: 0,
+            sent: Vec::new(),
         })
     }
 
-    fn live(mut self, data: &[u8]) -> Result<(), String> {
+    fn run(mut self, data: &[u8]) -> Result<(), String> {
         let mut input = Input(data);
         while let Some(what) = input.byte() {
             self.step(what, &mut input)?;
             self.drain()?;
             self.check()?;
-            self.said.clear();
+            self.sent.clear();
         }
-        self.settle()
+        self.check_converges()
     }
 
     fn step(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
@@ -187,13 +190,13 @@ impl<M: ElectionMachine> Victim<M> {
     fn restart(&mut self, written: bool) -> Result<(), String> {
         let (_, records) = self.waiting.take().unwrap_or_default();
         self.disk.extend(records.into_iter().filter(|_| written));
-        self.node = M::create(ME, &ORDER, self.config)?;
+        self.node = M::create(NODE, &ORDER, self.config)?;
         for record in &self.disk {
             self.node.restore(*record).map_err(|e| format!("its own record: {e}"))?;
         }
         self.epoch = self.node.status().epoch;
         self.informed = !self.disk.is_empty();
-        self.life += 1;
+        self.incarnation += 1;
         self.node.tick(self.now);
         Ok(())
     }
@@ -207,16 +210,15 @@ impl<M: ElectionMachine> Victim<M> {
                     waiting.0 = ticket;
                     waiting.1.push(record);
                 }
-                Some(Output::Send(to, message)) => self.said.push((to, bytes(&message)?)),
+                Some(Output::Send(to, message)) => self.sent.push((to, bytes(&message)?)),
                 Some(Output::Event(Event::Leading { epoch })) => {
-                    let again = self
-                        .led
-                        .iter()
-                        .any(|&(led, life)| led > epoch || (led == epoch && life != self.life));
+                    let again = self.led.iter().any(|&(led, incarnation)| {
+                        led > epoch || (led == epoch && incarnation != self.incarnation)
+                    });
                     if again {
                         return Err(format!("it leads in {epoch:?} after {:?}", self.led));
                     }
-                    self.led.push((epoch, self.life));
+                    self.led.push((epoch, self.incarnation));
                 }
                 Some(Output::Event(_)) => {}
             }
@@ -227,7 +229,7 @@ impl<M: ElectionMachine> Victim<M> {
     fn check(&mut self) -> Result<(), String> {
         let status = self.node.status();
         let (before, now) = (self.epoch.token(), status.epoch.token());
-        if now < before || (self.informed && now - before > MOST_JUMP) {
+        if now < before || (self.informed && now - before > MAX_EPOCH_JUMP) {
             return Err(format!("its epoch went from {before} to {now}"));
         }
         self.epoch = status.epoch;
@@ -235,14 +237,14 @@ impl<M: ElectionMachine> Victim<M> {
         let durable = self.disk.last().map_or(Epoch::ZERO, |record| record.epoch);
         // a node that recovers promises nothing
         let promises = status.role != Role::Recovering;
-        if durable < self.epoch && promises && !self.said.is_empty() {
+        if durable < self.epoch && promises && !self.sent.is_empty() {
             return Err("it speaks while its epoch is not durable".into());
         }
         Ok(())
     }
 
     /// Honest peers come, who know the epoch: they must agree with it on a leader.
-    fn settle(mut self) -> Result<(), String> {
+    fn check_converges(mut self) -> Result<(), String> {
         self.sync();
         let record = Record { epoch: self.epoch };
         let mut peers = Vec::new();
@@ -273,7 +275,7 @@ impl<M: ElectionMachine> Victim<M> {
             }
         }
         let config = peers.first().map_or_else(Config::lan, |peer| peer.config);
-        settled(&config, 3, peers.iter().map(|peer| &peer.node).enumerate())
+        check_converged(&config, 3, peers.iter().map(|peer| &peer.node).enumerate())
     }
 }
 
@@ -287,7 +289,7 @@ fn deliver<M: ElectionMachine>(nodes: &mut [Victim<M>]) -> Result<(), String> {
             node.sync();
             node.drain()?;
             let from = NodeId::new(at as u64 + 1);
-            for (to, message) in core::mem::take(&mut node.said) {
+            for (to, message) in core::mem::take(&mut node.sent) {
                 quiet = false;
                 let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
                 let Some(to) = nodes.get_mut(to) else { continue };

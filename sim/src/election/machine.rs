@@ -8,7 +8,7 @@ use quorate_election::{
     Bully, Config, Epoch, Event, Record, Ring, Role, Status, Storage, Takeover,
 };
 
-/// What all elections have in common.
+/// What all election machines have in common.
 pub trait ElectionMachine:
     for<'a> Machine<Event<'a> = Event, Record<'a> = Record>
     + Clone
@@ -26,13 +26,13 @@ pub trait ElectionMachine:
     /// What does not fit.
     fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String>;
 
-    /// What it does, and whom it follows.
+    /// Its role and its leader.
     fn status(&self) -> Status;
 
     /// Whether it leads and holds the lease.
     fn holds_lease(&self, now: Instant) -> bool;
 
-    /// A failure detector's verdict.
+    /// A failure detector suspects a node.
     fn suspect(&mut self, now: Instant, node: NodeId);
 
     /// A resource has seen a later token.
@@ -101,21 +101,21 @@ where
     }
 }
 
-/// Who was told to lead in which epoch.
+/// The leaders by epoch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Leaders {
     /// The leader of each epoch.
     of: BTreeMap<Epoch, usize>,
-    /// The last epoch of each leader, in all its lives.
+    /// The last epoch of each leader, in all its incarnations.
     last: BTreeMap<usize, Epoch>,
 }
 
 impl Leaders {
-    /// A node leads in an epoch: nobody else ever may.
+    /// A node leads in an epoch: no other node ever may.
     ///
     /// # Errors
     ///
-    /// Who else did.
+    /// The node that did before.
     pub fn record_leader(&mut self, node: usize, epoch: Epoch) -> Result<(), String> {
         let first = *self.of.entry(epoch).or_insert(node);
         if first == node {
@@ -124,11 +124,11 @@ impl Leaders {
         Err(format!("nodes {} and {} both lead in {epoch:?}", first + 1, node + 1))
     }
 
-    /// What a node tells its application: it leads in each epoch once, and in later and later ones.
+    /// An event of a node: it leads in each epoch once, and its epochs only grow.
     ///
     /// # Errors
     ///
-    /// Who else led then, or that it led in this epoch or a later one before.
+    /// The node that led then, or that it led in this epoch or a later one before.
     pub fn record_event(&mut self, node: usize, event: Event) -> Result<(), String> {
         match event {
             Event::Leading { epoch } => {
@@ -138,7 +138,7 @@ impl Leaders {
                 }
                 self.record_leader(node, epoch)
             }
-            Event::Following { leader, epoch } => self.record_leader(place(leader), epoch),
+            Event::Following { leader, epoch } => self.record_leader(index_of(leader), epoch),
             _ => Ok(()),
         }
     }
@@ -151,7 +151,7 @@ impl Leaders {
 }
 
 /// From 0.
-pub(super) fn place(id: NodeId) -> usize {
+pub(super) fn index_of(id: NodeId) -> usize {
     usize::try_from(id.get()).unwrap_or(0).wrapping_sub(1)
 }
 
@@ -161,14 +161,15 @@ pub(super) fn recovery_quorum(nodes: usize) -> usize {
     nodes.div_ceil(2).min(nodes - 1)
 }
 
-/// Whether the right one leads, and all that live know it. `live` are the machines that are up, with their places.
-pub(super) fn settled<'a, M: ElectionMachine>(
+/// Whether the right node leads, and all nodes that are up know it. `live` are the machines that are
+/// up, with their indices.
+pub(super) fn check_converged<'a, M: ElectionMachine>(
     config: &Config,
     nodes: usize,
     live: impl Iterator<Item = (usize, &'a M)>,
 ) -> Result<(), String> {
     let live: Vec<(usize, Status)> = live.map(|(at, machine)| (at, machine.status())).collect();
-    let known: Vec<_> = live.iter().map(|(_, status)| status.leader.map(place)).collect();
+    let known: Vec<_> = live.iter().map(|(_, status)| status.leader.map(index_of)).collect();
     let quorum = config.mode != quorate_election::Mode::Classic;
     let recovers = live.iter().any(|(_, status)| status.role == Role::Recovering);
     let stuck = quorum && recovers && known.len() <= recovery_quorum(nodes);

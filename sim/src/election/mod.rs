@@ -4,14 +4,14 @@
 //! minority has no new leader; in lease mode no two nodes hold the lease. Once faults stop: one node leads (the highest that
 //! lives, unless leaders are kept), and all that live know it, within the time the crate states.
 
-mod detect;
+mod detectors;
 pub mod hostile;
 mod machine;
 #[cfg(feature = "model")]
 mod modelled;
 mod subject;
 
-pub use detect::detectors;
+pub use detectors::detectors;
 pub use machine::{ElectionMachine, Leaders};
 #[cfg(feature = "model")]
 pub use modelled::ModelledElection;

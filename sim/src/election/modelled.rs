@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use quorate_core::{Instant, NodeId, Wire};
 use quorate_election::{Config, Epoch, Event, Record, Role};
 
-use super::machine::settled;
+use super::machine::check_converged;
 use super::{ElectionMachine, Leaders};
 use crate::model::{Modelled, Node};
 
@@ -71,10 +71,10 @@ impl<M: ElectionMachine> Modelled for ModelledElection<M> {
 
     fn healed(&self, nodes: &[Node<Self>]) -> Result<(), String> {
         let live = nodes.iter().enumerate().filter_map(|(at, n)| Some((at, n.machine.as_ref()?)));
-        settled(&self.config, self.nodes, live)
+        check_converged(&self.config, self.nodes, live)
     }
 
-    fn patience(&self) -> u64 {
+    fn max_healing_us(&self) -> u64 {
         self.boot(0).map_or(0, |machine| machine.settle_us(&self.config))
     }
 }

@@ -5,7 +5,7 @@ use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
 use quorate_election::lease::Drift;
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 
-use super::machine::{place, recovery_quorum, settled};
+use super::machine::{check_converged, index_of, recovery_quorum};
 use super::{ElectionMachine, Leaders};
 use crate::run::LEADER_TIMEOUTS;
 use crate::{Access, Marks, Subject, Swarm};
@@ -22,13 +22,13 @@ pub struct ElectionSubject<M> {
     /// What each node has on disk.
     disks: Vec<Epoch>,
     /// Nodes that have no record: new ones, and those whose disk was erased.
-    blank: Vec<bool>,
+    without_record: Vec<bool>,
     /// Nodes whose disk was erased at some time.
     erased: Vec<bool>,
     /// Nodes that are down for good.
     lost: usize,
     /// A leader that nobody may replace, and the nodes that are away.
-    kept: Option<(usize, Vec<usize>)>,
+    stable_leader: Option<(usize, Vec<usize>)>,
     /// A detector for each pair, if this run has them.
     watches: Vec<Option<Watch<NormalPhi<16>, 7>>>,
     /// Who was heard since the last step of a node.
@@ -68,7 +68,7 @@ impl<M: ElectionMachine> ElectionSubject<M> {
         }
     }
 
-    fn watch(&self, node: usize) -> Option<Watch<NormalPhi<16>, 7>> {
+    fn new_watch(&self, node: usize) -> Option<Watch<NormalPhi<16>, 7>> {
         let mut watch = Watch::new(50_000);
         for other in (0..self.order.len()).filter(|&other| other != node) {
             let detector = NormalPhi::new(PhiConfig::for_interval(100_000)).ok()?;
@@ -82,12 +82,12 @@ impl<M: ElectionMachine> ElectionSubject<M> {
     }
 
     /// A leader that a majority hears stays, whatever the others did.
-    fn is_kept(&self, node: usize, event: Event) -> Result<(), String> {
-        let Some((leader, away)) = &self.kept else { return Ok(()) };
+    fn check_stable_leader(&self, node: usize, event: Event) -> Result<(), String> {
+        let Some((leader, away)) = &self.stable_leader else { return Ok(()) };
         let leader = *leader;
         let kept = match event {
             Event::Leading { .. } => node == leader,
-            Event::Following { leader: other, .. } => place(other) == leader,
+            Event::Following { leader: other, .. } => index_of(other) == leader,
             _ => node != leader,
         };
         if kept || away.contains(&node) {
@@ -100,8 +100,14 @@ impl<M: ElectionMachine> ElectionSubject<M> {
         ))
     }
 
-    /// Hands what was heard, and the time, to a node's detectors, and their verdicts to its machine.
-    fn detect(&mut self, node: usize, now: Instant, machine: &mut M, marks: &mut Marks) -> bool {
+    /// Feeds heartbeats and the time to a node's detectors, and their suspicions to its machine.
+    fn run_detectors(
+        &mut self,
+        node: usize,
+        now: Instant,
+        machine: &mut M,
+        marks: &mut Marks,
+    ) -> bool {
         let heard = core::mem::take(&mut self.heard[node]);
         let Some(watch) = &mut self.watches[node] else { return false };
         for from in heard {
@@ -144,10 +150,10 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
             leaders: Leaders::default(),
             epochs: vec![Epoch::ZERO; nodes],
             disks: vec![Epoch::ZERO; nodes],
-            blank: vec![false; nodes],
+            without_record: vec![false; nodes],
             erased: vec![false; nodes],
             lost: 0,
-            kept: None,
+            stable_leader: None,
             watches: Vec::new(),
             heard: vec![Vec::new(); nodes],
             resource: Resource::default(),
@@ -156,11 +162,11 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
         };
         // or else they took part before
         if subject.rng.chance(1, 3) {
-            subject.blank.fill(true);
+            subject.without_record.fill(true);
         }
         let detectors = subject.rng.chance(1, 2);
         subject.watches =
-            (0..nodes).map(|node| detectors.then(|| subject.watch(node)).flatten()).collect();
+            (0..nodes).map(|node| detectors.then(|| subject.new_watch(node)).flatten()).collect();
         subject
     }
 
@@ -171,7 +177,7 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
 
     fn boot(&mut self, node: usize) -> Result<M, String> {
         let mut machine = M::create(self.node(node), &self.order, self.config)?;
-        if !self.blank[node] {
+        if !self.without_record[node] {
             machine.restore(Record { epoch: Epoch::ZERO }).map_err(|e| e.to_string())?;
         }
         Ok(machine)
@@ -189,7 +195,7 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
     fn crashed(&mut self, node: usize) {
         self.heard[node].clear();
         if self.watches[node].is_some() {
-            self.watches[node] = self.watch(node);
+            self.watches[node] = self.new_watch(node);
         }
     }
 
@@ -201,7 +207,7 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String> {
         self.leaders.record_event(node, event)?;
-        self.is_kept(node, event)?;
+        self.check_stable_leader(node, event)?;
         match event {
             Event::Leading { epoch } => {
                 marks.hit("elected");
@@ -222,12 +228,12 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
         machine: &mut M,
         marks: &mut Marks,
     ) -> Result<bool, String> {
-        Ok(self.detect(node, now, machine, marks))
+        Ok(self.run_detectors(node, now, machine, marks))
     }
 
     fn durable(&mut self, node: usize, record: Record) {
         self.disks[node] = record.epoch;
-        self.blank[node] = false;
+        self.without_record[node] = false;
     }
 
     fn node_lost(&mut self, _node: usize) {
@@ -238,27 +244,28 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
     fn may_erase_disk(&self, _node: usize, calm: bool) -> bool {
         let others = self.order.len() - 1;
         let rest = others.saturating_sub(self.lost);
-        let known = rest >= recovery_quorum(self.order.len()) && !self.blank.contains(&true);
+        let known =
+            rest >= recovery_quorum(self.order.len()) && !self.without_record.contains(&true);
         others > 0 && if self.needs_quorum() { known } else { calm }
     }
 
     fn disk_erased(&mut self, node: usize) {
-        (self.blank[node], self.erased[node]) = (true, true);
+        (self.without_record[node], self.erased[node]) = (true, true);
     }
 
     /// A node without a record needs more of the others than a majority.
     fn needs_all_nodes(&self) -> bool {
-        self.needs_quorum() && self.blank.contains(&true)
+        self.needs_quorum() && self.without_record.contains(&true)
     }
 
     fn stable_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> Option<usize> {
         let statuses = machines.map(|machine| machine.status());
         let leader = statuses.filter(|status| status.role == Role::Leader).last();
-        leader.map(|s| place(s.id)).filter(|_| self.config.takeover == Takeover::Keep)
+        leader.map(|s| index_of(s.id)).filter(|_| self.config.takeover == Takeover::Keep)
     }
 
     fn expect_stable_leader(&mut self, kept: Option<(usize, &[usize])>) {
-        self.kept = kept.map(|(leader, away)| (leader, away.to_vec()));
+        self.stable_leader = kept.map(|(leader, away)| (leader, away.to_vec()));
     }
 
     fn records_replaced(&mut self, node: usize) {
@@ -321,7 +328,7 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
             }
             let marks = &mut Marks::default();
             let Some(machine) = access.machine(node) else { continue };
-            self.detect(node, now, machine, marks);
+            self.run_detectors(node, now, machine, marks);
             let status = machine.status();
             if status.role == Role::Leader {
                 let written = self.resource.write(node, status.epoch.token(), marks)?;
@@ -341,8 +348,8 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
     }
 
     fn has_leader(&self, machines: &mut dyn Iterator<Item = &M>) -> bool {
-        let live = machines.map(|machine| (place(machine.status().id), machine));
-        settled(&self.config, self.order.len(), live).is_ok()
+        let live = machines.map(|machine| (index_of(machine.status().id), machine));
+        check_converged(&self.config, self.order.len(), live).is_ok()
     }
 
     fn completed(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stateright::{Checker, Model as _, Property};
 
-use super::heal::Order;
+use super::heal::DeliveryOrder;
 use super::{Action, Bounds, Modelled, System};
 
 const SAFE: &str = "nothing is violated";
@@ -87,7 +87,7 @@ where
     }
 
     fn next_state(&self, last: &State<M>, action: Action<M::Command>) -> Option<State<M>> {
-        let system = last.system.after(&self.subject, &action);
+        let system = last.system.next(&self.subject, &action);
         Some(State { system, subject: Arc::clone(&self.subject) })
     }
 
@@ -126,11 +126,11 @@ impl<M: Modelled> Model<M> {
 impl<M: Modelled> State<M> {
     /// Whether it would get where it should if all faults stopped.
     fn heal(&self) -> Result<(), String> {
-        if self.subject.patience() == 0 {
+        if self.subject.max_healing_us() == 0 {
             return Ok(());
         }
-        self.system.heals(&self.subject, Order::First)?;
-        self.system.heals(&self.subject, Order::Last)
+        self.system.check_heals(&self.subject, DeliveryOrder::First)?;
+        self.system.check_heals(&self.subject, DeliveryOrder::Last)
     }
 }
 

@@ -5,7 +5,7 @@ const STEPS: usize = 100_000;
 
 /// How messages that are in flight together are ordered.
 #[derive(Clone, Copy)]
-pub(crate) enum Order {
+pub(crate) enum DeliveryOrder {
     First,
     Last,
 }
@@ -13,10 +13,10 @@ pub(crate) enum Order {
 impl<M: Modelled> System<M> {
     /// Stops all faults: messages arrive at once, writes are durable, clocks run evenly, and crashed nodes stay down. The system
     /// must get where it should within its patience, and be there still a quarter of that later.
-    pub(crate) fn heals(&self, model: &M, order: Order) -> Result<(), String> {
+    pub(crate) fn check_heals(&self, model: &M, order: DeliveryOrder) -> Result<(), String> {
         let mut system = self.clone();
-        system.budget.in_flight = 0;
-        let patience = model.patience();
+        system.remaining.in_flight = 0;
+        let patience = model.max_healing_us();
         system.run(model, patience, order, true)?;
         model
             .healed(&system.nodes)
@@ -25,35 +25,41 @@ impl<M: Modelled> System<M> {
         model.healed(&system.nodes).map_err(|e| format!("it was, but does not stay so: {e}"))
     }
 
-    fn run(&mut self, model: &M, for_us: u64, order: Order, until: bool) -> Result<(), String> {
+    fn run(
+        &mut self,
+        model: &M,
+        for_us: u64,
+        order: DeliveryOrder,
+        until: bool,
+    ) -> Result<(), String> {
         let mut passed = 0;
         for _ in 0..STEPS {
-            self.settle(model, order)?;
+            self.deliver_all(model, order)?;
             let Some((at, wait)) = self.next_deadline() else { return Ok(()) };
             if until && model.healed(&self.nodes).is_ok() {
                 return Ok(());
             }
             if passed + wait > for_us {
-                self.pass(for_us - passed);
+                self.advance(for_us - passed);
                 return Ok(());
             }
             passed += wait;
-            self.pass(wait);
+            self.advance(wait);
             self.timeout(model, at)?;
         }
         Err("timeouts never end".into())
     }
 
     /// Everything in flight arrives, and what follows from that, and nothing waits for a disk.
-    fn settle(&mut self, model: &M, order: Order) -> Result<(), String> {
+    fn deliver_all(&mut self, model: &M, order: DeliveryOrder) -> Result<(), String> {
         for _ in 0..STEPS {
             if let Some(at) = self.nodes.iter().position(|node| !node.pending.is_empty()) {
                 self.sync(model, at)?;
                 continue;
             }
             let envelope = match order {
-                Order::First => self.in_flight.pop_first(),
-                Order::Last => self.in_flight.pop_last(),
+                DeliveryOrder::First => self.in_flight.pop_first(),
+                DeliveryOrder::Last => self.in_flight.pop_last(),
             };
             let Some(envelope) = envelope else { return Ok(()) };
             self.deliver(model, &envelope)?;
@@ -71,7 +77,7 @@ impl<M: Modelled> System<M> {
         self.nodes.iter().enumerate().filter_map(wait).min_by_key(|&(_, wait)| wait)
     }
 
-    fn pass(&mut self, us: u64) {
+    fn advance(&mut self, us: u64) {
         for node in &mut self.nodes {
             node.now = node.now.after(us);
         }

@@ -19,7 +19,7 @@
 //!
 //! After every step [`Modelled::check`] judges the whole system. From every state a second question is asked, if
 //! [`Modelled::healed`] has an opinion: faults stop for good, messages arrive at once and clocks run evenly; does the system get
-//! where it should within [`Modelled::patience`]?
+//! where it should within [`Modelled::max_healing_us`]?
 
 mod check;
 mod heal;
@@ -33,7 +33,7 @@ use std::hash::{Hash, Hasher};
 
 use quorate_core::{Instant, Machine, Rejected};
 
-/// A protocol, as the model checker wants it.
+/// A protocol for the model checker.
 pub trait Modelled: Sized + Sync + Send {
     /// The machine. Equal hashes must mean equal futures: see [`hash_state`](Self::hash_state).
     type Machine: Machine + Clone + PartialEq + Debug + Send + Sync;
@@ -54,7 +54,7 @@ pub trait Modelled: Sized + Sync + Send {
     /// Why there is none, which is a violation.
     fn boot(&self, node: usize) -> Result<Self::Machine, String>;
 
-    /// The records that a node has on its disk before it starts for the first time.
+    /// The records on the disk of a node before its first start.
     fn initial_disk(&self, _node: usize) -> Vec<Vec<u8>> {
         Vec::new()
     }
@@ -71,12 +71,12 @@ pub trait Modelled: Sized + Sync + Send {
     /// be the same, or the state space has no end.
     fn hash_state<H: Hasher>(&self, machine: &Self::Machine, now: Instant, state: &mut H);
 
-    /// Whether a node may refuse an honest message for this reason.
+    /// Whether a node may reject an honest message for this reason.
     fn may_reject(&self, _reason: Rejected) -> bool {
         false
     }
 
-    /// The machine told its application something.
+    /// The machine emitted an event.
     ///
     /// # Errors
     ///
@@ -97,7 +97,8 @@ pub trait Modelled: Sized + Sync + Send {
     /// What was violated.
     fn check(&self, memory: &mut Self::Memory, nodes: &[Node<Self>]) -> Result<(), String>;
 
-    /// Whether the system is where it should get once faults have stopped. Crashed nodes stay down.
+    /// Whether the system has reached the state it must reach once faults have stopped. Crashed nodes stay
+    /// down.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ pub trait Modelled: Sized + Sync + Send {
     }
 
     /// How long it may take to get there, in µs.
-    fn patience(&self) -> u64 {
+    fn max_healing_us(&self) -> u64 {
         0
     }
 }

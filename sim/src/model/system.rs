@@ -48,7 +48,7 @@ pub enum Action<C> {
     /// A message arrives, and may arrive again.
     Duplicate(Envelope),
     /// A message is lost.
-    Lose(Envelope),
+    Drop(Envelope),
     /// A node's deadline comes.
     Timeout(usize),
     /// A node's writes become durable.
@@ -76,7 +76,7 @@ pub struct System<M: Modelled> {
     pub memory: M::Memory,
     /// What was violated, if anything was.
     pub violation: Option<String>,
-    pub(crate) budget: Bounds,
+    pub(crate) remaining: Bounds,
 }
 
 impl<M: Modelled> System<M> {
@@ -93,7 +93,7 @@ impl<M: Modelled> System<M> {
             in_flight: BTreeSet::new(),
             memory: M::Memory::default(),
             violation: None,
-            budget: bounds,
+            remaining: bounds,
         };
         for node in 0..model.nodes() {
             system.step(|system| system.restart(model, node));
@@ -108,11 +108,11 @@ impl<M: Modelled> System<M> {
         }
         for envelope in &self.in_flight {
             actions.push(Action::Deliver(envelope.clone()));
-            if self.budget.duplicates > 0 {
+            if self.remaining.duplicates > 0 {
                 actions.push(Action::Duplicate(envelope.clone()));
             }
-            if self.budget.losses > 0 {
-                actions.push(Action::Lose(envelope.clone()));
+            if self.remaining.losses > 0 {
+                actions.push(Action::Drop(envelope.clone()));
             }
         }
         for (at, node) in self.nodes.iter().enumerate() {
@@ -120,19 +120,19 @@ impl<M: Modelled> System<M> {
                 actions.push(Action::Restart(at));
                 continue;
             };
-            if self.budget.timeouts > 0 && machine.deadline().is_some() {
+            if self.remaining.timeouts > 0 && machine.deadline().is_some() {
                 actions.push(Action::Timeout(at));
             }
             if !node.pending.is_empty() {
                 actions.push(Action::Sync(at));
             }
-            if self.budget.crashes > 0 {
+            if self.remaining.crashes > 0 {
                 actions.extend((0..=node.pending.len()).map(|kept| Action::Crash(at, kept)));
             }
-            if self.budget.erasures > 0 {
+            if self.remaining.erasures > 0 {
                 actions.push(Action::Erase(at));
             }
-            if self.budget.commands > 0 {
+            if self.remaining.commands > 0 {
                 let commands = model.commands(at, machine);
                 actions.extend(commands.into_iter().map(|c| Action::Command(at, c)));
             }
@@ -140,34 +140,34 @@ impl<M: Modelled> System<M> {
     }
 
     /// What is then.
-    pub(crate) fn after(&self, model: &M, action: &Action<M::Command>) -> Self {
+    pub(crate) fn next(&self, model: &M, action: &Action<M::Command>) -> Self {
         let mut next = self.clone();
-        next.step(|system| system.act(model, action));
+        next.step(|system| system.apply(model, action));
         next
     }
 
-    fn act(&mut self, model: &M, action: &Action<M::Command>) -> Result<(), String> {
+    fn apply(&mut self, model: &M, action: &Action<M::Command>) -> Result<(), String> {
         match action {
             Action::Deliver(envelope) => {
                 self.in_flight.remove(envelope);
                 self.deliver(model, envelope)
             }
             Action::Duplicate(envelope) => {
-                self.budget.duplicates -= 1;
+                self.remaining.duplicates -= 1;
                 self.deliver(model, envelope)
             }
-            Action::Lose(envelope) => {
-                self.budget.losses -= 1;
+            Action::Drop(envelope) => {
+                self.remaining.losses -= 1;
                 self.in_flight.remove(envelope);
                 Ok(())
             }
             Action::Timeout(at) => {
-                self.budget.timeouts -= 1;
+                self.remaining.timeouts -= 1;
                 self.timeout(model, *at)
             }
             Action::Sync(at) => self.sync(model, *at),
             Action::Crash(at, kept) => {
-                self.budget.crashes -= 1;
+                self.remaining.crashes -= 1;
                 let node = &mut self.nodes[*at];
                 node.machine = None;
                 let kept = node.pending.drain(..).take(*kept).map(|(_, record)| record);
@@ -175,7 +175,7 @@ impl<M: Modelled> System<M> {
                 Ok(())
             }
             Action::Erase(at) => {
-                self.budget.erasures -= 1;
+                self.remaining.erasures -= 1;
                 let node = &mut self.nodes[*at];
                 (node.machine, node.pending, node.disk) = (None, Vec::new(), Vec::new());
                 // a disk takes longer to be replaced than a message to arrive
@@ -184,7 +184,7 @@ impl<M: Modelled> System<M> {
             }
             Action::Restart(at) => self.restart(model, *at),
             Action::Command(at, command) => {
-                self.budget.commands -= 1;
+                self.remaining.commands -= 1;
                 let node = &mut self.nodes[*at];
                 if let Some(machine) = &mut node.machine {
                     model.command(machine, node.now, command);
@@ -200,9 +200,9 @@ impl<M: Modelled> System<M> {
         let Some(machine) = &mut node.machine else { return Ok(()) };
         let message = <M::Machine as Machine>::Message::from_slice(bytes)
             .map_err(|e| format!("a message does not decode: {e}"))?;
-        let words = format!("node {} refuses {message:?} of node {}", to + 1, from + 1);
+        let context = format!("node {} refuses {message:?} of node {}", to + 1, from + 1);
         match machine.receive(node.now, NodeId::new(*from as u64 + 1), message) {
-            Err(reason) if !model.may_reject(reason) => return Err(format!("{words}: {reason}")),
+            Err(reason) if !model.may_reject(reason) => return Err(format!("{context}: {reason}")),
             _ => {}
         }
         self.drain(model, *to)
@@ -244,7 +244,7 @@ impl<M: Modelled> System<M> {
         let Some(machine) = &mut node.machine else { return Ok(()) };
         for _ in 0..1_000 {
             let Some(output) = machine.poll() else {
-                if self.budget.slow_disks || node.pending.is_empty() {
+                if self.remaining.slow_disks || node.pending.is_empty() {
                     return model.check(&mut self.memory, &self.nodes);
                 }
                 let last = node.pending.drain(..).fold(Ticket::default(), |_, (ticket, record)| {
@@ -257,8 +257,8 @@ impl<M: Modelled> System<M> {
             match output {
                 Output::Persist(ticket, record) => node.pending.push((ticket, encode(&record)?)),
                 Output::Send(to, message) => {
-                    let room =
-                        self.budget.in_flight == 0 || self.in_flight.len() < self.budget.in_flight;
+                    let room = self.remaining.in_flight == 0
+                        || self.in_flight.len() < self.remaining.in_flight;
                     if room {
                         let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
                         self.in_flight.insert((at, to, encode(&message)?.into()));
@@ -314,7 +314,7 @@ impl<M: Modelled> Clone for System<M> {
             in_flight: self.in_flight.clone(),
             memory: self.memory.clone(),
             violation: self.violation.clone(),
-            budget: self.budget,
+            remaining: self.remaining,
         }
     }
 }
@@ -330,7 +330,7 @@ impl<M: Modelled> PartialEq for System<M> {
     fn eq(&self, other: &Self) -> bool {
         (&self.nodes, &self.in_flight, &self.memory)
             == (&other.nodes, &other.in_flight, &other.memory)
-            && (&self.violation, self.budget) == (&other.violation, other.budget)
+            && (&self.violation, self.remaining) == (&other.violation, other.remaining)
     }
 }
 
@@ -339,7 +339,8 @@ impl<M: Modelled> System<M> {
     pub(crate) fn hash_state<H: Hasher>(&self, model: &M, state: &mut H) {
         self.hash_present(model, state);
         (&self.memory, &self.violation).hash(state);
-        let Bounds { timeouts, crashes, erasures, losses, duplicates, commands, .. } = self.budget;
+        let Bounds { timeouts, crashes, erasures, losses, duplicates, commands, .. } =
+            self.remaining;
         (timeouts, crashes, erasures, losses, duplicates, commands).hash(state);
     }
 
@@ -375,7 +376,7 @@ impl<C: fmt::Debug> fmt::Debug for Action<C> {
         match self {
             Self::Deliver(l) => envelope(f, "arrives", l),
             Self::Duplicate(l) => envelope(f, "arrives, and stays in flight", l),
-            Self::Lose(l) => envelope(f, "is lost", l),
+            Self::Drop(l) => envelope(f, "is lost", l),
             Self::Timeout(at) => write!(f, "{} times out", at + 1),
             Self::Sync(at) => write!(f, "{} has written", at + 1),
             Self::Crash(at, kept) => write!(f, "{} crashes, {kept} writes survive", at + 1),

@@ -21,7 +21,7 @@ pub struct ModelledRaft {
     /// The requests that a leader may get, each any number of times.
     pub requests: &'static [Request],
     /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 skips that check.
-    pub patience_us: u64,
+    pub max_healing_us: u64,
 }
 
 /// A request to a leader.
@@ -130,8 +130,8 @@ impl Modelled for ModelledRaft {
         if live.iter().all(level) { Ok(()) } else { Err(format!("not level: {live:?}")) }
     }
 
-    fn patience(&self) -> u64 {
-        self.patience_us
+    fn max_healing_us(&self) -> u64 {
+        self.max_healing_us
     }
 }
 

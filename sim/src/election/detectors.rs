@@ -8,7 +8,7 @@ use quorate_election::detector::{
 
 use super::hostile::Input;
 
-/// Gives each detector a list of inputs: signs of life and questions at times that may be anything. What must hold: nothing panics;
+/// Gives each detector a list of inputs: heartbeats and queries at times that may be anything. What must hold: nothing panics;
 /// who was never heard is not suspected; the instant foretold is the first suspicious one; who is suspected stays so until it
 /// is heard; and somebody who falls silent is suspected, however seldom the watch is ticked.
 ///
@@ -30,22 +30,22 @@ pub fn detectors(data: &[u8]) -> Result<(), String> {
     let chen = ChenConfig { interval_us, margin_us: pause_us };
     let wrong = |e| format!("{e}");
     let rest = input.0;
-    live(Heartbeat::new(heartbeat).map_err(wrong)?, rest, |_, _, _| Ok(()))?;
-    live(Chen::<4>::new(chen).map_err(wrong)?, rest, |detector, now, byte| {
+    run(Heartbeat::new(heartbeat).map_err(wrong)?, rest, |_, _, _| Ok(()))?;
+    run(Chen::<4>::new(chen).map_err(wrong)?, rest, |detector, now, byte| {
         let before = detector.clone();
         detector.heard_number(now, u64::from(byte) << (byte % 64));
-        if *detector == before { Ok(()) } else { sees(detector, now, chen) }
+        if *detector == before { Ok(()) } else { check_chen(detector, now, chen) }
     })?;
-    live(NormalPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
-        agrees(d, d.phi(now), now, phi)
+    run(NormalPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
+        check_phi(d, d.phi(now), now, phi)
     })?;
-    live(ExponentialPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
-        agrees(d, d.phi(now), now, phi)
+    run(ExponentialPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
+        check_phi(d, d.phi(now), now, phi)
     })
 }
 
 /// What phi says is what the detector says, but for the error that is stated.
-fn agrees(
+fn check_phi(
     detector: &(impl Detector + core::fmt::Debug),
     phi: Phi,
     now: Instant,
@@ -67,7 +67,7 @@ fn agrees(
 
 /// Whatever it heard before: if this heartbeat was the peer's last, it is suspected an interval and the margin later, and the longer of both
 /// once more at most.
-fn sees(detector: &Chen<4>, now: Instant, config: ChenConfig) -> Result<(), String> {
+fn check_chen(detector: &Chen<4>, now: Instant, config: ChenConfig) -> Result<(), String> {
     let longer = config.interval_us.max(config.margin_us);
     let most = config.interval_us + config.margin_us + longer + 8 + (longer >> 20);
     let after = detector.suspects_at().map_or(0, |at| at.since(now));
@@ -80,7 +80,7 @@ fn sees(detector: &Chen<4>, now: Instant, config: ChenConfig) -> Result<(), Stri
 /// Times this close to the end of the clock are not foretold to the microsecond.
 const LAST: u64 = u64::MAX - (1 << 50);
 
-fn live<D: Detector + Clone>(
+fn run<D: Detector + Clone>(
     detector: D,
     data: &[u8],
     more: impl Fn(&mut D, Instant, u8) -> Result<(), String>,
@@ -106,12 +106,12 @@ fn live<D: Detector + Clone>(
             continue;
         }
         more(&mut one, Instant::from_micros(now), what)?;
-        foretold(&one, Instant::from_micros(now))?;
+        check_prediction(&one, Instant::from_micros(now))?;
     }
-    silence(detector, now.min(LAST))
+    check_silence(detector, now.min(LAST))
 }
 
-fn foretold(detector: &impl Detector, now: Instant) -> Result<(), String> {
+fn check_prediction(detector: &impl Detector, now: Instant) -> Result<(), String> {
     let Some(at) = detector.suspects_at() else { return Ok(()) };
     let at = at.as_micros();
     if at >= LAST {
@@ -132,7 +132,7 @@ fn foretold(detector: &impl Detector, now: Instant) -> Result<(), String> {
 }
 
 /// A peer that was heard once and never again.
-fn silence(detector: impl Detector, now: u64) -> Result<(), String> {
+fn check_silence(detector: impl Detector, now: u64) -> Result<(), String> {
     let (node, mut watch) = (NodeId::new(1), Watch::<_, 1>::new(1_000));
     watch.add(node, detector).map_err(|e| e.to_string())?;
     watch.heard(Instant::from_micros(now), node);
