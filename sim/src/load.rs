@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_told_apart() {
+    fn messages_are_counted_per_second() {
         let mut load = Load::default();
         for now in [0, 1, 999_999, 1_000_000, 1_500_000, 5_000_000] {
             load.send(now);

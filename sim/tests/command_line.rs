@@ -8,7 +8,7 @@ fn sim(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn seeds_without_a_violation_exit_with_0() {
+fn passing_seeds_exit_with_0() {
     let output = sim(&["--seeds", "2", "--from", "3", "--threads", "1"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -17,7 +17,7 @@ fn seeds_without_a_violation_exit_with_0() {
 }
 
 #[test]
-fn a_trace_tells_what_happens() {
+fn trace_is_printed_and_deterministic() {
     let output = sim(&["--seeds", "1", "--from", "3", "--trace"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -27,7 +27,7 @@ fn a_trace_tells_what_happens() {
 }
 
 #[test]
-fn what_never_happened_makes_a_campaign_fail() {
+fn missing_marks_fail_a_campaign() {
     let output = sim(&["--seeds", "2", "--from", "3", "--marks"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();

@@ -1,5 +1,5 @@
 //! Replicas of a set under every fault there is: they converge once faults stop, nothing that was durable is lost, nothing that
-//! was removed comes back, and no replica takes itself for an impostor. One whose disk was erased comes back as the next incarnation;
+//! was removed comes back, and no replica takes itself for amnesiac. One whose disk was erased comes back as the next incarnation;
 //! or under its old name, and then stops as soon as it hears of what it forgot, and takes nothing of that for its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -25,24 +25,24 @@ struct Sets<S: Storage, A: Storage, L: Storage> {
     /// How much of each node's work was durable, ever.
     durable: Vec<u64>,
     /// And how much of that its former incarnations did.
-    former: Vec<u64>,
+    durable_before: Vec<u64>,
     lost: Vec<bool>,
     incarnations: Vec<u32>,
     /// It came back with an empty disk and its old name, and has not noticed. It makes no updates, which others would
     /// take for those that it forgot.
-    forgetful: Vec<bool>,
+    amnesiac: Vec<bool>,
     /// It noticed, and is to be started under another name.
     stopped: Vec<bool>,
     /// How many elements were added, durably or not: no element is added twice.
     added: u64,
     /// Was on the disk of a node.
-    kept: BTreeSet<(u64, usize)>,
+    durable_elements: BTreeSet<(u64, usize)>,
     /// Removed by somebody, durably or not.
-    touched: BTreeSet<u64>,
+    removals: BTreeSet<u64>,
     /// Gone from a disk it was on: and the node.
-    gone: BTreeSet<(u64, usize)>,
+    removed: BTreeSet<(u64, usize)>,
     full: bool,
-    quiet: bool,
+    clients_stopped: bool,
     end: RefCell<Option<Set<S, A>>>,
 }
 
@@ -56,7 +56,7 @@ where
     A: Storage + 'static,
     L: Storage + 'static,
 {
-    fn fresh(&self, node: usize) -> Replica<Set<S, A>, A, L> {
+    fn new_replica(&self, node: usize) -> Replica<Set<S, A>, A, L> {
         let config = Config { gossip_us: 200_000, most_bytes: 300, ..Config::default() };
         Replica::new(self.actor(node), &self.members, Set::new(), config).unwrap()
     }
@@ -65,18 +65,18 @@ where
         Actor::new(self.members[node], self.incarnations[node])
     }
 
-    fn note(&mut self, node: usize, before: &BTreeSet<u64>) {
+    fn observe_shadow(&mut self, node: usize, before: &BTreeSet<u64>) {
         let state = self.shadows[node].state();
         let now = elements(state);
-        self.kept.extend(now.iter().map(|&element| (element, node)));
-        self.gone.extend(before.difference(&now).map(|&element| (element, node)));
-        let done = self.former[node] + state.trace(self.actor(node));
+        self.durable_elements.extend(now.iter().map(|&element| (element, node)));
+        self.removed.extend(before.difference(&now).map(|&element| (element, node)));
+        let done = self.durable_before[node] + state.trace(self.actor(node));
         self.durable[node] = self.durable[node].max(done);
     }
 
-    fn reborn(&mut self, node: usize) {
+    fn start_next_incarnation(&mut self, node: usize) {
         self.incarnations[node] += 1;
-        self.former[node] = self.durable[node];
+        self.durable_before[node] = self.durable[node];
     }
 }
 
@@ -98,20 +98,20 @@ where
             rng,
             shadows: Vec::new(),
             durable: vec![0; nodes],
-            former: vec![0; nodes],
+            durable_before: vec![0; nodes],
             lost: vec![false; nodes],
             incarnations: vec![0; nodes],
-            forgetful: vec![false; nodes],
+            amnesiac: vec![false; nodes],
             stopped: vec![false; nodes],
             added: 0,
-            kept: BTreeSet::new(),
-            touched: BTreeSet::new(),
-            gone: BTreeSet::new(),
+            durable_elements: BTreeSet::new(),
+            removals: BTreeSet::new(),
+            removed: BTreeSet::new(),
             full: false,
-            quiet: false,
+            clients_stopped: false,
             end: RefCell::new(None),
         };
-        subject.shadows = (0..nodes).map(|node| subject.fresh(node)).collect();
+        subject.shadows = (0..nodes).map(|node| subject.new_replica(node)).collect();
         subject
     }
 
@@ -124,7 +124,7 @@ where
     }
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
-        Ok(self.fresh(node))
+        Ok(self.new_replica(node))
     }
 
     fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String> {
@@ -150,19 +150,19 @@ where
                 marks.hit("full");
                 Ok(Some("crash when full"))
             }
-            Event::UnknownUpdates(_) if self.forgetful[node] => {
-                marks.hit("forgetful: told");
+            Event::UnknownUpdates(_) if self.amnesiac[node] => {
+                marks.hit("amnesiac: told of unknown updates");
                 Ok(Some("crash when told of unknown updates"))
             }
-            Event::Stopped(Fatal::LostState) if self.forgetful[node] => {
-                marks.hit("forgetful: stopped");
-                self.forgetful[node] = false;
+            Event::Stopped(Fatal::LostState) if self.amnesiac[node] => {
+                marks.hit("amnesiac: stopped");
+                self.amnesiac[node] = false;
                 self.stopped[node] = true;
-                self.reborn(node);
+                self.start_next_incarnation(node);
                 Ok(None)
             }
             Event::UnknownUpdates(peer) => {
-                Err(format!("a replica takes itself for forgetful because of {peer}"))
+                Err(format!("a replica takes itself for amnesiac because of {peer}"))
             }
             Event::Stopped(fatal) => Err(format!("a replica stopped itself: {fatal}")),
             _ => Ok(None),
@@ -182,29 +182,29 @@ where
     fn durable(&mut self, node: usize, record: Record<'_, Set<S, A>>) {
         let before = elements(self.shadows[node].state());
         self.shadows[node].restore(record).unwrap();
-        self.note(node, &before);
+        self.observe_shadow(node, &before);
     }
 
     fn records_replaced(&mut self, node: usize) {
-        self.shadows[node] = self.fresh(node);
+        self.shadows[node] = self.new_replica(node);
     }
 
     fn may_erase_disk(&self, node: usize, _calm: bool) -> bool {
-        // every incarnation takes a place of an actor, and a forgetful one will take another
+        // every incarnation takes a place of an actor, and an amnesiac one will take another
         let taken: u32 = self.incarnations.iter().map(|incarnation| incarnation + 1).sum();
-        let forgetful = self.forgetful.iter().any(|forgetful| *forgetful);
-        !forgetful && !self.lost[node] && (taken as usize) < A::LIMIT
+        let amnesiac = self.amnesiac.iter().any(|amnesiac| *amnesiac);
+        !amnesiac && !self.lost[node] && (taken as usize) < A::LIMIT
     }
 
     fn disk_erased(&mut self, node: usize) {
         self.lost[node] = true;
         // alone, nobody could tell it
         if self.members.len() > 1 && self.rng.chance(1, 2) {
-            self.forgetful[node] = true;
+            self.amnesiac[node] = true;
         } else {
-            self.reborn(node);
+            self.start_next_incarnation(node);
         }
-        self.shadows[node] = self.fresh(node);
+        self.shadows[node] = self.new_replica(node);
     }
 
     fn wants_restart(&mut self, node: usize) -> bool {
@@ -225,8 +225,8 @@ where
     }
 
     fn rejected(&mut self, node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
-        if self.forgetful[node] && reason == Rejected::Impossible {
-            marks.hit("forgetful: refuses");
+        if self.amnesiac[node] && reason == Rejected::Impossible {
+            marks.hit("amnesiac: refuses");
             return Ok(());
         }
         Err(format!("an honest message was refused: {reason}"))
@@ -241,7 +241,7 @@ where
         if machine.stable() > machine.last() {
             return Err("more is stable than was done".into());
         }
-        if self.forgetful[node] && machine.state().trace(self.actor(node)) > 0 {
+        if self.amnesiac[node] && machine.state().trace(self.actor(node)) > 0 {
             return Err("a replica took what it forgot for its own, and did not notice".into());
         }
         if self.stopped[node] {
@@ -253,10 +253,10 @@ where
     fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let crowded = std::mem::take(&mut self.full);
         for node in 0..access.nodes() {
-            if self.quiet && !crowded || !self.quiet && self.rng.chance(1, 2) {
+            if self.clients_stopped && !crowded || !self.clients_stopped && self.rng.chance(1, 2) {
                 continue;
             }
-            if self.forgetful[node] {
+            if self.amnesiac[node] {
                 continue;
             }
             let Some(machine) = access.machine(node) else { continue };
@@ -264,12 +264,12 @@ where
             if crowded {
                 // make room, everywhere at once
                 for element in here.iter().skip(1) {
-                    self.touched.insert(*element);
+                    self.removals.insert(*element);
                     machine.update(|set, _| Ok::<_, String>(set.remove(element)))?;
                 }
             } else if self.rng.chance(1, 2) && !here.is_empty() {
                 let element = here[self.rng.below(here.len() as u64) as usize];
-                self.touched.insert(element);
+                self.removals.insert(element);
                 machine.update(|set, _| Ok::<_, String>(set.remove(&element)))?;
             } else {
                 self.added += 1;
@@ -295,7 +295,7 @@ where
     }
 
     fn stop_clients(&mut self) {
-        self.quiet = true;
+        self.clients_stopped = true;
     }
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
@@ -311,18 +311,18 @@ where
     fn finish(&mut self, marks: &mut Marks) -> Result<(), String> {
         let Some(end) = self.end.take() else { return Err("nothing is left".into()) };
         let end = elements(&end);
-        for &(element, node) in &self.kept {
-            if !self.lost[node] && !self.touched.contains(&element) && !end.contains(&element) {
+        for &(element, node) in &self.durable_elements {
+            if !self.lost[node] && !self.removals.contains(&element) && !end.contains(&element) {
                 return Err(format!("element {element} was durable, and is lost"));
             }
         }
-        marks.add("kept", self.kept.len() as u64);
-        for &(element, node) in &self.gone {
+        marks.add("kept", self.durable_elements.len() as u64);
+        for &(element, node) in &self.removed {
             if !self.lost[node] && end.contains(&element) {
                 return Err(format!("element {element} was removed, and came back"));
             }
         }
-        marks.add("removed for good", self.gone.len() as u64);
+        marks.add("removed for good", self.removed.len() as u64);
         Ok(())
     }
 
@@ -332,7 +332,7 @@ where
 }
 
 #[test]
-fn replicas_converge_and_keep_what_was_durable() {
+fn replicas_converge_and_lose_nothing_durable() {
     let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, rerun_every: 20 };
     let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
@@ -350,9 +350,9 @@ fn replicas_converge_and_keep_what_was_durable() {
         "checkpoint",
         "old message replayed",
         "disk erased in the middle",
-        "forgetful: told",
-        "forgetful: refuses",
-        "forgetful: stopped",
+        "amnesiac: told of unknown updates",
+        "amnesiac: refuses",
+        "amnesiac: stopped",
     ];
     for mark in marks {
         assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
@@ -360,7 +360,7 @@ fn replicas_converge_and_keep_what_was_durable() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run() {
+fn same_seed_gives_the_same_run() {
     for seed in [3, 4] {
         let first = run::<OnInline>(seed, None, false).unwrap();
         assert_eq!(run::<OnInline>(seed, None, false).unwrap(), first);

@@ -8,22 +8,22 @@ use quorate_core::Rng;
 use quorate_sim::election::{detectors, hostile};
 
 #[test]
-fn the_corpus_of_the_decoder() {
+fn decoder_corpus_passes() {
     replay("election_decode", hostile::decode);
 }
 
 #[test]
-fn the_corpus_of_inputs() {
+fn input_corpus_passes() {
     replay("election_inputs", hostile::inputs);
 }
 
 #[test]
-fn the_corpus_of_detectors() {
+fn detector_corpus_passes() {
     replay("election_detectors", detectors);
 }
 
 #[test]
-fn random_inputs() {
+fn random_inputs_pass() {
     let mut rng = Rng::new(1);
     for round in 0..4_000 {
         let len = rng.below(200) as usize;

@@ -33,28 +33,28 @@ const FEW: Bounds = Bounds {
 const KEEP: Config = Config { takeover: Takeover::Keep, ..Config::lan() };
 
 #[test]
-fn three_bullies() {
+fn three_bully_nodes() {
     check::<BullyNode>(3, Config::lan(), Bounds { in_flight: 2, ..FEW });
 }
 
 #[test]
-fn three_that_keep_their_leader() {
+fn three_bully_nodes_that_keep_their_leader() {
     check::<BullyNode>(3, KEEP, Bounds { in_flight: 0, losses: 1, ..FEW });
 }
 
 #[test]
-fn three_that_need_a_quorum() {
+fn three_bully_nodes_that_need_a_quorum() {
     check::<BullyNode>(3, Config { mode: Mode::Quorum, ..KEEP }, FEW);
 }
 
 #[test]
-fn one_of_three_forgets() {
+fn three_bully_nodes_with_an_erased_disk() {
     let bounds = Bounds { crashes: 0, erasures: 1, in_flight: 2, ..FEW };
     check::<BullyNode>(3, Config { mode: Mode::Quorum, ..KEEP }, bounds);
 }
 
 #[test]
-fn five_bullies() {
+fn five_bully_nodes() {
     check::<BullyNode>(5, Config::lan(), Bounds { in_flight: 2, ..FEW });
 }
 

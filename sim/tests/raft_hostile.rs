@@ -8,17 +8,17 @@ use quorate_core::Rng;
 use quorate_sim::raft::hostile;
 
 #[test]
-fn the_corpus_of_the_decoder() {
+fn decoder_corpus_passes() {
     replay("raft_decode", hostile::decode);
 }
 
 #[test]
-fn the_corpus_of_inputs() {
+fn input_corpus_passes() {
     replay("raft_inputs", hostile::inputs);
 }
 
 #[test]
-fn random_inputs() {
+fn random_inputs_pass() {
     let mut rng = Rng::new(1);
     for round in 0..20_000 {
         let len = rng.below(400) as usize;

@@ -28,7 +28,7 @@ fn raft(config: Config, bounds: Bounds, max_healing_us: u64) -> Exploration {
 }
 
 /// So many states at least; the table above has the numbers of the day it was written.
-fn explored(bounds: Bounds, states: usize) {
+fn explore_at_least(bounds: Bounds, states: usize) {
     let found = raft(plain(), bounds, 0);
     assert!(found.states >= states, "hardly anything was explored: {found:?}");
 }
@@ -46,7 +46,7 @@ fn plain() -> Config {
     }
 }
 
-const NOTHING: Bounds = Bounds {
+const NO_FAULTS: Bounds = Bounds {
     timeouts: 0,
     crashes: 0,
     erasures: 0,
@@ -58,31 +58,31 @@ const NOTHING: Bounds = Bounds {
 };
 
 #[test]
-fn two_elections_and_a_crash() {
-    explored(Bounds { timeouts: 2, crashes: 1, in_flight: 2, ..NOTHING }, 10_000);
+fn two_timeouts_and_a_crash() {
+    explore_at_least(Bounds { timeouts: 2, crashes: 1, in_flight: 2, ..NO_FAULTS }, 10_000);
 }
 
 #[test]
-fn two_elections_and_an_entry() {
-    explored(Bounds { timeouts: 2, commands: 1, in_flight: 2, ..NOTHING }, 5_000);
+fn two_timeouts_and_an_entry() {
+    explore_at_least(Bounds { timeouts: 2, commands: 1, in_flight: 2, ..NO_FAULTS }, 5_000);
 }
 
 #[test]
-fn an_entry_and_a_crash_and_it_heals() {
-    let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, ..NOTHING };
+fn entry_with_a_crash_heals() {
+    let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, ..NO_FAULTS };
     let found = raft(plain(), bounds, 3_000_000);
     assert!(found.states >= 10_000, "hardly anything was explored: {found:?}");
 }
 
 #[test]
-fn an_entry_with_a_loss_and_a_duplicate() {
-    let bounds = Bounds { timeouts: 1, commands: 1, losses: 1, duplicates: 1, ..NOTHING };
-    explored(bounds, 20_000);
+fn entry_with_a_loss_and_a_duplicate() {
+    let bounds = Bounds { timeouts: 1, commands: 1, losses: 1, duplicates: 1, ..NO_FAULTS };
+    explore_at_least(bounds, 20_000);
 }
 
 /// The members change, with a crash; how many states there are at least.
-fn changed(requests: &'static [Request], states: usize) {
-    let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, in_flight: 2, ..NOTHING };
+fn explore_changes(requests: &'static [Request], states: usize) {
+    let bounds = Bounds { timeouts: 1, crashes: 1, commands: 1, in_flight: 2, ..NO_FAULTS };
     let model = ModelledRaft { nodes: 3, config: plain(), requests, max_healing_us: 0 };
     let found = explore(model, bounds, 2);
     if let Some(violation) = &found.violation {
@@ -91,23 +91,23 @@ fn changed(requests: &'static [Request], states: usize) {
     assert!(found.states >= states, "hardly anything was explored: {found:?}");
 }
 
-const LEAVES: &[Change] = &[Change::Remove(NodeId::new(1))];
-const TWO_LEAVE: &[Change] = &[Change::Remove(NodeId::new(1)), Change::Demote(NodeId::new(2))];
+const REMOVE_ONE: &[Change] = &[Change::Remove(NodeId::new(1))];
+const REMOVE_TWO: &[Change] = &[Change::Remove(NodeId::new(1)), Change::Demote(NodeId::new(2))];
 
 #[test]
-fn a_voter_leaves_with_a_crash() {
-    changed(const { &[Request::Change(LEAVES)] }, 1_000);
+fn voter_removal_with_a_crash() {
+    explore_changes(const { &[Request::Change(REMOVE_ONE)] }, 1_000);
 }
 
 #[test]
-fn two_voters_leave_at_once_with_a_crash() {
-    changed(const { &[Request::Change(TWO_LEAVE)] }, 1_000);
+fn joint_removal_of_two_voters_with_a_crash() {
+    explore_changes(const { &[Request::Change(REMOVE_TWO)] }, 1_000);
 }
 
 #[test]
 fn pre_vote_and_check_quorum_heal() {
     let config = Config { pre_vote: true, check_quorum: true, ..plain() };
-    let bounds = Bounds { timeouts: 2, in_flight: 2, ..NOTHING };
+    let bounds = Bounds { timeouts: 2, in_flight: 2, ..NO_FAULTS };
     let found = raft(config, bounds, 3_000_000);
     assert!(found.states >= 1_000, "hardly anything was explored: {found:?}");
 }

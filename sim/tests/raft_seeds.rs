@@ -5,7 +5,7 @@ use quorate_sim::raft::{OnHeap, OnInline};
 use quorate_sim::{Campaign, Subject, run};
 
 #[test]
-fn nothing_is_violated() {
+fn no_violations() {
     let campaign = Campaign { from: 1, seeds: 60, nodes: None, threads: 2, rerun_every: 20 };
     let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
@@ -19,7 +19,7 @@ fn nothing_is_violated() {
 }
 
 #[test]
-fn small_clusters_work_too() {
+fn no_violations_in_small_clusters() {
     for nodes in [1, 2] {
         let campaign =
             Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, rerun_every: 8 };
@@ -29,7 +29,7 @@ fn small_clusters_work_too() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run() {
+fn same_seed_gives_the_same_run() {
     fn check<S: Subject>(seed: u64) {
         let first = run::<S>(seed, None, false).unwrap();
         assert_eq!(run::<S>(seed, None, false).unwrap(), first);

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_goes_back_is_found() {
+    fn stale_read_is_not_linearizable() {
         for (reads, fine) in [([1, 2], true), ([2, 1], false), ([2, 2], true), ([0, 1], false)] {
             let mut history = History::default();
             history.call_write(1, 7, put(1));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledged_write_that_is_lost_is_found() {
+    fn lost_write_is_not_linearizable() {
         let mut history = History::default();
         history.call_write(1, 7, put(1));
         history.write_returned(1, true);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_write_may_take_effect_late_or_never() {
+    fn write_without_an_answer_may_take_effect_late_or_never() {
         for value in [0, 1] {
             let mut history = History::default();
             history.call_write(1, 7, put(1));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_tells_the_truth() {
+    fn swap_outcome_is_checked() {
         for (outcome, fine) in [(true, true), (false, false)] {
             let mut history = History::default();
             history.call_write(1, 7, put(1));

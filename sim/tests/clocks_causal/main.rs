@@ -1,7 +1,7 @@
 //! Causal delivery and session guarantees with every fault on: what is delivered, in which order, and what clients see.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod app;
+mod application;
 mod member;
 mod subject;
 
@@ -14,7 +14,7 @@ type OnHeap = Group<Heap, Heap, Heap>;
 type OnInline = Group<Inline<8>, Inline<12>, Inline<24>>;
 
 #[test]
-fn nothing_is_violated() {
+fn no_violations() {
     let campaign = Campaign { from: 1, seeds: 40, nodes: None, threads: 2, rerun_every: 20 };
     let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
@@ -38,7 +38,7 @@ fn nothing_is_violated() {
 }
 
 #[test]
-fn pairs_and_loners_work_too() {
+fn no_violations_in_groups_of_one_and_two() {
     for nodes in [1, 2] {
         let campaign =
             Campaign { from: 1, seeds: 8, nodes: Some(nodes), threads: 2, rerun_every: 8 };
@@ -48,7 +48,7 @@ fn pairs_and_loners_work_too() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run() {
+fn same_seed_gives_the_same_run() {
     let first = run::<OnInline>(7, None, false).unwrap();
     assert_eq!(run::<OnInline>(7, None, false).unwrap(), first);
     assert_ne!(run::<OnInline>(8, None, false).unwrap().fingerprint, first.fingerprint);

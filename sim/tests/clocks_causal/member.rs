@@ -33,12 +33,12 @@ impl<A: Storage, M: Storage, P: Storage> DerefMut for Member<A, M, P> {
 
 /// A record, and whose it is.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Kept<'a> {
+pub(crate) struct TaggedRecord<'a> {
     pub(crate) incarnation: u32,
     pub(crate) record: Record<'a>,
 }
 
-impl<'a> Wire<'a> for Kept<'a> {
+impl<'a> Wire<'a> for TaggedRecord<'a> {
     fn encode(&self, out: &mut Writer<'_>) {
         out.u64(self.incarnation.into());
         self.record.encode(out);
@@ -52,11 +52,15 @@ impl<'a> Wire<'a> for Kept<'a> {
 
 impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
     type Message<'a> = Message<'a>;
-    type Record<'a> = Kept<'a>;
+    type Record<'a> = TaggedRecord<'a>;
     type Event<'a> = Event<'a>;
 
-    fn restore(&mut self, kept: Kept<'_>) -> Result<(), Corrupt> {
-        if kept.incarnation == self.incarnation { self.causal.restore(kept.record) } else { Ok(()) }
+    fn restore(&mut self, tagged: TaggedRecord<'_>) -> Result<(), Corrupt> {
+        if tagged.incarnation == self.incarnation {
+            self.causal.restore(tagged.record)
+        } else {
+            Ok(())
+        }
     }
 
     fn receive(
@@ -80,7 +84,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
         let incarnation = self.incarnation;
         Some(match self.causal.poll()? {
             Output::Persist(ticket, record) => {
-                Output::Persist(ticket, Kept { incarnation, record })
+                Output::Persist(ticket, TaggedRecord { incarnation, record })
             }
             Output::Send(to, message) => Output::Send(to, message),
             Output::Event(event) => Output::Event(event),
@@ -91,8 +95,8 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
         self.causal.deadline()
     }
 
-    fn checkpoint(&self) -> impl Iterator<Item = Kept<'_>> {
+    fn checkpoint(&self) -> impl Iterator<Item = TaggedRecord<'_>> {
         let incarnation = self.incarnation;
-        self.causal.checkpoint().map(move |record| Kept { incarnation, record })
+        self.causal.checkpoint().map(move |record| TaggedRecord { incarnation, record })
     }
 }

@@ -7,35 +7,35 @@ use quorate_clocks::{
 use quorate_core::{Instant, NodeId, Rejected, Rng};
 use quorate_sim::{Access, Fault, Marks, Subject, Swarm};
 
-use crate::app::{App, Client, Sent, Truth};
-use crate::member::{Kept, Member};
+use crate::application::{Application, Broadcasts, Client, Sent};
+use crate::member::{Member, TaggedRecord};
 
 const TIMEOUT_US: u64 = 2_000_000;
 /// After so many refusals in a row, or rounds of waiting, a client begins a new session: what it saw may be on nodes that are
 /// down.
-const PATIENCE: u32 = 30;
+const MAX_REFUSALS: u32 = 30;
 
 /// A group of members, the sets they keep, and clients with session tokens.
 pub(crate) struct Group<A, M, P> {
     rng: Rng,
     config: CausalConfig,
-    apps: Vec<App>,
+    applications: Vec<Application>,
     /// What is durable: the number of starts, and own broadcasts.
     disks: Vec<(u32, u64)>,
     /// Whose state is to be merged.
     behind: Vec<Option<NodeId>>,
     /// A node that lost its application's state, and what it had.
-    lost: Option<(usize, App)>,
+    lost: Option<(usize, Application)>,
     /// Nodes whose disk is damaged: they stay down.
-    gone: BTreeSet<usize>,
+    damaged: BTreeSet<usize>,
     /// Which incarnation each node is: the next one after its disk was erased.
     incarnations: Vec<u32>,
     /// Nodes may lose their applications' state; not in runs that damage disks, as both together may lose every copy.
-    loses: bool,
-    truth: Truth,
+    may_lose_state: bool,
+    broadcasts: Broadcasts,
     clients: Vec<Client>,
     written: u64,
-    quiet: bool,
+    clients_stopped: bool,
     storage: core::marker::PhantomData<(A, M, P)>,
 }
 
@@ -55,19 +55,19 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         payload: &[u8],
     ) -> Result<(), String> {
         let own = self.actor(node);
-        let app = &mut self.apps[node];
+        let app = &mut self.applications[node];
         let sent =
-            self.truth.get(dot).ok_or(format!("{dot} was delivered, and never broadcast"))?;
+            self.broadcasts.get(dot).ok_or(format!("{dot} was delivered, and never broadcast"))?;
         if sent.payload != payload {
             return Err(format!("{dot} was delivered with another payload"));
         }
         if app.vector.next(dot.actor()) != Ok(dot) {
             return Err(format!("{dot} was delivered out of turn, after {:?}", app.vector));
         }
-        if !app.vector.includes(&sent.past) {
+        if !app.vector.includes(&sent.causes) {
             return Err(format!(
                 "{dot} was delivered before its causes {:?}: {:?}",
-                sent.past, app.vector
+                sent.causes, app.vector
             ));
         }
         if !sent.needs.is_subset(&app.set) {
@@ -99,7 +99,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         machine: &Causal<A, M, P>,
         marks: &mut Marks,
     ) -> Result<(), String> {
-        let (client, app) = (&mut self.clients[at], &self.apps[node]);
+        let (client, app) = (&mut self.clients[at], &self.applications[node]);
         match client.token.may_read(machine.delivered()) {
             Ok(()) if !client.seen.is_subset(&app.set) => {
                 Err("a read was allowed that does not see what the session saw or wrote".into())
@@ -138,11 +138,11 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         match machine.broadcast(&payload) {
             Ok(dot) => {
                 client.refused = 0;
-                if self.apps.iter().any(|app| app.set.contains(&dot)) {
+                if self.applications.iter().any(|app| app.set.contains(&dot)) {
                     return Err(format!("{dot} was made twice"));
                 }
-                let (past, needs) = (self.apps[node].vector.clone(), client.seen.clone());
-                self.truth.add(dot, Sent { payload: payload.clone(), past, needs });
+                let (causes, needs) = (self.applications[node].vector.clone(), client.seen.clone());
+                self.broadcasts.add(dot, Sent { payload: payload.clone(), causes, needs });
                 client.pending = Some((node, dot, payload));
                 Ok(())
             }
@@ -154,42 +154,46 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         }
     }
 
-    /// The applications whose nodes are not gone.
-    fn sound(&self) -> impl Iterator<Item = &App> + '_ {
-        self.apps
+    /// The applications whose nodes are not damaged.
+    fn undamaged(&self) -> impl Iterator<Item = &Application> + '_ {
+        self.applications
             .iter()
             .enumerate()
-            .filter(|(node, _)| !self.gone.contains(node))
+            .filter(|(node, _)| !self.damaged.contains(node))
             .map(|(_, app)| app)
     }
 
     /// Sometimes a node loses its application's state, when no other has lost its own.
-    fn maybe_lose(&mut self, node: usize) {
+    fn maybe_lose_state(&mut self, node: usize) {
         self.check_lost();
-        if self.loses && self.lost.is_none() && !self.quiet && self.rng.chance(1, 6) {
-            self.lost = Some((node, core::mem::take(&mut self.apps[node])));
+        if self.may_lose_state
+            && self.lost.is_none()
+            && !self.clients_stopped
+            && self.rng.chance(1, 6)
+        {
+            self.lost = Some((node, core::mem::take(&mut self.applications[node])));
         }
     }
 
     /// And sometimes all of its disk, once in a run: it comes back as its next incarnation. What no
     /// other had delivered is lost.
-    fn maybe_erase(&mut self, node: usize) {
+    fn maybe_erase_disk(&mut self, node: usize) {
         self.check_lost();
         let started = self.disks[node].0 > 0;
-        let room = self.apps.len() < A::LIMIT;
-        if !self.loses
+        let room = self.applications.len() < A::LIMIT;
+        if !self.may_lose_state
             || !started
             || self.was_erased()
             || !room
             || self.lost.is_some()
-            || self.quiet
+            || self.clients_stopped
         {
             return;
         }
         if self.rng.chance(1, 6) {
-            let mut had = core::mem::take(&mut self.apps[node]);
-            let mut others = crate::app::Vector::new();
-            self.apps.iter().for_each(|app| others.merge(&app.vector).unwrap());
+            let mut had = core::mem::take(&mut self.applications[node]);
+            let mut others = crate::application::Vector::new();
+            self.applications.iter().for_each(|app| others.merge(&app.vector).unwrap());
             had.vector.meet(&others);
             had.set.retain(|dot| had.vector.contains(*dot));
             self.lost = Some((node, had));
@@ -205,7 +209,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
     /// Whether what was lost has come back.
     fn check_lost(&mut self) {
         if let Some((who, had)) = &self.lost
-            && self.apps[*who].vector.includes(&had.vector)
+            && self.applications[*who].vector.includes(&had.vector)
         {
             self.lost = None;
         }
@@ -222,17 +226,18 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Self {
             rng,
             config,
-            apps: vec![App::default(); nodes],
+            applications: vec![Application::default(); nodes],
             disks: vec![(0, 0); nodes],
             behind: vec![None; nodes],
             lost: None,
-            gone: BTreeSet::new(),
+            damaged: BTreeSet::new(),
             incarnations: vec![0; nodes],
-            loses: nodes >= 3 && !swarm.faults.iter().any(|(fault, _)| *fault == Fault::DiskDamage),
-            truth: Truth::default(),
+            may_lose_state: nodes >= 3
+                && !swarm.faults.iter().any(|(fault, _)| *fault == Fault::DiskDamage),
+            broadcasts: Broadcasts::default(),
             clients: (0..3).map(|_| Client::new()).collect(),
             written: 0,
-            quiet: false,
+            clients_stopped: false,
             storage: core::marker::PhantomData,
         }
     }
@@ -242,19 +247,19 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     }
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
-        self.maybe_erase(node);
-        let members: Vec<NodeId> = (0..self.apps.len()).map(id).collect();
+        self.maybe_erase_disk(node);
+        let members: Vec<NodeId> = (0..self.applications.len()).map(id).collect();
         let causal = Causal::new(self.actor(node), &members, self.config);
         Ok(Member::new(causal.map_err(|e| e.to_string())?, self.incarnations[node]))
     }
 
     fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String> {
-        self.maybe_lose(node);
+        self.maybe_lose_state(node);
         let lost = self.lost.as_ref().is_some_and(|(who, _)| *who == node);
-        match machine.resume(&self.apps[node].vector) {
+        match machine.resume(&self.applications[node].vector) {
             Err(ResumeError::Older(_)) if lost => {
                 // nothing of what it has counts until it merged what another has
-                self.apps[node] = App::default();
+                self.applications[node] = Application::default();
                 Ok(())
             }
             other => other.map_err(|e| format!("node {} cannot resume: {e}", node + 1)),
@@ -299,8 +304,8 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     ) -> Result<bool, String> {
         let Some(peer) = self.behind[node].take() else { return Ok(false) };
         let lost = self.lost.as_ref().is_some_and(|(who, _)| *who == node);
-        let mut merged = self.apps[node].clone();
-        merged.merge(&self.apps[peer.get() as usize - 1]);
+        let mut merged = self.applications[node].clone();
+        merged.merge(&self.applications[peer.get() as usize - 1]);
         match machine.resume(&merged.vector) {
             Ok(()) => {
                 marks.hit(match (lost, self.incarnations[node]) {
@@ -308,7 +313,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
                     (true, _) => "state found after the disk was erased",
                     (false, _) => "state merged",
                 });
-                self.apps[node] = merged;
+                self.applications[node] = merged;
             }
             Err(ResumeError::Older(_))
                 if self.lost.as_ref().is_some_and(|(who, _)| *who == node) => {}
@@ -317,12 +322,12 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         Ok(true)
     }
 
-    fn durable(&mut self, node: usize, kept: Kept<'_>) {
-        if kept.incarnation != self.incarnations[node] {
+    fn durable(&mut self, node: usize, tagged: TaggedRecord<'_>) {
+        if tagged.incarnation != self.incarnations[node] {
             return;
         }
         let (boot, sent) = &mut self.disks[node];
-        match kept.record {
+        match tagged.record {
             Record::Boot { boot: number } => *boot = number,
             Record::Sent { counter, .. } | Record::Stable { counter } => {
                 *sent = (*sent).max(counter)
@@ -335,7 +340,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         self.disks[node] = (0, 0);
     }
 
-    fn issued(&mut self, _node: usize, _kept: Kept<'_>) -> Result<(), String> {
+    fn issued(&mut self, _node: usize, _kept: TaggedRecord<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -351,11 +356,11 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
                 Err(format!("start {boot} spoke, and only {disk_boot} are on disk"))
             }
             Message::Status { delivered, .. }
-                if !self.apps[node].vector.includes_all(delivered) =>
+                if !self.applications[node].vector.includes_all(delivered) =>
             {
                 Err(format!(
                     "acknowledged {delivered:?}, and the application has {:?}",
-                    self.apps[node].vector
+                    self.applications[node].vector
                 ))
             }
             _ => Ok(()),
@@ -376,7 +381,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
         machine: &Self::Machine,
         _marks: &mut Marks,
     ) -> Result<(), String> {
-        let app = &self.apps[node].vector;
+        let app = &self.applications[node].vector;
         if machine.delivered().compare(app) != Causality::Equal {
             return Err(format!(
                 "the machine delivered {:?}, the application has {app:?}",
@@ -391,11 +396,11 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
 
     fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         for at in 0..self.clients.len() {
-            if self.quiet {
+            if self.clients_stopped {
                 continue;
             }
             self.clients[at].refused += u32::from(self.clients[at].pending.is_some());
-            if self.clients[at].refused >= PATIENCE {
+            if self.clients[at].refused >= MAX_REFUSALS {
                 access.marks.hit("session given up");
                 self.clients[at] = Client::new();
             }
@@ -421,7 +426,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     }
 
     fn node_lost(&mut self, node: usize) {
-        self.gone.insert(node);
+        self.damaged.insert(node);
     }
 
     fn completed(&self) -> u64 {
@@ -429,23 +434,23 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     }
 
     fn stop_clients(&mut self) {
-        self.quiet = true;
+        self.clients_stopped = true;
     }
 
     fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
-        let Some(first) = self.sound().map(|app| &app.vector).next() else { return true };
+        let Some(first) = self.undamaged().map(|app| &app.vector).next() else { return true };
         let there = |machine: &&Self::Machine| {
-            // what depends on a message that only a disk had that is gone is held for ever
-            let orphans = !self.gone.is_empty() || self.was_erased();
+            // what depends on a message that only a damaged disk had is held for ever
+            let orphans = !self.damaged.is_empty() || self.was_erased();
             machine.delivered().compare(first) == Causality::Equal
                 && (machine.held() == 0 || orphans)
         };
-        machines.filter(there).count() == self.apps.len() - self.gone.len()
+        machines.filter(there).count() == self.applications.len() - self.damaged.len()
     }
 
     fn finish(&mut self, _marks: &mut Marks) -> Result<(), String> {
-        let first = self.sound().next().map(|app| &app.set);
-        if self.sound().any(|app| Some(&app.set) != first) {
+        let first = self.undamaged().next().map(|app| &app.set);
+        if self.undamaged().any(|app| Some(&app.set) != first) {
             return Err("the sets differ in the end".into());
         }
         Ok(())

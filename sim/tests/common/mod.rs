@@ -1,8 +1,8 @@
-//! A toy protocol to try the simulator on: it must find what is wrong with it, and nothing in what is right.
+//! A small protocol to test the simulator with: it must find the planted bugs, and nothing without one.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
-mod keeper;
-mod toy;
+mod max_register;
+mod subject;
 
-pub use keeper::bug;
-pub use toy::Toy;
+pub use max_register::bug;
+pub use subject::MaxRegisterSubject;

@@ -69,7 +69,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 programs: &["--lib", "--test=at_once"],
                 features: "alloc,serde",
             },
-            simulator(&["--test=raft_at_once"]),
+            simulator(&["--test=raft_all"]),
         ],
         doc_examples: false,
     },

@@ -5,37 +5,37 @@ use quorate_core::{
     majority,
 };
 
-/// What a keeper can have wrong with it.
+/// The bugs that can be planted in a [`MaxRegister`].
 pub mod bug {
     pub const NONE: u8 = 0;
     /// Acknowledges what it has not written yet.
     pub const ACKNOWLEDGES_EARLY: u8 = 1;
     /// Counts its own disk before the ticket came back.
     pub const COUNTS_UNSYNCED: u8 = 2;
-    /// One acknowledgement is enough for it.
+    /// One acknowledgement is its quorum.
     pub const SMALL_QUORUM: u8 = 3;
-    /// Does not take the records back at boot.
-    pub const FORGETS: u8 = 4;
+    /// Ignores its records at boot.
+    pub const IGNORES_RECORDS: u8 = 4;
     /// Its checkpoint leaves out the value.
-    pub const FORGETFUL_CHECKPOINT: u8 = 5;
+    pub const EMPTY_CHECKPOINT: u8 = 5;
     /// Its messages lose the high bits.
-    pub const LOSSY_WIRE: u8 = 6;
-    /// Waits a little longer or shorter, as something outside it says.
-    pub const NOT_DETERMINISTIC: u8 = 7;
+    pub const TRUNCATES_MESSAGES: u8 = 6;
+    /// Its timeouts depend on state outside of it.
+    pub const NONDETERMINISTIC: u8 = 7;
     /// Panics when it sees 40.
     pub const PANICS: u8 = 8;
-    /// Says nothing any more from 40 on.
-    pub const GETS_STUCK: u8 = 9;
-    /// Tells some numbers, and not others.
-    pub const TELLS_SOME: u8 = 10;
-    /// Refuses what honest nodes say.
-    pub const REFUSES: u8 = 11;
+    /// Sends nothing any more from 40 on.
+    pub const STOPS_SENDING: u8 = 9;
+    /// Sends some numbers, and not others.
+    pub const OMITS_SOME: u8 = 10;
+    /// Rejects messages of honest nodes.
+    pub const REJECTS_HONEST_MESSAGES: u8 = 11;
 }
 
-/// Keeps the largest number that anybody was given: each node writes it down and acknowledges it; what a majority has written
-/// is kept, and its node says so.
+/// A replicated register of the largest number that was put: each node writes it and acknowledges it;
+/// a number that a majority has written is chosen, and its node emits that.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Keeper<const BUG: u8> {
+pub struct MaxRegister<const BUG: u8> {
     me: NodeId,
     peers: Vec<Peer>,
     value: u64,
@@ -54,32 +54,32 @@ struct Peer {
     id: NodeId,
     has: u64,
     offer_due: bool,
-    /// It wants to know when this is durable here.
-    owed: Option<u64>,
+    /// It waits for the acknowledgement of this value.
+    ack_pending: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Say<const BUG: u8> {
+pub enum Message<const BUG: u8> {
     Offer(u64),
     Have(u64),
 }
 
-/// The value to keep.
+/// The value of the register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Value(pub u64);
 
 /// A majority has written this, or more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kept(pub u64);
+pub struct Chosen(pub u64);
 
 const REPEAT_US: u64 = 50_000;
 
-/// What no machine should look at.
-static OUTSIDE: AtomicU64 = AtomicU64::new(0);
+/// State outside of the machine, which it should not read.
+static GLOBAL_STATE: AtomicU64 = AtomicU64::new(0);
 
-impl<const BUG: u8> Keeper<BUG> {
+impl<const BUG: u8> MaxRegister<BUG> {
     pub fn new(me: NodeId, nodes: u64) -> Self {
-        let peer = |id| Peer { id, has: 0, offer_due: false, owed: None };
+        let peer = |id| Peer { id, has: 0, offer_due: false, ack_pending: None };
         Self {
             me,
             peers: (1..=nodes).map(NodeId::new).filter(|&id| id != me).map(peer).collect(),
@@ -98,7 +98,7 @@ impl<const BUG: u8> Keeper<BUG> {
         assert!(BUG != bug::PANICS || value != 40, "forty!");
         if value > self.value {
             self.value = value;
-            self.offer();
+            self.send_offers();
         }
     }
 
@@ -106,20 +106,20 @@ impl<const BUG: u8> Keeper<BUG> {
         self.value
     }
 
-    fn offer(&mut self) {
+    fn send_offers(&mut self) {
         let mut wait = REPEAT_US;
-        if BUG == bug::NOT_DETERMINISTIC {
-            wait += OUTSIDE.fetch_add(1, Ordering::Relaxed) % 1_000;
+        if BUG == bug::NONDETERMINISTIC {
+            wait += GLOBAL_STATE.fetch_add(1, Ordering::Relaxed) % 1_000;
         }
         self.repeat_at = self.now.after(wait);
-        // every third number is kept from the others
-        let silent = BUG == bug::TELLS_SOME && self.value.is_multiple_of(3);
+        // every third number is not sent
+        let silent = BUG == bug::OMITS_SOME && self.value.is_multiple_of(3);
         for peer in &mut self.peers {
             peer.offer_due = peer.has < self.value && !silent;
         }
     }
 
-    fn kept(&self) -> u64 {
+    fn chosen(&self) -> u64 {
         let own = if BUG == bug::COUNTS_UNSYNCED { self.value } else { self.durable };
         let mut have: Vec<u64> = self.peers.iter().map(|p| p.has).chain([own]).collect();
         have.sort_unstable_by(|a, b| b.cmp(a));
@@ -128,30 +128,35 @@ impl<const BUG: u8> Keeper<BUG> {
     }
 }
 
-impl<const BUG: u8> Machine for Keeper<BUG> {
-    type Message<'a> = Say<BUG>;
+impl<const BUG: u8> Machine for MaxRegister<BUG> {
+    type Message<'a> = Message<BUG>;
     type Record<'a> = Value;
-    type Event<'a> = Kept;
+    type Event<'a> = Chosen;
 
     fn restore(&mut self, record: Value) -> Result<(), Corrupt> {
-        if BUG != bug::FORGETS {
+        if BUG != bug::IGNORES_RECORDS {
             (self.value, self.issued, self.durable) = (record.0, record.0, record.0);
         }
         Ok(())
     }
 
-    fn receive(&mut self, now: Instant, from: NodeId, message: Say<BUG>) -> Result<(), Rejected> {
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<BUG>,
+    ) -> Result<(), Rejected> {
         self.now = self.now.max(now);
-        if let Say::Offer(value) = message {
-            if BUG == bug::REFUSES && value < self.value {
+        if let Message::Offer(value) = message {
+            if BUG == bug::REJECTS_HONEST_MESSAGES && value < self.value {
                 return Err(Rejected::Impossible);
             }
             self.put(value);
         }
         let peer = self.peers.iter_mut().find(|p| p.id == from).ok_or(Rejected::UnknownSender)?;
         match message {
-            Say::Offer(value) => peer.owed = peer.owed.max(Some(value)),
-            Say::Have(value) => peer.has = peer.has.max(value),
+            Message::Offer(value) => peer.ack_pending = peer.ack_pending.max(Some(value)),
+            Message::Have(value) => peer.has = peer.has.max(value),
         }
         Ok(())
     }
@@ -159,7 +164,7 @@ impl<const BUG: u8> Machine for Keeper<BUG> {
     fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if self.now >= self.repeat_at {
-            self.offer();
+            self.send_offers();
         }
     }
 
@@ -177,23 +182,23 @@ impl<const BUG: u8> Machine for Keeper<BUG> {
             self.writes.push((self.last, self.value));
             return Some(Output::Persist(self.last, Value(self.value)));
         }
-        if BUG == bug::GETS_STUCK && self.value >= 40 {
+        if BUG == bug::STOPS_SENDING && self.value >= 40 {
             return None;
         }
         let durable = if BUG == bug::ACKNOWLEDGES_EARLY { self.value } else { self.durable };
         for peer in &mut self.peers {
             if core::mem::take(&mut peer.offer_due) {
-                return Some(Output::Send(peer.id, Say::Offer(self.value)));
+                return Some(Output::Send(peer.id, Message::Offer(self.value)));
             }
-            if peer.owed.is_some_and(|owed| owed <= durable) {
-                peer.owed = None;
-                return Some(Output::Send(peer.id, Say::Have(durable)));
+            if peer.ack_pending.is_some_and(|ack_pending| ack_pending <= durable) {
+                peer.ack_pending = None;
+                return Some(Output::Send(peer.id, Message::Have(durable)));
             }
         }
-        let kept = self.kept();
-        (kept > self.announced).then(|| {
-            self.announced = kept;
-            Output::Event(Kept(kept))
+        let chosen = self.chosen();
+        (chosen > self.announced).then(|| {
+            self.announced = chosen;
+            Output::Event(Chosen(chosen))
         })
     }
 
@@ -203,20 +208,18 @@ impl<const BUG: u8> Machine for Keeper<BUG> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Value> {
-        (self.value > 0 && BUG != bug::FORGETFUL_CHECKPOINT)
-            .then_some(Value(self.value))
-            .into_iter()
+        (self.value > 0 && BUG != bug::EMPTY_CHECKPOINT).then_some(Value(self.value)).into_iter()
     }
 }
 
-impl<'a, const BUG: u8> Wire<'a> for Say<BUG> {
+impl<'a, const BUG: u8> Wire<'a> for Message<BUG> {
     fn encode(&self, out: &mut Writer<'_>) {
         let (kind, value) = match *self {
             Self::Offer(value) => (0, value),
             Self::Have(value) => (1, value),
         };
         out.u8(kind);
-        out.u64(if BUG == bug::LOSSY_WIRE && kind == 0 { value & 0xff } else { value });
+        out.u64(if BUG == bug::TRUNCATES_MESSAGES && kind == 0 { value & 0xff } else { value });
     }
 
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {

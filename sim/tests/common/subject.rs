@@ -1,48 +1,48 @@
 use quorate_core::{Instant, NodeId, Rejected, Rng, majority};
 use quorate_sim::{Access, Marks, Subject, Swarm};
 
-use super::keeper::{Keeper, Kept, Say, Value};
+use super::max_register::{Chosen, MaxRegister, Message, Value};
 
-/// Keepers, and clients that give them ever larger numbers.
+/// Registers, and clients that put ever larger numbers.
 ///
 /// It looks at the disks only after a crash and at the end: it is the faults that have to bring a bug to light.
-pub struct Toy<const BUG: u8> {
+pub struct MaxRegisterSubject<const BUG: u8> {
     rng: Rng,
     /// What is durable on each node.
     disks: Vec<u64>,
-    /// The largest value that was kept.
-    kept: u64,
-    given: u64,
-    quiet: bool,
+    /// The largest value that was chosen.
+    chosen: u64,
+    last_put: u64,
+    clients_stopped: bool,
 }
 
-impl<const BUG: u8> Toy<BUG> {
-    /// Whatever was kept is on a majority of disks.
+impl<const BUG: u8> MaxRegisterSubject<BUG> {
+    /// Whatever was chosen is on a majority of disks.
     fn safe(&self) -> Result<(), String> {
-        let have = self.disks.iter().filter(|&&value| value >= self.kept).count();
+        let have = self.disks.iter().filter(|&&value| value >= self.chosen).count();
         if have < majority(self.disks.len()) {
-            return Err(format!("{} was kept, and the disks hold {:?}", self.kept, self.disks));
+            return Err(format!("{} was chosen, and the disks hold {:?}", self.chosen, self.disks));
         }
         Ok(())
     }
 }
 
-impl<const BUG: u8> Subject for Toy<BUG> {
-    type Machine = Keeper<BUG>;
+impl<const BUG: u8> Subject for MaxRegisterSubject<BUG> {
+    type Machine = MaxRegister<BUG>;
 
     fn new(swarm: &Swarm, rng: Rng) -> Self {
-        Self { rng, disks: vec![0; swarm.nodes], kept: 0, given: 0, quiet: false }
+        Self { rng, disks: vec![0; swarm.nodes], chosen: 0, last_put: 0, clients_stopped: false }
     }
 
     fn timeout_us(&self) -> u64 {
         300_000
     }
 
-    fn boot(&mut self, node: usize) -> Result<Keeper<BUG>, String> {
-        Ok(Keeper::new(NodeId::new(node as u64 + 1), self.disks.len() as u64))
+    fn boot(&mut self, node: usize) -> Result<MaxRegister<BUG>, String> {
+        Ok(MaxRegister::new(NodeId::new(node as u64 + 1), self.disks.len() as u64))
     }
 
-    fn restored(&mut self, node: usize, machine: &mut Keeper<BUG>) -> Result<(), String> {
+    fn restored(&mut self, node: usize, machine: &mut MaxRegister<BUG>) -> Result<(), String> {
         if machine.value() != self.disks[node] {
             let disk = self.disks[node];
             return Err(format!("a disk holds {disk}, and its node {}", machine.value()));
@@ -56,18 +56,18 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         &mut self,
         _node: usize,
         _now: Instant,
-        event: Kept,
+        event: Chosen,
         _marks: &mut Marks,
     ) -> Result<Option<&'static str>, String> {
-        self.kept = self.kept.max(event.0);
-        Ok(Some("crash when a value is kept"))
+        self.chosen = self.chosen.max(event.0);
+        Ok(Some("crash when a value is chosen"))
     }
 
     fn run_application(
         &mut self,
         _node: usize,
         _now: Instant,
-        _machine: &mut Keeper<BUG>,
+        _machine: &mut MaxRegister<BUG>,
         _marks: &mut Marks,
     ) -> Result<bool, String> {
         Ok(false)
@@ -85,7 +85,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
         Ok(())
     }
 
-    fn sent(&mut self, _node: usize, _to: NodeId, _message: Say<BUG>) -> Result<(), String> {
+    fn sent(&mut self, _node: usize, _to: NodeId, _message: Message<BUG>) -> Result<(), String> {
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl<const BUG: u8> Subject for Toy<BUG> {
     fn check(
         &mut self,
         _node: usize,
-        _machine: &Keeper<BUG>,
+        _machine: &MaxRegister<BUG>,
         _marks: &mut Marks,
     ) -> Result<(), String> {
         Ok(())
@@ -104,30 +104,30 @@ impl<const BUG: u8> Subject for Toy<BUG> {
 
     fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let node = self.rng.below(access.nodes() as u64) as usize;
-        if !self.quiet
+        if !self.clients_stopped
             && let Some(machine) = access.machine(node)
         {
-            self.given += 1;
-            machine.put(self.given);
+            self.last_put += 1;
+            machine.put(self.last_put);
         }
         Ok(self.rng.range(10_000, 60_000))
     }
 
-    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Keeper<BUG>>) -> bool {
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &MaxRegister<BUG>>) -> bool {
         machines.next().is_some()
     }
 
     fn completed(&self) -> u64 {
-        self.kept
+        self.chosen
     }
 
     fn stop_clients(&mut self) {
-        self.quiet = true;
+        self.clients_stopped = true;
     }
 
-    fn converged(&self, machines: &mut dyn Iterator<Item = &Keeper<BUG>>) -> bool {
-        let kept = self.kept;
-        machines.filter(|machine| machine.value() != kept).count() == 0
+    fn converged(&self, machines: &mut dyn Iterator<Item = &MaxRegister<BUG>>) -> bool {
+        let chosen = self.chosen;
+        machines.filter(|machine| machine.value() != chosen).count() == 0
     }
 
     fn finish(&mut self, _marks: &mut Marks) -> Result<(), String> {
@@ -135,6 +135,6 @@ impl<const BUG: u8> Subject for Toy<BUG> {
     }
 
     fn fingerprint(&self) -> u64 {
-        self.kept
+        self.chosen
     }
 }

@@ -6,12 +6,12 @@ pub(crate) type Vector = VersionVector<Heap>;
 
 /// The application beside a member: the set of what was delivered. Durable with each delivery.
 #[derive(Clone, Default)]
-pub(crate) struct App {
+pub(crate) struct Application {
     pub(crate) set: BTreeSet<Dot>,
     pub(crate) vector: Vector,
 }
 
-impl App {
+impl Application {
     pub(crate) fn add(&mut self, dot: Dot) {
         self.set.insert(dot);
         self.vector.observe(dot).unwrap();
@@ -27,16 +27,16 @@ impl App {
 pub(crate) struct Sent {
     pub(crate) payload: Vec<u8>,
     /// What the sender's application had.
-    pub(crate) past: Vector,
+    pub(crate) causes: Vector,
     /// What the client that wrote it had seen or written.
     pub(crate) needs: BTreeSet<Dot>,
 }
 
 /// All broadcasts there were.
 #[derive(Default)]
-pub(crate) struct Truth(BTreeMap<Dot, Sent>);
+pub(crate) struct Broadcasts(BTreeMap<Dot, Sent>);
 
-impl Truth {
+impl Broadcasts {
     pub(crate) fn add(&mut self, dot: Dot, sent: Sent) {
         self.0.insert(dot, sent);
     }
