@@ -180,11 +180,11 @@ fn readable<P: Protocol>(
                 nth => Some(format!("{verb} {link} {nth}")),
             }
         }
-        ["at", node, _] => {
+        ["set-clock", node, _] => {
             // told together with the tick
             let elapsed = elapsed_us(harness, command)?;
             let ticks = next.is_some_and(|next| next == format!("tick {node} 0us"));
-            Some(format!("{} {node} {elapsed}us", if ticks { "tick" } else { "pass" }))
+            Some(format!("{} {node} {elapsed}us", if ticks { "tick" } else { "advance" }))
         }
         ["tick", node, "0us"] => {
             // the clock was set, and the tick done, by the command before
@@ -196,7 +196,7 @@ fn readable<P: Protocol>(
     }
 }
 
-/// How long a clock has to go on to show what `at` says.
+/// How long a clock has to go on to show what `set-clock` says.
 fn elapsed_us<P: Protocol>(harness: &Harness<P>, command: &str) -> Option<u64> {
     let mut words = command.split(' ').skip(1);
     let clock = harness.clock(words.next()?.parse().ok()?)?.as_micros();
@@ -248,8 +248,9 @@ mod tests {
     #[test]
     fn shrinking_removes_irrelevant_commands() {
         // two disks that tell of different committed entries: no bug of a machine is needed for that to be violated
-        let text = "nodes 2 part=32 seed=7;campaign 1;disk all slow;duplicate 1->2;given 1 term=2 log=1 commit=1;sync 2;\
-            jump 3;at 1 90us;given 2 term=2 log=2 commit=1;tick 1 5s";
+        let text = "nodes 2 snapshot-chunk=32 seed=7;campaign 1;disk all slow;duplicate 1->2;\
+            set-disk 1 term=2 log=1 commit=1;sync 2;jump 3;set-clock 1 90us;\
+            set-disk 2 term=2 log=2 commit=1;tick 1 5s";
         let commands: Vec<String> = text.split(';').map(|c| c.trim().to_owned()).collect();
         let (end, what) = run_until_violation::<RaftProtocol>(&commands).unwrap();
         assert_eq!(end, 8, "{what}");
@@ -257,7 +258,8 @@ mod tests {
         let mut shrinker = Shrinker { kind: violation_kind(&what), executed: 0, protocol };
         let small = shrinker.minimize(commands);
         let small = shrinker.simplify(small);
-        let left = ["nodes 2", "given 1 term=2 log=1 commit=1", "given 2 term=2 log=2 commit=1"];
+        let left =
+            ["nodes 2", "set-disk 1 term=2 log=1 commit=1", "set-disk 2 term=2 log=2 commit=1"];
         assert_eq!(small, left);
         let scenario = shrinker.write(7, &small, &what);
         assert!(scenario.ends_with("committed different entries at 1\n"), "{scenario}");

@@ -439,7 +439,7 @@ impl<S: Subject> World<S> {
     pub(crate) fn record_clock(&mut self, node: usize) {
         let Some(host) = self.hosts.get(node) else { return };
         let time = host.clock.local(self.now).as_micros() - host.clock_start + 1_000;
-        self.recorder.record(|| format!("at {} {time}us", node + 1));
+        self.recorder.record(|| format!("set-clock {} {time}us", node + 1));
     }
 
     fn record_delivery(&mut self, envelope: &Envelope) -> Result<(), String> {

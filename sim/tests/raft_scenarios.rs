@@ -50,7 +50,7 @@ fn rejected_commands_name_their_line() {
 #[test]
 fn violations_are_reported() {
     // two disks that tell of different committed entries: no machine did that
-    let text = "nodes 2\n----\n\ngiven 1 term=2 log=1 commit=1\n----\n\ngiven 2 term=2 log=2 commit=1\n----\n";
+    let text = "nodes 2\n----\n\nset-disk 1 term=2 log=1 commit=1\n----\n\nset-disk 2 term=2 log=2 commit=1\n----\n";
     let error = run(text).unwrap_err();
     assert!(error.contains("committed different entries at 1"), "{error}");
 }

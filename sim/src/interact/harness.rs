@@ -108,16 +108,16 @@ impl<P: Protocol> Harness<P> {
 
     fn command(&mut self, name: &str, args: &[&str]) -> Option<Result<(), Error>> {
         Some(match name {
-            "given" => self.set_disk(args),
+            "set-disk" => self.set_disk(args),
             "tick" => self.tick(args),
-            "pass" => self.advance(args),
-            "at" => self.set_clock(args),
+            "advance" => self.advance(args),
+            "set-clock" => self.set_clock(args),
             "run" => self.run(args),
             "deliver" => self.for_selected(args, Self::deliver),
             "duplicate" => self.for_selected(args, Self::duplicate),
             "drop" => self.for_selected(args, Self::drop_message),
             "stabilize" => self.stabilize(args),
-            "cut" => self.partition(args),
+            "partition" => self.partition(args),
             "isolate" => self.isolate(args),
             "heal" => {
                 self.blocked.clear();

@@ -25,23 +25,23 @@
 //! | command | what it does |
 //! |---|---|
 //! | `nodes N [NAME=VALUE …]` | starts N nodes; comes first; the options are the protocol's |
-//! | `given NODE …` | the node starts anew from a disk that holds this; the words are the protocol's |
-//! | `tick NODES TIME` | time passes for these nodes, and they are told |
-//! | `pass NODES TIME` | time passes for these nodes, and they do not notice before their next input |
-//! | `at NODES TIME` | their clocks show this, counted from the start, if it is later than what they show |
-//! | `run TIME` | everybody lives for so long: ticks at each deadline, all messages arrive; only events are shown |
+//! | `set-disk NODE …` | the node restarts from a disk that holds this; the arguments are the protocol's |
+//! | `tick NODES TIME` | time passes for these nodes, and they tick |
+//! | `advance NODES TIME` | time passes for these nodes without a tick, until their next input |
+//! | `set-clock NODES TIME` | their clocks show this, counted from the start, if it is later than what they show |
+//! | `run TIME` | all nodes run for this time: ticks at each deadline, all messages arrive; only events are shown |
 //! | `deliver LINKS [N\|last\|all]` | the oldest (the Nth, the newest, every; with `#DIGEST` a certain one) message on each of the links arrives |
-//! | `duplicate LINKS [N\|last\|all]` | the same, and it stays on its way as well |
+//! | `duplicate LINKS [N\|last\|all]` | the same, and it stays in flight |
 //! | `drop LINKS [N\|last\|all]` | it is lost |
 //! | `stabilize [NODES]` | messages (among these nodes) arrive, oldest first, until there are none |
-//! | `cut LINKS`, `isolate NODES`, `heal` | what is sent over a cut link from now on is lost |
+//! | `partition LINKS`, `isolate NODES`, `heal` | blocks links: what is sent over them is lost; `heal` unblocks all |
 //! | `disk NODES slow\|fast` | whether writes wait for `sync`; they are done at once before the first `disk` |
 //! | `sync NODE [N]` | all writes (the first N) are done |
 //! | `crash NODE [keeping N]` | the power fails; of the waiting writes the first N (none) are on the disk |
 //! | `restart NODE` | the node starts from its disk |
 //! | `checkpoint NODE` | the record log is written anew, as short as it can be |
-//! | `forge A->B …` | puts a message on its way that nobody sent; the words are the protocol's |
-//! | `messages` | what is on its way |
+//! | `forge A->B …` | puts a message in flight that no node sent; the arguments are the protocol's |
+//! | `messages` | the messages in flight |
 //! | `status [NODES]` | each node in a line |
 //! | `show all\|events\|nothing` | how much of what happens is printed |
 //!

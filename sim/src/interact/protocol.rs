@@ -68,7 +68,7 @@ pub trait Protocol: Sized {
     /// A node in one line.
     fn format_status(&self, node: NodeId, machine: &Self::Machine) -> String;
 
-    /// The encoded records that the arguments of `given` name.
+    /// The encoded records that the arguments of `set-disk` name.
     ///
     /// # Errors
     ///

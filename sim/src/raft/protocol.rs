@@ -11,37 +11,41 @@ use super::text_format::{self, RoleText};
 use crate::Marks;
 use crate::interact::{Options, Protocol, time_us};
 
-/// Raft in interaction tests, on the heap storage or another. The application beside each node is the list of commands it applied.
+/// Raft in interaction tests, on the heap storage or another. The application beside each node is the
+/// list of commands it applied.
 ///
-/// Options of `nodes`: `pre-vote`, `check-quorum` (`on` or `off`), `election=150ms`, `election-max=300ms`, `heartbeat=50ms`,
-/// `lease` (ppm), `pace=20ms` (of snapshots), `rest=200ms` (when there is nothing to do), `forward` (`on`), `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`, `part`, `max-log` (numbers), `voters`
-/// (how many of the nodes found the cluster; all. The others join), `seed` (of the timeouts), `spread=60ms` (by how much the election timeouts of
-/// nodes differ: node 1's are longer by once, node 2's by twice that, and node 3's are as given).
+/// Options of `nodes`: `pre-vote`, `check-quorum`, `forward` (`on` or `off`), `election=150ms`,
+/// `election-max=300ms`, `heartbeat=50ms`, `lease-drift` (ppm), `snapshot-pace=20ms`, `quiesce=200ms`,
+/// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`,
+/// `snapshot-chunk`, `max-log` (numbers), `voters` (how many of the nodes found the cluster; all. The
+/// others join), `seed` (of the timeouts), `election-spread=60ms` (by how much the election timeouts
+/// of nodes differ: node 1's are longer by once, node 2's by twice that, and node 3's are as given).
 ///
 /// | command | what it does |
 /// |---|---|
-/// | `campaign NODE` | asks for votes now |
-/// | `step-down NODE` | gives up leading |
-/// | `forget-leader NODE` | gives up the leader it follows |
-/// | `wake NODE` | wakes it if it rests |
-/// | `request-snapshot NODE` | what it applied is lost: asks the leader for a snapshot |
-/// | `transfer NODE TO`, `abort-transfer NODE` | hands the lead to another node, or takes that back |
+/// | `campaign NODE` | starts an election |
+/// | `step-down NODE` | the leader steps down |
+/// | `forget-leader NODE` | the follower forgets its leader |
+/// | `unquiesce NODE` | wakes the node if it is quiesced |
+/// | `request-snapshot NODE` | what it applied is lost: requests a snapshot from the leader |
+/// | `transfer NODE TO`, `abort-transfer NODE` | transfers leadership, or aborts that |
 /// | `change NODE add\|witness\|promote\|demote\|remove N …` | changes the members; with `jointly` first, until `leave-joint NODE` |
 /// | `members NODE` | the members as the node knows them |
 /// | `propose NODE TEXT` | proposes a command |
-/// | `forward NODE TEXT` | hands a command to the leader |
-/// | `read NODE` | asks to read |
-/// | `read-lease NODE` | reads without asking anybody, if the node has a lease |
+/// | `forward NODE TEXT` | forwards a command to the leader |
+/// | `read NODE` | requests a linearizable read |
+/// | `read-lease NODE` | reads by the leader's lease, if it holds one |
 /// | `snapshot NODE [keeping N]` | the application takes a snapshot of what was applied, and keeps N entries of the log |
-/// | `application NODE slow\|fast` | whether snapshots wait for `act` |
-/// | `act NODE` | a slow application installs what it received, and sends what is wanted (`install`, `serve`: one of these) |
-/// | `refuse NODE` | the application refuses the snapshot it received |
+/// | `application NODE slow\|fast` | whether snapshots wait for `handle-snapshots` |
+/// | `handle-snapshots NODE` | a slow application installs what it received, and sends what peers need (`install-snapshot`, `send-snapshot`: one of these) |
+/// | `refuse-snapshot NODE` | the application refuses the snapshot it received |
 /// | `applied NODE`, `log NODE`, `terms NODE` | what was applied; the entries; the term of each |
 /// | `peers NODE` | a leader's view of the others |
 ///
-/// `given NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold `e1`, `e2`, …
-/// `forge A->B KIND NAME=VALUE …` knows `vote?`, `pre-vote?`, `vote`, `pre-vote`, `append`, `accept`, `reject`,
-/// `time-out`, `take-over?`.
+/// `set-disk NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold
+/// `e1`, `e2`, …
+/// `forge A->B KIND NAME=VALUE …` knows `request-vote` (also with `transfer=on`), `request-pre-vote`,
+/// `vote`, `pre-vote`, `append`, `append-accepted`, `append-rejected`, `timeout-now`.
 pub struct RaftProtocol<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,
@@ -205,14 +209,14 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             max_inflight_bytes: size("max-inflight-bytes", standard.max_inflight_bytes)?,
             max_entry_bytes: size("max-entry", 64)?,
             max_uncommitted_bytes: size("max-uncommitted", standard.max_uncommitted_bytes)?,
-            snapshot_part_bytes: size("part", 64)?,
+            snapshot_part_bytes: size("snapshot-chunk", 64)?,
             max_log_bytes: size("max-log", standard.max_log_bytes)?,
             max_inflight_entries: options.number("max-inflight", standard.max_inflight_entries)?,
             pre_vote: options.switch("pre-vote", standard.pre_vote)?,
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
-            lease_drift_ppm: options.number("lease", 0)? as u32,
-            snapshot_pace_us: options.take("pace").map_or(Ok(0), time_us)?,
-            quiesce_us: options.take("rest").map_or(Ok(0), time_us)?,
+            lease_drift_ppm: options.number("lease-drift", 0)? as u32,
+            snapshot_pace_us: options.take("snapshot-pace").map_or(Ok(0), time_us)?,
+            quiesce_us: options.take("quiesce").map_or(Ok(0), time_us)?,
             forward: options.switch("forward", false)?,
             ..standard
         };
@@ -221,7 +225,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             voters: (1..=voters).map(NodeId::new).collect(),
             applications: (0..nodes).map(|_| Application::default()).collect(),
             seed: options.number("seed", 0)?,
-            spread_us: options.take("spread").map_or(Ok(0), time_us)?,
+            spread_us: options.take("election-spread").map_or(Ok(0), time_us)?,
             oracle: Some(Oracle::new(nodes as usize, voters as usize)),
             violated: None,
             sent: 0,
@@ -285,7 +289,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 raft.campaign(now);
                 String::new()
             }
-            ("wake", []) => {
+            ("unquiesce", []) => {
                 raft.wake(now);
                 String::new()
             }
@@ -351,10 +355,10 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 application.slow = *speed == "slow";
                 String::new()
             }
-            ("act", []) => application.handle_snapshots(raft).join("\n"),
-            ("install", []) => application.install(raft).unwrap_or_default(),
-            ("serve", []) => application.send_snapshot(raft).join("\n"),
-            ("refuse", []) => {
+            ("handle-snapshots", []) => application.handle_snapshots(raft).join("\n"),
+            ("install-snapshot", []) => application.install(raft).unwrap_or_default(),
+            ("send-snapshot", []) => application.send_snapshot(raft).join("\n"),
+            ("refuse-snapshot", []) => {
                 application.complete = None;
                 raft.snapshot_refused();
                 String::new()
@@ -460,8 +464,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let round = options.number("round", 0)?;
         let (index, index_term) = parse_position(options.take("at").unwrap_or("0@0"))?;
         let bytes = match *kind {
-            "vote?" | "pre-vote?" => encode(&Message::RequestVote {
-                pre: *kind == "pre-vote?",
+            "request-vote" if options.switch("transfer", false)? => {
+                encode(&Message::TakeOver { term, last_index: index, last_term: index_term })
+            }
+            "request-vote" | "request-pre-vote" => encode(&Message::RequestVote {
+                pre: *kind == "request-pre-vote",
                 term,
                 last_index: index,
                 last_term: index_term,
@@ -488,12 +495,9 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                     entries: &entries,
                 })
             }
-            "time-out" => encode(&Message::TimeoutNow { term }),
-            "take-over?" => {
-                encode(&Message::TakeOver { term, last_index: index, last_term: index_term })
-            }
-            "accept" => encode(&Message::Accept { term, round, match_index: index }),
-            "reject" => {
+            "timeout-now" => encode(&Message::TimeoutNow { term }),
+            "append-accepted" => encode(&Message::Accept { term, round, match_index: index }),
+            "append-rejected" => {
                 let (hint_index, hint_term) = parse_position(options.take("try").unwrap_or("0@0"))?;
                 encode(&Message::Reject { term, round, prev_index: index, hint_index, hint_term })
             }

@@ -298,11 +298,11 @@ impl<S: Storage> RaftSubject<S> {
         let Some((index, index_term)) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
             marks.hit("snapshot refused");
-            self.commands.push(format!("refuse {}", node + 1));
+            self.commands.push(format!("refuse-snapshot {}", node + 1));
             raft.snapshot_refused();
             return Ok(true);
         }
-        self.commands.push(format!("install {}", node + 1));
+        self.commands.push(format!("install-snapshot {}", node + 1));
         let bytes = core::mem::take(&mut here.incoming);
         let store = if witness && bytes.is_empty() {
             Store::empty_at(index)
@@ -375,7 +375,7 @@ impl<S: Storage> RaftSubject<S> {
             let rest = bytes.get(offset as usize..).unwrap_or_default();
             let data = rest.get(..max_len.min(rest.len())).unwrap_or_default();
             let done = data.len() == rest.len();
-            self.commands.push(format!("serve {}", node + 1));
+            self.commands.push(format!("send-snapshot {}", node + 1));
             called |= raft.send_snapshot(to, index, offset, data, done).is_ok();
         }
         called
@@ -693,7 +693,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     fn links_changed(&mut self, node: usize, now: Instant, raft: &mut Raft<S>) {
         if raft.status().quiet {
             raft.wake(now);
-            self.commands.push(format!("wake {}", node + 1));
+            self.commands.push(format!("unquiesce {}", node + 1));
         }
     }
 
@@ -714,14 +714,17 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
             format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
-            format!("lease={} rest={}us", c.lease_drift_ppm, c.quiesce_us),
+            format!("lease-drift={} quiesce={}us", c.lease_drift_ppm, c.quiesce_us),
             format!("forward={}", switch(c.forward)),
             format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
             format!("max-inflight={}", c.max_inflight_entries),
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
             format!("max-entry={} max-uncommitted={}", c.max_entry_bytes, c.max_uncommitted_bytes),
-            format!("part={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
-            format!("voters={} spread={}us seed={}", self.founders, self.spread_us, self.seed),
+            format!("snapshot-chunk={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
+            format!(
+                "voters={} election-spread={}us seed={}",
+                self.founders, self.spread_us, self.seed
+            ),
         ];
         let mut commands = vec![format!("nodes {nodes} {}", options.join(" "))];
         commands.push("disk all slow".into());
