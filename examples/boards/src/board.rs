@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use crate::launch::{Launch, Running, Seat};
+use crate::launch::{Launch, NodeSetup, Running};
 use crate::logs::Logs;
 use crate::process::Process;
 use crate::{Failure, Journal};
@@ -34,14 +34,14 @@ const MACHINE: &str = "lm3s6965evb";
 /// The board has three UARTs, one of which is the console.
 const WIRES: usize = 2;
 /// What the emulator says about every image: the board's Ethernet goes nowhere, a timer is not set yet.
-const CHATTER: &[&str] = &["has no peer", "Timer with period zero"];
+const IGNORED_MESSAGES: &[&str] = &["has no peer", "Timer with period zero"];
 
 impl Board {
     /// A board with an image.
     ///
     /// # Errors
     ///
-    /// [`Failure::Missing`] when there is no such file or no emulator, [`Failure::Wrong`] when the image's logs cannot be read.
+    /// [`Failure::Missing`] when there is no such file or no emulator, [`Failure::Unexpected`] when the image's logs cannot be read.
     pub fn new(image: &Path) -> Result<Self, Failure> {
         if !image.is_file() {
             let text = format!("{}: there is no such image; build it first", image.display());
@@ -56,23 +56,23 @@ impl Board {
         Ok(Self { image: image.to_owned(), qemu: QEMU.to_owned(), logs })
     }
 
-    fn command(&self, seat: &Seat) -> Result<Command, Failure> {
-        if seat.wires.len() > WIRES {
-            return Err(Failure::wrong(format!("a board has {WIRES} UARTs for wires")));
+    fn command(&self, setup: &NodeSetup) -> Result<Command, Failure> {
+        if setup.wires.len() > WIRES {
+            return Err(Failure::unexpected(format!("a board has {WIRES} UARTs for wires")));
         }
-        let mut command = crate::process::bound_to_us(&self.qemu);
+        let mut command = crate::process::command_killed_with_us(&self.qemu);
         command
             .args(["-M", MACHINE, "-display", "none", "-monitor", "none", "-no-reboot"])
             // semihosting writes to files of its own, or to this; both come out at the emulator's standard output
             .args(["-chardev", "stdio,id=log,signal=off", "-semihosting-config"])
-            .arg(semihosting(seat))
+            .arg(semihosting(setup))
             .arg("-kernel")
             .arg(&self.image)
-            .args(["-serial", &socket(&seat.console)]);
-        for (_, path) in &seat.wires {
+            .args(["-serial", &socket(&setup.console)]);
+        for (_, path) in &setup.wires {
             command.args(["-serial", &socket(path)]);
         }
-        for _ in seat.wires.len()..WIRES {
+        for _ in setup.wires.len()..WIRES {
             command.args(["-serial", "null"]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -81,9 +81,9 @@ impl Board {
 }
 
 impl Launch for Board {
-    fn launch(&self, seat: &Seat, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
-        let mut child = self.command(seat)?.spawn().map_err(Failure::io(&self.qemu))?;
-        listen(&mut child, &self.logs, seat.id, journal);
+    fn launch(&self, setup: &NodeSetup, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
+        let mut child = self.command(setup)?.spawn().map_err(Failure::io(&self.qemu))?;
+        forward_logs(&mut child, &self.logs, setup.id, journal);
         Ok(Box::new(Process::new(child)))
     }
 
@@ -93,17 +93,17 @@ impl Launch for Board {
 }
 
 /// The option's commas are doubled inside a value.
-fn semihosting(seat: &Seat) -> String {
+fn semihosting(setup: &NodeSetup) -> String {
     let mut option = "enable=on,target=native,chardev=log".to_owned();
     let peers: Vec<String> =
-        seat.wires.iter().zip(1..).map(|((peer, _), uart)| format!("{peer}:{uart}")).collect();
-    let flash = seat.storage.display().to_string();
+        setup.wires.iter().zip(1..).map(|((peer, _), uart)| format!("{peer}:{uart}")).collect();
+    let flash = setup.storage.display().to_string();
     for word in [
         "board".to_owned(),
-        format!("id={}", seat.id),
+        format!("id={}", setup.id),
         format!("peers={}", peers.join(",")),
         format!("flash={flash}"),
-        format!("seed={}", seat.seed),
+        format!("seed={}", setup.seed),
     ] {
         let _ = write!(option, ",arg={}", word.replace(',', ",,"));
     }
@@ -114,8 +114,8 @@ fn socket(path: &Path) -> String {
     format!("unix:{}", path.display().to_string().replace(',', ",,"))
 }
 
-/// Brings what the emulator says into the journal. The threads end with it.
-fn listen(child: &mut Child, logs: &Logs, node: u64, journal: &Journal) {
+/// Copies the output of the emulator to the journal. The threads end with it.
+fn forward_logs(child: &mut Child, logs: &Logs, node: u64, journal: &Journal) {
     if let Some(mut stdout) = child.stdout.take() {
         let (logs, journal) = (logs.clone(), journal.clone());
         thread::spawn(move || {
@@ -123,7 +123,7 @@ fn listen(child: &mut Child, logs: &Logs, node: u64, journal: &Journal) {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = stdout.read(&mut buffer) {
                 decoder.take(buffer.get(..count).unwrap_or(&[]), &mut |line| {
-                    journal.say(node, line);
+                    journal.log(node, line);
                 });
             }
         });
@@ -132,8 +132,8 @@ fn listen(child: &mut Child, logs: &Logs, node: u64, journal: &Journal) {
         let journal = journal.clone();
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if !CHATTER.iter().any(|chatter| line.contains(chatter)) {
-                    journal.say(node, format!("(emulator) {line}"));
+                if !IGNORED_MESSAGES.iter().any(|chatter| line.contains(chatter)) {
+                    journal.log(node, format!("(emulator) {line}"));
                 }
             }
         });
@@ -150,8 +150,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_board_is_told_who_it_is() {
-        let seat = Seat {
+    fn setup_is_passed_by_semihosting() {
+        let setup = NodeSetup {
             id: 2,
             console: "/b/c".into(),
             wires: vec![(1, "/b/w1".into()), (3, "/b/w3".into())],
@@ -159,7 +159,7 @@ mod tests {
             seed: 9,
         };
         assert_eq!(
-            semihosting(&seat),
+            semihosting(&setup),
             "enable=on,target=native,chardev=log,arg=board,arg=id=2,arg=peers=1:1,,3:2,arg=flash=/b/a,,b,arg=seed=9"
         );
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::jack::{Input, Jack, Plug};
+use crate::uart_socket::{Input, UartSocket, UartWriter};
 use crate::{Failure, Journal};
 
 /// A node's command line: lines of text, each command answered by one line that begins with `ok` or `error`. Other lines (they
@@ -16,7 +16,7 @@ use crate::{Failure, Journal};
 /// `ok id=`, by which it is known.
 #[derive(Debug)]
 pub struct Console {
-    jack: Jack,
+    socket: UartSocket,
     shared: Arc<Shared>,
     interrupted: Arc<AtomicBool>,
 }
@@ -30,16 +30,17 @@ pub enum Reply {
     Error(String),
 }
 
-/// No answer: the node is not there, went away, or is silent. The command may have been carried out nevertheless.
+/// No answer: the node is not connected, disconnected, or is silent. The command may have been executed
+/// nevertheless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Silence {
-    /// Nobody is plugged in, so nothing was sent.
-    Absent,
-    /// It went away while it was waited for.
-    Gone,
+pub enum NoReply {
+    /// No node is connected, so nothing was sent.
+    NotConnected,
+    /// It disconnected before it answered.
+    Disconnected,
     /// It did not answer in time.
-    Late,
+    TimedOut,
 }
 
 #[derive(Debug)]
@@ -50,9 +51,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts those that plugged in, and those that stopped.
-    visit: u64,
-    here: bool,
+    /// Counts connections and stops.
+    session: u64,
+    connected: bool,
     partial: Vec<u8>,
     replies: VecDeque<Reply>,
     /// Answers to come that nobody waits for any more, those to `status` aside.
@@ -60,9 +61,9 @@ struct State {
 }
 
 /// A line longer than that is cut there.
-const LONGEST: usize = 4096;
-/// Whoever asks to stop is heard within that.
-const SLICE: Duration = Duration::from_millis(100);
+const MAX_LENGTH: usize = 4096;
+/// How often an interrupt is checked for.
+const INTERRUPT_POLL: Duration = Duration::from_millis(100);
 const STATUS: &str = "status";
 /// A node says so when it takes no part any more.
 const STOPPED: &str = "# stopped:";
@@ -80,43 +81,45 @@ impl Console {
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        let (side, journal) = (Arc::clone(&shared), journal.clone());
-        let jack =
-            Jack::open(path, Plug::default(), move |input| side.take(node, input, &journal))?;
-        Ok(Self { jack, shared, interrupted })
+        let (receiver, journal) = (Arc::clone(&shared), journal.clone());
+        let socket = UartSocket::open(path, UartWriter::default(), move |input| {
+            receiver.take(node, input, &journal)
+        })?;
+        Ok(Self { socket, shared, interrupted })
     }
 
-    /// Where the node plugs in.
+    /// The socket that the node connects to.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.jack.path()
+        self.socket.path()
     }
 
-    /// Gives a command and waits for the answer. One at a time: who else asks meanwhile may get the wrong answer.
+    /// Sends a command and waits for the answer. One at a time: concurrent requests may get each other's
+    /// answers.
     ///
     /// # Errors
     ///
-    /// [`Silence`] when there is none within `patience`. An answer that comes later is dropped.
-    pub fn ask(&self, command: &str, patience: Duration) -> Result<Reply, Silence> {
-        let visit = {
+    /// [`NoReply`] when there is none within `timeout`. An answer that comes later is dropped.
+    pub fn request(&self, command: &str, timeout: Duration) -> Result<Reply, NoReply> {
+        let session = {
             let mut state = self.shared.lock();
-            if !state.here {
-                return Err(Silence::Absent);
+            if !state.connected {
+                return Err(NoReply::NotConnected);
             }
             state.replies.clear();
-            state.visit
+            state.session
         };
         let line = format!("{command}\n");
-        if self.jack.plug().write(line.as_bytes()) < line.len() {
+        if self.socket.writer().write(line.as_bytes()) < line.len() {
             // half a command is none, once something ends the line
-            self.jack.plug().write(b"\n");
-            return Err(Silence::Gone);
+            self.socket.writer().write(b"\n");
+            return Err(NoReply::Disconnected);
         }
-        self.wait(visit, command == STATUS, patience)
+        self.wait(session, command == STATUS, timeout)
     }
 
-    fn wait(&self, visit: u64, status: bool, patience: Duration) -> Result<Reply, Silence> {
-        let end = Instant::now() + patience;
+    fn wait(&self, session: u64, status: bool, timeout: Duration) -> Result<Reply, NoReply> {
+        let end = Instant::now() + timeout;
         let mut state = self.shared.lock();
         loop {
             while let Some(reply) = state.replies.pop_front() {
@@ -125,15 +128,15 @@ impl Console {
                     return Ok(reply);
                 }
             }
-            if !state.here || state.visit != visit {
-                return Err(Silence::Gone);
+            if !state.connected || state.session != session {
+                return Err(NoReply::Disconnected);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || self.interrupted.load(Ordering::Relaxed) {
                 state.stale += usize::from(!status);
-                return Err(Silence::Late);
+                return Err(NoReply::TimedOut);
             }
-            let waited = self.shared.changed.wait_timeout(state, left.min(SLICE));
+            let waited = self.shared.changed.wait_timeout(state, left.min(INTERRUPT_POLL));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -143,15 +146,15 @@ impl Shared {
     fn take(&self, node: u64, input: Input<'_>, journal: &Journal) {
         let mut state = self.lock();
         match input {
-            Input::Plugged => {
-                *state = State { visit: state.visit + 1, here: true, ..State::default() };
+            Input::Connected => {
+                *state = State { session: state.session + 1, connected: true, ..State::default() };
             }
             Input::Bytes(bytes) => {
                 for &byte in bytes {
                     state.push(byte, node, journal);
                 }
             }
-            Input::Gone => state.here = false,
+            Input::Disconnected => state.connected = false,
         }
         self.changed.notify_all();
     }
@@ -163,7 +166,7 @@ impl Shared {
 
 impl State {
     fn push(&mut self, byte: u8, node: u64, journal: &Journal) {
-        if byte != b'\n' && self.partial.len() < LONGEST {
+        if byte != b'\n' && self.partial.len() < MAX_LENGTH {
             self.partial.push(byte);
             return;
         }
@@ -173,17 +176,17 @@ impl State {
         match Reply::read(line) {
             Some(reply) if self.stale > 0 && !reply.is_status() => {
                 self.stale -= 1;
-                journal.say(node, format!("(late) {line}"));
+                journal.log(node, format!("(late) {line}"));
             }
             Some(reply) => self.replies.push_back(reply),
             None if line.is_empty() => {}
             None => {
                 if line.starts_with(STOPPED) {
                     // what it was asked before, it does not answer any more
-                    self.visit += 1;
+                    self.session += 1;
                     self.stale = 0;
                 }
-                journal.say(node, line);
+                journal.log(node, line);
             }
         }
     }
@@ -215,17 +218,17 @@ impl fmt::Display for Reply {
     }
 }
 
-impl fmt::Display for Silence {
+impl fmt::Display for NoReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Absent => "it is not there",
-            Self::Gone => "it went away before it answered",
-            Self::Late => "it does not answer",
+            Self::NotConnected => "it is not connected",
+            Self::Disconnected => "it disconnected before it answered",
+            Self::TimedOut => "it does not answer",
         })
     }
 }
 
-impl core::error::Error for Silence {}
+impl core::error::Error for NoReply {}
 
 #[cfg(test)]
 mod tests {
@@ -263,23 +266,23 @@ mod tests {
                 answer(&line, &mut stream);
             }
         });
-        while !console.shared.lock().here {
+        while !console.shared.lock().connected {
             thread::yield_now();
         }
         (Dir(dir), console, journal)
     }
 
     #[test]
-    fn answers_and_other_lines_are_told_apart() {
+    fn other_lines_go_to_the_journal() {
         let (_dir, console, journal) = console("apart", |line, out| {
             let _ = write!(out, "# heard {line}\r\nerror not so\r\n");
         });
-        assert_eq!(console.ask("set 1", LONG), Ok(Reply::Error("not so".to_owned())));
-        assert!(journal.heard(1, "# heard set 1", 0));
+        assert_eq!(console.request("set 1", LONG), Ok(Reply::Error("not so".to_owned())));
+        assert!(journal.contains(1, "# heard set 1", 0));
     }
 
     #[test]
-    fn a_late_answer_is_nobody_elses() {
+    fn late_answer_is_dropped() {
         let mut held = false;
         let (_dir, console, journal) = console("late", move |line, out| {
             let _ = match line {
@@ -292,31 +295,31 @@ mod tests {
                 _ => writeln!(out, "ok {line}"),
             };
         });
-        assert_eq!(console.ask("slow", Duration::from_millis(5)), Err(Silence::Late));
-        assert_eq!(console.ask("status", LONG), Ok(Reply::Ok("id=1 role=leader".to_owned())));
-        assert_eq!(console.ask("quick", LONG), Ok(Reply::Ok("quick".to_owned())));
-        assert!(journal.heard(1, "(late) ok slow", 0));
+        assert_eq!(console.request("slow", Duration::from_millis(5)), Err(NoReply::TimedOut));
+        assert_eq!(console.request("status", LONG), Ok(Reply::Ok("id=1 role=leader".to_owned())));
+        assert_eq!(console.request("quick", LONG), Ok(Reply::Ok("quick".to_owned())));
+        assert!(journal.contains(1, "(late) ok slow", 0));
     }
 
     #[test]
-    fn who_stops_is_not_waited_for() {
+    fn stopped_node_is_not_waited_for() {
         let (_dir, console, _) = console("stopped", |line, out| {
             let _ = match line {
                 "add 1" => writeln!(out, "# stopped: the flash failed"),
                 _ => writeln!(out, "error stopped: the flash failed"),
             };
         });
-        assert_eq!(console.ask("add 1", LONG), Err(Silence::Gone));
+        assert_eq!(console.request("add 1", LONG), Err(NoReply::Disconnected));
         let stopped = Reply::Error("stopped: the flash failed".to_owned());
-        assert_eq!(console.ask("get", LONG), Ok(stopped));
+        assert_eq!(console.request("get", LONG), Ok(stopped));
     }
 
     #[test]
-    fn who_is_gone_does_not_answer() {
+    fn disconnected_node_does_not_answer() {
         let (_dir, console, _) = console("gone", |_, out| {
             let _ = out.shutdown(std::net::Shutdown::Both);
         });
-        assert_eq!(console.ask("get", LONG), Err(Silence::Gone));
-        assert_eq!(console.ask("get", LONG), Err(Silence::Absent));
+        assert_eq!(console.request("get", LONG), Err(NoReply::Disconnected));
+        assert_eq!(console.request("get", LONG), Err(NoReply::NotConnected));
     }
 }

@@ -15,17 +15,17 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
-    /// Something did not come about in time.
-    Late {
+    /// Something did not happen in time.
+    TimedOut {
         /// What was waited for.
         what: String,
         /// For how long.
         after: Duration,
     },
     /// Something is not as it must be.
-    Wrong(String),
-    /// A promise of the protocol was broken: nothing excuses that.
-    Broken(String),
+    Unexpected(String),
+    /// A guarantee of the protocol is violated: nothing excuses that.
+    Violation(String),
     /// Somebody asked to stop.
     Interrupted,
 }
@@ -37,18 +37,20 @@ impl Failure {
     }
 
     /// What is not as it must be.
-    pub fn wrong(what: impl Into<String>) -> Self {
-        Self::Wrong(what.into())
+    pub fn unexpected(what: impl Into<String>) -> Self {
+        Self::Unexpected(what.into())
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(what) | Self::Wrong(what) | Self::Broken(what) => f.write_str(what),
+            Self::Missing(what) | Self::Unexpected(what) | Self::Violation(what) => {
+                f.write_str(what)
+            }
             Self::Io { doing, error } => write!(f, "{doing}: {error}"),
-            Self::Late { what, after } => {
-                write!(f, "waited {:.1} s in vain: {what}", after.as_secs_f64())
+            Self::TimedOut { what, after } => {
+                write!(f, "timed out after {:.1} s: {what}", after.as_secs_f64())
             }
             Self::Interrupted => f.write_str("stopped by a signal"),
         }

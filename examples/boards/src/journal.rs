@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What nodes, wires and the bench itself said, in the order it was heard. Clones share it.
+/// What nodes, wires and the bench logged, in the order they were logged. Clones share it.
 ///
-/// Everything goes to the file `journal.log` of the bench's folder; the last [`KEPT`](Self::KEPT) lines are in memory.
+/// Everything goes to the file `journal.log` of the bench's folder; the last [`CAPACITY`](Self::CAPACITY) lines are in memory.
 #[derive(Clone, Debug)]
 pub struct Journal {
     begin: Instant,
@@ -21,9 +21,9 @@ pub struct Journal {
 pub struct Line {
     /// Since the bench was set up.
     pub at: Duration,
-    /// The node that said it; 0 is the bench.
+    /// The node that logged it; 0 is the bench.
     pub node: u64,
-    /// What was said.
+    /// The text.
     pub text: String,
 }
 
@@ -32,12 +32,12 @@ struct Inner {
     file: Option<File>,
     lines: VecDeque<Line>,
     /// Lines that are in the file alone.
-    gone: usize,
+    dropped: usize,
 }
 
 impl Journal {
     /// Lines kept in memory.
-    pub const KEPT: usize = 4000;
+    pub const CAPACITY: usize = 4000;
     /// The node number of the bench itself.
     pub const BENCH: u64 = 0;
 
@@ -45,7 +45,7 @@ impl Journal {
     #[must_use]
     pub fn new(dir: &Path) -> Self {
         let file = File::create(Self::path(dir)).ok();
-        let inner = Inner { file, lines: VecDeque::new(), gone: 0 };
+        let inner = Inner { file, lines: VecDeque::new(), dropped: 0 };
         Self { begin: Instant::now(), inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -55,17 +55,17 @@ impl Journal {
         dir.join("journal.log")
     }
 
-    /// Takes a line.
-    pub fn say(&self, node: u64, text: impl Into<String>) {
+    /// Adds a line.
+    pub fn log(&self, node: u64, text: impl Into<String>) {
         let line = Line { at: self.begin.elapsed(), node, text: text.into() };
         let mut inner = self.lock();
         if let Some(file) = &mut inner.file {
             let _ = writeln!(file, "{line}"); // the lines in memory are what is judged
         }
         inner.lines.push_back(line);
-        if inner.lines.len() > Self::KEPT {
+        if inner.lines.len() > Self::CAPACITY {
             inner.lines.pop_front();
-            inner.gone += 1;
+            inner.dropped += 1;
         }
     }
 
@@ -79,19 +79,19 @@ impl Journal {
         lines
     }
 
-    /// What was said after a place in the journal, and the place to go on from; 0 is its beginning.
+    /// The lines after a position in the journal, and the position to go on from; 0 is its beginning.
     #[must_use]
-    pub fn since(&self, place: usize) -> (Vec<Line>, usize) {
+    pub fn since(&self, position: usize) -> (Vec<Line>, usize) {
         let inner = self.lock();
-        let skip = place.saturating_sub(inner.gone);
+        let skip = position.saturating_sub(inner.dropped);
         let lines = inner.lines.iter().skip(skip).cloned().collect();
-        (lines, inner.gone + inner.lines.len())
+        (lines, inner.dropped + inner.lines.len())
     }
 
-    /// Whether a node said something with `text` in it after a place.
+    /// Whether a line of a node after a position contains `text`.
     #[must_use]
-    pub fn heard(&self, node: u64, text: &str, place: usize) -> bool {
-        self.since(place).0.iter().any(|line| line.node == node && line.text.contains(text))
+    pub fn contains(&self, node: u64, text: &str, position: usize) -> bool {
+        self.since(position).0.iter().any(|line| line.node == node && line.text.contains(text))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -115,22 +115,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_stay_true_when_old_lines_go() {
+    fn positions_stay_valid_when_old_lines_are_dropped() {
         let journal = Journal {
             begin: Instant::now(),
-            inner: Arc::new(Mutex::new(Inner { file: None, lines: VecDeque::new(), gone: 0 })),
+            inner: Arc::new(Mutex::new(Inner { file: None, lines: VecDeque::new(), dropped: 0 })),
         };
-        for number in 0..Journal::KEPT {
-            journal.say(1, format!("line {number}"));
+        for number in 0..Journal::CAPACITY {
+            journal.log(1, format!("line {number}"));
         }
-        let (_, place) = journal.since(0);
-        journal.say(2, "one");
-        journal.say(2, "two");
-        let (lines, end) = journal.since(place);
+        let (_, position) = journal.since(0);
+        journal.log(2, "one");
+        journal.log(2, "two");
+        let (lines, end) = journal.since(position);
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["one", "two"]);
-        assert_eq!(end, Journal::KEPT + 2);
-        assert!(journal.heard(2, "tw", place) && !journal.heard(2, "one", place + 1));
-        assert_eq!(journal.tail(1, 1).first().unwrap().text, format!("line {}", Journal::KEPT - 1));
+        assert_eq!(end, Journal::CAPACITY + 2);
+        assert!(journal.contains(2, "tw", position) && !journal.contains(2, "one", position + 1));
+        assert_eq!(
+            journal.tail(1, 1).first().unwrap().text,
+            format!("line {}", Journal::CAPACITY - 1)
+        );
     }
 }

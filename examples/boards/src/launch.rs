@@ -6,12 +6,12 @@ use crate::{Failure, Journal};
 
 /// How a node of some kind is started: an emulated board, a process, a thread of a test.
 pub trait Launch: Send + Sync {
-    /// Starts it. It plugs into its sockets by itself.
+    /// Starts it. It connects to its sockets by itself.
     ///
     /// # Errors
     ///
     /// [`Failure`] when it cannot be started.
-    fn launch(&self, seat: &Seat, journal: &Journal) -> Result<Box<dyn Running>, Failure>;
+    fn launch(&self, setup: &NodeSetup, journal: &Journal) -> Result<Box<dyn Running>, Failure>;
 
     /// What it is, in a word.
     fn kind(&self) -> &'static str;
@@ -26,16 +26,16 @@ pub trait Running: Send {
     fn ended(&mut self) -> Option<String>;
 }
 
-/// A node's place on the bench.
+/// What a node is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Seat {
-    /// Who sits there.
+pub struct NodeSetup {
+    /// Its id.
     pub id: u64,
-    /// Where its console plugs in.
+    /// The socket of its console.
     pub console: PathBuf,
-    /// Its peers in ascending order, and where the wire to each plugs in: a board's UART1, UART2.
+    /// Its peers in ascending order, and the socket of the wire to each: a board's UART1, UART2.
     pub wires: Vec<(u64, PathBuf)>,
-    /// What it keeps for ever: a board's flash, or a folder of a process.
+    /// Its persistent storage: a board's flash, or a folder of a process.
     pub storage: PathBuf,
     /// For its random numbers; another one after each start.
     pub seed: u64,

@@ -10,7 +10,7 @@
 //!                 └─────────────────────────────────┘
 //! ```
 //!
-//! [`Rig`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`], [`bully`] and [`gossip`]. [`run`](mod@run)
+//! [`TestBench`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`], [`bully`] and [`gossip`]. [`runner`](mod@runner)
 //! runs scenarios one after another and prints what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
@@ -24,7 +24,7 @@
 //!
 //! A program needs an image that reads its setup from semihosting's command line ([`board::Board`] says how), a console of lines
 //! ([`Console`] says which), and a `const` [`Program`]: how its status is read, frames that a board must refuse, and scenarios. A
-//! scenario is a function that gets a [`Rig`] with everything wired and nothing started, and says what it measured or what is wrong.
+//! scenario is a function that gets a [`TestBench`] with everything wired and nothing started, and says what it measured or what is wrong.
 //! Then it joins [`PROGRAMS`].
 #![forbid(unsafe_code)]
 
@@ -33,8 +33,6 @@ pub mod bully;
 mod console;
 mod failure;
 pub mod gossip;
-mod host;
-mod jack;
 mod journal;
 pub mod launch;
 pub mod live;
@@ -42,18 +40,20 @@ mod logs;
 pub mod noise;
 mod process;
 mod program;
-mod rig;
-pub mod run;
+pub mod runner;
 pub mod setpoint;
+mod stall;
 mod status;
 mod table;
+mod test_bench;
+mod uart_socket;
 mod wait;
 pub mod wire;
 
-pub use console::{Console, Reply, Silence};
+pub use console::{Console, NoReply, Reply};
 pub use failure::Failure;
 pub use journal::{Journal, Line};
 pub use process::Server;
 pub use program::{PROGRAMS, Program, Scenario};
-pub use rig::Rig;
 pub use status::Status;
+pub use test_bench::TestBench;

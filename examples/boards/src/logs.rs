@@ -13,7 +13,7 @@ impl Logs {
     /// Those of an image.
     pub(crate) fn of(image: &Path) -> Result<Self, Failure> {
         let elf = std::fs::read(image).map_err(Failure::io(image.display()))?;
-        Self::parse(&elf).map_err(|why| Failure::Wrong(format!("{}: {why}", image.display())))
+        Self::parse(&elf).map_err(|why| Failure::Unexpected(format!("{}: {why}", image.display())))
     }
 }
 

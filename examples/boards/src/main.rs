@@ -1,4 +1,4 @@
-//! Emulated boards on one bench: scenarios that are checked, or a bench to play with.
+//! Emulated boards on one bench: scenarios that are checked, or an interactive bench.
 
 use core::sync::atomic::AtomicBool;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use quorate_boards::board::Board;
 use quorate_boards::launch::Launch;
 use quorate_boards::live::Live;
-use quorate_boards::run::Kit;
+use quorate_boards::runner::Runner;
 use quorate_boards::{Failure, PROGRAMS, Program, Server};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -24,7 +24,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run scenarios one after another, and check what comes out.
+    /// Run scenarios one after another, and check their outcomes.
     Run {
         #[command(flatten)]
         parts: Parts,
@@ -34,11 +34,11 @@ enum Verb {
         /// For everything random on the bench; another one each time without it.
         #[arg(long, value_name = "N")]
         seed: Option<u64>,
-        /// Keep the folders of scenarios that went well, too.
+        /// Keep the folders of scenarios that passed, too.
         #[arg(long)]
         keep: bool,
     },
-    /// Three boards to play with.
+    /// Three boards with a prompt.
     Live {
         #[command(flatten)]
         parts: Parts,
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all went well.
+/// Whether all passed.
 fn dispatch(verb: Verb) -> Result<bool, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -89,49 +89,49 @@ fn dispatch(verb: Verb) -> Result<bool, Failure> {
         }
         Verb::Run { parts, scenario, seed, keep } => {
             let seed = seed.unwrap_or_else(any_seed);
-            let (program, mut kit) = parts.kit(seed, interrupted)?;
-            kit.keep = keep;
-            println!("seed {seed}, in {}", kit.dir.display());
-            let tally = kit.run(program, &scenario);
+            let (program, mut runner) = parts.runner(seed, interrupted)?;
+            runner.keep = keep;
+            println!("seed {seed}, in {}", runner.dir.display());
+            let summary = runner.run(program, &scenario);
             // gone when nothing is in it that somebody may want to see
-            let _ = std::fs::remove_dir(&kit.dir);
-            let tally = tally?;
+            let _ = std::fs::remove_dir(&runner.dir);
+            let summary = summary?;
             println!(
-                "\nscenarios: {} passed, {} failed, {} left out",
-                tally.passed.len(),
-                tally.failed.len(),
-                tally.skipped.len()
+                "\nscenarios: {} passed, {} failed, {} skipped",
+                summary.passed.len(),
+                summary.failed.len(),
+                summary.skipped.len()
             );
-            for (name, why) in &tally.failed {
+            for (name, why) in &summary.failed {
                 println!("  {name}: {why}\n    again: --scenario {name} --seed {seed}");
             }
-            Ok(tally.failed.is_empty())
+            Ok(summary.failed.is_empty())
         }
         Verb::Live { parts, with_server } => {
-            let (program, kit) = parts.kit(any_seed(), interrupted)?;
-            let rig = kit.rig("live", program, with_server)?;
-            let outcome = Live::new(rig, program).run();
-            let _ = std::fs::remove_dir_all(&kit.dir);
+            let (program, runner) = parts.runner(any_seed(), interrupted)?;
+            let bench = runner.bench("live", program, with_server)?;
+            let outcome = Live::new(bench, program).run();
+            let _ = std::fs::remove_dir_all(&runner.dir);
             outcome.map(|()| true)
         }
     }
 }
 
 impl Parts {
-    fn kit(
+    fn runner(
         &self,
         seed: u64,
         interrupted: Arc<AtomicBool>,
-    ) -> Result<(&'static Program, Kit), Failure> {
+    ) -> Result<(&'static Program, Runner), Failure> {
         let program = PROGRAMS.iter().find(|program| program.name == self.program);
         let program = program.ok_or_else(|| {
-            Failure::Wrong(format!("no program `{}`; `boards list` names them", self.program))
+            Failure::Unexpected(format!("no program `{}`; `boards list` names them", self.program))
         })?;
         let board = Arc::new(Board::new(&self.image)?);
         let server = self.server.as_deref().map(start_server).transpose()?;
         let dir = std::env::temp_dir().join(format!("quorate-boards-{}", std::process::id()));
-        let kit = Kit { board, server, dir, seed, keep: false, interrupted };
-        Ok((program, kit))
+        let runner = Runner { board, server, dir, seed, keep: false, interrupted };
+        Ok((program, runner))
     }
 }
 

@@ -14,65 +14,65 @@ pub struct Noise {
     /// The end of the frame is missing, its closing zero too.
     pub truncate: u8,
     /// The frame is lost.
-    pub lose: u8,
+    pub drop: u8,
     /// A frame from some time ago comes again, before it.
     pub replay: u8,
-    /// A frame from a board nobody knows, or of another cluster, comes before it: see [`Stranger`].
-    pub stranger: u8,
+    /// A frame from a board nobody knows, or of another cluster, comes before it: see [`ForeignFrame`].
+    pub foreign: u8,
 }
 
 /// Makes a whole frame, with its zeros, for a node, which must be refused: its sender is unknown or its cluster another.
-pub type Stranger = fn(&mut Rng, to: u64) -> Vec<u8>;
+pub type ForeignFrame = fn(&mut Rng, to: u64) -> Vec<u8>;
 
 /// How often each fault was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)] // the faults of `Noise`
-pub struct Done {
+pub struct NoiseCounts {
     pub flips: u64,
     pub garbage: u64,
     pub truncated: u64,
     pub lost: u64,
     pub replays: u64,
-    pub strangers: u64,
+    pub foreign_frames: u64,
 }
 
 impl Noise {
     /// Every damage that a line does by itself, each to some frames in a hundred.
     pub const LINE: Self =
-        Self { flip: 12, garbage: 12, truncate: 8, lose: 4, replay: 0, stranger: 0 };
-    /// Frames that are whole, and wrong: old ones, and those of strangers. And truncated ones.
+        Self { flip: 12, garbage: 12, truncate: 8, drop: 4, replay: 0, foreign: 0 };
+    /// Frames that are intact, and must be rejected: old ones, and foreign ones. And truncated ones.
     pub const FRAMES: Self =
-        Self { flip: 0, garbage: 0, truncate: 15, lose: 0, replay: 25, stranger: 25 };
+        Self { flip: 0, garbage: 0, truncate: 15, drop: 0, replay: 25, foreign: 25 };
 
     /// Writes to `out` what becomes of `frame`, which is without its zeros. `recent` are whole earlier frames of this direction.
-    pub fn mangle(
+    pub fn apply(
         self,
         frame: &[u8],
         recent: &VecDeque<Vec<u8>>,
         rng: &mut Rng,
-        done: &mut Done,
+        done: &mut NoiseCounts,
         out: &mut Vec<u8>,
     ) {
-        if hit(self.replay, rng)
+        if chance(self.replay, rng)
             && let Some(old) = pick(recent.len(), rng).and_then(|at| recent.get(at))
         {
-            whole(old, out);
+            delimit(old, out);
             done.replays += 1;
         }
-        if hit(self.lose, rng) {
+        if chance(self.drop, rng) {
             done.lost += 1;
             return;
         }
         let mut frame = frame.to_vec();
-        if hit(self.flip, rng) && flip(&mut frame, rng) {
+        if chance(self.flip, rng) && flip(&mut frame, rng) {
             done.flips += 1;
         }
-        if hit(self.garbage, rng) {
+        if chance(self.garbage, rng) {
             garbage(rng, out);
             insert(&mut frame, rng);
             done.garbage += 1;
         }
-        if hit(self.truncate, rng)
+        if chance(self.truncate, rng)
             && let Some(len) = pick(frame.len(), rng)
         {
             out.push(0);
@@ -81,20 +81,20 @@ impl Noise {
             done.truncated += 1;
             return;
         }
-        whole(&frame, out);
+        delimit(&frame, out);
     }
 
-    /// Whether a stranger's frame is due before the next one.
-    pub(crate) fn stranger_due(self, rng: &mut Rng) -> bool {
-        hit(self.stranger, rng)
+    /// Whether a foreign frame is due before the next one.
+    pub(crate) fn foreign_frame_due(self, rng: &mut Rng) -> bool {
+        chance(self.foreign, rng)
     }
 }
 
-impl Done {
+impl NoiseCounts {
     /// All faults together.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.damaged() + self.lost + self.replays + self.strangers
+        self.damaged() + self.lost + self.replays + self.foreign_frames
     }
 
     /// Those after which the bytes between two zeros are no frame.
@@ -110,18 +110,18 @@ impl Done {
         self.truncated += other.truncated;
         self.lost += other.lost;
         self.replays += other.replays;
-        self.strangers += other.strangers;
+        self.foreign_frames += other.foreign_frames;
     }
 }
 
 /// A frame with its zeros.
-pub(crate) fn whole(frame: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn delimit(frame: &[u8], out: &mut Vec<u8>) {
     out.push(0);
     out.extend_from_slice(frame);
     out.push(0);
 }
 
-fn hit(percent: u8, rng: &mut Rng) -> bool {
+fn chance(percent: u8, rng: &mut Rng) -> bool {
     percent > 0 && rng.chance(u64::from(percent), 100)
 }
 
@@ -173,18 +173,21 @@ mod tests {
         (0..100).map(|number| frame(number + 1)).collect()
     }
 
-    /// What a node hears of 100 frames.
-    fn hear(noise: Noise, seed: u64) -> (Counters, Done, Vec<u8>) {
-        let (mut rng, mut done) = (Rng::new(seed), Done::default());
+    /// What a node receives of 100 frames.
+    fn receive(noise: Noise, seed: u64) -> (Counters, NoiseCounts, Vec<u8>) {
+        let (mut rng, mut done) = (Rng::new(seed), NoiseCounts::default());
         let (mut decoder, mut recent, mut heard) =
             (Decoder::<128>::new(HERE), VecDeque::new(), Vec::new());
         for frame in frames() {
             let mut out = Vec::new();
-            noise.mangle(&frame, &recent, &mut rng, &mut done, &mut out);
+            noise.apply(&frame, &recent, &mut rng, &mut done, &mut out);
             recent.push_back(frame);
             for byte in out {
                 if let Some(Ok(frame)) = decoder.push(byte) {
-                    assert_eq!(frame.payload, [frame.payload[0]; 40], "no damaged frame is heard");
+                    assert_eq!(
+                        frame.payload, [frame.payload[0]; 40],
+                        "no damaged frame is received"
+                    );
                     heard.push(frame.payload[0]);
                 }
             }
@@ -193,45 +196,45 @@ mod tests {
     }
 
     #[test]
-    fn silence_passes_everything() {
-        let (counters, done, heard) = hear(Noise::default(), 1);
+    fn no_noise_passes_everything() {
+        let (counters, done, heard) = receive(Noise::default(), 1);
         assert_eq!((counters.frames, counters.bad(), done.total()), (100, 0, 0));
         assert_eq!(heard, (1..=100).collect::<Vec<u8>>());
     }
 
     #[test]
-    fn damage_is_done_and_noticed() {
+    fn damage_is_detected() {
         for (noise, name) in [
             (Noise { flip: 100, ..Noise::default() }, "flip"),
             (Noise { truncate: 100, ..Noise::default() }, "truncate"),
         ] {
-            let (counters, done, _) = hear(noise, 3);
+            let (counters, done, _) = receive(noise, 3);
             assert_eq!((counters.frames, done.damaged()), (0, 100), "{name}");
             assert!(counters.bad() >= 90, "{name}: {counters:?}");
         }
-        let (counters, done, _) = hear(Noise { garbage: 100, ..Noise::default() }, 3);
+        let (counters, done, _) = receive(Noise { garbage: 100, ..Noise::default() }, 3);
         assert_eq!((done.garbage, counters.frames), (100, 0));
         assert!(counters.bad() >= 100);
     }
 
     #[test]
-    fn what_is_lost_is_not_heard() {
-        let (counters, done, _) = hear(Noise { lose: 40, ..Noise::default() }, 5);
+    fn lost_frames_are_not_received() {
+        let (counters, done, _) = receive(Noise { drop: 40, ..Noise::default() }, 5);
         assert!(done.lost > 10);
         assert_eq!(u64::from(counters.frames) + done.lost, 100);
     }
 
     #[test]
-    fn old_frames_come_again() {
-        let (counters, done, heard) = hear(Noise { replay: 50, ..Noise::default() }, 7);
+    fn old_frames_are_replayed() {
+        let (counters, done, heard) = receive(Noise { replay: 50, ..Noise::default() }, 7);
         assert!(done.replays > 20);
         assert_eq!(u64::from(counters.frames), 100 + done.replays);
         assert!(heard.windows(2).any(|pair| pair[0] > pair[1]), "in another order");
     }
 
     #[test]
-    fn the_same_seed_makes_the_same_noise() {
-        assert_eq!(hear(Noise::LINE, 9), hear(Noise::LINE, 9));
-        assert_ne!(hear(Noise::LINE, 9).2, hear(Noise::LINE, 10).2);
+    fn same_seed_makes_the_same_noise() {
+        assert_eq!(receive(Noise::LINE, 9), receive(Noise::LINE, 9));
+        assert_ne!(receive(Noise::LINE, 9).2, receive(Noise::LINE, 10).2);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use crate::launch::{Launch, Running, Seat};
+use crate::launch::{Launch, NodeSetup, Running};
 use crate::{Failure, Journal};
 
 /// A server process on the bench, in a board's place:
@@ -37,22 +37,22 @@ impl Server {
 }
 
 impl Launch for Server {
-    fn launch(&self, seat: &Seat, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
-        std::fs::create_dir_all(&seat.storage).map_err(Failure::io(seat.storage.display()))?;
-        let mut command = bound_to_us(&self.program.display().to_string());
-        command.args(["serve", "--id", &seat.id.to_string(), "--dir"]).arg(&seat.storage);
-        for (peer, path) in &seat.wires {
+    fn launch(&self, setup: &NodeSetup, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
+        std::fs::create_dir_all(&setup.storage).map_err(Failure::io(setup.storage.display()))?;
+        let mut command = command_killed_with_us(&self.program.display().to_string());
+        command.args(["serve", "--id", &setup.id.to_string(), "--dir"]).arg(&setup.storage);
+        for (peer, path) in &setup.wires {
             command.arg("--wire").arg(format!("{peer}=unix:{}", path.display()));
         }
-        command.arg("--console").arg(format!("unix:{}", seat.console.display()));
+        command.arg("--console").arg(format!("unix:{}", setup.console.display()));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(Failure::io(self.program.display()))?;
         for stream in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)] {
-            let (journal, node) = (journal.clone(), seat.id);
+            let (journal, node) = (journal.clone(), setup.id);
             let Some(stream) = stream else { continue };
             thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    journal.say(node, line);
+                    journal.log(node, line);
                 }
             });
         }
@@ -93,7 +93,7 @@ impl Drop for Process {
 
 /// A command for a child that the kernel kills when we die, however we die: `setpriv` of util-linux asks for that. Where it is not
 /// there, a child outlives a bench that was killed by force.
-pub(crate) fn bound_to_us(program: &str) -> Command {
+pub(crate) fn command_killed_with_us(program: &str) -> Command {
     const SETPRIV: &str = "/usr/bin/setpriv";
     let mut command = if Path::new(SETPRIV).is_file() {
         let mut command = Command::new(SETPRIV);

@@ -14,14 +14,14 @@ impl Status {
     ///
     /// ```
     /// use quorate_boards::Status;
-    /// let status = Status::read("id=1 role=leader term=3");
+    /// let status = Status::parse("id=1 role=leader term=3");
     /// assert_eq!(status.get("role"), Some("leader"));
     /// assert_eq!(status.number("term")?, 3);
     /// assert!(status.number("commit").is_err());
     /// # Ok::<(), quorate_boards::Failure>(())
     /// ```
     #[must_use]
-    pub fn read(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let pair = |word: &str| {
             let (key, value) = word.split_once('=')?;
             Some((key.to_owned(), value.to_owned()))
@@ -39,10 +39,10 @@ impl Status {
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when there is none.
+    /// [`Failure::Unexpected`] when there is none.
     pub fn number(&self, key: &str) -> Result<i64, Failure> {
         self.get(key).and_then(|value| value.parse().ok()).ok_or_else(|| {
-            Failure::Wrong(format!("the status has no number `{key}`: it is `{self}`"))
+            Failure::Unexpected(format!("the status has no number `{key}`: it is `{self}`"))
         })
     }
 }

@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quorate_core::Rng;
 
 use crate::Failure;
-use crate::jack::{Input, Jack, Plug};
-use crate::noise::{Done, Noise, Stranger, whole};
+use crate::noise::{ForeignFrame, Noise, NoiseCounts, delimit};
+use crate::uart_socket::{Input, UartSocket, UartWriter};
 
 /// A serial line between two nodes, which the bench can cut, heal and disturb, each direction by itself.
 #[derive(Debug)]
 pub struct Wire {
     ends: (u64, u64),
-    there: Lane,
-    back: Lane,
-    jacks: (Jack, Jack),
+    there: Direction,
+    back: Direction,
+    sockets: (UartSocket, UartSocket),
 }
 
 /// One direction of a wire. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Lane(Arc<Mutex<State>>);
+pub struct Direction(Arc<Mutex<State>>);
 
 /// How much went through one direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -31,27 +31,27 @@ pub struct Counts {
     pub bytes: u64,
     /// Frames that came in.
     pub frames: u64,
-    /// Frames that fell victim to a cut.
+    /// Frames lost because the wire was cut.
     pub cut: u64,
-    /// Bytes nobody was there to take.
-    pub spilt: u64,
+    /// Bytes that no node was connected to receive.
+    pub undelivered: u64,
     /// What noise did.
-    pub noise: Done,
+    pub noise: NoiseCounts,
 }
 
 /// Frames of a direction that can be replayed or looked at.
 const RECENT: usize = 256;
 /// More without a zero is no frame: it goes on as it is.
-const LONGEST: usize = 8192;
+const MAX_LENGTH: usize = 8192;
 
 #[derive(Debug)]
 struct State {
     to: u64,
-    out: Plug,
+    out: UartWriter,
     cut: bool,
     noise: Noise,
     rng: Rng,
-    stranger: Stranger,
+    foreign_frame: ForeignFrame,
     /// The frame that is coming in.
     partial: Vec<u8>,
     recent: VecDeque<Vec<u8>>,
@@ -59,7 +59,7 @@ struct State {
 }
 
 impl Wire {
-    /// A wire between two nodes; each plugs into its own socket.
+    /// A wire between two nodes; each connects to its own socket.
     ///
     /// # Errors
     ///
@@ -68,15 +68,15 @@ impl Wire {
         (a, path_a): (u64, &Path),
         (b, path_b): (u64, &Path),
         rng: &mut Rng,
-        stranger: Stranger,
+        foreign_frame: ForeignFrame,
     ) -> Result<Self, Failure> {
-        let (plug_a, plug_b) = (Plug::default(), Plug::default());
-        let there = Lane::new(b, plug_b.clone(), rng.fork(), stranger);
-        let back = Lane::new(a, plug_a.clone(), rng.fork(), stranger);
+        let (writer_a, writer_b) = (UartWriter::default(), UartWriter::default());
+        let there = Direction::new(b, writer_b.clone(), rng.fork(), foreign_frame);
+        let back = Direction::new(a, writer_a.clone(), rng.fork(), foreign_frame);
         let (from_a, from_b) = (there.clone(), back.clone());
-        let jack_a = Jack::open(path_a, plug_a, move |input| from_a.take(input))?;
-        let jack_b = Jack::open(path_b, plug_b, move |input| from_b.take(input))?;
-        Ok(Self { ends: (a, b), there, back, jacks: (jack_a, jack_b) })
+        let socket_a = UartSocket::open(path_a, writer_a, move |input| from_a.take(input))?;
+        let socket_b = UartSocket::open(path_b, writer_b, move |input| from_b.take(input))?;
+        Ok(Self { ends: (a, b), there, back, sockets: (socket_a, socket_b) })
     }
 
     /// The two nodes.
@@ -85,34 +85,34 @@ impl Wire {
         self.ends
     }
 
-    /// Where a node plugs in.
+    /// The socket that a node connects to.
     #[must_use]
     pub fn path(&self, node: u64) -> &Path {
-        if node == self.ends.0 { self.jacks.0.path() } else { self.jacks.1.path() }
+        if node == self.ends.0 { self.sockets.0.path() } else { self.sockets.1.path() }
     }
 
     /// The direction away from a node.
     #[must_use]
-    pub const fn from(&self, node: u64) -> &Lane {
+    pub const fn from(&self, node: u64) -> &Direction {
         if node == self.ends.0 { &self.there } else { &self.back }
     }
 
     /// Both directions.
     #[must_use]
-    pub const fn lanes(&self) -> [&Lane; 2] {
+    pub const fn directions(&self) -> [&Direction; 2] {
         [&self.there, &self.back]
     }
 }
 
-impl Lane {
-    fn new(to: u64, out: Plug, rng: Rng, stranger: Stranger) -> Self {
+impl Direction {
+    fn new(to: u64, out: UartWriter, rng: Rng, foreign_frame: ForeignFrame) -> Self {
         Self(Arc::new(Mutex::new(State {
             to,
             out,
             cut: false,
             noise: Noise::default(),
             rng,
-            stranger,
+            foreign_frame,
             partial: Vec::new(),
             recent: VecDeque::new(),
             counts: Counts::default(),
@@ -129,14 +129,14 @@ impl Lane {
         self.lock().noise = noise;
     }
 
-    /// What is done to it at present.
+    /// Whether it is cut, and its noise.
     #[must_use]
     pub fn condition(&self) -> (bool, Noise) {
         let state = self.lock();
         (state.cut, state.noise)
     }
 
-    /// What went through so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
@@ -156,10 +156,10 @@ impl Lane {
     fn take(&self, input: Input<'_>) {
         let mut state = self.lock();
         match input {
-            Input::Plugged => state.partial.clear(),
+            Input::Connected => state.partial.clear(),
             Input::Bytes(bytes) => state.pass(bytes),
-            // the sender died in the middle of a frame: what it said is on the line
-            Input::Gone => state.flush(),
+            // the sender died in the middle of a frame: its bytes are on the line
+            Input::Disconnected => state.flush(),
         }
     }
 
@@ -179,7 +179,7 @@ impl State {
                 let frame = core::mem::take(&mut self.partial);
                 self.frame(frame, &mut out);
             }
-            if self.partial.len() > LONGEST {
+            if self.partial.len() > MAX_LENGTH {
                 self.flush();
             }
         }
@@ -191,14 +191,14 @@ impl State {
         if self.cut {
             self.counts.cut += 1;
         } else if self.noise == Noise::default() {
-            whole(&frame, out);
+            delimit(&frame, out);
         } else {
-            if self.noise.stranger_due(&mut self.rng) {
-                out.extend((self.stranger)(&mut self.rng, self.to));
-                self.counts.noise.strangers += 1;
+            if self.noise.foreign_frame_due(&mut self.rng) {
+                out.extend((self.foreign_frame)(&mut self.rng, self.to));
+                self.counts.noise.foreign_frames += 1;
             }
             let done = &mut self.counts.noise;
-            self.noise.mangle(&frame, &self.recent, &mut self.rng, done, out);
+            self.noise.apply(&frame, &self.recent, &mut self.rng, done, out);
         }
         if self.recent.len() == RECENT {
             self.recent.pop_front();
@@ -216,7 +216,7 @@ impl State {
     fn send(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let taken = self.out.write(bytes);
-            self.counts.spilt += (bytes.len() - taken) as u64;
+            self.counts.undelivered += (bytes.len() - taken) as u64;
         }
     }
 }
@@ -227,7 +227,7 @@ impl Counts {
         self.bytes += other.bytes;
         self.frames += other.frames;
         self.cut += other.cut;
-        self.spilt += other.spilt;
+        self.undelivered += other.undelivered;
         self.noise.add(&other.noise);
     }
 }

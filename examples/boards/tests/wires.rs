@@ -24,7 +24,7 @@ struct Ends {
 /// Long enough for any machine; nothing waits so long when all is well.
 const LONG: Duration = Duration::from_secs(20);
 
-fn stranger(_rng: &mut Rng, to: u64) -> Vec<u8> {
+fn foreign_frame(_rng: &mut Rng, to: u64) -> Vec<u8> {
     vec![0, 0xee, u8::try_from(to).unwrap(), 0]
 }
 
@@ -32,15 +32,15 @@ fn ends(name: &str) -> Ends {
     let dir = std::env::temp_dir().join(format!("qw-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let (a, b) = (dir.join("a"), dir.join("b"));
-    let wire = Wire::new((1, &a), (2, &b), &mut Rng::new(1), stranger).unwrap();
-    let plug = |path| {
+    let wire = Wire::new((1, &a), (2, &b), &mut Rng::new(1), foreign_frame).unwrap();
+    let connect = |path| {
         let stream = UnixStream::connect(path).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         stream
     };
-    let ends = Ends { one: plug(&a), two: plug(&b), dir, wire };
-    ends.plugged(1, &[0, 1, 0]);
-    ends.plugged(2, &[0, 2, 0]);
+    let ends = Ends { one: connect(&a), two: connect(&b), dir, wire };
+    ends.wait_until_connected(1, &[0, 1, 0]);
+    ends.wait_until_connected(2, &[0, 2, 0]);
     ends
 }
 
@@ -49,8 +49,8 @@ impl Ends {
         if from == 1 { (&self.one, &self.two) } else { (&self.two, &self.one) }
     }
 
-    /// Waits until a frame arrives: what was sent before both were plugged in is spilt.
-    fn plugged(&self, from: u64, frame: &[u8; 3]) {
+    /// Waits until a frame arrives: what was sent before both were connected is not delivered.
+    fn wait_until_connected(&self, from: u64, frame: &[u8; 3]) {
         let (mut there, mut back) = self.pair(from);
         let (mut sent, mut heard) = (0, [0; 3]);
         back.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -63,8 +63,8 @@ impl Ends {
         while self.wire.from(from).counts().frames < sent {
             thread::yield_now();
         }
-        let spilt = self.wire.from(from).counts().spilt;
-        for _ in spilt / 3 + 1..sent {
+        let undelivered = self.wire.from(from).counts().undelivered;
+        for _ in undelivered / 3 + 1..sent {
             back.read_exact(&mut heard).unwrap();
         }
     }
@@ -117,7 +117,7 @@ fn one_direction_is_cut_and_healed() {
 }
 
 #[test]
-fn who_dies_in_the_middle_of_a_frame_is_heard_so_far() {
+fn incomplete_frame_of_a_dead_sender_is_delivered() {
     let ends = ends("death");
     let mut one = &ends.one;
     one.write_all(&[0, 7, 8]).unwrap();
@@ -126,23 +126,23 @@ fn who_dies_in_the_middle_of_a_frame_is_heard_so_far() {
 }
 
 #[test]
-fn strangers_come_between() {
-    let ends = ends("strangers");
-    ends.wire.from(1).disturb(Noise { stranger: 100, ..Noise::default() });
+fn foreign_frames_are_inserted() {
+    let ends = ends("foreign_frames");
+    ends.wire.from(1).disturb(Noise { foreign: 100, ..Noise::default() });
     ends.sent(1, &[0, 7, 0], 1);
     assert_eq!(ends.heard(2), [0, 0xee, 2, 0, 0, 7, 0]);
-    assert_eq!(ends.wire.from(1).counts().noise.strangers, 1);
+    assert_eq!(ends.wire.from(1).counts().noise.foreign_frames, 1);
     ends.wire.from(1).disturb(Noise::default());
     ends.sent(1, &[0, 8, 0], 1);
     assert_eq!(ends.heard(2), [0, 8, 0]);
 }
 
 #[test]
-fn what_nobody_takes_is_spilt() {
-    let ends = ends("spilt");
+fn bytes_without_a_receiver_are_counted() {
+    let ends = ends("undelivered");
     ends.two.shutdown(Shutdown::Both).unwrap();
-    // the wire notices that it is gone, then spills
-    while ends.wire.from(1).counts().spilt == 0 {
+    // the wire notices the disconnect, then counts
+    while ends.wire.from(1).counts().undelivered == 0 {
         ends.sent(1, &[0, 7, 0], 1);
     }
 }

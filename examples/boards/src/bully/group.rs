@@ -3,21 +3,21 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::wait::wait;
-use crate::{Failure, Reply, Rig, Status};
+use crate::{Failure, Reply, Status, TestBench};
 
 /// Boards that elect, as the bench sees them. Every status that is read is checked: no two lead in one epoch.
 #[derive(Debug)]
 pub struct Group<'a> {
-    rig: &'a mut Rig,
-    offices: Offices,
+    bench: &'a mut TestBench,
+    history: LeaderHistory,
 }
 
-/// Who led when.
+/// The leaders so far.
 #[derive(Debug, Default)]
-struct Offices {
-    /// Who led in each epoch.
+struct LeaderHistory {
+    /// The leader of each epoch.
     leaders: BTreeMap<i64, u64>,
-    /// Whom all followed last, and in which epoch.
+    /// The last epoch that all agreed on, and its leader.
     last: Option<(i64, u64)>,
 }
 
@@ -30,32 +30,32 @@ impl<'a> Group<'a> {
     /// # Errors
     ///
     /// [`Failure`] when a board cannot be started, or they do not agree.
-    pub fn start(rig: &'a mut Rig) -> Result<Self, Failure> {
-        let mut group = Self { rig, offices: Offices::default() };
-        let ids = group.rig.ids();
+    pub fn start(bench: &'a mut TestBench) -> Result<Self, Failure> {
+        let mut group = Self { bench, history: LeaderHistory::default() };
+        let ids = group.bench.ids();
         for id in &ids {
-            group.rig.start(*id)?;
+            group.bench.start(*id)?;
         }
-        group.settle(&ids)?;
+        group.wait_for_leader(&ids)?;
         Ok(group)
     }
 
     /// The bench.
-    pub const fn rig(&mut self) -> &mut Rig {
-        self.rig
+    pub const fn bench(&mut self) -> &mut TestBench {
+        self.bench
     }
 
-    /// What a board says of itself; nothing if it is silent.
+    /// The status of a board; `None` if it does not answer.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when that must not be.
+    /// [`Failure::Unexpected`] when that must not be.
     pub fn status(&mut self, id: u64) -> Result<Option<Status>, Failure> {
-        let Ok(Reply::Ok(text)) = self.rig.console(id)?.ask("status", STATUS) else {
+        let Ok(Reply::Ok(text)) = self.bench.console(id)?.request("status", STATUS) else {
             return Ok(None);
         };
-        let status = Status::read(&text);
-        self.offices.see(id, &status)?;
+        let status = Status::parse(&text);
+        self.history.observe_status(id, &status)?;
         Ok(Some(status))
     }
 
@@ -63,8 +63,8 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`]; [`Failure::Wrong`] when a new leader's epoch is not a later one.
-    pub fn settle(&mut self, among: &[u64]) -> Result<(i64, Duration), Failure> {
+    /// [`Failure::TimedOut`]; [`Failure::Unexpected`] when a new leader's epoch is not a later one.
+    pub fn wait_for_leader(&mut self, among: &[u64]) -> Result<(i64, Duration), Failure> {
         let begin = Instant::now();
         let highest = among.iter().copied().max().unwrap_or(0);
         let epoch = self.wait("all follow the highest", |group| {
@@ -81,39 +81,40 @@ impl<'a> Group<'a> {
             let first = epochs.first().copied();
             Ok(first.filter(|first| epochs.iter().all(|epoch| epoch == first)))
         })?;
-        self.offices.follow(epoch, highest)?;
+        self.history.observe_agreement(epoch, highest)?;
         Ok((epoch, begin.elapsed()))
     }
 
-    /// Looks again and again until `look` finds something.
+    /// Polls until `poll` returns something.
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`], [`Failure::Interrupted`], and what `look` says.
+    /// [`Failure::TimedOut`], [`Failure::Interrupted`], and the error of `poll`.
     pub fn wait<T>(
         &mut self,
         what: &str,
-        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+        mut poll: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
     ) -> Result<T, Failure> {
-        wait(self, |group| group.rig.interrupted(), what, &mut look)
+        wait(self, |group| group.bench.interrupted(), what, &mut poll)
     }
 
     /// The sum over all boards that have power of something they count.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when one is silent.
+    /// [`Failure::Unexpected`] when one is silent.
     pub fn sum(&mut self, key: &str) -> Result<i64, Failure> {
-        self.rig.alive().into_iter().try_fold(0, |sum, id| {
+        self.bench.alive().into_iter().try_fold(0, |sum, id| {
             let status = self.status(id)?;
-            let status = status.ok_or_else(|| Failure::Wrong(format!("node {id} is silent")))?;
+            let status =
+                status.ok_or_else(|| Failure::Unexpected(format!("node {id} is silent")))?;
             Ok(sum + status.number(key)?)
         })
     }
 }
 
-impl Offices {
-    fn see(&mut self, id: u64, status: &Status) -> Result<(), Failure> {
+impl LeaderHistory {
+    fn observe_status(&mut self, id: u64, status: &Status) -> Result<(), Failure> {
         if status.get("role") != Some("leader") {
             return Ok(());
         }
@@ -122,14 +123,14 @@ impl Offices {
         if known == id {
             return Ok(());
         }
-        Err(Failure::Broken(format!("{known} and {id} both lead in epoch {epoch}")))
+        Err(Failure::Violation(format!("{known} and {id} both lead in epoch {epoch}")))
     }
 
     /// A resource that is fenced by the epoch must take the new leader for the later one.
-    fn follow(&mut self, epoch: i64, leader: u64) -> Result<(), Failure> {
+    fn observe_agreement(&mut self, epoch: i64, leader: u64) -> Result<(), Failure> {
         let before = self.last.replace((epoch, leader));
         match before {
-            Some((earlier, _)) if epoch < earlier => Err(Failure::Broken(format!(
+            Some((earlier, _)) if epoch < earlier => Err(Failure::Violation(format!(
                 "all follow {leader} in epoch {epoch}, after epoch {earlier}"
             ))),
             _ => Ok(()),
@@ -142,22 +143,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_leaders_in_one_epoch_are_noticed() {
-        let mut offices = Offices::default();
-        let leads = |epoch| Status::read(&format!("role=leader epoch={epoch}"));
-        assert!(offices.see(3, &leads(34)).is_ok());
-        assert!(offices.see(3, &leads(34)).is_ok());
-        assert!(offices.see(2, &leads(65)).is_ok());
-        assert!(offices.see(2, &Status::read("role=follower epoch=34")).is_ok());
-        assert!(offices.see(2, &leads(34)).is_err());
+    fn two_leaders_in_one_epoch_are_a_violation() {
+        let mut history = LeaderHistory::default();
+        let leads = |epoch| Status::parse(&format!("role=leader epoch={epoch}"));
+        assert!(history.observe_status(3, &leads(34)).is_ok());
+        assert!(history.observe_status(3, &leads(34)).is_ok());
+        assert!(history.observe_status(2, &leads(65)).is_ok());
+        assert!(history.observe_status(2, &Status::parse("role=follower epoch=34")).is_ok());
+        assert!(history.observe_status(2, &leads(34)).is_err());
     }
 
     #[test]
-    fn epochs_that_go_back_are_noticed() {
-        let mut offices = Offices::default();
-        assert!(offices.follow(34, 3).is_ok());
-        assert!(offices.follow(65, 2).is_ok());
-        assert!(offices.follow(65, 2).is_ok());
-        assert!(offices.follow(34, 3).is_err());
+    fn epochs_that_go_back_are_a_violation() {
+        let mut history = LeaderHistory::default();
+        assert!(history.observe_agreement(34, 3).is_ok());
+        assert!(history.observe_agreement(65, 2).is_ok());
+        assert!(history.observe_agreement(65, 2).is_ok());
+        assert!(history.observe_agreement(34, 3).is_err());
     }
 }

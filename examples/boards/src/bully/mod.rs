@@ -16,7 +16,7 @@ use crate::Program;
 pub const PROGRAM: Program = Program {
     name: "bully",
     about: "the highest board alive leads, and a phi accrual detector misses it when it falls silent",
-    stranger,
+    foreign_frame,
     columns: &[
         "role",
         "leader",
@@ -38,10 +38,10 @@ const UNKNOWN: u64 = 66;
 /// Strangers speak of epochs from here on.
 const FAR: u64 = 1 << 20;
 
-/// A frame that is well-formed and that no node may heed: from a node nobody knows, or of another cluster. It claims the leadership
-/// or stirs up an election, in a late epoch.
+/// A frame that is well-formed and that every node must reject: from an unknown node, or of another cluster. It claims the leadership
+/// or starts an election, in a late epoch.
 #[must_use]
-pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
+pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     let epoch = Epoch::from_token(rng.range(FAR, FAR << 10));
     let message = match rng.below(3) {
         0 => Message::Coordinator { epoch },
@@ -61,13 +61,13 @@ mod tests {
     use quorate_serial::{Decoder, FrameError};
 
     #[test]
-    fn strangers_are_well_formed() {
+    fn foreign_frames_are_well_formed() {
         let mut rng = Rng::new(1);
         let (mut unknown, mut foreign) = (0, 0);
         for _ in 0..40 {
             let line = Line { cluster: CLUSTER, node: NodeId::new(2) };
             let mut decoder = Decoder::<128>::new(line);
-            for byte in stranger(&mut rng, 2) {
+            for byte in foreign_frame(&mut rng, 2) {
                 match decoder.push(byte) {
                     Some(Ok(frame)) => {
                         assert_eq!(frame.from.get(), UNKNOWN);

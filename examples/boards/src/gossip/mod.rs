@@ -1,7 +1,7 @@
 //! Boards that take updates whether they hear the others or not, and tell each other when they can: a counter (`tally`) and a set
 //! (`roster`), both CRDTs.
 
-mod boards;
+mod group;
 mod scenarios;
 
 use crate::Program;
@@ -12,7 +12,7 @@ use quorate_serial::{Encoder, Line};
 pub const TALLY: Program = Program {
     name: "tally",
     about: "a counter that every board counts up and down, in touch or not",
-    stranger: |rng, to| stranger(rng, to, 0xc0de),
+    foreign_frame: |rng, to| foreign_frame(rng, to, 0xc0de),
     columns: &["value", "changes", "stable", "rejected", "badframes", "wakeups"],
     scenarios: scenarios::TALLY,
 };
@@ -21,13 +21,13 @@ pub const TALLY: Program = Program {
 pub const ROSTER: Program = Program {
     name: "roster",
     about: "a set to which every board adds and from which every board removes, in touch or not",
-    stranger: |rng, to| stranger(rng, to, 0xc1de),
+    foreign_frame: |rng, to| foreign_frame(rng, to, 0xc1de),
     columns: &["elements", "changes", "full", "stable", "rejected", "badframes", "wakeups"],
     scenarios: scenarios::ROSTER,
 };
 
-/// A frame that is well-formed and that no board may heed: garbage from a node nobody knows, or of another group.
-fn stranger(rng: &mut Rng, to: u64, cluster: u64) -> Vec<u8> {
+/// A frame that is well-formed and that every board must reject: garbage from an unknown node, or of another group.
+fn foreign_frame(rng: &mut Rng, to: u64, cluster: u64) -> Vec<u8> {
     let (cluster, from) = if rng.chance(1, 2) { (cluster, 66) } else { (cluster + 1, to % 3 + 1) };
     let mut encoder = Encoder::<128>::new(Line { cluster, node: NodeId::new(from) });
     let bytes = rng.next_u64().to_le_bytes();

@@ -11,16 +11,17 @@ pub(crate) struct Screen {
 }
 
 /// A terminal with fewer rows gets plain lines.
-const LEAST_ROWS: u16 = 14;
+const MIN_ROWS: u16 = 14;
 const PROMPT: &str = "> ";
 
 impl Screen {
     /// For a table of `head` rows.
     pub(crate) fn new(head: u16) -> Self {
         let interactive = io::stdout().is_terminal() && io::stdin().is_terminal();
-        let size = if interactive { measure().filter(|size| size.0 >= LEAST_ROWS) } else { None };
+        let size =
+            if interactive { terminal_size().filter(|size| size.0 >= MIN_ROWS) } else { None };
         let screen = Self { size, head };
-        screen.lay_out();
+        screen.draw_layout();
         screen
     }
 
@@ -33,10 +34,10 @@ impl Screen {
     pub(crate) fn table(&mut self, text: &str) {
         let Some((_, columns)) = self.size else { return };
         if let Some(size) =
-            measure().filter(|size| Some(*size) != self.size && size.0 >= LEAST_ROWS)
+            terminal_size().filter(|size| Some(*size) != self.size && size.0 >= MIN_ROWS)
         {
             self.size = Some(size);
-            self.lay_out();
+            self.draw_layout();
         }
         let mut out = String::from("\x1b7");
         for (row, line) in text.lines().take(usize::from(self.head)).enumerate() {
@@ -59,7 +60,7 @@ impl Screen {
         }
     }
 
-    /// Asks for the next order.
+    /// Asks for the next command.
     pub(crate) fn prompt(&self) {
         if let Some((rows, _)) = self.size {
             put(&format!("\x1b[{rows};1H\x1b[2K{PROMPT}"));
@@ -67,7 +68,7 @@ impl Screen {
     }
 
     /// The table's rows, what scrolls, and the prompt's row.
-    fn lay_out(&self) {
+    fn draw_layout(&self) {
         if let Some((rows, columns)) = self.size {
             let rule = "─".repeat(usize::from(columns));
             put(&format!(
@@ -90,7 +91,7 @@ impl Drop for Screen {
     }
 }
 
-fn measure() -> Option<(u16, u16)> {
+fn terminal_size() -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     Some((size.ws_row, size.ws_col))
 }

@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use crate::setpoint::{Change, Ledger};
 use crate::wait::wait;
-use crate::{Failure, Reply, Rig, Silence, Status};
+use crate::{Failure, NoReply, Reply, Status, TestBench};
 
-/// A cluster on a bench, as its users have it: they ask anybody, go where they are sent, and remember what was acknowledged.
+/// A client of the cluster on a bench: it sends commands to any node, follows redirects to the leader, and
+/// records what was acknowledged.
 ///
 /// Every status that is read on the way is checked: there is one leader in a term, and no node goes back to an earlier one.
 #[derive(Debug)]
 pub struct Cluster<'a> {
-    rig: &'a mut Rig,
+    bench: &'a mut TestBench,
     ledger: Ledger,
-    /// Whom to ask first.
-    hint: u64,
-    /// Who led in each term.
+    /// The node to try first.
+    target: u64,
+    /// The leader of each term.
     leaders: BTreeMap<i64, i64>,
     /// The last term each node was seen in.
     terms: BTreeMap<u64, i64>,
@@ -26,8 +27,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// A node answers this at once.
 const STATUS: Duration = Duration::from_secs(5);
 
-/// Answers after which the change was surely not made, and will not be.
-const NOT_MADE: &[&str] =
+/// Errors after which the change is certainly not applied, and will not be.
+const NOT_APPLIED: &[&str] =
     &["not leader", "log full", "busy", "lost", "refused", "the command is too large"];
 
 impl<'a> Cluster<'a> {
@@ -36,43 +37,43 @@ impl<'a> Cluster<'a> {
     /// # Errors
     ///
     /// [`Failure`] when a node cannot be started, or none is elected.
-    pub fn start(rig: &'a mut Rig) -> Result<Self, Failure> {
+    pub fn start(bench: &'a mut TestBench) -> Result<Self, Failure> {
         let mut cluster = Self {
-            rig,
+            bench,
             ledger: Ledger::new(),
-            hint: 1,
+            target: 1,
             leaders: BTreeMap::new(),
             terms: BTreeMap::new(),
         };
-        for id in cluster.rig.ids() {
-            cluster.rig.start(id)?;
+        for id in cluster.bench.ids() {
+            cluster.bench.start(id)?;
         }
-        cluster.settle(&cluster.rig.ids())?;
+        cluster.wait_for_leader(&cluster.bench.ids())?;
         Ok(cluster)
     }
 
     /// The bench.
-    pub const fn rig(&mut self) -> &mut Rig {
-        self.rig
+    pub const fn bench(&mut self) -> &mut TestBench {
+        self.bench
     }
 
-    /// What was acknowledged.
+    /// The ledger of acknowledged changes.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// What a node says of itself.
+    /// The status of a node.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when it is silent or stopped, and when what it says must not be.
+    /// [`Failure::Unexpected`] when it is silent or stopped, and when what it says must not be.
     pub fn status(&mut self, id: u64) -> Result<Status, Failure> {
-        let reply = self.rig.console(id)?.ask("status", STATUS);
+        let reply = self.bench.console(id)?.request("status", STATUS);
         let status = match reply {
-            Ok(Reply::Ok(text)) => Status::read(&text),
-            Ok(reply) => return Err(Failure::Wrong(format!("node {id}: {reply}"))),
-            Err(silence) => return Err(Failure::Wrong(format!("node {id}: {silence}"))),
+            Ok(Reply::Ok(text)) => Status::parse(&text),
+            Ok(reply) => return Err(Failure::Unexpected(format!("node {id}: {reply}"))),
+            Err(silence) => return Err(Failure::Unexpected(format!("node {id}: {silence}"))),
         };
         self.check(id, &status)?;
         Ok(status)
@@ -82,13 +83,13 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`], or what [`status`](Self::status) finds wrong.
-    pub fn settle(&mut self, among: &[u64]) -> Result<(u64, Duration), Failure> {
+    /// [`Failure::TimedOut`], or what [`status`](Self::status) finds wrong.
+    pub fn wait_for_leader(&mut self, among: &[u64]) -> Result<(u64, Duration), Failure> {
         let begin = Instant::now();
         let leader = self.wait("one leader for all", |cluster| {
             let mut seen = Vec::new();
             for &id in among {
-                let Some(status) = cluster.glance(id)? else { return Ok(None) };
+                let Some(status) = cluster.try_status(id)? else { return Ok(None) };
                 seen.push((status.number("term")?, status.number("leader")?));
             }
             let first = seen.first().copied().unwrap_or_default();
@@ -96,52 +97,53 @@ impl<'a> Cluster<'a> {
             Ok((seen.iter().all(|each| *each == first) && among.contains(&leader))
                 .then_some(leader))
         })?;
-        self.hint = leader;
+        self.target = leader;
         Ok((leader, begin.elapsed()))
     }
 
-    /// Has a change made, by whoever leads. One without a clear answer is asked for again: the ledger knows that it may count twice.
+    /// Makes a change at the leader. One with an unknown outcome is repeated: the ledger allows that it counts
+    /// twice.
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`] when nobody makes it.
+    /// [`Failure::TimedOut`] when nobody makes it.
     pub fn change(&mut self, change: Change) -> Result<(), Failure> {
         let command = match change {
             Change::Set(value) => format!("set {value}"),
             Change::Add(value) => format!("add {value}"),
         };
-        let mut at = self.hint;
+        let mut at = self.target;
         self.wait(&format!("`{command}` is made"), |cluster| {
-            match cluster.rig.console(at)?.ask(&command, ANSWER) {
+            match cluster.bench.console(at)?.request(&command, ANSWER) {
                 Ok(Reply::Ok(_)) => {
                     cluster.ledger.acknowledge(change);
-                    cluster.hint = at;
+                    cluster.target = at;
                     return Ok(Some(()));
                 }
                 Ok(Reply::Error(why)) => {
-                    if !surely_not_made(&why) {
-                        cluster.ledger.doubt(change);
+                    if !certainly_not_applied(&why) {
+                        cluster.ledger.record_unknown(change);
                     }
-                    at = leader_named(&why).unwrap_or_else(|| cluster.next(at));
+                    at = redirect_target(&why).unwrap_or_else(|| cluster.next_alive(at));
                 }
                 Err(silence) => {
-                    if silence != Silence::Absent {
-                        cluster.ledger.doubt(change);
+                    if silence != NoReply::NotConnected {
+                        cluster.ledger.record_unknown(change);
                     }
-                    at = cluster.next(at);
+                    at = cluster.next_alive(at);
                 }
             }
             Ok(None)
         })
     }
 
-    /// The same, asking a certain node first.
+    /// The same, trying a certain node first.
     ///
     /// # Errors
     ///
     /// As [`change`](Self::change).
     pub fn change_at(&mut self, id: u64, change: Change) -> Result<(), Failure> {
-        self.hint = id;
+        self.target = id;
         self.change(change)
     }
 
@@ -154,7 +156,7 @@ impl<'a> Cluster<'a> {
         self.load_at(changes, &[])
     }
 
-    /// The same, asking these nodes in turn.
+    /// The same, trying these nodes in turn.
     ///
     /// # Errors
     ///
@@ -162,9 +164,9 @@ impl<'a> Cluster<'a> {
     pub fn load_at(&mut self, changes: u32, nodes: &[u64]) -> Result<(), Failure> {
         let mut turns = nodes.iter().cycle();
         for number in 1..=changes {
-            self.hint = turns.next().copied().unwrap_or(self.hint);
+            self.target = turns.next().copied().unwrap_or(self.target);
             let change = if number.is_multiple_of(2) {
-                Change::Set(i64::try_from(self.rig.rng().below(1_000_000)).unwrap_or(0))
+                Change::Set(i64::try_from(self.bench.rng().below(1_000_000)).unwrap_or(0))
             } else {
                 Change::Add(number)
             };
@@ -173,40 +175,45 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    /// Gives a node something to add and does not wait long: then the power goes, say, or the node leads nobody.
+    /// Sends an `add` to a node and does not wait long, for a node that loses power or leadership then.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when there is no such node.
-    pub fn leave(&mut self, id: u64, value: u32, patience: Duration) -> Result<(), Failure> {
+    /// [`Failure::Unexpected`] when there is no such node.
+    pub fn add_without_waiting(
+        &mut self,
+        id: u64,
+        value: u32,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
         let change = Change::Add(value);
-        match self.rig.console(id)?.ask(&format!("add {value}"), patience) {
+        match self.bench.console(id)?.request(&format!("add {value}"), timeout) {
             Ok(Reply::Ok(_)) => self.ledger.acknowledge(change),
-            Ok(Reply::Error(why)) if surely_not_made(&why) => {}
-            Err(Silence::Absent) => {}
-            Ok(Reply::Error(_)) | Err(_) => self.ledger.doubt(change),
+            Ok(Reply::Error(why)) if certainly_not_applied(&why) => {}
+            Err(NoReply::NotConnected) => {}
+            Ok(Reply::Error(_)) | Err(_) => self.ledger.record_unknown(change),
         }
         Ok(())
     }
 
-    /// Asks for the values as they are now, and checks them.
+    /// Reads the current values, and checks them.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when an acknowledged change is missing, [`Failure::Late`] when nobody answers.
+    /// [`Failure::Unexpected`] when an acknowledged change is missing, [`Failure::TimedOut`] when nobody answers.
     pub fn get(&mut self) -> Result<(), Failure> {
-        let mut at = self.hint;
+        let mut at = self.target;
         let status = self.wait("`get` is answered", |cluster| {
-            match cluster.rig.console(at)?.ask("get", ANSWER) {
-                Ok(Reply::Ok(text)) => return Ok(Some(Status::read(&text))),
+            match cluster.bench.console(at)?.request("get", ANSWER) {
+                Ok(Reply::Ok(text)) => return Ok(Some(Status::parse(&text))),
                 Ok(Reply::Error(why)) => {
-                    at = leader_named(&why).unwrap_or_else(|| cluster.next(at));
+                    at = redirect_target(&why).unwrap_or_else(|| cluster.next_alive(at));
                 }
-                Err(_) => at = cluster.next(at),
+                Err(_) => at = cluster.next_alive(at),
             }
             Ok(None)
         })?;
-        self.ledger.judge(at, &status)
+        self.ledger.check(at, &status)
     }
 
     /// Waits until all nodes that have power hold the same, to the last entry; then that must be what was acknowledged. Returns how long
@@ -214,13 +221,13 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`], [`Failure::Wrong`].
+    /// [`Failure::TimedOut`], [`Failure::Unexpected`].
     pub fn converge(&mut self) -> Result<Duration, Failure> {
         let begin = Instant::now();
         let statuses = self.wait("all nodes hold the same", |cluster| {
             let mut statuses = Vec::new();
-            for id in cluster.rig.alive() {
-                let Some(status) = cluster.glance(id)? else { return Ok(None) };
+            for id in cluster.bench.alive() {
+                let Some(status) = cluster.try_status(id)? else { return Ok(None) };
                 statuses.push((id, status));
             }
             let ends = |status: &Status| {
@@ -239,10 +246,10 @@ impl<'a> Cluster<'a> {
         })?;
         let mut values = None;
         for (id, status) in &statuses {
-            self.ledger.judge(*id, status)?;
+            self.ledger.check(*id, status)?;
             let held = (status.number("setpoint")?, status.number("counter")?);
             if *values.get_or_insert(held) != held {
-                return Err(Failure::Broken(format!(
+                return Err(Failure::Violation(format!(
                     "node {id} holds {held:?} after the same entries that gave others {values:?}"
                 )));
             }
@@ -256,30 +263,30 @@ impl<'a> Cluster<'a> {
     ///
     /// As [`status`](Self::status).
     pub fn sum(&mut self, key: &str) -> Result<i64, Failure> {
-        self.rig.alive().into_iter().try_fold(0, |sum, id| {
+        self.bench.alive().into_iter().try_fold(0, |sum, id| {
             // a server has no such number, for some
             Ok(sum + self.status(id)?.number(key).unwrap_or(0))
         })
     }
 
-    /// Looks again and again until `look` finds something.
+    /// Polls until `poll` returns something.
     ///
     /// # Errors
     ///
-    /// [`Failure::Late`], [`Failure::Interrupted`], and what `look` says.
+    /// [`Failure::TimedOut`], [`Failure::Interrupted`], and the error of `poll`.
     pub fn wait<T>(
         &mut self,
         what: &str,
-        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+        mut poll: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
     ) -> Result<T, Failure> {
-        wait(self, |cluster| cluster.rig.interrupted(), what, &mut look)
+        wait(self, |cluster| cluster.bench.interrupted(), what, &mut poll)
     }
 
     /// The status, or nothing from a node that is silent or stopped.
-    pub(crate) fn glance(&mut self, id: u64) -> Result<Option<Status>, Failure> {
-        match self.rig.console(id)?.ask("status", STATUS) {
+    pub(crate) fn try_status(&mut self, id: u64) -> Result<Option<Status>, Failure> {
+        match self.bench.console(id)?.request("status", STATUS) {
             Ok(Reply::Ok(text)) => {
-                let status = Status::read(&text);
+                let status = Status::parse(&text);
                 self.check(id, &status)?;
                 Ok(Some(status))
             }
@@ -292,29 +299,31 @@ impl<'a> Cluster<'a> {
         let before = self.terms.insert(id, term).unwrap_or(0);
         if term < before {
             let text = format!("node {id} is in term {term}, and was in {before} before");
-            return Err(Failure::Broken(text));
+            return Err(Failure::Violation(text));
         }
         if status.get("role") == Some("leader") {
             let leader = i64::try_from(id).unwrap_or(0);
             let known = *self.leaders.entry(term).or_insert(leader);
             if known != leader {
-                return Err(Failure::Broken(format!("{known} and {id} both lead in term {term}")));
+                return Err(Failure::Violation(format!(
+                    "{known} and {id} both lead in term {term}"
+                )));
             }
         }
         Ok(())
     }
 
-    fn next(&self, after: u64) -> u64 {
-        let alive = self.rig.alive();
+    fn next_alive(&self, after: u64) -> u64 {
+        let alive = self.bench.alive();
         alive.iter().copied().find(|id| *id > after).or(alive.first().copied()).unwrap_or(after)
     }
 }
 
-fn surely_not_made(why: &str) -> bool {
-    NOT_MADE.iter().any(|beginning| why.starts_with(beginning))
+fn certainly_not_applied(why: &str) -> bool {
+    NOT_APPLIED.iter().any(|beginning| why.starts_with(beginning))
 }
 
-/// Who is named in `not leader, ask 2`.
-fn leader_named(why: &str) -> Option<u64> {
+/// The node that `not leader, ask 2` redirects to.
+fn redirect_target(why: &str) -> Option<u64> {
     why.strip_prefix("not leader, ask ")?.trim().parse().ok()
 }

@@ -10,10 +10,10 @@ const ROOM: usize = MAX_PAYLOAD + quorate_serial::OVERHEAD;
 /// A node that is in no cluster of ours.
 const UNKNOWN: u64 = 66;
 
-/// A frame that is well-formed and that no node may heed: from a node nobody knows, or of another cluster. It carries what would do
+/// A frame that is well-formed and that every node must reject: from an unknown node, or of another cluster. It carries what would do
 /// most harm: a later term.
 #[must_use]
-pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
+pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     // a board that believes it takes the term; one further ahead it would refuse as implausible
     let term = rng.range(1_000, 1 << 31);
     let message = match rng.below(3) {
@@ -28,23 +28,23 @@ pub fn stranger(rng: &mut Rng, to: u64) -> Vec<u8> {
         },
         _ => Message::Vote { pre: false, term, granted: true },
     };
-    // a member's number in another cluster, or a stranger's in ours
+    // a member's number in another cluster, or an unknown node's in ours
     let (cluster, from) =
         if rng.chance(1, 2) { (CLUSTER, UNKNOWN) } else { (CLUSTER + 1, to % 3 + 1) };
     encode(&message, cluster, from, to).unwrap_or_default()
 }
 
-/// What a frame that was caught on a wire says: who sent it, and which message. Encoding that again must give the same bytes.
+/// Decodes a frame that was captured on a wire: its sender and its message. Encoding that again must give the same bytes.
 ///
 /// # Errors
 ///
-/// [`Failure::Wrong`] when it is no frame for `to`, holds no message, or is not what we would have sent.
-pub fn read(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
+/// [`Failure::Unexpected`] when it is no frame for `to`, holds no message, or is not what we would have sent.
+pub fn decode(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
     let mut decoder = Decoder::<ROOM>::new(Line { cluster: CLUSTER, node: NodeId::new(to) });
     for &byte in frame {
         let _ = decoder.push(byte);
     }
-    let wrong = |what: &str| Failure::Wrong(format!("a frame to {to}, {frame:02x?}, {what}"));
+    let wrong = |what: &str| Failure::Unexpected(format!("a frame to {to}, {frame:02x?}, {what}"));
     let heard = match decoder.push(0) {
         Some(Ok(heard)) => heard,
         Some(Err(reason)) => return Err(wrong(&reason.to_string())),
@@ -76,7 +76,7 @@ pub fn read(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
 fn encode(message: &Message<'_>, cluster: u64, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
     let mut encoder = Encoder::<ROOM>::new(Line { cluster, node: NodeId::new(from) });
     let frame = encoder.encode(NodeId::new(to), |out| message.encode(out));
-    let frame = frame.map_err(|_| Failure::wrong("a message is too large for a frame"))?;
+    let frame = frame.map_err(|_| Failure::unexpected("a message is too large for a frame"))?;
     Ok(frame.collect())
 }
 
@@ -86,25 +86,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caught_frame_is_read_and_a_changed_one_is_not() {
+    fn captured_frames_decode_and_damaged_ones_do_not() {
         let message = Message::Accept { term: 3, round: 4, match_index: 5 };
         let whole = encode(&message, CLUSTER, 1, 3).unwrap();
         let frame = &whole[1..whole.len() - 1];
-        assert_eq!(read(frame, 3).unwrap(), (1, "Accept".to_owned()));
-        assert!(read(frame, 2).is_err(), "for another node");
+        assert_eq!(decode(frame, 3).unwrap(), (1, "Accept".to_owned()));
+        assert!(decode(frame, 2).is_err(), "for another node");
         let mut bad = frame.to_vec();
         bad[4] ^= 1;
-        assert!(read(&bad, 3).is_err());
-        assert!(read(&frame[..frame.len() - 1], 3).is_err());
+        assert!(decode(&bad, 3).is_err());
+        assert!(decode(&frame[..frame.len() - 1], 3).is_err());
     }
 
     #[test]
-    fn strangers_are_well_formed() {
+    fn foreign_frames_are_well_formed() {
         let mut rng = Rng::new(1);
         let (mut ours, mut others) = (0, 0);
         for _ in 0..40 {
-            let whole = stranger(&mut rng, 2);
-            match read(&whole[1..whole.len() - 1], 2) {
+            let whole = foreign_frame(&mut rng, 2);
+            match decode(&whole[1..whole.len() - 1], 2) {
                 Ok((from, _)) => {
                     assert_eq!(from, UNKNOWN);
                     ours += 1;

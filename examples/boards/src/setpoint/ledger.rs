@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::{Failure, Status};
 
-/// What the cluster was asked to change, and what it said: so what its nodes must hold.
+/// The changes that were requested and their outcomes, and so the values that nodes may hold.
 ///
 /// The bench asks one thing at a time. A change without a clear answer may have been made or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,8 +44,8 @@ impl Ledger {
         }
     }
 
-    /// Nobody knows.
-    pub fn doubt(&mut self, change: Change) {
+    /// The outcome of the change is unknown.
+    pub fn record_unknown(&mut self, change: Change) {
         self.unclear += 1;
         match change {
             Change::Set(value) => {
@@ -59,17 +59,17 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Failure::Broken`] says what was lost or made up.
-    pub fn judge(&self, id: u64, status: &Status) -> Result<(), Failure> {
+    /// [`Failure::Violation`] says what was lost or made up.
+    pub fn check(&self, id: u64, status: &Status) -> Result<(), Failure> {
         let (counter, setpoint) = (status.number("counter")?, status.number("setpoint")?);
         let (low, high) = self.counter;
         if !(low..=high).contains(&counter) {
-            return Err(Failure::Broken(format!(
+            return Err(Failure::Violation(format!(
                 "node {id} counts {counter}; acknowledged are {low}, asked for {high}"
             )));
         }
         if !self.setpoints.contains(&setpoint) {
-            return Err(Failure::Broken(format!(
+            return Err(Failure::Violation(format!(
                 "node {id} has set-point {setpoint}; acknowledged, or asked for since, are {:?}",
                 self.setpoints
             )));
@@ -94,31 +94,31 @@ impl Default for Ledger {
 mod tests {
     use super::*;
 
-    fn judged(ledger: &Ledger, setpoint: i64, counter: i64) -> bool {
-        ledger.judge(1, &Status::read(&format!("setpoint={setpoint} counter={counter}"))).is_ok()
+    fn is_valid(ledger: &Ledger, setpoint: i64, counter: i64) -> bool {
+        ledger.check(1, &Status::parse(&format!("setpoint={setpoint} counter={counter}"))).is_ok()
     }
 
     #[test]
-    fn acknowledged_changes_must_be_there() {
+    fn acknowledged_changes_must_be_applied() {
         let mut ledger = Ledger::new();
-        assert!(judged(&ledger, 0, 0));
+        assert!(is_valid(&ledger, 0, 0));
         ledger.acknowledge(Change::Add(5));
         ledger.acknowledge(Change::Set(7));
-        assert!(judged(&ledger, 7, 5));
-        assert!(!judged(&ledger, 7, 0), "lost");
-        assert!(!judged(&ledger, 7, 10), "counted twice");
-        assert!(!judged(&ledger, 0, 5), "an old set-point");
+        assert!(is_valid(&ledger, 7, 5));
+        assert!(!is_valid(&ledger, 7, 0), "lost");
+        assert!(!is_valid(&ledger, 7, 10), "counted twice");
+        assert!(!is_valid(&ledger, 0, 5), "an old set-point");
     }
 
     #[test]
-    fn unclear_changes_may_be_there() {
+    fn changes_with_an_unknown_outcome_may_be_applied() {
         let mut ledger = Ledger::new();
         ledger.acknowledge(Change::Set(1));
-        ledger.doubt(Change::Set(2));
-        ledger.doubt(Change::Add(3));
-        assert!(judged(&ledger, 1, 0) && judged(&ledger, 2, 3) && !judged(&ledger, 3, 0));
+        ledger.record_unknown(Change::Set(2));
+        ledger.record_unknown(Change::Add(3));
+        assert!(is_valid(&ledger, 1, 0) && is_valid(&ledger, 2, 3) && !is_valid(&ledger, 3, 0));
         ledger.acknowledge(Change::Set(4));
-        assert!(judged(&ledger, 4, 3) && !judged(&ledger, 2, 3));
+        assert!(is_valid(&ledger, 4, 3) && !is_valid(&ledger, 2, 3));
         assert_eq!(ledger.counts(), (2, 2));
     }
 }

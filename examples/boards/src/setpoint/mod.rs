@@ -7,7 +7,7 @@ mod ledger;
 mod scenarios;
 
 pub use cluster::Cluster;
-pub use frames::{read, stranger};
+pub use frames::{decode, foreign_frame};
 pub use ledger::{Change, Ledger};
 
 use crate::Program;
@@ -16,7 +16,7 @@ use crate::Program;
 pub const PROGRAM: Program = Program {
     name: "setpoint",
     about: "a set-point and a counter that three nodes agree on by Raft",
-    stranger,
+    foreign_frame,
     columns: &[
         "role",
         "term",

@@ -6,22 +6,22 @@ use std::time::Instant;
 use std::{fs, io};
 
 use crate::noise::Noise;
-use crate::setpoint::{Change, Cluster, read};
-use crate::{Failure, Reply, Rig, Scenario};
+use crate::setpoint::{Change, Cluster, decode};
+use crate::{Failure, Reply, Scenario, TestBench};
 
-/// What is tried, easy things first.
+/// The scenarios, easy ones first.
 pub(crate) const ALL: &[Scenario] = &[
     board("elect", "three boards elect one of them", elect),
     board("idle", "idle boards sleep between heartbeats", idle),
     board("replicate", "changes typed at every board reach all", replicate),
     board("kill", "the leader dies, another is elected; it comes back and catches up", kill),
-    board("flash", "a board restarts with nobody in reach: term and log are in its flash", kept),
+    board("flash", "a board restarts with no peer connected: term and log are in its flash", flash),
     board("snapshot", "a board that missed more than the log holds gets a snapshot", snapshot),
     board("torn", "the power went in the middle of a record, then a snapshot comes", torn),
     board("cut", "the leader's wires are cut and healed, then one wire", cut),
     board("one-way", "the leader hears but is not heard, then is heard but does not hear", one_way),
     board("noise", "every wire flips, invents and loses bytes under load", noise),
-    board("frames", "truncated, replayed and strangers' frames under load", frames),
+    board("frames", "truncated, replayed and foreign frames under load", frames),
     board("log-full", "a full log is an error on the command line, and passes", log_full),
     board(
         "flash-fail",
@@ -40,16 +40,16 @@ pub(crate) const ALL: &[Scenario] = &[
 const fn board(
     name: &'static str,
     about: &'static str,
-    run: fn(&mut Rig) -> Result<String, Failure>,
+    run: fn(&mut TestBench) -> Result<String, Failure>,
 ) -> Scenario {
     Scenario { name, about, server: false, run }
 }
 
-fn elect(rig: &mut Rig) -> Result<String, Failure> {
+fn elect(bench: &mut TestBench) -> Result<String, Failure> {
     let begin = Instant::now();
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     let took = begin.elapsed();
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
     let term = cluster.status(leader)?.number("term")?;
     Ok(format!("node {leader} leads in term {term}, {} after power-on", ms(took)))
 }
@@ -60,38 +60,38 @@ const IDLE: Duration = Duration::from_secs(3);
 /// not sleep makes a hundred thousand turns.
 const WAKEUPS: i64 = 500;
 
-fn idle(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn idle(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     cluster.converge()?;
     let before = wakeups(&mut cluster)?;
     thread::sleep(IDLE);
     let after = wakeups(&mut cluster)?;
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for ((id, woke, at), (_, woke_before, at_before)) in after.into_iter().zip(before) {
         let rate = (woke - woke_before) * 1000 / (at - at_before).max(1);
         if rate > WAKEUPS {
             let text = format!("node {id} wakes up {rate} times a second: {WAKEUPS} is plenty");
-            return Err(Failure::Wrong(text));
+            return Err(Failure::Unexpected(text));
         }
-        told.push(format!("{id}: {rate}"));
+        results.push(format!("{id}: {rate}"));
     }
-    Ok(format!("wake-ups in a second: {}", told.join(", ")))
+    Ok(format!("wake-ups in a second: {}", results.join(", ")))
 }
 
 /// Of each node: how often it woke up, and at which of its milliseconds.
 fn wakeups(cluster: &mut Cluster<'_>) -> Result<Vec<(u64, i64, i64)>, Failure> {
     let mut all = Vec::new();
-    for id in cluster.rig().ids() {
+    for id in cluster.bench().ids() {
         let status = cluster.status(id)?;
         all.push((id, status.number("wakeups")?, status.number("uptime_ms")?));
     }
     Ok(all)
 }
 
-fn replicate(rig: &mut Rig) -> Result<String, Failure> {
+fn replicate(bench: &mut TestBench) -> Result<String, Failure> {
     const EACH: u32 = 20;
-    let mut cluster = Cluster::start(rig)?;
-    let (begin, before) = (Instant::now(), cluster.rig().counts());
+    let mut cluster = Cluster::start(bench)?;
+    let (begin, before) = (Instant::now(), cluster.bench().counts());
     for number in 1..=EACH {
         for id in [1, 2, 3] {
             // a follower names the leader, who is asked next
@@ -102,7 +102,7 @@ fn replicate(rig: &mut Rig) -> Result<String, Failure> {
     }
     let took = begin.elapsed();
     cluster.converge()?;
-    let after = cluster.rig().counts();
+    let after = cluster.bench().counts();
     let changes = u64::from(EACH) * 4;
     Ok(format!(
         "{changes} changes, {} each; {} bytes and {} frames a change on all wires",
@@ -112,82 +112,86 @@ fn replicate(rig: &mut Rig) -> Result<String, Failure> {
     ))
 }
 
-fn kill(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn kill(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     let mut took = Vec::new();
     for _ in 0..3 {
         cluster.load(6)?;
-        let (leader, _) = cluster.settle(&[1, 2, 3])?;
-        cluster.rig().kill(leader);
-        let others = cluster.rig().alive();
-        let (next, elected) = cluster.settle(&others)?;
+        let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
+        cluster.bench().kill(leader);
+        let others = cluster.bench().alive();
+        let (next, elected) = cluster.wait_for_leader(&others)?;
         if next == leader {
-            return Err(Failure::wrong("a dead board leads"));
+            return Err(Failure::unexpected("a dead board leads"));
         }
         cluster.load(6)?;
-        cluster.rig().start(leader)?;
+        cluster.bench().start(leader)?;
         let caught_up = cluster.converge()?;
         took.push(format!("{} / {}", ms(elected), ms(caught_up)));
     }
     Ok(format!("re-elected / caught up after {}", took.join(", ")))
 }
 
-fn kept(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn flash(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     cluster.load(9)?;
     cluster.converge()?;
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for id in [1, 2, 3] {
         let before = cluster.status(id)?;
-        cluster.rig().kill(id);
-        for other in cluster.rig().alive() {
-            cluster.rig().cut(id, other, true)?;
+        cluster.bench().kill(id);
+        for other in cluster.bench().alive() {
+            cluster.bench().cut(id, other, true)?;
         }
-        cluster.rig().start(id)?;
-        let after = cluster.wait("it is back", |cluster| cluster.glance(id))?;
+        cluster.bench().start(id)?;
+        let after = cluster.wait("it is back", |cluster| cluster.try_status(id))?;
         for key in ["term", "last"] {
             if after.number(key)? < before.number(key)? {
-                return Err(Failure::Wrong(format!(
+                return Err(Failure::Unexpected(format!(
                     "node {id} had {key} {} and has {} after its restart: `{after}`",
                     before.number(key)?,
                     after.number(key)?
                 )));
             }
         }
-        told.push(format!("{id}: term {} last {}", after.number("term")?, after.number("last")?));
-        for other in cluster.rig().alive() {
+        results.push(format!(
+            "{id}: term {} last {}",
+            after.number("term")?,
+            after.number("last")?
+        ));
+        for other in cluster.bench().alive() {
             if other != id {
-                cluster.rig().cut(id, other, false)?;
+                cluster.bench().cut(id, other, false)?;
             }
         }
         cluster.converge()?;
     }
     cluster.load(4)?;
     cluster.converge()?;
-    Ok(format!("from flash alone: {}", told.join(", ")))
+    Ok(format!("from flash alone: {}", results.join(", ")))
 }
 
-fn snapshot(rig: &mut Rig) -> Result<String, Failure> {
+fn snapshot(bench: &mut TestBench) -> Result<String, Failure> {
     const MISSED: u32 = 120;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     cluster.load(4)?;
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
     let late = leader % 3 + 1;
     let had = cluster.status(late)?.number("last")?;
-    cluster.rig().kill(late);
+    cluster.bench().kill(late);
     cluster.load(MISSED)?;
-    cluster.rig().start(late)?;
+    cluster.bench().start(late)?;
     let took = cluster.converge()?;
     let covers = cluster.status(late)?.number("snapshot")?;
     // it takes snapshots of its own as well: that one came is seen on the wire
     let mut sent = 0;
     for from in [1, 2, 3].into_iter().filter(|id| *id != late) {
-        for frame in cluster.rig().wire(from, late)?.from(from).recent() {
-            sent += u32::from(read(&frame, late)?.1.starts_with("Snapshot"));
+        for frame in cluster.bench().wire(from, late)?.from(from).recent() {
+            sent += u32::from(decode(&frame, late)?.1.starts_with("Snapshot"));
         }
     }
     if sent == 0 || covers <= had {
-        return Err(Failure::Wrong(format!(
+        return Err(Failure::Unexpected(format!(
             "node {late} had entries up to {had}, its snapshot covers {covers}, and {sent} were sent to it"
         )));
     }
@@ -197,24 +201,24 @@ fn snapshot(rig: &mut Rig) -> Result<String, Failure> {
     ))
 }
 
-fn torn(rig: &mut Rig) -> Result<String, Failure> {
+fn torn(bench: &mut TestBench) -> Result<String, Failure> {
     const MISSED: u32 = 120;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     cluster.load(4)?;
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
     let late = leader % 3 + 1;
-    cluster.rig().kill(late);
+    cluster.bench().kill(late);
     cluster.load(MISSED)?;
-    let path = cluster.rig().dir().join(format!("storage{late}"));
-    tear(&path).map_err(Failure::io(path.display()))?;
+    let path = cluster.bench().dir().join(format!("storage{late}"));
+    tear_record(&path).map_err(Failure::io(path.display()))?;
     // nothing but the snapshot is to be kept: the leader and the term are what they were
-    cluster.rig().start(late)?;
+    cluster.bench().start(late)?;
     let took = cluster.converge()?;
     Ok(format!("node {late} was level in {}", ms(took)))
 }
 
 /// Leaves what a power cut leaves in a flash of two halves: the beginning of a record, without the mark that it is whole.
-fn tear(path: &Path) -> io::Result<()> {
+fn tear_record(path: &Path) -> io::Result<()> {
     const WORD: usize = 4;
     let mut flash = match fs::read(path) {
         Ok(flash) => flash,
@@ -230,17 +234,17 @@ fn tear(path: &Path) -> io::Result<()> {
     fs::write(path, flash)
 }
 
-fn cut(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn cut(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     cluster.load(4)?;
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
     let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
     for other in &others {
-        cluster.rig().cut(leader, *other, true)?;
+        cluster.bench().cut(leader, *other, true)?;
     }
-    let (next, elected) = cluster.settle(&others)?;
+    let (next, elected) = cluster.wait_for_leader(&others)?;
     // it may still believe that it leads: nothing it takes now may count
-    cluster.leave(leader, 1_000, Duration::from_millis(500))?;
+    cluster.add_without_waiting(leader, 1_000, Duration::from_millis(500))?;
     cluster.change_at(next, Change::Add(7))?;
     cluster.load(6)?;
     cluster.wait("the leader without a majority steps down", |cluster| {
@@ -248,36 +252,36 @@ fn cut(rig: &mut Rig) -> Result<String, Failure> {
         Ok((role.get("role") != Some("leader")).then_some(()))
     })?;
     for other in &others {
-        cluster.rig().cut(leader, *other, false)?;
+        cluster.bench().cut(leader, *other, false)?;
     }
     let healed = cluster.converge()?;
     // one wire alone: two of the three pairs are joined, that is enough
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
     let other = leader % 3 + 1;
-    cluster.rig().cut(leader, other, true)?;
+    cluster.bench().cut(leader, other, true)?;
     cluster.load(10)?;
-    cluster.rig().cut(leader, other, false)?;
+    cluster.bench().cut(leader, other, false)?;
     cluster.converge()?;
-    let cut = cluster.rig().counts().cut;
+    let cut = cluster.bench().counts().cut;
     Ok(format!("others elect in {}, healed in {}; {cut} frames lost", ms(elected), ms(healed)))
 }
 
-fn one_way(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn one_way(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     let mut took = Vec::new();
     for deaf in [false, true] {
         cluster.load(4)?;
-        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
         let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
         for &other in &others {
             let (from, to) = if deaf { (other, leader) } else { (leader, other) };
-            cluster.rig().cut_lane(from, to, true)?;
+            cluster.bench().cut_direction(from, to, true)?;
         }
         let begin = Instant::now();
         // a leader that is heard, and hears nobody, must give up before others can lead
         let next = cluster.wait("another leader", |cluster| {
             for &other in &others {
-                if let Some(status) = cluster.glance(other)?
+                if let Some(status) = cluster.try_status(other)?
                     && status.get("role") == Some("leader")
                 {
                     return Ok(Some(other));
@@ -289,27 +293,27 @@ fn one_way(rig: &mut Rig) -> Result<String, Failure> {
         cluster.change_at(next, Change::Add(3))?;
         for &other in &others {
             let (from, to) = if deaf { (other, leader) } else { (leader, other) };
-            cluster.rig().cut_lane(from, to, false)?;
+            cluster.bench().cut_direction(from, to, false)?;
         }
         cluster.converge()?;
     }
     Ok(format!("another leader after {} (mute / deaf)", took.join(" / ")))
 }
 
-fn noise(rig: &mut Rig) -> Result<String, Failure> {
+fn noise(bench: &mut TestBench) -> Result<String, Failure> {
     const CHANGES: u32 = 60;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     let before = cluster.sum("badframes")?;
-    cluster.rig().disturb(Noise::LINE);
+    cluster.bench().disturb(Noise::LINE);
     let begin = Instant::now();
     cluster.load_at(CHANGES, &[1, 2, 3])?;
     let took = begin.elapsed();
-    cluster.rig().disturb(Noise::default());
+    cluster.bench().disturb(Noise::default());
     cluster.converge()?;
     let bad = cluster.sum("badframes")? - before;
-    let counts = cluster.rig().counts();
+    let counts = cluster.bench().counts();
     if bad == 0 {
-        return Err(Failure::wrong("no board counted a bad frame: was there any noise?"));
+        return Err(Failure::unexpected("no board counted a bad frame: was there any noise?"));
     }
     Ok(format!(
         "{CHANGES} changes in {}; of {} frames {} damaged and {} lost, {bad} bad ones counted by the boards",
@@ -320,60 +324,62 @@ fn noise(rig: &mut Rig) -> Result<String, Failure> {
     ))
 }
 
-fn frames(rig: &mut Rig) -> Result<String, Failure> {
+fn frames(bench: &mut TestBench) -> Result<String, Failure> {
     const CHANGES: u32 = 60;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     let before = (cluster.sum("badframes")?, cluster.sum("rejected")?);
-    cluster.rig().disturb(Noise::FRAMES);
-    // heartbeats are disturbed as well: a board that believes strangers is found before a change has to wait for it
-    cluster.wait("strangers to speak", |cluster| {
-        believes_nobody(cluster)?;
-        Ok((cluster.rig().counts().noise.strangers >= 20).then_some(()))
+    cluster.bench().disturb(Noise::FRAMES);
+    // heartbeats are disturbed as well: a board that accepts foreign frames is found before a change has to wait for it
+    cluster.wait("foreign frames are sent", |cluster| {
+        check_term(cluster)?;
+        Ok((cluster.bench().counts().noise.foreign_frames >= 20).then_some(()))
     })?;
     for _ in 0..CHANGES / 6 {
-        believes_nobody(&mut cluster)?;
+        check_term(&mut cluster)?;
         cluster.load_at(6, &[1, 2, 3])?;
     }
-    cluster.rig().disturb(Noise::default());
+    cluster.bench().disturb(Noise::default());
     cluster.converge()?;
-    cluster.settle(&[1, 2, 3])?;
-    let term = believes_nobody(&mut cluster)?;
+    cluster.wait_for_leader(&[1, 2, 3])?;
+    let term = check_term(&mut cluster)?;
     let bad = cluster.sum("badframes")? - before.0;
     let rejected = cluster.sum("rejected")? - before.1;
-    let done = cluster.rig().counts().noise;
+    let done = cluster.bench().counts().noise;
     if bad == 0 || rejected == 0 {
-        return Err(Failure::Wrong(format!(
+        return Err(Failure::Unexpected(format!(
             "{bad} bad frames and {rejected} refused messages were counted, of {done:?}"
         )));
     }
     Ok(format!(
-        "{} replayed, {} from strangers, {} truncated; boards counted {bad} bad frames, refused {rejected} messages; term {term}",
-        done.replays, done.strangers, done.truncated
+        "{} replayed, {} foreign, {} truncated; boards counted {bad} bad frames, refused {rejected} messages; term {term}",
+        done.replays, done.foreign_frames, done.truncated
     ))
 }
 
-/// The latest term that a node is in, which is none that a stranger spoke of.
-fn believes_nobody(cluster: &mut Cluster<'_>) -> Result<i64, Failure> {
+/// The latest term that a node is in, which must not come from a foreign frame.
+fn check_term(cluster: &mut Cluster<'_>) -> Result<i64, Failure> {
     let mut latest = 0;
-    for id in cluster.rig().ids() {
+    for id in cluster.bench().ids() {
         latest = latest.max(cluster.status(id)?.number("term")?);
     }
-    // strangers speak of terms from a thousand on
+    // foreign frames have terms from a thousand on
     if latest >= 1_000 {
-        return Err(Failure::Wrong(format!("a stranger brought the cluster to term {latest}")));
+        return Err(Failure::Unexpected(format!(
+            "a foreign frame brought the cluster to term {latest}"
+        )));
     }
     Ok(latest)
 }
 
-fn log_full(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
+fn log_full(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
     cluster.load(4)?;
-    let (leader, _) = cluster.settle(&[1, 2, 3])?;
-    let reply = cluster.rig().console(leader)?.ask("log fill", Duration::from_secs(20));
+    let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
+    let reply = cluster.bench().console(leader)?.request("log fill", Duration::from_secs(20));
     let full = match reply {
         Ok(Reply::Error(text)) if text.starts_with("log full") => text,
-        Ok(reply) => return Err(Failure::Wrong(format!("`log fill` says: {reply}"))),
-        Err(silence) => return Err(Failure::Wrong(format!("`log fill`: {silence}"))),
+        Ok(reply) => return Err(Failure::Unexpected(format!("`log fill` says: {reply}"))),
+        Err(silence) => return Err(Failure::Unexpected(format!("`log fill`: {silence}"))),
     };
     let begin = Instant::now();
     cluster.load(6)?;
@@ -382,55 +388,55 @@ fn log_full(rig: &mut Rig) -> Result<String, Failure> {
     Ok(format!("\"{full}\"; six changes more, {} later", ms(took)))
 }
 
-fn flash_fail(rig: &mut Rig) -> Result<String, Failure> {
-    let mut cluster = Cluster::start(rig)?;
-    let mut told = String::new();
+fn flash_fail(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut cluster = Cluster::start(bench)?;
+    let mut stopped = String::new();
     for of_leader in [false, true] {
         cluster.load(4)?;
-        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
         let broken = if of_leader { leader } else { leader % 3 + 1 };
-        let (_, place) = cluster.rig().journal().since(0);
-        let reply = cluster.rig().console(broken)?.ask("flash fail", Duration::from_secs(5));
+        let (_, place) = cluster.bench().journal().since(0);
+        let reply = cluster.bench().console(broken)?.request("flash fail", Duration::from_secs(5));
         if !matches!(reply, Ok(Reply::Ok(_))) {
-            return Err(Failure::Wrong(format!("`flash fail` says: {reply:?}")));
+            return Err(Failure::Unexpected(format!("`flash fail` says: {reply:?}")));
         }
         // it notices when it next has something to write
         cluster.change(Change::Add(5))?;
         cluster.wait("it says that it stopped", |cluster| {
-            Ok(cluster.rig().journal().heard(broken, "# stopped:", place).then_some(()))
+            Ok(cluster.bench().journal().contains(broken, "# stopped:", place).then_some(()))
         })?;
-        match cluster.rig().console(broken)?.ask("get", Duration::from_secs(5)) {
-            Ok(Reply::Error(text)) if text.starts_with("stopped") => told = text,
-            reply => return Err(Failure::Wrong(format!("a stopped node says: {reply:?}"))),
+        match cluster.bench().console(broken)?.request("get", Duration::from_secs(5)) {
+            Ok(Reply::Error(text)) if text.starts_with("stopped") => stopped = text,
+            reply => return Err(Failure::Unexpected(format!("a stopped node says: {reply:?}"))),
         }
         let others: Vec<u64> = [1, 2, 3].into_iter().filter(|id| *id != broken).collect();
-        cluster.settle(&others)?;
+        cluster.wait_for_leader(&others)?;
         cluster.load(6)?;
         // another board, its flash as it was left
-        cluster.rig().kill(broken);
-        cluster.rig().start(broken)?;
+        cluster.bench().kill(broken);
+        cluster.bench().start(broken)?;
         cluster.converge()?;
     }
-    Ok(format!("a follower's, then the leader's: \"{told}\"; back after a restart"))
+    Ok(format!("a follower's, then the leader's: \"{stopped}\"; back after a restart"))
 }
 
-fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
+fn power_cut(bench: &mut TestBench) -> Result<String, Failure> {
     const TIMES: u32 = 4;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     let mut longest = Duration::ZERO;
     for number in 1..=TIMES {
         cluster.load(8)?;
-        let (leader, _) = cluster.settle(&[1, 2, 3])?;
+        let (leader, _) = cluster.wait_for_leader(&[1, 2, 3])?;
         // in the middle of something
-        cluster.leave(leader, number, Duration::from_millis(2))?;
+        cluster.add_without_waiting(leader, number, Duration::from_millis(2))?;
         for id in [1, 2, 3] {
-            cluster.rig().kill(id);
+            cluster.bench().kill(id);
         }
         let begin = Instant::now();
         for id in [1, 2, 3] {
-            cluster.rig().start(id)?;
+            cluster.bench().start(id)?;
         }
-        cluster.settle(&[1, 2, 3])?;
+        cluster.wait_for_leader(&[1, 2, 3])?;
         longest = longest.max(begin.elapsed());
         cluster.get()?;
         cluster.converge()?;
@@ -442,9 +448,9 @@ fn power_cut(rig: &mut Rig) -> Result<String, Failure> {
     ))
 }
 
-fn server(rig: &mut Rig) -> Result<String, Failure> {
+fn server(bench: &mut TestBench) -> Result<String, Failure> {
     const SERVER: u64 = 3;
-    let mut cluster = Cluster::start(rig)?;
+    let mut cluster = Cluster::start(bench)?;
     for number in 1..=4 {
         for id in [1, 2, SERVER] {
             cluster.change_at(id, Change::Add(number))?;
@@ -453,38 +459,38 @@ fn server(rig: &mut Rig) -> Result<String, Failure> {
     cluster.converge()?;
     // the server does without a board, the boards without the server, and each catches up
     for absent in [1, SERVER] {
-        cluster.rig().kill(absent);
+        cluster.bench().kill(absent);
         let others: Vec<u64> = [1, 2, SERVER].into_iter().filter(|id| *id != absent).collect();
-        cluster.settle(&others)?;
+        cluster.wait_for_leader(&others)?;
         cluster.load(8)?;
-        cluster.rig().start(absent)?;
+        cluster.bench().start(absent)?;
         cluster.converge()?;
     }
-    let led = lead(&mut cluster, SERVER)?;
-    let caught = compare(&mut cluster, SERVER)?;
+    let led = make_leader(&mut cluster, SERVER)?;
+    let caught = check_frames(&mut cluster, SERVER)?;
     Ok(format!("{caught}; the server led from term {led}"))
 }
 
 /// Every frame that was caught between the boards and the server is read, and made again to the same bytes.
-fn compare(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
+fn check_frames(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
     let mut kinds = BTreeSet::new();
     let mut counts = Vec::new();
     for to_server in [true, false] {
         let mut count = 0;
         for board in [1, 2] {
             let (from, to) = if to_server { (board, server) } else { (server, board) };
-            for frame in cluster.rig().wire(from, to)?.from(from).recent() {
-                let (sender, kind) = read(&frame, to)?;
+            for frame in cluster.bench().wire(from, to)?.from(from).recent() {
+                let (sender, kind) = decode(&frame, to)?;
                 if sender != from {
                     let text = format!("a frame from {from} says that it is from {sender}");
-                    return Err(Failure::Wrong(text));
+                    return Err(Failure::Unexpected(text));
                 }
                 kinds.insert(kind);
                 count += 1;
             }
         }
         if count == 0 {
-            return Err(Failure::wrong("nothing went between the boards and the server"));
+            return Err(Failure::unexpected("nothing went between the boards and the server"));
         }
         counts.push(count.to_string());
     }
@@ -493,22 +499,22 @@ fn compare(cluster: &mut Cluster<'_>, server: u64) -> Result<String, Failure> {
     Ok(format!("{counts} frames caught between the two worlds read the same ({kinds})"))
 }
 
-/// Takes the lead from whoever has it until the server has it; then the boards follow it. Returns the term.
-fn lead(cluster: &mut Cluster<'_>, server: u64) -> Result<i64, Failure> {
+/// Cuts off leaders until the server is elected; then the boards follow it. Returns the term.
+fn make_leader(cluster: &mut Cluster<'_>, server: u64) -> Result<i64, Failure> {
     for _ in 0..20 {
-        let (leader, _) = cluster.settle(&[1, 2, server])?;
+        let (leader, _) = cluster.wait_for_leader(&[1, 2, server])?;
         if leader == server {
             cluster.load(6)?;
             cluster.converge()?;
             return cluster.status(server)?.number("term");
         }
-        cluster.rig().kill(leader);
-        let others = cluster.rig().alive();
-        cluster.settle(&others)?;
-        cluster.rig().start(leader)?;
+        cluster.bench().kill(leader);
+        let others = cluster.bench().alive();
+        cluster.wait_for_leader(&others)?;
+        cluster.bench().start(leader)?;
         cluster.converge()?;
     }
-    Err(Failure::wrong("in twenty elections the server was never elected"))
+    Err(Failure::unexpected("in twenty elections the server was never elected"))
 }
 
 /// A duration for people; the emulators' clocks run with the host's.

@@ -13,39 +13,39 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use quorate_boards::launch::{Launch, Running, Seat};
-use quorate_boards::run::{Kit, Tally};
+use quorate_boards::launch::{Launch, NodeSetup, Running};
+use quorate_boards::runner::{Runner, Summary};
 use quorate_boards::{Failure, Journal, PROGRAMS};
 use quorate_core::{Instant, NodeId, Output, Wire as _};
 use quorate_raft::{Config, Fixed, Message, Raft, Record};
 use quorate_serial::{Decoder, Encoder, Line, Lines};
 use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Program, Request, config};
 
-/// What is wrong with a board.
+/// The bug that is planted in a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bug {
     None,
     /// Its flash is empty after a restart.
-    Forgets,
+    LosesFlash,
     /// A change is acknowledged when it is proposed.
-    Hasty,
-    /// What it hands to the leader it hands over twice, as two commands.
-    Twice,
-    /// It looks for something to do all the time.
-    Restless,
-    /// It believes every frame, damaged or not, whoever it is from and for.
-    Gullible,
-    /// It says that records are durable, and writes them when there are some more.
-    Lazy,
+    AcknowledgesEarly,
+    /// It forwards each command to the leader twice, as two commands.
+    ForwardsTwice,
+    /// It polls all the time.
+    NeverSleeps,
+    /// It accepts every frame, damaged or not, whatever its sender and receiver.
+    AcceptsEveryFrame,
+    /// It reports records as durable before it writes them, a few at a time.
+    DelaysWrites,
 }
 
-/// The boards' own: with members that may change, strangers would be answered.
+/// The boards' own: with members that may change, unknown nodes would be answered.
 type Machine = Raft<Fixed<5, 3072, 256, 200>>;
 
 const ROOM: usize = 512;
 
 /// Starts boards; what is in their flash lasts as long as this.
-pub struct Threads {
+pub struct ThreadLauncher {
     bug: Bug,
     flashes: Mutex<BTreeMap<u64, Arc<Mutex<Flash>>>>,
 }
@@ -56,17 +56,17 @@ struct Flash {
     kept: Kept,
 }
 
-struct Thread {
+struct BoardThread {
     streams: Vec<UnixStream>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Runs scenarios on such boards.
-pub fn run(bug: Bug, names: &[&str]) -> Tally {
+pub fn run(bug: Bug, names: &[&str]) -> Summary {
     let name = format!("qb-{}-{bug:?}-{}", std::process::id(), names.first().unwrap());
-    let launch: Arc<dyn Launch> = Arc::new(Threads { bug, flashes: Mutex::default() });
-    let kit = Kit {
+    let launch: Arc<dyn Launch> = Arc::new(ThreadLauncher { bug, flashes: Mutex::default() });
+    let runner = Runner {
         board: Arc::clone(&launch),
         server: Some(launch),
         dir: std::env::temp_dir().join(name),
@@ -75,31 +75,31 @@ pub fn run(bug: Bug, names: &[&str]) -> Tally {
         interrupted: Arc::new(AtomicBool::new(false)),
     };
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let tally = kit.run(PROGRAMS.first().unwrap(), &names).unwrap();
-    let _ = std::fs::remove_dir_all(&kit.dir);
-    tally
+    let summary = runner.run(PROGRAMS.first().unwrap(), &names).unwrap();
+    let _ = std::fs::remove_dir_all(&runner.dir);
+    summary
 }
 
-impl Launch for Threads {
-    fn launch(&self, seat: &Seat, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
+impl Launch for ThreadLauncher {
+    fn launch(&self, setup: &NodeSetup, journal: &Journal) -> Result<Box<dyn Running>, Failure> {
         let mut flashes = self.flashes.lock().unwrap();
         // a bench of its own has boards of its own
         if journal.since(0).1 <= 3 {
-            flashes.remove(&seat.id);
+            flashes.remove(&setup.id);
         }
-        let flash = Arc::clone(flashes.entry(seat.id).or_default());
-        if self.bug == Bug::Forgets {
+        let flash = Arc::clone(flashes.entry(setup.id).or_default());
+        if self.bug == Bug::LosesFlash {
             *flash.lock().unwrap() = Flash::default();
         }
-        let paths: Vec<PathBuf> = core::iter::once(seat.console.clone())
-            .chain(seat.wires.iter().map(|(_, path)| path.clone()))
+        let paths: Vec<PathBuf> = core::iter::once(setup.console.clone())
+            .chain(setup.wires.iter().map(|(_, path)| path.clone()))
             .collect();
         let streams: Vec<UnixStream> =
             paths.iter().map(|path| UnixStream::connect(path).unwrap()).collect();
         let stop = Arc::new(AtomicBool::new(false));
-        let board = Board::new(seat, self.bug, flash, &streams, Arc::clone(&stop));
+        let board = Board::new(setup, self.bug, flash, &streams, Arc::clone(&stop));
         let thread = thread::spawn(move || board.run());
-        Ok(Box::new(Thread { streams, stop, thread: Some(thread) }))
+        Ok(Box::new(BoardThread { streams, stop, thread: Some(thread) }))
     }
 
     fn kind(&self) -> &'static str {
@@ -107,7 +107,7 @@ impl Launch for Threads {
     }
 }
 
-impl Running for Thread {
+impl Running for BoardThread {
     fn kill(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         for stream in &self.streams {
@@ -123,7 +123,7 @@ impl Running for Thread {
     }
 }
 
-impl Drop for Thread {
+impl Drop for BoardThread {
     fn drop(&mut self) {
         self.kill();
     }
@@ -133,7 +133,7 @@ struct Board {
     bug: Bug,
     flash: Arc<Mutex<Flash>>,
     broken: bool,
-    /// Records that a lazy board has not written yet.
+    /// Records that are reported as durable and not written yet.
     unwritten: Vec<Vec<u8>>,
     machine: Machine,
     program: Program,
@@ -151,23 +151,23 @@ struct Board {
 }
 
 /// The times of the boards, a third of them.
-fn fast() -> Config {
+fn fast_config() -> Config {
     Config { election_min_us: 200_000, election_max_us: 400_000, heartbeat_us: 50_000, ..config() }
 }
 
 impl Board {
     fn new(
-        seat: &Seat,
+        setup: &NodeSetup,
         bug: Bug,
         flash: Arc<Mutex<Flash>>,
         streams: &[UnixStream],
         stop: Arc<AtomicBool>,
     ) -> Self {
-        let node = NodeId::new(seat.id);
-        let peers: Vec<u64> = seat.wires.iter().map(|(peer, _)| *peer).collect();
+        let node = NodeId::new(setup.id);
+        let peers: Vec<u64> = setup.wires.iter().map(|(peer, _)| *peer).collect();
         let voters: Vec<NodeId> =
-            core::iter::once(seat.id).chain(peers.iter().copied()).map(NodeId::new).collect();
-        let mut machine = Machine::new(node, &voters, fast(), seat.seed).unwrap();
+            core::iter::once(setup.id).chain(peers.iter().copied()).map(NodeId::new).collect();
+        let mut machine = Machine::new(node, &voters, fast_config(), setup.seed).unwrap();
         let program = {
             let flash = flash.lock().unwrap();
             for record in &flash.records {
@@ -210,13 +210,13 @@ impl Board {
 
     fn run(mut self) {
         while !self.stop.load(Ordering::SeqCst) {
-            if let Err(what) = self.turn() {
-                self.say(format!("# stopped: {what}").as_bytes());
-                return self.answer_all(&format!("error stopped: {what}"));
+            if let Err(what) = self.step() {
+                self.print(format!("# stopped: {what}").as_bytes());
+                return self.answer_all_commands(&format!("error stopped: {what}"));
             }
-            let wait = self.pause();
+            let wait = self.time_to_deadline();
             match self.inbox.recv_timeout(wait) {
-                Ok((at, bytes)) => self.take(at, &bytes),
+                Ok((at, bytes)) => self.receive(at, &bytes),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -224,8 +224,8 @@ impl Board {
         }
     }
 
-    fn pause(&self) -> Duration {
-        if self.bug == Bug::Restless {
+    fn time_to_deadline(&self) -> Duration {
+        if self.bug == Bug::NeverSleeps {
             return Duration::from_micros(20);
         }
         let now = self.now().as_micros();
@@ -236,12 +236,12 @@ impl Board {
     }
 
     /// A stopped node answers nothing else.
-    fn answer_all(&mut self, text: &str) {
+    fn answer_all_commands(&mut self, text: &str) {
         while !self.stop.load(Ordering::SeqCst) {
             if let Ok((0, bytes)) = self.inbox.recv_timeout(Duration::from_millis(50)) {
                 for byte in bytes {
                     if self.console.push(byte).is_some() {
-                        self.say(text.as_bytes());
+                        self.print(text.as_bytes());
                     }
                 }
             }
@@ -252,23 +252,23 @@ impl Board {
         Instant::from_micros(u64::try_from(self.boot.elapsed().as_micros()).unwrap())
     }
 
-    fn say(&self, line: &[u8]) {
+    fn print(&self, line: &[u8]) {
         let _ = (&self.streams[0]).write_all(&[line, b"\n"].concat());
     }
 
-    fn take(&mut self, at: usize, bytes: &[u8]) {
+    fn receive(&mut self, at: usize, bytes: &[u8]) {
         let now = self.now();
         if at == 0 {
             for &byte in bytes {
                 if let Some(line) = self.console.push(byte).map(<[u8]>::to_vec) {
-                    self.obey(now, &line);
+                    self.execute_line(now, &line);
                 }
             }
             return;
         }
         let peer = NodeId::new(self.peers[at - 1]);
-        if self.bug == Bug::Gullible {
-            return self.believe(now, peer, bytes);
+        if self.bug == Bug::AcceptsEveryFrame {
+            return self.accept_any_frame(now, peer, bytes);
         }
         for &byte in bytes {
             match self.decoders[at - 1].push(byte) {
@@ -287,11 +287,11 @@ impl Board {
         }
     }
 
-    /// Takes every frame for one of the peer's, whatever it says.
-    fn believe(&mut self, now: Instant, peer: NodeId, bytes: &[u8]) {
+    /// Accepts every frame as the peer's.
+    fn accept_any_frame(&mut self, now: Instant, peer: NodeId, bytes: &[u8]) {
         for frame in bytes.split(|byte| *byte == 0).filter(|frame| !frame.is_empty()) {
             let mut body = vec![0; frame.len()];
-            let Some(len) = unstuff(frame, &mut body) else { continue };
+            let Some(len) = decode_cobs(frame, &mut body) else { continue };
             // version, cluster (3 bytes as a varint), to, from; payload; checksum
             let Some(payload) = body.get(6..len.saturating_sub(4)) else { continue };
             if let Ok(message) = Message::from_slice(payload) {
@@ -300,7 +300,7 @@ impl Board {
         }
     }
 
-    fn obey(&mut self, now: Instant, line: &[u8]) {
+    fn execute_line(&mut self, now: Instant, line: &[u8]) {
         let answer = match Request::parse(line) {
             Ok(Request::Status) => {
                 let mut text = self.program.status(&self.machine);
@@ -319,13 +319,13 @@ impl Board {
             _ => self.program.line(&mut self.machine, now, line),
         };
         if let Some(answer) = answer {
-            self.say(answer.as_bytes());
-        } else if self.bug == Bug::Hasty {
-            self.say(b"ok index=0 setpoint=0 counter=0");
+            self.print(answer.as_bytes());
+        } else if self.bug == Bug::AcknowledgesEarly {
+            self.print(b"ok index=0 setpoint=0 counter=0");
         }
     }
 
-    fn turn(&mut self) -> Result<(), &'static str> {
+    fn step(&mut self) -> Result<(), &'static str> {
         let now = self.now();
         self.machine.tick(now);
         loop {
@@ -339,13 +339,13 @@ impl Board {
                 Ok(())
             })?;
             if let Some(answer) = self.program.answer(&mut self.machine, now)
-                && self.bug != Bug::Hasty
+                && self.bug != Bug::AcknowledgesEarly
             {
-                self.say(answer.as_bytes());
+                self.print(answer.as_bytes());
             }
             if let Some((to, command)) = self.program.ask() {
                 self.send(to, command);
-                if self.bug == Bug::Twice {
+                if self.bug == Bug::ForwardsTwice {
                     self.send(to, Command { serial: command.serial + 1, ..command });
                 }
             }
@@ -377,7 +377,7 @@ impl Board {
                     let mut buffer = [0; 8192];
                     let bytes = record.to_slice(&mut buffer).unwrap().to_vec();
                     unwritten.push(bytes);
-                    if *bug != Bug::Lazy || unwritten.len() > 8 {
+                    if *bug != Bug::DelaysWrites || unwritten.len() > 8 {
                         flash.lock().unwrap().records.append(unwritten);
                     }
                     durable = Some(ticket);
@@ -400,7 +400,7 @@ impl Board {
 }
 
 /// Undoes the stuffing; nothing when the bytes are no whole frame.
-fn unstuff(frame: &[u8], out: &mut [u8]) -> Option<usize> {
+fn decode_cobs(frame: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut at, mut len) = (0, 0);
     while let Some(&code) = frame.get(at) {
         let block = frame.get(at + 1..at + usize::from(code))?;

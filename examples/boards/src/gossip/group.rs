@@ -2,12 +2,12 @@ use core::time::Duration;
 use std::time::Instant;
 
 use crate::wait::wait;
-use crate::{Failure, Reply, Rig, Status};
+use crate::{Failure, Reply, Status, TestBench};
 
 /// Boards that gossip, as the bench sees them.
 #[derive(Debug)]
-pub(super) struct Boards<'a> {
-    rig: &'a mut Rig,
+pub(super) struct Group<'a> {
+    bench: &'a mut TestBench,
     /// What they agree on: a key of their status.
     key: &'static str,
 }
@@ -15,32 +15,34 @@ pub(super) struct Boards<'a> {
 /// A board answers this at once: it asks nobody.
 const ANSWER: Duration = Duration::from_secs(5);
 
-impl<'a> Boards<'a> {
+impl<'a> Group<'a> {
     /// Starts every board, and waits until they answer.
-    pub(super) fn start(rig: &'a mut Rig, key: &'static str) -> Result<Self, Failure> {
-        let mut boards = Self { rig, key };
-        for id in boards.rig.ids() {
-            boards.begin(id)?;
+    pub(super) fn start(bench: &'a mut TestBench, key: &'static str) -> Result<Self, Failure> {
+        let mut boards = Self { bench, key };
+        for id in boards.bench.ids() {
+            boards.start_board(id)?;
         }
         Ok(boards)
     }
 
     /// Starts a board, and waits until it answers.
-    pub(super) fn begin(&mut self, id: u64) -> Result<(), Failure> {
-        self.rig.start(id)?;
+    pub(super) fn start_board(&mut self, id: u64) -> Result<(), Failure> {
+        self.bench.start(id)?;
         self.wait("the board answers", |boards| Ok(boards.value(id)?.map(|_| ())))
     }
 
-    pub(super) const fn rig(&mut self) -> &mut Rig {
-        self.rig
+    pub(super) const fn bench(&mut self) -> &mut TestBench {
+        self.bench
     }
 
     /// Has a board make an update; it must, whoever it hears.
     pub(super) fn update(&self, id: u64, line: &str) -> Result<(), Failure> {
-        match self.rig.console(id)?.ask(line, ANSWER) {
+        match self.bench.console(id)?.request(line, ANSWER) {
             Ok(Reply::Ok(_)) => Ok(()),
-            Ok(reply) => Err(Failure::Wrong(format!("node {id}, asked to `{line}`: {reply}"))),
-            Err(silence) => Err(Failure::Wrong(format!("node {id}, asked to `{line}`: {silence}"))),
+            Ok(reply) => Err(Failure::Unexpected(format!("node {id}, asked to `{line}`: {reply}"))),
+            Err(silence) => {
+                Err(Failure::Unexpected(format!("node {id}, asked to `{line}`: {silence}")))
+            }
         }
     }
 
@@ -48,7 +50,7 @@ impl<'a> Boards<'a> {
     pub(super) fn converge(&mut self, expected: &str) -> Result<Duration, Failure> {
         let begin = Instant::now();
         self.wait(&format!("all hold {expected:?}"), |boards| {
-            for id in boards.rig.alive() {
+            for id in boards.bench.alive() {
                 if boards.value(id)?.as_deref() != Some(expected) {
                     return Ok(None);
                 }
@@ -58,23 +60,24 @@ impl<'a> Boards<'a> {
         Ok(begin.elapsed())
     }
 
-    /// What a board holds; nothing if it is silent.
+    /// The value of a board; `None` if it does not answer.
     pub(super) fn value(&self, id: u64) -> Result<Option<String>, Failure> {
         Ok(self.status(id)?.and_then(|status| status.get(self.key).map(str::to_owned)))
     }
 
     fn status(&self, id: u64) -> Result<Option<Status>, Failure> {
-        Ok(match self.rig.console(id)?.ask("status", ANSWER) {
-            Ok(Reply::Ok(text)) => Some(Status::read(&text)),
+        Ok(match self.bench.console(id)?.request("status", ANSWER) {
+            Ok(Reply::Ok(text)) => Some(Status::parse(&text)),
             _ => None,
         })
     }
 
     /// The sum over all boards of something they count.
     pub(super) fn sum(&self, key: &str) -> Result<i64, Failure> {
-        self.rig.alive().into_iter().try_fold(0, |sum, id| {
+        self.bench.alive().into_iter().try_fold(0, |sum, id| {
             let status = self.status(id)?;
-            let status = status.ok_or_else(|| Failure::Wrong(format!("node {id} is silent")))?;
+            let status =
+                status.ok_or_else(|| Failure::Unexpected(format!("node {id} is silent")))?;
             Ok(sum + status.number(key)?)
         })
     }
@@ -82,7 +85,7 @@ impl<'a> Boards<'a> {
     /// Cuts every wire, or heals them.
     pub(super) fn cut_all(&mut self, cut: bool) -> Result<(), Failure> {
         for (a, b) in [(1, 2), (1, 3), (2, 3)] {
-            self.rig.cut(a, b, cut)?;
+            self.bench.cut(a, b, cut)?;
         }
         Ok(())
     }
@@ -90,8 +93,8 @@ impl<'a> Boards<'a> {
     fn wait<T>(
         &mut self,
         what: &str,
-        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+        mut poll: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
     ) -> Result<T, Failure> {
-        wait(self, |boards| boards.rig.interrupted(), what, &mut look)
+        wait(self, |boards| boards.bench.interrupted(), what, &mut poll)
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use quorate_core::Rng;
 
-use crate::launch::{Launch, Running, Seat};
-use crate::noise::{Noise, Stranger};
+use crate::launch::{Launch, NodeSetup, Running};
+use crate::noise::{ForeignFrame, Noise};
 use crate::wire::{Counts, Wire};
 use crate::{Console, Failure, Journal};
 
 /// A bench with nodes on it, each wired to each other, and a console to every one.
-pub struct Rig {
+pub struct TestBench {
     dir: PathBuf,
     nodes: BTreeMap<u64, Node>,
     wires: Vec<Wire>,
@@ -21,15 +21,15 @@ pub struct Rig {
     interrupted: Arc<AtomicBool>,
 }
 
-/// What is on the bench.
+/// A node on the bench.
 struct Node {
     launch: Arc<dyn Launch>,
     console: Console,
-    seat: Seat,
+    setup: NodeSetup,
     running: Option<Box<dyn Running>>,
 }
 
-impl Rig {
+impl TestBench {
     /// Sets up a bench in a folder of its own, with everything wired and nothing started; `nodes` in ascending order.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Rig {
         dir: &Path,
         nodes: &[(u64, Arc<dyn Launch>)],
         seed: u64,
-        stranger: Stranger,
+        foreign_frame: ForeignFrame,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir).map_err(Failure::io(dir.display()))?;
@@ -49,20 +49,20 @@ impl Rig {
         let mut wires = Vec::new();
         for (at, &a) in ids.iter().enumerate() {
             for &b in ids.iter().skip(at + 1) {
-                let (path_a, path_b) = (end(dir, a, b), end(dir, b, a));
-                wires.push(Wire::new((a, &path_a), (b, &path_b), &mut rng, stranger)?);
+                let (path_a, path_b) = (socket_path(dir, a, b), socket_path(dir, b, a));
+                wires.push(Wire::new((a, &path_a), (b, &path_b), &mut rng, foreign_frame)?);
             }
         }
-        let mut rig =
+        let mut bench =
             Self { dir: dir.to_owned(), nodes: BTreeMap::new(), wires, journal, rng, interrupted };
         for (id, launch) in nodes {
-            let node = rig.seat(*id, &ids, launch)?;
-            rig.nodes.insert(*id, node);
+            let node = bench.set_up_node(*id, &ids, launch)?;
+            bench.nodes.insert(*id, node);
         }
-        Ok(rig)
+        Ok(bench)
     }
 
-    fn seat(&self, id: u64, ids: &[u64], launch: &Arc<dyn Launch>) -> Result<Node, Failure> {
+    fn set_up_node(&self, id: u64, ids: &[u64], launch: &Arc<dyn Launch>) -> Result<Node, Failure> {
         let console = Console::open(
             id,
             &self.dir.join(format!("c{id}")),
@@ -70,37 +70,37 @@ impl Rig {
             Arc::clone(&self.interrupted),
         )?;
         let peers = ids.iter().filter(|peer| **peer != id);
-        let seat = Seat {
+        let setup = NodeSetup {
             id,
             console: console.path().to_owned(),
-            wires: peers.map(|peer| (*peer, end(&self.dir, id, *peer))).collect(),
+            wires: peers.map(|peer| (*peer, socket_path(&self.dir, id, *peer))).collect(),
             storage: self.dir.join(format!("storage{id}")),
             seed: 0,
         };
-        Ok(Node { launch: Arc::clone(launch), console, seat, running: None })
+        Ok(Node { launch: Arc::clone(launch), console, setup, running: None })
     }
 
-    /// Gives a node power. Its storage is what it was.
+    /// Powers a node on. Its storage is as it was.
     ///
     /// # Errors
     ///
     /// [`Failure`] when it cannot be started, or there is no such node.
     pub fn start(&mut self, id: u64) -> Result<(), Failure> {
         let seed = self.rng.next_u64() >> 1;
-        let node = self.nodes.get_mut(&id).ok_or_else(|| no_such(id))?;
-        node.seat.seed = seed;
-        self.journal.say(Journal::BENCH, format!("start {id}, a {}", node.launch.kind()));
+        let node = self.nodes.get_mut(&id).ok_or_else(|| no_such_node(id))?;
+        node.setup.seed = seed;
+        self.journal.log(Journal::BENCH, format!("start {id}, a {}", node.launch.kind()));
         node.running = None; // the old one goes before the new one comes
-        node.running = Some(node.launch.launch(&node.seat, &self.journal)?);
+        node.running = Some(node.launch.launch(&node.setup, &self.journal)?);
         Ok(())
     }
 
-    /// Takes the power from a node.
+    /// Powers a node off.
     pub fn kill(&mut self, id: u64) {
         if let Some(running) = self.nodes.get_mut(&id).and_then(|node| node.running.take()) {
             let mut running = running;
             running.kill();
-            self.journal.say(Journal::BENCH, format!("kill {id}"));
+            self.journal.log(Journal::BENCH, format!("kill {id}"));
         }
     }
 
@@ -120,9 +120,9 @@ impl Rig {
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when there is no such node.
+    /// [`Failure::Unexpected`] when there is no such node.
     pub fn console(&self, id: u64) -> Result<&Console, Failure> {
-        self.nodes.get(&id).map(|node| &node.console).ok_or_else(|| no_such(id))
+        self.nodes.get(&id).map(|node| &node.console).ok_or_else(|| no_such_node(id))
     }
 
     /// What kind of node it is: a board, a server.
@@ -131,15 +131,15 @@ impl Rig {
         self.nodes.get(&id).map_or("nothing", |node| node.launch.kind())
     }
 
-    /// The wire between two nodes, in whichever order.
+    /// The wire between two nodes, in either order.
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] when there is none.
+    /// [`Failure::Unexpected`] when there is none.
     pub fn wire(&self, a: u64, b: u64) -> Result<&Wire, Failure> {
         let ends = (a.min(b), a.max(b));
         let found = self.wires.iter().find(|wire| wire.ends() == ends);
-        found.ok_or_else(|| Failure::Wrong(format!("there is no wire between {a} and {b}")))
+        found.ok_or_else(|| Failure::Unexpected(format!("there is no wire between {a} and {b}")))
     }
 
     /// All wires.
@@ -154,8 +154,8 @@ impl Rig {
     ///
     /// As [`wire`](Self::wire).
     pub fn cut(&self, a: u64, b: u64, cut: bool) -> Result<(), Failure> {
-        self.cut_lane(a, b, cut)?;
-        self.cut_lane(b, a, cut)
+        self.cut_direction(a, b, cut)?;
+        self.cut_direction(b, a, cut)
     }
 
     /// Cuts the direction from one node to another, or heals it.
@@ -163,39 +163,39 @@ impl Rig {
     /// # Errors
     ///
     /// As [`wire`](Self::wire).
-    pub fn cut_lane(&self, from: u64, to: u64, cut: bool) -> Result<(), Failure> {
+    pub fn cut_direction(&self, from: u64, to: u64, cut: bool) -> Result<(), Failure> {
         self.wire(from, to)?.from(from).cut(cut);
         let what = if cut { "cut" } else { "heal" };
-        self.journal.say(Journal::BENCH, format!("{what} {from}->{to}"));
+        self.journal.log(Journal::BENCH, format!("{what} {from}->{to}"));
         Ok(())
     }
 
     /// Disturbs all wires; [`Noise::default`] is silence.
     pub fn disturb(&self, noise: Noise) {
-        self.wires.iter().flat_map(Wire::lanes).for_each(|lane| lane.disturb(noise));
+        self.wires.iter().flat_map(Wire::directions).for_each(|direction| direction.disturb(noise));
         let what = if noise == Noise::default() { "silence" } else { "noise" };
-        self.journal.say(Journal::BENCH, format!("{what} on all wires"));
+        self.journal.log(Journal::BENCH, format!("{what} on all wires"));
     }
 
     /// What went through all wires together.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut sum = Counts::default();
-        for lane in self.wires.iter().flat_map(Wire::lanes) {
-            sum.add(&lane.counts());
+        for direction in self.wires.iter().flat_map(Wire::directions) {
+            sum.add(&direction.counts());
         }
         sum
     }
 
-    /// How nodes ended that should be running.
-    pub fn casualties(&mut self) -> Vec<(u64, String)> {
+    /// The nodes that ended by themselves, and how.
+    pub fn unexpected_exits(&mut self) -> Vec<(u64, String)> {
         let ended = |(id, node): (&u64, &mut Node)| {
             Some((*id, node.running.as_mut().and_then(|running| running.ended())?))
         };
         self.nodes.iter_mut().filter_map(ended).collect()
     }
 
-    /// What was said.
+    /// The journal.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
@@ -207,7 +207,7 @@ impl Rig {
         &self.dir
     }
 
-    /// Random numbers for who works at the bench.
+    /// Random numbers for scenarios.
     pub const fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
@@ -219,18 +219,18 @@ impl Rig {
     }
 }
 
-/// Where `at` plugs in the wire to `to`.
-fn end(dir: &Path, at: u64, to: u64) -> PathBuf {
+/// The socket of the wire from `at` to `to`.
+fn socket_path(dir: &Path, at: u64, to: u64) -> PathBuf {
     dir.join(format!("w{at}-{to}"))
 }
 
-fn no_such(id: u64) -> Failure {
-    Failure::Wrong(format!("there is no node {id}"))
+fn no_such_node(id: u64) -> Failure {
+    Failure::Unexpected(format!("there is no node {id}"))
 }
 
-impl fmt::Debug for Rig {
+impl fmt::Debug for TestBench {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rig")
+        f.debug_struct("TestBench")
             .field("dir", &self.dir)
             .field("nodes", &self.ids())
             .finish_non_exhaustive()

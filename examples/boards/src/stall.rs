@@ -4,39 +4,39 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-/// How often the host is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often the clock is sampled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Watches whether the machine that everything runs on stands still for a while: then the emulators did as well, and what they did next was
+/// Detects that the host stalls for a while: then the emulators stalled too, and what they did next was
 /// no fault of theirs.
-pub(crate) struct Host {
+pub(crate) struct StallDetector {
     longest_us: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     watcher: Option<JoinHandle<()>>,
 }
 
-impl Host {
-    pub(crate) fn watch() -> Self {
+impl StallDetector {
+    pub(crate) fn start() -> Self {
         let (longest_us, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (longest, end) = (Arc::clone(&longest_us), Arc::clone(&over));
         let watcher = thread::spawn(move || {
             while !end.load(Ordering::Relaxed) {
                 let begin = Instant::now();
-                thread::sleep(LOOK);
-                let late = begin.elapsed().saturating_sub(LOOK);
+                thread::sleep(POLL_INTERVAL);
+                let late = begin.elapsed().saturating_sub(POLL_INTERVAL);
                 longest.fetch_max(late.as_micros() as u64, Ordering::Relaxed);
             }
         });
         Self { longest_us, over, watcher: Some(watcher) }
     }
 
-    /// The longest it stood still since it is watched.
-    pub(crate) fn stalled(&self) -> Duration {
+    /// The longest stall since the start.
+    pub(crate) fn longest(&self) -> Duration {
         Duration::from_micros(self.longest_us.load(Ordering::Relaxed))
     }
 }
 
-impl Drop for Host {
+impl Drop for StallDetector {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(watcher) = self.watcher.take() {
@@ -50,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stood_still_is_told() {
-        let host = Host::watch();
-        host.longest_us.fetch_max(700_000, Ordering::Relaxed);
-        assert!(host.stalled() >= Duration::from_millis(700));
+    fn longest_stall_is_reported() {
+        let stalls = StallDetector::start();
+        stalls.longest_us.fetch_max(700_000, Ordering::Relaxed);
+        assert!(stalls.longest() >= Duration::from_millis(700));
     }
 }

@@ -10,35 +10,35 @@ use std::thread::{self, JoinHandle};
 
 use crate::Failure;
 
-/// A socket on the patch panel into which one end of a line is plugged: the UART of an emulated board, or a process's. The other side
-/// connects, goes, and connects again; who is plugged in last counts.
+/// The socket of one end of a wire, which the UART of an emulated board or a process connects to. It may
+/// connect again and again; the last connection counts.
 #[derive(Debug)]
-pub(crate) struct Jack {
+pub(crate) struct UartSocket {
     path: PathBuf,
-    plug: Plug,
+    writer: UartWriter,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What comes out of a [`Jack`].
+/// What comes out of a [`UartSocket`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Input<'a> {
-    /// Somebody plugged in.
-    Plugged,
+    /// The other side connected.
+    Connected,
     /// Bytes off the line.
     Bytes(&'a [u8]),
-    /// Whoever it was is gone.
-    Gone,
+    /// The other side disconnected.
+    Disconnected,
 }
 
-/// The way into a jack, for writing. Clones write to the same.
+/// Writes to the connection of a socket. Clones write to the same one.
 #[derive(Clone, Default)]
-pub(crate) struct Plug(Arc<Mutex<Option<UnixStream>>>);
+pub(crate) struct UartWriter(Arc<Mutex<Option<UnixStream>>>);
 
-/// A line does not wait for who listens: what is not taken by then is lost, as on a real one.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// A line has no flow control: bytes that are not received by then are lost, as on a real one.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
-impl Jack {
+impl UartSocket {
     /// Listens at `path`. What comes in goes to `take`, on a thread of its own.
     ///
     /// # Errors
@@ -46,18 +46,18 @@ impl Jack {
     /// [`Failure::Io`] when the socket cannot be made there: paths of sockets have about a hundred bytes at most.
     pub(crate) fn open(
         path: &Path,
-        plug: Plug,
+        writer: UartWriter,
         take: impl FnMut(Input<'_>) + Send + 'static,
     ) -> Result<Self, Failure> {
         let doing = || format!("listening at {}", path.display());
         let listener = UnixListener::bind(path).map_err(Failure::io(doing()))?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (side, flag) = (plug.clone(), Arc::clone(&stop));
+        let (side, flag) = (writer.clone(), Arc::clone(&stop));
         let thread = thread::Builder::new()
-            .name("jack".to_owned())
+            .name("uart-socket".to_owned())
             .spawn(move || serve(&listener, &side, &flag, take))
             .map_err(Failure::io(doing()))?;
-        Ok(Self { path: path.to_owned(), plug, stop, thread: Some(thread) })
+        Ok(Self { path: path.to_owned(), writer, stop, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -65,17 +65,17 @@ impl Jack {
         &self.path
     }
 
-    /// The way in.
-    pub(crate) const fn plug(&self) -> &Plug {
-        &self.plug
+    /// Writes to the connection.
+    pub(crate) const fn writer(&self) -> &UartWriter {
+        &self.writer
     }
 }
 
-impl Drop for Jack {
+impl Drop for UartSocket {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.plug.pull();
-        // the thread waits for somebody to connect; if the socket's file is gone nobody can, and it waits until the process ends
+        self.writer.close();
+        // the thread waits for a connection; without the socket's file there is none, and it waits until the process ends
         let woken = UnixStream::connect(&self.path).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| woken) {
             let _ = thread.join();
@@ -84,8 +84,8 @@ impl Drop for Jack {
     }
 }
 
-impl Plug {
-    /// Writes to who is plugged in; returns how many bytes were taken.
+impl UartWriter {
+    /// Writes to the connection; returns how many bytes were written.
     pub(crate) fn write(&self, bytes: &[u8]) -> usize {
         let mut slot = self.lock();
         let Some(stream) = slot.as_mut() else { return 0 };
@@ -101,21 +101,21 @@ impl Plug {
         taken
     }
 
-    /// Whether somebody is plugged in.
-    pub(crate) fn is_plugged(&self) -> bool {
+    /// Whether the other side is connected.
+    pub(crate) fn is_connected(&self) -> bool {
         self.lock().is_some()
     }
 
-    /// Pulls it out.
-    pub(crate) fn pull(&self) {
+    /// Closes the connection.
+    pub(crate) fn close(&self) {
         if let Some(stream) = self.lock().take() {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    fn put(&self, stream: &UnixStream) -> io::Result<()> {
+    fn set(&self, stream: &UnixStream) -> io::Result<()> {
         let writer = stream.try_clone()?;
-        writer.set_write_timeout(Some(PATIENCE))?;
+        writer.set_write_timeout(Some(WRITE_TIMEOUT))?;
         *self.lock() = Some(writer);
         Ok(())
     }
@@ -125,24 +125,29 @@ impl Plug {
     }
 }
 
-impl fmt::Debug for Plug {
+impl fmt::Debug for UartWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Plug").field(&self.is_plugged()).finish()
+        f.debug_tuple("UartWriter").field(&self.is_connected()).finish()
     }
 }
 
-fn serve(listener: &UnixListener, plug: &Plug, stop: &AtomicBool, mut take: impl FnMut(Input<'_>)) {
+fn serve(
+    listener: &UnixListener,
+    writer: &UartWriter,
+    stop: &AtomicBool,
+    mut take: impl FnMut(Input<'_>),
+) {
     while let Ok((mut stream, _)) = listener.accept() {
         if stop.load(Ordering::SeqCst) {
             return;
         }
-        if plug.put(&stream).is_err() {
+        if writer.set(&stream).is_err() {
             continue;
         }
         if stop.load(Ordering::SeqCst) {
-            return; // stopped between the two: nobody would pull this one out
+            return; // stopped between the two: nobody would close this one
         }
-        take(Input::Plugged);
+        take(Input::Connected);
         let mut buffer = [0; 4096];
         loop {
             match stream.read(&mut buffer) {
@@ -152,7 +157,7 @@ fn serve(listener: &UnixListener, plug: &Plug, stop: &AtomicBool, mut take: impl
                 Err(_) => break,
             }
         }
-        plug.pull();
-        take(Input::Gone);
+        writer.close();
+        take(Input::Disconnected);
     }
 }
