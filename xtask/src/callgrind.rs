@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn costs_go_to_their_lines() {
+    fn costs_are_attributed_to_lines() {
         let text = "events: Ir\n\nfl=a.rs\nfn=outer\n10 5\nfi=b.rs\n20 7\nfe=a.rs\n11 1\ncfn=inner\n\
             calls=3 30\n12 999\n\nfn=inner\n30 6\n\ntotals: 19\n";
         let profile = Profile::parse(text);

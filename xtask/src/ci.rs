@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
-use crate::test::{self, Tally};
+use crate::test::{self, Totals};
 use crate::tool::Tool;
 
 pub(crate) const VERB: Verb = Verb {
@@ -71,9 +71,9 @@ fn run(args: &[String]) -> Outcome {
     eprintln!("\n=== test");
     let start = Instant::now();
     let arguments: Vec<String> = TESTS.iter().skip(1).map(|&it| it.to_owned()).collect();
-    let (tally, last, outcome) = test::count(&arguments);
+    let (totals, last, outcome) = test::count(&arguments);
     done.push(Step { name: "test".to_owned(), took: start.elapsed(), last, outcome });
-    report(&done, tally)
+    report(&done, totals)
 }
 
 /// All steps, in their order.
@@ -89,7 +89,7 @@ fn verb(step: &[&str]) -> (Vec<String>, Outcome) {
     }
 }
 
-fn report(done: &[Step], tally: Tally) -> Outcome {
+fn report(done: &[Step], totals: Totals) -> Outcome {
     for step in done.iter().filter(|step| step.outcome.is_err()) {
         // once more, for those who see the end only
         println!("\n=== {} FAILED, and said last:", step.name);
@@ -110,6 +110,6 @@ fn report(done: &[Step], tally: Tally) -> Outcome {
     if let Err(failure) = &outcome {
         println!("{failure}");
     }
-    tally.print();
+    totals.print();
     outcome
 }

@@ -34,7 +34,7 @@ mod tests {
     use super::from_hash;
 
     #[test]
-    fn each_hash_gives_another_number_and_no_hash_gives_zero() {
+    fn number_is_derived_from_the_hash() {
         assert_eq!(from_hash("0000000003e8ffff0000"), 1_000);
         assert_eq!(from_hash("ffffffffffff0000"), 281_474_976_710_655 % 1_000_000_000);
         assert_eq!(from_hash(""), 0);

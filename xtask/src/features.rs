@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_subset_once() {
+    fn each_subset_appears_once() {
         let features = ["a", "b", "c"].map(str::to_owned);
         let mut all = subsets(&features);
         assert_eq!(all.len(), 8);

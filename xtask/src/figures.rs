@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_apart() {
+    fn thousands_are_separated() {
         assert_eq!([0, 649, 5_763, 1_234_567].map(grouped), ["0", "649", "5,763", "1,234,567"]);
     }
 }

@@ -184,7 +184,7 @@ fn link(program: &Program, toolchain: &Toolchain) -> Outcome<PathBuf> {
         .dir(&folder)
         .run()?;
     let image = toolchain.out("release")?.join(program.name);
-    size::refuse_panics(&image)?;
+    size::reject_panics(&image)?;
     Ok(image)
 }
 

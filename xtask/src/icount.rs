@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn large_numbers_are_abbreviated() {
         assert_eq!(short(4.0), "4");
         assert_eq!(short(0.0), "0");
         assert_eq!(short(0.0625), "0.0625");

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_read() {
+    fn messages_parse() {
         let text = r#" {"reason":"x","n":[1, -2,3e4 ],"deep":{"a":null,"b":true},"t":"a\"\\\n\u00e9\ud83d\ude00/","e":{},"l":[]} "#;
         let json = Json::parse(text).unwrap_or(Json::Null);
         assert_eq!(json.get("reason").and_then(Json::text), Some("x"));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn invalid_json_is_none() {
         let deep = "[".repeat(100_000);
         for text in ["", "{", "[1,]", "{\"a\"}", "\"", "\"\\u12\"", "1 2", "x", "[1 2]", &deep] {
             assert_eq!(Json::parse(text), None, "{}", text.get(..8).unwrap_or(text));

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_crates_without_std_are_found() {
+    fn no_std_crates_are_found() {
         let found = protocol_crates().unwrap_or_default();
         let has = |package: &str| found.iter().any(|member| member.package == package);
         assert!(has("quorate-core") && has("quorate-raft"));

@@ -12,41 +12,41 @@ Runs `cargo test --workspace`, the README's command, and adds up the results of 
 programs. Arguments go on to cargo: `cargo xtask test -p quorate-raft`, `cargo xtask test
 --no-fail-fast`, `cargo xtask test -- snapshot`.
 
-Property tests draw the same cases each time, from the seed in .cargo/config.toml. `cargo xtask test
+Property tests rank the same cases each time, from the seed in .cargo/config.toml. `cargo xtask test
 --fresh` draws a new seed for them, and prints the command that uses it again.",
     run,
 };
 
 /// How many tests there were.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Totals {
     passed: usize,
     failed: usize,
     ignored: usize,
 }
 
 fn run(args: &[String]) -> Outcome {
-    let (tally, _, outcome) = count(args);
-    tally.print();
+    let (totals, _, outcome) = count(args);
+    totals.print();
     outcome
 }
 
 /// Runs the tests, adds up what the test programs say, and keeps what those that failed said.
-pub(crate) fn count(args: &[String]) -> (Tally, Vec<String>, Outcome) {
-    let mut tally = Tally::default();
+pub(crate) fn count(args: &[String]) -> (Totals, Vec<String>, Outcome) {
+    let mut totals = Totals::default();
     let narrowed = args.iter().take_while(|a| *a != "--").any(|a| a == "-p" || a == "--package");
     let scope = if narrowed { None } else { Some("--workspace") };
-    let mut said = Said::default();
+    let mut said = FailureOutput::default();
     let (fresh, args): (Vec<_>, Vec<_>) = args.iter().partition(|arg| *arg == "--fresh");
     let mut tool = Tool::cargo().arg("test").args(scope).args(args);
     if !fresh.is_empty() {
         tool = tool.env("PROPTEST_RNG_SEED", fresh_seed());
     }
     let outcome = tool.watch(|line| {
-        tally.see(line);
-        said.see(line);
+        totals.add_line(line);
+        said.add_line(line);
     });
-    (tally, said.lines, outcome)
+    (totals, said.lines, outcome)
 }
 
 /// Different in each run.
@@ -57,19 +57,19 @@ fn fresh_seed() -> String {
 
 /// What tests said that failed.
 #[derive(Default)]
-struct Said {
+struct FailureOutput {
     lines: Vec<String>,
     /// How many lines of the present one are still kept.
     rest: usize,
 }
 
-impl Said {
+impl FailureOutput {
     /// Lines kept of a test that failed.
     const EACH: usize = 20;
     /// Lines kept of all.
     const ALL: usize = 100;
 
-    fn see(&mut self, line: &str) {
+    fn add_line(&mut self, line: &str) {
         if line.starts_with("---- ") {
             self.rest = Self::EACH;
         }
@@ -80,14 +80,14 @@ impl Said {
     }
 }
 
-impl Tally {
+impl Totals {
     /// The plain line: what a person or a program looks for at the end.
     pub(crate) fn print(self) {
         println!("tests: {} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored);
     }
 
     /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-    fn see(&mut self, line: &str) {
+    fn add_line(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         let words: Vec<&str> = result.split_whitespace().collect();
         for pair in words.windows(2) {
@@ -108,11 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_add_up() {
-        let mut tally = Tally::default();
-        tally.see("running 3 tests");
-        tally.see("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.01s");
-        tally.see("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured");
-        assert_eq!((tally.passed, tally.failed, tally.ignored), (5, 4, 1));
+    fn results_are_summed() {
+        let mut totals = Totals::default();
+        totals.add_line("running 3 tests");
+        totals.add_line(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.01s",
+        );
+        totals.add_line("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured");
+        assert_eq!((totals.passed, totals.failed, totals.ignored), (5, 4, 1));
     }
 }

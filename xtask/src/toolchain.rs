@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_linker_is_named_as_cargo_wants_it() {
+    fn linker_variable_is_the_one_of_cargo() {
         let toolchain =
             Toolchain { target: "thumbv7m-none-eabi".to_owned(), source: Source::Debian };
         assert_eq!(toolchain.linker_variable(), "CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER");

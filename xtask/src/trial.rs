@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::failure::{Failure, Outcome};
 
 /// A trial hangs if it prints nothing for so long. It prints ten times how far it came, so a slow machine is no reason.
-const SILENCE: Duration = Duration::from_secs(600);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A run of the simulator over some seeds.
 pub(crate) struct Trial {
@@ -52,7 +52,9 @@ impl Trial {
                 (printed, heard) = (length, Instant::now());
             }
             match child.try_wait() {
-                Ok(None) if heard.elapsed() < SILENCE => thread::sleep(Duration::from_millis(20)),
+                Ok(None) if heard.elapsed() < OUTPUT_TIMEOUT => {
+                    thread::sleep(Duration::from_millis(20))
+                }
                 Ok(status) => break status,
                 Err(error) => return Err(waiting(error)),
             }
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_violation_is_found_in_the_log() {
+    fn violation_is_found_in_the_log() {
         let log = " 12 ms  1 <- 2  Vote\n\nseed 19: no leader within 8 timeouts: healed\n\nreplay it with: x";
         let what = "no leader within 8 timeouts: healed".to_owned();
         assert_eq!(Ended::read(log), Ended::Violated { seed: 19, what });

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_to_ours() {
+    fn ratios_are_relative_to_ours() {
         let lines = ["0|clocks|merge|16|quorate|10.00|0.00", "1|clocks|merge|16|crdts|45.00|3.00"];
         let rows: Vec<Row> = lines.iter().filter_map(|line| Row::parse(line)).collect();
         let text = markdown(&rows);

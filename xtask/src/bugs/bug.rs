@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lose_their_roots() {
+    fn roots_are_stripped_from_paths() {
         let diff = "diff --git /r/raft/a.rs /s/t/raft/a.rs\nindex 1..2\n--- r/raft/a.rs\n\
             +++ s/t/raft/a.rs\n@@ -1 +1 @@\n-x\n+y\n";
         assert_eq!(
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_ends_at_the_diff() {
+    fn header_ends_at_the_diff() {
         assert_eq!(header("Rule: x\nSource: y\n--- a/f\n+++ b/f\n"), "Rule: x\nSource: y");
     }
 }

@@ -72,7 +72,7 @@ struct Verdict {
     name: String,
     trial: Trial,
     /// The seed that found it fails without the bug as well.
-    spoilt: bool,
+    fails_without_bug: bool,
 }
 
 fn run(args: &[String]) -> Outcome {
@@ -107,7 +107,7 @@ fn run(args: &[String]) -> Outcome {
         sample.sort(&mut bugs);
         println!("{}", sample.command());
     }
-    hunt(&bugs, seeds, sample.as_ref())
+    run_all(&bugs, seeds, sample.as_ref())
 }
 
 fn number(flag: &str, value: Option<&String>) -> Outcome<u64> {
@@ -154,7 +154,7 @@ fn named(name: Option<&String>) -> Outcome<Bug> {
 const COPIES: usize = 2;
 
 /// Plants one bug after the other, in as many copies as there are, and runs each.
-fn hunt(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
+fn run_all(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let commit = Results::commit();
     let first = Scratch::new("bugs")?;
     first.reset()?;
@@ -167,7 +167,7 @@ fn hunt(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(bug) = bugs.get(at) else { break };
-            if sample.is_some_and(|sample| !sample.takes(at)) {
+            if sample.is_some_and(|sample| !sample.may_start(at)) {
                 break;
             }
             let verdict = plant(&scratch, bug).and_then(|p| run_one(&p, &control, seeds));
@@ -195,11 +195,11 @@ fn hunt(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
         println!("planted {planted} of {}; again: {}", bugs.len(), sample.command());
     }
     report(&verdicts, errors)?;
-    if sample.is_none() { write_down(&verdicts, &commit) } else { Ok(()) }
+    if sample.is_none() { save_results(&verdicts, &commit) } else { Ok(()) }
 }
 
 /// Writes the rows of what was found, among those that the repository holds already. The first to write them is a full run.
-fn write_down(verdicts: &[Verdict], commit: &str) -> Outcome {
+fn save_results(verdicts: &[Verdict], commit: &str) -> Outcome {
     let bugs = Bug::load("")?;
     let full = verdicts.len() > bugs.len();
     let Some(mut results) = Results::load()?.or_else(|| full.then(Results::default)) else {
@@ -244,14 +244,14 @@ fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
 fn run_one(program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let trial = Trial::run(program, FROM, seeds, program.with_extension("log"))?;
-    let spoilt = match trial.ended {
+    let fails_without_bug = match trial.ended {
         Ended::Violated { seed, .. } if name != CONTROL => {
             let log = program.with_extension("without.log");
             Trial::run(control, seed, 1, log)?.ended != Ended::Clean
         }
         _ => false,
     };
-    Ok(Verdict { name, trial, spoilt })
+    Ok(Verdict { name, trial, fails_without_bug })
 }
 
 fn report(verdicts: &[Verdict], mut wrong: Vec<String>) -> Outcome {
@@ -264,7 +264,9 @@ fn report(verdicts: &[Verdict], mut wrong: Vec<String>) -> Outcome {
             (_, true) => wrong.push(format!("there is a violation without any bug; see {log}")),
             (Ended::Clean, false) => wrong.push(format!("{name} survives; see {log}")),
             (Ended::Hung, false) => wrong.push(format!("{name}: the simulator hangs; see {log}")),
-            _ if verdict.spoilt => wrong.push(format!("{name}: its seed fails without it as well")),
+            _ if verdict.fails_without_bug => {
+                wrong.push(format!("{name}: its seed fails without it as well"))
+            }
             _ => found += 1,
         }
     }
@@ -277,7 +279,9 @@ impl fmt::Display for Verdict {
         let (seed, what) = match &self.trial.ended {
             Ended::Clean if self.name == CONTROL => (None, "clean"),
             Ended::Clean => (None, "SURVIVES"),
-            Ended::Violated { seed, .. } if self.spoilt => (Some(seed), "FAILS WITHOUT IT TOO"),
+            Ended::Violated { seed, .. } if self.fails_without_bug => {
+                (Some(seed), "FAILS WITHOUT IT TOO")
+            }
             Ended::Violated { seed, what } => (Some(seed), what.as_str()),
             Ended::Broken => (None, "THE SIMULATOR FAILED"),
             Ended::Hung => (None, "HANGS"),

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn patch_without_a_row_is_refused_with_what_to_run() {
+    fn patch_without_a_row_is_rejected() {
         let mut results = Results::default();
         results.found("vote-given-twice", "abc", 7, 7, "two leaders");
         let names = ["vote-given-twice".to_owned(), "new-bug".to_owned()];
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_as_they_are_written() {
+    fn rows_round_trip() {
         let mut results = Results::default();
         results.found("a", "abc", 9, 9, "x | y");
         let row = results.rows.values().cloned().collect::<String>();

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
 use super::bug::Bug;
-use crate::draw::place;
+use crate::rank::rank;
 
-/// Which planted bugs a run takes, and when it stops taking more.
+/// Which planted bugs a run plants, and when it starts no more.
 pub(crate) struct Sample {
     /// The bugs are taken in an order that this number determines.
     order: u64,
@@ -32,16 +32,16 @@ impl Sample {
 
     /// Sorts the bugs. A patch that is added or removed leaves the others in their order.
     pub(crate) fn sort(&self, bugs: &mut [Bug]) {
-        bugs.sort_by_cached_key(|bug| (place(self.order, &bug.name), bug.name.clone()));
+        bugs.sort_by_cached_key(|bug| (rank(self.order, &bug.name), bug.name.clone()));
     }
 
     /// Whether the bug at this place of the order is begun now.
-    pub(crate) fn takes(&self, at: usize) -> bool {
-        takes(at, self.start.elapsed(), self.budget)
+    pub(crate) fn may_start(&self, at: usize) -> bool {
+        may_start(at, self.start.elapsed(), self.budget)
     }
 }
 
-fn takes(at: usize, elapsed: Duration, budget: Duration) -> bool {
+fn may_start(at: usize, elapsed: Duration, budget: Duration) -> bool {
     at < LEAST || elapsed < budget
 }
 
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_the_same_each_time_and_another_number_gives_another() {
+    fn order_depends_on_the_number_only() {
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));
         assert!(order(1).len() > LEAST);
@@ -67,8 +67,8 @@ mod tests {
         let names = order(0);
         let early = |name: &String| {
             let before = |number: u64| {
-                let own = place(number, name);
-                names.iter().filter(|other| place(number, other) < own).count()
+                let own = rank(number, name);
+                names.iter().filter(|other| rank(number, other) < own).count()
             };
             (0..2_000).any(|number| before(number) < LEAST)
         };
@@ -77,17 +77,17 @@ mod tests {
     }
 
     #[test]
-    fn the_command_runs_the_same_sample() {
+    fn command_reproduces_the_sample() {
         let command = |filter: &str| Sample::new(7, Duration::from_secs(9), filter).command();
         assert_eq!(command(""), "cargo xtask bugs --budget 9 --order 7");
         assert_eq!(command("vote"), "cargo xtask bugs vote --budget 9 --order 7");
     }
 
     #[test]
-    fn a_slow_machine_still_plants_the_first_and_none_begins_after_the_budget() {
+    fn first_bugs_are_planted_and_none_starts_after_the_budget() {
         let (budget, late) = (Duration::from_secs(120), Duration::from_secs(121));
-        assert!(takes(LEAST - 1, late, budget));
-        assert!(!takes(LEAST, late, budget));
-        assert!(takes(LEAST, Duration::from_secs(119), budget));
+        assert!(may_start(LEAST - 1, late, budget));
+        assert!(!may_start(LEAST, late, budget));
+        assert!(may_start(LEAST, Duration::from_secs(119), budget));
     }
 }

@@ -1,4 +1,4 @@
-mod given_up;
+mod unformatted;
 
 use std::fs;
 
@@ -43,7 +43,7 @@ fn run(args: &[String]) -> Outcome {
     }
     let mut sources = scratch::sources()?;
     sources.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    let places = given_up::find(&root(), &sources)?;
+    let places = unformatted::find(&root(), &sources)?;
     if !places.is_empty() {
         wrong.push(format!("not formatted, or rustfmt gives up there:\n{}", places.join("\n")));
     }

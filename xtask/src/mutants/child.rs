@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_told_apart() {
+    fn exits_are_distinguished() {
         let long = Duration::from_secs(300);
         assert_eq!(run("test $MUTANT_ON = 7", long), Some(Ended::Passed));
         assert_eq!(run("exit 3", long), Some(Ended::Failed));

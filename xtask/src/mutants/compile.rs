@@ -9,7 +9,7 @@ use super::doc_examples::{self, Example};
 use super::render::{self, Rendered};
 use super::site::{Form, Id, Numbers, Source, site};
 use super::switch;
-use super::target::{Subject, Target};
+use super::target::{MutatedCrate, Target};
 use crate::failure::{Failure, Outcome};
 use crate::json::Json;
 use crate::programs::Program;
@@ -18,18 +18,18 @@ use crate::tool::Tool;
 
 /// Why a mutant is not in the program that has all others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(super) enum Exclusion {
     /// It does not compile.
     Broken,
     /// It cannot be selected at run time: it is built alone.
-    Alone,
+    Individual,
 }
 
 /// A crate with all its mutants, built.
 pub(super) struct Built {
     pub(super) programs: Vec<Program>,
     /// The mutants that are not in it.
-    pub(super) fates: BTreeMap<Id, Fate>,
+    pub(super) exclusions: BTreeMap<Id, Exclusion>,
     /// The examples of the documentation that are in it.
     pub(super) examples: Vec<Example>,
 }
@@ -48,23 +48,23 @@ const ROUNDS: usize = 40;
 /// Builds the crate in a copy of the repository, with those of the mutants that are `chosen`.
 pub(super) fn build(
     scratch: &Scratch,
-    subject: &Subject,
+    krate: &MutatedCrate,
     sources: &[Source],
     numbers: &Numbers,
     chosen: &impl Fn(Id) -> bool,
     mut examples: Vec<Example>,
 ) -> Outcome<Built> {
     switch::write(&scratch.tree, numbers.len())?;
-    switch::depend(&scratch.tree, subject.folder)?;
+    switch::depend(&scratch.tree, krate.folder)?;
     let constants = numbers
         .all()
         .filter(|id| site(sources, *id).is_some_and(|site| site.form == Form::Constant));
-    let mut fates: BTreeMap<Id, Fate> =
-        constants.filter(|id| chosen(*id)).map(|id| (id, Fate::Alone)).collect();
+    let mut exclusions: BTreeMap<Id, Exclusion> =
+        constants.filter(|id| chosen(*id)).map(|id| (id, Exclusion::Individual)).collect();
     let mut checked = false;
     for _ in 0..ROUNDS {
         let number =
-            |id: Id| (chosen(id) && !fates.contains_key(&id)).then(|| numbers.of_mutant(id));
+            |id: Id| (chosen(id) && !exclusions.contains_key(&id)).then(|| numbers.of_mutant(id));
         let rendered: Vec<Rendered> = sources
             .iter()
             .enumerate()
@@ -73,20 +73,19 @@ pub(super) fn build(
         for (source, rendered) in sources.iter().zip(&rendered) {
             update(&scratch.tree.join(&source.path), &rendered.text)?;
         }
-        let program = doc_examples::program(&subject.package(), &examples);
-        let doc_path =
-            Path::new(subject.folder).join(format!("tests/{}.rs", doc_examples::PROGRAM));
-        if subject.doc_examples {
+        let program = doc_examples::program(&krate.package(), &examples);
+        let doc_path = Path::new(krate.folder).join(format!("tests/{}.rs", doc_examples::PROGRAM));
+        if krate.doc_examples {
             update(&scratch.tree.join(&doc_path), &program)?;
         }
         // the library first: that is sooner done, and all errors are in it
-        let result = if checked { build_all(scratch, subject)? } else { check(scratch, subject)? };
+        let result = if checked { build_all(scratch, krate)? } else { check(scratch, krate)? };
         let errors = match result {
             Ok(_) if !checked => {
                 checked = true;
                 continue;
             }
-            Ok(programs) => return Ok(Built { programs, fates, examples }),
+            Ok(programs) => return Ok(Built { programs, exclusions, examples }),
             Err(errors) => errors,
         };
         let before = examples.len();
@@ -110,15 +109,16 @@ pub(super) fn build(
             let text = all.join("\n");
             return Err(Failure::failed(format!(
                 "{} does not compile with mutants, and no mutant is to blame:\n{text}",
-                subject.folder
+                krate.folder
             )));
         }
-        fates.extend(blamed);
-        let alone = fates.values().filter(|fate| **fate == Fate::Alone).count();
-        let (broken, folder) = (fates.len() - alone, subject.folder);
+        exclusions.extend(blamed);
+        let alone =
+            exclusions.values().filter(|exclusion| **exclusion == Exclusion::Individual).count();
+        let (broken, folder) = (exclusions.len() - alone, krate.folder);
         eprintln!("{folder}: {broken} mutants do not compile, {alone} are built alone");
     }
-    Err(Failure::failed(format!("{}: still errors after {ROUNDS} rounds", subject.folder)))
+    Err(Failure::failed(format!("{}: still errors after {ROUNDS} rounds", krate.folder)))
 }
 
 /// Writes a file if that changes it, so that cargo builds only what is different.
@@ -141,7 +141,7 @@ fn blame(
     span: &Range<usize>,
     sources: &[Source],
     number: &impl Fn(Id) -> Option<u32>,
-    fates: &mut BTreeMap<Id, Fate>,
+    exclusions: &mut BTreeMap<Id, Exclusion>,
 ) {
     let within = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
     let size = |range: &Range<usize>| range.end - range.start;
@@ -154,7 +154,7 @@ fn blame(
     if let Some((range, id)) = branch
         && site.is_none_or(|(inner, _)| size(range) <= size(inner))
     {
-        fates.insert(*id, Fate::Broken);
+        exclusions.insert(*id, Exclusion::Broken);
         return;
     }
     let mut alone = |index: usize| {
@@ -164,7 +164,7 @@ fn blame(
             .map_or(0, |site| site.mutants.len());
         let ids = (0..count).map(|mutant| Id { source: at, site: index, mutant });
         let live: Vec<Id> = ids.filter(|id| number(*id).is_some()).collect();
-        fates.extend(live.into_iter().map(|id| (id, Fate::Alone)));
+        exclusions.extend(live.into_iter().map(|id| (id, Exclusion::Individual)));
     };
     if let Some((_, index)) = site {
         return alone(*index);
@@ -209,18 +209,18 @@ fn cargo(scratch: &Scratch, verb: &str, package: &str, features: &str) -> Tool {
 /// Whether the library compiles.
 pub(super) fn check(
     scratch: &Scratch,
-    subject: &Subject,
+    krate: &MutatedCrate,
 ) -> Outcome<Result<Vec<Program>, Vec<Error>>> {
-    read(cargo(scratch, "check", &subject.package(), subject.features).arg("--lib"))
+    read(cargo(scratch, "check", &krate.package(), krate.features).arg("--lib"))
 }
 
 /// Builds all test programs.
 pub(super) fn build_all(
     scratch: &Scratch,
-    subject: &Subject,
+    krate: &MutatedCrate,
 ) -> Outcome<Result<Vec<Program>, Vec<Error>>> {
     let mut programs = Vec::new();
-    for Target { package, programs: wanted, features } in subject.targets {
+    for Target { package, programs: wanted, features } in krate.targets {
         let tool = cargo(scratch, "test", package, features).arg("--no-run").args(*wanted);
         match read(tool)? {
             Ok(built) => programs.extend(built),
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_read_with_what_they_point_at() {
+    fn errors_parse_with_their_spans() {
         let text = r#"{"reason":"compiler-message","message":{"level":"error","rendered":"error: x","spans":[
             {"file_name":"a/src/lib.rs","byte_start":3,"byte_end":7,"is_primary":true},
             {"file_name":"a/src/lib.rs","byte_start":1,"byte_end":2,"is_primary":false}]}}"#;
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_blamed_on_the_innermost() {
+    fn errors_are_attributed_to_the_innermost_mutant() {
         let text = "fn f(a: u8, b: u8) -> bool { a + b < 9 }";
         let Ok((source, _)) = find::source("a.rs".into(), text.to_owned(), &Cfg::new("")) else {
             return;
@@ -287,19 +287,31 @@ mod tests {
         let numbers = Numbers::of(&sources);
         let number = |id| Some(numbers.of_mutant(id));
         let rendered = render::render(&sources[0], 0, &number);
-        let fates = |what: &str| {
+        let exclusions = |what: &str| {
             let start = rendered.text.find(what).unwrap_or_default();
-            let mut fates = BTreeMap::new();
-            blame(0, &rendered, &(start..start + what.len()), &sources, &number, &mut fates);
-            let all: Vec<(usize, usize, Fate)> =
-                fates.into_iter().map(|(id, fate)| (id.site, id.mutant, fate)).collect();
+            let mut exclusions = BTreeMap::new();
+            blame(0, &rendered, &(start..start + what.len()), &sources, &number, &mut exclusions);
+            let all: Vec<(usize, usize, Exclusion)> = exclusions
+                .into_iter()
+                .map(|(id, exclusion)| (id.site, id.mutant, exclusion))
+                .collect();
             all
         };
-        assert_eq!(fates("__l - __r"), [(2, 0, Fate::Broken)]);
-        assert_eq!(fates("__l + __r"), [(2, 0, Fate::Alone), (2, 1, Fate::Alone)]);
-        assert_eq!(fates("9"), [(1, 0, Fate::Alone), (1, 1, Fate::Alone), (1, 2, Fate::Alone)]);
+        assert_eq!(exclusions("__l - __r"), [(2, 0, Exclusion::Broken)]);
+        assert_eq!(
+            exclusions("__l + __r"),
+            [(2, 0, Exclusion::Individual), (2, 1, Exclusion::Individual)]
+        );
+        assert_eq!(
+            exclusions("9"),
+            [
+                (1, 0, Exclusion::Individual),
+                (1, 1, Exclusion::Individual),
+                (1, 2, Exclusion::Individual)
+            ]
+        );
         // points at nothing that was written anew: all in the function
-        assert_eq!(fates("no such text").len(), 7);
-        assert_eq!(fates(" (match").len(), 7);
+        assert_eq!(exclusions("no such text").len(), 7);
+        assert_eq!(exclusions(" (match").len(), 7);
     }
 }

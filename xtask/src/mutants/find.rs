@@ -542,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn mutants_are_called_as_cargo_mutants_calls_them() {
+    fn mutants_have_the_names_of_cargo_mutants() {
         let text = "impl<S: Storage> Machine for Raft<S> { fn tick(&mut self, n: u64) -> bool { if n < 3 && !self.done { self.n += 1; } match n { 0 => true, n if n > 4 => false, _ => true } } }";
         let name = "<impl Machine for Raft<S>>::tick";
         let expected = [
@@ -566,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_constructors_defaults_and_unsafe_are_left_alone() {
+    fn tests_constructors_defaults_and_unsafe_are_not_mutated() {
         let text = "#[cfg(test)] mod tests { fn f() -> bool { 1 < 2 } }
             impl A { fn new() -> Self { Self(1 + 2) } fn empty(&self) {} }
             impl Default for A { fn default() -> Self { Self(1 + 2) } }
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_compiler_evaluates_is_marked() {
+    fn const_contexts_are_marked() {
         let text = "const A: usize = 1 + 2; static B: [u8; A * 2] = [0; A * 2];
             enum E { X = 1 << 3 }
             const fn f(n: u8) -> u8 { match n { -1 => 1, _ => n + 1 } }
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn chains_with_let_keep_their_operators() {
+    fn let_chains_keep_their_operators() {
         assert_eq!(
             names("fn f(a: Option<u8>) { if let Some(b) = a && b < 3 {} }"),
             [
@@ -608,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_looked_for_where_the_compiler_does() {
+    fn modules_are_found_where_the_compiler_looks() {
         let module = |name: &str, inline: &[&str], file: Option<&str>| Module {
             name: name.into(),
             inline: inline.iter().map(ToString::to_string).collect(),

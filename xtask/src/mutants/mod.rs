@@ -1,9 +1,9 @@
-mod alone;
 mod cfg;
 mod child;
 mod compile;
 mod doc_examples;
 mod find;
+mod individual;
 mod plan;
 mod pretty;
 mod render;
@@ -24,21 +24,21 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alone::Alone;
 use cfg::Cfg;
-use compile::{Built, Fate};
-use plan::{Plan, Which};
-use results::Tally;
+use compile::{Built, Exclusion};
+use individual::IndividualBuilds;
+use plan::{Plan, Selection};
+use results::Totals;
 use site::{Id, Mutant, Numbers, Source};
 use suite::Suite;
 use survivors::List;
-use target::Subject;
+use target::MutatedCrate;
 use trial::Verdict;
 
 use crate::Verb;
 use crate::date::today;
-use crate::draw;
 use crate::failure::{Failure, Outcome};
+use crate::rank;
 use crate::scratch::Scratch;
 use crate::tool::{root, target_dir};
 
@@ -93,17 +93,17 @@ ends the run and all it started; the survivors so far have been printed.",
 /// So many of a hundred mutants must be noticed.
 const NOTICED_PERCENT: usize = 95;
 /// How often progress is told.
-const TELL: Duration = Duration::from_secs(15);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
 fn run(args: &[String]) -> Outcome {
     let plan = Plan::parse(args)?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
     let mut found = false;
-    for &subject in &plan.subjects {
-        let sources = find::sources(&root(), subject.folder, &Cfg::new(subject.features))?;
+    for &krate in &plan.crates {
+        let sources = find::sources(&root(), krate.folder, &Cfg::new(krate.features))?;
         let numbers = Numbers::of(&sources);
-        let chosen = chosen(&plan, subject, &sources, &numbers)?;
+        let chosen = chosen(&plan, krate, &sources, &numbers)?;
         if chosen.is_empty() {
             continue;
         }
@@ -112,12 +112,12 @@ fn run(args: &[String]) -> Outcome {
             chosen.iter().for_each(|id| println!("{}", place(&sources, *id)));
             continue;
         }
-        let run = Run { plan: &plan, subject, sources: &sources, numbers: &numbers };
+        let run = Run { plan: &plan, krate, sources: &sources, numbers: &numbers };
         let verdicts = run.measure(&chosen)?;
-        let tally = run.report(&verdicts, &mut wrong)?;
-        rows.push((subject.folder, tally));
+        let totals = run.report(&verdicts, &mut wrong)?;
+        rows.push((krate.folder, totals));
     }
-    if !found && plan.which != Which::Again {
+    if !found && plan.selection != Selection::LastSurvivors {
         return Err(Failure::usage("no mutant is in such a file, or has such a name"));
     }
     if !rows.is_empty() {
@@ -130,29 +130,33 @@ fn run(args: &[String]) -> Outcome {
 /// The mutants that are to be compiled.
 fn chosen(
     plan: &Plan,
-    subject: &Subject,
+    krate: &MutatedCrate,
     sources: &[Source],
     numbers: &Numbers,
 ) -> Outcome<BTreeSet<Id>> {
-    let last = if plan.which == Which::Again { last_survivors(subject)? } else { BTreeSet::new() };
+    let last = if plan.selection == Selection::LastSurvivors {
+        last_survivors(krate)?
+    } else {
+        BTreeSet::new()
+    };
     let wanted = |id: &Id| {
         let Some(source) = sources.get(id.source) else { return false };
         let path = source.path.to_string_lossy();
         let file = plan.files.is_empty() || plan.files.iter().any(|file| path.contains(file));
         let name = name(sources, *id);
         let only = plan.only.as_ref().is_none_or(|text| name.contains(text));
-        file && only && (plan.which != Which::Again || last.contains(&name))
+        file && only && (plan.selection != Selection::LastSurvivors || last.contains(&name))
     };
     Ok(numbers.all().filter(wanted).collect())
 }
 
 /// Where the survivors of a crate's last run are.
-fn last_file(subject: &Subject) -> Outcome<PathBuf> {
-    Ok(target_dir()?.join(format!("mutants/survivors-{}.txt", subject.folder)))
+fn last_file(krate: &MutatedCrate) -> Outcome<PathBuf> {
+    Ok(target_dir()?.join(format!("mutants/survivors-{}.txt", krate.folder)))
 }
 
-fn last_survivors(subject: &Subject) -> Outcome<BTreeSet<String>> {
-    let text = fs::read_to_string(last_file(subject)?).unwrap_or_default();
+fn last_survivors(krate: &MutatedCrate) -> Outcome<BTreeSet<String>> {
+    let text = fs::read_to_string(last_file(krate)?).unwrap_or_default();
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -183,7 +187,7 @@ fn described(sources: &[Source], id: Id, at: impl Fn(&Mutant) -> String) -> Stri
 /// The mutants of one crate.
 struct Run<'a> {
     plan: &'a Plan,
-    subject: &'static Subject,
+    krate: &'static MutatedCrate,
     sources: &'a [Source],
     numbers: &'a Numbers,
 }
@@ -196,48 +200,52 @@ struct Verdicts {
 
 impl Run<'_> {
     fn measure(&self, chosen: &BTreeSet<Id>) -> Outcome<Verdicts> {
-        let Self { plan, subject, sources, numbers } = *self;
-        let folder = subject.folder;
+        let Self { plan, krate, sources, numbers } = *self;
+        let folder = krate.folder;
         println!("\n=== {folder}: {} mutants in {} sources", chosen.len(), sources.len());
         let scratch = Scratch::new("mutants")?;
         scratch.reset()?;
-        let examples = if subject.doc_examples {
-            doc_examples::examples(&root(), sources, subject.features)
+        let examples = if krate.doc_examples {
+            doc_examples::examples(&root(), sources, krate.features)
         } else {
             Vec::new()
         };
         let begin = Instant::now();
         let built = compile::build(
             &scratch,
-            subject,
+            krate,
             sources,
             numbers,
             &|id| chosen.contains(&id),
             examples,
         )?;
-        let Built { programs, mut fates, examples } = built;
+        let Built { programs, mut exclusions, examples } = built;
         eprintln!("{folder}: compiled in {:.0} s", begin.elapsed().as_secs_f64());
         let begin = Instant::now();
         let suite = Suite::record(programs, numbers.len(), &scratch.target, plan.jobs)?;
         eprintln!(
             "{folder}: {} tests take {:.1} s one after the other; recorded in {:.0} s",
             suite.tests.len(),
-            suite.takes().as_secs_f64(),
+            suite.total_time().as_secs_f64(),
             begin.elapsed().as_secs_f64()
         );
         // what no test reaches at run time may be evaluated by the compiler
         for id in chosen {
             let compiled =
-                !fates.contains_key(id) && suite.reaching(numbers.of_mutant(*id)).is_empty();
+                !exclusions.contains_key(id) && suite.reaching(numbers.of_mutant(*id)).is_empty();
             if compiled && site::mutant(sources, *id).is_some_and(|mutant| mutant.in_const_fn) {
-                fates.insert(*id, Fate::Alone);
+                exclusions.insert(*id, Exclusion::Individual);
             }
         }
         let sampled = self.sample(
-            chosen.iter().copied().filter(|id| fates.get(id) != Some(&Fate::Broken)).collect(),
+            chosen
+                .iter()
+                .copied()
+                .filter(|id| exclusions.get(id) != Some(&Exclusion::Broken))
+                .collect(),
         );
         let (mut alone, selected): (Vec<Id>, Vec<Id>) =
-            sampled.into_iter().partition(|id| fates.contains_key(id));
+            sampled.into_iter().partition(|id| exclusions.contains_key(id));
         let begin = Instant::now();
         let mut of = self.select(&suite, &selected)?;
         // a constant that a test compares with shows what a call of it at run time may not
@@ -248,13 +256,13 @@ impl Run<'_> {
         if plan.quick {
             of.extend(alone.into_iter().map(|id| (id, Verdict::Unmeasured)));
         } else {
-            self.build_alone(&suite, &alone, &examples, &mut of)?;
+            self.build_individually(&suite, &alone, &examples, &mut of)?;
         }
-        if plan.which != Which::Sample {
+        if plan.selection != Selection::Sample {
             of.extend(
-                fates
+                exclusions
                     .into_iter()
-                    .filter(|(_, fate)| *fate == Fate::Broken)
+                    .filter(|(_, exclusion)| *exclusion == Exclusion::Broken)
                     .map(|(id, _)| (id, Verdict::Broken)),
             );
         }
@@ -263,7 +271,7 @@ impl Run<'_> {
 
     /// Those of the mutants that are tried.
     fn sample(&self, mut all: Vec<Id>) -> Vec<Id> {
-        if self.plan.which == Which::Sample {
+        if self.plan.selection == Selection::Sample {
             // two of the same name are told apart by their place among those of the name
             let mut seen: BTreeMap<String, usize> = BTreeMap::new();
             let mut keyed: Vec<(u64, Id)> = Vec::new();
@@ -271,7 +279,7 @@ impl Run<'_> {
                 let name = name(self.sources, id);
                 let nth = seen.entry(name.clone()).or_default();
                 *nth += 1;
-                keyed.push((draw::place(self.plan.seed, &format!("{name} {nth}")), id));
+                keyed.push((rank::rank(self.plan.seed, &format!("{name} {nth}")), id));
             }
             keyed.sort_unstable();
             keyed.truncate(self.plan.sample);
@@ -283,7 +291,7 @@ impl Run<'_> {
 
     /// Tries those that are selected at run time, several at once.
     fn select(&self, suite: &Suite, ids: &[Id]) -> Outcome<BTreeMap<Id, Verdict>> {
-        let progress = Progress::new(self.subject.folder, ids.len());
+        let progress = Progress::new(self.krate.folder, ids.len());
         let next = AtomicUsize::new(0);
         let found = Mutex::new((BTreeMap::new(), Vec::new()));
         let work = || {
@@ -298,7 +306,7 @@ impl Run<'_> {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 match verdict {
                     Ok(verdict) => {
-                        self.tell(*id, verdict);
+                        self.print_survivor(*id, verdict);
                         found.0.insert(*id, verdict);
                     }
                     Err(failure) => {
@@ -320,7 +328,7 @@ impl Run<'_> {
     }
 
     /// Tries the others, one after the other.
-    fn build_alone(
+    fn build_individually(
         &self,
         suite: &Suite,
         ids: &[Id],
@@ -330,9 +338,9 @@ impl Run<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        eprintln!("{}: {} mutants are built alone", self.subject.folder, ids.len());
-        let alone = Alone::new(self.subject, suite, examples)?;
-        let progress = Progress::new(self.subject.folder, ids.len());
+        eprintln!("{}: {} mutants are built alone", self.krate.folder, ids.len());
+        let alone = IndividualBuilds::new(self.krate, suite, examples)?;
+        let progress = Progress::new(self.krate.folder, ids.len());
         let mut verdicts = BTreeMap::new();
         for id in ids {
             let (Some(source), Some(mutant)) =
@@ -341,7 +349,7 @@ impl Run<'_> {
                 continue;
             };
             let verdict = alone.run(source, mutant)?;
-            self.tell(*id, verdict);
+            self.print_survivor(*id, verdict);
             verdicts.insert(*id, verdict);
             progress.step(&verdicts);
         }
@@ -350,7 +358,7 @@ impl Run<'_> {
     }
 
     /// Shows a survivor.
-    fn tell(&self, id: Id, verdict: Verdict) {
+    fn print_survivor(&self, id: Id, verdict: Verdict) {
         let what = match verdict {
             Verdict::Survives => "survives",
             Verdict::Unreached => "survives, as no test reaches it",
@@ -364,48 +372,47 @@ impl Run<'_> {
     }
 
     /// Adds up what became of the mutants, and compares the survivors with the list.
-    fn report(&self, verdicts: &Verdicts, wrong: &mut Vec<String>) -> Outcome<Tally> {
-        let Self { plan, subject, sources, .. } = *self;
-        let mut tally = Tally { took: verdicts.took, ..Tally::default() };
+    fn report(&self, verdicts: &Verdicts, wrong: &mut Vec<String>) -> Outcome<Totals> {
+        let Self { plan, krate, sources, .. } = *self;
+        let mut totals = Totals { took: verdicts.took, ..Totals::default() };
         let (mut survivors, mut unmeasured) = (Vec::new(), Vec::new());
         for (id, verdict) in &verdicts.of {
             match verdict {
-                Verdict::Noticed => tally.noticed += 1,
-                Verdict::Hung => (tally.noticed, tally.hung) = (tally.noticed + 1, tally.hung + 1),
-                Verdict::Broken => tally.broken += 1,
+                Verdict::Noticed => totals.noticed += 1,
+                Verdict::Hung => {
+                    (totals.noticed, totals.hung) = (totals.noticed + 1, totals.hung + 1)
+                }
+                Verdict::Broken => totals.broken += 1,
                 Verdict::Unmeasured => {
-                    tally.unmeasured += 1;
+                    totals.unmeasured += 1;
                     unmeasured.push(name(sources, *id));
                 }
                 Verdict::Survives | Verdict::Unreached => {
-                    tally.survived += 1;
-                    tally.unreached += usize::from(*verdict == Verdict::Unreached);
+                    totals.survived += 1;
+                    totals.unreached += usize::from(*verdict == Verdict::Unreached);
                     survivors.push((name(sources, *id), place(sources, *id)));
                 }
             }
         }
         let last: String = survivors.iter().map(|(name, _)| format!("{name}\n")).collect();
-        let file = last_file(subject)?;
+        let file = last_file(krate)?;
         fs::write(&file, last).map_err(Failure::io(file.display()))?;
-        let list = fs::read_to_string(root().join(subject.list())).unwrap_or_default();
+        let list = fs::read_to_string(root().join(krate.list())).unwrap_or_default();
         let list = List::read(&list);
         let whole = plan.is_whole();
-        let unknown = list.compare(&subject.list(), &survivors, whole, &unmeasured);
+        let unknown = list.compare(&krate.list(), &survivors, whole, &unmeasured);
         let fine = unknown.is_empty();
         wrong.extend(unknown);
-        if plan.which == Which::Sample {
+        if plan.selection == Selection::Sample {
             let Plan { sample, seed, .. } = plan;
-            println!(
-                "again: cargo xtask mutants {} --sample {sample} --seed {seed}",
-                subject.folder
-            );
+            println!("again: cargo xtask mutants {} --sample {sample} --seed {seed}", krate.folder);
         }
-        if whole && tally.noticed * 100 < tally.measured() * NOTICED_PERCENT {
-            wrong.push(format!("{}: only {} % are noticed", subject.folder, tally.percent()));
+        if whole && totals.noticed * 100 < totals.measured() * NOTICED_PERCENT {
+            wrong.push(format!("{}: only {} % are noticed", krate.folder, totals.percent()));
         } else if whole && fine && !plan.quick {
-            results::save(subject.folder, &tally, &today())?;
+            results::save(krate.folder, &totals, &today())?;
         }
-        Ok(tally)
+        Ok(totals)
     }
 }
 
@@ -424,7 +431,7 @@ impl<'a> Progress<'a> {
 
     fn step(&self, done: &BTreeMap<Id, Verdict>) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() < TELL && done.len() < self.count {
+        if told.elapsed() < PROGRESS_INTERVAL && done.len() < self.count {
             return;
         }
         *told = Instant::now();

@@ -1,26 +1,26 @@
 //! What the command line asks for.
 
-use super::target::{SUBJECTS, Subject};
+use super::target::{MUTATED_CRATES, MutatedCrate};
 use crate::commit;
 use crate::failure::{Failure, Outcome};
 
 /// Which mutants are tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Which {
+pub(super) enum Selection {
     /// Some of each crate.
     Sample,
     /// All that are not left out by their file or name.
     All,
     /// The survivors of the last run.
-    Again,
+    LastSurvivors,
 }
 
 /// What is to be done.
 pub(super) struct Plan {
-    pub(super) subjects: Vec<&'static Subject>,
+    pub(super) crates: Vec<&'static MutatedCrate>,
     pub(super) files: Vec<String>,
     pub(super) only: Option<String>,
-    pub(super) which: Which,
+    pub(super) selection: Selection,
     pub(super) sample: usize,
     pub(super) seed: u64,
     pub(super) jobs: usize,
@@ -36,10 +36,10 @@ const SAMPLE: usize = 100;
 impl Plan {
     pub(super) fn parse(args: &[String]) -> Outcome<Self> {
         let mut plan = Self {
-            subjects: Vec::new(),
+            crates: Vec::new(),
             files: Vec::new(),
             only: None,
-            which: Which::Sample,
+            selection: Selection::Sample,
             sample: SAMPLE,
             seed: 0,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
@@ -71,8 +71,8 @@ impl Plan {
                         "mutants does not know {flag}; see `mutants --help`"
                     )));
                 }
-                word => match SUBJECTS.iter().find(|subject| subject.folder == word) {
-                    Some(subject) => plan.subjects.push(subject),
+                word => match MUTATED_CRATES.iter().find(|krate| krate.folder == word) {
+                    Some(krate) => plan.crates.push(krate),
                     None => plan.files.push(word.to_owned()),
                 },
             }
@@ -84,21 +84,21 @@ impl Plan {
             ));
         }
         let narrowed = !plan.files.is_empty() || plan.only.is_some() || plan.list;
-        plan.which = match (again, all || narrowed && !samples) {
-            (true, _) => Which::Again,
-            (_, true) => Which::All,
-            _ => Which::Sample,
+        plan.selection = match (again, all || narrowed && !samples) {
+            (true, _) => Selection::LastSurvivors,
+            (_, true) => Selection::All,
+            _ => Selection::Sample,
         };
         plan.seed = seed.unwrap_or_else(commit::number);
-        if plan.subjects.is_empty() {
-            plan.subjects = SUBJECTS.iter().collect();
+        if plan.crates.is_empty() {
+            plan.crates = MUTATED_CRATES.iter().collect();
         }
         Ok(plan)
     }
 
     /// Whether all mutants of the crates are tried.
     pub(super) fn is_whole(&self) -> bool {
-        self.which == Which::All && self.files.is_empty() && self.only.is_none()
+        self.selection == Selection::All && self.files.is_empty() && self.only.is_none()
     }
 }
 
@@ -110,20 +110,20 @@ mod tests {
         Plan::parse(&args.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
-    fn which(args: &str) -> Option<(Which, usize, bool)> {
-        plan(args).ok().map(|plan| (plan.which, plan.subjects.len(), plan.is_whole()))
+    fn which(args: &str) -> Option<(Selection, usize, bool)> {
+        plan(args).ok().map(|plan| (plan.selection, plan.crates.len(), plan.is_whole()))
     }
 
     #[test]
-    fn a_sample_unless_told() {
-        assert_eq!(which(""), Some((Which::Sample, 5, false)));
-        assert_eq!(which("crdt clocks"), Some((Which::Sample, 2, false)));
-        assert_eq!(which("--all"), Some((Which::All, 5, true)));
-        assert_eq!(which("--all raft"), Some((Which::All, 1, true)));
-        assert_eq!(which("map.rs"), Some((Which::All, 5, false)));
-        assert_eq!(which("--only edit crdt"), Some((Which::All, 1, false)));
-        assert_eq!(which("crdt map.rs --sample 9"), Some((Which::Sample, 1, false)));
-        assert_eq!(which("--again"), Some((Which::Again, 5, false)));
+    fn sample_is_the_default() {
+        assert_eq!(which(""), Some((Selection::Sample, 5, false)));
+        assert_eq!(which("crdt clocks"), Some((Selection::Sample, 2, false)));
+        assert_eq!(which("--all"), Some((Selection::All, 5, true)));
+        assert_eq!(which("--all raft"), Some((Selection::All, 1, true)));
+        assert_eq!(which("map.rs"), Some((Selection::All, 5, false)));
+        assert_eq!(which("--only edit crdt"), Some((Selection::All, 1, false)));
+        assert_eq!(which("crdt map.rs --sample 9"), Some((Selection::Sample, 1, false)));
+        assert_eq!(which("--again"), Some((Selection::LastSurvivors, 5, false)));
         assert_eq!(which("--all --seed 3"), None);
         assert_eq!(which("--sample"), None);
         assert_eq!(which("--what"), None);

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_where_people_put_them() {
+    fn blanks_are_inserted() {
         assert_eq!(of("impl Iterator < Item = String >"), "impl Iterator<Item = String>");
         assert_eq!(of("-> Result < ( ) , Full >"), "-> Result<(), Full>");
         assert_eq!(of("Raft < S > :: read"), "Raft<S>::read");

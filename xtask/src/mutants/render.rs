@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_are_chosen_at_run_time() {
+    fn operators_are_selected_at_run_time() {
         let text = "fn new_sum(a: u8, b: u8) -> u8 { a + b }";
         let operators = |mutant: &Mutant| mutant.what.contains(" in ");
         assert_eq!(
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_mutant_is_kept_of_is_copied() {
+    fn sites_without_mutants_are_copied() {
         let text = "fn f(a: i8) -> i8 { // why\n    -a + 1\n}\n";
         assert_eq!(rendered(text, |_| false), text);
     }

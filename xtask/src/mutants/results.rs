@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use super::target::SUBJECTS;
+use super::target::MUTATED_CRATES;
 use crate::commit;
 use crate::failure::{Failure, Outcome};
 use crate::tool::root;
@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "docs/mutants.md";
 
 /// What became of the mutants of a crate.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(super) struct Totals {
     pub(super) noticed: usize,
     /// Noticed because they hang.
     pub(super) hung: usize,
@@ -27,7 +27,7 @@ pub(super) struct Tally {
     pub(super) took: Duration,
 }
 
-impl Tally {
+impl Totals {
     pub(super) fn measured(&self) -> usize {
         self.noticed + self.survived
     }
@@ -65,7 +65,7 @@ const COLUMNS: &str =
     "mutants | noticed | hang | survive | not reached | do not compile | not measured | noticed";
 
 /// Prints the results of several crates, and their sum.
-pub(super) fn print(rows: &[(&str, Tally)]) {
+pub(super) fn print(rows: &[(&str, Totals)]) {
     let heads: Vec<&str> = COLUMNS.split(" | ").collect();
     let line = |name: &str, cells: &[&str], each: &str| {
         let cells: Vec<String> = cells
@@ -76,17 +76,17 @@ pub(super) fn print(rows: &[(&str, Tally)]) {
         println!("{name:<10}{}  {each}", cells.join("  "));
     };
     line("", &heads, "seconds each");
-    let mut sum = Tally::default();
-    let row = |name: &str, tally: &Tally| {
-        let cells = tally.cells();
+    let mut sum = Totals::default();
+    let row = |name: &str, totals: &Totals| {
+        let cells = totals.cells();
         let cells: Vec<&str> = cells.split(" | ").collect();
-        let measured = u32::try_from(tally.measured()).unwrap_or(u32::MAX);
-        let each = tally.took.checked_div(measured).unwrap_or_default();
+        let measured = u32::try_from(totals.measured()).unwrap_or(u32::MAX);
+        let each = totals.took.checked_div(measured).unwrap_or_default();
         line(name, &cells, &format!("{:.2}", each.as_secs_f64()));
     };
-    for (name, tally) in rows {
-        row(name, tally);
-        sum.add(tally);
+    for (name, totals) in rows {
+        row(name, totals);
+        sum.add(totals);
     }
     if rows.len() > 1 {
         row("all", &sum);
@@ -94,10 +94,10 @@ pub(super) fn print(rows: &[(&str, Tally)]) {
 }
 
 /// Writes the row of a crate, all of whose mutants were tried.
-pub(super) fn save(folder: &str, tally: &Tally, date: &str) -> Outcome {
+pub(super) fn save(folder: &str, totals: &Totals, date: &str) -> Outcome {
     let path = root().join(FILE);
     let old = fs::read_to_string(&path).unwrap_or_default();
-    let row = format!("| `{folder}` | {} | {} | {date} |", tally.cells(), commit::name(FILE));
+    let row = format!("| `{folder}` | {} | {} | {date} |", totals.cells(), commit::name(FILE));
     fs::write(&path, with_row(&old, folder, &row)).map_err(Failure::io(path.display()))
 }
 
@@ -113,14 +113,14 @@ What does not compile, and what was not measured, is no part of the percentage.
 fn with_row(old: &str, folder: &str, row: &str) -> String {
     let mut rows: BTreeMap<usize, String> = BTreeMap::new();
     let place = |line: &str| {
-        SUBJECTS.iter().position(|subject| line.starts_with(&format!("| `{}` |", subject.folder)))
+        MUTATED_CRATES.iter().position(|krate| line.starts_with(&format!("| `{}` |", krate.folder)))
     };
     for line in old.lines() {
         if let Some(place) = place(line) {
             rows.insert(place, line.to_owned());
         }
     }
-    let own = SUBJECTS.iter().position(|subject| subject.folder == folder);
+    let own = MUTATED_CRATES.iter().position(|krate| krate.folder == folder);
     rows.insert(own.unwrap_or(usize::MAX), row.to_owned());
     let dashes = "---:|".repeat(COLUMNS.split(" | ").count());
     let mut text = format!("{HEAD}| crate | {COLUMNS} | commit | date |\n|---|{dashes}---|---|\n");
@@ -136,18 +136,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hangs_was_noticed_and_what_does_not_compile_does_not_count() {
-        let tally = Tally { noticed: 95, hung: 3, survived: 5, broken: 40, ..Tally::default() };
+    fn hangs_count_as_noticed_and_broken_mutants_do_not_count() {
+        let totals = Totals { noticed: 95, hung: 3, survived: 5, broken: 40, ..Totals::default() };
         assert_eq!(
-            (tally.measured(), tally.permille(), tally.percent()),
+            (totals.measured(), totals.permille(), totals.percent()),
             (100, 950, "95.0".to_owned())
         );
-        assert_eq!(Tally { noticed: 2, survived: 1, ..Tally::default() }.percent(), "66.6");
-        assert_eq!(Tally::default().permille(), 1000);
+        assert_eq!(Totals { noticed: 2, survived: 1, ..Totals::default() }.percent(), "66.6");
+        assert_eq!(Totals::default().permille(), 1000);
     }
 
     #[test]
-    fn a_row_takes_the_place_of_the_crates_old_one() {
+    fn row_replaces_the_previous_one() {
         let text = with_row("", "raft", "| `raft` | 1 |");
         let text = with_row(&text, "core", "| `core` | 2 |");
         let text = with_row(&text, "raft", "| `raft` | 3 |");

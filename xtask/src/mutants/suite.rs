@@ -33,7 +33,7 @@ pub(super) struct Suite {
 }
 
 /// A test without a mutant that takes longer hangs.
-const HANGS: Duration = Duration::from_secs(600);
+const HANG_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Suite {
     /// Runs each test once, without a mutant.
@@ -103,7 +103,7 @@ impl Suite {
     }
 
     /// The same tests in programs that were built elsewhere; `None` if they are others.
-    pub(super) fn elsewhere(&self, programs: Vec<Program>) -> Option<Self> {
+    pub(super) fn with_programs(&self, programs: Vec<Program>) -> Option<Self> {
         let key = |program: &Program| {
             (program.name.clone(), program.dir.file_name().map(OsStr::to_owned))
         };
@@ -115,7 +115,7 @@ impl Suite {
     }
 
     /// How long all tests take, one after the other.
-    pub(super) fn takes(&self) -> Duration {
+    pub(super) fn total_time(&self) -> Duration {
         self.tests.iter().map(|test| test.took).sum()
     }
 }
@@ -130,7 +130,7 @@ fn record(
     let _ = fs::remove_file(file);
     let begin = Instant::now();
     let args = ["--exact", "--test-threads=1", name];
-    let ended = Child::start(it, &args, (switch::REACHED, file.as_os_str()))?.wait(HANGS)?;
+    let ended = Child::start(it, &args, (switch::REACHED, file.as_os_str()))?.wait(HANG_TIMEOUT)?;
     let took = begin.elapsed();
     if ended != Ended::Passed {
         let (path, dir) = (it.path.display(), it.dir.display());
@@ -185,11 +185,11 @@ mod tests {
         assert_eq!(names(1), ["slow"]);
         assert_eq!(names(2), ["quick", "slow"]);
         assert_eq!(names(3), [""; 0]);
-        assert_eq!(suite.takes(), Duration::from_millis(93));
+        assert_eq!(suite.total_time(), Duration::from_millis(93));
     }
 
     #[test]
-    fn names_of_tests_are_read() {
+    fn test_names_parse() {
         assert_eq!(names("a::b: test\nc: benchmark\nd: test\n\n2 tests"), ["a::b", "d"]);
     }
 }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_a_reason() {
+    fn every_line_needs_a_reason() {
         assert_eq!(wrong(&format!("{NAME}\n"), &[], true), 1);
         assert_eq!(wrong(&format!("{NAME}  # \n"), &[], true), 1);
     }

@@ -1,7 +1,7 @@
 //! The crates whose code is changed, and the tests that must notice.
 
 /// A crate.
-pub(super) struct Subject {
+pub(super) struct MutatedCrate {
     pub(super) folder: &'static str,
     /// What is compiled, and so changed.
     pub(super) features: &'static str,
@@ -26,14 +26,14 @@ const fn simulator(programs: &'static [&'static str]) -> Target {
 }
 
 /// All crates. What links many programs takes them as one, as `raft` does.
-pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
+pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
+    MutatedCrate {
         folder: "core",
         features: FEATURES,
         targets: &[Target { package: "quorate-core", programs: OWN, features: FEATURES }],
         doc_examples: true,
     },
-    Subject {
+    MutatedCrate {
         folder: "clocks",
         features: FEATURES,
         targets: &[
@@ -42,7 +42,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         ],
         doc_examples: true,
     },
-    Subject {
+    MutatedCrate {
         folder: "crdt",
         features: FEATURES,
         targets: &[
@@ -51,7 +51,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         ],
         doc_examples: true,
     },
-    Subject {
+    MutatedCrate {
         folder: "election",
         features: FEATURES,
         targets: &[
@@ -60,7 +60,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         ],
         doc_examples: true,
     },
-    Subject {
+    MutatedCrate {
         folder: "raft",
         features: "alloc,serde",
         targets: &[
@@ -75,7 +75,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     },
 ];
 
-impl Subject {
+impl MutatedCrate {
     pub(super) fn package(&self) -> String {
         format!("quorate-{}", self.folder)
     }

@@ -189,7 +189,7 @@ fn mutants_selected_at_run_time_behave_as_those_built_alone() -> Result<(), Stri
 }
 
 #[test]
-fn what_survives_at_run_time_may_be_noticed_when_it_is_compiled() {
+fn const_fn_survivors_may_be_noticed_when_built_individually() {
     // `const SIX: u8 = twice(3)` in a test evaluates the function without calling it
     assert!(super::is_undecided(Verdict::Survives, true));
     assert!(!super::is_undecided(Verdict::Survives, false));

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_of_the_type_where_it_is_known() {
+    fn values_have_the_return_type() {
         assert_eq!(names(""), ["()"]);
         assert_eq!(names("-> bool"), ["true", "false"]);
         assert_eq!(names("-> i64"), ["0", "1", "-1"]);

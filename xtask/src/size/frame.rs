@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_register_takes_cannot_be_told() {
+    fn frame_size_from_a_register_is_unknown() {
         // push {r4, lr}; add sp, r4
         assert_eq!(thumb(&code(&[0xb510, 0x44a5])), None);
         // sub.w sp, sp, r12

@@ -387,14 +387,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_of_frames_are_varints() {
+    fn frame_sizes_are_varints() {
         assert_eq!(varint(&[0x08]), (8, 1));
         assert_eq!(varint(&[0xb8, 0x04, 0x99]), (568, 2));
         assert_eq!(varint(&[]), (0, 0));
     }
 
     #[test]
-    fn a_function_without_a_size_reaches_to_the_next() {
+    fn function_without_a_size_extends_to_the_next() {
         let function = |size| Function { name: String::new(), size };
         let mut functions = BTreeMap::from([(0, function(4)), (8, function(0)), (20, function(0))]);
         reach_to_the_next(&mut functions);
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_not_hidden_by_another_name_of_its_code() {
+    fn panic_is_found_under_an_aliased_symbol() {
         let panic = "core::panicking::panic_fmt";
         for other in ["HardFault", "core::hint::black_box", "halt"] {
             assert!(goes_before(panic, other) && !goes_before(other, panic), "{other}");
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lose_their_hash() {
+    fn hashes_are_stripped_from_names() {
         let name = "_ZN4core9panicking9panic_fmt17h0123456789abcdefE";
         assert_eq!(demangled(name), "core::panicking::panic_fmt");
         assert_eq!(demangled("memcpy"), "memcpy");

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ledger_is_read() {
+    fn ledger_parses() {
         let text = "# x\n# compiler 1.95.0\n# …\nthumb raft 1 2 3 4 5 6 7\n\n";
         let Ok(ledger) = Ledger::parse(text, PROGRAMS.columns) else { unreachable!("it parses") };
         assert_eq!(ledger.compiler, "1.95.0");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_and_much_shrinking_are_told() {
+    fn growth_and_large_shrinkage_are_reported() {
         let before = [10_000, 100, 0, 0, 0, 0, 0];
         let moved = |now: &[u64]| moved("x", PROGRAMS.columns, &before, now);
         assert!(moved(&[10_100, 164, 64, 0, 0, 0, 0]).is_empty());

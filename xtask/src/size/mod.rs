@@ -41,7 +41,8 @@ image that holds anything of core's panicking machinery is refused, with who ref
 };
 
 /// What is promised: code and constants of a program on a kind of board, and its state without content.
-const AIMS: [(&str, &str, u64, u64); 1] = [("thumbv7em-none-eabihf", "raft", 24_576, 2 << 10)];
+const SIZE_TARGETS: [(&str, &str, u64, u64); 1] =
+    [("thumbv7em-none-eabihf", "raft", 24_576, 2 << 10)];
 
 /// A program that panics, to see that this is found.
 const PLANTED: &str = "planted";
@@ -73,7 +74,7 @@ fn run(args: &[String]) -> Outcome {
 /// # Errors
 ///
 /// When it can, or when it cannot be read.
-pub(crate) fn refuse_panics(path: &Path) -> Outcome {
+pub(crate) fn reject_panics(path: &Path) -> Outcome {
     no_panics(path, &Image::read(path)?)
 }
 
@@ -157,7 +158,7 @@ fn measure() -> Outcome<Measured> {
         let toolchain = toolchain::for_target(target)?;
         compilers.insert(toolchain.version()?);
         let out = build(&toolchain)?;
-        planted_is_found(&out)?;
+        planted_panic_is_found(&out)?;
         for program in &programs {
             let path = out.join(program);
             let image = Image::read(&path)?;
@@ -195,13 +196,13 @@ fn measure_program(target: &str, program: &str, image: &Image) -> Outcome<(Row, 
         state,
         content,
     };
-    complaints.extend(missed_aims(&row));
+    complaints.extend(missed_targets(&row));
     Ok((row, complaints))
 }
 
-fn missed_aims(row: &Row) -> Vec<String> {
+fn missed_targets(row: &Row) -> Vec<String> {
     let mut missed = Vec::new();
-    let aims = AIMS.iter().filter(|(target, program, ..)| {
+    let aims = SIZE_TARGETS.iter().filter(|(target, program, ..)| {
         (*target, *program) == (row.target.as_str(), row.program.as_str())
     });
     for (_, _, code, state) in aims {
@@ -217,9 +218,9 @@ fn missed_aims(row: &Row) -> Vec<String> {
 }
 
 /// What is wrong must not be seen as right: the program that panics has to be refused, and its line named.
-fn planted_is_found(out: &Path) -> Outcome {
+fn planted_panic_is_found(out: &Path) -> Outcome {
     let path = out.join(PLANTED);
-    let told = match refuse_panics(&path) {
+    let told = match reject_panics(&path) {
         Ok(()) => String::new(),
         Err(failure) => failure.to_string(),
     };
@@ -332,7 +333,7 @@ fn print_table(rows: &[Row]) {
             row.target, row.program
         );
     }
-    for (target, program, code, state) in AIMS {
+    for (target, program, code, state) in SIZE_TARGETS {
         println!(
             "aim: {program} on {target}: {code} bytes of .text and .rodata, {state} of state besides content"
         );

@@ -92,7 +92,7 @@ mod tests {
     use crate::size::image::made_of;
 
     #[test]
-    fn the_machinery_is_known_by_name() {
+    fn panic_machinery_is_recognized_by_name() {
         for name in [
             "core::panicking::panic_fmt",
             "core::panicking::panic_bounds_check",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn who_panics_is_told_through_the_standard_library() {
+    fn caller_is_reported_through_the_standard_library() {
         let functions = [
             ("_start", 0),
             ("ours", 0),
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_panics_has_none() {
+    fn image_without_panics_has_none() {
         assert!(find(&made_of(&[("_start", 0), ("ours", 0)], &[(0, 1)])).is_empty());
     }
 
     #[test]
-    fn others_are_let_pass() {
+    fn other_functions_are_ignored() {
         for name in [
             "quorate_raft::raft::Raft<S>::stop",
             "<core::slice::iter::Iter<T> as core::iter::Iterator>::next",

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_chain_counts() {
+    fn deepest_call_chain_counts() {
         let functions = [ENTRY, ("wide", 100), ("deep", 30), ("deeper", 80), ("never", 999)];
         let stack = measured(&functions, &[(0, 1), (0, 2), (2, 3), (1, 1 + 10)]);
         assert_eq!(stack.bytes, 8 + 30 + 80);
@@ -136,21 +136,21 @@ mod tests {
     }
 
     #[test]
-    fn what_calls_itself_is_told() {
+    fn recursion_is_reported() {
         let functions = [ENTRY, ("one", 10), ("other", 20)];
         let stack = measured(&functions, &[(0, 1), (1, 2), (2, 1)]);
         assert_eq!(stack.recursive, ["one"]);
     }
 
     #[test]
-    fn what_data_points_to_is_told() {
+    fn function_pointers_in_data_are_reported() {
         let functions = [ENTRY, ("callback", 10)];
         let stack = measured(&functions, &[(2, 1)]);
         assert_eq!(stack.by_pointer, ["callback"]);
     }
 
     #[test]
-    fn a_frame_that_cannot_be_told_is_said() {
+    fn unknown_frame_size_is_reported() {
         let mut image = made_of(&[ENTRY, ("asm", 0), ("never", 0)], &[(0, 1)]);
         image.frames.retain(|&address, _| address == 16);
         // add sp, r4
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_the_entry_is_not_measured() {
+    fn image_without_the_entry_is_not_measured() {
         assert!(measure(&made_of(&[("main", 8)], &[]), "_start").is_none());
     }
 }

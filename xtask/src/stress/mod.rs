@@ -1,5 +1,5 @@
 mod binaries;
-mod busy;
+mod load;
 mod results;
 mod running;
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use busy::Busy;
+use load::LoadGenerator;
 use results::Results;
 use running::Running;
 
@@ -58,7 +58,7 @@ fn run(args: &[String]) -> Outcome {
         "up to {} rounds in {} minutes, {} test programs at once beside {} busy loops",
         plan.rounds, plan.minutes, plan.jobs, plan.load
     );
-    let busy = Busy::start(plan.load)?;
+    let busy = LoadGenerator::start(plan.load)?;
     let mut results = Results::default();
     let whole = rounds(&plan, &binaries, &folder, &mut results)?;
     drop(busy);

@@ -89,7 +89,7 @@ mod tests_of_results {
     }
 
     #[test]
-    fn what_a_test_said_is_found() {
+    fn output_of_a_test_is_found() {
         assert_eq!(said(TEXT, "two").collect::<Vec<_>>(), ["why", "so", "", ""]);
         assert_eq!(said(TEXT, "one").count(), 0);
     }

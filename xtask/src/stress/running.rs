@@ -8,7 +8,7 @@ use crate::failure::{Failure, Outcome};
 use crate::programs::Program;
 
 /// A test program that takes longer hangs.
-const HANGS: Duration = Duration::from_secs(30 * 60);
+const HANG_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Lines of a failure that are shown.
 const SHOWN: usize = 60;
 
@@ -47,7 +47,7 @@ impl<'a> Running<'a> {
     /// Whether it has ended; one that hangs is ended.
     pub(super) fn has_ended(&mut self) -> Outcome<bool> {
         self.status = self.child.try_wait().map_err(Failure::io(&self.binary.name))?;
-        let hangs = self.status.is_none() && self.begin.elapsed() >= HANGS;
+        let hangs = self.status.is_none() && self.begin.elapsed() >= HANG_TIMEOUT;
         if hangs {
             // its servers stop with it: they watch their standard input
             let _ = self.child.kill();

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn formatted_code_stays_as_it_is() -> Outcome {
+    fn formatted_code_is_not_reported() -> Outcome {
         let text = "\
 //! Story.
 
@@ -308,7 +308,7 @@ const TABLE: [u8; 4] = [
     }
 
     #[test]
-    fn what_rustfmt_leaves_alone_is_no_finding() -> Outcome {
+    fn code_that_rustfmt_skips_is_not_reported() -> Outcome {
         let long = "x".repeat(100);
         let text = format!(
             "\
@@ -355,7 +355,7 @@ impl Thing {{
     }
 
     #[test]
-    fn a_statement_of_one_line_that_rustfmt_gives_up_on_is_found() -> Outcome {
+    fn one_line_statement_that_rustfmt_gives_up_on_is_found() -> Outcome {
         let long = "x".repeat(100);
         second_line(&format!(
             "fn f(a: &str) -> &str {{\n    let x = \

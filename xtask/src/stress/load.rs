@@ -6,12 +6,12 @@ use std::thread::{Builder, JoinHandle};
 use crate::failure::{Failure, Outcome};
 
 /// Threads that take all the time they are given, until this is dropped. They are threads of this program, so none is left behind.
-pub(super) struct Busy {
+pub(super) struct LoadGenerator {
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Busy {
+impl LoadGenerator {
     pub(super) fn start(count: usize) -> Outcome<Self> {
         let mut busy = Self { over: Arc::default(), threads: Vec::new() };
         for _ in 0..count {
@@ -28,7 +28,7 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for LoadGenerator {
     fn drop(&mut self) {
         self.over.store(true, Relaxed);
         for thread in self.threads.drain(..) {

@@ -7,40 +7,38 @@ use super::doc_examples::{self, Example};
 use super::site::{Mutant, Source};
 use super::suite::Suite;
 use super::switch;
-use super::target::Subject;
+use super::target::MutatedCrate;
 use super::trial::{self, Verdict};
 use crate::failure::{Failure, Outcome};
 use crate::scratch::Scratch;
 
 /// A copy of the repository in which one mutant at a time is planted.
-pub(super) struct Alone<'a> {
+pub(super) struct IndividualBuilds<'a> {
     scratch: Scratch,
-    subject: &'a Subject,
+    krate: &'a MutatedCrate,
     suite: &'a Suite,
     /// The suite's tests.
     tests: Vec<usize>,
 }
 
-impl<'a> Alone<'a> {
+impl<'a> IndividualBuilds<'a> {
     pub(super) fn new(
-        subject: &'a Subject,
+        krate: &'a MutatedCrate,
         suite: &'a Suite,
         examples: &[Example],
     ) -> Outcome<Self> {
-        let scratch = Scratch::new("mutants-alone")?;
+        let scratch = Scratch::new("mutants-individual")?;
         scratch.reset()?;
         // values name things of it
         switch::write(&scratch.tree, 0)?;
-        switch::depend(&scratch.tree, subject.folder)?;
-        if subject.doc_examples {
-            let path = scratch
-                .tree
-                .join(subject.folder)
-                .join(format!("tests/{}.rs", doc_examples::PROGRAM));
-            let program = doc_examples::program(&subject.package(), examples);
+        switch::depend(&scratch.tree, krate.folder)?;
+        if krate.doc_examples {
+            let path =
+                scratch.tree.join(krate.folder).join(format!("tests/{}.rs", doc_examples::PROGRAM));
+            let program = doc_examples::program(&krate.package(), examples);
             compile::update(&path, &program)?;
         }
-        Ok(Self { scratch, subject, suite, tests: (0..suite.tests.len()).collect() })
+        Ok(Self { scratch, krate, suite, tests: (0..suite.tests.len()).collect() })
     }
 
     /// What becomes of a mutant.
@@ -55,15 +53,15 @@ impl<'a> Alone<'a> {
 
     fn verdict(&self) -> Outcome<Verdict> {
         // most of them end here
-        if compile::check(&self.scratch, self.subject)?.is_err() {
+        if compile::check(&self.scratch, self.krate)?.is_err() {
             return Ok(Verdict::Broken);
         }
-        let Ok(programs) = compile::build_all(&self.scratch, self.subject)? else {
+        let Ok(programs) = compile::build_all(&self.scratch, self.krate)? else {
             // a test that does not compile any more has noticed it
             return Ok(Verdict::Noticed);
         };
-        let suite = self.suite.elsewhere(programs).ok_or_else(|| {
-            Failure::failed(format!("{}: other test programs with a mutant", self.subject.folder))
+        let suite = self.suite.with_programs(programs).ok_or_else(|| {
+            Failure::failed(format!("{}: other test programs with a mutant", self.krate.folder))
         })?;
         trial::run(&suite, &self.tests, 0)
     }

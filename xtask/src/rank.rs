@@ -2,7 +2,7 @@
 
 /// The place of a name in the order of a number: FNV-1a of both, finished as `splitmix64` does. A
 /// name that is added or removed leaves the others in their order.
-pub(crate) fn place(order: u64, name: &str) -> u64 {
+pub(crate) fn rank(order: u64, name: &str) -> u64 {
     let bytes = order.to_le_bytes().into_iter().chain(name.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
