@@ -178,7 +178,7 @@ impl<S: Subject> World<S> {
             format!("{} <- {}  {}", to + 1, from + 1, S::format_message(&message))
         });
         if let Err(reason) = machine.receive(local, NodeId::new(from as u64 + 1), message) {
-            self.trace.line(self.now, || format!("{} refuses: {reason}", to + 1));
+            self.trace.line(self.now, || format!("{} rejects: {reason}", to + 1));
             self.subject.rejected(to, reason, &mut self.marks)?;
         } else {
             self.subject.received(to, from, envelope.order, machine);
@@ -304,7 +304,7 @@ impl<S: Subject> World<S> {
                 }
                 Output::Event(event) => {
                     self.trace.line(self.now, || {
-                        format!("{} learns: {}", node + 1, S::format_event(&event))
+                        format!("{} event: {}", node + 1, S::format_event(&event))
                     });
                     let point = self.subject.event(node, local, event, &mut self.marks)?;
                     if let Some(point) = point

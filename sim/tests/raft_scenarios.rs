@@ -24,7 +24,7 @@ fn run(text: &str) -> Result<String, String> {
 #[test]
 fn wrong_expectations_are_reported() {
     let expected = run("nodes 1\n----\n\ncampaign 1\n----\n").unwrap();
-    assert!(expected.contains("1 learns: leader of term 1"), "{expected}");
+    assert!(expected.contains("1 event: leader of term 1"), "{expected}");
     let other = Scenario::parse(&expected.replace("leader of", "follower of")).unwrap();
     assert!(other.compare(&other.run::<RaftProtocol>().unwrap()).is_err());
     let expected = Scenario::parse(&expected).unwrap();

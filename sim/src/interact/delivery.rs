@@ -90,7 +90,7 @@ impl<P: Protocol> Harness<P> {
     pub(super) fn drop_message(&mut self, at: usize) -> Result<(), Error> {
         let Some(envelope) = self.in_flight.remove(at) else { return Ok(()) };
         let line = self.describe(&envelope)?;
-        self.print(Show::All, || format!("{line} (lost)"));
+        self.print(Show::All, || format!("{line} (dropped)"));
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl<P: Protocol> Harness<P> {
             return Ok(());
         };
         let Some(machine) = state.machine.as_mut() else {
-            self.print(Show::All, || format!("{line} (nobody there)"));
+            self.print(Show::All, || format!("{line} (node down)"));
             return Ok(());
         };
         let message = <P::Machine as Machine>::Message::from_slice(&envelope.bytes)
@@ -112,7 +112,7 @@ impl<P: Protocol> Harness<P> {
         protocol.received(to, from, envelope.order, result, machine);
         self.print(Show::All, || line);
         if let Err(reason) = result {
-            self.print(Show::Events, || format!("  {to} refuses: {reason}"));
+            self.print(Show::Events, || format!("  {to} rejects: {reason}"));
         }
         self.drain(envelope.to)
     }

@@ -349,7 +349,7 @@ impl<P: Protocol> Harness<P> {
                     self.sent += 1;
                     let to = to.get();
                     let lost = self.blocked.contains(&(node, to));
-                    let mark = if lost { " (lost)" } else { "" };
+                    let mark = if lost { " (dropped)" } else { "" };
                     add_line(Show::All, &|| {
                         format!("  {node}->{to}  {}{mark}", P::format_message(&message))
                     });
@@ -361,7 +361,7 @@ impl<P: Protocol> Harness<P> {
                 }
                 Output::Event(event) => {
                     let event = protocol.handle_event(NodeId::new(node), &event);
-                    add_line(Show::Events, &|| format!("  {node} learns: {event}"));
+                    add_line(Show::Events, &|| format!("  {node} event: {event}"));
                 }
             }
         }

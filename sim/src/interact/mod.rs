@@ -11,9 +11,9 @@
 //!
 //! campaign 1
 //! ----
-//!   1 learns: candidate in term 1
+//!   1 event: candidate in term 1
 //!   1 writes term 1, vote for 1
-//!   1->2  vote? term 1, log ends at 0@0
+//!   1->2  request-vote term 1, log ends at 0@0
 //! ```
 //!
 //! A file is a row of blocks, set apart by blank lines. Lines that start with `#` are comments; the first block tells what is

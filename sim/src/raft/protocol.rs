@@ -169,7 +169,7 @@ impl<S: Storage> RaftProtocol<S> {
             }
             _ => Ok(()),
         });
-        format!("a lease: what has applied {index} may be read")
+        format!("lease held: reads at {index} or later")
     }
 
     fn read(&mut self, node: NodeId, raft: &mut Raft<S>) -> String {
@@ -181,7 +181,7 @@ impl<S: Storage> RaftProtocol<S> {
                     oracle.reads.requested(index_of(node), id, sent, committed, term);
                     Ok(())
                 });
-                format!("it is {id:?}")
+                format!("read {id:?}")
             }
             Err(reason) => format!("refused: {reason}"),
         }
@@ -335,11 +335,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 String::new()
             }
             ("propose", [text]) => match raft.propose(text.as_bytes()) {
-                Ok(at) => format!("{text:?} is to be {}@{}", at.index, at.term),
+                Ok(at) => format!("{text:?} proposed at {}@{}", at.index, at.term),
                 Err(reason) => refused(reason),
             },
             ("forward", [text]) => match raft.forward(text.as_bytes()) {
-                Ok(id) => format!("{text:?} is {}", id.get()),
+                Ok(id) => format!("{text:?} forwarded as {}", id.get()),
                 Err(reason) => refused(reason),
             },
             ("read", []) => self.read(node, raft),
@@ -430,10 +430,10 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let snapshot =
             if s.snapshot > 0 { format!(", snapshot of {}", s.snapshot) } else { String::new() };
         let (first, last) = (s.first, s.last);
-        let rests = if s.quiet { "; at rest" } else { "" };
+        let quiesced = if s.quiet { "; quiesced" } else { "" };
         let log = if last < first { "empty".into() } else { format!("{first}..{last}") };
         format!(
-            "{place}{vote}; log {log}, commit {}, applied {}{snapshot}{rests}",
+            "{place}{vote}; log {log}, commit {}, applied {}{snapshot}{quiesced}",
             s.commit, s.applied
         )
     }
@@ -651,7 +651,7 @@ fn changes(args: &[&str]) -> Result<Vec<Change>, String> {
 
 fn format_proposal(result: Result<Proposal, ChangeError>) -> String {
     match result {
-        Ok(at) => format!("it is to be {}@{}", at.index, at.term),
+        Ok(at) => format!("proposed at {}@{}", at.index, at.term),
         Err(reason) => format!("refused: {reason}"),
     }
 }

@@ -13,7 +13,7 @@ use crate::trace::Trace;
 pub(crate) fn message(message: &Message<'_>) -> String {
     match *message {
         Message::RequestVote { pre, term, last_index, last_term } => {
-            format!("{}vote? term {term}, log ends at {last_index}@{last_term}", prefix(pre))
+            format!("request-{}vote term {term}, log ends at {last_index}@{last_term}", prefix(pre))
         }
         Message::Vote { pre, term, granted } => {
             let answer = if granted { "yes" } else { "no" };
@@ -27,17 +27,17 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             )
         }
         Message::Accept { term, round, match_index } => {
-            format!("accept term {term}, through {match_index}, round {round}")
+            format!("append-accepted term {term}, through {match_index}, round {round}")
         }
         Message::Reject { term, round, prev_index, hint_index, hint_term } => {
             format!(
-                "reject term {term}, no such {prev_index}, try {hint_index}@{hint_term}, round {round}"
+                "append-rejected term {term}, no such {prev_index}, try {hint_index}@{hint_term}, round {round}"
             )
         }
         Message::Snapshot { term, round, index, index_term, offset, done, data } => {
             let head = format!("snapshot term {term}, of {index}@{index_term}");
             if offset == u64::MAX {
-                return format!("{head}, where are you? round {round}");
+                return format!("{head}, offset unknown, round {round}");
             }
             let end = if done { ", the end" } else { "" };
             format!("{head}, {} at {offset}{end}, round {round}", bytes(data))
@@ -52,20 +52,20 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::SnapshotAck { term, round, index, offset } => {
             format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
         }
-        Message::TimeoutNow { term } => format!("time out now, term {term}"),
+        Message::TimeoutNow { term } => format!("timeout-now term {term}"),
         Message::TakeOver { term, last_index, last_term } => {
-            format!("take-over vote? term {term}, log ends at {last_index}@{last_term}")
+            format!("request-vote term {term}, log ends at {last_index}@{last_term}, transfer")
         }
         Message::Rest { term, round, index } => {
-            format!("rest? term {term}, all have {index}, round {round}")
+            format!("quiesce term {term}, all have {index}, round {round}")
         }
         Message::Renew { term, index } => {
-            format!("a snapshot of at least {index}? term {term}")
+            format!("request-snapshot term {term}, at least {index}")
         }
         Message::Propose { term, id, round, commands } => {
             let commands = decode(1, commands).map(|(.., data)| text(data));
             let commands = commands.collect::<Vec<_>>().join(", ");
-            format!("propose {}: {commands}? term {term}, round {round}", query_number(id))
+            format!("propose {}: {commands}; term {term}, round {round}", query_number(id))
         }
         Message::Proposed { term, id, index, count } => {
             format!("proposed {}: {count} from {index} on, term {term}", query_number(id))
@@ -76,9 +76,9 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Promise { term, round, promise_us } => {
             format!("promise of {promise_us}us, term {term}, round {round}")
         }
-        Message::ReadIndex { term, id } => format!("read {}? term {term}", query_number(id)),
+        Message::ReadIndex { term, id } => format!("read-index {}, term {term}", query_number(id)),
         Message::ReadAt { term, id, index } => {
-            format!("read {} at {index}, term {term}", query_number(id))
+            format!("read-index {} is {index}, term {term}", query_number(id))
         }
         ref other => format!("{other:?}"),
     }
@@ -119,28 +119,28 @@ pub(crate) fn event(event: &Event<'_>) -> String {
         }
         Event::Read { through } => format!("reads up to {through:?} may be answered"),
         Event::Lost { before, after: 0 } => {
-            format!("what it proposed before term {before} and was not committed is lost")
+            format!("uncommitted proposals before term {before} are lost")
         }
-        Event::Lost { before, after } => format!(
-            "what it proposed before term {before} after {after} and was not committed is lost"
-        ),
+        Event::Lost { before, after } => {
+            format!("uncommitted proposals before term {before} after {after} are lost")
+        }
         Event::Forwarded { first, count, end } => {
             let (first, last) = (first.get(), first.get().saturating_add(count - 1));
             let which = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
             match end {
                 Forwarded::Taken(at) => {
-                    format!("forwarded {which} taken, from {}@{} on", at.index, at.term)
+                    format!("forwarded {which} accepted, from {}@{} on", at.index, at.term)
                 }
                 Forwarded::Refused => format!("forwarded {which} refused"),
-                _ => format!("forwarded {which}: nobody knows"),
+                _ => format!("forwarded {which}: outcome unknown"),
             }
         }
         Event::LogFull => "the log is full".into(),
         Event::Removed { index } => format!("removed, as of {index}"),
-        Event::Refusing { peer, reason } => format!("keeps refusing {peer}: {reason}"),
+        Event::Refusing { peer, reason } => format!("keeps rejecting {peer}: {reason}"),
         Event::SnapshotDue { index } => format!("a snapshot of at least {index} is due"),
         Event::SnapshotWanted { to, index, offset, .. } => {
-            format!("{to} wants the snapshot of {index} from byte {offset} on")
+            format!("{to} needs the snapshot of {index} from byte {offset} on")
         }
         Event::SnapshotPart { index, index_term, offset, data, done } => {
             let end = if done { ", the end" } else { "" };
@@ -164,7 +164,7 @@ impl std::fmt::Display for RoleText {
         let term = self.term;
         match (self.role, self.leader) {
             (Role::Follower, Some(leader)) => write!(f, "follower of {leader} in term {term}"),
-            (Role::Follower, None) => write!(f, "follower of nobody in term {term}"),
+            (Role::Follower, None) => write!(f, "follower in term {term}, no leader"),
             (Role::PreCandidate, _) => write!(f, "pre-candidate in term {term}"),
             (Role::Candidate, _) => write!(f, "candidate in term {term}"),
             (Role::Leader, _) => write!(f, "leader of term {term}"),
@@ -184,7 +184,7 @@ fn entry(entry: Entry<'_>) -> String {
         EntryKind::Blank => "blank".into(),
         EntryKind::Command => text(data),
         EntryKind::Config => Members::decode(data).map_or("bad members".into(), members),
-        kind => format!("{kind:?}").to_lowercase(),
+        _ => "metadata only".into(),
     };
     format!("{index}@{term} {what}")
 }
@@ -198,7 +198,7 @@ fn run(first: Index, bytes: &[u8]) -> String {
             "{index}@{term} {}",
             Members::decode(data).map_or("bad members".into(), members)
         ),
-        _ => format!("{index}@{term} hollow"),
+        _ => format!("{index}@{term} metadata only"),
     });
     entries.collect::<Vec<_>>().join(", ")
 }
