@@ -33,9 +33,9 @@ pub struct Summary {
     pub completed: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
-    /// Messages sent in the most talkative second of all runs.
+    /// Messages sent in the busiest second of all runs.
     pub max_messages_per_second: u64,
-    /// Outputs of one node in the most talkative step of all runs.
+    /// Outputs of one node in the busiest step of all runs.
     pub max_outputs_per_step: u64,
     /// Times from healing to a leader, in 1/1000 of the longest election timeout, sorted.
     pub leader_after: Vec<u64>,

@@ -26,7 +26,7 @@ impl Disk {
     }
 
     /// A sync ended well: moves what it covered. Returns the last ticket and where the new records begin.
-    pub(crate) fn synced(&mut self) -> Option<(Ticket, usize)> {
+    pub(crate) fn complete_sync(&mut self) -> Option<(Ticket, usize)> {
         let from = self.records.len();
         let mut last = None;
         for (ticket, record) in self.pending.drain(..self.syncing) {
@@ -79,7 +79,7 @@ mod tests {
             let mut disk = Disk::default();
             disk.write(Ticket::new(1), vec![1]);
             disk.syncing = 1;
-            assert_eq!(disk.synced(), Some((Ticket::new(1), 0)));
+            assert_eq!(disk.complete_sync(), Some((Ticket::new(1), 0)));
             for n in 2..=4 {
                 disk.write(Ticket::new(n), vec![n as u8]);
             }

@@ -5,23 +5,23 @@ use quorate_core::{Machine, Wire};
 use crate::Subject;
 use crate::host::CrashPoint;
 use crate::subject::LeaderStatus;
-use crate::swarm::{Fault, around};
+use crate::swarm::{Fault, random_around};
 use crate::world::{ScheduledEvent, World, encode, report_durable};
 
 impl<S: Subject> World<S> {
     pub(crate) fn schedule_fault(&mut self) {
         if self.swarm.fault_every_us > 0 && !self.swarm.faults.is_empty() {
-            let wait = around(&mut self.rng, self.swarm.fault_every_us);
+            let wait = random_around(&mut self.rng, self.swarm.fault_every_us);
             self.schedule(wait, ScheduledEvent::Fault);
         }
     }
 
-    pub(crate) fn fault(&mut self) -> Result<(), String> {
+    pub(crate) fn inject_fault(&mut self) -> Result<(), String> {
         if !self.chaos {
             return Ok(());
         }
         self.schedule_fault();
-        let Some(fault) = self.swarm.fault(&mut self.rng) else { return Ok(()) };
+        let Some(fault) = self.swarm.draw_fault(&mut self.rng) else { return Ok(()) };
         let node = self.rng.below(self.swarm.nodes as u64) as usize;
         match fault {
             Fault::Crash => {
@@ -139,7 +139,7 @@ impl<S: Subject> World<S> {
     /// fast: what they promised it still holds (Raft thesis, 6.4.1).
     pub(crate) fn depose_leader(&mut self) -> Result<(), String> {
         let Some(leader) = self.leader().filter(|_| self.chaos) else { return Ok(()) };
-        self.marks.hit("leader lost by everybody");
+        self.marks.hit("leader deposed");
         let again = self.rng.chance(1, 2);
         if !again {
             // or their clocks are as far apart as they may be
@@ -255,7 +255,7 @@ impl<S: Subject> World<S> {
 
     /// Cuts links so that only some pairs of nodes hear each other, in a shape from which the nodes can recover. False where the
     /// protocol, or so few nodes, cannot.
-    pub(crate) fn partition_partially(&mut self) -> bool {
+    pub(crate) fn block_partially(&mut self) -> bool {
         let leader_statuses: Vec<_> = self.leader_statuses().collect();
         if self.swarm.nodes < 3 || leader_statuses.len() < self.swarm.nodes {
             return false;
@@ -300,7 +300,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(crate) fn crash(&mut self, node: usize) -> Result<(), String> {
-        let down = around(&mut self.rng, self.swarm.down_us) + 1_000;
+        let down = random_around(&mut self.rng, self.swarm.down_us) + 1_000;
         self.crash_for(node, down)
     }
 
@@ -384,7 +384,7 @@ impl<S: Subject> World<S> {
                 continue;
             }
             if waiting && host.machine.is_some() {
-                self.synced_now(node)?;
+                self.complete_sync(node)?;
             }
             if self.hosts.get(node).is_some_and(|h| h.machine.is_none()) {
                 self.boot(node)?;

@@ -1,11 +1,11 @@
-/// How much is said: a storm of messages is a fault even where each of them is harmless.
+/// The number of messages: a message storm is a violation even where each message is harmless.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     /// Messages sent in the whole run.
     pub(crate) sent: u64,
-    /// Messages sent in the most talkative second of virtual time.
+    /// Messages sent in the busiest second of virtual time.
     pub(crate) max_messages_per_second: u64,
-    /// Outputs in the most talkative step of a node.
+    /// Outputs in the busiest step of a node.
     pub(crate) max_outputs_per_step: u64,
     second: u64,
     sent_before: u64,

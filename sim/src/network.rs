@@ -1,7 +1,7 @@
 use quorate_core::Rng;
 
 use crate::partition::Partition;
-use crate::swarm::around;
+use crate::swarm::random_around;
 use crate::{Marks, Swarm};
 
 /// Encoded messages on their way, and what the network does to them.
@@ -134,7 +134,7 @@ impl Network {
 
     fn delay(&mut self, envelope: &Envelope, swarm: &Swarm, marks: &mut Marks) -> u64 {
         let least = self.delays.get(envelope.from * self.nodes + envelope.to).copied().unwrap_or(0);
-        let mut delay = least + around(&mut self.rng, swarm.delay_mean_us);
+        let mut delay = least + random_around(&mut self.rng, swarm.delay_mean_us);
         if self.rng.chance(swarm.spike, 1000) {
             marks.hit("message late");
             delay = (delay * 100).min(2_000_000);

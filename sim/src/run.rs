@@ -38,9 +38,9 @@ pub struct Report {
     /// From a partial partition to a leader that reaches a majority, in 1/1000 of the longest election timeout; `None` where
     /// there was no such partition.
     pub partial_after: Option<u64>,
-    /// Messages sent in the most talkative second of virtual time.
+    /// Messages sent in the busiest second of virtual time.
     pub max_messages_per_second: u64,
-    /// Outputs of one node in its most talkative step.
+    /// Outputs of one node in its busiest step.
     pub max_outputs_per_step: u64,
     /// How often each rare thing happened.
     pub marks: Marks,
@@ -65,10 +65,10 @@ pub struct Violation {
 ///
 /// The [`Violation`], a panic of the machine included.
 pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
-    match attempt::<S>(seed, nodes, Trace::new(0, trace)) {
+    match run_once::<S>(seed, nodes, Trace::new(0, trace)) {
         Ok(report) => Ok(report),
         // once more, this time with words
-        Err((what, _)) if !trace => match attempt::<S>(seed, nodes, Trace::new(80, false)) {
+        Err((what, _)) if !trace => match run_once::<S>(seed, nodes, Trace::new(80, false)) {
             Err((what, trace)) => Err(Violation { seed, what, trace }),
             Ok(_) => {
                 let what = format!("{what} (and not when run again: not deterministic)");
@@ -80,7 +80,7 @@ pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<R
 }
 
 /// Runs one seed that fails: what happened, as commands of an interaction test, and what was violated.
-pub(crate) fn recorded<S: Subject>(
+pub(crate) fn run_recorded<S: Subject>(
     seed: u64,
     nodes: Option<usize>,
 ) -> Result<(Vec<String>, String), String> {
@@ -97,7 +97,7 @@ pub(crate) fn recorded<S: Subject>(
     }
 }
 
-fn attempt<S: Subject>(
+fn run_once<S: Subject>(
     seed: u64,
     nodes: Option<usize>,
     trace: Trace,
@@ -121,16 +121,16 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let chaos = world.swarm.chaos_us;
     world.run_until(chaos, |_| false)?;
 
-    let keep = quorum(world);
-    world.trace.line(world.now, || format!("only {:?} heal", Numbers(&keep)));
+    let keep = random_majority(world);
+    world.trace.line(world.now, || format!("only {:?} heal", NodeNumbers(&keep)));
     world.heal(&keep)?;
     world.report_link_changes()?;
     let start = world.now;
     let before = world.subject.completed();
     // clocks that run slow wait longer
     let timeout = world.subject.timeout_us() * (1_000_000 + 2 * world.swarm.drift_ppm) / 1_000_000;
-    world.run_until(start + LEADER_TIMEOUTS * timeout, leads)?;
-    if !leads(world) {
+    world.run_until(start + LEADER_TIMEOUTS * timeout, has_leader)?;
+    if !has_leader(world) {
         return Err(format!("no leader within {LEADER_TIMEOUTS} election timeouts of healing"));
     }
     let leader_after = (world.now - start) * 1_000 / timeout;
@@ -145,11 +145,11 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
     let all: Vec<usize> = (0..world.swarm.nodes).collect();
     world.heal(&all)?;
     world.run_until(world.now + 2 * timeout, |_| false)?;
-    let partial_after = survive_partial(world, timeout)?;
+    let partial_after = check_partial_partition(world, timeout)?;
     world.heal(&all)?;
-    survive_amnesia(world, timeout)?;
-    survive_erasures(world, timeout)?;
-    survive_absences(world, timeout)?;
+    check_amnesia(world, timeout)?;
+    check_disk_erasures(world, timeout)?;
+    check_stable_leader(world, timeout)?;
     world.subject.stop_clients();
     world.run_until(world.now + CONVERGE_TIMEOUTS * timeout, converged)?;
     if !converged(world) {
@@ -171,8 +171,11 @@ fn phases<S: Subject>(world: &mut World<S>) -> Result<Report, String> {
 }
 
 /// Some links are cut again: the nodes must find a leader that reaches a majority, and get on.
-fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Option<u64>, String> {
-    if !world.partition_partially() {
+fn check_partial_partition<S: Subject>(
+    world: &mut World<S>,
+    timeout: u64,
+) -> Result<Option<u64>, String> {
+    if !world.block_partially() {
         return Ok(None);
     }
     world.report_link_changes()?;
@@ -194,7 +197,7 @@ fn survive_partial<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<Opt
 
 /// A follower comes back with an empty disk, or an older copy of it: somebody must notice, and no messages may go back and forth
 /// because of it. What such a node says is worth nothing, so it is taken away then; the others are a majority.
-fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+fn check_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
     if nodes < 3 || world.subject.needs_all_nodes() || world.hosts.iter().any(|host| host.damaged) {
         return Ok(());
@@ -229,12 +232,12 @@ fn survive_amnesia<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(),
 }
 
 /// Nodes come back with empty disks, one after the other, while all others are there.
-fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+fn check_disk_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     for _ in 0..if S::ERASES_DISKS { 2 } else { 0 } {
-        world.run_until(world.now + LEADER_TIMEOUTS * timeout, leads)?;
+        world.run_until(world.now + LEADER_TIMEOUTS * timeout, has_leader)?;
         let node = world.side_rng.below(world.swarm.nodes as u64) as usize;
         let up = world.machines().count() == world.swarm.nodes;
-        if up && leads(world) && world.subject.may_erase_disk(node, true) {
+        if up && has_leader(world) && world.subject.may_erase_disk(node, true) {
             world.marks.hit("disk erased while all are there");
             world.erase_disk(node)?;
             world.run_until(world.now + 2 * timeout, |_| false)?;
@@ -244,9 +247,9 @@ fn survive_erasures<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
 }
 
 /// Nodes that do not lead, fewer than half of all, are cut off for a while, together or each alone, and come back: the leader stays.
-fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
+fn check_stable_leader<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<(), String> {
     let nodes = world.swarm.nodes;
-    let settled = |world: &World<S>| world.machines().count() == nodes && leads(world);
+    let settled = |world: &World<S>| world.machines().count() == nodes && has_leader(world);
     for _ in 0..if S::ERASES_DISKS && nodes > 2 { 2 } else { 0 } {
         world.run_until(world.now + LEADER_TIMEOUTS * timeout, settled)?;
         // it is heard by all
@@ -285,7 +288,7 @@ fn survive_absences<S: Subject>(world: &mut World<S>, timeout: u64) -> Result<()
     Ok(())
 }
 
-fn leads<S: Subject>(world: &World<S>) -> bool {
+fn has_leader<S: Subject>(world: &World<S>) -> bool {
     world.subject.has_leader(&mut world.machines())
 }
 
@@ -295,7 +298,7 @@ fn converged<S: Subject>(world: &World<S>) -> bool {
 }
 
 /// A random majority.
-fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
+fn random_majority<S: Subject>(world: &mut World<S>) -> Vec<usize> {
     let nodes = world.swarm.nodes;
     let sound = |&node: &usize| world.hosts.get(node).is_some_and(|host| !host.damaged);
     let mut all: Vec<usize> = (0..nodes).filter(sound).collect();
@@ -307,9 +310,9 @@ fn quorum<S: Subject>(world: &mut World<S>) -> Vec<usize> {
 }
 
 /// Node numbers as people count them.
-struct Numbers<'a>(&'a [usize]);
+struct NodeNumbers<'a>(&'a [usize]);
 
-impl fmt::Debug for Numbers<'_> {
+impl fmt::Debug for NodeNumbers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|n| n + 1)).finish()
     }

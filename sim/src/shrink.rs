@@ -7,7 +7,7 @@ use quorate_core::Machine;
 
 use crate::Subject;
 use crate::interact::{Error, Harness, Links, Protocol};
-use crate::run::recorded;
+use crate::run::run_recorded;
 
 /// Executes at most so many commands, in all candidates together: what was found by then is good enough.
 const MAX_COMMANDS: usize = 40_000_000;
@@ -24,7 +24,7 @@ where
     S: Subject,
     P: Protocol<Machine: Machine>,
 {
-    let (commands, what) = recorded::<S>(seed, nodes)?;
+    let (commands, what) = run_recorded::<S>(seed, nodes)?;
     let mut shrinker =
         Shrinker::<P> { kind: String::new(), executed: 0, protocol: core::marker::PhantomData };
     let Some((end, violation)) = run_until_violation::<P>(&commands) else {

@@ -121,7 +121,7 @@ impl Swarm {
     }
 
     /// A fault, by weight.
-    pub(crate) fn fault(&self, rng: &mut Rng) -> Option<Fault> {
+    pub(crate) fn draw_fault(&self, rng: &mut Rng) -> Option<Fault> {
         let total = self.faults.iter().map(|f| f.1).sum();
         let mut at = rng.below(total);
         for &(fault, weight) in &self.faults {
@@ -135,7 +135,7 @@ impl Swarm {
 }
 
 /// An amount with this mean, mostly small and sometimes several times as large.
-pub(crate) fn around(rng: &mut Rng, mean: u64) -> u64 {
+pub(crate) fn random_around(rng: &mut Rng, mean: u64) -> u64 {
     // the sum of two uniform numbers, one of them squared: light to compute, a tail of four times the mean
     let uniform = rng.below(1 << 16);
     let squared = (uniform * uniform) >> 16;

@@ -7,7 +7,7 @@ use crate::host::{Clock, CrashPoint, Host};
 use crate::load::Load;
 use crate::network::{Envelope, Network};
 use crate::record::Recorder;
-use crate::swarm::around;
+use crate::swarm::random_around;
 use crate::trace::Trace;
 use crate::{Access, Marks, Subject, Swarm};
 
@@ -47,7 +47,7 @@ struct Scheduled {
 }
 
 pub(crate) enum ScheduledEvent {
-    Arrive { envelope: Envelope },
+    Deliver { envelope: Envelope },
     Wake { node: usize, planned: u64 },
     Synced { node: usize, epoch: u64 },
     Boot { node: usize },
@@ -131,11 +131,11 @@ impl<S: Subject> World<S> {
 
     fn step(&mut self, event: ScheduledEvent) -> Result<(), String> {
         match event {
-            ScheduledEvent::Arrive { envelope } => self.arrive(envelope),
+            ScheduledEvent::Deliver { envelope } => self.deliver(envelope),
             ScheduledEvent::Wake { node, planned } => self.wake(node, planned),
-            ScheduledEvent::Synced { node, epoch } => self.synced(node, epoch),
+            ScheduledEvent::Synced { node, epoch } => self.sync_ended(node, epoch),
             ScheduledEvent::Boot { node } => self.boot(node),
-            ScheduledEvent::Fault => self.fault(),
+            ScheduledEvent::Fault => self.inject_fault(),
             ScheduledEvent::Heal => {
                 if self.network.partition.heal_one_link(&mut self.rng) {
                     let wait = self.rng.below(400_000);
@@ -145,11 +145,11 @@ impl<S: Subject> World<S> {
             }
             ScheduledEvent::DeposeLeader => self.depose_leader(),
             ScheduledEvent::Erase => self.erase_random_disk(),
-            ScheduledEvent::Clients => self.clients(),
+            ScheduledEvent::Clients => self.step_clients(),
         }
     }
 
-    fn arrive(&mut self, envelope: Envelope) -> Result<(), String> {
+    fn deliver(&mut self, envelope: Envelope) -> Result<(), String> {
         let (from, to) = (envelope.from, envelope.to);
         if self.network.partition.is_blocked(from, to) {
             self.marks.hit("message cut off");
@@ -158,7 +158,7 @@ impl<S: Subject> World<S> {
         let Some(host) = self.hosts.get_mut(to) else { return Ok(()) };
         if host.paused_until > self.now {
             let wait = host.paused_until - self.now;
-            self.schedule(wait, ScheduledEvent::Arrive { envelope });
+            self.schedule(wait, ScheduledEvent::Deliver { envelope });
             return Ok(());
         }
         let local = host.clock.local(self.now);
@@ -207,7 +207,7 @@ impl<S: Subject> World<S> {
         self.drain(node)
     }
 
-    fn clients(&mut self) -> Result<(), String> {
+    fn step_clients(&mut self) -> Result<(), String> {
         let mut touched = core::mem::take(&mut self.touched);
         let mut access = Access {
             hosts: &mut self.hosts,
@@ -324,7 +324,7 @@ impl<S: Subject> World<S> {
             for (delay, envelope) in
                 self.network.send(self.now, envelope, &self.swarm, &mut self.marks)
             {
-                self.schedule(delay, ScheduledEvent::Arrive { envelope });
+                self.schedule(delay, ScheduledEvent::Deliver { envelope });
             }
         }
         Ok(crash)
@@ -345,21 +345,21 @@ impl<S: Subject> World<S> {
         }
         let mut wait = 0;
         if self.swarm.sync_min_us + self.swarm.sync_mean_us > 0 {
-            wait = self.swarm.sync_min_us + around(&mut self.rng, self.swarm.sync_mean_us);
+            wait = self.swarm.sync_min_us + random_around(&mut self.rng, self.swarm.sync_mean_us);
         }
         if full_until > self.now {
             self.marks.hit("write on a full disk");
             wait += full_until - self.now;
         }
         if wait == 0 {
-            self.synced_now(node)?;
+            self.complete_sync(node)?;
             return Ok(true);
         }
         self.schedule(wait, ScheduledEvent::Synced { node, epoch });
         Ok(false)
     }
 
-    fn synced(&mut self, node: usize, epoch: u64) -> Result<(), String> {
+    fn sync_ended(&mut self, node: usize, epoch: u64) -> Result<(), String> {
         let Some(host) = self.hosts.get(node) else { return Ok(()) };
         if host.disk.epoch != epoch || host.machine.is_none() {
             return Ok(());
@@ -369,13 +369,13 @@ impl<S: Subject> World<S> {
             self.marks.hit("sync failed");
             return self.crash(node);
         }
-        self.synced_now(node)?;
+        self.complete_sync(node)?;
         self.drain(node)
     }
 
-    pub(crate) fn synced_now(&mut self, node: usize) -> Result<(), String> {
+    pub(crate) fn complete_sync(&mut self, node: usize) -> Result<(), String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(()) };
-        let Some((ticket, from)) = host.disk.synced() else { return Ok(()) };
+        let Some((ticket, from)) = host.disk.complete_sync() else { return Ok(()) };
         let count = host.disk.records.len() - from;
         host.unreported = count;
         report_durable(&mut self.subject, node, host.disk.records.get(from..).unwrap_or_default())?;
@@ -412,7 +412,7 @@ impl<S: Subject> World<S> {
     pub(crate) fn drop_messages_of(&mut self, node: usize) {
         self.network.drop_old_messages(node);
         self.queue.retain(|due| match &due.event {
-            ScheduledEvent::Arrive { envelope } => envelope.from != node && envelope.to != node,
+            ScheduledEvent::Deliver { envelope } => envelope.from != node && envelope.to != node,
             _ => true,
         });
     }

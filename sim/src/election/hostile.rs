@@ -60,17 +60,17 @@ pub fn inputs(data: &[u8]) -> Result<(), String> {
     let quorum = Config { mode: Mode::Quorum, ..config };
     let lease = Config { mode: Mode::Lease { lease_us: 300_000, drift }, ..config };
     match which % 8 {
-        0 => Victim::<Bully<Inline<3>>>::new(config)?.run(rest),
-        1 => Victim::<Bully<Inline<3>>>::new(quorum)?.run(rest),
-        2 => Victim::<Bully<Inline<3>>>::new(lease)?.run(rest),
-        3 | 4 => Victim::<Ring<Collecting, Inline<6>>>::new(config)?.run(rest),
-        5 | 6 => Victim::<Ring<ChangRoberts, Inline<6>>>::new(config)?.run(rest),
-        _ => Victim::<Ring<HirschbergSinclair, Inline<12>>>::new(config)?.run(rest),
+        0 => NodeUnderTest::<Bully<Inline<3>>>::new(config)?.run(rest),
+        1 => NodeUnderTest::<Bully<Inline<3>>>::new(quorum)?.run(rest),
+        2 => NodeUnderTest::<Bully<Inline<3>>>::new(lease)?.run(rest),
+        3 | 4 => NodeUnderTest::<Ring<Collecting, Inline<6>>>::new(config)?.run(rest),
+        5 | 6 => NodeUnderTest::<Ring<ChangRoberts, Inline<6>>>::new(config)?.run(rest),
+        _ => NodeUnderTest::<Ring<HirschbergSinclair, Inline<12>>>::new(config)?.run(rest),
     }
 }
 
 /// The node, its disk, and what it did.
-struct Victim<M> {
+struct NodeUnderTest<M> {
     node: M,
     config: Config,
     now: Instant,
@@ -96,7 +96,7 @@ const MAX_OUTPUTS: usize = 100;
 /// One input may not take the epoch further than this, once there is one.
 const MAX_EPOCH_JUMP: u64 = (1 << 38) + 64;
 
-impl<M: ElectionMachine> Victim<M> {
+impl<M: ElectionMachine> NodeUnderTest<M> {
     fn new(config: Config) -> Result<Self, String> {
         Ok(Self {
             node: M::create(NODE, &ORDER, config)?,
@@ -280,7 +280,7 @@ impl<M: ElectionMachine> Victim<M> {
 }
 
 /// Everything that is said arrives at once, and everything is written at once.
-fn deliver<M: ElectionMachine>(nodes: &mut [Victim<M>]) -> Result<(), String> {
+fn deliver<M: ElectionMachine>(nodes: &mut [NodeUnderTest<M>]) -> Result<(), String> {
     for _ in 0..1_000 {
         let mut quiet = true;
         for at in 0..nodes.len() {

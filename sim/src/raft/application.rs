@@ -22,7 +22,7 @@ pub(crate) struct Application {
     /// A follower needs a snapshot up to here.
     pub(crate) snapshot_due: Index,
     /// Chunks that peers want: to, which snapshot, offset, at most how many bytes.
-    pub(crate) wanted: Vec<(NodeId, Index, u64, usize)>,
+    pub(crate) snapshot_requests: Vec<(NodeId, Index, u64, usize)>,
     /// Writes proposed here: where, and which operation of which client.
     pub(crate) writes: Vec<(Proposal, u64, usize)>,
     /// Writes forwarded to the leader: which operation of which client.

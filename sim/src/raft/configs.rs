@@ -8,15 +8,15 @@ use super::shadow::decode;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Config(Vec<(u64, u8)>);
 
-const IN: u8 = 1;
-const VOTES: u8 = 2;
-const VOTED: u8 = 4;
+const MEMBER: u8 = 1;
+const VOTER: u8 = 2;
+const OLD_VOTER: u8 = 4;
 const WITNESS: u8 = 8;
 
 impl Config {
     /// Nodes 1 to `founders`, all voters.
     pub(crate) fn of_founders(founders: usize) -> Self {
-        Self((1..=founders as u64).map(|node| (node, IN | VOTES)).collect())
+        Self((1..=founders as u64).map(|node| (node, MEMBER | VOTER)).collect())
     }
 
     pub(crate) fn parse(data: &[u8]) -> Self {
@@ -33,12 +33,12 @@ impl Config {
     }
 
     /// Whether a node (from 0) is a member, and stays one.
-    pub(crate) fn has(&self, node: usize) -> bool {
-        self.flags(node) & IN != 0
+    pub(crate) fn is_member(&self, node: usize) -> bool {
+        self.flags(node) & MEMBER != 0
     }
 
     /// Whether a node is a witness.
-    pub(crate) fn is_witness_node(&self, node: usize) -> bool {
+    pub(crate) fn is_witness(&self, node: usize) -> bool {
         self.flags(node) & WITNESS != 0
     }
 
@@ -50,7 +50,8 @@ impl Config {
         let mut known = 0;
         for (id, standing) in goes_by.filter(|(_, standing)| standing.is_member()) {
             let flags = self.flags(id.get() as usize - 1);
-            let said = (flags & (VOTES | VOTED) != 0, flags & WITNESS != 0, flags & IN == 0);
+            let said =
+                (flags & (VOTER | OLD_VOTER) != 0, flags & WITNESS != 0, flags & MEMBER == 0);
             if said != (standing.votes(), standing.is_witness(), standing.leaves()) {
                 return false;
             }
@@ -61,14 +62,14 @@ impl Config {
 
     /// Whether a majority of each configuration that is in force agrees (Raft thesis, 4.3).
     pub(crate) fn has_quorum(&self, yes: impl Fn(usize) -> bool) -> bool {
-        [VOTES, VOTED].into_iter().all(|vote| {
+        [VOTER, OLD_VOTER].into_iter().all(|vote| {
             let voters = self.0.iter().filter(|m| m.1 & vote != 0);
             let (mut all, mut agree) = (0, 0);
             for &(node, _) in voters {
                 all += 1;
                 agree += usize::from(yes(node as usize - 1));
             }
-            (all == 0 && vote == VOTED) || agree * 2 > all
+            (all == 0 && vote == OLD_VOTER) || agree * 2 > all
         })
     }
 }

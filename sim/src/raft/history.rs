@@ -4,7 +4,7 @@ use todc_utils::{Action, History as Actions, Specification, WGLChecker};
 
 use super::store::Change;
 
-/// What clients asked and were told, in order; checked key by key (linearizability is local: Herlihy and Wing, 1990, 3.2).
+/// The requests of clients and their answers, in order; checked key by key (linearizability is local: Herlihy and Wing, 1990, 3.2).
 #[derive(Debug, Default)]
 pub(crate) struct History {
     operations: BTreeMap<u64, Operation>,
@@ -18,28 +18,28 @@ struct Operation {
     called: u64,
     /// `u64::MAX` while nothing was heard.
     returned: u64,
-    what: What,
+    kind: OperationKind,
 }
 
 /// An operation with its outcome, as the checker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum OperationKind {
     Read { value: u64 },
     Write { change: Change, outcome: Option<bool> },
 }
 
 impl History {
     pub(crate) fn call_write(&mut self, operation: u64, key: u64, change: Change) {
-        let what = What::Write { change, outcome: None };
+        let kind = OperationKind::Write { change, outcome: None };
         self.clock += 1;
-        let entry = Operation { key, called: self.clock, returned: u64::MAX, what };
+        let entry = Operation { key, called: self.clock, returned: u64::MAX, kind };
         self.operations.insert(operation, entry);
     }
 
     pub(crate) fn call_read(&mut self, operation: u64, key: u64) {
         self.clock += 1;
-        let what = What::Read { value: 0 };
-        let entry = Operation { key, called: self.clock, returned: u64::MAX, what };
+        let kind = OperationKind::Read { value: 0 };
+        let entry = Operation { key, called: self.clock, returned: u64::MAX, kind };
         self.operations.insert(operation, entry);
     }
 
@@ -47,7 +47,7 @@ impl History {
         self.clock += 1;
         if let Some(entry) = self.operations.get_mut(&operation) {
             entry.returned = self.clock;
-            if let What::Write { outcome, .. } = &mut entry.what {
+            if let OperationKind::Write { outcome, .. } = &mut entry.kind {
                 *outcome = Some(effect);
             }
         }
@@ -57,7 +57,7 @@ impl History {
         self.clock += 1;
         if let Some(entry) = self.operations.get_mut(&operation) {
             entry.returned = self.clock;
-            entry.what = What::Read { value: read };
+            entry.kind = OperationKind::Read { value: read };
         }
     }
 
@@ -70,8 +70,8 @@ impl History {
     pub(crate) fn check(&self) -> Result<(), String> {
         let mut keys: BTreeMap<u64, Vec<(u64, Operation)>> = BTreeMap::new();
         for (&id, &operation) in &self.operations {
-            let unanswered_read =
-                matches!(operation.what, What::Read { .. }) && operation.returned == u64::MAX;
+            let unanswered_read = matches!(operation.kind, OperationKind::Read { .. })
+                && operation.returned == u64::MAX;
             if !unanswered_read {
                 keys.entry(operation.key).or_default().push((id, operation));
             }
@@ -89,8 +89,8 @@ fn linearizable(operations: &[(u64, Operation)]) -> bool {
     // An operation without an answer may take effect at any time or never: it returns after everything else.
     let mut moments = Vec::new();
     for (process, (_, operation)) in operations.iter().enumerate() {
-        moments.push((operation.called, process, Action::Call(operation.what)));
-        moments.push((operation.returned, process, Action::Response(operation.what)));
+        moments.push((operation.called, process, Action::Call(operation.kind)));
+        moments.push((operation.returned, process, Action::Response(operation.kind)));
     }
     moments.sort_by_key(|(at, process, _)| (*at, *process));
     let actions: Vec<_> = moments.into_iter().map(|(_, process, a)| (process, a)).collect();
@@ -102,17 +102,17 @@ struct Register;
 
 impl Specification for Register {
     type State = u64;
-    type Operation = What;
+    type Operation = OperationKind;
 
     fn init() -> u64 {
         0
     }
 
-    fn apply(operation: &What, state: &u64) -> (bool, u64) {
+    fn apply(operation: &OperationKind, state: &u64) -> (bool, u64) {
         match *operation {
-            What::Read { value } => (value == *state, *state),
-            What::Write { change: Change::Put { value }, .. } => (true, value),
-            What::Write { change: Change::Swap { expected, value }, outcome } => {
+            OperationKind::Read { value } => (value == *state, *state),
+            OperationKind::Write { change: Change::Put { value }, .. } => (true, value),
+            OperationKind::Write { change: Change::Swap { expected, value }, outcome } => {
                 let effect = *state == expected;
                 let explained = outcome.is_none_or(|told| told == effect);
                 (explained, if effect { value } else { *state })

@@ -17,11 +17,14 @@ use super::oracle::Oracle;
 ///
 /// What does not.
 pub fn decode(data: &[u8]) -> Result<(), String> {
-    same(data, Message::from_slice(data).ok())?;
-    same(data, Record::from_slice(data).ok())
+    check_round_trip(data, Message::from_slice(data).ok())?;
+    check_round_trip(data, Record::from_slice(data).ok())
 }
 
-fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Result<(), String> {
+fn check_round_trip<'a, T: Wire<'a> + core::fmt::Debug>(
+    data: &[u8],
+    value: Option<T>,
+) -> Result<(), String> {
     let Some(value) = value else { return Ok(()) };
     let mut bytes = vec![0; value.encoded_len()];
     match value.to_slice(&mut bytes) {
@@ -37,14 +40,14 @@ fn same<'a, T: Wire<'a> + core::fmt::Debug>(data: &[u8], value: Option<T>) -> Re
 /// What was violated.
 pub fn inputs(data: &[u8]) -> Result<(), String> {
     match data.split_first() {
-        Some((0..128, rest)) => Victim::<Inline<3, 512, 16, 32>>::new(rest.len())?.run(rest),
-        Some((_, rest)) => Victim::<Heap>::new(rest.len())?.run(rest),
+        Some((0..128, rest)) => NodeUnderTest::<Inline<3, 512, 16, 32>>::new(rest.len())?.run(rest),
+        Some((_, rest)) => NodeUnderTest::<Heap>::new(rest.len())?.run(rest),
         None => Ok(()),
     }
 }
 
 /// The node, its disk and its application.
-struct Victim<S: Storage> {
+struct NodeUnderTest<S: Storage> {
     raft: Raft<S>,
     config: Config,
     now: Instant,
@@ -55,18 +58,18 @@ struct Victim<S: Storage> {
     snapshot: (Index, Term),
     /// A snapshot that arrived whole.
     complete: Option<(Index, Term)>,
-    wanted: Option<(NodeId, Index, u64)>,
+    snapshot_requests: Option<(NodeId, Index, u64)>,
     full: bool,
     accepted: Index,
     seen: Option<Status>,
 }
 
-const ME: NodeId = NodeId::new(1);
+const NODE: NodeId = NodeId::new(1);
 
 /// More outputs than this at once are a storm.
 const MAX_OUTPUTS: usize = 2_000;
 
-impl<S: Storage> Victim<S> {
+impl<S: Storage> NodeUnderTest<S> {
     fn new(salt: usize) -> Result<Self, String> {
         let config = Config {
             pre_vote: !salt.is_multiple_of(3),
@@ -90,7 +93,7 @@ impl<S: Storage> Victim<S> {
             oracle: Oracle::new(3, 3).for_single_node(),
             snapshot: (0, 0),
             complete: None,
-            wanted: None,
+            snapshot_requests: None,
             full: false,
             accepted: 0,
             seen: None,
@@ -100,8 +103,8 @@ impl<S: Storage> Victim<S> {
     }
 
     fn boot(config: &Config) -> Result<Raft<S>, String> {
-        let voters = [ME, NodeId::new(2), NodeId::new(3)];
-        Raft::new(ME, &voters, config.clone(), 7).map_err(|e| format!("no node: {e}"))
+        let voters = [NODE, NodeId::new(2), NodeId::new(3)];
+        Raft::new(NODE, &voters, config.clone(), 7).map_err(|e| format!("no node: {e}"))
     }
 
     fn run(mut self, data: &[u8]) -> Result<(), String> {
@@ -229,7 +232,7 @@ impl<S: Storage> Victim<S> {
     }
 
     fn send_snapshot(&mut self) {
-        let Some((to, index, offset)) = self.wanted.take() else { return };
+        let Some((to, index, offset)) = self.snapshot_requests.take() else { return };
         let _ = self.raft.send_snapshot(to, index, offset, &[7; 16], offset > 64);
     }
 
@@ -245,7 +248,7 @@ impl<S: Storage> Victim<S> {
         raft.tick(self.now);
         self.raft = raft;
         self.oracle.crashed(0);
-        (self.complete, self.wanted, self.seen) = (None, None, None);
+        (self.complete, self.snapshot_requests, self.seen) = (None, None, None);
         Ok(())
     }
 
@@ -288,7 +291,7 @@ impl<S: Storage> Victim<S> {
                     Event::Fatal(reason) => return Err(format!("stopped: {reason}")),
                     Event::LogFull => self.full = true,
                     Event::SnapshotWanted { to, index, offset, .. } => {
-                        self.wanted = Some((to, index, offset));
+                        self.snapshot_requests = Some((to, index, offset));
                     }
                     Event::SnapshotPart { index, index_term, done: true, .. } => {
                         self.complete = Some((index, index_term));
@@ -335,7 +338,7 @@ impl<S: Storage> Victim<S> {
             let status = self.raft.status();
             // a non-member would have to wait until a leader that is a non-member too is given up, if there is
             // room for one only
-            let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != ME).collect();
+            let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != NODE).collect();
             others.sort_by_key(|member| !member.standing.votes());
             let leader = others.first().map_or(NodeId::new(2), |member| member.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
@@ -402,7 +405,7 @@ impl<'a> Input<'a> {
     }
 
     /// A number near one that matters, or near an end of the range.
-    fn near(&mut self, number: u64) -> u64 {
+    fn number_near(&mut self, number: u64) -> u64 {
         let byte = self.byte().unwrap_or(0);
         let offset = u64::from(byte & 0x0f);
         match byte >> 4 {
@@ -449,7 +452,7 @@ impl<'a> Input<'a> {
     /// Entries of every kind.
     fn entries(&mut self, status: &Status, run: &mut Vec<u8>) {
         for _ in 0..self.byte().unwrap_or(0) % 6 {
-            let term = self.near(status.term);
+            let term = self.number_near(status.term);
             let what = self.byte().unwrap_or(0);
             let mut data = Vec::new();
             let kind = match what >> 5 {
@@ -480,51 +483,57 @@ impl<'a> Input<'a> {
             self.0 = rest;
             return Message::from_slice(bytes).ok();
         }
-        let term = self.near(status.term);
+        let term = self.number_near(status.term);
         let flag = kind & 8 == 0;
         Some(match kind % 17 {
             _ if kind == 222 => Message::Removed {
                 term,
-                index: self.near(status.commit),
-                index_term: self.near(status.term),
+                index: self.number_near(status.commit),
+                index_term: self.number_near(status.term),
             },
-            _ if kind == 223 => {
-                Message::Promise { term, round: self.near(0), promise_us: self.near(0) }
-            }
+            _ if kind == 223 => Message::Promise {
+                term,
+                round: self.number_near(0),
+                promise_us: self.number_near(0),
+            },
             0 => Message::RequestVote {
                 pre: flag,
                 term,
-                last_index: self.near(status.last),
-                last_term: self.near(status.term),
+                last_index: self.number_near(status.last),
+                last_term: self.number_near(status.term),
             },
             1 => Message::Vote { pre: flag, term, granted: kind & 16 == 0 },
             2 | 3 => {
                 self.entries(status, buffer);
                 Message::Append {
                     term,
-                    prev_index: self.near(status.commit),
-                    prev_term: self.near(status.term),
-                    commit: self.near(status.commit),
-                    round: self.near(0),
+                    prev_index: self.number_near(status.commit),
+                    prev_term: self.number_near(status.term),
+                    commit: self.number_near(status.commit),
+                    round: self.number_near(0),
                     entries: buffer,
                 }
             }
-            4 => Message::Accept { term, round: self.near(0), match_index: self.near(status.last) },
+            4 => Message::Accept {
+                term,
+                round: self.number_near(0),
+                match_index: self.number_near(status.last),
+            },
             5 => Message::Reject {
                 term,
-                round: self.near(0),
-                prev_index: self.near(status.last),
-                hint_index: self.near(status.commit),
-                hint_term: self.near(status.term),
+                round: self.number_near(0),
+                prev_index: self.number_near(status.last),
+                hint_index: self.number_near(status.commit),
+                hint_term: self.number_near(status.term),
             },
             6 => {
                 buffer.resize(usize::from(self.byte().unwrap_or(0) % 40), 9);
                 Message::Snapshot {
                     term,
-                    round: self.near(0),
-                    index: self.near(status.last),
-                    index_term: self.near(status.term),
-                    offset: self.near(0),
+                    round: self.number_near(0),
+                    index: self.number_near(status.last),
+                    index_term: self.number_near(status.term),
+                    offset: self.number_near(0),
                     done: flag,
                     data: buffer,
                 }
@@ -532,14 +541,22 @@ impl<'a> Input<'a> {
             7 => Message::TimeoutNow { term },
             8 => Message::TakeOver {
                 term,
-                last_index: self.near(status.last),
-                last_term: self.near(status.term),
+                last_index: self.number_near(status.last),
+                last_term: self.number_near(status.term),
             },
             9 => return self.snapshot_end(term, status, buffer),
-            10 => Message::ReadIndex { term, id: self.near(1) },
-            11 => Message::ReadAt { term, id: self.near(1), index: self.near(status.commit) },
-            12 => Message::Rest { term, round: self.near(1), index: self.near(status.last) },
-            13 => Message::Renew { term, index: self.near(status.applied) },
+            10 => Message::ReadIndex { term, id: self.number_near(1) },
+            11 => Message::ReadAt {
+                term,
+                id: self.number_near(1),
+                index: self.number_near(status.commit),
+            },
+            12 => Message::Rest {
+                term,
+                round: self.number_near(1),
+                index: self.number_near(status.last),
+            },
+            13 => Message::Renew { term, index: self.number_near(status.applied) },
             14 => {
                 if kind & 16 == 0 {
                     super::text_format::push_entry(buffer, term, 0, &[0x66; 3]);
@@ -547,20 +564,20 @@ impl<'a> Input<'a> {
                 } else {
                     self.entries(status, buffer);
                 }
-                let (id, round) = (self.near(1), self.near(0));
+                let (id, round) = (self.number_near(1), self.number_near(0));
                 Message::Propose { term, id, round, commands: buffer }
             }
             15 => Message::Proposed {
                 term,
-                id: self.near(1),
-                index: self.near(status.last),
-                count: self.near(0),
+                id: self.number_near(1),
+                index: self.number_near(status.last),
+                count: self.number_near(0),
             },
             _ => Message::SnapshotAck {
                 term,
-                round: self.near(0),
-                index: self.near(status.snapshot),
-                offset: self.near(0),
+                round: self.number_near(0),
+                index: self.number_near(status.snapshot),
+                offset: self.number_near(0),
             },
         })
     }
@@ -572,8 +589,8 @@ impl<'a> Input<'a> {
         status: &Status,
         buffer: &'b mut Vec<u8>,
     ) -> Option<Message<'b>> {
-        let (round, index) = (self.near(0), self.near(status.last));
-        let (index_term, offset) = (self.near(status.term), self.near(0));
+        let (round, index) = (self.number_near(0), self.number_near(status.last));
+        let (index_term, offset) = (self.number_near(status.term), self.number_near(0));
         let (mut members, data) = (Vec::new(), self.byte().unwrap_or(0) % 40);
         self.members(&mut members);
         let mut head = [0; 64];

@@ -69,7 +69,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "disk replaced by an older copy",
     "lost entries reported",
     "message longer than a frame",
-    "leader lost by everybody",
+    "leader deposed",
     "campaign requested",
     "torn tail",
     "unsynced write survived",

@@ -4,7 +4,7 @@ use quorate_core::NodeId;
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
 
 use super::configs::{Config, Configs};
-use super::reads::Reads;
+use super::reads::ReadChecker;
 use super::shadow::{METADATA_ONLY, Shadow, hashes, parse, same};
 use crate::Marks;
 
@@ -25,7 +25,7 @@ pub(crate) struct Oracle {
     pub(crate) amnesia: bool,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
-    pub(crate) reads: Reads,
+    pub(crate) reads: ReadChecker,
     /// The last index a node issued records for, and the term of each entry after its anchor.
     issued: Vec<HashMap<Index, Term>>,
     /// Whether a node issued the record of its founders, or has it on disk.
@@ -56,7 +56,7 @@ impl Oracle {
             amnesia: false,
             votes: HashMap::new(),
             seen: vec![None; nodes],
-            reads: Reads::new(nodes),
+            reads: ReadChecker::new(nodes),
             issued: vec![HashMap::new(); nodes],
             founders_recorded: vec![false; nodes],
             first_founders: vec![None; nodes],
@@ -145,7 +145,7 @@ impl Oracle {
             first.get_or_insert(self.shadows[node].founders.clone().unwrap_or_default());
         }
         if let Record::Append { first, entries, .. } = record
-            && !self.config(node).is_witness_node(node)
+            && !self.config(node).is_witness(node)
             && let Some(kept) = &mut self.complete_entries
         {
             kept.extend(parse(first, entries).map(|(index, term, _)| (index, term)));
@@ -172,7 +172,7 @@ impl Oracle {
             };
         };
         let named = Config::parse(voters.bytes());
-        let founds = self.founders.has(node);
+        let founds = self.founders.is_member(node);
         if named != if founds { self.founders.clone() } else { Config::default() } {
             return Err(format!("node {} names other founders: {named:?}", node + 1));
         }
@@ -241,7 +241,7 @@ impl Oracle {
         }
         let shadow = &self.shadows[node];
         let me = NodeId::new(node as u64 + 1);
-        let fault = |what: &str| Err(format!("node {}: {what}: {message:?}, {shadow:?}", me));
+        let violation = |what: &str| Err(format!("node {}: {what}: {message:?}, {shadow:?}", me));
         let (term, vote) = match message {
             Message::RequestVote { pre: true, .. } | Message::Vote { pre: true, .. } => {
                 return Ok(());
@@ -250,16 +250,14 @@ impl Oracle {
             Message::Vote { term, granted, .. } => (term, granted.then_some(to)),
             Message::Accept { term, match_index, .. } => {
                 if shadow.last() < match_index {
-                    return fault("acknowledged before it is durable");
+                    return violation("acknowledged before it is durable");
                 }
                 // a witness ahead of all who have the commands would let none of them lead
                 let entry = shadow.term_at(match_index).map(|term| (match_index, term));
-                let kept = self
-                    .complete_entries
-                    .as_ref()
-                    .filter(|_| self.config(node).is_witness_node(node));
+                let kept =
+                    self.complete_entries.as_ref().filter(|_| self.config(node).is_witness(node));
                 if entry.is_some_and(|entry| kept.is_some_and(|kept| !kept.contains(&entry))) {
-                    return fault("a witness has what nobody has the commands of");
+                    return violation("a witness has what nobody has the commands of");
                 }
                 (term, None)
             }
@@ -280,11 +278,11 @@ impl Oracle {
             _ => return Ok(()),
         };
         if shadow.term < term {
-            return fault("speaks in a term that is not durable");
+            return violation("speaks in a term that is not durable");
         }
         if let Some(vote) = vote {
             if shadow.term == term && shadow.vote != Some(vote) {
-                return fault("a vote that is not durable");
+                return violation("a vote that is not durable");
             }
             let earlier = *self.votes.entry((node, term)).or_insert(vote);
             if earlier != vote {
@@ -304,12 +302,12 @@ impl Oracle {
         let status = raft.status();
         let earlier = self.seen[node].replace(status);
         let learnt = self.scan_configs(node, raft, earlier);
-        let fault = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
+        let violation = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if status.fatal.is_some() {
-            return fault("stopped itself");
+            return violation("stopped itself");
         }
         if self.shadows[node].founders != self.first_founders[node] {
-            return fault("its disk names other founders than at first, or none");
+            return violation("its disk names other founders than at first, or none");
         }
         let anchor = status.first - 1;
         let ordered = anchor <= status.snapshot
@@ -318,10 +316,10 @@ impl Oracle {
             && status.commit <= status.last
             && status.durable <= status.last;
         if !ordered {
-            return fault("anchor ≤ snapshot ≤ applied ≤ commit ≤ last does not hold");
+            return violation("anchor ≤ snapshot ≤ applied ≤ commit ≤ last does not hold");
         }
         if raft.term(status.last).is_none_or(|t| t > status.term) {
-            return fault("the log is ahead of the term");
+            return violation("the log is ahead of the term");
         }
         if let Some(earlier) = earlier {
             if status.term < earlier.term
@@ -329,29 +327,29 @@ impl Oracle {
                 || status.applied < earlier.applied
                 || status.snapshot < earlier.snapshot
             {
-                return fault("went back");
+                return violation("went back");
             }
             let same = status.term == earlier.term;
             if same && earlier.vote.is_some() && status.vote != earlier.vote {
-                return fault("another vote in the same term");
+                return violation("another vote in the same term");
             }
             if same && earlier.leader.is_some_and(|l| status.leader.is_some_and(|m| m != l)) {
-                return fault("another leader in the same term");
+                return violation("another leader in the same term");
             }
             if same && earlier.role == Role::Leader && status.role == Role::Leader {
                 if status.last < earlier.last {
-                    return fault("a leader's log got shorter");
+                    return violation("a leader's log got shorter");
                 }
                 // only an entry of the own term is committed by counting (3.6.2)
                 if status.commit > earlier.commit && raft.term(status.commit) != Some(status.term) {
-                    return fault("a leader commits an entry of an earlier term by counting");
+                    return violation("a leader commits an entry of an earlier term by counting");
                 }
             } else if status.last < earlier.last {
                 marks.hit("entries replaced");
             }
         }
         // who was added learns of the members with an entry or a snapshot that lists them
-        let waits = !self.founders.has(node) && *self.config(node) == self.founders;
+        let waits = !self.founders.is_member(node) && *self.config(node) == self.founders;
         if learnt && !waits && !self.config(node).is_in_force(raft) {
             let members: Vec<_> = raft.peers().map(|peer| (peer.id, peer.standing)).collect();
             return Err(format!(

@@ -74,7 +74,7 @@ struct Application {
     snapshot: Option<(Index, Term, Vec<u8>)>,
     incoming: Vec<u8>,
     complete: Option<(Index, Term)>,
-    wanted: Vec<(NodeId, Index, u64, usize)>,
+    snapshot_requests: Vec<(NodeId, Index, u64, usize)>,
     /// What was applied is lost.
     lost: bool,
     slow: bool,
@@ -121,7 +121,7 @@ impl Application {
         }
     }
 
-    /// Installs what was received, and sends what is wanted.
+    /// Installs what was received, and sends what peers need.
     fn handle_snapshots<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
         let mut lines: Vec<String> = self.install(raft).into_iter().collect();
         lines.extend(self.send_snapshot(raft));
@@ -145,7 +145,7 @@ impl Application {
 
     fn send_snapshot<S: Storage>(&mut self, raft: &mut Raft<S>) -> Vec<String> {
         let mut lines = Vec::new();
-        for (to, index, offset, max_len) in std::mem::take(&mut self.wanted) {
+        for (to, index, offset, max_len) in std::mem::take(&mut self.snapshot_requests) {
             let Some((newest, _, bytes)) = &self.snapshot else { continue };
             let offset = if *newest == index { offset } else { 0 };
             let rest = bytes.get(offset as usize..).unwrap_or_default();
@@ -395,8 +395,8 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                     application.applied.extend(commands.map(|e| text(e.data)));
                 }
                 Event::SnapshotWanted { to, index, offset, max_len } => {
-                    application.wanted.retain(|(peer, ..)| *peer != to);
-                    application.wanted.push((to, index, offset, max_len));
+                    application.snapshot_requests.retain(|(peer, ..)| *peer != to);
+                    application.snapshot_requests.push((to, index, offset, max_len));
                 }
                 Event::SnapshotPart { index, index_term, offset, data, done } => {
                     application.incoming.truncate(offset as usize);
@@ -588,11 +588,11 @@ fn index_of(node: NodeId) -> usize {
 pub(crate) fn incarnation_seed(seed: u64, node: u64, life: u64) -> u64 {
     // the machine makes `Rng::new(Rng::new(seed).next_u64() ^ node)` of it: what is taken out here
     // lets scenarios and seeds stay what they were
-    seed_whose_first_is(Rng::new(seed ^ node << 32 ^ life).next_u64() ^ node)
+    invert_first_output(Rng::new(seed ^ node << 32 ^ life).next_u64() ^ node)
 }
 
 /// The seed whose generator gives this number first: the steps of [`Rng::next_u64`] backwards.
-const fn seed_whose_first_is(number: u64) -> u64 {
+const fn invert_first_output(number: u64) -> u64 {
     // the multipliers are the inverses, modulo 2^64, of the generator's
     let z = number ^ number >> 31 ^ number >> 62;
     let z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
@@ -707,9 +707,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seed_whose_first_is_inverts_the_generator() {
+    fn invert_first_output_inverts_the_generator() {
         for number in [0, 1, 7, 0x9e37_79b9_7f4a_7c15, u64::MAX] {
-            assert_eq!(Rng::new(seed_whose_first_is(number)).next_u64(), number);
+            assert_eq!(Rng::new(invert_first_output(number)).next_u64(), number);
         }
     }
 }

@@ -8,10 +8,10 @@ type HasQuorum<'a> = &'a dyn Fn(usize, &dyn Fn(usize) -> bool) -> bool;
 /// Checks reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
 /// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
 #[derive(Debug)]
-pub(crate) struct Reads {
+pub(crate) struct ReadChecker {
     pending: Vec<Vec<PendingRead>>,
     /// By the node that took it, the node that sent it and the term of the taker after it: the newest message.
-    taken: BTreeMap<(usize, usize, Term), u64>,
+    latest: BTreeMap<(usize, usize, Term), u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +27,9 @@ struct PendingRead {
     confirmed: bool,
 }
 
-impl Reads {
+impl ReadChecker {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { pending: vec![Vec::new(); nodes], taken: BTreeMap::new() }
+        Self { pending: vec![Vec::new(); nodes], latest: BTreeMap::new() }
     }
 
     /// A node accepted a read.
@@ -47,7 +47,7 @@ impl Reads {
     /// A node took a message.
     pub(crate) fn received(&mut self, node: usize, from: usize, order: u64, term: Term) {
         // an old message that comes late confirms nothing that a newer one did not
-        let newest = self.taken.entry((node, from, term)).or_default();
+        let newest = self.latest.entry((node, from, term)).or_default();
         *newest = order.max(*newest);
     }
 
@@ -60,7 +60,7 @@ impl Reads {
     /// than those by whom it counted.
     pub(crate) fn index_sent(&mut self, node: usize, leader: usize, has_quorum: HasQuorum<'_>) {
         for read in &mut self.pending[node] {
-            read.confirmed |= is_confirmed(&self.taken, read, leader, has_quorum);
+            read.confirmed |= is_confirmed(&self.latest, read, leader, has_quorum);
         }
     }
 
@@ -77,7 +77,7 @@ impl Reads {
         // one that leads confirms its own reads; reads of other nodes are confirmed by a leader
         let leads = seen.is_none_or(|status| status.role == Role::Leader);
         for read in self.pending[node].extract_if(.., |read| read.id <= through) {
-            let confirmed = |leader| is_confirmed(&self.taken, &read, leader, has_quorum);
+            let confirmed = |leader| is_confirmed(&self.latest, &read, leader, has_quorum);
             let mut leaders = if leads { node..node + 1 } else { 0..nodes };
             if !read.confirmed && !leaders.any(confirmed) {
                 return Err(format!(
@@ -98,13 +98,13 @@ impl Reads {
 
 /// Whether a majority of a leader's members took a message of it after a read was asked for.
 fn is_confirmed(
-    taken: &BTreeMap<(usize, usize, Term), u64>,
+    latest: &BTreeMap<(usize, usize, Term), u64>,
     read: &PendingRead,
     leader: usize,
     has_quorum: HasQuorum<'_>,
 ) -> bool {
     let followed = |taker: usize| {
-        let newest = taken.get(&(taker, leader, read.term));
+        let newest = latest.get(&(taker, leader, read.term));
         taker == leader || newest.is_some_and(|&order| order > read.order)
     };
     has_quorum(leader, &followed)

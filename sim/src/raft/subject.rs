@@ -369,7 +369,7 @@ impl<S: Storage> RaftSubject<S> {
     fn send_snapshot(&mut self, node: usize, raft: &mut Raft<S>) -> bool {
         let here = &mut self.applications[node];
         let mut called = false;
-        for (to, index, offset, max_len) in core::mem::take(&mut here.wanted) {
+        for (to, index, offset, max_len) in core::mem::take(&mut here.snapshot_requests) {
             let Some((newest, _, bytes)) = here.snapshot.as_ref() else { continue };
             let (index, offset) = if *newest == index { (index, offset) } else { (*newest, 0) };
             let rest = bytes.get(offset as usize..).unwrap_or_default();
@@ -551,7 +551,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             }
             Event::SnapshotWanted { to, index, offset, max_len } => {
                 marks.hit("snapshot wanted");
-                self.applications[node].wanted.push((to, index, offset, max_len));
+                self.applications[node].snapshot_requests.push((to, index, offset, max_len));
                 Some("crash while sending a snapshot")
             }
             Event::SnapshotPart { index, index_term, offset, data, done } => {
@@ -816,10 +816,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
     fn converged(&self, machines: &mut dyn Iterator<Item = &Raft<S>>) -> bool {
         let members = self.oracle.members();
         let place = |status: &Status| status.id.get() as usize - 1;
-        let mut statuses = machines.map(Raft::status).filter(|s| members.has(place(s)));
+        let mut statuses = machines.map(Raft::status).filter(|s| members.is_member(place(s)));
         let committed = self.oracle.committed();
         let counts = |node: usize| {
-            members.has(node) && !members.is_witness_node(node) && !self.lost.contains(&node)
+            members.is_member(node) && !members.is_witness(node) && !self.lost.contains(&node)
         };
         let sound = self.applications.iter().enumerate().filter(|(node, _)| counts(*node));
         let mut stores = sound.map(|(_, node)| &node.store);
@@ -830,7 +830,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 .applications
                 .iter()
                 .enumerate()
-                .all(|(node, n)| !members.has(node) || n.forwards.is_empty())
+                .all(|(node, n)| !members.is_member(node) || n.forwards.is_empty())
     }
 
     fn finish(&mut self, _marks: &mut Marks) -> Result<(), String> {

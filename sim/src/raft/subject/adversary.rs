@@ -12,7 +12,7 @@ const NON_MEMBER: NodeId = NodeId::new(99);
 /// No member is believed to be so far ahead; a term that is further is approached by a step as long.
 const TERM_STEP: u64 = 1 << 32;
 /// No node that is no member is believed to be further ahead.
-const MAX_NON_MEMBER_LEAD: u64 = 1 << 16;
+const MAX_NON_MEMBER_TERM_GAP: u64 = 1 << 16;
 
 impl<S: Storage> RaftSubject<S> {
     /// Tries all of it on a copy of some node, now and then.
@@ -63,7 +63,7 @@ const fn vote_request(pre: bool, term: u64) -> Message<'static> {
 fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, last, .. } = raft.status();
     let (last_term, last_index) = (raft.term(last)?, last);
-    let far = term + MAX_NON_MEMBER_LEAD + 1;
+    let far = term + MAX_NON_MEMBER_TERM_GAP + 1;
     for message in [
         Message::TakeOver { term: term + 1, last_index, last_term },
         Message::Accept { term: term + 1, round: 0, match_index: 0 },
@@ -85,12 +85,12 @@ fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String>
         }
     }
     let mut copy = raft.clone();
-    for term in (1..5).map(|step| term + step * MAX_NON_MEMBER_LEAD / 2) {
+    for term in (1..5).map(|step| term + step * MAX_NON_MEMBER_TERM_GAP / 2) {
         let (prev_index, prev_term, commit, entries) = (0, 0, 0, &[]);
         let append = Message::Append { term, prev_index, prev_term, commit, round: 1, entries };
         let _ = copy.receive(now, NON_MEMBER, append);
     }
-    if copy.status().term > term + MAX_NON_MEMBER_LEAD {
+    if copy.status().term > term + MAX_NON_MEMBER_TERM_GAP {
         return Some("non-members raise the term without limit".into());
     }
     if last > 0 {
