@@ -120,7 +120,8 @@ impl Summary {
         must_happen.iter().copied().filter(|mark| self.marks.get(mark) == 0).collect()
     }
 
-    /// How many elections took longer than [`SLOW_ELECTION_TIMEOUTS`](crate::SLOW_ELECTION_TIMEOUTS), and how many there were.
+    /// How many elections took longer than
+    /// [`SLOW_ELECTION_TIMEOUTS`](crate::SLOW_ELECTION_TIMEOUTS), and how many there were.
     #[must_use]
     pub fn slow_elections(&self) -> (usize, usize) {
         let all = || self.leader_after.iter().chain(&self.partial_after);

@@ -123,8 +123,8 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// Cuts the newest leader off from as many nodes as it can lose without losing its majority: these
-    /// nodes would campaign if the rest let them.
+    /// Cuts the newest leader off from as many nodes as it can lose without losing its majority:
+    /// these nodes would campaign if the rest let them.
     fn isolate_leader_from_minority(&mut self) {
         let Some(leader) = self.leader() else { return };
         let nodes = self.swarm.nodes;
@@ -135,8 +135,8 @@ impl<S: Subject> World<S> {
         self.schedule(wait, ScheduledEvent::DeposeLeader);
     }
 
-    /// Cuts the leader off from the other nodes too, which restart at that moment, or whose clocks run
-    /// fast: what they promised it still holds (Raft thesis, 6.4.1).
+    /// Cuts the leader off from the other nodes too, which restart at that moment, or whose clocks
+    /// run fast: what they promised it still holds (Raft thesis, 6.4.1).
     pub(crate) fn depose_leader(&mut self) -> Result<(), String> {
         let Some(leader) = self.leader().filter(|_| self.chaos) else { return Ok(()) };
         self.marks.hit("leader deposed");

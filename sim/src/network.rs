@@ -53,8 +53,8 @@ impl Network {
         self.old_messages.retain(|envelope| envelope.from != node && envelope.to != node);
     }
 
-    /// Takes a message at a time in µs. Returns the messages that arrive because of it, each with its
-    /// delay: none if it is lost, two if it is duplicated, and perhaps an old one besides.
+    /// Takes a message at a time in µs. Returns the messages that arrive because of it, each with
+    /// its delay: none if it is lost, two if it is duplicated, and perhaps an old one besides.
     pub(crate) fn send(
         &mut self,
         now: u64,

@@ -131,7 +131,8 @@ impl Partition {
         (0..nodes).filter(linked).count() > nodes / 2
     }
 
-    /// Unblocks one link; false when none is left (swizzle: links come back one by one in any order).
+    /// Unblocks one link; false when none is left (swizzle: links come back one by one in any
+    /// order).
     pub(crate) fn heal_one_link(&mut self, rng: &mut Rng) -> bool {
         let total: u64 = self.links.iter().map(|row| u64::from(row.count_ones())).sum();
         let mut at = rng.below(total);

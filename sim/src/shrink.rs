@@ -9,7 +9,8 @@ use crate::Subject;
 use crate::interact::{Error, Harness, Links, Protocol};
 use crate::run::run_recorded;
 
-/// Executes at most so many commands, in all candidates together: what was found by then is good enough.
+/// Executes at most so many commands, in all candidates together: what was found by then is good
+/// enough.
 const MAX_COMMANDS: usize = 40_000_000;
 
 /// Runs a seed that fails and finds an interaction test, as short as can be, that fails in the same way: delta debugging
@@ -141,7 +142,8 @@ impl<P: Protocol> Shrinker<P> {
     }
 }
 
-/// Executes commands until something is violated: which command it was, and what. Commands that make no sense are passed over.
+/// Executes commands until something is violated: which command it was, and what. Commands that
+/// make no sense are passed over.
 fn run_until_violation<P: Protocol>(commands: &[String]) -> Option<(usize, String)> {
     let mut harness = Harness::<P>::default();
     for (at, command) in commands.iter().enumerate() {
@@ -211,7 +213,8 @@ mod tests {
     use crate::raft::{OnHeap, OnInline, RaftProtocol, SmallLog};
     use crate::trace::Trace;
 
-    /// What the harness makes of the first seconds of a run: commands, those it rejected, and what was violated.
+    /// What the harness makes of the first seconds of a run: commands, those it rejected, and what
+    /// was violated.
     fn replay<S: Subject, P: Protocol>(seed: u64) -> (usize, Vec<String>, Option<Error>) {
         let mut world = World::<S>::new(seed, None, Trace::new(0, false));
         world.recorder.0 = world.subject.scenario_setup();

@@ -10,10 +10,12 @@ pub trait Subject: Sized {
     /// The machine under test.
     type Machine: Machine + Clone + PartialEq;
 
-    /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts: claimed by protocols that recover.
+    /// Whether links may be so slow that bulk delays what is behind it, by more than timeouts:
+    /// claimed by protocols that recover.
     const SLOW_LINKS: bool = false;
 
-    /// Whether nodes are started again with empty disks, where [`may_erase_disk`](Self::may_erase_disk) says so.
+    /// Whether nodes are started again with empty disks, where
+    /// [`may_erase_disk`](Self::may_erase_disk) says so.
     const ERASES_DISKS: bool = false;
 
     /// The subject of a run.
@@ -52,7 +54,8 @@ pub trait Subject: Sized {
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String>;
 
-    /// The machine was polled dry: the application acts on the events. True if it called the machine.
+    /// The machine was polled dry: the application acts on the events. True if it called the
+    /// machine.
     ///
     /// # Errors
     ///
@@ -82,7 +85,8 @@ pub trait Subject: Sized {
         record: <Self::Machine as Machine>::Record<'_>,
     ) -> Result<(), String>;
 
-    /// Outputs of one node in one step, at most; more are a violation: the machine never becomes idle.
+    /// Outputs of one node in one step, at most; more are a violation: the machine never becomes
+    /// idle.
     fn max_outputs_per_step(&self) -> u64 {
         5_000
     }
@@ -182,8 +186,8 @@ pub trait Subject: Sized {
         false
     }
 
-    /// The leader, from 0, if it must stay the leader while a minority of the others is cut off, and
-    /// when they come back; `None` where the protocol does not claim that.
+    /// The leader, from 0, if it must stay the leader while a minority of the others is cut off,
+    /// and when they come back; `None` where the protocol does not claim that.
     fn stable_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> Option<usize> {
         let _ = machines;
         None
@@ -205,8 +209,8 @@ pub trait Subject: Sized {
         let _ = node;
     }
 
-    /// The commands that start this run in the interaction harness (see [`crate::interact`]), if it can
-    /// run there.
+    /// The commands that start this run in the interaction harness (see [`crate::interact`]), if it
+    /// can run there.
     fn scenario_setup(&self) -> Option<Vec<String>> {
         None
     }
@@ -238,7 +242,8 @@ pub trait Subject: Sized {
         0
     }
 
-    /// How much was completed so far, such as the number of acknowledged operations: it must grow after healing.
+    /// How much was completed so far, such as the number of acknowledged operations: it must grow
+    /// after healing.
     fn completed(&self) -> u64;
 
     /// Whether all nodes are to heal, as the subject alone knows which are a majority.

@@ -56,7 +56,8 @@ pub enum Fault {
     Pause,
     /// Links are cut.
     Partition,
-    /// A leader is cut off from some nodes, then from all, while the others restart or their clocks run fast.
+    /// A leader is cut off from some nodes, then from all, while the others restart or their clocks
+    /// run fast.
     DeposeLeader,
     /// A disk is full for a while.
     DiskFull,

@@ -1,6 +1,7 @@
-//! Replicas of a set under every fault there is: they converge once faults stop, nothing that was durable is lost, nothing that
-//! was removed comes back, and no replica takes itself for amnesiac. One whose disk was erased comes back as the next incarnation;
-//! or under its old name, and then stops as soon as it hears of what it forgot, and takes nothing of that for its own.
+//! Replicas of a set under every fault there is: they converge once faults stop, nothing that was
+//! durable is lost, nothing that was removed comes back, and no replica takes itself for amnesiac.
+//! One whose disk was erased comes back as the next incarnation; or under its old name, and then
+//! stops as soon as it hears of what it forgot, and takes nothing of that for its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::cell::RefCell;

@@ -11,7 +11,8 @@ fn campaign<const BUG: u8>(seeds: u64) -> Outcome {
     campaign.run::<MaxRegisterSubject<BUG>>(|_| ())
 }
 
-/// The bug is found within so many seeds, and described by these words; the seed it names shows it again.
+/// The bug is found within so many seeds, and described by these words; the seed it names shows it
+/// again.
 fn assert_found<const BUG: u8>(seeds: u64, words: &str) {
     let violation = campaign::<BUG>(seeds).violation;
     let violation = violation.unwrap_or_else(|| panic!("not found: {words}"));

@@ -41,7 +41,8 @@ impl Board {
     ///
     /// # Errors
     ///
-    /// [`Failure::Missing`] when there is no such file or no emulator, [`Failure::Unexpected`] when the image's logs cannot be read.
+    /// [`Failure::Missing`] when there is no such file or no emulator, [`Failure::Unexpected`] when
+    /// the image's logs cannot be read.
     pub fn new(image: &Path) -> Result<Self, Failure> {
         if !image.is_file() {
             let text = format!("{}: there is no such image; build it first", image.display());

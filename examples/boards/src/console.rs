@@ -30,8 +30,8 @@ pub enum Reply {
     Error(String),
 }
 
-/// No answer: the node is not connected, disconnected, or is silent. The command may have been executed
-/// nevertheless.
+/// No answer: the node is not connected, disconnected, or is silent. The command may have been
+/// executed nevertheless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NoReply {
@@ -94,8 +94,8 @@ impl Console {
         self.socket.path()
     }
 
-    /// Sends a command and waits for the answer. One at a time: concurrent requests may get each other's
-    /// answers.
+    /// Sends a command and waits for the answer. One at a time: concurrent requests may get each
+    /// other's answers.
     ///
     /// # Errors
     ///

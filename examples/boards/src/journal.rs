@@ -9,7 +9,8 @@ use std::time::Instant;
 
 /// What nodes, wires and the bench logged, in the order they were logged. Clones share it.
 ///
-/// Everything goes to the file `journal.log` of the bench's folder; the last [`CAPACITY`](Self::CAPACITY) lines are in memory.
+/// Everything goes to the file `journal.log` of the bench's folder; the last
+/// [`CAPACITY`](Self::CAPACITY) lines are in memory.
 #[derive(Clone, Debug)]
 pub struct Journal {
     begin: Instant,
@@ -79,7 +80,8 @@ impl Journal {
         lines
     }
 
-    /// The lines after a position in the journal, and the position to go on from; 0 is its beginning.
+    /// The lines after a position in the journal, and the position to go on from; 0 is its
+    /// beginning.
     #[must_use]
     pub fn since(&self, position: usize) -> (Vec<Line>, usize) {
         let inner = self.lock();

@@ -10,8 +10,9 @@
 //!                 └─────────────────────────────────┘
 //! ```
 //!
-//! [`TestBench`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s: [`setpoint`], [`bully`] and [`gossip`]. [`runner`](mod@runner)
-//! runs scenarios one after another and prints what came out, [`live`] is for a person to play with. The program `boards` is both:
+//! [`TestBench`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s:
+//! [`setpoint`], [`bully`] and [`gossip`]. [`runner`](mod@runner) runs scenarios one after another and prints
+//! what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
 //! boards run  --image IMAGE --server PROGRAM [--scenario NAME] [--seed N] [--keep]
@@ -22,10 +23,11 @@
 //!
 //! # Another program
 //!
-//! A program needs an image that reads its setup from semihosting's command line ([`board::Board`] says how), a console of lines
-//! ([`Console`] says which), and a `const` [`Program`]: how its status is read, frames that a board must refuse, and scenarios. A
-//! scenario is a function that gets a [`TestBench`] with everything wired and nothing started, and says what it measured or what is wrong.
-//! Then it joins [`PROGRAMS`].
+//! A program needs an image that reads its setup from semihosting's command line ([`board::Board`]
+//! says how), a console of lines ([`Console`] says which), and a `const` [`Program`]: how its
+//! status is read, frames that a board must refuse, and scenarios. A scenario is a function that
+//! gets a [`TestBench`] with everything wired and nothing started, and says what it measured or
+//! what is wrong. Then it joins [`PROGRAMS`].
 #![forbid(unsafe_code)]
 
 pub mod board;

@@ -17,7 +17,8 @@ pub struct Noise {
     pub drop: u8,
     /// A frame from some time ago comes again, before it.
     pub replay: u8,
-    /// A frame from a board nobody knows, or of another cluster, comes before it: see [`ForeignFrame`].
+    /// A frame from a board nobody knows, or of another cluster, comes before it: see
+    /// [`ForeignFrame`].
     pub foreign: u8,
 }
 
@@ -40,7 +41,8 @@ impl Noise {
     /// Every damage that a line does by itself, each to some frames in a hundred.
     pub const LINE: Self =
         Self { flip: 12, garbage: 12, truncate: 8, drop: 4, replay: 0, foreign: 0 };
-    /// Frames that are intact, and must be rejected: old ones, and foreign ones. And truncated ones.
+    /// Frames that are intact, and must be rejected: old ones, and foreign ones. And truncated
+    /// ones.
     pub const FRAMES: Self =
         Self { flip: 0, garbage: 0, truncate: 15, drop: 0, replay: 25, foreign: 25 };
 

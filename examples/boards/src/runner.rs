@@ -38,8 +38,8 @@ pub struct Summary {
     pub skipped: Vec<&'static str>,
 }
 
-/// A host that stalls so long takes a good part of an election timeout from the boards. A failure proves
-/// nothing then, and the scenario is run again.
+/// A host that stalls so long takes a good part of an election timeout from the boards. A failure
+/// proves nothing then, and the scenario is run again.
 const STALL: Duration = Duration::from_millis(100);
 /// How often a scenario is run, at most.
 const ATTEMPTS: usize = 4;
@@ -73,7 +73,8 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// [`Failure::Unexpected`] for a name that is none, [`Failure::Interrupted`]. A scenario that fails is in the summary.
+    /// [`Failure::Unexpected`] for a name that is none, [`Failure::Interrupted`]. A scenario that
+    /// fails is in the summary.
     pub fn run(&self, program: &Program, names: &[String]) -> Result<Summary, Failure> {
         let chosen = choose(program, names)?;
         println!("{}: {}\n", program.name, program.about);

@@ -7,8 +7,8 @@ use std::time::Instant;
 /// How often the clock is sampled.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Detects that the host stalls for a while: then the emulators stalled too, and what they did next was
-/// no fault of theirs.
+/// Detects that the host stalls for a while: then the emulators stalled too, and what they did next
+/// was no fault of theirs.
 pub(crate) struct StallDetector {
     longest_us: Arc<AtomicU64>,
     over: Arc<AtomicBool>,

@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 
 use crate::Failure;
 
-/// The socket of one end of a wire, which the UART of an emulated board or a process connects to. It may
-/// connect again and again; the last connection counts.
+/// The socket of one end of a wire, which the UART of an emulated board or a process connects to.
+/// It may connect again and again; the last connection counts.
 #[derive(Debug)]
 pub(crate) struct UartSocket {
     path: PathBuf,
@@ -75,7 +75,8 @@ impl Drop for UartSocket {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         self.writer.close();
-        // the thread waits for a connection; without the socket's file there is none, and it waits until the process ends
+        // the thread waits for a connection; without the socket's file there is none, and it waits
+        // until the process ends
         let woken = UnixStream::connect(&self.path).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| woken) {
             let _ = thread.join();

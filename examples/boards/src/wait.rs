@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::Failure;
 
-/// How long a condition may take: emulators share a machine with others. How long it took is measured,
-/// not judged.
+/// How long a condition may take: emulators share a machine with others. How long it took is
+/// measured, not judged.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(15);
@@ -14,7 +14,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(15);
 ///
 /// # Errors
 ///
-/// [`Failure::TimedOut`] when it does not, [`Failure::Interrupted`] when somebody asks to stop, and the error of `poll`.
+/// [`Failure::TimedOut`] when it does not, [`Failure::Interrupted`] when somebody asks to stop, and
+/// the error of `poll`.
 pub(crate) fn wait<C, T>(
     context: &mut C,
     interrupted: impl Fn(&C) -> bool,

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Bug, run};
 
-/// On a busy machine a leader that was cut off may give up before it is asked for anything, and then there is nothing to notice.
+/// On a busy machine a leader that was cut off may give up before it is asked for anything, and
+/// then there is nothing to notice.
 const ATTEMPTS: u32 = 5;
 
 fn assert_found(bug: Bug, scenario: &str, how: &[&str]) {

@@ -8,9 +8,10 @@ use quorate_election::detector::{
 
 use super::hostile::Input;
 
-/// Gives each detector a list of inputs: heartbeats and queries at times that may be anything. What must hold: nothing panics;
-/// who was never heard is not suspected; the instant foretold is the first suspicious one; who is suspected stays so until it
-/// is heard; and somebody who falls silent is suspected, however seldom the watch is ticked.
+/// Gives each detector a list of inputs: heartbeats and queries at times that may be anything. What
+/// must hold: nothing panics; who was never heard is not suspected; the instant foretold is the
+/// first suspicious one; who is suspected stays so until it is heard; and somebody who falls silent
+/// is suspected, however seldom the watch is ticked.
 ///
 /// # Errors
 ///

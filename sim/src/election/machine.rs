@@ -161,8 +161,8 @@ pub(super) fn recovery_quorum(nodes: usize) -> usize {
     nodes.div_ceil(2).min(nodes - 1)
 }
 
-/// Whether the right node leads, and all nodes that are up know it. `live` are the machines that are
-/// up, with their indices.
+/// Whether the right node leads, and all nodes that are up know it. `live` are the machines that
+/// are up, with their indices.
 pub(super) fn check_converged<'a, M: ElectionMachine>(
     config: &Config,
     nodes: usize,

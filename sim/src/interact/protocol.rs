@@ -6,7 +6,8 @@ use super::Options;
 /// events are printed, one line each.
 ///
 /// It is also the application beside each node: what it learns in
-/// [`handle_event`](Self::handle_event) it may act on in [`run_application`](Self::run_application).
+/// [`handle_event`](Self::handle_event) it may act on in
+/// [`run_application`](Self::run_application).
 pub trait Protocol: Sized {
     /// The machine under test.
     type Machine: Machine;
@@ -39,7 +40,8 @@ pub trait Protocol: Sized {
     ///
     /// # Errors
     ///
-    /// What is wrong with the command: the scenario is at fault, not the machine. A refusal of the machine is something to print.
+    /// What is wrong with the command: the scenario is at fault, not the machine. A refusal of the
+    /// machine is something to print.
     fn command(
         &mut self,
         name: &str,
@@ -108,7 +110,8 @@ pub trait Protocol: Sized {
         machine: &Self::Machine,
     );
 
-    /// The scenario puts things in the nodes' way that no honest run brings about: what holds only of those is not judged any more.
+    /// The scenario puts things in the nodes' way that no honest run brings about: what holds only
+    /// of those is not judged any more.
     fn tampered(&mut self);
 
     /// Checks what must hold of the nodes that are up, after each command.

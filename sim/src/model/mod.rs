@@ -97,8 +97,8 @@ pub trait Modelled: Sized + Sync + Send {
     /// What was violated.
     fn check(&self, memory: &mut Self::Memory, nodes: &[Node<Self>]) -> Result<(), String>;
 
-    /// Whether the system has reached the state it must reach once faults have stopped. Crashed nodes stay
-    /// down.
+    /// Whether the system has reached the state it must reach once faults have stopped. Crashed
+    /// nodes stay down.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@ use todc_utils::{Action, History as Actions, Specification, WGLChecker};
 
 use super::store::Change;
 
-/// The requests of clients and their answers, in order; checked key by key (linearizability is local: Herlihy and Wing, 1990, 3.2).
+/// The requests of clients and their answers, in order; checked key by key (linearizability is
+/// local: Herlihy and Wing, 1990, 3.2).
 #[derive(Debug, Default)]
 pub(crate) struct History {
     operations: BTreeMap<u64, Operation>,

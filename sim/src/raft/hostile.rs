@@ -176,7 +176,8 @@ impl<S: Storage> NodeUnderTest<S> {
         Ok(())
     }
 
-    /// A message from a peer or a non-member: made of plausible numbers, or of whatever bytes decode.
+    /// A message from a peer or a non-member: made of plausible numbers, or of whatever bytes
+    /// decode.
     fn receive(&mut self, input: &mut Input<'_>) -> Result<(), String> {
         let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 4));
         let before = self.raft.status();
@@ -336,8 +337,8 @@ impl<S: Storage> NodeUnderTest<S> {
             }
             self.drain()?;
             let status = self.raft.status();
-            // a non-member would have to wait until a leader that is a non-member too is given up, if there is
-            // room for one only
+            // a non-member would have to wait until a leader that is a non-member too is given up,
+            // if there is room for one only
             let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != NODE).collect();
             others.sort_by_key(|member| !member.standing.votes());
             let leader = others.first().map_or(NodeId::new(2), |member| member.id);

@@ -20,7 +20,8 @@ pub struct ModelledRaft {
     pub config: Config,
     /// The requests that a leader may get, each any number of times.
     pub requests: &'static [Request],
-    /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0 skips that check.
+    /// How long the nodes may take to find a leader and be level once faults have stopped, in µs; 0
+    /// skips that check.
     pub max_healing_us: u64,
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Oracle {
     /// Index and term of what was ever on the disk of a node that is no witness; `None` if there are nodes that are not seen.
     complete_entries: Option<HashSet<(Index, Term)>>,
     leaders: BTreeMap<Term, usize>,
-    /// A node lost what it had promised: later leaders may have been elected by its vote, which it may
-    /// give twice.
+    /// A node lost what it had promised: later leaders may have been elected by its vote, which it
+    /// may give twice.
     pub(crate) amnesia: bool,
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,

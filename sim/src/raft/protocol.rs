@@ -11,15 +11,16 @@ use super::text_format::{self, RoleText};
 use crate::Marks;
 use crate::interact::{Options, Protocol, time_us};
 
-/// Raft in interaction tests, on the heap storage or another. The application beside each node is the
-/// list of commands it applied.
+/// Raft in interaction tests, on the heap storage or another. The application beside each node is
+/// the list of commands it applied.
 ///
 /// Options of `nodes`: `pre-vote`, `check-quorum`, `forward` (`on` or `off`), `election=150ms`,
-/// `election-max=300ms`, `heartbeat=50ms`, `lease-drift` (ppm), `snapshot-pace=20ms`, `quiesce=200ms`,
-/// `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`, `max-uncommitted`,
-/// `snapshot-chunk`, `max-log` (numbers), `voters` (how many of the nodes found the cluster; all. The
-/// others join), `seed` (of the timeouts), `election-spread=60ms` (by how much the election timeouts
-/// of nodes differ: node 1's are longer by once, node 2's by twice that, and node 3's are as given).
+/// `election-max=300ms`, `heartbeat=50ms`, `lease-drift` (ppm), `snapshot-pace=20ms`,
+/// `quiesce=200ms`, `max-append`, `max-inflight`, `max-inflight-bytes`, `max-entry`,
+/// `max-uncommitted`, `snapshot-chunk`, `max-log` (numbers), `voters` (how many of the nodes found
+/// the cluster; all. The others join), `seed` (of the timeouts), `election-spread=60ms` (by how
+/// much the election timeouts of nodes differ: node 1's are longer by once, node 2's by twice that,
+/// and node 3's are as given).
 ///
 /// | command | what it does |
 /// |---|---|
@@ -42,10 +43,10 @@ use crate::interact::{Options, Protocol, time_us};
 /// | `applied NODE`, `log NODE`, `terms NODE` | what was applied; the entries; the term of each |
 /// | `peers NODE` | a leader's view of the others |
 ///
-/// `set-disk NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which hold
-/// `e1`, `e2`, …
-/// `forge A->B KIND NAME=VALUE …` knows `request-vote` (also with `transfer=on`), `request-pre-vote`,
-/// `vote`, `pre-vote`, `append`, `append-accepted`, `append-rejected`, `timeout-now`.
+/// `set-disk NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which
+/// hold `e1`, `e2`, … `forge A->B KIND NAME=VALUE …` knows `request-vote` (also with
+/// `transfer=on`), `request-pre-vote`, `vote`, `pre-vote`, `append`, `append-accepted`,
+/// `append-rejected`, `timeout-now`.
 pub struct RaftProtocol<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,

@@ -5,8 +5,9 @@ use quorate_raft::{Index, ReadId, Role, Status, Term};
 /// Whether those of whom something is so are enough for a decision of a leader.
 type HasQuorum<'a> = &'a dyn Fn(usize, &dyn Fn(usize) -> bool) -> bool;
 
-/// Checks reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine counts: after the read was
-/// asked for, a majority took a message of the leader in its term, and what anybody had committed by then was applied.
+/// Checks reads by what a linearizable one needs (Raft thesis, 6.4), whoever's rounds the machine
+/// counts: after the read was asked for, a majority took a message of the leader in its term, and
+/// what anybody had committed by then was applied.
 #[derive(Debug)]
 pub(crate) struct ReadChecker {
     pending: Vec<Vec<PendingRead>>,
@@ -56,8 +57,8 @@ impl ReadChecker {
         self.pending[node].clear();
     }
 
-    /// A leader sends a node the index of its reads, and may crash in this very step: afterward it may know of earlier members only
-    /// than those by whom it counted.
+    /// A leader sends a node the index of its reads, and may crash in this very step: afterward it
+    /// may know of earlier members only than those by whom it counted.
     pub(crate) fn index_sent(&mut self, node: usize, leader: usize, has_quorum: HasQuorum<'_>) {
         for read in &mut self.pending[node] {
             read.confirmed |= is_confirmed(&self.latest, read, leader, has_quorum);

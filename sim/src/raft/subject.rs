@@ -45,7 +45,8 @@ pub struct RaftSubject<S: Storage> {
     campaigns: u64,
     /// Nodes that found the cluster: all, unless its members change.
     founders: usize,
-    /// An operator changes the members, once in so many steps of a client until chaos ends; 0 is never.
+    /// An operator changes the members, once in so many steps of a client until chaos ends; 0 is
+    /// never.
     changes: u64,
     chaos_us: u64,
     /// The last node is one that comes as a witness.
@@ -638,7 +639,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn max_messages_per_second(&self) -> u64 {
-        // a leader that is the only voter commits at once, and its clients send the next request at once: a node that lags always gets a full window
+        // a leader that is the only voter commits at once, and its clients send the next request at
+        // once: a node that lags always gets a full window
         let pace = if self.changes > 0 { 12 } else { 1 };
         pace * MAX_MESSAGES_PER_SECOND * self.applications.len() as u64
     }

@@ -241,7 +241,8 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
     run.extend(data);
 }
 
-/// A message in one number: all of it but what commands and snapshots hold, and which incarnation of a node sent it, which the time is part of.
+/// A message in one number: all of it but what commands and snapshots hold, and which incarnation
+/// of a node sent it, which the time is part of.
 pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
     let mut trace = Trace::new(0, false);
     match *message {

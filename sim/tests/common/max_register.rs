@@ -32,8 +32,8 @@ pub mod bug {
     pub const REJECTS_HONEST_MESSAGES: u8 = 11;
 }
 
-/// A replicated register of the largest number that was put: each node writes it and acknowledges it;
-/// a number that a majority has written is chosen, and its node emits that.
+/// A replicated register of the largest number that was put: each node writes it and acknowledges
+/// it; a number that a majority has written is chosen, and its node emits that.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MaxRegister<const BUG: u8> {
     me: NodeId,

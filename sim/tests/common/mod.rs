@@ -1,4 +1,5 @@
-//! A small protocol to test the simulator with: it must find the planted bugs, and nothing without one.
+//! A small protocol to test the simulator with: it must find the planted bugs, and nothing without
+//! one.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 mod max_register;

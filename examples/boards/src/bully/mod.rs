@@ -35,11 +35,11 @@ pub const PROGRAM: Program = Program {
 const CLUSTER: u64 = 0xb011;
 /// A node that is in no cluster of ours.
 const UNKNOWN: u64 = 66;
-/// Strangers speak of epochs from here on.
+/// Foreign frames have epochs from here on.
 const FAR: u64 = 1 << 20;
 
-/// A frame that is well-formed and that every node must reject: from an unknown node, or of another cluster. It claims the leadership
-/// or starts an election, in a late epoch.
+/// A frame that is well-formed and that every node must reject: from an unknown node, or of another
+/// cluster. It claims the leadership or starts an election, in a late epoch.
 #[must_use]
 pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     let epoch = Epoch::from_token(rng.range(FAR, FAR << 10));

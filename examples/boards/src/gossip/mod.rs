@@ -26,7 +26,8 @@ pub const ROSTER: Program = Program {
     scenarios: scenarios::ROSTER,
 };
 
-/// A frame that is well-formed and that every board must reject: garbage from an unknown node, or of another group.
+/// A frame that is well-formed and that every board must reject: garbage from an unknown node, or
+/// of another group.
 fn foreign_frame(rng: &mut Rng, to: u64, cluster: u64) -> Vec<u8> {
     let (cluster, from) = if rng.chance(1, 2) { (cluster, 66) } else { (cluster + 1, to % 3 + 1) };
     let mut encoder = Encoder::<128>::new(Line { cluster, node: NodeId::new(from) });

@@ -16,8 +16,8 @@ use crate::noise::Noise;
 use crate::table::Table;
 use crate::{Failure, Program, Reply, Status, TestBench};
 
-/// A bench with a prompt and the log lines of the nodes. Ends with `quit`, the end of the input, or a
-/// signal; then no node is left.
+/// A bench with a prompt and the log lines of the nodes. Ends with `quit`, the end of the input, or
+/// a signal; then no node is left.
 #[derive(Debug)]
 pub struct Live {
     bench: TestBench,

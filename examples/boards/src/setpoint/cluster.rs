@@ -6,8 +6,8 @@ use crate::setpoint::{Change, Ledger};
 use crate::wait::wait;
 use crate::{Failure, NoReply, Reply, Status, TestBench};
 
-/// A client of the cluster on a bench: it sends commands to any node, follows redirects to the leader, and
-/// records what was acknowledged.
+/// A client of the cluster on a bench: it sends commands to any node, follows redirects to the
+/// leader, and records what was acknowledged.
 ///
 /// Every status that is read on the way is checked: there is one leader in a term, and no node goes back to an earlier one.
 #[derive(Debug)]
@@ -101,8 +101,8 @@ impl<'a> Cluster<'a> {
         Ok((leader, begin.elapsed()))
     }
 
-    /// Makes a change at the leader. One with an unknown outcome is repeated: the ledger allows that it counts
-    /// twice.
+    /// Makes a change at the leader. One with an unknown outcome is repeated: the ledger allows
+    /// that it counts twice.
     ///
     /// # Errors
     ///
@@ -175,7 +175,8 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    /// Sends an `add` to a node and does not wait long, for a node that loses power or leadership then.
+    /// Sends an `add` to a node and does not wait long, for a node that loses power or leadership
+    /// then.
     ///
     /// # Errors
     ///
@@ -200,7 +201,8 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     ///
-    /// [`Failure::Unexpected`] when an acknowledged change is missing, [`Failure::TimedOut`] when nobody answers.
+    /// [`Failure::Unexpected`] when an acknowledged change is missing, [`Failure::TimedOut`] when
+    /// nobody answers.
     pub fn get(&mut self) -> Result<(), Failure> {
         let mut at = self.target;
         let status = self.wait("`get` is answered", |cluster| {

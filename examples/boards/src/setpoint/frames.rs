@@ -10,8 +10,8 @@ const ROOM: usize = MAX_PAYLOAD + quorate_serial::OVERHEAD;
 /// A node that is in no cluster of ours.
 const UNKNOWN: u64 = 66;
 
-/// A frame that is well-formed and that every node must reject: from an unknown node, or of another cluster. It carries what would do
-/// most harm: a later term.
+/// A frame that is well-formed and that every node must reject: from an unknown node, or of another
+/// cluster. It carries what would do most harm: a later term.
 #[must_use]
 pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     // a board that believes it takes the term; one further ahead it would refuse as implausible
@@ -34,11 +34,13 @@ pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     encode(&message, cluster, from, to).unwrap_or_default()
 }
 
-/// Decodes a frame that was captured on a wire: its sender and its message. Encoding that again must give the same bytes.
+/// Decodes a frame that was captured on a wire: its sender and its message. Encoding that again
+/// must give the same bytes.
 ///
 /// # Errors
 ///
-/// [`Failure::Unexpected`] when it is no frame for `to`, holds no message, or is not what we would have sent.
+/// [`Failure::Unexpected`] when it is no frame for `to`, holds no message, or is not what we would
+/// have sent.
 pub fn decode(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
     let mut decoder = Decoder::<ROOM>::new(Line { cluster: CLUSTER, node: NodeId::new(to) });
     for &byte in frame {

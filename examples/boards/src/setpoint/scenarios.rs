@@ -329,7 +329,8 @@ fn frames(bench: &mut TestBench) -> Result<String, Failure> {
     let mut cluster = Cluster::start(bench)?;
     let before = (cluster.sum("badframes")?, cluster.sum("rejected")?);
     cluster.bench().disturb(Noise::FRAMES);
-    // heartbeats are disturbed as well: a board that accepts foreign frames is found before a change has to wait for it
+    // heartbeats are disturbed as well: a board that accepts foreign frames is found before a
+    // change has to wait for it
     cluster.wait("foreign frames are sent", |cluster| {
         check_term(cluster)?;
         Ok((cluster.bench().counts().noise.foreign_frames >= 20).then_some(()))

@@ -1,5 +1,5 @@
-//! Clients: they write and read at the node that they believe to be the leader, wait for the answer,
-//! and try another node without one.
+//! Clients: they write and read at the node that they believe to be the leader, wait for the
+//! answer, and try another node without one.
 
 use quorate_core::{Instant, NodeId, Wire};
 use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
@@ -72,8 +72,8 @@ impl<S: Storage> RaftSubject<S> {
         Ok(())
     }
 
-    /// Checks the lease of every node that believes to be the leader, at every step of the clients: a lease
-    /// that is too long is so for a moment only.
+    /// Checks the lease of every node that believes to be the leader, at every step of the clients:
+    /// a lease that is too long is so for a moment only.
     pub(super) fn check_leases(&mut self, access: &mut Access<'_, Self>) {
         if self.config.lease_drift_ppm == 0 {
             return;
