@@ -262,7 +262,7 @@ impl State {
         let pattern = pattern.map(Pattern::new);
         let mut found = Vec::new();
         let mut left = usize::try_from(count).unwrap_or(usize::MAX).min(limits::SCAN_COUNT);
-        let mut steps = pattern.as_ref().map_or(0, Pattern::work).saturating_add(work::PLACES);
+        let mut steps = pattern.as_ref().map_or(0, Pattern::work).saturating_add(work::SHARDS);
         let next = self.store.scan(cursor, |key| {
             let looks = pattern.as_ref().map_or(0, |pattern| pattern.work_on(key.len()));
             steps = steps.saturating_add(work::VISIT).saturating_add(looks);

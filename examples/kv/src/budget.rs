@@ -83,8 +83,8 @@ impl Budget {
 
 fn is_late(time: Duration, arrived: usize, others_wait: bool) -> bool {
     let (patience, rate) = match others_wait {
-        true => (limits::CROWDED_PATIENCE_S, limits::CROWDED_INPUT_PER_S),
-        false => (limits::INPUT_PATIENCE_S, limits::SLOWEST_INPUT_PER_S),
+        true => (limits::CONTENDED_INPUT_TIMEOUT_S, limits::CONTENDED_MIN_INPUT_PER_S),
+        false => (limits::INPUT_TIMEOUT_S, limits::MIN_INPUT_PER_S),
     };
     time.as_secs() > patience + arrived as u64 / rate
 }

@@ -14,13 +14,13 @@ use crate::barrier::Barrier;
 use crate::batch::Batch;
 use crate::budget::{Budget, Grant};
 use crate::op::put;
-use crate::pending::Answer;
-use crate::replica::{Ask, UNREAD};
+use crate::output_budget::Share;
+use crate::pending::BatchReply;
+use crate::replica::{OUTPUT_FULL, Request};
 use crate::reply::{Protocol, Reply};
 use crate::resp::{Arguments, Decoder};
 use crate::server::Server;
 use crate::table::Kind;
-use crate::unread::Share;
 use crate::{command, limits, work};
 
 /// One client. Its commands are executed in their order, those that arrived together in one batch.
@@ -105,7 +105,7 @@ impl Connection {
         };
         let session = Session {
             id,
-            share: server.unread.share(0),
+            share: server.output_budget.share(0),
             server,
             reply: Reply::new(Protocol::Resp2),
             name: Vec::new(),
@@ -212,7 +212,7 @@ impl Input {
     async fn read(&mut self) -> io::Result<Read> {
         let announced = self.decoder.announced();
         let turn = self.budget.admit(&mut self.grant, announced);
-        if timeout(Duration::from_secs(limits::TURN_PATIENCE_S), turn).await.is_err() {
+        if timeout(Duration::from_secs(limits::ADMISSION_TIMEOUT_S), turn).await.is_err() {
             return Ok(Read::Crowded);
         }
         let missing = announced.saturating_sub(self.buffer.len());
@@ -255,7 +255,7 @@ impl Session {
         self.batch.protocol = batch.protocol;
         let count = batch.len();
         match self.execute(batch, self.stale).await {
-            Some(Answer { replies, share, .. }) => {
+            Some(BatchReply { replies, share, .. }) => {
                 if self.reply.is_empty() {
                     self.reply.take_encoded(replies);
                 } else {
@@ -275,10 +275,10 @@ impl Session {
         Some(self.execute(batch, stale).await?.replies)
     }
 
-    async fn execute(&mut self, batch: Batch, stale: bool) -> Option<Answer> {
+    async fn execute(&mut self, batch: Batch, stale: bool) -> Option<BatchReply> {
         self.server.counters.commands(u64::from(batch.len()));
         let (answer, answered) = oneshot::channel();
-        self.server.node.send(Ask::Execute { batch, stale, answer }).await.ok()?;
+        self.server.node.send(Request::Execute { batch, stale, answer }).await.ok()?;
         let answer = answered.await.ok()?;
         self.index = self.index.max(answer.index);
         Some(answer)
@@ -293,7 +293,7 @@ impl Session {
 
     /// How long replies may become before they are written out.
     fn most_output(&self) -> usize {
-        if self.server.unread.is_full() { READ_BYTES } else { limits::OUTPUT_BYTES }
+        if self.server.output_budget.is_full() { READ_BYTES } else { limits::OUTPUT_FLUSH_BYTES }
     }
 
     async fn request(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
@@ -334,11 +334,11 @@ impl Session {
             self.server.counters.commands(1);
             let before = self.reply.len();
             let flow = self.connection_command(spec, arguments).await;
-            if self.server.unread.is_full()
+            if self.server.output_budget.is_full()
                 && self.reply.len().saturating_sub(before) > limits::LARGE_BYTES
             {
                 self.reply.truncate(before);
-                self.reply.error(UNREAD);
+                self.reply.error(OUTPUT_FULL);
             }
             self.count();
             return Ok(flow);
@@ -406,7 +406,7 @@ impl Session {
                 Err(_) => {}
             }
             let taken = self.reply.len() - rest.len();
-            let full = self.server.unread.is_full();
+            let full = self.server.output_budget.is_full();
             if !rest.is_empty() && is_slow(begun.elapsed(), moved.elapsed(), taken, full) {
                 self.server.slow_client(self.id, self.reply.len());
                 return Err(io::ErrorKind::TimedOut.into());
@@ -425,12 +425,12 @@ const LOOK: Duration = Duration::from_millis(500);
 /// of all take too much memory.
 fn is_slow(time: Duration, still: Duration, taken: usize, full: bool) -> bool {
     let seconds = time.as_secs();
-    let least = seconds.saturating_mul(limits::SLOWEST_OUTPUT_PER_S);
+    let least = seconds.saturating_mul(limits::CONTENDED_MIN_OUTPUT_PER_S);
     still.as_secs() >= limits::WRITE_TIMEOUT_S
         || (seconds >= limits::WRITE_TIMEOUT_S
-            && (taken as u64) < seconds * limits::LEAST_OUTPUT_PER_S)
-        || (full && still.as_secs() >= limits::STILL_S)
-        || (full && seconds >= limits::SLOW_AFTER_S && (taken as u64) < least)
+            && (taken as u64) < seconds * limits::MIN_OUTPUT_PER_S)
+        || (full && still.as_secs() >= limits::CONTENDED_STALL_S)
+        || (full && seconds >= limits::CONTENDED_OUTPUT_AFTER_S && (taken as u64) < least)
 }
 
 const CROWDED: &str = "TRYAGAIN other clients' large commands take all the memory there is for them, the command was not executed";

@@ -8,11 +8,11 @@ use crate::barrier::Barrier;
 use crate::command::{SYNTAX, integer, shown, wrong_arity};
 use crate::connection::{Flow, Replies, Session};
 use crate::glob::Pattern;
-use crate::replica::Ask;
+use crate::node_status::NodeStatus;
+use crate::replica::Request;
 use crate::reply::{Protocol, TOO_LONG};
 use crate::resp::{Arguments, number};
 use crate::table::{self, Kind, Name, Spec};
-use crate::view::View;
 use crate::{info, limits};
 
 /// `WAIT` without end, and every longer one, ends after this.
@@ -356,9 +356,9 @@ impl Session {
         }
     }
 
-    pub(crate) async fn view(&self) -> Option<View> {
+    pub(crate) async fn view(&self) -> Option<NodeStatus> {
         let (sender, view) = oneshot::channel();
-        self.server.node.send(Ask::Inspect(sender)).await.ok()?;
+        self.server.node.send(Request::Status(sender)).await.ok()?;
         view.await.ok()
     }
 

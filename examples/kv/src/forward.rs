@@ -10,14 +10,14 @@ use crate::reply::Protocol;
 /// [`Sessions`](crate::session::Sessions) see to it that writes are applied once all the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Frame<'a> {
-    Request { call: Call, floor: u64, protocol: Protocol, ops: &'a [u8] },
-    Answer { call: Call, index: Index, replies: &'a [u8] },
-    Refusal { call: Call, reason: Refusal },
+    Request { request_id: RequestId, floor: u64, protocol: Protocol, ops: &'a [u8] },
+    Response { request_id: RequestId, index: Index, replies: &'a [u8] },
+    Refusal { request_id: RequestId, reason: Refusal },
 }
 
 /// Which batch of the node whose client waits. Reads and writes are numbered apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Call {
+pub(crate) struct RequestId {
     pub(crate) incarnation: u64,
     pub(crate) number: u64,
     pub(crate) write: bool,
@@ -35,38 +35,38 @@ pub(crate) enum Refusal {
     /// The batch is beyond what the leader takes.
     TooLarge,
     /// It was executed before; the answer is lost, or on its way.
-    Over,
+    Duplicate,
     /// No honest node can have sent it.
-    Implausible,
+    Invalid,
 }
 
 impl<'a> Frame<'a> {
     pub(crate) fn to_vec(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(40);
         match self {
-            Self::Request { call, floor, protocol, ops } => {
+            Self::Request { request_id, floor, protocol, ops } => {
                 out.push(0);
-                call.encode(&mut out);
+                request_id.encode(&mut out);
                 put::number(&mut out, floor);
                 out.push(u8::from(protocol == Protocol::Resp3));
                 out.extend_from_slice(ops);
             }
-            Self::Answer { call, index, replies } => {
+            Self::Response { request_id, index, replies } => {
                 out.push(1);
-                call.encode(&mut out);
+                request_id.encode(&mut out);
                 put::number(&mut out, index);
                 out.extend_from_slice(replies);
             }
-            Self::Refusal { call, reason } => {
+            Self::Refusal { request_id, reason } => {
                 out.push(2);
-                call.encode(&mut out);
+                request_id.encode(&mut out);
                 out.push(match reason {
                     Refusal::NotLeader => 0,
                     Refusal::Busy => 1,
                     Refusal::Disk => 2,
                     Refusal::TooLarge => 3,
-                    Refusal::Over => 4,
-                    Refusal::Implausible => 5,
+                    Refusal::Duplicate => 4,
+                    Refusal::Invalid => 5,
                 });
             }
         }
@@ -76,33 +76,33 @@ impl<'a> Frame<'a> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut input = Reader::new(bytes);
         let kind = input.u8()?;
-        let call = Call::decode(&mut input)?;
+        let request_id = RequestId::decode(&mut input)?;
         match kind {
             0 => {
                 let floor = input.u64()?;
                 let protocol = if input.bool()? { Protocol::Resp3 } else { Protocol::Resp2 };
-                Ok(Self::Request { call, floor, protocol, ops: input.rest() })
+                Ok(Self::Request { request_id, floor, protocol, ops: input.rest() })
             }
-            1 => Ok(Self::Answer { call, index: input.u64()?, replies: input.rest() }),
+            1 => Ok(Self::Response { request_id, index: input.u64()?, replies: input.rest() }),
             2 => {
                 let reason = match input.u8()? {
                     0 => Refusal::NotLeader,
                     1 => Refusal::Busy,
                     2 => Refusal::Disk,
                     3 => Refusal::TooLarge,
-                    4 => Refusal::Over,
-                    5 => Refusal::Implausible,
+                    4 => Refusal::Duplicate,
+                    5 => Refusal::Invalid,
                     _ => return Err(DecodeError::Invalid),
                 };
                 input.finish()?;
-                Ok(Self::Refusal { call, reason })
+                Ok(Self::Refusal { request_id, reason })
             }
             _ => Err(DecodeError::Invalid),
         }
     }
 }
 
-impl Call {
+impl RequestId {
     fn encode(self, out: &mut Vec<u8>) {
         put::number(out, self.incarnation);
         put::number(out, self.number);
@@ -131,11 +131,11 @@ mod tests {
 
     #[test]
     fn frames_go_both_ways() {
-        let call = Call { incarnation: 1 << 50, number: 300, write: true };
+        let request_id = RequestId { incarnation: 1 << 50, number: 300, write: true };
         for frame in [
-            Frame::Request { call, floor: 299, protocol: Protocol::Resp3, ops: b"ops" },
-            Frame::Answer { call, index: 7, replies: b"+OK\r\n" },
-            Frame::Refusal { call, reason: Refusal::Disk },
+            Frame::Request { request_id, floor: 299, protocol: Protocol::Resp3, ops: b"ops" },
+            Frame::Response { request_id, index: 7, replies: b"+OK\r\n" },
+            Frame::Refusal { request_id, reason: Refusal::Disk },
         ] {
             let bytes = frame.to_vec();
             assert_eq!(Frame::decode(&bytes).unwrap().to_vec(), bytes);

@@ -26,7 +26,7 @@ impl Incarnation {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
-        // saturated only after a forged entry of the log: `renew` then says that no number is left
+        // saturated only after a forged entry of the log: `advance` then says that no number is left
         let number = now().max(known.max(last).saturating_add(1));
         let this = Self { data: data.into(), number };
         this.write()?;
@@ -42,7 +42,7 @@ impl Incarnation {
     /// # Errors
     ///
     /// As [`begin`](Self::begin), and when there is no larger number.
-    pub(crate) fn renew(&mut self, known: u64) -> io::Result<()> {
+    pub(crate) fn advance(&mut self, known: u64) -> io::Result<()> {
         let above = known.max(self.number).checked_add(1);
         let next = above.ok_or_else(|| io::Error::other("there is no larger number"))?;
         self.number = now().max(next);
@@ -79,7 +79,7 @@ impl Incarnation {
 /// The clock in µs; a clock beyond what other nodes believe counts as none.
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).ok().filter(|&now| now < limits::INCARNATION).unwrap_or(0)
+    u64::try_from(since.as_micros()).ok().filter(|&now| now < limits::MAX_INCARNATION).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -97,9 +97,9 @@ mod tests {
         assert_eq!(begin(1 << 62).get(), (1 << 62) + 1);
         let mut last = begin(0);
         assert_eq!(last.get(), (1 << 62) + 2);
-        last.renew(u64::MAX - 1).unwrap();
+        last.advance(u64::MAX - 1).unwrap();
         assert_eq!(last.get(), u64::MAX);
-        assert!(last.renew(0).is_err());
+        assert!(last.advance(0).is_err());
         assert_eq!(begin(u64::MAX).get(), u64::MAX, "the node starts, and says so");
         fs::remove_dir_all(&data).unwrap();
     }

@@ -4,16 +4,16 @@ use quorate_raft::{Replication, Role};
 use quorate_tokio::StorageHealth;
 
 use crate::directory::Address;
+use crate::node_status::{MemberInfo, NodeStatus};
 use crate::server::Server;
-use crate::view::{Neighbour, View};
 
 /// The version of Redis whose protocol and error texts this server has, for clients that look.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
 
-type Section = fn(&Server, &View, &mut String);
+type Section = fn(&Server, &NodeStatus, &mut String);
 
 /// The text of `INFO`: all sections, or those named.
-pub(crate) fn render(server: &Server, view: &View, sections: &[&[u8]]) -> String {
+pub(crate) fn render(server: &Server, view: &NodeStatus, sections: &[&[u8]]) -> String {
     let everything = sections.is_empty()
         || sections.iter().any(|name| {
             [&b"all"[..], b"default", b"everything"]
@@ -75,7 +75,7 @@ macro_rules! line {
     }};
 }
 
-fn server_section(server: &Server, _view: &View, out: &mut String) {
+fn server_section(server: &Server, _view: &NodeStatus, out: &mut String) {
     line!(out, "redis_version:{REDIS_VERSION}");
     line!(out, "quorate_version:{}", env!("CARGO_PKG_VERSION"));
     line!(out, "redis_mode:standalone");
@@ -85,21 +85,21 @@ fn server_section(server: &Server, _view: &View, out: &mut String) {
     line!(out, "uptime_in_seconds:{}", server.started.elapsed().as_secs());
 }
 
-fn clients_section(server: &Server, view: &View, out: &mut String) {
+fn clients_section(server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "connected_clients:{}", server.clients.len());
     line!(out, "maxclients:{}", server.about.max_clients);
     line!(out, "blocked_clients:{}", view.waiting);
-    line!(out, "unread_reply_bytes:{}", server.unread.bytes());
-    line!(out, "slow_clients_closed:{}", server.unread.closed());
+    line!(out, "unread_reply_bytes:{}", server.output_budget.bytes());
+    line!(out, "slow_clients_closed:{}", server.output_budget.closed());
 }
 
-fn memory_section(_server: &Server, view: &View, out: &mut String) {
+fn memory_section(_server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "used_memory_dataset:{}", view.bytes);
     line!(out, "maxmemory:0");
     line!(out, "maxmemory_policy:noeviction");
 }
 
-fn persistence_section(_server: &Server, view: &View, out: &mut String) {
+fn persistence_section(_server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "loading:0");
     line!(out, "disk:{}", disk(view.disk));
     let failed = view.disk != StorageHealth::Good;
@@ -114,7 +114,7 @@ fn persistence_section(_server: &Server, view: &View, out: &mut String) {
     line!(out, "log_durable:{}", view.status.durable);
 }
 
-fn stats_section(server: &Server, view: &View, out: &mut String) {
+fn stats_section(server: &Server, view: &NodeStatus, out: &mut String) {
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;
     line!(out, "total_connections_received:{connections}");
@@ -125,17 +125,17 @@ fn stats_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "duplicate_batches:{}", counters.duplicates);
     line!(out, "forwarded_out:{}", counters.forwarded_out);
     line!(out, "forwarded_in:{}", counters.forwarded_in);
-    line!(out, "handed_over_again:{}", counters.retries);
+    line!(out, "retried_batches:{}", counters.retries);
     line!(out, "timeouts:{}", counters.timeouts);
     line!(out, "leader_changes:{}", counters.leader_changes);
-    line!(out, "implausible_requests:{}", counters.implausible);
-    line!(out, "incarnation_renewals:{}", counters.renewals);
+    line!(out, "invalid_requests:{}", counters.invalid_requests);
+    line!(out, "incarnation_changes:{}", counters.incarnation_changes);
     line!(out, "turn_read_steps_max:{}", view.meter.most_reads);
     line!(out, "turn_write_steps_max:{}", view.meter.most_writes);
     line!(out, "peer_messages_rejected:{}", view.status.rejections.total());
 }
 
-fn replication_section(server: &Server, view: &View, out: &mut String) {
+fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
     let status = &view.status;
     line!(out, "role:{}", if status.fatal.is_some() { "stopped" } else { role(status.role) });
     line!(out, "term:{}", status.term);
@@ -159,7 +159,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     line!(out, "links:{}", links.len());
     line!(out, "addresses:{}", view.known);
     line!(out, "peers:{}", view.members.len());
-    for Neighbour { id, standing, address } in &view.members {
+    for MemberInfo { id, standing, address } in &view.members {
         let progress = view.peers.iter().find(|peer| peer.id == *id);
         let Address { peer, client } = address;
         let link = match links.iter().find(|(peer, _)| peer == id) {
@@ -189,7 +189,7 @@ fn replication_section(server: &Server, view: &View, out: &mut String) {
     }
 }
 
-fn keyspace_section(_server: &Server, view: &View, out: &mut String) {
+fn keyspace_section(_server: &Server, view: &NodeStatus, out: &mut String) {
     if view.keys > 0 {
         line!(out, "db0:keys={},expires=0,avg_ttl=0", view.keys);
     }

@@ -30,17 +30,17 @@ pub(crate) const LARGE_BYTES: usize = 64 << 10;
 /// So little, because whatever is admitted is to be answered before it counts as timed out, by slow disks too.
 pub(crate) const LARGE_INPUT_BYTES: usize = 9 << 20;
 /// A batch is given as much more time than `--timeout-ms` as its bytes take at this rate, in bytes a second.
-pub(crate) const SLOWEST_LOG_PER_S: u64 = 1 << 20;
+pub(crate) const MIN_LOG_PER_S: u64 = 1 << 20;
 /// A large command must arrive within this time, in seconds, from its turn on, and as many more as what is here takes at the slowest rate.
-pub(crate) const INPUT_PATIENCE_S: u64 = 10;
+pub(crate) const INPUT_TIMEOUT_S: u64 = 10;
 /// While others wait for their turn, what has it must arrive within this time, in seconds, …
-pub(crate) const CROWDED_PATIENCE_S: u64 = 2;
+pub(crate) const CONTENDED_INPUT_TIMEOUT_S: u64 = 2;
 /// … and as many more as this rate takes, in bytes a second.
-pub(crate) const CROWDED_INPUT_PER_S: u64 = 256 << 10;
+pub(crate) const CONTENDED_MIN_INPUT_PER_S: u64 = 256 << 10;
 /// A large command waits for its turn for so long at most, in seconds.
-pub(crate) const TURN_PATIENCE_S: u64 = 60;
+pub(crate) const ADMISSION_TIMEOUT_S: u64 = 60;
 /// The slowest rate at which a large command may arrive, in bytes a second.
-pub(crate) const SLOWEST_INPUT_PER_S: u64 = 64 << 10;
+pub(crate) const MIN_INPUT_PER_S: u64 = 64 << 10;
 /// Batches forwarded by one peer and not answered, at most.
 pub(crate) const FORWARDED_BATCHES: usize = 1 << 16;
 /// Batches of one node between the oldest unanswered one and the newest, at most: bounds what the dedupe table holds.
@@ -50,35 +50,35 @@ pub(crate) const NAME_BYTES: usize = 1 << 10;
 /// Words of a `COMMAND` or a `CONFIG GET`, at most: the reply to each is much longer than the word.
 pub(crate) const NAMES: usize = 1 << 10;
 /// Replies waiting to be written to a client are written out beyond this, before more commands are read.
-pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
+pub(crate) const OUTPUT_FLUSH_BYTES: usize = 256 << 10;
 /// A client that takes nothing off its connection for this long, in seconds, while a reply waits, is dropped.
 pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
 /// And one that takes less than this after so long, in bytes a second.
-pub(crate) const LEAST_OUTPUT_PER_S: u64 = 1 << 10;
+pub(crate) const MIN_OUTPUT_PER_S: u64 = 1 << 10;
 /// Bytes of the replies of all clients that were not taken yet: beyond, no reads are answered until there is room.
-pub(crate) const UNREAD_BYTES: usize = 256 << 20;
+pub(crate) const OUTPUT_SOFT_LIMIT_BYTES: usize = 256 << 20;
 /// Batches of reads with long replies that are answered at the same time, at most: [`REPLY_BYTES`] are set aside for each.
 pub(crate) const LONG_READS: usize = 4;
 /// Beyond this, long replies are dropped: those to writes, which cannot wait, and those that other nodes have sent already.
-pub(crate) const UNREAD_MOST_BYTES: usize = 512 << 20;
-/// While there are [`UNREAD_BYTES`], a client that takes nothing for so many seconds is closed.
-pub(crate) const STILL_S: u64 = 5;
-/// And one that takes less than this after [`SLOW_AFTER_S`], in bytes a second.
-pub(crate) const SLOWEST_OUTPUT_PER_S: u64 = 256 << 10;
-/// See [`SLOWEST_OUTPUT_PER_S`].
-pub(crate) const SLOW_AFTER_S: u64 = 10;
+pub(crate) const OUTPUT_HARD_LIMIT_BYTES: usize = 512 << 20;
+/// While there are [`OUTPUT_SOFT_LIMIT_BYTES`], a client that takes nothing for so many seconds is closed.
+pub(crate) const CONTENDED_STALL_S: u64 = 5;
+/// And one that takes less than this after [`CONTENDED_OUTPUT_AFTER_S`], in bytes a second.
+pub(crate) const CONTENDED_MIN_OUTPUT_PER_S: u64 = 256 << 10;
+/// See [`CONTENDED_MIN_OUTPUT_PER_S`].
+pub(crate) const CONTENDED_OUTPUT_AFTER_S: u64 = 10;
 /// Keys that one `SCAN` looks at, at most, whatever `COUNT` says: it runs between the heartbeats of the node.
 pub(crate) const SCAN_COUNT: usize = 10_000;
 /// Keys of one command, at most, for the same reason.
 pub(crate) const KEYS: usize = 1 << 13;
 /// The number of a node's life, which is the time of its start in µs, is below this: the year 4253.
-pub(crate) const INCARNATION: u64 = 1 << 56;
-/// How far above the newest life that is known a node may begin another, if that is beyond [`INCARNATION`].
-pub(crate) const RENEWALS: u64 = 1 << 20;
+pub(crate) const MAX_INCARNATION: u64 = 1 << 56;
+/// How far above the newest life that is known a node may begin another, if that is beyond [`MAX_INCARNATION`].
+pub(crate) const MAX_INCARNATION_STEP: u64 = 1 << 20;
 /// The batches of one life of a node have numbers below this: a million a second for nine years.
-pub(crate) const BATCH_NUMBER: u64 = 1 << 48;
+pub(crate) const MAX_BATCH_NUMBER: u64 = 1 << 48;
 /// Leaders that are lost, one after the other, while they have a batch: after these it is handed to no other.
-pub(crate) const LEADERS: u32 = 3;
+pub(crate) const MAX_LOST_LEADERS: u32 = 3;
 /// Bytes of a key, at most.
 pub(crate) const KEY_BYTES: usize = 64 << 10;
 /// Bytes of a `MATCH` pattern, at most.

@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::replica::Ask;
+use crate::node_status::NodeStatus;
+use crate::replica::Request;
 use crate::server::Server;
-use crate::view::View;
 
 /// Serves the Prometheus page, `GET /metrics`, one request a connection.
 pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
@@ -49,7 +49,7 @@ async fn answer(server: &Server, mut socket: TcpStream) -> io::Result<()> {
         return respond(&mut socket, "404 Not Found", "the page is GET /metrics\n").await;
     }
     let (sender, view) = oneshot::channel();
-    let sent = server.node.send(Ask::Inspect(sender)).await.is_ok();
+    let sent = server.node.send(Request::Status(sender)).await.is_ok();
     match view.await {
         Ok(view) if sent => {
             let page = page(server, &view, &server.node.metrics().snapshot());
@@ -69,7 +69,7 @@ async fn respond(socket: &mut TcpStream, status: &str, body: &str) -> io::Result
     socket.shutdown().await
 }
 
-fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
+fn page(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> String {
     let mut page = Page(String::with_capacity(4096));
     let status = &view.status;
     let leads = u64::from(status.role == Role::Leader);
@@ -119,7 +119,7 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     page.gauge(
         "unread_reply_bytes",
         "bytes of replies that clients have not taken",
-        server.unread.bytes() as u64,
+        server.output_budget.bytes() as u64,
     );
     page.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
@@ -127,7 +127,11 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
     for (name, help, value) in [
         ("commands", "commands of clients", commands),
         ("connections", "connections of clients", connections),
-        ("slow_clients_closed", "clients that took replies too slowly", server.unread.closed()),
+        (
+            "slow_clients_closed",
+            "clients that took replies too slowly",
+            server.output_budget.closed(),
+        ),
         ("connections_rejected", "connections turned away", rejected),
         ("protocol_errors", "connections closed for what is no request", protocol_errors),
         ("applied_batches", "batches applied", counters.applied),
@@ -138,17 +142,17 @@ fn page(server: &Server, view: &View, driver: &MetricsSnapshot) -> String {
         ),
         ("forwarded_out", "requests sent to the leader", counters.forwarded_out),
         ("forwarded_in", "requests taken from other nodes", counters.forwarded_in),
-        ("handed_over_again", "batches handed over again", counters.retries),
+        ("retried_batches", "batches handed over again", counters.retries),
         ("timeouts", "batches given up", counters.timeouts),
         (
-            "implausible_requests",
+            "invalid_requests",
             "requests of peers that no node can have sent, and that were refused",
-            counters.implausible,
+            counters.invalid_requests,
         ),
         (
-            "incarnation_renewals",
+            "incarnation_changes",
             "times this node went on under a new incarnation because of batches forged in its name",
-            counters.renewals,
+            counters.incarnation_changes,
         ),
         ("leader_changes", "times a leader became known", counters.leader_changes),
         ("snapshots_written", "snapshots written", counters.snapshots_written),

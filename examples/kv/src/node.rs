@@ -24,9 +24,9 @@ use crate::founding::{self, Founder};
 use crate::incarnation::{self, Incarnation};
 use crate::lock::Lock;
 use crate::origin::{Origin, Start};
-use crate::replica::{Ask, Places, Policy, Replica};
+use crate::output_budget::OutputBudget;
+use crate::replica::{Addresses, Policy, Replica, Request};
 use crate::server::{About, Server};
-use crate::unread::Unread;
 use crate::{Failure, joining, limits, metrics, not_founded, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
@@ -61,11 +61,11 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         }
     };
     let cluster = origin.cluster();
-    let places = places(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
-    let (wake, unread) = (Arc::new(Notify::new()), Unread::default());
-    let node = start(&arguments, origin, peers, places, (wake.clone(), unread.clone()))?;
+    let addresses = addresses(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
+    let (wake, output_budget) = (Arc::new(Notify::new()), OutputBudget::default());
+    let node = start(&arguments, origin, peers, addresses, (wake.clone(), output_budget.clone()))?;
     runtime.spawn(tick(node.handle(), wake));
-    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop, unread));
+    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop, output_budget));
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -173,10 +173,10 @@ fn is_elsewhere(said: &str, listen: SocketAddr) -> bool {
 }
 
 /// Where this node is reached, and where the command line says that the others are.
-fn places(arguments: &NodeArgs, listen: SocketAddr) -> Result<Places, Failure> {
-    let mut given: HashMap<NodeId, String> =
+fn addresses(arguments: &NodeArgs, listen: SocketAddr) -> Result<Addresses, Failure> {
+    let mut configured: HashMap<NodeId, String> =
         arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
-    let own = given.remove(&NodeId::new(arguments.id));
+    let own = configured.remove(&NodeId::new(arguments.id));
     if let (Some(said), None) = (&own, &arguments.advertise)
         && is_elsewhere(said, arguments.peer_listen)
     {
@@ -205,7 +205,7 @@ fn places(arguments: &NodeArgs, listen: SocketAddr) -> Result<Places, Failure> {
             format!("{host}:{}", listen.port())
         }
     };
-    Ok(Places { own: Address { peer, client }, given })
+    Ok(Addresses { own: Address { peer, client }, configured })
 }
 
 async fn serve(
@@ -214,7 +214,7 @@ async fn serve(
     node: Node<Replica>,
     ports: Ports,
     stop: Stop,
-    unread: Unread,
+    output_budget: OutputBudget,
 ) -> Result<(), Failure> {
     let Ports { clients, metrics } = ports;
     let about = About {
@@ -225,7 +225,7 @@ async fn serve(
         cluster,
     };
     info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = about.data, "serving");
-    let server = Arc::new(Server::new(node.handle(), about, unread));
+    let server = Arc::new(Server::new(node.handle(), about, output_budget));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
@@ -237,8 +237,8 @@ fn start(
     arguments: &NodeArgs,
     origin: Origin,
     peers: TcpListener,
-    places: Places,
-    (wake, unread): (Arc<Notify>, Unread),
+    addresses: Addresses,
+    (wake, output_budget): (Arc<Notify>, OutputBudget),
 ) -> Result<Node<Replica>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
@@ -273,13 +273,15 @@ fn start(
     // the ways to the others are the application's to open
     let mut options = NodeOptions::new(id, origin.cluster(), peers, Vec::new(), data.clone());
     options.answerer = Some(founding::answerer(arguments.id, origin.list(), origin.cluster()));
-    options.advertise = Some(places.own.peer.clone());
+    options.advertise = Some(addresses.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     options.wal = limits::wal();
     let cluster = origin.cluster();
     let app = move |raft: &mut Raft<Heap>| {
-        let replica = open(id, cluster, policy, max_snapshot, places, &data, raft);
-        replica.map(|replica| replica.waking(wake).counting(unread)).map_err(Error::app)
+        let replica = open(id, cluster, policy, max_snapshot, addresses, &data, raft);
+        replica
+            .map(|replica| replica.with_wake(wake).with_output_budget(output_budget))
+            .map_err(Error::app)
     };
     let knows = founding::path(&arguments.data).exists() || !arguments.join.is_empty();
     quorate_tokio::start(raft, app, options).map_err(|error| {
@@ -324,7 +326,7 @@ fn open(
     cluster: u64,
     policy: Policy,
     max_snapshot: u64,
-    places: Places,
+    addresses: Addresses,
     data: &Path,
     raft: &mut Raft<Heap>,
 ) -> Result<Replica, String> {
@@ -345,7 +347,7 @@ fn open(
         log_last = raft.status().last,
         "restored"
     );
-    Ok(Replica::new(id, incarnation, policy, state, archive, places))
+    Ok(Replica::new(id, incarnation, policy, state, archive, addresses))
 }
 
 /// Tells the machine what the state covers. A crash may have come between a snapshot and its record. A snapshot beyond the log comes
@@ -384,7 +386,7 @@ async fn tick(node: Handle<Replica>, wake: Arc<Notify>) {
             _ = ticks.tick() => {}
             () = wake.notified() => {}
         }
-        if node.send(Ask::Tick).await.is_err() {
+        if node.send(Request::Tick).await.is_err() {
             return;
         }
     }

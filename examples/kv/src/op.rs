@@ -133,7 +133,7 @@ impl Op<'_> {
             Self::Scan { pattern: Some(_), .. } => work::SCAN,
             Self::Scan { count, .. } => {
                 let visits = count.min(limits::SCAN_COUNT as u64).saturating_mul(work::SMALL);
-                visits.saturating_add(work::PLACES).min(work::SCAN)
+                visits.saturating_add(work::SHARDS).min(work::SCAN)
             }
             Self::Meet { .. } | Self::DbSize | Self::Replicas(_) => work::SMALL,
         }

@@ -8,10 +8,10 @@ use crate::batch::Batch;
 use crate::command::{shown, wrong_arity};
 use crate::connection::Session;
 use crate::directory::Address;
+use crate::node_status::MemberInfo;
 use crate::op::put;
-use crate::replica::Ask;
+use crate::replica::Request;
 use crate::resp::{Arguments, number};
-use crate::view::Neighbour;
 use crate::{directory, info, work};
 
 const STOPPING: &str = "ERR this node is stopping";
@@ -67,9 +67,9 @@ impl Session {
     /// What the cluster knows about an id: a member, a former member, or unused.
     async fn node(&mut self, node: NodeId) {
         let (answer, known) = oneshot::channel();
-        let sent = self.server.node.send(Ask::Node { node, answer }).await.is_ok();
+        let sent = self.server.node.send(Request::Node { node, answer }).await.is_ok();
         match known.await {
-            Ok(Neighbour { id, standing, address: Address { peer, client } }) if sent => {
+            Ok(MemberInfo { id, standing, address: Address { peer, client } }) if sent => {
                 let text = format!(
                     "node:{id}\r\nstanding:{standing}\r\naddress:{peer}\r\nclient:{client}\r\n"
                 );
@@ -87,7 +87,7 @@ impl Session {
             Err(error) => return self.reply.error(&error),
         };
         let (answer, begun) = oneshot::channel();
-        let request = Ask::Add { node, address: address.to_owned(), answer };
+        let request = Request::Add { node, address: address.to_owned(), answer };
         self.enter(request, begun, node, address).await;
     }
 
@@ -98,14 +98,14 @@ impl Session {
             Err(error) => return self.reply.error(&error),
         };
         let (answer, may) = oneshot::channel();
-        let request = Ask::Move { node, address: address.to_owned(), answer };
+        let request = Request::Move { node, address: address.to_owned(), answer };
         self.enter(request, may, node, address).await;
     }
 
     /// Enters an address if the node has nothing against it.
     async fn enter(
         &mut self,
-        request: Ask,
+        request: Request,
         answer: oneshot::Receiver<Result<(), String>>,
         node: NodeId,
         address: &str,
@@ -135,7 +135,7 @@ impl Session {
     /// Whether the change has begun.
     async fn begin(&self, change: Change) -> Result<(), String> {
         let (answer, begun) = oneshot::channel();
-        let sent = self.server.node.send(Ask::Change { change, answer }).await.is_ok();
+        let sent = self.server.node.send(Request::Change { change, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => Ok(()),
             Ok(Err(error)) => Err(refused(error)),
@@ -145,7 +145,7 @@ impl Session {
 
     async fn transfer(&mut self, to: NodeId) {
         let (answer, begun) = oneshot::channel();
-        let sent = self.server.node.send(Ask::Transfer { to, answer }).await.is_ok();
+        let sent = self.server.node.send(Request::Transfer { to, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => self.reply.ok(),
             Ok(Err(TransferError::NotLeader(leader))) => self.reply.error(&not_leader(leader)),

@@ -7,38 +7,38 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::forward::Refusal;
+use crate::output_budget::Share;
 use crate::reply::Reply;
-use crate::unread::Share;
 use crate::{limits, work};
 
 /// Batches of this node's clients that wait for their answers, by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, PendingBatch>,
     last: u64,
     bytes: usize,
 }
 
 /// A batch, who waits for it, and to whom it was handed over.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingBatch {
     pub(crate) batch: Batch,
-    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) answer: oneshot::Sender<BatchReply>,
     pub(crate) deadline: Instant,
-    pub(crate) handed: Option<Handed>,
+    pub(crate) attempt: Option<Attempt>,
     /// Every node it was handed to: no other has anything to say about it. At most as many as there are members.
-    asked: Vec<NodeId>,
+    recipients: Vec<NodeId>,
     /// Hand-overs that may still have an effect. While it is 0, it is certain that the batch was not executed.
-    pub(crate) chances: u32,
+    pub(crate) possible_effects: u32,
     pub(crate) retry_at: Instant,
     pub(crate) refusal: Option<Refusal>,
     /// Leaders, one after the other, that were lost while they had it.
-    lost: u32,
+    lost_leaders: u32,
 }
 
 /// To whom, in which term, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Handed {
+pub(crate) struct Attempt {
     pub(crate) to: NodeId,
     pub(crate) term: Term,
     pub(crate) at: Instant,
@@ -46,7 +46,7 @@ pub(crate) struct Handed {
 
 /// The replies to a batch, encoded, and the last entry of the log that they know of.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct BatchReply {
     pub(crate) replies: BytesMut,
     pub(crate) index: Index,
     /// Counts until the client has taken them.
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
 
 impl Pending {
     /// Takes a batch in, and gives it its number.
-    pub(crate) fn insert(&mut self, waiting: Waiting) -> u64 {
+    pub(crate) fn insert(&mut self, waiting: PendingBatch) -> u64 {
         // a billion a second are not through in 500 years
         self.last = self.last.saturating_add(1);
         self.bytes += waiting.batch.ops.len();
@@ -63,19 +63,19 @@ impl Pending {
         self.last
     }
 
-    pub(crate) fn remove(&mut self, number: u64) -> Option<Waiting> {
+    pub(crate) fn remove(&mut self, number: u64) -> Option<PendingBatch> {
         let waiting = self.waiting.remove(&number)?;
         self.bytes -= waiting.batch.ops.len();
         Some(waiting)
     }
 
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Waiting> {
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut PendingBatch> {
         self.waiting.get_mut(&number)
     }
 
     /// Whether it waits here, and was handed to a node that has not answered yet.
-    pub(crate) fn is_handed(&self, number: u64) -> bool {
-        self.waiting.get(&number).is_some_and(|waiting| waiting.handed.is_some())
+    pub(crate) fn has_attempt(&self, number: u64) -> bool {
+        self.waiting.get(&number).is_some_and(|waiting| waiting.attempt.is_some())
     }
 
     /// Bytes of a batch, 0 if it does not wait here.
@@ -84,7 +84,7 @@ impl Pending {
     }
 
     /// The numbers of those for which a condition holds, in their order.
-    pub(crate) fn numbers(&self, condition: impl Fn(&Waiting) -> bool) -> Vec<u64> {
+    pub(crate) fn numbers(&self, condition: impl Fn(&PendingBatch) -> bool) -> Vec<u64> {
         self.waiting.iter().filter(|(_, w)| condition(w)).map(|(&number, _)| number).collect()
     }
 
@@ -104,7 +104,7 @@ impl Pending {
     }
 
     /// Everything that waits, in its order. Numbers begin anew.
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waiting> + use<> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = PendingBatch> + use<> {
         core::mem::take(self).waiting.into_values()
     }
 
@@ -118,57 +118,61 @@ impl Pending {
     }
 }
 
-impl Waiting {
-    pub(crate) fn new(batch: Batch, answer: oneshot::Sender<Answer>, deadline: Instant) -> Self {
+impl PendingBatch {
+    pub(crate) fn new(
+        batch: Batch,
+        answer: oneshot::Sender<BatchReply>,
+        deadline: Instant,
+    ) -> Self {
         Self {
             batch,
             answer,
             deadline,
-            handed: None,
-            asked: Vec::new(),
-            chances: 0,
+            attempt: None,
+            recipients: Vec::new(),
+            possible_effects: 0,
             retry_at: Instant::ZERO,
             refusal: None,
-            lost: 0,
+            lost_leaders: 0,
         }
     }
 
     /// The leader that has it leads no more.
     pub(crate) fn leader_lost(&mut self) {
-        if self.handed.take().is_some() {
-            self.lost = self.lost.saturating_add(1);
+        if self.attempt.take().is_some() {
+            self.lost_leaders = self.lost_leaders.saturating_add(1);
         }
     }
 
     /// Whether it is handed to no other leader: it may be what ended those before. Of reads that take much, one suffices.
-    pub(crate) fn is_spent(&self) -> bool {
+    pub(crate) fn has_exhausted_retries(&self) -> bool {
         let heavy = self.batch.is_read_only() && self.batch.work >= work::HEAVY;
-        let leaders = if heavy { 1 } else { limits::LEADERS };
-        self.lost >= leaders
+        let leaders = if heavy { 1 } else { limits::MAX_LOST_LEADERS };
+        self.lost_leaders >= leaders
     }
 
-    pub(crate) fn hand_over(&mut self, to: NodeId, term: Term, at: Instant) {
-        self.handed = Some(Handed { to, term, at });
-        if !self.was_asked(to) {
-            self.asked.push(to);
+    pub(crate) fn record_attempt(&mut self, to: NodeId, term: Term, at: Instant) {
+        self.attempt = Some(Attempt { to, term, at });
+        if !self.was_sent_to(to) {
+            self.recipients.push(to);
         }
         self.retry_at = Instant::ZERO;
-        self.chances = self.chances.saturating_add(1);
+        self.possible_effects = self.possible_effects.saturating_add(1);
     }
 
     /// Whether a node may answer or refuse the batch: a leader that was lost since may, as its answer can be late.
-    pub(crate) fn was_asked(&self, node: NodeId) -> bool {
-        self.asked.contains(&node)
+    pub(crate) fn was_sent_to(&self, node: NodeId) -> bool {
+        self.recipients.contains(&node)
     }
 
     /// A node to which it was handed over did nothing, or was not reached at all.
     pub(crate) fn refused(&mut self, by: NodeId, reason: Refusal, retry_at: Instant) {
-        if self.handed.is_some_and(|handed| handed.to == by) {
-            self.handed = None;
+        if self.attempt.is_some_and(|attempt| attempt.to == by) {
+            self.attempt = None;
             self.retry_at = retry_at;
             // an earlier hand-over, if there was one, keeps its chance
-            if self.chances == 1 {
-                self.chances = 0;
+            if self.possible_effects == 1 {
+                self.possible_effects = 0;
             }
         }
         self.refusal = Some(reason);
@@ -176,7 +180,7 @@ impl Waiting {
 
     pub(crate) fn finish(self, reply: Reply, index: Index, share: Share) {
         // nobody may listen any more: the client went away
-        let _ = self.answer.send(Answer { replies: reply.into_bytes(), index, share });
+        let _ = self.answer.send(BatchReply { replies: reply.into_bytes(), index, share });
     }
 
     /// Answers every command of the batch with an error.
@@ -199,9 +203,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn waiting() -> Waiting {
+    fn waiting() -> PendingBatch {
         let batch = Batch { ops: vec![5], writes: 1, ..Batch::default() };
-        Waiting::new(batch, oneshot::channel().0, Instant::MAX)
+        PendingBatch::new(batch, oneshot::channel().0, Instant::MAX)
     }
 
     #[test]
@@ -222,32 +226,32 @@ mod tests {
         let (mut small, mut heavy) = (waiting(), waiting());
         heavy.batch = Batch { ops: vec![22], reads: 1, work: work::HEAVY, ..Batch::default() };
         small.leader_lost();
-        assert!(!small.is_spent(), "nobody had it");
-        for term in 0..limits::LEADERS {
-            assert!(!small.is_spent());
-            small.hand_over(one, term.into(), Instant::ZERO);
+        assert!(!small.has_exhausted_retries(), "nobody had it");
+        for term in 0..limits::MAX_LOST_LEADERS {
+            assert!(!small.has_exhausted_retries());
+            small.record_attempt(one, term.into(), Instant::ZERO);
             small.leader_lost();
         }
-        assert!(small.is_spent());
-        heavy.hand_over(one, 1, Instant::ZERO);
+        assert!(small.has_exhausted_retries());
+        heavy.record_attempt(one, 1, Instant::ZERO);
         heavy.refused(one, Refusal::NotLeader, Instant::ZERO);
         heavy.leader_lost();
-        assert!(!heavy.is_spent(), "it was refused");
-        heavy.hand_over(one, 2, Instant::ZERO);
+        assert!(!heavy.has_exhausted_retries(), "it was refused");
+        heavy.record_attempt(one, 2, Instant::ZERO);
         heavy.leader_lost();
-        assert!(heavy.is_spent());
+        assert!(heavy.has_exhausted_retries());
     }
 
     #[test]
     fn only_a_lone_hand_over_that_was_refused_is_certain() {
         let (one, two) = (NodeId::new(1), NodeId::new(2));
         let mut waiting = waiting();
-        waiting.hand_over(one, 1, Instant::ZERO);
+        waiting.record_attempt(one, 1, Instant::ZERO);
         waiting.refused(one, Refusal::NotLeader, Instant::ZERO);
-        assert_eq!((waiting.chances, waiting.handed), (0, None));
-        waiting.hand_over(one, 1, Instant::ZERO);
-        waiting.hand_over(two, 2, Instant::ZERO);
+        assert_eq!((waiting.possible_effects, waiting.attempt), (0, None));
+        waiting.record_attempt(one, 1, Instant::ZERO);
+        waiting.record_attempt(two, 2, Instant::ZERO);
         waiting.refused(two, Refusal::NotLeader, Instant::ZERO);
-        assert!(waiting.chances > 0);
+        assert!(waiting.possible_effects > 0);
     }
 }

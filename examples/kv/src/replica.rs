@@ -1,11 +1,11 @@
 mod app;
-mod applying;
-mod ask;
-mod handover;
+mod apply;
+mod forged_batches;
 mod members;
 mod policy;
-mod reading;
-mod renewal;
+mod reads;
+mod request;
+mod routing;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -23,19 +23,19 @@ use tracing::{info, warn};
 use crate::apply::State;
 use crate::archive::Archive;
 use crate::batch::Batch;
-use crate::forward::{Call, Frame, Refusal};
+use crate::forward::{Frame, Refusal, RequestId};
 use crate::incarnation::Incarnation;
-use crate::pending::{Answer, Pending, Waiting};
+use crate::node_status::{Counters, NodeStatus};
+use crate::output_budget::OutputBudget;
+use crate::pending::{BatchReply, Pending, PendingBatch};
 use crate::session::BatchId;
-use crate::unread::Unread;
-use crate::view::{Counters, View};
 use crate::work::Meter;
 
-pub(crate) use ask::Ask;
-pub(crate) use members::Places;
-use members::Ways;
+pub(crate) use members::Addresses;
+use members::PeerConnections;
 pub(crate) use policy::Policy;
-use reading::Readings;
+use reads::ReadQueue;
+pub(crate) use request::Request;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
 ///
@@ -50,7 +50,7 @@ pub(crate) struct Replica {
     id: NodeId,
     incarnation: Incarnation,
     /// No batch can have a number any more.
-    exhausted: bool,
+    numbers_exhausted: bool,
     policy: Policy,
     state: State,
     archive: Archive,
@@ -64,9 +64,9 @@ pub(crate) struct Replica {
     in_flight: VecDeque<(Index, u64)>,
     in_flight_work: u64,
     /// What comes into the log when that has room.
-    held: VecDeque<Held>,
+    queued_writes: VecDeque<QueuedWrite>,
     /// At which commit index and term the log had no room for the first of them.
-    no_room: (Index, Term),
+    log_full_at: (Index, Term),
     /// Entries up to here are committed, and applied as turns have time for it.
     committed: Index,
     /// Those that wait, in runs: the last index and the bytes of each, and the bytes of all.
@@ -74,25 +74,25 @@ pub(crate) struct Replica {
     backlog_bytes: u64,
     /// Reads for the next round, the rounds under way, and what they confirmed: answered when what was
     /// committed then is applied.
-    asked: Vec<Asker>,
-    rounds: VecDeque<(ReadId, Vec<Asker>)>,
-    confirmed: VecDeque<(Index, Asker)>,
-    readings: Readings,
+    unconfirmed: Vec<Requester>,
+    rounds: VecDeque<(ReadId, Vec<Requester>)>,
+    confirmed: VecDeque<(Index, Requester)>,
+    read_queue: ReadQueue,
     meter: Meter,
     /// Has the loop turn again soon.
     wake: Arc<Notify>,
     /// Replies that clients have not taken.
-    unread: Unread,
+    output_budget: OutputBudget,
     /// The last read that was handed over while these were too many, and those that wait until it is answered.
-    tried: Option<u64>,
-    put_off: VecDeque<u64>,
+    probe_read: Option<u64>,
+    deferred_reads: VecDeque<u64>,
     /// Own batches to hand over when frames can be sent.
-    fresh: VecDeque<Call>,
+    unsent: VecDeque<RequestId>,
     /// Frames for peers, and which own batch a request is about.
-    outgoing: Vec<(NodeId, Vec<u8>, Option<Call>)>,
-    wanted: Vec<Wanted>,
-    places: Places,
-    ways: Ways,
+    outgoing: Vec<(NodeId, Vec<u8>, Option<RequestId>)>,
+    chunk_requests: Vec<ChunkRequest>,
+    addresses: Addresses,
+    connections: PeerConnections,
     /// This node is in the cluster.
     member: bool,
     role: (Role, Term),
@@ -102,50 +102,50 @@ pub(crate) struct Replica {
     fatal: Option<Fatal>,
     snapshot_failed: bool,
     /// There is no space to set aside for the next snapshot.
-    tight: bool,
+    no_snapshot_space: bool,
     /// This node gave up the lead for its disk, which has not recovered since.
-    left: bool,
+    stepped_down_for_disk: bool,
     /// Bytes of the last snapshot that was written.
     snapshot_bytes: u64,
     /// A part of the snapshot that is being received was lost here.
-    part_lost: bool,
-    refused: snapshots::Refused,
+    chunk_lost: bool,
+    snapshot_backoff: snapshots::SnapshotBackoff,
     /// The log has no room: the next snapshot takes the place of everything it covers.
-    make_room: bool,
+    compact_all: bool,
     /// Since when this node's disk takes no more.
     disk_bad_since: Option<Instant>,
     /// How many entries stay in the log behind the snapshot that is being written.
-    keep: u64,
-    since_snapshot: Since,
+    retained_entries: u64,
+    growth_since_snapshot: LogGrowth,
     counters: Counters,
     scratch: Vec<u8>,
     /// Lines that peers can cause.
-    lines: LogLimit<&'static str>,
-    role_lines: LogLimit<()>,
+    log_limit: LogLimit<&'static str>,
+    role_log_limit: LogLimit<()>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Since {
+struct LogGrowth {
     bytes: u64,
     entries: u64,
 }
 
 #[derive(Debug)]
-enum Asker {
-    Own(u64),
-    Peer { node: NodeId, call: Call, batch: Batch },
+enum Requester {
+    Local(u64),
+    Peer { node: NodeId, request_id: RequestId, batch: Batch },
 }
 
 /// A batch of writes that waits at the leader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Held {
-    Own(u64),
+enum QueuedWrite {
+    Local(u64),
     /// One of the forwarded ones, and its floor.
     Peer(BatchId, u64),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+struct ChunkRequest {
     to: NodeId,
     index: Index,
     offset: u64,
@@ -153,12 +153,12 @@ struct Wanted {
 }
 
 /// How long a leader's disk may take nothing before it leaves the lead, in µs.
-const FULL_DISK_US: u64 = 1_500_000;
+const DISK_FULL_US: u64 = 1_500_000;
 
 /// What peers can make a node log is logged this often a minute, each kind.
-const LINES_A_MINUTE: u32 = 10;
+const LOG_LINES_PER_MINUTE: u32 = 10;
 /// Elections are what an operator looks for.
-const ROLES_A_MINUTE: u32 = 120;
+const ROLE_LINES_PER_MINUTE: u32 = 120;
 
 const STOPPED: &str = "ERR this node has stopped itself and serves nothing any more: see its log, then restart or replace it";
 
@@ -169,12 +169,12 @@ impl Replica {
         policy: Policy,
         state: State,
         archive: Archive,
-        places: Places,
+        addresses: Addresses,
     ) -> Self {
         Self {
             id,
             incarnation,
-            exhausted: false,
+            numbers_exhausted: false,
             policy,
             state,
             archive,
@@ -184,25 +184,25 @@ impl Replica {
             forwarded_bytes: 0,
             in_flight: VecDeque::new(),
             in_flight_work: 0,
-            held: VecDeque::new(),
-            no_room: (0, 0),
+            queued_writes: VecDeque::new(),
+            log_full_at: (0, 0),
             committed: 0,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
-            asked: Vec::new(),
+            unconfirmed: Vec::new(),
             rounds: VecDeque::new(),
             confirmed: VecDeque::new(),
-            readings: Readings::default(),
+            read_queue: ReadQueue::default(),
             meter: Meter::default(),
             wake: Arc::default(),
-            unread: Unread::default(),
-            tried: None,
-            put_off: VecDeque::new(),
-            fresh: VecDeque::new(),
+            output_budget: OutputBudget::default(),
+            probe_read: None,
+            deferred_reads: VecDeque::new(),
+            unsent: VecDeque::new(),
             outgoing: Vec::new(),
-            wanted: Vec::new(),
-            places,
-            ways: Ways::default(),
+            chunk_requests: Vec::new(),
+            addresses,
+            connections: PeerConnections::default(),
             // until the first look
             member: true,
             role: (Role::Follower, 0),
@@ -211,57 +211,59 @@ impl Replica {
             disk: StorageHealth::default(),
             fatal: None,
             snapshot_failed: false,
-            tight: false,
-            left: false,
+            no_snapshot_space: false,
+            stepped_down_for_disk: false,
             snapshot_bytes: 0,
-            part_lost: false,
-            refused: snapshots::Refused::default(),
-            make_room: false,
+            chunk_lost: false,
+            snapshot_backoff: snapshots::SnapshotBackoff::default(),
+            compact_all: false,
             disk_bad_since: None,
-            keep: policy.keep_entries,
-            since_snapshot: Since::default(),
+            retained_entries: policy.keep_entries,
+            growth_since_snapshot: LogGrowth::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
-            lines: LogLimit::new(LINES_A_MINUTE),
-            role_lines: LogLimit::new(ROLES_A_MINUTE),
+            log_limit: LogLimit::new(LOG_LINES_PER_MINUTE),
+            role_log_limit: LogLimit::new(ROLE_LINES_PER_MINUTE),
         }
     }
 
     /// With what has the loop turn again soon, when there is more to do than a turn takes.
-    pub(crate) fn waking(self, wake: Arc<Notify>) -> Self {
+    pub(crate) fn with_wake(self, wake: Arc<Notify>) -> Self {
         Self { wake, ..self }
     }
 
     /// With what counts the replies that clients have not taken.
-    pub(crate) fn counting(self, unread: Unread) -> Self {
-        Self { unread, ..self }
+    pub(crate) fn with_output_budget(self, output_budget: OutputBudget) -> Self {
+        Self { output_budget, ..self }
     }
 
     /// What another node answered goes to the client.
-    fn answer(&self, waiting: Waiting, write: bool, replies: &[u8], index: Index) {
-        if self.unread.drops(replies.len()) {
-            return waiting.fail_at(if write { DROPPED } else { UNREAD }, index);
+    fn answer(&self, waiting: PendingBatch, write: bool, replies: &[u8], index: Index) {
+        if self.output_budget.must_drop(replies.len()) {
+            return waiting.fail_at(if write { REPLY_DROPPED } else { OUTPUT_FULL }, index);
         }
-        let share = self.unread.share(replies.len());
-        let _ = waiting.answer.send(Answer { replies: replies.into(), index, share });
+        let share = self.output_budget.share(replies.len());
+        let _ = waiting.answer.send(BatchReply { replies: replies.into(), index, share });
     }
 
     fn role_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
-        if let Some(suppressed) = self.role_lines.pass(()) {
+        if let Some(suppressed) = self.role_log_limit.pass(()) {
             info!(?role, term, leader = leader.map(NodeId::get), suppressed, "role");
         }
         self.role = (role, term);
         self.role_changed = true;
         self.counters.leader_changes += u64::from(leader.is_some());
         // reads under way are lost; the nodes whose clients asked ask again
-        for asker in self.rounds.drain(..).flat_map(|(_, askers)| askers) {
-            match asker {
-                Asker::Own(number) => {
+        for requester in self.rounds.drain(..).flat_map(|(_, requesters)| requesters) {
+            match requester {
+                Requester::Local(number) => {
                     if let Some(waiting) = self.reads.get_mut(number) {
                         waiting.leader_lost();
                     }
                 }
-                Asker::Peer { node, call, .. } => self.readings.leave(node, call),
+                Requester::Peer { node, request_id, .. } => {
+                    self.read_queue.unregister(node, request_id)
+                }
             }
         }
         if role != Role::Leader {
@@ -270,8 +272,8 @@ impl Replica {
             self.forwarded_bytes = 0;
             self.in_flight.clear();
             self.in_flight_work = 0;
-            for held in self.held.drain(..) {
-                if let Held::Own(number) = held
+            for queued_write in self.queued_writes.drain(..) {
+                if let QueuedWrite::Local(number) = queued_write
                     && let Some(waiting) = self.writes.get_mut(number)
                 {
                     waiting.retry_at = Instant::ZERO;
@@ -281,24 +283,24 @@ impl Replica {
         }
     }
 
-    fn begin_round(&mut self, raft: &mut Raft<Heap>) {
-        if self.asked.is_empty() {
+    fn start_read_round(&mut self, raft: &mut Raft<Heap>) {
+        if self.unconfirmed.is_empty() {
             return;
         }
-        let askers = core::mem::take(&mut self.asked);
+        let requesters = core::mem::take(&mut self.unconfirmed);
         match raft.read() {
-            Ok(id) => self.rounds.push_back((id, askers)),
+            Ok(id) => self.rounds.push_back((id, requesters)),
             Err(_) => {
-                for asker in askers {
-                    match asker {
-                        Asker::Own(number) => {
+                for requester in requesters {
+                    match requester {
+                        Requester::Local(number) => {
                             if let Some(waiting) = self.reads.get_mut(number) {
-                                waiting.handed = None;
+                                waiting.attempt = None;
                             }
                         }
-                        Asker::Peer { node, call, .. } => {
-                            self.readings.leave(node, call);
-                            let refusal = Frame::Refusal { call, reason: Refusal::NotLeader };
+                        Requester::Peer { node, request_id, .. } => {
+                            self.read_queue.unregister(node, request_id);
+                            let refusal = Frame::Refusal { request_id, reason: Refusal::NotLeader };
                             self.outgoing.push((node, refusal.to_vec(), None));
                         }
                     }
@@ -307,11 +309,11 @@ impl Replica {
         }
     }
 
-    fn view(&self, raft: &Raft<Heap>) -> View {
-        View {
+    fn node_status(&self, raft: &Raft<Heap>) -> NodeStatus {
+        NodeStatus {
             status: raft.status(),
             // only a leader knows
-            members: self.neighbours(raft),
+            members: self.member_list(raft),
             known: self.state.directory.len(),
             peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
             applied: self.state.applied,
@@ -319,7 +321,7 @@ impl Replica {
             bytes: self.state.store.bytes(),
             waiting: self.writes.len() + self.reads.len(),
             disk: match self.disk {
-                StorageHealth::Good if self.tight => StorageHealth::Full,
+                StorageHealth::Good if self.no_snapshot_space => StorageHealth::Full,
                 disk => disk,
             },
             snapshot_failed: self.snapshot_failed,
@@ -330,14 +332,14 @@ impl Replica {
 
     /// The disk takes no more, or has no space for the next snapshot.
     fn disk_full(&self) -> bool {
-        self.disk != StorageHealth::Good || self.tight
+        self.disk != StorageHealth::Good || self.no_snapshot_space
     }
 
     /// A leader with a full disk proposes nothing. But if nothing of the log waits for the disk, it tries one: so it learns whether the
     /// others' disks are full as well.
     fn refuses_writes(&self, raft: &Raft<Heap>) -> bool {
         if self.disk == StorageHealth::Good {
-            return self.tight;
+            return self.no_snapshot_space;
         }
         let status = raft.status();
         status.last > status.durable
@@ -345,44 +347,44 @@ impl Replica {
 
     /// A leader whose disk takes no more applies nothing, and takes no writes. If others have what it cannot write, one of them should
     /// lead. Where all disks are full, nobody could be elected, and this node goes on to answer reads.
-    fn leave_if_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+    fn step_down_if_disk_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
         if !self.disk_full() {
             self.disk_bad_since = None;
-            self.left = false;
+            self.stepped_down_for_disk = false;
             return;
         }
         let since = *self.disk_bad_since.get_or_insert(now);
-        let others =
-            status.commit > status.durable || (self.disk == StorageHealth::Good && !self.left);
+        let others = status.commit > status.durable
+            || (self.disk == StorageHealth::Good && !self.stepped_down_for_disk);
         if status.role == Role::Leader
             && raft.peers().next().is_some()
-            && now.since(since) >= FULL_DISK_US
+            && now.since(since) >= DISK_FULL_US
             && others
         {
             warn!("this node's disk takes no more: leaving the lead to another");
-            self.left = true;
+            self.stepped_down_for_disk = true;
             raft.step_down();
         }
     }
 
-    fn call(&self, number: u64, write: bool) -> Call {
-        Call { incarnation: self.incarnation.get(), number, write }
+    fn request_id(&self, number: u64, write: bool) -> RequestId {
+        RequestId { incarnation: self.incarnation.get(), number, write }
     }
 
     /// A peer sent what no honest node can have sent: it has no effect.
-    fn implausible(&mut self, from: NodeId, why: &str) {
-        self.counters.implausible = self.counters.implausible.saturating_add(1);
-        if let Some(suppressed) = self.lines.pass("implausible") {
+    fn reject_invalid(&mut self, from: NodeId, why: &str) {
+        self.counters.invalid_requests = self.counters.invalid_requests.saturating_add(1);
+        if let Some(suppressed) = self.log_limit.pass("implausible") {
             warn!(from = from.get(), why, suppressed, "refusing what no node can have sent");
         }
     }
 }
 
-pub(crate) const UNREAD: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
-const DROPPED: &str = "ERR the command was executed, but its reply was dropped: the replies that clients of this node have not read take too much memory";
-const NOT_ASKED: &str = "an answer to a request that was handed to other nodes";
-const STOLEN: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
-const UNKNOWN_STOLEN: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
+pub(crate) const OUTPUT_FULL: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
+const REPLY_DROPPED: &str = "ERR the command was executed, but its reply was dropped: the replies that clients of this node have not read take too much memory";
+const NOT_SENT_TO: &str = "an answer to a request that was handed to other nodes";
+const FORGED: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
+const UNKNOWN_FORGED: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";
 
 fn replicas(raft: &Raft<Heap>, index: Index) -> i64 {

@@ -72,7 +72,7 @@ impl Reply {
 
     /// Forgets the replies, and gives back the memory of long ones: a client that is idle holds none.
     pub(crate) fn clear(&mut self) {
-        if self.bytes.capacity() > limits::OUTPUT_BYTES {
+        if self.bytes.capacity() > limits::OUTPUT_FLUSH_BYTES {
             self.bytes = BytesMut::new();
         } else {
             self.bytes.clear();

@@ -15,8 +15,8 @@ use crate::budget::Budget;
 use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::limits;
+use crate::output_budget::OutputBudget;
 use crate::replica::Replica;
-use crate::unread::Unread;
 
 /// What all client connections of a node share.
 pub(crate) struct Server {
@@ -28,8 +28,8 @@ pub(crate) struct Server {
     /// What large commands take.
     pub(crate) input: Budget,
     /// Replies that clients have not taken.
-    pub(crate) unread: Unread,
-    lines: LogLimit<&'static str>,
+    pub(crate) output_budget: OutputBudget,
+    log_limit: LogLimit<&'static str>,
 }
 
 /// How the node was started, for `INFO` and `CONFIG GET`.
@@ -53,7 +53,7 @@ pub(crate) struct ServerCounters {
 }
 
 impl Server {
-    pub(crate) fn new(node: Handle<Replica>, about: About, unread: Unread) -> Self {
+    pub(crate) fn new(node: Handle<Replica>, about: About, output_budget: OutputBudget) -> Self {
         Self {
             node,
             clients: Clients::default(),
@@ -61,8 +61,8 @@ impl Server {
             about,
             started: Instant::now(),
             input: Budget::new(),
-            unread,
-            lines: LogLimit::new(1),
+            output_budget,
+            log_limit: LogLimit::new(1),
         }
     }
 
@@ -94,7 +94,7 @@ impl Server {
                 Ok((socket, address)) => self.clone().take_in(socket, address),
                 Err(error) => {
                     // too many open files, mostly: others will leave
-                    if let Some(suppressed) = self.lines.pass("accept") {
+                    if let Some(suppressed) = self.log_limit.pass("accept") {
                         warn!(%error, suppressed, "cannot take a client in");
                     }
                     sleep(Duration::from_millis(100)).await;
@@ -105,9 +105,9 @@ impl Server {
 
     /// A client is closed because it takes its replies too slowly.
     pub(crate) fn slow_client(&self, id: u64, reply_bytes: usize) {
-        self.unread.count_closed();
-        if let Some(suppressed) = self.lines.pass("slow client") {
-            let unread_bytes = self.unread.bytes();
+        self.output_budget.count_closed();
+        if let Some(suppressed) = self.log_limit.pass("slow client") {
+            let unread_bytes = self.output_budget.bytes();
             warn!(
                 client = id,
                 reply_bytes,

@@ -70,7 +70,7 @@ impl Sessions {
     }
 
     /// Whether more was heard of a node than it said, in this life and with numbers up to `last`: somebody else spoke in its name.
-    pub(crate) fn is_beyond(&self, origin: NodeId, incarnation: u64, last: u64) -> bool {
+    pub(crate) fn has_forged_batches(&self, origin: NodeId, incarnation: u64, last: u64) -> bool {
         self.0.get(&origin).is_some_and(|session| {
             let highest = session.above.last().copied().unwrap_or(0).max(session.floor);
             session.incarnation > incarnation
@@ -79,7 +79,7 @@ impl Sessions {
     }
 
     /// Whether a batch was applied, or will not be any more.
-    pub(crate) fn is_over(&self, id: BatchId) -> bool {
+    pub(crate) fn is_done(&self, id: BatchId) -> bool {
         self.0.get(&id.origin).is_some_and(|session| {
             id.incarnation < session.incarnation
                 || (id.incarnation == session.incarnation
@@ -159,9 +159,9 @@ mod tests {
         assert!(sessions.admit(id(2, 1), 0));
         assert!(!sessions.admit(id(1, 20), 0));
         assert!(
-            sessions.is_over(id(1, 20))
-                && sessions.is_over(id(2, 1))
-                && !sessions.is_over(id(2, 2))
+            sessions.is_done(id(1, 20))
+                && sessions.is_done(id(2, 1))
+                && !sessions.is_done(id(2, 2))
         );
         assert!(!sessions.admit(id(2, 2 + limits::SESSION_WINDOW), 0));
     }
@@ -207,14 +207,14 @@ mod tests {
         let other = BatchId { origin: NodeId::new(2), incarnation: 1, number: 1 };
         assert!(!sessions.admit(id(1, u64::MAX), u64::MAX));
         assert!(!sessions.admit(id(1, 1), 0), "as in the releases of before");
-        assert!(sessions.is_beyond(NodeId::new(1), 1, 1 << 60), "and the node can see it");
+        assert!(sessions.has_forged_batches(NodeId::new(1), 1, 1 << 60), "and the node can see it");
         assert!(sessions.admit(id(2, u64::MAX), u64::MAX - 1));
         assert!(!sessions.admit(id(2, 1), 0));
         assert!(sessions.admit(id(1 << 62, 1), 0));
         assert!(!sessions.admit(id(3, 1), 0));
         assert!(sessions.admit(id((1 << 62) + 1, 1), 0), "a larger life goes on");
         assert!(sessions.admit(other, 0), "another node has nothing to do with it");
-        assert!(!sessions.is_beyond(NodeId::new(2), 1, 1));
+        assert!(!sessions.has_forged_batches(NodeId::new(2), 1, 1));
     }
 
     proptest! {

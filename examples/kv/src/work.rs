@@ -34,7 +34,7 @@ pub(crate) const SMALL: u64 = 64;
 
 /// To come by a key, and past the empty places between keys.
 pub(crate) const VISIT: u64 = 32;
-pub(crate) const PLACES: u64 = 4096;
+pub(crate) const SHARDS: u64 = 4096;
 
 /// To find a key.
 pub(crate) const fn key(bytes: usize) -> u64 {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::thread::{self, sleep};
 use std::time::Instant;
 
-use super::{Answer, LOOK, PATIENCE, ask, find_leader};
+use super::{BatchReply, LOOK, PATIENCE, ask, find_leader};
 use crate::Failure;
 use crate::remote::{Member, Seen};
 
@@ -89,12 +89,12 @@ fn change(nodes: &[String], words: &[&str]) -> Result<(), Failure> {
     loop {
         let (address, _) = find_leader(nodes)?;
         match ask(&address, words) {
-            Answer::Begun => return Ok(()),
-            Answer::No(why) => return Err(Failure::Run(why)),
-            Answer::Later(why) if Instant::now() >= deadline => {
+            BatchReply::Begun => return Ok(()),
+            BatchReply::No(why) => return Err(Failure::Run(why)),
+            BatchReply::Later(why) if Instant::now() >= deadline => {
                 return Err(Failure::Run(format!("not within {} s: {why}", PATIENCE.as_secs())));
             }
-            Answer::Later(_) => sleep(LOOK),
+            BatchReply::Later(_) => sleep(LOOK),
         }
     }
 }
@@ -124,11 +124,11 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
     loop {
         let (at, seen) = find_leader(nodes)?;
         match ask(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
-            Answer::Begun => return Ok(()),
+            BatchReply::Begun => return Ok(()),
             // by another leader's log it has one
-            Answer::No(_) if seen.member(id).is_some_and(votes) => return Ok(()),
-            Answer::No(why) => return Err(Failure::Run(why)),
-            Answer::Later(_) => {}
+            BatchReply::No(_) if seen.member(id).is_some_and(votes) => return Ok(()),
+            BatchReply::No(why) => return Err(Failure::Run(why)),
+            BatchReply::Later(_) => {}
         }
         let lag = seen.member(id).and_then(|member| member.lag);
         if lag.is_some_and(|(_, silent_ms)| silent_ms < 1_000) {

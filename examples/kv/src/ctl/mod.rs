@@ -88,7 +88,7 @@ fn find_leader(nodes: &[String]) -> Result<(String, Seen), Failure> {
 }
 
 /// An answer to what was asked of the leader.
-enum Answer {
+enum BatchReply {
     /// It has begun.
     Begun,
     /// It cannot be yet.
@@ -97,20 +97,20 @@ enum Answer {
     No(String),
 }
 
-fn ask(node: &str, words: &[&str]) -> Answer {
+fn ask(node: &str, words: &[&str]) -> BatchReply {
     match remote::call(node, words) {
-        Ok(Response::Simple(_)) => Answer::Begun,
+        Ok(Response::Simple(_)) => BatchReply::Begun,
         Ok(Response::Error(error)) => {
             let error = printable(&error);
             match error.split_once(' ') {
                 Some(("NOTLEADER" | "TRYAGAIN" | "BEHIND" | "CLUSTERDOWN", _)) => {
-                    Answer::Later(error)
+                    BatchReply::Later(error)
                 }
-                Some(("ERR", why)) => Answer::No(why.to_owned()),
-                _ => Answer::No(error),
+                Some(("ERR", why)) => BatchReply::No(why.to_owned()),
+                _ => BatchReply::No(error),
             }
         }
-        Ok(_) => Answer::No(format!("{node} gave an answer of a kind unknown here")),
-        Err(error) => Answer::Later(format!("{node}: {error}")),
+        Ok(_) => BatchReply::No(format!("{node} gave an answer of a kind unknown here")),
+        Err(error) => BatchReply::Later(format!("{node}: {error}")),
     }
 }

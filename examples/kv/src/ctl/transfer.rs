@@ -1,7 +1,7 @@
 use std::thread::sleep;
 use std::time::Instant;
 
-use super::{Answer, LOOK, PATIENCE, ask, survey};
+use super::{BatchReply, LOOK, PATIENCE, ask, survey};
 use crate::Failure;
 use crate::remote::leader;
 
@@ -16,8 +16,8 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
         return Ok(());
     }
     match ask(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
-        Answer::Begun => {}
-        Answer::No(why) | Answer::Later(why) => return Err(Failure::Run(why)),
+        BatchReply::Begun => {}
+        BatchReply::No(why) | BatchReply::Later(why) => return Err(Failure::Run(why)),
     }
     out!("node {} hands the lead to node {to}", old.id);
     let deadline = Instant::now() + PATIENCE;

@@ -11,53 +11,53 @@ use tracing::{info, warn};
 use super::Replica;
 use crate::batch::Batch;
 use crate::directory::Address;
+use crate::node_status::MemberInfo;
 use crate::op::put;
 use crate::operator;
-use crate::view::Neighbour;
 
 /// How often the ways are looked after, in µs.
 const LOOK_US: u64 = 500_000;
 /// After so long without a leader, in µs, the node logs it, and again after as long.
 const LEADERLESS_US: u64 = 30_000_000;
 /// Who is no member any more may still be told so for this long, in µs.
-const FAREWELL_US: u64 = 5_000_000;
+const DISCONNECT_DELAY_US: u64 = 5_000_000;
 /// A node that is not entered in the directory tries again after this, in µs.
-const ENTER_US: u64 = 5_000_000;
+const ANNOUNCE_US: u64 = 5_000_000;
 
-const CATCHES_UP: &str =
+const CATCHING_UP: &str =
     "TRYAGAIN this node leads, and is still applying what was committed before";
-const OUTSIDE: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node (one that is new is brought in with `quorate-kv ctl add`)";
-const UNKNOWN_OUTSIDE: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
+const NOT_MEMBER: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node (one that is new is brought in with `quorate-kv ctl add`)";
+const UNKNOWN_NOT_MEMBER: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
 
 /// Where this node and the others are.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct Addresses {
     pub(crate) own: Address,
     /// Where the command line says that others are: it knows better than the directory.
-    pub(crate) given: HashMap<NodeId, String>,
+    pub(crate) configured: HashMap<NodeId, String>,
 }
 
 /// The ways there are.
 #[derive(Debug, Default)]
-pub(super) struct Ways {
-    linked: HashMap<NodeId, Way>,
+pub(super) struct PeerConnections {
+    open: HashMap<NodeId, PeerConnection>,
     /// Those that were closed: such a node may come back, and not know yet that it was removed.
     closed: HashSet<NodeId>,
     changed: bool,
     /// Since when there is no leader, or when that was logged last.
     leaderless: Option<Instant>,
     look_at: Instant,
-    enter_at: Instant,
+    announce_at: Instant,
 }
 
 #[derive(Debug)]
-struct Way {
+struct PeerConnection {
     address: String,
     /// Since when it leads to no member.
-    stray: Option<Instant>,
+    non_member_since: Option<Instant>,
 }
 
-impl Ways {
+impl PeerConnections {
     pub(super) fn changed(&mut self) {
         self.changed = true;
     }
@@ -65,42 +65,42 @@ impl Ways {
 
 impl Replica {
     /// Opens the ways to those who came, closes those to who left, and says where this node is.
-    pub(super) fn keep_ways(
+    pub(super) fn maintain_connections(
         &mut self,
         raft: &mut Raft<Heap>,
         now: Instant,
         status: &Status,
         outbox: &mut Outbox,
     ) {
-        if !core::mem::take(&mut self.ways.changed) && now < self.ways.look_at {
+        if !core::mem::take(&mut self.connections.changed) && now < self.connections.look_at {
             return;
         }
-        self.ways.look_at = now.after(LOOK_US);
+        self.connections.look_at = now.after(LOOK_US);
         self.member = status.standing.is_member() && status.removed.is_none();
         if self.member {
-            self.open_ways(raft, outbox);
+            self.connect_members(raft, outbox);
         }
         // before that another leader may take the change back
         if status.config <= status.commit || status.removed.is_some() {
-            self.watch_strays(raft, now, outbox);
-            self.close_ways(raft, now, outbox);
+            self.track_non_members(raft, now, outbox);
+            self.disconnect_non_members(raft, now, outbox);
         }
-        self.watch_leader(now, status);
-        if self.is_outside() && status.config <= self.state.applied {
-            self.turn_away_all();
+        self.log_leaderless(now, status);
+        if self.is_non_member() && status.config <= self.state.applied {
+            self.fail_all_pending();
         }
-        self.enter(raft, now, status);
+        self.announce_address(raft, now, status);
     }
 
     /// Logs that there is no leader for long: what is asked of this node is refused meanwhile.
-    fn watch_leader(&mut self, now: Instant, status: &Status) {
+    fn log_leaderless(&mut self, now: Instant, status: &Status) {
         if status.leader.is_some() || !self.member {
-            self.ways.leaderless = None;
+            self.connections.leaderless = None;
             return;
         }
-        let since = *self.ways.leaderless.get_or_insert(now);
+        let since = *self.connections.leaderless.get_or_insert(now);
         if now.since(since) >= LEADERLESS_US {
-            self.ways.leaderless = Some(now);
+            self.connections.leaderless = Some(now);
             warn!(
                 seconds = LEADERLESS_US / 1_000_000,
                 term = status.term,
@@ -110,32 +110,32 @@ impl Replica {
     }
 
     /// Whether this node serves nobody: it waits to be brought in, or was removed. It may lead for a moment longer, for other nodes' clients.
-    pub(super) fn is_outside(&self) -> bool {
+    pub(super) fn is_non_member(&self) -> bool {
         !self.member
     }
 
-    pub(super) const fn outside() -> &'static str {
-        OUTSIDE
+    pub(super) const fn non_member_error() -> &'static str {
+        NOT_MEMBER
     }
 
     /// The members, and where they are.
-    pub(super) fn neighbours(&self, raft: &Raft<Heap>) -> Vec<Neighbour> {
-        let neighbour = |id: NodeId, standing: String| {
+    pub(super) fn member_list(&self, raft: &Raft<Heap>) -> Vec<MemberInfo> {
+        let info = |id: NodeId, standing: String| {
             let known = self.state.directory.get(id).cloned().unwrap_or_default();
             let address = if id == self.id {
-                self.places.own.clone()
+                self.addresses.own.clone()
             } else {
-                Address { peer: self.place(id).unwrap_or_default().to_owned(), ..known }
+                Address { peer: self.address_of(id).unwrap_or_default().to_owned(), ..known }
             };
-            Neighbour { id, standing, address }
+            MemberInfo { id, standing, address }
         };
-        raft.members().iter().map(|m| neighbour(m.id, m.standing.to_string())).collect()
+        raft.members().iter().map(|m| info(m.id, m.standing.to_string())).collect()
     }
 
     /// A node as the directory has it. Removed nodes stay there, so that no id is used twice.
-    pub(super) fn known(&self, raft: &Raft<Heap>, id: NodeId) -> Neighbour {
+    pub(super) fn id_record(&self, raft: &Raft<Heap>, id: NodeId) -> MemberInfo {
         let standing = raft.members().standing(id).to_string();
-        Neighbour {
+        MemberInfo {
             id,
             standing,
             address: self.state.directory.get(id).cloned().unwrap_or_default(),
@@ -155,24 +155,27 @@ impl Replica {
         }
         let is_member = |id| raft.members().iter().any(|member| member.id == id);
         if is_member(node) {
-            let place =
-                if node == self.id { Some(&*self.places.own.peer) } else { self.place(node) };
-            return match place {
-                Some(place) if place != address => Err(format!(
-                    "ERR node {node} is a member already, at {place}: QUORATE MOVE {node} HOST:PORT (`quorate-kv ctl move`) enters another address"
+            let address_of = if node == self.id {
+                Some(&*self.addresses.own.peer)
+            } else {
+                self.address_of(node)
+            };
+            return match address_of {
+                Some(address_of) if address_of != address => Err(format!(
+                    "ERR node {node} is a member already, at {address_of}: QUORATE MOVE {node} HOST:PORT (`quorate-kv ctl move`) enters another address"
                 )),
                 _ => Ok(()),
             };
         }
         if self.is_applying() {
-            return Err(CATCHES_UP.into());
+            return Err(CATCHING_UP.into());
         }
         if self.state.directory.get(node).is_some() {
             return Err(format!(
                 "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
             ));
         }
-        if let Some(other) = self.at(raft, node, address) {
+        if let Some(other) = self.member_at(raft, node, address) {
             return Err(operator::taken(other, address));
         }
         if !self.state.directory.has_room_for(node, is_member) {
@@ -182,7 +185,7 @@ impl Replica {
     }
 
     /// Whether an operator may enter another address for a member.
-    pub(super) fn may_move(
+    pub(super) fn check_move(
         &self,
         raft: &Raft<Heap>,
         node: NodeId,
@@ -202,40 +205,46 @@ impl Replica {
                 "ERR node {node} is this one, and says itself where it is: start it with another --advertise"
             ));
         }
-        if let Some(place) = self.places.given.get(&node).filter(|place| *place != address) {
+        if let Some(address_of) =
+            self.addresses.configured.get(&node).filter(|address_of| *address_of != address)
+        {
             return Err(format!(
-                "ERR node {node} is at {place} by --peers of this node, which counts more: start the founders with its new address in --peers, then ask again, for those that joined later"
+                "ERR node {node} is at {address_of} by --peers of this node, which counts more: start the founders with its new address in --peers, then ask again, for those that joined later"
             ));
         }
-        match self.at(raft, node, address) {
+        match self.member_at(raft, node, address) {
             Some(other) => Err(operator::taken(other, address)),
             None => Ok(()),
         }
     }
 
     /// Another member than this one that is reached at this address.
-    fn at(&self, raft: &Raft<Heap>, node: NodeId, address: &str) -> Option<NodeId> {
-        let place = |id| {
-            if id == self.id { Some(&*self.places.own.peer) } else { self.place(id) }
+    fn member_at(&self, raft: &Raft<Heap>, node: NodeId, address: &str) -> Option<NodeId> {
+        let address_of = |id| {
+            if id == self.id { Some(&*self.addresses.own.peer) } else { self.address_of(id) }
         };
         let mut others = raft.members().iter().map(|member| member.id).filter(|&id| id != node);
-        others.find(|&id| place(id) == Some(address))
+        others.find(|&id| address_of(id) == Some(address))
     }
 
-    fn place(&self, id: NodeId) -> Option<&str> {
-        let given = self.places.given.get(&id).map(String::as_str);
-        given.or_else(|| self.state.directory.get(id).map(|address| address.peer.as_str()))
+    fn address_of(&self, id: NodeId) -> Option<&str> {
+        let configured = self.addresses.configured.get(&id).map(String::as_str);
+        configured.or_else(|| self.state.directory.get(id).map(|address| address.peer.as_str()))
     }
 
-    fn open_ways(&mut self, raft: &Raft<Heap>, outbox: &mut Outbox) {
+    fn connect_members(&mut self, raft: &Raft<Heap>, outbox: &mut Outbox) {
         for member in raft.members().iter().filter(|member| member.id != self.id) {
-            let Some(address) = self.place(member.id).map(str::to_owned) else { continue };
-            match self.ways.linked.get_mut(&member.id) {
-                Some(way) if way.address == address => way.stray = None,
+            let Some(address) = self.address_of(member.id).map(str::to_owned) else { continue };
+            match self.connections.open.get_mut(&member.id) {
+                Some(connection) if connection.address == address => {
+                    connection.non_member_since = None
+                }
                 _ => {
-                    self.ways.closed.remove(&member.id);
+                    self.connections.closed.remove(&member.id);
                     outbox.connect(member.id, &address);
-                    self.ways.linked.insert(member.id, Way { address, stray: None });
+                    self.connections
+                        .open
+                        .insert(member.id, PeerConnection { address, non_member_since: None });
                 }
             }
         }
@@ -243,33 +252,35 @@ impl Replica {
 
     /// A removed node that comes by itself is told so, and its way closed again. One of which this node knows nothing may be a
     /// member that a later entry adds, and stays.
-    fn watch_strays(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
+    fn track_non_members(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let members = raft.members();
         for id in outbox.peers() {
             let is_member = members.iter().any(|member| member.id == id);
-            let was_member = self.ways.closed.contains(&id) || self.place(id).is_some();
+            let was_member = self.connections.closed.contains(&id) || self.address_of(id).is_some();
             if !is_member && was_member {
-                let stray = || Way { address: String::new(), stray: Some(now) };
-                self.ways.linked.entry(id).or_insert_with(stray);
+                let non_member_since =
+                    || PeerConnection { address: String::new(), non_member_since: Some(now) };
+                self.connections.open.entry(id).or_insert_with(non_member_since);
             }
         }
     }
 
-    fn close_ways(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
+    fn disconnect_non_members(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
         let members = raft.members();
         if members.is_empty() {
             return;
         }
         let (own, member) = (self.id, self.member);
-        let Ways { linked, closed, .. } = &mut self.ways;
-        linked.retain(|&id, way| {
+        let PeerConnections { open, closed, .. } = &mut self.connections;
+        open.retain(|&id, connection| {
             if member && members.iter().any(|other| other.id == id) {
                 return true;
             }
-            let stays = now.since(*way.stray.get_or_insert(now)) < FAREWELL_US;
+            let stays =
+                now.since(*connection.non_member_since.get_or_insert(now)) < DISCONNECT_DELAY_US;
             if !stays {
                 if closed.insert(id)
-                    && let Some(suppressed) = self.lines.pass("no way")
+                    && let Some(suppressed) = self.log_limit.pass("no way")
                 {
                     info!(
                         node = own.get(),
@@ -285,25 +296,26 @@ impl Replica {
     }
 
     /// A removed node's clients wait for nothing.
-    fn turn_away_all(&mut self) {
+    fn fail_all_pending(&mut self) {
         for pending in [&mut self.writes, &mut self.reads] {
             for number in pending.numbers(|_| true) {
                 if let Some(waiting) = pending.remove(number) {
-                    let certain = waiting.chances == 0 || waiting.batch.is_read_only();
-                    waiting.fail(if certain { OUTSIDE } else { UNKNOWN_OUTSIDE });
+                    let certain = waiting.possible_effects == 0 || waiting.batch.is_read_only();
+                    waiting.fail(if certain { NOT_MEMBER } else { UNKNOWN_NOT_MEMBER });
                 }
             }
         }
     }
 
     /// Has this node entered in the directory, if it is not, or has moved.
-    fn enter(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
-        let Address { peer, client } = &self.places.own;
-        let entered = self.state.directory.get(self.id) == Some(&self.places.own);
-        if entered || !self.member || status.leader.is_none() || now < self.ways.enter_at {
+    fn announce_address(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+        let Address { peer, client } = &self.addresses.own;
+        let entered = self.state.directory.get(self.id) == Some(&self.addresses.own);
+        if entered || !self.member || status.leader.is_none() || now < self.connections.announce_at
+        {
             return;
         }
-        self.ways.enter_at = now.after(ENTER_US);
+        self.connections.announce_at = now.after(ANNOUNCE_US);
         let mut batch = Batch { writes: 1, ..Batch::default() };
         put::meet(&mut batch.ops, self.id.get(), peer, client);
         // nobody waits for the answer

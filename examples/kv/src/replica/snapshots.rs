@@ -5,37 +5,37 @@ use quorate_raft::{Heap, Raft, Status};
 use quorate_tokio::StorageHealth;
 use tracing::{info, warn};
 
-use super::{Replica, Since, Wanted};
+use super::{ChunkRequest, LogGrowth, Replica};
 use crate::session::BatchId;
 use crate::store;
 
 /// Of the log that makes a snapshot due, this part stays behind it at most.
-const KEPT_PART: u64 = 4;
+const RETAINED_FRACTION: u64 = 4;
 
 /// When the leader is told that its snapshot was not taken, and sends it anew: after a second, then
 /// two, four, up to a minute. What is wrong with it, or with this node's disk, is seldom gone at once,
 /// and each attempt may write and send as much as the last.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
+pub(super) struct SnapshotBackoff {
     at: Option<Instant>,
     count: u32,
 }
 
-const FIRST_PAUSE_US: u64 = 1_000_000;
-const LONGEST_PAUSE_US: u64 = 60_000_000;
+const MIN_BACKOFF_US: u64 = 1_000_000;
+const MAX_BACKOFF_US: u64 = 60_000_000;
 
-impl Refused {
+impl SnapshotBackoff {
     /// A part was not kept, or the whole was damaged.
-    pub(super) fn put_off(&mut self, now: Instant) {
+    pub(super) fn start(&mut self, now: Instant) {
         if self.at.is_none() {
-            let pause = FIRST_PAUSE_US.saturating_mul(1 << self.count.min(10));
-            self.at = Some(now.after(pause.min(LONGEST_PAUSE_US)));
+            let pause = MIN_BACKOFF_US.saturating_mul(1 << self.count.min(10));
+            self.at = Some(now.after(pause.min(MAX_BACKOFF_US)));
             self.count = self.count.saturating_add(1);
         }
     }
 
     /// What comes until it is told is of no use.
-    pub(super) const fn waits(&self) -> bool {
+    pub(super) const fn is_pending(&self) -> bool {
         self.at.is_some()
     }
 
@@ -49,23 +49,28 @@ impl Refused {
 }
 
 impl Replica {
-    pub(super) fn keep_snapshots(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
-        self.snapshot_written(raft, status);
-        self.snapshot_loaded(raft, now);
-        if core::mem::take(&mut self.part_lost) {
-            self.refused.put_off(now);
+    pub(super) fn manage_snapshots(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        status: &Status,
+    ) {
+        self.finish_snapshot(raft, status);
+        self.install_snapshot(raft, now);
+        if core::mem::take(&mut self.chunk_lost) {
+            self.snapshot_backoff.start(now);
         }
-        if self.refused.is_due(now) {
+        if self.snapshot_backoff.is_due(now) {
             raft.snapshot_refused();
         }
-        for wanted in core::mem::take(&mut self.wanted) {
-            self.send_part(raft, wanted);
+        for chunk_request in core::mem::take(&mut self.chunk_requests) {
+            self.send_chunk(raft, chunk_request);
         }
-        let tight = !self.archive.set_aside(&self.state);
-        if tight != core::mem::replace(&mut self.tight, tight)
-            && let Some(suppressed) = self.lines.pass("space for a snapshot")
+        let no_snapshot_space = !self.archive.set_aside(&self.state);
+        if no_snapshot_space != core::mem::replace(&mut self.no_snapshot_space, no_snapshot_space)
+            && let Some(suppressed) = self.log_limit.pass("space for a snapshot")
         {
-            match tight {
+            match no_snapshot_space {
                 true => warn!(
                     suppressed,
                     "the disk has no space for the next snapshot: this node acknowledges no writes until it has"
@@ -73,44 +78,48 @@ impl Replica {
                 false => info!(suppressed, "the disk has space for the next snapshot again"),
             }
         }
-        let Since { bytes, entries } = self.since_snapshot;
+        let LogGrowth { bytes, entries } = self.growth_since_snapshot;
         let full = self.disk != StorageHealth::Good;
-        let pressed =
-            entries > 0 && (full || (self.tight && bytes >= self.policy.snapshot_bytes / 4));
+        let under_pressure = entries > 0
+            && (full || (self.no_snapshot_space && bytes >= self.policy.snapshot_bytes / 4));
         let due = bytes >= self.policy.due_bytes(self.snapshot_bytes)
             || entries >= self.policy.snapshot_entries
-            || self.make_room
-            || pressed;
+            || self.compact_all
+            || under_pressure;
         if due && self.archive.is_idle() {
             let each = (bytes / entries.max(1)).max(1);
-            self.keep = self.policy.keep_entries.min(self.policy.snapshot_bytes / KEPT_PART / each);
-            self.since_snapshot = Since::default();
-            if pressed {
+            self.retained_entries =
+                self.policy.keep_entries.min(self.policy.snapshot_bytes / RETAINED_FRACTION / each);
+            self.growth_since_snapshot = LogGrowth::default();
+            if under_pressure {
                 self.archive.pace();
             }
             self.archive.begin(self.state.clone());
-        } else if (full || tight) && status.snapshot > 0 && status.first <= status.snapshot {
+        } else if (full || no_snapshot_space)
+            && status.snapshot > 0
+            && status.first <= status.snapshot
+        {
             // entries that were kept for nodes that were away for a moment
             let _ = raft.snapshot_taken(status.snapshot, status.snapshot);
         }
     }
 
-    fn snapshot_written(&mut self, raft: &mut Raft<Heap>, status: &Status) {
+    fn finish_snapshot(&mut self, raft: &mut Raft<Heap>, status: &Status) {
         let written = match self.archive.written() {
             None => return,
             Some(Ok(written)) => written,
             Some(Err(error)) => {
                 warn!(%error, "could not write a snapshot; trying again, the log grows meanwhile");
                 self.snapshot_failed = true;
-                self.since_snapshot.entries = u64::MAX / 2;
+                self.growth_since_snapshot.entries = u64::MAX / 2;
                 return;
             }
         };
         self.snapshot_failed = false;
         self.counters.snapshots_written += 1;
         // entries of that size, at most as much as makes a snapshot due
-        let pressed = core::mem::take(&mut self.make_room) || self.disk_full();
-        let keep = if pressed { 0 } else { self.keep };
+        let under_pressure = core::mem::take(&mut self.compact_all) || self.disk_full();
+        let keep = if under_pressure { 0 } else { self.retained_entries };
         self.snapshot_bytes = written.bytes;
         let behind = written.index.saturating_sub(keep);
         let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
@@ -127,38 +136,38 @@ impl Replica {
         }
     }
 
-    fn snapshot_loaded(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+    fn install_snapshot(&mut self, raft: &mut Raft<Heap>, now: Instant) {
         let state = match self.archive.loaded() {
             None => return,
             Some(Ok(state)) => state,
             Some(Err(fault)) => {
-                if let Some(suppressed) = self.lines.pass("snapshot refused") {
+                if let Some(suppressed) = self.log_limit.pass("snapshot refused") {
                     warn!(%fault, suppressed, "refusing a snapshot from the leader");
                 }
-                return self.refused.put_off(now);
+                return self.snapshot_backoff.start(now);
             }
         };
-        self.refused = Refused::default();
+        self.snapshot_backoff = SnapshotBackoff::default();
         let index = state.applied;
         // one that the log has overtaken meanwhile has nothing more than that, and not who waits for what
         if index > self.state.applied && index > raft.status().applied {
             let old = core::mem::replace(&mut self.state, *state);
             store::discard(old.store);
-            self.since_snapshot = Since::default();
-            self.answer_from_snapshot();
-            self.landed();
-            self.renew_if_forged();
+            self.growth_since_snapshot = LogGrowth::default();
+            self.fail_batches_in_snapshot();
+            self.release_applied();
+            self.check_forged_batches();
         }
         match raft.snapshot_installed(index) {
             Ok(()) => {
                 self.counters.snapshots_installed += 1;
-                if let Some(suppressed) = self.lines.pass("snapshot installed") {
+                if let Some(suppressed) = self.log_limit.pass("snapshot installed") {
                     let keys = self.state.store.len();
                     info!(index, keys, suppressed, "installed a snapshot from the leader");
                 }
             }
             Err(error) => {
-                if let Some(suppressed) = self.lines.pass("snapshot late") {
+                if let Some(suppressed) = self.log_limit.pass("snapshot late") {
                     warn!(index, %error, suppressed, "a snapshot from the leader came too late");
                 }
             }
@@ -166,10 +175,10 @@ impl Replica {
     }
 
     /// A snapshot may contain batches whose clients wait here: they are done, and what they would have been told is not known.
-    fn answer_from_snapshot(&mut self) {
+    fn fail_batches_in_snapshot(&mut self) {
         for number in self.writes.numbers(|_| true) {
             let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
-            if self.state.sessions.is_over(id)
+            if self.state.sessions.is_done(id)
                 && let Some(waiting) = self.writes.remove(number)
             {
                 waiting.fail(
@@ -180,27 +189,27 @@ impl Replica {
         }
     }
 
-    fn send_part(&mut self, raft: &mut Raft<Heap>, wanted: Wanted) {
-        let Wanted { to, index, offset, max_len } = wanted;
+    fn send_chunk(&mut self, raft: &mut Raft<Heap>, chunk_request: ChunkRequest) {
+        let ChunkRequest { to, index, offset, max_len } = chunk_request;
         // to one that is down, its beginning is sent again and again
         let again = self.archive.is_serving(to, index);
         match self.archive.part(to, index, offset, max_len) {
             Ok(part) => {
                 if offset == 0
                     && !again
-                    && let Some(suppressed) = self.lines.pass("snapshot sent")
+                    && let Some(suppressed) = self.log_limit.pass("snapshot sent")
                 {
                     info!(to = to.get(), index = part.index, suppressed, "sending a snapshot");
                 }
                 if let Err(error) =
                     raft.send_snapshot(to, part.index, offset, &part.data, part.done)
-                    && let Some(suppressed) = self.lines.pass("part not sent")
+                    && let Some(suppressed) = self.log_limit.pass("part not sent")
                 {
                     warn!(to = to.get(), %error, suppressed, "a part of a snapshot was not sent");
                 }
             }
             Err(error) => {
-                if let Some(suppressed) = self.lines.pass("part not read") {
+                if let Some(suppressed) = self.log_limit.pass("part not read") {
                     warn!(to = to.get(), index, %error, suppressed, "could not read a snapshot");
                 }
             }
@@ -214,17 +223,18 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_never_taken_is_asked_for_less_and_less_often() {
-        let (mut refused, mut now, mut pauses) = (Refused::default(), Instant::ZERO, Vec::new());
+        let (mut backoff, mut now, mut pauses) =
+            (SnapshotBackoff::default(), Instant::ZERO, Vec::new());
         for _ in 0..9 {
-            refused.put_off(now);
-            refused.put_off(now.after(500_000)); // of the same one
-            assert!(refused.waits());
-            let begun = now;
-            while !refused.is_due(now) {
+            backoff.start(now);
+            backoff.start(now.after(500_000)); // of the same one
+            assert!(backoff.is_pending());
+            let started = now;
+            while !backoff.is_due(now) {
                 now = now.after(500_000);
             }
-            assert!(!refused.waits());
-            pauses.push(now.since(begun) / 1_000_000);
+            assert!(!backoff.is_pending());
+            pauses.push(now.since(started) / 1_000_000);
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }

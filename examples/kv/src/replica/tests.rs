@@ -1,6 +1,6 @@
 //! A replica alone with its machine: what peers send and what the log holds, however it came there.
 
-mod unread;
+mod output_budget;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use crate::directory::Address;
 use crate::incarnation;
 use crate::limits;
 use crate::op::{Only, put};
-use crate::pending::Answer;
+use crate::pending::BatchReply;
 use crate::reply::Protocol;
 
 /// The only voter of its cluster; nodes 2 and 3 are learners.
@@ -58,14 +58,14 @@ impl Node {
             keep_entries: 1,
         };
         let own = Address { peer: "a:1".into(), client: "a:2".into() };
-        let places = Places { own, given: HashMap::new() };
+        let addresses = Addresses { own, configured: HashMap::new() };
         let replica = Replica::new(
             ME,
             Incarnation::begin(&dir, 0).unwrap(),
             policy,
             State::new(),
             Archive::new(&dir, 5, 1 << 30).unwrap(),
-            places,
+            addresses,
         );
         let mut node = Self { raft, replica, now: Instant::ZERO, dir };
         node.drive();
@@ -103,12 +103,12 @@ impl Node {
         loop {
             let mut quiet = !self.poll();
             self.replica.meter.begin();
-            self.replica.apply_on(&self.raft);
+            self.replica.apply_committed(&self.raft);
             quiet &= !self.replica.is_applying();
             let status = self.raft.status();
-            for call in core::mem::take(&mut self.replica.fresh) {
+            for request_id in core::mem::take(&mut self.replica.unsent) {
                 quiet = false;
-                self.replica.hand_over(&mut self.raft, self.now, &status, call);
+                self.replica.route(&mut self.raft, self.now, &status, request_id);
             }
             if quiet {
                 return;
@@ -117,7 +117,7 @@ impl Node {
     }
 
     /// A client of this node sets a key.
-    fn set(&mut self, key: &[u8]) -> Receiver<Answer> {
+    fn set(&mut self, key: &[u8]) -> Receiver<BatchReply> {
         let (answer, answered) = oneshot::channel();
         self.replica.execute(&mut self.raft, self.now, set(key), false, answer);
         answered
@@ -139,9 +139,10 @@ impl Node {
 
     /// Whether a batch of another node is answered.
     fn serves(&mut self, from: NodeId, incarnation: u64, number: u64) -> bool {
-        let call = Call { incarnation, number, write: true };
-        let frames = self.frame(from, &request(call, number - 1, &set(b"theirs").ops));
-        let answer = Frame::Answer { call, index: self.replica.state.applied, replies: b"+OK\r\n" };
+        let request_id = RequestId { incarnation, number, write: true };
+        let frames = self.frame(from, &request(request_id, number - 1, &set(b"theirs").ops));
+        let answer =
+            Frame::Response { request_id, index: self.replica.state.applied, replies: b"+OK\r\n" };
         frames == [answer.to_vec()]
     }
 
@@ -164,11 +165,11 @@ fn set(key: &[u8]) -> Batch {
     Batch::parse(&ops, Protocol::Resp2).unwrap()
 }
 
-fn request(call: Call, floor: u64, ops: &[u8]) -> Vec<u8> {
-    Frame::Request { call, floor, protocol: Protocol::Resp2, ops }.to_vec()
+fn request(request_id: RequestId, floor: u64, ops: &[u8]) -> Vec<u8> {
+    Frame::Request { request_id, floor, protocol: Protocol::Resp2, ops }.to_vec()
 }
 
-fn text(answered: &mut Receiver<Answer>) -> String {
+fn text(answered: &mut Receiver<BatchReply>) -> String {
     match answered.try_recv() {
         Ok(answer) => String::from_utf8(answer.replies.to_vec()).unwrap(),
         Err(_) => "no answer".into(),
@@ -192,19 +193,19 @@ fn forged_numbers_are_refused_before_they_are_in_the_log() {
         (now, 2 + limits::SESSION_WINDOW, 1),
     ];
     for (incarnation, number, floor) in forged {
-        let call = Call { incarnation, number, write: true };
-        let frames = node.frame(FORGER, &request(call, floor, &set(b"forged").ops));
-        let refusal = Frame::Refusal { call, reason: Refusal::Implausible };
+        let request_id = RequestId { incarnation, number, write: true };
+        let frames = node.frame(FORGER, &request(request_id, floor, &set(b"forged").ops));
+        let refusal = Frame::Refusal { request_id, reason: Refusal::Invalid };
         assert_eq!(frames, [refusal.to_vec()], "{incarnation} {number} {floor}");
     }
-    assert_eq!(node.replica.counters.implausible, forged.len() as u64);
+    assert_eq!(node.replica.counters.invalid_requests, forged.len() as u64);
     assert_eq!(node.raft.status().last, last, "nothing was proposed");
     assert!(!node.has(b"forged"));
     assert!(node.serves(FORGER, now, 2));
     // who is no member has nothing to hand in
-    let call = Call { incarnation: now, number: 1, write: true };
-    let frames = node.frame(NodeId::new(9), &request(call, 0, &set(b"forged").ops));
-    assert_eq!(frames, [Frame::Refusal { call, reason: Refusal::NotLeader }.to_vec()]);
+    let request_id = RequestId { incarnation: now, number: 1, write: true };
+    let frames = node.frame(NodeId::new(9), &request(request_id, 0, &set(b"forged").ops));
+    assert_eq!(frames, [Frame::Refusal { request_id, reason: Refusal::NotLeader }.to_vec()]);
     assert_eq!(node.told(b"k"), "+OK\r\n");
 }
 
@@ -225,7 +226,7 @@ fn a_forged_entry_in_the_log_ends_nobody_s_writes() {
         let mut on_its_way = node.set(b"b");
         node.commit(ME, incarnation, number, floor, &set(b"forged"));
         assert_eq!(text(&mut on_its_way), "+OK\r\n");
-        assert_eq!(node.replica.counters.renewals, 1, "{incarnation} {number} {floor}");
+        assert_eq!(node.replica.counters.incarnation_changes, 1, "{incarnation} {number} {floor}");
         assert!(node.replica.incarnation.get() > incarnation);
         assert_eq!(node.told(b"c"), "+OK\r\n", "{incarnation} {number} {floor}");
         // and after a restart
@@ -270,8 +271,8 @@ fn every_node_does_what_the_entry_says() {
     entry.clear();
     Entry::encode(&mut entry, id, 0, &set(b"first"));
     node.raft.propose(&entry).unwrap();
-    let call = Call { incarnation: 5, number: 1, write: true };
-    let frames = node.frame(HONEST, &request(call, 0, &set(b"second").ops));
+    let request_id = RequestId { incarnation: 5, number: 1, write: true };
+    let frames = node.frame(HONEST, &request(request_id, 0, &set(b"second").ops));
     assert_eq!(frames, Vec::<Vec<u8>>::new());
     assert!(node.has(b"first") && !node.has(b"second"));
 }
@@ -281,11 +282,11 @@ fn a_read_that_is_sent_again_is_read_once() {
     let mut node = Node::new();
     let mut ops = Vec::new();
     put::get(&mut ops, b"k");
-    let call = Call { incarnation: 5, number: 1, write: false };
+    let request_id = RequestId { incarnation: 5, number: 1, write: false };
     for _ in 0..3 {
-        node.frame(HONEST, &request(call, 0, &ops));
+        node.frame(HONEST, &request(request_id, 0, &ops));
     }
-    assert_eq!(node.replica.asked.len(), 1);
+    assert_eq!(node.replica.unconfirmed.len(), 1);
 }
 
 #[test]
@@ -309,25 +310,25 @@ fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
     node.poll();
     let mut ops = Vec::new();
     put::get(&mut ops, b"last");
-    let call = Call { incarnation: 5, number: 401, write: false };
-    node.replica.frame(&mut node.raft, node.now, HONEST, &request(call, 0, &ops));
-    node.replica.begin_round(&mut node.raft);
+    let request_id = RequestId { incarnation: 5, number: 401, write: false };
+    node.replica.frame(&mut node.raft, node.now, HONEST, &request(request_id, 0, &ops));
+    node.replica.start_read_round(&mut node.raft);
     node.poll();
     assert_eq!(node.replica.confirmed.len(), 1);
     let mut turns = 0_u64;
     while node.replica.is_applying() {
         assert!(App::has_more(&node.replica) && node.replica.outgoing.is_empty());
         node.replica.meter.begin();
-        node.replica.apply_on(&node.raft);
-        node.replica.take_confirmed(node.now);
-        node.replica.read_on(&node.raft, node.now);
+        node.replica.apply_committed(&node.raft);
+        node.replica.enqueue_confirmed(node.now);
+        node.replica.serve_reads(&node.raft, node.now);
         turns += 1;
     }
     let most = node.replica.meter.most_writes;
     assert!(most < crate::work::TURN + batch.work + 64, "{most} steps in one turn");
     assert!(turns * most >= 399 * batch.work && turns > 20, "{turns} turns");
     assert_eq!(node.replica.state.applied, before + 400);
-    let answer = Frame::Answer { call, index: before + 400, replies: b"$1\r\nv\r\n" };
+    let answer = Frame::Response { request_id, index: before + 400, replies: b"$1\r\nv\r\n" };
     assert_eq!(node.replica.outgoing.len(), 1);
     assert_eq!(node.replica.outgoing[0].1, answer.to_vec());
 }
@@ -369,22 +370,22 @@ fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
         let (answer, answered) = oneshot::channel();
         node.replica.execute(&mut node.raft, node.now, batch.clone(), false, answer);
         answers.push(answered);
-        let call = Call { incarnation: 5, number, write: true };
+        let request_id = RequestId { incarnation: 5, number, write: true };
         // twice: it is held once
         for _ in 0..2 {
-            node.replica.frame(&mut node.raft, node.now, HONEST, &request(call, 0, &ops));
+            node.replica.frame(&mut node.raft, node.now, HONEST, &request(request_id, 0, &ops));
         }
     }
     let most = crate::work::IN_FLIGHT.max(batch.work);
-    assert!(node.replica.outgoing.is_empty() && node.replica.held.len() >= 38);
+    assert!(node.replica.outgoing.is_empty() && node.replica.queued_writes.len() >= 38);
     let mut rounds = 0;
-    while !node.replica.held.is_empty() {
+    while !node.replica.queued_writes.is_empty() {
         assert!(node.replica.in_flight_work <= most);
         let applied = node.replica.state.applied;
         node.drive();
         assert_eq!(node.replica.in_flight_work, 0);
         assert!((node.replica.state.applied - applied) * batch.work <= most);
-        node.replica.propose_held(&mut node.raft, node.now);
+        node.replica.propose_queued(&mut node.raft, node.now);
         rounds += 1;
         assert!(rounds <= 40);
     }
@@ -394,9 +395,9 @@ fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
     }
     assert_eq!(node.replica.outgoing.len(), 20, "each is answered");
     // as one batch it would not be cut: a node of before may forward such a one
-    let call = Call { incarnation: 6, number: 1, write: true };
-    let frames = node.frame(HONEST, &request(call, 0, &ops.repeat(9)));
-    assert_eq!(frames, [Frame::Refusal { call, reason: Refusal::TooLarge }.to_vec()]);
+    let request_id = RequestId { incarnation: 6, number: 1, write: true };
+    let frames = node.frame(HONEST, &request(request_id, 0, &ops.repeat(9)));
+    assert_eq!(frames, [Frame::Refusal { request_id, reason: Refusal::TooLarge }.to_vec()]);
 }
 
 #[test]
@@ -404,35 +405,35 @@ fn only_a_node_that_was_asked_answers() {
     let mut node = Node::new();
     // proposed here, and not committed yet
     let mut answered = node.set(b"k");
-    let own = |node: &Node, number, write| Call {
+    let own = |node: &Node, number, write| RequestId {
         incarnation: node.replica.incarnation.get(),
         number,
         write,
     };
-    let call = own(&node, node.replica.writes.last(), true);
-    let forged = Frame::Answer { call, index: 1 << 40, replies: b"+forged\r\n" };
+    let request_id = own(&node, node.replica.writes.last(), true);
+    let forged = Frame::Response { request_id, index: 1 << 40, replies: b"+forged\r\n" };
     node.frame(FORGER, &forged.to_vec());
     assert_eq!(text(&mut answered), "+OK\r\n");
     assert!(node.has(b"k"));
-    assert_eq!(node.replica.counters.implausible, 1);
+    assert_eq!(node.replica.counters.invalid_requests, 1);
     // a read that was handed to nobody yet
     let mut ops = Vec::new();
     put::get(&mut ops, b"k");
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
     let (answer, mut answered) = oneshot::channel();
     node.replica.execute(&mut node.raft, node.now, batch, false, answer);
-    let call = own(&node, node.replica.reads.last(), false);
-    for reason in [Refusal::Disk, Refusal::TooLarge, Refusal::Implausible] {
-        let refusal = Frame::Refusal { call, reason };
+    let request_id = own(&node, node.replica.reads.last(), false);
+    for reason in [Refusal::Disk, Refusal::TooLarge, Refusal::Invalid] {
+        let refusal = Frame::Refusal { request_id, reason };
         node.replica.frame(&mut node.raft, node.now, FORGER, &refusal.to_vec());
         assert_eq!(text(&mut answered), "no answer", "{reason:?}");
     }
-    assert_eq!((node.replica.reads.len(), node.replica.counters.implausible), (1, 4));
+    assert_eq!((node.replica.reads.len(), node.replica.counters.invalid_requests), (1, 4));
     // what comes after it was answered is nobody's fault
-    let call = own(&node, node.replica.writes.last(), true);
-    let late = Frame::Answer { call, index: 1, replies: b"+OK\r\n" };
+    let request_id = own(&node, node.replica.writes.last(), true);
+    let late = Frame::Response { request_id, index: 1, replies: b"+OK\r\n" };
     node.frame(HONEST, &late.to_vec());
-    assert_eq!(node.replica.counters.implausible, 4);
+    assert_eq!(node.replica.counters.invalid_requests, 4);
 }
 
 #[test]
@@ -443,14 +444,14 @@ fn a_member_enters_no_address_but_its_own() {
         put::meet(&mut ops, node.get(), peer, "");
         ops
     };
-    let call = |number| Call { incarnation: 5, number, write: true };
+    let request_id = |number| RequestId { incarnation: 5, number, write: true };
     for (number, of) in [(1, HONEST), (2, ME)] {
-        let frames = node.frame(FORGER, &request(call(number), number - 1, &meet(of, "x:1")));
-        let refusal = Frame::Refusal { call: call(number), reason: Refusal::Implausible };
+        let frames = node.frame(FORGER, &request(request_id(number), number - 1, &meet(of, "x:1")));
+        let refusal = Frame::Refusal { request_id: request_id(number), reason: Refusal::Invalid };
         assert_eq!(frames, [refusal.to_vec()]);
         assert_eq!(node.replica.state.directory.get(of), None);
     }
-    node.frame(FORGER, &request(call(3), 2, &meet(FORGER, "b:1")));
+    node.frame(FORGER, &request(request_id(3), 2, &meet(FORGER, "b:1")));
     let known = node.replica.state.directory.get(FORGER).map(|address| &address.peer[..]);
     assert_eq!(known, Some("b:1"));
 }
@@ -458,24 +459,24 @@ fn a_member_enters_no_address_but_its_own() {
 #[test]
 fn no_node_is_entered_where_another_member_is() {
     let mut node = Node::new();
-    let call = Call { incarnation: 5, number: 1, write: true };
+    let request_id = RequestId { incarnation: 5, number: 1, write: true };
     let mut ops = Vec::new();
     put::meet(&mut ops, FORGER.get(), "b:1", "");
-    node.frame(FORGER, &request(call, 0, &ops));
+    node.frame(FORGER, &request(request_id, 0, &ops));
     for (address, there) in [("a:1", ME), ("b:1", FORGER)] {
-        let refused = node.replica.may_move(&node.raft, HONEST, address).unwrap_err();
+        let refused = node.replica.check_move(&node.raft, HONEST, address).unwrap_err();
         assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
         let refused = node.replica.add(&mut node.raft, NodeId::new(9), address).unwrap_err();
         assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
     }
-    assert_eq!(node.replica.may_move(&node.raft, FORGER, "b:1"), Ok(()), "where it is");
-    assert_eq!(node.replica.may_move(&node.raft, HONEST, "c:1"), Ok(()));
+    assert_eq!(node.replica.check_move(&node.raft, FORGER, "b:1"), Ok(()), "where it is");
+    assert_eq!(node.replica.check_move(&node.raft, HONEST, "c:1"), Ok(()));
 }
 
 #[test]
 fn lines_that_a_member_causes_are_limited() {
     let mut node = Node::new();
-    for _ in 0..LINES_A_MINUTE {
+    for _ in 0..LOG_LINES_PER_MINUTE {
         node.replica.event(Event::Refusing { peer: FORGER, reason: Rejected::Malformed });
         node.replica.event(Event::PeerLostEntries { peer: FORGER, acknowledged: 1 });
         node.replica.event(Event::Removed { index: 1 });
@@ -486,7 +487,7 @@ fn lines_that_a_member_causes_are_limited() {
     }
     // what is allowed in a minute was logged
     for kind in ["refusing a peer", "peer lost entries", "removed", "unknown form"] {
-        assert_eq!(node.replica.lines.pass(kind), None, "{kind}");
+        assert_eq!(node.replica.log_limit.pass(kind), None, "{kind}");
     }
 }
 
@@ -494,7 +495,7 @@ fn lines_that_a_member_causes_are_limited() {
 enum Hostile {
     Raw(Vec<u8>),
     Request { numbers: (u64, u64, u64), write: bool, ops: Vec<u8> },
-    Answer { numbers: (u64, u64, u64), write: bool },
+    BatchReply { numbers: (u64, u64, u64), write: bool },
 }
 
 fn number() -> impl Strategy<Value = u64> {
@@ -515,7 +516,8 @@ fn hostile() -> impl Strategy<Value = Hostile> {
             write,
             ops
         }),
-        (numbers(), any::<bool>()).prop_map(|(numbers, write)| Hostile::Answer { numbers, write }),
+        (numbers(), any::<bool>())
+            .prop_map(|(numbers, write)| Hostile::BatchReply { numbers, write }),
     ]
 }
 
@@ -530,17 +532,17 @@ proptest! {
             let bytes = match frame {
                 Hostile::Raw(bytes) => bytes,
                 Hostile::Request { numbers: (incarnation, number, floor), write, ops } => {
-                    request(Call { incarnation, number, write }, floor, &ops)
+                    request(RequestId { incarnation, number, write }, floor, &ops)
                 }
-                Hostile::Answer { numbers: (incarnation, number, index), write } => {
-                    Frame::Answer { call: Call { incarnation, number, write }, index, replies: b"" }.to_vec()
+                Hostile::BatchReply { numbers: (incarnation, number, index), write } => {
+                    Frame::Response { request_id: RequestId { incarnation, number, write }, index, replies: b"" }.to_vec()
                 }
             };
             node.frame(FORGER, &bytes);
         }
         prop_assert!(node.serves(HONEST, 5, 2));
         prop_assert_eq!(node.told(b"k"), "+OK\r\n");
-        prop_assert_eq!(node.replica.counters.renewals, 0);
+        prop_assert_eq!(node.replica.counters.incarnation_changes, 0);
     }
 
     #[test]
@@ -580,18 +582,18 @@ fn what_is_read_among_writes_counts_as_in_flight() {
     let mut all: Vec<_> = (0..40).map(|_| execute(&mut node, &ops)).collect();
     assert_eq!(node.replica.in_flight.len(), 1, "the others wait until it is applied");
     // and so do those of other nodes
-    let call = Call { incarnation: 5, number: 1, write: true };
+    let request_id = RequestId { incarnation: 5, number: 1, write: true };
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
-    node.replica.request(&mut node.raft, FORGER, call, 0, batch).unwrap();
+    node.replica.handle_request(&mut node.raft, FORGER, request_id, 0, batch).unwrap();
     // a write that asks for the value before it is no different
     let mut ops = Vec::new();
     put::set(&mut ops, b"long", b"short", Only::Always, true);
     all.push(execute(&mut node, &ops));
-    assert_eq!((node.replica.in_flight.len(), node.replica.held.len()), (1, 41));
+    assert_eq!((node.replica.in_flight.len(), node.replica.queued_writes.len()), (1, 41));
     while node.replica.in_flight_work > 0 {
         assert_eq!(node.replica.in_flight.len(), 1);
         node.drive();
-        node.replica.propose_held(&mut node.raft, node.now);
+        node.replica.propose_queued(&mut node.raft, node.now);
     }
     assert!(all.iter_mut().all(|answered| text(answered).len() > 4 << 20));
 }

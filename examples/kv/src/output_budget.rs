@@ -5,10 +5,10 @@ use crate::limits;
 
 /// The bytes of all replies of a node that their clients have not taken yet.
 ///
-/// Beyond [`limits::UNREAD_BYTES`] no further reads are answered, until there is room, and clients that take too little are closed.
-/// Beyond [`limits::UNREAD_MOST_BYTES`] long replies are dropped.
+/// Beyond [`limits::OUTPUT_SOFT_LIMIT_BYTES`] no further reads are answered, until there is room, and clients that take too little are closed.
+/// Beyond [`limits::OUTPUT_HARD_LIMIT_BYTES`] long replies are dropped.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unread(Arc<Totals>);
+pub(crate) struct OutputBudget(Arc<Totals>);
 
 #[derive(Debug, Default)]
 struct Totals {
@@ -19,23 +19,23 @@ struct Totals {
 /// What one reply, or one client, has of it: it counts until it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Share {
-    of: Unread,
+    of: OutputBudget,
     bytes: usize,
 }
 
-impl Unread {
+impl OutputBudget {
     pub(crate) fn bytes(&self) -> usize {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// No more reads are to be answered.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes() >= limits::UNREAD_BYTES
+        self.bytes() >= limits::OUTPUT_SOFT_LIMIT_BYTES
     }
 
     /// Whether there is no room for a reply of so many bytes, come what may. Short ones are no danger.
-    pub(crate) fn drops(&self, bytes: usize) -> bool {
-        bytes > limits::LARGE_BYTES && self.bytes() >= limits::UNREAD_MOST_BYTES
+    pub(crate) fn must_drop(&self, bytes: usize) -> bool {
+        bytes > limits::LARGE_BYTES && self.bytes() >= limits::OUTPUT_HARD_LIMIT_BYTES
     }
 
     pub(crate) fn share(&self, bytes: usize) -> Share {
@@ -74,15 +74,15 @@ mod tests {
 
     #[test]
     fn what_is_dropped_counts_no_more() {
-        let unread = Unread::default();
+        let unread = OutputBudget::default();
         let mut share = unread.share(10);
-        share.set(2 * limits::UNREAD_BYTES);
-        share.set(limits::UNREAD_BYTES);
-        assert!(unread.is_full() && !unread.drops(limits::REPLY_BYTES));
-        let more = unread.share(limits::UNREAD_MOST_BYTES - limits::UNREAD_BYTES);
-        assert!(unread.drops(limits::REPLY_BYTES) && !unread.drops(100));
+        share.set(2 * limits::OUTPUT_SOFT_LIMIT_BYTES);
+        share.set(limits::OUTPUT_SOFT_LIMIT_BYTES);
+        assert!(unread.is_full() && !unread.must_drop(limits::REPLY_BYTES));
+        let more = unread.share(limits::OUTPUT_HARD_LIMIT_BYTES - limits::OUTPUT_SOFT_LIMIT_BYTES);
+        assert!(unread.must_drop(limits::REPLY_BYTES) && !unread.must_drop(100));
         drop(more);
-        assert_eq!(unread.bytes(), limits::UNREAD_BYTES);
+        assert_eq!(unread.bytes(), limits::OUTPUT_SOFT_LIMIT_BYTES);
         drop(share);
         assert_eq!(unread.bytes(), 0);
     }

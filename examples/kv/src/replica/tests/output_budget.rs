@@ -5,11 +5,11 @@ use super::*;
 /// More than a slice of the time of a turn to read.
 const LONG: usize = 2 << 20;
 
-fn write(node: &mut Node, get: bool) -> Receiver<Answer> {
+fn write(node: &mut Node, get: bool) -> Receiver<BatchReply> {
     write_to(node, b"long", LONG, get)
 }
 
-fn write_to(node: &mut Node, key: &[u8], bytes: usize, get: bool) -> Receiver<Answer> {
+fn write_to(node: &mut Node, key: &[u8], bytes: usize, get: bool) -> Receiver<BatchReply> {
     let mut ops = Vec::new();
     put::set(&mut ops, key, &vec![b'x'; bytes], Only::Always, get);
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
@@ -19,11 +19,11 @@ fn write_to(node: &mut Node, key: &[u8], bytes: usize, get: bool) -> Receiver<An
     answered
 }
 
-fn read(node: &mut Node) -> Receiver<Answer> {
+fn read(node: &mut Node) -> Receiver<BatchReply> {
     read_all(node, &[b"long", b"long"])
 }
 
-fn read_all(node: &mut Node, keys: &[&[u8]]) -> Receiver<Answer> {
+fn read_all(node: &mut Node, keys: &[&[u8]]) -> Receiver<BatchReply> {
     let mut ops = Vec::new();
     keys.iter().for_each(|key| put::get(&mut ops, key));
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
@@ -35,7 +35,7 @@ fn read_all(node: &mut Node, keys: &[&[u8]]) -> Receiver<Answer> {
 fn turn(node: &mut Node, us: u64) {
     node.now = node.now.after(us);
     node.replica.meter.begin();
-    node.replica.read_on(&node.raft, node.now);
+    node.replica.serve_reads(&node.raft, node.now);
 }
 
 #[test]
@@ -45,9 +45,9 @@ fn reads_that_are_begun_end_and_others_wait() {
     let [mut first, mut second, mut third] = [(); 3].map(|()| read(&mut node));
     // each in its turn, until this one is over
     turn(&mut node, 1);
-    let unread = node.replica.unread.clone();
-    assert_eq!(unread.bytes(), 2 * limits::REPLY_BYTES);
-    let others = unread.share(limits::UNREAD_BYTES);
+    let budget = node.replica.output_budget.clone();
+    assert_eq!(budget.bytes(), 2 * limits::REPLY_BYTES);
+    let others = budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     for us in [1, 1, 1] {
         turn(&mut node, us);
     }
@@ -56,7 +56,7 @@ fn reads_that_are_begun_end_and_others_wait() {
     }
     assert_eq!(text(&mut third), "no answer");
     // they took their replies
-    assert_eq!(unread.bytes(), limits::UNREAD_BYTES);
+    assert_eq!(budget.bytes(), limits::OUTPUT_SOFT_LIMIT_BYTES);
     turn(&mut node, 500_000);
     let mut fourth = read(&mut node);
     turn(&mut node, 499_000);
@@ -68,21 +68,21 @@ fn reads_that_are_begun_end_and_others_wait() {
     drop(others);
     turn(&mut node, 1);
     assert_eq!(text(&mut fourth).len() >> 20, 4);
-    assert_eq!(unread.bytes(), 0);
+    assert_eq!(budget.bytes(), 0);
 }
 
 #[test]
 fn long_replies_that_cannot_wait_are_dropped() {
     let mut node = Node::new();
     write(&mut node, false);
-    let others = node.replica.unread.share(limits::UNREAD_MOST_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_HARD_LIMIT_BYTES);
     let told = text(&mut write(&mut node, true));
     assert!(told.starts_with("-ERR the command was executed, but its reply was dropped"), "{told}");
     assert_eq!(text(&mut write(&mut node, false)), "+OK\r\n", "it is short");
     // what other nodes answer
     let answered = |node: &Node, write: bool, bytes: usize| {
         let (answer, mut answered) = oneshot::channel();
-        let waiting = Waiting::new(set(b"k"), answer, node.now);
+        let waiting = PendingBatch::new(set(b"k"), answer, node.now);
         node.replica.answer(waiting, write, &vec![b'x'; bytes], 1);
         text(&mut answered)
     };
@@ -98,36 +98,36 @@ fn long_replies_that_cannot_wait_are_dropped() {
 #[test]
 fn reads_are_handed_to_another_node_one_at_a_time_meanwhile() {
     let mut node = Node::new();
-    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut status = node.raft.status();
     status.leader = Some(HONEST);
     let mut ops = Vec::new();
     put::get(&mut ops, b"long");
-    let (mut calls, mut answers) = (Vec::new(), Vec::new());
+    let (mut request_ids, mut answers) = (Vec::new(), Vec::new());
     node.replica.outgoing.clear();
     for _ in 0..4 {
         let (answer, answered) = oneshot::channel();
         let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
-        let number = node.replica.reads.insert(Waiting::new(batch, answer, Instant::MAX));
-        let call = node.replica.call(number, false);
-        node.replica.hand_over(&mut node.raft, node.now, &status, call);
-        calls.push(call);
+        let number = node.replica.reads.insert(PendingBatch::new(batch, answer, Instant::MAX));
+        let request_id = node.replica.request_id(number, false);
+        node.replica.route(&mut node.raft, node.now, &status, request_id);
+        request_ids.push(request_id);
         answers.push(answered);
     }
-    let handed = |node: &mut Node| {
-        node.replica.hand_over_put_off(&mut node.raft, node.now, &status);
+    let attempt = |node: &mut Node| {
+        node.replica.route_deferred_reads(&mut node.raft, node.now, &status);
         core::mem::take(&mut node.replica.outgoing).len()
     };
-    assert_eq!(handed(&mut node), 1);
-    let answer = Frame::Answer { call: calls[0], index: 1, replies: b"$-1\r\n" };
+    assert_eq!(attempt(&mut node), 1);
+    let answer = Frame::Response { request_id: request_ids[0], index: 1, replies: b"$-1\r\n" };
     node.replica.frame(&mut node.raft, node.now, HONEST, &answer.to_vec());
     assert_eq!(text(&mut answers[0]), "$-1\r\n");
-    assert_eq!(handed(&mut node), 1);
-    assert_eq!(handed(&mut node), 0);
+    assert_eq!(attempt(&mut node), 1);
+    assert_eq!(attempt(&mut node), 0);
     // all others when there is room
     drop(others);
-    assert_eq!(handed(&mut node), 2);
-    assert!(node.replica.put_off.is_empty());
+    assert_eq!(attempt(&mut node), 2);
+    assert!(node.replica.deferred_reads.is_empty());
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn short_replies_are_given_all_the_same() {
     write(&mut node, false);
     assert_eq!(node.told(b"short"), "+OK\r\n");
     write_to(&mut node, b"not so long", limits::LARGE_BYTES, false);
-    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut long = read(&mut node);
     let mut longer_than_short = read_all(&mut node, &[b"not so long"]);
     let mut short = read_all(&mut node, &[b"short"]);
@@ -144,7 +144,7 @@ fn short_replies_are_given_all_the_same() {
     assert_eq!(text(&mut longer_than_short), "no answer");
     assert_eq!(text(&mut short), "$1\r\nv\r\n");
     assert_eq!(text(&mut long), "no answer");
-    assert_eq!(node.replica.unread.bytes(), limits::UNREAD_BYTES);
+    assert_eq!(node.replica.output_budget.bytes(), limits::OUTPUT_SOFT_LIMIT_BYTES);
     // it was tried once
     let reads = node.replica.meter.most_reads;
     for _ in 0..3 {
@@ -173,35 +173,40 @@ fn few_long_replies_are_made_at_the_same_time() {
         if text(&mut short) == "$1\r\nv\r\n" {
             short_at = turns;
         }
-        most = most.max(node.replica.unread.bytes());
+        most = most.max(node.replica.output_budget.bytes());
     }
     assert_eq!(most, limits::LONG_READS * limits::REPLY_BYTES);
     assert!((1..turns / 2).contains(&short_at), "in turn {short_at} of {turns}");
-    assert_eq!(node.replica.unread.bytes(), 0);
+    assert_eq!(node.replica.output_budget.bytes(), 0);
 }
 
 #[test]
 fn batches_of_other_nodes_are_given_up_too() {
     let mut node = Node::new();
     write(&mut node, false);
-    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut ops = Vec::new();
     [b"long", b"long"].iter().for_each(|key| put::get(&mut ops, *key));
-    let call = Call { incarnation: 5, number: 1, write: false };
-    node.frame(FORGER, &request(call, 0, &ops));
-    assert_eq!(node.replica.readings.foreign_bytes, ops.len());
+    let request_id = RequestId { incarnation: 5, number: 1, write: false };
+    node.frame(FORGER, &request(request_id, 0, &ops));
+    assert_eq!(node.replica.read_queue.peer_bytes, ops.len());
     // the round that confirms it
-    node.replica.confirmed.extend(node.replica.asked.drain(..).map(|asker| (0, asker)));
-    node.replica.take_confirmed(node.now);
+    node.replica
+        .confirmed
+        .extend(node.replica.unconfirmed.drain(..).map(|requester| (0, requester)));
+    node.replica.enqueue_confirmed(node.now);
     turn(&mut node, 1);
     node.replica.outgoing.clear();
     turn(&mut node, 900_000);
     assert!(node.replica.outgoing.is_empty());
     turn(&mut node, 200_000);
-    let refusal = Frame::Refusal { call, reason: Refusal::Busy }.to_vec();
+    let refusal = Frame::Refusal { request_id, reason: Refusal::Busy }.to_vec();
     let told: Vec<_> = node.replica.outgoing.iter().map(|(to, frame, _)| (*to, frame)).collect();
     assert_eq!(told, [(FORGER, &refusal)]);
-    assert_eq!((node.replica.readings.foreign_bytes, node.replica.readings.foreign.len()), (0, 0));
+    assert_eq!(
+        (node.replica.read_queue.peer_bytes, node.replica.read_queue.from_peers.len()),
+        (0, 0)
+    );
     drop(others);
 }
 
@@ -209,7 +214,7 @@ fn batches_of_other_nodes_are_given_up_too() {
 fn reads_that_wait_take_bounded_memory() {
     let mut node = Node::new();
     write(&mut node, false);
-    let others = node.replica.unread.share(limits::UNREAD_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut keys = vec![b"long".to_vec(), b"long".to_vec()];
     keys.extend((0..16).map(|key| vec![key; 60_000]));
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
@@ -220,7 +225,7 @@ fn reads_that_wait_take_bounded_memory() {
             told if told == "no answer" => waiting.push(answered),
             told => break told,
         }
-        assert!(node.replica.readings.bytes() <= limits::INFLIGHT_BYTES);
+        assert!(node.replica.read_queue.bytes() <= limits::INFLIGHT_BYTES);
     };
     assert!(refused.starts_with("-TRYAGAIN too many commands wait"), "{refused}");
     // each is tried once, and given up when it is late
@@ -228,12 +233,12 @@ fn reads_that_wait_take_bounded_memory() {
     for _ in 0..waiting.len() {
         turn(&mut node, 1);
     }
-    assert_eq!(node.replica.readings.bytes(), 0);
+    assert_eq!(node.replica.read_queue.bytes(), 0);
     drop(others);
     let mut served = read(&mut node);
     (0..4).for_each(|_| turn(&mut node, 1));
     assert!(text(&mut served).len() > LONG);
-    assert_eq!(node.replica.readings.bytes(), 0);
+    assert_eq!(node.replica.read_queue.bytes(), 0);
 }
 
 /// Reads are given up when their time is over also while others go on.
@@ -262,7 +267,7 @@ fn reads_that_wait_for_others_are_given_up_in_time() {
     }
     assert!(all.is_empty());
     assert!(served >= limits::LONG_READS && refused > 0, "{served} and {refused}");
-    assert_eq!((node.replica.readings.bytes(), node.replica.unread.bytes()), (0, 0));
+    assert_eq!((node.replica.read_queue.bytes(), node.replica.output_budget.bytes()), (0, 0));
 }
 
 /// What is read in one go is not put behind all that take many turns.
@@ -289,11 +294,11 @@ fn a_reply_that_is_whole_at_once_does_not_wait_for_long_ones() {
 fn batches_of_other_nodes_count_among_what_is_on_its_way() {
     let mut node = Node::new();
     assert_eq!(node.told(b"key"), "+OK\r\n");
-    let call = Call { incarnation: 5, number: 1, write: false };
-    node.replica.readings.enter(FORGER, call, limits::INFLIGHT_BYTES).unwrap();
+    let request_id = RequestId { incarnation: 5, number: 1, write: false };
+    node.replica.read_queue.register(FORGER, request_id, limits::INFLIGHT_BYTES).unwrap();
     let mut refused = read_all(&mut node, &[b"key"]);
     assert!(text(&mut refused).starts_with("-TRYAGAIN too many commands wait"));
-    node.replica.readings.leave(FORGER, call);
+    node.replica.read_queue.unregister(FORGER, request_id);
     let mut served = read_all(&mut node, &[b"key"]);
     turn(&mut node, 1);
     assert_eq!(text(&mut served), "$1\r\nv\r\n");
@@ -305,7 +310,7 @@ fn a_write_whose_reply_is_dropped_tells_where_it_is() {
     let mut node = Node::new();
     write(&mut node, false);
     let before = node.replica.state.applied;
-    let others = node.replica.unread.share(limits::UNREAD_MOST_BYTES);
+    let others = node.replica.output_budget.share(limits::OUTPUT_HARD_LIMIT_BYTES);
     let answer = write(&mut node, true).try_recv().unwrap();
     assert!(
         answer.replies.starts_with(b"-ERR the command was executed, but its reply was dropped")

@@ -7,9 +7,9 @@ use crate::work::Meter;
 
 /// The node at one moment, for people.
 #[derive(Clone, Debug)]
-pub(crate) struct View {
+pub(crate) struct NodeStatus {
     pub(crate) status: Status,
-    pub(crate) members: Vec<Neighbour>,
+    pub(crate) members: Vec<MemberInfo>,
     /// Nodes whose addresses are kept.
     pub(crate) known: usize,
     pub(crate) peers: Vec<Progress>,
@@ -25,7 +25,7 @@ pub(crate) struct View {
 
 /// A member of the cluster, as what, and where it is reached.
 #[derive(Clone, Debug)]
-pub(crate) struct Neighbour {
+pub(crate) struct MemberInfo {
     pub(crate) id: NodeId,
     pub(crate) standing: String,
     pub(crate) address: Address,
@@ -44,7 +44,7 @@ pub(crate) struct Counters {
     pub(crate) snapshots_installed: u64,
     pub(crate) leader_changes: u64,
     /// What peers sent and no node can have sent.
-    pub(crate) implausible: u64,
+    pub(crate) invalid_requests: u64,
     /// Times this node went on under a new incarnation because somebody else spoke in its name.
-    pub(crate) renewals: u64,
+    pub(crate) incarnation_changes: u64,
 }

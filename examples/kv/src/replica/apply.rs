@@ -4,10 +4,10 @@
 use quorate_raft::{Entries, EntryKind, Heap, Index, Raft};
 use tracing::error;
 
-use super::{DROPPED, Replica, STOLEN};
+use super::{FORGED, REPLY_DROPPED, Replica};
 use crate::apply::Entry;
 use crate::batch::Ops;
-use crate::forward::{Call, Frame};
+use crate::forward::{Frame, RequestId};
 use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::{limits, work};
@@ -28,12 +28,12 @@ impl Replica {
     }
 
     /// So much waits that no more is to be taken in: what this node acknowledges and does not apply would fill its log.
-    pub(super) const fn is_crowded(&self) -> bool {
+    pub(super) const fn is_backlog_full(&self) -> bool {
         self.backlog_bytes > limits::BACKLOG_BYTES
     }
 
     /// Applies what this turn has time for: one entry at least.
-    pub(super) fn apply_on(&mut self, raft: &Raft<Heap>) {
+    pub(super) fn apply_committed(&mut self, raft: &Raft<Heap>) {
         let mut named = false;
         while self.is_applying() {
             let before = self.state.applied;
@@ -43,9 +43,9 @@ impl Replica {
                 break;
             }
         }
-        self.landed();
+        self.release_applied();
         if named {
-            self.renew_if_forged();
+            self.check_forged_batches();
         }
     }
 
@@ -58,8 +58,8 @@ impl Replica {
             }
             self.state.applied = entry.index;
             self.meter.applied(work::SMALL);
-            self.since_snapshot.entries += 1;
-            self.since_snapshot.bytes += entry.data.len() as u64;
+            self.growth_since_snapshot.entries += 1;
+            self.growth_since_snapshot.bytes += entry.data.len() as u64;
             if entry.kind == EntryKind::Config {
                 self.state.members(entry.data);
             } else if entry.kind == EntryKind::Command {
@@ -70,7 +70,7 @@ impl Replica {
                     }
                     // every node skips it alike
                     Err(error) => {
-                        if let Some(suppressed) = self.lines.pass("unknown form") {
+                        if let Some(suppressed) = self.log_limit.pass("unknown form") {
                             error!(index = entry.index, %error, suppressed, "skipping a command of a form unknown here");
                         }
                     }
@@ -81,7 +81,7 @@ impl Replica {
     }
 
     /// What was in flight, or waited, and is applied.
-    pub(super) fn landed(&mut self) {
+    pub(super) fn release_applied(&mut self) {
         while let Some(&(last, bytes)) = self.backlog.front()
             && last <= self.state.applied
         {
@@ -113,15 +113,15 @@ impl Replica {
             if waiting.batch.has_writes(entry.ops) {
                 let mut reply = Reply::new(waiting.batch.protocol);
                 let steps = self.state.execute(waiting.batch.ops(), Some(&mut reply));
-                if self.unread.drops(reply.len()) {
-                    waiting.fail_at(DROPPED, index);
+                if self.output_budget.must_drop(reply.len()) {
+                    waiting.fail_at(REPLY_DROPPED, index);
                 } else {
-                    let share = self.unread.share(reply.memory());
+                    let share = self.output_budget.share(reply.memory());
                     waiting.finish(reply, index, share);
                 }
                 return steps;
             }
-            waiting.fail(STOLEN);
+            waiting.fail(FORGED);
         }
         if let Some(batch) = self.forwarded.remove(&entry.id) {
             self.forwarded_bytes -= batch.ops.len();
@@ -129,8 +129,8 @@ impl Replica {
                 let mut reply = Reply::new(batch.protocol);
                 let steps = self.state.execute(batch.ops(), Some(&mut reply));
                 let BatchId { origin, incarnation, number } = entry.id;
-                let call = Call { incarnation, number, write: true };
-                let answer = Frame::Answer { call, index, replies: reply.bytes() };
+                let request_id = RequestId { incarnation, number, write: true };
+                let answer = Frame::Response { request_id, index, replies: reply.bytes() };
                 self.outgoing.push((origin, answer.to_vec(), None));
                 return steps;
             }

@@ -2,23 +2,25 @@
 
 use tracing::{error, warn};
 
-use super::{Held, Replica, UNKNOWN_STOLEN};
+use super::{QueuedWrite, Replica, UNKNOWN_FORGED};
 
-pub(super) const EXHAUSTED: &str = "ERR this node's numbers for batches are used up by what was forged in its name, the command was not executed: ask another node; remove this one, and add it again under an id that was never used";
+pub(super) const NUMBERS_EXHAUSTED: &str = "ERR this node's numbers for batches are used up by what was forged in its name, the command was not executed: ask another node; remove this one, and add it again under an id that was never used";
 
 impl Replica {
     /// Goes on under another number if the numbers of this life were used by somebody else: its batches would be taken for ones that
     /// were applied before, and its clients would wait in vain.
-    pub(super) fn renew_if_forged(&mut self) {
+    pub(super) fn check_forged_batches(&mut self) {
         let (sessions, last) = (&self.state.sessions, self.writes.last());
-        if self.exhausted || !sessions.is_beyond(self.id, self.incarnation.get(), last) {
+        if self.numbers_exhausted
+            || !sessions.has_forged_batches(self.id, self.incarnation.get(), last)
+        {
             return;
         }
-        self.counters.renewals = self.counters.renewals.saturating_add(1);
+        self.counters.incarnation_changes = self.counters.incarnation_changes.saturating_add(1);
         let (known, before) = (sessions.incarnation(self.id), self.incarnation.get());
-        match self.incarnation.renew(known) {
+        match self.incarnation.advance(known) {
             Ok(()) => {
-                if let Some(suppressed) = self.lines.pass("renewal") {
+                if let Some(suppressed) = self.log_limit.pass("renewal") {
                     warn!(
                         before,
                         now = self.incarnation.get(),
@@ -33,17 +35,17 @@ impl Replica {
                     %why,
                     "the log has batches in this node's name that it never sent, and it cannot go on under a new incarnation: it takes no writes. Remove it, and add it again under an id that was never used"
                 );
-                self.exhausted = true;
+                self.numbers_exhausted = true;
             }
         }
-        self.fresh.retain(|call| !call.write);
-        self.held.retain(|held| !matches!(held, Held::Own(_)));
+        self.unsent.retain(|request_id| !request_id.write);
+        self.queued_writes.retain(|queued_write| !matches!(queued_write, QueuedWrite::Local(_)));
         let mut again = Vec::new();
         for waiting in self.writes.take_all() {
-            if waiting.chances > 0 {
-                waiting.fail(UNKNOWN_STOLEN);
-            } else if self.exhausted {
-                waiting.fail(EXHAUSTED);
+            if waiting.possible_effects > 0 {
+                waiting.fail(UNKNOWN_FORGED);
+            } else if self.numbers_exhausted {
+                waiting.fail(NUMBERS_EXHAUSTED);
             } else {
                 // it went nowhere under its old number
                 again.push(waiting);
@@ -51,7 +53,7 @@ impl Replica {
         }
         for waiting in again {
             let number = self.writes.insert(waiting);
-            self.fresh.push_back(self.call(number, true));
+            self.unsent.push_back(self.request_id(number, true));
         }
     }
 }

@@ -4,7 +4,7 @@ use quorate_core::NodeId;
 
 use crate::batch::Batch;
 use crate::directory;
-use crate::forward::Call;
+use crate::forward::RequestId;
 use crate::limits;
 use crate::op::Op;
 
@@ -13,16 +13,20 @@ use crate::op::Op;
 /// # Errors
 ///
 /// What is impossible about it.
-pub(crate) fn numbers(call: Call, floor: u64, known: u64) -> Result<(), &'static str> {
+pub(crate) fn batch_numbers(
+    request_id: RequestId,
+    floor: u64,
+    known: u64,
+) -> Result<(), &'static str> {
     // a life that was forged into an old log is followed by a larger one
-    let newest = limits::INCARNATION.max(known.saturating_add(limits::RENEWALS));
-    if call.incarnation >= newest {
+    let newest = limits::MAX_INCARNATION.max(known.saturating_add(limits::MAX_INCARNATION_STEP));
+    if request_id.incarnation >= newest {
         return Err("an incarnation beyond every clock");
     }
-    if call.number == 0 || call.number >= limits::BATCH_NUMBER {
+    if request_id.number == 0 || request_id.number >= limits::MAX_BATCH_NUMBER {
         return Err("a batch number beyond what a node can have sent");
     }
-    match call.number.checked_sub(floor) {
+    match request_id.number.checked_sub(floor) {
         Some(1..=limits::SESSION_WINDOW) => Ok(()),
         Some(0) | None => Err("a batch number that is not above its floor"),
         Some(_) => Err("a batch number too far above its floor"),
@@ -71,20 +75,20 @@ mod tests {
     use crate::op::{Only, put};
     use crate::reply::Protocol;
 
-    fn call(incarnation: u64, number: u64) -> Call {
-        Call { incarnation, number, write: true }
+    fn request_id(incarnation: u64, number: u64) -> RequestId {
+        RequestId { incarnation, number, write: true }
     }
 
     #[test]
     fn numbers_of_honest_nodes_pass_and_no_others() {
         let now = 1_700_000_000_000_000;
-        assert_eq!(numbers(call(now, 1), 0, 0), Ok(()));
-        assert_eq!(numbers(call(now, limits::SESSION_WINDOW), 0, now), Ok(()));
-        assert_eq!(numbers(call(limits::INCARNATION - 1, 9), 8, 0), Ok(()));
+        assert_eq!(batch_numbers(request_id(now, 1), 0, 0), Ok(()));
+        assert_eq!(batch_numbers(request_id(now, limits::SESSION_WINDOW), 0, now), Ok(()));
+        assert_eq!(batch_numbers(request_id(limits::MAX_INCARNATION - 1, 9), 8, 0), Ok(()));
         // a node goes on above a life that was forged
-        assert_eq!(numbers(call((1 << 62) + 1, 1), 0, 1 << 62), Ok(()));
+        assert_eq!(batch_numbers(request_id((1 << 62) + 1, 1), 0, 1 << 62), Ok(()));
         assert_eq!(
-            numbers(call(u64::MAX, 1), 0, u64::MAX - 1),
+            batch_numbers(request_id(u64::MAX, 1), 0, u64::MAX - 1),
             Err("an incarnation beyond every clock")
         );
         for (incarnation, number, floor) in [
@@ -96,11 +100,11 @@ mod tests {
             (now, 1 << 60, (1 << 60) - 1),
             (now, limits::SESSION_WINDOW + 1, 0),
             (1 << 62, 1, 0),
-            (limits::INCARNATION, 1, 0),
+            (limits::MAX_INCARNATION, 1, 0),
             (u64::MAX, 1, 0),
         ] {
             assert!(
-                numbers(call(incarnation, number), floor, now).is_err(),
+                batch_numbers(request_id(incarnation, number), floor, now).is_err(),
                 "{number} above {floor}"
             );
         }

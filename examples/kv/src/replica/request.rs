@@ -3,22 +3,22 @@ use quorate_raft::{Change, ChangeError, TransferError};
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
-use crate::pending::Answer;
-use crate::view::{Neighbour, View};
+use crate::node_status::{MemberInfo, NodeStatus};
+use crate::pending::BatchReply;
 
 /// What client connections and the metrics page ask of the node.
-pub(crate) enum Ask {
+pub(crate) enum Request {
     /// Execute a batch; `stale` lets reads be answered from what this node has.
     Execute {
         batch: Batch,
         stale: bool,
-        answer: oneshot::Sender<Answer>,
+        answer: oneshot::Sender<BatchReply>,
     },
-    Inspect(oneshot::Sender<View>),
+    Status(oneshot::Sender<NodeStatus>),
     /// What the cluster knows about a node id, member or not.
     Node {
         node: NodeId,
-        answer: oneshot::Sender<Neighbour>,
+        answer: oneshot::Sender<MemberInfo>,
     },
     /// Hand the lead to another node; the answer is whether that has begun.
     Transfer {
