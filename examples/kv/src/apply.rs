@@ -4,7 +4,7 @@ use quorate_raft::{Index, Members};
 use crate::batch::{Batch, Ops};
 use crate::directory::{self, Directory};
 use crate::glob::Pattern;
-use crate::op::{Only, Op, put};
+use crate::op::{Op, SetCondition, put};
 use crate::reply::{DONE_TOO_LONG, Reply, TOO_LONG};
 use crate::resp;
 use crate::session::{BatchId, Sessions};
@@ -95,7 +95,7 @@ impl State {
     }
 
     /// Takes note of the members that an entry of the log lists.
-    pub(crate) fn members(&mut self, data: &[u8]) {
+    pub(crate) fn set_members(&mut self, data: &[u8]) {
         // it was checked when it came into the log
         if let Ok(members) = Members::decode(data) {
             self.directory.set_members(members.iter().map(|member| member.id));
@@ -104,16 +104,16 @@ impl State {
 
     fn write(&mut self, op: Op<'_>, reply: Option<&mut Reply>) {
         // nobody listens at a follower: the replies of one write are made and dropped
-        let mut unheard;
+        let mut discarded;
         let reply = match reply {
             Some(reply) => reply,
             None => {
-                unheard = Reply::new(crate::reply::Protocol::Resp2);
-                &mut unheard
+                discarded = Reply::new(crate::reply::Protocol::Resp2);
+                &mut discarded
             }
         };
         match op {
-            Op::Set { key, value, only, get } => self.set(key, value, only, get, reply),
+            Op::Set { key, value, condition, get } => self.set(key, value, condition, get, reply),
             Op::MSet(list) => {
                 for (key, value) in list.pairs() {
                     self.store.set(key, value);
@@ -137,17 +137,24 @@ impl State {
                 self.store.clear();
                 reply.ok();
             }
-            Op::Meet { node, peer, client } => self.meet(node, peer, client, reply),
+            Op::SetAddress { node, peer, client } => self.set_address(node, peer, client, reply),
             _ => {}
         }
     }
 
-    fn set(&mut self, key: &[u8], value: &[u8], only: Only, get: bool, reply: &mut Reply) {
-        let old = if get || only != Only::Always { self.store.get(key) } else { None };
-        let sets = match only {
-            Only::Always => true,
-            Only::IfMissing => old.is_none(),
-            Only::IfPresent => old.is_some(),
+    fn set(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        condition: SetCondition,
+        get: bool,
+        reply: &mut Reply,
+    ) {
+        let old = if get || condition != SetCondition::Always { self.store.get(key) } else { None };
+        let sets = match condition {
+            SetCondition::Always => true,
+            SetCondition::IfMissing => old.is_none(),
+            SetCondition::IfPresent => old.is_some(),
         };
         match old {
             Some(old) if get => {
@@ -165,7 +172,7 @@ impl State {
         }
     }
 
-    fn meet(&mut self, node: u64, peer: &[u8], client: &[u8], reply: &mut Reply) {
+    fn set_address(&mut self, node: u64, peer: &[u8], client: &[u8], reply: &mut Reply) {
         let address = |bytes| {
             let text = core::str::from_utf8(bytes).map_err(|_| "it is no text")?;
             directory::check(text).map(|()| text)
@@ -173,7 +180,7 @@ impl State {
         let client = if client.is_empty() { Ok("") } else { address(client) };
         match (address(peer), client) {
             (Ok(peer), Ok(client)) => {
-                if self.directory.enter(NodeId::new(node), peer, client) {
+                if self.directory.insert(NodeId::new(node), peer, client) {
                     reply.ok();
                 } else {
                     reply.error(
@@ -204,11 +211,11 @@ impl State {
         if let Op::Scan { cursor, count, pattern, strings } = op {
             return self.scan(cursor, count, pattern, strings, reply);
         }
-        self.look(op, replicas, reply);
+        self.read_one(op, replicas, reply);
         op.work().saturating_add(work::copy(reply.len().saturating_sub(before)))
     }
 
-    fn look(&self, op: Op<'_>, replicas: i64, reply: &mut Reply) {
+    fn read_one(&self, op: Op<'_>, replicas: i64, reply: &mut Reply) {
         match op {
             Op::Get(key) => self.get(key, reply),
             Op::MGet(keys) => {
@@ -335,7 +342,7 @@ mod tests {
             for _ in 0..3 {
                 put::get(ops, b"k");
             }
-            put::set(ops, b"k", b"small", Only::Always, true);
+            put::set(ops, b"k", b"small", SetCondition::Always, true);
         });
         assert!(text.ends_with(&format!("-{DONE_TOO_LONG}\r\n")));
         assert_eq!(state.store.get(b"k"), Some(&b"small"[..]));

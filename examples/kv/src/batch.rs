@@ -110,16 +110,16 @@ impl<'a> Iterator for Ops<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::op::{Only, put};
+    use crate::op::{SetCondition, put};
 
     #[test]
     fn only_writes_go_into_the_log() {
         let (mut mixed, mut writes) = (Vec::new(), Vec::new());
         put::get(&mut mixed, b"a");
-        put::set(&mut mixed, b"a", b"1", Only::Always, false);
+        put::set(&mut mixed, b"a", b"1", SetCondition::Always, false);
         put::dbsize(&mut mixed);
         put::add(&mut mixed, b"a", 1);
-        put::set(&mut writes, b"a", b"1", Only::Always, false);
+        put::set(&mut writes, b"a", b"1", SetCondition::Always, false);
         put::add(&mut writes, b"a", 1);
         let batch = Batch::parse(&mixed, Protocol::Resp2).unwrap();
         assert_eq!((batch.reads, batch.writes), (2, 2));

@@ -11,7 +11,7 @@ use crate::directory;
 #[command(name = "quorate-kv", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) command: Command,
 }
 
 const EXAMPLES: &str = "\
@@ -36,7 +36,7 @@ Examples:
 The server has no passwords and no encryption: let only trusted networks reach both ports.";
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum Verb {
+pub(crate) enum Command {
     /// Starts some nodes on this machine, shows how they are, and restarts those that die
     Cluster(ClusterArgs),
     /// Runs one node
@@ -58,7 +58,7 @@ pub(crate) struct CtlArgs {
     )]
     pub(crate) nodes: Vec<String>,
     #[command(subcommand)]
-    pub(crate) verb: CtlVerb,
+    pub(crate) command: CtlCommand,
 }
 
 const CTL_EXAMPLES: &str = "\
@@ -75,7 +75,7 @@ Three nodes stand the loss of one, five that of two; four stand no more than thr
 Exit code 0 if what was asked for was done (of `status`: if all is well), 1 if not, which is said, 2 for a command line that makes no sense, 130 after Ctrl-C.";
 
 #[derive(Subcommand, Debug, Clone)]
-pub(crate) enum CtlVerb {
+pub(crate) enum CtlCommand {
     /// A table of the nodes: who leads, how far each is
     Status,
     /// Hands the lead to a node, before its present leader is stopped, say: clients wait for a moment, and lose nothing
@@ -272,14 +272,14 @@ mod tests {
     fn what_a_cluster_passes_on_a_node_understands() {
         let cluster =
             Cli::try_parse_from(["quorate-kv", "cluster", "--log", "debug", "--snapshot-mb", "3"]);
-        let Verb::Cluster(cluster) = cluster.unwrap().verb else { panic!("another verb") };
+        let Command::Cluster(cluster) = cluster.unwrap().command else { panic!("another verb") };
         let mut words: Vec<String> =
             "quorate-kv node --id 2 --peer-listen 127.0.0.1:1 --peers 1=a:1,2=[::1]:2 --data d"
                 .split(' ')
                 .map(str::to_owned)
                 .collect();
         words.extend(cluster.tuning.to_arguments());
-        let Verb::Node(node) = Cli::try_parse_from(words).unwrap().verb else {
+        let Command::Node(node) = Cli::try_parse_from(words).unwrap().command else {
             panic!("another verb")
         };
         assert_eq!((node.tuning.snapshot_mb, node.tuning.log), (3, LevelFilter::DEBUG));

@@ -15,11 +15,11 @@ use crate::cli::ClusterArgs;
 use crate::dashboard::{self, Dashboard};
 
 /// How long a node may take to stop by itself.
-const GRACE: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first and the longest wait before a node that died is started again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// A node that ran for this long has done well: the next wait is the first again.
-const SETTLED: Duration = Duration::from_secs(5);
+const STABLE_AFTER: Duration = Duration::from_secs(5);
 
 /// Runs nodes as child processes until it is told to stop.
 pub(crate) fn run(arguments: &ClusterArgs) -> Result<(), Failure> {
@@ -43,19 +43,19 @@ async fn supervise(arguments: &ClusterArgs) -> Result<(), Failure> {
     for node in &mut nodes {
         node.start()?;
     }
-    greet(arguments, &data);
+    print_usage(arguments, &data);
     let mut dashboard = Dashboard::new(io::stdout().is_terminal());
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut looks = interval(Duration::from_millis(100));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut polls = interval(Duration::from_millis(100));
+    polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = looks.tick() => nodes.iter_mut().for_each(|node| node.look_after(&mut dashboard)),
+            _ = polls.tick() => nodes.iter_mut().for_each(|node| node.supervise_process(&mut dashboard)),
             _ = seconds.tick() => {
                 let mut rows = Vec::new();
                 for node in &nodes {
-                    rows.push(dashboard::ask(node.id, node.port, node.child.is_some()).await);
+                    rows.push(dashboard::fetch_row(node.id, node.port, node.child.is_some()).await);
                 }
                 dashboard.show(rows);
             }
@@ -63,7 +63,7 @@ async fn supervise(arguments: &ClusterArgs) -> Result<(), Failure> {
             _ = interrupt.recv() => break,
         }
     }
-    dashboard.say("stopping; once more kills");
+    dashboard.print("stopping; once more kills");
     tokio::select! {
         () = stop(&mut nodes, &mut dashboard) => {}
         _ = terminate.recv() => {}
@@ -94,7 +94,7 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
         .map(|index| {
             let id = index + 1;
             let (port, peer_port) = ports(index);
-            let mut words: Vec<String> = vec!["node".into(), "--stop-with-stdin".into()];
+            let mut args: Vec<String> = vec!["node".into(), "--stop-with-stdin".into()];
             for (name, value) in [
                 ("--id", id.to_string()),
                 ("--listen", format!("127.0.0.1:{port}")),
@@ -102,14 +102,14 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
                 ("--peers", peers.join(",")),
                 ("--data", data.join(format!("node-{id}")).display().to_string()),
             ] {
-                words.extend([name.to_owned(), value]);
+                args.extend([name.to_owned(), value]);
             }
-            words.extend(arguments.tuning.to_arguments());
+            args.extend(arguments.tuning.to_arguments());
             Process {
                 id,
                 port,
                 program: program.clone(),
-                words,
+                args,
                 log: data.join(format!("node-{id}.log")),
                 child: None,
                 started: Instant::now(),
@@ -119,7 +119,7 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
         .collect())
 }
 
-fn greet(arguments: &ClusterArgs, data: &Path) {
+fn print_usage(arguments: &ClusterArgs, data: &Path) {
     let first = arguments.base_port;
     let last = first + arguments.nodes - 1;
     out!(
@@ -138,7 +138,7 @@ async fn stop(nodes: &mut [Process], dashboard: &mut Dashboard) {
             drop(child.stdin.take());
         }
     }
-    let deadline = Instant::now() + GRACE;
+    let deadline = Instant::now() + STOP_TIMEOUT;
     while Instant::now() < deadline {
         nodes.iter_mut().for_each(Process::reap);
         if nodes.iter().all(|node| node.child.is_none()) {
@@ -147,10 +147,10 @@ async fn stop(nodes: &mut [Process], dashboard: &mut Dashboard) {
         sleep(Duration::from_millis(20)).await;
     }
     for node in nodes.iter().filter(|node| node.child.is_some()) {
-        dashboard.say(&format!(
+        dashboard.print(&format!(
             "node {} did not stop within {} s: killing it",
             node.id,
-            GRACE.as_secs()
+            STOP_TIMEOUT.as_secs()
         ));
     }
 }
@@ -160,7 +160,7 @@ struct Process {
     id: u16,
     port: u16,
     program: PathBuf,
-    words: Vec<String>,
+    args: Vec<String>,
     log: PathBuf,
     child: Option<Child>,
     started: Instant,
@@ -176,7 +176,7 @@ impl Process {
             .open(&self.log)
             .map_err(|error| failed(&format!("open {}", self.log.display()), error))?;
         let child = Command::new(&self.program)
-            .args(&self.words)
+            .args(&self.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -190,14 +190,14 @@ impl Process {
     }
 
     /// Notices that the node died, and starts it again after a while.
-    fn look_after(&mut self, dashboard: &mut Dashboard) {
+    fn supervise_process(&mut self, dashboard: &mut Dashboard) {
         if let Some(child) = &mut self.child {
             if let Ok(Some(status)) = child.try_wait() {
                 self.child = None;
-                if self.started.elapsed() >= SETTLED {
+                if self.started.elapsed() >= STABLE_AFTER {
                     self.backoff = BACKOFF.0;
                 }
-                dashboard.say(&format!(
+                dashboard.print(&format!(
                     "node {} {}; starting it again in {} ms (its log: {})",
                     self.id,
                     describe(status),
@@ -210,7 +210,7 @@ impl Process {
         } else if Instant::now() >= self.started
             && let Err(failure) = self.start()
         {
-            dashboard.say(&failure.to_string());
+            dashboard.print(&failure.to_string());
             self.started = Instant::now() + BACKOFF.1;
         }
     }

@@ -2,7 +2,7 @@ use quorate_core::Reader;
 
 use crate::batch::Batch;
 use crate::limits;
-use crate::op::{Only, Op, put};
+use crate::op::{Op, SetCondition, put};
 use crate::resp::{Arguments, number};
 use crate::table::{self, Name, Spec};
 
@@ -60,8 +60,8 @@ pub(crate) fn add(spec: &Spec, arguments: Arguments<'_>, batch: &mut Batch) -> R
         }
         Name::Scan => scan(arguments, out)?,
         Name::Set => {
-            let (only, get) = set_options(arguments.from(3))?;
-            put::set(out, word(1), word(2), only, get);
+            let (condition, get) = set_options(arguments.from(3))?;
+            put::set(out, word(1), word(2), condition, get);
         }
         Name::StrLen => put::strlen(out, word(1)),
         Name::Type => put::kind(out, word(1)),
@@ -124,14 +124,14 @@ fn check_keys(spec: &Spec, arguments: Arguments<'_>) -> Result<(), String> {
     Ok(())
 }
 
-fn set_options(options: Arguments<'_>) -> Result<(Only, bool), String> {
-    let (mut only, mut get) = (Only::Always, false);
+fn set_options(options: Arguments<'_>) -> Result<(SetCondition, bool), String> {
+    let (mut condition, mut get) = (SetCondition::Always, false);
     for option in options.iter() {
         let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
-        if is("NX") && only != Only::IfPresent {
-            only = Only::IfMissing;
-        } else if is("XX") && only != Only::IfMissing {
-            only = Only::IfPresent;
+        if is("NX") && condition != SetCondition::IfPresent {
+            condition = SetCondition::IfMissing;
+        } else if is("XX") && condition != SetCondition::IfMissing {
+            condition = SetCondition::IfPresent;
         } else if is("GET") {
             get = true;
         } else if ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"].into_iter().any(is) {
@@ -143,7 +143,7 @@ fn set_options(options: Arguments<'_>) -> Result<(Only, bool), String> {
             return Err(SYNTAX.into());
         }
     }
-    Ok((only, get))
+    Ok((condition, get))
 }
 
 fn flush_mode(arguments: Arguments<'_>) -> Result<(), String> {

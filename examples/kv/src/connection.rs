@@ -10,9 +10,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::barrier::Barrier;
 use crate::batch::Batch;
-use crate::budget::{Budget, Grant};
+use crate::command_gate::CommandGate;
+use crate::input_budget::{Grant, InputBudget};
 use crate::op::put;
 use crate::output_budget::Share;
 use crate::pending::BatchReply;
@@ -34,7 +34,7 @@ struct Input {
     socket: OwnedReadHalf,
     buffer: BytesMut,
     decoder: Decoder,
-    budget: Budget,
+    budget: InputBudget,
     grant: Grant,
 }
 
@@ -47,8 +47,8 @@ pub(crate) struct Session {
     /// Reads may be answered from what this node has.
     pub(crate) stale: bool,
     /// Commands that are refused because an earlier one was.
-    pub(crate) barrier: Barrier,
-    pub(crate) replies: Replies,
+    pub(crate) gate: CommandGate,
+    pub(crate) reply_mode: ReplyMode,
     socket: OwnedWriteHalf,
     /// What `reply` takes of the memory for replies.
     share: Share,
@@ -59,7 +59,7 @@ pub(crate) struct Session {
 
 /// Which commands are answered: `CLIENT REPLY`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Replies {
+pub(crate) enum ReplyMode {
     #[default]
     On,
     Off,
@@ -77,21 +77,21 @@ pub(crate) enum Flow {
 }
 
 /// What came of waiting for bytes.
-enum Read {
-    More,
-    End,
+enum ReadOutcome {
+    Data,
+    Eof,
     /// A large command is not whole, and others wait for the memory it holds.
-    Late,
+    TooSlow,
     /// A large command waits for that memory in vain.
-    Crowded,
+    NoMemory,
 }
 
-const LATE: &str = "ERR the rest of the command did not come in time";
+const TOO_SLOW: &str = "ERR the rest of the command did not come in time";
 /// How long a client that was refused may go on sending. Nothing is kept for it, and one that is only silent may stay for ever.
 const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 64 << 20;
 const READ_BYTES: usize = 16 << 10;
-const KEPT_BYTES: usize = 256 << 10;
+const RETAINED_BYTES: usize = 256 << 10;
 
 impl Connection {
     pub(crate) fn new(server: Arc<Server>, socket: TcpStream, id: u64) -> Self {
@@ -110,8 +110,8 @@ impl Connection {
             reply: Reply::new(Protocol::Resp2),
             name: Vec::new(),
             stale: false,
-            barrier: Barrier::default(),
-            replies: Replies::On,
+            gate: CommandGate::default(),
+            reply_mode: ReplyMode::On,
             socket: write,
             batch: Batch::default(),
             index: 0,
@@ -123,20 +123,20 @@ impl Connection {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         loop {
             let flow = self.drain().await?;
-            self.input.settle();
-            self.session.write_out().await?;
+            self.input.release_memory();
+            self.session.flush_replies().await?;
             match flow {
                 Flow::Continue => {}
                 Flow::Close => return Ok(()),
                 Flow::Refuse => return self.linger().await,
             }
             match self.input.read().await? {
-                Read::More => continue,
-                Read::End => return Ok(()),
-                Read::Late => self.session.reply.error(LATE),
-                Read::Crowded => self.session.reply.error(CROWDED),
+                ReadOutcome::Data => continue,
+                ReadOutcome::Eof => return Ok(()),
+                ReadOutcome::TooSlow => self.session.reply.error(TOO_SLOW),
+                ReadOutcome::NoMemory => self.session.reply.error(NO_MEMORY),
             }
-            self.session.write_out().await?;
+            self.session.flush_replies().await?;
             return self.linger().await;
         }
     }
@@ -174,29 +174,29 @@ impl Connection {
                     let arguments = input.decoder.arguments(&input.buffer);
                     if command::waits(arguments) {
                         // meanwhile nothing may be kept that others need: neither the memory of a large command, nor replies
-                        session.flush().await?;
+                        session.execute_batch().await?;
                         input.grant.release();
-                        session.write_out().await?;
+                        session.flush_replies().await?;
                     }
                     if arguments.len() > 0 && session.request(arguments).await? == Flow::Close {
-                        session.flush().await?;
+                        session.execute_batch().await?;
                         return Ok(Flow::Close);
                     }
                     input.buffer.advance(taken);
                     // replies may be much longer than requests
-                    if session.reply.len() > session.most_output() {
+                    if session.reply.len() > session.output_limit() {
                         if session.batch.is_empty() {
-                            input.settle();
+                            input.release_memory();
                         }
-                        session.write_out().await?;
+                        session.flush_replies().await?;
                     }
                 }
                 Ok(None) => {
-                    session.flush().await?;
+                    session.execute_batch().await?;
                     return Ok(Flow::Continue);
                 }
                 Err(error) => {
-                    session.flush().await?;
+                    session.execute_batch().await?;
                     session.server.counters.protocol_errors();
                     session.reply.error(&error.to_string());
                     return Ok(Flow::Refuse);
@@ -209,11 +209,11 @@ impl Connection {
 impl Input {
     /// Waits for more bytes, and before that, if they belong to a large command, for its turn. What is asked of the system is no
     /// more than what arrived already, or little.
-    async fn read(&mut self) -> io::Result<Read> {
+    async fn read(&mut self) -> io::Result<ReadOutcome> {
         let announced = self.decoder.announced();
         let turn = self.budget.admit(&mut self.grant, announced);
         if timeout(Duration::from_secs(limits::ADMISSION_TIMEOUT_S), turn).await.is_err() {
-            return Ok(Read::Crowded);
+            return Ok(ReadOutcome::NoMemory);
         }
         let missing = announced.saturating_sub(self.buffer.len());
         self.buffer.reserve(missing.min(self.buffer.len()).max(READ_BYTES));
@@ -221,10 +221,12 @@ impl Input {
         let most = if self.grant.is_held() { missing.max(READ_BYTES) } else { usize::MAX };
         loop {
             let mut room = (&mut self.buffer).limit(most);
-            match timeout(LOOK, self.socket.read_buf(&mut room)).await {
-                Ok(read) => return Ok(if read? > 0 { Read::More } else { Read::End }),
-                Err(_) if self.budget.is_late(&self.grant, self.buffer.len()) => {
-                    return Ok(Read::Late);
+            match timeout(POLL_INTERVAL, self.socket.read_buf(&mut room)).await {
+                Ok(read) => {
+                    return Ok(if read? > 0 { ReadOutcome::Data } else { ReadOutcome::Eof });
+                }
+                Err(_) if self.budget.is_too_slow(&self.grant, self.buffer.len()) => {
+                    return Ok(ReadOutcome::TooSlow);
                 }
                 Err(_) => {}
             }
@@ -233,12 +235,12 @@ impl Input {
 
     /// Gives back the memory of a large command that was answered. A client that does not take the
     /// reply holds none of it, and waits for its turn again if another follows.
-    fn settle(&mut self) {
+    fn release_memory(&mut self) {
         if self.grant.release_answered() {
             // what follows it is little
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
+        if self.buffer.is_empty() && self.buffer.capacity() > RETAINED_BYTES {
             self.buffer = BytesMut::new();
             self.decoder.forget();
         }
@@ -247,7 +249,7 @@ impl Input {
 
 impl Session {
     /// Executes what was gathered, and takes the replies.
-    async fn flush(&mut self) -> io::Result<()> {
+    async fn execute_batch(&mut self) -> io::Result<()> {
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -261,7 +263,7 @@ impl Session {
                 } else {
                     self.reply.encoded(&replies);
                 }
-                self.count();
+                self.account_output();
                 // from here on it counts as this connection's, or not at all if nobody wants it
                 drop(share);
             }
@@ -271,7 +273,7 @@ impl Session {
     }
 
     /// The replies to a batch, which are short.
-    pub(crate) async fn ask(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
+    pub(crate) async fn execute_internal(&mut self, batch: Batch, stale: bool) -> Option<BytesMut> {
         Some(self.execute(batch, stale).await?.replies)
     }
 
@@ -285,28 +287,28 @@ impl Session {
     }
 
     /// Counts what the replies take.
-    fn count(&mut self) {
+    fn account_output(&mut self) {
         // what an empty one keeps is little, and for the next
         let bytes = if self.reply.is_empty() { 0 } else { self.reply.memory() };
         self.share.set(bytes);
     }
 
     /// How long replies may become before they are written out.
-    fn most_output(&self) -> usize {
+    fn output_limit(&self) -> usize {
         if self.server.output_budget.is_full() { READ_BYTES } else { limits::OUTPUT_FLUSH_BYTES }
     }
 
     async fn request(&mut self, arguments: Arguments<'_>) -> io::Result<Flow> {
-        if self.replies != Replies::SkipNext {
+        if self.reply_mode != ReplyMode::SkipNext {
             return self.dispatch(arguments).await;
         }
         // what came before is answered, and so is what comes after
-        self.flush().await?;
-        self.set_replies(Replies::On);
+        self.execute_batch().await?;
+        self.set_reply_mode(ReplyMode::On);
         self.reply.mute(true);
         let flow = self.dispatch(arguments).await?;
-        self.flush().await?;
-        self.reply.mute(self.replies == Replies::Off);
+        self.execute_batch().await?;
+        self.reply.mute(self.reply_mode == ReplyMode::Off);
         Ok(flow)
     }
 
@@ -319,18 +321,18 @@ impl Session {
                     // a web page that talks to this port: what follows must not be taken for commands
                     return Ok(Flow::Close);
                 }
-                self.flush().await?;
+                self.execute_batch().await?;
                 self.reply.error(&error);
                 return Ok(Flow::Continue);
             }
         };
-        if let Some(error) = self.barrier.refuses(spec) {
-            self.flush().await?;
+        if let Some(error) = self.gate.rejection(spec) {
+            self.execute_batch().await?;
             self.reply.error(error);
             return Ok(Flow::Continue);
         }
         if spec.kind == Kind::Connection {
-            self.flush().await?;
+            self.execute_batch().await?;
             self.server.counters.commands(1);
             let before = self.reply.len();
             let flow = self.connection_command(spec, arguments).await;
@@ -340,7 +342,7 @@ impl Session {
                 self.reply.truncate(before);
                 self.reply.error(OUTPUT_FULL);
             }
-            self.count();
+            self.account_output();
             return Ok(flow);
         }
         // with `READONLY`, reads and writes go different ways
@@ -348,17 +350,17 @@ impl Session {
             && !self.batch.is_empty()
             && self.batch.is_read_only() != (spec.kind == Kind::Read)
         {
-            self.flush().await?;
+            self.execute_batch().await?;
         }
         if let Err(error) = command::add(spec, arguments, &mut self.batch) {
-            self.flush().await?;
+            self.execute_batch().await?;
             self.reply.error(&error);
         }
         if self.batch.len() >= limits::BATCH_COMMANDS
             || self.batch.ops.len() >= limits::BATCH_BYTES
             || self.batch.work >= work::BATCH
         {
-            self.flush().await?;
+            self.execute_batch().await?;
         }
         Ok(Flow::Continue)
     }
@@ -368,9 +370,9 @@ impl Session {
         self.batch.protocol = protocol;
     }
 
-    pub(crate) fn set_replies(&mut self, replies: Replies) {
-        self.replies = replies;
-        self.reply.mute(replies == Replies::Off);
+    pub(crate) fn set_reply_mode(&mut self, reply_mode: ReplyMode) {
+        self.reply_mode = reply_mode;
+        self.reply.mute(reply_mode == ReplyMode::Off);
     }
 
     /// `WAIT`: the followers that have everything this connection wrote, as soon as they are enough or the time is over.
@@ -380,7 +382,7 @@ impl Session {
         loop {
             let mut batch = Batch { reads: 1, ..Batch::default() };
             put::replicas(&mut batch.ops, self.index);
-            let Some(bytes) = self.ask(batch, false).await else {
+            let Some(bytes) = self.execute_internal(batch, false).await else {
                 return self.reply.error(STOPPING);
             };
             let digits = bytes.strip_prefix(b":").map(<[u8]>::trim_ascii_end);
@@ -395,45 +397,45 @@ impl Session {
         }
     }
 
-    async fn write_out(&mut self) -> io::Result<()> {
+    async fn flush_replies(&mut self) -> io::Result<()> {
         let begun = Instant::now();
-        let mut moved = begun;
+        let mut last_progress = begun;
         let mut rest = self.reply.bytes();
         while !rest.is_empty() {
-            match timeout(LOOK, self.socket.write(rest)).await {
+            match timeout(POLL_INTERVAL, self.socket.write(rest)).await {
                 Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => (rest, moved) = (&rest[written?..], Instant::now()),
+                Ok(written) => (rest, last_progress) = (&rest[written?..], Instant::now()),
                 Err(_) => {}
             }
             let taken = self.reply.len() - rest.len();
             let full = self.server.output_budget.is_full();
-            if !rest.is_empty() && is_slow(begun.elapsed(), moved.elapsed(), taken, full) {
-                self.server.slow_client(self.id, self.reply.len());
+            if !rest.is_empty() && is_slow(begun.elapsed(), last_progress.elapsed(), taken, full) {
+                self.server.count_slow_client(self.id, self.reply.len());
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
         self.reply.clear();
-        self.count();
+        self.account_output();
         Ok(())
     }
 }
 
 /// How often a client that takes its replies slowly, or sends a large command, is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether a client is closed that took so much of its replies in this time, and nothing in the last part of it; `full` if the replies
 /// of all take too much memory.
-fn is_slow(time: Duration, still: Duration, taken: usize, full: bool) -> bool {
+fn is_slow(time: Duration, stalled: Duration, taken: usize, full: bool) -> bool {
     let seconds = time.as_secs();
     let least = seconds.saturating_mul(limits::CONTENDED_MIN_OUTPUT_PER_S);
-    still.as_secs() >= limits::WRITE_TIMEOUT_S
+    stalled.as_secs() >= limits::WRITE_TIMEOUT_S
         || (seconds >= limits::WRITE_TIMEOUT_S
             && (taken as u64) < seconds * limits::MIN_OUTPUT_PER_S)
-        || (full && still.as_secs() >= limits::CONTENDED_STALL_S)
+        || (full && stalled.as_secs() >= limits::CONTENDED_STALL_S)
         || (full && seconds >= limits::CONTENDED_OUTPUT_AFTER_S && (taken as u64) < least)
 }
 
-const CROWDED: &str = "TRYAGAIN other clients' large commands take all the memory there is for them, the command was not executed";
+const NO_MEMORY: &str = "TRYAGAIN other clients' large commands take all the memory there is for them, the command was not executed";
 const STOPPING: &str = "ERR this node is stopping; whether the command was executed is unknown";
 
 fn is_http(arguments: Arguments<'_>) -> bool {
@@ -448,7 +450,7 @@ mod tests {
     #[test]
     fn slow_clients_are_closed_while_there_is_no_room_and_silent_ones_in_the_end() {
         let time = Duration::from_secs;
-        for (seconds, still, taken, full, slow) in [
+        for (seconds, stalled, taken, full, slow) in [
             (4, 4, 0, true, false),
             (5, 5, 0, true, true),
             (5, 5, 0, false, false),
@@ -461,7 +463,7 @@ mod tests {
             (600, 59, 600 << 10, false, false),
             (600, 0, (600 << 10) - 1, false, true),
         ] {
-            assert_eq!(is_slow(time(seconds), time(still), taken, full), slow, "{seconds} s");
+            assert_eq!(is_slow(time(seconds), time(stalled), taken, full), slow, "{seconds} s");
         }
     }
 }

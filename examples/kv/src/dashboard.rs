@@ -11,7 +11,7 @@ use crate::response::{self, Response, printable};
 
 /// How the nodes of a local cluster are: a table that is drawn over itself, or plain lines where nobody can see that.
 pub(crate) struct Dashboard {
-    live: bool,
+    interactive: bool,
     drawn: usize,
     last: Vec<Row>,
     printed: Option<Instant>,
@@ -29,38 +29,42 @@ pub(crate) struct Row {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
     Down,
-    Silent,
+    Unresponsive,
     Up { role: String, term: u64, commit: u64, applied: u64, keys: u64, commands: u64 },
 }
 
 /// Plain lines come on every change, and otherwise this often.
-const PLAIN: Duration = Duration::from_secs(10);
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Asks a node by `INFO`.
-pub(crate) async fn ask(id: u16, port: u16, runs: bool) -> Row {
-    let answer = if runs {
+pub(crate) async fn fetch_row(id: u16, port: u16, running: bool) -> Row {
+    let answer = if running {
         timeout(Duration::from_millis(500), fetch(port)).await
     } else {
         Ok(Err(io::ErrorKind::NotConnected.into()))
     };
     let state = match answer {
         Ok(Ok(text)) => parse(&text),
-        _ if runs => State::Silent,
+        _ if running => State::Unresponsive,
         _ => State::Down,
     };
     Row { id, port, at: Instant::now(), state }
 }
 
 impl Dashboard {
-    pub(crate) fn new(live: bool) -> Self {
-        Self { live, drawn: 0, last: Vec::new(), printed: None }
+    pub(crate) fn new(interactive: bool) -> Self {
+        Self { interactive, drawn: 0, last: Vec::new(), printed: None }
     }
 
     pub(crate) fn show(&mut self, rows: Vec<Row>) {
         let changed = self.last.len() != rows.len()
-            || self.last.iter().zip(&rows).any(|(old, new)| old.state.word() != new.state.word());
-        let due = self.printed.is_none_or(|at| at.elapsed() >= PLAIN);
-        if self.live || changed || due {
+            || self
+                .last
+                .iter()
+                .zip(&rows)
+                .any(|(old, new)| old.state.summary() != new.state.summary());
+        let due = self.printed.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL);
+        if self.interactive || changed || due {
             self.printed = Some(Instant::now());
             self.draw(&rows);
         }
@@ -68,13 +72,13 @@ impl Dashboard {
     }
 
     /// A line that stays.
-    pub(crate) fn say(&mut self, text: &str) {
-        self.wipe();
+    pub(crate) fn print(&mut self, text: &str) {
+        self.clear();
         out!("{text}");
     }
 
     fn draw(&mut self, rows: &[Row]) {
-        self.wipe();
+        self.clear();
         out!(
             "{:>4} {:>6} {:<13} {:>6} {:>12} {:>12} {:>10} {:>10}",
             "node",
@@ -94,8 +98,8 @@ impl Dashboard {
     }
 
     /// Takes the table away, for what comes in its place.
-    fn wipe(&mut self) {
-        if self.live && self.drawn > 0 {
+    fn clear(&mut self) {
+        if self.interactive && self.drawn > 0 {
             let _ = write!(std::io::stdout(), "\x1b[{}A\x1b[J", self.drawn);
         }
         self.drawn = 0;
@@ -119,17 +123,17 @@ impl Row {
                 )
             }
             State::Down => format!("{id:>4} {port:>6} down"),
-            State::Silent => format!("{id:>4} {port:>6} does not answer"),
+            State::Unresponsive => format!("{id:>4} {port:>6} does not answer"),
         }
     }
 }
 
 impl State {
     /// What makes a change worth a line.
-    fn word(&self) -> (&str, u64) {
+    fn summary(&self) -> (&str, u64) {
         match self {
             Self::Down => ("down", 0),
-            Self::Silent => ("silent", 0),
+            Self::Unresponsive => ("silent", 0),
             Self::Up { role, term, .. } => (role, *term),
         }
     }

@@ -48,14 +48,14 @@ impl Directory {
     }
 
     /// Enters a node, or where it has moved to. Without an address for clients the one that is known stays. False if there is no room.
-    pub(crate) fn enter(&mut self, id: NodeId, peer: &str, client: &str) -> bool {
+    pub(crate) fn insert(&mut self, id: NodeId, peer: &str, client: &str) -> bool {
         if !self.known.contains_key(&id) && self.known.len() >= limits::DIRECTORY {
             // older nodes have no room then, also for members: that is the one thing in which they differ
             if !self.members.contains(&id) {
                 return false;
             }
-            let strangers = self.known.iter().filter(|(id, _)| !self.members.contains(id));
-            let first = strangers.min_by_key(|(id, address)| (!address.client.is_empty(), **id));
+            let non_members = self.known.iter().filter(|(id, _)| !self.members.contains(id));
+            let first = non_members.min_by_key(|(id, address)| (!address.client.is_empty(), **id));
             let Some(first) = first.map(|(&id, _)| id) else { return false };
             self.known.remove(&first);
         }
@@ -86,7 +86,7 @@ impl Directory {
         for _ in 0..input.u64()? {
             let id = NodeId::new(input.u64()?);
             let (peer, client) = (text(input.bytes()?)?, text(input.bytes()?)?);
-            if !directory.enter(id, peer, client) {
+            if !directory.insert(id, peer, client) {
                 return Err(DecodeError::Invalid);
             }
         }
@@ -128,12 +128,12 @@ mod tests {
     #[test]
     fn it_goes_both_ways_and_is_bounded() {
         let mut directory = Directory::default();
-        assert!(directory.enter(NodeId::new(7), "a:1", "b:2"));
-        assert!(directory.enter(NodeId::new(7), "c:3", ""), "it moved");
+        assert!(directory.insert(NodeId::new(7), "a:1", "b:2"));
+        assert!(directory.insert(NodeId::new(7), "c:3", ""), "it moved");
         for id in 100..100 + limits::DIRECTORY as u64 - 1 {
-            assert!(directory.enter(NodeId::new(id), "x:1", ""));
+            assert!(directory.insert(NodeId::new(id), "x:1", ""));
         }
-        assert!(!directory.enter(NodeId::new(1), "x:1", ""), "there is no room");
+        assert!(!directory.insert(NodeId::new(1), "x:1", ""), "there is no room");
         let moved = Address { peer: "c:3".into(), client: "b:2".into() };
         assert_eq!(directory.get(NodeId::new(7)), Some(&moved));
         let mut bytes = Vec::new();
@@ -150,23 +150,23 @@ mod tests {
         let mut directory = Directory::default();
         let members = [1, 2, 3].map(NodeId::new);
         for id in members {
-            assert!(directory.enter(id, "a:1", "b:1"));
+            assert!(directory.insert(id, "a:1", "b:1"));
         }
         // one that was removed, and said where clients reach it; and invented ones
-        assert!(directory.enter(NodeId::new(4), "a:4", "b:4"));
+        assert!(directory.insert(NodeId::new(4), "a:4", "b:4"));
         for id in 0..1_100 {
-            directory.enter(NodeId::new(100 + id), "x:1", "");
+            directory.insert(NodeId::new(100 + id), "x:1", "");
         }
         assert_eq!(directory.len(), limits::DIRECTORY);
         let new = NodeId::new(5);
-        assert!(!directory.enter(new, "a:5", ""), "it is no member");
+        assert!(!directory.insert(new, "a:5", ""), "it is no member");
         assert!(directory.has_room_for(new, |id| members.contains(&id)));
         directory.set_members(members.into_iter().chain([new]));
         let mut bytes = Vec::new();
         directory.encode(&mut bytes);
         let mut restarted = Directory::decode(&mut Reader::new(&bytes)).unwrap();
         for directory in [&mut directory, &mut restarted] {
-            assert!(directory.enter(new, "a:5", ""));
+            assert!(directory.insert(new, "a:5", ""));
             assert!(directory.get(NodeId::new(100)).is_none(), "the first that nobody ever met");
             assert!(members.iter().all(|&id| directory.get(id).is_some()));
             assert!(directory.get(NodeId::new(4)).is_some(), "its id is not used again");

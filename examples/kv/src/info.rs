@@ -80,14 +80,14 @@ fn server_section(server: &Server, _view: &NodeStatus, out: &mut String) {
     line!(out, "quorate_version:{}", env!("CARGO_PKG_VERSION"));
     line!(out, "redis_mode:standalone");
     line!(out, "process_id:{}", std::process::id());
-    line!(out, "node_id:{}", server.about.id);
-    line!(out, "tcp_port:{}", server.about.listen.port());
+    line!(out, "node_id:{}", server.config.id);
+    line!(out, "tcp_port:{}", server.config.listen.port());
     line!(out, "uptime_in_seconds:{}", server.started.elapsed().as_secs());
 }
 
 fn clients_section(server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "connected_clients:{}", server.clients.len());
-    line!(out, "maxclients:{}", server.about.max_clients);
+    line!(out, "maxclients:{}", server.config.max_clients);
     line!(out, "blocked_clients:{}", view.waiting);
     line!(out, "unread_reply_bytes:{}", server.output_budget.bytes());
     line!(out, "slow_clients_closed:{}", server.output_budget.closed());
@@ -149,8 +149,8 @@ fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
         Some((peer, reason)) => line!(out, "refusing:peer={},reason={reason}", peer.get()),
         None => line!(out, "refusing:"),
     }
-    line!(out, "cluster:{}", server.about.cluster);
-    line!(out, "founding_id:{:016x}", server.about.cluster);
+    line!(out, "cluster:{}", server.config.cluster);
+    line!(out, "founding_id:{:016x}", server.config.cluster);
     line!(out, "members_index:{}", status.config);
     line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
     let links = server.node.metrics().snapshot().peers;

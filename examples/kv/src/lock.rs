@@ -11,12 +11,12 @@ const FILE: &str = "lock";
 /// Says that this process alone uses a data directory, from before it reads who it is there. The log has a lock of its own, which
 /// older versions know.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub(crate) struct DirLock {
     _file: File,
 }
 
-impl Lock {
-    pub(crate) fn take(data: &Path) -> Result<Self, Failure> {
+impl DirLock {
+    pub(crate) fn acquire(data: &Path) -> Result<Self, Failure> {
         let failed = |error| {
             Failure::Run(format!("cannot use the data directory {}: {error}", data.display()))
         };

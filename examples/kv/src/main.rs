@@ -11,40 +11,39 @@ macro_rules! out {
     }};
 }
 
+mod admin_client;
+mod admin_commands;
 mod apply;
-mod archive;
-mod barrier;
 mod batch;
-mod budget;
+mod bootstrap;
 mod cli;
 mod clients;
 mod cluster;
 mod command;
+mod command_gate;
 mod connection;
+mod connection_commands;
 mod ctl;
 mod dashboard;
-mod dialogue;
 mod directory;
 mod forward;
 mod founding;
 mod glob;
 mod incarnation;
 mod info;
-mod joining;
+mod input_budget;
+mod join;
 mod limits;
 mod lock;
 mod metrics;
 mod node;
 mod node_status;
-mod not_founded;
+mod not_ready;
 mod op;
 mod open_files;
-mod operator;
-mod origin;
 mod output_budget;
 mod pending;
 mod recover;
-mod remote;
 mod replica;
 mod reply;
 mod reserve;
@@ -53,6 +52,7 @@ mod response;
 mod server;
 mod session;
 mod snapshot;
+mod snapshot_store;
 mod store;
 mod table;
 mod validate;
@@ -62,17 +62,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Command};
 
 /// Exit codes: 0 after a clean stop, 1 after a failure, 2 for a command line that makes no sense.
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
-        Verb::Cluster(arguments) => cluster::run(&arguments),
-        Verb::Node(arguments) => {
+    let result = match Cli::parse().command {
+        Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Node(arguments) => {
             init_log(arguments.tuning.log);
             node::run(*arguments)
         }
-        Verb::Ctl(arguments) => ctl::run(&arguments),
+        Command::Ctl(arguments) => ctl::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,15 +17,15 @@ use crate::server::Server;
 /// Serves the Prometheus page, `GET /metrics`, one request a connection.
 pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
     // scrapers are few; whoever comes with more waits in the kernel's queue
-    let places = Arc::new(Semaphore::new(64));
+    let slots = Arc::new(Semaphore::new(64));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
                 let server = server.clone();
                 tokio::spawn(async move {
-                    let _ = timeout(Duration::from_secs(1), answer(&server, socket)).await;
-                    drop(place);
+                    let _ = timeout(Duration::from_secs(1), respond_to(&server, socket)).await;
+                    drop(slot);
                 });
             }
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -33,7 +33,7 @@ pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
     }
 }
 
-async fn answer(server: &Server, mut socket: TcpStream) -> io::Result<()> {
+async fn respond_to(server: &Server, mut socket: TcpStream) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         let mut part = [0; 1024];
@@ -52,8 +52,8 @@ async fn answer(server: &Server, mut socket: TcpStream) -> io::Result<()> {
     let sent = server.node.send(Request::Status(sender)).await.is_ok();
     match view.await {
         Ok(view) if sent => {
-            let page = page(server, &view, &server.node.metrics().snapshot());
-            respond(&mut socket, "200 OK", &page).await
+            let body = render(server, &view, &server.node.metrics().snapshot());
+            respond(&mut socket, "200 OK", &body).await
         }
         _ => respond(&mut socket, "503 Service Unavailable", "this node is stopping\n").await,
     }
@@ -69,59 +69,67 @@ async fn respond(socket: &mut TcpStream, status: &str, body: &str) -> io::Result
     socket.shutdown().await
 }
 
-fn page(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> String {
-    let mut page = Page(String::with_capacity(4096));
+fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> String {
+    let mut exposition = Exposition(String::with_capacity(4096));
     let status = &view.status;
     let leads = u64::from(status.role == Role::Leader);
-    page.gauge("leader", "1 on the node that leads", leads);
-    page.gauge("has_leader", "1 if this node knows a leader", status.leader.is_some().into());
-    page.gauge("term", "current term", status.term);
-    page.gauge("commit_index", "last entry known to be committed", status.commit);
-    page.gauge("applied_index", "last entry applied", view.applied);
-    page.gauge("last_index", "last entry of the log", status.last);
-    page.gauge("durable_index", "last entry on this node's disk", status.durable);
-    page.gauge("snapshot_index", "last entry the snapshot covers", status.snapshot);
-    page.gauge("keys", "keys in the store", view.keys as u64);
-    page.gauge("store_bytes", "bytes of keys and values", view.bytes);
-    page.gauge(
+    exposition.gauge("leader", "1 on the node that leads", leads);
+    exposition.gauge("has_leader", "1 if this node knows a leader", status.leader.is_some().into());
+    exposition.gauge("term", "current term", status.term);
+    exposition.gauge("commit_index", "last entry known to be committed", status.commit);
+    exposition.gauge("applied_index", "last entry applied", view.applied);
+    exposition.gauge("last_index", "last entry of the log", status.last);
+    exposition.gauge("durable_index", "last entry on this node's disk", status.durable);
+    exposition.gauge("snapshot_index", "last entry the snapshot covers", status.snapshot);
+    exposition.gauge("keys", "keys in the store", view.keys as u64);
+    exposition.gauge("store_bytes", "bytes of keys and values", view.bytes);
+    exposition.gauge(
         "waiting_batches",
         "batches of this node's clients without an answer",
         view.waiting as u64,
     );
-    page.gauge(
+    exposition.gauge(
         "disk_ok",
         "0 while the disk takes no writes",
         (view.disk == StorageHealth::Good).into(),
     );
-    page.gauge("stopped", "1 if the node stopped itself", status.fatal.is_some().into());
-    page.gauge(
+    exposition.gauge("stopped", "1 if the node stopped itself", status.fatal.is_some().into());
+    exposition.gauge(
         "removed",
         "1 if this node was removed while it was cut off",
         status.removed.is_some().into(),
     );
-    page.gauge(
+    exposition.gauge(
         "awaits_snapshot",
         "1 while nothing is applied until a snapshot comes",
         status.awaits_snapshot.into(),
     );
-    page.gauge(
+    exposition.gauge(
         "refusing_peer",
         "id of the peer whose messages are refused again and again, 0 for none",
         status.refusing.map_or(0, |(peer, _)| peer.get()),
     );
-    page.gauge("turn_read_steps_max", "most steps of reads in one turn", view.meter.most_reads);
-    page.gauge("turn_write_steps_max", "most steps of writes in one turn", view.meter.most_writes);
-    page.gauge(
+    exposition.gauge(
+        "turn_read_steps_max",
+        "most steps of reads in one turn",
+        view.meter.most_reads,
+    );
+    exposition.gauge(
+        "turn_write_steps_max",
+        "most steps of writes in one turn",
+        view.meter.most_writes,
+    );
+    exposition.gauge(
         "large_input_bytes",
         "bytes granted to large commands of clients",
         server.input.granted() as u64,
     );
-    page.gauge(
+    exposition.gauge(
         "unread_reply_bytes",
         "bytes of replies that clients have not taken",
         server.output_budget.bytes() as u64,
     );
-    page.gauge("clients", "connected clients", server.clients.len() as u64);
+    exposition.gauge("clients", "connected clients", server.clients.len() as u64);
     let [commands, connections, rejected, protocol_errors] = server.counters.get();
     let counters = &view.counters;
     for (name, help, value) in [
@@ -167,47 +175,51 @@ fn page(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> String 
         ("log_sync_microseconds", "time spent in them", driver.wal.sync_us),
         ("log_full", "times the log found the disk full", driver.wal.full),
     ] {
-        page.counter(name, help, value);
+        exposition.counter(name, help, value);
     }
-    page.header(
+    exposition.header(
         "peer_match_index",
         "last entry on a follower's disk, as the leader knows",
         "gauge",
     );
     for peer in &view.peers {
-        page.labelled("peer_match_index", peer.id.get(), peer.match_index);
+        exposition.labelled("peer_match_index", peer.id.get(), peer.match_index);
     }
-    page.header(
+    exposition.header(
         "peer_lost_entries",
         "1 if a follower lost entries it had acknowledged: remove it, and let it come back empty \
          under a new id",
         "gauge",
     );
     for peer in &view.peers {
-        page.labelled("peer_lost_entries", peer.id.get(), peer.lost.is_some().into());
+        exposition.labelled("peer_lost_entries", peer.id.get(), peer.lost.is_some().into());
     }
-    page.header("peer_connected", "1 if the link to the peer stands", "gauge");
+    exposition.header("peer_connected", "1 if the link to the peer stands", "gauge");
     for (id, peer) in &driver.peers {
-        page.labelled("peer_connected", id.get(), peer.connected.into());
+        exposition.labelled("peer_connected", id.get(), peer.connected.into());
     }
-    page.header("peer_frames_dropped_total", "frames dropped on the way to a peer", "counter");
+    exposition.header(
+        "peer_frames_dropped_total",
+        "frames dropped on the way to a peer",
+        "counter",
+    );
     for (id, peer) in &driver.peers {
-        page.labelled("peer_frames_dropped_total", id.get(), peer.link.dropped);
+        exposition.labelled("peer_frames_dropped_total", id.get(), peer.link.dropped);
     }
-    page.header(
+    exposition.header(
         "peer_frames_oversized_total",
         "frames dropped because they are longer than the transport takes",
         "counter",
     );
     for (id, peer) in &driver.peers {
-        page.labelled("peer_frames_oversized_total", id.get(), peer.link.oversized);
+        exposition.labelled("peer_frames_oversized_total", id.get(), peer.link.oversized);
     }
-    page.0
+    exposition.0
 }
 
-struct Page(String);
+struct Exposition(String);
 
-impl Page {
+impl Exposition {
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.header(name, help, "gauge");
         let _ = writeln!(self.0, "quorate_{name} {value}");

@@ -17,53 +17,54 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::apply::State;
-use crate::archive::Archive;
+use crate::bootstrap::{Bootstrap, Start};
 use crate::cli::NodeArgs;
 use crate::directory::Address;
 use crate::founding::{self, Founder};
 use crate::incarnation::{self, Incarnation};
-use crate::lock::Lock;
-use crate::origin::{Origin, Start};
+use crate::lock::DirLock;
 use crate::output_budget::OutputBudget;
 use crate::replica::{Addresses, Policy, Replica, Request};
-use crate::server::{About, Server};
-use crate::{Failure, joining, limits, metrics, not_founded, open_files, recover};
+use crate::server::{Server, ServerConfig};
+use crate::snapshot_store::SnapshotStore;
+use crate::{Failure, join, limits, metrics, not_ready, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
 pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
-    check(&arguments)?;
+    validate(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
     let peers = listen(arguments.peer_listen, "--peer-listen")?;
     let ports = Ports::open(&arguments)?;
-    let _lock = Lock::take(&arguments.data)?;
-    log_is_there(&arguments.data)?;
+    let _lock = DirLock::acquire(&arguments.data)?;
+    require_log(&arguments.data)?;
     let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
-    let origin = match Origin::find(&arguments)? {
-        Start::Known(origin) => origin,
+    let bootstrap = match Bootstrap::load(&arguments)? {
+        Start::Ready(bootstrap) => bootstrap,
         Start::Joining => {
             let Some(cluster) = runtime.block_on(join(&arguments, &mut stop))? else {
                 // the question may still wait for an answer
                 runtime.shutdown_background();
                 return Ok(());
             };
-            Origin::joined(&arguments.data, cluster)?
+            Bootstrap::joined(&arguments.data, cluster)?
         }
         Start::Founding(founder) => {
-            let founded = runtime.block_on(found(founder, &peers, &ports, &mut stop))?;
-            let Some(origin) = founded else {
+            let founded = runtime.block_on(found_cluster(founder, &peers, &ports, &mut stop))?;
+            let Some(bootstrap) = founded else {
                 runtime.shutdown_timeout(Duration::from_millis(200));
                 return Ok(());
             };
-            origin
+            bootstrap
         }
     };
-    let cluster = origin.cluster();
+    let cluster = bootstrap.cluster();
     let addresses = addresses(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
     let (wake, output_budget) = (Arc::new(Notify::new()), OutputBudget::default());
-    let node = start(&arguments, origin, peers, addresses, (wake.clone(), output_budget.clone()))?;
+    let node =
+        start(&arguments, bootstrap, peers, addresses, (wake.clone(), output_budget.clone()))?;
     runtime.spawn(tick(node.handle(), wake));
     let result = runtime.block_on(serve(arguments, cluster, node, ports, stop, output_budget));
     // connections that still wait for something are cut
@@ -86,12 +87,12 @@ impl Ports {
 }
 
 /// Founds the cluster with the other founders; `None` if this node is told to stop before.
-async fn found(
+async fn found_cluster(
     founder: Founder,
     peers: &TcpListener,
     ports: &Ports,
     stop: &mut Stop,
-) -> Result<Option<Origin>, Failure> {
+) -> Result<Option<Bootstrap>, Failure> {
     let listener = |listener: &TcpListener| {
         let listener = listener
             .try_clone()
@@ -100,38 +101,38 @@ async fn found(
     };
     let clients = listener(&ports.clients)?;
     let metrics = ports.metrics.as_ref().map(listener).transpose()?;
-    let list = founder.list;
+    let founders_hash = founder.founders_hash;
     let voters = founder.founding.founders.iter().map(|&id| NodeId::new(id)).collect();
     tokio::select! {
         founded = founder.found(peers) => {
-            founded.map(|cluster| Some(Origin::Founder { cluster, list, voters }))
+            founded.map(|cluster| Some(Bootstrap::Founder { cluster, founders_hash, voters }))
         }
-        why = stop.wanted() => {
+        why = stop.requested() => {
             info!(why, "stopping");
             Ok(None)
         }
-        () = not_founded::clients(clients) => Ok(None),
-        () = not_founded::metrics(metrics) => Ok(None),
+        () = not_ready::serve_clients(clients) => Ok(None),
+        () = not_ready::serve_metrics(metrics) => Ok(None),
     }
 }
 
 /// Asks the nodes of `--join` for their cluster; `None` if this node is told to stop before.
 async fn join(arguments: &NodeArgs, stop: &mut Stop) -> Result<Option<u64>, Failure> {
     let (id, nodes) = (arguments.id, arguments.join.clone());
-    let question = tokio::task::spawn_blocking(move || joining::ask(id, &nodes));
+    let query = tokio::task::spawn_blocking(move || join::find_cluster(id, &nodes));
     tokio::select! {
-        answer = question => match answer {
+        answer = query => match answer {
             Ok(cluster) => cluster.map(Some),
             Err(error) => Err(Failure::Run(format!("cannot ask the cluster: {error}"))),
         },
-        why = stop.wanted() => {
+        why = stop.requested() => {
             info!(why, "stopping");
             Ok(None)
         }
     }
 }
 
-fn check(arguments: &NodeArgs) -> Result<(), Failure> {
+fn validate(arguments: &NodeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));
     let ids = arguments.peer_ids();
     if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -165,9 +166,9 @@ fn check(arguments: &NodeArgs) -> Result<(), Failure> {
 
 /// Whether an address is certainly none at which a node is reached that listens there, unless
 /// something between changes addresses.
-fn is_elsewhere(said: &str, listen: SocketAddr) -> bool {
-    let port = said.rsplit_once(':').map(|(_, port)| port);
-    let ip = said.parse::<SocketAddr>().ok().map(|said| said.ip());
+fn contradicts_listen(announced: &str, listen: SocketAddr) -> bool {
+    let port = announced.rsplit_once(':').map(|(_, port)| port);
+    let ip = announced.parse::<SocketAddr>().ok().map(|announced| announced.ip());
     port != Some(&listen.port().to_string())
         || ip.is_some_and(|ip| !listen.ip().is_unspecified() && ip != listen.ip())
 }
@@ -177,11 +178,11 @@ fn addresses(arguments: &NodeArgs, listen: SocketAddr) -> Result<Addresses, Fail
     let mut configured: HashMap<NodeId, String> =
         arguments.peers.iter().map(|(id, address)| (NodeId::new(*id), address.clone())).collect();
     let own = configured.remove(&NodeId::new(arguments.id));
-    if let (Some(said), None) = (&own, &arguments.advertise)
-        && is_elsewhere(said, arguments.peer_listen)
+    if let (Some(announced), None) = (&own, &arguments.advertise)
+        && contradicts_listen(announced, arguments.peer_listen)
     {
         warn!(
-            "--peers says that this node is at {said}, and it listens at {}: the others look for it where --peers says. If it has moved, \
+            "--peers says that this node is at {announced}, and it listens at {}: the others look for it where --peers says. If it has moved, \
              correct that entry, or say by --advertise where it is reached",
             arguments.peer_listen
         );
@@ -217,25 +218,25 @@ async fn serve(
     output_budget: OutputBudget,
 ) -> Result<(), Failure> {
     let Ports { clients, metrics } = ports;
-    let about = About {
+    let config = ServerConfig {
         id: arguments.id,
         listen: clients.local_addr().unwrap_or(arguments.listen),
         data: arguments.data.display().to_string(),
         max_clients: open_files::room_for(arguments.tuning.max_clients as usize),
         cluster,
     };
-    info!(id = arguments.id, clients = %about.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = about.data, "serving");
-    let server = Arc::new(Server::new(node.handle(), about, output_budget));
+    info!(id = arguments.id, clients = %config.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = config.data, "serving");
+    let server = Arc::new(Server::new(node.handle(), config, output_budget));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
     }
-    until_over(node, stop).await
+    run_until_stopped(node, stop).await
 }
 
 fn start(
     arguments: &NodeArgs,
-    origin: Origin,
+    bootstrap: Bootstrap,
     peers: TcpListener,
     addresses: Addresses,
     (wake, output_budget): (Arc<Notify>, OutputBudget),
@@ -256,9 +257,9 @@ fn start(
         ..Config::default()
     };
     let seed = incarnation::now() ^ arguments.id.rotate_left(32);
-    let raft = match &origin {
-        Origin::Founder { voters, .. } => Raft::<Heap>::new(id, voters, config, seed),
-        Origin::Joined { .. } => Raft::<Heap>::join(id, config, seed),
+    let raft = match &bootstrap {
+        Bootstrap::Founder { voters, .. } => Raft::<Heap>::new(id, voters, config, seed),
+        Bootstrap::Joined { .. } => Raft::<Heap>::join(id, config, seed),
     };
     let raft = raft.map_err(|error| Failure::Usage(error.to_string()))?;
     let tuning = &arguments.tuning;
@@ -271,14 +272,15 @@ fn start(
     let max_snapshot = tuning.max_snapshot_mb << 20;
     let data = arguments.data.clone();
     // the ways to the others are the application's to open
-    let mut options = NodeOptions::new(id, origin.cluster(), peers, Vec::new(), data.clone());
-    options.answerer = Some(founding::answerer(arguments.id, origin.list(), origin.cluster()));
+    let mut options = NodeOptions::new(id, bootstrap.cluster(), peers, Vec::new(), data.clone());
+    options.answerer =
+        Some(founding::answerer(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
     options.advertise = Some(addresses.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     options.wal = limits::wal();
-    let cluster = origin.cluster();
+    let cluster = bootstrap.cluster();
     let app = move |raft: &mut Raft<Heap>| {
-        let replica = open(id, cluster, policy, max_snapshot, addresses, &data, raft);
+        let replica = open_replica(id, cluster, policy, max_snapshot, addresses, &data, raft);
         replica
             .map(|replica| replica.with_wake(wake).with_output_budget(output_budget))
             .map_err(Error::app)
@@ -288,7 +290,7 @@ fn start(
         let hint = match error {
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {
-                return run(format!("{error}; and {}", founding::missing(arguments, of)));
+                return run(format!("{error}; and {}", founding::restore_hint(arguments, of)));
             }
             Error::Identity { node, .. } if node != id => {
                 return run(format!(
@@ -309,7 +311,7 @@ fn start(
 
 /// Refuses a directory that was used and has no log: to begin anew under the same id would forget votes and entries that this
 /// node promised to keep.
-fn log_is_there(data: &Path) -> Result<(), Failure> {
+fn require_log(data: &Path) -> Result<(), Failure> {
     let used = data.join("incarnation").exists() || data.join("snapshots").exists();
     if used && !data.join("wal").exists() {
         return Err(Failure::Run(format!(
@@ -321,7 +323,7 @@ fn log_is_there(data: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the application, once the log is open, locked and restored.
-fn open(
+fn open_replica(
     id: NodeId,
     cluster: u64,
     policy: Policy,
@@ -337,7 +339,7 @@ fn open(
         .map_err(|error| failed("make the directory snapshots", error))?;
     let state = recover::recover(&snapshots, cluster, raft)?;
     resume(&state, raft)?;
-    let archive = Archive::new(&snapshots, cluster, max_snapshot)
+    let archive = SnapshotStore::new(&snapshots, cluster, max_snapshot)
         .map_err(|error| failed("open the snapshots", error))?;
     let incarnation = Incarnation::begin(data, state.sessions.incarnation(id))
         .map_err(|error| failed("write the file incarnation", error))?;
@@ -392,7 +394,7 @@ async fn tick(node: Handle<Replica>, wake: Arc<Notify>) {
     }
 }
 
-async fn until_over(mut node: Node<Replica>, mut stop: Stop) -> Result<(), Failure> {
+async fn run_until_stopped(mut node: Node<Replica>, mut stop: Stop) -> Result<(), Failure> {
     let why = tokio::select! {
         result = node.wait() => {
             return match result {
@@ -400,7 +402,7 @@ async fn until_over(mut node: Node<Replica>, mut stop: Stop) -> Result<(), Failu
                 Err(error) => Err(Failure::Run(format!("the node stopped: {error}"))),
             };
         }
-        why = stop.wanted() => why,
+        why = stop.requested() => why,
     };
     info!(why, "stopping");
     node.stop()
@@ -425,7 +427,7 @@ impl Stop {
     }
 
     /// Waits until this program is told to stop; says by what.
-    async fn wanted(&mut self) -> &'static str {
+    async fn requested(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "terminated",
             _ = self.interrupt.recv() => "interrupted",
@@ -467,7 +469,7 @@ mod tests {
     #[test]
     fn an_entry_of_peers_that_is_elsewhere_is_known() {
         let listen = |text: &str| text.parse::<SocketAddr>();
-        for (said, at, elsewhere) in [
+        for (announced, at, elsewhere) in [
             ("10.0.0.1:7001", "10.0.0.1:7001", false),
             ("10.0.0.1:7001", "0.0.0.0:7001", false),
             ("host:7001", "10.0.0.1:7001", false),
@@ -475,8 +477,8 @@ mod tests {
             ("host:7001", "0.0.0.0:7002", true),
             ("10.0.0.2:7001", "10.0.0.1:7001", true),
         ] {
-            let found = listen(at).map(|at| is_elsewhere(said, at));
-            assert_eq!(found, Ok(elsewhere), "{said} and {at}");
+            let found = listen(at).map(|at| contradicts_listen(announced, at));
+            assert_eq!(found, Ok(elsewhere), "{announced} and {at}");
         }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) enum Op<'a> {
     Set {
         key: &'a [u8],
         value: &'a [u8],
-        only: Only,
+        condition: SetCondition,
         get: bool,
     },
     MSet(List<'a>),
@@ -26,7 +26,7 @@ pub(crate) enum Op<'a> {
     },
     FlushAll,
     /// Where a node is reached, by the other nodes and by clients.
-    Meet {
+    SetAddress {
         node: u64,
         peer: &'a [u8],
         client: &'a [u8],
@@ -49,7 +49,7 @@ pub(crate) enum Op<'a> {
 
 /// On what condition `SET` sets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Only {
+pub(crate) enum SetCondition {
     Always,
     IfMissing,
     IfPresent,
@@ -71,10 +71,10 @@ impl<'a> Op<'a> {
             0 => Self::Set {
                 key: input.bytes()?,
                 value: input.bytes()?,
-                only: match input.u8()? {
-                    0 => Only::Always,
-                    1 => Only::IfMissing,
-                    2 => Only::IfPresent,
+                condition: match input.u8()? {
+                    0 => SetCondition::Always,
+                    1 => SetCondition::IfMissing,
+                    2 => SetCondition::IfPresent,
                     _ => return Err(DecodeError::Invalid),
                 },
                 get: input.bool()?,
@@ -84,7 +84,11 @@ impl<'a> Op<'a> {
             3 => Self::Add { key: input.bytes()?, by: unzigzag(input.u64()?) },
             4 => Self::Append { key: input.bytes()?, value: input.bytes()? },
             5 => Self::FlushAll,
-            6 => Self::Meet { node: input.u64()?, peer: input.bytes()?, client: input.bytes()? },
+            6 => Self::SetAddress {
+                node: input.u64()?,
+                peer: input.bytes()?,
+                client: input.bytes()?,
+            },
             FIRST_READ => Self::Get(input.bytes()?),
             17 => Self::MGet(List::decode(input)?),
             18 => Self::Exists(List::decode(input)?),
@@ -111,7 +115,7 @@ impl<'a> Op<'a> {
                 | Self::Add { .. }
                 | Self::Append { .. }
                 | Self::FlushAll
-                | Self::Meet { .. }
+                | Self::SetAddress { .. }
         )
     }
 }
@@ -135,7 +139,7 @@ impl Op<'_> {
                 let visits = count.min(limits::SCAN_COUNT as u64).saturating_mul(work::SMALL);
                 visits.saturating_add(work::SHARDS).min(work::SCAN)
             }
-            Self::Meet { .. } | Self::DbSize | Self::Replicas(_) => work::SMALL,
+            Self::SetAddress { .. } | Self::DbSize | Self::Replicas(_) => work::SMALL,
         }
     }
 }
@@ -168,17 +172,23 @@ impl<'a> List<'a> {
 
 /// Writes operations one after the other.
 pub(crate) mod put {
-    use super::{FIRST_READ, Only};
+    use super::{FIRST_READ, SetCondition};
 
-    pub(crate) fn set(out: &mut Vec<u8>, key: &[u8], value: &[u8], only: Only, get: bool) {
+    pub(crate) fn set(
+        out: &mut Vec<u8>,
+        key: &[u8],
+        value: &[u8],
+        condition: SetCondition,
+        get: bool,
+    ) {
         out.reserve(key.len() + value.len() + 16);
         out.push(0);
         bytes(out, key);
         bytes(out, value);
-        out.push(match only {
-            Only::Always => 0,
-            Only::IfMissing => 1,
-            Only::IfPresent => 2,
+        out.push(match condition {
+            SetCondition::Always => 0,
+            SetCondition::IfMissing => 1,
+            SetCondition::IfPresent => 2,
         });
         out.push(u8::from(get));
     }
@@ -209,7 +219,7 @@ pub(crate) mod put {
         out.push(5);
     }
 
-    pub(crate) fn meet(out: &mut Vec<u8>, node: u64, peer: &str, client: &str) {
+    pub(crate) fn set_address(out: &mut Vec<u8>, node: u64, peer: &str, client: &str) {
         out.push(6);
         number(out, node);
         bytes(out, peer.as_bytes());

@@ -66,7 +66,7 @@ fn replay(mut state: State, raft: &Raft<Heap>, through: Index) -> State {
         for entry in raft.entries(before + 1).iter().filter(|entry| entry.index <= through) {
             state.applied = entry.index;
             if entry.kind == EntryKind::Config {
-                state.members(entry.data);
+                state.set_members(entry.data);
             }
             if let (EntryKind::Command, Ok(command)) = (entry.kind, Entry::decode(entry.data))
                 && state.sessions.admit(command.id, command.floor)

@@ -21,7 +21,6 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use crate::apply::State;
-use crate::archive::Archive;
 use crate::batch::Batch;
 use crate::forward::{Frame, Refusal, RequestId};
 use crate::incarnation::Incarnation;
@@ -29,6 +28,7 @@ use crate::node_status::{Counters, NodeStatus};
 use crate::output_budget::OutputBudget;
 use crate::pending::{BatchReply, Pending, PendingBatch};
 use crate::session::BatchId;
+use crate::snapshot_store::SnapshotStore;
 use crate::work::Meter;
 
 pub(crate) use members::Addresses;
@@ -53,7 +53,7 @@ pub(crate) struct Replica {
     numbers_exhausted: bool,
     policy: Policy,
     state: State,
-    archive: Archive,
+    snapshots: SnapshotStore,
     /// Batches of own clients that contain writes, and those that do not.
     writes: Pending,
     reads: Pending,
@@ -168,7 +168,7 @@ impl Replica {
         incarnation: Incarnation,
         policy: Policy,
         state: State,
-        archive: Archive,
+        snapshots: SnapshotStore,
         addresses: Addresses,
     ) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl Replica {
             numbers_exhausted: false,
             policy,
             state,
-            archive,
+            snapshots,
             writes: Pending::default(),
             reads: Pending::default(),
             forwarded: HashMap::new(),
@@ -279,7 +279,7 @@ impl Replica {
                     waiting.retry_at = Instant::ZERO;
                 }
             }
-            self.archive.stop_serving();
+            self.snapshots.stop_serving();
         }
     }
 

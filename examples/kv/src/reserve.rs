@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use quorate_tokio::wal::DiskFile;
 
 use crate::apply::State;
-use crate::archive::is_full;
 use crate::snapshot;
+use crate::snapshot_store::is_full;
 
 /// A file of zeros, which the next snapshot takes over and writes in place: for that the file system needs no new blocks, so a snapshot
 /// can be written on a full disk, and what it covers be dropped from the log.
@@ -22,11 +22,11 @@ const NAME: &str = "snapshot-reserve";
 /// Beyond what a snapshot would take now, at least.
 const STEP: u64 = 1 << 20;
 /// When there is no space for all of it, so much stays free for the log.
-const LEFT: u64 = 16 << 20;
+const KEEP_FREE: u64 = 16 << 20;
 
 impl Reserve {
     /// What there is of it in a directory of snapshots.
-    pub(crate) fn find(dir: &Path) -> Self {
+    pub(crate) fn open(dir: &Path) -> Self {
         let path = dir.join(NAME);
         // a crash came while a snapshot was written into it
         if !path.exists() {
@@ -51,7 +51,7 @@ impl Reserve {
     ///
     /// Where even then there is no space for all of it, it is a half, a quarter and so on: a state that shrinks, as by
     /// `FLUSHALL`, finds room for its snapshot then, whatever else the disk is filled with meanwhile.
-    pub(crate) fn suffice(&mut self, bytes: u64, make_space: impl FnOnce()) -> io::Result<u64> {
+    pub(crate) fn ensure(&mut self, bytes: u64, make_space: impl FnOnce()) -> io::Result<u64> {
         let full = |grown: &io::Result<()>| grown.as_ref().is_err_and(is_full);
         let mut grown = self.grow(bytes.saturating_add(STEP).saturating_add(bytes / 8));
         if full(&grown) {
@@ -61,7 +61,7 @@ impl Reserve {
         let mut part = bytes / 2;
         while full(&grown) && part >= STEP {
             // the log needs some, too
-            if part.saturating_sub(self.len).saturating_add(LEFT) <= self.free() {
+            if part.saturating_sub(self.len).saturating_add(KEEP_FREE) <= self.free() {
                 grown = self.grow(part);
             }
             part /= 2;
@@ -73,7 +73,7 @@ impl Reserve {
     }
 
     /// Takes back what a snapshot that was not written does not need any more, if it is there under its name.
-    pub(crate) fn give_back(&mut self, len: u64) {
+    pub(crate) fn reclaim(&mut self, len: u64) {
         let cut = OpenOptions::new().write(true).open(&self.path).and_then(|file| {
             let all = file.metadata()?.len();
             file.set_len(len.min(all))?;
@@ -132,30 +132,30 @@ mod tests {
     fn it_grows_is_found_again_and_is_taken_once() {
         let dir = std::env::temp_dir().join(format!("quorate-kv-reserve-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let mut reserve = Reserve::find(&dir);
+        let mut reserve = Reserve::open(&dir);
         assert_eq!(reserve.take(), None);
-        let len = reserve.suffice(100, || panic!("there is space")).unwrap();
+        let len = reserve.ensure(100, || panic!("there is space")).unwrap();
         assert!(
             len >= 100
                 && len == reserve.len()
                 && fs::metadata(dir.join(NAME)).unwrap().len() == len
         );
-        let mut reserve = Reserve::find(&dir);
+        let mut reserve = Reserve::open(&dir);
         assert_eq!(reserve.len, len);
-        assert_eq!(reserve.suffice(100, || panic!("it is there")).unwrap(), len);
+        assert_eq!(reserve.ensure(100, || panic!("it is there")).unwrap(), len);
         assert_eq!(reserve.take(), Some(dir.join(NAME)));
         assert_eq!(reserve.take(), None);
         // it was written to, beyond its end as well, and is not needed
         for written in [1, 3 << 20] {
             fs::write(dir.join(NAME), vec![1; written]).unwrap();
-            reserve.give_back(len);
+            reserve.reclaim(len);
             assert_eq!((reserve.len(), fs::metadata(dir.join(NAME)).unwrap().len()), (len, len));
         }
         // a crash came in the midst of that
         fs::rename(dir.join(NAME), dir.join(snapshot::WRITING)).unwrap();
-        assert_eq!(Reserve::find(&dir).len(), len);
+        assert_eq!(Reserve::open(&dir).len(), len);
         fs::remove_file(dir.join(NAME)).unwrap();
-        reserve.give_back(len);
+        reserve.reclaim(len);
         assert_eq!(reserve.take(), None);
         fs::remove_dir_all(&dir).unwrap();
     }
@@ -170,18 +170,18 @@ mod tests {
             eprintln!("SKIPPED: a full disk needs the right to mount a small file system");
             return;
         }
-        let mut reserve = Reserve::find(&dir);
+        let mut reserve = Reserve::open(&dir);
         // a half would fit, and leave too little; and it stays at a quarter, as the log needs space as well
         for tries in 1..=3 {
             let mut tried = 0;
-            assert_eq!(reserve.suffice(80 << 20, || tried += 1).unwrap(), 20 << 20, "try {tries}");
+            assert_eq!(reserve.ensure(80 << 20, || tried += 1).unwrap(), 20 << 20, "try {tries}");
             assert_eq!(tried, 1);
         }
         // something else has taken the rest, and the state has shrunk
         let ballast = fs::write(dir.join("ballast"), vec![1; 40 << 20]);
         assert!(ballast.is_err_and(|error| is_full(&error)));
-        assert_eq!(reserve.suffice(80 << 20, || ()).unwrap(), 20 << 20);
-        assert_eq!(reserve.suffice(19 << 20, || ()).unwrap(), 20 << 20);
+        assert_eq!(reserve.ensure(80 << 20, || ()).unwrap(), 20 << 20);
+        assert_eq!(reserve.ensure(19 << 20, || ()).unwrap(), 20 << 20);
         let _ = std::process::Command::new("umount").arg("-l").arg(&dir).output();
         fs::remove_dir_all(&dir).unwrap();
     }

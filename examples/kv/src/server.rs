@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use crate::budget::Budget;
 use crate::clients::Clients;
 use crate::connection::Connection;
+use crate::input_budget::InputBudget;
 use crate::limits;
 use crate::output_budget::OutputBudget;
 use crate::replica::Replica;
@@ -23,10 +23,10 @@ pub(crate) struct Server {
     pub(crate) node: Handle<Replica>,
     pub(crate) clients: Clients,
     pub(crate) counters: ServerCounters,
-    pub(crate) about: About,
+    pub(crate) config: ServerConfig,
     pub(crate) started: Instant,
     /// What large commands take.
-    pub(crate) input: Budget,
+    pub(crate) input: InputBudget,
     /// Replies that clients have not taken.
     pub(crate) output_budget: OutputBudget,
     log_limit: LogLimit<&'static str>,
@@ -34,7 +34,7 @@ pub(crate) struct Server {
 
 /// How the node was started, for `INFO` and `CONFIG GET`.
 #[derive(Clone, Debug)]
-pub(crate) struct About {
+pub(crate) struct ServerConfig {
     pub(crate) id: u64,
     pub(crate) listen: SocketAddr,
     pub(crate) data: String,
@@ -53,14 +53,18 @@ pub(crate) struct ServerCounters {
 }
 
 impl Server {
-    pub(crate) fn new(node: Handle<Replica>, about: About, output_budget: OutputBudget) -> Self {
+    pub(crate) fn new(
+        node: Handle<Replica>,
+        config: ServerConfig,
+        output_budget: OutputBudget,
+    ) -> Self {
         Self {
             node,
             clients: Clients::default(),
             counters: ServerCounters::default(),
-            about,
+            config,
             started: Instant::now(),
-            input: Budget::new(),
+            input: InputBudget::new(),
             output_budget,
             log_limit: LogLimit::new(1),
         }
@@ -72,14 +76,14 @@ impl Server {
         vec![
             ("appendfsync", text("always")),
             ("appendonly", text("yes")),
-            ("bind", self.about.listen.ip().to_string()),
+            ("bind", self.config.listen.ip().to_string()),
             ("cluster-enabled", text("no")),
             ("databases", text("1")),
-            ("dir", self.about.data.clone()),
-            ("maxclients", self.about.max_clients.to_string()),
+            ("dir", self.config.data.clone()),
+            ("maxclients", self.config.max_clients.to_string()),
             ("maxmemory", text("0")),
             ("maxmemory-policy", text("noeviction")),
-            ("port", self.about.listen.port().to_string()),
+            ("port", self.config.listen.port().to_string()),
             ("proto-max-bulk-len", limits::VALUE_BYTES.to_string()),
             ("requirepass", text("")),
             ("save", text("")),
@@ -91,7 +95,7 @@ impl Server {
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((socket, address)) => self.clone().take_in(socket, address),
+                Ok((socket, address)) => self.clone().serve_client(socket, address),
                 Err(error) => {
                     // too many open files, mostly: others will leave
                     if let Some(suppressed) = self.log_limit.pass("accept") {
@@ -104,7 +108,7 @@ impl Server {
     }
 
     /// A client is closed because it takes its replies too slowly.
-    pub(crate) fn slow_client(&self, id: u64, reply_bytes: usize) {
+    pub(crate) fn count_slow_client(&self, id: u64, reply_bytes: usize) {
         self.output_budget.count_closed();
         if let Some(suppressed) = self.log_limit.pass("slow client") {
             let unread_bytes = self.output_budget.bytes();
@@ -118,8 +122,8 @@ impl Server {
         }
     }
 
-    fn take_in(self: Arc<Self>, mut socket: TcpStream, address: SocketAddr) {
-        if self.clients.len() >= self.about.max_clients {
+    fn serve_client(self: Arc<Self>, mut socket: TcpStream, address: SocketAddr) {
+        if self.clients.len() >= self.config.max_clients {
             self.counters.rejected.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(async move {
                 let _ = socket.write_all(b"-ERR max number of clients reached\r\n").await;

@@ -320,7 +320,7 @@ mod tests {
         for number in 0..9_000u32 {
             state.store.set(format!("key {number}").as_bytes(), &[b'v'; 30]);
         }
-        state.directory.enter(NodeId::new(4), "a:1", "b:2");
+        state.directory.insert(NodeId::new(4), "a:1", "b:2");
         state.sessions.admit(BatchId { origin: NodeId::new(2), incarnation: 5, number: 9 }, 3);
         state
     }

@@ -51,7 +51,7 @@ fn operation(op: Op<'_>, from: NodeId) -> Result<(), &'static str> {
         Op::Del(list) | Op::MGet(list) | Op::Exists(list) => list.iter().all(key),
         Op::Add { key: k, .. } | Op::Get(k) | Op::StrLen(k) | Op::Type(k) => key(k),
         Op::Scan { pattern, .. } => pattern.is_none_or(|p| p.len() <= limits::PATTERN_BYTES),
-        Op::Meet { node, peer, client } => {
+        Op::SetAddress { node, peer, client } => {
             // a node enters itself; the leader enters others, and forwards that to nobody while it leads
             if NodeId::new(node) != from {
                 return Err("an address for another node, which only the leader enters");
@@ -72,7 +72,7 @@ fn operation(op: Op<'_>, from: NodeId) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Only, put};
+    use crate::op::{SetCondition, put};
     use crate::reply::Protocol;
 
     fn request_id(incarnation: u64, number: u64) -> RequestId {
@@ -120,17 +120,17 @@ mod tests {
         };
         let (key, value) = (vec![b'k'; limits::KEY_BYTES], vec![b'v'; limits::VALUE_BYTES]);
         let (long_key, long) = ([&key[..], b"x"].concat(), [&value[..], b"x"].concat());
-        assert!(check(&|ops| put::set(ops, &key, &value, Only::Always, false)));
-        assert!(!check(&|ops| put::set(ops, &long_key, b"", Only::Always, false)));
-        assert!(!check(&|ops| put::set(ops, b"", &long, Only::Always, false)));
+        assert!(check(&|ops| put::set(ops, &key, &value, SetCondition::Always, false)));
+        assert!(!check(&|ops| put::set(ops, &long_key, b"", SetCondition::Always, false)));
+        assert!(!check(&|ops| put::set(ops, b"", &long, SetCondition::Always, false)));
         assert!(!check(&|ops| put::append(ops, b"k", &long)));
         assert!(!check(&|ops| put::del(ops, [&b"a"[..], &long_key].into_iter())));
         assert!(!check(&|ops| put::mset(ops, [&b"a"[..], &long].into_iter())));
         assert!(!check(&|ops| put::scan(ops, 0, 10, Some(&[b'*'; 257]), true)));
-        assert!(check(&|ops| put::meet(ops, 2, "a:1", "")));
-        assert!(check(&|ops| put::meet(ops, 2, "a:1", "b:1")));
-        assert!(!check(&|ops| put::meet(ops, 3, "a:1", "b:1")));
-        assert!(!check(&|ops| put::meet(ops, 4, "a:1", "")));
-        assert!(!check(&|ops| put::meet(ops, 2, "nowhere", "")));
+        assert!(check(&|ops| put::set_address(ops, 2, "a:1", "")));
+        assert!(check(&|ops| put::set_address(ops, 2, "a:1", "b:1")));
+        assert!(!check(&|ops| put::set_address(ops, 3, "a:1", "b:1")));
+        assert!(!check(&|ops| put::set_address(ops, 4, "a:1", "")));
+        assert!(!check(&|ops| put::set_address(ops, 2, "nowhere", "")));
     }
 }

@@ -4,12 +4,12 @@ use core::time::Duration;
 use std::thread::{self, sleep};
 use std::time::Instant;
 
-use super::{BatchReply, LOOK, PATIENCE, ask, find_leader};
+use super::{Outcome, POLL_INTERVAL, TIMEOUT, execute, find_leader};
 use crate::Failure;
-use crate::remote::{Member, Seen};
+use crate::admin_client::{Member, NodeInfo};
 
 /// How often the progress of a learner is told.
-const TELL: Duration = Duration::from_secs(1);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Brings a node in, as a learner, and gives it a vote when it has caught up.
 pub(super) fn add(
@@ -25,19 +25,19 @@ pub(super) fn add(
     }
     change(nodes, &["QUORATE", "ADD", &id.to_string(), address])?;
     // all of the cluster is asked, not the new node
-    let leader = settle(nodes, |seen| seen.member(id).is_some())?;
-    if leader.member(id).is_some_and(votes) {
+    let leader = wait_committed(nodes, |seen| seen.member(id).is_some())?;
+    if leader.member(id).is_some_and(is_voter) {
         return Ok(());
     }
     out!("node {id} learns what the others have");
     if learner {
         return Ok(());
     }
-    interrupted_means(format!(
+    on_interrupt(format!(
         "node {id} is left as a learner: `ctl promote {id}` gives it a vote, `ctl remove {id}` takes it out"
     ));
     catch_up(nodes, id, address, patience)?;
-    voters(nodes, id)
+    confirm_voter(nodes, id)
 }
 
 /// Enters where a member has moved to.
@@ -50,85 +50,89 @@ pub(super) fn relocate(nodes: &[String], id: u64, address: &str) -> Result<(), F
 /// Gives a learner a vote.
 pub(super) fn promote(nodes: &[String], id: u64) -> Result<(), Failure> {
     let (_, seen) = find_leader(nodes)?;
-    if seen.member(id).is_some_and(votes) {
+    if seen.member(id).is_some_and(is_voter) {
         out!("node {id} has a vote already");
         return Ok(());
     }
-    if let Some(index) = seen.member(id).and_then(|member| member.lost) {
+    if let Some(index) = seen.member(id).and_then(|member| member.lost_entries) {
         return Err(Failure::Run(format!(
             "node {id} lost entries that it had acknowledged (up to {index}): it is given no vote. `ctl remove {id}`, and let it come back \
              with an empty data directory under a new id"
         )));
     }
     change(nodes, &["QUORATE", "PROMOTE", &id.to_string()])?;
-    voters(nodes, id)
+    confirm_voter(nodes, id)
 }
 
 /// Takes a node its vote.
 pub(super) fn demote(nodes: &[String], id: u64) -> Result<(), Failure> {
     change(nodes, &["QUORATE", "DEMOTE", &id.to_string()])?;
-    let seen = settle(nodes, |seen| seen.member(id).is_some_and(|member| !votes(member)))?;
-    out!("node {id} has no vote any more, and learns; {}", count(&seen));
+    let seen =
+        wait_committed(nodes, |seen| seen.member(id).is_some_and(|member| !is_voter(member)))?;
+    out!("node {id} has no vote any more, and learns; {}", summary(&seen));
     Ok(())
 }
 
 /// Takes a node out.
 pub(super) fn remove(nodes: &[String], id: u64) -> Result<(), Failure> {
     change(nodes, &["QUORATE", "REMOVE", &id.to_string()])?;
-    let seen = settle(nodes, |seen| seen.member(id).is_none())?;
+    let seen = wait_committed(nodes, |seen| seen.member(id).is_none())?;
     out!(
         "node {id} is out of the cluster: stop its process, and use its id for no other; {}",
-        count(&seen)
+        summary(&seen)
     );
     Ok(())
 }
 
 /// Asks whoever leads, until it has begun.
 fn change(nodes: &[String], words: &[&str]) -> Result<(), Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let (address, _) = find_leader(nodes)?;
-        match ask(&address, words) {
-            BatchReply::Begun => return Ok(()),
-            BatchReply::No(why) => return Err(Failure::Run(why)),
-            BatchReply::Later(why) if Instant::now() >= deadline => {
-                return Err(Failure::Run(format!("not within {} s: {why}", PATIENCE.as_secs())));
+        match execute(&address, words) {
+            Outcome::Started => return Ok(()),
+            Outcome::Failed(why) => return Err(Failure::Run(why)),
+            Outcome::Retry(why) if Instant::now() >= deadline => {
+                return Err(Failure::Run(format!("not within {} s: {why}", TIMEOUT.as_secs())));
             }
-            BatchReply::Later(_) => sleep(LOOK),
+            Outcome::Retry(_) => sleep(POLL_INTERVAL),
         }
     }
 }
 
 /// Waits until what was asked for is so, and committed. What another leader took back is not.
-fn settle(nodes: &[String], holds: impl Fn(&Seen) -> bool) -> Result<Seen, Failure> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait_committed(
+    nodes: &[String],
+    holds: impl Fn(&NodeInfo) -> bool,
+) -> Result<NodeInfo, Failure> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let (_, seen) = find_leader(nodes)?;
-        if seen.settled && holds(&seen) {
+        if seen.config_committed && holds(&seen) {
             return Ok(seen);
         }
         if Instant::now() >= deadline {
             return Err(Failure::Run(format!(
                 "begun, and not committed within {} s: see `ctl status`; another leader may have taken it back, then ask again",
-                PATIENCE.as_secs()
+                TIMEOUT.as_secs()
             )));
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
 }
 
 /// Asks for the vote until the leader finds that the learner has caught up, and tells how far that is.
 fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Result<(), Failure> {
-    let (mut told, mut heard) = (Instant::now(), Instant::now());
+    let (mut reported, mut heard) = (Instant::now(), Instant::now());
     let (mut least, mut gained) = (u64::MAX, Instant::now());
     loop {
         let (at, seen) = find_leader(nodes)?;
-        match ask(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
-            BatchReply::Begun => return Ok(()),
+        match execute(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
+            Outcome::Started => return Ok(()),
             // by another leader's log it has one
-            BatchReply::No(_) if seen.member(id).is_some_and(votes) => return Ok(()),
-            BatchReply::No(why) => return Err(Failure::Run(why)),
-            BatchReply::Later(_) => {}
+            Outcome::Failed(_) if seen.member(id).is_some_and(is_voter) => return Ok(()),
+            Outcome::Failed(why) => return Err(Failure::Run(why)),
+            Outcome::Retry(_) => {}
         }
         let lag = seen.member(id).and_then(|member| member.lag);
         if lag.is_some_and(|(_, silent_ms)| silent_ms < 1_000) {
@@ -140,8 +144,8 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
                 patience.as_secs()
             )));
         }
-        if told.elapsed() >= TELL {
-            told = Instant::now();
+        if reported.elapsed() >= PROGRESS_INTERVAL {
+            reported = Instant::now();
             match lag {
                 Some((lag, silent_ms)) if silent_ms < 1_000 => {
                     if lag < least {
@@ -159,29 +163,29 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
                 _ => out!("node {id} is not heard yet"),
             }
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
 }
 
-fn voters(nodes: &[String], id: u64) -> Result<(), Failure> {
-    let seen = settle(nodes, |seen| seen.member(id).is_some_and(votes))?;
-    out!("node {id} has a vote; {}", count(&seen));
+fn confirm_voter(nodes: &[String], id: u64) -> Result<(), Failure> {
+    let seen = wait_committed(nodes, |seen| seen.member(id).is_some_and(is_voter))?;
+    out!("node {id} has a vote; {}", summary(&seen));
     Ok(())
 }
 
-fn votes(member: &Member) -> bool {
+fn is_voter(member: &Member) -> bool {
     member.standing == "voter"
 }
 
-fn count(seen: &Seen) -> String {
-    let voters = seen.members.iter().filter(|member| votes(member)).count();
+fn summary(seen: &NodeInfo) -> String {
+    let voters = seen.members.iter().filter(|member| is_voter(member)).count();
     let learners = seen.members.len() - voters;
     let learners = if learners > 0 { format!(", {learners} learn") } else { String::new() };
     format!("{voters} vote{learners}: {} may be lost", voters.saturating_sub(1) / 2)
 }
 
 /// Says where things stand when the program is interrupted.
-fn interrupted_means(text: String) {
+fn on_interrupt(text: String) {
     // without a thread Ctrl-C ends the program all the same
     let _ = thread::Builder::new().name("interrupt".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -10,59 +10,59 @@ use std::io;
 use std::thread::sleep;
 use std::time::Instant;
 
-use crate::cli::{CtlArgs, CtlVerb};
-use crate::remote::{Seen, leader};
+use crate::admin_client::{NodeInfo, leader};
+use crate::cli::{CtlArgs, CtlCommand};
 use crate::response::{Response, printable};
-use crate::{Failure, remote};
+use crate::{Failure, admin_client};
 
 /// An election, a handover, a change and a round of messages are over in less.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(50);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
     let nodes = &arguments.nodes;
-    match &arguments.verb {
-        CtlVerb::Status => status::run(nodes),
-        CtlVerb::Transfer { to } => transfer::run(nodes, *to),
-        CtlVerb::Add { id, address, learner, patience_s } => {
+    match &arguments.command {
+        CtlCommand::Status => status::run(nodes),
+        CtlCommand::Transfer { to } => transfer::run(nodes, *to),
+        CtlCommand::Add { id, address, learner, patience_s } => {
             let patience = Duration::from_secs(*patience_s);
             members::add(nodes, *id, address, *learner, patience)
         }
-        CtlVerb::Move { id, address } => members::relocate(nodes, *id, address),
-        CtlVerb::Promote { id } => members::promote(nodes, *id),
-        CtlVerb::Demote { id } => members::demote(nodes, *id),
-        CtlVerb::Remove { id } => members::remove(nodes, *id),
+        CtlCommand::Move { id, address } => members::relocate(nodes, *id, address),
+        CtlCommand::Promote { id } => members::promote(nodes, *id),
+        CtlCommand::Demote { id } => members::demote(nodes, *id),
+        CtlCommand::Remove { id } => members::remove(nodes, *id),
     }
 }
 
 /// Nodes that are asked for one survey, at most: what a node says of others is not believed without end.
-const NODES: usize = 64;
+const MAX_NODES: usize = 64;
 
 /// What the nodes say that were named, and those that they know of.
 struct Survey {
     /// Who answered, with the addresses they were asked at.
-    seen: Vec<(String, Seen)>,
+    seen: Vec<(String, NodeInfo)>,
     /// Who was named and did not.
-    silent: Vec<(String, io::Error)>,
+    unreachable: Vec<(String, io::Error)>,
 }
 
 fn survey(nodes: &[String]) -> Survey {
-    let mut survey = Survey { seen: Vec::new(), silent: Vec::new() };
-    let mut asked = BTreeSet::new();
+    let mut survey = Survey { seen: Vec::new(), unreachable: Vec::new() };
+    let mut queried = BTreeSet::new();
     let mut next: Vec<String> = nodes.to_vec();
     while let Some(node) = next.pop() {
-        if asked.len() >= NODES || !asked.insert(node.clone()) {
+        if queried.len() >= MAX_NODES || !queried.insert(node.clone()) {
             continue;
         }
-        match remote::ask(&node) {
+        match admin_client::fetch_info(&node) {
             Ok(seen) if survey.seen.iter().any(|(_, other)| other.id == seen.id) => {}
             Ok(seen) => {
                 let others = seen.members.iter().filter(|member| member.id != seen.id);
                 next.extend(others.map(|member| member.client.clone()).filter(|c| !c.is_empty()));
                 survey.seen.push((node, seen));
             }
-            Err(error) => survey.silent.push((node, error)),
+            Err(error) => survey.unreachable.push((node, error)),
         }
     }
     survey.seen.sort_by_key(|(_, seen)| seen.id);
@@ -70,8 +70,8 @@ fn survey(nodes: &[String]) -> Survey {
 }
 
 /// The leader and where it is; it may be just being elected.
-fn find_leader(nodes: &[String]) -> Result<(String, Seen), Failure> {
-    let deadline = Instant::now() + PATIENCE;
+fn find_leader(nodes: &[String]) -> Result<(String, NodeInfo), Failure> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let Survey { seen, .. } = survey(nodes);
         if let Some(found) = leader(&seen) {
@@ -83,34 +83,34 @@ fn find_leader(nodes: &[String]) -> Result<(String, Seen), Failure> {
         if Instant::now() >= deadline {
             return Err(Failure::Run("none of these nodes leads: see `ctl status`".into()));
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
 }
 
 /// An answer to what was asked of the leader.
-enum BatchReply {
+enum Outcome {
     /// It has begun.
-    Begun,
+    Started,
     /// It cannot be yet.
-    Later(String),
+    Retry(String),
     /// It cannot be.
-    No(String),
+    Failed(String),
 }
 
-fn ask(node: &str, words: &[&str]) -> BatchReply {
-    match remote::call(node, words) {
-        Ok(Response::Simple(_)) => BatchReply::Begun,
+fn execute(node: &str, words: &[&str]) -> Outcome {
+    match admin_client::send_command(node, words) {
+        Ok(Response::Simple(_)) => Outcome::Started,
         Ok(Response::Error(error)) => {
             let error = printable(&error);
             match error.split_once(' ') {
                 Some(("NOTLEADER" | "TRYAGAIN" | "BEHIND" | "CLUSTERDOWN", _)) => {
-                    BatchReply::Later(error)
+                    Outcome::Retry(error)
                 }
-                Some(("ERR", why)) => BatchReply::No(why.to_owned()),
-                _ => BatchReply::No(error),
+                Some(("ERR", why)) => Outcome::Failed(why.to_owned()),
+                _ => Outcome::Failed(error),
             }
         }
-        Ok(_) => BatchReply::No(format!("{node} gave an answer of a kind unknown here")),
-        Err(error) => BatchReply::Later(format!("{node}: {error}")),
+        Ok(_) => Outcome::Failed(format!("{node} gave an answer of a kind unknown here")),
+        Err(error) => Outcome::Retry(format!("{node}: {error}")),
     }
 }

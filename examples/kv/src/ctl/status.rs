@@ -1,6 +1,6 @@
 use super::{Survey, survey};
 use crate::Failure;
-use crate::remote::{Seen, leader};
+use crate::admin_client::{NodeInfo, leader};
 
 /// A table of all members and of who else was named.
 ///
@@ -8,8 +8,8 @@ use crate::remote::{Seen, leader};
 ///
 /// Something is not well: what that is was printed, or no node leads.
 pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
-    let Survey { seen, silent } = survey(nodes);
-    let mut well = true;
+    let Survey { seen, unreachable } = survey(nodes);
+    let mut healthy = true;
     out!(
         "{:>4}  {:<21} {:<13} {:>6} {:>12} {:>12} {:>8}  disk",
         "node",
@@ -22,26 +22,26 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     );
     let furthest = seen.iter().map(|(_, seen)| seen.commit).max().unwrap_or(0);
     for (address, node) in &seen {
-        let Seen { id, term, commit, applied, disk, .. } = node;
-        let (part, behind) = (node.part(), furthest.saturating_sub(*applied));
+        let NodeInfo { id, term, commit, applied, disk, .. } = node;
+        let (role, behind) = (node.role_label(), furthest.saturating_sub(*applied));
         out!(
-            "{id:>4}  {address:<21} {part:<13} {term:>6} {commit:>12} {applied:>12} {behind:>8}  {disk}"
+            "{id:>4}  {address:<21} {role:<13} {term:>6} {commit:>12} {applied:>12} {behind:>8}  {disk}"
         );
     }
     for (_, node) in &seen {
         for member in &node.members {
-            if let Some(index) = member.lost {
+            if let Some(index) = member.lost_entries {
                 let id = member.id;
-                well = false;
+                healthy = false;
                 out!(
                     "node {id} lost entries that it had acknowledged (up to {index}): remove it (ctl remove {id}), and let it come \
                      back with an empty data directory under a new id"
                 );
             }
         }
-        well &= node.disk == "ok";
-        for line in troubles(node) {
-            well = false;
+        healthy &= node.disk == "ok";
+        for line in problems(node) {
+            healthy = false;
             out!("      {line}");
         }
     }
@@ -50,16 +50,16 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     let mut named = Vec::new();
     for member in members.iter().filter(|m| seen.iter().all(|(_, seen)| seen.id != m.id)) {
         let (id, client, standing) = (member.id, &member.client, &member.standing);
-        let why = match silent.iter().find(|(address, _)| address == client) {
+        let why = match unreachable.iter().find(|(address, _)| address == client) {
             Some((_, error)) => format!("does not answer: {error}"),
             None => "does not answer: where clients reach it is not known yet".into(),
         };
         named.push(client);
-        well = false;
+        healthy = false;
         out!("{id:>4}  {client:<21} {standing:<13} {why}");
     }
-    for (address, error) in silent.iter().filter(|(address, _)| !named.contains(&address)) {
-        well = false;
+    for (address, error) in unreachable.iter().filter(|(address, _)| !named.contains(&address)) {
+        healthy = false;
         let what = match error.kind() {
             std::io::ErrorKind::Other => "answers",
             _ => "does not answer",
@@ -68,32 +68,32 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     }
     for (address, node) in &seen {
         let (id, cluster) = (node.id, node.cluster);
-        if let Some((_, Seen { cluster: other, .. })) =
+        if let Some((_, NodeInfo { cluster: other, .. })) =
             newest.filter(|(_, newest)| newest.cluster != cluster)
         {
-            well = false;
+            healthy = false;
             out!(
                 "NOT ONE CLUSTER: node {id} ({address}) is of the one founded as {cluster:016x}, others of {other:016x}"
             );
         }
     }
-    if let Some((_, Seen { cluster, .. })) = newest {
+    if let Some((_, NodeInfo { cluster, .. })) = newest {
         out!("cluster founded as {cluster:016x}");
     }
     if seen.is_empty() {
-        let says = silent.iter().any(|(_, error)| error.kind() == std::io::ErrorKind::Other);
+        let says = unreachable.iter().any(|(_, error)| error.kind() == std::io::ErrorKind::Other);
         let why = if says { "no node serves: see above" } else { "no node answers: see --nodes" };
         return Err(Failure::Run(why.into()));
     }
     match leader(&seen) {
         None => Err(Failure::Run("none of these nodes leads".into())),
-        Some(_) if !well => Err(Failure::Run("not all is well: see above".into())),
+        Some(_) if !healthy => Err(Failure::Run("not all is well: see above".into())),
         Some(_) => Ok(()),
     }
 }
 
 /// What does not heal by itself, and the way out.
-fn troubles(node: &Seen) -> Vec<String> {
+fn problems(node: &NodeInfo) -> Vec<String> {
     let id = node.id;
     let mut lines = Vec::new();
     if node.removed {

@@ -1,9 +1,9 @@
 use std::thread::sleep;
 use std::time::Instant;
 
-use super::{BatchReply, LOOK, PATIENCE, ask, survey};
+use super::{Outcome, POLL_INTERVAL, TIMEOUT, execute, survey};
 use crate::Failure;
-use crate::remote::leader;
+use crate::admin_client::leader;
 
 /// Hands the lead to a node, and waits until it leads.
 pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
@@ -15,12 +15,12 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
         out!("node {to} leads already, in term {}", old.term);
         return Ok(());
     }
-    match ask(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
-        BatchReply::Begun => {}
-        BatchReply::No(why) | BatchReply::Later(why) => return Err(Failure::Run(why)),
+    match execute(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
+        Outcome::Started => {}
+        Outcome::Failed(why) | Outcome::Retry(why) => return Err(Failure::Run(why)),
     }
     out!("node {} hands the lead to node {to}", old.id);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         let now = survey(nodes);
         match leader(&now.seen) {
@@ -34,12 +34,12 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
                     new.id, new.term
                 )));
             }
-            _ => sleep(LOOK),
+            _ => sleep(POLL_INTERVAL),
         }
     }
     Err(Failure::Run(format!(
         "node {to} does not lead after {} s, node {} may lead on: is node {to} up, and is its log not far behind (`ctl status`)?",
-        PATIENCE.as_secs(),
+        TIMEOUT.as_secs(),
         old.id
     )))
 }

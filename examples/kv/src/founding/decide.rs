@@ -19,7 +19,7 @@ pub(crate) enum Decision {
     /// It asks on.
     Wait,
     /// It draws an id and prepares under it.
-    Draw,
+    Generate,
     /// It prepares under this id, and forgets what it heard before.
     Prepare(u64),
     /// It founds the cluster, and starts its machine.
@@ -28,7 +28,7 @@ pub(crate) enum Decision {
     Refuse { peer: u64, id: u64 },
 }
 
-/// Decides for node `own`. `others` are all other founders; `heard` is what each said last, of those that answered since this
+/// Decides for node `own`. `others` are all other founders; `answers` is what each said last, of those that answered since this
 /// process was started and since this node's own stage changed.
 ///
 /// Why that is safe, provided that disks are erased only while their node is down:
@@ -44,29 +44,31 @@ pub(crate) fn decide(
     own: u64,
     others: &[u64],
     stage: Stage,
-    heard: &BTreeMap<u64, Stage>,
+    answers: &BTreeMap<u64, Stage>,
 ) -> Decision {
-    let founded = heard.iter().find_map(|(&peer, stage)| match *stage {
+    let founded = answers.iter().find_map(|(&peer, stage)| match *stage {
         Stage::Founded(id) => Some((peer, id)),
         _ => None,
     });
     let prepared = || {
-        heard.iter().filter_map(|(&peer, stage)| match *stage {
+        answers.iter().filter_map(|(&peer, stage)| match *stage {
             Stage::Prepared(id) => Some((peer, id)),
             _ => None,
         })
     };
-    let all_answered = others.iter().all(|other| heard.contains_key(other));
+    let all_answered = others.iter().all(|other| answers.contains_key(other));
     match (stage, founded) {
         (Stage::Founded(id), _) => Decision::Found(id),
         (Stage::Empty, Some((peer, id))) => Decision::Refuse { peer, id },
-        (Stage::Prepared(id), Some((_, theirs))) if id == theirs => Decision::Found(id),
-        (Stage::Prepared(_), Some((_, theirs))) => Decision::Prepare(theirs),
+        (Stage::Prepared(id), Some((_, their_id))) if id == their_id => Decision::Found(id),
+        (Stage::Prepared(_), Some((_, their_id))) => Decision::Prepare(their_id),
         (Stage::Prepared(id), None) => {
             let lowest = prepared().next().filter(|(peer, _)| others.iter().all(|o| o >= peer));
             match lowest {
-                Some((peer, theirs)) if peer < own && theirs != id => Decision::Prepare(theirs),
-                _ if all_answered && others.iter().all(|o| heard[o] == stage) => {
+                Some((peer, their_id)) if peer < own && their_id != id => {
+                    Decision::Prepare(their_id)
+                }
+                _ if all_answered && others.iter().all(|o| answers[o] == stage) => {
                     Decision::Found(id)
                 }
                 _ => Decision::Wait,
@@ -75,7 +77,7 @@ pub(crate) fn decide(
         (Stage::Empty, None) if !all_answered => Decision::Wait,
         (Stage::Empty, None) => match prepared().next() {
             Some((_, id)) => Decision::Prepare(id),
-            None if others.iter().all(|&other| own < other) => Decision::Draw,
+            None if others.iter().all(|&other| own < other) => Decision::Generate,
             None => Decision::Wait,
         },
     }

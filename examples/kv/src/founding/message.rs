@@ -9,7 +9,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Message {
     /// The operator's `--cluster-id` and the founders, as one number; 0 of a node that founded nothing.
-    pub(crate) list: u64,
+    pub(crate) founders_hash: u64,
     pub(crate) sender: u64,
     /// The node that the sender believes to speak to.
     pub(crate) receiver: u64,
@@ -25,7 +25,7 @@ impl Message {
             Stage::Founded(id) => (2, id),
         };
         let mut bytes = VERSION.to_le_bytes().to_vec();
-        for field in [self.list, self.sender, self.receiver] {
+        for field in [self.founders_hash, self.sender, self.receiver] {
             bytes.extend(field.to_le_bytes());
         }
         bytes.push(stage);
@@ -47,7 +47,7 @@ impl Message {
         let mut fields =
             numbers.chunks(8).map(|field| u64::from_le_bytes(field.try_into().unwrap_or_default()));
         let mut field = || fields.next();
-        Some(Self { list: field()?, sender: field()?, receiver: field()?, stage })
+        Some(Self { founders_hash: field()?, sender: field()?, receiver: field()?, stage })
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_said_is_understood_and_nothing_else() {
         for stage in [Stage::Empty, Stage::Prepared(7), Stage::Founded(u64::MAX)] {
-            let message = Message { list: 1 << 60, sender: 2, receiver: 3, stage };
+            let message = Message { founders_hash: 1 << 60, sender: 2, receiver: 3, stage };
             let bytes = message.to_bytes();
             assert_eq!(Message::from_bytes(&bytes), Some(message));
             for end in 0..bytes.len() {

@@ -6,9 +6,9 @@
 //! in every hello, in `INFO`.
 
 mod decide;
-mod file;
 mod message;
-mod talk;
+mod rpc;
+mod state_file;
 
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
@@ -25,46 +25,46 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 pub(crate) use decide::Stage;
-pub(crate) use file::{Founding, load, missing, path};
+pub(crate) use state_file::{FoundingState, load, path, restore_hint};
 
 use crate::Failure;
 use decide::{Decision, decide};
 use message::Message;
-use talk::{NoAnswer, Shared};
+use rpc::{RpcError, Shared};
 
 /// Between two rounds of questions.
-const PAUSE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often those that keep the others waiting are named.
-const NAME_EVERY: Duration = Duration::from_secs(5);
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A node that founds its cluster with others.
 #[derive(Debug)]
 pub(crate) struct Founder {
     pub(crate) id: u64,
     /// The operator's number and the founders, as one number.
-    pub(crate) list: u64,
+    pub(crate) founders_hash: u64,
     /// All other founders and where they are.
     pub(crate) others: BTreeMap<u64, String>,
     /// Those that `--found-without` leaves out.
-    pub(crate) left_out: BTreeMap<u64, String>,
+    pub(crate) excluded: BTreeMap<u64, String>,
     pub(crate) data: PathBuf,
-    pub(crate) founding: Founding,
+    pub(crate) founding: FoundingState,
 }
 
 /// What the others said last.
 #[derive(Default)]
-struct Heard {
+struct Answers {
     stages: BTreeMap<u64, Stage>,
     /// Why a founder does not count.
     faults: BTreeMap<u64, String>,
 }
 
 /// Answers founders that ask a node which is of a cluster already.
-pub(crate) fn answerer(id: u64, list: u64, cluster: u64) -> Answerer {
-    Answerer::new(move |question| {
-        let receiver = Message::from_bytes(question).map_or(0, |message| message.sender);
+pub(crate) fn answerer(id: u64, founders_hash: u64, cluster: u64) -> Answerer {
+    Answerer::new(move |query| {
+        let receiver = Message::from_bytes(query).map_or(0, |message| message.sender);
         let stage = Stage::Founded(cluster);
-        Message { list, sender: id, receiver, stage }.to_bytes()
+        Message { founders_hash, sender: id, receiver, stage }.to_bytes()
     })
 }
 
@@ -79,34 +79,34 @@ impl Founder {
         let listener = listener.try_clone().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-        let (id, list) = (self.id, self.list);
-        let own = Message { list, sender: id, receiver: 0, stage: self.founding.stage };
+        let (id, founders_hash) = (self.id, self.founders_hash);
+        let own = Message { founders_hash, sender: id, receiver: 0, stage: self.founding.stage };
         let shared: Shared = Arc::new(Mutex::new(own));
         let mut server = JoinSet::new();
-        server.spawn(talk::serve(listener, shared.clone()));
-        self.ask_left_out(own).await?;
-        let mut heard = Heard::default();
-        let mut name_at = Instant::now();
+        server.spawn(rpc::serve(listener, shared.clone()));
+        self.query_excluded(own).await?;
+        let mut answers = Answers::default();
+        let mut log_at = Instant::now();
         loop {
-            if let Some(cluster) = self.decide(&mut heard, &shared)? {
+            if let Some(cluster) = self.decide(&mut answers, &shared)? {
                 return Ok(cluster);
             }
-            self.ask_all(&mut heard, &shared).await?;
-            if Instant::now() >= name_at && !heard.faults.is_empty() {
+            self.query_all(&mut answers, &shared).await?;
+            if Instant::now() >= log_at && !answers.faults.is_empty() {
                 // one that was down when this node started may be back
-                self.ask_left_out(own).await?;
-                self.name_missing(&heard);
-                name_at = Instant::now() + NAME_EVERY;
+                self.query_excluded(own).await?;
+                self.log_missing(&answers);
+                log_at = Instant::now() + LOG_INTERVAL;
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Asks those that are left out, as one that answers may have what would be lost.
-    async fn ask_left_out(&self, own: Message) -> Result<(), Failure> {
-        for (&other, address) in &self.left_out {
-            let answer = talk::ask(address.clone(), Message { receiver: other, ..own }).await;
-            if let Err(NoAnswer::Foreign(what)) = answer {
+    async fn query_excluded(&self, own: Message) -> Result<(), Failure> {
+        for (&other, address) in &self.excluded {
+            let answer = rpc::query(address.clone(), Message { receiver: other, ..own }).await;
+            if let Err(RpcError::Incompatible(what)) = answer {
                 return Err(Failure::Run(format!(
                     "--found-without leaves node {other} out, but something answers at {address}: {what}"
                 )));
@@ -125,72 +125,74 @@ impl Founder {
     }
 
     /// Asks every other founder once, and decides after each answer.
-    async fn ask_all(&mut self, heard: &mut Heard, shared: &Shared) -> Result<(), Failure> {
+    async fn query_all(&mut self, answers: &mut Answers, shared: &Shared) -> Result<(), Failure> {
         let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut questions = JoinSet::new();
+        let mut queries = JoinSet::new();
         for (&other, address) in &self.others {
-            let (address, question) = (address.clone(), Message { receiver: other, ..own });
-            questions.spawn(async move { (other, talk::ask(address, question).await) });
+            let (address, query) = (address.clone(), Message { receiver: other, ..own });
+            queries.spawn(async move { (other, rpc::query(address, query).await) });
         }
-        while let Some(answered) = questions.join_next().await {
+        while let Some(answered) = queries.join_next().await {
             let Ok((other, answer)) = answered else { continue };
             // an answer to a question of before this node's stage changed is old
             let is_old = shared.lock().unwrap_or_else(PoisonError::into_inner).stage != own.stage;
             if !is_old {
-                self.hear(heard, other, answer)?;
-                self.decide(heard, shared)?;
+                self.record_answer(answers, other, answer)?;
+                self.decide(answers, shared)?;
             }
         }
         Ok(())
     }
 
-    fn hear(
+    fn record_answer(
         &self,
-        heard: &mut Heard,
+        answers: &mut Answers,
         other: u64,
-        answer: Result<Message, NoAnswer>,
+        answer: Result<Message, RpcError>,
     ) -> Result<(), Failure> {
         let fault = match answer {
             Ok(Message { sender, .. }) if sender != other => {
                 format!("node {sender} answers there: check the addresses")
             }
-            Ok(Message { list, stage: Stage::Founded(cluster), .. }) if list != self.list => {
-                return Err(self.refused(other, cluster));
+            Ok(Message { founders_hash, stage: Stage::Founded(cluster), .. })
+                if founders_hash != self.founders_hash =>
+            {
+                return Err(self.refusal(other, cluster));
             }
-            Ok(Message { list, .. }) if list != self.list => {
+            Ok(Message { founders_hash, .. }) if founders_hash != self.founders_hash => {
                 "it was started with other founders: give it the same --peers, --cluster-id and \
                  --found-without"
                     .into()
             }
             Ok(Message { stage, .. }) => {
-                heard.faults.remove(&other);
-                heard.stages.insert(other, stage);
+                answers.faults.remove(&other);
+                answers.stages.insert(other, stage);
                 return Ok(());
             }
             Err(none) => none.to_string(),
         };
-        heard.faults.insert(other, fault);
+        answers.faults.insert(other, fault);
         Ok(())
     }
 
     /// Does what is to be done next; gives the cluster's id once it is founded.
-    fn decide(&mut self, heard: &mut Heard, shared: &Shared) -> Result<Option<u64>, Failure> {
+    fn decide(&mut self, answers: &mut Answers, shared: &Shared) -> Result<Option<u64>, Failure> {
         let others: Vec<u64> = self.others.keys().copied().collect();
         let before = self.founding.stage;
-        let stage = match decide(self.id, &others, before, &heard.stages) {
+        let stage = match decide(self.id, &others, before, &answers.stages) {
             Decision::Wait => return Ok(None),
-            Decision::Refuse { peer, id } => return Err(self.refused(peer, id)),
-            Decision::Draw => Stage::Prepared(draw()),
+            Decision::Refuse { peer, id } => return Err(self.refusal(peer, id)),
+            Decision::Generate => Stage::Prepared(random_id()),
             Decision::Prepare(id) => Stage::Prepared(id),
             Decision::Found(id) => Stage::Founded(id),
         };
         if stage != before {
             self.founding.stage = stage;
-            file::keep(&self.data, &self.founding).map_err(|error| {
+            state_file::save(&self.data, &self.founding).map_err(|error| {
                 Failure::Run(format!("cannot write {}: {error}", path(&self.data).display()))
             })?;
             shared.lock().unwrap_or_else(PoisonError::into_inner).stage = stage;
-            heard.stages.clear();
+            answers.stages.clear();
             if let Stage::Founded(id) = stage {
                 info!(founding_id = format!("{id:016x}"), founders = ?self.founding.founders, "the cluster is founded");
             }
@@ -202,8 +204,8 @@ impl Founder {
     }
 
     /// Names those that keep this node waiting.
-    fn name_missing(&self, heard: &Heard) {
-        let missing: Vec<String> = heard
+    fn log_missing(&self, answers: &Answers) {
+        let missing: Vec<String> = answers
             .faults
             .iter()
             .map(|(id, fault)| format!("node {id} at {}: {fault}", self.others[id]))
@@ -215,7 +217,7 @@ impl Founder {
         );
     }
 
-    fn refused(&self, peer: u64, cluster: u64) -> Failure {
+    fn refusal(&self, peer: u64, cluster: u64) -> Failure {
         let (id, address) = (self.id, self.others.get(&peer).map_or("", |address| address));
         Failure::Run(format!(
             "node {peer} ({address}) is of the cluster founded as {cluster:016x}, and {} has no log of it. If this is the wrong directory, check \
@@ -228,7 +230,7 @@ impl Founder {
 }
 
 /// A number that no other cluster has.
-fn draw() -> u64 {
+fn random_id() -> u64 {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     loop {
         // the standard library's hashers begin with what the system gives for random

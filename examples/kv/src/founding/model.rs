@@ -10,23 +10,26 @@ use super::{Decision, Stage, decide};
 #[derive(Clone, Debug)]
 struct Founder {
     stage: Stage,
-    heard: BTreeMap<u64, Stage>,
+    answers: BTreeMap<u64, Stage>,
     /// Those that had founded too when this one's founded disk was erased, and were not erased since.
-    witnesses: BTreeSet<u64>,
+    may_remember: BTreeSet<u64>,
 }
 
 struct Founders {
     nodes: BTreeMap<u64, Founder>,
-    drawn: u64,
+    generated: u64,
     trace: Vec<String>,
 }
 
 impl Founders {
     fn new(count: u64) -> Self {
-        let founder =
-            Founder { stage: Stage::Empty, heard: BTreeMap::new(), witnesses: BTreeSet::new() };
+        let founder = Founder {
+            stage: Stage::Empty,
+            answers: BTreeMap::new(),
+            may_remember: BTreeSet::new(),
+        };
         let nodes = (1..=count).map(|id| (id, founder.clone())).collect();
-        Self { nodes, drawn: 0, trace: Vec::new() }
+        Self { nodes, generated: 0, trace: Vec::new() }
     }
 
     fn others(&self, own: u64) -> Vec<u64> {
@@ -34,20 +37,20 @@ impl Founders {
     }
 
     /// One hears another, as it is now.
-    fn ask(&mut self, own: u64, other: u64) {
-        let said = self.nodes[&other].stage;
-        self.trace.push(format!("{own} hears of {other}: {said:?}"));
-        self.nodes.get_mut(&own).unwrap().heard.insert(other, said);
+    fn query(&mut self, own: u64, other: u64) {
+        let answer = self.nodes[&other].stage;
+        self.trace.push(format!("{own} hears of {other}: {answer:?}"));
+        self.nodes.get_mut(&own).unwrap().answers.insert(other, answer);
     }
 
     fn decide(&mut self, own: u64) -> Decision {
         let (others, node) = (self.others(own), &self.nodes[&own]);
-        let decision = decide(own, &others, node.stage, &node.heard);
+        let decision = decide(own, &others, node.stage, &node.answers);
         let stage = match decision {
             Decision::Wait | Decision::Refuse { .. } => return decision,
-            Decision::Draw => {
-                self.drawn += 1;
-                Stage::Prepared(self.drawn)
+            Decision::Generate => {
+                self.generated += 1;
+                Stage::Prepared(self.generated)
             }
             Decision::Prepare(id) => Stage::Prepared(id),
             Decision::Found(id) => Stage::Founded(id),
@@ -55,14 +58,14 @@ impl Founders {
         self.trace.push(format!("{own}: {stage:?}"));
         let node = self.nodes.get_mut(&own).unwrap();
         if node.stage != stage {
-            (node.stage, node.heard) = (stage, BTreeMap::new());
+            (node.stage, node.answers) = (stage, BTreeMap::new());
         }
         decision
     }
 
     fn crash(&mut self, own: u64) {
         self.trace.push(format!("{own} crashes"));
-        self.nodes.get_mut(&own).unwrap().heard.clear();
+        self.nodes.get_mut(&own).unwrap().answers.clear();
     }
 
     fn erase(&mut self, own: u64) {
@@ -72,13 +75,13 @@ impl Founders {
         let others = self.nodes.iter().filter(|(id, node)| **id != own && founded(node));
         let others: BTreeSet<u64> = others.map(|(id, _)| *id).collect();
         for node in self.nodes.values_mut() {
-            node.witnesses.remove(&own);
+            node.may_remember.remove(&own);
         }
         let node = self.nodes.get_mut(&own).unwrap();
         if was {
-            node.witnesses.extend(others);
+            node.may_remember.extend(others);
         }
-        (node.stage, node.heard) = (Stage::Empty, BTreeMap::new());
+        (node.stage, node.answers) = (Stage::Empty, BTreeMap::new());
     }
 
     fn check(&self) -> Result<(), String> {
@@ -86,8 +89,8 @@ impl Founders {
         for (own, node) in &self.nodes {
             if let Stage::Founded(id) = node.stage {
                 ids.insert(id);
-                if !node.witnesses.is_empty() {
-                    return Err(format!("{own} forgot what {:?} may know of", node.witnesses));
+                if !node.may_remember.is_empty() {
+                    return Err(format!("{own} forgot what {:?} may know of", node.may_remember));
                 }
             }
         }
@@ -101,7 +104,7 @@ impl Founders {
         for _ in 0..4 * ids.len() {
             for &own in &ids {
                 for other in self.others(own) {
-                    self.ask(own, other);
+                    self.query(own, other);
                     if let Decision::Refuse { .. } = self.decide(own) {
                         refused.insert(own);
                     }
@@ -119,7 +122,7 @@ impl Founders {
     }
 }
 
-fn live(seed: u64) -> Result<(), (String, Vec<String>)> {
+fn run_seed(seed: u64) -> Result<(), (String, Vec<String>)> {
     let mut rng = Rng::new(seed);
     let mut founders = Founders::new(rng.range(2, 5));
     let count = founders.nodes.len() as u64;
@@ -136,7 +139,7 @@ fn live(seed: u64) -> Result<(), (String, Vec<String>)> {
                 0..56 => {
                     let others = founders.others(own);
                     let other = others[rng.range(0, others.len() as u64) as usize];
-                    founders.ask(own, other);
+                    founders.query(own, other);
                     // what is heard and decided at once, or later, when it is old
                     if rng.range(0, 4) > 0 {
                         founders.decide(own);
@@ -154,7 +157,7 @@ fn live(seed: u64) -> Result<(), (String, Vec<String>)> {
 #[test]
 fn founders_agree_on_one_cluster_whatever_happens() {
     for seed in 0..3_000 {
-        if let Err((what, trace)) = live(seed) {
+        if let Err((what, trace)) = run_seed(seed) {
             panic!("seed {seed}: {what}\n{}", trace.join("\n"));
         }
     }
@@ -167,11 +170,11 @@ fn two_erased_founders_wait_for_the_third_and_are_refused_by_it() {
     founders.erase(1);
     founders.erase(2);
     for (own, other) in [(1, 2), (2, 1)] {
-        founders.ask(own, other);
+        founders.query(own, other);
         assert_eq!(founders.decide(own), Decision::Wait);
     }
     for own in [1, 2] {
-        founders.ask(own, 3);
+        founders.query(own, 3);
         assert_eq!(founders.decide(own), Decision::Refuse { peer: 3, id: 1 });
     }
 }
@@ -179,6 +182,6 @@ fn two_erased_founders_wait_for_the_third_and_are_refused_by_it() {
 #[test]
 fn one_alone_founds_at_once() {
     let none = BTreeMap::new();
-    assert_eq!(decide(7, &[], Stage::Empty, &none), Decision::Draw);
+    assert_eq!(decide(7, &[], Stage::Empty, &none), Decision::Generate);
     assert_eq!(decide(7, &[], Stage::Prepared(5), &none), Decision::Found(5));
 }

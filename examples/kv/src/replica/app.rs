@@ -46,7 +46,7 @@ impl App for Replica {
             }
             // who asked may be gone
             Request::Add { node, address, answer } => {
-                let _ = answer.send(self.add(raft, node, &address));
+                let _ = answer.send(self.add_node(raft, node, &address));
             }
             Request::Move { node, address, answer } => {
                 let _ = answer.send(self.check_move(raft, node, &address));
@@ -73,7 +73,7 @@ impl App for Replica {
             Event::SnapshotPart { .. } if self.chunk_lost || self.snapshot_backoff.is_pending() => {
             }
             Event::SnapshotPart { index, offset, data, done, .. } => {
-                if let Err(error) = self.archive.receive(index, offset, data, done) {
+                if let Err(error) = self.snapshots.receive(index, offset, data, done) {
                     if let Some(suppressed) = self.log_limit.pass("snapshot part") {
                         warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");
                     }

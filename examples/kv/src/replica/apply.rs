@@ -61,7 +61,7 @@ impl Replica {
             self.growth_since_snapshot.entries += 1;
             self.growth_since_snapshot.bytes += entry.data.len() as u64;
             if entry.kind == EntryKind::Config {
-                self.state.members(entry.data);
+                self.state.set_members(entry.data);
             } else if entry.kind == EntryKind::Command {
                 match Entry::decode(entry.data) {
                     Ok(command) => {

@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::Replica;
+use crate::admin_commands;
 use crate::batch::Batch;
 use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
-use crate::operator;
 
 /// How often the ways are looked after, in µs.
 const LOOK_US: u64 = 500_000;
@@ -143,7 +143,7 @@ impl Replica {
     }
 
     /// Begins to bring a node in. Everything that can be wrong is found before the members change.
-    pub(super) fn add(
+    pub(super) fn add_node(
         &self,
         raft: &mut Raft<Heap>,
         node: NodeId,
@@ -151,7 +151,7 @@ impl Replica {
     ) -> Result<(), String> {
         let status = raft.status();
         if status.role != Role::Leader {
-            return Err(operator::not_leader(status.leader));
+            return Err(admin_commands::not_leader(status.leader));
         }
         let is_member = |id| raft.members().iter().any(|member| member.id == id);
         if is_member(node) {
@@ -176,12 +176,12 @@ impl Replica {
             ));
         }
         if let Some(other) = self.member_at(raft, node, address) {
-            return Err(operator::taken(other, address));
+            return Err(admin_commands::address_taken(other, address));
         }
         if !self.state.directory.has_room_for(node, is_member) {
             return Err("ERR no more addresses can be kept: remove a node first".into());
         }
-        raft.change(&[Change::Add(node)]).map(drop).map_err(operator::refused)
+        raft.change(&[Change::Add(node)]).map(drop).map_err(admin_commands::change_error)
     }
 
     /// Whether an operator may enter another address for a member.
@@ -193,7 +193,7 @@ impl Replica {
     ) -> Result<(), String> {
         let status = raft.status();
         if status.role != Role::Leader {
-            return Err(operator::not_leader(status.leader));
+            return Err(admin_commands::not_leader(status.leader));
         }
         if !raft.members().iter().any(|member| member.id == node) {
             return Err(format!(
@@ -213,7 +213,7 @@ impl Replica {
             ));
         }
         match self.member_at(raft, node, address) {
-            Some(other) => Err(operator::taken(other, address)),
+            Some(other) => Err(admin_commands::address_taken(other, address)),
             None => Ok(()),
         }
     }
@@ -317,7 +317,7 @@ impl Replica {
         }
         self.connections.announce_at = now.after(ANNOUNCE_US);
         let mut batch = Batch { writes: 1, ..Batch::default() };
-        put::meet(&mut batch.ops, self.id.get(), peer, client);
+        put::set_address(&mut batch.ops, self.id.get(), peer, client);
         // nobody waits for the answer
         let (answer, _) = oneshot::channel();
         self.execute(raft, now, batch, false, answer);

@@ -1,4 +1,4 @@
-use crate::{archive, limits};
+use crate::{limits, snapshot_store};
 
 /// When to give up, and when to write a snapshot.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ impl Policy {
     pub(crate) fn disk_bytes(&self, snapshot: u64) -> u64 {
         let waiting = 4 * limits::ENTRY_BYTES as u64;
         let live = self.due_bytes(snapshot) + self.snapshot_bytes / 4 + waiting;
-        limits::wal().max_disk_bytes(live, waiting).saturating_add(archive::max_bytes(snapshot))
+        limits::wal()
+            .max_disk_bytes(live, waiting)
+            .saturating_add(snapshot_store::max_bytes(snapshot))
     }
 }

@@ -66,7 +66,7 @@ impl Replica {
         for chunk_request in core::mem::take(&mut self.chunk_requests) {
             self.send_chunk(raft, chunk_request);
         }
-        let no_snapshot_space = !self.archive.set_aside(&self.state);
+        let no_snapshot_space = !self.snapshots.reserve_space(&self.state);
         if no_snapshot_space != core::mem::replace(&mut self.no_snapshot_space, no_snapshot_space)
             && let Some(suppressed) = self.log_limit.pass("space for a snapshot")
         {
@@ -86,15 +86,15 @@ impl Replica {
             || entries >= self.policy.snapshot_entries
             || self.compact_all
             || under_pressure;
-        if due && self.archive.is_idle() {
+        if due && self.snapshots.is_idle() {
             let each = (bytes / entries.max(1)).max(1);
             self.retained_entries =
                 self.policy.keep_entries.min(self.policy.snapshot_bytes / RETAINED_FRACTION / each);
             self.growth_since_snapshot = LogGrowth::default();
             if under_pressure {
-                self.archive.pace();
+                self.snapshots.delay_next();
             }
-            self.archive.begin(self.state.clone());
+            self.snapshots.start_write(self.state.clone());
         } else if (full || no_snapshot_space)
             && status.snapshot > 0
             && status.first <= status.snapshot
@@ -105,7 +105,7 @@ impl Replica {
     }
 
     fn finish_snapshot(&mut self, raft: &mut Raft<Heap>, status: &Status) {
-        let written = match self.archive.written() {
+        let written = match self.snapshots.take_written() {
             None => return,
             Some(Ok(written)) => written,
             Some(Err(error)) => {
@@ -127,7 +127,7 @@ impl Replica {
             Ok(()) => info!(
                 index = written.index,
                 bytes = written.bytes,
-                ms = written.took.as_millis() as u64,
+                ms = written.duration.as_millis() as u64,
                 log_from = anchor + 1,
                 disk_mib_at_most = self.policy.disk_bytes(written.bytes) >> 20,
                 "wrote a snapshot"
@@ -137,7 +137,7 @@ impl Replica {
     }
 
     fn install_snapshot(&mut self, raft: &mut Raft<Heap>, now: Instant) {
-        let state = match self.archive.loaded() {
+        let state = match self.snapshots.take_loaded() {
             None => return,
             Some(Ok(state)) => state,
             Some(Err(fault)) => {
@@ -192,17 +192,17 @@ impl Replica {
     fn send_chunk(&mut self, raft: &mut Raft<Heap>, chunk_request: ChunkRequest) {
         let ChunkRequest { to, index, offset, max_len } = chunk_request;
         // to one that is down, its beginning is sent again and again
-        let again = self.archive.is_serving(to, index);
-        match self.archive.part(to, index, offset, max_len) {
-            Ok(part) => {
+        let again = self.snapshots.is_serving(to, index);
+        match self.snapshots.chunk(to, index, offset, max_len) {
+            Ok(chunk) => {
                 if offset == 0
                     && !again
                     && let Some(suppressed) = self.log_limit.pass("snapshot sent")
                 {
-                    info!(to = to.get(), index = part.index, suppressed, "sending a snapshot");
+                    info!(to = to.get(), index = chunk.index, suppressed, "sending a snapshot");
                 }
                 if let Err(error) =
-                    raft.send_snapshot(to, part.index, offset, &part.data, part.done)
+                    raft.send_snapshot(to, chunk.index, offset, &chunk.data, chunk.done)
                     && let Some(suppressed) = self.log_limit.pass("part not sent")
                 {
                     warn!(to = to.get(), %error, suppressed, "a part of a snapshot was not sent");

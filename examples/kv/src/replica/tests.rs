@@ -17,7 +17,7 @@ use crate::apply::Entry;
 use crate::directory::Address;
 use crate::incarnation;
 use crate::limits;
-use crate::op::{Only, put};
+use crate::op::{SetCondition, put};
 use crate::pending::BatchReply;
 use crate::reply::Protocol;
 
@@ -64,7 +64,7 @@ impl Node {
             Incarnation::begin(&dir, 0).unwrap(),
             policy,
             State::new(),
-            Archive::new(&dir, 5, 1 << 30).unwrap(),
+            SnapshotStore::new(&dir, 5, 1 << 30).unwrap(),
             addresses,
         );
         let mut node = Self { raft, replica, now: Instant::ZERO, dir };
@@ -161,7 +161,7 @@ impl Node {
 
 fn set(key: &[u8]) -> Batch {
     let mut ops = Vec::new();
-    put::set(&mut ops, key, b"v", Only::Always, false);
+    put::set(&mut ops, key, b"v", SetCondition::Always, false);
     Batch::parse(&ops, Protocol::Resp2).unwrap()
 }
 
@@ -337,7 +337,7 @@ fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
 fn a_node_with_much_to_apply_takes_in_no_more() {
     let mut node = Node::new();
     let mut ops = Vec::new();
-    put::set(&mut ops, b"k", &vec![b'v'; 4 << 20], Only::Always, false);
+    put::set(&mut ops, b"k", &vec![b'v'; 4 << 20], SetCondition::Always, false);
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
     assert!(!App::is_behind(&node.replica));
     for number in 1..=5 {
@@ -349,12 +349,12 @@ fn a_node_with_much_to_apply_takes_in_no_more() {
     }
     assert!(App::is_behind(&node.replica));
     // nor is an id judged by what is known so far
-    let added = node.replica.add(&mut node.raft, NodeId::new(9), "a:9");
+    let added = node.replica.add_node(&mut node.raft, NodeId::new(9), "a:9");
     assert!(added.is_err_and(|why| why.starts_with("TRYAGAIN")));
     node.drive();
     assert!(!App::is_behind(&node.replica));
     assert_eq!(node.replica.backlog_bytes, 0);
-    node.replica.add(&mut node.raft, NodeId::new(9), "a:9").unwrap();
+    node.replica.add_node(&mut node.raft, NodeId::new(9), "a:9").unwrap();
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn a_member_enters_no_address_but_its_own() {
     let mut node = Node::new();
     let meet = |node: NodeId, peer: &str| {
         let mut ops = Vec::new();
-        put::meet(&mut ops, node.get(), peer, "");
+        put::set_address(&mut ops, node.get(), peer, "");
         ops
     };
     let request_id = |number| RequestId { incarnation: 5, number, write: true };
@@ -461,12 +461,12 @@ fn no_node_is_entered_where_another_member_is() {
     let mut node = Node::new();
     let request_id = RequestId { incarnation: 5, number: 1, write: true };
     let mut ops = Vec::new();
-    put::meet(&mut ops, FORGER.get(), "b:1", "");
+    put::set_address(&mut ops, FORGER.get(), "b:1", "");
     node.frame(FORGER, &request(request_id, 0, &ops));
     for (address, there) in [("a:1", ME), ("b:1", FORGER)] {
         let refused = node.replica.check_move(&node.raft, HONEST, address).unwrap_err();
         assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
-        let refused = node.replica.add(&mut node.raft, NodeId::new(9), address).unwrap_err();
+        let refused = node.replica.add_node(&mut node.raft, NodeId::new(9), address).unwrap_err();
         assert!(refused.contains(&format!("node {there} is at {address}")), "{refused}");
     }
     assert_eq!(node.replica.check_move(&node.raft, FORGER, "b:1"), Ok(()), "where it is");
@@ -566,7 +566,7 @@ proptest! {
 fn what_is_read_among_writes_counts_as_in_flight() {
     let mut node = Node::new();
     let mut ops = Vec::new();
-    put::set(&mut ops, b"long", &vec![b'x'; 4 << 20], Only::Always, false);
+    put::set(&mut ops, b"long", &vec![b'x'; 4 << 20], SetCondition::Always, false);
     let execute = |node: &mut Node, ops: &[u8]| {
         let batch = Batch::parse(ops, Protocol::Resp2).unwrap();
         let (answer, answered) = oneshot::channel();
@@ -578,7 +578,7 @@ fn what_is_read_among_writes_counts_as_in_flight() {
     assert_eq!(text(&mut first), "+OK\r\n");
     let mut ops = Vec::new();
     put::get(&mut ops, b"long");
-    put::set(&mut ops, b"k", b"v", Only::Always, false);
+    put::set(&mut ops, b"k", b"v", SetCondition::Always, false);
     let mut all: Vec<_> = (0..40).map(|_| execute(&mut node, &ops)).collect();
     assert_eq!(node.replica.in_flight.len(), 1, "the others wait until it is applied");
     // and so do those of other nodes
@@ -587,7 +587,7 @@ fn what_is_read_among_writes_counts_as_in_flight() {
     node.replica.handle_request(&mut node.raft, FORGER, request_id, 0, batch).unwrap();
     // a write that asks for the value before it is no different
     let mut ops = Vec::new();
-    put::set(&mut ops, b"long", b"short", Only::Always, true);
+    put::set(&mut ops, b"long", b"short", SetCondition::Always, true);
     all.push(execute(&mut node, &ops));
     assert_eq!((node.replica.in_flight.len(), node.replica.queued_writes.len()), (1, 41));
     while node.replica.in_flight_work > 0 {

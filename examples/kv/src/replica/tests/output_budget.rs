@@ -11,7 +11,7 @@ fn write(node: &mut Node, get: bool) -> Receiver<BatchReply> {
 
 fn write_to(node: &mut Node, key: &[u8], bytes: usize, get: bool) -> Receiver<BatchReply> {
     let mut ops = Vec::new();
-    put::set(&mut ops, key, &vec![b'x'; bytes], Only::Always, get);
+    put::set(&mut ops, key, &vec![b'x'; bytes], SetCondition::Always, get);
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
     let (answer, answered) = oneshot::channel();
     node.replica.execute(&mut node.raft, node.now, batch, false, answer);

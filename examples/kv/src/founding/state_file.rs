@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::decide::Stage;
 use crate::cli::NodeArgs;
 
-const NAME: &str = "founding";
+const FILE: &str = "founding";
 
 /// How far this node is with founding its cluster, and with whom.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Founding {
+pub(crate) struct FoundingState {
     pub(crate) stage: Stage,
     /// Those that found it, in the order of their ids.
     pub(crate) founders: Vec<u64>,
@@ -20,7 +20,7 @@ pub(crate) struct Founding {
 }
 
 pub(crate) fn path(data: &Path) -> PathBuf {
-    data.join(NAME)
+    data.join(FILE)
 }
 
 /// What the data directory says; `None` if the file is not there.
@@ -28,7 +28,7 @@ pub(crate) fn path(data: &Path) -> PathBuf {
 /// # Errors
 ///
 /// A sentence that names the file.
-pub(crate) fn load(data: &Path) -> Result<Option<Founding>, String> {
+pub(crate) fn load(data: &Path) -> Result<Option<FoundingState>, String> {
     let path = path(data);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -46,9 +46,9 @@ pub(crate) fn load(data: &Path) -> Result<Option<Founding>, String> {
 }
 
 /// How to restore a missing file, given the founding id that the log has.
-pub(crate) fn missing(arguments: &NodeArgs, cluster: u64) -> String {
+pub(crate) fn restore_hint(arguments: &NodeArgs, cluster: u64) -> String {
     let (founders, peers) = (arguments.founder_ids(), arguments.peer_ids());
-    let line = format(&Founding { stage: Stage::Founded(cluster), founders, peers });
+    let line = format(&FoundingState { stage: Stage::Founded(cluster), founders, peers });
     format!(
         "the file {} is missing. Restore it from a copy. If --peers and --found-without are the same as at the first start, its content \
          is the line `{}`",
@@ -58,7 +58,7 @@ pub(crate) fn missing(arguments: &NodeArgs, cluster: u64) -> String {
 }
 
 /// Makes it durable: a crash leaves what was there before, or this.
-pub(crate) fn keep(data: &Path, founding: &Founding) -> io::Result<()> {
+pub(crate) fn save(data: &Path, founding: &FoundingState) -> io::Result<()> {
     fs::create_dir_all(data)?;
     let temporary = data.join("founding-writing");
     let mut file = File::create(&temporary)?;
@@ -68,29 +68,30 @@ pub(crate) fn keep(data: &Path, founding: &Founding) -> io::Result<()> {
     File::open(data)?.sync_all()
 }
 
-fn format(founding: &Founding) -> String {
+fn format(founding: &FoundingState) -> String {
     let (word, id) = match founding.stage {
         Stage::Empty => ("empty", 0),
         Stage::Prepared(id) => ("prepared", id),
         Stage::Founded(id) => ("founded", id),
     };
-    let list = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-    let (founders, peers) = (list(&founding.founders), list(&founding.peers));
+    let join = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    let (founders, peers) = (join(&founding.founders), join(&founding.peers));
     format!("{word} {id:016x} founders {founders} peers {peers}\n")
 }
 
-fn parse(text: &str) -> Option<Founding> {
+fn parse(text: &str) -> Option<FoundingState> {
     let words: Vec<&str> = text.strip_suffix('\n')?.split(' ').collect();
     let [word, id, "founders", founders, "peers", peers] = words[..] else { return None };
     let id = u64::from_str_radix(id, 16).ok()?;
-    let list = |text: &str| text.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<u64>>>();
+    let split =
+        |text: &str| text.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<u64>>>();
     let stage = match word {
         "empty" => Stage::Empty,
         "prepared" => Stage::Prepared(id),
         "founded" => Stage::Founded(id),
         _ => return None,
     };
-    Some(Founding { stage, founders: list(founders)?, peers: list(peers)? })
+    Some(FoundingState { stage, founders: split(founders)?, peers: split(peers)? })
 }
 
 #[cfg(test)]
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
         for stage in [Stage::Empty, Stage::Prepared(7), Stage::Founded(u64::MAX)] {
-            let founding = Founding { stage, founders: vec![1, 3], peers: vec![1, 2, 3] };
+            let founding = FoundingState { stage, founders: vec![1, 3], peers: vec![1, 2, 3] };
             let text = format(&founding);
             assert_eq!(parse(&text), Some(founding));
             for end in 0..text.len() {

@@ -46,7 +46,7 @@ impl Session {
         match &sub[..] {
             b"NODE" => self.node(node).await,
             b"ADD" => self.add(node, arguments.get(3).unwrap_or_default()).await,
-            b"MOVE" => self.relocate(node, arguments.get(3).unwrap_or_default()).await,
+            b"MOVE" => self.move_node(node, arguments.get(3).unwrap_or_default()).await,
             b"REMOVE" => self.change(Change::Remove(node)).await,
             b"PROMOTE" => self.change(Change::Promote(node)).await,
             b"DEMOTE" => self.change(Change::Demote(node)).await,
@@ -55,7 +55,7 @@ impl Session {
     }
 
     async fn status(&mut self) {
-        match self.view().await {
+        match self.node_status().await {
             Some(view) => {
                 let text = info::render(&self.server, &view, &[b"replication"]);
                 self.reply.text(&text);
@@ -88,22 +88,22 @@ impl Session {
         };
         let (answer, begun) = oneshot::channel();
         let request = Request::Add { node, address: address.to_owned(), answer };
-        self.enter(request, begun, node, address).await;
+        self.submit_address(request, begun, node, address).await;
     }
 
     /// Enters another address for a member.
-    async fn relocate(&mut self, node: NodeId, address: &[u8]) {
+    async fn move_node(&mut self, node: NodeId, address: &[u8]) {
         let address = match host_and_port(address) {
             Ok(address) => address,
             Err(error) => return self.reply.error(&error),
         };
         let (answer, may) = oneshot::channel();
         let request = Request::Move { node, address: address.to_owned(), answer };
-        self.enter(request, may, node, address).await;
+        self.submit_address(request, may, node, address).await;
     }
 
     /// Enters an address if the node has nothing against it.
-    async fn enter(
+    async fn submit_address(
         &mut self,
         request: Request,
         answer: oneshot::Receiver<Result<(), String>>,
@@ -117,28 +117,28 @@ impl Session {
             _ => return self.reply.error(STOPPING),
         }
         let mut batch = Batch { protocol: self.reply.protocol(), ..Batch::default() };
-        put::meet(&mut batch.ops, node.get(), address, "");
+        put::set_address(&mut batch.ops, node.get(), address, "");
         batch.count(true, work::SMALL);
-        match self.ask(batch, false).await {
+        match self.execute_internal(batch, false).await {
             Some(reply) => self.reply.encoded(&reply),
             None => self.reply.error(STOPPING),
         }
     }
 
     async fn change(&mut self, change: Change) {
-        match self.begin(change).await {
+        match self.begin_change(change).await {
             Ok(()) => self.reply.ok(),
             Err(error) => self.reply.error(&error),
         }
     }
 
     /// Whether the change has begun.
-    async fn begin(&self, change: Change) -> Result<(), String> {
+    async fn begin_change(&self, change: Change) -> Result<(), String> {
         let (answer, begun) = oneshot::channel();
         let sent = self.server.node.send(Request::Change { change, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => Ok(()),
-            Ok(Err(error)) => Err(refused(error)),
+            Ok(Err(error)) => Err(change_error(error)),
             _ => Err(STOPPING.into()),
         }
     }
@@ -156,7 +156,7 @@ impl Session {
 }
 
 /// The error reply to a change of the members that cannot begin.
-pub(crate) fn refused(error: ChangeError) -> String {
+pub(crate) fn change_error(error: ChangeError) -> String {
     match error {
         ChangeError::NotLeader(leader) => not_leader(leader),
         ChangeError::Behind(_) => format!("BEHIND {error}"),
@@ -169,7 +169,7 @@ pub(crate) fn refused(error: ChangeError) -> String {
 }
 
 /// The error reply to an address that another member has.
-pub(crate) fn taken(other: NodeId, address: &str) -> String {
+pub(crate) fn address_taken(other: NodeId, address: &str) -> String {
     format!(
         "ERR node {other} is at {address}: two nodes cannot have one address; if it has moved, enter that first"
     )

@@ -6,7 +6,7 @@ use crate::table::{Kind, Name, Spec};
 /// `MULTI`; executing the `SET` behind it would be neither. The same holds for what follows a `SELECT` of a database
 /// that does not exist: it was meant for other keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Barrier {
+pub(crate) struct CommandGate {
     /// A `MULTI` was refused, and neither `EXEC` nor `DISCARD` has followed.
     pub(crate) transaction: bool,
     /// A `SELECT` was refused, and no other has succeeded.
@@ -20,13 +20,13 @@ const NOT_QUEUED: &str =
     "ERR not queued and not executed: MULTI was refused, EXEC or DISCARD ends that";
 const NO_DATABASE: &str = "ERR not executed: the SELECT before was refused, this server has database 0 only; SELECT 0 or RESET ends that";
 
-impl Barrier {
+impl CommandGate {
     /// The error reply to a command that must not be executed now.
-    pub(crate) fn refuses(self, spec: &Spec) -> Option<&'static str> {
+    pub(crate) fn rejection(self, spec: &Spec) -> Option<&'static str> {
         use Name::{Discard, Exec, Multi, Quit, Reset, Watch};
         // as in Redis, these are not queued
-        let at_once = matches!(spec.name_id, Multi | Exec | Discard | Watch | Quit | Reset);
-        if self.transaction && !at_once {
+        let never_queued = matches!(spec.name_id, Multi | Exec | Discard | Watch | Quit | Reset);
+        if self.transaction && !never_queued {
             return Some(NOT_QUEUED);
         }
         (self.database && spec.kind != Kind::Connection).then_some(NO_DATABASE)
@@ -69,35 +69,35 @@ mod tests {
     use super::*;
     use crate::table::find;
 
-    fn refuses(barrier: Barrier, name: &str) -> bool {
-        barrier.refuses(find(name.as_bytes()).unwrap()).is_some()
+    fn rejection(gate: CommandGate, name: &str) -> bool {
+        gate.rejection(find(name.as_bytes()).unwrap()).is_some()
     }
 
     #[test]
     fn after_multi_only_its_end_is_taken() {
-        let mut barrier = Barrier::default();
-        assert!(!refuses(barrier, "set"));
-        assert_eq!(barrier.multi(), NO_MULTI);
+        let mut gate = CommandGate::default();
+        assert!(!rejection(gate, "set"));
+        assert_eq!(gate.multi(), NO_MULTI);
         for name in ["set", "get", "ping", "flushall", "select", "client", "info", "unwatch"] {
-            assert!(refuses(barrier, name), "{name}");
+            assert!(rejection(gate, name), "{name}");
         }
         for name in ["multi", "exec", "discard", "watch", "quit", "reset"] {
-            assert!(!refuses(barrier, name), "{name}");
+            assert!(!rejection(gate, name), "{name}");
         }
-        assert!(barrier.multi().contains("nested") && barrier.watch().contains("inside MULTI"));
-        assert_eq!(barrier.exec(), EXEC_ABORT);
-        assert_eq!(barrier, Barrier::default());
-        assert!(barrier.exec().contains("without MULTI"));
-        assert!(barrier.discard().is_err());
-        barrier.multi();
-        assert_eq!(barrier.discard(), Ok(()));
-        assert!(!refuses(barrier, "set"));
+        assert!(gate.multi().contains("nested") && gate.watch().contains("inside MULTI"));
+        assert_eq!(gate.exec(), EXEC_ABORT);
+        assert_eq!(gate, CommandGate::default());
+        assert!(gate.exec().contains("without MULTI"));
+        assert!(gate.discard().is_err());
+        gate.multi();
+        assert_eq!(gate.discard(), Ok(()));
+        assert!(!rejection(gate, "set"));
     }
 
     #[test]
     fn without_the_database_no_key_is_touched() {
-        let barrier = Barrier { database: true, ..Barrier::default() };
-        assert!(["get", "set", "flushall", "dbsize", "scan"].iter().all(|n| refuses(barrier, n)));
-        assert!(!["ping", "select", "info", "reset"].iter().any(|n| refuses(barrier, n)));
+        let gate = CommandGate { database: true, ..CommandGate::default() };
+        assert!(["get", "set", "flushall", "dbsize", "scan"].iter().all(|n| rejection(gate, n)));
+        assert!(!["ping", "select", "info", "reset"].iter().any(|n| rejection(gate, n)));
     }
 }

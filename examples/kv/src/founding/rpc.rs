@@ -14,34 +14,34 @@ use tokio::time::{sleep, timeout};
 use super::message::Message;
 
 /// A founder that does not answer for this long is silent.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that are answered at a time.
-const AT_A_TIME: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 
 /// What this node says of itself; the receiver is filled in.
 pub(super) type Shared = Arc<Mutex<Message>>;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum NoAnswer {
+pub(super) enum RpcError {
     /// Nothing is there, or it says nothing.
-    Silent(String),
+    Unreachable(String),
     /// Something is there, which answers in another way.
-    Foreign(&'static str),
+    Incompatible(&'static str),
 }
 
-impl fmt::Display for NoAnswer {
+impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(why) => f.write_str(why),
-            Self::Foreign(what) => f.write_str(what),
+            Self::Unreachable(why) => f.write_str(why),
+            Self::Incompatible(what) => f.write_str(what),
         }
     }
 }
 
-impl From<io::Error> for NoAnswer {
+impl From<io::Error> for RpcError {
     fn from(error: io::Error) -> Self {
-        Self::Silent(error.to_string())
+        Self::Unreachable(error.to_string())
     }
 }
 
@@ -50,50 +50,50 @@ impl From<io::Error> for NoAnswer {
 /// # Errors
 ///
 /// Why there is no answer.
-pub(super) async fn ask(address: String, question: Message) -> Result<Message, NoAnswer> {
+pub(super) async fn query(address: String, query: Message) -> Result<Message, RpcError> {
     let exchange = async {
         let mut stream = TcpStream::connect(&address).await?;
         let mut bytes = Vec::new();
-        frame::push(&mut bytes, Kind::Question, &question.to_bytes());
+        frame::push(&mut bytes, Kind::Question, &query.to_bytes());
         stream.write_all(&bytes).await?;
-        match receive(&mut stream).await? {
-            Some((Kind::Answer, answer)) => Message::from_bytes(&answer).ok_or(NoAnswer::Foreign(
-                "it answers in a form unknown here: is its version newer?",
-            )),
-            _ => Err(NoAnswer::Foreign(
+        match read_frame(&mut stream).await? {
+            Some((Kind::Answer, answer)) => Message::from_bytes(&answer).ok_or(
+                RpcError::Incompatible("it answers in a form unknown here: is its version newer?"),
+            ),
+            _ => Err(RpcError::Incompatible(
                 "it answers as an older version does, or is no node: give it this version of \
                  quorate-kv; if it is of a cluster that runs, do not found another, but start \
                  this node with --join",
             )),
         }
     };
-    let silent = |_| Err(NoAnswer::Silent("it does not answer".into()));
-    timeout(PATIENCE, exchange).await.unwrap_or_else(silent)
+    let silent = |_| Err(RpcError::Unreachable("it does not answer".into()));
+    timeout(TIMEOUT, exchange).await.unwrap_or_else(silent)
 }
 
 /// Answers founders that ask, for ever; those that found already are told that this node does not.
 pub(super) async fn serve(listener: TcpListener, shared: Shared) {
-    let places = Arc::new(Semaphore::new(AT_A_TIME));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
         let shared = shared.clone();
         tokio::spawn(async move {
             // whoever asked may be gone
-            let _ = timeout(PATIENCE, answer(stream, &shared)).await;
-            drop(place);
+            let _ = timeout(TIMEOUT, handle(stream, &shared)).await;
+            drop(slot);
         });
     }
 }
 
-async fn answer(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn handle(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut bytes = Vec::new();
-    match receive(&mut stream).await? {
-        Some((Kind::Question, question)) => {
-            let Some(theirs) = Message::from_bytes(&question) else { return Ok(()) };
+    match read_frame(&mut stream).await? {
+        Some((Kind::Question, query)) => {
+            let Some(theirs) = Message::from_bytes(&query) else { return Ok(()) };
             let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
             let answer = Message { receiver: theirs.sender, ..own };
             frame::push(&mut bytes, Kind::Answer, &answer.to_bytes());
@@ -112,7 +112,7 @@ async fn answer(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 /// The first frame; `None` if what comes is none, or nothing.
-async fn receive(stream: &mut TcpStream) -> io::Result<Option<(Kind, Vec<u8>)>> {
+async fn read_frame(stream: &mut TcpStream) -> io::Result<Option<(Kind, Vec<u8>)>> {
     let (mut bytes, mut part) = (Vec::new(), [0; MAX_HELLO]);
     loop {
         match frame::parse(&bytes, MAX_HELLO) {

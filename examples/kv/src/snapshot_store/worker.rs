@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Instant;
 
-use super::{ABANDONED, KEPT, Written};
+use super::{ABANDONED, RETAINED, Written};
 use crate::apply::State;
 use crate::reserve::Reserve;
 use crate::snapshot;
@@ -13,7 +13,7 @@ use crate::snapshot;
 /// A thread for the files of snapshots, which does one thing after the other: to write, remove or set
 /// aside hundreds of megabytes takes up to a second, in which the node's loop would miss heartbeats.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct SnapshotWorker {
     jobs: Sender<Job>,
     outcomes: Receiver<Outcome>,
 }
@@ -25,7 +25,7 @@ pub(super) enum Job {
     /// Remove what is older than the newest two, and what was being received and was given up.
     Prune,
     /// Set space aside for a snapshot of so many bytes.
-    SetAside {
+    Reserve {
         bytes: u64,
         /// Now, and not only soon: all snapshots but the newest are removed for it.
         now: bool,
@@ -42,25 +42,25 @@ pub(super) enum Outcome {
     /// What could not be removed; nothing is told if all could.
     NotRemoved(io::Error),
     /// So many bytes are set aside, all or what the disk has.
-    SetAside(io::Result<u64>),
+    Reserved(io::Result<u64>),
 }
 
-impl Keeper {
+impl SnapshotWorker {
     /// Ends when this is dropped, after what it was told to do.
     pub(super) fn start(dir: &Path, cluster: u64, reserve: Reserve) -> io::Result<Self> {
         let (jobs, waiting) = channel();
         let (done, outcomes) = channel();
-        let mut work = Work { dir: dir.into(), cluster, reserve };
+        let mut state = WorkerState { dir: dir.into(), cluster, reserve };
         thread::Builder::new().name("snapshots".into()).spawn(move || {
             for job in waiting {
-                work.run(job, |outcome| drop(done.send(outcome)));
+                state.run(job, |outcome| drop(done.send(outcome)));
             }
         })?;
         Ok(Self { jobs, outcomes })
     }
 
     /// False if the thread is no more.
-    pub(super) fn order(&self, job: Job) -> bool {
+    pub(super) fn submit(&self, job: Job) -> bool {
         self.jobs.send(job).is_ok()
     }
 
@@ -74,14 +74,14 @@ impl Keeper {
     }
 }
 
-struct Work {
+struct WorkerState {
     dir: PathBuf,
     cluster: u64,
     reserve: Reserve,
 }
 
-impl Work {
-    fn run(&mut self, job: Job, tell: impl Fn(Outcome)) {
+impl WorkerState {
+    fn run(&mut self, job: Job, report: impl Fn(Outcome)) {
         match job {
             Job::Write(state) => {
                 let (start, index) = (Instant::now(), state.applied);
@@ -90,28 +90,29 @@ impl Work {
                 let result = snapshot::write(&self.dir, &state, self.cluster, reserve.as_deref());
                 // the state goes first: from then on writes to the living one copy nothing
                 drop(state);
-                let took = start.elapsed();
+                let duration = start.elapsed();
                 if result.is_err() {
-                    self.reserve.give_back(had);
+                    self.reserve.reclaim(had);
                 }
-                let written = result.map(|bytes| Written { index, bytes, took });
-                tell(Outcome::Written(written, self.reserve.len()));
-                self.prune(tell);
+                let written = result.map(|bytes| Written { index, bytes, duration });
+                report(Outcome::Written(written, self.reserve.len()));
+                self.prune(report);
             }
-            Job::Prune => self.prune(tell),
-            Job::SetAside { bytes, now } => {
+            Job::Prune => self.prune(report),
+            Job::Reserve { bytes, now } => {
                 let make_space = || now.then(|| prune(&self.dir, 1)).map_or((), drop);
-                tell(Outcome::SetAside(self.reserve.suffice(bytes, make_space)));
+                report(Outcome::Reserved(self.reserve.ensure(bytes, make_space)));
             }
             #[cfg(test)]
             Job::Wait(until) => drop(until.recv()),
         }
     }
 
-    fn prune(&self, tell: impl Fn(Outcome)) {
-        if let Err(error) = prune(&self.dir, KEPT).and_then(|()| remove(&self.dir.join(ABANDONED)))
+    fn prune(&self, report: impl Fn(Outcome)) {
+        if let Err(error) =
+            prune(&self.dir, RETAINED).and_then(|()| remove(&self.dir.join(ABANDONED)))
         {
-            tell(Outcome::NotRemoved(error));
+            report(Outcome::NotRemoved(error));
         }
     }
 }

@@ -9,15 +9,15 @@ use crate::response::{self, Response, printable};
 use crate::{directory, info};
 
 /// A node that says nothing for this long is taken for down.
-const SILENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// A node whose answer is not whole after this is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Members that one answer may name, at most; a cluster has fewer.
-const MEMBERS: usize = 64;
+const MAX_MEMBERS: usize = 64;
 
 /// A node as it sees itself and its cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct NodeInfo {
     pub(crate) id: u64,
     /// The number of its cluster.
     pub(crate) cluster: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Seen {
     /// Whose messages it keeps refusing, and why; empty for nobody.
     pub(crate) refusing: String,
     /// The last change of the members is committed.
-    pub(crate) settled: bool,
+    pub(crate) config_committed: bool,
     pub(crate) members: Vec<Member>,
 }
 
@@ -48,26 +48,26 @@ pub(crate) struct Member {
     /// How many entries it lacks, and for how long it has not been heard, in ms; only a leader knows, and not of itself.
     pub(crate) lag: Option<(u64, u64)>,
     /// The last entry it had acknowledged before it lost some of those; only a leader knows.
-    pub(crate) lost: Option<u64>,
+    pub(crate) lost_entries: Option<u64>,
 }
 
 /// What the cluster knows about a node id, member or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Known {
+pub(crate) struct IdRecord {
     pub(crate) standing: String,
     /// The client address that the node last announced; empty if it never ran.
     pub(crate) client: String,
     /// The directory has an address of it: it is a member, or was one.
-    pub(crate) entered: bool,
+    pub(crate) has_address: bool,
 }
 
-impl Seen {
+impl NodeInfo {
     pub(crate) fn member(&self, id: u64) -> Option<&Member> {
         self.members.iter().find(|member| member.id == id)
     }
 
     /// What it does in its cluster.
-    pub(crate) fn part(&self) -> &str {
+    pub(crate) fn role_label(&self) -> &str {
         if self.removed {
             "removed"
         } else if self.role == "follower" && !self.standing.starts_with("voter") {
@@ -79,8 +79,8 @@ impl Seen {
 }
 
 /// Asks a node how it is.
-pub(crate) fn ask(node: &str) -> io::Result<Seen> {
-    match call(node, &["INFO"])? {
+pub(crate) fn fetch_info(node: &str) -> io::Result<NodeInfo> {
+    match send_command(node, &["INFO"])? {
         Response::Bulk(text) => Ok(parse(&String::from_utf8_lossy(&text))),
         Response::Error(error) => Err(io::Error::other(printable(&error))),
         _ => Err(io::Error::other("this is no node of Quorate")),
@@ -92,15 +92,15 @@ pub(crate) fn ask(node: &str) -> io::Result<Seen> {
 /// # Errors
 ///
 /// Why there is no answer.
-pub(crate) fn known(node: &str, id: u64) -> io::Result<Option<Known>> {
-    match call(node, &["QUORATE", "NODE", &id.to_string()])? {
+pub(crate) fn fetch_id_record(node: &str, id: u64) -> io::Result<Option<IdRecord>> {
+    match send_command(node, &["QUORATE", "NODE", &id.to_string()])? {
         Response::Bulk(text) => {
             let text = String::from_utf8_lossy(&text);
             let field = |name: &str| printable(info::field(&text, name));
-            Ok(Some(Known {
+            Ok(Some(IdRecord {
                 standing: field("standing"),
                 client: field("client"),
-                entered: !field("address").is_empty(),
+                has_address: !field("address").is_empty(),
             }))
         }
         Response::Error(error) if error.contains("unknown subcommand") => Ok(None),
@@ -111,15 +111,15 @@ pub(crate) fn known(node: &str, id: u64) -> io::Result<Option<Known>> {
 }
 
 /// Who leads the highest term that is led: an older leader does not know yet that it is none.
-pub(crate) fn leader(seen: &[(String, Seen)]) -> Option<&(String, Seen)> {
-    seen.iter().filter(|(_, seen)| seen.role == "leader").max_by_key(|(_, seen)| seen.term)
+pub(crate) fn leader(infos: &[(String, NodeInfo)]) -> Option<&(String, NodeInfo)> {
+    infos.iter().filter(|(_, node)| node.role == "leader").max_by_key(|(_, node)| node.term)
 }
 
-pub(crate) fn parse(text: &str) -> Seen {
+pub(crate) fn parse(text: &str) -> NodeInfo {
     let field = |name: &str| info::field(text, name);
     let number = |name: &str| field(name).parse().unwrap_or(0);
     let words = |name: &str| printable(field(name));
-    Seen {
+    NodeInfo {
         id: number("node_id"),
         cluster: number("cluster"),
         role: words("role"),
@@ -131,8 +131,8 @@ pub(crate) fn parse(text: &str) -> Seen {
         removed: number("removed") > 0,
         awaits_snapshot: number("awaits_snapshot") == 1,
         refusing: words("refusing"),
-        settled: number("members_settled") == 1,
-        members: text.lines().filter_map(member).take(MEMBERS).collect(),
+        config_committed: number("members_settled") == 1,
+        members: text.lines().filter_map(member).take(MAX_MEMBERS).collect(),
     }
 }
 
@@ -148,7 +148,7 @@ fn member(line: &str) -> Option<Member> {
         client: client.unwrap_or_default().to_owned(),
         standing: printable(field("standing")?),
         lag: number("lag").zip(number("silent_ms")),
-        lost: number("lost"),
+        lost_entries: number("lost"),
     })
 }
 
@@ -157,24 +157,25 @@ fn member(line: &str) -> Option<Member> {
 /// # Errors
 ///
 /// Why there is no answer, in words: nothing listens there, it stays silent, or it is no node of Quorate.
-pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn send_command(node: &str, words: &[&str]) -> io::Result<Response> {
+    let deadline = Instant::now() + TIMEOUT;
     let address = node.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut socket = TcpStream::connect_timeout(&address, SILENCE).map_err(in_words)?;
-    socket.set_read_timeout(Some(SILENCE))?;
-    socket.set_write_timeout(Some(SILENCE))?;
+    let mut socket =
+        TcpStream::connect_timeout(&address, READ_TIMEOUT).map_err(describe_timeout)?;
+    socket.set_read_timeout(Some(READ_TIMEOUT))?;
+    socket.set_write_timeout(Some(READ_TIMEOUT))?;
     let mut request = format!("*{}\r\n", words.len());
     for word in words {
         request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
-    socket.write_all(request.as_bytes()).map_err(in_words)?;
-    let (mut bytes, mut part) = (Vec::new(), [0; 16 << 10]);
+    socket.write_all(request.as_bytes()).map_err(describe_timeout)?;
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 << 10]);
     loop {
-        let read = match socket.read(&mut part) {
+        let read = match socket.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(in_words)?,
+            read => read.map_err(describe_timeout)?,
         };
-        bytes.extend_from_slice(&part[..read]);
+        bytes.extend_from_slice(&chunk[..read]);
         match response::parse(&bytes) {
             Ok(Some(response)) => return Ok(response),
             Err(malformed) => return Err(io::Error::other(malformed.to_string())),
@@ -185,7 +186,7 @@ pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
             }
             // one that sends a byte at a time does not hold anybody up either
             Ok(None) if Instant::now() >= deadline => {
-                let within = PATIENCE.as_secs();
+                let within = TIMEOUT.as_secs();
                 let text = format!("no whole answer within {within} s");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
@@ -195,10 +196,10 @@ pub(crate) fn call(node: &str, words: &[&str]) -> io::Result<Response> {
 }
 
 /// What the system says of a time that is over tells nobody anything.
-fn in_words(error: io::Error) -> io::Error {
+fn describe_timeout(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            let text = format!("no answer within {} s", SILENCE.as_secs());
+            let text = format!("no answer within {} s", READ_TIMEOUT.as_secs());
             io::Error::new(io::ErrorKind::TimedOut, text)
         }
         _ => error,
@@ -211,24 +212,24 @@ mod tests {
 
     #[test]
     fn the_newest_leader_counts() {
-        let seen = |id: u64, role: &str, term: u64| {
+        let node = |id: u64, role: &str, term: u64| {
             (String::new(), parse(&format!("node_id:{id}\r\nrole:{role}\r\nterm:{term}\r\n")))
         };
-        let all = [seen(1, "leader", 3), seen(2, "leader", 4), seen(3, "follower", 9)];
-        assert_eq!(leader(&all).map(|(_, seen)| seen.id), Some(2));
+        let all = [node(1, "leader", 3), node(2, "leader", 4), node(3, "follower", 9)];
+        assert_eq!(leader(&all).map(|(_, node)| node.id), Some(2));
         assert_eq!(leader(&all[2..]), None);
     }
 
     #[test]
     fn members_are_read() {
-        let seen = parse(
+        let node = parse(
             "role:follower\r\nstanding:learner\r\npeers:2\r\npeer1:address=a:1,client=a:2,standing=voter\r\npeer2:address=[::1]:1,client=,standing=learner,state=probe,match=3,lag=4,silent_ms=5,lost=17\r\npeers_of_old:1\r\n",
         );
-        assert_eq!(seen.part(), "learner");
-        let [first, second] = &seen.members[..] else { panic!("{seen:?}") };
+        assert_eq!(node.role_label(), "learner");
+        let [first, second] = &node.members[..] else { panic!("{node:?}") };
         assert_eq!((first.id, &first.client[..], first.lag), (1, "a:2", None));
         assert_eq!((second.id, &second.client[..], second.lag), (2, "", Some((4, 5))));
-        assert_eq!((first.lost, second.lost), (None, Some(17)));
+        assert_eq!((first.lost_entries, second.lost_entries), (None, Some(17)));
         let hostile = parse(
             "role:\x1b[2J\u{202e}x\r\npeer3:address=a:1,client=\x1b]0;x:1,standing=v\x07\r\n",
         );
@@ -239,7 +240,7 @@ mod tests {
         );
         let many: String =
             (0..100_000).map(|id| format!("peer{id}:address=,client=a:1,standing=v\n")).collect();
-        assert_eq!(parse(&many).members.len(), MEMBERS);
-        assert_eq!(seen.member(2).map(|member| &member.standing[..]), Some("learner"));
+        assert_eq!(parse(&many).members.len(), MAX_MEMBERS);
+        assert_eq!(node.member(2).map(|member| &member.standing[..]), Some("learner"));
     }
 }

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::barrier::Barrier;
 use crate::command::{SYNTAX, integer, shown, wrong_arity};
-use crate::connection::{Flow, Replies, Session};
+use crate::command_gate::CommandGate;
+use crate::connection::{Flow, ReplyMode, Session};
 use crate::glob::Pattern;
 use crate::node_status::NodeStatus;
 use crate::replica::Request;
@@ -31,13 +31,13 @@ impl Session {
             Name::Ping => self.reply.error(&wrong_arity("ping")),
             Name::Echo => self.reply.bulk(word(1)),
             Name::Select => self.select(word(1)),
-            Name::Multi => self.reply.error(self.barrier.multi()),
-            Name::Exec => self.reply.error(self.barrier.exec()),
-            Name::Discard => match self.barrier.discard() {
+            Name::Multi => self.reply.error(self.gate.multi()),
+            Name::Exec => self.reply.error(self.gate.exec()),
+            Name::Discard => match self.gate.discard() {
                 Ok(()) => self.reply.ok(),
                 Err(error) => self.reply.error(error),
             },
-            Name::Watch => self.reply.error(self.barrier.watch()),
+            Name::Watch => self.reply.error(self.gate.watch()),
             Name::Unwatch => self.reply.ok(),
             Name::ReadOnly => self.set_stale(true),
             Name::ReadWrite => self.set_stale(false),
@@ -48,8 +48,8 @@ impl Session {
             Name::Reset => {
                 self.set_protocol(Protocol::Resp2);
                 self.stale = false;
-                self.barrier = Barrier::default();
-                self.set_replies(Replies::On);
+                self.gate = CommandGate::default();
+                self.set_reply_mode(ReplyMode::On);
                 self.rename(Vec::new());
                 self.reply.simple("RESET");
             }
@@ -81,7 +81,7 @@ impl Session {
     /// There is one database. What follows a refused `SELECT` was meant for other keys, and is refused until one succeeds.
     fn select(&mut self, database: &[u8]) {
         let database = integer(database);
-        self.barrier.database = database != Ok(0);
+        self.gate.database = database != Ok(0);
         match database {
             Ok(0) => self.reply.ok(),
             Ok(_) => self.reply.error("ERR DB index is out of range"),
@@ -91,13 +91,13 @@ impl Session {
 
     fn client_reply(&mut self, mode: &[u8]) {
         if mode.eq_ignore_ascii_case(b"ON") {
-            self.set_replies(Replies::On);
+            self.set_reply_mode(ReplyMode::On);
             self.reply.ok();
         } else if mode.eq_ignore_ascii_case(b"OFF") {
-            self.set_replies(Replies::Off);
+            self.set_reply_mode(ReplyMode::Off);
         } else if mode.eq_ignore_ascii_case(b"SKIP") {
-            if self.replies == Replies::On {
-                self.replies = Replies::SkipNext;
+            if self.reply_mode == ReplyMode::On {
+                self.reply_mode = ReplyMode::SkipNext;
             }
         } else {
             self.reply.error(SYNTAX);
@@ -343,7 +343,7 @@ impl Session {
     }
 
     async fn info(&mut self, arguments: Arguments<'_>) {
-        match self.view().await {
+        match self.node_status().await {
             Some(view) => {
                 let text = info::render(
                     &self.server,
@@ -356,7 +356,7 @@ impl Session {
         }
     }
 
-    pub(crate) async fn view(&self) -> Option<NodeStatus> {
+    pub(crate) async fn node_status(&self) -> Option<NodeStatus> {
         let (sender, view) = oneshot::channel();
         self.server.node.send(Request::Status(sender)).await.ok()?;
         view.await.ok()

@@ -1,5 +1,5 @@
-mod keeper;
-mod space;
+mod reserved_space;
+mod worker;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::Instant;
 
-use keeper::{Job, Keeper, Outcome, remove};
 use quorate_core::NodeId;
 use quorate_raft::Index;
-use space::Space;
-pub(crate) use space::is_full;
+use reserved_space::ReservedSpace;
+pub(crate) use reserved_space::is_full;
 use tracing::warn;
+use worker::{Job, Outcome, SnapshotWorker, remove};
 
 use crate::apply::State;
 use crate::reserve::{self, Reserve};
@@ -25,17 +25,17 @@ use crate::snapshot::{self, Fault};
 /// The snapshots of a node: written, removed and loaded by threads of their own, served to peers,
 /// taken from the leader.
 #[derive(Debug)]
-pub(crate) struct Archive {
+pub(crate) struct SnapshotStore {
     dir: PathBuf,
     /// The founding id, in each of them.
     cluster: u64,
     newest: Option<Index>,
-    keeper: Keeper,
+    worker: SnapshotWorker,
     /// The keeper has a state to write.
     writing: bool,
     /// It has written it, which nobody asked about yet.
     written: Option<io::Result<Written>>,
-    space: Space,
+    reserved: ReservedSpace,
     loading: Option<Receiver<Result<Box<State>, Fault>>>,
     incoming: Option<Incoming>,
     /// Files stay open while a peer is being sent one, so that a newer one does not take it away.
@@ -50,12 +50,12 @@ pub(crate) struct Archive {
 pub(crate) struct Written {
     pub(crate) index: Index,
     pub(crate) bytes: u64,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// A part of a snapshot for a peer.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct Chunk {
     pub(crate) index: Index,
     pub(crate) data: Vec<u8>,
     pub(crate) done: bool,
@@ -80,31 +80,31 @@ struct Served {
 /// After a snapshot could not be written, such as on a full disk.
 const RETRY: Duration = Duration::from_secs(5);
 /// Snapshots that are kept: the one before the newest serves if that turns out to be damaged.
-const KEPT: usize = 2;
+const RETAINED: usize = 2;
 /// A snapshot of which no part has come for so long is given up, and its space given back.
-const UNFINISHED: Duration = Duration::from_secs(60);
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(60);
 /// On a full disk, snapshots are this far apart.
-const PACE: Duration = Duration::from_secs(1);
+const FULL_DISK_INTERVAL: Duration = Duration::from_secs(1);
 /// The one file of what is being received.
 const RECEIVING: &str = "snapshot-receiving";
 /// What was being received and was given up, until the keeper removes it.
 const ABANDONED: &str = "snapshot-abandoned";
 
-impl Archive {
+impl SnapshotStore {
     /// The snapshots of a cluster in a directory. Of what is received no more than `max_incoming` bytes are kept.
     pub(crate) fn new(dir: &Path, cluster: u64, max_incoming: u64) -> io::Result<Self> {
         // left over by a crash, and worth nothing
         for name in [RECEIVING, ABANDONED] {
             remove(&dir.join(name))?;
         }
-        let reserve = Reserve::find(dir);
+        let reserve = Reserve::open(dir);
         remove(&dir.join(snapshot::WRITING))?;
         Ok(Self {
             dir: dir.into(),
             cluster,
             newest: snapshot::list(dir)?.first().copied(),
-            space: Space::new(reserve.len()),
-            keeper: Keeper::start(dir, cluster, reserve)?,
+            reserved: ReservedSpace::new(reserve.len()),
+            worker: SnapshotWorker::start(dir, cluster, reserve)?,
             writing: false,
             written: None,
             loading: None,
@@ -124,10 +124,10 @@ impl Archive {
     }
 
     /// Begins to write a state. It is a clone that shares its memory with the living one.
-    pub(crate) fn begin(&mut self, state: State) {
-        self.writing = self.keeper.order(Job::Write(Box::new(state)));
+    pub(crate) fn start_write(&mut self, state: State) {
+        self.writing = self.worker.submit(Job::Write(Box::new(state)));
         if self.writing {
-            self.space.take();
+            self.reserved.take();
         } else {
             self.retry_after = Some(Instant::now() + RETRY);
         }
@@ -135,32 +135,33 @@ impl Archive {
 
     /// Has space set aside for a snapshot of this state, and gives up what is not being received any
     /// more. False if there is no space.
-    pub(crate) fn set_aside(&mut self, state: &State) -> bool {
-        self.listen();
-        if self.incoming.as_ref().is_some_and(|incoming| incoming.last.elapsed() > UNFINISHED) {
-            self.abandon();
+    pub(crate) fn reserve_space(&mut self, state: &State) -> bool {
+        self.poll_worker();
+        if self.incoming.as_ref().is_some_and(|incoming| incoming.last.elapsed() > RECEIVE_TIMEOUT)
+        {
+            self.abort_receive();
         }
         let bytes = reserve::estimate(state);
         // the one that is being written has it, and gives back what it does not need
         if self.writing {
-            return self.space.suffices(bytes);
+            return self.reserved.may_suffice(bytes);
         }
-        if self.space.ask(bytes) {
-            self.keeper.order(Job::SetAside { bytes, now: !self.space.holds(bytes) });
+        if self.reserved.request(bytes) {
+            self.worker.submit(Job::Reserve { bytes, now: !self.reserved.holds(bytes) });
         }
-        self.space.suffices(bytes)
+        self.reserved.may_suffice(bytes)
     }
 
     /// Hears what the keeper has done.
-    fn listen(&mut self) {
+    fn poll_worker(&mut self) {
         loop {
-            match self.keeper.outcome() {
+            match self.worker.outcome() {
                 Ok(None) => return,
                 Ok(Some(Outcome::Written(written, left))) => {
-                    self.space.give_back(left);
+                    self.reserved.give_back(left);
                     self.end_writing(written);
                 }
-                Ok(Some(Outcome::SetAside(outcome))) => self.space.set_aside(outcome),
+                Ok(Some(Outcome::Reserved(outcome))) => self.reserved.update(outcome),
                 Ok(Some(Outcome::NotRemoved(error))) => {
                     warn!(%error, "could not remove old snapshots");
                 }
@@ -178,22 +179,22 @@ impl Archive {
     }
 
     /// Gives up what is being received.
-    fn abandon(&mut self) {
+    fn abort_receive(&mut self) {
         self.incoming = None;
         // to remove a large file takes long: another name is given at once
         if fs::rename(self.dir.join(RECEIVING), self.dir.join(ABANDONED)).is_ok() {
-            self.keeper.order(Job::Prune);
+            self.worker.submit(Job::Prune);
         }
     }
 
     /// The next snapshot is not at once.
-    pub(crate) fn pace(&mut self) {
-        self.retry_after = Some(Instant::now() + PACE);
+    pub(crate) fn delay_next(&mut self) {
+        self.retry_after = Some(Instant::now() + FULL_DISK_INTERVAL);
     }
 
-    /// The outcome of [`begin`](Self::begin), once.
-    pub(crate) fn written(&mut self) -> Option<io::Result<Written>> {
-        self.listen();
+    /// The outcome of [`start_write`](Self::start_write), once.
+    pub(crate) fn take_written(&mut self) -> Option<io::Result<Written>> {
+        self.poll_worker();
         let result = self.written.take()?;
         match &result {
             Ok(written) => self.newest = self.newest.max(Some(written.index)),
@@ -208,13 +209,13 @@ impl Archive {
     }
 
     /// A part for a peer, of the snapshot that was asked for, or if that is gone the beginning of the newest.
-    pub(crate) fn part(
+    pub(crate) fn chunk(
         &mut self,
         to: NodeId,
         index: Index,
         offset: u64,
         max_len: usize,
-    ) -> io::Result<Part> {
+    ) -> io::Result<Chunk> {
         if offset == 0 || self.serving.get(&to).is_none_or(|served| served.index != index) {
             let (index, file) = self.open(index, offset)?;
             let length = file.metadata()?.len();
@@ -224,11 +225,11 @@ impl Archive {
         let left = served.length.saturating_sub(offset);
         let mut data = vec![0; max_len.min(usize::try_from(left).unwrap_or(usize::MAX))];
         served.file.read_exact_at(&mut data, offset)?;
-        let part = Part { index: served.index, done: left == data.len() as u64, data };
-        if part.done && part.data.is_empty() {
+        let chunk = Chunk { index: served.index, done: left == data.len() as u64, data };
+        if chunk.done && chunk.data.is_empty() {
             self.serving.remove(&to);
         }
-        Ok(part)
+        Ok(chunk)
     }
 
     fn open(&self, index: Index, offset: u64) -> io::Result<(Index, File)> {
@@ -259,17 +260,23 @@ impl Archive {
         data: &[u8],
         done: bool,
     ) -> io::Result<()> {
-        let received = self.take_part(index, offset, data, done);
+        let received = self.write_chunk(index, offset, data, done);
         if received.is_err() {
             self.incoming = None;
             if self.loading.is_none() {
-                self.abandon();
+                self.abort_receive();
             }
         }
         received
     }
 
-    fn take_part(&mut self, index: Index, offset: u64, data: &[u8], done: bool) -> io::Result<()> {
+    fn write_chunk(
+        &mut self,
+        index: Index,
+        offset: u64,
+        data: &[u8],
+        done: bool,
+    ) -> io::Result<()> {
         if self.loading.is_some() {
             return Err(io::Error::other("the snapshot before it is still being checked"));
         }
@@ -313,14 +320,14 @@ impl Archive {
     }
 
     /// The outcome of a snapshot that was received whole, once.
-    pub(crate) fn loaded(&mut self) -> Option<Result<Box<State>, Fault>> {
+    pub(crate) fn take_loaded(&mut self) -> Option<Result<Box<State>, Fault>> {
         let path = &self.dir;
         let result = outcome(&mut self.loading, || {
             Err(Fault { path: path.clone(), offset: 0, what: "its thread ended".into() })
         })?;
         if let Ok(state) = &result {
             self.newest = self.newest.max(Some(state.applied));
-            self.keeper.order(Job::Prune);
+            self.worker.submit(Job::Prune);
         }
         Some(result)
     }
@@ -329,7 +336,7 @@ impl Archive {
 /// The most that snapshots take on disk, if none has more bytes than this: those that are kept, the one that is being written, and what
 /// is set aside for the next.
 pub(crate) fn max_bytes(snapshot: u64) -> u64 {
-    snapshot.saturating_mul(KEPT as u64).saturating_add(Reserve::max_bytes(snapshot))
+    snapshot.saturating_mul(RETAINED as u64).saturating_add(Reserve::max_bytes(snapshot))
 }
 
 fn install(
@@ -396,10 +403,10 @@ mod tests {
         state
     }
 
-    fn write(archive: &mut Archive, applied: Index) -> Written {
-        archive.begin(state(applied));
+    fn write(store: &mut SnapshotStore, applied: Index) -> Written {
+        store.start_write(state(applied));
         loop {
-            if let Some(written) = archive.written() {
+            if let Some(written) = store.take_written() {
                 return written.unwrap();
             }
             thread::yield_now();
@@ -415,29 +422,29 @@ mod tests {
     #[test]
     fn snapshots_that_are_never_finished_take_bounded_space() {
         let dir = Dir::new("unfinished");
-        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
+        let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
         // many that begin: each takes the place of the one before
         for index in 1..50 {
-            archive.receive(index, 0, &[1; 400], false).unwrap();
-            archive.receive(index, 400, &[1; 400], false).unwrap();
+            store.receive(index, 0, &[1; 400], false).unwrap();
+            store.receive(index, 400, &[1; 400], false).unwrap();
             assert_eq!(dir.bytes(), 800);
         }
         // one that has no end
-        archive.receive(50, 0, &[1; 600], false).unwrap();
-        archive.receive(50, 600, &[1; 400], false).unwrap();
-        let error = archive.receive(50, 1000, &[1], false).unwrap_err().to_string();
+        store.receive(50, 0, &[1; 600], false).unwrap();
+        store.receive(50, 600, &[1; 400], false).unwrap();
+        let error = store.receive(50, 1000, &[1], false).unwrap_err().to_string();
         assert!(error.contains("--max-snapshot-mb"), "{error}");
         dir.wait_until_empty();
-        assert!(archive.receive(50, 1001, &[1], false).is_err(), "it ended");
+        assert!(store.receive(50, 1001, &[1], false).is_err(), "it ended");
     }
 
     #[test]
     fn a_part_that_does_not_follow_the_one_before_is_refused() {
         let dir = Dir::new("gaps");
-        let mut archive = Archive::new(&dir.0, 5, u64::MAX).unwrap();
+        let mut store = SnapshotStore::new(&dir.0, 5, u64::MAX).unwrap();
         for (index, offset) in [(7, 99), (7, 101), (7, u64::MAX), (8, 100)] {
-            archive.receive(7, 0, &[1; 100], false).unwrap();
-            assert!(archive.receive(index, offset, &[1; 10], false).is_err(), "{index} {offset}");
+            store.receive(7, 0, &[1; 100], false).unwrap();
+            assert!(store.receive(index, offset, &[1; 10], false).is_err(), "{index} {offset}");
             dir.wait_until_empty();
         }
     }
@@ -447,23 +454,23 @@ mod tests {
     #[test]
     fn the_loop_waits_for_no_file() {
         let dir = Dir::new("no-wait");
-        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
+        let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
         for applied in 1..=2 {
-            assert_eq!(write(&mut archive, applied).index, applied);
+            assert_eq!(write(&mut store, applied).index, applied);
         }
         let (go_on, wait) = channel();
-        archive.keeper.order(Job::Wait(wait));
+        store.worker.submit(Job::Wait(wait));
         // everything the loop does while the keeper is busy returns at once, and has removed nothing
-        archive.begin(state(3));
-        assert!(!archive.is_idle() && archive.written().is_none());
-        assert!(archive.set_aside(&state(3)));
-        archive.receive(9, 0, &[1; 600], false).unwrap();
-        assert!(archive.receive(9, 600, &[1; 600], false).is_err());
+        store.start_write(state(3));
+        assert!(!store.is_idle() && store.take_written().is_none());
+        assert!(store.reserve_space(&state(3)));
+        store.receive(9, 0, &[1; 600], false).unwrap();
+        assert!(store.receive(9, 600, &[1; 600], false).is_err());
         let old = "snapshot-00000000000000000001";
         assert!(dir.holds(&[old, "snapshot-00000000000000000002", ABANDONED]));
         go_on.send(()).unwrap();
         let written = loop {
-            if let Some(written) = archive.written() {
+            if let Some(written) = store.take_written() {
                 break written.unwrap();
             }
         };
@@ -474,7 +481,7 @@ mod tests {
         assert_eq!(snapshot::list(&dir.0).unwrap(), [3, 2]);
         // space is set aside for the next one
         while !dir.holds(&["snapshot-reserve"]) {
-            assert!(archive.set_aside(&state(3)));
+            assert!(store.reserve_space(&state(3)));
             thread::yield_now();
         }
     }
@@ -482,39 +489,39 @@ mod tests {
     #[test]
     fn a_snapshot_that_fails_gives_back_what_was_set_aside() {
         let dir = Dir::new("given-back");
-        let mut archive = Archive::new(&dir.0, 5, 1000).unwrap();
-        while !archive.space.holds(1) {
-            assert!(archive.set_aside(&state(3)));
+        let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
+        while !store.reserved.holds(1) {
+            assert!(store.reserve_space(&state(3)));
             thread::yield_now();
         }
         let reserve = dir.0.join("snapshot-reserve");
         let len = fs::metadata(&reserve).unwrap().len();
-        assert!(archive.space.holds(len) && len >= reserve::estimate(&state(3)));
+        assert!(store.reserved.holds(len) && len >= reserve::estimate(&state(3)));
         // its name is taken
         fs::create_dir(snapshot::path(&dir.0, 3)).unwrap();
-        archive.begin(state(3));
+        store.start_write(state(3));
         let written = loop {
-            if let Some(written) = archive.written() {
+            if let Some(written) = store.take_written() {
                 break written;
             }
             thread::yield_now();
         };
         assert!(written.is_err());
         assert_eq!(fs::metadata(&reserve).unwrap().len(), len);
-        assert!(archive.space.holds(len) && !archive.space.holds(len + 1));
+        assert!(store.reserved.holds(len) && !store.reserved.holds(len + 1));
         fs::remove_dir(snapshot::path(&dir.0, 3)).unwrap();
-        assert_eq!(write(&mut archive, 3).index, 3);
+        assert_eq!(write(&mut store, 3).index, 3);
         assert!(!reserve.exists());
     }
 
     #[test]
     fn nothing_is_written_into_a_snapshot_that_is_being_checked() {
         let dir = Dir::new("checked");
-        let mut archive = Archive::new(&dir.0, 5, u64::MAX).unwrap();
+        let mut store = SnapshotStore::new(&dir.0, 5, u64::MAX).unwrap();
         let (_running, loading) = channel();
-        archive.receive(7, 0, &[1; 100], false).unwrap();
-        archive.loading = Some(loading);
-        assert!(archive.receive(8, 0, &[2; 10], false).is_err());
+        store.receive(7, 0, &[1; 100], false).unwrap();
+        store.loading = Some(loading);
+        assert!(store.receive(8, 0, &[2; 10], false).is_err());
         assert_eq!(dir.bytes(), 100);
     }
 }

@@ -9,14 +9,14 @@ use tracing::{info, warn};
 
 use crate::Failure;
 use crate::cli::NodeArgs;
-use crate::founding::{self, Founder, Founding, Stage};
+use crate::founding::{self, Founder, FoundingState, Stage};
 
 /// A node that founded the cluster knows its first members; one that joins knows nobody, and is brought in by a change of the members.
 /// Both know the founding id, which was drawn when the cluster was founded (clusters that older versions founded have a number made of
 /// `--cluster-id` and the founders' ids instead): nodes of different ones refuse each other.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Origin {
-    Founder { cluster: u64, list: u64, voters: Vec<NodeId> },
+pub(crate) enum Bootstrap {
+    Founder { cluster: u64, founders_hash: u64, voters: Vec<NodeId> },
     Joined { cluster: u64 },
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) enum Start {
     /// Its cluster is founded.
-    Known(Origin),
+    Ready(Bootstrap),
     /// It founds its cluster with others, which takes until all are there.
     Founding(Founder),
     /// It asks the nodes of `--join` for their cluster.
@@ -32,12 +32,12 @@ pub(crate) enum Start {
 }
 
 /// The file in the data directory of a node that joined: the cluster's number.
-const FILE: &str = "joined";
+const JOINED_FILE: &str = "joined";
 
-impl Origin {
+impl Bootstrap {
     /// What the data directory says; in an empty one, what the command line says.
-    pub(crate) fn find(arguments: &NodeArgs) -> Result<Start, Failure> {
-        let path = arguments.data.join(FILE);
+    pub(crate) fn load(arguments: &NodeArgs) -> Result<Start, Failure> {
+        let path = arguments.data.join(JOINED_FILE);
         match fs::read_to_string(&path) {
             Ok(text) => match text.trim().parse() {
                 Ok(cluster) => {
@@ -45,7 +45,7 @@ impl Origin {
                         founding_id = format!("{cluster:016x}"),
                         "a node of this cluster already, as its directory says: --join is not looked at"
                     );
-                    return Ok(Start::Known(Self::Joined { cluster }));
+                    return Ok(Start::Ready(Self::Joined { cluster }));
                 }
                 Err(_) => {
                     return Err(Failure::Run(format!(
@@ -66,7 +66,7 @@ impl Origin {
         if data.join("wal").exists() || founding::path(data).exists() {
             return Err(Failure::Run(format!(
                 "{} is the directory of a node that did not join its cluster, but founded it: start it with --peers, as before. If \
-                 it did join, its file `{FILE}` is missing: write into it the number that `INFO` of every node shows as `cluster`",
+                 it did join, its file `{JOINED_FILE}` is missing: write into it the number that `INFO` of every node shows as `cluster`",
                 data.display()
             )));
         }
@@ -75,16 +75,16 @@ impl Origin {
 
     /// What a node is that learned the founding id of the cluster that it joins: the data directory says so from now on.
     pub(crate) fn joined(data: &Path, cluster: u64) -> Result<Self, Failure> {
-        keep(data, cluster).map_err(|error| {
-            Failure::Run(format!("cannot write {}: {error}", data.join(FILE).display()))
+        save(data, cluster).map_err(|error| {
+            Failure::Run(format!("cannot write {}: {error}", data.join(JOINED_FILE).display()))
         })?;
         Ok(Self::Joined { cluster })
     }
 
     /// The number of `--cluster-id` and the founders; 0 of a node that founded nothing.
-    pub(crate) const fn list(&self) -> u64 {
+    pub(crate) const fn founders_hash(&self) -> u64 {
         match self {
-            Self::Founder { list, .. } => *list,
+            Self::Founder { founders_hash, .. } => *founders_hash,
             Self::Joined { .. } => 0,
         }
     }
@@ -98,21 +98,21 @@ impl Origin {
 
 /// How a node that founds, or has founded, its cluster begins.
 fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
-    let (peers, chosen) = (arguments.peer_ids(), arguments.founder_ids());
+    let (peers, founder_ids) = (arguments.peer_ids(), arguments.founder_ids());
     let known = |cluster, founders: &[u64]| {
         let voters = founders.iter().map(|&id| NodeId::new(id)).collect();
-        let list = number(arguments.cluster_id, founders);
-        Ok(Start::Known(Origin::Founder { cluster, list, voters }))
+        let founders_hash = hash_founders(arguments.cluster_id, founders);
+        Ok(Start::Ready(Bootstrap::Founder { cluster, founders_hash, voters }))
     };
     let has_log = arguments.data.join("wal").exists();
     let founding = match founding::load(&arguments.data).map_err(Failure::Run)? {
-        Some(Founding { peers: before, .. }) if before != peers => {
+        Some(FoundingState { peers: before, .. }) if before != peers => {
             return Err(Failure::Run(format!(
                 "--peers is the list of those who founded the cluster, and stays what it was at the first start, {before:?}; who is in \
                  it later is changed with `quorate-kv ctl`"
             )));
         }
-        Some(Founding { stage: Stage::Founded(cluster), founders, .. }) => {
+        Some(FoundingState { stage: Stage::Founded(cluster), founders, .. }) => {
             return known(cluster, &founders);
         }
         Some(_) if has_log => {
@@ -122,14 +122,14 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
             )));
         }
         // the founders are others than those that prepared: what was prepared is void
-        Some(founding) if founding.founders == chosen => founding,
+        Some(founding) if founding.founders == founder_ids => founding,
         // written by a version that drew no founding id
-        None if has_log => return known(number(arguments.cluster_id, &peers), &peers),
-        _ => Founding { stage: Stage::Empty, founders: chosen, peers },
+        None if has_log => return known(hash_founders(arguments.cluster_id, &peers), &peers),
+        _ => FoundingState { stage: Stage::Empty, founders: founder_ids, peers },
     };
-    let list = number(arguments.cluster_id, &founding.founders);
+    let founders_hash = hash_founders(arguments.cluster_id, &founding.founders);
     let others = arguments.peers.iter().filter(|(id, _)| *id != arguments.id);
-    let (others, left_out) = others.cloned().partition(|(id, _)| founding.founders.contains(id));
+    let (others, excluded) = others.cloned().partition(|(id, _)| founding.founders.contains(id));
     for id in arguments.found_without.iter().filter(|id| !founding.founders.contains(id)) {
         warn!(
             id,
@@ -138,26 +138,26 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
         );
     }
     let (id, data) = (arguments.id, arguments.data.clone());
-    Ok(Start::Founding(Founder { id, list, others, left_out, data, founding }))
+    Ok(Start::Founding(Founder { id, founders_hash, others, excluded, data, founding }))
 }
 
 /// The number of an operator's `--cluster-id` and founders: nodes that were given others found no cluster together. In clusters that
 /// older versions founded, it is the cluster's number.
-fn number(cluster_id: u64, founders: &[u64]) -> u64 {
+fn hash_founders(cluster_id: u64, founders: &[u64]) -> u64 {
     let mut sorted = founders.to_vec();
     sorted.sort_unstable();
     // FNV-1a
-    let mix = |hash: u64, number: &u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
+    let mix = |hash: u64, founder: &u64| (hash ^ founder).wrapping_mul(0x0100_0000_01b3);
     sorted.iter().fold(cluster_id ^ 0xcbf2_9ce4_8422_2325, mix)
 }
 
-fn keep(data: &Path, cluster: u64) -> io::Result<()> {
+fn save(data: &Path, cluster: u64) -> io::Result<()> {
     fs::create_dir_all(data)?;
     let temporary = data.join("joined-writing");
     let mut file = File::create(&temporary)?;
     writeln!(file, "{cluster}")?;
     file.sync_all()?;
-    fs::rename(&temporary, data.join(FILE))?;
+    fs::rename(&temporary, data.join(JOINED_FILE))?;
     File::open(data)?.sync_all()
 }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn who_founded_a_cluster_is_part_of_its_number() {
-        let of = number;
+        let of = hash_founders;
         assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
         for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {
             assert_ne!(other, of(1, &[1, 2, 3]));

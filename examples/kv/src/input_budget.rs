@@ -13,7 +13,7 @@ use crate::limits;
 /// A command of at most [`limits::LARGE_BYTES`] needs none of it. So the input of all clients takes no more than
 /// `max-clients * (LARGE_BYTES + 16 KiB) + 2 * LARGE_INPUT_BYTES`: a buffer may be twice as large as what arrived.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Memory>);
+pub(crate) struct InputBudget(Arc<Memory>);
 
 #[derive(Debug)]
 struct Memory {
@@ -23,9 +23,9 @@ struct Memory {
 }
 
 /// Counts as long as a client waits.
-struct Waits<'a>(&'a AtomicUsize);
+struct WaitGuard<'a>(&'a AtomicUsize);
 
-impl Drop for Waits<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -43,7 +43,7 @@ pub(crate) struct Grant {
 /// One permit of the semaphore, in bytes.
 const UNIT: usize = 1 << 10;
 
-impl Budget {
+impl InputBudget {
     pub(crate) fn new() -> Self {
         let permits = Arc::new(Semaphore::new(limits::LARGE_INPUT_BYTES / UNIT));
         Self(Arc::new(Memory { permits, waiting: AtomicUsize::new(0) }))
@@ -64,10 +64,10 @@ impl Budget {
             grant.release();
             let permits = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
             self.0.waiting.fetch_add(1, Relaxed);
-            let waits = Waits(&self.0.waiting);
+            let waiter = WaitGuard(&self.0.waiting);
             // it is never closed
             grant.held = self.0.permits.clone().acquire_many_owned(permits).await.ok();
-            drop(waits);
+            drop(waiter);
             grant.bytes = bytes;
         }
         grant.since.get_or_insert_with(Instant::now);
@@ -75,13 +75,13 @@ impl Budget {
 
     /// Whether a large command of which so many bytes are here comes too slowly: the more so if
     /// others wait for the memory that it has.
-    pub(crate) fn is_late(&self, grant: &Grant, arrived: usize) -> bool {
+    pub(crate) fn is_too_slow(&self, grant: &Grant, arrived: usize) -> bool {
         let others = self.0.waiting.load(Relaxed) > 0;
-        grant.since.is_some_and(|since| is_late(since.elapsed(), arrived, others))
+        grant.since.is_some_and(|since| is_too_slow(since.elapsed(), arrived, others))
     }
 }
 
-fn is_late(time: Duration, arrived: usize, others_wait: bool) -> bool {
+fn is_too_slow(time: Duration, arrived: usize, others_wait: bool) -> bool {
     let (patience, rate) = match others_wait {
         true => (limits::CONTENDED_INPUT_TIMEOUT_S, limits::CONTENDED_MIN_INPUT_PER_S),
         false => (limits::INPUT_TIMEOUT_S, limits::MIN_INPUT_PER_S),
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_comes_slowly_is_late_the_more_so_while_others_wait() {
         let time = Duration::from_secs;
-        for (seconds, kib, others, late) in [
+        for (seconds, kib, others, too_slow) in [
             (10, 0, false, false),
             (11, 0, false, true),
             (11, 64, false, false),
@@ -132,13 +132,17 @@ mod tests {
             (10, 256 * 8, true, false),
             (11, 256 * 8, true, true),
         ] {
-            assert_eq!(is_late(time(seconds), kib << 10, others), late, "{seconds} s, {kib} KiB");
+            assert_eq!(
+                is_too_slow(time(seconds), kib << 10, others),
+                too_slow,
+                "{seconds} s, {kib} KiB"
+            );
         }
     }
 
     #[tokio::test]
     async fn memory_is_given_back_when_the_command_is_answered() {
-        let budget = Budget::new();
+        let budget = InputBudget::new();
         let mut grant = Grant::default();
         budget.admit(&mut grant, limits::COMMAND_BYTES).await;
         assert!(!grant.release_answered(), "it is on its way");
@@ -149,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn large_commands_wait_for_their_turn() {
-        let budget = Budget::new();
+        let budget = InputBudget::new();
         let each = limits::COMMAND_BYTES;
         let mut grants: Vec<Grant> = Vec::new();
         while budget.granted() + each <= limits::LARGE_INPUT_BYTES {
@@ -159,7 +163,7 @@ mod tests {
         }
         // small ones need nothing
         budget.admit(&mut Grant::default(), limits::LARGE_BYTES).await;
-        let waits = {
+        let waiter = {
             let budget = budget.clone();
             tokio::spawn(async move {
                 let mut grant = Grant::default();
@@ -168,10 +172,10 @@ mod tests {
             })
         };
         tokio::task::yield_now().await;
-        assert!(!waits.is_finished());
+        assert!(!waiter.is_finished());
         assert!(budget.granted() <= limits::LARGE_INPUT_BYTES);
         grants.pop();
-        assert!(waits.await.is_ok());
+        assert!(waiter.await.is_ok());
         grants.clear();
         assert_eq!(budget.granted(), 0);
     }
