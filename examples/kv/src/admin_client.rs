@@ -1,4 +1,4 @@
-//! What a node says of itself to whoever asks it as a client, and how it is asked.
+//! A client of other nodes for `ctl` and `--join`: fetches `INFO`, sends `QUORATE …`.
 
 use core::time::Duration;
 use std::io::{self, Read, Write as _};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::response::{self, Response, printable};
 use crate::{directory, info};
 
-/// A node that says nothing for this long is taken for down.
+/// A node that sends nothing for this long is taken for down.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// A node whose answer is not whole after this is given up.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +45,8 @@ pub(crate) struct Member {
     /// Where clients reach it; empty if nobody knows.
     pub(crate) client: String,
     pub(crate) standing: String,
-    /// How many entries it lacks, and for how long it has not been heard, in ms; only a leader knows, and not of itself.
+    /// How many entries it is behind, and for how long it was silent, in ms; only a leader knows, and
+    /// not of itself.
     pub(crate) lag: Option<(u64, u64)>,
     /// The last entry it had acknowledged before it lost some of those; only a leader knows.
     pub(crate) lost_entries: Option<u64>,
@@ -66,7 +67,7 @@ impl NodeInfo {
         self.members.iter().find(|member| member.id == id)
     }
 
-    /// What it does in its cluster.
+    /// Its role as people are shown it.
     pub(crate) fn role_label(&self) -> &str {
         if self.removed {
             "removed"
@@ -78,7 +79,7 @@ impl NodeInfo {
     }
 }
 
-/// Asks a node how it is.
+/// Fetches a node's `INFO`.
 pub(crate) fn fetch_info(node: &str) -> io::Result<NodeInfo> {
     match send_command(node, &["INFO"])? {
         Response::Bulk(text) => Ok(parse(&String::from_utf8_lossy(&text))),
@@ -87,7 +88,7 @@ pub(crate) fn fetch_info(node: &str) -> io::Result<NodeInfo> {
     }
 }
 
-/// Asks a node what its cluster knows about an id; `None` if the node's version has no `QUORATE NODE`.
+/// Fetches what a node's cluster knows about an id; `None` if the node's version has no `QUORATE NODE`.
 ///
 /// # Errors
 ///
@@ -110,7 +111,7 @@ pub(crate) fn fetch_id_record(node: &str, id: u64) -> io::Result<Option<IdRecord
     }
 }
 
-/// Who leads the highest term that is led: an older leader does not know yet that it is none.
+/// The leader of the highest term: an older one does not know yet that it was deposed.
 pub(crate) fn leader(infos: &[(String, NodeInfo)]) -> Option<&(String, NodeInfo)> {
     infos.iter().filter(|(_, node)| node.role == "leader").max_by_key(|(_, node)| node.term)
 }
@@ -195,7 +196,7 @@ pub(crate) fn send_command(node: &str, words: &[&str]) -> io::Result<Response> {
     }
 }
 
-/// What the system says of a time that is over tells nobody anything.
+/// Replaces the system's text for a timeout, which explains nothing.
 fn describe_timeout(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_leader_counts() {
+    fn leader_of_the_highest_term_is_chosen() {
         let node = |id: u64, role: &str, term: u64| {
             (String::new(), parse(&format!("node_id:{id}\r\nrole:{role}\r\nterm:{term}\r\n")))
         };
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_read() {
+    fn members_of_info_are_parsed() {
         let node = parse(
             "role:follower\r\nstanding:learner\r\npeers:2\r\npeer1:address=a:1,client=a:2,standing=voter\r\npeer2:address=[::1]:1,client=,standing=learner,state=probe,match=3,lag=4,silent_ms=5,lost=17\r\npeers_of_old:1\r\n",
         );

@@ -1,4 +1,5 @@
-//! `QUORATE …`: what operators ask of the cluster. Each answer says whether that has begun; `INFO` shows what becomes of it.
+//! `QUORATE …`: the commands of operators. A reply says whether a change has begun; `INFO` shows
+//! what becomes of it.
 
 use quorate_core::NodeId;
 use quorate_raft::{Change, ChangeError, TransferError};
@@ -79,8 +80,8 @@ impl Session {
         }
     }
 
-    /// Brings the node in, and enters it in the directory, so that all know where it is. Behind each other in the log, the second is
-    /// not there without the first.
+    /// Adds the node, and enters its address in the directory, so that all can reach it. Behind each
+    /// other in the log, the second is not there without the first.
     async fn add(&mut self, node: NodeId, address: &[u8]) {
         let address = match host_and_port(address) {
             Ok(address) => address,

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_without_room_changes_no_state() {
+    fn oversized_reply_does_not_prevent_the_write() {
         let mut state = State::new();
         let big = vec![b'x'; limits::VALUE_BYTES];
         state.store.set(b"k", &big);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn no_scan_takes_more_steps_than_it_may() {
+    fn scan_steps_are_bounded() {
         let mut state = State::new();
         let long = vec![b'a'; limits::KEY_BYTES - 8];
         for number in 0..2_000 {
@@ -397,7 +397,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_entry_is_skipped_or_applied_alike(
+        fn arbitrary_entries_apply_deterministically(
             entries in prop::collection::vec(prop::collection::vec(prop_oneof![0u8..4, Just(0xff), Just(0x7f), any::<u8>()], 0..60), 0..20),
         ) {
             let (mut one, mut two) = (State::new(), State::new());
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_within_its_limit() {
+    fn value_size_is_limited() {
         let mut state = State::new();
         let half = vec![b'x'; limits::VALUE_BYTES / 2 + 1];
         assert!(run(&mut state, |ops| put::append(ops, b"k", &half)).starts_with(':'));
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_goes_both_ways() {
+    fn entry_round_trips() {
         let id =
             BatchId { origin: NodeId::new(3), incarnation: 1_700_000_000_000_000, number: 300 };
         let mut batch = Batch::default();

@@ -113,7 +113,7 @@ mod tests {
     use crate::op::{SetCondition, put};
 
     #[test]
-    fn only_writes_go_into_the_log() {
+    fn only_writes_are_logged() {
         let (mut mixed, mut writes) = (Vec::new(), Vec::new());
         put::get(&mut mixed, b"a");
         put::set(&mut mixed, b"a", b"1", SetCondition::Always, false);

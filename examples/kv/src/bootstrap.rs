@@ -1,4 +1,4 @@
-//! How a node came to be in its cluster: it founded it, or it joined it later.
+//! How a node becomes a part of its cluster: it founds it, or it joins it later.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ pub(crate) enum Start {
     Ready(Bootstrap),
     /// It founds its cluster with others, which takes until all are there.
     Founding(Founder),
-    /// It asks the nodes of `--join` for their cluster.
+    /// It queries the nodes of `--join` for their cluster.
     Joining,
 }
 
@@ -43,7 +43,7 @@ impl Bootstrap {
                 Ok(cluster) => {
                     info!(
                         founding_id = format!("{cluster:016x}"),
-                        "a node of this cluster already, as its directory says: --join is not looked at"
+                        "a node of this cluster already, as its directory says: --join is ignored"
                     );
                     return Ok(Start::Ready(Self::Joined { cluster }));
                 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_founded_a_cluster_is_part_of_its_number() {
+    fn founders_hash_depends_on_cluster_id_and_founders() {
         let of = hash_founders;
         assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
         for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {

@@ -27,7 +27,7 @@ Examples:
     quorate-kv node --id 1 --listen 0.0.0.0:6379 --peer-listen 0.0.0.0:16379 \\
         --peers 1=10.0.0.1:16379,2=10.0.0.2:16379,3=10.0.0.3:16379 --data /var/lib/quorate
 
-  How they are, the lead to another node, a node more:
+  Status, leadership transfer, another node:
     quorate-kv ctl status
     quorate-kv ctl transfer 2
     quorate-kv node --id 4 --listen 127.0.0.1:7004 --peer-listen 127.0.0.1:17004 --join 127.0.0.1:7001 --data /tmp/node-4
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Cluster(ClusterArgs),
     /// Runs one node
     Node(Box<NodeArgs>),
-    /// Shows how the nodes of a cluster are, and changes who is in it and who leads
+    /// Shows the status of a cluster, changes its members, transfers leadership
     Ctl(CtlArgs),
 }
 
@@ -76,15 +76,15 @@ Exit code 0 if what was asked for was done (of `status`: if all is well), 1 if n
 
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum CtlCommand {
-    /// A table of the nodes: who leads, how far each is
+    /// A table of the nodes: the leader, how far each is
     Status,
-    /// Hands the lead to a node, before its present leader is stopped, say: clients wait for a moment, and lose nothing
+    /// Transfers leadership to a node, before the leader is stopped, say: clients wait for a moment, and lose nothing
     Transfer {
-        /// The node that is to lead
+        /// The node that is to be the leader
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
         to: u64,
     },
-    /// Brings a node in: it learns what the others have, and when it has caught up it is given a vote
+    /// Adds a node: it is a learner first, and a voter when it has caught up
     Add {
         /// The new node; an id that was never used
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
@@ -92,14 +92,14 @@ pub(crate) enum CtlCommand {
         /// Where the other nodes reach it: its --peer-listen or --advertise
         #[arg(value_name = "HOST:PORT", value_parser = address)]
         address: String,
-        /// Give it no vote: it holds a copy, and counts for no majority
+        /// Keep it a learner: it holds a copy, and counts for no majority
         #[arg(long)]
         learner: bool,
-        /// Give up when the node has not been heard for this long, in seconds; it is left as a learner
+        /// Give up when the node does not answer for this long, in seconds; it is left as a learner
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
         patience_s: u64,
     },
-    /// Tells the others where a member has moved to
+    /// Enters the new address of a member that has moved
     Move {
         /// The member
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
@@ -108,21 +108,21 @@ pub(crate) enum CtlCommand {
         #[arg(value_name = "HOST:PORT", value_parser = address)]
         address: String,
     },
-    /// Gives a learner that has caught up a vote
+    /// Makes a learner that has caught up a voter
     Promote {
         /// The learner
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
         id: u64,
     },
-    /// Takes a node its vote, and keeps it as a learner
+    /// Makes a voter a learner
     Demote {
-        /// The voter; if it leads, it hands the lead over
+        /// The voter; a leader transfers its leadership first
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
         id: u64,
     },
-    /// Takes a node out for good: stop its process afterwards, and use its id for no other
+    /// Removes a node for good: stop its process afterwards, and use its id for no other
     Remove {
-        /// The member; if it leads, it hands the lead over
+        /// The member; a leader transfers its leadership first
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
         id: u64,
     },
@@ -227,7 +227,7 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// The words that give a node the same.
+    /// The arguments that give a node the same.
     pub(crate) fn to_arguments(&self) -> Vec<String> {
         [
             ("--timeout-ms", self.timeout_ms.to_string()),
@@ -264,15 +264,15 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn what_a_cluster_passes_on_a_node_understands() {
+    fn node_accepts_the_arguments_of_cluster() {
         let cluster =
             Cli::try_parse_from(["quorate-kv", "cluster", "--log", "debug", "--snapshot-mb", "3"]);
-        let Command::Cluster(cluster) = cluster.unwrap().command else { panic!("another verb") };
+        let Command::Cluster(cluster) = cluster.unwrap().command else { panic!("another command") };
         let mut words: Vec<String> =
             "quorate-kv node --id 2 --peer-listen 127.0.0.1:1 --peers 1=a:1,2=[::1]:2 --data d"
                 .split(' ')
@@ -280,14 +280,14 @@ mod tests {
                 .collect();
         words.extend(cluster.tuning.to_arguments());
         let Command::Node(node) = Cli::try_parse_from(words).unwrap().command else {
-            panic!("another verb")
+            panic!("another command")
         };
         assert_eq!((node.tuning.snapshot_mb, node.tuning.log), (3, LevelFilter::DEBUG));
         assert_eq!(node.peers, [(1, "a:1".to_owned()), (2, "[::1]:2".to_owned())]);
     }
 
     #[test]
-    fn peers_are_checked() {
+    fn peers_are_validated() {
         for bad in
             ["", "1", "1=", "1=host", "0=host:1", "x=host:1", "1=:1", "1=host:0", "1=host:99999"]
         {

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn after_multi_only_its_end_is_taken() {
+    fn commands_after_multi_are_refused_until_exec() {
         let mut gate = CommandGate::default();
         assert!(!rejection(gate, "set"));
         assert_eq!(gate.multi(), NO_MULTI);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_database_no_key_is_touched() {
+    fn key_commands_are_refused_after_a_failed_select() {
         let gate = CommandGate { database: true, ..CommandGate::default() };
         assert!(["get", "set", "flushall", "dbsize", "scan"].iter().all(|n| rejection(gate, n)));
         assert!(!["ping", "select", "info", "reset"].iter().any(|n| rejection(gate, n)));

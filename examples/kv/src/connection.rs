@@ -345,7 +345,7 @@ impl Session {
             self.account_output();
             return Ok(flow);
         }
-        // with `READONLY`, reads and writes go different ways
+        // with `READONLY`, reads and writes take different paths
         if self.stale
             && !self.batch.is_empty()
             && self.batch.is_read_only() != (spec.kind == Kind::Read)
@@ -448,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slow_clients_are_closed_while_there_is_no_room_and_silent_ones_in_the_end() {
+    fn slow_clients_are_closed_sooner_under_contention() {
         let time = Duration::from_secs;
         for (seconds, stalled, taken, full, slow) in [
             (4, 4, 0, true, false),

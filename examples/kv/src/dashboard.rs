@@ -36,7 +36,7 @@ enum State {
 /// Plain lines come on every change, and otherwise this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Asks a node by `INFO`.
+/// Fetches a node's `INFO`.
 pub(crate) async fn fetch_row(id: u16, port: u16, running: bool) -> Row {
     let answer = if running {
         timeout(Duration::from_millis(500), fetch(port)).await
@@ -97,7 +97,7 @@ impl Dashboard {
         self.drawn = rows.len() + 1;
     }
 
-    /// Takes the table away, for what comes in its place.
+    /// Clears the table, for what comes in its place.
     fn clear(&mut self) {
         if self.interactive && self.drawn > 0 {
             let _ = write!(std::io::stdout(), "\x1b[{}A\x1b[J", self.drawn);
@@ -168,7 +168,7 @@ fn parse(text: &str) -> State {
         commit: number("commit"),
         applied: number("applied"),
         keys: keys.unwrap_or(0),
-        // what the table itself asks does not count
+        // the requests of the table itself do not count
         commands: number("total_commands_processed")
             .saturating_sub(number("total_connections_received")),
     }

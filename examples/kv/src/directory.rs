@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_both_ways_and_is_bounded() {
+    fn directory_round_trips_and_is_bounded() {
         let mut directory = Directory::default();
         assert!(directory.insert(NodeId::new(7), "a:1", "b:2"));
         assert!(directory.insert(NodeId::new(7), "c:3", ""), "it moved");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn members_find_room_whatever_was_entered_before() {
+    fn members_evict_non_members() {
         let mut directory = Directory::default();
         let members = [1, 2, 3].map(NodeId::new);
         for id in members {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_checked() {
+    fn addresses_are_validated() {
         for good in ["a:1", "10.0.0.2:16379", "[::1]:65535", "node-2.example:7"] {
             assert_eq!(check(good), Ok(()), "{good}");
         }

@@ -4,7 +4,7 @@ use quorate_raft::Index;
 use crate::op::put;
 use crate::reply::Protocol;
 
-/// What nodes say to each other beside Raft: a client's batch on its way to the leader, and its answer.
+/// Frames between nodes beside Raft: a client's batch on its way to the leader, and its response.
 ///
 /// A frame may get lost. The node whose client waits sends a request again until it is answered, refused, or given up;
 /// [`Sessions`](crate::session::Sessions) see to it that writes are applied once all the same.
@@ -26,7 +26,7 @@ pub(crate) struct RequestId {
 /// Why a batch was not executed. It is certain that this request did not do anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
-    /// Ask another node, or the same when it has won its election.
+    /// Try another node, or the same when it has won its election.
     NotLeader,
     /// Too much is on its way: try again soon.
     Busy,
@@ -34,7 +34,7 @@ pub(crate) enum Refusal {
     Disk,
     /// The batch is beyond what the leader takes.
     TooLarge,
-    /// It was executed before; the answer is lost, or on its way.
+    /// It was executed before; the response is lost, or on its way.
     Duplicate,
     /// No honest node can have sent it.
     Invalid,
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_an_error_and_frames_are_canonical(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn arbitrary_bytes_never_panic_and_frames_are_canonical(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(frame) = Frame::decode(&bytes) {
                 prop_assert_eq!(frame.to_vec(), bytes);
             }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_go_both_ways() {
+    fn frames_round_trip() {
         let request_id = RequestId { incarnation: 1 << 50, number: 300, write: true };
         for frame in [
             Frame::Request { request_id, floor: 299, protocol: Protocol::Resp3, ops: b"ops" },

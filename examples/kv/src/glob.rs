@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_patterns_take_no_time() {
+    fn hostile_patterns_take_bounded_time() {
         let pattern = [b"a*".repeat(500), b"b".to_vec()].concat();
         assert!(!matches(&pattern, &b"a".repeat(5_000)));
         // a text costs its length times the words of the pattern
@@ -246,12 +246,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_patterns_match_alike(pattern in "[\\[\\]\\^\\-\\\\*?a-c]{0,12}", text in "[a-c\\-]{0,12}") {
+        fn patterns_match_the_reference(pattern in "[\\[\\]\\^\\-\\\\*?a-c]{0,12}", text in "[a-c\\-]{0,12}") {
             prop_assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), reference(pattern.as_bytes(), text.as_bytes()));
         }
 
         #[test]
-        fn long_patterns_match_alike(repeat in 1usize..30, pattern in "[*?a-b]{1,9}", text in "[a-b]{0,200}") {
+        fn long_patterns_match_the_reference(repeat in 1usize..30, pattern in "[*?a-b]{1,9}", text in "[a-b]{0,200}") {
             let pattern = pattern.repeat(repeat);
             prop_assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), reference(pattern.as_bytes(), text.as_bytes()));
         }

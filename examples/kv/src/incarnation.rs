@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::limits;
 
-/// The number of this life of the node, in the file `incarnation`: larger than every earlier one, also when the clock was set back,
+/// The number of this incarnation of the node, in the file `incarnation`: larger than every earlier one, also when the clock was set back,
 /// and even, by the clock, when the file got lost.
 #[derive(Debug)]
 pub(crate) struct Incarnation {
@@ -15,7 +15,7 @@ pub(crate) struct Incarnation {
 }
 
 impl Incarnation {
-    /// Begins another life. `known` is the newest one that the replicated state has heard of.
+    /// Begins another incarnation. `known` is the newest one in the replicated state.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl Incarnation {
         self.number
     }
 
-    /// Begins another life while the node runs: somebody else spoke in the name of this one.
+    /// Begins another incarnation while the node runs: somebody else used this one's numbers.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_life_has_a_larger_number() {
+    fn incarnations_only_grow() {
         let name = format!("quorate-kv-incarnation-{}", std::process::id());
         let data = std::env::temp_dir().join(name);
         fs::create_dir_all(&data).unwrap();

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_slowly_is_late_the_more_so_while_others_wait() {
+    fn slow_commands_time_out_sooner_under_contention() {
         let time = Duration::from_secs;
         for (seconds, kib, others, too_slow) in [
             (10, 0, false, false),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_is_given_back_when_the_command_is_answered() {
+    async fn memory_is_released_once_the_command_is_answered() {
         let budget = InputBudget::new();
         let mut grant = Grant::default();
         budget.admit(&mut grant, limits::COMMAND_BYTES).await;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_commands_wait_for_their_turn() {
+    async fn large_commands_wait_for_memory() {
         let budget = InputBudget::new();
         let each = limits::COMMAND_BYTES;
         let mut grants: Vec<Grant> = Vec::new();

@@ -11,13 +11,13 @@ use tracing::info;
 use crate::Failure;
 use crate::admin_client::{self, IdRecord, NodeInfo};
 
-/// How long to wait for an answer.
+/// How long to wait for a node that answers.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The founding id of the cluster that this node joins.
 ///
-/// Every node of `--join` is asked, because one that lags may not have applied a removal yet.
+/// Every node of `--join` is queried: one that lags may not have applied a removal yet.
 ///
 /// # Errors
 ///

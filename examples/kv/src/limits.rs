@@ -71,13 +71,15 @@ pub(crate) const CONTENDED_OUTPUT_AFTER_S: u64 = 10;
 pub(crate) const SCAN_COUNT: usize = 10_000;
 /// Keys of one command, at most, for the same reason.
 pub(crate) const KEYS: usize = 1 << 13;
-/// The number of a node's life, which is the time of its start in µs, is below this: the year 4253.
+/// A node's incarnation, which is the time of its start in µs, is below this: the year 4253.
 pub(crate) const MAX_INCARNATION: u64 = 1 << 56;
-/// How far above the newest life that is known a node may begin another, if that is beyond [`MAX_INCARNATION`].
+/// How far above the newest known incarnation another may be, if that is beyond
+/// [`MAX_INCARNATION`].
 pub(crate) const MAX_INCARNATION_STEP: u64 = 1 << 20;
-/// The batches of one life of a node have numbers below this: a million a second for nine years.
+/// The batches of one incarnation have numbers below this: a million a second for nine years.
 pub(crate) const MAX_BATCH_NUMBER: u64 = 1 << 48;
-/// Leaders that are lost, one after the other, while they have a batch: after these it is handed to no other.
+/// Leaders that are lost, one after the other, while they have a batch: after these it is not
+/// retried.
 pub(crate) const MAX_LOST_LEADERS: u32 = 3;
 /// Bytes of a key, at most.
 pub(crate) const KEY_BYTES: usize = 64 << 10;

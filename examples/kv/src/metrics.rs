@@ -16,7 +16,7 @@ use crate::server::Server;
 
 /// Serves the Prometheus page, `GET /metrics`, one request a connection.
 pub(crate) async fn serve(server: Arc<Server>, listener: TcpListener) {
-    // scrapers are few; whoever comes with more waits in the kernel's queue
+    // scrapers are few; more connections wait in the kernel's queue
     let slots = Arc::new(Semaphore::new(64));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
@@ -73,7 +73,7 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
     let mut exposition = Exposition(String::with_capacity(4096));
     let status = &view.status;
     let leads = u64::from(status.role == Role::Leader);
-    exposition.gauge("leader", "1 on the node that leads", leads);
+    exposition.gauge("leader", "1 on the leader", leads);
     exposition.gauge("has_leader", "1 if this node knows a leader", status.leader.is_some().into());
     exposition.gauge("term", "current term", status.term);
     exposition.gauge("commit_index", "last entry known to be committed", status.commit);
@@ -126,7 +126,7 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
     );
     exposition.gauge(
         "unread_reply_bytes",
-        "bytes of replies that clients have not taken",
+        "bytes of replies that clients have not read",
         server.output_budget.bytes() as u64,
     );
     exposition.gauge("clients", "connected clients", server.clients.len() as u64);
@@ -137,10 +137,10 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
         ("connections", "connections of clients", connections),
         (
             "slow_clients_closed",
-            "clients that took replies too slowly",
+            "clients closed for reading replies too slowly",
             server.output_budget.closed(),
         ),
-        ("connections_rejected", "connections turned away", rejected),
+        ("connections_rejected", "connections refused", rejected),
         ("protocol_errors", "connections closed for what is no request", protocol_errors),
         ("applied_batches", "batches applied", counters.applied),
         (
@@ -150,16 +150,16 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
         ),
         ("forwarded_out", "requests sent to the leader", counters.forwarded_out),
         ("forwarded_in", "requests taken from other nodes", counters.forwarded_in),
-        ("retried_batches", "batches handed over again", counters.retries),
+        ("retried_batches", "batches sent to a leader again", counters.retries),
         ("timeouts", "batches given up", counters.timeouts),
         (
             "invalid_requests",
-            "requests of peers that no node can have sent, and that were refused",
+            "requests of peers that were refused as invalid",
             counters.invalid_requests,
         ),
         (
             "incarnation_changes",
-            "times this node went on under a new incarnation because of batches forged in its name",
+            "times this node took a new incarnation because of batches forged in its name",
             counters.incarnation_changes,
         ),
         ("leader_changes", "times a leader became known", counters.leader_changes),
@@ -194,7 +194,7 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
     for peer in &view.peers {
         exposition.labelled("peer_lost_entries", peer.id.get(), peer.lost.is_some().into());
     }
-    exposition.header("peer_connected", "1 if the link to the peer stands", "gauge");
+    exposition.header("peer_connected", "1 if the link to the peer is up", "gauge");
     for (id, peer) in &driver.peers {
         exposition.labelled("peer_connected", id.get(), peer.connected.into());
     }

@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
         Start::Ready(bootstrap) => bootstrap,
         Start::Joining => {
             let Some(cluster) = runtime.block_on(join(&arguments, &mut stop))? else {
-                // the question may still wait for an answer
+                // the query may still wait for an answer
                 runtime.shutdown_background();
                 return Ok(());
             };
@@ -116,7 +116,7 @@ async fn found_cluster(
     }
 }
 
-/// Asks the nodes of `--join` for their cluster; `None` if this node is told to stop before.
+/// Queries the nodes of `--join` for their cluster; `None` if this node is told to stop before.
 async fn join(arguments: &NodeArgs, stop: &mut Stop) -> Result<Option<u64>, Failure> {
     let (id, nodes) = (arguments.id, arguments.join.clone());
     let query = tokio::task::spawn_blocking(move || join::find_cluster(id, &nodes));
@@ -164,8 +164,8 @@ fn validate(arguments: &NodeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether an address is certainly none at which a node is reached that listens there, unless
-/// something between changes addresses.
+/// Whether an announced address certainly does not reach a node that listens there, unless
+/// something between translates addresses.
 fn contradicts_listen(announced: &str, listen: SocketAddr) -> bool {
     let port = announced.rsplit_once(':').map(|(_, port)| port);
     let ip = announced.parse::<SocketAddr>().ok().map(|announced| announced.ip());
@@ -271,7 +271,7 @@ fn start(
     };
     let max_snapshot = tuning.max_snapshot_mb << 20;
     let data = arguments.data.clone();
-    // the ways to the others are the application's to open
+    // the connections to the others are the application's to open
     let mut options = NodeOptions::new(id, bootstrap.cluster(), peers, Vec::new(), data.clone());
     options.answerer =
         Some(founding::answerer(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
@@ -467,7 +467,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_of_peers_that_is_elsewhere_is_known() {
+    fn peers_entry_contradicting_the_listen_address_is_detected() {
         let listen = |text: &str| text.parse::<SocketAddr>();
         for (announced, at, elsewhere) in [
             ("10.0.0.1:7001", "10.0.0.1:7001", false),

@@ -1,4 +1,4 @@
-//! What clients and scrapers of metrics are told while a node waits for the other founders.
+//! Refuses clients and scrapers of metrics while a node waits for the other founders.
 
 use core::future::pending;
 use core::time::Duration;

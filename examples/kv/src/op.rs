@@ -314,7 +314,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_go_both_ways(value in prop_oneof![any::<i64>(), -300i64..300]) {
+        fn numbers_round_trip(value in prop_oneof![any::<i64>(), -300i64..300]) {
             let mut out = Vec::new();
             put::add(&mut out, b"k", value);
             let mut input = Reader::new(&out);
@@ -325,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn lists_go_both_ways(items in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..20)) {
+        fn lists_round_trip(items in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..20)) {
             let mut out = Vec::new();
             put::del(&mut out, items.iter().map(|item| &item[..]));
             let Op::Del(list) = Op::decode(&mut Reader::new(&out)).unwrap() else { panic!("another kind") };
@@ -334,7 +334,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut input = Reader::new(&bytes);
             while Op::decode(&mut input).is_ok() {}
         }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::limits;
 
-/// The bytes of all replies of a node that their clients have not taken yet.
+/// The memory for replies of a node that their clients have not read yet.
 ///
 /// Beyond [`limits::OUTPUT_SOFT_LIMIT_BYTES`] no further reads are answered, until there is room, and clients that take too little are closed.
 /// Beyond [`limits::OUTPUT_HARD_LIMIT_BYTES`] long replies are dropped.
@@ -16,7 +16,7 @@ struct Totals {
     closed: AtomicU64,
 }
 
-/// What one reply, or one client, has of it: it counts until it is dropped.
+/// The part of the budget that one reply, or one client, uses until it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Share {
     of: OutputBudget,
@@ -73,17 +73,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_dropped_counts_no_more() {
-        let unread = OutputBudget::default();
-        let mut share = unread.share(10);
+    fn dropped_share_is_released() {
+        let budget = OutputBudget::default();
+        let mut share = budget.share(10);
         share.set(2 * limits::OUTPUT_SOFT_LIMIT_BYTES);
         share.set(limits::OUTPUT_SOFT_LIMIT_BYTES);
-        assert!(unread.is_full() && !unread.must_drop(limits::REPLY_BYTES));
-        let more = unread.share(limits::OUTPUT_HARD_LIMIT_BYTES - limits::OUTPUT_SOFT_LIMIT_BYTES);
-        assert!(unread.must_drop(limits::REPLY_BYTES) && !unread.must_drop(100));
+        assert!(budget.is_full() && !budget.must_drop(limits::REPLY_BYTES));
+        let more = budget.share(limits::OUTPUT_HARD_LIMIT_BYTES - limits::OUTPUT_SOFT_LIMIT_BYTES);
+        assert!(budget.must_drop(limits::REPLY_BYTES) && !budget.must_drop(100));
         drop(more);
-        assert_eq!(unread.bytes(), limits::OUTPUT_SOFT_LIMIT_BYTES);
+        assert_eq!(budget.bytes(), limits::OUTPUT_SOFT_LIMIT_BYTES);
         drop(share);
-        assert_eq!(unread.bytes(), 0);
+        assert_eq!(budget.bytes(), 0);
     }
 }

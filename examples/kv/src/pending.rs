@@ -19,16 +19,17 @@ pub(crate) struct Pending {
     bytes: usize,
 }
 
-/// A batch, who waits for it, and to whom it was handed over.
+/// A batch, who waits for it, and the nodes it was sent to.
 #[derive(Debug)]
 pub(crate) struct PendingBatch {
     pub(crate) batch: Batch,
     pub(crate) answer: oneshot::Sender<BatchReply>,
     pub(crate) deadline: Instant,
     pub(crate) attempt: Option<Attempt>,
-    /// Every node it was handed to: no other has anything to say about it. At most as many as there are members.
+    /// Every node it was sent to: responses of others are ignored. At most as many as there are
+    /// members.
     recipients: Vec<NodeId>,
-    /// Hand-overs that may still have an effect. While it is 0, it is certain that the batch was not executed.
+    /// Attempts that may still have an effect. While it is 0, the batch was certainly not executed.
     pub(crate) possible_effects: u32,
     pub(crate) retry_at: Instant,
     pub(crate) refusal: Option<Refusal>,
@@ -36,7 +37,7 @@ pub(crate) struct PendingBatch {
     lost_leaders: u32,
 }
 
-/// To whom, in which term, and when.
+/// A send to a leader: to which node, in which term, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Attempt {
     pub(crate) to: NodeId,
@@ -73,7 +74,7 @@ impl Pending {
         self.waiting.get_mut(&number)
     }
 
-    /// Whether it waits here, and was handed to a node that has not answered yet.
+    /// Whether it waits here, and was sent to a node that has not answered yet.
     pub(crate) fn has_attempt(&self, number: u64) -> bool {
         self.waiting.get(&number).is_some_and(|waiting| waiting.attempt.is_some())
     }
@@ -137,14 +138,15 @@ impl PendingBatch {
         }
     }
 
-    /// The leader that has it leads no more.
+    /// The node that has it is not the leader any more.
     pub(crate) fn leader_lost(&mut self) {
         if self.attempt.take().is_some() {
             self.lost_leaders = self.lost_leaders.saturating_add(1);
         }
     }
 
-    /// Whether it is handed to no other leader: it may be what ended those before. Of reads that take much, one suffices.
+    /// Whether it is sent to no other leader: it may be what ended those before. Of heavy reads, one
+    /// suffices.
     pub(crate) fn has_exhausted_retries(&self) -> bool {
         let heavy = self.batch.is_read_only() && self.batch.work >= work::HEAVY;
         let leaders = if heavy { 1 } else { limits::MAX_LOST_LEADERS };
@@ -165,12 +167,12 @@ impl PendingBatch {
         self.recipients.contains(&node)
     }
 
-    /// A node to which it was handed over did nothing, or was not reached at all.
+    /// A node to which it was sent refused it, or was not reached at all.
     pub(crate) fn refused(&mut self, by: NodeId, reason: Refusal, retry_at: Instant) {
         if self.attempt.is_some_and(|attempt| attempt.to == by) {
             self.attempt = None;
             self.retry_at = retry_at;
-            // an earlier hand-over, if there was one, keeps its chance
+            // an earlier attempt, if there was one, may still have an effect
             if self.possible_effects == 1 {
                 self.possible_effects = 0;
             }
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_is_below_the_oldest() {
+    fn floor_is_below_the_oldest_pending_batch() {
         let mut pending = Pending::default();
         assert_eq!(pending.floor(), 0);
         assert_eq!((pending.insert(waiting()), pending.insert(waiting())), (1, 2));
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_leaders_is_handed_on_a_few_times_only() {
+    fn batch_that_ends_leaders_is_retried_a_few_times_only() {
         let one = NodeId::new(1);
         let (mut small, mut heavy) = (waiting(), waiting());
         heavy.batch = Batch { ops: vec![22], reads: 1, work: work::HEAVY, ..Batch::default() };
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_lone_hand_over_that_was_refused_is_certain() {
+    fn only_a_single_refused_attempt_is_certain() {
         let (one, two) = (NodeId::new(1), NodeId::new(2));
         let mut waiting = waiting();
         waiting.record_attempt(one, 1, Instant::ZERO);

@@ -39,11 +39,11 @@ pub(crate) use request::Request;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
 ///
-/// A batch of a client goes to the leader: by `propose` or `read` here, or by a frame to the node that leads. A batch with
+/// A batch of a client goes to the leader: by `propose` or `read` here, or by a frame to another node. A batch with
 /// writes becomes one entry of the log; whoever proposed it answers when it is applied, its reads being done in between at
-/// that place of the log. A batch of reads alone is answered when a read round has confirmed that the leader still leads.
+/// that place of the log. A batch of reads alone is answered when a read round has confirmed that the leader still is one.
 ///
-/// While a batch waits it is handed over again when the leader changes or nothing is heard. The entry carries the batch's
+/// While a batch waits it is sent again when the leader changes or does not answer. The entry carries the batch's
 /// number, and [`Sessions`](crate::session::Sessions), a part of the replicated state, let it through once. The node whose client
 /// waits needs no answer from the leader if that is lost: it finds its own batch in the log, and replies from there.
 pub(crate) struct Replica {
@@ -81,12 +81,13 @@ pub(crate) struct Replica {
     meter: Meter,
     /// Has the loop turn again soon.
     wake: Arc<Notify>,
-    /// Replies that clients have not taken.
+    /// Memory for replies that clients have not read.
     output_budget: OutputBudget,
-    /// The last read that was handed over while these were too many, and those that wait until it is answered.
+    /// The last read that was forwarded while these were too many, and those deferred until it is
+    /// answered.
     probe_read: Option<u64>,
     deferred_reads: VecDeque<u64>,
-    /// Own batches to hand over when frames can be sent.
+    /// Local batches to route when frames can be sent.
     unsent: VecDeque<RequestId>,
     /// Frames for peers, and which own batch a request is about.
     outgoing: Vec<(NodeId, Vec<u8>, Option<RequestId>)>,
@@ -103,7 +104,7 @@ pub(crate) struct Replica {
     snapshot_failed: bool,
     /// There is no space to set aside for the next snapshot.
     no_snapshot_space: bool,
-    /// This node gave up the lead for its disk, which has not recovered since.
+    /// This node stepped down for its disk, which has not recovered since.
     stepped_down_for_disk: bool,
     /// Bytes of the last snapshot that was written.
     snapshot_bytes: u64,
@@ -152,7 +153,7 @@ struct ChunkRequest {
     max_len: usize,
 }
 
-/// How long a leader's disk may take nothing before it leaves the lead, in µs.
+/// How long a leader's disk may take nothing before the leader steps down, in µs.
 const DISK_FULL_US: u64 = 1_500_000;
 
 /// What peers can make a node log is logged this often a minute, each kind.
@@ -227,17 +228,17 @@ impl Replica {
         }
     }
 
-    /// With what has the loop turn again soon, when there is more to do than a turn takes.
+    /// With the notification that has the loop turn again soon.
     pub(crate) fn with_wake(self, wake: Arc<Notify>) -> Self {
         Self { wake, ..self }
     }
 
-    /// With what counts the replies that clients have not taken.
+    /// With the memory budget for replies that clients have not read.
     pub(crate) fn with_output_budget(self, output_budget: OutputBudget) -> Self {
         Self { output_budget, ..self }
     }
 
-    /// What another node answered goes to the client.
+    /// Passes another node's replies on to the client.
     fn answer(&self, waiting: PendingBatch, write: bool, replies: &[u8], index: Index) {
         if self.output_budget.must_drop(replies.len()) {
             return waiting.fail_at(if write { REPLY_DROPPED } else { OUTPUT_FULL }, index);
@@ -253,7 +254,7 @@ impl Replica {
         self.role = (role, term);
         self.role_changed = true;
         self.counters.leader_changes += u64::from(leader.is_some());
-        // reads under way are lost; the nodes whose clients asked ask again
+        // reads under way are lost; their nodes send them again
         for requester in self.rounds.drain(..).flat_map(|(_, requesters)| requesters) {
             match requester {
                 Requester::Local(number) => {
@@ -361,7 +362,7 @@ impl Replica {
             && now.since(since) >= DISK_FULL_US
             && others
         {
-            warn!("this node's disk takes no more: leaving the lead to another");
+            warn!("this node's disk takes no more: stepping down");
             self.stepped_down_for_disk = true;
             raft.step_down();
         }
@@ -371,18 +372,18 @@ impl Replica {
         RequestId { incarnation: self.incarnation.get(), number, write }
     }
 
-    /// A peer sent what no honest node can have sent: it has no effect.
+    /// A peer sent what no honest node sends: it is counted, logged and has no effect.
     fn reject_invalid(&mut self, from: NodeId, why: &str) {
         self.counters.invalid_requests = self.counters.invalid_requests.saturating_add(1);
         if let Some(suppressed) = self.log_limit.pass("implausible") {
-            warn!(from = from.get(), why, suppressed, "refusing what no node can have sent");
+            warn!(from = from.get(), why, suppressed, "refusing an invalid request of a peer");
         }
     }
 }
 
 pub(crate) const OUTPUT_FULL: &str = "TRYAGAIN the replies that clients of this node have not read take too much memory, the command was not executed";
 const REPLY_DROPPED: &str = "ERR the command was executed, but its reply was dropped: the replies that clients of this node have not read take too much memory";
-const NOT_SENT_TO: &str = "an answer to a request that was handed to other nodes";
+const NOT_SENT_TO: &str = "a response to a request that was sent to other nodes";
 const FORGED: &str = "ERR the command was not executed: another was applied under its number, which somebody else used in this node's name";
 const UNKNOWN_FORGED: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";

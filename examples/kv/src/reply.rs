@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_version_has_its_own_forms() {
+    fn replies_depend_on_the_protocol_version() {
         let say = |protocol| {
             let mut reply = Reply::new(protocol);
             reply.null();

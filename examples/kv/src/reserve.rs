@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_is_found_again_and_is_taken_once() {
+    fn reserve_survives_restart_and_is_taken_once() {
         let dir = std::env::temp_dir().join(format!("quorate-kv-reserve-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let mut reserve = Reserve::open(&dir);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_has_no_space_for_all_of_it_gives_a_part() {
+    fn full_disk_reserves_a_part() {
         let dir = std::env::temp_dir().join(format!("quorate-kv-part-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let mut mount = std::process::Command::new("mount");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_aside_suffices_for_the_state() {
+    fn estimate_covers_the_written_snapshot() {
         let dir = std::env::temp_dir().join(format!("quorate-kv-estimate-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         for (keys, len) in [(0, 0), (1, 0), (20_000, 1), (20_000, 200), (20, 200_000)] {

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_named() {
+    fn malformed_requests_are_reported() {
         for (bytes, error) in [
             (&b"*a\r\n"[..], ProtocolError::Count),
             (b"*1048577\r\n", ProtocolError::Count),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_is_known_before_it_is_there() {
+    fn announced_length_is_known_early() {
         let mut decoder = Decoder::default();
         assert_eq!(decoder.next(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n"), Ok(None));
         assert!(decoder.announced() < 100);
@@ -416,7 +416,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_give_what_the_whole_gives(words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..5), piece in 1usize..7) {
+        fn partial_input_parses_like_the_whole(words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..5), piece in 1usize..7) {
             let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
             for word in &words {
                 bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
@@ -432,7 +432,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_never_panics(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'*'), Just(b'$'), Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'"')], 0..200)) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'*'), Just(b'$'), Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'"')], 0..200)) {
             let _ = all(&bytes);
         }
     }

@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn replies_of_nodes_are_read_and_nothing_else() {
+    fn only_replies_of_nodes_are_parsed() {
         assert_eq!(parse(b"+OK\r\n"), Ok(Some(Response::Simple("OK".into()))));
         assert_eq!(parse(b"-ERR no\r\n"), Ok(Some(Response::Error("ERR no".into()))));
         assert_eq!(parse(b"$3\r\na\rb\r\n"), Ok(Some(Response::Bulk(b"a\rb".to_vec()))));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_a_cursor_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(printable("a\x1b[2Jb\r\n\x07\u{9b}é"), "a\\u{1b}[2Jb\\u{d}\\u{a}\\u{7}\\u{9b}é");
         assert_eq!(printable("\u{202e}x"), "\\u{202e}x");
         assert_eq!(printable(&"x".repeat(1_000)).chars().count(), SHOWN + 1);
@@ -118,7 +118,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_give_what_the_whole_gives(bytes in "[+$][0-9a-c\r\n]{0,12}", at in 0usize..12) {
+        fn partial_input_parses_like_the_whole(bytes in "[+$][0-9a-c\r\n]{0,12}", at in 0usize..12) {
             let (whole, part) = (parse(bytes.as_bytes()), parse(&bytes.as_bytes()[..at.min(bytes.len())]));
             prop_assert!(part == Ok(None) || part == whole);
         }

@@ -25,9 +25,9 @@ pub(crate) struct Server {
     pub(crate) counters: ServerCounters,
     pub(crate) config: ServerConfig,
     pub(crate) started: Instant,
-    /// What large commands take.
+    /// Memory for large commands.
     pub(crate) input: InputBudget,
-    /// Replies that clients have not taken.
+    /// Memory for replies that clients have not read.
     pub(crate) output_budget: OutputBudget,
     log_limit: LogLimit<&'static str>,
 }
@@ -91,7 +91,7 @@ impl Server {
         ]
     }
 
-    /// Takes clients in, for as long as the program runs.
+    /// Accepts clients for as long as the program runs.
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
         loop {
             match listener.accept().await {
@@ -99,7 +99,7 @@ impl Server {
                 Err(error) => {
                     // too many open files, mostly: others will leave
                     if let Some(suppressed) = self.log_limit.pass("accept") {
-                        warn!(%error, suppressed, "cannot take a client in");
+                        warn!(%error, suppressed, "cannot accept a client");
                     }
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -117,7 +117,7 @@ impl Server {
                 reply_bytes,
                 unread_bytes,
                 suppressed,
-                "closing a client that takes its replies too slowly"
+                "closing a client that reads its replies too slowly"
             );
         }
     }
@@ -154,7 +154,7 @@ impl ServerCounters {
         self.protocol_errors.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Commands, connections, connections turned away, protocol errors.
+    /// Commands, connections, refused connections, protocol errors.
     pub(crate) fn get(&self) -> [u64; 4] {
         [&self.commands, &self.connections, &self.rejected, &self.protocol_errors]
             .map(|counter| counter.load(Ordering::Relaxed))

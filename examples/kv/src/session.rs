@@ -7,9 +7,9 @@ use crate::op::put;
 
 /// Which batches were applied, so that none is applied twice: a part of the replicated state (Raft thesis, 6.3).
 ///
-/// A node gives each of its clients' write batches a number and may hand it over again and again, to whoever leads, until it
+/// A node gives each of its clients' write batches a number and may send it to the leader again and again, until it
 /// sees it applied. An entry of the log carries that number and the node's floor: everything up to it is answered, or given up,
-/// and will not be handed over again. So the table holds the few numbers above the floor, at most [`limits::SESSION_WINDOW`] a
+/// and will not be sent again. So the table holds the few numbers above the floor, at most [`limits::SESSION_WINDOW`] a
 /// node.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Sessions(BTreeMap<NodeId, Session>);
@@ -26,16 +26,16 @@ struct Session {
 pub(crate) struct BatchId {
     /// The node whose client sent it.
     pub(crate) origin: NodeId,
-    /// Which life of that node: grows with every start.
+    /// Which incarnation of that node: grows with every start.
     pub(crate) incarnation: u64,
-    /// Which batch of that life: from 1.
+    /// Which batch of that incarnation: from 1.
     pub(crate) number: u64,
 }
 
 impl Sessions {
     /// Whether a batch is to be applied now: true once, false ever after.
     ///
-    /// A batch of an earlier life than the newest seen is not applied any more: nobody waits for it, and the numbers that
+    /// A batch of an earlier incarnation than the newest seen is not applied any more: nobody waits for it, and the numbers that
     /// could tell whether it was applied before are forgotten.
     pub(crate) fn admit(&mut self, id: BatchId, floor: u64) -> bool {
         let session = self.0.entry(id.origin).or_default();
@@ -64,12 +64,13 @@ impl Sessions {
         true
     }
 
-    /// The newest life of a node that was heard of; 0 if none was.
+    /// The newest incarnation of a node that was seen; 0 if none was.
     pub(crate) fn incarnation(&self, origin: NodeId) -> u64 {
         self.0.get(&origin).map_or(0, |session| session.incarnation)
     }
 
-    /// Whether more was heard of a node than it said, in this life and with numbers up to `last`: somebody else spoke in its name.
+    /// Whether there are batches of a node that it never sent, given its incarnation and its `last`
+    /// number: somebody else used its name.
     pub(crate) fn has_forged_batches(&self, origin: NodeId, incarnation: u64, last: u64) -> bool {
         self.0.get(&origin).is_some_and(|session| {
             let highest = session.above.last().copied().unwrap_or(0).max(session.floor);
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_applied_once() {
+    fn batch_is_applied_once() {
         let mut sessions = Sessions::default();
         assert!(sessions.admit(id(1, 2), 0));
         assert!(!sessions.admit(id(1, 2), 0));
@@ -155,7 +156,7 @@ mod tests {
         // given up below the floor: too late
         assert!(sessions.admit(id(1, 9), 7));
         assert!(!sessions.admit(id(1, 5), 0));
-        // a new life counts from the beginning, and ends the old one
+        // a new incarnation counts from the beginning, and ends the old one
         assert!(sessions.admit(id(2, 1), 0));
         assert!(!sessions.admit(id(1, 20), 0));
         assert!(
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_at_the_end_of_their_range_do_not_overflow() {
+    fn extreme_numbers_do_not_overflow() {
         let mut sessions = Sessions::default();
         let other = BatchId { origin: NodeId::new(2), incarnation: 1, number: 1 };
         assert!(!sessions.admit(id(1, u64::MAX), u64::MAX));
@@ -212,14 +213,14 @@ mod tests {
         assert!(!sessions.admit(id(2, 1), 0));
         assert!(sessions.admit(id(1 << 62, 1), 0));
         assert!(!sessions.admit(id(3, 1), 0));
-        assert!(sessions.admit(id((1 << 62) + 1, 1), 0), "a larger life goes on");
+        assert!(sessions.admit(id((1 << 62) + 1, 1), 0), "a larger incarnation goes on");
         assert!(sessions.admit(other, 0), "another node has nothing to do with it");
         assert!(!sessions.has_forged_batches(NodeId::new(2), 1, 1));
     }
 
     proptest! {
         #[test]
-        fn any_numbers_are_admitted_as_they_were_and_change_no_other_node(
+        fn admission_matches_earlier_releases(
             entries in prop::collection::vec((1u64..4, numbers(), numbers(), numbers()), 0..40),
         ) {
             let (mut sessions, mut before) = (Sessions::default(), Wrapping::default());
@@ -237,14 +238,14 @@ mod tests {
         }
 
         #[test]
-        fn any_snapshot_is_an_error_or_a_table(bytes in prop::collection::vec(prop_oneof![0u8..4, any::<u8>()], 0..60), number in numbers(), floor in numbers()) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(prop_oneof![0u8..4, any::<u8>()], 0..60), number in numbers(), floor in numbers()) {
             if let Ok(mut sessions) = Sessions::decode(&mut Reader::new(&bytes)) {
                 sessions.admit(id(number, number), floor);
             }
         }
 
         #[test]
-        fn however_they_come_each_comes_once(numbers in prop::collection::vec(1u64..30, 0..100)) {
+        fn each_number_is_admitted_once_in_any_order(numbers in prop::collection::vec(1u64..30, 0..100)) {
             let mut sessions = Sessions::default();
             let mut seen = BTreeSet::new();
             for number in numbers {

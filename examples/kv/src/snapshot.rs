@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_log_may_hold_can_be_loaded() {
+    fn largest_log_contents_can_be_loaded() {
         let dir = dir("large");
         let mut state = state();
         // beyond what clients may send: older nodes took it from any peer
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_loaded() {
+    fn snapshot_round_trips() {
         let dir = dir("written");
         let state = state();
         let bytes = write(&dir.0, &state, 5, None).unwrap();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn any_damage_is_found() {
+    fn any_damage_is_detected() {
         let dir = dir("damage");
         write(&dir.0, &state(), 5, None).unwrap();
         let path = path(&dir.0, 77);
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_of_another_cluster_is_refused_by_name() {
+    fn snapshot_of_another_cluster_is_refused() {
         let dir = dir("another");
         write(&dir.0, &state(), 5, None).unwrap();
         let fault = load(&path(&dir.0, 77), 6).unwrap_err().to_string();

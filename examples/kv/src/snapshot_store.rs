@@ -31,9 +31,9 @@ pub(crate) struct SnapshotStore {
     cluster: u64,
     newest: Option<Index>,
     worker: SnapshotWorker,
-    /// The keeper has a state to write.
+    /// The worker has a state to write.
     writing: bool,
-    /// It has written it, which nobody asked about yet.
+    /// It has written it, which was not taken yet.
     written: Option<io::Result<Written>>,
     reserved: ReservedSpace,
     loading: Option<Receiver<Result<Box<State>, Fault>>>,
@@ -87,7 +87,7 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_secs(60);
 const FULL_DISK_INTERVAL: Duration = Duration::from_secs(1);
 /// The one file of what is being received.
 const RECEIVING: &str = "snapshot-receiving";
-/// What was being received and was given up, until the keeper removes it.
+/// What was being received and was given up, until the worker removes it.
 const ABANDONED: &str = "snapshot-abandoned";
 
 impl SnapshotStore {
@@ -133,7 +133,7 @@ impl SnapshotStore {
         }
     }
 
-    /// Has space set aside for a snapshot of this state, and gives up what is not being received any
+    /// Has space reserved for a snapshot of this state, and gives up what is not being received any
     /// more. False if there is no space.
     pub(crate) fn reserve_space(&mut self, state: &State) -> bool {
         self.poll_worker();
@@ -152,7 +152,7 @@ impl SnapshotStore {
         self.reserved.may_suffice(bytes)
     }
 
-    /// Hears what the keeper has done.
+    /// Takes the outcomes of the worker's jobs.
     fn poll_worker(&mut self) {
         loop {
             match self.worker.outcome() {
@@ -385,7 +385,7 @@ mod tests {
             files.map(|file| file.unwrap().metadata().map_or(0, |found| found.len())).sum()
         }
 
-        /// The keeper removes what is not wanted any more.
+        /// The worker removes what is not wanted any more.
         fn wait_until_empty(&self) {
             while self.bytes() > 0 {
                 thread::yield_now();
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn snapshots_that_are_never_finished_take_bounded_space() {
+    fn unfinished_snapshots_take_bounded_space() {
         let dir = Dir::new("unfinished");
         let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
         // many that begin: each takes the place of the one before
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_does_not_follow_the_one_before_is_refused() {
+    fn out_of_order_chunk_is_refused() {
         let dir = Dir::new("gaps");
         let mut store = SnapshotStore::new(&dir.0, 5, u64::MAX).unwrap();
         for (index, offset) in [(7, 99), (7, 101), (7, u64::MAX), (8, 100)] {
@@ -452,7 +452,7 @@ mod tests {
     /// To remove a snapshot of 256 MiB took half a second on the node's loop, and to set space aside a
     /// tenth: a leader missed its heartbeats by that.
     #[test]
-    fn the_loop_waits_for_no_file() {
+    fn event_loop_never_waits_for_files() {
         let dir = Dir::new("no-wait");
         let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
         for applied in 1..=2 {
@@ -460,7 +460,7 @@ mod tests {
         }
         let (go_on, wait) = channel();
         store.worker.submit(Job::Wait(wait));
-        // everything the loop does while the keeper is busy returns at once, and has removed nothing
+        // everything the loop does while the worker is busy returns at once, and has removed nothing
         store.start_write(state(3));
         assert!(!store.is_idle() && store.take_written().is_none());
         assert!(store.reserve_space(&state(3)));
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_fails_gives_back_what_was_set_aside() {
+    fn failed_snapshot_releases_reserved_space() {
         let dir = Dir::new("given-back");
         let mut store = SnapshotStore::new(&dir.0, 5, 1000).unwrap();
         while !store.reserved.holds(1) {
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_into_a_snapshot_that_is_being_checked() {
+    fn chunks_are_refused_while_a_snapshot_is_checked() {
         let dir = Dir::new("checked");
         let mut store = SnapshotStore::new(&dir.0, 5, u64::MAX).unwrap();
         let (_running, loading) = channel();

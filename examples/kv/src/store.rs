@@ -278,7 +278,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_and_a_clone_is_a_moment(steps in steps()) {
+        fn store_is_a_map_and_clones_are_snapshots(steps in steps()) {
             let (mut store, mut model) = (Store::new(), BTreeMap::new());
             let mut frozen = Vec::new();
             for step in steps {
@@ -312,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn a_scan_returns_what_stays_once_whatever_else_changes(count in 1usize..20, churn in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn scan_returns_stable_keys_exactly_once(count in 1usize..20, churn in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut store = Store::new();
             for number in 0..=255u8 {
                 store.set(&key(number), b"v");

@@ -112,7 +112,7 @@ pub(crate) static TABLE: [Spec; 36] = {
         spec("multi",     Name::Multi,     1,  C, NONE,       "transactions", "Is refused, with all that follows up to EXEC or DISCARD"),
         spec("ping",      Name::Ping,      -1, C, NONE,       "connection", "Answers"),
         spec("quit",      Name::Quit,      -1, C, NONE,       "connection", "Closes the connection"),
-        spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Shows and changes who is in the cluster, and who leads"),
+        spec("quorate",   Name::Quorate,   -2, C, NONE,       "cluster",    "Shows and changes the members of the cluster, transfers leadership"),
         spec("readonly",  Name::ReadOnly,  1,  C, NONE,       "cluster",    "Lets this connection read what this node has, perhaps a little old"),
         spec("readwrite", Name::ReadWrite, 1,  C, NONE,       "cluster",    "Makes this connection's reads linearizable again"),
         spec("reset",     Name::Reset,     1,  C, NONE,       "connection", "Puts the connection into the state of a new one"),
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortcuts_find_what_the_table_has() {
+    fn shortcuts_match_the_table() {
         assert_eq!((TABLE[GET].name, TABLE[SET].name), ("get", "set"));
         for spec in &TABLE {
             assert_eq!(find(spec.name.to_uppercase().as_bytes()).unwrap().name_id, spec.name_id);

@@ -1,4 +1,5 @@
-//! What an honest node can have sent. The leader refuses the rest before it proposes it: what is in the log, every node applies.
+//! Validates forwarded batches before the leader proposes them: what is in the log, every node
+//! applies.
 
 use quorate_core::NodeId;
 
@@ -8,7 +9,7 @@ use crate::forward::RequestId;
 use crate::limits;
 use crate::op::Op;
 
-/// Checks the numbers of a forwarded write batch. `known` is the newest life of its node in the replicated state.
+/// Checks the numbers of a forwarded write batch. `known` is the newest incarnation of its node in the replicated state.
 ///
 /// # Errors
 ///
@@ -18,7 +19,7 @@ pub(crate) fn batch_numbers(
     floor: u64,
     known: u64,
 ) -> Result<(), &'static str> {
-    // a life that was forged into an old log is followed by a larger one
+    // an incarnation that was forged into an old log is followed by a larger one
     let newest = limits::MAX_INCARNATION.max(known.saturating_add(limits::MAX_INCARNATION_STEP));
     if request_id.incarnation >= newest {
         return Err("an incarnation beyond every clock");
@@ -52,7 +53,7 @@ fn operation(op: Op<'_>, from: NodeId) -> Result<(), &'static str> {
         Op::Add { key: k, .. } | Op::Get(k) | Op::StrLen(k) | Op::Type(k) => key(k),
         Op::Scan { pattern, .. } => pattern.is_none_or(|p| p.len() <= limits::PATTERN_BYTES),
         Op::SetAddress { node, peer, client } => {
-            // a node enters itself; the leader enters others, and forwards that to nobody while it leads
+            // a node announces itself; the leader enters others, and does not forward that
             if NodeId::new(node) != from {
                 return Err("an address for another node, which only the leader enters");
             }
@@ -80,12 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_honest_nodes_pass_and_no_others() {
+    fn batch_numbers_out_of_range_are_refused() {
         let now = 1_700_000_000_000_000;
         assert_eq!(batch_numbers(request_id(now, 1), 0, 0), Ok(()));
         assert_eq!(batch_numbers(request_id(now, limits::SESSION_WINDOW), 0, now), Ok(()));
         assert_eq!(batch_numbers(request_id(limits::MAX_INCARNATION - 1, 9), 8, 0), Ok(()));
-        // a node goes on above a life that was forged
+        // a node goes on above an incarnation that was forged
         assert_eq!(batch_numbers(request_id((1 << 62) + 1, 1), 0, 1 << 62), Ok(()));
         assert_eq!(
             batch_numbers(request_id(u64::MAX, 1), 0, u64::MAX - 1),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_within_the_limits_pass_and_no_others() {
+    fn operations_beyond_the_limits_are_refused() {
         let check = |build: &dyn Fn(&mut Vec<u8>)| {
             let mut ops = Vec::new();
             build(&mut ops);

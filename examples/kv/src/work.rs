@@ -25,14 +25,14 @@ pub(crate) const LARGEST: u64 = 4 << 20;
 pub(crate) const BATCH: u64 = 1 << 17;
 /// One `SCAN` goes through, whatever `COUNT` says.
 pub(crate) const SCAN: u64 = 1 << 17;
-/// A batch of reads of this much is not handed on when the leader that had it is lost.
+/// A batch of reads of this much is not retried when the leader that had it is lost.
 pub(crate) const HEAVY: u64 = 1 << 17;
 /// `FLUSHALL`.
 pub(crate) const FLUSH: u64 = 1 << 14;
 /// A command that is small whatever it says.
 pub(crate) const SMALL: u64 = 64;
 
-/// To come by a key, and past the empty places between keys.
+/// To visit a key, and to pass the shards of the store.
 pub(crate) const VISIT: u64 = 32;
 pub(crate) const SHARDS: u64 = 4096;
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_counts_what_was_done_in_it() {
+    fn meter_counts_per_turn() {
         let mut meter = Meter::default();
         meter.applied(5);
         meter.read(TURN - 1);

@@ -6,16 +6,16 @@ mod common;
 use common::{Cluster, until};
 
 #[test]
-fn a_member_is_moved_by_an_explicit_command_only() {
+fn member_moves_only_by_explicit_command() {
     let mut cluster = Cluster::start("moves", 3, &[]);
     cluster.wait_for_leader();
-    let new = cluster.add_place();
+    let new = cluster.add_node();
     cluster.start_node(new);
     let at = cluster.peer_address(new);
     until("the node to be in", || (cluster.ctl(&["add", "4", &at]).0 == Some(0)).then_some(()));
     let ask = |words: &[&str]| {
         until("the leader's answer", || {
-            let answer = cluster.client(cluster.leader()?).ask(words).ok()?.text();
+            let answer = cluster.client(cluster.leader()?).call(words).ok()?.text();
             (!answer.starts_with("NOTLEADER") && !answer.starts_with("CLUSTERDOWN"))
                 .then_some(answer)
         })
@@ -75,11 +75,11 @@ fn a_member_is_moved_by_an_explicit_command_only() {
         (0..4).all(|index| place(index).contains(&format!("address={at},"))).then_some(())
     });
     let mut client = cluster.client(new);
-    until("it to serve", || (client.ask(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(()));
+    until("it to serve", || (client.call(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(()));
 }
 
 #[test]
-fn an_address_is_kept_for_what_is_added_and_for_nothing_else() {
+fn only_added_nodes_get_an_address() {
     let cluster = Cluster::start("invented", 3, &[]);
     cluster.wait_for_leader();
     until("the founders to be entered", || {
@@ -92,7 +92,7 @@ fn an_address_is_kept_for_what_is_added_and_for_nothing_else() {
     for id in 100..130 {
         let answer = until("an answer", || {
             let (id, address) = (id.to_string(), format!("127.0.0.1:{id}"));
-            let answer = client.ask(&["QUORATE", "ADD", &id, &address]).ok()?.text();
+            let answer = client.call(&["QUORATE", "ADD", &id, &address]).ok()?.text();
             (!answer.starts_with("TRYAGAIN")).then_some(answer)
         });
         added += u64::from(answer == "OK");
@@ -106,20 +106,20 @@ fn an_address_is_kept_for_what_is_added_and_for_nothing_else() {
 
 /// Those that did not hear of it are told by the node itself, in its hello.
 #[test]
-fn members_that_moved_are_found_by_those_that_were_away() {
+fn moved_members_are_found_after_downtime() {
     let mut cluster = Cluster::start("moved", 3, &[]);
     cluster.wait_for_leader();
-    let joined = cluster.add_place();
+    let joined = cluster.add_node();
     cluster.start_node(joined);
     let at = cluster.peer_address(joined);
     until("the node to be in", || (cluster.ctl(&["add", "4", &at]).0 == Some(0)).then_some(()));
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     // every founder is needed, and the joined node: it moves without being entered first
     cluster.kill(0);
     assert!(cluster.stop(joined).success());
-    cluster.relocate(joined);
+    cluster.change_peer_port(joined);
     cluster.start_node(joined);
-    assert_eq!(cluster.client(joined).must(&["SET", "a", "1"]).text(), "OK");
+    assert_eq!(cluster.client(joined).call_ok(&["SET", "a", "1"]).text(), "OK");
     let place = |cluster: &Cluster, index: usize, of: usize| {
         cluster.info(index, &format!("peer{}", of + 1)).unwrap_or_default()
     };
@@ -128,16 +128,16 @@ fn members_that_moved_are_found_by_those_that_were_away() {
         (1..3).all(|i| place(&cluster, i, joined).contains(&moved)).then_some(())
     });
     cluster.start_node(0);
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     // a founder moves, with new --peers for all of them, while the joined node is away
     (0..4).for_each(|index| assert!(cluster.stop(index).success()));
-    cluster.relocate(1);
+    cluster.change_peer_port(1);
     (0..3).for_each(|index| cluster.start_node(index));
-    cluster.client(0).must(&["SET", "b", "1"]);
+    cluster.client(0).call_ok(&["SET", "b", "1"]);
     // nobody else is left to tell it: the one that moved leads
     until("the founder that moved to lead", || {
         (cluster.leader() == Some(1) || cluster.ctl(&["transfer", "2"]).0 == Some(0)).then_some(())
     });
     cluster.start_node(joined);
-    assert_eq!(cluster.client(joined).must(&["GET", "b"]).text(), "1");
+    assert_eq!(cluster.client(joined).call_ok(&["GET", "b"]).text(), "1");
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use common::{Cluster, PATIENCE, connect, free_ports, has_program, output, shown, until};
 
 #[test]
-fn what_is_set_on_one_is_read_on_all() {
+fn write_on_one_node_is_read_on_all() {
     let mut cluster = Cluster::start("all", 3, &[]);
     cluster.wait_for_leader();
     for (index, value) in ["one", "two", "three"].iter().enumerate() {
-        cluster.client(index).must(&["SET", "a", value]);
+        cluster.client(index).call_ok(&["SET", "a", value]);
         for reader in 0..3 {
             assert_eq!(
-                cluster.client(reader).must(&["GET", "a"]).text(),
+                cluster.client(reader).call_ok(&["GET", "a"]).text(),
                 *value,
                 "at node {}",
                 reader + 1
@@ -27,76 +27,76 @@ fn what_is_set_on_one_is_read_on_all() {
     }
     // a client that waited knows that two more have it on disk
     let mut client = cluster.client(0);
-    client.must(&["SET", "b", "1"]);
+    client.call_ok(&["SET", "b", "1"]);
     until("two more to have it on disk", || {
-        (client.must(&["WAIT", "2", "10000"]).number() == 2).then_some(())
+        (client.call_ok(&["WAIT", "2", "10000"]).number() == 2).then_some(())
     });
     // local reads come to the same in a while
     let leader = cluster.wait_for_agreement();
     for index in 0..3 {
         let mut client = cluster.client(index);
-        client.must(&["READONLY"]);
+        client.call_ok(&["READONLY"]);
         until("a local read to see it", || {
-            (client.must(&["GET", "b"]).text() == "1").then_some(())
+            (client.call_ok(&["GET", "b"]).text() == "1").then_some(())
         });
     }
     // every command, through a node that must forward it
     let mut client = cluster.client((leader + 1) % 3);
-    client.must(&["FLUSHALL"]);
-    assert_eq!(client.must(&["MSET", "x", "1", "y", "2"]).text(), "OK");
-    assert_eq!(client.must(&["MGET", "x", "y", "z"]).text(), "1 2 ");
-    assert_eq!(client.must(&["INCRBY", "x", "9"]).number(), 10);
-    assert_eq!(client.must(&["APPEND", "x", "0"]).number(), 3);
-    assert_eq!(client.must(&["SET", "x", "new", "GET"]).text(), "100");
-    assert_eq!(client.must(&["STRLEN", "x"]).number(), 3);
-    assert_eq!(client.must(&["DEL", "x", "nothing"]).number(), 1);
-    assert_eq!(client.must(&["EXISTS", "x", "y"]).number(), 1);
-    assert_eq!(client.must(&["DBSIZE"]).number(), 1);
-    assert_eq!(client.must(&["SCAN", "0"]).text(), "0 y");
+    client.call_ok(&["FLUSHALL"]);
+    assert_eq!(client.call_ok(&["MSET", "x", "1", "y", "2"]).text(), "OK");
+    assert_eq!(client.call_ok(&["MGET", "x", "y", "z"]).text(), "1 2 ");
+    assert_eq!(client.call_ok(&["INCRBY", "x", "9"]).number(), 10);
+    assert_eq!(client.call_ok(&["APPEND", "x", "0"]).number(), 3);
+    assert_eq!(client.call_ok(&["SET", "x", "new", "GET"]).text(), "100");
+    assert_eq!(client.call_ok(&["STRLEN", "x"]).number(), 3);
+    assert_eq!(client.call_ok(&["DEL", "x", "nothing"]).number(), 1);
+    assert_eq!(client.call_ok(&["EXISTS", "x", "y"]).number(), 1);
+    assert_eq!(client.call_ok(&["DBSIZE"]).number(), 1);
+    assert_eq!(client.call_ok(&["SCAN", "0"]).text(), "0 y");
     let big = "x".repeat(3 << 20);
-    client.must(&["SET", "big", &big]);
+    client.call_ok(&["SET", "big", &big]);
     for index in 0..3 {
-        let read = cluster.client(index).must(&["GET", "big"]).text();
+        let read = cluster.client(index).call_ok(&["GET", "big"]).text();
         assert!(read == big, "node {} returned {}", index + 1, shown(&read));
     }
 }
 
 #[test]
-fn without_a_majority_nothing_is_acknowledged_and_clients_are_told() {
+fn without_a_majority_writes_fail_with_an_error() {
     let mut cluster = Cluster::start("minority", 3, &["--timeout-ms", "500"]);
     let leader = cluster.wait_for_leader();
-    cluster.client(leader).must(&["SET", "a", "1"]);
+    cluster.client(leader).call_ok(&["SET", "a", "1"]);
     let (one, two) = ((leader + 1) % 3, (leader + 2) % 3);
     cluster.kill(one);
     cluster.kill(two);
     let mut client = cluster.client(leader);
-    let write = client.ask(&["SET", "a", "2"]).unwrap().text();
+    let write = client.call(&["SET", "a", "2"]).unwrap().text();
     assert!(write.contains("outcome unknown") || write.starts_with("CLUSTERDOWN"), "{write}");
-    let read = client.ask_until(&["GET", "a"], "CLUSTERDOWN");
+    let read = client.call_until(&["GET", "a"], "CLUSTERDOWN");
     assert!(read.contains("was not executed"), "{read}");
     until("the leader to see that it does not lead", || cluster.leader().is_none().then_some(()));
-    client.ask_until(&["INCR", "n"], "CLUSTERDOWN no leader");
+    client.call_until(&["INCR", "n"], "CLUSTERDOWN no leader");
     // a local read is what it is for
-    client.must(&["READONLY"]);
-    assert_eq!(client.must(&["GET", "a"]).text(), "1");
+    client.call_ok(&["READONLY"]);
+    assert_eq!(client.call_ok(&["GET", "a"]).text(), "1");
     cluster.start_node(one);
     until("a majority to serve", || {
         let mut client = cluster.client(leader);
         // an earlier one may have been executed
-        client.ask(&["INCR", "m"]).ok()?.text().parse::<u64>().ok()
+        client.call(&["INCR", "m"]).ok()?.text().parse::<u64>().ok()
     });
-    assert_eq!(cluster.client(one).must(&["GET", "n"]).number(), 0);
+    assert_eq!(cluster.client(one).call_ok(&["GET", "n"]).number(), 0);
 }
 
 #[test]
-fn a_clean_stop_ends_with_zero_and_a_restart_has_everything() {
+fn clean_stop_exits_zero_and_restart_keeps_data() {
     let mut cluster = Cluster::start("restart", 1, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "a", "1"]);
+    cluster.client(0).call_ok(&["SET", "a", "1"]);
     assert!(cluster.stop(0).success());
     cluster.start_node(0);
     cluster.wait_for_leader();
-    assert_eq!(cluster.client(0).must(&["GET", "a"]).text(), "1");
+    assert_eq!(cluster.client(0).call_ok(&["GET", "a"]).text(), "1");
     // the second process on one directory is turned away, whatever ports it has
     let (code, said) = output(cluster.command(0));
     assert_eq!(code, Some(1));
@@ -104,11 +104,11 @@ fn a_clean_stop_ends_with_zero_and_a_restart_has_everything() {
     let (code, said) = output(cluster.command_elsewhere(0));
     assert_eq!(code, Some(1));
     assert!(said.contains("in use by another process") && said.contains("node-1"), "{said}");
-    assert_eq!(cluster.client(0).must(&["GET", "a"]).text(), "1");
+    assert_eq!(cluster.client(0).call_ok(&["GET", "a"]).text(), "1");
 }
 
 #[test]
-fn a_command_line_without_sense_is_explained() {
+fn invalid_command_line_is_explained() {
     let program = env!("CARGO_BIN_EXE_quorate-kv");
     let node = ["node", "--peer-listen", "127.0.0.1:0", "--data", "/nonexistent"];
     for (more, told) in [
@@ -131,7 +131,7 @@ fn metrics_are_served() {
     let port = free_ports(1)[0];
     let cluster = Cluster::start("metrics", 1, &["--metrics", &format!("127.0.0.1:{port}")]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "a", "1"]);
+    cluster.client(0).call_ok(&["SET", "a", "1"]);
     cluster.wait_for_info(0, "role", "leader");
     let page = |request: &[u8]| {
         let mut socket = connect(port);
@@ -148,7 +148,7 @@ fn metrics_are_served() {
 }
 
 #[test]
-fn redis_s_own_tools_are_content() {
+fn redis_cli_and_redis_benchmark_work() {
     if !has_program("redis-cli") || !has_program("redis-benchmark") {
         return;
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{Cluster, connect, output};
 
 /// Sends bytes and takes what comes until the other side ends it, or says nothing for a while.
-fn throw(port: u16, bytes: &[u8]) -> Vec<u8> {
+fn send_raw(port: u16, bytes: &[u8]) -> Vec<u8> {
     let mut socket = connect(port);
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let mut got = Vec::new();
@@ -31,10 +31,10 @@ fn noise(rng: &mut quorate_core::Rng, len: u64) -> Vec<u8> {
 }
 
 #[test]
-fn garbage_on_both_ports_harms_nobody() {
+fn garbage_on_both_ports_is_harmless() {
     let mut cluster = Cluster::start("garbage", 3, &[]);
     let leader = cluster.wait_for_leader();
-    cluster.client(leader).must(&["SET", "a", "1"]);
+    cluster.client(leader).call_ok(&["SET", "a", "1"]);
     let identity = cluster.info(leader, "cluster");
     let mut rng = quorate_core::Rng::new(7);
     let ports = [cluster.ports[leader], cluster.peer_port(leader)];
@@ -49,28 +49,28 @@ fn garbage_on_both_ports_harms_nobody() {
             .collect();
         for _ in 0..30 {
             let len = rng.range(1, 2_000);
-            throw(port, &noise(&mut rng, len));
+            send_raw(port, &noise(&mut rng, len));
         }
         // announced, and not sent
-        throw(port, b"*1048576\r\n$4194304\r\n");
-        throw(port, &[0xff; 64]);
+        send_raw(port, b"*1048576\r\n$4194304\r\n");
+        send_raw(port, &[0xff; 64]);
         // sent, and not wanted
-        throw(port, &noise(&mut rng, 8 << 20));
-        throw(port, &b"*1\r\n".repeat(500_000));
-        throw(port, &b"PING\r\n".repeat(100_000)[..500_000]);
+        send_raw(port, &noise(&mut rng, 8 << 20));
+        send_raw(port, &b"*1\r\n".repeat(500_000));
+        send_raw(port, &b"PING\r\n".repeat(100_000)[..500_000]);
         drop(half_frames);
     }
     for index in 0..3 {
         assert!(cluster.is_running(index));
-        assert_eq!(cluster.client(index).must(&["GET", "a"]).text(), "1");
-        cluster.client(index).must(&["SET", "b", "1"]);
+        assert_eq!(cluster.client(index).call_ok(&["GET", "a"]).text(), "1");
+        cluster.client(index).call_ok(&["SET", "b", "1"]);
         assert_eq!(cluster.info(index, "cluster"), identity, "it is in its cluster as before");
     }
 }
 
 /// A client that sends all of its command before it reads is told as well.
 #[test]
-fn a_value_that_is_too_long_is_answered_with_the_reason() {
+fn oversized_value_is_refused() {
     let cluster = Cluster::start("too-long", 1, &[]);
     cluster.wait_for_leader();
     for len in [(4 << 20) + 1, 16 << 20] {
@@ -82,11 +82,11 @@ fn a_value_that_is_too_long_is_answered_with_the_reason() {
         socket.read_to_string(&mut told).unwrap();
         assert!(told.starts_with("-ERR Protocol error: invalid bulk length"), "{told}");
     }
-    assert_eq!(cluster.client(0).must(&["GET", "k"]).text(), "");
+    assert_eq!(cluster.client(0).call_ok(&["GET", "k"]).text(), "");
 }
 
 #[test]
-fn a_hostile_client_cannot_grow_memory() {
+fn hostile_client_cannot_grow_memory() {
     let cluster = Cluster::start("memory", 1, &[]);
     cluster.wait_for_leader();
     let before = resident(&cluster);
@@ -107,10 +107,10 @@ fn a_hostile_client_cannot_grow_memory() {
     drop(sockets);
     // asks for much, and takes nothing
     let mut client = cluster.client(0);
-    client.must(&["SET", "big", &"x".repeat(4 << 20)]);
+    client.call_ok(&["SET", "big", &"x".repeat(4 << 20)]);
     let keys = vec!["big"; 1_000];
     let many: Vec<&str> = ["MGET"].into_iter().chain(keys).collect();
-    assert!(client.ask(&many).unwrap().text().starts_with("ERR the reply is too long"));
+    assert!(client.call(&many).unwrap().text().starts_with("ERR the reply is too long"));
 }
 
 fn resident(cluster: &Cluster) -> u64 {
@@ -142,14 +142,14 @@ fn killed_after(name: &str, writes: u64, options: &[&str]) -> Cluster {
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
     for number in 0..writes {
-        client.must(&["SET", &format!("key:{number}"), &"v".repeat(100)]);
+        client.call_ok(&["SET", &format!("key:{number}"), &"v".repeat(100)]);
     }
     cluster.kill(0);
     cluster
 }
 
 #[test]
-fn a_torn_tail_is_repaired() {
+fn torn_tail_is_repaired() {
     let mut cluster = killed_after("torn", 200, &[]);
     let (file, end) = log_file(&cluster.data(0));
     // a record that was being written
@@ -161,16 +161,16 @@ fn a_torn_tail_is_repaired() {
     cluster.start_node(0);
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
-    assert_eq!(client.must(&["DBSIZE"]).number(), 200);
-    client.must(&["SET", "after", "1"]);
+    assert_eq!(client.call_ok(&["DBSIZE"]).number(), 200);
+    client.call_ok(&["SET", "after", "1"]);
     cluster.kill(0);
     cluster.start_node(0);
     cluster.wait_for_leader();
-    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 201);
+    assert_eq!(cluster.client(0).call_ok(&["DBSIZE"]).number(), 201);
 }
 
 #[test]
-fn a_damaged_middle_is_refused_and_nothing_is_deleted() {
+fn damaged_log_is_refused_and_kept() {
     let mut cluster = killed_after("damaged", 200, &[]);
     let (file, end) = log_file(&cluster.data(0));
     let good = fs::read(&file).unwrap();
@@ -189,11 +189,11 @@ fn a_damaged_middle_is_refused_and_nothing_is_deleted() {
     fs::write(&file, &good).unwrap();
     cluster.start_node(0);
     cluster.wait_for_leader();
-    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 200);
+    assert_eq!(cluster.client(0).call_ok(&["DBSIZE"]).number(), 200);
 }
 
 #[test]
-fn a_damaged_snapshot_is_refused_unless_an_older_one_suffices() {
+fn damaged_snapshot_is_refused_without_an_older_one() {
     let options = ["--snapshot-entries", "50", "--keep-entries", "120"];
     let mut cluster = killed_after("snapshots", 400, &options);
     let damage = |path: &Path, offset: usize| {
@@ -207,7 +207,7 @@ fn a_damaged_snapshot_is_refused_unless_an_older_one_suffices() {
     // the log reaches back to the one before
     cluster.start_node(0);
     cluster.wait_for_leader();
-    assert_eq!(cluster.client(0).must(&["DBSIZE"]).number(), 400);
+    assert_eq!(cluster.client(0).call_ok(&["DBSIZE"]).number(), 400);
     assert!(fs::read_to_string(cluster.log(0)).unwrap().contains("a snapshot is damaged"));
     cluster.kill(0);
     let files = snapshots(&cluster);
@@ -233,7 +233,7 @@ fn snapshots(cluster: &Cluster) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_snapshot_under_another_ones_name_is_refused() {
+fn misnamed_snapshot_is_refused() {
     let options = ["--snapshot-entries", "50", "--keep-entries", "1"];
     let cluster = killed_after("renamed", 400, &options);
     let files = snapshots(&cluster);
@@ -249,7 +249,7 @@ fn a_snapshot_under_another_ones_name_is_refused() {
 }
 
 #[test]
-fn a_node_whose_log_is_gone_is_refused() {
+fn missing_log_is_refused() {
     let cluster = killed_after("no-log", 20, &[]);
     let log = cluster.data(0).join("wal");
     if log.is_dir() {

@@ -46,11 +46,11 @@ fn followers(cluster: &Cluster) -> (usize, [usize; 2]) {
 }
 
 #[test]
-fn an_erased_voter_is_refused_and_nothing_is_lost() {
+fn erased_voter_is_refused_and_nothing_is_lost() {
     let mut cluster = Cluster::start("erased-voter", 3, &["--timeout-ms", "2000"]);
     let (leader, [erased, behind]) = followers(&cluster);
     cluster.kill(behind);
-    cluster.client(leader).must(&["SET", "precious", "1"]);
+    cluster.client(leader).call_ok(&["SET", "precious", "1"]);
     erase(&mut cluster, erased);
     cluster.kill(leader);
     // it waits for all others, and is refused by the first that has a log
@@ -60,23 +60,23 @@ fn an_erased_voter_is_refused_and_nothing_is_lost() {
     assert!(!cluster.wait(erased).success());
     assert_refused(cluster.command(erased), erased + 1);
     // nobody leads what lacks the write
-    let answer = cluster.client(behind).ask(&["GET", "precious"]).unwrap();
+    let answer = cluster.client(behind).call(&["GET", "precious"]).unwrap();
     assert!(!matches!(answer, Value::Null), "{answer:?}");
     assert_eq!(cluster.leader(), None);
     cluster.start_node(leader);
     cluster.wait_for_leader();
     for index in [leader, behind] {
-        assert_eq!(cluster.client(index).must(&["GET", "precious"]).text(), "1");
+        assert_eq!(cluster.client(index).call_ok(&["GET", "precious"]).text(), "1");
     }
     assert_refused(cluster.command(erased), erased + 1);
 }
 
 #[test]
-fn two_erased_voters_wait_for_the_third_and_are_refused() {
+fn two_erased_voters_are_refused_by_the_third() {
     let mut cluster = Cluster::start("two-erased", 3, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "precious", "1"]);
-    cluster.wait_until_even();
+    cluster.client(0).call_ok(&["SET", "precious", "1"]);
+    cluster.wait_until_converged();
     let founded = founding_id(&cluster, 2);
     cluster.kill(2);
     for index in [0, 1] {
@@ -101,7 +101,7 @@ fn two_erased_voters_wait_for_the_third_and_are_refused() {
 }
 
 #[test]
-fn founders_wait_for_each_other_and_stop_when_told() {
+fn founders_wait_for_each_other_and_can_be_stopped() {
     let mut cluster = Cluster::stopped("founders", 3, &[]);
     let metrics = free_ports(1)[0];
     for index in [0, 1] {
@@ -113,7 +113,7 @@ fn founders_wait_for_each_other_and_stop_when_told() {
         wait_for_log(&cluster, index, &format!("node 3 at {}", cluster.peer_address(2)));
     }
     // clients are told
-    let told = Client::connect(cluster.ports[0]).unwrap().ask(&["GET", "a"]).unwrap().text();
+    let told = Client::connect(cluster.ports[0]).unwrap().call(&["GET", "a"]).unwrap().text();
     assert!(told.starts_with("CLUSTERDOWN the cluster is not founded yet"), "{told}");
     let (code, said, _) = cluster.ctl(&["status"]);
     assert!(code == Some(1) && said.contains("the cluster is not founded yet"), "{said}");
@@ -125,7 +125,8 @@ fn founders_wait_for_each_other_and_stop_when_told() {
     assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
     // also those that send more than is looked at
     let long = "x".repeat(100_000);
-    let told = Client::connect(cluster.ports[0]).unwrap().ask(&["SET", "a", &long]).unwrap().text();
+    let told =
+        Client::connect(cluster.ports[0]).unwrap().call(&["SET", "a", &long]).unwrap().text();
     assert!(told.contains("the command was not executed"), "{told}");
     // a second process on one directory is turned away, also before there is a log, and whatever ports it has
     let (code, said) = output(cluster.command_elsewhere(0));
@@ -140,7 +141,7 @@ fn founders_wait_for_each_other_and_stop_when_told() {
     assert!(ids[0] == ids[1] && ids[1] == ids[2], "{ids:?}");
     let (_, said, _) = cluster.ctl(&["status"]);
     assert!(said.contains(&format!("cluster founded as {}", ids[0])), "{said}");
-    cluster.client(1).must(&["SET", "a", "1"]);
+    cluster.client(1).call_ok(&["SET", "a", "1"]);
     // another one with the same command line is another cluster
     let other = Cluster::start("founders-too", 3, &[]);
     other.wait_for_leader();
@@ -152,15 +153,15 @@ fn founders_wait_for_each_other_and_stop_when_told() {
     }
     cluster.wait_for_leader();
     assert_eq!(founding_id(&cluster, 2), ids[0]);
-    assert_eq!(cluster.client(0).must(&["GET", "a"]).text(), "1");
+    assert_eq!(cluster.client(0).call_ok(&["GET", "a"]).text(), "1");
 }
 
 #[test]
-fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
+fn excluding_a_founder_makes_another_cluster() {
     let mut cluster = Cluster::start("without", 3, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "precious", "1"]);
-    cluster.wait_until_even();
+    cluster.client(0).call_ok(&["SET", "precious", "1"]);
+    cluster.wait_until_converged();
     let first = founding_id(&cluster, 2);
     cluster.kill(2);
     for index in [0, 1] {
@@ -174,7 +175,7 @@ fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
     wait_for_log(&cluster, 0, "FOUNDING WITHOUT THIS NODE");
     let second = founding_id(&cluster, 0);
     assert_ne!(first, second);
-    cluster.client(1).must(&["SET", "other", "1"]);
+    cluster.client(1).call_ok(&["SET", "other", "1"]);
     // the founders are on disk: the option is not needed again
     cluster.with(&[]);
     for index in [0, 1] {
@@ -199,11 +200,11 @@ fn what_is_founded_without_a_node_is_another_cluster_than_its_own() {
 }
 
 #[test]
-fn founders_that_answer_with_a_cluster_are_not_left_out() {
+fn founders_of_a_cluster_cannot_be_excluded() {
     let mut cluster = Cluster::start("left-out", 3, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "precious", "1"]);
-    cluster.wait_until_even();
+    cluster.client(0).call_ok(&["SET", "precious", "1"]);
+    cluster.wait_until_converged();
     let founded = founding_id(&cluster, 2);
     for index in [0, 1] {
         erase(&mut cluster, index);
@@ -219,7 +220,7 @@ fn founders_that_answer_with_a_cluster_are_not_left_out() {
 }
 
 #[test]
-fn join_of_nodes_of_two_clusters_is_refused() {
+fn joining_two_clusters_is_refused() {
     let clusters = ["one", "other"].map(|name| Cluster::start(name, 1, &[]));
     clusters.iter().for_each(|cluster| assert_eq!(cluster.wait_for_leader(), 0));
     let nodes = clusters.each_ref().map(|cluster| format!("127.0.0.1:{}", cluster.ports[0]));
@@ -238,7 +239,7 @@ fn join_of_nodes_of_two_clusters_is_refused() {
 }
 
 #[test]
-fn directories_of_before_founding_ids_go_on() {
+fn directories_without_founding_id_keep_working() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/before-founding");
     let mut cluster = Cluster::stopped("before-founding", 3, &[]);
     for index in 0..3 {
@@ -259,12 +260,12 @@ fn directories_of_before_founding_ids_go_on() {
         for index in 0..3 {
             let mut client = cluster.client(index);
             for key in 0..=30 {
-                assert_eq!(client.must(&["GET", &format!("k{key}")]).text(), format!("v{key}"));
+                assert_eq!(client.call_ok(&["GET", &format!("k{key}")]).text(), format!("v{key}"));
             }
             // the number that was made of the founders is their founding id
             assert_eq!(cluster.number(index, "cluster"), 15_656_274_926_770_938_956);
         }
-        cluster.client(0).must(&["SET", "round", &round.to_string()]);
+        cluster.client(0).call_ok(&["SET", "round", &round.to_string()]);
         cluster.kill_all();
     }
     // the founders are on disk now, and an erased node is refused by those that have them
@@ -277,7 +278,7 @@ fn directories_of_before_founding_ids_go_on() {
 }
 
 #[test]
-fn missing_founding_file_is_named_with_its_content() {
+fn missing_founding_file_is_explained() {
     let mut cluster = Cluster::start("no-founding", 3, &[]);
     cluster.wait_for_leader();
     let id = founding_id(&cluster, 0);

@@ -58,7 +58,7 @@ fn overwriting_a_few_keys_does_not_fill_the_disk() {
         let keys: Vec<String> = (0..20).map(|key| format!("key:{key}")).collect();
         let mut command = vec!["MSET"];
         keys.iter().for_each(|key| command.extend([key.as_str(), value.as_str()]));
-        assert_eq!(client.must(&command).text(), "OK", "round {round}");
+        assert_eq!(client.call_ok(&command).text(), "OK", "round {round}");
     }
     assert_eq!(cluster.info(0, "disk").unwrap(), "ok");
     assert!(cluster.info(0, "snapshots_written").unwrap().parse::<u64>().unwrap() > 5);
@@ -67,7 +67,7 @@ fn overwriting_a_few_keys_does_not_fill_the_disk() {
 /// Of three nodes, every disk is filled by others. Nothing is acknowledged then, which is told; reads go on at every node, also at one that
 /// is restarted; and once there is space so do writes, by themselves.
 #[test]
-fn reads_go_on_while_all_disks_are_full() {
+fn reads_work_while_all_disks_are_full() {
     let mut cluster = Cluster::stopped("all-full", 3, &["--timeout-ms", "3000"]);
     let mut disks = Vec::new();
     for index in 0..3 {
@@ -80,33 +80,33 @@ fn reads_go_on_while_all_disks_are_full() {
     let value = "v".repeat(100_000);
     let mut acknowledged = 0;
     while acknowledged < 10 {
-        client.must(&["SET", &format!("key:{acknowledged}"), &value]);
+        client.call_ok(&["SET", &format!("key:{acknowledged}"), &value]);
         acknowledged += 1;
     }
     disks.iter().for_each(SmallDisk::fill);
     // some was set aside before
     let error = loop {
-        match client.ask(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
+        match client.call(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
             Value::Error(error) => break error,
             _ => acknowledged += 1,
         }
         assert!(acknowledged < 1_000, "the disks hold no more");
     };
     assert!(error.contains("outcome unknown") || error.starts_with("MISCONF"), "{error}");
-    let error = client.ask_until(&["SET", "later", "1"], "MISCONF");
+    let error = client.call_until(&["SET", "later", "1"], "MISCONF");
     assert!(error.contains("was not executed"), "{error}");
     let last = format!("key:{}", acknowledged - 1);
     for index in 0..3 {
-        assert_eq!(cluster.client(index).must(&["STRLEN", &last]).number(), 100_000);
+        assert_eq!(cluster.client(index).call_ok(&["STRLEN", &last]).number(), 100_000);
     }
     let follower = (leader + 1) % 3;
     cluster.kill(follower);
     cluster.start_node(follower);
-    assert_eq!(cluster.client(follower).must(&["STRLEN", &last]).number(), 100_000);
+    assert_eq!(cluster.client(follower).call_ok(&["STRLEN", &last]).number(), 100_000);
 
     disks.iter().for_each(SmallDisk::empty);
     until("the disks to take writes again", || {
-        (client.ask(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
+        (client.call(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
     });
     for index in 0..3 {
         cluster.wait_for_info(index, "disk", "ok");
@@ -115,15 +115,15 @@ fn reads_go_on_while_all_disks_are_full() {
     }
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
-    assert_eq!(client.must(&["GET", "later"]).text(), "2");
+    assert_eq!(client.call_ok(&["GET", "later"]).text(), "2");
     for number in 0..acknowledged {
-        assert_eq!(client.must(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
+        assert_eq!(client.call_ok(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
     }
 }
 
 /// What is alive grows until the disk is full. It is told, for certain; the node can be restarted, and serves reads; nothing is lost.
 #[test]
-fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
+fn full_disk_refuses_writes_and_recovers() {
     let mut cluster = Cluster::stopped("full", 1, &["--timeout-ms", "1000"]);
     let Some(disk) = SmallDisk::mount(&cluster.data(0), 48) else { return };
     cluster.start_node(0);
@@ -133,7 +133,7 @@ fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
     let value = "v".repeat(100_000);
     let mut acknowledged = 0;
     let error = loop {
-        match client.ask(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
+        match client.call(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
             Value::Error(error) => break error,
             _ => acknowledged += 1,
         }
@@ -143,27 +143,27 @@ fn a_full_disk_stops_acknowledging_says_so_and_recovers() {
     assert!(unknown || error.starts_with("MISCONF"), "{error}");
     cluster.wait_for_info(0, "disk", "full");
     // from now on it is told before it is tried, and for certain
-    let error = client.ask_until(&["SET", "later", "1"], "MISCONF");
+    let error = client.call_until(&["SET", "later", "1"], "MISCONF");
     assert!(error.contains("was not executed"), "{error}");
     // what was acknowledged can be read meanwhile, also after a restart
-    assert_eq!(client.must(&["STRLEN", "key:0"]).number(), 100_000);
+    assert_eq!(client.call_ok(&["STRLEN", "key:0"]).number(), 100_000);
     cluster.kill(0);
     cluster.start_node(0);
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
-    assert_eq!(client.must(&["STRLEN", "key:0"]).number(), 100_000);
+    assert_eq!(client.call_ok(&["STRLEN", "key:0"]).number(), 100_000);
     disk.empty();
     until("the disk to take writes again", || {
-        (client.ask(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
+        (client.call(&["SET", "later", "2"]).ok()?.text() == "OK").then_some(())
     });
     cluster.wait_for_info(0, "disk", "ok");
     cluster.kill(0);
     cluster.start_node(0);
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
-    assert_eq!(client.must(&["GET", "later"]).text(), "2");
+    assert_eq!(client.call_ok(&["GET", "later"]).text(), "2");
     for number in 0..acknowledged {
-        assert_eq!(client.must(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
+        assert_eq!(client.call_ok(&["STRLEN", &format!("key:{number}")]).number(), 100_000);
     }
     cluster.kill(0);
 }

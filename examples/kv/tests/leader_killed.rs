@@ -34,7 +34,7 @@ fn kill_leader(cluster: &mut Cluster, load: &Load) -> usize {
 }
 
 #[test]
-fn no_acknowledged_write_is_lost_and_no_read_goes_back() {
+fn killed_leaders_lose_no_acknowledged_write() {
     let mut cluster = Cluster::start("leader", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
@@ -46,11 +46,11 @@ fn no_acknowledged_write_is_lost_and_no_read_goes_back() {
         until("the node to follow", || (cluster.info(old, "leader")? != "0").then_some(()));
     }
     load.stop();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     for index in 0..3 {
         load.verify(&mut cluster.client(index));
         let mut client = cluster.client(index);
-        client.must(&["READONLY"]);
+        client.call_ok(&["READONLY"]);
         load.verify(&mut client);
         assert_eq!(cluster.number(index, "snapshots_installed"), 0, "it caught up by the log");
     }
@@ -63,7 +63,7 @@ fn no_acknowledged_write_is_lost_and_no_read_goes_back() {
 }
 
 #[test]
-fn after_compaction_a_node_catches_up_by_snapshot() {
+fn node_catches_up_by_snapshot_after_compaction() {
     let mut cluster =
         Cluster::start("snapshot", 3, &["--snapshot-entries", "200", "--keep-entries", "20"]);
     cluster.wait_for_leader();
@@ -79,22 +79,22 @@ fn after_compaction_a_node_catches_up_by_snapshot() {
         (cluster.number(away, "snapshots_installed") > 0).then_some(())
     });
     load.stop();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     // what it has, and has again after a restart, is the same
     for _ in 0..2 {
         let mut client = cluster.client(away);
-        client.must(&["READONLY"]);
+        client.call_ok(&["READONLY"]);
         load.verify(&mut client);
         load.verify(&mut cluster.client(away));
         cluster.kill(away);
         cluster.start_node(away);
         cluster.wait_for_leader();
-        cluster.wait_until_even();
+        cluster.wait_until_converged();
     }
 }
 
 #[test]
-fn a_leader_that_was_paused_tells_nothing_old() {
+fn paused_leader_serves_no_stale_reads() {
     let cluster = Cluster::start("paused", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
@@ -117,7 +117,7 @@ fn a_leader_that_was_paused_tells_nothing_old() {
         });
     }
     load.stop();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     for index in 0..3 {
         load.verify(&mut cluster.client(index));
     }

@@ -49,7 +49,7 @@ fn three_ports() -> (u16, Vec<Port>) {
 }
 
 fn process_id(port: u16) -> Option<u32> {
-    let info = Client::connect(port).ok()?.ask(&["INFO", "server"]).ok()?.text();
+    let info = Client::connect(port).ok()?.call(&["INFO", "server"]).ok()?.text();
     info.lines().find_map(|line| line.strip_prefix("process_id:"))?.parse().ok()
 }
 
@@ -79,17 +79,17 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
+fn killed_node_is_restarted_and_stop_ends_all() {
     let mut cluster = start("verb");
     let processes = cluster.processes();
     until("a leader", || {
-        (cluster.client().ask(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
+        (cluster.client().call(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
     });
     signal(processes[1], "-KILL");
     let again = until("the node to come back", || {
         process_id(cluster.base + 1).filter(|&process| process != processes[1])
     });
-    assert_eq!(Client::wait_for(cluster.base + 1).must(&["GET", "a"]).text(), "1");
+    assert_eq!(Client::wait_for(cluster.base + 1).call_ok(&["GET", "a"]).text(), "1");
     let mut second = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
     second.args(["cluster", "--base-port", &cluster.base.to_string()]).stdout(Stdio::null());
     // one of its ports at least is listened at for as long as the cluster runs
@@ -103,7 +103,7 @@ fn a_killed_node_comes_back_and_a_stop_leaves_nothing() {
 }
 
 #[test]
-fn nodes_do_not_outlive_a_parent_that_was_killed() {
+fn nodes_end_with_their_parent() {
     let mut cluster = start("orphans");
     let processes = cluster.processes();
     sleep(Duration::from_millis(200));

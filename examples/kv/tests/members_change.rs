@@ -20,7 +20,7 @@ fn ctl(cluster: &Cluster, words: &[&str]) {
 
 /// Starts one more node, and brings it in.
 fn add(cluster: &mut Cluster) -> usize {
-    let index = cluster.add_place();
+    let index = cluster.add_node();
     cluster.start_node(index);
     ctl(cluster, &["add", &(index + 1).to_string(), &cluster.peer_address(index)]);
     index
@@ -43,10 +43,10 @@ fn writes(load: &Load, count: u64) {
 }
 
 /// What is asked at a node that is in no cluster.
-fn is_outside(cluster: &Cluster, index: usize) {
+fn assert_non_member(cluster: &Cluster, index: usize) {
     let mut client = cluster.client(index);
     until("the node to be outside", || {
-        let answer = |client: &mut Client, words: &[&str]| client.ask(words).unwrap().text();
+        let answer = |client: &mut Client, words: &[&str]| client.call(words).unwrap().text();
         let answers = [answer(&mut client, &["GET", "a"]), answer(&mut client, &["SET", "a", "1"])];
         answers.iter().all(|text| text.starts_with("NOTMEMBER ")).then_some(())
     });
@@ -54,7 +54,7 @@ fn is_outside(cluster: &Cluster, index: usize) {
 }
 
 #[test]
-fn from_three_to_five_and_back_to_three_under_load() {
+fn cluster_grows_and_shrinks_under_load() {
     let mut cluster = Cluster::start("grows", 3, &[]);
     cluster.wait_for_leader();
     let ports = cluster.ports.clone();
@@ -79,11 +79,11 @@ fn from_three_to_five_and_back_to_three_under_load() {
     let first = cluster.wait_for_leader();
     remove(&cluster, first);
     writes(&load, 200);
-    is_outside(&cluster, first);
+    assert_non_member(&cluster, first);
     let second = (0..3).find(|&index| index != first).unwrap();
     remove(&cluster, second);
     writes(&load, 200);
-    is_outside(&cluster, second);
+    assert_non_member(&cluster, second);
     load.stop();
     let left: Vec<usize> = (0..5).filter(|&index| index != first && index != second).collect();
     // nobody tries to reach who is out, nor does he try to reach them
@@ -115,7 +115,7 @@ fn from_three_to_five_and_back_to_three_under_load() {
 }
 
 #[test]
-fn a_node_that_joins_late_is_given_a_snapshot() {
+fn late_joiner_gets_a_snapshot() {
     let mut cluster =
         Cluster::start("late", 3, &["--snapshot-entries", "200", "--keep-entries", "20"]);
     cluster.wait_for_leader();
@@ -126,11 +126,11 @@ fn a_node_that_joins_late_is_given_a_snapshot() {
     let new = add(&mut cluster);
     assert!(cluster.number(new, "snapshots_installed") > 0);
     load.stop();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     // what it has, and has again after a restart, is the same; and so is where the others are
     for _ in 0..2 {
         let mut client = cluster.client(new);
-        client.must(&["READONLY"]);
+        client.call_ok(&["READONLY"]);
         load.verify(&mut client);
         load.verify(&mut cluster.client(new));
         for index in 0..4 {
@@ -143,27 +143,27 @@ fn a_node_that_joins_late_is_given_a_snapshot() {
         }
         let known = cluster.number(new, "log_last");
         until("a snapshot that has it, too", || {
-            cluster.client(0).must(&["SET", "more", "1"]);
+            cluster.client(0).call_ok(&["SET", "more", "1"]);
             (cluster.number(new, "log_first") > known).then_some(())
         });
         cluster.kill_all();
         (0..4).for_each(|index| cluster.start_node(index));
         cluster.wait_for_leader();
-        cluster.wait_until_even();
+        cluster.wait_until_converged();
     }
 }
 
 #[test]
-fn a_node_that_does_not_come_holds_nobody_up() {
+fn absent_learner_blocks_nothing() {
     let mut cluster = Cluster::start("absent", 3, &[]);
     cluster.wait_for_leader();
-    let absent = cluster.add_place();
+    let absent = cluster.add_node();
     let address = cluster.peer_address(absent);
     cluster.ctl_until(&["add", "4", &address, "--patience-s", "1"], |code, said, complaint| {
         assert_ne!(code, Some(0), "{said}");
         complaint.contains("left as a learner")
     });
-    cluster.client(0).must(&["SET", "a", "1"]);
+    cluster.client(0).call_ok(&["SET", "a", "1"]);
     cluster.ctl_until(&["status"], |code, said, _| {
         let absent = |line: &str| line.contains("learner") && line.contains("does not answer");
         code == Some(1) && said.lines().any(absent)
@@ -171,21 +171,21 @@ fn a_node_that_does_not_come_holds_nobody_up() {
     // with the learner there are four, and a majority is still two of the three that vote
     let away = (cluster.wait_for_leader() + 1) % 3;
     cluster.kill(away);
-    cluster.client((away + 1) % 3).must(&["SET", "a", "2"]);
+    cluster.client((away + 1) % 3).call_ok(&["SET", "a", "2"]);
     cluster.start_node(away);
     // it comes after all, at another place
-    let other = cluster.add_place();
+    let other = cluster.add_node();
     cluster.kill(other);
     cluster.start_node(absent);
     ctl(&cluster, &["promote", "4"]);
-    assert_eq!(cluster.client(absent).must(&["GET", "a"]).text(), "2");
+    assert_eq!(cluster.client(absent).call_ok(&["GET", "a"]).text(), "2");
     ctl(&cluster, &["demote", "4"]);
     let mut client = cluster.client(absent);
-    assert_eq!(client.must(&["GET", "a"]).text(), "2", "a learner serves reads");
-    client.must(&["SET", "a", "3"]);
+    assert_eq!(client.call_ok(&["GET", "a"]).text(), "2", "a learner serves reads");
+    client.call_ok(&["SET", "a", "3"]);
     cluster.wait_for_info(absent, "standing", "learner");
     remove(&cluster, absent);
-    is_outside(&cluster, absent);
+    assert_non_member(&cluster, absent);
     // an id is used once
     cluster.ctl_until(&["add", "4", &cluster.peer_address(absent)], |code, said, complaint| {
         assert_ne!(code, Some(0), "{said}");
@@ -194,12 +194,12 @@ fn a_node_that_does_not_come_holds_nobody_up() {
 }
 
 #[test]
-fn what_cannot_be_is_said() {
+fn impossible_changes_are_refused() {
     let mut cluster = Cluster::start("cannot", 3, &[]);
     for words in [&["QUORATE", "ADD", "4", "a:1"][..], &["QUORATE", "REMOVE", "1"]] {
         until_or("a follower to say who leads", || {
             let leader = cluster.leader().ok_or("there is no leader")?;
-            let answer = cluster.client((leader + 1) % 3).ask(words).unwrap().text();
+            let answer = cluster.client((leader + 1) % 3).call(words).unwrap().text();
             let wanted = format!("NOTLEADER node {} leads: ask there", leader + 1);
             if answer == wanted { Ok(()) } else { Err(answer) }
         });
@@ -218,21 +218,21 @@ fn what_cannot_be_is_said() {
     ] {
         until_or(&format!("{words:?} to be answered with {wanted}"), || {
             let leader = cluster.leader().ok_or("there is no leader")?;
-            let answer = cluster.client(leader).ask(words).unwrap().text();
+            let answer = cluster.client(leader).call(words).unwrap().text();
             if answer.starts_with(wanted) { Ok(()) } else { Err(answer) }
         });
     }
     until_or("the leader's status", || {
         let leader = cluster.leader().ok_or("there is no leader")?;
-        let status = cluster.client(leader).must(&["QUORATE", "STATUS"]).text();
+        let status = cluster.client(leader).call_ok(&["QUORATE", "STATUS"]).text();
         let good = status.contains("role:leader") && status.contains("members_settled:1");
         if good { Ok(()) } else { Err(status) }
     });
 
     // a new node serves nobody until it is brought in
-    let new = cluster.add_place();
+    let new = cluster.add_node();
     cluster.start_node(new);
-    is_outside(&cluster, new);
+    assert_non_member(&cluster, new);
     ctl(&cluster, &["add", "4", &cluster.peer_address(new), "--learner"]);
     ctl(&cluster, &["add", "4", &cluster.peer_address(new)]);
     cluster.wait_for_info(new, "standing", "voter");
@@ -244,7 +244,7 @@ fn what_cannot_be_is_said() {
     output_until(|| cluster.command(new), 1, "node 4 was in that cluster with another disk");
     let known = |wanted: &str| {
         until("every node to know the fourth as that", || {
-            let known = |index| cluster.client(index).must(&["QUORATE", "NODE", "4"]).text();
+            let known = |index| cluster.client(index).call_ok(&["QUORATE", "NODE", "4"]).text();
             (0..3).all(|index| known(index).contains(wanted)).then_some(())
         });
     };
@@ -266,9 +266,9 @@ fn what_cannot_be_is_said() {
 }
 
 #[test]
-fn nobody_joins_what_is_not_there() {
+fn joining_without_a_cluster_fails() {
     let mut cluster = Cluster::stopped("nobody", 0, &[]);
-    let index = cluster.add_place();
+    let index = cluster.add_node();
     let (code, said) = output(cluster.command(index));
     assert_eq!(code, Some(1));
     assert!(said.contains("answers (--join"), "{said}");

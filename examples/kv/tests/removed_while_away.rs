@@ -6,10 +6,10 @@ mod common;
 use common::{Cluster, until};
 
 #[test]
-fn a_node_that_is_removed_while_it_is_away_is_told() {
+fn node_removed_while_down_learns_of_its_removal() {
     let mut cluster = Cluster::start("removed-away", 3, &[]);
     let leader = cluster.wait_for_leader();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     let away = (0..3).find(|&index| index != leader).unwrap();
     cluster.kill(away);
     let id = (away + 1).to_string();
@@ -36,7 +36,7 @@ fn a_node_that_is_removed_while_it_is_away_is_told() {
     });
     let mut client = cluster.client(away);
     until("the node to serve nobody", || {
-        client.ask(&["GET", "a"]).unwrap().text().starts_with("NOTMEMBER ").then_some(())
+        client.call(&["GET", "a"]).unwrap().text().starts_with("NOTMEMBER ").then_some(())
     });
     until("the status to show it", || {
         let (_, said, _) = cluster.ctl(&["status"]);

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 use common::{Cluster, connect};
 
 /// A connection each: what is sent, what comes. Nothing else may come before the mark.
-const DIALOGUES: &[(&str, &str)] = &[
+const EXCHANGES: &[(&str, &str)] = &[
     ("PING\r\n", "+PONG\r\n"),
     ("*1\r\n$4\r\nPING\r\n", "+PONG\r\n"),
     ("*2\r\n$4\r\nping\r\n$2\r\nhi\r\n", "$2\r\nhi\r\n"),
@@ -129,7 +129,7 @@ const DIALOGUES: &[(&str, &str)] = &[
 ];
 
 /// What ends a connection, and its last words.
-const LAST_WORDS: &[(&str, &str)] = &[
+const CLOSING_EXCHANGES: &[(&str, &str)] = &[
     ("QUIT\r\nPING\r\n", "+OK\r\n"),
     ("*1\r\n:1\r\n", "-ERR Protocol error: expected '$', got ':'\r\n"),
     ("*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
@@ -145,10 +145,10 @@ const LAST_WORDS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn replies_are_redis_s() {
+fn replies_match_redis() {
     let cluster = Cluster::start("conformance", 1, &[]);
     cluster.wait_for_leader();
-    for (input, expected) in DIALOGUES {
+    for (input, expected) in EXCHANGES {
         let mut socket = connect(cluster.ports[0]);
         let mark = "the end of the dialogue";
         socket.write_all(input.as_bytes()).unwrap();
@@ -169,7 +169,7 @@ fn replies_are_redis_s() {
         let got = got.strip_suffix(&format!("${}\r\n{mark}", mark.len() - 2)).unwrap();
         assert_eq!(without_id(got), *expected, "{input:?}");
     }
-    for (input, expected) in LAST_WORDS {
+    for (input, expected) in CLOSING_EXCHANGES {
         let mut socket = connect(cluster.ports[0]);
         socket.write_all(input.as_bytes()).unwrap();
         let mut got = Vec::new();
@@ -191,7 +191,7 @@ fn without_id(reply: &str) -> String {
 }
 
 #[test]
-fn a_long_pipeline_is_answered_in_order() {
+fn long_pipeline_is_answered_in_order() {
     let cluster = Cluster::start("pipeline", 1, &[]);
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
@@ -208,17 +208,17 @@ fn a_long_pipeline_is_answered_in_order() {
 }
 
 #[test]
-fn a_scan_returns_every_key_once() {
+fn scan_returns_every_key_once() {
     let cluster = Cluster::start("scan", 1, &[]);
     cluster.wait_for_leader();
     let mut client = cluster.client(0);
     for number in 0..1_000 {
-        client.must(&["SET", &format!("key:{number}"), "v"]);
+        client.call_ok(&["SET", &format!("key:{number}"), "v"]);
     }
     let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
     loop {
         let common::client::Value::Array(reply) =
-            client.must(&["SCAN", &cursor, "COUNT", "37", "MATCH", "key:*"])
+            client.call_ok(&["SCAN", &cursor, "COUNT", "37", "MATCH", "key:*"])
         else {
             panic!("no array")
         };

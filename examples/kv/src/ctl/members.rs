@@ -1,4 +1,5 @@
-//! Who is in the cluster: each verb asks the leader, again if that changes, and waits until the change is committed.
+//! Membership changes: each command is sent to the leader, again if that changes, and waits until
+//! the change is committed.
 
 use core::time::Duration;
 use std::thread::{self, sleep};
@@ -8,7 +9,7 @@ use super::{Outcome, POLL_INTERVAL, TIMEOUT, execute, find_leader};
 use crate::Failure;
 use crate::admin_client::{Member, NodeInfo};
 
-/// How often the progress of a learner is told.
+/// How often the progress of a learner is printed.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Brings a node in, as a learner, and gives it a vote when it has caught up.
@@ -29,7 +30,7 @@ pub(super) fn add(
     if leader.member(id).is_some_and(is_voter) {
         return Ok(());
     }
-    out!("node {id} learns what the others have");
+    out!("node {id} is a learner, and catches up");
     if learner {
         return Ok(());
     }
@@ -43,7 +44,7 @@ pub(super) fn add(
 /// Enters where a member has moved to.
 pub(super) fn relocate(nodes: &[String], id: u64, address: &str) -> Result<(), Failure> {
     change(nodes, &["QUORATE", "MOVE", &id.to_string(), address])?;
-    out!("node {id} is looked for at {address} from now on");
+    out!("node {id} is reached at {address} from now on");
     Ok(())
 }
 
@@ -51,7 +52,7 @@ pub(super) fn relocate(nodes: &[String], id: u64, address: &str) -> Result<(), F
 pub(super) fn promote(nodes: &[String], id: u64) -> Result<(), Failure> {
     let (_, seen) = find_leader(nodes)?;
     if seen.member(id).is_some_and(is_voter) {
-        out!("node {id} has a vote already");
+        out!("node {id} is a voter already");
         return Ok(());
     }
     if let Some(index) = seen.member(id).and_then(|member| member.lost_entries) {
@@ -69,7 +70,7 @@ pub(super) fn demote(nodes: &[String], id: u64) -> Result<(), Failure> {
     change(nodes, &["QUORATE", "DEMOTE", &id.to_string()])?;
     let seen =
         wait_committed(nodes, |seen| seen.member(id).is_some_and(|member| !is_voter(member)))?;
-    out!("node {id} has no vote any more, and learns; {}", summary(&seen));
+    out!("node {id} is a learner now; {}", summary(&seen));
     Ok(())
 }
 
@@ -84,7 +85,7 @@ pub(super) fn remove(nodes: &[String], id: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks whoever leads, until it has begun.
+/// Sends a change to the leader until it has started.
 fn change(nodes: &[String], words: &[&str]) -> Result<(), Failure> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -100,7 +101,7 @@ fn change(nodes: &[String], words: &[&str]) -> Result<(), Failure> {
     }
 }
 
-/// Waits until what was asked for is so, and committed. What another leader took back is not.
+/// Waits until a change holds and is committed. A change that another leader took back does not.
 fn wait_committed(
     nodes: &[String],
     holds: impl Fn(&NodeInfo) -> bool,
@@ -121,7 +122,7 @@ fn wait_committed(
     }
 }
 
-/// Asks for the vote until the leader finds that the learner has caught up, and tells how far that is.
+/// Requests the promotion until the leader finds that the learner has caught up; prints progress.
 fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Result<(), Failure> {
     let (mut reported, mut heard) = (Instant::now(), Instant::now());
     let (mut least, mut gained) = (u64::MAX, Instant::now());
@@ -140,7 +141,7 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
         }
         if heard.elapsed() >= patience {
             return Err(Failure::Run(format!(
-                "node {id} was not heard for {} s at {address}. It is left as a learner: start it (with --join), then `ctl promote {id}`; or `ctl remove {id}`",
+                "node {id} did not answer for {} s at {address}. It is left as a learner: start it (with --join), then `ctl promote {id}`; or `ctl remove {id}`",
                 patience.as_secs()
             )));
         }
@@ -152,15 +153,15 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
                         (least, gained) = (lag, Instant::now());
                     }
                     match gained.elapsed() {
-                        time if time < patience => out!("node {id} lacks {lag} entries"),
+                        time if time < patience => out!("node {id} is {lag} entries behind"),
                         time => out!(
-                            "node {id} lacks {lag} entries, and no fewer for {} s: a long snapshot may be on its way, or the node does not take it \
+                            "node {id} is {lag} entries behind, and has not gained for {} s: a long snapshot may be on its way, or the node does not take it \
                              (its log says why, such as --max-snapshot-mb or a full disk). Ctrl-C leaves it as a learner",
                             time.as_secs()
                         ),
                     }
                 }
-                _ => out!("node {id} is not heard yet"),
+                _ => out!("node {id} does not answer yet"),
             }
         }
         sleep(POLL_INTERVAL);
@@ -169,7 +170,7 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
 
 fn confirm_voter(nodes: &[String], id: u64) -> Result<(), Failure> {
     let seen = wait_committed(nodes, |seen| seen.member(id).is_some_and(is_voter))?;
-    out!("node {id} has a vote; {}", summary(&seen));
+    out!("node {id} is a voter; {}", summary(&seen));
     Ok(())
 }
 
@@ -180,11 +181,15 @@ fn is_voter(member: &Member) -> bool {
 fn summary(seen: &NodeInfo) -> String {
     let voters = seen.members.iter().filter(|member| is_voter(member)).count();
     let learners = seen.members.len() - voters;
-    let learners = if learners > 0 { format!(", {learners} learn") } else { String::new() };
-    format!("{voters} vote{learners}: {} may be lost", voters.saturating_sub(1) / 2)
+    let learners = if learners > 0 {
+        format!(", {learners} learner{}", if learners == 1 { "" } else { "s" })
+    } else {
+        String::new()
+    };
+    format!("{voters} voters{learners}: {} may fail", voters.saturating_sub(1) / 2)
 }
 
-/// Says where things stand when the program is interrupted.
+/// Prints where things stand when the program is interrupted.
 fn on_interrupt(text: String) {
     // without a thread Ctrl-C ends the program all the same
     let _ = thread::Builder::new().name("interrupt".into()).spawn(move || {

@@ -1,4 +1,4 @@
-//! `quorate-kv ctl`: what operators see of a cluster, and what they ask of it.
+//! `quorate-kv ctl`: shows and changes a cluster for its operator.
 
 mod members;
 mod status;
@@ -15,7 +15,7 @@ use crate::cli::{CtlArgs, CtlCommand};
 use crate::response::{Response, printable};
 use crate::{Failure, admin_client};
 
-/// An election, a handover, a change and a round of messages are over in less.
+/// Longer than an election, a leadership transfer, a change and a round of messages take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -36,14 +36,14 @@ pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
     }
 }
 
-/// Nodes that are asked for one survey, at most: what a node says of others is not believed without end.
+/// Nodes that one survey queries, at most: the lists that nodes return are not trusted.
 const MAX_NODES: usize = 64;
 
-/// What the nodes say that were named, and those that they know of.
+/// The state of the named nodes, and of those that they know.
 struct Survey {
-    /// Who answered, with the addresses they were asked at.
+    /// Nodes that answered, with the addresses at which they did.
     seen: Vec<(String, NodeInfo)>,
-    /// Who was named and did not.
+    /// Named nodes that did not.
     unreachable: Vec<(String, io::Error)>,
 }
 
@@ -81,13 +81,13 @@ fn find_leader(nodes: &[String]) -> Result<(String, NodeInfo), Failure> {
             return Err(Failure::Run("no node answers: see --nodes".into()));
         }
         if Instant::now() >= deadline {
-            return Err(Failure::Run("none of these nodes leads: see `ctl status`".into()));
+            return Err(Failure::Run("none of these nodes is the leader: see `ctl status`".into()));
         }
         sleep(POLL_INTERVAL);
     }
 }
 
-/// An answer to what was asked of the leader.
+/// How the leader answered a request.
 enum Outcome {
     /// It has begun.
     Started,

@@ -2,11 +2,11 @@ use super::{Survey, survey};
 use crate::Failure;
 use crate::admin_client::{NodeInfo, leader};
 
-/// A table of all members and of who else was named.
+/// Prints a table of all members and of the other nodes that were named.
 ///
 /// # Errors
 ///
-/// Something is not well: what that is was printed, or no node leads.
+/// A problem, which was printed, or no node is the leader.
 pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     let Survey { seen, unreachable } = survey(nodes);
     let mut healthy = true;
@@ -86,7 +86,7 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         return Err(Failure::Run(why.into()));
     }
     match leader(&seen) {
-        None => Err(Failure::Run("none of these nodes leads".into())),
+        None => Err(Failure::Run("none of these nodes is the leader".into())),
         Some(_) if !healthy => Err(Failure::Run("not all is well: see above".into())),
         Some(_) => Ok(()),
     }
@@ -112,13 +112,13 @@ fn problems(node: &NodeInfo) -> Vec<String> {
     }
     if matches!(node.role.as_str(), "candidate" | "pre-candidate") {
         lines.push(format!(
-            "node {id} follows nobody: if that lasts, the leader does not reach it. Has it \
+            "node {id} follows no leader: if that lasts, the leader does not reach it. Has it \
              moved? Its log and the leader's say at which addresses they try"
         ));
     }
     if node.awaits_snapshot && node.role == "leader" {
         lines.push(format!(
-            "node {id} leads, and applies nothing until it is given a snapshot: `ctl transfer` its \
+            "node {id} is the leader, and applies nothing until it gets a snapshot: `ctl transfer` its \
              leadership to a node whose state is whole"
         ));
     }

@@ -5,27 +5,27 @@ use super::{Outcome, POLL_INTERVAL, TIMEOUT, execute, survey};
 use crate::Failure;
 use crate::admin_client::leader;
 
-/// Hands the lead to a node, and waits until it leads.
+/// Transfers leadership to a node, and waits until it is the leader.
 pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
     let first = survey(nodes);
     let Some((address, old)) = leader(&first.seen) else {
-        return Err(Failure::Run("none of these nodes leads: see `ctl status`".into()));
+        return Err(Failure::Run("none of these nodes is the leader: see `ctl status`".into()));
     };
     if old.id == to {
-        out!("node {to} leads already, in term {}", old.term);
+        out!("node {to} is the leader already, in term {}", old.term);
         return Ok(());
     }
     match execute(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
         Outcome::Started => {}
         Outcome::Failed(why) | Outcome::Retry(why) => return Err(Failure::Run(why)),
     }
-    out!("node {} hands the lead to node {to}", old.id);
+    out!("node {} transfers its leadership to node {to}", old.id);
     let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         let now = survey(nodes);
         match leader(&now.seen) {
             Some((_, new)) if new.id == to && new.term > old.term => {
-                out!("node {to} leads, in term {}", new.term);
+                out!("node {to} is the leader, in term {}", new.term);
                 return Ok(());
             }
             Some((_, new)) if new.term > old.term => {
@@ -38,7 +38,7 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
         }
     }
     Err(Failure::Run(format!(
-        "node {to} does not lead after {} s, node {} may lead on: is node {to} up, and is its log not far behind (`ctl status`)?",
+        "node {to} is not the leader after {} s, node {} may still be: is node {to} up, and is its log not far behind (`ctl status`)?",
         TIMEOUT.as_secs(),
         old.id
     )))

@@ -1,8 +1,8 @@
-//! What a founder does next: a pure function of what it has on disk and what the others said.
+//! What a founder does next: a pure function of its disk and of the others' answers.
 
 use std::collections::BTreeMap;
 
-/// How far a founder is. It is durable before anybody hears of it.
+/// How far a founder is. It is durable before it is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Stage {
     /// It knows nothing: a new node, or one whose disk was erased.
@@ -16,11 +16,11 @@ pub(crate) enum Stage {
 /// What a founder does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Decision {
-    /// It asks on.
+    /// It queries again.
     Wait,
-    /// It draws an id and prepares under it.
+    /// It generates an id and prepares under it.
     Generate,
-    /// It prepares under this id, and forgets what it heard before.
+    /// It prepares under this id, and drops earlier answers.
     Prepare(u64),
     /// It founds the cluster, and starts its machine.
     Found(u64),

@@ -1,11 +1,11 @@
-//! What founders ask each other and answer, before any of them has a machine.
+//! The message that founders exchange before any of them has a machine.
 
 use super::decide::Stage;
 
 /// The form of the message; another number is another form.
 const VERSION: u32 = 1;
 
-/// Where a node is with founding its cluster. A question and its answer have the same form.
+/// How far a node is with founding its cluster. A query and its answer have the same form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Message {
     /// The operator's `--cluster-id` and the founders, as one number; 0 of a node that founded nothing.
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_understood_and_nothing_else() {
+    fn message_round_trips_and_rejects_other_versions() {
         for stage in [Stage::Empty, Stage::Prepared(7), Stage::Founded(u64::MAX)] {
             let message = Message { founders_hash: 1 << 60, sender: 2, receiver: 3, stage };
             let bytes = message.to_bytes();

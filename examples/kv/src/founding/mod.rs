@@ -1,5 +1,5 @@
 //! How a cluster is founded: every founder must be there and have an empty disk, or the same unfinished founding on it, before any
-//! of them starts its machine. A node whose disk was erased is so told from a new one.
+//! of them starts its machine. That tells a node whose disk was erased from a new one.
 //!
 //! The founder with the lowest id draws a random founding id. All write it down as *prepared*; a founder that sees all prepared
 //! under one id writes it down as *founded* and starts. From then on the id tells the cluster from all others: in the log's header,
@@ -32,9 +32,9 @@ use decide::{Decision, decide};
 use message::Message;
 use rpc::{RpcError, Shared};
 
-/// Between two rounds of questions.
+/// Between two rounds of queries.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How often those that keep the others waiting are named.
+/// How often the founders that are missing are logged.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A node that founds its cluster with others.
@@ -45,13 +45,13 @@ pub(crate) struct Founder {
     pub(crate) founders_hash: u64,
     /// All other founders and where they are.
     pub(crate) others: BTreeMap<u64, String>,
-    /// Those that `--found-without` leaves out.
+    /// Those that `--found-without` excludes.
     pub(crate) excluded: BTreeMap<u64, String>,
     pub(crate) data: PathBuf,
     pub(crate) founding: FoundingState,
 }
 
-/// What the others said last.
+/// The last answers of the others.
 #[derive(Default)]
 struct Answers {
     stages: BTreeMap<u64, Stage>,
@@ -59,7 +59,7 @@ struct Answers {
     faults: BTreeMap<u64, String>,
 }
 
-/// Answers founders that ask a node which is of a cluster already.
+/// Answers the queries of founders on a node that is in a cluster already.
 pub(crate) fn answerer(id: u64, founders_hash: u64, cluster: u64) -> Answerer {
     Answerer::new(move |query| {
         let receiver = Message::from_bytes(query).map_or(0, |message| message.sender);
@@ -102,7 +102,7 @@ impl Founder {
         }
     }
 
-    /// Asks those that are left out, as one that answers may have what would be lost.
+    /// Queries the excluded founders, as one that answers may have what would be lost.
     async fn query_excluded(&self, own: Message) -> Result<(), Failure> {
         for (&other, address) in &self.excluded {
             let answer = rpc::query(address.clone(), Message { receiver: other, ..own }).await;
@@ -124,7 +124,7 @@ impl Founder {
         Ok(())
     }
 
-    /// Asks every other founder once, and decides after each answer.
+    /// Queries every other founder once, and decides after each answer.
     async fn query_all(&mut self, answers: &mut Answers, shared: &Shared) -> Result<(), Failure> {
         let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
         let mut queries = JoinSet::new();
@@ -134,7 +134,7 @@ impl Founder {
         }
         while let Some(answered) = queries.join_next().await {
             let Ok((other, answer)) = answered else { continue };
-            // an answer to a question of before this node's stage changed is old
+            // an answer to a query of before this node's stage changed is old
             let is_old = shared.lock().unwrap_or_else(PoisonError::into_inner).stage != own.stage;
             if !is_old {
                 self.record_answer(answers, other, answer)?;
@@ -203,7 +203,7 @@ impl Founder {
         })
     }
 
-    /// Names those that keep this node waiting.
+    /// Logs the founders that are missing.
     fn log_missing(&self, answers: &Answers) {
         let missing: Vec<String> = answers
             .faults

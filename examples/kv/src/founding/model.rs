@@ -1,5 +1,5 @@
-//! Founders that crash, are erased and hear late, at random: never two clusters, never a vote of one that forgot, and never a
-//! standstill once all is well.
+//! Founders that crash, are erased and get late answers, at random: never two clusters, never a
+//! vote of an erased node, and never a standstill once all faults end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,10 +36,10 @@ impl Founders {
         self.nodes.keys().copied().filter(|&id| id != own).collect()
     }
 
-    /// One hears another, as it is now.
+    /// One queries another, as it is now.
     fn query(&mut self, own: u64, other: u64) {
         let answer = self.nodes[&other].stage;
-        self.trace.push(format!("{own} hears of {other}: {answer:?}"));
+        self.trace.push(format!("{own} queries {other}: {answer:?}"));
         self.nodes.get_mut(&own).unwrap().answers.insert(other, answer);
     }
 
@@ -155,7 +155,7 @@ fn run_seed(seed: u64) -> Result<(), (String, Vec<String>)> {
 }
 
 #[test]
-fn founders_agree_on_one_cluster_whatever_happens() {
+fn founders_agree_on_one_cluster_under_faults() {
     for seed in 0..3_000 {
         if let Err((what, trace)) = run_seed(seed) {
             panic!("seed {seed}: {what}\n{}", trace.join("\n"));
@@ -164,7 +164,7 @@ fn founders_agree_on_one_cluster_whatever_happens() {
 }
 
 #[test]
-fn two_erased_founders_wait_for_the_third_and_are_refused_by_it() {
+fn two_erased_founders_are_refused_by_the_third() {
     let mut founders = Founders::new(3);
     founders.settle().unwrap();
     founders.erase(1);
@@ -180,7 +180,7 @@ fn two_erased_founders_wait_for_the_third_and_are_refused_by_it() {
 }
 
 #[test]
-fn one_alone_founds_at_once() {
+fn single_founder_founds_at_once() {
     let none = BTreeMap::new();
     assert_eq!(decide(7, &[], Stage::Empty, &none), Decision::Generate);
     assert_eq!(decide(7, &[], Stage::Prepared(5), &none), Decision::Found(5));

@@ -1,4 +1,4 @@
-//! The connections of founders: one question, one answer.
+//! The connections of founders: one query, one answer.
 
 use core::fmt;
 use core::time::Duration;
@@ -18,15 +18,15 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that are answered at a time.
 const MAX_CONNECTIONS: usize = 64;
 
-/// What this node says of itself; the receiver is filled in.
+/// This node's own answer; the receiver is filled in.
 pub(super) type Shared = Arc<Mutex<Message>>;
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum RpcError {
-    /// Nothing is there, or it says nothing.
+    /// Nothing listens there, or it does not answer.
     Unreachable(String),
-    /// Something is there, which answers in another way.
+    /// It answers in another way than a founder of this version.
     Incompatible(&'static str),
 }
 
@@ -45,7 +45,7 @@ impl From<io::Error> for RpcError {
     }
 }
 
-/// Asks a founder how far it is.
+/// Queries the stage of a founder.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(super) async fn query(address: String, query: Message) -> Result<Message, Rp
     timeout(TIMEOUT, exchange).await.unwrap_or_else(silent)
 }
 
-/// Answers founders that ask, for ever; those that found already are told that this node does not.
+/// Answers queries of founders, for ever; refuses the hellos of nodes that run already.
 pub(super) async fn serve(listener: TcpListener, shared: Shared) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -82,7 +82,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Shared) {
         let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
         let shared = shared.clone();
         tokio::spawn(async move {
-            // whoever asked may be gone
+            // the querying node may be gone
             let _ = timeout(TIMEOUT, handle(stream, &shared)).await;
             drop(slot);
         });

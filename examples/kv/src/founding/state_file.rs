@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_nothing_else() {
+    fn state_file_round_trips_and_rejects_truncation() {
         for stage in [Stage::Empty, Stage::Prepared(7), Stage::Founded(u64::MAX)] {
             let founding = FoundingState { stage, founders: vec![1, 3], peers: vec![1, 2, 3] };
             let text = format(&founding);

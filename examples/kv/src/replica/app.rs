@@ -162,7 +162,7 @@ impl App for Replica {
             Frame::Refusal { request_id, reason } => {
                 self.handle_refusal(now, from, request_id, reason);
             }
-            // for an earlier life of this node
+            // for an earlier incarnation of this node
             Frame::Response { .. } => {}
         }
     }

@@ -7,8 +7,8 @@ use super::{QueuedWrite, Replica, UNKNOWN_FORGED};
 pub(super) const NUMBERS_EXHAUSTED: &str = "ERR this node's numbers for batches are used up by what was forged in its name, the command was not executed: ask another node; remove this one, and add it again under an id that was never used";
 
 impl Replica {
-    /// Goes on under another number if the numbers of this life were used by somebody else: its batches would be taken for ones that
-    /// were applied before, and its clients would wait in vain.
+    /// Takes a new incarnation if the numbers of this one were used by somebody else: its batches
+    /// would be taken for ones that were applied before, and its clients would wait in vain.
     pub(super) fn check_forged_batches(&mut self) {
         let (sessions, last) = (&self.state.sessions, self.writes.last());
         if self.numbers_exhausted
@@ -20,7 +20,7 @@ impl Replica {
         let (known, before) = (sessions.incarnation(self.id), self.incarnation.get());
         match self.incarnation.advance(known) {
             Ok(()) => {
-                if let Some(suppressed) = self.log_limit.pass("renewal") {
+                if let Some(suppressed) = self.log_limit.pass("forged batches") {
                     warn!(
                         before,
                         now = self.incarnation.get(),

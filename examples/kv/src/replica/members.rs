@@ -1,4 +1,4 @@
-//! Who else is in the cluster: the ways to them, and what a node does that is not in it.
+//! Connections to the other members, their addresses, and what a non-member does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,13 +15,13 @@ use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
 
-/// How often the ways are looked after, in µs.
+/// How often the connections are checked, in µs.
 const LOOK_US: u64 = 500_000;
 /// After so long without a leader, in µs, the node logs it, and again after as long.
 const LEADERLESS_US: u64 = 30_000_000;
-/// Who is no member any more may still be told so for this long, in µs.
+/// A removed member stays connected for this long, in µs, so that it learns of its removal.
 const DISCONNECT_DELAY_US: u64 = 5_000_000;
-/// A node that is not entered in the directory tries again after this, in µs.
+/// A node whose address is not in the directory announces it again after this, in µs.
 const ANNOUNCE_US: u64 = 5_000_000;
 
 const CATCHING_UP: &str =
@@ -29,15 +29,15 @@ const CATCHING_UP: &str =
 const NOT_MEMBER: &str = "NOTMEMBER this node is not in the cluster, the command was not executed: ask another node (one that is new is brought in with `quorate-kv ctl add`)";
 const UNKNOWN_NOT_MEMBER: &str = "ERR outcome unknown: this node was removed from the cluster; the command may or may not have been executed";
 
-/// Where this node and the others are.
+/// The addresses of this node and of the others.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     pub(crate) own: Address,
-    /// Where the command line says that others are: it knows better than the directory.
+    /// Addresses of others from the command line: they precede the directory's.
     pub(crate) configured: HashMap<NodeId, String>,
 }
 
-/// The ways there are.
+/// The connections to other nodes.
 #[derive(Debug, Default)]
 pub(super) struct PeerConnections {
     open: HashMap<NodeId, PeerConnection>,
@@ -53,7 +53,7 @@ pub(super) struct PeerConnections {
 #[derive(Debug)]
 struct PeerConnection {
     address: String,
-    /// Since when it leads to no member.
+    /// Since when the node at its other end is no member.
     non_member_since: Option<Instant>,
 }
 
@@ -64,7 +64,7 @@ impl PeerConnections {
 }
 
 impl Replica {
-    /// Opens the ways to those who came, closes those to who left, and says where this node is.
+    /// Connects new members, disconnects removed ones, and announces this node's address.
     pub(super) fn maintain_connections(
         &mut self,
         raft: &mut Raft<Heap>,
@@ -280,13 +280,13 @@ impl Replica {
                 now.since(*connection.non_member_since.get_or_insert(now)) < DISCONNECT_DELAY_US;
             if !stays {
                 if closed.insert(id)
-                    && let Some(suppressed) = self.log_limit.pass("no way")
+                    && let Some(suppressed) = self.log_limit.pass("disconnected")
                 {
                     info!(
                         node = own.get(),
                         peer = id.get(),
                         suppressed,
-                        "no way to a node that is not in the cluster with this one"
+                        "disconnected a node that is not a member"
                     );
                 }
                 outbox.disconnect(id);
@@ -295,7 +295,7 @@ impl Replica {
         });
     }
 
-    /// A removed node's clients wait for nothing.
+    /// Fails what a removed node's clients wait for.
     fn fail_all_pending(&mut self) {
         for pending in [&mut self.writes, &mut self.reads] {
             for number in pending.numbers(|_| true) {
@@ -307,7 +307,7 @@ impl Replica {
         }
     }
 
-    /// Has this node entered in the directory, if it is not, or has moved.
+    /// Has this node's address entered in the directory, if it is missing there or has changed.
     fn announce_address(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
         let Address { peer, client } = &self.addresses.own;
         let entered = self.state.directory.get(self.id) == Some(&self.addresses.own);

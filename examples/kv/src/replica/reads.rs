@@ -1,5 +1,5 @@
-//! How batches of reads are answered: a bounded number of steps in each turn of the loop, so that whoever asks for much holds up
-//! nobody, least of all the heartbeats.
+//! How batches of reads are answered: a bounded number of steps in each turn of the loop, so that
+//! large ones delay neither others nor the heartbeats.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -44,7 +44,7 @@ struct ReadBatch {
     at: usize,
     reply: Reply,
     share: Share,
-    /// Its replies are long: it is not begun while clients leave too much unread.
+    /// Its replies are long: it is not started while the output budget is full.
     long: bool,
 }
 
@@ -84,7 +84,7 @@ impl ReadQueue {
         self.peer_bytes = self.peer_bytes.saturating_sub(bytes);
     }
 
-    /// The next batch to answer. While clients leave too much unread, it is one that was begun, as what it has helps nobody until it
+    /// The next batch to answer. While the output budget is full, it is one that was started, as what it has helps nobody until it
     /// is whole; then one whose replies may be short. No long one is begun while as many are as memory was set aside for.
     fn next(&mut self, full: bool) -> Option<ReadBatch> {
         let first = |so: fn(&ReadBatch) -> bool| self.queue.iter().position(so);
@@ -245,9 +245,9 @@ impl Replica {
 }
 
 impl ReadBatch {
-    fn new(source: Source, deadline: Instant, unread: &OutputBudget) -> Self {
+    fn new(source: Source, deadline: Instant, output_budget: &OutputBudget) -> Self {
         let reply = Reply::new(source.batch().protocol);
-        Self { source, deadline, at: 0, reply, share: unread.share(0), long: false }
+        Self { source, deadline, at: 0, reply, share: output_budget.share(0), long: false }
     }
 
     /// As it was before it was begun, and known to be long.

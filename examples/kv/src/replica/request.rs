@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::node_status::{MemberInfo, NodeStatus};
 use crate::pending::BatchReply;
 
-/// What client connections and the metrics page ask of the node.
+/// Requests of client connections and of the metrics page to the node.
 pub(crate) enum Request {
     /// Execute a batch; `stale` lets reads be answered from what this node has.
     Execute {
@@ -20,7 +20,7 @@ pub(crate) enum Request {
         node: NodeId,
         answer: oneshot::Sender<MemberInfo>,
     },
-    /// Hand the lead to another node; the answer is whether that has begun.
+    /// Transfer leadership to another node; the answer is whether that has begun.
     Transfer {
         to: NodeId,
         answer: oneshot::Sender<Result<(), TransferError>>,

@@ -1,4 +1,4 @@
-//! How a client's batch comes to the leader, and what becomes of it if it does not.
+//! Routes clients' batches to the leader: proposes, forwards, retries and gives up.
 
 use quorate_core::{Instant, NodeId};
 use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
@@ -78,7 +78,7 @@ impl Replica {
         self.writes.bytes() + self.reads.bytes() + self.forwarded_bytes + self.read_queue.bytes()
     }
 
-    /// Proposes an own batch, if this node leads: now, or when what is in flight is applied.
+    /// Proposes a local batch on the leader: now, or when what is in flight is applied.
     pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
         let full = self.refuses_writes(raft);
         let Some(waiting) = self.writes.get_mut(number) else { return };
@@ -210,7 +210,7 @@ impl Replica {
         }
     }
 
-    /// Hands an own batch over to whoever leads.
+    /// Sends a local batch to the leader, which may be this node.
     pub(super) fn route(
         &mut self,
         raft: &mut Raft<Heap>,
@@ -249,7 +249,7 @@ impl Replica {
         self.counters.forwarded_out += 1;
     }
 
-    /// Hands over the reads that were put off as clients leave too much unread: one at a time, or all when there is room.
+    /// Routes deferred reads: one at a time while the output budget is full, else all.
     pub(super) fn route_deferred_reads(
         &mut self,
         raft: &mut Raft<Heap>,
@@ -268,7 +268,7 @@ impl Replica {
         }
     }
 
-    /// Takes a batch of another node's client.
+    /// Handles a batch that another node forwards.
     pub(super) fn handle_request(
         &mut self,
         raft: &mut Raft<Heap>,
@@ -338,7 +338,7 @@ impl Replica {
         request_id: RequestId,
         reason: Refusal,
     ) {
-        // for an earlier life of this node
+        // for an earlier incarnation of this node
         if request_id.incarnation != self.incarnation.get() {
             return;
         }
@@ -371,7 +371,7 @@ impl Replica {
         pending.ops_len(request_id.number) > limits::LARGE_BYTES
     }
 
-    /// Goes through what waits: gives up what is too old, and hands over again what was lost.
+    /// Goes through pending batches: gives up what is too old, and routes again what was lost.
     pub(super) fn sweep(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
         self.role_changed = false;
         self.sweep_at = now.after(SWEEP_US);

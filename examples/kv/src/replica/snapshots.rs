@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_that_is_never_taken_is_asked_for_less_and_less_often() {
+    fn refused_snapshot_backs_off_exponentially() {
         let (mut backoff, mut now, mut pauses) =
             (SnapshotBackoff::default(), Instant::ZERO, Vec::new());
         for _ in 0..9 {

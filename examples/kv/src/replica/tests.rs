@@ -177,7 +177,7 @@ fn text(answered: &mut Receiver<BatchReply>) -> String {
 }
 
 #[test]
-fn forged_numbers_are_refused_before_they_are_in_the_log() {
+fn forged_batch_numbers_are_refused_before_proposal() {
     let mut node = Node::new();
     let now = incarnation::now();
     assert!(node.serves(FORGER, now, 1));
@@ -210,7 +210,7 @@ fn forged_numbers_are_refused_before_they_are_in_the_log() {
 }
 
 #[test]
-fn a_forged_entry_in_the_log_ends_nobody_s_writes() {
+fn forged_log_entry_does_not_block_later_writes() {
     for (incarnation, number, floor) in [
         (0, u64::MAX, u64::MAX),
         (0, 1 << 61, (1 << 61) - 1),
@@ -240,7 +240,7 @@ fn a_forged_entry_in_the_log_ends_nobody_s_writes() {
 }
 
 #[test]
-fn numbers_that_are_used_up_are_named() {
+fn exhausted_batch_numbers_are_reported() {
     let mut node = Node::new();
     let mut on_its_way = node.set(b"b");
     node.commit(ME, u64::MAX, u64::MAX, u64::MAX, &set(b"forged"));
@@ -254,7 +254,7 @@ fn numbers_that_are_used_up_are_named() {
 }
 
 #[test]
-fn every_node_does_what_the_entry_says() {
+fn log_entry_decides_over_the_pending_batch() {
     let mut node = Node::new();
     // an own number is used by somebody else: the client is not told that its command was executed, nor is it
     let (own, number) = (node.replica.incarnation.get(), node.replica.writes.last() + 1);
@@ -266,7 +266,7 @@ fn every_node_does_what_the_entry_says() {
     node.drive();
     assert!(text(&mut answered).starts_with("-ERR the command was not executed"));
     assert!(node.has(b"theirs") && !node.has(b"mine"));
-    // two leaders were handed different batches under one number: the first in the log counts
+    // two leaders got different batches under one number: the first in the log counts
     let id = BatchId { origin: HONEST, incarnation: 5, number: 1 };
     entry.clear();
     Entry::encode(&mut entry, id, 0, &set(b"first"));
@@ -278,7 +278,7 @@ fn every_node_does_what_the_entry_says() {
 }
 
 #[test]
-fn a_read_that_is_sent_again_is_read_once() {
+fn resent_read_is_executed_once() {
     let mut node = Node::new();
     let mut ops = Vec::new();
     put::get(&mut ops, b"k");
@@ -290,7 +290,7 @@ fn a_read_that_is_sent_again_is_read_once() {
 }
 
 #[test]
-fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
+fn backlog_is_applied_in_parts_and_reads_wait() {
     let mut node = Node::new();
     let keys: Vec<Vec<u8>> =
         (0..limits::KEYS / 8).map(|key| key.to_string().into_bytes()).collect();
@@ -334,7 +334,7 @@ fn a_node_that_fell_behind_applies_in_parts_and_reads_wait_for_it() {
 }
 
 #[test]
-fn a_node_with_much_to_apply_takes_in_no_more() {
+fn full_backlog_stops_intake() {
     let mut node = Node::new();
     let mut ops = Vec::new();
     put::set(&mut ops, b"k", &vec![b'v'; 4 << 20], SetCondition::Always, false);
@@ -358,7 +358,7 @@ fn a_node_with_much_to_apply_takes_in_no_more() {
 }
 
 #[test]
-fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
+fn leader_limits_in_flight_work() {
     let mut node = Node::new();
     let keys: Vec<Vec<u8>> = (0..limits::KEYS).map(|key| key.to_string().into_bytes()).collect();
     let mut ops = Vec::new();
@@ -401,7 +401,7 @@ fn a_leader_lets_in_what_it_can_apply_in_one_turn() {
 }
 
 #[test]
-fn only_a_node_that_was_asked_answers() {
+fn responses_of_other_nodes_are_ignored() {
     let mut node = Node::new();
     // proposed here, and not committed yet
     let mut answered = node.set(b"k");
@@ -416,7 +416,7 @@ fn only_a_node_that_was_asked_answers() {
     assert_eq!(text(&mut answered), "+OK\r\n");
     assert!(node.has(b"k"));
     assert_eq!(node.replica.counters.invalid_requests, 1);
-    // a read that was handed to nobody yet
+    // a read that was sent to no node yet
     let mut ops = Vec::new();
     put::get(&mut ops, b"k");
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
@@ -437,7 +437,7 @@ fn only_a_node_that_was_asked_answers() {
 }
 
 #[test]
-fn a_member_enters_no_address_but_its_own() {
+fn member_sets_only_its_own_address() {
     let mut node = Node::new();
     let meet = |node: NodeId, peer: &str| {
         let mut ops = Vec::new();
@@ -457,7 +457,7 @@ fn a_member_enters_no_address_but_its_own() {
 }
 
 #[test]
-fn no_node_is_entered_where_another_member_is() {
+fn address_of_another_member_is_refused() {
     let mut node = Node::new();
     let request_id = RequestId { incarnation: 5, number: 1, write: true };
     let mut ops = Vec::new();
@@ -474,7 +474,7 @@ fn no_node_is_entered_where_another_member_is() {
 }
 
 #[test]
-fn lines_that_a_member_causes_are_limited() {
+fn log_lines_caused_by_a_member_are_limited() {
     let mut node = Node::new();
     for _ in 0..LOG_LINES_PER_MINUTE {
         node.replica.event(Event::Refusing { peer: FORGER, reason: Rejected::Malformed });
@@ -525,7 +525,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn whatever_a_member_sends_others_are_served(frames in prop::collection::vec(hostile(), 0..20)) {
+    fn hostile_frames_do_not_affect_other_nodes(frames in prop::collection::vec(hostile(), 0..20)) {
         let mut node = Node::new();
         prop_assert!(node.serves(HONEST, 5, 1));
         for frame in frames {
@@ -546,7 +546,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_in_the_log_own_clients_are_served_or_told(
+    fn hostile_log_entries_do_not_block_local_clients(
         entries in prop::collection::vec((1u64..4, number(), number(), number(), ops()), 0..12),
     ) {
         let mut node = Node::new();
@@ -561,9 +561,9 @@ proptest! {
 }
 
 /// What is read among writes is done when they are applied, and all that is in the log may be applied
-/// in one turn: forty pipelines of `MGET` and `SET` took the lead from leader after leader.
+/// in one turn: forty pipelines of `MGET` and `SET` deposed leader after leader.
 #[test]
-fn what_is_read_among_writes_counts_as_in_flight() {
+fn reads_in_write_batches_count_as_in_flight() {
     let mut node = Node::new();
     let mut ops = Vec::new();
     put::set(&mut ops, b"long", &vec![b'x'; 4 << 20], SetCondition::Always, false);

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use tracing::warn;
 
-/// How much space is set aside for the next snapshot, as far as is known here: the
-/// [keeper](super::keeper::Keeper) sets it aside.
+/// How much space is reserved for the next snapshot, as far as is known here: the
+/// [worker](super::worker::SnapshotWorker) reserves it.
 #[derive(Debug)]
 pub(super) struct ReservedSpace {
     len: u64,
-    /// The keeper was asked for so much and did not answer yet.
+    /// The worker was asked for so much and did not answer yet.
     requested: Option<u64>,
     /// The disk had no space for so many bytes when it was asked last.
     insufficient: Option<u64>,
@@ -35,7 +35,7 @@ impl ReservedSpace {
             || self.insufficient.is_none_or(|insufficient| bytes < insufficient)
     }
 
-    /// Whether the keeper is to be asked to set space aside for so many bytes, as what there is does
+    /// Whether the worker is to reserve space for so many bytes, as what there is does
     /// not suffice, or soon will not. It counts as asked then.
     pub(super) fn request(&mut self, bytes: u64) -> bool {
         let ahead = ahead(bytes);
@@ -62,7 +62,7 @@ impl ReservedSpace {
         self.len = len;
     }
 
-    /// What the keeper answered: how much there is now, all of it or as much as the disk has.
+    /// The worker's outcome: how much there is now, all of it or as much as the disk has.
     pub(super) fn update(&mut self, outcome: io::Result<u64>) {
         let requested = self.requested.take().unwrap_or(0);
         self.retry_at = None;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_is_asked_for_in_time_and_once() {
+    fn more_space_is_requested_early_and_once() {
         let mut space = ReservedSpace::new(0);
         assert!(space.request(1000) && !space.request(1000));
         assert!(space.may_suffice(1000), "nobody knows better yet");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_known_until_there_is_space() {
+    fn full_disk_is_remembered_until_there_is_space() {
         let mut space = ReservedSpace::new(1000);
         assert!(space.request(990));
         space.update(Ok(1000));
@@ -127,7 +127,7 @@ mod tests {
         space.retry_at = None;
         assert!(space.request(2000));
         assert!(!space.may_suffice(2000), "as it was, until something else is known");
-        // a snapshot that fits, or fails: nothing else is known before the keeper has looked
+        // a snapshot that fits, or fails: nothing else is known before the worker has looked
         space.take();
         assert!(!space.may_suffice(2000));
         assert!(space.may_suffice(900), "of a state that has shrunk nothing is known yet");

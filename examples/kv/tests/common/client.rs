@@ -34,7 +34,7 @@ impl Client {
     }
 
     /// A client on a connection that is there.
-    pub fn on(socket: TcpStream) -> Self {
+    pub fn from_socket(socket: TcpStream) -> Self {
         Self { socket, buffer: Vec::new() }
     }
 
@@ -42,7 +42,7 @@ impl Client {
     pub fn wait_for(port: u16) -> Self {
         until_or(&format!("the node at port {port} to serve clients"), || {
             let mut client = Self::connect(port).map_err(|error| error.to_string())?;
-            match client.ask(&["PING"]) {
+            match client.call(&["PING"]) {
                 Ok(Value::Simple(_)) => Ok(client),
                 answer => Err(format!("{answer:?}")),
             }
@@ -50,17 +50,17 @@ impl Client {
     }
 
     /// Sends one command and takes its reply.
-    pub fn ask(&mut self, words: &[&str]) -> io::Result<Value> {
+    pub fn call(&mut self, words: &[&str]) -> io::Result<Value> {
         self.send(&[words])?;
         self.receive()
     }
 
     /// Asks until it works: a leader may be elected at any time, on a machine with much else to do also without a fault. What was
     /// not executed is asked for again, and what may have been if that makes no difference.
-    pub fn must(&mut self, words: &[&str]) -> Value {
+    pub fn call_ok(&mut self, words: &[&str]) -> Value {
         let again = is_repeatable(words);
         let shown: Vec<String> = words.iter().map(|word| shown_word(word)).collect();
-        until_or(&format!("{shown:?} to be executed"), || match self.ask(words) {
+        until_or(&format!("{shown:?} to be executed"), || match self.call(words) {
             Ok(Value::Error(error)) if error.contains("was not executed") => Err(error),
             Ok(Value::Error(error)) if again && error.contains("unknown") => Err(error),
             Ok(Value::Error(error)) => panic!("{shown:?}: {error}"),
@@ -70,9 +70,9 @@ impl Client {
     }
 
     /// Asks until the answer begins as it should.
-    pub fn ask_until(&mut self, words: &[&str], wanted: &str) -> String {
+    pub fn call_until(&mut self, words: &[&str], wanted: &str) -> String {
         until_or(&format!("{words:?} to be answered with {wanted}"), || {
-            let text = self.ask(words).map_err(|error| error.to_string())?.text();
+            let text = self.call(words).map_err(|error| error.to_string())?.text();
             if text.starts_with(wanted) { Ok(text) } else { Err(text) }
         })
     }

@@ -85,7 +85,7 @@ impl Load {
     }
 
     /// Goes on with the same registers, after [`stop`](Self::stop).
-    pub fn go_on(&mut self, ports: &[u16], readers: usize) {
+    pub fn resume(&mut self, ports: &[u16], readers: usize) {
         self.over = Arc::default();
         for writer in 0..self.registers.len() {
             self.spawn_writer(ports.to_vec(), writer);
@@ -98,13 +98,13 @@ impl Load {
     /// Reads every register and counter, and checks them.
     pub fn verify(&self, client: &mut Client) {
         for (writer, register) in self.registers.iter().enumerate() {
-            let value = client.must(&["GET", &format!("register:{writer}")]).number();
+            let value = client.call_ok(&["GET", &format!("register:{writer}")]).number();
             let (low, high) = (register.acknowledged.load(SeqCst), register.tried.load(SeqCst));
             assert!(
                 register.may_be(value, low..=high),
                 "register {writer} is {value}, not {low}..={high}"
             );
-            let count = client.must(&["GET", &format!("counter:{writer}")]).number();
+            let count = client.call_ok(&["GET", &format!("counter:{writer}")]).number();
             let low = register.increments.load(SeqCst);
             let high = low + register.unknown.load(SeqCst);
             assert!(
@@ -228,7 +228,7 @@ fn read(
                 return Ok(());
             }
             let low = register.acknowledged.load(SeqCst).max(seen[writer]);
-            let value = match client.ask(&["GET", &format!("register:{writer}")])? {
+            let value = match client.call(&["GET", &format!("register:{writer}")])? {
                 Value::Error(error) => return Err(io::Error::other(error)),
                 value => value.number(),
             };

@@ -103,7 +103,7 @@ impl Cluster {
     }
 
     /// A place for one more node, which joins when it is started.
-    pub fn add_place(&mut self) -> usize {
+    pub fn add_node(&mut self) -> usize {
         self.ports.extend(free_ports(1));
         self.peer_ports.extend(free_ports(1));
         self.children.push(None);
@@ -192,7 +192,7 @@ impl Cluster {
     }
 
     /// A node that is started from now on is reached by the others at another port.
-    pub fn relocate(&mut self, index: usize) {
+    pub fn change_peer_port(&mut self, index: usize) {
         self.peer_ports[index] = free_ports(1)[0];
     }
 
@@ -260,7 +260,7 @@ impl Cluster {
     /// A field of a node's `INFO`; `None` while it does not answer.
     pub fn info(&self, index: usize, field: &str) -> Option<String> {
         let mut client = Client::connect(self.ports[index]).ok()?;
-        let info = client.ask(&["INFO"]).ok()?.text();
+        let info = client.call(&["INFO"]).ok()?.text();
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         value.map(str::to_owned)
     }
@@ -312,7 +312,7 @@ impl Cluster {
     }
 
     /// Waits until every node has applied what is committed.
-    pub fn wait_until_even(&self) {
+    pub fn wait_until_converged(&self) {
         until("every node to catch up", || {
             let applied: Vec<u64> =
                 (0..self.len()).map(|index| self.number(index, "applied")).collect();

@@ -1,4 +1,4 @@
-//! What becomes of replies while clients leave too much of them unread.
+//! Replies while the output budget is full.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn turn(node: &mut Node, us: u64) {
 }
 
 #[test]
-fn reads_that_are_begun_end_and_others_wait() {
+fn started_reads_finish_while_others_wait() {
     let mut node = Node::new();
     write(&mut node, false);
     let [mut first, mut second, mut third] = [(); 3].map(|()| read(&mut node));
@@ -72,7 +72,7 @@ fn reads_that_are_begun_end_and_others_wait() {
 }
 
 #[test]
-fn long_replies_that_cannot_wait_are_dropped() {
+fn long_replies_beyond_the_hard_limit_are_dropped() {
     let mut node = Node::new();
     write(&mut node, false);
     let others = node.replica.output_budget.share(limits::OUTPUT_HARD_LIMIT_BYTES);
@@ -96,7 +96,7 @@ fn long_replies_that_cannot_wait_are_dropped() {
 }
 
 #[test]
-fn reads_are_handed_to_another_node_one_at_a_time_meanwhile() {
+fn reads_are_forwarded_one_at_a_time_at_the_soft_limit() {
     let mut node = Node::new();
     let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut status = node.raft.status();
@@ -131,7 +131,7 @@ fn reads_are_handed_to_another_node_one_at_a_time_meanwhile() {
 }
 
 #[test]
-fn short_replies_are_given_all_the_same() {
+fn short_replies_are_never_withheld() {
     let mut node = Node::new();
     write(&mut node, false);
     assert_eq!(node.told(b"short"), "+OK\r\n");
@@ -157,7 +157,7 @@ fn short_replies_are_given_all_the_same() {
 }
 
 #[test]
-fn few_long_replies_are_made_at_the_same_time() {
+fn concurrent_long_reads_are_limited() {
     let mut node = Node::new();
     write(&mut node, false);
     assert_eq!(node.told(b"short"), "+OK\r\n");
@@ -181,7 +181,7 @@ fn few_long_replies_are_made_at_the_same_time() {
 }
 
 #[test]
-fn batches_of_other_nodes_are_given_up_too() {
+fn forwarded_reads_expire() {
     let mut node = Node::new();
     write(&mut node, false);
     let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
@@ -211,7 +211,7 @@ fn batches_of_other_nodes_are_given_up_too() {
 }
 
 #[test]
-fn reads_that_wait_take_bounded_memory() {
+fn waiting_reads_take_bounded_memory() {
     let mut node = Node::new();
     write(&mut node, false);
     let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
@@ -243,7 +243,7 @@ fn reads_that_wait_take_bounded_memory() {
 
 /// Reads are given up when their time is over also while others go on.
 #[test]
-fn reads_that_wait_for_others_are_given_up_in_time() {
+fn waiting_reads_expire_in_time() {
     let mut node = Node::new();
     write(&mut node, false);
     let mut all: Vec<_> = (0..3 * limits::LONG_READS).map(|_| read(&mut node)).collect();
@@ -272,7 +272,7 @@ fn reads_that_wait_for_others_are_given_up_in_time() {
 
 /// What is read in one go is not put behind all that take many turns.
 #[test]
-fn a_reply_that_is_whole_at_once_does_not_wait_for_long_ones() {
+fn short_reply_does_not_wait_for_long_ones() {
     let mut node = Node::new();
     write(&mut node, false);
     write_to(&mut node, b"middling", limits::LARGE_BYTES + 1, false);
@@ -291,7 +291,7 @@ fn a_reply_that_is_whole_at_once_does_not_wait_for_long_ones() {
 }
 
 #[test]
-fn batches_of_other_nodes_count_among_what_is_on_its_way() {
+fn forwarded_reads_count_as_in_flight() {
     let mut node = Node::new();
     assert_eq!(node.told(b"key"), "+OK\r\n");
     let request_id = RequestId { incarnation: 5, number: 1, write: false };
@@ -306,7 +306,7 @@ fn batches_of_other_nodes_count_among_what_is_on_its_way() {
 
 /// `WAIT` after it must not count followers of an earlier write.
 #[test]
-fn a_write_whose_reply_is_dropped_tells_where_it_is() {
+fn dropped_write_reply_carries_its_index() {
     let mut node = Node::new();
     write(&mut node, false);
     let before = node.replica.state.applied;

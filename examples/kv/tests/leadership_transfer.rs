@@ -9,7 +9,7 @@ use common::load::Load;
 use common::{Cluster, until};
 
 #[test]
-fn nothing_is_lost_on_the_way() {
+fn transfers_lose_nothing_under_load() {
     let cluster = Cluster::start("handed", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
@@ -26,7 +26,7 @@ fn nothing_is_lost_on_the_way() {
         until("writes to go on", || (load.acknowledged.load(SeqCst) > before + 50).then_some(()));
     }
     load.stop();
-    cluster.wait_until_even();
+    cluster.wait_until_converged();
     for index in 0..3 {
         load.verify(&mut cluster.client(index));
     }
@@ -35,7 +35,7 @@ fn nothing_is_lost_on_the_way() {
 }
 
 #[test]
-fn what_cannot_be_is_said() {
+fn impossible_transfers_are_refused() {
     let mut cluster = Cluster::start("ctl", 3, &[]);
     cluster.wait_for_leader();
     cluster.ctl_until(&["status"], |code, said, _| {
@@ -45,7 +45,7 @@ fn what_cannot_be_is_said() {
     until("a transfer to the leader to be none", || {
         let leader = (cluster.leader()? + 1).to_string();
         let (code, said, _) = cluster.ctl(&["transfer", &leader]);
-        (code == Some(0) && said.contains("leads already")).then_some(())
+        (code == Some(0) && said.contains("is the leader already")).then_some(())
     });
     cluster.ctl_until(&["transfer", "9"], |code, _, complaint| {
         code == Some(1) && complaint.contains("no such node")
@@ -61,22 +61,22 @@ fn what_cannot_be_is_said() {
     assert_eq!(code, Some(1), "{said}");
     until("a follower to say who leads", || {
         let follower = (cluster.leader()? + 1) % 3;
-        let refusal = cluster.client(follower).ask(&["QUORATE", "TRANSFER", "1"]).unwrap().text();
+        let refusal = cluster.client(follower).call(&["QUORATE", "TRANSFER", "1"]).unwrap().text();
         refusal.starts_with("NOTLEADER node ").then_some(())
     });
     let leader = cluster.wait_for_leader();
     let follower = (leader + 1) % 3;
     for bad in [&["QUORATE", "TRANSFER"][..], &["QUORATE", "TRANSFER", "x"], &["QUORATE", "HOP"]] {
-        assert!(cluster.client(follower).ask(bad).unwrap().text().starts_with("ERR "), "{bad:?}");
+        assert!(cluster.client(follower).call(bad).unwrap().text().starts_with("ERR "), "{bad:?}");
     }
     // a node that is dead does not get to lead; the others go on
     cluster.kill(follower);
     let dead = (follower + 1).to_string();
     cluster.ctl_until(&["transfer", &dead], |code, said, complaint| {
         assert_ne!(code, Some(0), "node {dead} is dead: {said}");
-        complaint.contains("does not lead")
+        complaint.contains("is not the leader after")
     });
-    cluster.client(leader).must(&["SET", "a", "1"]);
+    cluster.client(leader).call_ok(&["SET", "a", "1"]);
     cluster.ctl_until(&["status"], |code, said, _| {
         code == Some(1) && said.contains("does not answer")
     });

@@ -11,7 +11,7 @@ use std::thread;
 use common::{Dir, output};
 
 /// Something that is no node: every connection is given the same answer, and is then closed, or held in silence.
-fn pretender(answer: Vec<u8>, holds: bool) -> String {
+fn fake_server(answer: Vec<u8>, holds: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -42,7 +42,7 @@ fn info(fields: &str) -> Vec<u8> {
 }
 
 #[test]
-fn answers_of_no_node_are_named() {
+fn foreign_replies_are_reported() {
     for (answer, wanted) in [
         (b"*1\r\n".repeat(100_000), "this is no node of Quorate"),
         (
@@ -58,7 +58,7 @@ fn answers_of_no_node_are_named() {
         (b"$100\r\nrole:leader".to_vec(), "in the middle of its answer"),
         (Vec::new(), "in the middle of its answer"),
     ] {
-        let address = pretender(answer.clone(), false);
+        let address = fake_server(answer.clone(), false);
         let shown = String::from_utf8_lossy(&answer[..answer.len().min(20)]).into_owned();
         let (code, said) = ctl(&address, &["status"]);
         assert_eq!(code, Some(1), "{shown:?}: {said}");
@@ -67,30 +67,30 @@ fn answers_of_no_node_are_named() {
 }
 
 #[test]
-fn silence_ends_by_itself() {
+fn silent_server_times_out() {
     for answer in [&b""[..], b"$100\r\nrole:leader"] {
-        let (code, said) = ctl(&pretender(answer.to_vec(), true), &["status"]);
+        let (code, said) = ctl(&fake_server(answer.to_vec(), true), &["status"]);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("no answer within 2 s"), "{said}");
     }
 }
 
 #[test]
-fn nothing_that_moves_a_cursor_reaches_the_terminal() {
+fn control_characters_do_not_reach_the_terminal() {
     let hostile = "node_id:1\r\nrole:leader\x1b[2J\r\nstanding:voter\x07\r\ndisk:\x1b]0;owned\x07\u{9b}31m\r\nterm:1\r\n\
         peer1:address=a:1,client=\x1b[31m:1,standing=voter\x08\r\npeer2:address=,client=,standing=\x1b[5mlearner\u{202e}\r\n";
-    let (code, said) = ctl(&pretender(info(hostile), false), &["status"]);
+    let (code, said) = ctl(&fake_server(info(hostile), false), &["status"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("leader\\u{1b}[2J") && said.contains("\\u{202e}"), "{said}");
     let error = b"-ERR \x1b[2J\x07 owned\r\n".to_vec();
-    let (_, complaint) = ctl(&pretender(error, false), &["transfer", "2"]);
+    let (_, complaint) = ctl(&fake_server(error, false), &["transfer", "2"]);
     for text in [said, complaint] {
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     }
 }
 
 #[test]
-fn a_leader_s_refusal_is_shown_without_its_controls() {
+fn refusals_are_shown_escaped() {
     // it is asked for its state first, and then refuses
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -116,10 +116,10 @@ fn a_leader_s_refusal_is_shown_without_its_controls() {
 }
 
 #[test]
-fn a_node_that_joins_survives_what_it_is_answered() {
+fn joining_node_survives_foreign_replies() {
     let dir = Dir::new("foreign");
     for answer in [b"*1\r\n".repeat(100_000), b"$99999999999999\r\n".to_vec()] {
-        let address = pretender(answer, false);
+        let address = fake_server(answer, false);
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
         command
             .args(["node", "--id", "4", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
@@ -133,11 +133,11 @@ fn a_node_that_joins_survives_what_it_is_answered() {
 
 /// The first may lag, and not have heard yet that the id was used.
 #[test]
-fn every_node_of_join_is_asked_what_it_knows() {
+fn join_queries_every_node() {
     let dir = Dir::new("every-node");
     let says = |of_id: &str| {
         let common = "node_id:1\r\ncluster:7\r\nrole:follower\r\nterm:1\r\n";
-        pretender(info(&format!("{common}{of_id}")), false)
+        fake_server(info(&format!("{common}{of_id}")), false)
     };
     let lags = says("standing:no member\r\nclient:\r\naddress:\r\n");
     let knows = says("standing:no member\r\nclient:a:1\r\naddress:a:2\r\n");

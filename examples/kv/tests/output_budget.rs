@@ -12,7 +12,7 @@ use common::{Cluster, connect, until};
 
 /// Three of them are the longest replies that are sent together.
 const LONG: usize = (4 << 20) - 100;
-const ASKS: &[u8] = b"GET long\r\nGET long\r\nGET long\r\n";
+const REQUESTS: &[u8] = b"GET long\r\nGET long\r\nGET long\r\n";
 const CLIENTS: usize = 200;
 /// As many take twice what may wait at a time.
 const READERS: usize = 40;
@@ -20,9 +20,9 @@ const READERS: usize = 40;
 fn cluster(name: &str) -> (Cluster, [usize; 2]) {
     let mut cluster = Cluster::start(name, 3, &["--timeout-ms", "60000"]);
     let leader = cluster.wait_for_agreement();
-    cluster.client(leader).must(&["SET", "long", &"x".repeat(LONG)]);
-    cluster.client(leader).must(&["SET", "short", "1"]);
-    cluster.wait_until_even();
+    cluster.client(leader).call_ok(&["SET", "long", &"x".repeat(LONG)]);
+    cluster.client(leader).call_ok(&["SET", "short", "1"]);
+    cluster.wait_until_converged();
     (cluster, [leader, (leader + 1) % 3])
 }
 
@@ -35,20 +35,20 @@ fn peak(cluster: &Cluster, index: usize) -> u64 {
 }
 
 #[test]
-fn replies_that_nobody_reads_take_bounded_memory() {
+fn unread_replies_take_bounded_memory() {
     let (cluster, nodes) = cluster("unread");
     for node in nodes {
         let idle: Vec<_> = (0..CLIENTS)
             .map(|_| {
                 let mut socket = connect(cluster.ports[node]);
-                socket.write_all(ASKS).unwrap();
+                socket.write_all(REQUESTS).unwrap();
                 socket
             })
             .collect();
         until("clients that read nothing to be closed", || {
             (cluster.number(node, "slow_clients_closed") > 0).then_some(())
         });
-        assert_eq!(cluster.client(node).must(&["GET", "short"]).text(), "1");
+        assert_eq!(cluster.client(node).call_ok(&["GET", "short"]).text(), "1");
         let peak = peak(&cluster, node);
         println!("at most {} MiB", peak >> 20);
         // 2,400 MiB were asked for; 256 wait, or 512 of what another node sent already, and the allocator keeps some
@@ -61,14 +61,14 @@ fn replies_that_nobody_reads_take_bounded_memory() {
 }
 
 #[test]
-fn who_reads_is_served_however_many_they_are() {
+fn any_number_of_reading_clients_is_served() {
     let (cluster, nodes) = cluster("readers");
     for node in nodes {
         thread::scope(|scope| {
             for _ in 0..READERS {
                 let mut socket = connect(cluster.ports[node]);
                 scope.spawn(move || {
-                    socket.write_all(ASKS).unwrap();
+                    socket.write_all(REQUESTS).unwrap();
                     // no more than it must: a client that has something else to do is slow
                     let reply = format!("${LONG}\r\n").len() + LONG + 2;
                     let (mut missing, mut part) = (3 * reply, vec![0; 256 << 10]);
@@ -87,10 +87,10 @@ fn who_reads_is_served_however_many_they_are() {
 }
 
 #[test]
-fn replies_that_nobody_wants_take_nothing() {
+fn muted_replies_take_no_memory() {
     let cluster = Cluster::start("muted", 1, &["--timeout-ms", "60000"]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    cluster.client(0).call_ok(&["SET", "long", &"x".repeat(LONG)]);
     let mut muted = connect(cluster.ports[0]);
     // they go off in batches of a few, and would be more than may wait
     let asks = "GET long\r\nPING\r\n".repeat(200);
@@ -99,22 +99,22 @@ fn replies_that_nobody_wants_take_nothing() {
         (cluster.number(0, "total_commands_processed") > 400).then_some(())
     });
     until("nothing to wait", || (cluster.number(0, "unread_reply_bytes") == 0).then_some(()));
-    assert_eq!(cluster.client(0).must(&["STRLEN", "long"]).number(), LONG as u64);
-    assert_eq!(cluster.client(0).must(&["GET", "long"]).text().len(), LONG);
+    assert_eq!(cluster.client(0).call_ok(&["STRLEN", "long"]).number(), LONG as u64);
+    assert_eq!(cluster.client(0).call_ok(&["GET", "long"]).text().len(), LONG);
     assert_eq!(cluster.number(0, "slow_clients_closed"), 0);
 }
 
 #[test]
-fn lists_of_clients_count_and_are_refused_while_there_is_no_room() {
+fn client_lists_are_refused_without_memory() {
     let cluster = Cluster::start("listed", 1, &["--timeout-ms", "60000"]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    cluster.client(0).call_ok(&["SET", "long", &"x".repeat(LONG)]);
     let name = "n".repeat(1_000);
     let _named: Vec<_> = (0..60)
         .map(|_| {
             let mut client = cluster.client(0);
-            assert_eq!(client.ask(&["CLIENT", "SETNAME", &name]).unwrap().text(), "OK");
-            assert_eq!(client.ask(&["CLIENT", "SETINFO", "LIB-VER", &name]).unwrap().text(), "OK");
+            assert_eq!(client.call(&["CLIENT", "SETNAME", &name]).unwrap().text(), "OK");
+            assert_eq!(client.call(&["CLIENT", "SETINFO", "LIB-VER", &name]).unwrap().text(), "OK");
             client
         })
         .collect();
@@ -127,14 +127,14 @@ fn lists_of_clients_count_and_are_refused_while_there_is_no_room() {
     let mut others = Vec::new();
     until("a list to be refused", || {
         let mut other = connect(cluster.ports[0]);
-        other.write_all(ASKS).unwrap();
+        other.write_all(REQUESTS).unwrap();
         others.push(other);
-        let list = client.ask(&["CLIENT", "LIST"]).unwrap().text();
+        let list = client.call(&["CLIENT", "LIST"]).unwrap().text();
         assert!(list.starts_with("TRYAGAIN ") || list.len() > 120_000, "{list}");
         list.starts_with("TRYAGAIN ").then_some(())
     });
     drop(others);
-    let list = client.ask_until(&["CLIENT", "LIST"], "id=");
+    let list = client.call_until(&["CLIENT", "LIST"], "id=");
     assert!(list.len() > 120_000);
     // what a client took counts no more, though it stays
     until("nothing to wait", || (cluster.number(0, "unread_reply_bytes") == 0).then_some(()));
@@ -142,7 +142,7 @@ fn lists_of_clients_count_and_are_refused_while_there_is_no_room() {
 }
 
 #[test]
-fn clients_that_do_not_read_keep_no_large_command_out() {
+fn clients_that_do_not_read_do_not_block_large_commands() {
     let cluster = Cluster::start("echo", 1, &[]);
     cluster.wait_for_leader();
     let echo = format!("*2\r\n$4\r\nECHO\r\n${LONG}\r\n{}\r\n", "x".repeat(LONG));
@@ -157,13 +157,13 @@ fn clients_that_do_not_read_keep_no_large_command_out() {
         (cluster.number(0, "unread_reply_bytes") > 5 * LONG as u64).then_some(())
     });
     let value = "v".repeat(100_000);
-    assert_eq!(cluster.client(0).must(&["SET", "large", &value]).text(), "OK");
+    assert_eq!(cluster.client(0).call_ok(&["SET", "large", &value]).text(), "OK");
     assert_eq!(cluster.number(0, "slow_clients_closed"), 0, "it did not wait for that");
     drop(silent);
 }
 
 /// Nothing more can be read at once.
-fn says_nothing(socket: &mut TcpStream) -> bool {
+fn is_silent(socket: &mut TcpStream) -> bool {
     socket.set_nonblocking(true).unwrap();
     let nothing =
         matches!(socket.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
@@ -178,10 +178,10 @@ fn set(key: &str, len: usize) -> Vec<u8> {
 
 /// `WAIT` in the same segment kept the reply before it, and the memory of a large command, for a minute.
 #[test]
-fn clients_that_wait_keep_nothing_that_others_need() {
+fn waiting_clients_hold_no_memory() {
     let cluster = Cluster::start("waiters", 1, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    cluster.client(0).call_ok(&["SET", "long", &"x".repeat(LONG)]);
     let wait = b"WAIT 9 60000\r\n";
     let mut asked = connect(cluster.ports[0]);
     asked.write_all(&[b"GET long\r\n", wait.as_slice()].concat()).unwrap();
@@ -202,17 +202,17 @@ fn clients_that_wait_keep_nothing_that_others_need() {
         })
         .into();
     let value = "v".repeat(LONG);
-    assert_eq!(cluster.client(0).must(&["SET", "third", &value]).text(), "OK");
-    assert!(says_nothing(&mut asked), "it waits still");
-    assert!(holders.iter_mut().all(says_nothing), "they wait still");
+    assert_eq!(cluster.client(0).call_ok(&["SET", "third", &value]).text(), "OK");
+    assert!(is_silent(&mut asked), "it waits still");
+    assert!(holders.iter_mut().all(is_silent), "they wait still");
 }
 
 /// The beginning of another large command behind it kept the memory of the one that was answered.
 #[test]
-fn clients_that_go_on_keep_no_large_command_out() {
+fn clients_that_keep_sending_do_not_block_large_commands() {
     let cluster = Cluster::start("goers-on", 1, &[]);
     cluster.wait_for_leader();
-    cluster.client(0).must(&["SET", "long", &"x".repeat(LONG)]);
+    cluster.client(0).call_ok(&["SET", "long", &"x".repeat(LONG)]);
     let silent: Vec<_> = ["a", "b"]
         .map(|key| {
             let mut socket = connect(cluster.ports[0]);
@@ -220,7 +220,7 @@ fn clients_that_go_on_keep_no_large_command_out() {
             let (most, last) = command.split_at(command.len() - 10);
             socket.write_all(most).unwrap();
             let header = &command[..200];
-            socket.write_all(&[last, ASKS, header].concat()).unwrap();
+            socket.write_all(&[last, REQUESTS, header].concat()).unwrap();
             socket
         })
         .into();
@@ -228,7 +228,7 @@ fn clients_that_go_on_keep_no_large_command_out() {
         (cluster.number(0, "unread_reply_bytes") > 5 * LONG as u64).then_some(())
     });
     let value = "v".repeat(LONG);
-    assert_eq!(cluster.client(0).must(&["SET", "third", &value]).text(), "OK");
+    assert_eq!(cluster.client(0).call_ok(&["SET", "third", &value]).text(), "OK");
     assert_eq!(cluster.number(0, "slow_clients_closed"), 0, "it did not wait for that");
     drop(silent);
 }
@@ -236,7 +236,7 @@ fn clients_that_go_on_keep_no_large_command_out() {
 /// Those that announce a large command and send nothing hold its memory for seconds while others
 /// wait, and not for two minutes.
 #[test]
-fn clients_that_only_announce_keep_no_large_command_out() {
+fn clients_that_only_announce_do_not_block_large_commands() {
     let cluster = Cluster::start("announcers", 1, &[]);
     cluster.wait_for_leader();
     let idle: Vec<_> = (0..4)
@@ -247,6 +247,6 @@ fn clients_that_only_announce_keep_no_large_command_out() {
         })
         .collect();
     let value = "v".repeat(LONG);
-    assert_eq!(cluster.client(0).must(&["SET", "large", &value]).text(), "OK");
+    assert_eq!(cluster.client(0).call_ok(&["SET", "large", &value]).text(), "OK");
     drop(idle);
 }
