@@ -15,11 +15,12 @@ pub trait App: Send + 'static {
     /// What [`Handle::send`](crate::Handle::send) hands in, from client connections for instance.
     type Command: Send + 'static;
 
-    /// On which way a message of the machine goes; see [`Lane`]. Everything on one by default, so that nothing is overtaken.
+    /// The priority of a message of the machine; see [`Priority`]. All are bulk by default, so that
+    /// nothing is overtaken.
     #[must_use]
-    fn lane(message: &<Self::Machine as Machine>::Message<'_>) -> Lane {
+    fn priority(message: &<Self::Machine as Machine>::Message<'_>) -> Priority {
         let _ = message;
-        Lane::Bulk
+        Priority::Bulk
     }
 
     /// A command came in.
@@ -47,7 +48,7 @@ pub trait App: Send + 'static {
     /// Whether the application has so much left to do of what the machine told it that nothing more is to be taken in but what is
     /// urgent: what peers send waits with them then, instead of here without a bound. What it does meanwhile it does in
     /// [`settle`](Self::settle), and says so by [`has_more`](Self::has_more).
-    fn is_behind(&self) -> bool {
+    fn is_backlogged(&self) -> bool {
         false
     }
 
@@ -60,13 +61,13 @@ pub trait App: Send + 'static {
     fn stopping(&mut self) {}
 }
 
-/// One of the two ways to a peer, each a connection of its own where the peer takes two: what goes on one keeps its order, and
-/// what is urgent may overtake bulk.
+/// The priority of a message, each with a connection of its own where the peer accepts two: within
+/// a priority messages keep their order, and urgent ones may overtake bulk.
 ///
 /// A protocol whose leader is missed when it is silent for long should send what tells of it (heartbeats, votes, their answers) as
 /// urgent, if it stands that these overtake the rest; megabytes on their way do not delay them then.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Lane {
+pub enum Priority {
     /// Short messages that must not wait.
     Urgent,
     /// Everything else, and what the application sends.

@@ -3,9 +3,10 @@
 //! A frame is its payload's length (4 bytes, little-endian), a CRC32C over that length and the payload (4), and the payload,
 //! whose first byte tells what it is: a [`Hello`], the refusal of one, a machine's message or bytes of the application.
 //!
-//! Who connects says hello first, and is answered with the other side's hello or a refusal; after that it sends and the other
-//! side listens. So two nodes have two connections, and each direction fails and recovers on its own. To a node that takes it
-//! ([`Abilities::LANES`]) there is a second one each way, for bulk, so that it does not delay what is urgent.
+//! The connecting node sends its hello first, and gets the other side's hello or a refusal; after
+//! that it sends and the other side receives. So two nodes have two connections, and each direction
+//! fails and recovers on its own. A node that accepts it ([`Capabilities::TWO_CONNECTIONS`]) gets a
+//! second one each way, for bulk, so that it does not delay what is urgent.
 //!
 //! ```
 //! use quorate_tokio::frame::{Kind, Parsed, parse, push};
@@ -19,7 +20,7 @@ use std::fmt;
 
 use quorate_core::{NodeId, Wire, Writer};
 
-use crate::zeros::lengthen;
+use crate::zeros::extend_with_zeros;
 
 /// The version of the protocol spoken here. Frames, [`Hello::version`] and refusals keep their form in later ones.
 pub const VERSION: u32 = 2;
@@ -41,13 +42,13 @@ pub enum Kind {
     Message,
     /// Bytes of the application.
     Application,
-    /// Nothing: the sender is there. Only to who takes it ([`Hello::abilities`]).
-    Idle,
-    /// Instead of a hello: a question to the application, before this node belongs to any cluster. The connection ends with the
-    /// answer. An older version closes it without one.
-    Question,
-    /// The answer to a question.
-    Answer,
+    /// Empty: the sender is alive. Only to nodes that accept it ([`Hello::capabilities`]).
+    KeepAlive,
+    /// Instead of a hello: a query to the application, from a node that belongs to no cluster yet.
+    /// The connection ends with the response. An older version closes it without one.
+    Query,
+    /// The response to a query.
+    QueryResponse,
 }
 
 /// The front of what was received.
@@ -76,7 +77,7 @@ pub enum FrameError {
     /// Its length is above the limit.
     Oversized,
     /// Its checksum or kind is wrong.
-    Garbage,
+    Malformed,
 }
 
 /// Appends a frame.
@@ -89,7 +90,7 @@ pub fn push(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
 /// Appends a frame with a machine's message. `len` is its encoded length.
 pub fn push_message<'a>(out: &mut Vec<u8>, message: &impl Wire<'a>, len: usize) {
     let start = begin(out, Kind::Message, len);
-    lengthen(out, start + self::len(len));
+    extend_with_zeros(out, start + self::len(len));
     message.encode(&mut Writer::new(&mut out[start + HEADER + 1..]));
     end(out, start);
 }
@@ -113,10 +114,10 @@ pub fn parse(bytes: &[u8], max: usize) -> Result<Parsed<'_>, FrameError> {
     };
     let crc = crc32c::crc32c_append(crc32c::crc32c(&header[..4]), body);
     if crc != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err(FrameError::Garbage);
+        return Err(FrameError::Malformed);
     }
-    let (&kind, payload) = body.split_first().ok_or(FrameError::Garbage)?;
-    let kind = Kind::from_byte(kind).ok_or(FrameError::Garbage)?;
+    let (&kind, payload) = body.split_first().ok_or(FrameError::Malformed)?;
+    let kind = Kind::from_byte(kind).ok_or(FrameError::Malformed)?;
     Ok(Parsed::Frame { kind, payload, len: HEADER + body.len() })
 }
 
@@ -149,9 +150,9 @@ impl Kind {
             Self::Refusal => 1,
             Self::Message => 2,
             Self::Application => 3,
-            Self::Idle => 6,
-            Self::Question => 7,
-            Self::Answer => 8,
+            Self::KeepAlive => 6,
+            Self::Query => 7,
+            Self::QueryResponse => 8,
         }
     }
 
@@ -161,15 +162,15 @@ impl Kind {
             1 => Self::Refusal,
             2 => Self::Message,
             3 => Self::Application,
-            6 => Self::Idle,
-            7 => Self::Question,
-            8 => Self::Answer,
+            6 => Self::KeepAlive,
+            7 => Self::Query,
+            8 => Self::QueryResponse,
             _ => return None,
         })
     }
 }
 
-/// Who speaks, and whom it believes to speak to.
+/// The sender of a connection, and the receiver it expects.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hello {
     /// The protocol's version, [`VERSION`] here.
@@ -184,37 +185,37 @@ pub struct Hello {
     pub incarnation: u64,
     /// Where the sender is reached, `host:port`, at most [`MAX_ADDRESS`] bytes; empty if it does not say.
     pub address: String,
-    /// What the sender takes beyond frames of messages and of the application.
-    pub abilities: Abilities,
+    /// What the sender accepts beyond frames of messages and of the application.
+    pub capabilities: Capabilities,
 }
 
-/// What a node takes, as bits. It says so in its answer to a hello, in which nodes that know nothing of it do not look.
+/// What a node accepts, as bits. They are in its answer to a hello, where older nodes do not look.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Abilities(u8);
+pub struct Capabilities(u8);
 
-impl Abilities {
-    /// Frames of the kind [`Kind::Idle`].
-    pub const IDLE: Self = Self(1);
+impl Capabilities {
+    /// Frames of the kind [`Kind::KeepAlive`].
+    pub const KEEPALIVE: Self = Self(1);
     /// A second connection from the same node, for what is not urgent.
-    pub const LANES: Self = Self(2);
-    /// This is that second connection. Said by who connects, to a node that takes two.
-    pub const BULK: Self = Self(4);
-    const ALL: u8 = Self::IDLE.0 | Self::LANES.0 | Self::BULK.0;
+    pub const TWO_CONNECTIONS: Self = Self(2);
+    /// This is that second connection. Sent by the connecting node, to one that accepts two.
+    pub const BULK_CONNECTION: Self = Self(4);
+    const ALL: u8 = Self::KEEPALIVE.0 | Self::TWO_CONNECTIONS.0 | Self::BULK_CONNECTION.0;
 
     /// These and others.
     #[must_use]
-    pub const fn and(self, others: Self) -> Self {
+    pub const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
     /// Whether all of these are among them.
     #[must_use]
-    pub const fn has(self, others: Self) -> bool {
+    pub const fn contains(self, others: Self) -> bool {
         self.0 & others.0 == others.0
     }
 }
 
-/// The longest address in a [`Hello`], in bytes, with the abilities after it.
+/// The longest address in a [`Hello`], in bytes, with the capabilities after it.
 pub const MAX_ADDRESS: usize = 255;
 
 /// Why a hello was not accepted.
@@ -222,7 +223,7 @@ pub const MAX_ADDRESS: usize = 255;
 #[non_exhaustive]
 pub enum HelloError {
     /// It is none.
-    Garbage,
+    Malformed,
     /// It is of another version.
     Version(u32),
     /// It is of another cluster.
@@ -242,7 +243,7 @@ pub enum HelloError {
 
 impl Hello {
     /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation (8 each), little-endian, and the
-    /// address in UTF-8; if there are abilities, a zero byte and an ASCII character, `@` and their bits. A longer address than there
+    /// address in UTF-8; if there are capabilities, a zero byte and an ASCII character, `@` and their bits. A longer address than there
     /// may be is left out.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -251,11 +252,12 @@ impl Hello {
         for field in [self.cluster, self.sender.get(), self.receiver.get(), self.incarnation] {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
-        let abilities = if self.abilities.0 == 0 { &[][..] } else { &[0, b'@' | self.abilities.0] };
-        if self.address.len() + abilities.len() <= MAX_ADDRESS {
+        let capabilities =
+            if self.capabilities.0 == 0 { &[][..] } else { &[0, b'@' | self.capabilities.0] };
+        if self.address.len() + capabilities.len() <= MAX_ADDRESS {
             bytes.extend_from_slice(self.address.as_bytes());
         }
-        bytes.extend_from_slice(abilities);
+        bytes.extend_from_slice(capabilities);
         bytes
     }
 
@@ -263,15 +265,15 @@ impl Hello {
     ///
     /// # Errors
     ///
-    /// [`HelloError::Garbage`], or [`HelloError::Version`], of which nothing more can be told.
+    /// [`HelloError::Malformed`], or [`HelloError::Version`], of which nothing more can be told.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, HelloError> {
-        let rest = bytes.strip_prefix(&MAGIC).ok_or(HelloError::Garbage)?;
-        let (version, rest) = rest.split_first_chunk().ok_or(HelloError::Garbage)?;
+        let rest = bytes.strip_prefix(&MAGIC).ok_or(HelloError::Malformed)?;
+        let (version, rest) = rest.split_first_chunk().ok_or(HelloError::Malformed)?;
         let version = u32::from_le_bytes(*version);
         if version != VERSION {
             return Err(HelloError::Version(version));
         }
-        let (numbers, address) = rest.split_first_chunk::<32>().ok_or(HelloError::Garbage)?;
+        let (numbers, address) = rest.split_first_chunk::<32>().ok_or(HelloError::Malformed)?;
         let mut fields = [0; 4];
         for (field, bytes) in fields.iter_mut().zip(numbers.chunks_exact(8)) {
             *field = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -279,22 +281,22 @@ impl Hello {
         let [cluster, sender, receiver, incarnation] = fields;
         let (sender, receiver) = (NodeId::new(sender), NodeId::new(receiver));
         if address.len() > MAX_ADDRESS {
-            return Err(HelloError::Garbage);
+            return Err(HelloError::Malformed);
         }
-        let (address, abilities) = match address.iter().position(|&byte| byte == 0) {
+        let (address, capabilities) = match address.iter().position(|&byte| byte == 0) {
             Some(end) => (&address[..end], address.get(end + 1).copied().unwrap_or_default()),
             None => (address, 0),
         };
-        let abilities = Abilities(abilities & Abilities::ALL);
-        let address = String::from_utf8(address.to_vec()).map_err(|_| HelloError::Garbage)?;
-        Ok(Self { version, cluster, sender, receiver, incarnation, address, abilities })
+        let capabilities = Capabilities(capabilities & Capabilities::ALL);
+        let address = String::from_utf8(address.to_vec()).map_err(|_| HelloError::Malformed)?;
+        Ok(Self { version, cluster, sender, receiver, incarnation, address, capabilities })
     }
 }
 
 impl fmt::Display for HelloError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Garbage => f.write_str("this is no hello"),
+            Self::Malformed => f.write_str("this is no hello"),
             Self::Version(theirs) => write!(f, "you speak protocol {theirs}, this node {VERSION}"),
             Self::Cluster { node, theirs, ours } => write!(
                 f,
@@ -314,7 +316,7 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Oversized => "a frame is above the size limit",
-            Self::Garbage => "bytes that are no frame",
+            Self::Malformed => "bytes that are no frame",
         })
     }
 }

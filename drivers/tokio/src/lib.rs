@@ -112,12 +112,12 @@ pub mod tcp;
 pub mod wal;
 mod zeros;
 
-pub use app::{App, Lane, Outbox, StorageHealth};
+pub use app::{App, Outbox, Priority, StorageHealth};
 pub use error::Error;
 pub use log_limit::LogLimit;
 pub use metrics::{Metrics, MetricsSnapshot};
 pub use node::{
-    Answerer, Handle, Node, NodeOptions, Stopped, TrySendError, start, start_with_disk,
+    Handle, Node, NodeOptions, QueryHandler, Stopped, TrySendError, start, start_with_disk,
 };
 pub use tcp::TcpOptions;
 pub use wal::WalOptions;

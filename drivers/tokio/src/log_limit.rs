@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_and_the_rest_is_counted() {
+    fn burst_passes_and_the_rest_is_counted() {
         let limit = LogLimit::new(2);
         let start = Instant::now();
         let at = |ms| limit.pass_at("a", start + Duration::from_millis(ms));

@@ -81,26 +81,26 @@ counters! {
 counters! {
     /// Connections that were closed for what the other side did, by reason.
     ClosedMetrics of ClosedCounters {
-        /// No frame of ours: a wrong checksum, or one that has no place there.
-        garbage,
+        /// Malformed: a wrong checksum, or a frame that is not expected there.
+        malformed,
         /// A frame above the size limit.
         oversized,
         /// Ended within a frame.
-        half_frame,
-        /// Did not say who it is in time.
-        silent,
-        /// Too many others had not said it either, and it was the oldest of them.
-        too_many,
+        truncated,
+        /// Sent no hello in time.
+        hello_timeout,
+        /// Closed before its hello, as the oldest, because too many connections had sent none.
+        hello_evicted,
         /// Speaks another version of the protocol.
-        version,
+        wrong_version,
         /// Belongs to another cluster.
-        cluster,
-        /// Looked for another node.
-        receiver,
+        wrong_cluster,
+        /// Meant for another node.
+        wrong_receiver,
         /// Not from a configured peer.
-        sender,
-        /// From a peer that is connected already, and was heard just now.
-        occupied,
+        unknown_peer,
+        /// From a peer that is connected already and sent something just now.
+        already_connected,
         /// Sent no more of a large frame while others needed the memory.
         stalled,
     }
@@ -160,7 +160,7 @@ pub(crate) struct PeerCounters {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct PeerMetrics {
-    /// The outgoing connection stands.
+    /// The outgoing connection is up.
     pub connected: bool,
     /// What went over the link.
     pub link: LinkMetrics,

@@ -11,7 +11,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::register::Ask;
+use common::register::Request;
 use common::wire::{RawPeer, framed, hello};
 use common::{RegisterNode, listen_again, listener, options, run, start_register, until, value};
 use quorate_core::NodeId;
@@ -39,7 +39,7 @@ fn peer(node: &RegisterNode) -> PeerMetrics {
 
 /// Takes a connection and its hello.
 fn accept(listener: &TcpListener) -> RawPeer {
-    let mut raw = RawPeer::of(listener.accept().unwrap().0);
+    let mut raw = RawPeer::from_stream(listener.accept().unwrap().0);
     let (kind, payload) = raw.next().unwrap();
     assert_eq!(kind, Kind::Hello);
     let theirs = Hello::from_bytes(&payload).unwrap();
@@ -48,14 +48,14 @@ fn accept(listener: &TcpListener) -> RawPeer {
     raw
 }
 
-async fn say(node: &RegisterNode, bytes: Vec<u8>) -> bool {
+async fn send(node: &RegisterNode, bytes: Vec<u8>) -> bool {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Say(NodeId::new(2), bytes, answer)).await.unwrap();
+    node.handle().send(Request::Send(NodeId::new(2), bytes, answer)).await.unwrap();
     answered.await.unwrap()
 }
 
 #[test]
-fn it_connects_again_whenever_it_falls() {
+fn fallen_links_reconnect() {
     let (node, listener, _dir) = node_with(|_| {});
     run(async {
         for round in 1..=5 {
@@ -70,12 +70,12 @@ fn it_connects_again_whenever_it_falls() {
         let addr = listener.local_addr().unwrap();
         drop(listener);
         until("it notices", async || !peer(&node).connected).await;
-        assert!(!say(&node, b"lost".to_vec()).await, "nothing waits for a link that is down");
+        assert!(!send(&node, b"lost".to_vec()).await, "nothing waits for a link that is down");
         let listener = listen_again(addr);
         let mut raw = accept(&listener);
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         until("it is back", async || peer(&node).connected).await;
-        assert!(say(&node, b"there".to_vec()).await);
+        assert!(send(&node, b"there".to_vec()).await);
         loop {
             let (kind, payload) = raw.next().unwrap();
             if kind == Kind::Application {
@@ -88,7 +88,7 @@ fn it_connects_again_whenever_it_falls() {
 }
 
 #[test]
-fn it_sends_nothing_to_who_does_not_fit() {
+fn mismatched_peers_are_sent_nothing() {
     let (node, listener, _dir) = node_with(|_| {});
     run(async {
         let answers = [
@@ -108,7 +108,15 @@ fn it_sends_nothing_to_who_does_not_fit() {
         let metrics = node.metrics().snapshot();
         let (link, closed) = (metrics.peers[0].1.link, metrics.closed);
         assert_eq!((link.refused, link.connects, link.frames_out), (1, 0, 0));
-        assert_eq!((closed.version, closed.cluster, closed.receiver, closed.sender), (1, 1, 1, 1));
+        assert_eq!(
+            (
+                closed.wrong_version,
+                closed.wrong_cluster,
+                closed.wrong_receiver,
+                closed.unknown_peer
+            ),
+            (1, 1, 1, 1)
+        );
         let mut raw = accept(&listener);
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         assert_eq!(raw.next().unwrap().0, Kind::Message);
@@ -117,20 +125,20 @@ fn it_sends_nothing_to_who_does_not_fit() {
 }
 
 #[test]
-fn it_gives_up_who_does_not_answer_its_hello() {
+fn unanswered_hello_times_out() {
     let (node, listener, _dir) = node_with(|options| options.tcp.hello_timeout_ms = 100);
     run(async {
-        let mut raw = RawPeer::of(listener.accept().unwrap().0);
+        let mut raw = RawPeer::from_stream(listener.accept().unwrap().0);
         while raw.next().is_some() {}
         let link = peer(&node).link;
         assert_eq!((link.connects, link.frames_out), (0, 0));
-        drop(RawPeer::of(listener.accept().unwrap().0));
+        drop(RawPeer::from_stream(listener.accept().unwrap().0));
         node.stop().await.unwrap();
     });
 }
 
 #[test]
-fn a_queue_that_nobody_empties_drops() {
+fn full_queue_drops_frames() {
     let (node, listener, _dir) = node_with(|options| {
         options.tcp.max_queue_bytes = 1 << 20;
         options.tcp.max_frame_bytes = 1 << 18;
@@ -141,7 +149,7 @@ fn a_queue_that_nobody_empties_drops() {
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         until("it is connected", async || peer(&node).connected).await;
         // nobody reads: the system's buffers fill up, then the queue
-        until("frames are dropped", async || !say(&node, vec![7; 100_000]).await).await;
+        until("frames are dropped", async || !send(&node, vec![7; 100_000]).await).await;
         assert!(peer(&node).link.dropped > 0);
         until("the connection is given up", async || !peer(&node).connected).await;
         assert_eq!(value(&node).await, 0, "the node goes on");
@@ -153,7 +161,7 @@ fn a_queue_that_nobody_empties_drops() {
 }
 
 #[test]
-fn a_queue_is_bounded_by_frames_too() {
+fn queue_is_bounded_by_frames_too() {
     let (node, listener, _dir) = node_with(|options| options.tcp.max_queue_frames = 10);
     run(async {
         let mut raw = accept(&listener);
@@ -166,7 +174,7 @@ fn a_queue_is_bounded_by_frames_too() {
             let mut answers = Vec::new();
             for _ in 0..200 {
                 let (answer, answered) = oneshot::channel();
-                handle.try_send(Ask::Say(NodeId::new(2), vec![1], answer)).ok().unwrap();
+                handle.try_send(Request::Send(NodeId::new(2), vec![1], answer)).ok().unwrap();
                 answers.push(answered);
             }
             let (mut queued, mut refused) = (0, 0);
@@ -183,7 +191,7 @@ fn a_queue_is_bounded_by_frames_too() {
 }
 
 #[test]
-fn a_peer_that_connects_is_connected_to_at_once() {
+fn incoming_peer_is_connected_to_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, addr) = listener();
     let (theirs, their_addr) = listener();
@@ -197,7 +205,7 @@ fn a_peer_that_connects_is_connected_to_at_once() {
         // the first attempt fails
         tokio::time::sleep(core::time::Duration::from_millis(50)).await;
         let listener = listen_again(their_addr);
-        let _heard = RawPeer::greet(addr, &hello(2, 1));
+        let _heard = RawPeer::handshake(addr, &hello(2, 1));
         let mut raw = accept(&listener);
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         until("it is connected", async || peer(&node).connected).await;
@@ -206,7 +214,7 @@ fn a_peer_that_connects_is_connected_to_at_once() {
 }
 
 #[test]
-fn frames_shorter_than_the_longest_message_are_refused_at_start() {
+fn too_short_frames_are_refused_at_start() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, _) = listener();
     let mut options = options(1, ours, &[], dir.path());
@@ -218,14 +226,14 @@ fn frames_shorter_than_the_longest_message_are_refused_at_start() {
 }
 
 #[test]
-fn what_is_longer_than_a_frame_is_counted() {
+fn oversized_messages_are_counted() {
     let (node, listener, _dir) = node_with(|options| options.tcp.max_frame_bytes = 1 << 10);
     run(async {
         let mut raw = accept(&listener);
         raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         until("it is connected", async || peer(&node).connected).await;
         let before = peer(&node).link;
-        assert!(!say(&node, vec![7; 2000]).await);
+        assert!(!send(&node, vec![7; 2000]).await);
         let after = peer(&node).link;
         assert_eq!((after.oversized, after.dropped), (before.oversized + 1, before.dropped + 1));
     });

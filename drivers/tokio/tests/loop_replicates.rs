@@ -6,7 +6,7 @@ mod common;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use common::register::Ask;
+use common::register::Request;
 use common::{
     RegisterNode, listen_again, listener, options, raise, run, start_register, until, value,
 };
@@ -36,7 +36,7 @@ fn three_nodes_replicate_and_survive_restarts() {
         let listener = listen_again(addrs[2]);
         let node = start_register(options(3, listener, &addrs, dir.path())).unwrap();
         let (answer, answered) = oneshot::channel();
-        node.handle().send(Ask::Restored(answer)).await.unwrap();
+        node.handle().send(Request::Restored(answer)).await.unwrap();
         assert_eq!(answered.await.unwrap(), 20);
         until("it catches up", async || value(&node).await == 30).await;
         nodes.push(node);
@@ -57,24 +57,24 @@ fn three_nodes_replicate_and_survive_restarts() {
 }
 
 #[test]
-fn applications_send_to_each_other() {
+fn applications_exchange_frames() {
     let dir = tempfile::tempdir().unwrap();
     let (nodes, _) = start_all(2, dir.path());
     run(async {
-        let say = async |bytes: Vec<u8>| {
+        let send = async |bytes: Vec<u8>| {
             let (answer, answered) = oneshot::channel();
-            nodes[0].handle().send(Ask::Say(NodeId::new(2), bytes, answer)).await.unwrap();
+            nodes[0].handle().send(Request::Send(NodeId::new(2), bytes, answer)).await.unwrap();
             answered.await.unwrap()
         };
-        until("the link stands", async || say(b"hello".to_vec()).await).await;
-        assert!(say(vec![7; 1 << 20]).await, "a large one");
-        assert!(!say(vec![7; 17 << 20]).await, "one above the limit");
+        until("the link stands", async || send(b"hello".to_vec()).await).await;
+        assert!(send(vec![7; 1 << 20]).await, "a large one");
+        assert!(!send(vec![7; 17 << 20]).await, "one above the limit");
         until("it is heard", async || {
             let (answer, answered) = oneshot::channel();
-            nodes[1].handle().send(Ask::Heard(answer)).await.unwrap();
-            let heard = answered.await.unwrap();
+            nodes[1].handle().send(Request::Received(answer)).await.unwrap();
+            let received = answered.await.unwrap();
             let from = NodeId::new(1);
-            heard == [(from, b"hello".to_vec()), (from, vec![7; 1 << 20])]
+            received == [(from, b"hello".to_vec()), (from, vec![7; 1 << 20])]
         })
         .await;
         for node in nodes {
@@ -85,21 +85,21 @@ fn applications_send_to_each_other() {
 
 /// An application that has not done with what it was told takes in nothing more but messages that must not wait.
 #[test]
-fn what_is_behind_hears_only_what_is_urgent() {
+fn backlogged_application_gets_urgent_messages_only() {
     let dir = tempfile::tempdir().unwrap();
     let (nodes, _) = start_all(2, dir.path());
     run(async {
         raise(&nodes[0], 10).await;
         let turns = || nodes[1].metrics().snapshot().turns;
         let before = turns();
-        nodes[1].handle().send(Ask::BehindUntil(50)).await.unwrap();
+        nodes[1].handle().send(Request::BacklogUntil(50)).await.unwrap();
         // it turns without a pause from then on, and has taken the command in an earlier turn
         until("it is behind", async || turns() > before + 1_000).await;
         let (answer, mut answered) = oneshot::channel();
-        nodes[1].handle().send(Ask::TakenBehind(answer)).await.unwrap();
+        nodes[1].handle().send(Request::TakenWhileBacklogged(answer)).await.unwrap();
         let (queued, is_queued) = oneshot::channel();
-        let say = Ask::Say(NodeId::new(2), b"bulk".to_vec(), queued);
-        nodes[0].handle().send(say).await.unwrap();
+        let send = Request::Send(NodeId::new(2), b"bulk".to_vec(), queued);
+        nodes[0].handle().send(send).await.unwrap();
         assert!(is_queued.await.unwrap());
         let before = turns();
         until("it turns", async || turns() > before + 1_000).await;
@@ -109,7 +109,7 @@ fn what_is_behind_hears_only_what_is_urgent() {
         assert_eq!(answered.await.unwrap(), 0, "taken while it was behind");
         until("it is heard", async || {
             let (answer, answered) = oneshot::channel();
-            nodes[1].handle().send(Ask::Heard(answer)).await.unwrap();
+            nodes[1].handle().send(Request::Received(answer)).await.unwrap();
             answered.await.unwrap() == [(NodeId::new(1), b"bulk".to_vec())]
         })
         .await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_core::NodeId;
-use quorate_tokio::frame::{Abilities, Hello, HelloError, Kind, Parsed, parse};
+use quorate_tokio::frame::{Capabilities, Hello, HelloError, Kind, Parsed, parse};
 use quorate_tokio::wal::{Batch, Identity, SystemDisk, Wal};
 use quorate_tokio::{Error, WalOptions};
 
@@ -61,14 +61,14 @@ fn read(dir: &Path, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 #[test]
-fn a_log_of_version_1_is_read() {
+fn version_1_log_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let records = read(dir.path(), &unhex(WAL)).unwrap();
     assert_eq!(records, [&b"one"[..], b"two", b"three"]);
 }
 
 #[test]
-fn logs_of_version_1_with_seals_are_read() {
+fn version_1_logs_with_seals_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let records = read(dir.path(), &unhex(SEALED)).unwrap();
     assert_eq!(records, [&b"one"[..], b"two", b"three"]);
@@ -78,7 +78,7 @@ fn logs_of_version_1_with_seals_are_read() {
 
 /// It goes on as version 1, also with what a crash left, until a checkpoint makes it one of today's.
 #[test]
-fn a_log_of_version_1_goes_on_and_is_rewritten() {
+fn version_1_log_is_appended_to_and_rewritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("wal");
     let torn = [&unhex(CHECKPOINTED)[..], &[0x5a; 30]].concat();
@@ -122,7 +122,7 @@ fn a_log_of_version_1_goes_on_and_is_rewritten() {
 
 /// What version 1 can notice, it notices; and nothing is deleted where no record can be read.
 #[test]
-fn damage_to_a_log_of_version_1_is_refused() {
+fn damaged_version_1_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (first, checkpointed) = (unhex(SEALED), unhex(CHECKPOINTED));
     let mut damaged = vec![checkpointed[..90].to_vec()]; // before what the header says
@@ -155,7 +155,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_log_of_another_version_is_refused_and_stays_as_it_is() {
+fn unknown_version_is_refused_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut bytes = unhex(WAL);
     bytes[8] = 3;
@@ -165,7 +165,7 @@ fn a_log_of_another_version_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_frame_of_version_1_is_read() {
+fn version_1_frame_is_read() {
     let frame = unhex("0300000028e3a848026869");
     let read = Parsed::Frame { kind: Kind::Message, payload: b"hi", len: 11 };
     assert_eq!(parse(&frame, 1 << 20), Ok(read));
@@ -173,7 +173,7 @@ fn a_frame_of_version_1_is_read() {
 
 /// A hello keeps its beginning, so that a node can be told which version the other one speaks.
 #[test]
-fn hellos_tell_their_version() {
+fn hello_carries_the_version() {
     let ours = unhex(concat!(
         "51554f524154450a02000000",
         "0700000000000000010000000000000002000000000000000900000000000000",
@@ -186,10 +186,16 @@ fn hellos_tell_their_version() {
     // what it takes stands behind the address, where a node that knows nothing of it does not look in an answer
     let able = [&ours[..], b"\0A"].concat();
     let hello = Hello::from_bytes(&able).unwrap();
-    assert_eq!((hello.address.as_str(), hello.abilities.has(Abilities::IDLE)), ("h:1", true));
+    assert_eq!(
+        (hello.address.as_str(), hello.capabilities.contains(Capabilities::KEEPALIVE)),
+        ("h:1", true)
+    );
     assert_eq!(hello.to_bytes(), able);
     let later = Hello::from_bytes(&[&ours[..], b"\0\x7fwhatever comes"].concat()).unwrap();
-    assert_eq!((later.address.as_str(), later.abilities.has(Abilities::IDLE)), ("h:1", true));
+    assert_eq!(
+        (later.address.as_str(), later.capabilities.contains(Capabilities::KEEPALIVE)),
+        ("h:1", true)
+    );
     // version 1 said no address; later ones may say anything
     let version_1 = [&ours[..8], &[1, 0, 0, 0], &ours[12..44]].concat();
     assert_eq!(Hello::from_bytes(&version_1), Err(HelloError::Version(1)));

@@ -36,14 +36,14 @@ fn line(dir: &Path, (a, b): (u64, u64), noise: &Noise) {
             let ((left_out, left_in), (right_out, right_in)) =
                 (left.into_split(), right.into_split());
             tokio::select! {
-                () = carry(left_out, right_in, (noise.clone(), rng.fork())) => {}
-                () = carry(right_out, left_in, (noise.clone(), rng.fork())) => {}
+                () = forward(left_out, right_in, (noise.clone(), rng.fork())) => {}
+                () = forward(right_out, left_in, (noise.clone(), rng.fork())) => {}
             }
         }
     });
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (noise, mut rng): (Noise, Rng)) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (noise, mut rng): (Noise, Rng)) {
     let mut bytes = [0; 512];
     while let Ok(len @ 1..) = from.read(&mut bytes).await {
         let permille = u64::from(noise.load(Ordering::Relaxed));
@@ -66,11 +66,11 @@ fn options(dir: &Path, id: u64) -> NodeOptions {
         .filter(|&peer| peer != id)
         .map(|peer| (NodeId::new(peer), Address::Unix(end(dir, id, peer))))
         .collect();
-    NodeOptions::on_lines(NodeId::new(id), CLUSTER, lines, dir.join(format!("node-{id}")))
+    NodeOptions::with_serial_lines(NodeId::new(id), CLUSTER, lines, dir.join(format!("node-{id}")))
 }
 
 #[test]
-fn noise_is_counted_and_does_no_harm() {
+fn noise_is_counted_and_harmless() {
     let dir = tempfile::tempdir().unwrap();
     let noise = Noise::default();
     run(async {

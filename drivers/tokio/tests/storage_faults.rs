@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::disk::SimDisk;
-use common::register::{Ask, FATAL, Register, RegisterApp};
+use common::register::{FATAL, Register, RegisterApp, Request};
 use common::{RegisterNode, listener, options, raise, run, start_register, until, value};
 use quorate_core::{Corrupt, Fatal, NodeId, Wire};
 use quorate_tokio::wal::Disk;
@@ -38,19 +38,19 @@ fn alone(disk: &Arc<SimDisk>) -> Result<RegisterNode, Error> {
 
 async fn health(node: &RegisterNode) -> Vec<StorageHealth> {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Health(answer)).await.unwrap();
+    node.handle().send(Request::Health(answer)).await.unwrap();
     answered.await.unwrap()
 }
 
 #[test]
-fn a_full_disk_stops_acknowledging_until_there_is_space() {
+fn full_disk_stops_acknowledgements_until_there_is_space() {
     let disk = Arc::new(SimDisk::default());
     let node = alone(&disk).unwrap();
     run(async {
         raise(&node, 1).await;
         disk.set_faults(|faults| faults.capacity = Some(1));
         let (answer, mut answered) = oneshot::channel();
-        node.handle().send(Ask::Raise(2, answer)).await.unwrap();
+        node.handle().send(Request::Raise(2, answer)).await.unwrap();
         until("it is told", async || health(&node).await == [StorageHealth::Full]).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(answered.try_recv().is_err(), "nothing is acknowledged");
@@ -68,14 +68,14 @@ fn a_full_disk_stops_acknowledging_until_there_is_space() {
 }
 
 #[test]
-fn it_can_be_stopped_while_the_disk_is_full() {
+fn node_stops_while_the_disk_is_full() {
     let disk = Arc::new(SimDisk::default());
     let node = alone(&disk).unwrap();
     run(async {
         raise(&node, 1).await;
         disk.set_faults(|faults| faults.capacity = Some(1));
         let (answer, answered) = oneshot::channel();
-        node.handle().send(Ask::Raise(2, answer)).await.unwrap();
+        node.handle().send(Request::Raise(2, answer)).await.unwrap();
         until("it is told", async || health(&node).await == [StorageHealth::Full]).await;
         node.stop().await.unwrap();
         assert!(answered.await.is_err(), "never acknowledged");
@@ -87,7 +87,7 @@ fn it_can_be_stopped_while_the_disk_is_full() {
 }
 
 #[test]
-fn a_failed_sync_stops_the_node_with_a_clear_error() {
+fn failed_sync_stops_the_node() {
     let disk = Arc::new(SimDisk::default());
     let mut node = alone(&disk).unwrap();
     run(async {
@@ -95,11 +95,11 @@ fn a_failed_sync_stops_the_node_with_a_clear_error() {
         let next_sync = disk.syncs();
         disk.set_faults(|faults| faults.fail_sync = Some(next_sync));
         let (answer, answered) = oneshot::channel();
-        node.handle().send(Ask::Raise(2, answer)).await.unwrap();
+        node.handle().send(Request::Raise(2, answer)).await.unwrap();
         let error = node.wait().await.unwrap_err();
         assert_eq!(error.to_string(), "cannot sync /data/wal: input/output error");
         assert!(answered.await.is_err(), "never acknowledged");
-        assert!(node.handle().send(Ask::Raise(3, oneshot::channel().0)).await.is_err());
+        assert!(node.handle().send(Request::Raise(3, oneshot::channel().0)).await.is_err());
         node.stop().await.unwrap();
         let node = alone(&disk).unwrap();
         assert_eq!(value(&node).await, 1, "a restart goes by the disk");
@@ -108,18 +108,18 @@ fn a_failed_sync_stops_the_node_with_a_clear_error() {
 }
 
 #[test]
-fn a_machine_that_stops_itself_stops_the_node() {
+fn fatal_machine_stops_the_node() {
     let disk = Arc::new(SimDisk::default());
     let mut node = alone(&disk).unwrap();
     run(async {
-        node.handle().send(Ask::Raise(FATAL, oneshot::channel().0)).await.unwrap();
+        node.handle().send(Request::Raise(FATAL, oneshot::channel().0)).await.unwrap();
         let error = node.wait().await.unwrap_err();
         assert!(matches!(error, Error::Fatal(Fatal::Invariant)), "{error}");
     });
 }
 
 #[test]
-fn the_log_is_rewritten_when_most_of_it_is_dead() {
+fn mostly_dead_log_is_rewritten() {
     let dir = tempfile::tempdir().unwrap();
     let started = |id| {
         let (ours, addr) = listener();
@@ -147,7 +147,7 @@ fn the_log_is_rewritten_when_most_of_it_is_dead() {
 }
 
 #[test]
-fn checkpoints_on_a_disk_that_fills_up_are_given_up() {
+fn checkpoints_are_abandoned_on_a_full_disk() {
     let disk = Arc::new(SimDisk::default());
     let (ours, _) = listener();
     let mut options =
@@ -182,7 +182,7 @@ fn checkpoints_on_a_disk_that_fills_up_are_given_up() {
 }
 
 #[test]
-fn what_is_wrong_at_the_start_is_told() {
+fn start_errors_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let begin = |change: &dyn Fn(&mut NodeOptions)| {
         let (ours, addr) = listener();
@@ -259,7 +259,7 @@ fn crc32c(before: u32, bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_log_of_an_older_version_is_rewritten_at_once() {
+fn older_log_is_rewritten_at_once() {
     let disk = Arc::new(SimDisk::default());
     disk.create("/data/wal".as_ref()).unwrap();
     disk.write("/data/wal", version_1());

@@ -43,7 +43,7 @@ async fn survives(
 ) {
     until("it is counted", async || counted(&node.metrics().snapshot()) > 0).await;
     let next = value(node).await + 1;
-    let mut peer = RawPeer::greet(addr, &hello(2, 1));
+    let mut peer = RawPeer::handshake(addr, &hello(2, 1));
     peer.send(&state(next, 0));
     until("it takes messages", async || value(node).await == next).await;
 }
@@ -58,7 +58,7 @@ fn refusal(addr: SocketAddr, ours: &Hello) -> String {
 }
 
 #[test]
-fn hellos_that_do_not_fit_are_refused_with_a_reason() {
+fn mismatched_hellos_are_refused_with_a_reason() {
     let (node, addr, _dir) = node_with(|_| {});
     let reason = refusal(addr, &Hello { version: 1, ..hello(2, 1) });
     assert_eq!(reason, "you speak protocol 1, this node 2");
@@ -76,7 +76,13 @@ fn hellos_that_do_not_fit_are_refused_with_a_reason() {
     run(async {
         let closed = node.metrics().snapshot().closed;
         assert_eq!(
-            (closed.version, closed.cluster, closed.receiver, closed.sender, closed.garbage),
+            (
+                closed.wrong_version,
+                closed.wrong_cluster,
+                closed.wrong_receiver,
+                closed.unknown_peer,
+                closed.malformed
+            ),
             (1, 1, 1, 2, 0)
         );
         survives(&node, addr, |_| 1).await;
@@ -85,7 +91,7 @@ fn hellos_that_do_not_fit_are_refused_with_a_reason() {
 }
 
 #[test]
-fn strangers_are_closed() {
+fn invalid_connections_are_closed() {
     let (node, addr, _dir) = node_with(|_| {});
     run(async {
         let send = |bytes: &[u8]| {
@@ -106,28 +112,28 @@ fn strangers_are_closed() {
         bad[20] ^= 1;
         assert_eq!(send(&bad).next(), None);
         assert_eq!(send(&[0; 8]).next(), None);
-        survives(&node, addr, |m| m.closed.garbage / 2).await;
+        survives(&node, addr, |m| m.closed.malformed / 2).await;
         // a message before the hello is answered, for who gets the order wrong
         let (kind, reason) = send(&state(5, 5)).next().unwrap();
         assert_eq!((kind, &reason[..]), (Kind::Refusal, &b"this is no hello"[..]));
         // half a hello
         let half = send(&framed(Kind::Hello, &hello(2, 1).to_bytes())[..30]);
-        half.shut();
-        survives(&node, addr, |m| m.closed.half_frame).await;
+        half.shut_down_write();
+        survives(&node, addr, |m| m.closed.truncated).await;
         assert_eq!(value(&node).await, 4, "and no message of a stranger was taken");
         node.stop().await.unwrap();
     });
 }
 
 #[test]
-fn noise_never_ends_the_node() {
+fn noise_never_stops_the_node() {
     let (node, addr, _dir) = node_with(|_| {});
     let mut rng = Rng::new(7);
     for round in 0..200 {
         let mut peer = if round % 2 == 0 {
             RawPeer::connect(addr)
         } else {
-            RawPeer::greet(addr, &hello(2, 1))
+            RawPeer::handshake(addr, &hello(2, 1))
         };
         let mut bytes: Vec<u8> = (0..rng.below(300)).map(|_| rng.next_u64() as u8).collect();
         if round % 3 == 0 {
@@ -138,24 +144,24 @@ fn noise_never_ends_the_node() {
         let _ = peer.try_send(&bytes);
     }
     run(async {
-        survives(&node, addr, |m| m.closed.garbage + m.closed.oversized).await;
+        survives(&node, addr, |m| m.closed.malformed + m.closed.oversized).await;
         node.stop().await.unwrap();
     });
 }
 
 #[test]
-fn silent_connections_keep_nobody_out() {
+fn silent_connections_do_not_block_peers() {
     let (node, addr, _dir) = node_with(|options| {
-        options.tcp.max_silent_connections = 8;
+        options.tcp.max_pending_handshakes = 8;
         // they may be silent for as long as this test takes
         options.tcp.hello_timeout_ms = 600_000;
     });
     run(async {
         // all from one address, of which six may wait
         let mut silent: Vec<_> = (0..8).map(|_| RawPeer::connect(addr)).collect();
-        until("the oldest make room", async || node.metrics().snapshot().closed.too_many == 2)
+        until("the oldest make room", async || node.metrics().snapshot().closed.hello_evicted == 2)
             .await;
-        survives(&node, addr, |m| m.closed.too_many).await;
+        survives(&node, addr, |m| m.closed.hello_evicted).await;
         for oldest in &mut silent[..3] {
             assert_eq!(oldest.next(), None);
         }
@@ -164,44 +170,44 @@ fn silent_connections_keep_nobody_out() {
 }
 
 #[test]
-fn the_silent_are_closed_in_time() {
+fn silent_connections_time_out() {
     let (node, addr, _dir) = node_with(|options| options.tcp.hello_timeout_ms = 50);
     run(async {
         assert_eq!(RawPeer::connect(addr).next(), None);
-        until("it is counted", async || node.metrics().snapshot().closed.silent > 0).await;
+        until("it is counted", async || node.metrics().snapshot().closed.hello_timeout > 0).await;
         node.stop().await.unwrap();
     });
 }
 
 #[test]
-fn a_peer_that_breaks_the_rules_is_closed() {
+fn peer_that_violates_the_protocol_is_closed() {
     let (node, addr, _dir) = node_with(|options| options.tcp.max_frame_bytes = 1 << 16);
     run(async {
         // above the limit: only the length is looked at
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&u32::MAX.to_le_bytes());
         peer.send(&[0; 4]);
         assert_eq!(peer.next(), None);
         survives(&node, addr, |m| m.closed.oversized).await;
         // a flipped bit
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         let mut bytes = state(3, 3);
         bytes[10] ^= 1;
         peer.send(&bytes);
         assert_eq!(peer.next(), None);
-        survives(&node, addr, |m| m.closed.garbage).await;
+        survives(&node, addr, |m| m.closed.malformed).await;
         // a hello again
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
         assert_eq!(peer.next(), None);
-        survives(&node, addr, |m| m.closed.garbage / 2).await;
+        survives(&node, addr, |m| m.closed.malformed / 2).await;
         // gone within a frame
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&state(3, 3)[..9]);
-        peer.shut();
-        survives(&node, addr, |m| m.closed.half_frame).await;
+        peer.shut_down_write();
+        survives(&node, addr, |m| m.closed.truncated).await;
         // the largest frame there may be, in small pieces
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         let largest = framed(Kind::Application, &vec![1; (1 << 16) - frame::len(0)]);
         assert_eq!(largest.len(), 1 << 16);
         for piece in largest.chunks(1000) {
@@ -214,10 +220,10 @@ fn a_peer_that_breaks_the_rules_is_closed() {
 }
 
 #[test]
-fn messages_the_machine_refuses_are_counted() {
+fn rejected_messages_are_counted() {
     let (node, addr, _dir) = node_with(|_| {});
     run(async {
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&state(ABSURD, 0));
         peer.send(&framed(Kind::Message, b"\xff\xff"));
         peer.send(&framed(Kind::Message, b""));
@@ -230,11 +236,11 @@ fn messages_the_machine_refuses_are_counted() {
 }
 
 #[test]
-fn the_newest_connection_of_a_peer_counts_while_nothing_was_heard() {
+fn newest_connection_is_used_before_the_first_frame() {
     let (node, addr, _dir) = node_with(|_| {});
     run(async {
-        let mut first = RawPeer::greet(addr, &hello(2, 1));
-        let mut second = RawPeer::greet(addr, &Hello { incarnation: 2, ..hello(2, 1) });
+        let mut first = RawPeer::handshake(addr, &hello(2, 1));
+        let mut second = RawPeer::handshake(addr, &Hello { incarnation: 2, ..hello(2, 1) });
         assert_eq!(first.next(), None, "the older one is closed");
         second.send(&state(7, 0));
         until("the newer one is heard", async || value(&node).await == 7).await;
@@ -246,10 +252,10 @@ fn the_newest_connection_of_a_peer_counts_while_nothing_was_heard() {
 }
 
 #[test]
-fn a_peer_that_is_heard_is_not_replaced() {
-    let (node, addr, _dir) = node_with(|options| options.tcp.silence_ms = 600_000);
+fn active_peer_is_not_replaced() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.keepalive_timeout_ms = 600_000);
     run(async {
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&state(1, 0));
         until("it is heard", async || value(&node).await == 1).await;
         for incarnation in 2..50 {
@@ -258,7 +264,7 @@ fn a_peer_that_is_heard_is_not_replaced() {
         }
         peer.send(&state(2, 0));
         until("it still counts", async || value(&node).await == 2).await;
-        assert_eq!(node.metrics().snapshot().closed.occupied, 48);
+        assert_eq!(node.metrics().snapshot().closed.already_connected, 48);
         // when it ends, its place is free at once
         drop(peer);
         until("another process has the place", async || {
@@ -272,11 +278,11 @@ fn a_peer_that_is_heard_is_not_replaced() {
 }
 
 #[test]
-fn a_peer_that_fell_silent_is_replaced() {
-    let (node, addr, _dir) = node_with(|options| options.tcp.silence_ms = 50);
+fn silent_peer_is_replaced() {
+    let (node, addr, _dir) = node_with(|options| options.tcp.keepalive_timeout_ms = 50);
     run(async {
         // a machine that lost its power: its connection stays
-        let mut silent = RawPeer::greet(addr, &hello(2, 1));
+        let mut silent = RawPeer::handshake(addr, &hello(2, 1));
         silent.send(&state(1, 0));
         until("it is heard", async || value(&node).await == 1).await;
         until("the restarted one gets in", async || {
@@ -292,7 +298,7 @@ fn a_peer_that_fell_silent_is_replaced() {
 
 /// A process that says a peer's name again and again, and nothing else, unseats the peer only before its first frame.
 #[test]
-fn a_storm_of_hellos_does_not_keep_a_peer_out() {
+fn hello_storm_does_not_block_a_peer() {
     let (node, addr, _dir) = node_with(|_| {});
     let over = Arc::new(AtomicBool::new(false));
     let storm = {
@@ -321,11 +327,11 @@ fn a_storm_of_hellos_does_not_keep_a_peer_out() {
         until("the peer is heard", async || {
             let mut raw = RawPeer::connect(addr);
             raw.send(&framed(Kind::Hello, &hello(2, 1).to_bytes()));
-            let _ = raw.try_send(&framed(Kind::Idle, &[]));
+            let _ = raw.try_send(&framed(Kind::KeepAlive, &[]));
             let _ = raw.try_send(&state(1, 0));
             let answered = raw.next().is_some_and(|(kind, _)| kind == Kind::Hello);
             peer = answered.then_some(raw);
-            answered && raw_is_heard(&node).await
+            answered && raw_is_received(&node).await
         })
         .await;
         let mut peer = peer.unwrap();
@@ -335,12 +341,12 @@ fn a_storm_of_hellos_does_not_keep_a_peer_out() {
         }
         over.store(true, Relaxed);
         storm.join().unwrap();
-        assert!(node.metrics().snapshot().closed.occupied > 0);
+        assert!(node.metrics().snapshot().closed.already_connected > 0);
         node.stop().await.unwrap();
     });
 }
 
-async fn raw_is_heard(node: &RegisterNode) -> bool {
+async fn raw_is_received(node: &RegisterNode) -> bool {
     for _ in 0..100 {
         if value(node).await == 1 {
             return true;

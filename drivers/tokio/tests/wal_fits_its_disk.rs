@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::counter::{Counter, open, options};
 use common::disk::SimDisk;
-use common::register::{Ask, Register, RegisterApp};
+use common::register::{Register, RegisterApp, Request};
 use common::{RegisterNode, listener, raise, run, until, value};
 use quorate_core::{NodeId, Rng};
 use quorate_tokio::wal::{Disk, DiskFile, WriteError};
@@ -37,7 +37,7 @@ fn rewrite(log: &mut Counter<SimDisk>) -> Result<(), WriteError> {
 
 /// Whatever is in the log, and with nothing left on the disk, it is rewritten with all that waits.
 #[test]
-fn a_log_can_be_rewritten_on_a_full_disk() {
+fn log_is_rewritten_on_a_full_disk() {
     for seed in 0..40 {
         let mut rng = Rng::new(seed);
         let disk = Arc::new(SimDisk::default());
@@ -71,24 +71,24 @@ fn a_log_can_be_rewritten_on_a_full_disk() {
 
 /// The disk takes no more from any operation on. Then the log is rewritten, or waits until there is space; nothing is lost.
 #[test]
-fn the_disk_is_full_from_every_operation_on() {
+fn disk_full_from_any_operation_on() {
     let (mut full, mut rewritten) = (0, 0);
     for seed in 0..30 {
         let whole = Arc::new(SimDisk::default());
-        play(&whole, seed, &mut 0, &mut 0);
+        run_steps(&whole, seed, &mut 0, &mut 0);
         for at in 0..whole.ops() {
             let disk = Arc::new(SimDisk::default());
             disk.set_faults(|faults| {
                 faults.full_at = Some(at);
                 faults.short_writes = (seed % 3 == 0).then_some(50);
             });
-            play(&disk, seed, &mut full, &mut rewritten);
+            run_steps(&disk, seed, &mut full, &mut rewritten);
         }
     }
     assert!(full > 100 && rewritten > 100, "{full} {rewritten}");
 }
 
-fn play(disk: &Arc<SimDisk>, seed: u64, full: &mut u64, rewritten: &mut u64) {
+fn run_steps(disk: &Arc<SimDisk>, seed: u64, full: &mut u64, rewritten: &mut u64) {
     let mut rng = Rng::new(seed);
     let Ok(mut log) = open(disk, options()) else {
         // there was no space to begin with
@@ -183,7 +183,7 @@ fn alone(disk: &Arc<SimDisk>) -> RegisterNode {
 const RECORD: u64 = 120;
 
 #[test]
-fn the_bound_on_disk_use_is_kept() {
+fn disk_use_stays_within_its_bound() {
     let disk = Arc::new(SimDisk::default());
     let node = alone(&disk);
     run(async {
@@ -203,7 +203,7 @@ fn the_bound_on_disk_use_is_kept() {
 }
 
 #[test]
-fn a_disk_of_that_size_never_fills_up() {
+fn disk_of_the_computed_size_never_fills_up() {
     let disk = Arc::new(SimDisk::default());
     disk.set_faults(|f| f.capacity = Some(small().max_disk_bytes(RECORD, RECORD)));
     let node = alone(&disk);
@@ -219,7 +219,7 @@ fn a_disk_of_that_size_never_fills_up() {
 
 /// Others fill the disk. The log is rewritten where it is, whenever there is something dead in it, so that the node goes on.
 #[test]
-fn a_log_on_a_full_disk_makes_room_for_itself() {
+fn full_disk_log_makes_room_for_itself() {
     let disk = Arc::new(SimDisk::default());
     let node = alone(&disk);
     run(async {
@@ -245,7 +245,7 @@ fn a_log_on_a_full_disk_makes_room_for_itself() {
 
 /// The room set aside is there after a copy of the directory, too, which may have its name and length alone, and is looked for again.
 #[test]
-fn what_was_set_aside_is_checked_at_the_start() {
+fn reserve_is_checked_at_start() {
     let disk = Arc::new(SimDisk::default());
     let mut log = open(&disk, options()).unwrap();
     log.append(&[50]).unwrap();
@@ -268,13 +268,13 @@ fn what_was_set_aside_is_checked_at_the_start() {
 /// Health as the application is told it.
 async fn health(node: &RegisterNode) -> Vec<StorageHealth> {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Health(answer)).await.unwrap();
+    node.handle().send(Request::Health(answer)).await.unwrap();
     answered.await.unwrap()
 }
 
 /// Nothing in the log is dead, so there is nothing to gain: it waits, and goes on by itself.
 #[test]
-fn a_full_disk_is_waited_out_where_nothing_is_dead() {
+fn full_disk_is_waited_out_when_nothing_is_dead() {
     let disk = Arc::new(SimDisk::default());
     let node = alone(&disk);
     run(async {
@@ -285,7 +285,7 @@ fn a_full_disk_is_waited_out_where_nothing_is_dead() {
         until("it is told", async || {
             last += 1;
             let (answer, answered) = oneshot::channel();
-            node.handle().send(Ask::Raise(last, answer)).await.unwrap();
+            node.handle().send(Request::Raise(last, answer)).await.unwrap();
             waiting.push(answered);
             tokio::time::sleep(Duration::from_millis(1)).await;
             health(&node).await.first() == Some(&StorageHealth::Full)

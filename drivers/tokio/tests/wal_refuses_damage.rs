@@ -81,7 +81,7 @@ fn build(batches: &[Vec<usize>], seal: bool, checkpoint: bool) -> Built {
         assert_eq!(log.wal.size() as usize, at);
     }
     let end = log.wal.size() as usize;
-    if seal && log.wal.wants_seal() {
+    if seal && log.wal.needs_seal() {
         floors.push(end);
         log.wal.seal().unwrap();
     }
@@ -236,7 +236,7 @@ fn refused(disk: &Arc<SimDisk>, damaged: &[u8]) -> Option<Error> {
 
 /// The tail is gone, or zeros, from any place on: that is noticed unless all of it is of the last batch of a log that was not sealed.
 #[test]
-fn a_lost_tail_is_noticed() {
+fn lost_tail_is_detected() {
     for (batches, seal, checkpoint) in [
         (vec![], false, false),
         (vec![vec![5, 60], vec![0], vec![30, 1]], false, false),
@@ -268,7 +268,7 @@ fn a_lost_tail_is_noticed() {
 
 /// Nothing of a log fits to the beginning of another one of the same node, and nothing is deleted for that.
 #[test]
-fn the_beginning_of_another_log_is_noticed() {
+fn beginning_of_another_log_is_detected() {
     let other = build(&[vec![3], vec![4]], true, false);
     for (seal, checkpoint) in [(false, false), (true, false), (true, true)] {
         let built = build(&[vec![30; 40], vec![30; 40], vec![5]], seal, checkpoint);
@@ -283,7 +283,7 @@ fn the_beginning_of_another_log_is_noticed() {
 
 /// Where nothing was ever appended there is a record too: a file without one is not taken for one whose first batch was cut short.
 #[test]
-fn a_file_without_a_record_is_refused() {
+fn file_without_records_is_refused() {
     for batches in [vec![], vec![vec![10, 10]]] {
         let built = build(&batches, false, false);
         let mut damaged = built.bytes.clone();
@@ -296,7 +296,7 @@ fn a_file_without_a_record_is_refused() {
 
 /// One slot is enough, whichever; what it says of the last batch but one is true.
 #[test]
-fn both_slots_lost_are_noticed_and_one_is_made_up_for() {
+fn one_lost_slot_is_tolerated_and_two_are_detected() {
     let built = build(&[vec![10], vec![20, 5], vec![1]], false, false);
     for (lost, expected) in [(vec![0], true), (vec![1], true), (vec![0, 1], false)] {
         let mut damaged = built.bytes.clone();
@@ -322,7 +322,7 @@ fn both_slots_lost_are_noticed_and_one_is_made_up_for() {
 }
 
 #[test]
-fn the_message_says_what_to_do() {
+fn corruption_message_explains_the_remedy() {
     let built = build(&[vec![10], vec![10]], true, false);
     let cut = built.end - 10;
     let text = refused(&built.disk, &built.bytes[..cut]).unwrap().to_string();
@@ -340,7 +340,7 @@ fn the_message_says_what_to_do() {
 }
 
 #[test]
-fn the_error_names_the_file_and_the_place() {
+fn corruption_error_names_file_and_offset() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(SystemDisk);
     let reopen =
@@ -367,7 +367,7 @@ fn the_error_names_the_file_and_the_place() {
 }
 
 #[test]
-fn a_misdirected_write_is_noticed() {
+fn misdirected_write_is_detected() {
     let built = build(&[vec![10], vec![10], vec![10], vec![10]], false, false);
     let len = 20 + LEAST + 10;
     let mut damaged = built.bytes.clone();
@@ -379,7 +379,7 @@ fn a_misdirected_write_is_noticed() {
 }
 
 #[test]
-fn another_nodes_log_is_refused() {
+fn log_of_another_node_is_refused() {
     let built = build(&[vec![10]], false, false);
     for identity in
         [Identity { cluster: 8, ..IDENTITY }, Identity { node: NodeId::new(2), ..IDENTITY }]
@@ -394,7 +394,7 @@ fn another_nodes_log_is_refused() {
 }
 
 #[test]
-fn one_process_at_a_time() {
+fn second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let reopen = || {
         let disk = Arc::new(SystemDisk);
@@ -409,7 +409,7 @@ fn one_process_at_a_time() {
 }
 
 #[test]
-fn records_above_the_limit_are_not_written() {
+fn oversized_records_are_refused() {
     let disk = Arc::new(SimDisk::default());
     let mut log = open(&disk, WalOptions { max_record_bytes: LEAST + 25, ..options() }).unwrap();
     log.append(&[25]).unwrap();

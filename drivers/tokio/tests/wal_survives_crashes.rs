@@ -28,7 +28,7 @@ enum Step {
     Reopen,
 }
 
-fn history(rng: &mut Rng) -> Vec<Step> {
+fn random_steps(rng: &mut Rng) -> Vec<Step> {
     (0..rng.range(4, 16))
         .map(|_| match rng.below(12) {
             0..6 => {
@@ -57,7 +57,7 @@ struct Known {
 }
 
 /// Plays a history until its end or the power's.
-fn play(disk: &Arc<SimDisk>, history: &[Step], known: &mut Known) {
+fn run_steps(disk: &Arc<SimDisk>, steps: &[Step], known: &mut Known) {
     let Ok(mut log) = open(disk, options()) else {
         assert!(disk.crashed(), "an intact log opens");
         return;
@@ -65,7 +65,7 @@ fn play(disk: &Arc<SimDisk>, history: &[Step], known: &mut Known) {
     assert!(log.submitted >= known.acknowledged && log.submitted <= known.submitted);
     // whoever restores a record relies on it
     *known = Known { acknowledged: log.acknowledged, submitted: log.submitted };
-    for step in history {
+    for step in steps {
         let done = perform(disk, log, step);
         match done {
             Ok(next) => log = next,
@@ -110,13 +110,13 @@ fn perform(
 }
 
 #[test]
-fn the_power_fails_at_every_operation() {
+fn power_failure_at_any_operation() {
     let mut crashes = 0;
     for seed in 0..60 {
         let mut rng = Rng::new(seed);
-        let steps = history(&mut rng);
+        let steps = random_steps(&mut rng);
         let whole = Arc::new(SimDisk::default());
-        play(&whole, &steps, &mut Known::default());
+        run_steps(&whole, &steps, &mut Known::default());
         for crash_at in 0..whole.ops() {
             let disk = Arc::new(SimDisk::default());
             disk.set_faults(|faults| {
@@ -124,7 +124,7 @@ fn the_power_fails_at_every_operation() {
                 faults.short_writes = rng.chance(1, 4).then_some(50);
             });
             let mut known = Known::default();
-            play(&disk, &steps, &mut known);
+            run_steps(&disk, &steps, &mut known);
             // and again, while it repairs, and while it goes on
             for _ in 0..4 {
                 if rng.chance(1, 3) {
@@ -133,8 +133,8 @@ fn the_power_fails_at_every_operation() {
                     disk.reboot(rng.next_u64());
                 }
                 disk.set_faults(|faults| faults.crash_at = Some(rng.below(12)));
-                let next = history(&mut rng);
-                play(&disk, &next, &mut known);
+                let next = random_steps(&mut rng);
+                run_steps(&disk, &next, &mut known);
                 crashes += 1;
             }
             disk.reboot(rng.next_u64());
@@ -152,7 +152,7 @@ fn the_power_fails_at_every_operation() {
 }
 
 #[test]
-fn what_was_cut_off_does_not_come_back() {
+fn truncated_records_do_not_reappear() {
     for seed in 0..300 {
         let disk = Arc::new(SimDisk::default());
         let mut log = open(&disk, options()).unwrap();
@@ -178,7 +178,7 @@ fn what_was_cut_off_does_not_come_back() {
 }
 
 #[test]
-fn a_killed_process_loses_nothing_it_wrote() {
+fn killed_process_loses_no_written_record() {
     let disk = Arc::new(SimDisk::default());
     let mut log = open(&disk, options()).unwrap();
     log.append(&[10, 20]).unwrap();
@@ -195,7 +195,7 @@ fn a_killed_process_loses_nothing_it_wrote() {
 }
 
 #[test]
-fn a_failed_sync_is_the_end_and_a_restart_goes_by_the_disk() {
+fn failed_sync_is_final_and_restart_reads_the_disk() {
     let disk = Arc::new(SimDisk::default());
     let mut log = open(&disk, options()).unwrap();
     log.append(&[10]).unwrap();
@@ -210,7 +210,7 @@ fn a_failed_sync_is_the_end_and_a_restart_goes_by_the_disk() {
 }
 
 #[test]
-fn a_full_disk_is_waited_out() {
+fn full_disk_is_waited_out() {
     for reserve_bytes in [0, 500] {
         let disk = Arc::new(SimDisk::default());
         let mut log = open(&disk, WalOptions { reserve_bytes, ..options() }).unwrap();
@@ -243,7 +243,7 @@ fn a_full_disk_is_waited_out() {
 }
 
 #[test]
-fn a_disk_that_cannot_set_space_aside_will_do() {
+fn disk_without_allocation_works() {
     let disk = Arc::new(SimDisk::default());
     disk.set_faults(|faults| faults.no_allocate = true);
     let mut log = open(&disk, options()).unwrap();

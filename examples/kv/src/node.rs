@@ -273,8 +273,8 @@ fn start(
     let data = arguments.data.clone();
     // the connections to the others are the application's to open
     let mut options = NodeOptions::new(id, bootstrap.cluster(), peers, Vec::new(), data.clone());
-    options.answerer =
-        Some(founding::answerer(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
+    options.query_handler =
+        Some(founding::query_handler(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
     options.advertise = Some(addresses.own.peer.clone());
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     options.wal = limits::wal();

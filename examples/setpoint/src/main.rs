@@ -54,7 +54,7 @@ async fn run(serve: Serve) -> Result<(), String> {
 
     let file = SnapshotFile::in_dir(&serve.dir);
     let (failures, mut failure) = mpsc::unbounded_channel();
-    let options = NodeOptions::on_lines(id, CLUSTER, lines, serve.dir.clone());
+    let options = NodeOptions::with_serial_lines(id, CLUSTER, lines, serve.dir.clone());
     let mut node = start(raft, move |raft| Server::new(raft, file, failures), options)
         .map_err(|error| error.to_string())?;
 

@@ -1,10 +1,10 @@
 //! The loop.
 
+mod event_loop;
 mod handle;
 mod options;
 mod start;
-mod turn;
 
 pub use handle::{Handle, Stopped, TrySendError};
-pub use options::{Answerer, NodeOptions};
+pub use options::{NodeOptions, QueryHandler};
 pub use start::{Node, start, start_with_disk};

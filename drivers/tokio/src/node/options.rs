@@ -23,7 +23,7 @@ pub struct NodeOptions {
     /// The other nodes and their addresses, `host:port`. This node's own entry, if present, is ignored.
     pub peers: Vec<(NodeId, String)>,
     /// Nodes at the other end of a serial line, which are not among the `peers`.
-    pub lines: Vec<(NodeId, Address)>,
+    pub serial_lines: Vec<(NodeId, Address)>,
     /// Where the log is; made if missing, locked while the node runs.
     pub data_dir: PathBuf,
     /// Commands that may wait in [`Handle::send`](crate::Handle::send)'s queue. 4,096 is usual.
@@ -32,32 +32,33 @@ pub struct NodeOptions {
     pub wal: WalOptions,
     /// The transport.
     pub tcp: TcpOptions,
-    /// Answers questions that come instead of a hello, from nodes that belong to no cluster yet; none: such connections are refused.
-    pub answerer: Option<Answerer>,
+    /// Answers queries that come instead of a hello, from nodes that belong to no cluster yet; none:
+    /// such connections are refused.
+    pub query_handler: Option<QueryHandler>,
 }
 
-/// Answers a [`Question`](crate::frame::Kind::Question) for the application: from its bytes to those of the answer, at most
+/// Answers a [`Query`](crate::frame::Kind::Query) for the application: from its bytes to those of the response, at most
 /// [`MAX_HELLO`](crate::frame::MAX_HELLO) less a frame's header either way. It runs between other things of the transport, so it must not wait for anything.
 ///
 /// ```
-/// let answerer = quorate_tokio::Answerer::new(|question| [b"you asked: ", question].concat());
-/// # let _ = answerer;
+/// let handler = quorate_tokio::QueryHandler::new(|query| [b"the query was: ", query].concat());
+/// # let _ = handler;
 /// ```
 #[derive(Clone)]
-pub struct Answerer(pub(crate) Arc<Answer>);
+pub struct QueryHandler(pub(crate) Arc<HandlerFn>);
 
-type Answer = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+type HandlerFn = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
-impl Answerer {
+impl QueryHandler {
     /// Answers by this function.
-    pub fn new(answer: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(answer))
+    pub fn new(handler: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(handler))
     }
 }
 
-impl fmt::Debug for Answerer {
+impl fmt::Debug for QueryHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answerer").finish_non_exhaustive()
+        f.debug_struct("QueryHandler").finish_non_exhaustive()
     }
 }
 
@@ -77,21 +78,21 @@ impl NodeOptions {
             peer_listener: Some(peer_listener),
             advertise: None,
             peers,
-            lines: Vec::new(),
+            serial_lines: Vec::new(),
             data_dir,
             command_queue: 4096,
             wal: WalOptions::default(),
             tcp: TcpOptions::default(),
-            answerer: None,
+            query_handler: None,
         }
     }
 
     /// Options for a node that has serial lines to the others, and no port.
     #[must_use]
-    pub fn on_lines(
+    pub fn with_serial_lines(
         id: NodeId,
         cluster: u64,
-        lines: Vec<(NodeId, Address)>,
+        serial_lines: Vec<(NodeId, Address)>,
         data_dir: PathBuf,
     ) -> Self {
         Self {
@@ -100,12 +101,12 @@ impl NodeOptions {
             peer_listener: None,
             advertise: None,
             peers: Vec::new(),
-            lines,
+            serial_lines,
             data_dir,
             command_queue: 4096,
             wal: WalOptions::default(),
             tcp: TcpOptions::default(),
-            answerer: None,
+            query_handler: None,
         }
     }
 }

@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant as Clock;
 
-use super::turn::{Loop, State};
-use crate::frame::{self, Abilities, Hello, VERSION};
+use super::event_loop::{EventLoop, State};
+use crate::frame::{self, Capabilities, Hello, VERSION};
 use crate::serial::{self, Address, SerialTask};
 use crate::tcp::{Incoming, Links, Outbox};
 use crate::wal::{Disk, Identity, SystemDisk, Wal, Writer};
@@ -53,12 +53,12 @@ pub fn start_with_disk<A: App, D: Disk>(
     options: NodeOptions,
 ) -> Result<Node<A>, Error> {
     options.tcp.validate()?;
-    fits(&machine, &options)?;
+    check_limits(&machine, &options)?;
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
-        .map(|runtime| EventLoop(Some(runtime)))
+        .map(|runtime| OwnedRuntime(Some(runtime)))
         .map_err(|e| Error::io("start", "the event loop", e))?;
     let wal = restore(disk, &mut machine, &options)?;
     let app = app(&mut machine)?;
@@ -74,7 +74,7 @@ pub fn start_with_disk<A: App, D: Disk>(
     };
     let (sender, commands) = mpsc::channel(options.command_queue.max(1));
     let (stop, stopped) = watch::channel(false);
-    let node = Loop {
+    let node = EventLoop {
         machine,
         app,
         commands,
@@ -106,15 +106,15 @@ pub fn start_with_disk<A: App, D: Disk>(
 }
 
 /// A runtime that may be dropped within another one, when the start fails, and that does not wait for a slow name look-up.
-struct EventLoop(Option<Runtime>);
+struct OwnedRuntime(Option<Runtime>);
 
-impl EventLoop {
+impl OwnedRuntime {
     fn get(&self) -> Result<&Runtime, Error> {
         self.0.as_ref().ok_or(Error::Panicked)
     }
 }
 
-impl Drop for EventLoop {
+impl Drop for OwnedRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -167,14 +167,14 @@ impl<A: App> Node<A> {
 }
 
 /// Whether the transports carry, and the log takes, the longest that the machine makes.
-fn fits<M: Machine>(machine: &M, options: &NodeOptions) -> Result<(), Error> {
+fn check_limits<M: Machine>(machine: &M, options: &NodeOptions) -> Result<(), Error> {
     if let Some(message) = machine.max_message_len() {
         let tcp = options.tcp.max_frame_bytes.saturating_sub(frame::len(0));
         let too_short = |frame, limit| Err(Error::FrameTooShort { message, frame, limit });
         if message > tcp {
             return too_short(tcp, "max_frame_bytes");
         }
-        if message > serial::MAX_PAYLOAD && !options.lines.is_empty() {
+        if message > serial::MAX_PAYLOAD && !options.serial_lines.is_empty() {
             return too_short(serial::MAX_PAYLOAD, "a serial line");
         }
     }
@@ -206,10 +206,13 @@ fn restore<M: Machine, D: Disk>(
 }
 
 /// The other nodes, in the order of their ids, and where they are.
-fn peers(options: &NodeOptions) -> Result<Vec<(NodeId, Place)>, Error> {
-    let tcp = options.peers.iter().map(|(id, addr)| (*id, Place::Tcp(addr.clone())));
-    let lines = options.lines.iter().map(|(id, address)| (*id, Place::Line(address.clone())));
-    let mut peers: Vec<_> = tcp.chain(lines).filter(|(id, _)| *id != options.id).collect();
+fn peers(options: &NodeOptions) -> Result<Vec<(NodeId, PeerAddress)>, Error> {
+    let tcp = options.peers.iter().map(|(id, addr)| (*id, PeerAddress::Tcp(addr.clone())));
+    let log_limit = options
+        .serial_lines
+        .iter()
+        .map(|(id, address)| (*id, PeerAddress::Serial(address.clone())));
+    let mut peers: Vec<_> = tcp.chain(log_limit).filter(|(id, _)| *id != options.id).collect();
     peers.sort_by_key(|(id, _)| *id);
     if peers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::Options("a peer is listed twice"));
@@ -219,16 +222,16 @@ fn peers(options: &NodeOptions) -> Result<Vec<(NodeId, Place)>, Error> {
 
 /// Where a peer is.
 #[derive(Clone)]
-enum Place {
+enum PeerAddress {
     Tcp(String),
-    Line(Address),
+    Serial(Address),
 }
 
 /// Starts the tasks that hold the connections.
 fn transport(
     runtime: &Runtime,
     options: &NodeOptions,
-    peers: Vec<(NodeId, Place)>,
+    peers: Vec<(NodeId, PeerAddress)>,
     metrics: &Arc<Metrics>,
     wake: &Arc<Notify>,
 ) -> Result<Arc<Links>, Error> {
@@ -242,16 +245,16 @@ fn transport(
         receiver: options.id,
         incarnation,
         address: options.advertise.clone().unwrap_or_default(),
-        abilities: Abilities::default(),
+        capabilities: Capabilities::default(),
     };
     let links = Arc::new(Links::new(hello.clone(), tcp.clone(), metrics.clone()));
     let guard = runtime.enter();
     for (id, at) in peers {
         match at {
-            Place::Tcp(addr) => links.connect(id, &addr),
-            Place::Line(address) => {
+            PeerAddress::Tcp(addr) => links.connect(id, &addr),
+            PeerAddress::Serial(address) => {
                 let link = links.add(id, address.to_string());
-                link.name();
+                link.mark_configured();
                 let task = SerialTask {
                     link,
                     address,
@@ -277,8 +280,8 @@ fn transport(
         options: tcp,
         metrics: metrics.clone(),
         wake: wake.clone(),
-        answerer: options.answerer.clone(),
-        lines: Arc::new(LogLimit::new(1)),
+        query_handler: options.query_handler.clone(),
+        log_limit: Arc::new(LogLimit::new(1)),
     };
     runtime.spawn(incoming.run(listener));
     drop(guard);

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{Address, MAX_PAYLOAD};
 use crate::TcpOptions;
-use crate::app::Lane;
+use crate::app::Priority;
 use crate::frame::{Kind, Parsed, parse};
 use crate::tcp::Link;
 
@@ -31,14 +31,14 @@ impl SerialTask {
     /// Opens the line, sends and receives, and does it again, for ever.
     pub(crate) async fn run(mut self) {
         let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
-        let (mut backoff, mut told) = (min, String::new());
+        let (mut backoff, mut last_error) = (min, String::new());
         loop {
             let link = &self.link.clone();
             let limit = Duration::from_millis(self.options.hello_timeout_ms);
             let error = match timeout(limit, self.address.open()).await {
                 Ok(Ok((read, write))) => {
                     tracing::info!(peer = %link.id, line = %self.address, "the line is open");
-                    (backoff, told) = (min, String::new());
+                    (backoff, last_error) = (min, String::new());
                     link.set_up(false);
                     let ended = tokio::select! {
                         ended = self.receive(link, read) => ended,
@@ -52,9 +52,9 @@ impl SerialTask {
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it was not opened in time".to_owned(),
             };
-            if told != error {
+            if last_error != error {
                 tracing::warn!(peer = %link.id, line = %self.address, "the line is closed: {error}");
-                told = error;
+                last_error = error;
             }
             let wait = self.rng.range(backoff / 2, backoff.saturating_add(1)).max(1);
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -67,7 +67,7 @@ impl SerialTask {
         let mut decoder = Box::new(Decoder::<ROOM>::new(self.line));
         let mut bytes = [0; 4096];
         loop {
-            link.room(Lane::Urgent, bytes.len()).await;
+            link.wait_for_room(Priority::Urgent, bytes.len()).await;
             let len = read.read(&mut bytes).await?;
             if len == 0 {
                 return Ok(());
@@ -79,7 +79,7 @@ impl SerialTask {
                     Some(Ok(frame)) if frame.from == link.id => {
                         let kind =
                             if frame.application { Kind::Application } else { Kind::Message };
-                        link.deliver(Lane::Urgent, kind, frame.payload);
+                        link.deliver(Priority::Urgent, kind, frame.payload);
                         delivered += 1;
                     }
                     Some(Ok(frame)) => {
@@ -105,9 +105,9 @@ impl SerialTask {
         let mut encoder = Box::new(Encoder::<ROOM>::new(self.line));
         let (mut queued, mut bytes) = (Vec::new(), Vec::new());
         loop {
-            link.side(Lane::Urgent).outgoing.notified().await;
-            while link.has_outgoing(Lane::Urgent) {
-                link.take_outgoing(Lane::Urgent, &mut queued);
+            link.channel(Priority::Urgent).outgoing.notified().await;
+            while link.has_outgoing(Priority::Urgent) {
+                link.take_outgoing(Priority::Urgent, &mut queued);
                 bytes.clear();
                 let sent = self.encode(link, &mut encoder, (&queued, &mut bytes));
                 match timeout(limit, write.write_all(&bytes)).await {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// The bytes that all connections of a node together hold of frames that have not arrived whole.
 ///
-/// Only buffers above [`SMALL`](super::connection::SMALL) take part. When one wants to grow and there is no room, the connection
+/// Only buffers above [`UNCHARGED_BYTES`](super::frame_reader::UNCHARGED_BYTES) take part. When one wants to grow and there is no room, the connection
 /// whose buffer last grew the longest time ago is closed: a peer that sends grows, one that announced a frame and stalls does not.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -25,7 +25,7 @@ struct State {
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
-    grown: Instant,
+    last_growth: Instant,
     evicted: bool,
     evict: Arc<Notify>,
 }
@@ -107,14 +107,15 @@ impl Share {
         let more = bytes.saturating_sub(own);
         if state.used.saturating_add(more) <= self.budget.max {
             state.used += more;
-            let (bytes, grown) = (own + more, Instant::now());
+            let (bytes, last_growth) = (own + more, Instant::now());
             let evict = self.evict.clone();
-            state.holders.insert(self.id, Holder { bytes, grown, evicted: false, evict });
+            state.holders.insert(self.id, Holder { bytes, last_growth, evicted: false, evict });
             return true;
         }
         let others = state.holders.iter_mut().filter(|(id, _)| **id != self.id);
-        if let Some((_, stalled)) =
-            others.filter(|(_, holder)| !holder.evicted).min_by_key(|(_, holder)| holder.grown)
+        if let Some((_, stalled)) = others
+            .filter(|(_, holder)| !holder.evicted)
+            .min_by_key(|(_, holder)| holder.last_growth)
         {
             stalled.evicted = true;
             stalled.evict.notify_one();
@@ -135,14 +136,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_stalls_makes_room_for_who_grows() {
+    async fn stalled_connection_is_evicted_for_a_growing_one() {
         let budget = Arc::new(Budget::new(100));
-        let (stalled, lively) = (budget.share(), budget.share());
+        let (stalled, growing) = (budget.share(), budget.share());
         stalled.grow(50).await;
         tokio::time::advance(core::time::Duration::from_millis(1)).await;
-        lively.grow(40).await;
+        growing.grow(40).await;
         tokio::time::advance(core::time::Duration::from_millis(1)).await;
-        lively.grow(50).await;
+        growing.grow(50).await;
         assert_eq!(budget.used(), 100);
         let third = budget.share();
         let evicted = stalled.evicted();
@@ -156,7 +157,7 @@ mod tests {
         let third = waits.await.unwrap();
         assert_eq!(budget.used(), 80);
         third.shrink(0);
-        drop(lively);
+        drop(growing);
         assert_eq!(budget.used(), 0);
     }
 }

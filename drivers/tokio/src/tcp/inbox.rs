@@ -14,14 +14,14 @@ pub(crate) struct Inbox {
 
 /// What the inboxes of all links hold together.
 #[derive(Default)]
-pub(crate) struct Inboxes {
+pub(crate) struct InboxTotals {
     pub(crate) bytes: AtomicUsize,
     /// The loop took something.
     pub(crate) room: Notify,
 }
 
 /// Bytes before a payload.
-pub(crate) const HEAD: usize = 5;
+pub(crate) const HEADER: usize = 5;
 
 impl Inbox {
     pub(crate) const fn len(&self) -> usize {
@@ -33,7 +33,7 @@ impl Inbox {
     }
 
     pub(crate) fn push(&mut self, kind: Kind, payload: &[u8]) {
-        self.bytes.reserve(HEAD + payload.len());
+        self.bytes.reserve(HEADER + payload.len());
         self.bytes.push(u8::from(kind == Kind::Application));
         self.bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(payload);
@@ -61,7 +61,7 @@ impl Inbox {
         }
         let mut end = self.start;
         while let Some((_, payload, _)) = first(&self.bytes[end..]) {
-            let len = HEAD + payload.len();
+            let len = HEADER + payload.len();
             if end > self.start && end + len - self.start > max {
                 break;
             }
@@ -77,7 +77,7 @@ impl Inbox {
     }
 }
 
-impl Inboxes {
+impl InboxTotals {
     /// Something was taken out of one.
     pub(crate) fn taken(&self, bytes: usize) {
         if bytes > 0 {
@@ -89,7 +89,7 @@ impl Inboxes {
 
 /// The frame at the front, and what follows it.
 fn first(bytes: &[u8]) -> Option<(bool, &[u8], &[u8])> {
-    let (head, tail) = bytes.split_first_chunk::<HEAD>()?;
+    let (head, tail) = bytes.split_first_chunk::<HEADER>()?;
     let [application, l0, l1, l2, l3] = *head;
     let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     let (payload, next) = tail.split_at_checked(len)?;
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_taken_in_pieces_of_whole_frames() {
+    fn inbox_is_taken_in_whole_frames() {
         let (mut inbox, mut taken) = (Inbox::default(), Inbox::default());
         let mut expected = Vec::new();
         for n in 0..50_u8 {
@@ -112,7 +112,7 @@ mod tests {
         while !inbox.is_empty() {
             inbox.take(&mut taken, 40);
             let frames: Vec<usize> = taken.frames().map(|(_, payload)| payload.len()).collect();
-            let bytes: usize = frames.iter().map(|len| HEAD + len).sum();
+            let bytes: usize = frames.iter().map(|len| HEADER + len).sum();
             assert!(bytes <= 40 || frames.len() == 1, "{frames:?}");
             lens.extend(frames);
         }

@@ -10,44 +10,44 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::active_connection::{AlreadyConnected, PeerProcess};
 use super::budget::Budget;
-use super::claim::{Claimant, Occupied};
-use super::connection::{Frames, ReadError};
+use super::frame_reader::{FrameReader, ReadError};
+use super::handshakes::{HandshakeSlot, PendingHandshakes};
 use super::link::Link;
-use super::links::{AWAY, Links};
+use super::links::{Links, READMIT_AFTER};
 use super::outgoing::{check, count};
-use super::silent::{Place, Silent};
-use crate::app::Lane;
-use crate::frame::{self, Abilities, FrameError, Hello, HelloError, Kind};
-use crate::{LogLimit, TcpOptions, metrics::Metrics, node::Answerer};
+use crate::app::Priority;
+use crate::frame::{self, Capabilities, FrameError, Hello, HelloError, Kind};
+use crate::{LogLimit, TcpOptions, metrics::Metrics, node::QueryHandler};
 
 /// Takes connections from peers.
 #[derive(Clone)]
 pub(crate) struct Incoming {
     pub(crate) links: Arc<Links>,
-    /// What this node says of itself; the receiver is filled in.
+    /// This node's hello; the receiver is filled in.
     pub(crate) hello: Hello,
     pub(crate) options: Arc<TcpOptions>,
     pub(crate) metrics: Arc<Metrics>,
     /// Wakes the loop.
     pub(crate) wake: Arc<Notify>,
-    /// Answers questions of those that belong to no cluster yet.
-    pub(crate) answerer: Option<Answerer>,
-    /// Lines that others can cause, by what they are about and who caused them.
-    pub(crate) lines: Arc<LogLimit<(&'static str, Option<IpAddr>)>>,
+    /// Answers queries of nodes that belong to no cluster yet.
+    pub(crate) query_handler: Option<QueryHandler>,
+    /// Limits lines that others can cause, by subject and origin.
+    pub(crate) log_limit: Arc<LogLimit<(&'static str, Option<IpAddr>)>>,
 }
 
 /// Why a connection is turned away.
 #[derive(Debug)]
 enum Refusal {
     Hello(HelloError),
-    Occupied(Occupied),
+    AlreadyConnected(AlreadyConnected),
 }
 
 impl Incoming {
     /// Accepts, for ever.
     pub(crate) async fn run(self, listener: TcpListener) {
-        let silent = Silent::new(self.options.max_silent_connections);
+        let handshakes = PendingHandshakes::new(self.options.max_pending_handshakes);
         let budget = Arc::new(Budget::new(self.options.max_incoming_bytes));
         let mut connections = JoinSet::new();
         loop {
@@ -56,16 +56,16 @@ impl Incoming {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // of the connection that was to be, or a lack of file handles: neither is helped by hurry
-                    if let Some(suppressed) = self.lines.pass(("accept", None)) {
+                    if let Some(suppressed) = self.log_limit.pass(("accept", None)) {
                         tracing::warn!(%error, suppressed, "cannot accept a connection");
                     }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            let (place, crowded) = silent.admit(addr.ip());
-            self.metrics.closed.too_many.add(u64::from(crowded));
-            connections.spawn(self.clone().serve(stream, addr, place, budget.clone()));
+            let (slot, evicted_another) = handshakes.admit(addr.ip());
+            self.metrics.closed.hello_evicted.add(u64::from(evicted_another));
+            connections.spawn(self.clone().serve(stream, addr, slot, budget.clone()));
         }
     }
 
@@ -73,65 +73,65 @@ impl Incoming {
         self,
         mut stream: TcpStream,
         addr: SocketAddr,
-        place: Place,
+        slot: HandshakeSlot,
         budget: Arc<Budget>,
     ) {
-        let mut frames = Frames::new(frame::MAX_HELLO);
+        let mut frames = FrameReader::new(frame::MAX_HELLO);
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
-        let met = tokio::select! {
-            met = timeout(limit, self.meet(&mut stream, &mut frames, addr)) => met,
-            () = place.wanted() => {
+        let handshaken = tokio::select! {
+            handshaken = timeout(limit, self.handshake(&mut stream, &mut frames, addr)) => handshaken,
+            () = slot.evicted() => {
                 tracing::debug!(%addr, "closed: others came that may be quicker to say hello");
                 return;
             }
         };
-        drop(place);
-        let Ok(met) = met else {
-            self.metrics.closed.silent.add(1);
+        drop(slot);
+        let Ok(handshaken) = handshaken else {
+            self.metrics.closed.hello_timeout.add(1);
             tracing::debug!(%addr, "closed: no hello in time");
             return;
         };
-        let Some((owned, lane, mine)) = met else {
+        let Some((owned, priority, number)) = handshaken else {
             return;
         };
         let link = &*owned;
-        let claim = &link.side(lane).claim;
+        let active = &link.channel(priority).active;
         let share = budget.share();
         let evicted = share.evicted();
-        frames.raise(self.options.max_frame_bytes, share);
+        frames.raise_limit(self.options.max_frame_bytes, share);
         tokio::select! {
-            ended = self.read(link, (lane, mine), &mut stream, &mut frames) => {
+            ended = self.read(link, (priority, number), &mut stream, &mut frames) => {
                 self.closed(&ended, addr, Some(link.id));
             }
-            () = claim.lost(mine) => {
+            () = active.replaced_by_another(number) => {
                 tracing::debug!(peer = %link.id, %addr, "closed: the peer made another connection");
             }
             () = evicted.notified() => {
                 self.metrics.closed.stalled.add(1);
-                if let Some(suppressed) = self.lines.pass(("stalled", Some(addr.ip()))) {
+                if let Some(suppressed) = self.log_limit.pass(("stalled", Some(addr.ip()))) {
                     tracing::warn!(peer = %link.id, %addr, suppressed, "closed: it sent a part of a frame, and others need the memory");
                 }
             }
         }
-        claim.release(mine);
+        active.release(number);
         drop((frames, stream));
-        if link.leaves() {
+        if link.begin_departure() {
             // while it is waited for nothing of it is kept here, and one task waits, however often it comes and goes
             let id = link.id;
             drop(owned);
-            tokio::time::sleep(AWAY).await;
+            tokio::time::sleep(READMIT_AFTER).await;
             self.links.forget_absent(id);
         }
     }
 
     /// Exchanges hellos; `None` if they do not fit.
-    async fn meet(
+    async fn handshake(
         &self,
         stream: &mut TcpStream,
-        frames: &mut Frames,
+        frames: &mut FrameReader,
         addr: SocketAddr,
-    ) -> Option<(Arc<Link>, Lane, u64)> {
-        let first = match frames.wait(stream).await {
+    ) -> Option<(Arc<Link>, Priority, u64)> {
+        let first = match frames.read_frame(stream).await {
             Ok(first) => first,
             Err(error) => {
                 self.closed(&error, addr, None);
@@ -139,30 +139,30 @@ impl Incoming {
             }
         };
         let mut answer = Vec::new();
-        if let (Kind::Question, Some(Answerer(ask))) = (first.0, &self.answerer) {
-            frame::push(&mut answer, Kind::Answer, &ask(&first.1));
-            // whoever asked may be gone
+        if let (Kind::Query, Some(QueryHandler(handler))) = (first.0, &self.query_handler) {
+            frame::push(&mut answer, Kind::QueryResponse, &handler(&first.1));
+            // the querying node may be gone
             let _ = stream.write_all(&answer).await;
             let _ = stream.shutdown().await;
             return None;
         }
         match self.admit(&first, addr.ip()) {
-            Ok((link, theirs, mine)) => {
-                let abilities = Abilities::IDLE.and(Abilities::LANES);
-                let hello = Hello { receiver: theirs.sender, abilities, ..self.hello.clone() };
+            Ok((link, theirs, number)) => {
+                let capabilities = Capabilities::KEEPALIVE.union(Capabilities::TWO_CONNECTIONS);
+                let hello = Hello { receiver: theirs.sender, capabilities, ..self.hello.clone() };
                 frame::push(&mut answer, Kind::Hello, &hello.to_bytes());
-                let lane = lane_of(&theirs);
+                let priority = priority_of(&theirs);
                 if stream.write_all(&answer).await.is_err() {
-                    link.side(lane).claim.release(mine);
+                    link.channel(priority).active.release(number);
                     return None;
                 }
                 // it is there: no need to wait before connecting to it
-                link.heard.notify_one();
-                Some((link, lane, mine))
+                link.reconnect.notify_one();
+                Some((link, priority, number))
             }
             Err(error) => {
                 let class = self.count(&error);
-                if let Some(suppressed) = self.lines.pass((class, Some(addr.ip()))) {
+                if let Some(suppressed) = self.log_limit.pass((class, Some(addr.ip()))) {
                     tracing::warn!(%addr, suppressed, "refused a connection: {error}");
                 }
                 frame::push(&mut answer, Kind::Refusal, error.to_string().as_bytes());
@@ -180,18 +180,18 @@ impl Incoming {
         first: &(Kind, Vec<u8>),
         from: IpAddr,
     ) -> Result<(Arc<Link>, Hello, u64), Refusal> {
-        let (link, theirs) = self.judge(first).map_err(Refusal::Hello)?;
-        let claimant = Claimant { incarnation: theirs.incarnation, from };
-        let claim = &link.side(lane_of(&theirs)).claim;
-        let mine = claim.take(claimant).map_err(Refusal::Occupied)?;
+        let (link, theirs) = self.validate_hello(first).map_err(Refusal::Hello)?;
+        let process = PeerProcess { incarnation: theirs.incarnation, from };
+        let active = &link.channel(priority_of(&theirs)).active;
+        let number = active.replace(process).map_err(Refusal::AlreadyConnected)?;
         // a peer that came by itself may have been forgotten in between
         if !self.links.get(link.id).is_some_and(|now| Arc::ptr_eq(&now, &link)) {
-            claim.release(mine);
+            active.release(number);
             return Err(Refusal::Hello(HelloError::Sender(link.id)));
         }
         // not before: a hello that is refused must not lead this node elsewhere
-        link.says(&theirs.address);
-        Ok((link, theirs, mine))
+        link.set_announced_address(&theirs.address);
+        Ok((link, theirs, number))
     }
 
     /// Counts a refusal, and names its kind.
@@ -200,34 +200,37 @@ impl Incoming {
             Refusal::Hello(error) => {
                 count(&self.metrics, error);
                 match error {
-                    HelloError::Garbage => "garbage",
+                    HelloError::Malformed => "malformed",
                     HelloError::Version(_) => "version",
                     HelloError::Cluster { .. } => "cluster",
                     HelloError::Receiver(_) => "receiver",
                     HelloError::Sender(_) => "sender",
                 }
             }
-            Refusal::Occupied(_) => {
-                self.metrics.closed.occupied.add(1);
-                "occupied"
+            Refusal::AlreadyConnected(_) => {
+                self.metrics.closed.already_connected.add(1);
+                "already connected"
             }
         }
     }
 
     /// Whose hello it is, if it is one for us.
-    fn judge(&self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(Arc<Link>, Hello), HelloError> {
+    fn validate_hello(
+        &self,
+        (kind, payload): &(Kind, Vec<u8>),
+    ) -> Result<(Arc<Link>, Hello), HelloError> {
         if *kind != Kind::Hello {
-            return Err(HelloError::Garbage);
+            return Err(HelloError::Malformed);
         }
         let theirs = Hello::from_bytes(payload)?;
         check(&theirs, &self.hello)?;
         let sender = theirs.sender;
         if self.links.get(sender).is_none()
-            && self.welcomes(&theirs)
-            && self.links.welcome(sender, &theirs.address)
+            && self.may_accept_unknown(&theirs)
+            && self.links.accept_unknown(sender, &theirs.address)
         {
             // one that this node has not heard of yet: a new leader's log may be needed to hear of it
-            if let Some(suppressed) = self.lines.pass(("unknown", None)) {
+            if let Some(suppressed) = self.log_limit.pass(("unknown", None)) {
                 tracing::info!(peer = %sender, addr = theirs.address, suppressed, "a node of this cluster that was not known here");
             }
             self.wake.notify_one();
@@ -237,19 +240,19 @@ impl Incoming {
     }
 
     /// Whether an unknown node may become a peer if there is room: it says where it is reached.
-    fn welcomes(&self, theirs: &Hello) -> bool {
+    fn may_accept_unknown(&self, theirs: &Hello) -> bool {
         !theirs.address.is_empty()
             && theirs.sender != self.hello.sender
-            && !self.links.is_gone(theirs.sender)
+            && !self.links.was_disconnected_recently(theirs.sender)
     }
 
     /// Hands frames to the loop until the connection ends.
     async fn read(
         &self,
         link: &Link,
-        (lane, mine): (Lane, u64),
+        (priority, number): (Priority, u64),
         stream: &mut TcpStream,
-        frames: &mut Frames,
+        frames: &mut FrameReader,
     ) -> ReadError {
         let counters = &link.counters().link;
         loop {
@@ -257,22 +260,22 @@ impl Incoming {
             let ended = loop {
                 match frames.next() {
                     Ok(Some((kind @ (Kind::Message | Kind::Application), payload))) => {
-                        if !link.has_room(lane, payload.len()) {
+                        if !link.has_room(priority, payload.len()) {
                             self.wake.notify_one();
                             // when the loop falls behind, the peer's own queue fills up
-                            link.room(lane, payload.len()).await;
+                            link.wait_for_room(priority, payload.len()).await;
                         }
-                        link.deliver(lane, kind, payload);
+                        link.deliver(priority, kind, payload);
                         (heard, delivered) = (true, delivered + 1);
                     }
-                    Ok(Some((Kind::Idle, _))) => heard = true,
-                    Ok(Some(_)) => break Some(FrameError::Garbage),
+                    Ok(Some((Kind::KeepAlive, _))) => heard = true,
+                    Ok(Some(_)) => break Some(FrameError::Malformed),
                     Ok(None) => break None,
                     Err(error) => break Some(error),
                 }
             };
             if heard {
-                link.side(lane).claim.heard(mine);
+                link.channel(priority).active.frame_received(number);
             }
             if delivered > 0 {
                 counters.frames_in.add(delivered);
@@ -295,14 +298,14 @@ impl Incoming {
                 tracing::debug!(%addr, ?peer, "closed by the other side");
                 return;
             }
-            ReadError::HalfFrame => {
-                closed.half_frame.add(1);
+            ReadError::Truncated => {
+                closed.truncated.add(1);
                 "it ended within a frame".to_owned()
             }
             ReadError::Frame(error) => {
                 match error {
                     FrameError::Oversized => closed.oversized.add(1),
-                    FrameError::Garbage => closed.garbage.add(1),
+                    FrameError::Malformed => closed.malformed.add(1),
                 }
                 error.to_string()
             }
@@ -314,7 +317,7 @@ impl Incoming {
         };
         match peer {
             Some(peer) => {
-                if let Some(suppressed) = self.lines.pass(("closed", Some(addr.ip()))) {
+                if let Some(suppressed) = self.log_limit.pass(("closed", Some(addr.ip()))) {
                     tracing::warn!(%addr, %peer, suppressed, "closed a connection: {what}");
                 }
             }
@@ -324,16 +327,20 @@ impl Incoming {
     }
 }
 
-/// For what a connection is, by its hello.
-const fn lane_of(hello: &Hello) -> Lane {
-    if hello.abilities.has(Abilities::BULK) { Lane::Bulk } else { Lane::Urgent }
+/// The priority of a connection, by its hello.
+const fn priority_of(hello: &Hello) -> Priority {
+    if hello.capabilities.contains(Capabilities::BULK_CONNECTION) {
+        Priority::Bulk
+    } else {
+        Priority::Urgent
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hello(error) => error.fmt(f),
-            Self::Occupied(error) => error.fmt(f),
+            Self::AlreadyConnected(error) => error.fmt(f),
         }
     }
 }

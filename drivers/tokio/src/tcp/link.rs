@@ -5,10 +5,10 @@ use std::time::Duration;
 use quorate_core::{NodeId, Wire};
 use tokio::sync::Notify;
 
-use super::claim::Claim;
-use super::inbox::{HEAD, Inbox, Inboxes};
+use super::active_connection::ActiveConnection;
+use super::inbox::{HEADER, Inbox, InboxTotals};
 use crate::TcpOptions;
-use crate::app::Lane;
+use crate::app::Priority;
 use crate::frame::{self, Kind};
 use crate::metrics::PeerCounters;
 
@@ -18,40 +18,42 @@ pub(crate) struct Link {
     pub(crate) addr: String,
     counters: Arc<PeerCounters>,
     options: Arc<TcpOptions>,
-    out: Mutex<Out>,
-    urgent: Side,
-    bulk: Side,
+    send_queues: Mutex<SendQueues>,
+    urgent: Channel,
+    bulk: Channel,
     /// Bytes of the longest payload that did not fit into a frame.
-    longest: AtomicUsize,
-    /// The peer was heard of: connect now rather than later.
-    pub(crate) heard: Notify,
-    /// Where the peer says that it is, if that is elsewhere.
-    said: Mutex<Option<String>>,
-    /// The application wants it; otherwise the peer came by itself, and goes with its connections.
-    named: AtomicBool,
-    /// Somebody waits whether the peer comes back.
-    leaving: AtomicBool,
+    longest_dropped: AtomicUsize,
+    /// The peer connected: connect to it now rather than later.
+    pub(crate) reconnect: Notify,
+    /// The address that the peer announced, if it differs.
+    announced_address: Mutex<Option<String>>,
+    /// The application configured it; otherwise the peer connected by itself, and is removed with its
+    /// connections.
+    configured: AtomicBool,
+    /// A task waits whether the peer comes back.
+    departing: AtomicBool,
     /// What all inboxes hold.
-    inboxes: Arc<Inboxes>,
+    inbox_totals: Arc<InboxTotals>,
 }
 
-/// What a link has for each lane.
-pub(crate) struct Side {
+/// What a link has for each priority.
+pub(crate) struct Channel {
     /// There is something to send.
     pub(crate) outgoing: Notify,
     inbox: Mutex<Inbox>,
     /// Which incoming connection counts; others end.
-    pub(crate) claim: Claim,
+    pub(crate) active: ActiveConnection,
 }
 
 /// Frames that wait to be sent.
 #[derive(Default)]
-struct Out {
+struct SendQueues {
     urgent: Queue,
     bulk: Queue,
     up: bool,
-    /// There is a connection for each lane; otherwise everything waits, in its order, where what is urgent does.
-    split: bool,
+    /// There is a connection for each priority; otherwise everything waits, in its order, in the
+    /// urgent queue.
+    two_connections: bool,
 }
 
 #[derive(Default)]
@@ -66,29 +68,29 @@ impl Link {
         addr: String,
         counters: Arc<PeerCounters>,
         options: Arc<TcpOptions>,
-        inboxes: Arc<Inboxes>,
+        inbox_totals: Arc<InboxTotals>,
     ) -> Self {
-        let side = || Side {
+        let channel = || Channel {
             outgoing: Notify::new(),
             inbox: Mutex::default(),
-            claim: Claim::new(Duration::from_millis(options.silence_ms)),
+            active: ActiveConnection::new(Duration::from_millis(options.keepalive_timeout_ms)),
         };
-        let (urgent, bulk) = (side(), side());
-        let out = Mutex::default();
+        let (urgent, bulk) = (channel(), channel());
+        let send_queues = Mutex::default();
         Self {
             id,
             addr,
             counters,
             options,
-            out,
+            send_queues,
             urgent,
             bulk,
-            longest: AtomicUsize::new(0),
-            heard: Notify::new(),
-            said: Mutex::default(),
-            named: AtomicBool::new(false),
-            leaving: AtomicBool::new(false),
-            inboxes,
+            longest_dropped: AtomicUsize::new(0),
+            reconnect: Notify::new(),
+            announced_address: Mutex::default(),
+            configured: AtomicBool::new(false),
+            departing: AtomicBool::new(false),
+            inbox_totals,
         }
     }
 
@@ -96,68 +98,68 @@ impl Link {
         &self.counters
     }
 
-    /// The peer said in a hello where it is reached.
-    pub(crate) fn says(&self, address: &str) {
+    /// The peer announced its address in a hello.
+    pub(crate) fn set_announced_address(&self, address: &str) {
         let elsewhere = !address.is_empty() && address != self.addr;
-        *lock(&self.said) = elsewhere.then(|| address.to_owned());
+        *lock(&self.announced_address) = elsewhere.then(|| address.to_owned());
     }
 
-    /// Where the peer says that it is, if that is elsewhere than this node was told.
-    pub(crate) fn said(&self) -> Option<String> {
-        lock(&self.said).clone()
+    /// The address that the peer announced, if it differs from the configured one.
+    pub(crate) fn announced_address(&self) -> Option<String> {
+        lock(&self.announced_address).clone()
     }
 
-    pub(crate) fn name(&self) {
-        self.named.store(true, Relaxed);
+    pub(crate) fn mark_configured(&self) {
+        self.configured.store(true, Relaxed);
     }
 
-    pub(crate) fn is_named(&self) -> bool {
-        self.named.load(Relaxed)
+    pub(crate) fn is_configured(&self) -> bool {
+        self.configured.load(Relaxed)
     }
 
     /// Whether the peer came by itself, and has no connection to this node.
     pub(crate) fn is_absent(&self) -> bool {
-        !self.is_named() && self.urgent.claim.is_free() && self.bulk.claim.is_free()
+        !self.is_configured() && self.urgent.active.is_none() && self.bulk.active.is_none()
     }
 
     /// Whether the peer [is absent](Self::is_absent), and nobody waits yet for it to come back: true
-    /// once, until [`stays`](Self::stays).
-    pub(crate) fn leaves(&self) -> bool {
-        self.is_absent() && !self.leaving.swap(true, Relaxed)
+    /// once, until [`cancel_departure`](Self::cancel_departure).
+    pub(crate) fn begin_departure(&self) -> bool {
+        self.is_absent() && !self.departing.swap(true, Relaxed)
     }
 
     /// It came back, or is kept for another reason.
-    pub(crate) fn stays(&self) {
-        self.leaving.store(false, Relaxed);
+    pub(crate) fn cancel_departure(&self) {
+        self.departing.store(false, Relaxed);
     }
 
-    pub(crate) const fn side(&self, lane: Lane) -> &Side {
-        match lane {
-            Lane::Urgent => &self.urgent,
-            Lane::Bulk => &self.bulk,
+    pub(crate) const fn channel(&self, priority: Priority) -> &Channel {
+        match priority {
+            Priority::Urgent => &self.urgent,
+            Priority::Bulk => &self.bulk,
         }
     }
 
     /// Queues a machine's message. False if it was dropped.
-    pub(crate) fn push_message<'a>(&self, message: &impl Wire<'a>, lane: Lane) -> bool {
+    pub(crate) fn push_message<'a>(&self, message: &impl Wire<'a>, priority: Priority) -> bool {
         let len = message.encoded_len();
         let max = self.options.max_queue_bytes;
         // what is urgent is little, and has room of its own
-        let max = if lane == Lane::Urgent { max.saturating_add(max / 8) } else { max };
-        self.push(lane, len, max, |bytes| frame::push_message(bytes, message, len))
+        let max = if priority == Priority::Urgent { max.saturating_add(max / 8) } else { max };
+        self.push(priority, len, max, |bytes| frame::push_message(bytes, message, len))
     }
 
     /// Queues bytes of the application, which leave a part of the queue to the machine. False if they were dropped.
     pub(crate) fn push_application(&self, payload: &[u8]) -> bool {
         let share = self.options.max_queue_bytes / 4 * 3;
-        self.push(Lane::Bulk, payload.len(), share, |bytes| {
+        self.push(Priority::Bulk, payload.len(), share, |bytes| {
             frame::push(bytes, Kind::Application, payload);
         })
     }
 
     fn push(
         &self,
-        lane: Lane,
+        priority: Priority,
         payload: usize,
         max_bytes: usize,
         write: impl FnOnce(&mut Vec<u8>),
@@ -167,16 +169,16 @@ impl Link {
             self.drop_oversized(payload, self.options.max_frame_bytes);
             return false;
         }
-        let mut out = lock(&self.out);
-        let queue = out.queue(lane);
+        let mut send_queues = lock(&self.send_queues);
+        let queue = send_queues.queue(priority);
         let fits = queue.frames < self.options.max_queue_frames
-            && out.bytes().saturating_add(len) <= max_bytes;
-        if !out.up || !fits {
-            drop(out);
+            && send_queues.bytes().saturating_add(len) <= max_bytes;
+        if !send_queues.up || !fits {
+            drop(send_queues);
             self.counters().link.dropped.add(1);
             return false;
         }
-        let queue = out.queue(lane);
+        let queue = send_queues.queue(priority);
         write(&mut queue.bytes);
         queue.frames += 1;
         true
@@ -187,7 +189,7 @@ impl Link {
     pub(crate) fn drop_oversized(&self, bytes: usize, max: usize) {
         self.counters().link.dropped.add(1);
         self.counters().link.oversized.add(1);
-        if self.longest.fetch_max(bytes, Relaxed) < bytes {
+        if self.longest_dropped.fetch_max(bytes, Relaxed) < bytes {
             tracing::error!(
                 peer = %self.id, bytes, max,
                 "dropped a message that is longer than the transport takes: raise the limit of its frames, or lower the machine's"
@@ -197,9 +199,9 @@ impl Link {
 
     /// Tells the connections that something was queued.
     pub(crate) fn flush(&self) {
-        let out = lock(&self.out);
-        let (urgent, bulk) = (out.urgent.frames > 0, out.bulk.frames > 0);
-        drop(out);
+        let send_queues = lock(&self.send_queues);
+        let (urgent, bulk) = (send_queues.urgent.frames > 0, send_queues.bulk.frames > 0);
+        drop(send_queues);
         if urgent {
             self.urgent.outgoing.notify_one();
         }
@@ -209,64 +211,64 @@ impl Link {
     }
 
     /// Exchanges what waits to be sent for an empty buffer; tells how many frames it is.
-    pub(crate) fn take_outgoing(&self, lane: Lane, bytes: &mut Vec<u8>) -> usize {
+    pub(crate) fn take_outgoing(&self, priority: Priority, bytes: &mut Vec<u8>) -> usize {
         bytes.clear();
         bytes.shrink_to(1 << 20);
-        let mut out = lock(&self.out);
-        let queue = out.queue(lane);
+        let mut send_queues = lock(&self.send_queues);
+        let queue = send_queues.queue(priority);
         core::mem::swap(&mut queue.bytes, bytes);
         core::mem::take(&mut queue.frames)
     }
 
     /// Whether there is something to send.
-    pub(crate) fn has_outgoing(&self, lane: Lane) -> bool {
-        lock(&self.out).queue(lane).frames > 0
+    pub(crate) fn has_outgoing(&self, priority: Priority) -> bool {
+        lock(&self.send_queues).queue(priority).frames > 0
     }
 
     /// The outgoing connection stands, with one for bulk beside it or not. What waited before is dropped: it is stale.
-    pub(crate) fn set_up(&self, split: bool) {
-        self.restart(Out { up: true, split, ..Out::default() });
+    pub(crate) fn set_up(&self, two_connections: bool) {
+        self.reset_queues(SendQueues { up: true, two_connections, ..SendQueues::default() });
         self.counters().link.connects.add(1);
     }
 
     /// The outgoing connection fell. What waited is dropped: it is stale when the next one stands.
     pub(crate) fn set_down(&self) {
-        self.restart(Out::default());
+        self.reset_queues(SendQueues::default());
     }
 
-    fn restart(&self, fresh: Out) {
-        let up = fresh.up;
-        let before = core::mem::replace(&mut *lock(&self.out), fresh);
+    fn reset_queues(&self, queues: SendQueues) {
+        let up = queues.up;
+        let before = core::mem::replace(&mut *lock(&self.send_queues), queues);
         let dropped = before.urgent.frames + before.bulk.frames;
         self.counters().connected.store(up, Relaxed);
         self.counters().link.dropped.add(dropped as u64);
     }
 
     /// Puts a frame into an inbox.
-    pub(crate) fn deliver(&self, lane: Lane, kind: Kind, payload: &[u8]) {
-        self.inboxes.bytes.fetch_add(HEAD + payload.len(), Relaxed);
-        lock(&self.side(lane).inbox).push(kind, payload);
+    pub(crate) fn deliver(&self, priority: Priority, kind: Kind, payload: &[u8]) {
+        self.inbox_totals.bytes.fetch_add(HEADER + payload.len(), Relaxed);
+        lock(&self.channel(priority).inbox).push(kind, payload);
     }
 
     /// Whether a frame with a payload of this many bytes may be delivered: this inbox is below its limit, and all together stay below
     /// theirs. One frame always may.
-    pub(crate) fn has_room(&self, lane: Lane, payload: usize) -> bool {
-        let all = self.inboxes.bytes.load(Relaxed);
-        let more = all.saturating_add(HEAD + payload);
+    pub(crate) fn has_room(&self, priority: Priority, payload: usize) -> bool {
+        let all = self.inbox_totals.bytes.load(Relaxed);
+        let more = all.saturating_add(HEADER + payload);
         let max = self.options.max_incoming_bytes;
         // bulk that waits must not keep out what is urgent
-        let max = if lane == Lane::Urgent { max.saturating_add(max / 8) } else { max };
-        lock(&self.side(lane).inbox).len() < self.options.max_inbox_bytes
+        let max = if priority == Priority::Urgent { max.saturating_add(max / 8) } else { max };
+        lock(&self.channel(priority).inbox).len() < self.options.max_inbox_bytes
             && (all == 0 || more <= max)
     }
 
     /// Waits until the inbox has room for such a frame.
-    pub(crate) async fn room(&self, lane: Lane, payload: usize) {
+    pub(crate) async fn wait_for_room(&self, priority: Priority, payload: usize) {
         loop {
-            let room = self.inboxes.room.notified();
+            let room = self.inbox_totals.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            if self.has_room(lane, payload) {
+            if self.has_room(priority, payload) {
                 return;
             }
             room.await;
@@ -274,32 +276,32 @@ impl Link {
     }
 
     /// Takes frames of so many bytes at most, but at least one, in the place of what is in `other`; tells whether there are more.
-    pub(crate) fn take_inbox(&self, lane: Lane, other: &mut Inbox, max: usize) -> bool {
-        let mut inbox = lock(&self.side(lane).inbox);
+    pub(crate) fn take_inbox(&self, priority: Priority, other: &mut Inbox, max: usize) -> bool {
+        let mut inbox = lock(&self.channel(priority).inbox);
         inbox.take(other, max);
         let more = !inbox.is_empty();
         drop(inbox);
-        self.inboxes.taken(other.len());
+        self.inbox_totals.taken(other.len());
         more
     }
 
     /// Incoming connections end.
-    pub(crate) fn revoke(&self) {
-        self.urgent.claim.revoke();
-        self.bulk.claim.revoke();
+    pub(crate) fn close_incoming(&self) {
+        self.urgent.active.close();
+        self.bulk.active.close();
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.inboxes.taken(lock(&self.urgent.inbox).len() + lock(&self.bulk.inbox).len());
+        self.inbox_totals.taken(lock(&self.urgent.inbox).len() + lock(&self.bulk.inbox).len());
     }
 }
 
-impl Out {
-    const fn queue(&mut self, lane: Lane) -> &mut Queue {
-        match lane {
-            Lane::Bulk if self.split => &mut self.bulk,
+impl SendQueues {
+    const fn queue(&mut self, priority: Priority) -> &mut Queue {
+        match priority {
+            Priority::Bulk if self.two_connections => &mut self.bulk,
             _ => &mut self.urgent,
         }
     }
@@ -330,41 +332,42 @@ mod tests {
     }
 
     #[test]
-    fn one_waits_for_a_peer_that_left_however_often_it_leaves() {
+    fn departure_is_awaited_once() {
         let options = Arc::new(TcpOptions::default());
         let link =
             Link::new(NodeId::new(2), String::new(), Arc::default(), options, Arc::default());
-        assert!(link.is_absent() && link.leaves());
-        assert!(!link.leaves() && !link.leaves(), "somebody waits already");
-        link.stays();
-        assert!(link.leaves());
+        assert!(link.is_absent() && link.begin_departure());
+        assert!(!link.begin_departure() && !link.begin_departure(), "somebody waits already");
+        link.cancel_departure();
+        assert!(link.begin_departure());
     }
 
     #[test]
-    fn what_waits_for_a_link_is_bounded_and_leaves_room_for_what_is_urgent() {
+    fn queued_bytes_are_bounded_with_room_for_urgent_messages() {
         const MAX: usize = 1 << 20;
         let options =
             TcpOptions { max_queue_bytes: MAX, max_frame_bytes: MAX, ..TcpOptions::default() };
-        let (counters, inboxes) = (Arc::default(), Arc::default());
-        let link = Link::new(NodeId::new(2), String::new(), counters, Arc::new(options), inboxes);
+        let (counters, inbox_totals) = (Arc::default(), Arc::default());
+        let link =
+            Link::new(NodeId::new(2), String::new(), counters, Arc::new(options), inbox_totals);
         assert!(!link.push_application(b"down"));
-        for split in [true, false] {
-            link.set_up(split);
+        for two_connections in [true, false] {
+            link.set_up(two_connections);
             while link.push_application(&[0; 10_000]) {}
-            let bytes = lock(&link.out).bytes();
+            let bytes = lock(&link.send_queues).bytes();
             assert!(bytes <= MAX / 4 * 3, "the application leaves a part to the machine");
-            while link.push_message(&Bytes(10_000), Lane::Bulk) {}
-            let bytes = lock(&link.out).bytes();
+            while link.push_message(&Bytes(10_000), Priority::Bulk) {}
+            let bytes = lock(&link.send_queues).bytes();
             assert!((MAX - 20_000..=MAX).contains(&bytes), "{bytes}");
-            while link.push_message(&Bytes(100), Lane::Urgent) {}
-            let bytes = lock(&link.out).bytes();
+            while link.push_message(&Bytes(100), Priority::Urgent) {}
+            let bytes = lock(&link.send_queues).bytes();
             assert!((MAX + MAX / 8 - 200..=MAX + MAX / 8).contains(&bytes), "{bytes}");
             let mut urgent = Vec::new();
-            link.take_outgoing(Lane::Urgent, &mut urgent);
+            link.take_outgoing(Priority::Urgent, &mut urgent);
             assert_eq!(
                 urgent.len() <= MAX / 8 + 20_000,
-                split,
-                "it is apart if there are two lanes"
+                two_connections,
+                "it is separate if there are two connections"
             );
         }
     }

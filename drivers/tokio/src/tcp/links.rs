@@ -6,7 +6,7 @@ use quorate_core::{NodeId, Rng};
 use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant};
 
-use super::inbox::Inboxes;
+use super::inbox::InboxTotals;
 use super::link::Link;
 use super::outgoing::Outgoing;
 use crate::frame::Hello;
@@ -15,31 +15,32 @@ use crate::{LogLimit, TcpOptions};
 
 /// A peer that was taken off is let in again after so long, as any node that is not known: it may have been cut off since, and not
 /// have heard what it was taken off for.
-pub(crate) const AWAY: Duration = Duration::from_secs(10);
+pub(crate) const READMIT_AFTER: Duration = Duration::from_secs(10);
 
 /// The links to all peers there are, which come and go.
 pub(crate) struct Links {
     /// In the order of their ids.
     all: RwLock<Arc<[Arc<Link>]>>,
-    /// What this node says of itself; the receiver is filled in.
+    /// This node's hello; the receiver is filled in.
     hello: Hello,
     options: Arc<TcpOptions>,
     metrics: Arc<Metrics>,
-    inboxes: Arc<Inboxes>,
+    inbox_totals: Arc<InboxTotals>,
     /// Lines about connections to a peer, which that peer can cause.
-    lines: Arc<LogLimit<NodeId>>,
+    log_limit: Arc<LogLimit<NodeId>>,
     tasks: Mutex<Tasks>,
 }
 
 /// A link that comes and goes says so this often a minute.
-const LINES_A_MINUTE: u32 = 20;
+const LOG_LINES_PER_MINUTE: u32 = 20;
 
 /// What keeps the connections.
 struct Tasks {
     rng: Rng,
     outgoing: HashMap<NodeId, AbortHandle>,
-    /// Who was taken off, and when: not to be let in as one that is not known before [`AWAY`] has passed.
-    gone: HashMap<NodeId, Instant>,
+    /// Disconnected peers, and when: they are not admitted as unknown nodes before [`READMIT_AFTER`]
+    /// has passed.
+    disconnected_at: HashMap<NodeId, Instant>,
 }
 
 impl Links {
@@ -52,9 +53,13 @@ impl Links {
             hello,
             options,
             metrics,
-            inboxes: Arc::default(),
-            lines: Arc::new(LogLimit::new(LINES_A_MINUTE)),
-            tasks: Mutex::new(Tasks { rng, outgoing: HashMap::new(), gone: HashMap::new() }),
+            inbox_totals: Arc::default(),
+            log_limit: Arc::new(LogLimit::new(LOG_LINES_PER_MINUTE)),
+            tasks: Mutex::new(Tasks {
+                rng,
+                outgoing: HashMap::new(),
+                disconnected_at: HashMap::new(),
+            }),
         }
     }
 
@@ -77,7 +82,7 @@ impl Links {
     /// Adds a link whose connection somebody else keeps.
     pub(crate) fn add(&self, id: NodeId, addr: String) -> Arc<Link> {
         let (counters, options) = (self.metrics.peer(id), self.options.clone());
-        let link = Arc::new(Link::new(id, addr, counters, options, self.inboxes.clone()));
+        let link = Arc::new(Link::new(id, addr, counters, options, self.inbox_totals.clone()));
         self.change(|all| match all.binary_search_by_key(&id, |link| link.id) {
             Ok(at) => all[at] = link.clone(),
             Err(at) => all.insert(at, link.clone()),
@@ -87,51 +92,51 @@ impl Links {
 
     /// Adds a peer at a TCP address, or moves it there, and connects to it, for as long as it is not disconnected. Within a runtime.
     pub(crate) fn connect(&self, id: NodeId, addr: &str) {
-        self.open(id, addr);
+        self.connect_to(id, addr);
         if let Some(link) = self.get(id) {
-            link.name();
+            link.mark_configured();
         }
     }
 
     /// Adds a peer that came by itself, and connects to it where it says that it is. False if there are too many peers; one that came
     /// by itself and is gone makes room.
-    pub(crate) fn welcome(&self, id: NodeId, addr: &str) -> bool {
+    pub(crate) fn accept_unknown(&self, id: NodeId, addr: &str) -> bool {
         let all = self.all();
         if all.len() >= self.options.max_peers {
             let Some(absent) = all.iter().find(|link| link.is_absent()) else { return false };
             self.forget_absent(absent.id);
         }
-        self.open(id, addr);
+        self.connect_to(id, addr);
         true
     }
 
     /// Forgets a peer that came by itself and is gone.
     pub(crate) fn forget_absent(&self, id: NodeId) {
         let Some(link) = self.get(id) else { return };
-        link.stays();
-        if link.is_absent() && self.drop_link(id) {
+        link.cancel_departure();
+        if link.is_absent() && self.remove_link(id) {
             self.metrics.forget(id);
         }
     }
 
-    fn open(&self, id: NodeId, addr: &str) {
+    fn connect_to(&self, id: NodeId, addr: &str) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.gone.remove(&id);
-        let on_a_line = !tasks.outgoing.contains_key(&id);
+        tasks.disconnected_at.remove(&id);
+        let on_serial_line = !tasks.outgoing.contains_key(&id);
         drop(tasks);
         // one on a serial line stays there
         if id == self.hello.sender
-            || self.get(id).is_some_and(|link| on_a_line || link.addr == addr)
+            || self.get(id).is_some_and(|link| on_serial_line || link.addr == addr)
         {
             return;
         }
-        self.drop_link(id);
+        self.remove_link(id);
         let outgoing = Outgoing {
             link: self.add(id, addr.to_owned()),
             hello: Hello { receiver: id, ..self.hello.clone() },
             options: self.options.clone(),
             metrics: self.metrics.clone(),
-            lines: self.lines.clone(),
+            log_limit: self.log_limit.clone(),
             rng: self.fork(),
         };
         let task = tokio::spawn(outgoing.run()).abort_handle();
@@ -140,22 +145,22 @@ impl Links {
     }
 
     /// Whether a peer was taken off lately.
-    pub(crate) fn is_gone(&self, id: NodeId) -> bool {
+    pub(crate) fn was_disconnected_recently(&self, id: NodeId) -> bool {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.gone.get(&id).is_some_and(|since| since.elapsed() < AWAY)
+        tasks.disconnected_at.get(&id).is_some_and(|since| since.elapsed() < READMIT_AFTER)
     }
 
-    /// Takes a peer off, and closes its connections. It is not let in for [`AWAY`], unless it is connected to again.
+    /// Takes a peer off, and closes its connections. It is not let in for [`READMIT_AFTER`], unless it is connected to again.
     pub(crate) fn disconnect(&self, id: NodeId) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.gone.insert(id, Instant::now());
+        tasks.disconnected_at.insert(id, Instant::now());
         drop(tasks);
-        if self.drop_link(id) {
+        if self.remove_link(id) {
             self.metrics.forget(id);
         }
     }
 
-    fn drop_link(&self, id: NodeId) -> bool {
+    fn remove_link(&self, id: NodeId) -> bool {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = tasks.outgoing.remove(&id) {
             task.abort();
@@ -164,7 +169,7 @@ impl Links {
         let Some(link) = self.get(id) else { return false };
         self.change(|all| all.retain(|link| link.id != id));
         link.set_down();
-        link.revoke();
+        link.close_incoming();
         true
     }
 

@@ -9,7 +9,7 @@
 //! * The buffer of an incoming connection grows with what arrived, not with what was announced, and all of them together are
 //!   bounded; so are the connections that have not said hello, of which the oldest makes room for one more.
 //! * One incoming connection of a peer counts. One that was heard within the last two seconds is not replaced by another process that
-//!   says the peer's name; nodes that take it ([`Abilities`](crate::frame::Abilities)) are sent an empty frame twice a second, so that
+//!   says the peer's name; nodes that accept it ([`Capabilities`](crate::frame::Capabilities)) are sent an empty frame twice a second, so that
 //!   an idle link is one that is heard.
 //! * Lines that others can cause are logged a few times a minute, with the number of those that were not; all are counted.
 //! * A link that falls is made again, first at once, then with growing pauses with jitter; a peer that connects to us is
@@ -19,9 +19,10 @@
 //! **Not** here: encryption and proof of identity. A hello is believed while its node is not connected, so the peers' network must
 //! be a trusted one, or a tunnel.
 
+mod active_connection;
 mod budget;
-mod claim;
-mod connection;
+mod frame_reader;
+mod handshakes;
 mod inbox;
 mod incoming;
 mod link;
@@ -29,7 +30,6 @@ mod links;
 mod options;
 mod outbox;
 mod outgoing;
-mod silent;
 
 pub use options::TcpOptions;
 pub use outbox::Outbox;

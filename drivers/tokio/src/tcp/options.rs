@@ -19,18 +19,19 @@ pub struct TcpOptions {
     pub backoff_min_ms: u64,
     /// The longest wait before connecting again, in ms. Default 1,000.
     pub backoff_max_ms: u64,
-    /// Incoming connections that may not have said yet who they are; at most three quarters of them from one address. One more
-    /// closes the oldest. Default 64.
-    pub max_silent_connections: usize,
+    /// Incoming connections that may have sent no hello yet; at most three quarters of them from one
+    /// address. One more closes the oldest. Default 64.
+    pub max_pending_handshakes: usize,
     /// Bytes of frames that have not arrived whole, of all connections together, and as many again of frames that wait for the
     /// loop. At least `max_frame_bytes`; default 128 MiB.
     ///
     /// A connection's buffer is at most twice as large as what arrived of the frame, and buffers of up to 64 KiB are not counted.
-    /// So all that peers can make a node hold is `max_silent_connections * 512 + 2 * max_peers * 64 KiB + 2 * max_incoming_bytes`.
+    /// So all that peers can make a node hold is `max_pending_handshakes * 512 + 2 * max_peers * 64 KiB + 2 * max_incoming_bytes`.
     pub max_incoming_bytes: usize,
-    /// A connection from a peer that delivered something and was silent for this long, in ms, may be replaced by another process
-    /// that says the peer's name; before, only by the same one. Default 2,000.
-    pub silence_ms: u64,
+    /// A connection from a peer that delivered something and was silent for this long, in ms, may be
+    /// replaced by another process that uses the peer's name; before, only by the same one. Keepalives
+    /// are sent four times as often. Default 2,000.
+    pub keepalive_timeout_ms: u64,
     /// Peers there may be before nodes that nobody named are refused. Default 64; 0 refuses them always.
     pub max_peers: usize,
 }
@@ -46,9 +47,9 @@ impl Default for TcpOptions {
             write_timeout_ms: 10_000,
             backoff_min_ms: 20,
             backoff_max_ms: 1_000,
-            max_silent_connections: 64,
+            max_pending_handshakes: 64,
             max_incoming_bytes: 128 << 20,
-            silence_ms: 2_000,
+            keepalive_timeout_ms: 2_000,
             max_peers: 64,
         }
     }
@@ -73,11 +74,11 @@ impl TcpOptions {
         if self.max_incoming_bytes < self.max_frame_bytes {
             return Err(Error::Options("max_incoming_bytes must have room for one frame"));
         }
-        if self.silence_ms < 4 {
-            return Err(Error::Options("silence_ms must be at least 4"));
+        if self.keepalive_timeout_ms < 4 {
+            return Err(Error::Options("keepalive_timeout_ms must be at least 4"));
         }
-        if self.max_silent_connections == 0 {
-            return Err(Error::Options("max_silent_connections must not be 0"));
+        if self.max_pending_handshakes == 0 {
+            return Err(Error::Options("max_pending_handshakes must not be 0"));
         }
         Ok(())
     }

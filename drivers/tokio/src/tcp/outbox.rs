@@ -5,7 +5,7 @@ use quorate_core::{NodeId, Wire};
 
 use super::link::Link;
 use super::links::Links;
-use crate::app::Lane;
+use crate::app::Priority;
 
 /// Where an application puts what goes to other nodes' applications, and says which nodes there are.
 pub struct Outbox {
@@ -33,12 +33,12 @@ impl Outbox {
     pub fn connect(&mut self, id: NodeId, address: &str) {
         self.flush();
         self.links.connect(id, address);
-        self.look();
+        self.refresh();
     }
 
     /// The peers there are, those that came by themselves among them, in the order of their ids.
     pub fn peers(&mut self) -> Vec<NodeId> {
-        self.look().iter().map(|link| link.id).collect()
+        self.refresh().iter().map(|link| link.id).collect()
     }
 
     /// A peer is none any more: its connections are closed, and it is turned away for ten seconds, unless it is connected to
@@ -46,15 +46,20 @@ impl Outbox {
     pub fn disconnect(&mut self, id: NodeId) {
         self.flush();
         self.links.disconnect(id);
-        self.look();
+        self.refresh();
     }
 
-    pub(crate) fn message<'a>(&mut self, to: NodeId, message: &impl Wire<'a>, lane: Lane) -> bool {
-        self.push(to, |link| link.push_message(message, lane))
+    pub(crate) fn message<'a>(
+        &mut self,
+        to: NodeId,
+        message: &impl Wire<'a>,
+        priority: Priority,
+    ) -> bool {
+        self.push(to, |link| link.push_message(message, priority))
     }
 
     /// The links as they are now; peers that nobody named may have come.
-    pub(crate) fn look(&mut self) -> &Arc<[Arc<Link>]> {
+    pub(crate) fn refresh(&mut self) -> &Arc<[Arc<Link>]> {
         let all = self.links.all();
         if !Arc::ptr_eq(&all, &self.known) {
             self.flush();
@@ -74,12 +79,12 @@ impl Outbox {
     }
 
     fn push(&mut self, to: NodeId, push: impl FnOnce(&Link) -> bool) -> bool {
-        let Ok(place) = self.known.binary_search_by_key(&to, |link| link.id) else {
+        let Ok(at) = self.known.binary_search_by_key(&to, |link| link.id) else {
             tracing::debug!(%to, "nothing can be sent to a node that is not a peer");
             return false;
         };
-        let pushed = push(&self.known[place]);
-        self.dirty[place] |= pushed;
+        let pushed = push(&self.known[at]);
+        self.dirty[at] |= pushed;
         pushed
     }
 }

@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::connection::{Frames, ReadError};
+use super::frame_reader::{FrameReader, ReadError};
 use super::link::Link;
-use crate::app::Lane;
-use crate::frame::{self, Abilities, Hello, HelloError, Kind};
+use crate::app::Priority;
+use crate::frame::{self, Capabilities, Hello, HelloError, Kind};
 use crate::{LogLimit, TcpOptions, metrics::Metrics};
 
 /// Keeps the connection that sends to one peer.
@@ -20,16 +20,16 @@ pub(crate) struct Outgoing {
     pub(crate) hello: Hello,
     pub(crate) options: Arc<TcpOptions>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) lines: Arc<LogLimit<NodeId>>,
+    pub(crate) log_limit: Arc<LogLimit<NodeId>>,
     pub(crate) rng: Rng,
 }
 
 /// A connection that the other side has agreed to.
-struct Agreed {
+struct Established {
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
-    /// What the other side takes.
-    takes: Abilities,
+    /// What the other side accepts.
+    capabilities: Capabilities,
 }
 
 /// Why a connection was not made, or ended.
@@ -47,40 +47,45 @@ impl Outgoing {
     pub(crate) async fn run(mut self) {
         let (min, max) = (self.options.backoff_min_ms, self.options.backoff_max_ms);
         let mut backoff = min;
-        let mut told = Vec::new();
-        let mut elsewhere = false;
+        let mut last_logged = Vec::new();
+        let mut try_announced = false;
         loop {
             let link = &self.link.clone();
-            // in turn: the address that this node was told, and the one that the peer says it has
-            let said = link.said().filter(|_| elsewhere);
-            let addr = said.as_deref().unwrap_or(&link.addr);
-            let failure = match self.connect(link, addr, Lane::Urgent).await {
-                Ok(agreed) => {
-                    self.tell_connected(link, addr);
+            // in turn: the configured address, and the one that the peer announced
+            let announced = link.announced_address().filter(|_| try_announced);
+            let addr = announced.as_deref().unwrap_or(&link.addr);
+            let failure = match self.connect(link, addr, Priority::Urgent).await {
+                Ok(established) => {
+                    self.log_connected(link, addr);
                     let since = Instant::now();
-                    let failure = self.send_all(link, addr, agreed).await;
+                    let failure = self.send_all(link, addr, established).await;
                     link.set_down();
                     // one that falls at once is no success: two processes may claim to be this node
                     if since.elapsed() >= Duration::from_millis(max) {
-                        (backoff, told) = (min, Vec::new());
+                        (backoff, last_logged) = (min, Vec::new());
                     }
                     failure
                 }
                 Err(failure) => {
-                    elsewhere = !elsewhere;
+                    try_announced = !try_announced;
                     failure
                 }
             };
-            self.tell(link, addr, &failure, &mut told);
+            self.log_failure(link, addr, &failure, &mut last_logged);
             // between half of it and all of it, so that nodes do not move in step
             let wait = self.rng.range(backoff / 2, backoff.saturating_add(1));
-            let _ = timeout(Duration::from_millis(wait.max(1)), link.heard.notified()).await;
+            let _ = timeout(Duration::from_millis(wait.max(1)), link.reconnect.notified()).await;
             backoff = backoff.saturating_mul(2).min(max);
         }
     }
 
-    /// Makes a connection for one lane.
-    async fn connect(&self, link: &Link, addr: &str, lane: Lane) -> Result<Agreed, Failure> {
+    /// Makes the connection for one priority.
+    async fn connect(
+        &self,
+        link: &Link,
+        addr: &str,
+        priority: Priority,
+    ) -> Result<Established, Failure> {
         let limit = Duration::from_millis(self.options.hello_timeout_ms);
         let stream = timeout(limit, TcpStream::connect(addr))
             .await
@@ -88,27 +93,31 @@ impl Outgoing {
             .map_err(Failure::Io)?;
         stream.set_nodelay(true).map_err(Failure::Io)?;
         let (mut read, mut write) = stream.into_split();
-        let takes = timeout(limit, self.greet(link, lane, &mut read, &mut write))
+        let capabilities = timeout(limit, self.handshake(link, priority, &mut read, &mut write))
             .await
             .map_err(|_| Failure::TimedOut("the hello was not answered in time"))??;
-        Ok(Agreed { read, write, takes })
+        Ok(Established { read, write, capabilities })
     }
 
-    async fn greet(
+    async fn handshake(
         &self,
         link: &Link,
-        lane: Lane,
+        priority: Priority,
         read: &mut OwnedReadHalf,
         write: &mut OwnedWriteHalf,
-    ) -> Result<Abilities, Failure> {
+    ) -> Result<Capabilities, Failure> {
         let mut bytes = Vec::new();
-        // only to who is known to take a second connection: others would take what it says for an address
-        let abilities = if lane == Lane::Bulk { Abilities::BULK } else { Abilities::default() };
-        let hello = Hello { abilities, ..self.hello.clone() };
+        // only to nodes that accept a second connection: others would read it as part of the address
+        let capabilities = if priority == Priority::Bulk {
+            Capabilities::BULK_CONNECTION
+        } else {
+            Capabilities::default()
+        };
+        let hello = Hello { capabilities, ..self.hello.clone() };
         frame::push(&mut bytes, Kind::Hello, &hello.to_bytes());
         write.write_all(&bytes).await.map_err(Failure::Io)?;
         let (kind, payload) =
-            Frames::new(frame::MAX_HELLO).wait(read).await.map_err(Failure::Read)?;
+            FrameReader::new(frame::MAX_HELLO).read_frame(read).await.map_err(Failure::Read)?;
         match kind {
             Kind::Refusal => {
                 link.counters().link.refused.add(1);
@@ -120,57 +129,57 @@ impl Outgoing {
                 if theirs.sender != self.hello.receiver {
                     return Err(Failure::Hello(HelloError::Sender(theirs.sender)));
                 }
-                Ok(theirs.abilities)
+                Ok(theirs.capabilities)
             }
-            _ => Err(Failure::Hello(HelloError::Garbage)),
+            _ => Err(Failure::Hello(HelloError::Malformed)),
         }
     }
 
     /// Sends on one connection, or on two if the other side takes that, until one fails.
-    async fn send_all(&self, link: &Link, addr: &str, agreed: Agreed) -> Failure {
-        if !agreed.takes.has(Abilities::LANES) {
+    async fn send_all(&self, link: &Link, addr: &str, established: Established) -> Failure {
+        if !established.capabilities.contains(Capabilities::TWO_CONNECTIONS) {
             link.set_up(false);
-            return self.send(link, Lane::Urgent, agreed).await;
+            return self.send(link, Priority::Urgent, established).await;
         }
-        let bulk = match self.connect(link, addr, Lane::Bulk).await {
+        let bulk = match self.connect(link, addr, Priority::Bulk).await {
             Ok(bulk) => bulk,
             Err(failure) => return failure,
         };
         link.set_up(true);
         tokio::select! {
-            failure = self.send(link, Lane::Urgent, agreed) => failure,
-            failure = self.send(link, Lane::Bulk, bulk) => failure,
+            failure = self.send(link, Priority::Urgent, established) => failure,
+            failure = self.send(link, Priority::Bulk, bulk) => failure,
         }
     }
 
-    /// Writes what the loop queues for a lane, until the connection fails.
-    async fn send(&self, link: &Link, lane: Lane, agreed: Agreed) -> Failure {
-        let Agreed { mut read, mut write, takes } = agreed;
+    /// Writes what the loop queues for a priority, until the connection fails.
+    async fn send(&self, link: &Link, priority: Priority, established: Established) -> Failure {
+        let Established { mut read, mut write, capabilities } = established;
         let limit = Duration::from_millis(self.options.write_timeout_ms);
-        let (mut bytes, mut nothing) = (Vec::new(), [0; 1]);
+        let (mut bytes, mut probe) = (Vec::new(), [0; 1]);
         // one at once: it tells the other side that this connection is worth keeping
-        let mut idle = interval(Duration::from_millis(self.options.silence_ms / 4));
+        let mut idle = interval(Duration::from_millis(self.options.keepalive_timeout_ms / 4));
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = link.side(lane).outgoing.notified() => {}
-                _ = idle.tick(), if takes.has(Abilities::IDLE) => {
+                () = link.channel(priority).outgoing.notified() => {}
+                _ = idle.tick(), if capabilities.contains(Capabilities::KEEPALIVE) => {
                     bytes.clear();
-                    frame::push(&mut bytes, Kind::Idle, &[]);
-                    if let Err(failure) = write_with(&mut write, &bytes, limit).await {
+                    frame::push(&mut bytes, Kind::KeepAlive, &[]);
+                    if let Err(failure) = write_all_within(&mut write, &bytes, limit).await {
                         return failure;
                     }
                 }
                 // nothing is said on this side any more: this tells the end
-                said = read.read(&mut nothing) => return match said {
+                announced = read.read(&mut probe) => return match announced {
                     Ok(0) => Failure::Read(ReadError::Closed),
-                    Ok(_) => Failure::Hello(HelloError::Garbage),
+                    Ok(_) => Failure::Hello(HelloError::Malformed),
                     Err(error) => Failure::Io(error),
                 },
             }
-            while link.has_outgoing(lane) {
-                let frames = link.take_outgoing(lane, &mut bytes);
-                if let Err(failure) = write_with(&mut write, &bytes, limit).await {
+            while link.has_outgoing(priority) {
+                let frames = link.take_outgoing(priority, &mut bytes);
+                if let Err(failure) = write_all_within(&mut write, &bytes, limit).await {
                     link.counters().link.dropped.add(frames as u64);
                     return failure;
                 }
@@ -180,28 +189,35 @@ impl Outgoing {
         }
     }
 
-    fn tell_connected(&self, link: &Link, addr: &str) {
-        let Some(suppressed) = self.lines.pass(link.id) else { return };
+    fn log_connected(&self, link: &Link, addr: &str) {
+        let Some(suppressed) = self.log_limit.pass(link.id) else { return };
         if addr == link.addr {
             tracing::info!(peer = %link.id, addr, suppressed, "connected");
         } else {
             tracing::warn!(
                 peer = %link.id, addr, known = link.addr, suppressed,
-                "connected at the address that the peer says it has: it does not answer at the one that is known here"
+                "connected at the address that the peer announced: it does not answer at the one that is known here"
             );
         }
     }
 
-    /// Logs a failure, once until something else happens at that address; `told` has the last of each.
-    fn tell(&self, link: &Link, addr: &str, failure: &Failure, told: &mut Vec<(String, String)>) {
+    /// Logs a failure, once until something else happens at that address; `last_logged` has the last
+    /// of each.
+    fn log_failure(
+        &self,
+        link: &Link,
+        addr: &str,
+        failure: &Failure,
+        last_logged: &mut Vec<(String, String)>,
+    ) {
         match failure {
             Failure::Hello(error) => count(&self.metrics, error),
-            Failure::Read(ReadError::Frame(_)) => self.metrics.closed.garbage.add(1),
+            Failure::Read(ReadError::Frame(_)) => self.metrics.closed.malformed.add(1),
             _ => {}
         }
         let text = failure.to_string();
-        let before = told.iter().any(|(at, what)| at == addr && *what == text);
-        let suppressed = if before { None } else { self.lines.pass(link.id) };
+        let before = last_logged.iter().any(|(at, what)| at == addr && *what == text);
+        let suppressed = if before { None } else { self.log_limit.pass(link.id) };
         match (suppressed, failure) {
             (None, _) => tracing::debug!(peer = %link.id, addr, "not connected: {text}"),
             (Some(suppressed), Failure::Refused(_) | Failure::Hello(_)) => {
@@ -212,13 +228,13 @@ impl Outgoing {
             }
         }
         // those of the address that is known and of the one that the peer said last
-        told.retain(|(at, _)| at != addr && (*at == link.addr || addr == link.addr));
-        told.push((addr.to_owned(), text));
+        last_logged.retain(|(at, _)| at != addr && (*at == link.addr || addr == link.addr));
+        last_logged.push((addr.to_owned(), text));
     }
 }
 
 /// Writes everything, as long as some of it goes within each `limit`.
-async fn write_with(
+async fn write_all_within(
     write: &mut OwnedWriteHalf,
     mut bytes: &[u8],
     limit: Duration,
@@ -249,11 +265,11 @@ pub(crate) fn check(theirs: &Hello, ours: &Hello) -> Result<(), HelloError> {
 pub(crate) fn count(metrics: &Metrics, error: &HelloError) {
     let closed = &metrics.closed;
     match error {
-        HelloError::Garbage => &closed.garbage,
-        HelloError::Version(_) => &closed.version,
-        HelloError::Cluster { .. } => &closed.cluster,
-        HelloError::Receiver(_) => &closed.receiver,
-        HelloError::Sender(_) => &closed.sender,
+        HelloError::Malformed => &closed.malformed,
+        HelloError::Version(_) => &closed.wrong_version,
+        HelloError::Cluster { .. } => &closed.wrong_cluster,
+        HelloError::Receiver(_) => &closed.wrong_receiver,
+        HelloError::Sender(_) => &closed.unknown_peer,
     }
     .add(1);
 }
@@ -265,7 +281,7 @@ impl fmt::Display for Failure {
             Self::TimedOut(what) => f.write_str(what),
             Self::Refused(reason) => write!(f, "refused: {reason:?}"),
             Self::Hello(error) => write!(f, "the other side does not fit: {error}"),
-            Self::Read(ReadError::Closed | ReadError::HalfFrame) => {
+            Self::Read(ReadError::Closed | ReadError::Truncated) => {
                 f.write_str("the peer closed the connection")
             }
             Self::Read(ReadError::Frame(error)) => error.fmt(f),

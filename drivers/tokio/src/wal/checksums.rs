@@ -19,21 +19,21 @@ pub(crate) const BLOCK: usize = 512;
 pub(crate) struct Checksums {
     from: u64,
     /// At each multiple of [`BLOCK`] from there.
-    kept: Vec<u32>,
+    prefix: Vec<u32>,
 }
 
 impl Checksums {
     /// Reads a file from an offset to its end.
     pub(crate) fn read<F: DiskFile>(window: &mut Window<'_, F>, from: u64) -> io::Result<Self> {
-        let (mut kept, mut sum, mut at) = (vec![0], 0, from);
+        let (mut prefix, mut sum, mut at) = (vec![0], 0, from);
         loop {
             let bytes = window.at_most(at, BLOCK)?;
             if bytes.len() < BLOCK {
-                return Ok(Self { from, kept });
+                return Ok(Self { from, prefix });
             }
             sum = crc32c::crc32c_append(sum, bytes);
             at += BLOCK as u64;
-            kept.push(sum);
+            prefix.push(sum);
         }
     }
 
@@ -46,15 +46,15 @@ impl Checksums {
     ) -> io::Result<u32> {
         let before = self.up_to(near, offset)?;
         let through = self.up_to(far, offset + len as u64)?;
-        Ok(times(seed ^ before, shift(len as u64 * 8)) ^ through)
+        Ok(multiply(seed ^ before, shift_by(len as u64 * 8)) ^ through)
     }
 
     fn up_to<F: DiskFile>(&self, window: &mut Window<'_, F>, offset: u64) -> io::Result<u32> {
         let bytes = usize::try_from(offset - self.from).unwrap_or(usize::MAX);
-        let block = (bytes / BLOCK).min(self.kept.len() - 1);
+        let block = (bytes / BLOCK).min(self.prefix.len() - 1);
         let start = block * BLOCK;
         let rest = window.at_most(self.from + start as u64, bytes - start)?;
-        Ok(crc32c::crc32c_append(self.kept[block], rest))
+        Ok(crc32c::crc32c_append(self.prefix[block], rest))
     }
 }
 
@@ -63,7 +63,7 @@ const POLYNOMIAL: u32 = 0x82F6_3B78;
 const ONE: u32 = 1 << 31;
 
 /// The product of two polynomials, modulo [`POLYNOMIAL`].
-const fn times(a: u32, mut b: u32) -> u32 {
+const fn multiply(a: u32, mut b: u32) -> u32 {
     let (mut product, mut bit) = (0, ONE);
     while bit != 0 {
         if a & bit != 0 {
@@ -76,13 +76,13 @@ const fn times(a: u32, mut b: u32) -> u32 {
 }
 
 /// `x` to a power, modulo [`POLYNOMIAL`].
-const fn shift(mut power: u64) -> u32 {
+const fn shift_by(mut power: u64) -> u32 {
     let (mut result, mut square) = (ONE, ONE >> 1);
     while power != 0 {
         if power & 1 != 0 {
-            result = times(result, square);
+            result = multiply(result, square);
         }
-        square = times(square, square);
+        square = multiply(square, square);
         power >>= 1;
     }
     result
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_part_has_the_checksum_that_reading_it_gives() {
+    fn range_checksums_match_direct_computation() {
         let mut file = tempfile::tempfile().unwrap();
         let mut rng = quorate_core::Rng::new(7);
         let bytes: Vec<u8> = (0..5_000).map(|_| rng.range(0, 256) as u8).collect();

@@ -88,13 +88,13 @@ pub trait DiskFile: Send + 'static {
     ///
     /// As the system says, or that it cannot; the log does without, then.
     fn allocate(&self, len: u64) -> io::Result<()>;
-    /// Forgets what the system remembers of the file, so that reads tell what the disk has: after a failed sync, memory and disk
+    /// Drops the system's cache of the file, so that reads return what the disk has: after a failed sync, memory and disk
     /// may differ, and a restart must go by the disk. A file system that cannot may do nothing.
     ///
     /// # Errors
     ///
     /// As the system says.
-    fn forget(&self) -> io::Result<()>;
+    fn drop_cache(&self) -> io::Result<()>;
     /// The file's size.
     ///
     /// # Errors
@@ -203,12 +203,12 @@ impl DiskFile for File {
     }
 
     #[cfg(target_os = "linux")]
-    fn forget(&self) -> io::Result<()> {
+    fn drop_cache(&self) -> io::Result<()> {
         rustix::fs::fadvise(self, 0, None, rustix::fs::Advice::DontNeed).map_err(io::Error::from)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn forget(&self) -> io::Result<()> {
+    fn drop_cache(&self) -> io::Result<()> {
         Ok(())
     }
 

@@ -38,13 +38,13 @@ pub struct Wal<D: Disk> {
     allocated: u64,
     reserve: Reserve<D>,
     /// What was appended since a checkpoint began.
-    since: Option<Since>,
+    since: Option<AppendedSince>,
     failed: bool,
     _lock: D::Lock,
 }
 
 /// While a checkpoint is under way.
-struct Since {
+struct AppendedSince {
     batch: Batch,
     /// How many bytes fit into it besides; without a limit if no room was set aside.
     room: u64,
@@ -90,14 +90,14 @@ impl<D: Disk> Wal<D> {
         // a process that was killed may have left names and writes in memory: what is read must be what stays
         disk.sync_dir(dir).map_err(|e| Error::io("sync the directory", dir, e))?;
         file.sync().map_err(|e| Error::io("sync", &path, e))?;
-        file.forget().map_err(|e| Error::io("read", &path, e))?;
+        file.drop_cache().map_err(|e| Error::io("read", &path, e))?;
         let found = recover(&file, &path, identity, replay)?;
         repair(&file, &path, &found)?;
         let next = dir.join(NEXT);
         disk.remove(&next).map_err(|e| Error::io("remove", next, e))?;
         let (slack, step) = (options.reserve_bytes, options.preallocate_bytes);
         let live = records(&found.header, found.end);
-        let mut reserve = Reserve::find(disk.clone(), dir.join(RESERVE), slack, step, live);
+        let mut reserve = Reserve::open(disk.clone(), dir.join(RESERVE), slack, step, live);
         // on a full disk, the first append tells
         let _ = reserve.ensure(0);
         Ok(Self {
@@ -166,7 +166,7 @@ impl<D: Disk> Wal<D> {
     ///
     /// As for [`append`](Self::append).
     pub fn seal(&mut self) -> Result<(), WriteError> {
-        if !self.wants_seal() {
+        if !self.needs_seal() {
             return Ok(());
         }
         if self.header.version == Version::Two {
@@ -185,7 +185,7 @@ impl<D: Disk> Wal<D> {
 
     /// Whether anything was appended since the last seal.
     #[must_use]
-    pub const fn wants_seal(&self) -> bool {
+    pub const fn needs_seal(&self) -> bool {
         let sealed = match self.header.version {
             Version::One => self.index != 0 || self.end <= self.header.sealed,
             Version::Two => self.end <= self.slot.durable,
@@ -209,14 +209,14 @@ impl<D: Disk> Wal<D> {
             0 => u64::MAX,
             len => len.saturating_sub(room_for(live.len() as u64)),
         };
-        self.since = Some(Since { batch: Batch::default(), room });
+        self.since = Some(AppendedSince { batch: Batch::default(), room });
         let header = FileHeader::new(self.header.identity, self.header.generation + 1, salt());
         let (disk, path) = (self.disk.clone(), self.dir.join(NEXT));
         Checkpoint { disk, path, reserve, header, live }
     }
 
     /// Swaps to the rewritten log, with what was appended meanwhile. Returns the former file, whose space is free once it is
-    /// dropped, which can take a while. Then [`set_aside`](Self::set_aside) some of it.
+    /// dropped, which can take a while. Then [`reserve_space`](Self::reserve_space) some of it.
     ///
     /// # Errors
     ///
@@ -254,13 +254,13 @@ impl<D: Disk> Wal<D> {
 
     /// Tells how many bytes of records a checkpoint would write now, at most: so much room is set aside for one. Until it is told,
     /// all that is in the log counts.
-    pub const fn measured(&mut self, live: u64) {
-        self.reserve.measured(live);
+    pub const fn set_live_bytes(&mut self, live: u64) {
+        self.reserve.set_live_bytes(live);
     }
 
     /// Sets space aside for the next checkpoint, if there is some: before others take what the last one gave back. An append does the
     /// same, and finds the disk full if it cannot.
-    pub fn set_aside(&mut self) {
+    pub fn reserve_space(&mut self) {
         if self.since.is_none() {
             let _ = self.reserve.ensure(0);
         }
@@ -313,7 +313,7 @@ impl<D: Disk> Wal<D> {
         self.disk
             .sync_dir(&self.dir)
             .map_err(|e| WriteError::Failed(Error::io("sync the directory", &self.dir, e)))?;
-        self.reserve.measured(records(&header, end));
+        self.reserve.set_live_bytes(records(&header, end));
         (self.header, self.seed, self.slot) = (header, seed, slot);
         (self.end, self.next_seq, self.index) = (end, next_seq, 0);
         self.allocated = allocated;

@@ -1,6 +1,6 @@
 use quorate_core::{Wire, Writer};
 
-use crate::zeros::lengthen;
+use crate::zeros::extend_with_zeros;
 
 /// Bytes before a record's payload: CRC32C of all that follows (4), payload length (4), sequence number (8), place in its batch
 /// (4), all little-endian.
@@ -126,7 +126,7 @@ impl Batch {
 
     fn reserve(&mut self, len: usize) -> &mut [u8] {
         let start = self.bytes.len() + HEADER;
-        lengthen(&mut self.bytes, start + len);
+        extend_with_zeros(&mut self.bytes, start + len);
         // a length beyond 32 bits is caught by `largest` before anything is written
         self.bytes[start - HEADER + 4..start - HEADER + 8]
             .copy_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());

@@ -52,7 +52,7 @@ pub(crate) fn recover<F: DiskFile>(
     let seed = header.seed();
     let slot = window.slot(&header).map_err(failed)?.ok_or_else(|| Error::Corrupt {
         file: path.into(),
-        offset: slot::place(0),
+        offset: slot::offset_of(0),
         durable: None,
         what: "neither of the two places that tell how much of the log was durable can be read",
     })?;
@@ -71,7 +71,7 @@ pub(crate) fn recover<F: DiskFile>(
         Err(Error::Corrupt { file: path.into(), offset, durable, what })
     };
     let what = loop {
-        if found.is_out_of_step() {
+        if found.slot_contradicts_records() {
             return corrupt(found.end, "the records do not fit to how many of them were durable");
         }
         match window.record(found.end, seed).map_err(failed)? {
@@ -91,12 +91,12 @@ pub(crate) fn recover<F: DiskFile>(
     if found.end < slot.durable {
         return corrupt(found.end, what);
     }
-    if window.durable_past(found.end, found.next_seq, seed).map_err(failed)? {
+    if window.has_record_after(found.end, found.next_seq, seed).map_err(failed)? {
         let what =
             "records follow that were written after this one was durable, but it cannot be read";
         return corrupt(found.end, what);
     }
-    found.torn = window.dirty_past(found.end).map_err(failed)?;
+    found.torn = window.has_bytes_after(found.end).map_err(failed)?;
     if found.torn && found.next_seq == 0 && header.version == Version::One {
         // its first batch may have been cut short, but as well all of it may be lost, and there is no slot to tell
         return corrupt(found.end, "not one record can be read, though the file has some");
@@ -106,7 +106,7 @@ pub(crate) fn recover<F: DiskFile>(
 
 impl Recovered {
     /// The place that the slot names is not where a record begins, or not the one with the number that it names.
-    const fn is_out_of_step(&self) -> bool {
+    const fn slot_contradicts_records(&self) -> bool {
         let Slot { durable, next_seq, .. } = self.slot;
         matches!(self.header.version, Version::Two)
             && (self.end == durable) != (self.next_seq == next_seq)
@@ -176,7 +176,7 @@ impl<'f, F: DiskFile> Window<'f, F> {
         let seed = header.seed();
         let mut newer: Option<Slot> = None;
         for which in 0..2 {
-            let found = Slot::decode(self.at_most(slot::place(which), slot::LEN)?, which, seed);
+            let found = Slot::decode(self.at_most(slot::offset_of(which), slot::LEN)?, which, seed);
             newer = match (newer, found) {
                 (Some(a), Some(b)) if a.number > b.number => Some(a),
                 (a, b) => b.or(a),
@@ -208,7 +208,7 @@ impl<'f, F: DiskFile> Window<'f, F> {
     }
 
     /// Whether there is a record after `end` that proves number `seq` to have been durable.
-    fn durable_past(&mut self, end: u64, seq: u64, seed: u32) -> io::Result<bool> {
+    fn has_record_after(&mut self, end: u64, seq: u64, seed: u32) -> io::Result<bool> {
         let last = seq + self.size.saturating_sub(end) / HEADER as u64 + 1;
         let mut offset = end;
         let mut sums = None;
@@ -243,7 +243,7 @@ impl<'f, F: DiskFile> Window<'f, F> {
     }
 
     /// Whether there is anything but zeros from here on.
-    fn dirty_past(&mut self, mut offset: u64) -> io::Result<bool> {
+    fn has_bytes_after(&mut self, mut offset: u64) -> io::Result<bool> {
         while offset < self.size {
             let bytes = self.at_most(offset, STEP)?;
             if bytes.iter().any(|&byte| byte != 0) {
@@ -290,7 +290,7 @@ mod tests {
         fn allocate(&self, _: u64) -> io::Result<()> {
             Ok(())
         }
-        fn forget(&self) -> io::Result<()> {
+        fn drop_cache(&self) -> io::Result<()> {
             Ok(())
         }
         fn size(&self) -> io::Result<u64> {
@@ -300,7 +300,7 @@ mod tests {
 
     /// A tail that a client filled with what looks like headers of a later batch, and after it one that is true, or not.
     #[test]
-    fn headers_that_clients_wrote_are_judged_in_a_bounded_time() {
+    fn forged_record_headers_are_checked_in_bounded_time() {
         let (seq, seed, len) = (1_000, 77, 1 << 20);
         let mut hostile = Vec::new();
         while hostile.len() < len {
@@ -312,7 +312,7 @@ mod tests {
             let bytes = [&hostile[..], &seal(seal_seed, seq + 9)].concat();
             let size = bytes.len() as u64;
             let file = Counting(bytes, AtomicU64::new(0));
-            let found = Window::new(&file, size, STEP).durable_past(1, seq, seed).unwrap();
+            let found = Window::new(&file, size, STEP).has_record_after(1, seq, seed).unwrap();
             assert_eq!(found, seal_seed == seed);
             let read = file.1.load(Relaxed);
             assert!(read < 64 * size, "{} bytes read for each", read / size);

@@ -26,12 +26,12 @@ pub(crate) struct Reserve<D: Disk> {
 
 impl<D: Disk> Reserve<D> {
     /// What there is of it, beside a log with this many bytes of records.
-    pub(crate) fn find(disk: Arc<D>, path: PathBuf, slack: u64, step: u64, live: u64) -> Self {
+    pub(crate) fn open(disk: Arc<D>, path: PathBuf, slack: u64, step: u64, live: u64) -> Self {
         let mut reserve = Self { disk, path, slack, step, len: 0, live };
         let found = reserve.disk.open(&reserve.path).and_then(|file| file.size()).unwrap_or(0);
         // a copy of the directory may have its name and length, and no blocks
         if found > 0 && (slack == 0 || reserve.grow(found).is_err()) {
-            reserve.give_up();
+            reserve.disable();
         }
         reserve
     }
@@ -42,7 +42,7 @@ impl<D: Disk> Reserve<D> {
     }
 
     /// So much is alive in the log, at most.
-    pub(crate) const fn measured(&mut self, live: u64) {
+    pub(crate) const fn set_live_bytes(&mut self, live: u64) {
         self.live = live;
     }
 
@@ -68,7 +68,7 @@ impl<D: Disk> Reserve<D> {
                     "cannot set space aside: on a full disk the write-ahead log may not shrink by itself"
                 );
                 self.slack = 0;
-                self.give_up();
+                self.disable();
                 Ok(())
             }
             other => other,
@@ -96,7 +96,7 @@ impl<D: Disk> Reserve<D> {
         Ok(())
     }
 
-    fn give_up(&mut self) {
+    fn disable(&mut self) {
         self.len = 0;
         let _ = self.disk.remove(&self.path);
     }

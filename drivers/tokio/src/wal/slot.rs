@@ -33,7 +33,7 @@ impl Slot {
 
     /// Where it is in the file.
     pub(crate) const fn offset(&self) -> u64 {
-        place(self.number)
+        offset_of(self.number)
     }
 
     pub(crate) fn encode(&self, seed: u32) -> [u8; LEN] {
@@ -62,6 +62,6 @@ impl Slot {
 }
 
 /// Where the slot with this number is in the file.
-pub(crate) const fn place(number: u64) -> u64 {
+pub(crate) const fn offset_of(number: u64) -> u64 {
     PAGE as u64 * (1 + (number & 1))
 }

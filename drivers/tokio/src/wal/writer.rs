@@ -41,7 +41,7 @@ pub(crate) struct Report {
 
 struct Shared {
     state: Mutex<State>,
-    work: Condvar,
+    task_ready: Condvar,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -57,7 +57,7 @@ struct State {
     /// The side thread of a checkpoint ended.
     written: bool,
     /// The space of a former log was given back.
-    freed: bool,
+    file_removed: bool,
     stop: bool,
 
     durable: Ticket,
@@ -95,7 +95,7 @@ impl Writer {
         metrics.wal.bytes.set(wal.size());
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            work: Condvar::new(),
+            task_ready: Condvar::new(),
             wake: Box::new(wake),
         });
         let mut disk_loop = DiskLoop {
@@ -109,8 +109,8 @@ impl Writer {
                 0 => options.max_pending_bytes,
                 bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
             },
-            side: None,
-            freeing: None,
+            checkpoint_thread: None,
+            file_removal: None,
         };
         let thread =
             thread::Builder::new().name("quorate-disk".into()).spawn(move || disk_loop.run())?;
@@ -123,7 +123,7 @@ impl Writer {
         state.batch.take(batch);
         state.last = last;
         drop(state);
-        self.shared.work.notify_one();
+        self.shared.task_ready.notify_one();
     }
 
     /// Rewrites the log as `live`, the records that restore the same as all that were submitted.
@@ -133,11 +133,11 @@ impl Writer {
         state.checkpoint = Some(Rewrite { covered, last: state.last, live });
         state.checkpointing = true;
         drop(state);
-        self.shared.work.notify_one();
+        self.shared.task_ready.notify_one();
     }
 
     /// Tells how many bytes of records a checkpoint would write now: so much room is set aside for one.
-    pub(crate) fn measured(&self, live: u64) {
+    pub(crate) fn set_live_bytes(&self, live: u64) {
         self.shared.lock().measured = Some(live);
     }
 
@@ -160,7 +160,7 @@ impl Writer {
     /// Writes what waits, unless the disk is full, seals and closes the log.
     pub(crate) fn stop(&mut self) {
         self.shared.lock().stop = true;
-        self.shared.work.notify_one();
+        self.shared.task_ready.notify_one();
         if let Some(thread) = self.thread.take() {
             // a panic there was reported by its drop guard
             let _ = thread.join();
@@ -188,20 +188,20 @@ struct DiskLoop<D: Disk> {
     seal_after: Duration,
     retry: Duration,
     max_since: usize,
-    side: Option<Side<D>>,
+    checkpoint_thread: Option<CheckpointThread<D>>,
     /// Gives the space of a former log back.
-    freeing: Option<JoinHandle<()>>,
+    file_removal: Option<JoinHandle<()>>,
 }
 
 /// A checkpoint being written.
-type Side<D> = JoinHandle<Result<super::Written<D>, WriteError>>;
+type CheckpointThread<D> = JoinHandle<Result<super::Written<D>, WriteError>>;
 
 /// What the thread does next.
-enum Work {
+enum Task {
     Batch(Batch, Ticket),
     Checkpoint(Rewrite),
     Written,
-    Freed,
+    FileRemoved,
     Seal,
     Stop,
 }
@@ -216,7 +216,7 @@ enum Waited {
 impl<D: Disk> DiskLoop<D> {
     fn run(&mut self) {
         let mut guard = PanicGuard { shared: self.shared.clone(), armed: true };
-        let ended = self.work();
+        let ended = self.run_tasks();
         guard.armed = false;
         if let Err(error) = ended {
             tracing::error!(%error, "the write-ahead log failed; the node stops");
@@ -224,30 +224,30 @@ impl<D: Disk> DiskLoop<D> {
             state.health = StorageHealth::Failed;
             state.error = Some(error);
         }
-        if let Some(side) = self.side.take() {
-            let _ = side.join();
+        if let Some(checkpoint_thread) = self.checkpoint_thread.take() {
+            let _ = checkpoint_thread.join();
         }
-        self.wait_for_freeing();
+        self.wait_for_file_removal();
         (self.shared.wake)();
     }
 
-    fn work(&mut self) -> Result<(), Error> {
+    fn run_tasks(&mut self) -> Result<(), Error> {
         loop {
             match self.next() {
-                Work::Batch(batch, last) => {
+                Task::Batch(batch, last) => {
                     if !self.write(batch, last)? {
                         return Ok(());
                     }
                 }
-                Work::Checkpoint(rewrite) => {
+                Task::Checkpoint(rewrite) => {
                     if !self.checkpoint(rewrite)? {
                         return Ok(());
                     }
                 }
-                Work::Written => self.finish()?,
-                Work::Freed => self.wait_for_freeing(),
-                Work::Seal => self.seal()?,
-                Work::Stop => return self.seal(),
+                Task::Written => self.finish()?,
+                Task::FileRemoved => self.wait_for_file_removal(),
+                Task::Seal => self.seal()?,
+                Task::Stop => return self.seal(),
             }
         }
     }
@@ -261,48 +261,48 @@ impl<D: Disk> DiskLoop<D> {
     }
 
     /// Waits for something to do.
-    fn next(&mut self) -> Work {
+    fn next(&mut self) -> Task {
         let mut state = self.shared.lock();
         let mut sealed = false;
         loop {
             if let Some(live) = state.measured.take() {
-                self.wal.measured(live);
+                self.wal.set_live_bytes(live);
             }
             if let Some(rewrite) = state.checkpoint.take() {
                 state.writing = rewrite.covered.len();
-                return Work::Checkpoint(rewrite);
+                return Task::Checkpoint(rewrite);
             }
-            let full_side = self.side.is_some()
+            let checkpoint_full = self.checkpoint_thread.is_some()
                 && (self.wal.since_checkpoint() > self.max_since
                     || !self.wal.checkpoint_has_room(state.batch.len()));
-            if state.written || (full_side && !state.batch.is_empty()) {
+            if state.written || (checkpoint_full && !state.batch.is_empty()) {
                 state.written = false;
-                return Work::Written;
+                return Task::Written;
             }
-            if core::mem::take(&mut state.freed) {
-                return Work::Freed;
+            if core::mem::take(&mut state.file_removed) {
+                return Task::FileRemoved;
             }
             if !state.batch.is_empty() {
                 let batch = core::mem::take(&mut state.batch);
                 state.writing = batch.len();
-                return Work::Batch(batch, state.last);
+                return Task::Batch(batch, state.last);
             }
             if state.stop {
-                return Work::Stop;
+                return Task::Stop;
             }
             if sealed {
-                state = self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.shared.task_ready.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let (woken, waited) = self
                 .shared
-                .work
+                .task_ready
                 .wait_timeout(state, self.seal_after)
                 .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if waited.timed_out() && state.batch.is_empty() && !state.stop {
-                if self.wal.wants_seal() {
-                    return Work::Seal;
+                if self.wal.needs_seal() {
+                    return Task::Seal;
                 }
                 sealed = true;
             }
@@ -352,9 +352,9 @@ impl<D: Disk> DiskLoop<D> {
 
     /// Makes a batch durable. False if the disk is full, and nothing is under way that gives space back.
     fn append(&mut self, batch: &mut Batch, last: Ticket) -> Result<bool, Error> {
-        if self.side.is_none() && self.wal.reserved() == 0 {
+        if self.checkpoint_thread.is_none() && self.wal.reserved() == 0 {
             // what is set aside for the next checkpoint comes from what the last one gives back
-            self.wait_for_freeing();
+            self.wait_for_file_removal();
         }
         loop {
             let started = Clock::now();
@@ -364,18 +364,20 @@ impl<D: Disk> DiskLoop<D> {
                     return Ok(true);
                 }
                 Err(WriteError::Failed(error)) => return Err(error),
-                Err(WriteError::Full) if self.side.is_some() => self.finish()?,
-                Err(WriteError::Full) if self.freeing.is_some() => self.wait_for_freeing(),
+                Err(WriteError::Full) if self.checkpoint_thread.is_some() => self.finish()?,
+                Err(WriteError::Full) if self.file_removal.is_some() => {
+                    self.wait_for_file_removal()
+                }
                 Err(WriteError::Full) => return Ok(false),
             }
         }
     }
 
-    fn wait_for_freeing(&mut self) {
-        if let Some(freeing) = self.freeing.take() {
+    fn wait_for_file_removal(&mut self) {
+        if let Some(file_removal) = self.file_removal.take() {
             // it only drops a file
-            let _ = freeing.join();
-            self.wal.set_aside();
+            let _ = file_removal.join();
+            self.wal.reserve_space();
             self.shared.lock().reserved = self.wal.reserved();
         }
     }
@@ -430,7 +432,7 @@ impl<D: Disk> DiskLoop<D> {
                 return Waited::Checkpoint(rewrite);
             }
             if let Some(live) = state.measured.take() {
-                self.wal.measured(live);
+                self.wal.set_live_bytes(live);
             }
             if state.stop {
                 return Waited::Stop;
@@ -440,8 +442,11 @@ impl<D: Disk> DiskLoop<D> {
                 return Waited::Retry;
             }
             // others wake this thread too; that is no reason to hurry
-            let (woken, _) =
-                self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            let (woken, _) = self
+                .shared
+                .task_ready
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
             state = woken;
         }
     }
@@ -449,15 +454,16 @@ impl<D: Disk> DiskLoop<D> {
     fn begin(&mut self, live: Batch) -> Result<(), Error> {
         let checkpoint = self.wal.begin_checkpoint(live);
         let shared = self.shared.clone();
-        let side = thread::Builder::new().name("quorate-checkpoint".into()).spawn(move || {
-            let written = checkpoint.write();
-            shared.lock().written = true;
-            shared.work.notify_one();
-            written
-        });
-        match side {
-            Ok(side) => {
-                self.side = Some(side);
+        let checkpoint_thread =
+            thread::Builder::new().name("quorate-checkpoint".into()).spawn(move || {
+                let written = checkpoint.write();
+                shared.lock().written = true;
+                shared.task_ready.notify_one();
+                written
+            });
+        match checkpoint_thread {
+            Ok(checkpoint_thread) => {
+                self.checkpoint_thread = Some(checkpoint_thread);
                 Ok(())
             }
             Err(source) => Err(Error::io("start a thread for", "the checkpoint", source)),
@@ -465,10 +471,10 @@ impl<D: Disk> DiskLoop<D> {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        let Some(side) = self.side.take() else {
+        let Some(checkpoint_thread) = self.checkpoint_thread.take() else {
             return Ok(());
         };
-        let written = side.join().map_err(|_| Error::Panicked)?;
+        let written = checkpoint_thread.join().map_err(|_| Error::Panicked)?;
         self.swap(written).map(drop)
     }
 
@@ -487,10 +493,10 @@ impl<D: Disk> DiskLoop<D> {
                 let shared = self.shared.clone();
                 let free = move || {
                     drop(old);
-                    shared.lock().freed = true;
-                    shared.work.notify_one();
+                    shared.lock().file_removed = true;
+                    shared.task_ready.notify_one();
                 };
-                self.freeing = thread::Builder::new().spawn(free).ok();
+                self.file_removal = thread::Builder::new().spawn(free).ok();
                 true
             }
             Err(WriteError::Full) => {

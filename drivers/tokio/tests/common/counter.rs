@@ -122,7 +122,7 @@ impl<D: Disk> Counter<D> {
         match self.written.take() {
             Some(written) => {
                 let done = self.wal.finish_checkpoint(written).map(drop);
-                self.wal.set_aside();
+                self.wal.reserve_space();
                 done
             }
             None => Ok(()),

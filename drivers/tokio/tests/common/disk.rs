@@ -381,7 +381,7 @@ impl DiskFile for SimFile {
         Ok(())
     }
 
-    fn forget(&self) -> io::Result<()> {
+    fn drop_cache(&self) -> io::Result<()> {
         let mut inner = self.disk.lock_inner();
         let file = &mut inner.files[self.inode];
         file.now = file.durable.clone();

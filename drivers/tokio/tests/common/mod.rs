@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use quorate_core::NodeId;
 use quorate_nemesis::ports::Port;
 use quorate_tokio::{Error, Node, NodeOptions, TcpOptions, start};
-use register::{Ask, Register, RegisterApp};
+use register::{Register, RegisterApp, Request};
 use tokio::sync::oneshot;
 
 pub type RegisterNode = Node<RegisterApp>;
@@ -62,7 +62,8 @@ pub fn options(id: u64, listener: TcpListener, addrs: &[SocketAddr], dir: &Path)
 }
 
 pub fn start_register(options: NodeOptions) -> Result<RegisterNode, Error> {
-    let (peers, lines) = (options.peers.iter().map(|p| p.0), options.lines.iter().map(|p| p.0));
+    let (peers, lines) =
+        (options.peers.iter().map(|p| p.0), options.serial_lines.iter().map(|p| p.0));
     let peers = peers.chain(lines).filter(|id| *id != options.id).collect();
     start(Register::new(peers), |machine| Ok(RegisterApp::new(machine)), options)
 }
@@ -70,21 +71,21 @@ pub fn start_register(options: NodeOptions) -> Result<RegisterNode, Error> {
 /// Raises the node's register, and waits until a majority has it on disk.
 pub async fn raise(node: &RegisterNode, value: u64) {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Raise(value, answer)).await.unwrap();
+    node.handle().send(Request::Raise(value, answer)).await.unwrap();
     tokio::time::timeout(PATIENCE, answered).await.expect("no majority in time").unwrap();
 }
 
 /// What the node's register holds.
 pub async fn value(node: &RegisterNode) -> u64 {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Value(answer)).await.unwrap();
+    node.handle().send(Request::Value(answer)).await.unwrap();
     answered.await.unwrap()
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
-    while !so().await {
+    while !condition().await {
         assert!(started.elapsed() < PATIENCE, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -4,7 +4,7 @@ use quorate_core::{
     Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire,
     Writer, majority,
 };
-use quorate_tokio::{App, Lane, Outbox, StorageHealth};
+use quorate_tokio::{App, Outbox, Priority, StorageHealth};
 use tokio::sync::oneshot;
 
 /// A replicated max-register: everybody tells everybody the largest value it knows, and acknowledges what it has on disk.
@@ -196,26 +196,26 @@ pub struct RegisterApp {
     agreed: u64,
     waiting: Vec<(u64, oneshot::Sender<()>)>,
     to_send: Vec<(NodeId, Vec<u8>, Option<oneshot::Sender<bool>>)>,
-    heard: Vec<(NodeId, Vec<u8>)>,
+    received: Vec<(NodeId, Vec<u8>)>,
     health: Vec<StorageHealth>,
     moves: Vec<(NodeId, Option<String>)>,
     /// It has more to do than it can until the machine has this value.
     behind: Option<u64>,
     /// What was taken in meanwhile.
-    taken_behind: u32,
+    taken_while_backlogged: u32,
 }
 
-pub enum Ask {
+pub enum Request {
     Raise(u64, oneshot::Sender<()>),
     Value(oneshot::Sender<u64>),
     Restored(oneshot::Sender<u64>),
-    Say(NodeId, Vec<u8>, oneshot::Sender<bool>),
-    Heard(oneshot::Sender<Vec<(NodeId, Vec<u8>)>>),
+    Send(NodeId, Vec<u8>, oneshot::Sender<bool>),
+    Received(oneshot::Sender<Vec<(NodeId, Vec<u8>)>>),
     Health(oneshot::Sender<Vec<StorageHealth>>),
     Connect(NodeId, String),
     Disconnect(NodeId),
-    BehindUntil(u64),
-    TakenBehind(oneshot::Sender<u32>),
+    BacklogUntil(u64),
+    TakenWhileBacklogged(oneshot::Sender<u32>),
 }
 
 impl RegisterApp {
@@ -225,41 +225,41 @@ impl RegisterApp {
             agreed: 0,
             waiting: Vec::new(),
             to_send: Vec::new(),
-            heard: Vec::new(),
+            received: Vec::new(),
             health: Vec::new(),
             moves: Vec::new(),
             behind: None,
-            taken_behind: 0,
+            taken_while_backlogged: 0,
         }
     }
 }
 
 impl App for RegisterApp {
     type Machine = Register;
-    type Command = Ask;
+    type Command = Request;
 
     /// All messages are short, and tell that the node is there.
-    fn lane(_: &State) -> Lane {
-        Lane::Urgent
+    fn priority(_: &State) -> Priority {
+        Priority::Urgent
     }
 
-    fn command(&mut self, machine: &mut Register, _: Instant, command: Ask) {
-        self.taken_behind += u32::from(self.is_behind());
+    fn command(&mut self, machine: &mut Register, _: Instant, command: Request) {
+        self.taken_while_backlogged += u32::from(self.is_backlogged());
         // who asked may have stopped waiting
         match command {
-            Ask::BehindUntil(value) => self.behind = Some(value),
-            Ask::TakenBehind(answer) => drop(answer.send(self.taken_behind)),
-            Ask::Raise(value, answer) => {
+            Request::BacklogUntil(value) => self.behind = Some(value),
+            Request::TakenWhileBacklogged(answer) => drop(answer.send(self.taken_while_backlogged)),
+            Request::Raise(value, answer) => {
                 machine.raise(value);
                 self.waiting.push((value, answer));
             }
-            Ask::Value(answer) => drop(answer.send(machine.value())),
-            Ask::Restored(answer) => drop(answer.send(self.restored)),
-            Ask::Say(to, bytes, answer) => self.to_send.push((to, bytes, Some(answer))),
-            Ask::Heard(answer) => drop(answer.send(self.heard.clone())),
-            Ask::Health(answer) => drop(answer.send(self.health.clone())),
-            Ask::Connect(id, address) => self.moves.push((id, Some(address))),
-            Ask::Disconnect(id) => self.moves.push((id, None)),
+            Request::Value(answer) => drop(answer.send(machine.value())),
+            Request::Restored(answer) => drop(answer.send(self.restored)),
+            Request::Send(to, bytes, answer) => self.to_send.push((to, bytes, Some(answer))),
+            Request::Received(answer) => drop(answer.send(self.received.clone())),
+            Request::Health(answer) => drop(answer.send(self.health.clone())),
+            Request::Connect(id, address) => self.moves.push((id, Some(address))),
+            Request::Disconnect(id) => self.moves.push((id, None)),
         }
     }
 
@@ -268,16 +268,16 @@ impl App for RegisterApp {
     }
 
     fn frame(&mut self, _: &mut Register, _: Instant, from: NodeId, bytes: &[u8]) {
-        self.taken_behind += u32::from(self.is_behind());
-        self.heard.push((from, bytes.to_vec()));
+        self.taken_while_backlogged += u32::from(self.is_backlogged());
+        self.received.push((from, bytes.to_vec()));
     }
 
-    fn is_behind(&self) -> bool {
+    fn is_backlogged(&self) -> bool {
         self.behind.is_some()
     }
 
     fn has_more(&self) -> bool {
-        self.is_behind()
+        self.is_backlogged()
     }
 
     fn settle(&mut self, machine: &mut Register, _: Instant, outbox: &mut Outbox) {

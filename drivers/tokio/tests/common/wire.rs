@@ -3,7 +3,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use quorate_core::{NodeId, Wire};
-use quorate_tokio::frame::{self, Abilities, Hello, Kind, Parsed};
+use quorate_tokio::frame::{self, Capabilities, Hello, Kind, Parsed};
 
 use super::register::State;
 use super::{CLUSTER, PATIENCE};
@@ -23,7 +23,7 @@ pub fn hello(sender: u64, receiver: u64) -> Hello {
         receiver: NodeId::new(receiver),
         incarnation: 1,
         address: String::new(),
-        abilities: Abilities::default(),
+        capabilities: Capabilities::default(),
     }
 }
 
@@ -41,17 +41,17 @@ pub fn state(value: u64, durable: u64) -> Vec<u8> {
 
 impl RawPeer {
     pub fn connect(addr: SocketAddr) -> Self {
-        Self::of(TcpStream::connect(addr).unwrap())
+        Self::from_stream(TcpStream::connect(addr).unwrap())
     }
 
-    pub fn of(stream: TcpStream) -> Self {
+    pub fn from_stream(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, bytes: Vec::new() }
     }
 
     /// Connects and says hello, which is answered; again when the node closes it before the hello was there, as it does with
     /// the silent.
-    pub fn greet(addr: SocketAddr, ours: &Hello) -> Self {
+    pub fn handshake(addr: SocketAddr, ours: &Hello) -> Self {
         let started = Instant::now();
         loop {
             let mut peer = Self::connect(addr);
@@ -74,7 +74,7 @@ impl RawPeer {
         self.stream.write_all(bytes)
     }
 
-    pub fn shut(&self) {
+    pub fn shut_down_write(&self) {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();
     }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use quorate_tokio::Answerer;
+use quorate_tokio::QueryHandler;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -60,8 +60,8 @@ struct Answers {
 }
 
 /// Answers the queries of founders on a node that is in a cluster already.
-pub(crate) fn answerer(id: u64, founders_hash: u64, cluster: u64) -> Answerer {
-    Answerer::new(move |query| {
+pub(crate) fn query_handler(id: u64, founders_hash: u64, cluster: u64) -> QueryHandler {
+    QueryHandler::new(move |query| {
         let receiver = Message::from_bytes(query).map_or(0, |message| message.sender);
         let stage = Stage::Founded(cluster);
         Message { founders_hash, sender: id, receiver, stage }.to_bytes()

@@ -54,10 +54,10 @@ pub(super) async fn query(address: String, query: Message) -> Result<Message, Rp
     let exchange = async {
         let mut stream = TcpStream::connect(&address).await?;
         let mut bytes = Vec::new();
-        frame::push(&mut bytes, Kind::Question, &query.to_bytes());
+        frame::push(&mut bytes, Kind::Query, &query.to_bytes());
         stream.write_all(&bytes).await?;
         match read_frame(&mut stream).await? {
-            Some((Kind::Answer, answer)) => Message::from_bytes(&answer).ok_or(
+            Some((Kind::QueryResponse, answer)) => Message::from_bytes(&answer).ok_or(
                 RpcError::Incompatible("it answers in a form unknown here: is its version newer?"),
             ),
             _ => Err(RpcError::Incompatible(
@@ -92,11 +92,11 @@ pub(super) async fn serve(listener: TcpListener, shared: Shared) {
 async fn handle(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut bytes = Vec::new();
     match read_frame(&mut stream).await? {
-        Some((Kind::Question, query)) => {
+        Some((Kind::Query, query)) => {
             let Some(theirs) = Message::from_bytes(&query) else { return Ok(()) };
             let own = *shared.lock().unwrap_or_else(PoisonError::into_inner);
             let answer = Message { receiver: theirs.sender, ..own };
-            frame::push(&mut bytes, Kind::Answer, &answer.to_bytes());
+            frame::push(&mut bytes, Kind::QueryResponse, &answer.to_bytes());
         }
         Some((Kind::Hello, _)) => {
             frame::push(

@@ -2,7 +2,7 @@
 
 use quorate_core::{Instant, NodeId};
 use quorate_raft::{Event, Heap, Message, Raft};
-use quorate_tokio::Lane;
+use quorate_tokio::Priority;
 use quorate_tokio::app::{App, Outbox, StorageHealth};
 use tracing::{error, info, warn};
 
@@ -16,19 +16,19 @@ impl App for Replica {
     type Command = Request;
 
     /// Heartbeats, votes and answers; entries and parts of snapshots are bulk.
-    fn lane(message: &Message<'_>) -> Lane {
+    fn priority(message: &Message<'_>) -> Priority {
         match message {
             Message::Append { entries: data, .. } | Message::Snapshot { data, .. }
                 if data.is_empty() =>
             {
-                Lane::Urgent
+                Priority::Urgent
             }
             Message::Append { .. }
             | Message::Snapshot { .. }
             | Message::SnapshotEnd { .. }
             | Message::Propose { .. }
-            | Message::Proposed { .. } => Lane::Bulk,
-            _ => Lane::Urgent,
+            | Message::Proposed { .. } => Priority::Bulk,
+            _ => Priority::Urgent,
         }
     }
 
@@ -203,7 +203,7 @@ impl App for Replica {
         !self.unsent.is_empty() || self.is_applying()
     }
 
-    fn is_behind(&self) -> bool {
+    fn is_backlogged(&self) -> bool {
         self.is_backlog_full()
     }
 

@@ -339,7 +339,7 @@ fn full_backlog_stops_intake() {
     let mut ops = Vec::new();
     put::set(&mut ops, b"k", &vec![b'v'; 4 << 20], SetCondition::Always, false);
     let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
-    assert!(!App::is_behind(&node.replica));
+    assert!(!App::is_backlogged(&node.replica));
     for number in 1..=5 {
         let mut entry = Vec::new();
         let id = BatchId { origin: HONEST, incarnation: 5, number };
@@ -347,12 +347,12 @@ fn full_backlog_stops_intake() {
         node.raft.propose(&entry).unwrap();
         node.poll();
     }
-    assert!(App::is_behind(&node.replica));
+    assert!(App::is_backlogged(&node.replica));
     // nor is an id judged by what is known so far
     let added = node.replica.add_node(&mut node.raft, NodeId::new(9), "a:9");
     assert!(added.is_err_and(|why| why.starts_with("TRYAGAIN")));
     node.drive();
-    assert!(!App::is_behind(&node.replica));
+    assert!(!App::is_backlogged(&node.replica));
     assert_eq!(node.replica.backlog_bytes, 0);
     node.replica.add_node(&mut node.raft, NodeId::new(9), "a:9").unwrap();
 }

@@ -4,7 +4,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::budget::Share;
 use crate::frame::{self, FrameError, Kind, Parsed};
-use crate::zeros::lengthen;
+use crate::zeros::extend_with_zeros;
 
 /// Why no further frame comes.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum ReadError {
     /// The other side closed, between frames.
     Closed,
     /// The other side closed, within a frame.
-    HalfFrame,
+    Truncated,
     Frame(FrameError),
     Io(io::Error),
 }
@@ -20,8 +20,8 @@ pub(crate) enum ReadError {
 /// Bytes from a connection, cut into frames.
 ///
 /// The buffer grows with what arrived, not with what was announced: it is at most twice as large as what was received of the
-/// present frame, or [`SMALL`], and above that it is charged to a budget.
-pub(crate) struct Frames {
+/// present frame, or [`UNCHARGED_BYTES`], and above that it is charged to a budget.
+pub(crate) struct FrameReader {
     bytes: Vec<u8>,
     /// What is received and not yet taken.
     start: usize,
@@ -33,18 +33,18 @@ pub(crate) struct Frames {
 }
 
 /// The first buffer of a connection.
-const FIRST: usize = 4 << 10;
+const MIN_BUFFER_BYTES: usize = 4 << 10;
 /// A buffer of up to this size is any connection's, and kept.
-pub(crate) const SMALL: usize = 64 << 10;
+pub(crate) const UNCHARGED_BYTES: usize = 64 << 10;
 
-impl Frames {
-    /// Takes frames of at most this many bytes, which are fewer than [`SMALL`].
+impl FrameReader {
+    /// Takes frames of at most this many bytes, which are fewer than [`UNCHARGED_BYTES`].
     pub(crate) const fn new(max: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, end: 0, needed: frame::HEADER, max, share: None }
     }
 
     /// From now on takes frames of at most `max` bytes, whose buffers are charged to `share`.
-    pub(crate) fn raise(&mut self, max: usize, share: Share) {
+    pub(crate) fn raise_limit(&mut self, max: usize, share: Share) {
         self.max = max;
         self.share = Some(share);
     }
@@ -79,7 +79,7 @@ impl Frames {
         self.make_room().await;
         match stream.read(&mut self.bytes[self.end..]).await {
             Ok(0) if self.start == self.end => Err(ReadError::Closed),
-            Ok(0) => Err(ReadError::HalfFrame),
+            Ok(0) => Err(ReadError::Truncated),
             Ok(n) => {
                 self.end += n;
                 Ok(n)
@@ -89,7 +89,7 @@ impl Frames {
     }
 
     /// Waits for a frame.
-    pub(crate) async fn wait(
+    pub(crate) async fn read_frame(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
     ) -> Result<(Kind, Vec<u8>), ReadError> {
@@ -112,15 +112,15 @@ impl Frames {
         let len = if self.max <= frame::MAX_HELLO {
             // a stranger gets little
             frame::MAX_HELLO
-        } else if self.bytes.len() > SMALL && self.needed <= SMALL {
+        } else if self.bytes.len() > UNCHARGED_BYTES && self.needed <= UNCHARGED_BYTES {
             // a large frame's memory is not kept
-            SMALL.max(self.end)
+            UNCHARGED_BYTES.max(self.end)
         } else if was_full {
             // one more byte must fit: the frame at the front is not whole
-            let most = self.needed.max(SMALL);
-            (2 * self.bytes.len()).clamp(FIRST, most).max(self.end + 1)
+            let most = self.needed.max(UNCHARGED_BYTES);
+            (2 * self.bytes.len()).clamp(MIN_BUFFER_BYTES, most).max(self.end + 1)
         } else {
-            self.bytes.len().max(FIRST)
+            self.bytes.len().max(MIN_BUFFER_BYTES)
         };
         if len != self.bytes.len() {
             self.resize(len).await;
@@ -129,16 +129,16 @@ impl Frames {
 
     async fn resize(&mut self, len: usize) {
         if len > self.bytes.len() {
-            if let (Some(share), true) = (&self.share, len > SMALL) {
+            if let (Some(share), true) = (&self.share, len > UNCHARGED_BYTES) {
                 share.grow(len).await;
             }
             self.bytes.reserve_exact(len - self.bytes.len());
-            lengthen(&mut self.bytes, len);
+            extend_with_zeros(&mut self.bytes, len);
         } else {
             self.bytes.truncate(len);
             self.bytes.shrink_to(len);
             if let Some(share) = &self.share {
-                share.shrink(if len > SMALL { len } else { 0 });
+                share.shrink(if len > UNCHARGED_BYTES { len } else { 0 });
             }
         }
     }
@@ -154,13 +154,13 @@ mod tests {
 
     const MAX: usize = 2 << 20;
 
-    fn frames(budget: &Arc<Budget>) -> Frames {
-        let mut frames = Frames::new(frame::MAX_HELLO);
-        frames.raise(MAX, budget.share());
+    fn frames(budget: &Arc<Budget>) -> FrameReader {
+        let mut frames = FrameReader::new(frame::MAX_HELLO);
+        frames.raise_limit(MAX, budget.share());
         frames
     }
 
-    async fn take(frames: &mut Frames, mut bytes: &[u8]) -> usize {
+    async fn take(frames: &mut FrameReader, mut bytes: &[u8]) -> usize {
         let mut taken = 0;
         while !bytes.is_empty() {
             frames.fill(&mut bytes).await.unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_announced_takes_no_memory() {
+    async fn announced_length_takes_no_memory() {
         let budget = Arc::new(Budget::new(MAX));
         let announced = u32::try_from(MAX - frame::HEADER).unwrap().to_le_bytes();
         let mut all = Vec::new();
@@ -182,12 +182,12 @@ mod tests {
             frames.make_room().await;
             all.push(frames);
         }
-        let bytes: usize = all.iter().map(Frames::capacity).sum();
-        assert_eq!(bytes, 63 * FIRST);
+        let bytes: usize = all.iter().map(FrameReader::capacity).sum();
+        assert_eq!(bytes, 63 * MIN_BUFFER_BYTES);
     }
 
     #[tokio::test]
-    async fn the_buffer_follows_what_arrived() {
+    async fn buffer_grows_with_received_bytes() {
         let budget = Arc::new(Budget::new(MAX));
         let mut frames = frames(&budget);
         let mut bytes = Vec::new();
@@ -200,7 +200,7 @@ mod tests {
                 sent + piece == MAX
             );
             sent += piece;
-            assert!(frames.capacity() <= (2 * sent).clamp(FIRST, MAX), "{sent} arrived");
+            assert!(frames.capacity() <= (2 * sent).clamp(MIN_BUFFER_BYTES, MAX), "{sent} arrived");
         }
         // it is given back for small frames, whose buffer is kept
         let mut small = Vec::new();
@@ -208,7 +208,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(take(&mut frames, &small).await, 1);
         }
-        assert!(frames.capacity() <= SMALL);
+        assert!(frames.capacity() <= UNCHARGED_BYTES);
         let other = budget.share();
         other.grow(MAX).await;
     }

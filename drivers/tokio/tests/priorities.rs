@@ -1,4 +1,5 @@
-//! What is urgent has a connection of its own to a node that takes two: megabytes that nobody reads do not delay it.
+//! Urgent messages have a connection of their own to a node that accepts two: megabytes of unread
+//! bulk do not delay them.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -12,11 +13,11 @@ mod common;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use common::register::{Ask, State};
+use common::register::{Request, State};
 use common::wire::{RawPeer, framed, hello, state};
 use common::{RegisterNode, listener, options, run, start_register, until, value};
 use quorate_core::{NodeId, Wire};
-use quorate_tokio::frame::{Abilities, Hello, Kind};
+use quorate_tokio::frame::{Capabilities, Hello, Kind};
 use tokio::sync::oneshot;
 
 /// Node 1, and the listener of what it takes for node 2.
@@ -29,34 +30,34 @@ fn node() -> (RegisterNode, std::net::SocketAddr, TcpListener, tempfile::TempDir
 }
 
 /// Takes a connection, and answers its hello.
-fn accept(listener: &TcpListener, abilities: Abilities) -> (RawPeer, Hello) {
-    let mut raw = RawPeer::of(listener.accept().unwrap().0);
+fn accept(listener: &TcpListener, capabilities: Capabilities) -> (RawPeer, Hello) {
+    let mut raw = RawPeer::from_stream(listener.accept().unwrap().0);
     let (kind, payload) = raw.next().unwrap();
     assert_eq!(kind, Kind::Hello);
-    raw.send(&framed(Kind::Hello, &Hello { abilities, ..hello(2, 1) }.to_bytes()));
+    raw.send(&framed(Kind::Hello, &Hello { capabilities, ..hello(2, 1) }.to_bytes()));
     (raw, Hello::from_bytes(&payload).unwrap())
 }
 
-async fn say(node: &RegisterNode, bytes: Vec<u8>) -> bool {
+async fn send(node: &RegisterNode, bytes: Vec<u8>) -> bool {
     let (answer, answered) = oneshot::channel();
-    node.handle().send(Ask::Say(NodeId::new(2), bytes, answer)).await.unwrap();
+    node.handle().send(Request::Send(NodeId::new(2), bytes, answer)).await.unwrap();
     answered.await.unwrap()
 }
 
 #[test]
-fn bulk_that_nobody_reads_delays_nothing_urgent() {
+fn unread_bulk_does_not_delay_urgent_messages() {
     let (node, addr, theirs, _dir) = node();
     run(async {
-        let both = Abilities::IDLE.and(Abilities::LANES);
+        let both = Capabilities::KEEPALIVE.union(Capabilities::TWO_CONNECTIONS);
         let (mut urgent, first) = accept(&theirs, both);
         let (_bulk, second) = accept(&theirs, both);
-        assert!(!first.abilities.has(Abilities::BULK));
-        assert!(second.abilities.has(Abilities::BULK));
+        assert!(!first.capabilities.contains(Capabilities::BULK_CONNECTION));
+        assert!(second.capabilities.contains(Capabilities::BULK_CONNECTION));
         until("it is connected", async || node.metrics().snapshot().peers[0].1.connected).await;
         // until the queue is full
-        while say(&node, vec![7; 1 << 20]).await {}
+        while send(&node, vec![7; 1 << 20]).await {}
         // what the machine says now arrives all the same
-        let mut peer = RawPeer::greet(addr, &hello(2, 1));
+        let mut peer = RawPeer::handshake(addr, &hello(2, 1));
         peer.send(&state(9, 9));
         until("the message is taken", async || value(&node).await == 9).await;
         let (mut idle, mut told) = (0, 0);
@@ -64,7 +65,7 @@ fn bulk_that_nobody_reads_delays_nothing_urgent() {
             match urgent.next().unwrap() {
                 (Kind::Message, payload) => told = State::from_slice(&payload).unwrap().value,
                 (kind, _) => {
-                    assert_eq!(kind, Kind::Idle, "what is not urgent goes the other way");
+                    assert_eq!(kind, Kind::KeepAlive, "what is not urgent goes the other way");
                     idle += 1;
                 }
             }
@@ -75,19 +76,23 @@ fn bulk_that_nobody_reads_delays_nothing_urgent() {
 }
 
 #[test]
-fn a_node_that_takes_one_connection_gets_everything_there_in_order() {
+fn peer_with_one_connection_gets_everything_in_order() {
     let (node, _, theirs, _dir) = node();
     run(async {
-        let (mut only, first) = accept(&theirs, Abilities::default());
-        assert_eq!(first.abilities, Abilities::default(), "it would take them for an address");
+        let (mut only, first) = accept(&theirs, Capabilities::default());
+        assert_eq!(
+            first.capabilities,
+            Capabilities::default(),
+            "it would take them for an address"
+        );
         until("it is connected", async || node.metrics().snapshot().peers[0].1.connected).await;
         for n in 0..20 {
-            assert!(say(&node, vec![n; 1000]).await);
+            assert!(send(&node, vec![n; 1000]).await);
         }
         for n in 0..20 {
             loop {
                 let (kind, payload) = only.next().unwrap();
-                assert_ne!(kind, Kind::Idle, "it knows nothing of this kind");
+                assert_ne!(kind, Kind::KeepAlive, "it knows nothing of this kind");
                 if kind == Kind::Application {
                     assert_eq!(payload, vec![n; 1000]);
                     break;
@@ -101,14 +106,17 @@ fn a_node_that_takes_one_connection_gets_everything_there_in_order() {
 }
 
 #[test]
-fn messages_on_either_connection_are_taken() {
+fn messages_on_both_connections_are_received() {
     let (node, addr, _theirs, _dir) = node();
     run(async {
-        let mut urgent = RawPeer::greet(addr, &hello(2, 1));
-        let mut bulk = RawPeer::greet(addr, &Hello { abilities: Abilities::BULK, ..hello(2, 1) });
+        let mut urgent = RawPeer::handshake(addr, &hello(2, 1));
+        let mut bulk = RawPeer::handshake(
+            addr,
+            &Hello { capabilities: Capabilities::BULK_CONNECTION, ..hello(2, 1) },
+        );
         for next in 1..20 {
-            let lane = if next % 2 == 0 { &mut urgent } else { &mut bulk };
-            lane.send(&state(next, 0));
+            let connection = if next % 2 == 0 { &mut urgent } else { &mut bulk };
+            connection.send(&state(next, 0));
             until("it is taken", async || value(&node).await == next).await;
         }
         // more than one turn of the loop takes, and more than its inbox holds
@@ -118,9 +126,9 @@ fn messages_on_either_connection_are_taken() {
         urgent.send(&state(100, 0));
         bulk.send(&state(101, 0));
         until("all is taken", async || value(&node).await == 101).await;
-        let (answer, heard) = oneshot::channel();
-        node.handle().send(Ask::Heard(answer)).await.unwrap();
-        assert_eq!(heard.await.unwrap().len(), 20);
+        let (answer, received) = oneshot::channel();
+        node.handle().send(Request::Received(answer)).await.unwrap();
+        assert_eq!(received.await.unwrap().len(), 20);
         node.stop().await.unwrap();
     });
 }

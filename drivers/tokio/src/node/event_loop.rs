@@ -6,7 +6,7 @@ use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant as Clock;
 
-use crate::app::Lane;
+use crate::app::Priority;
 use crate::metrics::Metrics;
 use crate::tcp::{Inbox, Outbox};
 use crate::wal::{self, Batch, Writer};
@@ -17,20 +17,20 @@ const MAX_COMMANDS: usize = 1024;
 /// Rounds of polling and settling in one turn, at most: an application that always has more must let the others in.
 const MAX_ROUNDS: usize = 64;
 /// How often, in µs, a log on a full disk is looked at: whether it can be rewritten.
-const LOOK_AGAIN_US: u64 = 200_000;
+const FULL_DISK_RETRY_US: u64 = 200_000;
 /// How often, in µs, a log of an older version is tried to be rewritten.
-const UPGRADE_AGAIN_US: u64 = 10_000_000;
+const UPGRADE_RETRY_US: u64 = 10_000_000;
 /// On a full disk, a log is rewritten when this part of `checkpoint_bytes` is dead.
-const WORTH_A_REWRITE: u64 = 64;
-/// Bytes taken of one lane of one link in one turn, at most, unless a single frame has more.
-const LANE_BYTES: usize = 1 << 20;
+const MIN_DEAD_FRACTION: u64 = 64;
+/// Bytes received from one connection in one turn, at most, unless a single frame has more.
+const INBOX_BYTES_PER_TURN: usize = 1 << 20;
 /// A turn that has lasted this long takes no more bulk and no more commands: what is urgent comes first again.
-const LONG: Duration = Duration::from_millis(5);
+const SOFT_TURN_LIMIT: Duration = Duration::from_millis(5);
 /// A turn that has lasted this long leaves what the machine has to say for the next.
-const TOO_LONG: Duration = Duration::from_millis(10);
+const HARD_TURN_LIMIT: Duration = Duration::from_millis(10);
 
 /// The loop of a node: hands the machine what happened, and does what it says.
-pub(crate) struct Loop<A: App> {
+pub(crate) struct EventLoop<A: App> {
     pub(crate) machine: A::Machine,
     pub(crate) app: A,
     pub(crate) commands: mpsc::Receiver<A::Command>,
@@ -46,7 +46,7 @@ pub(crate) struct Loop<A: App> {
 
 /// What the loop keeps between turns.
 pub(crate) struct State<A: App> {
-    taken: Vec<A::Command>,
+    received: Vec<A::Command>,
     /// Commands that wait for the machine.
     commands: VecDeque<A::Command>,
     inbox: Inbox,
@@ -64,21 +64,21 @@ pub(crate) struct State<A: App> {
     /// The log is of an older version.
     outdated: bool,
     /// The size at which the log is next looked at for a checkpoint; and on a full disk, the time.
-    look_at: u64,
-    look_again: Instant,
+    next_check_size: u64,
+    next_check: Instant,
     /// There is more to take in, or to be said, than one turn takes.
     more: bool,
     /// The machine has more to say.
     unpolled: bool,
     /// When the connections last had their turn, and whether the tick waits for that.
     began: Clock,
-    tick_waits: bool,
+    tick_deferred: bool,
 }
 
 impl<A: App> State<A> {
     pub(crate) fn new(options: &WalOptions) -> Self {
         Self {
-            taken: Vec::with_capacity(MAX_COMMANDS),
+            received: Vec::with_capacity(MAX_COMMANDS),
             commands: VecDeque::with_capacity(MAX_COMMANDS),
             inbox: Inbox::default(),
             batch: Batch::default(),
@@ -90,17 +90,17 @@ impl<A: App> State<A> {
             reserved: 0,
             checkpointing: false,
             outdated: false,
-            look_at: options.checkpoint_bytes,
-            look_again: Instant::ZERO,
+            next_check_size: options.checkpoint_bytes,
+            next_check: Instant::ZERO,
             more: false,
             unpolled: false,
             began: Clock::now(),
-            tick_waits: false,
+            tick_deferred: false,
         }
     }
 }
 
-impl<A: App> Loop<A> {
+impl<A: App> EventLoop<A> {
     /// Runs until it is told to stop, or must.
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         let ended = self.turns().await;
@@ -126,7 +126,7 @@ impl<A: App> Loop<A> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let (throttled, stopped) = (self.throttled(), self.overfull());
+            let (throttled, stopped) = (self.throttled(), self.saturated());
             let deadline = if stopped { None } else { self.machine.deadline() };
             if let Some(deadline) = deadline {
                 let at = self.clock_at(deadline);
@@ -135,25 +135,25 @@ impl<A: App> Loop<A> {
                 }
             }
             let mut waited = false;
-            let taken = &mut self.state.taken;
+            let received = &mut self.state.received;
             let room = MAX_COMMANDS.saturating_sub(self.state.commands.len());
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {}
                 () = sleep.as_mut(), if deadline.is_some() => {}
-                n = self.commands.recv_many(taken, room), if !throttled && room > 0 => {
+                n = self.commands.recv_many(received, room), if !throttled && room > 0 => {
                     if n == 0 {
                         // nobody can hand commands in any more, not even to stop
                         return Ok(());
                     }
-                    self.state.commands.extend(taken.drain(..));
+                    self.state.commands.extend(received.drain(..));
                 }
                 changed = self.stop.changed() => {
                     if changed.is_err() {
                         return Ok(()); // the node was dropped
                     }
                 }
-                () = mark(&mut waited) => {}
+                () = note_pending(&mut waited) => {}
             }
             if !waited {
                 // there is more at once: let the connections go on first, so that what was queued leaves, and what came is there
@@ -167,13 +167,13 @@ impl<A: App> Loop<A> {
         self.state.more = false;
         self.state.unpolled = false;
         self.metrics.turns.add(1);
-        self.disk()?;
-        if self.overfull() {
+        self.poll_disk()?;
+        if self.saturated() {
             return Ok(());
         }
-        self.receive(Lane::Urgent);
+        self.receive(Priority::Urgent);
         if !self.throttled() {
-            self.receive(Lane::Bulk);
+            self.receive(Priority::Bulk);
             self.command();
         }
         self.tick();
@@ -189,7 +189,7 @@ impl<A: App> Loop<A> {
     }
 
     /// Learns what the disk did.
-    fn disk(&mut self) -> Result<(), Error> {
+    fn poll_disk(&mut self) -> Result<(), Error> {
         let report = self.writer.report();
         if report.health != self.state.health {
             self.state.health = report.health;
@@ -205,7 +205,7 @@ impl<A: App> Loop<A> {
         if self.state.checkpointing && !report.checkpointing {
             // after one that there was no space for, the next is not at once
             let step = self.options.checkpoint_bytes / 4;
-            self.state.look_at = self.options.checkpoint_bytes.max(report.size + step);
+            self.state.next_check_size = self.options.checkpoint_bytes.max(report.size + step);
         }
         self.state.checkpointing = report.checkpointing;
         if report.durable > self.state.durable {
@@ -216,15 +216,15 @@ impl<A: App> Loop<A> {
     }
 
     /// Hands over what peers sent: of bulk, no more than fits into a turn, each link in its turn first.
-    fn receive(&mut self, lane: Lane) {
-        let links = self.outbox.look().clone();
+    fn receive(&mut self, priority: Priority) {
+        let links = self.outbox.refresh().clone();
         let first = usize::try_from(self.metrics.turns.get()).unwrap_or(0) % links.len().max(1);
         for link in links[first..].iter().chain(&links[..first]) {
-            if lane == Lane::Bulk && self.lasts(LONG) {
+            if priority == Priority::Bulk && self.has_lasted(SOFT_TURN_LIMIT) {
                 self.state.more = true;
                 return;
             }
-            let more = link.take_inbox(lane, &mut self.state.inbox, LANE_BYTES);
+            let more = link.take_inbox(priority, &mut self.state.inbox, INBOX_BYTES_PER_TURN);
             self.state.more |= more;
             if self.state.inbox.is_empty() {
                 continue;
@@ -253,7 +253,7 @@ impl<A: App> Loop<A> {
         while let Some(command) = self.state.commands.pop_front() {
             self.metrics.commands.add(1);
             self.app.command(&mut self.machine, now, command);
-            if self.lasts(LONG) {
+            if self.has_lasted(SOFT_TURN_LIMIT) {
                 self.state.more |= !self.state.commands.is_empty();
                 return;
             }
@@ -265,12 +265,12 @@ impl<A: App> Loop<A> {
     fn tick(&mut self) {
         let now = self.now();
         if self.machine.deadline().is_none_or(|deadline| deadline > now) {
-            self.state.tick_waits = false;
-        } else if self.lasts(LONG) && !self.state.tick_waits {
-            self.state.tick_waits = true;
+            self.state.tick_deferred = false;
+        } else if self.has_lasted(SOFT_TURN_LIMIT) && !self.state.tick_deferred {
+            self.state.tick_deferred = true;
             self.state.more = true;
         } else {
-            self.state.tick_waits = false;
+            self.state.tick_deferred = false;
             self.machine.tick(now);
         }
     }
@@ -301,11 +301,11 @@ impl<A: App> Loop<A> {
                     self.state.polled = ticket;
                 }
                 Output::Send(to, message) => {
-                    self.outbox.message(to, &message, A::lane(&message));
+                    self.outbox.message(to, &message, A::priority(&message));
                 }
                 Output::Event(event) => self.app.event(event),
             }
-            if self.state.began.elapsed() >= TOO_LONG {
+            if self.state.began.elapsed() >= HARD_TURN_LIMIT {
                 self.state.unpolled = true;
                 break;
             }
@@ -331,19 +331,19 @@ impl<A: App> Loop<A> {
             return self.checkpoint_when_full(now);
         }
         let size = self.state.size;
-        let outdated = self.state.outdated && now >= self.state.look_again;
-        if size < self.state.look_at && !outdated {
+        let outdated = self.state.outdated && now >= self.state.next_check;
+        if size < self.state.next_check_size && !outdated {
             return;
         }
         let live = self.live();
         let enough = live.saturating_mul(self.options.checkpoint_ratio);
         if outdated {
-            self.state.look_again = now.after(UPGRADE_AGAIN_US);
+            self.state.next_check = now.after(UPGRADE_RETRY_US);
         } else if size < enough {
-            self.writer.measured(live);
+            self.writer.set_live_bytes(live);
             // what is alive may shrink before the log has grown to that: look again in between
             let step = self.options.checkpoint_bytes.max(size / 8);
-            self.state.look_at = enough.min(size + step);
+            self.state.next_check_size = enough.min(size + step);
             return;
         }
         self.rewrite(live);
@@ -353,15 +353,15 @@ impl<A: App> Loop<A> {
     /// the new log has what waits, and the rest of the space is free again.
     #[cold]
     fn checkpoint_when_full(&mut self, now: Instant) {
-        if now < self.state.look_again {
+        if now < self.state.next_check {
             return;
         }
-        self.state.look_again = now.after(LOOK_AGAIN_US);
+        self.state.next_check = now.after(FULL_DISK_RETRY_US);
         let live = self.live();
-        self.writer.measured(live);
+        self.writer.set_live_bytes(live);
         let all = self.state.size + self.state.pending as u64;
         let fits = self.state.reserved == 0 || wal::room_for(live) <= self.state.reserved;
-        if fits && live + self.options.checkpoint_bytes / WORTH_A_REWRITE <= all {
+        if fits && live + self.options.checkpoint_bytes / MIN_DEAD_FRACTION <= all {
             self.rewrite(live);
         }
     }
@@ -383,16 +383,16 @@ impl<A: App> Loop<A> {
 
     /// Much waits for the disk, or the application: only what is urgent is taken in until some of that is done.
     fn throttled(&self) -> bool {
-        self.state.pending > self.options.max_pending_bytes || self.app.is_behind()
+        self.state.pending > self.options.max_pending_bytes || self.app.is_backlogged()
     }
 
     /// Too much does: nothing at all is taken in.
-    fn overfull(&self) -> bool {
+    fn saturated(&self) -> bool {
         self.state.pending > self.options.max_pending_bytes.saturating_mul(2)
     }
 
     /// Whether the turn has lasted for so long.
-    fn lasts(&self, time: Duration) -> bool {
+    fn has_lasted(&self, time: Duration) -> bool {
         self.state.began.elapsed() >= time
     }
 
@@ -409,7 +409,7 @@ impl<A: App> Loop<A> {
 }
 
 /// Tells, as the last branch of a biased `select!`, that none before it was ready at once. Never ready itself.
-async fn mark(waited: &mut bool) {
+async fn note_pending(waited: &mut bool) {
     *waited = true;
     core::future::pending().await
 }
