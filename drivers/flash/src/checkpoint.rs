@@ -25,8 +25,8 @@ impl<'a, F: NorFlash, const N: usize> Checkpoint<'a, F, N> {
     /// [`Error::Full`] when what is alive does not fit into a half, [`Error::TooLarge`], [`Error::Flash`].
     pub fn push(&mut self, encode: impl FnOnce(&mut Writer<'_>)) -> Result<(), Error> {
         let log = &mut *self.log;
-        let place = (self.end, log.generation.saturating_add(1));
-        let size = log.spare.write(&mut log.flash, place, &mut log.buffer, encode)?;
+        let location = (self.end, log.generation.saturating_add(1));
+        let size = log.spare.write(&mut log.flash, location, &mut log.buffer, encode)?;
         self.end = self.end.saturating_add(size);
         Ok(())
     }
@@ -41,10 +41,10 @@ impl<'a, F: NorFlash, const N: usize> Checkpoint<'a, F, N> {
         let header =
             Header { generation: log.generation.saturating_add(1), identity: log.identity };
         log.failed = true; // until the header is in place, neither half is known to be the log
-        let place = (0, Header::SEED);
-        log.spare.write(&mut log.flash, place, &mut log.buffer, |out| header.encode(out))?;
+        let location = (0, Header::SEED);
+        log.spare.write(&mut log.flash, location, &mut log.buffer, |out| header.encode(out))?;
         // were the new header damaged later, the old log must not pass for the newest
-        log.current.retire(&mut log.flash)?;
+        log.current.invalidate(&mut log.flash)?;
         core::mem::swap(&mut log.current, &mut log.spare);
         (log.generation, log.end) = (header.generation, self.end);
         (log.torn, log.failed) = (false, false);

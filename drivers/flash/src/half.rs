@@ -9,9 +9,9 @@ use crate::header::{Header, Version};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
 /// Length and checksum.
-const HEAD: usize = 8;
+const HEADER: usize = 8;
 /// An erased byte.
-const BLANK: u8 = 0xff;
+const ERASED: u8 = 0xff;
 
 /// A half: where it begins and how long it is, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ pub(crate) enum Found {
         /// Bytes of the record.
         size: u32,
         /// Whether it was acknowledged for sure.
-        done: bool,
+        committed: bool,
     },
     /// Bytes that are no record, and were acknowledged as one.
     Damaged,
@@ -47,13 +47,13 @@ pub(crate) const fn unit<F: NorFlash>() -> usize {
 
 /// Where a record's payload begins.
 pub(crate) const fn payload<F: NorFlash>() -> usize {
-    unit::<F>().saturating_add(HEAD)
+    unit::<F>().saturating_add(HEADER)
 }
 
 /// Bytes of a record with a payload of this many.
 pub(crate) fn size<F: NorFlash>(len: usize) -> usize {
     let unit = unit::<F>();
-    let body = len.saturating_add(HEAD).div_ceil(unit.max(1)).saturating_mul(unit);
+    let body = len.saturating_add(HEADER).div_ceil(unit.max(1)).saturating_mul(unit);
     unit.saturating_add(body)
 }
 
@@ -77,19 +77,19 @@ impl Half {
         if bytes > self.len.saturating_sub(at) {
             return Err(Error::Full);
         }
-        let (done, body) = record.split_at_mut_checked(unit).ok_or(too_large)?;
-        done.fill(0);
-        body.get_mut(len.saturating_add(HEAD)..).unwrap_or_default().fill(BLANK);
+        let (committed, body) = record.split_at_mut_checked(unit).ok_or(too_large)?;
+        committed.fill(0);
+        body.get_mut(len.saturating_add(HEADER)..).unwrap_or_default().fill(ERASED);
         let length = u32::try_from(len).map_err(|_| too_large)?.to_le_bytes();
-        let place = self.start.saturating_add(at);
-        let payload = body.get(HEAD..len.saturating_add(HEAD)).unwrap_or_default();
-        let crc = checksum(&seed(place, generation), length, payload);
-        let head = body.first_chunk_mut::<HEAD>().ok_or(too_large)?;
+        let location = self.start.saturating_add(at);
+        let payload = body.get(HEADER..len.saturating_add(HEADER)).unwrap_or_default();
+        let crc = checksum(&seed(location, generation), length, payload);
+        let head = body.first_chunk_mut::<HEADER>().ok_or(too_large)?;
         let ([l0, l1, l2, l3], [c0, c1, c2, c3]) = (length, crc.to_le_bytes());
         *head = [l0, l1, l2, l3, c0, c1, c2, c3];
         let unit = u32::try_from(unit).unwrap_or(u32::MAX);
-        flash.write(place.saturating_add(unit), body).map_err(failed)?;
-        flash.write(place, done).map_err(failed)?;
+        flash.write(location.saturating_add(unit), body).map_err(failed)?;
+        flash.write(location, committed).map_err(failed)?;
         Ok(bytes)
     }
 
@@ -105,12 +105,12 @@ impl Half {
         let Some(front) = buffer.get_mut(..least).filter(|_| least <= room) else {
             return Ok(Found::End);
         };
-        let place = self.start.saturating_add(at);
-        flash.read(place, front).map_err(failed)?;
-        let (done, head) = front.split_at_checked(unit::<F>()).unwrap_or_default();
-        let done = !blank(done);
-        let bad = if done { Found::Damaged } else { Found::End };
-        let Some(&[l0, l1, l2, l3, c0, c1, c2, c3]) = head.first_chunk::<HEAD>() else {
+        let location = self.start.saturating_add(at);
+        flash.read(location, front).map_err(failed)?;
+        let (committed, head) = front.split_at_checked(unit::<F>()).unwrap_or_default();
+        let committed = !is_erased_bytes(committed);
+        let bad = if committed { Found::Damaged } else { Found::End };
+        let Some(&[l0, l1, l2, l3, c0, c1, c2, c3]) = head.first_chunk::<HEADER>() else {
             return Ok(bad);
         };
         let length = [l0, l1, l2, l3];
@@ -119,10 +119,10 @@ impl Half {
         let Some(record) = buffer.get_mut(..size).filter(|_| size <= room) else {
             return Ok(bad);
         };
-        flash.read(place, record).map_err(failed)?;
+        flash.read(location, record).map_err(failed)?;
         let start = payload::<F>();
         let payload = record.get(start..start.saturating_add(len)).unwrap_or_default();
-        let seed = seed(place, generation);
+        let seed = seed(location, generation);
         let seed = match version {
             Version::One => &[],
             Version::Two => seed.as_slice(),
@@ -131,11 +131,11 @@ impl Half {
             return Ok(bad);
         }
         let size = u32::try_from(size).unwrap_or(u32::MAX);
-        Ok(Found::Record { len, size, done })
+        Ok(Found::Record { len, size, committed })
     }
 
     /// Whether everything between `from` and `to` is erased.
-    pub(crate) fn is_blank<F: NorFlash>(
+    pub(crate) fn is_erased<F: NorFlash>(
         self,
         flash: &mut F,
         (from, to): (u32, u32),
@@ -152,7 +152,7 @@ impl Half {
                 return Err(Error::Geometry);
             }
             flash.read(self.start.saturating_add(at), chunk).map_err(failed)?;
-            if !blank(chunk) {
+            if !is_erased_bytes(chunk) {
                 return Ok(false);
             }
             at = at.saturating_add(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
@@ -166,7 +166,7 @@ impl Half {
     }
 
     /// Erases the pages of its header, and so makes it no log any more.
-    pub(crate) fn retire<F: NorFlash>(self, flash: &mut F) -> Result<(), Error> {
+    pub(crate) fn invalidate<F: NorFlash>(self, flash: &mut F) -> Result<(), Error> {
         // pages may be smaller than a header, and one without its mark still counts
         let pages = size::<F>(Header::LEN).div_ceil(F::ERASE_SIZE.max(1));
         let bytes = pages.saturating_mul(F::ERASE_SIZE);
@@ -177,9 +177,9 @@ impl Half {
 
 /// What tells a record from all others: in one generation, a place is written once. So records that were exchanged or copied, and what
 /// an erasure left of an earlier generation, do not match their checksums.
-fn seed(place: u32, generation: u64) -> [u8; 12] {
+fn seed(location: u32, generation: u64) -> [u8; 12] {
     let ([p0, p1, p2, p3], [g0, g1, g2, g3, g4, g5, g6, g7]) =
-        (place.to_le_bytes(), generation.to_le_bytes());
+        (location.to_le_bytes(), generation.to_le_bytes());
     [p0, p1, p2, p3, g0, g1, g2, g3, g4, g5, g6, g7]
 }
 
@@ -191,8 +191,8 @@ fn checksum(seed: &[u8], length: [u8; 4], payload: &[u8]) -> u32 {
     digest.finalize()
 }
 
-fn blank(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == BLANK)
+fn is_erased_bytes(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == ERASED)
 }
 
 fn failed<E: embedded_storage::nor_flash::NorFlashError>(error: E) -> Error {

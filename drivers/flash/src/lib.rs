@@ -6,21 +6,21 @@
 //!
 //! ```text
 //! half   = header record | record | record | ... | 0xff ...
-//! record = done (one unit) | length u32 | CRC-32C u32 | payload | padding to a unit
+//! record = committed (one unit) | length u32 | CRC-32C u32 | payload | padding to a unit
 //! ```
 //!
 //! The checksum covers the record's place on the flash and the generation of its half, too, so that a record that was exchanged with
 //! another, copied over one, or left by an earlier generation is damage.
 //!
-//! A unit is the larger of what the flash writes and reads at least. `done` is written last, after the rest is in place. That tells apart
+//! A unit is the larger of what the flash writes and reads at least. `committed` is written last, after the rest is in place. That tells apart
 //! what a checksum alone cannot: a record that a power cut left half written (nothing was acknowledged: it is forgotten) and one that was
 //! acknowledged and is damaged now (a node that went on would break its promises: [`Error::Corrupt`]).
 //!
 //! ```
 //! use quorate_core::{NodeId, Writer};
-//! use quorate_flash::{FlashLog, Identity, Ram};
+//! use quorate_flash::{FlashLog, Identity, RamFlash};
 //!
-//! let mut ram = Ram::<8192>::default();
+//! let mut ram = RamFlash::<8192>::default();
 //! let identity = Identity { cluster: 7, node: NodeId::new(1) };
 //! let mut log = FlashLog::<_, 256>::open(&mut ram, identity, |_| Ok(()))?;
 //! log.append(|out| out.raw(b"vote 3"))?; // durable when it returns
@@ -75,4 +75,4 @@ pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use header::Identity;
 pub use log::FlashLog;
-pub use ram::Ram;
+pub use ram::RamFlash;

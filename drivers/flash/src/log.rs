@@ -66,7 +66,7 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         }
         if stale {
             // the power went between the two last steps of a checkpoint
-            log.spare.retire(&mut log.flash)?;
+            log.spare.invalidate(&mut log.flash)?;
         }
         log.replay(version, &mut replay)?;
         Ok(log)
@@ -83,8 +83,8 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         if self.torn {
             return Err(Error::Full);
         }
-        let place = (self.end, self.generation);
-        let written = self.current.write(&mut self.flash, place, &mut self.buffer, encode);
+        let location = (self.end, self.generation);
+        let written = self.current.write(&mut self.flash, location, &mut self.buffer, encode);
         self.failed = matches!(written, Err(Error::Flash(_)));
         self.end = self.end.saturating_add(written?);
         Ok(())
@@ -98,9 +98,9 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_flash::{Error, FlashLog, Identity, Ram};
+    /// # use quorate_flash::{Error, FlashLog, Identity, RamFlash};
     /// # let identity = Identity { cluster: 7, node: NodeId::new(1) };
-    /// let mut log = FlashLog::<_, 64>::open(Ram::<8192>::default(), identity, |_| Ok(()))?;
+    /// let mut log = FlashLog::<_, 64>::open(RamFlash::<8192>::default(), identity, |_| Ok(()))?;
     /// let mut count = 0_u64;
     /// while log.append(|out| out.u64(count)) != Err(Error::Full) {
     ///     count += 1;
@@ -171,9 +171,9 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
 
     fn header(&mut self, half: Half) -> Result<Option<(Header, Version)>, Error> {
         for version in [Version::Two, Version::One] {
-            let place = (0, Header::SEED, version);
+            let location = (0, Header::SEED, version);
             if let Found::Record { len, .. } =
-                half.read(&mut self.flash, place, &mut self.buffer)?
+                half.read(&mut self.flash, location, &mut self.buffer)?
             {
                 let header = Header::decode(record::<F>(&self.buffer, len), version);
                 return Ok(header.map(|header| (header, version)));
@@ -186,19 +186,20 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
     fn format(&mut self) -> Result<Header, Error> {
         for half in [self.current, self.spare] {
             // a header alone may be what a power cut during the first formatting left; records without a header are a log that lost it
-            if !half.is_blank(&mut self.flash, (Self::begin(), half.len), &mut self.buffer)? {
+            if !half.is_erased(&mut self.flash, (Self::begin(), half.len), &mut self.buffer)? {
                 return Err(Error::Corrupt { offset: half.start });
             }
         }
         let header = Header { generation: 1, identity: self.identity };
         for half in [self.current, self.spare] {
             // a flash that is blank already is left alone: a power cut while it is erased could leave what looks like a log's remains
-            if !half.is_blank(&mut self.flash, (0, Self::begin()), &mut self.buffer)? {
-                half.retire(&mut self.flash)?;
+            if !half.is_erased(&mut self.flash, (0, Self::begin()), &mut self.buffer)? {
+                half.invalidate(&mut self.flash)?;
             }
         }
-        let place = (0, Header::SEED);
-        self.current.write(&mut self.flash, place, &mut self.buffer, |out| header.encode(out))?;
+        let location = (0, Header::SEED);
+        self.current
+            .write(&mut self.flash, location, &mut self.buffer, |out| header.encode(out))?;
         Ok(header)
     }
 
@@ -213,14 +214,14 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         self.torn = version == Version::One;
         loop {
             let offset = half.start.saturating_add(self.end);
-            let place = (self.end, self.generation, version);
-            match half.read(&mut self.flash, place, &mut self.buffer)? {
-                Found::Record { len, size, done } => {
+            let location = (self.end, self.generation, version);
+            match half.read(&mut self.flash, location, &mut self.buffer)? {
+                Found::Record { len, size, committed } => {
                     replay(record::<F>(&self.buffer, len))
                         .map_err(|reason| Error::Refused { offset, reason })?;
                     self.end = self.end.saturating_add(size);
                     // the power went after the record and before its mark: it counts, and must go on counting
-                    self.torn |= !done;
+                    self.torn |= !committed;
                 }
                 Found::Damaged => return Err(Error::Corrupt { offset }),
                 Found::End => return self.check_end(offset, version),
@@ -236,18 +237,18 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         let most = u32::try_from(N).unwrap_or(u32::MAX);
         let most = most.saturating_sub(most.checked_rem(step).unwrap_or(0));
         let reach = self.end.saturating_add(most).min(half.len);
-        if !half.is_blank(&mut self.flash, (reach, half.len), &mut self.buffer)? {
+        if !half.is_erased(&mut self.flash, (reach, half.len), &mut self.buffer)? {
             return Err(Error::Corrupt { offset });
         }
-        if half.is_blank(&mut self.flash, (self.end, reach), &mut self.buffer)? {
+        if half.is_erased(&mut self.flash, (self.end, reach), &mut self.buffer)? {
             return Ok(());
         }
         // or a record whose place is not known any more
         let mut at = self.end.saturating_add(step);
         while at < reach {
-            let place = (at, self.generation, version);
-            if let Found::Record { done: true, .. } =
-                half.read(&mut self.flash, place, &mut self.buffer)?
+            let location = (at, self.generation, version);
+            if let Found::Record { committed: true, .. } =
+                half.read(&mut self.flash, location, &mut self.buffer)?
             {
                 return Err(Error::Corrupt { offset });
             }

@@ -5,17 +5,17 @@ use embedded_storage::nor_flash::{
 /// A flash of `N` bytes in memory, with pages of 1 KiB and words of 4 bytes: for tests and for trying things out. A word is written once
 /// between two erasures, or the write fails.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ram<const N: usize> {
+pub struct RamFlash<const N: usize> {
     bytes: [u8; N],
 }
 
-impl<const N: usize> Default for Ram<N> {
+impl<const N: usize> Default for RamFlash<N> {
     fn default() -> Self {
         Self { bytes: [0xff; N] }
     }
 }
 
-impl<const N: usize> Ram<N> {
+impl<const N: usize> RamFlash<N> {
     /// All of it, to look at or to damage.
     pub const fn bytes(&mut self) -> &mut [u8; N] {
         &mut self.bytes
@@ -27,11 +27,11 @@ impl<const N: usize> Ram<N> {
     }
 }
 
-impl<const N: usize> ErrorType for Ram<N> {
+impl<const N: usize> ErrorType for RamFlash<N> {
     type Error = NorFlashErrorKind;
 }
 
-impl<const N: usize> ReadNorFlash for Ram<N> {
+impl<const N: usize> ReadNorFlash for RamFlash<N> {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
@@ -45,7 +45,7 @@ impl<const N: usize> ReadNorFlash for Ram<N> {
     }
 }
 
-impl<const N: usize> NorFlash for Ram<N> {
+impl<const N: usize> NorFlash for RamFlash<N> {
     const WRITE_SIZE: usize = 4;
     const ERASE_SIZE: usize = 1024;
 

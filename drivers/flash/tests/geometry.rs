@@ -82,7 +82,7 @@ fn numbers<const N: usize, const R: usize, const W: usize, const E: usize>(pages
 }
 
 #[test]
-fn any_geometry() {
+fn all_geometries_work() {
     numbers::<97, 1, 1, 256>(4);
     numbers::<96, 4, 4, 256>(4);
     numbers::<97, 4, 4, 256>(4);
@@ -94,7 +94,7 @@ fn any_geometry() {
 }
 
 /// After a checkpoint the old log is gone: were the new one damaged, it must not pass for the newest.
-fn old_half_is_gone<const W: usize>() {
+fn assert_old_half_is_erased<const W: usize>() {
     let mut flash = Flash::<1, W, W>::new(512 / W);
     let mut log = FlashLog::<_, 128>::open(&mut flash, IDENTITY, |_| Ok(())).unwrap();
     log.append(|out| out.raw(b"vote 1")).unwrap();
@@ -109,10 +109,10 @@ fn old_half_is_gone<const W: usize>() {
 }
 
 #[test]
-fn pages_smaller_than_a_header() {
-    old_half_is_gone::<4>();
-    old_half_is_gone::<8>();
-    old_half_is_gone::<16>();
-    old_half_is_gone::<32>();
-    old_half_is_gone::<64>();
+fn pages_smaller_than_a_header_work() {
+    assert_old_half_is_erased::<4>();
+    assert_old_half_is_erased::<8>();
+    assert_old_half_is_erased::<16>();
+    assert_old_half_is_erased::<32>();
+    assert_old_half_is_erased::<64>();
 }

@@ -55,15 +55,15 @@ fn check(mut flash: Mock<4>, kept: &[u64], what: &str) -> bool {
 }
 
 #[test]
-fn any_two_records_are_exchanged() {
+fn exchanged_records_are_detected() {
     for checkpoints in [&[][..], &[3], &[3, 7]] {
         let (flash, kept, start) = written(12, checkpoints);
         for first in 0..kept.len() {
             for second in first + 1..kept.len() {
                 let mut damaged = flash.clone();
-                let place = |number| start + HEADER + number * RECORD;
+                let location = |number| start + HEADER + number * RECORD;
                 for byte in 0..RECORD {
-                    damaged.bytes.swap(place(first) + byte, place(second) + byte);
+                    damaged.bytes.swap(location(first) + byte, location(second) + byte);
                 }
                 assert!(check(damaged, &kept, &format!("{first} and {second}")));
             }
@@ -73,7 +73,7 @@ fn any_two_records_are_exchanged() {
 
 /// A record, or the remains of one in the half that is not the log any more, lies over another record, or where the next is to be.
 #[test]
-fn any_record_is_copied_over_any_other() {
+fn copied_records_are_detected() {
     for checkpoints in [&[][..], &[3], &[3, 7]] {
         let (flash, kept, start) = written(12, checkpoints);
         for half in [0, common::LEN / 2] {
@@ -83,14 +83,14 @@ fn any_record_is_copied_over_any_other() {
                     let mut damaged = flash.clone();
                     damaged.bytes.copy_within(from..from + RECORD, to);
                     let changed = damaged.bytes[to..][..RECORD] != flash.bytes[to..][..RECORD];
-                    let blank = damaged.bytes[to..][..RECORD].iter().all(|&byte| byte == 0xff);
+                    let erased = damaged.bytes[to..][..RECORD].iter().all(|&byte| byte == 0xff);
                     let refused = check_or_last(
                         damaged,
                         &kept,
-                        blank,
+                        erased,
                         to == start + HEADER + (kept.len() - 1) * RECORD,
                     );
-                    assert_eq!(refused, changed && !blank, "{from} to {to}");
+                    assert_eq!(refused, changed && !erased, "{from} to {to}");
                 }
             }
         }
@@ -98,8 +98,8 @@ fn any_record_is_copied_over_any_other() {
 }
 
 /// As `check`; but blank flash over the last record is what was there before it, which nothing tells.
-fn check_or_last(mut flash: Mock<4>, kept: &[u64], blank: bool, last: bool) -> bool {
-    if !blank {
+fn check_or_last(mut flash: Mock<4>, kept: &[u64], erased: bool, last: bool) -> bool {
+    if !erased {
         return check(flash, kept, "a copy");
     }
     if !last {
@@ -111,7 +111,7 @@ fn check_or_last(mut flash: Mock<4>, kept: &[u64], blank: bool, last: bool) -> b
 
 /// A header lies where it was not written: over the other half's beginning.
 #[test]
-fn the_header_is_copied_to_the_other_half() {
+fn header_copied_to_the_other_half_is_detected() {
     for checkpoints in [&[][..], &[3], &[3, 7]] {
         let (flash, kept, start) = written(12, checkpoints);
         let other = common::LEN / 2 - start;

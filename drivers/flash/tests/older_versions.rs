@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use quorate_core::NodeId;
-use quorate_flash::{Error, FlashLog, Identity, Ram};
+use quorate_flash::{Error, FlashLog, Identity, RamFlash};
 
 /// The front of a half: the header, `vote 3` and `entry`, each with its mark, length and checksum.
 const HALF: &str = concat!(
@@ -32,12 +32,12 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 fn read(half: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut ram = Ram::<8192>::default();
+    let mut ram = RamFlash::<8192>::default();
     ram.bytes()[..half.len()].copy_from_slice(half);
     read_ram(&mut ram)
 }
 
-fn read_ram(ram: &mut Ram<8192>) -> Result<Vec<Vec<u8>>, Error> {
+fn read_ram(ram: &mut RamFlash<8192>) -> Result<Vec<Vec<u8>>, Error> {
     let identity = Identity { cluster: 7, node: NodeId::new(1) };
     let mut records = Vec::new();
     let opened = FlashLog::<_, 256>::open(ram, identity, |record| {
@@ -48,13 +48,13 @@ fn read_ram(ram: &mut Ram<8192>) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 #[test]
-fn a_half_of_version_1_is_read() {
+fn version_1_half_is_read() {
     assert_eq!(read(&unhex(HALF)), Ok(vec![b"vote 3".to_vec(), b"entry".to_vec()]));
 }
 
 /// It is not taken for a flash that holds nothing: the node would forget its vote.
 #[test]
-fn a_half_of_another_version_is_refused() {
+fn unknown_version_is_refused() {
     let mut half = unhex(HALF);
     half[8..16].copy_from_slice(b"\x0e\x4d\x1f\x2bQFL2"); // its checksum, and the version
     assert_eq!(read(&half), Err(Error::Corrupt { offset: 0 }));
@@ -62,8 +62,8 @@ fn a_half_of_another_version_is_refused() {
 
 /// It takes nothing more until a checkpoint has written it in today's form; a power cut before that leaves the old one.
 #[test]
-fn a_half_of_version_1_goes_on_after_a_checkpoint() {
-    let mut ram = Ram::<8192>::default();
+fn version_1_half_is_appendable_after_a_checkpoint() {
+    let mut ram = RamFlash::<8192>::default();
     let half = unhex(HALF);
     ram.bytes()[..half.len()].copy_from_slice(&half);
     let identity = Identity { cluster: 7, node: NodeId::new(1) };
@@ -91,8 +91,8 @@ fn a_half_of_version_1_goes_on_after_a_checkpoint() {
 
 /// The same records in today's form, which has to stay readable.
 #[test]
-fn a_half_of_version_2_is_read() {
-    let mut ram = Ram::<8192>::default();
+fn version_2_half_is_read() {
+    let mut ram = RamFlash::<8192>::default();
     let identity = Identity { cluster: 7, node: NodeId::new(1) };
     let mut log = FlashLog::<_, 256>::open(&mut ram, identity, |_| Ok(())).unwrap();
     log.append(|out| out.raw(b"vote 3")).unwrap();

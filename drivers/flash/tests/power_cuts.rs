@@ -104,18 +104,18 @@ fn every_cut<const WORD: usize>(padding: usize) -> u64 {
 }
 
 #[test]
-fn words_of_4_bytes() {
+fn power_cuts_with_words_of_4_bytes() {
     assert!(every_cut::<4>(0) + every_cut::<4>(31) > 0, "no cut ever fell into the opening");
 }
 
 #[test]
-fn words_of_1_and_of_16_bytes() {
+fn power_cuts_with_words_of_1_and_16_bytes() {
     assert!(every_cut::<1>(7) + every_cut::<16>(20) > 0, "no cut ever fell into the opening");
 }
 
 /// One flipped bit anywhere: the log is refused, or nothing of it is missing.
 #[test]
-fn damage_never_passes_for_the_end() {
+fn damage_is_never_taken_for_the_end() {
     for records in 0..30 {
         let mut flash = Mock::<4>::new(1);
         write(&mut flash, &mut Register::default(), (records, 11)).unwrap();
@@ -137,7 +137,7 @@ fn damage_never_passes_for_the_end() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_operations_are_refused() {
     let mut flash = Mock::<4>::new(1);
     let mut register = Register::default();
     write(&mut flash, &mut register, (3, 0)).unwrap();
@@ -160,7 +160,7 @@ fn what_cannot_be_is_refused() {
 
 /// A record that the power left half written, or whole but without its mark, is told: it may not stay.
 #[test]
-fn a_torn_end_is_told() {
+fn torn_end_is_reported() {
     let mut torn = 0;
     for cut in 0..6 {
         let mut flash = Mock::<4>::new(cut);
@@ -170,9 +170,9 @@ fn a_torn_end_is_told() {
         log.flash().left = cut;
         log.append(|out| out.raw(&[2; 12])).unwrap_err(); // a mark and five words
         flash.left = u64::MAX;
-        let blank = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0xff);
+        let erased = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0xff);
         let (mark, rest) = flash.bytes[end..end + 24].split_at(4);
-        let expected = blank(mark) && !blank(rest);
+        let expected = erased(mark) && !erased(rest);
         let log = FlashLog::<_, 96>::open(&mut flash, IDENTITY, |_| Ok(())).unwrap();
         assert_eq!(log.is_torn(), expected, "cut {cut}");
         torn += u32::from(expected);
@@ -182,7 +182,7 @@ fn a_torn_end_is_told() {
 
 /// A flash that fails takes nothing more, even if it works again: what it holds is not known.
 #[test]
-fn a_failed_write_is_final() {
+fn failed_write_is_final() {
     let mut flash = Mock::<4>::new(1);
     let (mut log, _) = open(&mut flash).unwrap();
     log.append(|out| out.u64(1)).unwrap();

@@ -3,7 +3,7 @@
 
 /// Takes zeros out of bytes. Yields neither a leading nor a closing zero.
 #[derive(Clone, Debug)]
-pub(crate) struct Stuff<'a> {
+pub(crate) struct CobsEncoder<'a> {
     /// What is left of the current block.
     block: &'a [u8],
     /// What comes after it, `None` when it is the last.
@@ -13,13 +13,13 @@ pub(crate) struct Stuff<'a> {
 /// Bytes of a block, at most.
 const BLOCK: usize = 254;
 
-impl<'a> Stuff<'a> {
+impl<'a> CobsEncoder<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { block: &[], rest: Some(bytes) }
     }
 }
 
-impl Iterator for Stuff<'_> {
+impl Iterator for CobsEncoder<'_> {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
@@ -44,7 +44,7 @@ impl Iterator for Stuff<'_> {
 
 /// Puts the zeros back in.
 #[derive(Clone, Debug)]
-pub(crate) struct Unstuff {
+pub(crate) struct CobsDecoder {
     /// Bytes to come before the next code.
     left: u8,
     /// A zero is due before the next block, if there is one.
@@ -53,24 +53,24 @@ pub(crate) struct Unstuff {
 
 /// What a byte stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Meaning {
-    Nothing,
+pub(crate) enum Decoded {
+    Code,
     Byte(u8),
 }
 
-impl Unstuff {
+impl CobsDecoder {
     pub(crate) const NEW: Self = Self { left: 0, zero: false };
 
     /// Takes a byte other than zero.
-    pub(crate) fn push(&mut self, byte: u8) -> Meaning {
+    pub(crate) fn push(&mut self, byte: u8) -> Decoded {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
-            return Meaning::Byte(byte);
+            return Decoded::Byte(byte);
         }
         let zero = self.zero;
         self.left = byte.saturating_sub(1);
         self.zero = byte != u8::MAX;
-        if zero { Meaning::Byte(0) } else { Meaning::Nothing }
+        if zero { Decoded::Byte(0) } else { Decoded::Code }
     }
 
     /// Whether a frame may end here.
@@ -87,10 +87,10 @@ mod tests {
     use std::vec::Vec;
 
     fn unstuff(bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut state = Unstuff::NEW;
+        let mut state = CobsDecoder::NEW;
         let mut out = Vec::new();
         for &byte in bytes {
-            if let Meaning::Byte(byte) = state.push(byte) {
+            if let Decoded::Byte(byte) = state.push(byte) {
                 out.push(byte);
             }
         }
@@ -114,7 +114,7 @@ mod tests {
     proptest! {
         #[test]
         fn as_another_library_does_it(bytes in prop_oneof![some_zeros(), few_zeros()]) {
-            let ours: Vec<u8> = Stuff::new(&bytes).collect();
+            let ours: Vec<u8> = CobsEncoder::new(&bytes).collect();
             let theirs: Vec<u8> = corncobs::encode_iter(&bytes).collect();
             prop_assert!(!ours.contains(&0));
             prop_assert_eq!(&ours[..], &theirs[..theirs.len() - 1]);
@@ -126,7 +126,7 @@ mod tests {
     fn a_block_that_is_just_full() {
         for len in [253, 254, 255, 508, 509] {
             let bytes: Vec<u8> = (0..len).map(|i| (i % 255) as u8 + 1).collect();
-            let stuffed: Vec<u8> = Stuff::new(&bytes).collect();
+            let stuffed: Vec<u8> = CobsEncoder::new(&bytes).collect();
             assert_eq!(unstuff(&stuffed), Some(bytes));
         }
     }

@@ -1,12 +1,12 @@
-//! Lines of text to and from a person, without `core::fmt`, which an image without a panic cannot hold.
+//! LineReader of text to and from a person, without `core::fmt`, which an image without a panic cannot hold.
 
 use core::fmt;
 
 /// Cuts what is typed into lines of at most `N` bytes.
 ///
 /// ```
-/// use quorate_serial::Lines;
-/// let mut lines = Lines::<16>::new();
+/// use quorate_serial::LineReader;
+/// let mut lines = LineReader::<16>::new();
 /// let mut typed = |text: &str| text.bytes().find_map(|byte| lines.push(byte).map(<[u8]>::to_vec));
 /// assert_eq!(typed("set 20\r"), Some(b"set 20".to_vec()));
 /// assert_eq!(typed("\nget\n"), Some(b"get".to_vec())); // "\r\n" is one end
@@ -14,14 +14,14 @@ use core::fmt;
 /// assert_eq!(typed("ab\x08c\n"), Some(b"ac".to_vec())); // backspace
 /// ```
 #[derive(Clone, Debug)]
-pub struct Lines<const N: usize> {
+pub struct LineReader<const N: usize> {
     bytes: [u8; N],
     len: usize,
     /// The line was handed out: the next byte begins another.
     done: bool,
 }
 
-impl<const N: usize> Lines<N> {
+impl<const N: usize> LineReader<N> {
     /// Nothing was typed yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -50,7 +50,7 @@ impl<const N: usize> Lines<N> {
     }
 }
 
-impl<const N: usize> Default for Lines<N> {
+impl<const N: usize> Default for LineReader<N> {
     fn default() -> Self {
         Self::new()
     }

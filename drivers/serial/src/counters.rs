@@ -42,7 +42,7 @@ impl Counters {
 
     /// Everything that was dropped, frames for other nodes aside.
     #[must_use]
-    pub const fn bad(&self) -> u32 {
+    pub const fn errors(&self) -> u32 {
         self.garbled
             .saturating_add(self.too_long)
             .saturating_add(self.version)

@@ -1,17 +1,17 @@
 use quorate_core::{NodeId, Reader};
 
-use crate::cobs::{Meaning, Unstuff};
-use crate::{APPLICATION, CRC, CRC_LEN, Counters, FrameError, Line, VERSION};
+use crate::cobs::{CobsDecoder, Decoded};
+use crate::{APPLICATION, CRC, CRC_LEN, Counters, Endpoint, FrameError, VERSION};
 
 /// Finds frames in what comes off a line. `N` is the room for one, unstuffed: a payload and [`OVERHEAD`](crate::OVERHEAD).
 #[derive(Clone, Debug)]
 pub struct Decoder<const N: usize> {
-    line: Line,
+    endpoint: Endpoint,
     body: [u8; N],
     len: usize,
-    state: Unstuff,
+    state: CobsDecoder,
     /// Nothing counts until the next zero.
-    lost: bool,
+    overflowed: bool,
     counters: Counters,
 }
 
@@ -29,13 +29,13 @@ pub struct Frame<'a> {
 impl<const N: usize> Decoder<N> {
     /// For this end of a line.
     #[must_use]
-    pub const fn new(line: Line) -> Self {
+    pub const fn new(endpoint: Endpoint) -> Self {
         Self {
-            line,
+            endpoint,
             body: [0; N],
             len: 0,
-            state: Unstuff::NEW,
-            lost: false,
+            state: CobsDecoder::NEW,
+            overflowed: false,
             counters: Counters::NEW,
         }
     }
@@ -44,19 +44,19 @@ impl<const N: usize> Decoder<N> {
     ///
     /// ```
     /// use quorate_core::NodeId;
-    /// use quorate_serial::{Decoder, FrameError, Line};
-    /// let mut decoder = Decoder::<64>::new(Line { cluster: 1, node: NodeId::new(1) });
+    /// use quorate_serial::{Decoder, FrameError, Endpoint};
+    /// let mut decoder = Decoder::<64>::new(Endpoint { cluster: 1, node: NodeId::new(1) });
     /// assert_eq!(decoder.push(3), None);
     /// assert_eq!(decoder.push(0), Some(Err(FrameError::Garbled)));
     /// ```
     pub fn push(&mut self, byte: u8) -> Option<Result<Frame<'_>, FrameError>> {
         if byte != 0 {
-            self.take(byte);
+            self.push_byte(byte);
             return None;
         }
-        let (len, lost, complete) = (self.len, self.lost, self.state.complete());
-        (self.len, self.lost, self.state) = (0, false, Unstuff::NEW);
-        if lost {
+        let (len, overflowed, complete) = (self.len, self.overflowed, self.state.complete());
+        (self.len, self.overflowed, self.state) = (0, false, CobsDecoder::NEW);
+        if overflowed {
             self.counters.count(FrameError::TooLong);
             return Some(Err(FrameError::TooLong));
         }
@@ -64,7 +64,7 @@ impl<const N: usize> Decoder<N> {
             return None; // two zeros in a row: the end of one frame and the beginning of the next
         }
         let body = self.body.get(..len).filter(|_| complete).unwrap_or(&[]);
-        let result = parse(body, self.line);
+        let result = parse(body, self.endpoint);
         match result {
             Ok(_) => self.counters.frames = self.counters.frames.saturating_add(1),
             Err(reason) => self.counters.count(reason),
@@ -78,20 +78,20 @@ impl<const N: usize> Decoder<N> {
         self.counters
     }
 
-    fn take(&mut self, byte: u8) {
-        let Meaning::Byte(byte) = self.state.push(byte) else {
+    fn push_byte(&mut self, byte: u8) {
+        let Decoded::Byte(byte) = self.state.push(byte) else {
             return;
         };
         if let Some(room) = self.body.get_mut(self.len) {
             *room = byte;
             self.len = self.len.saturating_add(1);
         } else {
-            self.lost = true;
+            self.overflowed = true;
         }
     }
 }
 
-fn parse(body: &[u8], line: Line) -> Result<Frame<'_>, FrameError> {
+fn parse(body: &[u8], endpoint: Endpoint) -> Result<Frame<'_>, FrameError> {
     let (head, crc) = body.split_last_chunk::<CRC_LEN>().ok_or(FrameError::Garbled)?;
     if CRC.checksum(head) != u32::from_le_bytes(*crc) {
         return Err(FrameError::Garbled);
@@ -104,10 +104,10 @@ fn parse(body: &[u8], line: Line) -> Result<Frame<'_>, FrameError> {
     }
     let mut number = || input.u64().map_err(|_| FrameError::Version);
     let (cluster, to, from) = (number()?, number()?, number()?);
-    if cluster != line.cluster {
+    if cluster != endpoint.cluster {
         return Err(FrameError::Cluster);
     }
-    if to != line.node.get() {
+    if to != endpoint.node.get() {
         return Err(FrameError::Address);
     }
     let application = version & APPLICATION != 0;

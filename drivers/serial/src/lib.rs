@@ -14,30 +14,30 @@
 //! [`Encoder`] makes the bytes, [`Decoder`] takes them one at a time, as an interrupt hands them over. A frame that is damaged, for another
 //! node or of another cluster is dropped with a [`FrameError`] and counted; nothing here can fail otherwise, and nothing panics.
 //!
-//! For the line to a person there are [`Lines`] and [`Text`].
+//! For the line to a person there are [`LineReader`] and [`Text`].
 //!
 //! ```
 //! use quorate_core::NodeId;
-//! use quorate_serial::{Decoder, Encoder, Line};
+//! use quorate_serial::{Decoder, Encoder, Endpoint};
 //!
 //! let (here, there) = (NodeId::new(1), NodeId::new(2));
-//! let mut encoder = Encoder::<64>::new(Line { cluster: 7, node: here });
-//! let mut decoder = Decoder::<64>::new(Line { cluster: 7, node: there });
+//! let mut encoder = Encoder::<64>::new(Endpoint { cluster: 7, node: here });
+//! let mut decoder = Decoder::<64>::new(Endpoint { cluster: 7, node: there });
 //!
 //! let frame: Vec<u8> = encoder.encode(there, |out| out.raw(b"hello"))?.collect();
 //! assert_eq!(frame.first(), Some(&0));
 //! assert_eq!(frame.last(), Some(&0));
 //!
-//! let mut heard = None;
+//! let mut received = None;
 //! for byte in [0x55, 0xaa].into_iter().chain(frame) { // noise, then the frame
 //!     match decoder.push(byte) {
-//!         Some(Ok(frame)) => heard = Some((frame.from, frame.payload.to_vec())),
+//!         Some(Ok(frame)) => received = Some((frame.from, frame.payload.to_vec())),
 //!         Some(Err(_)) | None => {}
 //!     }
 //! }
-//! assert_eq!(heard, Some((here, b"hello".to_vec())));
+//! assert_eq!(received, Some((here, b"hello".to_vec())));
 //! assert_eq!(decoder.counters().frames, 1);
-//! assert_eq!(decoder.counters().bad(), 1);
+//! assert_eq!(decoder.counters().errors(), 1);
 //! # Ok::<(), quorate_core::Overflow>(())
 //! ```
 //!
@@ -70,7 +70,7 @@ mod counters;
 mod decoder;
 mod encoder;
 
-pub use console::{Lines, Text};
+pub use console::{LineReader, Text};
 pub use counters::{Counters, FrameError};
 pub use decoder::{Decoder, Frame};
 pub use encoder::{Encoded, Encoder};
@@ -92,7 +92,7 @@ const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
 /// Who is at this end of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Line {
+pub struct Endpoint {
     /// The cluster's id: frames of another one are dropped.
     pub cluster: u64,
     /// This node: frames for another one are dropped, as on a bus.

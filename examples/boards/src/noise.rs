@@ -161,12 +161,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use quorate_core::NodeId;
-    use quorate_serial::{Counters, Decoder, Encoder, Line};
+    use quorate_serial::{Counters, Decoder, Encoder, Endpoint};
 
-    const HERE: Line = Line { cluster: 7, node: NodeId::new(2) };
+    const HERE: Endpoint = Endpoint { cluster: 7, node: NodeId::new(2) };
 
     fn frames() -> Vec<Vec<u8>> {
-        let mut encoder = Encoder::<128>::new(Line { cluster: 7, node: NodeId::new(1) });
+        let mut encoder = Encoder::<128>::new(Endpoint { cluster: 7, node: NodeId::new(1) });
         let mut frame = |number: u8| -> Vec<u8> {
             let payload = [number; 40];
             let bytes = encoder.encode(HERE.node, |out| out.raw(&payload)).unwrap();
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn no_noise_passes_everything() {
         let (counters, done, heard) = receive(Noise::default(), 1);
-        assert_eq!((counters.frames, counters.bad(), done.total()), (100, 0, 0));
+        assert_eq!((counters.frames, counters.errors(), done.total()), (100, 0, 0));
         assert_eq!(heard, (1..=100).collect::<Vec<u8>>());
     }
 
@@ -212,11 +212,11 @@ mod tests {
         ] {
             let (counters, done, _) = receive(noise, 3);
             assert_eq!((counters.frames, done.damaged()), (0, 100), "{name}");
-            assert!(counters.bad() >= 90, "{name}: {counters:?}");
+            assert!(counters.errors() >= 90, "{name}: {counters:?}");
         }
         let (counters, done, _) = receive(Noise { garbage: 100, ..Noise::default() }, 3);
         assert_eq!((done.garbage, counters.frames), (100, 0));
-        assert!(counters.bad() >= 100);
+        assert!(counters.errors() >= 100);
     }
 
     #[test]

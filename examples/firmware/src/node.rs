@@ -1,6 +1,6 @@
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Overflow, Ticket, Wire, Writer};
 use quorate_flash::{Error, FlashLog, Identity};
-use quorate_serial::{Decoder, Encoded, Encoder, Line, Lines, Text};
+use quorate_serial::{Decoder, Encoded, Encoder, Endpoint, LineReader, Text};
 
 use crate::Setup;
 use crate::lm3s::{CONSOLE, Clock, FileFlash, LINES};
@@ -93,7 +93,7 @@ pub struct Node<'a, P: Program> {
     log: FlashLog<FileFlash, RECORD>,
     encoder: Encoder<FRAME>,
     decoders: [Decoder<FRAME>; 2],
-    console: Lines<80>,
+    console: LineReader<80>,
     counters: Counters,
     /// Records were polled that the log had no room for.
     full: bool,
@@ -169,7 +169,7 @@ impl Stop {
         say(text.str("# stopped: ").str(self.words()).as_bytes());
         text.clear();
         text.str("error stopped: ").str(self.words());
-        let mut console = Lines::<80>::new();
+        let mut console = LineReader::<80>::new();
         loop {
             while let Some(byte) = CONSOLE.take() {
                 if console.push(byte).is_some() {
@@ -256,7 +256,7 @@ impl<'a, P: Program> Node<'a, P> {
             log.used(),
             size_of::<Self>()
         );
-        let line = Line { cluster, node: setup.id };
+        let line = Endpoint { cluster, node: setup.id };
         let mut node = Self {
             setup,
             machine,
@@ -264,7 +264,7 @@ impl<'a, P: Program> Node<'a, P> {
             log,
             encoder: Encoder::new(line),
             decoders: [Decoder::new(line), Decoder::new(line)],
-            console: Lines::new(),
+            console: LineReader::new(),
             counters: Counters::default(),
             full: false,
         };
@@ -432,7 +432,7 @@ impl<'a, P: Program> Node<'a, P> {
 }
 
 fn bad_frames(decoders: &[Decoder<FRAME>]) -> u32 {
-    decoders.iter().fold(0, |sum, decoder| sum.saturating_add(decoder.counters().bad()))
+    decoders.iter().fold(0, |sum, decoder| sum.saturating_add(decoder.counters().errors()))
 }
 
 fn send<'m>(

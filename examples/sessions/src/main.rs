@@ -1,8 +1,8 @@
-//! Tells the story of a till, with the seed that is given, or 1.
+//! Simulates a till, with the seed that is given, or 1.
 
 use std::process::ExitCode;
 
-use quorate_sessions::Story;
+use quorate_sessions::Simulation;
 
 fn main() -> ExitCode {
     let seed = match std::env::args().nth(1).map(|seed| seed.parse()) {
@@ -13,15 +13,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let report = match Story::new(seed) {
-        Ok(mut story) => story.run(|line| println!("{line}")),
+    let report = match Simulation::new(seed) {
+        Ok(mut simulation) => simulation.run(|line| println!("{line}")),
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
     };
     match report {
-        Some(report) if report.in_doubt > 0 || report.once == [report.paid; 3] => {
+        Some(report) if report.in_doubt > 0 || report.with_sessions == [report.paid; 3] => {
             println!("\n{report}");
             ExitCode::SUCCESS
         }

@@ -3,7 +3,7 @@ use quorate_raft::session::{Call, ClusterClock, Done, Heap, Refused, Request, Se
 use quorate_raft::{Config, ConfigError, EntryKind, Event, Message, Raft, Role, typed};
 
 use crate::Payment;
-use crate::mail::{Address, Letter, Mail, Reply};
+use crate::network::{Address, Network, Packet, Reply};
 
 /// A node: Raft, the sessions, and two tills.
 pub(crate) struct Node {
@@ -12,12 +12,12 @@ pub(crate) struct Node {
     pub(crate) sessions: Sessions<Heap>,
     clock: ClusterClock,
     /// Coffees paid, as the sessions see to it.
-    pub(crate) once: u64,
+    pub(crate) with_sessions: u64,
     /// Coffees paid, if each payment in the log counts.
-    pub(crate) as_they_come: u64,
-    /// Who asked here, and is to be answered when it is done: what was asked, and where the answer goes.
-    asked: Vec<(Vec<u8>, Address)>,
-    outbox: Vec<(Address, Letter)>,
+    pub(crate) without_sessions: u64,
+    /// Pending requests of customers, and where the replies go.
+    pending: Vec<(Vec<u8>, Address)>,
+    outbox: Vec<(Address, Packet)>,
 }
 
 impl Node {
@@ -33,50 +33,50 @@ impl Node {
             raft: Raft::new(id(at), &ids, Config::lan(), seed + at as u64)?,
             sessions,
             clock: ClusterClock::new(Instant::ZERO),
-            once: 0,
-            as_they_come: 0,
-            asked: Vec::new(),
+            with_sessions: 0,
+            without_sessions: 0,
+            pending: Vec::new(),
             outbox: Vec::new(),
         })
     }
 
-    pub(crate) fn leads(&self) -> bool {
+    pub(crate) fn is_leader(&self) -> bool {
         self.raft.status().role == Role::Leader
     }
 
-    pub(crate) fn receive(&mut self, now: Instant, from: Address, letter: Letter) {
-        match (from, letter) {
-            (Address::Node(from), Letter::Raft(bytes)) => {
+    pub(crate) fn receive(&mut self, now: Instant, from: Address, packet: Packet) {
+        match (from, packet) {
+            (Address::Node(from), Packet::Raft(bytes)) => {
                 if let Ok(message) = Message::from_slice(&bytes) {
                     let _ = self.raft.receive(now, id(from), message); // refused: counted in the status
                 }
             }
-            (from, Letter::Ask(bytes)) => self.ask(now, from, bytes),
+            (from, Packet::Request(bytes)) => self.handle_request(now, from, bytes),
             _ => {}
         }
     }
 
-    /// Proposes what a customer asks, with the cluster's time, if this node leads.
-    fn ask(&mut self, now: Instant, from: Address, request: Vec<u8>) {
+    /// Proposes a customer's request, with the cluster's time, if this node is the leader.
+    fn handle_request(&mut self, now: Instant, from: Address, request: Vec<u8>) {
         let Ok(call) = Call::from_slice(&request) else { return };
         let stamped = Call { time_us: self.clock.stamp(now), ..call };
         let mut buffer = [0; 64];
         match stamped.to_slice(&mut buffer).map(|bytes| self.raft.propose(bytes)) {
             Ok(Ok(_)) => {
-                self.asked.retain(|(asked, _)| *asked != request);
-                self.asked.push((request, from));
+                self.pending.retain(|(pending, _)| *pending != request);
+                self.pending.push((request, from));
             }
             _ => {
                 if let Some(leader) = self.raft.status().leader {
-                    let reply = Reply::AskNode(place(leader));
-                    self.outbox.push((from, Letter::Reply(reply)));
+                    let reply = Reply::Redirect(index_of(leader));
+                    self.outbox.push((from, Packet::Reply(reply)));
                 }
             }
         }
     }
 
     /// Lets time pass and does what Raft says; the disk is quick here.
-    pub(crate) fn turn(&mut self, now: Instant, mail: &mut Mail) {
+    pub(crate) fn step(&mut self, now: Instant, network: &mut Network) {
         self.raft.tick(now);
         loop {
             let mut durable = None;
@@ -86,7 +86,7 @@ impl Node {
                     Output::Send(to, message) => {
                         let mut bytes = vec![0; message.encoded_len()];
                         if message.to_slice(&mut bytes).is_ok() {
-                            self.outbox.push((Address::Node(place(to)), Letter::Raft(bytes)));
+                            self.outbox.push((Address::Node(index_of(to)), Packet::Raft(bytes)));
                         }
                     }
                     Output::Event(Event::Committed(entries)) => {
@@ -102,32 +102,34 @@ impl Node {
             let Some(ticket) = durable else { break };
             self.raft.persisted(ticket);
         }
-        for (to, letter) in self.outbox.drain(..) {
-            mail.send(now, Address::Node(self.at), to, letter);
+        for (to, packet) in self.outbox.drain(..) {
+            network.send(now, Address::Node(self.at), to, packet);
         }
     }
 
     fn apply(&mut self, now: Instant, index: u64, bytes: &[u8]) {
         let Ok(call) = Call::from_slice(bytes) else { return };
         if let Request::Command { command, .. } = call.request {
-            pay(&mut self.as_they_come, command);
+            pay(&mut self.without_sessions, command);
         }
-        let once = &mut self.once;
-        let result = self.sessions.apply(index, bytes, |command| pay(once, command));
+        let with_sessions = &mut self.with_sessions;
+        let result = self.sessions.apply(index, bytes, |command| pay(with_sessions, command));
         let reply = reply(call.request, result);
         self.clock.hear(call.time_us, now);
         self.answer(call, reply);
     }
 
-    /// Tells whoever asked here.
+    /// Replies to the customer that sent the request here.
     fn answer(&mut self, call: Call<'_>, reply: Option<Reply>) {
         let unstamped = Call { time_us: 0, ..call };
         let mut buffer = [0; 64];
         let Ok(bytes) = unstamped.to_slice(&mut buffer) else { return };
-        let Some(at) = self.asked.iter().position(|(asked, _)| asked == bytes) else { return };
-        let (_, to) = self.asked.swap_remove(at);
+        let Some(at) = self.pending.iter().position(|(pending, _)| pending == bytes) else {
+            return;
+        };
+        let (_, to) = self.pending.swap_remove(at);
         if let Some(reply) = reply {
-            self.outbox.push((to, Letter::Reply(reply)));
+            self.outbox.push((to, Packet::Reply(reply)));
         }
     }
 }
@@ -148,8 +150,8 @@ fn reply(request: Request<'_>, result: Result<Done<'_>, Refused>) -> Option<Repl
         (
             Request::Command { session, .. } | Request::KeepAlive { session, .. },
             Err(Refused::Gone),
-        ) => Some(Reply::Gone { session }),
-        (Request::KeepAlive { session, .. }, Ok(_)) => Some(Reply::Alive { session }),
+        ) => Some(Reply::SessionEnded { session }),
+        (Request::KeepAlive { session, .. }, Ok(_)) => Some(Reply::SessionAlive { session }),
         (Request::Command { session, serial, .. }, Ok(_)) => Some(Reply::Paid { session, serial }),
         _ => None,
     }
@@ -159,6 +161,6 @@ fn id(at: usize) -> NodeId {
     NodeId::new(at as u64 + 1)
 }
 
-fn place(node: NodeId) -> usize {
+fn index_of(node: NodeId) -> usize {
     usize::try_from(node.get()).unwrap_or(1) - 1
 }

@@ -9,7 +9,7 @@ use quorate_tokio::serial::Address;
 #[command(name = "setpoint", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) command: CliCommand,
 }
 
 const EXAMPLES: &str = "\
@@ -23,7 +23,7 @@ Examples:
   With boards that exist only in an emulator: cargo xtask boards --server";
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum Verb {
+pub(crate) enum CliCommand {
     /// Runs a node
     Serve(Serve),
 }
@@ -38,7 +38,7 @@ pub(crate) struct Serve {
     pub(crate) dir: PathBuf,
     /// A serial line to another node: NODE=unix:PATH or NODE=tcp:HOST:PORT
     #[arg(long, required = true, value_name = "NODE=LINE")]
-    pub(crate) wire: Vec<Wire>,
+    pub(crate) wire: Vec<SerialLine>,
     /// A socket to take commands from, instead of standard input: unix:PATH or tcp:HOST:PORT
     #[arg(long, value_name = "SOCKET")]
     pub(crate) console: Option<Address>,
@@ -49,12 +49,12 @@ pub(crate) struct Serve {
 
 /// A line and who is at its other end.
 #[derive(Clone, Debug)]
-pub(crate) struct Wire {
+pub(crate) struct SerialLine {
     pub(crate) peer: u64,
     pub(crate) address: Address,
 }
 
-impl FromStr for Wire {
+impl FromStr for SerialLine {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

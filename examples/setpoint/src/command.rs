@@ -1,11 +1,11 @@
 use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
 
-/// What a person asks to be done.
+/// A change to the values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Change {
     /// Nothing: when it is applied, everything before it is.
-    Nothing,
+    Noop,
     /// The set-point is this from now on.
     Set(i64),
     /// The counter grows by this.
@@ -15,7 +15,7 @@ pub enum Change {
 /// A change, as it is in the log: whose it is, so that it is made once however often it is proposed (Raft thesis, 6.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Command {
-    /// The node that was asked.
+    /// The node that the command was given to.
     pub node: NodeId,
     /// How often that node had been started.
     pub boot: u64,
@@ -28,7 +28,7 @@ pub struct Command {
 impl<'a> Wire<'a> for Command {
     fn encode(&self, out: &mut Writer<'_>) {
         let (kind, value) = match self.change {
-            Change::Nothing => (0, 0),
+            Change::Noop => (0, 0),
             Change::Set(value) => (1, value),
             Change::Add(value) => (2, value),
         };
@@ -43,7 +43,7 @@ impl<'a> Wire<'a> for Command {
         let kind = input.u8()?;
         let value = unzigzag(input.u64()?);
         let change = match kind {
-            0 if value == 0 => Change::Nothing,
+            0 if value == 0 => Change::Noop,
             1 => Change::Set(value),
             2 => Change::Add(value),
             _ => return Err(DecodeError::Invalid),

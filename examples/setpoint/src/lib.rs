@@ -1,8 +1,8 @@
 //! A set-point and a counter that three nodes agree on: the smallest useful program on Raft, for boards without a heap and for a server.
 //!
 //! [`Program`] is all of it, without I/O: it takes lines that somebody typed, proposes [`Command`]s to the Raft beside it, applies what
-//! is committed to [`Values`], keeps a snapshot, and answers. A node that does not lead hands what it is asked to the one that does, as often as it
-//! takes, and it is carried out once. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
+//! is committed to [`Values`], keeps a snapshot, and answers. A follower forwards commands to the leader, as often as it
+//! takes, and each is applied once. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
 //! a server; both are nodes of one cluster, on the same bytes.
 //!
 //! # Features
@@ -30,7 +30,7 @@ mod values;
 pub use command::{Change, Command};
 pub use program::{Answer, Program, SNAPSHOT_EVERY, config};
 pub use request::{Request, USAGE};
-pub use snapshot::{Kept, MAX_KEPT, MAX_SNAPSHOT, Snapshot};
+pub use snapshot::{MAX_SAVED_STATE, MAX_SNAPSHOT, SavedState, Snapshot};
 pub use values::{MAX_NODES, Values};
 
 /// The cluster's id in frames and logs.

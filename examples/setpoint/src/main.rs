@@ -16,12 +16,12 @@ use quorate_tokio::{NodeOptions, start};
 use tokio::sync::mpsc;
 use tracing::Level;
 
-use cli::{Cli, Serve, Verb};
+use cli::{Cli, CliCommand, Serve};
 use server::Server;
 use snapshot_file::SnapshotFile;
 
 fn main() -> ExitCode {
-    let Cli { verb: Verb::Serve(serve) } = Cli::parse();
+    let Cli { command: CliCommand::Serve(serve) } = Cli::parse();
     tracing_subscriber::fmt()
         .with_max_level(if serve.verbose { Level::DEBUG } else { Level::INFO })
         .with_ansi(std::io::stderr().is_terminal())

@@ -4,7 +4,7 @@ use quorate_raft::{
 };
 use quorate_serial::Text;
 
-use crate::{Change, Command, Kept, MAX_SNAPSHOT, Request, Snapshot, USAGE, Values};
+use crate::{Change, Command, MAX_SNAPSHOT, Request, SavedState, Snapshot, USAGE, Values};
 
 /// One line of an answer: it begins with `ok ` or `error `.
 pub type Answer = Text<320>;
@@ -12,13 +12,14 @@ pub type Answer = Text<320>;
 /// Entries between two snapshots.
 pub const SNAPSHOT_EVERY: u64 = 32;
 /// Entries that stay in the log behind a snapshot, so that a node a little behind needs none.
-const KEEP: u64 = 16;
-/// How long a command may take before whoever asked is told that nobody knows, in µs.
-const PATIENCE_US: u64 = 4_000_000;
-/// A command that was not carried out by then is proposed or handed over again, in µs: a message was lost, or a leader.
-const AGAIN_US: u64 = 400_000;
+const RETAINED_ENTRIES: u64 = 16;
+/// How long a command may take before its outcome is reported as unknown, in µs.
+const TIMEOUT_US: u64 = 4_000_000;
+/// A command that was not applied by then is proposed or forwarded again, in µs: a message was lost,
+/// or a leader.
+const RETRY_US: u64 = 400_000;
 /// Proposals of `log fill`, at most.
-const FILL: u32 = 100_000;
+const MAX_FILL_PROPOSALS: u32 = 100_000;
 
 /// How the nodes run Raft: for lines of 100 kbit/s and schedulers that stall.
 #[must_use]
@@ -38,45 +39,45 @@ pub const fn config() -> Config {
     }
 }
 
-/// The values, and who waits for what.
+/// The replicated values, and the pending command.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     node: NodeId,
     values: Values,
     applied: Index,
     /// What is durable, but for `boots` until that was saved.
-    kept: Kept,
-    saved: bool,
-    /// The command that was asked for last.
+    saved_state: SavedState,
+    is_saved: bool,
+    /// The serial of the last command.
     serial: u64,
-    /// A command that goes to the leader.
-    ask: Option<(NodeId, Command)>,
-    waiting: Option<Waiting>,
+    /// A command to be forwarded to the leader.
+    forward: Option<(NodeId, Command)>,
+    pending: Option<Pending>,
     answer: Option<Answer>,
-    wanted: Option<Wanted>,
+    chunk_request: Option<ChunkRequest>,
     received: Option<Result<Snapshot, ()>>,
     /// The log is full: snapshot now, and keep nothing behind it.
-    make_room: bool,
+    compact_all: bool,
 }
 
-/// What the one command that is under way waits for.
+/// The one command that is under way.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
-    what: Wait,
-    until: Instant,
+struct Pending {
+    goal: Goal,
+    deadline: Instant,
     /// When to try again.
-    again: Instant,
+    retry_at: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Wait {
-    Done(Command),
+enum Goal {
+    Applied(Command),
     Read(ReadId),
 }
 
 /// A peer that needs the snapshot.
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+struct ChunkRequest {
     to: NodeId,
     index: Index,
     offset: u64,
@@ -86,13 +87,13 @@ impl Program {
     /// Begins with what was kept last, once the records are restored and before the first tick. `None` when the two do not fit
     /// together: then the node must not run.
     #[must_use]
-    pub fn resume<S: Storage>(kept: Kept, raft: &mut Raft<S>) -> Option<Self> {
-        let snapshot = kept.snapshot;
+    pub fn resume<S: Storage>(saved_state: SavedState, raft: &mut Raft<S>) -> Option<Self> {
+        let snapshot = saved_state.snapshot;
         // newer than its record if the power went between the two; one that is older was lost
         raft.resume(snapshot.index, snapshot.term).ok()?;
         let (values, applied) = (snapshot.values, snapshot.index);
-        let kept = Kept { boots: kept.boots.saturating_add(1), snapshot };
-        Some(Self { node: raft.status().id, values, applied, kept, ..Self::default() })
+        let saved_state = SavedState { boots: saved_state.boots.saturating_add(1), snapshot };
+        Some(Self { node: raft.status().id, values, applied, saved_state, ..Self::default() })
     }
 
     /// The values as this node has them.
@@ -103,22 +104,28 @@ impl Program {
 
     /// What to keep: for a driver that writes its log anew.
     #[must_use]
-    pub const fn kept(&self) -> Kept {
-        self.kept
+    pub const fn saved_state(&self) -> SavedState {
+        self.saved_state
     }
 
-    /// A command to be sent to the node that leads, as often as this says so; there it is given to [`asked`](Self::asked).
-    pub const fn ask(&mut self) -> Option<(NodeId, Command)> {
-        self.ask.take()
+    /// A command to be forwarded to the leader, as often as this returns one; there it is given to
+    /// [`receive_forwarded`](Self::receive_forwarded).
+    pub const fn forward(&mut self) -> Option<(NodeId, Command)> {
+        self.forward.take()
     }
 
-    /// Takes a command that node `from` hands over. Whether it comes to anything, that node sees in its log.
+    /// Takes a command that node `from` forwards. Whether it comes to anything, that node sees in its log.
     ///
     /// What it cannot have sent is dropped: a command in another node's name, or with numbers so large that none would come after
     /// them. In the log either would end a node's commands on every node.
-    pub fn asked<S: Storage>(&self, raft: &mut Raft<S>, from: NodeId, command: Command) {
-        if command.node == from && self.values.is_plausible(command) {
-            let _ = propose(raft, command); // it is handed over again
+    pub fn receive_forwarded<S: Storage>(
+        &self,
+        raft: &mut Raft<S>,
+        from: NodeId,
+        command: Command,
+    ) {
+        if command.node == from && self.values.is_valid(command) {
+            let _ = propose(raft, command); // it is forwarded again
         }
     }
 
@@ -147,20 +154,20 @@ impl Program {
             Request::Status => return Some(self.status(raft)),
             Request::FlashFail => return Some(error("this node has no flash to fail")),
             Request::LogFill => return Some(fill(raft)),
-            Request::Get | Request::Set(_) | Request::Add(_) if self.waiting.is_some() => {
+            Request::Get | Request::Set(_) | Request::Add(_) if self.pending.is_some() => {
                 return Some(error("busy: the command before this one is under way"));
             }
-            Request::Get | Request::Set(_) | Request::Add(_) if !self.saved => {
+            Request::Get | Request::Set(_) | Request::Add(_) if !self.is_saved => {
                 return Some(error("busy: the node is starting"));
             }
             Request::Get => match raft.read() {
-                Ok(read) => self.wait(now, Wait::Read(read)),
+                Ok(read) => self.wait(now, Goal::Read(read)),
                 // a change that changes nothing: once it is applied here, so is everything before it
-                Err(ReadError::NotLeader(_)) => return self.begin(raft, now, Change::Nothing),
+                Err(ReadError::NotLeader(_)) => return self.submit(raft, now, Change::Noop),
                 Err(_) => return Some(error(STOPPED)),
             },
-            Request::Set(value) => return self.begin(raft, now, Change::Set(value)),
-            Request::Add(value) => return self.begin(raft, now, Change::Add(value)),
+            Request::Set(value) => return self.submit(raft, now, Change::Set(value)),
+            Request::Add(value) => return self.submit(raft, now, Change::Add(value)),
         }
         None
     }
@@ -173,21 +180,21 @@ impl Program {
                     self.apply(entry);
                 }
             }
-            Event::Role { role, .. } if role != Role::Leader && self.reads() => {
-                self.waiting = None;
+            Event::Role { role, .. } if role != Role::Leader && self.is_reading() => {
+                self.pending = None;
                 self.answer = Some(error("the leader changed: try again"));
             }
             Event::Read { through } => {
-                if let Some(Waiting { what: Wait::Read(read), .. }) = self.waiting
+                if let Some(Pending { goal: Goal::Read(read), .. }) = self.pending
                     && read <= through
                 {
-                    self.waiting = None;
-                    self.answer = Some(self.say_values(&mut ok("")));
+                    self.pending = None;
+                    self.answer = Some(self.write_values(&mut ok("")));
                 }
             }
-            Event::LogFull => self.make_room = true,
+            Event::LogFull => self.compact_all = true,
             Event::SnapshotWanted { to, index, offset, .. } => {
-                self.wanted = Some(Wanted { to, index, offset });
+                self.chunk_request = Some(ChunkRequest { to, index, offset });
             }
             Event::SnapshotPart { index, offset, data, done, .. } => {
                 let whole = offset == 0 && done; // ours have one part
@@ -208,62 +215,62 @@ impl Program {
     pub fn settle<S: Storage, E>(
         &mut self,
         raft: &mut Raft<S>,
-        mut save: impl FnMut(&Kept) -> Result<(), E>,
+        mut save: impl FnMut(&SavedState) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.saved {
+        if !self.is_saved {
             // before any command has this number
-            save(&self.kept)?;
-            self.saved = true;
+            save(&self.saved_state)?;
+            self.is_saved = true;
         }
         match self.received.take() {
             Some(Ok(snapshot)) => {
-                save(&Kept { snapshot, ..self.kept })?;
+                save(&SavedState { snapshot, ..self.saved_state })?;
                 if raft.snapshot_installed(snapshot.index).is_ok() {
                     (self.values, self.applied) = (snapshot.values, snapshot.index);
-                    self.kept.snapshot = snapshot;
-                    self.answer_covered();
+                    self.saved_state.snapshot = snapshot;
+                    self.complete_from_snapshot();
                 }
             }
             Some(Err(())) => raft.snapshot_refused(),
             None => {}
         }
-        let due = self.applied.saturating_sub(self.kept.snapshot.index) >= SNAPSHOT_EVERY;
-        let newer = self.applied > self.kept.snapshot.index;
-        if due || (self.make_room && newer) {
+        let due = self.applied.saturating_sub(self.saved_state.snapshot.index) >= SNAPSHOT_EVERY;
+        let newer = self.applied > self.saved_state.snapshot.index;
+        if due || (self.compact_all && newer) {
             let term = raft.term(self.applied).unwrap_or(0);
             let snapshot = Snapshot { index: self.applied, term, values: self.values };
-            save(&Kept { snapshot, ..self.kept })?;
-            self.kept.snapshot = snapshot;
+            save(&SavedState { snapshot, ..self.saved_state })?;
+            self.saved_state.snapshot = snapshot;
         }
-        if due || self.make_room {
-            let keep = if self.make_room { 0 } else { KEEP };
-            self.make_room = false;
-            let index = self.kept.snapshot.index;
+        if due || self.compact_all {
+            let keep = if self.compact_all { 0 } else { RETAINED_ENTRIES };
+            self.compact_all = false;
+            let index = self.saved_state.snapshot.index;
             // refused only when it says nothing new
             let _ = raft.snapshot_taken(index, index.saturating_sub(keep));
         }
-        if let Some(wanted) = self.wanted.take() {
-            self.send(raft, wanted);
+        if let Some(chunk_request) = self.chunk_request.take() {
+            self.send(raft, chunk_request);
         }
         Ok(())
     }
 
     /// The answer to the command that was under way, once there is one. Tries again what has taken too long.
     pub fn answer<S: Storage>(&mut self, raft: &mut Raft<S>, now: Instant) -> Option<Answer> {
-        if let Some(waiting) = self.waiting {
-            if waiting.until <= now {
-                self.waiting = None;
-                self.answer = Some(error(match waiting.what {
-                    Wait::Done(command) if command.change != Change::Nothing => {
+        if let Some(pending) = self.pending {
+            if pending.deadline <= now {
+                self.pending = None;
+                self.answer = Some(error(match pending.goal {
+                    Goal::Applied(command) if command.change != Change::Noop => {
                         "no majority answers: it may be committed later, or not"
                     }
                     _ => "no majority answers",
                 }));
-            } else if waiting.again <= now
-                && let Wait::Done(command) = waiting.what
+            } else if pending.retry_at <= now
+                && let Goal::Applied(command) = pending.goal
             {
-                self.waiting = Some(Waiting { again: after(now, AGAIN_US), ..waiting });
-                let _ = self.put(raft, command); // and again, if need be
+                self.pending = Some(Pending { retry_at: after(now, RETRY_US), ..pending });
+                let _ = self.route(raft, command); // and again, if need be
             }
         }
         self.answer.take()
@@ -272,7 +279,7 @@ impl Program {
     /// When [`answer`](Self::answer) must be asked again at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.waiting.map(|waiting| waiting.until.min(waiting.again))
+        self.pending.map(|pending| pending.deadline.min(pending.retry_at))
     }
 
     /// One line about the node, for `status` and for logs; its driver adds what it counts.
@@ -297,27 +304,27 @@ impl Program {
         text
     }
 
-    /// Gives a change a number and sets it on its way.
-    fn begin<S: Storage>(
+    /// Gives a change a number, and proposes or forwards it.
+    fn submit<S: Storage>(
         &mut self,
         raft: &mut Raft<S>,
         now: Instant,
         change: Change,
     ) -> Option<Answer> {
         let serial = self.serial.saturating_add(1);
-        let command = Command { node: self.node, boot: self.kept.boots, serial, change };
-        if let Err(reason) = self.put(raft, command) {
+        let command = Command { node: self.node, boot: self.saved_state.boots, serial, change };
+        if let Err(reason) = self.route(raft, command) {
             // room is made when there is something to drop
-            self.make_room |= reason == ProposeError::LogFull;
+            self.compact_all |= reason == ProposeError::LogFull;
             return Some(refused(reason));
         }
         self.serial = serial;
-        self.wait(now, Wait::Done(command));
+        self.wait(now, Goal::Applied(command));
         None
     }
 
-    /// Proposes a command, or hands it to who can.
-    fn put<S: Storage>(
+    /// Proposes a command, or has it forwarded to the leader.
+    fn route<S: Storage>(
         &mut self,
         raft: &mut Raft<S>,
         command: Command,
@@ -325,82 +332,89 @@ impl Program {
         match propose(raft, command) {
             Ok(_) => Ok(()),
             Err(ProposeError::NotLeader(Some(leader))) => {
-                self.ask = Some((leader, command));
+                self.forward = Some((leader, command));
                 Ok(())
             }
             Err(reason) => Err(reason),
         }
     }
 
-    const fn reads(&self) -> bool {
-        matches!(self.waiting, Some(Waiting { what: Wait::Read(_), .. }))
+    const fn is_reading(&self) -> bool {
+        matches!(self.pending, Some(Pending { goal: Goal::Read(_), .. }))
     }
 
-    fn wait(&mut self, now: Instant, what: Wait) {
-        let until = after(now, PATIENCE_US);
+    fn wait(&mut self, now: Instant, goal: Goal) {
+        let deadline = after(now, TIMEOUT_US);
         // reads are the machine's to repeat
-        let again = if matches!(what, Wait::Done(_)) { after(now, AGAIN_US) } else { until };
-        self.waiting = Some(Waiting { what, until, again });
+        let retry_at =
+            if matches!(goal, Goal::Applied(_)) { after(now, RETRY_US) } else { deadline };
+        self.pending = Some(Pending { goal, deadline, retry_at });
     }
 
     fn apply(&mut self, entry: quorate_raft::Entry<'_>) {
         self.applied = entry.index;
         if let (EntryKind::Command, Ok(command)) = (entry.kind, Command::from_slice(entry.data)) {
             self.values.apply(command);
-            self.outrun(command);
-            if let Some(Waiting { what: Wait::Done(asked), .. }) = self.waiting
-                && asked == command
+            self.skip_forged_numbers(command);
+            if let Some(Pending { goal: Goal::Applied(expected), .. }) = self.pending
+                && expected == command
             {
-                self.done(asked, entry.index);
+                self.complete(expected, entry.index);
             }
         }
     }
 
-    /// Somebody else had a command in this node's name brought into the log: from now on its own have larger numbers.
-    fn outrun(&mut self, command: Command) {
-        let own = (self.kept.boots, self.serial);
+    /// The log has a command in this node's name that it never sent: from now on its own have larger
+    /// numbers.
+    fn skip_forged_numbers(&mut self, command: Command) {
+        let own = (self.saved_state.boots, self.serial);
         if command.node == self.node && (command.boot, command.serial) > own {
-            self.kept.boots = command.boot.saturating_add(1);
+            self.saved_state.boots = command.boot.saturating_add(1);
             self.serial = 0;
-            self.saved = false;
+            self.is_saved = false;
         }
     }
 
-    /// A snapshot jumped over the entry that somebody waits for.
-    fn answer_covered(&mut self) {
-        if let Some(Waiting { what: Wait::Done(asked), .. }) = self.waiting {
+    /// A snapshot covers the entry that the pending command waits for.
+    fn complete_from_snapshot(&mut self) {
+        if let Some(Pending { goal: Goal::Applied(command), .. }) = self.pending {
             let mut with = self.values;
-            with.apply(asked);
+            with.apply(command);
             if with == self.values {
-                self.done(asked, self.applied);
+                self.complete(command, self.applied);
             }
         }
     }
 
-    fn done(&mut self, command: Command, index: Index) {
-        self.waiting = None;
+    fn complete(&mut self, command: Command, index: Index) {
+        self.pending = None;
         let mut text = ok("");
-        if command.change != Change::Nothing {
+        if command.change != Change::Noop {
             text.str("index=").number(index).str(" ");
         }
-        self.answer = Some(self.say_values(&mut text));
+        self.answer = Some(self.write_values(&mut text));
     }
 
-    fn send<S: Storage>(&self, raft: &mut Raft<S>, wanted: Wanted) {
-        if wanted.offset != 0 && wanted.index != self.kept.snapshot.index {
+    fn send<S: Storage>(&self, raft: &mut Raft<S>, chunk_request: ChunkRequest) {
+        if chunk_request.offset != 0 && chunk_request.index != self.saved_state.snapshot.index {
             return;
         }
         let mut buffer = [0; MAX_SNAPSHOT];
-        let bytes = self.kept.snapshot.to_slice(&mut buffer).unwrap_or_default();
-        let from = usize::try_from(wanted.offset).unwrap_or(usize::MAX);
+        let bytes = self.saved_state.snapshot.to_slice(&mut buffer).unwrap_or_default();
+        let from = usize::try_from(chunk_request.offset).unwrap_or(usize::MAX);
         if let Some(rest) = bytes.get(from..) {
             // refused when the peer needs it no more
-            let _ =
-                raft.send_snapshot(wanted.to, self.kept.snapshot.index, wanted.offset, rest, true);
+            let _ = raft.send_snapshot(
+                chunk_request.to,
+                self.saved_state.snapshot.index,
+                chunk_request.offset,
+                rest,
+                true,
+            );
         }
     }
 
-    fn say_values(&self, text: &mut Answer) -> Answer {
+    fn write_values(&self, text: &mut Answer) -> Answer {
         let Values { setpoint, counter, .. } = self.values;
         text.str("setpoint=").signed(setpoint).signed_pair("counter", counter);
         text.clone()
@@ -418,12 +432,12 @@ fn propose<S: Storage>(raft: &mut Raft<S>, command: Command) -> Result<Proposal,
     raft.propose(command.to_slice(&mut buffer).unwrap_or_default())
 }
 
-/// Proposes changes that change nothing until the log takes no more.
+/// Proposes no-ops until the log takes no more.
 fn fill<S: Storage>(raft: &mut Raft<S>) -> Answer {
-    for proposed in 0..FILL {
+    for proposed in 0..MAX_FILL_PROPOSALS {
         // of no node: it is not carried out
         let (node, boot, serial) = (NodeId::new(0), 0, 0);
-        let command = Command { node, boot, serial, change: Change::Nothing };
+        let command = Command { node, boot, serial, change: Change::Noop };
         if let Err(reason) = propose(raft, command) {
             let mut text = refused(reason);
             text.pair("proposed", u64::from(proposed));

@@ -10,14 +10,14 @@ use crate::snapshot_file::SnapshotFile;
 pub(crate) struct Server {
     program: Program,
     file: SnapshotFile,
-    asked: Option<oneshot::Sender<Answer>>,
+    pending_reply: Option<oneshot::Sender<Answer>>,
     /// Where it goes when a snapshot cannot be kept: the node must stop.
     failures: mpsc::UnboundedSender<String>,
     failed: bool,
 }
 
 /// A line from the console, and where the answer goes.
-pub(crate) struct Asked {
+pub(crate) struct ConsoleLine {
     pub(crate) line: Vec<u8>,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
@@ -32,19 +32,24 @@ impl Server {
         let program = Program::resume(kept, raft).ok_or_else(|| {
             Error::app(format!("{} is older than the log", file.path().display()))
         })?;
-        Ok(Self { program, file, asked: None, failures, failed: false })
+        Ok(Self { program, file, pending_reply: None, failures, failed: false })
     }
 }
 
 impl App for Server {
     type Machine = Raft<Heap>;
-    type Command = Asked;
+    type Command = ConsoleLine;
 
-    fn command(&mut self, raft: &mut Raft<Heap>, now: Instant, Asked { line, answer }: Asked) {
+    fn command(
+        &mut self,
+        raft: &mut Raft<Heap>,
+        now: Instant,
+        ConsoleLine { line, answer }: ConsoleLine,
+    ) {
         if let Some(text) = self.program.line(raft, now, &line) {
             let _ = answer.send(text); // whoever asked may be gone
         } else {
-            self.asked = Some(answer);
+            self.pending_reply = Some(answer);
         }
     }
 
@@ -57,7 +62,7 @@ impl App for Server {
 
     fn frame(&mut self, raft: &mut Raft<Heap>, _: Instant, from: NodeId, bytes: &[u8]) {
         match Command::from_slice(bytes) {
-            Ok(command) => self.program.asked(raft, from, command),
+            Ok(command) => self.program.receive_forwarded(raft, from, command),
             Err(error) => tracing::debug!(%from, %error, "dropped what is no command"),
         }
     }
@@ -72,12 +77,12 @@ impl App for Server {
             return;
         }
         let answer = self.program.answer(raft, now);
-        if let Some((to, command)) = self.program.ask() {
+        if let Some((to, command)) = self.program.forward() {
             let mut buffer = [0; 64];
             outbox.send(to, command.to_slice(&mut buffer).unwrap_or_default());
         }
         if let Some(text) = answer
-            && let Some(answer) = self.asked.take()
+            && let Some(answer) = self.pending_reply.take()
         {
             let _ = answer.send(text);
         }

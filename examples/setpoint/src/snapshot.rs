@@ -20,15 +20,15 @@ pub struct Snapshot {
 
 /// What a node keeps besides Raft's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Kept {
+pub struct SavedState {
     /// How often it was started.
     pub boots: u64,
     /// The newest snapshot.
     pub snapshot: Snapshot,
 }
 
-/// Bytes of an encoded [`Kept`], at most.
-pub const MAX_KEPT: usize = MAX_SNAPSHOT + 10;
+/// Bytes of an encoded [`SavedState`], at most.
+pub const MAX_SAVED_STATE: usize = MAX_SNAPSHOT + 10;
 
 impl<'a> Wire<'a> for Snapshot {
     fn encode(&self, out: &mut Writer<'_>) {
@@ -59,7 +59,7 @@ impl<'a> Wire<'a> for Snapshot {
     }
 }
 
-impl<'a> Wire<'a> for Kept {
+impl<'a> Wire<'a> for SavedState {
     fn encode(&self, out: &mut Writer<'_>) {
         out.u64(self.boots);
         self.snapshot.encode(out);

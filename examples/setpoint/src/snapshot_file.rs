@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crc::{CRC_32_ISCSI, Crc};
 use quorate_core::Wire as _;
-use quorate_setpoint::{Kept, MAX_KEPT};
+use quorate_setpoint::{MAX_SAVED_STATE, SavedState};
 
 /// What the program keeps, the newest snapshot above all, in a file that is replaced as a whole.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ impl SnapshotFile {
     }
 
     /// What is in it; nothing if there is none.
-    pub(crate) fn load(&self) -> Result<Kept, String> {
+    pub(crate) fn load(&self) -> Result<SavedState, String> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SavedState::default()),
             Err(error) => return Err(format!("cannot read {}: {error}", self.path.display())),
         };
         let damaged = || format!("{} is damaged: restore it from a copy", self.path.display());
@@ -36,12 +36,12 @@ impl SnapshotFile {
         if CRC.checksum(body) != u32::from_le_bytes(*crc) {
             return Err(damaged());
         }
-        Kept::from_slice(body).map_err(|_| damaged())
+        SavedState::from_slice(body).map_err(|_| damaged())
     }
 
     /// Makes it the file, durable when this returns.
-    pub(crate) fn save(&self, kept: &Kept) -> Result<(), String> {
-        let mut buffer = [0; MAX_KEPT];
+    pub(crate) fn save(&self, kept: &SavedState) -> Result<(), String> {
+        let mut buffer = [0; MAX_SAVED_STATE];
         let body = kept.to_slice(&mut buffer).map_err(|error| error.to_string())?;
         let written = || {
             let next = self.path.with_extension("next");

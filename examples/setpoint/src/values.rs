@@ -25,16 +25,17 @@ pub(crate) struct Session {
 }
 
 /// Starts of a node, and commands since one, are below this.
-const NUMBERS: u64 = 1 << 32;
-/// How far above the last start that is known a node may have gone on, if that is beyond [`NUMBERS`].
-const RENEWALS: u64 = 1 << 16;
+const MAX_NUMBER: u64 = 1 << 32;
+/// How far above the last start that is known a node may have gone on, if that is beyond [`MAX_NUMBER`].
+const MAX_BOOT_STEP: u64 = 1 << 16;
 
 impl Values {
     /// Whether its node can have sent it.
-    pub(crate) fn is_plausible(&self, command: Command) -> bool {
+    pub(crate) fn is_valid(&self, command: Command) -> bool {
         let known = self.sessions.iter().find(|session| session.node == command.node);
-        let boots = known.map_or(0, |session| session.boot.saturating_add(RENEWALS)).max(NUMBERS);
-        (1..boots).contains(&command.boot) && (1..NUMBERS).contains(&command.serial)
+        let boots =
+            known.map_or(0, |session| session.boot.saturating_add(MAX_BOOT_STEP)).max(MAX_NUMBER);
+        (1..boots).contains(&command.boot) && (1..MAX_NUMBER).contains(&command.serial)
     }
 
     /// Carries out a command, unless it was before. A node asks one thing at a time, so the last one is all there is to remember.
@@ -61,7 +62,7 @@ impl Values {
         let Command { node, boot, serial, change } = command;
         *session = Session { node, boot, serial };
         match change {
-            Change::Nothing => {}
+            Change::Noop => {}
             Change::Set(value) => self.setpoint = value,
             Change::Add(value) => self.counter = self.counter.saturating_add(value),
         }

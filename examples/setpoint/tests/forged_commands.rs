@@ -1,9 +1,10 @@
-//! What a node hands over in another one's name, or with numbers after which none comes, ends nobody's commands.
+//! Commands forged in another node's name, or with numbers after which none comes, block no node's
+//! commands.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{Instant, NodeId, Output, Wire as _};
 use quorate_raft::{Heap, Raft, Role};
-use quorate_setpoint::{Change, Command, Kept, Program, Request, config};
+use quorate_setpoint::{Change, Command, Program, Request, SavedState, config};
 
 const ME: NodeId = NodeId::new(1);
 const OTHER: NodeId = NodeId::new(2);
@@ -18,7 +19,7 @@ struct Node {
 impl Node {
     fn leader() -> Self {
         let mut raft = Raft::<Heap>::new(ME, &[ME], config(), 7).unwrap();
-        let program = Program::resume(Kept::default(), &mut raft).unwrap();
+        let program = Program::resume(SavedState::default(), &mut raft).unwrap();
         let mut node = Self { raft, program, now: Instant::ZERO };
         node.drive();
         while node.raft.status().role != Role::Leader {
@@ -57,8 +58,8 @@ impl Node {
         answer.map(|text| String::from_utf8(text.as_bytes().to_vec()).unwrap()).unwrap_or_default()
     }
 
-    fn asked(&mut self, from: NodeId, command: Command) {
-        self.program.asked(&mut self.raft, from, command);
+    fn receive(&mut self, from: NodeId, command: Command) {
+        self.program.receive_forwarded(&mut self.raft, from, command);
         self.drive();
     }
 }
@@ -68,7 +69,7 @@ fn command(node: NodeId, boot: u64, serial: u64) -> Command {
 }
 
 #[test]
-fn what_a_node_cannot_have_sent_is_dropped() {
+fn forged_commands_are_dropped() {
     let mut node = Node::leader();
     assert!(node.add().starts_with("ok "));
     for (from, forged) in [
@@ -81,17 +82,17 @@ fn what_a_node_cannot_have_sent_is_dropped() {
         (OTHER, command(OTHER, 0, 1)),
         (OTHER, command(OTHER, 1, 0)),
     ] {
-        node.asked(from, forged);
+        node.receive(from, forged);
         assert_eq!(node.program.values().counter, 1, "{forged:?}");
     }
-    node.asked(OTHER, command(OTHER, 3, 1));
+    node.receive(OTHER, command(OTHER, 3, 1));
     assert_eq!(node.program.values().counter, 101);
     assert!(node.add().starts_with("ok "));
     assert_eq!(node.program.values().counter, 102);
 }
 
 #[test]
-fn a_forged_command_in_the_log_is_outrun() {
+fn forged_log_entry_does_not_block_later_commands() {
     for (boot, serial) in [(1, 9), (1, u64::MAX), (1 << 62, 1), (1 << 62, u64::MAX)] {
         let mut node = Node::leader();
         assert!(node.add().starts_with("ok "));
@@ -101,11 +102,11 @@ fn a_forged_command_in_the_log_is_outrun() {
         node.drive();
         assert!(node.add().starts_with("ok "), "{boot} {serial}");
         assert_eq!(node.program.values().counter, 102);
-        assert!(node.program.kept().boots > boot, "and after a restart");
+        assert!(node.program.saved_state().boots > boot, "and after a restart");
         // another node whose numbers are that large is heard
         node.raft.propose(command(OTHER, boot, serial).to_slice(&mut buffer).unwrap()).unwrap();
         node.drive();
-        node.asked(OTHER, command(OTHER, boot + 1, 1));
+        node.receive(OTHER, command(OTHER, boot + 1, 1));
         assert_eq!(node.program.values().counter, 302);
     }
 }

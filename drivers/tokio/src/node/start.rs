@@ -4,7 +4,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use quorate_core::{Machine, NodeId, Wire};
-use quorate_serial::Line;
+use quorate_serial::Endpoint;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant as Clock;
@@ -258,7 +258,7 @@ fn transport(
                 let task = SerialTask {
                     link,
                     address,
-                    line: Line { cluster: options.cluster, node: options.id },
+                    endpoint: Endpoint { cluster: options.cluster, node: options.id },
                     options: tcp.clone(),
                     wake: wake.clone(),
                     rng: links.fork(),

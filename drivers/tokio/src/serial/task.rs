@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::Rng;
-use quorate_serial::{Decoder, Encoder, FrameError, Line, OVERHEAD};
+use quorate_serial::{Decoder, Encoder, Endpoint, FrameError, OVERHEAD};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ const ROOM: usize = MAX_PAYLOAD + OVERHEAD;
 pub(crate) struct SerialTask {
     pub(crate) link: Arc<Link>,
     pub(crate) address: Address,
-    pub(crate) line: Line,
+    pub(crate) endpoint: Endpoint,
     pub(crate) options: Arc<TcpOptions>,
     /// Wakes the loop.
     pub(crate) wake: Arc<Notify>,
@@ -64,7 +64,7 @@ impl SerialTask {
 
     async fn receive(&self, link: &Link, mut read: impl AsyncRead + Unpin) -> io::Result<()> {
         let counters = &link.counters().link;
-        let mut decoder = Box::new(Decoder::<ROOM>::new(self.line));
+        let mut decoder = Box::new(Decoder::<ROOM>::new(self.endpoint));
         let mut bytes = [0; 4096];
         loop {
             link.wait_for_room(Priority::Urgent, bytes.len()).await;
@@ -102,7 +102,7 @@ impl SerialTask {
 
     async fn send(&self, link: &Link, mut write: impl AsyncWrite + Unpin) -> io::Result<()> {
         let limit = Duration::from_millis(self.options.write_timeout_ms);
-        let mut encoder = Box::new(Encoder::<ROOM>::new(self.line));
+        let mut encoder = Box::new(Encoder::<ROOM>::new(self.endpoint));
         let (mut queued, mut bytes) = (Vec::new(), Vec::new());
         loop {
             link.channel(Priority::Urgent).outgoing.notified().await;

@@ -8,7 +8,7 @@ pub use group::Group;
 use quorate_core::{NodeId, Rng, Wire as _};
 use quorate_election::Epoch;
 use quorate_election::bully::Message;
-use quorate_serial::{Encoder, Line};
+use quorate_serial::{Encoder, Endpoint};
 
 use crate::Program;
 
@@ -50,7 +50,7 @@ pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
     };
     let (cluster, from) =
         if rng.chance(1, 2) { (CLUSTER, UNKNOWN) } else { (CLUSTER + 1, to % 3 + 1) };
-    let mut encoder = Encoder::<128>::new(Line { cluster, node: NodeId::new(from) });
+    let mut encoder = Encoder::<128>::new(Endpoint { cluster, node: NodeId::new(from) });
     let frame = encoder.encode(NodeId::new(to), |out| message.encode(out));
     frame.map(Iterator::collect).unwrap_or_default()
 }
@@ -65,7 +65,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let (mut unknown, mut foreign) = (0, 0);
         for _ in 0..40 {
-            let line = Line { cluster: CLUSTER, node: NodeId::new(2) };
+            let line = Endpoint { cluster: CLUSTER, node: NodeId::new(2) };
             let mut decoder = Decoder::<128>::new(line);
             for byte in foreign_frame(&mut rng, 2) {
                 match decoder.push(byte) {

@@ -6,7 +6,7 @@ mod scenarios;
 
 use crate::Program;
 use quorate_core::{NodeId, Rng};
-use quorate_serial::{Encoder, Line};
+use quorate_serial::{Encoder, Endpoint};
 
 /// The counter.
 pub const TALLY: Program = Program {
@@ -30,7 +30,7 @@ pub const ROSTER: Program = Program {
 /// of another group.
 fn foreign_frame(rng: &mut Rng, to: u64, cluster: u64) -> Vec<u8> {
     let (cluster, from) = if rng.chance(1, 2) { (cluster, 66) } else { (cluster + 1, to % 3 + 1) };
-    let mut encoder = Encoder::<128>::new(Line { cluster, node: NodeId::new(from) });
+    let mut encoder = Encoder::<128>::new(Endpoint { cluster, node: NodeId::new(from) });
     let bytes = rng.next_u64().to_le_bytes();
     encoder
         .encode(NodeId::new(to), |out| out.raw(&bytes))

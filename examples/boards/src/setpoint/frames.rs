@@ -1,6 +1,6 @@
 use quorate_core::{NodeId, Rng, Wire as _};
 use quorate_raft::Message;
-use quorate_serial::{Decoder, Encoder, Line};
+use quorate_serial::{Decoder, Encoder, Endpoint};
 use quorate_setpoint::{CLUSTER, Command, MAX_PAYLOAD};
 
 use crate::Failure;
@@ -42,7 +42,7 @@ pub fn foreign_frame(rng: &mut Rng, to: u64) -> Vec<u8> {
 /// [`Failure::Unexpected`] when it is no frame for `to`, holds no message, or is not what we would
 /// have sent.
 pub fn decode(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
-    let mut decoder = Decoder::<ROOM>::new(Line { cluster: CLUSTER, node: NodeId::new(to) });
+    let mut decoder = Decoder::<ROOM>::new(Endpoint { cluster: CLUSTER, node: NodeId::new(to) });
     for &byte in frame {
         let _ = decoder.push(byte);
     }
@@ -56,7 +56,7 @@ pub fn decode(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
     if heard.application {
         let command =
             Command::from_slice(heard.payload).map_err(|error| wrong(&error.to_string()))?;
-        let line = Line { cluster: CLUSTER, node: heard.from };
+        let line = Endpoint { cluster: CLUSTER, node: heard.from };
         let mut encoder = Encoder::<ROOM>::new(line);
         let again = encoder.encode_application(NodeId::new(to), |out| command.encode(out));
         let again: Vec<u8> = again.map_err(|_| wrong("is too large to be made here"))?.collect();
@@ -76,7 +76,7 @@ pub fn decode(frame: &[u8], to: u64) -> Result<(u64, String), Failure> {
 }
 
 fn encode(message: &Message<'_>, cluster: u64, from: u64, to: u64) -> Result<Vec<u8>, Failure> {
-    let mut encoder = Encoder::<ROOM>::new(Line { cluster, node: NodeId::new(from) });
+    let mut encoder = Encoder::<ROOM>::new(Endpoint { cluster, node: NodeId::new(from) });
     let frame = encoder.encode(NodeId::new(to), |out| message.encode(out));
     let frame = frame.map_err(|_| Failure::unexpected("a message is too large for a frame"))?;
     Ok(frame.collect())

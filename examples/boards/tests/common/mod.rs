@@ -18,8 +18,8 @@ use quorate_boards::runner::{Runner, Summary};
 use quorate_boards::{Failure, Journal, PROGRAMS};
 use quorate_core::{Instant, NodeId, Output, Wire as _};
 use quorate_raft::{Config, Fixed, Message, Raft, Record};
-use quorate_serial::{Decoder, Encoder, Line, Lines};
-use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Program, Request, config};
+use quorate_serial::{Decoder, Encoder, Endpoint, LineReader};
+use quorate_setpoint::{Answer, CLUSTER, Command, Program, Request, SavedState, config};
 
 /// The bug that is planted in a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +53,7 @@ pub struct ThreadLauncher {
 #[derive(Default)]
 struct Flash {
     records: Vec<Vec<u8>>,
-    kept: Kept,
+    kept: SavedState,
 }
 
 struct BoardThread {
@@ -144,7 +144,7 @@ struct Board {
     _sender: Sender<(usize, Vec<u8>)>,
     encoder: Encoder<ROOM>,
     decoders: Vec<Decoder<ROOM>>,
-    console: Lines<80>,
+    console: LineReader<80>,
     wakeups: u64,
     boot: std::time::Instant,
     stop: Arc<AtomicBool>,
@@ -187,7 +187,7 @@ impl Board {
                 }
             });
         }
-        let line = Line { cluster: CLUSTER, node };
+        let line = Endpoint { cluster: CLUSTER, node };
         Self {
             bug,
             flash,
@@ -201,7 +201,7 @@ impl Board {
             inbox,
             _sender: sender,
             encoder: Encoder::new(line),
-            console: Lines::new(),
+            console: LineReader::new(),
             wakeups: 0,
             boot: std::time::Instant::now(),
             stop,
@@ -274,7 +274,7 @@ impl Board {
             match self.decoders[at - 1].push(byte) {
                 Some(Ok(frame)) if frame.application => {
                     if let Ok(command) = Command::from_slice(frame.payload) {
-                        self.program.asked(&mut self.machine, frame.from, command);
+                        self.program.receive_forwarded(&mut self.machine, frame.from, command);
                     }
                 }
                 Some(Ok(frame)) => {
@@ -304,7 +304,8 @@ impl Board {
         let answer = match Request::parse(line) {
             Ok(Request::Status) => {
                 let mut text = self.program.status(&self.machine);
-                let bad: u32 = self.decoders.iter().map(|decoder| decoder.counters().bad()).sum();
+                let bad: u32 =
+                    self.decoders.iter().map(|decoder| decoder.counters().errors()).sum();
                 text.pair("badframes", u64::from(bad))
                     .pair("wakeups", self.wakeups)
                     .pair("uptime_ms", now.as_micros() / 1000);
@@ -343,7 +344,7 @@ impl Board {
             {
                 self.print(answer.as_bytes());
             }
-            if let Some((to, command)) = self.program.ask() {
+            if let Some((to, command)) = self.program.forward() {
                 self.send(to, command);
                 if self.bug == Bug::ForwardsTwice {
                     self.send(to, Command { serial: command.serial + 1, ..command });

@@ -7,7 +7,7 @@ use quorate_core::{Corrupt, Instant, NodeId, Wire as _, Writer};
 use quorate_firmware::{Desk, MAX_MESSAGE, MAX_RECORD, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
 use quorate_raft::{Event, Fixed, Raft};
-use quorate_setpoint::{Answer, CLUSTER, Command, Kept, Request, config};
+use quorate_setpoint::{Answer, CLUSTER, Command, Request, SavedState, config};
 
 /// Three voters (five at most), 3 KiB of log for 256 entries, snapshots of one part.
 type Machine = Raft<Fixed<5, 3072, 256, 200>>;
@@ -23,14 +23,14 @@ const _: () = assert!(size_of::<Node<'_, Setpoint>>() < 14 << 10);
 struct Setpoint {
     program: quorate_setpoint::Program,
     /// What is in flash, until the start.
-    found: Kept,
+    found: SavedState,
 }
 
 impl Program for Setpoint {
     type Machine = Machine;
 
     fn restore(&mut self, record: &[u8]) -> Result<(), Corrupt> {
-        self.found = Kept::from_slice(record).map_err(|_| Corrupt::Malformed)?;
+        self.found = SavedState::from_slice(record).map_err(|_| Corrupt::Malformed)?;
         Ok(())
     }
 
@@ -42,7 +42,7 @@ impl Program for Setpoint {
 
     fn frame(&mut self, machine: &mut Machine, from: NodeId, bytes: &[u8]) {
         match Command::from_slice(bytes) {
-            Ok(command) => self.program.asked(machine, from, command),
+            Ok(command) => self.program.receive_forwarded(machine, from, command),
             Err(reason) => defmt::warn!("what {} asks is no command: {}", from, reason),
         }
     }
@@ -79,7 +79,7 @@ impl Program for Setpoint {
         if let Some(answer) = self.program.answer(machine, desk.now) {
             desk.say(&answer);
         }
-        if let Some((to, command)) = self.program.ask() {
+        if let Some((to, command)) = self.program.forward() {
             desk.send(to, |out| command.encode(out));
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Program for Setpoint {
     }
 
     fn record(&self, out: &mut Writer<'_>) {
-        self.program.kept().encode(out);
+        self.program.saved_state().encode(out);
     }
 }
 

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use quorate_core::{Instant, Rng};
 use quorate_raft::session::SessionId;
 
-/// One message in so many is lost.
-const LOST: u64 = 10;
+/// One packet in so many is lost.
+const LOSS_ONE_IN: u64 = 10;
 /// The longest that a message takes, in µs.
-const SLOW_US: u64 = 20_000;
+const MAX_LATENCY_US: u64 = 20_000;
 
 /// Who sends and receives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,11 +17,11 @@ pub(crate) enum Address {
 
 /// What is sent.
 #[derive(Clone, Debug)]
-pub(crate) enum Letter {
+pub(crate) enum Packet {
     /// Between nodes: an encoded message of Raft.
     Raft(Vec<u8>),
     /// To a node: an encoded call, without a time yet.
-    Ask(Vec<u8>),
+    Request(Vec<u8>),
     /// To a customer.
     Reply(Reply),
 }
@@ -37,54 +37,54 @@ pub(crate) enum Reply {
         session: SessionId,
         serial: u64,
     },
-    /// The session lives.
-    Alive {
+    /// The session is alive.
+    SessionAlive {
         session: SessionId,
     },
     /// It does not.
-    Gone {
+    SessionEnded {
         session: SessionId,
     },
-    /// Another node leads.
-    AskNode(usize),
+    /// Another node is the leader.
+    Redirect(usize),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) from: Address,
     pub(crate) to: Address,
-    pub(crate) letter: Letter,
+    pub(crate) packet: Packet,
 }
 
 /// Messages on their way, some of which get lost, and overtake each other.
-pub(crate) struct Mail {
+pub(crate) struct Network {
     rng: Rng,
     number: u64,
-    on_the_way: BTreeMap<(Instant, u64), Envelope>,
+    in_flight: BTreeMap<(Instant, u64), Envelope>,
     /// The node that the other nodes do not hear, and that does not hear them. Customers reach it.
-    pub(crate) cut_off: Option<usize>,
+    pub(crate) isolated: Option<usize>,
 }
 
-impl Mail {
+impl Network {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed), number: 0, on_the_way: BTreeMap::new(), cut_off: None }
+        Self { rng: Rng::new(seed), number: 0, in_flight: BTreeMap::new(), isolated: None }
     }
 
-    pub(crate) fn send(&mut self, now: Instant, from: Address, to: Address, letter: Letter) {
-        let (lost, takes) = (self.rng.below(LOST) == 0, 1 + self.rng.below(SLOW_US));
+    pub(crate) fn send(&mut self, now: Instant, from: Address, to: Address, packet: Packet) {
+        let (lost, takes) = (self.rng.below(LOSS_ONE_IN) == 0, 1 + self.rng.below(MAX_LATENCY_US));
         let apart = match (from, to) {
-            (Address::Node(a), Address::Node(b)) => [a, b].map(Some).contains(&self.cut_off),
+            (Address::Node(a), Address::Node(b)) => [a, b].map(Some).contains(&self.isolated),
             _ => false,
         };
         if !(lost || apart) {
             self.number += 1;
-            self.on_the_way.insert((now.after(takes), self.number), Envelope { from, to, letter });
+            self.in_flight.insert((now.after(takes), self.number), Envelope { from, to, packet });
         }
     }
 
     /// The next that has arrived by now.
     pub(crate) fn arrived(&mut self, now: Instant) -> Option<Envelope> {
-        let first = self.on_the_way.first_entry()?;
+        let first = self.in_flight.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
 }

@@ -1,16 +1,16 @@
 //! Every coffee is paid once, though many payments are in the log twice.
 #![allow(clippy::unwrap_used)]
 
-use quorate_sessions::Story;
+use quorate_sessions::Simulation;
 
 #[test]
 fn every_coffee_is_paid_once() {
     let (mut twice, mut leaders, mut ended) = (0, 0, 0);
     for seed in 1..=20 {
-        let report = Story::new(seed).unwrap().run(|_| {}).unwrap();
+        let report = Simulation::new(seed).unwrap().run(|_| {}).unwrap();
         assert_eq!((report.paid, report.in_doubt), (303, 0), "seed {seed}");
-        assert_eq!(report.once, [303; 3], "seed {seed}");
-        twice += report.as_they_come - report.paid;
+        assert_eq!(report.with_sessions, [303; 3], "seed {seed}");
+        twice += report.without_sessions - report.paid;
         leaders += report.leaders;
         ended += report.ended;
     }
@@ -18,11 +18,11 @@ fn every_coffee_is_paid_once() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story() {
-    let tell = || {
+fn same_seed_gives_the_same_run() {
+    let print = || {
         let mut lines = Vec::new();
-        let report = Story::new(7).unwrap().run(|line| lines.push(line.to_owned()));
+        let report = Simulation::new(7).unwrap().run(|line| lines.push(line.to_owned()));
         (lines, report)
     };
-    assert_eq!(tell(), tell());
+    assert_eq!(print(), print());
 }
