@@ -20,7 +20,7 @@ pub enum Violation {
         acknowledged: u64,
     },
     /// A read returned less than another read that was answered before it was sent.
-    WentBack {
+    StaleRead {
         /// The read.
         read: Read,
         /// The earlier one.
@@ -40,7 +40,7 @@ pub enum Violation {
     /// Two increments of the shared counter returned the same.
     CountedTwice(u64),
     /// An increment of the shared counter returned no more than one that was answered before it was sent.
-    CountedBack {
+    CounterWentBack {
         /// What it returned.
         reply: u64,
         /// What the earlier one had returned.
@@ -64,7 +64,7 @@ pub enum Violation {
 /// # Errors
 ///
 /// [`Violation::SecondCluster`].
-pub fn one_cluster(nodes: &[(u64, String)]) -> Result<(), Violation> {
+pub fn check_one_cluster(nodes: &[(u64, String)]) -> Result<(), Violation> {
     let Some((first, rest)) = nodes.split_first() else { return Ok(()) };
     match rest.iter().find(|(_, identity)| *identity != first.1) {
         Some(other) => Err(Violation::SecondCluster(first.clone(), other.clone())),
@@ -101,7 +101,7 @@ pub fn key(operations: &Operations) -> Result<(), Violation> {
             return Err(Violation::LostWrite { read: *read, acknowledged: floor });
         }
         if let Some(&before) = newest.filter(|newest| read.value < newest.value) {
-            return Err(Violation::WentBack { read: *read, before });
+            return Err(Violation::StaleRead { read: *read, before });
         }
         if read.value > 0 {
             let at = operations.writes.partition_point(|write| write.sequence < read.value);
@@ -141,7 +141,7 @@ pub fn shared_counter(increments: &[Increment], value: Option<u64>) -> Result<()
             before = before.max(earlier);
         }
         if reply <= before {
-            return Err(Violation::CountedBack { reply, before });
+            return Err(Violation::CounterWentBack { reply, before });
         }
     }
     let least = replies.len() as u64;
@@ -170,7 +170,7 @@ impl fmt::Display for Violation {
                     read(one)
                 )
             }
-            Self::WentBack { read: one, before } => {
+            Self::StaleRead { read: one, before } => {
                 write!(f, "a read went back: {}, and before that {}", read(one), read(before))
             }
             Self::NotWritten(one) => write!(f, "a value that was not written: {}", read(one)),
@@ -185,7 +185,7 @@ impl fmt::Display for Violation {
                 "there is more than one cluster: node {one} is of {its}, node {other} of {others}"
             ),
             Self::CountedTwice(reply) => write!(f, "two increments returned {reply}"),
-            Self::CountedBack { reply, before } => {
+            Self::CounterWentBack { reply, before } => {
                 write!(f, "an increment returned {reply} after another had returned {before}")
             }
             Self::Total { value, least, most } => {

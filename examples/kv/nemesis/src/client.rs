@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than a node takes to give up on a command.
-const ANSWER: Duration = Duration::from_secs(8);
-const CONNECT: Duration = Duration::from_secs(1);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a reply, at most.
-const LONGEST: usize = 8 << 20;
+const MAX_REPLY_BYTES: usize = 8 << 20;
 
 /// A connection to a node.
 #[derive(Debug)]
@@ -39,10 +39,10 @@ impl Client {
     /// When nothing answers there.
     pub fn connect(port: u16) -> io::Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let socket = TcpStream::connect_timeout(&address, CONNECT)?;
+        let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(ANSWER))?;
-        socket.set_write_timeout(Some(ANSWER))?;
+        socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
+        socket.set_write_timeout(Some(REPLY_TIMEOUT))?;
         Ok(Self { socket: BufReader::with_capacity(64 << 10, socket) })
     }
 
@@ -64,30 +64,30 @@ impl Client {
 
     fn reply(&mut self) -> io::Result<Reply> {
         let line = self.line()?;
-        let (kind, rest) = line.split_at_checked(1).ok_or_else(|| other("an empty line"))?;
+        let (kind, rest) = line.split_at_checked(1).ok_or_else(|| invalid("an empty line"))?;
         Ok(match kind {
             "+" => Reply::Simple(rest.to_owned()),
             "-" => Reply::Error(rest.to_owned()),
-            ":" => Reply::Integer(rest.parse().map_err(|_| other("no number"))?),
+            ":" => Reply::Integer(rest.parse().map_err(|_| invalid("no number"))?),
             "$" if rest == "-1" => Reply::Null,
             "$" => {
-                let length: usize = rest.parse().map_err(|_| other("no length"))?;
-                if length > LONGEST {
-                    return Err(other("a reply is too long"));
+                let length: usize = rest.parse().map_err(|_| invalid("no length"))?;
+                if length > MAX_REPLY_BYTES {
+                    return Err(invalid("a reply is too long"));
                 }
                 let mut bytes = vec![0; length + 2];
                 self.socket.read_exact(&mut bytes)?;
                 bytes.truncate(length);
                 Reply::Bulk(bytes)
             }
-            _ => return Err(other("a reply of a kind that is not expected")),
+            _ => return Err(invalid("a reply of a kind that is not expected")),
         })
     }
 
     fn line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
         self.socket.by_ref().take(64 << 10).read_until(b'\n', &mut line)?;
-        let text = String::from_utf8(line).map_err(|_| other("a line that is no text"))?;
+        let text = String::from_utf8(line).map_err(|_| invalid("a line that is no text"))?;
         text.strip_suffix("\r\n").map(str::to_owned).ok_or(io::ErrorKind::UnexpectedEof.into())
     }
 }
@@ -120,6 +120,6 @@ impl Info {
     }
 }
 
-fn other(what: &str) -> io::Error {
+fn invalid(what: &str) -> io::Error {
     io::Error::other(what)
 }

@@ -14,19 +14,19 @@ use crate::network::Network;
 use crate::node::{Node, Program};
 
 /// Whatever must come about has this long. A machine may be slow; nothing waits so long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes of a node's disk while it is not full.
 const DISK: u64 = 2 << 30;
 
 /// The nodes' ids and ports for clients, which clients share.
 pub type Endpoints = Arc<Mutex<Vec<(u64, u16)>>>;
 
-/// Nodes, each in a place that has a directory and, where this machine lets it, a file system of its own.
+/// Nodes, each in a slot that has a directory and, where this machine lets it, a file system of its own.
 #[derive(Debug)]
 pub struct Cluster {
-    /// One for each place.
+    /// One for each slot.
     pub nodes: Vec<Node>,
-    /// One for each place; none if there are no small disks.
+    /// One for each slot; none if there are no small disks.
     pub disks: Vec<Disk>,
     /// The links.
     pub network: Network,
@@ -51,8 +51,8 @@ impl Cluster {
             program,
             next_id: 1,
         };
-        for place in 0..size {
-            let data = cluster.program.scratch.join(format!("disk-{}", place + 1));
+        for slot in 0..size {
+            let data = cluster.program.scratch.join(format!("disk-{}", slot + 1));
             fs::create_dir_all(&data).map_err(Failure::io(data.display()))?;
             if small_disks {
                 let disk = Disk::mount(&data, DISK).map_err(Failure::io(
@@ -70,54 +70,54 @@ impl Cluster {
             .map(|node| format!("{}=127.0.0.1:{}", node.id, node.proxy))
             .collect();
         for node in &mut cluster.nodes {
-            node.set_how("--peers", peers.join(","));
+            node.set_bootstrap("--peers", peers.join(","));
             node.start()?;
         }
-        cluster.tell_clients();
+        cluster.publish_endpoints();
         Ok(cluster)
     }
 
-    /// Whether the node in a place is told of any other that is still there. One that joined is told of those that there are now.
-    pub fn finds_others(&mut self, place: usize) -> bool {
-        if !self.nodes[place].is_founder() {
-            let list = self.clients(Some(place));
-            self.nodes[place].set_how("--join", list);
+    /// Whether the node in a slot is told of any other that is still there. One that joined is told of those that there are now.
+    pub fn is_told_of_others(&mut self, slot: usize) -> bool {
+        if !self.nodes[slot].is_founder() {
+            let list = self.clients(Some(slot));
+            self.nodes[slot].set_bootstrap("--join", list);
             return true;
         }
-        let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != place);
+        let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != slot);
         others.any(|(_, node)| node.is_founder())
     }
 
-    /// A new node in a place, with the next id, which is to join the others.
+    /// A new node in a slot, with the next id, which is to join the others.
     ///
     /// # Errors
     ///
     /// When this machine lacks what it takes.
-    pub fn replace(&mut self, place: usize) -> Outcome {
-        let mut node = self.make(&self.nodes[place].data.clone())?;
-        node.set_how("--join", self.clients(Some(place)));
-        self.nodes[place] = node;
-        self.tell_clients();
+    pub fn replace(&mut self, slot: usize) -> Outcome {
+        let mut node = self.make(&self.nodes[slot].data.clone())?;
+        node.set_bootstrap("--join", self.clients(Some(slot)));
+        self.nodes[slot] = node;
+        self.publish_endpoints();
         Ok(())
     }
 
     fn make(&mut self, data: &Path) -> Outcome<Node> {
         let mut node = Node::new(self.next_id, data, &self.program)?;
         self.next_id += 1;
-        let proxy = self.network.front(node.id, node.peer_port());
+        let proxy = self.network.add_proxy(node.id, node.peer_port());
         node.proxy = proxy.map_err(Failure::io("listening"))?;
         Ok(node)
     }
 
-    fn tell_clients(&self) {
+    fn publish_endpoints(&self) {
         let ports = self.nodes.iter().map(|node| (node.id, node.client_port())).collect();
         *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = ports;
     }
 
-    /// Where clients reach the nodes, but for one place.
+    /// Where clients reach the nodes, but for one slot.
     #[must_use]
     pub fn clients(&self, without: Option<usize>) -> String {
-        let nodes = self.nodes.iter().enumerate().filter(|(place, _)| Some(*place) != without);
+        let nodes = self.nodes.iter().enumerate().filter(|(slot, _)| Some(*slot) != without);
         let ports: Vec<String> =
             nodes.map(|(_, node)| format!("127.0.0.1:{}", node.client_port())).collect();
         ports.join(",")
@@ -138,23 +138,25 @@ impl Cluster {
     /// # Errors
     ///
     /// When it does not work for long.
-    pub fn ctl(&mut self, without: usize, words: &[&str], done: &str) -> Outcome {
-        let deadline = Instant::now() + PATIENCE;
+    pub fn ctl(&mut self, without: usize, words: &[&str], accepted_error: &str) -> Outcome {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let output = Command::new(&self.program.path)
                 .args(["ctl", "--nodes", &self.clients(Some(without))])
                 .args(words)
                 .output()
                 .map_err(Failure::io("quorate-kv ctl"))?;
-            let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            if output.status.success() || (!done.is_empty() && complaint.contains(done)) {
+            let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            if output.status.success()
+                || (!accepted_error.is_empty() && stderr.contains(accepted_error))
+            {
                 return Ok(());
             }
             self.check()?;
             if Instant::now() > deadline {
                 let words = words.join(" ");
                 return Err(Failure::server(format!(
-                    "`ctl {words}` does not work within {PATIENCE:?}: {complaint}"
+                    "`ctl {words}` does not work within {TIMEOUT:?}: {stderr}"
                 )));
             }
             sleep(Duration::from_millis(200));
@@ -191,20 +193,20 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When it does not within [`PATIENCE`], or a node ended by itself.
+    /// When it does not within [`TIMEOUT`], or a node ended by itself.
     pub fn until<T>(
         &mut self,
         what: &str,
         mut condition: impl FnMut(&mut Self) -> Option<T>,
     ) -> Outcome<T> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(value) = condition(self) {
                 return Ok(value);
             }
             if Instant::now() > deadline {
                 return Err(Failure::server(format!(
-                    "waited {PATIENCE:?} for {what}{}",
+                    "waited {TIMEOUT:?} for {what}{}",
                     self.describe()
                 )));
             }
@@ -218,15 +220,15 @@ impl Cluster {
         self.nodes.iter().map(|node| node.is_up().then(|| node.info()).flatten()).collect()
     }
 
-    /// The place of the leader, as far as it is known.
+    /// The slot of the leader, as far as it is known.
     #[must_use]
     pub fn leader(&self) -> Option<usize> {
         let infos = self.infos();
-        let leads = infos.iter().enumerate().filter_map(|(place, info)| {
+        let leads = infos.iter().enumerate().filter_map(|(slot, info)| {
             let info = info.as_ref().filter(|info| info.text("role") == "leader")?;
-            Some((info.number("term"), place))
+            Some((info.number("term"), slot))
         });
-        leads.max().map(|(_, place)| place)
+        leads.max().map(|(_, slot)| slot)
     }
 
     /// A line for each node, for whoever looks into a failure.
@@ -247,7 +249,7 @@ impl Cluster {
 
     /// Keeps what the disks hold beyond their end, for whoever looks into a failure.
     #[must_use]
-    pub fn keep(&mut self) -> Vec<PathBuf> {
+    pub fn preserve_data(&mut self) -> Vec<PathBuf> {
         let mut kept = Vec::new();
         for node in &mut self.nodes {
             let _ = node.kill();

@@ -84,15 +84,15 @@ pub struct Faults {
     pub counts: BTreeMap<Fault, u64>,
     timeline: Timeline,
     undo: Vec<Undo>,
-    /// Places whose process or disk has a fault already.
-    taken: Vec<usize>,
+    /// Slots whose process or disk has a fault already.
+    faulty_slots: Vec<usize>,
 }
 
 impl Faults {
     /// None yet.
     #[must_use]
     pub fn new(timeline: Timeline) -> Self {
-        Self { counts: BTreeMap::new(), timeline, undo: Vec::new(), taken: Vec::new() }
+        Self { counts: BTreeMap::new(), timeline, undo: Vec::new(), faulty_slots: Vec::new() }
     }
 
     /// Injects a fault, but for [`Fault::Erase`], which needs a cluster without others.
@@ -102,86 +102,86 @@ impl Faults {
     /// When this machine does not let it, or a node ended by itself.
     pub fn inject(&mut self, cluster: &mut Cluster, fault: Fault, rng: &mut Rng) -> Outcome {
         let leader = cluster.leader();
-        let Some(mut place) = self.victim(cluster, leader, rng) else { return Ok(()) };
-        if fault == Fault::Transfer && leader == Some(place) {
+        let Some(mut slot) = self.victim(cluster, leader, rng) else { return Ok(()) };
+        if fault == Fault::Transfer && leader == Some(slot) {
             // it does not take over from itself
-            place = (place + 1) % cluster.nodes.len();
+            slot = (slot + 1) % cluster.nodes.len();
         }
-        let id = cluster.nodes[place].id;
-        let role = if leader == Some(place) { ", the leader" } else { "" };
-        let say = |what: &str| self.timeline.say(&format!("{what} node {id}{role}"));
+        let id = cluster.nodes[slot].id;
+        let role = if leader == Some(slot) { ", the leader" } else { "" };
+        let log = |what: &str| self.timeline.log(&format!("{what} node {id}{role}"));
         match fault {
             Fault::Kill => {
-                say("kill");
-                cluster.nodes[place].kill()?;
-                self.taken.push(place);
-                self.undo.push(Undo::Start(place));
+                log("kill");
+                cluster.nodes[slot].kill()?;
+                self.faulty_slots.push(slot);
+                self.undo.push(Undo::Start(slot));
             }
             Fault::Pause => {
                 let time = Duration::from_millis(rng.range(100, 6_000));
-                say(&format!("for {time:?}, pause"));
-                cluster.nodes[place].pause(time)?;
-                self.taken.push(place);
-                self.undo.push(Undo::Resume(place));
+                log(&format!("for {time:?}, pause"));
+                cluster.nodes[slot].pause(time)?;
+                self.faulty_slots.push(slot);
+                self.undo.push(Undo::Resume(slot));
             }
             Fault::FullDisk => {
-                let Some(disk) = cluster.disks.get(place) else { return Ok(()) };
-                say("fill the disk of");
+                let Some(disk) = cluster.disks.get(slot) else { return Ok(()) };
+                log("fill the disk of");
                 disk.fill().map_err(Failure::io("filling a disk"))?;
-                self.taken.push(place);
-                self.undo.push(Undo::Free(place));
+                self.faulty_slots.push(slot);
+                self.undo.push(Undo::Free(slot));
                 // counted when the node has noticed
                 return Ok(());
             }
             Fault::Transfer => {
-                say("transfer leadership to");
+                log("transfer leadership to");
                 let answer = leader.map(|leader| cluster.transfer(leader, id));
                 if !answer.unwrap_or_default() {
-                    self.timeline.say("the transfer was refused");
+                    self.timeline.log("the transfer was refused");
                     return Ok(());
                 }
             }
-            _ => self.disturb(cluster, fault, place, rng),
+            _ => self.disturb_links(cluster, fault, slot, rng),
         }
         self.count(fault);
         Ok(())
     }
 
     /// Disturbs links of a node.
-    fn disturb(&mut self, cluster: &Cluster, fault: Fault, place: usize, rng: &mut Rng) {
-        let id = cluster.nodes[place].id;
+    fn disturb_links(&mut self, cluster: &Cluster, fault: Fault, slot: usize, rng: &mut Rng) {
+        let id = cluster.nodes[slot].id;
         let others: Vec<u64> = cluster.nodes.iter().map(|n| n.id).filter(|&o| o != id).collect();
         let other = pick(&others, rng);
         let both = |other| [(id, other), (other, id)];
         let (network, timeline) = (&cluster.network, self.timeline);
-        let ways: Vec<(u64, u64)> = match fault {
+        let directions: Vec<(u64, u64)> = match fault {
             Fault::OneWayCut => vec![both(other)[usize::from(rng.chance(1, 2))]],
             Fault::Isolate => others.iter().copied().flat_map(both).collect(),
             _ => both(other).to_vec(),
         };
         match fault {
             Fault::Reset => {
-                timeline.say(&format!("reset the connections of node {id}"));
+                timeline.log(&format!("reset the connections of node {id}"));
                 others.iter().for_each(|&other| network.reset(id, other));
                 return;
             }
             Fault::Delay => {
                 let delay = Duration::from_millis(rng.range(5, 150));
-                timeline.say(&format!("delay {id} <-> {other} by {delay:?}"));
-                ways.iter().for_each(|&(from, to)| network.delay(from, to, delay));
+                timeline.log(&format!("delay {id} <-> {other} by {delay:?}"));
+                directions.iter().for_each(|&(from, to)| network.delay(from, to, delay));
             }
             _ => {
                 match fault {
                     Fault::OneWayCut => {
-                        timeline.say(&format!("cut {} -> {}", ways[0].0, ways[0].1))
+                        timeline.log(&format!("cut {} -> {}", directions[0].0, directions[0].1))
                     }
-                    Fault::Cut => timeline.say(&format!("cut {id} <-> {other}")),
-                    _ => timeline.say(&format!("isolate node {id}")),
+                    Fault::Cut => timeline.log(&format!("cut {id} <-> {other}")),
+                    _ => timeline.log(&format!("isolate node {id}")),
                 }
-                ways.iter().for_each(|&(from, to)| network.cut(from, to, true));
+                directions.iter().for_each(|&(from, to)| network.cut(from, to, true));
             }
         }
-        self.undo.push(Undo::Heal(ways));
+        self.undo.push(Undo::Heal(directions));
     }
 
     /// Ends all faults, in an order that is drawn.
@@ -193,31 +193,30 @@ impl Faults {
         while !self.undo.is_empty() {
             let at = usize::try_from(rng.below(self.undo.len() as u64)).unwrap_or(0);
             match self.undo.swap_remove(at) {
-                Undo::Start(place) => {
-                    self.timeline.say(&format!("start node {}", cluster.nodes[place].id));
-                    cluster.nodes[place].start()?;
+                Undo::Start(slot) => {
+                    self.timeline.log(&format!("start node {}", cluster.nodes[slot].id));
+                    cluster.nodes[slot].start()?;
                 }
-                Undo::Resume(place) => {
-                    cluster.nodes[place].resumed()?;
-                    self.timeline.say(&format!("node {} goes on", cluster.nodes[place].id));
+                Undo::Resume(slot) => {
+                    cluster.nodes[slot].wait_for_resume()?;
+                    self.timeline.log(&format!("node {} goes on", cluster.nodes[slot].id));
                 }
-                Undo::Heal(ways) => {
-                    self.timeline.say("heal the links");
-                    for (from, to) in ways {
+                Undo::Heal(directions) => {
+                    self.timeline.log("heal the links");
+                    for (from, to) in directions {
                         cluster.network.cut(from, to, false);
                         cluster.network.delay(from, to, Duration::ZERO);
                     }
                 }
-                Undo::Free(place) => {
-                    self.timeline
-                        .say(&format!("free the disk of node {}", cluster.nodes[place].id));
-                    let freed = cluster.disks.get(place).map_or(Ok(()), |disk| disk.free());
+                Undo::Free(slot) => {
+                    self.timeline.log(&format!("free the disk of node {}", cluster.nodes[slot].id));
+                    let freed = cluster.disks.get(slot).map_or(Ok(()), |disk| disk.free());
                     freed.map_err(Failure::io("freeing a disk"))?;
                 }
             }
             sleep(Duration::from_millis(rng.range(0, 200)));
         }
-        self.taken.clear();
+        self.faulty_slots.clear();
         cluster.check()
     }
 
@@ -228,14 +227,14 @@ impl Faults {
     /// When a node ended by itself.
     pub fn await_full_disks(&mut self, cluster: &mut Cluster) -> Outcome {
         /// It takes writes until what the log has set aside is used up.
-        const LOOKS: u32 = 300;
-        let places: Vec<usize> = self.undo.iter().filter_map(free).collect();
-        for place in places {
-            for _ in 0..LOOKS {
+        const POLLS: u32 = 300;
+        let slots: Vec<usize> = self.undo.iter().filter_map(free).collect();
+        for slot in slots {
+            for _ in 0..POLLS {
                 let full =
-                    cluster.nodes[place].info().is_some_and(|info| info.text("disk") == "full");
+                    cluster.nodes[slot].info().is_some_and(|info| info.text("disk") == "full");
                 if full {
-                    self.timeline.say(&format!("node {} says: disk full", cluster.nodes[place].id));
+                    self.timeline.log(&format!("node {} says: disk full", cluster.nodes[slot].id));
                     self.count(Fault::FullDisk);
                     break;
                 }
@@ -250,14 +249,14 @@ impl Faults {
         *self.counts.entry(fault).or_default() += 1;
     }
 
-    /// A place without a fault: the leader's every other time.
+    /// A slot without a fault: the leader's every other time.
     fn victim(&self, cluster: &Cluster, leader: Option<usize>, rng: &mut Rng) -> Option<usize> {
-        let free = |place: &usize| !self.taken.contains(place);
+        let free = |slot: &usize| !self.faulty_slots.contains(slot);
         match leader.filter(free) {
             Some(leader) if rng.chance(1, 2) => Some(leader),
             _ => {
-                let places: Vec<usize> = (0..cluster.nodes.len()).filter(free).collect();
-                (!places.is_empty()).then(|| pick(&places, rng))
+                let slots: Vec<usize> = (0..cluster.nodes.len()).filter(free).collect();
+                (!slots.is_empty()).then(|| pick(&slots, rng))
             }
         }
     }
@@ -265,7 +264,7 @@ impl Faults {
 
 fn free(undo: &Undo) -> Option<usize> {
     match undo {
-        Undo::Free(place) => Some(*place),
+        Undo::Free(slot) => Some(*slot),
         _ => None,
     }
 }

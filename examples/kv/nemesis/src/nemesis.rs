@@ -15,7 +15,7 @@ use crate::history::{Key, Read};
 use crate::node::Program;
 use crate::options::Options;
 use crate::report;
-use crate::rounds::{Rounds, one_cluster};
+use crate::rounds::{Rounds, check_one_cluster};
 use crate::timeline::Timeline;
 use crate::workload::{SHARED, Workload};
 
@@ -37,7 +37,7 @@ const SERVER: [&str; 8] = [
 ///
 /// What went wrong.
 pub fn run(options: &Options) -> Outcome {
-    let seed = options.seed.unwrap_or_else(fresh_seed);
+    let seed = options.seed.unwrap_or_else(random_seed);
     let time = options.seconds.unwrap_or(options.minutes * 60);
     println!("seed {seed}, {} nodes, {time} s", options.nodes);
     let scratch = options.dir.clone().unwrap_or_else(default_dir);
@@ -49,10 +49,10 @@ pub fn run(options: &Options) -> Outcome {
     };
     let small_disks = !options.without.contains(&Fault::FullDisk);
     let mut cluster = Cluster::found(usize::from(options.nodes), program, small_disks)?;
-    let outcome = look(&mut cluster, options, seed, Duration::from_secs(time));
+    let outcome = run_rounds(&mut cluster, options, seed, Duration::from_secs(time));
     if outcome.is_err() || options.keep {
         let kept: Vec<String> =
-            cluster.keep().iter().map(|path| path.display().to_string()).collect();
+            cluster.preserve_data().iter().map(|path| path.display().to_string()).collect();
         println!("\nlogs are in {}, directories in {}", scratch.display(), kept.join(", "));
         println!(
             "the same faults again: cargo xtask nemesis --seed {seed} --seconds {time} --nodes {}",
@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Outcome {
     outcome
 }
 
-fn look(cluster: &mut Cluster, options: &Options, seed: u64, time: Duration) -> Outcome {
+fn run_rounds(cluster: &mut Cluster, options: &Options, seed: u64, time: Duration) -> Outcome {
     let begin = Instant::now();
     let timeline = Timeline::start();
     let mut rng = Rng::new(seed);
@@ -85,7 +85,7 @@ fn look(cluster: &mut Cluster, options: &Options, seed: u64, time: Duration) -> 
     let outcome = rounds.run(time);
     let slowest = rounds.slowest;
     workload.stop();
-    let outcome = outcome.and_then(|()| last_look(cluster, &workload, timeline));
+    let outcome = outcome.and_then(|()| final_check(cluster, &workload, timeline));
     let term = cluster.infos().iter().flatten().map(|info| info.number("term")).max().unwrap_or(0);
     let counts = &workload.shared.counts;
     report::print(counts, &faults, term, slowest, begin.elapsed());
@@ -96,18 +96,18 @@ fn look(cluster: &mut Cluster, options: &Options, seed: u64, time: Duration) -> 
 }
 
 /// Every node has applied the same, and that is what clients were promised.
-fn last_look(cluster: &mut Cluster, workload: &Workload, timeline: Timeline) -> Outcome {
-    timeline.say("the clients have stopped: reading everything at every node");
+fn final_check(cluster: &mut Cluster, workload: &Workload, timeline: Timeline) -> Outcome {
+    timeline.log("the clients have stopped: reading everything at every node");
     let over = timeline.now();
     cluster.until("every node to apply everything", |cluster| {
         let infos = cluster.infos().into_iter().collect::<Option<Vec<_>>>()?;
         let last = infos.iter().map(|info| info.number("log_last")).max()?;
         infos.iter().all(|info| info.number("applied") == last).then_some(())
     })?;
-    one_cluster(cluster)?;
+    check_one_cluster(cluster)?;
     let mut shared = Vec::new();
-    for place in 0..cluster.nodes.len() {
-        let (node, port) = (cluster.nodes[place].id, cluster.nodes[place].client_port());
+    for slot in 0..cluster.nodes.len() {
+        let (node, port) = (cluster.nodes[slot].id, cluster.nodes[slot].client_port());
         // through the leader first, then what the node has itself
         for local in [false, true] {
             let read = cluster
@@ -121,7 +121,7 @@ fn last_look(cluster: &mut Cluster, workload: &Workload, timeline: Timeline) -> 
             pair[0], pair[1]
         )));
     }
-    same_everywhere(workload, over)?;
+    check_nodes_agree(workload, over)?;
     workload.shared.check(shared.first().copied())
 }
 
@@ -158,7 +158,7 @@ fn read_all(
 }
 
 /// The reads of each key after all writes were over are equal.
-fn same_everywhere(workload: &Workload, over: u64) -> Outcome {
+fn check_nodes_agree(workload: &Workload, over: u64) -> Outcome {
     let differs = |key: &Key| {
         let operations = key.operations();
         let mut last = operations.reads.iter().filter(|read| read.start > over);
@@ -175,7 +175,7 @@ fn same_everywhere(workload: &Workload, over: u64) -> Outcome {
     }
 }
 
-fn fresh_seed() -> u64 {
+fn random_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(0) % 1_000_000
 }

@@ -13,9 +13,9 @@ use std::thread::{Builder, sleep};
 use std::time::Duration;
 
 /// How often a direction that is cut is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// A connection on which nothing is said for this long is dropped.
-const HELLO: Duration = Duration::from_secs(10);
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that travel together; with a delay, the bandwidth of the link is this much for each delay.
 const CHUNK: usize = 64 << 10;
 
@@ -41,8 +41,8 @@ struct State {
 struct Connection {
     from: u64,
     to: u64,
-    near: TcpStream,
-    far: TcpStream,
+    client: TcpStream,
+    server: TcpStream,
 }
 
 impl Network {
@@ -51,19 +51,19 @@ impl Network {
     /// # Errors
     ///
     /// When no port can be listened at.
-    pub fn front(&self, node: u64, port: u16) -> io::Result<u16> {
+    pub fn add_proxy(&self, node: u64, port: u16) -> io::Result<u16> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let own = listener.local_addr()?.port();
         let network = self.clone();
         Builder::new().name(format!("proxy-{node}")).spawn(move || {
-            for near in listener.incoming().flatten() {
+            for client in listener.incoming().flatten() {
                 let network = network.clone();
-                let carry = move || {
+                let proxy_connection = move || {
                     // a connection that fails is the nodes' business
-                    let _ = network.carry(near, node, port);
+                    let _ = network.proxy_connection(client, node, port);
                 };
                 // without a thread the connection is dropped, as by a bad network
-                let _ = Builder::new().name(format!("link-{node}")).spawn(carry);
+                let _ = Builder::new().name(format!("link-{node}")).spawn(proxy_connection);
             }
         })?;
         Ok(own)
@@ -85,7 +85,7 @@ impl Network {
         state.connections.retain(|connection| connection.strong_count() > 0);
         let all = state.connections.iter().filter_map(Weak::upgrade);
         all.filter(|c| (c.from, c.to) == (a, b) || (c.from, c.to) == (b, a))
-            .for_each(|connection| connection.end());
+            .for_each(|connection| connection.close());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,50 +96,50 @@ impl Network {
         self.state().directions.get(&(from, to)).copied().unwrap_or_default()
     }
 
-    fn carry(&self, mut near: TcpStream, to: u64, port: u16) -> io::Result<()> {
-        near.set_nodelay(true)?;
-        let (first, from) = first_bytes(&mut near)?;
-        self.wait_for_passage(from, to);
-        let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        far.set_nodelay(true)?;
-        (&far).write_all(&first)?;
-        let connection = Arc::new(Connection { from, to, near, far });
+    fn proxy_connection(&self, mut client: TcpStream, to: u64, port: u16) -> io::Result<()> {
+        client.set_nodelay(true)?;
+        let (first, from) = first_bytes(&mut client)?;
+        self.wait_while_cut(from, to);
+        let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        server.set_nodelay(true)?;
+        (&server).write_all(&first)?;
+        let connection = Arc::new(Connection { from, to, client, server });
         self.state().connections.push(Arc::downgrade(&connection));
         let (network, back) = (self.clone(), connection.clone());
         Builder::new().name(format!("link-{to}-back")).spawn(move || {
-            network.pump(&back, &back.far, &back.near, (to, from));
+            network.copy(&back, &back.server, &back.client, (to, from));
         })?;
-        self.pump(&connection, &connection.near, &connection.far, (from, to));
+        self.copy(&connection, &connection.client, &connection.server, (from, to));
         Ok(())
     }
 
     /// Carries bytes one way until an end of the connection is gone.
-    fn pump(&self, of: &Connection, source: &TcpStream, sink: &TcpStream, way: (u64, u64)) {
+    fn copy(&self, of: &Connection, source: &TcpStream, sink: &TcpStream, direction: (u64, u64)) {
         let (mut reader, mut writer) = (source, sink);
         let mut chunk = vec![0; CHUNK];
         while let Ok(count) = reader.read(&mut chunk) {
-            self.wait_for_passage(way.0, way.1);
+            self.wait_while_cut(direction.0, direction.1);
             let bytes = chunk.get(..count).unwrap_or_default();
             if count == 0 || writer.write_all(bytes).is_err() {
                 break;
             }
         }
-        of.end();
+        of.close();
     }
 
-    fn wait_for_passage(&self, from: u64, to: u64) {
+    fn wait_while_cut(&self, from: u64, to: u64) {
         sleep(self.direction(from, to).delay);
         while self.direction(from, to).cut {
-            sleep(LOOK);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
 impl Connection {
-    fn end(&self) {
+    fn close(&self) {
         // it may be gone already
-        let _ = self.near.shutdown(Shutdown::Both);
-        let _ = self.far.shutdown(Shutdown::Both);
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown(Shutdown::Both);
     }
 }
 
@@ -147,7 +147,7 @@ impl Connection {
 fn first_bytes(socket: &mut TcpStream) -> io::Result<(Vec<u8>, u64)> {
     /// The kind of a frame, the magic and the version of a hello, the cluster.
     const SENDER: usize = 1 + 8 + 4 + 8;
-    socket.set_read_timeout(Some(HELLO))?;
+    socket.set_read_timeout(Some(HELLO_TIMEOUT))?;
     // length and checksum
     let mut header = [0; 8];
     socket.read_exact(&mut header)?;

@@ -35,7 +35,7 @@ pub struct Node {
     peer: Port,
     program: Program,
     /// `--peers` or `--join`, and what comes after it.
-    how: [String; 2],
+    bootstrap_args: [String; 2],
     child: Option<Child>,
     /// A helper that stops the process for a while.
     pause: Option<Child>,
@@ -56,21 +56,21 @@ impl Node {
             client: reserve()?,
             peer: reserve()?,
             program: program.clone(),
-            how: Default::default(),
+            bootstrap_args: Default::default(),
             child: None,
             pause: None,
         })
     }
 
     /// Says how it finds the others: `--peers` or `--join`, and the list.
-    pub fn set_how(&mut self, option: &str, list: String) {
-        self.how = [option.to_owned(), list];
+    pub fn set_bootstrap(&mut self, option: &str, list: String) {
+        self.bootstrap_args = [option.to_owned(), list];
     }
 
     /// It was told by `--peers` who founded the cluster.
     #[must_use]
     pub fn is_founder(&self) -> bool {
-        self.how[0] == "--peers"
+        self.bootstrap_args[0] == "--peers"
     }
 
     /// The port for clients.
@@ -99,7 +99,7 @@ impl Node {
             .args(["--listen", &format!("127.0.0.1:{}", self.client_port())])
             .args(["--peer-listen", &format!("127.0.0.1:{}", self.peer_port())])
             .args(["--advertise", &format!("127.0.0.1:{}", self.proxy)])
-            .args(&self.how)
+            .args(&self.bootstrap_args)
             .arg("--data")
             .arg(&self.data)
             .args(&self.program.options)
@@ -146,7 +146,7 @@ impl Node {
     /// # Errors
     ///
     /// When the helper cannot be waited for.
-    pub fn resumed(&mut self) -> Outcome {
+    pub fn wait_for_resume(&mut self) -> Outcome {
         match self.pause.take() {
             Some(mut helper) => helper.wait().map(drop).map_err(Failure::io("pausing a node")),
             None => Ok(()),
@@ -164,9 +164,9 @@ impl Node {
             None => Ok(()),
             Some(status) => {
                 self.child = None;
-                let (id, said) = (self.id, self.last_lines(20));
+                let (id, last_lines_of_log) = (self.id, self.last_lines(20));
                 Err(Failure::server(format!(
-                    "node {id} ended by itself ({status}), and said last:\n{said}"
+                    "node {id} ended by itself ({status}), and said last:\n{last_lines_of_log}"
                 )))
             }
         }
@@ -177,8 +177,8 @@ impl Node {
     /// # Errors
     ///
     /// When it cannot be waited for.
-    pub fn ended(&mut self, patience: Duration) -> Outcome<Option<ExitStatus>> {
-        let deadline = Instant::now() + patience;
+    pub fn wait_for_exit(&mut self, timeout: Duration) -> Outcome<Option<ExitStatus>> {
+        let deadline = Instant::now() + timeout;
         while let Some(child) = &mut self.child {
             if let Some(status) = child.try_wait().map_err(Failure::io("waiting for a node"))? {
                 self.child = None;

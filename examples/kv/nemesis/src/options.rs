@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_named_on_the_command_line() {
+    fn faults_are_parsed_by_name() {
         let words = ["quorate-nemesis", "--server", "s", "--without", "full-disk,one-way-cut"];
         let options = Options::try_parse_from(words).unwrap();
         assert_eq!(options.without, [Fault::FullDisk, Fault::OneWayCut]);

@@ -15,7 +15,7 @@ use crate::timeline::Timeline;
 use crate::workload::Workload;
 
 /// How often the history is checked while a run goes on.
-const CHECK: Duration = Duration::from_secs(20);
+const CHECK_INTERVAL: Duration = Duration::from_secs(20);
 
 /// A run.
 #[derive(Debug)]
@@ -51,13 +51,14 @@ impl Rounds<'_> {
         self.workload.shared.check(None)?;
         let (mut checked, mut erased) = (Instant::now(), Instant::now());
         while begin.elapsed() < time {
-            let mut faults: Vec<Fault> = (0..self.rng.range(1, 4)).map(|_| self.draw()).collect();
-            if erased.elapsed() > erase::BETWEEN && self.rng.chance(1, 6) {
+            let mut faults: Vec<Fault> =
+                (0..self.rng.range(1, 4)).map(|_| self.random_fault()).collect();
+            if erased.elapsed() > erase::MIN_INTERVAL && self.rng.chance(1, 6) {
                 faults = vec![Fault::Erase];
                 erased = Instant::now();
             }
             self.round(&faults)?;
-            if checked.elapsed() > CHECK {
+            if checked.elapsed() > CHECK_INTERVAL {
                 self.workload.shared.check(None)?;
                 checked = Instant::now();
             }
@@ -65,7 +66,7 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    fn draw(&mut self) -> Fault {
+    fn random_fault(&mut self) -> Fault {
         let faults: Vec<Fault> = ALL.into_iter().filter(|&fault| fault != Fault::Erase).collect();
         pick(&faults, &mut self.rng)
     }
@@ -77,9 +78,9 @@ impl Rounds<'_> {
                 continue;
             }
             if fault == Fault::Erase {
-                let place = self.rng.below(self.cluster.nodes.len() as u64);
-                let place = usize::try_from(place).unwrap_or(0);
-                erase::replace_erased(self.cluster, place, self.timeline)?;
+                let slot = self.rng.below(self.cluster.nodes.len() as u64);
+                let slot = usize::try_from(slot).unwrap_or(0);
+                erase::replace_erased(self.cluster, slot, self.timeline)?;
                 self.faults.count(fault);
             } else {
                 self.faults.inject(self.cluster, fault, &mut self.rng)?;
@@ -103,7 +104,7 @@ impl Rounds<'_> {
         self.cluster
             .until(what, |_| newest.iter().all(|at| at.load(SeqCst) > now).then_some(()))?;
         self.slowest = self.slowest.max(begin.elapsed());
-        one_cluster(self.cluster)
+        check_one_cluster(self.cluster)
     }
 }
 
@@ -112,13 +113,13 @@ impl Rounds<'_> {
 /// # Errors
 ///
 /// When one does not, or does not answer for long.
-pub fn one_cluster(cluster: &mut Cluster) -> Outcome {
+pub fn check_one_cluster(cluster: &mut Cluster) -> Outcome {
     let infos = cluster.until("every node to answer", |cluster| {
         cluster.infos().into_iter().collect::<Option<Vec<_>>>()
     })?;
     let nodes = cluster.nodes.iter().map(|node| node.id);
     let identities = infos.iter().map(|info| info.text("cluster").to_owned());
     let identities: Vec<(u64, String)> = nodes.zip(identities).collect();
-    check::one_cluster(&identities)
+    check::check_one_cluster(&identities)
         .map_err(|violation| Failure::server(format!("{violation}{}", cluster.describe())))
 }

@@ -20,7 +20,7 @@ impl Timeline {
     }
 
     /// Prints a line with the time.
-    pub fn say(&self, text: &str) {
+    pub fn log(&self, text: &str) {
         let seconds = self.0.elapsed().as_secs_f64();
         println!("{seconds:>8.2} s  {text}");
     }

@@ -47,11 +47,11 @@ pub struct Shared {
     /// What is counted.
     pub counts: Counts,
     endpoints: Endpoints,
-    over: AtomicBool,
+    stopped: AtomicBool,
     keys: Mutex<Vec<Arc<Key>>>,
     increments: Mutex<Vec<Increment>>,
     /// What a client noticed at once.
-    wrong: Mutex<Option<String>>,
+    failure: Mutex<Option<String>>,
 }
 
 /// The clients, which end when this is dropped.
@@ -79,22 +79,23 @@ impl Workload {
             timeline,
             counts: Counts::default(),
             endpoints,
-            over: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             keys: Mutex::default(),
             increments: Mutex::default(),
-            wrong: Mutex::default(),
+            failure: Mutex::default(),
         });
         let mut workload = Self { shared, threads: Vec::new() };
         for (kind, count) in WRITERS {
             for number in 1..=count {
                 let (shared, rng) = (workload.shared.clone(), rng.fork());
-                let mut writer = Writer { shared, rng, kind, number, keys: Vec::new(), made: 0 };
+                let mut writer =
+                    Writer { shared, rng, kind, number, keys: Vec::new(), keys_made: 0 };
                 workload.spawn(move || writer.run())?;
             }
         }
         for _ in 0..READERS {
             let (shared, mut rng) = (workload.shared.clone(), rng.fork());
-            workload.spawn(move || shared.read_on(&mut rng))?;
+            workload.spawn(move || shared.run_reader(&mut rng))?;
         }
         Ok(workload)
     }
@@ -107,7 +108,7 @@ impl Workload {
 
     /// Ends them, and waits for them.
     pub fn stop(&mut self) {
-        self.shared.over.store(true, SeqCst);
+        self.shared.stopped.store(true, SeqCst);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 self.shared.report("a client of the nemesis panicked".into());
@@ -118,7 +119,7 @@ impl Workload {
 
 impl Drop for Workload {
     fn drop(&mut self) {
-        self.shared.over.store(true, SeqCst);
+        self.shared.stopped.store(true, SeqCst);
     }
 }
 
@@ -135,15 +136,15 @@ impl Shared {
     ///
     /// What is not.
     pub fn check(&self, shared_counter: Option<u64>) -> Result {
-        if let Some(wrong) = &*lock(&self.wrong) {
-            return Err(Failure::server(wrong.clone()));
+        if let Some(failure) = &*lock(&self.failure) {
+            return Err(Failure::server(failure.clone()));
         }
         for key in self.keys() {
-            let wrong =
+            let failure =
                 |violation: Violation| Failure::server(format!("key {}: {violation}", key.name));
             // copied, so that clients go on meanwhile
             let operations = key.operations().clone();
-            check::key(&operations).map_err(wrong)?;
+            check::key(&operations).map_err(failure)?;
         }
         let increments = lock(&self.increments).clone();
         check::shared_counter(&increments, shared_counter)
@@ -151,11 +152,11 @@ impl Shared {
     }
 
     fn report(&self, text: String) {
-        lock(&self.wrong).get_or_insert(text);
+        lock(&self.failure).get_or_insert(text);
     }
 
-    fn is_over(&self) -> bool {
-        self.over.load(SeqCst)
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(SeqCst)
     }
 
     /// Connects to some node; `None` when it is not there.
@@ -174,12 +175,12 @@ impl Shared {
         }
     }
 
-    fn read_on(&self, rng: &mut Rng) {
-        while !self.is_over() {
+    fn run_reader(&self, rng: &mut Rng) {
+        while !self.is_stopped() {
             let Some((node, mut client)) = self.connect(rng) else { continue };
             for _ in 0..rng.range(20, 200) {
-                let Some(key) = self.some_key(rng) else { break };
-                if self.is_over() || !self.read(&mut client, node, &key) {
+                let Some(key) = self.random_key(rng) else { break };
+                if self.is_stopped() || !self.read(&mut client, node, &key) {
                     break;
                 }
                 sleep(Duration::from_micros(rng.range(500, 3_000)));
@@ -188,7 +189,7 @@ impl Shared {
     }
 
     /// A key: rather one that is being written, seldom one of 1 MiB.
-    fn some_key(&self, rng: &mut Rng) -> Option<Arc<Key>> {
+    fn random_key(&self, rng: &mut Rng) -> Option<Arc<Key>> {
         let keys = lock(&self.keys);
         if keys.is_empty() {
             return None;
@@ -239,35 +240,35 @@ struct Writer {
     number: u64,
     /// Those that are not deleted, the present one last.
     keys: Vec<Arc<Key>>,
-    made: u64,
+    keys_made: u64,
 }
 
 impl Writer {
     fn run(&mut self) {
         self.next_key();
-        while !self.shared.is_over() {
+        while !self.shared.is_stopped() {
             let Some((node, mut client)) = self.shared.connect(&mut self.rng) else { continue };
             for _ in 0..self.rng.range(10, 500) {
-                if self.shared.is_over() || !self.write(&mut client) {
+                if self.shared.is_stopped() || !self.write(&mut client) {
                     break;
                 }
                 let pause = if self.kind == Kind::Big { 60_000 } else { 3_000 };
                 sleep(Duration::from_micros(self.rng.range(500, pause)));
             }
             if self.kind == Kind::Big && self.keys.len() > BIG_KEYS {
-                self.retire(&mut client, node);
+                self.delete_oldest(&mut client, node);
             }
         }
     }
 
     fn next_key(&mut self) {
-        self.made += 1;
+        self.keys_made += 1;
         let kind = match self.kind {
             Kind::Register => "register",
             Kind::Big => "big",
             Kind::Counter => "counter",
         };
-        let key = Key::new(format!("{kind}-{}-{}", self.number, self.made), self.kind);
+        let key = Key::new(format!("{kind}-{}-{}", self.number, self.keys_made), self.kind);
         let key = Arc::new(key);
         lock(&self.shared.keys).push(key.clone());
         self.keys.push(key);
@@ -282,7 +283,7 @@ impl Writer {
         let sequence = key.operations().writes.last().map_or(0, |write| write.sequence) + 1;
         let value = key.encode(sequence);
         let start = self.begin(&key, sequence);
-        let answer = self.ask(client, &[b"SET", key.name.as_bytes(), &value]);
+        let answer = self.send_write(client, &[b"SET", key.name.as_bytes(), &value]);
         let outcome = match answer {
             Answer::Done(Reply::Simple(_)) => Outcome::Acknowledged,
             Answer::Done(reply) => {
@@ -297,7 +298,7 @@ impl Writer {
     fn increment(&mut self, client: &mut Client, key: &Arc<Key>) -> bool {
         let sequence = key.operations().writes.last().map_or(0, |write| write.sequence) + 1;
         let start = self.begin(key, sequence);
-        let outcome = match self.ask(client, &[b"INCR", key.name.as_bytes()]) {
+        let outcome = match self.send_write(client, &[b"INCR", key.name.as_bytes()]) {
             Answer::Done(Reply::Integer(reply)) if u64::try_from(reply) == Ok(sequence) => {
                 Outcome::Acknowledged
             }
@@ -318,7 +319,7 @@ impl Writer {
 
     fn increment_shared(&mut self, client: &mut Client) -> bool {
         let start = self.shared.timeline.now();
-        let answer = self.ask(client, &[b"INCR", SHARED.as_bytes()]);
+        let answer = self.send_write(client, &[b"INCR", SHARED.as_bytes()]);
         let end = self.shared.timeline.now();
         let reply = match answer {
             Answer::Done(Reply::Integer(reply)) => u64::try_from(reply).ok(),
@@ -365,7 +366,7 @@ impl Writer {
     }
 
     /// Sends a write, and counts how it ended.
-    fn ask(&self, client: &mut Client, words: &[&[u8]]) -> Answer {
+    fn send_write(&self, client: &mut Client, words: &[&[u8]]) -> Answer {
         let counts = &self.shared.counts;
         match client.call(words) {
             Ok(Reply::Error(error)) if error.contains("was not executed") => {
@@ -392,7 +393,7 @@ impl Writer {
     }
 
     /// Reads the oldest key for the last time, and deletes it.
-    fn retire(&mut self, client: &mut Client, node: u64) {
+    fn delete_oldest(&mut self, client: &mut Client, node: u64) {
         let key = self.keys[0].clone();
         if !self.shared.read(client, node, &key) {
             return;

@@ -28,7 +28,7 @@ fn history(reads: &[Read]) -> Operations {
 }
 
 #[test]
-fn what_a_linearizable_store_answers_is_accepted() {
+fn linearizable_history_is_accepted() {
     for reads in [
         &[][..],
         // before, during and after the first write
@@ -48,7 +48,7 @@ fn what_a_linearizable_store_answers_is_accepted() {
 }
 
 #[test]
-fn a_lost_write_is_found() {
+fn lost_write_is_detected() {
     for (lost, acknowledged) in
         [(read(0, 21, 25), 1), (read(1, 41, 45), 2), (read(2, 81, 85), 4), (read(0, 900, 901), 4)]
     {
@@ -58,25 +58,25 @@ fn a_lost_write_is_found() {
 }
 
 #[test]
-fn a_read_that_goes_back_is_found() {
+fn stale_read_is_detected() {
     // none of the writes in question was acknowledged before
     let (before, back) = (read(2, 31, 32), read(1, 33, 34));
     let found = check::key(&history(&[read(1, 25, 26), before, back]));
-    assert_eq!(found, Err(Violation::WentBack { read: back, before }));
+    assert_eq!(found, Err(Violation::StaleRead { read: back, before }));
     let (before, back) = (read(5, 110, 120), read(4, 130, 140));
     assert_eq!(
         check::key(&history(&[before, back])),
-        Err(Violation::WentBack { read: back, before })
+        Err(Violation::StaleRead { read: back, before })
     );
     // in whatever order they were recorded
     assert_eq!(
         check::key(&history(&[back, before])),
-        Err(Violation::WentBack { read: back, before })
+        Err(Violation::StaleRead { read: back, before })
     );
 }
 
 #[test]
-fn values_that_were_refused_or_not_written_are_found() {
+fn refused_or_unwritten_values_are_detected() {
     let refused = read(3, 55, 58);
     assert_eq!(check::key(&history(&[refused])), Err(Violation::Refused(refused)));
     for invented in [read(6, 110, 120), read(2, 21, 29)] {
@@ -85,7 +85,7 @@ fn values_that_were_refused_or_not_written_are_found() {
 }
 
 #[test]
-fn an_increment_that_counts_twice_or_not_is_found() {
+fn double_and_lost_increments_are_detected() {
     let done = |start, end, reply| Increment { start, end, reply: Some(reply) };
     let unknown = Increment { start: 0, end: 5, reply: None };
     let good = [done(10, 20, 1), done(12, 30, 3), done(13, 29, 2), unknown];
@@ -103,12 +103,12 @@ fn an_increment_that_counts_twice_or_not_is_found() {
     let back = [done(10, 20, 2), done(30, 40, 1)];
     assert_eq!(
         check::shared_counter(&back, None),
-        Err(Violation::CountedBack { reply: 1, before: 2 })
+        Err(Violation::CounterWentBack { reply: 1, before: 2 })
     );
 }
 
 #[test]
-fn values_tell_their_key_and_number() {
+fn values_encode_key_and_sequence() {
     for kind in [Kind::Register, Kind::Big] {
         let key = Key::new("a-1".into(), kind);
         let value = key.encode(7);
@@ -128,10 +128,10 @@ fn values_tell_their_key_and_number() {
 }
 
 #[test]
-fn a_second_cluster_is_found() {
+fn second_cluster_is_detected() {
     let nodes = |identities: [&str; 3]| {
         let nodes: Vec<(u64, String)> = (1..).zip(identities.map(str::to_owned)).collect();
-        check::one_cluster(&nodes)
+        check::check_one_cluster(&nodes)
     };
     assert_eq!(nodes(["a", "a", "a"]), Ok(()));
     for (identities, at) in [(["a", "b", "a"], 2), (["a", "a", "b"], 3)] {

@@ -22,7 +22,7 @@ fn hello() -> Vec<u8> {
 /// Node 7's end of a connection to node 3, and node 3's.
 fn connect(network: &Network) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = network.front(3, listener.local_addr().unwrap().port()).unwrap();
+    let port = network.add_proxy(3, listener.local_addr().unwrap().port()).unwrap();
     let mut near = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     near.write_all(&hello()).unwrap();
     let (mut far, _) = listener.accept().unwrap();
@@ -32,7 +32,7 @@ fn connect(network: &Network) -> (TcpStream, TcpStream) {
     (near, far)
 }
 
-fn carries(mut from: &TcpStream, mut to: &TcpStream, byte: u8) {
+fn assert_carries(mut from: &TcpStream, mut to: &TcpStream, byte: u8) {
     from.write_all(&[byte]).unwrap();
     let mut got = [0];
     to.read_exact(&mut got).unwrap();
@@ -40,15 +40,15 @@ fn carries(mut from: &TcpStream, mut to: &TcpStream, byte: u8) {
 }
 
 #[test]
-fn a_cut_holds_back_one_direction_until_it_is_healed() {
+fn cut_direction_holds_bytes_until_healed() {
     let network = Network::default();
     let (mut near, mut far) = connect(&network);
-    carries(&near, &far, 1);
-    carries(&far, &near, 2);
+    assert_carries(&near, &far, 1);
+    assert_carries(&far, &near, 2);
     network.cut(7, 3, true);
     near.write_all(&[3]).unwrap();
     for byte in 4..20 {
-        carries(&far, &near, byte);
+        assert_carries(&far, &near, byte);
     }
     far.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     assert!(far.read(&mut [0]).is_err(), "nothing came through");
@@ -57,23 +57,23 @@ fn a_cut_holds_back_one_direction_until_it_is_healed() {
     let mut got = [0];
     far.read_exact(&mut got).unwrap();
     assert_eq!(got, [3]);
-    carries(&near, &far, 21);
+    assert_carries(&near, &far, 21);
 }
 
 #[test]
-fn a_reset_ends_connections_of_a_pair() {
+fn reset_closes_the_connections_of_a_pair() {
     let network = Network::default();
     let (near, far) = connect(&network);
-    carries(&near, &far, 1);
+    assert_carries(&near, &far, 1);
     network.reset(3, 5);
-    carries(&near, &far, 2);
+    assert_carries(&near, &far, 2);
     network.reset(3, 7);
     assert_eq!((&near).read(&mut [0]).unwrap_or(0), 0);
     assert_eq!((&far).read(&mut [0]).unwrap_or(0), 0);
 }
 
 #[test]
-fn a_reserved_port_is_given_to_nobody_but_who_asks_for_it() {
+fn reserved_port_is_only_given_on_request() {
     let ports: Vec<Port> = (0..50).map(|_| Port::reserve().unwrap()).collect();
     for port in &ports {
         assert!(Port::at(port.number()).is_err(), "reserved once");
