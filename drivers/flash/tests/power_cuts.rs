@@ -61,7 +61,7 @@ fn write<const WORD: usize>(
 }
 
 /// Returns how many cuts fell into the opening of the log.
-fn every_cut<const WORD: usize>(padding: usize) -> u64 {
+fn assert_all_power_cuts<const WORD: usize>(padding: usize) -> u64 {
     let to = 40;
     let mut whole = Mock::<WORD>::new(0);
     write(&mut whole, &mut Register::default(), (to, padding)).unwrap();
@@ -105,12 +105,18 @@ fn every_cut<const WORD: usize>(padding: usize) -> u64 {
 
 #[test]
 fn power_cuts_with_words_of_4_bytes() {
-    assert!(every_cut::<4>(0) + every_cut::<4>(31) > 0, "no cut ever fell into the opening");
+    assert!(
+        assert_all_power_cuts::<4>(0) + assert_all_power_cuts::<4>(31) > 0,
+        "no cut ever fell into the opening"
+    );
 }
 
 #[test]
 fn power_cuts_with_words_of_1_and_16_bytes() {
-    assert!(every_cut::<1>(7) + every_cut::<16>(20) > 0, "no cut ever fell into the opening");
+    assert!(
+        assert_all_power_cuts::<1>(7) + assert_all_power_cuts::<16>(20) > 0,
+        "no cut ever fell into the opening"
+    );
 }
 
 /// One flipped bit anywhere: the log is refused, or nothing of it is missing.

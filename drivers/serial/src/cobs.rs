@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_another_library_does_it(bytes in prop_oneof![some_zeros(), few_zeros()]) {
+        fn output_matches_another_cobs_library(bytes in prop_oneof![some_zeros(), few_zeros()]) {
             let ours: Vec<u8> = CobsEncoder::new(&bytes).collect();
             let theirs: Vec<u8> = corncobs::encode_iter(&bytes).collect();
             prop_assert!(!ours.contains(&0));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_just_full() {
+    fn exactly_full_block_round_trips() {
         for len in [253, 254, 255, 508, 509] {
             let bytes: Vec<u8> = (0..len).map(|i| (i % 255) as u8 + 1).collect();
             let stuffed: Vec<u8> = CobsEncoder::new(&bytes).collect();

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_cut_off() {
+    fn overlong_input_is_truncated() {
         assert_eq!(Text::<4>::new().str("abc").number(123).as_str(), "abc1");
         assert_eq!(Text::<3>::new().str("abä").as_str(), "");
     }

@@ -7,7 +7,7 @@ use crate::resp::{Arguments, number};
 use crate::table::{self, Name, Spec};
 
 /// Whether a command may wait for long before it is answered: `WAIT`.
-pub(crate) fn waits(arguments: Arguments<'_>) -> bool {
+pub(crate) fn may_block(arguments: Arguments<'_>) -> bool {
     arguments.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"WAIT"))
 }
 

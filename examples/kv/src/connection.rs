@@ -172,7 +172,7 @@ impl Connection {
                 Ok(Some(taken)) => {
                     input.grant.arrived();
                     let arguments = input.decoder.arguments(&input.buffer);
-                    if command::waits(arguments) {
+                    if command::may_block(arguments) {
                         // meanwhile nothing may be kept that others need: neither the memory of a large command, nor replies
                         session.execute_batch().await?;
                         input.grant.release();
@@ -242,7 +242,7 @@ impl Input {
         }
         if self.buffer.is_empty() && self.buffer.capacity() > RETAINED_BYTES {
             self.buffer = BytesMut::new();
-            self.decoder.forget();
+            self.decoder.reset();
         }
     }
 }

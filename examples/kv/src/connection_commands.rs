@@ -152,10 +152,10 @@ impl Session {
         }
         self.set_protocol(protocol);
         self.server.clients.update(self.id, |client| client.protocol = protocol);
-        self.greet(protocol);
+        self.write_hello_reply(protocol);
     }
 
-    fn greet(&mut self, protocol: Protocol) {
+    fn write_hello_reply(&mut self, protocol: Protocol) {
         let reply = &mut self.reply;
         reply.map(7);
         for (key, value) in [("server", "redis"), ("version", info::REDIS_VERSION)] {

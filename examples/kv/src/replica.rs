@@ -375,7 +375,7 @@ impl Replica {
     /// A peer sent what no honest node sends: it is counted, logged and has no effect.
     fn reject_invalid(&mut self, from: NodeId, why: &str) {
         self.counters.invalid_requests = self.counters.invalid_requests.saturating_add(1);
-        if let Some(suppressed) = self.log_limit.pass("implausible") {
+        if let Some(suppressed) = self.log_limit.pass("invalid request") {
             warn!(from = from.get(), why, suppressed, "refusing an invalid request of a peer");
         }
     }

@@ -71,7 +71,7 @@ impl Decoder {
     }
 
     /// Gives back the memory that a large request took.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.arguments = Vec::new();
         self.unquoted = Vec::new();
     }

@@ -203,7 +203,7 @@ impl Blocks {
                         ));
                     }
                     return if count == state.store.len() as u64 {
-                        self.nothing_more()?;
+                        self.expect_end()?;
                         Ok(state)
                     } else {
                         Err(format!("{count} keys were written, {} are here", state.store.len()))
@@ -247,7 +247,7 @@ impl Blocks {
         Ok(())
     }
 
-    fn nothing_more(&mut self) -> Result<(), String> {
+    fn expect_end(&mut self) -> Result<(), String> {
         match self.file.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err("bytes after the end".into()),

@@ -167,7 +167,7 @@ fn excluding_a_founder_makes_another_cluster() {
     for index in [0, 1] {
         erase(&mut cluster, index);
     }
-    cluster.with(&["--found-without", "3"]);
+    cluster.set_options(&["--found-without", "3"]);
     for index in [0, 1] {
         cluster.start_node(index);
     }
@@ -177,7 +177,7 @@ fn excluding_a_founder_makes_another_cluster() {
     assert_ne!(first, second);
     cluster.client(1).call_ok(&["SET", "other", "1"]);
     // the founders are on disk: the option is not needed again
-    cluster.with(&[]);
+    cluster.set_options(&[]);
     for index in [0, 1] {
         cluster.kill(index);
         cluster.start_node(index);
@@ -209,7 +209,7 @@ fn founders_of_a_cluster_cannot_be_excluded() {
     for index in [0, 1] {
         erase(&mut cluster, index);
     }
-    cluster.with(&["--found-without", "3"]);
+    cluster.set_options(&["--found-without", "3"]);
     for index in [0, 1] {
         let (code, said) = output(cluster.command(index));
         assert_eq!(code, Some(1), "{said}");

@@ -53,7 +53,7 @@ fn process_id(port: u16) -> Option<u32> {
     info.lines().find_map(|line| line.strip_prefix("process_id:"))?.parse().ok()
 }
 
-fn runs(process: u32) -> bool {
+fn is_running(process: u32) -> bool {
     std::path::Path::new(&format!("/proc/{process}/stat")).exists()
 }
 
@@ -98,7 +98,7 @@ fn killed_node_is_restarted_and_stop_ends_all() {
     signal(cluster.child.id(), "-INT");
     assert!(wait_for(&mut cluster.child).success());
     for process in [processes[0], again, processes[2]] {
-        assert!(!runs(process), "node process {process} is left");
+        assert!(!is_running(process), "node process {process} is left");
     }
 }
 
@@ -109,5 +109,7 @@ fn nodes_end_with_their_parent() {
     sleep(Duration::from_millis(200));
     cluster.child.kill().unwrap();
     cluster.child.wait().unwrap();
-    until("the nodes to end", || processes.iter().all(|&process| !runs(process)).then_some(()));
+    until("the nodes to end", || {
+        processes.iter().all(|&process| !is_running(process)).then_some(())
+    });
 }

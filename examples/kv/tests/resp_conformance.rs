@@ -150,7 +150,7 @@ fn replies_match_redis() {
     cluster.wait_for_leader();
     for (input, expected) in EXCHANGES {
         let mut socket = connect(cluster.ports[0]);
-        let mark = "the end of the dialogue";
+        let mark = "the end of the exchange";
         socket.write_all(input.as_bytes()).unwrap();
         socket.write_all(format!("ECHO '{mark}'\r\n").as_bytes()).unwrap();
         let mark = format!("{mark}\r\n");

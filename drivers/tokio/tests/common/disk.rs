@@ -173,11 +173,11 @@ impl SimDisk {
         let (mut inner, crash) = self.begin()?;
         op.apply(&mut inner.names);
         inner.name_ops.push(op);
-        gone_if(crash)
+        fail_if(crash)
     }
 }
 
-fn gone_if(crash: bool) -> io::Result<()> {
+fn fail_if(crash: bool) -> io::Result<()> {
     if crash { Err(io::Error::other("the power failed")) } else { Ok(()) }
 }
 
@@ -297,7 +297,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         let (mut inner, crash) = self.begin()?;
-        gone_if(crash)?;
+        fail_if(crash)?;
         inner.durable_names = inner.names.clone();
         inner.name_ops.clear();
         Ok(())
@@ -328,13 +328,13 @@ impl DiskFile for SimFile {
         op.apply(&mut file.now);
         file.pending.push(op);
         inner.peak = inner.peak.max(inner.used());
-        gone_if(crash)?;
+        fail_if(crash)?;
         Ok(len)
     }
 
     fn sync(&self) -> io::Result<()> {
         let (mut inner, crash) = self.disk.begin()?;
-        gone_if(crash)?;
+        fail_if(crash)?;
         let number = inner.syncs;
         inner.syncs += 1;
         let fails = inner.faults.fail_sync == Some(number);
@@ -356,7 +356,7 @@ impl DiskFile for SimFile {
         let file = &mut inner.files[self.inode];
         op.apply(&mut file.now);
         file.pending.push(op);
-        gone_if(crash)
+        fail_if(crash)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {

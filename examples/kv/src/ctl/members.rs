@@ -42,7 +42,7 @@ pub(super) fn add(
 }
 
 /// Enters where a member has moved to.
-pub(super) fn relocate(nodes: &[String], id: u64, address: &str) -> Result<(), Failure> {
+pub(super) fn move_node(nodes: &[String], id: u64, address: &str) -> Result<(), Failure> {
     change(nodes, &["QUORATE", "MOVE", &id.to_string(), address])?;
     out!("node {id} is reached at {address} from now on");
     Ok(())
@@ -124,8 +124,8 @@ fn wait_committed(
 
 /// Requests the promotion until the leader finds that the learner has caught up; prints progress.
 fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Result<(), Failure> {
-    let (mut reported, mut heard) = (Instant::now(), Instant::now());
-    let (mut least, mut gained) = (u64::MAX, Instant::now());
+    let (mut reported, mut last_answer) = (Instant::now(), Instant::now());
+    let (mut lowest_lag, mut last_gain) = (u64::MAX, Instant::now());
     loop {
         let (at, seen) = find_leader(nodes)?;
         match execute(&at, &["QUORATE", "PROMOTE", &id.to_string()]) {
@@ -137,9 +137,9 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
         }
         let lag = seen.member(id).and_then(|member| member.lag);
         if lag.is_some_and(|(_, silent_ms)| silent_ms < 1_000) {
-            heard = Instant::now();
+            last_answer = Instant::now();
         }
-        if heard.elapsed() >= patience {
+        if last_answer.elapsed() >= patience {
             return Err(Failure::Run(format!(
                 "node {id} did not answer for {} s at {address}. It is left as a learner: start it (with --join), then `ctl promote {id}`; or `ctl remove {id}`",
                 patience.as_secs()
@@ -149,10 +149,10 @@ fn catch_up(nodes: &[String], id: u64, address: &str, patience: Duration) -> Res
             reported = Instant::now();
             match lag {
                 Some((lag, silent_ms)) if silent_ms < 1_000 => {
-                    if lag < least {
-                        (least, gained) = (lag, Instant::now());
+                    if lag < lowest_lag {
+                        (lowest_lag, last_gain) = (lag, Instant::now());
                     }
-                    match gained.elapsed() {
+                    match last_gain.elapsed() {
                         time if time < patience => out!("node {id} is {lag} entries behind"),
                         time => out!(
                             "node {id} is {lag} entries behind, and has not gained for {} s: a long snapshot may be on its way, or the node does not take it \

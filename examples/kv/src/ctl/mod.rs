@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &CtlArgs) -> Result<(), Failure> {
             let patience = Duration::from_secs(*patience_s);
             members::add(nodes, *id, address, *learner, patience)
         }
-        CtlCommand::Move { id, address } => members::relocate(nodes, *id, address),
+        CtlCommand::Move { id, address } => members::move_node(nodes, *id, address),
         CtlCommand::Promote { id } => members::promote(nodes, *id),
         CtlCommand::Demote { id } => members::demote(nodes, *id),
         CtlCommand::Remove { id } => members::remove(nodes, *id),

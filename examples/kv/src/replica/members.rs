@@ -16,7 +16,7 @@ use crate::node_status::MemberInfo;
 use crate::op::put;
 
 /// How often the connections are checked, in µs.
-const LOOK_US: u64 = 500_000;
+const CHECK_INTERVAL_US: u64 = 500_000;
 /// After so long without a leader, in µs, the node logs it, and again after as long.
 const LEADERLESS_US: u64 = 30_000_000;
 /// A removed member stays connected for this long, in µs, so that it learns of its removal.
@@ -46,7 +46,7 @@ pub(super) struct PeerConnections {
     changed: bool,
     /// Since when there is no leader, or when that was logged last.
     leaderless: Option<Instant>,
-    look_at: Instant,
+    next_check: Instant,
     announce_at: Instant,
 }
 
@@ -72,10 +72,10 @@ impl Replica {
         status: &Status,
         outbox: &mut Outbox,
     ) {
-        if !core::mem::take(&mut self.connections.changed) && now < self.connections.look_at {
+        if !core::mem::take(&mut self.connections.changed) && now < self.connections.next_check {
             return;
         }
-        self.connections.look_at = now.after(LOOK_US);
+        self.connections.next_check = now.after(CHECK_INTERVAL_US);
         self.member = status.standing.is_member() && status.removed.is_none();
         if self.member {
             self.connect_members(raft, outbox);

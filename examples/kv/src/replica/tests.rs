@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// What a client is told that sets a key and waits.
-    fn told(&mut self, key: &[u8]) -> String {
+    fn set_and_wait(&mut self, key: &[u8]) -> String {
         let mut answered = self.set(key);
         self.drive();
         text(&mut answered)
@@ -138,7 +138,7 @@ impl Node {
     }
 
     /// Whether a batch of another node is answered.
-    fn serves(&mut self, from: NodeId, incarnation: u64, number: u64) -> bool {
+    fn answers_batch_of(&mut self, from: NodeId, incarnation: u64, number: u64) -> bool {
         let request_id = RequestId { incarnation, number, write: true };
         let frames = self.frame(from, &request(request_id, number - 1, &set(b"theirs").ops));
         let answer =
@@ -180,7 +180,7 @@ fn text(answered: &mut Receiver<BatchReply>) -> String {
 fn forged_batch_numbers_are_refused_before_proposal() {
     let mut node = Node::new();
     let now = incarnation::now();
-    assert!(node.serves(FORGER, now, 1));
+    assert!(node.answers_batch_of(FORGER, now, 1));
     let last = node.raft.status().last;
     let forged = [
         (now, u64::MAX, u64::MAX),
@@ -201,12 +201,12 @@ fn forged_batch_numbers_are_refused_before_proposal() {
     assert_eq!(node.replica.counters.invalid_requests, forged.len() as u64);
     assert_eq!(node.raft.status().last, last, "nothing was proposed");
     assert!(!node.has(b"forged"));
-    assert!(node.serves(FORGER, now, 2));
+    assert!(node.answers_batch_of(FORGER, now, 2));
     // who is no member has nothing to hand in
     let request_id = RequestId { incarnation: now, number: 1, write: true };
     let frames = node.frame(NodeId::new(9), &request(request_id, 0, &set(b"forged").ops));
     assert_eq!(frames, [Frame::Refusal { request_id, reason: Refusal::NotLeader }.to_vec()]);
-    assert_eq!(node.told(b"k"), "+OK\r\n");
+    assert_eq!(node.set_and_wait(b"k"), "+OK\r\n");
 }
 
 #[test]
@@ -219,38 +219,42 @@ fn forged_log_entry_does_not_block_later_writes() {
         (1 << 62, u64::MAX, u64::MAX),
     ] {
         let mut node = Node::new();
-        assert_eq!(node.told(b"a"), "+OK\r\n");
+        assert_eq!(node.set_and_wait(b"a"), "+OK\r\n");
         let own = node.replica.incarnation.get();
         let incarnation = if incarnation == 0 { own } else { incarnation };
         // this one is on its way when the forged one comes
-        let mut on_its_way = node.set(b"b");
+        let mut in_flight = node.set(b"b");
         node.commit(ME, incarnation, number, floor, &set(b"forged"));
-        assert_eq!(text(&mut on_its_way), "+OK\r\n");
+        assert_eq!(text(&mut in_flight), "+OK\r\n");
         assert_eq!(node.replica.counters.incarnation_changes, 1, "{incarnation} {number} {floor}");
         assert!(node.replica.incarnation.get() > incarnation);
-        assert_eq!(node.told(b"c"), "+OK\r\n", "{incarnation} {number} {floor}");
+        assert_eq!(node.set_and_wait(b"c"), "+OK\r\n", "{incarnation} {number} {floor}");
         // and after a restart
         let known = node.replica.state.sessions.incarnation(ME);
         assert!(Incarnation::begin(&node.dir, known).unwrap().get() > known);
         // the leader takes what such a node sends
-        assert!(node.serves(HONEST, 5, 1));
+        assert!(node.answers_batch_of(HONEST, 5, 1));
         node.commit(HONEST, incarnation, number, floor, &set(b"forged"));
-        assert!(node.serves(HONEST, node.replica.state.sessions.incarnation(HONEST) + 1, 1));
+        assert!(node.answers_batch_of(
+            HONEST,
+            node.replica.state.sessions.incarnation(HONEST) + 1,
+            1
+        ));
     }
 }
 
 #[test]
 fn exhausted_batch_numbers_are_reported() {
     let mut node = Node::new();
-    let mut on_its_way = node.set(b"b");
+    let mut in_flight = node.set(b"b");
     node.commit(ME, u64::MAX, u64::MAX, u64::MAX, &set(b"forged"));
-    assert_eq!(text(&mut on_its_way), "+OK\r\n");
+    assert_eq!(text(&mut in_flight), "+OK\r\n");
     for _ in 0..2 {
-        let told = node.told(b"c");
-        assert!(told.starts_with("-ERR this node's numbers for batches are used up"), "{told}");
+        let reply = node.set_and_wait(b"c");
+        assert!(reply.starts_with("-ERR this node's numbers for batches are used up"), "{reply}");
     }
     assert!(!node.has(b"c"));
-    assert!(node.serves(HONEST, 5, 1));
+    assert!(node.answers_batch_of(HONEST, 5, 1));
 }
 
 #[test]
@@ -527,7 +531,7 @@ proptest! {
     #[test]
     fn hostile_frames_do_not_affect_other_nodes(frames in prop::collection::vec(hostile(), 0..20)) {
         let mut node = Node::new();
-        prop_assert!(node.serves(HONEST, 5, 1));
+        prop_assert!(node.answers_batch_of(HONEST, 5, 1));
         for frame in frames {
             let bytes = match frame {
                 Hostile::Raw(bytes) => bytes,
@@ -540,8 +544,8 @@ proptest! {
             };
             node.frame(FORGER, &bytes);
         }
-        prop_assert!(node.serves(HONEST, 5, 2));
-        prop_assert_eq!(node.told(b"k"), "+OK\r\n");
+        prop_assert!(node.answers_batch_of(HONEST, 5, 2));
+        prop_assert_eq!(node.set_and_wait(b"k"), "+OK\r\n");
         prop_assert_eq!(node.replica.counters.incarnation_changes, 0);
     }
 
@@ -554,9 +558,9 @@ proptest! {
             let batch = Batch { ops, ..Batch::default() };
             node.commit(NodeId::new(origin), incarnation, number, floor, &batch);
         }
-        let told = node.told(b"k");
-        prop_assert!(told == "+OK\r\n" || told.contains("numbers for batches are used up"), "{}", told);
-        prop_assert_eq!(node.has(b"k"), told == "+OK\r\n");
+        let reply = node.set_and_wait(b"k");
+        prop_assert!(reply == "+OK\r\n" || reply.contains("numbers for batches are used up"), "{}", reply);
+        prop_assert_eq!(node.has(b"k"), reply == "+OK\r\n");
     }
 }
 

@@ -244,7 +244,7 @@ impl Cluster {
     }
 
     /// Nodes that are started from now on get these options.
-    pub fn with(&mut self, options: &[&str]) {
+    pub fn set_options(&mut self, options: &[&str]) {
         self.options = options.iter().map(|&option| option.to_owned()).collect();
     }
 

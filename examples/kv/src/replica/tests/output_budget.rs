@@ -134,7 +134,7 @@ fn reads_are_forwarded_one_at_a_time_at_the_soft_limit() {
 fn short_replies_are_never_withheld() {
     let mut node = Node::new();
     write(&mut node, false);
-    assert_eq!(node.told(b"short"), "+OK\r\n");
+    assert_eq!(node.set_and_wait(b"short"), "+OK\r\n");
     write_to(&mut node, b"not so long", limits::LARGE_BYTES, false);
     let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
     let mut long = read(&mut node);
@@ -160,7 +160,7 @@ fn short_replies_are_never_withheld() {
 fn concurrent_long_reads_are_limited() {
     let mut node = Node::new();
     write(&mut node, false);
-    assert_eq!(node.told(b"short"), "+OK\r\n");
+    assert_eq!(node.set_and_wait(b"short"), "+OK\r\n");
     let mut long: Vec<_> = (0..3 * limits::LONG_READS).map(|_| read(&mut node)).collect();
     let mut short = read_all(&mut node, &[b"short"]);
     let (mut most, mut turns, mut short_at) = (0, 0, 0);
@@ -293,7 +293,7 @@ fn short_reply_does_not_wait_for_long_ones() {
 #[test]
 fn forwarded_reads_count_as_in_flight() {
     let mut node = Node::new();
-    assert_eq!(node.told(b"key"), "+OK\r\n");
+    assert_eq!(node.set_and_wait(b"key"), "+OK\r\n");
     let request_id = RequestId { incarnation: 5, number: 1, write: false };
     node.replica.read_queue.register(FORGER, request_id, limits::INFLIGHT_BYTES).unwrap();
     let mut refused = read_all(&mut node, &[b"key"]);
