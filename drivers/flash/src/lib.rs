@@ -12,9 +12,10 @@
 //! The checksum covers the record's place on the flash and the generation of its half, too, so that a record that was exchanged with
 //! another, copied over one, or left by an earlier generation is damage.
 //!
-//! A unit is the larger of what the flash writes and reads at least. `committed` is written last, after the rest is in place. That tells apart
-//! what a checksum alone cannot: a record that a power cut left half written (nothing was acknowledged: it is forgotten) and one that was
-//! acknowledged and is damaged now (a node that went on would break its promises: [`Error::Corrupt`]).
+//! A unit is the larger of what the flash writes and reads at least. `committed` is written last,
+//! after the rest is in place. That tells apart what a checksum alone cannot: a record that a power
+//! cut left half written (nothing was acknowledged: it is forgotten) and one that was acknowledged
+//! and is damaged now (a node that went on would break its promises: [`Error::Corrupt`]).
 //!
 //! ```
 //! use quorate_core::{NodeId, Writer};

@@ -1,4 +1,4 @@
-//! LineReader of text to and from a person, without `core::fmt`, which an image without a panic cannot hold.
+//! Lines of text to and from a person, without `core::fmt`, which an image without a panic cannot hold.
 
 use core::fmt;
 

@@ -242,9 +242,9 @@ pub enum HelloError {
 }
 
 impl Hello {
-    /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation (8 each), little-endian, and the
-    /// address in UTF-8; if there are capabilities, a zero byte and an ASCII character, `@` and their bits. A longer address than there
-    /// may be is left out.
+    /// As the payload of a frame: magic (8), version (4), cluster, sender, receiver and incarnation
+    /// (8 each), little-endian, and the address in UTF-8; if there are capabilities, a zero byte
+    /// and an ASCII character, `@` and their bits. A longer address than there may be is left out.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();

@@ -61,7 +61,7 @@ counters! {
     WalMetrics of WalCounters {
         /// The log's size, in bytes.
         bytes,
-        /// Space set aside for rewriting it, in bytes.
+        /// Space reserved for rewriting it, in bytes.
         reserved,
         /// Records written.
         records,
@@ -133,9 +133,9 @@ counters! {
         connects,
         /// Times the peer refused it, with a reason that was logged.
         refused,
-        /// Frames handed to the system.
+        /// Frames written to the system.
         frames_out,
-        /// Bytes handed to the system.
+        /// Bytes written to the system.
         bytes_out,
         /// Frames received.
         frames_in,
@@ -180,7 +180,7 @@ pub struct MetricsSnapshot {
     pub rejected: RejectedMetrics,
     /// Rounds of the loop.
     pub turns: u64,
-    /// Commands handed in.
+    /// Commands received.
     pub commands: u64,
 }
 

@@ -8,7 +8,8 @@ use common::{listener, options, start_register};
 use quorate_tokio::QueryHandler;
 use quorate_tokio::frame::Kind;
 
-/// A hello of version 2 as it was before it had capabilities: node 2 of cluster 7 to node 1, incarnation 1.
+/// A hello of version 2 as it was before it had capabilities: node 2 of cluster 7 to node 1,
+/// incarnation 1.
 const HELLO: [u8; 44] =
     *b"QUORATE\n\x02\0\0\0\x07\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0";
 

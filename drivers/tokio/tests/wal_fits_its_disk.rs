@@ -1,4 +1,4 @@
-//! A log on a disk that fills up: it can always be rewritten in the room set aside for that, takes no more than its bound, and goes on by
+//! A log on a disk that fills up: it can always be rewritten in the room reserved for that, takes no more than its bound, and goes on by
 //! itself once there is space.
 #![allow(
     missing_docs,
@@ -50,7 +50,7 @@ fn log_is_rewritten_on_a_full_disk() {
             let mut batch = log.batch(&[100, 150]);
             let full = loop {
                 match log.wal.append(&mut batch) {
-                    // some was set aside
+                    // some was reserved
                     Ok(()) => batch = log.batch(&[100, 150]),
                     Err(error) => break error,
                 }
@@ -243,7 +243,7 @@ fn full_disk_log_makes_room_for_itself() {
     });
 }
 
-/// The room set aside is there after a copy of the directory, too, which may have its name and length alone, and is looked for again.
+/// The room reserved is there after a copy of the directory, too, which may have its name and length alone, and is looked for again.
 #[test]
 fn reserve_is_checked_at_start() {
     let disk = Arc::new(SimDisk::default());

@@ -45,8 +45,8 @@ pub(crate) struct Member {
     /// Where clients reach it; empty if nobody knows.
     pub(crate) client: String,
     pub(crate) standing: String,
-    /// How many entries it is behind, and for how long it was silent, in ms; only a leader knows, and
-    /// not of itself.
+    /// How many entries it is behind, and for how long it was silent, in ms; only a leader knows,
+    /// and not of itself.
     pub(crate) lag: Option<(u64, u64)>,
     /// The last entry it had acknowledged before it lost some of those; only a leader knows.
     pub(crate) lost_entries: Option<u64>,
@@ -88,7 +88,8 @@ pub(crate) fn fetch_info(node: &str) -> io::Result<NodeInfo> {
     }
 }
 
-/// Fetches what a node's cluster knows about an id; `None` if the node's version has no `QUORATE NODE`.
+/// Fetches what a node's cluster knows about an id; `None` if the node's version has no `QUORATE
+/// NODE`.
 ///
 /// # Errors
 ///

@@ -80,8 +80,8 @@ impl Session {
         }
     }
 
-    /// Adds the node, and enters its address in the directory, so that all can reach it. Behind each
-    /// other in the log, the second is not there without the first.
+    /// Adds the node, and enters its address in the directory, so that all can reach it. Behind
+    /// each other in the log, the second is not there without the first.
     async fn add(&mut self, node: NodeId, address: &[u8]) {
         let address = match host_and_port(address) {
             Ok(address) => address,

@@ -78,7 +78,8 @@ Exit code 0 if what was asked for was done (of `status`: if all is well), 1 if n
 pub(crate) enum CtlCommand {
     /// A table of the nodes: the leader, how far each is
     Status,
-    /// Transfers leadership to a node, before the leader is stopped, say: clients wait for a moment, and lose nothing
+    /// Transfers leadership to a node, before the leader is stopped, say: clients wait for a
+    /// moment, and lose nothing
     Transfer {
         /// The node that is to be the leader
         #[arg(value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::limits;
 
-/// The number of this incarnation of the node, in the file `incarnation`: larger than every earlier one, also when the clock was set back,
-/// and even, by the clock, when the file got lost.
+/// The number of this incarnation of the node, in the file `incarnation`: larger than every earlier
+/// one, also when the clock was set back, and even, by the clock, when the file got lost.
 #[derive(Debug)]
 pub(crate) struct Incarnation {
     data: PathBuf,

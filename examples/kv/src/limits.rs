@@ -57,11 +57,12 @@ pub(crate) const WRITE_TIMEOUT_S: u64 = 60;
 pub(crate) const MIN_OUTPUT_PER_S: u64 = 1 << 10;
 /// Bytes of the replies of all clients that were not taken yet: beyond, no reads are answered until there is room.
 pub(crate) const OUTPUT_SOFT_LIMIT_BYTES: usize = 256 << 20;
-/// Batches of reads with long replies that are answered at the same time, at most: [`REPLY_BYTES`] are set aside for each.
+/// Batches of reads with long replies that are answered at the same time, at most: [`REPLY_BYTES`] are reserved for each.
 pub(crate) const LONG_READS: usize = 4;
 /// Beyond this, long replies are dropped: those to writes, which cannot wait, and those that other nodes have sent already.
 pub(crate) const OUTPUT_HARD_LIMIT_BYTES: usize = 512 << 20;
-/// While there are [`OUTPUT_SOFT_LIMIT_BYTES`], a client that takes nothing for so many seconds is closed.
+/// While there are [`OUTPUT_SOFT_LIMIT_BYTES`], a client that takes nothing for so many seconds is
+/// closed.
 pub(crate) const CONTENDED_STALL_S: u64 = 5;
 /// And one that takes less than this after [`CONTENDED_OUTPUT_AFTER_S`], in bytes a second.
 pub(crate) const CONTENDED_MIN_OUTPUT_PER_S: u64 = 256 << 10;
@@ -90,7 +91,7 @@ pub(crate) const DIRECTORY: usize = 1 << 10;
 /// Bytes of an address, at most.
 pub(crate) const ADDRESS_BYTES: usize = 256;
 
-/// How the log keeps to its disk. What waits for a full disk fits into what is set aside: peers send 4 MiB ahead, and a leader proposes
+/// How the log keeps to its disk. What waits for a full disk fits into what is reserved: peers send 4 MiB ahead, and a leader proposes
 /// nothing more once its disk is full.
 pub(crate) fn wal() -> WalOptions {
     WalOptions { checkpoint_bytes: 8 << 20, reserve_bytes: 8 << 20, ..WalOptions::default() }

@@ -5,8 +5,9 @@ use crate::limits;
 
 /// The memory for replies of a node that their clients have not read yet.
 ///
-/// Beyond [`limits::OUTPUT_SOFT_LIMIT_BYTES`] no further reads are answered, until there is room, and clients that take too little are closed.
-/// Beyond [`limits::OUTPUT_HARD_LIMIT_BYTES`] long replies are dropped.
+/// Beyond [`limits::OUTPUT_SOFT_LIMIT_BYTES`] no further reads are answered, until there is room,
+/// and clients that take too little are closed. Beyond [`limits::OUTPUT_HARD_LIMIT_BYTES`] long
+/// replies are dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutputBudget(Arc<Totals>);
 

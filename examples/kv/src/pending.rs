@@ -145,8 +145,8 @@ impl PendingBatch {
         }
     }
 
-    /// Whether it is sent to no other leader: it may be what ended those before. Of heavy reads, one
-    /// suffices.
+    /// Whether it is sent to no other leader: it may be what ended those before. Of heavy reads,
+    /// one suffices.
     pub(crate) fn has_exhausted_retries(&self) -> bool {
         let heavy = self.batch.is_read_only() && self.batch.work >= work::HEAVY;
         let leaders = if heavy { 1 } else { limits::MAX_LOST_LEADERS };

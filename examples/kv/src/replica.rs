@@ -39,13 +39,15 @@ pub(crate) use request::Request;
 
 /// The key-value store beside a Raft node: the application of the driver's loop.
 ///
-/// A batch of a client goes to the leader: by `propose` or `read` here, or by a frame to another node. A batch with
-/// writes becomes one entry of the log; whoever proposed it answers when it is applied, its reads being done in between at
-/// that place of the log. A batch of reads alone is answered when a read round has confirmed that the leader still is one.
+/// A batch of a client goes to the leader: by `propose` or `read` here, or by a frame to another
+/// node. A batch with writes becomes one entry of the log; whoever proposed it answers when it is
+/// applied, its reads being done in between at that place of the log. A batch of reads alone is
+/// answered when a read round has confirmed that the leader still is one.
 ///
-/// While a batch waits it is sent again when the leader changes or does not answer. The entry carries the batch's
-/// number, and [`Sessions`](crate::session::Sessions), a part of the replicated state, let it through once. The node whose client
-/// waits needs no answer from the leader if that is lost: it finds its own batch in the log, and replies from there.
+/// While a batch waits it is sent again when the leader changes or does not answer. The entry
+/// carries the batch's number, and [`Sessions`](crate::session::Sessions), a part of the replicated
+/// state, let it through once. The node whose client waits needs no answer from the leader if that
+/// is lost: it finds its own batch in the log, and replies from there.
 pub(crate) struct Replica {
     id: NodeId,
     incarnation: Incarnation,
@@ -102,7 +104,7 @@ pub(crate) struct Replica {
     disk: StorageHealth,
     fatal: Option<Fatal>,
     snapshot_failed: bool,
-    /// There is no space to set aside for the next snapshot.
+    /// There is no space to reserve for the next snapshot.
     no_snapshot_space: bool,
     /// This node stepped down for its disk, which has not recovered since.
     stepped_down_for_disk: bool,

@@ -1,4 +1,4 @@
-//! Space for the next snapshot, set aside while there is some.
+//! Space for the next snapshot, reserved while there is some.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -41,13 +41,13 @@ impl Reserve {
         reserve
     }
 
-    /// How many bytes are set aside.
+    /// How many bytes are reserved.
     pub(crate) const fn len(&self) -> u64 {
         self.len
     }
 
     /// Makes it suffice for a snapshot of so many bytes, with some more if there is space for that;
-    /// tells how many are set aside then. On a full disk `make_space` has a try.
+    /// tells how many are reserved then. On a full disk `make_space` has a try.
     ///
     /// Where even then there is no space for all of it, it is a half, a quarter and so on: a state that shrinks, as by
     /// `FLUSHALL`, finds room for its snapshot then, whatever else the disk is filled with meanwhile.
@@ -92,7 +92,7 @@ impl Reserve {
         found.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// The most that is set aside for snapshots of so many bytes.
+    /// The most that is reserved for snapshots of so many bytes.
     pub(crate) const fn max_bytes(snapshot: u64) -> u64 {
         // what is alive may be a little more than it was when the last one was written
         snapshot.saturating_add(snapshot / 4).saturating_add(3 * STEP)

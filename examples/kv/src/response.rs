@@ -25,7 +25,7 @@ const SHOWN: usize = 256;
 
 /// Reads the reply at the front of the bytes; `None` if more must come.
 ///
-/// Replies are flat: nothing recurses, and no memory is set aside for a length that was merely announced.
+/// Replies are flat: nothing recurses, and no memory is reserved for a length that was merely announced.
 ///
 /// # Errors
 ///

@@ -7,10 +7,10 @@ use crate::op::put;
 
 /// Which batches were applied, so that none is applied twice: a part of the replicated state (Raft thesis, 6.3).
 ///
-/// A node gives each of its clients' write batches a number and may send it to the leader again and again, until it
-/// sees it applied. An entry of the log carries that number and the node's floor: everything up to it is answered, or given up,
-/// and will not be sent again. So the table holds the few numbers above the floor, at most [`limits::SESSION_WINDOW`] a
-/// node.
+/// A node gives each of its clients' write batches a number and may send it to the leader again and
+/// again, until it sees it applied. An entry of the log carries that number and the node's floor:
+/// everything up to it is answered, or given up, and will not be sent again. So the table holds the
+/// few numbers above the floor, at most [`limits::SESSION_WINDOW`] a node.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Sessions(BTreeMap<NodeId, Session>);
 
@@ -35,8 +35,8 @@ pub(crate) struct BatchId {
 impl Sessions {
     /// Whether a batch is to be applied now: true once, false ever after.
     ///
-    /// A batch of an earlier incarnation than the newest seen is not applied any more: nobody waits for it, and the numbers that
-    /// could tell whether it was applied before are forgotten.
+    /// A batch of an earlier incarnation than the newest seen is not applied any more: nobody waits
+    /// for it, and the numbers that could tell whether it was applied before are forgotten.
     pub(crate) fn admit(&mut self, id: BatchId, floor: u64) -> bool {
         let session = self.0.entry(id.origin).or_default();
         if id.incarnation < session.incarnation {

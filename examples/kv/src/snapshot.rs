@@ -60,7 +60,7 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<Index>> {
 }
 
 /// Writes a state beside its final name, makes it durable, and then gives it the name: a crash leaves either nothing or all of it.
-/// Takes over the file in which space was set aside for it, and gives it back if it fails. Gives its size in bytes.
+/// Takes over the file in which space was reserved for it, and gives it back if it fails. Gives its size in bytes.
 pub(crate) fn write(
     dir: &Path,
     state: &State,
@@ -96,7 +96,7 @@ pub(crate) fn load(path: &Path, cluster: u64) -> Result<State, Fault> {
     input.read_state(cluster).map_err(|what| fault(input.offset, what))
 }
 
-/// The file to write: what was set aside, which has its blocks, or an empty one.
+/// The file to write: what was reserved, which has its blocks, or an empty one.
 fn create(temporary: &Path, reserve: Option<&Path>) -> io::Result<File> {
     if reserve.is_some_and(|reserve| fs::rename(reserve, temporary).is_ok()) {
         return OpenOptions::new().write(true).open(temporary);
@@ -134,7 +134,7 @@ fn write_file(file: File, state: &State, cluster: u64) -> io::Result<u64> {
     block.extend_from_slice(&cluster.to_le_bytes());
     out.block(&block)?;
     let file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // gives back what was set aside and not needed
+    // gives back what was reserved and not needed
     file.set_len(out.bytes)?;
     file.sync_all()?;
     Ok(out.bytes)

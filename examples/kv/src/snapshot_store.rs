@@ -334,7 +334,7 @@ impl SnapshotStore {
 }
 
 /// The most that snapshots take on disk, if none has more bytes than this: those that are kept, the one that is being written, and what
-/// is set aside for the next.
+/// is reserved for the next.
 pub(crate) fn max_bytes(snapshot: u64) -> u64 {
     snapshot.saturating_mul(RETAINED as u64).saturating_add(Reserve::max_bytes(snapshot))
 }
@@ -479,7 +479,7 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(snapshot::list(&dir.0).unwrap(), [3, 2]);
-        // space is set aside for the next one
+        // space is reserved for the next one
         while !dir.holds(&["snapshot-reserve"]) {
             assert!(store.reserve_space(&state(3)));
             thread::yield_now();

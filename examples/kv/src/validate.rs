@@ -9,7 +9,8 @@ use crate::forward::RequestId;
 use crate::limits;
 use crate::op::Op;
 
-/// Checks the numbers of a forwarded write batch. `known` is the newest incarnation of its node in the replicated state.
+/// Checks the numbers of a forwarded write batch. `known` is the newest incarnation of its node in
+/// the replicated state.
 ///
 /// # Errors
 ///

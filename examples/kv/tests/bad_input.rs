@@ -120,7 +120,7 @@ fn resident(cluster: &Cluster) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) << 10
 }
 
-/// A node's log, and where its content ends: space is set aside behind it.
+/// A node's log, and where its content ends: space is reserved behind it.
 fn log_file(data: &Path) -> (PathBuf, usize) {
     let path = data.join("wal");
     let bytes = fs::read(&path).unwrap();

@@ -84,7 +84,7 @@ fn reads_work_while_all_disks_are_full() {
         acknowledged += 1;
     }
     disks.iter().for_each(SmallDisk::fill);
-    // some was set aside before
+    // some was reserved before
     let error = loop {
         match client.call(&["SET", &format!("key:{acknowledged}"), &value]).unwrap() {
             Value::Error(error) => break error,

@@ -1,4 +1,4 @@
-//! `quorate-kv ctl`: the lead goes from node to node while clients write and read.
+//! `quorate-kv ctl`: leadership moves from node to node while clients write and read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,7 @@ use common::{Cluster, until};
 
 #[test]
 fn transfers_lose_nothing_under_load() {
-    let cluster = Cluster::start("handed", 3, &[]);
+    let cluster = Cluster::start("transfer", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
     for round in 0..6 {
@@ -18,7 +18,7 @@ fn transfers_lose_nothing_under_load() {
         let to = (to % 3 + 1).to_string();
         let before = load.acknowledged.load(SeqCst);
         // it is given up when the node lacks too much, or its disk is slow: then it is asked for again
-        until("the lead to be handed over", || {
+        until("leadership to be transferred", || {
             let (code, said, complaint) = cluster.ctl(&["transfer", &to]);
             println!("{said}{complaint}");
             (code == Some(0)).then_some(())
@@ -30,7 +30,7 @@ fn transfers_lose_nothing_under_load() {
     for index in 0..3 {
         load.verify(&mut cluster.client(index));
     }
-    // nobody was killed: what was refused meanwhile was handed over again
+    // nobody was killed: what was refused meanwhile was sent again
     assert_eq!(load.unknown(), 0, "outcomes unknown");
 }
 

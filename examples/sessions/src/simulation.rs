@@ -79,8 +79,8 @@ impl Simulation {
         })
     }
 
-    /// Lets it happen until everybody has all coffees and all nodes know of it; `print` gets its lines. `None` if that
-    /// takes too long.
+    /// Lets it happen until everybody has all coffees and all nodes know of it; `print` gets its
+    /// lines. `None` if that takes too long.
     pub fn run(&mut self, mut print: impl FnMut(&str)) -> Option<Report> {
         let mut settled = 0;
         while settled < 500 {

@@ -1,9 +1,10 @@
 //! A set-point and a counter that three nodes agree on: the smallest useful program on Raft, for boards without a heap and for a server.
 //!
-//! [`Program`] is all of it, without I/O: it takes lines that somebody typed, proposes [`Command`]s to the Raft beside it, applies what
-//! is committed to [`Values`], keeps a snapshot, and answers. A follower forwards commands to the leader, as often as it
-//! takes, and each is applied once. `examples/firmware` runs it on a board, the program `setpoint` of this crate on
-//! a server; both are nodes of one cluster, on the same bytes.
+//! [`Program`] is all of it, without I/O: it takes lines that somebody typed, proposes [`Command`]s
+//! to the Raft beside it, applies what is committed to [`Values`], keeps a snapshot, and answers. A
+//! follower forwards commands to the leader, as often as it takes, and each is applied once.
+//! `examples/firmware` runs it on a board, the program `setpoint` of this crate on a server; both
+//! are nodes of one cluster, on the same bytes.
 //!
 //! # Features
 //!

@@ -15,8 +15,8 @@ pub const SNAPSHOT_EVERY: u64 = 32;
 const RETAINED_ENTRIES: u64 = 16;
 /// How long a command may take before its outcome is reported as unknown, in µs.
 const TIMEOUT_US: u64 = 4_000_000;
-/// A command that was not applied by then is proposed or forwarded again, in µs: a message was lost,
-/// or a leader.
+/// A command that was not applied by then is proposed or forwarded again, in µs: a message was
+/// lost, or a leader.
 const RETRY_US: u64 = 400_000;
 /// Proposals of `log fill`, at most.
 const MAX_FILL_PROPOSALS: u32 = 100_000;
@@ -114,7 +114,8 @@ impl Program {
         self.forward.take()
     }
 
-    /// Takes a command that node `from` forwards. Whether it comes to anything, that node sees in its log.
+    /// Takes a command that node `from` forwards. Whether it comes to anything, that node sees in
+    /// its log.
     ///
     /// What it cannot have sent is dropped: a command in another node's name, or with numbers so large that none would come after
     /// them. In the log either would end a node's commands on every node.
@@ -364,8 +365,8 @@ impl Program {
         }
     }
 
-    /// The log has a command in this node's name that it never sent: from now on its own have larger
-    /// numbers.
+    /// The log has a command in this node's name that it never sent: from now on its own have
+    /// larger numbers.
     fn skip_forged_numbers(&mut self, command: Command) {
         let own = (self.saved_state.boots, self.serial);
         if command.node == self.node && (command.boot, command.serial) > own {

@@ -26,7 +26,8 @@ pub(crate) struct Session {
 
 /// Starts of a node, and commands since one, are below this.
 const MAX_NUMBER: u64 = 1 << 32;
-/// How far above the last start that is known a node may have gone on, if that is beyond [`MAX_NUMBER`].
+/// How far above the last start that is known a node may have gone on, if that is beyond
+/// [`MAX_NUMBER`].
 const MAX_BOOT_STEP: u64 = 1 << 16;
 
 impl Values {

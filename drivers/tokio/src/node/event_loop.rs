@@ -50,7 +50,7 @@ pub(crate) struct State<A: App> {
     /// Commands that wait for the machine.
     commands: VecDeque<A::Command>,
     inbox: Inbox,
-    /// Records polled and not handed to the disk yet, and the last ticket polled.
+    /// Records polled and not submitted to the disk yet, and the last ticket polled.
     batch: Batch,
     polled: Ticket,
     durable: Ticket,
@@ -349,7 +349,7 @@ impl<A: App> EventLoop<A> {
         self.rewrite(live);
     }
 
-    /// On a full disk, the log is rewritten in the room set aside for that, if what is alive fits into it and is less than what there is:
+    /// On a full disk, the log is rewritten in the room reserved for that, if what is alive fits into it and is less than what there is:
     /// the new log has what waits, and the rest of the space is free again.
     #[cold]
     fn checkpoint_when_full(&mut self, now: Instant) {

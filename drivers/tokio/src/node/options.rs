@@ -32,13 +32,14 @@ pub struct NodeOptions {
     pub wal: WalOptions,
     /// The transport.
     pub tcp: TcpOptions,
-    /// Answers queries that come instead of a hello, from nodes that belong to no cluster yet; none:
-    /// such connections are refused.
+    /// Answers queries that come instead of a hello, from nodes that belong to no cluster yet;
+    /// none: such connections are refused.
     pub query_handler: Option<QueryHandler>,
 }
 
-/// Answers a [`Query`](crate::frame::Kind::Query) for the application: from its bytes to those of the response, at most
-/// [`MAX_HELLO`](crate::frame::MAX_HELLO) less a frame's header either way. It runs between other things of the transport, so it must not wait for anything.
+/// Answers a [`Query`](crate::frame::Kind::Query) for the application: from its bytes to those of
+/// the response, at most [`MAX_HELLO`](crate::frame::MAX_HELLO) less a frame's header either way.
+/// It runs between other things of the transport, so it must not wait for anything.
 ///
 /// ```
 /// let handler = quorate_tokio::QueryHandler::new(|query| [b"the query was: ", query].concat());

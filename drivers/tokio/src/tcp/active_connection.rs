@@ -13,9 +13,11 @@ use tokio::time::Instant;
 /// in after a restart:
 ///
 /// * A connection that has not delivered a frame yet is replaced by a newer one.
-/// * One that has, and was heard within the last [`silence_timeout`](Self::new), is replaced only by the same process at the same address
-///   (it knows that its old connection is gone), and that at most once each [`MIN_REPLACE_INTERVAL`].
-/// * One that fell silent for longer is replaced: a machine that lost its power does not close its connections.
+/// * One that has, and was heard within the last [timeout](Self::new), is replaced only
+///   by the same process at the same address (it knows that its old connection is gone), and that
+///   at most once each [`MIN_REPLACE_INTERVAL`].
+/// * One that fell silent for longer is replaced: a machine that lost its power does not close its
+///   connections.
 #[derive(Debug)]
 pub(crate) struct ActiveConnection {
     silence_timeout: Duration,
@@ -50,7 +52,8 @@ pub(crate) struct PeerProcess {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AlreadyConnected;
 
-/// The shortest time between two connections of the same process, each of which delivered something.
+/// The shortest time between two connections of the same process, each of which delivered
+/// something.
 const MIN_REPLACE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl ActiveConnection {

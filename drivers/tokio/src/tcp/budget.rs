@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 /// The bytes that all connections of a node together hold of frames that have not arrived whole.
 ///
-/// Only buffers above [`UNCHARGED_BYTES`](super::frame_reader::UNCHARGED_BYTES) take part. When one wants to grow and there is no room, the connection
-/// whose buffer last grew the longest time ago is closed: a peer that sends grows, one that announced a frame and stalls does not.
+/// Only buffers above [`UNCHARGED_BYTES`](super::frame_reader::UNCHARGED_BYTES) take part. When one
+/// wants to grow and there is no room, the connection whose buffer last grew the longest time ago
+/// is closed: a peer that sends grows, one that announced a frame and stalls does not.
 #[derive(Debug)]
 pub(crate) struct Budget {
     max: usize,

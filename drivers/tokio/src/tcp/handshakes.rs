@@ -6,8 +6,9 @@ use tokio::sync::Notify;
 
 /// Incoming connections that have sent no hello yet: limited in all, and from one address.
 ///
-/// One more is always let in. The oldest goes in its favor: of its own address when that has as many as it may, and else of the
-/// address that has the most. So those that say nothing keep nobody out, and those of one address crowd out their own kind first.
+/// One more is always let in. The oldest goes in its favor: of its own address when that has as
+/// many as it may, and else of the address that has the most. So those that say nothing keep nobody
+/// out, and those of one address crowd out their own kind first.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingHandshakes(Arc<Shared>);
 
@@ -41,7 +42,8 @@ pub(crate) struct HandshakeSlot {
 }
 
 impl PendingHandshakes {
-    /// At most this many, none of them more than three quarters from one address if there is room for several.
+    /// At most this many, none of them more than three quarters from one address if there is room
+    /// for several.
     pub(crate) fn new(max: usize) -> Self {
         let max_per_address = (max - max / 4).max(1);
         Self(Arc::new(Shared { max, max_per_address, state: Mutex::default() }))

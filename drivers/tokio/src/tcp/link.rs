@@ -27,8 +27,8 @@ pub(crate) struct Link {
     pub(crate) reconnect: Notify,
     /// The address that the peer announced, if it differs.
     announced_address: Mutex<Option<String>>,
-    /// The application configured it; otherwise the peer connected by itself, and is removed with its
-    /// connections.
+    /// The application configured it; otherwise the peer connected by itself, and is removed with
+    /// its connections.
     configured: AtomicBool,
     /// A task waits whether the peer comes back.
     departing: AtomicBool,

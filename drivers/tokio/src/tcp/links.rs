@@ -38,8 +38,8 @@ const LOG_LINES_PER_MINUTE: u32 = 20;
 struct Tasks {
     rng: Rng,
     outgoing: HashMap<NodeId, AbortHandle>,
-    /// Disconnected peers, and when: they are not admitted as unknown nodes before [`READMIT_AFTER`]
-    /// has passed.
+    /// Disconnected peers, and when: they are not admitted as unknown nodes before
+    /// [`READMIT_AFTER`] has passed.
     disconnected_at: HashMap<NodeId, Instant>,
 }
 
@@ -150,7 +150,8 @@ impl Links {
         tasks.disconnected_at.get(&id).is_some_and(|since| since.elapsed() < READMIT_AFTER)
     }
 
-    /// Takes a peer off, and closes its connections. It is not let in for [`READMIT_AFTER`], unless it is connected to again.
+    /// Takes a peer off, and closes its connections. It is not let in for [`READMIT_AFTER`], unless
+    /// it is connected to again.
     pub(crate) fn disconnect(&self, id: NodeId) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.disconnected_at.insert(id, Instant::now());

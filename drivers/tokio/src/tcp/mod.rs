@@ -8,8 +8,9 @@
 //!   live with that, and what waited through an outage is stale.
 //! * The buffer of an incoming connection grows with what arrived, not with what was announced, and all of them together are
 //!   bounded; so are the connections that have not said hello, of which the oldest makes room for one more.
-//! * One incoming connection of a peer counts. One that was heard within the last two seconds is not replaced by another process that
-//!   says the peer's name; nodes that accept it ([`Capabilities`](crate::frame::Capabilities)) are sent an empty frame twice a second, so that
+//! * One incoming connection of a peer counts. One that was heard within the last two seconds is
+//!   not replaced by another process that says the peer's name; nodes that accept it
+//!   ([`Capabilities`](crate::frame::Capabilities)) are sent an empty frame twice a second, so that
 //!   an idle link is one that is heard.
 //! * Lines that others can cause are logged a few times a minute, with the number of those that were not; all are counted.
 //! * A link that falls is made again, first at once, then with growing pauses with jitter; a peer that connects to us is

@@ -19,18 +19,19 @@ pub struct TcpOptions {
     pub backoff_min_ms: u64,
     /// The longest wait before connecting again, in ms. Default 1,000.
     pub backoff_max_ms: u64,
-    /// Incoming connections that may have sent no hello yet; at most three quarters of them from one
-    /// address. One more closes the oldest. Default 64.
+    /// Incoming connections that may have sent no hello yet; at most three quarters of them from
+    /// one address. One more closes the oldest. Default 64.
     pub max_pending_handshakes: usize,
     /// Bytes of frames that have not arrived whole, of all connections together, and as many again of frames that wait for the
     /// loop. At least `max_frame_bytes`; default 128 MiB.
     ///
-    /// A connection's buffer is at most twice as large as what arrived of the frame, and buffers of up to 64 KiB are not counted.
-    /// So all that peers can make a node hold is `max_pending_handshakes * 512 + 2 * max_peers * 64 KiB + 2 * max_incoming_bytes`.
+    /// A connection's buffer is at most twice as large as what arrived of the frame, and buffers of
+    /// up to 64 KiB are not counted. So all that peers can make a node hold is
+    /// `max_pending_handshakes * 512 + 2 * max_peers * 64 KiB + 2 * max_incoming_bytes`.
     pub max_incoming_bytes: usize,
-    /// A connection from a peer that delivered something and was silent for this long, in ms, may be
-    /// replaced by another process that uses the peer's name; before, only by the same one. Keepalives
-    /// are sent four times as often. Default 2,000.
+    /// A connection from a peer that delivered something and was silent for this long, in ms, may
+    /// be replaced by another process that uses the peer's name; before, only by the same one.
+    /// Keepalives are sent four times as often. Default 2,000.
     pub keepalive_timeout_ms: u64,
     /// Peers there may be before nodes that nobody named are refused. Default 64; 0 refuses them always.
     pub max_peers: usize,

@@ -201,8 +201,8 @@ impl Outgoing {
         }
     }
 
-    /// Logs a failure, once until something else happens at that address; `last_logged` has the last
-    /// of each.
+    /// Logs a failure, once until something else happens at that address; `last_logged` has the
+    /// last of each.
     fn log_failure(
         &self,
         link: &Link,

@@ -13,7 +13,7 @@ use crate::Error;
 pub struct Checkpoint<D: Disk> {
     pub(crate) disk: Arc<D>,
     pub(crate) path: PathBuf,
-    /// The room that was set aside for it, and how much that is.
+    /// The room that was reserved for it, and how much that is.
     pub(crate) reserve: (PathBuf, u64),
     pub(crate) header: FileHeader,
     pub(crate) live: Batch,
@@ -49,7 +49,7 @@ impl<D: Disk> Checkpoint<D> {
         Ok(Written { file, header: self.header, end, next_seq, allocated: reserved.max(end) })
     }
 
-    /// The file to write, and how much room is set aside in it.
+    /// The file to write, and how much room is reserved in it.
     fn open(&self) -> io::Result<(D::File, u64)> {
         let (reserve, len) = &self.reserve;
         if *len > 0 {

@@ -88,8 +88,9 @@ pub trait DiskFile: Send + 'static {
     ///
     /// As the system says, or that it cannot; the log does without, then.
     fn allocate(&self, len: u64) -> io::Result<()>;
-    /// Drops the system's cache of the file, so that reads return what the disk has: after a failed sync, memory and disk
-    /// may differ, and a restart must go by the disk. A file system that cannot may do nothing.
+    /// Drops the system's cache of the file, so that reads return what the disk has: after a failed
+    /// sync, memory and disk may differ, and a restart must go by the disk. A file system that
+    /// cannot may do nothing.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ pub struct Wal<D: Disk> {
 /// While a checkpoint is under way.
 struct AppendedSince {
     batch: Batch,
-    /// How many bytes fit into it besides; without a limit if no room was set aside.
+    /// How many bytes fit into it besides; without a limit if no room was reserved.
     room: u64,
 }
 
@@ -252,7 +252,7 @@ impl<D: Disk> Wal<D> {
         self.since.as_ref().is_none_or(|since| (since.batch.len() + bytes) as u64 <= since.room)
     }
 
-    /// Tells how many bytes of records a checkpoint would write now, at most: so much room is set aside for one. Until it is told,
+    /// Tells how many bytes of records a checkpoint would write now, at most: so much room is reserved for one. Until it is told,
     /// all that is in the log counts.
     pub const fn set_live_bytes(&mut self, live: u64) {
         self.reserve.set_live_bytes(live);
@@ -266,7 +266,7 @@ impl<D: Disk> Wal<D> {
         }
     }
 
-    /// Room that is set aside for the next checkpoint, in bytes.
+    /// Room that is reserved for the next checkpoint, in bytes.
     #[must_use]
     pub const fn reserved(&self) -> u64 {
         self.reserve.len()
@@ -302,7 +302,7 @@ impl<D: Disk> Wal<D> {
         let (opening, slot) = opening(&header, end, next_seq);
         write_all(&file, &opening, 0).map_err(|e| failed("write", e))?;
         allocated = allocated.max(end);
-        // what is left of the room that was set aside
+        // what is left of the room that was reserved
         let enough = end.saturating_add(self.options.preallocate_bytes);
         if allocated > enough {
             file.set_len(enough).map_err(|e| failed("truncate", e))?;

@@ -37,7 +37,7 @@
 //! # Space
 //!
 //! The log is rewritten, by a checkpoint, when it is larger than [`checkpoint_bytes`](WalOptions::checkpoint_bytes) and than
-//! [`checkpoint_ratio`](WalOptions::checkpoint_ratio) times what is alive in it. Room for that is set aside *before* anything is
+//! [`checkpoint_ratio`](WalOptions::checkpoint_ratio) times what is alive in it. Room for that is reserved *before* anything is
 //! appended: `wal.reserve` is as long as what is alive after the append, at most, and
 //! [`reserve_bytes`](WalOptions::reserve_bytes) more. If it cannot be, the append finds the disk full, and nothing was written. A
 //! checkpoint takes that file over and writes in place, for which a file system that overwrites in place needs no new blocks. So on a
@@ -46,12 +46,12 @@
 //! itself.
 //!
 //! **Not** promised on file systems that never overwrite in place (Btrfs, ZFS), which may need space for that, nor where space cannot be
-//! set aside at all: there a full disk is waited out, and the log may not shrink until others give space back.
+//! reserved at all: there a full disk is waited out, and the log may not shrink until others give space back.
 //!
 //! # Files
 //!
-//! `wal` is the log, `wal.new` an unfinished checkpoint, `wal.reserve` the space set aside for one (zeros), `wal.lock` the lock. All
-//! numbers are little-endian. What follows the last record is zeros: space set aside.
+//! `wal` is the log, `wal.new` an unfinished checkpoint, `wal.reserve` the space reserved for one (zeros), `wal.lock` the lock. All
+//! numbers are little-endian. What follows the last record is zeros: space reserved.
 //!
 //! | at byte | of version 2 |
 //! |---|---|

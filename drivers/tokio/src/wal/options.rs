@@ -9,9 +9,9 @@ pub struct WalOptions {
     pub checkpoint_bytes: u64,
     /// A log is checkpointed when it is this many times as large as what is alive in it. At least 2; default 2.
     pub checkpoint_ratio: u64,
-    /// Space set aside ahead of the end, in bytes, so that most syncs need not record a new file size; 0 for none. Default 4 MiB.
+    /// Space reserved ahead of the end, in bytes, so that most syncs need not record a new file size; 0 for none. Default 4 MiB.
     pub preallocate_bytes: u64,
-    /// Space set aside beyond what is alive in the log, in bytes, so that a log that fills the disk can be rewritten and shrinks; 0 for
+    /// Space reserved beyond what is alive in the log, in bytes, so that a log that fills the disk can be rewritten and shrinks; 0 for
     /// none at all. What is submitted and not durable must fit into it. Default 4 MiB.
     pub reserve_bytes: u64,
     /// A log at rest for this long, in ms, is sealed: its last batch is from then on told apart from one that a crash cut short.
@@ -45,7 +45,7 @@ impl WalOptions {
     ///
     /// The log is rewritten when it is larger than `checkpoint_bytes` and than `live` × `checkpoint_ratio`. Until that is noticed and
     /// done, a quarter of `checkpoint_bytes`, `reserve_bytes` and twice `waiting` may be added to it, and `preallocate_bytes` lie
-    /// ahead of its end. As much again is set aside for its rewriting, and `waiting`, `reserve_bytes` and `preallocate_bytes` more.
+    /// ahead of its end. As much again is reserved for its rewriting, and `waiting`, `reserve_bytes` and `preallocate_bytes` more.
     ///
     /// Not counted: what the file system needs for names and blocks.
     ///

@@ -6,7 +6,7 @@ use super::disk::{Disk, DiskFile};
 use super::header;
 use super::log::is_full;
 
-/// Room set aside on the disk, so that the log can be rewritten when nothing else has room any more.
+/// Room reserved on the disk, so that the log can be rewritten when nothing else has room any more.
 ///
 /// It is a file of zeros. A checkpoint takes it over: it is renamed and written in place, for which the file system needs no new
 /// blocks. Before each append it is made long enough for what a checkpoint after that append may have to write; if it cannot be,
@@ -14,11 +14,11 @@ use super::log::is_full;
 pub(crate) struct Reserve<D: Disk> {
     disk: Arc<D>,
     path: PathBuf,
-    /// Bytes beyond what is alive; none are set aside if 0.
+    /// Bytes beyond what is alive; none are reserved if 0.
     slack: u64,
     /// It grows by this much at once, where there is room.
     step: u64,
-    /// Bytes set aside.
+    /// Bytes reserved.
     len: u64,
     /// What is alive in the log, in bytes, at most.
     live: u64,
@@ -36,7 +36,7 @@ impl<D: Disk> Reserve<D> {
         reserve
     }
 
-    /// Bytes set aside.
+    /// Bytes reserved.
     pub(crate) const fn len(&self) -> u64 {
         self.len
     }
@@ -88,7 +88,7 @@ impl<D: Disk> Reserve<D> {
             other => other?,
         };
         if let Err(error) = file.allocate(len) {
-            // a part of it may have been set aside: others may want that
+            // a part of it may have been reserved: others may want that
             let _ = file.set_len(self.len);
             return Err(error);
         }

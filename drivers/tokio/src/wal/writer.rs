@@ -104,7 +104,7 @@ impl Writer {
             metrics,
             seal_after: Duration::from_millis(options.seal_after_ms),
             retry: Duration::from_millis(options.full_retry_ms.max(1)),
-            // what is set aside for a checkpoint has room for this
+            // what is reserved for a checkpoint has room for this
             max_since: match options.reserve_bytes {
                 0 => options.max_pending_bytes,
                 bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
@@ -136,7 +136,7 @@ impl Writer {
         self.shared.task_ready.notify_one();
     }
 
-    /// Tells how many bytes of records a checkpoint would write now: so much room is set aside for one.
+    /// Tells how many bytes of records a checkpoint would write now: so much room is reserved for one.
     pub(crate) fn set_live_bytes(&self, live: u64) {
         self.shared.lock().measured = Some(live);
     }
@@ -353,7 +353,7 @@ impl<D: Disk> DiskLoop<D> {
     /// Makes a batch durable. False if the disk is full, and nothing is under way that gives space back.
     fn append(&mut self, batch: &mut Batch, last: Ticket) -> Result<bool, Error> {
         if self.checkpoint_thread.is_none() && self.wal.reserved() == 0 {
-            // what is set aside for the next checkpoint comes from what the last one gives back
+            // what is reserved for the next checkpoint comes from what the last one gives back
             self.wait_for_file_removal();
         }
         loop {

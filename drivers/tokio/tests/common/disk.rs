@@ -40,7 +40,7 @@ pub struct Faults {
     pub full_at: Option<u64>,
     /// Writes take at most this many bytes at once.
     pub short_writes: Option<usize>,
-    /// Space cannot be set aside.
+    /// Space cannot be reserved.
     pub no_allocate: bool,
 }
 

@@ -21,7 +21,8 @@ const DISK: u64 = 2 << 30;
 /// The nodes' ids and ports for clients, which clients share.
 pub type Endpoints = Arc<Mutex<Vec<(u64, u16)>>>;
 
-/// Nodes, each in a slot that has a directory and, where this machine lets it, a file system of its own.
+/// Nodes, each in a slot that has a directory and, where this machine lets it, a file system of its
+/// own.
 #[derive(Debug)]
 pub struct Cluster {
     /// One for each slot.
@@ -77,7 +78,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Whether the node in a slot is told of any other that is still there. One that joined is told of those that there are now.
+    /// Whether the node in a slot is told of any other that is still there. One that joined is told
+    /// of those that there are now.
     pub fn is_told_of_others(&mut self, slot: usize) -> bool {
         if !self.nodes[slot].is_founder() {
             let list = self.clients(Some(slot));

@@ -226,7 +226,7 @@ impl Faults {
     ///
     /// When a node ended by itself.
     pub fn await_full_disks(&mut self, cluster: &mut Cluster) -> Outcome {
-        /// It takes writes until what the log has set aside is used up.
+        /// It takes writes until what the log has reserved is used up.
         const POLLS: u32 = 300;
         let slots: Vec<usize> = self.undo.iter().filter_map(free).collect();
         for slot in slots {

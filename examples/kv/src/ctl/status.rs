@@ -118,8 +118,8 @@ fn problems(node: &NodeInfo) -> Vec<String> {
     }
     if node.awaits_snapshot && node.role == "leader" {
         lines.push(format!(
-            "node {id} is the leader, and applies nothing until it gets a snapshot: `ctl transfer` its \
-             leadership to a node whose state is whole"
+            "node {id} is the leader, and applies nothing until it gets a snapshot: `ctl \
+             transfer` its leadership to a node whose state is whole"
         ));
     }
     lines

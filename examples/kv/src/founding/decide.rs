@@ -28,8 +28,8 @@ pub(crate) enum Decision {
     Refuse { peer: u64, id: u64 },
 }
 
-/// Decides for node `own`. `others` are all other founders; `answers` is what each said last, of those that answered since this
-/// process was started and since this node's own stage changed.
+/// Decides for node `own`. `others` are all other founders; `answers` is what each said last, of
+/// those that answered since this process was started and since this node's own stage changed.
 ///
 /// Why that is safe, provided that disks are erased only while their node is down:
 ///

@@ -20,7 +20,8 @@ pub(super) struct ReadQueue {
     queue: VecDeque<ReadBatch>,
     /// How many of them were begun.
     started: usize,
-    /// Batches of other nodes, and how many bytes each has. One that is sent again, because its answer takes long, is not read again.
+    /// Batches of other nodes, and how many bytes each has. One that is sent again, because its
+    /// answer takes long, is not read again.
     pub(super) from_peers: HashMap<(NodeId, RequestId), usize>,
     pub(super) peer_bytes: usize,
     /// Bytes of the batches of this node's clients.
@@ -84,8 +85,9 @@ impl ReadQueue {
         self.peer_bytes = self.peer_bytes.saturating_sub(bytes);
     }
 
-    /// The next batch to answer. While the output budget is full, it is one that was started, as what it has helps nobody until it
-    /// is whole; then one whose replies may be short. No long one is begun while as many are as memory was set aside for.
+    /// The next batch to answer. While the output budget is full, it is one that was started, as
+    /// what it has helps nobody until it is whole; then one whose replies may be short. No long one
+    /// is begun while as many are as memory was reserved for.
     fn next(&mut self, full: bool) -> Option<ReadBatch> {
         let first = |so: fn(&ReadBatch) -> bool| self.queue.iter().position(so);
         let may_go_on = |read_batch: &ReadBatch| read_batch.at > 0 || !read_batch.long;
@@ -110,8 +112,8 @@ impl ReadQueue {
         self.started < limits::LONG_READS
     }
 
-    /// Gives up batches that waited too long to be begun: this node's with an error. Returns those of
-    /// other nodes.
+    /// Gives up batches that waited too long to be begun: this node's with an error. Returns those
+    /// of other nodes.
     fn expire(&mut self, now: Instant, error: &str) -> Vec<(NodeId, RequestId)> {
         let mut others = Vec::new();
         let late = |read_batch: &ReadBatch| read_batch.at == 0 && read_batch.deadline <= now;
@@ -204,7 +206,7 @@ impl Replica {
                 read_batch.share.set(read_batch.reply.memory());
                 self.finish_read(read_batch);
             } else {
-                // what is begun is finished: as much as it may come to is set aside
+                // what is begun is finished: as much as it may come to is reserved
                 read_batch.share.set(limits::REPLY_BYTES);
                 self.read_queue.push(read_batch);
             }

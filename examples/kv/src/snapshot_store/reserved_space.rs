@@ -28,7 +28,8 @@ impl ReservedSpace {
         Self { len, requested: None, insufficient: None, retry_at: None, unsupported: false }
     }
 
-    /// Whether there is space for a snapshot of so many bytes, or it is not known that there is none.
+    /// Whether there is space for a snapshot of so many bytes, or it is not known that there is
+    /// none.
     pub(super) fn may_suffice(&self, bytes: u64) -> bool {
         self.unsupported
             || bytes <= self.len

@@ -20,7 +20,7 @@ pub(super) struct SnapshotWorker {
 
 /// What it is to do.
 pub(super) enum Job {
-    /// Write a state into the space set aside, then remove what is older than the newest two.
+    /// Write a state into the space reserved, then remove what is older than the newest two.
     Write(Box<State>),
     /// Remove what is older than the newest two, and what was being received and was given up.
     Prune,
@@ -37,11 +37,11 @@ pub(super) enum Job {
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// And how much of what was set aside is left: all if it was not written.
+    /// And how much of what was reserved is left: all if it was not written.
     Written(io::Result<Written>, u64),
     /// What could not be removed; nothing is told if all could.
     NotRemoved(io::Error),
-    /// So many bytes are set aside, all or what the disk has.
+    /// So many bytes are reserved, all or what the disk has.
     Reserved(io::Result<u64>),
 }
 
