@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::PathBuf;
 
 use crate::failure::{Failure, Outcome};
 use crate::json::Json;
@@ -24,7 +25,10 @@ fn parse_features(manifest: &str) -> Vec<String> {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) has_features: bool,
-    pub(crate) has_library: bool,
+    /// The root of its library, if it has one.
+    pub(crate) library: Option<PathBuf>,
+    /// Whether its manifest lets it be published.
+    pub(crate) is_published: bool,
 }
 
 /// The workspace's packages.
@@ -39,11 +43,17 @@ pub(crate) fn packages() -> Outcome<Vec<Package>> {
 
 fn package(json: &Json) -> Option<Package> {
     let features = json.get("features")?.members();
-    let kinds = json.get("targets")?.list().iter().filter_map(|target| target.get("kind"));
+    let is_library = |target: &&Json| {
+        let kinds = target.get("kind").map(Json::list).unwrap_or_default();
+        kinds.iter().any(|kind| kind.text() == Some("lib"))
+    };
+    let library = json.get("targets")?.list().iter().find(is_library);
     Some(Package {
         name: json.get("name")?.text()?.to_owned(),
         has_features: features.iter().any(|(name, _)| name != "default"),
-        has_library: kinds.flat_map(Json::list).any(|kind| kind.text() == Some("lib")),
+        library: library.and_then(|target| Some(target.get("src_path")?.text()?.into())),
+        // the registries that are allowed: with `publish = false` none
+        is_published: json.get("publish") == Some(&Json::Null),
     })
 }
 
@@ -85,9 +95,9 @@ mod tests {
         let packages = packages().unwrap_or_default();
         let of = |name: &str| {
             let package = packages.iter().find(|package| package.name == name);
-            package.map(|package| (package.has_features, package.has_library))
+            package.map(|it| (it.has_features, it.library.is_some(), it.is_published))
         };
-        assert_eq!(of("quorate-raft"), Some((true, true)));
-        assert_eq!(of("xtask"), Some((false, false)));
+        assert_eq!(of("quorate-raft"), Some((true, true, true)));
+        assert_eq!(of("xtask"), Some((false, false, false)));
     }
 }
