@@ -1,5 +1,6 @@
 //! `cargo xtask VERB`: one verb for each thing a developer of Quorate does. CI calls the same verbs.
 
+mod api;
 mod bench;
 mod boards;
 mod bugs;
@@ -58,6 +59,7 @@ const VERBS: &[Verb] = &[
     features::VERB,
     packages::VERB,
     targets::VERB,
+    api::VERB,
     size::VERB,
     firmware::VERB,
     boards::VERB,
