@@ -23,6 +23,7 @@ const STEPS: &[&[&str]] = &[
     &["fmt", "--check"],
     &["docs"],
     &["lint"],
+    &["api", "--check"],
     &["features"],
     &["packages"],
     &["targets"],
