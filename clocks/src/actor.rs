@@ -13,7 +13,7 @@ use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
 /// use quorate_clocks::Actor;
 /// use quorate_core::NodeId;
 /// let before = Actor::from(NodeId::new(7));
-/// let after = before.reborn().ok_or("no incarnation left")?;
+/// let after = before.next_incarnation().ok_or("no incarnation left")?;
 /// assert!(before < after);
 /// assert_eq!((after.node(), after.incarnation()), (NodeId::new(7), 1));
 /// assert_eq!(after.to_string(), "7+1");
@@ -71,11 +71,11 @@ impl Actor {
     /// # use quorate_clocks::Actor;
     /// # use quorate_core::NodeId;
     /// let node = NodeId::new(7);
-    /// assert_eq!(Actor::new(node, 2).reborn(), Some(Actor::new(node, 3)));
-    /// assert_eq!(Actor::new(node, u32::MAX).reborn(), None);
+    /// assert_eq!(Actor::new(node, 2).next_incarnation(), Some(Actor::new(node, 3)));
+    /// assert_eq!(Actor::new(node, u32::MAX).next_incarnation(), None);
     /// ```
     #[must_use]
-    pub const fn reborn(self) -> Option<Self> {
+    pub const fn next_incarnation(self) -> Option<Self> {
         match self.incarnation.checked_add(1) {
             Some(incarnation) => Some(Self { node: self.node, incarnation }),
             None => None,

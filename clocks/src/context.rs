@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Any set of events: a [`VersionVector`] for what is contiguous from the first event on, and runs of dots for what lies beyond a
-/// gap (Almeida, Shoker, Baquero, "Delta State Replicated Data Types", 2018, section 7.2: the causal context).
+/// gap: the dot cloud (Almeida, Shoker, Baquero, "Delta State Replicated Data Types", 2018, section
+/// 7.2: the causal context).
 ///
 /// The form is canonical: runs are sorted, do not touch each other, and move into the vector as soon as the gap closes, so
 /// equal sets have equal bytes. `S` is where the vector lives, `G` where the runs do. RAM: 24 bytes an actor, 32 a run.
@@ -24,9 +25,9 @@ use crate::{
 /// seen.insert(one?)?;
 /// seen.insert(three?)?; // the second is still on its way
 /// assert!(!seen.contains(two?) && seen.contains(three?));
-/// assert_eq!((seen.vector().get(actor), seen.gaps().len()), (1, 1));
+/// assert_eq!((seen.vector().get(actor), seen.cloud().len()), (1, 1));
 /// seen.insert(two?)?;
-/// assert_eq!((seen.vector().get(actor), seen.gaps().len()), (3, 0));
+/// assert_eq!((seen.vector().get(actor), seen.cloud().len()), (3, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -35,7 +36,7 @@ use crate::{
 #[derive(Clone)]
 pub struct DotContext<S: Storage, G: Storage = S> {
     vector: VersionVector<S>,
-    gaps: G::List<Run>,
+    cloud: G::List<Run>,
 }
 
 impl<S: Storage, G: Storage> DotContext<S, G> {
@@ -50,7 +51,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
         Self::with_limits(S::LIMIT, G::LIMIT)
     }
 
-    /// No events; takes at most so many actors, and so many runs beyond gaps.
+    /// No events; takes at most so many actors in the vector, and so many runs in the cloud.
     ///
     /// ```
     /// # use quorate_clocks::DotContext;
@@ -60,8 +61,8 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # }
     /// ```
     #[must_use]
-    pub fn with_limits(actors: usize, gaps: usize) -> Self {
-        Self { vector: VersionVector::with_limit(actors), gaps: G::List::with_limit(gaps) }
+    pub fn with_limits(actors: usize, runs: usize) -> Self {
+        Self { vector: VersionVector::with_limit(actors), cloud: G::List::with_limit(runs) }
     }
 
     /// Makes the actor's next event, the one after all that are included, and returns it.
@@ -98,17 +99,21 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// seen.increment(Actor::default())?;
     /// let mut bytes = [0; 16];
     /// let bytes = seen.to_slice(&mut bytes)?;
-    /// let read = |actors| DotContext::<Heap>::read(actors, 4, &mut Reader::new(bytes));
+    /// let read = |actors| DotContext::<Heap>::decode_with_limits(actors, 4, &mut Reader::new(bytes));
     /// assert_eq!(read(1), Ok(seen));
     /// assert_eq!(read(0), Err(DecodeError::Invalid));
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read(actors: usize, gaps: usize, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut context = Self::with_limits(actors, gaps);
+    pub fn decode_with_limits(
+        actors: usize,
+        runs: usize,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        let mut context = Self::with_limits(actors, runs);
         sorted::decode(context.vector.list(), input)?;
-        sorted::decode(&mut context.gaps, input)?;
-        if context.canonical() { Ok(context) } else { Err(DecodeError::Invalid) }
+        sorted::decode(&mut context.cloud, input)?;
+        if context.is_canonical() { Ok(context) } else { Err(DecodeError::Invalid) }
     }
 
     /// Adds one event. True if it was new.
@@ -125,7 +130,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// assert_eq!(seen.insert(far(3)?), Ok(true));
     /// assert_eq!(seen.insert(far(3)?), Ok(false));
     /// assert_eq!(seen.insert(far(4)?), Ok(true)); // goes on where the run ends
-    /// assert_eq!(seen.insert(far(9)?), Err(Full)); // another gap
+    /// assert_eq!(seen.insert(far(9)?), Err(Full)); // another run
     /// # Ok::<(), &str>(())
     /// ```
     pub fn insert(&mut self, dot: Dot) -> Result<bool, Full> {
@@ -150,13 +155,13 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
         if self.contains_run(run) {
             return Ok(false);
         }
-        if self.last_gap(run.actor()).is_none()
+        if self.last_cloud_run(run.actor()).is_none()
             && run.first() <= self.vector.get(run.actor()).saturating_add(1)
             && let Some(end) = Dot::new(run.actor(), run.last())
         {
             return self.vector.observe(end);
         }
-        self.unite(core::iter::once(run)).map(|()| true)
+        self.union_with(core::iter::once(run)).map(|()| true)
     }
 
     /// Adds all events of the other.
@@ -177,13 +182,13 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge<T: Storage, H: Storage>(&mut self, other: &DotContext<T, H>) -> Result<(), Full> {
-        if self.gaps.is_empty() && other.gaps.is_empty() {
+        if self.cloud.is_empty() && other.cloud.is_empty() {
             return self.vector.merge(&other.vector);
         }
-        self.unite(other.runs())
+        self.union_with(other.runs())
     }
 
-    /// Forgets everything.
+    /// Removes all events.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, DotContext, Inline};
@@ -195,7 +200,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     pub fn clear(&mut self) {
         self.vector.clear();
-        self.gaps.clear();
+        self.cloud.clear();
     }
 
     /// Whether the event is included.
@@ -209,7 +214,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     #[must_use]
     pub fn contains(&self, dot: Dot) -> bool {
-        self.vector.contains(dot) || gap_around(&self.gaps, dot).is_some()
+        self.vector.contains(dot) || find_run(&self.cloud, dot).is_some()
     }
 
     /// Whether all of the events are included.
@@ -224,7 +229,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     #[must_use]
     pub fn contains_run(&self, run: Run) -> bool {
         run.last() <= self.vector.get(run.actor())
-            || gap_around(&self.gaps, run.start()).is_some_and(|gap| run.last() <= gap.last())
+            || find_run(&self.cloud, run.start()).is_some_and(|found| run.last() <= found.last())
     }
 
     /// The actor's next event: the one after all of its events that are included, beyond gaps too. It is not added.
@@ -241,8 +246,8 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next(&self, actor: Actor) -> Result<Dot, Exhausted> {
-        match self.last_gap(actor) {
-            Some(gap) => Dot::new(actor, gap.last()).ok_or(Exhausted)?.next(),
+        match self.last_cloud_run(actor) {
+            Some(run) => Dot::new(actor, run.last()).ok_or(Exhausted)?.next(),
             None => self.vector.next(actor),
         }
     }
@@ -259,7 +264,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     #[must_use]
     pub fn compare<T: Storage, H: Storage>(&self, other: &DotContext<T, H>) -> Causality {
-        if self.gaps.is_empty() && other.gaps.is_empty() {
+        if self.cloud.is_empty() && other.cloud.is_empty() {
             return self.vector.compare(&other.vector);
         }
         Causality::of(!other.includes(self), !self.includes(other))
@@ -286,7 +291,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # use quorate_clocks::{Actor, Dot, DotContext, Inline};
     /// let mut seen = DotContext::<Inline<2>>::new();
     /// seen.insert(Dot::new(Actor::default(), 2).ok_or("0")?)?;
-    /// assert!(seen.vector().is_empty()); // the first is missing
+    /// assert!(seen.vector().is_empty()); // the first is count_missing
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -294,18 +299,18 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
         &self.vector
     }
 
-    /// What lies beyond gaps, sorted by actor and number.
+    /// The dot cloud: the events beyond gaps as runs, sorted by actor and number.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Dot, DotContext, Inline};
     /// let mut seen = DotContext::<Inline<2>>::new();
     /// seen.insert(Dot::new(Actor::default(), 2).ok_or("0")?)?;
-    /// assert_eq!(seen.gaps().first().map(|run| run.first()), Some(2));
+    /// assert_eq!(seen.cloud().first().map(|run| run.first()), Some(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn gaps(&self) -> &[Run] {
-        &self.gaps
+    pub fn cloud(&self) -> &[Run] {
+        &self.cloud
     }
 
     /// All events as the fewest runs, sorted by actor and number.
@@ -322,7 +327,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn runs(&self) -> impl Iterator<Item = Run> + Clone + '_ {
-        Runs { entries: self.vector.entries(), gaps: &self.gaps }
+        Runs { entries: self.vector.entries(), cloud: &self.cloud }
     }
 
     /// Whether there are no events.
@@ -333,10 +338,10 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.vector.is_empty() && self.gaps.is_empty()
+        self.vector.is_empty() && self.cloud.is_empty()
     }
 
-    /// How many actors in the vector, and how many runs beyond gaps, there may be.
+    /// The limits: actors in the vector, and runs in the cloud.
     ///
     /// ```
     /// # use quorate_clocks::{DotContext, Inline};
@@ -344,86 +349,86 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     #[must_use]
     pub fn limits(&self) -> (usize, usize) {
-        (self.vector.limit(), self.gaps.limit())
+        (self.vector.limit(), self.cloud.limit())
     }
 
-    /// The actor's last run beyond a gap.
-    fn last_gap(&self, actor: Actor) -> Option<Run> {
-        let last = last_from(&self.gaps, Dot::new(actor, u64::MAX)?);
-        last.filter(|gap| gap.actor() == actor)
+    /// The actor's last run in the cloud.
+    fn last_cloud_run(&self, actor: Actor) -> Option<Run> {
+        let last = last_run_up_to(&self.cloud, Dot::new(actor, u64::MAX)?);
+        last.filter(|run| run.actor() == actor)
     }
 
     /// Adds runs that are sorted. Builds the result beside the present state, so that an error leaves that as it is.
-    fn unite(&mut self, other: impl Iterator<Item = Run>) -> Result<(), Full> {
-        let (actors, gaps) = self.limits();
-        let mut united = Self::with_limits(actors, gaps);
-        let mut both = Both { a: self.runs().peekable(), b: other.peekable() };
-        let mut open = both.next();
-        for run in both {
+    fn union_with(&mut self, other: impl Iterator<Item = Run>) -> Result<(), Full> {
+        let (actors, runs) = self.limits();
+        let mut union = Self::with_limits(actors, runs);
+        let mut merged = MergedRuns { a: self.runs().peekable(), b: other.peekable() };
+        let mut open = merged.next();
+        for run in merged {
             match &mut open {
-                Some(last) if last.reaches(run) => last.extend(run),
-                _ => united.append(open.replace(run))?,
+                Some(last) if last.touches(run) => last.extend(run),
+                _ => union.push_run(open.replace(run))?,
             }
         }
-        united.append(open)?;
-        *self = united;
+        union.push_run(open)?;
+        *self = union;
         Ok(())
     }
 
     /// Adds a run that comes after all others and does not touch them.
-    fn append(&mut self, run: Option<Run>) -> Result<(), Full> {
+    fn push_run(&mut self, run: Option<Run>) -> Result<(), Full> {
         let Some(run) = run else { return Ok(()) };
         match Dot::new(run.actor(), run.last()) {
             Some(end) if run.first() == 1 => self.vector.list().push(end),
-            _ => self.gaps.push(run),
+            _ => self.cloud.push(run),
         }
     }
 
     /// Whether the parts are in canonical form.
-    fn canonical(&self) -> bool {
-        let apart = |a: &Run, b: &Run| a < b && !a.reaches(*b);
-        sorted::canonical(self.vector.entries())
-            && self.gaps.is_sorted_by(apart)
-            && self.gaps.iter().all(|gap| {
-                self.vector.get(gap.actor()).checked_add(1).is_some_and(|next| next < gap.first())
+    fn is_canonical(&self) -> bool {
+        let apart = |a: &Run, b: &Run| a < b && !a.touches(*b);
+        sorted::is_canonical(self.vector.entries())
+            && self.cloud.is_sorted_by(apart)
+            && self.cloud.iter().all(|run| {
+                self.vector.get(run.actor()).checked_add(1).is_some_and(|next| next < run.first())
             })
     }
 }
 
-/// The run beyond a gap that includes the event.
-fn gap_around(gaps: &[Run], dot: Dot) -> Option<Run> {
-    last_from(gaps, dot).filter(|gap| gap.contains(dot))
+/// The run that includes the event.
+fn find_run(cloud: &[Run], dot: Dot) -> Option<Run> {
+    last_run_up_to(cloud, dot).filter(|run| run.contains(dot))
 }
 
 /// The last run that begins with the event or before it.
-fn last_from(gaps: &[Run], dot: Dot) -> Option<Run> {
-    let after = gaps.partition_point(|gap| gap.start() <= dot);
-    after.checked_sub(1).and_then(|at| gaps.get(at)).copied()
+fn last_run_up_to(cloud: &[Run], dot: Dot) -> Option<Run> {
+    let after = cloud.partition_point(|run| run.start() <= dot);
+    after.checked_sub(1).and_then(|at| cloud.get(at)).copied()
 }
 
-/// The entries of a vector, as runs from 1 on, and the runs beyond gaps, in order.
+/// The entries of a vector, as runs from 1 on, and the runs of the cloud, in order.
 #[derive(Clone)]
 struct Runs<'a> {
     entries: &'a [Dot],
-    gaps: &'a [Run],
+    cloud: &'a [Run],
 }
 
 impl Iterator for Runs<'_> {
     type Item = Run;
 
     fn next(&mut self) -> Option<Run> {
-        match (self.entries, self.gaps) {
-            ([entry, ..], [gap, gaps @ ..]) if gap.actor() < entry.actor() => {
-                self.gaps = gaps;
-                Some(*gap)
+        match (self.entries, self.cloud) {
+            ([entry, ..], [run, cloud @ ..]) if run.actor() < entry.actor() => {
+                self.cloud = cloud;
+                Some(*run)
             }
             ([entry, entries @ ..], _) => {
                 self.entries = entries;
                 Run::new(entry.actor(), 1, entry.counter())
             }
-            ([], [gap, gaps @ ..]) => {
-                self.gaps = gaps;
-                Some(*gap)
+            ([], [run, cloud @ ..]) => {
+                self.cloud = cloud;
+                Some(*run)
             }
             ([], []) => None,
         }
@@ -431,12 +436,12 @@ impl Iterator for Runs<'_> {
 }
 
 /// Two sorted sequences of runs as one.
-struct Both<A: Iterator<Item = Run>, B: Iterator<Item = Run>> {
+struct MergedRuns<A: Iterator<Item = Run>, B: Iterator<Item = Run>> {
     a: Peekable<A>,
     b: Peekable<B>,
 }
 
-impl<A: Iterator<Item = Run>, B: Iterator<Item = Run>> Iterator for Both<A, B> {
+impl<A: Iterator<Item = Run>, B: Iterator<Item = Run>> Iterator for MergedRuns<A, B> {
     type Item = Run;
 
     fn next(&mut self) -> Option<Run> {
@@ -454,17 +459,17 @@ impl<S: Storage, G: Storage> Default for DotContext<S, G> {
     }
 }
 
-/// Without gaps.
+/// With an empty cloud.
 impl<S: Storage, G: Storage> From<VersionVector<S>> for DotContext<S, G> {
     fn from(vector: VersionVector<S>) -> Self {
-        Self { vector, gaps: G::List::with_limit(G::LIMIT) }
+        Self { vector, cloud: G::List::with_limit(G::LIMIT) }
     }
 }
 
 /// Limits do not count: two sets are equal if their events are.
 impl<S: Storage, G: Storage> PartialEq for DotContext<S, G> {
     fn eq(&self, other: &Self) -> bool {
-        self.vector == other.vector && self.gaps() == other.gaps()
+        self.vector == other.vector && self.cloud() == other.cloud()
     }
 }
 
@@ -473,7 +478,7 @@ impl<S: Storage, G: Storage> Eq for DotContext<S, G> {}
 impl<S: Storage, G: Storage> Hash for DotContext<S, G> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.vector.hash(state);
-        self.gaps().hash(state);
+        self.cloud().hash(state);
     }
 }
 
@@ -485,25 +490,25 @@ impl<S: Storage, G: Storage> PartialOrd for DotContext<S, G> {
 
 impl<S: Storage, G: Storage> fmt::Debug for DotContext<S, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.vector.entries()).entries(self.gaps()).finish()
+        f.debug_set().entries(self.vector.entries()).entries(self.cloud()).finish()
     }
 }
 
 #[cfg(feature = "defmt")]
 impl<S: Storage, G: Storage> defmt::Format for DotContext<S, G> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "{=[?]} {=[?]}", self.vector.entries(), self.gaps());
+        defmt::write!(f, "{=[?]} {=[?]}", self.vector.entries(), self.cloud());
     }
 }
 
 impl<S: Storage, G: Storage> Wire<'_> for DotContext<S, G> {
     fn encode(&self, out: &mut Writer<'_>) {
         self.vector.encode(out);
-        sorted::encode(self.gaps(), out);
+        sorted::encode(self.cloud(), out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Self::read(S::LIMIT, G::LIMIT, input)
+        Self::decode_with_limits(S::LIMIT, G::LIMIT, input)
     }
 }
 
@@ -513,7 +518,7 @@ impl<S: Storage, G: Storage> serde::Serialize for DotContext<S, G> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("DotContext", 2)?;
         fields.serialize_field("vector", &self.vector)?;
-        fields.serialize_field("gaps", self.gaps())?;
+        fields.serialize_field("cloud", self.cloud())?;
         fields.end()
     }
 }
@@ -526,11 +531,11 @@ impl<'de, S: Storage, G: Storage> serde::Deserialize<'de> for DotContext<S, G> {
         struct Fields<S: Storage, G: Storage> {
             vector: VersionVector<S>,
             #[serde(deserialize_with = "crate::seq::deserialize::<G, Run, _>")]
-            gaps: G::List<Run>,
+            cloud: G::List<Run>,
         }
-        let Fields { vector, gaps } = Fields::<S, G>::deserialize(deserializer)?;
-        let context = Self { vector, gaps };
-        if context.canonical() {
+        let Fields { vector, cloud } = Fields::<S, G>::deserialize(deserializer)?;
+        let context = Self { vector, cloud };
+        if context.is_canonical() {
             return Ok(context);
         }
         Err(serde::de::Error::custom("runs are not sorted, or touch"))

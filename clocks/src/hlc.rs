@@ -72,7 +72,7 @@ pub struct Hlc {
     base: Option<(Instant, u64)>,
     steps_back: u32,
     /// The wall clock has not caught up since it was set back.
-    is_back: bool,
+    is_set_back: bool,
 }
 
 /// The limits of an [`Hlc`].
@@ -197,7 +197,7 @@ impl Hlc {
         }
         let last = ceiling;
         let ceiling = if config.window_us == 0 { Timestamp::MAX } else { ceiling };
-        Self { config, last, ceiling, base: None, steps_back: 0, is_back: false }
+        Self { config, last, ceiling, base: None, steps_back: 0, is_set_back: false }
     }
 
     /// The timestamp of an event here, such as sending a message: beyond all before it.
@@ -249,10 +249,10 @@ impl Hlc {
     pub fn receive(&mut self, reading: Reading, message: Timestamp) -> Result<Timestamp, HlcError> {
         let base = match (reading.wall_us, self.base) {
             (None, None) => Some((reading.now, message.micros())), // on trust
-            (None, Some(base)) => Some(Self::follow(base, reading.now, message)),
+            (None, Some(base)) => Some(Self::slew(base, reading.now, message)),
             (Some(_), base) => base,
         };
-        if let Some(wall_us) = reading.wall_us.or_else(|| estimate(base, reading.now)) {
+        if let Some(wall_us) = reading.wall_us.or_else(|| estimate_wall_us(base, reading.now)) {
             let by_us =
                 message.micros().saturating_sub(wall_us).saturating_sub(self.config.max_drift_us);
             if by_us > 0 {
@@ -305,9 +305,10 @@ impl Hlc {
         if reading.wall_us.is_some_and(|wall_us| wall_us > Timestamp::MAX_MICROS) {
             return None; // nor a time there is no timestamp for
         }
-        let wall_us = reading.wall_us.or_else(|| estimate(self.base, reading.now)).unwrap_or(0);
+        let wall_us =
+            reading.wall_us.or_else(|| estimate_wall_us(self.base, reading.now)).unwrap_or(0);
         let reached_us = wall_us.max(self.last.micros());
-        let ceiling = self.ceiling_beyond(wall_us, self.last);
+        let ceiling = self.next_ceiling(wall_us, self.last);
         let good_for_us = ceiling.micros().saturating_sub(reached_us);
         let due = reached_us.saturating_add(good_for_us / 2) >= self.ceiling.micros();
         (due && ceiling > self.ceiling).then_some(ceiling)
@@ -360,11 +361,11 @@ impl Hlc {
 
     /// Without a wall clock: runs up to 1/256 faster while messages are ahead, so that a slow crystal does not part the clock from
     /// the others, and no message can pull it along at once.
-    fn follow(base: (Instant, u64), now: Instant, message: Timestamp) -> (Instant, u64) {
+    fn slew(base: (Instant, u64), now: Instant, message: Timestamp) -> (Instant, u64) {
         let passed_us = now.since(base.0);
         let expected_us = base.1.saturating_add(passed_us);
         let ahead_us = message.micros().saturating_sub(expected_us);
-        let (then, was_us) = elapse(base, now);
+        let (then, was_us) = advance_base(base, now);
         (then, was_us.saturating_add(ahead_us.min(passed_us >> 8)))
     }
 
@@ -375,8 +376,8 @@ impl Hlc {
         seen: Timestamp,
         base: Option<(Instant, u64)>,
     ) -> Result<Timestamp, HlcError> {
-        let is_back = self.check_jump(reading)?;
-        let known = reading.wall_us.or_else(|| estimate(base, reading.now));
+        let is_set_back = self.check_jump(reading)?;
+        let known = reading.wall_us.or_else(|| estimate_wall_us(base, reading.now));
         let wall_us = known.unwrap_or(0);
         if wall_us > Timestamp::MAX_MICROS {
             return Err(HlcError::Exhausted); // it would use up all the timestamps there are
@@ -389,20 +390,20 @@ impl Hlc {
             return Err(HlcError::Ahead { by_us });
         }
         if stamp > self.ceiling {
-            return Err(HlcError::Ceiling { due: self.ceiling_beyond(wall_us, stamp) });
+            return Err(HlcError::Ceiling { due: self.next_ceiling(wall_us, stamp) });
         }
         self.last = stamp;
         // one that was set back or stands still may go on later from where it would have been
         let is_new = base.is_none_or(|(_, was_us)| wall_us > was_us);
         self.base = match (reading.wall_us, base) {
             (Some(wall_us), _) if is_new => Some((reading.now, wall_us)),
-            (None, Some(base)) => Some(elapse(base, reading.now)),
+            (None, Some(base)) => Some(advance_base(base, reading.now)),
             (_, base) => base,
         };
-        if is_back && !self.is_back {
+        if is_set_back && !self.is_set_back {
             self.steps_back = self.steps_back.saturating_add(1);
         }
-        self.is_back = is_back;
+        self.is_set_back = is_set_back;
         Ok(stamp)
     }
 
@@ -422,7 +423,7 @@ impl Hlc {
     /// it is good for a whole window; farther ahead of the wall clock, where they go on logically,
     /// a microsecond is good for 4096 of them: with whole windows there, a node that restarts again
     /// and again would run away from the wall clock.
-    fn ceiling_beyond(&self, wall_us: u64, stamp: Timestamp) -> Timestamp {
+    fn next_ceiling(&self, wall_us: u64, stamp: Timestamp) -> Timestamp {
         let window_us = self.config.window_us;
         let near_us = stamp.micros().min(wall_us.saturating_add(self.config.max_drift_us));
         let window_end_us = near_us.max(wall_us).saturating_add(window_us);
@@ -433,14 +434,14 @@ impl Hlc {
 
 /// Moves what was taken for the wall clock's reading forward with the monotonic clock, by whole
 /// 256 µs: what is left over counts later, so that a clock that reads often follows as fast.
-fn elapse((then, was_us): (Instant, u64), now: Instant) -> (Instant, u64) {
+fn advance_base((then, was_us): (Instant, u64), now: Instant) -> (Instant, u64) {
     let passed_us = now.since(then) & !0xff;
     (then.after(passed_us), was_us.saturating_add(passed_us))
 }
 
 /// What the wall clock would say, had it gone on with the monotonic one.
 #[inline]
-fn estimate(base: Option<(Instant, u64)>, now: Instant) -> Option<u64> {
+fn estimate_wall_us(base: Option<(Instant, u64)>, now: Instant) -> Option<u64> {
     base.map(|(then, wall_us)| wall_us.saturating_add(now.since(then)))
 }
 

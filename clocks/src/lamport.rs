@@ -26,7 +26,7 @@ const MAX_JUMP: u64 = 1 << 32;
 ///
 /// A clock that restarts goes on from a time it made durable, [`from_time`](Self::from_time); from
 /// 0 it would repeat itself, and nobody can notice. A node that forgot that time breaks ties as its
-/// next [incarnation](crate::Actor::reborn).
+/// next [incarnation](crate::Actor::next_incarnation).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

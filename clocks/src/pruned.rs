@@ -4,13 +4,14 @@ use quorate_core::{DecodeError, Full, Reader, Wire, Writer};
 
 use crate::{Actor, Causality, Dot, IncrementError, Storage, VersionVector};
 
-/// A version vector from which actors that are gone were dropped, and the mark of how many such retirements it has been through.
+/// A version vector from which retired actors were dropped, and the number of its retirements.
 ///
 /// Dropping entries by age or size, as stores do, makes clocks disagree: one replica has dropped what the other still has, and
 /// equal histories look concurrent for ever. Here an actor is retired by one decision, the same for all replicas and in the
 /// same order everywhere (from a replicated log, or an administrator): the number of the retirement, and the last event of
 /// each actor it retires. A vector takes part only when it has exactly those events, so nothing unseen is passed over; and
-/// vectors with different marks are never compared: the older must be brought to the mark of the newer first.
+/// vectors with different numbers of retirements are never compared: the older one must take the
+/// missing retirements first.
 ///
 /// ```
 /// use quorate_clocks::{Causality, Dot, Inline, Pruned, VersionVector};
@@ -29,13 +30,13 @@ use crate::{Actor, Causality, Dot, IncrementError, Storage, VersionVector};
 /// ```
 ///
 /// An actor that was retired must not make events again: it comes back as its next
-/// [incarnation](Actor::reborn). A replica that forgot retirements has a lower mark and takes them
-/// again; until then it is refused everywhere.
+/// [incarnation](Actor::next_incarnation). A replica that forgot retirements has a lower number and
+/// takes them again; until then it is refused everywhere.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(bound = ""))]
 pub struct Pruned<S: Storage> {
-    mark: u64,
+    retirements: u64,
     vector: VersionVector<S>,
 }
 
@@ -44,34 +45,36 @@ impl<S: Storage> Pruned<S> {
     ///
     /// ```
     /// # use quorate_clocks::{Inline, Pruned};
-    /// assert_eq!(Pruned::<Inline<2>>::new().mark(), 0);
+    /// assert_eq!(Pruned::<Inline<2>>::new().retirements(), 0);
     /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::from(VersionVector::new())
     }
 
-    /// Drops actors that are gone: `last` has the last event of each, and `mark` is the number of the retirement, from 1.
+    /// Drops actors that are gone: `last` has the last event of each, and `number` is the number of
+    /// the retirement, from 1.
     ///
     /// # Errors
     ///
-    /// [`RetireError::Mark`] if an earlier retirement is missing, or this one was taken; [`RetireError::Behind`] if the vector lacks
-    /// events of such an actor; [`RetireError::Alive`] if it has later ones. Nothing is changed.
+    /// [`RetireError::OutOfOrder`] if an earlier retirement is missing, or this one was taken;
+    /// [`RetireError::Behind`] if the vector lacks events of such an actor; [`RetireError::Alive`]
+    /// if it has later ones. Nothing is changed.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Dot, Inline, Pruned, RetireError};
     /// let mut vector = Pruned::<Inline<2>>::new();
     /// let last = vector.increment(Actor::default())?.next()?;
     /// assert_eq!(vector.retire(1, &[last]), Err(RetireError::Behind(last)));
-    /// assert_eq!(vector.retire(2, &[last]), Err(RetireError::Mark));
+    /// assert_eq!(vector.retire(2, &[last]), Err(RetireError::OutOfOrder));
     /// vector.increment(Actor::default())?;
     /// assert!(vector.retire(1, &[last]).is_ok());
     /// assert!(vector.vector().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn retire(&mut self, mark: u64, last: &[Dot]) -> Result<(), RetireError> {
-        if self.mark.checked_add(1) != Some(mark) {
-            return Err(RetireError::Mark);
+    pub fn retire(&mut self, number: u64, last: &[Dot]) -> Result<(), RetireError> {
+        if self.retirements.checked_add(1) != Some(number) {
+            return Err(RetireError::OutOfOrder);
         }
         for dot in last {
             let seen = self.vector.get(dot.actor());
@@ -83,7 +86,7 @@ impl<S: Storage> Pruned<S> {
             }
         }
         last.iter().for_each(|dot| self.vector.remove(dot.actor()));
-        self.mark = mark;
+        self.retirements = number;
         Ok(())
     }
 
@@ -106,8 +109,8 @@ impl<S: Storage> Pruned<S> {
     ///
     /// # Errors
     ///
-    /// [`PrunedError::Mark`] if one of them has been through more retirements; [`PrunedError::Full`] if not all actors fit. Nothing
-    /// is changed.
+    /// [`PrunedError::Retirements`] if one of them has been through more retirements;
+    /// [`PrunedError::Full`] if not all actors fit. Nothing is changed.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline, Pruned, PrunedError};
@@ -117,11 +120,11 @@ impl<S: Storage> Pruned<S> {
     /// b.merge(&a)?;
     /// assert_eq!(a, b);
     /// b.retire(1, &[])?;
-    /// assert_eq!(a.merge(&b), Err(PrunedError::Mark { own: 0, other: 1 }));
+    /// assert_eq!(a.merge(&b), Err(PrunedError::Retirements { own: 0, other: 1 }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge<T: Storage>(&mut self, other: &Pruned<T>) -> Result<(), PrunedError> {
-        self.same_mark(other)?;
+        self.check_retirements(other)?;
         Ok(self.vector.merge(&other.vector)?)
     }
 
@@ -129,7 +132,8 @@ impl<S: Storage> Pruned<S> {
     ///
     /// # Errors
     ///
-    /// [`PrunedError::Mark`] if one of them has been through more retirements: that cannot be told.
+    /// [`PrunedError::Retirements`] if one of them has been through more retirements: that cannot
+    /// be told.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Causality, Inline, Pruned};
@@ -140,7 +144,7 @@ impl<S: Storage> Pruned<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compare<T: Storage>(&self, other: &Pruned<T>) -> Result<Causality, PrunedError> {
-        self.same_mark(other)?;
+        self.check_retirements(other)?;
         Ok(self.vector.compare(&other.vector))
     }
 
@@ -150,12 +154,12 @@ impl<S: Storage> Pruned<S> {
     /// # use quorate_clocks::{Inline, Pruned};
     /// let mut vector = Pruned::<Inline<2>>::new();
     /// vector.retire(1, &[])?;
-    /// assert_eq!(vector.mark(), 1);
+    /// assert_eq!(vector.retirements(), 1);
     /// # Ok::<(), quorate_clocks::RetireError>(())
     /// ```
     #[must_use]
-    pub const fn mark(&self) -> u64 {
-        self.mark
+    pub const fn retirements(&self) -> u64 {
+        self.retirements
     }
 
     /// The events of the actors that are left.
@@ -169,11 +173,11 @@ impl<S: Storage> Pruned<S> {
         &self.vector
     }
 
-    fn same_mark<T: Storage>(&self, other: &Pruned<T>) -> Result<(), PrunedError> {
-        if self.mark == other.mark {
+    fn check_retirements<T: Storage>(&self, other: &Pruned<T>) -> Result<(), PrunedError> {
+        if self.retirements == other.retirements {
             return Ok(());
         }
-        Err(PrunedError::Mark { own: self.mark, other: other.mark })
+        Err(PrunedError::Retirements { own: self.retirements, other: other.retirements })
     }
 }
 
@@ -186,7 +190,7 @@ impl<S: Storage> Default for Pruned<S> {
 /// Nothing retired yet.
 impl<S: Storage> From<VersionVector<S>> for Pruned<S> {
     fn from(vector: VersionVector<S>) -> Self {
-        Self { mark: 0, vector }
+        Self { retirements: 0, vector }
     }
 }
 
@@ -196,7 +200,7 @@ impl<S: Storage> From<VersionVector<S>> for Pruned<S> {
 #[non_exhaustive]
 pub enum RetireError {
     /// It is not the next retirement: take the earlier ones first.
-    Mark,
+    OutOfOrder,
     /// Events up to this one are missing: get them first.
     Behind(Dot),
     /// The actor made events after what was said to be its last: it must not be retired.
@@ -210,11 +214,11 @@ pub enum RetireError {
 pub enum PrunedError {
     /// There is no room for another actor.
     Full,
-    /// They have been through different retirements: bring the one with the lower mark up first.
-    Mark {
-        /// The first one's mark.
+    /// They have been through different retirements: bring the one with fewer up first.
+    Retirements {
+        /// Retirements of the first one.
         own: u64,
-        /// The other one's.
+        /// Retirements of the other one.
         other: u64,
     },
 }
@@ -228,7 +232,7 @@ impl From<Full> for PrunedError {
 impl fmt::Display for RetireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mark => f.write_str("not the next retirement: take the earlier ones first"),
+            Self::OutOfOrder => f.write_str("not the next retirement: take the earlier ones first"),
             Self::Behind(dot) => write!(f, "events up to {dot} are missing: get them first"),
             Self::Alive(actor) => {
                 write!(f, "{actor} made events after what was said to be its last")
@@ -241,7 +245,7 @@ impl fmt::Display for PrunedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => f.write_str("no room for another actor"),
-            Self::Mark { own, other } => {
+            Self::Retirements { own, other } => {
                 write!(f, "{own} retirements against {other}: bring the lower one up first")
             }
         }
@@ -253,11 +257,11 @@ impl core::error::Error for PrunedError {}
 
 impl<S: Storage> Wire<'_> for Pruned<S> {
     fn encode(&self, out: &mut Writer<'_>) {
-        out.u64(self.mark);
+        out.u64(self.retirements);
         self.vector.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { mark: input.u64()?, vector: VersionVector::decode(input)? })
+        Ok(Self { retirements: input.u64()?, vector: VersionVector::decode(input)? })
     }
 }

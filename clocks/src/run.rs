@@ -87,11 +87,11 @@ impl Run {
     }
 
     /// Whether the other begins within this run, or just after it, so that both make one.
-    pub(crate) fn reaches(self, other: Self) -> bool {
+    pub(crate) fn touches(self, other: Self) -> bool {
         self.actor() == other.actor() && other.first() <= self.last.saturating_add(1)
     }
 
-    /// Both as one; the other must be in [reach](Self::reaches) and begin no earlier.
+    /// Both as one; the other must [touch](Self::touches) it and begin no earlier.
     pub(crate) fn extend(&mut self, other: Self) {
         self.last = self.last.max(other.last);
     }

@@ -8,9 +8,10 @@ use crate::{Dot, Storage, VersionVector};
 /// Petersen, Spreitzer, Theimer, Welch, "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994).
 ///
 /// A server stands for the vector of writes it has applied. Before an operation the client (or a proxy, or the server handed
-/// the token) asks whether the server has what the session needs, and after it tells the token what was read or written:
+/// the token) checks whether the server has what the session needs, and after it records in the
+/// token what was read or written:
 ///
-/// | guarantee | asked of the server | told the token |
+/// | guarantee | checked of the server | recorded in the token |
 /// |---|---|---|
 /// | read your writes | before a read: the writes | after a write: its dot |
 /// | monotonic reads | before a read: what was read | after a read: the server's vector |
@@ -32,7 +33,7 @@ use crate::{Dot, Storage, VersionVector};
 /// let (mut here, there) = (VersionVector::<Inline<3>>::new(), VersionVector::<Inline<3>>::new());
 /// let mut session = Session::<Inline<3>>::new(Guarantees::ALL);
 /// session.may_write(&here)?;
-/// session.wrote(here.increment(NodeId::new(1).into())?)?;
+/// session.record_write(here.increment(NodeId::new(1).into())?)?;
 /// assert!(session.may_read(&here).is_ok());
 /// let missing = session.may_read(&there).unwrap_err(); // the write is not there yet
 /// assert_eq!(missing.dot.to_string(), "1:1");
@@ -127,7 +128,7 @@ impl<S: Storage> Session<S> {
     /// let stale = fresh.clone();
     /// fresh.increment(NodeId::new(1).into())?;
     /// let mut session = Session::<Inline<3>>::new(Guarantees::ALL);
-    /// session.read(&fresh)?;
+    /// session.record_read(&fresh)?;
     /// assert!(session.may_read(&stale).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -148,7 +149,7 @@ impl<S: Storage> Session<S> {
     /// let mut here = VersionVector::<Inline<3>>::new();
     /// let there = here.clone();
     /// let mut session = Session::<Inline<3>>::new(Guarantees::ALL);
-    /// session.wrote(here.increment(NodeId::new(1).into())?)?;
+    /// session.record_write(here.increment(NodeId::new(1).into())?)?;
     /// assert!(session.may_write(&here).is_ok() && session.may_write(&there).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -157,7 +158,7 @@ impl<S: Storage> Session<S> {
         self.check(server, needs.writes_follow_reads, needs.monotonic_writes)
     }
 
-    /// A read was served from writes up to this vector.
+    /// Records a read that was served from writes up to this vector.
     ///
     /// # Errors
     ///
@@ -170,17 +171,17 @@ impl<S: Storage> Session<S> {
     /// server.increment(NodeId::new(1).into())?;
     /// server.increment(NodeId::new(2).into())?;
     /// let mut small = Session::<Inline<1>>::new(Guarantees::ALL);
-    /// assert_eq!(small.read(&server), Err(Full));
+    /// assert_eq!(small.record_read(&server), Err(Full));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read<T: Storage>(&mut self, served: &VersionVector<T>) -> Result<(), Full> {
+    pub fn record_read<T: Storage>(&mut self, served: &VersionVector<T>) -> Result<(), Full> {
         if self.guarantees.monotonic_reads || self.guarantees.writes_follow_reads {
             self.reads.merge(served)?;
         }
         Ok(())
     }
 
-    /// A server took a write as this dot.
+    /// Records a write that a server accepted as this dot.
     ///
     /// # Errors
     ///
@@ -189,9 +190,9 @@ impl<S: Storage> Session<S> {
     /// ```
     /// # use quorate_clocks::{Actor, Dot, Guarantees, Inline, Session};
     /// let mut session = Session::<Inline<1>>::new(Guarantees::ALL);
-    /// assert!(session.wrote(Dot::first(Actor::default())).is_ok());
+    /// assert!(session.record_write(Dot::first(Actor::default())).is_ok());
     /// ```
-    pub fn wrote(&mut self, dot: Dot) -> Result<(), Full> {
+    pub fn record_write(&mut self, dot: Dot) -> Result<(), Full> {
         let needs = self.guarantees;
         if needs == Guarantees::ALL {
             // both vectors would be asked for together, always

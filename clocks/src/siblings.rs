@@ -13,11 +13,12 @@ use crate::{Actor, Dot, Element, IncrementError, Storage, VersionVector, sorted}
 /// clocks have an entry a server, not a client, and two values are siblings only if their writes were concurrent: however many
 /// clients take turns, there are never more siblings than writes that did not know of each other.
 ///
-/// A server that forgot what it wrote must write as its next [incarnation](Actor::reborn): a dot
-/// that it makes again stands for a write that others have seen, or
-/// [conflicts](SiblingsError::Conflict) with it. A context that says more of a server's writes than
-/// that server knows is believed, so that their dots are not made again; contexts come from
-/// [`context`](Self::context), and one that a client made up can use up a server's dots.
+/// A server that forgot what it wrote must write as its next
+/// [incarnation](Actor::next_incarnation): a dot that it makes again stands for a write that others
+/// have seen, or [conflicts](SiblingsError::Conflict) with it. A context that says more of a
+/// server's writes than that server knows is believed, so that their dots are not made again;
+/// contexts come from [`context`](Self::context), and one that a client made up can use up a
+/// server's dots.
 ///
 /// `S` is where the vector lives, `N` where the values do. RAM: 24 bytes a server, 24 and the value's size a value.
 ///
@@ -38,7 +39,7 @@ use crate::{Actor, Dot, Element, IncrementError, Storage, VersionVector, sorted}
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Siblings<V: Element, S: Storage, N: Storage = S> {
     /// All writes there were.
-    seen: VersionVector<S>,
+    context: VersionVector<S>,
     /// The values that are left, sorted by the dots of their writes.
     values: N::List<(Dot, V)>,
 }
@@ -63,7 +64,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     #[must_use]
     pub fn with_limits(servers: usize, values: usize) -> Self {
-        Self { seen: VersionVector::with_limit(servers), values: N::List::with_limit(values) }
+        Self { context: VersionVector::with_limit(servers), values: N::List::with_limit(values) }
     }
 
     /// Takes a value that a client wrote, having read `context`; replaces the values that were read. Returns the write's dot.
@@ -93,12 +94,12 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
         if kept >= self.values.limit() {
             return Err(IncrementError::Full);
         }
-        let mut seen = self.seen.clone();
-        seen.merge(context)?;
-        let dot = seen.increment(server)?;
-        self.seen = seen;
-        self.drop_replaced(context);
-        self.put(dot, value)?;
+        let mut merged = self.context.clone();
+        merged.merge(context)?;
+        let dot = merged.increment(server)?;
+        self.context = merged;
+        self.discard(context);
+        self.insert(dot, value)?;
         Ok(dot)
     }
 
@@ -118,8 +119,8 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete<T: Storage>(&mut self, context: &VersionVector<T>) -> Result<(), Full> {
-        self.seen.merge(context)?;
-        self.drop_replaced(context);
+        self.context.merge(context)?;
+        self.discard(context);
         Ok(())
     }
 
@@ -155,19 +156,19 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
             match other.value_of(*dot) {
                 Some(theirs) if theirs != value => return Err(SiblingsError::Conflict(*dot)),
                 Some(_) => kept = kept.saturating_add(1),
-                None if other.seen.contains(*dot) => {}
+                None if other.context.contains(*dot) => {}
                 None => kept = kept.saturating_add(1),
             }
         }
-        let new = other.values.iter().filter(|(dot, _)| !self.seen.contains(*dot));
+        let new = other.values.iter().filter(|(dot, _)| !self.context.contains(*dot));
         if kept.saturating_add(new.clone().count()) > self.values.limit() {
             return Err(SiblingsError::Full);
         }
-        let before = self.seen.clone();
-        self.seen.merge(&other.seen)?;
-        self.retain(|(dot, _)| !other.seen.contains(*dot) || other.value_of(*dot).is_some());
+        let before = self.context.clone();
+        self.context.merge(&other.context)?;
+        self.retain(|(dot, _)| !other.context.contains(*dot) || other.value_of(*dot).is_some());
         for (dot, value) in other.values.iter().filter(|(dot, _)| !before.contains(*dot)) {
-            self.put(*dot, value.clone())?;
+            self.insert(*dot, value.clone())?;
         }
         Ok(())
     }
@@ -204,7 +205,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     #[must_use]
     pub const fn context(&self) -> &VersionVector<S> {
-        &self.seen
+        &self.context
     }
 
     /// How many values there are.
@@ -237,11 +238,11 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     #[must_use]
     pub fn limits(&self) -> (usize, usize) {
-        (self.seen.limit(), self.values.limit())
+        (self.context.limit(), self.values.limit())
     }
 
     /// Drops the values that a client had read.
-    fn drop_replaced<T: Storage>(&mut self, context: &VersionVector<T>) {
+    fn discard<T: Storage>(&mut self, context: &VersionVector<T>) {
         self.retain(|(dot, _)| !context.contains(*dot));
     }
 
@@ -250,7 +251,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
         self.values.get(at).map(|(_, value)| value)
     }
 
-    fn put(&mut self, dot: Dot, value: V) -> Result<(), Full> {
+    fn insert(&mut self, dot: Dot, value: V) -> Result<(), Full> {
         let at = self.values.partition_point(|(other, _)| *other < dot);
         sorted::insert(&mut self.values, at, (dot, value))
     }
@@ -266,9 +267,9 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
         }
     }
 
-    fn canonical(&self) -> bool {
+    fn is_canonical(&self) -> bool {
         self.values.is_sorted_by(|a, b| a.0 < b.0)
-            && self.values.iter().all(|(dot, _)| self.seen.contains(*dot))
+            && self.values.iter().all(|(dot, _)| self.context.contains(*dot))
     }
 }
 
@@ -313,7 +314,7 @@ where
     V: Element + for<'a> Wire<'a>,
 {
     fn encode(&self, out: &mut Writer<'_>) {
-        self.seen.encode(out);
+        self.context.encode(out);
         out.u64(self.values.len() as u64);
         for (dot, value) in self.values.iter() {
             dot.encode(out);
@@ -322,12 +323,12 @@ where
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut siblings = Self { seen: VersionVector::decode(input)?, ..Self::new() };
+        let mut siblings = Self { context: VersionVector::decode(input)?, ..Self::new() };
         for _ in 0..input.u64()? {
             let value = (Dot::decode(input)?, V::decode(input)?);
             siblings.values.push(value).map_err(|_| DecodeError::Invalid)?;
         }
-        if siblings.canonical() { Ok(siblings) } else { Err(DecodeError::Invalid) }
+        if siblings.is_canonical() { Ok(siblings) } else { Err(DecodeError::Invalid) }
     }
 }
 
@@ -336,7 +337,7 @@ impl<V: Element + serde::Serialize, S: Storage, N: Storage> serde::Serialize for
     fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Siblings", 2)?;
-        fields.serialize_field("seen", &self.seen)?;
+        fields.serialize_field("context", &self.context)?;
         fields.serialize_field("values", self.entries())?;
         fields.end()
     }
@@ -351,13 +352,13 @@ where
         #[derive(serde::Deserialize)]
         #[serde(rename = "Siblings", bound = "V: Element + serde::Deserialize<'de>")]
         struct Fields<V: Element, S: Storage, N: Storage> {
-            seen: VersionVector<S>,
+            context: VersionVector<S>,
             #[serde(deserialize_with = "crate::seq::deserialize::<N, (Dot, V), _>")]
             values: N::List<(Dot, V)>,
         }
-        let Fields { seen, values } = Fields::<V, S, N>::deserialize(deserializer)?;
-        let siblings = Self { seen, values };
-        if siblings.canonical() {
+        let Fields { context, values } = Fields::<V, S, N>::deserialize(deserializer)?;
+        let siblings = Self { context, values };
+        if siblings.is_canonical() {
             return Ok(siblings);
         }
         Err(serde::de::Error::custom(

@@ -35,11 +35,11 @@ pub(crate) fn merge(own: &mut impl List<Dot>, other: &[Dot]) -> Result<(), Full>
         own.iter_mut().zip(other).for_each(|(mine, theirs)| mine.raise(*theirs));
         return Ok(());
     }
-    let missing = missing(own, other);
+    let missing = count_missing(own, other);
     let len = own.len();
     // room for those; what is in it is overwritten
     own.extend_from_slice(other.get(..missing).unwrap_or_default())?;
-    weave(own, len, other);
+    merge_backward(own, len, other);
     Ok(())
 }
 
@@ -50,7 +50,7 @@ fn same_actors(own: &[Dot], other: &[Dot]) -> bool {
 }
 
 /// How many actors of the other have no entry here.
-fn missing(own: &[Dot], other: &[Dot]) -> usize {
+fn count_missing(own: &[Dot], other: &[Dot]) -> usize {
     let mut mine = own.iter().peekable();
     let absent = |theirs: &&Dot| {
         while mine.next_if(|entry| entry.actor() < theirs.actor()).is_some() {}
@@ -60,7 +60,7 @@ fn missing(own: &[Dot], other: &[Dot]) -> usize {
 }
 
 /// Merges from the end, where the room is; `len` entries are in use.
-fn weave(own: &mut [Dot], len: usize, other: &[Dot]) {
+fn merge_backward(own: &mut [Dot], len: usize, other: &[Dot]) {
     let (mut rest, mut mine) = (other, len);
     for at in (0..own.len()).rev() {
         let Some((theirs, before)) = rest.split_last() else { return };
@@ -109,7 +109,7 @@ pub(crate) fn compare(first: &[Dot], second: &[Dot]) -> Causality {
 }
 
 /// Whether the list is in canonical form: by actor, each once.
-pub(crate) fn canonical(entries: &[Dot]) -> bool {
+pub(crate) fn is_canonical(entries: &[Dot]) -> bool {
     entries.is_sorted_by(|a, b| a.actor() < b.actor())
 }
 

@@ -47,8 +47,8 @@ pub struct ClockSync {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Bound {
-    least: i64,
-    most: i64,
+    min_offset_us: i64,
+    max_offset_us: i64,
     at: Instant,
 }
 
@@ -103,7 +103,7 @@ impl ClockSync {
     /// ```
     pub fn exchange(&mut self, exchange: Exchange) -> Result<(), ExchangeError> {
         let fresh = exchange.bound(self.drift_ppm)?;
-        let known = self.bound.map(|bound| bound.aged(exchange.received, self.drift_ppm));
+        let known = self.bound.map(|bound| bound.widened(exchange.received, self.drift_ppm));
         let both = known.and_then(|known| known.intersect(fresh));
         if known.is_some() && both.is_none() {
             self.steps = self.steps.saturating_add(1);
@@ -127,11 +127,11 @@ impl ClockSync {
     /// ```
     #[must_use]
     pub fn read(&self, now: Instant) -> Option<TimeInterval> {
-        let bound = self.bound?.aged(now, self.drift_ppm);
+        let bound = self.bound?.widened(now, self.drift_ppm);
         let now_us = now.as_micros();
         TimeInterval::new(
-            now_us.saturating_add_signed(bound.least),
-            now_us.saturating_add_signed(bound.most),
+            now_us.saturating_add_signed(bound.min_offset_us),
+            now_us.saturating_add_signed(bound.max_offset_us),
         )
     }
 
@@ -178,36 +178,43 @@ impl Exchange {
         if received < sent || left < arrived {
             return Err(ExchangeError::Impossible);
         }
-        let drift = drifted(self.received.since(self.sent), drift_ppm);
+        let drift = drift_us(self.received.since(self.sent), drift_ppm);
         let error = error.saturating_add(drift).saturating_add(GRANULARITY_US);
         // none of these can overflow: all are at least 0
-        let least = left.saturating_sub(received).saturating_sub(error);
-        let most = arrived.saturating_sub(sent).saturating_add(error);
-        let bound = Bound { least, most, at: self.received };
-        if least <= most { Ok(bound) } else { Err(ExchangeError::Impossible) }
+        let min_offset_us = left.saturating_sub(received).saturating_sub(error);
+        let max_offset_us = arrived.saturating_sub(sent).saturating_add(error);
+        let bound = Bound { min_offset_us, max_offset_us, at: self.received };
+        if min_offset_us <= max_offset_us { Ok(bound) } else { Err(ExchangeError::Impossible) }
     }
 }
 
 impl Bound {
-    fn aged(self, now: Instant, drift_ppm: u32) -> Self {
-        let drift = drifted(now.since(self.at), drift_ppm);
+    fn widened(self, now: Instant, drift_ppm: u32) -> Self {
+        let drift = drift_us(now.since(self.at), drift_ppm);
         Self {
-            least: self.least.saturating_sub(drift),
-            most: self.most.saturating_add(drift),
+            min_offset_us: self.min_offset_us.saturating_sub(drift),
+            max_offset_us: self.max_offset_us.saturating_add(drift),
             at: self.at.max(now),
         }
     }
 
     fn intersect(self, other: Self) -> Option<Self> {
-        let (least, most) = (self.least.max(other.least), self.most.min(other.most));
-        (least <= most).then_some(Self { least, most, at: self.at.max(other.at) })
+        let (min_offset_us, max_offset_us) = (
+            self.min_offset_us.max(other.min_offset_us),
+            self.max_offset_us.min(other.max_offset_us),
+        );
+        (min_offset_us <= max_offset_us).then_some(Self {
+            min_offset_us,
+            max_offset_us,
+            at: self.at.max(other.at),
+        })
     }
 }
 
 /// How far clocks get apart, rounded up.
-fn drifted(passed_us: u64, drift_ppm: u32) -> i64 {
-    let drift_us = passed_us.saturating_mul(u64::from(drift_ppm)).div_ceil(1_000_000);
-    i64::try_from(drift_us).unwrap_or(i64::MAX)
+fn drift_us(passed_us: u64, drift_ppm: u32) -> i64 {
+    let drift = passed_us.saturating_mul(u64::from(drift_ppm)).div_ceil(1_000_000);
+    i64::try_from(drift).unwrap_or(i64::MAX)
 }
 
 /// Why a reply was not taken. Nothing was changed.

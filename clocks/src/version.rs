@@ -414,7 +414,7 @@ impl<S: Storage> Wire<'_> for VersionVector<S> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut vector = Self::new();
         sorted::decode(&mut vector.entries, input)?;
-        if sorted::canonical(&vector.entries) { Ok(vector) } else { Err(DecodeError::Invalid) }
+        if sorted::is_canonical(&vector.entries) { Ok(vector) } else { Err(DecodeError::Invalid) }
     }
 }
 
@@ -429,7 +429,7 @@ impl<S: Storage> serde::Serialize for VersionVector<S> {
 impl<'de, S: Storage> serde::Deserialize<'de> for VersionVector<S> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = crate::seq::deserialize::<S, Dot, D>(deserializer)?;
-        if sorted::canonical(&entries) {
+        if sorted::is_canonical(&entries) {
             return Ok(Self { entries });
         }
         Err(serde::de::Error::custom("entries are not sorted by actor, each once"))

@@ -27,7 +27,7 @@ struct Node {
 
 /// What was on a disk at some time: so many records, and the application's state.
 #[derive(Clone, Default)]
-struct Copy {
+struct Backup {
     records: usize,
     state: BTreeMap<Dot, Vec<u8>>,
     vector: Vector,
@@ -37,7 +37,7 @@ struct Group {
     rng: Rng,
     now_ms: u64,
     nodes: Vec<Node>,
-    on_the_way: Vec<(u64, usize, usize, Vec<u8>)>,
+    in_flight: Vec<(u64, usize, usize, Vec<u8>)>,
     loss: u64,
     broadcasts: u8,
     /// Who told that it stopped.
@@ -63,7 +63,7 @@ impl Group {
             nodes: nodes.collect(),
             rng,
             now_ms: 0,
-            on_the_way: Vec::new(),
+            in_flight: Vec::new(),
             loss,
             broadcasts: 0,
             stopped: Vec::new(),
@@ -104,19 +104,19 @@ impl Group {
     fn broadcast(&mut self, at: usize) -> Result<Dot, BroadcastError> {
         self.broadcasts = self.broadcasts.wrapping_add(1);
         let payload = [self.broadcasts, at as u8];
-        let made = self.nodes[at].member.as_mut().unwrap().broadcast(&payload);
+        let result = self.nodes[at].member.as_mut().unwrap().broadcast(&payload);
         self.drain(at);
-        made
+        result
     }
 
     /// Everybody broadcasts, and everything goes back and forth for so long.
-    fn talk(&mut self, ms: u64, who: &[usize]) {
+    fn run_with_broadcasts(&mut self, ms: u64, who: &[usize]) {
         for _ in 0..ms / 40 {
             self.run(40);
             for &at in who {
                 if self.rng.chance(1, 3) {
-                    let made = self.broadcast(at);
-                    assert!(matches!(made, Ok(_) | Err(BroadcastError::Busy)), "{made:?}");
+                    let result = self.broadcast(at);
+                    assert!(matches!(result, Ok(_) | Err(BroadcastError::Busy)), "{result:?}");
                 }
             }
         }
@@ -133,9 +133,8 @@ impl Group {
                     self.drain(at);
                 }
             }
-            while let Some(next) = self.on_the_way.iter().position(|(due, ..)| *due <= self.now_ms)
-            {
-                let (_, from, to, bytes) = self.on_the_way.swap_remove(next);
+            while let Some(next) = self.in_flight.iter().position(|(due, ..)| *due <= self.now_ms) {
+                let (_, from, to, bytes) = self.in_flight.swap_remove(next);
                 let now = Instant::from_millis(self.now_ms);
                 let Some(member) = &mut self.nodes[to].member else { continue };
                 let _ = member.receive(now, id(from), Message::from_slice(&bytes).unwrap());
@@ -161,7 +160,7 @@ impl Group {
                         for _ in 0..self.rng.below(100) / 90 + 1 {
                             if self.rng.below(100) >= self.loss {
                                 let due = self.now_ms + self.rng.below(30);
-                                self.on_the_way.push((due, at, to, bytes(&message)));
+                                self.in_flight.push((due, at, to, bytes(&message)));
                             }
                         }
                     }
@@ -195,17 +194,17 @@ impl Group {
         }
     }
 
-    fn copy(&self, at: usize) -> Copy {
+    fn backup(&self, at: usize) -> Backup {
         let Node { disk, state, vector, .. } = &self.nodes[at];
-        Copy { records: disk.len(), state: state.clone(), vector: vector.clone() }
+        Backup { records: disk.len(), state: state.clone(), vector: vector.clone() }
     }
 
     /// The disk is what it was.
-    fn forget(&mut self, at: usize, copy: Copy) {
+    fn restore_backup(&mut self, at: usize, backup: Backup) {
         let node = &mut self.nodes[at];
         node.member = None;
-        node.disk.truncate(copy.records);
-        (node.state, node.vector) = (copy.state, copy.vector);
+        node.disk.truncate(backup.records);
+        (node.state, node.vector) = (backup.state, backup.vector);
     }
 
     fn restart(&mut self, at: usize, times: u64) {
@@ -217,17 +216,17 @@ impl Group {
         }
     }
 
-    fn is_doubted(&mut self, at: usize) -> bool {
-        self.nodes[at].member.clone().unwrap().broadcast(b"?") == Err(BroadcastError::Doubted)
+    fn is_stopped(&mut self, at: usize) -> bool {
+        self.nodes[at].member.clone().unwrap().broadcast(b"?") == Err(BroadcastError::Stopped)
     }
 
     /// All applications agree, and nobody thinks of itself that it forgot.
-    fn converges(&mut self) {
+    fn assert_converged(&mut self) {
         self.loss = 0;
         self.run(10_000);
         for at in 0..NODES {
             assert_eq!(self.nodes[at].state, self.nodes[0].state, "{} and 1", at + 1);
-            assert!(!self.is_doubted(at), "{}", at + 1);
+            assert!(!self.is_stopped(at), "{}", at + 1);
         }
     }
 }
@@ -241,49 +240,49 @@ fn bytes<'a>(value: &impl Wire<'a>) -> Vec<u8> {
 const ALL: [usize; NODES] = [0, 1, 2, 3];
 
 #[test]
-fn an_erased_member_comes_back_as_its_next_incarnation() {
+fn erased_member_returns_as_next_incarnation() {
     for seed in 0..SEEDS {
         let mut group = Group::new(seed);
         let who = group.rng.below(NODES as u64) as usize;
-        group.talk(1_000, &ALL);
+        group.run_with_broadcasts(1_000, &ALL);
         // however often it was started before: it starts from 1 again
         let times = group.rng.below(4);
         group.restart(who, times);
         let others: Vec<usize> = ALL.into_iter().filter(|at| *at != who).collect();
-        group.forget(who, Copy::default());
+        group.restore_backup(who, Backup::default());
         let down = group.rng.below(3) * 400;
-        group.talk(down, &others);
-        group.nodes[who].actor = group.nodes[who].actor.reborn().unwrap();
+        group.run_with_broadcasts(down, &others);
+        group.nodes[who].actor = group.nodes[who].actor.next_incarnation().unwrap();
         group.start(who).unwrap();
-        group.talk(1_000, &ALL);
-        group.converges();
+        group.run_with_broadcasts(1_000, &ALL);
+        group.assert_converged();
         let actor = group.nodes[who].actor;
-        let made = group.nodes[who].vector.get(actor);
-        assert!(made > 0, "seed {seed}: it broadcasts");
-        assert!(group.nodes.iter().all(|node| node.vector.get(actor) == made), "seed {seed}");
+        let counter = group.nodes[who].vector.get(actor);
+        assert!(counter > 0, "seed {seed}: it broadcasts");
+        assert!(group.nodes.iter().all(|node| node.vector.get(actor) == counter), "seed {seed}");
     }
 }
 
 #[test]
-fn a_member_that_forgot_and_does_not_know_finds_it_out() {
+fn amnesiac_member_detects_its_loss() {
     let mut older = 0;
     for seed in 0..SEEDS {
         let mut group = Group::new(seed);
         let who = group.rng.below(NODES as u64) as usize;
         let half = group.rng.chance(1, 2);
-        group.talk(if half { 500 } else { 0 }, &ALL);
-        let copy = if half { group.copy(who) } else { Copy::default() };
-        group.talk(1_000, &ALL);
+        group.run_with_broadcasts(if half { 500 } else { 0 }, &ALL);
+        let backup = if half { group.backup(who) } else { Backup::default() };
+        group.run_with_broadcasts(1_000, &ALL);
         let times = group.rng.below(4);
         group.restart(who, times);
         group.broadcast(who).unwrap_or(Dot::first(Actor::default()));
         group.run(500);
         // all of it is lost, or what came after a copy was made
-        older += u64::from(copy.records > 0);
-        group.forget(who, copy);
+        older += u64::from(backup.records > 0);
+        group.restore_backup(who, backup);
         group.start(who).unwrap();
         let start = group.now_ms;
-        while !group.is_doubted(who) {
+        while !group.is_stopped(who) {
             assert!(group.now_ms - start < 10_000, "seed {seed}: it does not find out");
             group.run(10);
         }
@@ -293,53 +292,53 @@ fn a_member_that_forgot_and_does_not_know_finds_it_out() {
         assert_eq!(member.fatal(), Some(Fatal::LostState), "seed {seed}");
         // the others go on without it, and nobody has two broadcasts for one
         let others: Vec<usize> = ALL.into_iter().filter(|at| *at != who).collect();
-        group.talk(500, &others);
+        group.run_with_broadcasts(500, &others);
         for dot in group.nodes.iter().flat_map(|node| node.state.keys()) {
-            let mut said = group.nodes.iter().filter_map(|node| node.state.get(dot));
-            let first = said.next();
-            assert!(said.all(|payload| Some(payload) == first), "seed {seed}: {dot}");
+            let mut payloads = group.nodes.iter().filter_map(|node| node.state.get(dot));
+            let first = payloads.next();
+            assert!(payloads.all(|payload| Some(payload) == first), "seed {seed}: {dot}");
         }
         // told to be another, it is welcome
-        group.forget(who, Copy::default());
-        group.nodes[who].actor = group.nodes[who].actor.reborn().unwrap();
+        group.restore_backup(who, Backup::default());
+        group.nodes[who].actor = group.nodes[who].actor.next_incarnation().unwrap();
         group.start(who).unwrap();
-        group.talk(500, &ALL);
-        group.converges();
+        group.run_with_broadcasts(500, &ALL);
+        group.assert_converged();
     }
     assert!(older > 5, "an older copy was hardly ever tried");
 }
 
 #[test]
-fn a_member_whose_disk_is_older_than_its_state_is_told_at_once() {
+fn resume_detects_disk_older_than_state() {
     let mut group = Group::new(7);
-    let made = group.broadcast(0).unwrap();
+    let lost = group.broadcast(0).unwrap();
     group.run(500);
     group.nodes[0].member = None;
     group.nodes[0].disk.clear();
-    assert_eq!(group.start(0), Err(ResumeError::Forgotten(made)));
+    assert_eq!(group.start(0), Err(ResumeError::LostState(lost)));
 }
 
 #[test]
-fn restarts_with_a_disk_and_bad_links_are_no_amnesia() {
+fn restarts_with_intact_disk_are_not_amnesia() {
     for seed in 0..SEEDS {
         let mut group = Group::new(seed);
         for _ in 0..4 {
             let who = group.rng.below(NODES as u64) as usize;
-            group.talk(300, &ALL);
+            group.run_with_broadcasts(300, &ALL);
             group.restart(who, 1);
         }
-        group.converges();
+        group.assert_converged();
     }
 }
 
 /// Broadcasts of one are stable within a second each, once patience has ended.
-fn goes_on(group: &mut Group, at: usize) {
-    let mut made = group.broadcast(at);
+fn assert_progress(group: &mut Group, at: usize) {
+    let mut result = group.broadcast(at);
     for _ in 0..20 {
         group.run(1_000);
-        made = group.broadcast(at);
+        result = group.broadcast(at);
     }
-    if made == Err(BroadcastError::Busy) {
+    if result == Err(BroadcastError::Busy) {
         group.run(60_000);
     }
     for _ in 0..20 {
@@ -351,30 +350,30 @@ fn goes_on(group: &mut Group, at: usize) {
 }
 
 #[test]
-fn a_listener_that_forgot_and_does_not_know_keeps_nobody_waiting() {
+fn amnesiac_listener_blocks_nobody() {
     for (seed, broadcasts) in [(1, true), (2, true), (3, false), (4, false)] {
         let mut group = Group::new(seed);
         group.loss = 0;
         if broadcasts {
             group.broadcast(2).unwrap();
         }
-        group.talk(1_000, &[0, 1]);
+        group.run_with_broadcasts(1_000, &[0, 1]);
         group.restart(2, seed % 2);
         group.run(1_000);
-        group.forget(2, Copy::default());
+        group.restore_backup(2, Backup::default());
         group.start(2).unwrap();
-        goes_on(&mut group, 0);
+        assert_progress(&mut group, 0);
         // it stops if others have broadcasts of it, and stops nobody else
         assert_eq!(group.stopped, if broadcasts { vec![2] } else { vec![] });
     }
 }
 
 #[test]
-fn what_is_stable_comes_back_after_a_restart_without_the_state() {
+fn stable_recovers_after_restart_without_state() {
     for seed in 0..SEEDS {
         let mut group = Group::new(seed);
-        group.talk(500, &ALL);
-        group.converges();
+        group.run_with_broadcasts(500, &ALL);
+        group.assert_converged();
         // one forgets its application's state, and nobody broadcasts any more
         let who = group.rng.below(NODES as u64) as usize;
         let node = &mut group.nodes[who];

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, meet, question,
-    sent_to, settled, start_again, started, vector,
+    IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
+    receive, restart_peer, sent_to, started, status_reply, status_request, synced, vector,
 };
 use proptest::prelude::*;
 use quorate_clocks::{
@@ -15,21 +15,21 @@ use quorate_clocks::{
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 
 #[test]
-fn a_message_waits_for_its_causes() {
+fn message_is_delivered_after_its_causes() {
     let mut member = started();
-    give(&mut member, 2, data(dot(3, 1), &vector(&[dot(2, 2)]))).unwrap();
-    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(dot(3, 1), &vector(&[dot(2, 2)]))).unwrap();
+    receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
     assert!(delivered(&drain(&mut member)).is_empty());
     assert_eq!(member.gap().unwrap().to_string(), "2:1..=1");
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:1", "2:2", "3:1"]);
     assert_eq!(member.gap(), None);
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert!(delivered(&drain(&mut member)).is_empty(), "delivered twice");
 }
 
 #[test]
-fn nothing_leaves_before_it_is_durable() {
+fn broadcast_is_sent_once_durable() {
     let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
     assert_eq!(member.broadcast(b"early"), Err(BroadcastError::NotStarted));
     member.tick(Instant::ZERO);
@@ -44,15 +44,15 @@ fn nothing_leaves_before_it_is_durable() {
         assert!(matches!(output, Output::Send(_, Message::Status { .. })), "{output:?}");
     }
     member.persisted(Ticket::new(99)); // no more than was issued
-    let said = drain(&mut member);
-    assert_eq!(delivered(&said), ["1:1"]);
-    assert_eq!(said.iter().filter(|line| line.contains("Data")).count(), 2, "{said:?}");
+    let outputs = drain(&mut member);
+    assert_eq!(delivered(&outputs), ["1:1"]);
+    assert_eq!(outputs.iter().filter(|line| line.contains("Data")).count(), 2, "{outputs:?}");
 }
 
 #[test]
-fn causes_are_told_once() {
+fn causes_are_sent_once() {
     let mut member = started();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     drain(&mut member);
     member.broadcast(b"a").unwrap();
     member.broadcast(b"b").unwrap();
@@ -62,73 +62,76 @@ fn causes_are_told_once() {
 }
 
 #[test]
-fn stable_is_what_all_have() {
-    let mut member = settled();
+fn stable_needs_all_members() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
-    let status = |boot, delivered| Message::Status { boot, ask: false, help: false, delivered };
-    give(&mut member, 1, status(1, all.versions())).unwrap();
+    let status =
+        |boot, delivered| Message::Status { boot, request: false, relay: false, delivered };
+    receive(&mut member, 1, status(1, all.versions())).unwrap();
     assert!(!drain(&mut member).iter().any(|line| line.contains("Stable")));
-    give(&mut member, 2, status(1, all.versions())).unwrap();
+    receive(&mut member, 2, status(1, all.versions())).unwrap();
     assert!(drain(&mut member).iter().any(|line| line.contains("Event(Stable)")));
-    assert_eq!((member.held(), member.stable().get(IDS[0].into())), (0, 1));
+    assert_eq!((member.stored(), member.stable().get(IDS[0].into())), (0, 1));
     // one of them restarted and has nothing: what it said before does not count, nor does it come late
-    start_again(&mut member, 2, 2, &Vector::new());
-    give(&mut member, 2, status(1, all.versions())).unwrap();
+    restart_peer(&mut member, 2, 2, &Vector::new());
+    receive(&mut member, 2, status(1, all.versions())).unwrap();
     assert!(member.stable().is_empty());
 }
 
 #[test]
-fn what_is_silent_is_not_waited_for_once_a_majority_has_it() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn timed_out_member_is_not_waited_for_with_a_majority() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
-    meet(&mut member);
+    exchange_statuses(&mut member);
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     member.tick(Instant::ZERO);
     member.tick(Instant::from_millis(2_000));
     drain(&mut member);
-    assert_eq!(member.held(), 1, "dropped while nobody else had it");
+    assert_eq!(member.stored(), 1, "dropped while nobody else had it");
     let all = vector(&[dot(1, 1)]);
-    let status = Message::Status { boot: 1, ask: false, help: false, delivered: all.versions() };
+    let status =
+        Message::Status { boot: 1, request: false, relay: false, delivered: all.versions() };
     member.receive(Instant::from_millis(2_000), IDS[1], status).unwrap();
     drain(&mut member);
-    assert_eq!(member.held(), 0);
+    assert_eq!(member.stored(), 0);
     assert_eq!(member.deadline(), None, "nor is it asked any more what it has");
     // who comes back is told that what it lacks is gone
-    let back = Message::Status { boot: 1, ask: true, help: false, delivered: Versions::EMPTY };
+    let back = Message::Status { boot: 1, request: true, relay: false, delivered: Versions::EMPTY };
     member.receive(Instant::from_millis(3_000), IDS[2], back).unwrap();
-    let said = drain(&mut member);
+    let outputs = drain(&mut member);
     assert!(
-        said.iter().any(|line| line.contains("Send(NodeId(3), Behind { floor: {1:1} })")),
-        "{said:?}"
+        outputs.iter().any(|line| line.contains("Send(NodeId(3), Behind { floor: {1:1} })")),
+        "{outputs:?}"
     );
 }
 
 #[test]
-fn a_full_store_makes_room_for_what_can_be_delivered() {
-    let mut member = settled();
+fn full_store_evicts_undeliverable_messages() {
+    let mut member = synced();
     for n in 2..=7 {
-        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
     }
     let before = member.clone();
-    assert_eq!(give(&mut member, 2, data(dot(3, 2), &Vector::new())), Err(Rejected::Full));
-    assert_eq!((member.held(), member.rejections().full), (before.held(), 1));
+    assert_eq!(receive(&mut member, 2, data(dot(3, 2), &Vector::new())), Err(Rejected::Full));
+    assert_eq!((member.stored(), member.rejections().full), (before.stored(), 1));
     assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Busy));
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:1", "2:2", "2:3", "2:4", "2:5", "2:6"]);
     // delivered, and kept to help: the next one displaces one of them
-    give(&mut member, 1, data(dot(2, 7), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 7), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:7"]);
     // and who asks for what was displaced is told
-    let ask = Message::Status { boot: 1, ask: true, help: true, delivered: Versions::EMPTY };
-    give(&mut member, 2, ask).unwrap();
+    let request =
+        Message::Status { boot: 1, request: true, relay: true, delivered: Versions::EMPTY };
+    receive(&mut member, 2, request).unwrap();
     assert!(drain(&mut member).iter().any(|line| line.contains("Behind { floor: {2:2} }")));
 }
 
 #[test]
-fn own_broadcasts_are_never_displaced() {
+fn own_broadcasts_are_never_evicted() {
     let mut member = started();
     for _ in 0..3 {
         member.broadcast(b"a").unwrap();
@@ -136,15 +139,15 @@ fn own_broadcasts_are_never_displaced() {
     drain(&mut member);
     let first = |node, life| Dot::first(Actor::new(NodeId::new(node), life));
     for dot in [first(2, 0), first(3, 0), first(2, 1)] {
-        give(&mut member, 1, data(dot, &Vector::new())).unwrap(); // about to be delivered
+        receive(&mut member, 1, data(dot, &Vector::new())).unwrap(); // about to be delivered
     }
-    assert_eq!(give(&mut member, 1, data(first(3, 1), &Vector::new())), Err(Rejected::Full));
+    assert_eq!(receive(&mut member, 1, data(first(3, 1), &Vector::new())), Err(Rejected::Full));
     let own = member.checkpoint().filter(|record| matches!(record, Record::Sent { .. })).count();
-    assert_eq!((own, member.held()), (3, 6));
+    assert_eq!((own, member.stored()), (3, 6));
 }
 
 #[test]
-fn own_broadcasts_take_half_of_the_store() {
+fn own_broadcasts_take_at_most_half_of_the_store() {
     let mut member = started();
     for _ in 0..3 {
         member.broadcast(b"a").unwrap();
@@ -155,41 +158,44 @@ fn own_broadcasts_take_half_of_the_store() {
 }
 
 #[test]
-fn what_no_honest_member_says_changes_nothing() {
+fn impossible_messages_are_rejected() {
     let mut member = started();
     let before = member.clone();
     let stranger = member.receive(Instant::ZERO, NodeId::new(9), data(dot(2, 1), &Vector::new()));
     assert_eq!(stranger, Err(Rejected::UnknownSender));
-    assert_eq!(give(&mut member, 1, data(dot(9, 1), &Vector::new())), Err(Rejected::UnknownSender));
     assert_eq!(
-        give(&mut member, 1, data(dot(2, 2), &vector(&[dot(2, 1)]))),
+        receive(&mut member, 1, data(dot(9, 1), &Vector::new())),
+        Err(Rejected::UnknownSender)
+    );
+    assert_eq!(
+        receive(&mut member, 1, data(dot(2, 2), &vector(&[dot(2, 1)]))),
         Err(Rejected::Malformed)
     );
     let long = Message::Data { dot: dot(2, 1), causes: Versions::EMPTY, payload: b"123456789" };
-    assert_eq!(give(&mut member, 1, long), Err(Rejected::Full));
+    assert_eq!(receive(&mut member, 1, long), Err(Rejected::Full));
     let four = [1, 2, 3, 4].map(|life| Dot::first(Actor::new(IDS[2], life)));
     let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
     four.iter().for_each(|dot| _ = many.observe(*dot).unwrap());
     let crowded = Message::Data { dot: dot(2, 1), causes: many.versions(), payload: b"" };
-    assert_eq!(give(&mut member, 1, crowded), Err(Rejected::Full));
+    assert_eq!(receive(&mut member, 1, crowded), Err(Rejected::Full));
     // own events that were never made, as an event or a cause, or as what cannot be had any more
-    assert_eq!(give(&mut member, 1, data(dot(1, 1), &Vector::new())), Err(Rejected::Impossible));
+    assert_eq!(receive(&mut member, 1, data(dot(1, 1), &Vector::new())), Err(Rejected::Impossible));
     assert_eq!(
-        give(&mut member, 1, data(dot(2, 1), &vector(&[dot(1, 1)]))),
+        receive(&mut member, 1, data(dot(2, 1), &vector(&[dot(1, 1)]))),
         Err(Rejected::Impossible)
     );
     let floor = vector(&[dot(1, 1)]);
     let behind = Message::Behind { floor: floor.versions() };
-    assert_eq!(give(&mut member, 1, behind), Err(Rejected::Impossible));
+    assert_eq!(receive(&mut member, 1, behind), Err(Rejected::Impossible));
     assert_eq!(member.rejections().total(), 8);
-    assert_eq!((member.held(), member.delivered()), (before.held(), before.delivered()));
+    assert_eq!((member.stored(), member.delivered()), (before.stored(), before.delivered()));
     assert!(member.broadcast(b"a").is_ok());
 }
 
 #[test]
-fn what_the_state_lost_and_the_store_has_is_delivered_again() {
+fn resume_redelivers_stored_messages() {
     let mut member = started();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     member.broadcast(b"a").unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:1", "1:1"]);
     member.resume(&Vector::new()).unwrap();
@@ -199,27 +205,27 @@ fn what_the_state_lost_and_the_store_has_is_delivered_again() {
 }
 
 #[test]
-fn what_makes_room_is_written_first() {
-    let mut member = settled();
+fn stable_record_precedes_sent_records() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
     for peer in [1, 2] {
         let status =
-            Message::Status { boot: 1, ask: false, help: false, delivered: all.versions() };
-        give(&mut member, peer, status).unwrap();
+            Message::Status { boot: 1, request: false, relay: false, delivered: all.versions() };
+        receive(&mut member, peer, status).unwrap();
     }
     member.broadcast(b"b").unwrap();
-    let said = drain(&mut member);
-    let written: Vec<&String> = said.iter().filter(|line| line.contains("Persist")).collect();
+    let outputs = drain(&mut member);
+    let written: Vec<&String> = outputs.iter().filter(|line| line.contains("Persist")).collect();
     assert!(
         written[0].contains("Stable { counter: 1 }") && written[1].contains("Sent { counter: 2"),
-        "{said:?}"
+        "{outputs:?}"
     );
 }
 
 #[test]
-fn configurations_are_checked() {
+fn invalid_configurations_are_rejected() {
     let lan = CausalConfig::LAN;
     let make = |members: &[NodeId], config| Member::new(IDS[0].into(), members, config).err();
     assert_eq!(make(&IDS, lan), None);
@@ -233,7 +239,7 @@ fn configurations_are_checked() {
     for config in [
         CausalConfig { interval_us: 0, ..lan },
         CausalConfig { gap_us: 0, ..lan },
-        CausalConfig { patience_us: 0, ..lan },
+        CausalConfig { member_timeout_us: 0, ..lan },
     ] {
         assert_eq!(make(&IDS, config), Some(CausalError::Interval));
     }
@@ -252,7 +258,7 @@ fn configurations_are_checked() {
 }
 
 #[test]
-fn it_takes_no_more_than_the_docs_say() {
+fn size_is_within_the_documented_bound() {
     const fn bound(a: usize, m: usize, p: usize) -> usize {
         m * (p + 24 * a + 72) + a * (24 * a + 56) + 3 * 24 * a + 360
     }
@@ -262,78 +268,78 @@ fn it_takes_no_more_than_the_docs_say() {
 }
 
 #[test]
-fn a_settled_group_is_quiet() {
-    let mut member = settled();
+fn converged_group_has_no_deadline() {
+    let mut member = synced();
     assert_eq!(Actor::from(IDS[0]), member.broadcast(b"a").unwrap().actor());
     assert!(member.deadline().is_some());
 }
 
 #[test]
-fn causes_are_those_of_others() {
+fn causes_exclude_own_events() {
     let mut member = started();
     member.broadcast(b"a").unwrap();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:1", "1:1"]);
     member.broadcast(b"b").unwrap();
-    let said = drain(&mut member);
-    assert_eq!(count(&said, "counter: 2, causes: {2:1}"), 1, "{said:?}");
-    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
-    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(count(&outputs, "counter: 2, causes: {2:1}"), 1, "{outputs:?}");
+    receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
     drain(&mut member);
     member.broadcast(b"c").unwrap();
     assert_eq!(count(&drain(&mut member), "counter: 3, causes: {2:2, 3:1}"), 1);
 }
 
 #[test]
-fn former_incarnations_are_heard_of_whoever_tells_of_them() {
+fn former_incarnations_are_learned_from_any_peer() {
     let mut member = started();
     let former = |node, life| Dot::first(Actor::new(NodeId::new(node), life));
-    give(&mut member, 1, data(former(1, 1), &Vector::new())).unwrap();
-    give(&mut member, 2, data(former(2, 7), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(former(1, 1), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(former(2, 7), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["1+1:1", "2+7:1"]);
 }
 
 #[test]
-fn a_full_list_of_actors_takes_no_more_and_those_in_it_go_on() {
+fn full_actor_list_rejects_new_actors_only() {
     let mut member = started();
     let life = |node, life, n| Dot::new(Actor::new(NodeId::new(node), life), n).unwrap();
     // held at a time when there is room for one more only
     for dot in [dot(2, 1), dot(3, 1), life(2, 1, 1), life(3, 1, 1)] {
-        give(&mut member, 1, data(dot, &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot, &Vector::new())).unwrap();
     }
     assert_eq!(delivered(&drain(&mut member)), ["2:1", "3:1", "2+1:1"]);
     assert_eq!(member.delivered().len(), 3);
     let before = format!("{member:?}");
-    let refused = give(&mut member, 1, data(life(2, 2, 1), &Vector::new()));
+    let refused = receive(&mut member, 1, data(life(2, 2, 1), &Vector::new()));
     assert_eq!(refused, Err(Rejected::Full));
     assert_eq!(without_counter(&format!("{member:?}")), without_counter(&before));
     // nor could an own broadcast be delivered
     assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Full));
-    give(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
-    give(&mut member, 1, data(life(2, 1, 2), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(life(2, 1, 2), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["3:2", "2+1:2"]);
 }
 
 #[test]
-fn what_cannot_be_delivered_for_want_of_an_actor_makes_room() {
-    let mut member = settled();
+fn message_without_actor_slot_is_evicted() {
+    let mut member = synced();
     let life = |life| Dot::first(Actor::new(IDS[2], life));
     for dot in [dot(2, 1), dot(3, 1)] {
-        give(&mut member, 1, data(dot, &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot, &Vector::new())).unwrap();
     }
     drain(&mut member);
     // all of them come next, and there is room for one of them among the actors
     for n in 1..5 {
-        give(&mut member, 2, data(life(n), &Vector::new())).unwrap();
+        receive(&mut member, 2, data(life(n), &Vector::new())).unwrap();
     }
     assert_eq!(delivered(&drain(&mut member)), ["3+1:1"]);
-    assert_eq!(member.held(), 6);
+    assert_eq!(member.stored(), 6);
     for n in 2..20 {
-        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
         assert_eq!(delivered(&drain(&mut member)), [format!("2:{n}")]);
     }
     // those that were delivered are still there to help
-    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
     assert_eq!(sent_to(&drain(&mut member), 3).len(), 6);
 }
 
@@ -343,232 +349,237 @@ fn without_counter(shown: &str) -> String {
 }
 
 #[test]
-fn what_is_delivered_already_is_acknowledged_again() {
-    let mut member = settled();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(delivered(&said), ["2:1"]);
-    assert_eq!(count(&said, "Status"), 0, "by the clock: {said:?}");
-    give(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap();
-    let said = drain(&mut member);
+fn duplicate_is_acknowledged_again() {
+    let mut member = synced();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(delivered(&outputs), ["2:1"]);
+    assert_eq!(count(&outputs, "Status"), 0, "by the clock: {outputs:?}");
+    receive(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap();
+    let outputs = drain(&mut member);
     assert_eq!(
-        said,
-        ["Send(NodeId(3), Status { boot: 1, ask: false, help: false, delivered: {2:1} })"]
+        outputs,
+        ["Send(NodeId(3), Status { boot: 1, request: false, relay: false, delivered: {2:1} })"]
     );
 }
 
 #[test]
-fn a_message_that_waits_is_kept_once() {
+fn duplicate_of_waiting_message_is_stored_once() {
     let mut member = started();
     for from in [1, 2, 1] {
-        give(&mut member, from, data(dot(2, 2), &Vector::new())).unwrap();
+        receive(&mut member, from, data(dot(2, 2), &Vector::new())).unwrap();
     }
-    assert_eq!(member.held(), 1);
+    assert_eq!(member.stored(), 1);
 }
 
 #[test]
-fn the_origin_s_message_replaces_another_s_copy_that_cannot_be_delivered() {
-    let mut member = settled();
+fn message_from_origin_replaces_relayed_copy() {
+    let mut member = synced();
     let never = vector(&[dot(3, 999)]);
-    give(&mut member, 2, data(dot(2, 1), &never)).unwrap();
-    give(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap(); // nor another's other copy
+    receive(&mut member, 2, data(dot(2, 1), &never)).unwrap();
+    receive(&mut member, 2, data(dot(2, 1), &Vector::new())).unwrap(); // nor another's other copy
     assert!(delivered(&drain(&mut member)).is_empty());
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:1"]);
-    assert_eq!(member.held(), 1);
+    assert_eq!(member.stored(), 1);
     // what was delivered stays what it was: others are given the same
     let other = Message::Data { dot: dot(2, 1), causes: Versions::EMPTY, payload: b"other" };
-    give(&mut member, 1, other).unwrap();
-    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(sent_to(&said, 3), ["2:1"]);
-    assert_eq!(count(&said, "payload: [120]"), 1, "{said:?}");
+    receive(&mut member, 1, other).unwrap();
+    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(sent_to(&outputs, 3), ["2:1"]);
+    assert_eq!(count(&outputs, "payload: [120]"), 1, "{outputs:?}");
 }
 
 #[test]
-fn a_full_store_gives_up_what_waits_longest_for_its_turn() {
+fn full_store_evicts_the_last_waiting_message() {
     let mut member = started();
     for n in [3, 5, 7] {
-        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
-        give(&mut member, 2, data(dot(3, n), &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        receive(&mut member, 2, data(dot(3, n), &Vector::new())).unwrap();
     }
     // the last of those that wait, 3:7, makes room for 3:1, and then 2:7 for 2:1
-    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["3:1", "2:1"]);
     // 3:5 does for 2:2, and not what was delivered: that could be given to others
-    assert_eq!(give(&mut member, 2, data(dot(3, 7), &Vector::new())), Err(Rejected::Full));
-    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    assert_eq!(receive(&mut member, 2, data(dot(3, 7), &Vector::new())), Err(Rejected::Full));
+    receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["2:2", "2:3"]);
     assert_eq!(member.gap().unwrap().to_string(), "3:2..=2");
-    give(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
+    receive(&mut member, 2, data(dot(3, 2), &Vector::new())).unwrap();
     assert_eq!(delivered(&drain(&mut member)), ["3:2", "3:3"]);
     assert_eq!(member.gap(), None, "3:5 is forgotten, and so is 2:5");
 }
 
 #[test]
-fn who_asks_is_given_what_it_lacks_from_here() {
-    let mut member = settled();
+fn status_request_returns_missing_messages() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
-    let said = drain(&mut member);
-    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:1"], vec!["1:1"]));
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!((sent_to(&outputs, 2), sent_to(&outputs, 3)), (vec!["1:1"], vec!["1:1"]));
     assert!(drain(&mut member).is_empty(), "once");
     // again when it asks; its own news are not for it, but with help those of others are
-    give(&mut member, 2, question(1, false, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec![], vec!["1:1"]));
-    assert_eq!(count(&said, "Behind"), 0);
-    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!((sent_to(&outputs, 2), sent_to(&outputs, 3)), (vec![], vec!["1:1"]));
+    assert_eq!(count(&outputs, "Behind"), 0);
+    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
     assert_eq!(sent_to(&drain(&mut member), 3), ["1:1", "2:1"]);
     let has = vector(&[dot(2, 1)]);
-    give(&mut member, 2, question(1, true, has.versions())).unwrap();
+    receive(&mut member, 2, status_request(1, true, has.versions())).unwrap();
     assert_eq!(sent_to(&drain(&mut member), 3), ["1:1"]);
     // what it has it is not given, however it asks; nor is who does not ask
     let all = vector(&[dot(1, 1), dot(2, 1)]);
-    give(&mut member, 2, question(1, true, all.versions())).unwrap();
-    give(&mut member, 1, answer(1, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].starts_with("Send(NodeId(3), Status { boot: 1, ask: false, help: true"));
+    receive(&mut member, 2, status_request(1, true, all.versions())).unwrap();
+    receive(&mut member, 1, status_reply(1, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    assert!(
+        outputs[0].starts_with("Send(NodeId(3), Status { boot: 1, request: false, relay: true")
+    );
 }
 
 #[test]
-fn a_question_from_an_earlier_start_is_answered_with_a_status() {
-    let mut member = settled();
+fn request_of_earlier_boot_gets_status_only() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
-    start_again(&mut member, 1, 3, &Vector::new());
+    restart_peer(&mut member, 1, 3, &Vector::new());
     let late = vector(&[dot(1, 1)]);
-    give(&mut member, 1, question(2, true, late.versions())).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("Status { boot: 1, ask: false, help: true"));
+    receive(&mut member, 1, status_request(2, true, late.versions())).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    assert!(outputs[0].contains("Status { boot: 1, request: false, relay: true"));
     // nothing of it counts: 2 does not have the broadcast
-    give(&mut member, 2, answer(1, late.versions())).unwrap();
+    receive(&mut member, 2, status_reply(1, late.versions())).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 0);
-    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
+    receive(&mut member, 1, status_request(3, false, Versions::EMPTY)).unwrap();
     assert_eq!(sent_to(&drain(&mut member), 2), ["1:1"]);
 }
 
 #[test]
-fn a_start_after_another_counts_from_what_it_says() {
-    let mut member = settled();
+fn later_boot_resets_acknowledgements() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
-    start_again(&mut member, 1, 2, &all);
-    give(&mut member, 2, answer(1, all.versions())).unwrap();
+    restart_peer(&mut member, 1, 2, &all);
+    receive(&mut member, 2, status_reply(1, all.versions())).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 1);
     // more than it has room for: refused, and it is what it was
     let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
     (1..5).for_each(|life| _ = many.increment(Actor::new(IDS[1], life)).unwrap());
-    assert_eq!(give(&mut member, 1, answer(2, many.versions())), Err(Rejected::Full));
-    give(&mut member, 1, question(3, false, Versions::EMPTY)).unwrap();
+    assert_eq!(receive(&mut member, 1, status_reply(2, many.versions())), Err(Rejected::Full));
+    receive(&mut member, 1, status_request(3, false, Versions::EMPTY)).unwrap();
     member.tick(member.deadline().unwrap());
     drain(&mut member);
-    assert_eq!(give(&mut member, 1, answer(3, many.versions())), Err(Rejected::Full));
+    assert_eq!(receive(&mut member, 1, status_reply(3, many.versions())), Err(Rejected::Full));
     assert_eq!(member.stable().get(IDS[0].into()), 1);
-    give(&mut member, 1, answer(3, Versions::EMPTY)).unwrap();
+    receive(&mut member, 1, status_reply(3, Versions::EMPTY)).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 0);
 }
 
 #[test]
-fn what_was_dropped_shifts_what_is_to_be_sent() {
-    let mut member = settled();
+fn removal_moves_send_cursor() {
+    let mut member = synced();
     for payload in [b"a", b"b"] {
         member.broadcast(payload).unwrap();
     }
-    let said = drain(&mut member);
-    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:1", "1:2"], vec!["1:1", "1:2"]));
+    let outputs = drain(&mut member);
+    assert_eq!(
+        (sent_to(&outputs, 2), sent_to(&outputs, 3)),
+        (vec!["1:1", "1:2"], vec!["1:1", "1:2"])
+    );
     // the first is stable and dropped; the third goes to both, once, and nothing else does
     let first = vector(&[dot(1, 1)]);
-    give(&mut member, 1, answer(1, first.versions())).unwrap();
-    give(&mut member, 2, answer(1, first.versions())).unwrap();
+    receive(&mut member, 1, status_reply(1, first.versions())).unwrap();
+    receive(&mut member, 2, status_reply(1, first.versions())).unwrap();
     drain(&mut member);
-    assert_eq!(member.held(), 1);
+    assert_eq!(member.stored(), 1);
     member.broadcast(b"c").unwrap();
-    let said = drain(&mut member);
-    assert_eq!((sent_to(&said, 2), sent_to(&said, 3)), (vec!["1:3"], vec!["1:3"]));
+    let outputs = drain(&mut member);
+    assert_eq!((sent_to(&outputs, 2), sent_to(&outputs, 3)), (vec!["1:3"], vec!["1:3"]));
     // a message behind where a peer is, dropped while that one has not come so far, shifts nothing
-    let mut late = settled();
+    let mut late = synced();
     for payload in [b"a", b"b", b"c"] {
         late.broadcast(payload).unwrap();
     }
     drain(&mut late);
     let all = vector(&[dot(1, 3)]);
-    give(&mut late, 1, answer(1, all.versions())).unwrap();
-    give(&mut late, 2, question(1, false, first.versions())).unwrap();
-    let said = drain(&mut late);
-    assert_eq!(sent_to(&said, 3), ["1:2", "1:3"], "{said:?}");
+    receive(&mut late, 1, status_reply(1, all.versions())).unwrap();
+    receive(&mut late, 2, status_request(1, false, first.versions())).unwrap();
+    let outputs = drain(&mut late);
+    assert_eq!(sent_to(&outputs, 3), ["1:2", "1:3"], "{outputs:?}");
 }
 
 #[test]
-fn what_was_dropped_where_a_peer_is_repeats_nothing() {
-    let mut member = settled();
+fn removal_at_send_cursor_repeats_nothing() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     drain(&mut member);
-    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
+    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
     let two: Vec<String> = (0..2).map(|_| format!("{:?}", member.poll().unwrap())).collect();
     assert_eq!((count(&two, "Status"), sent_to(&two, 3)), (1, vec!["1:1"]));
     // in that moment the next one becomes stable
     let has = vector(&[dot(2, 1)]);
-    give(&mut member, 1, answer(1, has.versions())).unwrap();
-    give(&mut member, 2, answer(1, has.versions())).unwrap();
-    let said = drain(&mut member);
-    assert_eq!((member.held(), sent_to(&said, 3)), (1, vec![]));
+    receive(&mut member, 1, status_reply(1, has.versions())).unwrap();
+    receive(&mut member, 2, status_reply(1, has.versions())).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!((member.stored(), sent_to(&outputs, 3)), (1, vec![]));
 }
 
 #[test]
-fn behind_is_told_until_it_is_resumed() {
-    let mut member = settled();
+fn behind_event_repeats_until_resumed() {
+    let mut member = synced();
     let floor = vector(&[dot(2, 3)]);
     let behind = || Message::Behind { floor: floor.versions() };
     for _ in 0..2 {
-        give(&mut member, 1, behind()).unwrap();
+        receive(&mut member, 1, behind()).unwrap();
         assert_eq!(drain(&mut member), ["Event(Behind { peer: NodeId(2) })"]);
     }
-    give(&mut member, 2, behind()).unwrap();
-    give(&mut member, 2, Message::Behind { floor: Versions::EMPTY }).unwrap(); // not what the first said
+    receive(&mut member, 2, behind()).unwrap();
+    receive(&mut member, 2, Message::Behind { floor: Versions::EMPTY }).unwrap(); // not what the first said
     member.resume(&floor).unwrap();
     assert_eq!(count(&drain(&mut member), "Behind"), 0, "it has that state now");
-    give(&mut member, 1, behind()).unwrap();
+    receive(&mut member, 1, behind()).unwrap();
     assert_eq!(count(&drain(&mut member), "Behind"), 0, "nor is anything lacking");
 }
 
 #[test]
-fn what_came_with_a_state_cannot_be_given_to_others() {
-    let mut member = settled();
+fn merged_state_is_not_relayed() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     // both the own one and that of another are covered; the own one is kept all the same
     member.resume(&vector(&[dot(1, 1), dot(2, 1)])).unwrap();
-    give(&mut member, 2, question(1, false, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!((sent_to(&said, 3), count(&said, "Behind")), (vec!["1:1"], 0));
-    give(&mut member, 2, question(1, true, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(count(&said, "Send(NodeId(3), Behind { floor: {2:1} })"), 1, "{said:?}");
+    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!((sent_to(&outputs, 3), count(&outputs, "Behind")), (vec!["1:1"], 0));
+    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(count(&outputs, "Send(NodeId(3), Behind { floor: {2:1} })"), 1, "{outputs:?}");
     let has = vector(&[dot(2, 1)]);
-    give(&mut member, 2, question(1, true, has.versions())).unwrap();
+    receive(&mut member, 2, status_request(1, true, has.versions())).unwrap();
     assert_eq!(count(&drain(&mut member), "Behind"), 0);
 }
 
 #[test]
-fn a_state_with_own_broadcasts_that_are_not_in_the_records_is_refused() {
-    let mut member = settled();
+fn resume_with_unrecorded_own_broadcasts_fails() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let before = format!("{member:?}");
     let state = vector(&[dot(1, 2), dot(2, 1)]);
-    assert_eq!(member.resume(&state), Err(ResumeError::Forgotten(dot(1, 2))));
+    assert_eq!(member.resume(&state), Err(ResumeError::LostState(dot(1, 2))));
     assert_eq!(format!("{member:?}"), before);
     member.resume(&vector(&[dot(1, 1), dot(2, 1)])).unwrap();
 }
 
 #[test]
-fn a_state_with_more_actors_than_there_is_room_for_is_refused() {
+fn resume_with_too_many_actors_fails() {
     let mut member = started();
     let mut many = quorate_clocks::VersionVector::<Inline<4>>::new();
     (2..6).for_each(|node| _ = many.increment(NodeId::new(node).into()).unwrap());
@@ -590,34 +601,34 @@ fn a_state_with_more_actors_than_there_is_room_for_is_refused() {
 }
 
 #[test]
-fn counters_end_and_do_not_wrap() {
-    let mut member = fresh();
+fn exhausted_counters_do_not_wrap() {
+    let mut member = new_member();
     member.restore(Record::Stable { counter: u64::MAX }).unwrap();
     member.tick(Instant::ZERO);
     assert_eq!(member.broadcast(b"a"), Err(BroadcastError::Exhausted));
 }
 
 #[test]
-fn alone_everything_is_stable_once_it_is_durable() {
+fn single_member_is_stable_once_durable() {
     type Loner = Causal<Inline<1>, Inline<4>, Inline<8>>;
     let mut member = Loner::new(IDS[0].into(), &IDS[..1], CausalConfig::LAN).unwrap();
     member.tick(Instant::ZERO);
     member.broadcast(b"a").unwrap();
-    let said = drain(&mut member);
-    assert_eq!(delivered(&said), ["1:1"]);
-    assert_eq!(count(&said, "Event(Stable)"), 1, "{said:?}");
-    assert_eq!((member.held(), member.deadline()), (0, None));
+    let outputs = drain(&mut member);
+    assert_eq!(delivered(&outputs), ["1:1"]);
+    assert_eq!(count(&outputs, "Event(Stable)"), 1, "{outputs:?}");
+    assert_eq!((member.stored(), member.deadline()), (0, None));
 }
 
 #[test]
-fn a_majority_must_have_what_is_dropped() {
+fn messages_are_dropped_only_with_a_majority() {
     type Five = Causal<Inline<5>, Inline<6>, Inline<8>>;
     let ids = [1, 2, 3, 4, 5].map(NodeId::new);
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = Five::new(ids[0].into(), &ids, config).unwrap();
     member.tick(Instant::ZERO);
     for id in &ids[1..3] {
-        member.receive(Instant::ZERO, *id, question(1, false, Versions::EMPTY)).unwrap();
+        member.receive(Instant::ZERO, *id, status_request(1, false, Versions::EMPTY)).unwrap();
     }
     member.broadcast(b"a").unwrap();
     drain(&mut member);
@@ -625,23 +636,23 @@ fn a_majority_must_have_what_is_dropped() {
     let all = vector(&[dot(1, 1)]);
     let late = Instant::from_millis(2_000);
     // all are silent: two of five are not enough, three are
-    member.receive(late, ids[1], answer(1, all.versions())).unwrap();
+    member.receive(late, ids[1], status_reply(1, all.versions())).unwrap();
     drain(&mut member);
-    assert_eq!(member.held(), 1);
-    member.receive(late, ids[2], answer(1, all.versions())).unwrap();
+    assert_eq!(member.stored(), 1);
+    member.receive(late, ids[2], status_reply(1, all.versions())).unwrap();
     drain(&mut member);
-    assert_eq!(member.held(), 0);
+    assert_eq!(member.stored(), 0);
 }
 
 proptest! {
     #[test]
-    fn what_decodes_encodes_to_the_same_bytes(bytes in prop::collection::vec(0u8..5, 0..16)) {
+    fn decoding_and_encoding_round_trips(bytes in prop::collection::vec(0u8..5, 0..16)) {
         let mut buffer = [0; 64];
         if let Ok(message) = Message::from_slice(&bytes) {
             prop_assert_eq!(message.to_slice(&mut buffer).unwrap(), &bytes[..]);
             // whatever it says, it is taken or refused
             let mut member = started();
-            let _ = give(&mut member, 1, message);
+            let _ = receive(&mut member, 1, message);
             drain(&mut member);
         }
         if let Ok(record) = Record::from_slice(&bytes) {
@@ -656,7 +667,8 @@ fn golden_bytes() {
     let message = data(dot(1, 2), &causes);
     let mut buffer = [0; 64];
     assert_eq!(message.to_slice(&mut buffer).unwrap(), [0, 1, 0, 2, 1, 2, 0, 0xac, 2, 1, b'x']);
-    let status = Message::Status { boot: 3, ask: true, help: false, delivered: causes.versions() };
+    let status =
+        Message::Status { boot: 3, request: true, relay: false, delivered: causes.versions() };
     assert_eq!(status.to_slice(&mut buffer).unwrap(), [1, 3, 1, 0, 1, 2, 0, 0xac, 2]);
     let behind = Message::Behind { floor: Versions::EMPTY };
     assert_eq!(behind.to_slice(&mut buffer).unwrap(), [2, 0]);

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, meet, question,
-    sent_to, settled, vector,
+    IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
+    receive, sent_to, status_reply, status_request, synced, vector,
 };
 use quorate_clocks::{Actor, Causal, CausalConfig, Inline, Record, ResumeError, Versions};
 use quorate_core::{Corrupt, Instant, Machine, Output};
@@ -19,18 +19,18 @@ fn records(member: &Member) -> Vec<String> {
 }
 
 #[test]
-fn records_restore_what_was_broadcast() {
-    let mut member = settled();
+fn records_restore_broadcasts() {
+    let mut member = synced();
     for payload in [b"a", b"b"] {
         member.broadcast(payload).unwrap();
     }
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
     for peer in [1, 2] {
-        give(&mut member, peer, answer(1, all.versions())).unwrap();
+        receive(&mut member, peer, status_reply(1, all.versions())).unwrap();
     }
     drain(&mut member);
-    let mut again = fresh();
+    let mut again = new_member();
     assert_eq!(
         records(&member),
         [
@@ -50,8 +50,8 @@ fn records_restore_what_was_broadcast() {
 }
 
 #[test]
-fn records_that_cannot_be_are_refused_and_change_nothing() {
-    let mut member = fresh();
+fn impossible_records_are_rejected() {
+    let mut member = new_member();
     let refuse = |member: &mut Member, record: Record<'_>, why| {
         let before = format!("{member:?}");
         assert_eq!(member.restore(record), Err(why), "{record:?}");
@@ -84,14 +84,14 @@ fn records_that_cannot_be_are_refused_and_change_nothing() {
     refuse(&mut member, sent(7), Corrupt::Full);
     // what is stable makes room
     member.restore(Record::Stable { counter: 2 }).unwrap();
-    assert_eq!(member.held(), 4);
+    assert_eq!(member.stored(), 4);
     refuse(&mut member, sent(2), Corrupt::Regression);
     member.restore(sent(7)).unwrap();
     // an older one takes nothing back, and a later one than was sent counts as sent
     member.restore(Record::Stable { counter: 1 }).unwrap();
-    assert_eq!(member.held(), 5);
+    assert_eq!(member.stored(), 5);
     member.restore(Record::Stable { counter: 20 }).unwrap();
-    assert_eq!(member.held(), 0);
+    assert_eq!(member.stored(), 0);
     refuse(&mut member, sent(8), Corrupt::Regression);
     refuse(&mut member, sent(22), Corrupt::Gap);
     member.restore(sent(21)).unwrap();
@@ -103,8 +103,8 @@ fn records_that_cannot_be_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_checkpoint_has_what_was_issued() {
-    let mut member = fresh();
+fn checkpoint_contains_issued_records() {
+    let mut member = new_member();
     assert!(records(&member).is_empty(), "it has no past");
     member.tick(Instant::ZERO);
     member.broadcast(b"a").unwrap();
@@ -113,12 +113,12 @@ fn a_checkpoint_has_what_was_issued() {
         assert!(matches!(output, Output::Persist(..)));
     }
     assert_eq!(records(&member).len(), 2, "on its way to the disk");
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     assert_eq!(records(&member).len(), 2, "those of others are theirs to keep");
 }
 
 #[test]
-fn starts_are_numbered_on() {
+fn boot_numbers_increase() {
     let first = |life: u32, before: Option<u32>| {
         type Member = Causal<Inline<4>, Inline<6>, Inline<8>>;
         let mut member = Member::new(Actor::new(IDS[0], life), &IDS, CausalConfig::LAN).unwrap();
@@ -126,10 +126,14 @@ fn starts_are_numbered_on() {
             member.restore(Record::Boot { boot }).unwrap();
         }
         member.tick(Instant::ZERO);
-        let said = drain(&mut member);
-        let boot = said[0].rsplit_once("boot: ").unwrap().1;
+        let outputs = drain(&mut member);
+        let boot = outputs[0].rsplit_once("boot: ").unwrap().1;
         let boot: u32 = boot.trim_end_matches([' ', '}', ')']).parse().unwrap();
-        assert_eq!(count(&said, &format!("Status {{ boot: {boot}, ask: true")), 2, "{said:?}");
+        assert_eq!(
+            count(&outputs, &format!("Status {{ boot: {boot}, request: true")),
+            2,
+            "{outputs:?}"
+        );
         boot
     };
     assert_eq!(first(0, None), 1);
@@ -143,57 +147,61 @@ fn starts_are_numbered_on() {
 }
 
 #[test]
-fn a_broadcast_that_was_replayed_is_sent_and_delivered_again() {
-    let mut member = fresh();
+fn replayed_broadcast_is_sent_and_delivered_again() {
+    let mut member = new_member();
     for counter in [1, 2] {
         member.restore(sent(counter)).unwrap();
     }
     member.resume(&vector(&[dot(1, 1)])).unwrap();
     member.tick(Instant::ZERO);
-    let said = drain(&mut member);
-    assert_eq!(delivered(&said), ["1:2"]);
-    assert_eq!(sent_to(&said, 2), ["1:1", "1:2"]);
-    assert_eq!(count(&said, "Status"), 2, "the first question tells the state: {said:?}");
-    assert_eq!(count(&said, "Sent"), 0, "it is on the disk: {said:?}");
+    let outputs = drain(&mut member);
+    assert_eq!(delivered(&outputs), ["1:2"]);
+    assert_eq!(sent_to(&outputs, 2), ["1:1", "1:2"]);
+    assert_eq!(count(&outputs, "Status"), 2, "the first question tells the state: {outputs:?}");
+    assert_eq!(count(&outputs, "Sent"), 0, "it is on the disk: {outputs:?}");
     assert_eq!(member.broadcast(b"b").unwrap(), dot(1, 3));
 }
 
 #[test]
-fn own_events_that_were_dropped_come_with_a_state_and_not_from_others() {
-    let mut member = fresh();
+fn dropped_own_events_are_not_taken_from_peers() {
+    let mut member = new_member();
     member.restore(Record::Stable { counter: 2 }).unwrap();
-    meet(&mut member);
+    exchange_statuses(&mut member);
     assert_eq!(member.resume(&vector(&[dot(1, 1)])), Err(ResumeError::Older(dot(1, 2))));
-    give(&mut member, 1, data(dot(1, 1), &Vector::new())).unwrap();
-    assert_eq!((member.held(), member.rejections().total()), (0, 0));
+    receive(&mut member, 1, data(dot(1, 1), &Vector::new())).unwrap();
+    assert_eq!((member.stored(), member.rejections().total()), (0, 0));
     // who lacks them is told that they are gone, without asking for help
-    give(&mut member, 2, question(1, false, Versions::EMPTY)).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(count(&said, "Send(NodeId(3), Behind { floor: {1:2} })"), 1, "{said:?}");
+    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    let outputs = drain(&mut member);
+    assert_eq!(count(&outputs, "Send(NodeId(3), Behind { floor: {1:2} })"), 1, "{outputs:?}");
     let has = vector(&[dot(1, 2)]);
-    give(&mut member, 2, question(1, false, has.versions())).unwrap();
+    receive(&mut member, 2, status_request(1, false, has.versions())).unwrap();
     assert_eq!(count(&drain(&mut member), "Behind"), 0);
 }
 
 #[test]
-fn what_is_stable_is_written_once() {
-    let mut member = settled();
+fn stable_is_recorded_once() {
+    let mut member = synced();
     member.broadcast(b"a").unwrap();
-    give(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     drain(&mut member);
     let theirs = vector(&[dot(2, 1)]);
     for peer in [1, 2] {
-        give(&mut member, peer, answer(1, theirs.versions())).unwrap();
+        receive(&mut member, peer, status_reply(1, theirs.versions())).unwrap();
     }
     // that of another: the application is told, and nothing is written
-    let said = drain(&mut member);
-    assert_eq!((count(&said, "Event(Stable)"), count(&said, "Persist")), (1, 0), "{said:?}");
+    let outputs = drain(&mut member);
+    assert_eq!(
+        (count(&outputs, "Event(Stable)"), count(&outputs, "Persist")),
+        (1, 0),
+        "{outputs:?}"
+    );
     let both = vector(&[dot(1, 1), dot(2, 1)]);
     for peer in [1, 2] {
-        give(&mut member, peer, answer(1, both.versions())).unwrap();
+        receive(&mut member, peer, status_reply(1, both.versions())).unwrap();
     }
-    let said = drain(&mut member);
-    assert_eq!(count(&said, "Persist(Ticket(3), Stable { counter: 1 })"), 1, "{said:?}");
-    assert_eq!(count(&said, "Event(Stable)"), 1);
+    let outputs = drain(&mut member);
+    assert_eq!(count(&outputs, "Persist(Ticket(3), Stable { counter: 1 })"), 1, "{outputs:?}");
+    assert_eq!(count(&outputs, "Event(Stable)"), 1);
     assert!(drain(&mut member).is_empty());
 }

@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn hybrid_clocks_agree_with_uhlc(steps in prop::collection::vec((0usize..3, 0usize..3, 0u64..4, any::<bool>()), 0..80)) {
+    fn hlc_agrees_with_uhlc(steps in prop::collection::vec((0usize..3, 0usize..3, 0u64..4, any::<bool>()), 0..80)) {
         // both keep the counter in the low bits: with 12 bits below the microsecond they count alike
         let config = HlcConfig { max_drift_us: 1 << 19, max_jump_us: u64::MAX, ..HlcConfig::LAN };
         let mut ours = [Hlc::new(config); 3];
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn stamps_alone_are_those_of_uhlc(moves in prop::collection::vec(moves(), 1..80)) {
+    fn local_stamps_agree_with_uhlc(moves in prop::collection::vec(moves(), 1..80)) {
         let mut ours = Hlc::new(HlcConfig::LAN);
         let theirs = uhlc::HLCBuilder::new().with_clock(|| uhlc::NTP64(WALL_US.get() << 12)).build();
         WALL_US.set(1_700_000_000_000_000);
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn the_future_is_refused_alike(ahead_us in 0u64..(1 << 20)) {
+    fn future_timestamps_are_rejected_like_uhlc(ahead_us in 0u64..(1 << 20)) {
         prop_assume!(ahead_us != 1 << 19);
         let start = 1_700_000_000_000_000;
         WALL_US.set(start + ahead_us);

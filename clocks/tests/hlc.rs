@@ -13,7 +13,7 @@ fn at(ms: u64, wall_ms: u64) -> Reading {
     Reading::new(Instant::from_millis(ms), wall_ms * 1_000)
 }
 
-fn blind(ms: u64) -> Reading {
+fn unsynchronised(ms: u64) -> Reading {
     Reading::unsynchronised(Instant::from_millis(ms))
 }
 
@@ -52,7 +52,7 @@ fn bound(config: HlcConfig) -> u64 {
 
 proptest! {
     #[test]
-    fn causes_come_first_whatever_the_clocks_do(steps in steps(), waits in any::<bool>()) {
+    fn timestamps_respect_causality(steps in steps(), waits in any::<bool>()) {
         let config = HlcConfig { max_ahead_us: if waits { 0 } else { WINDOW.max_ahead_us }, ..WINDOW };
         let mut clocks = [Hlc::new(config); 3];
         let (mut skew, mut written) = ([0i64; 3], [Timestamp::ZERO; 3]);
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn the_paper_s_rule(last in 0u64..20_000, message in 0u64..20_000, wall in 0u64..5) {
+    fn matches_the_paper_s_rule(last in 0u64..20_000, message in 0u64..20_000, wall in 0u64..5) {
         // figure 5 of the paper, with physical and logical parts apart
         let (last, message) = (Timestamp::from_bits(last), Timestamp::from_bits(message));
         let (l, c, lm, cm) = (last.micros(), u64::from(last.logical()), message.micros(), u64::from(message.logical()));
@@ -120,7 +120,7 @@ proptest! {
 }
 
 #[test]
-fn a_frozen_clock_borrows_from_the_future_until_the_bound() {
+fn frozen_clock_runs_ahead_until_the_bound() {
     // by messages to the drift bound at least, whatever the other one is
     for (max_drift_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
         let mut clock = Hlc::new(HlcConfig { max_drift_us, max_ahead_us, ..HlcConfig::LAN });
@@ -137,7 +137,7 @@ fn a_frozen_clock_borrows_from_the_future_until_the_bound() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_goes_on_logically() {
+fn clock_set_back_continues_logically() {
     for config in [HlcConfig::LAN, HlcConfig { window_us: 0, ..HlcConfig::RADIO }] {
         let mut clock = Hlc::new(config);
         let mut last = clock.stamp(at(0, 10_000)).unwrap();
@@ -153,7 +153,7 @@ fn a_clock_that_was_set_back_goes_on_logically() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_may_wait() {
+fn clock_set_back_waits_when_configured() {
     let mut clock = Hlc::new(WAITING);
     clock.stamp(at(0, 10_000)).unwrap();
     let before = clock;
@@ -170,7 +170,7 @@ fn a_clock_that_was_set_back_may_wait() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_may_be_set_right_again() {
+fn clock_set_back_may_be_corrected() {
     let mut clock = Hlc::new(HlcConfig::LAN);
     clock.stamp(at(0, 100_000)).unwrap();
     // by 10 s and by 5 s more: one time that it is behind
@@ -196,7 +196,7 @@ fn a_clock_that_was_set_back_may_be_set_right_again() {
 }
 
 #[test]
-fn a_clock_that_stood_still_may_be_set_right() {
+fn frozen_clock_may_be_corrected() {
     let mut clock = Hlc::new(HlcConfig::LAN);
     let mut last = clock.stamp(at(0, 100_000)).unwrap();
     for ms in 1..1_000 {
@@ -209,7 +209,7 @@ fn a_clock_that_stood_still_may_be_set_right() {
 }
 
 #[test]
-fn what_a_wall_clock_may_gain_is_exact() {
+fn jump_limit_is_exact() {
     let start = 1_000_000_000;
     let wall = |passed_us, gained_us| {
         Reading::new(Instant::from_micros(passed_us), start + passed_us + gained_us)
@@ -228,7 +228,7 @@ fn what_a_wall_clock_may_gain_is_exact() {
 }
 
 #[test]
-fn messages_are_refused_a_microsecond_beyond_the_bound() {
+fn drift_bound_is_exact() {
     let here = at(0, 1_000);
     let mut clock = Hlc::new(HlcConfig::LAN);
     let before = clock;
@@ -246,7 +246,7 @@ fn messages_are_refused_a_microsecond_beyond_the_bound() {
 }
 
 #[test]
-fn ceilings_are_exact() {
+fn ceiling_is_exact() {
     let config = HlcConfig { window_us: 1_000, ..HlcConfig::LAN };
     let wall = |us| Reading::new(Instant::from_micros(us), us);
     let mut clock = Hlc::new(config);
@@ -278,7 +278,7 @@ fn ceilings_are_exact() {
 }
 
 #[test]
-fn a_node_that_restarts_again_and_again_does_not_run_away() {
+fn repeated_restarts_do_not_run_ahead() {
     let config = HlcConfig::RADIO;
     let reading = at(0, 1_700_000_000_000);
     let wall_us = 1_700_000_000_000_000;
@@ -304,27 +304,29 @@ fn a_node_that_restarts_again_and_again_does_not_run_away() {
 }
 
 #[test]
-fn a_board_without_a_wall_clock_and_with_ceilings_takes_the_time_too() {
+fn unsynchronised_node_with_ceilings_follows_messages() {
     let mut board = Hlc::new(HlcConfig::RADIO);
-    let Err(HlcError::Ceiling { due }) = board.stamp(blind(0)) else { panic!() };
+    let Err(HlcError::Ceiling { due }) = board.stamp(unsynchronised(0)) else { panic!() };
     board.ceiling_written(due);
-    assert!(board.stamp(blind(0)).is_ok());
+    assert!(board.stamp(unsynchronised(0)).is_ok());
     let first = Timestamp::from_micros(1_700_000_000_000_000);
-    let Err(HlcError::Ceiling { due }) = board.receive(blind(10), first) else { panic!() };
+    let Err(HlcError::Ceiling { due }) = board.receive(unsynchronised(10), first) else { panic!() };
     assert_eq!(due.micros(), first.micros() + 60_000_000);
     board.ceiling_written(due);
-    assert!(board.receive(blind(10), first).unwrap() > first);
+    assert!(board.receive(unsynchronised(10), first).unwrap() > first);
     // and goes on from the ceiling after a restart, with whoever it hears
     let mut again = Hlc::restart(HlcConfig::RADIO, due);
-    let Err(HlcError::Ceiling { due: next }) = again.stamp(blind(0)) else { panic!() };
+    let Err(HlcError::Ceiling { due: next }) = again.stamp(unsynchronised(0)) else { panic!() };
     assert!(next.micros() - due.micros() < 60_000);
     again.ceiling_written(next);
-    assert!(again.stamp(blind(0)).unwrap() > due);
-    assert!(again.receive(blind(5), Timestamp::from_micros(first.micros() + 1_000)).is_ok());
+    assert!(again.stamp(unsynchronised(0)).unwrap() > due);
+    assert!(
+        again.receive(unsynchronised(5), Timestamp::from_micros(first.micros() + 1_000)).is_ok()
+    );
 }
 
 #[test]
-fn a_jump_is_noticed_and_time_passing_is_not() {
+fn jump_is_detected_despite_elapsed_time() {
     let mut clock = Hlc::new(HlcConfig::LAN);
     clock.stamp(at(0, 10_000)).unwrap();
     let day_ms = 86_400_000;
@@ -344,36 +346,39 @@ fn a_jump_is_noticed_and_time_passing_is_not() {
 }
 
 #[test]
-fn without_a_wall_clock_the_first_message_sets_the_time() {
+fn first_message_sets_unsynchronised_time() {
     let mut board = Hlc::new(HlcConfig::LAN);
-    let alone = board.stamp(blind(0)).unwrap();
+    let alone = board.stamp(unsynchronised(0)).unwrap();
     assert_eq!((alone.micros(), alone.logical()), (0, 1));
     let first = Timestamp::from_micros(1_700_000_000_000_000);
-    assert!(board.receive(blind(10), first).unwrap() > first);
+    assert!(board.receive(unsynchronised(10), first).unwrap() > first);
     // a second later it knows what time it is, and refuses what is too far ahead
-    let later = board.stamp(blind(1_010)).unwrap();
+    let later = board.stamp(unsynchronised(1_010)).unwrap();
     assert_eq!(later.micros(), first.micros() + 1_000_000);
     let future = Timestamp::from_micros(first.micros() + 2_000_000);
-    assert_eq!(board.receive(blind(1_010), future), Err(HlcError::TooFarAhead { by_us: 500_000 }));
-    assert!(board.receive(blind(2_010), future).is_ok());
+    assert_eq!(
+        board.receive(unsynchronised(1_010), future),
+        Err(HlcError::TooFarAhead { by_us: 500_000 })
+    );
+    assert!(board.receive(unsynchronised(2_010), future).is_ok());
 }
 
 #[test]
-fn a_slow_board_keeps_up_and_cannot_be_pulled_away() {
+fn slow_unsynchronised_node_keeps_up_within_bound() {
     let mut board = Hlc::new(HlcConfig::LAN);
     let start = 1_700_000_000_000_000;
-    board.receive(blind(0), Timestamp::from_micros(start)).unwrap();
+    board.receive(unsynchronised(0), Timestamp::from_micros(start)).unwrap();
     // its crystal is 0.1 % slow: an hour of true time, a message a second
     for second in 1..3_600 {
         let message = Timestamp::from_micros(start + second * 1_000_000);
-        board.receive(blind(second * 999), message).unwrap();
+        board.receive(unsynchronised(second * 999), message).unwrap();
     }
     let before = board;
     // as many messages as one likes, all at once, move it no farther than the bound
     let mut farthest = Timestamp::from_micros(start + 3_600_000_000);
     for _ in 0..1_000 {
         farthest = Timestamp::from_micros(farthest.micros() + 400_000);
-        if board.receive(blind(3_599 * 999), farthest).is_err() {
+        if board.receive(unsynchronised(3_599 * 999), farthest).is_err() {
             break;
         }
     }
@@ -381,35 +386,35 @@ fn a_slow_board_keeps_up_and_cannot_be_pulled_away() {
 }
 
 #[test]
-fn a_message_moves_a_board_s_time_by_a_256th_of_what_passed() {
+fn slew_is_a_256th_of_elapsed_time() {
     let start = 1_700_000_000_000_000;
     let mut board = Hlc::new(HlcConfig::LAN);
-    board.receive(blind(0), Timestamp::from_micros(start)).unwrap();
+    board.receive(unsynchronised(0), Timestamp::from_micros(start)).unwrap();
     // what it takes the time for is seen by what it refuses
     let taken = |mut board: Hlc, ms: u64| {
         let far = Timestamp::from_micros(start + 1_000_000_000);
-        match board.receive(blind(ms), far) {
+        match board.receive(unsynchronised(ms), far) {
             Err(HlcError::TooFarAhead { by_us }) => 1_000_000_000 - 500_000 - by_us,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(taken(board, 0), 0);
-    board.receive(blind(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
+    board.receive(unsynchronised(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
     assert_eq!(taken(board, 1_000), 1_000_000 + 1_000_000 / 256);
     // no farther in the same instant, nor by one that is not as far ahead as that, nor back
-    board.receive(blind(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
+    board.receive(unsynchronised(1_000), Timestamp::from_micros(start + 1_400_000)).unwrap();
     assert_eq!(taken(board, 1_000), 1_003_906);
-    board.receive(blind(2_000), Timestamp::from_micros(start + 2_003_916)).unwrap();
+    board.receive(unsynchronised(2_000), Timestamp::from_micros(start + 2_003_916)).unwrap();
     assert_eq!(taken(board, 2_000), 2_003_916);
-    board.receive(blind(3_000), Timestamp::from_micros(start)).unwrap();
+    board.receive(unsynchronised(3_000), Timestamp::from_micros(start)).unwrap();
     assert_eq!(taken(board, 3_000), 3_003_916);
     // a driver's clock that went back: the later instant counts
-    board.receive(blind(2_500), Timestamp::from_micros(start)).unwrap();
+    board.receive(unsynchronised(2_500), Timestamp::from_micros(start)).unwrap();
     assert_eq!(taken(board, 3_000), 3_003_916);
 }
 
 #[test]
-fn a_board_follows_however_often_messages_come() {
+fn slew_is_independent_of_message_rate() {
     let start = 1_700_000_000_000_000;
     for period in [1u64, 100, 255, 256, 257, 1_000] {
         let config = HlcConfig { window_us: 0, max_drift_us: 10_000, ..HlcConfig::RADIO };
@@ -444,7 +449,7 @@ fn a_board_follows_however_often_messages_come() {
 }
 
 #[test]
-fn after_a_restart_the_ceiling_counts_for_how_far_ahead_a_clock_may_be() {
+fn restart_from_ceiling_respects_ahead_bound() {
     let (wall_us, hour_us, minute_us) = (1_700_000_000_000_000, 3_600_000_000, 60_000_000);
     let restart = |set_back_us: u64, config: HlcConfig| {
         let mut clock = Hlc::new(HlcConfig::RADIO);
@@ -469,13 +474,13 @@ fn after_a_restart_the_ceiling_counts_for_how_far_ahead_a_clock_may_be() {
 }
 
 #[test]
-fn the_end_of_time_is_an_error() {
+fn timestamp_exhaustion_is_an_error() {
     let mut clock = Hlc::restart(HlcConfig::LAN, Timestamp::MAX);
-    assert_eq!(clock.stamp(blind(0)), Err(HlcError::Exhausted));
+    assert_eq!(clock.stamp(unsynchronised(0)), Err(HlcError::Exhausted));
 }
 
 #[test]
-fn a_wall_clock_beyond_the_range_uses_up_nothing() {
+fn wall_clock_out_of_range_is_rejected() {
     // nanoseconds for microseconds, a register that was never set
     for (config, wall_us) in [
         (HlcConfig::LAN, u64::MAX),
@@ -486,11 +491,11 @@ fn a_wall_clock_beyond_the_range_uses_up_nothing() {
         let wrong = Reading::new(Instant::ZERO, wall_us);
         let right = Reading::new(Instant::from_millis(1), 1_700_000_000_000_000);
         let mut clock = Hlc::new(config);
-        let fresh = clock;
+        let new_member = clock;
         assert_eq!(clock.ceiling_due(wrong), None, "nor is it made durable");
         assert_eq!(clock.stamp(wrong), Err(HlcError::Exhausted));
         assert_eq!(clock.receive(wrong, Timestamp::from_micros(1)), Err(HlcError::Exhausted));
-        assert_eq!(clock, fresh);
+        assert_eq!(clock, new_member);
         if let Some(ceiling) = clock.ceiling_due(right) {
             clock.ceiling_written(ceiling);
         }
@@ -500,7 +505,7 @@ fn a_wall_clock_beyond_the_range_uses_up_nothing() {
 }
 
 #[test]
-fn the_last_microsecond_is_one() {
+fn last_microsecond_is_usable() {
     let wall = Reading::new(Instant::ZERO, Timestamp::MAX_MICROS);
     let mut clock = Hlc::new(HlcConfig::LAN);
     for n in 0..4096u64 {

@@ -11,34 +11,34 @@ const START_US: u64 = 1_700_000_000_000_000;
 
 /// A wall clock: what it shows at some true time, and how it goes on from there.
 #[derive(Clone, Copy)]
-struct Wall {
+struct WallClock {
     at_us: u64,
-    shows_us: u64,
+    shown_us: u64,
     /// How much it gains, in 1/1,000,000; -1,000,000 stands still.
-    gains_ppm: i64,
+    rate_ppm: i64,
 }
 
-impl Wall {
-    fn right(at_us: u64) -> Self {
-        Self { at_us, shows_us: START_US + at_us, gains_ppm: 0 }
+impl WallClock {
+    fn correct(at_us: u64) -> Self {
+        Self { at_us, shown_us: START_US + at_us, rate_ppm: 0 }
     }
 
     fn read(self, now_us: u64) -> u64 {
         let passed = i128::from(now_us - self.at_us);
-        let shown = passed + passed * i128::from(self.gains_ppm) / 1_000_000;
-        self.shows_us + u64::try_from(shown).unwrap()
+        let shown = passed + passed * i128::from(self.rate_ppm) / 1_000_000;
+        self.shown_us + u64::try_from(shown).unwrap()
     }
 
     /// Goes on from what it shows, moved, at another rate.
-    fn change(&mut self, now_us: u64, by_us: i64, gains_ppm: i64) {
-        let shows_us = self.read(now_us).saturating_add_signed(by_us);
-        *self = Self { at_us: now_us, shows_us, gains_ppm };
+    fn change(&mut self, now_us: u64, by_us: i64, rate_ppm: i64) {
+        let shown_us = self.read(now_us).saturating_add_signed(by_us);
+        *self = Self { at_us: now_us, shown_us, rate_ppm };
     }
 }
 
 struct Node {
     clock: Hlc,
-    wall: Option<Wall>,
+    wall: Option<WallClock>,
     /// Its monotonic clock gains this, in 1/1,000,000.
     crystal_ppm: u64,
     /// The greatest ceiling on its disk.
@@ -48,17 +48,17 @@ struct Node {
     /// The greatest wall clock that a timestamp was made by, and when, on the monotonic clock.
     trusted: Option<(Instant, u64)>,
     /// The first message of a life without a wall clock: when it came, and what it said.
-    told: Option<(Instant, Timestamp)>,
+    first_message: Option<(Instant, Timestamp)>,
     stamps: u64,
 }
 
-struct World {
+struct Cluster {
     config: HlcConfig,
     rng: Rng,
     now_us: u64,
     nodes: Vec<Node>,
     /// When, to whom, which.
-    on_the_way: Vec<(u64, usize, Timestamp)>,
+    in_flight: Vec<(u64, usize, Timestamp)>,
     /// The greatest time that a wall clock showed by which a timestamp was made, or that a disk or
     /// a liar took for it.
     reached_us: u64,
@@ -66,18 +66,18 @@ struct World {
     refusals: [u64; 4],
 }
 
-impl World {
+impl Cluster {
     fn new(seed: u64, config: HlcConfig, boards: bool) -> Self {
         let mut rng = Rng::new(seed);
         let nodes = (0..4)
             .map(|at| Node {
                 clock: Hlc::new(config),
-                wall: (!boards || at > 1).then(|| Wall::right(0)),
+                wall: (!boards || at > 1).then(|| WallClock::correct(0)),
                 crystal_ppm: rng.below(200),
                 written: Timestamp::ZERO,
                 last: Timestamp::ZERO,
                 trusted: None,
-                told: None,
+                first_message: None,
                 stamps: 0,
             })
             .collect();
@@ -86,7 +86,7 @@ impl World {
             rng,
             now_us: 0,
             nodes,
-            on_the_way: Vec::new(),
+            in_flight: Vec::new(),
             reached_us: 0,
             stamps: 0,
             refusals: [0; 4],
@@ -99,7 +99,7 @@ impl World {
         Reading { now, wall_us: node.wall.map(|wall| wall.read(self.now_us)) }
     }
 
-    fn step(&mut self, liar: bool) {
+    fn step(&mut self, far_ahead: bool) {
         self.now_us += match self.rng.below(20) {
             0 => self.rng.below(3_000_000),
             1..10 => self.rng.below(20_000),
@@ -107,18 +107,18 @@ impl World {
         };
         let at = self.rng.below(4) as usize;
         match self.rng.below(12) {
-            0 => self.disturb(at),
+            0 => self.perturb_wall_clock(at),
             1 if self.rng.chance(1, 4) => self.restart(at),
-            2 if liar => self.lie(at),
+            2 if far_ahead => self.send_far_ahead(at),
             _ => self.stamp(at),
         }
-        while let Some(next) = self.on_the_way.iter().position(|(due, ..)| *due <= self.now_us) {
-            let (_, to, message) = self.on_the_way.swap_remove(next);
+        while let Some(next) = self.in_flight.iter().position(|(due, ..)| *due <= self.now_us) {
+            let (_, to, message) = self.in_flight.swap_remove(next);
             self.receive(to, message);
         }
     }
 
-    fn disturb(&mut self, at: usize) {
+    fn perturb_wall_clock(&mut self, at: usize) {
         let by_us = self.rng.below(5_000_000) as i64;
         let (now_us, kind) = (self.now_us, self.rng.below(6));
         let drift = self.rng.below(2_000) as i64 - 1_000;
@@ -129,7 +129,7 @@ impl World {
             2 => wall.change(now_us, 0, -1_000_000),
             3 => wall.change(now_us, 0, drift),
             4 => wall.change(now_us, -(by_us % 2_000), drift),
-            _ => *wall = Wall::right(now_us),
+            _ => *wall = WallClock::correct(now_us),
         }
     }
 
@@ -139,14 +139,14 @@ impl World {
         // stands for that
         let from = if self.config.window_us > 0 { node.written } else { node.last };
         node.clock = Hlc::restart(self.config, from);
-        (node.trusted, node.told) = (None, None);
+        (node.trusted, node.first_message) = (None, None);
         self.reached_us = self.reached_us.max(from.micros());
     }
 
     /// A message as far ahead as the node just takes, or a little farther.
-    fn lie(&mut self, at: usize) {
+    fn send_far_ahead(&mut self, at: usize) {
         let reading = self.reading(at);
-        if reading.wall_us.is_none() && self.nodes[at].told.is_none() {
+        if reading.wall_us.is_none() && self.nodes[at].first_message.is_none() {
             return; // the first message is taken on trust
         }
         let taken_us = reading.wall_us.unwrap_or(self.nodes[at].last.micros());
@@ -156,11 +156,11 @@ impl World {
     }
 
     fn stamp(&mut self, at: usize) {
-        let Some(stamp) = self.made(at, None) else { return };
+        let Some(stamp) = self.try_stamp(at, None) else { return };
         for to in (0..4).filter(|to| *to != at) {
             for _ in 0..[0, 1, 1, 2][self.rng.below(4) as usize] {
                 let due = self.now_us + self.rng.below(40_000);
-                self.on_the_way.push((due, to, stamp));
+                self.in_flight.push((due, to, stamp));
             }
         }
     }
@@ -169,16 +169,16 @@ impl World {
         let reading = self.reading(at);
         let node = &mut self.nodes[at];
         if let Some(wall_us) = reading.wall_us {
-            node.told = None;
+            node.first_message = None;
             if message.micros() > wall_us + self.config.max_drift_us {
                 let by_us = message.micros() - wall_us - self.config.max_drift_us;
-                let refused = Err(HlcError::TooFarAhead { by_us });
-                assert_eq!(node.clock.receive(reading, message), refused);
+                let expected = Err(HlcError::TooFarAhead { by_us });
+                assert_eq!(node.clock.receive(reading, message), expected);
                 self.refusals[0] += 1;
                 return;
             }
         }
-        if self.made(at, Some(message)).is_some() && reading.wall_us.is_some() {
+        if self.try_stamp(at, Some(message)).is_some() && reading.wall_us.is_some() {
             // one that was taken is within the bound of a wall clock here
             self.reached_us = self.reached_us.max(message.micros());
         }
@@ -186,7 +186,7 @@ impl World {
 
     /// A timestamp, alone or for a message, with everything checked that must hold of it; or `None`
     /// for a good reason.
-    fn made(&mut self, at: usize, message: Option<Timestamp>) -> Option<Timestamp> {
+    fn try_stamp(&mut self, at: usize, message: Option<Timestamp>) -> Option<Timestamp> {
         let reading = self.reading(at);
         let before = self.nodes[at].clock;
         let result = attempt(&mut self.nodes[at].clock, reading, message);
@@ -194,7 +194,7 @@ impl World {
             Ok(stamp) => stamp,
             Err(why) => {
                 assert_eq!(self.nodes[at].clock, before, "{why}");
-                return self.refused(at, message, why);
+                return self.check_error(at, message, why);
             }
         };
         let node = &mut self.nodes[at];
@@ -208,19 +208,19 @@ impl World {
             let bound_us = self.config.max_ahead_us.max(self.config.max_drift_us);
             assert!(stamp.micros() - wall_us <= bound_us, "too far ahead of physical time");
             self.reached_us = self.reached_us.max(wall_us);
-            self.note_wall(at, reading.now, wall_us);
+            self.record_wall_clock(at, reading.now, wall_us);
             // nothing but wall clocks and messages within their bounds takes it on, and 4096
             // timestamps a microsecond
             let logical_us = self.stamps / 4096 + 1;
             let most_us = self.reached_us.max(message.map_or(0, Timestamp::micros)) + logical_us;
             assert!(stamp.micros() <= most_us, "{stamp} is beyond {most_us}");
         } else {
-            self.check_told(at, reading.now, stamp, message);
+            self.check_unsynchronised(at, reading.now, stamp, message);
         }
         Some(stamp)
     }
 
-    fn note_wall(&mut self, at: usize, now: Instant, wall_us: u64) {
+    fn record_wall_clock(&mut self, at: usize, now: Instant, wall_us: u64) {
         let node = &mut self.nodes[at];
         if node.trusted.is_none_or(|(_, was_us)| wall_us > was_us) {
             node.trusted = Some((now, wall_us));
@@ -229,7 +229,7 @@ impl World {
 
     /// Without a wall clock: no farther than the first message, the time since then, a 256th of it,
     /// and the drift bound.
-    fn check_told(
+    fn check_unsynchronised(
         &mut self,
         at: usize,
         now: Instant,
@@ -237,10 +237,10 @@ impl World {
         message: Option<Timestamp>,
     ) {
         let node = &mut self.nodes[at];
-        if message.is_some() && node.told.is_none() {
-            node.told = Some((now, node.last));
+        if message.is_some() && node.first_message.is_none() {
+            node.first_message = Some((now, node.last));
         }
-        let Some((then, first)) = node.told else { return };
+        let Some((then, first)) = node.first_message else { return };
         let passed_us = now.since(then);
         let most_us = first.micros() + passed_us + passed_us / 256 + self.config.max_drift_us;
         assert!(stamp.micros() <= most_us + 1 + node.stamps / 4096, "{stamp} was dragged along");
@@ -248,7 +248,7 @@ impl World {
 
     /// Whether there is a reason; if it is a ceiling or a jump, what the documentation says to do
     /// helps.
-    fn refused(
+    fn check_error(
         &mut self,
         at: usize,
         message: Option<Timestamp>,
@@ -277,7 +277,7 @@ impl World {
                 node.clock.accept_jump(reading);
                 node.trusted = Some((reading.now, reading.wall_us.unwrap()));
                 self.refusals[2] += 1;
-                self.made(at, message)
+                self.try_stamp(at, message)
             }
             HlcError::Ceiling { due } => {
                 assert!(due > node.written);
@@ -288,7 +288,7 @@ impl World {
                 node.clock.ceiling_written(due);
                 node.written = due;
                 self.refusals[3] += 1;
-                let after = self.made(at, message);
+                let after = self.try_stamp(at, message);
                 assert!(after.is_some(), "the ceiling that was due did not help");
                 after
             }
@@ -311,11 +311,11 @@ fn attempt(
 
 /// Runs all seeds, and tells how often timestamps were refused: too far ahead, waiting, jump,
 /// ceiling.
-fn run(config: HlcConfig, boards: bool, liar: bool) -> [u64; 4] {
+fn run(config: HlcConfig, boards: bool, far_ahead: bool) -> [u64; 4] {
     let (mut refusals, mut stamps) = ([0; 4], 0);
     for seed in 0..SEEDS {
-        let mut world = World::new(seed, config, boards);
-        (0..STEPS).for_each(|_| world.step(liar));
+        let mut world = Cluster::new(seed, config, boards);
+        (0..STEPS).for_each(|_| world.step(far_ahead));
         stamps += world.stamps;
         refusals.iter_mut().zip(world.refusals).for_each(|(all, one)| *all += one);
     }
@@ -326,7 +326,7 @@ fn run(config: HlcConfig, boards: bool, liar: bool) -> [u64; 4] {
 const LAN: HlcConfig = HlcConfig::LAN;
 
 #[test]
-fn a_clock_that_goes_on_never_waits() {
+fn unbounded_clock_never_waits() {
     let no_limit = HlcConfig { max_jump_us: u64::MAX, ..LAN };
     let [far, waits, jumps, ceilings] = run(no_limit, false, false);
     assert_eq!([waits, jumps, ceilings], [0, 0, 0]);
@@ -336,14 +336,14 @@ fn a_clock_that_goes_on_never_waits() {
 }
 
 #[test]
-fn a_clock_with_a_bound_waits_beyond_it() {
+fn bounded_clock_waits_beyond_the_bound() {
     let strict = run(HlcConfig { max_ahead_us: 0, ..LAN }, false, false);
     let bounded = run(HlcConfig { max_ahead_us: 3_000_000, ..LAN }, false, false);
     assert!(strict[1] > bounded[1] && bounded[1] > 100, "{strict:?} {bounded:?}");
 }
 
 #[test]
-fn ceilings_hold_over_restarts() {
+fn ceilings_hold_across_restarts() {
     for max_ahead_us in [0, 10_000_000, u64::MAX] {
         for window_us in [2_000, 1_000_000, 60_000_000] {
             let refusals = run(HlcConfig { max_ahead_us, window_us, ..LAN }, false, false);
@@ -353,7 +353,7 @@ fn ceilings_hold_over_restarts() {
 }
 
 #[test]
-fn a_liar_drags_nobody_beyond_the_bound() {
+fn far_ahead_messages_stay_within_drift_bound() {
     for window_us in [0, 1_000_000] {
         let refusals = run(HlcConfig { window_us, ..LAN }, false, true);
         assert!(refusals[0] > 100, "{refusals:?}");
@@ -361,10 +361,10 @@ fn a_liar_drags_nobody_beyond_the_bound() {
 }
 
 #[test]
-fn boards_without_a_wall_clock_follow_at_a_bounded_rate() {
-    for liar in [false, true] {
+fn unsynchronised_nodes_slew_at_a_bounded_rate() {
+    for far_ahead in [false, true] {
         for window_us in [0, 1_000_000] {
-            run(HlcConfig { window_us, ..LAN }, true, liar);
+            run(HlcConfig { window_us, ..LAN }, true, far_ahead);
         }
     }
 }

@@ -11,7 +11,7 @@ fn intervals() -> impl Strategy<Value = TimeInterval> {
 
 proptest! {
     #[test]
-    fn an_interval_is_its_times(now in intervals(), other in intervals(), time in 0u64..50) {
+    fn interval_matches_model(now in intervals(), other in intervals(), time in 0u64..50) {
         let (earliest, latest) = (now.earliest_us(), now.latest_us());
         let all = |now: TimeInterval| (0u64..50).filter(move |t| (now.earliest_us()..=now.latest_us()).contains(t));
         prop_assert!(earliest <= latest);
@@ -36,7 +36,7 @@ proptest! {
 }
 
 #[test]
-fn ends_stop_at_the_ends_of_time() {
+fn interval_ends_saturate() {
     assert!(TimeInterval::new(6, 5).is_none());
     assert_eq!(TimeInterval::new(5, 5), Some(TimeInterval::around(5, 0)));
     let all = TimeInterval::around(9, u64::MAX);

@@ -6,7 +6,7 @@ use quorate_clocks::{Lamport, LamportError};
 
 proptest! {
     #[test]
-    fn causes_have_lesser_times(steps in prop::collection::vec((0usize..3, 0usize..3, any::<bool>()), 0..80)) {
+    fn lamport_times_respect_causality(steps in prop::collection::vec((0usize..3, 0usize..3, any::<bool>()), 0..80)) {
         let mut clocks = [Lamport::new(); 3];
         let mut sent = [None; 3];
         for (at, from, is_receive) in steps {
@@ -27,7 +27,7 @@ proptest! {
 }
 
 #[test]
-fn a_time_that_no_honest_clock_has_is_refused() {
+fn excessive_jump_is_rejected() {
     let mut clock = Lamport::from_time(5);
     assert_eq!(clock.receive(5 + (1 << 32)), Err(LamportError::TooFarAhead));
     assert_eq!(clock.time(), 5);

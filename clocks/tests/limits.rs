@@ -32,7 +32,7 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 #[test]
-fn what_differs_in_anything_is_not_equal() {
+fn equality_and_hash_cover_all_fields() {
     let (one, two) = (vector::<2>(&[dot(1, 1)]), vector::<2>(&[dot(1, 2)]));
     assert!(one != two && one != vector::<2>(&[dot(2, 1)]) && one != vector::<2>(&[]));
     type Context = DotContext<Inline<2>, Inline<2>>;
@@ -49,7 +49,7 @@ fn what_differs_in_anything_is_not_equal() {
 }
 
 #[test]
-fn a_full_vector_takes_no_other_actor() {
+fn full_vector_rejects_new_actor() {
     let mut full = vector::<2>(&[dot(1, 1), dot(3, 1)]);
     let before = full.clone();
     assert_eq!((full.len(), full.limit()), (2, 2));
@@ -76,7 +76,7 @@ fn a_full_vector_takes_no_other_actor() {
 }
 
 #[test]
-fn a_counter_at_its_end_stays_there() {
+fn exhausted_counter_stays() {
     let mut clock = vector::<2>(&[dot(1, u64::MAX)]);
     let before = clock.clone();
     assert_eq!(clock.increment(actor(1)), Err(IncrementError::Exhausted));
@@ -92,7 +92,7 @@ fn a_counter_at_its_end_stays_there() {
 }
 
 #[test]
-fn equal_sets_are_equal_whatever_their_limits() {
+fn equality_ignores_limits() {
     let (small, large) =
         (vector::<2>(&[dot(1, 2), dot(2, 1)]), vector::<9>(&[dot(1, 2), dot(2, 1)]));
     assert_eq!(small.compare(&large), Causality::Equal);
@@ -117,7 +117,7 @@ fn equal_sets_are_equal_whatever_their_limits() {
 }
 
 #[test]
-fn a_full_context_takes_no_other_run() {
+fn full_context_rejects_new_run() {
     type Tight = DotContext<Inline<2>, Inline<1>>;
     assert_eq!(Tight::new().limits(), (2, 1));
     let mut seen = Tight::new();
@@ -130,13 +130,13 @@ fn a_full_context_takes_no_other_run() {
     // vector
     assert_eq!(seen.insert(dot(1, 4)), Ok(true));
     assert_eq!(seen.insert(dot(1, 2)), Ok(true));
-    assert_eq!(seen.gaps(), [Run::new(actor(1), 2, 4).unwrap()]);
+    assert_eq!(seen.cloud(), [Run::new(actor(1), 2, 4).unwrap()]);
     assert!(seen.contains_run(Run::new(actor(1), 2, 4).unwrap()));
     for (first, last) in [(1, 4), (2, 5), (1, 1), (5, 5)] {
         assert!(!seen.contains_run(Run::new(actor(1), first, last).unwrap()));
     }
     assert_eq!(seen.insert(dot(1, 1)), Ok(true));
-    assert_eq!((seen.vector().get(actor(1)), seen.gaps().len()), (4, 0));
+    assert_eq!((seen.vector().get(actor(1)), seen.cloud().len()), (4, 0));
     assert_eq!(seen.increment(actor(1)), Ok(dot(1, 5)));
     // and a full vector does not take an actor, contiguous or not
     seen.insert(dot(2, 1)).unwrap();
@@ -147,14 +147,14 @@ fn a_full_context_takes_no_other_run() {
     assert_eq!(seen.insert(dot(3, 2)), Ok(true), "it lies beyond a gap");
     assert_eq!(seen.increment(actor(3)), Ok(dot(3, 3)));
     seen.clear();
-    assert!(seen.is_empty() && seen.gaps().is_empty());
+    assert!(seen.is_empty() && seen.cloud().is_empty());
     // one event beyond a gap is an event
     seen.insert(dot(1, 2)).unwrap();
     assert!(!seen.is_empty() && seen.vector().is_empty());
 }
 
 #[test]
-fn a_context_is_read_into_the_room_there_is() {
+fn context_decodes_within_limits() {
     let mut seen = DotContext::<Inline<3>>::new();
     for dot in [dot(1, 1), dot(2, 1), dot(2, 5)] {
         seen.insert(dot).unwrap();
@@ -162,13 +162,15 @@ fn a_context_is_read_into_the_room_there_is() {
     let mut buffer = [0; 32];
     let bytes = seen.to_slice(&mut buffer).unwrap();
     type Read = DotContext<Inline<3>>;
-    assert_eq!(Read::read(2, 1, &mut Reader::new(bytes)), Ok(seen.clone()));
+    assert_eq!(Read::decode_with_limits(2, 1, &mut Reader::new(bytes)), Ok(seen.clone()));
     assert_eq!(Read::from_slice(bytes), Ok(seen));
     assert_eq!(DotContext::<Inline<1>>::from_slice(bytes), Err(DecodeError::Invalid));
     #[cfg(feature = "alloc")]
     {
         use quorate_clocks::Heap;
-        let read = |actors, gaps| DotContext::<Heap>::read(actors, gaps, &mut Reader::new(bytes));
+        let read = |actors, cloud| {
+            DotContext::<Heap>::decode_with_limits(actors, cloud, &mut Reader::new(bytes))
+        };
         assert_eq!(read(2, 1).map(|context| context.limits()), Ok((2, 1)));
         assert_eq!(
             (read(1, 1), read(2, 0)),
@@ -179,13 +181,13 @@ fn a_context_is_read_into_the_room_there_is() {
         assert_eq!(VersionVector::<Heap>::new().limit(), 1024);
         assert_eq!(Siblings::<u8, Heap>::with_limits(4, 7).limits(), (4, 7));
         let mut token = Session::<Heap>::with_limit(Guarantees::ALL, 1);
-        token.wrote(dot(1, 1)).unwrap();
-        assert_eq!(token.wrote(dot(2, 1)), Err(Full));
+        token.record_write(dot(1, 1)).unwrap();
+        assert_eq!(token.record_write(dot(2, 1)), Err(Full));
     }
 }
 
 #[test]
-fn full_siblings_change_nothing() {
+fn full_siblings_are_unchanged() {
     let nothing = VersionVector::<Inline<2>>::new();
     let mut key = Siblings::<u8, Inline<2>, Inline<2>>::new();
     assert_eq!(key.limits(), (2, 2));
@@ -221,7 +223,7 @@ fn full_siblings_change_nothing() {
 }
 
 #[test]
-fn a_context_may_say_more_than_a_server_has_seen() {
+fn write_context_may_exceed_server_context() {
     // of its own writes, too: it goes on beyond them, so that no dot is made twice
     let mut key = Siblings::<u8, Inline<2>>::new();
     let seen = vector::<2>(&[dot(1, 7), dot(2, 3)]);
@@ -230,7 +232,7 @@ fn a_context_may_say_more_than_a_server_has_seen() {
 }
 
 #[test]
-fn entries_in_a_message_are_those_of_the_vector() {
+fn versions_equal_vector_entries() {
     let two = vector::<2>(&[dot(1, 2), dot(2, 300)]);
     let mut buffer = [0; 16];
     let bytes = two.versions().to_slice(&mut buffer).unwrap();
@@ -253,7 +255,7 @@ fn entries_in_a_message_are_those_of_the_vector() {
 }
 
 #[test]
-fn a_full_pruned_vector_says_so() {
+fn full_pruned_vector_is_an_error() {
     let mut clock = Pruned::<Inline<1>>::new();
     clock.increment(actor(1)).unwrap();
     let before = clock.clone();
@@ -265,13 +267,13 @@ fn a_full_pruned_vector_says_so() {
     assert_eq!(clock.compare(&other), Ok(Causality::Concurrent));
     // retired: room for the next
     clock.retire(1, &[dot(1, 1)]).unwrap();
-    assert_eq!((clock.mark(), clock.vector().len()), (1, 0));
+    assert_eq!((clock.retirements(), clock.vector().len()), (1, 0));
     assert_eq!(clock.increment(actor(2)), Ok(dot(2, 1)));
 }
 
 #[cfg(feature = "serde")]
 #[test]
-fn serde_takes_no_more_than_there_is_room_for() {
+fn serde_respects_limits() {
     let two = vector::<2>(&[dot(1, 2), dot(2, 1)]);
     let bytes = postcard::to_allocvec(&two).unwrap();
     assert_eq!(bytes, [2, 1, 0, 2, 2, 0, 1]);
@@ -288,7 +290,7 @@ fn serde_takes_no_more_than_there_is_room_for() {
     let bytes = postcard::to_allocvec(&pruned).unwrap();
     assert_eq!(postcard::from_bytes::<Pruned<Inline<2>>>(&bytes).unwrap(), pruned);
     let mut session = Session::<Inline<2>>::new(Guarantees::ALL);
-    session.read(&two).unwrap();
+    session.record_read(&two).unwrap();
     let bytes = postcard::to_allocvec(&session).unwrap();
     assert_eq!(postcard::from_bytes::<Session<Inline<2>>>(&bytes).unwrap(), session);
 }

@@ -17,7 +17,7 @@ fn vector(counts: &[u64]) -> Vector {
 
 proptest! {
     #[test]
-    fn pruning_changes_no_answer(a in prop::array::uniform5(0u64..4), b in prop::array::uniform5(0u64..4), gone in 0usize..5, last in 1u64..4) {
+    fn pruning_preserves_comparisons(a in prop::array::uniform5(0u64..4), b in prop::array::uniform5(0u64..4), gone in 0usize..5, last in 1u64..4) {
         let (mut a, mut b) = (vector(&a), vector(&b));
         let before = a.compare(&b).unwrap();
         let dot = Dot::new(NodeId::new(gone as u64).into(), last).unwrap();
@@ -31,8 +31,8 @@ proptest! {
             (Err(_), Err(_)) => prop_assert_eq!(a.compare(&b), Ok(before)),
             (one, _) => {
                 let (own, other) = if one.is_ok() { (1, 0) } else { (0, 1) };
-                prop_assert_eq!(a.compare(&b), Err(PrunedError::Mark { own, other }));
-                prop_assert_eq!(a.merge(&b), Err(PrunedError::Mark { own, other }));
+                prop_assert_eq!(a.compare(&b), Err(PrunedError::Retirements { own, other }));
+                prop_assert_eq!(a.merge(&b), Err(PrunedError::Retirements { own, other }));
             }
         }
         let mut buffer = [0; 128];
@@ -41,13 +41,13 @@ proptest! {
 }
 
 #[test]
-fn a_vector_that_is_not_there_yet_is_left_as_it_is() {
+fn retirement_of_a_lagging_vector_fails() {
     let [a, b] = [0, 1].map(|n| Dot::new(NodeId::new(n).into(), 2).unwrap());
     let mut clock = vector(&[2, 1]);
     let before = clock.clone();
     assert_eq!(clock.retire(1, &[a, b]), Err(RetireError::Behind(b)));
-    assert_eq!(clock.retire(2, &[a]), Err(RetireError::Mark));
-    assert_eq!(clock.retire(0, &[a]), Err(RetireError::Mark));
+    assert_eq!(clock.retire(2, &[a]), Err(RetireError::OutOfOrder));
+    assert_eq!(clock.retire(0, &[a]), Err(RetireError::OutOfOrder));
     assert_eq!(clock.retire(1, &[Dot::first(a.actor())]), Err(RetireError::Alive(a.actor())));
     assert_eq!(clock, before);
 }

@@ -41,7 +41,7 @@ fn guarantees() -> impl Strategy<Value = Guarantees> {
 
 proptest! {
     #[test]
-    fn what_is_allowed_is_what_the_sets_allow(steps in steps(), needs in guarantees()) {
+    fn session_checks_match_model(steps in steps(), needs in guarantees()) {
         let mut servers = [(); 3].map(|()| (Vector::new(), BTreeSet::<Dot>::new()));
         let mut token = Token::new(needs);
         let (mut read, mut written) = (BTreeSet::<Dot>::new(), BTreeSet::<Dot>::new());
@@ -54,7 +54,7 @@ proptest! {
                     match token.may_read(vector) {
                         Ok(()) => {
                             prop_assert!(allowed);
-                            token.read(vector).unwrap();
+                            token.record_read(vector).unwrap();
                             read.extend(set);
                         }
                         Err(behind) => {
@@ -73,7 +73,7 @@ proptest! {
                         let dot = vector.increment(NodeId::new(at as u64).into()).unwrap();
                         set.insert(dot);
                         written.insert(dot);
-                        token.wrote(dot).unwrap();
+                        token.record_write(dot).unwrap();
                     }
                 }
                 Step::Other(at) => {
@@ -94,13 +94,13 @@ proptest! {
 }
 
 #[test]
-fn a_full_token_is_unchanged() {
+fn full_session_is_unchanged() {
     let mut server = Vector::new();
     let [a, b] = [1, 2].map(|n| server.increment(NodeId::new(n).into()).unwrap());
     let mut token = Session::<Inline<1>>::new(Guarantees::ALL);
-    token.wrote(a).unwrap();
+    token.record_write(a).unwrap();
     let before = token.clone();
-    assert_eq!(token.wrote(b), Err(Full));
-    assert_eq!(token.read(&server), Err(Full));
+    assert_eq!(token.record_write(b), Err(Full));
+    assert_eq!(token.record_read(&server), Err(Full));
     assert_eq!(token, before);
 }

@@ -376,7 +376,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             let entry = (P::read(input)?, Dot::decode(input)?);
             state.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
-        state.context = DotContext::read(actors, actors, input)?;
+        state.context = DotContext::decode_with_limits(actors, actors, input)?;
         state.revision = DECODED;
         if state.canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
     }

@@ -55,7 +55,7 @@ proptest! {
         // two actors are all there is room for: once both make room, both agree
         let [mut a, mut b, _] = small;
         if a.context().vector().get(actor(2)) + b.context().vector().get(actor(2)) == 0
-            && a.context().gaps().is_empty() && b.context().gaps().is_empty()
+            && a.context().cloud().is_empty() && b.context().cloud().is_empty()
         {
             a.clear();
             b.clear();

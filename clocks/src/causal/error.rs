@@ -8,24 +8,27 @@ use crate::{Dot, Run};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CausalConfig {
-    /// How often a member tells what it has while something is under way; up to sixteen times as long while nothing changes.
-    /// A little over the time there and back.
+    /// Interval of status messages while something is in flight; backs off to sixteen times as
+    /// long while nothing changes. A little over one round trip.
     pub interval_us: u64,
-    /// How long a member waits for the origin of what it lacks before it asks everybody, and tells the application.
+    /// How long a member waits for the origin of a missing message before it requests the message
+    /// from all members and reports [`Event::Gap`].
     pub gap_us: u64,
-    /// A member that lacks something and acknowledged nothing new for this long is not waited for:
-    /// what it lacks may be dropped once a majority has it, and when it comes back it must merge the
-    /// state of another. `u64::MAX` for applications whose states cannot be merged. Many times
-    /// `interval_us` and `gap_us`, as members that catch up acknowledge with their statuses.
-    pub patience_us: u64,
+    /// Stability does not wait for a member that lacks something and acknowledged nothing new for
+    /// this long: what it lacks may be dropped once a majority has it, and when it comes back it
+    /// must merge the state of another. `u64::MAX` for applications whose states cannot be merged.
+    /// Many times `interval_us` and `gap_us`, as members that catch up acknowledge with their
+    /// statuses.
+    pub member_timeout_us: u64,
 }
 
 impl CausalConfig {
     /// Milliseconds between nodes: 50 ms, 200 ms, 60 s.
-    pub const LAN: Self = Self { interval_us: 50_000, gap_us: 200_000, patience_us: 60_000_000 };
+    pub const LAN: Self =
+        Self { interval_us: 50_000, gap_us: 200_000, member_timeout_us: 60_000_000 };
     /// A slow radio: 2 s, 10 s, an hour.
     pub const RADIO: Self =
-        Self { interval_us: 2_000_000, gap_us: 10_000_000, patience_us: 3_600_000_000 };
+        Self { interval_us: 2_000_000, gap_us: 10_000_000, member_timeout_us: 3_600_000_000 };
 }
 
 /// What the application of a member learns.
@@ -41,20 +44,21 @@ pub enum Event<'a> {
     },
     /// More has become stable: see [`stable`](super::Causal::stable).
     Stable,
-    /// These are missing, and their origin does not answer; everybody is asked. Told once for each gap.
+    /// Missing messages whose origin does not respond: they are requested from all members.
+    /// Reported once per gap.
     Gap {
-        /// What is missing first.
+        /// The first missing run.
         missing: Run,
     },
     /// The peer has delivered, and may no longer have, what is missing here: merge its application's state into the own, then call
     /// [`resume`](super::Causal::resume) with the vector that both cover. Told again while it is so.
     Behind {
-        /// Whose state would do.
+        /// The peer whose state covers what is missing.
         peer: NodeId,
     },
     /// The member stopped itself, as [`Machine::fatal`](quorate_core::Machine::fatal) says from
-    /// then on: a peer has broadcasts of this actor that this node did not make, and said so again
-    /// when asked. Start anew as the next [incarnation](crate::Actor::reborn).
+    /// then on: a peer has broadcasts of this actor that this node did not make, and confirmed it
+    /// on request. Start anew as the next [incarnation](crate::Actor::next_incarnation).
     Stopped(Fatal),
 }
 
@@ -99,8 +103,8 @@ pub enum BroadcastError {
     NotStarted,
     /// A peer has broadcasts of this actor that this node did not make: its disk forgot them, or another node acts as the same.
     /// The member has [stopped](Event::Stopped). Start anew as the next
-    /// [incarnation](crate::Actor::reborn).
-    Doubted,
+    /// [incarnation](crate::Actor::next_incarnation).
+    Stopped,
     /// More actors than the storage has room for: the broadcast would be delivered nowhere.
     Full,
     /// The last of the actor's dots was used up.
@@ -116,7 +120,7 @@ pub enum ResumeError {
     Older(Dot),
     /// The state has an own broadcast that this member's records do not have: its disk forgot it.
     /// Start anew as the next [incarnation](crate::Actor).
-    Forgotten(Dot),
+    LostState(Dot),
     /// More actors than the storage has room for, this one included if it has broadcast.
     Full,
 }
@@ -145,7 +149,7 @@ impl fmt::Display for BroadcastError {
             Self::TooLarge => "the payload is larger than the storage takes",
             Self::Busy => "too many broadcasts that not everybody has: try again later",
             Self::NotStarted => "the machine was not ticked yet",
-            Self::Doubted => {
+            Self::Stopped => {
                 "others have broadcasts that this node did not make: start as the next incarnation"
             }
             Self::Full => "more actors than the storage has room for",
@@ -160,7 +164,7 @@ impl fmt::Display for ResumeError {
             Self::Older(dot) => {
                 write!(f, "the state lacks {dot}, which was delivered here: take a newer one")
             }
-            Self::Forgotten(dot) => {
+            Self::LostState(dot) => {
                 write!(
                     f,
                     "the disk forgot {dot}, which the state has: start as the next incarnation"

@@ -4,7 +4,7 @@ use quorate_core::{Corrupt, Fatal, Instant, List, NodeId, Rejected, Ticket};
 
 use super::message::{Message, Record};
 use super::peer::{Peer, Unconfirmed};
-use super::store::{Held, Origin, has_room, is_next};
+use super::store::{Origin, StoredMessage, has_room, is_next};
 use super::{Causal, START_BITS};
 use crate::{Dot, Storage, VersionVector, Versions};
 
@@ -30,10 +30,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                     return Err(Corrupt::Gap);
                 }
                 let dot = Dot::new(self.actor, counter).ok_or(Corrupt::Malformed)?;
-                self.check_own(causes).map_err(|_| Corrupt::Malformed)?; // it would never be delivered
+                self.check_own_dots(causes).map_err(|_| Corrupt::Malformed)?; // it would never be delivered
                 let origin = Origin::Own(Ticket::default());
-                let held = Held::new(dot, causes, payload, origin).map_err(|_| Corrupt::Full)?;
-                self.store.push(held).map_err(|_| Corrupt::Full)?;
+                let stored =
+                    StoredMessage::new(dot, causes, payload, origin).map_err(|_| Corrupt::Full)?;
+                self.store.push(stored).map_err(|_| Corrupt::Full)?;
                 self.sent = counter;
                 Ok(())
             }
@@ -41,8 +42,8 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 let dot = Dot::new(self.actor, counter).ok_or(Corrupt::Malformed)?;
                 self.floor.observe(dot).map_err(|_| Corrupt::Full)?;
                 self.sent = self.sent.max(counter);
-                while self.store.first().is_some_and(|held| held.dot.counter() <= counter) {
-                    self.drop_held(0); // all that was replayed is own, in order
+                while self.store.first().is_some_and(|stored| stored.dot.counter() <= counter) {
+                    self.remove_stored(0); // all that was replayed is own, in order
                 }
                 Ok(())
             }
@@ -52,10 +53,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     pub(super) fn set_now(&mut self, now: Instant) {
         let now = self.now.max(now);
         self.now = now;
-        self.peers.iter_mut().for_each(|peer| peer.heard_at = peer.heard_at.min(now));
+        self.peers.iter_mut().for_each(|peer| peer.progressed_at = peer.progressed_at.min(now));
     }
 
-    pub(super) fn pass_time(&mut self) {
+    pub(super) fn handle_tick(&mut self) {
         if !self.started {
             self.started = true;
             // others take the start with the greatest number for the last one, whatever an erased
@@ -63,22 +64,22 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             let before = self.actor.incarnation() << START_BITS;
             self.boot = self.boot.max(before).saturating_add(1);
             let now = self.now;
-            self.peers.iter_mut().for_each(|peer| peer.heard_at = now); // they get their chance
+            self.peers.iter_mut().for_each(|peer| peer.progressed_at = now); // they get their chance
             self.status_at = now;
         }
-        if self.now < self.status_at || !self.is_unsettled() {
+        if self.now < self.status_at || !self.needs_status_exchange() {
             return;
         }
-        let backoff = self.idle.min(MAX_BACKOFF);
+        let backoff = self.idle_statuses.min(MAX_BACKOFF);
         self.status_at = self.now.after(self.config.interval_us.saturating_mul(1 << backoff));
-        self.idle = self.idle.saturating_add(1);
+        self.idle_statuses = self.idle_statuses.saturating_add(1);
         self.prune_due = true; // somebody may have been silent for too long
-        self.watch_gap();
-        self.peers.iter_mut().for_each(|peer| peer.ask = true);
+        self.update_gap();
+        self.peers.iter_mut().for_each(|peer| peer.request_due = true);
     }
 
-    /// Notes since when something has been missing.
-    fn watch_gap(&mut self) {
+    /// Tracks since when something has been missing.
+    fn update_gap(&mut self) {
         let gap = self.gap();
         let same = match (gap, self.gap) {
             (Some(now), Some((then, _))) => {
@@ -89,20 +90,20 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         };
         if !same {
             self.gap = gap.map(|run| (run, self.now));
-            self.gap_told = false;
+            self.gap_reported = false;
         }
-        if self.is_gap_old() && !self.gap_told {
-            self.gap_told = true;
-            self.gap_owed = true;
+        if self.is_gap_overdue() && !self.gap_reported {
+            self.gap_reported = true;
+            self.gap_event_due = true;
         }
     }
 
-    /// Whether the origin had its chance.
-    pub(super) fn is_gap_old(&self) -> bool {
+    /// Whether the origin had [`CausalConfig::gap_us`](super::CausalConfig::gap_us) to respond.
+    pub(super) fn is_gap_overdue(&self) -> bool {
         self.gap.is_some_and(|(_, since)| self.now.since(since) >= self.config.gap_us)
     }
 
-    pub(super) fn take(
+    pub(super) fn handle_message(
         &mut self,
         now: Instant,
         from: NodeId,
@@ -117,16 +118,16 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         let mut changed = false;
         match message {
             Message::Data { dot, causes, payload } => {
-                changed = self.take_data(at, dot, causes, payload)?;
+                changed = self.handle_data(at, dot, causes, payload)?;
             }
-            Message::Status { boot, ask, help, delivered } => {
-                changed = self.take_status(now, at, boot, (ask, help), delivered)?;
-                if ask {
-                    self.answer(at, boot, help);
+            Message::Status { boot, request, relay, delivered } => {
+                changed = self.handle_status(now, at, boot, (request, relay), delivered)?;
+                if request {
+                    self.reply(at, boot, relay);
                 }
             }
             Message::Behind { floor } => {
-                self.check_own(floor)?;
+                self.check_own_dots(floor)?;
                 let lacking = !self.delivered.includes_all(floor);
                 if let Some(peer) = self.peers.get_mut(at) {
                     peer.ahead |= lacking;
@@ -135,19 +136,19 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
         self.set_now(now); // what is refused does not even let time pass
         if changed {
-            self.progress();
+            self.reset_backoff();
         }
         Ok(())
     }
 
-    /// Refuses what tells of own events that were never made here.
-    fn check_own(&self, versions: Versions<'_>) -> Result<(), Rejected> {
-        let invented = |dot: Dot| dot.actor() == self.actor && dot.counter() > self.sent;
-        if versions.iter().any(invented) { Err(Rejected::Impossible) } else { Ok(()) }
+    /// Refuses dots of this actor that were never made here.
+    fn check_own_dots(&self, versions: Versions<'_>) -> Result<(), Rejected> {
+        let is_unknown = |dot: Dot| dot.actor() == self.actor && dot.counter() > self.sent;
+        if versions.iter().any(is_unknown) { Err(Rejected::Impossible) } else { Ok(()) }
     }
 
     /// True if it is new.
-    fn take_data(
+    fn handle_data(
         &mut self,
         at: usize,
         dot: Dot,
@@ -161,15 +162,15 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if causes.iter().any(|cause| cause.actor() == origin) {
             return Err(Rejected::Malformed);
         }
-        self.check_own(Versions::plain(&[dot]))?;
-        self.check_own(causes)?;
+        self.check_own_dots(Versions::plain(&[dot]))?;
+        self.check_own_dots(causes)?;
         let Some(peer) = self.peers.get_mut(at) else { return Ok(false) };
         if self.delivered.contains(dot) {
-            peer.status = true; // the sender does not know yet
+            peer.status_due = true; // the sender does not know yet
             return Ok(false);
         }
         let is_from_origin = peer.id == origin.node();
-        let kept = self.store.iter().position(|held| held.dot == dot);
+        let kept = self.store.iter().position(|stored| stored.dot == dot);
         // of the own ones, the state that covers what was dropped is to come
         if origin == self.actor || (kept.is_some() && !is_from_origin) {
             return Ok(false);
@@ -177,65 +178,73 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if !has_room(&self.delivered, dot) {
             return Err(Rejected::Full);
         }
-        let held = Held::new(dot, causes, payload, Origin::Foreign).map_err(|_| Rejected::Full)?;
+        let stored =
+            StoredMessage::new(dot, causes, payload, Origin::Remote).map_err(|_| Rejected::Full)?;
         if let Some(kept) = kept.and_then(|at| self.store.get_mut(at)) {
             // the origin knows best: another's copy must not keep its message from being delivered
-            *kept = held;
+            *kept = stored;
             return Ok(false);
         }
         if self.store.len() >= self.store.limit() {
-            self.displace(is_next(dot, causes, &self.delivered))?;
+            self.evict(is_next(dot, causes, &self.delivered))?;
         }
-        self.store.push(held).map_err(|_| Rejected::Full)?;
+        self.store.push(stored).map_err(|_| Rejected::Full)?;
         Ok(true)
     }
 
     /// Makes room for a message, if it can be delivered at once: others can always be had again.
-    fn displace(&mut self, is_next: bool) -> Result<(), Rejected> {
+    fn evict(&mut self, is_next: bool) -> Result<(), Rejected> {
         if !is_next {
             return Err(Rejected::Full);
         }
-        let ready = |held: &Held<A, P>| {
-            held.is_next(&self.delivered) && has_room(&self.delivered, held.dot)
+        let ready = |stored: &StoredMessage<A, P>| {
+            stored.is_next(&self.delivered) && has_room(&self.delivered, stored.dot)
         };
-        let waits = |held: &Held<A, P>| !held.is_own() && !held.delivered && !ready(held);
-        let helps = |held: &Held<A, P>| !held.is_own() && held.delivered;
+        let waits =
+            |stored: &StoredMessage<A, P>| !stored.is_own() && !stored.delivered && !ready(stored);
+        let helps = |stored: &StoredMessage<A, P>| !stored.is_own() && stored.delivered;
         let victim = self.store.iter().rposition(waits);
         let victim = victim.or_else(|| self.store.iter().position(helps)).ok_or(Rejected::Full)?;
-        self.drop_held(victim);
+        self.remove_stored(victim);
         Ok(())
     }
 
-    /// Takes in what a peer says that it delivered; true if that changed.
+    /// Takes in what a peer delivered; true if that changed.
     ///
-    /// Another start than the one it was last heard in, and own broadcasts that were never made
+    /// Another boot than that of its last status, and own broadcasts that were never made
     /// here, must be [confirmed](Unconfirmed); until then nothing of such a status counts. An
     /// earlier start is out of date, unless the later one was not heard for as long as members are
     /// waited for: then a message made that one up, or the peer's disk forgot it.
-    fn take_status(
+    fn handle_status(
         &mut self,
         now: Instant,
         at: usize,
         boot: u32,
-        (ask, help): (bool, bool),
+        (request, relay): (bool, bool),
         delivered: Versions<'_>,
     ) -> Result<bool, Rejected> {
         if boot == 0 {
             return Err(Rejected::Malformed);
         }
-        let is_claim = self.check_own(delivered).is_err();
+        let is_claim = self.check_own_dots(delivered).is_err();
         let Some(peer) = self.peers.get_mut(at) else { return Ok(false) };
-        if boot < peer.boot && !peer.is_silent(now, self.config.patience_us) {
+        if boot < peer.boot && !peer.is_timed_out(now, self.config.member_timeout_us) {
             return Ok(false);
         }
         let before = peer.unconfirmed;
         if is_claim || boot != peer.boot {
-            let same = before.filter(|said| (said.boot, said.is_claim) == (boot, is_claim));
-            if !same.is_some_and(|said| said.is_answer(ask, help)) {
-                let mut said =
-                    same.unwrap_or(Unconfirmed { boot, is_claim, ask, help, is_asked: false });
-                said.ask |= ask;
-                peer.unconfirmed = Some(said);
+            let same = before
+                .filter(|unconfirmed| (unconfirmed.boot, unconfirmed.is_claim) == (boot, is_claim));
+            if !same.is_some_and(|unconfirmed| unconfirmed.is_reply(request, relay)) {
+                let mut unconfirmed = same.unwrap_or(Unconfirmed {
+                    boot,
+                    is_claim,
+                    request,
+                    relay,
+                    is_requested: false,
+                });
+                unconfirmed.request |= request;
+                peer.unconfirmed = Some(unconfirmed);
                 return Ok(same.is_none());
             }
             if is_claim {
@@ -257,37 +266,39 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             }
             (peer.known, peer.boot) = (known, boot);
         }
-        if before.is_some_and(|said| said.boot == boot || said.is_answer(ask, help)) {
+        if before.is_some_and(|unconfirmed| {
+            unconfirmed.boot == boot || unconfirmed.is_reply(request, relay)
+        }) {
             peer.unconfirmed = None;
         }
         if had_all || grew {
-            peer.heard_at = now;
+            peer.progressed_at = now;
         }
         Ok(grew || peer.unconfirmed != before)
     }
 
-    /// Notes what a member that asks is owed: what it lacks, too. Answers are not answered, and
-    /// members ask by the clock, so nothing is sent again faster than that. A question from before
-    /// it restarted is answered with a status only; it may be of a member that forgot how often it
-    /// started, and is to find that out.
-    fn answer(&mut self, at: usize, boot: u32, help: bool) {
+    /// Marks what is due to a member that requests a status: what it lacks, too. Replies get no
+    /// reply, and requests are timed, so nothing is sent again faster than that. A request from
+    /// before it restarted is answered with a status only; it may be of a member that forgot how
+    /// often it started, and is to find that out.
+    fn reply(&mut self, at: usize, boot: u32, relay: bool) {
         let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
         let Some(peer) = self.peers.get_mut(at) else { return };
-        (peer.status, peer.helped) = (true, help);
+        (peer.status_due, peer.relay_requested) = (true, relay);
         if boot < peer.boot {
             return;
         }
         peer.cursor = 0;
         let lacks_own = own_floor.is_some_and(|dot| !peer.known.contains(dot));
-        peer.behind = lacks_own || (help && !peer.known.includes(&self.floor));
+        peer.behind_due = lacks_own || (relay && !peer.known.includes(&self.floor));
     }
 
     /// Drops a message from the store; if it was delivered, it can no longer be given to others.
-    pub(super) fn drop_held(&mut self, at: usize) {
-        let Some(held) = self.store.remove(at) else { return };
-        if held.delivered {
+    pub(super) fn remove_stored(&mut self, at: usize) {
+        let Some(stored) = self.store.remove(at) else { return };
+        if stored.delivered {
             // no new actor: all that is delivered fits
-            let _ = self.floor.observe(held.dot);
+            let _ = self.floor.observe(stored.dot);
         }
         let shift = |peer: &mut Peer<A>| {
             if peer.cursor > at {

@@ -2,11 +2,11 @@ use quorate_core::{DecodeError, Reader, Wire, Writer};
 
 use crate::{Dot, Versions};
 
-/// What the members of a group say to each other.
+/// Messages between the members of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Message<'a> {
-    /// A broadcast, from its origin or from a member that helps out.
+    /// A broadcast, from its origin or relayed by another member.
     Data {
         /// Which event of whom.
         dot: Dot,
@@ -17,15 +17,15 @@ pub enum Message<'a> {
     },
     /// What the sender has delivered.
     Status {
-        /// Which start of the sender's this is, from 1: what an earlier one said no longer counts.
+        /// Boot number of the sender, from 1: statuses of an earlier boot no longer count.
         /// Those of its `n`th incarnation (from 0) are counted from `n` times 2^22. Another one than
         /// before is believed once it is repeated in an answer.
         boot: u32,
-        /// Asks for the receiver's status, and for what the sender lacks.
-        ask: bool,
-        /// In a question: asks for messages of others, too, as their origins did not answer. In an
-        /// answer: what the question said, so that it is told from what was said before.
-        help: bool,
+        /// Requests the receiver's status, and the messages that the sender lacks.
+        request: bool,
+        /// In a request: also requests messages of other origins, as those did not respond. In a
+        /// reply: the flag of the request, which distinguishes the reply from earlier statuses.
+        relay: bool,
         /// Everything delivered.
         delivered: Versions<'a>,
     },
@@ -45,11 +45,11 @@ impl<'a> Wire<'a> for Message<'a> {
                 causes.encode(out);
                 out.bytes(payload);
             }
-            Self::Status { boot, ask, help, delivered } => {
+            Self::Status { boot, request, relay, delivered } => {
                 out.u8(1);
                 out.u64(u64::from(boot));
-                out.bool(ask);
-                out.bool(help);
+                out.bool(request);
+                out.bool(relay);
                 delivered.encode(out);
             }
             Self::Behind { floor } => {
@@ -68,8 +68,8 @@ impl<'a> Wire<'a> for Message<'a> {
             },
             1 => Self::Status {
                 boot: u32::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)?,
-                ask: input.bool()?,
-                help: input.bool()?,
+                request: input.bool()?,
+                relay: input.bool()?,
                 delivered: Versions::decode(input)?,
             },
             2 => Self::Behind { floor: Versions::decode(input)? },

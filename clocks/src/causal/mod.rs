@@ -18,7 +18,7 @@ mod store;
 pub use error::{BroadcastError, CausalConfig, CausalError, Event, ResumeError};
 pub use message::{Message, Record};
 use peer::{JUST_NOW, Peer};
-use store::{Held, Origin, has_room};
+use store::{Origin, StoredMessage, has_room};
 
 /// Causal broadcast in a group, as a [`Machine`]: every member delivers every message once, and after everything its sender had
 /// delivered before sending it (Birman, Schiper, Stephenson, "Lightweight Causal and Atomic Group Multicast", 1991).
@@ -29,18 +29,18 @@ use store::{Held, Origin, has_room};
 ///
 /// Memory is bounded: the store holds what is not stable, at most half of it own broadcasts (then
 /// [`broadcast`](Self::broadcast) says [`Busy`](BroadcastError::Busy)). When it is full, a message
-/// that can be delivered displaces one that cannot, or one of another origin that was kept to help
-/// out; the rest is refused and comes again.
+/// that can be delivered evicts one that cannot, or one of another origin that was kept to relay
+/// it; the rest is refused and comes again.
 ///
 /// A member is waited for as long as it acknowledges something new now and then. One that lacks
-/// something and did not acknowledge more for `patience_us` is not: it is down, or cut off, or it
-/// has stopped itself or refuses everything, however much it says otherwise. What it lacks is
+/// something and did not acknowledge more for `member_timeout_us` is not: it is down, or cut off,
+/// or it has stopped itself or refuses everything, however much it says otherwise. What it lacks is
 /// dropped once a majority has it. When it is back and what it lacks is gone, it learns from
 /// [`Event::Behind`] to merge the state of another into its own, and [resumes](Self::resume) from
 /// there. For that the application's state must be mergeable (a CRDT); where it is not, set
-/// `patience_us` to `u64::MAX`: nothing is dropped before all have it, and a member that is gone for
-/// ever, or stopped, ends in [`Busy`](BroadcastError::Busy). Time in which there is nothing to
-/// acknowledge does not count.
+/// `member_timeout_us` to `u64::MAX`: nothing is dropped before all have it, and a member that is
+/// gone for ever, or stopped, ends in [`Busy`](BroadcastError::Busy). Time in which there is
+/// nothing to acknowledge does not count.
 ///
 /// What the driver and the application owe, beside the contract of [`Machine`]:
 ///
@@ -64,33 +64,33 @@ use store::{Held, Origin, has_room};
 /// for id in ids {
 ///     members.push(Member::new(Actor::from(id), &ids, CausalConfig::LAN)?);
 /// }
-/// let mut said = Vec::new();
+/// let mut deliveries = Vec::new();
 /// for round in 0..4 {
 ///     for at in 0..2 {
 ///         members[at].tick(Instant::from_millis(100 * round));
 ///         if (round, at) == (0, 0) {
-///             members[at].broadcast(b"is anybody there?")?;
+///             members[at].broadcast(b"hello")?;
 ///         }
-///         let (mut letters, mut durable) = (Vec::new(), None);
+///         let (mut messages, mut durable) = (Vec::new(), None);
 ///         loop {
 ///             while let Some(output) = members[at].poll() {
 ///                 match output {
 ///                     Output::Persist(ticket, _record) => durable = Some(ticket),
-///                     Output::Send(to, message) => letters.push((to, encoded(&message))),
-///                     Output::Event(Event::Deliver { payload, .. }) => said.push((at, payload.to_vec())),
+///                     Output::Send(to, message) => messages.push((to, encoded(&message))),
+///                     Output::Event(Event::Deliver { payload, .. }) => deliveries.push((at, payload.to_vec())),
 ///                     Output::Event(_) => {}
 ///                 }
 ///             }
 ///             let Some(ticket) = durable.take() else { break };
 ///             members[at].persisted(ticket); // after the sync
 ///         }
-///         for (to, bytes) in letters {
+///         for (to, bytes) in messages {
 ///             let message = quorate_core::Wire::from_slice(&bytes)?;
 ///             members[to.get() as usize - 1].receive(Instant::from_millis(100 * round), ids[at], message)?;
 ///         }
 ///     }
 /// }
-/// assert_eq!(said, [(0, b"is anybody there?".to_vec()), (1, b"is anybody there?".to_vec())]);
+/// assert_eq!(deliveries, [(0, b"hello".to_vec()), (1, b"hello".to_vec())]);
 /// assert_eq!(members[0].stable().len(), 1);
 /// # fn encoded<'a>(m: &impl quorate_core::Wire<'a>) -> Vec<u8> { let mut v = vec![0; m.encoded_len()]; let _ = m.to_slice(&mut v); v }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -99,24 +99,24 @@ use store::{Held, Origin, has_room};
 /// # A node that forgets
 ///
 /// A member whose disk was erased, or is an older copy, must come back as its next
-/// [incarnation](Actor::reborn). Its starts count as later than all before, so that what it
-/// acknowledged and forgot no longer counts; [`Event::Behind`] says whose state to merge, and from
-/// there on it takes part as before. Broadcasts of the former incarnation that only its disk had
-/// are lost: what depends on them is never delivered, and held until it is displaced.
+/// [incarnation](Actor::next_incarnation). Its starts count as later than all before, so that what
+/// it acknowledged and forgot no longer counts; [`Event::Behind`] says whose state to merge, and
+/// from there on it takes part as before. Broadcasts of the former incarnation that only its disk
+/// had are lost: what depends on them is never delivered, and stored until it is evicted.
 ///
 /// As the same actor it would make dots again that others have, and they would drop what it
 /// broadcasts. Whoever has such dots says so in its status, and is asked again; if it repeats that
 /// in its answer, the member stops itself: [`Event::Stopped`] with [`Fatal::LostState`] comes once,
 /// [`fatal`](Machine::fatal) says so from then on, [`broadcast`](Self::broadcast) gives
-/// [`Doubted`](BroadcastError::Doubted), messages are refused, and nothing is sent, so that the
-/// others do not wait for it for longer than `patience_us`. It takes up to `interval_us` and the way
-/// there and back twice; broadcasts made meanwhile may be lost, so a member that may have forgotten
-/// waits for that long. A state with own broadcasts that the records do not have is a proof by
-/// itself, [`ResumeError::Forgotten`].
+/// [`Stopped`](BroadcastError::Stopped), messages are refused, and nothing is sent, so that the
+/// others do not wait for it for longer than `member_timeout_us`. It takes up to `interval_us` and
+/// the way there and back twice; broadcasts made meanwhile may be lost, so a member that may have
+/// forgotten waits for that long. A state with own broadcasts that the records do not have is a
+/// proof by itself, [`ResumeError::LostState`].
 ///
 /// A member that never broadcast and comes back as the same actor contradicts nobody and does not
 /// stop. Others take it to have what it acknowledged, so it may get no further than to
-/// [`Event::Gap`]; they do not wait for it for longer than `patience_us`.
+/// [`Event::Gap`]; they do not wait for it for longer than `member_timeout_us`.
 ///
 /// # What is believed
 ///
@@ -126,15 +126,15 @@ use store::{Held, Origin, has_room};
 /// question that was sent after the first such status. So one forged, damaged, old or repeated
 /// message changes nothing for good: until the answer comes nothing of it counts, and messages are
 /// kept. A start before the one that is believed is out of date; its messages are no sign of life.
-/// It is asked about, as a later one is, once the later one was not heard for `patience_us`.
+/// It is asked about, as a later one is, once the later one was not heard for `member_timeout_us`.
 ///
 /// That is no protection from forgers: a peer, or somebody on the path who hears the questions, can
 /// stop a member, or make it drop what others lack. Where that may be, authenticate the frames.
 ///
 /// Members of versions that believed later starts at once, and claims in questions, work together
 /// with these: the messages are the same, and they answer as is needed. They do not stop when they
-/// find that they forgot: they refuse to broadcast, and the others wait for them until patience
-/// ends.
+/// find that they forgot: they refuse to broadcast, and the others wait for them until the
+/// member timeout.
 ///
 /// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
 /// application's state is its own.
@@ -156,30 +156,30 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
     durable: Ticket,
     /// The ticket of the record that tells of this start; 0 before it was issued.
     boot_ticket: Ticket,
-    /// Own broadcasts up to this one are stable, and the disk was not told.
-    stable_owed: bool,
+    /// More own broadcasts became stable: the record that says so is due.
+    stable_record_due: bool,
 
     delivered: VersionVector<A>,
     /// What was delivered and dropped, or may have been.
     floor: VersionVector<A>,
-    /// What was delivered at the last own broadcast: causes that need not be told again.
-    told: VersionVector<A>,
-    store: M::List<Held<A, P>>,
+    /// What was delivered at the last own broadcast: causes that are not sent again.
+    causes_sent: VersionVector<A>,
+    store: M::List<StoredMessage<A, P>>,
     peers: A::List<Peer<A>>,
 
     status_at: Instant,
     /// Statuses since something changed.
-    idle: u32,
+    idle_statuses: u32,
     /// What has been missing, and since when.
     gap: Option<(Run, Instant)>,
-    /// The gap was told of.
-    gap_told: bool,
-    gap_owed: bool,
-    news_owed: bool,
+    /// The gap was reported.
+    gap_reported: bool,
+    gap_event_due: bool,
+    stable_event_due: bool,
     prune_due: bool,
     fatal: Option<Fatal>,
-    /// The application was told.
-    stop_told: bool,
+    /// The application was notified.
+    stop_reported: bool,
 }
 
 /// The low bits of a start's number count the starts of one incarnation; the high ones are the
@@ -207,7 +207,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         members: &[NodeId],
         config: CausalConfig,
     ) -> Result<Self, CausalError> {
-        if config.interval_us == 0 || config.gap_us == 0 || config.patience_us == 0 {
+        if config.interval_us == 0 || config.gap_us == 0 || config.member_timeout_us == 0 {
             return Err(CausalError::Interval);
         }
         if M::LIMIT < 4 {
@@ -246,21 +246,21 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             issued: Ticket::default(),
             durable: Ticket::default(),
             boot_ticket: Ticket::default(),
-            stable_owed: false,
+            stable_record_due: false,
             delivered: VersionVector::new(),
             floor: VersionVector::new(),
-            told: VersionVector::new(),
+            causes_sent: VersionVector::new(),
             store: M::List::with_limit(M::LIMIT),
             peers,
             status_at: Instant::ZERO,
-            idle: 0,
+            idle_statuses: 0,
             gap: None,
-            gap_told: false,
-            gap_owed: false,
-            news_owed: false,
+            gap_reported: false,
+            gap_event_due: false,
+            stable_event_due: false,
             prune_due: false,
             fatal: None,
-            stop_told: false,
+            stop_reported: false,
         })
     }
 
@@ -286,9 +286,9 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             return Err(BroadcastError::NotStarted);
         }
         if self.fatal.is_some() {
-            return Err(BroadcastError::Doubted);
+            return Err(BroadcastError::Stopped);
         }
-        let own = self.store.iter().filter(|held| held.is_own()).count();
+        let own = self.store.iter().filter(|stored| stored.is_own()).count();
         if own >= self.store.limit() / 2 || self.store.len() >= self.store.limit() {
             return Err(BroadcastError::Busy);
         }
@@ -298,16 +298,16 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             return Err(BroadcastError::Full);
         }
         let mut causes = VersionVector::<A>::new();
-        let new = |cause: &&Dot| cause.actor() != self.actor && !self.told.contains(**cause);
+        let new = |cause: &&Dot| cause.actor() != self.actor && !self.causes_sent.contains(**cause);
         for cause in self.delivered.entries().iter().filter(new) {
             causes.observe(*cause).map_err(|_| BroadcastError::Busy)?; // never: they fit where they come from
         }
-        let held = Held::new(dot, causes.versions(), payload, Origin::Fresh)
+        let stored = StoredMessage::new(dot, causes.versions(), payload, Origin::OwnUnissued)
             .map_err(|_| BroadcastError::TooLarge)?;
-        self.store.push(held).map_err(|_| BroadcastError::Busy)?;
-        self.told = self.delivered.clone();
+        self.store.push(stored).map_err(|_| BroadcastError::Busy)?;
+        self.causes_sent = self.delivered.clone();
         self.sent = counter;
-        self.progress();
+        self.reset_backoff();
         Ok(dot)
     }
 
@@ -317,7 +317,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// # Errors
     ///
     /// [`ResumeError::Older`] if the state lacks what was delivered here and is no longer kept;
-    /// [`ResumeError::Forgotten`] if it has own broadcasts that were never made here;
+    /// [`ResumeError::LostState`] if it has own broadcasts that were never made here;
     /// [`ResumeError::Full`] if there are too many actors, this one included if it has broadcast.
     /// Nothing is changed.
     ///
@@ -339,7 +339,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if let Some(dot) =
             Dot::new(self.actor, state.get(self.actor)).filter(|dot| dot.counter() > self.sent)
         {
-            return Err(ResumeError::Forgotten(dot));
+            return Err(ResumeError::LostState(dot));
         }
         let mut delivered = VersionVector::new();
         delivered.merge(state).map_err(|_| ResumeError::Full)?;
@@ -352,15 +352,15 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if undelivered.is_some_and(|dot| !has_room(&delivered, dot)) {
             return Err(ResumeError::Full); // they never would be
         }
-        self.renew_patience();
+        self.reset_member_timers();
         (self.delivered, self.floor) = (delivered, floor);
-        for held in self.store.iter_mut() {
-            held.delivered = self.delivered.contains(held.dot);
+        for stored in self.store.iter_mut() {
+            stored.delivered = self.delivered.contains(stored.dot);
         }
         // at once: all may have been silent, and what they take for stable changes
-        let is_told = self.started;
-        self.peers.iter_mut().for_each(|peer| (peer.ahead, peer.status) = (false, is_told));
-        self.progress();
+        let has_started = self.started;
+        self.peers.iter_mut().for_each(|peer| (peer.ahead, peer.status_due) = (false, has_started));
+        self.reset_backoff();
         Ok(())
     }
 
@@ -397,7 +397,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     #[must_use]
     pub fn stable(&self) -> VersionVector<A> {
         let mut stable = self.delivered.clone();
-        self.awaited().for_each(|peer| stable.meet(&peer.known));
+        self.active_peers().for_each(|peer| stable.meet(&peer.known));
         stable
     }
 
@@ -413,11 +413,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// ```
     #[must_use]
     pub fn gap(&self) -> Option<Run> {
-        let of_held = |held: &Held<A, P>| {
-            self.gap_among(&held.causes).or_else(|| self.gap_among(&[held.dot]))
+        let of_stored = |stored: &StoredMessage<A, P>| {
+            self.gap_among(&stored.causes).or_else(|| self.gap_among(&[stored.dot]))
         };
         let of_peers = self.peers.iter().find_map(|peer| self.gap_among(peer.known.entries()));
-        of_peers.or_else(|| self.store.iter().find_map(of_held))
+        of_peers.or_else(|| self.store.iter().find_map(of_stored))
     }
 
     /// How many messages are kept, delivered or not.
@@ -427,11 +427,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// # use quorate_core::NodeId;
     /// let me = NodeId::new(1);
     /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
-    /// assert_eq!(member.held(), 0);
+    /// assert_eq!(member.stored(), 0);
     /// # Ok::<(), quorate_clocks::CausalError>(())
     /// ```
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn stored(&self) -> usize {
         self.store.len()
     }
 
@@ -450,10 +450,10 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         self.rejections
     }
 
-    /// The members that are waited for.
-    fn awaited(&self) -> impl Iterator<Item = &Peer<A>> + '_ {
-        let (now, patience_us) = (self.now, self.config.patience_us);
-        self.peers.iter().filter(move |peer| !peer.is_silent(now, patience_us))
+    /// The members that stability waits for.
+    fn active_peers(&self) -> impl Iterator<Item = &Peer<A>> + '_ {
+        let (now, member_timeout_us) = (self.now, self.config.member_timeout_us);
+        self.peers.iter().filter(move |peer| !peer.is_timed_out(now, member_timeout_us))
     }
 
     fn gap_among(&self, dots: &[Dot]) -> Option<Run> {
@@ -464,13 +464,14 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     fn gap_before(&self, dot: Dot) -> Option<Run> {
         let actor = dot.actor();
         let first = self.delivered.next(actor).ok()?;
-        let waiting = self.store.iter().filter(|held| held.dot.actor() == actor && !held.delivered);
-        let held = waiting.map(|held| held.dot.counter()).min().unwrap_or(u64::MAX);
-        Run::new(actor, first.counter(), dot.counter().min(held.saturating_sub(1)))
+        let waiting =
+            self.store.iter().filter(|stored| stored.dot.actor() == actor && !stored.delivered);
+        let next = waiting.map(|stored| stored.dot.counter()).min().unwrap_or(u64::MAX);
+        Run::new(actor, first.counter(), dot.counter().min(next.saturating_sub(1)))
     }
 
-    /// Whether there is something to tell or to ask.
-    fn is_unsettled(&self) -> bool {
+    /// Whether statuses must be exchanged: some member may lack something.
+    fn needs_status_exchange(&self) -> bool {
         !self.store.is_empty()
             || !self.delivered.includes(&self.floor)
             || self.peers.iter().any(|peer| {
@@ -478,20 +479,20 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                     || peer.unconfirmed.is_some()
                     || !self.delivered.includes(&peer.known)
             })
-            || self.awaited().any(|peer| !peer.known.includes(&self.delivered))
+            || self.active_peers().any(|peer| !peer.known.includes(&self.delivered))
     }
 
     /// More is about to be delivered here: members that have everything so far have not been
     /// silent, as there was nothing that they could have said.
-    fn renew_patience(&mut self) {
+    fn reset_member_timers(&mut self) {
         let delivered = &self.delivered;
         let has_all = |peer: &&mut Peer<A>| peer.known.includes(delivered);
-        self.peers.iter_mut().filter(has_all).for_each(|peer| peer.heard_at = JUST_NOW);
+        self.peers.iter_mut().filter(has_all).for_each(|peer| peer.progressed_at = JUST_NOW);
     }
 
     /// Something changed: statuses come at their shortest interval again.
-    fn progress(&mut self) {
-        self.idle = 0;
+    fn reset_backoff(&mut self) {
+        self.idle_statuses = 0;
         self.prune_due = true;
         self.status_at = self.status_at.min(self.now.after(self.config.interval_us));
     }
@@ -512,12 +513,12 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
         from: NodeId,
         message: Message<'_>,
     ) -> Result<(), Rejected> {
-        self.take(now, from, message).map_err(|reason| self.rejections.count(reason))
+        self.handle_message(now, from, message).map_err(|reason| self.rejections.count(reason))
     }
 
     fn tick(&mut self, now: Instant) {
         self.set_now(now);
-        self.pass_time();
+        self.handle_tick();
     }
 
     fn persisted(&mut self, ticket: Ticket) {
@@ -525,12 +526,12 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        let work = self.plan()?;
-        self.make(work)
+        let plan = self.plan()?;
+        self.make(plan)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let is_due = !self.started || self.is_unsettled();
+        let is_due = !self.started || self.needs_status_exchange();
         (self.fatal.is_none() && is_due).then_some(self.status_at)
     }
 

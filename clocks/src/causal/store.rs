@@ -4,7 +4,7 @@ use crate::{Dot, Storage, VersionVector, Versions};
 
 /// A message that is kept: until its causes arrived, and then until everybody has it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Held<A: Storage, P: Storage> {
+pub struct StoredMessage<A: Storage, P: Storage> {
     pub(super) dot: Dot,
     pub(super) causes: A::List<Dot>,
     pub(super) payload: P::List<u8>,
@@ -18,14 +18,14 @@ pub struct Held<A: Storage, P: Storage> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Origin {
     /// Another node.
-    Foreign,
+    Remote,
     /// This node; its record was not issued yet.
-    Fresh,
+    OwnUnissued,
     /// This node, with the ticket of its record; ticket 0 if it was replayed from disk.
     Own(Ticket),
 }
 
-impl<A: Storage, P: Storage> Held<A, P> {
+impl<A: Storage, P: Storage> StoredMessage<A, P> {
     pub(super) fn new(
         dot: Dot,
         causes: Versions<'_>,
@@ -42,14 +42,14 @@ impl<A: Storage, P: Storage> Held<A, P> {
     }
 
     pub(super) fn is_own(&self) -> bool {
-        self.origin != Origin::Foreign
+        self.origin != Origin::Remote
     }
 
     /// Whether others may have it, and the application: an own message must be on disk.
     pub(super) fn is_durable(&self, durable: Ticket) -> bool {
         match self.origin {
-            Origin::Foreign => true,
-            Origin::Fresh => false,
+            Origin::Remote => true,
+            Origin::OwnUnissued => false,
             Origin::Own(ticket) => ticket <= durable,
         }
     }

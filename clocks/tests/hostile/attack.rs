@@ -32,10 +32,10 @@ type Victim = Causal<Inline<3>, Inline<ROOM>, Inline<8>>;
 const ROOM: usize = 6;
 const ME: Actor = Actor::new(NodeId::new(1), 0);
 
-/// A member of three that hears only this. It delivers each actor's messages in order, once, as
-/// they were told and after all that was said to cause them; what it refuses changes nothing; it
-/// keeps no more than it has room for, stops talking, and does not stop itself before a peer that
-/// claimed own broadcasts claimed them again when it was asked.
+/// A member of three that receives only this input. It delivers each actor's messages in order,
+/// once, as they were sent and after their causes; rejected input changes nothing; the store stays
+/// within its limit, output ends, and the member does not stop itself before a peer that claimed
+/// own broadcasts repeated the claim on request.
 pub(crate) fn messages(data: &[u8]) -> Verdict {
     stops(data).map(drop)
 }
@@ -46,58 +46,58 @@ pub(crate) fn stops(data: &[u8]) -> Result<bool, String> {
     let Ok(mut node) = Victim::new(ME, &ids, CausalConfig::LAN) else {
         return Err("a group of three cannot be made".into());
     };
-    let mut watch = Watch::default();
+    let mut oracle = Oracle::default();
     let mut input = Reader::new(data);
     node.tick(Instant::ZERO);
     for time in 1..60 {
-        watch.drain(&mut node)?;
-        if node.held() > ROOM {
-            return Err(format!("{} messages in room for {ROOM}", node.held()));
+        oracle.drain(&mut node)?;
+        if node.stored() > ROOM {
+            return Err(format!("{} messages in room for {ROOM}", node.stored()));
         }
         let (Ok(from), Ok(piece)) = (input.u8(), input.bytes()) else { break };
         let now = Instant::from_millis(time * 40);
         match (from, Message::from_slice(piece)) {
             (0, _) => node.tick(now),
-            (1, _) => watch.broadcast(&mut node, piece)?,
+            (1, _) => oracle.broadcast(&mut node, piece)?,
             (_, Ok(message)) => {
-                watch.receive(&mut node, now, NodeId::new(u64::from(from)), message)?;
+                oracle.receive(&mut node, now, NodeId::new(u64::from(from)), message)?;
             }
             _ => {}
         }
     }
-    watch.drain(&mut node)?;
-    Ok(watch.stopped)
+    oracle.drain(&mut node)?;
+    Ok(oracle.stopped)
 }
 
 /// The causes and the payload of a broadcast.
-type Story = (Vec<Dot>, Vec<u8>);
+type Content = (Vec<Dot>, Vec<u8>);
 
-/// What was delivered, and what was told of it.
+/// What was delivered, and what messages said of it.
 #[derive(Default)]
-struct Watch {
+struct Oracle {
     delivered: BTreeMap<Actor, u64>,
-    /// What was told of a dot and not refused, causes and payload: a peer may tell two stories of
-    /// one, of which one counts.
-    stories: BTreeMap<Dot, Vec<Story>>,
+    /// The accepted causes and payloads of a dot: a peer may send two versions, of which one
+    /// counts.
+    contents: BTreeMap<Dot, Vec<Content>>,
     /// Own broadcasts.
     sent: u64,
-    /// Who claimed to have others of them.
+    /// The peers that claimed to have others of them.
     claims: BTreeMap<NodeId, Claims>,
-    /// It told that it stopped.
+    /// The event that it stopped was emitted.
     stopped: bool,
 }
 
 /// What a peer did that claims own broadcasts of the member.
 #[derive(Default)]
 struct Claims {
-    /// The words of its claims, `ask` and `help`.
-    words: Vec<(bool, bool)>,
-    asked: bool,
-    /// It claimed once more, in an answer that is no copy of a claim before the question.
+    /// The flags of its claims, `request` and `relay`.
+    flags: Vec<(bool, bool)>,
+    requested: bool,
+    /// It repeated the claim in a reply that is no copy of a claim before the request.
     confirmed: bool,
 }
 
-impl Watch {
+impl Oracle {
     fn broadcast(&mut self, node: &mut Victim, payload: &[u8]) -> Verdict {
         match node.broadcast(payload) {
             Ok(dot) => {
@@ -105,10 +105,10 @@ impl Watch {
                 if (dot.actor(), dot.counter()) != (ME, self.sent) {
                     return Err(format!("{dot} is its {}th", self.sent));
                 }
-                self.stories.entry(dot).or_default().push((Vec::new(), payload.to_vec()));
+                self.contents.entry(dot).or_default().push((Vec::new(), payload.to_vec()));
                 Ok(())
             }
-            Err(BroadcastError::Doubted)
+            Err(BroadcastError::Stopped)
                 if !self.claims.values().any(|claims| claims.confirmed) =>
             {
                 Err("it doubts itself, and nobody confirmed it".into())
@@ -124,28 +124,28 @@ impl Watch {
         from: NodeId,
         message: Message<'_>,
     ) -> Verdict {
-        let seen = |node: &Victim| {
+        let observed = |node: &Victim| {
             let vectors = (node.delivered().clone(), node.stable());
-            (node.held(), node.gap(), node.deadline(), vectors)
+            (node.stored(), node.gap(), node.deadline(), vectors)
         };
-        let before = seen(node);
+        let before = observed(node);
         if let Err(why) = node.receive(now, from, message) {
-            let same = seen(node) == before;
+            let same = observed(node) == before;
             return if same { Ok(()) } else { Err(format!("refused ({why}), and not unchanged")) };
         }
         match message {
             // own ones that come back are of no use
             Message::Data { dot, causes, payload } if dot.actor() != ME => {
-                let story = (causes.iter().collect(), payload.to_vec());
-                self.stories.entry(dot).or_default().push(story);
+                let content = (causes.iter().collect(), payload.to_vec());
+                self.contents.entry(dot).or_default().push(content);
             }
-            Message::Status { ask, help, delivered, .. }
+            Message::Status { request, relay, delivered, .. }
                 if delivered.iter().any(|dot| dot.actor() == ME && dot.counter() > self.sent) =>
             {
                 let claims = self.claims.entry(from).or_default();
-                let is_copy = claims.words.iter().all(|words| *words == (ask, help));
-                claims.confirmed |= claims.asked && !ask && !is_copy;
-                claims.words.push((ask, help));
+                let is_copy = claims.flags.iter().all(|flags| *flags == (request, relay));
+                claims.confirmed |= claims.requested && !request && !is_copy;
+                claims.flags.push((request, relay));
             }
             _ => {}
         }
@@ -155,7 +155,7 @@ impl Watch {
     fn drain(&mut self, node: &mut Victim) -> Verdict {
         for _ in 0..20 {
             let mut last = None;
-            for said in 0.. {
+            for polled in 0.. {
                 match node.poll() {
                     Some(Output::Persist(ticket, _)) => last = Some(ticket),
                     Some(Output::Event(Event::Stopped(_))) => {
@@ -166,20 +166,24 @@ impl Watch {
                     Some(Output::Send(to, _)) if self.stopped => {
                         return Err(format!("it has stopped, and sends to {to}"));
                     }
-                    Some(Output::Send(to, Message::Status { ask: true, .. })) => {
-                        self.claims.entry(to).and_modify(|claims| claims.asked = true);
+                    Some(Output::Send(to, Message::Status { request: true, .. })) => {
+                        self.claims.entry(to).and_modify(|claims| claims.requested = true);
                     }
                     Some(Output::Event(Event::Deliver { dot, payload })) => {
                         self.delivered(dot, payload)?;
                     }
-                    Some(_) if said < 200 => {}
+                    Some(_) if polled < 200 => {}
                     Some(_) => return Err("it does not stop talking".into()),
                     None => break,
                 }
             }
             let Some(ticket) = last else {
-                let said = self.stopped == node.fatal().is_some();
-                return if said { Ok(()) } else { Err("it stopped, and does not tell".into()) };
+                let consistent = self.stopped == node.fatal().is_some();
+                return if consistent {
+                    Ok(())
+                } else {
+                    Err("it stopped, and does not tell".into())
+                };
             };
             node.persisted(ticket);
         }
@@ -187,14 +191,14 @@ impl Watch {
     }
 
     fn delivered(&mut self, dot: Dot, payload: &[u8]) -> Verdict {
-        let seen = |of: Dot| self.delivered.get(&of.actor()).copied().unwrap_or(0);
-        if seen(dot) + 1 != dot.counter() {
-            return Err(format!("{dot} after {}", seen(dot)));
+        let observed = |of: Dot| self.delivered.get(&of.actor()).copied().unwrap_or(0);
+        if observed(dot) + 1 != dot.counter() {
+            return Err(format!("{dot} after {}", observed(dot)));
         }
-        let told = |(causes, said): &(Vec<Dot>, Vec<u8>)| {
-            said == payload && causes.iter().all(|cause| cause.counter() <= seen(*cause))
+        let matches = |(causes, sent): &(Vec<Dot>, Vec<u8>)| {
+            sent == payload && causes.iter().all(|cause| cause.counter() <= observed(*cause))
         };
-        if !self.stories.get(&dot).is_some_and(|stories| stories.iter().any(told)) {
+        if !self.contents.get(&dot).is_some_and(|contents| contents.iter().any(matches)) {
             return Err(format!("{dot} before its causes, or with another payload"));
         }
         self.delivered.insert(dot.actor(), dot.counter());

@@ -9,19 +9,19 @@ use corpus::replay;
 use quorate_core::Rng;
 
 #[test]
-fn the_corpus_of_the_decoders() {
+fn decoder_corpus() {
     replay("clocks_decode", attack::decode);
 }
 
 #[test]
-fn the_corpus_of_messages() {
+fn message_corpus() {
     replay("causal_messages", attack::messages);
 }
 
 /// The oracle took what the member refuses, a message of a stranger, for what was told of an own
 /// broadcast.
 #[test]
-fn what_is_refused_tells_the_oracle_nothing() {
+fn rejected_input_does_not_reach_the_oracle() {
     attack::messages(&[0, 0, 1, 0, 255, 10, 0, 1, 0, 2, 1, 0, 0, 1, 1, 0, 1, 0]).unwrap();
     // nor does an own broadcast that comes back, with causes that it did not have, while it is on
     // its way to the disk
@@ -30,13 +30,14 @@ fn what_is_refused_tells_the_oracle_nothing() {
 
 /// Bytes hardly ever make a claim and the answer that confirms it.
 #[test]
-fn statuses_that_claim_what_was_never_made() {
+fn false_claims_stop_only_when_confirmed() {
     let (mut rng, mut stopped) = (Rng::new(7), 0);
     for _ in 0..2_000 {
         let mut data = Vec::new();
         for _ in 0..20 {
-            let (boot, ask, help) = (1 + rng.below(2), rng.below(2), rng.below(2));
-            let claim = [1, boot as u8, ask as u8, help as u8, 1, 1, 0, 1 + rng.below(2) as u8];
+            let (boot, request, relay) = (1 + rng.below(2), rng.below(2), rng.below(2));
+            let claim =
+                [1, boot as u8, request as u8, relay as u8, 1, 1, 0, 1 + rng.below(2) as u8];
             match rng.below(4) {
                 0 => data.extend([0, 0]),
                 1 if rng.chance(1, 9) => data.extend([1, 0]),

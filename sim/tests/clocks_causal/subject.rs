@@ -86,7 +86,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
         for client in &mut self.clients {
             if client.pending.as_ref().is_some_and(|(_, d, p)| *d == dot && p == payload) {
                 (client.pending, client.refused) = (None, 0);
-                client.token.wrote(dot).unwrap();
+                client.token.record_write(dot).unwrap();
                 client.seen.insert(dot);
             }
         }
@@ -106,7 +106,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
             }
             Ok(()) => {
                 client.refused = 0;
-                client.token.read(machine.delivered()).unwrap();
+                client.token.record_read(machine.delivered()).unwrap();
                 client.seen.extend(&app.set);
                 Ok(())
             }
@@ -220,8 +220,10 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     type Machine = Member<A, M, P>;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
-        let config =
-            CausalConfig { patience_us: rng.range(1_500_000, 8_000_000), ..CausalConfig::LAN };
+        let config = CausalConfig {
+            member_timeout_us: rng.range(1_500_000, 8_000_000),
+            ..CausalConfig::LAN
+        };
         let nodes = swarm.nodes;
         Self {
             rng,
@@ -388,8 +390,8 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
                 machine.delivered()
             ));
         }
-        if machine.held() > M::LIMIT {
-            return Err(format!("{} messages are held", machine.held()));
+        if machine.stored() > M::LIMIT {
+            return Err(format!("{} messages are held", machine.stored()));
         }
         Ok(())
     }
@@ -443,7 +445,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
             // what depends on a message that only a damaged disk had is held for ever
             let orphans = !self.damaged.is_empty() || self.was_erased();
             machine.delivered().compare(first) == Causality::Equal
-                && (machine.held() == 0 || orphans)
+                && (machine.stored() == 0 || orphans)
         };
         machines.filter(there).count() == self.applications.len() - self.damaged.len()
     }

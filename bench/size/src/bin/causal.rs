@@ -28,7 +28,7 @@ fn run(port: &mut Port) {
             2 => machine::checkpoint(&node, port, &mut frame),
             3 => broadcast(&mut node, port),
             4 => resume(&mut node),
-            _ => node.gap().is_none() && node.held() == 0,
+            _ => node.gap().is_none() && node.stored() == 0,
         };
         port.write(&[u8::from(done)]);
         machine::drain(&mut node, port, &mut frame, tell);

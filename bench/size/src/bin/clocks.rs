@@ -145,9 +145,9 @@ impl State {
     fn session(&mut self, port: &mut Port, frame: &mut [u8]) -> Option<()> {
         self.session = Session::from_slice(port.read(frame)).ok()?;
         self.session.may_read(&self.seen).ok()?;
-        self.session.read(&self.seen).ok()?;
+        self.session.record_read(&self.seen).ok()?;
         self.session.may_write(&self.seen).ok()?;
-        self.session.wrote(self.seen.increment(self.me).ok()?).ok()?;
+        self.session.record_write(self.seen.increment(self.me).ok()?).ok()?;
         send(port, frame, &self.session)
     }
 }

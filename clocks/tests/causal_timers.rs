@@ -4,15 +4,15 @@
 mod common;
 
 use common::{
-    IDS, Member, Vector, answer, count, data, delivered, dot, drain, fresh, give, give_at, meet,
-    question, settled, start_again, started, tick, vector,
+    IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
+    receive, receive_at, restart_peer, started, status_reply, status_request, synced, tick, vector,
 };
 use quorate_clocks::{CausalConfig, Message, Record, Versions};
 use quorate_core::{Instant, Machine, Rejected};
 
 fn with(config: CausalConfig) -> Member {
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
-    meet(&mut member);
+    exchange_statuses(&mut member);
     member
 }
 
@@ -21,150 +21,162 @@ fn deadline_ms(member: &Member) -> Option<u64> {
 }
 
 #[test]
-fn statuses_come_more_and_more_seldom_while_nothing_changes() {
+fn status_interval_backs_off() {
     let mut member = started();
     let mut due = vec![];
     for _ in 0..8 {
         let at = deadline_ms(&member).unwrap();
         assert!(tick(&mut member, at - 1).is_empty(), "early");
         assert_eq!(deadline_ms(&member), Some(at), "moved by an early tick");
-        assert_eq!(count(&tick(&mut member, at), "ask: true, help: false"), 2);
+        assert_eq!(count(&tick(&mut member, at), "request: true, relay: false"), 2);
         due.push(at);
     }
     // 50 ms, then up to sixteen times as long
     assert_eq!(due, [50, 150, 350, 750, 1_550, 2_350, 3_150, 3_950]);
     // something new: at their shortest interval again
     let news = vector(&[dot(3, 1)]);
-    give_at(&mut member, 4_000, 1, answer(1, news.versions()));
+    receive_at(&mut member, 4_000, 1, status_reply(1, news.versions()));
     assert_eq!(deadline_ms(&member), Some(4_050));
     tick(&mut member, 4_050);
     assert_eq!(deadline_ms(&member), Some(4_100));
     // nothing new: as before
-    give_at(&mut member, 4_060, 1, answer(1, news.versions()));
+    receive_at(&mut member, 4_060, 1, status_reply(1, news.versions()));
     tick(&mut member, 4_100);
     assert_eq!(deadline_ms(&member), Some(4_200));
     // and never later because of news
-    give_at(&mut member, 4_190, 2, answer(1, news.versions()));
+    receive_at(&mut member, 4_190, 2, status_reply(1, news.versions()));
     assert_eq!(deadline_ms(&member), Some(4_200));
 }
 
 #[test]
-fn a_member_asks_as_long_as_there_is_a_reason() {
+fn requests_continue_while_needed() {
     assert!(started().deadline().is_some(), "others were not heard yet");
-    let mut member = settled();
+    let mut member = synced();
     assert!(tick(&mut member, 10_000).is_empty());
     // a peer has what is lacking here
     let news = vector(&[dot(3, 1)]);
-    give(&mut member, 1, answer(1, news.versions())).unwrap();
-    assert_eq!(count(&tick(&mut member, 10_100), "ask: true"), 2);
-    give(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
+    receive(&mut member, 1, status_reply(1, news.versions())).unwrap();
+    assert_eq!(count(&tick(&mut member, 10_100), "request: true"), 2);
+    receive(&mut member, 2, data(dot(3, 1), &Vector::new())).unwrap();
     drain(&mut member);
     // what it has now others may not have
     assert!(member.deadline().is_some());
-    give(&mut member, 2, answer(1, news.versions())).unwrap();
+    receive(&mut member, 2, status_reply(1, news.versions())).unwrap();
     drain(&mut member);
-    assert_eq!((member.held(), member.deadline()), (0, None));
+    assert_eq!((member.stored(), member.deadline()), (0, None));
 }
 
 #[test]
-fn a_member_asks_until_its_state_is_back() {
-    let mut member = fresh();
+fn requests_continue_until_state_is_restored() {
+    let mut member = new_member();
     member.restore(Record::Stable { counter: 1 }).unwrap();
-    meet(&mut member);
+    exchange_statuses(&mut member);
     assert!(member.deadline().is_some());
     let all = vector(&[dot(1, 1)]);
     member.resume(&all).unwrap();
     // and until the others have it, too
     assert!(member.deadline().is_some());
     for peer in [1, 2] {
-        give(&mut member, peer, answer(1, all.versions())).unwrap();
+        receive(&mut member, peer, status_reply(1, all.versions())).unwrap();
     }
     assert_eq!(member.deadline(), None);
 }
 
 #[test]
-fn a_gap_is_told_once_when_its_origin_had_its_chance() {
+fn gap_is_reported_once_after_timeout() {
     for (gap_ms, told) in [(150, true), (151, false)] {
         let mut member = with(CausalConfig { gap_us: gap_ms * 1_000, ..CausalConfig::LAN });
-        give(&mut member, 1, data(dot(2, 3), &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot(2, 3), &Vector::new())).unwrap();
         assert_eq!(member.gap().unwrap().to_string(), "2:1..=2");
         // noted at 50 ms
         for at in [50, 100] {
-            let said = tick(&mut member, at);
-            assert_eq!((count(&said, "Gap"), count(&said, "help: false")), (0, 2), "{said:?}");
+            let outputs = tick(&mut member, at);
+            assert_eq!(
+                (count(&outputs, "Gap"), count(&outputs, "relay: false")),
+                (0, 2),
+                "{outputs:?}"
+            );
         }
-        let said = tick(&mut member, 200);
+        let outputs = tick(&mut member, 200);
         let expected = if told { (1, 2) } else { (0, 0) };
         let gap = "Event(Gap { missing: 2:1..=2 })";
-        assert_eq!((count(&said, gap), count(&said, "help: true")), expected, "{said:?}");
-        let said = tick(&mut member, 400);
+        assert_eq!((count(&outputs, gap), count(&outputs, "relay: true")), expected, "{outputs:?}");
+        let outputs = tick(&mut member, 400);
         let expected = if told { (0, 2) } else { (1, 2) };
-        assert_eq!((count(&said, gap), count(&said, "help: true")), expected, "{said:?}");
-        let said = tick(&mut member, 800);
-        assert_eq!((count(&said, "Gap"), count(&said, "help: true")), (0, 2), "once: {said:?}");
+        assert_eq!((count(&outputs, gap), count(&outputs, "relay: true")), expected, "{outputs:?}");
+        let outputs = tick(&mut member, 800);
+        assert_eq!(
+            (count(&outputs, "Gap"), count(&outputs, "relay: true")),
+            (0, 2),
+            "once: {outputs:?}"
+        );
         // part of it comes from another: no new gap, but a chance for who has the rest
-        give_at(&mut member, 810, 2, data(dot(2, 1), &Vector::new()));
+        receive_at(&mut member, 810, 2, data(dot(2, 1), &Vector::new()));
         drain(&mut member);
-        let said = tick(&mut member, 860);
-        assert_eq!((count(&said, "Gap"), count(&said, "help: false")), (0, 2), "{said:?}");
+        let outputs = tick(&mut member, 860);
+        assert_eq!(
+            (count(&outputs, "Gap"), count(&outputs, "relay: false")),
+            (0, 2),
+            "{outputs:?}"
+        );
         tick(&mut member, 1_000);
-        let said = tick(&mut member, 1_100);
-        assert_eq!(count(&said, "Event(Gap { missing: 2:2..=2 })"), 1, "{said:?}");
+        let outputs = tick(&mut member, 1_100);
+        assert_eq!(count(&outputs, "Event(Gap { missing: 2:2..=2 })"), 1, "{outputs:?}");
         // all of it: nobody is asked any more
-        give_at(&mut member, 1_110, 2, data(dot(2, 2), &Vector::new()));
+        receive_at(&mut member, 1_110, 2, data(dot(2, 2), &Vector::new()));
         assert_eq!(delivered(&drain(&mut member)), ["2:2", "2:3"]);
-        let said = tick(&mut member, 1_160);
-        assert_eq!((count(&said, "Gap"), count(&said, "help: true")), (0, 0), "{said:?}");
+        let outputs = tick(&mut member, 1_160);
+        assert_eq!((count(&outputs, "Gap"), count(&outputs, "relay: true")), (0, 0), "{outputs:?}");
     }
 }
 
 #[test]
-fn each_gap_has_its_own_time() {
+fn each_gap_has_its_own_timeout() {
     let mut member = with(CausalConfig { gap_us: 150_000, ..CausalConfig::LAN });
-    give(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
     tick(&mut member, 50);
     // that one is filled, and the first event of another is missing
-    give_at(&mut member, 60, 1, data(dot(2, 1), &Vector::new()));
-    give_at(&mut member, 60, 2, data(dot(3, 2), &Vector::new()));
+    receive_at(&mut member, 60, 1, data(dot(2, 1), &Vector::new()));
+    receive_at(&mut member, 60, 2, data(dot(3, 2), &Vector::new()));
     drain(&mut member);
     tick(&mut member, 110);
-    let said = tick(&mut member, 210);
-    assert_eq!(count(&said, "Gap"), 0, "{said:?}");
+    let outputs = tick(&mut member, 210);
+    assert_eq!(count(&outputs, "Gap"), 0, "{outputs:?}");
     // one that was told of and filled is told of again when it is another
-    let said = tick(&mut member, 410);
-    assert_eq!(count(&said, "Event(Gap { missing: 3:1..=1 })"), 1, "{said:?}");
-    give_at(&mut member, 420, 2, data(dot(3, 1), &Vector::new()));
+    let outputs = tick(&mut member, 410);
+    assert_eq!(count(&outputs, "Event(Gap { missing: 3:1..=1 })"), 1, "{outputs:?}");
+    receive_at(&mut member, 420, 2, data(dot(3, 1), &Vector::new()));
     drain(&mut member);
     tick(&mut member, 470);
-    give_at(&mut member, 480, 2, data(dot(3, 4), &Vector::new()));
+    receive_at(&mut member, 480, 2, data(dot(3, 4), &Vector::new()));
     let told: usize =
         [530, 630, 830, 1_230].map(|at| count(&tick(&mut member, at), "Event(Gap")).iter().sum();
     assert_eq!(told, 1);
 }
 
 #[test]
-fn a_gap_is_known_from_others_too() {
-    let mut member = settled();
+fn gap_is_detected_from_peer_statuses() {
+    let mut member = synced();
     // from what a peer has, and from causes; up to what is held already
     let has = vector(&[dot(2, 5)]);
-    give(&mut member, 2, answer(1, has.versions())).unwrap();
+    receive(&mut member, 2, status_reply(1, has.versions())).unwrap();
     assert_eq!(member.gap().unwrap().to_string(), "2:1..=5");
-    give(&mut member, 1, data(dot(2, 4), &Vector::new())).unwrap();
+    receive(&mut member, 1, data(dot(2, 4), &Vector::new())).unwrap();
     assert_eq!(member.gap().unwrap().to_string(), "2:1..=3");
     for n in 1..=3 {
-        give(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
+        receive(&mut member, 1, data(dot(2, n), &Vector::new())).unwrap();
     }
     drain(&mut member);
     assert_eq!(member.gap().unwrap().to_string(), "2:5..=5");
-    let mut member = settled();
+    let mut member = synced();
     let causes = vector(&[dot(3, 2)]);
-    give(&mut member, 1, data(dot(2, 1), &causes)).unwrap();
+    receive(&mut member, 1, data(dot(2, 1), &causes)).unwrap();
     assert_eq!(member.gap().unwrap().to_string(), "3:1..=2");
 }
 
 #[test]
-fn a_peer_is_waited_for_as_long_as_patience_lasts() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn stability_waits_until_member_timeout() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let me = IDS[0].into();
     let has = vector(&[dot(1, 1)]);
     let alive = |at: u64, refused: bool| {
@@ -172,7 +184,7 @@ fn a_peer_is_waited_for_as_long_as_patience_lasts() {
         member.broadcast(b"a").unwrap();
         drain(&mut member);
         tick(&mut member, 0);
-        give_at(&mut member, 500, 1, answer(1, has.versions()));
+        receive_at(&mut member, 500, 1, status_reply(1, has.versions()));
         if refused {
             let own = vector(&[dot(3, 1)]);
             let result = member.receive(Instant::from_millis(900), IDS[2], data(dot(3, 2), &own));
@@ -180,7 +192,7 @@ fn a_peer_is_waited_for_as_long_as_patience_lasts() {
         }
         member.tick(Instant::from_millis(at));
         drain(&mut member);
-        (member.stable().get(me), member.held())
+        (member.stable().get(me), member.stored())
     };
     assert_eq!(alive(999, false), (0, 1));
     assert_eq!(alive(1_000, false), (1, 0));
@@ -193,20 +205,20 @@ fn a_peer_is_waited_for_as_long_as_patience_lasts() {
     drain(&mut member);
     tick(&mut member, 0);
     let both = vector(&[dot(1, 2)]);
-    give_at(&mut member, 1_500, 1, answer(1, both.versions()));
-    give_at(&mut member, 1_500, 2, answer(1, has.versions()));
+    receive_at(&mut member, 1_500, 1, status_reply(1, both.versions()));
+    receive_at(&mut member, 1_500, 2, status_reply(1, has.versions()));
     for (at, expected) in [(2_499, 1), (2_500, 2)] {
         tick(&mut member, at);
-        assert_eq!((member.stable().get(me), member.held()), (expected, 1));
+        assert_eq!((member.stable().get(me), member.stored()), (expected, 1));
     }
     let due = deadline_ms(&member).unwrap();
     tick(&mut member, due);
-    assert_eq!(member.held(), 0);
+    assert_eq!(member.stored(), 0);
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_not_waited_for_however_much_it_says() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn member_without_progress_times_out() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = with(config);
     let has = vector(&[dot(1, 1)]);
     let mut broadcasts = 0;
@@ -216,19 +228,19 @@ fn a_peer_that_takes_nothing_is_not_waited_for_however_much_it_says() {
         }
         tick(&mut member, at);
         let all = vector(&[dot(1, broadcasts)]);
-        give_at(&mut member, at + 20, 1, answer(1, all.versions()));
+        receive_at(&mut member, at + 20, 1, status_reply(1, all.versions()));
         // that one has the first, and refuses what comes after; its own broadcasts go on
-        give_at(&mut member, at + 20, 2, question(1, true, has.versions()));
-        give_at(&mut member, at + 20, 2, data(dot(3, at / 100 + 1), &Vector::new()));
-        give_at(&mut member, at + 20, 2, Message::Behind { floor: Versions::EMPTY });
+        receive_at(&mut member, at + 20, 2, status_request(1, true, has.versions()));
+        receive_at(&mut member, at + 20, 2, data(dot(3, at / 100 + 1), &Vector::new()));
+        receive_at(&mut member, at + 20, 2, Message::Behind { floor: Versions::EMPTY });
         drain(&mut member);
         assert!(at < 1_200 || broadcasts > at / 100 - 12, "{broadcasts} at {at} ms");
     }
 }
 
 #[test]
-fn silence_while_there_is_nothing_to_say_is_none() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn idle_time_does_not_count_toward_member_timeout() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = with(config);
     // nobody says anything for an hour, and nobody lets time pass
     for _ in 0..2 {
@@ -238,86 +250,89 @@ fn silence_while_there_is_nothing_to_say_is_none() {
         let all = vector(&[dot(1, member.delivered().get(IDS[0].into()))]);
         let hour = member.deadline().unwrap().as_micros() / 1_000 + 3_600_000;
         tick(&mut member, hour);
-        give_at(&mut member, hour + 1, 1, answer(1, all.versions()));
+        receive_at(&mut member, hour + 1, 1, status_reply(1, all.versions()));
         drain(&mut member);
-        assert_eq!(member.held(), 1, "the message to the other may be on its way");
+        assert_eq!(member.stored(), 1, "the message to the other may be on its way");
         let mut late = member.clone();
         tick(&mut late, hour + 1_000);
-        assert_eq!(late.held(), 0);
-        give_at(&mut member, hour + 900, 2, answer(1, all.versions()));
+        assert_eq!(late.stored(), 0);
+        receive_at(&mut member, hour + 900, 2, status_reply(1, all.versions()));
         drain(&mut member);
-        assert_eq!(member.held(), 0);
+        assert_eq!(member.stored(), 0);
     }
 }
 
 #[test]
-fn one_that_restarts_after_a_quiet_hour_is_waited_for() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn member_restarted_after_idle_time_is_waited_for() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = with(config);
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let all = vector(&[dot(1, 1)]);
     for peer in [1, 2] {
-        give(&mut member, peer, answer(1, all.versions())).unwrap();
+        receive(&mut member, peer, status_reply(1, all.versions())).unwrap();
     }
     tick(&mut member, 3_600_000);
     assert_eq!(member.stable(), all);
-    give_at(&mut member, 3_600_000, 2, question(2, false, Versions::EMPTY));
+    receive_at(&mut member, 3_600_000, 2, status_request(2, false, Versions::EMPTY));
     tick(&mut member, 3_600_050);
-    give_at(&mut member, 3_600_060, 2, answer(2, Versions::EMPTY));
+    receive_at(&mut member, 3_600_060, 2, status_reply(2, Versions::EMPTY));
     assert!(member.stable().is_empty());
     // but not again and again, if it never takes anything
-    give_at(&mut member, 3_600_900, 2, question(3, false, Versions::EMPTY));
+    receive_at(&mut member, 3_600_900, 2, status_request(3, false, Versions::EMPTY));
     tick(&mut member, 3_601_000);
-    give_at(&mut member, 3_601_010, 2, answer(3, Versions::EMPTY));
+    receive_at(&mut member, 3_601_010, 2, status_reply(3, Versions::EMPTY));
     tick(&mut member, 3_601_060);
     assert_eq!(member.stable(), all);
 }
 
 #[test]
-fn a_state_that_is_taken_over_is_told_at_once_and_asked_for_until_it_arrived() {
-    let mut member = settled();
+fn resumed_state_is_announced_at_once() {
+    let mut member = synced();
     let state = vector(&[dot(2, 3)]);
     member.resume(&state).unwrap();
-    let said = drain(&mut member);
-    assert_eq!(count(&said, "ask: false, help: false, delivered: {2:3}"), 2, "{said:?}");
+    let outputs = drain(&mut member);
+    assert_eq!(count(&outputs, "request: false, relay: false, delivered: {2:3}"), 2, "{outputs:?}");
     // nor have the others been silent, however long ago that they said something
     tick(&mut member, 3_600_000);
     assert!(member.stable().is_empty());
     // the other side: a peer forgot what was stable, and says that it has it again, in a message
     // that is lost
-    let mut other = settled();
-    give(&mut other, 1, data(dot(2, 1), &Vector::new())).unwrap();
+    let mut other = synced();
+    receive(&mut other, 1, data(dot(2, 1), &Vector::new())).unwrap();
     drain(&mut other);
     let all = vector(&[dot(2, 1)]);
     for peer in [1, 2] {
-        give(&mut other, peer, answer(1, all.versions())).unwrap();
+        receive(&mut other, peer, status_reply(1, all.versions())).unwrap();
     }
     drain(&mut other);
     assert_eq!((other.stable(), other.deadline()), (all.clone(), None));
-    start_again(&mut other, 2, 2, &Vector::new());
+    restart_peer(&mut other, 2, 2, &Vector::new());
     assert!(other.stable().is_empty());
     for _ in 0..5 {
         let due = deadline_ms(&other).unwrap();
-        assert_eq!(count(&tick(&mut other, due), "Send(NodeId(3), Status { boot: 1, ask: true"), 1);
+        assert_eq!(
+            count(&tick(&mut other, due), "Send(NodeId(3), Status { boot: 1, request: true"),
+            1
+        );
     }
-    give_at(&mut other, 10_000, 2, answer(2, all.versions()));
+    receive_at(&mut other, 10_000, 2, status_reply(2, all.versions()));
     assert_eq!((other.stable(), other.deadline()), (all, None));
 }
 
 #[test]
-fn time_does_not_go_back() {
-    let config = CausalConfig { patience_us: 1_000_000, ..CausalConfig::LAN };
+fn earlier_now_is_ignored() {
+    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
     let mut member = with(config);
     member.broadcast(b"a").unwrap();
     drain(&mut member);
     let has = vector(&[dot(1, 1)]);
     tick(&mut member, 900);
     // handed an earlier instant, it was heard at the later one
-    give_at(&mut member, 100, 1, answer(1, has.versions()));
-    give_at(&mut member, 100, 2, answer(1, Versions::EMPTY));
+    receive_at(&mut member, 100, 1, status_reply(1, has.versions()));
+    receive_at(&mut member, 100, 2, status_reply(1, Versions::EMPTY));
     member.tick(Instant::from_millis(200));
     member.tick(Instant::from_millis(1_899));
     drain(&mut member);
-    assert_eq!(member.held(), 1);
+    assert_eq!(member.stored(), 1);
 }

@@ -30,7 +30,7 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
 
 proptest! {
     #[test]
-    fn the_truth_lies_within(rounds in rounds(), ppm in -90i64..90, epoch in 0u64..2_000_000_000_000_000) {
+    fn true_time_is_within_the_interval(rounds in rounds(), ppm in -90i64..90, epoch in 0u64..2_000_000_000_000_000) {
         let mut clock = ClockSync::new(PPM);
         let mut now = 5_000_000;
         let mut fastest = u64::MAX;
@@ -68,7 +68,7 @@ fn exchange(sent: u64, arrived_us: u64, left_us: u64, received: u64) -> Exchange
 }
 
 #[test]
-fn a_slow_reply_does_no_harm_and_asymmetry_is_within_the_error() {
+fn slow_replies_and_asymmetry_stay_within_error() {
     let mut clock = ClockSync::new(0);
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
     let good = clock.read(Instant::from_micros(10)).unwrap();
@@ -83,7 +83,7 @@ fn a_slow_reply_does_no_harm_and_asymmetry_is_within_the_error() {
 }
 
 #[test]
-fn what_cannot_be_changes_nothing() {
+fn impossible_exchanges_are_rejected() {
     let mut clock = ClockSync::new(50);
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
     let before = clock;
@@ -124,7 +124,7 @@ fn bounds_are_exact() {
 }
 
 #[test]
-fn replies_that_just_touch_agree_and_others_are_a_step() {
+fn disjoint_replies_count_as_a_step() {
     let offset = |clock: &ClockSync| {
         let read = clock.read(Instant::from_micros(1_000)).unwrap();
         (read.earliest_us() - 1_000, read.latest_us() - 1_000)
@@ -141,7 +141,7 @@ fn replies_that_just_touch_agree_and_others_are_a_step() {
 }
 
 #[test]
-fn a_known_bound_ages_while_nothing_comes() {
+fn bound_widens_with_drift() {
     let mut clock = ClockSync::new(PPM);
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap(); // 988 to 1,002
     // 100 s later both may be off by 10 ms more: a slow reply within that says less, and what is
@@ -156,7 +156,7 @@ fn a_known_bound_ages_while_nothing_comes() {
 }
 
 #[test]
-fn times_beyond_the_range_are_refused_one_by_one() {
+fn out_of_range_times_are_rejected() {
     let beyond = 1 << 63;
     let good = exchange(5, 1_000, 1_001, 10);
     let far = Instant::from_micros(beyond);

@@ -73,7 +73,7 @@ fn bytes<T: for<'a> Wire<'a>>(value: &T) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn vectors_are_sets(a in vectors(), b in vectors()) {
+    fn vectors_match_model(a in vectors(), b in vectors()) {
         let (set_a, set_b) = (below(&a), below(&b));
         prop_assert_eq!(a.compare(&b), relation(&set_a, &set_b));
         prop_assert_eq!(a.includes(&b), set_a.is_superset(&set_b));
@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn observing_never_lowers(dots in dots()) {
+    fn observe_is_monotonic(dots in dots()) {
         let mut vector = VersionVector::<Inline<4>>::new();
         let mut counts = std::collections::BTreeMap::new();
         for dot in dots {
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn contexts_are_sets(a in dots(), b in dots(), probe in dots()) {
+    fn contexts_match_model(a in dots(), b in dots(), probe in dots()) {
         let (set_a, set_b): (Model, Model) = (a.iter().copied().collect(), b.iter().copied().collect());
         let (a, b) = (context(&a), context(&b));
         prop_assert_eq!(members(&a), set_a.clone());
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn runs_are_their_dots(a in dots(), of in 0u64..4, first in 1u64..12, len in 0u64..5) {
+    fn runs_match_their_dots(a in dots(), of in 0u64..4, first in 1u64..12, len in 0u64..5) {
         let run = Run::new(actor(of), first, first + len).unwrap();
         let (mut whole, mut single) = (context(&a), context(&a));
         let new = whole.insert_run(run).unwrap();
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn full_changes_nothing_and_the_rest_goes_on(a in dots(), b in dots()) {
+    fn full_context_is_unchanged(a in dots(), b in dots()) {
         let mut tight = Tight::new();
         let mut kept = Vec::new();
         for dot in a {
@@ -174,14 +174,14 @@ proptest! {
         match merged.merge(&other) {
             Ok(()) => prop_assert_eq!(bytes(&merged), bytes(&wide)),
             Err(Full) => {
-                prop_assert!(actors > 2 || wide.gaps().len() > 2);
+                prop_assert!(actors > 2 || wide.cloud().len() > 2);
                 prop_assert_eq!(merged, tight);
             }
         }
     }
 
     #[test]
-    fn full_vectors_change_nothing(a in vectors(), b in vectors()) {
+    fn full_vectors_are_unchanged(a in vectors(), b in vectors()) {
         let mut tight = VersionVector::<Inline<3>>::new();
         a.entries().iter().take(3).for_each(|&entry| _ = tight.observe(entry).unwrap());
         let before = tight.clone();
@@ -196,14 +196,14 @@ proptest! {
     }
 
     #[test]
-    fn bytes_come_back(a in dots()) {
+    fn wire_form_round_trips(a in dots()) {
         let context = context(&a);
         prop_assert_eq!(Context::from_slice(&bytes(&context)), Ok(context.clone()));
         prop_assert_eq!(VersionVector::from_slice(&bytes(context.vector())), Ok(context.vector().clone()));
     }
 
     #[test]
-    fn what_decodes_encodes_to_the_same_bytes(input in prop::collection::vec(0u8..6, 0..24)) {
+    fn decoding_and_encoding_round_trips(input in prop::collection::vec(0u8..6, 0..24)) {
         if let Ok(context) = Context::from_slice(&input) {
             prop_assert_eq!(bytes(&context), &input[..]);
             let rebuilt = self::context(&members(&context).into_iter().collect::<Vec<_>>());
@@ -213,7 +213,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_canonical_is_refused() {
+fn non_canonical_forms_are_rejected() {
     let refused: [&[u8]; 7] = [
         &[1, 1, 0, 0, 0],                // a counter of 0
         &[2, 1, 0, 3, 1, 0, 4, 0],       // an actor twice
@@ -242,7 +242,7 @@ fn what_is_not_canonical_is_refused() {
 }
 
 #[test]
-fn counters_end_and_do_not_wrap() {
+fn exhausted_counters_do_not_wrap() {
     let last = dot(1, u64::MAX);
     let mut vector = VersionVector::<Inline<2>>::new();
     vector.observe(last).unwrap();
@@ -252,7 +252,7 @@ fn counters_end_and_do_not_wrap() {
     context.insert(last).unwrap();
     assert!(context.increment(actor(1)).is_err());
     context.insert_run(Run::new(actor(1), 1, u64::MAX - 1).unwrap()).unwrap();
-    assert_eq!((context.vector().get(actor(1)), context.gaps().len()), (u64::MAX, 0));
+    assert_eq!((context.vector().get(actor(1)), context.cloud().len()), (u64::MAX, 0));
 }
 
 #[cfg(feature = "serde")]
@@ -269,7 +269,7 @@ mod serde_form {
         }
 
         #[test]
-        fn serde_takes_what_the_wire_takes(input in prop::collection::vec(0u8..6, 0..24)) {
+        fn serde_accepts_what_wire_accepts(input in prop::collection::vec(0u8..6, 0..24)) {
             let wire = Context::from_slice(&input);
             if let Ok((read, [])) = postcard::take_from_bytes::<Context>(&input) {
                 prop_assert_eq!(wire, Ok(read));

@@ -20,7 +20,7 @@ fn dot(node: u64, counter: u64) -> Dot {
 }
 
 #[test]
-fn every_error_says_what_happened_and_what_to_do() {
+fn errors_display_cause_and_remedy() {
     let due = Timestamp::from_micros(2_000_003);
     let texts: Vec<(String, &str)> = vec![
         (Exhausted.to_string(), "the counter is at its maximum: go on as the next incarnation"),
@@ -61,7 +61,10 @@ fn every_error_says_what_happened_and_what_to_do() {
             SiblingsError::Conflict(dot(1, 2)).to_string(),
             "two values for 1:2: give one of the replicas the next incarnation",
         ),
-        (RetireError::Mark.to_string(), "not the next retirement: take the earlier ones first"),
+        (
+            RetireError::OutOfOrder.to_string(),
+            "not the next retirement: take the earlier ones first",
+        ),
         (
             RetireError::Behind(dot(1, 2)).to_string(),
             "events up to 1:2 are missing: get them first",
@@ -72,7 +75,7 @@ fn every_error_says_what_happened_and_what_to_do() {
         ),
         (PrunedError::Full.to_string(), "no room for another actor"),
         (
-            PrunedError::Mark { own: 1, other: 2 }.to_string(),
+            PrunedError::Retirements { own: 1, other: 2 }.to_string(),
             "1 retirements against 2: bring the lower one up first",
         ),
         (
@@ -92,7 +95,7 @@ fn every_error_says_what_happened_and_what_to_do() {
         ),
         (BroadcastError::NotStarted.to_string(), "the machine was not ticked yet"),
         (
-            BroadcastError::Doubted.to_string(),
+            BroadcastError::Stopped.to_string(),
             "others have broadcasts that this node did not make: start as the next incarnation",
         ),
         (
@@ -104,7 +107,7 @@ fn every_error_says_what_happened_and_what_to_do() {
             "the state lacks 1:2, which was delivered here: take a newer one",
         ),
         (
-            ResumeError::Forgotten(dot(1, 2)).to_string(),
+            ResumeError::LostState(dot(1, 2)).to_string(),
             "the disk forgot 1:2, which the state has: start as the next incarnation",
         ),
         (ResumeError::Full.to_string(), "more actors than the storage has room for"),
@@ -120,7 +123,7 @@ fn every_error_says_what_happened_and_what_to_do() {
 }
 
 #[test]
-fn clocks_are_shown_as_short_as_they_can_be() {
+fn debug_output_is_compact() {
     let mut vector = VersionVector::<Inline<3>>::new();
     vector.observe(dot(1, 4)).unwrap();
     vector.observe(Dot::first(actor(2, 5))).unwrap();
@@ -139,7 +142,7 @@ fn clocks_are_shown_as_short_as_they_can_be() {
 }
 
 #[test]
-fn relations_have_two_sides() {
+fn causality_reverses() {
     use Causality::{After, Before, Concurrent, Equal};
     let table = [
         (Before, Some(Ordering::Less), After),
@@ -154,7 +157,7 @@ fn relations_have_two_sides() {
 }
 
 #[test]
-fn runs_are_what_lies_between_their_ends() {
+fn run_contains_its_range() {
     let run = Run::new(actor(1, 0), 4, 6).unwrap();
     assert_eq!((run.actor(), run.first(), run.last()), (actor(1, 0), 4, 6));
     let within: Vec<u64> = (1..9).filter(|&n| run.contains(dot(1, n))).collect();
@@ -168,9 +171,9 @@ fn runs_are_what_lies_between_their_ends() {
 }
 
 #[test]
-fn actors_and_dots_end() {
-    assert_eq!(actor(1, 7).reborn(), Some(actor(1, 8)));
-    assert_eq!(actor(1, u32::MAX).reborn(), None);
+fn actors_and_dots_exhaust() {
+    assert_eq!(actor(1, 7).next_incarnation(), Some(actor(1, 8)));
+    assert_eq!(actor(1, u32::MAX).next_incarnation(), None);
     assert_eq!((actor(1, 7).node(), actor(1, 7).incarnation()), (NodeId::new(1), 7));
     assert_eq!(Actor::from(NodeId::new(1)), actor(1, 0));
     assert!(actor(1, 9) < actor(2, 0) && actor(1, 0) < actor(1, 1));
@@ -181,7 +184,7 @@ fn actors_and_dots_end() {
 }
 
 #[test]
-fn timestamps_are_numbers() {
+fn timestamps_convert_to_bits() {
     let max = Timestamp::MAX_MICROS;
     assert_eq!(Timestamp::new(max, 4095), Some(Timestamp::MAX));
     assert_eq!((Timestamp::new(max + 1, 0), Timestamp::new(0, 4096)), (None, None));
@@ -225,7 +228,7 @@ fn golden_bytes() {
         monotonic_writes: true,
         ..Guarantees::NONE
     });
-    session.wrote(dot(7, 5)).unwrap();
+    session.record_write(dot(7, 5)).unwrap();
     same(&session, &[1, 0, 1, 0, 0, 1, 7, 0, 5]);
     let other = Guarantees { monotonic_reads: true, writes_follow_reads: true, ..Guarantees::NONE };
     same(&Session::<Inline<2>>::new(other), &[0, 1, 0, 1, 0, 0]);

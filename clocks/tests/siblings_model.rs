@@ -34,7 +34,7 @@ impl History {
         self.0.keys().chain(self.0.values().flatten()).copied().collect()
     }
 
-    fn live(&self) -> BTreeSet<u64> {
+    fn current(&self) -> BTreeSet<u64> {
         let replaced: BTreeSet<u64> = self.0.values().flatten().copied().collect();
         self.0.keys().copied().filter(|write| !replaced.contains(write)).collect()
     }
@@ -65,7 +65,7 @@ fn values(key: &Key) -> BTreeSet<u64> {
 
 proptest! {
     #[test]
-    fn what_is_left_is_what_nobody_replaced(steps in steps()) {
+    fn values_are_the_writes_not_overwritten(steps in steps()) {
         let mut keys = [(); 3].map(|()| Key::new());
         let mut histories = [(); 3].map(|()| History::default());
         let mut contexts = [(); 4].map(|()| (Vector::new(), BTreeSet::new()));
@@ -104,7 +104,7 @@ proptest! {
                 }
             }
             for (key, history) in keys.iter().zip(&histories) {
-                prop_assert_eq!(values(key), history.live());
+                prop_assert_eq!(values(key), history.current());
             }
         }
         let join = |a: &Key, b: &Key| { let mut c = a.clone(); c.merge(b).map(|()| c) };
@@ -118,7 +118,7 @@ proptest! {
 }
 
 #[test]
-fn clients_that_take_turns_do_not_pile_up_siblings() {
+fn alternating_clients_do_not_accumulate_siblings() {
     // each client knows its own last write only: with an entry a server, a plain version vector would take the other's
     // write for replaced or, with an entry a client, grow with the clients
     let server = Actor::default();
@@ -135,7 +135,7 @@ fn clients_that_take_turns_do_not_pile_up_siblings() {
 }
 
 #[test]
-fn one_actor_in_two_places_is_noticed() {
+fn duplicate_actor_is_detected() {
     let (mut a, mut b) = (Key::new(), Key::new());
     a.write(Actor::default(), &Vector::new(), Value(1)).unwrap();
     b.write(Actor::default(), &Vector::new(), Value(2)).unwrap();
@@ -145,7 +145,7 @@ fn one_actor_in_two_places_is_noticed() {
 }
 
 #[test]
-fn values_of_writes_that_were_not_seen_do_not_decode() {
+fn values_outside_the_context_do_not_decode() {
     let mut buffer = [0; 64];
     let mut key = Key::new();
     key.write(Actor::default(), &Vector::new(), Value(9)).unwrap();
