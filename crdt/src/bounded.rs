@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_clocks::{Actor, Storage};
 
-use crate::grow::Grow;
+use crate::grow_map::GrowMap;
 use crate::{Entry, UpdateError};
 
 /// A counter that never falls below zero, without asking anybody: a decrement spends rights that the actor holds. An actor
@@ -31,7 +31,7 @@ use crate::{Entry, UpdateError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct BoundedCounter<S: Storage>(Grow<Pair, (u64, u64), S>);
+pub struct BoundedCounter<S: Storage>(GrowMap<Pair, (u64, u64), S>);
 
 /// Who gave, and who got. An actor's increments are what it gave itself, and its decrements are kept beside them.
 type Pair = (Actor, Actor);
@@ -39,8 +39,8 @@ type Pair = (Actor, Actor);
 /// What a [`BoundedCounter`] sends: an actor's increments and decrements, or what it gave another.
 type Rights = Entry<Pair, (u64, u64)>;
 
-grow_view!(BoundedCounter [] "<Inline<4>>", "actors and pairs of actors");
-entry_crdt!(
+impl_grow_map!(BoundedCounter [] "<Inline<4>>", "actors and pairs of actors");
+impl_crdt_with_entry_deltas!(
     BoundedCounter [] Pair, (u64, u64),
     |state| Some(state.limit()),
     |state, actor| {
@@ -101,7 +101,7 @@ impl<S: Storage> BoundedCounter<S> {
     /// assert_eq!(none, Err(EscrowError::Insufficient { rights: 0 }));
     /// ```
     pub fn decrement(&mut self, actor: Actor, amount: u64) -> Result<Rights, EscrowError> {
-        self.spend(actor, amount)?;
+        self.check_rights(actor, amount)?;
         self.add((actor, actor), 0, amount)
     }
 
@@ -124,7 +124,7 @@ impl<S: Storage> BoundedCounter<S> {
     /// # Ok::<(), quorate_crdt::EscrowError>(())
     /// ```
     pub fn transfer(&mut self, from: Actor, to: Actor, amount: u64) -> Result<Rights, EscrowError> {
-        self.spend(from, amount)?;
+        self.check_rights(from, amount)?;
         if from == to {
             return self.add((from, from), 0, 0);
         }
@@ -168,7 +168,7 @@ impl<S: Storage> BoundedCounter<S> {
         up.saturating_sub(down)
     }
 
-    fn spend(&self, actor: Actor, amount: u64) -> Result<(), EscrowError> {
+    fn check_rights(&self, actor: Actor, amount: u64) -> Result<(), EscrowError> {
         let rights = self.rights(actor);
         if rights < amount { Err(EscrowError::Insufficient { rights }) } else { Ok(()) }
     }
@@ -186,7 +186,7 @@ impl<S: Storage> BoundedCounter<S> {
     }
 
     /// Nothing is spent between two actors.
-    fn valid((from, to): &Pair, (given, spent): &(u64, u64)) -> bool {
+    fn is_valid((from, to): &Pair, (given, spent): &(u64, u64)) -> bool {
         (*given > 0 || *spent > 0) && (from == to || *spent == 0)
     }
 }

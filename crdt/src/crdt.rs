@@ -7,7 +7,7 @@ use quorate_core::{DecodeError, Reader, Wire};
 use crate::{ApplyError, MergeError};
 
 /// The first [revision](Crdt::revision) of a decoded value.
-pub(crate) const DECODED: u64 = 1 << 63;
+pub(crate) const DECODED_REVISION: u64 = 1 << 63;
 
 /// A conflict-free replicated data type: a state that only grows in a partial order, and any two of which have a least state
 /// above both (Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types", SSS 2011, section 3).
@@ -54,26 +54,28 @@ pub trait Crdt: Clone + Eq + PartialOrd + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn compare(&self, other: &Self) -> Causality;
 
-    /// A measure of what the actor did that is in this state; it only grows. Nobody but the actor itself can make it grow,
-    /// which is how an actor that works in two places is found out. Always 0 for types in which actors leave no trace.
+    /// The version of the actor's updates in this state; it only grows. Only the actor itself can
+    /// raise it, which is how an actor that works in two places is detected. Always 0 for types
+    /// without actors in their state.
     #[must_use]
-    fn trace(&self, actor: Actor) -> u64;
+    fn actor_version(&self, actor: Actor) -> u64;
 
-    /// Whether a delta tells of something that the actor did and that is not part of this state:
-    /// applying it would raise the actor's [`trace`](Self::trace). Never for types in which actors
-    /// leave no trace.
+    /// Whether a delta contains an update of the actor that is not part of this state:
+    /// applying it would raise the actor's [`actor_version`](Self::actor_version). Never for types
+    /// without actors in their state.
     #[must_use]
     fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool;
 
-    /// Who made what a delta says to be a different thing than what is known here under the same identity, so that
-    /// [`apply`](Self::apply) would return [`ApplyError::Conflict`]; `None` if it would not.
+    /// The actor whose update in a delta differs from the one known here under the same identity,
+    /// so that [`apply`](Self::apply) would return [`ApplyError::Conflict`]; `None` if it would
+    /// not.
     #[must_use]
-    fn contradicted_by(&self, delta: &Self::Delta) -> Option<Actor>;
+    fn conflicting_actor(&self, delta: &Self::Delta) -> Option<Actor>;
 
-    /// Whether something that the actor made is a different thing in another state, so that [`merge`](Self::merge)
-    /// would return [`MergeError::Conflict`]. Never for types in which actors leave no trace.
+    /// Whether an update of the actor differs in another state, so that [`merge`](Self::merge)
+    /// would return [`MergeError::Conflict`]. Never for types without actors in their state.
     #[must_use]
-    fn disputes(&self, other: &Self, actor: Actor) -> bool;
+    fn conflicts_with(&self, other: &Self, actor: Actor) -> bool;
 
     /// How many updates, deltas and merges this value has taken since it was made. It is not part of the
     /// state: equal values may differ in it. A decoded value begins at 2^63, so that one that was put in

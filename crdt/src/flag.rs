@@ -3,7 +3,7 @@ use core::cmp::Ordering;
 use quorate_clocks::{Actor, Storage};
 
 use crate::UpdateError;
-use crate::dotted::{Change, Dotted};
+use crate::dot_store::{Change, DotStore};
 
 /// A flag that is on if it was switched on and off concurrently (Almeida, Shoker, Baquero 2018, section 7.3).
 ///
@@ -25,9 +25,9 @@ use crate::dotted::{Change, Dotted};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct EwFlag<S: Storage, A: Storage = S>(pub(crate) Dotted<(), S, A>);
+pub struct EwFlag<S: Storage, A: Storage = S>(pub(crate) DotStore<(), S, A>);
 
-dotted_view!(EwFlag [] (), "<Inline<4>, Inline<2>>", "concurrent switches");
+impl_dot_store!(EwFlag [] (), "<Inline<4>, Inline<2>>", "concurrent switches");
 
 impl<S: Storage, A: Storage> EwFlag<S, A> {
     /// Switches on.
@@ -97,9 +97,9 @@ impl<S: Storage, A: Storage> EwFlag<S, A> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct DwFlag<S: Storage, A: Storage = S>(pub(crate) Dotted<(), S, A>);
+pub struct DwFlag<S: Storage, A: Storage = S>(pub(crate) DotStore<(), S, A>);
 
-dotted_view!(DwFlag [] (), "<Inline<4>, Inline<2>>", "concurrent switches");
+impl_dot_store!(DwFlag [] (), "<Inline<4>, Inline<2>>", "concurrent switches");
 
 impl<S: Storage, A: Storage> DwFlag<S, A> {
     /// Switches on, as far as it is known here to be off.

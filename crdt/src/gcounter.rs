@@ -1,6 +1,6 @@
 use quorate_clocks::{Actor, Storage};
 
-use crate::grow::Grow;
+use crate::grow_map::GrowMap;
 use crate::{Entry, UpdateError};
 
 /// A counter that only grows: each actor's total, and the sum is the value (Shapiro, Preguiça, Baquero, Zawirski, "A
@@ -22,10 +22,10 @@ use crate::{Entry, UpdateError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct GCounter<S: Storage>(Grow<Actor, u64, S>);
+pub struct GCounter<S: Storage>(GrowMap<Actor, u64, S>);
 
-grow_view!(GCounter [] "<Inline<4>>", "actors");
-entry_crdt!(
+impl_grow_map!(GCounter [] "<Inline<4>>", "actors");
+impl_crdt_with_entry_deltas!(
     GCounter [] Actor, u64,
     |state| Some(state.limit()),
     |state, actor| state.get(actor),
@@ -90,7 +90,7 @@ impl<S: Storage> GCounter<S> {
     }
 
     /// An entry without events would be a second form of the same state.
-    fn valid(_actor: &Actor, total: &u64) -> bool {
+    fn is_valid(_actor: &Actor, total: &u64) -> bool {
         *total > 0
     }
 }

@@ -46,8 +46,8 @@
 //! # Who writes
 //!
 //! An [`Actor`](quorate_clocks::Actor) works in one place only. A node that lost its memory takes the next incarnation: otherwise
-//! others take its new updates for old ones and drop them. [`Crdt::trace`] lets a replica find out that somebody else uses its
-//! name; [`Replica`] does so with every message.
+//! others take its new updates for old ones and drop them. [`Crdt::actor_version`] lets a replica
+//! find out that somebody else uses its name; [`Replica`] does so with every message.
 //!
 //! # Limits
 //!
@@ -84,16 +84,16 @@ extern crate alloc;
 extern crate std;
 
 #[macro_use]
-mod view;
+mod macros;
 
 mod bounded;
 mod crdt;
-mod dotted;
+mod dot_store;
 mod entry;
 mod error;
 mod flag;
 mod gcounter;
-mod grow;
+mod grow_map;
 mod list;
 mod map;
 mod or_counter;
@@ -104,14 +104,14 @@ mod replica;
 mod resettable;
 mod rw_set;
 #[cfg(feature = "serde")]
-mod seq;
+mod serde_form;
 mod sets;
 mod sort;
 mod value;
 
 pub use bounded::{BoundedCounter, EscrowError};
 pub use crdt::{Crdt, DeltaState};
-pub use dotted::Change;
+pub use dot_store::Change;
 pub use entry::Entry;
 pub use error::{ApplyError, MergeError, UpdateError};
 pub use flag::{DwFlag, EwFlag};

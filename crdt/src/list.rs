@@ -4,7 +4,7 @@ use core::num::NonZeroU64;
 use quorate_clocks::{Actor, Causality, Storage};
 use quorate_core::{DecodeError, List as _, Reader, Wire, Writer};
 
-use crate::grow::{Grow, Join, causality, insert};
+use crate::grow_map::{GrowMap, Join, causality, insert};
 use crate::{ApplyError, Crdt, Entry, MergeError, UpdateError, Value};
 
 /// A sequence: text, a play list, steps of a recipe. Runs that are inserted at one place concurrently do not interleave (Weidner,
@@ -37,7 +37,7 @@ use crate::{ApplyError, Crdt, Entry, MergeError, UpdateError, Value};
 /// ```
 #[derive(Clone)]
 pub struct List<V: Value, S: Storage> {
-    nodes: Grow<ListId, Node<V>, S>,
+    nodes: GrowMap<ListId, Node<V>, S>,
     /// Where the nodes are in `nodes`, from left to right. Follows from them.
     order: S::List<u32>,
 }
@@ -99,7 +99,7 @@ impl<V: Value, S: Storage> List<V, S> {
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         let limit = limit.min(u32::MAX as usize);
-        Self { nodes: Grow::with_limit(limit), order: quorate_core::List::with_limit(limit) }
+        Self { nodes: GrowMap::with_limit(limit), order: quorate_core::List::with_limit(limit) }
     }
 
     /// Inserts a value before the element at `index`, or at the end.
@@ -120,7 +120,7 @@ impl<V: Value, S: Storage> List<V, S> {
     /// # Ok::<(), ListError>(())
     /// ```
     pub fn insert(&mut self, actor: Actor, index: usize, value: V) -> Result<Update<V>, ListError> {
-        let (parent, right) = self.place_at(index).ok_or(ListError::OutOfBounds)?;
+        let (parent, right) = self.insertion_point(index).ok_or(ListError::OutOfBounds)?;
         let last = self.nodes.entries().last().map_or(0, |node| node.0.counter.get());
         let counter = last.checked_add(1).and_then(NonZeroU64::new);
         let counter = counter.ok_or(ListError::Update(UpdateError::Exhausted))?;
@@ -216,7 +216,7 @@ impl<V: Value, S: Storage> List<V, S> {
         self.nodes.limit()
     }
 
-    /// How many places are taken, by elements that are and that were in the list.
+    /// The number of slots in use: by elements, and by tombstones of removed ones.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -224,11 +224,11 @@ impl<V: Value, S: Storage> List<V, S> {
     /// let mut list = List::<u8, Inline<4>>::new();
     /// list.insert(Actor::default(), 0, 1)?;
     /// list.remove(0)?;
-    /// assert_eq!((list.len(), list.taken()), (0, 1));
+    /// assert_eq!((list.len(), list.slots_used()), (0, 1));
     /// # Ok::<(), quorate_crdt::ListError>(())
     /// ```
     #[must_use]
-    pub fn taken(&self) -> usize {
+    pub fn slots_used(&self) -> usize {
         self.nodes.entries().len()
     }
 
@@ -241,21 +241,22 @@ impl<V: Value, S: Storage> List<V, S> {
         self.nodes.entries().get(at as usize)
     }
 
-    /// Where a new element hangs that is to be at `index`: to the right of the one before it if nothing is there, else to the
-    /// left of what follows that one, removed or not (Fugue, algorithm 1, `insert`).
-    fn place_at(&self, index: usize) -> Option<(Option<ListId>, bool)> {
+    /// Fugue parent and side for an insertion at `index`: to the right of the one before it if
+    /// nothing is there, else to the left of what follows that one, removed or not (Fugue,
+    /// algorithm 1, `insert`).
+    fn insertion_point(&self, index: usize) -> Option<(Option<ListId>, bool)> {
         let left = match index.checked_sub(1) {
             Some(before) => Some(self.visible().nth(before)?.0),
             None => None,
         };
-        match self.order.get(self.after(left)?).and_then(|&at| self.node(at)) {
-            Some((next, _)) if self.ends_at(*next, left, true) => Some((Some(*next), false)),
+        match self.order.get(self.index_after(left)?).and_then(|&at| self.node(at)) {
+            Some((next, _)) if self.is_in_subtree(*next, left, true) => Some((Some(*next), false)),
             _ => Some((left, true)),
         }
     }
 
     /// Where in the order the place after a node is; after the root is at the front.
-    fn after(&self, id: Option<ListId>) -> Option<usize> {
+    fn index_after(&self, id: Option<ListId>) -> Option<usize> {
         let Some(id) = id else { return Some(0) };
         let at = u32::try_from(self.nodes.find(&id).ok()?).ok()?;
         self.order.iter().position(|&other| other == at)?.checked_add(1)
@@ -263,7 +264,7 @@ impl<V: Value, S: Storage> List<V, S> {
 
     /// Whether the neighbour of `top` on that side is of what hangs on that side of it. If it is, it is at the inner end: to be
     /// reached from a child of `top` by steps to the other side only.
-    fn ends_at(&self, neighbour: ListId, top: Option<ListId>, right: bool) -> bool {
+    fn is_in_subtree(&self, neighbour: ListId, top: Option<ListId>, right: bool) -> bool {
         let mut node = self.nodes.get(&neighbour);
         // parents have smaller numbers than their children: this ends
         while let Some(inner) = node.filter(|node| node.right != right) {
@@ -273,8 +274,8 @@ impl<V: Value, S: Storage> List<V, S> {
     }
 
     /// Where in the order a new node goes that has no siblings on its side: beside its parent. `None` if it has.
-    fn slot(&self, parent: Option<ListId>, right: bool) -> Option<usize> {
-        let after = self.after(parent)?;
+    fn insertion_index(&self, parent: Option<ListId>, right: bool) -> Option<usize> {
+        let after = self.index_after(parent)?;
         let (slot, neighbour) = if right {
             (after, Some(after))
         } else {
@@ -282,17 +283,17 @@ impl<V: Value, S: Storage> List<V, S> {
             (before, before.checked_sub(1))
         };
         let neighbour = neighbour.and_then(|at| self.order.get(at)).and_then(|&at| self.node(at));
-        let alone = neighbour.is_none_or(|(id, _)| !self.ends_at(*id, parent, right));
+        let alone = neighbour.is_none_or(|(id, _)| !self.is_in_subtree(*id, parent, right));
         alone.then_some(slot)
     }
 
     /// Takes over a node whose parent is here.
     fn integrate(&mut self, id: &ListId, node: &Node<V>) -> Result<bool, MergeError> {
         let Err(at) = self.nodes.find(id) else { return self.nodes.join(id, node) };
-        let slot = self.slot(node.parent, node.right);
+        let slot = self.insertion_index(node.parent, node.right);
         self.nodes.join(id, node)?;
         let (Some(slot), Ok(index)) = (slot, u32::try_from(at)) else {
-            self.arrange();
+            self.rebuild_order();
             return Ok(true);
         };
         self.order.iter_mut().filter(|at| **at >= index).for_each(|at| *at = at.saturating_add(1));
@@ -300,24 +301,24 @@ impl<V: Value, S: Storage> List<V, S> {
         Ok(true)
     }
 
-    /// Makes the order anew.
-    fn arrange(&mut self) {
-        if let Some(order) = order::<V, S>(self.nodes.entries(), self.limit()) {
+    /// Recomputes the order.
+    fn rebuild_order(&mut self) {
+        if let Some(order) = compute_order::<V, S>(self.nodes.entries(), self.limit()) {
             self.order = order;
         }
     }
 
     /// The list of these nodes; `None` if they cannot be one.
-    fn from_nodes(nodes: Grow<ListId, Node<V>, S>) -> Option<Self> {
-        if !nodes.entries().iter().all(|(id, node)| Self::valid(id, node)) {
+    fn from_nodes(nodes: GrowMap<ListId, Node<V>, S>) -> Option<Self> {
+        if !nodes.entries().iter().all(|(id, node)| Self::is_valid(id, node)) {
             return None;
         }
-        let order = order::<V, S>(nodes.entries(), nodes.limit())?;
+        let order = compute_order::<V, S>(nodes.entries(), nodes.limit())?;
         Some(Self { nodes, order })
     }
 
     /// Whether a node can be: its number is above its parent's, and only the root has no left side.
-    fn valid(id: &ListId, node: &Node<V>) -> bool {
+    fn is_valid(id: &ListId, node: &Node<V>) -> bool {
         match node.parent {
             Some(parent) => parent.counter < id.counter,
             None => node.right,
@@ -329,16 +330,16 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
     type Delta = Update<V>;
 
     fn merge(&mut self, other: &Self) -> Result<bool, MergeError> {
-        let before = self.taken();
+        let before = self.slots_used();
         let changed = self.nodes.merge(&other.nodes)?;
-        if self.taken() > before {
-            self.arrange(); // the parents of theirs came with them
+        if self.slots_used() > before {
+            self.rebuild_order(); // the parents of theirs came with them
         }
         Ok(changed)
     }
 
     fn apply(&mut self, delta: &Self::Delta) -> Result<bool, ApplyError> {
-        if !Self::valid(&delta.key, &delta.value) {
+        if !Self::is_valid(&delta.key, &delta.value) {
             return Err(ApplyError::Conflict);
         }
         if delta.value.parent.is_some_and(|parent| self.nodes.find(&parent).is_err()) {
@@ -351,7 +352,7 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
         self.nodes.compare(&other.nodes)
     }
 
-    fn trace(&self, actor: Actor) -> u64 {
+    fn actor_version(&self, actor: Actor) -> u64 {
         let own = self.nodes.entries().iter().rev().find(|(id, _)| id.actor == actor);
         own.map_or(0, |(id, _)| id.counter.get())
     }
@@ -360,15 +361,15 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
         delta.key.actor == actor && self.nodes.find(&delta.key).is_err()
     }
 
-    fn contradicted_by(&self, delta: &Self::Delta) -> Option<Actor> {
-        let contradicts = !Self::valid(&delta.key, &delta.value)
-            || self.nodes.contradicted_by(&delta.key, &delta.value);
+    fn conflicting_actor(&self, delta: &Self::Delta) -> Option<Actor> {
+        let contradicts = !Self::is_valid(&delta.key, &delta.value)
+            || self.nodes.conflicts(&delta.key, &delta.value);
         contradicts.then_some(delta.key.actor)
     }
 
-    fn disputes(&self, other: &Self, actor: Actor) -> bool {
+    fn conflicts_with(&self, other: &Self, actor: Actor) -> bool {
         let mut theirs = other.nodes.entries().iter().filter(|(id, _)| id.actor == actor);
-        theirs.any(|(id, node)| self.nodes.contradicted_by(id, node))
+        theirs.any(|(id, node)| self.nodes.conflicts(id, node))
     }
 
     fn revision(&self) -> u64 {
@@ -384,7 +385,7 @@ impl<V: Value, S: Storage> Crdt for List<V, S> {
     }
 
     fn read_state(&self, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let nodes = Grow::<ListId, Node<V>, S>::read(self.limit(), input)?;
+        let nodes = GrowMap::<ListId, Node<V>, S>::read(self.limit(), input)?;
         Self::from_nodes(nodes).ok_or(DecodeError::Invalid)
     }
 
@@ -404,7 +405,10 @@ const NONE: u32 = u32::MAX;
 ///
 /// Nodes come by number, so each is the last of its siblings so far: as a left child it goes right before its parent, as a right
 /// child behind everything that hangs on its parent so far, which the chain of last right children ends with.
-fn order<V: Value, S: Storage>(nodes: &[(ListId, Node<V>)], limit: usize) -> Option<S::List<u32>> {
+fn compute_order<V: Value, S: Storage>(
+    nodes: &[(ListId, Node<V>)],
+    limit: usize,
+) -> Option<S::List<u32>> {
     let blank = || {
         let mut list: S::List<u32> = quorate_core::List::with_limit(limit);
         nodes.iter().try_for_each(|_| list.push(NONE)).is_ok().then_some(list)
@@ -422,10 +426,10 @@ fn order<V: Value, S: Storage>(nodes: &[(ListId, Node<V>)], limit: usize) -> Opt
         };
         let left = if node.right {
             let mut end = parent;
-            let mut next = place(&last_right, parent).unwrap_or(last_of_root);
+            let mut next = link(&last_right, parent).unwrap_or(last_of_root);
             while next != NONE {
                 end = next;
-                next = place(&last_right, end)?;
+                next = link(&last_right, end)?;
             }
             match last_right.get_mut(parent as usize) {
                 Some(last) => *last = new,
@@ -433,9 +437,9 @@ fn order<V: Value, S: Storage>(nodes: &[(ListId, Node<V>)], limit: usize) -> Opt
             }
             end
         } else {
-            place(&before, parent)?
+            link(&before, parent)?
         };
-        let right = place(&after, left).unwrap_or(first);
+        let right = link(&after, left).unwrap_or(first);
         match after.get_mut(left as usize) {
             Some(next) => *next = new,
             None => first = new,
@@ -447,12 +451,12 @@ fn order<V: Value, S: Storage>(nodes: &[(ListId, Node<V>)], limit: usize) -> Opt
     let mut order: S::List<u32> = quorate_core::List::with_limit(limit);
     while first != NONE {
         order.push(first).ok()?;
-        first = place(&after, first)?;
+        first = link(&after, first)?;
     }
     Some(order)
 }
 
-fn place(list: &[u32], at: u32) -> Option<u32> {
+fn link(list: &[u32], at: u32) -> Option<u32> {
     list.get(at as usize).copied()
 }
 
@@ -525,12 +529,12 @@ impl<V: Value> Join for Node<V> {
         removes
     }
 
-    fn agrees(&self, other: &Self) -> bool {
+    fn is_compatible(&self, other: &Self) -> bool {
         let same = self.value == other.value || self.value.is_none() || other.value.is_none();
         same && self.parent == other.parent && self.right == other.right
     }
 
-    fn relate(&self, other: &Self) -> Causality {
+    fn compare_values(&self, other: &Self) -> Causality {
         let gone = |node: &Self| node.value.is_none();
         causality(gone(self) && !gone(other), gone(other) && !gone(self))
     }
@@ -619,7 +623,7 @@ impl<V: Value + serde::Serialize, S: Storage> serde::Serialize for List<V, S> {
 #[cfg(feature = "serde")]
 impl<'de, V: Value + serde::Deserialize<'de>, S: Storage> serde::Deserialize<'de> for List<V, S> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let nodes = Grow::<ListId, Node<V>, S>::deserialize(deserializer)?;
+        let nodes = GrowMap::<ListId, Node<V>, S>::deserialize(deserializer)?;
         Self::from_nodes(nodes)
             .ok_or_else(|| serde::de::Error::custom("an element hangs on one that is not there"))
     }

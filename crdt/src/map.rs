@@ -2,7 +2,7 @@ use core::cmp::Ordering;
 
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted, firsts};
+use crate::dot_store::{Change, DotStore, dedup};
 use crate::{
     ApplyError, Crdt, DwFlag, EwFlag, MvRegister, OrCounter, OrSet, RwSet, UpdateError, Value,
 };
@@ -32,20 +32,20 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct OrMap<K: Value, V: Nested>(Dotted<(K, V::Payload), V::Entries, V::Actors>);
+pub struct OrMap<K: Value, V: Nested>(DotStore<(K, V::Payload), V::Entries, V::Actors>);
 
 /// What may be the value of an [`OrMap`]: every type of this crate from which things are taken out by what was seen.
 pub trait Nested: Crdt<Delta = Change<Self::Payload, Self::Entries>> + sealed::Kernel {}
 
 #[allow(unnameable_types)] // how the map and its values hold together
 mod sealed {
-    use super::{Dotted, Storage, Value};
+    use super::{DotStore, Storage, Value};
 
     pub trait Kernel {
         type Payload: Value;
         type Entries: Storage;
         type Actors: Storage;
-        fn wrap(kernel: Dotted<Self::Payload, Self::Entries, Self::Actors>) -> Self;
+        fn from_store(kernel: DotStore<Self::Payload, Self::Entries, Self::Actors>) -> Self;
     }
 }
 
@@ -56,7 +56,7 @@ macro_rules! nested {
             type Entries = S;
             type Actors = A;
 
-            fn wrap(kernel: Dotted<$payload, S, A>) -> Self {
+            fn from_store(kernel: DotStore<$payload, S, A>) -> Self {
                 Self(kernel)
             }
         }
@@ -77,7 +77,7 @@ impl<K: Value, V: Nested> sealed::Kernel for OrMap<K, V> {
     type Entries = V::Entries;
     type Actors = V::Actors;
 
-    fn wrap(kernel: Dotted<Self::Payload, Self::Entries, Self::Actors>) -> Self {
+    fn from_store(kernel: DotStore<Self::Payload, Self::Entries, Self::Actors>) -> Self {
         Self(kernel)
     }
 }
@@ -109,7 +109,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     /// ```
     #[must_use]
     pub fn with_limits(entries: usize, actors: usize) -> Self {
-        Self(Dotted::with_limits(entries, actors))
+        Self(DotStore::with_limits(entries, actors))
     }
 
     /// How many entries of all values together, and how many actors there may be.
@@ -160,7 +160,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         let mut edited = self.value(key);
         let delta = edit(&mut edited)?;
         let mut expected = self.value(key);
-        expected.apply(&delta).map_err(not_applied)?;
+        expected.apply(&delta).map_err(update_error)?;
         let elsewhere = |entry: &((K, _), _)| entry.0.0 != *key && delta.removes(entry.1);
         if expected != edited || self.0.entries().iter().any(elsewhere) {
             return Err(UpdateError::DeltaMismatch);
@@ -168,7 +168,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
         let Change { added, removed } = delta;
         let added = added.map(|(payload, dot)| ((key.clone(), payload), dot));
         let change = Change { added, removed };
-        self.0.apply(&change).map_err(not_applied)?;
+        self.0.apply(&change).map_err(update_error)?;
         Ok(change)
     }
 
@@ -223,7 +223,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     /// ```
     #[must_use]
     pub fn contains(&self, key: &K) -> bool {
-        self.0.any(|other| other.0.cmp(key))
+        self.0.contains(|other| other.0.cmp(key))
     }
 
     /// The keys, in order.
@@ -237,7 +237,7 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn keys(&self) -> impl Iterator<Item = &K> + '_ {
-        firsts(self.0.entries(), |a, b| a.0.0 == b.0.0).map(|entry| &entry.0.0)
+        dedup(self.0.entries(), |a, b| a.0.0 == b.0.0).map(|entry| &entry.0.0)
     }
 
     /// Whether there are no keys.
@@ -256,12 +256,12 @@ impl<K: Value, V: Nested> OrMap<K, V> {
     fn value(&self, key: &K) -> V {
         let entries = self.0.range(|other| other.0.cmp(key));
         let inner = entries.iter().map(|((_, payload), dot)| (payload.clone(), *dot));
-        V::wrap(self.0.part(inner))
+        V::from_store(self.0.restrict(inner))
     }
 }
 
 /// A delta that does not apply to what it was made of is not the delta of that.
-const fn not_applied(error: ApplyError) -> UpdateError {
+const fn update_error(error: ApplyError) -> UpdateError {
     match error {
         ApplyError::Full => UpdateError::Full,
         ApplyError::Missing | ApplyError::Conflict => UpdateError::DeltaMismatch,
@@ -283,15 +283,15 @@ impl<K: Value, V: Nested> Crdt for OrMap<K, V> {
         self.0.compare(&other.0)
     }
 
-    fn trace(&self, actor: Actor) -> u64 {
-        self.0.trace(actor)
+    fn actor_version(&self, actor: Actor) -> u64 {
+        self.0.actor_version(actor)
     }
 
     fn lacks(&self, delta: &Self::Delta, actor: Actor) -> bool {
         self.0.lacks(delta, actor)
     }
 
-    dotted_crdt!();
+    impl_dot_store_crdt!();
 }
 
 impl<K: Value, V: Nested> crate::DeltaState for OrMap<K, V> {
@@ -300,5 +300,5 @@ impl<K: Value, V: Nested> crate::DeltaState for OrMap<K, V> {
     }
 }
 
-common_view!(OrMap [K: Value, V: Nested] [K, V]);
-serde_view!(OrMap [K: Value, V: Nested] [K, V] Dotted<(K, V::Payload), V::Entries, V::Actors>, |_| true);
+impl_common!(OrMap [K: Value, V: Nested] [K, V]);
+impl_serde!(OrMap [K: Value, V: Nested] [K, V] DotStore<(K, V::Payload), V::Entries, V::Actors>, |_| true);

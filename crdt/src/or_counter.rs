@@ -3,7 +3,7 @@ use core::cmp::Ordering;
 use quorate_clocks::{Actor, Storage};
 
 use crate::UpdateError;
-use crate::dotted::{Change, Dotted};
+use crate::dot_store::{Change, DotStore};
 
 /// A counter for an [`OrMap`](crate::OrMap): removing it takes back exactly what the removal has seen, and what was added
 /// concurrently counts (Almeida, Shoker, Baquero 2018, section 7: a causal counter, here with a dot for each addition instead of one
@@ -29,9 +29,9 @@ use crate::dotted::{Change, Dotted};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct OrCounter<S: Storage, A: Storage = S>(pub(crate) Dotted<i64, S, A>);
+pub struct OrCounter<S: Storage, A: Storage = S>(pub(crate) DotStore<i64, S, A>);
 
-dotted_view!(OrCounter [] i64, "<Inline<4>, Inline<2>>", "additions");
+impl_dot_store!(OrCounter [] i64, "<Inline<4>, Inline<2>>", "additions");
 
 impl<S: Storage, A: Storage> OrCounter<S, A> {
     /// Adds an amount, or takes it off if it is negative. An amount of 0 changes nothing, and takes no room.
@@ -87,7 +87,7 @@ impl<S: Storage, A: Storage> OrCounter<S, A> {
         }
         let sum = own().fold(0i128, |sum, entry| sum.saturating_add(entry.0.into()));
         let sum = i64::try_from(sum).map_err(|_| UpdateError::Exhausted)?;
-        self.0.gather(actor, (sum != 0).then_some(sum))
+        self.0.replace_actor_entries(actor, (sum != 0).then_some(sum))
     }
 
     /// Takes back everything that is known here to have been added.

@@ -2,7 +2,7 @@ use core::cmp::Ordering;
 
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted, firsts};
+use crate::dot_store::{Change, DotStore, dedup};
 use crate::{UpdateError, Value};
 
 /// A set in which an element stays if it was added and removed concurrently: a removal takes out the additions it has seen
@@ -27,9 +27,9 @@ use crate::{UpdateError, Value};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct OrSet<E: Value, S: Storage, A: Storage = S>(pub(crate) Dotted<E, S, A>);
+pub struct OrSet<E: Value, S: Storage, A: Storage = S>(pub(crate) DotStore<E, S, A>);
 
-dotted_view!(OrSet [E: Value] E, "<u8, Inline<4>, Inline<2>>", "additions");
+impl_dot_store!(OrSet [E: Value] E, "<u8, Inline<4>, Inline<2>>", "additions");
 
 impl<E: Value, S: Storage, A: Storage> OrSet<E, S, A> {
     /// Adds an element. If it is in already, this addition takes the place of those that are known.
@@ -92,7 +92,7 @@ impl<E: Value, S: Storage, A: Storage> OrSet<E, S, A> {
     #[inline]
     #[must_use]
     pub fn contains(&self, element: &E) -> bool {
-        self.0.any(|other| other.cmp(element))
+        self.0.contains(|other| other.cmp(element))
     }
 
     /// The elements, in order, each once.
@@ -109,7 +109,7 @@ impl<E: Value, S: Storage, A: Storage> OrSet<E, S, A> {
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
         // an element may be there by several dots, side by side
-        firsts(self.0.entries(), |a, b| a.0 == b.0).map(|entry| &entry.0)
+        dedup(self.0.entries(), |a, b| a.0 == b.0).map(|entry| &entry.0)
     }
 
     /// Whether nothing is in the set.

@@ -1,6 +1,6 @@
 use quorate_clocks::{Actor, Storage};
 
-use crate::grow::Grow;
+use crate::grow_map::GrowMap;
 use crate::{Entry, UpdateError};
 
 /// A counter that grows and shrinks: for each actor the total of its increments and that of its decrements, and the difference
@@ -23,10 +23,10 @@ use crate::{Entry, UpdateError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct PnCounter<S: Storage>(Grow<Actor, (u64, u64), S>);
+pub struct PnCounter<S: Storage>(GrowMap<Actor, (u64, u64), S>);
 
-grow_view!(PnCounter [] "<Inline<4>>", "actors");
-entry_crdt!(
+impl_grow_map!(PnCounter [] "<Inline<4>>", "actors");
+impl_crdt_with_entry_deltas!(
     PnCounter [] Actor, (u64, u64),
     |state| Some(state.limit()),
     |state, actor| {
@@ -133,7 +133,7 @@ impl<S: Storage> PnCounter<S> {
         Ok(Entry { key, value })
     }
 
-    fn valid(_actor: &Actor, totals: &(u64, u64)) -> bool {
+    fn is_valid(_actor: &Actor, totals: &(u64, u64)) -> bool {
         *totals != (0, 0)
     }
 }

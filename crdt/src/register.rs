@@ -2,8 +2,8 @@ use core::cmp::Ordering;
 
 use quorate_clocks::{Actor, Causality, Inline, Stamp, Storage};
 
-use crate::dotted::{Change, Dotted};
-use crate::grow::{Grow, Join, causality};
+use crate::dot_store::{Change, DotStore};
+use crate::grow_map::{GrowMap, Join, causality};
 use crate::{Entry, UpdateError, Value};
 
 /// A register in which the last write wins: the latest by time, then actor, then value, so that two replicas never decide
@@ -62,7 +62,7 @@ use crate::{Entry, UpdateError, Value};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct LwwRegister<V: Value>(Grow<(), Latest<V>, Inline<1>>);
+pub struct LwwRegister<V: Value>(GrowMap<(), Latest<V>, Inline<1>>);
 
 /// A value and when it was written; the greatest counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -77,7 +77,7 @@ pub struct Latest<V> {
 
 impl<V: Value> Latest<V> {
     /// Whether this may be written where the other is known: it is later, or the same write.
-    pub(crate) fn may_follow(&self, known: &Self) -> bool {
+    pub(crate) fn may_replace(&self, known: &Self) -> bool {
         self.stamp > known.stamp || self == known
     }
 }
@@ -102,7 +102,7 @@ impl<V: Value> Join for Latest<V> {
         later
     }
 
-    fn relate(&self, other: &Self) -> Causality {
+    fn compare_values(&self, other: &Self) -> Causality {
         causality(self > other, self < other)
     }
 }
@@ -116,7 +116,7 @@ impl<V: Value> LwwRegister<V> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self(Grow::with_limit(1))
+        Self(GrowMap::with_limit(1))
     }
 
     /// Writes, unless that write would be lost.
@@ -139,7 +139,7 @@ impl<V: Value> LwwRegister<V> {
     /// ```
     pub fn set(&mut self, stamp: Stamp, value: V) -> Result<Entry<(), Latest<V>>, UpdateError> {
         let value = Latest { stamp, value };
-        if self.latest().is_some_and(|known| !value.may_follow(known)) {
+        if self.latest().is_some_and(|known| !value.may_replace(known)) {
             return Err(UpdateError::Stale);
         }
         self.0.join(&(), &value).map_err(|_| UpdateError::Full)?; // there is room for one
@@ -185,14 +185,14 @@ impl<V: Value> LwwRegister<V> {
         Self::new()
     }
 
-    fn valid((): &(), _latest: &Latest<V>) -> bool {
+    fn is_valid((): &(), _latest: &Latest<V>) -> bool {
         true
     }
 }
 
-common_view!(LwwRegister [V: Value] [V]);
-lww_crdt!();
-serde_view!(LwwRegister [V: Value] [V] Grow<(), Latest<V>, Inline<1>>, |_| true);
+impl_common!(LwwRegister [V: Value] [V]);
+impl_lww_crdt!();
+impl_serde!(LwwRegister [V: Value] [V] GrowMap<(), Latest<V>, Inline<1>>, |_| true);
 
 /// A register that keeps concurrent writes, for the reader to decide: a write takes the place of those it has seen, and of no
 /// others (Shapiro et al. 2011, specification 10).
@@ -215,9 +215,9 @@ serde_view!(LwwRegister [V: Value] [V] Grow<(), Latest<V>, Inline<1>>, |_| true)
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct MvRegister<V: Value, S: Storage, A: Storage = S>(pub(crate) Dotted<V, S, A>);
+pub struct MvRegister<V: Value, S: Storage, A: Storage = S>(pub(crate) DotStore<V, S, A>);
 
-dotted_view!(MvRegister [V: Value] V, "<u8, Inline<4>, Inline<2>>", "concurrent values");
+impl_dot_store!(MvRegister [V: Value] V, "<u8, Inline<4>, Inline<2>>", "concurrent values");
 
 impl<V: Value, S: Storage, A: Storage> MvRegister<V, S, A> {
     /// Writes in place of all values that are here.

@@ -1,7 +1,7 @@
 use quorate_clocks::{Actor, Storage};
 
 use crate::UpdateError;
-use crate::grow::Grow;
+use crate::grow_map::GrowMap;
 
 /// An actor's totals: increments and how much of them is reset, decrements and how much of them is reset.
 type Totals = ((u64, u64), (u64, u64));
@@ -31,10 +31,10 @@ type Totals = ((u64, u64), (u64, u64));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ResettableCounter<S: Storage>(Grow<Actor, Totals, S>);
+pub struct ResettableCounter<S: Storage>(GrowMap<Actor, Totals, S>);
 
-grow_view!(ResettableCounter [] "<Inline<4>>", "actors");
-whole_crdt!(
+impl_grow_map!(ResettableCounter [] "<Inline<4>>", "actors");
+impl_crdt_with_state_deltas!(
     ResettableCounter []
     |state| Some(state.limit()),
     |state, actor| {
@@ -48,8 +48,8 @@ whole_crdt!(
     }
 );
 
-serde_view!(ResettableCounter [S: Storage] [S] Grow<Actor, Totals, S>, |view| {
-    view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))
+impl_serde!(ResettableCounter [S: Storage] [S] GrowMap<Actor, Totals, S>, |macros| {
+    macros.0.entries().iter().all(|entry| Self::is_valid(&entry.0, &entry.1))
 });
 
 impl<S: Storage> ResettableCounter<S> {
@@ -147,7 +147,7 @@ impl<S: Storage> ResettableCounter<S> {
     }
 
     /// Nothing is reset that was not counted.
-    fn valid(_actor: &Actor, (up, down): &Totals) -> bool {
+    fn is_valid(_actor: &Actor, (up, down): &Totals) -> bool {
         up.1 <= up.0 && down.1 <= down.0 && (up.0 > 0 || down.0 > 0)
     }
 }

@@ -1,14 +1,15 @@
 use quorate_clocks::{Actor, Storage};
 
-use crate::dotted::{Change, Dotted, firsts};
+use crate::dot_store::{Change, DotStore, dedup};
 use crate::{UpdateError, Value};
 
 /// A set in which an element is out if it was added and removed concurrently: an element is in if every addition and removal
 /// that nothing later took the place of is an addition (Almeida, Shoker, Baquero 2018, section 7.4, with the bias turned).
 ///
 /// An element that came out keeps its place, so that a concurrent addition finds the removal;
-/// [`forget`](Self::forget) frees it once every replica has seen the removal. RAM: 24 bytes, the element and one byte (padded) for
-/// each element that is in or out, once more for each concurrent addition or removal, and 56 bytes an actor.
+/// [`purge`](Self::purge) frees it once every replica has seen the removal. RAM: 24 bytes, the
+/// element and one byte (padded) for each element that is in or out, once more for each concurrent
+/// addition or removal, and 56 bytes an actor.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline};
@@ -26,9 +27,9 @@ use crate::{UpdateError, Value};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct RwSet<E: Value, S: Storage, A: Storage = S>(pub(crate) Dotted<(E, bool), S, A>);
+pub struct RwSet<E: Value, S: Storage, A: Storage = S>(pub(crate) DotStore<(E, bool), S, A>);
 
-dotted_view!(RwSet [E: Value] (E, bool), "<u8, Inline<4>, Inline<2>>", "additions and removals");
+impl_dot_store!(RwSet [E: Value] (E, bool), "<u8, Inline<4>, Inline<2>>", "additions and removals");
 
 /// What an [`RwSet`] sends.
 type Update<E, S> = Change<(E, bool), S>;
@@ -73,19 +74,20 @@ impl<E: Value, S: Storage, A: Storage> RwSet<E, S, A> {
         self.0.update(actor, Some((element.clone(), false)), |other| other.0.cmp(&element))
     }
 
-    /// Frees the place of an element that is out. Additions that are concurrent to the forgotten removals, and not yet here, will
-    /// win over them: forget when every replica is known to have seen the removal. An element that is in stays.
+    /// Frees the place of an element that is out. Additions that are concurrent to the purged
+    /// removals, and not yet here, will win over them: purge when every replica is known to have
+    /// seen the removal. An element that is in stays.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
     /// # use quorate_crdt::RwSet;
     /// let mut set = RwSet::<u8, Inline<1>>::new();
     /// set.remove(Actor::default(), 1)?;
-    /// set.forget(&1);
+    /// set.purge(&1);
     /// set.add(Actor::default(), 2)?;
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
-    pub fn forget(&mut self, element: &E) -> Update<E, S> {
+    pub fn purge(&mut self, element: &E) -> Update<E, S> {
         let out = !self.contains(element);
         self.0.remove(|other| if out { other.0.cmp(element) } else { core::cmp::Ordering::Less })
     }
@@ -115,7 +117,7 @@ impl<E: Value, S: Storage, A: Storage> RwSet<E, S, A> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
-        let entries = firsts(self.0.entries(), |a, b| a.0.0 == b.0.0);
+        let entries = dedup(self.0.entries(), |a, b| a.0.0 == b.0.0);
         entries.filter(|entry| entry.0.1).map(|entry| &entry.0.0)
     }
 }

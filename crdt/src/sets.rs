@@ -1,6 +1,6 @@
 use quorate_clocks::{Stamp, Storage};
 
-use crate::grow::Grow;
+use crate::grow_map::GrowMap;
 use crate::register::Latest;
 use crate::{Entry, UpdateError, Value};
 
@@ -18,10 +18,10 @@ use crate::{Entry, UpdateError, Value};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct GSet<E: Value, S: Storage>(Grow<E, (), S>);
+pub struct GSet<E: Value, S: Storage>(GrowMap<E, (), S>);
 
-grow_view!(GSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(GSet [E] E, (), |_| None, |_, _| 0, |_, _, _| false);
+impl_grow_map!(GSet [E] "<u8, Inline<4>>", "elements");
+impl_crdt_with_entry_deltas!(GSet [E] E, (), |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> GSet<E, S> {
     /// Adds an element.
@@ -66,7 +66,7 @@ impl<E: Value, S: Storage> GSet<E, S> {
         self.0.entries().iter().map(|entry| &entry.0)
     }
 
-    fn valid(_element: &E, (): &()) -> bool {
+    fn is_valid(_element: &E, (): &()) -> bool {
         true
     }
 }
@@ -88,10 +88,10 @@ impl<E: Value, S: Storage> GSet<E, S> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct TwoPhaseSet<E: Value, S: Storage>(Grow<E, bool, S>);
+pub struct TwoPhaseSet<E: Value, S: Storage>(GrowMap<E, bool, S>);
 
-grow_view!(TwoPhaseSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(TwoPhaseSet [E] E, bool, |_| None, |_, _| 0, |_, _, _| false);
+impl_grow_map!(TwoPhaseSet [E] "<u8, Inline<4>>", "elements");
+impl_crdt_with_entry_deltas!(TwoPhaseSet [E] E, bool, |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
     /// Adds an element, unless it came out already.
@@ -155,7 +155,7 @@ impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
         self.0.entries().iter().filter(|entry| !entry.1).map(|entry| &entry.0)
     }
 
-    fn valid(_element: &E, _removed: &bool) -> bool {
+    fn is_valid(_element: &E, _removed: &bool) -> bool {
         true
     }
 }
@@ -179,10 +179,10 @@ impl<E: Value, S: Storage> TwoPhaseSet<E, S> {
 /// # Ok::<(), UpdateError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct LwwSet<E: Value, S: Storage>(Grow<E, Latest<bool>, S>);
+pub struct LwwSet<E: Value, S: Storage>(GrowMap<E, Latest<bool>, S>);
 
-grow_view!(LwwSet [E] "<u8, Inline<4>>", "elements");
-entry_crdt!(LwwSet [E] E, Latest<bool>, |_| None, |_, _| 0, |_, _, _| false);
+impl_grow_map!(LwwSet [E] "<u8, Inline<4>>", "elements");
+impl_crdt_with_entry_deltas!(LwwSet [E] E, Latest<bool>, |_| None, |_, _| 0, |_, _, _| false);
 
 impl<E: Value, S: Storage> LwwSet<E, S> {
     /// Adds an element, if its stamp is later than what is known of the element.
@@ -201,7 +201,7 @@ impl<E: Value, S: Storage> LwwSet<E, S> {
     /// # Ok::<(), quorate_crdt::UpdateError>(())
     /// ```
     pub fn add(&mut self, stamp: Stamp, element: E) -> Result<Entry<E, Latest<bool>>, UpdateError> {
-        self.put(element, Latest { stamp, value: true })
+        self.write_latest(element, Latest { stamp, value: true })
     }
 
     /// Takes an element out, unless that would be lost. Takes a place even if it never was in: the
@@ -225,7 +225,7 @@ impl<E: Value, S: Storage> LwwSet<E, S> {
         stamp: Stamp,
         element: E,
     ) -> Result<Entry<E, Latest<bool>>, UpdateError> {
-        self.put(element, Latest { stamp, value: false })
+        self.write_latest(element, Latest { stamp, value: false })
     }
 
     /// Whether the element is in the set.
@@ -251,19 +251,19 @@ impl<E: Value, S: Storage> LwwSet<E, S> {
         self.0.entries().iter().filter(|entry| entry.1.value).map(|entry| &entry.0)
     }
 
-    fn put(
+    fn write_latest(
         &mut self,
         element: E,
         latest: Latest<bool>,
     ) -> Result<Entry<E, Latest<bool>>, UpdateError> {
-        if self.0.get(&element).is_some_and(|known| !latest.may_follow(known)) {
+        if self.0.get(&element).is_some_and(|known| !latest.may_replace(known)) {
             return Err(UpdateError::Stale);
         }
         self.0.join(&element, &latest).map_err(|_| UpdateError::Full)?;
         Ok(Entry { key: element, value: latest })
     }
 
-    fn valid(_element: &E, _latest: &Latest<bool>) -> bool {
+    fn is_valid(_element: &E, _latest: &Latest<bool>) -> bool {
         true
     }
 }

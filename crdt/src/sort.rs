@@ -1,4 +1,4 @@
-use crate::grow::swap;
+use crate::grow_map::swap;
 
 /// Sorts in place: heapsort (Williams, "Algorithm 232", 1964, with the heap built as by Floyd, "Algorithm 245", 1964). It needs no
 /// memory, takes n log n steps on any input, hostile ones too, and has no panic, which the library's has.
@@ -38,7 +38,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn sorts_everything_of_few_elements() {
+    fn sorts_all_short_lists() {
         for len in 0..=6u32 {
             for code in 0..4u32.pow(len) {
                 let mut list: Vec<u32> = (0..len).map(|n| code >> (2 * n) & 3).collect();

@@ -19,12 +19,12 @@ use quorate_crdt::{
 type Seen = BTreeSet<usize>;
 
 /// All updates ever, and what each replica has seen of them.
-struct World<U> {
+struct HistoryModel<U> {
     updates: Vec<(U, Seen)>,
     seen: [Seen; 3],
 }
 
-impl<U> World<U> {
+impl<U> HistoryModel<U> {
     fn new() -> Self {
         Self { updates: Vec::new(), seen: [Seen::new(), Seen::new(), Seen::new()] }
     }
@@ -41,12 +41,12 @@ impl<U> World<U> {
     }
 
     /// The updates a replica has seen.
-    fn of(&self, replica: usize) -> impl Iterator<Item = (usize, &U)> {
+    fn seen_by(&self, replica: usize) -> impl Iterator<Item = (usize, &U)> {
         self.seen[replica].iter().map(|&at| (at, &self.updates[at].0))
     }
 
     /// Whether an update was made in sight of another.
-    fn knew(&self, later: usize, earlier: usize) -> bool {
+    fn saw(&self, later: usize, earlier: usize) -> bool {
         self.updates[later].1.contains(&earlier)
     }
 }
@@ -56,19 +56,19 @@ fn compare<T: Crdt, U>(
     history: &[Step],
     new: impl Fn() -> T,
     act: impl Fn(&mut T, &Step) -> Option<U>,
-    same: impl Fn(&T, &World<U>, usize),
+    same: impl Fn(&T, &HistoryModel<U>, usize),
 ) {
     let mut states = [new(), new(), new()];
-    let mut world = World::new();
+    let mut model = HistoryModel::new();
     for step in history {
         if let Some(from) = step.from {
             let other = states[from].clone();
             states[step.replica].merge(&other).unwrap();
-            world.merge(step.replica, from);
+            model.merge(step.replica, from);
         } else if let Some(update) = act(&mut states[step.replica], step) {
-            world.update(step.replica, update);
+            model.update(step.replica, update);
         }
-        same(&states[step.replica], &world, step.replica);
+        same(&states[step.replica], &model, step.replica);
     }
 }
 
@@ -87,10 +87,10 @@ enum Tally {
 }
 
 /// The additions of a key that are left to one who has seen so much, by the number of the update: whose, and how much.
-fn tally(world: &World<(u8, Tally)>, seen: &Seen, key: u8) -> BTreeMap<usize, (usize, i64)> {
+fn tally(model: &HistoryModel<(u8, Tally)>, seen: &Seen, key: u8) -> BTreeMap<usize, (usize, i64)> {
     let mut left = BTreeMap::new();
     for &at in seen {
-        let ((of, what), before) = &world.updates[at];
+        let ((of, what), before) = &model.updates[at];
         if *of != key {
             continue;
         }
@@ -99,7 +99,7 @@ fn tally(world: &World<(u8, Tally)>, seen: &Seen, key: u8) -> BTreeMap<usize, (u
             Tally::Add(who, amount) => _ = left.insert(at, (who, amount)),
             Tally::Remove => left.retain(|n, _| !before.contains(n)),
             Tally::Compact(who) => {
-                let own = tally(world, before, key).into_iter().filter(|(_, entry)| entry.0 == who);
+                let own = tally(model, before, key).into_iter().filter(|(_, entry)| entry.0 == who);
                 let own: Vec<_> = own.collect();
                 if own.len() < 2 {
                     continue; // nothing to bring together
@@ -117,7 +117,7 @@ fn tally(world: &World<(u8, Tally)>, seen: &Seen, key: u8) -> BTreeMap<usize, (u
 
 proptest! {
     #[test]
-    fn counters_count(history in histories()) {
+    fn or_counters_match_model(history in histories()) {
         compare(
             &history,
             PnCounter::<Heap>::new,
@@ -130,12 +130,12 @@ proptest! {
                 state.decrement(actor(step.replica), step.value.into()).unwrap();
                 Some(-amount)
             },
-            |state, world, at| assert_eq!(state.value(), world.of(at).map(|(_, n)| n).sum::<i128>()),
+            |state, model, at| assert_eq!(state.value(), model.seen_by(at).map(|(_, n)| n).sum::<i128>()),
         );
     }
 
     #[test]
-    fn counters_that_grow_count(history in histories()) {
+    fn grow_counters_match_model(history in histories()) {
         compare(
             &history,
             GCounter::<Heap>::new,
@@ -143,10 +143,10 @@ proptest! {
                 state.increment(actor(step.replica), step.value.into()).unwrap();
                 Some((step.replica, u128::from(step.value)))
             },
-            |state, world, at| {
-                assert_eq!(state.value(), world.of(at).map(|(_, &(_, n))| n).sum::<u128>());
+            |state, model, at| {
+                assert_eq!(state.value(), model.seen_by(at).map(|(_, &(_, n))| n).sum::<u128>());
                 for who in 0..3 {
-                    let own = world.of(at).filter(|&(_, &(by, _))| by == who).map(|(_, &(_, n))| n);
+                    let own = model.seen_by(at).filter(|&(_, &(by, _))| by == who).map(|(_, &(_, n))| n);
                     assert_eq!(u128::from(state.get(actor(who))), own.sum::<u128>());
                 }
             },
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn the_last_write_wins(history in histories()) {
+    fn last_write_wins(history in histories()) {
         compare(
             &history,
             LwwRegister::<u8>::new,
@@ -163,8 +163,8 @@ proptest! {
                 state.set(stamp(step), step.value).ok()?;
                 Some((stamp(step), step.value))
             },
-            |state, world, at| {
-                let last = world.of(at).map(|(_, write)| *write).max();
+            |state, model, at| {
+                let last = model.seen_by(at).map(|(_, write)| *write).max();
                 assert_eq!(state.get().copied(), last.map(|(_, value)| value));
                 assert_eq!(state.latest().map(|latest| latest.stamp), last.map(|(stamp, _)| stamp));
             },
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn the_last_update_of_an_element_wins(history in histories()) {
+    fn last_update_of_an_element_wins(history in histories()) {
         compare(
             &history,
             LwwSet::<u8, Heap>::new,
@@ -184,9 +184,9 @@ proptest! {
                 delta.ok()?;
                 Some((element, stamp, add))
             },
-            |state, world, at| {
+            |state, model, at| {
                 // of one stamp, an addition comes after a removal
-                let last = |e| world.of(at).filter(|(_, u)| u.0 == e).map(|(_, u)| (u.1, u.2)).max();
+                let last = |e| model.seen_by(at).filter(|(_, u)| u.0 == e).map(|(_, u)| (u.1, u.2)).max();
                 let left: Vec<u8> = (0..5).filter(|&e| last(e).is_some_and(|(_, add)| add)).collect();
                 assert!(state.iter().eq(&left), "{state:?} and {left:?}");
                 assert!((0..5).all(|e| state.contains(&e) == left.contains(&e)));
@@ -195,7 +195,7 @@ proptest! {
     }
 
     #[test]
-    fn sets_without_a_way_back(history in histories()) {
+    fn grow_only_and_two_phase_sets_match_model(history in histories()) {
         compare(
             &history,
             GSet::<u8, Heap>::new,
@@ -203,8 +203,8 @@ proptest! {
                 state.add(step.value).unwrap();
                 Some(step.value)
             },
-            |state, world, at| {
-                let all: BTreeSet<u8> = world.of(at).map(|(_, element)| *element).collect();
+            |state, model, at| {
+                let all: BTreeSet<u8> = model.seen_by(at).map(|(_, element)| *element).collect();
                 assert!(state.iter().eq(&all));
                 assert!((0..12).all(|e| state.contains(&e) == all.contains(&e)));
             },
@@ -220,8 +220,8 @@ proptest! {
                 // what never was in cannot come out
                 state.remove(&step.value).map(|_| (step.value, false))
             },
-            |state, world, at| {
-                let ever = |what| world.of(at).filter(move |&(_, u)| u.1 == what).map(|(_, u)| u.0);
+            |state, model, at| {
+                let ever = |what| model.seen_by(at).filter(move |&(_, u)| u.1 == what).map(|(_, u)| u.0);
                 let out: BTreeSet<u8> = ever(false).collect();
                 let left: BTreeSet<u8> = ever(true).filter(|e| !out.contains(e)).collect();
                 assert!(state.iter().eq(&left), "{state:?} and {left:?}");
@@ -232,7 +232,7 @@ proptest! {
 
     /// Removing the key of a counter takes back what was seen, to the unit; bringing additions into one changes nothing else.
     #[test]
-    fn counters_in_maps_are_taken_back_exactly(history in histories()) {
+    fn map_removal_resets_counters_exactly(history in histories()) {
         compare(
             &history,
             OrMap::<u8, OrCounter<Heap>>::new,
@@ -250,9 +250,9 @@ proptest! {
                 }
                 Some((key, what))
             },
-            |state, world, at| {
+            |state, model, at| {
                 for key in 0..2 {
-                    let left = tally(world, &world.seen[at], key);
+                    let left = tally(model, &model.seen[at], key);
                     let value = state.get(&key).map_or(0, |counter| counter.value());
                     assert_eq!(value, left.values().map(|left| i128::from(left.1)).sum::<i128>());
                 }
@@ -261,7 +261,7 @@ proptest! {
     }
 
     #[test]
-    fn resets_take_back_what_they_saw(history in histories()) {
+    fn reset_removes_observed_updates(history in histories()) {
         compare(
             &history,
             ResettableCounter::<Heap>::new,
@@ -273,16 +273,16 @@ proptest! {
                 state.increment(actor(step.replica), step.value.into()).unwrap();
                 Some(Some(i128::from(step.value)))
             },
-            |state, world, at| {
-                let reset = |n| world.of(at).any(|(r, what)| what.is_none() && world.knew(r, n));
-                let left = world.of(at).filter(|&(n, _)| !reset(n)).filter_map(|(_, what)| *what);
+            |state, model, at| {
+                let reset = |n| model.seen_by(at).any(|(r, what)| what.is_none() && model.saw(r, n));
+                let left = model.seen_by(at).filter(|&(n, _)| !reset(n)).filter_map(|(_, what)| *what);
                 assert_eq!(state.value(), left.sum::<i128>());
             },
         );
     }
 
     #[test]
-    fn escrow_never_goes_below_zero(history in histories()) {
+    fn bounded_counter_stays_non_negative(history in histories()) {
         // the sum of everything ever done, seen or not
         let mut states = [(); 3].map(|()| BoundedCounter::<Heap>::new());
         let mut sum = 0i128;
@@ -314,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn registers_keep_what_nothing_followed(history in histories()) {
+    fn mv_register_keeps_concurrent_values(history in histories()) {
         compare(
             &history,
             MvRegister::<u8, Heap>::new,
@@ -326,10 +326,10 @@ proptest! {
                 state.set(actor(step.replica), step.value).unwrap();
                 Some(Some(step.value))
             },
-            |state, world, at| {
-                let followed = |n| world.of(at).any(|(later, _)| world.knew(later, n));
+            |state, model, at| {
+                let followed = |n| model.seen_by(at).any(|(later, _)| model.saw(later, n));
                 let mut left: Vec<u8> =
-                    world.of(at).filter(|&(n, _)| !followed(n)).filter_map(|(_, v)| *v).collect();
+                    model.seen_by(at).filter(|&(n, _)| !followed(n)).filter_map(|(_, v)| *v).collect();
                 left.sort_unstable();
                 assert_eq!(state.values().copied().collect::<Vec<_>>(), left);
             },
@@ -337,11 +337,11 @@ proptest! {
     }
 
     #[test]
-    fn flags_are_biased(history in histories()) {
+    fn flags_match_their_bias(history in histories()) {
         // on and off are updates; what counts are those that nothing of the other kind followed
-        let on = |world: &World<bool>, at: usize, wins: bool| {
-            let beaten = |n| world.of(at).any(|(m, &w)| w != wins && world.knew(m, n));
-            world.of(at).any(|(n, &w)| w == wins && !beaten(n))
+        let on = |model: &HistoryModel<bool>, at: usize, wins: bool| {
+            let beaten = |n| model.seen_by(at).any(|(m, &w)| w != wins && model.saw(m, n));
+            model.seen_by(at).any(|(n, &w)| w == wins && !beaten(n))
         };
         compare(
             &history,
@@ -351,7 +351,7 @@ proptest! {
                 if enable { state.enable(actor(step.replica)).unwrap() } else { state.disable() };
                 Some(enable)
             },
-            |state, world, at| assert_eq!(state.is_on(), on(world, at, true)),
+            |state, model, at| assert_eq!(state.is_on(), on(model, at, true)),
         );
         compare(
             &history,
@@ -361,12 +361,12 @@ proptest! {
                 if enable { state.enable() } else { state.disable(actor(step.replica)).unwrap() };
                 Some(enable)
             },
-            |state, world, at| assert_eq!(state.is_on(), !on(world, at, false)),
+            |state, model, at| assert_eq!(state.is_on(), !on(model, at, false)),
         );
     }
 
     #[test]
-    fn additions_win_or_removals_do(history in histories()) {
+    fn add_wins_and_remove_wins_sets_match_model(history in histories()) {
         compare(
             &history,
             OrSet::<u8, Heap>::new,
@@ -375,9 +375,9 @@ proptest! {
                 if add { state.add(actor(step.replica), step.value).unwrap() } else { state.remove(&step.value) };
                 Some((step.value, add))
             },
-            |state, world, at| {
-                let removed = |n, e| world.of(at).any(|(m, &(f, add))| f == e && !add && world.knew(m, n));
-                let left = world.of(at).filter(|&(n, &(e, add))| add && !removed(n, e));
+            |state, model, at| {
+                let removed = |n, e| model.seen_by(at).any(|(m, &(f, add))| f == e && !add && model.saw(m, n));
+                let left = model.seen_by(at).filter(|&(n, &(e, add))| add && !removed(n, e));
                 let left: BTreeSet<u8> = left.map(|(_, &(e, _))| e).collect();
                 assert!(state.iter().eq(&left), "{state:?} and {left:?}");
                 assert!((0..12).all(|e| state.contains(&e) == left.contains(&e)));
@@ -395,9 +395,9 @@ proptest! {
                 }
                 Some((step.value, add))
             },
-            |state, world, at| {
-                let followed = |n, e| world.of(at).any(|(m, &(f, _))| f == e && world.knew(m, n));
-                let last = |e| world.of(at).filter(move |&(n, &(f, _))| f == e && !followed(n, e));
+            |state, model, at| {
+                let followed = |n, e| model.seen_by(at).any(|(m, &(f, _))| f == e && model.saw(m, n));
+                let last = |e| model.seen_by(at).filter(move |&(n, &(f, _))| f == e && !followed(n, e));
                 let inside = |e| last(e).count() > 0 && last(e).all(|(_, &(_, add))| add);
                 let left: Vec<u8> = (0..12).filter(|&e| inside(e)).collect();
                 assert!(state.iter().eq(&left), "{state:?} and {left:?}");
@@ -407,7 +407,7 @@ proptest! {
     }
 
     #[test]
-    fn removing_a_key_resets_what_was_seen(history in histories()) {
+    fn map_removal_resets_observed_values(history in histories()) {
         /// Key and element added, or a key removed.
         type Update = (u8, Option<u8>);
         compare(
@@ -422,10 +422,10 @@ proptest! {
                 state.edit(&key, |set| set.add(actor(step.replica), step.value)).unwrap();
                 Some((key, Some(step.value)))
             },
-            |state, world: &World<Update>, at| {
-                let removed = |n, k| world.of(at).any(|(m, &(l, e))| l == k && e.is_none() && world.knew(m, n));
+            |state, model: &HistoryModel<Update>, at| {
+                let removed = |n, k| model.seen_by(at).any(|(m, &(l, e))| l == k && e.is_none() && model.saw(m, n));
                 let mut left = BTreeMap::<u8, BTreeSet<u8>>::new();
-                for (n, &(key, element)) in world.of(at) {
+                for (n, &(key, element)) in model.seen_by(at) {
                     if let Some(element) = element.filter(|_| !removed(n, key)) {
                         left.entry(key).or_default().insert(element);
                     }
@@ -438,7 +438,7 @@ proptest! {
 
     /// A list against a vector, on one replica; and against itself, merged in every order.
     #[test]
-    fn lists_are_vectors_and_agree(history in histories()) {
+    fn lists_match_vectors(history in histories()) {
         let mut model = Vec::new();
         let mut list = List::<u8, Heap>::new();
         for step in &history {
@@ -457,7 +457,7 @@ proptest! {
 
     /// Whatever the order of merging, the elements come in one order; and an order once seen stays.
     #[test]
-    fn lists_come_in_one_order(history in histories()) {
+    fn lists_converge_to_one_order(history in histories()) {
         let mut lists = [(); 3].map(|()| List::<u16, Heap>::new());
         let mut next = 0;
         for step in &history {
@@ -490,7 +490,7 @@ proptest! {
 
     /// Runs that two make at one place at once, forwards or backwards, do not interleave.
     #[test]
-    fn runs_do_not_interleave(base in 0usize..5, at in 0usize..5, a in 1usize..6, b in 1usize..6, forth: [bool; 2]) {
+    fn concurrent_runs_do_not_interleave(base in 0usize..5, at in 0usize..5, a in 1usize..6, b in 1usize..6, forth: [bool; 2]) {
         let at = at.min(base);
         let mut left = List::<u8, Heap>::new();
         (0..base).for_each(|n| _ = left.insert(actor(2), n, 0).unwrap());
@@ -509,7 +509,7 @@ proptest! {
 
     /// The same history on the add-wins set of the `crdts` crate.
     #[test]
-    fn sets_are_orswots(history in histories()) {
+    fn or_sets_agree_with_orswot(history in histories()) {
         use crdts::{CmRDT, CvRDT, Orswot};
         let mut ours = [(); 3].map(|()| OrSet::<u8, Heap>::new());
         let mut theirs = [(); 3].map(|()| Orswot::<u8, u8>::new());

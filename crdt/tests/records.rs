@@ -9,7 +9,7 @@ type Set = OrSet<u8, Inline<3>, Inline<2>>;
 type Node<T> = Replica<T, Inline<3>, Inline<32>>;
 
 const CONFIG: Config =
-    Config { gossip_us: 1_000_000, most_bytes: 256, durable: true, log_bytes: 32 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, log_bytes: 32 };
 
 fn node<T: Crdt + Default>() -> Node<T> {
     let ids = [1, 2].map(NodeId::new);
@@ -43,11 +43,11 @@ fn restore<T: Crdt + 'static>(node: &mut Node<T>, bytes: &[u8]) -> Result<(), Co
 }
 
 #[test]
-fn records_that_do_not_follow_are_refused() {
+fn out_of_order_records_are_rejected() {
     let mut source = node::<Set>();
     source.update(|set, me| set.add(me, 1)).unwrap();
     let mut written = records(&mut source);
-    assert_eq!(written.len(), 2, "a life, and an update");
+    assert_eq!(written.len(), 2, "a generation, and an update");
     for element in [2, 3] {
         source.update(|set, me| set.add(me, element)).unwrap();
         written.extend(records(&mut source));
@@ -106,7 +106,7 @@ fn records_that_do_not_follow_are_refused() {
 }
 
 #[test]
-fn records_that_contradict_each_other_are_refused() {
+fn conflicting_records_are_rejected() {
     let other = |value| {
         let mut source = node::<List<u8, Inline<4>>>();
         source.update(|list, me| list.insert(me, 0, value)).unwrap();
@@ -135,7 +135,7 @@ fn records_that_contradict_each_other_are_refused() {
 
 /// A delta that is longer than all that is kept of them: the state is written, and sent, instead.
 #[test]
-fn an_update_that_is_not_kept_is_written_as_a_state() {
+fn update_too_large_for_the_log_is_recorded_as_state() {
     type Wide = OrSet<[u8; 20], Inline<4>, Inline<2>>;
     let mut source = node::<Wide>();
     for n in 0..3 {
@@ -162,7 +162,7 @@ fn an_update_that_is_not_kept_is_written_as_a_state() {
 
 /// Members that stay are known as before; those that come are not.
 #[test]
-fn members_that_stay_keep_what_they_acknowledged() {
+fn remaining_members_keep_acknowledgements() {
     type Counter = GCounter<Inline<4>>;
     let ids = [1, 2, 3].map(NodeId::new);
     let config = Config { durable: false, ..CONFIG };

@@ -12,7 +12,7 @@ type Counter = GCounter<Inline<4>>;
 type Node = Replica<Counter, Inline<3>, Inline<64>>;
 
 const VOLATILE: Config =
-    Config { gossip_us: 1_000_000, most_bytes: 256, durable: false, log_bytes: 64 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: false, log_bytes: 64 };
 
 fn ids(count: u64) -> Vec<NodeId> {
     (1..=count).map(NodeId::new).collect()
@@ -24,7 +24,7 @@ fn node(id: u64, config: Config) -> Node {
 
 /// Everything a machine puts out: messages, records, events.
 #[derive(Default)]
-struct Out {
+struct Outputs {
     messages: Vec<(NodeId, Vec<u8>)>,
     records: Vec<(Ticket, Vec<u8>)>,
     events: Vec<Event>,
@@ -36,8 +36,8 @@ fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
     buffer
 }
 
-fn drain(node: &mut Node) -> Out {
-    let mut out = Out::default();
+fn drain(node: &mut Node) -> Outputs {
+    let mut out = Outputs::default();
     while let Some(output) = node.poll() {
         match output {
             Output::Send(to, message) => out.messages.push((to, encoded(&message))),
@@ -48,7 +48,7 @@ fn drain(node: &mut Node) -> Out {
     out
 }
 
-fn hand(to: &mut Node, from: u64, bytes: &[u8]) -> Result<(), Rejected> {
+fn receive(to: &mut Node, from: u64, bytes: &[u8]) -> Result<(), Rejected> {
     to.receive(Instant::ZERO, NodeId::new(from), Message::from_slice(bytes).unwrap())
 }
 
@@ -62,7 +62,7 @@ fn exchange(nodes: &mut [Node; 2], mut drop: impl FnMut(usize, usize) -> bool) -
                 quiet = false;
                 count += 1;
                 if !drop(from, count) {
-                    hand(&mut nodes[1 - from], from as u64 + 1, &bytes).unwrap();
+                    receive(&mut nodes[1 - from], from as u64 + 1, &bytes).unwrap();
                 }
             }
         }
@@ -77,7 +77,7 @@ fn add(node: &mut Node, amount: u64) {
 }
 
 #[test]
-fn what_is_lost_comes_again_with_the_next_gossip() {
+fn lost_delta_is_resent_with_the_next_gossip() {
     let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
     nodes.iter_mut().for_each(|node| node.tick(Instant::ZERO));
     exchange(&mut nodes, |_, _| false);
@@ -93,7 +93,7 @@ fn what_is_lost_comes_again_with_the_next_gossip() {
 }
 
 #[test]
-fn equal_replicas_say_little() {
+fn equal_replicas_send_digests_only() {
     let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
     add(&mut nodes[0], 5);
     for round in 0..3 {
@@ -106,7 +106,7 @@ fn equal_replicas_say_little() {
 }
 
 #[test]
-fn one_that_lags_gets_the_whole_state() {
+fn lagging_replica_gets_the_whole_state() {
     let mut nodes = [node(1, VOLATILE), node(2, VOLATILE)];
     (0..50).for_each(|_| add(&mut nodes[0], 1)); // far more than the log keeps
     for round in 0..4 {
@@ -117,13 +117,13 @@ fn one_that_lags_gets_the_whole_state() {
 }
 
 #[test]
-fn nothing_is_said_before_it_is_durable() {
+fn nothing_is_sent_before_it_is_durable() {
     let mut node = node(1, Config { durable: true, ..VOLATILE });
     node.tick(Instant::ZERO);
     add(&mut node, 5);
-    hand(&mut node, 2, &[1, 0, 0, 0, 1, 1, 1, 0]).unwrap(); // a digest, to be answered
+    receive(&mut node, 2, &[1, 0, 0, 0, 1, 1, 1, 0]).unwrap(); // a digest, to be answered
     let first = drain(&mut node);
-    assert_eq!(first.records.len(), 2); // the life, and the update
+    assert_eq!(first.records.len(), 2); // the generation, and the update
     assert!(first.messages.is_empty());
     node.persisted(first.records[0].0);
     // the answer may leave, the update must not: it is not durable yet
@@ -134,24 +134,24 @@ fn nothing_is_said_before_it_is_durable() {
 }
 
 #[test]
-fn others_updates_are_acknowledged_once_durable() {
+fn received_updates_are_acknowledged_once_durable() {
     let mut nodes = [node(1, VOLATILE), node(2, Config { durable: true, ..VOLATILE })];
     add(&mut nodes[0], 5);
     let mut last = 0;
     for round in 0..4 {
         nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
         for (_, bytes) in drain(&mut nodes[0]).messages {
-            hand(&mut nodes[1], 1, &bytes).unwrap();
+            receive(&mut nodes[1], 1, &bytes).unwrap();
         }
         let out = drain(&mut nodes[1]);
-        // the life becomes durable at once, nothing else does
+        // the generation becomes durable at once, nothing else does
         if round == 0 {
             nodes[1].persisted(out.records[0].0);
         }
         last = out.records.last().map_or(last, |record| record.0.get());
         let late = drain(&mut nodes[1]).messages;
         for (_, bytes) in out.messages.iter().chain(&late) {
-            hand(&mut nodes[0], 2, bytes).unwrap();
+            receive(&mut nodes[0], 2, bytes).unwrap();
         }
     }
     assert_eq!(nodes[1].state().value(), 5);
@@ -163,7 +163,7 @@ fn others_updates_are_acknowledged_once_durable() {
 }
 
 #[test]
-fn a_replica_comes_back_as_it_was_written_down() {
+fn replica_restores_from_records() {
     let config = Config { durable: true, ..VOLATILE };
     let mut node = self::node(1, config);
     add(&mut node, 5);
@@ -179,34 +179,34 @@ fn a_replica_comes_back_as_it_was_written_down() {
         again.restore(Record::from_slice(&encoded(&record)).unwrap()).unwrap();
     }
     assert_eq!(again.state(), node.state());
-    // its lives differ, so that nobody takes numbers of one for those of another
-    let life = |node: &mut Node| {
+    // its generations differ, so that nobody takes numbers of one for those of another
+    let generation = |node: &mut Node| {
         node.tick(Instant::ZERO);
         drain(node).records[0].1.clone()
     };
-    assert_ne!(life(&mut back), records[0].1);
+    assert_ne!(generation(&mut back), records[0].1);
 }
 
 #[test]
-fn garbage_is_refused_and_counted() {
+fn malformed_messages_are_rejected_and_counted() {
     let mut node = node(1, VOLATILE);
     node.tick(Instant::ZERO);
     drain(&mut node);
     let before = node.state().clone();
     // strangers
-    assert_eq!(hand(&mut node, 9, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
+    assert_eq!(receive(&mut node, 9, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
     // deltas that are none, and one before the first
-    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 1, 2, 1, 0]), Err(Rejected::Malformed));
-    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 2, 0, 0]), Err(Rejected::Malformed));
+    assert_eq!(receive(&mut node, 2, &[1, 1, 0, 0, 2, 1, 2, 1, 0]), Err(Rejected::Malformed));
+    assert_eq!(receive(&mut node, 2, &[1, 1, 0, 0, 2, 0, 0]), Err(Rejected::Malformed));
     // a state that is none
-    assert_eq!(hand(&mut node, 2, &[1, 1, 0, 0, 3, 1, 1, 7]), Err(Rejected::Malformed));
+    assert_eq!(receive(&mut node, 2, &[1, 1, 0, 0, 3, 1, 1, 7]), Err(Rejected::Malformed));
     assert_eq!(node.state(), &before);
     assert_eq!(node.rejections().total(), 4);
     assert_eq!(node.fatal(), None);
 }
 
 #[test]
-fn a_member_listed_twice_is_one() {
+fn duplicate_member_counts_once() {
     let twice = [1, 2, 2, 1].map(NodeId::new);
     let mut node =
         Node::new(Actor::from(NodeId::new(1)), &twice, Counter::new(), VOLATILE).unwrap();
@@ -216,7 +216,7 @@ fn a_member_listed_twice_is_one() {
 }
 
 #[test]
-fn members_change_with_epochs() {
+fn membership_changes_with_epochs() {
     let mut node = node(1, VOLATILE);
     add(&mut node, 1);
     assert!(node.stable() < node.last());
@@ -224,11 +224,11 @@ fn members_change_with_epochs() {
     assert_eq!(node.set_members(1, &ids(5)), Err(MembersError::Full));
     node.set_members(1, &ids(1)).unwrap();
     assert_eq!(node.stable(), node.last(), "one that never comes back holds nothing up");
-    assert_eq!(hand(&mut node, 2, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
+    assert_eq!(receive(&mut node, 2, &[1, 0, 0, 0, 0]), Err(Rejected::UnknownSender));
 }
 
 #[test]
-fn full_is_told_asks_seldom_and_heals() {
+fn full_state_is_reported_and_recovers() {
     type Small = Replica<OrSet<u8, Inline<2>>, Inline<2>, Inline<128>>;
     let new = |id| Small::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), VOLATILE);
     let mut nodes = [1, 2].map(|id| new(id).unwrap());
@@ -280,7 +280,7 @@ fn full_is_told_asks_seldom_and_heals() {
 }
 
 #[test]
-fn what_there_is_no_room_for_is_refused_at_once() {
+fn config_without_room_is_rejected() {
     let new = |actor, members, config| Node::new(actor, &ids(members), Counter::new(), config);
     let me = NodeId::new(1);
     let durable = Config { durable: true, ..VOLATILE };
@@ -299,7 +299,7 @@ fn what_there_is_no_room_for_is_refused_at_once() {
 
 /// A closure that makes two updates can return one delta only.
 #[test]
-fn updates_without_a_delta_are_not_lost() {
+fn updates_without_delta_are_replicated() {
     type Sets = Replica<OrSet<u8, Inline<8>>, Inline<2>, Inline<128>>;
     let new = |id, config| {
         Sets::new(Actor::from(NodeId::new(id)), &ids(2), OrSet::new(), config).unwrap()
@@ -346,7 +346,7 @@ fn updates_without_a_delta_are_not_lost() {
 }
 
 #[test]
-fn it_fits_a_board() {
+fn size_fits_a_board() {
     // a counter of four boards, room for three peers and 256 bytes of deltas
     type Board = Replica<GCounter<Inline<4>>, Inline<3>, Inline<256>>;
     assert!(size_of::<Board>() <= 800, "{}", size_of::<Board>());
@@ -354,7 +354,7 @@ fn it_fits_a_board() {
 
 /// A backup that was put in the place of the state is written down whole, not as the one update after it.
 #[test]
-fn a_state_that_was_put_in_place_is_not_lost() {
+fn replaced_state_is_replicated() {
     type Small = Replica<OrSet<u8, Inline<4>>, Inline<2>, Inline<64>>;
     let ids = [1, 2].map(NodeId::new);
     let mut backup = OrSet::<u8, Inline<4>>::new();

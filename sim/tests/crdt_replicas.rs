@@ -58,7 +58,7 @@ where
     L: Storage + 'static,
 {
     fn new_replica(&self, node: usize) -> Replica<Set<S, A>, A, L> {
-        let config = Config { gossip_us: 200_000, most_bytes: 300, ..Config::default() };
+        let config = Config { gossip_us: 200_000, max_delta_bytes: 300, ..Config::default() };
         Replica::new(self.actor(node), &self.members, Set::new(), config).unwrap()
     }
 
@@ -71,7 +71,7 @@ where
         let now = elements(state);
         self.durable_elements.extend(now.iter().map(|&element| (element, node)));
         self.removed.extend(before.difference(&now).map(|&element| (element, node)));
-        let done = self.durable_before[node] + state.trace(self.actor(node));
+        let done = self.durable_before[node] + state.actor_version(self.actor(node));
         self.durable[node] = self.durable[node].max(done);
     }
 
@@ -242,7 +242,7 @@ where
         if machine.stable() > machine.last() {
             return Err("more is stable than was done".into());
         }
-        if self.amnesiac[node] && machine.state().trace(self.actor(node)) > 0 {
+        if self.amnesiac[node] && machine.state().actor_version(self.actor(node)) > 0 {
             return Err("a replica took what it forgot for its own, and did not notice".into());
         }
         if self.stopped[node] {

@@ -48,7 +48,7 @@ mod tests {
 
     /// Of the little-endian bytes, whatever the machine.
     #[test]
-    fn numbers_are_taken_byte_by_byte() {
+    fn digest_is_fnv1a_of_little_endian_bytes() {
         let fnv = |bytes: &[u8]| {
             let start: u64 = 0xcbf2_9ce4_8422_2325;
             bytes

@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId};
 
-/// What the application learns.
+/// An event for the application.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -11,10 +11,10 @@ pub enum Event {
     /// actors, nothing helps but a state with more places for them. Told once, and again if it still
     /// does not fit after an update.
     Full(NodeId),
-    /// This peer tells of updates that this replica's actor never made here, or of one of its lives
-    /// that was not lived here: another replica works as the same actor, or this one lost its
-    /// memory. The replica asks the peer again; if it insists, the replica stops itself. Told once
-    /// for each time it asks.
+    /// This peer claims updates that this replica's actor never made here, or a generation that
+    /// this replica never began: another replica works as the same actor, or this one lost its
+    /// records. The replica challenges the peer; if the peer repeats the claim, the replica stops
+    /// itself. Reported once per challenge.
     UnknownUpdates(NodeId),
     /// The machine stopped itself.
     Stopped(Fatal),

@@ -26,15 +26,15 @@ impl<L: Storage> Log<L> {
         self.last
     }
 
-    /// A change that no delta tells of: others need the whole state.
-    pub(crate) fn barrier(&mut self) {
+    /// Counts a change that no delta describes: others need the whole state.
+    pub(crate) fn skip_delta(&mut self) {
         self.bytes.clear();
         self.last = self.last.saturating_add(1);
         self.first = self.last.saturating_add(1);
     }
 
-    /// Keeps an update, dropping the oldest ones for it but none from `keep` on. False if it does not fit: then it is a
-    /// [barrier](Self::barrier).
+    /// Keeps an update, dropping the oldest ones for it but none from `keep` on. False if it does
+    /// not fit: then it is [skipped](Self::skip_delta).
     pub(crate) fn append<T: Crdt>(&mut self, delta: &T::Delta, keep: u64) -> bool {
         let mut count = Writer::new(&mut []);
         T::write_delta(delta, &mut count);
@@ -42,11 +42,11 @@ impl<L: Storage> Log<L> {
         let mut head = Writer::new(&mut []);
         head.u64(len as u64);
         let needed = len.saturating_add(head.needed());
-        while self.room() < needed && self.first < keep.min(self.last.saturating_add(1)) {
+        while self.free_bytes() < needed && self.first < keep.min(self.last.saturating_add(1)) {
             self.drop_first();
         }
-        if self.room() < needed {
-            self.barrier();
+        if self.free_bytes() < needed {
+            self.skip_delta();
             return false;
         }
         let from = self.bytes.len();
@@ -68,7 +68,7 @@ impl<L: Storage> Log<L> {
     }
 
     /// The updates from `from` to `to`, of at most so many bytes, but one at least; and the number of the last of them.
-    pub(crate) fn run(&self, from: u64, to: u64, most: usize) -> Option<(&[u8], u64)> {
+    pub(crate) fn batch(&self, from: u64, to: u64, max_bytes: usize) -> Option<(&[u8], u64)> {
         if from < self.first || from > to || to > self.last {
             return None;
         }
@@ -81,7 +81,7 @@ impl<L: Storage> Log<L> {
         for seq in from..=to {
             input.bytes().ok()?;
             let taken = start.len().saturating_sub(input.rest().len());
-            if taken > most && seq > from {
+            if taken > max_bytes && seq > from {
                 break;
             }
             (end, len) = (seq, taken);
@@ -89,7 +89,7 @@ impl<L: Storage> Log<L> {
         Some((start.get(..len)?, end))
     }
 
-    fn room(&self) -> usize {
+    fn free_bytes(&self) -> usize {
         self.bytes.limit().saturating_sub(self.bytes.len())
     }
 
@@ -106,10 +106,10 @@ impl<L: Storage> Log<L> {
 
 /// The deltas of a run, each with its length before it.
 pub(crate) fn frames<'a, T: Crdt>(
-    run: &'a [u8],
+    batch: &'a [u8],
     like: &'a T,
 ) -> impl Iterator<Item = Result<T::Delta, DecodeError>> + 'a {
-    let mut input = Reader::new(run);
+    let mut input = Reader::new(batch);
     core::iter::from_fn(move || {
         if input.rest().is_empty() {
             return None;
@@ -120,7 +120,7 @@ pub(crate) fn frames<'a, T: Crdt>(
             frame.finish().map(|()| delta)
         }))
     })
-    .take(run.len())
+    .take(batch.len())
 }
 
 #[cfg(test)]
@@ -150,38 +150,38 @@ mod tests {
         log
     }
 
-    fn values(run: &[u8]) -> Vec<u64> {
-        frames(run, &Counter::new()).map(|delta| delta.unwrap().value).collect()
+    fn values(batch: &[u8]) -> Vec<u64> {
+        frames(batch, &Counter::new()).map(|delta| delta.unwrap().value).collect()
     }
 
     #[test]
-    fn the_oldest_make_room_and_no_more_of_them_than_must() {
+    fn append_drops_only_as_many_as_needed() {
         let len = {
             let one = log(&[1]);
-            one.run(2, 2, 99).unwrap().0.len()
+            one.batch(2, 2, 99).unwrap().0.len()
         };
         assert_eq!(len, 4);
         let mut log = log(&[1, 2, 3]);
-        assert_eq!((log.first(), log.last(), log.room()), (2, 4, 1));
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (2, 4, 1));
         assert!(log.append::<Counter>(&delta(4), u64::MAX));
-        assert_eq!((log.first(), log.last(), log.room()), (3, 5, 1));
-        assert_eq!(values(log.run(3, 5, 99).unwrap().0), [2, 3, 4]);
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (3, 5, 1));
+        assert_eq!(values(log.batch(3, 5, 99).unwrap().0), [2, 3, 4]);
         // what fits exactly drops none
         log.trim(5);
-        assert_eq!((log.first(), log.last(), log.room()), (5, 5, 9));
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (5, 5, 9));
         assert!(log.append::<Counter>(&delta(200), u64::MAX));
         assert!(log.append::<Counter>(&delta(5), u64::MAX));
-        assert_eq!((log.first(), log.last(), log.room()), (5, 7, 0));
-        assert_eq!(values(log.run(5, 7, 99).unwrap().0), [4, 200, 5]);
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (5, 7, 0));
+        assert_eq!(values(log.batch(5, 7, 99).unwrap().0), [4, 200, 5]);
     }
 
     #[test]
-    fn what_is_to_be_kept_is_not_dropped_for_room() {
+    fn append_never_drops_what_must_be_kept() {
         let mut log = log(&[1, 2, 3]);
         assert!(!log.append::<Counter>(&delta(4), 2), "the first is to be kept");
         // a barrier: nothing is kept, and no number is used twice
-        assert_eq!((log.first(), log.last(), log.room()), (6, 5, 13));
-        assert_eq!(log.run(5, 5, 99), None);
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (6, 5, 13));
+        assert_eq!(log.batch(5, 5, 99), None);
         assert!(log.append::<Counter>(&delta(5), 1));
         assert_eq!((log.first(), log.last()), (6, 6));
         let mut small = Log::<Inline<3>>::new(3, 1);
@@ -190,33 +190,33 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_of_what_is_there_and_as_long_as_is_said() {
+    fn batch_respects_bounds() {
         let log = log(&[1, 2, 3]);
         for (from, to) in [(1, 2), (3, 2), (2, 5), (5, 5)] {
-            assert_eq!(log.run(from, to, 99), None, "{from} {to}");
+            assert_eq!(log.batch(from, to, 99), None, "{from} {to}");
         }
-        let run = |from, to, most| {
-            let (bytes, last) = log.run(from, to, most).unwrap();
+        let batch = |from, to, max_bytes| {
+            let (bytes, last) = log.batch(from, to, max_bytes).unwrap();
             (values(bytes), last)
         };
-        assert_eq!(run(2, 4, 99), (vec![1, 2, 3], 4));
-        assert_eq!(run(2, 4, 12), (vec![1, 2, 3], 4));
-        assert_eq!(run(2, 4, 11), (vec![1, 2], 3));
-        assert_eq!(run(2, 4, 8), (vec![1, 2], 3));
-        assert_eq!(run(3, 4, 7), (vec![2], 3));
-        assert_eq!(run(3, 3, 99), (vec![2], 3));
+        assert_eq!(batch(2, 4, 99), (vec![1, 2, 3], 4));
+        assert_eq!(batch(2, 4, 12), (vec![1, 2, 3], 4));
+        assert_eq!(batch(2, 4, 11), (vec![1, 2], 3));
+        assert_eq!(batch(2, 4, 8), (vec![1, 2], 3));
+        assert_eq!(batch(3, 4, 7), (vec![2], 3));
+        assert_eq!(batch(3, 3, 99), (vec![2], 3));
         // one at least
-        assert_eq!(run(2, 4, 0), (vec![1], 2));
+        assert_eq!(batch(2, 4, 0), (vec![1], 2));
     }
 
     #[test]
-    fn what_everybody_has_is_dropped() {
+    fn trim_drops_a_prefix() {
         let mut log = log(&[1, 2, 3]);
         log.trim(1);
         assert_eq!(log.first(), 2);
         log.trim(4);
-        assert_eq!((log.first(), log.room()), (4, 9));
+        assert_eq!((log.first(), log.free_bytes()), (4, 9));
         log.trim(99);
-        assert_eq!((log.first(), log.last(), log.room()), (5, 4, 13));
+        assert_eq!((log.first(), log.last(), log.free_bytes()), (5, 4, 13));
     }
 }

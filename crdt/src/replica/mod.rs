@@ -1,11 +1,11 @@
 //! The machine that keeps replicas equal.
 
+mod amnesia;
 mod digest;
 mod disk;
 mod error;
 mod event;
 mod log;
-mod memory;
 mod message;
 mod output;
 mod peer;
@@ -18,15 +18,15 @@ use quorate_core::{
 };
 
 use crate::{ApplyError, Crdt, MergeError};
+use amnesia::{Challenge, EarlierGeneration, FormerGeneration};
 use digest::digest;
 use disk::Disk;
 pub use error::{ConfigError, MembersError};
 pub use event::Event;
 use log::{Log, frames};
-use memory::{Doubt, Earlier, Former};
-use message::{Body, Entry, Whole};
+use message::{Body, RecordBody, StateRef};
 pub use message::{Message, Record};
-use peer::{Flag, Peer, Wants};
+use peer::{Flag, Peer, StateRequest};
 
 /// How a [`Replica`] behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,7 +36,7 @@ pub struct Config {
     /// milliseconds, on a radio minutes. What was lost is sent again so late.
     pub gossip_us: u64,
     /// Deltas in one message, in bytes; a single larger one travels alone. Default 1024.
-    pub most_bytes: usize,
+    pub max_delta_bytes: usize,
     /// Whether records are written, and everything waits for them. Default true.
     ///
     /// Without, a node that restarts must take the next incarnation, and each incarnation takes a
@@ -52,7 +52,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { gossip_us: 500_000, most_bytes: 1024, durable: true, log_bytes: 4096 }
+        Self { gossip_us: 500_000, max_delta_bytes: 1024, durable: true, log_bytes: 4096 }
     }
 }
 
@@ -70,10 +70,11 @@ impl Default for Config {
 /// name it would number its updates as it did before, and others would take the new ones for the old.
 /// Peers give that away: they tell of updates of this actor that it never made, or acknowledge what
 /// it never sent. One message is not believed. The replica takes nothing from it, tells
-/// [`Event::UnknownUpdates`], and begins another life, which is a number in every message that
-/// answers carry back, and which peers answer with what they had of the life before. If one still
-/// insists in an answer to that life, it is no message that was late, damaged or forged by somebody
-/// who cannot hear the replica, and the replica stops itself with [`Fatal::LostState`].
+/// [`Event::UnknownUpdates`], and begins another *generation*, which is a number in every message
+/// that answers carry back, and which peers answer with what they had of the generation before. If
+/// one still insists in an answer to that generation, it is no message that was late, damaged or
+/// forged by somebody who cannot hear the replica, and the replica stops itself with
+/// [`Fatal::LostState`].
 ///
 /// What cannot be found out, as nobody has anything that contradicts it:
 ///
@@ -83,15 +84,15 @@ impl Default for Config {
 ///   of a counter, elements that were removed.
 ///
 /// So start a replica that may have forgotten as the next incarnation, not under its old name. And where
-/// actors leave no trace in the state ([`Crdt::trace`]), there is nothing to be mixed up.
+/// the state has no versions of actors ([`Crdt::actor_version`]), there is nothing to be mixed up.
 ///
 /// A member is believed what it passes on: an update under this actor's name that was damaged or forged
 /// on its way to *another* member stops this replica, as that member then insists. Frames need a checksum
 /// on any network, and authentication where others can write to it.
 ///
 /// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
-/// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes `most_bytes` and 50, or the
-/// encoded state and 50: frames must take a state.
+/// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes
+/// `max_delta_bytes` and 50, or the encoded state and 50: frames must take a state.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline};
@@ -109,15 +110,15 @@ impl Default for Config {
 /// for round in 0..4 {
 ///     for from in 0..2 {
 ///         nodes[from].tick(Instant::from_millis(round * 500));
-///         let mut letters = Vec::new();
+///         let mut frames = Vec::new();
 ///         while let Some(output) = nodes[from].poll() {
 ///             if let Output::Send(_, message) = output {
 ///                 let mut frame = vec![0; message.encoded_len()];
 ///                 message.to_slice(&mut frame)?;
-///                 letters.push(frame);
+///                 frames.push(frame);
 ///             }
 ///         }
-///         for frame in letters {
+///         for frame in frames {
 ///             let message = quorate_crdt::Message::from_slice(&frame)?;
 ///             nodes[1 - from].receive(Instant::from_millis(round * 500), ids[from], message)?;
 ///         }
@@ -130,7 +131,7 @@ impl Default for Config {
 pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     actor: Actor,
     gossip_us: u64,
-    most_bytes: usize,
+    max_delta_bytes: usize,
     state: T,
     log: Log<L>,
     disk: Disk,
@@ -139,14 +140,14 @@ pub struct Replica<T: Crdt, P: Storage, L: Storage> {
     now: Instant,
     gossip_at: Instant,
     /// Whose turn it is to get a digest.
-    turn: usize,
+    digest_turn: usize,
     changed: bool,
-    /// What every member acknowledged in earlier lives.
-    was_stable: u64,
-    doubt: Doubt,
-    former: Former,
-    earlier: Earlier,
-    told_stop: bool,
+    /// What every member acknowledged in earlier generations.
+    previously_stable: u64,
+    challenge: Challenge,
+    former: FormerGeneration,
+    earlier: EarlierGeneration,
+    stop_reported: bool,
     fatal: Option<Fatal>,
     rejections: Rejections,
 }
@@ -191,34 +192,34 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         if !members.contains(&actor.node()) {
             return Err(ConfigError::NotAMember);
         }
-        for id in others(members, actor) {
+        for id in other_members(members, actor) {
             peers.push(Peer::new(id)).map_err(|_| ConfigError::TooManyMembers)?;
         }
         let earlier = if config.durable { actor.incarnation().min(1) } else { actor.incarnation() };
-        let needed = places(earlier, peers.len());
+        let needed = required_actors(earlier, peers.len());
         if let Some(limit) = too_few_actors(needed, &state) {
             return Err(ConfigError::TooFewActors { needed, limit });
         }
-        // lives grow within an incarnation and with it
-        let first_life = u64::from(actor.incarnation()) << 32;
+        // generations grow within an incarnation and with it
+        let first_generation = u64::from(actor.incarnation()) << 32;
         Ok(Self {
             actor,
             gossip_us: config.gossip_us,
-            most_bytes: config.most_bytes,
+            max_delta_bytes: config.max_delta_bytes,
             state,
             log: Log::new(config.log_bytes, 1),
-            disk: Disk::new(config.durable, first_life),
+            disk: Disk::new(config.durable, first_generation),
             peers,
             epoch: 0,
             now: Instant::ZERO,
             gossip_at: Instant::ZERO,
-            turn: 0,
+            digest_turn: 0,
             changed: false,
-            was_stable: 0,
-            doubt: Doubt::NONE,
-            former: Former::none(),
-            earlier: Earlier::none(),
-            told_stop: false,
+            previously_stable: 0,
+            challenge: Challenge::NONE,
+            former: FormerGeneration::none(),
+            earlier: EarlierGeneration::none(),
+            stop_reported: false,
             fatal: None,
             rejections: Rejections::default(),
         })
@@ -261,12 +262,12 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             .for_each(|peer| peer.full = None);
         match (updated, self.state.revision().wrapping_sub(before)) {
             (Ok(delta), 0 | 1) => {
-                self.note(&delta);
+                self.log_delta(&delta);
                 Ok(())
             }
             (Err(error), 0) => Err(error),
             (updated, _) => {
-                self.note_all();
+                self.log_state_change();
                 updated.map(|_| ())
             }
         }
@@ -296,17 +297,17 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             return Err(MembersError::Stale);
         }
         let mut peers = P::List::with_limit(P::LIMIT);
-        for id in others(members, self.actor) {
+        for id in other_members(members, self.actor) {
             let known = self.peers.iter().find(|peer| peer.id == id).cloned();
             let peer = known.unwrap_or_else(|| Peer::new(id));
             peers.push(peer).map_err(|_| MembersError::Full)?;
         }
-        let needed = places(0, peers.len());
+        let needed = required_actors(0, peers.len());
         if let Some(limit) = too_few_actors(needed, &self.state) {
             return Err(MembersError::TooFewActors { needed, limit });
         }
         (self.peers, self.epoch) = (peers, epoch);
-        (self.former, self.earlier) = (Former::none(), Earlier::none()); // of others' places
+        (self.former, self.earlier) = (FormerGeneration::none(), EarlierGeneration::none()); // of others' places
         self.trim();
         Ok(())
     }
@@ -358,7 +359,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         self.peers.iter().map(|peer| peer.id)
     }
 
-    /// The number of the last change of the state in this life.
+    /// The number of the last change of the state in this generation.
     ///
     /// ```
     /// # use quorate_clocks::{Actor, Inline};
@@ -393,7 +394,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     #[must_use]
     pub fn stable(&self) -> u64 {
         let least = self.peers.iter().map(|peer| peer.acked).min();
-        least.unwrap_or(self.log.last()).min(self.disk.durable()).max(self.was_stable)
+        least.unwrap_or(self.log.last()).min(self.disk.durable()).max(self.previously_stable)
     }
 
     /// How many messages were refused, and why.
@@ -416,19 +417,19 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         self.disk.start(self.log.last());
     }
 
-    /// Keeps a delta that changed the state.
-    fn note(&mut self, delta: &T::Delta) {
+    /// Appends a delta that changed the state to the log.
+    fn log_delta(&mut self, delta: &T::Delta) {
         if !self.log.append::<T>(delta, self.disk.issued().saturating_add(1)) {
-            self.disk.barrier();
+            self.disk.require_state();
         }
-        self.disk.changed(self.log.last());
+        self.disk.record_change(self.log.last());
     }
 
-    /// The state changed by something no delta tells of.
-    fn note_all(&mut self) {
-        self.log.barrier();
-        self.disk.barrier();
-        self.disk.changed(self.log.last());
+    /// The state changed, and no delta describes how.
+    fn log_state_change(&mut self) {
+        self.log.skip_delta();
+        self.disk.require_state();
+        self.disk.record_change(self.log.last());
     }
 
     /// Drops deltas that everybody has.
@@ -436,310 +437,330 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         self.log.trim(self.stable().saturating_add(1));
     }
 
-    fn refuse(&mut self, reason: Rejected) -> Result<(), Rejected> {
+    fn reject(&mut self, reason: Rejected) -> Result<(), Rejected> {
         Err(self.rejections.count(reason))
     }
 
-    fn take(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
+    fn handle_message(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
-        let acknowledges = message.acks_life == self.disk.life();
-        if message.life < peer.life && !self.earlier.is_lived(at, message.life, acknowledges) {
-            // late, from another life; or the peer forgot the later one, which an answer tells it
-            self.earlier.note(at, message.life);
+        let acknowledges = message.acks_generation == self.disk.generation();
+        if message.generation < peer.generation
+            && !self.earlier.is_current(at, message.generation, acknowledges)
+        {
+            // late, from another generation; or the peer forgot the later one, which an answer
+            // tells it
+            self.earlier.record(at, message.generation);
             if let Some(peer) = self.peers.get_mut(at) {
-                peer.set(Flag::OwesAck, true);
+                peer.set(Flag::AckDue, true);
             }
             return Ok(());
         }
         // what is refused must change nothing: everything is looked at before anything is done
         let taken = match message.body {
-            Body::State { last, ref state } => self.take_state(at, message, last, state),
-            Body::Deltas { first, run } => self.take_deltas(at, message, first, run),
-            _ if self.claims(message) => self.doubt(at, message),
+            Body::State { last, ref state } => self.handle_state(at, message, last, state),
+            Body::Deltas { first, batch } => self.handle_deltas(at, message, first, batch),
+            _ if self.claims_unknown_updates(message) => self.challenge(at, message),
             Body::Digest { first, last, digest } => {
-                self.hear(at, message);
-                self.compare(at, first, last, digest);
+                self.handle_header(at, message);
+                self.handle_digest(at, first, last, digest);
                 Ok(())
             }
-            Body::Ack | Body::Former { .. } => {
-                self.hear(at, message);
+            Body::Ack | Body::FormerGeneration { .. } => {
+                self.handle_header(at, message);
                 Ok(())
             }
         };
         if taken.is_ok() {
-            self.settle();
+            self.update_durable();
         }
         taken
     }
 
     /// Takes the deltas of a run that follow on what is here, as far as they fit.
     #[inline(never)]
-    fn take_deltas(
+    fn handle_deltas(
         &mut self,
         at: usize,
         message: &Message<'_, T>,
         first: u64,
-        run: &[u8],
+        batch: &[u8],
     ) -> Result<(), Rejected> {
-        let sound = first > 0 && frames(run, &self.state).all(|delta| delta.is_ok());
+        let sound = first > 0 && frames(batch, &self.state).all(|delta| delta.is_ok());
         if !sound {
-            return self.refuse(Rejected::Malformed);
+            return self.reject(Rejected::Malformed);
         }
-        let contradicted = self.contradicted_by(run);
+        let contradicted = self.conflicting_actor(batch);
         if contradicted.is_some_and(|actor| actor != self.actor) {
-            return self.refuse(Rejected::Impossible);
+            return self.reject(Rejected::Impossible);
         }
         let lacks = |delta| self.state.lacks(&delta, self.actor);
-        let lacking = || frames(run, &self.state).filter_map(Result::ok).any(lacks);
-        if contradicted.is_some() || self.claims(message) || lacking() {
-            return self.doubt(at, message);
+        let lacking = || frames(batch, &self.state).filter_map(Result::ok).any(lacks);
+        if contradicted.is_some() || self.claims_unknown_updates(message) || lacking() {
+            return self.challenge(at, message);
         }
-        self.hear(at, message);
-        self.apply(at, first, run);
+        self.handle_header(at, message);
+        self.apply_deltas(at, first, batch);
         Ok(())
     }
 
     /// Takes a peer's whole state: merged with all that is here into theirs, as a refusal must leave ours
     /// alone.
     #[inline(never)]
-    fn take_state(
+    fn handle_state(
         &mut self,
         at: usize,
         message: &Message<'_, T>,
         last: u64,
-        state: &Whole<'_, T>,
+        state: &StateRef<'_, T>,
     ) -> Result<(), Rejected> {
         let mut theirs = match state {
-            Whole::Here(state) => (*state).clone(),
-            Whole::Bytes(bytes) => {
+            StateRef::Local(state) => (*state).clone(),
+            StateRef::Encoded(bytes) => {
                 let mut input = Reader::new(bytes);
                 match self.state.read_state(&mut input) {
                     Ok(state) if input.rest().is_empty() => state,
-                    _ => return self.refuse(Rejected::Malformed),
+                    _ => return self.reject(Rejected::Malformed),
                 }
             }
         };
-        let (own, told) = (self.state.trace(self.actor), theirs.trace(self.actor));
+        let (own, reported) =
+            (self.state.actor_version(self.actor), theirs.actor_version(self.actor));
         let fits = match theirs.merge(&self.state) {
             Ok(_) => true,
             Err(MergeError::Full) => false,
-            Err(MergeError::Conflict) if self.state.disputes(&theirs, self.actor) => {
+            Err(MergeError::Conflict) if self.state.conflicts_with(&theirs, self.actor) => {
                 // under names that this replica gave, they have other things
-                return self.doubt(at, message);
+                return self.challenge(at, message);
             }
-            Err(MergeError::Conflict) => return self.refuse(Rejected::Impossible),
+            Err(MergeError::Conflict) => return self.reject(Rejected::Impossible),
         };
-        if told.max(theirs.trace(self.actor)) > own || self.claims(message) {
-            return self.doubt(at, message);
+        if reported.max(theirs.actor_version(self.actor)) > own
+            || self.claims_unknown_updates(message)
+        {
+            return self.challenge(at, message);
         }
-        self.hear(at, message);
+        self.handle_header(at, message);
         if !fits {
-            self.hold(at, true);
+            self.defer(at, true);
             return Ok(());
         }
         if theirs != self.state {
             core::mem::swap(&mut self.state, &mut theirs);
             self.changed = true;
-            self.note_all();
+            self.log_state_change();
         }
         let own = self.log.last();
         if let Some(peer) = self.peers.get_mut(at) {
-            peer.has(last, own);
-            (peer.wants, peer.full) = (Wants::Nothing, None);
-            peer.set(Flag::OwesAck, true);
+            peer.record_received(last, own);
+            (peer.state_request, peer.full) = (StateRequest::Idle, None);
+            peer.set(Flag::AckDue, true);
         }
         Ok(())
     }
 
     /// Who made the first thing in a run of deltas that is a different one here, or in the same run.
     #[inline(never)]
-    fn contradicted_by(&self, run: &[u8]) -> Option<Actor> {
-        let mut deltas = frames(run, &self.state).filter_map(Result::ok);
+    fn conflicting_actor(&self, batch: &[u8]) -> Option<Actor> {
+        let mut deltas = frames(batch, &self.state).filter_map(Result::ok);
         let (first, second) = (deltas.next()?, deltas.next());
         if second.is_none() {
-            return self.state.contradicted_by(&first);
+            return self.state.conflicting_actor(&first);
         }
         let mut state = self.state.clone();
-        for delta in frames(run, &self.state).filter_map(Result::ok) {
+        for delta in frames(batch, &self.state).filter_map(Result::ok) {
             match state.apply(&delta) {
                 Ok(_) => {}
-                Err(ApplyError::Conflict) => return state.contradicted_by(&delta),
+                Err(ApplyError::Conflict) => return state.conflicting_actor(&delta),
                 Err(ApplyError::Full | ApplyError::Missing) => break,
             }
         }
         None
     }
 
-    /// Whether what a message says of its receiver tells of what this replica never did: it forgot, or
+    /// Whether a message claims updates that this replica never made: it forgot them, or
     /// somebody else works under its name, or the message is not what it seems to be.
-    fn claims(&self, message: &Message<'_, T>) -> bool {
-        let life = self.disk.life();
-        let repeats = match message.body {
-            Body::Former { life: former, last } => {
-                let claims = self.doubt.is_repeated_by(former, last) || (former > life && last > 0);
+    fn claims_unknown_updates(&self, message: &Message<'_, T>) -> bool {
+        let generation = self.disk.generation();
+        let confirms = match message.body {
+            Body::FormerGeneration { generation: former, last } => {
+                let claimed = self.challenge.is_confirmed_by(former, last)
+                    || (former > generation && last > 0);
                 // where actors leave no trace, there is nothing to be mixed up; where this one has
                 // not left any yet, what it forgot is told by states
-                claims && message.acks_life == life && self.state.trace(self.actor) > 0
+                claimed
+                    && message.acks_generation == generation
+                    && self.state.actor_version(self.actor) > 0
             }
             _ => false,
         };
-        repeats
-            || message.acks_life > life
-            || (message.acks_life == life && message.acks > self.log.last())
+        confirms
+            || message.acks_generation > generation
+            || (message.acks_generation == generation && message.acks > self.log.last())
     }
 
-    /// Asks a peer that claims what cannot be once more, by another life; stops if it insists.
-    fn doubt(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
-        let (life, last) = (self.disk.life(), self.log.last());
+    /// Challenges a peer that claims unknown updates, by another generation; stops if it repeats
+    /// the claim in that one.
+    fn challenge(&mut self, at: usize, message: &Message<'_, T>) -> Result<(), Rejected> {
+        let (generation, last) = (self.disk.generation(), self.log.last());
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
-        let asked = peer.is(Flag::Asked);
-        // what a peer had of a former life is told to who began another one, whomever that asked
-        let (claimed, repeats) = match message.body {
-            Body::Former { life, last } => (life, self.doubt.is_repeated_by(life, last)),
-            _ => (message.acks_life, asked),
+        let challenged = peer.is(Flag::Challenged);
+        // what a peer had of a former generation is told to who began another one, whomever that
+        // asked
+        let (claimed, confirms) = match message.body {
+            Body::FormerGeneration { generation, last } => {
+                (generation, self.challenge.is_confirmed_by(generation, last))
+            }
+            _ => (message.acks_generation, challenged),
         };
-        if repeats && message.acks_life == life {
+        if confirms && message.acks_generation == generation {
             self.fatal = Some(Fatal::LostState);
             return Ok(());
         }
-        if asked || self.doubt.is_new() || !self.begin_life(claimed) {
-            return self.refuse(Rejected::Impossible);
+        if challenged || self.challenge.is_new() || !self.begin_generation(claimed) {
+            return self.reject(Rejected::Impossible);
         }
-        self.doubt = Doubt::new(claimed, life, last);
+        self.challenge = Challenge::new(claimed, generation, last);
         if let Some(peer) = self.peers.get_mut(at) {
-            peer.set(Flag::Asked, true);
-            peer.set(Flag::Claims, true);
+            peer.set(Flag::Challenged, true);
+            peer.set(Flag::ClaimEventDue, true);
         }
         self.rejections.count(Rejected::Impossible);
         Ok(())
     }
 
-    /// Begins another life, later than `seen`: all that peers say from now on shows whether they know of
-    /// it. False if there is none.
-    fn begin_life(&mut self, seen: u64) -> bool {
+    /// Begins another generation, later than `seen`: all that peers say from now on shows whether
+    /// they know of it. False if there is none.
+    fn begin_generation(&mut self, seen: u64) -> bool {
         let stable = self.stable();
-        let chance = digest(&(&self.state, self.now, self.log.last()));
-        let begun = self.disk.begin_life(seen, chance);
+        let random = digest(&(&self.state, self.now, self.log.last()));
+        let begun = self.disk.begin_generation(seen, random);
         if begun {
-            self.was_stable = stable;
-            self.peers.iter_mut().for_each(Peer::forget_acks);
+            self.previously_stable = stable;
+            self.peers.iter_mut().for_each(Peer::reset_acks);
         }
         begun
     }
 
-    /// Takes what every message says besides its body.
-    fn hear(&mut self, at: usize, message: &Message<'_, T>) {
-        let life = self.disk.life();
+    /// Handles what every message has besides its body.
+    fn handle_header(&mut self, at: usize, message: &Message<'_, T>) {
+        let generation = self.disk.generation();
         let Some(peer) = self.peers.get_mut(at) else { return };
-        if message.life != peer.life {
-            if peer.life > 0 {
-                self.former.replace(at, peer.life, peer.got);
+        if message.generation != peer.generation {
+            if peer.generation > 0 {
+                self.former.record(at, peer.generation, peer.received);
             }
-            peer.reborn(message.life);
+            peer.start_generation(message.generation);
         }
-        self.earlier.forget(at);
-        if message.acks_life == life {
-            peer.acknowledged(message.acks);
-            if message.wants {
-                peer.set(Flag::OwesState, true);
+        self.earlier.clear(at);
+        if message.acks_generation == generation {
+            peer.record_ack(message.acks);
+            if message.requests_state {
+                peer.set(Flag::StateDue, true);
             }
             if matches!(message.body, Body::State { .. }) {
-                peer.set(Flag::Asked, false); // it was asked, and this is all it has
+                peer.set(Flag::Challenged, false); // it was asked, and this is all it has
             }
         }
         self.trim();
     }
 
-    fn compare(&mut self, at: usize, first: u64, last: u64, theirs: u64) {
+    fn handle_digest(&mut self, at: usize, first: u64, last: u64, theirs: u64) {
         let (same, own) = (digest(&self.state) == theirs, self.log.last());
         let Some(peer) = self.peers.get_mut(at) else { return };
-        peer.set(Flag::OwesAck, true);
+        peer.set(Flag::AckDue, true);
         if same {
-            peer.has(last, own);
-            (peer.wants, peer.full) = (Wants::Nothing, None);
-            peer.set(Flag::Asked, false); // it has nothing that is not here
-        } else if peer.got < last {
-            if peer.got.saturating_add(1) < first {
-                peer.want(true);
+            peer.record_received(last, own);
+            (peer.state_request, peer.full) = (StateRequest::Idle, None);
+            peer.set(Flag::Challenged, false); // it has nothing that is not here
+        } else if peer.received < last {
+            if peer.received.saturating_add(1) < first {
+                peer.request_state(true);
             }
-        } else if peer.got == last && peer.acked == own {
+        } else if peer.received == last && peer.acked == own {
             // each has all the other ever did, and yet they differ: only whole states can tell
-            peer.want(true);
-            peer.set(Flag::OwesState, true);
+            peer.request_state(true);
+            peer.set(Flag::StateDue, true);
         }
     }
 
-    fn apply(&mut self, at: usize, first: u64, run: &[u8]) {
+    fn apply_deltas(&mut self, at: usize, first: u64, batch: &[u8]) {
         let Some(peer) = self.peers.get_mut(at) else { return };
-        peer.set(Flag::OwesAck, true);
-        let got = peer.got;
-        if first > got.saturating_add(1) {
+        peer.set(Flag::AckDue, true);
+        let received = peer.received;
+        if first > received.saturating_add(1) {
             return; // something before it was lost, and comes again
         }
         let like = self.state.empty();
         let mut seq = first;
-        for delta in frames(run, &like).filter_map(Result::ok) {
-            if seq > got {
+        for delta in frames(batch, &like).filter_map(Result::ok) {
+            if seq > received {
                 match self.state.apply(&delta) {
                     Ok(true) => {
                         self.changed = true;
-                        self.note(&delta);
+                        self.log_delta(&delta);
                     }
                     Ok(false) => {}
-                    Err(error) => return self.hold(at, error == ApplyError::Full),
+                    Err(error) => return self.defer(at, error == ApplyError::Full),
                 }
                 let last = self.log.last();
-                self.peers.iter_mut().skip(at).take(1).for_each(|peer| peer.has(seq, last));
+                self.peers
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|peer| peer.record_received(seq, last));
             }
             seq = seq.saturating_add(1);
         }
     }
 
     /// The peer's deltas do not fit, or follow on something that did not: its whole state may, later.
-    fn hold(&mut self, at: usize, full: bool) {
+    fn defer(&mut self, at: usize, full: bool) {
         if let Some(peer) = self.peers.get_mut(at) {
             // what does not fit would not fit at once either
-            peer.want(!full);
-            peer.set(Flag::OwesAck, !full);
+            peer.request_state(!full);
+            peer.set(Flag::AckDue, !full);
             if full {
                 peer.full = peer.full.or(Some(false));
             }
         }
     }
 
-    /// Notes which of the peers' updates are durable here by now.
-    fn settle(&mut self) {
+    /// Updates which of the peers' updates are durable here.
+    fn update_durable(&mut self) {
         let durable = self.disk.durable();
-        for peer in self.peers.iter_mut().filter(|peer| peer.got_at <= durable) {
-            if peer.told < peer.got {
-                peer.set(Flag::OwesAck, true);
+        for peer in self.peers.iter_mut().filter(|peer| peer.received_as_of <= durable) {
+            if peer.received_durable < peer.received {
+                peer.set(Flag::AckDue, true);
             }
-            peer.told = peer.got;
+            peer.received_durable = peer.received;
         }
     }
 
     fn gossip(&mut self) {
-        if self.doubt.pass() {
-            self.peers.iter_mut().for_each(|peer| peer.set(Flag::Asked, false));
+        if self.challenge.age_by_gossip() {
+            self.peers.iter_mut().for_each(|peer| peer.set(Flag::Challenged, false));
         }
-        self.former.gossip();
-        let waits = self.peers.iter().any(|peer| peer.is(Flag::Asked));
-        if !waits && self.earlier.gossip() {
-            self.begin_life(self.disk.life());
+        self.former.age_by_gossip();
+        let waits = self.peers.iter().any(|peer| peer.is(Flag::Challenged));
+        if !waits && self.earlier.age_by_gossip() {
+            self.begin_generation(self.disk.generation());
         }
         let count = self.peers.len();
-        self.turn =
-            if self.turn.saturating_add(1) < count { self.turn.saturating_add(1) } else { 0 };
+        self.digest_turn = if self.digest_turn.saturating_add(1) < count {
+            self.digest_turn.saturating_add(1)
+        } else {
+            0
+        };
         for (at, peer) in self.peers.iter_mut().enumerate() {
             // whatever was not acknowledged by now is taken for lost
             peer.set_sent(0);
-            peer.set(Flag::Lags, false);
-            if at == self.turn {
-                peer.set(Flag::OwesDigest, true);
+            peer.set(Flag::Lagging, false);
+            if at == self.digest_turn {
+                peer.set(Flag::DigestDue, true);
             }
-            if peer.wants != Wants::Nothing {
-                peer.wants = Wants::Ask;
-                peer.set(Flag::OwesAck, true);
+            if peer.state_request != StateRequest::Idle {
+                peer.state_request = StateRequest::Due;
+                peer.set(Flag::AckDue, true);
             }
         }
     }
@@ -755,26 +776,26 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
             return Err(Corrupt::Started);
         }
         match record.0 {
-            Entry::Life(life) => {
-                self.disk.restore(life);
+            RecordBody::Generation(generation) => {
+                self.disk.restore(generation);
                 Ok(())
             }
-            Entry::Deltas(run) => {
+            RecordBody::Deltas(batch) => {
                 let like = self.state.empty();
-                if !frames(run, &like).all(|delta| delta.is_ok()) {
+                if !frames(batch, &like).all(|delta| delta.is_ok()) {
                     return Err(Corrupt::Malformed);
                 }
                 let mut state = self.state.clone();
-                for delta in frames(run, &like).filter_map(Result::ok) {
+                for delta in frames(batch, &like).filter_map(Result::ok) {
                     state.apply(&delta).map_err(corrupt)?;
                 }
                 self.state = state;
                 Ok(())
             }
-            Entry::State(Whole::Here(state)) => {
+            RecordBody::State(StateRef::Local(state)) => {
                 self.state.merge(state).map(|_| ()).map_err(|e| corrupt(e.into()))
             }
-            Entry::State(Whole::Bytes(bytes)) => {
+            RecordBody::State(StateRef::Encoded(bytes)) => {
                 let mut input = Reader::new(bytes);
                 let state = self.state.read_state(&mut input).map_err(|_| Corrupt::Malformed)?;
                 input.finish().map_err(|_| Corrupt::Malformed)?;
@@ -791,12 +812,12 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     ) -> Result<(), Rejected> {
         self.tick(now);
         if self.fatal.is_some() {
-            return self.refuse(Rejected::Stopped);
+            return self.reject(Rejected::Stopped);
         }
         let Some(at) = self.peers.iter().position(|peer| peer.id == from) else {
-            return self.refuse(Rejected::UnknownSender);
+            return self.reject(Rejected::UnknownSender);
         };
-        self.take(at, &message)
+        self.handle_message(at, &message)
     }
 
     fn tick(&mut self, now: Instant) {
@@ -810,7 +831,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
 
     fn persisted(&mut self, ticket: Ticket) {
         self.disk.persisted(ticket);
-        self.settle();
+        self.update_durable();
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
@@ -822,8 +843,8 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_, T>> {
-        let life = Record(Entry::Life(self.disk.life()));
-        [life, Record(Entry::State(Whole::Here(&self.state)))].into_iter()
+        let generation = Record(RecordBody::Generation(self.disk.generation()));
+        [generation, Record(RecordBody::State(StateRef::Local(&self.state)))].into_iter()
     }
 
     fn fatal(&self) -> Option<Fatal> {
@@ -832,8 +853,8 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
 }
 
 /// How many places for actors are taken, at least, when every member has made an update.
-fn places(earlier_incarnations: u32, others: usize) -> u64 {
-    u64::from(earlier_incarnations).saturating_add(1).saturating_add(others as u64)
+fn required_actors(earlier_incarnations: u32, other_members: usize) -> u64 {
+    u64::from(earlier_incarnations).saturating_add(1).saturating_add(other_members as u64)
 }
 
 /// How many places for actors the state has, if that is less.
@@ -842,7 +863,7 @@ fn too_few_actors<T: Crdt>(needed: u64, state: &T) -> Option<u64> {
 }
 
 /// The members but this node, each once: a second entry would wait for acknowledgements for ever.
-fn others(members: &[NodeId], actor: Actor) -> impl Iterator<Item = NodeId> + '_ {
+fn other_members(members: &[NodeId], actor: Actor) -> impl Iterator<Item = NodeId> + '_ {
     let first =
         |(at, id): &(usize, &NodeId)| members.iter().position(|other| other == *id) == Some(*at);
     members

@@ -2,23 +2,23 @@ use quorate_clocks::Storage;
 use quorate_core::{Output, Ticket};
 
 use super::digest::digest;
-use super::disk::Due;
-use super::message::{Body, Entry, Whole};
+use super::disk::PendingRecord;
+use super::message::{Body, RecordBody, StateRef};
 use super::peer::Flag;
 use super::{Event, Message, Record, Replica};
 use crate::Crdt;
 
 /// What is to be put out; decided first, as that changes the machine, and made then, as that borrows from it.
 enum Plan {
-    Persist(Ticket, Due),
+    Persist(Ticket, PendingRecord),
     Event(Event),
-    /// And whether it asks for the peer's whole state.
-    Send(usize, Sends, bool),
+    /// And whether it requests the peer's whole state.
+    Send(usize, BodyKind, bool),
 }
 
-enum Sends {
+enum BodyKind {
     Ack,
-    Former,
+    FormerGeneration,
     Digest,
     Deltas { first: u64, last: u64 },
     State,
@@ -32,17 +32,17 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
 
     fn plan(&mut self) -> Option<Plan> {
         if let Some(fatal) = self.fatal {
-            return (!core::mem::replace(&mut self.told_stop, true))
+            return (!core::mem::replace(&mut self.stop_reported, true))
                 .then_some(Plan::Event(Event::Stopped(fatal)));
         }
-        if let Some((ticket, due)) = self.disk.next(self.log.last()) {
-            return Some(Plan::Persist(ticket, due));
+        if let Some((ticket, pending)) = self.disk.next_record(self.log.last()) {
+            return Some(Plan::Persist(ticket, pending));
         }
         if core::mem::take(&mut self.changed) {
             return Some(Plan::Event(Event::Changed));
         }
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is(Flag::Claims)) {
-            peer.set(Flag::Claims, false);
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is(Flag::ClaimEventDue)) {
+            peer.set(Flag::ClaimEventDue, false);
             return Some(Plan::Event(Event::UnknownUpdates(peer.id)));
         }
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.full == Some(false)) {
@@ -50,86 +50,101 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
             return Some(Plan::Event(Event::Full(peer.id)));
         }
         if self.disk.durable() == 0 {
-            return None; // not even which life this is
+            return None; // not even which generation this is
         }
         (0..self.peers.len()).find_map(|at| {
-            let sends = self.plan_message(at)?;
-            let asks = self.peers.get_mut(at).is_some_and(|peer| peer.wants.ask());
-            Some(Plan::Send(at, sends, asks))
+            let kind = self.plan_message(at)?;
+            let requests_state =
+                self.peers.get_mut(at).is_some_and(|peer| peer.state_request.take_due());
+            Some(Plan::Send(at, kind, requests_state))
         })
     }
 
-    fn plan_message(&mut self, at: usize) -> Option<Sends> {
-        let (durable, settled, first) =
-            (self.disk.durable(), self.disk.is_settled(self.log.last()), self.log.first());
-        let most = self.most_bytes;
+    fn plan_message(&mut self, at: usize) -> Option<BodyKind> {
+        let (durable, all_durable, first) =
+            (self.disk.durable(), self.disk.is_all_durable(self.log.last()), self.log.first());
+        let max_bytes = self.max_delta_bytes;
         let peer = self.peers.get_mut(at)?;
-        if self.former.tell(at) {
-            return Some(Sends::Former);
+        if self.former.take_due(at) {
+            return Some(BodyKind::FormerGeneration);
         }
-        if peer.is(Flag::OwesState) && settled {
-            peer.set(Flag::OwesState, false);
-            peer.set(Flag::OwesDigest, false);
-            peer.set(Flag::OwesAck, false);
+        if peer.is(Flag::StateDue) && all_durable {
+            peer.set(Flag::StateDue, false);
+            peer.set(Flag::DigestDue, false);
+            peer.set(Flag::AckDue, false);
             peer.set_sent(durable);
-            return Some(Sends::State);
+            return Some(BodyKind::State);
         }
         let next = peer.sent().saturating_add(1);
-        if next <= durable && next < first && !peer.is(Flag::Lags) {
+        if next <= durable && next < first && !peer.is(Flag::Lagging) {
             // no deltas for it: whether it needs the state, the digest tells
-            peer.set(Flag::Lags, true);
-            peer.set(Flag::OwesDigest, true);
+            peer.set(Flag::Lagging, true);
+            peer.set(Flag::DigestDue, true);
         }
-        if peer.is(Flag::OwesDigest) && settled {
-            peer.set(Flag::OwesDigest, false);
-            peer.set(Flag::OwesAck, false);
-            return Some(Sends::Digest);
+        if peer.is(Flag::DigestDue) && all_durable {
+            peer.set(Flag::DigestDue, false);
+            peer.set(Flag::AckDue, false);
+            return Some(BodyKind::Digest);
         }
         if next <= durable
-            && let Some((_, last)) = self.log.run(next, durable, most)
+            && let Some((_, last)) = self.log.batch(next, durable, max_bytes)
         {
             peer.set_sent(last);
-            peer.set(Flag::OwesAck, false);
-            return Some(Sends::Deltas { first: next, last });
+            peer.set(Flag::AckDue, false);
+            return Some(BodyKind::Deltas { first: next, last });
         }
-        peer.take(Flag::OwesAck).then_some(Sends::Ack)
+        peer.take(Flag::AckDue).then_some(BodyKind::Ack)
     }
 
     fn make(&self, plan: Plan) -> Option<Output<'_, Self>> {
         match plan {
             Plan::Event(event) => Some(Output::Event(event)),
-            Plan::Persist(ticket, due) => {
-                let entry = match due {
-                    Due::Life(life) => Entry::Life(life),
-                    Due::Deltas(from, to) => Entry::Deltas(self.log.run(from, to, usize::MAX)?.0),
-                    Due::State => Entry::State(Whole::Here(&self.state)),
+            Plan::Persist(ticket, pending) => {
+                let entry = match pending {
+                    PendingRecord::Generation(generation) => RecordBody::Generation(generation),
+                    PendingRecord::Deltas(from, to) => {
+                        RecordBody::Deltas(self.log.batch(from, to, usize::MAX)?.0)
+                    }
+                    PendingRecord::State => RecordBody::State(StateRef::Local(&self.state)),
                 };
                 Some(Output::Persist(ticket, Record(entry)))
             }
-            Plan::Send(at, sends, wants) => {
+            Plan::Send(at, kind, requests_state) => {
                 let peer = self.peers.get(at)?;
-                let body = self.body(sends)?;
-                let asked = self.earlier.acknowledged(at);
-                let (acks_life, acks) = asked.map_or((peer.life, peer.told), |life| (life, 0));
-                let message = Message { life: self.disk.life(), acks_life, acks, wants, body };
+                let body = self.body(kind)?;
+                let challenged = self.earlier.challenged_generation(at);
+                let (acks_generation, acks) = challenged
+                    .map_or((peer.generation, peer.received_durable), |generation| (generation, 0));
+                let message = Message {
+                    generation: self.disk.generation(),
+                    acks_generation,
+                    acks,
+                    requests_state,
+                    body,
+                };
                 Some(Output::Send(peer.id, message))
             }
         }
     }
 
-    fn body(&self, sends: Sends) -> Option<Body<'_, T>> {
-        Some(match sends {
-            Sends::Ack => Body::Ack,
-            Sends::Former => Body::Former { life: self.former.life, last: self.former.last },
-            Sends::Digest => Body::Digest {
+    fn body(&self, kind: BodyKind) -> Option<Body<'_, T>> {
+        Some(match kind {
+            BodyKind::Ack => Body::Ack,
+            BodyKind::FormerGeneration => Body::FormerGeneration {
+                generation: self.former.generation,
+                last: self.former.last,
+            },
+            BodyKind::Digest => Body::Digest {
                 first: self.log.first(),
                 last: self.log.last(),
                 digest: digest(&self.state),
             },
-            Sends::Deltas { first, last } => {
-                Body::Deltas { first, run: self.log.run(first, last, usize::MAX)?.0 }
+            BodyKind::Deltas { first, last } => {
+                Body::Deltas { first, batch: self.log.batch(first, last, usize::MAX)?.0 }
             }
-            Sends::State => Body::State { last: self.log.last(), state: Whole::Here(&self.state) },
+            BodyKind::State => {
+                Body::State { last: self.log.last(), state: StateRef::Local(&self.state) }
+            }
         })
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
             }
         }
         tickets.into_iter().for_each(|ticket| node.persisted(ticket));
-        canonical(node.state())?;
+        is_canonical(node.state())?;
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ fn join<T: Crdt>(a: &T, b: &T) -> Verdict {
     let say = |what: &str| Err(format!("{what}: {a:?} and {b:?}"));
     match (ab.merge(b), ba.merge(a)) {
         (Ok(news), Ok(back)) => {
-            canonical(&ab)?;
+            is_canonical(&ab)?;
             if ab != ba || bytes(&ab) != bytes(&ba) {
                 return say("merged otherwise the other way round");
             }
@@ -140,7 +140,7 @@ fn join<T: Crdt>(a: &T, b: &T) -> Verdict {
 fn apply<T: Crdt>(state: &T, delta: &T::Delta) -> Verdict {
     let mut after = state.clone();
     let outcome = after.apply(delta);
-    canonical(&after)?;
+    is_canonical(&after)?;
     if outcome.unwrap_or(false) != (after != *state) {
         return Err(format!("{outcome:?} from {state:?} to {after:?} by {delta:?}"));
     }
@@ -150,7 +150,7 @@ fn apply<T: Crdt>(state: &T, delta: &T::Delta) -> Verdict {
     Ok(())
 }
 
-fn canonical<T: Crdt>(state: &T) -> Verdict {
+fn is_canonical<T: Crdt>(state: &T) -> Verdict {
     let bytes = bytes(state);
     match T::from_slice(&bytes) {
         Ok(read) if read == *state => Ok(()),

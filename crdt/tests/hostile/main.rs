@@ -9,12 +9,12 @@ use corpus::replay;
 use quorate_core::Rng;
 
 #[test]
-fn the_corpus_of_the_decoders() {
+fn decoder_corpus() {
     replay("crdt_decode", attack::decode);
 }
 
 #[test]
-fn the_corpus_of_messages() {
+fn message_corpus() {
     replay("crdt_messages", attack::messages);
 }
 

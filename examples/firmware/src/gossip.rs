@@ -47,7 +47,7 @@ struct Gossip<D> {
 
 /// Runs a board with this data until it must stop.
 pub fn run<D: Data>(setup: &Setup<'_>) -> Stop {
-    let config = Config { gossip_us: 250_000, most_bytes: 256, ..Config::default() };
+    let config = Config { gossip_us: 250_000, max_delta_bytes: 256, ..Config::default() };
     // what it did is in flash before anybody hears of it, so a restarted board is the same actor
     let actor = Actor::from(setup.id);
     let Ok(machine) = Machine::new(actor, &setup.nodes(), D::new(), config) else {

@@ -5,8 +5,8 @@ use core::hash::{Hash, Hasher};
 use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
 use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
 
-use crate::crdt::DECODED;
-use crate::grow::{causality, insert, swap};
+use crate::crdt::DECODED_REVISION;
+use crate::grow_map::{causality, insert, swap};
 use crate::sort::sort;
 use crate::{ApplyError, MergeError, UpdateError, Value};
 
@@ -26,14 +26,14 @@ pub struct Change<P: Value, S: Storage> {
 /// dot store flattened into one list sorted by payload and dot, whatever the nesting).
 #[allow(unreachable_pub, unnameable_types)] // the kernel of a map and its values
 #[derive(Clone)]
-pub struct Dotted<P: Value, S: Storage, A: Storage> {
+pub struct DotStore<P: Value, S: Storage, A: Storage> {
     entries: S::List<(P, Dot)>,
     context: DotContext<A>,
     /// Not part of the state, see [`Crdt::revision`](crate::Crdt::revision).
     revision: u64,
 }
 
-impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
+impl<P: Value, S: Storage, A: Storage> DotStore<P, S, A> {
     pub(crate) fn with_limits(entries: usize, actors: usize) -> Self {
         Self {
             entries: S::List::with_limit(entries),
@@ -46,7 +46,7 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         self.revision
     }
 
-    const fn revise(&mut self) {
+    const fn bump_revision(&mut self) {
         self.revision = self.revision.wrapping_add(1);
     }
 
@@ -62,28 +62,29 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         &self.context
     }
 
-    /// The entries among which `place` finds what it looks for; they are next to each other.
+    /// The entries that `cmp` finds equal; they are next to each other.
     #[inline]
-    pub(crate) fn range(&self, place: impl Fn(&P) -> Ordering) -> &[(P, Dot)] {
-        let (from, to) = bounds(&self.entries, place);
+    pub(crate) fn range(&self, cmp: impl Fn(&P) -> Ordering) -> &[(P, Dot)] {
+        let (from, to) = equal_range(&self.entries, cmp);
         self.entries.get(from..to).unwrap_or_default()
     }
 
-    /// Whether there is an entry at that place.
+    /// Whether `cmp` finds an entry equal.
     #[inline]
-    pub(crate) fn any(&self, place: impl Fn(&P) -> Ordering) -> bool {
-        self.entries.binary_search_by(|entry| place(&entry.0)).is_ok()
+    pub(crate) fn contains(&self, cmp: impl Fn(&P) -> Ordering) -> bool {
+        self.entries.binary_search_by(|entry| cmp(&entry.0)).is_ok()
     }
 
-    /// Takes out what is at a place, and puts in something else with a new dot of the actor.
+    /// Removes the entries that `cmp` finds equal, and adds another one with a new dot of the
+    /// actor.
     pub(crate) fn update(
         &mut self,
         actor: Actor,
         added: Option<P>,
-        place: impl Fn(&P) -> Ordering,
+        cmp: impl Fn(&P) -> Ordering,
     ) -> Result<Change<P, S>, UpdateError> {
-        let (from, to) = bounds(&self.entries, place);
-        let mut change = self.removal(from, to)?;
+        let (from, to) = equal_range(&self.entries, cmp);
+        let mut change = self.range_removal(from, to)?;
         if let Some(payload) = added {
             let left = self.entries.len().saturating_sub(change.removed.len());
             if left >= self.entries.limit() {
@@ -92,16 +93,16 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             let dot = self.context.increment(actor)?;
             change.added = Some((payload, dot));
         }
-        if !self.replace(from, to, &change) {
-            self.cut(from, to);
-            self.put(&change)?;
+        if !self.replace_in_place(from, to, &change) {
+            self.remove_range(from, to);
+            self.insert_added(&change)?;
         }
-        self.revise();
+        self.bump_revision();
         Ok(change)
     }
 
-    /// Puts something, or nothing, in the place of all that the actor put in, of which there is some.
-    pub(crate) fn gather(
+    /// Replaces all entries of the actor, of which there are some, by one or none.
+    pub(crate) fn replace_actor_entries(
         &mut self,
         actor: Actor,
         added: Option<P>,
@@ -116,22 +117,22 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             change.added = Some((payload, self.context.increment(actor)?));
         }
         self.commit(&change)?;
-        self.revise();
+        self.bump_revision();
         Ok(change)
     }
 
-    /// Takes out what is at a place.
-    pub(crate) fn remove(&mut self, place: impl Fn(&P) -> Ordering) -> Change<P, S> {
-        let (from, to) = bounds(&self.entries, place);
+    /// Removes the entries that `cmp` finds equal.
+    pub(crate) fn remove(&mut self, cmp: impl Fn(&P) -> Ordering) -> Change<P, S> {
+        let (from, to) = equal_range(&self.entries, cmp);
         let empty = || Change { added: None, removed: S::List::with_limit(0) };
-        let change = self.removal(from, to).unwrap_or_else(|_| empty()); // as many as there are fit
-        self.cut(from, to);
-        self.revise();
+        let change = self.range_removal(from, to).unwrap_or_else(|_| empty()); // as many as there are fit
+        self.remove_range(from, to);
+        self.bump_revision();
         change
     }
 
-    /// The change that takes out a range.
-    fn removal(&self, from: usize, to: usize) -> Result<Change<P, S>, Full> {
+    /// The change that removes a range.
+    fn range_removal(&self, from: usize, to: usize) -> Result<Change<P, S>, Full> {
         let mut removed = S::List::<Dot>::with_limit(self.entries.limit());
         for (_, dot) in self.entries.get(from..to).unwrap_or_default() {
             removed.push(*dot)?;
@@ -140,18 +141,18 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(Change { added: None, removed })
     }
 
-    /// Takes out a range.
-    fn cut(&mut self, from: usize, to: usize) {
-        let count = to.saturating_sub(from);
+    /// Removes a range.
+    fn remove_range(&mut self, from: usize, to: usize) {
+        let removed = to.saturating_sub(from);
         if let Some(tail) = self.entries.get_mut(from..) {
-            tail.rotate_left(count.min(tail.len()));
+            tail.rotate_left(removed.min(tail.len()));
         }
         let len = self.entries.len();
-        self.entries.truncate(len.saturating_sub(count));
+        self.entries.truncate(len.saturating_sub(removed));
     }
 
     /// Puts what a change adds where what it removes begins, if that keeps the order: then little moves.
-    fn replace(&mut self, from: usize, to: usize, change: &Change<P, S>) -> bool {
+    fn replace_in_place(&mut self, from: usize, to: usize, change: &Change<P, S>) -> bool {
         let Some(entry) = &change.added else { return false };
         let before = from.checked_sub(1).and_then(|at| self.entries.get(at));
         let fits = from < to
@@ -159,14 +160,14 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             && self.entries.get(to).is_none_or(|after| entry < after);
         if fits && let Some(slot) = self.entries.get_mut(from) {
             slot.clone_from(entry);
-            self.cut(from.saturating_add(1), to);
+            self.remove_range(from.saturating_add(1), to);
             return true;
         }
         false
     }
 
     /// Puts in what a change adds; there is room.
-    fn put(&mut self, change: &Change<P, S>) -> Result<(), Full> {
+    fn insert_added(&mut self, change: &Change<P, S>) -> Result<(), Full> {
         if let Some(entry) = &change.added
             && let Err(at) = self.entries.binary_search(entry)
         {
@@ -181,25 +182,25 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     /// merged may have brought the one without the other (Almeida, Shoker, Baquero 2018, section
     /// 7.2: the join of the delta, `{added}` with the context `{added} ∪ removed`).
     pub(crate) fn apply(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
-        let changed = self.take_over(change)?;
-        self.revise();
+        let changed = self.apply_change(change)?;
+        self.bump_revision();
         Ok(changed)
     }
 
-    fn take_over(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
+    fn apply_change(&mut self, change: &Change<P, S>) -> Result<bool, ApplyError> {
         if !change.removed.iter().all(|dot| self.context.contains(*dot)) {
             return Err(ApplyError::Missing);
         }
         let Some((_, dot)) = change.added.as_ref() else {
             return Ok(self.commit(change)?);
         };
-        if self.contradicted_by(change).is_some() {
+        if self.conflicting_actor(change).is_some() {
             return Err(ApplyError::Conflict);
         }
         if self.context.contains(*dot) {
-            return Ok(self.take_out(change));
+            return Ok(self.remove_entries(change));
         }
-        if !self.follows(*dot) {
+        if !self.has_predecessor(*dot) {
             return Err(ApplyError::Missing);
         }
         let gone = self.entries.iter().filter(|entry| change.removes(entry.1)).count();
@@ -211,8 +212,8 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
         Ok(true)
     }
 
-    /// Who made the dot of what a change adds, if that stands for something else here.
-    pub(crate) fn contradicted_by(&self, change: &Change<P, S>) -> Option<Actor> {
+    /// The actor of the dot that a change adds, if the dot stands for another entry here.
+    pub(crate) fn conflicting_actor(&self, change: &Change<P, S>) -> Option<Actor> {
         let added = change.added.as_ref()?;
         let contradicts = self.context.contains(added.1)
             && self.entries.binary_search(added).is_err()
@@ -221,20 +222,20 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     }
 
     /// Whether the update before this one, by the same actor, is known.
-    fn follows(&self, dot: Dot) -> bool {
+    fn has_predecessor(&self, dot: Dot) -> bool {
         Dot::new(dot.actor(), dot.counter().saturating_sub(1))
             .is_none_or(|previous| self.context.contains(previous))
     }
 
     /// Removes and adds what a change says. There is room for it. True if anything was removed.
     fn commit(&mut self, change: &Change<P, S>) -> Result<bool, Full> {
-        let removed = self.take_out(change);
-        self.put(change)?;
+        let removed = self.remove_entries(change);
+        self.insert_added(change)?;
         Ok(removed)
     }
 
     /// Removes what a change says. True if any of it was there.
-    fn take_out(&mut self, change: &Change<P, S>) -> bool {
+    fn remove_entries(&mut self, change: &Change<P, S>) -> bool {
         let before = self.entries.len();
         if !change.removed.is_empty() {
             retain(&mut self.entries, |entry| !change.removes(entry.1));
@@ -245,51 +246,51 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     /// Takes over all of the other: what both have stays, and what one has stays unless the other has seen and removed it.
     pub(crate) fn merge<T: Storage, B: Storage>(
         &mut self,
-        other: &Dotted<P, T, B>,
+        other: &DotStore<P, T, B>,
     ) -> Result<bool, MergeError> {
-        let news = !self.context.includes(&other.context);
-        let (stay, come) = count(self, other);
-        if stay < self.entries.len() && self.disputes(other, |_| true) {
+        let has_new_dots = !self.context.includes(&other.context);
+        let (kept, added_count) = count_merge(self, other);
+        if kept < self.entries.len() && self.conflicts_with(other, |_| true) {
             return Err(MergeError::Conflict);
         }
-        if stay.saturating_add(come) > self.entries.limit() {
+        if kept.saturating_add(added_count) > self.entries.limit() {
             return Err(MergeError::Full);
         }
-        let context = if news {
+        let context = if has_new_dots {
             let mut context = self.context.clone();
             context.merge(&other.context)?;
             Some(context)
         } else {
             None
         };
-        let gone = stay < self.entries.len();
+        let gone = kept < self.entries.len();
         if gone {
-            drop_removed(&mut self.entries, other);
+            remove_missing(&mut self.entries, other);
         }
-        if come > 0
+        if added_count > 0
             && let Some(filler) = other.entries.first()
         {
-            for _ in 0..come {
+            for _ in 0..added_count {
                 self.entries.push(filler.clone())?; // to be overwritten
             }
-            weave(&mut self.entries, stay, other, &self.context);
+            merge_backward(&mut self.entries, kept, other, &self.context);
         }
         if let Some(context) = context {
             self.context = context;
         }
-        self.revise();
-        Ok(news || gone || come > 0)
+        self.bump_revision();
+        Ok(has_new_dots || gone || added_count > 0)
     }
 
     /// Whether one of some dots stands for one thing here and for another there: each would take the other's for removed. Looked
     /// for only if both sides have something that the other has seen and lacks.
-    pub(crate) fn disputes<T: Storage, B: Storage>(
+    pub(crate) fn conflicts_with<T: Storage, B: Storage>(
         &self,
-        other: &Dotted<P, T, B>,
+        other: &DotStore<P, T, B>,
         of: impl Fn(Dot) -> bool,
     ) -> bool {
         let mut gone = T::List::<Dot>::with_limit(other.entries.limit());
-        let theirs = lacking(other.entries(), self.entries(), &self.context);
+        let theirs = removed_entries(other.entries(), self.entries(), &self.context);
         for entry in theirs.filter(|entry| of(entry.1)) {
             let _ = gone.push(entry.1); // no more than there are
         }
@@ -297,13 +298,14 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             return false;
         }
         sort(&mut gone);
-        lacking(self.entries(), other.entries(), &other.context)
+        removed_entries(self.entries(), other.entries(), &other.context)
             .any(|entry| gone.binary_search(&entry.1).is_ok())
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Causality {
         let seen = self.context.compare(&other.context);
-        let (own_gone, other_gone) = (removed_by(self, other), removed_by(other, self));
+        let (own_gone, other_gone) =
+            (has_removed_entries(self, other), has_removed_entries(other, self));
         // what one has removed and the other still has puts the one ahead
         let more = matches!(seen, Causality::After | Causality::Concurrent) || other_gone;
         let less = matches!(seen, Causality::Before | Causality::Concurrent) || own_gone;
@@ -326,22 +328,22 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
     }
 
     /// Some entries, sorted, with all of the context.
-    pub(crate) fn part<Q: Value>(
+    pub(crate) fn restrict<Q: Value>(
         &self,
         entries: impl Iterator<Item = (Q, Dot)>,
-    ) -> Dotted<Q, S, A> {
-        let mut part: Dotted<Q, S, A> = Dotted {
+    ) -> DotStore<Q, S, A> {
+        let mut restricted: DotStore<Q, S, A> = DotStore {
             entries: S::List::with_limit(self.entries.limit()),
             context: self.context.clone(),
             revision: 0,
         };
         for entry in entries {
-            let _ = part.entries.push(entry); // no more than here
+            let _ = restricted.entries.push(entry); // no more than here
         }
-        part
+        restricted
     }
 
-    pub(crate) fn trace(&self, actor: Actor) -> u64 {
+    pub(crate) fn actor_version(&self, actor: Actor) -> u64 {
         self.context.next(actor).map_or(u64::MAX, |dot| dot.counter().saturating_sub(1))
     }
 
@@ -353,8 +355,8 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
 
     #[cfg(feature = "serde")]
     pub(crate) fn from_parts(entries: S::List<(P, Dot)>, context: DotContext<A>) -> Option<Self> {
-        let state = Self { entries, context, revision: DECODED };
-        state.canonical().then_some(state)
+        let state = Self { entries, context, revision: DECODED_REVISION };
+        state.is_canonical().then_some(state)
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
@@ -377,18 +379,18 @@ impl<P: Value, S: Storage, A: Storage> Dotted<P, S, A> {
             state.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
         state.context = DotContext::decode_with_limits(actors, actors, input)?;
-        state.revision = DECODED;
-        if state.canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
+        state.revision = DECODED_REVISION;
+        if state.is_canonical() { Ok(state) } else { Err(DecodeError::Invalid) }
     }
 
-    fn canonical(&self) -> bool {
+    fn is_canonical(&self) -> bool {
         self.entries.is_sorted_by(|a, b| a < b)
             && self.entries.iter().all(|entry| self.context.contains(entry.1))
-            && self.is_each_dot_once()
+            && self.dots_are_unique()
     }
 
     /// Two entries of one dot are two things under one identity: a removal elsewhere would take out both, or one.
-    fn is_each_dot_once(&self) -> bool {
+    fn dots_are_unique(&self) -> bool {
         let mut dots = S::List::<Dot>::with_limit(self.entries.limit());
         let fits = self.entries.iter().all(|entry| dots.push(entry.1).is_ok());
         sort(&mut dots);
@@ -447,23 +449,23 @@ impl<P: Value, S: Storage> Change<P, S> {
             let dot = Dot::decode(input)?;
             change.removed.push(dot).map_err(|_| DecodeError::Invalid)?;
         }
-        let canonical = change.removed.is_sorted_by(|a, b| a < b)
+        let is_canonical = change.removed.is_sorted_by(|a, b| a < b)
             && change.added.as_ref().is_none_or(|added| !change.removes(added.1));
-        if canonical { Ok(change) } else { Err(DecodeError::Invalid) }
+        if is_canonical { Ok(change) } else { Err(DecodeError::Invalid) }
     }
 }
 
-/// Where the entries are that `place` finds.
+/// The range of the entries that `cmp` finds equal.
 #[inline]
-fn bounds<P>(entries: &[(P, Dot)], place: impl Fn(&P) -> Ordering) -> (usize, usize) {
-    let from = entries.partition_point(|entry| place(&entry.0) == Ordering::Less);
+fn equal_range<P>(entries: &[(P, Dot)], cmp: impl Fn(&P) -> Ordering) -> (usize, usize) {
+    let from = entries.partition_point(|entry| cmp(&entry.0) == Ordering::Less);
     let rest = entries.get(from..).unwrap_or_default();
     // mostly one: look at the next few before searching
     let len = match rest {
         [] => 0,
-        [first, ..] if place(&first.0) != Ordering::Equal => 0,
-        [_, second, ..] if place(&second.0) != Ordering::Equal => 1,
-        _ => rest.partition_point(|entry| place(&entry.0) == Ordering::Equal),
+        [first, ..] if cmp(&first.0) != Ordering::Equal => 0,
+        [_, second, ..] if cmp(&second.0) != Ordering::Equal => 1,
+        _ => rest.partition_point(|entry| cmp(&entry.0) == Ordering::Equal),
     };
     (from, from.saturating_add(len))
 }
@@ -480,41 +482,41 @@ fn retain<T>(list: &mut impl List<T>, mut keep: impl FnMut(&T) -> bool) {
     list.truncate(kept);
 }
 
-/// How many of ours stay, and how many of theirs come.
-fn count<P: Value, S: Storage, A: Storage, T: Storage, B: Storage>(
-    own: &Dotted<P, S, A>,
-    other: &Dotted<P, T, B>,
+/// How many of our entries are kept, and how many of theirs are added.
+fn count_merge<P: Value, S: Storage, A: Storage, T: Storage, B: Storage>(
+    own: &DotStore<P, S, A>,
+    other: &DotStore<P, T, B>,
 ) -> (usize, usize) {
-    let (mut stay, mut come) = (0usize, 0usize);
+    let (mut kept, mut added_count) = (0usize, 0usize);
     let (mut a, mut b) = (own.entries(), other.entries());
     loop {
         let order = match (a, b) {
             ([x, ..], [y, ..]) => x.cmp(y),
             ([_, ..], []) => Ordering::Less,
             ([], [_, ..]) => Ordering::Greater,
-            ([], []) => return (stay, come),
+            ([], []) => return (kept, added_count),
         };
         if order != Ordering::Greater
             && let [x, rest @ ..] = a
         {
             let stays = order == Ordering::Equal || !other.context.contains(x.1);
-            stay = stay.saturating_add(usize::from(stays));
+            kept = kept.saturating_add(usize::from(stays));
             a = rest;
         }
         if order != Ordering::Less
             && let [y, rest @ ..] = b
         {
             let comes = order == Ordering::Greater && !own.context.contains(y.1);
-            come = come.saturating_add(usize::from(comes));
+            added_count = added_count.saturating_add(usize::from(comes));
             b = rest;
         }
     }
 }
 
 /// Drops what the other has seen and no longer has.
-fn drop_removed<P: Value, T: Storage, B: Storage>(
+fn remove_missing<P: Value, T: Storage, B: Storage>(
     own: &mut impl List<(P, Dot)>,
-    other: &Dotted<P, T, B>,
+    other: &DotStore<P, T, B>,
 ) {
     let mut theirs = other.entries();
     retain(own, |entry| {
@@ -527,8 +529,8 @@ fn drop_removed<P: Value, T: Storage, B: Storage>(
     });
 }
 
-/// What one has of what the other has seen and lacks.
-fn lacking<'a, P: Value, B: Storage>(
+/// The entries of one that the other has seen and removed.
+fn removed_entries<'a, P: Value, B: Storage>(
     one: &'a [(P, Dot)],
     other: &'a [(P, Dot)],
     seen: &'a DotContext<B>,
@@ -545,18 +547,18 @@ fn lacking<'a, P: Value, B: Storage>(
 }
 
 /// Whether `one` still has something that `other` has seen and removed.
-fn removed_by<P: Value, S: Storage, A: Storage>(
-    one: &Dotted<P, S, A>,
-    other: &Dotted<P, S, A>,
+fn has_removed_entries<P: Value, S: Storage, A: Storage>(
+    one: &DotStore<P, S, A>,
+    other: &DotStore<P, S, A>,
 ) -> bool {
-    lacking(one.entries(), other.entries(), &other.context).next().is_some()
+    removed_entries(one.entries(), other.entries(), &other.context).next().is_some()
 }
 
 /// Puts in what of the other was not seen here, from the end, where the room is; `len` entries are in use.
-fn weave<P: Value, T: Storage, A: Storage, B: Storage>(
+fn merge_backward<P: Value, T: Storage, A: Storage, B: Storage>(
     own: &mut [(P, Dot)],
     len: usize,
-    other: &Dotted<P, T, B>,
+    other: &DotStore<P, T, B>,
     seen: &DotContext<A>,
 ) {
     let mut mine = len;
@@ -577,22 +579,22 @@ fn weave<P: Value, T: Storage, A: Storage, B: Storage>(
 }
 
 /// Limits do not count.
-impl<P: Value, S: Storage, A: Storage> PartialEq for Dotted<P, S, A> {
+impl<P: Value, S: Storage, A: Storage> PartialEq for DotStore<P, S, A> {
     fn eq(&self, other: &Self) -> bool {
         self.entries() == other.entries() && self.context == other.context
     }
 }
 
-impl<P: Value, S: Storage, A: Storage> Eq for Dotted<P, S, A> {}
+impl<P: Value, S: Storage, A: Storage> Eq for DotStore<P, S, A> {}
 
-impl<P: Value, S: Storage, A: Storage> Hash for Dotted<P, S, A> {
+impl<P: Value, S: Storage, A: Storage> Hash for DotStore<P, S, A> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.entries().hash(state);
         self.context.hash(state);
     }
 }
 
-impl<P: Value, S: Storage, A: Storage> fmt::Debug for Dotted<P, S, A> {
+impl<P: Value, S: Storage, A: Storage> fmt::Debug for DotStore<P, S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.entries().iter().map(|(p, d)| (p, d))).finish()?;
         write!(f, " of {:?}", self.context)
@@ -600,7 +602,7 @@ impl<P: Value, S: Storage, A: Storage> fmt::Debug for Dotted<P, S, A> {
 }
 
 /// The first of each run of elements that are the same. (`chunk_by` would do, but for its panics.)
-pub(crate) fn firsts<T>(list: &[T], same: fn(&T, &T) -> bool) -> impl Iterator<Item = &T> + '_ {
+pub(crate) fn dedup<T>(list: &[T], same: fn(&T, &T) -> bool) -> impl Iterator<Item = &T> + '_ {
     let before = core::iter::once(None).chain(list.iter().map(Some));
     let first = move |(item, before): &(&T, Option<&T>)| before.is_none_or(|b| !same(b, item));
     list.iter().zip(before).filter(first).map(|(item, _)| item)

@@ -9,7 +9,7 @@ use quorate_crdt::{
 };
 
 #[test]
-fn errors_say_what_happened_and_what_to_do() {
+fn errors_display_cause_and_remedy() {
     let full = UpdateError::Full.to_string();
     assert!(!full.is_empty());
     let said = [
@@ -40,7 +40,7 @@ fn errors_say_what_happened_and_what_to_do() {
 }
 
 #[test]
-fn values_show_what_is_in_them() {
+fn debug_output_shows_contents() {
     let actor = Actor::from(NodeId::new(5));
     let mut counter = GCounter::<Inline<2>>::new();
     counter.increment(actor, 77).unwrap();

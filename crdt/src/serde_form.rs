@@ -6,16 +6,16 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::Value;
-use crate::dotted::Dotted;
-use crate::grow::{Grow, Join};
+use crate::dot_store::DotStore;
+use crate::grow_map::{GrowMap, Join};
 
-impl<K: Value + Serialize, V: Join + Serialize, S: Storage> Serialize for Grow<K, V, S> {
+impl<K: Value + Serialize, V: Join + Serialize, S: Storage> Serialize for GrowMap<K, V, S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         serializer.collect_seq(self.entries())
     }
 }
 
-impl<'de, K, V, S> Deserialize<'de> for Grow<K, V, S>
+impl<'de, K, V, S> Deserialize<'de> for GrowMap<K, V, S>
 where
     K: Value + Deserialize<'de>,
     V: Join + Deserialize<'de>,
@@ -28,7 +28,7 @@ where
     }
 }
 
-impl<P: Value + Serialize, S: Storage, A: Storage> Serialize for Dotted<P, S, A> {
+impl<P: Value + Serialize, S: Storage, A: Storage> Serialize for DotStore<P, S, A> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let mut fields = serializer.serialize_struct("Dotted", 2)?;
         fields.serialize_field("entries", self.entries())?;
@@ -37,7 +37,7 @@ impl<P: Value + Serialize, S: Storage, A: Storage> Serialize for Dotted<P, S, A>
     }
 }
 
-impl<'de, P, S, A> Deserialize<'de> for Dotted<P, S, A>
+impl<'de, P, S, A> Deserialize<'de> for DotStore<P, S, A>
 where
     P: Value + Deserialize<'de>,
     S: Storage,

@@ -1,6 +1,6 @@
 //! Deltas in every way there is, mixed: by `apply`, by `merge` of their state, by `merge` of whole
-//! states, in any order and any number of times, on every type, beside a model that keeps all it ever
-//! heard in plain sets.
+//! states, in any order and any number of times, on every type, beside a model that keeps all
+//! updates it ever received in plain sets.
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
@@ -21,11 +21,11 @@ use quorate_crdt::{
 #[derive(Clone, Debug)]
 struct Step {
     replica: usize,
-    what: What,
+    action: Action,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+enum Action {
     Update {
         choice: u8,
         value: u8,
@@ -39,56 +39,56 @@ enum What {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let index = any::<prop::sample::Index>;
-    let what = prop_oneof![
-        4 => (any::<u8>(), 0u8..6).prop_map(|(choice, value)| What::Update { choice, value }),
-        1 => (0usize..3).prop_map(What::MergeReplica),
-        4 => index().prop_map(What::Apply),
-        2 => index().prop_map(What::MergeDelta),
-        1 => (index(), index()).prop_map(|(a, b)| What::MergeTwo(a, b)),
+    let action = prop_oneof![
+        4 => (any::<u8>(), 0u8..6).prop_map(|(choice, value)| Action::Update { choice, value }),
+        1 => (0usize..3).prop_map(Action::MergeReplica),
+        4 => index().prop_map(Action::Apply),
+        2 => index().prop_map(Action::MergeDelta),
+        1 => (index(), index()).prop_map(|(a, b)| Action::MergeTwo(a, b)),
     ];
-    let step = (0usize..3, what).prop_map(|(replica, what)| Step { replica, what });
+    let step = (0usize..3, action).prop_map(|(replica, action)| Step { replica, action });
     prop::collection::vec(step, 0..60)
 }
 
-/// All that somebody heard, as sets that only grow: nothing is ever thrown away or worked out.
+/// All that a replica received, as sets that only grow: nothing is ever thrown away or worked out.
 trait Model: Clone + Default + PartialEq {
     fn join(&mut self, other: &Self);
 
-    /// Whether an operation can be applied by somebody who heard this.
-    fn admits(&self, delta: &Self) -> bool;
+    /// Whether an operation can be applied by a replica that received this.
+    fn can_apply(&self, delta: &Self) -> bool;
 }
 
 /// Additions by name, and the names of those that were removed: the set with tombstones.
 #[derive(Clone, PartialEq, Debug)]
-struct Tombs<P> {
-    added: BTreeMap<Name, P>,
-    removed: BTreeSet<Name>,
+struct TombstoneModel<P> {
+    added: BTreeMap<AddId, P>,
+    removed: BTreeSet<AddId>,
 }
 
 /// The `n`-th addition of a replica.
-type Name = (usize, u64);
+type AddId = (usize, u64);
 
-impl<P> Default for Tombs<P> {
+impl<P> Default for TombstoneModel<P> {
     fn default() -> Self {
         Self { added: BTreeMap::new(), removed: BTreeSet::new() }
     }
 }
 
-impl<P: Clone + PartialEq> Tombs<P> {
-    fn knows(&self, name: Name) -> bool {
+impl<P: Clone + PartialEq> TombstoneModel<P> {
+    fn contains(&self, name: AddId) -> bool {
         self.added.contains_key(&name) || self.removed.contains(&name)
     }
 
-    fn present(&self) -> impl Iterator<Item = (Name, &P)> {
+    fn present(&self) -> impl Iterator<Item = (AddId, &P)> {
         let left = self.added.iter().filter(|(name, _)| !self.removed.contains(name));
         left.map(|(name, payload)| (*name, payload))
     }
 
-    /// An update of a replica: something new, in the place of what `gone` names.
-    fn change(&self, replica: usize, new: Option<P>, gone: impl Fn(Name, &P) -> bool) -> Self {
+    /// An update of a replica: something new, in the place of what `replaced` names.
+    fn change(&self, replica: usize, new: Option<P>, replaced: impl Fn(AddId, &P) -> bool) -> Self {
         let last = self.added.keys().chain(&self.removed).filter(|name| name.0 == replica);
         let next = last.map(|name| name.1).max().unwrap_or(0) + 1;
-        let removed = self.present().filter(|(name, payload)| gone(*name, payload));
+        let removed = self.present().filter(|(name, payload)| replaced(*name, payload));
         Self {
             removed: removed.map(|(name, _)| name).collect(),
             added: new.map(|payload| ((replica, next), payload)).into_iter().collect(),
@@ -96,47 +96,48 @@ impl<P: Clone + PartialEq> Tombs<P> {
     }
 }
 
-impl<P: Clone + PartialEq> Model for Tombs<P> {
+impl<P: Clone + PartialEq> Model for TombstoneModel<P> {
     fn join(&mut self, other: &Self) {
         self.added.extend(other.added.iter().map(|(name, payload)| (*name, payload.clone())));
         self.removed.extend(&other.removed);
     }
 
-    fn admits(&self, delta: &Self) -> bool {
-        let follows = |&(who, n): &Name| self.knows((who, n)) || n == 1 || self.knows((who, n - 1));
-        delta.removed.iter().all(|name| self.knows(*name)) && delta.added.keys().all(follows)
+    fn can_apply(&self, delta: &Self) -> bool {
+        let follows =
+            |&(who, n): &AddId| self.contains((who, n)) || n == 1 || self.contains((who, n - 1));
+        delta.removed.iter().all(|name| self.contains(*name)) && delta.added.keys().all(follows)
     }
 }
 
 /// Everything that was ever said of a key.
 #[derive(Clone, PartialEq, Debug)]
-struct Said<K, V>(BTreeMap<K, BTreeSet<V>>);
+struct GrowModel<K, V>(BTreeMap<K, BTreeSet<V>>);
 
-impl<K, V> Default for Said<K, V> {
+impl<K, V> Default for GrowModel<K, V> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord + Clone, V: Ord + Clone> Said<K, V> {
-    fn one(key: K, value: V) -> Self {
+impl<K: Ord + Clone, V: Ord + Clone> GrowModel<K, V> {
+    fn entry(key: K, value: V) -> Self {
         Self([(key, [value].into())].into())
     }
 
     /// The greatest part of what was said of a key.
-    fn most<N: Ord + Default>(&self, key: &K, part: impl Fn(&V) -> N) -> N {
+    fn max_of<N: Ord + Default>(&self, key: &K, part: impl Fn(&V) -> N) -> N {
         self.0.get(key).into_iter().flatten().map(part).max().unwrap_or_default()
     }
 }
 
-impl<K: Ord + Clone, V: Ord + Clone> Model for Said<K, V> {
+impl<K: Ord + Clone, V: Ord + Clone> Model for GrowModel<K, V> {
     fn join(&mut self, other: &Self) {
         for (key, values) in &other.0 {
             self.0.entry(key.clone()).or_default().extend(values.iter().cloned());
         }
     }
 
-    fn admits(&self, _delta: &Self) -> bool {
+    fn can_apply(&self, _delta: &Self) -> bool {
         true
     }
 }
@@ -160,19 +161,19 @@ trait Kind {
     fn check(state: &Self::State, model: &Self::Model);
 }
 
-struct World<K: Kind> {
+struct Replicas<K: Kind> {
     replicas: [(K::State, K::Model); 3],
     deltas: Vec<(<K::State as Crdt>::Delta, K::Model)>,
 }
 
-impl<K: Kind> World<K> {
+impl<K: Kind> Replicas<K> {
     fn step(&mut self, step: &Step) {
         let some = |index: &prop::sample::Index| match self.deltas.len() {
             0 => None,
             len => Some(self.deltas[index.index(len)].clone()),
         };
-        match &step.what {
-            What::Update { choice, value } => {
+        match &step.action {
+            Action::Update { choice, value } => {
                 let (state, model) = &mut self.replicas[step.replica];
                 let update = K::update(state, model, step.replica, *choice, *value);
                 if let Some((delta, change)) = update {
@@ -180,24 +181,24 @@ impl<K: Kind> World<K> {
                     self.deltas.push((delta, change));
                 }
             }
-            What::MergeReplica(from) => {
-                let (other, heard) = self.replicas[*from].clone();
-                self.merge(step.replica, &other, &heard);
+            Action::MergeReplica(from) => {
+                let (other, known) = self.replicas[*from].clone();
+                self.merge(step.replica, &other, &known);
             }
-            What::Apply(index) => {
+            Action::Apply(index) => {
                 let Some((delta, change)) = some(index) else { return };
                 self.apply(step.replica, &delta, &change);
             }
-            What::MergeDelta(index) => {
+            Action::MergeDelta(index) => {
                 let Some((delta, change)) = some(index) else { return };
                 let other = K::new().delta_state(&delta).unwrap();
                 self.merge(step.replica, &other, &change);
             }
-            What::MergeTwo(one, two) => {
-                let (Some((a, heard)), Some((b, besides))) = (some(one), some(two)) else { return };
+            Action::MergeTwo(one, two) => {
+                let (Some((a, known)), Some((b, besides))) = (some(one), some(two)) else { return };
                 let mut other = K::new().delta_state(&a).unwrap();
                 other.merge(&K::new().delta_state(&b).unwrap()).unwrap();
-                let mut both = heard;
+                let mut both = known;
                 both.join(&besides);
                 self.merge(step.replica, &other, &both);
             }
@@ -206,19 +207,19 @@ impl<K: Kind> World<K> {
         K::check(state, model);
     }
 
-    fn merge(&mut self, replica: usize, other: &K::State, heard: &K::Model) {
+    fn merge(&mut self, replica: usize, other: &K::State, known: &K::Model) {
         let (state, model) = &mut self.replicas[replica];
         let before = state.clone();
         let changed = state.merge(other).unwrap();
         assert_eq!(changed, *state != before);
-        model.join(heard);
+        model.join(known);
     }
 
     fn apply(&mut self, replica: usize, delta: &<K::State as Crdt>::Delta, change: &K::Model) {
         let (state, model) = &mut self.replicas[replica];
         let before = state.clone();
         let result = state.apply(delta);
-        if !model.admits(change) {
+        if !model.can_apply(change) {
             assert_eq!(result, Err(ApplyError::Missing));
             assert_eq!(*state, before);
             return;
@@ -232,7 +233,7 @@ impl<K: Kind> World<K> {
     fn finish(mut self) {
         for replica in 0..3 {
             for (delta, change) in self.deltas.clone() {
-                if self.replicas[replica].1.admits(&change) {
+                if self.replicas[replica].1.can_apply(&change) {
                     self.apply(replica, &delta, &change);
                 } else {
                     let other = K::new().delta_state(&delta).unwrap();
@@ -249,7 +250,7 @@ impl<K: Kind> World<K> {
 
 fn run<K: Kind>(steps: &[Step]) {
     let new = || (K::new(), K::Model::default());
-    let mut world = World::<K> { replicas: [new(), new(), new()], deltas: Vec::new() };
+    let mut world = Replicas::<K> { replicas: [new(), new(), new()], deltas: Vec::new() };
     for step in steps {
         world.step(step);
     }
@@ -262,7 +263,7 @@ fn stamp(replica: usize, value: u8) -> Stamp {
 
 macro_rules! kinds {
     ($($name:ident: $type:ty, $model:ty,
-        |$state:ident, $heard:ident, $who:ident, $choice:ident, $value:ident| $update:expr,
+        |$state:ident, $known:ident, $who:ident, $choice:ident, $value:ident| $update:expr,
         |$seen:ident, $of:ident| $check:expr;)*) => {$(
         mod $name {
             use super::*;
@@ -280,7 +281,7 @@ macro_rules! kinds {
                 #[allow(unused_variables)]
                 fn update(
                     $state: &mut $type,
-                    $heard: &$model,
+                    $known: &$model,
                     $who: usize,
                     $choice: u8,
                     $value: u8,
@@ -295,7 +296,7 @@ macro_rules! kinds {
 
             proptest! {
                 #[test]
-                fn is_what_was_heard(steps in steps()) {
+                fn mixed_deltas_match_model(steps in steps()) {
                     run::<This>(&steps);
                 }
             }
@@ -307,258 +308,258 @@ macro_rules! kinds {
 type Totals = (u64, u64);
 
 kinds! {
-    gcounter: GCounter<Heap>, Said<usize, u64>,
-    |state, heard, who, choice, value| {
+    gcounter: GCounter<Heap>, GrowModel<usize, u64>,
+    |state, known, who, choice, value| {
         let delta = state.increment(actor(who), value.into()).ok()?;
-        let total = heard.most(&who, |n| *n) + u64::from(value);
-        Some((delta, if total > 0 { Said::one(who, total) } else { Said::default() }))
+        let total = known.max_of(&who, |n| *n) + u64::from(value);
+        Some((delta, if total > 0 { GrowModel::entry(who, total) } else { GrowModel::default() }))
     },
-    |state, heard| {
-        let sum: u64 = (0..3).map(|who| heard.most(&who, |n| *n)).sum();
+    |state, known| {
+        let sum: u64 = (0..3).map(|who| known.max_of(&who, |n| *n)).sum();
         assert_eq!(state.value(), u128::from(sum));
     };
 
-    pncounter: PnCounter<Heap>, Said<usize, Totals>,
-    |state, heard, who, choice, value| {
-        let (up, down) = (heard.most(&who, |n| n.0), heard.most(&who, |n| n.1));
+    pncounter: PnCounter<Heap>, GrowModel<usize, Totals>,
+    |state, known, who, choice, value| {
+        let (up, down) = (known.max_of(&who, |n| n.0), known.max_of(&who, |n| n.1));
         let amount = u64::from(value);
         if choice.is_multiple_of(2) {
-            return Some((state.increment(actor(who), amount).ok()?, Said::one(who, (up + amount, down))));
+            return Some((state.increment(actor(who), amount).ok()?, GrowModel::entry(who, (up + amount, down))));
         }
-        Some((state.decrement(actor(who), amount).ok()?, Said::one(who, (up, down + amount))))
+        Some((state.decrement(actor(who), amount).ok()?, GrowModel::entry(who, (up, down + amount))))
     },
-    |state, heard| {
-        let one = |who| heard.most(&who, |n| n.0) as i128 - heard.most(&who, |n| n.1) as i128;
+    |state, known| {
+        let one = |who| known.max_of(&who, |n| n.0) as i128 - known.max_of(&who, |n| n.1) as i128;
         assert_eq!(state.value(), (0..3).map(one).sum::<i128>());
     };
 
-    bounded: BoundedCounter<Heap>, Said<(usize, usize), Totals>,
-    |state, heard, who, choice, value| {
+    bounded: BoundedCounter<Heap>, GrowModel<(usize, usize), Totals>,
+    |state, known, who, choice, value| {
         let (amount, to) = (u64::from(value), (who + 1) % 3);
-        let said = |key| (heard.most(&key, |n: &Totals| n.0), heard.most(&key, |n| n.1));
-        let (up, down) = said((who, who));
+        let values = |key| (known.max_of(&key, |n: &Totals| n.0), known.max_of(&key, |n| n.1));
+        let (up, down) = values((who, who));
         match choice % 4 {
             0 | 1 => Some((
                 state.increment(actor(who), amount).ok()?,
-                Said::one((who, who), (up + amount, down)),
+                GrowModel::entry((who, who), (up + amount, down)),
             )),
             2 => Some((
                 state.decrement(actor(who), amount).ok()?,
-                Said::one((who, who), (up, down + amount)),
+                GrowModel::entry((who, who), (up, down + amount)),
             )),
             _ => Some((
                 state.transfer(actor(who), actor(to), amount).ok()?,
-                Said::one((who, to), (said((who, to)).0 + amount, 0)),
+                GrowModel::entry((who, to), (values((who, to)).0 + amount, 0)),
             )),
         }
     },
-    |state, heard| {
-        let own = |who| (heard.most(&(who, who), |n| n.0), heard.most(&(who, who), |n| n.1));
+    |state, known| {
+        let own = |who| (known.max_of(&(who, who), |n| n.0), known.max_of(&(who, who), |n| n.1));
         let (up, down) = (0..3).map(own).fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
         assert_eq!(state.value(), u128::from(up.saturating_sub(down)));
         for who in 0..3 {
-            let got: u64 = (0..3).map(|from| heard.most(&(from, who), |n| n.0)).sum();
-            let gave = (0..3).filter(|to| *to != who).map(|to| heard.most(&(who, to), |n| n.0));
-            let gone = gave.sum::<u64>() + own(who).1;
-            assert_eq!(state.rights(actor(who)), got.saturating_sub(gone));
+            let got: u64 = (0..3).map(|from| known.max_of(&(from, who), |n| n.0)).sum();
+            let gave = (0..3).filter(|to| *to != who).map(|to| known.max_of(&(who, to), |n| n.0));
+            let replaced = gave.sum::<u64>() + own(who).1;
+            assert_eq!(state.rights(actor(who)), got.saturating_sub(replaced));
         }
     };
 
-    resettable: ResettableCounter<Heap>, Said<usize, (Totals, Totals)>,
-    |state, heard, who, choice, value| {
+    resettable: ResettableCounter<Heap>, GrowModel<usize, (Totals, Totals)>,
+    |state, known, who, choice, value| {
         let total = |who| (
-            (heard.most(&who, |n: &(Totals, Totals)| n.0.0), heard.most(&who, |n| n.0.1)),
-            (heard.most(&who, |n| n.1.0), heard.most(&who, |n| n.1.1)),
+            (known.max_of(&who, |n: &(Totals, Totals)| n.0.0), known.max_of(&who, |n| n.0.1)),
+            (known.max_of(&who, |n| n.1.0), known.max_of(&who, |n| n.1.1)),
         );
         let (up, down) = total(who);
         let amount = u64::from(value);
         match choice % 4 {
             0 | 1 => Some((
                 state.increment(actor(who), amount).ok()?,
-                Said::one(who, ((up.0 + amount, up.1), down)),
+                GrowModel::entry(who, ((up.0 + amount, up.1), down)),
             )),
             2 => Some((
                 state.decrement(actor(who), amount).ok()?,
-                Said::one(who, (up, (down.0 + amount, down.1))),
+                GrowModel::entry(who, (up, (down.0 + amount, down.1))),
             )),
             _ => {
                 let reset = |who| (who, [((total(who).0.0, total(who).0.0), (total(who).1.0, total(who).1.0))].into());
-                Some((state.reset(), Said((0..3).map(reset).collect())))
+                Some((state.reset(), GrowModel((0..3).map(reset).collect())))
             }
         }
     },
-    |state, heard| {
+    |state, known| {
         let left = |who| {
-            let up = heard.most(&who, |n: &(Totals, Totals)| n.0.0) - heard.most(&who, |n| n.0.1);
-            let down = heard.most(&who, |n| n.1.0) - heard.most(&who, |n| n.1.1);
+            let up = known.max_of(&who, |n: &(Totals, Totals)| n.0.0) - known.max_of(&who, |n| n.0.1);
+            let down = known.max_of(&who, |n| n.1.0) - known.max_of(&who, |n| n.1.1);
             i128::from(up) - i128::from(down)
         };
         assert_eq!(state.value(), (0..3).map(left).sum::<i128>());
     };
 
-    lww_register: LwwRegister<u8>, Said<(), (Stamp, u8)>,
-    |state, heard, who, choice, value| {
+    lww_register: LwwRegister<u8>, GrowModel<(), (Stamp, u8)>,
+    |state, known, who, choice, value| {
         let delta = state.set(stamp(who, choice % 16), value).ok()?;
-        Some((delta, Said::one((), (stamp(who, choice % 16), value))))
+        Some((delta, GrowModel::entry((), (stamp(who, choice % 16), value))))
     },
-    |state, heard| {
-        let last = heard.0.get(&()).and_then(|said| said.last());
+    |state, known| {
+        let last = known.0.get(&()).and_then(|values| values.last());
         assert_eq!(state.get(), last.map(|(_, value)| value));
     };
 
-    grow_set: GSet<u8, Heap>, Said<u8, ()>,
-    |state, heard, who, choice, value| Some((state.add(value).ok()?, Said::one(value, ()))),
-    |state, heard| assert!(state.iter().eq(heard.0.keys()));
+    grow_set: GSet<u8, Heap>, GrowModel<u8, ()>,
+    |state, known, who, choice, value| Some((state.add(value).ok()?, GrowModel::entry(value, ()))),
+    |state, known| assert!(state.iter().eq(known.0.keys()));
 
-    two_phase: TwoPhaseSet<u8, Heap>, Said<u8, bool>,
-    |state, heard, who, choice, value| {
+    two_phase: TwoPhaseSet<u8, Heap>, GrowModel<u8, bool>,
+    |state, known, who, choice, value| {
         if choice.is_multiple_of(3) {
-            return Some((state.remove(&value)?, Said::one(value, true)));
+            return Some((state.remove(&value)?, GrowModel::entry(value, true)));
         }
-        Some((state.add(value).ok()?, Said::one(value, heard.most(&value, |out| *out))))
+        Some((state.add(value).ok()?, GrowModel::entry(value, known.max_of(&value, |out| *out))))
     },
-    |state, heard| {
-        let left = heard.0.iter().filter(|(_, said)| !said.contains(&true)).map(|(e, _)| e);
+    |state, known| {
+        let left = known.0.iter().filter(|(_, values)| !values.contains(&true)).map(|(e, _)| e);
         assert!(state.iter().eq(left));
     };
 
-    lww_set: LwwSet<u8, Heap>, Said<u8, (Stamp, bool)>,
-    |state, heard, who, choice, value| {
+    lww_set: LwwSet<u8, Heap>, GrowModel<u8, (Stamp, bool)>,
+    |state, known, who, choice, value| {
         let (stamp, add) = (stamp(who, choice % 16), !choice.is_multiple_of(3));
         let delta = if add { state.add(stamp, value) } else { state.remove(stamp, value) };
-        Some((delta.ok()?, Said::one(value, (stamp, add))))
+        Some((delta.ok()?, GrowModel::entry(value, (stamp, add))))
     },
-    |state, heard| {
-        let inside = |said: &BTreeSet<(Stamp, bool)>| said.last().is_some_and(|last| last.1);
-        let left = heard.0.iter().filter(|(_, said)| inside(said)).map(|(e, _)| e);
+    |state, known| {
+        let inside = |values: &BTreeSet<(Stamp, bool)>| values.last().is_some_and(|last| last.1);
+        let left = known.0.iter().filter(|(_, values)| inside(values)).map(|(e, _)| e);
         assert!(state.iter().eq(left));
     };
 
-    mv_register: MvRegister<u8, Heap>, Tombs<u8>,
-    |state, heard, who, choice, value| {
+    mv_register: MvRegister<u8, Heap>, TombstoneModel<u8>,
+    |state, known, who, choice, value| {
         if choice.is_multiple_of(5) {
-            return Some((state.clear(), heard.change(who, None, |_, _| true)));
+            return Some((state.clear(), known.change(who, None, |_, _| true)));
         }
-        Some((state.set(actor(who), value).ok()?, heard.change(who, Some(value), |_, _| true)))
+        Some((state.set(actor(who), value).ok()?, known.change(who, Some(value), |_, _| true)))
     },
-    |state, heard| {
-        let mut left: Vec<u8> = heard.present().map(|(_, value)| *value).collect();
+    |state, known| {
+        let mut left: Vec<u8> = known.present().map(|(_, value)| *value).collect();
         left.sort_unstable();
         assert!(state.values().eq(&left), "{state:?} and {left:?}");
     };
 
-    enable_wins: EwFlag<Heap>, Tombs<()>,
-    |state, heard, who, choice, value| {
+    enable_wins: EwFlag<Heap>, TombstoneModel<()>,
+    |state, known, who, choice, value| {
         if choice.is_multiple_of(3) {
-            return Some((state.disable(), heard.change(who, None, |_, ()| true)));
+            return Some((state.disable(), known.change(who, None, |_, ()| true)));
         }
-        Some((state.enable(actor(who)).ok()?, heard.change(who, Some(()), |_, ()| true)))
+        Some((state.enable(actor(who)).ok()?, known.change(who, Some(()), |_, ()| true)))
     },
-    |state, heard| assert_eq!(state.is_on(), heard.present().next().is_some());
+    |state, known| assert_eq!(state.is_on(), known.present().next().is_some());
 
-    disable_wins: DwFlag<Heap>, Tombs<()>,
-    |state, heard, who, choice, value| {
+    disable_wins: DwFlag<Heap>, TombstoneModel<()>,
+    |state, known, who, choice, value| {
         if choice.is_multiple_of(3) {
-            return Some((state.enable(), heard.change(who, None, |_, ()| true)));
+            return Some((state.enable(), known.change(who, None, |_, ()| true)));
         }
-        Some((state.disable(actor(who)).ok()?, heard.change(who, Some(()), |_, ()| true)))
+        Some((state.disable(actor(who)).ok()?, known.change(who, Some(()), |_, ()| true)))
     },
-    |state, heard| assert_eq!(state.is_on(), heard.present().next().is_none());
+    |state, known| assert_eq!(state.is_on(), known.present().next().is_none());
 
-    add_wins: OrSet<u8, Heap>, Tombs<u8>,
-    |state, heard, who, choice, value| Some(match choice % 8 {
-        0 => (state.clear(), heard.change(who, None, |_, _| true)),
-        1..=3 => (state.remove(&value), heard.change(who, None, |_, e| *e == value)),
+    add_wins: OrSet<u8, Heap>, TombstoneModel<u8>,
+    |state, known, who, choice, value| Some(match choice % 8 {
+        0 => (state.clear(), known.change(who, None, |_, _| true)),
+        1..=3 => (state.remove(&value), known.change(who, None, |_, e| *e == value)),
         _ => (
             state.add(actor(who), value).ok()?,
-            heard.change(who, Some(value), |_, e| *e == value),
+            known.change(who, Some(value), |_, e| *e == value),
         ),
     }),
-    |state, heard| {
-        let left: BTreeSet<u8> = heard.present().map(|(_, e)| *e).collect();
+    |state, known| {
+        let left: BTreeSet<u8> = known.present().map(|(_, e)| *e).collect();
         assert!(state.iter().eq(&left), "{state:?} and {left:?}");
     };
 
-    remove_wins: RwSet<u8, Heap>, Tombs<(u8, bool)>,
-    |state, heard, who, choice, value| {
+    remove_wins: RwSet<u8, Heap>, TombstoneModel<(u8, bool)>,
+    |state, known, who, choice, value| {
         let add = !choice.is_multiple_of(3);
         let delta =
             if add { state.add(actor(who), value) } else { state.remove(actor(who), value) };
-        Some((delta.ok()?, heard.change(who, Some((value, add)), |_, e| e.0 == value)))
+        Some((delta.ok()?, known.change(who, Some((value, add)), |_, e| e.0 == value)))
     },
-    |state, heard| {
-        let of = |e: u8| heard.present().filter(move |(_, p)| p.0 == e).map(|(_, p)| p.1);
+    |state, known| {
+        let of = |e: u8| known.present().filter(move |(_, p)| p.0 == e).map(|(_, p)| p.1);
         let left: Vec<u8> = (0..6).filter(|e| of(*e).next().is_some() && of(*e).all(|add| add)).collect();
         assert!(state.iter().eq(&left), "{state:?} and {left:?}");
     };
 
-    or_counter: OrCounter<Heap>, Tombs<i64>,
-    |state, heard, who, choice, value| {
+    or_counter: OrCounter<Heap>, TombstoneModel<i64>,
+    |state, known, who, choice, value| {
         let amount = i64::from(value) - 2;
         Some(match choice % 6 {
-            0 => (state.clear(), heard.change(who, None, |_, _| true)),
+            0 => (state.clear(), known.change(who, None, |_, _| true)),
             1 => {
-                let own = || heard.present().filter(|(name, _)| name.0 == who);
+                let own = || known.present().filter(|(name, _)| name.0 == who);
                 let sum: i64 = own().map(|(_, n)| *n).sum();
                 let many = own().count() > 1;
                 let new = (many && sum != 0).then_some(sum);
-                (state.compact(actor(who)).ok()?, heard.change(who, new, |n, _| many && n.0 == who))
+                (state.compact(actor(who)).ok()?, known.change(who, new, |n, _| many && n.0 == who))
             }
             _ => (
                 state.add(actor(who), amount).ok()?,
-                heard.change(who, Some(amount).filter(|n| *n != 0), |_, _| false),
+                known.change(who, Some(amount).filter(|n| *n != 0), |_, _| false),
             ),
         })
     },
-    |state, heard| {
-        let sum = heard.present().map(|(_, n)| i128::from(*n)).sum::<i128>();
+    |state, known| {
+        let sum = known.present().map(|(_, n)| i128::from(*n)).sum::<i128>();
         assert_eq!(state.value(), sum);
     };
 
-    map_of_sets: OrMap<u8, OrSet<u8, Heap>>, Tombs<(u8, u8)>,
-    |state, heard, who, choice, value| {
+    map_of_sets: OrMap<u8, OrSet<u8, Heap>>, TombstoneModel<(u8, u8)>,
+    |state, known, who, choice, value| {
         let key = choice % 2;
         Some(match choice / 2 % 6 {
-            0 => (state.remove(&key), heard.change(who, None, |_, e| e.0 == key)),
+            0 => (state.remove(&key), known.change(who, None, |_, e| e.0 == key)),
             1 | 2 => (
                 state.edit(&key, |set| Ok(set.remove(&value))).ok()?,
-                heard.change(who, None, |_, e| *e == (key, value)),
+                known.change(who, None, |_, e| *e == (key, value)),
             ),
             _ => (
                 state.edit(&key, |set| set.add(actor(who), value)).ok()?,
-                heard.change(who, Some((key, value)), |_, e| *e == (key, value)),
+                known.change(who, Some((key, value)), |_, e| *e == (key, value)),
             ),
         })
     },
-    |state, heard| {
-        let keys: BTreeSet<u8> = heard.present().map(|(_, e)| e.0).collect();
+    |state, known| {
+        let keys: BTreeSet<u8> = known.present().map(|(_, e)| e.0).collect();
         assert!(state.keys().eq(&keys));
         for key in keys {
-            let left = heard.present().filter(|(_, e)| e.0 == key).map(|(_, e)| e.1);
+            let left = known.present().filter(|(_, e)| e.0 == key).map(|(_, e)| e.1);
             let left: BTreeSet<u8> = left.collect();
             assert!(state.get(&key).unwrap().iter().eq(&left));
         }
     };
 
-    map_of_maps: OrMap<bool, OrMap<u8, MvRegister<u8, Heap>>>, Tombs<(bool, u8, u8)>,
-    |state, heard, who, choice, value| {
+    map_of_maps: OrMap<bool, OrMap<u8, MvRegister<u8, Heap>>>, TombstoneModel<(bool, u8, u8)>,
+    |state, known, who, choice, value| {
         let (outer, inner) = (choice.is_multiple_of(2), choice / 2 % 2);
         Some(match choice / 4 % 5 {
-            0 => (state.remove(&outer), heard.change(who, None, |_, e| e.0 == outer)),
+            0 => (state.remove(&outer), known.change(who, None, |_, e| e.0 == outer)),
             1 => (
                 state.edit(&outer, |map| Ok(map.remove(&inner))).ok()?,
-                heard.change(who, None, |_, e| (e.0, e.1) == (outer, inner)),
+                known.change(who, None, |_, e| (e.0, e.1) == (outer, inner)),
             ),
             _ => (
                 state.edit(&outer, |map| map.edit(&inner, |r| r.set(actor(who), value))).ok()?,
-                heard.change(who, Some((outer, inner, value)), |_, e| (e.0, e.1) == (outer, inner)),
+                known.change(who, Some((outer, inner, value)), |_, e| (e.0, e.1) == (outer, inner)),
             ),
         })
     },
-    |state, heard| {
+    |state, known| {
         for (outer, inner) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
             let mut left: Vec<u8> =
-                heard.present().filter(|(_, e)| (e.0, e.1) == (outer, inner)).map(|(_, e)| e.2).collect();
+                known.present().filter(|(_, e)| (e.0, e.1) == (outer, inner)).map(|(_, e)| e.2).collect();
             left.sort_unstable();
             let map = state.get(&outer);
             let register = map.and_then(|map| map.get(&inner));
@@ -569,32 +570,32 @@ kinds! {
 }
 
 proptest! {
-    /// A list has no states of single deltas. What was heard in any order, applied in the order of
-    /// its making, gives the same list.
+    /// A list has no states of single deltas. What was received in any order, applied in the order
+    /// of its making, gives the same list.
     #[test]
-    fn lists_are_what_was_heard(steps in steps()) {
+    fn mixed_list_deltas_match_model(steps in steps()) {
         type Text = List<u8, Heap>;
         let mut replicas = [(); 3].map(|()| (Text::new(), BTreeSet::<usize>::new()));
         let mut deltas = Vec::new();
         for step in &steps {
-            let (mut list, mut heard) = replicas[step.replica].clone();
-            match &step.what {
-                What::Update { choice, value } => {
+            let (mut list, mut known) = replicas[step.replica].clone();
+            match &step.action {
+                Action::Update { choice, value } => {
                     let at = usize::from(*value);
                     let delta = match choice % 3 {
                         0 => list.remove(at % list.len().max(1)),
                         _ => list.insert(actor(step.replica), at % (list.len() + 1), *choice),
                     };
                     let Ok(delta) = delta else { continue };
-                    heard.insert(deltas.len());
+                    known.insert(deltas.len());
                     deltas.push(delta);
                 }
-                What::MergeReplica(from) => {
+                Action::MergeReplica(from) => {
                     let (other, also) = &replicas[*from];
                     list.merge(other).unwrap();
-                    heard.extend(also);
+                    known.extend(also);
                 }
-                What::Apply(index) | What::MergeDelta(index) | What::MergeTwo(index, _) => {
+                Action::Apply(index) | Action::MergeDelta(index) | Action::MergeTwo(index, _) => {
                     if deltas.is_empty() {
                         continue;
                     }
@@ -603,7 +604,7 @@ proptest! {
                     match list.apply(&deltas[at]) {
                         Ok(new) => {
                             prop_assert_eq!(new, list != before);
-                            heard.insert(at);
+                            known.insert(at);
                             prop_assert_eq!(list.apply(&deltas[at]), Ok(false));
                         }
                         Err(error) => {
@@ -615,7 +616,7 @@ proptest! {
             }
             let mut plain = Text::new();
             // a removal brings the place it removes from, so an order of making need not do
-            let mut left: Vec<usize> = heard.iter().copied().collect();
+            let mut left: Vec<usize> = known.iter().copied().collect();
             while !left.is_empty() {
                 let before = left.len();
                 left.retain(|at| plain.apply(&deltas[*at]).is_err());
@@ -623,7 +624,7 @@ proptest! {
             }
             prop_assert!(list.iter().eq(plain.iter()), "{:?} and {:?}", list, plain);
             prop_assert_eq!(bytes(&list), bytes(&plain));
-            replicas[step.replica] = (list, heard);
+            replicas[step.replica] = (list, known);
         }
     }
 }
@@ -631,7 +632,7 @@ proptest! {
 /// The case that was found: a removal and the addition before it arrive as states, then the addition
 /// between them as an operation, which takes the first addition's place.
 #[test]
-fn an_operation_that_is_known_still_removes() {
+fn known_operation_still_removes() {
     let mut source = OrSet::<u8, Heap>::new();
     let first = source.add(actor(0), 7).unwrap();
     let second = source.add(actor(0), 7).unwrap();

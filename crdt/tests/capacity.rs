@@ -19,7 +19,7 @@ type Wide = OrSet<u8, Heap>;
 proptest! {
     /// Three replicas with room for two actors and three elements, beside wide ones that do what the small ones did.
     #[test]
-    fn small_sets_refuse_and_converge(history in histories()) {
+    fn full_sets_reject_and_converge(history in histories()) {
         let mut small = [(); 3].map(|()| Tight::new());
         let mut wide = [(); 3].map(|()| Wide::new());
         for step in &history {
@@ -67,7 +67,7 @@ proptest! {
 }
 
 #[test]
-fn counters_refuse_an_actor_too_many() {
+fn counters_reject_actors_beyond_limit() {
     let mut counter = GCounter::<Inline<1>>::new();
     counter.increment(actor(0), 1).unwrap();
     let before = counter.clone();
@@ -82,7 +82,7 @@ fn counters_refuse_an_actor_too_many() {
 }
 
 #[test]
-fn a_merge_that_fits_in_part_changes_nothing() {
+fn partially_fitting_merge_changes_nothing() {
     let (mut here, mut there) = (GCounter::<Inline<3>>::new(), GCounter::new());
     for n in 0..2 {
         here.increment(actor(n), 1).unwrap();
@@ -94,7 +94,7 @@ fn a_merge_that_fits_in_part_changes_nothing() {
 }
 
 #[test]
-fn what_is_not_canonical_is_refused() {
+fn non_canonical_forms_are_rejected() {
     let sets: [&[u8]; 6] = [
         &[1, 7, 1, 0, 1, 0, 0], // an entry whose dot was never seen
         &[2, 8, 1, 0, 1, 7, 1, 0, 2, 1, 1, 0, 2, 0], // not sorted
@@ -134,7 +134,7 @@ fn what_is_not_canonical_is_refused() {
 
 /// Every kind of element comes back as it was, in the order of its values.
 #[test]
-fn elements_of_every_kind_come_back() {
+fn element_types_round_trip() {
     fn check<E: Value>(elements: [E; 3]) {
         let mut set = GSet::<E, Inline<4>>::new();
         for element in elements.iter().rev() {
@@ -165,7 +165,7 @@ fn elements_of_every_kind_come_back() {
 }
 
 #[test]
-fn deltas_are_canonical_too() {
+fn non_canonical_deltas_are_rejected() {
     let read = |bytes: &[u8]| Tight::new().read_delta(&mut Reader::new(bytes)).is_ok();
     assert!(read(&[0, 2, 1, 0, 1, 1, 0, 2]));
     let deltas: [&[u8]; 3] = [
@@ -187,7 +187,7 @@ fn deltas_are_canonical_too() {
 }
 
 #[test]
-fn two_elements_of_one_dot_are_refused_through_serde_too() {
+fn duplicate_dot_is_rejected_by_serde() {
     let bytes = [2, 7, 1, 0, 1, 8, 1, 0, 1, 1, 1, 0, 2, 0];
     #[cfg(feature = "serde")]
     assert!(postcard::from_bytes::<Tight>(&bytes).is_err());
@@ -198,7 +198,7 @@ fn two_elements_of_one_dot_are_refused_through_serde_too() {
 }
 
 #[test]
-fn a_state_with_more_actors_than_the_storage_says_is_read() {
+fn larger_actor_limit_is_respected_when_decoding() {
     let mut set = OrSet::<u16, Heap>::with_limits(3_000, 3_000);
     let mut counter = GCounter::<Heap>::with_limit(3_000);
     for n in 0..2_000 {
@@ -210,7 +210,7 @@ fn a_state_with_more_actors_than_the_storage_says_is_read() {
 }
 
 #[test]
-fn a_removal_in_many_places_is_an_operation_and_may_be_too_much_for_a_state() {
+fn scattered_removal_may_not_fit_as_state() {
     let mut here = OrSet::<u8, Inline<8>, Inline<2>>::new();
     let mut there = here.empty();
     for n in 0..8 {
@@ -227,7 +227,7 @@ fn a_removal_in_many_places_is_an_operation_and_may_be_too_much_for_a_state() {
 
 /// Long runs, and many siblings beside them: what took the cube of the length would not come to an end here.
 #[test]
-fn a_large_list_of_many_siblings_is_read_and_merged() {
+fn large_list_of_siblings_decodes_and_merges() {
     const RUN: usize = 3_000;
     let mut long = List::<u8, Heap>::with_limit(3 * RUN);
     for n in 0..RUN {
@@ -255,7 +255,7 @@ fn a_large_list_of_many_siblings_is_read_and_merged() {
 }
 
 #[test]
-fn an_element_waits_for_the_one_it_hangs_on() {
+fn list_element_needs_its_parent() {
     let mut here = List::<u8, Inline<4>>::new();
     let first = here.insert(actor(0), 0, 1).unwrap();
     let second = here.insert(actor(0), 1, 2).unwrap();
@@ -268,7 +268,7 @@ fn an_element_waits_for_the_one_it_hangs_on() {
 }
 
 #[test]
-fn siblings_go_by_number_on_both_sides() {
+fn list_siblings_are_ordered_by_id() {
     let mut left = List::<u8, Inline<8>>::new();
     left.insert(actor(2), 0, 0).unwrap();
     let mut right = left.clone();
@@ -283,7 +283,7 @@ fn siblings_go_by_number_on_both_sides() {
 }
 
 #[test]
-fn memory_is_what_the_docs_say() {
+fn size_matches_documentation() {
     let per_entry = size_of::<OrSet<u64, Inline<20>, Inline<2>>>()
         - size_of::<OrSet<u64, Inline<10>, Inline<2>>>();
     assert_eq!(per_entry, 10 * 32);
@@ -295,7 +295,7 @@ fn memory_is_what_the_docs_say() {
 }
 
 #[test]
-fn totals_end_and_do_not_wrap() {
+fn exhausted_totals_do_not_wrap() {
     let mut counter = PnCounter::<Inline<2>>::new();
     counter.increment(actor(0), u64::MAX).unwrap();
     counter.increment(actor(1), u64::MAX).unwrap();
@@ -306,7 +306,7 @@ fn totals_end_and_do_not_wrap() {
 }
 
 #[test]
-fn a_list_is_full_of_what_was_removed_too() {
+fn list_tombstones_use_capacity() {
     let mut list = List::<u8, Inline<2>>::new();
     list.insert(actor(0), 0, 1).unwrap();
     list.insert(actor(0), 1, 2).unwrap();
@@ -317,7 +317,7 @@ fn a_list_is_full_of_what_was_removed_too() {
 }
 
 #[test]
-fn an_edit_makes_one_update() {
+fn map_edit_makes_one_update() {
     type Map = OrMap<u8, OrSet<u8, Inline<4>>>;
     let mut map = Map::new();
     let before = map.clone();
@@ -399,7 +399,7 @@ fn an_edit_makes_one_update() {
 }
 
 #[test]
-fn operations_wait_for_those_before_them() {
+fn operations_need_their_predecessors() {
     let mut here = OrSet::<u8, Inline<4>>::new();
     let (first, second) = (here.add(actor(0), 1).unwrap(), here.add(actor(0), 2).unwrap());
     let removal = here.remove(&1);
@@ -414,7 +414,7 @@ fn operations_wait_for_those_before_them() {
 }
 
 #[test]
-fn one_actor_in_two_places_is_found_out() {
+fn duplicate_actor_is_detected() {
     let (mut here, mut there) = (List::<u8, Inline<4>>::new(), List::new());
     here.insert(actor(0), 0, 1).unwrap();
     let delta = there.insert(actor(0), 0, 2).unwrap();
@@ -425,7 +425,7 @@ fn one_actor_in_two_places_is_found_out() {
 }
 
 #[test]
-fn one_actor_in_two_places_is_found_out_in_a_set() {
+fn duplicate_actor_is_detected_in_a_set() {
     let (mut here, mut there) = (Tight::new(), Tight::new());
     here.add(actor(0), 1).unwrap();
     let delta = there.add(actor(0), 2).unwrap();
@@ -443,7 +443,7 @@ fn one_actor_in_two_places_is_found_out_in_a_set() {
 
 proptest! {
     #[test]
-    fn what_decodes_encodes_to_the_same_bytes(input in prop::collection::vec(0u8..4, 0..40)) {
+    fn decoding_and_encoding_round_trips(input in prop::collection::vec(0u8..4, 0..40)) {
         if let Ok(set) = Tight::from_slice(&input) {
             prop_assert_eq!(bytes(&set), &input[..]);
         }

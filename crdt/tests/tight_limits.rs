@@ -48,7 +48,7 @@ impl From<ListError> for Refused {
 
 type Outcome<T> = Result<<T as Crdt>::Delta, Refused>;
 
-fn small_ones_keep_up<S: Crdt, W: Crdt>(
+fn check_against_unlimited<S: Crdt, W: Crdt>(
     history: &[Step],
     (small, wide): (S, W),
     update: (impl Fn(&mut S, &Step) -> Outcome<S>, impl Fn(&mut W, &Step) -> Outcome<W>),
@@ -138,7 +138,7 @@ macro_rules! tight {
             $(
             #[test]
             fn $name(history in histories()) {
-                small_ones_keep_up(
+                check_against_unlimited(
                     &history,
                     (<$small>::new(), <$wide>::new()),
                     (
@@ -203,7 +203,7 @@ tight! {
     };
     remove_wins: RwSet<u8, Inline<4>, Inline<3>>, RwSet<u8, Heap>, step state => match step.choice % 4 {
         0 => state.remove(actor(step.replica), step.value),
-        1 => Ok(state.forget(&step.value)),
+        1 => Ok(state.purge(&step.value)),
         _ => state.add(actor(step.replica), step.value),
     };
     or_counter: OrCounter<Inline<3>>, OrCounter<Heap>, step state => match step.choice % 5 {

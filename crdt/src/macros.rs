@@ -1,7 +1,7 @@
 //! What all types share: each is a thin view on one of the kernels.
 
 /// Making, limits, wire form, order.
-macro_rules! grow_view {
+macro_rules! impl_grow_map {
     ($name:ident [$($g:ident),*] $example:literal, $what:literal) => {
         impl<$($g: crate::Value,)* S: Storage> $name<$($g,)* S> {
             /// Empty, with the limit of the storage.
@@ -25,7 +25,7 @@ macro_rules! grow_view {
             /// ```
             #[must_use]
             pub fn with_limit(limit: usize) -> Self {
-                Self(crate::grow::Grow::with_limit(limit))
+                Self(crate::grow_map::GrowMap::with_limit(limit))
             }
 
             #[doc = concat!("How many ", $what, " there may be.")]
@@ -41,12 +41,12 @@ macro_rules! grow_view {
             }
         }
 
-        common_view!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S]);
+        impl_common!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S]);
     };
 }
 
 /// Making, limits, wire form, order of what has entries and a context, and the type as a [`Crdt`](crate::Crdt).
-macro_rules! dotted_view {
+macro_rules! impl_dot_store {
     ($name:ident [$($g:ident: $b:path),*] $payload:ty, $example:literal, $what:literal) => {
         impl<$($g: $b,)* S: Storage, A: Storage> $name<$($g,)* S, A> {
             /// Empty, with the limits of the storages.
@@ -72,7 +72,7 @@ macro_rules! dotted_view {
             /// ```
             #[must_use]
             pub fn with_limits(entries: usize, actors: usize) -> Self {
-                Self(crate::dotted::Dotted::with_limits(entries, actors))
+                Self(crate::dot_store::DotStore::with_limits(entries, actors))
             }
 
             #[doc = concat!("How many ", $what, " and how many actors there may be.")]
@@ -115,15 +115,15 @@ macro_rules! dotted_view {
                 self.0.compare(&other.0)
             }
 
-            fn trace(&self, actor: quorate_clocks::Actor) -> u64 {
-                self.0.trace(actor)
+            fn actor_version(&self, actor: quorate_clocks::Actor) -> u64 {
+                self.0.actor_version(actor)
             }
 
             fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
                 self.0.lacks(delta, actor)
             }
 
-            dotted_crdt!();
+            impl_dot_store_crdt!();
         }
 
         impl<$($g: $b,)* S: Storage, A: Storage> crate::DeltaState for $name<$($g,)* S, A> {
@@ -132,20 +132,20 @@ macro_rules! dotted_view {
             }
         }
 
-        common_view!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A]);
-        serde_view!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A] crate::dotted::Dotted<$payload, S, A>, |_| true);
+        impl_common!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A]);
+        impl_serde!($name [$($g: $b,)* S: Storage, A: Storage] [$($g,)* S, A] crate::dot_store::DotStore<$payload, S, A>, |_| true);
     };
 }
 
 /// What is the same for all types with entries and a context.
-macro_rules! dotted_crdt {
+macro_rules! impl_dot_store_crdt {
     () => {
-        fn contradicted_by(&self, delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
-            self.0.contradicted_by(delta)
+        fn conflicting_actor(&self, delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+            self.0.conflicting_actor(delta)
         }
 
-        fn disputes(&self, other: &Self, actor: quorate_clocks::Actor) -> bool {
-            self.0.disputes(&other.0, |dot| dot.actor() == actor)
+        fn conflicts_with(&self, other: &Self, actor: quorate_clocks::Actor) -> bool {
+            self.0.conflicts_with(&other.0, |dot| dot.actor() == actor)
         }
 
         fn revision(&self) -> u64 {
@@ -165,7 +165,7 @@ macro_rules! dotted_crdt {
             &self,
             input: &mut quorate_core::Reader<'_>,
         ) -> Result<Self, quorate_core::DecodeError> {
-            crate::dotted::Dotted::read(self.limits(), input).map(Self)
+            crate::dot_store::DotStore::read(self.limits(), input).map(Self)
         }
 
         fn read_delta(
@@ -182,7 +182,7 @@ macro_rules! dotted_crdt {
 }
 
 /// What does not depend on the kernel.
-macro_rules! common_view {
+macro_rules! impl_common {
     ($name:ident [$($bounds:tt)*] [$($g:ident),*]) => {
         impl<$($bounds)*> Default for $name<$($g),*> {
             fn default() -> Self {
@@ -212,10 +212,10 @@ macro_rules! common_view {
 }
 
 /// A view on the growing map as a [`Crdt`](crate::Crdt) whose updates touch one entry each.
-macro_rules! entry_crdt {
-    ($name:ident [$($g:ident),*] $key:ty, $value:ty, $actors:expr, $trace:expr, $lacks:expr) => {
-        serde_view!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S] crate::grow::Grow<$key, $value, S>, |view| {
-            view.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1))
+macro_rules! impl_crdt_with_entry_deltas {
+    ($name:ident [$($g:ident),*] $key:ty, $value:ty, $actors:expr, $actor_version:expr, $lacks:expr) => {
+        impl_serde!($name [$($g: crate::Value,)* S: Storage] [$($g,)* S] crate::grow_map::GrowMap<$key, $value, S>, |value| {
+            value.0.entries().iter().all(|entry| Self::is_valid(&entry.0, &entry.1))
         });
 
         impl<$($g: crate::Value,)* S: Storage> crate::Crdt for $name<$($g,)* S> {
@@ -226,15 +226,15 @@ macro_rules! entry_crdt {
             }
 
             fn apply(&mut self, delta: &Self::Delta) -> Result<bool, crate::ApplyError> {
-                if !Self::valid(&delta.key, &delta.value) {
+                if !Self::is_valid(&delta.key, &delta.value) {
                     return Ok(false); // adds nothing
                 }
                 Ok(self.0.join(&delta.key, &delta.value)?)
             }
 
-            fn trace(&self, actor: quorate_clocks::Actor) -> u64 {
-                let trace: fn(&Self, quorate_clocks::Actor) -> u64 = $trace;
-                trace(self, actor)
+            fn actor_version(&self, actor: quorate_clocks::Actor) -> u64 {
+                let actor_version: fn(&Self, quorate_clocks::Actor) -> u64 = $actor_version;
+                actor_version(self, actor)
             }
 
             fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
@@ -247,11 +247,11 @@ macro_rules! entry_crdt {
                 actors(self)
             }
 
-            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+            fn conflicting_actor(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
                 None
             }
 
-            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
+            fn conflicts_with(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 
@@ -266,13 +266,13 @@ macro_rules! entry_crdt {
                 delta.write(out);
             }
 
-            grow_crdt!();
+            impl_grow_map_crdt!();
         }
 
         impl<$($g: crate::Value,)* S: Storage> crate::DeltaState for $name<$($g,)* S> {
             fn delta_state(&self, delta: &Self::Delta) -> Result<Self, crate::MergeError> {
                 let mut state = crate::Crdt::empty(self);
-                if Self::valid(&delta.key, &delta.value) {
+                if Self::is_valid(&delta.key, &delta.value) {
                     state.0.join(&delta.key, &delta.value)?;
                 }
                 Ok(state)
@@ -282,8 +282,8 @@ macro_rules! entry_crdt {
 }
 
 /// A view on the growing map as a [`Crdt`](crate::Crdt) whose updates may touch many entries: a delta is a small state.
-macro_rules! whole_crdt {
-    ($name:ident [$($g:ident),*] $actors:expr, $trace:expr, $lacks:expr) => {
+macro_rules! impl_crdt_with_state_deltas {
+    ($name:ident [$($g:ident),*] $actors:expr, $actor_version:expr, $lacks:expr) => {
         impl<$($g: crate::Value,)* S: Storage> crate::Crdt for $name<$($g,)* S> {
             type Delta = Self;
 
@@ -295,9 +295,9 @@ macro_rules! whole_crdt {
                 Ok(self.0.merge(&delta.0)?)
             }
 
-            fn trace(&self, actor: quorate_clocks::Actor) -> u64 {
-                let trace: fn(&Self, quorate_clocks::Actor) -> u64 = $trace;
-                trace(self, actor)
+            fn actor_version(&self, actor: quorate_clocks::Actor) -> u64 {
+                let actor_version: fn(&Self, quorate_clocks::Actor) -> u64 = $actor_version;
+                actor_version(self, actor)
             }
 
             fn lacks(&self, delta: &Self::Delta, actor: quorate_clocks::Actor) -> bool {
@@ -310,11 +310,11 @@ macro_rules! whole_crdt {
                 actors(self)
             }
 
-            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+            fn conflicting_actor(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
                 None
             }
 
-            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
+            fn conflicts_with(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 
@@ -329,7 +329,7 @@ macro_rules! whole_crdt {
                 delta.0.write(out);
             }
 
-            grow_crdt!();
+            impl_grow_map_crdt!();
         }
 
         impl<$($g: crate::Value,)* S: Storage> crate::DeltaState for $name<$($g,)* S> {
@@ -343,7 +343,7 @@ macro_rules! whole_crdt {
 }
 
 /// What is the same for all views on the growing map.
-macro_rules! grow_crdt {
+macro_rules! impl_grow_map_crdt {
     () => {
         fn compare(&self, other: &Self) -> quorate_clocks::Causality {
             self.0.compare(&other.0)
@@ -361,15 +361,15 @@ macro_rules! grow_crdt {
             &self,
             input: &mut quorate_core::Reader<'_>,
         ) -> Result<Self, quorate_core::DecodeError> {
-            let state = Self(crate::grow::Grow::read(self.limit(), input)?);
-            let sound = state.0.entries().iter().all(|entry| Self::valid(&entry.0, &entry.1));
+            let state = Self(crate::grow_map::GrowMap::read(self.limit(), input)?);
+            let sound = state.0.entries().iter().all(|entry| Self::is_valid(&entry.0, &entry.1));
             if sound { Ok(state) } else { Err(quorate_core::DecodeError::Invalid) }
         }
     };
 }
 
 /// [`LwwRegister`](crate::LwwRegister) has no storage of its own to name.
-macro_rules! lww_crdt {
+macro_rules! impl_lww_crdt {
     () => {
         impl<V: Value> crate::Crdt for LwwRegister<V> {
             type Delta = Entry<(), Latest<V>>;
@@ -382,7 +382,7 @@ macro_rules! lww_crdt {
                 Ok(self.0.join(&delta.key, &delta.value)?)
             }
 
-            fn trace(&self, _actor: Actor) -> u64 {
+            fn actor_version(&self, _actor: Actor) -> u64 {
                 0
             }
 
@@ -390,11 +390,11 @@ macro_rules! lww_crdt {
                 false
             }
 
-            fn contradicted_by(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
+            fn conflicting_actor(&self, _delta: &Self::Delta) -> Option<quorate_clocks::Actor> {
                 None
             }
 
-            fn disputes(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
+            fn conflicts_with(&self, _other: &Self, _actor: quorate_clocks::Actor) -> bool {
                 false
             }
 
@@ -413,7 +413,7 @@ macro_rules! lww_crdt {
                 delta.write(out);
             }
 
-            grow_crdt!();
+            impl_grow_map_crdt!();
         }
 
         impl<V: Value> crate::DeltaState for LwwRegister<V> {
@@ -427,7 +427,7 @@ macro_rules! lww_crdt {
 }
 
 /// The serde form of a view is that of its kernel; `$check` tells what else must hold.
-macro_rules! serde_view {
+macro_rules! impl_serde {
     ($name:ident [$($bounds:tt)*] [$($g:ident),*] $kernel:ty, $check:expr) => {
         #[cfg(feature = "serde")]
         #[allow(private_bounds)] // it is the elements that must be serializable
@@ -447,10 +447,10 @@ macro_rules! serde_view {
             $kernel: serde::Deserialize<'de>,
         {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let view = Self(<$kernel>::deserialize(deserializer)?);
+                let value = Self(<$kernel>::deserialize(deserializer)?);
                 let check: fn(&Self) -> bool = $check;
-                if check(&view) {
-                    return Ok(view);
+                if check(&value) {
+                    return Ok(value);
                 }
                 Err(serde::de::Error::custom("an entry that no update makes"))
             }

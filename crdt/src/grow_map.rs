@@ -5,34 +5,35 @@ use core::hash::{Hash, Hasher};
 use quorate_clocks::{Causality, Storage};
 use quorate_core::{DecodeError, Full, List, Reader, Writer};
 
-use crate::crdt::DECODED;
+use crate::crdt::DECODED_REVISION;
 use crate::{MergeError, Value};
 
 /// A value that only grows.
 pub(crate) trait Join: Value {
-    /// Takes over what the other has. True if that changed anything. Only for two that [agree](Self::agrees).
+    /// Takes over what the other has. True if that changed anything. Only for
+    /// [compatible](Self::is_compatible) ones.
     fn join(&mut self, other: &Self) -> bool;
 
     /// Whether the two can be of one history.
     #[inline]
-    fn agrees(&self, _other: &Self) -> bool {
+    fn is_compatible(&self, _other: &Self) -> bool {
         true
     }
 
     /// How the two relate.
-    fn relate(&self, other: &Self) -> Causality;
+    fn compare_values(&self, other: &Self) -> Causality;
 }
 
 /// The kernel of all types from which nothing is ever taken out: a map from keys to values that only grow, sorted by key.
 /// The join is that of the values, key by key (Almeida, Shoker, Baquero 2018, appendix B: maps to lattices).
 #[derive(Clone)]
-pub(crate) struct Grow<K: Value, V: Join, S: Storage> {
+pub(crate) struct GrowMap<K: Value, V: Join, S: Storage> {
     entries: S::List<(K, V)>,
     /// Not part of the state, see [`Crdt::revision`](crate::Crdt::revision).
     revision: u64,
 }
 
-impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
+impl<K: Value, V: Join, S: Storage> GrowMap<K, V, S> {
     pub(crate) fn with_limit(limit: usize) -> Self {
         Self { entries: S::List::with_limit(limit), revision: 0 }
     }
@@ -41,7 +42,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
         self.revision
     }
 
-    const fn revise(&mut self) {
+    const fn bump_revision(&mut self) {
         self.revision = self.revision.wrapping_add(1);
     }
 
@@ -66,19 +67,19 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
     /// Joins one entry.
     pub(crate) fn join(&mut self, key: &K, value: &V) -> Result<bool, MergeError> {
         let changed = self.join_entry(key, value)?;
-        self.revise();
+        self.bump_revision();
         Ok(changed)
     }
 
     /// Whether the key has a value here that cannot be of one history with this one.
-    pub(crate) fn contradicted_by(&self, key: &K, value: &V) -> bool {
-        self.get(key).is_some_and(|own| !own.agrees(value))
+    pub(crate) fn conflicts(&self, key: &K, value: &V) -> bool {
+        self.get(key).is_some_and(|own| !own.is_compatible(value))
     }
 
     fn join_entry(&mut self, key: &K, value: &V) -> Result<bool, MergeError> {
         match self.find(key) {
             Ok(at) => match self.entries.get_mut(at) {
-                Some(entry) if entry.1.agrees(value) => Ok(entry.1.join(value)),
+                Some(entry) if entry.1.is_compatible(value) => Ok(entry.1.join(value)),
                 Some(_) => Err(MergeError::Conflict),
                 None => Ok(false),
             },
@@ -90,17 +91,20 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
     }
 
     /// Joins all of the other, or nothing.
-    pub(crate) fn merge<T: Storage>(&mut self, other: &Grow<K, V, T>) -> Result<bool, MergeError> {
+    pub(crate) fn merge<T: Storage>(
+        &mut self,
+        other: &GrowMap<K, V, T>,
+    ) -> Result<bool, MergeError> {
         let changed = self.join_all(other)?;
-        self.revise();
+        self.bump_revision();
         Ok(changed)
     }
 
-    fn join_all<T: Storage>(&mut self, other: &Grow<K, V, T>) -> Result<bool, MergeError> {
+    fn join_all<T: Storage>(&mut self, other: &GrowMap<K, V, T>) -> Result<bool, MergeError> {
         if same_keys(&self.entries, &other.entries) {
-            return zip(&mut self.entries, &other.entries);
+            return join_same_keys(&mut self.entries, &other.entries);
         }
-        let missing = compatible(&self.entries, &other.entries)?;
+        let missing = count_missing_keys(&self.entries, &other.entries)?;
         if self.entries.limit().saturating_sub(self.entries.len()) < missing {
             return Err(MergeError::Full);
         }
@@ -110,7 +114,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
                 self.entries.push(filler.clone())?; // to be overwritten
             }
         }
-        Ok(weave(&mut self.entries, len, &other.entries) || missing > 0)
+        Ok(merge_backward(&mut self.entries, len, &other.entries) || missing > 0)
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Causality {
@@ -121,7 +125,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
                 Ordering::Less => (more, a) = (true, after_x),
                 Ordering::Greater => (less, b) = (true, after_y),
                 Ordering::Equal => {
-                    let relation = x.1.relate(&y.1);
+                    let relation = x.1.compare_values(&y.1);
                     more |= matches!(relation, Causality::After | Causality::Concurrent);
                     less |= matches!(relation, Causality::Before | Causality::Concurrent);
                     (a, b) = (after_x, after_y);
@@ -133,7 +137,9 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
 
     #[cfg(feature = "serde")]
     pub(crate) fn from_entries(entries: S::List<(K, V)>) -> Option<Self> {
-        entries.is_sorted_by(|a, b| a.0 < b.0).then_some(Self { entries, revision: DECODED })
+        entries
+            .is_sorted_by(|a, b| a.0 < b.0)
+            .then_some(Self { entries, revision: DECODED_REVISION })
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
@@ -154,7 +160,7 @@ impl<K: Value, V: Join, S: Storage> Grow<K, V, S> {
             }
             map.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
         }
-        map.revision = DECODED;
+        map.revision = DECODED_REVISION;
         Ok(map)
     }
 }
@@ -187,8 +193,11 @@ fn same_keys<K: Value, V>(own: &[(K, V)], other: &[(K, V)]) -> bool {
 }
 
 /// Joins the values of lists with the same keys.
-fn zip<K: Value, V: Join>(own: &mut [(K, V)], other: &[(K, V)]) -> Result<bool, MergeError> {
-    if !own.iter().zip(other).all(|(a, b)| a.1.agrees(&b.1)) {
+fn join_same_keys<K: Value, V: Join>(
+    own: &mut [(K, V)],
+    other: &[(K, V)],
+) -> Result<bool, MergeError> {
+    if !own.iter().zip(other).all(|(a, b)| a.1.is_compatible(&b.1)) {
         return Err(MergeError::Conflict);
     }
     let pairs = own.iter_mut().zip(other);
@@ -196,7 +205,10 @@ fn zip<K: Value, V: Join>(own: &mut [(K, V)], other: &[(K, V)]) -> Result<bool, 
 }
 
 /// How many keys of the other are missing here; checks that those in both can be joined.
-fn compatible<K: Value, V: Join>(own: &[(K, V)], other: &[(K, V)]) -> Result<usize, MergeError> {
+fn count_missing_keys<K: Value, V: Join>(
+    own: &[(K, V)],
+    other: &[(K, V)],
+) -> Result<usize, MergeError> {
     let (mut mine, mut missing) = (own, 0usize);
     for theirs in other {
         while let [first, rest @ ..] = mine
@@ -206,7 +218,7 @@ fn compatible<K: Value, V: Join>(own: &[(K, V)], other: &[(K, V)]) -> Result<usi
         }
         match mine {
             [first, ..] if first.0 == theirs.0 => {
-                if !first.1.agrees(&theirs.1) {
+                if !first.1.is_compatible(&theirs.1) {
                     return Err(MergeError::Conflict);
                 }
             }
@@ -217,7 +229,7 @@ fn compatible<K: Value, V: Join>(own: &[(K, V)], other: &[(K, V)]) -> Result<usi
 }
 
 /// Merges from the end, where the room is; the first `len` entries are in use, the others are to be overwritten.
-fn weave<K: Value, V: Join>(own: &mut [(K, V)], len: usize, other: &[(K, V)]) -> bool {
+fn merge_backward<K: Value, V: Join>(own: &mut [(K, V)], len: usize, other: &[(K, V)]) -> bool {
     let (mut rest, mut mine, mut changed) = (other, len, false);
     for at in (0..own.len()).rev() {
         let Some((theirs, before)) = rest.split_last() else { break };
@@ -252,21 +264,21 @@ pub(crate) fn swap<T>(list: &mut [T], a: usize, b: usize) {
 }
 
 /// Limits do not count.
-impl<K: Value, V: Join, S: Storage> PartialEq for Grow<K, V, S> {
+impl<K: Value, V: Join, S: Storage> PartialEq for GrowMap<K, V, S> {
     fn eq(&self, other: &Self) -> bool {
         self.entries() == other.entries()
     }
 }
 
-impl<K: Value, V: Join, S: Storage> Eq for Grow<K, V, S> {}
+impl<K: Value, V: Join, S: Storage> Eq for GrowMap<K, V, S> {}
 
-impl<K: Value, V: Join, S: Storage> Hash for Grow<K, V, S> {
+impl<K: Value, V: Join, S: Storage> Hash for GrowMap<K, V, S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.entries().hash(state);
     }
 }
 
-impl<K: Value, V: Join, S: Storage> fmt::Debug for Grow<K, V, S> {
+impl<K: Value, V: Join, S: Storage> fmt::Debug for GrowMap<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.entries().iter().map(|(k, v)| (k, v))).finish()
     }
@@ -284,7 +296,7 @@ macro_rules! join_by_max {
             }
 
             #[inline]
-            fn relate(&self, other: &Self) -> Causality {
+            fn compare_values(&self, other: &Self) -> Causality {
                 causality(self > other, self < other)
             }
         }
@@ -301,12 +313,12 @@ impl<A: Join, B: Join> Join for (A, B) {
     }
 
     #[inline]
-    fn agrees(&self, other: &Self) -> bool {
-        self.0.agrees(&other.0) && self.1.agrees(&other.1)
+    fn is_compatible(&self, other: &Self) -> bool {
+        self.0.is_compatible(&other.0) && self.1.is_compatible(&other.1)
     }
 
-    fn relate(&self, other: &Self) -> Causality {
-        let parts = [self.0.relate(&other.0), self.1.relate(&other.1)];
+    fn compare_values(&self, other: &Self) -> Causality {
+        let parts = [self.0.compare_values(&other.0), self.1.compare_values(&other.1)];
         let any = |which| parts.iter().any(|&part| part == which || part == Causality::Concurrent);
         causality(any(Causality::After), any(Causality::Before))
     }
@@ -318,7 +330,7 @@ mod tests {
     use quorate_clocks::{Causality, Inline};
     use quorate_core::{DecodeError, Reader, Writer};
 
-    use super::{Grow, Join, causality};
+    use super::{GrowMap, Join, causality};
     use crate::{MergeError, Value};
 
     /// A value that never becomes another.
@@ -340,35 +352,35 @@ mod tests {
             false
         }
 
-        fn agrees(&self, other: &Self) -> bool {
+        fn is_compatible(&self, other: &Self) -> bool {
             self == other
         }
 
-        fn relate(&self, other: &Self) -> Causality {
+        fn compare_values(&self, other: &Self) -> Causality {
             causality(self > other, self < other)
         }
     }
 
     /// Of two parts, either may be what cannot be joined.
     #[test]
-    fn one_part_that_disagrees_is_enough() {
-        type Map = Grow<u8, (Fixed, Fixed), Inline<4>>;
+    fn one_incompatible_part_is_a_conflict() {
+        type Map = GrowMap<u8, (Fixed, Fixed), Inline<4>>;
         let map = |key: u8, a, b| {
             let mut map = Map::with_limit(4);
             map.join(&key, &(Fixed(a), Fixed(b))).unwrap();
             map
         };
         let before = map(1, 1, 1);
-        for (a, b, agrees) in [(1, 1, true), (1, 2, false), (2, 1, false), (2, 2, false)] {
-            let expected = if agrees { Ok(false) } else { Err(MergeError::Conflict) };
+        for (a, b, is_compatible) in [(1, 1, true), (1, 2, false), (2, 1, false), (2, 2, false)] {
+            let expected = if is_compatible { Ok(false) } else { Err(MergeError::Conflict) };
             let mut own = before.clone();
-            assert_eq!(own.contradicted_by(&1, &(Fixed(a), Fixed(b))), !agrees);
+            assert_eq!(own.conflicts(&1, &(Fixed(a), Fixed(b))), !is_compatible);
             assert_eq!(own.join(&1, &(Fixed(a), Fixed(b))), expected);
             // of maps with the same keys, and with others
             assert_eq!(own.merge(&map(1, a, b)), expected);
             let mut more = map(1, a, b);
             more.join(&2, &(Fixed(0), Fixed(0))).unwrap();
-            let expected = if agrees { Ok(true) } else { Err(MergeError::Conflict) };
+            let expected = if is_compatible { Ok(true) } else { Err(MergeError::Conflict) };
             assert_eq!(own.clone().merge(&more), expected);
             assert_eq!(own, before);
         }

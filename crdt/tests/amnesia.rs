@@ -1,4 +1,4 @@
-//! Replicas that lost their memory, or share a name: found out, and not by one message.
+//! Replicas that lost state, or share an actor, are detected, and not by one message.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use quorate_clocks::{Actor, Inline};
@@ -6,7 +6,7 @@ use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rejected, Wire};
 use quorate_crdt::{Config, Crdt, Event, GCounter, LwwRegister, Message, OrSet, Record, Replica};
 
 const DURABLE: Config =
-    Config { gossip_us: 1_000_000, most_bytes: 256, durable: true, log_bytes: 64 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, log_bytes: 64 };
 const VOLATILE: Config = Config { durable: false, ..DURABLE };
 
 type Node<T> = Replica<T, Inline<3>, Inline<64>>;
@@ -14,10 +14,10 @@ type Counter = GCounter<Inline<4>>;
 type Set = OrSet<u8, Inline<16>, Inline<4>>;
 
 fn node<T: Crdt + Default>(id: u64, config: Config) -> Node<T> {
-    named(Actor::from(NodeId::new(id)), config)
+    node_as(Actor::from(NodeId::new(id)), config)
 }
 
-fn named<T: Crdt + Default>(actor: Actor, config: Config) -> Node<T> {
+fn node_as<T: Crdt + Default>(actor: Actor, config: Config) -> Node<T> {
     let ids = [1, 2, 3].map(NodeId::new);
     Node::new(actor, &ids, T::default(), config).unwrap()
 }
@@ -27,9 +27,9 @@ struct Group<T: Crdt + 'static> {
     nodes: [Node<T>; 3],
     now: u64,
     /// These neither send nor hear.
-    cut: [bool; 3],
-    /// So many messages of former lives are lost.
-    lost: usize,
+    isolated: [bool; 3],
+    /// So many messages of former generations are lost.
+    former_lost: usize,
     events: Vec<(usize, Event)>,
     records: [Vec<Vec<u8>>; 3],
 }
@@ -46,8 +46,8 @@ impl<T: Crdt + Default + 'static> Group<T> {
         Self {
             nodes,
             now: 0,
-            cut: [false; 3],
-            lost: 0,
+            isolated: [false; 3],
+            former_lost: 0,
             events: Vec::new(),
             records: Default::default(),
         }
@@ -84,12 +84,13 @@ impl<T: Crdt + Default + 'static> Group<T> {
         let some = !sent.is_empty();
         for (from, to, bytes) in sent {
             let at = to.get() as usize - 1;
-            if self.cut[from] || self.cut[at] {
+            if self.isolated[from] || self.isolated[at] {
                 continue;
             }
-            if self.lost > 0 && format!("{:?}", Message::<T>::from_slice(&bytes)).contains("Former")
+            if self.former_lost > 0
+                && format!("{:?}", Message::<T>::from_slice(&bytes)).contains("Former")
             {
-                self.lost -= 1;
+                self.former_lost -= 1;
                 continue;
             }
             let now = Instant::from_millis(self.now);
@@ -99,7 +100,7 @@ impl<T: Crdt + Default + 'static> Group<T> {
         some
     }
 
-    fn asked(&self) -> usize {
+    fn challenges(&self) -> usize {
         let unknown = |event: &&(usize, Event)| matches!(event.1, Event::UnknownUpdates(_));
         self.events.iter().filter(unknown).count()
     }
@@ -109,15 +110,15 @@ fn add(node: &mut Node<Counter>, amount: u64) {
     node.update(|counter, me| counter.increment(me, amount)).unwrap();
 }
 
-fn put(node: &mut Node<Set>, element: u8) {
+fn add_element(node: &mut Node<Set>, element: u8) {
     node.update(|set, me| set.add(me, element)).unwrap();
 }
 
 #[test]
-fn a_replica_whose_disk_was_erased_stops() {
+fn erased_replica_stops() {
     for before in [1, 5] {
-        // under its old name, with lives that were not or were lived before, with fewer and with more
-        // updates than it made in its first life
+        // under its old name, with generations that did or did not exist before, with fewer and
+        // with more updates than it made in its first generation
         for restarts in [0, 3] {
             for after in [0, 1, 9] {
                 let mut group = Group::<Set>::new(DURABLE);
@@ -129,26 +130,26 @@ fn a_replica_whose_disk_was_erased_stops() {
                     }
                     group.nodes[0] = again;
                 }
-                (0..before).for_each(|n| put(&mut group.nodes[0], n));
+                (0..before).for_each(|n| add_element(&mut group.nodes[0], n));
                 group.rounds(4);
                 assert_eq!(group.nodes[1].state().iter().count(), usize::from(before));
-                assert_eq!(group.asked(), 0);
+                assert_eq!(group.challenges(), 0);
                 group.nodes[0] = node(1, DURABLE);
                 // other things than before, as a set keeps the first of two with one name
-                (0..after).for_each(|n| put(&mut group.nodes[0], 100 + n));
+                (0..after).for_each(|n| add_element(&mut group.nodes[0], 100 + n));
                 group.rounds(8);
                 let case = (before, restarts, after);
                 assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{case:?}");
-                assert!(group.asked() > 0, "{case:?}");
+                assert!(group.challenges() > 0, "{case:?}");
                 assert_eq!(group.nodes[0].deadline(), None);
                 // the others go on as if nothing had happened
                 assert!(group.nodes[1..].iter().all(|node| node.fatal().is_none()));
-                put(&mut group.nodes[1], 50);
+                add_element(&mut group.nodes[1], 50);
                 group.rounds(2);
                 assert_eq!(group.nodes[1].state(), group.nodes[2].state());
                 // as the next incarnation it is welcome
-                group.nodes[0] = named(Actor::new(NodeId::new(1), 1), DURABLE);
-                put(&mut group.nodes[0], 60);
+                group.nodes[0] = node_as(Actor::new(NodeId::new(1), 1), DURABLE);
+                add_element(&mut group.nodes[0], 60);
                 group.rounds(6);
                 assert_eq!(group.nodes[0].fatal(), None);
                 assert!(group.nodes.iter().all(|node| node.state().contains(&60)), "{case:?}");
@@ -158,7 +159,7 @@ fn a_replica_whose_disk_was_erased_stops() {
 }
 
 #[test]
-fn a_replica_without_records_that_keeps_its_name_stops() {
+fn volatile_replica_reusing_its_incarnation_stops() {
     let mut group = Group::<Counter>::new(VOLATILE);
     add(&mut group.nodes[0], 5);
     group.rounds(4);
@@ -169,9 +170,10 @@ fn a_replica_without_records_that_keeps_its_name_stops() {
     assert!(group.nodes[1..].iter().all(|node| node.state().value() == 5));
 }
 
-/// Where actors leave no trace, nothing can be mixed up: a register catches up, under any life.
+/// A state without versions of actors has nothing to mix up: a register catches up in any
+/// generation.
 #[test]
-fn a_register_that_forgot_catches_up() {
+fn amnesiac_register_catches_up() {
     use quorate_clocks::{Stamp, Timestamp};
     let mut group = Group::<LwwRegister<u8>>::new(DURABLE);
     let set = |group: &mut Group<_>, at: usize, us, value| {
@@ -189,24 +191,24 @@ fn a_register_that_forgot_catches_up() {
 }
 
 #[test]
-fn two_replicas_of_one_name_are_found_out() {
+fn duplicate_actor_is_detected() {
     let mut group = Group::<Set>::new(VOLATILE);
-    group.cut = [false, false, true];
-    put(&mut group.nodes[0], 1);
+    group.isolated = [false, false, true];
+    add_element(&mut group.nodes[0], 1);
     group.rounds(3);
     // node 3 is a copy of node 1 with another id in the network: it works as the same actor
     let ids = [1, 2, 3].map(NodeId::new);
     let actor = Actor::from(ids[0]);
     group.nodes[2] = Node::new(actor, &ids[..2], Set::new(), VOLATILE).unwrap();
-    put(&mut group.nodes[2], 2);
-    group.cut = [false; 3];
+    add_element(&mut group.nodes[2], 2);
+    group.isolated = [false; 3];
     group.rounds(8);
     assert_eq!(group.nodes[2].fatal(), Some(Fatal::LostState));
 }
 
 /// One message, whatever it says: it may be late, damaged or forged.
 #[test]
-fn one_message_stops_nobody() {
+fn single_message_never_stops_a_replica() {
     let mut source = Counter::new();
     source.increment(Actor::from(NodeId::new(1)), 7).unwrap();
     let state = encoded(&source);
@@ -215,7 +217,7 @@ fn one_message_stops_nobody() {
     let forged: [&[u8]; 4] = [
         // an acknowledgement of what was never done
         &[1, 1, 99, 0, 0],
-        // of a life that was not lived
+        // of a generation that never began
         &[1, 0x7f, 99, 0, 0],
         // an update by this very actor, as a delta and in a state
         &[9, 0, 0, 0, 2, 1, 4, 3, 1, 0, 7],
@@ -248,10 +250,10 @@ fn one_message_stops_nobody() {
     }
 }
 
-/// Another life is begun for a claim at most once in a gossip interval, and says nothing before it is
-/// durable.
+/// Another generation is begun for a claim at most once in a gossip interval, and says nothing
+/// before it is durable.
 #[test]
-fn claims_cause_no_storm() {
+fn claims_begin_one_generation_per_gossip() {
     let mut node = node::<Counter>(1, DURABLE);
     add(&mut node, 5);
     node.tick(Instant::ZERO);
@@ -260,7 +262,7 @@ fn claims_cause_no_storm() {
         while let Some(output) = node.poll() {
             match output {
                 Output::Persist(ticket, _) => records.push(ticket),
-                Output::Send(_, message) => messages.push(life(&message)),
+                Output::Send(_, message) => messages.push(generation(&message)),
                 Output::Event(_) => {}
             }
         }
@@ -279,21 +281,21 @@ fn claims_cause_no_storm() {
     assert_eq!(
         (records.len(), messages.len()),
         (1, 0),
-        "the life, and nothing before it is durable"
+        "the generation, and nothing before it is durable"
     );
     for _ in 0..100 {
-        assert_eq!(claim(&mut node, 2), Ok(()), "of an earlier life by now: late");
+        assert_eq!(claim(&mut node, 2), Ok(()), "of an earlier generation by now: late");
     }
     assert_eq!(drain(&mut node), (Vec::new(), Vec::new()));
     node.persisted(records[0]);
     let (records, messages) = drain(&mut node);
     assert!(records.is_empty() && !messages.is_empty());
     assert!(node.stable() >= stable);
-    // a claim that answers the life which another peer's claim began: it was not asked yet
-    let mut insists = messages.first().unwrap().clone();
-    insists.extend([99, 0, 0]);
-    insists.insert(0, 1);
-    let message = Message::from_slice(&insists).unwrap();
+    // a claim that answers the generation which another peer's claim began: it was not asked yet
+    let mut repeated = messages.first().unwrap().clone();
+    repeated.extend([99, 0, 0]);
+    repeated.insert(0, 1);
+    let message = Message::from_slice(&repeated).unwrap();
     assert_eq!(
         node.receive(Instant::ZERO, NodeId::new(3), message.clone()),
         Err(Rejected::Impossible)
@@ -305,23 +307,23 @@ fn claims_cause_no_storm() {
     assert_eq!(node.fatal(), Some(Fatal::LostState));
 }
 
-/// The number of a message's life, as bytes.
-fn life<'a>(message: &impl Wire<'a>) -> Vec<u8> {
+/// The number of a message's generation, as bytes.
+fn generation<'a>(message: &impl Wire<'a>) -> Vec<u8> {
     let bytes = encoded(message);
     let len = bytes.iter().position(|byte| *byte < 0x80).unwrap() + 1;
     bytes[..len].to_vec()
 }
 
-fn give<T: Crdt + Default + 'static>(group: &mut Group<T>, to: usize, from: u64, bytes: &[u8]) {
+fn receive<T: Crdt + Default + 'static>(group: &mut Group<T>, to: usize, from: u64, bytes: &[u8]) {
     let message = Message::from_slice(bytes).unwrap();
     let now = Instant::from_millis(group.now);
     let _ = group.nodes[to].receive(now, NodeId::new(from), message);
 }
 
 /// What was forgotten is hidden by what was made since: a greater total, elements that are gone. The
-/// numbers that peers had of the life before tell it.
+/// numbers that peers had of the generation before tell it.
 #[test]
-fn a_replica_whose_new_updates_hide_what_it_forgot_stops() {
+fn amnesia_hidden_by_new_updates_is_detected() {
     for config in [DURABLE, VOLATILE] {
         for restarts in [0, 2] {
             for (amount, updates) in [(1, 1), (20, 1), (1000, 1), (7, 6), (1, 19)] {
@@ -339,12 +341,12 @@ fn a_replica_whose_new_updates_hide_what_it_forgot_stops() {
                 }
                 (0..20).for_each(|_| add(&mut group.nodes[0], 1));
                 group.rounds(4);
-                assert_eq!(group.asked(), 0);
+                assert_eq!(group.challenges(), 0);
                 group.nodes[0] = node(1, config);
                 (0..updates).for_each(|_| add(&mut group.nodes[0], amount));
                 group.rounds(20);
                 let case = (config.durable, restarts, amount, updates);
-                assert!(group.asked() > 0, "{case:?}");
+                assert!(group.challenges() > 0, "{case:?}");
                 assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{case:?}");
                 assert!(group.nodes[1..].iter().all(|node| node.fatal().is_none()));
             }
@@ -352,40 +354,40 @@ fn a_replica_whose_new_updates_hide_what_it_forgot_stops() {
     }
     let mut group = Group::<Set>::new(DURABLE);
     for n in 0..5 {
-        put(&mut group.nodes[0], n);
+        add_element(&mut group.nodes[0], n);
         group.nodes[0].update(|set, _| Ok::<_, ()>(set.remove(&n))).unwrap();
     }
     group.rounds(4);
     group.nodes[0] = node(1, DURABLE);
-    (0..5).for_each(|n| put(&mut group.nodes[0], 100 + n));
+    (0..5).for_each(|n| add_element(&mut group.nodes[0], 100 + n));
     group.rounds(20);
     assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState));
 }
 
 /// As long as messages are lost: what a peer had is told more than once.
 #[test]
-fn a_replica_that_forgot_stops_although_an_answer_is_lost() {
-    for lost in 0..3 {
+fn amnesia_is_detected_despite_lost_answers() {
+    for former_lost in 0..3 {
         let mut group = Group::<Counter>::new(DURABLE);
         (0..20).for_each(|_| add(&mut group.nodes[0], 1));
         group.rounds(4);
         group.nodes[0] = node(1, DURABLE);
         add(&mut group.nodes[0], 1000);
-        group.lost = lost;
+        group.former_lost = former_lost;
         group.rounds(20);
-        assert_eq!(group.lost, 0, "{lost}");
-        assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{lost}");
+        assert_eq!(group.former_lost, 0, "{former_lost}");
+        assert_eq!(group.nodes[0].fatal(), Some(Fatal::LostState), "{former_lost}");
     }
 }
 
-/// A life that a peer never began: what it really says is not late for ever.
+/// A generation that a peer never began: what it really says is not late for ever.
 #[test]
-fn a_life_that_was_invented_parts_nobody() {
+fn forged_generation_does_not_partition() {
     for (exponent, third) in
         [(6, false), (17, false), (17, true), (31, false), (62, false), (62, true)]
     {
         let mut group = Group::<Counter>::new(DURABLE);
-        group.cut[2] = !third;
+        group.isolated[2] = !third;
         add(&mut group.nodes[0], 1);
         add(&mut group.nodes[1], 1);
         group.rounds(4);
@@ -397,7 +399,7 @@ fn a_life_that_was_invented_parts_nobody() {
         };
         forged.truncate(len);
         forged.extend([0, 0, 0, 0]);
-        give(&mut group, 0, 2, &forged);
+        receive(&mut group, 0, 2, &forged);
         add(&mut group.nodes[0], 10);
         add(&mut group.nodes[1], 100);
         group.rounds(30);
@@ -408,20 +410,21 @@ fn a_life_that_was_invented_parts_nobody() {
     }
 }
 
-/// Who does not hear the replica cannot answer for a peer: the life is not known before it is told.
+/// Who does not hear the replica cannot answer for a peer: the generation is not known before it is
+/// told.
 #[test]
-fn messages_of_one_who_hears_nothing_stop_nobody() {
+fn off_path_forgeries_stop_nobody() {
     for first in [1, 2, 100] {
         for second in 0..=120 {
             let mut group = Group::<Counter>::new(DURABLE);
             add(&mut group.nodes[0], 5);
             group.rounds(7);
-            for acks_life in [first, second] {
-                give(&mut group, 0, 2, &[1, acks_life, 99, 0, 0]);
+            for acks_generation in [first, second] {
+                receive(&mut group, 0, 2, &[1, acks_generation, 99, 0, 0]);
             }
             assert_eq!(group.nodes[0].fatal(), None, "{first} {second}");
-            // nor a former life that nobody asked about
-            give(&mut group, 0, 3, &[1, 1, 0, 0, 4, 9, 9]);
+            // nor a former generation that nobody asked about
+            receive(&mut group, 0, 3, &[1, 1, 0, 0, 4, 9, 9]);
             assert_eq!(group.nodes[0].fatal(), None);
         }
     }
@@ -429,22 +432,22 @@ fn messages_of_one_who_hears_nothing_stop_nobody() {
 
 /// A question that nobody answers is given up, and asked again when there is reason to.
 #[test]
-fn a_doubt_ends() {
+fn unanswered_challenge_expires() {
     let mut group = Group::<Counter>::new(DURABLE);
     add(&mut group.nodes[0], 5);
     group.rounds(4);
-    group.cut = [false, true, true];
-    let told = |group: &mut Group<Counter>| {
-        give(group, 0, 2, &[1, 0x7f, 99, 0, 0]);
+    group.isolated = [false, true, true];
+    let claim = |group: &mut Group<Counter>| {
+        receive(group, 0, 2, &[1, 0x7f, 99, 0, 0]);
         group.rounds(1);
-        group.asked()
+        group.challenges()
     };
-    assert_eq!(told(&mut group), 1);
-    assert_eq!(told(&mut group), 1, "asked already");
+    assert_eq!(claim(&mut group), 1);
+    assert_eq!(claim(&mut group), 1, "asked already");
     group.rounds(8);
-    assert_eq!(told(&mut group), 1, "of a life that was skipped by now");
-    give(&mut group, 0, 2, &[1, 0xff, 0xff, 0x7f, 99, 0, 0]);
+    assert_eq!(claim(&mut group), 1, "of a generation that was skipped by now");
+    receive(&mut group, 0, 2, &[1, 0xff, 0xff, 0x7f, 99, 0, 0]);
     group.rounds(1);
-    assert_eq!(group.asked(), 2);
+    assert_eq!(group.challenges(), 2);
     assert_eq!(group.nodes[0].fatal(), None);
 }

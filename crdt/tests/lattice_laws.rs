@@ -133,12 +133,12 @@ macro_rules! kinds {
 
             proptest! {
                 #[test]
-                fn keeps_the_laws(history in histories()) {
+                fn satisfies_lattice_laws(history in histories()) {
                     laws::<This>(&history);
                 }
 
                 #[test]
-                fn operations_are_states(history in histories()) {
+                fn operations_equal_states(history in histories()) {
                     operations::<This>(&history);
                 }
 

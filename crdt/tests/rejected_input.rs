@@ -23,10 +23,10 @@ enum Step {
 
 #[derive(Clone, Debug)]
 struct Forged {
-    life: u64,
-    acks_life: u64,
+    generation: u64,
+    acks_generation: u64,
     acks: u64,
-    wants: bool,
+    requests_state: bool,
     body: Body,
 }
 
@@ -45,7 +45,7 @@ enum Body {
         deltas: Vec<Delta>,
         cut: usize,
     },
-    Former(u64, u64),
+    FormerGeneration(u64, u64),
 }
 
 /// The `counter`-th update of an actor adds an element, in the place of the update before it or not.
@@ -71,10 +71,16 @@ fn forged() -> impl Strategy<Value = Forged> {
             .prop_map(|(first, deltas, cut)| Body::Deltas { first, deltas, cut }),
         2 => (small(), deltas(), cut())
             .prop_map(|(last, deltas, cut)| Body::State { last, deltas, cut }),
-        1 => (small(), small()).prop_map(|(life, last)| Body::Former(life, last)),
+        1 => (small(), small()).prop_map(|(generation, last)| Body::FormerGeneration(generation, last)),
     ];
     (small(), small(), small(), any::<bool>(), body).prop_map(
-        |(life, acks_life, acks, wants, body)| Forged { life, acks_life, acks, wants, body },
+        |(generation, acks_generation, acks, requests_state, body)| Forged {
+            generation,
+            acks_generation,
+            acks,
+            requests_state,
+            body,
+        },
     )
 }
 
@@ -96,7 +102,7 @@ fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
     buffer
 }
 
-fn written(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+fn write_bytes(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
     let mut count = Writer::new(&mut []);
     write(&mut count);
     let mut buffer = vec![0; count.needed()];
@@ -112,7 +118,7 @@ impl Delta {
             let actor = Actor::from(NodeId::new(self.actor));
             quorate_clocks::Dot::new(actor, counter).unwrap().encode(out);
         };
-        written(|out| {
+        write_bytes(|out| {
             out.bool(true);
             out.u8(self.element);
             dot(self.counter, out);
@@ -131,9 +137,11 @@ impl Forged {
             bytes.truncate(bytes.len().saturating_sub(cut));
             bytes
         };
-        written(|out| {
-            [self.life, self.acks_life, self.acks].into_iter().for_each(|number| out.u64(number));
-            out.bool(self.wants);
+        write_bytes(|out| {
+            [self.generation, self.acks_generation, self.acks]
+                .into_iter()
+                .for_each(|number| out.u64(number));
+            out.bool(self.requests_state);
             match &self.body {
                 Body::Ack => out.u8(0),
                 Body::Digest(first, last, digest) => {
@@ -143,8 +151,9 @@ impl Forged {
                 Body::Deltas { first, deltas, cut: short } => {
                     out.u8(2);
                     out.u64(*first);
-                    let run = written(|run| deltas.iter().for_each(|d| run.bytes(&d.bytes())));
-                    out.bytes(&cut(run, *short));
+                    let batch =
+                        write_bytes(|batch| deltas.iter().for_each(|d| batch.bytes(&d.bytes())));
+                    out.bytes(&cut(batch, *short));
                 }
                 Body::State { last, deltas, cut: short } => {
                     out.u8(3);
@@ -158,9 +167,9 @@ impl Forged {
                     }
                     out.bytes(&cut(encoded(&set), *short));
                 }
-                Body::Former(life, last) => {
+                Body::FormerGeneration(generation, last) => {
                     out.u8(4);
-                    [*life, *last].into_iter().for_each(|number| out.u64(number));
+                    [*generation, *last].into_iter().for_each(|number| out.u64(number));
                 }
             }
         })
@@ -169,7 +178,7 @@ impl Forged {
 
 /// Everything that can be seen of a machine but its counters: what it would put out, when it wants to
 /// be called, what it would write out, what it tells.
-fn seen(node: &Node) -> impl PartialEq + std::fmt::Debug + use<> {
+fn observable_state(node: &Node) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut copy = node.clone();
     let mut outputs = Vec::new();
     loop {
@@ -196,7 +205,7 @@ fn seen(node: &Node) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 fn check(steps: &[Step], durable: bool) {
-    let config = Config { gossip_us: 500_000, most_bytes: 64, durable, log_bytes: 96 };
+    let config = Config { gossip_us: 500_000, max_delta_bytes: 64, durable, log_bytes: 96 };
     let mut nodes = IDS.map(|id| Node::new(id.into(), &IDS, Set::new(), config).unwrap());
     let mut now = Instant::ZERO;
     for step in steps {
@@ -245,18 +254,18 @@ fn check(steps: &[Step], durable: bool) {
 
 fn deliver(node: &mut Node, now: Instant, from: NodeId, bytes: &[u8]) {
     node.tick(now);
-    let before = (seen(node), node.rejections().total());
+    let before = (observable_state(node), node.rejections().total());
     let message = Message::from_slice(bytes).unwrap();
     if let Err(reason) = node.receive(now, from, message) {
         assert_ne!(reason, Rejected::Stopped);
-        assert_eq!(seen(node), before.0, "{reason} and {bytes:?}");
+        assert_eq!(observable_state(node), before.0, "{reason} and {bytes:?}");
         assert_eq!(node.rejections().total(), before.1 + 1);
     }
 }
 
 proptest! {
     #[test]
-    fn refused_is_unchanged(steps in steps(), durable: bool) {
+    fn rejected_input_changes_nothing(steps in steps(), durable: bool) {
         check(&steps, durable);
     }
 }
@@ -264,7 +273,7 @@ proptest! {
 /// The two cases that were found: acknowledgements before a run that does not parse; and a run of
 /// which only the beginning fits.
 #[test]
-fn acknowledgements_of_a_malformed_message_do_not_count() {
+fn malformed_message_acknowledges_nothing() {
     let config = Config { durable: false, ..Config::default() };
     let mut node = Node::new(IDS[0].into(), &IDS[..2], Set::new(), config).unwrap();
     node.tick(Instant::ZERO);
@@ -285,7 +294,8 @@ fn acknowledgements_of_a_malformed_message_do_not_count() {
     }
     let mut node = Node::new(IDS[0].into(), &IDS[..2], Set::new(), config).unwrap();
     let body = Body::Deltas { first: 1, deltas, cut: 0 };
-    let bytes = Forged { life: 1, acks_life: 0, acks: 0, wants: false, body }.bytes();
+    let bytes =
+        Forged { generation: 1, acks_generation: 0, acks: 0, requests_state: false, body }.bytes();
     assert_eq!(node.receive(Instant::ZERO, IDS[1], Message::from_slice(&bytes).unwrap()), Ok(()));
     assert_eq!(node.state(), &source);
     let mut events = Vec::new();

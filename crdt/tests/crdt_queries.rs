@@ -1,4 +1,4 @@
-//! What replicas ask of a type: who did how much in it, what it lacks, and what contradicts it.
+//! What replicas query of a type: versions of actors, missing updates, and conflicts.
 #![allow(clippy::unwrap_used)]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,13 +35,13 @@ fn check<T: Crdt>(mut state: T, update: impl Fn(&mut T, Actor, u8) -> T::Delta) 
     let other = update(&mut state, actor(2), 2);
     update(&mut state, actor(1), 3);
     assert_eq!(state.revision(), empty.revision() + 3);
-    for (node, trace) in [(1, 2), (2, 1), (3, 0)] {
-        assert_eq!(state.trace(actor(node)) > 0, trace > 0, "{node}");
+    for (node, actor_version) in [(1, 2), (2, 1), (3, 0)] {
+        assert_eq!(state.actor_version(actor(node)) > 0, actor_version > 0, "{node}");
     }
-    assert!(state.trace(actor(1)) > empty.trace(actor(1)));
+    assert!(state.actor_version(actor(1)) > empty.actor_version(actor(1)));
     for delta in [&first, &other] {
         assert!(!state.lacks(delta, actor(1)) && !state.lacks(delta, actor(2)));
-        assert_eq!(state.contradicted_by(delta), None);
+        assert_eq!(state.conflicting_actor(delta), None);
     }
     assert!(empty.lacks(&first, actor(1)) && !empty.lacks(&first, actor(2)));
     assert!(empty.lacks(&other, actor(2)) && !empty.lacks(&other, actor(1)));
@@ -49,9 +49,11 @@ fn check<T: Crdt>(mut state: T, update: impl Fn(&mut T, Actor, u8) -> T::Delta) 
     let mut impostor = empty.clone();
     let forged = update(&mut impostor, actor(1), 9);
     update(&mut impostor, actor(2), 2);
-    assert_eq!(state.contradicted_by(&forged), Some(actor(1)));
-    assert!(state.disputes(&impostor, actor(1)) && !state.disputes(&impostor, actor(3)));
-    assert!(!state.disputes(&state.clone(), actor(1)));
+    assert_eq!(state.conflicting_actor(&forged), Some(actor(1)));
+    assert!(
+        state.conflicts_with(&impostor, actor(1)) && !state.conflicts_with(&impostor, actor(3))
+    );
+    assert!(!state.conflicts_with(&state.clone(), actor(1)));
     // decoded, it is not taken for another with one update more
     let decoded = state.read_state(&mut quorate_core::Reader::new(&encoded(&state))).unwrap();
     assert_eq!((&decoded, hash(&decoded)), (&state, hash(&state)));
@@ -60,25 +62,25 @@ fn check<T: Crdt>(mut state: T, update: impl Fn(&mut T, Actor, u8) -> T::Delta) 
 }
 
 #[test]
-fn types_answer_what_replicas_ask() {
+fn types_implement_replica_queries() {
     check(Text::new(), |list, me, value| list.insert(me, 0, value).unwrap());
     check(Set::new(), |set, me, value| set.add(me, value).unwrap());
     check(Map::new(), |map, me, value| map.edit(&value, |r| r.set(me, value)).unwrap());
 }
 
 #[test]
-fn counters_count_their_updates_too() {
+fn counter_revision_counts_updates() {
     let mut counter = GCounter::<Inline<3>>::new();
     let delta = counter.increment(actor(1), 5).unwrap();
     counter.increment(actor(2), 5).unwrap();
-    assert_eq!((counter.revision(), counter.trace(actor(1))), (2, 5));
+    assert_eq!((counter.revision(), counter.actor_version(actor(1))), (2, 5));
     assert!(GCounter::<Inline<3>>::new().lacks(&delta, actor(1)));
     assert!(!counter.lacks(&delta, actor(1)) && !counter.lacks(&delta, actor(2)));
     assert_eq!(GCounter::<Inline<3>>::from_slice(&encoded(&counter)).unwrap().revision(), 1 << 63);
 }
 
 #[test]
-fn what_is_in_is_not_empty() {
+fn non_empty_types_report_it() {
     let (mut list, mut set, mut map) = (Text::new(), Set::new(), Map::new());
     assert!(list.is_empty() && set.is_empty() && map.is_empty());
     assert_eq!(list.len(), 0);
@@ -87,13 +89,13 @@ fn what_is_in_is_not_empty() {
     set.add(actor(1), 1).unwrap();
     map.edit(&1, |r| r.set(actor(1), 1)).unwrap();
     assert!(!list.is_empty() && !set.is_empty() && !map.is_empty());
-    assert_eq!((list.len(), list.taken()), (2, 2));
+    assert_eq!((list.len(), list.slots_used()), (2, 2));
     list.remove(0).unwrap();
-    assert_eq!((list.len(), list.taken()), (1, 2));
+    assert_eq!((list.len(), list.slots_used()), (1, 2));
 }
 
 #[test]
-fn an_addition_over_a_removal_with_one_stamp_is_decided_by_the_merge() {
+fn equal_stamps_resolve_like_merge() {
     let mut set = LwwSet::<u8, Inline<2>>::new();
     let (mut left, mut right) = (set.clone(), set.clone());
     left.add(Stamp::default(), 7).unwrap();
@@ -110,7 +112,7 @@ fn an_addition_over_a_removal_with_one_stamp_is_decided_by_the_merge() {
 }
 
 #[test]
-fn an_element_twice_is_no_canonical_set() {
+fn duplicate_element_is_not_canonical() {
     let mut set = Set::new();
     set.add(actor(1), 7).unwrap();
     let bytes = encoded(&set);
@@ -122,7 +124,7 @@ fn an_element_twice_is_no_canonical_set() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn a_key_twice_is_refused_through_serde_too() {
+fn duplicate_key_is_rejected_by_serde() {
     use quorate_crdt::GSet;
     let mut set = GSet::<u8, Inline<4>>::new();
     set.add(5).unwrap();
@@ -136,7 +138,7 @@ fn a_key_twice_is_refused_through_serde_too() {
 
 /// A counter that nobody counted with is not listed, or the same state would have two forms.
 #[test]
-fn totals_of_nothing_are_no_totals() {
+fn zero_totals_are_not_canonical() {
     let mut counter = quorate_crdt::ResettableCounter::<Inline<4>>::new();
     counter.increment(actor(1), 1).unwrap();
     let bytes = encoded(&counter);
