@@ -80,7 +80,7 @@ fn counter_revision_counts_updates() {
 }
 
 #[test]
-fn non_empty_types_report_it() {
+fn is_empty_reflects_contents() {
     let (mut list, mut set, mut map) = (Text::new(), Set::new(), Map::new());
     assert!(list.is_empty() && set.is_empty() && map.is_empty());
     assert_eq!(list.len(), 0);

@@ -34,8 +34,8 @@ pub struct Config {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Takeover {
-    /// It bullies it out of office (Garcia-Molina 1982): the highest live node leads. A high node that comes and goes takes the
-    /// leadership with it each time.
+    /// It deposes it (Garcia-Molina 1982): the highest live node leads. A high node that comes and
+    /// goes takes the leadership with it each time.
     Highest,
     /// It follows, and a leader stays until it fails: no flapping. The leader is then not always the highest. Nodes that were cut off
     /// depose no leader that a majority hears, whatever they did meanwhile: [`Bully`](crate::Bully) and [`Ring`](crate::Ring) tell how.

@@ -1,10 +1,10 @@
 use quorate_core::{DecodeError, Reader, Wire, Writer};
 
 /// Epochs at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
-pub(crate) const LIMIT: u64 = 1 << 62;
+pub(crate) const EPOCH_LIMIT: u64 = 1 << 62;
 
 /// An epoch this far beyond the own one is refused by a node that has one: no honest node gets there between two messages.
-const JUMP: u64 = 1 << 38;
+const MAX_JUMP: u64 = 1 << 38;
 
 /// Bits of an epoch that tell its owner.
 const OWNER_BITS: u32 = 5;
@@ -21,9 +21,9 @@ const OWNER_BITS: u32 = 5;
 ///
 /// ```
 /// use quorate_election::Epoch;
-/// let first = Epoch::ZERO.after(2).ok_or("out of epochs")?;
+/// let first = Epoch::ZERO.next_for(2).ok_or("out of epochs")?;
 /// assert_eq!(first.owner(), 2);
-/// let second = first.after(1).ok_or("out of epochs")?;
+/// let second = first.next_for(1).ok_or("out of epochs")?;
 /// assert!(second > first && second.token() > first.token());
 /// assert_eq!(second.owner(), 1);
 /// # Ok::<(), &'static str>(())
@@ -74,28 +74,28 @@ impl Epoch {
     ///
     /// ```
     /// use quorate_election::Epoch;
-    /// assert_eq!(Epoch::from_token(3).after(4), Some(Epoch::from_token(4)));
-    /// assert_eq!(Epoch::from_token(3).after(3), Some(Epoch::from_token(35)));
-    /// assert_eq!(Epoch::from_token(u64::MAX).after(3), None);
-    /// assert_eq!(Epoch::ZERO.after(32), None);
+    /// assert_eq!(Epoch::from_token(3).next_for(4), Some(Epoch::from_token(4)));
+    /// assert_eq!(Epoch::from_token(3).next_for(3), Some(Epoch::from_token(35)));
+    /// assert_eq!(Epoch::from_token(u64::MAX).next_for(3), None);
+    /// assert_eq!(Epoch::ZERO.next_for(32), None);
     /// ```
     #[must_use]
-    pub const fn after(self, owner: usize) -> Option<Self> {
-        if owner >= 1 << OWNER_BITS || self.0 >= LIMIT {
+    pub const fn next_for(self, owner: usize) -> Option<Self> {
+        if owner >= 1 << OWNER_BITS || self.0 >= EPOCH_LIMIT {
             return None;
         }
         let round = self.0 >> OWNER_BITS;
         let round = if owner > self.owner() { round } else { round.saturating_add(1) };
         let next = (round << OWNER_BITS) | owner as u64;
-        if next < LIMIT { Some(Self(next)) } else { None }
+        if next < EPOCH_LIMIT { Some(Self(next)) } else { None }
     }
 
     /// What a node measures others' epochs against that has forgotten its own, or never had one: it admits all below the limit.
-    pub(crate) const UNKNOWN: Self = Self(LIMIT);
+    pub(crate) const UNKNOWN: Self = Self(EPOCH_LIMIT);
 
     /// Whether an honest node could say so, as seen by one that knows `self`.
     pub(crate) const fn admits(self, other: Self) -> bool {
-        other.0 < LIMIT && other.0.saturating_sub(self.0) <= JUMP
+        other.0 < EPOCH_LIMIT && other.0.saturating_sub(self.0) <= MAX_JUMP
     }
 }
 
@@ -115,8 +115,11 @@ mod tests {
 
     #[test]
     fn epoch_at_the_limit_is_not_admitted() {
-        assert!(Epoch::UNKNOWN.admits(Epoch(LIMIT - 1)) && !Epoch::UNKNOWN.admits(Epoch(LIMIT)));
-        assert!(Epoch(7).admits(Epoch(JUMP + 7)) && !Epoch(7).admits(Epoch(JUMP + 8)));
+        assert!(
+            Epoch::UNKNOWN.admits(Epoch(EPOCH_LIMIT - 1))
+                && !Epoch::UNKNOWN.admits(Epoch(EPOCH_LIMIT))
+        );
+        assert!(Epoch(7).admits(Epoch(MAX_JUMP + 7)) && !Epoch(7).admits(Epoch(MAX_JUMP + 8)));
         assert!(Epoch(7).admits(Epoch::ZERO));
     }
 }

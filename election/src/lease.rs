@@ -46,16 +46,16 @@ impl Drift {
     /// time. With the holder's part below, (1 - e) on a slow clock against (1 + e) on a fast one: the ratio of both factors is
     /// at least (1 + e) / (1 - e), which is how far two such clocks can part.
     const fn grantor_us(self, lease_us: u64) -> u64 {
-        lease_us.saturating_add(self.share(lease_us))
+        lease_us.saturating_add(self.scale(lease_us))
     }
 
     /// How long a holder may rely, on its clock, on a lease of `lease_us`.
     const fn holder_us(self, lease_us: u64) -> u64 {
-        lease_us.saturating_sub(self.share(lease_us))
+        lease_us.saturating_sub(self.scale(lease_us))
     }
 
     /// The part of a time that clocks may be wrong by, rounded up: by the 8 millionth part, and a microsecond.
-    const fn share(self, us: u64) -> u64 {
+    const fn scale(self, us: u64) -> u64 {
         if self.0 == 0 {
             return 0;
         }
@@ -82,13 +82,13 @@ impl Drift {
 /// let drift = Drift::from_ppm(10_000)?; // one per cent
 /// let (mut holder, mut grantor) = (Lease::new(1_000_000, drift), Grant::new(1_000_000, drift));
 ///
-/// let asked = Instant::from_millis(0);
+/// let requested = Instant::from_millis(0);
 /// grantor.grant(Instant::from_millis(40)); // when the request arrived
-/// holder.granted(asked); // when the answer arrived: it counts from the request
+/// holder.renew(requested); // when the answer arrived: it counts from the request
 /// assert!(holder.holds(Instant::from_millis(989)));
 /// assert!(!holder.holds(Instant::from_millis(990))); // 1 % early
-/// assert!(grantor.runs(Instant::from_millis(1_049))); // 1 % late
-/// assert!(!grantor.runs(Instant::from_millis(1_051)));
+/// assert!(grantor.is_active(Instant::from_millis(1_049))); // 1 % late
+/// assert!(!grantor.is_active(Instant::from_millis(1_051)));
 /// # Ok::<(), quorate_election::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,19 +112,20 @@ impl Lease {
         Self { held_us: drift.holder_us(lease_us), until: Instant::ZERO }
     }
 
-    /// It was granted, in answer to a request that was sent at `asked`. Answers may come in any order.
+    /// Renews it: it was granted, in answer to a request that was sent at `requested`. Answers may
+    /// come in any order.
     ///
     /// ```
     /// use quorate_core::Instant;
     /// use quorate_election::lease::{Drift, Lease};
     /// let mut lease = Lease::new(1_000, Drift::from_ppm(0)?);
-    /// lease.granted(Instant::from_micros(500));
-    /// lease.granted(Instant::from_micros(300)); // an older answer takes nothing back
+    /// lease.renew(Instant::from_micros(500));
+    /// lease.renew(Instant::from_micros(300)); // an older answer takes nothing back
     /// assert_eq!(lease.until(), Instant::from_micros(1_500));
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
-    pub fn granted(&mut self, asked: Instant) {
-        self.until = self.until.max(asked.after(self.held_us));
+    pub fn renew(&mut self, requested: Instant) {
+        self.until = self.until.max(requested.after(self.held_us));
     }
 
     /// Gives it up.
@@ -133,7 +134,7 @@ impl Lease {
     /// use quorate_core::Instant;
     /// use quorate_election::lease::{Drift, Lease};
     /// let mut lease = Lease::new(1_000, Drift::from_ppm(0)?);
-    /// lease.granted(Instant::ZERO);
+    /// lease.renew(Instant::ZERO);
     /// lease.release();
     /// assert!(!lease.holds(Instant::ZERO));
     /// # Ok::<(), quorate_election::ConfigError>(())
@@ -148,7 +149,7 @@ impl Lease {
     /// use quorate_core::Instant;
     /// use quorate_election::lease::{Drift, Lease};
     /// let mut lease = Lease::new(1_000, Drift::from_ppm(0)?);
-    /// lease.granted(Instant::ZERO);
+    /// lease.renew(Instant::ZERO);
     /// assert!(lease.holds(Instant::from_micros(999)) && !lease.holds(Instant::from_micros(1_000)));
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
@@ -188,7 +189,7 @@ impl Grant {
     /// ```
     /// use quorate_core::Instant;
     /// use quorate_election::lease::{Drift, Grant};
-    /// assert!(!Grant::new(1_000, Drift::from_ppm(0)?).runs(Instant::ZERO));
+    /// assert!(!Grant::new(1_000, Drift::from_ppm(0)?).is_active(Instant::ZERO));
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     #[must_use]
@@ -217,11 +218,11 @@ impl Grant {
     /// use quorate_election::lease::{Drift, Grant};
     /// let mut grant = Grant::new(1_000, Drift::from_ppm(0)?);
     /// grant.grant(Instant::ZERO);
-    /// assert!(grant.runs(Instant::from_micros(999)) && !grant.runs(Instant::from_micros(1_000)));
+    /// assert!(grant.is_active(Instant::from_micros(999)) && !grant.is_active(Instant::from_micros(1_000)));
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     #[must_use]
-    pub fn runs(&self, now: Instant) -> bool {
+    pub fn is_active(&self, now: Instant) -> bool {
         now < self.until
     }
 
@@ -247,7 +248,7 @@ mod tests {
     proptest! {
         /// Two clocks, each wrong by up to the drift: the holder's lease ends before the grantor's in true time.
         #[test]
-        fn the_holder_lets_go_first(ppm in 0u32..499_999, lease in 1u64..1 << 40, fast: bool) {
+        fn holder_expires_before_grantor(ppm in 0u32..499_999, lease in 1u64..1 << 40, fast: bool) {
             let drift = Drift::from_ppm(ppm).unwrap();
             let (holder, grantor) = (drift.holder_us(lease), drift.grantor_us(lease));
             // true time = time on the clock / rate: the holder slow, the grantor fast is the worst
@@ -259,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn the_share_is_rounded_up_and_does_not_overflow() {
+    fn drift_scale_rounds_up_without_overflow() {
         let drift = |ppm| Drift::from_ppm(ppm).unwrap();
-        assert_eq!((drift(0).share(u64::MAX), drift(1).share(1)), (0, 1));
+        assert_eq!((drift(0).scale(u64::MAX), drift(1).scale(1)), (0, 1));
         for (ppm, us) in [(1u32, 1_000_001u64), (100, 3_000_000), (499_999, 1 << 50), (20_000, 7)] {
             let exact = (u128::from(ppm) * u128::from(us)).div_ceil(1_000_000) as u64;
-            let found = drift(ppm).share(us);
+            let found = drift(ppm).scale(us);
             assert!((exact..=exact + exact / 100_000 + 1).contains(&found), "{ppm} {us} {found}");
         }
-        assert!(drift(499_999).share(u64::MAX) < u64::MAX / 2 + u64::MAX / 100_000);
+        assert!(drift(499_999).scale(u64::MAX) < u64::MAX / 2 + u64::MAX / 100_000);
     }
 }

@@ -124,13 +124,13 @@ extern crate std;
 
 pub mod bully;
 mod config;
-mod counts;
 pub mod detector;
 mod epoch;
 mod event;
+mod leadership;
 pub mod lease;
 mod members;
-mod office;
+mod message_counts;
 mod record;
 #[allow(unnameable_types)] // the sealed parts of `Storage` and `Algorithm`
 pub mod ring;
@@ -138,9 +138,9 @@ mod storage;
 
 pub use bully::Bully;
 pub use config::{Config, ConfigError, Mode, Takeover};
-pub use counts::Counts;
 pub use epoch::Epoch;
 pub use event::{Event, Role, Status};
+pub use message_counts::Counts;
 pub use record::Record;
 pub use ring::Ring;
 #[cfg(feature = "alloc")]

@@ -3,24 +3,24 @@ use core::hash::Hash;
 
 use quorate_core::{InlineList, List, NodeId};
 
-use crate::ring::{Lane, Parcel};
+use crate::ring::{OutstandingHop, SeenAttempt};
 
 /// Where an election keeps its member list: [`Inline`] or `Heap`.
-pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
+pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Lists {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
 mod sealed {
     use super::{Debug, Hash, List, NodeId};
-    use crate::ring::{Lane, Parcel};
+    use crate::ring::{OutstandingHop, SeenAttempt};
 
-    pub trait Kinds {
+    pub trait Lists {
         type Ids: List<NodeId> + Clone + PartialEq + Eq + Hash + Debug;
-        type Lanes: List<Lane> + Clone + PartialEq + Eq + Hash + Debug;
-        type Parcels: List<Parcel> + Clone + PartialEq + Eq + Debug;
+        type SeenAttempts: List<SeenAttempt> + Clone + PartialEq + Eq + Hash + Debug;
+        type OutstandingHops: List<OutstandingHop> + Clone + PartialEq + Eq + Debug;
     }
 }
 
-pub(crate) use sealed::Kinds;
+pub(crate) use sealed::Lists;
 
 /// At most `MEMBERS` members inside the value itself: no heap.
 ///
@@ -34,10 +34,10 @@ pub struct Inline<const MEMBERS: usize>;
 
 impl<const MEMBERS: usize> Storage for Inline<MEMBERS> {}
 
-impl<const MEMBERS: usize> Kinds for Inline<MEMBERS> {
+impl<const MEMBERS: usize> Lists for Inline<MEMBERS> {
     type Ids = InlineList<NodeId, MEMBERS>;
-    type Lanes = InlineList<Lane, MEMBERS>;
-    type Parcels = InlineList<Parcel, MEMBERS>;
+    type SeenAttempts = InlineList<SeenAttempt, MEMBERS>;
+    type OutstandingHops = InlineList<OutstandingHop, MEMBERS>;
 }
 
 /// The member list on the heap.
@@ -49,8 +49,8 @@ pub struct Heap;
 impl Storage for Heap {}
 
 #[cfg(feature = "alloc")]
-impl Kinds for Heap {
+impl Lists for Heap {
     type Ids = quorate_core::HeapList<NodeId>;
-    type Lanes = quorate_core::HeapList<Lane>;
-    type Parcels = quorate_core::HeapList<Parcel>;
+    type SeenAttempts = quorate_core::HeapList<SeenAttempt>;
+    type OutstandingHops = quorate_core::HeapList<OutstandingHop>;
 }

@@ -20,21 +20,21 @@ fn node(me: u64, config: Config) -> Node {
 }
 
 /// Polls until it is quiet; what it sends, with disks that write at once.
-fn said(node: &mut Node) -> Vec<(u64, Message)> {
-    let mut said = Vec::new();
+fn sent(node: &mut Node) -> Vec<(u64, Message)> {
+    let mut sent = Vec::new();
     while let Some(output) = node.poll() {
         match output {
             Output::Persist(ticket, _) => node.persisted(ticket),
-            Output::Send(to, message) => said.push((to.get(), message)),
+            Output::Send(to, message) => sent.push((to.get(), message)),
             Output::Event(_) => {}
         }
     }
-    said
+    sent
 }
 
 /// The epoch that is claimed in what was said.
-fn claimed(said: &[(u64, Message)]) -> Option<Epoch> {
-    said.iter().find_map(|(_, message)| match message {
+fn claimed(sent: &[(u64, Message)]) -> Option<Epoch> {
+    sent.iter().find_map(|(_, message)| match message {
         Message::Coordinator { epoch } => Some(*epoch),
         _ => None,
     })
@@ -60,22 +60,22 @@ fn leader_with(config: Config) -> (Node, Epoch) {
     node.tick(ms(0));
     // what may have been promised before the start has to run out first
     node.tick(ms(1_000));
-    let asked = said(&mut node);
-    let epoch = claimed(&asked).unwrap_or_else(|| {
+    let requests = sent(&mut node);
+    let epoch = claimed(&requests).unwrap_or_else(|| {
         let answer = Message::Answer { epoch: Epoch::ZERO };
         node.receive(ms(1_000), id(1), answer).unwrap(); // it misses the leader, too
-        claimed(&said(&mut node)).unwrap()
+        claimed(&sent(&mut node)).unwrap()
     });
     assert_eq!(node.status().role, Role::Claiming);
     node.receive(ms(1_000), id(1), Message::Accept { epoch, round: 0 }).unwrap();
     assert_eq!(node.status().role, Role::Claiming, "it is not on disk");
-    assert!(said(&mut node).contains(&(1, Message::Alive { epoch, round: 1 })));
+    assert!(sent(&mut node).contains(&(1, Message::Alive { epoch, round: 1 })));
     assert_eq!(node.status().role, Role::Leader);
     (node, epoch)
 }
 
 #[test]
-fn a_lease_counts_from_the_question() {
+fn lease_counts_from_the_request() {
     let (mut node, epoch) = leader();
     assert!(!node.holds_lease(ms(1_000)));
     node.receive(ms(1_200), id(1), Message::Accept { epoch, round: 1 }).unwrap();
@@ -84,11 +84,11 @@ fn a_lease_counts_from_the_question() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_round_renews_nothing() {
+fn stale_round_does_not_renew_the_lease() {
     let (mut node, epoch) = leader();
     node.receive(ms(1_050), id(1), Message::Accept { epoch, round: 1 }).unwrap();
     node.tick(ms(1_100));
-    said(&mut node); // round 2
+    sent(&mut node); // round 2
     node.receive(ms(1_150), id(1), Message::Accept { epoch, round: 1 }).unwrap();
     assert!(!node.holds_lease(ms(1_300)));
     node.receive(ms(1_150), id(1), Message::Accept { epoch, round: 2 }).unwrap();
@@ -96,7 +96,7 @@ fn an_answer_to_an_earlier_round_renews_nothing() {
 }
 
 #[test]
-fn answers_of_one_node_are_no_majority() {
+fn repeated_answers_of_one_node_are_no_majority() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
     let five = [1, 2, 3, 4, 5].map(NodeId::new);
     let mut node = Bully::<Inline<5>>::new(id(5), &five, config).unwrap();
@@ -115,7 +115,7 @@ fn answers_of_one_node_are_no_majority() {
 }
 
 #[test]
-fn a_leader_that_hears_no_majority_steps_down() {
+fn leader_without_majority_steps_down() {
     let (mut node, _) = leader();
     for at in 10..=12 {
         node.tick(ms(at * 100 + 50));
@@ -126,66 +126,66 @@ fn a_leader_that_hears_no_majority_steps_down() {
 }
 
 #[test]
-fn a_restarted_node_waits_out_what_it_may_have_promised() {
+fn restarted_node_waits_out_former_leases() {
     let mut node = node(1, Config { takeover: Takeover::Keep, ..leased() });
     node.tick(ms(0));
     let claim = Message::Coordinator { epoch: Epoch::from_token(34) };
     node.receive(ms(299), id(3), claim).unwrap();
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
     node.receive(ms(300), id(3), claim).unwrap();
     let accept = Message::Accept { epoch: Epoch::from_token(34), round: 0 };
-    assert_eq!(said(&mut node), [(3, accept)]);
+    assert_eq!(sent(&mut node), [(3, accept)]);
 }
 
 #[test]
-fn a_promise_is_kept_against_a_better_claim() {
+fn granted_lease_holds_against_higher_claim() {
     let mut node = node(1, leased());
     node.tick(ms(0));
     node.receive(ms(400), id(2), Message::Alive { epoch: Epoch::from_token(33), round: 1 })
         .unwrap();
-    said(&mut node);
+    sent(&mut node);
     let better = Message::Coordinator { epoch: Epoch::from_token(66) };
     node.receive(ms(699), id(3), better).unwrap();
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
     assert_eq!(node.status().leader, Some(id(2)));
     node.receive(ms(700), id(3), better).unwrap();
-    assert_eq!(said(&mut node).len(), 1);
+    assert_eq!(sent(&mut node).len(), 1);
 }
 
 #[test]
-fn a_late_coordinator_is_told_of_the_later_epoch() {
+fn late_coordinator_gets_stale() {
     let mut node = node(1, Config { takeover: Takeover::Keep, ..Config::lan() });
     let (old, new) = (Epoch::from_token(33), Epoch::from_token(66));
     node.receive(ms(0), id(3), Message::Coordinator { epoch: new }).unwrap();
     node.receive(ms(1), id(2), Message::Coordinator { epoch: old }).unwrap();
     assert_eq!(node.status().leader, Some(id(3)));
-    assert_eq!(said(&mut node), [(2, Message::Stale { epoch: new })]);
+    assert_eq!(sent(&mut node), [(2, Message::Stale { epoch: new })]);
 }
 
 #[test]
-fn a_kept_leader_is_not_disturbed_by_one_wrong_suspicion() {
+fn sticky_leader_survives_one_wrong_suspicion() {
     let mut node = node(2, Config { takeover: Takeover::Keep, ..Config::lan() });
     let epoch = Epoch::from_token(34);
     node.receive(ms(0), id(3), Message::Coordinator { epoch }).unwrap();
     node.receive(ms(10), id(1), Message::Election { epoch }).unwrap();
-    assert_eq!(said(&mut node), [(1, Message::Answer { epoch })]);
+    assert_eq!(sent(&mut node), [(1, Message::Answer { epoch })]);
     assert_eq!(node.status().role, Role::Follower);
 }
 
 #[test]
-fn an_asker_that_was_away_starts_no_election() {
+fn late_election_message_starts_no_election() {
     let mut node = node(2, Config::lan());
     let (old, epoch) = (Epoch::from_token(2), Epoch::from_token(34));
     node.receive(ms(0), id(3), Message::Coordinator { epoch }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     node.receive(ms(10), id(1), Message::Election { epoch: old }).unwrap();
-    assert_eq!(said(&mut node), [(1, Message::Answer { epoch })]);
+    assert_eq!(sent(&mut node), [(1, Message::Answer { epoch })]);
     node.receive(ms(10), id(1), Message::Election { epoch }).unwrap();
     assert_eq!(node.status().role, Role::Candidate);
 }
 
 #[test]
-fn of_two_that_claim_the_higher_goes_on() {
+fn higher_of_two_claimants_continues() {
     for (me, other, goes_on) in [(3, 2, true), (2, 3, false)] {
         let config =
             Config { mode: Mode::Quorum, takeover: Takeover::Keep, attempts: 1, ..Config::lan() };
@@ -195,53 +195,53 @@ fn of_two_that_claim_the_higher_goes_on() {
         if me < 3 {
             node.tick(ms(50)); // nobody better answers
         }
-        let before = claimed(&said(&mut node)).unwrap();
+        let before = claimed(&sent(&mut node)).unwrap();
         assert_eq!(node.status().role, Role::Claiming);
         let later = Epoch::from_token(64 + other - 1);
         node.receive(ms(60), id(1), Message::Stale { epoch: later }).unwrap();
         assert_eq!(node.status().role == Role::Claiming, goes_on);
         assert!(node.status().epoch == later && later > before);
-        assert_eq!(claimed(&said(&mut node)), later.after(me as usize - 1).filter(|_| goes_on));
+        assert_eq!(claimed(&sent(&mut node)), later.next_for(me as usize - 1).filter(|_| goes_on));
     }
 }
 
 #[test]
-fn a_failed_claim_is_repeated_in_the_same_epoch_and_a_led_one_never() {
+fn failed_claim_reuses_its_epoch() {
     let config = Config { mode: Mode::Quorum, attempts: 1, ..Config::lan() };
     let mut node = node(3, config);
     node.tick(ms(0));
-    let epoch = claimed(&said(&mut node));
+    let epoch = claimed(&sent(&mut node));
     node.tick(ms(50));
-    assert_eq!(claimed(&said(&mut node)), epoch);
+    assert_eq!(claimed(&sent(&mut node)), epoch);
     let epoch = epoch.unwrap();
     assert_eq!((node.status().role, node.status().epoch), (Role::Claiming, Epoch::ZERO));
     node.receive(ms(60), id(1), Message::Accept { epoch, round: 0 }).unwrap();
-    assert_eq!((node.status().epoch, said(&mut node).len()), (epoch, 2));
+    assert_eq!((node.status().epoch, sent(&mut node).len()), (epoch, 2));
     let mut again = None;
     for at in 1..20 {
         node.tick(ms(60 + at * 100)); // nobody answers any more
-        again = again.or(claimed(&said(&mut node)));
+        again = again.or(claimed(&sent(&mut node)));
     }
     assert!(again > Some(epoch), "led, lost, and claimed again in the same epoch");
 }
 
 #[test]
-fn a_tick_that_comes_late_counts_as_one_timeout() {
+fn late_tick_counts_as_one_timeout() {
     let mut node = node(1, Config { attempts: 3, ..Config::lan() });
     node.tick(ms(0));
-    let asked = said(&mut node).len();
+    let requests = sent(&mut node).len();
     node.tick(ms(60_000));
-    assert_eq!((said(&mut node).len(), node.status().role), (asked, Role::Candidate));
+    assert_eq!((sent(&mut node).len(), node.status().role), (requests, Role::Candidate));
 }
 
 #[test]
-fn an_answer_to_an_earlier_claim_does_not_count() {
+fn accept_of_an_earlier_claim_is_ignored() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
     let mut node = node(3, config);
     node.tick(ms(0));
-    let first = claimed(&said(&mut node)).unwrap();
+    let first = claimed(&sent(&mut node)).unwrap();
     node.receive(ms(1), id(1), Message::Stale { epoch: Epoch::from_token(65) }).unwrap();
-    assert!(claimed(&said(&mut node)) > Some(first));
+    assert!(claimed(&sent(&mut node)) > Some(first));
     node.receive(ms(2), id(1), Message::Accept { epoch: first, round: 0 }).unwrap();
     assert_eq!(node.status().role, Role::Claiming);
 }
@@ -254,13 +254,13 @@ fn follower(config: Config) -> Node {
     node.tick(ms(0));
     let epoch = Epoch::from_token(34);
     node.receive(ms(0), id(3), Message::Alive { epoch, round: 1 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().leader, Some(id(3)));
     node
 }
 
 #[test]
-fn only_the_suspicion_of_the_leader_begins_an_election() {
+fn only_suspicion_of_the_leader_starts_an_election() {
     for config in [KEEP, Config::lan()] {
         let mut node = follower(config);
         for other in [1, 2, 9] {
@@ -269,7 +269,7 @@ fn only_the_suspicion_of_the_leader_begins_an_election() {
         }
         node.suspect(ms(1), id(3));
         assert_eq!((node.status().role, node.status().leader), (Role::Candidate, None));
-        assert_eq!(said(&mut node), [(3, Message::Election { epoch: Epoch::from_token(34) })]);
+        assert_eq!(sent(&mut node), [(3, Message::Election { epoch: Epoch::from_token(34) })]);
     }
     // nobody leads, and nobody is suspected who is no member
     let mut node = node(1, KEEP);
@@ -281,20 +281,20 @@ fn only_the_suspicion_of_the_leader_begins_an_election() {
     node.suspect(ms(300), id(3));
     node.campaign(ms(300));
     assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
 }
 
 /// Node 3 of three leads in classic mode, and is kept, since 100 ms.
 fn classic_leader() -> (Node, Epoch) {
     let mut node = node(3, KEEP);
     node.campaign(ms(100));
-    let epoch = claimed(&said(&mut node)).unwrap();
+    let epoch = claimed(&sent(&mut node)).unwrap();
     assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
     (node, epoch)
 }
 
 #[test]
-fn a_kept_leader_asks_whether_it_is_followed_and_outbids_the_rival() {
+fn sticky_leader_supersedes_rival_if_followed() {
     let rival = Epoch::from_token(65);
     for message in [
         Message::Coordinator { epoch: rival },
@@ -305,9 +305,12 @@ fn a_kept_leader_asks_whether_it_is_followed_and_outbids_the_rival() {
     ] {
         let (mut node, epoch) = classic_leader();
         node.receive(ms(120), id(2), message).unwrap();
-        let asked: Vec<_> = said(&mut node);
+        let requests: Vec<_> = sent(&mut node);
         for other in [1, 2] {
-            assert!(asked.contains(&(other, Message::Alive { epoch, round: 1 })), "{asked:?}");
+            assert!(
+                requests.contains(&(other, Message::Alive { epoch, round: 1 })),
+                "{requests:?}"
+            );
         }
         assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
         assert_eq!(node.deadline(), Some(ms(170)));
@@ -315,38 +318,38 @@ fn a_kept_leader_asks_whether_it_is_followed_and_outbids_the_rival() {
         node.receive(ms(130), id(1), Message::Accept { epoch, round: 0 }).unwrap();
         assert_eq!(node.status().epoch, epoch);
         node.receive(ms(130), id(1), Message::Accept { epoch, round: 1 }).unwrap();
-        assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(66)), "{message:?}");
+        assert_eq!(claimed(&sent(&mut node)), Some(Epoch::from_token(66)), "{message:?}");
         assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(3))));
         assert_eq!(node.deadline(), Some(ms(230)));
         // heartbeats ask for nothing any more
         node.tick(ms(230));
         let epoch = Epoch::from_token(66);
         let alive = Message::Alive { epoch, round: 0 };
-        assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+        assert_eq!(sent(&mut node), [(1, alive), (2, alive)]);
     }
 }
 
 #[test]
-fn a_kept_leader_that_nobody_follows_yields() {
+fn unfollowed_sticky_leader_steps_down() {
     let (rival, later) = (Epoch::from_token(65), Epoch::from_token(96));
     let (mut node, epoch) = classic_leader();
     node.receive(ms(120), id(1), Message::Election { epoch: later }).unwrap();
     node.receive(ms(125), id(2), Message::Alive { epoch: rival, round: 0 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.deadline(), Some(ms(170)), "it is not asked anew");
     node.tick(ms(170)); // the second of two attempts
     let alive = Message::Alive { epoch, round: 1 };
-    assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+    assert_eq!(sent(&mut node), [(1, alive), (2, alive)]);
     assert_eq!(node.status().role, Role::Leader);
     node.tick(ms(220));
     assert_eq!((node.status().role, node.status().epoch), (Role::Follower, later));
     assert_eq!((node.status().leader, node.deadline()), (None, Some(ms(570))));
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
 }
 
 /// Two of four are enough if one of them is the highest, and not if none is: it is the same for whoever counts.
 #[test]
-fn half_of_all_with_the_highest_outweigh_the_others() {
+fn half_with_the_highest_member_wins_ties() {
     let four = [1, 2, 3, 4].map(NodeId::new);
     for (me, with, goes_on) in [(3, 4, true), (3, 1, false), (4, 1, true)] {
         let mut node =
@@ -372,7 +375,7 @@ fn half_of_all_with_the_highest_outweigh_the_others() {
 }
 
 #[test]
-fn who_hears_its_leader_accepts_no_other() {
+fn follower_of_live_leader_accepts_no_other() {
     let other = Epoch::from_token(65); // of node 2
     for mode in [Mode::Classic, Mode::Quorum, leased().mode] {
         let mut node = node(1, Config { mode, ..KEEP });
@@ -381,7 +384,7 @@ fn who_hears_its_leader_accepts_no_other() {
         let alive = Message::Alive { epoch, round: 1 };
         node.receive(ms(1_000), id(3), alive).unwrap();
         let accept = Message::Accept { epoch, round: 1 };
-        assert_eq!(said(&mut node), [(3, accept)]);
+        assert_eq!(sent(&mut node), [(3, accept)]);
         for message in [
             Message::Coordinator { epoch: other },
             Message::Election { epoch: other },
@@ -395,7 +398,7 @@ fn who_hears_its_leader_accepts_no_other() {
             };
             let expected =
                 if matches!(message, Message::Election { .. }) { &[(2, answer)][..] } else { &[] };
-            assert_eq!(said(&mut node), expected, "{message:?}");
+            assert_eq!(sent(&mut node), expected, "{message:?}");
             assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), epoch));
         }
         // its own leader goes on in a later epoch
@@ -416,13 +419,13 @@ fn who_hears_its_leader_accepts_no_other() {
 }
 
 #[test]
-fn a_claim_that_nobody_answers_leaves_no_trace() {
+fn unanswered_claim_raises_no_epoch() {
     for mode in [Mode::Quorum, leased().mode] {
         let mut node = node(2, Config { mode, ..KEEP });
         node.tick(ms(0));
         let epoch = Epoch::from_token(34);
         node.receive(ms(1_000), id(3), Message::Alive { epoch, round: 1 }).unwrap();
-        said(&mut node);
+        sent(&mut node);
         let mut claims = 0;
         for at in 1_001..5_000 {
             if at % 50 == 0 {
@@ -444,32 +447,32 @@ fn a_claim_that_nobody_answers_leaves_no_trace() {
         assert!(claims > 10 && node.status().epoch == epoch);
         // it comes back: the leader leads on, and has heard nothing of that
         node.receive(ms(5_000), id(3), Message::Alive { epoch, round: 9 }).unwrap();
-        assert_eq!(said(&mut node), [(3, Message::Accept { epoch, round: 9 })]);
+        assert_eq!(sent(&mut node), [(3, Message::Accept { epoch, round: 9 })]);
         assert_eq!(node.status().leader, Some(id(3)));
     }
 }
 
 #[test]
-fn a_claim_is_outbid_by_a_later_one_and_by_a_leader() {
+fn claim_yields_to_later_claim_and_to_leader() {
     let config = Config { mode: Mode::Quorum, attempts: 1, ..KEEP };
     let claiming = || {
         let mut node = node(2, config);
         node.campaign(ms(0));
         node.receive(ms(0), id(1), Message::Answer { epoch: Epoch::ZERO }).unwrap();
         node.tick(ms(50));
-        assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(1)));
+        assert_eq!(claimed(&sent(&mut node)), Some(Epoch::from_token(1)));
         node
     };
     // an earlier one is not accepted, nor is what is earlier taken note of
     let mut node = claiming();
     let earlier = Message::Coordinator { epoch: Epoch::from_token(0) };
     node.receive(ms(51), id(1), earlier).unwrap();
-    assert_eq!(said(&mut node), [(1, Message::Stale { epoch: Epoch::from_token(1) })]);
+    assert_eq!(sent(&mut node), [(1, Message::Stale { epoch: Epoch::from_token(1) })]);
     assert_eq!((node.status().role, node.status().epoch), (Role::Claiming, Epoch::ZERO));
     // a later one is
     let later = Epoch::from_token(2);
     node.receive(ms(52), id(3), Message::Coordinator { epoch: later }).unwrap();
-    assert_eq!(said(&mut node), [(3, Message::Accept { epoch: later, round: 0 })]);
+    assert_eq!(sent(&mut node), [(3, Message::Accept { epoch: later, round: 0 })]);
     // what was accepted of the own claim comes too late
     node.receive(ms(53), id(1), Message::Accept { epoch: Epoch::from_token(1), round: 0 }).unwrap();
     assert_eq!(node.status().role, Role::Follower);
@@ -481,10 +484,10 @@ fn a_claim_is_outbid_by_a_later_one_and_by_a_leader() {
 }
 
 #[test]
-fn a_lower_node_that_answers_ends_no_candidacy() {
+fn answer_of_lower_node_ends_no_candidacy() {
     let mut node = follower(KEEP);
     node.suspect(ms(1), id(3));
-    said(&mut node);
+    sent(&mut node);
     node.receive(ms(2), id(1), Message::Answer { epoch: Epoch::from_token(34) }).unwrap();
     assert_eq!(node.status().role, Role::Candidate);
     node.receive(ms(2), id(3), Message::Answer { epoch: Epoch::from_token(34) }).unwrap();
@@ -492,43 +495,43 @@ fn a_lower_node_that_answers_ends_no_candidacy() {
 }
 
 #[test]
-fn the_highest_asks_the_leader_it_misses_and_leads_if_that_is_silent() {
+fn highest_queries_missed_leader_before_leading() {
     let epoch = Epoch::from_token(33); // of node 2
     for answers in [true, false] {
         let mut node = node(3, Config { attempts: 2, ..KEEP });
         node.tick(ms(0));
         node.receive(ms(1), id(2), Message::Alive { epoch, round: 0 }).unwrap();
-        said(&mut node);
+        sent(&mut node);
         for at in [351, 401] {
             node.tick(ms(at));
-            assert_eq!(said(&mut node), [(2, Message::Election { epoch })], "{at}");
+            assert_eq!(sent(&mut node), [(2, Message::Election { epoch })], "{at}");
         }
         if answers {
             node.receive(ms(402), id(2), Message::Coordinator { epoch }).unwrap();
             assert_eq!(node.status().leader, Some(id(2)));
         } else {
             node.tick(ms(451));
-            assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(34)));
+            assert_eq!(claimed(&sent(&mut node)), Some(Epoch::from_token(34)));
         }
     }
 }
 
 #[test]
-fn a_higher_node_that_asks_begins_no_election() {
+fn election_message_of_higher_node_starts_no_election() {
     let mut node = node(1, KEEP);
     node.tick(ms(0));
     node.receive(ms(1), id(3), Message::Election { epoch: Epoch::ZERO }).unwrap();
-    assert_eq!(said(&mut node), [(3, Message::Answer { epoch: Epoch::ZERO })]);
+    assert_eq!(sent(&mut node), [(3, Message::Answer { epoch: Epoch::ZERO })]);
     assert_eq!(node.status().role, Role::Follower);
     // a leader tells it who leads
     let (mut node, epoch) = classic_leader();
     node.receive(ms(101), id(1), Message::Election { epoch: Epoch::ZERO }).unwrap();
     let told = [(1, Message::Answer { epoch }), (1, Message::Coordinator { epoch })];
-    assert_eq!(said(&mut node), told);
+    assert_eq!(sent(&mut node), told);
 }
 
 #[test]
-fn a_lease_is_held_by_a_leader_whose_epoch_is_on_disk_and_no_longer_than_its_clock_has_shown() {
+fn lease_needs_durable_epoch_and_monotonic_clock() {
     let (mut node, epoch) = leader();
     node.receive(ms(1_010), id(1), Message::Accept { epoch, round: 1 }).unwrap();
     assert!(node.holds_lease(ms(1_299)));
@@ -544,18 +547,18 @@ fn a_lease_is_held_by_a_leader_whose_epoch_is_on_disk_and_no_longer_than_its_clo
     let heartbeat = node.deadline().unwrap();
     node.tick(heartbeat);
     assert!(!node.holds_lease(heartbeat), "it claims");
-    let later = claimed(&said(&mut node)).unwrap();
+    let later = claimed(&sent(&mut node)).unwrap();
     assert!(later > rival);
     node.receive(heartbeat, id(1), Message::Accept { epoch: later, round: 0 }).unwrap();
     assert!(!node.holds_lease(heartbeat), "it is not on disk");
-    said(&mut node);
+    sent(&mut node);
     assert_eq!((node.status().role, node.holds_lease(heartbeat)), (Role::Leader, true));
 }
 
-/// Two leaders of which each hears of the other's later epoch before its own heartbeat arrives would outbid each other as fast as
+/// Two leaders of which each hears of the other's later epoch before its own heartbeat arrives would supersede each other as fast as
 /// the network is, and so would a leader and a peer that lies.
 #[test]
-fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
+fn quorum_leader_supersedes_at_its_heartbeat() {
     for mode in [Mode::Quorum, leased().mode] {
         let (mut node, epoch) = leader_with(Config { takeover: Takeover::Keep, mode, ..leased() });
         let heartbeat = node.deadline().unwrap();
@@ -563,42 +566,42 @@ fn a_leader_that_needs_a_quorum_outbids_once_a_heartbeat() {
         for n in 1..=31 {
             let rival = Epoch::from_token(epoch.token() + n * 32);
             node.receive(ms(1_001), id(1), Message::Stale { epoch: rival }).unwrap();
-            assert_eq!(said(&mut node), []);
+            assert_eq!(sent(&mut node), []);
         }
         // nor does an answer to its heartbeat make it claim earlier
         node.receive(ms(1_002), id(1), Message::Accept { epoch, round: 1 }).unwrap();
-        assert_eq!(said(&mut node), []);
+        assert_eq!(sent(&mut node), []);
         assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
         assert_eq!(node.deadline(), Some(heartbeat));
         node.tick(heartbeat);
-        assert_eq!(claimed(&said(&mut node)).map(|later| later > last), Some(true));
+        assert_eq!(claimed(&sent(&mut node)).map(|later| later > last), Some(true));
     }
 }
 
 #[test]
-fn a_kept_leader_takes_no_note_of_a_claim() {
+fn sticky_leader_ignores_claims() {
     let keep = Config { takeover: Takeover::Keep, mode: Mode::Quorum, ..Config::lan() };
     let (mut node, epoch) = leader_with(keep);
     node.receive(ms(1_001), id(1), Message::Accept { epoch, round: 1 }).unwrap();
     let claim = Epoch::from_token(epoch.token() + 30);
     node.receive(ms(1_002), id(1), Message::Coordinator { epoch: claim }).unwrap();
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
     let heartbeat = node.deadline().unwrap();
     node.tick(heartbeat);
     let alive = Message::Alive { epoch, round: 2 };
-    assert_eq!(said(&mut node), [(1, alive), (2, alive)]);
+    assert_eq!(sent(&mut node), [(1, alive), (2, alive)]);
 }
 
 #[test]
-fn a_claim_is_made_as_often_as_configured_and_then_an_election() {
+fn claim_retries_then_new_election() {
     let config = Config { mode: Mode::Quorum, attempts: 2, ..Config::lan() };
     let mut node = node(3, config);
     node.tick(ms(0));
-    let epoch = claimed(&said(&mut node)).unwrap();
+    let epoch = claimed(&sent(&mut node)).unwrap();
     let again = |node: &mut Node| {
         let due = node.deadline().unwrap();
         node.tick(due);
-        said(node)
+        sent(node)
     };
     let claim = Message::Coordinator { epoch };
     assert_eq!(again(&mut node), [(1, claim), (2, claim)]);
@@ -607,16 +610,16 @@ fn a_claim_is_made_as_often_as_configured_and_then_an_election() {
     assert_eq!(node.deadline(), Some(ms(150)));
     // a candidate that asks others first asks again then
     let keep = Config { takeover: Takeover::Keep, ..config };
-    let (mut node, asked) = (self::node(3, keep), Message::Election { epoch: Epoch::ZERO });
+    let (mut node, requests) = (self::node(3, keep), Message::Election { epoch: Epoch::ZERO });
     node.tick(ms(0));
     node.campaign(ms(0));
-    assert_eq!(said(&mut node), [(1, asked), (2, asked)]);
+    assert_eq!(sent(&mut node), [(1, requests), (2, requests)]);
     let answer = Message::Answer { epoch: Epoch::ZERO };
     node.receive(ms(1), id(1), answer).unwrap();
     node.receive(ms(1), id(2), answer).unwrap();
-    assert_eq!(said(&mut node), [(1, claim), (2, claim)]);
+    assert_eq!(sent(&mut node), [(1, claim), (2, claim)]);
     assert_eq!(again(&mut node), [(1, claim), (2, claim)]);
-    assert_eq!(again(&mut node), [(1, asked), (2, asked)]);
+    assert_eq!(again(&mut node), [(1, requests), (2, requests)]);
 }
 
 #[test]
@@ -625,13 +628,13 @@ fn stale_answer_survives_the_start_of_an_election() {
     node.tick(ms(0));
     let epoch = Epoch::from_token(66);
     node.receive(ms(1), id(3), Message::Alive { epoch, round: 0 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     node.receive(ms(2), id(2), Message::Coordinator { epoch: Epoch::from_token(33) }).unwrap();
     node.campaign(ms(2));
-    assert!(said(&mut node).contains(&(2, Message::Stale { epoch })));
+    assert!(sent(&mut node).contains(&(2, Message::Stale { epoch })));
 }
 
-/// What a node claims itself is no later epoch, unless it is to bully the other out of office.
+/// What a node claims itself is no later epoch, unless it is to depose the other.
 #[test]
 fn claiming_node_yields_to_an_elected_higher_node() {
     let config = Config { mode: Mode::Quorum, ..Config::lan() };
@@ -640,7 +643,7 @@ fn claiming_node_yields_to_an_elected_higher_node() {
         node.tick(ms(0));
         node.tick(ms(50));
         node.tick(ms(100));
-        let epoch = claimed(&said(&mut node)).unwrap();
+        let epoch = claimed(&sent(&mut node)).unwrap();
         assert_eq!(epoch, Epoch::from_token(1));
         // in the epoch before
         let before = Epoch::from_token(if elected == 3 { 2 } else { 0 });
@@ -654,34 +657,34 @@ fn claiming_node_yields_to_an_elected_higher_node() {
     node.tick(ms(0));
     node.tick(ms(50));
     node.tick(ms(100));
-    assert_eq!(claimed(&said(&mut node)), Some(Epoch::from_token(33)));
+    assert_eq!(claimed(&sent(&mut node)), Some(Epoch::from_token(33)));
     let between = Epoch::from_token(2);
     node.receive(ms(101), id(3), Message::Alive { epoch: between, round: 1 }).unwrap();
     assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), between));
 }
 
 #[test]
-fn accepted_claim_is_no_promise() {
+fn accepted_claim_grants_no_lease() {
     let keep = Config { takeover: Takeover::Keep, ..leased() };
     let mut node = node(1, keep);
     node.tick(ms(0));
     node.tick(ms(999)); // nothing of before the start is promised any more
-    said(&mut node);
+    sent(&mut node);
     let (first, second) = (Epoch::from_token(33), Epoch::from_token(34));
     node.receive(ms(1_000), id(2), Message::Coordinator { epoch: first }).unwrap();
-    assert!(said(&mut node).contains(&(2, Message::Accept { epoch: first, round: 0 })));
+    assert!(sent(&mut node).contains(&(2, Message::Accept { epoch: first, round: 0 })));
     node.receive(ms(1_001), id(3), Message::Coordinator { epoch: second }).unwrap();
-    assert!(said(&mut node).contains(&(3, Message::Accept { epoch: second, round: 0 })));
+    assert!(sent(&mut node).contains(&(3, Message::Accept { epoch: second, round: 0 })));
     // the first round promises
     node.receive(ms(1_002), id(3), Message::Alive { epoch: second, round: 1 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     let third = Epoch::from_token(65);
     node.receive(ms(1_003), id(2), Message::Coordinator { epoch: third }).unwrap();
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
 }
 
 #[test]
-fn nothing_is_said_while_the_epoch_is_not_on_disk() {
+fn nothing_is_sent_before_the_epoch_is_durable() {
     let mut node = node(3, KEEP);
     node.persisted(Ticket::new(99)); // which was not issued
     node.campaign(ms(0));
@@ -708,20 +711,20 @@ fn nothing_is_said_while_the_epoch_is_not_on_disk() {
 }
 
 #[test]
-fn each_kind_of_message_is_counted() {
+fn messages_are_counted_by_kind() {
     let (mut node, epoch) = leader();
     let counts = node.counts();
     assert_eq!((counts.coordinator, counts.alive, counts.algorithm()), (2, 2, 2));
     node.receive(ms(1_001), id(1), Message::Election { epoch }).unwrap();
     node.receive(ms(1_001), id(2), Message::Alive { epoch: Epoch::from_token(1), round: 1 })
         .unwrap();
-    said(&mut node);
+    sent(&mut node);
     let counts = node.counts();
     assert_eq!((counts.answer, counts.stale, counts.coordinator), (1, 1, 3));
     let mut node = follower(Config { mode: Mode::Quorum, ..KEEP });
     assert_eq!((node.counts().accept, node.counts().election), (1, 0));
     node.suspect(ms(1), id(3));
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.counts().election, 2);
 }
 
@@ -739,21 +742,21 @@ fn of_five(me: u64, config: Config) -> Bully<Inline<5>> {
 
 /// Whom it sends what it sends, in order: ELECTION, or COORDINATOR.
 fn to(node: &mut Bully<Inline<5>>) -> (Vec<u64>, Vec<u64>) {
-    let (mut asked, mut told) = (Vec::new(), Vec::new());
+    let (mut requests, mut told) = (Vec::new(), Vec::new());
     while let Some(output) = node.poll() {
         match output {
-            Output::Send(to, Message::Election { .. }) => asked.push(to.get()),
+            Output::Send(to, Message::Election { .. }) => requests.push(to.get()),
             Output::Send(to, Message::Coordinator { .. }) => told.push(to.get()),
             Output::Persist(ticket, _) => node.persisted(ticket),
             Output::Event(_) => {}
             other => panic!("{other:?}"),
         }
     }
-    (asked, told)
+    (requests, told)
 }
 
 #[test]
-fn a_candidate_claims_when_a_majority_misses_the_leader() {
+fn candidate_claims_with_pre_vote_majority() {
     let answer = Message::Answer { epoch: Epoch::ZERO };
     for mode in [Mode::Quorum, leased().mode] {
         let config = Config { mode, ..KEEP };
@@ -813,7 +816,7 @@ fn a_candidate_claims_when_a_majority_misses_the_leader() {
 
 /// Nodes of before asked only better ones, and refused a higher one's question.
 #[test]
-fn a_lower_node_that_asks_misses_the_leader_too() {
+fn election_message_of_lower_node_is_a_pre_vote() {
     let ask = Message::Election { epoch: Epoch::ZERO };
     let mut node = of_five(5, QUORUM);
     [1, 1].into_iter().for_each(|from| node.receive(ms(1_001), id(from), ask).unwrap());
@@ -843,7 +846,7 @@ fn a_lower_node_that_asks_misses_the_leader_too() {
 }
 
 #[test]
-fn who_hears_its_leader_supports_no_other() {
+fn follower_of_live_leader_gives_no_pre_vote() {
     let epoch = Epoch::from_token(33); // of node 2
     let ask = Message::Election { epoch: Epoch::ZERO };
     let (answer, hears) = (Message::Answer { epoch }, Message::Stale { epoch });
@@ -851,12 +854,12 @@ fn who_hears_its_leader_supports_no_other() {
         let mut node = node(me, QUORUM);
         node.tick(ms(0));
         node.receive(ms(0), id(2), Message::Alive { epoch, round: 1 }).unwrap();
-        said(&mut node);
+        sent(&mut node);
         node
     };
     let said_to = |node: &mut Node, at: u64, from: u64| {
         node.receive(ms(at), id(from), ask).unwrap();
-        said(node)
+        sent(node)
     };
     assert_eq!(said_to(&mut follower(1), 349, 3), [(3, hears)]);
     assert_eq!(said_to(&mut follower(1), 350, 3), [(3, answer)], "the leader is silent");
@@ -868,9 +871,9 @@ fn who_hears_its_leader_supports_no_other() {
     node.receive(ms(0), id(1), Message::Answer { epoch: Epoch::ZERO }).unwrap();
     node.tick(ms(50));
     node.tick(ms(100));
-    let epoch = claimed(&said(&mut node)).unwrap();
+    let epoch = claimed(&sent(&mut node)).unwrap();
     node.receive(ms(100), id(1), Message::Accept { epoch, round: 0 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().role, Role::Leader);
     assert_eq!(said_to(&mut node, 101, 3), [(3, Message::Coordinator { epoch })]);
     let told = [(1, Message::Answer { epoch }), (1, Message::Coordinator { epoch })];

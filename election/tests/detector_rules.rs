@@ -25,22 +25,22 @@ fn each(mut check: impl FnMut(&str, &mut dyn Detector)) {
 }
 
 fn learn(detector: &mut dyn Detector) -> u64 {
-    (0..50).for_each(|n| detector.heard_number(us(n * T), n));
+    (0..50).for_each(|n| detector.heartbeat_numbered(us(n * T), n));
     detector.suspects_at().unwrap().as_micros()
 }
 
 #[test]
-fn who_was_never_heard_is_not_suspected() {
+fn peer_without_heartbeat_is_not_suspected() {
     each(|name, detector| {
         assert!(!detector.suspects(Instant::MAX), "{name}");
         assert_eq!(detector.suspects_at(), None, "{name}");
-        detector.excuse(7);
+        detector.ignore_local_pause(7);
         assert_eq!(detector.suspects_at(), None, "{name}");
     });
 }
 
 #[test]
-fn what_is_foretold_is_the_first_suspicious_instant() {
+fn suspects_at_is_the_first_suspicious_instant() {
     each(|name, detector| {
         let at = learn(detector);
         assert!(!detector.suspects(us(at - 1)) && detector.suspects(us(at)), "{name}");
@@ -50,11 +50,11 @@ fn what_is_foretold_is_the_first_suspicious_instant() {
 }
 
 #[test]
-fn an_excuse_is_as_long_as_it_says() {
+fn ignored_pause_has_exact_length() {
     each(|name, detector| {
         let at = learn(detector);
         for (excuse, all) in [(5_120, 5_120), (1_024_000, 1_029_120)] {
-            detector.excuse(excuse);
+            detector.ignore_local_pause(excuse);
             assert_eq!(detector.suspects_at(), Some(us(at + all)), "{name}");
             assert!(!detector.suspects(us(at + all - 1)) && detector.suspects(us(at + all)));
         }
@@ -63,12 +63,12 @@ fn an_excuse_is_as_long_as_it_says() {
 
 /// What was excused is no part of the interval that is learnt.
 #[test]
-fn an_excused_silence_teaches_nothing() {
+fn ignored_pause_is_not_sampled() {
     each(|name, detector| {
         let before = learn(detector) - 49 * T;
-        detector.excuse(5_120_000);
+        detector.ignore_local_pause(5_120_000);
         for n in 50..70 {
-            detector.heard_number(us(5_120_000 + n * T), n + 51);
+            detector.heartbeat_numbered(us(5_120_000 + n * T), n + 51);
         }
         let after = detector.suspects_at().unwrap().as_micros() - 5_120_000 - 69 * T;
         assert!(after.abs_diff(before) < T / 4, "{name}: {before} {after}");
@@ -76,10 +76,10 @@ fn an_excused_silence_teaches_nothing() {
 }
 
 #[test]
-fn a_clock_that_goes_back_counts_as_standing() {
+fn clock_going_back_counts_as_standing_still() {
     each(|name, detector| {
         let at = learn(detector);
-        detector.heard_number(us(3 * T), 49);
+        detector.heartbeat_numbered(us(3 * T), 49);
         let after = detector.suspects_at().unwrap().as_micros();
         assert!(after <= at + T && after > 49 * T, "{name}: {at} {after}");
         assert!(!detector.suspects(us(49 * T)), "{name}");
@@ -87,7 +87,7 @@ fn a_clock_that_goes_back_counts_as_standing() {
 }
 
 #[test]
-fn configurations_that_cannot_be_are_refused() {
+fn invalid_detector_configs_are_rejected() {
     let phi = PhiConfig::for_interval(T);
     let long = 50 * 86_400_000_000;
     for (wrong, config) in [
@@ -120,7 +120,7 @@ fn configurations_that_cannot_be_are_refused() {
 
 /// What is checked of elections, at its bounds.
 #[test]
-fn elections_that_cannot_be_are_refused() {
+fn invalid_election_configs_are_rejected() {
     use quorate_election::lease::Drift;
     use quorate_election::{Config, Mode};
     let lan = Config {
@@ -150,7 +150,7 @@ fn elections_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn each_refusal_says_what_is_wrong() {
+fn config_errors_display_cause() {
     let errors = [
         ConfigError::NotAMember,
         ConfigError::DuplicateMember(quorate_core::NodeId::new(7)),
@@ -171,15 +171,15 @@ fn each_refusal_says_what_is_wrong() {
 
 /// A heartbeat that comes later than is borne, or much earlier than expected, or counts anew, tells nothing of the others.
 #[test]
-fn heartbeat_that_does_not_fit_restarts_the_window_of_chen() {
+fn implausible_heartbeat_restarts_chen_window() {
     let config = ChenConfig { interval_us: T, margin_us: T / 2 };
     let after = |at: u64, number: u64| {
         let mut detector = Chen::<16>::new(config).unwrap();
         for n in 0..50 {
-            detector.heard_number(us(n * T), n);
+            detector.heartbeat_numbered(us(n * T), n);
         }
         assert_eq!(detector.suspects_at(), Some(us(50 * T + T / 2 + 1)));
-        detector.heard_number(us(at), number);
+        detector.heartbeat_numbered(us(at), number);
         detector.suspects_at().unwrap().as_micros() - at
     };
     let fresh = T + T / 2 + 1;
@@ -191,35 +191,35 @@ fn heartbeat_that_does_not_fit_restarts_the_window_of_chen() {
 }
 
 #[test]
-fn a_watch_that_is_as_late_as_it_may_be_overlooks_nothing() {
+fn monitor_within_slack_ignores_no_pause() {
     use quorate_core::NodeId;
-    use quorate_election::detector::{Change, Watch};
+    use quorate_election::detector::{Monitor, SuspicionChange};
     let (a, b) = (NodeId::new(1), NodeId::new(2));
     let config = HeartbeatConfig { interval_us: 100_000, missed: 3 };
-    let mut watch: Watch<Heartbeat, 2> = Watch::new(20_000);
-    watch.add(a, Heartbeat::new(config).unwrap()).unwrap();
-    watch.add(b, Heartbeat::new(config).unwrap()).unwrap();
-    watch.heard(us(0), a);
-    let due = watch.deadline().unwrap().as_micros();
-    let mut punctual = watch.clone();
+    let mut monitor: Monitor<Heartbeat, 2> = Monitor::new(20_000);
+    monitor.add(a, Heartbeat::new(config).unwrap()).unwrap();
+    monitor.add(b, Heartbeat::new(config).unwrap()).unwrap();
+    monitor.heartbeat(us(0), a);
+    let due = monitor.deadline().unwrap().as_micros();
+    let mut punctual = monitor.clone();
     punctual.tick(us(due + 20_000));
-    assert_eq!(punctual.poll(), Some(Change { node: a, suspected: true }));
+    assert_eq!(punctual.poll(), Some(SuspicionChange { node: a, suspected: true }));
     // this node slept; who was heard just before has nothing that could be overlooked, yet
-    watch.heard(us(390_000), b);
-    watch.tick(us(due + 100_000));
-    assert_eq!(watch.poll(), None);
-    watch.tick(us(due + 121_000));
-    assert_eq!(watch.poll(), Some(Change { node: a, suspected: true }));
+    monitor.heartbeat(us(390_000), b);
+    monitor.tick(us(due + 100_000));
+    assert_eq!(monitor.poll(), None);
+    monitor.tick(us(due + 121_000));
+    assert_eq!(monitor.poll(), Some(SuspicionChange { node: a, suspected: true }));
     // and when it sleeps once more, that is overlooked once
-    watch.tick(us(2_000_000));
-    assert_eq!(watch.poll(), None);
-    watch.tick(us(2_021_000));
-    assert_eq!(watch.poll(), Some(Change { node: b, suspected: true }));
+    monitor.tick(us(2_000_000));
+    assert_eq!(monitor.poll(), None);
+    monitor.tick(us(2_021_000));
+    assert_eq!(monitor.poll(), Some(SuspicionChange { node: b, suspected: true }));
 }
 
 /// A microsecond of the least deviation more or less is seen, and one of the pause, whatever the unit.
 #[test]
-fn pause_and_least_deviation_are_what_is_configured() {
+fn configured_pause_and_deviation_apply() {
     for scale in [1, 1 << 14] {
         let t = T * scale;
         let config =
@@ -228,8 +228,8 @@ fn pause_and_least_deviation_are_what_is_configured() {
             let mut normal = NormalPhi::<16>::new(config).unwrap();
             let mut exponential = ExponentialPhi::<16>::new(config).unwrap();
             for n in 0..50 {
-                normal.heard(us(n * t));
-                exponential.heard(us(n * t));
+                normal.heartbeat(us(n * t));
+                exponential.heartbeat(us(n * t));
             }
             let since = |at: Option<Instant>| at.unwrap().as_micros() - 49 * t;
             (since(normal.suspects_at()), since(exponential.suspects_at()))

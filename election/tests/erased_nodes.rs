@@ -79,7 +79,7 @@ fn one_at_a_time<M: Node>(config: Config) {
 }
 
 #[test]
-fn tokens_grow_although_one_node_has_forgotten_them() {
+fn tokens_grow_despite_one_erased_node() {
     one_at_a_time::<Bullies>(LAN);
     one_at_a_time::<Bullies>(QUORUM);
     one_at_a_time::<Bullies>(LEASE);
@@ -89,10 +89,10 @@ fn tokens_grow_although_one_node_has_forgotten_them() {
 }
 
 /// Node 3 led with the vote of node 1 alone, and forgets it, while node 1 is down. Node 2 knows nothing of it.
-fn the_other_that_knows_is_down(config: Config) {
+fn recovery_waits_for_enough_members(config: Config) {
     let mut cluster = cluster::<Bullies>(&[1, 2, 3], Config { takeover: Takeover::Keep, ..config });
     // a first leader, which all know
-    cluster.lost = Box::new(|a, b| a == 1 || b == 1);
+    cluster.is_lost = Box::new(|a, b| a == 1 || b == 1);
     cluster.run(2_000_000);
     let at = if leader(&cluster, 2) == Some(3) { 2 } else { 0 };
     // it leads once more, in an epoch that node 2 knows nothing of
@@ -105,7 +105,7 @@ fn the_other_that_knows_is_down(config: Config) {
     let other = 2 - at;
     erase(&mut cluster, at, Config { takeover: Takeover::Keep, ..config });
     cluster.nodes[other] = None;
-    cluster.lost = Box::new(|_, _| false);
+    cluster.is_lost = Box::new(|_, _| false);
     cluster.events.clear();
     cluster.run(10_000_000);
     assert_eq!(led(&cluster), [], "nobody that is up knows of {before:?}");
@@ -120,17 +120,17 @@ fn the_other_that_knows_is_down(config: Config) {
 }
 
 #[test]
-fn a_node_that_has_forgotten_waits_for_one_that_knows() {
-    the_other_that_knows_is_down(QUORUM);
-    the_other_that_knows_is_down(LEASE);
+fn erased_node_waits_for_informed_members() {
+    recovery_waits_for_enough_members(QUORUM);
+    recovery_waits_for_enough_members(LEASE);
 }
 
 /// The vote of a node that has forgotten what it voted for makes no leader.
 #[test]
-fn a_vote_that_was_forgotten_is_not_given_again() {
+fn erased_node_does_not_accept_twice() {
     let mut cluster = cluster::<Bullies>(&[1, 2, 3], QUORUM);
     // 3 leads with the vote of 2; 1 knows of nothing
-    cluster.lost = Box::new(|a, b| a == 0 || b == 0);
+    cluster.is_lost = Box::new(|a, b| a == 0 || b == 0);
     let (now, later) = (cluster.now, Epoch::from_token(64 * 32));
     cluster.node(2).fenced(now, later);
     cluster.run(1_000_000);
@@ -138,11 +138,11 @@ fn a_vote_that_was_forgotten_is_not_given_again() {
     assert!(before.0 == 2 && before.1 > later);
     // 2 forgets, and hears 1 alone
     erase(&mut cluster, 1, QUORUM);
-    cluster.lost = Box::new(|a, b| a == 2 || b == 2);
+    cluster.is_lost = Box::new(|a, b| a == 2 || b == 2);
     cluster.events.clear();
     cluster.run(5_000_000);
     assert_eq!(led(&cluster), []);
-    cluster.lost = Box::new(|_, _| false);
+    cluster.is_lost = Box::new(|_, _| false);
     cluster.run(5_000_000);
     assert!(led(&cluster).iter().all(|led| led.1 > before.1) && leader(&cluster, 0) == Some(3));
 }
@@ -181,7 +181,7 @@ fn far_epochs<M: Node>(config: Config) {
 }
 
 #[test]
-fn a_node_that_has_forgotten_believes_any_epoch() {
+fn recovering_node_accepts_any_epoch() {
     far_epochs::<Bullies>(LAN);
     far_epochs::<Bullies>(QUORUM);
     far_epochs::<Bullies>(LEASE);
@@ -192,7 +192,7 @@ fn a_node_that_has_forgotten_believes_any_epoch() {
 
 /// And no longer than until it knows one; those at the end are refused all the same.
 #[test]
-fn a_node_that_knows_an_epoch_measures_others_against_it() {
+fn recovered_node_bounds_epochs() {
     let ids = ids(&[1, 2, 3]);
     let (far, end) = (Epoch::from_token((1 << 61) + 2), Epoch::from_token((1 << 62) + 2));
     let further = Epoch::from_token(far.token() + (1 << 38) + 32);
@@ -228,7 +228,7 @@ fn a_node_that_knows_an_epoch_measures_others_against_it() {
 
 /// Of five, three others are enough; and two are not.
 #[test]
-fn most_of_the_others_are_enough() {
+fn recovery_needs_most_of_the_others() {
     let ids = ids(&[1, 2, 3, 4, 5]);
     for config in [QUORUM, LEASE] {
         let mut node = Bullies::new(ids[4], &ids, config).unwrap();
@@ -250,77 +250,78 @@ fn most_of_the_others_are_enough() {
 
 /// In classic mode those that do not answer are dead.
 #[test]
-fn a_node_that_is_alone_waits_for_answers_and_then_leads() {
+fn classic_recovery_treats_silent_nodes_as_dead() {
     let ids = ids(&[1, 2, 3]);
     let mut node = Bully::<Inline<3>>::new(ids[0], &ids, LAN).unwrap();
     node.tick(Instant::ZERO);
-    let asked = |node: &mut Bully<Inline<3>>| {
-        let mut asked = Vec::new();
+    let requests = |node: &mut Bully<Inline<3>>| {
+        let mut requests = Vec::new();
         while let Some(output) = node.poll() {
             match output {
-                Output::Send(to, Message::Election { .. }) => asked.push(to.get()),
+                Output::Send(to, Message::Election { .. }) => requests.push(to.get()),
                 Output::Persist(ticket, _) => node.persisted(ticket),
                 other => panic!("{other:?}"),
             }
         }
-        asked
+        requests
     };
-    assert_eq!(asked(&mut node), [2, 3]);
+    assert_eq!(requests(&mut node), [2, 3]);
     node.receive(Instant::ZERO, ids[1], Message::Answer { epoch: Epoch::from_token(65) }).unwrap();
     node.tick(Instant::from_millis(50));
-    assert_eq!(asked(&mut node), [3], "the other has answered");
+    assert_eq!(requests(&mut node), [3], "the other has answered");
     node.tick(Instant::from_millis(99));
     assert_eq!(node.status().role, Role::Recovering);
     node.tick(Instant::from_millis(100));
     assert_eq!((node.status().role, node.status().epoch.token()), (Role::Candidate, 65));
-    assert_eq!(asked(&mut node), [2, 3]);
+    assert_eq!(requests(&mut node), [2, 3]);
 }
 
 /// When it asks, in ms, from deadline to deadline, and what it says of that.
-fn asks(node: &mut Bullies, from: u64, until: u64) -> (Vec<u64>, Vec<Event>) {
-    let (mut asks, mut events, mut now) = (Vec::new(), Vec::new(), from);
+fn election_requests(node: &mut Bullies, from: u64, until: u64) -> (Vec<u64>, Vec<Event>) {
+    let (mut election_requests, mut events, mut now) = (Vec::new(), Vec::new(), from);
     while now <= until {
         node.tick(Instant::from_millis(now));
         while let Some(output) = node.poll() {
             match output {
-                Output::Send(_, Message::Election { .. }) if asks.last() == Some(&now) => {}
-                Output::Send(_, Message::Election { .. }) => asks.push(now),
+                Output::Send(_, Message::Election { .. })
+                    if election_requests.last() == Some(&now) => {}
+                Output::Send(_, Message::Election { .. }) => election_requests.push(now),
                 Output::Event(event) => events.push(event),
                 other => panic!("{other:?}"),
             }
         }
         now = node.deadline().unwrap().as_micros() / 1_000;
     }
-    (asks, events)
+    (election_requests, events)
 }
 
 #[test]
-fn a_node_that_nobody_answers_asks_less_and_less_often_and_says_so_once() {
+fn unanswered_recovery_backs_off_and_reports_once() {
     let ids = ids(&[1, 2, 3, 4, 5]);
     let answer = Message::Answer { epoch: Epoch::from_token(3) };
     let patient = Config { leader_timeout_us: 5_000_000, ..QUORUM };
     let mut node = Bullies::new(ids[0], &ids, patient).unwrap();
-    let (times, events) = asks(&mut node, 0, 4_100);
+    let (times, events) = election_requests(&mut node, 0, 4_100);
     assert_eq!(times, [0, 50, 100, 200, 400, 800, 1_600, 2_400, 3_200, 4_000]);
     assert_eq!(events, [Event::Leaderless]);
     // somebody new answers: the others may have come, too; the same one once more tells nothing
     node.receive(Instant::from_millis(4_100), ids[1], answer).unwrap();
     assert_eq!(node.deadline(), Some(Instant::from_millis(4_150)));
-    let (times, events) = asks(&mut node, 4_150, 7_000);
+    let (times, events) = election_requests(&mut node, 4_150, 7_000);
     assert_eq!((times, events), (vec![4_150, 4_350, 4_750, 5_550, 6_350], vec![]));
     node.receive(Instant::from_millis(7_000), ids[1], answer).unwrap();
     assert_eq!(node.deadline(), Some(Instant::from_millis(7_150)));
     // never less often than a leader is missed, and however often it is to ask before it says anything
     for attempts in [1, 3, 255] {
         let mut node = Bullies::new(ids[0], &ids, Config { attempts, ..QUORUM }).unwrap();
-        let (times, events) = asks(&mut node, 0, 120_000);
+        let (times, events) = election_requests(&mut node, 0, 120_000);
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] <= 200), "{times:?}");
         assert!(times.windows(2).last().is_some_and(|pair| pair[1] - pair[0] == 200));
         assert_eq!(events, [Event::Leaderless]);
     }
     // and then somebody leads
     let mut node = Bullies::new(ids[0], &ids, QUORUM).unwrap();
-    asks(&mut node, 0, 1_000);
+    election_requests(&mut node, 0, 1_000);
     let answers = [1, 2].map(|from| node.receive(Instant::from_millis(1_000), ids[from], answer));
     assert_eq!(answers, [Ok(()); 2]);
     let alive = Message::Alive { epoch: Epoch::from_token(36), round: 2 };
@@ -342,7 +343,7 @@ fn record(epoch: u64) -> Record {
 }
 
 #[test]
-fn a_node_that_recovers_says_what_it_knows_and_promises_nothing() {
+fn recovering_node_answers_and_accepts_nothing() {
     let ids = ids(&[1, 2, 3]);
     let mut node = Bully::<Inline<3>>::new(ids[0], &ids, QUORUM).unwrap();
     node.tick(Instant::ZERO);
@@ -376,19 +377,19 @@ fn a_node_that_recovers_says_what_it_knows_and_promises_nothing() {
 }
 
 #[test]
-fn a_node_with_a_record_asks_nobody() {
+fn node_with_record_needs_no_recovery() {
     for epoch in [0, 33] {
         let ids = ids(&[1, 2]);
         let mut node = Bully::<Inline<2>>::new(ids[1], &ids, LAN).unwrap();
         node.restore(record(epoch)).unwrap();
         node.tick(Instant::ZERO);
-        assert_eq!(node.status().epoch, Epoch::from_token(epoch).after(1).unwrap());
+        assert_eq!(node.status().epoch, Epoch::from_token(epoch).next_for(1).unwrap());
     }
 }
 
 /// Nobody remembers: the epochs begin again, and only a resource could tell. Its token helps.
 #[test]
-fn all_nodes_at_once_cannot_be_told_from_new_ones() {
+fn erasing_all_nodes_is_undetectable() {
     let mut cluster = cluster::<Bullies>(&[1, 2, 3], QUORUM);
     let before = led(&cluster)[0];
     for at in 0..3 {
@@ -415,7 +416,7 @@ fn all_nodes_at_once_cannot_be_told_from_new_ones() {
 
 /// What a ring decided before its disk was erased reaches the node that leads by it once more.
 #[test]
-fn a_ring_node_does_not_lead_by_an_attempt_that_it_did_not_see() {
+fn ring_node_ignores_coordinator_of_unknown_attempt() {
     use ring::Message;
     let ids = ids(&[1, 2, 3]);
     let (token, epoch) = (Epoch::from_token(33), Epoch::from_token(64));
@@ -443,7 +444,7 @@ fn a_ring_node_does_not_lead_by_an_attempt_that_it_did_not_see() {
 }
 
 #[test]
-fn records_that_cannot_be_are_refused() {
+fn impossible_records_are_rejected() {
     let ids = ids(&[1, 2, 3]);
     let mut bully = Bully::<Inline<3>>::new(ids[0], &ids, LAN).unwrap();
     let mut ring = Ring::<Collecting, Inline<3>>::new(ids[0], &ids, LAN).unwrap();
@@ -475,12 +476,12 @@ fn recovering(attempts: u8) -> Bullies {
 }
 
 /// After how many times of asking the application is told that nobody leads.
-fn told_after(node: &mut Bullies, mut before: impl FnMut(&mut Bullies, u32)) -> Option<u32> {
-    for asked in 1..300 {
-        before(node, asked);
+fn events_after(node: &mut Bullies, mut before: impl FnMut(&mut Bullies, u32)) -> Option<u32> {
+    for requests in 1..300 {
+        before(node, requests);
         while let Some(output) = node.poll() {
             if matches!(output, Output::Event(Event::Leaderless)) {
-                return Some(asked - 1);
+                return Some(requests - 1);
             }
         }
         let due = node.deadline().unwrap();
@@ -490,15 +491,15 @@ fn told_after(node: &mut Bullies, mut before: impl FnMut(&mut Bullies, u32)) -> 
 }
 
 #[test]
-fn a_node_that_recovers_asks_as_often_as_configured_before_it_says_so() {
+fn recovery_reports_after_configured_attempts() {
     for attempts in [1, 2, 100, 251] {
-        let told = told_after(&mut recovering(attempts), |_, _| ());
+        let told = events_after(&mut recovering(attempts), |_, _| ());
         assert_eq!(told, Some(attempts.into()));
     }
-    assert_eq!(told_after(&mut recovering(255), |_, _| ()), Some(251), "no more can be counted");
+    assert_eq!(events_after(&mut recovering(255), |_, _| ()), Some(251), "no more can be counted");
     // an answer at the last moment, which is not enough, changes nothing of that
-    let told = told_after(&mut recovering(3), |node, asked| {
-        if asked == 3 {
+    let told = events_after(&mut recovering(3), |node, requests| {
+        if requests == 3 {
             let now = node.deadline().unwrap().as_micros() - 1;
             let answer = Message::Answer { epoch: Epoch::ZERO };
             node.receive(Instant::from_micros(now), NodeId::new(2), answer).unwrap();

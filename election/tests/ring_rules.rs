@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{Instant, NodeId, Output, Ticket};
-use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair, Message, Way};
+use quorate_election::ring::{ChangRoberts, Collecting, Direction, HirschbergSinclair, Message};
 use quorate_election::{Config, Epoch, Event, Inline, Record, Ring, Role, Takeover};
 
 type Node = Ring<Collecting, Inline<4>>;
@@ -25,61 +25,61 @@ fn first(members: u64) -> Node {
     node
 }
 
-fn said(node: &mut Node) -> Vec<(u64, Message)> {
-    let mut said = Vec::new();
+fn sent(node: &mut Node) -> Vec<(u64, Message)> {
+    let mut sent = Vec::new();
     while let Some(output) = node.poll() {
         match output {
             Output::Persist(ticket, _) => node.persisted(ticket),
-            Output::Send(to, message) => said.push((to.get(), message)),
+            Output::Send(to, message) => sent.push((to.get(), message)),
             Output::Event(_) => {}
         }
     }
-    said
+    sent
 }
 
 #[test]
-fn a_silent_successor_is_asked_again_and_then_passed_over() {
+fn silent_successor_is_retried_then_skipped() {
     let mut node = first(3);
     node.campaign(ms(0));
-    let asked = said(&mut node);
-    assert!(matches!(asked[..], [(2, Message::Elect { .. })]), "{asked:?}");
+    let requests = sent(&mut node);
+    assert!(matches!(requests[..], [(2, Message::Elect { .. })]), "{requests:?}");
     for (at, to) in [(50, 2), (100, 3), (150, 3)] {
         node.tick(ms(at));
-        let said = said(&mut node);
-        assert!(matches!(said[..], [(whom, Message::Elect { .. })] if whom == to), "{said:?}");
+        let sent = sent(&mut node);
+        assert!(matches!(sent[..], [(whom, Message::Elect { .. })] if whom == to), "{sent:?}");
     }
     node.tick(ms(200));
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().role, Role::Leader, "nobody is left");
 }
 
 #[test]
-fn those_passed_over_are_told_who_leads() {
+fn skipped_nodes_get_heartbeats() {
     let mut node = first(2);
     node.suspect(ms(0), id(2));
     node.campaign(ms(0));
     let epoch = node.status().epoch;
-    assert_eq!(said(&mut node), [(2, Message::Alive { epoch })]);
+    assert_eq!(sent(&mut node), [(2, Message::Alive { epoch })]);
     assert_eq!(node.status().role, Role::Leader);
 }
 
 #[test]
-fn a_fenced_leader_asks_those_it_passed_over() {
+fn fenced_leader_retries_skipped_nodes() {
     let ids = [1, 2].map(NodeId::new);
     let mut node = Node::new(id(1), &ids, Config::lan()).unwrap();
     node.suspect(ms(0), id(2));
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().role, Role::Leader);
     let later = Epoch::from_token(321);
     node.fenced(ms(1), Epoch::from_token(1)); // known by now
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
     node.fenced(ms(1), later);
-    let said = said(&mut node);
-    assert!(matches!(said[..], [(2, Message::Elect { token, .. })] if token > later), "{said:?}");
+    let sent = sent(&mut node);
+    assert!(matches!(sent[..], [(2, Message::Elect { token, .. })] if token > later), "{sent:?}");
 }
 
 #[test]
-fn a_token_is_on_disk_before_it_goes_round() {
+fn token_is_durable_before_it_is_sent() {
     let mut node = first(3);
     node.campaign(ms(0));
     let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
@@ -90,38 +90,39 @@ fn a_token_is_on_disk_before_it_goes_round() {
 }
 
 #[test]
-fn what_comes_by_a_second_time_is_dropped() {
+fn duplicate_token_is_dropped() {
     let mut node = first(3);
     let token = Epoch::from_token(34); // of the third, which has died
     let elect = Message::Elect { token, highest: token, passed: 0b100 };
     node.receive(ms(1), id(3), elect).unwrap();
     let passed = Message::Elect { token, highest: token, passed: 0b101 };
     let ack = Message::Ack { token, slot: 0, phase: 0 };
-    assert_eq!(said(&mut node), [(3, ack), (2, passed)]);
+    assert_eq!(sent(&mut node), [(3, ack), (2, passed)]);
     node.receive(ms(1), id(2), ack).unwrap();
     for again in [elect, Message::Elect { token, highest: token, passed: 0b111 }] {
         node.receive(ms(2), id(3), again).unwrap();
-        assert_eq!(said(&mut node), [(3, ack)], "acknowledged, and no more");
+        assert_eq!(sent(&mut node), [(3, ack)], "acknowledged, and no more");
     }
 }
 
 #[test]
-fn a_node_that_is_heard_is_passed_over_no_more() {
+fn heard_node_is_skipped_no_more() {
     let mut node = first(3);
     node.suspect(ms(0), id(2));
     let token = Epoch::from_token(33); // of the second
     node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b110 }).unwrap();
-    assert!(said(&mut node).iter().any(|(to, m)| *to == 2 && matches!(m, Message::Elect { .. })));
+    assert!(sent(&mut node).iter().any(|(to, m)| *to == 2 && matches!(m, Message::Elect { .. })));
 }
 
 #[test]
-fn a_ring_refuses_what_it_cannot_promise_and_what_is_not_its_own() {
+fn ring_rejects_other_modes_and_foreign_messages() {
     let ids = [1, 2].map(NodeId::new);
     let quorum = Config { mode: quorate_election::Mode::Quorum, ..KEEP };
     assert!(Node::new(id(1), &ids, quorum).is_err());
     let mut node = Ring::<ChangRoberts, Inline<2>>::new(id(1), &ids, KEEP).unwrap();
     let token = Epoch::from_token(33);
-    let probe = Message::Probe { token, highest: token, phase: 0, hops: 1, way: Way::Forth };
+    let probe =
+        Message::Probe { token, highest: token, phase: 0, hops: 1, direction: Direction::Forward };
     assert!(node.receive(ms(0), id(2), probe).is_err());
     let lie = Message::Alive { epoch: Epoch::from_token(32) };
     assert!(node.receive(ms(0), id(2), lie).is_err());
@@ -129,13 +130,13 @@ fn a_ring_refuses_what_it_cannot_promise_and_what_is_not_its_own() {
 }
 
 #[test]
-fn a_restarted_leader_does_not_lead_in_its_old_epoch() {
+fn restarted_leader_needs_a_new_epoch() {
     let (token, epoch) = (Epoch::from_token(33), Epoch::from_token(64));
     let told = Message::Coordinator { token, epoch };
     let mut node = first(3);
     node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b110 }).unwrap();
     node.receive(ms(1), id(3), told).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!((node.status().role, node.status().epoch), (Role::Leader, epoch));
     // it restarts; what told it of its office is late, or repeated
     let ids: Vec<NodeId> = (1..=3).map(NodeId::new).collect();
@@ -148,7 +149,7 @@ fn a_restarted_leader_does_not_lead_in_its_old_epoch() {
 
 /// Somebody sent a token in another's name, with a later number than its owner's: the owner must come to know.
 #[test]
-fn a_forged_token_does_not_keep_its_owner_from_leading() {
+fn forged_token_does_not_block_its_owner() {
     let mut ring = [1, 2, 3].map(|n| {
         let ids: Vec<NodeId> = (1..=3).map(NodeId::new).collect();
         let mut node = Node::new(id(n), &ids, KEEP).unwrap();
@@ -158,12 +159,12 @@ fn a_forged_token_does_not_keep_its_owner_from_leading() {
     let token = Epoch::from_token(66); // of the third
     let forged = Message::Elect { token, highest: Epoch::ZERO, passed: 0b100 };
     ring[1].receive(ms(0), id(1), forged).unwrap();
-    said(&mut ring[1]);
+    sent(&mut ring[1]);
     // what the second has passed on is lost; the third goes through the first
     ring[2].campaign(ms(1));
     for _ in 0..10 {
         for at in 0..3 {
-            for (to, message) in said(&mut ring[at]) {
+            for (to, message) in sent(&mut ring[at]) {
                 let from = id(at as u64 + 1);
                 ring[to as usize - 1].receive(ms(1), from, message).unwrap();
             }
@@ -173,37 +174,37 @@ fn a_forged_token_does_not_keep_its_owner_from_leading() {
 }
 
 #[test]
-fn only_the_next_hop_acknowledges() {
+fn only_the_next_hop_may_acknowledge() {
     let mut node = first(3);
     node.campaign(ms(0));
-    let [(2, Message::Elect { token, .. })] = said(&mut node)[..] else { panic!("no token") };
+    let [(2, Message::Elect { token, .. })] = sent(&mut node)[..] else { panic!("no token") };
     node.receive(ms(1), id(3), Message::Ack { token, slot: 0, phase: 0 }).unwrap();
     node.tick(ms(50));
-    assert_eq!(said(&mut node).len(), 1, "sent again");
+    assert_eq!(sent(&mut node).len(), 1, "sent again");
     node.receive(ms(51), id(2), Message::Ack { token, slot: 0, phase: 0 }).unwrap();
     node.tick(ms(100));
-    assert_eq!(said(&mut node), []);
+    assert_eq!(sent(&mut node), []);
 }
 
 #[test]
-fn a_leader_that_learns_of_a_later_token_of_its_own_still_leads() {
+fn leader_survives_a_later_own_token() {
     let mut node = first(2);
     node.suspect(ms(0), id(2));
     node.campaign(ms(0)); // alone, it leads
-    said(&mut node);
+    sent(&mut node);
     let later = Message::Ack { token: Epoch::from_token(320), slot: 2, phase: 7 };
     node.receive(ms(2), id(2), later).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(1))));
 }
 
 #[test]
-fn acknowledgements_of_before_a_restart_are_quiet() {
+fn acks_of_a_former_boot_are_ignored() {
     let mut node = first(3);
     let ack = Message::Ack { token: Epoch::from_token(32), slot: 0, phase: 0 };
     for from in [2, 3] {
         node.receive(ms(1), id(from), ack).unwrap();
-        assert_eq!(said(&mut node), []);
+        assert_eq!(sent(&mut node), []);
     }
     // nor do they make what its own life before has begun impossible
     let (token, epoch) = (Epoch::from_token(64), Epoch::from_token(66));
@@ -218,23 +219,23 @@ fn ring<A: quorate_election::ring::Algorithm>(config: Config) -> Ring<A, Inline<
     node
 }
 
-macro_rules! said_by {
+macro_rules! sent_by {
     ($node:ident) => {{
-        let mut said = Vec::new();
+        let mut sent = Vec::new();
         while let Some(output) = $node.poll() {
             match output {
                 Output::Persist(ticket, _) => $node.persisted(ticket),
-                Output::Send(to, message) => said.push((to.get(), message)),
+                Output::Send(to, message) => sent.push((to.get(), message)),
                 Output::Event(_) => {}
             }
         }
-        said
+        sent
     }};
 }
 
 /// A message of its own attempt of before it was restarted: it takes part in another's, and waits for that one's outcome.
 #[test]
-fn what_comes_back_of_an_attempt_of_before_decides_nothing() {
+fn returning_token_of_earlier_attempt_is_ignored() {
     let old = Epoch::from_token(32);
     let theirs = Epoch::from_token(34); // of node 3, which is better
     let elect = |token, passed| Message::Elect { token, highest: token, passed };
@@ -243,41 +244,43 @@ fn what_comes_back_of_an_attempt_of_before_decides_nothing() {
             let mut node = ring::<$algorithm>(KEEP);
             node.receive(ms(1), id(3), $begins).unwrap();
             assert_eq!(node.status().role, Role::Waiting);
-            said_by!(node);
+            sent_by!(node);
             for back in $back {
                 node.receive(ms(2), id(3), back).unwrap();
             }
-            let said = said_by!(node);
-            let acks = said.iter().filter(|(_, m)| matches!(m, Message::Ack { .. })).count();
-            assert_eq!(acks, said.len(), "{said:?}");
+            let sent = sent_by!(node);
+            let acks = sent.iter().filter(|(_, m)| matches!(m, Message::Ack { .. })).count();
+            assert_eq!(acks, sent.len(), "{sent:?}");
             assert_eq!((node.status().role, node.status().leader), (Role::Waiting, None));
         }};
     }
     check!(Collecting, elect(theirs, 0b100), [elect(old, 0b001), elect(old, 0b111)]);
     check!(ChangRoberts, elect(theirs, 0), [elect(old, 0)]);
-    let probe = |token, way| Message::Probe { token, highest: token, phase: 0, hops: 1, way };
-    let reply = |way| Message::Reply { token: old, highest: old, phase: 0, way };
-    let both = [reply(Way::Forth), reply(Way::Back), probe(old, Way::Back)];
-    check!(HirschbergSinclair, probe(theirs, Way::Forth), both);
+    let probe =
+        |token, direction| Message::Probe { token, highest: token, phase: 0, hops: 1, direction };
+    let reply = |direction| Message::Reply { token: old, highest: old, phase: 0, direction };
+    let both =
+        [reply(Direction::Forward), reply(Direction::Backward), probe(old, Direction::Backward)];
+    check!(HirschbergSinclair, probe(theirs, Direction::Forward), both);
 }
 
 /// What comes back after another leads is too late.
 #[test]
-fn what_comes_back_after_the_outcome_decides_nothing() {
+fn returning_token_after_the_outcome_is_ignored() {
     let leader = Epoch::from_token(98); // of node 3
     macro_rules! check {
         ($algorithm:ty, $back:expr) => {{
             let mut node = ring::<$algorithm>(KEEP);
             node.campaign(ms(0));
             let token = node.status().epoch;
-            said_by!(node);
+            sent_by!(node);
             node.receive(ms(1), id(3), Message::Alive { epoch: leader }).unwrap();
-            said_by!(node);
+            sent_by!(node);
             for back in $back {
                 node.receive(ms(2), id(1), back(token)).unwrap();
             }
-            let said = said_by!(node);
-            assert!(said.iter().all(|(_, m)| matches!(m, Message::Ack { .. })), "{said:?}");
+            let sent = sent_by!(node);
+            assert!(sent.iter().all(|(_, m)| matches!(m, Message::Ack { .. })), "{sent:?}");
             let status = node.status();
             assert_eq!((status.leader, status.epoch), (Some(id(3)), leader));
         }};
@@ -286,96 +289,104 @@ fn what_comes_back_after_the_outcome_decides_nothing() {
     check!(Collecting, [elect(0b011)]); // it would be the best
     check!(Collecting, [elect(0b111)]);
     check!(ChangRoberts, [elect(0)]);
-    let reply = |way| move |token| Message::Reply { token, highest: token, phase: 0, way };
-    check!(HirschbergSinclair, [reply(Way::Forth), reply(Way::Back)]);
+    let reply =
+        |direction| move |token| Message::Reply { token, highest: token, phase: 0, direction };
+    check!(HirschbergSinclair, [reply(Direction::Forward), reply(Direction::Backward)]);
 }
 
 /// A candidate of Hirschberg and Sinclair goes on when both sides have answered its present phase, and no other.
 #[test]
-fn a_phase_ends_when_both_sides_have_answered_it() {
+fn phase_ends_with_replies_of_both_sides() {
     let mut node = ring::<HirschbergSinclair>(KEEP);
     node.campaign(ms(0));
     let token = node.status().epoch;
-    let reply = |phase, way, highest| Message::Reply { token, highest, phase, way };
-    let probes = |said: Vec<(u64, Message)>| -> Vec<(u64, u8, u8)> {
+    let reply = |phase, direction, highest| Message::Reply { token, highest, phase, direction };
+    let probes = |sent: Vec<(u64, Message)>| -> Vec<(u64, u8, u8)> {
         let probe = |(to, m)| match m {
             Message::Probe { phase, hops, .. } => Some((to, phase, hops)),
             _ => None,
         };
-        said.into_iter().filter_map(probe).collect()
+        sent.into_iter().filter_map(probe).collect()
     };
-    assert_eq!(probes(said_by!(node)), [(1, 0, 1), (3, 0, 1)]);
-    node.receive(ms(1), id(1), reply(1, Way::Back, token)).unwrap(); // of a phase to come
-    assert_eq!(probes(said_by!(node)), []);
+    assert_eq!(probes(sent_by!(node)), [(1, 0, 1), (3, 0, 1)]);
+    node.receive(ms(1), id(1), reply(1, Direction::Backward, token)).unwrap(); // of a phase to come
+    assert_eq!(probes(sent_by!(node)), []);
     let mut node = ring::<HirschbergSinclair>(KEEP);
     node.campaign(ms(0));
-    said_by!(node);
+    sent_by!(node);
     let later = Epoch::from_token(token.token() + 32 * 7);
-    node.receive(ms(1), id(1), reply(0, Way::Back, later)).unwrap();
-    assert_eq!((probes(said_by!(node)), node.status().epoch), (vec![], later));
-    node.receive(ms(1), id(3), reply(0, Way::Forth, token)).unwrap();
-    assert_eq!(probes(said_by!(node)), [(1, 1, 2), (3, 1, 2)]);
+    node.receive(ms(1), id(1), reply(0, Direction::Backward, later)).unwrap();
+    assert_eq!((probes(sent_by!(node)), node.status().epoch), (vec![], later));
+    node.receive(ms(1), id(3), reply(0, Direction::Forward, token)).unwrap();
+    assert_eq!(probes(sent_by!(node)), [(1, 1, 2), (3, 1, 2)]);
     // one side twice is not both
-    node.receive(ms(2), id(1), reply(1, Way::Back, token)).unwrap();
+    node.receive(ms(2), id(1), reply(1, Direction::Backward, token)).unwrap();
     node.receive(ms(2), id(3), Message::Alive { epoch: Epoch::from_token(2) }).unwrap(); // late
-    assert_eq!(probes(said_by!(node)), []);
-    node.receive(ms(3), id(3), reply(1, Way::Forth, token)).unwrap();
-    assert_eq!(probes(said_by!(node)), [(1, 2, 4), (3, 2, 4)]);
+    assert_eq!(probes(sent_by!(node)), []);
+    node.receive(ms(3), id(3), reply(1, Direction::Forward, token)).unwrap();
+    assert_eq!(probes(sent_by!(node)), [(1, 2, 4), (3, 2, 4)]);
     // a probe that comes all the way round has won
-    let round = Message::Probe { token, highest: later, phase: 2, hops: 1, way: Way::Forth };
+    let round =
+        Message::Probe { token, highest: later, phase: 2, hops: 1, direction: Direction::Forward };
     node.receive(ms(4), id(3), round).unwrap();
-    said_by!(node);
+    sent_by!(node);
     assert_eq!(node.status().role, Role::Leader);
     assert!(node.status().epoch > later);
 }
 
 #[test]
-fn who_hears_its_leader_sends_tokens_to_it_and_takes_no_part() {
+fn follower_of_live_leader_forwards_tokens_to_it() {
     let epoch = Epoch::from_token(34);
     let token = Epoch::from_token(65); // of node 1, which is worse than this one
     macro_rules! check {
         ($algorithm:ty, $message:expr) => {{
             let mut node = ring::<$algorithm>(KEEP);
             node.receive(ms(1), id(3), Message::Alive { epoch }).unwrap();
-            said_by!(node);
+            sent_by!(node);
             node.receive(ms(2), id(1), $message).unwrap();
-            let said = said_by!(node);
-            assert!(said.len() == 2 && said.contains(&(3, $message)), "{said:?}");
+            let sent = sent_by!(node);
+            assert!(sent.len() == 2 && sent.contains(&(3, $message)), "{sent:?}");
             assert_eq!((node.status().role, node.status().leader), (Role::Follower, Some(id(3))));
         }};
     }
     let elect = |passed| Message::Elect { token, highest: token, passed };
     check!(Collecting, elect(0b010));
     check!(ChangRoberts, elect(0));
-    let probe = |hops| Message::Probe { token, highest: token, phase: 1, hops, way: Way::Back };
+    let probe = |hops| Message::Probe {
+        token,
+        highest: token,
+        phase: 1,
+        hops,
+        direction: Direction::Backward,
+    };
     check!(HirschbergSinclair, probe(1));
     check!(HirschbergSinclair, probe(2));
     // the leader itself is a candidate, and so leads no more: its token must not come back to it from here
     let mut node = ring::<ChangRoberts>(KEEP);
     node.receive(ms(1), id(3), Message::Alive { epoch }).unwrap();
-    said_by!(node);
+    sent_by!(node);
     let token = Epoch::from_token(66);
     let elect_of_3 = Message::Elect { token, highest: token, passed: 0 };
     node.receive(ms(2), id(3), elect_of_3).unwrap();
-    assert!(said_by!(node).contains(&(1, elect_of_3)));
+    assert!(sent_by!(node).contains(&(1, elect_of_3)));
     assert_eq!(node.status().role, Role::Waiting);
     // without a leader, and where the highest is to lead, it is a candidate itself
     let mut node = ring::<ChangRoberts>(KEEP);
     node.receive(ms(2), id(3), elect(0)).unwrap();
     assert_eq!(node.status().role, Role::Waiting);
-    let own = said_by!(node);
+    let own = sent_by!(node);
     assert!(
         own.iter().any(|(_, m)| matches!(m, Message::Elect { token, .. } if token.owner() == 0))
     );
     let mut node = ring::<ChangRoberts>(Config::lan());
     node.receive(ms(1), id(3), Message::Alive { epoch: Epoch::from_token(66) }).unwrap();
-    said_by!(node);
+    sent_by!(node);
     node.receive(ms(2), id(3), elect(0)).unwrap();
     assert_eq!(node.status().role, Role::Waiting);
 }
 
 #[test]
-fn nothing_is_said_while_the_epoch_is_not_on_disk() {
+fn nothing_is_sent_before_the_epoch_is_durable() {
     let mut node = first(3);
     node.persisted(Ticket::new(99)); // which was not issued
     node.campaign(ms(0));
@@ -393,7 +404,7 @@ fn nothing_is_said_while_the_epoch_is_not_on_disk() {
 }
 
 #[test]
-fn a_leader_is_told_of_when_it_is_on_disk() {
+fn leader_is_reported_once_durable() {
     let mut node = first(3);
     [2, 3].into_iter().for_each(|other| node.suspect(ms(0), id(other)));
     node.campaign(ms(0));
@@ -418,7 +429,7 @@ fn leader(config: Config) -> (Ring<Collecting, Inline<12>>, Epoch) {
     let mut node = ring::<Collecting>(config);
     [1, 3].into_iter().for_each(|other| node.suspect(ms(0), id(other)));
     node.campaign(ms(0));
-    said_by!(node);
+    sent_by!(node);
     let epoch = node.status().epoch;
     assert_eq!((node.status().role, node.status().leader), (Role::Leader, Some(id(2))));
     (node, epoch)
@@ -429,19 +440,19 @@ fn later(epoch: Epoch, by: u64) -> Epoch {
 }
 
 #[test]
-fn a_leader_that_nobody_follows_yields_when_it_has_asked_often_enough() {
+fn unfollowed_leader_steps_down_after_attempts() {
     for attempts in [1, 3] {
         let (mut node, epoch) = leader(Config { attempts, ..KEEP });
         // heartbeats do not count
         (1..=5).for_each(|at| node.tick(ms(at * 100)));
-        said_by!(node);
+        sent_by!(node);
         let rival = later(epoch, 33); // of node 1
         node.receive(ms(510), id(1), Message::Alive { epoch: rival }).unwrap();
         let mut at = 510;
         for _ in 0..attempts {
             assert_eq!(node.status().role, Role::Leader, "{at}");
-            let ask = Message::Ask { epoch };
-            assert_eq!(said_by!(node), [(1, ask), (3, ask)]);
+            let ask = Message::ConfirmLeadership { epoch };
+            assert_eq!(sent_by!(node), [(1, ask), (3, ask)]);
             assert_eq!(node.deadline(), Some(ms(at + 50)));
             // once more, and an earlier one, and what is no answer
             node.receive(ms(at), id(1), Message::Alive { epoch: rival }).unwrap();
@@ -452,15 +463,15 @@ fn a_leader_that_nobody_follows_yields_when_it_has_asked_often_enough() {
         }
         assert_eq!((node.status().role, node.status().epoch), (Role::Follower, rival));
         assert_eq!((node.status().leader, node.deadline()), (None, Some(ms(at + 350))));
-        assert_eq!(said_by!(node), []);
+        assert_eq!(sent_by!(node), []);
         node.receive(ms(at + 1), id(1), Message::Alive { epoch: rival }).unwrap();
-        said_by!(node);
+        sent_by!(node);
         assert_eq!(node.status().leader, Some(id(1)));
     }
 }
 
 #[test]
-fn a_leader_that_a_majority_follows_outbids_a_rival() {
+fn followed_leader_supersedes_a_rival() {
     let (mut node, epoch) = leader(KEEP);
     let follows = |epoch| Message::Alive { epoch };
     // an answer without a question counts for nothing
@@ -471,9 +482,9 @@ fn a_leader_that_a_majority_follows_outbids_a_rival() {
     node.receive(ms(3), id(3), follows(Epoch::from_token(epoch.token() - 32))).unwrap();
     assert_eq!(node.status().epoch, epoch);
     node.receive(ms(4), id(3), follows(epoch)).unwrap();
-    let (said, epoch) = (said_by!(node), node.status().epoch);
+    let (sent, epoch) = (sent_by!(node), node.status().epoch);
     assert!(epoch > rival);
-    assert!(said.contains(&(1, Message::Coordinator { token: epoch, epoch })), "{said:?}");
+    assert!(sent.contains(&(1, Message::Coordinator { token: epoch, epoch })), "{sent:?}");
     assert_eq!((node.status().role, node.deadline()), (Role::Leader, Some(ms(54))));
     node.receive(ms(5), id(1), Message::Ack { token: epoch, slot: 2, phase: 7 }).unwrap();
     assert_eq!(node.deadline(), Some(ms(104)), "the next heartbeat");
@@ -484,87 +495,90 @@ fn a_leader_that_a_majority_follows_outbids_a_rival() {
 }
 
 #[test]
-fn a_kept_leader_that_is_fenced_asks_those_it_passed_over() {
+fn fenced_sticky_leader_queries_skipped_nodes() {
     let (mut node, epoch) = leader(KEEP);
     node.fenced(ms(1), later(epoch, 0));
-    assert_eq!(said_by!(node), [], "no later epoch");
+    assert_eq!(sent_by!(node), [], "no later epoch");
     let rival = later(epoch, 33);
     node.fenced(ms(1), rival);
-    let ask = Message::Ask { epoch };
-    assert_eq!(said_by!(node), [(1, ask), (3, ask)]);
+    let ask = Message::ConfirmLeadership { epoch };
+    assert_eq!(sent_by!(node), [(1, ask), (3, ask)]);
     node.receive(ms(2), id(3), Message::Alive { epoch }).unwrap();
-    let (said, epoch) = (said_by!(node), node.status().epoch);
+    let (sent, epoch) = (sent_by!(node), node.status().epoch);
     assert!(epoch > rival);
     // the next one is passed over no more; and all are told
     let alive = Message::Alive { epoch };
-    assert_eq!(said, [(1, Message::Coordinator { token: epoch, epoch }), (1, alive), (3, alive)]);
+    assert_eq!(sent, [(1, Message::Coordinator { token: epoch, epoch }), (1, alive), (3, alive)]);
 }
 
 #[test]
-fn a_follower_answers_its_leader_and_no_other() {
+fn follower_confirms_its_leader_only() {
     let (epoch, rival) = (Epoch::from_token(34), Epoch::from_token(65));
     let mut node = ring::<ChangRoberts>(KEEP);
     // a question is a sign of life, too
-    node.receive(ms(1), id(3), Message::Ask { epoch }).unwrap();
-    assert_eq!(said_by!(node), [(3, Message::Alive { epoch })]);
+    node.receive(ms(1), id(3), Message::ConfirmLeadership { epoch }).unwrap();
+    assert_eq!(sent_by!(node), [(3, Message::Alive { epoch })]);
     assert_eq!((node.status().leader, node.counts().accept), (Some(id(3)), 1));
-    for message in [Message::Alive { epoch: rival }, Message::Ask { epoch: rival }] {
+    for message in [Message::Alive { epoch: rival }, Message::ConfirmLeadership { epoch: rival }] {
         node.receive(ms(2), id(1), message).unwrap();
-        assert_eq!(said_by!(node), []);
+        assert_eq!(sent_by!(node), []);
         assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), epoch));
     }
     // nor is an earlier epoch of its leader's the one that it follows
     let mut ahead = node.clone();
     ahead.receive(ms(2), id(3), Message::Alive { epoch: Epoch::from_token(98) }).unwrap();
-    said_by!(ahead);
-    ahead.receive(ms(2), id(3), Message::Ask { epoch }).unwrap();
-    assert_eq!(said_by!(ahead), []);
+    sent_by!(ahead);
+    ahead.receive(ms(2), id(3), Message::ConfirmLeadership { epoch }).unwrap();
+    assert_eq!(sent_by!(ahead), []);
     // passed on, and no reason to follow
     let token = Epoch::from_token(33);
     let told = Message::Coordinator { token, epoch: rival };
     node.receive(ms(3), id(1), told).unwrap();
     let ack = Message::Ack { token, slot: 2, phase: 7 };
-    assert_eq!(said_by!(node), [(1, ack), (1, told)]);
+    assert_eq!(sent_by!(node), [(1, ack), (1, told)]);
     assert_eq!(node.status().leader, Some(id(3)));
     // its own leader in a later epoch is another matter
     let renewed = Epoch::from_token(98);
     node.receive(ms(4), id(3), Message::Alive { epoch: renewed }).unwrap();
-    assert_eq!(said_by!(node), []);
+    assert_eq!(sent_by!(node), []);
     assert_eq!((node.status().leader, node.status().epoch), (Some(id(3)), renewed));
     // and so is a leader that has not been heard for long
     let rival = Epoch::from_token(129);
     node.receive(ms(353), id(1), Message::Alive { epoch: rival }).unwrap();
-    said_by!(node);
+    sent_by!(node);
     assert_eq!(node.status().leader, Some(id(3)));
     node.receive(ms(354), id(1), Message::Alive { epoch: rival }).unwrap();
-    said_by!(node);
+    sent_by!(node);
     assert_eq!(node.status().leader, Some(id(1)));
 }
 
 #[test]
-fn a_kept_leader_takes_tokens_off_the_ring() {
+fn sticky_leader_absorbs_tokens() {
     let (node, epoch) = leader(KEEP);
     for (token, is_later) in [(Epoch::from_token(1), false), (later(epoch, 33), true)] {
         let mut node = node.clone();
         let elect = Message::Elect { token, highest: Epoch::ZERO, passed: 0b010 };
         node.receive(ms(1), id(1), elect).unwrap();
-        let mut said = said_by!(node);
-        said.retain(|(_, message)| !matches!(message, Message::Ack { .. }));
+        let mut sent = sent_by!(node);
+        sent.retain(|(_, message)| !matches!(message, Message::Ack { .. }));
         if is_later {
-            let ask = Message::Ask { epoch };
-            assert_eq!(said, [(1, ask), (3, ask)]);
+            let ask = Message::ConfirmLeadership { epoch };
+            assert_eq!(sent, [(1, ask), (3, ask)]);
             node.receive(ms(2), id(3), Message::Alive { epoch }).unwrap();
             assert!(node.status().epoch > token);
         } else {
-            assert_eq!(said, [(1, Message::Alive { epoch })]);
+            assert_eq!(sent, [(1, Message::Alive { epoch })]);
         }
     }
     // what is no later than its own epoch does not make it ask
     let (token, mut calm) = (Epoch::from_token(1), node.clone());
     calm.receive(ms(1), id(1), Message::Elect { token, highest: epoch, passed: 0b010 }).unwrap();
-    let told = said_by!(calm);
+    let told = sent_by!(calm);
     assert!(told.contains(&(1, Message::Alive { epoch })), "{told:?}");
-    assert!(!told.iter().any(|(_, message)| matches!(message, Message::Ask { .. })), "{told:?}");
+    assert!(
+        !told.iter().any(|(_, message)| matches!(message, Message::ConfirmLeadership { .. })),
+        "{told:?}"
+    );
     // what is gathered on the way counts as well
     let mut asks = node.clone();
     let (token, highest) = (Epoch::from_token(1), later(epoch, 64));
@@ -575,7 +589,7 @@ fn a_kept_leader_takes_tokens_off_the_ring() {
     let (mut node, epoch) = leader(Config::lan());
     let token = later(epoch, 33);
     node.receive(ms(1), id(1), Message::Elect { token, highest: token, passed: 0b010 }).unwrap();
-    assert!(said_by!(node).iter().any(|(_, m)| matches!(m, Message::Elect { passed: 0b011, .. })));
+    assert!(sent_by!(node).iter().any(|(_, m)| matches!(m, Message::Elect { passed: 0b011, .. })));
 }
 
 #[test]
@@ -583,7 +597,7 @@ fn relaying_node_does_not_win_when_all_others_are_suspected() {
     let mut node = first(3);
     let token = Epoch::from_token(2);
     node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed: 0b100 }).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().role, Role::Waiting);
     node.suspect(ms(2), id(2));
     node.suspect(ms(2), id(3));
@@ -591,19 +605,19 @@ fn relaying_node_does_not_win_when_all_others_are_suspected() {
 }
 
 #[test]
-fn a_token_lists_whom_it_passed_although_it_says_so_already() {
+fn token_sets_own_bit_even_if_set() {
     for passed in [0b100, 0b101] {
         let mut node = first(3);
         let token = Epoch::from_token(2);
         node.receive(ms(1), id(3), Message::Elect { token, highest: token, passed }).unwrap();
-        let said = said(&mut node);
+        let sent = sent(&mut node);
         let listed = |message: &Message| matches!(message, Message::Elect { passed: 0b101, .. });
-        assert!(said.iter().any(|(to, message)| *to == 2 && listed(message)), "{said:?}");
+        assert!(sent.iter().any(|(to, message)| *to == 2 && listed(message)), "{sent:?}");
     }
 }
 
 #[test]
-fn a_resource_cannot_name_an_epoch_of_nobody() {
+fn fenced_rejects_epoch_without_owner() {
     let (node, epoch) = leader(Config::lan());
     for (owner, taken) in [(2, true), (3, false), (31, false)] {
         let mut node = node.clone();
@@ -613,13 +627,13 @@ fn a_resource_cannot_name_an_epoch_of_nobody() {
 }
 
 #[test]
-fn ask_in_the_epoch_of_another_node_is_refused() {
+fn confirm_leadership_in_foreign_epoch_is_rejected() {
     let mut node = first(3);
-    let ask = |owner: u64| Message::Ask { epoch: Epoch::from_token(32 + owner) };
+    let ask = |owner: u64| Message::ConfirmLeadership { epoch: Epoch::from_token(32 + owner) };
     let refused = node.receive(ms(1), id(2), ask(2));
     assert_eq!(refused, Err(quorate_core::Rejected::Impossible));
     assert_eq!(node.status().leader, None);
     node.receive(ms(1), id(3), ask(2)).unwrap();
-    said(&mut node);
+    sent(&mut node);
     assert_eq!(node.status().leader, Some(id(3)));
 }

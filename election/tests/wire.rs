@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use quorate_core::{DecodeError, Instant, NodeId, Wire};
 use quorate_election::bully::Message as Bully;
-use quorate_election::ring::{ChangRoberts, HirschbergSinclair, Message as Ring, Way};
+use quorate_election::ring::{ChangRoberts, Direction, HirschbergSinclair, Message as Ring};
 use quorate_election::{Config, Epoch, Inline, Mode, Record};
 
 fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
@@ -21,7 +21,7 @@ const E: Epoch = Epoch::from_token(300);
 const F: Epoch = Epoch::from_token(5);
 
 #[test]
-fn messages_have_these_bytes_for_ever() {
+fn golden_bytes() {
     assert_eq!(hex(&Bully::Election { epoch: E }), "00ac02");
     assert_eq!(hex(&Bully::Answer { epoch: F }), "0105");
     assert_eq!(hex(&Bully::Coordinator { epoch: F }), "0205");
@@ -29,19 +29,20 @@ fn messages_have_these_bytes_for_ever() {
     assert_eq!(hex(&Bully::Accept { epoch: F, round: 0 }), "040500");
     assert_eq!(hex(&Bully::Stale { epoch: E }), "05ac02");
     assert_eq!(hex(&Ring::Elect { token: F, highest: E, passed: 200 }), "0005ac02c801");
-    let probe = Ring::Probe { token: F, highest: F, phase: 2, hops: 4, way: Way::Back };
+    let probe =
+        Ring::Probe { token: F, highest: F, phase: 2, hops: 4, direction: Direction::Backward };
     assert_eq!(hex(&probe), "010505020401");
-    let reply = Ring::Reply { token: F, highest: F, phase: 2, way: Way::Forth };
+    let reply = Ring::Reply { token: F, highest: F, phase: 2, direction: Direction::Forward };
     assert_eq!(hex(&reply), "0205050200");
     assert_eq!(hex(&Ring::Coordinator { token: F, epoch: E }), "0305ac02");
     assert_eq!(hex(&Ring::Ack { token: F, slot: 2, phase: 7 }), "04050207");
     assert_eq!(hex(&Ring::Alive { epoch: E }), "05ac02");
-    assert_eq!(hex(&Ring::Ask { epoch: F }), "0605");
+    assert_eq!(hex(&Ring::ConfirmLeadership { epoch: F }), "0605");
     assert_eq!(hex(&Record { epoch: E }), "ac02");
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
+fn malformed_messages_do_not_decode() {
     assert_eq!(Bully::from_slice(&[6, 0]), Err(DecodeError::Invalid));
     assert_eq!(Bully::from_slice(&[3, 0]), Err(DecodeError::Truncated));
     assert_eq!(Bully::from_slice(&[0, 0, 0]), Err(DecodeError::Trailing));
@@ -65,7 +66,7 @@ macro_rules! drain {
 
 proptest! {
     #[test]
-    fn what_decodes_encodes_to_the_same_bytes(
+    fn decoding_and_encoding_round_trips(
         kind in 0u8..7,
         rest in prop::collection::vec(any::<u8>(), 0..20),
     ) {
@@ -88,7 +89,7 @@ proptest! {
 
     /// Whatever a peer sends, a machine neither panics nor says more than it may, and what it refuses changes nothing.
     #[test]
-    fn garbage_is_survived(
+    fn random_bytes_never_panic(
         steps in prop::collection::vec(
             (0u64..7, prop::collection::vec(any::<u8>(), 1..16), any::<u32>()), 1..60),
         mode in 0..2,

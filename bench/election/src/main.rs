@@ -26,7 +26,7 @@ const LATE_US: u64 = 160_000;
 
 /// A detector in this bench: times are in µs.
 trait Candidate {
-    fn heard(&mut self, at: u64);
+    fn heartbeat(&mut self, at: u64);
     fn suspects(&self, at: u64) -> bool;
 }
 
@@ -34,8 +34,8 @@ struct Ours<D>(D);
 
 impl<D: Detector> Candidate for Ours<D> {
     #[inline]
-    fn heard(&mut self, at: u64) {
-        self.0.heard(Instant::from_micros(at));
+    fn heartbeat(&mut self, at: u64) {
+        self.0.heartbeat(Instant::from_micros(at));
     }
 
     #[inline]
@@ -81,7 +81,7 @@ impl Accrual {
 }
 
 impl Candidate for Accrual {
-    fn heard(&mut self, at: u64) {
+    fn heartbeat(&mut self, at: u64) {
         self.clock.set(at);
         self.detector.heartbeat();
     }
@@ -99,7 +99,7 @@ struct Running {
 }
 
 impl Candidate for Running {
-    fn heard(&mut self, at: u64) {
+    fn heartbeat(&mut self, at: u64) {
         self.window.add_ping(Duration::from_micros(at - self.last));
         self.last = at;
     }
@@ -126,7 +126,7 @@ impl<C: Candidate> Round for C {
     fn round(&mut self, beats: &[u64], start: u64) -> [Duration; 3] {
         let clock = Wall::now();
         for &at in beats {
-            self.heard(black_box(start + at));
+            self.heartbeat(black_box(start + at));
         }
         let heard = clock.elapsed();
         let last = start + beats.last().copied().unwrap_or(0);

@@ -11,8 +11,8 @@ pub fn watch(detector: &mut impl Detector, port: &mut Port) {
     loop {
         let now = Instant::from_micros(port.u64());
         match port.u8() {
-            0 => detector.heard(now),
-            1 => detector.excuse(port.u64()),
+            0 => detector.heartbeat(now),
+            1 => detector.ignore_local_pause(port.u64()),
             _ => {}
         }
         port.write(&[u8::from(detector.suspects(now))]);

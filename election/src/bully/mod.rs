@@ -11,9 +11,9 @@ use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejectio
 
 pub use message::Message;
 
+use crate::leadership::Leadership;
 use crate::lease::{Drift, Grant, Lease};
-use crate::members::{Members, Set};
-use crate::office::Office;
+use crate::members::{MemberSet, Members};
 use crate::storage::Storage;
 use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Status};
 
@@ -99,7 +99,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// # How it misses a leader
 ///
 /// By `leader_timeout_us` alone, or sooner by a [failure detector](crate::detector): feed it with every message that arrives,
-/// and hand its verdict to [`suspect`](Self::suspect); [`Watch`](crate::detector::Watch) does both for all peers.
+/// and hand its verdict to [`suspect`](Self::suspect); [`Monitor`](crate::detector::Monitor) does
+/// both for all peers.
 ///
 /// # Messages
 ///
@@ -133,7 +134,7 @@ pub struct Bully<S: Storage> {
     config: Config,
     now: Instant,
     started: bool,
-    office: Office,
+    leadership: Leadership,
     role: Role,
     /// When the role's time is up.
     deadline: Instant,
@@ -141,7 +142,7 @@ pub struct Bully<S: Storage> {
     attempt: u8,
     /// Who accepted the claim, or this round. Of a candidate: who need not be asked any more; if it asks all, who misses the leader.
     /// Of a node that recovers: who told what it knows.
-    accepted: Set,
+    accepted: MemberSet,
     /// A later epoch than this leader's, or zero. With a quorum the leader claims the next epoch at its next heartbeat; in classic
     /// mode it asks whether a majority still follows it.
     rival: Epoch,
@@ -151,28 +152,28 @@ pub struct Bully<S: Storage> {
     /// When the last round began that a majority answered.
     confirmed_at: Instant,
     /// The leader's round that was heard last.
-    heard_round: u64,
+    leader_round: u64,
 
     // Lease mode
     lease: Lease,
     grant: Grant,
     /// Whom the promise was given to; empty before the first.
-    granted_to: Set,
+    granted_to: MemberSet,
 
-    owes: Owes,
+    due: DueMessages,
     rejections: Rejections,
     counts: Counts,
 }
 
 /// What is to be said to whom: a set of members for each kind of message.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-struct Owes {
-    election: Set,
-    answer: Set,
-    coordinator: Set,
-    alive: Set,
-    accept: Set,
-    stale: Set,
+struct DueMessages {
+    election: MemberSet,
+    answer: MemberSet,
+    coordinator: MemberSet,
+    alive: MemberSet,
+    accept: MemberSet,
+    stale: MemberSet,
 }
 
 impl<S: Storage> Bully<S> {
@@ -201,7 +202,7 @@ impl<S: Storage> Bully<S> {
             members: Members::new(id, members, true)?,
             now: Instant::ZERO,
             started: false,
-            office: Office::default(),
+            leadership: Leadership::default(),
             role: Role::Follower,
             deadline: Instant::ZERO,
             attempt: 0,
@@ -210,11 +211,11 @@ impl<S: Storage> Bully<S> {
             round: 0,
             round_at: Instant::ZERO,
             confirmed_at: Instant::ZERO,
-            heard_round: 0,
+            leader_round: 0,
             lease: Lease::new(lease_us, drift),
             grant: Grant::new(lease_us, drift),
             granted_to: 0,
-            owes: Owes::default(),
+            due: DueMessages::default(),
             rejections: Rejections::default(),
             counts: Counts::default(),
             config,
@@ -241,7 +242,7 @@ impl<S: Storage> Bully<S> {
         if self.started {
             return Err(Corrupt::Started);
         }
-        self.office.restore(record, self.members.len())
+        self.leadership.restore(record, self.members.len())
     }
 
     /// Takes a message from a peer; see [`Machine::receive`].
@@ -271,7 +272,7 @@ impl<S: Storage> Bully<S> {
             Err(reason) => Err(self.rejections.count(reason)),
             Ok(from) => {
                 self.advance(now);
-                self.take(from, message);
+                self.handle_message(from, message);
                 Ok(())
             }
         }
@@ -291,7 +292,7 @@ impl<S: Storage> Bully<S> {
     pub fn tick(&mut self, now: Instant) {
         self.advance(now);
         if self.now >= self.deadline {
-            self.expire();
+            self.on_timeout();
         }
     }
 
@@ -310,7 +311,7 @@ impl<S: Storage> Bully<S> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn persisted(&mut self, ticket: Ticket) {
-        self.office.persisted(ticket);
+        self.leadership.persisted(ticket);
     }
 
     /// When a tick is wanted.
@@ -347,8 +348,9 @@ impl<S: Storage> Bully<S> {
     /// ```
     pub fn suspect(&mut self, now: Instant, node: NodeId) {
         self.advance(now);
-        let suspected = self.members.place(node);
-        if suspected.is_some() && self.office.leader() == suspected && self.role != Role::Leader {
+        let suspected = self.members.index_of(node);
+        if suspected.is_some() && self.leadership.leader() == suspected && self.role != Role::Leader
+        {
             self.start_election();
         }
     }
@@ -377,9 +379,10 @@ impl<S: Storage> Bully<S> {
     }
 
     /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
-    /// leaves office if somebody better has it; if leaders are kept, it leaves office if it is not followed any more, and one that needs
-    /// a quorum takes the later epoch in place of its next heartbeat. Without a quorum this is needed: the leader of a part that was cut
-    /// off, and that nobody else ever heard, may have left a higher token behind.
+    /// steps down if somebody better has it; if leaders are kept, it steps down if it is not
+    /// followed any more, and one that needs a quorum takes the later epoch in place of its next
+    /// heartbeat. Without a quorum this is needed: the leader of a part that was cut off, and that
+    /// nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId, Ticket};
@@ -393,7 +396,7 @@ impl<S: Storage> Bully<S> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn fenced(&mut self, now: Instant, later: Epoch) {
-        if later.owner() < self.members.len() && self.office.known().admits(later) {
+        if later.owner() < self.members.len() && self.leadership.reference_epoch().admits(later) {
             self.advance(now);
             if self.role != Role::Recovering {
                 self.on_stale(later);
@@ -414,7 +417,9 @@ impl<S: Storage> Bully<S> {
     /// ```
     #[must_use]
     pub fn holds_lease(&self, now: Instant) -> bool {
-        self.role == Role::Leader && self.office.durable() && self.lease.holds(now.max(self.now))
+        self.role == Role::Leader
+            && self.leadership.is_durable()
+            && self.lease.holds(now.max(self.now))
     }
 
     /// What the node does, and whom it follows.
@@ -431,12 +436,12 @@ impl<S: Storage> Bully<S> {
     pub fn status(&self) -> Status {
         // a leader whose epoch is not durable is none yet: nobody was told, and a restart would forget it
         let leads = self.role == Role::Leader;
-        let early = leads && !self.office.durable();
+        let early = leads && !self.leadership.is_durable();
         Status {
             id: self.members.id(self.members.me()),
             role: if early { Role::Claiming } else { self.role },
-            leader: self.office.leader().filter(|_| !early).map(|place| self.members.id(place)),
-            epoch: self.office.epoch,
+            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
+            epoch: self.leadership.epoch,
         }
     }
 
@@ -475,9 +480,9 @@ impl<S: Storage> Bully<S> {
 /// That is what a model checker needs to see that it has been somewhere before.
 impl<S: Storage> Hash for Bully<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { members, office, role, attempt, accepted, rival, round, .. } = self;
-        (members, office, role, attempt, accepted, rival, round).hash(state);
-        (self.started, self.heard_round, self.granted_to, &self.owes).hash(state);
+        let Self { members, leadership, role, attempt, accepted, rival, round, .. } = self;
+        (members, leadership, role, attempt, accepted, rival, round).hash(state);
+        (self.started, self.leader_round, self.granted_to, &self.due).hash(state);
         self.deadline.since(self.now).hash(state);
         if self.role == Role::Leader {
             self.now.since(self.round_at).hash(state);

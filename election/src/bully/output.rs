@@ -1,25 +1,25 @@
-//! What a node says, made when it is asked: nothing is queued.
+//! `poll`: what is due, made when polled; nothing is queued.
 
 use quorate_core::Output;
 
 use super::{Bully, Message};
 use crate::Record;
-use crate::counts::one;
-use crate::members::take_first;
+use crate::members::pop_first;
+use crate::message_counts::increment;
 use crate::storage::Storage;
 
 impl<S: Storage> Bully<S> {
     /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Bully`] shows the loop.
     pub fn poll(&mut self) -> Option<Output<'_, Self>> {
-        if let Some(ticket) = self.office.take_record() {
-            return Some(Output::Persist(ticket, self.office.record()));
+        if let Some(ticket) = self.leadership.take_record() {
+            return Some(Output::Persist(ticket, self.leadership.record()));
         }
-        if self.office.durable()
+        if self.leadership.is_durable()
             && let Some((to, message)) = self.take_message()
         {
             return Some(Output::Send(self.members.id(to), message));
         }
-        self.office.take_event(&self.members).map(Output::Event)
+        self.leadership.take_event(&self.members).map(Output::Event)
     }
 
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint). A node that
@@ -36,31 +36,31 @@ impl<S: Storage> Bully<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        self.office.checkpoint().into_iter()
+        self.leadership.checkpoint().into_iter()
     }
 
     fn take_message(&mut self) -> Option<(usize, Message)> {
-        let (epoch, offer) = (self.office.epoch, self.offer());
-        let (owes, counts) = (&mut self.owes, &mut self.counts);
+        let (epoch, claimed_epoch) = (self.leadership.epoch, self.claimed_epoch());
+        let (due, counts) = (&mut self.due, &mut self.counts);
         let (counter, to, message);
-        if let Some(place) = take_first(&mut owes.answer) {
-            (counter, to, message) = (&mut counts.answer, place, Message::Answer { epoch });
-        } else if let Some(place) = take_first(&mut owes.election) {
-            (counter, to, message) = (&mut counts.election, place, Message::Election { epoch });
-        } else if let Some(place) = take_first(&mut owes.coordinator) {
+        if let Some(index) = pop_first(&mut due.answer) {
+            (counter, to, message) = (&mut counts.answer, index, Message::Answer { epoch });
+        } else if let Some(index) = pop_first(&mut due.election) {
+            (counter, to, message) = (&mut counts.election, index, Message::Election { epoch });
+        } else if let Some(index) = pop_first(&mut due.coordinator) {
             (counter, to, message) =
-                (&mut counts.coordinator, place, Message::Coordinator { epoch: offer });
-        } else if let Some(place) = take_first(&mut owes.accept) {
-            let round = self.heard_round;
-            (counter, to, message) = (&mut counts.accept, place, Message::Accept { epoch, round });
-        } else if let Some(place) = take_first(&mut owes.alive) {
+                (&mut counts.coordinator, index, Message::Coordinator { epoch: claimed_epoch });
+        } else if let Some(index) = pop_first(&mut due.accept) {
+            let round = self.leader_round;
+            (counter, to, message) = (&mut counts.accept, index, Message::Accept { epoch, round });
+        } else if let Some(index) = pop_first(&mut due.alive) {
             let round = self.round;
-            (counter, to, message) = (&mut counts.alive, place, Message::Alive { epoch, round });
+            (counter, to, message) = (&mut counts.alive, index, Message::Alive { epoch, round });
         } else {
-            to = take_first(&mut owes.stale)?;
-            (counter, message) = (&mut counts.stale, Message::Stale { epoch: offer });
+            to = pop_first(&mut due.stale)?;
+            (counter, message) = (&mut counts.stale, Message::Stale { epoch: claimed_epoch });
         }
-        one(counter);
+        increment(counter);
         Some((to, message))
     }
 }

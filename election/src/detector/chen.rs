@@ -1,14 +1,15 @@
 use quorate_core::Instant;
 
-use super::phi::LONGEST_US;
+use super::phi::MAX_INTERVAL_US;
 use super::window::{Window, in_units};
 use super::{Detector, first_suspicious};
 use crate::ConfigError;
 
 /// A heartbeat that is this much later or earlier than the first of the window, in units, begins a new window.
-const FAR: u32 = 1 << 30;
+const DELAY_OFFSET: u32 = 1 << 30;
 
-/// The interval and the margin are this many bits shorter than the longest sample, and [`FAR`] is four of them or more.
+/// The interval and the margin are this many bits shorter than the longest sample, and
+/// [`DELAY_OFFSET`] is four of them or more.
 const SPARE_BITS: u32 = 3;
 
 /// A number that is this much beyond the last begins a new window: the sender started anew, or was away for long.
@@ -18,10 +19,12 @@ const JUMP: u64 = 1 << 16;
 /// Computers 51(5), 2002, section 6: NFD-E): expects heartbeat `l + 1` at the mean of how late the last `N` were, and suspects a
 /// margin later.
 ///
-/// Its heartbeats have an interval that is known and a number each, which [`heard_number`](Detector::heard_number) is told: so it
-/// knows a late one from a lost one, and one late heartbeat does not make the next one late as well. The detection time is at most
-/// interval plus margin plus the mean delay's error. **A lost heartbeat is suspicious until the next one comes, unless the margin is
-/// longer than an interval**: a margin of `k` intervals and the delay's jitter rides out `k` losses in a row.
+/// Its heartbeats have an interval that is known and a number each, which
+/// [`heartbeat_numbered`](Detector::heartbeat_numbered) is told: so it knows a late one from a lost
+/// one, and one late heartbeat does not make the next one late as well. The detection time is at
+/// most interval plus margin plus the mean delay's error. **A lost heartbeat is suspicious until
+/// the next one comes, unless the margin is longer than an interval**: a margin of `k` intervals
+/// and the delay's jitter rides out `k` losses in a row.
 ///
 /// The paper's sender never stands still, and a schedule that moved would be suspicious until the window has moved along. Here a heartbeat
 /// that is late by more than the margin begins a new window: a pause is suspicious once. So does one that is earlier than the mean by more
@@ -32,16 +35,18 @@ const JUMP: u64 = 1 << 16;
 /// repeated numbers are ignored; while the peer is suspected, one that is not later begins a new window, as a sender that began
 /// again with low numbers would be suspected for ever otherwise.
 ///
-/// Traffic without numbers, [`heard`](Detector::heard), is taken for the heartbeat whose expected arrival is nearest, and ignored if
-/// that one has come already. So a loss makes a gap there, too; but a heartbeat that is late by more than half an interval is taken
-/// for the next one.
+/// Traffic without numbers, [`heartbeat`](Detector::heartbeat), is taken for the heartbeat whose
+/// expected arrival is nearest, and ignored if that one has come already. So a loss makes a gap
+/// there, too; but a heartbeat that is late by more than half an interval is taken for the next
+/// one.
 ///
 /// A sender's clock that runs fast or slow is followed, as the window moves along: it may be off by the margin over half a window. A
 /// sender that sleeps for the interval between heartbeats, and so is late a little more each time, is further off than that; it should
 /// send at multiples of the interval.
 ///
-/// An [excuse](Detector::excuse) is rounded up to the next 1,024 µs, and all together overlook 50 days at most. Times are counted in
-/// microseconds if interval and margin are below 67 s (with 64 samples; 16 s with 1000), or else in a larger power of two of them, less
+/// An ignored [local pause](Detector::ignore_local_pause) is rounded up to the next 1,024 µs, and
+/// all together are 50 days at most. Times are counted in microseconds if interval and margin are
+/// below 67 s (with 64 samples; 16 s with 1000), or else in a larger power of two of them, less
 /// than the 2^23rd part of the longer of both.
 ///
 /// The clock ends after 584,000 years; a silence that begins in the last 2^30 of those units before (18 minutes, if they are microseconds) is
@@ -56,7 +61,7 @@ const JUMP: u64 = 1 << 16;
 /// let mut detector = Chen::<32>::new(ChenConfig { interval_us: 100_000, margin_us: 50_000 })?;
 /// for n in 0..100 {
 ///     if n % 7 != 3 { // some get lost
-///         detector.heard_number(Instant::from_millis(n * 100 + 20), n);
+///         detector.heartbeat_numbered(Instant::from_millis(n * 100 + 20), n);
 ///     }
 /// }
 /// // number 100 is expected at 10,020
@@ -65,16 +70,17 @@ const JUMP: u64 = 1 << 16;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chen<const N: usize> {
-    /// How late each heartbeat was, against the first of the window, and [`FAR`] more, so that nothing is negative; and the margin.
-    late: Window<N>,
+    /// How late each heartbeat was, against the first of the window, and [`DELAY_OFFSET`] more, so
+    /// that nothing is negative; and the margin.
+    delays: Window<N>,
     /// The next number, 0 while nothing was heard.
     next_number: u64,
     /// When that one would be as late as the first of the window was.
     next_at: Instant,
     /// In units.
     interval: u32,
-    /// What of the present silence is overlooked, in 1024 µs: 50 days of it at most.
-    excused: u32,
+    /// The local pause in the present silence that is ignored, in 1024 µs: 50 days of it at most.
+    ignored_pause: u32,
 }
 
 /// How a [`Chen`] detector judges.
@@ -102,7 +108,7 @@ impl ChenConfig {
     /// assert!(ChenConfig { margin_us: u64::MAX, ..config }.validate().is_err());
     /// ```
     pub const fn validate(&self) -> Result<(), ConfigError> {
-        let short = self.interval_us <= LONGEST_US && self.margin_us <= LONGEST_US;
+        let short = self.interval_us <= MAX_INTERVAL_US && self.margin_us <= MAX_INTERVAL_US;
         if self.interval_us > 0 && short { Ok(()) } else { Err(ConfigError::Detector) }
     }
 }
@@ -125,113 +131,117 @@ impl<const N: usize> Chen<N> {
         }
         let (interval_us, margin_us) = (config.interval_us, config.margin_us);
         let longer = if interval_us > margin_us { interval_us } else { margin_us };
-        let late = Window::new(margin_us, longer.wrapping_shl(SPARE_BITS));
+        let delays = Window::new(margin_us, longer.wrapping_shl(SPARE_BITS));
         Ok(Self {
-            interval: in_units(interval_us, late.shift()),
-            late,
+            interval: in_units(interval_us, delays.shift()),
+            delays,
             next_number: 0,
             next_at: Instant::ZERO,
-            excused: 0,
+            ignored_pause: 0,
         })
     }
 
     #[inline]
     const fn interval_us(&self) -> u64 {
-        self.late.us(self.interval as u64)
+        self.delays.us(self.interval as u64)
     }
 
     /// When a heartbeat is suspiciously late, if the mean is as late as the first of the window was, and it would be then.
     #[inline]
     fn due(&self, ideal: Instant) -> Instant {
-        let excused_us = u64::from(self.excused) << 10;
-        ideal.after(excused_us.saturating_add(self.late.us(self.late.pause.into())))
+        let ignored_us = u64::from(self.ignored_pause) << 10;
+        ideal.after(ignored_us.saturating_add(self.delays.us(self.delays.pause.into())))
     }
 
     /// Whether it is.
     #[inline]
     fn is_late(&self, now: Instant, ideal: Instant) -> bool {
         // now > due + sum / len - FAR, without the division
-        let past = self.late.units(now.after(self.late.us(FAR.into())).since(self.due(ideal)));
-        past.saturating_mul(self.late.len()) > self.late.sum()
+        let past = self
+            .delays
+            .units(now.after(self.delays.us(DELAY_OFFSET.into())).since(self.due(ideal)));
+        past.saturating_mul(self.delays.len()) > self.delays.sum()
     }
 
     /// Whether a heartbeat that is so late comes earlier than the mean by more than the longer of interval and margin: no heartbeat that is
     /// in time does.
     #[inline]
-    fn is_early(&self, late: u64) -> bool {
-        let most = u64::from(self.interval.max(self.late.pause));
-        late.saturating_add(most).saturating_mul(self.late.len()) < self.late.sum()
+    fn is_early(&self, delay: u64) -> bool {
+        let most = u64::from(self.interval.max(self.delays.pause));
+        delay.saturating_add(most).saturating_mul(self.delays.len()) < self.delays.sum()
     }
 
     /// How many heartbeats are missing if the one whose expected arrival is nearest comes at `now`; `None` if that has come already.
-    fn missing(&self, now: Instant) -> Option<u64> {
-        let (len, interval) = (self.late.len(), u64::from(self.interval));
+    fn missed_heartbeats(&self, now: Instant) -> Option<u64> {
+        let (len, interval) = (self.delays.len(), u64::from(self.interval));
         if len == 0 {
             return Some(0);
         }
         // everything `len` times, so that the mean needs no division: from half an interval before the next one is expected
-        let past = self.late.units(now.after(self.late.us(FAR.into())).since(self.next_at));
+        let past =
+            self.delays.units(now.after(self.delays.us(DELAY_OFFSET.into())).since(self.next_at));
         let past = past.saturating_add(interval >> 1).saturating_mul(len);
-        let since = past.checked_sub(self.late.sum())?;
+        let since = past.checked_sub(self.delays.sum())?;
         let span = interval.saturating_mul(len);
         let bits = JUMP.trailing_zeros().wrapping_add(2);
         Some(first_suspicious(bits, |n| n.saturating_mul(span) > since).wrapping_sub(1))
     }
 
-    fn begin(&mut self, now: Instant) {
-        self.late.clear();
-        self.late.push(FAR);
+    fn restart(&mut self, now: Instant) {
+        self.delays.clear();
+        self.delays.push(DELAY_OFFSET);
         self.next_at = now.after(self.interval_us());
     }
 }
 
 impl<const N: usize> Detector for Chen<N> {
-    fn heard(&mut self, now: Instant) {
-        if let Some(missing) = self.missing(now) {
-            self.heard_number(now, self.next_number.saturating_add(missing));
+    fn heartbeat(&mut self, now: Instant) {
+        if let Some(missed) = self.missed_heartbeats(now) {
+            self.heartbeat_numbered(now, self.next_number.saturating_add(missed));
         }
     }
 
     #[inline]
-    fn heard_number(&mut self, now: Instant, number: u64) {
+    fn heartbeat_numbered(&mut self, now: Instant, number: u64) {
         let again = number < self.next_number;
         if again && !self.suspects(now) {
             return;
         }
-        // what was overlooked is no lateness of the peer's, and not to be learnt
-        self.excused = 0;
+        // a local pause is no lateness of the peer's, and not to be learnt
+        self.ignored_pause = 0;
         let interval_us = self.interval_us();
         let skipped = number.saturating_sub(self.next_number);
         let ideal = self.next_at.after(skipped.saturating_mul(interval_us));
-        let by = self.late.units(now.after(self.late.us(FAR.into())).since(ideal));
+        let by = self.delays.units(now.after(self.delays.us(DELAY_OFFSET.into())).since(ideal));
         let near = skipped <= JUMP && by > 0 && by >> 31 == 0 && !self.is_early(by);
-        let fits = self.late.len() > 0 && !again && near && !self.is_late(now, ideal);
+        let fits = self.delays.len() > 0 && !again && near && !self.is_late(now, ideal);
         if let (true, Ok(by)) = (fits, u32::try_from(by)) {
-            self.late.push(by);
+            self.delays.push(by);
             self.next_at = ideal.after(interval_us);
         } else {
-            self.begin(now);
+            self.restart(now);
         }
         self.next_number = number.saturating_add(1);
     }
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        self.late.len() > 0 && self.is_late(now, self.next_at)
+        self.delays.len() > 0 && self.is_late(now, self.next_at)
     }
 
     fn suspects_at(&self) -> Option<Instant> {
-        if self.late.len() == 0 {
+        if self.delays.len() == 0 {
             return None;
         }
-        let past = first_suspicious(31, |us| us.saturating_mul(self.late.len()) > self.late.sum());
-        let at = self.due(self.next_at).after(self.late.us(past)).as_micros();
-        Some(Instant::from_micros(at.saturating_sub(self.late.us(FAR.into()))))
+        let past =
+            first_suspicious(31, |us| us.saturating_mul(self.delays.len()) > self.delays.sum());
+        let at = self.due(self.next_at).after(self.delays.us(past)).as_micros();
+        Some(Instant::from_micros(at.saturating_sub(self.delays.us(DELAY_OFFSET.into()))))
     }
 
-    fn excuse(&mut self, us: u64) {
+    fn ignore_local_pause(&mut self, us: u64) {
         let more = u32::try_from(us.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        self.excused = self.excused.saturating_add(more);
+        self.ignored_pause = self.ignored_pause.saturating_add(more);
     }
 }
 
@@ -243,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_expects_what_the_paper_says(
+        fn expected_arrival_matches_the_paper(
             delays in prop::collection::vec((0u64..90_000, any::<bool>()), 20..60),
         ) {
             let config = ChenConfig { interval_us: 100_000, margin_us: 100_000 };
@@ -253,7 +263,7 @@ mod tests {
                 let number = number as u64 + 5;
                 let at = number * 100_000 + delay;
                 if !lost {
-                    detector.heard_number(Instant::from_micros(at), number);
+                    detector.heartbeat_numbered(Instant::from_micros(at), number);
                     arrived.push((at as i64, number as i64));
                 }
             }
@@ -270,10 +280,10 @@ mod tests {
 
         #[test]
         fn nothing_overflows(heard in prop::collection::vec((any::<u64>(), any::<u64>()), 0..60), at: u64) {
-            let config = ChenConfig { interval_us: LONGEST_US, margin_us: LONGEST_US };
+            let config = ChenConfig { interval_us: MAX_INTERVAL_US, margin_us: MAX_INTERVAL_US };
             let mut detector = Chen::<4>::new(config).unwrap();
             for (now, number) in heard {
-                detector.heard_number(Instant::from_micros(now), number);
+                detector.heartbeat_numbered(Instant::from_micros(now), number);
                 detector.suspects(Instant::from_micros(at));
                 detector.suspects_at();
             }
@@ -281,64 +291,66 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_stays_suspicious_however_long_it_is() {
+    fn suspicion_persists_for_any_silence() {
         let mut detector = Chen::<4>::new(ChenConfig { interval_us: 1_000, margin_us: 0 }).unwrap();
         assert!(!detector.suspects(Instant::MAX)); // never heard
-        detector.heard(Instant::ZERO);
+        detector.heartbeat(Instant::ZERO);
         for at in [1_001, 1 << 32, 1 << 62, 1 << 63, (1 << 63) + 2_000, u64::MAX] {
             assert!(detector.suspects(Instant::from_micros(at)), "{at}");
         }
         // but for one that begins at the end of the clock
-        for (left, suspects) in [(u64::from(FAR) + 2_000, true), (u64::from(FAR), false)] {
+        for (left, suspects) in
+            [(u64::from(DELAY_OFFSET) + 2_000, true), (u64::from(DELAY_OFFSET), false)]
+        {
             let mut detector =
                 Chen::<4>::new(ChenConfig { interval_us: 1_000, margin_us: 0 }).unwrap();
-            detector.heard(Instant::from_micros(u64::MAX - left));
+            detector.heartbeat(Instant::from_micros(u64::MAX - left));
             assert_eq!(detector.suspects(Instant::MAX), suspects);
         }
     }
 
     #[test]
-    fn an_excuse_is_for_one_silence() {
+    fn ignored_pause_applies_to_one_silence() {
         let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
         let mut detector = Chen::<8>::new(config).unwrap();
         let ms = Instant::from_millis;
         for n in 0..20 {
-            detector.heard_number(ms(n * 100), n);
+            detector.heartbeat_numbered(ms(n * 100), n);
         }
         let at = detector.suspects_at().unwrap();
-        detector.excuse(3_600_000_000);
-        let excused = detector.suspects_at().unwrap().since(at);
-        assert!((3_600_000_000..3_600_001_024).contains(&excused), "{excused}");
-        detector.heard_number(ms(2_000), 20);
+        detector.ignore_local_pause(3_600_000_000);
+        let ignored_pause = detector.suspects_at().unwrap().since(at);
+        assert!((3_600_000_000..3_600_001_024).contains(&ignored_pause), "{ignored_pause}");
+        detector.heartbeat_numbered(ms(2_000), 20);
         assert_eq!(detector.suspects_at().unwrap().since(at), 100_000);
-        detector.excuse(u64::MAX);
+        detector.ignore_local_pause(u64::MAX);
         assert!(!detector.suspects(ms(30 * 86_400_000)));
     }
 
     #[test]
-    fn a_sender_that_counts_anew_is_believed_once_it_is_suspected() {
+    fn restarted_numbering_is_accepted_once_suspected() {
         let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
         let mut detector = Chen::<8>::new(config).unwrap();
         let ms = Instant::from_millis;
-        (0..20).for_each(|n| detector.heard_number(ms(n * 100), n + 1_000));
+        (0..20).for_each(|n| detector.heartbeat_numbered(ms(n * 100), n + 1_000));
         let at = detector.suspects_at();
         assert_eq!(at, Some(Instant::from_micros(2_050_001)));
-        detector.heard_number(ms(2_050), 3); // late, or repeated
+        detector.heartbeat_numbered(ms(2_050), 3); // late, or repeated
         assert_eq!(detector.suspects_at(), at);
-        detector.heard_number(Instant::from_micros(2_050_001), 3);
+        detector.heartbeat_numbered(Instant::from_micros(2_050_001), 3);
         assert_eq!(detector.suspects_at(), Some(Instant::from_micros(2_200_002)));
-        detector.heard_number(ms(2_150), 4);
+        detector.heartbeat_numbered(ms(2_150), 4);
         assert!(!detector.suspects(ms(2_300)) && detector.suspects(ms(2_301)));
         // the last one once more is late, too
-        detector.heard_number(ms(2_200), 4);
+        detector.heartbeat_numbered(ms(2_200), 4);
         assert!(!detector.suspects(ms(2_300)) && detector.suspects(ms(2_301)));
     }
 
     #[test]
-    fn numbers_and_times_that_are_far_off_begin_anew() {
+    fn implausible_numbers_and_times_restart_the_window() {
         let config = ChenConfig { interval_us: 1_000, margin_us: 500 };
         let mut steady = Chen::<4>::new(config).unwrap();
-        (0..4).for_each(|n| steady.heard_number(Instant::from_micros(n * 1_000), n));
+        (0..4).for_each(|n| steady.heartbeat_numbered(Instant::from_micros(n * 1_000), n));
         // number 4 is due at 4,000
         for (number, at, fits) in [
             (4 + JUMP, 4_000 + JUMP * 1_000, true),
@@ -349,38 +361,40 @@ mod tests {
             (5, 5_501, false),
         ] {
             let mut detector = steady.clone();
-            detector.heard_number(Instant::from_micros(at), number);
-            assert_eq!(detector.late.len(), if fits { 4 } else { 1 }, "{number} at {at}");
+            detector.heartbeat_numbered(Instant::from_micros(at), number);
+            assert_eq!(detector.delays.len(), if fits { 4 } else { 1 }, "{number} at {at}");
             assert_eq!(detector.next_number, number + 1);
         }
         // later and later, by less than the margin each time: 2^32 µs after 15 of them
         let config = ChenConfig { interval_us: 1_000, margin_us: 1_000_000_000 };
         let mut detector = Chen::<4>::new(config).unwrap();
-        assert_eq!(detector.late.shift(), 2);
+        assert_eq!(detector.delays.shift(), 2);
         for number in 0..20 {
-            detector.heard_number(Instant::from_micros(number * 300_001_000), number);
-            assert_eq!(detector.late.len(), (number % 15 + 1).min(4), "{number}");
+            detector.heartbeat_numbered(Instant::from_micros(number * 300_001_000), number);
+            assert_eq!(detector.delays.len(), (number % 15 + 1).min(4), "{number}");
         }
         // earlier and earlier, by less than an interval each time
         let config = ChenConfig { interval_us: 60_000_000, margin_us: 500 };
         let mut detector = Chen::<4>::new(config).unwrap();
         for number in 0..60 {
-            detector.heard_number(Instant::from_micros(number * 40_000_000), number);
-            assert_eq!(detector.late.len(), (number % 54 + 1).min(4), "{number}");
+            detector.heartbeat_numbered(Instant::from_micros(number * 40_000_000), number);
+            assert_eq!(detector.delays.len(), (number % 54 + 1).min(4), "{number}");
         }
     }
 
     #[test]
-    fn a_heartbeat_that_is_early_by_more_than_interval_and_margin_begins_anew() {
+    fn too_early_heartbeat_restarts_the_window() {
         for (margin_us, early, fits) in
             [(500, 1_000, true), (500, 1_001, false), (3_000, 3_000, true), (3_000, 3_001, false)]
         {
             let config = ChenConfig { interval_us: 1_000, margin_us };
             let mut detector = Chen::<8>::new(config).unwrap();
-            (0..4).for_each(|n| detector.heard_number(Instant::from_micros(10_000 + n * 1_000), n));
+            (0..4).for_each(|n| {
+                detector.heartbeat_numbered(Instant::from_micros(10_000 + n * 1_000), n)
+            });
             // number 8 is due at 18,000
-            detector.heard_number(Instant::from_micros(18_000 - early), 8);
-            assert_eq!(detector.late.len(), if fits { 5 } else { 1 }, "{margin_us} {early}");
+            detector.heartbeat_numbered(Instant::from_micros(18_000 - early), 8);
+            assert_eq!(detector.delays.len(), if fits { 5 } else { 1 }, "{margin_us} {early}");
         }
     }
 
@@ -389,7 +403,7 @@ mod tests {
     /// A detector that has heard 100 heartbeats, the last at 9,900 ms.
     fn steady() -> Chen<64> {
         let mut detector = Chen::new(CHEN).unwrap();
-        (0..100).for_each(|n| detector.heard_number(Instant::from_millis(n * 100), n));
+        (0..100).for_each(|n| detector.heartbeat_numbered(Instant::from_millis(n * 100), n));
         detector
     }
 
@@ -399,44 +413,44 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_and_a_jump_of_numbers_blind_nobody() {
+    fn stall_and_number_jump_do_not_blind_detection() {
         let ms = Instant::from_millis;
         // nothing arrives for 60 s; then the 100 that a buffer kept of what was sent meanwhile
         let mut detector = steady();
-        (100..200).for_each(|n| detector.heard_number(ms(70_000), n));
-        detector.heard_number(ms(70_100), 701);
+        (100..200).for_each(|n| detector.heartbeat_numbered(ms(70_000), n));
+        detector.heartbeat_numbered(ms(70_100), 701);
         assert_eq!(suspects_after(&detector, 70_100), 220);
         // or all of them
         for kept in [2, 10, 64, 600] {
             let mut detector = steady();
-            (100..100 + kept).for_each(|n| detector.heard_number(ms(70_000), n));
+            (100..100 + kept).for_each(|n| detector.heartbeat_numbered(ms(70_000), n));
             for n in 1..=2 {
-                detector.heard_number(ms(70_000 + n * 100), 700 + n);
+                detector.heartbeat_numbered(ms(70_000 + n * 100), 700 + n);
                 assert!(suspects_after(&detector, 70_000 + n * 100) <= 320, "{kept}");
             }
         }
         // the sender started again, from a number that it had reserved
         let mut detector = steady();
-        detector.heard_number(ms(10_000), 5_000);
+        detector.heartbeat_numbered(ms(10_000), 5_000);
         assert_eq!(suspects_after(&detector, 10_000), 220);
     }
 
     /// This node slept for 15 minutes.
     #[test]
-    fn what_was_excused_is_no_lateness_of_the_peer() {
+    fn ignored_pause_is_not_sampled_as_delay() {
         let ms = Instant::from_millis;
         let mut detector = steady();
-        detector.excuse(900_000_000);
+        detector.ignore_local_pause(900_000_000);
         let wake = 9_900 + 900_000;
-        detector.heard_number(ms(wake), 100); // it waited in the socket
+        detector.heartbeat_numbered(ms(wake), 100); // it waited in the socket
         assert_eq!(suspects_after(&detector, wake), 220);
-        detector.heard_number(ms(wake + 50), 9_100);
-        detector.heard_number(ms(wake + 150), 9_101);
+        detector.heartbeat_numbered(ms(wake + 50), 9_100);
+        detector.heartbeat_numbered(ms(wake + 150), 9_101);
         assert_eq!(suspects_after(&detector, wake + 150), 220);
     }
 
     #[test]
-    fn traffic_without_numbers_is_the_heartbeat_of_its_interval() {
+    fn unnumbered_traffic_counts_as_nearest_heartbeat() {
         let config = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
         let mut detector = Chen::<8>::new(config).unwrap();
         let ms = Instant::from_millis;
@@ -450,50 +464,55 @@ mod tests {
             (1_537, 6),
             (1_637, 7), // late
         ] {
-            detector.heard(ms(at));
+            detector.heartbeat(ms(at));
             assert_eq!(detector.next_number, next, "{at}");
         }
         let mut detector = Chen::<8>::new(ChenConfig { margin_us: 10_000, ..config }).unwrap();
-        (0..8).for_each(|n| detector.heard(ms(n * 100)));
-        detector.heard(ms(849)); // late by nearly half an interval: it is number 8
+        (0..8).for_each(|n| detector.heartbeat(ms(n * 100)));
+        detector.heartbeat(ms(849)); // late by nearly half an interval: it is number 8
         assert_eq!(detector.next_number, 9);
         let at = detector.suspects_at().unwrap();
-        detector.heard(Instant::from_micros(at.as_micros() - 1));
-        detector.heard(at);
+        detector.heartbeat(Instant::from_micros(at.as_micros() - 1));
+        detector.heartbeat(at);
         assert_eq!(detector.next_number, 10);
         assert!(!detector.suspects(at));
         // a silence of any length
-        detector.heard(ms(800 + 100 * (JUMP + 5)));
-        assert_eq!(detector.late.len(), 1);
-        detector.heard(Instant::MAX);
-        detector.heard(Instant::ZERO);
+        detector.heartbeat(ms(800 + 100 * (JUMP + 5)));
+        assert_eq!(detector.delays.len(), 1);
+        detector.heartbeat(Instant::MAX);
+        detector.heartbeat(Instant::ZERO);
     }
 
     #[test]
-    fn long_intervals_are_counted_in_larger_units() {
+    fn long_intervals_use_coarser_units() {
         let hour = 3_600_000_000;
         let config = ChenConfig { interval_us: 2 * hour, margin_us: 3 * hour };
         let mut detector = Chen::<64>::new(config).unwrap();
-        (0..100).for_each(|n| detector.heard_number(Instant::from_micros(n * 2 * hour), n));
+        (0..100).for_each(|n| detector.heartbeat_numbered(Instant::from_micros(n * 2 * hour), n));
         let at = detector.suspects_at().unwrap().as_micros();
         assert!((at - 203 * hour) < 1_000, "{at}");
         assert!(
-            Chen::<64>::new(ChenConfig { interval_us: LONGEST_US, margin_us: LONGEST_US }).is_ok()
+            Chen::<64>::new(ChenConfig {
+                interval_us: MAX_INTERVAL_US,
+                margin_us: MAX_INTERVAL_US
+            })
+            .is_ok()
         );
-        for (interval_us, margin_us) in [(LONGEST_US + 1, 0), (1, LONGEST_US + 1), (0, 1)] {
+        for (interval_us, margin_us) in [(MAX_INTERVAL_US + 1, 0), (1, MAX_INTERVAL_US + 1), (0, 1)]
+        {
             let config = ChenConfig { interval_us, margin_us };
             assert_eq!(Chen::<64>::new(config).err(), Some(ConfigError::Detector));
         }
     }
 
     #[test]
-    fn a_sender_whose_clock_is_off_is_followed() {
+    fn sender_clock_drift_is_followed() {
         let config = ChenConfig { interval_us: 100_000, margin_us: 30_000 };
         let mut detector = Chen::<16>::new(config).unwrap();
         for n in 0..100_000_u64 {
             let now = Instant::from_micros(n * 100_100); // 0.1 % slow: 10 s late in the end
             assert!(!detector.suspects(now), "{n}");
-            detector.heard_number(now, n);
+            detector.heartbeat_numbered(now, n);
         }
     }
 }

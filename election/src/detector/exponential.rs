@@ -1,11 +1,11 @@
 use quorate_core::Instant;
 
-use super::window::{Window, coarser, in_units};
+use super::window::{Window, coarsen, in_units};
 use super::{Detector, Phi, PhiConfig, first_suspicious};
 use crate::ConfigError;
 
 /// Silences of more units than this, 12 days of microseconds, count as this in the arithmetic.
-const LONGEST_SILENCE: u64 = (1 << 40) - 1;
+const MAX_SILENCE: u64 = (1 << 40) - 1;
 
 /// The phi accrual detector with an exponential distribution of intervals, as Cassandra has it (Lakshman and Malik, "Cassandra: a
 /// decentralized structured storage system", 2010, section 5.4): phi is the silence in mean intervals, times log10(e).
@@ -22,7 +22,7 @@ const LONGEST_SILENCE: u64 = (1 << 40) - 1;
 /// let config = PhiConfig { pause_us: 0, ..PhiConfig::for_interval(100_000) };
 /// let mut detector = ExponentialPhi::<64>::new(config)?;
 /// for n in 0..100 {
-///     detector.heard(Instant::from_millis(n * 100));
+///     detector.heartbeat(Instant::from_millis(n * 100));
 /// }
 /// let last = Instant::from_millis(9_900);
 /// assert_eq!(detector.phi(last.after(100_000)), Phi::from_milli(434));
@@ -37,7 +37,7 @@ pub struct ExponentialPhi<const N: usize> {
     /// The threshold in mean intervals, in 1/4096.
     threshold: u32,
     /// The mean counts as at least this, in the window's units.
-    least: u32,
+    min_mean: u32,
 }
 
 impl<const N: usize> ExponentialPhi<N> {
@@ -58,12 +58,12 @@ impl<const N: usize> ExponentialPhi<N> {
         // ln(10) / 1000 * 4096 = 9.43139..., in 1/65,536
         let threshold = u64::from(config.threshold.milli()).saturating_mul(618_096) >> 16;
         let mut detector = Self {
-            least: in_units(config.min_deviation_us, window.shift()),
+            min_mean: in_units(config.min_deviation_us, window.shift()),
             window,
             last: Instant::MAX,
             threshold: u32::try_from(threshold).unwrap_or(u32::MAX),
         };
-        detector.take(config.first_interval_us);
+        detector.push_sample(config.first_interval_us);
         Ok(detector)
     }
 
@@ -91,18 +91,18 @@ impl<const N: usize> ExponentialPhi<N> {
         u32::try_from(milli).map_or(Phi::MAX, Phi::from_milli)
     }
 
-    /// What of the silence is not forgiven, in units.
+    /// The silence beyond the tolerated pause, in units.
     #[inline]
     fn silence(&self, now: Instant) -> u64 {
         let silence = self.window.units(now.since(self.last));
-        silence.saturating_sub(u64::from(self.window.pause)).min(LONGEST_SILENCE)
+        silence.saturating_sub(u64::from(self.window.pause)).min(MAX_SILENCE)
     }
 
     #[inline]
-    fn take(&mut self, us: u64) {
+    fn push_sample(&mut self, us: u64) {
         let sample = match self.window.sample(us) {
             Some(sample) => sample,
-            None => self.make_room(us),
+            None => self.coarsen_for(us),
         };
         self.window.push(sample);
     }
@@ -110,22 +110,22 @@ impl<const N: usize> ExponentialPhi<N> {
     /// Makes the unit so large that an interval is a sample, and gives it.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self, us: u64) -> u32 {
-        let doubled = self.window.make_room(us);
-        self.least = coarser(self.least, doubled);
+    fn coarsen_for(&mut self, us: u64) -> u32 {
+        let doubled = self.window.coarsen_for(us);
+        self.min_mean = coarsen(self.min_mean, doubled);
         self.window.sample(us).unwrap_or(0)
     }
 
     /// `N` times the mean.
     #[inline]
     fn sum(&self) -> u64 {
-        self.window.sum().max(self.window.len().wrapping_mul(u64::from(self.least)))
+        self.window.sum().max(self.window.len().wrapping_mul(u64::from(self.min_mean)))
     }
 
     /// Whether a silence, without the pause, is longer than what is tolerated.
     #[inline]
     #[allow(clippy::arithmetic_side_effects)] // 40 bits of silence, 10 of length, 12 of fraction; 20 of threshold, 42 of sum
-    fn is_beyond(&self, silence: u64) -> bool {
+    fn exceeds_tolerance(&self, silence: u64) -> bool {
         silence * self.window.len() * 4096 > u64::from(self.threshold) * self.sum()
     }
 
@@ -137,7 +137,7 @@ impl<const N: usize> ExponentialPhi<N> {
 
 impl<const N: usize> Detector for ExponentialPhi<N> {
     #[inline]
-    fn heard(&mut self, now: Instant) {
+    fn heartbeat(&mut self, now: Instant) {
         if self.last == Instant::MAX {
             self.last = now;
             return;
@@ -146,25 +146,25 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
         if self.suspects(now) {
             us = us.min(self.longest_tolerated());
         }
-        self.take(us);
+        self.push_sample(us);
         self.last = self.last.max(now);
     }
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        self.is_beyond(self.silence(now))
+        self.exceeds_tolerance(self.silence(now))
     }
 
     fn suspects_at(&self) -> Option<Instant> {
         if self.last == Instant::MAX {
             return None;
         }
-        let silence = first_suspicious(40, |us| self.is_beyond(us));
+        let silence = first_suspicious(40, |us| self.exceeds_tolerance(us));
         let silence = silence.saturating_add(u64::from(self.window.pause));
         Some(self.last.after(self.window.us(silence)))
     }
 
-    fn excuse(&mut self, us: u64) {
+    fn ignore_local_pause(&mut self, us: u64) {
         self.last = self.last.after(us);
     }
 }
@@ -172,13 +172,13 @@ impl<const N: usize> Detector for ExponentialPhi<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::phi::LONGEST_US;
+    use crate::detector::phi::MAX_INTERVAL_US;
     use proptest::prelude::*;
     use std::vec::Vec;
 
     proptest! {
         #[test]
-        fn phi_and_the_deadline_are_as_exact_as_the_docs_say(
+        fn phi_and_deadline_are_as_exact_as_documented(
             samples in prop::collection::vec(1u64..400_000, 8),
             scale in 0u32..17,
             silence in 0u64..3_000_000,
@@ -209,11 +209,11 @@ mod tests {
         #[test]
         fn nothing_overflows(samples in prop::collection::vec(any::<u64>(), 0..200), at: u64) {
             let mut detector = ExponentialPhi::<64>::new(PhiConfig {
-                pause_us: LONGEST_US, min_deviation_us: 1, first_interval_us: LONGEST_US,
+                pause_us: MAX_INTERVAL_US, min_deviation_us: 1, first_interval_us: MAX_INTERVAL_US,
                 threshold: Phi::from_milli(100_000),
             }).unwrap();
             for sample in samples {
-                detector.heard(Instant::from_micros(sample));
+                detector.heartbeat(Instant::from_micros(sample));
                 let _ = detector.phi(Instant::from_micros(at));
                 detector.suspects(Instant::from_micros(at));
                 detector.suspects_at();
@@ -222,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_does_not_make_it_nervous() {
+    fn burst_does_not_lower_the_threshold() {
         let mut detector = ExponentialPhi::<16>::new(PhiConfig::for_interval(100_000)).unwrap();
-        (0..100).for_each(|_| detector.heard(Instant::from_millis(5)));
+        (0..100).for_each(|_| detector.heartbeat(Instant::from_millis(5)));
         // half an interval of pause, and 18.4 tenths
         assert_eq!(detector.suspects_at().map(|at| at.as_micros() / 1_000), Some(239));
     }

@@ -12,7 +12,7 @@ use crate::ConfigError;
 /// use quorate_election::detector::{Detector, Heartbeat, HeartbeatConfig};
 /// let mut detector = Heartbeat::new(HeartbeatConfig { interval_us: 100_000, missed: 3 })?;
 /// assert!(!detector.suspects(Instant::from_millis(9_999))); // never heard
-/// detector.heard(Instant::from_millis(1_000));
+/// detector.heartbeat(Instant::from_millis(1_000));
 /// assert!(!detector.suspects(Instant::from_millis(1_300)));
 /// assert_eq!(detector.suspects_at(), Some(Instant::from_micros(1_300_001)));
 /// assert!(detector.suspects(Instant::from_micros(1_300_001)));
@@ -56,7 +56,7 @@ impl Heartbeat {
 
 impl Detector for Heartbeat {
     #[inline]
-    fn heard(&mut self, now: Instant) {
+    fn heartbeat(&mut self, now: Instant) {
         self.last = if self.last == Instant::MAX { now } else { self.last.max(now) };
     }
 
@@ -70,7 +70,7 @@ impl Detector for Heartbeat {
         (self.last != Instant::MAX).then_some(at)
     }
 
-    fn excuse(&mut self, us: u64) {
+    fn ignore_local_pause(&mut self, us: u64) {
         self.last = self.last.after(us);
     }
 }

@@ -1,9 +1,10 @@
 //! Failure detectors: who is still there, judged by when it was last heard.
 //!
-//! A detector is plain data beside each watched peer. It is told when something arrived ([`Detector::heard`]), and asked whether
-//! the silence since then is suspicious ([`Detector::suspects`]), or when it will be ([`Detector::suspects_at`]: the deadline to
-//! sleep until). Only the local clock counts, and only the time of arrival. Any traffic will do, not just heartbeats, but for
-//! [`Chen`].
+//! A detector is plain data beside each monitored peer. It is called when something arrived
+//! ([`Detector::heartbeat`]), and asked whether the silence since then is suspicious
+//! ([`Detector::suspects`]), or when it will be ([`Detector::suspects_at`]: the deadline to sleep
+//! until). Only the local clock counts, and only the time of arrival. Any traffic will do, not just
+//! heartbeats, but for [`Chen`].
 //!
 //! | | suspects after | knows | RAM at 64 samples |
 //! |---|---|---|---|
@@ -20,19 +21,20 @@
 //!
 //! # How a detector feeds an election
 //!
-//! [`Watch`] keeps a detector for each peer. Every message that arrives goes to both, every change of mind to the election:
+//! [`Monitor`] keeps a detector for each peer. Every message that arrives goes to both, every
+//! change of mind to the election:
 //!
 //! ```
 //! use quorate_core::{Instant, NodeId, Output};
-//! use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
+//! use quorate_election::detector::{NormalPhi, PhiConfig, Monitor};
 //! use quorate_election::{Bully, Config, Inline, Role, Takeover};
 //!
 //! let ids = [1, 2].map(NodeId::new);
 //! // the election's own timeout is only the last resort now
 //! let config = Config { leader_timeout_us: 5_000_000, takeover: Takeover::Keep, ..Config::lan() };
 //! let mut election = Bully::<Inline<2>>::new(ids[0], &ids, config)?;
-//! let mut watch = Watch::<NormalPhi<64>, 1>::new(20_000);
-//! watch.add(ids[1], NormalPhi::new(PhiConfig::for_interval(100_000))?)?;
+//! let mut monitor = Monitor::<NormalPhi<64>, 1>::new(20_000);
+//! monitor.add(ids[1], NormalPhi::new(PhiConfig::for_interval(100_000))?)?;
 //!
 //! let alive = quorate_election::bully::Message::Alive {
 //!     epoch: quorate_election::Epoch::from_token(33),
@@ -40,17 +42,17 @@
 //! };
 //! let mut now = Instant::ZERO;
 //! for _ in 0..10 {
-//!     watch.heard(now, ids[1]); // whatever it was
+//!     monitor.heartbeat(now, ids[1]); // whatever it was
 //!     election.receive(now, ids[1], alive)?;
 //!     now = now.after(100_000);
 //! }
 //! // The leader falls silent. Sleep until the earlier deadline; one that waits for nothing has none:
-//! let deadlines = [watch.deadline(), election.deadline()];
+//! let deadlines = [monitor.deadline(), election.deadline()];
 //! let wake = deadlines.into_iter().flatten().min().ok_or("nothing to wait for")?;
 //! assert!(wake < Instant::from_millis(1_600)); // long before the 5 s
-//! watch.tick(wake);
+//! monitor.tick(wake);
 //! election.tick(wake);
-//! while let Some(change) = watch.poll() {
+//! while let Some(change) = monitor.poll() {
 //!     if change.suspected {
 //!         election.suspect(wake, change.node);
 //!     }
@@ -61,9 +63,11 @@
 //!
 //! # What to mind
 //!
-//! * A detector that was never told anything suspects nobody. Call [`heard`](Detector::heard) once when the watch begins.
-//! * [`Chen`] wants heartbeats that are numbered: hand the numbers to [`heard_number`](Detector::heard_number) or
-//!   [`Watch::heard_number`]. With any other traffic it has to guess which heartbeat that is.
+//! * A detector without any heartbeat suspects nobody. Call [`heartbeat`](Detector::heartbeat) once
+//!   when the watch begins.
+//! * [`Chen`] wants heartbeats that are numbered: hand the numbers to
+//!   [`heartbeat_numbered`](Detector::heartbeat_numbered) or [`Monitor::heartbeat_numbered`]. With
+//!   any other traffic it has to guess which heartbeat that is.
 //! * A lost heartbeat is a silence of two intervals. A detector that is to ride out losses must tolerate as much: [`Heartbeat`] by
 //!   `missed`, [`Chen`] by a margin above the interval, phi by a `pause_us` of the interval (until it has learnt that losses happen).
 //! * Intervals may be microseconds or days; nothing is cut off. Radios that are heard every hour are configured like a network is.
@@ -71,47 +75,48 @@
 //!   `pause_us` to the interval of the heartbeats: then no burst makes it suspect a peer whose next heartbeat is in time.
 //! * After an outage the silence itself is no sample: it counts as no longer than what was tolerated, so one failure does not
 //!   blind the window to the next.
-//! * If it was *this* node that slept, everybody seems silent. [`Watch`] notices that it was called late, and forgives those that
-//!   were not heard since.
+//! * If it was *this* node that slept, everybody seems silent. [`Monitor`] detects that it was
+//!   called late, and ignores that pause for those that were not heard since.
 
 mod chen;
 mod exponential;
 mod heartbeat;
+mod monitor;
 mod normal;
 mod phi;
-mod watch;
 mod window;
 
 pub use chen::{Chen, ChenConfig};
 pub use exponential::ExponentialPhi;
 pub use heartbeat::{Heartbeat, HeartbeatConfig};
+pub use monitor::{Monitor, SuspicionChange};
 pub use normal::NormalPhi;
 pub use phi::{Phi, PhiConfig};
-pub use watch::{Change, Watch};
 
 use quorate_core::Instant;
 
 /// What all detectors have in common.
 pub trait Detector {
-    /// Something arrived from the peer. `now` is this node's monotonic clock; a time before the last one counts as the last.
-    fn heard(&mut self, now: Instant);
+    /// Records a heartbeat, or any message, of the peer. `now` is this node's monotonic clock; a
+    /// time before the last one counts as the last.
+    fn heartbeat(&mut self, now: Instant);
 
     /// The peer's heartbeat with this number arrived; numbers grow by 1 with each that is sent. Only [`Chen`] makes use of numbers: to
-    /// others it is the same as [`heard`](Self::heard).
+    /// others it is the same as [`heartbeat`](Self::heartbeat).
     ///
     /// ```
     /// use quorate_core::Instant;
     /// use quorate_election::detector::{Chen, ChenConfig, Detector};
     /// let mut detector = Chen::<32>::new(ChenConfig { interval_us: 100_000, margin_us: 50_000 })?;
-    /// detector.heard_number(Instant::ZERO, 7);
+    /// detector.heartbeat_numbered(Instant::ZERO, 7);
     /// let at = detector.suspects_at();
-    /// detector.heard_number(Instant::from_millis(40), 6); // late
+    /// detector.heartbeat_numbered(Instant::from_millis(40), 6); // late
     /// assert_eq!(detector.suspects_at(), at);
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
-    fn heard_number(&mut self, now: Instant, number: u64) {
+    fn heartbeat_numbered(&mut self, now: Instant, number: u64) {
         let _ = number;
-        self.heard(now);
+        self.heartbeat(now);
     }
 
     /// Whether the silence is suspicious by now. Once it is, it stays so until something is heard.
@@ -121,8 +126,9 @@ pub trait Detector {
     /// was ever heard.
     fn suspects_at(&self) -> Option<Instant>;
 
-    /// Overlooks so many µs of the present silence: this node was not there to hear.
-    fn excuse(&mut self, us: u64);
+    /// Ignores so many µs of the present silence: a local pause, in which this node could not
+    /// receive.
+    fn ignore_local_pause(&mut self, us: u64);
 }
 
 /// The first number from 1 on that is suspicious, among those of so many bits: bit by bit, as boards have no instruction for the

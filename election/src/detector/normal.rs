@@ -1,14 +1,15 @@
 use quorate_core::Instant;
 
-use super::window::{Window, coarser, in_units};
+use super::window::{Window, coarsen, in_units};
 use super::{Detector, Phi, PhiConfig, first_suspicious, phi};
 use crate::ConfigError;
 
 /// The phi accrual detector with a normal distribution of intervals (Hayashibara et al. 2004), in the form Akka gave it: a
 /// window of samples, an acceptable pause, a least deviation, and the logistic approximation of the distribution.
 ///
-/// With `N` samples, 2 to 1024: RAM `4 N + 40` bytes. [`heard`](Detector::heard) and [`suspects`](Detector::suspects) take a few
-/// nanoseconds: no division, no root, no logarithm. Only [`phi`](Self::phi) does.
+/// With `N` samples, 2 to 1024: RAM `4 N + 40` bytes. [`heartbeat`](Detector::heartbeat) and
+/// [`suspects`](Detector::suspects) take a few nanoseconds: no division, no root, no logarithm.
+/// Only [`phi`](Self::phi) does.
 ///
 /// Intervals may have any length. Samples are counted in microseconds up to 8.9 minutes (with 64 of them; with 1000, 2.2 minutes). The
 /// first one that is longer makes the unit a larger power of two, which costs a pass over the window.
@@ -25,7 +26,7 @@ use crate::ConfigError;
 ///
 /// let mut detector = NormalPhi::<64>::new(PhiConfig::for_interval(100_000))?;
 /// for n in 0..100 {
-///     detector.heard(Instant::from_millis(n * 100 + n % 3)); // every 100 ms or so
+///     detector.heartbeat(Instant::from_millis(n * 100 + n % 3)); // every 100 ms or so
 /// }
 /// let last = Instant::from_millis(9_900);
 /// assert!(detector.phi(last.after(100_000)) < Phi::from_milli(100));
@@ -72,8 +73,8 @@ impl<const N: usize> NormalPhi<N> {
         detector.min_deviation = in_units(config.min_deviation_us, detector.window.shift());
         // as Akka does: two samples whose mean is the estimate, and whose deviation is a quarter of it
         let quarter = config.first_interval_us / 4;
-        detector.take(config.first_interval_us.saturating_sub(quarter));
-        detector.take(config.first_interval_us.saturating_add(quarter));
+        detector.push_sample(config.first_interval_us.saturating_sub(quarter));
+        detector.push_sample(config.first_interval_us.saturating_add(quarter));
         Ok(detector)
     }
 
@@ -84,7 +85,7 @@ impl<const N: usize> NormalPhi<N> {
     /// use quorate_election::detector::{Detector, NormalPhi, Phi, PhiConfig};
     /// let mut detector = NormalPhi::<64>::new(PhiConfig::for_interval(100_000))?;
     /// assert_eq!(detector.phi(Instant::from_millis(5_000)), Phi::default());
-    /// detector.heard(Instant::ZERO);
+    /// detector.heartbeat(Instant::ZERO);
     /// assert_eq!(detector.phi(Instant::from_millis(150)), Phi::from_milli(301)); // at the mean: log10(2)
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
@@ -100,7 +101,7 @@ impl<const N: usize> NormalPhi<N> {
         // of small deviations 13 bits of fraction; either way 47 bits are 32 of them, which is all that counts, and y has 16 more
         let variance = self.variance();
         let fraction = if variance >> 58 == 0 { 13 } else { 0 };
-        let deviation = root(variance << (2 * fraction)).max(1);
+        let deviation = isqrt(variance << (2 * fraction)).max(1);
         let most = deviation.saturating_mul(32) >> fraction;
         let beyond = silence.abs_diff(mean).min(most) << (16 + fraction);
         let y = beyond.checked_div(deviation).unwrap_or(0).cast_signed();
@@ -128,7 +129,7 @@ impl<const N: usize> NormalPhi<N> {
         (product(high, squared) << 32) + (product(low, squared) >> 32)
     }
 
-    /// What of the silence is not forgiven, in units.
+    /// The silence beyond the tolerated pause, in units.
     #[inline]
     fn silence(&self, now: Instant) -> u64 {
         let silence = self.window.units(now.since(self.last));
@@ -138,16 +139,16 @@ impl<const N: usize> NormalPhi<N> {
     /// Whether a silence, without the pause, is longer than what is tolerated.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     #[cfg_attr(not(target_pointer_width = "32"), inline)]
-    fn is_beyond(&self, silence: u64, tolerated: u128) -> bool {
+    fn exceeds_tolerance(&self, silence: u64, tolerated: u128) -> bool {
         let beyond = silence.saturating_mul(self.window.len()).saturating_sub(self.window.sum());
         beyond > 0 && product(beyond, beyond) > tolerated
     }
 
     #[inline]
-    fn take(&mut self, us: u64) {
+    fn push_sample(&mut self, us: u64) {
         let new = match self.window.sample(us) {
             Some(new) => new,
-            None => self.make_room(us),
+            None => self.coarsen_for(us),
         };
         let old = self.window.push(new);
         // exact: what is taken away was added before
@@ -157,9 +158,9 @@ impl<const N: usize> NormalPhi<N> {
     /// Makes the unit so large that an interval is a sample, and gives it.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self, us: u64) -> u32 {
-        let doubled = self.window.make_room(us);
-        self.min_deviation = coarser(self.min_deviation, doubled);
+    fn coarsen_for(&mut self, us: u64) -> u32 {
+        let doubled = self.window.coarsen_for(us);
+        self.min_deviation = coarsen(self.min_deviation, doubled);
         let add = |sum: u64, &sample| sum.wrapping_add(square(sample));
         self.squares = self.window.samples().iter().fold(0, add);
         self.window.sample(us).unwrap_or(0)
@@ -173,7 +174,7 @@ impl<const N: usize> NormalPhi<N> {
 
 impl<const N: usize> Detector for NormalPhi<N> {
     #[inline]
-    fn heard(&mut self, now: Instant) {
+    fn heartbeat(&mut self, now: Instant) {
         if self.last == Instant::MAX {
             self.last = now;
             return;
@@ -182,13 +183,13 @@ impl<const N: usize> Detector for NormalPhi<N> {
         if self.suspects(now) {
             us = us.min(self.longest_tolerated());
         }
-        self.take(us);
+        self.push_sample(us);
         self.last = self.last.max(now);
     }
 
     #[inline]
     fn suspects(&self, now: Instant) -> bool {
-        self.is_beyond(self.silence(now), self.tolerated())
+        self.exceeds_tolerance(self.silence(now), self.tolerated())
     }
 
     fn suspects_at(&self) -> Option<Instant> {
@@ -196,12 +197,12 @@ impl<const N: usize> Detector for NormalPhi<N> {
             return None;
         }
         let tolerated = self.tolerated();
-        let silence = first_suspicious(44, |us| self.is_beyond(us, tolerated));
+        let silence = first_suspicious(44, |us| self.exceeds_tolerance(us, tolerated));
         let silence = silence.saturating_add(u64::from(self.window.pause));
         Some(self.last.after(self.window.us(silence)))
     }
 
-    fn excuse(&mut self, us: u64) {
+    fn ignore_local_pause(&mut self, us: u64) {
         self.last = self.last.after(us);
     }
 }
@@ -220,7 +221,7 @@ fn product(a: u64, b: u64) -> u128 {
 
 /// The root, rounded down, of at most 126 bits: bit by bit, as boards have no instruction for it.
 #[allow(clippy::arithmetic_side_effects)] // the bits of the root are set from the top, each below the last
-fn root(square: u128) -> u64 {
+fn isqrt(square: u128) -> u64 {
     let mut root: u64 = 0;
     let mut bit = (128 - square.leading_zeros()).div_ceil(2).min(63);
     while bit > 0 {
@@ -236,7 +237,7 @@ fn root(square: u128) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::phi::LONGEST_US;
+    use crate::detector::phi::MAX_INTERVAL_US;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -253,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn phi_is_as_exact_as_the_docs_say(
+        fn phi_is_as_exact_as_documented(
             samples in prop::collection::vec(0u64..400_000, 8),
             silence in 0u64..1_000_000,
             min in 1u64..50_000,
@@ -266,9 +267,9 @@ mod tests {
             };
             let mut detector = NormalPhi::<8>::new(config).unwrap();
             let mut now = Instant::ZERO;
-            detector.heard(now);
+            detector.heartbeat(now);
             for &sample in &samples {
-                detector.take(sample);
+                detector.push_sample(sample);
                 now = now.after(sample);
             }
             detector.last = now;
@@ -282,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn the_deadline_is_the_first_suspicious_instant(
+        fn deadline_is_the_first_suspicious_instant(
             samples in prop::collection::vec(0u64..u64::from(u32::MAX), 2..40),
             min in 1u64..u64::from(u32::MAX),
             threshold in 500u32..100_000,
@@ -296,7 +297,7 @@ mod tests {
             let mut now = Instant::ZERO;
             for sample in samples {
                 now = now.after(sample);
-                detector.heard(now);
+                detector.heartbeat(now);
             }
             let at = detector.suspects_at().unwrap();
             prop_assert!(detector.suspects(at));
@@ -309,11 +310,11 @@ mod tests {
         #[test]
         fn nothing_overflows(samples in prop::collection::vec(any::<u64>(), 0..200), at: u64) {
             let mut detector = NormalPhi::<64>::new(PhiConfig {
-                pause_us: LONGEST_US, min_deviation_us: LONGEST_US, first_interval_us: LONGEST_US,
+                pause_us: MAX_INTERVAL_US, min_deviation_us: MAX_INTERVAL_US, first_interval_us: MAX_INTERVAL_US,
                 threshold: Phi::from_milli(100_000),
             }).unwrap();
             for sample in samples {
-                detector.heard(Instant::from_micros(sample));
+                detector.heartbeat(Instant::from_micros(sample));
                 let _ = detector.phi(Instant::from_micros(at));
                 detector.suspects(Instant::from_micros(at));
                 detector.suspects_at();
@@ -323,39 +324,39 @@ mod tests {
         #[test]
         fn roots_are_rounded_down(value in any::<u64>()) {
             let square = u128::from(value >> 1) * u128::from(value >> 1);
-            prop_assert_eq!(root(square), value >> 1);
-            prop_assert_eq!(root(square + 1), if value >> 1 == 0 { 1 } else { value >> 1 });
+            prop_assert_eq!(isqrt(square), value >> 1);
+            prop_assert_eq!(isqrt(square + 1), if value >> 1 == 0 { 1 } else { value >> 1 });
         }
     }
 
     #[test]
-    fn an_outage_does_not_blind_the_window() {
+    fn outage_does_not_blind_the_window() {
         let mut detector = NormalPhi::<16>::new(PhiConfig::for_interval(100_000)).unwrap();
         let mut now = Instant::ZERO;
         for _ in 0..50 {
             now = now.after(100_000);
-            detector.heard(now);
+            detector.heartbeat(now);
         }
         let before = detector.suspects_at().unwrap().since(now);
         now = now.after(3_600_000_000);
-        detector.heard(now);
+        detector.heartbeat(now);
         let after = detector.suspects_at().unwrap().since(now);
         assert!(after < before * 2, "{before} became {after}");
     }
 
     #[test]
-    fn a_burst_between_heartbeats_does_not_make_it_nervous() {
+    fn burst_between_heartbeats_causes_no_suspicion() {
         let config = PhiConfig { pause_us: 100_000, ..PhiConfig::for_interval(100_000) };
         let mut detector = NormalPhi::<16>::new(config).unwrap();
         for n in 0..100 {
             let beat = Instant::from_millis(n * 100 + n % 2 * 40); // up to 140 ms apart
             assert!(!detector.suspects(beat), "{n}");
-            (0..n).for_each(|us| detector.heard(beat.after(us)));
+            (0..n).for_each(|us| detector.heartbeat(beat.after(us)));
         }
     }
 
     #[test]
-    fn a_peer_that_slows_down_is_learnt() {
+    fn slower_peer_is_learned() {
         let mut detector = NormalPhi::<16>::new(PhiConfig::for_interval(100_000)).unwrap();
         let mut now = Instant::ZERO;
         let mut wrong = Vec::new();
@@ -364,7 +365,7 @@ mod tests {
             if detector.suspects(now) {
                 wrong.push(n);
             }
-            detector.heard(now);
+            detector.heartbeat(now);
         }
         assert!(!wrong.is_empty() && wrong.len() < 10, "{wrong:?}");
     }

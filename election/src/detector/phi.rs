@@ -6,7 +6,7 @@ use crate::ConfigError;
 pub(super) const ONE: i64 = 1 << 16;
 
 /// The longest time in a detector's configuration, in µs: 50 days.
-pub(super) const LONGEST_US: u64 = 50 * 86_400_000_000;
+pub(super) const MAX_INTERVAL_US: u64 = 50 * 86_400_000_000;
 
 /// log10(e), in 1/2^20.
 const LOG10_E: i64 = 455_391;
@@ -67,7 +67,8 @@ impl fmt::Display for Phi {
 pub struct PhiConfig {
     /// Suspicious from here on; 0.5 to 100. Akka and Cassandra take 8; 12 for clouds. Default 8.
     pub threshold: Phi,
-    /// Silence that is forgiven on top of what was learnt, in µs: for pauses of the peer's process. At most 50 days.
+    /// Silence that is tolerated on top of what was learnt, in µs: for pauses of the peer's
+    /// process. At most 50 days.
     pub pause_us: u64,
     /// The deviation counts as at least this, in µs, above 0: a peer that was regular to the microsecond must not be suspected
     /// when it is a millisecond late. In an [exponential](super::ExponentialPhi) distribution the deviation is the mean. At most
@@ -112,9 +113,9 @@ impl PhiConfig {
         let threshold = self.threshold.0;
         let in_range = threshold >= 500 && threshold <= 100_000;
         let above_zero = self.min_deviation_us > 0 && self.first_interval_us > 0;
-        let short = self.pause_us <= LONGEST_US
-            && self.min_deviation_us <= LONGEST_US
-            && self.first_interval_us <= LONGEST_US;
+        let short = self.pause_us <= MAX_INTERVAL_US
+            && self.min_deviation_us <= MAX_INTERVAL_US
+            && self.first_interval_us <= MAX_INTERVAL_US;
         if in_range && above_zero && short { Ok(()) } else { Err(ConfigError::Detector) }
     }
 }
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fractions_are_rounded_to_the_nearest_thousandth() {
+    fn phi_rounds_to_thousandths() {
         for (thousandths, expected) in [(0, 0), (1, 1), (8_000, 8_000)] {
             let exact = thousandths * ONE / 1_000;
             for around in [exact - 32, exact, exact + 32] {

@@ -10,7 +10,8 @@ pub(super) struct Window<const N: usize> {
     full: bool,
     /// A unit has `2^shift` µs.
     shift: u8,
-    /// Silence that is forgiven, or a margin, in units, rounded up; here because here is room for it.
+    /// Silence that is tolerated, or a margin, in units, rounded up; here because here is room for
+    /// it.
     pub(super) pause: u32,
     sum: u64,
 }
@@ -19,7 +20,7 @@ impl<const N: usize> Window<N> {
     /// Samples have so many units at most, so that neither the sum nor the sum of squares can leave 64 bits: with 64 samples of
     /// microseconds 8.9 minutes.
     #[allow(clippy::cast_possible_truncation)] // the root of 64 bits has 32, and of less, less
-    const LONGEST: u32 = (u64::MAX / N as u64).isqrt() as u32;
+    const MAX_SAMPLE: u32 = (u64::MAX / N as u64).isqrt() as u32;
 
     /// An empty window whose unit is so large that it can count so many µs besides the pause.
     #[allow(clippy::cast_possible_truncation)] // a shift is below 64
@@ -27,14 +28,15 @@ impl<const N: usize> Window<N> {
         const { assert!(N >= 2 && N <= 1024, "a window has 2 to 1024 samples") };
         let most_us = if pause_us > most_us { pause_us } else { most_us };
         let mut shift: u32 = 0;
-        while most_us.wrapping_shr(shift) > Self::LONGEST as u64 {
+        while most_us.wrapping_shr(shift) > Self::MAX_SAMPLE as u64 {
             shift = shift.wrapping_add(1);
         }
         let pause = in_units(pause_us, shift);
         Self { samples: [0; N], next: 0, full: false, shift: shift as u8, pause, sum: 0 }
     }
 
-    /// Takes a sample of so many units in, at most [`LONGEST`](Self::LONGEST); gives the one that went (0 if none did).
+    /// Takes a sample of so many units in, at most [`MAX_SAMPLE`](Self::MAX_SAMPLE); gives the one
+    /// that went (0 if none did).
     #[inline]
     pub(super) fn push(&mut self, new: u32) -> u32 {
         let Some(place) = self.samples.get_mut(usize::from(self.next)) else { return 0 };
@@ -51,20 +53,20 @@ impl<const N: usize> Window<N> {
     /// So many µs as a sample, if the unit is large enough for them.
     #[inline]
     pub(super) fn sample(&self, us: u64) -> Option<u32> {
-        u32::try_from(self.units(us)).ok().filter(|&units| units <= Self::LONGEST)
+        u32::try_from(self.units(us)).ok().filter(|&units| units <= Self::MAX_SAMPLE)
     }
 
     /// Doubles the unit until it is large enough for so many µs; how often that was. What else is counted in units is to be
-    /// [coarsened](coarser) by as many bits.
+    /// [coarsened](coarsen) by as many bits.
     #[cold]
     #[inline(never)]
-    pub(super) fn make_room(&mut self, us: u64) -> u32 {
+    pub(super) fn coarsen_for(&mut self, us: u64) -> u32 {
         let before = self.shift();
         while self.sample(us).is_none() {
             self.shift = self.shift.wrapping_add(1);
         }
         let doubled = self.shift().wrapping_sub(before);
-        self.pause = coarser(self.pause, doubled);
+        self.pause = coarsen(self.pause, doubled);
         self.sum = 0;
         for sample in &mut self.samples {
             *sample = sample.wrapping_shr(doubled);
@@ -120,7 +122,7 @@ pub(super) const fn in_units(us: u64, shift: u32) -> u32 {
 }
 
 /// So many units in units that are larger by so many bits, rounded up.
-pub(super) const fn coarser(units: u32, bits: u32) -> u32 {
+pub(super) const fn coarsen(units: u32, bits: u32) -> u32 {
     in_units(units as u64, bits)
 }
 
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_samples_are_kept_and_their_sum() {
+    fn window_keeps_last_samples_and_their_sum() {
         let mut window = Window::<3>::new(0, 1);
         assert_eq!((window.len(), window.sum()), (0, 0));
         for (new, old, len, sum) in [
@@ -151,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_could_overflow_do_not_fit() {
+    fn overflowing_samples_are_refused() {
         fn longest<const N: usize>() -> u32 {
-            let longest = Window::<N>::LONGEST;
+            let longest = Window::<N>::MAX_SAMPLE;
             // the sum of the squares of N of them, and what is one longer, around 64 bits
             let squares = |us: u32| u128::from(us) * u128::from(us) * N as u128;
             assert!(squares(longest) <= u128::from(u64::MAX));
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_grows_with_what_is_to_be_counted() {
+    fn unit_grows_with_the_maximum() {
         // 29 bits fit a sample of 64
         for (pause, most, shift, units) in [
             (0, 0, 0, 0),
@@ -192,23 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn room_is_made_for_a_longer_sample() {
+    fn coarsening_fits_a_longer_sample() {
         let mut window = Window::<4>::new(5, 0);
         [1_001, 2_002, 3_003].into_iter().for_each(|us| {
             window.push(us);
         });
-        let longest = u64::from(Window::<4>::LONGEST);
-        assert_eq!(window.make_room(longest), 0);
+        let longest = u64::from(Window::<4>::MAX_SAMPLE);
+        assert_eq!(window.coarsen_for(longest), 0);
         assert_eq!((window.shift(), window.pause, window.sum()), (0, 5, 6_006));
-        assert_eq!(window.make_room(4 * longest), 2);
+        assert_eq!(window.coarsen_for(4 * longest), 2);
         assert_eq!((window.shift(), window.pause), (2, 2));
         assert_eq!(window.samples(), [250, 500, 750, 0]);
         assert_eq!((window.len(), window.sum()), (3, 1_500));
-        assert_eq!(window.sample(4 * longest), Some(Window::<4>::LONGEST));
+        assert_eq!(window.sample(4 * longest), Some(Window::<4>::MAX_SAMPLE));
         assert_eq!(window.push(10), 0);
         assert_eq!(window.push(20), 250);
         assert_eq!(window.sum(), 500 + 750 + 10 + 20);
-        assert_eq!(coarser(9, 2), 3);
-        assert_eq!(coarser(8, 2), 2);
+        assert_eq!(coarsen(9, 2), 3);
+        assert_eq!(coarsen(8, 2), 2);
     }
 }

@@ -1,9 +1,9 @@
-//! What a node makes of messages and of time.
+//! Messages and time: the transitions of a node.
 
 use quorate_core::{Instant, NodeId, Rejected};
 
 use super::algorithm::Kind;
-use super::message::{Message, Way};
+use super::message::{Direction, Message};
 use super::{Algorithm, Ring};
 use crate::members::bit;
 use crate::storage::Storage;
@@ -12,13 +12,13 @@ use crate::{Epoch, Role, Takeover};
 impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// The sender's place, if an honest node could send this.
     pub(super) fn check(&self, from: NodeId, message: Message) -> Result<usize, Rejected> {
-        let place = self.members.place(from).filter(|&place| place != self.members.me());
-        let from = place.ok_or(Rejected::UnknownSender)?;
+        let index = self.members.index_of(from).filter(|&index| index != self.members.me());
+        let from = index.ok_or(Rejected::UnknownSender)?;
         let epochs = message.epochs();
         if epochs.iter().any(|epoch| epoch.owner() >= self.members.len()) {
             return Err(Rejected::Malformed);
         }
-        let known = self.office.known().max(self.token);
+        let known = self.leadership.reference_epoch().max(self.token);
         if epochs.iter().any(|&epoch| !known.admits(epoch)) {
             return Err(Rejected::OutOfRange);
         }
@@ -28,11 +28,13 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 hirschberg_sinclair || passed & !self.members.all() != 0
             }
             Message::Probe { phase, hops, .. } => {
-                !hirschberg_sinclair || hops == 0 || phase > 5 || hops > far(phase)
+                !hirschberg_sinclair || hops == 0 || phase > 5 || hops > probe_distance(phase)
             }
             Message::Reply { phase, .. } => !hirschberg_sinclair || phase > 5,
             Message::Ack { slot, phase, .. } => slot > 3 || phase > 7,
-            Message::Coordinator { .. } | Message::Alive { .. } | Message::Ask { .. } => false,
+            Message::Coordinator { .. }
+            | Message::Alive { .. }
+            | Message::ConfirmLeadership { .. } => false,
         };
         if malformed {
             return Err(Rejected::Malformed);
@@ -40,10 +42,10 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         let impossible = match message {
             // nobody leads in another's epoch, or is led by this node without its doing
             Message::Alive { epoch } => {
-                let led = epoch.owner() == self.members.me() && epoch <= self.office.epoch;
+                let led = epoch.owner() == self.members.me() && epoch <= self.leadership.epoch;
                 epoch.owner() != from && !led
             }
-            Message::Ask { epoch } => epoch.owner() != from,
+            Message::ConfirmLeadership { epoch } => epoch.owner() != from,
             // nobody has a later token of this node's than this node
             _ => message.key().is_some_and(|(token, ..)| self.is_later_token(token)),
         };
@@ -53,25 +55,25 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         if message.key().is_some() && !self.has_room() { Err(Rejected::Full) } else { Ok(from) }
     }
 
-    pub(super) fn take(&mut self, from: usize, message: Message) {
-        self.skip &= !bit(from);
+    pub(super) fn handle_message(&mut self, from: usize, message: Message) {
+        self.suspected &= !bit(from);
         match message {
             Message::Ack { token, .. } if self.is_later_token(token) => self.on_later_token(token),
-            Message::Ack { token, slot, phase } => self.acknowledged(from, token, slot, phase),
+            Message::Ack { token, slot, phase } => self.on_ack(from, token, slot, phase),
             Message::Alive { epoch } if epoch.owner() == from => self.on_leader(epoch),
             Message::Alive { epoch } => self.on_follower(from, epoch),
-            Message::Ask { epoch } => {
+            Message::ConfirmLeadership { epoch } => {
                 self.on_leader(epoch);
                 // not in an epoch that the leader has won, and does not know of yet
-                let present = epoch == self.office.epoch;
-                self.owes_follower = present && self.office.leader() == Some(from);
+                let present = epoch == self.leadership.epoch;
+                self.follow_due = present && self.leadership.leader() == Some(from);
             }
             _ => {
                 let Some(key) = message.key() else { return };
                 // its owner made it, and so is alive; or was, and then does not answer
-                self.skip &= !bit(key.0.owner());
-                if self.passes(from, key) {
-                    self.on_passing(message);
+                self.suspected &= !bit(key.0.owner());
+                if self.record_pass(from, key) {
+                    self.on_pass(message);
                 }
             }
         }
@@ -92,44 +94,45 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
     }
 
-    fn on_passing(&mut self, message: Message) {
+    fn on_pass(&mut self, message: Message) {
         match message {
             Message::Elect { token, highest, .. } | Message::Probe { token, highest, .. }
-                if self.is_kept_leader() && token.owner() != self.members.me() =>
+                if self.is_sticky_leader() && token.owner() != self.members.me() =>
             {
                 self.on_candidate(token, highest);
             }
             // who hears its leader takes no part, and lets the leader know, unless that itself leads no more
             Message::Elect { token, .. } | Message::Probe { token, .. }
-                if self.is_content()
-                    && ![self.members.me(), self.office.epoch.owner()].contains(&token.owner()) =>
+                if self.has_live_leader()
+                    && ![self.members.me(), self.leadership.epoch.owner()]
+                        .contains(&token.owner()) =>
             {
-                self.send_to(self.office.epoch.owner(), message);
+                self.send_to(self.leadership.epoch.owner(), message);
             }
             Message::Elect { token, highest, passed } => {
-                let highest = highest.max(self.office.epoch);
+                let highest = highest.max(self.leadership.epoch);
                 if A::KIND == Kind::Collecting {
                     self.collect(token, highest, passed);
                 } else {
                     self.relay(token, highest, Message::Elect { token, highest, passed });
                 }
             }
-            Message::Probe { token, highest, phase, hops, way } => {
-                let highest = highest.max(self.office.epoch);
+            Message::Probe { token, highest, phase, hops, direction } => {
+                let highest = highest.max(self.leadership.epoch);
                 let hops = hops.saturating_sub(1);
                 let message = if hops == 0 {
-                    Message::Reply { token, highest, phase, way: way.other() }
+                    Message::Reply { token, highest, phase, direction: direction.opposite() }
                 } else {
-                    Message::Probe { token, highest, phase, hops, way }
+                    Message::Probe { token, highest, phase, hops, direction }
                 };
                 self.relay(token, highest, message);
             }
-            Message::Reply { token, highest, phase, way } => {
-                let highest = highest.max(self.office.epoch);
+            Message::Reply { token, highest, phase, direction } => {
+                let highest = highest.max(self.leadership.epoch);
                 if token.owner() == self.members.me() {
-                    self.on_reply(token, highest, phase, way);
+                    self.on_reply(token, highest, phase, direction);
                 } else {
-                    self.send(Message::Reply { token, highest, phase, way });
+                    self.send(Message::Reply { token, highest, phase, direction });
                 }
             }
             Message::Coordinator { token, epoch } => {
@@ -137,12 +140,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                     self.send(message);
                 }
                 if epoch.owner() == self.members.me() {
-                    self.on_office(token, epoch);
+                    self.on_elected(token, epoch);
                 } else {
                     self.on_leader(epoch);
                 }
             }
-            Message::Ack { .. } | Message::Alive { .. } | Message::Ask { .. } => {}
+            Message::Ack { .. } | Message::Alive { .. } | Message::ConfirmLeadership { .. } => {}
         }
     }
 
@@ -152,50 +155,51 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             self.started = true;
             match self.config.takeover {
                 Takeover::Highest => self.start_election(),
-                Takeover::Keep => self.wait(Role::Follower, self.config.leader_timeout_us),
+                Takeover::Keep => self.set_role(Role::Follower, self.config.leader_timeout_us),
             }
         }
     }
 
-    pub(super) fn expire(&mut self) {
+    pub(super) fn on_timeout(&mut self) {
         if self.role != Role::Leader {
             self.start_election();
         } else if self.rival == Epoch::ZERO {
-            self.owes_alive = self.members.others();
+            self.alive_due = self.members.others();
             self.deadline = self.now.after(self.config.heartbeat_us);
         } else if self.attempt < self.config.attempts {
-            self.ask();
+            self.query_followers();
         } else {
             // those that are led are led by another
-            self.office.raise(self.rival);
-            self.leave();
-            self.wait(Role::Follower, self.config.leader_timeout_us);
+            self.leadership.raise_epoch(self.rival);
+            self.clear_role();
+            self.set_role(Role::Follower, self.config.leader_timeout_us);
         }
     }
 
-    /// Leaves office, and takes back what was to be said in it or of it.
-    fn leave(&mut self) {
-        self.office.filled = false;
+    /// Ends the present role, and drops the messages that are due in it.
+    fn clear_role(&mut self) {
+        self.leadership.has_leader = false;
         self.rival = Epoch::ZERO;
-        self.owes_alive = 0;
-        self.owes_follower = false;
+        self.alive_due = 0;
+        self.follow_due = false;
     }
 
-    fn wait(&mut self, role: Role, for_us: u64) {
+    fn set_role(&mut self, role: Role, for_us: u64) {
         self.role = role;
         self.deadline = self.now.after(for_us);
     }
 
     pub(super) fn on_fenced(&mut self, later: Epoch) {
-        if later <= self.office.epoch {
+        if later <= self.leadership.epoch {
             return;
         }
-        // whoever has it may be among those that are passed over: two halves of a ring would outbid each other for ever
-        self.skip = 0;
-        if self.is_kept_leader() {
-            self.challenge(later);
+        // whoever has it may be among those that are passed over: two halves of a ring would
+        // supersede each other for ever
+        self.suspected = 0;
+        if self.is_sticky_leader() {
+            self.on_rival(later);
         } else {
-            self.office.raise(later);
+            self.leadership.raise_epoch(later);
             self.start_election();
         }
     }
@@ -203,15 +207,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Begins an attempt of its own.
     pub(super) fn start_election(&mut self) {
         let me = self.members.me();
-        self.leave();
-        self.wait(Role::Waiting, self.config.outcome_timeout_us);
-        let Some(token) = self.office.epoch.max(self.token).after(me) else {
+        self.clear_role();
+        self.set_role(Role::Waiting, self.config.outcome_timeout_us);
+        let Some(token) = self.leadership.epoch.max(self.token).next_for(me) else {
             return; // out of epochs: nothing can be done, but time must go on
         };
         // on disk, so that a restarted node's tokens are not taken for old ones
-        self.office.raise(token);
+        self.leadership.raise_epoch(token);
         self.token = token;
-        self.begins(token);
+        self.begin_attempt(token);
         (self.phase, self.replied) = (0, [false; 2]);
         let sent = match A::KIND {
             Kind::Collecting => {
@@ -226,7 +230,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     /// Nobody is left to send a message to.
-    pub(super) fn alone(&mut self, message: Message) {
+    pub(super) fn on_no_successor(&mut self, message: Message) {
         let own = message.key().is_some_and(|(token, ..)| token == self.token);
         if own && self.role == Role::Waiting {
             self.win(self.token);
@@ -237,18 +241,18 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn collect(&mut self, token: Epoch, highest: Epoch, passed: u32) {
         let me = self.members.me();
         if token.owner() != me {
-            self.take_part();
+            self.await_outcome();
             self.send(Message::Elect { token, highest, passed: passed | bit(me) });
             return;
         }
         if token != self.token || self.role != Role::Waiting {
             return;
         }
-        let live = (0..self.members.len()).filter(|&place| passed & bit(place) != 0);
-        let best = live.max_by_key(|&place| self.members.id(place)).unwrap_or(me);
+        let live = (0..self.members.len()).filter(|&index| passed & bit(index) != 0);
+        let best = live.max_by_key(|&index| self.members.id(index)).unwrap_or(me);
         if best == me {
             self.win(highest);
-        } else if let Some(epoch) = highest.max(self.office.epoch).after(best) {
+        } else if let Some(epoch) = highest.max(self.leadership.epoch).next_for(best) {
             self.send(Message::Coordinator { token, epoch });
             self.on_leader(epoch);
         }
@@ -265,7 +269,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             return;
         }
         if self.members.id(token.owner()) > self.members.id(me) {
-            self.take_part();
+            self.await_outcome();
             self.send(onward);
         } else if self.role != Role::Waiting {
             // better than the candidate, and not yet one itself
@@ -274,29 +278,29 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     /// An election passes here: its outcome is to come.
-    fn take_part(&mut self) {
+    fn await_outcome(&mut self) {
         if self.role == Role::Follower {
-            self.wait(Role::Waiting, self.config.outcome_timeout_us);
+            self.set_role(Role::Waiting, self.config.outcome_timeout_us);
         }
     }
 
     /// Hirschberg-Sinclair: asks both ways.
     fn probe(&mut self, token: Epoch) -> bool {
         let phase = self.phase;
-        let highest = token.max(self.office.epoch);
-        let hops = far(phase);
-        let probe = |way| Message::Probe { token, highest, phase, hops, way };
-        self.send(probe(Way::Forth)) && self.send(probe(Way::Back))
+        let highest = token.max(self.leadership.epoch);
+        let hops = probe_distance(phase);
+        let probe = |direction| Message::Probe { token, highest, phase, hops, direction };
+        self.send(probe(Direction::Forward)) && self.send(probe(Direction::Backward))
     }
 
-    fn on_reply(&mut self, token: Epoch, highest: Epoch, phase: u8, way: Way) {
+    fn on_reply(&mut self, token: Epoch, highest: Epoch, phase: u8, direction: Direction) {
         if token != self.token || phase != self.phase || self.role != Role::Waiting {
             return;
         }
-        self.office.raise(highest);
-        match way {
-            Way::Forth => self.replied[1] = true,
-            Way::Back => self.replied[0] = true,
+        self.leadership.raise_epoch(highest);
+        match direction {
+            Direction::Forward => self.replied[1] = true,
+            Direction::Backward => self.replied[0] = true,
         }
         if self.replied == [true; 2] {
             self.replied = [false; 2];
@@ -307,136 +311,139 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// This node leads, in an epoch above all that are known.
     fn win(&mut self, highest: Epoch) {
-        let Some(epoch) = highest.max(self.office.epoch).after(self.members.me()) else { return };
+        let Some(epoch) = highest.max(self.leadership.epoch).next_for(self.members.me()) else {
+            return;
+        };
         self.send(Message::Coordinator { token: self.token, epoch });
         self.lead(epoch);
     }
 
     /// Leads on, in an epoch after another. It is an attempt of its own, so that nodes that saw the last one pass do not drop this.
-    fn outbid(&mut self, later: Epoch) {
-        let known = later.max(self.office.epoch).max(self.token);
-        let Some(epoch) = known.after(self.members.me()) else { return };
+    fn supersede(&mut self, later: Epoch) {
+        let known = later.max(self.leadership.epoch).max(self.token);
+        let Some(epoch) = known.next_for(self.members.me()) else { return };
         self.token = epoch;
-        self.begins(epoch);
+        self.begin_attempt(epoch);
         self.send(Message::Coordinator { token: epoch, epoch });
         self.lead(epoch);
     }
 
     fn lead(&mut self, epoch: Epoch) {
-        self.leave();
-        self.office.raise(epoch);
-        self.office.fill();
-        self.wait(Role::Leader, self.config.heartbeat_us);
+        self.clear_role();
+        self.leadership.raise_epoch(epoch);
+        self.leadership.confirm_leader();
+        self.set_role(Role::Leader, self.config.heartbeat_us);
         // nothing that goes round reaches those that are passed over, here or on the way, and they may be alive; and a leader that
         // is fenced again and again has no other heartbeats
-        self.owes_alive = self.members.others();
+        self.alive_due = self.members.others();
     }
 
     /// Somebody else's attempt made this node leader, in an epoch above all that those knew which it passed. If it did not pass this
     /// node, it is of before a restart: with its disk erased, this node might have led in that epoch already.
-    fn on_office(&mut self, token: Epoch, epoch: Epoch) {
-        if epoch <= self.office.epoch {
+    fn on_elected(&mut self, token: Epoch, epoch: Epoch) {
+        if epoch <= self.leadership.epoch {
             return; // it leads in each epoch once
         }
         if self.has_passed(token) {
             self.lead(epoch);
         } else if self.role == Role::Leader {
-            self.outbid(epoch); // of its own
+            self.supersede(epoch); // of its own
         } else {
-            self.leave();
-            self.office.raise(epoch);
+            self.clear_role();
+            self.leadership.raise_epoch(epoch);
         }
     }
 
     /// Another node leads.
     fn on_leader(&mut self, epoch: Epoch) {
-        if epoch < self.office.epoch {
+        if epoch < self.leadership.epoch {
             return; // late, or of a leader that does not know yet
         }
         let (leader, me) = (epoch.owner(), self.members.me());
-        let known = self.office.filled && epoch == self.office.epoch;
+        let known = self.leadership.has_leader && epoch == self.leadership.epoch;
         let better = self.members.id(me) > self.members.id(leader);
-        if !known && better && !self.keeps() {
-            self.office.raise(epoch);
+        if !known && better && !self.keeps_leader() {
+            self.leadership.raise_epoch(epoch);
             if self.role != Role::Waiting {
                 self.start_election();
             }
             return;
         }
-        if !known && self.is_kept_from(leader, epoch) {
+        if !known && self.rejects_other_leader(leader, epoch) {
             return;
         }
-        self.leave();
-        self.office.raise(epoch);
-        self.office.fill();
-        self.wait(Role::Follower, self.config.leader_timeout_us);
+        self.clear_role();
+        self.leadership.raise_epoch(epoch);
+        self.leadership.confirm_leader();
+        self.set_role(Role::Follower, self.config.leader_timeout_us);
     }
 
-    fn keeps(&self) -> bool {
+    fn keeps_leader(&self) -> bool {
         self.config.takeover == Takeover::Keep
     }
 
-    fn is_kept_leader(&self) -> bool {
-        self.keeps() && self.role == Role::Leader
+    fn is_sticky_leader(&self) -> bool {
+        self.keeps_leader() && self.role == Role::Leader
     }
 
-    /// Whether this node hears its leader, and so wants no other (Ongaro, Raft thesis, section 4.2.3).
-    fn is_content(&self) -> bool {
-        let follows = self.role == Role::Follower && self.office.filled;
-        self.keeps() && follows && self.now < self.deadline
+    /// Whether this node hears from its leader, and so accepts no other (Ongaro, Raft thesis,
+    /// section 4.2.3).
+    fn has_live_leader(&self) -> bool {
+        let follows = self.role == Role::Follower && self.leadership.has_leader;
+        self.keeps_leader() && follows && self.now < self.deadline
     }
 
-    /// Whether the leader that there is keeps this node from following another.
-    fn is_kept_from(&mut self, other: usize, epoch: Epoch) -> bool {
-        if self.is_content() {
-            return self.office.leader() != Some(other);
+    /// Whether this node rejects another leader, as it has one.
+    fn rejects_other_leader(&mut self, other: usize, epoch: Epoch) -> bool {
+        if self.has_live_leader() {
+            return self.leadership.leader() != Some(other);
         }
-        let leads = self.is_kept_leader();
+        let leads = self.is_sticky_leader();
         if leads {
-            self.challenge(epoch);
+            self.on_rival(epoch);
         }
         leads
     }
 
     /// There is a later epoch than that of this leader. It asks all whether they still follow it, and goes on, in an epoch after that,
     /// if a majority does, as of two leaders one has that at most.
-    fn challenge(&mut self, epoch: Epoch) {
+    fn on_rival(&mut self, epoch: Epoch) {
         if self.rival == Epoch::ZERO {
             (self.followers, self.attempt) = (0, 0);
-            self.ask();
+            self.query_followers();
         }
         self.rival = self.rival.max(epoch);
-        self.on_follower(self.members.me(), self.office.epoch);
+        self.on_follower(self.members.me(), self.leadership.epoch);
     }
 
-    fn ask(&mut self) {
+    fn query_followers(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
-        self.owes_alive = self.members.others();
+        self.alive_due = self.members.others();
         self.deadline = self.now.after(self.config.answer_timeout_us);
     }
 
     /// A node, this one included, follows this leader.
     fn on_follower(&mut self, from: usize, epoch: Epoch) {
-        if self.rival == Epoch::ZERO || epoch != self.office.epoch {
+        if self.rival == Epoch::ZERO || epoch != self.leadership.epoch {
             return;
         }
         self.followers |= bit(from);
         if self.members.outweighs(self.followers) {
-            self.outbid(self.rival);
+            self.supersede(self.rival);
         }
     }
 
     /// A node misses this leader, or never heard of it. If its attempt is in a later epoch, it can only follow in an epoch after that.
     fn on_candidate(&mut self, token: Epoch, highest: Epoch) {
         let later = token.max(highest);
-        if later > self.office.epoch {
-            self.challenge(later);
+        if later > self.leadership.epoch {
+            self.on_rival(later);
         }
-        self.owes_alive |= bit(token.owner());
+        self.alive_due |= bit(token.owner());
     }
 }
 
 /// How far a probe goes in a phase: in the last it goes round any ring.
-const fn far(phase: u8) -> u8 {
+const fn probe_distance(phase: u8) -> u8 {
     if phase < 5 { 1 << phase } else { 32 }
 }

@@ -2,22 +2,22 @@ use quorate_core::{DecodeError, Reader, Wire, Writer};
 
 use crate::Epoch;
 
-/// Which way a message goes round.
+/// The direction in which a message goes round the ring.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Way {
+pub enum Direction {
     /// To the next member of the list.
-    Forth,
+    Forward,
     /// To the one before.
-    Back,
+    Backward,
 }
 
-impl Way {
-    pub(crate) const fn other(self) -> Self {
+impl Direction {
+    pub(crate) const fn opposite(self) -> Self {
         match self {
-            Self::Forth => Self::Back,
-            Self::Back => Self::Forth,
+            Self::Forward => Self::Backward,
+            Self::Backward => Self::Forward,
         }
     }
 
@@ -55,7 +55,7 @@ pub enum Message {
         /// Hops that are left, this one included.
         hops: u8,
         /// Which way it goes.
-        way: Way,
+        direction: Direction,
     },
     /// Hirschberg and Sinclair: there is not.
     Reply {
@@ -66,7 +66,7 @@ pub enum Message {
         /// The phase it answers.
         phase: u8,
         /// Which way it goes.
-        way: Way,
+        direction: Direction,
     },
     /// Who leads, on its way round.
     Coordinator {
@@ -89,8 +89,9 @@ pub enum Message {
         /// The leader's epoch.
         epoch: Epoch,
     },
-    /// A leader that is to be kept, and has heard of another, to all: I still lead; do you follow me?
-    Ask {
+    /// From a leader that is to be kept, and has heard of a rival, to all: I still lead; do you
+    /// follow me?
+    ConfirmLeadership {
         /// The leader's epoch.
         epoch: Epoch,
     },
@@ -104,17 +105,19 @@ impl Message {
     pub(crate) const fn key(&self) -> Option<(Epoch, u8, u8)> {
         match *self {
             Self::Elect { token, .. } => Some((token, 0, 0)),
-            Self::Probe { token, phase, way, .. } => Some((token, way.number(), phase)),
-            Self::Reply { token, phase, way, .. } => Some((token, 2 | way.number(), phase)),
+            Self::Probe { token, phase, direction, .. } => Some((token, direction.number(), phase)),
+            Self::Reply { token, phase, direction, .. } => {
+                Some((token, 2 | direction.number(), phase))
+            }
             Self::Coordinator { token, .. } => Some((token, 2, LAST)),
-            Self::Ack { .. } | Self::Alive { .. } | Self::Ask { .. } => None,
+            Self::Ack { .. } | Self::Alive { .. } | Self::ConfirmLeadership { .. } => None,
         }
     }
 
-    pub(crate) const fn way(&self) -> Way {
+    pub(crate) const fn direction(&self) -> Direction {
         match *self {
-            Self::Probe { way, .. } | Self::Reply { way, .. } => way,
-            _ => Way::Forth,
+            Self::Probe { direction, .. } | Self::Reply { direction, .. } => direction,
+            _ => Direction::Forward,
         }
     }
 
@@ -126,7 +129,7 @@ impl Message {
             | Self::Reply { token, highest, .. } => [token, highest],
             Self::Coordinator { token, epoch } => [token, epoch],
             Self::Ack { token, .. } => [token, token],
-            Self::Alive { epoch } | Self::Ask { epoch } => [epoch, epoch],
+            Self::Alive { epoch } | Self::ConfirmLeadership { epoch } => [epoch, epoch],
         }
     }
 }
@@ -140,7 +143,7 @@ impl<'a> Wire<'a> for Message {
             Self::Coordinator { .. } => 3,
             Self::Ack { .. } => 4,
             Self::Alive { .. } => 5,
-            Self::Ask { .. } => 6,
+            Self::ConfirmLeadership { .. } => 6,
         };
         out.u8(kind);
         let [first, second] = self.epochs();
@@ -150,10 +153,12 @@ impl<'a> Wire<'a> for Message {
         }
         match *self {
             Self::Elect { passed, .. } => out.u64(u64::from(passed)),
-            Self::Probe { phase, hops, way, .. } => out.raw(&[phase, hops, way.number()]),
-            Self::Reply { phase, way, .. } => out.raw(&[phase, way.number()]),
+            Self::Probe { phase, hops, direction, .. } => {
+                out.raw(&[phase, hops, direction.number()])
+            }
+            Self::Reply { phase, direction, .. } => out.raw(&[phase, direction.number()]),
             Self::Ack { slot, phase, .. } => out.raw(&[slot, phase]),
-            Self::Coordinator { .. } | Self::Alive { .. } | Self::Ask { .. } => {}
+            Self::Coordinator { .. } | Self::Alive { .. } | Self::ConfirmLeadership { .. } => {}
         }
     }
 
@@ -171,17 +176,17 @@ impl<'a> Wire<'a> for Message {
             }
             1 => {
                 let (phase, hops) = (input.u8()?, input.u8()?);
-                Self::Probe { token, highest, phase, hops, way: way(input)? }
+                Self::Probe { token, highest, phase, hops, direction: direction(input)? }
             }
-            2 => Self::Reply { token, highest, phase: input.u8()?, way: way(input)? },
+            2 => Self::Reply { token, highest, phase: input.u8()?, direction: direction(input)? },
             3 => Self::Coordinator { token, epoch: highest },
             4 => Self::Ack { token, slot: input.u8()?, phase: input.u8()? },
             5 => Self::Alive { epoch: token },
-            _ => Self::Ask { epoch: token },
+            _ => Self::ConfirmLeadership { epoch: token },
         })
     }
 }
 
-fn way(input: &mut Reader<'_>) -> Result<Way, DecodeError> {
-    Ok(if input.bool()? { Way::Back } else { Way::Forth })
+fn direction(input: &mut Reader<'_>) -> Result<Direction, DecodeError> {
+    Ok(if input.bool()? { Direction::Backward } else { Direction::Forward })
 }

@@ -12,11 +12,11 @@ use core::marker::PhantomData;
 use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
 pub use algorithm::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
-pub(crate) use hops::{Lane, Parcel};
-pub use message::{Message, Way};
+pub(crate) use hops::{OutstandingHop, SeenAttempt};
+pub use message::{Direction, Message};
 
-use crate::members::{Members, Set, bit};
-use crate::office::Office;
+use crate::leadership::Leadership;
+use crate::members::{MemberSet, Members, bit};
 use crate::storage::Storage;
 use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Status};
 
@@ -85,7 +85,7 @@ pub struct Ring<A: Algorithm, S: Storage> {
     config: Config,
     now: Instant,
     started: bool,
-    office: Office,
+    leadership: Leadership,
     role: Role,
     /// When the role's time is up.
     deadline: Instant,
@@ -95,17 +95,17 @@ pub struct Ring<A: Algorithm, S: Storage> {
     phase: u8,
     replied: [bool; 2],
     /// Who does not answer.
-    skip: Set,
+    suspected: MemberSet,
     /// A later epoch than that of this leader, which asks who still follows it; or zero.
     rival: Epoch,
-    followers: Set,
+    followers: MemberSet,
     /// How often it has asked.
     attempt: u8,
-    lanes: S::Lanes,
-    parcels: S::Parcels,
-    owes_alive: Set,
+    seen_attempts: S::SeenAttempts,
+    outstanding: S::OutstandingHops,
+    alive_due: MemberSet,
     /// The leader has asked whether it is followed.
-    owes_follower: bool,
+    follow_due: bool,
     rejections: Rejections,
     counts: Counts,
     algorithm: PhantomData<A>,
@@ -133,29 +133,29 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             return Err(ConfigError::Mode);
         }
         let members = Members::new(id, ring, false)?;
-        let mut lanes = S::Lanes::with_limit(members.len());
+        let mut seen_attempts = S::SeenAttempts::with_limit(members.len());
         for _ in ring {
-            lanes.push(Lane::default()).map_err(|_| ConfigError::TooManyMembers)?;
+            seen_attempts.push(SeenAttempt::default()).map_err(|_| ConfigError::TooManyMembers)?;
         }
         Ok(Self {
-            parcels: S::Parcels::with_limit(members.len().saturating_mul(4)),
-            lanes,
+            outstanding: S::OutstandingHops::with_limit(members.len().saturating_mul(4)),
+            seen_attempts,
             members,
             config,
             now: Instant::ZERO,
             started: false,
-            office: Office::default(),
+            leadership: Leadership::default(),
             role: Role::Follower,
             deadline: Instant::ZERO,
             token: Epoch::ZERO,
             phase: 0,
             replied: [false; 2],
-            skip: 0,
+            suspected: 0,
             rival: Epoch::ZERO,
             followers: 0,
             attempt: 0,
-            owes_alive: 0,
-            owes_follower: false,
+            alive_due: 0,
+            follow_due: false,
             rejections: Rejections::default(),
             counts: Counts::default(),
             algorithm: PhantomData,
@@ -171,7 +171,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         if self.started {
             return Err(Corrupt::Started);
         }
-        self.office.restore(record, self.members.len())
+        self.leadership.restore(record, self.members.len())
     }
 
     /// Takes a message from a peer; see [`Machine::receive`].
@@ -189,7 +189,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             Err(reason) => Err(self.rejections.count(reason)),
             Ok(from) => {
                 self.advance(now);
-                self.take(from, message);
+                self.handle_message(from, message);
                 Ok(())
             }
         }
@@ -198,34 +198,34 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Lets time pass; the first tick starts the node. However late it comes, each timeout counts as expired once.
     pub fn tick(&mut self, now: Instant) {
         self.advance(now);
-        self.chase(0);
+        self.retransmit(0);
         if self.now >= self.deadline {
-            self.expire();
+            self.on_timeout();
         }
     }
 
     /// Tells that the record with this ticket is durable; see [`Machine::persisted`].
     pub fn persisted(&mut self, ticket: Ticket) {
-        self.office.persisted(ticket);
+        self.leadership.persisted(ticket);
     }
 
     /// When a tick is wanted.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        Some(self.next_overdue().map_or(self.deadline, |at| at.min(self.deadline)))
+        Some(self.next_retransmission().map_or(self.deadline, |at| at.min(self.deadline)))
     }
 
     /// A failure detector takes this node for dead: messages go past it, and if it is the leader, an election begins. It counts
     /// as alive again when something is heard from it.
     pub fn suspect(&mut self, now: Instant, node: NodeId) {
         self.advance(now);
-        let Some(place) = self.members.place(node).filter(|&place| place != self.members.me())
+        let Some(index) = self.members.index_of(node).filter(|&index| index != self.members.me())
         else {
             return;
         };
-        self.skip |= bit(place);
-        self.chase(bit(place));
-        if self.office.leader() == Some(place) {
+        self.suspected |= bit(index);
+        self.retransmit(bit(index));
+        if self.leadership.leader() == Some(index) {
             self.start_election();
         }
     }
@@ -239,8 +239,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     /// A resource refused this node's token, because it has seen the token of `later`. A leader takes an epoch after that, or
-    /// leaves office if somebody better has it. Without a quorum this is needed: the leader of a part that was cut off, and
-    /// that nobody else ever heard, may have left a higher token behind.
+    /// steps down if somebody better has it. Without a quorum this is needed: the leader of a part
+    /// that was cut off, and that nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
     /// use quorate_core::{Instant, NodeId, Ticket};
@@ -254,7 +254,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// # Ok::<(), quorate_election::ConfigError>(())
     /// ```
     pub fn fenced(&mut self, now: Instant, later: Epoch) {
-        if later.owner() < self.members.len() && self.office.known().admits(later) {
+        if later.owner() < self.members.len() && self.leadership.reference_epoch().admits(later) {
             self.advance(now);
             self.on_fenced(later);
         }
@@ -263,12 +263,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// What the node does, and whom it follows.
     #[must_use]
     pub fn status(&self) -> Status {
-        let early = self.role == Role::Leader && !self.office.durable();
+        let early = self.role == Role::Leader && !self.leadership.is_durable();
         Status {
             id: self.members.id(self.members.me()),
             role: if early { Role::Claiming } else { self.role },
-            leader: self.office.leader().filter(|_| !early).map(|place| self.members.id(place)),
-            epoch: self.office.epoch,
+            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
+            epoch: self.leadership.epoch,
         }
     }
 
@@ -300,14 +300,16 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 /// Times count from the machine's present, and statistics do not count at all: machines that will do the same hash the same.
 impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { members, office, role, token, phase, replied, skip, lanes, .. } = self;
-        (members, office, role, token, phase, replied, skip, lanes).hash(state);
-        (self.started, self.owes_alive, self.owes_follower, self.rival).hash(state);
+        let Self {
+            members, leadership, role, token, phase, replied, suspected, seen_attempts, ..
+        } = self;
+        (members, leadership, role, token, phase, replied, suspected, seen_attempts).hash(state);
+        (self.started, self.alive_due, self.follow_due, self.rival).hash(state);
         if self.rival > Epoch::ZERO {
             (self.followers, self.attempt).hash(state);
         }
         self.deadline.since(self.now).hash(state);
-        self.parcels.iter().for_each(|parcel| parcel.hash(self.now, state));
+        self.outstanding.iter().for_each(|hop| hop.hash(self.now, state));
     }
 }
 

@@ -75,10 +75,10 @@ pub struct Cluster<M: Machine> {
     pub nodes: Vec<Option<M>>,
     pub now: Instant,
     /// From, to, and the message as it is on the wire.
-    pub post: VecDeque<(usize, usize, Vec<u8>)>,
+    pub in_flight: VecDeque<(usize, usize, Vec<u8>)>,
     pub sent: u64,
     /// What is lost on its way: from, to.
-    pub lost: Box<dyn FnMut(usize, usize) -> bool>,
+    pub is_lost: Box<dyn FnMut(usize, usize) -> bool>,
     /// What each node has on disk.
     pub disks: Vec<Vec<Vec<u8>>>,
     /// What each node was told, in order.
@@ -92,9 +92,9 @@ impl<M: for<'a> Machine<Event<'a> = Event>> Cluster<M> {
             ids: ids.to_vec(),
             nodes,
             now: Instant::ZERO,
-            post: VecDeque::new(),
+            in_flight: VecDeque::new(),
             sent: 0,
-            lost: Box::new(|_, _| false),
+            is_lost: Box::new(|_, _| false),
             disks: vec![Vec::new(); ids.len()],
             events: Vec::new(),
         }
@@ -118,7 +118,7 @@ impl<M: for<'a> Machine<Event<'a> = Event>> Cluster<M> {
                 Some(Output::Send(to, message)) => {
                     let bytes = bytes(&message);
                     let to = self.ids.iter().position(|&id| id == to).unwrap();
-                    self.post.push_back((at, to, bytes));
+                    self.in_flight.push_back((at, to, bytes));
                     self.sent += 1;
                 }
                 Some(Output::Event(event)) => self.events.push((at, event)),
@@ -130,12 +130,12 @@ impl<M: for<'a> Machine<Event<'a> = Event>> Cluster<M> {
     }
 
     /// Everything that was sent arrives, and what follows from it.
-    pub fn settle(&mut self) {
+    pub fn deliver_all(&mut self) {
         (0..self.nodes.len()).for_each(|at| self.drain(at));
         for _ in 0..1_000_000 {
-            let Some((from, to, bytes)) = self.post.pop_front() else { return };
+            let Some((from, to, bytes)) = self.in_flight.pop_front() else { return };
             let (now, id) = (self.now, self.ids[from]);
-            if (self.lost)(from, to) {
+            if (self.is_lost)(from, to) {
                 continue;
             }
             if let Some(node) = self.nodes[to].as_mut() {
@@ -158,7 +158,7 @@ impl<M: for<'a> Machine<Event<'a> = Event>> Cluster<M> {
     pub fn tick(&mut self) {
         let now = self.now;
         self.nodes.iter_mut().flatten().for_each(|node| node.tick(now));
-        self.settle();
+        self.deliver_all();
     }
 
     /// Time passes for so long, from deadline to deadline.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant as Wall};
 
 use quorate_core::{Instant, NodeId, Output, Wire};
 use quorate_election::bully::Message;
-use quorate_election::detector::{NormalPhi, Phi, PhiConfig, Watch};
+use quorate_election::detector::{Monitor, NormalPhi, Phi, PhiConfig};
 use quorate_election::{Bully, Config, Counts, Inline, Record, Status};
 
 /// What every datagram begins with, so that those of strangers are told apart.
@@ -17,7 +17,7 @@ const MAGIC: [u8; 4] = *b"qel1";
 const BEAT_US: u64 = 100_000;
 
 type Machine = Bully<Inline<9>>;
-type Detectors = Watch<NormalPhi<64>, 9>;
+type Detectors = Monitor<NormalPhi<64>, 9>;
 
 /// What a node has on disk; here it outlives the node in memory.
 pub type Disk = Arc<Mutex<Vec<Record>>>;
@@ -156,7 +156,7 @@ impl Worker {
         let (from, message) = bytes.strip_prefix(&MAGIC)?.split_first_chunk::<8>()?;
         let (from, now) = (NodeId::new(u64::from_le_bytes(*from)), self.now());
         // any traffic shows that the peer is alive; an empty message does just that
-        if !self.detectors.heard(now, from) {
+        if !self.detectors.heartbeat(now, from) {
             return None;
         }
         if !message.is_empty() {

@@ -2,8 +2,8 @@
 
 use quorate_core::{Instant, NodeId};
 use quorate_election::detector::{
-    Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, Phi,
-    PhiConfig, Watch,
+    Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, Monitor, NormalPhi,
+    Phi, PhiConfig,
 };
 
 use super::hostile::Input;
@@ -11,7 +11,7 @@ use super::hostile::Input;
 /// Gives each detector a list of inputs: heartbeats and queries at times that may be anything. What
 /// must hold: nothing panics; who was never heard is not suspected; the instant foretold is the
 /// first suspicious one; who is suspected stays so until it is heard; and somebody who falls silent
-/// is suspected, however seldom the watch is ticked.
+/// is suspected, however seldom the monitor is ticked.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn detectors(data: &[u8]) -> Result<(), String> {
     run(Heartbeat::new(heartbeat).map_err(wrong)?, rest, |_, _, _| Ok(()))?;
     run(Chen::<4>::new(chen).map_err(wrong)?, rest, |detector, now, byte| {
         let before = detector.clone();
-        detector.heard_number(now, u64::from(byte) << (byte % 64));
+        detector.heartbeat_numbered(now, u64::from(byte) << (byte % 64));
         if *detector == before { Ok(()) } else { check_chen(detector, now, chen) }
     })?;
     run(NormalPhi::<4>::new(phi).map_err(wrong)?, rest, |d, now, _| {
@@ -93,9 +93,9 @@ fn run<D: Detector + Clone>(
         match what % 8 {
             0..4 => now = now.saturating_add(by << (what / 8)),
             4 => now = now.saturating_sub(by << (what / 8)),
-            5 => one.excuse(by << (what / 4)),
+            5 => one.ignore_local_pause(by << (what / 4)),
             _ => {
-                one.heard(Instant::from_micros(now));
+                one.heartbeat(Instant::from_micros(now));
                 heard = true;
             }
         }
@@ -134,13 +134,13 @@ fn check_prediction(detector: &impl Detector, now: Instant) -> Result<(), String
 
 /// A peer that was heard once and never again.
 fn check_silence(detector: impl Detector, now: u64) -> Result<(), String> {
-    let (node, mut watch) = (NodeId::new(1), Watch::<_, 1>::new(1_000));
-    watch.add(node, detector).map_err(|e| e.to_string())?;
-    watch.heard(Instant::from_micros(now), node);
+    let (node, mut monitor) = (NodeId::new(1), Monitor::<_, 1>::new(1_000));
+    monitor.add(node, detector).map_err(|e| e.to_string())?;
+    monitor.heartbeat(Instant::from_micros(now), node);
     for round in 1..4 {
-        watch.tick(Instant::from_micros(now.saturating_add(round << 48)));
+        monitor.tick(Instant::from_micros(now.saturating_add(round << 48)));
     }
-    if watch.poll().is_some() {
+    if monitor.poll().is_some() {
         Ok(())
     } else {
         Err("a peer is silent for ever, and not suspected".into())

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use quorate_core::{Instant, NodeId, Rejected, Rng};
-use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
+use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
 use quorate_election::lease::Drift;
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 
@@ -30,7 +30,7 @@ pub struct ElectionSubject<M> {
     /// A leader that nobody may replace, and the nodes that are away.
     stable_leader: Option<(usize, Vec<usize>)>,
     /// A detector for each pair, if this run has them.
-    watches: Vec<Option<Watch<NormalPhi<16>, 7>>>,
+    monitors: Vec<Option<Monitor<NormalPhi<16>, 7>>>,
     /// Who was heard since the last step of a node.
     heard: Vec<Vec<usize>>,
     resource: Resource,
@@ -68,13 +68,13 @@ impl<M: ElectionMachine> ElectionSubject<M> {
         }
     }
 
-    fn new_watch(&self, node: usize) -> Option<Watch<NormalPhi<16>, 7>> {
-        let mut watch = Watch::new(50_000);
+    fn new_monitor(&self, node: usize) -> Option<Monitor<NormalPhi<16>, 7>> {
+        let mut monitor = Monitor::new(50_000);
         for other in (0..self.order.len()).filter(|&other| other != node) {
             let detector = NormalPhi::new(PhiConfig::for_interval(100_000)).ok()?;
-            watch.add(self.node(other), detector).ok()?;
+            monitor.add(self.node(other), detector).ok()?;
         }
-        Some(watch)
+        Some(monitor)
     }
 
     fn needs_quorum(&self) -> bool {
@@ -109,13 +109,13 @@ impl<M: ElectionMachine> ElectionSubject<M> {
         marks: &mut Marks,
     ) -> bool {
         let heard = core::mem::take(&mut self.heard[node]);
-        let Some(watch) = &mut self.watches[node] else { return false };
+        let Some(monitor) = &mut self.monitors[node] else { return false };
         for from in heard {
-            watch.heard(now, NodeId::new(from as u64 + 1));
+            monitor.heartbeat(now, NodeId::new(from as u64 + 1));
         }
-        watch.tick(now);
+        monitor.tick(now);
         let mut called = false;
-        while let Some(change) = watch.poll() {
+        while let Some(change) = monitor.poll() {
             if change.suspected {
                 marks.hit("suspected by phi");
                 machine.suspect(now, change.node);
@@ -154,7 +154,7 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
             erased: vec![false; nodes],
             lost: 0,
             stable_leader: None,
-            watches: Vec::new(),
+            monitors: Vec::new(),
             heard: vec![Vec::new(); nodes],
             resource: Resource::default(),
             machine: core::marker::PhantomData,
@@ -165,8 +165,8 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
             subject.without_record.fill(true);
         }
         let detectors = subject.rng.chance(1, 2);
-        subject.watches =
-            (0..nodes).map(|node| detectors.then(|| subject.new_watch(node)).flatten()).collect();
+        subject.monitors =
+            (0..nodes).map(|node| detectors.then(|| subject.new_monitor(node)).flatten()).collect();
         subject
     }
 
@@ -194,8 +194,8 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
 
     fn crashed(&mut self, node: usize) {
         self.heard[node].clear();
-        if self.watches[node].is_some() {
-            self.watches[node] = self.new_watch(node);
+        if self.monitors[node].is_some() {
+            self.monitors[node] = self.new_monitor(node);
         }
     }
 

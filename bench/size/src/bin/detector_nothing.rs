@@ -21,7 +21,7 @@ fn new(last: Instant) -> Result<Nothing, u32> {
 }
 
 impl Detector for Nothing {
-    fn heard(&mut self, now: Instant) {
+    fn heartbeat(&mut self, now: Instant) {
         self.last = now;
     }
 
@@ -33,7 +33,7 @@ impl Detector for Nothing {
         Some(self.last)
     }
 
-    fn excuse(&mut self, us: u64) {
+    fn ignore_local_pause(&mut self, us: u64) {
         self.last = Instant::from_micros(us);
     }
 }

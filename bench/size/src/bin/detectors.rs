@@ -5,8 +5,8 @@
 use quorate_bench_size::{Port, program};
 use quorate_core::{Instant, NodeId};
 use quorate_election::detector::{
-    Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, PhiConfig,
-    Watch,
+    Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, Monitor, NormalPhi,
+    PhiConfig,
 };
 
 const PEERS: usize = 4;
@@ -16,18 +16,18 @@ const SLACK_US: u64 = 20_000;
 program!(run, state = State, content = 0);
 
 struct State {
-    heartbeat: Watch<Heartbeat, PEERS>,
-    chen: Watch<Chen<SAMPLES>, PEERS>,
-    exponential: Watch<ExponentialPhi<SAMPLES>, PEERS>,
-    normal: Watch<NormalPhi<SAMPLES>, PEERS>,
+    heartbeat: Monitor<Heartbeat, PEERS>,
+    chen: Monitor<Chen<SAMPLES>, PEERS>,
+    exponential: Monitor<ExponentialPhi<SAMPLES>, PEERS>,
+    normal: Monitor<NormalPhi<SAMPLES>, PEERS>,
 }
 
 fn run(port: &mut Port) {
     let mut state = State {
-        heartbeat: Watch::new(SLACK_US),
-        chen: Watch::new(SLACK_US),
-        exponential: Watch::new(SLACK_US),
-        normal: Watch::new(SLACK_US),
+        heartbeat: Monitor::new(SLACK_US),
+        chen: Monitor::new(SLACK_US),
+        exponential: Monitor::new(SLACK_US),
+        normal: Monitor::new(SLACK_US),
     };
     if add(&mut state, port).is_none() {
         return;
@@ -60,12 +60,12 @@ fn add(state: &mut State, port: &mut Port) -> Option<()> {
 }
 
 #[inline(never)]
-fn input<D: Detector>(watch: &mut Watch<D, PEERS>, port: &mut Port) {
+fn input<D: Detector>(watch: &mut Monitor<D, PEERS>, port: &mut Port) {
     let now = Instant::from_micros(port.u64());
     if port.u8() == 0 {
         watch.tick(now);
     } else {
-        watch.heard(now, NodeId::new(port.u64()));
+        watch.heartbeat(now, NodeId::new(port.u64()));
     }
     while let Some(change) = watch.poll() {
         port.write(&change.node.get().to_le_bytes());

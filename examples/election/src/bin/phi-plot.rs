@@ -96,7 +96,7 @@ fn line<D: Detector>(
     for x in 0..=WIDTH {
         let now = FROM_US + x * SPAN_US / WIDTH;
         while let Some(beat) = beats.next_if(|&beat| beat <= now) {
-            detector.heard(Instant::from_micros(beat));
+            detector.heartbeat(Instant::from_micros(beat));
         }
         let y = height(phi(&detector, Instant::from_micros(now)).milli().into());
         let _ = write!(path, "{}{} {y}", if x == 0 { 'M' } else { 'L' }, LEFT + x);

@@ -4,7 +4,7 @@
 
 use cortex_m_rt::entry;
 use quorate_core::{Instant, NodeId};
-use quorate_election::detector::{NormalPhi, PhiConfig, Watch};
+use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
 use quorate_election::{Bully, Config, ConfigError, Event, Inline, Role};
 use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, start};
 use quorate_flash::Error;
@@ -21,7 +21,7 @@ type Machine = Bully<Inline<{ MAX_PEERS + 1 }>>;
 
 /// Watches the leader, and tells the election when it is silent for too long.
 struct Elector {
-    watch: Watch<NormalPhi<32>, 1>,
+    watch: Monitor<NormalPhi<32>, 1>,
     leader: Option<NodeId>,
     /// The watch began with what was heard before: that counts as the first sign of life.
     fresh: bool,
@@ -44,14 +44,14 @@ fn config() -> Config {
 
 impl Elector {
     fn new() -> Self {
-        Self { watch: Watch::new(SLACK_US), leader: None, fresh: false, leaders: 0, suspected: 0 }
+        Self { watch: Monitor::new(SLACK_US), leader: None, fresh: false, leaders: 0, suspected: 0 }
     }
 
     /// Watches another leader, of whose rhythm nothing is known yet.
     fn follow(&mut self, leader: Option<NodeId>) -> Result<(), ConfigError> {
         self.leader = leader;
         self.fresh = true;
-        self.watch = Watch::new(SLACK_US);
+        self.watch = Monitor::new(SLACK_US);
         if let Some(leader) = leader {
             self.leaders = self.leaders.saturating_add(1);
             let detector = NormalPhi::new(PhiConfig::for_interval(HEARTBEAT_US))?;
@@ -86,7 +86,7 @@ impl Program for Elector {
     type Machine = Machine;
 
     fn heard(&mut self, now: Instant, from: NodeId) {
-        self.watch.heard(now, from);
+        self.watch.heartbeat(now, from);
     }
 
     fn event(&mut self, event: Event) {
@@ -143,7 +143,7 @@ impl Program for Elector {
         if core::mem::take(&mut self.fresh)
             && let Some(leader) = self.leader
         {
-            self.watch.heard(desk.now, leader);
+            self.watch.heartbeat(desk.now, leader);
         }
         if self.watch.deadline().is_some_and(|deadline| deadline <= desk.now) {
             self.watch.tick(desk.now);

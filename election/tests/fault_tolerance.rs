@@ -11,7 +11,7 @@ use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Role, St
 
 /// What was seen while something went wrong.
 #[derive(Default)]
-struct Seen {
+struct Observations {
     most_leaders: usize,
     most_leases: usize,
     same_epoch: bool,
@@ -31,21 +31,21 @@ impl<M: Node> Trial<M> {
         let cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
         let mut trial = Self { cluster, config };
         trial.cluster.tick();
-        assert!(trial.settle().is_some());
+        assert!(trial.converge().is_some());
         trial
     }
 
-    fn place(&self, id: u64) -> usize {
+    fn index(&self, id: u64) -> usize {
         self.cluster.ids.iter().position(|other| other.get() == id).unwrap()
     }
 
-    fn kill(&mut self, id: u64) {
-        let at = self.place(id);
+    fn crash_node(&mut self, id: u64) {
+        let at = self.index(id);
         self.cluster.nodes[at] = None;
     }
 
-    fn revive(&mut self, id: u64) {
-        let (at, ids) = (self.place(id), self.cluster.ids.clone());
+    fn restart_node(&mut self, id: u64) {
+        let (at, ids) = (self.index(id), self.cluster.ids.clone());
         self.cluster.boot(at, M::make(NodeId::new(id), &ids, self.config));
     }
 
@@ -54,7 +54,7 @@ impl<M: Node> Trial<M> {
     }
 
     /// The highest that is up leads, and all know.
-    fn settled(&self) -> bool {
+    fn has_converged(&self) -> bool {
         let all = self.statuses();
         let highest = all.iter().map(|status| status.id).max();
         let leads = |s: &&Status| s.role == Role::Leader;
@@ -62,11 +62,11 @@ impl<M: Node> Trial<M> {
     }
 
     /// How long until that is so and stays so, in ms; `None` after the bound that the crate states.
-    fn settle(&mut self) -> Option<u64> {
+    fn converge(&mut self) -> Option<u64> {
         let bound = self.config.settle_us() / 1_000 * 2;
         let mut since = None;
         for ms in (0..bound).step_by(10) {
-            since = if self.settled() { since.or(Some(ms)) } else { None };
+            since = if self.has_converged() { since.or(Some(ms)) } else { None };
             if since.is_some_and(|since| ms - since > 1_000) {
                 return since;
             }
@@ -75,8 +75,8 @@ impl<M: Node> Trial<M> {
         None
     }
 
-    fn watch(&mut self, ms: u64, mut each: impl FnMut(&mut Self, u64)) -> Seen {
-        let mut seen = Seen::default();
+    fn observe(&mut self, ms: u64, mut each: impl FnMut(&mut Self, u64)) -> Observations {
+        let mut observations = Observations::default();
         for step in 0..ms / 10 {
             each(self, step);
             self.cluster.run(10_000);
@@ -84,26 +84,26 @@ impl<M: Node> Trial<M> {
                 self.statuses().into_iter().filter(|s| s.role == Role::Leader).collect();
             let now = self.cluster.now;
             let leases = self.cluster.nodes.iter().flatten().filter(|n| n.holds_lease(now)).count();
-            seen.most_leaders = seen.most_leaders.max(leaders.len());
-            seen.most_leases = seen.most_leases.max(leases);
-            seen.same_epoch |= leaders.len() > 1
+            observations.most_leaders = observations.most_leaders.max(leaders.len());
+            observations.most_leases = observations.most_leases.max(leases);
+            observations.same_epoch |= leaders.len() > 1
                 && leaders
                     .iter()
                     .any(|s| leaders.iter().any(|t| s.id < t.id && s.epoch == t.epoch));
-            seen.samples += 1;
-            seen.right += u32::from(self.settled());
+            observations.samples += 1;
+            observations.right += u32::from(self.has_converged());
         }
-        seen
+        observations
     }
 }
 
-fn settles(after: Option<u64>) -> String {
+fn convergence_text(after: Option<u64>) -> String {
     after.map_or("**does not settle**".into(), |ms| format!("settles in {ms} ms"))
 }
 
-fn leaders(seen: &Seen, lease: bool) -> String {
-    assert!(!seen.same_epoch, "two leaders in one epoch");
-    let n = if lease { seen.most_leases } else { seen.most_leaders };
+fn leaders_text(observations: &Observations, lease: bool) -> String {
+    assert!(!observations.same_epoch, "two leaders in one epoch");
+    let n = if lease { observations.most_leases } else { observations.most_leaders };
     let what = if lease { "lease holders" } else { "leaders" };
     match n {
         0 | 1 => format!("1 {} at a time", what.trim_end_matches('s')),
@@ -113,17 +113,17 @@ fn leaders(seen: &Seen, lease: bool) -> String {
 
 fn crash<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
-    trial.kill(5);
-    settles(trial.settle())
+    trial.crash_node(5);
+    convergence_text(trial.converge())
 }
 
 fn recovery<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
     let before = trial.statuses()[0].epoch;
-    trial.kill(5);
-    trial.settle();
-    trial.revive(5);
-    let after = settles(trial.settle());
+    trial.crash_node(5);
+    trial.converge();
+    trial.restart_node(5);
+    let after = convergence_text(trial.converge());
     assert!(trial.statuses()[0].epoch > before, "the token did not grow");
     after
 }
@@ -131,56 +131,56 @@ fn recovery<M: Node>(config: Config) -> String {
 fn omission<M: Node>(config: Config, lease: bool) -> String {
     let mut trial = Trial::<M>::new(config);
     let mut rng = Rng::new(5);
-    trial.cluster.lost = Box::new(move |_, _| rng.chance(1, 5));
-    let seen = trial.watch(30_000, |_, _| ());
-    trial.cluster.lost = Box::new(|_, _| false);
-    format!("{}; then {}", leaders(&seen, lease), settles(trial.settle()))
+    trial.cluster.is_lost = Box::new(move |_, _| rng.chance(1, 5));
+    let observations = trial.observe(30_000, |_, _| ());
+    trial.cluster.is_lost = Box::new(|_, _| false);
+    format!("{}; then {}", leaders_text(&observations, lease), convergence_text(trial.converge()))
 }
 
 fn partition<M: Node>(config: Config, lease: bool) -> String {
     let mut trial = Trial::<M>::new(config);
     // node 5 and node 3 on one side, by themselves
-    let side = [trial.place(5), trial.place(3)];
-    trial.cluster.lost = Box::new(move |a, b| side.contains(&a) != side.contains(&b));
-    let seen = trial.watch(5_000, |_, _| ());
-    trial.cluster.lost = Box::new(|_, _| false);
-    format!("{}; then {}", leaders(&seen, lease), settles(trial.settle()))
+    let side = [trial.index(5), trial.index(3)];
+    trial.cluster.is_lost = Box::new(move |a, b| side.contains(&a) != side.contains(&b));
+    let observations = trial.observe(5_000, |_, _| ());
+    trial.cluster.is_lost = Box::new(|_, _| false);
+    format!("{}; then {}", leaders_text(&observations, lease), convergence_text(trial.converge()))
 }
 
 /// Node 2 is another program now, which claims to lead: in node 4's name, with an absurd token, and in its own name.
 fn byzantine<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
-    trial.kill(2);
-    let (liar, victim) = (trial.place(2), trial.place(4));
+    trial.crash_node(2);
+    let (byzantine, victim) = (trial.index(2), trial.index(4));
     let owner = |trial: &Trial<M>, at: usize| {
         // bully counts places in the order of the ids, rings in the order of the ring
         let bully = M::claim(Epoch::ZERO).len() > 2;
         if bully { trial.cluster.ids[at].get() as usize - 1 } else { at }
     };
-    let seen = trial.watch(20_000, |trial, step| {
+    let observations = trial.observe(20_000, |trial, step| {
         if step % 10 > 0 {
             return;
         }
         let known = trial.statuses().iter().map(|s| s.epoch).max().unwrap();
-        let forged = known.after(owner(trial, victim)).unwrap();
-        let absurd = Epoch::from_token(1 << 63 | owner(trial, liar) as u64);
-        let own = known.after(owner(trial, liar)).unwrap();
-        for to in (0..5).filter(|&to| to != liar) {
+        let forged = known.next_for(owner(trial, victim)).unwrap();
+        let absurd = Epoch::from_token(1 << 63 | owner(trial, byzantine) as u64);
+        let own = known.next_for(owner(trial, byzantine)).unwrap();
+        for to in (0..5).filter(|&to| to != byzantine) {
             let Some(node) = trial.cluster.nodes[to].as_mut() else { continue };
             let now = trial.cluster.now;
             for (epoch, refused) in [(forged, true), (absurd, true), (own, false)] {
                 let bytes = M::claim(epoch);
                 let message = M::Message::from_slice(&bytes).unwrap();
-                let from = trial.cluster.ids[liar];
+                let from = trial.cluster.ids[byzantine];
                 assert_eq!(node.receive(now, from, message).is_err(), refused);
             }
         }
-        trial.cluster.settle();
+        trial.cluster.deliver_all();
     });
     let refused: u32 = trial.cluster.nodes.iter().flatten().map(|n| n.rejections().total()).sum();
-    let right = 100 * seen.right / seen.samples;
+    let right = 100 * observations.right / observations.samples;
     let own = if right == 100 {
-        "own claims outbid at once".into()
+        "own claims superseded at once".into()
     } else {
         format!("own claims **disturb**: the right leader {right} % of the time")
     };
@@ -191,12 +191,12 @@ fn byzantine<M: Node>(config: Config) -> String {
 fn erasure<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
     let before = trial.statuses()[0].epoch;
-    trial.kill(5);
-    let at = trial.place(5);
+    trial.crash_node(5);
+    let at = trial.index(5);
     trial.cluster.disks[at].clear();
     trial.cluster.events.clear();
-    trial.revive(5);
-    let after = settles(trial.settle());
+    trial.restart_node(5);
+    let after = convergence_text(trial.converge());
     let led = trial.cluster.events.iter().filter_map(|(_, event)| match event {
         Event::Leading { epoch } => Some(*epoch),
         _ => None,
@@ -208,23 +208,23 @@ fn erasure<M: Node>(config: Config) -> String {
 /// Leaders are kept, and node 5, which does not lead, is cut off for 2 s again and again.
 fn absences<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
-    trial.kill(5);
-    trial.settle();
+    trial.crash_node(5);
+    trial.converge();
     // the same nodes once more, now with what they have on disk
     trial.config.takeover = Takeover::Keep;
-    (1..=5).for_each(|id| trial.kill(id));
-    (1..=4).for_each(|id| trial.revive(id));
-    trial.watch(3_000, |_, _| ());
-    trial.revive(5);
-    trial.watch(1_000, |_, _| ());
-    let (away, leader) = (trial.place(5), trial.statuses()[0].leader);
+    (1..=5).for_each(|id| trial.crash_node(id));
+    (1..=4).for_each(|id| trial.restart_node(id));
+    trial.observe(3_000, |_, _| ());
+    trial.restart_node(5);
+    trial.observe(1_000, |_, _| ());
+    let (away, leader) = (trial.index(5), trial.statuses()[0].leader);
     assert!(leader.is_some() && trial.statuses().iter().all(|s| s.leader == leader));
     trial.cluster.events.clear();
     for _ in 0..10 {
-        trial.cluster.lost = Box::new(move |a, b| a == away || b == away);
-        trial.watch(2_000, |_, _| ());
-        trial.cluster.lost = Box::new(|_, _| false);
-        trial.watch(1_000, |_, _| ());
+        trial.cluster.is_lost = Box::new(move |a, b| a == away || b == away);
+        trial.observe(2_000, |_, _| ());
+        trial.cluster.is_lost = Box::new(|_, _| false);
+        trial.observe(1_000, |_, _| ());
         assert!(trial.statuses().iter().all(|s| s.leader == leader), "{:?}", trial.statuses());
     }
     let changes = trial.cluster.events.iter().filter(|(at, event)| match event {
@@ -240,20 +240,20 @@ fn absences_of_two<M: Node>(config: Config) -> String {
     let mut trial = Trial::<M>::new(config);
     // the same nodes once more, now with what they have on disk
     trial.config.takeover = Takeover::Keep;
-    (1..=5).for_each(|id| trial.kill(id));
-    (1..=5).for_each(|id| trial.revive(id));
-    trial.watch(4_000, |_, _| ());
+    (1..=5).for_each(|id| trial.crash_node(id));
+    (1..=5).for_each(|id| trial.restart_node(id));
+    trial.observe(4_000, |_, _| ());
     let leader = trial.statuses()[0].leader.unwrap();
     assert!(trial.statuses().iter().all(|s| s.leader == Some(leader)));
     let mut others = (1..=5).filter(|&id| id != leader.get());
-    let away = [others.next(), others.next()].map(|id| trial.place(id.unwrap()));
-    let (at, before) = (trial.place(leader.get()), trial.statuses()[0].epoch);
+    let away = [others.next(), others.next()].map(|id| trial.index(id.unwrap()));
+    let (at, before) = (trial.index(leader.get()), trial.statuses()[0].epoch);
     trial.cluster.events.clear();
     for _ in 0..10 {
-        trial.cluster.lost = Box::new(move |a, b| away.contains(&a) != away.contains(&b));
-        trial.watch(2_000, |_, _| ());
-        trial.cluster.lost = Box::new(|_, _| false);
-        trial.watch(1_000, |_, _| ());
+        trial.cluster.is_lost = Box::new(move |a, b| away.contains(&a) != away.contains(&b));
+        trial.observe(2_000, |_, _| ());
+        trial.cluster.is_lost = Box::new(|_, _| false);
+        trial.observe(1_000, |_, _| ());
         assert!(
             trial.statuses().iter().all(|s| s.leader == Some(leader)),
             "{:?}",
@@ -263,8 +263,8 @@ fn absences_of_two<M: Node>(config: Config) -> String {
     let of_leader = |event: &&(usize, Event)| event.0 == at;
     let interrupted = trial.cluster.events.iter().filter(of_leader);
     let left = interrupted.filter(|(_, event)| matches!(event, Event::Leaderless)).count();
-    let outbid = if trial.statuses()[0].epoch == before { "the same" } else { "a later" };
-    format!("out of office {left} times, in {outbid} epoch")
+    let later = if trial.statuses()[0].epoch == before { "the same" } else { "a later" };
+    format!("deposed {left} times, in {later} epoch")
 }
 
 fn column<M: Node>(config: Config, lease: bool) -> [String; 8] {
@@ -282,7 +282,7 @@ fn column<M: Node>(config: Config, lease: bool) -> [String; 8] {
 }
 
 #[test]
-fn the_table_is_as_it_was() {
+fn table_is_up_to_date() {
     type Bullies = Bully<Inline<5>>;
     let lan = Config::lan();
     let lease = Mode::Lease { lease_us: 300_000, drift: Drift::from_ppm(1_000).unwrap() };

@@ -55,7 +55,7 @@ fn poll<M: Machine>(node: &mut M, outputs: usize) {
 const ALL: usize = 1_000;
 
 #[test]
-fn past_and_statistics_do_not_change_the_hash() {
+fn hash_ignores_past_and_statistics() {
     // the same times lie ahead, an hour later
     let mut early = bully(0, KEEP);
     let alive = B::Alive { epoch: Epoch::from_token(4), round: 0 };
@@ -70,13 +70,13 @@ fn past_and_statistics_do_not_change_the_hash() {
     assert_eq!(hash(&early), hash(&late));
     let mut ring = ring(0);
     let before = hash(&ring);
-    let ask = R::Ask { epoch: Epoch::ZERO };
+    let ask = R::ConfirmLeadership { epoch: Epoch::ZERO };
     assert_eq!(ring.receive(ms(0), NodeId::new(9), ask), Err(Rejected::UnknownSender));
     assert_eq!(hash(&ring), before);
 }
 
 #[test]
-fn deadlines_and_pending_messages_change_the_hash() {
+fn hash_covers_deadlines_and_due_messages() {
     let node = bully(0, KEEP);
     let mut waited = node.clone();
     waited.tick(ms(10));
@@ -94,7 +94,7 @@ fn deadlines_and_pending_messages_change_the_hash() {
 }
 
 #[test]
-fn undurable_records_change_the_hash() {
+fn hash_covers_undurable_records() {
     let mut node = bully(0, KEEP);
     node.receive(ms(1), IDS[4], B::Alive { epoch: Epoch::from_token(4), round: 0 }).unwrap();
     let dirty = node.clone();
@@ -109,7 +109,7 @@ fn undurable_records_change_the_hash() {
 }
 
 #[test]
-fn how_old_the_round_of_a_leader_is_counts() {
+fn hash_covers_age_of_leader_round() {
     let led = |answered| {
         let mut node = bully(4, QUORUM);
         node.campaign(ms(0));
@@ -141,7 +141,7 @@ fn how_old_the_round_of_a_leader_is_counts() {
 }
 
 #[test]
-fn a_hop_counts_until_it_is_acknowledged() {
+fn hash_covers_unacknowledged_hops() {
     let mut node = ring(0);
     node.campaign(ms(0));
     let Some(Output::Persist(ticket, _)) = node.poll() else { unreachable!("nothing to write") };
@@ -158,7 +158,7 @@ fn a_hop_counts_until_it_is_acknowledged() {
 
 /// Who follows a leader that asks counts while it asks, and then no more.
 #[test]
-fn answers_count_while_a_leader_asks() {
+fn hash_covers_followers_of_a_challenged_leader() {
     let mut node = ring(1);
     IDS.into_iter().filter(|&id| id != IDS[1]).for_each(|id| node.suspect(ms(0), id));
     node.campaign(ms(0));
@@ -169,7 +169,8 @@ fn answers_count_while_a_leader_asks() {
     poll(&mut node, ALL);
     let mut followed = node.clone();
     for node in [&mut node, &mut followed] {
-        node.receive(ms(2), IDS[0], R::Ask { epoch: Epoch::ZERO }).unwrap_or_default();
+        node.receive(ms(2), IDS[0], R::ConfirmLeadership { epoch: Epoch::ZERO })
+            .unwrap_or_default();
     }
     followed.receive(ms(2), IDS[2], R::Alive { epoch }).unwrap();
     node.receive(ms(2), IDS[2], R::Ack { token: Epoch::ZERO, slot: 0, phase: 0 }).unwrap();

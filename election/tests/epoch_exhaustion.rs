@@ -40,16 +40,16 @@ fn bully(me: u64, config: Config, epoch: u64) -> Bully<Inline<3>> {
 }
 
 #[test]
-fn the_next_epoch_is_the_last() {
-    assert_eq!(e(LAST - 32).after(0), Some(e(LAST)));
-    assert_eq!(e(LAST).after(0), None);
-    assert_eq!(e(LAST).after(31), Some(e((1 << 62) - 1)));
-    assert_eq!(e((1 << 62) - 1).after(31), None);
-    assert_eq!(e(1 << 62).after(5), None);
+fn last_epoch_has_no_successor() {
+    assert_eq!(e(LAST - 32).next_for(0), Some(e(LAST)));
+    assert_eq!(e(LAST).next_for(0), None);
+    assert_eq!(e(LAST).next_for(31), Some(e((1 << 62) - 1)));
+    assert_eq!(e((1 << 62) - 1).next_for(31), None);
+    assert_eq!(e(1 << 62).next_for(5), None);
 }
 
 #[test]
-fn a_bully_without_epochs_follows() {
+fn bully_out_of_epochs_follows() {
     for mode in [Mode::Classic, Mode::Quorum] {
         let mut node = bully(1, Config { mode, ..Config::lan() }, LAST);
         for at in (0..).step_by(50).take(60) {
@@ -68,7 +68,7 @@ fn a_bully_without_epochs_follows() {
 }
 
 #[test]
-fn a_bully_that_cannot_outbid_leaves_office() {
+fn bully_leader_out_of_epochs_steps_down() {
     for mode in [Mode::Classic, Mode::Quorum] {
         // the second of three, as the first has no majority without a better one
         let last = e(LAST + 1);
@@ -102,7 +102,7 @@ macro_rules! ring {
 }
 
 #[test]
-fn a_ring_node_without_epochs_waits() {
+fn ring_node_out_of_epochs_waits() {
     macro_rules! check {
         ($algorithm:ty) => {{
             let mut node = ring!($algorithm, LAST);
@@ -127,7 +127,7 @@ fn a_ring_node_without_epochs_waits() {
 }
 
 #[test]
-fn a_ring_leader_that_cannot_outbid_leaves_office() {
+fn ring_leader_out_of_epochs_steps_down() {
     let mut node = ring!(Collecting, LAST - 64);
     node.campaign(ms(0));
     [2, 3].into_iter().for_each(|n| node.suspect(ms(1), NodeId::new(n)));
@@ -145,7 +145,7 @@ fn a_ring_leader_that_cannot_outbid_leaves_office() {
 
 /// Nobody can be elected in an epoch that there is not.
 #[test]
-fn a_token_that_comes_back_elects_nobody_without_epochs() {
+fn returning_token_out_of_epochs_elects_nobody() {
     let ids = [3, 2, 1].map(NodeId::new);
     let mut node = Ring::<Collecting, Inline<12>>::new(ids[1], &ids, KEEP).unwrap();
     node.restore(Record { epoch: e(LAST - 31) }).unwrap();

@@ -35,7 +35,7 @@ impl Counts {
     }
 }
 
-/// Counts one.
-pub(crate) const fn one(counter: &mut u32) {
+/// Adds one.
+pub(crate) const fn increment(counter: &mut u32) {
     *counter = counter.saturating_add(1);
 }

@@ -2,72 +2,74 @@ use core::hash::{Hash, Hasher};
 
 use quorate_core::{Corrupt, Ticket};
 
-use crate::epoch::LIMIT;
+use crate::epoch::EPOCH_LIMIT;
 use crate::members::Members;
 use crate::storage::Storage;
 use crate::{Epoch, Event, Record};
 
-/// Who holds office, since when, and how much of that is on disk.
+/// The leader's epoch, as far as this node knows, and how much of that is durable and reported.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Office {
+pub(crate) struct Leadership {
     /// The highest epoch that was seen or claimed.
     pub(crate) epoch: Epoch,
     /// Whether the owner of that epoch is known to lead.
-    pub(crate) filled: bool,
-    /// What the application was told: the leader's epoch, if there was a leader.
-    told: Option<Epoch>,
+    pub(crate) has_leader: bool,
+    /// What was reported to the application: the leader's epoch, if there was a leader.
+    reported: Option<Epoch>,
     /// The epoch is not written yet.
     dirty: bool,
-    /// This node knows which epochs there have been: it has a record, or has learnt from others what there was.
-    informed: bool,
+    /// This node knows which epochs there have been: it has a record, or has recovered them from
+    /// others.
+    recovered: bool,
     issued: Ticket,
-    returned: Ticket,
+    persisted_ticket: Ticket,
 }
 
-impl Office {
+impl Leadership {
     /// Goes to a later epoch, whose owner is not known to lead. An epoch that is not later does nothing.
-    pub(crate) fn raise(&mut self, epoch: Epoch) {
+    pub(crate) fn raise_epoch(&mut self, epoch: Epoch) {
         if epoch > self.epoch {
             self.epoch = epoch;
-            self.filled = false;
+            self.has_leader = false;
             self.dirty = true;
         }
     }
 
     /// The owner of the present epoch leads.
-    pub(crate) const fn fill(&mut self) {
-        self.filled = true;
-        self.informed = true;
+    pub(crate) const fn confirm_leader(&mut self) {
+        self.has_leader = true;
+        self.recovered = true;
     }
 
-    /// Takes note of a later epoch that is not to be on disk yet.
-    pub(crate) fn learn(&mut self, epoch: Epoch) {
+    /// Observes a later epoch that is not to be on disk yet.
+    pub(crate) fn observe_epoch(&mut self, epoch: Epoch) {
         self.epoch = self.epoch.max(epoch);
     }
 
     /// What was learnt is all there is to learn, and is to be on disk, even if it is nothing.
-    pub(crate) const fn write(&mut self) {
+    pub(crate) const fn finish_recovery(&mut self) {
         self.dirty = true;
-        self.informed = true;
+        self.recovered = true;
     }
 
-    pub(crate) const fn informed(&self) -> bool {
-        self.informed
+    pub(crate) const fn is_recovered(&self) -> bool {
+        self.recovered
     }
 
     /// What epochs of others are measured against: a node that has forgotten its own cannot tell what is far.
-    pub(crate) fn known(&self) -> Epoch {
-        if self.informed { self.epoch } else { Epoch::UNKNOWN }
+    pub(crate) fn reference_epoch(&self) -> Epoch {
+        if self.recovered { self.epoch } else { Epoch::UNKNOWN }
     }
 
-    /// The place of who leads.
+    /// The index of the leader.
     pub(crate) fn leader(&self) -> Option<usize> {
-        self.filled.then_some(self.epoch.owner())
+        self.has_leader.then_some(self.epoch.owner())
     }
 
-    /// Nothing is said while the epoch is not durable: what was said in an epoch that is forgotten could be said again.
-    pub(crate) fn durable(&self) -> bool {
-        !self.dirty && self.returned >= self.issued
+    /// Nothing is sent while the epoch is not durable: after a restart, what was sent in it could
+    /// be sent again.
+    pub(crate) fn is_durable(&self) -> bool {
+        !self.dirty && self.persisted_ticket >= self.issued
     }
 
     pub(crate) const fn take_record(&mut self) -> Option<Ticket> {
@@ -85,39 +87,40 @@ impl Office {
 
     /// What restores the present state: nothing, if the epoch is not to be on disk.
     pub(crate) fn checkpoint(&self) -> Option<Record> {
-        let written = self.informed || self.dirty || self.issued > Ticket::default();
+        let written = self.recovered || self.dirty || self.issued > Ticket::default();
         written.then(|| self.record())
     }
 
     /// A ticket that was not issued counts for nothing.
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
-        self.returned = self.returned.max(ticket.min(self.issued));
+        self.persisted_ticket = self.persisted_ticket.max(ticket.min(self.issued));
     }
 
     pub(crate) fn restore(&mut self, record: Record, members: usize) -> Result<(), Corrupt> {
-        if record.epoch.token() >= LIMIT || record.epoch.owner() >= members {
+        if record.epoch.token() >= EPOCH_LIMIT || record.epoch.owner() >= members {
             return Err(Corrupt::Malformed);
         }
         if record.epoch < self.epoch {
             return Err(Corrupt::Regression);
         }
         self.epoch = record.epoch;
-        self.informed = true;
+        self.recovered = true;
         Ok(())
     }
 
-    /// Tells the application once, although it was never told that anybody leads.
-    pub(crate) fn tell_that_nobody_leads(&mut self) {
-        self.told = self.told.or(Some(Epoch::UNKNOWN)); // which is nobody's
+    /// Reports once that there is no leader, although no leader was reported before.
+    pub(crate) fn report_leaderless(&mut self) {
+        self.reported = self.reported.or(Some(Epoch::UNKNOWN)); // which is nobody's
     }
 
-    /// What the application was not told yet. That somebody leads is told when it is durable, that nobody does at once.
+    /// What is not reported yet. A leader is reported when its epoch is durable, that there is none
+    /// at once.
     pub(crate) fn take_event<S: Storage>(&mut self, members: &Members<S>) -> Option<Event> {
-        let present = self.filled.then_some(self.epoch);
-        if present == self.told || (self.filled && !self.durable()) {
+        let present = self.has_leader.then_some(self.epoch);
+        if present == self.reported || (self.has_leader && !self.is_durable()) {
             return None;
         }
-        self.told = present;
+        self.reported = present;
         Some(match present {
             None => Event::Leaderless,
             Some(epoch) if epoch.owner() == members.me() => Event::Leading { epoch },
@@ -127,9 +130,9 @@ impl Office {
 }
 
 /// How many records there have been tells nothing of what is to come.
-impl Hash for Office {
+impl Hash for Leadership {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.epoch, self.filled, self.told, self.dirty, self.informed).hash(state);
-        self.issued.get().saturating_sub(self.returned.get()).hash(state);
+        (self.epoch, self.has_leader, self.reported, self.dirty, self.recovered).hash(state);
+        self.issued.get().saturating_sub(self.persisted_ticket.get()).hash(state);
     }
 }

@@ -23,7 +23,7 @@ fn elect<A: Algorithm>(order: &[u64], initiators: impl Iterator<Item = usize>) -
     let mut cluster = quiet::<A>(order);
     let now = cluster.now;
     initiators.for_each(|at| cluster.node(at).campaign(now));
-    cluster.settle();
+    cluster.deliver_all();
     let mut counts = Counts::default();
     for node in cluster.nodes.iter().flatten() {
         let highest = order.iter().max().copied();
@@ -43,7 +43,7 @@ fn to_higher(order: &[u64], at: usize, forth: bool) -> Option<usize> {
 }
 
 #[test]
-fn collecting_takes_two_rounds_for_each_initiator() {
+fn collecting_takes_two_rounds_per_initiator() {
     for n in 2..=6 {
         for order in orders(n as u64) {
             for initiators in [1, 2, n] {
@@ -56,7 +56,7 @@ fn collecting_takes_two_rounds_for_each_initiator() {
 }
 
 #[test]
-fn chang_roberts_goes_to_the_next_higher() {
+fn chang_roberts_tokens_stop_at_the_next_higher() {
     for n in 2..=7 {
         let (mut total, mut least, mut most) = (0, u32::MAX, 0);
         let all = orders(n as u64);
@@ -127,7 +127,7 @@ fn hirschberg_sinclair_doubles() {
 }
 
 #[test]
-fn a_ring_of_one_needs_no_messages() {
+fn single_node_ring_sends_nothing() {
     assert_eq!(elect::<Collecting>(&[4], 0..1), Counts::default());
     assert_eq!(elect::<ChangRoberts>(&[4], 0..1), Counts::default());
     assert_eq!(elect::<HirschbergSinclair>(&[4], 0..1), Counts::default());

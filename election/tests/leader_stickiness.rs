@@ -54,12 +54,12 @@ fn changes<M: Node>(cluster: &Cluster<M>, leader: NodeId, away: NodeId) -> Vec<(
 }
 
 /// Cuts a node off for 2 s, ten times.
-fn cut_off<M: Node>(cluster: &mut Cluster<M>, away: NodeId) {
+fn isolate<M: Node>(cluster: &mut Cluster<M>, away: NodeId) {
     let at = cluster.ids.iter().position(|&id| id == away).unwrap();
     for _ in 0..10 {
-        cluster.lost = Box::new(move |a, b| a == at || b == at);
+        cluster.is_lost = Box::new(move |a, b| a == at || b == at);
         cluster.run(2_000_000);
-        cluster.lost = Box::new(|_, _| false);
+        cluster.is_lost = Box::new(|_, _| false);
         cluster.run(1_000_000);
     }
 }
@@ -72,11 +72,11 @@ fn every_other_node<M: Node>(config: Config, may_lead: bool) {
             for away in cluster.ids.clone().into_iter().filter(|&id| id != kept) {
                 cluster.events.clear();
                 let before = epoch(&cluster, kept);
-                cut_off(&mut cluster, away);
+                isolate(&mut cluster, away);
                 let wrong = changes(&cluster, kept, away);
                 assert!(wrong.is_empty(), "{away} of {members:?} was away: {wrong:?}");
                 assert_eq!(leader(&cluster), Some(kept), "{away} of {members:?} was away");
-                // an epoch that was led in alone has to be outbid, and no other
+                // an epoch that was led in alone has to be superseded, and no other
                 assert_eq!(epoch(&cluster, kept) > before, may_lead, "{away} of {members:?}");
             }
         }
@@ -84,22 +84,22 @@ fn every_other_node<M: Node>(config: Config, may_lead: bool) {
 }
 
 #[test]
-fn a_node_that_was_cut_off_deposes_nobody() {
+fn partitioned_node_deposes_nobody() {
     every_other_node::<Bullies>(KEEP, true);
 }
 
 #[test]
-fn a_node_that_was_cut_off_leaves_no_trace_where_a_quorum_is_needed() {
+fn partitioned_node_raises_no_epoch_with_quorum() {
     every_other_node::<Bullies>(QUORUM, false);
     every_other_node::<Bullies>(LEASE, false);
 }
 
 /// Whether a link is cut.
-type Cut = Box<dyn Fn(usize, usize) -> bool>;
+type Partition = Box<dyn Fn(usize, usize) -> bool>;
 
 /// Which links of and to a minority are cut: all, those to the others, those of the others to it, or those from the others; and also
 /// those of the minority among itself.
-fn cuts(minority: &[usize]) -> Vec<(&'static str, Cut)> {
+fn partitions(minority: &[usize]) -> Vec<(&'static str, Partition)> {
     let is_in = |minority: &[usize]| {
         let minority = minority.to_vec();
         move |at: usize| minority.contains(&at)
@@ -121,14 +121,14 @@ where
     let ids = ids(members);
     let mut cluster = Cluster::new(&ids, |id| M::make(id, &ids, config));
     let at = ids.iter().position(|id| id.get() == 5).unwrap();
-    cluster.lost = Box::new(move |a, b| a == at || b == at);
+    cluster.is_lost = Box::new(move |a, b| a == at || b == at);
     for at in 0..5 {
         // or else it would ask, and too few would answer
         let record = quorate_election::Record { epoch: Epoch::ZERO };
         cluster.node(at).restore(record).unwrap();
     }
     cluster.run(3_000_000);
-    cluster.lost = Box::new(|_, _| false);
+    cluster.is_lost = Box::new(|_, _| false);
     cluster.run(3_000_000);
     assert!(leader(&cluster).is_some_and(|leader| leader.get() < 5));
     cluster
@@ -151,13 +151,13 @@ where
             let others = (0..5).filter(|&at| cluster.ids[at] != kept).collect::<Vec<_>>();
             for (n, &a) in others.iter().enumerate() {
                 for &b in &others[n + 1..] {
-                    for (how, cut) in cuts(&[a, b]) {
+                    for (how, cut) in partitions(&[a, b]) {
                         let before = epoch(&cluster, kept);
                         let disks = cluster.disks.clone();
                         cluster.events.clear();
-                        cluster.lost = Box::new(cut);
+                        cluster.is_lost = Box::new(cut);
                         cluster.run(2_000_000);
-                        cluster.lost = Box::new(|_, _| false);
+                        cluster.is_lost = Box::new(|_, _| false);
                         cluster.run(2_000_000);
                         let what = format!("{a} and {b} of {members:?} were {how}");
                         assert_eq!(leader(&cluster), Some(kept), "{what}");
@@ -177,7 +177,7 @@ where
 }
 
 #[test]
-fn a_minority_that_was_cut_off_together_leaves_no_trace() {
+fn partitioned_minority_raises_no_epoch() {
     for attempts in [1, 3] {
         every_minority::<Bullies>(Config { attempts, ..QUORUM });
         every_minority::<Bullies>(Config { attempts, ..LEASE });
@@ -185,55 +185,55 @@ fn a_minority_that_was_cut_off_together_leaves_no_trace() {
 }
 
 #[test]
-fn a_ring_keeps_its_leader() {
+fn ring_leader_is_sticky() {
     every_other_node::<Of<Collecting>>(KEEP, true);
     every_other_node::<Of<ChangRoberts>>(KEEP, true);
     every_other_node::<Of<HirschbergSinclair>>(KEEP, true);
 }
 
 /// Those that remain elect another, which stays as well.
-fn the_leader<M: Node>(config: Config) {
+fn leader_of<M: Node>(config: Config) {
     for members in &ORDERS[1..] {
         let mut cluster = cluster::<M>(members, config);
         let first = leader(&cluster).unwrap();
         let at = cluster.ids.iter().position(|&id| id == first).unwrap();
-        cluster.lost = Box::new(move |a, b| a == at || b == at);
+        cluster.is_lost = Box::new(move |a, b| a == at || b == at);
         cluster.run(2_000_000);
-        cluster.lost = Box::new(|_, _| false);
+        cluster.is_lost = Box::new(|_, _| false);
         cluster.run(1_000_000);
         let second = leader(&cluster).unwrap();
         assert_ne!(second, first, "{members:?}");
         cluster.events.clear();
-        cut_off(&mut cluster, first);
+        isolate(&mut cluster, first);
         assert!(changes(&cluster, second, first).is_empty(), "{:?}", cluster.events);
         assert_eq!(leader(&cluster), Some(second));
     }
 }
 
 #[test]
-fn a_leader_that_was_cut_off_is_replaced_once() {
-    the_leader::<Bullies>(KEEP);
-    the_leader::<Bullies>(QUORUM);
-    the_leader::<Bullies>(LEASE);
-    the_leader::<Of<Collecting>>(KEEP);
-    the_leader::<Of<ChangRoberts>>(KEEP);
-    the_leader::<Of<HirschbergSinclair>>(KEEP);
+fn partitioned_leader_is_replaced_once() {
+    leader_of::<Bullies>(KEEP);
+    leader_of::<Bullies>(QUORUM);
+    leader_of::<Bullies>(LEASE);
+    leader_of::<Of<Collecting>>(KEEP);
+    leader_of::<Of<ChangRoberts>>(KEEP);
+    leader_of::<Of<HirschbergSinclair>>(KEEP);
 }
 
 /// Of two nodes each is alone, and neither has a majority: the same one of both goes on every time.
 fn of_two<M: Node>() {
     let mut cluster = cluster::<M>(ORDERS[0], KEEP);
     let first = NodeId::new(1);
-    cut_off(&mut cluster, first);
+    isolate(&mut cluster, first);
     let kept = leader(&cluster).unwrap();
     cluster.events.clear();
-    cut_off(&mut cluster, first);
+    isolate(&mut cluster, first);
     assert!(changes(&cluster, kept, first).is_empty(), "{:?}", cluster.events);
     assert_eq!(leader(&cluster), Some(kept));
 }
 
 #[test]
-fn of_two_nodes_the_same_leads_each_time() {
+fn two_nodes_keep_the_same_leader() {
     of_two::<Bullies>();
     of_two::<Of<Collecting>>();
     of_two::<Of<ChangRoberts>>();
@@ -248,7 +248,7 @@ fn wrong_suspicions<M: Node>(config: Config) {
             cluster.events.clear();
             let now = cluster.now;
             cluster.node(at).suspect(now, kept);
-            cluster.settle();
+            cluster.deliver_all();
             cluster.run(1_000_000);
             assert_eq!(leader(&cluster), Some(kept), "{members:?}, place {at}");
             let node = cluster.ids[at];
@@ -269,7 +269,7 @@ where
     for at in 0..5 {
         cluster.node(at).suspect(now, kept);
     }
-    cluster.settle();
+    cluster.deliver_all();
     cluster.run(2_000_000);
     assert_eq!(leader(&cluster), Some(kept));
     let of_leader = cluster.events.iter().filter(|(at, _)| cluster.ids[*at] == kept);
@@ -277,7 +277,7 @@ where
 }
 
 #[test]
-fn a_leader_that_all_suspect_at_once_stays() {
+fn leader_suspected_by_all_at_once_stays() {
     missed_by_all::<Bullies>(KEEP);
     missed_by_all::<Bullies>(QUORUM);
     missed_by_all::<Bullies>(LEASE);
@@ -285,7 +285,7 @@ fn a_leader_that_all_suspect_at_once_stays() {
 
 /// Who misses the leader asks it; on a ring, the leader takes the token, and renews its epoch.
 #[test]
-fn a_leader_that_is_suspected_and_alive_stays() {
+fn suspected_live_leader_stays() {
     wrong_suspicions::<Bullies>(KEEP);
     wrong_suspicions::<Bullies>(QUORUM);
     wrong_suspicions::<Bullies>(LEASE);
@@ -301,12 +301,12 @@ fn deaf<M: Node>(config: Config) {
         let kept = leader(&cluster).unwrap();
         for at in (0..members.len()).filter(|&at| members[at] != kept.get()) {
             cluster.events.clear();
-            cluster.lost = Box::new(move |_, to| to == at);
+            cluster.is_lost = Box::new(move |_, to| to == at);
             cluster.run(5_000_000);
             let away = cluster.ids[at];
             let wrong = changes(&cluster, kept, away);
             assert!(wrong.is_empty(), "{away} of {members:?} is deaf: {wrong:?}");
-            cluster.lost = Box::new(|_, _| false);
+            cluster.is_lost = Box::new(|_, _| false);
             cluster.run(2_000_000);
             assert_eq!(leader(&cluster), Some(kept), "{away} of {members:?} was deaf");
         }
@@ -314,7 +314,7 @@ fn deaf<M: Node>(config: Config) {
 }
 
 #[test]
-fn a_deaf_node_deposes_nobody() {
+fn node_that_cannot_receive_deposes_nobody() {
     deaf::<Bullies>(KEEP);
     deaf::<Bullies>(QUORUM);
     deaf::<Bullies>(LEASE);
@@ -329,7 +329,7 @@ fn halves<M: Node>(config: Config, majority_first: bool) {
     let mut cluster = cluster::<M>(members, config);
     let place = |id: u64| members.iter().position(|&other| other == id).unwrap();
     let small = if majority_first { [4, 5] } else { [1, 2] }.map(place);
-    cluster.lost = Box::new(move |a, b| small.contains(&a) != small.contains(&b));
+    cluster.is_lost = Box::new(move |a, b| small.contains(&a) != small.contains(&b));
     cluster.run(3_000_000);
     let leads = |at: usize, cluster: &Cluster<M>| {
         cluster.nodes[at].as_ref().unwrap().status().leader == Some(cluster.ids[at])
@@ -343,7 +343,7 @@ fn halves<M: Node>(config: Config, majority_first: bool) {
     }
     let kept = cluster.ids[kept];
     cluster.events.clear();
-    cluster.lost = Box::new(|_, _| false);
+    cluster.is_lost = Box::new(|_, _| false);
     cluster.run(3_000_000);
     assert_eq!(leader(&cluster), Some(kept));
     let wrong = cluster.events.iter().filter(|(at, event)| {
@@ -358,7 +358,7 @@ fn halves<M: Node>(config: Config, majority_first: bool) {
 }
 
 #[test]
-fn the_leader_of_a_majority_stays() {
+fn majority_leader_stays() {
     for majority_first in [true, false] {
         halves::<Bullies>(KEEP, majority_first);
         halves::<Bullies>(QUORUM, majority_first);
@@ -369,7 +369,7 @@ fn the_leader_of_a_majority_stays() {
 }
 
 /// A leader that died is replaced, whoever misses it first and however long the others still believe in it.
-fn a_dead_leader<M: Node>(config: Config) {
+fn dead_leader<M: Node>(config: Config) {
     for members in &ORDERS[1..] {
         for first in 0..members.len() {
             let mut cluster = cluster::<M>(members, config);
@@ -399,7 +399,7 @@ fn missed_one_by_one<M: Node>(config: Config) {
         for node in order.into_iter().map(|n| n as usize - 1).filter(|&node| node != at) {
             let now = cluster.now;
             cluster.node(node).suspect(now, dead);
-            cluster.settle();
+            cluster.deliver_all();
             cluster.run(70_000);
         }
         let left = config.settle_us().saturating_sub(cluster.now.since(start));
@@ -410,18 +410,18 @@ fn missed_one_by_one<M: Node>(config: Config) {
 }
 
 #[test]
-fn a_leader_that_is_missed_at_different_times_is_replaced() {
+fn dead_leader_missed_at_different_times_is_replaced() {
     missed_one_by_one::<Bullies>(KEEP);
     missed_one_by_one::<Bullies>(QUORUM);
     missed_one_by_one::<Bullies>(LEASE);
 }
 
 #[test]
-fn a_leader_that_died_is_replaced() {
-    a_dead_leader::<Bullies>(KEEP);
-    a_dead_leader::<Bullies>(QUORUM);
-    a_dead_leader::<Bullies>(LEASE);
-    a_dead_leader::<Of<Collecting>>(KEEP);
-    a_dead_leader::<Of<ChangRoberts>>(KEEP);
-    a_dead_leader::<Of<HirschbergSinclair>>(KEEP);
+fn dead_leader_is_replaced() {
+    dead_leader::<Bullies>(KEEP);
+    dead_leader::<Bullies>(QUORUM);
+    dead_leader::<Bullies>(LEASE);
+    dead_leader::<Of<Collecting>>(KEEP);
+    dead_leader::<Of<ChangRoberts>>(KEEP);
+    dead_leader::<Of<HirschbergSinclair>>(KEEP);
 }

@@ -19,7 +19,7 @@ fn total(cluster: &Cluster<Node>) -> Counts {
 }
 
 /// `n` nodes that follow the highest, which then crashes.
-fn headless(n: u64, config: Config) -> Cluster<Node> {
+fn without_leader(n: u64, config: Config) -> Cluster<Node> {
     let ids = ids(&(1..=n).collect::<Vec<_>>());
     // heartbeats and the own timeout stay out of the count
     let config = Config { leader_timeout_us: 60_000_000, ..config };
@@ -28,7 +28,7 @@ fn headless(n: u64, config: Config) -> Cluster<Node> {
     cluster.tick();
     let (now, last) = (cluster.now, ids.len() - 1);
     cluster.node(last).campaign(now); // if leaders are kept, nobody does at once
-    cluster.settle();
+    cluster.deliver_all();
     cluster.run(1_000_000);
     for node in cluster.nodes.iter().flatten() {
         assert_eq!(node.status().leader, ids.last().copied());
@@ -38,16 +38,16 @@ fn headless(n: u64, config: Config) -> Cluster<Node> {
 }
 
 #[test]
-fn whoever_misses_the_leader() {
+fn election_by_any_initiator() {
     for n in 2..=9_u32 {
         for first in 1..n {
             for attempts in [1, 3] {
                 let config = Config { attempts: attempts as u8, ..Config::lan() };
-                let mut cluster = headless(n.into(), config);
+                let mut cluster = without_leader(n.into(), config);
                 let before = total(&cluster);
                 let (now, dead) = (cluster.now, cluster.ids[n as usize - 1]);
                 cluster.node(first as usize - 1).suspect(now, dead);
-                cluster.settle();
+                cluster.deliver_all();
                 cluster.run(1_000_000);
                 let after = total(&cluster);
                 // nodes first to n - 1 each ask all higher ones, and are answered by those that live
@@ -67,16 +67,16 @@ fn whoever_misses_the_leader() {
 
 /// Where a majority keeps its leader, all are asked whether they miss it, too.
 #[test]
-fn all_miss_a_leader_that_a_majority_kept() {
+fn election_by_all_with_sticky_quorum() {
     for n in 3..=9_u32 {
         for attempts in [1, 3] {
             let (mode, takeover) = (Mode::Quorum, Takeover::Keep);
             let config = Config { attempts: attempts as u8, mode, takeover, ..Config::lan() };
-            let mut cluster = headless(n.into(), config);
+            let mut cluster = without_leader(n.into(), config);
             let before = total(&cluster);
             let (now, dead) = (cluster.now, cluster.ids[n as usize - 1]);
             (1..n as usize).for_each(|at| cluster.node(at - 1).suspect(now, dead));
-            cluster.settle();
+            cluster.deliver_all();
             cluster.run(1_000_000);
             let after = total(&cluster);
             // and the second highest alone goes on asking, the one that is dead
@@ -92,11 +92,11 @@ fn all_miss_a_leader_that_a_majority_kept() {
 }
 
 #[test]
-fn the_highest_takes_over_with_one_message_each() {
-    let mut cluster = headless(5, Config { attempts: 1, ..Config::lan() });
+fn highest_takes_over_with_one_coordinator_each() {
+    let mut cluster = without_leader(5, Config { attempts: 1, ..Config::lan() });
     let (now, dead) = (cluster.now, cluster.ids[4]);
     cluster.node(0).suspect(now, dead);
-    cluster.settle();
+    cluster.deliver_all();
     cluster.run(1_000_000);
     let before = total(&cluster);
     let ids = cluster.ids.clone();

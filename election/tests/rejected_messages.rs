@@ -3,7 +3,9 @@
 
 use quorate_core::{Instant, NodeId, Output, Rejected};
 use quorate_election::bully::Message as B;
-use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair, Message as R, Way};
+use quorate_election::ring::{
+    ChangRoberts, Collecting, Direction, HirschbergSinclair, Message as R,
+};
 use quorate_election::{Bully, Config, Epoch, Inline, Mode, Record, Ring, Role};
 
 const NOW: Instant = Instant::ZERO;
@@ -33,7 +35,7 @@ fn bully(mode: Mode) -> Bully<Inline<3>> {
 }
 
 #[test]
-fn bully_refuses() {
+fn bully_rejects_impossible_messages() {
     use Rejected::{Impossible, Malformed, OutOfRange, UnknownSender};
     let node = bully(Mode::Quorum);
     for (from, message, why) in [
@@ -73,7 +75,7 @@ fn bully_refuses() {
 }
 
 #[test]
-fn nobody_answers_a_round_that_did_not_begin() {
+fn accept_of_a_future_round_is_rejected() {
     let mut node = bully(Mode::Quorum);
     node.tick(Instant::from_millis(50));
     node.tick(Instant::from_millis(100));
@@ -104,12 +106,18 @@ macro_rules! ring {
 }
 
 #[test]
-fn rings_refuse() {
+fn rings_reject_impossible_messages() {
     use Rejected::{Impossible, Malformed, OutOfRange, UnknownSender};
     let elect = |token, passed| R::Elect { token: e(token), highest: e(token), passed };
-    let probe =
-        |phase, hops| R::Probe { token: e(66), highest: e(66), phase, hops, way: Way::Back };
-    let reply = |phase| R::Reply { token: e(65), highest: e(65), phase, way: Way::Back };
+    let probe = |phase, hops| R::Probe {
+        token: e(66),
+        highest: e(66),
+        phase,
+        hops,
+        direction: Direction::Backward,
+    };
+    let reply =
+        |phase| R::Reply { token: e(65), highest: e(65), phase, direction: Direction::Backward };
     let (mut collecting, mut both) = (0, 0);
     for (from, message, why, why_of_both) in [
         (2, elect(66, 4), Some(UnknownSender), Some(UnknownSender)),
@@ -169,7 +177,7 @@ fn rings_refuse() {
 
 /// Where there is no room for another hop, the message is refused, and comes again.
 #[test]
-fn a_ring_without_room_refuses_what_goes_round() {
+fn full_ring_rejects_tokens() {
     let ids = [1, 2, 3].map(NodeId::new);
     let mut node = Ring::<Collecting, Inline<3>>::new(id(2), &ids, Config::lan()).unwrap();
     node.tick(NOW);
