@@ -1,94 +1,94 @@
-//! The tests that take no time, in one program, which `cargo xtask mutants` runs with each of some thousand mutants. `cargo test`
-//! leaves it out, as it runs them one by one.
+//! The fast tests in one program, which `cargo xtask mutants` runs with each of some thousand mutants. `cargo test`
+//! leaves it out because it runs the tests file by file.
 
-#[path = "append_rules.rs"]
-mod append_rules;
-#[path = "configs.rs"]
-mod configs;
-#[path = "edges.rs"]
-mod edges;
+#[path = "append_responses.rs"]
+mod append_responses;
+#[path = "boundary_conditions.rs"]
+mod boundary_conditions;
+#[path = "config_validation.rs"]
+mod config_validation;
+#[path = "dropped_proposals.rs"]
+mod dropped_proposals;
+#[path = "edge_cases.rs"]
+mod edge_cases;
 #[path = "elections.rs"]
 mod elections;
 #[path = "entries.rs"]
 mod entries;
-#[path = "errors.rs"]
-mod errors;
-#[path = "fates.rs"]
-mod fates;
-#[path = "flow.rs"]
-mod flow;
-#[path = "flow_rules.rs"]
-mod flow_rules;
-#[path = "forward.rs"]
-mod forward;
-#[path = "forward_edges.rs"]
-mod forward_edges;
+#[path = "equal_seeds.rs"]
+mod equal_seeds;
+#[path = "error_messages.rs"]
+mod error_messages;
+#[path = "flow_control.rs"]
+mod flow_control;
 #[path = "founders.rs"]
 mod founders;
-#[path = "gap_rules.rs"]
-mod gap_rules;
+#[path = "inflight_windows.rs"]
+mod inflight_windows;
+#[path = "invalid_messages.rs"]
+mod invalid_messages;
+#[path = "leadership_transfer.rs"]
+mod leadership_transfer;
 #[path = "leases.rs"]
 mod leases;
-#[path = "leavers.rs"]
-mod leavers;
-#[path = "lengths.rs"]
-mod lengths;
-#[path = "limits.rs"]
-mod limits;
 #[path = "lost_entries.rs"]
 mod lost_entries;
-#[path = "machine.rs"]
-mod machine;
-#[path = "members.rs"]
-mod members;
-#[path = "memberships.rs"]
-mod memberships;
+#[path = "lost_messages.rs"]
+mod lost_messages;
+#[path = "machine_trait.rs"]
+mod machine_trait;
+#[path = "max_lengths.rs"]
+mod max_lengths;
+#[path = "membership_change_effects.rs"]
+mod membership_change_effects;
+#[path = "membership_changes.rs"]
+mod membership_changes;
+#[path = "membership_states.rs"]
+mod membership_states;
+#[path = "message_storms.rs"]
+mod message_storms;
+#[path = "non_member_vote_requests.rs"]
+mod non_member_vote_requests;
 #[path = "older_versions.rs"]
 mod older_versions;
-#[path = "one_poll.rs"]
-mod one_poll;
-#[path = "one_seed.rs"]
-mod one_seed;
 #[path = "pitfalls.rs"]
 mod pitfalls;
-#[path = "reads.rs"]
-mod reads;
-#[path = "records.rs"]
-mod records;
-#[path = "refusals.rs"]
-mod refusals;
-#[path = "removal_rules.rs"]
-mod removal_rules;
-#[path = "removed.rs"]
-mod removed;
-#[path = "renew.rs"]
-mod renew;
+#[path = "poll_completeness.rs"]
+mod poll_completeness;
+#[path = "proposal_forwarding.rs"]
+mod proposal_forwarding;
+#[path = "proposal_forwarding_edge_cases.rs"]
+mod proposal_forwarding_edge_cases;
+#[path = "quiesce.rs"]
+mod quiesce;
+#[path = "read_index.rs"]
+mod read_index;
+#[path = "removal_notice_validation.rs"]
+mod removal_notice_validation;
+#[path = "removal_notices.rs"]
+mod removal_notices;
+#[path = "removed_members.rs"]
+mod removed_members;
 #[path = "replication.rs"]
 mod replication;
-#[path = "request_rules.rs"]
-mod request_rules;
-#[path = "rest.rs"]
-mod rest;
+#[path = "restore.rs"]
+mod restore;
 #[path = "sessions.rs"]
 mod sessions;
-#[path = "snapshot_parts.rs"]
-mod snapshot_parts;
+#[path = "snapshot_chunks.rs"]
+mod snapshot_chunks;
+#[path = "snapshot_requests.rs"]
+mod snapshot_requests;
 #[path = "snapshots.rs"]
 mod snapshots;
-#[path = "standings.rs"]
-mod standings;
-#[path = "stopped.rs"]
-mod stopped;
-#[path = "storms.rs"]
-mod storms;
+#[path = "stopped_node.rs"]
+mod stopped_node;
+#[path = "term_gap_limits.rs"]
+mod term_gap_limits;
 #[path = "term_gaps.rs"]
 mod term_gaps;
-#[path = "transfer.rs"]
-mod transfer;
-#[path = "typed.rs"]
-mod typed;
-#[path = "windows.rs"]
-mod windows;
+#[path = "typed_commands.rs"]
+mod typed_commands;
 #[path = "wire.rs"]
 mod wire;
 #[path = "witnesses.rs"]
