@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_makes_durable_what_was_not_replaced() {
+    fn ticket_does_not_make_replaced_entries_durable() {
         let mut disk = Disk::default();
         let first = disk.issue_through(10);
         disk.truncated(4);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_that_was_never_issued_counts_as_the_last() {
+    fn ticket_that_was_never_issued_counts_as_the_last_one() {
         let mut disk = Disk::default();
         let ticket = disk.issue_vote();
         assert!(!disk.vote_durable());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_bounded() {
+    fn pending_writes_are_bounded() {
         let mut disk = Disk::default();
         for index in 1..=WRITES as u64 {
             assert!(disk.may_write());

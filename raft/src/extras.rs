@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_do_not_come_again_where_the_count_has_no_room_any_more() {
+    fn request_ids_do_not_repeat_when_the_counter_wraps() {
         for seed in 0..20 {
             do_not_come_again(seed);
         }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn lives_differ_by_the_seed_or_by_the_time_alone() {
+    fn incarnations_differ_by_seed_or_by_start_time() {
         let of = |start: fn(u64) -> u64| (0..1000).map(start).collect::<BTreeSet<_>>().len();
         assert_eq!(of(|seed| first(seed, 0)), 1000);
         assert_eq!(of(|seed| first(seed, 1)), 1000);
@@ -225,7 +225,7 @@ mod tests {
 
     /// No life is 0, which stands for none, nor does it become that where the count begins anew.
     #[test]
-    fn every_life_has_its_lowest_bit_set() {
+    fn incarnation_is_never_zero() {
         for seed in 0..100 {
             let mut extras = Extras::default();
             let mut rng = Rng::new(seed);

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn second_loss_in_a_row_shortens_appends() {
+    fn second_consecutive_loss_shortens_appends() {
         for (bytes, limit) in [(5000, 2048), (1025, 1024), (1024, 512), (1000, 512), (40, 32)] {
             let mut flow = Flow::default();
             flow.miss(bytes, 4096);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_after_progress_may_be_chance_again() {
+    fn single_loss_after_progress_does_not_shorten_appends() {
         let mut flow = Flow::default();
         flow.miss(1000, 4096);
         flow.advance(1);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn appends_that_are_short_enough_are_not_made_shorter() {
+    fn appends_are_not_shortened_below_the_minimum() {
         let mut flow = Flow::default();
         for _ in 0..9 {
             flow.miss(1, 4096);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn each_doubling_of_what_is_on_its_way_gives_it_another_heartbeat() {
+    fn each_doubling_of_bytes_in_flight_adds_a_heartbeat_of_patience() {
         let flow = Flow::default();
         let prompt = 1 << PROMPT_BYTES_LOG2;
         for (bytes, heartbeats) in [
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_count_while_the_peer_is_heard_and_a_cut_loses_what_was_on_the_link() {
+    fn heartbeats_are_counted_while_the_peer_answers_and_a_silent_peer_loses_its_window() {
         for (silent_us, stalled) in [
             (0, 3),
             (2 * HEARTBEAT_US, 3),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_doubles_after_some_heartbeats_without_a_loss() {
+    fn append_limit_doubles_after_some_heartbeats_without_a_loss() {
         let mut peer = streaming(with_shift(2));
         let mut shifts = Vec::new();
         for _ in 0..4 {
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_does_not_grow_while_a_loss_was_not_made_up_for() {
+    fn append_limit_does_not_grow_before_a_loss_is_repaired() {
         let mut peer = streaming(Flow { missed: true, ..with_shift(2) });
         for _ in 0..=HEARTBEATS_TO_GROW {
             peer.count_heartbeat(Instant::ZERO, HEARTBEAT_US);

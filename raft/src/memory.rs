@@ -16,7 +16,7 @@ fn check<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const P
 }
 
 #[test]
-fn inline_takes_what_is_documented() {
+fn inline_size_is_as_documented() {
     check::<1, 1024, 16, 64>();
     check::<3, 4096, 128, 256>();
     check::<5, 4096, 128, 256>();
@@ -25,7 +25,7 @@ fn inline_takes_what_is_documented() {
 
 #[test]
 #[cfg(feature = "alloc")]
-fn the_heap_takes_what_is_documented() {
+fn heap_size_is_as_documented() {
     use crate::member::Encoded;
     use crate::peer::Peer;
 

@@ -43,7 +43,7 @@ fn said(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
 }
 
 #[test]
-fn the_first_entries_are_answered_once_and_when_they_are_on_the_disk() {
+fn first_entries_are_acknowledged_once_they_are_durable() {
     let mut raft = restored(5, Config::default());
     append(&mut raft, 5, 1, &[1, 1]);
     let (accepts, _, ticket) = said(&mut raft);
@@ -53,7 +53,7 @@ fn the_first_entries_are_answered_once_and_when_they_are_on_the_disk() {
 }
 
 #[test]
-fn a_heartbeat_is_answered_while_entries_are_on_their_way_to_the_disk() {
+fn heartbeat_is_answered_while_entries_are_being_written() {
     let mut raft = restored(5, Config::default());
     append(&mut raft, 5, 1, &[1, 1]);
     let (_, _, ticket) = said(&mut raft);
@@ -64,7 +64,7 @@ fn a_heartbeat_is_answered_while_entries_are_on_their_way_to_the_disk() {
 }
 
 #[test]
-fn a_round_is_promised_once() {
+fn lease_promise_is_sent_once_per_round() {
     let mut raft = restored(5, Config { lease_drift_ppm: 100, ..Config::default() });
     let mut promised = Vec::new();
     for (round, entries) in [(1, &[][..]), (1, &[1, 1]), (2, &[]), (2, &[]), (1, &[]), (3, &[])] {
@@ -107,7 +107,7 @@ fn answer_to_refusal(hint: u64) -> (Vec<(u64, usize)>, bool) {
 }
 
 #[test]
-fn a_peer_whose_log_ends_where_the_leaders_begins_is_sent_entries_and_no_snapshot() {
+fn peer_whose_log_ends_at_the_compacted_index_is_sent_entries() {
     assert_eq!(answer_to_refusal(6), (vec![(6, 3 * BLANK)], false));
     assert_eq!(answer_to_refusal(5), (vec![(5, 4 * BLANK)], false));
     assert_eq!(answer_to_refusal(4), (vec![], true), "entry 5 is compacted away");

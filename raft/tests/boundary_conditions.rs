@@ -28,7 +28,7 @@ const fn asks(message: &Message<'_>) -> bool {
 }
 
 #[test]
-fn a_leader_that_is_told_to_campaign_leads_on() {
+fn campaign_on_a_leader_does_nothing() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -39,7 +39,7 @@ fn a_leader_that_is_told_to_campaign_leads_on() {
 }
 
 #[test]
-fn a_learner_that_is_told_to_campaign_follows_on() {
+fn campaign_on_a_learner_does_nothing() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -55,7 +55,7 @@ fn a_learner_that_is_told_to_campaign_follows_on() {
 }
 
 #[test]
-fn a_request_in_the_term_there_is_changes_nothing_of_who_leads() {
+fn vote_request_in_the_current_term_does_not_change_the_leader() {
     // nobody is protected, so that the request is judged
     let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
     cluster.elect(1);
@@ -77,7 +77,7 @@ fn a_request_in_the_term_there_is_changes_nothing_of_who_leads() {
 }
 
 #[test]
-fn a_request_in_a_later_term_than_the_first_changes_nothing_either() {
+fn vote_request_in_the_current_term_is_answered_without_effect() {
     let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
     cluster.elect(1);
     cluster.settle();
@@ -100,7 +100,7 @@ fn a_request_in_a_later_term_than_the_first_changes_nothing_either() {
 }
 
 #[test]
-fn a_leader_is_protected_for_the_shortest_election_timeout_and_not_longer() {
+fn leader_stickiness_lasts_the_minimum_election_timeout() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -122,7 +122,7 @@ fn a_leader_is_protected_for_the_shortest_election_timeout_and_not_longer() {
 }
 
 #[test]
-fn who_has_answered_is_not_asked_again() {
+fn vote_requests_are_resent_only_to_nodes_that_did_not_answer() {
     let ids = [1, 2, 3, 4, 5].map(id);
     let config = Config { pre_vote: false, ..Config::default() };
     let heartbeat_us = config.heartbeat_us;
@@ -143,7 +143,7 @@ fn who_has_answered_is_not_asked_again() {
 }
 
 #[test]
-fn two_configurations_are_left_when_their_entry_is_committed_and_not_before() {
+fn joint_consensus_is_left_once_its_entry_is_committed() {
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
     cluster.settle();
@@ -160,7 +160,7 @@ fn two_configurations_are_left_when_their_entry_is_committed_and_not_before() {
 }
 
 #[test]
-fn what_was_acknowledged_in_an_earlier_term_commits_nothing() {
+fn acknowledgement_of_an_earlier_term_commits_nothing() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -180,7 +180,7 @@ fn what_was_acknowledged_in_an_earlier_term_commits_nothing() {
 }
 
 #[test]
-fn a_log_without_room_is_not_acknowledged_and_asks_for_nothing() {
+fn append_to_a_full_log_is_not_answered() {
     type Small = Raft<Inline<3, 512, 8, 32>>;
     let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
     let mut raft = Small::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
@@ -226,7 +226,7 @@ fn a_log_without_room_is_not_acknowledged_and_asks_for_nothing() {
 }
 
 #[test]
-fn who_is_elected_and_has_no_room_for_an_entry_follows() {
+fn elected_node_without_room_for_an_entry_stays_follower() {
     type Small = Raft<Inline<3, 512, 8, 32>>;
     let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
     let mut raft = Small::new(id(1), &[id(1)], config, 1).unwrap();
@@ -245,7 +245,7 @@ fn who_is_elected_and_has_no_room_for_an_entry_follows() {
 }
 
 #[test]
-fn two_configurations_are_not_left_when_something_before_them_is_committed() {
+fn commit_before_the_joint_entry_does_not_leave_joint_consensus() {
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
     cluster.settle();

@@ -160,7 +160,7 @@ fn run(seed: u64) -> u64 {
 }
 
 #[test]
-fn random_schedules_keep_the_promises() {
+fn random_schedules_preserve_the_invariants() {
     let from: u64 = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     let count: u64 = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
     let committed: u64 = (from..from + count).map(run).sum();

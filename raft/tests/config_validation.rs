@@ -4,7 +4,7 @@
 use quorate_raft::{Config, ConfigError};
 
 #[test]
-fn presets_are_as_the_fields_document() {
+fn presets_match_the_documentation() {
     let lan = Config::lan();
     let times = (lan.election_min_us, lan.election_max_us, lan.heartbeat_us);
     assert_eq!(times, (150_000, 300_000, 50_000));
@@ -52,7 +52,7 @@ fn border<T>(set: impl Fn(&mut Config, T), good: T, bad: T, error: ConfigError) 
 }
 
 #[test]
-fn times_have_their_borders() {
+fn timeouts_are_validated_at_their_bounds() {
     use ConfigError::{ElectionSpread, ElectionTimeout, Lease};
     border(|c, us| c.heartbeat_us = us, 1, 0, ElectionTimeout);
     border(|c, us| c.heartbeat_us = us, 75_000, 75_001, ElectionTimeout);
@@ -68,7 +68,7 @@ fn times_have_their_borders() {
 }
 
 #[test]
-fn limits_have_their_borders() {
+fn limits_are_validated_at_their_bounds() {
     use ConfigError::Limits;
     border(|c, most| c.priority = most, 15, 16, Limits);
     border(|c, most| c.max_append_bytes = most, 1, 0, Limits);

@@ -7,7 +7,7 @@ use common::Cluster;
 use quorate_raft::{Config, ConfigError, Message, Role};
 
 #[test]
-fn what_another_leader_replaced_is_told_to_be_lost_once_that_is_committed() {
+fn replaced_proposals_are_reported_dropped_once_the_new_term_commits() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -36,7 +36,7 @@ fn what_another_leader_replaced_is_told_to_be_lost_once_that_is_committed() {
 }
 
 #[test]
-fn what_survives_its_leader_is_committed_before_the_rest_is_lost() {
+fn surviving_proposals_commit_before_the_rest_is_reported_dropped() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -59,7 +59,7 @@ fn what_survives_its_leader_is_committed_before_the_rest_is_lost() {
 }
 
 #[test]
-fn of_two_terms_led_each_ends_when_its_own_later_term_is_committed() {
+fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     let mut cluster =
         Cluster::with(3, Config { pre_vote: false, check_quorum: false, ..Config::default() });
     cluster.elect(1);
@@ -112,7 +112,7 @@ fn of_two_terms_led_each_ends_when_its_own_later_term_is_committed() {
 }
 
 #[test]
-fn a_snapshot_in_the_place_of_proposals_says_up_to_where_it_is_not_known() {
+fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -148,7 +148,7 @@ fn a_snapshot_in_the_place_of_proposals_says_up_to_where_it_is_not_known() {
 }
 
 #[test]
-fn a_leader_that_is_known_to_be_dead_is_given_up_at_once() {
+fn forget_leader_allows_voting_at_once() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -168,7 +168,7 @@ fn a_leader_that_is_known_to_be_dead_is_given_up_at_once() {
 }
 
 #[test]
-fn with_leases_no_leader_is_given_up() {
+fn forget_leader_does_nothing_with_leases() {
     let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
@@ -179,7 +179,7 @@ fn with_leases_no_leader_is_given_up() {
 }
 
 #[test]
-fn a_node_of_later_priority_waits_until_the_others_had_their_time() {
+fn lower_priority_node_waits_for_the_higher_priorities() {
     let ids = [1, 2, 3].map(common::id);
     for seed in 0..50 {
         let config = Config { priority: 2, ..Config::default() };
@@ -193,7 +193,7 @@ fn a_node_of_later_priority_waits_until_the_others_had_their_time() {
 }
 
 #[test]
-fn parts_of_a_snapshot_keep_their_pace() {
+fn snapshot_chunks_are_paced() {
     let config = Config { snapshot_pace_us: 40_000, snapshot_part_bytes: 8, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.elect(1);
@@ -232,7 +232,7 @@ fn entry(term: u64, data: &[u8], blank: bool) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_snapshot_of_the_same_term_may_hold_is_not_told_to_be_lost() {
+fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);

@@ -20,7 +20,7 @@ fn snapshot(term: u64, covers: (u64, u64), done: bool, data: &[u8]) -> Message<'
 }
 
 #[test]
-fn a_snapshot_of_nothing_is_refused() {
+fn snapshot_at_index_zero_is_refused() {
     let mut cluster = Cluster::new(3);
     assert_eq!(cluster.raft(1).snapshot_taken(0, 0), Err(SnapshotError::Index));
     cluster.drain(1);
@@ -28,7 +28,7 @@ fn a_snapshot_of_nothing_is_refused() {
 }
 
 #[test]
-fn one_message_cannot_use_up_the_terms() {
+fn message_with_a_far_term_is_rejected() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     let now = cluster.now;
@@ -48,7 +48,7 @@ fn one_message_cannot_use_up_the_terms() {
 }
 
 #[test]
-fn reads_are_answered_though_the_leaders_disk_is_always_behind() {
+fn reads_are_answered_while_the_leaders_disk_lags() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(200);
@@ -72,7 +72,7 @@ fn reads_are_answered_though_the_leaders_disk_is_always_behind() {
 }
 
 #[test]
-fn a_node_that_resumed_can_send_its_newest_snapshot() {
+fn resumed_node_can_send_its_newest_snapshot() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     for n in 0..10 {
@@ -101,7 +101,7 @@ fn a_node_that_resumed_can_send_its_newest_snapshot() {
 }
 
 #[test]
-fn another_leaders_snapshot_does_not_take_the_place_of_one_that_is_being_loaded() {
+fn new_leaders_snapshot_does_not_replace_one_being_installed() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     cluster.raft(1).receive(now, id(2), snapshot(1, (5, 1), true, b"state")).unwrap();
@@ -115,7 +115,7 @@ fn another_leaders_snapshot_does_not_take_the_place_of_one_that_is_being_loaded(
 }
 
 #[test]
-fn a_snapshot_that_contradicts_what_was_committed_meanwhile_is_not_installed() {
+fn snapshot_that_contradicts_committed_entries_is_not_installed() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     cluster.host(1).fast_disk = false;
@@ -131,7 +131,7 @@ fn a_snapshot_that_contradicts_what_was_committed_meanwhile_is_not_installed() {
 }
 
 #[test]
-fn entries_below_the_anchor_must_agree_with_it() {
+fn entries_that_conflict_with_the_compacted_index_are_rejected() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     let raft = cluster.raft(1);
@@ -147,7 +147,7 @@ fn entries_below_the_anchor_must_agree_with_it() {
 }
 
 #[test]
-fn a_pre_candidate_keeps_what_its_terms_leader_sent() {
+fn pre_candidate_keeps_entries_of_the_leader_of_its_term() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     let raft = cluster.raft(1);
@@ -161,7 +161,7 @@ fn a_pre_candidate_keeps_what_its_terms_leader_sent() {
 }
 
 #[test]
-fn what_can_never_fit_is_too_large() {
+fn command_that_never_fits_is_too_large() {
     let me = id(1);
     let config = Config { pre_vote: false, ..Config::default() };
     let mut raft = Raft::<Inline<1, 1024, 32, 64>>::new(me, &[me], config, 1).unwrap();
@@ -181,7 +181,7 @@ fn what_can_never_fit_is_too_large() {
 }
 
 #[test]
-fn a_storage_without_room_for_a_command_is_refused() {
+fn storage_without_room_for_a_command_is_refused() {
     let me = id(1);
     let config = Config::default;
     let four = Raft::<Inline<1, 1024, 4, 64>>::new(me, &[me], config(), 1);
@@ -191,7 +191,7 @@ fn a_storage_without_room_for_a_command_is_refused() {
 }
 
 #[test]
-fn a_machine_that_stops_at_its_first_input_takes_no_part_in_it() {
+fn node_that_stops_at_its_first_input_ignores_that_input() {
     let voters = [1, 2, 3].map(id);
     let mut raft = Node::new(id(1), &voters, Config::default(), 9).unwrap();
     raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
@@ -203,7 +203,7 @@ fn a_machine_that_stops_at_its_first_input_takes_no_part_in_it() {
 }
 
 #[test]
-fn a_late_answer_about_a_snapshot_is_bounded_by_the_application() {
+fn late_snapshot_acknowledgement_is_ignored() {
     // the offset of an acknowledgement is the peer's word: it must not bring anything down
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
@@ -233,7 +233,7 @@ fn early<S: quorate_raft::Storage>(raft: &mut Raft<S>) {
 }
 
 #[test]
-fn a_tick_before_the_deadline_says_nothing() {
+fn tick_before_the_deadline_outputs_nothing() {
     fn all<S: quorate_raft::Storage>() {
         let ids = [1, 2].map(id);
         let config = Config { snapshot_part_bytes: 32, ..Config::default() };
@@ -258,7 +258,7 @@ fn a_tick_before_the_deadline_says_nothing() {
 }
 
 #[test]
-fn a_leader_wants_a_tick_for_its_heartbeat_and_for_the_next_part_of_a_snapshot() {
+fn leader_deadline_covers_the_heartbeat_and_the_next_paced_chunk() {
     let config = Config { snapshot_part_bytes: 64, snapshot_pace_us: 20_000, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.elect(1);
@@ -295,7 +295,7 @@ fn a_leader_wants_a_tick_for_its_heartbeat_and_for_the_next_part_of_a_snapshot()
 }
 
 #[test]
-fn who_waits_to_be_let_in_wants_no_ticks() {
+fn joining_node_has_no_deadline() {
     let mut raft = Node::join(id(4), Config::default(), 1).unwrap();
     assert_eq!(raft.deadline(), Some(Instant::ZERO), "the first starts it");
     raft.tick(Instant::ZERO);
@@ -303,7 +303,7 @@ fn who_waits_to_be_let_in_wants_no_ticks() {
 }
 
 #[test]
-fn the_last_term_of_all_is_no_term() {
+fn term_after_the_greatest_is_rejected() {
     let last = (1 << 62) - 1;
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.restore(Record::Vote { term: last, vote: None }).unwrap();

@@ -27,7 +27,7 @@ fn three_nodes_elect_one_leader_and_keep_it() {
 }
 
 #[test]
-fn one_node_alone_leads_itself() {
+fn single_node_elects_itself() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     cluster.propose(1, "x");
@@ -36,7 +36,7 @@ fn one_node_alone_leads_itself() {
 }
 
 #[test]
-fn one_node_alone_does_not_lead_before_its_vote_is_durable() {
+fn single_node_is_not_leader_before_its_vote_is_durable() {
     let mut cluster = Cluster::new(1);
     cluster.host(1).fast_disk = false;
     cluster.run(400);
@@ -46,7 +46,7 @@ fn one_node_alone_does_not_lead_before_its_vote_is_durable() {
 }
 
 #[test]
-fn no_vote_leaves_before_it_is_durable() {
+fn vote_is_sent_after_it_is_durable() {
     let mut cluster = Cluster::new(3);
     cluster.host(2).fast_disk = false;
     let request = encode(&vote_request(1, (0, 0)));
@@ -58,7 +58,7 @@ fn no_vote_leaves_before_it_is_durable() {
 }
 
 #[test]
-fn no_request_leaves_before_the_own_vote_is_durable() {
+fn votes_are_requested_after_the_own_vote_is_durable() {
     let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
     cluster.host(1).fast_disk = false;
     let now = cluster.now;
@@ -70,7 +70,7 @@ fn no_request_leaves_before_the_own_vote_is_durable() {
 }
 
 #[test]
-fn a_follower_draws_another_timeout_in_each_term() {
+fn follower_randomizes_its_timeout_in_each_term() {
     let mut cluster = Cluster::new(3);
     let Config { election_min_us: least, election_max_us: most, .. } = Config::default();
     let mut waits = BTreeSet::new();
@@ -95,7 +95,7 @@ fn a_follower_draws_another_timeout_in_each_term() {
 }
 
 #[test]
-fn a_later_term_alone_does_not_postpone_an_election() {
+fn later_term_alone_does_not_reset_the_election_timer() {
     // without check-quorum no node protects a leader that it hears
     let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
     cluster.elect(1);
@@ -112,7 +112,7 @@ fn a_later_term_alone_does_not_postpone_an_election() {
 }
 
 #[test]
-fn a_vote_survives_a_crash() {
+fn vote_survives_a_crash() {
     let mut cluster = Cluster::new(3);
     let request = encode(&vote_request(1, (0, 0)));
     cluster.deliver(&Envelope { from: 1, to: 2, bytes: request.clone() });
@@ -124,7 +124,7 @@ fn a_vote_survives_a_crash() {
 }
 
 #[test]
-fn a_candidate_does_not_vote_for_another_in_its_term() {
+fn candidate_does_not_vote_for_another_in_its_term() {
     let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
     let now = cluster.now;
     cluster.raft(1).campaign(now);
@@ -136,7 +136,7 @@ fn a_candidate_does_not_vote_for_another_in_its_term() {
 }
 
 #[test]
-fn the_same_vote_three_times_is_one_vote() {
+fn duplicated_votes_count_once() {
     let mut cluster = Cluster::with(5, Config { pre_vote: false, ..Config::default() });
     let now = cluster.now;
     cluster.raft(1).campaign(now);
@@ -151,7 +151,7 @@ fn the_same_vote_three_times_is_one_vote() {
 }
 
 #[test]
-fn votes_of_an_earlier_term_and_of_strangers_do_not_count() {
+fn votes_of_an_earlier_term_or_of_non_members_do_not_count() {
     let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
     let now = cluster.now;
     for _ in 0..2 {
@@ -174,7 +174,7 @@ fn votes_of_an_earlier_term_and_of_strangers_do_not_count() {
 }
 
 #[test]
-fn a_refusal_at_a_higher_term_is_adopted_but_is_no_vote() {
+fn rejection_at_a_higher_term_sets_the_term_and_is_not_a_vote() {
     let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
     let now = cluster.now;
     cluster.raft(1).campaign(now);
@@ -186,7 +186,7 @@ fn a_refusal_at_a_higher_term_is_adopted_but_is_no_vote() {
 }
 
 #[test]
-fn the_log_with_the_later_last_term_wins_not_the_longer_one() {
+fn log_with_the_later_last_term_is_more_up_to_date() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     for n in 0..5 {
@@ -212,7 +212,7 @@ fn the_log_with_the_later_last_term_wins_not_the_longer_one() {
 }
 
 #[test]
-fn a_pre_vote_goes_by_the_log_as_well() {
+fn pre_vote_compares_logs() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -238,7 +238,7 @@ fn a_pre_vote_goes_by_the_log_as_well() {
 }
 
 #[test]
-fn a_later_term_is_told_though_nobody_leads_in_it() {
+fn later_term_is_reported_before_it_has_a_leader() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     let now = quorate_core::Instant::from_millis(1);
     raft.tick(now);
@@ -264,7 +264,7 @@ fn a_later_term_is_told_though_nobody_leads_in_it() {
 }
 
 #[test]
-fn pre_votes_change_nothing_durable() {
+fn pre_votes_change_no_durable_state() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     let before = (cluster.raft(2).status(), cluster.host(2).disk.clone());
@@ -279,7 +279,7 @@ fn pre_votes_change_nothing_durable() {
 }
 
 #[test]
-fn a_pre_vote_that_is_said_after_the_term_has_begun_is_a_refusal() {
+fn pre_vote_sent_after_the_term_began_is_a_rejection() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
@@ -294,7 +294,7 @@ fn a_pre_vote_that_is_said_after_the_term_has_begun_is_a_refusal() {
 }
 
 #[test]
-fn a_node_that_was_cut_off_does_not_disturb_when_it_comes_back() {
+fn returning_node_does_not_disrupt_the_leader() {
     let mut cluster = Cluster::new(3);
     cluster.run(1000);
     let leader = cluster.leader().unwrap();
@@ -308,7 +308,7 @@ fn a_node_that_was_cut_off_does_not_disturb_when_it_comes_back() {
 }
 
 #[test]
-fn who_hears_a_leader_does_not_vote() {
+fn follower_of_an_active_leader_does_not_vote() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -321,7 +321,7 @@ fn who_hears_a_leader_does_not_vote() {
 }
 
 #[test]
-fn who_asks_at_an_old_term_is_told_the_new_one() {
+fn vote_request_in_an_old_term_is_answered_with_the_new_term() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.elect(2);
@@ -335,7 +335,7 @@ fn who_asks_at_an_old_term_is_told_the_new_one() {
 }
 
 #[test]
-fn a_long_log_at_an_old_term_and_a_short_one_at_a_new_term_still_elect() {
+fn long_log_in_an_old_term_and_short_log_in_a_new_term_elect_a_leader() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "long");
@@ -350,7 +350,7 @@ fn a_long_log_at_an_old_term_and_a_short_one_at_a_new_term_still_elect() {
 }
 
 #[test]
-fn a_leader_without_a_majority_steps_down() {
+fn leader_without_a_majority_steps_down() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -359,7 +359,7 @@ fn a_leader_without_a_majority_steps_down() {
 }
 
 #[test]
-fn a_restarted_leader_is_a_follower_of_the_same_term() {
+fn restarted_leader_is_a_follower_of_the_same_term() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -375,7 +375,7 @@ fn a_restarted_leader_is_a_follower_of_the_same_term() {
 }
 
 #[test]
-fn a_second_leader_in_a_term_is_refused() {
+fn second_leader_in_a_term_is_rejected() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -393,7 +393,7 @@ fn a_second_leader_in_a_term_is_refused() {
 }
 
 #[test]
-fn records_that_cannot_follow_are_refused() {
+fn inconsistent_records_are_refused() {
     let mut node = Node::new(id(1), &[id(1)], Config::default(), 1).unwrap();
     node.restore(Record::Vote { term: 3, vote: Some(id(1)) }).unwrap();
     let refuse = |node: &mut Node, record, why| {
@@ -417,7 +417,7 @@ fn records_that_cannot_follow_are_refused() {
 }
 
 #[test]
-fn a_disk_that_lost_entries_below_the_snapshot_stops_the_node() {
+fn missing_entries_below_the_snapshot_stop_the_node() {
     let mut node = Node::new(id(1), &[id(1)], Config::default(), 1).unwrap();
     node.restore(Record::Vote { term: 1, vote: None }).unwrap();
     let record = Record::Snapshot { index: 5, index_term: 1, anchor: 2, anchor_term: 1 };
@@ -430,7 +430,7 @@ fn a_disk_that_lost_entries_below_the_snapshot_stops_the_node() {
 }
 
 #[test]
-fn configurations_that_cannot_work_are_refused() {
+fn invalid_configurations_are_refused() {
     let new = |voters: &[u64], config: Config| {
         let voters: Vec<_> = voters.iter().map(|&v| id(v)).collect();
         Node::new(id(1), &voters, config, 1).err()
@@ -449,7 +449,7 @@ fn configurations_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn a_candidate_tells_a_leader_of_the_past_its_term_and_nothing_of_its_log() {
+fn candidate_answers_an_old_leader_with_its_term_and_no_match_index() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -483,7 +483,7 @@ fn a_candidate_tells_a_leader_of_the_past_its_term_and_nothing_of_its_log() {
 }
 
 #[test]
-fn a_leader_whose_disk_is_full_can_step_down_for_another() {
+fn leader_with_a_full_disk_can_step_down() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);

@@ -8,7 +8,7 @@ use quorate_core::Output;
 use quorate_raft::{EntryKind, Event};
 
 #[test]
-fn a_run_knows_where_it_is_and_how_long() {
+fn committed_entries_report_their_range_and_contents() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     let first = cluster.raft(1).status().last + 1;

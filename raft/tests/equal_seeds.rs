@@ -65,7 +65,7 @@ fn nodes_with_one_seed_elect_a_leader_soon() {
 }
 
 #[test]
-fn seeds_derived_from_the_id() {
+fn nodes_with_seeds_derived_from_their_ids_elect_a_leader_soon() {
     // what a user may do who was told that each node needs another seed
     let ways: [fn(NodeId) -> u64; 4] = [
         |id| id.get(),

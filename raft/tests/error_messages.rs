@@ -14,7 +14,7 @@ fn says(error: &dyn std::error::Error, words: &[&str]) {
 }
 
 #[test]
-fn of_a_configuration() {
+fn config_errors_state_the_cause() {
     says(&ConfigError::NotAVoter, &["not among the voters"]);
     says(&ConfigError::DuplicateVoter(TWO), &["node 2", "twice"]);
     says(&ConfigError::TooManyMembers, &["members", "room"]);
@@ -26,7 +26,7 @@ fn of_a_configuration() {
 }
 
 #[test]
-fn of_a_proposal() {
+fn propose_errors_state_the_cause_and_the_remedy() {
     says(&ProposeError::NotLeader(Some(TWO)), &["not the leader", "ask node 2"]);
     says(&ProposeError::NotLeader(None), &["not the leader", "none is known"]);
     says(&ProposeError::TooLarge, &["larger", "limit"]);
@@ -38,7 +38,7 @@ fn of_a_proposal() {
 }
 
 #[test]
-fn of_a_transfer() {
+fn transfer_errors_state_the_cause() {
     says(&TransferError::NotLeader(Some(TWO)), &["ask node 2"]);
     says(&TransferError::NotLeader(None), &["none is known"]);
     says(&TransferError::NoSuchNode, &["no such node"]);
@@ -49,7 +49,7 @@ fn of_a_transfer() {
 }
 
 #[test]
-fn of_a_change() {
+fn change_errors_state_the_cause_and_the_remedy() {
     says(&ChangeError::NotLeader(Some(TWO)), &["ask node 2"]);
     says(&ChangeError::NotLeader(None), &["none is known"]);
     says(&ChangeError::Transferring(TWO), &["node 2", "in a moment"]);
@@ -67,7 +67,7 @@ fn of_a_change() {
 }
 
 #[test]
-fn of_reads_and_snapshots() {
+fn read_and_snapshot_errors_state_the_cause() {
     says(&ReadError::NotLeader(Some(TWO)), &["ask node 2"]);
     says(&ReadError::NotLeader(None), &["none is known"]);
     says(&ReadError::Witness, &["no state", "another"]);
@@ -80,7 +80,7 @@ fn of_reads_and_snapshots() {
 }
 
 #[test]
-fn of_sessions() {
+fn session_errors_state_the_cause_and_the_remedy() {
     says(&Refused::Gone, &["no such session", "register again"]);
     says(&Refused::Full, &["too many sessions", "try again later"]);
     says(&Refused::Ahead, &["too many commands", "wait"]);

@@ -162,7 +162,7 @@ impl<S: Storage> Leader<S> {
 }
 
 #[test]
-fn an_entry_that_is_not_answered_by_the_next_heartbeat_is_asked_for() {
+fn heartbeat_checks_for_an_unacknowledged_entry() {
     fn all<S: Storage>() {
         assert_eq!(Leader::<S>::streaming().patience(1), 0);
     }
@@ -183,7 +183,7 @@ fn late_entries_add_one_heartbeat_of_patience() {
 }
 
 #[test]
-fn an_old_answer_that_tells_nothing_new_is_no_sign_of_late_entries() {
+fn old_acknowledgement_without_progress_adds_no_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
         leader.sends_again(1);
@@ -194,7 +194,7 @@ fn an_old_answer_that_tells_nothing_new_is_no_sign_of_late_entries() {
 }
 
 #[test]
-fn long_entries_have_longer_to_arrive_unless_the_storage_is_fixed() {
+fn long_entries_get_more_patience_unless_storage_is_fixed() {
     const LONG: usize = 1 << 16;
     type Large = Inline<3, 140_000, 16, 64>;
     type LargeFixed = Fixed<3, 140_000, 16, 64>;
@@ -209,7 +209,7 @@ fn long_entries_have_longer_to_arrive_unless_the_storage_is_fixed() {
 }
 
 #[test]
-fn after_a_cut_nothing_is_waited_for() {
+fn silent_peer_gets_no_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
         leader.sends_again(2);
@@ -223,7 +223,7 @@ fn after_a_cut_nothing_is_waited_for() {
 }
 
 #[test]
-fn the_first_step_back_is_taken_at_once_and_the_next_one_with_the_heartbeat() {
+fn first_rejection_is_probed_at_once_and_the_next_after_a_heartbeat() {
     let mut leader = Leader::<Small>::streaming();
     leader.propose(1);
     let round = leader.heartbeat().round;
@@ -266,7 +266,7 @@ fn second_loss_of_the_same_entries_shortens_appends() {
 }
 
 #[test]
-fn the_search_for_where_the_logs_agree_makes_no_append_shorter() {
+fn probing_for_the_match_does_not_shorten_appends() {
     let log = [1, 1].repeat(60);
     let (mut leader, probes) = Leader::<Small>::elected(&log, 1);
     let mut sent = probes;

@@ -83,7 +83,7 @@ fn other_lists<S: Storage>() {
 }
 
 #[test]
-fn another_list_is_refused_at_a_later_start() {
+fn different_founders_are_refused_at_a_later_start() {
     other_lists::<Small>();
     other_lists::<Pinned>();
     #[cfg(feature = "alloc")]
@@ -91,7 +91,7 @@ fn another_list_is_refused_at_a_later_start() {
 }
 
 #[test]
-fn a_node_does_not_lead_alone_on_the_disk_of_a_cluster() {
+fn disk_of_a_cluster_is_refused_by_a_single_node_cluster() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -103,7 +103,7 @@ fn a_node_does_not_lead_alone_on_the_disk_of_a_cluster() {
 }
 
 #[test]
-fn lists_that_nobody_can_have_written_are_malformed() {
+fn impossible_founder_lists_are_malformed() {
     for list in [vec![(3, 1), (3, 1), (3, 2)], vec![(0, 1), (3, 2), (3, 3)], vec![(1, 1)]] {
         let data = encoded(&list);
         let record = [vec![4, data.len() as u8], data].concat();
@@ -119,7 +119,7 @@ fn lists_that_nobody_can_have_written_are_malformed() {
 }
 
 #[test]
-fn records_of_older_versions_get_their_founders_at_the_first_start() {
+fn records_of_older_versions_get_founders_at_the_first_start() {
     let older = [encode(&Record::Vote { term: 3, vote: Some(id(2)) })];
     let mut raft = founder::<Small>(1, &[1, 2, 3]);
     restore(&mut raft, &older[0]).unwrap();
@@ -149,13 +149,13 @@ fn nothing_before_durable<S: Storage>() {
 }
 
 #[test]
-fn nothing_is_said_before_the_founders_are_durable() {
+fn no_message_is_sent_before_the_founders_are_durable() {
     nothing_before_durable::<Small>();
     nothing_before_durable::<Pinned>();
 }
 
 #[test]
-fn founders_stay_those_of_the_first_start_when_members_change() {
+fn membership_changes_do_not_change_the_founders() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();

@@ -44,7 +44,7 @@ fn acknowledge(cluster: &mut Cluster) -> Vec<usize> {
 }
 
 #[test]
-fn so_many_entries_and_no_more() {
+fn entries_in_flight_are_limited() {
     let config = Config { max_inflight_entries: 4, max_append_bytes: 1, ..Config::default() };
     let mut cluster = led(config);
     for _ in 0..6 {
@@ -57,7 +57,7 @@ fn so_many_entries_and_no_more() {
 }
 
 #[test]
-fn in_one_message_as_in_many() {
+fn entries_in_one_message_count_one_by_one() {
     let mut cluster = led(Config { max_inflight_entries: 4, ..Config::default() });
     for _ in 0..6 {
         cluster.raft(1).propose(b"x").unwrap();
@@ -68,7 +68,7 @@ fn in_one_message_as_in_many() {
 }
 
 #[test]
-fn so_many_bytes_and_at_most_an_entry_beyond() {
+fn bytes_in_flight_exceed_the_limit_by_at_most_one_entry() {
     for (bytes, most) in [(1, 1), (ENTRY, 1), (ENTRY + 1, 2), (2 * ENTRY, 2), (2 * ENTRY + 1, 3)] {
         let mut cluster = led(Config { max_inflight_bytes: bytes, ..Config::default() });
         for _ in 0..6 {
@@ -81,7 +81,7 @@ fn so_many_bytes_and_at_most_an_entry_beyond() {
 }
 
 #[test]
-fn a_message_has_no_more_than_the_window_has_room_for() {
+fn message_holds_no_more_than_the_window_has_room_for() {
     let config = Config { max_inflight_bytes: 5 * ENTRY, ..Config::default() };
     let mut cluster = led(config);
     cluster.propose(1, "x");
@@ -94,7 +94,7 @@ fn a_message_has_no_more_than_the_window_has_room_for() {
 }
 
 #[test]
-fn a_full_window_is_not_in_the_way_of_a_heartbeat() {
+fn full_window_does_not_block_heartbeats() {
     let mut cluster = led(Config { max_inflight_entries: 1, ..Config::default() });
     cluster.propose(1, "x");
     cluster.propose(1, "x");
@@ -108,7 +108,7 @@ fn a_full_window_is_not_in_the_way_of_a_heartbeat() {
 }
 
 #[test]
-fn the_first_probe_has_entries_and_those_after_it_have_none() {
+fn only_the_first_probe_carries_entries() {
     let mut cluster = led(Config { max_inflight_entries: 1, ..Config::default() });
     cluster.propose(1, "x");
     cluster.settle();
@@ -146,7 +146,7 @@ fn the_first_probe_has_entries_and_those_after_it_have_none() {
 }
 
 #[test]
-fn who_is_removed_is_given_only_what_the_leader_cannot_lose() {
+fn removed_peer_is_sent_only_durable_entries() {
     let mut cluster = led(Config::default());
     cluster.host(1).fast_disk = false;
     let status = cluster.raft(1).status();

@@ -57,7 +57,7 @@ fn taken(raft: &Node, message: Message<'_>) -> Node {
 }
 
 #[test]
-fn appends() {
+fn invalid_appends_are_rejected() {
     let (one, four, conflict) = (run(&[3]), run(&[4]), run(&[1]));
     let append = |term, prev: (u64, u64), commit, round, entries| Message::Append {
         term,
@@ -110,7 +110,7 @@ fn appends() {
 }
 
 #[test]
-fn what_a_leader_takes_back_without_being_wrong() {
+fn leader_may_replace_uncommitted_entries() {
     // the third entry is neither committed nor of a leader this node has followed in its term
     let entries = run(&[4, 4]);
     let message = Message::Append {
@@ -133,7 +133,7 @@ fn what_a_leader_takes_back_without_being_wrong() {
 }
 
 #[test]
-fn where_the_log_begins_it_agrees_with_one_term_only() {
+fn compacted_index_agrees_with_one_term_only() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     for record in [
         Record::Vote { term: 3, vote: None },
@@ -161,7 +161,7 @@ fn where_the_log_begins_it_agrees_with_one_term_only() {
 }
 
 #[test]
-fn requests_for_votes() {
+fn invalid_vote_requests_are_rejected() {
     let raft = follower();
     for (term, last_index, last_term, reason) in [
         (0, 0, 0, MALFORMED),
@@ -187,7 +187,7 @@ fn requests_for_votes() {
 }
 
 #[test]
-fn votes() {
+fn invalid_votes_are_rejected() {
     let vote = |pre, term, granted| Message::Vote { pre, term, granted };
     let mut asking = follower();
     asking.campaign(Instant::from_millis(1));
@@ -231,7 +231,7 @@ fn leader() -> Cluster {
 }
 
 #[test]
-fn answers_to_a_leader() {
+fn invalid_responses_to_a_leader_are_rejected() {
     let mut cluster = leader();
     let raft = cluster.raft(1).clone();
     let (term, last) = (raft.status().term, raft.status().last);
@@ -277,7 +277,7 @@ fn answers_to_a_leader() {
 }
 
 #[test]
-fn snapshots() {
+fn invalid_snapshot_chunks_are_rejected() {
     let raft = follower();
     let part = |term, round, covers: (u64, u64), offset, data| Message::Snapshot {
         term,
@@ -309,7 +309,7 @@ fn snapshots() {
 }
 
 #[test]
-fn members_of_a_snapshot() {
+fn invalid_snapshot_members_are_rejected() {
     /// The last part of a snapshot with these members, nine bytes each.
     fn end(list: &[(u8, u8)]) -> Vec<u8> {
         let mut bytes = vec![9, 3, 1, 9, 3, 0, list.len() as u8 * 9];
@@ -334,7 +334,7 @@ fn members_of_a_snapshot() {
 }
 
 #[test]
-fn configurations_that_no_cluster_has() {
+fn impossible_configurations_are_rejected() {
     /// An entry of term 3 that lists these members.
     fn entry(list: &[(u8, u8)]) -> Vec<u8> {
         let tag = (list.len() * 9) << 2 | 2;
@@ -389,7 +389,7 @@ fn configurations_that_no_cluster_has() {
 }
 
 #[test]
-fn strangers() {
+fn messages_of_non_members_are_rejected() {
     let mut raft = follower();
     let before = raft.clone();
     let now = Instant::from_millis(1);
@@ -424,7 +424,7 @@ fn strangers() {
 }
 
 #[test]
-fn a_node_that_is_full_of_members_hears_no_strangers() {
+fn full_peer_table_has_one_slot_for_non_members() {
     type Full = Inline<3, 512, 16, 32>;
     let mut raft = Raft::<Full>::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.tick(Instant::ZERO);
@@ -443,7 +443,7 @@ fn a_node_that_is_full_of_members_hears_no_strangers() {
 }
 
 #[test]
-fn the_bytes_that_tests_forge_are_what_nodes_write() {
+fn hand_written_bytes_match_the_encoder() {
     let mut cluster = leader();
     cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
     cluster.drain(1);

@@ -15,7 +15,7 @@ fn led_by_1(nodes: u64) -> Cluster {
 }
 
 #[test]
-fn the_lead_goes_to_whom_it_is_given_within_a_round_trip() {
+fn transfer_takes_one_round_trip() {
     let mut cluster = led_by_1(3);
     cluster.propose(1, "before");
     let term = cluster.raft(1).status().term;
@@ -35,7 +35,7 @@ fn the_lead_goes_to_whom_it_is_given_within_a_round_trip() {
 }
 
 #[test]
-fn a_node_that_is_behind_is_brought_up_first() {
+fn lagging_node_catches_up_before_the_transfer() {
     let mut cluster = led_by_1(3);
     for number in 0..5 {
         cluster.propose(1, &number.to_string());
@@ -50,7 +50,7 @@ fn a_node_that_is_behind_is_brought_up_first() {
 }
 
 #[test]
-fn proposals_are_refused_meanwhile_and_taken_again_when_it_is_given_up() {
+fn proposals_are_refused_until_the_transfer_is_abandoned() {
     let mut cluster = led_by_1(3);
     cluster.hosts[2].up = false;
     cluster.raft(1).transfer(id(3)).unwrap();
@@ -72,7 +72,7 @@ fn proposals_are_refused_meanwhile_and_taken_again_when_it_is_given_up() {
 }
 
 #[test]
-fn who_was_not_asked_yet_is_not_asked_after_an_abort() {
+fn aborted_transfer_sends_no_timeout_now() {
     let mut cluster = led_by_1(3);
     let raft = cluster.raft(1);
     raft.transfer(id(2)).unwrap();
@@ -82,7 +82,7 @@ fn who_was_not_asked_yet_is_not_asked_after_an_abort() {
 }
 
 #[test]
-fn a_lost_request_is_made_again() {
+fn lost_timeout_now_is_resent() {
     let mut cluster = led_by_1(3);
     let mut lost = 0;
     cluster.raft(1).transfer(id(2)).unwrap();
@@ -97,7 +97,7 @@ fn a_lost_request_is_made_again() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_transfers_are_refused() {
     let mut cluster = led_by_1(3);
     assert_eq!(cluster.raft(1).transfer(id(1)), Err(TransferError::LeadsAlready));
     assert_eq!(cluster.raft(1).transfer(id(9)), Err(TransferError::NoSuchNode));
@@ -106,7 +106,7 @@ fn what_cannot_be_is_refused() {
 
 /// Only the present leader may send a node into an election.
 #[test]
-fn nobody_else_starts_an_election() {
+fn timeout_now_is_accepted_only_from_the_leader() {
     let mut cluster = led_by_1(3);
     let term = cluster.raft(1).status().term;
     for (from, term) in [(3, term), (1, term - 1), (3, term + 1), (1, term + 1)] {
@@ -124,7 +124,7 @@ fn nobody_else_starts_an_election() {
 
 /// The leader's wish is no reason to vote for a shorter log, or twice.
 #[test]
-fn a_vote_for_a_take_over_has_the_same_conditions() {
+fn vote_for_a_transfer_has_the_usual_conditions() {
     let mut cluster = led_by_1(3);
     cluster.propose(1, "x");
     cluster.run(200);
@@ -147,7 +147,7 @@ fn a_vote_for_a_take_over_has_the_same_conditions() {
 
 /// An election that comes after a take-over which failed is an ordinary one again: it asks first, and spares the term.
 #[test]
-fn a_take_over_is_for_one_election() {
+fn transfer_covers_one_election() {
     let mut cluster = led_by_1(3);
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
@@ -161,7 +161,7 @@ fn a_take_over_is_for_one_election() {
 }
 
 #[test]
-fn whoever_is_to_lead_is_asked_again_when_the_message_is_lost() {
+fn timeout_now_is_resent_at_the_next_heartbeat() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);

@@ -28,7 +28,7 @@ fn lease(cluster: &mut Cluster, node: u64) -> Option<u64> {
 }
 
 #[test]
-fn a_lease_lasts_from_the_sending_for_less_than_the_shortest_election_timeout() {
+fn lease_starts_when_the_heartbeat_is_sent_and_ends_before_the_election_timeout() {
     let mut cluster = cluster();
     let commit = cluster.raft(1).status().commit;
     assert_eq!(lease(&mut cluster, 1), Some(commit));
@@ -46,14 +46,14 @@ fn a_lease_lasts_from_the_sending_for_less_than_the_shortest_election_timeout() 
 }
 
 #[test]
-fn a_paused_leader_has_no_lease() {
+fn paused_leader_has_no_lease() {
     let mut cluster = cluster();
     cluster.now = cluster.now.after(10_000_000);
     assert_eq!(lease(&mut cluster, 1), None);
 }
 
 #[test]
-fn a_minority_gives_no_lease() {
+fn minority_grants_no_lease() {
     let mut cluster = Cluster::with(5, config());
     cluster.run(200);
     cluster.elect(1);
@@ -65,7 +65,7 @@ fn a_minority_gives_no_lease() {
 }
 
 #[test]
-fn there_is_none_while_the_lead_is_handed_over_nor_after_that_was_asked() {
+fn leader_has_no_lease_during_or_after_a_leadership_transfer() {
     let mut cluster = cluster();
     cluster.propose(1, "x");
     cluster.net.clear();
@@ -85,7 +85,7 @@ fn there_is_none_while_the_lead_is_handed_over_nor_after_that_was_asked() {
 }
 
 #[test]
-fn there_is_none_before_the_first_commit_nor_without_the_lead() {
+fn node_has_no_lease_before_its_first_commit_or_without_leadership() {
     let mut cluster = cluster();
     assert_eq!(lease(&mut cluster, 2), None);
     cluster.now = cluster.now.after(200_000);
@@ -105,7 +105,7 @@ fn there_is_none_before_the_first_commit_nor_without_the_lead() {
 }
 
 #[test]
-fn a_node_that_answered_a_leader_neither_votes_nor_campaigns_at_once() {
+fn node_that_granted_a_lease_neither_votes_nor_campaigns_at_once() {
     for crash in [false, true] {
         let mut cluster = cluster();
         // node 3 hears nothing; 2 gives the leader its lease
@@ -131,7 +131,7 @@ fn a_node_that_answered_a_leader_neither_votes_nor_campaigns_at_once() {
 }
 
 #[test]
-fn what_it_needs_is_checked() {
+fn lease_settings_are_validated() {
     let bare = Config { check_quorum: false, ..config() };
     assert_eq!(bare.validate(), Err(ConfigError::Lease));
     let wild = Config { lease_drift_ppm: 250_001, ..config() };
@@ -142,7 +142,7 @@ fn what_it_needs_is_checked() {
 }
 
 #[test]
-fn one_node_alone_needs_nobody() {
+fn single_node_needs_no_round_for_its_lease() {
     let mut cluster = Cluster::with(1, config());
     assert_eq!(cluster.raft(1).read_lease(Instant::ZERO), None, "but it must lead");
     cluster.run(400);
@@ -155,7 +155,7 @@ fn one_node_alone_needs_nobody() {
 }
 
 #[test]
-fn a_change_of_the_members_ends_it_until_the_next_heartbeat_is_answered() {
+fn membership_change_ends_the_lease_until_the_next_heartbeat_round() {
     let mut cluster = cluster();
     assert!(lease(&mut cluster, 1).is_some());
     cluster.raft(1).change(&[quorate_raft::Change::Demote(common::id(3))]).unwrap();
@@ -208,7 +208,7 @@ fn stale_reads(leader: &Config, others: &Config) -> (u32, u32) {
 }
 
 #[test]
-fn settings_that_differ_give_no_stale_read() {
+fn different_settings_cause_no_stale_reads() {
     let times = |min: u64| Config {
         election_min_us: min,
         election_max_us: min * 2,
@@ -228,7 +228,7 @@ fn settings_that_differ_give_no_stale_read() {
 }
 
 #[test]
-fn a_voter_that_promises_nothing_does_not_count() {
+fn voter_without_a_lease_promise_does_not_count() {
     let mut cluster = cluster();
     let promise =
         |e: &common::Envelope| matches!(e.message(), quorate_raft::Message::Promise { .. });
@@ -258,7 +258,7 @@ fn next_heartbeat(cluster: &mut Cluster) -> (Instant, u64) {
 }
 
 #[test]
-fn the_shortest_promise_of_the_term_counts() {
+fn shortest_lease_promise_of_the_term_counts() {
     let mut cluster = cluster();
     let (term, commit) = (cluster.raft(1).status().term, cluster.raft(1).status().commit);
     let (sent, round) = next_heartbeat(&mut cluster);
@@ -284,7 +284,7 @@ fn the_shortest_promise_of_the_term_counts() {
 
 /// While two configurations decide together, a majority of each has to promise (section 4.3 of the thesis).
 #[test]
-fn a_lease_needs_both_majorities_in_joint_consensus() {
+fn lease_needs_both_majorities_in_joint_consensus() {
     for heard in [&[2][..], &[2, 3], &[3, 4], &[4, 5]] {
         let mut cluster = Cluster::with(5, config());
         cluster.run(200);

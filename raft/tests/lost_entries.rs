@@ -71,7 +71,7 @@ fn erased_disk_is_reported_once_and_causes_no_storm() {
 }
 
 #[test]
-fn cut_tail_is_reported_once_and_causes_no_storm() {
+fn truncated_log_is_reported_once_and_causes_no_storm() {
     let mut cluster = led();
     let disk = &mut cluster.host(3).disk;
     disk.truncate(disk.len() - 3);
@@ -79,7 +79,7 @@ fn cut_tail_is_reported_once_and_causes_no_storm() {
 }
 
 #[test]
-fn loss_is_found_out_while_entries_are_on_their_way() {
+fn loss_is_detected_while_entries_are_in_flight() {
     let mut cluster = led();
     cluster.host(3).disk.clear();
     let acknowledged = progress(&mut cluster, 3).match_index;
@@ -93,7 +93,7 @@ fn loss_is_found_out_while_entries_are_on_their_way() {
 }
 
 #[test]
-fn late_duplicate_of_a_refusal_is_ignored() {
+fn late_duplicate_of_a_rejection_is_ignored() {
     let mut cluster = led();
     // node 3 misses two entries, and refuses what comes after them; that refusal arrives twice
     cluster.propose(1, "missed");
@@ -122,7 +122,7 @@ fn late_duplicate_of_a_refusal_is_ignored() {
 }
 
 #[test]
-fn refusal_counts_from_the_round_after_the_acknowledgement_on() {
+fn rejection_counts_from_the_round_after_the_acknowledgement() {
     let mut cluster = led();
     let index = cluster.propose(1, "x");
     cluster.settle();
@@ -152,7 +152,7 @@ fn refusal_counts_from_the_round_after_the_acknowledgement_on() {
 }
 
 #[test]
-fn node_that_lost_entries_is_told_of_its_removal() {
+fn node_that_lost_entries_is_sent_its_removal() {
     let mut cluster = led();
     cluster.host(3).disk.clear();
     cluster.restart(3);
@@ -168,7 +168,7 @@ fn node_that_lost_entries_is_told_of_its_removal() {
 }
 
 #[test]
-fn node_that_lost_entries_is_given_no_snapshot_and_no_leadership() {
+fn node_that_lost_entries_gets_no_snapshot_and_no_leadership() {
     let mut cluster = led();
     cluster.host(3).disk.clear();
     cluster.restart(3);

@@ -133,7 +133,7 @@ impl<S: Storage> Net<S> {
 }
 
 #[test]
-fn heartbeat_that_overtakes_bulk_sends_nothing_again() {
+fn heartbeat_that_overtakes_entries_causes_no_resend() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     net.propose(900 << 10);
     let bulk = net.take_entries();
@@ -153,7 +153,7 @@ fn heartbeat_that_overtakes_bulk_sends_nothing_again() {
 }
 
 #[test]
-fn a_stream_that_every_heartbeat_overtakes_is_sent_once() {
+fn entries_that_every_heartbeat_overtakes_are_sent_once() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     let (mut proposed, mut sent) = (0, 0);
     for _ in 0..50 {
@@ -175,7 +175,7 @@ fn a_stream_that_every_heartbeat_overtakes_is_sent_once() {
 }
 
 #[test]
-fn heartbeat_asks_for_nothing_that_is_compacted_away() {
+fn heartbeat_does_not_request_compacted_entries() {
     let mut net = Net::<Heap>::led(3, &Config::default());
     // to node 2 it is on its way still
     net.propose(900 << 10);
@@ -199,7 +199,7 @@ fn heartbeat_asks_for_nothing_that_is_compacted_away() {
 }
 
 #[test]
-fn lost_append_is_made_up_for_by_the_next_heartbeat() {
+fn lost_append_is_resent_after_the_next_heartbeat() {
     for len in [1, 1000, 60 << 10] {
         let mut net = Net::<Heap>::led(2, &Config::default());
         net.propose(len);
@@ -211,7 +211,7 @@ fn lost_append_is_made_up_for_by_the_next_heartbeat() {
 }
 
 #[test]
-fn lost_append_is_made_up_for_within_two_heartbeats_where_others_are_overtaken() {
+fn lost_append_is_resent_within_two_heartbeats_if_heartbeats_overtake_entries() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     net.propose(1000);
     let bulk = net.take_entries();
@@ -231,7 +231,7 @@ fn lost_append_is_made_up_for_within_two_heartbeats_where_others_are_overtaken()
 }
 
 #[test]
-fn lost_window_is_made_up_for_by_the_append_behind_it_and_after_a_cut_at_once() {
+fn lost_window_is_resent_after_the_next_append_or_the_first_heartbeat_after_a_partition() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     (0..9).for_each(|_| net.propose(100 << 10));
     net.take_entries();
@@ -251,7 +251,7 @@ fn lost_window_is_made_up_for_by_the_append_behind_it_and_after_a_cut_at_once() 
 }
 
 #[test]
-fn follower_whose_disk_is_slow_is_sent_nothing_again() {
+fn slow_disk_causes_no_resend() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     net.propose(1000);
     let append = net.take_entries().remove(0);
@@ -294,7 +294,7 @@ fn run_framed<S: Storage>(net: &mut Net<S>, heartbeats: usize, frame: usize) {
 }
 
 #[test]
-fn follower_behind_short_frames_catches_up() {
+fn follower_behind_a_link_with_short_frames_catches_up() {
     let mut net = Net::<Inline<3, 4096, 64, 256>>::led(3, &Config::default());
     for _ in 0..30 {
         net.propose(64);
@@ -311,7 +311,7 @@ fn follower_behind_short_frames_catches_up() {
 }
 
 #[test]
-fn limit_that_loss_made_small_grows_back() {
+fn append_limit_grows_back_after_losses_stop() {
     let mut net = Net::<Heap>::led(2, &Config::default());
     let longest = |net: &mut Net<Heap>| {
         for _ in 0..400 {

@@ -14,7 +14,7 @@ fn node() -> Node {
 }
 
 #[test]
-fn all_calls_reach_the_node() {
+fn trait_methods_call_the_inherent_methods() {
     let mut raft = node();
     Machine::restore(&mut raft, Record::Vote { term: 4, vote: Some(id(1)) }).unwrap();
     assert_eq!(raft.status().term, 4);
@@ -52,7 +52,7 @@ fn all_calls_reach_the_node() {
 }
 
 #[test]
-fn one_that_stopped_says_so() {
+fn stopped_node_reports_fatal() {
     let mut raft = node();
     // the entries that a snapshot covers and the log was to keep are missing
     Machine::restore(&mut raft, Record::Vote { term: 3, vote: None }).unwrap();

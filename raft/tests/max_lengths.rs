@@ -39,7 +39,7 @@ fn longest_message_is_as_long_as_the_formula() {
 }
 
 #[test]
-fn long_parts_of_snapshots_count_with_the_members() {
+fn longest_message_may_be_a_snapshot_chunk_with_the_members() {
     let config = Config { max_append_bytes: 64, max_entry_bytes: 64, ..Config::default() };
     let part = vec![0; 256];
     // three members of nine bytes
@@ -58,7 +58,7 @@ fn longest_record_is_as_long_as_the_formula() {
 }
 
 #[test]
-fn commands_take_half_the_log_at_most() {
+fn longest_append_is_limited_by_half_the_log() {
     let config = Config { max_append_bytes: 64, max_entry_bytes: 1 << 20, ..Config::default() };
     // two bytes of length, 9 of its term
     let entries = vec![0; 2048 + 9 + 2];
@@ -68,7 +68,7 @@ fn commands_take_half_the_log_at_most() {
 }
 
 #[test]
-fn longest_record_lists_the_members_if_they_are_many() {
+fn longest_record_may_be_the_member_list() {
     // the kind, the index, the term and the node's own id, ten bytes each at most, and 31 members of nine
     let members = 1 + 3 * 10 + 2 + 31 * 9;
     let formula = Raft::<Inline<31, 64, 8, 64>>::max_record_len(&Config::default());
@@ -144,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_longer_than_the_formula(
+    fn no_message_or_record_is_longer_than_the_formula(
         append in prop::sample::select(vec![1_usize, 60, 200, 2000, 1 << 20]),
         entry in prop::sample::select(vec![1_usize, 50, 500, 4000]),
         steps in prop::collection::vec((0..9_u8, 0..4000_usize), 1..80),
@@ -157,7 +157,7 @@ proptest! {
 }
 
 #[test]
-fn lengths_of_the_formula_are_reached() {
+fn formula_is_reached_by_real_messages() {
     for (append, entry) in [(1, 500), (2000, 50), (600, 500)] {
         let config = config(append, entry);
         // node 3 misses many commands, and is sent them again; the disk of node 1 takes them all at once

@@ -31,7 +31,7 @@ fn voters(members: &[u64]) -> Vec<u8> {
 }
 
 #[test]
-fn everybody_is_told_once_of_each_change() {
+fn every_node_reports_each_change_once() {
     let mut cluster = led_by_1(3);
     let told = |cluster: &mut Cluster, node| cluster.host(node).members.len();
     for (at, what) in [Change::Demote(id(3)), Change::Promote(id(3)), Change::Remove(id(3))]
@@ -50,7 +50,7 @@ fn everybody_is_told_once_of_each_change() {
 }
 
 #[test]
-fn members_that_come_with_a_snapshot_and_are_the_same_are_no_news() {
+fn unchanged_members_in_a_snapshot_are_not_reported() {
     let mut cluster = led_by_1(3);
     let pass = |e: &common::Envelope| e.from != 3 && e.to != 3;
     for _ in 0..3 {
@@ -77,7 +77,7 @@ fn members_that_come_with_a_snapshot_and_are_the_same_are_no_news() {
 }
 
 #[test]
-fn who_loses_the_vote_may_lead_until_that_is_committed() {
+fn demoted_node_may_campaign_until_the_change_commits() {
     let mut cluster = led_by_1(3);
     cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
     cluster.drain(1);
@@ -108,7 +108,7 @@ fn who_loses_the_vote_may_lead_until_that_is_committed() {
 }
 
 #[test]
-fn a_leader_that_is_no_member_keeps_its_place_unless_a_member_needs_it() {
+fn non_member_leader_keeps_its_peer_slot_unless_a_member_needs_it() {
     type Small = Raft<Inline<3, 1024, 32, 64>>;
     for (list, kept) in [(&[1, 2, 3], true), (&[2, 3, 4], false)] {
         let mut raft = Small::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
@@ -147,7 +147,7 @@ fn a_leader_that_is_no_member_keeps_its_place_unless_a_member_needs_it() {
 }
 
 #[test]
-fn a_stranger_is_no_former_member() {
+fn non_member_is_not_sent_a_removal() {
     let mut cluster = led_by_1(3);
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let ask = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
@@ -167,7 +167,7 @@ fn a_stranger_is_no_former_member() {
 }
 
 #[test]
-fn a_leader_removes_itself_and_leads_until_that_is_committed() {
+fn leader_that_removes_itself_leads_until_the_change_commits() {
     let mut cluster = led_by_1(3);
     cluster.raft(1).change(&[Change::Remove(id(1))]).unwrap();
     cluster.drain(1);
@@ -187,7 +187,7 @@ fn a_leader_removes_itself_and_leads_until_that_is_committed() {
 }
 
 #[test]
-fn members_whose_entry_is_replaced_were_never_members() {
+fn replaced_configuration_entry_restores_the_previous_members() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     let now = Instant::from_millis(1);
     raft.tick(now);
@@ -207,7 +207,7 @@ fn members_whose_entry_is_replaced_were_never_members() {
 }
 
 #[test]
-fn a_stranger_that_asks_takes_no_members_place() {
+fn vote_request_of_a_non_member_takes_no_members_slot() {
     let mut cluster = led_by_1(3);
     let (now, term) = (cluster.now, cluster.raft(2).status().term);
     let places = |cluster: &mut Cluster| {
@@ -224,7 +224,7 @@ fn a_stranger_that_asks_takes_no_members_place() {
 }
 
 #[test]
-fn two_configurations_are_not_left_while_the_lead_is_handed_over() {
+fn joint_consensus_is_not_left_during_a_leadership_transfer() {
     let mut cluster = led_by_1(5);
     cluster.raft(1).change(&[Change::Demote(id(4)), Change::Demote(id(5))]).unwrap();
     cluster.drain(1);
@@ -243,7 +243,7 @@ fn two_configurations_are_not_left_while_the_lead_is_handed_over() {
 }
 
 #[test]
-fn a_leader_knows_of_members_that_stay_what_it_knew() {
+fn membership_change_keeps_the_progress_of_remaining_members() {
     let mut cluster = led_by_1(3);
     cluster.propose(1, "a");
     cluster.run(100);

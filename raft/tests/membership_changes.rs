@@ -52,7 +52,7 @@ fn restored(disk: &[Vec<u8>]) -> Node {
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_changes_nothing() {
+fn invalid_changes_are_refused_without_effect() {
     let mut disk = Vec::new();
     let mut raft: Node = alone(&mut disk);
     let before = raft.clone();
@@ -82,7 +82,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn nothing_changes_before_an_entry_of_the_term_is_committed() {
+fn change_is_refused_before_an_entry_of_the_term_is_committed() {
     let mut raft = Node::new(id(1), &[id(1)], Config::default(), 7).unwrap();
     let mut disk = Vec::new();
     raft.campaign(Instant::ZERO);
@@ -97,7 +97,7 @@ fn nothing_changes_before_an_entry_of_the_term_is_committed() {
 }
 
 #[test]
-fn the_members_survive_a_restart() {
+fn members_survive_a_restart() {
     let mut disk = Vec::new();
     let mut raft: Node = alone(&mut disk);
     raft.change(&[Change::Add(id(2)), Change::AddWitness(id(3))]).unwrap();
@@ -124,7 +124,7 @@ fn the_members_survive_a_restart() {
 }
 
 #[test]
-fn joint_consensus_survives_a_restart_and_says_what_it_is() {
+fn joint_consensus_survives_a_restart() {
     let mut disk = Vec::new();
     let mut raft: Node = alone(&mut disk);
     raft.change_jointly(&[Change::Add(id(2))]).unwrap();
@@ -146,7 +146,7 @@ fn joint_consensus_survives_a_restart_and_says_what_it_is() {
 }
 
 #[test]
-fn a_fixed_node_takes_no_changes() {
+fn fixed_storage_refuses_changes() {
     type Board = Raft<Fixed<3, 4096, 64, 64>>;
     let mut raft: Board = alone(&mut Vec::new());
     assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::Fixed));
@@ -168,7 +168,7 @@ fn a_fixed_node_takes_no_changes() {
 }
 
 #[test]
-fn a_list_that_no_cluster_has_is_refused() {
+fn impossible_member_list_is_refused() {
     let member = |standing: u8, node: u8| [standing, node, 0, 0, 0, 0, 0, 0, 0];
     let bad = Err(DecodeError::Invalid);
     assert_eq!(Members::decode(&[]), bad);

@@ -35,7 +35,7 @@ fn standing(byte: u8) -> Option<Standing> {
 }
 
 #[test]
-fn each_byte() {
+fn every_byte_decodes_to_its_membership_or_is_refused() {
     for byte in 0..=255 {
         let has = |flag: u8| byte / flag % 2 == 1;
         let known = byte < 32 && (has(IN) || has(VOTED)) && (has(IN) || !has(VOTES));
@@ -55,7 +55,7 @@ fn each_byte() {
 }
 
 #[test]
-fn each_has_a_name() {
+fn memberships_have_display_names() {
     for (byte, name) in [
         (IN, "learner"),
         (IN | WITNESS, "learner, witness"),
@@ -78,7 +78,7 @@ fn each_has_a_name() {
 }
 
 #[test]
-fn lists_that_no_cluster_has() {
+fn impossible_member_lists_are_refused() {
     // a machine has so many peers at most
     let many: Vec<(u8, u64)> = (1..=62).map(|node| (IN | VOTES, node)).collect();
     for (bytes, is) in [
@@ -96,7 +96,7 @@ fn lists_that_no_cluster_has() {
 }
 
 #[test]
-fn one_configuration_or_two() {
+fn joint_configurations_are_recognized() {
     for (members, joint) in [
         (vec![(IN | VOTES, 1), (IN, 2)], false),
         (vec![(IN | VOTES | VOTED, 1)], true),
@@ -137,7 +137,7 @@ fn settle(cluster: &mut Cluster) {
 }
 
 #[test]
-fn each_change_is_listed() {
+fn each_change_updates_the_member_list() {
     let mut cluster = leader();
     let two = [(IN | VOTES, 1), (IN | VOTES, 2)];
     let with = |rest: &[(u8, u64)]| list(&[&two[..], rest].concat());
@@ -156,7 +156,7 @@ fn each_change_is_listed() {
 }
 
 #[test]
-fn what_a_node_is_already_it_is_not_made_again() {
+fn redundant_changes_are_refused() {
     let mut cluster = leader();
     change(&mut cluster, &[Change::Demote(id(3))], false);
     let before = cluster.raft(1).clone();
@@ -170,7 +170,7 @@ fn what_a_node_is_already_it_is_not_made_again() {
 }
 
 #[test]
-fn a_configuration_leaves_room_for_new_leaders() {
+fn configuration_entry_leaves_room_for_new_leaders() {
     let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
     let mut raft = Raft::<Inline<3, 512, 8, 32>>::new(id(1), &[id(1)], config, 1).unwrap();
     let settle = |raft: &mut Raft<_>| {
@@ -199,7 +199,7 @@ fn a_configuration_leaves_room_for_new_leaders() {
 }
 
 #[test]
-fn what_two_voters_differ_by_goes_through_both_configurations() {
+fn change_of_two_voters_uses_joint_consensus() {
     let mut cluster = leader();
     // learners alone need no overlap
     let listed = change(&mut cluster, &[Change::Add(id(4)), Change::Add(id(5))], false);
@@ -215,7 +215,7 @@ fn what_two_voters_differ_by_goes_through_both_configurations() {
 }
 
 #[test]
-fn both_configurations_are_kept_as_long_as_asked() {
+fn explicit_joint_consensus_is_left_on_request() {
     let mut cluster = leader();
     let listed = change(&mut cluster, &[Change::Demote(id(3)), Change::AddWitness(id(4))], true);
     let both = IN | VOTES | VOTED | HOLD;

@@ -107,7 +107,7 @@ fn refuse(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64)
 }
 
 #[test]
-fn peer_that_refuses_everything() {
+fn peer_that_rejects_every_message_causes_no_storm() {
     for compacted in [false, true] {
         let mut cluster = led(compacted);
         cluster.host(3).up = false;
@@ -119,7 +119,7 @@ fn peer_that_refuses_everything() {
 }
 
 #[test]
-fn peer_that_accepts_nothing_and_refuses_it_at_once() {
+fn peer_that_accepts_and_rejects_each_append_causes_no_storm() {
     let mut cluster = led(false);
     // of a new leader, who knows nothing of it
     cluster.elect(2);
@@ -134,7 +134,7 @@ fn peer_that_accepts_nothing_and_refuses_it_at_once() {
 }
 
 #[test]
-fn peer_that_is_erased_with_every_message() {
+fn peer_erased_with_every_message_causes_no_storm() {
     for compacted in [false, true] {
         let mut cluster = led(compacted);
         cluster.host(3).disk.clear();
@@ -148,7 +148,7 @@ fn peer_that_is_erased_with_every_message() {
 }
 
 #[test]
-fn peer_that_is_erased_once_a_second_is_elected_against_no_more() {
+fn peer_erased_once_a_second_causes_no_storm() {
     let mut cluster = led(true);
     let mut erased = 0;
     run(cluster_with_erased(&mut cluster), "erased once", |cluster, envelope| {
@@ -167,7 +167,7 @@ fn cluster_with_erased(cluster: &mut Cluster) -> Cluster {
 }
 
 #[test]
-fn peer_that_asks_for_everything_again() {
+fn peer_that_keeps_requesting_snapshots_causes_no_storm() {
     let mut cluster = led(true);
     cluster.host(3).up = false;
     run(cluster, "asks", |cluster, envelope| {
@@ -181,7 +181,7 @@ fn peer_that_asks_for_everything_again() {
 }
 
 #[test]
-fn peer_that_has_no_room() {
+fn peer_with_a_full_log_causes_no_storm() {
     let mut cluster = led(false);
     cluster.host(3).up = false;
     let has = cluster.raft(1).status().last;
@@ -199,7 +199,7 @@ fn peer_that_has_no_room() {
 }
 
 #[test]
-fn candidates_that_nobody_votes_for() {
+fn candidates_without_votes_cause_no_storm() {
     let mut cluster = led(false);
     cluster.host(1).up = false;
     let counts = cluster.run_timed(2_000_000, HOP_US, |cluster, envelope| {

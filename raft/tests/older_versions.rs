@@ -80,7 +80,7 @@ impl Came {
 }
 
 #[test]
-fn logs_of_before_members_could_change_are_restored() {
+fn logs_from_before_membership_changes_are_restored() {
     for (number, snapshot, commands) in
         [(1, 5, &["five", "six"][..]), (2, 4, &["four", "five", "six"]), (3, 5, &["five", "six"])]
     {
@@ -102,7 +102,7 @@ fn logs_of_before_members_could_change_are_restored() {
 }
 
 #[test]
-fn a_node_of_today_follows_and_leads_those_of_before_members_could_change() {
+fn current_node_follows_and_leads_nodes_from_before_membership_changes() {
     let (mut node, mut came) = (node(3), Came::default());
     let mut now = Instant::from_millis(1);
     node.tick(now);
@@ -131,7 +131,7 @@ fn a_node_of_today_follows_and_leads_those_of_before_members_could_change() {
 
 /// Every message and record of that version reads back as it was.
 #[test]
-fn what_was_said_before_members_could_change_is_said_alike() {
+fn messages_from_before_membership_changes_round_trip() {
     let mut kinds = [0; 9];
     for (_, bytes) in told(BEFORE_MEMBERS, |line| line.contains("->")) {
         let message = Message::from_slice(&bytes).unwrap();

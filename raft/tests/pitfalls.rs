@@ -9,7 +9,7 @@ use quorate_raft::{Change, Config, Message, ProposeError, Role};
 
 /// Nobody protects a leader from whom it hands the lead to (dragonboat #223).
 #[test]
-fn the_lead_is_handed_over_though_pre_vote_stickiness_and_leases_are_on() {
+fn leadership_transfer_works_with_pre_vote_stickiness_and_leases() {
     let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
     assert!(config.pre_vote && config.check_quorum);
     let mut cluster = Cluster::with(5, config);
@@ -24,7 +24,7 @@ fn the_lead_is_handed_over_though_pre_vote_stickiness_and_leases_are_on() {
 
 /// A node that does not know yet that it has a vote gives it to who knows (etcd #10998).
 #[test]
-fn a_learner_that_is_a_voter_already_votes() {
+fn promoted_learner_votes_before_it_knows_of_its_promotion() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(100);
@@ -53,7 +53,7 @@ fn a_learner_that_is_a_voter_already_votes() {
 
 /// Timeouts are drawn in µs, not in ticks of a clock that is coarser than they are (sailing-proto).
 #[test]
-fn timeouts_of_a_millisecond_do_not_split_every_vote() {
+fn millisecond_election_timeouts_elect_a_leader() {
     let config = Config {
         election_min_us: 1_000,
         election_max_us: 2_000,
@@ -80,7 +80,7 @@ fn timeouts_of_a_millisecond_do_not_split_every_vote() {
 /// Whatever the order of the answers, what is committed is what the most sluggish of the best majority has, of both configurations if there
 /// are two (openraft #1802).
 #[test]
-fn the_commit_is_that_of_a_plain_count() {
+fn commit_index_equals_the_quorum_match_index() {
     let mut rng = Rng::new(26);
     for case in 0..300 {
         let nodes = 3 + rng.below(5);
@@ -129,7 +129,7 @@ fn the_commit_is_that_of_a_plain_count() {
 /// What a leader wrote for a term that has passed is of that term, and its write counts for nothing (hashicorp #695; etcd
 /// `TestLeaderMsgAppSelfAckAfterTermChange`).
 #[test]
-fn a_write_that_ends_after_the_term_commits_nothing() {
+fn write_finished_after_the_term_commits_nothing() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(100);
@@ -156,7 +156,7 @@ fn a_write_that_ends_after_the_term_commits_nothing() {
 
 /// Reads wait for a majority of those who are members now, not then (raft-rs and others: a configuration that shrinks leaves them hanging).
 #[test]
-fn a_smaller_cluster_answers_the_reads_that_waited_for_more() {
+fn pending_read_is_confirmed_when_the_quorum_shrinks() {
     let mut cluster = Cluster::new(4);
     cluster.elect(1);
     cluster.run(100);
@@ -171,7 +171,7 @@ fn a_smaller_cluster_answers_the_reads_that_waited_for_more() {
 
 /// Every kind of message may be lost, once, and everything goes on (etcd #9884).
 #[test]
-fn one_message_of_each_kind_may_be_lost() {
+fn loss_of_any_message_kind_is_recovered() {
     let mut whole = Vec::new();
     work(|e| {
         // the first byte of a message is its kind
@@ -245,7 +245,7 @@ fn work(mut pass: impl FnMut(&Envelope) -> bool) {
 
 /// A log full of what is not committed leaves no room for the leader that is to commit it.
 #[test]
-fn what_is_not_committed_takes_half_of_the_bytes() {
+fn uncommitted_entries_take_at_most_half_the_log() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(100);
@@ -263,7 +263,7 @@ fn what_is_not_committed_takes_half_of_the_bytes() {
 
 /// The round that begins when streaming does has no message of its own: a read that falls into it does not wait for the next heartbeat.
 #[test]
-fn a_read_just_after_the_election_is_answered_at_once() {
+fn read_right_after_the_election_is_answered_at_once() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -275,7 +275,7 @@ fn a_read_just_after_the_election_is_answered_at_once() {
 
 /// What was confirmed for a read that is lost answers nothing in a later term (async-raft and others: reads that outlive their leader).
 #[test]
-fn a_confirmed_read_ends_with_the_lead() {
+fn confirmed_read_is_lost_with_leadership() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(100);

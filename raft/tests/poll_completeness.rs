@@ -39,7 +39,7 @@ fn kinds(cluster: &Cluster, from: u64, to: u64) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_leader_sends_as_many_appends_as_there_are_to_send() {
+fn leader_sends_all_pending_appends() {
     let mut cluster = led(Config { max_append_bytes: 1, ..Config::default() });
     for text in ["a", "b", "c"] {
         cluster.raft(1).propose(text.as_bytes()).unwrap();
@@ -51,7 +51,7 @@ fn a_leader_sends_as_many_appends_as_there_are_to_send() {
 }
 
 #[test]
-fn a_follower_answers_both_a_leader_and_whoever_asks_for_a_vote() {
+fn follower_answers_an_append_and_a_vote_request() {
     let mut cluster = led(Config { check_quorum: false, ..Config::default() });
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let raft = cluster.raft(3);
@@ -76,7 +76,7 @@ fn a_follower_answers_both_a_leader_and_whoever_asks_for_a_vote() {
 }
 
 #[test]
-fn a_leader_answers_and_is_heard() {
+fn leader_answers_a_vote_request_and_sends_its_heartbeat() {
     let mut cluster = led(Config { check_quorum: false, ..Config::default() });
     let status = cluster.raft(1).status();
     let ask = Message::RequestVote {
@@ -104,7 +104,7 @@ fn a_leader_answers_and_is_heard() {
 }
 
 #[test]
-fn who_asks_for_votes_answers_as_well() {
+fn pre_candidate_answers_vote_requests() {
     let mut cluster = led(Config::default());
     cluster.host(1).up = false;
     cluster.now = cluster.now.after(cluster.config.election_max_us * 2);
@@ -121,7 +121,7 @@ fn who_asks_for_votes_answers_as_well() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn all_that_is_to_be_written_is_written_though_it_is_not_in_one_piece() {
+fn entries_in_several_chunks_are_all_written() {
     let me = NodeId::new(1);
     let mut raft = Raft::<Heap>::new(me, &[me], Config::default(), 1).unwrap();
     let mut now = Instant::from_millis(1);
@@ -173,7 +173,7 @@ fn raft_last(first: u64, run: &[u8]) -> u64 {
 }
 
 #[test]
-fn an_append_that_comes_twice_is_answered_twice() {
+fn duplicated_append_is_answered_twice() {
     let mut cluster = led(Config::default());
     cluster.propose(1, "a");
     let append = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
@@ -186,7 +186,7 @@ fn an_append_that_comes_twice_is_answered_twice() {
 }
 
 #[test]
-fn a_member_takes_the_place_of_a_stranger() {
+fn member_replaces_a_non_member_in_the_peer_table() {
     type Small = Raft<Inline<3, 1024, 32, 64>>;
     let me = NodeId::new(1);
     let voters = [me, id(2)];
@@ -232,7 +232,7 @@ fn about_to_commit(cluster: &mut Cluster) -> Vec<Envelope> {
 }
 
 #[test]
-fn a_leader_tells_a_commit_and_asks_for_a_snapshot() {
+fn leader_reports_a_commit_and_asks_for_a_snapshot() {
     let mut cluster = led(Config::default());
     cluster.raft(1).propose(b"a").unwrap();
     cluster.drain(1);
@@ -252,7 +252,7 @@ fn a_leader_tells_a_commit_and_asks_for_a_snapshot() {
 }
 
 #[test]
-fn a_leader_tells_a_commit_and_that_a_snapshot_is_due() {
+fn leader_reports_a_commit_and_a_due_snapshot() {
     let mut cluster = led(Config::default());
     let answers = about_to_commit(&mut cluster);
     let (now, status) = (cluster.now, cluster.raft(1).status());
@@ -267,7 +267,7 @@ fn a_leader_tells_a_commit_and_that_a_snapshot_is_due() {
 }
 
 #[test]
-fn a_follower_tells_a_commit_and_hands_over_a_part_of_a_snapshot() {
+fn follower_reports_a_commit_and_a_snapshot_chunk() {
     let mut cluster = led(Config::default());
     let _ = about_to_commit(&mut cluster);
     let (now, status) = (cluster.now, cluster.raft(1).status());
@@ -292,7 +292,7 @@ fn a_follower_tells_a_commit_and_hands_over_a_part_of_a_snapshot() {
 }
 
 #[test]
-fn the_only_voter_commits_beside_a_learner_that_is_not_there() {
+fn single_voter_commits_while_a_learner_is_down() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     cluster.raft(1).change(&[Change::Add(id(2))]).unwrap();
@@ -304,7 +304,7 @@ fn the_only_voter_commits_beside_a_learner_that_is_not_there() {
 }
 
 #[test]
-fn a_removed_member_is_sent_its_removal_as_soon_as_that_is_durable() {
+fn removed_member_is_sent_its_removal_once_it_is_durable() {
     let mut cluster = led(Config::default());
     cluster.raft(1).change(&[Change::Remove(id(2)), Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
@@ -375,7 +375,7 @@ fn told_to_the_end<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
 }
 
 #[test]
-fn one_poll_loop_delivers_all_commits_and_then_reads() {
+fn one_poll_loop_reports_all_commits_and_then_reads() {
     told_to_the_end::<Inline<1, 256, 16, 64>>(&[20, 30, 10]);
     // entries of this storage lie in chunks of 128 KiB
     #[cfg(feature = "alloc")]

@@ -53,7 +53,7 @@ fn is_answer(envelope: &Envelope) -> bool {
 }
 
 #[test]
-fn it_is_told_where_its_command_is_and_gets_it_back() {
+fn forwarded_command_is_reported_with_its_index_and_committed() {
     let mut cluster = cluster();
     let next = cluster.raft(1).status().last + 1;
     assert_eq!(forward(&mut cluster, 3, "a"), 1);
@@ -67,7 +67,7 @@ fn it_is_told_where_its_command_is_and_gets_it_back() {
 }
 
 #[test]
-fn commands_of_one_turn_share_a_message_and_their_indexes_follow_on_each_other() {
+fn commands_forwarded_together_share_a_message_and_get_consecutive_indexes() {
     let mut cluster = cluster();
     let next = cluster.raft(1).status().last + 1;
     for text in ["a", "b", "c"] {
@@ -84,7 +84,7 @@ fn commands_of_one_turn_share_a_message_and_their_indexes_follow_on_each_other()
 }
 
 #[test]
-fn a_message_that_comes_twice_is_proposed_once() {
+fn duplicated_message_is_proposed_once() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     let question = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
@@ -103,7 +103,7 @@ fn a_message_that_comes_twice_is_proposed_once() {
 }
 
 #[test]
-fn what_is_lost_on_the_way_is_sent_again_and_proposed_once() {
+fn lost_message_is_resent_and_proposed_once() {
     for lose in [(3, 0), (0, 3), (1, 2)] {
         let mut cluster = cluster();
         let (mut questions, mut answers) = lose;
@@ -127,7 +127,7 @@ fn what_is_lost_on_the_way_is_sent_again_and_proposed_once() {
 }
 
 #[test]
-fn it_wakes_in_time_to_send_again() {
+fn deadline_covers_the_resend() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     cluster.net.clear();
@@ -140,7 +140,7 @@ fn it_wakes_in_time_to_send_again() {
 }
 
 #[test]
-fn one_message_is_on_its_way_at_a_time() {
+fn one_message_is_in_flight_at_a_time() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     assert_eq!(cluster.raft(3).forward(b"b"), Err(ProposeError::Busy));
@@ -152,7 +152,7 @@ fn one_message_is_on_its_way_at_a_time() {
 }
 
 #[test]
-fn what_was_not_polled_yet_keeps_the_next_from_being_taken() {
+fn unpolled_result_keeps_forward_busy() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     cluster.settle_if(|e| !is_answer(e));
@@ -183,7 +183,7 @@ fn question_id(cluster: &mut Cluster) -> u64 {
 }
 
 #[test]
-fn the_buffer_holds_so_much_and_no_more() {
+fn buffer_is_bounded() {
     let mut cluster = cluster();
     // 2 bytes go before each, 3 before those of 32 bytes and more
     assert_eq!(cluster.raft(2).forward(&[7; 62]), Err(ProposeError::TooLarge));
@@ -204,7 +204,7 @@ fn the_buffer_holds_so_much_and_no_more() {
 }
 
 #[test]
-fn a_leader_takes_what_it_can_and_refuses_the_rest() {
+fn leader_accepts_commands_up_to_its_limit_and_refuses_the_rest() {
     let mut cluster = led(Config { max_uncommitted_bytes: 10, max_entry_bytes: 6, ..config() });
     for text in ["one", "two", "three"] {
         cluster.raft(3).forward(text.as_bytes()).unwrap();
@@ -223,7 +223,7 @@ fn a_leader_takes_what_it_can_and_refuses_the_rest() {
 }
 
 #[test]
-fn while_the_lead_is_handed_over_nothing_is_taken() {
+fn leader_refuses_forwarded_commands_during_a_leadership_transfer() {
     let mut cluster = cluster();
     cluster.host(2).up = false;
     cluster.raft(1).transfer(id(2)).unwrap();
@@ -234,7 +234,7 @@ fn while_the_lead_is_handed_over_nothing_is_taken() {
 }
 
 #[test]
-fn without_the_setting_nothing_is_forwarded_or_taken() {
+fn disabled_forwarding_refuses_commands() {
     let mut cluster = led(Config { forward: false, ..config() });
     let refused = Err(ProposeError::NotLeader(Some(id(1))));
     assert_eq!(cluster.raft(3).forward(b"a"), refused);
@@ -251,7 +251,7 @@ fn without_the_setting_nothing_is_forwarded_or_taken() {
 }
 
 #[test]
-fn who_leads_is_told_to_propose_and_who_knows_no_leader_that() {
+fn forward_is_refused_on_the_leader_and_without_a_known_leader() {
     let mut cluster = cluster();
     assert_eq!(cluster.raft(1).forward(b"a"), Err(ProposeError::Leads));
     let voters = [id(1), id(2), id(3)];
@@ -261,7 +261,7 @@ fn who_leads_is_told_to_propose_and_who_knows_no_leader_that() {
 }
 
 #[test]
-fn with_another_leader_what_was_sent_is_unknown() {
+fn sent_command_is_unknown_after_a_leader_change() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     // it arrives, and the answer does not
@@ -278,7 +278,7 @@ fn with_another_leader_what_was_sent_is_unknown() {
 }
 
 #[test]
-fn with_another_leader_what_was_not_sent_is_refused() {
+fn unsent_command_is_refused_after_a_leader_change() {
     let mut cluster = cluster();
     cluster.raft(3).forward(b"a").unwrap();
     // not polled: a candidate of the next term comes first
@@ -292,7 +292,7 @@ fn with_another_leader_what_was_not_sent_is_refused() {
 }
 
 #[test]
-fn a_leader_that_never_answers_leaves_it_unknown() {
+fn unanswered_command_becomes_unknown_after_an_election_timeout() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     let since = cluster.now;
@@ -310,7 +310,7 @@ fn a_leader_that_never_answers_leaves_it_unknown() {
 }
 
 #[test]
-fn what_was_taken_and_replaced_is_told_to_be_lost() {
+fn accepted_command_that_is_replaced_is_reported_dropped() {
     let mut cluster = cluster();
     // the leader's appends reach nobody any more
     forward(&mut cluster, 3, "a");
@@ -326,7 +326,7 @@ fn what_was_taken_and_replaced_is_told_to_be_lost() {
 }
 
 #[test]
-fn a_snapshot_takes_the_buffer_away() {
+fn snapshot_chunk_takes_over_the_buffer() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     cluster.net.clear();
@@ -347,7 +347,7 @@ fn a_snapshot_takes_the_buffer_away() {
 }
 
 #[test]
-fn what_brings_nothing_of_a_snapshot_leaves_the_buffer_alone() {
+fn empty_or_out_of_order_chunk_leaves_the_buffer_alone() {
     // a question how far it is, and a part out of order
     for (offset, data) in [(0, &b""[..]), (7, b"abc")] {
         let mut cluster = cluster();
@@ -371,7 +371,7 @@ fn what_brings_nothing_of_a_snapshot_leaves_the_buffer_alone() {
 }
 
 #[test]
-fn part_of_a_snapshot_in_the_buffer_comes_first() {
+fn forward_is_busy_while_a_chunk_is_in_the_buffer() {
     let mut cluster = cluster();
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let part = Message::Snapshot {
@@ -391,7 +391,7 @@ fn part_of_a_snapshot_in_the_buffer_comes_first() {
 }
 
 #[test]
-fn a_node_that_waits_does_not_rest() {
+fn node_with_a_forwarded_command_does_not_quiesce() {
     let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
     cluster.run(1000);
     assert!(cluster.raft(3).status().quiet);
@@ -420,7 +420,7 @@ fn a_node_that_waits_does_not_rest() {
 }
 
 #[test]
-fn who_is_no_member_any_more_is_refused() {
+fn command_of_a_removed_member_is_refused() {
     let mut cluster = cluster();
     cluster.raft(3).forward(b"a").unwrap();
     cluster.drain(3);
@@ -440,7 +440,7 @@ fn who_is_no_member_any_more_is_refused() {
 
 /// A leader that is the only voter, with learners that come and go.
 #[test]
-fn what_was_taken_is_remembered_for_all_peers() {
+fn accepted_messages_are_remembered_for_all_peers() {
     let config = Config { max_members: 3, ..config() };
     let mut raft = Raft::<Inline<3, 8192, 256, 64>>::new(id(1), &[id(1)], config, 7).unwrap();
     let mut now = Instant::from_millis(1);
@@ -484,7 +484,7 @@ fn what_was_taken_is_remembered_for_all_peers() {
 }
 
 #[test]
-fn senseless_messages_are_refused() {
+fn invalid_messages_are_rejected() {
     let mut cluster = cluster();
     [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there was an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
@@ -529,7 +529,7 @@ fn senseless_messages_are_refused() {
 }
 
 #[test]
-fn a_restarted_follower_is_not_taken_for_late() {
+fn message_of_a_restarted_follower_is_not_treated_as_late() {
     let mut cluster = cluster();
     for _ in 0..3 {
         forward(&mut cluster, 3, "a");
@@ -543,7 +543,7 @@ fn a_restarted_follower_is_not_taken_for_late() {
 }
 
 #[test]
-fn what_a_node_said_before_its_restart_is_not_proposed_again() {
+fn message_from_before_a_restart_is_not_proposed_again() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     let earlier = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
@@ -564,7 +564,7 @@ fn what_a_node_said_before_its_restart_is_not_proposed_again() {
 }
 
 #[test]
-fn a_message_of_an_earlier_life_that_comes_late_does_not_make_a_later_one_be_taken_twice() {
+fn late_message_of_an_earlier_incarnation_causes_no_duplicate() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     cluster.settle();
@@ -605,7 +605,7 @@ fn fixed_storage_does_not_forward() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn on_the_heap_as_well() {
+fn heap_storage_forwards_commands() {
     let voters = [id(1), id(2)];
     let config = Config { forward: true, ..Config::default() };
     let make = |node| Raft::<Heap>::new(id(node), &voters, config.clone(), node).unwrap();

@@ -60,7 +60,7 @@ fn hand_in(cluster: &mut Cluster, id: u64, round: u64, commands: &[&[u8]]) -> Op
 }
 
 #[test]
-fn starts_with_the_same_seed_are_told_apart_by_their_time() {
+fn incarnations_with_the_same_seed_differ_by_start_time() {
     let mut cluster = led(config());
     let mut numbers = Vec::new();
     for command in ["a", "b"] {
@@ -83,7 +83,7 @@ fn starts_with_the_same_seed_are_told_apart_by_their_time() {
 }
 
 #[test]
-fn a_clock_that_stood_still_takes_no_time_from_an_answer() {
+fn stale_clock_does_not_shorten_the_answer_timeout() {
     let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
     cluster.run(1000);
     assert_eq!(cluster.raft(3).deadline(), None, "it rests");
@@ -99,7 +99,7 @@ fn a_clock_that_stood_still_takes_no_time_from_an_answer() {
 }
 
 #[test]
-fn who_was_removed_and_is_added_again_is_not_taken_twice() {
+fn command_of_a_readded_member_is_not_proposed_twice() {
     type Small = Raft<Inline<3, 8192, 256, 64>>;
     let config = Config { max_members: 3, ..config() };
     let mut raft = Small::new(id(1), &[id(1)], config, 7).unwrap();
@@ -145,7 +145,7 @@ fn who_was_removed_and_is_added_again_is_not_taken_twice() {
 }
 
 #[test]
-fn of_the_commands_of_a_message_a_first_part_is_taken() {
+fn leader_accepts_a_prefix_of_the_commands() {
     let mut cluster = led(Config { max_entry_bytes: 4, ..config() });
     let next = cluster.raft(1).status().last + 1;
     // the second is too long for this leader: what comes after it would not be where it is looked for
@@ -155,7 +155,7 @@ fn of_the_commands_of_a_message_a_first_part_is_taken() {
 }
 
 #[test]
-fn of_two_starts_in_one_round_one_is_taken() {
+fn second_incarnation_in_a_round_is_ignored() {
     let mut cluster = led(config());
     let next = cluster.raft(1).status().last + 1;
     let first = (7 << 32 | 1, 1);
@@ -168,7 +168,7 @@ fn of_two_starts_in_one_round_one_is_taken() {
 }
 
 #[test]
-fn a_message_keeps_the_round_of_its_first_sending() {
+fn message_keeps_the_round_of_its_first_sending() {
     let mut cluster = led(config());
     forward(&mut cluster, 3, "a");
     let first = question(&cluster);
@@ -185,7 +185,7 @@ fn a_message_keeps_the_round_of_its_first_sending() {
 }
 
 #[test]
-fn nobody_has_heard_a_round_that_was_not() {
+fn message_with_a_future_round_is_rejected() {
     let mut cluster = led(config());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let commands = [u8::try_from(term).unwrap(), 4, b'a'];
@@ -202,7 +202,7 @@ fn nobody_has_heard_a_round_that_was_not() {
 }
 
 #[test]
-fn a_node_that_stopped_says_so() {
+fn forward_on_a_stopped_node_is_refused() {
     let mut raft = Node::new(id(1), &[1, 2].map(id), config(), 1).unwrap();
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
     let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
@@ -264,7 +264,7 @@ impl Follower {
 }
 
 #[test]
-fn what_was_taken_in_a_term_between_two_others_is_told_to_be_lost() {
+fn accepted_command_of_an_intermediate_term_is_reported_dropped() {
     let raft = Node::new(id(3), &[1, 2, 3].map(id), config(), 7).unwrap();
     let mut node = Follower { raft, now: Instant::from_millis(1), lost: Vec::new(), applied: 0 };
     node.raft.tick(node.now);

@@ -53,7 +53,7 @@ fn is_rest(envelope: &Envelope) -> bool {
 }
 
 #[test]
-fn an_idle_cluster_falls_silent_and_stays_so() {
+fn idle_cluster_quiesces_and_sends_nothing() {
     for nodes in [2, 3, 5] {
         let mut cluster = led(nodes);
         cluster.run(IDLE_MS - 100);
@@ -68,7 +68,7 @@ fn an_idle_cluster_falls_silent_and_stays_so() {
 }
 
 #[test]
-fn nobody_rests_unless_told_to() {
+fn cluster_does_not_quiesce_by_default() {
     let mut cluster = Cluster::new(3);
     cluster.run(200);
     cluster.elect(1);
@@ -77,7 +77,7 @@ fn nobody_rests_unless_told_to() {
 }
 
 #[test]
-fn a_proposal_wakes_all_and_they_rest_again() {
+fn proposal_unquiesces_all_nodes_until_they_are_idle_again() {
     let mut cluster = quiet(3);
     // the machine has not heard the time for long, which does not mean that its followers were silent
     cluster.now = cluster.now.after(60_000_000);
@@ -94,7 +94,7 @@ fn a_proposal_wakes_all_and_they_rest_again() {
 }
 
 #[test]
-fn who_is_busy_does_not_rest() {
+fn busy_leader_does_not_quiesce() {
     let mut cluster = led(3);
     for step in 0..10 {
         cluster.run(IDLE_MS - 100);
@@ -108,7 +108,7 @@ fn who_is_busy_does_not_rest() {
 }
 
 #[test]
-fn while_one_is_away_or_behind_nobody_rests() {
+fn cluster_does_not_quiesce_while_a_member_is_down_or_lagging() {
     let mut cluster = led(3);
     cluster.host(3).up = false;
     cluster.run(IDLE_MS + 1_000);
@@ -130,7 +130,7 @@ fn while_one_is_away_or_behind_nobody_rests() {
 }
 
 #[test]
-fn the_leader_rests_last() {
+fn leader_quiesces_last() {
     let mut cluster = led(3);
     // node 3 agrees, and that is lost
     let answers = |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::Accept { .. }));
@@ -147,7 +147,7 @@ fn the_leader_rests_last() {
 }
 
 #[test]
-fn while_the_leader_cannot_rest_its_followers_miss_it() {
+fn followers_still_detect_a_dead_leader_that_could_not_quiesce() {
     // one is away before the others are asked to rest, or just after that
     for late in [false, true] {
         let mut cluster = led(5);
@@ -164,7 +164,7 @@ fn while_the_leader_cannot_rest_its_followers_miss_it() {
 }
 
 #[test]
-fn who_lacks_something_and_cannot_lead_keeps_all_awake() {
+fn lagging_learner_keeps_the_cluster_active() {
     let mut cluster = led(4);
     cluster.run(100);
     cluster.raft(1).change(&[quorate_raft::Change::Demote(id(4))]).unwrap();
@@ -180,7 +180,7 @@ fn who_lacks_something_and_cannot_lead_keeps_all_awake() {
 }
 
 #[test]
-fn what_is_not_committed_is_not_said_to_be() {
+fn quiesce_does_not_commit_uncommitted_entries() {
     let mut cluster = led(2);
     cluster.run(100);
     cluster.host(1).fast_disk = false;
@@ -196,7 +196,7 @@ fn what_is_not_committed_is_not_said_to_be() {
 }
 
 #[test]
-fn that_the_log_is_as_long_does_not_make_it_the_same() {
+fn quiesce_does_not_commit_a_conflicting_log_of_equal_length() {
     let mut cluster = led(3);
     cluster.run(100);
     // an entry of the old leader, at node 3 alone
@@ -213,7 +213,7 @@ fn that_the_log_is_as_long_does_not_make_it_the_same() {
 }
 
 #[test]
-fn to_be_asked_to_rest_is_to_learn_of_the_commit() {
+fn quiesce_carries_the_commit_index() {
     let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
     cluster.run(200);
     cluster.elect(1);
@@ -225,7 +225,7 @@ fn to_be_asked_to_rest_is_to_learn_of_the_commit() {
 }
 
 #[test]
-fn what_is_lost_is_made_up_for() {
+fn lost_messages_are_retried_after_unquiescing() {
     // a read that a follower asks for
     let mut cluster = quiet(3);
     cluster.raft(3).read().unwrap();
@@ -273,7 +273,7 @@ fn what_is_lost_is_made_up_for() {
 }
 
 #[test]
-fn what_comes_too_late_puts_nobody_to_rest() {
+fn late_quiesce_message_is_ignored() {
     let mut cluster = led(3);
     let mut late = None;
     cluster.run_if(IDLE_MS + 100, |e| {
@@ -305,7 +305,7 @@ fn what_comes_too_late_puts_nobody_to_rest() {
 }
 
 #[test]
-fn a_leader_that_died_at_rest_is_missed_by_who_has_something_to_do() {
+fn leader_that_died_while_quiescent_is_replaced_when_a_node_has_work() {
     let mut cluster = quiet(3);
     cluster.host(1).up = false;
     assert_eq!(sent(&mut cluster, 20_000), 0, "nobody knows");
@@ -327,7 +327,7 @@ fn a_leader_that_died_at_rest_is_missed_by_who_has_something_to_do() {
 }
 
 #[test]
-fn who_wakes_disturbs_no_leader_that_lives() {
+fn unquiescing_does_not_disrupt_a_live_leader() {
     // by a client's command, by hand, by a restart; of a node that could be elected
     for way in 0..3 {
         let mut cluster = quiet(3);
@@ -350,7 +350,7 @@ fn who_wakes_disturbs_no_leader_that_lives() {
 }
 
 #[test]
-fn who_has_just_woken_helps_nobody_against_the_leader() {
+fn node_does_not_vote_right_after_unquiescing() {
     for by_hand in [true, false] {
         let mut cluster = quiet(3);
         cluster.now = cluster.now.after(30_000_000);
@@ -376,7 +376,7 @@ fn who_has_just_woken_helps_nobody_against_the_leader() {
 }
 
 #[test]
-fn a_follower_that_reads_wakes_the_leader() {
+fn follower_read_unquiesces_the_leader() {
     let mut cluster = quiet(3);
     cluster.now = cluster.now.after(10_000_000);
     cluster.raft(3).read().unwrap();
@@ -389,7 +389,7 @@ fn a_follower_that_reads_wakes_the_leader() {
 }
 
 #[test]
-fn who_asks_takes_back_that_it_rests() {
+fn follower_request_cancels_its_quiesce_acknowledgement() {
     for renewal in [false, true] {
         let mut cluster = led(3);
         let (mut asked, mut late) = (false, None);
@@ -414,7 +414,7 @@ fn who_asks_takes_back_that_it_rests() {
 }
 
 #[test]
-fn a_leader_woken_by_hand_is_heard_and_one_that_is_alone_steps_down() {
+fn unquiesced_leader_sends_heartbeats_and_steps_down_without_a_quorum() {
     let mut cluster = quiet(3);
     cluster.now = cluster.now.after(10_000_000);
     let now = cluster.now;
@@ -431,7 +431,7 @@ fn a_leader_woken_by_hand_is_heard_and_one_that_is_alone_steps_down() {
 }
 
 #[test]
-fn a_handover_and_a_change_wake_as_well() {
+fn leadership_transfer_and_membership_change_unquiesce() {
     let mut cluster = quiet(3);
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
@@ -447,7 +447,7 @@ fn a_handover_and_a_change_wake_as_well() {
 }
 
 #[test]
-fn a_later_term_ends_the_rest() {
+fn later_term_unquiesces() {
     let mut cluster = quiet(3);
     let term = cluster.raft(1).status().term;
     let now = cluster.now;
@@ -464,7 +464,7 @@ fn a_later_term_ends_the_rest() {
 }
 
 #[test]
-fn a_lease_ends_with_the_heartbeats() {
+fn quiescent_leader_has_no_lease() {
     let mut cluster = Cluster::with(3, Config { lease_drift_ppm: 500, ..config() });
     cluster.run(400);
     cluster.elect(1);
@@ -475,7 +475,7 @@ fn a_lease_ends_with_the_heartbeats() {
 }
 
 #[test]
-fn what_no_leader_says_is_refused() {
+fn invalid_quiesce_messages_are_rejected() {
     let mut cluster = quiet(3);
     let now = cluster.now;
     let status = cluster.raft(3).status();
@@ -508,7 +508,7 @@ fn what_no_leader_says_is_refused() {
 }
 
 #[test]
-fn fixed_storage_does_not_rest() {
+fn fixed_storage_does_not_quiesce() {
     type Node = Raft<Fixed<3, 1024, 16, 64>>;
     let ids = [1, 2, 3].map(id);
     assert_eq!(Node::new(ids[0], &ids, config(), 1).err(), Some(ConfigError::Fixed));
@@ -521,7 +521,7 @@ fn fixed_storage_does_not_rest() {
 }
 
 #[test]
-fn who_is_asked_more_than_once_rests_on_whatever_the_clock_says() {
+fn repeated_quiesce_messages_keep_a_follower_quiescent() {
     let mut cluster = led(3);
     // node 3 agrees, and that is lost: so the others are asked again
     let mut asked = 0;
@@ -543,7 +543,7 @@ fn who_is_asked_more_than_once_rests_on_whatever_the_clock_says() {
 }
 
 #[test]
-fn answers_that_take_longer_than_a_heartbeat_count() {
+fn acknowledgements_slower_than_a_heartbeat_count() {
     let mut cluster = led(3);
     let mut under_way: Vec<(u32, Envelope)> = Vec::new();
     for step in 0..400 {
@@ -563,7 +563,7 @@ fn answers_that_take_longer_than_a_heartbeat_count() {
 }
 
 #[test]
-fn whose_question_waits_is_not_asked_to_rest() {
+fn followers_with_pending_reads_do_not_quiesce() {
     let mut cluster = led(5);
     let mut asked = false;
     while !asked {
@@ -586,7 +586,7 @@ fn whose_question_waits_is_not_asked_to_rest() {
 }
 
 #[test]
-fn nobody_rests_while_two_configurations_wait_to_be_left() {
+fn cluster_does_not_quiesce_in_joint_consensus() {
     let mut cluster = led(3);
     cluster.run(100);
     // room for one more list of members, and not for two
@@ -612,7 +612,7 @@ fn nobody_rests_while_two_configurations_wait_to_be_left() {
 }
 
 #[test]
-fn to_wake_who_does_not_rest_does_nothing() {
+fn unquiesce_of_an_active_node_does_nothing() {
     let mut cluster = led(3);
     cluster.run(60);
     let now = cluster.now.after(10_000);
@@ -624,7 +624,7 @@ fn to_wake_who_does_not_rest_does_nothing() {
 }
 
 #[test]
-fn a_leader_at_rest_rests_on_after_nonsense() {
+fn malformed_message_does_not_unquiesce_the_leader() {
     let mut cluster = quiet(3);
     let now = cluster.now.after(1_000);
     let nonsense = Message::Vote { pre: false, term: 0, granted: true };
@@ -640,7 +640,7 @@ fn a_leader_at_rest_rests_on_after_nonsense() {
 
 /// It may not be elected, and it is served nothing before it knows the leader.
 #[test]
-fn restarted_learner_wakes_its_leader_and_all_rest_again() {
+fn restarted_learner_unquiesces_its_leader_until_all_are_idle_again() {
     let mut cluster = led(3);
     cluster.join(4);
     cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();

@@ -8,7 +8,7 @@ use quorate_core::Instant;
 use quorate_raft::{Config, Fixed, Message, Raft, ReadError, Role};
 
 #[test]
-fn reads_wait_for_a_round_of_messages_and_share_it() {
+fn reads_wait_for_one_heartbeat_round_and_share_it() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -29,7 +29,7 @@ fn reads_wait_for_a_round_of_messages_and_share_it() {
 }
 
 #[test]
-fn an_answer_to_an_older_round_does_not_confirm_a_read() {
+fn acknowledgement_of_an_older_round_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -55,7 +55,7 @@ fn an_answer_to_an_older_round_does_not_confirm_a_read() {
 }
 
 #[test]
-fn a_deposed_leader_answers_no_read() {
+fn deposed_leader_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -104,7 +104,7 @@ fn reads_wait_for_the_first_commit_of_the_term() {
 }
 
 #[test]
-fn a_read_round_needs_a_majority_of_all_voters() {
+fn read_round_needs_a_majority_of_all_voters() {
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
     cluster.run(60);
@@ -121,7 +121,7 @@ fn a_read_round_needs_a_majority_of_all_voters() {
 }
 
 #[test]
-fn a_leader_alone_reads_at_once() {
+fn single_node_reads_at_once() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     let read = cluster.raft(1).read().unwrap();
@@ -130,7 +130,7 @@ fn a_leader_alone_reads_at_once() {
 }
 
 #[test]
-fn an_answer_of_another_term_confirms_nothing() {
+fn acknowledgement_of_another_term_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -144,7 +144,7 @@ fn an_answer_of_another_term_confirms_nothing() {
 }
 
 #[test]
-fn a_follower_of_three_reads_with_two_messages() {
+fn follower_of_three_reads_with_two_messages() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -159,7 +159,7 @@ fn a_follower_of_three_reads_with_two_messages() {
 }
 
 #[test]
-fn a_follower_of_five_reads_after_a_round() {
+fn follower_of_five_reads_after_a_heartbeat_round() {
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
     cluster.run(60);
@@ -172,7 +172,7 @@ fn a_follower_of_five_reads_after_a_round() {
 }
 
 #[test]
-fn a_read_through_a_follower_waits_until_that_is_applied() {
+fn follower_read_waits_until_the_read_index_is_applied() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -191,7 +191,7 @@ fn a_read_through_a_follower_waits_until_that_is_applied() {
 }
 
 #[test]
-fn a_lost_question_is_asked_again_and_its_reads_are_not_many() {
+fn lost_read_index_request_is_retried_and_reads_share_it() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -208,7 +208,7 @@ fn a_lost_question_is_asked_again_and_its_reads_are_not_many() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_life_confirms_nothing() {
+fn read_index_of_an_earlier_incarnation_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -230,7 +230,7 @@ fn an_answer_to_an_earlier_life_confirms_nothing() {
 }
 
 #[test]
-fn reads_of_a_follower_are_lost_with_its_leader() {
+fn follower_reads_are_lost_with_the_leader() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -244,7 +244,7 @@ fn reads_of_a_follower_are_lost_with_its_leader() {
 }
 
 #[test]
-fn a_read_that_was_lost_before_it_was_asked_for_leaves_its_number_to_nobody() {
+fn id_of_a_lost_read_is_not_reused() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -266,7 +266,7 @@ fn a_read_that_was_lost_before_it_was_asked_for_leaves_its_number_to_nobody() {
 }
 
 #[test]
-fn who_knows_no_leader_or_has_other_storage_does_not_ask() {
+fn read_without_a_known_leader_or_with_fixed_storage_is_refused() {
     let ids = [1, 2, 3].map(common::id);
     let mut lonely = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
     assert_eq!(lonely.read(), Err(ReadError::NotLeader(None)));
@@ -304,7 +304,7 @@ fn five() -> Cluster {
 }
 
 #[test]
-fn a_question_that_comes_twice_is_answered_by_the_round_of_the_first() {
+fn duplicated_read_index_request_keeps_its_round() {
     let (life, read) = (7 << 32, 3);
     for again in [life | read, life | (read - 1)] {
         let mut cluster = five();
@@ -321,7 +321,7 @@ fn a_question_that_comes_twice_is_answered_by_the_round_of_the_first() {
 }
 
 #[test]
-fn a_newer_question_takes_the_place_of_an_older_one() {
+fn newer_read_index_request_replaces_an_older_one() {
     // of the same life of who asks, or of another, whose numbers say nothing
     for newer in [7 << 32 | 4, 6 << 32 | 1, 8 << 32 | 1] {
         let mut cluster = five();
@@ -337,7 +337,7 @@ fn a_newer_question_takes_the_place_of_an_older_one() {
 }
 
 #[test]
-fn a_question_that_was_lost_with_the_lead_is_not_answered_in_the_next() {
+fn read_index_request_is_dropped_with_leadership() {
     let mut cluster = five();
     ask(&mut cluster, 7 << 32 | 3);
     cluster.net.clear();
@@ -352,7 +352,7 @@ fn a_question_that_was_lost_with_the_lead_is_not_answered_in_the_next() {
 }
 
 #[test]
-fn a_question_of_another_term_is_not_answered() {
+fn read_index_request_of_another_term_is_not_answered() {
     // who asks counts as one that follows this leader, and so must have asked in its term
     let mut cluster = Cluster::new(3);
     cluster.elect(2);
@@ -371,7 +371,7 @@ fn a_question_of_another_term_is_not_answered() {
 }
 
 #[test]
-fn an_answer_of_another_term_or_of_another_than_the_leader_confirms_nothing() {
+fn read_index_of_another_term_or_sender_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(2);
     cluster.elect(1);

@@ -28,7 +28,7 @@ fn told(raft: &Node, now: Instant, (index, index_term): (u64, u64)) -> Option<u6
 }
 
 #[test]
-fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
+fn notice_of_an_unknown_entry_is_accepted() {
     let raft = without_leader(START);
     for entry in [(3, 1), (3, 2), (3, 4), (4, 3), (4, 4), (100, 3)] {
         assert_eq!(told(&raft, START, entry), Some(entry.0), "{entry:?}");
@@ -36,7 +36,7 @@ fn an_entry_that_it_has_not_and_that_may_be_there_is_news() {
 }
 
 #[test]
-fn an_entry_that_cannot_be_is_refused() {
+fn notice_of_an_impossible_entry_is_rejected() {
     const LIMIT: u64 = 1 << 62;
     let raft = without_leader(START);
     for ((term, index, index_term), reason) in [
@@ -56,13 +56,13 @@ fn an_entry_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn an_entry_that_it_has_is_no_news_though_that_is_not_committed() {
+fn notice_of_an_entry_in_the_log_is_ignored() {
     assert_eq!(told(&without_leader(START), START, (3, 3)), None);
 }
 
 /// What is committed is known, and no other entry is in its place.
 #[test]
-fn an_entry_in_the_place_of_a_committed_one_is_no_news() {
+fn notice_of_an_entry_at_a_committed_index_is_ignored() {
     let raft = without_leader(START);
     for entry in [(1, 1), (2, 2), (1, 2), (1, 3), (2, 1), (2, 3), (2, 4)] {
         assert_eq!(told(&raft, START, entry), None, "{entry:?}");
@@ -70,7 +70,7 @@ fn an_entry_in_the_place_of_a_committed_one_is_no_news() {
 }
 
 #[test]
-fn it_is_not_believed_within_the_shortest_election_timeout_after_the_leader_was_heard() {
+fn notice_is_ignored_while_the_leader_is_active() {
     let raft = following(START);
     let least = Config::default().election_min_us;
     for after in [0, 1, least - 1] {
@@ -82,7 +82,7 @@ fn it_is_not_believed_within_the_shortest_election_timeout_after_the_leader_was_
 }
 
 #[test]
-fn it_is_believed_at_once_by_a_node_that_has_given_its_leader_up() {
+fn notice_is_accepted_after_forget_leader() {
     let mut raft = following(START);
     assert_eq!(told(&raft, START, (4, 3)), None);
     raft.forget_leader();
@@ -91,7 +91,7 @@ fn it_is_believed_at_once_by_a_node_that_has_given_its_leader_up() {
 }
 
 #[test]
-fn it_is_believed_by_a_candidate_and_not_by_a_leader() {
+fn candidate_accepts_a_notice_and_leader_ignores_it() {
     let mut cluster = Cluster::with(3, Config { pre_vote: false, ..Config::default() });
     cluster.elect(1);
     cluster.run(200);
@@ -105,7 +105,7 @@ fn it_is_believed_by_a_candidate_and_not_by_a_leader() {
 }
 
 #[test]
-fn the_first_that_is_believed_is_told_and_no_other() {
+fn only_the_first_accepted_notice_is_reported() {
     let mut raft = without_leader(START);
     let said = |index| Message::Removed { term: 3, index, index_term: 3 };
     raft.receive(START, id(3), said(7)).unwrap();
@@ -132,7 +132,7 @@ fn has_its_removal() -> Cluster {
 }
 
 #[test]
-fn one_with_its_removal_in_the_log_believes_that_and_what_is_later() {
+fn node_with_its_removal_in_the_log_accepts_that_entry_and_later_ones() {
     let mut cluster = has_its_removal();
     let late = cluster.now.after(1_000_000);
     let raft = cluster.raft(4);
@@ -147,7 +147,7 @@ fn one_with_its_removal_in_the_log_believes_that_and_what_is_later() {
 }
 
 #[test]
-fn one_that_knows_its_removal_to_be_committed_is_told_nothing_new() {
+fn node_with_its_removal_committed_ignores_notices() {
     let mut cluster = has_its_removal();
     cluster.run(300);
     let late = cluster.now.after(1_000_000);

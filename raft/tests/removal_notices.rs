@@ -43,7 +43,7 @@ fn is_told(cluster: &mut Cluster, node: u64) {
 }
 
 #[test]
-fn a_removed_follower_that_was_cut_off_for_long_is_told_when_its_links_are_back() {
+fn removed_follower_is_notified_when_its_partition_heals() {
     for nodes in [3, 4] {
         for pre_vote in [true, false] {
             let mut cluster = removed(nodes, pre_vote, 2_000);
@@ -56,7 +56,7 @@ fn a_removed_follower_that_was_cut_off_for_long_is_told_when_its_links_are_back(
 
 /// Neither can be elected, so neither asks for votes.
 #[test]
-fn removed_learners_and_witnesses_that_were_cut_off_are_told() {
+fn removed_learners_and_witnesses_are_notified_when_their_partition_heals() {
     for promoted in [false, true] {
         let mut cluster = Cluster::new(3);
         cluster.elect(1);
@@ -81,7 +81,7 @@ fn removed_learners_and_witnesses_that_were_cut_off_are_told() {
 }
 
 #[test]
-fn a_leader_that_did_not_remove_it_tells_it_too() {
+fn later_leader_notifies_a_removed_node() {
     let mut cluster = removed(4, true, 1_000);
     cluster.now = cluster.now.after(200_000);
     let now = cluster.now;
@@ -94,7 +94,7 @@ fn a_leader_that_did_not_remove_it_tells_it_too() {
 }
 
 #[test]
-fn members_that_know_of_it_from_a_snapshot_tell_it_too() {
+fn members_that_restored_a_snapshot_notify_a_removed_node() {
     let mut cluster = removed(3, true, 1_000);
     for node in [1, 2] {
         let applied = cluster.raft(node).status().applied;
@@ -108,7 +108,7 @@ fn members_that_know_of_it_from_a_snapshot_tell_it_too() {
 }
 
 #[test]
-fn what_is_not_committed_is_not_told() {
+fn uncommitted_removal_is_not_announced() {
     let mut cluster = Cluster::new(4);
     cluster.elect(1);
     cluster.run(200);
@@ -125,7 +125,7 @@ fn what_is_not_committed_is_not_told() {
 }
 
 #[test]
-fn one_that_is_added_again_follows_its_leader() {
+fn readded_node_follows_its_leader() {
     let mut cluster = removed(3, true, 1_000);
     is_told(&mut cluster, 3);
     cluster.raft(1).change(&[Change::Add(id(3))]).unwrap();
@@ -143,7 +143,7 @@ fn one_that_is_added_again_follows_its_leader() {
 }
 
 #[test]
-fn a_restart_or_an_operator_makes_it_ask_again() {
+fn campaign_or_restart_makes_a_removed_node_request_votes_again() {
     let mut cluster = removed(3, true, 1_000);
     is_told(&mut cluster, 3);
     let now = cluster.now;
@@ -163,7 +163,7 @@ fn a_restart_or_an_operator_makes_it_ask_again() {
 
 /// It is no way to silence a voter.
 #[test]
-fn it_is_believed_of_a_member_alone_and_without_a_leader() {
+fn notice_is_accepted_only_from_a_member_and_without_a_leader() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -207,7 +207,7 @@ fn it_is_believed_of_a_member_alone_and_without_a_leader() {
 
 /// Without pre-vote it has asked in later terms, which it says to the leader that still tells it.
 #[test]
-fn a_removed_node_of_a_later_term_does_not_depose_the_leader_that_tells_it() {
+fn removed_node_in_a_later_term_does_not_depose_the_leader() {
     let mut cluster =
         Cluster::with(3, Config { pre_vote: false, snapshot_part_bytes: 64, ..Config::default() });
     cluster.elect(1);
@@ -253,7 +253,7 @@ fn restarted_node_with_its_removal_in_the_log_falls_silent() {
 }
 
 #[test]
-fn removed_node_believes_only_news_about_its_own_removal() {
+fn removed_node_accepts_only_notices_about_its_own_removal() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(200);
@@ -283,7 +283,7 @@ fn removed_node_believes_only_news_about_its_own_removal() {
 
 /// The answer names the latest entry that lists the members: while that is not committed, it may never be.
 #[test]
-fn removal_by_an_uncommitted_entry_is_not_told() {
+fn removal_followed_by_an_uncommitted_change_is_not_announced() {
     for at in [1, 2] {
         for changes in [false, true] {
             let mut cluster = removed(4, true, 2_000);

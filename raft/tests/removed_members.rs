@@ -18,7 +18,7 @@ fn led_by_1(nodes: u64, pass: impl FnMut(&Envelope) -> bool) -> Cluster {
 }
 
 #[test]
-fn who_comes_back_at_once_with_an_empty_disk_is_given_the_log() {
+fn readded_member_with_an_empty_disk_is_sent_the_log() {
     let mut cluster = led_by_1(3, |_| true);
     cluster.host(3).up = false;
     cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
@@ -65,7 +65,7 @@ fn send(cluster: &mut Cluster, to: u64) {
 }
 
 #[test]
-fn a_part_for_one_that_was_removed_is_in_nobodys_way() {
+fn chunk_for_a_removed_peer_does_not_block_others() {
     let (mut cluster, first) = asked();
     cluster.raft(1).change(&[Change::Remove(id(first))]).unwrap();
     cluster.drain(1);
@@ -83,7 +83,7 @@ fn a_part_for_one_that_was_removed_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_part_for_one_that_comes_back_is_in_nobodys_way() {
+fn chunk_for_a_readded_peer_does_not_block_others() {
     let (mut cluster, first) = asked();
     cluster.raft(1).change(&[Change::Remove(id(first))]).unwrap();
     cluster.drain(1);
@@ -99,7 +99,7 @@ fn a_part_for_one_that_comes_back_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_part_for_one_that_stays_is_sent_though_another_leaves() {
+fn chunk_for_a_remaining_peer_is_sent_when_another_is_removed() {
     let (mut cluster, first) = asked();
     send(&mut cluster, first);
     cluster.raft(1).change(&[Change::Remove(id(9 - first))]).unwrap();
@@ -110,7 +110,7 @@ fn a_part_for_one_that_stays_is_sent_though_another_leaves() {
 }
 
 #[test]
-fn a_part_that_comes_just_before_a_heartbeat_is_sent() {
+fn chunk_received_just_before_a_heartbeat_is_sent() {
     let (mut cluster, first) = asked();
     send(&mut cluster, first);
     cluster.now = cluster.now.after(50_000);
@@ -123,7 +123,7 @@ fn a_part_that_comes_just_before_a_heartbeat_is_sent() {
 }
 
 #[test]
-fn who_was_removed_and_could_hand_the_lead_to_nobody_hands_nothing_over_later() {
+fn removed_leader_abandons_its_leadership_transfer() {
     let mut cluster = led_by_1(4, |_| true);
     cluster.raft(1).change(&[Change::Remove(id(1))]).unwrap();
     cluster.drain(1);
@@ -137,7 +137,7 @@ fn who_was_removed_and_could_hand_the_lead_to_nobody_hands_nothing_over_later() 
 }
 
 #[test]
-fn who_is_removed_is_not_given_up_before_that_is_committed() {
+fn removed_peer_is_served_until_its_removal_commits() {
     let mut cluster = led_by_1(4, |_| true);
     cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
     cluster.drain(1);

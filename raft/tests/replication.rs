@@ -10,7 +10,7 @@ use quorate_raft::{Config, Message, ProposeError, Record, Replication, Role};
 use quorate_raft::{Heap, Raft};
 
 #[test]
-fn a_command_takes_four_messages_and_reaches_everybody() {
+fn command_takes_four_messages_and_reaches_all_nodes() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "warm up");
@@ -30,7 +30,7 @@ fn a_command_takes_four_messages_and_reaches_everybody() {
 }
 
 #[test]
-fn an_entry_of_an_older_term_is_not_committed_by_counting() {
+fn entry_of_an_older_term_is_not_committed_by_counting() {
     // figure 3.7 (figure 8 of the paper): (a) S1 replicates index 2 to S2 only
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
@@ -104,7 +104,7 @@ impl Cluster {
 }
 
 #[test]
-fn the_leader_does_not_count_its_own_entry_before_it_is_durable() {
+fn leader_counts_its_own_entry_once_it_is_durable() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -118,7 +118,7 @@ fn the_leader_does_not_count_its_own_entry_before_it_is_durable() {
 }
 
 #[test]
-fn a_majority_of_followers_commits_while_the_leader_still_writes() {
+fn majority_of_followers_commits_before_the_leaders_disk() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -133,7 +133,7 @@ fn a_majority_of_followers_commits_while_the_leader_still_writes() {
 }
 
 #[test]
-fn a_follower_acknowledges_only_what_is_on_its_disk() {
+fn follower_acknowledges_only_durable_entries() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -153,7 +153,7 @@ fn a_follower_acknowledges_only_what_is_on_its_disk() {
 }
 
 #[test]
-fn a_ticket_of_a_replaced_entry_does_not_make_its_successor_durable() {
+fn ticket_of_a_replaced_entry_does_not_make_the_new_entry_durable() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -191,7 +191,7 @@ fn entry(term: u64, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_late_shorter_append_does_not_shorten_the_log() {
+fn late_shorter_append_does_not_truncate_the_log() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -210,7 +210,7 @@ fn a_late_shorter_append_does_not_shorten_the_log() {
 }
 
 #[test]
-fn a_divergent_follower_is_brought_in_line_in_few_round_trips() {
+fn divergent_follower_converges_in_few_round_trips() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -235,7 +235,7 @@ fn a_divergent_follower_is_brought_in_line_in_few_round_trips() {
 }
 
 #[test]
-fn commit_stays_within_what_was_verified() {
+fn commit_is_limited_to_verified_entries() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -253,7 +253,7 @@ fn commit_stays_within_what_was_verified() {
 }
 
 #[test]
-fn lost_messages_are_made_up_for_by_heartbeats() {
+fn lost_appends_are_resent_after_a_heartbeat() {
     let config = Config { max_inflight_entries: 4, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.elect(1);
@@ -268,7 +268,7 @@ fn lost_messages_are_made_up_for_by_heartbeats() {
 }
 
 #[test]
-fn stale_rejections_do_not_take_back_what_matched() {
+fn stale_rejection_does_not_reset_the_match_index() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -289,7 +289,7 @@ fn stale_rejections_do_not_take_back_what_matched() {
 }
 
 #[test]
-fn an_answer_to_what_was_said_before_the_probe_does_not_end_it() {
+fn acknowledgement_from_before_the_probe_does_not_end_it() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -313,7 +313,7 @@ fn an_answer_to_what_was_said_before_the_probe_does_not_end_it() {
 }
 
 #[test]
-fn a_refusal_that_is_late_or_of_what_is_matched_is_no_refusal() {
+fn rejection_that_is_late_or_below_the_match_index_is_ignored() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -340,7 +340,7 @@ fn a_refusal_that_is_late_or_of_what_is_matched_is_no_refusal() {
 }
 
 #[test]
-fn a_probe_begins_at_the_last_entry_that_may_agree() {
+fn probe_begins_at_the_last_entry_that_may_agree() {
     let terms = [1, 1, 2, 2, 4, 4];
     let entries: Vec<u8> = terms.iter().flat_map(|&term| [term, 1]).collect();
     let mut raft = Node::new(id(1), &[1, 2].map(id), Config::default(), 1).unwrap();
@@ -378,7 +378,7 @@ fn a_probe_begins_at_the_last_entry_that_may_agree() {
 }
 
 #[test]
-fn a_hint_is_not_a_match() {
+fn rejection_hint_is_not_a_match() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -399,7 +399,7 @@ fn a_hint_is_not_a_match() {
 }
 
 #[test]
-fn what_never_fits_is_too_large_and_not_to_be_tried_again() {
+fn command_larger_than_half_the_log_is_too_large() {
     // more than half the log, though not more than the log
     let mut cluster = Cluster::new(1);
     cluster.run(400);
@@ -408,7 +408,7 @@ fn what_never_fits_is_too_large_and_not_to_be_tried_again() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn what_leaves_leaders_no_room_is_too_large() {
+fn command_that_leaves_no_room_for_leaders_is_too_large() {
     // not more than half the log, but with the room that leaders need more than the log
     let config = Config {
         max_log_bytes: 110,
@@ -434,7 +434,7 @@ fn what_leaves_leaders_no_room_is_too_large() {
 }
 
 #[test]
-fn a_slow_disk_is_given_eight_records_and_then_the_rest_in_one() {
+fn slow_disk_gets_at_most_eight_records_and_the_rest_is_batched() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -472,7 +472,7 @@ fn a_slow_disk_is_given_eight_records_and_then_the_rest_in_one() {
 }
 
 #[test]
-fn half_the_log_may_be_uncommitted_to_the_last_byte() {
+fn exactly_half_the_log_may_be_uncommitted() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
@@ -483,7 +483,7 @@ fn half_the_log_may_be_uncommitted_to_the_last_byte() {
 }
 
 #[test]
-fn proposals_have_limits_and_say_which() {
+fn each_proposal_limit_has_its_own_error() {
     let config = Config { max_uncommitted_bytes: 600, max_entry_bytes: 300, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     assert_eq!(cluster.raft(1).propose(b"x"), Err(ProposeError::NotLeader(None)));
@@ -522,7 +522,7 @@ fn proposals_have_limits_and_say_which() {
 }
 
 #[test]
-fn a_full_log_leaves_room_for_the_next_leaders_blank_entry() {
+fn full_log_has_room_for_the_next_leaders_blank_entry() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     while cluster.raft(1).propose(&[1; 20]).is_ok() {}
@@ -535,7 +535,7 @@ fn a_full_log_leaves_room_for_the_next_leaders_blank_entry() {
 }
 
 #[test]
-fn hostile_messages_are_refused_counted_and_change_nothing() {
+fn invalid_messages_are_rejected_and_counted_without_effect() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "a");
@@ -601,7 +601,7 @@ fn hostile_messages_are_refused_counted_and_change_nothing() {
 }
 
 #[test]
-fn whatever_bytes_decode_encode_back_to_themselves() {
+fn sent_messages_round_trip_and_truncated_ones_are_refused() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "a");

@@ -88,7 +88,7 @@ fn taken(before: &[Vec<u8>], record: &[u8]) -> Node {
 }
 
 #[test]
-fn votes() {
+fn vote_records_are_validated() {
     for (record, expected) in [
         (vote(LIMIT, None), Corrupt::Malformed),
         (vote(LIMIT, Some(2)), Corrupt::Malformed),
@@ -105,7 +105,7 @@ fn votes() {
 }
 
 #[test]
-fn entries() {
+fn append_records_are_validated() {
     let malformed_config = [3, (9 << 2) | 2, 64, 1, 0, 0, 0, 0, 0, 0, 0];
     for (record, expected) in [
         (append(0, 0, &run(&[3])), Corrupt::Malformed),
@@ -132,7 +132,7 @@ fn entries() {
 }
 
 #[test]
-fn configurations_among_the_entries() {
+fn configuration_entries_set_the_members() {
     let config = |voters: &[u8]| {
         let data = configuration(&voters.iter().map(|&node| (3, node)).collect::<Vec<_>>());
         let mut entry = vec![3];
@@ -161,7 +161,7 @@ fn configurations_among_the_entries() {
 }
 
 #[test]
-fn more_entries_than_fit_are_taken_as_far_as_they_do() {
+fn entries_beyond_the_log_capacity_are_refused() {
     let mut raft = restored::<Inline<3, 512, 8, 32>>(&[vote(3, None)]);
     let many = append(1, 0, &run(&[3; 9]));
     assert_eq!(raft.restore(Record::from_slice(&many).unwrap()), Err(Corrupt::Full));
@@ -169,7 +169,7 @@ fn more_entries_than_fit_are_taken_as_far_as_they_do() {
 }
 
 #[test]
-fn snapshots() {
+fn snapshot_records_are_validated() {
     for (record, expected) in [
         (snapshot((2, 2), (3, 3)), Corrupt::Malformed),
         (snapshot((3, 2), (3, 3)), Corrupt::Malformed),
@@ -190,7 +190,7 @@ fn snapshots() {
 }
 
 #[test]
-fn a_snapshot_leaves_the_log_that_it_agrees_with() {
+fn snapshot_record_keeps_the_log_it_agrees_with() {
     let bounds = |raft: Node| (raft.status().first, raft.status().last, raft.status().snapshot);
     // it ends within the log
     assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (1, 1)))), (2, 3, 2));
@@ -204,7 +204,7 @@ fn a_snapshot_leaves_the_log_that_it_agrees_with() {
 }
 
 #[test]
-fn members_of_a_snapshot() {
+fn snapshot_member_records_are_validated() {
     let voters = [(3, 1), (3, 2), (3, 4)];
     for (record, expected) in [
         (members((0, 2), &voters), Corrupt::Malformed),
@@ -235,7 +235,7 @@ fn members_of_a_snapshot() {
 }
 
 #[test]
-fn nothing_is_restored_after_the_start() {
+fn restore_after_the_start_is_refused() {
     let mut raft = empty::<Board>();
     raft.tick(Instant::ZERO);
     let record = vote(1, None);
@@ -244,7 +244,7 @@ fn nothing_is_restored_after_the_start() {
 }
 
 #[test]
-fn resuming() {
+fn resume_validates_the_snapshot() {
     let mut raft = restored::<Board>(&disk());
     let unchanged = raft.clone();
     for ((index, term), expected) in [
@@ -271,7 +271,7 @@ fn resuming() {
 }
 
 #[test]
-fn a_snapshot_that_is_older_than_its_record_is_refused() {
+fn resume_from_a_snapshot_older_than_its_record_is_refused() {
     fn check<S: Storage>() {
         let mut raft = restored::<S>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
         let unchanged = raft.clone();
@@ -294,7 +294,7 @@ fn a_snapshot_that_is_older_than_its_record_is_refused() {
 }
 
 #[test]
-fn an_application_that_does_not_say_that_it_has_the_snapshot_is_not_run() {
+fn node_stops_if_the_application_does_not_resume_its_snapshot() {
     fn check<S: Storage>() {
         let mut raft = restored::<S>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
         let asks = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 9 };
@@ -312,7 +312,7 @@ fn an_application_that_does_not_say_that_it_has_the_snapshot_is_not_run() {
 }
 
 #[test]
-fn one_that_lost_its_state_may_ask_for_another() {
+fn node_with_lost_state_can_request_a_snapshot() {
     let mut raft = restored::<Board>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
     raft.resume(3, 3).unwrap();
     raft.request_snapshot().unwrap();
@@ -322,7 +322,7 @@ fn one_that_lost_its_state_may_ask_for_another() {
 }
 
 #[test]
-fn resuming_where_members_never_change() {
+fn resume_with_fixed_storage() {
     type Small = Fixed<3, 512, 16, 32>;
     let mut raft = restored::<Small>(&disk());
     // committed there, with another term
@@ -344,7 +344,7 @@ fn resuming_where_members_never_change() {
 }
 
 #[test]
-fn a_checkpoint_holds_what_was_restored_and_no_more() {
+fn checkpoint_equals_the_restored_records() {
     let written = |records: &[Vec<u8>]| -> Vec<Vec<u8>> {
         let raft = restored::<Board>(records);
         let checkpoint: Vec<_> = raft.checkpoint().map(|record| encode(&record)).collect();
@@ -362,7 +362,7 @@ fn a_checkpoint_holds_what_was_restored_and_no_more() {
 }
 
 #[test]
-fn a_checkpoint_before_resuming_keeps_who_the_members_were() {
+fn checkpoint_before_resume_keeps_the_snapshot_members() {
     let list = [(3, 1), (3, 2), (3, 3), (3, 4)];
     let mut records = vec![vote(3, None), members((10, 2), &list)];
     // written anew at boot, before the application says that it has the snapshot

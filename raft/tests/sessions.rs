@@ -88,7 +88,7 @@ fn register<S: Storage>(replica: &mut Replica<S>, index: u64, token: u64) -> Ses
 }
 
 #[test]
-fn a_duplicate_is_answered_as_the_first_was() {
+fn duplicate_command_gets_the_first_answer() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let serial = client.begin().unwrap();
@@ -100,7 +100,7 @@ fn a_duplicate_is_answered_as_the_first_was() {
 }
 
 #[test]
-fn an_answer_is_forgotten_when_the_client_has_it() {
+fn answer_is_dropped_once_the_client_has_it() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let first = client.begin().unwrap();
@@ -115,7 +115,7 @@ fn an_answer_is_forgotten_when_the_client_has_it() {
 }
 
 #[test]
-fn a_command_that_was_given_up_is_never_carried_out() {
+fn abandoned_command_is_never_applied() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let late = Request::Command { session, serial: 1, lowest: 1, command: &[1] };
@@ -125,7 +125,7 @@ fn a_command_that_was_given_up_is_never_carried_out() {
 }
 
 #[test]
-fn more_than_the_window_is_refused_and_can_come_later() {
+fn command_beyond_the_window_is_refused_until_the_window_moves() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let fifth = |lowest| Request::Command { session, serial: 5, lowest, command: &[1] };
@@ -135,7 +135,7 @@ fn more_than_the_window_is_refused_and_can_come_later() {
 }
 
 #[test]
-fn a_long_answer_is_not_kept_but_the_command_counts() {
+fn long_answer_is_not_kept_and_the_command_is_still_applied_once() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let request = Request::Command { session, serial: 1, lowest: 1, command: &[10] };
@@ -145,7 +145,7 @@ fn a_long_answer_is_not_kept_but_the_command_counts() {
 }
 
 #[test]
-fn a_token_registers_once() {
+fn token_registers_one_session() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let first = register(&mut replica, 1, 7);
     assert_eq!(register(&mut replica, 2, 7), first);
@@ -154,7 +154,7 @@ fn a_token_registers_once() {
 }
 
 #[test]
-fn an_idle_session_ends_by_the_time_in_the_entries() {
+fn idle_session_expires_by_the_time_in_the_entries() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let (idle, busy) = (register(&mut replica, 1, 7), register(&mut replica, 2, 8));
     assert_eq!(replica.ask(3, 50, Request::KeepAlive { session: busy, lowest: 1 }), Outcome::Alive);
@@ -168,7 +168,7 @@ fn an_idle_session_ends_by_the_time_in_the_entries() {
 }
 
 #[test]
-fn the_oldest_makes_room_for_another() {
+fn oldest_session_is_evicted_when_the_table_is_full() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     replica.ask(4, 0, Request::KeepAlive { session: a, lowest: 1 });
@@ -177,7 +177,7 @@ fn the_oldest_makes_room_for_another() {
 }
 
 #[test]
-fn or_nobody_does() {
+fn registration_is_refused_when_the_table_is_full() {
     let limits = Limits { when_full: WhenFull::Refuse, ..LIMITS };
     let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
     let [a, ..] = [1, 2, 3].map(|index| register(&mut replica, index, index));
@@ -190,7 +190,7 @@ fn or_nobody_does() {
 }
 
 #[test]
-fn an_entry_counts_once() {
+fn entry_is_applied_once() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     register(&mut replica, 5, 7);
     for index in [5, 4] {
@@ -200,7 +200,7 @@ fn an_entry_counts_once() {
 }
 
 #[test]
-fn what_no_client_asks_changes_nothing() {
+fn invalid_requests_change_nothing() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let before = snapshot(&replica.table);
@@ -217,7 +217,7 @@ fn what_no_client_asks_changes_nothing() {
 }
 
 #[test]
-fn a_snapshot_of_other_limits_is_refused() {
+fn snapshot_with_different_limits_is_refused() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     register(&mut replica, 1, 7);
     let bytes = snapshot(&replica.table);
@@ -237,7 +237,7 @@ fn a_snapshot_of_other_limits_is_refused() {
 }
 
 #[test]
-fn damage_is_found() {
+fn damaged_table_is_refused() {
     // version, limits, index, time; two sessions; the second has two answers
     let head = [1, 3, 4, 9, 50, 1, 20, 30];
     let sound = [2, 5, 7, 1, 6, 10, 0, 8, 9, 3, 20, 30, 2, 1, 1, 1, 0xff, 3, 0];
@@ -276,7 +276,7 @@ fn damage_is_found() {
 }
 
 #[test]
-fn the_limits_count_and_not_what_the_storage_has_room_for() {
+fn configured_limits_apply_instead_of_the_storage_capacity() {
     let limits = Limits { sessions: 2, window: 2, answer_bytes: 5, ..LIMITS };
     let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
@@ -294,7 +294,7 @@ fn the_limits_count_and_not_what_the_storage_has_room_for() {
 }
 
 #[test]
-fn limits_are_checked() {
+fn limits_are_validated() {
     let table = |limits| Sessions::<Inline<3, 4, 9>>::new(limits).map(|_| ());
     assert_eq!(table(LIMITS), Ok(()));
     for above in [
@@ -311,7 +311,7 @@ fn limits_are_checked() {
 }
 
 #[test]
-fn a_client_counts_what_is_under_way() {
+fn client_limits_commands_in_flight() {
     let mut client = Client::new(SessionId::new(1), 1000);
     let serials: Vec<u64> = std::iter::from_fn(|| client.begin()).collect();
     assert_eq!(serials, (1..=64).collect::<Vec<_>>());
@@ -330,7 +330,7 @@ fn a_client_counts_what_is_under_way() {
 }
 
 #[test]
-fn the_cluster_s_time_counts_no_moment_twice() {
+fn cluster_clock_counts_no_interval_twice() {
     let us = Instant::from_micros;
     let mut clock = ClusterClock::new(us(1000));
     assert_eq!([1010, 1005, 1012].map(|now| clock.stamp(us(now))), [10, 10, 12]);
@@ -351,7 +351,7 @@ fn the_cluster_s_time_counts_no_moment_twice() {
 
 /// The formulas of `Inline`'s documentation.
 #[test]
-fn memory_is_as_documented() {
+fn memory_usage_is_as_documented() {
     fn check<const SESSIONS: usize, const WINDOW: usize, const BYTES: usize>() {
         let formula = SESSIONS * (48 + WINDOW * (BYTES.next_multiple_of(8) + 24)) + 72;
         let size = size_of::<Sessions<Inline<SESSIONS, WINDOW, BYTES>>>();
@@ -366,7 +366,7 @@ fn memory_is_as_documented() {
 }
 
 #[test]
-fn an_encoded_table_is_as_short_as_documented() {
+fn encoded_table_is_as_short_as_documented() {
     let limits = Limits { sessions: 2, window: 2, answer_bytes: 9, ..LIMITS };
     let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
     let far = (1 << 62) - 10;
@@ -563,7 +563,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_command_once_whatever_happens(
+    fn every_command_is_applied_at_most_once(
         acts in prop::collection::vec(act(), 1..120),
         idle_us in prop_oneof![Just(0_u64), 5..40_u64],
         refuse: bool,
@@ -589,7 +589,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_tables_are_refused_or_come_back_the_same(
+    fn damaged_tables_are_refused_or_round_trip(
         acts in prop::collection::vec(act(), 1..60),
         at: usize,
         byte: u8,
@@ -609,7 +609,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_no_call_or_come_back_the_same(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+    fn arbitrary_bytes_are_refused_or_round_trip(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
         if let Ok(call) = Call::from_slice(&bytes) {
             prop_assert_eq!(encode(call), bytes);
         }
@@ -665,7 +665,7 @@ mod through_leaders {
     }
 
     #[test]
-    fn a_command_that_two_leaders_took_runs_once() {
+    fn command_accepted_by_two_leaders_is_applied_once() {
         let (mut repeated, mut led) = (0, 0);
         for seed in 0..20 {
             let mut cluster = Cluster::new(3);

@@ -67,7 +67,7 @@ fn sends(raft: &Node, part: (u64, u64, u64), len: usize, done: bool) -> Result<(
 }
 
 #[test]
-fn what_is_taken_as_a_part() {
+fn send_snapshot_accepts_only_the_requested_chunk() {
     const PART_IS_WRONG: Result<(), SnapshotError> = Err(SnapshotError::Part);
     const NOT_WANTED: Result<(), SnapshotError> = Err(SnapshotError::NotWanted);
     let mut cluster = asked(Config::default());
@@ -113,7 +113,7 @@ fn what_is_taken_as_a_part() {
 }
 
 #[test]
-fn who_caught_up_or_does_not_lead_takes_no_part() {
+fn send_snapshot_is_refused_after_catch_up_or_without_leadership() {
     let mut cluster = asked(Config::default());
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let term = status.term;
@@ -127,7 +127,7 @@ fn who_caught_up_or_does_not_lead_takes_no_part() {
 }
 
 #[test]
-fn which_snapshots_an_application_can_have() {
+fn snapshot_taken_accepts_applied_indexes_only() {
     let mut cluster = asked(Config::default());
     let applied = cluster.raft(1).status().applied;
     for (index, anchor) in [(0, 0), (7, 8), (applied + 1, 5), (4, 4), (4, 0)] {
@@ -143,7 +143,7 @@ fn which_snapshots_an_application_can_have() {
 }
 
 #[test]
-fn which_answers_ask_for_the_next_part() {
+fn acknowledgement_of_the_current_chunk_requests_the_next_one() {
     let mut cluster = asked(Config::default());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let ack = |round, index, offset| Message::SnapshotAck { term, round, index, offset };
@@ -174,7 +174,7 @@ fn which_answers_ask_for_the_next_part() {
 }
 
 #[test]
-fn a_paced_part_is_due_when_it_is_and_the_leader_says_so() {
+fn paced_chunk_sets_the_leader_deadline() {
     let pace = 20_000;
     let mut cluster = asked(Config { snapshot_pace_us: pace, ..Config::default() });
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
@@ -196,7 +196,7 @@ fn a_paced_part_is_due_when_it_is_and_the_leader_says_so() {
 }
 
 #[test]
-fn a_part_that_was_not_sent_when_the_lead_was_lost_is_in_nobodys_way() {
+fn unsent_chunk_is_dropped_with_leadership() {
     let mut cluster = asked(Config::default());
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let raft = cluster.raft(1);
@@ -217,7 +217,7 @@ fn a_part_that_was_not_sent_when_the_lead_was_lost_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_part_for_one_that_caught_up_makes_room_for_the_next() {
+fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
     let config = Config { snapshot_part_bytes: PART, ..Config::default() };
     let mut cluster = Cluster::with(5, config);
     cluster.elect(1);
@@ -248,7 +248,7 @@ fn a_part_for_one_that_caught_up_makes_room_for_the_next() {
 }
 
 #[test]
-fn a_whole_snapshot_is_taken_after_a_part_of_another_making_of_it() {
+fn whole_snapshot_is_accepted_after_a_chunk_of_a_different_encoding() {
     // it was sent as to a member with state, and then as to a witness
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
@@ -271,7 +271,7 @@ fn a_whole_snapshot_is_taken_after_a_part_of_another_making_of_it() {
 }
 
 #[test]
-fn the_present_snapshot_is_not_begun_again_by_the_application() {
+fn application_cannot_restart_the_current_snapshot() {
     let mut cluster = asked(Config::default());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let raft = cluster.raft(1);
@@ -285,7 +285,7 @@ fn the_present_snapshot_is_not_begun_again_by_the_application() {
 }
 
 #[test]
-fn a_snapshot_is_of_what_is_applied_and_does_not_go_back_though_the_log_has_the_entry() {
+fn snapshot_taken_rejects_unapplied_and_older_indexes() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     for n in 0..10 {

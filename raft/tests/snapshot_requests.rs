@@ -57,7 +57,7 @@ fn is_question(envelope: &Envelope) -> bool {
 }
 
 #[test]
-fn it_is_given_a_snapshot_of_all_that_it_had_and_goes_on_after_it() {
+fn requested_snapshot_covers_the_applied_index_and_replication_continues() {
     let mut cluster = cluster();
     let index = compact(&mut cluster);
     cluster.raft(3).request_snapshot().unwrap();
@@ -94,7 +94,7 @@ fn it_is_given_a_snapshot_of_all_that_it_had_and_goes_on_after_it() {
 }
 
 #[test]
-fn a_leader_without_one_that_is_new_enough_is_asked_to_take_one() {
+fn leader_application_is_asked_for_a_new_snapshot() {
     for old in [false, true] {
         let mut cluster = cluster();
         if old {
@@ -118,7 +118,7 @@ fn a_leader_without_one_that_is_new_enough_is_asked_to_take_one() {
 }
 
 #[test]
-fn it_answers_no_reads_until_then() {
+fn reads_wait_for_the_requested_snapshot() {
     let mut cluster = cluster();
     cluster.raft(3).request_snapshot().unwrap();
     cluster.raft(3).read().unwrap();
@@ -135,7 +135,7 @@ fn it_answers_no_reads_until_then() {
 }
 
 #[test]
-fn a_lost_question_is_asked_again_and_another_leader_is_asked() {
+fn lost_request_is_retried_and_sent_to_a_new_leader() {
     let mut cluster = cluster();
     compact(&mut cluster);
     cluster.raft(3).request_snapshot().unwrap();
@@ -159,7 +159,7 @@ fn a_lost_question_is_asked_again_and_another_leader_is_asked() {
 }
 
 #[test]
-fn what_was_accepted_before_does_not_end_it() {
+fn earlier_acknowledgement_does_not_cancel_the_request() {
     let mut cluster = cluster();
     let index = compact(&mut cluster);
     // node 3 accepts an entry, and that is under way
@@ -179,7 +179,7 @@ fn what_was_accepted_before_does_not_end_it() {
 }
 
 #[test]
-fn a_node_that_came_to_lead_applies_nothing_and_has_no_lease() {
+fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
     let config = Config { lease_drift_ppm: 500, snapshot_part_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(400);
@@ -211,7 +211,7 @@ fn a_node_that_came_to_lead_applies_nothing_and_has_no_lease() {
 }
 
 #[test]
-fn it_does_not_rest() {
+fn node_that_awaits_a_snapshot_does_not_quiesce() {
     let config = Config { quiesce_us: 1, snapshot_part_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
@@ -229,7 +229,7 @@ fn it_does_not_rest() {
 }
 
 #[test]
-fn what_no_follower_says_is_refused() {
+fn invalid_requests_are_rejected() {
     let mut cluster = cluster();
     [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there was an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
@@ -253,7 +253,7 @@ fn what_no_follower_says_is_refused() {
 }
 
 #[test]
-fn fixed_storage_does_not_ask() {
+fn fixed_storage_does_not_request_snapshots() {
     let ids = [1, 2, 3].map(id);
     let mut node = Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 1).unwrap();
     node.tick(Instant::ZERO);
@@ -263,7 +263,7 @@ fn fixed_storage_does_not_ask() {
 }
 
 #[test]
-fn where_nobody_else_can_lead_there_is_no_source() {
+fn single_voter_has_no_snapshot_source() {
     let mut cluster = Cluster::new(1);
     // it does not lead yet
     assert_eq!(cluster.raft(1).request_snapshot(), Err(SnapshotError::NoSource));
@@ -274,7 +274,7 @@ fn where_nobody_else_can_lead_there_is_no_source() {
 }
 
 #[test]
-fn who_waits_for_a_snapshot_stands_after_all_others() {
+fn node_that_awaits_a_snapshot_campaigns_last() {
     let mut cluster = cluster();
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
@@ -299,7 +299,7 @@ fn who_waits_for_a_snapshot_stands_after_all_others() {
 
 /// Only the one that waits has the whole log.
 #[test]
-fn a_leader_that_waits_for_a_snapshot_leaves_the_leadership_to_another() {
+fn leader_that_awaits_a_snapshot_transfers_leadership() {
     let mut cluster = cluster();
     cluster.propose(1, "d");
     cluster.settle_if(|e| e.from != 2 && e.to != 2);
@@ -329,7 +329,7 @@ fn a_leader_that_waits_for_a_snapshot_leaves_the_leadership_to_another() {
 
 /// Nobody is heard to whom it could leave the leadership.
 #[test]
-fn a_leader_that_waits_and_cannot_leave_shows_it() {
+fn leader_that_cannot_transfer_reports_that_it_awaits_a_snapshot() {
     let mut cluster = cluster();
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);

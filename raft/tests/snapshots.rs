@@ -73,7 +73,7 @@ fn run_serving(
 }
 
 #[test]
-fn a_peer_that_is_far_behind_gets_the_snapshot_in_parts() {
+fn lagging_peer_receives_the_snapshot_in_chunks() {
     let (mut cluster, snapshot) = behind();
     run_serving(&mut cluster, &snapshot, 300, |_| true);
     let (leader, follower) = (cluster.raft(1).status(), cluster.raft(3).status());
@@ -86,7 +86,7 @@ fn a_peer_that_is_far_behind_gets_the_snapshot_in_parts() {
 }
 
 #[test]
-fn lost_and_repeated_parts_do_no_harm() {
+fn lost_and_duplicated_chunks_are_tolerated() {
     let (mut cluster, snapshot) = behind();
     let mut count = 0;
     run_serving(&mut cluster, &snapshot, 3000, |_| {
@@ -97,7 +97,7 @@ fn lost_and_repeated_parts_do_no_harm() {
 }
 
 #[test]
-fn an_installed_snapshot_survives_a_restart() {
+fn installed_snapshot_survives_a_restart() {
     let (mut cluster, snapshot) = behind();
     run_serving(&mut cluster, &snapshot, 300, |_| true);
     let before = cluster.raft(3).status();
@@ -110,7 +110,7 @@ fn an_installed_snapshot_survives_a_restart() {
 }
 
 #[test]
-fn nothing_is_acknowledged_before_the_snapshot_record_is_durable() {
+fn snapshot_is_acknowledged_after_its_record_is_durable() {
     let (mut cluster, snapshot) = behind();
     cluster.host(3).fast_disk = false;
     run_serving(&mut cluster, &snapshot, 300, |_| true);
@@ -131,7 +131,7 @@ fn nothing_is_acknowledged_before_the_snapshot_record_is_durable() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_asked_for_again() {
+fn refused_snapshot_is_sent_again() {
     let (mut cluster, snapshot) = behind();
     // receive it whole, then refuse it
     for _ in 0..30 {
@@ -153,7 +153,7 @@ fn a_damaged_snapshot_is_asked_for_again() {
 }
 
 #[test]
-fn parts_of_two_leaders_do_not_mix() {
+fn chunks_of_two_leaders_do_not_mix() {
     let (mut cluster, _) = behind();
     let now = cluster.now;
     let term = cluster.raft(3).status().term;
@@ -177,7 +177,7 @@ fn parts_of_two_leaders_do_not_mix() {
 }
 
 #[test]
-fn a_snapshot_that_is_not_news_is_answered_with_what_is_there() {
+fn snapshot_behind_the_log_is_answered_with_the_match_index() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -204,7 +204,7 @@ fn a_snapshot_that_is_not_news_is_answered_with_what_is_there() {
 }
 
 #[test]
-fn the_log_goes_on_from_a_snapshot_that_it_contains() {
+fn entries_after_the_snapshot_are_kept() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     for n in 0..10 {
@@ -224,7 +224,7 @@ fn the_log_goes_on_from_a_snapshot_that_it_contains() {
 }
 
 #[test]
-fn an_append_from_before_the_snapshot_is_taken_for_its_later_part() {
+fn append_from_before_the_snapshot_is_accepted() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -247,7 +247,7 @@ fn an_append_from_before_the_snapshot_is_taken_for_its_later_part() {
 }
 
 #[test]
-fn calls_that_do_not_fit_are_refused() {
+fn invalid_snapshot_calls_are_rejected() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.propose(1, "x");
@@ -264,7 +264,7 @@ fn calls_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_checkpoint_restores_the_same_state_in_few_records() {
+fn checkpoint_restores_the_same_state_in_few_records() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     for n in 0..50 {
@@ -294,7 +294,7 @@ fn a_checkpoint_restores_the_same_state_in_few_records() {
 }
 
 #[test]
-fn an_application_that_is_ahead_of_the_records_resumes_where_it_is() {
+fn application_ahead_of_the_records_resumes_at_its_index() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     for n in 0..5 {
@@ -314,7 +314,7 @@ fn an_application_that_is_ahead_of_the_records_resumes_where_it_is() {
 }
 
 #[test]
-fn a_snapshot_that_is_ahead_of_the_log_takes_its_place() {
+fn resume_from_a_snapshot_ahead_of_the_log_replaces_the_log() {
     let mut raft = Node::new(id(1), &[id(1)], Config::default(), 9).unwrap();
     raft.restore(Record::Vote { term: 2, vote: Some(id(1)) }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 0, entries: &[2, 1] }).unwrap();
@@ -366,7 +366,7 @@ fn entries(cluster: &mut Cluster, count: usize) {
 }
 
 #[test]
-fn what_entries_brought_meanwhile_is_not_installed() {
+fn snapshot_is_not_installed_once_entries_caught_up() {
     for count in [3, 4] {
         for asked in [false, true] {
             let mut cluster = Cluster::new(3);
@@ -384,7 +384,7 @@ fn what_entries_brought_meanwhile_is_not_installed() {
 }
 
 #[test]
-fn of_what_is_dropped_from_the_log_no_snapshot_is_begun() {
+fn snapshot_below_the_compacted_index_is_not_started() {
     let mut cluster = Cluster::new(3);
     entries(&mut cluster, 5);
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
@@ -407,7 +407,7 @@ fn of_what_is_dropped_from_the_log_no_snapshot_is_begun() {
 }
 
 #[test]
-fn parts_are_taken_in_their_order_only() {
+fn chunks_are_accepted_in_order_only() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     for (offset, done, data, taken) in [

@@ -23,7 +23,7 @@ fn stopped() -> Node {
 }
 
 #[test]
-fn a_stopped_node_tells_it_once_and_nothing_else() {
+fn stopped_node_reports_it_once_and_outputs_nothing_else() {
     let mut node = stopped();
     assert!(matches!(node.poll(), Some(Output::Event(Event::Fatal(Fatal::LostState)))));
     for ms in [6, 10_000, u64::MAX / 1_000] {
@@ -37,7 +37,7 @@ fn a_stopped_node_tells_it_once_and_nothing_else() {
 type Call = fn(&mut Node, Instant);
 
 #[test]
-fn every_call_to_a_stopped_node_is_refused_and_changes_nothing() {
+fn calls_to_a_stopped_node_are_refused_without_effect() {
     let mut node = stopped();
     node.poll();
     let before = node.clone();

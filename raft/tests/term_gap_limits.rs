@@ -51,7 +51,7 @@ fn leader(nodes: u64, config: Config) -> Cluster {
 }
 
 #[test]
-fn a_leader_is_given_up_for_a_gap_of_64_steps_and_not_for_a_wider_one() {
+fn follower_leaves_its_leader_for_a_term_gap_of_at_most_64_steps() {
     let term = 3 + 64 * JUMP;
     let mut raft = led_by(2);
     assert_eq!(raft.receive(START, id(3), accept(term + 1)), Err(FAR));
@@ -61,7 +61,7 @@ fn a_leader_is_given_up_for_a_gap_of_64_steps_and_not_for_a_wider_one() {
 }
 
 #[test]
-fn without_a_leader_a_step_is_taken_however_wide_the_gap_is() {
+fn node_without_a_leader_takes_a_step_for_any_term_gap() {
     let mut raft = alone();
     assert_eq!(raft.receive(START, id(3), accept(LIMIT - 1)), Ok(()));
     assert_eq!(raft.status().term, 3 + JUMP);
@@ -78,7 +78,7 @@ fn says(cluster: &mut Cluster, term: u64, heartbeats: u64) {
 }
 
 #[test]
-fn a_leader_reports_what_it_refused_in_three_heartbeats_in_a_row_once() {
+fn leader_reports_a_rejection_repeated_for_three_heartbeats_once() {
     let mut cluster = leader(3, Config::default());
     says(&mut cluster, LIMIT - 1, 2);
     assert_eq!(cluster.raft(1).status().refusing, None);
@@ -92,7 +92,7 @@ fn a_leader_reports_what_it_refused_in_three_heartbeats_in_a_row_once() {
 }
 
 #[test]
-fn a_heartbeat_without_a_refusal_begins_the_count_anew() {
+fn heartbeat_without_a_rejection_resets_the_count() {
     let mut cluster = leader(3, Config::default());
     for _ in 0..4 {
         says(&mut cluster, LIMIT - 1, 2);
@@ -110,7 +110,7 @@ fn a_heartbeat_without_a_refusal_begins_the_count_anew() {
 }
 
 #[test]
-fn a_leader_does_not_report_a_term_that_nobody_can_be_in() {
+fn leader_does_not_report_an_impossible_term() {
     for term in [LIMIT, LIMIT + 1, u64::MAX] {
         let mut cluster = leader(3, Config::default());
         says(&mut cluster, term, 10);
@@ -150,7 +150,7 @@ fn reported(
 }
 
 #[test]
-fn a_gap_that_is_being_closed_is_not_reported() {
+fn term_gap_that_is_being_closed_is_not_reported() {
     let mut raft = alone();
     assert_eq!(reported(&mut raft, 2, heartbeat(3 + 100 * JUMP), 10), []);
     let status = raft.status();
@@ -159,7 +159,7 @@ fn a_gap_that_is_being_closed_is_not_reported() {
 }
 
 #[test]
-fn a_follower_reports_a_leader_whose_log_contradicts_it_once() {
+fn follower_reports_a_leader_with_a_conflicting_log_once() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
     let entries = [3, 1 << 2, b'x'];
@@ -174,7 +174,7 @@ fn a_follower_reports_a_leader_whose_log_contradicts_it_once() {
 }
 
 #[test]
-fn a_follower_reports_neither_other_numbers_out_of_range_nor_who_does_not_lead() {
+fn follower_does_not_report_other_invalid_messages() {
     // its term is not far: another number is out of range
     let index = LIMIT - 1;
     let (term, index_term) = (1 << 20, 1);
@@ -342,7 +342,7 @@ fn removed_node_may_still_send_requests_to_its_leader() {
 }
 
 #[test]
-fn a_message_that_a_step_is_taken_for_is_not_refused() {
+fn message_that_triggers_a_term_step_is_not_counted_as_rejected() {
     let (mut raft, far) = (alone(), heartbeat(3 + 100 * JUMP));
     assert_eq!(raft.receive(START, id(2), far), Ok(()));
     assert_eq!(raft.status().rejections.total(), 0);

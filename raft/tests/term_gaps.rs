@@ -70,7 +70,7 @@ fn heals(cluster: &mut Cluster, timeouts: u64) -> u64 {
 const NINE_STEPS: u64 = 2 * 9 + 6;
 
 #[test]
-fn a_gap_between_followers_is_closed_by_steps() {
+fn term_gap_between_followers_is_closed_in_steps() {
     for nodes in [3, 5] {
         for pre_vote in [true, false] {
             let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
@@ -87,7 +87,7 @@ fn a_gap_between_followers_is_closed_by_steps() {
 }
 
 #[test]
-fn a_gap_is_closed_after_all_were_restarted() {
+fn term_gap_is_closed_after_all_nodes_restart() {
     let mut cluster = led_by_1(3);
     jump(&mut cluster, 2, 3, 3);
     jump(&mut cluster, 3, 2, 9);
@@ -98,7 +98,7 @@ fn a_gap_is_closed_after_all_were_restarted() {
 }
 
 #[test]
-fn a_gap_to_one_that_waits_for_the_cluster_is_closed() {
+fn term_gap_to_a_joining_node_is_closed() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     // the cluster has been through such a gap, and its terms are where it was closed
@@ -118,7 +118,7 @@ fn a_gap_to_one_that_waits_for_the_cluster_is_closed() {
 }
 
 #[test]
-fn a_witness_that_is_needed_comes_along() {
+fn witness_follows_a_term_gap() {
     let mut cluster = led_by_1(1);
     cluster.join(2);
     cluster.join(3);
@@ -139,7 +139,7 @@ fn a_witness_that_is_needed_comes_along() {
 }
 
 #[test]
-fn one_message_takes_one_step_and_the_next_waits() {
+fn one_message_causes_one_step_and_the_next_step_waits() {
     let mut cluster = led_by_1(3);
     let term = cluster.raft(1).status().term;
     let now = cluster.now;
@@ -160,7 +160,7 @@ fn one_message_takes_one_step_and_the_next_waits() {
 }
 
 #[test]
-fn who_hears_its_leader_is_not_lured_away_by_a_far_term() {
+fn follower_of_an_active_leader_ignores_a_far_term() {
     let mut cluster = led_by_1(3);
     let (now, status) = (cluster.now, cluster.raft(2).status());
     for pre in [true, false] {
@@ -174,7 +174,7 @@ fn who_hears_its_leader_is_not_lured_away_by_a_far_term() {
 
 /// Five leave the leader alone, and a sixth is told to the application.
 #[test]
-fn a_leader_with_a_majority_leaves_a_node_that_is_too_far_alone_and_says_so() {
+fn leader_with_a_majority_ignores_and_reports_a_node_with_a_far_term() {
     let mut cluster = led_by_1(3);
     let term = cluster.raft(1).status().term;
     jump(&mut cluster, 3, 2, 100);
@@ -194,7 +194,7 @@ fn a_leader_with_a_majority_leaves_a_node_that_is_too_far_alone_and_says_so() {
 }
 
 #[test]
-fn a_follower_that_keeps_refusing_its_leader_says_so() {
+fn follower_reports_that_it_keeps_rejecting_its_leader() {
     let mut cluster = led_by_1(3);
     let status = cluster.raft(2).status();
     // another entry is where one is committed: the leader's log, or this one, is damaged
@@ -243,7 +243,7 @@ fn a_follower_that_keeps_refusing_its_leader_says_so() {
 }
 
 #[test]
-fn nobody_without_a_vote_takes_over() {
+fn non_voter_cannot_request_a_vote_for_transfer() {
     let mut cluster = led_by_1(3);
     cluster.join(4);
     cluster.join(5);
@@ -275,7 +275,7 @@ fn nobody_without_a_vote_takes_over() {
 }
 
 #[test]
-fn a_non_member_raises_the_term_by_little() {
+fn non_member_raises_the_term_by_a_bounded_amount() {
     let entries = Record::Vote { term: 3, vote: None };
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.restore(entries).unwrap();
@@ -356,7 +356,7 @@ fn a_non_member_raises_the_term_by_little() {
 
 /// Those removed have the older log. They ask, and a learner that hears no leader at that moment does not follow their terms.
 #[test]
-fn without_pre_vote_removed_nodes_do_not_keep_a_leader_from_leading() {
+fn removed_nodes_without_pre_vote_do_not_disrupt_the_leader() {
     for check_quorum in [true, false] {
         let config =
             Config { pre_vote: false, check_quorum, snapshot_part_bytes: 64, ..Config::default() };
@@ -393,7 +393,7 @@ fn without_pre_vote_removed_nodes_do_not_keep_a_leader_from_leading() {
 
 /// The voter has not heard that the candidate is a member (4.1), and the candidate is not elected without it.
 #[test]
-fn a_candidate_that_a_voter_does_not_know_is_given_its_vote() {
+fn voter_votes_for_a_candidate_that_it_does_not_know_as_a_member() {
     for pre_vote in [true, false] {
         let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
         let mut cluster = Cluster::with(3, config);

@@ -19,7 +19,7 @@ enum Command<'a> {
 }
 
 #[test]
-fn commands_come_back_as_they_were_and_others_are_told() {
+fn typed_commands_round_trip_and_unknown_ones_are_reported() {
     let mut cluster = Cluster::new(1);
     cluster.elect(1);
     let mut buffer = [0; 32];
@@ -65,7 +65,7 @@ fn commands_come_back_as_they_were_and_others_are_told() {
 }
 
 #[test]
-fn what_cannot_be_proposed_changes_nothing() {
+fn failed_typed_proposal_changes_nothing() {
     let mut cluster = Cluster::new(3);
     let mut buffer = [0; 4];
     let refused = typed::propose(cluster.raft(1), &Command::Clear, &mut buffer);
@@ -89,13 +89,13 @@ impl Serialize for Endless {
 }
 
 #[test]
-fn a_type_that_postcard_does_not_take_is_told_from_a_small_buffer() {
+fn unsupported_type_is_distinguished_from_a_small_buffer() {
     assert_eq!(typed::encode(&Endless, &mut [0; 8]), Err(EncodeError::Unsupported));
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_or_a_command(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+    fn arbitrary_bytes_are_refused_or_round_trip(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
         if let Ok(command) = typed::decode::<Command<'_>>(&bytes) {
             let mut buffer = [0; 64];
             let again = typed::encode(&command, &mut buffer).unwrap();
@@ -105,7 +105,7 @@ proptest! {
 }
 
 #[test]
-fn errors_say_what_happened() {
+fn error_messages_state_the_cause() {
     let full = EncodeError::BufferFull;
     assert!(full.to_string().contains("buffer is too small"));
     assert!(EncodeError::Unsupported.to_string().contains("cannot be encoded"));

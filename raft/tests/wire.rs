@@ -20,7 +20,7 @@ fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
 }
 
 #[test]
-fn messages_have_these_bytes_for_ever() {
+fn message_encoding_is_stable() {
     let cases: &[(Message<'_>, &str)] = &[
         (
             Message::RequestVote { pre: true, term: 300, last_index: 5, last_term: 4 },
@@ -90,7 +90,7 @@ fn messages_have_these_bytes_for_ever() {
 }
 
 #[test]
-fn records_have_these_bytes_for_ever() {
+fn record_encoding_is_stable() {
     let cases: &[(Record<'_>, &str)] = &[
         (Record::Vote { term: 3, vote: None }, "000300"),
         (Record::Vote { term: 3, vote: Some(NodeId::new(2)) }, "00030102"),
@@ -108,7 +108,7 @@ fn records_have_these_bytes_for_ever() {
 }
 
 #[test]
-fn calls_have_these_bytes_for_ever() {
+fn call_encoding_is_stable() {
     let session = SessionId::new(300);
     let cases: &[(Call<'_>, &str)] = &[
         (Call { time_us: 0, request: Request::Register { token: 7 } }, "000007"),
@@ -129,7 +129,7 @@ fn calls_have_these_bytes_for_ever() {
 }
 
 #[test]
-fn sessions_have_these_bytes_for_ever() {
+fn session_table_encoding_is_stable() {
     type Table = Sessions<Inline<4, 3, 8>>;
     let limits = Limits {
         sessions: 4,
@@ -173,7 +173,7 @@ fn sessions_have_these_bytes_for_ever() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_or_come_back_the_same(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn arbitrary_bytes_are_refused_or_round_trip(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         if let Ok(message) = Message::from_slice(&bytes) {
             prop_assert_eq!(encode(&message), &bytes[..]);
         }
@@ -234,7 +234,7 @@ mod postcard {
 
     proptest! {
         #[test]
-        fn the_wire_form_is_postcards(
+        fn wire_format_equals_postcard(
             numbers in prop::array::uniform6(prop_oneof![any::<u64>(), 0u64..200]),
             flag: bool,
             kind: u8,

@@ -39,7 +39,7 @@ fn entries(cluster: &Cluster, to: u64) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_leader_and_a_witness_commit_without_the_third() {
+fn leader_and_witness_commit_without_the_third_voter() {
     let mut cluster = cluster(Config::default());
     let index = cluster.propose(1, "secret");
     let term = u8::try_from(cluster.raft(1).status().term).unwrap();
@@ -65,7 +65,7 @@ fn a_leader_and_a_witness_commit_without_the_third() {
 }
 
 #[test]
-fn many_commands_are_as_many_hollow_entries() {
+fn witness_gets_one_metadata_only_entry_per_command() {
     let mut cluster = cluster(Config::default());
     for text in ["one", "two", "three"] {
         cluster.raft(1).propose(text.as_bytes()).unwrap();
@@ -79,7 +79,7 @@ fn many_commands_are_as_many_hollow_entries() {
 }
 
 #[test]
-fn it_is_not_told_of_what_no_disk_has_that_may_lead() {
+fn witness_gets_an_entry_after_a_full_member_has_it_on_disk() {
     let mut cluster = cluster(Config::default());
     cluster.host(1).fast_disk = false;
     let index = cluster.propose(1, "x");
@@ -101,7 +101,7 @@ fn it_is_not_told_of_what_no_disk_has_that_may_lead() {
 }
 
 #[test]
-fn of_a_snapshot_it_is_given_the_place_alone() {
+fn witness_gets_a_snapshot_without_data() {
     let mut cluster = cluster(Config { snapshot_part_bytes: 64, ..Config::default() });
     let others = |e: &Envelope| e.from != 4 && e.to != 4;
     for _ in 0..5 {
@@ -130,7 +130,7 @@ fn of_a_snapshot_it_is_given_the_place_alone() {
 }
 
 #[test]
-fn what_a_witness_says_to_have_is_on_no_disk_that_may_lead() {
+fn acknowledgement_of_a_witness_does_not_count_as_a_full_copy() {
     let mut cluster = cluster(Config::default());
     cluster.join(5);
     for changes in [[Change::AddWitness(id(5))], [Change::Promote(id(5))]] {

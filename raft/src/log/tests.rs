@@ -166,27 +166,27 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn inline_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
+    fn inline_log_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
         run::<InlineLog<600, 12>>(&steps, Room { bytes: 600, entries: 12 });
     }
 
     #[cfg(feature = "alloc")]
     #[test]
-    fn heap_log_is_a_list(steps in prop::collection::vec(step(200), 0..40)) {
+    fn heap_log_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
         run::<HeapLog>(&steps, Room { bytes: 600, entries: usize::MAX });
     }
 
     /// Of several chunks, and entries that are longer than one.
     #[cfg(feature = "alloc")]
     #[test]
-    fn long_heap_log_is_a_list(steps in prop::collection::vec(step(70_000), 0..40)) {
+    fn heap_log_of_several_chunks_matches_a_plain_list(steps in prop::collection::vec(step(70_000), 0..40)) {
         run::<HeapLog>(&steps, Room { bytes: 200_000, entries: usize::MAX });
     }
 }
 
 #[cfg(feature = "alloc")]
 #[test]
-fn chunks_are_crossed_and_recycled() {
+fn entries_cross_chunks_and_chunks_are_recycled() {
     let mut log = HeapLog::with_limit(1 << 24);
     let mut equal = HeapLog::with_limit(1 << 24);
     let data = [7; 1000];
@@ -285,14 +285,14 @@ fn to_the_byte<L: Log>() {
 }
 
 #[test]
-fn the_edges_of_an_inline_log() {
+fn boundaries_of_an_inline_log() {
     edges::<InlineLog<1000, 24>>();
     to_the_byte::<InlineLog<100, 10>>();
 }
 
 #[cfg(feature = "alloc")]
 #[test]
-fn the_edges_of_a_heap_log() {
+fn boundaries_of_a_heap_log() {
     edges::<HeapLog>();
     to_the_byte::<HeapLog>();
     let text = std::format!("{:?}", HeapLog::with_limit(9));

@@ -64,7 +64,7 @@ mod tests {
 
     /// What the documentation of `Sessions` says of the heap, on machines of 64 bits.
     #[test]
-    fn the_heap_takes_what_is_documented() {
+    fn heap_usage_is_as_documented() {
         if size_of::<usize>() == 8 {
             assert_eq!(size_of::<Session<<Heap as Kinds>::Answers>>(), 72);
             assert_eq!(size_of::<Answer<<Heap as Kinds>::Bytes>>(), 48);
