@@ -190,18 +190,18 @@ mod tests {
     #[test]
     fn request_ids_do_not_repeat_when_the_counter_wraps() {
         for seed in 0..20 {
-            do_not_come_again(seed);
+            check_no_repeats(seed);
         }
     }
 
-    fn do_not_come_again(seed: u64) {
+    fn check_no_repeats(seed: u64) {
         let mut extras = Extras::default();
         let (mut rng, now) = (Rng::new(seed), Instant::from_millis(1));
         let mut number = |count| extras.number(&mut rng, now, count);
         let mut before = number(1);
-        for turns in 1..100_u64 {
-            let last = number((turns << 32) - 1);
-            let next = number(turns << 32);
+        for wraps in 1..100_u64 {
+            let last = number((wraps << 32) - 1);
+            let next = number(wraps << 32);
             assert!(is_late(before, last) && !is_late(next, last) && !is_late(number(1), next));
             assert!(next != 0 && next < LIMIT && last >> 32 != next >> 32);
             before = next;
@@ -209,7 +209,7 @@ mod tests {
         assert!(number(u64::MAX) < LIMIT);
     }
 
-    /// What a node that was started with this seed calls its first question, at this time.
+    /// The first request id of a node started with this seed at this time.
     fn first(seed: u64, micros: u64) -> u64 {
         Extras::default().number(&mut Rng::new(seed), Instant::from_micros(micros), 1)
     }
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(of(|seconds| first(2, seconds * 1_000_000)), 1000);
     }
 
-    /// No life is 0, which stands for none, nor does it become that where the count begins anew.
+    /// Incarnation 0 stands for none; it must not appear when the counter wraps.
     #[test]
     fn incarnation_is_never_zero() {
         for seed in 0..100 {

@@ -256,7 +256,7 @@ mod tests {
         Flow { shift, ..Flow::default() }
     }
 
-    /// A peer that was heard just now, and has entries on their way.
+    /// A peer that just answered and has entries in flight.
     fn streaming(flow: Flow) -> Peer {
         let mut peer = Peer::new(NodeId::new(2), Standing::VOTER);
         peer.replication = Replication::Replicate;
@@ -270,7 +270,7 @@ mod tests {
         for (bytes, limit) in [(5000, 2048), (1025, 1024), (1024, 512), (1000, 512), (40, 32)] {
             let mut flow = Flow::default();
             flow.miss(bytes, 4096);
-            assert_eq!(flow.limit(4096), 4096, "the first time that may be chance");
+            assert_eq!(flow.limit(4096), 4096, "a single loss may be chance");
             flow.miss(bytes, 4096);
             assert_eq!(flow.limit(4096), limit, "{bytes} bytes were lost");
         }
@@ -325,7 +325,7 @@ mod tests {
         for (silent_us, stalled) in [
             (0, 3),
             (2 * HEARTBEAT_US, 3),
-            // it may be that it cannot answer
+            // it may be unable to answer
             (2 * HEARTBEAT_US + 1, 2),
             (3 * HEARTBEAT_US, 2),
             (3 * HEARTBEAT_US + 1, u8::MAX),
@@ -333,7 +333,7 @@ mod tests {
             let mut peer = streaming(Flow { stalled: 2, ..Flow::default() });
             peer.count_heartbeat(Instant::from_micros(silent_us), HEARTBEAT_US);
             assert_eq!(peer.flow.stalled, stalled, "{silent_us} us");
-            // with nothing on its way, nothing is late
+            // without entries in flight nothing is late
             peer.next_index = 6;
             peer.count_heartbeat(Instant::from_micros(silent_us), HEARTBEAT_US);
             assert_eq!(peer.flow.stalled, 0, "{silent_us} us");

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Node, finish_start, id};
+use common::{Node, drain_and_persist, id};
 use quorate_core::{Instant, Output, Ticket};
 use quorate_raft::{Config, Event, Message, Record, Role};
 
@@ -12,14 +12,14 @@ const BLANK: usize = 2;
 
 const NOW: Instant = Instant::from_millis(1);
 
-/// A node of term 1 with so many entries on its disk, of which five are committed.
+/// A node of term 1 with `last` durable entries, five of them committed.
 fn restored(last: usize, config: Config) -> Node {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
     let entries = [1, 1].repeat(last);
     raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 5, entries: &entries }).unwrap();
     raft.tick(NOW);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft
 }
 
@@ -28,8 +28,8 @@ fn append(raft: &mut Node, prev_index: u64, round: u64, entries: &[u8]) {
     raft.receive(NOW, id(2), message).unwrap();
 }
 
-/// What it acknowledges, the rounds in which it promises something, and its last ticket.
-fn said(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
+/// The acknowledged match indexes, the rounds of lease promises, and the last ticket.
+fn outputs(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
     let (mut accepts, mut promises, mut last) = (Vec::new(), Vec::new(), None);
     while let Some(output) = raft.poll() {
         match output {
@@ -46,21 +46,21 @@ fn said(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
 fn first_entries_are_acknowledged_once_they_are_durable() {
     let mut raft = restored(5, Config::default());
     append(&mut raft, 5, 1, &[1, 1]);
-    let (accepts, _, ticket) = said(&mut raft);
-    assert_eq!(accepts, [], "that the logs agree is nothing that the leader waits for");
+    let (accepts, _, ticket) = outputs(&mut raft);
+    assert_eq!(accepts, [], "the match alone is not acknowledged");
     raft.persisted(ticket.unwrap());
-    assert_eq!(said(&mut raft).0, [6]);
+    assert_eq!(outputs(&mut raft).0, [6]);
 }
 
 #[test]
 fn heartbeat_is_answered_while_entries_are_being_written() {
     let mut raft = restored(5, Config::default());
     append(&mut raft, 5, 1, &[1, 1]);
-    let (_, _, ticket) = said(&mut raft);
+    let (_, _, ticket) = outputs(&mut raft);
     append(&mut raft, 5, 2, &[]);
-    assert_eq!(said(&mut raft).0, [5]);
+    assert_eq!(outputs(&mut raft).0, [5]);
     raft.persisted(ticket.unwrap());
-    assert_eq!(said(&mut raft).0, [6]);
+    assert_eq!(outputs(&mut raft).0, [6]);
 }
 
 #[test]
@@ -69,28 +69,28 @@ fn lease_promise_is_sent_once_per_round() {
     let mut promised = Vec::new();
     for (round, entries) in [(1, &[][..]), (1, &[1, 1]), (2, &[]), (2, &[]), (1, &[]), (3, &[])] {
         append(&mut raft, 5, round, entries);
-        let (_, promises, ticket) = said(&mut raft);
+        let (_, promises, ticket) = outputs(&mut raft);
         promised.push(promises);
         if let Some(ticket) = ticket {
             raft.persisted(ticket);
-            assert_eq!(said(&mut raft).1, []);
+            assert_eq!(outputs(&mut raft).1, []);
         }
     }
     assert_eq!(promised, [vec![1], vec![], vec![2], vec![], vec![], vec![3]]);
 }
 
-/// The leader's log begins after entry 5, and the log of node 2 ends at `hint`, so it refuses what
-/// comes after entry 8. Returns the appends that follow (the index before the entries, and how many
-/// bytes these have), and whether the application is asked for a snapshot.
-fn answer_to_refusal(hint: u64) -> (Vec<(u64, usize)>, bool) {
+/// The leader's log is compacted through entry 5, and the log of node 2 ends at `hint`, so it rejects
+/// an append after entry 8. Returns the appends that follow (`prev_index` and bytes of entries), and
+/// whether the application is asked for a snapshot.
+fn appends_after_rejection(hint: u64) -> (Vec<(u64, usize)>, bool) {
     let mut raft = restored(8, Config { pre_vote: false, ..Config::default() });
     raft.snapshot_taken(5, 5).unwrap();
     raft.campaign(NOW);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     let term = raft.status().term;
     raft.receive(NOW, id(2), Message::Vote { pre: false, term, granted: true }).unwrap();
     assert_eq!(raft.status().role, Role::Leader);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     let reject = Message::Reject { term, round: 0, prev_index: 8, hint_index: hint, hint_term: 1 };
     raft.receive(NOW, id(2), reject).unwrap();
     let (mut appends, mut wanted) = (Vec::new(), false);
@@ -108,7 +108,7 @@ fn answer_to_refusal(hint: u64) -> (Vec<(u64, usize)>, bool) {
 
 #[test]
 fn peer_whose_log_ends_at_the_compacted_index_is_sent_entries() {
-    assert_eq!(answer_to_refusal(6), (vec![(6, 3 * BLANK)], false));
-    assert_eq!(answer_to_refusal(5), (vec![(5, 4 * BLANK)], false));
-    assert_eq!(answer_to_refusal(4), (vec![], true), "entry 5 is compacted away");
+    assert_eq!(appends_after_rejection(6), (vec![(6, 3 * BLANK)], false));
+    assert_eq!(appends_after_rejection(5), (vec![(5, 4 * BLANK)], false));
+    assert_eq!(appends_after_rejection(4), (vec![], true), "entry 5 is compacted away");
 }

@@ -1,14 +1,14 @@
-//! The edges of who may ask, who is asked, and until when.
+//! Boundary conditions of campaigns, vote requests, commits and full logs.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::{Cluster, Node, finish_start, id};
+use common::{Cluster, Node, drain_and_persist, id};
 use quorate_core::{Instant, NodeId, Output};
 use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Record, Role};
 
-/// Whom a node says something of a kind to until it is quiet.
-fn told(raft: &mut Node, what: impl Fn(&Message<'_>) -> bool) -> Vec<NodeId> {
+/// Polls a node and returns the receivers of the messages of a kind.
+fn receivers(raft: &mut Node, what: impl Fn(&Message<'_>) -> bool) -> Vec<NodeId> {
     let mut to = Vec::new();
     while let Some(output) = raft.poll() {
         match output {
@@ -23,7 +23,7 @@ const fn is_vote(message: &Message<'_>) -> bool {
     matches!(message, Message::Vote { .. })
 }
 
-const fn asks(message: &Message<'_>) -> bool {
+const fn is_request_vote(message: &Message<'_>) -> bool {
     matches!(message, Message::RequestVote { .. })
 }
 
@@ -56,18 +56,18 @@ fn campaign_on_a_learner_does_nothing() {
 
 #[test]
 fn vote_request_in_the_current_term_does_not_change_the_leader() {
-    // nobody is protected, so that the request is judged
+    // without leader stickiness, so that the request is handled
     let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
     cluster.elect(1);
     cluster.settle();
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let (term, last_index, last_term) = (status.term, status.last, status.term);
-    let take_over = Message::TakeOver { term, last_index, last_term: last_term - 1 };
-    let ask = Message::RequestVote { pre: false, term, last_index, last_term: last_term - 1 };
-    for message in [take_over, ask] {
+    let for_transfer = Message::TakeOver { term, last_index, last_term: last_term - 1 };
+    let request = Message::RequestVote { pre: false, term, last_index, last_term: last_term - 1 };
+    for message in [for_transfer, request] {
         for node in [1, 2] {
             let before = cluster.raft(node).status();
-            // a log that ends in no term is none
+            // a log cannot end in term 0
             let refused = cluster.raft(node).receive(now, id(3), message).is_err();
             assert_eq!(refused, last_term == 1);
             assert_eq!(cluster.raft(node).status().leader, before.leader);
@@ -94,7 +94,7 @@ fn vote_request_in_the_current_term_is_answered_without_effect() {
             let before = cluster.raft(node).status();
             cluster.raft(node).receive(now, id(3), message).unwrap();
             assert_eq!(cluster.raft(node).status(), before, "{message:?}");
-            assert_eq!(told(&mut cluster.raft(node).clone(), is_vote), [id(3)]);
+            assert_eq!(receivers(&mut cluster.raft(node).clone(), is_vote), [id(3)]);
         }
     }
 }
@@ -115,7 +115,7 @@ fn leader_stickiness_lasts_the_minimum_election_timeout() {
     let answers = |later_us| {
         let mut raft = cluster.hosts[1].raft.clone();
         raft.receive(heard.after(later_us), id(3), message).unwrap();
-        told(&mut raft, is_vote).len()
+        receivers(&mut raft, is_vote).len()
     };
     let least = cluster.config.election_min_us;
     assert_eq!((answers(0), answers(least - 1), answers(least)), (0, 0, 1));
@@ -129,16 +129,16 @@ fn vote_requests_are_resent_only_to_nodes_that_did_not_answer() {
     let mut raft = Node::new(id(1), &ids, config, 1).unwrap();
     let now = Instant::from_millis(1);
     raft.tick(now);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft.campaign(now);
-    let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote is written") };
+    let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote was written") };
     raft.persisted(ticket);
-    assert_eq!(told(&mut raft, asks), ids[1..]);
+    assert_eq!(receivers(&mut raft, is_request_vote), ids[1..]);
     raft.receive(now, id(2), Message::Vote { pre: false, term: 1, granted: true }).unwrap();
     raft.receive(now, id(4), Message::Vote { pre: false, term: 1, granted: false }).unwrap();
-    assert!(told(&mut raft, asks).is_empty());
+    assert!(receivers(&mut raft, is_request_vote).is_empty());
     raft.tick(now.after(heartbeat_us));
-    assert_eq!(told(&mut raft, asks), [id(3), id(5)]);
+    assert_eq!(receivers(&mut raft, is_request_vote), [id(3), id(5)]);
     assert_eq!(raft.status().role, Role::Candidate);
 }
 
@@ -149,7 +149,7 @@ fn joint_consensus_is_left_once_its_entry_is_committed() {
     cluster.settle();
     cluster.raft(1).change(&[Change::Remove(id(4)), Change::Remove(id(5))]).unwrap();
     cluster.drain(1);
-    // two of five have it: a majority of the new three alone
+    // two of five have the entry: a majority of the new three, and not of the old five
     cluster.run_if(100, |envelope| envelope.to <= 2 && envelope.from <= 2);
     let status = cluster.raft(1).status();
     assert_eq!(status.role, Role::Leader);
@@ -165,7 +165,7 @@ fn acknowledgement_of_an_earlier_term_commits_nothing() {
     cluster.elect(1);
     cluster.settle();
     let term = cluster.raft(1).status().term;
-    // it leads again
+    // node 1 is elected again
     cluster.elect(2);
     cluster.settle();
     cluster.elect(1);
@@ -217,9 +217,9 @@ fn append_to_a_full_log_is_not_answered() {
             }
         }
     };
-    // what fits of a run is taken and acknowledged
+    // the entries that fit are accepted and acknowledged
     assert_eq!(deliver(0, 9), (vec![8], false));
-    // of this nothing does: an answer would bring it back at once
+    // no entry fits: an answer would make the leader resend at once
     assert_eq!(deliver(8, 1), (vec![], true));
     // a heartbeat is answered
     assert_eq!(deliver(8, 0), (vec![8], false));
@@ -234,9 +234,9 @@ fn elected_node_without_room_for_an_entry_stays_follower() {
     raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 0, entries: &entries }).unwrap();
     raft.tick(Instant::ZERO);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft.campaign(Instant::ZERO);
-    let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote is written") };
+    let Some(Output::Persist(ticket, _)) = raft.poll() else { panic!("no vote was written") };
     raft.persisted(ticket);
     assert_eq!(raft.status().role, Role::Follower);
     let full =

@@ -1,4 +1,4 @@
-//! Random schedules over a small cluster: a first line of defence; the simulator is the thorough one.
+//! Random schedules over a small cluster. The simulator covers more of them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -54,11 +54,11 @@ impl Oracle {
     }
 }
 
-/// Answers leaders that ask for a part of a snapshot (100 bytes in two parts), and installs what followers received.
-fn move_snapshots(cluster: &mut Cluster) {
+/// Sends the snapshot chunks that leaders ask for (100 bytes in two chunks), and installs what followers received.
+fn transfer_snapshots(cluster: &mut Cluster) {
     let snapshot = [7; 100];
     for node in 1..=cluster.hosts.len() as u64 {
-        for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(node).chunk_requests) {
             let newest = cluster.raft(node).status().snapshot;
             let (index, offset) = if newest > index { (newest, 0) } else { (index, offset) };
             let end = (offset as usize + 64).min(snapshot.len());
@@ -67,7 +67,7 @@ fn move_snapshots(cluster: &mut Cluster) {
             let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
             cluster.drain(node);
         }
-        let parts = std::mem::take(&mut cluster.host(node).parts);
+        let parts = std::mem::take(&mut cluster.host(node).chunks);
         for (index, _, _, _) in parts.into_iter().filter(|p| p.3) {
             if cluster.raft(node).snapshot_installed(index).is_ok() {
                 cluster.host(node).applied.clear();
@@ -136,17 +136,17 @@ fn run(seed: u64) -> u64 {
                 cluster.drain(node);
             }
         }
-        move_snapshots(&mut cluster);
+        transfer_snapshots(&mut cluster);
         oracle.check(&mut cluster, seed);
     }
-    // heal, and demand that everything proposed last gets everywhere
+    // heal the network; all nodes must apply all entries
     for node in 1..=nodes {
         cluster.host(node).fast_disk = true;
         cluster.sync(node);
     }
     for round in 0..100 {
         cluster.run(100);
-        move_snapshots(&mut cluster);
+        transfer_snapshots(&mut cluster);
         oracle.check(&mut cluster, seed);
         let applied: Vec<u64> = (1..=nodes).map(|n| cluster.raft(n).status().applied).collect();
         let last = cluster.leader().map(|l| cluster.raft(l).status().last);

@@ -1,4 +1,4 @@
-//! The presets have the values that the documentation of each field gives, and every limit is where it says.
+//! The presets have the documented values, and each limit is validated at its documented bound.
 #![allow(clippy::unwrap_used)]
 
 use quorate_raft::{Config, ConfigError};
@@ -42,8 +42,8 @@ fn presets_match_the_documentation() {
     assert_eq!(Config::default(), lan);
 }
 
-/// The last value that does, and the first that does not, with all other fields as in the preset.
-fn border<T>(set: impl Fn(&mut Config, T), good: T, bad: T, error: ConfigError) {
+/// Checks the last valid value and the first invalid one of a field of the LAN preset.
+fn check_bound<T>(set: impl Fn(&mut Config, T), good: T, bad: T, error: ConfigError) {
     let mut config = Config::lan();
     set(&mut config, good);
     assert_eq!(config.validate(), Ok(()), "{config:?}");
@@ -54,28 +54,28 @@ fn border<T>(set: impl Fn(&mut Config, T), good: T, bad: T, error: ConfigError) 
 #[test]
 fn timeouts_are_validated_at_their_bounds() {
     use ConfigError::{ElectionSpread, ElectionTimeout, Lease};
-    border(|c, us| c.heartbeat_us = us, 1, 0, ElectionTimeout);
-    border(|c, us| c.heartbeat_us = us, 75_000, 75_001, ElectionTimeout);
-    border(|c, us| c.election_min_us = us, 100_000, 99_999, ElectionTimeout);
-    border(|c, us| c.election_max_us = us, 150_001, 150_000, ElectionSpread);
-    border(|c, ppm| c.lease_drift_ppm = ppm, 250_000, 250_001, Lease);
+    check_bound(|c, us| c.heartbeat_us = us, 1, 0, ElectionTimeout);
+    check_bound(|c, us| c.heartbeat_us = us, 75_000, 75_001, ElectionTimeout);
+    check_bound(|c, us| c.election_min_us = us, 100_000, 99_999, ElectionTimeout);
+    check_bound(|c, us| c.election_max_us = us, 150_001, 150_000, ElectionSpread);
+    check_bound(|c, ppm| c.lease_drift_ppm = ppm, 250_000, 250_001, Lease);
     let leased = |c: &mut Config, check_quorum| {
         (c.check_quorum, c.lease_drift_ppm) = (check_quorum, 1);
     };
-    border(leased, true, false, Lease);
+    check_bound(leased, true, false, Lease);
     let without = Config { check_quorum: false, ..Config::lan() };
-    assert_eq!(without.validate(), Ok(()), "who has no leases needs no check");
+    assert_eq!(without.validate(), Ok(()), "without leases, check_quorum is optional");
 }
 
 #[test]
 fn limits_are_validated_at_their_bounds() {
     use ConfigError::Limits;
-    border(|c, most| c.priority = most, 15, 16, Limits);
-    border(|c, most| c.max_append_bytes = most, 1, 0, Limits);
-    border(|c, most| c.max_inflight_entries = most, 1, 0, Limits);
-    border(|c, most| c.max_inflight_bytes = most, 1, 0, Limits);
-    border(|c, most| c.max_entry_bytes = most, 1, 0, Limits);
-    border(|c, most| c.snapshot_part_bytes = most, 1, 0, Limits);
-    border(|c, most| c.max_uncommitted_bytes = most, 1 << 20, (1 << 20) - 1, Limits);
-    border(|c, most| c.max_log_bytes = most, 2 << 20, (2 << 20) - 1, Limits);
+    check_bound(|c, most| c.priority = most, 15, 16, Limits);
+    check_bound(|c, most| c.max_append_bytes = most, 1, 0, Limits);
+    check_bound(|c, most| c.max_inflight_entries = most, 1, 0, Limits);
+    check_bound(|c, most| c.max_inflight_bytes = most, 1, 0, Limits);
+    check_bound(|c, most| c.max_entry_bytes = most, 1, 0, Limits);
+    check_bound(|c, most| c.snapshot_part_bytes = most, 1, 0, Limits);
+    check_bound(|c, most| c.max_uncommitted_bytes = most, 1 << 20, (1 << 20) - 1, Limits);
+    check_bound(|c, most| c.max_log_bytes = most, 2 << 20, (2 << 20) - 1, Limits);
 }

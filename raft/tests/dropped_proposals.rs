@@ -1,4 +1,4 @@
-//! Every proposal ends; and who leads rather, leaders that are given up, the pace of snapshots.
+//! Dropped proposals are reported; `forget_leader`, election priority, and the pace of snapshots.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -14,25 +14,25 @@ fn replaced_proposals_are_reported_dropped_once_the_new_term_commits() {
     let lost = cluster.raft(1).propose(b"lost").unwrap();
     cluster.drain(1);
     cluster.net.clear();
-    // node 2 leads; its entries reach 1, but no commit does
+    // node 2 is elected without node 1
     cluster.now = cluster.now.after(200_000);
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
     cluster.settle_if(|e| e.from != 1 && e.to != 1);
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
-    assert!(cluster.host(1).lost.is_empty());
+    assert!(cluster.host(1).dropped.is_empty());
     cluster.run(200);
     let term = cluster.raft(2).status().term;
     assert!(term > lost.term);
-    let [(before, 0, applied)] = cluster.host(1).lost[..] else { panic!("told once") };
+    let [(before, 0, applied)] = cluster.host(1).dropped[..] else { panic!("not reported once") };
     assert_eq!(before, term);
-    // not before it was given what is committed of that term
+    // node 1 first applies the entries committed in that term
     let commit = cluster.raft(1).status().commit;
     assert_eq!(cluster.host(1).applied[applied - 1].0, commit);
     assert_eq!(cluster.commands(1), Vec::<String>::new());
     cluster.run(200);
-    assert_eq!(cluster.host(1).lost.len(), 1);
+    assert_eq!(cluster.host(1).dropped.len(), 1);
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn surviving_proposals_commit_before_the_rest_is_reported_dropped() {
     cluster.settle_if(|e| e.from != 1 && e.to != 1);
     cluster.run(200);
     assert_eq!(cluster.commands(1), ["kept"]);
-    let [(_, 0, applied)] = cluster.host(1).lost[..] else { panic!("told once") };
+    let [(_, 0, applied)] = cluster.host(1).dropped[..] else { panic!("not reported once") };
     let kept = cluster.host(1).applied.iter().position(|(_, data)| data == b"kept").unwrap();
-    assert!(kept < applied, "what is committed comes first");
+    assert!(kept < applied, "committed entries come first");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     let first = cluster.raft(1).propose(b"first").unwrap();
     cluster.drain(1);
     cluster.net.clear();
-    // 2 leads, and of it 1 has an entry that it does not know to be committed
+    // node 2 leads; node 1 has its entry and does not know that it is committed
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
@@ -76,8 +76,8 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     cluster.settle_if(|e| e.from != 1 && (e.to != 1 || early(e)));
     let between = cluster.raft(2).status();
     assert_eq!(cluster.raft(1).status().last, between.last);
-    assert!(cluster.host(1).lost.is_empty());
-    // 1 leads again, and nobody hears of its proposal either
+    assert!(cluster.host(1).dropped.is_empty());
+    // node 1 leads again, and its proposal reaches no other node
     let now = cluster.now;
     cluster.raft(1).campaign(now);
     cluster.drain(1);
@@ -86,7 +86,7 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     let second = cluster.raft(1).propose(b"second").unwrap();
     cluster.drain(1);
     cluster.net.clear();
-    // 3 leads; 1 hears what is committed of the term between, then the rest
+    // node 3 leads; node 1 learns the commit of the term in between, then the later one
     let now = cluster.now;
     cluster.raft(3).campaign(now);
     cluster.drain(3);
@@ -104,11 +104,11 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     cluster.raft(1).receive(now, common::id(3), heartbeat).unwrap();
     cluster.drain(1);
     assert!(first.term < between.term && between.term < second.term && second.term < last.term);
-    let told: Vec<_> = cluster.host(1).lost.iter().map(|lost| lost.0).collect();
-    assert_eq!(told, [between.term]);
+    let reported: Vec<_> = cluster.host(1).dropped.iter().map(|lost| lost.0).collect();
+    assert_eq!(reported, [between.term]);
     cluster.run(200);
-    let told: Vec<_> = cluster.host(1).lost.iter().map(|lost| lost.0).collect();
-    assert_eq!(told, [between.term, last.term]);
+    let reported: Vec<_> = cluster.host(1).dropped.iter().map(|lost| lost.0).collect();
+    assert_eq!(reported, [between.term, last.term]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
-    cluster.propose(1, "open");
+    cluster.propose(1, "undecided");
     cluster.net.clear();
     cluster.now = cluster.now.after(200_000);
     let now = cluster.now;
@@ -132,11 +132,11 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     cluster.raft(2).snapshot_taken(taken, taken).unwrap();
     for _ in 0..30 {
         cluster.run(60);
-        if let Some((to, index, offset)) = cluster.host(2).wanted.pop() {
+        if let Some((to, index, offset)) = cluster.host(2).chunk_requests.pop() {
             let _ = cluster.raft(2).send_snapshot(common::id(to), index, offset, b"state", true);
             cluster.drain(2);
         }
-        if let Some((index, .., true)) = cluster.host(1).parts.pop() {
+        if let Some((index, .., true)) = cluster.host(1).chunks.pop() {
             cluster.host(1).applied.clear();
             cluster.raft(1).snapshot_installed(index).unwrap();
             cluster.drain(1);
@@ -144,7 +144,7 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     }
     let term = cluster.raft(2).status().term;
     assert!(cluster.raft(1).status().applied >= taken);
-    assert_eq!(cluster.host(1).lost, [(term, taken, 0)]);
+    assert_eq!(cluster.host(1).dropped, [(term, taken, 0)]);
 }
 
 #[test]
@@ -157,7 +157,11 @@ fn forget_leader_allows_voting_at_once() {
     cluster.raft(2).campaign(now);
     cluster.drain(2);
     cluster.settle_if(others);
-    assert_ne!(cluster.raft(2).status().role, Role::Leader, "3 protects the leader");
+    assert_ne!(
+        cluster.raft(2).status().role,
+        Role::Leader,
+        "node 3 does not vote while the leader is active"
+    );
     cluster.raft(3).forget_leader();
     assert_eq!(cluster.raft(3).status().leader, None);
     cluster.drain(3);
@@ -207,7 +211,7 @@ fn snapshot_chunks_are_paced() {
     let mut wanted = Vec::new();
     for _ in 0..200 {
         cluster.run(10);
-        if let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+        if let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
             wanted.push(cluster.now);
             let done = offset >= 32;
             let _ = cluster.raft(1).send_snapshot(common::id(to), index, offset, b"12345678", done);
@@ -224,7 +228,7 @@ fn snapshot_chunks_are_paced() {
     }
 }
 
-/// An entry as it is in messages: a term, a length and a kind, bytes.
+/// An encoded entry: the term, the length and kind, the data.
 fn entry(term: u64, data: &[u8], blank: bool) -> Vec<u8> {
     let mut bytes = vec![term as u8, (data.len() as u8) << 2 | u8::from(blank)];
     bytes.extend_from_slice(data);
@@ -236,16 +240,16 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
-    let open = cluster.raft(1).propose(b"open").unwrap();
+    let undecided = cluster.raft(1).propose(b"undecided").unwrap();
     cluster.drain(1);
     cluster.net.clear();
-    let (now, term, index) = (cluster.now, open.term, open.index);
-    // another leader's entry takes its place in this log, but a third leader had it, and sends it in a snapshot
+    let (now, term, index) = (cluster.now, undecided.term, undecided.index);
+    // the entry of node 2 replaces the proposal in this log, but node 3 has the proposal, and sends it in a snapshot
     let entries = entry(term + 1, b"other", false);
     let append = |term, prev, commit, entries| Message::Append {
         term,
         prev_index: prev,
-        prev_term: open.term,
+        prev_term: undecided.term,
         commit,
         round: 1,
         entries,
@@ -267,7 +271,7 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
     cluster.drain(1);
     cluster.raft(1).snapshot_installed(index).unwrap();
     cluster.drain(1);
-    assert!(cluster.host(1).lost.is_empty(), "nothing of a later term is committed yet");
+    assert!(cluster.host(1).dropped.is_empty(), "no entry of a later term is committed yet");
     let entries = entry(term + 2, b"", true);
     cluster
         .raft(1)
@@ -275,6 +279,6 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
         .unwrap();
     cluster.host(1).applied.clear();
     cluster.drain(1);
-    let [(before, after, _)] = cluster.host(1).lost[..] else { panic!("told once") };
+    let [(before, after, _)] = cluster.host(1).dropped[..] else { panic!("not reported once") };
     assert_eq!((before, after), (term + 2, index));
 }

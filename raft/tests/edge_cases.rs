@@ -1,4 +1,4 @@
-//! The edges: hostile members, applications that come late, storages too small, disks slower than the others'.
+//! Edge cases: hostile members, late applications, small storage, slow disks.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -59,7 +59,7 @@ fn reads_are_answered_while_the_leaders_disk_lags() {
     cluster.drain(1);
     cluster.settle();
     for n in 0..20 {
-        // the others commit the next command before this disk has finished the last
+        // the followers commit the next command before the disk of the leader has finished the previous one
         cluster.propose(1, &format!("{n}"));
         cluster.settle();
         let host = cluster.host(1);
@@ -82,7 +82,7 @@ fn resumed_node_can_send_its_newest_snapshot() {
     let applied = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
     cluster.drain(1);
-    // the application has a snapshot at `applied` when the power fails, before there is a record of it
+    // the application has a snapshot at `applied` when the power fails, and its record is not written yet
     let term = cluster.raft(1).term(applied).unwrap();
     let voters = [1, 2, 3].map(id);
     let mut raft = Node::new(id(1), &voters, cluster.config.clone(), 9).unwrap();
@@ -95,7 +95,7 @@ fn resumed_node_can_send_its_newest_snapshot() {
     cluster.drain(1);
     cluster.elect(1);
     cluster.run(300);
-    let (to, index, offset) = cluster.host(1).wanted.remove(0);
+    let (to, index, offset) = cluster.host(1).chunk_requests.remove(0);
     assert_eq!((index, offset), (applied, 0));
     assert_eq!(cluster.raft(1).send_snapshot(id(to), index, 0, b"state", true), Ok(()));
 }
@@ -109,7 +109,7 @@ fn new_leaders_snapshot_does_not_replace_one_being_installed() {
     cluster.raft(1).receive(now, id(3), snapshot(2, (6, 1), false, b"")).unwrap();
     cluster.raft(1).receive(now, id(3), snapshot(2, (6, 1), false, b"abc")).unwrap();
     cluster.drain(1);
-    assert_eq!(cluster.host(1).parts.len(), 1);
+    assert_eq!(cluster.host(1).chunks.len(), 1);
     assert_eq!(cluster.raft(1).snapshot_installed(5), Ok(()));
     assert_eq!(cluster.raft(1).status().applied, 5);
 }
@@ -204,7 +204,7 @@ fn node_that_stops_at_its_first_input_ignores_that_input() {
 
 #[test]
 fn late_snapshot_acknowledgement_is_ignored() {
-    // the offset of an acknowledgement is the peer's word: it must not bring anything down
+    // the offset comes from the peer and may be wrong
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
@@ -212,11 +212,11 @@ fn late_snapshot_acknowledgement_is_ignored() {
     let ack = Message::SnapshotAck { term: status.term, round: 0, index: 1, offset: 1 << 40 };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&ack) });
     assert_eq!(cluster.raft(1).status().rejections.total(), 0);
-    assert!(cluster.host(1).wanted.is_empty(), "nobody wants a snapshot");
+    assert!(cluster.host(1).chunk_requests.is_empty(), "no chunk is requested");
 }
 
-/// Ticks that come before the deadline, as hosts with other clocks give them.
-fn early<S: quorate_raft::Storage>(raft: &mut Raft<S>) {
+/// Ticks before the deadline, as a driver with a coarser clock does.
+fn tick_early<S: quorate_raft::Storage>(raft: &mut Raft<S>) {
     while let Some(output) = raft.poll() {
         if let Output::Persist(ticket, _) = output {
             raft.persisted(ticket);
@@ -240,18 +240,18 @@ fn tick_before_the_deadline_outputs_nothing() {
         let mut raft = Raft::<S>::new(ids[0], &ids, config, 3).unwrap();
         let start = Instant::from_millis(1);
         raft.tick(start);
-        early(&mut raft);
+        tick_early(&mut raft);
         assert_eq!(raft.status().role, Role::PreCandidate);
-        early(&mut raft);
+        tick_early(&mut raft);
         let granted = |pre, term| Message::Vote { pre, term, granted: true };
         let now = raft.deadline().unwrap();
         raft.receive(now, ids[1], granted(true, 1)).unwrap();
         assert_eq!(raft.status().role, Role::Candidate);
-        early(&mut raft);
+        tick_early(&mut raft);
         let now = raft.deadline().unwrap();
         raft.receive(now, ids[1], granted(false, raft.status().term)).unwrap();
         assert_eq!(raft.status().role, Role::Leader);
-        early(&mut raft);
+        tick_early(&mut raft);
     }
     all::<Inline<3, 512, 16, 32>>();
     all::<quorate_raft::Fixed<3, 512, 16, 32>>();
@@ -270,11 +270,11 @@ fn leader_deadline_covers_the_heartbeat_and_the_next_paced_chunk() {
     cluster.settle_if(|e| e.to != 3 && e.from != 3);
     let taken = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(taken, taken).unwrap();
-    // 3 is back, and is given the first of two parts
+    // node 3 is back, and is sent the first of two chunks
     let mut wanted = None;
     for _ in 0..30 {
         cluster.run(10);
-        wanted = wanted.or_else(|| cluster.host(1).wanted.pop());
+        wanted = wanted.or_else(|| cluster.host(1).chunk_requests.pop());
         if wanted.is_some() {
             break;
         }
@@ -284,20 +284,20 @@ fn leader_deadline_covers_the_heartbeat_and_the_next_paced_chunk() {
     cluster.drain(1);
     let sent = cluster.now;
     cluster.settle();
-    assert!(cluster.host(1).wanted.is_empty(), "not yet");
+    assert!(cluster.host(1).chunk_requests.is_empty(), "not yet");
     let deadline = cluster.raft(1).deadline().unwrap();
     assert!(deadline <= sent.after(20_000), "{deadline:?} {sent:?}");
     cluster.now = sent.after(20_000);
     let now = cluster.now;
     cluster.raft(1).tick(now);
     cluster.drain(1);
-    assert_eq!(cluster.host(1).wanted, [(to, index, 64)]);
+    assert_eq!(cluster.host(1).chunk_requests, [(to, index, 64)]);
 }
 
 #[test]
 fn joining_node_has_no_deadline() {
     let mut raft = Node::join(id(4), Config::default(), 1).unwrap();
-    assert_eq!(raft.deadline(), Some(Instant::ZERO), "the first starts it");
+    assert_eq!(raft.deadline(), Some(Instant::ZERO), "the first tick starts the node");
     raft.tick(Instant::ZERO);
     assert_eq!(raft.deadline(), None);
 }

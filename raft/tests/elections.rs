@@ -96,13 +96,13 @@ fn follower_randomizes_its_timeout_in_each_term() {
 
 #[test]
 fn later_term_alone_does_not_reset_the_election_timer() {
-    // without check-quorum no node protects a leader that it hears
+    // without check-quorum there is no leader stickiness
     let mut cluster = Cluster::with(3, Config { check_quorum: false, ..Config::default() });
     cluster.elect(1);
     cluster.propose(1, "x");
     cluster.run(20);
     let due = cluster.raft(2).deadline().unwrap();
-    // from a node with an empty log: it gets no vote
+    // the candidate has an empty log and gets no vote
     cluster.now = cluster.now.after(1000);
     let request = encode(&vote_request(5, (0, 0)));
     cluster.deliver(&Envelope { from: 3, to: 2, bytes: request });
@@ -161,13 +161,13 @@ fn votes_of_an_earlier_term_or_of_non_members_do_not_count() {
     let granted = |term| Message::Vote { pre: false, term, granted: true };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&granted(1)) });
     assert_eq!(cluster.raft(1).status().role, Role::Candidate);
-    let stranger = cluster.raft(1).receive(now, id(9), granted(2));
-    assert_eq!(stranger, Err(Rejected::UnknownSender));
+    let non_member = cluster.raft(1).receive(now, id(9), granted(2));
+    assert_eq!(non_member, Err(Rejected::UnknownSender));
     assert_eq!(cluster.raft(1).status().role, Role::Candidate);
-    // nor does a vote of a term nobody asked for
+    // a vote for a term without a request does not count
     let future = cluster.raft(1).receive(now, id(2), granted(3));
     assert_eq!(future, Err(Rejected::Impossible));
-    // nor a pre-vote
+    // a pre-vote does not count
     let pre = Message::Vote { pre: true, term: 2, granted: true };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&pre) });
     assert_eq!(cluster.raft(1).status().role, Role::Candidate);
@@ -202,11 +202,11 @@ fn log_with_the_later_last_term_is_more_up_to_date() {
         ((1, term + 1), true),
     ];
     for (number, (log, granted)) in cases.into_iter().enumerate() {
-        let asked = term + 2 + number as u64;
+        let request_term = term + 2 + number as u64;
         let mut copy = cluster.raft(2).clone();
         let log = if log.1 == 0 { (0, 0) } else { log };
         let now = cluster.now;
-        copy.receive(now, id(3), vote_request(asked, log)).unwrap();
+        copy.receive(now, id(3), vote_request(request_term, log)).unwrap();
         assert_eq!(copy.status().vote == Some(id(3)), granted, "{log:?}");
     }
 }
@@ -221,19 +221,19 @@ fn pre_vote_compares_logs() {
     cluster.now = cluster.now.after(10_000_000);
     let now = cluster.now;
     cluster.net.clear();
-    for ((last_index, last_term), asked, granted) in [
+    for ((last_index, last_term), request_term, granted) in [
         ((last, term), term + 1, true),
         ((last - 1, term), term + 1, false),
         ((last, term), term, false),
         ((last - 1, term), term, false),
     ] {
-        let ask = Message::RequestVote { pre: true, term: asked, last_index, last_term };
-        cluster.raft(2).receive(now, id(3), ask).unwrap_or_default();
+        let request = Message::RequestVote { pre: true, term: request_term, last_index, last_term };
+        cluster.raft(2).receive(now, id(3), request).unwrap_or_default();
         cluster.drain(2);
-        let said = cluster.net.drain(..).any(|e| {
+        let received = cluster.net.drain(..).any(|e| {
             e.to == 3 && matches!(e.message(), Message::Vote { pre: true, granted: true, .. })
         });
-        assert_eq!(said, granted, "{last_index} of {last_term} in {asked}");
+        assert_eq!(received, granted, "{last_index} of {last_term} in {request_term}");
     }
 }
 
@@ -242,7 +242,7 @@ fn later_term_is_reported_before_it_has_a_leader() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     let now = quorate_core::Instant::from_millis(1);
     raft.tick(now);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for term in [0, 1, 2] {
         if term > 0 {
             raft.receive(now, id(2), vote_request(term, (0, 0))).unwrap();
@@ -251,7 +251,7 @@ fn later_term_is_reported_before_it_has_a_leader() {
             let ticket = match raft.poll() {
                 Some(Output::Persist(ticket, _)) => ticket,
                 Some(Output::Event(Event::Role { role, term, leader })) => {
-                    told.push((role, term, leader));
+                    reported.push((role, term, leader));
                     continue;
                 }
                 Some(_) => continue,
@@ -260,7 +260,7 @@ fn later_term_is_reported_before_it_has_a_leader() {
             raft.persisted(ticket);
         }
     }
-    assert_eq!(told, [(Role::Follower, 1, None), (Role::Follower, 2, None)]);
+    assert_eq!(reported, [(Role::Follower, 1, None), (Role::Follower, 2, None)]);
 }
 
 #[test]
@@ -282,9 +282,9 @@ fn pre_votes_change_no_durable_state() {
 fn pre_vote_sent_after_the_term_began_is_a_rejection() {
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
-    let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
-    cluster.raft(2).receive(now, id(1), ask).unwrap();
-    // before that is answered the other is elected
+    let request = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+    cluster.raft(2).receive(now, id(1), request).unwrap();
+    // node 3 requests a vote before the pre-vote is answered
     cluster.raft(2).receive(now, id(3), vote_request(1, (0, 0))).unwrap();
     cluster.drain(2);
     let answers: Vec<_> = cluster.net.iter().map(|e| (e.to, e.message())).collect();
@@ -301,7 +301,7 @@ fn returning_node_does_not_disrupt_the_leader() {
     let term = cluster.raft(leader).status().term;
     let cut = leader % 3 + 1;
     cluster.run_if(5000, |e| e.from != cut && e.to != cut);
-    assert_eq!(cluster.raft(cut).status().term, term, "pre-vote keeps the term down");
+    assert_eq!(cluster.raft(cut).status().term, term, "pre-vote does not raise the term");
     cluster.run(1000);
     assert_eq!(cluster.leader(), Some(leader));
     assert_eq!(cluster.raft(leader).status().term, term);
@@ -340,7 +340,7 @@ fn long_log_in_an_old_term_and_short_log_in_a_new_term_elect_a_leader() {
     cluster.elect(1);
     cluster.propose(1, "long");
     cluster.settle_if(|e| e.from != 3 && e.to != 3);
-    // node 3 has the short log; it and node 2 get to a later term
+    // node 3 has the short log, and moves to a later term
     cluster.host(1).up = false;
     cluster.deliver(&Envelope { from: 2, to: 3, bytes: encode(&vote_request(40, (0, 0))) });
     cluster.host(1).up = true;
@@ -369,7 +369,10 @@ fn restarted_leader_is_a_follower_of_the_same_term() {
     let after = cluster.raft(1).status();
     assert_eq!((after.role, after.term, after.vote), (Role::Follower, before.term, before.vote));
     assert_eq!(after.last, before.last);
-    assert!(after.commit < before.commit, "what the last record before the commit knew");
+    assert!(
+        after.commit < before.commit,
+        "the commit index comes from the last record before the commit"
+    );
     cluster.run(2000);
     assert_eq!(cluster.commands(1), ["x"]);
 }
@@ -475,11 +478,11 @@ fn candidate_answers_an_old_leader_with_its_term_and_no_match_index() {
     });
     assert_eq!(cluster.raft(2).status().role, Role::Candidate);
     cluster.net.clear();
-    // who led before may lead the new term by now, and would take the answer for one to that
+    // the old leader may lead the new term by now, and would take the answer for one of that term
     cluster.deliver(&Envelope { from: 1, to: 2, bytes: encode(&late) });
     let answer = cluster.net.pop_front().unwrap();
-    let told = Message::Accept { term: status.term + 1, round: 0, match_index: 0 };
-    assert_eq!(answer.message(), told);
+    let expected = Message::Accept { term: status.term + 1, round: 0, match_index: 0 };
+    assert_eq!(answer.message(), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Runs of entries, as applications see them.
+//! Committed entries as the application sees them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -24,7 +24,7 @@ fn committed_entries_report_their_range_and_contents() {
             Some(Output::Event(Event::Committed(run))) => {
                 assert_eq!((run.first(), run.last(), run.len()), (first, first + 2, 3));
                 assert!(!run.is_empty());
-                // the last is longer than its length has room for in a byte
+                // the length of the last entry takes two bytes
                 assert_eq!(run.bytes().len(), (2 + 3) * 2 + (3 + 80));
                 let entries: Vec<_> = run.iter().collect();
                 assert_eq!(entries, run.into_iter().collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Nodes that were given one seed and start together: the node's id is mixed in, or all would stand for election at the same times.
+//! Nodes with equal seeds that start together: the node id is mixed into the seed, or all would campaign at the same times.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
@@ -8,11 +8,10 @@ use quorate_raft::{Config, Inline, Message, Raft, Role};
 
 type Node = Raft<Inline<7, 8192, 256, 64>>;
 
-/// What a message takes, in µs, on every link.
+/// The latency of a message in µs.
 const DELAY_US: u64 = 2_000;
 
-/// How long it takes until one of so many nodes, each with its seed, leads, in µs; `None` after 60
-/// election timeouts.
+/// The time in µs until a leader is elected; `None` after 60 election timeouts.
 fn elected_after(nodes: u64, seed: impl Fn(NodeId) -> u64, config: &Config) -> Option<u64> {
     let ids: Vec<NodeId> = (1..=nodes).map(NodeId::new).collect();
     let mut rafts: Vec<Node> =
@@ -66,7 +65,7 @@ fn nodes_with_one_seed_elect_a_leader_soon() {
 
 #[test]
 fn nodes_with_seeds_derived_from_their_ids_elect_a_leader_soon() {
-    // what a user may do who was told that each node needs another seed
+    // ways to derive a different seed for each node
     let ways: [fn(NodeId) -> u64; 4] = [
         |id| id.get(),
         |id| !id.get(),

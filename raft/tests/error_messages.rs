@@ -1,4 +1,4 @@
-//! What errors say: what happened and what to do.
+//! Error messages state the cause and the remedy.
 
 use quorate_core::{DecodeError, NodeId};
 use quorate_raft::session::{LimitsError, Refused, RestoreError, SessionId};
@@ -8,90 +8,96 @@ use quorate_raft::{
 
 const TWO: NodeId = NodeId::new(2);
 
-fn says(error: &dyn std::error::Error, words: &[&str]) {
+fn assert_mentions(error: &dyn std::error::Error, words: &[&str]) {
     let text = error.to_string();
     assert!(words.iter().all(|word| text.contains(word)), "{text:?} lacks one of {words:?}");
 }
 
 #[test]
 fn config_errors_state_the_cause() {
-    says(&ConfigError::NotAVoter, &["not among the voters"]);
-    says(&ConfigError::DuplicateVoter(TWO), &["node 2", "twice"]);
-    says(&ConfigError::TooManyMembers, &["members", "room"]);
-    says(&ConfigError::ElectionTimeout, &["election timeout", "twice the heartbeat"]);
-    says(&ConfigError::ElectionSpread, &["upper election timeout", "above the lower"]);
-    says(&ConfigError::Limits, &["limit", "0", "entry", "priority", "15"]);
-    says(&ConfigError::Fixed, &["fixed storage"]);
-    says(&ConfigError::Lease, &["check_quorum", "250,000 ppm"]);
+    assert_mentions(&ConfigError::NotAVoter, &["not among the voters"]);
+    assert_mentions(&ConfigError::DuplicateVoter(TWO), &["node 2", "twice"]);
+    assert_mentions(&ConfigError::TooManyMembers, &["members", "room"]);
+    assert_mentions(&ConfigError::ElectionTimeout, &["election timeout", "twice the heartbeat"]);
+    assert_mentions(&ConfigError::ElectionSpread, &["upper election timeout", "above the lower"]);
+    assert_mentions(&ConfigError::Limits, &["limit", "0", "entry", "priority", "15"]);
+    assert_mentions(&ConfigError::Fixed, &["fixed storage"]);
+    assert_mentions(&ConfigError::Lease, &["check_quorum", "250,000 ppm"]);
 }
 
 #[test]
 fn propose_errors_state_the_cause_and_the_remedy() {
-    says(&ProposeError::NotLeader(Some(TWO)), &["not the leader", "ask node 2"]);
-    says(&ProposeError::NotLeader(None), &["not the leader", "none is known"]);
-    says(&ProposeError::TooLarge, &["larger", "limit"]);
-    says(&ProposeError::Busy, &["try again"]);
-    says(&ProposeError::LogFull, &["full", "take a snapshot"]);
-    says(&ProposeError::Transferring(TWO), &["handed to node 2", "in a moment"]);
-    says(&ProposeError::Leads, &["leads", "propose"]);
-    says(&ProposeError::Stopped, &["stopped"]);
+    assert_mentions(&ProposeError::NotLeader(Some(TWO)), &["not the leader", "ask node 2"]);
+    assert_mentions(&ProposeError::NotLeader(None), &["not the leader", "none is known"]);
+    assert_mentions(&ProposeError::TooLarge, &["larger", "limit"]);
+    assert_mentions(&ProposeError::Busy, &["try again"]);
+    assert_mentions(&ProposeError::LogFull, &["full", "take a snapshot"]);
+    assert_mentions(&ProposeError::Transferring(TWO), &["handed to node 2", "in a moment"]);
+    assert_mentions(&ProposeError::Leads, &["leads", "propose"]);
+    assert_mentions(&ProposeError::Stopped, &["stopped"]);
 }
 
 #[test]
 fn transfer_errors_state_the_cause() {
-    says(&TransferError::NotLeader(Some(TWO)), &["ask node 2"]);
-    says(&TransferError::NotLeader(None), &["none is known"]);
-    says(&TransferError::NoSuchNode, &["no such node"]);
-    says(&TransferError::MayNotLead, &["cannot lead"]);
-    says(&TransferError::LeadsAlready, &["leads already"]);
-    says(&TransferError::UnderWay(TWO), &["node 2", "already"]);
-    says(&TransferError::Stopped, &["stopped"]);
+    assert_mentions(&TransferError::NotLeader(Some(TWO)), &["ask node 2"]);
+    assert_mentions(&TransferError::NotLeader(None), &["none is known"]);
+    assert_mentions(&TransferError::NoSuchNode, &["no such node"]);
+    assert_mentions(&TransferError::MayNotLead, &["cannot lead"]);
+    assert_mentions(&TransferError::LeadsAlready, &["leads already"]);
+    assert_mentions(&TransferError::UnderWay(TWO), &["node 2", "already"]);
+    assert_mentions(&TransferError::Stopped, &["stopped"]);
 }
 
 #[test]
 fn change_errors_state_the_cause_and_the_remedy() {
-    says(&ChangeError::NotLeader(Some(TWO)), &["ask node 2"]);
-    says(&ChangeError::NotLeader(None), &["none is known"]);
-    says(&ChangeError::Transferring(TWO), &["node 2", "in a moment"]);
-    says(&ChangeError::NotYet, &["no committed entry", "try again"]);
-    says(&ChangeError::UnderWay, &["under way"]);
-    says(&ChangeError::NotJoint, &["joint"]);
-    says(&ChangeError::NoSuchNode(TWO), &["no node 2"]);
-    says(&ChangeError::Already(TWO), &["node 2", "already", "twice"]);
-    says(&ChangeError::Behind(TWO), &["node 2", "caught up"]);
-    says(&ChangeError::NoVoter, &["nobody", "lead"]);
-    says(&ChangeError::TooMany, &["more members", "room"]);
-    says(&ChangeError::Fixed, &["never change"]);
-    says(&ChangeError::LogFull, &["full", "snapshot"]);
-    says(&ChangeError::Stopped, &["stopped"]);
+    assert_mentions(&ChangeError::NotLeader(Some(TWO)), &["ask node 2"]);
+    assert_mentions(&ChangeError::NotLeader(None), &["none is known"]);
+    assert_mentions(&ChangeError::Transferring(TWO), &["node 2", "in a moment"]);
+    assert_mentions(&ChangeError::NotYet, &["no committed entry", "try again"]);
+    assert_mentions(&ChangeError::UnderWay, &["under way"]);
+    assert_mentions(&ChangeError::NotJoint, &["joint"]);
+    assert_mentions(&ChangeError::NoSuchNode(TWO), &["no node 2"]);
+    assert_mentions(&ChangeError::Already(TWO), &["node 2", "already", "twice"]);
+    assert_mentions(&ChangeError::Behind(TWO), &["node 2", "caught up"]);
+    assert_mentions(&ChangeError::NoVoter, &["nobody", "lead"]);
+    assert_mentions(&ChangeError::TooMany, &["more members", "room"]);
+    assert_mentions(&ChangeError::Fixed, &["never change"]);
+    assert_mentions(&ChangeError::LogFull, &["full", "snapshot"]);
+    assert_mentions(&ChangeError::Stopped, &["stopped"]);
 }
 
 #[test]
 fn read_and_snapshot_errors_state_the_cause() {
-    says(&ReadError::NotLeader(Some(TWO)), &["ask node 2"]);
-    says(&ReadError::NotLeader(None), &["none is known"]);
-    says(&ReadError::Witness, &["no state", "another"]);
-    says(&ReadError::Stopped, &["stopped"]);
-    says(&SnapshotError::Index, &["beyond what was applied"]);
-    says(&SnapshotError::Part, &["not the one that was asked for"]);
-    says(&SnapshotError::NotWanted, &["nobody waits"]);
-    says(&SnapshotError::NotFollower, &["follower"]);
-    says(&SnapshotError::Stopped, &["stopped"]);
+    assert_mentions(&ReadError::NotLeader(Some(TWO)), &["ask node 2"]);
+    assert_mentions(&ReadError::NotLeader(None), &["none is known"]);
+    assert_mentions(&ReadError::Witness, &["no state", "another"]);
+    assert_mentions(&ReadError::Stopped, &["stopped"]);
+    assert_mentions(&SnapshotError::Index, &["beyond what was applied"]);
+    assert_mentions(&SnapshotError::Part, &["not the one that was asked for"]);
+    assert_mentions(&SnapshotError::NotWanted, &["nobody waits"]);
+    assert_mentions(&SnapshotError::NotFollower, &["follower"]);
+    assert_mentions(&SnapshotError::Stopped, &["stopped"]);
 }
 
 #[test]
 fn session_errors_state_the_cause_and_the_remedy() {
-    says(&Refused::Gone, &["no such session", "register again"]);
-    says(&Refused::Full, &["too many sessions", "try again later"]);
-    says(&Refused::Ahead, &["too many commands", "wait"]);
-    says(&Refused::Settled, &["does not wait"]);
-    says(&Refused::Past, &["applied already"]);
-    says(&Refused::Garbled(DecodeError::Truncated), &[&DecodeError::Truncated.to_string()]);
-    says(&LimitsError::NoSession, &["at least one session"]);
-    says(&LimitsError::Window, &["1 to 64"]);
-    says(&LimitsError::Storage, &["storage", "less"]);
-    says(&RestoreError::Version(9), &["version 9"]);
-    says(&RestoreError::Limits, &["other limits", "start this node"]);
-    says(&RestoreError::Garbled(DecodeError::Invalid), &[&DecodeError::Invalid.to_string()]);
+    assert_mentions(&Refused::Gone, &["no such session", "register again"]);
+    assert_mentions(&Refused::Full, &["too many sessions", "try again later"]);
+    assert_mentions(&Refused::Ahead, &["too many commands", "wait"]);
+    assert_mentions(&Refused::Settled, &["does not wait"]);
+    assert_mentions(&Refused::Past, &["applied already"]);
+    assert_mentions(
+        &Refused::Garbled(DecodeError::Truncated),
+        &[&DecodeError::Truncated.to_string()],
+    );
+    assert_mentions(&LimitsError::NoSession, &["at least one session"]);
+    assert_mentions(&LimitsError::Window, &["1 to 64"]);
+    assert_mentions(&LimitsError::Storage, &["storage", "less"]);
+    assert_mentions(&RestoreError::Version(9), &["version 9"]);
+    assert_mentions(&RestoreError::Limits, &["other limits", "start this node"]);
+    assert_mentions(
+        &RestoreError::Garbled(DecodeError::Invalid),
+        &[&DecodeError::Invalid.to_string()],
+    );
     assert_eq!(SessionId::new(12).to_string(), "12");
 }

@@ -1,15 +1,15 @@
-//! What a leader does about lost and late messages. The test writes the answers of one follower.
+//! How a leader handles lost and late messages. The test plays the follower.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::{finish_start, id};
+use common::{drain_and_persist, id};
 use quorate_core::{Instant, Output};
 use quorate_raft::{
     Config, Event, Fixed, Inline, Message, Progress, Raft, Record, Replication, Role, Storage,
 };
 
-/// A small log whose members may change, and one whose members never do.
+/// Small storage with membership changes, and with fixed members.
 type Small = Inline<3, 8192, 256, 64>;
 type SmallFixed = Fixed<3, 8192, 256, 64>;
 
@@ -18,16 +18,16 @@ const BLANK: usize = 2;
 /// Bytes of an entry with one byte of data.
 const ENTRY: usize = 3;
 
-/// Node 1, which leads node 2 (and node 3, which says nothing).
+/// Node 1 leads. Node 2 is played by the test; node 3 never answers.
 struct Leader<S: Storage> {
     raft: Raft<S>,
     now: Instant,
     term: u64,
-    /// Peers of which it was told that they lost entries, and what these had acknowledged.
+    /// Peers reported to have lost entries, and the index that each had acknowledged.
     losses: Vec<(u64, u64)>,
 }
 
-/// An append to node 2: what comes before it, its round, and how many bytes of entries it has.
+/// An append to node 2: `prev_index`, round, and bytes of entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Sent {
     prev: u64,
@@ -36,7 +36,7 @@ struct Sent {
 }
 
 impl<S: Storage> Leader<S> {
-    /// It had these entries and this term before it was elected. Also what it says to node 2 then.
+    /// A leader elected with these entries after this term, and its first appends to node 2.
     fn elected(entries: &[u8], term: u64) -> (Self, Vec<Sent>) {
         let config = Config { pre_vote: false, check_quorum: false, ..Config::default() };
         let mut raft = Raft::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
@@ -47,16 +47,16 @@ impl<S: Storage> Leader<S> {
         let now = Instant::from_millis(1);
         raft.tick(now);
         raft.campaign(now);
-        finish_start(&mut raft);
+        drain_and_persist(&mut raft);
         let term = raft.status().term;
         raft.receive(now, id(2), Message::Vote { pre: false, term, granted: true }).unwrap();
         assert_eq!(raft.status().role, Role::Leader);
         let mut leader = Self { raft, now, term, losses: Vec::new() };
-        let sent = leader.sent();
+        let sent = leader.sent_appends();
         (leader, sent)
     }
 
-    /// It leads, and streams to node 2, which has the one entry that there is.
+    /// A leader in replicate mode for node 2, which has its only entry.
     fn streaming() -> Self {
         let (mut leader, probes) = Self::elected(&[], 0);
         let [probe] = probes[..] else { panic!("{probes:?}") };
@@ -66,8 +66,8 @@ impl<S: Storage> Leader<S> {
         leader
     }
 
-    /// What it says to node 2.
-    fn sent(&mut self) -> Vec<Sent> {
+    /// Polls the leader and returns the appends to node 2.
+    fn sent_appends(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         let mut ticket = None;
         loop {
@@ -94,40 +94,40 @@ impl<S: Storage> Leader<S> {
 
     fn propose(&mut self, len: usize) -> Vec<Sent> {
         self.raft.propose(&vec![7; len]).unwrap();
-        self.sent()
+        self.sent_appends()
     }
 
-    /// A heartbeat is due; what node 2 is sent.
+    /// Advances to the next heartbeat and returns it.
     fn heartbeat(&mut self) -> Sent {
         self.now = self.now.after(Config::default().heartbeat_us);
         self.raft.tick(self.now);
-        let sent = self.sent();
+        let sent = self.sent_appends();
         let [heartbeat] = sent[..] else { panic!("{sent:?}") };
         assert_eq!(heartbeat.bytes, 0, "a heartbeat has no entries");
         heartbeat
     }
 
-    /// Node 2 answers; what it is sent then.
+    /// Node 2 acknowledges; returns the appends that follow.
     fn accept(&mut self, round: u64, match_index: u64) -> Vec<Sent> {
         let accept = Message::Accept { term: self.term, round, match_index };
         self.raft.receive(self.now, id(2), accept).unwrap();
-        self.sent()
+        self.sent_appends()
     }
 
     fn reject(&mut self, round: u64, prev_index: u64, hint: (u64, u64)) -> Vec<Sent> {
         let (hint_index, hint_term) = hint;
         let reject = Message::Reject { term: self.term, round, prev_index, hint_index, hint_term };
         self.raft.receive(self.now, id(2), reject).unwrap();
-        self.sent()
+        self.sent_appends()
     }
 
     fn peer(&self, peer: u64) -> Progress {
         self.raft.peers().find(|progress| progress.id == id(peer)).unwrap()
     }
 
-    /// An entry is sent twice, as the heartbeat comes before it. Node 2 acknowledges `late` in its
-    /// answer to the first of the two, and the entry in its answer to the second.
-    fn sends_again(&mut self, late: u64) {
+    /// An entry is sent twice because a heartbeat overtakes it. Node 2 acknowledges `late` for the first
+    /// message and the entry for the second.
+    fn resend(&mut self, late: u64) {
         let first = self.propose(1);
         let [Sent { prev: 1, round, bytes: ENTRY }] = first[..] else { panic!("{first:?}") };
         let heartbeat = self.heartbeat();
@@ -143,7 +143,7 @@ impl<S: Storage> Leader<S> {
         assert_eq!(self.peer(2).replication, Replication::Replicate);
     }
 
-    /// Another entry is on its way: how many heartbeats come before the first that asks for it.
+    /// Proposes an entry and counts the heartbeats before the first one that checks for it.
     fn patience(&mut self, len: usize) -> usize {
         let matched = self.peer(2).match_index;
         let sent = self.propose(len);
@@ -157,7 +157,7 @@ impl<S: Storage> Leader<S> {
             }
             assert_eq!(self.accept(round, matched), []);
         }
-        panic!("it waits for ever");
+        panic!("no heartbeat checks for the entry");
     }
 }
 
@@ -174,8 +174,8 @@ fn heartbeat_checks_for_an_unacknowledged_entry() {
 fn late_entries_add_one_heartbeat_of_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
-        // the first message was late, and not lost
-        leader.sends_again(2);
+        // the first message was late, not lost
+        leader.resend(2);
         assert_eq!(leader.patience(1), 1);
     }
     all::<Small>();
@@ -186,7 +186,7 @@ fn late_entries_add_one_heartbeat_of_patience() {
 fn old_acknowledgement_without_progress_adds_no_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
-        leader.sends_again(1);
+        leader.resend(1);
         assert_eq!(leader.patience(1), 0);
     }
     all::<Small>();
@@ -212,8 +212,8 @@ fn long_entries_get_more_patience_unless_storage_is_fixed() {
 fn silent_peer_gets_no_patience() {
     fn all<S: Storage>() {
         let mut leader = Leader::<S>::streaming();
-        leader.sends_again(2);
-        // it would wait for one heartbeat more
+        leader.resend(2);
+        // without the silence the leader would wait for one more heartbeat
         leader.propose(1);
         leader.now = leader.now.after(3 * Config::default().heartbeat_us);
         assert_eq!(leader.heartbeat().prev, 3);
@@ -229,17 +229,17 @@ fn first_rejection_is_probed_at_once_and_the_next_after_a_heartbeat() {
     let round = leader.heartbeat().round;
     let again = leader.reject(round, 2, (1, 1));
     let [Sent { prev: 1, round, bytes: ENTRY }] = again[..] else { panic!("{again:?}") };
-    // it takes the entry, which is not on its disk yet, and forgets it
+    // node 2 accepts the entry and loses it before it is durable
     assert_eq!(leader.accept(round, 1), []);
     let more = leader.propose(1);
     let [Sent { prev: 2, round, bytes: ENTRY }] = more[..] else { panic!("{more:?}") };
-    assert_eq!(leader.reject(round, 2, (1, 1)), [], "that could go on for ever");
+    assert_eq!(leader.reject(round, 2, (1, 1)), [], "an immediate answer could repeat without end");
     let Sent { prev, round, .. } = leader.heartbeat();
     assert_eq!(prev, 1);
     let again = leader.accept(round, 1);
     let [Sent { prev: 1, round, bytes }] = again[..] else { panic!("{again:?}") };
     assert_eq!(bytes, 2 * ENTRY);
-    // there was a heartbeat, so the next step back is taken at once
+    // after a heartbeat, the next rejection is answered immediately
     let again = leader.reject(round, 2, (1, 1));
     assert!(matches!(again[..], [Sent { prev: 1, .. }]), "{again:?}");
 }
@@ -251,17 +251,17 @@ fn second_loss_of_the_same_entries_shortens_appends() {
     for _ in 0..100 {
         leader.raft.propose(&[7]).unwrap();
     }
-    assert_eq!(leader.sent().iter().map(|sent| sent.bytes).sum::<usize>(), ALL);
+    assert_eq!(leader.sent_appends().iter().map(|sent| sent.bytes).sum::<usize>(), ALL);
     let mut lengths = Vec::new();
     for _ in 0..2 {
         let round = leader.heartbeat().round;
         let again = leader.reject(round, 101, (1, 1));
         let [probe] = again[..] else { panic!("{again:?}") };
         lengths.push(probe.bytes);
-        // that one arrives, but nothing of it is on the disk
+        // the probe arrives, and none of its entries is durable
         leader.accept(probe.round, 1);
     }
-    // the first loss may be chance
+    // a single loss does not shorten appends
     assert_eq!(lengths, [ALL, 256 / ENTRY * ENTRY]);
 }
 

@@ -1,4 +1,4 @@
-//! Who founded the cluster is on disk before anything else, never changes, and no other list runs on that disk.
+//! The list of founders is the first record on disk and never changes. A node refuses a disk with another list.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -23,7 +23,7 @@ fn joiner<S: Storage>(own: u64) -> Raft<S> {
     Raft::join(id(own), config, 1).unwrap()
 }
 
-/// The records that a node writes at its start.
+/// The records that a node writes when it starts.
 fn written<S: Storage>(raft: &mut Raft<S>) -> Vec<Vec<u8>> {
     raft.tick(Instant::ZERO);
     let mut records = Vec::new();
@@ -31,7 +31,7 @@ fn written<S: Storage>(raft: &mut Raft<S>) -> Vec<Vec<u8>> {
         match output {
             Output::Persist(_, record) => records.push(encode(&record)),
             Output::Send(_, message) => {
-                panic!("it says {message:?} before its founders are durable")
+                panic!("sent {message:?} before the founders are durable")
             }
             Output::Event(_) => {}
         }
@@ -47,7 +47,7 @@ fn encoded(standings: &[(u8, u8)]) -> Vec<u8> {
 fn restore<S: Storage>(raft: &mut Raft<S>, record: &[u8]) -> Result<(), Corrupt> {
     let unchanged = raft.clone();
     let result = raft.restore(Record::from_slice(record).unwrap());
-    assert!(result.is_ok() || *raft == unchanged, "refused, and changed");
+    assert!(result.is_ok() || *raft == unchanged, "a refused record changed the node");
     result
 }
 
@@ -71,7 +71,7 @@ fn other_lists<S: Storage>() {
     for ids in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
         let mut again = founder::<S>(3, &ids);
         assert_eq!(restore(&mut again, &records[0]), Ok(()));
-        assert!(written(&mut again).is_empty(), "they are not written again");
+        assert!(written(&mut again).is_empty(), "founders are written once");
     }
     for ids in [&[3][..], &[1, 3], &[1, 3, 4]] {
         assert_eq!(restore(&mut founder::<S>(3, ids), &records[0]), Err(Corrupt::Founders));
@@ -138,12 +138,12 @@ fn records_of_older_versions_get_founders_at_the_first_start() {
 fn nothing_before_durable<S: Storage>() {
     let mut raft = founder::<S>(1, &[1, 2, 3]);
     let now = Instant::from_millis(1);
-    let asks = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
-    raft.receive(now, id(2), asks).unwrap();
+    let request = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+    raft.receive(now, id(2), request).unwrap();
     let Some(Output::Persist(ticket, Record::Founders { .. })) = raft.poll() else {
         panic!("the founders do not come first")
     };
-    assert!(raft.poll().is_none(), "it answers before its founders are durable");
+    assert!(raft.poll().is_none(), "sent an answer before the founders are durable");
     raft.persisted(ticket);
     assert!(matches!(raft.poll(), Some(Output::Send(to, Message::Vote { .. })) if to == id(2)));
 }

@@ -1,4 +1,4 @@
-//! What a leader has on its way to a follower stays within the configured windows (Raft thesis, 10.2.2).
+//! The entries and bytes in flight to a follower stay within the configured windows (Raft thesis, 10.2.2).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -9,8 +9,8 @@ use quorate_raft::{Change, Config, Message, Role};
 /// Bytes of an entry in these tests: a byte for its term, one for kind and length, one of data.
 const ENTRY: usize = 3;
 
-/// Node 1 leads three, and everything is quiet.
-fn led(config: Config) -> Cluster {
+/// Node 1 leads three nodes, and no message is in flight.
+fn elected(config: Config) -> Cluster {
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);
@@ -26,12 +26,12 @@ fn entries(envelope: &Envelope) -> Option<usize> {
     }
 }
 
-/// How many entries each append on its way to a node has.
+/// The number of entries of each append in flight to a node.
 fn appends(cluster: &Cluster, to: u64) -> Vec<usize> {
     cluster.net.iter().filter(|e| e.to == to).filter_map(entries).collect()
 }
 
-/// One append after the other is acknowledged by node 2, and what follows on each is counted.
+/// Node 2 acknowledges one append. Returns the number of entries of each append that follows.
 fn acknowledge(cluster: &mut Cluster) -> Vec<usize> {
     let at = cluster.net.iter().position(|e| e.to == 2 && entries(e).is_some()).unwrap();
     let append = cluster.net.remove(at).unwrap();
@@ -46,19 +46,19 @@ fn acknowledge(cluster: &mut Cluster) -> Vec<usize> {
 #[test]
 fn entries_in_flight_are_limited() {
     let config = Config { max_inflight_entries: 4, max_append_bytes: 1, ..Config::default() };
-    let mut cluster = led(config);
+    let mut cluster = elected(config);
     for _ in 0..6 {
         cluster.propose(1, "x");
     }
     assert_eq!(appends(&cluster, 2), [1; 4]);
     assert_eq!(acknowledge(&mut cluster), [1]);
     assert_eq!(acknowledge(&mut cluster), [1]);
-    assert_eq!(acknowledge(&mut cluster), [], "there are no more");
+    assert_eq!(acknowledge(&mut cluster), [], "no entries are left");
 }
 
 #[test]
 fn entries_in_one_message_count_one_by_one() {
-    let mut cluster = led(Config { max_inflight_entries: 4, ..Config::default() });
+    let mut cluster = elected(Config { max_inflight_entries: 4, ..Config::default() });
     for _ in 0..6 {
         cluster.raft(1).propose(b"x").unwrap();
     }
@@ -70,7 +70,7 @@ fn entries_in_one_message_count_one_by_one() {
 #[test]
 fn bytes_in_flight_exceed_the_limit_by_at_most_one_entry() {
     for (bytes, most) in [(1, 1), (ENTRY, 1), (ENTRY + 1, 2), (2 * ENTRY, 2), (2 * ENTRY + 1, 3)] {
-        let mut cluster = led(Config { max_inflight_bytes: bytes, ..Config::default() });
+        let mut cluster = elected(Config { max_inflight_bytes: bytes, ..Config::default() });
         for _ in 0..6 {
             cluster.propose(1, "x");
         }
@@ -83,7 +83,7 @@ fn bytes_in_flight_exceed_the_limit_by_at_most_one_entry() {
 #[test]
 fn message_holds_no_more_than_the_window_has_room_for() {
     let config = Config { max_inflight_bytes: 5 * ENTRY, ..Config::default() };
-    let mut cluster = led(config);
+    let mut cluster = elected(config);
     cluster.propose(1, "x");
     for _ in 0..9 {
         cluster.raft(1).propose(b"x").unwrap();
@@ -95,7 +95,7 @@ fn message_holds_no_more_than_the_window_has_room_for() {
 
 #[test]
 fn full_window_does_not_block_heartbeats() {
-    let mut cluster = led(Config { max_inflight_entries: 1, ..Config::default() });
+    let mut cluster = elected(Config { max_inflight_entries: 1, ..Config::default() });
     cluster.propose(1, "x");
     cluster.propose(1, "x");
     assert_eq!(appends(&cluster, 2), [1]);
@@ -109,10 +109,10 @@ fn full_window_does_not_block_heartbeats() {
 
 #[test]
 fn only_the_first_probe_carries_entries() {
-    let mut cluster = led(Config { max_inflight_entries: 1, ..Config::default() });
+    let mut cluster = elected(Config { max_inflight_entries: 1, ..Config::default() });
     cluster.propose(1, "x");
     cluster.settle();
-    // all that is known of the others is forgotten with the term
+    // the new term resets the progress of all peers
     cluster.elect(2);
     cluster.net.clear();
     cluster.now = cluster.now.after(200_000);
@@ -130,11 +130,11 @@ fn only_the_first_probe_carries_entries() {
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
     let probe = |bytes: &[u8]| {
         let probe = Envelope { from: 1, to: 3, bytes: bytes.to_vec() };
-        let Message::Append { entries, .. } = probe.message() else { panic!("an append") };
+        let Message::Append { entries, .. } = probe.message() else { panic!("not an append") };
         !entries.is_empty()
     };
     assert_eq!(probes.iter().map(|bytes| probe(bytes)).collect::<Vec<_>>(), [true]);
-    // a proposal waits until the probe is answered, and heartbeats have nothing with them
+    // a proposal waits for the answer to the probe, and heartbeats carry no entries
     cluster.propose(1, "y");
     assert_eq!(appends(&cluster, 3), []);
     cluster.now = cluster.now.after(cluster.config.heartbeat_us);
@@ -147,12 +147,12 @@ fn only_the_first_probe_carries_entries() {
 
 #[test]
 fn removed_peer_is_sent_only_durable_entries() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     cluster.host(1).fast_disk = false;
     let status = cluster.raft(1).status();
     cluster.raft(1).change(&[Change::Remove(common::id(3))]).unwrap();
     cluster.drain(1);
-    let given = |cluster: &Cluster, to: u64| {
+    let longest_append = |cluster: &Cluster, to: u64| {
         let longest = cluster.net.iter().filter(|e| e.to == to).filter_map(|e| match e.message() {
             Message::Append { entries, .. } => Some(entries.len()),
             _ => None,
@@ -161,12 +161,12 @@ fn removed_peer_is_sent_only_durable_entries() {
     };
     assert!(cluster.raft(1).status().last > status.last);
     assert_eq!(cluster.raft(1).status().durable, status.durable);
-    assert!(given(&cluster, 2) > 0, "a member has it at once");
-    assert_eq!(given(&cluster, 3), 0);
+    assert!(longest_append(&cluster, 2) > 0, "a member is sent the entry at once");
+    assert_eq!(longest_append(&cluster, 3), 0);
     cluster.sync(1);
     cluster.now = cluster.now.after(cluster.config.heartbeat_us);
     let now = cluster.now;
     cluster.raft(1).tick(now);
     cluster.drain(1);
-    assert!(given(&cluster, 3) > 0);
+    assert!(longest_append(&cluster, 3) > 0);
 }

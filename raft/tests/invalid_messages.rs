@@ -1,16 +1,16 @@
-//! Messages that no honest node sends: each is refused for the reason that it has, counted, and changes nothing else.
+//! Messages that no correct node sends are rejected with their reason and counted, without other effect.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::{Cluster, Node, encode, finish_start, id};
+use common::{Cluster, Node, drain_and_persist, encode, id};
 use quorate_core::{Instant, Rejected, Wire};
 use quorate_raft::{Change, Config, Inline, Message, Raft, Record, Role};
 
 const LIMIT: u64 = 1 << 62;
-/// A term this far ahead is out of range.
+/// Terms further ahead are out of range.
 const TERM_JUMP: u64 = 1 << 32;
-/// An index of a snapshot this far ahead is out of range.
+/// Snapshot indexes this far ahead are out of range.
 const INDEX_JUMP: u64 = 1 << 48;
 
 const MALFORMED: Rejected = Rejected::Malformed;
@@ -18,12 +18,12 @@ const OUT_OF_RANGE: Rejected = Rejected::OutOfRange;
 const IMPOSSIBLE: Rejected = Rejected::Impossible;
 const FULL: Rejected = Rejected::Full;
 
-/// Entries of these terms, each with one byte.
+/// Entries of these terms with one byte of data each.
 fn run(terms: &[u8]) -> Vec<u8> {
     terms.iter().flat_map(|&term| [term, 1 << 2, b'x']).collect()
 }
 
-/// A node of term 3 with entries of terms 1 to 3, of which two are committed.
+/// A node in term 3 with entries of terms 1 to 3; two are committed.
 fn follower() -> Node {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     let entries = run(&[1, 2, 3]);
@@ -34,11 +34,11 @@ fn follower() -> Node {
         raft.restore(record).unwrap();
     }
     raft.tick(Instant::from_millis(1));
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft
 }
 
-fn refused(raft: &Node, message: Message<'_>, expected: Rejected) {
+fn assert_rejected(raft: &Node, message: Message<'_>, expected: Rejected) {
     let mut raft = raft.clone();
     while raft.poll().is_some() {}
     let before = raft.status();
@@ -50,7 +50,7 @@ fn refused(raft: &Node, message: Message<'_>, expected: Rejected) {
     assert!(raft.poll().is_none(), "{message:?} is answered");
 }
 
-fn taken(raft: &Node, message: Message<'_>) -> Node {
+fn receive(raft: &Node, message: Message<'_>) -> Node {
     let mut raft = raft.clone();
     assert_eq!(raft.receive(Instant::from_millis(1), id(2), message), Ok(()), "{message:?}");
     raft
@@ -85,23 +85,23 @@ fn invalid_appends_are_rejected() {
         (append(3, (1, 2), 0, 1, &[]), IMPOSSIBLE),
         (append(3, (1, 1), 0, 1, &one), IMPOSSIBLE),
     ] {
-        refused(&raft, message, reason);
+        assert_rejected(&raft, message, reason);
     }
-    // of an earlier term nothing is taken, whatever it says
-    assert_eq!(taken(&raft, append(2, (2, 1), 0, 1, &[])).status().leader, None);
-    let led = taken(&raft, append(3, (2, 2), 9, 1, &one));
+    // messages of an earlier term are ignored
+    assert_eq!(receive(&raft, append(2, (2, 1), 0, 1, &[])).status().leader, None);
+    let led = receive(&raft, append(3, (2, 2), 9, 1, &one));
     let status = led.status();
     assert_eq!((status.leader, status.last, status.commit), (Some(id(2)), 3, 3));
-    // a far term is not too far
-    let far = taken(&raft, append(3 + TERM_JUMP, (3, 3), 0, 1, &[]));
+    // the greatest term jump is accepted
+    let far = receive(&raft, append(3 + TERM_JUMP, (3, 3), 0, 1, &[]));
     assert_eq!(far.status().term, 3 + TERM_JUMP);
-    // and one that is, of a member, is approached by a step
-    let far = taken(&raft, append(3 + TERM_JUMP + 1, (3, 3), 0, 1, &[]));
+    // a member with a later term causes one step
+    let far = receive(&raft, append(3 + TERM_JUMP + 1, (3, 3), 0, 1, &[]));
     assert_eq!((far.status().term, far.status().leader), (3 + TERM_JUMP, None));
-    // what this leader sent, it takes back no more than what is committed
-    let led = taken(&raft, append(4, (3, 3), 2, 1, &four));
-    refused(&led, append(4, (3, 3), 2, 1, &one), IMPOSSIBLE);
-    refused(&led, append(4, (4, 3), 2, 1, &[]), IMPOSSIBLE);
+    // a leader cannot replace its own entries, nor committed ones
+    let led = receive(&raft, append(4, (3, 3), 2, 1, &four));
+    assert_rejected(&led, append(4, (3, 3), 2, 1, &one), IMPOSSIBLE);
+    assert_rejected(&led, append(4, (4, 3), 2, 1, &[]), IMPOSSIBLE);
     // a second leader of the same term
     let mut raft = led;
     let other = append(4, (3, 3), 2, 1, &[]);
@@ -111,7 +111,7 @@ fn invalid_appends_are_rejected() {
 
 #[test]
 fn leader_may_replace_uncommitted_entries() {
-    // the third entry is neither committed nor of a leader this node has followed in its term
+    // the third entry is neither committed nor of the current leader
     let entries = run(&[4, 4]);
     let message = Message::Append {
         term: 4,
@@ -121,14 +121,14 @@ fn leader_may_replace_uncommitted_entries() {
         round: 1,
         entries: &entries,
     };
-    let raft = taken(&follower(), message);
+    let raft = receive(&follower(), message);
     assert_eq!((raft.term(3), raft.status().last, raft.status().durable), (Some(4), 4, 2));
-    // nor if it says again what is committed
+    // committed entries may be sent again
     let entries = run(&[2, 4]);
     let (prev_index, prev_term) = (1, 1);
     let message =
         Message::Append { term: 4, prev_index, prev_term, commit: 2, round: 1, entries: &entries };
-    let raft = taken(&follower(), message);
+    let raft = receive(&follower(), message);
     assert_eq!((raft.term(2), raft.term(3), raft.status().last), (Some(2), Some(4), 3));
 }
 
@@ -143,7 +143,7 @@ fn compacted_index_agrees_with_one_term_only() {
     }
     raft.resume(2, 2).unwrap();
     raft.tick(Instant::from_millis(1));
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     let after = |prev_index, prev_term| Message::Append {
         term: 3,
         prev_index,
@@ -152,11 +152,11 @@ fn compacted_index_agrees_with_one_term_only() {
         round: 1,
         entries: &[],
     };
-    refused(&raft, after(2, 1), IMPOSSIBLE);
-    refused(&raft, after(2, 3), IMPOSSIBLE);
-    // what is before is not known any more, and was committed
+    assert_rejected(&raft, after(2, 1), IMPOSSIBLE);
+    assert_rejected(&raft, after(2, 3), IMPOSSIBLE);
+    // entries before the compacted index were committed
     for message in [after(2, 2), after(1, 1), after(1, 2)] {
-        assert_eq!(taken(&raft, message).status().leader, Some(id(2)), "{message:?}");
+        assert_eq!(receive(&raft, message).status().leader, Some(id(2)), "{message:?}");
     }
 }
 
@@ -174,55 +174,55 @@ fn invalid_vote_requests_are_rejected() {
     ] {
         for pre in [false, true] {
             let message = Message::RequestVote { pre, term, last_index, last_term };
-            refused(&raft, message, reason);
+            assert_rejected(&raft, message, reason);
         }
-        refused(&raft, Message::TakeOver { term, last_index, last_term }, reason);
+        assert_rejected(&raft, Message::TakeOver { term, last_index, last_term }, reason);
     }
-    let asked = Message::RequestVote { pre: false, term: 4, last_index: 3, last_term: 3 };
-    assert_eq!(taken(&raft, asked).status().vote, Some(id(2)));
-    let asked = Message::TakeOver { term: 4, last_index: 3, last_term: 3 };
-    assert_eq!(taken(&raft, asked).status().vote, Some(id(2)));
+    let request = Message::RequestVote { pre: false, term: 4, last_index: 3, last_term: 3 };
+    assert_eq!(receive(&raft, request).status().vote, Some(id(2)));
+    let request = Message::TakeOver { term: 4, last_index: 3, last_term: 3 };
+    assert_eq!(receive(&raft, request).status().vote, Some(id(2)));
     let shorter = Message::TakeOver { term: 4, last_index: 2, last_term: 3 };
-    assert_eq!(taken(&raft, shorter).status().vote, None);
+    assert_eq!(receive(&raft, shorter).status().vote, None);
 }
 
 #[test]
 fn invalid_votes_are_rejected() {
     let vote = |pre, term, granted| Message::Vote { pre, term, granted };
-    let mut asking = follower();
-    asking.campaign(Instant::from_millis(1));
-    while asking.poll().is_some() {}
+    let mut pre_candidate = follower();
+    pre_candidate.campaign(Instant::from_millis(1));
+    while pre_candidate.poll().is_some() {}
     let mut candidate = follower();
-    candidate.clone_from(&asking);
-    assert_eq!(asking.status().role, Role::PreCandidate);
+    candidate.clone_from(&pre_candidate);
+    assert_eq!(pre_candidate.status().role, Role::PreCandidate);
     for (message, reason) in [
         (vote(false, 0, true), MALFORMED),
         (vote(true, 0, false), MALFORMED),
         (vote(false, LIMIT, false), OUT_OF_RANGE),
         (vote(true, LIMIT, true), OUT_OF_RANGE),
-        // granted for a later term than was asked for
+        // granted for a later term than requested
         (vote(true, 5, true), IMPOSSIBLE),
         (vote(false, 4, true), IMPOSSIBLE),
     ] {
-        refused(&asking, message, reason);
+        assert_rejected(&pre_candidate, message, reason);
     }
-    // an election that is over, or of another kind, is nobody's fault and nobody's gain
+    // votes of another election are ignored
     for message in [vote(true, 3, true), vote(false, 3, true), vote(true, 2, false)] {
-        let raft = taken(&asking, message);
+        let raft = receive(&pre_candidate, message);
         assert_eq!((raft.status().role, raft.status().term), (Role::PreCandidate, 3));
     }
-    // a refusal of an earlier term is not one of this: the later grant counts
-    let mut raft = taken(&taken(&asking, vote(true, 2, false)), vote(true, 4, true));
+    // a rejection of an earlier term does not count: the later grant does
+    let mut raft = receive(&receive(&pre_candidate, vote(true, 2, false)), vote(true, 4, true));
     assert_eq!((raft.status().role, raft.status().term), (Role::Candidate, 4));
-    // but one of this term is
-    let refusing = taken(&taken(&asking, vote(true, 3, false)), vote(true, 4, true));
+    // a rejection of this term counts
+    let refusing = receive(&receive(&pre_candidate, vote(true, 3, false)), vote(true, 4, true));
     assert_eq!(refusing.status().role, Role::PreCandidate);
-    // the own vote is not on the disk yet
-    raft = taken(&raft, vote(false, 4, true));
+    // the own vote is not durable yet
+    raft = receive(&raft, vote(false, 4, true));
     assert_eq!(raft.status().role, Role::Candidate);
 }
 
-/// A leader of three whose log ends at 1, with its round.
+/// A cluster of three whose leader has one entry.
 fn leader() -> Cluster {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
@@ -269,10 +269,10 @@ fn invalid_responses_to_a_leader_are_rejected() {
         (Message::ReadAt { term: LIMIT, id: 1, index: 1 }, OUT_OF_RANGE),
         (Message::ReadAt { term, id: 1, index: LIMIT }, OUT_OF_RANGE),
     ] {
-        refused(&raft, message, reason);
+        assert_rejected(&raft, message, reason);
     }
-    // of a later term they tell that there is another leader, whatever else they say
-    let raft = taken(&raft, accept(term + 1, 99, 0));
+    // a message of a later term makes the leader step down
+    let raft = receive(&raft, accept(term + 1, 99, 0));
     assert_eq!((raft.status().role, raft.status().term), (Role::Follower, term + 1));
 }
 
@@ -302,15 +302,15 @@ fn invalid_snapshot_chunks_are_rejected() {
         (part(3, 1, (9, 3), LIMIT, &[]), OUT_OF_RANGE),
         (part(3, 1, (9, 3), 0, &long), FULL),
     ] {
-        refused(&raft, message, reason);
+        assert_rejected(&raft, message, reason);
     }
-    let most = taken(&raft, part(3, 1, (far - 1, 3), 0, &long[..64]));
+    let most = receive(&raft, part(3, 1, (far - 1, 3), 0, &long[..64]));
     assert_eq!(most.status().leader, Some(id(2)));
 }
 
 #[test]
 fn invalid_snapshot_members_are_rejected() {
-    /// The last part of a snapshot with these members, nine bytes each.
+    /// The last chunk of a snapshot with these members.
     fn end(list: &[(u8, u8)]) -> Vec<u8> {
         let mut bytes = vec![9, 3, 1, 9, 3, 0, list.len() as u8 * 9];
         for &(standing, node) in list {
@@ -327,15 +327,15 @@ fn invalid_snapshot_members_are_rejected() {
         (&[(3, 1), (64, 2)], MALFORMED),
         (&many, FULL),
     ] {
-        refused(&raft, Message::from_slice(&end(list)).unwrap(), reason);
+        assert_rejected(&raft, Message::from_slice(&end(list)).unwrap(), reason);
     }
-    taken(&raft, Message::from_slice(&end(&[])).unwrap());
-    taken(&raft, Message::from_slice(&end(&[(3, 1), (1, 9)])).unwrap());
+    receive(&raft, Message::from_slice(&end(&[])).unwrap());
+    receive(&raft, Message::from_slice(&end(&[(3, 1), (1, 9)])).unwrap());
 }
 
 #[test]
 fn impossible_configurations_are_rejected() {
-    /// An entry of term 3 that lists these members.
+    /// A configuration entry of term 3 with these members.
     fn entry(list: &[(u8, u8)]) -> Vec<u8> {
         let tag = (list.len() * 9) << 2 | 2;
         let mut bytes = vec![3];
@@ -366,9 +366,9 @@ fn impossible_configurations_are_rejected() {
             round: 1,
             entries: &entries,
         };
-        refused(&raft, message, reason);
+        assert_rejected(&raft, message, reason);
     }
-    // one that never changes its members takes none
+    // fixed storage accepts no configuration
     let config = Config { max_log_bytes: 512, max_entry_bytes: 64, ..Config::default() };
     let mut fixed =
         Raft::<quorate_raft::Fixed<3, 512, 16, 32>>::new(id(1), &[1, 2, 3].map(id), config, 1)
@@ -409,17 +409,17 @@ fn messages_of_non_members_are_rejected() {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }
     assert_eq!(raft.status().term, before.status().term);
-    // nobody is a guest of itself
+    // a node ignores messages from itself
     let own = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 8 };
     assert_eq!(raft.receive(now, id(1), own), Err(Rejected::UnknownSender));
-    // what is refused leaves no trace of who sent it, and of who was in its place
-    let asks = |last_term| Message::RequestVote { pre: true, term: 4, last_index: 3, last_term };
-    raft.receive(now, id(8), asks(3)).unwrap();
-    assert_eq!(raft.receive(now, id(9), asks(4)), Err(MALFORMED));
+    // a rejected request does not replace the non-member in the peer slot
+    let request = |last_term| Message::RequestVote { pre: true, term: 4, last_index: 3, last_term };
+    raft.receive(now, id(8), request(3)).unwrap();
+    assert_eq!(raft.receive(now, id(9), request(4)), Err(MALFORMED));
     let answer = raft.poll();
     assert!(
         matches!(answer, Some(quorate_core::Output::Send(to, _)) if to == id(8)),
-        "the earlier stranger is answered: {answer:?}"
+        "the earlier request is answered: {answer:?}"
     );
 }
 
@@ -428,18 +428,18 @@ fn full_peer_table_has_one_slot_for_non_members() {
     type Full = Inline<3, 512, 16, 32>;
     let mut raft = Raft::<Full>::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.tick(Instant::ZERO);
-    finish_start(&mut raft);
-    let asks = Message::RequestVote { pre: true, term: 4, last_index: 3, last_term: 3 };
-    // there is room for one, and he who comes next takes it
+    drain_and_persist(&mut raft);
+    let request = Message::RequestVote { pre: true, term: 4, last_index: 3, last_term: 3 };
+    // there is one slot, and the next non-member takes it
     for node in [7, 8] {
-        assert_eq!(raft.receive(Instant::ZERO, id(node), asks), Ok(()));
+        assert_eq!(raft.receive(Instant::ZERO, id(node), request), Ok(()));
     }
-    let asked: Vec<u64> = core::iter::from_fn(|| match raft.poll()? {
+    let receivers: Vec<u64> = core::iter::from_fn(|| match raft.poll()? {
         quorate_core::Output::Send(to, _) => Some(to.get()),
         _ => Some(0),
     })
     .collect();
-    assert_eq!(asked, [8]);
+    assert_eq!(receivers, [8]);
 }
 
 #[test]

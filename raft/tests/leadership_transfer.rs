@@ -1,4 +1,4 @@
-//! Handing the lead over (Raft thesis, 3.10).
+//! Leadership transfer (Raft thesis, 3.10).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -21,7 +21,7 @@ fn transfer_takes_one_round_trip() {
     let term = cluster.raft(1).status().term;
     cluster.raft(1).transfer(id(3)).unwrap();
     cluster.drain(1);
-    // no time passes: the others still hear the old leader, and vote all the same
+    // no time passes: the old leader is still active, and the others vote all the same
     cluster.settle();
     let status = cluster.raft(3).status();
     assert_eq!((status.role, status.term), (Role::Leader, term + 1));
@@ -58,11 +58,11 @@ fn proposals_are_refused_until_the_transfer_is_abandoned() {
     assert_eq!(raft.status().transfer, Some(id(3)));
     assert_eq!(raft.propose(b"x"), Err(ProposeError::Transferring(id(3))));
     assert_eq!(raft.transfer(id(2)), Err(TransferError::UnderWay(id(3))));
-    // by itself, after the longest election timeout
+    // automatically after the longest election timeout
     cluster.run(400);
     assert_eq!(cluster.raft(1).status().transfer, None);
     cluster.propose(1, "y");
-    // and by hand
+    // explicitly
     cluster.raft(1).transfer(id(3)).unwrap();
     cluster.raft(1).abort_transfer();
     cluster.propose(1, "z");
@@ -104,7 +104,7 @@ fn invalid_transfers_are_refused() {
     assert_eq!(cluster.raft(2).transfer(id(3)), Err(TransferError::NotLeader(Some(id(1)))));
 }
 
-/// Only the present leader may send a node into an election.
+/// Only the current leader may make a node campaign.
 #[test]
 fn timeout_now_is_accepted_only_from_the_leader() {
     let mut cluster = led_by_1(3);
@@ -122,14 +122,14 @@ fn timeout_now_is_accepted_only_from_the_leader() {
     assert_eq!(cluster.raft(2).receive(now, id(3), hostile), Err(Rejected::OutOfRange));
 }
 
-/// The leader's wish is no reason to vote for a shorter log, or twice.
+/// A transfer does not allow a vote for a shorter log, or a second vote.
 #[test]
 fn vote_for_a_transfer_has_the_usual_conditions() {
     let mut cluster = led_by_1(3);
     cluster.propose(1, "x");
     cluster.run(200);
     let status = cluster.raft(2).status();
-    let ask = |term, last_index| Message::TakeOver { term, last_index, last_term: status.term };
+    let request = |term, last_index| Message::TakeOver { term, last_index, last_term: status.term };
     let answer = |cluster: &mut Cluster, from, message: &Message<'_>| {
         cluster.net.clear();
         cluster.deliver(&Envelope { from, to: 2, bytes: encode(message) });
@@ -139,19 +139,19 @@ fn vote_for_a_transfer_has_the_usual_conditions() {
         })
     };
     let term = status.term + 1;
-    assert_eq!(answer(&mut cluster, 3, &ask(term, status.last - 1)), Some(false));
-    assert_eq!(answer(&mut cluster, 3, &ask(term, status.last)), Some(true));
-    assert_eq!(answer(&mut cluster, 1, &ask(term, status.last)), Some(false));
+    assert_eq!(answer(&mut cluster, 3, &request(term, status.last - 1)), Some(false));
+    assert_eq!(answer(&mut cluster, 3, &request(term, status.last)), Some(true));
+    assert_eq!(answer(&mut cluster, 1, &request(term, status.last)), Some(false));
     assert_eq!(cluster.raft(2).status().vote, Some(id(3)));
 }
 
-/// An election that comes after a take-over which failed is an ordinary one again: it asks first, and spares the term.
+/// An election after a failed transfer is an ordinary one, with pre-vote.
 #[test]
 fn transfer_covers_one_election() {
     let mut cluster = led_by_1(3);
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
-    // 2 is asked, and cut off from then on
+    // node 2 receives TimeoutNow, and is partitioned from then on
     cluster.settle_if(|envelope| envelope.to == 2 && envelope.from == 1);
     let term = cluster.raft(2).status().term;
     assert_eq!(cluster.raft(2).status().role, Role::Candidate);
@@ -166,16 +166,17 @@ fn timeout_now_is_resent_at_the_next_heartbeat() {
     cluster.elect(1);
     cluster.run(60);
     cluster.net.clear();
-    let asked = |cluster: &mut Cluster| {
+    let receivers = |cluster: &mut Cluster| {
         cluster.drain(1);
-        let asks = |e: &common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
-        let to: Vec<u64> = cluster.net.drain(..).filter(asks).map(|e| e.to).collect();
+        let is_timeout_now =
+            |e: &common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
+        let to: Vec<u64> = cluster.net.drain(..).filter(is_timeout_now).map(|e| e.to).collect();
         to
     };
     cluster.raft(1).transfer(id(3)).unwrap();
-    assert_eq!(asked(&mut cluster), [3]);
+    assert_eq!(receivers(&mut cluster), [3]);
     cluster.now = cluster.now.after(50_000);
     let now = cluster.now;
     cluster.raft(1).tick(now);
-    assert_eq!(asked(&mut cluster), [3]);
+    assert_eq!(receivers(&mut cluster), [3]);
 }

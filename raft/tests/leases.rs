@@ -1,4 +1,4 @@
-//! Reads by lease (Raft thesis, 6.4.1).
+//! Lease reads (Raft thesis, 6.4.1).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -13,7 +13,7 @@ fn config() -> Config {
     Config { lease_drift_ppm: DRIFT, snapshot_part_bytes: 64, ..Config::default() }
 }
 
-/// Three nodes of which the first leads and has a lease.
+/// Three nodes; node 1 leads and has a lease.
 fn cluster() -> Cluster {
     let mut cluster = Cluster::with(3, config());
     cluster.run(200);
@@ -32,14 +32,14 @@ fn lease_starts_when_the_heartbeat_is_sent_and_ends_before_the_election_timeout(
     let mut cluster = cluster();
     let commit = cluster.raft(1).status().commit;
     assert_eq!(lease(&mut cluster, 1), Some(commit));
-    // a heartbeat goes out now, and is answered 100 ms later
+    // a heartbeat is sent now and acknowledged 100 ms later
     let sent = cluster.now.after(60_000);
     cluster.now = sent;
     cluster.raft(1).tick(sent);
     cluster.drain(1);
     cluster.now = sent.after(100_000);
     cluster.settle();
-    // the follower's clock may be fast by a tenth, and so may this one
+    // the clocks of the follower and of the leader may be fast by a tenth
     let length = 150_000 - 15_000 - 13_500;
     assert_eq!(cluster.raft(1).read_lease(sent.after(length - 1)), Some(commit));
     assert_eq!(cluster.raft(1).read_lease(sent.after(length)), None);
@@ -71,7 +71,7 @@ fn leader_has_no_lease_during_or_after_a_leadership_transfer() {
     cluster.net.clear();
     cluster.raft(1).transfer(common::id(2)).unwrap();
     assert_eq!(lease(&mut cluster, 1), None);
-    // nobody was asked to take over yet
+    // no TimeoutNow was sent yet
     cluster.raft(1).abort_transfer();
     assert!(lease(&mut cluster, 1).is_some());
     cluster.run(120);
@@ -81,7 +81,7 @@ fn leader_has_no_lease_during_or_after_a_leadership_transfer() {
     cluster.net.clear();
     cluster.run(120);
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
-    assert_eq!(lease(&mut cluster, 1), None, "that message may come at any time");
+    assert_eq!(lease(&mut cluster, 1), None, "the TimeoutNow may arrive at any time");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn node_has_no_lease_before_its_first_commit_or_without_leadership() {
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
-    // everything passes but entries
+    // only entries are lost
     let empty = |e: &common::Envelope| !matches!(e.message(), quorate_raft::Message::Append { entries, .. } if !entries.is_empty());
     cluster.settle_if(empty);
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
@@ -108,7 +108,7 @@ fn node_has_no_lease_before_its_first_commit_or_without_leadership() {
 fn node_that_granted_a_lease_neither_votes_nor_campaigns_at_once() {
     for crash in [false, true] {
         let mut cluster = cluster();
-        // node 3 hears nothing; 2 gives the leader its lease
+        // node 3 is partitioned; node 2 grants the lease
         cluster.run_if(140, |e| e.from != 3 && e.to != 3);
         assert!(lease(&mut cluster, 1).is_some());
         if crash {
@@ -144,10 +144,10 @@ fn lease_settings_are_validated() {
 #[test]
 fn single_node_needs_no_round_for_its_lease() {
     let mut cluster = Cluster::with(1, config());
-    assert_eq!(cluster.raft(1).read_lease(Instant::ZERO), None, "but it must lead");
+    assert_eq!(cluster.raft(1).read_lease(Instant::ZERO), None, "a node must lead to have a lease");
     cluster.run(400);
     assert_eq!(cluster.raft(1).read_lease(Instant::MAX), Some(1));
-    // and leases must be on
+    // leases must be enabled
     let mut cluster = Cluster::with(1, Config::default());
     cluster.run(400);
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
@@ -166,7 +166,7 @@ fn membership_change_ends_the_lease_until_the_next_heartbeat_round() {
     assert!(lease(&mut cluster, 1).is_some());
 }
 
-/// A node whose settings are its own, in place of one of the cluster's.
+/// Replaces a node by a new one with its own settings.
 fn reconfigure(cluster: &mut Cluster, node: u64, config: Config) {
     let voters = [1, 2, 3].map(common::id);
     let now = cluster.now;
@@ -178,7 +178,7 @@ fn reconfigure(cluster: &mut Cluster, node: u64, config: Config) {
     cluster.drain(node);
 }
 
-/// How many of 40 reads by the old leader's lease miss what another leader has committed, and how many leases it has while it is heard.
+/// Of 40 lease reads by a partitioned leader, how many are stale; and how many leases it had before the partition.
 fn stale_reads(leader: &Config, others: &Config) -> (u32, u32) {
     let (mut stale, mut leases) = (0, 0);
     for round in 0..40 {
@@ -188,7 +188,7 @@ fn stale_reads(leader: &Config, others: &Config) -> (u32, u32) {
         cluster.elect(1);
         cluster.run(500 + round);
         leases += u32::from(lease(&mut cluster, 1).is_some());
-        // the leader is cut off; the others elect one of themselves, which commits
+        // the leader is partitioned; the others elect a new leader, which commits
         let cut = |e: &common::Envelope| e.from != 1 && e.to != 1;
         for _ in 0..60 {
             cluster.run_if(10, cut);
@@ -216,13 +216,13 @@ fn different_settings_cause_no_stale_reads() {
         snapshot_part_bytes: 64,
         ..Config::default()
     };
-    // the least that is promised counts
+    // the shortest promise counts
     assert_eq!(stale_reads(&times(600_000), &times(150_000)), (0, 40));
     assert_eq!(stale_reads(&times(150_000), &times(600_000)), (0, 40));
-    // a clock that is worse than the leader has it
+    // a larger clock drift than the leader assumes
     let bad = Config { lease_drift_ppm: 250_000, ..times(150_000) };
     assert_eq!(stale_reads(&times(150_000), &bad), (0, 40));
-    // voters that have leases off promise nothing
+    // voters with leases disabled promise nothing
     let off = Config { lease_drift_ppm: 0, ..times(150_000) };
     assert_eq!(stale_reads(&times(150_000), &off), (0, 0));
 }
@@ -232,19 +232,19 @@ fn voter_without_a_lease_promise_does_not_count() {
     let mut cluster = cluster();
     let promise =
         |e: &common::Envelope| matches!(e.message(), quorate_raft::Message::Promise { .. });
-    // as nodes of older versions, which do not know that message
+    // nodes of older versions do not send this message
     cluster.run_if(400, |e| !promise(e));
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
     assert_eq!(lease(&mut cluster, 1), None);
     cluster.run(120);
     assert!(lease(&mut cluster, 1).is_some());
-    // a message for each round that is heard, and none without leases
+    // without leases no promise is sent
     let mut plain = Cluster::new(3);
     plain.elect(1);
     plain.run_if(1_000, |e| !promise(e) || panic!("{e:?}"));
 }
 
-/// Node 1 sends its next heartbeat: when, and the round of it.
+/// Node 1 sends its next heartbeat. Returns the time and the round.
 fn next_heartbeat(cluster: &mut Cluster) -> (Instant, u64) {
     let sent = cluster.now.after(60_000);
     cluster.now = sent;
@@ -282,7 +282,7 @@ fn shortest_lease_promise_of_the_term_counts() {
     }
 }
 
-/// While two configurations decide together, a majority of each has to promise (section 4.3 of the thesis).
+/// In joint consensus a majority of each configuration must promise (Raft thesis, 4.3).
 #[test]
 fn lease_needs_both_majorities_in_joint_consensus() {
     for heard in [&[2][..], &[2, 3], &[3, 4], &[4, 5]] {
@@ -290,12 +290,12 @@ fn lease_needs_both_majorities_in_joint_consensus() {
         cluster.run(200);
         cluster.elect(1);
         cluster.run(120);
-        // of one, two and three the majority is two; of all five it is three
+        // the majority of nodes 1 to 3 is two; of all five it is three
         let [four, five] = [4, 5].map(common::id);
         let away = [quorate_raft::Change::Demote(four), quorate_raft::Change::Demote(five)];
         cluster.raft(1).change(&away).unwrap();
         cluster.drain(1);
-        // the change is sent and not acknowledged, so that both decide
+        // the change is sent and not acknowledged, so both configurations decide
         cluster.run_if(120, |e| {
             let accept = matches!(e.message(), quorate_raft::Message::Accept { .. });
             let heard = |node| node == 1 || heard.contains(&node);
@@ -318,7 +318,7 @@ fn empty_and_old_promises_do_not_extend_the_lease() {
     assert_eq!(cluster.leader(), Some(1));
     let term = cluster.raft(1).status().term;
     let (sent, round) = next_heartbeat(&mut cluster);
-    // when the lease of before is over
+    // the earlier lease has expired by then
     let later = sent.after(121_000);
     for (term, promise_us, counts) in
         [(term, 0, false), (term - 1, 150_000, false), (term, 150_000, true)]

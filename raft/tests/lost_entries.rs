@@ -1,5 +1,5 @@
-//! A member that lost entries which it had acknowledged is found out, reported once, and causes no storm
-//! (the thesis, 3.8, assumes that disks forget nothing).
+//! A member that lost acknowledged entries is detected, reported once, and causes no message storm
+//! (the thesis, 3.8, assumes that disks lose nothing).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -7,12 +7,12 @@ mod common;
 use common::{Cluster, Envelope, encode, id};
 use quorate_raft::{Change, Message, Progress, Replication, Role};
 
-/// How long a message takes.
+/// The latency of a message.
 const HOP_US: u64 = 100;
 const SECOND_US: u64 = 1_000_000;
 
-/// Node 1 leads three, and everybody has some entries.
-fn led() -> Cluster {
+/// Node 1 leads three nodes that have some entries.
+fn elected() -> Cluster {
     let mut cluster = Cluster::new(3);
     cluster.run(200);
     cluster.elect(1);
@@ -29,28 +29,28 @@ fn progress(cluster: &mut Cluster, peer: u64) -> Progress {
     cluster.raft(1).peers().find(|progress| progress.id == id(peer)).unwrap()
 }
 
-/// All that must hold when node 3 has lost some of what it acknowledged.
-fn assert_found_out(mut cluster: Cluster) {
+/// Checks that the loss at node 3 is detected and contained.
+fn assert_loss_is_detected(mut cluster: Cluster) {
     let acknowledged = progress(&mut cluster, 3).match_index;
     cluster.restart(3);
     let counts = cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
     assert_eq!(cluster.leader(), Some(1));
-    assert_eq!(cluster.host(1).peer_losses, [(3, acknowledged)], "told once");
+    assert_eq!(cluster.host(1).peer_losses, [(3, acknowledged)], "reported once");
     let peer = progress(&mut cluster, 3);
     assert_eq!((peer.replication, peer.match_index), (Replication::Halted, 0));
     assert_eq!(peer.lost, Some(acknowledged));
     assert_eq!(progress(&mut cluster, 2).lost, None);
-    // a heartbeat and its answer, 20 times a second, and one more at first
+    // 20 heartbeats a second with their answers, and a few at the start
     for (link, count) in counts {
         assert!(count <= 25, "{count} messages a second from {} to {}", link.0, link.1);
     }
-    // the others go on
+    // the other nodes continue
     let commit = cluster.raft(1).status().commit;
     let index = cluster.propose(1, "after");
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
     assert_eq!((cluster.raft(1).status().commit, index), (commit + 1, commit + 1));
     assert_eq!(cluster.commands(2).last().unwrap(), "after");
-    // and it counts for nothing: no commit and no read without the other
+    // node 3 counts for no commit and no read
     cluster.host(2).up = false;
     cluster.propose(1, "not committed");
     cluster.raft(1).read().unwrap();
@@ -65,22 +65,22 @@ fn assert_found_out(mut cluster: Cluster) {
 
 #[test]
 fn erased_disk_is_reported_once_and_causes_no_storm() {
-    let mut cluster = led();
+    let mut cluster = elected();
     cluster.host(3).disk.clear();
-    assert_found_out(cluster);
+    assert_loss_is_detected(cluster);
 }
 
 #[test]
 fn truncated_log_is_reported_once_and_causes_no_storm() {
-    let mut cluster = led();
+    let mut cluster = elected();
     let disk = &mut cluster.host(3).disk;
     disk.truncate(disk.len() - 3);
-    assert_found_out(cluster);
+    assert_loss_is_detected(cluster);
 }
 
 #[test]
 fn loss_is_detected_while_entries_are_in_flight() {
-    let mut cluster = led();
+    let mut cluster = elected();
     cluster.host(3).disk.clear();
     let acknowledged = progress(&mut cluster, 3).match_index;
     cluster.restart(3);
@@ -94,8 +94,8 @@ fn loss_is_detected_while_entries_are_in_flight() {
 
 #[test]
 fn late_duplicate_of_a_rejection_is_ignored() {
-    let mut cluster = led();
-    // node 3 misses two entries, and refuses what comes after them; that refusal arrives twice
+    let mut cluster = elected();
+    // node 3 misses an entry and rejects the next append; the rejection arrives twice
     cluster.propose(1, "missed");
     cluster.net.retain(|envelope| envelope.to != 3);
     cluster.settle();
@@ -110,10 +110,12 @@ fn late_duplicate_of_a_rejection_is_ignored() {
     let before = progress(&mut cluster, 3);
     assert_eq!((before.match_index, before.lost), (cluster.raft(1).status().last, None));
     for envelope in &late {
-        let Message::Reject { prev_index, .. } = envelope.message() else { panic!("a refusal") };
+        let Message::Reject { prev_index, .. } = envelope.message() else {
+            panic!("not a rejection")
+        };
         assert!(prev_index <= before.match_index);
         cluster.deliver(envelope);
-        assert!(cluster.net.is_empty(), "nothing is said to it");
+        assert!(cluster.net.is_empty(), "no message is sent");
     }
     let mut after = progress(&mut cluster, 3);
     after.silent_us = before.silent_us;
@@ -123,12 +125,12 @@ fn late_duplicate_of_a_rejection_is_ignored() {
 
 #[test]
 fn rejection_counts_from_the_round_after_the_acknowledgement() {
-    let mut cluster = led();
+    let mut cluster = elected();
     let index = cluster.propose(1, "x");
     cluster.settle();
     let status = cluster.raft(1).status();
     let rounds: Vec<u64> = (0..40).collect();
-    let refuses = |cluster: &mut Cluster, round| {
+    let rejects = |cluster: &mut Cluster, round| {
         let mut copy = cluster.raft(1).clone();
         let reject = Message::Reject {
             term: status.term,
@@ -140,20 +142,20 @@ fn rejection_counts_from_the_round_after_the_acknowledgement() {
         let taken = copy.receive(cluster.now, id(3), reject).is_ok();
         taken.then(|| copy.peers().any(|progress| progress.lost == Some(index)))
     };
-    // the round of the acknowledgement is the last there is
-    let found: Vec<_> = rounds.iter().map_while(|&round| refuses(&mut cluster, round)).collect();
+    // no round after the acknowledgement has begun
+    let found: Vec<_> = rounds.iter().map_while(|&round| rejects(&mut cluster, round)).collect();
     assert!(!found.is_empty() && !found.contains(&true), "{found:?}");
     cluster.now = cluster.now.after(cluster.config.heartbeat_us);
     let now = cluster.now;
     cluster.raft(1).tick(now);
     cluster.drain(1);
-    let later: Vec<_> = rounds.iter().map_while(|&round| refuses(&mut cluster, round)).collect();
+    let later: Vec<_> = rounds.iter().map_while(|&round| rejects(&mut cluster, round)).collect();
     assert_eq!(later, [found, vec![true]].concat());
 }
 
 #[test]
 fn node_that_lost_entries_is_sent_its_removal() {
-    let mut cluster = led();
+    let mut cluster = elected();
     cluster.host(3).disk.clear();
     cluster.restart(3);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
@@ -164,23 +166,23 @@ fn node_that_lost_entries_is_sent_its_removal() {
     assert!(!cluster.raft(3).status().standing.is_member());
     assert_eq!(cluster.raft(1).peers().count(), 1);
     let counts = cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
-    assert_eq!(counts.get(&(1, 3)), None, "it knows, and is not bothered any more");
+    assert_eq!(counts.get(&(1, 3)), None, "no message is sent to it any more");
 }
 
 #[test]
 fn node_that_lost_entries_gets_no_snapshot_and_no_leadership() {
-    let mut cluster = led();
+    let mut cluster = elected();
     cluster.host(3).disk.clear();
     cluster.restart(3);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
     let status = cluster.raft(1).status();
-    let renew = Message::Renew { term: status.term, index: 0 };
-    cluster.deliver(&Envelope { from: 3, to: 1, bytes: encode(&renew) });
+    let request = Message::Renew { term: status.term, index: 0 };
+    cluster.deliver(&Envelope { from: 3, to: 1, bytes: encode(&request) });
     cluster.raft(1).snapshot_taken(status.applied, status.applied).unwrap();
     cluster.raft(1).transfer(id(3)).unwrap();
     cluster.drain(1);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
-    assert_eq!(cluster.host(1).wanted, []);
+    assert_eq!(cluster.host(1).chunk_requests, []);
     assert_eq!(cluster.leader(), Some(1));
     assert_eq!(cluster.raft(1).status().term, status.term);
 }

@@ -1,11 +1,11 @@
-//! Lost and overtaken messages: what is sent again, when, and how much of it.
+//! Lost and overtaken messages: what the leader resends, when, and how much.
 #![cfg(feature = "alloc")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{Instant, NodeId, Output, Wire};
 use quorate_raft::{Config, Event, Heap, Inline, Message, Raft, Role, Storage};
 
-/// A message from one node to another.
+/// An encoded message in flight.
 #[derive(Clone)]
 struct Envelope {
     from: usize,
@@ -13,7 +13,7 @@ struct Envelope {
     bytes: Vec<u8>,
 }
 
-/// Nodes whose disks are fast, and whose messages the test moves.
+/// Nodes with fast disks. The test moves the messages.
 struct Net<S: Storage> {
     nodes: Vec<Raft<S>>,
     now: Instant,
@@ -26,7 +26,7 @@ impl Envelope {
         Message::from_slice(&self.bytes).unwrap()
     }
 
-    /// Bytes of entries in it.
+    /// Bytes of entries in the message.
     fn entries(&self) -> usize {
         match self.message() {
             Message::Append { entries, .. } => entries.len(),
@@ -37,7 +37,7 @@ impl Envelope {
 
 impl<S: Storage> Net<S> {
     /// Node 0 leads.
-    fn led(nodes: u64, config: &Config) -> Self {
+    fn elected(nodes: u64, config: &Config) -> Self {
         let ids: Vec<NodeId> = (0..nodes).map(NodeId::new).collect();
         let node = |&id| Raft::new(id, &ids, config.clone(), id.get() + 1).unwrap();
         let nodes: Vec<Raft<S>> = ids.iter().map(node).collect();
@@ -101,7 +101,7 @@ impl<S: Storage> Net<S> {
         self.settle_if(|_| true);
     }
 
-    /// The leader's next heartbeat.
+    /// Advances time to the leader's next heartbeat.
     fn heartbeat(&mut self) {
         self.now = self.nodes[0].deadline().unwrap();
         let now = self.now;
@@ -114,15 +114,15 @@ impl<S: Storage> Net<S> {
         self.drain(0);
     }
 
-    /// What is on its way with entries.
+    /// Removes the messages with entries from the network.
     fn take_entries(&mut self) -> Vec<Envelope> {
-        let (bulk, rest) = self.sent.drain(..).partition(|envelope| envelope.entries() > 0);
+        let (appends, rest) = self.sent.drain(..).partition(|envelope| envelope.entries() > 0);
         self.sent = rest;
-        bulk
+        appends
     }
 
-    /// Delivers all that overtakes entries, and returns the bytes of entries that were sent meanwhile.
-    fn overtake(&mut self) -> usize {
+    /// Delivers all messages without entries, and returns the bytes of entries sent meanwhile.
+    fn deliver_without_entries(&mut self) -> usize {
         let mut resent = 0;
         self.settle_if(|envelope| {
             resent += envelope.entries();
@@ -134,17 +134,17 @@ impl<S: Storage> Net<S> {
 
 #[test]
 fn heartbeat_that_overtakes_entries_causes_no_resend() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     net.propose(900 << 10);
-    let bulk = net.take_entries();
-    assert_eq!(bulk.len(), 1);
-    // it takes four heartbeats to arrive
+    let appends = net.take_entries();
+    assert_eq!(appends.len(), 1);
+    // the entries arrive after four heartbeats
     for _ in 0..4 {
         net.heartbeat();
         assert!(net.sent.iter().any(|envelope| envelope.to == 1), "a heartbeat");
-        assert_eq!(net.overtake(), 0);
+        assert_eq!(net.deliver_without_entries(), 0);
     }
-    net.deliver(&bulk[0]);
+    net.deliver(&appends[0]);
     net.settle();
     assert_eq!(net.applied, [1, 0]);
     net.heartbeat();
@@ -154,30 +154,30 @@ fn heartbeat_that_overtakes_entries_causes_no_resend() {
 
 #[test]
 fn entries_that_every_heartbeat_overtakes_are_sent_once() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     let (mut proposed, mut sent) = (0, 0);
     for _ in 0..50 {
-        // something is always on its way when a heartbeat overtakes it
+        // every heartbeat overtakes entries in flight
         net.propose(1000);
         proposed += 1_usize;
-        let bulk = net.take_entries();
-        sent += bulk.iter().map(Envelope::entries).sum::<usize>();
+        let appends = net.take_entries();
+        sent += appends.iter().map(Envelope::entries).sum::<usize>();
         net.heartbeat();
-        sent += net.overtake();
-        bulk.iter().for_each(|envelope| net.deliver(envelope));
+        sent += net.deliver_without_entries();
+        appends.iter().for_each(|envelope| net.deliver(envelope));
         net.settle();
     }
     net.heartbeat();
     net.settle();
     assert_eq!(net.applied, [proposed; 2]);
-    // the first time that may be a loss, and costs what was on its way
+    // the first overtake may be a loss, so the entries in flight are sent again once
     assert!(sent <= 51 * 1003, "{sent} bytes for {proposed} KB");
 }
 
 #[test]
 fn heartbeat_does_not_request_compacted_entries() {
-    let mut net = Net::<Heap>::led(3, &Config::default());
-    // to node 2 it is on its way still
+    let mut net = Net::<Heap>::elected(3, &Config::default());
+    // the append to node 2 is delayed
     net.propose(900 << 10);
     let (late, rest) = net.sent.drain(..).partition(|envelope| envelope.to == 2);
     let late: Vec<Envelope> = late;
@@ -201,7 +201,7 @@ fn heartbeat_does_not_request_compacted_entries() {
 #[test]
 fn lost_append_is_resent_after_the_next_heartbeat() {
     for len in [1, 1000, 60 << 10] {
-        let mut net = Net::<Heap>::led(2, &Config::default());
+        let mut net = Net::<Heap>::elected(2, &Config::default());
         net.propose(len);
         net.take_entries();
         net.heartbeat();
@@ -212,12 +212,12 @@ fn lost_append_is_resent_after_the_next_heartbeat() {
 
 #[test]
 fn lost_append_is_resent_within_two_heartbeats_if_heartbeats_overtake_entries() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     net.propose(1000);
-    let bulk = net.take_entries();
+    let appends = net.take_entries();
     net.heartbeat();
-    net.overtake();
-    net.deliver(&bulk[0]);
+    net.deliver_without_entries();
+    net.deliver(&appends[0]);
     net.settle();
     net.heartbeat();
     net.settle();
@@ -232,13 +232,13 @@ fn lost_append_is_resent_within_two_heartbeats_if_heartbeats_overtake_entries() 
 
 #[test]
 fn lost_window_is_resent_after_the_next_append_or_the_first_heartbeat_after_a_partition() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     (0..9).for_each(|_| net.propose(100 << 10));
     net.take_entries();
     net.propose(1);
     net.settle();
     assert_eq!(net.applied[0], 10);
-    // the link is cut for a while: what was on it is gone
+    // a partition loses the entries in flight
     (0..9).for_each(|_| net.propose(100 << 10));
     net.take_entries();
     for _ in 0..4 {
@@ -252,10 +252,10 @@ fn lost_window_is_resent_after_the_next_append_or_the_first_heartbeat_after_a_pa
 
 #[test]
 fn slow_disk_causes_no_resend() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     net.propose(1000);
     let append = net.take_entries().remove(0);
-    // it takes the entries, and its disk does not
+    // the follower accepts the entries, and its disk does not finish
     let (now, from) = (net.now, NodeId::new(0));
     net.nodes[1].receive(now, from, append.message()).unwrap();
     let mut ticket = None;
@@ -285,7 +285,7 @@ fn slow_disk_causes_no_resend() {
     assert_eq!(net.applied[0], 1);
 }
 
-/// Lets a second pass, without what is longer than a frame.
+/// Runs for some heartbeats and drops messages longer than a frame.
 fn run_framed<S: Storage>(net: &mut Net<S>, heartbeats: usize, frame: usize) {
     for _ in 0..heartbeats {
         net.heartbeat();
@@ -295,12 +295,12 @@ fn run_framed<S: Storage>(net: &mut Net<S>, heartbeats: usize, frame: usize) {
 
 #[test]
 fn follower_behind_a_link_with_short_frames_catches_up() {
-    let mut net = Net::<Inline<3, 4096, 64, 256>>::led(3, &Config::default());
+    let mut net = Net::<Inline<3, 4096, 64, 256>>::elected(3, &Config::default());
     for _ in 0..30 {
         net.propose(64);
         net.settle_if(|envelope| envelope.from != 2 && envelope.to != 2);
     }
-    // cut off for a second
+    // node 2 is partitioned for a second
     for _ in 0..20 {
         net.heartbeat();
         net.settle_if(|envelope| envelope.from != 2 && envelope.to != 2);
@@ -312,7 +312,7 @@ fn follower_behind_a_link_with_short_frames_catches_up() {
 
 #[test]
 fn append_limit_grows_back_after_losses_stop() {
-    let mut net = Net::<Heap>::led(2, &Config::default());
+    let mut net = Net::<Heap>::elected(2, &Config::default());
     let longest = |net: &mut Net<Heap>| {
         for _ in 0..400 {
             net.nodes[0].propose(&[7; 100]).unwrap();
@@ -331,11 +331,11 @@ fn append_limit_grows_back_after_losses_stop() {
     };
     assert!(longest(&mut net) > 40_000);
     assert_eq!(net.applied[0], 400);
-    assert!(longest(&mut net) <= 4000, "it knows by now");
+    assert!(longest(&mut net) <= 4000, "the limit was reduced");
     assert_eq!(net.applied[0], 800);
     for _ in 0..400 {
         net.heartbeat();
         net.settle();
     }
-    assert!(longest(&mut net) > 40_000, "and tries again");
+    assert!(longest(&mut net) > 40_000, "the limit grew back");
 }

@@ -1,4 +1,4 @@
-//! A node as a machine among others: what generic drivers call does what the methods of the same names do.
+//! The methods of the `Machine` trait do the same as the inherent methods.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -32,17 +32,17 @@ fn trait_methods_call_the_inherent_methods() {
     assert_eq!(Machine::max_message_len(&raft), Some(longest.0));
     assert_eq!(Machine::max_record_len(&raft), Some(longest.1));
 
-    let strange = Message::Vote { pre: false, term: 0, granted: true };
+    let invalid = Message::Vote { pre: false, term: 0, granted: true };
     let now = Instant::from_millis(2);
-    assert_eq!(Machine::receive(&mut raft, now, id(2), strange), Err(Rejected::Malformed));
-    let ask = Message::RequestVote { pre: false, term: 5, last_index: 0, last_term: 0 };
-    Machine::receive(&mut raft, now, id(2), ask).unwrap();
+    assert_eq!(Machine::receive(&mut raft, now, id(2), invalid), Err(Rejected::Malformed));
+    let request = Message::RequestVote { pre: false, term: 5, last_index: 0, last_term: 0 };
+    Machine::receive(&mut raft, now, id(2), request).unwrap();
     assert_eq!(raft.status().vote, Some(id(2)));
     let mut ticket = None;
     while let Some(output) = Machine::poll(&mut raft) {
         match output {
             Out::Persist(written, _) => ticket = Some(written),
-            Out::Send(..) => panic!("the vote is not on the disk"),
+            Out::Send(..) => panic!("the vote is not durable"),
             Out::Event(_) => {}
         }
     }
@@ -54,7 +54,7 @@ fn trait_methods_call_the_inherent_methods() {
 #[test]
 fn stopped_node_reports_fatal() {
     let mut raft = node();
-    // the entries that a snapshot covers and the log was to keep are missing
+    // entries that the log should keep below the snapshot are missing
     Machine::restore(&mut raft, Record::Vote { term: 3, vote: None }).unwrap();
     let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
     Machine::restore(&mut raft, covers).unwrap();

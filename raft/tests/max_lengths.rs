@@ -1,4 +1,4 @@
-//! No message and no record is longer than the formulas say, and some are as long.
+//! `max_message_len` and `max_record_len` are upper bounds, and some messages and records reach them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use quorate_core::Wire;
 use quorate_raft::{Config, Inline, Message, Raft, Record};
 
-/// The greatest term, index or round there is.
+/// The greatest term, index or round.
 const GREATEST: u64 = (1 << 62) - 1;
 
-/// Of ordinary numbers, which take a byte, instead of the greatest: five of a message, the term of an entry.
+/// Bytes saved by small numbers: five in a message, and the term of an entry.
 const SMALL_NUMBERS: usize = 5 * 8 + 8;
 
 const fn longest_append(entries: &[u8]) -> Message<'_> {
@@ -29,7 +29,7 @@ const fn longest_append(entries: &[u8]) -> Message<'_> {
 fn longest_message_is_as_long_as_the_formula() {
     for (max_append_bytes, max_entry_bytes) in [(400, 256), (160, 128), (1, 300), (1 << 20, 2000)] {
         let config = Config { max_append_bytes, max_entry_bytes, ..Config::default() };
-        // two or three bytes of length, 9 of its term
+        // two or three bytes of length, 9 of the term
         let longest = max_append_bytes.max(max_entry_bytes + 9 + 2).min(4096);
         let entries = vec![0; longest];
         let message = longest_append(&entries);
@@ -60,7 +60,7 @@ fn longest_record_is_as_long_as_the_formula() {
 #[test]
 fn longest_append_is_limited_by_half_the_log() {
     let config = Config { max_append_bytes: 64, max_entry_bytes: 1 << 20, ..Config::default() };
-    // two bytes of length, 9 of its term
+    // two bytes of length, 9 of the term
     let entries = vec![0; 2048 + 9 + 2];
     let message = longest_append(&entries);
     let formula = Raft::<Inline<3, 4096, 64, 64>>::max_message_len(&config);
@@ -69,7 +69,7 @@ fn longest_append_is_limited_by_half_the_log() {
 
 #[test]
 fn longest_record_may_be_the_member_list() {
-    // the kind, the index, the term and the node's own id, ten bytes each at most, and 31 members of nine
+    // the kind; the index, the term and the own id of at most ten bytes each; 31 members of nine bytes
     let members = 1 + 3 * 10 + 2 + 31 * 9;
     let formula = Raft::<Inline<31, 64, 8, 64>>::max_record_len(&Config::default());
     assert_eq!(formula, members);
@@ -82,12 +82,12 @@ fn heap_storage_is_limited_by_its_configuration() {
     let config = Config { max_entry_bytes: 4 << 20, ..Config::default() };
     let long = Raft::<Heap>::max_message_len(&config);
     assert!((4 << 20..(4 << 20) + 100).contains(&long), "{long}");
-    // the last part of a snapshot has the members with it: of three a radio's packet takes them
+    // the last chunk carries the members; with three of them it fits into a radio packet
     let three = Config { max_members: 3, ..Config::radio() };
     assert!(Raft::<Heap>::max_message_len(&three) < 255);
 }
 
-/// The longest message and record of a cluster in which one node is cut off again and again, and the disks are slow at times.
+/// The longest message and record of a cluster with partitions and slow disks.
 fn longest(config: &Config, steps: &[(u8, usize)]) -> (usize, usize) {
     let mut cluster = Cluster::with(3, config.clone());
     cluster.run(200);
@@ -111,7 +111,7 @@ fn longest(config: &Config, steps: &[(u8, usize)]) -> (usize, usize) {
                 let _ = cluster.raft(1).snapshot_taken(applied, applied);
             }
             _ => {
-                while let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+                while let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
                     let part = vec![7; 64.min(config.snapshot_part_bytes)];
                     let _ =
                         cluster.raft(1).send_snapshot(id(to), index, offset, &part, len % 2 == 0);
@@ -160,7 +160,7 @@ proptest! {
 fn formula_is_reached_by_real_messages() {
     for (append, entry) in [(1, 500), (2000, 50), (600, 500)] {
         let config = config(append, entry);
-        // node 3 misses many commands, and is sent them again; the disk of node 1 takes them all at once
+        // node 3 misses many commands, and is sent them in one message
         let mut steps = vec![(5, 3)];
         steps.extend([(0, entry); 6]);
         steps.extend([(0, entry.min(49)); 60]);
@@ -168,7 +168,7 @@ fn formula_is_reached_by_real_messages() {
         steps.extend([(8, 0); 30]);
         let (message, _) = longest(&config, &steps);
         let formula = Node::max_message_len(&config);
-        // where commands do not fill the append to the last byte, less than one is missing
+        // if commands do not fill the append exactly, less than one command is missing
         let gap = SMALL_NUMBERS + if append > entry { 52 } else { 0 };
         assert!(message + gap >= formula, "{message} of {formula}");
     }

@@ -1,4 +1,4 @@
-//! What a change of the members does to those who hear of it: whom they are told of, whom they speak to, and who may lead.
+//! Effects of membership changes: notifications, peers, and which nodes may lead.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -21,9 +21,9 @@ fn change(cluster: &mut Cluster, change: Change) {
     cluster.run(200);
 }
 
-/// An entry of the first term that lists voters.
+/// A configuration entry of term 1 with these voters.
 fn voters(members: &[u64]) -> Vec<u8> {
-    // 1: a member, 2: it votes
+    // 1: member, 2: voter
     let list: Vec<u8> =
         members.iter().flat_map(|member| [&[3][..], &member.to_le_bytes()].concat()).collect();
     let tag = u8::try_from(list.len() << 2).unwrap() | EntryKind::Config as u8;
@@ -33,7 +33,7 @@ fn voters(members: &[u64]) -> Vec<u8> {
 #[test]
 fn every_node_reports_each_change_once() {
     let mut cluster = led_by_1(3);
-    let told = |cluster: &mut Cluster, node| cluster.host(node).members.len();
+    let reports = |cluster: &mut Cluster, node| cluster.host(node).members.len();
     for (at, what) in [Change::Demote(id(3)), Change::Promote(id(3)), Change::Remove(id(3))]
         .into_iter()
         .enumerate()
@@ -42,7 +42,7 @@ fn every_node_reports_each_change_once() {
         let index = cluster.raft(1).status().config;
         let list = cluster.raft(1).members().bytes().to_vec();
         for node in 1..=3 {
-            assert_eq!(told(&mut cluster, node), at + 1, "{what:?} at {node}");
+            assert_eq!(reports(&mut cluster, node), at + 1, "{what:?} at {node}");
             assert_eq!(cluster.host(node).members[at], (index, list.clone()));
         }
     }
@@ -62,11 +62,11 @@ fn unchanged_members_in_a_snapshot_are_not_reported() {
     cluster.drain(1);
     for _ in 0..30 {
         cluster.run(20);
-        if let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+        if let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
             cluster.raft(1).send_snapshot(id(to), index, offset, b"state", true).unwrap();
             cluster.drain(1);
         }
-        if let Some((index, .., true)) = cluster.host(3).parts.pop() {
+        if let Some((index, .., true)) = cluster.host(3).chunks.pop() {
             cluster.host(3).applied.clear();
             cluster.raft(3).snapshot_installed(index).unwrap();
             cluster.drain(3);
@@ -81,7 +81,7 @@ fn demoted_node_may_campaign_until_the_change_commits() {
     let mut cluster = led_by_1(3);
     cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
     cluster.drain(1);
-    // 3 has the entry, and does not know it to be committed
+    // node 3 has the entry and does not know that it is committed
     let append = cluster.net.iter().position(|e| e.to == 3).unwrap();
     let append = cluster.net.remove(append).unwrap();
     cluster.deliver(&append);
@@ -97,7 +97,7 @@ fn demoted_node_may_campaign_until_the_change_commits() {
     cluster.run(200);
     let now = cluster.now;
     assert!(!campaigns(cluster.raft(3), now));
-    // one that never had it may not, committed or not
+    // a learner that never was a voter may not campaign
     assert!(campaigns(cluster.raft(2), now));
     cluster.raft(1).change(&[Change::Add(id(9))]).unwrap();
     cluster.drain(1);
@@ -150,20 +150,20 @@ fn non_member_leader_keeps_its_peer_slot_unless_a_member_needs_it() {
 fn non_member_is_not_sent_a_removal() {
     let mut cluster = led_by_1(3);
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
-    let ask = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
-    cluster.raft(1).receive(now, id(4), ask).unwrap();
+    let request = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
+    cluster.raft(1).receive(now, id(4), request).unwrap();
     cluster.drain(1);
     cluster.net.retain(|e| e.to != 4);
     cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
     cluster.drain(1);
     cluster.join(4);
     cluster.host(4).up = false;
-    let mut told = 0;
+    let mut messages = 0;
     cluster.run_if(200, |e| {
-        told += u32::from(e.to == 4);
+        messages += u32::from(e.to == 4);
         true
     });
-    assert_eq!(told, 0);
+    assert_eq!(messages, 0);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn leader_that_removes_itself_leads_until_the_change_commits() {
     cluster.raft(1).change(&[Change::Remove(id(1))]).unwrap();
     cluster.drain(1);
     let index = cluster.raft(1).status().config;
-    // without its own vote both others are needed
+    // its own vote does not count, so both others are needed
     cluster.settle_if(|e| e.to != 3 && e.from != 3);
     assert!(cluster.raft(1).status().commit < index);
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
@@ -180,7 +180,7 @@ fn leader_that_removes_itself_leads_until_the_change_commits() {
     assert!(cluster.raft(1).status().commit >= index);
     assert_ne!(cluster.raft(1).status().role, Role::Leader);
     let leader = cluster.leader().unwrap();
-    assert_ne!(leader, 1, "it was handed on, without a timeout");
+    assert_ne!(leader, 1, "leadership was transferred without a timeout");
     cluster.propose(leader, "x");
     cluster.run(100);
     assert_eq!(cluster.commands(5 - leader).last().map(String::as_str), Some("x"));
@@ -199,7 +199,7 @@ fn replaced_configuration_entry_restores_the_previous_members() {
     let list = [&[1, 1][..], &voters(&[1, 2, 4])].concat();
     raft.receive(now, id(2), append(1, (0, 0), &list)).unwrap();
     assert!(raft.members().standing(id(4)).votes() && raft.status().config == 2);
-    // an entry that is no configuration takes its place
+    // a normal entry replaces the configuration entry
     raft.receive(now, id(3), append(2, (1, 1), &[2, 1])).unwrap();
     assert_eq!(raft.members().bytes(), before);
     assert!(raft.peers().any(|peer| peer.id == id(3)) && raft.peers().count() == 2);
@@ -210,16 +210,16 @@ fn replaced_configuration_entry_restores_the_previous_members() {
 fn vote_request_of_a_non_member_takes_no_members_slot() {
     let mut cluster = led_by_1(3);
     let (now, term) = (cluster.now, cluster.raft(2).status().term);
-    let places = |cluster: &mut Cluster| {
-        let mut places: Vec<u64> = cluster.raft(2).peers().map(|peer| peer.id.get()).collect();
-        places.sort_unstable();
-        places
+    let peer_ids = |cluster: &mut Cluster| {
+        let mut peers: Vec<u64> = cluster.raft(2).peers().map(|peer| peer.id.get()).collect();
+        peers.sort_unstable();
+        peers
     };
-    assert_eq!(places(&mut cluster), [1, 3]);
-    for stranger in [8, 9] {
-        let ask = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
-        assert_eq!(cluster.raft(2).receive(now, id(stranger), ask), Ok(()));
-        assert_eq!(places(&mut cluster), [1, 3]);
+    assert_eq!(peer_ids(&mut cluster), [1, 3]);
+    for non_member in [8, 9] {
+        let request = Message::RequestVote { pre: true, term, last_index: 0, last_term: 0 };
+        assert_eq!(cluster.raft(2).receive(now, id(non_member), request), Ok(()));
+        assert_eq!(peer_ids(&mut cluster), [1, 3]);
     }
 }
 
@@ -229,14 +229,14 @@ fn joint_consensus_is_not_left_during_a_leadership_transfer() {
     cluster.raft(1).change(&[Change::Demote(id(4)), Change::Demote(id(5))]).unwrap();
     cluster.drain(1);
     let last = cluster.raft(1).status().last;
-    // 2 has it, and says so after the handover to it has begun; it is asked in vain
+    // node 2 acknowledges the entry after the transfer to it has begun; its TimeoutNow is lost
     let pass = |e: &common::Envelope| !matches!(e.message(), Message::TimeoutNow { .. });
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
     cluster.run_if(100, pass);
     let status = cluster.raft(1).status();
     assert!(status.commit >= last && status.transfer.is_some() && status.joint);
-    assert_eq!(status.last, last, "the log stands still");
+    assert_eq!(status.last, last, "no entry is appended");
     cluster.raft(1).abort_transfer();
     cluster.run_if(200, pass);
     assert!(!cluster.raft(1).status().joint);

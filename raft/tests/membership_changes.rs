@@ -1,4 +1,4 @@
-//! Changes of the members: what is refused, and what survives a restart. What they do is in `scenarios/members_*.txt`.
+//! Membership changes: what is refused, and what survives a restart. Their effects are in `scenarios/members_*.txt`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{DecodeError, Instant, NodeId, Output, Rejected, Ticket, Wire};
@@ -13,7 +13,7 @@ fn id(node: u64) -> NodeId {
     NodeId::new(node)
 }
 
-/// Polls until it is quiet, and keeps the records.
+/// Polls until there is no more output, and keeps the records.
 fn drain<S: Storage>(raft: &mut Raft<S>, disk: &mut Vec<Vec<u8>>) -> Option<Ticket> {
     let mut last = None;
     while let Some(output) = raft.poll() {
@@ -27,15 +27,15 @@ fn drain<S: Storage>(raft: &mut Raft<S>, disk: &mut Vec<Vec<u8>>) -> Option<Tick
     last
 }
 
-/// Everything that is written is durable at once.
+/// Polls a node whose writes are durable at once.
 fn settle<S: Storage>(raft: &mut Raft<S>, disk: &mut Vec<Vec<u8>>) {
     while let Some(ticket) = drain(raft, disk) {
         raft.persisted(ticket);
     }
 }
 
-/// A node that leads a cluster of its own.
-fn alone<S: Storage>(disk: &mut Vec<Vec<u8>>) -> Raft<S> {
+/// The leader of a single-node cluster.
+fn single_node<S: Storage>(disk: &mut Vec<Vec<u8>>) -> Raft<S> {
     let mut raft = Raft::new(id(1), &[id(1)], Config::default(), 7).unwrap();
     raft.campaign(Instant::ZERO);
     settle(&mut raft, disk);
@@ -54,7 +54,7 @@ fn restored(disk: &[Vec<u8>]) -> Node {
 #[test]
 fn invalid_changes_are_refused_without_effect() {
     let mut disk = Vec::new();
-    let mut raft: Node = alone(&mut disk);
+    let mut raft: Node = single_node(&mut disk);
     let before = raft.clone();
     for (changes, error) in [
         (vec![Change::Promote(id(2))], ChangeError::NoSuchNode(id(2))),
@@ -99,14 +99,14 @@ fn change_is_refused_before_an_entry_of_the_term_is_committed() {
 #[test]
 fn members_survive_a_restart() {
     let mut disk = Vec::new();
-    let mut raft: Node = alone(&mut disk);
+    let mut raft: Node = single_node(&mut disk);
     raft.change(&[Change::Add(id(2)), Change::AddWitness(id(3))]).unwrap();
     settle(&mut raft, &mut disk);
     assert_eq!(raft.members().len(), 3);
     let joint = raft.status();
     let list = |raft: &Node| raft.members().bytes().to_vec();
     assert_eq!(list(&restored(&disk)), list(&raft));
-    // and when the entry that listed them is gone
+    // the entry that listed the members is compacted
     raft.snapshot_taken(joint.applied, joint.applied).unwrap();
     settle(&mut raft, &mut disk);
     assert_eq!(raft.entries(1).len(), 0);
@@ -126,7 +126,7 @@ fn members_survive_a_restart() {
 #[test]
 fn joint_consensus_survives_a_restart() {
     let mut disk = Vec::new();
-    let mut raft: Node = alone(&mut disk);
+    let mut raft: Node = single_node(&mut disk);
     raft.change_jointly(&[Change::Add(id(2))]).unwrap();
     settle(&mut raft, &mut disk);
     assert!(raft.status().joint && raft.members().is_joint());
@@ -135,7 +135,7 @@ fn joint_consensus_survives_a_restart() {
     again.campaign(Instant::from_millis(1));
     settle(&mut again, &mut disk);
     assert_eq!(again.status().role, Role::Leader);
-    // it stays in it until it is told
+    // joint consensus is kept until it is left explicitly
     again.tick(Instant::from_millis(60));
     settle(&mut again, &mut disk);
     assert!(again.status().joint);
@@ -148,7 +148,7 @@ fn joint_consensus_survives_a_restart() {
 #[test]
 fn fixed_storage_refuses_changes() {
     type Board = Raft<Fixed<3, 4096, 64, 64>>;
-    let mut raft: Board = alone(&mut Vec::new());
+    let mut raft: Board = single_node(&mut Vec::new());
     assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::Fixed));
     let voters = [id(1), id(2)];
     let mut raft = Board::new(id(1), &voters, Config::default(), 7).unwrap();
@@ -172,9 +172,9 @@ fn impossible_member_list_is_refused() {
     let member = |standing: u8, node: u8| [standing, node, 0, 0, 0, 0, 0, 0, 0];
     let bad = Err(DecodeError::Invalid);
     assert_eq!(Members::decode(&[]), bad);
-    assert_eq!(Members::decode(&member(1, 1)), bad); // nobody votes
-    assert_eq!(Members::decode(&member(2, 1)), bad); // votes, and is no member
-    assert_eq!(Members::decode(&member(35, 1)), bad); // what no standing is
+    assert_eq!(Members::decode(&member(1, 1)), bad); // no voter
+    assert_eq!(Members::decode(&member(2, 1)), bad); // a voter that is no member
+    assert_eq!(Members::decode(&member(35, 1)), bad); // not a membership
     assert_eq!(Members::decode(&member(3, 1)[..8]), bad);
     let twice = [member(3, 1), member(1, 1)].concat();
     assert_eq!(Members::decode(&twice), bad);

@@ -1,4 +1,4 @@
-//! What a node is in a cluster, by the byte that stands for it, and what changes make of it (docs/wire.md; Raft thesis, 4.1 and 4.3).
+//! The membership of a node, its encoding, and how changes modify it (docs/wire.md; Raft thesis, 4.1 and 4.3).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -9,14 +9,14 @@ use quorate_raft::{
     Change, ChangeError, Config, Inline, Members, ProposeError, Raft, Role, Standing,
 };
 
-/// As in docs/wire.md.
-const IN: u8 = 1;
-const VOTES: u8 = 2;
-const VOTED: u8 = 4;
+/// The bits of docs/wire.md.
+const MEMBER: u8 = 1;
+const VOTER: u8 = 2;
+const OLD_VOTER: u8 = 4;
 const WITNESS: u8 = 8;
 const HOLD: u8 = 16;
 
-/// A list of members: nine bytes each.
+/// An encoded member list.
 fn list(members: &[(u8, u64)]) -> Vec<u8> {
     let encoded = members.iter().flat_map(|&(standing, node)| {
         let mut bytes = vec![standing];
@@ -26,9 +26,9 @@ fn list(members: &[(u8, u64)]) -> Vec<u8> {
     encoded.collect()
 }
 
-/// The standing that a byte stands for, if one does.
+/// The membership that a byte encodes, if any.
 fn standing(byte: u8) -> Option<Standing> {
-    let bytes = list(&[(IN | VOTES, 1), (byte, 2)]);
+    let bytes = list(&[(MEMBER | VOTER, 1), (byte, 2)]);
     let members = Members::decode(&bytes).ok()?;
     assert_eq!((members.len(), members.bytes()), (2, &bytes[..]));
     Some(members.standing(id(2)))
@@ -38,15 +38,15 @@ fn standing(byte: u8) -> Option<Standing> {
 fn every_byte_decodes_to_its_membership_or_is_refused() {
     for byte in 0..=255 {
         let has = |flag: u8| byte / flag % 2 == 1;
-        let known = byte < 32 && (has(IN) || has(VOTED)) && (has(IN) || !has(VOTES));
+        let known = byte < 32 && (has(MEMBER) || has(OLD_VOTER)) && (has(MEMBER) || !has(VOTER));
         let Some(standing) = standing(byte) else {
             assert!(!known, "{byte} is refused");
             continue;
         };
         assert!(known, "{byte} is {standing}");
-        assert_eq!(standing.votes(), has(VOTES) || has(VOTED), "{byte}");
-        assert_eq!(standing.learns(), has(IN) && !has(VOTES) && !has(VOTED), "{byte}");
-        assert_eq!(standing.leaves(), !has(IN), "{byte}");
+        assert_eq!(standing.votes(), has(VOTER) || has(OLD_VOTER), "{byte}");
+        assert_eq!(standing.learns(), has(MEMBER) && !has(VOTER) && !has(OLD_VOTER), "{byte}");
+        assert_eq!(standing.leaves(), !has(MEMBER), "{byte}");
         assert_eq!(standing.is_witness(), has(WITNESS), "{byte}");
         assert!(standing.is_member(), "{byte}");
     }
@@ -57,37 +57,37 @@ fn every_byte_decodes_to_its_membership_or_is_refused() {
 #[test]
 fn memberships_have_display_names() {
     for (byte, name) in [
-        (IN, "learner"),
-        (IN | WITNESS, "learner, witness"),
-        (IN | VOTES, "voter"),
-        (IN | VOTES | HOLD, "voter"),
-        (IN | VOTES | WITNESS, "voter, witness"),
-        (IN | VOTES | VOTED, "voter before and after"),
-        (IN | VOTED, "voter until it learns"),
-        (VOTED, "voter until it leaves"),
-        (VOTED | WITNESS, "voter until it leaves, witness"),
+        (MEMBER, "learner"),
+        (MEMBER | WITNESS, "learner, witness"),
+        (MEMBER | VOTER, "voter"),
+        (MEMBER | VOTER | HOLD, "voter"),
+        (MEMBER | VOTER | WITNESS, "voter, witness"),
+        (MEMBER | VOTER | OLD_VOTER, "voter before and after"),
+        (MEMBER | OLD_VOTER, "voter until it learns"),
+        (OLD_VOTER, "voter until it leaves"),
+        (OLD_VOTER | WITNESS, "voter until it leaves, witness"),
     ] {
         let standing = standing(byte).unwrap();
         assert_eq!(standing.to_string(), name);
         assert_eq!(format!("{standing:?}"), name);
     }
     assert_eq!(Standing::default().to_string(), "no member");
-    let members = list(&[(IN | VOTES, 1), (IN, 7)]);
+    let members = list(&[(MEMBER | VOTER, 1), (MEMBER, 7)]);
     let shown = format!("{:?}", Members::decode(&members).unwrap());
     assert!(shown.contains("voter") && shown.contains('7') && shown.contains("learner"), "{shown}");
 }
 
 #[test]
 fn impossible_member_lists_are_refused() {
-    // a machine has so many peers at most
-    let many: Vec<(u8, u64)> = (1..=62).map(|node| (IN | VOTES, node)).collect();
+    // a node has at most 60 peers
+    let many: Vec<(u8, u64)> = (1..=62).map(|node| (MEMBER | VOTER, node)).collect();
     for (bytes, is) in [
-        (list(&[(IN | VOTES, 1)]), true),
-        (list(&[(IN | VOTES, 1), (IN | VOTES, 1)]), false),
-        (list(&[(IN, 1), (VOTED, 2)]), false), // nobody votes in the end
-        (list(&[(IN, 1)]), false),
+        (list(&[(MEMBER | VOTER, 1)]), true),
+        (list(&[(MEMBER | VOTER, 1), (MEMBER | VOTER, 1)]), false),
+        (list(&[(MEMBER, 1), (OLD_VOTER, 2)]), false), // no voter in the new configuration
+        (list(&[(MEMBER, 1)]), false),
         (list(&[]), false),
-        (list(&[(IN | VOTES, 1)])[..8].to_vec(), false),
+        (list(&[(MEMBER | VOTER, 1)])[..8].to_vec(), false),
         (list(&many), false),
         (list(&many[..61]), true),
     ] {
@@ -98,10 +98,10 @@ fn impossible_member_lists_are_refused() {
 #[test]
 fn joint_configurations_are_recognized() {
     for (members, joint) in [
-        (vec![(IN | VOTES, 1), (IN, 2)], false),
-        (vec![(IN | VOTES | VOTED, 1)], true),
-        (vec![(IN | VOTES, 1), (VOTED, 2)], true),
-        (vec![(IN | VOTES, 1), (IN | VOTED, 2)], true),
+        (vec![(MEMBER | VOTER, 1), (MEMBER, 2)], false),
+        (vec![(MEMBER | VOTER | OLD_VOTER, 1)], true),
+        (vec![(MEMBER | VOTER, 1), (OLD_VOTER, 2)], true),
+        (vec![(MEMBER | VOTER, 1), (MEMBER | OLD_VOTER, 2)], true),
     ] {
         let bytes = list(&members);
         let members = Members::decode(&bytes).unwrap();
@@ -111,7 +111,7 @@ fn joint_configurations_are_recognized() {
     assert!(Members::default().is_empty() && !Members::default().is_joint());
 }
 
-/// A leader of three whose first entry is committed; nodes beyond three are not there.
+/// A cluster of three whose leader has committed an entry. Other nodes do not exist.
 fn leader() -> Cluster {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
@@ -119,7 +119,7 @@ fn leader() -> Cluster {
     cluster
 }
 
-/// Makes the change and lets it be committed; gives the members as the leader's log lists them then.
+/// Makes the change and lets it commit. Returns the member list right after the change.
 fn change(cluster: &mut Cluster, changes: &[Change], jointly: bool) -> Vec<u8> {
     let raft = cluster.raft(1);
     let put = if jointly { raft.change_jointly(changes) } else { raft.change(changes) };
@@ -139,15 +139,15 @@ fn settle(cluster: &mut Cluster) {
 #[test]
 fn each_change_updates_the_member_list() {
     let mut cluster = leader();
-    let two = [(IN | VOTES, 1), (IN | VOTES, 2)];
+    let two = [(MEMBER | VOTER, 1), (MEMBER | VOTER, 2)];
     let with = |rest: &[(u8, u64)]| list(&[&two[..], rest].concat());
     for (what, rest) in [
-        (Change::Add(id(4)), &[(IN | VOTES, 3), (IN, 4)][..]),
-        (Change::Remove(id(4)), &[(IN | VOTES, 3)]),
-        (Change::AddWitness(id(5)), &[(IN | VOTES, 3), (IN | WITNESS, 5)]),
-        (Change::Remove(id(5)), &[(IN | VOTES, 3)]),
-        (Change::Demote(id(3)), &[(IN, 3)]),
-        (Change::Promote(id(3)), &[(IN | VOTES, 3)]),
+        (Change::Add(id(4)), &[(MEMBER | VOTER, 3), (MEMBER, 4)][..]),
+        (Change::Remove(id(4)), &[(MEMBER | VOTER, 3)]),
+        (Change::AddWitness(id(5)), &[(MEMBER | VOTER, 3), (MEMBER | WITNESS, 5)]),
+        (Change::Remove(id(5)), &[(MEMBER | VOTER, 3)]),
+        (Change::Demote(id(3)), &[(MEMBER, 3)]),
+        (Change::Promote(id(3)), &[(MEMBER | VOTER, 3)]),
         (Change::Remove(id(3)), &[]),
     ] {
         assert_eq!(change(&mut cluster, &[what], false), with(rest), "{what:?}");
@@ -201,16 +201,17 @@ fn configuration_entry_leaves_room_for_new_leaders() {
 #[test]
 fn change_of_two_voters_uses_joint_consensus() {
     let mut cluster = leader();
-    // learners alone need no overlap
+    // changes of learners need no joint consensus
     let listed = change(&mut cluster, &[Change::Add(id(4)), Change::Add(id(5))], false);
-    let voters = [(IN | VOTES, 1), (IN | VOTES, 2), (IN | VOTES, 3)];
-    assert_eq!(listed, list(&[&voters[..], &[(IN, 4), (IN, 5)]].concat()));
+    let voters = [(MEMBER | VOTER, 1), (MEMBER | VOTER, 2), (MEMBER | VOTER, 3)];
+    assert_eq!(listed, list(&[&voters[..], &[(MEMBER, 4), (MEMBER, 5)]].concat()));
     let changes = [Change::Demote(id(2)), Change::Remove(id(3)), Change::Remove(id(5))];
     let listed = change(&mut cluster, &changes, false);
-    let joint = [(IN | VOTES | VOTED, 1), (IN | VOTED, 2), (VOTED, 3), (IN, 4)];
+    let joint =
+        [(MEMBER | VOTER | OLD_VOTER, 1), (MEMBER | OLD_VOTER, 2), (OLD_VOTER, 3), (MEMBER, 4)];
     assert_eq!(listed, list(&joint));
-    // and is left by itself
-    let left = [(IN | VOTES, 1), (IN, 2), (IN, 4)];
+    // joint consensus is left automatically
+    let left = [(MEMBER | VOTER, 1), (MEMBER, 2), (MEMBER, 4)];
     assert_eq!(cluster.raft(1).members().bytes(), list(&left));
 }
 
@@ -218,11 +219,16 @@ fn change_of_two_voters_uses_joint_consensus() {
 fn explicit_joint_consensus_is_left_on_request() {
     let mut cluster = leader();
     let listed = change(&mut cluster, &[Change::Demote(id(3)), Change::AddWitness(id(4))], true);
-    let both = IN | VOTES | VOTED | HOLD;
-    let joint = [(both, 1), (both, 2), (IN | VOTED | HOLD, 3), (IN | WITNESS | HOLD, 4)];
+    let both = MEMBER | VOTER | OLD_VOTER | HOLD;
+    let joint =
+        [(both, 1), (both, 2), (MEMBER | OLD_VOTER | HOLD, 3), (MEMBER | WITNESS | HOLD, 4)];
     assert_eq!(listed, list(&joint));
-    assert_eq!(cluster.raft(1).members().bytes(), list(&joint), "it is not left by itself");
+    assert_eq!(
+        cluster.raft(1).members().bytes(),
+        list(&joint),
+        "joint consensus is not left automatically"
+    );
     cluster.raft(1).leave_joint().unwrap();
-    let left = [(IN | VOTES, 1), (IN | VOTES, 2), (IN, 3), (IN | WITNESS, 4)];
+    let left = [(MEMBER | VOTER, 1), (MEMBER | VOTER, 2), (MEMBER, 3), (MEMBER | WITNESS, 4)];
     assert_eq!(cluster.raft(1).members().bytes(), list(&left));
 }

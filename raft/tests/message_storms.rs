@@ -1,5 +1,5 @@
-//! No two messages cause each other without time passing between them: with a peer that refuses or forgets everything, the messages of a second
-//! are so many a heartbeat.
+//! No two messages cause each other in a loop: with a peer that rejects or loses everything, the number of messages per heartbeat is
+//! bounded.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -10,11 +10,11 @@ use quorate_raft::{Config, Message, Role};
 
 const HOP_US: u64 = 100;
 const SECONDS: usize = 2;
-/// Messages on a link from one heartbeat to the next.
-const A_HEARTBEAT: usize = 8;
+/// The most messages on a link per heartbeat.
+const PER_HEARTBEAT: usize = 8;
 
-/// Node 1 leads three with some entries; with `compacted`, those are in a snapshot and nowhere else.
-fn led(compacted: bool) -> Cluster {
+/// Node 1 leads three nodes with some entries, which are compacted if `compacted`.
+fn elected(compacted: bool) -> Cluster {
     let mut cluster =
         Cluster::with(3, Config { snapshot_part_bytes: 64, forward: true, ..Config::default() });
     cluster.run(200);
@@ -32,18 +32,18 @@ fn led(compacted: bool) -> Cluster {
     cluster
 }
 
-/// Two parts of a snapshot, as the leader's application gives them.
-fn give_parts(cluster: &mut Cluster) {
-    while let Some((to, index, offset)) = cluster.host(1).wanted.pop() {
+/// The application of the leader sends the requested chunks, two per snapshot.
+fn send_chunks(cluster: &mut Cluster) {
+    while let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
         let data = vec![7; 64];
         let _ = cluster.raft(1).send_snapshot(id(to), index, offset, &data, offset >= 64);
         cluster.drain(1);
     }
 }
 
-/// What a follower's application does with parts: installs what is whole.
-fn take_parts(cluster: &mut Cluster, node: u64) {
-    while let Some((index, _, _, done)) = cluster.host(node).parts.pop() {
+/// The application of a follower installs complete snapshots.
+fn install_chunks(cluster: &mut Cluster, node: u64) {
+    while let Some((index, _, _, done)) = cluster.host(node).chunks.pop() {
         if done {
             let _ = cluster.raft(node).snapshot_installed(index);
             cluster.drain(node);
@@ -54,12 +54,12 @@ fn take_parts(cluster: &mut Cluster, node: u64) {
 fn assert_no_storm(counts: &Counts, what: &str) {
     let heartbeats = SECONDS * 20;
     for ((from, to), &count) in counts {
-        let most = heartbeats * A_HEARTBEAT;
+        let most = heartbeats * PER_HEARTBEAT;
         assert!(count <= most, "{what}: {count} messages from {from} to {to} in {SECONDS} s");
     }
 }
 
-/// Lets node 3 answer by `answers` in place of its machine, while commands go on.
+/// Runs the cluster with `answers` in place of node 3, while node 1 proposes commands.
 fn run(mut cluster: Cluster, what: &str, mut answers: impl FnMut(&mut Cluster, &Envelope)) {
     let mut counts = Counts::new();
     for n in 0..SECONDS * 10 {
@@ -68,11 +68,11 @@ fn run(mut cluster: Cluster, what: &str, mut answers: impl FnMut(&mut Cluster, &
             cluster.drain(1);
         }
         let more = cluster.run_timed(100_000, HOP_US, |cluster, envelope| {
-            give_parts(cluster);
+            send_chunks(cluster);
             if envelope.to == 3 {
                 answers(cluster, envelope);
             }
-            give_parts(cluster);
+            send_chunks(cluster);
             envelope.to == 3 || envelope.from == 3 && envelope.to != 1
         });
         more.into_iter().for_each(|(link, count)| *counts.entry(link).or_default() += count);
@@ -82,25 +82,28 @@ fn run(mut cluster: Cluster, what: &str, mut answers: impl FnMut(&mut Cluster, &
     assert_eq!((status.role, status.commit), (Role::Leader, status.last), "{what}");
 }
 
-/// Puts an answer of node 3 on its way.
-fn say(cluster: &mut Cluster, message: &Message<'_>) {
+/// Sends a message of node 3 to node 1.
+fn send_from_3(cluster: &mut Cluster, message: &Message<'_>) {
     cluster.net.push_back(Envelope { from: 3, to: 1, bytes: encode(message) });
 }
 
-/// Refuses whatever it can, by a hint.
-fn refuse(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64) {
+/// Rejects every message that can be rejected, with a hint.
+fn reject(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64) {
     match envelope.message() {
         Message::Append { term, prev_index, round, .. } if prev_index > 0 => {
             let hint_index = hint(prev_index);
             let hint_term = u64::from(hint_index > 0);
-            say(cluster, &Message::Reject { term, round, prev_index, hint_index, hint_term });
+            send_from_3(
+                cluster,
+                &Message::Reject { term, round, prev_index, hint_index, hint_term },
+            );
         }
         Message::Snapshot { term, round, index, .. }
         | Message::SnapshotEnd { term, round, index, .. } => {
-            say(cluster, &Message::SnapshotAck { term, round, index, offset: 0 });
+            send_from_3(cluster, &Message::SnapshotAck { term, round, index, offset: 0 });
         }
         Message::RequestVote { pre, term, .. } => {
-            say(cluster, &Message::Vote { pre, term, granted: false });
+            send_from_3(cluster, &Message::Vote { pre, term, granted: false });
         }
         _ => {}
     }
@@ -109,26 +112,26 @@ fn refuse(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64)
 #[test]
 fn peer_that_rejects_every_message_causes_no_storm() {
     for compacted in [false, true] {
-        let mut cluster = led(compacted);
+        let mut cluster = elected(compacted);
         cluster.host(3).up = false;
-        run(cluster, "hint 0", |cluster, envelope| refuse(cluster, envelope, |_| 0));
-        let mut cluster = led(compacted);
+        run(cluster, "hint 0", |cluster, envelope| reject(cluster, envelope, |_| 0));
+        let mut cluster = elected(compacted);
         cluster.host(3).up = false;
-        run(cluster, "hint before", |cluster, envelope| refuse(cluster, envelope, |p| p - 1));
+        run(cluster, "hint before", |cluster, envelope| reject(cluster, envelope, |p| p - 1));
     }
 }
 
 #[test]
 fn peer_that_accepts_and_rejects_each_append_causes_no_storm() {
-    let mut cluster = led(false);
-    // of a new leader, who knows nothing of it
+    let mut cluster = elected(false);
+    // a new leader has no progress of node 3
     cluster.elect(2);
     cluster.elect(1);
     cluster.host(3).up = false;
     run(cluster, "both", |cluster, envelope| {
         if let Message::Append { term, round, .. } = envelope.message() {
-            refuse(cluster, envelope, |_| 0);
-            say(cluster, &Message::Accept { term, round, match_index: 0 });
+            reject(cluster, envelope, |_| 0);
+            send_from_3(cluster, &Message::Accept { term, round, match_index: 0 });
         }
     });
 }
@@ -136,53 +139,53 @@ fn peer_that_accepts_and_rejects_each_append_causes_no_storm() {
 #[test]
 fn peer_erased_with_every_message_causes_no_storm() {
     for compacted in [false, true] {
-        let mut cluster = led(compacted);
+        let mut cluster = elected(compacted);
         cluster.host(3).disk.clear();
         run(cluster, "erased", |cluster, envelope| {
             cluster.host(3).disk.clear();
             cluster.restart(3);
             cluster.deliver(envelope);
-            take_parts(cluster, 3);
+            install_chunks(cluster, 3);
         });
     }
 }
 
 #[test]
 fn peer_erased_once_a_second_causes_no_storm() {
-    let mut cluster = led(true);
+    let mut cluster = elected(true);
     let mut erased = 0;
-    run(cluster_with_erased(&mut cluster), "erased once", |cluster, envelope| {
+    run(take_cluster(&mut cluster), "erased once", |cluster, envelope| {
         if cluster.now.as_micros() / 1_000_000 > erased {
             erased = cluster.now.as_micros() / 1_000_000;
             cluster.host(3).disk.clear();
             cluster.restart(3);
         }
         cluster.deliver(envelope);
-        take_parts(cluster, 3);
+        install_chunks(cluster, 3);
     });
 }
 
-fn cluster_with_erased(cluster: &mut Cluster) -> Cluster {
+fn take_cluster(cluster: &mut Cluster) -> Cluster {
     core::mem::replace(cluster, Cluster::new(1))
 }
 
 #[test]
 fn peer_that_keeps_requesting_snapshots_causes_no_storm() {
-    let mut cluster = led(true);
+    let mut cluster = elected(true);
     cluster.host(3).up = false;
-    run(cluster, "asks", |cluster, envelope| {
+    run(cluster, "snapshot requests", |cluster, envelope| {
         if let Message::Append { term, round, .. } | Message::Snapshot { term, round, .. } =
             envelope.message()
         {
-            say(cluster, &Message::Accept { term, round, match_index: 0 });
-            say(cluster, &Message::Renew { term, index: 0 });
+            send_from_3(cluster, &Message::Accept { term, round, match_index: 0 });
+            send_from_3(cluster, &Message::Renew { term, index: 0 });
         }
     });
 }
 
 #[test]
 fn peer_with_a_full_log_causes_no_storm() {
-    let mut cluster = led(false);
+    let mut cluster = elected(false);
     cluster.host(3).up = false;
     let has = cluster.raft(1).status().last;
     run(cluster, "full", |cluster, envelope| {
@@ -190,9 +193,9 @@ fn peer_with_a_full_log_causes_no_storm() {
             && entries.is_empty()
         {
             if prev_index > has {
-                refuse(cluster, envelope, |_| has);
+                reject(cluster, envelope, |_| has);
             } else {
-                say(cluster, &Message::Accept { term, round, match_index: has });
+                send_from_3(cluster, &Message::Accept { term, round, match_index: has });
             }
         }
     });
@@ -200,15 +203,15 @@ fn peer_with_a_full_log_causes_no_storm() {
 
 #[test]
 fn candidates_without_votes_cause_no_storm() {
-    let mut cluster = led(false);
+    let mut cluster = elected(false);
     cluster.host(1).up = false;
     let counts = cluster.run_timed(2_000_000, HOP_US, |cluster, envelope| {
         if let Message::RequestVote { pre, term, .. } = envelope.message() {
-            let no = Message::Vote { pre, term, granted: false };
+            let rejection = Message::Vote { pre, term, granted: false };
             cluster.net.push_back(Envelope {
                 from: envelope.to,
                 to: envelope.from,
-                bytes: encode(&no),
+                bytes: encode(&rejection),
             });
         }
         true

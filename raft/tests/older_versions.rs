@@ -1,4 +1,4 @@
-//! What older versions said and wrote is understood: logs on disks, and nodes that are upgraded one by one.
+//! Compatibility with older versions: logs on disk, and rolling upgrades.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -9,7 +9,7 @@ use quorate_raft::session::{Inline, Limits, Sessions};
 use quorate_raft::{Config, Event, Message, Record, Role};
 
 const BEFORE_MEMBERS: &str = include_str!("older/before_members.txt");
-/// The number of the last message there was then.
+/// The greatest message number of that version.
 const LAST_THEN: u8 = 8;
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -19,10 +19,10 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The lines that begin so.
-fn told(text: &str, begins: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
-    let lines = text.lines().filter(|line| !line.starts_with('#') && begins(line));
-    lines
+/// The lines whose start matches: the text before the bytes, and the bytes.
+fn lines(text: &str, begins: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
+    let selected = text.lines().filter(|line| !line.starts_with('#') && begins(line));
+    selected
         .map(|line| {
             let (head, bytes) = line.rsplit_once(' ').unwrap();
             (head.to_owned(), unhex(bytes))
@@ -36,15 +36,15 @@ fn node(number: u64) -> Node {
     Node::new(id(number), &voters, config, number).unwrap()
 }
 
-/// What came of polling a node until it is quiet.
+/// The output of a node.
 #[derive(Default)]
-struct Came {
+struct Collected {
     commands: Vec<String>,
     snapshot: Vec<u8>,
     messages: Vec<Vec<u8>>,
 }
 
-impl Came {
+impl Collected {
     fn drain(&mut self, node: &mut Node) {
         loop {
             let (mut last, mut installed) = (None, None);
@@ -85,7 +85,7 @@ fn logs_from_before_membership_changes_are_restored() {
         [(1, 5, &["five", "six"][..]), (2, 4, &["four", "five", "six"]), (3, 5, &["five", "six"])]
     {
         let mut node = node(number);
-        let records = told(BEFORE_MEMBERS, |line| line.starts_with(&format!("record {number}")));
+        let records = lines(BEFORE_MEMBERS, |line| line.starts_with(&format!("record {number}")));
         assert!(records.len() > 8);
         for (_, bytes) in records {
             node.restore(Record::from_slice(&bytes).unwrap()).unwrap();
@@ -93,53 +93,53 @@ fn logs_from_before_membership_changes_are_restored() {
         let status = node.status();
         assert_eq!((status.term, status.vote, status.last), (2, Some(id(3)), 8));
         assert_eq!((status.snapshot, node.members().len()), (snapshot, 3));
-        common::has_its_snapshot(&mut node);
+        common::resume_from_snapshot(&mut node);
         node.tick(Instant::from_millis(1));
-        let mut came = Came::default();
-        came.drain(&mut node);
-        assert_eq!(came.commands, commands, "node {number}");
+        let mut collected = Collected::default();
+        collected.drain(&mut node);
+        assert_eq!(collected.commands, commands, "node {number}");
     }
 }
 
 #[test]
 fn current_node_follows_and_leads_nodes_from_before_membership_changes() {
-    let (mut node, mut came) = (node(3), Came::default());
+    let (mut node, mut collected) = (node(3), Collected::default());
     let mut now = Instant::from_millis(1);
     node.tick(now);
-    for (head, bytes) in told(BEFORE_MEMBERS, |line| line.contains("->3 ")) {
+    for (head, bytes) in lines(BEFORE_MEMBERS, |line| line.contains("->3 ")) {
         let from = head.split_once("->").unwrap().0.parse().unwrap();
         let message = Message::from_slice(&bytes).unwrap();
-        // the node of then had begun another round by now, where one of today needs none
+        // the older node had begun a round here that the current node does not need
         while let Message::Accept { .. } = message
             && node.clone().receive(now, id(from), message).is_err()
             && now < Instant::from_millis(200)
         {
             now = node.deadline().unwrap();
             node.tick(now);
-            came.drain(&mut node);
+            collected.drain(&mut node);
         }
         assert_eq!(node.receive(now, id(from), message), Ok(()), "{message:?}");
-        came.drain(&mut node);
+        collected.drain(&mut node);
     }
-    assert_eq!(came.commands, ["one", "two", "five", "six"]);
-    assert_eq!(came.snapshot, (0..100).collect::<Vec<u8>>());
+    assert_eq!(collected.commands, ["one", "two", "five", "six"]);
+    assert_eq!(collected.snapshot, (0..100).collect::<Vec<u8>>());
     let status = node.status();
     assert_eq!((status.role, status.term, status.last, status.commit), (Role::Leader, 2, 8, 8));
-    // and the others, which are not upgraded yet, understand what it says
-    assert!(came.messages.iter().all(|bytes| bytes[0] <= LAST_THEN));
+    // nodes of the older version understand all messages sent
+    assert!(collected.messages.iter().all(|bytes| bytes[0] <= LAST_THEN));
 }
 
-/// Every message and record of that version reads back as it was.
+/// Every message and record of that version round-trips.
 #[test]
 fn messages_from_before_membership_changes_round_trip() {
     let mut kinds = [0; 9];
-    for (_, bytes) in told(BEFORE_MEMBERS, |line| line.contains("->")) {
+    for (_, bytes) in lines(BEFORE_MEMBERS, |line| line.contains("->")) {
         let message = Message::from_slice(&bytes).unwrap();
         assert_eq!(common::encode(&message), bytes);
         kinds[usize::from(bytes[0])] += 1;
     }
     assert!(kinds.iter().all(|&count| count > 0), "{kinds:?}");
-    for (_, bytes) in told(BEFORE_MEMBERS, |line| line.starts_with("record")) {
+    for (_, bytes) in lines(BEFORE_MEMBERS, |line| line.starts_with("record")) {
         assert_eq!(common::encode(&Record::from_slice(&bytes).unwrap()), bytes);
     }
 }
@@ -149,9 +149,9 @@ fn messages_from_before_membership_changes_round_trip() {
 fn sessions_of_version_1_are_restored() {
     let bytes = unhex(concat!(
         "01040308e80701062802", // version, limits, index, time, how many sessions
-        "02ac0201062800",       // the first
-        "030902051e0200010",    // the second, with an answer
-        "26f6b0200"             // and one that was not kept
+        "02ac0201062800",       // the first session
+        "030902051e0200010",    // the second session, with an answer
+        "26f6b0200"             // an answer that was not kept
     ));
     let limits =
         Limits { sessions: 4, window: 3, answer_bytes: 8, idle_us: 1000, ..Limits::default() };

@@ -1,4 +1,4 @@
-//! What went wrong in other implementations, where no other test or scenario here shows that it does not in this one.
+//! Bugs of other implementations that no other test or scenario covers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -7,7 +7,7 @@ use common::{Cluster, Envelope, id};
 use quorate_core::Rng;
 use quorate_raft::{Change, Config, Message, ProposeError, Role};
 
-/// Nobody protects a leader from whom it hands the lead to (dragonboat #223).
+/// Leader stickiness does not block a leadership transfer (dragonboat #223).
 #[test]
 fn leadership_transfer_works_with_pre_vote_stickiness_and_leases() {
     let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
@@ -22,7 +22,7 @@ fn leadership_transfer_works_with_pre_vote_stickiness_and_leases() {
     assert_eq!(cluster.leader(), Some(3));
 }
 
-/// A node that does not know yet that it has a vote gives it to who knows (etcd #10998).
+/// A node that does not know yet that it is a voter votes for a candidate that does (etcd #10998).
 #[test]
 fn promoted_learner_votes_before_it_knows_of_its_promotion() {
     let mut cluster = Cluster::new(3);
@@ -36,22 +36,22 @@ fn promoted_learner_votes_before_it_knows_of_its_promotion() {
     cluster.drain(1);
     cluster.settle_if(|e| e.from != 3 && e.to != 3);
 
-    // 1 is gone, and 2 needs the vote of 3
+    // node 1 is down, and node 2 needs the vote of node 3
     cluster.host(1).up = false;
     cluster.now = cluster.now.after(400_000);
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
-    let mut asked = false;
+    let mut voted = false;
     cluster.settle_if(|e| {
-        asked |= e.from == 3 && matches!(e.message(), Message::Vote { granted: true, .. });
+        voted |= e.from == 3 && matches!(e.message(), Message::Vote { granted: true, .. });
         !(e.to == 3 && matches!(e.message(), Message::Append { .. }))
     });
-    assert!(asked && cluster.raft(3).status().standing.learns());
+    assert!(voted && cluster.raft(3).status().standing.learns());
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
 }
 
-/// Timeouts are drawn in µs, not in ticks of a clock that is coarser than they are (sailing-proto).
+/// Timeouts are randomized in µs, not in coarse ticks (sailing-proto).
 #[test]
 fn millisecond_election_timeouts_elect_a_leader() {
     let config = Config {
@@ -77,8 +77,8 @@ fn millisecond_election_timeouts_elect_a_leader() {
     assert!(status.commit > 0 && status.term < 8, "{status:?}");
 }
 
-/// Whatever the order of the answers, what is committed is what the most sluggish of the best majority has, of both configurations if there
-/// are two (openraft #1802).
+/// In any order of acknowledgements, the commit index is the quorum match index, of both configurations in joint consensus
+/// (openraft #1802).
 #[test]
 fn commit_index_equals_the_quorum_match_index() {
     let mut rng = Rng::new(26);
@@ -126,7 +126,7 @@ fn commit_index_equals_the_quorum_match_index() {
     }
 }
 
-/// What a leader wrote for a term that has passed is of that term, and its write counts for nothing (hashicorp #695; etcd
+/// A write of a leader that finishes after its term commits nothing (hashicorp #695; etcd
 /// `TestLeaderMsgAppSelfAckAfterTermChange`).
 #[test]
 fn write_finished_after_the_term_commits_nothing() {
@@ -137,7 +137,7 @@ fn write_finished_after_the_term_commits_nothing() {
     cluster.host(1).fast_disk = false;
     cluster.propose(1, "late");
     cluster.net.clear();
-    // one other has it: with this node's disk that would be a majority
+    // node 3 has the entry: with the disk of node 1 that would be a majority
     let accept = Message::Accept { term: before.term, round: 0, match_index: before.last + 1 };
     cluster.raft(1).receive(now, id(3), accept).unwrap();
     let term = before.term + 1;
@@ -154,7 +154,7 @@ fn write_finished_after_the_term_commits_nothing() {
     assert!(!cluster.net.iter().any(|e| matches!(e.message(), Message::Append { .. })));
 }
 
-/// Reads wait for a majority of those who are members now, not then (raft-rs and others: a configuration that shrinks leaves them hanging).
+/// Reads wait for a majority of the current members (raft-rs and others: pending reads hang when the configuration shrinks).
 #[test]
 fn pending_read_is_confirmed_when_the_quorum_shrinks() {
     let mut cluster = Cluster::new(4);
@@ -169,22 +169,22 @@ fn pending_read_is_confirmed_when_the_quorum_shrinks() {
     assert!(cluster.host(1).reads.contains(&read));
 }
 
-/// Every kind of message may be lost, once, and everything goes on (etcd #9884).
+/// The cluster recovers from the loss of one message of any kind (etcd #9884).
 #[test]
 fn loss_of_any_message_kind_is_recovered() {
-    let mut whole = Vec::new();
-    work(|e| {
+    let mut kinds = Vec::new();
+    run_cluster(|e| {
         // the first byte of a message is its kind
-        if !whole.contains(&e.bytes[0]) {
-            whole.push(e.bytes[0]);
+        if !kinds.contains(&e.bytes[0]) {
+            kinds.push(e.bytes[0]);
         }
         true
     });
-    assert_eq!(whole.len(), 12, "not all kinds were sent: {whole:?}");
-    for kind in whole {
+    assert_eq!(kinds.len(), 12, "not all kinds were sent: {kinds:?}");
+    for kind in kinds {
         let mut lost = 0;
-        work(|e| {
-            // by both of those that may send it
+        run_cluster(|e| {
+            // twice, as two nodes may send it
             let hit = lost < 2 && e.bytes[0] == kind;
             lost += u32::from(hit);
             !hit
@@ -193,8 +193,8 @@ fn loss_of_any_message_kind_is_recovered() {
     }
 }
 
-/// Elections, commands, reads, a snapshot and a handover among three nodes.
-fn work(mut pass: impl FnMut(&Envelope) -> bool) {
+/// Elections, commands, reads, a snapshot and a leadership transfer in a cluster of three.
+fn run_cluster(mut pass: impl FnMut(&Envelope) -> bool) {
     let mut cluster = Cluster::new(3);
     cluster.run_if(1_500, &mut pass);
     let leader = cluster.leader().unwrap();
@@ -217,13 +217,13 @@ fn work(mut pass: impl FnMut(&Envelope) -> bool) {
     cluster.drain(leader);
     for _ in 0..100 {
         cluster.run_if(10, &mut pass);
-        for (to, index, offset) in std::mem::take(&mut cluster.host(leader).wanted) {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(leader).chunk_requests) {
             let part = &[7; 100][(offset as usize).min(100)..];
             let (part, done) = (&part[..part.len().min(64)], part.len() <= 64);
             let _ = cluster.raft(leader).send_snapshot(id(to), index, offset, part, done);
         }
         cluster.drain(leader);
-        for (index, _, _, done) in std::mem::take(&mut cluster.host(behind).parts) {
+        for (index, _, _, done) in std::mem::take(&mut cluster.host(behind).chunks) {
             if done {
                 let _ = cluster.raft(behind).snapshot_installed(index);
             }
@@ -235,7 +235,7 @@ fn work(mut pass: impl FnMut(&Envelope) -> bool) {
     cluster.raft(leader).transfer(id(other)).unwrap();
     cluster.drain(leader);
     cluster.run_if(300, &mut pass);
-    // its election may have been lost with the one message; nobody leads less for that
+    // the transfer may fail with the lost message; an election follows
     cluster.run_if(1_500, &mut pass);
     let leader = cluster.leader().unwrap();
     let index = cluster.propose(leader, "at last");
@@ -243,7 +243,7 @@ fn work(mut pass: impl FnMut(&Envelope) -> bool) {
     assert!((1..=3).all(|node| cluster.raft(node).status().commit >= index));
 }
 
-/// A log full of what is not committed leaves no room for the leader that is to commit it.
+/// A log full of uncommitted entries would leave no room for the entry of the next leader.
 #[test]
 fn uncommitted_entries_take_at_most_half_the_log() {
     let mut cluster = Cluster::new(3);
@@ -261,7 +261,7 @@ fn uncommitted_entries_take_at_most_half_the_log() {
     assert!((3_500..=4_096).contains(&taken), "{taken}");
 }
 
-/// The round that begins when streaming does has no message of its own: a read that falls into it does not wait for the next heartbeat.
+/// The round that begins with replicate mode has no message of its own: a read in it does not wait for the next heartbeat.
 #[test]
 fn read_right_after_the_election_is_answered_at_once() {
     let mut cluster = Cluster::new(3);
@@ -273,13 +273,13 @@ fn read_right_after_the_election_is_answered_at_once() {
     assert_eq!(cluster.host(1).reads, [read]);
 }
 
-/// What was confirmed for a read that is lost answers nothing in a later term (async-raft and others: reads that outlive their leader).
+/// A confirmed read is not reported in a later term (async-raft and others: reads that outlive their leader).
 #[test]
 fn confirmed_read_is_lost_with_leadership() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(100);
-    // committed by the others, not applied here yet
+    // committed by the followers, not applied on the leader yet
     cluster.host(1).fast_disk = false;
     let index = cluster.propose(1, "x");
     cluster.settle();

@@ -1,4 +1,4 @@
-//! What one input leads to is said at once, all of it: nothing of it waits for the next input.
+//! After an input, polling returns all resulting output. No output waits for the next input.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -13,8 +13,8 @@ use quorate_raft::{Change, Config, Inline, Message, Raft, Role};
 #[cfg(feature = "alloc")]
 use quorate_raft::{Heap, Record};
 
-/// Node 1 leads three, and everything is quiet.
-fn led(config: Config) -> Cluster {
+/// Node 1 leads three nodes, and no message is in flight.
+fn elected(config: Config) -> Cluster {
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);
@@ -23,7 +23,7 @@ fn led(config: Config) -> Cluster {
     cluster
 }
 
-/// What is on its way from one node to another, in order.
+/// The kinds of the messages in flight from one node to another, in order.
 fn kinds(cluster: &Cluster, from: u64, to: u64) -> Vec<&'static str> {
     let between = cluster.net.iter().filter(|e| (e.from, e.to) == (from, to));
     between
@@ -40,7 +40,7 @@ fn kinds(cluster: &Cluster, from: u64, to: u64) -> Vec<&'static str> {
 
 #[test]
 fn leader_sends_all_pending_appends() {
-    let mut cluster = led(Config { max_append_bytes: 1, ..Config::default() });
+    let mut cluster = elected(Config { max_append_bytes: 1, ..Config::default() });
     for text in ["a", "b", "c"] {
         cluster.raft(1).propose(text.as_bytes()).unwrap();
     }
@@ -52,16 +52,16 @@ fn leader_sends_all_pending_appends() {
 
 #[test]
 fn follower_answers_an_append_and_a_vote_request() {
-    let mut cluster = led(Config { check_quorum: false, ..Config::default() });
+    let mut cluster = elected(Config { check_quorum: false, ..Config::default() });
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let raft = cluster.raft(3);
-    let ask = Message::RequestVote {
+    let request = Message::RequestVote {
         pre: true,
         term: status.term + 1,
         last_index: status.last,
         last_term: status.term,
     };
-    raft.receive(now, id(1), ask).unwrap();
+    raft.receive(now, id(1), request).unwrap();
     let append = Message::Append {
         term: status.term,
         prev_index: status.last,
@@ -77,9 +77,9 @@ fn follower_answers_an_append_and_a_vote_request() {
 
 #[test]
 fn leader_answers_a_vote_request_and_sends_its_heartbeat() {
-    let mut cluster = led(Config { check_quorum: false, ..Config::default() });
+    let mut cluster = elected(Config { check_quorum: false, ..Config::default() });
     let status = cluster.raft(1).status();
-    let ask = Message::RequestVote {
+    let request = Message::RequestVote {
         pre: true,
         term: status.term + 1,
         last_index: status.last,
@@ -89,15 +89,15 @@ fn leader_answers_a_vote_request_and_sends_its_heartbeat() {
     let now = cluster.now;
     let raft = cluster.raft(1);
     raft.tick(now);
-    raft.receive(now, id(3), ask).unwrap();
+    raft.receive(now, id(3), request).unwrap();
     cluster.drain(1);
     assert_eq!(kinds(&cluster, 1, 3), ["vote", "append"]);
     assert_eq!(kinds(&cluster, 1, 2), ["append"]);
 
-    // and hands over the lead
+    // and transfers leadership
     cluster.net.clear();
     let raft = cluster.raft(1);
-    raft.receive(now, id(3), ask).unwrap();
+    raft.receive(now, id(3), request).unwrap();
     raft.transfer(id(3)).unwrap();
     cluster.drain(1);
     assert_eq!(kinds(&cluster, 1, 3), ["vote", "time out"]);
@@ -105,15 +105,15 @@ fn leader_answers_a_vote_request_and_sends_its_heartbeat() {
 
 #[test]
 fn pre_candidate_answers_vote_requests() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     cluster.host(1).up = false;
     cluster.now = cluster.now.after(cluster.config.election_max_us * 2);
     let (now, status) = (cluster.now, cluster.raft(3).status());
-    let ask =
+    let request =
         Message::RequestVote { pre: true, term: status.term + 1, last_index: 0, last_term: 0 };
     let raft = cluster.raft(3);
     raft.tick(now);
-    raft.receive(now, id(2), ask).unwrap();
+    raft.receive(now, id(2), request).unwrap();
     assert_eq!(raft.status().role, Role::PreCandidate);
     cluster.drain(3);
     assert_eq!(kinds(&cluster, 3, 2), ["vote", "vote?"]);
@@ -132,7 +132,7 @@ fn entries_in_several_chunks_are_all_written() {
         raft.tick(now);
         let leads = raft.status().role == Role::Leader;
         if leads && raft.status().last < 2 {
-            // chunks are of 64 KiB
+            // log chunks have 64 KiB
             for _ in 0..3 {
                 raft.propose(&[7; 40_000]).unwrap();
             }
@@ -146,7 +146,7 @@ fn entries_in_several_chunks_are_all_written() {
                     assert_eq!(first, written + 1);
                     let bytes = encode(&Record::Append { first, commit: 0, entries });
                     assert!(Record::from_slice(&bytes).is_ok());
-                    written = raft_last(first, entries);
+                    written = last_index(first, entries);
                     records += 1;
                 }
             }
@@ -159,13 +159,13 @@ fn entries_in_several_chunks_are_all_written() {
     assert!(written >= 4 && records == 3, "{records} records");
 }
 
-/// The index of the last of a run's entries, whose data are all of one length or none.
+/// The index of the last entry of a run. All entries have 40,000 bytes of data or none.
 #[cfg(feature = "alloc")]
-fn raft_last(first: u64, run: &[u8]) -> u64 {
+fn last_index(first: u64, run: &[u8]) -> u64 {
     let mut rest = run;
     let mut index = first;
     while rest.len() > 3 {
-        // a term of one byte, a length of 40,000 times four in three
+        // one byte of term, three bytes of length
         rest = &rest[4 + 40_000..];
         index += 1;
     }
@@ -174,7 +174,7 @@ fn raft_last(first: u64, run: &[u8]) -> u64 {
 
 #[test]
 fn duplicated_append_is_answered_twice() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     cluster.propose(1, "a");
     let append = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
     cluster.net.clear();
@@ -196,15 +196,15 @@ fn member_replaces_a_non_member_in_the_peer_table() {
     raft.tick(now);
     let mut list = Vec::new();
     for member in 1..=3_u64 {
-        // 1: a member, 2: it votes
+        // 1: member, 2: voter
         list.push(3);
         list.extend(member.to_le_bytes());
     }
     let mut entries = vec![1, u8::try_from(list.len() * 4 + 2).unwrap()];
     entries.extend(&list);
-    for stranger in [8, 9] {
-        let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
-        raft.receive(now, id(stranger), ask).unwrap();
+    for non_member in [8, 9] {
+        let request = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
+        raft.receive(now, id(non_member), request).unwrap();
         while raft.poll().is_some() {}
     }
     let append = Message::Append {
@@ -222,7 +222,7 @@ fn member_replaces_a_non_member_in_the_peer_table() {
     assert_eq!(members, [2, 3]);
 }
 
-/// Node 1 has proposed something, and node 2's answer to it, which commits it, has not arrived yet.
+/// Node 1 has proposed a command. Returns the acknowledgements, which are not delivered yet.
 fn about_to_commit(cluster: &mut Cluster) -> Vec<Envelope> {
     cluster.raft(1).propose(b"b").unwrap();
     cluster.drain(1);
@@ -233,14 +233,14 @@ fn about_to_commit(cluster: &mut Cluster) -> Vec<Envelope> {
 
 #[test]
 fn leader_reports_a_commit_and_asks_for_a_snapshot() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     cluster.raft(1).propose(b"a").unwrap();
     cluster.drain(1);
     cluster.settle_if(|envelope| envelope.to != 3);
     let applied = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(applied, applied).unwrap();
     cluster.drain(1);
-    // node 2 accepts the next entry, node 3 lacks what was compacted
+    // node 2 accepts the next entry; node 3 lacks compacted entries
     let answers = about_to_commit(&mut cluster);
     let now = cluster.now;
     for answer in &answers {
@@ -248,27 +248,27 @@ fn leader_reports_a_commit_and_asks_for_a_snapshot() {
     }
     cluster.drain(1);
     assert_eq!(cluster.host(1).applied.last().unwrap(), &(applied + 1, b"b".to_vec()));
-    assert_eq!(cluster.host(1).wanted, [(3, applied, 0)]);
+    assert_eq!(cluster.host(1).chunk_requests, [(3, applied, 0)]);
 }
 
 #[test]
 fn leader_reports_a_commit_and_a_due_snapshot() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     let answers = about_to_commit(&mut cluster);
     let (now, status) = (cluster.now, cluster.raft(1).status());
     for answer in answers.iter().filter(|answer| answer.from == 2) {
         cluster.raft(1).receive(now, id(2), answer.message()).unwrap();
     }
-    let renew = Message::Renew { term: status.term, index: status.commit };
-    cluster.raft(1).receive(now, id(3), renew).unwrap();
+    let request = Message::Renew { term: status.term, index: status.commit };
+    cluster.raft(1).receive(now, id(3), request).unwrap();
     cluster.drain(1);
     assert_eq!(cluster.raft(1).status().applied, status.last);
-    assert_eq!(cluster.host(1).due, [status.commit]);
+    assert_eq!(cluster.host(1).snapshots_due, [status.commit]);
 }
 
 #[test]
 fn follower_reports_a_commit_and_a_snapshot_chunk() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     let _ = about_to_commit(&mut cluster);
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let Config { snapshot_part_bytes, .. } = cluster.config;
@@ -288,7 +288,7 @@ fn follower_reports_a_commit_and_a_snapshot_chunk() {
     cluster.raft(2).receive(now, id(1), part).unwrap();
     cluster.drain(2);
     assert_eq!(cluster.raft(2).status().applied, status.last);
-    assert_eq!(cluster.host(2).parts, [(index, 0, data.to_vec(), false)]);
+    assert_eq!(cluster.host(2).chunks, [(index, 0, data.to_vec(), false)]);
 }
 
 #[test]
@@ -305,10 +305,10 @@ fn single_voter_commits_while_a_learner_is_down() {
 
 #[test]
 fn removed_member_is_sent_its_removal_once_it_is_durable() {
-    let mut cluster = led(Config::default());
+    let mut cluster = elected(Config::default());
     cluster.raft(1).change(&[Change::Remove(id(2)), Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
-    // no time passes, so that no heartbeat makes up for what was not sent
+    // no time passes, so no heartbeat resends the entry
     cluster.settle();
     let config = cluster.raft(1).status().config;
     assert!(!cluster.raft(1).status().joint);
@@ -319,7 +319,7 @@ fn removed_member_is_sent_its_removal_once_it_is_durable() {
 
 #[test]
 fn leader_sends_no_removal_before_it_is_durable() {
-    let mut cluster = led(Config { max_inflight_entries: 2, ..Config::default() });
+    let mut cluster = elected(Config { max_inflight_entries: 2, ..Config::default() });
     for _ in 0..3 {
         cluster.raft(1).propose(b"x").unwrap();
     }
@@ -328,21 +328,21 @@ fn leader_sends_no_removal_before_it_is_durable() {
     let removal = cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
     cluster.settle();
-    // the window has room for both entries, but only the command is durable at the leader
+    // the window has room for both entries, and only the command is durable at the leader
     assert_eq!(cluster.raft(3).status().last, removal.index - 1);
     cluster.sync(1);
     cluster.settle();
     assert_eq!(cluster.raft(3).status().last, removal.index);
 }
 
-/// A node that leads alone is told of all that it commits, and of reads after that; in how many runs at most.
-fn told_to_the_end<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
+/// A single node reports all commits, then reads. Returns the greatest number of commit events of one loop.
+fn commit_events<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
     let config = Config { max_uncommitted_bytes: 1 << 20, ..Config::default() };
     let mut raft = Raft::<S>::new(id(1), &[id(1)], config, 1).unwrap();
     raft.tick(Instant::from_millis(1));
-    common::finish_start(&mut raft);
+    common::drain_and_persist(&mut raft);
     raft.campaign(Instant::from_millis(1));
-    common::finish_start(&mut raft);
+    common::drain_and_persist(&mut raft);
     let mut most = 0;
     for n in 0..20 {
         for &length in lengths {
@@ -376,8 +376,8 @@ fn told_to_the_end<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
 
 #[test]
 fn one_poll_loop_reports_all_commits_and_then_reads() {
-    told_to_the_end::<Inline<1, 256, 16, 64>>(&[20, 30, 10]);
-    // entries of this storage lie in chunks of 128 KiB
+    commit_events::<Inline<1, 256, 16, 64>>(&[20, 30, 10]);
+    // heap storage has chunks of 128 KiB
     #[cfg(feature = "alloc")]
-    assert!(told_to_the_end::<Heap>(&[60_000; 3]) > 1);
+    assert!(commit_events::<Heap>(&[60_000; 3]) > 1);
 }

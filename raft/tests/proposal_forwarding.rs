@@ -1,4 +1,4 @@
-//! Proposals through followers.
+//! Proposal forwarding: followers send commands to the leader.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -18,10 +18,10 @@ fn config() -> Config {
 
 /// Node 1 leads.
 fn cluster() -> Cluster {
-    led(config())
+    elected(config())
 }
 
-fn led(config: Config) -> Cluster {
+fn elected(config: Config) -> Cluster {
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);
@@ -35,20 +35,20 @@ fn forward(cluster: &mut Cluster, node: u64, command: &str) -> u64 {
     id
 }
 
-fn ends(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
-    std::mem::take(&mut cluster.host(node).ends)
+fn take_forwarded(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
+    std::mem::take(&mut cluster.host(node).forwarded)
 }
 
-fn taken(cluster: &mut Cluster, index: u64) -> Forwarded {
+fn accepted_at(cluster: &mut Cluster, index: u64) -> Forwarded {
     let term = cluster.raft(1).status().term;
     Forwarded::Taken(Proposal { term, index })
 }
 
-fn is_question(envelope: &Envelope) -> bool {
+fn is_propose(envelope: &Envelope) -> bool {
     matches!(envelope.message(), Message::Propose { .. })
 }
 
-fn is_answer(envelope: &Envelope) -> bool {
+fn is_proposed(envelope: &Envelope) -> bool {
     matches!(envelope.message(), Message::Proposed { .. })
 }
 
@@ -58,12 +58,12 @@ fn forwarded_command_is_reported_with_its_index_and_committed() {
     let next = cluster.raft(1).status().last + 1;
     assert_eq!(forward(&mut cluster, 3, "a"), 1);
     cluster.settle();
-    let taken = taken(&mut cluster, next);
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, taken)]);
+    let taken = accepted_at(&mut cluster, next);
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, taken)]);
     cluster.run(100);
     assert_eq!(cluster.host(3).applied.last(), Some(&(next, b"a".to_vec())));
     assert_eq!(cluster.commands(2), ["a"]);
-    assert!(ends(&mut cluster, 3).is_empty());
+    assert!(take_forwarded(&mut cluster, 3).is_empty());
 }
 
 #[test]
@@ -74,10 +74,10 @@ fn commands_forwarded_together_share_a_message_and_get_consecutive_indexes() {
         cluster.raft(2).forward(text.as_bytes()).unwrap();
     }
     cluster.drain(2);
-    assert_eq!(cluster.net.iter().filter(|e| is_question(e)).count(), 1);
+    assert_eq!(cluster.net.iter().filter(|e| is_propose(e)).count(), 1);
     cluster.settle();
-    let taken = taken(&mut cluster, next);
-    assert_eq!(ends(&mut cluster, 2), [(1, 3, taken)]);
+    let taken = accepted_at(&mut cluster, next);
+    assert_eq!(take_forwarded(&mut cluster, 2), [(1, 3, taken)]);
     assert_eq!(forward(&mut cluster, 2, "d"), 4);
     cluster.run(100);
     assert_eq!(cluster.commands(3), ["a", "b", "c", "d"]);
@@ -87,41 +87,41 @@ fn commands_forwarded_together_share_a_message_and_get_consecutive_indexes() {
 fn duplicated_message_is_proposed_once() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
-    let question = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
-    cluster.deliver(&question);
+    let request = cluster.net.iter().find(|e| is_propose(e)).unwrap().clone();
+    cluster.deliver(&request);
     cluster.settle();
-    cluster.deliver(&question);
+    cluster.deliver(&request);
     cluster.settle();
     forward(&mut cluster, 3, "b");
     cluster.settle();
-    // late: another was answered since
-    cluster.deliver(&question);
-    assert!(!cluster.net.iter().any(is_answer));
+    // a later message was answered in between
+    cluster.deliver(&request);
+    assert!(!cluster.net.iter().any(is_proposed));
     cluster.run(100);
     assert_eq!(cluster.commands(1), ["a", "b"]);
-    assert_eq!(ends(&mut cluster, 3).len(), 2);
+    assert_eq!(take_forwarded(&mut cluster, 3).len(), 2);
 }
 
 #[test]
 fn lost_message_is_resent_and_proposed_once() {
     for lose in [(3, 0), (0, 3), (1, 2)] {
         let mut cluster = cluster();
-        let (mut questions, mut answers) = lose;
+        let (mut requests, mut responses) = lose;
         let next = cluster.raft(1).status().last + 1;
         forward(&mut cluster, 3, "a");
         cluster.run_if(250, |e| {
             let left = match e.message() {
-                Message::Propose { .. } => &mut questions,
-                Message::Proposed { .. } => &mut answers,
+                Message::Propose { .. } => &mut requests,
+                Message::Proposed { .. } => &mut responses,
                 _ => return true,
             };
             let lost = *left > 0;
             *left -= u32::from(lost);
             !lost
         });
-        assert_eq!((questions, answers), (0, 0));
-        let taken = taken(&mut cluster, next);
-        assert_eq!(ends(&mut cluster, 3), [(1, 1, taken)]);
+        assert_eq!((requests, responses), (0, 0));
+        let taken = accepted_at(&mut cluster, next);
+        assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, taken)]);
         assert_eq!(cluster.commands(2), ["a"]);
     }
 }
@@ -136,7 +136,7 @@ fn deadline_covers_the_resend() {
     cluster.now = due;
     cluster.raft(3).tick(due);
     cluster.drain(3);
-    assert!(cluster.net.iter().any(is_question));
+    assert!(cluster.net.iter().any(is_propose));
 }
 
 #[test]
@@ -148,17 +148,17 @@ fn one_message_is_in_flight_at_a_time() {
     assert_eq!(forward(&mut cluster, 3, "b"), 2);
     cluster.run(100);
     assert_eq!(cluster.commands(1), ["a", "b"]);
-    assert_eq!(ends(&mut cluster, 3).len(), 2);
+    assert_eq!(take_forwarded(&mut cluster, 3).len(), 2);
 }
 
 #[test]
 fn unpolled_result_keeps_forward_busy() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
-    cluster.settle_if(|e| !is_answer(e));
+    cluster.settle_if(|e| !is_proposed(e));
     let answer = encode(&Message::Proposed {
         term: cluster.raft(1).status().term,
-        id: question_id(&mut cluster),
+        id: request_id(&mut cluster),
         index: 9,
         count: 1,
     });
@@ -171,26 +171,26 @@ fn unpolled_result_keeps_forward_busy() {
     assert!(cluster.raft(3).forward(b"b").is_ok());
 }
 
-/// The id of the message on its way, which node 3 sends once more.
-fn question_id(cluster: &mut Cluster) -> u64 {
+/// The id of the message in flight, which node 3 sends again.
+fn request_id(cluster: &mut Cluster) -> u64 {
     cluster.now = cluster.now.after(cluster.config.heartbeat_us);
     let now = cluster.now;
     cluster.raft(3).tick(now);
     cluster.drain(3);
-    let question = cluster.net.iter().find(|e| is_question(e)).unwrap();
-    let Message::Propose { id, .. } = question.message() else { panic!("no question") };
+    let request = cluster.net.iter().find(|e| is_propose(e)).unwrap();
+    let Message::Propose { id, .. } = request.message() else { panic!("no request") };
     id
 }
 
 #[test]
 fn buffer_is_bounded() {
     let mut cluster = cluster();
-    // 2 bytes go before each, 3 before those of 32 bytes and more
+    // each command has a header of 2 bytes, or 3 from 32 bytes on
     assert_eq!(cluster.raft(2).forward(&[7; 62]), Err(ProposeError::TooLarge));
     assert!(cluster.raft(2).forward(&[7; 61]).is_ok());
     assert!(cluster.raft(3).forward(&[7; 30]).is_ok());
     assert!(cluster.raft(3).forward(&[8; 20]).is_ok());
-    // there is room for what goes before it, and that is not left there
+    // the header needs room as well
     assert_eq!(cluster.raft(3).forward(&[9; 9]), Err(ProposeError::Busy));
     assert!(cluster.raft(3).forward(&[9; 8]).is_ok());
     cluster.drain(3);
@@ -198,25 +198,27 @@ fn buffer_is_bounded() {
     let applied: Vec<_> = cluster.host(2).applied.iter().map(|e| e.1.len()).collect();
     assert_eq!(applied[applied.len() - 4..], [30, 20, 8, 61]);
     let config = Config { max_entry_bytes: 10, ..config() };
-    let mut cluster = led(config);
+    let mut cluster = elected(config);
     assert_eq!(cluster.raft(3).forward(&[7; 11]), Err(ProposeError::TooLarge));
     assert!(cluster.raft(3).forward(&[7; 10]).is_ok());
 }
 
 #[test]
 fn leader_accepts_commands_up_to_its_limit_and_refuses_the_rest() {
-    let mut cluster = led(Config { max_uncommitted_bytes: 10, max_entry_bytes: 6, ..config() });
+    let mut cluster = elected(Config { max_uncommitted_bytes: 10, max_entry_bytes: 6, ..config() });
     for text in ["one", "two", "three"] {
         cluster.raft(3).forward(text.as_bytes()).unwrap();
     }
     let next = cluster.raft(1).status().last + 1;
     cluster.drain(3);
     cluster.settle();
-    let taken = taken(&mut cluster, next);
-    let told = ends(&mut cluster, 3);
-    let Some(&(first, count, Forwarded::Taken(_))) = told.first() else { panic!("{told:?}") };
-    assert_eq!((told[0], first), ((1, count, taken), 1));
-    assert_eq!(told[1..], [(1 + count, 3 - count, Forwarded::Refused)]);
+    let taken = accepted_at(&mut cluster, next);
+    let reported = take_forwarded(&mut cluster, 3);
+    let Some(&(first, count, Forwarded::Taken(_))) = reported.first() else {
+        panic!("{reported:?}")
+    };
+    assert_eq!((reported[0], first), ((1, count, taken), 1));
+    assert_eq!(reported[1..], [(1 + count, 3 - count, Forwarded::Refused)]);
     assert!(count < 3);
     cluster.run(100);
     assert_eq!(cluster.commands(2).len() as u64, count);
@@ -230,12 +232,12 @@ fn leader_refuses_forwarded_commands_during_a_leadership_transfer() {
     cluster.drain(1);
     forward(&mut cluster, 3, "a");
     cluster.settle();
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
 }
 
 #[test]
 fn disabled_forwarding_refuses_commands() {
-    let mut cluster = led(Config { forward: false, ..config() });
+    let mut cluster = elected(Config { forward: false, ..config() });
     let refused = Err(ProposeError::NotLeader(Some(id(1))));
     assert_eq!(cluster.raft(3).forward(b"a"), refused);
     let term = cluster.raft(1).status().term;
@@ -246,7 +248,7 @@ fn disabled_forwarding_refuses_commands() {
     cluster.raft(1).receive(now, id(3), message).unwrap();
     assert_eq!(cluster.raft(1).status().last, before);
     cluster.drain(1);
-    let answer = cluster.net.iter().find(|e| is_answer(e)).unwrap().clone();
+    let answer = cluster.net.iter().find(|e| is_proposed(e)).unwrap().clone();
     assert!(matches!(answer.message(), Message::Proposed { id: 7, count: 0, .. }));
 }
 
@@ -264,16 +266,16 @@ fn forward_is_refused_on_the_leader_and_without_a_known_leader() {
 fn sent_command_is_unknown_after_a_leader_change() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
-    // it arrives, and the answer does not
-    cluster.settle_if(|e| !is_answer(e));
+    // the message arrives, and its answer is lost
+    cluster.settle_if(|e| !is_proposed(e));
     cluster.elect(2);
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
     cluster.run(100);
     assert_eq!(cluster.commands(3), ["a"]);
-    // the answer of the earlier leader says nothing more
+    // the answer of the earlier leader is ignored
     assert_eq!(forward(&mut cluster, 3, "b"), 2);
     cluster.run(100);
-    assert_eq!(ends(&mut cluster, 3).len(), 1);
+    assert_eq!(take_forwarded(&mut cluster, 3).len(), 1);
     assert_eq!(cluster.commands(3), ["a", "b"]);
 }
 
@@ -281,14 +283,14 @@ fn sent_command_is_unknown_after_a_leader_change() {
 fn unsent_command_is_refused_after_a_leader_change() {
     let mut cluster = cluster();
     cluster.raft(3).forward(b"a").unwrap();
-    // not polled: a candidate of the next term comes first
+    // a candidate of the next term requests a vote before the message is polled
     let (now, term) = (cluster.now.after(300_000), cluster.raft(3).status().term);
     let raft = cluster.raft(3);
-    let ask = Message::TakeOver { term: term + 1, last_index: 99, last_term: term };
-    raft.receive(now, id(2), ask).unwrap();
+    let request = Message::TakeOver { term: term + 1, last_index: 99, last_term: term };
+    raft.receive(now, id(2), request).unwrap();
     cluster.drain(3);
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
-    assert!(!cluster.net.iter().any(is_question));
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+    assert!(!cluster.net.iter().any(is_propose));
 }
 
 #[test]
@@ -296,32 +298,32 @@ fn unanswered_command_becomes_unknown_after_an_election_timeout() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     let since = cluster.now;
-    while ends(&mut cluster, 3).is_empty() {
-        cluster.run_if(10, |e| !is_question(e));
+    while take_forwarded(&mut cluster, 3).is_empty() {
+        cluster.run_if(10, |e| !is_propose(e));
         assert!(cluster.now.since(since) <= cluster.config.election_max_us + 10_000);
         assert_eq!(cluster.raft(3).status().role, Role::Follower);
     }
     assert!(cluster.now.since(since) >= cluster.config.election_max_us);
-    // the next is another message
+    // the next command goes into a new message
     forward(&mut cluster, 3, "b");
     cluster.run(100);
     assert_eq!(cluster.commands(1), ["b"]);
-    assert!(matches!(ends(&mut cluster, 3)[..], [(2, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(2, 1, Forwarded::Taken(_))]));
 }
 
 #[test]
 fn accepted_command_that_is_replaced_is_reported_dropped() {
     let mut cluster = cluster();
-    // the leader's appends reach nobody any more
+    // the leader's appends are lost
     forward(&mut cluster, 3, "a");
     cluster.settle_if(|e| !matches!(e.message(), Message::Append { .. }));
-    assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
     let term = cluster.raft(1).status().term;
     cluster.host(1).up = false;
     cluster.elect(2);
     cluster.run(200);
     assert!(cluster.commands(3).is_empty());
-    let lost = &cluster.host(3).lost;
+    let lost = &cluster.host(3).dropped;
     assert!(lost.len() == 1 && lost[0].0 > term, "{lost:?}");
 }
 
@@ -342,13 +344,13 @@ fn snapshot_chunk_takes_over_the_buffer() {
     };
     cluster.raft(3).receive(now, id(1), part).unwrap();
     cluster.drain(3);
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
-    assert_eq!(cluster.host(3).parts.len(), 1);
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Unknown)]);
+    assert_eq!(cluster.host(3).chunks.len(), 1);
 }
 
 #[test]
 fn empty_or_out_of_order_chunk_leaves_the_buffer_alone() {
-    // a question how far it is, and a part out of order
+    // an empty chunk that asks for the offset, and a chunk out of order
     for (offset, data) in [(0, &b""[..]), (7, b"abc")] {
         let mut cluster = cluster();
         forward(&mut cluster, 3, "a");
@@ -364,9 +366,9 @@ fn empty_or_out_of_order_chunk_leaves_the_buffer_alone() {
         };
         cluster.raft(3).receive(now, id(1), part).unwrap();
         cluster.drain(3);
-        assert_eq!(ends(&mut cluster, 3), []);
+        assert_eq!(take_forwarded(&mut cluster, 3), []);
         cluster.settle();
-        assert_eq!(ends(&mut cluster, 3).len(), 1);
+        assert_eq!(take_forwarded(&mut cluster, 3).len(), 1);
     }
 }
 
@@ -386,16 +388,16 @@ fn forward_is_busy_while_a_chunk_is_in_the_buffer() {
     cluster.raft(3).receive(now, id(1), part).unwrap();
     assert_eq!(cluster.raft(3).forward(b"a"), Err(ProposeError::Busy));
     cluster.drain(3);
-    assert_eq!(cluster.host(3).parts[0].2, b"abc");
+    assert_eq!(cluster.host(3).chunks[0].2, b"abc");
     assert!(cluster.raft(3).forward(b"a").is_ok());
 }
 
 #[test]
 fn node_with_a_forwarded_command_does_not_quiesce() {
-    let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
+    let mut cluster = elected(Config { quiesce_us: 100_000, ..config() });
     cluster.run(1000);
     assert!(cluster.raft(3).status().quiet);
-    // it wakes, and so does the leader
+    // the follower and the leader unquiesce
     forward(&mut cluster, 3, "a");
     cluster.run(50);
     assert_eq!(cluster.commands(3), ["a"]);
@@ -404,17 +406,17 @@ fn node_with_a_forwarded_command_does_not_quiesce() {
     forward(&mut cluster, 3, "b");
     let status = cluster.raft(3).status();
     assert!(!status.quiet && cluster.raft(3).deadline().is_some());
-    // the leader, which rests, does not hear of it, but would of anything else
-    cluster.run_if(100, |e| !is_question(e));
+    // only the forwarded command to the quiescent leader is lost
+    cluster.run_if(100, |e| !is_propose(e));
     let now = cluster.now;
     cluster.raft(1).wake(now);
     cluster.drain(1);
-    cluster.run_if(180, |e| !is_question(e));
+    cluster.run_if(180, |e| !is_propose(e));
     assert!(!cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
-    cluster.run_if(1000, |e| !is_question(e));
+    cluster.run_if(1000, |e| !is_propose(e));
     assert!(cluster.raft(3).status().quiet);
     assert!(matches!(
-        ends(&mut cluster, 3)[..],
+        take_forwarded(&mut cluster, 3)[..],
         [(1, 1, Forwarded::Taken(_)), (2, 1, Forwarded::Unknown)]
     ));
 }
@@ -426,25 +428,25 @@ fn command_of_a_removed_member_is_refused() {
     cluster.drain(3);
     cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
-    cluster.settle_if(|e| is_question(e) || is_answer(e));
-    // it has not heard of its removal
+    cluster.settle_if(|e| is_propose(e) || is_proposed(e));
+    // node 3 does not know of its removal yet
     assert!(cluster.raft(3).status().standing.votes());
-    assert_eq!(ends(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
+    assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
     while cluster.raft(3).status().standing.is_member() {
         cluster.run(10);
     }
-    // it still knows who leads
+    // node 3 still knows the leader
     assert_eq!(cluster.raft(3).forward(b"a"), Err(ProposeError::NotLeader(Some(id(1)))));
     assert!(!cluster.commands(1).contains(&"a".to_owned()));
 }
 
-/// A leader that is the only voter, with learners that come and go.
+/// The leader is the only voter; learners are added and removed.
 #[test]
 fn accepted_messages_are_remembered_for_all_peers() {
     let config = Config { max_members: 3, ..config() };
     let mut raft = Raft::<Inline<3, 8192, 256, 64>>::new(id(1), &[id(1)], config, 7).unwrap();
     let mut now = Instant::from_millis(1);
-    let mut turn = |raft: &mut Raft<_>| {
+    let mut step = |raft: &mut Raft<_>| {
         now = now.after(1_000_000);
         raft.tick(now);
         loop {
@@ -458,28 +460,31 @@ fn accepted_messages_are_remembered_for_all_peers() {
             raft.persisted(ticket);
         }
     };
-    let ask = |raft: &mut Raft<_>, now, from: u64| {
+    let propose_from = |raft: &mut Raft<_>, now, from: u64| {
         let (term, before) = (raft.status().term, raft.status().last);
         let commands = [u8::try_from(term).unwrap(), 4, b'a'];
-        // the numbers of different nodes have nothing to do with each other
+        // ids of different nodes are independent
         let message = Message::Propose { term, id: from << 33 | 1, round: 0, commands: &commands };
         raft.receive(now, id(from), message).unwrap();
         raft.status().last - before
     };
     while raft.status().commit == 0 {
-        turn(&mut raft);
+        step(&mut raft);
     }
     raft.change(&[Change::Add(id(2))]).unwrap();
-    let now = turn(&mut raft);
-    assert_eq!((ask(&mut raft, now, 2), ask(&mut raft, now, 2)), (1, 0));
+    let now = step(&mut raft);
+    assert_eq!((propose_from(&mut raft, now, 2), propose_from(&mut raft, now, 2)), (1, 0));
     for newcomer in 3..8 {
         raft.change(&[Change::Add(id(newcomer))]).unwrap();
-        let now = turn(&mut raft);
-        assert_eq!((ask(&mut raft, now, newcomer), ask(&mut raft, now, newcomer)), (1, 0));
-        assert_eq!(ask(&mut raft, now, 2), 0, "after {newcomer}");
+        let now = step(&mut raft);
+        assert_eq!(
+            (propose_from(&mut raft, now, newcomer), propose_from(&mut raft, now, newcomer)),
+            (1, 0)
+        );
+        assert_eq!(propose_from(&mut raft, now, 2), 0, "after {newcomer}");
         raft.change(&[Change::Remove(id(newcomer))]).unwrap();
-        turn(&mut raft);
-        turn(&mut raft);
+        step(&mut raft);
+        step(&mut raft);
     }
 }
 
@@ -490,23 +495,23 @@ fn invalid_messages_are_rejected() {
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let term = status.term;
     let t = u8::try_from(term).unwrap();
-    let mut ask = |term, id_, commands: &[u8]| {
+    let mut propose = |term, id_, commands: &[u8]| {
         let message = Message::Propose { term, id: id_, round: 0, commands };
         cluster.raft(1).receive(now, id(3), message)
     };
-    assert_eq!(ask(term, 1, &[]), Err(Rejected::Malformed));
-    assert_eq!(ask(term, 0, &[t, 4, 1]), Err(Rejected::Malformed));
-    assert_eq!(ask(term, 1, &[t, 8, 1]), Err(Rejected::Malformed));
-    assert_eq!(ask(term, 1, &[t, 5, 1]), Err(Rejected::Malformed), "a blank entry");
-    assert_eq!(ask(term, 1, &[t, 4, 1, t + 1, 4, 1]), Err(Rejected::Malformed));
-    assert_eq!(ask(term, 1 << 62, &[t, 4, 1]), Err(Rejected::OutOfRange));
-    // of an earlier term: late
-    assert_eq!(ask(term - 1, 1, &[t - 1, 4, 1]), Ok(()));
+    assert_eq!(propose(term, 1, &[]), Err(Rejected::Malformed));
+    assert_eq!(propose(term, 0, &[t, 4, 1]), Err(Rejected::Malformed));
+    assert_eq!(propose(term, 1, &[t, 8, 1]), Err(Rejected::Malformed));
+    assert_eq!(propose(term, 1, &[t, 5, 1]), Err(Rejected::Malformed), "a blank entry");
+    assert_eq!(propose(term, 1, &[t, 4, 1, t + 1, 4, 1]), Err(Rejected::Malformed));
+    assert_eq!(propose(term, 1 << 62, &[t, 4, 1]), Err(Rejected::OutOfRange));
+    // late messages of an earlier term are ignored
+    assert_eq!(propose(term - 1, 1, &[t - 1, 4, 1]), Ok(()));
     assert_eq!(cluster.raft(1).status().last, status.last);
 
     forward(&mut cluster, 3, "a");
-    let Some(question) = cluster.net.iter().find(|e| is_question(e)).cloned() else { panic!() };
-    let Message::Propose { id: known, .. } = question.message() else { panic!() };
+    let Some(request) = cluster.net.iter().find(|e| is_propose(e)).cloned() else { panic!() };
+    let Message::Propose { id: known, .. } = request.message() else { panic!() };
     let mut answer = |from, term, id_, index, count| {
         let message = Message::Proposed { term, id: id_, index, count };
         cluster.raft(3).receive(now, id(from), message)
@@ -517,15 +522,15 @@ fn invalid_messages_are_rejected() {
     assert_eq!(answer(1, term, known, 1 << 62, 1), Err(Rejected::OutOfRange));
     assert_eq!(answer(1, term, known, 5, 1 << 62), Err(Rejected::OutOfRange));
     assert_eq!(answer(1, term, known, 5, 2), Err(Rejected::Impossible));
-    // none of these is an answer
+    // these answers are ignored
     assert_eq!(answer(1, term, known + 1, 5, 1), Ok(()));
     assert_eq!(answer(2, term, known, 5, 1), Ok(()));
     assert_eq!(answer(1, term - 1, known, 5, 1), Ok(()));
     cluster.drain(3);
-    assert!(ends(&mut cluster, 3).is_empty());
-    cluster.deliver(&question);
+    assert!(take_forwarded(&mut cluster, 3).is_empty());
+    cluster.deliver(&request);
     cluster.settle();
-    assert_eq!(ends(&mut cluster, 3).len(), 1);
+    assert_eq!(take_forwarded(&mut cluster, 3).len(), 1);
 }
 
 #[test]
@@ -546,12 +551,12 @@ fn message_of_a_restarted_follower_is_not_treated_as_late() {
 fn message_from_before_a_restart_is_not_proposed_again() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
-    let earlier = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    let earlier = cluster.net.iter().find(|e| is_propose(e)).unwrap().clone();
     cluster.settle();
     cluster.restart(3);
     cluster.run(100);
     forward(&mut cluster, 3, "b");
-    let later = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
+    let later = cluster.net.iter().find(|e| is_propose(e)).unwrap().clone();
     cluster.settle();
     for _ in 0..2 {
         cluster.deliver(&earlier);
@@ -568,23 +573,23 @@ fn late_message_of_an_earlier_incarnation_causes_no_duplicate() {
     let mut cluster = cluster();
     forward(&mut cluster, 3, "a");
     cluster.settle();
-    // it is on its way for long
+    // the next message is delayed for long
     cluster.run(200);
     forward(&mut cluster, 3, "late");
-    let late = cluster.net.iter().position(is_question).unwrap();
+    let late = cluster.net.iter().position(is_propose).unwrap();
     let late = cluster.net.remove(late).unwrap();
     cluster.restart(3);
     cluster.run(100);
     forward(&mut cluster, 3, "b");
-    let later = cluster.net.iter().find(|e| is_question(e)).unwrap().clone();
-    // its answer gets lost
-    cluster.settle_if(|e| !is_answer(e));
+    let later = cluster.net.iter().find(|e| is_propose(e)).unwrap().clone();
+    // the answer is lost
+    cluster.settle_if(|e| !is_proposed(e));
     cluster.deliver(&late);
     cluster.deliver(&later);
     cluster.run(600);
     let applied = cluster.commands(2);
     assert_eq!(applied.iter().filter(|text| **text == "b").count(), 1, "{applied:?}");
-    assert!(matches!(ends(&mut cluster, 3)[..], [.., (1, 1, _)]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [.., (1, 1, _)]));
 }
 
 #[test]
@@ -597,8 +602,8 @@ fn fixed_storage_does_not_forward() {
     let now = Instant::from_millis(1);
     raft.tick(now);
     assert_eq!(raft.forward(b"a"), Err(ProposeError::NotLeader(None)));
-    let question = Message::Propose { term: 1, id: 1, round: 0, commands: &[1, 4, 1] };
-    assert_eq!(raft.receive(now, id(2), question), Ok(()));
+    let request = Message::Propose { term: 1, id: 1, round: 0, commands: &[1, 4, 1] };
+    assert_eq!(raft.receive(now, id(2), request), Ok(()));
     let answer = Message::Proposed { term: 1, id: 1, index: 1, count: 1 };
     assert_eq!(raft.receive(now, id(2), answer), Ok(()));
 }
@@ -611,25 +616,27 @@ fn heap_storage_forwards_commands() {
     let make = |node| Raft::<Heap>::new(id(node), &voters, config.clone(), node).unwrap();
     let mut nodes = [make(1), make(2)];
     let mut now = Instant::from_millis(1);
-    let (mut sent, mut told) = (false, Vec::new());
+    let (mut sent, mut results) = (false, Vec::new());
     for _ in 0..200 {
         now = now.after(10_000);
         for at in 0..2 {
             nodes[at].tick(now);
             let mut last = None;
-            let mut mail = Vec::new();
+            let mut messages = Vec::new();
             while let Some(output) = nodes[at].poll() {
                 match output {
                     Output::Persist(ticket, _) => last = Some(ticket),
-                    Output::Send(_, message) => mail.push(encode(&message)),
-                    Output::Event(Event::Forwarded { count, end, .. }) => told.push((count, end)),
+                    Output::Send(_, message) => messages.push(encode(&message)),
+                    Output::Event(Event::Forwarded { count, end, .. }) => {
+                        results.push((count, end))
+                    }
                     Output::Event(_) => {}
                 }
             }
             if let Some(ticket) = last {
                 nodes[at].persisted(ticket);
             }
-            for bytes in mail {
+            for bytes in messages {
                 let message = quorate_core::Wire::from_slice(&bytes).unwrap();
                 let from = nodes[at].status().id;
                 let _ = nodes[1 - at].receive(now, from, message);
@@ -640,5 +647,5 @@ fn heap_storage_forwards_commands() {
             }
         }
     }
-    assert!(sent && matches!(told[..], [(5, Forwarded::Taken(_))]), "{told:?}");
+    assert!(sent && matches!(results[..], [(5, Forwarded::Taken(_))]), "{results:?}");
 }

@@ -1,4 +1,4 @@
-//! Proposals through followers, where it is hard: other starts, other members, other terms, clocks that stood still.
+//! Edge cases of proposal forwarding: restarts, membership changes, later terms, stale clocks.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -15,7 +15,7 @@ fn config() -> Config {
     Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
 }
 
-fn led(config: Config) -> Cluster {
+fn elected(config: Config) -> Cluster {
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);
@@ -28,12 +28,12 @@ fn forward(cluster: &mut Cluster, node: u64, command: &str) {
     cluster.drain(node);
 }
 
-fn ends(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
-    std::mem::take(&mut cluster.host(node).ends)
+fn take_forwarded(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)> {
+    std::mem::take(&mut cluster.host(node).forwarded)
 }
 
-/// The number and the round of a question on its way.
-fn question(cluster: &Cluster) -> (u64, u64) {
+/// The id and the round of the forwarded message in flight.
+fn propose_message(cluster: &Cluster) -> (u64, u64) {
     let numbers = cluster.net.iter().find_map(|e| match e.message() {
         Message::Propose { id, round, .. } => Some((id, round)),
         _ => None,
@@ -41,8 +41,13 @@ fn question(cluster: &Cluster) -> (u64, u64) {
     numbers.unwrap()
 }
 
-/// Node 3 hands in commands under that number. The leader's answer, if there is one: from which index on, and how many.
-fn hand_in(cluster: &mut Cluster, id: u64, round: u64, commands: &[&[u8]]) -> Option<(u64, u64)> {
+/// Node 3 forwards commands under this id. Returns the leader's answer, if any: first index and count.
+fn send_propose(
+    cluster: &mut Cluster,
+    id: u64,
+    round: u64,
+    commands: &[&[u8]],
+) -> Option<(u64, u64)> {
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let byte = |number: u64| u8::try_from(number).unwrap();
     let entry =
@@ -61,7 +66,7 @@ fn hand_in(cluster: &mut Cluster, id: u64, round: u64, commands: &[&[u8]]) -> Op
 
 #[test]
 fn incarnations_with_the_same_seed_differ_by_start_time() {
-    let mut cluster = led(config());
+    let mut cluster = elected(config());
     let mut numbers = Vec::new();
     for command in ["a", "b"] {
         cluster.restart(3);
@@ -73,9 +78,9 @@ fn incarnations_with_the_same_seed_differ_by_start_time() {
             _ => None,
         });
         forward(&mut cluster, 3, command);
-        numbers.push((read.unwrap(), question(&cluster).0));
+        numbers.push((read.unwrap(), propose_message(&cluster).0));
         cluster.run(600);
-        assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+        assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
     }
     assert_eq!(cluster.commands(1), ["a", "b"]);
     assert_ne!(numbers[0].0, numbers[1].0);
@@ -84,18 +89,18 @@ fn incarnations_with_the_same_seed_differ_by_start_time() {
 
 #[test]
 fn stale_clock_does_not_shorten_the_answer_timeout() {
-    let mut cluster = led(Config { quiesce_us: 100_000, ..config() });
+    let mut cluster = elected(Config { quiesce_us: 100_000, ..config() });
     cluster.run(1000);
-    assert_eq!(cluster.raft(3).deadline(), None, "it rests");
-    // and is not ticked until it has something to do
+    assert_eq!(cluster.raft(3).deadline(), None, "node 3 is quiescent");
+    // it is not ticked until it has work
     cluster.now = cluster.now.after(60_000_000);
     forward(&mut cluster, 3, "a");
     let now = cluster.now;
     cluster.raft(3).tick(now);
     cluster.drain(3);
-    assert_eq!(ends(&mut cluster, 3), []);
+    assert_eq!(take_forwarded(&mut cluster, 3), []);
     cluster.run(200);
-    assert!(matches!(ends(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
 }
 
 #[test]
@@ -104,7 +109,7 @@ fn command_of_a_readded_member_is_not_proposed_twice() {
     let config = Config { max_members: 3, ..config() };
     let mut raft = Small::new(id(1), &[id(1)], config, 7).unwrap();
     let mut now = Instant::from_millis(1);
-    let mut turn = |raft: &mut Small| {
+    let mut step = |raft: &mut Small| {
         now = now.after(1_000_000);
         raft.tick(now);
         for _ in 0..100 {
@@ -116,8 +121,8 @@ fn command_of_a_readded_member_is_not_proposed_twice() {
         }
         now
     };
-    // how many commands a message of a node brings into the log
-    let hand_in = |raft: &mut Small, now, from: u64| {
+    // how many commands of a forwarded message are appended
+    let send_propose = |raft: &mut Small, now, from: u64| {
         let before = raft.status();
         let commands = [u8::try_from(before.term).unwrap(), 4, b'a'];
         let (number, round) = (from << 33 | 1, from - 1);
@@ -127,51 +132,55 @@ fn command_of_a_readded_member_is_not_proposed_twice() {
         raft.status().last - before.last
     };
     while raft.status().commit == 0 {
-        turn(&mut raft);
+        step(&mut raft);
     }
-    // one after the other, until there is no place to remember the first
+    // add and remove nodes until the first one is no longer in the peer table
     for newcomer in [2, 3, 4, 5] {
         raft.change(&[Change::Add(id(newcomer))]).unwrap();
-        let now = turn(&mut raft);
-        assert_eq!(hand_in(&mut raft, now, newcomer), 1);
-        assert_eq!(hand_in(&mut raft, now, newcomer), 0);
+        let now = step(&mut raft);
+        assert_eq!(send_propose(&mut raft, now, newcomer), 1);
+        assert_eq!(send_propose(&mut raft, now, newcomer), 0);
         raft.change(&[Change::Remove(id(newcomer))]).unwrap();
-        turn(&mut raft);
-        turn(&mut raft);
+        step(&mut raft);
+        step(&mut raft);
     }
     raft.change(&[Change::Add(id(2))]).unwrap();
-    let now = turn(&mut raft);
-    assert_eq!(hand_in(&mut raft, now, 2), 0);
+    let now = step(&mut raft);
+    assert_eq!(send_propose(&mut raft, now, 2), 0);
 }
 
 #[test]
 fn leader_accepts_a_prefix_of_the_commands() {
-    let mut cluster = led(Config { max_entry_bytes: 4, ..config() });
+    let mut cluster = elected(Config { max_entry_bytes: 4, ..config() });
     let next = cluster.raft(1).status().last + 1;
-    // the second is too long for this leader: what comes after it would not be where it is looked for
-    let answer = hand_in(&mut cluster, 7 << 32 | 1, 1, &[b"one", b"three", b"two"]);
+    // the second command is too long for this leader; the indexes after it would be wrong
+    let answer = send_propose(&mut cluster, 7 << 32 | 1, 1, &[b"one", b"three", b"two"]);
     assert_eq!(answer, Some((next, 1)));
     assert_eq!(cluster.raft(1).status().last, next);
 }
 
 #[test]
 fn second_incarnation_in_a_round_is_ignored() {
-    let mut cluster = led(config());
+    let mut cluster = elected(config());
     let next = cluster.raft(1).status().last + 1;
     let first = (7 << 32 | 1, 1);
-    assert_eq!(hand_in(&mut cluster, first.0, first.1, &[b"a"]), Some((next, 1)));
-    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 1, &[b"b"]), None, "it may be of before");
-    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
-    assert_eq!(hand_in(&mut cluster, first.0, first.1, &[b"a"]), None);
-    assert_eq!(hand_in(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
+    assert_eq!(send_propose(&mut cluster, first.0, first.1, &[b"a"]), Some((next, 1)));
+    assert_eq!(
+        send_propose(&mut cluster, 8 << 32 | 1, 1, &[b"b"]),
+        None,
+        "it may be from the earlier incarnation"
+    );
+    assert_eq!(send_propose(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
+    assert_eq!(send_propose(&mut cluster, first.0, first.1, &[b"a"]), None);
+    assert_eq!(send_propose(&mut cluster, 8 << 32 | 1, 2, &[b"b"]), Some((next + 1, 1)));
     assert_eq!(cluster.raft(1).status().last, next + 1);
 }
 
 #[test]
 fn message_keeps_the_round_of_its_first_sending() {
-    let mut cluster = led(config());
+    let mut cluster = elected(config());
     forward(&mut cluster, 3, "a");
-    let first = question(&cluster);
+    let first = propose_message(&cluster);
     cluster.net.clear();
     let mut again = None;
     cluster.run_if(200, |e| match e.message() {
@@ -186,7 +195,7 @@ fn message_keeps_the_round_of_its_first_sending() {
 
 #[test]
 fn message_with_a_future_round_is_rejected() {
-    let mut cluster = led(config());
+    let mut cluster = elected(config());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let commands = [u8::try_from(term).unwrap(), 4, b'a'];
     let before = cluster.raft(1).status().last;
@@ -213,7 +222,7 @@ fn forward_on_a_stopped_node_is_refused() {
     assert_eq!(raft.status().role, Role::Follower);
 }
 
-/// A follower, and what it is told.
+/// A follower, the dropped proposals reported to it, and its applied index.
 struct Follower {
     raft: Node,
     now: Instant,
@@ -223,12 +232,12 @@ struct Follower {
 
 impl Follower {
     fn poll(&mut self) -> u64 {
-        let mut question = 0;
+        let mut propose_message = 0;
         for _ in 0..100 {
             let ticket = match self.raft.poll() {
                 Some(Output::Persist(ticket, _)) => ticket,
                 Some(Output::Send(_, Message::Propose { id, .. })) => {
-                    question = id;
+                    propose_message = id;
                     continue;
                 }
                 Some(Output::Event(Event::Lost { before, .. })) => {
@@ -243,18 +252,18 @@ impl Follower {
             };
             self.raft.persisted(ticket);
         }
-        question
+        propose_message
     }
 
-    fn hear(&mut self, from: u64, term: u64, prev: (u64, u64), commit: u64, entries: &[u8]) {
+    fn append_from(&mut self, from: u64, term: u64, prev: (u64, u64), commit: u64, entries: &[u8]) {
         let (prev_index, prev_term) = prev;
         let append = Message::Append { term, prev_index, prev_term, commit, round: 1, entries };
         self.raft.receive(self.now, id(from), append).unwrap();
         self.poll();
     }
 
-    /// A command of it is taken, to be at `index`.
-    fn hand_in(&mut self, to: u64, term: u64, index: u64) {
+    /// Forwards a command, which the leader accepts at `index`.
+    fn send_propose(&mut self, to: u64, term: u64, index: u64) {
         self.raft.forward(b"a").unwrap();
         let number = self.poll();
         let answer = Message::Proposed { term, id: number, index, count: 1 };
@@ -269,16 +278,16 @@ fn accepted_command_of_an_intermediate_term_is_reported_dropped() {
     let mut node = Follower { raft, now: Instant::from_millis(1), lost: Vec::new(), applied: 0 };
     node.raft.tick(node.now);
     node.poll();
-    // of three leaders: node 1 in terms 2 and 4, whose commands never leave it, and node 2 in 3 and 5
-    node.hear(1, 2, (0, 0), 0, &[2, 1]);
-    node.hand_in(1, 2, 2);
-    node.hear(1, 4, (3, 4), 0, &[]);
-    node.hand_in(1, 4, 4);
-    node.hear(2, 5, (2, 3), 2, &[]);
-    node.hand_in(2, 5, 4);
-    node.hear(2, 5, (1, 2), 2, &[3, 1, 5, 1]);
-    assert_eq!(node.lost, [3], "what is of term 2");
-    node.hear(2, 5, (3, 5), 4, &[5, 4, b'a']);
+    // node 1 leads in terms 2 and 4, and replicates nothing; node 2 leads in terms 3 and 5
+    node.append_from(1, 2, (0, 0), 0, &[2, 1]);
+    node.send_propose(1, 2, 2);
+    node.append_from(1, 4, (3, 4), 0, &[]);
+    node.send_propose(1, 4, 4);
+    node.append_from(2, 5, (2, 3), 2, &[]);
+    node.send_propose(2, 5, 4);
+    node.append_from(2, 5, (1, 2), 2, &[3, 1, 5, 1]);
+    assert_eq!(node.lost, [3], "the command of term 2");
+    node.append_from(2, 5, (3, 5), 4, &[5, 4, b'a']);
     assert_eq!(node.applied, 4);
-    assert_eq!(node.lost, [3, 5], "what is of term 4");
+    assert_eq!(node.lost, [3, 5], "the command of term 4");
 }

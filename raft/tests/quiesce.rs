@@ -1,4 +1,4 @@
-//! Silence while there is nothing to do.
+//! Quiescence: an idle cluster sends no messages.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -13,24 +13,24 @@ fn config() -> Config {
     Config { quiesce_us: IDLE_MS * 1_000, snapshot_part_bytes: 64, ..Config::default() }
 }
 
-/// Nodes of which the first leads.
-fn led(nodes: u64) -> Cluster {
+/// A cluster led by node 1.
+fn elected(nodes: u64) -> Cluster {
     let mut cluster = Cluster::with(nodes, config());
     cluster.run(200);
     cluster.elect(1);
     cluster
 }
 
-/// The same, at rest.
-fn quiet(nodes: u64) -> Cluster {
-    let mut cluster = led(nodes);
+/// The same, quiescent.
+fn quiescent(nodes: u64) -> Cluster {
+    let mut cluster = elected(nodes);
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, nodes));
+    assert!(are_quiescent(&mut cluster, 1, nodes));
     cluster
 }
 
-/// Whether all of these nodes rest.
-fn rest(cluster: &mut Cluster, first: u64, last: u64) -> bool {
+/// Whether all of these nodes are quiescent.
+fn are_quiescent(cluster: &mut Cluster, first: u64, last: u64) -> bool {
     (first..=last).all(|node| {
         let raft = cluster.raft(node);
         assert_eq!(raft.status().quiet, raft.deadline().is_none());
@@ -38,8 +38,8 @@ fn rest(cluster: &mut Cluster, first: u64, last: u64) -> bool {
     })
 }
 
-/// Runs, and counts what is sent.
-fn sent(cluster: &mut Cluster, ms: u64) -> usize {
+/// Runs the cluster and counts the messages.
+fn count_messages(cluster: &mut Cluster, ms: u64) -> usize {
     let mut count = 0;
     cluster.run_if(ms, |_| {
         count += 1;
@@ -48,20 +48,20 @@ fn sent(cluster: &mut Cluster, ms: u64) -> usize {
     count
 }
 
-fn is_rest(envelope: &Envelope) -> bool {
+fn is_quiesce(envelope: &Envelope) -> bool {
     matches!(envelope.message(), Message::Rest { .. })
 }
 
 #[test]
 fn idle_cluster_quiesces_and_sends_nothing() {
     for nodes in [2, 3, 5] {
-        let mut cluster = led(nodes);
+        let mut cluster = elected(nodes);
         cluster.run(IDLE_MS - 100);
-        assert!(!cluster.raft(1).status().quiet, "not before the time");
+        assert!(!cluster.raft(1).status().quiet, "idle for too short a time");
         cluster.run(300);
-        assert!(rest(&mut cluster, 1, nodes));
+        assert!(are_quiescent(&mut cluster, 1, nodes));
         let term = cluster.raft(1).status().term;
-        assert_eq!(sent(&mut cluster, 20_000), 0);
+        assert_eq!(count_messages(&mut cluster, 20_000), 0);
         assert_eq!(cluster.leader(), Some(1));
         assert_eq!(cluster.raft(1).status().term, term);
     }
@@ -72,14 +72,14 @@ fn cluster_does_not_quiesce_by_default() {
     let mut cluster = Cluster::new(3);
     cluster.run(200);
     cluster.elect(1);
-    assert!(sent(&mut cluster, 5_000) > 300);
+    assert!(count_messages(&mut cluster, 5_000) > 300);
     assert!(!cluster.raft(1).status().quiet);
 }
 
 #[test]
 fn proposal_unquiesces_all_nodes_until_they_are_idle_again() {
-    let mut cluster = quiet(3);
-    // the machine has not heard the time for long, which does not mean that its followers were silent
+    let mut cluster = quiescent(3);
+    // the leader was not ticked for long, which does not count as silence of its followers
     cluster.now = cluster.now.after(60_000_000);
     cluster.propose(1, "x");
     cluster.run(200);
@@ -88,14 +88,14 @@ fn proposal_unquiesces_all_nodes_until_they_are_idle_again() {
         assert_eq!(cluster.commands(node), ["x"]);
         assert!(!cluster.raft(node).status().quiet);
     }
-    assert!(sent(&mut cluster, 100) > 0, "heartbeats again");
+    assert!(count_messages(&mut cluster, 100) > 0, "heartbeats are sent again");
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
 }
 
 #[test]
 fn busy_leader_does_not_quiesce() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     for step in 0..10 {
         cluster.run(IDLE_MS - 100);
         assert!(!cluster.raft(1).status().quiet);
@@ -109,16 +109,16 @@ fn busy_leader_does_not_quiesce() {
 
 #[test]
 fn cluster_does_not_quiesce_while_a_member_is_down_or_lagging() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     cluster.host(3).up = false;
     cluster.run(IDLE_MS + 1_000);
     assert!(!cluster.raft(1).status().quiet);
     cluster.restart(3);
     cluster.run(IDLE_MS - 100);
-    assert!(!cluster.raft(1).status().quiet, "the time begins anew");
+    assert!(!cluster.raft(1).status().quiet, "the idle time starts again");
     cluster.run(500);
-    assert!(rest(&mut cluster, 1, 3));
-    // and while its disk does not write
+    assert!(are_quiescent(&mut cluster, 1, 3));
+    // the disk of node 3 does not finish
     cluster.host(3).fast_disk = false;
     cluster.propose(1, "y");
     cluster.run(IDLE_MS + 1_000);
@@ -126,35 +126,35 @@ fn cluster_does_not_quiesce_while_a_member_is_down_or_lagging() {
     cluster.host(3).fast_disk = true;
     cluster.sync(3);
     cluster.run(IDLE_MS + 500);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
 }
 
 #[test]
 fn leader_quiesces_last() {
-    let mut cluster = led(3);
-    // node 3 agrees, and that is lost
-    let answers = |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::Accept { .. }));
-    let mut asked = 0;
+    let mut cluster = elected(3);
+    // the acknowledgement of node 3 is lost
+    let delivered = |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::Accept { .. }));
+    let mut requested = 0;
     cluster.run_if(IDLE_MS + 100, |e| {
-        asked += usize::from(e.to == 3 && is_rest(e));
-        asked == 0 || answers(e)
+        requested += usize::from(e.to == 3 && is_quiesce(e));
+        requested == 0 || delivered(e)
     });
-    assert!(asked > 0 && !cluster.raft(1).status().quiet);
+    assert!(requested > 0 && !cluster.raft(1).status().quiet);
     assert!(cluster.raft(3).status().quiet);
-    // it is asked again
+    // the leader sends Quiesce again
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
 }
 
 #[test]
 fn followers_still_detect_a_dead_leader_that_could_not_quiesce() {
-    // one is away before the others are asked to rest, or just after that
+    // node 5 is down before, or from just after, the leader sends Quiesce
     for late in [false, true] {
-        let mut cluster = led(5);
-        let mut away = !late;
+        let mut cluster = elected(5);
+        let mut down = !late;
         cluster.run_if(IDLE_MS + 2_000, |e| {
-            away |= is_rest(e);
-            !away || (e.from != 5 && e.to != 5)
+            down |= is_quiesce(e);
+            !down || (e.from != 5 && e.to != 5)
         });
         assert!(!cluster.raft(1).status().quiet);
         cluster.host(1).up = false;
@@ -165,7 +165,7 @@ fn followers_still_detect_a_dead_leader_that_could_not_quiesce() {
 
 #[test]
 fn lagging_learner_keeps_the_cluster_active() {
-    let mut cluster = led(4);
+    let mut cluster = elected(4);
     cluster.run(100);
     cluster.raft(1).change(&[quorate_raft::Change::Demote(id(4))]).unwrap();
     cluster.drain(1);
@@ -181,7 +181,7 @@ fn lagging_learner_keeps_the_cluster_active() {
 
 #[test]
 fn quiesce_does_not_commit_uncommitted_entries() {
-    let mut cluster = led(2);
+    let mut cluster = elected(2);
     cluster.run(100);
     cluster.host(1).fast_disk = false;
     let index = cluster.propose(1, "x");
@@ -192,14 +192,14 @@ fn quiesce_does_not_commit_uncommitted_entries() {
     cluster.host(1).fast_disk = true;
     cluster.run(IDLE_MS + 500);
     assert_eq!(cluster.commands(2), ["x"]);
-    assert!(rest(&mut cluster, 1, 2));
+    assert!(are_quiescent(&mut cluster, 1, 2));
 }
 
 #[test]
 fn quiesce_does_not_commit_a_conflicting_log_of_equal_length() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     cluster.run(100);
-    // an entry of the old leader, at node 3 alone
+    // node 3 alone has an entry of the old leader
     cluster.propose(1, "old");
     let entry = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
     cluster.deliver(&entry);
@@ -226,42 +226,42 @@ fn quiesce_carries_the_commit_index() {
 
 #[test]
 fn lost_messages_are_retried_after_unquiescing() {
-    // a read that a follower asks for
-    let mut cluster = quiet(3);
+    // the read request of a follower
+    let mut cluster = quiescent(3);
     cluster.raft(3).read().unwrap();
     cluster.drain(3);
     cluster.net.clear();
     cluster.run(200);
     assert_eq!(cluster.host(3).reads.len(), 1);
-    // its leader rests meanwhile, as far as that depends on it
+    // the leader may quiesce meanwhile
     let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
     cluster.run(200);
     cluster.elect(1);
     cluster.raft(3).read().unwrap();
     cluster.drain(3);
-    let mut asked = 0;
+    let mut requested = 0;
     cluster.run_if(200, |e| {
-        let question = matches!(e.message(), Message::ReadIndex { .. });
-        asked += usize::from(question);
-        !question
+        let read_index = matches!(e.message(), Message::ReadIndex { .. });
+        requested += usize::from(read_index);
+        !read_index
     });
-    assert!(asked > 2 && cluster.raft(3).deadline().is_some());
+    assert!(requested > 2 && cluster.raft(3).deadline().is_some());
     cluster.run(200);
     assert_eq!(cluster.host(3).reads.len(), 1);
-    // a handover and a change that were begun at rest
-    let mut cluster = quiet(3);
+    // a leadership transfer and a membership change of a quiescent leader
+    let mut cluster = quiescent(3);
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
     cluster.net.clear();
     cluster.run(200);
     assert_eq!(cluster.leader(), Some(2));
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     cluster.raft(1).change(&[quorate_raft::Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
     cluster.net.clear();
     cluster.run(500);
     assert_eq!(cluster.raft(2).members().len(), 2);
-    // a handover that comes to nothing ends
+    // a leadership transfer that fails ends
     let mut cluster = Cluster::with(3, Config { quiesce_us: 1, ..config() });
     cluster.run(200);
     cluster.elect(1);
@@ -274,10 +274,10 @@ fn lost_messages_are_retried_after_unquiescing() {
 
 #[test]
 fn late_quiesce_message_is_ignored() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     let mut late = None;
     cluster.run_if(IDLE_MS + 100, |e| {
-        let keep = e.to == 3 && is_rest(e);
+        let keep = e.to == 3 && is_quiesce(e);
         if keep {
             late = Some(e.clone());
         }
@@ -288,15 +288,15 @@ fn late_quiesce_message_is_ignored() {
     cluster.deliver(&late.unwrap());
     assert!(!cluster.raft(3).status().quiet);
     assert_eq!(cluster.commands(3), ["x"]);
-    // and with no entry in between
+    // the same without an entry in between
     let mut late = None;
     cluster.run_if(IDLE_MS + 200, |e| {
-        if e.to == 3 && is_rest(e) {
+        if e.to == 3 && is_quiesce(e) {
             late = Some(e.clone());
         }
         true
     });
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
     let now = cluster.now;
     cluster.raft(1).wake(now);
     cluster.run(100);
@@ -306,15 +306,15 @@ fn late_quiesce_message_is_ignored() {
 
 #[test]
 fn leader_that_died_while_quiescent_is_replaced_when_a_node_has_work() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     cluster.host(1).up = false;
-    assert_eq!(sent(&mut cluster, 20_000), 0, "nobody knows");
+    assert_eq!(count_messages(&mut cluster, 20_000), 0, "the crash is not detected");
     let error = cluster.raft(2).propose(b"x").unwrap_err();
     assert_eq!(error, ProposeError::NotLeader(Some(id(1))));
     let now = cluster.now;
-    assert!(cluster.raft(2).deadline().is_some_and(|at| at <= now), "its times are due");
+    assert!(cluster.raft(2).deadline().is_some_and(|at| at <= now), "its timers are due");
     cluster.raft(2).tick(now);
-    assert!(cluster.raft(2).deadline().is_some_and(|at| at > now), "and it waits as ever");
+    assert!(cluster.raft(2).deadline().is_some_and(|at| at > now), "it waits an election timeout");
     assert_eq!(cluster.raft(2).status().role, Role::Follower);
     cluster.run(1_500);
     let leader = cluster.leader().unwrap();
@@ -328,9 +328,9 @@ fn leader_that_died_while_quiescent_is_replaced_when_a_node_has_work() {
 
 #[test]
 fn unquiescing_does_not_disrupt_a_live_leader() {
-    // by a client's command, by hand, by a restart; of a node that could be elected
+    // by a proposal, by a call, or by a restart
     for way in 0..3 {
-        let mut cluster = quiet(3);
+        let mut cluster = quiescent(3);
         let term = cluster.raft(1).status().term;
         cluster.now = cluster.now.after(30_000_000);
         let now = cluster.now;
@@ -341,43 +341,43 @@ fn unquiescing_does_not_disrupt_a_live_leader() {
         }
         cluster.drain(2);
         assert!(!cluster.raft(2).status().quiet);
-        assert!(sent(&mut cluster, 600) > 0);
+        assert!(count_messages(&mut cluster, 600) > 0);
         assert_eq!(cluster.leader(), Some(1));
         assert_eq!(cluster.raft(1).status().term, term, "way {way}");
         cluster.run(IDLE_MS + 500);
-        assert!(rest(&mut cluster, 1, 3));
+        assert!(are_quiescent(&mut cluster, 1, 3));
     }
 }
 
 #[test]
 fn node_does_not_vote_right_after_unquiescing() {
-    for by_hand in [true, false] {
-        let mut cluster = quiet(3);
+    for by_call in [true, false] {
+        let mut cluster = quiescent(3);
         cluster.now = cluster.now.after(30_000_000);
         let (now, status) = (cluster.now, cluster.raft(3).status());
-        if by_hand {
+        if by_call {
             cluster.raft(3).wake(now);
         }
-        let asks = Message::RequestVote {
+        let request = Message::RequestVote {
             pre: true,
             term: status.term + 1,
             last_index: status.last,
             last_term: status.term,
         };
-        cluster.raft(3).receive(now, id(2), asks).unwrap();
-        assert!(cluster.raft(3).poll().is_none(), "by hand: {by_hand}");
+        cluster.raft(3).receive(now, id(2), request).unwrap();
+        assert!(cluster.raft(3).poll().is_none(), "by call: {by_call}");
         assert!(!cluster.raft(3).status().quiet);
-        // but when the leader is not heard for long enough
+        // it votes after the minimum election timeout without a leader
         let later = now.after(160_000);
         cluster.raft(3).tick(now);
-        cluster.raft(3).receive(later, id(2), asks).unwrap();
+        cluster.raft(3).receive(later, id(2), request).unwrap();
         assert!(cluster.raft(3).poll().is_some());
     }
 }
 
 #[test]
 fn follower_read_unquiesces_the_leader() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     cluster.now = cluster.now.after(10_000_000);
     cluster.raft(3).read().unwrap();
     cluster.drain(3);
@@ -390,40 +390,40 @@ fn follower_read_unquiesces_the_leader() {
 
 #[test]
 fn follower_request_cancels_its_quiesce_acknowledgement() {
-    for renewal in [false, true] {
-        let mut cluster = led(3);
-        let (mut asked, mut late) = (false, None);
+    for snapshot in [false, true] {
+        let mut cluster = elected(3);
+        let (mut requested, mut late) = (false, None);
         cluster.run_if(IDLE_MS + 60, |e| {
-            asked |= is_rest(e);
-            let keep = asked && e.from == 2;
+            requested |= is_quiesce(e);
+            let keep = requested && e.from == 2;
             if keep {
                 late = Some(e.clone());
             }
             !keep
         });
         assert!(cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
-        match renewal {
+        match snapshot {
             true => cluster.raft(3).request_snapshot().unwrap(),
             false => drop(cluster.raft(3).read().unwrap()),
         }
         cluster.drain(3);
         cluster.settle_if(|e| e.from == 3);
         cluster.deliver(&late.unwrap());
-        assert!(!cluster.raft(1).status().quiet, "renewal: {renewal}");
+        assert!(!cluster.raft(1).status().quiet, "snapshot: {snapshot}");
     }
 }
 
 #[test]
 fn unquiesced_leader_sends_heartbeats_and_steps_down_without_a_quorum() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     cluster.now = cluster.now.after(10_000_000);
     let now = cluster.now;
     cluster.raft(1).wake(now);
     assert_eq!(cluster.raft(1).deadline(), Some(now));
-    assert!(sent(&mut cluster, 20) >= 2);
-    assert!(!rest(&mut cluster, 2, 3));
-    // alone
-    let mut cluster = quiet(3);
+    assert!(count_messages(&mut cluster, 20) >= 2);
+    assert!(!are_quiescent(&mut cluster, 2, 3));
+    // without followers
+    let mut cluster = quiescent(3);
     let now = cluster.now;
     cluster.raft(1).wake(now);
     cluster.run_if(1_000, |_| false);
@@ -432,26 +432,26 @@ fn unquiesced_leader_sends_heartbeats_and_steps_down_without_a_quorum() {
 
 #[test]
 fn leadership_transfer_and_membership_change_unquiesce() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
     cluster.run(100);
     assert_eq!(cluster.leader(), Some(2));
     cluster.run(IDLE_MS + 500);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
     cluster.raft(2).change(&[quorate_raft::Change::Remove(id(3))]).unwrap();
     cluster.drain(2);
     cluster.run(IDLE_MS + 2_000);
     assert_eq!(cluster.raft(2).members().len(), 2);
-    assert!(rest(&mut cluster, 1, 2));
+    assert!(are_quiescent(&mut cluster, 1, 2));
 }
 
 #[test]
 fn later_term_unquiesces() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     let term = cluster.raft(1).status().term;
     let now = cluster.now;
-    // an answer alone wakes nobody, but for one of a later term
+    // an acknowledgement unquiesces a node only if its term is later
     let accept = |term| Message::Accept { term, round: 1, match_index: 0 };
     cluster.raft(3).receive(now, id(2), accept(term)).unwrap();
     assert!(cluster.raft(3).status().quiet);
@@ -460,7 +460,7 @@ fn later_term_unquiesces() {
     assert!(cluster.raft(3).deadline().is_some_and(|at| at < now.after(1_000_000)));
     cluster.run(2_000);
     assert!(cluster.leader().is_some());
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
 }
 
 #[test]
@@ -469,27 +469,27 @@ fn quiescent_leader_has_no_lease() {
     cluster.run(400);
     cluster.elect(1);
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
     let now = cluster.now.after(1_000_000);
     assert_eq!(cluster.raft(1).read_lease(now), None);
 }
 
 #[test]
 fn invalid_quiesce_messages_are_rejected() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     let now = cluster.now;
     let status = cluster.raft(3).status();
-    let rest = |term, round, index| Message::Rest { term, round, index };
+    let quiesce = |term, round, index| Message::Rest { term, round, index };
     for (message, reason) in [
-        (rest(0, 1, 1), Rejected::Malformed),
-        (rest(status.term, 0, 1), Rejected::Malformed),
-        (rest(1 << 62, 1, 1), Rejected::OutOfRange),
-        (rest(status.term, 1 << 62, 1), Rejected::OutOfRange),
-        (rest(status.term, 1, 1 << 62), Rejected::OutOfRange),
+        (quiesce(0, 1, 1), Rejected::Malformed),
+        (quiesce(status.term, 0, 1), Rejected::Malformed),
+        (quiesce(1 << 62, 1, 1), Rejected::OutOfRange),
+        (quiesce(status.term, 1 << 62, 1), Rejected::OutOfRange),
+        (quiesce(status.term, 1, 1 << 62), Rejected::OutOfRange),
     ] {
         let before = cluster.raft(3).clone();
         assert_eq!(cluster.raft(3).receive(now, id(1), message), Err(reason), "{message:?}");
-        // it rests on
+        // it stays quiescent
         assert_eq!(cluster.raft(3).deadline(), before.deadline());
         assert!(cluster.raft(3).status().quiet);
     }
@@ -498,10 +498,10 @@ fn invalid_quiesce_messages_are_rejected() {
     assert_eq!(cluster.raft(1).receive(now, id(2), bad), Err(Rejected::Malformed));
     assert!(cluster.raft(1).status().quiet);
     // two leaders of one term
-    let message = rest(status.term, 1_000, status.last);
+    let message = quiesce(status.term, 1_000, status.last);
     assert_eq!(cluster.raft(3).receive(now, id(2), message), Err(Rejected::Impossible));
-    // it claims to have committed what this node lacks
-    let message = rest(status.term, 1_000, status.last + 1);
+    // the commit index is beyond the log of this node
+    let message = quiesce(status.term, 1_000, status.last + 1);
     assert_eq!(cluster.raft(3).receive(now, id(1), message), Ok(()));
     assert!(!cluster.raft(3).status().quiet);
     assert_eq!(cluster.raft(3).status().commit, status.commit);
@@ -522,30 +522,30 @@ fn fixed_storage_does_not_quiesce() {
 
 #[test]
 fn repeated_quiesce_messages_keep_a_follower_quiescent() {
-    let mut cluster = led(3);
-    // node 3 agrees, and that is lost: so the others are asked again
-    let mut asked = 0;
-    while asked < 2 {
+    let mut cluster = elected(3);
+    // the acknowledgement of node 3 is lost, so the leader sends Quiesce again
+    let mut requested = 0;
+    while requested < 2 {
         cluster.run_if(10, |e| {
-            asked += u32::from(e.to == 2 && is_rest(e));
-            asked == 0 || e.from != 3
+            requested += u32::from(e.to == 2 && is_quiesce(e));
+            requested == 0 || e.from != 3
         });
     }
     cluster.net.clear();
-    assert!(rest(&mut cluster, 2, 3));
+    assert!(are_quiescent(&mut cluster, 2, 3));
     for _ in 0..100 {
         cluster.now = cluster.now.after(10_000);
         let now = cluster.now;
         cluster.raft(2).tick(now);
         cluster.drain(2);
     }
-    assert!(cluster.net.is_empty() && rest(&mut cluster, 2, 2));
+    assert!(cluster.net.is_empty() && are_quiescent(&mut cluster, 2, 2));
 }
 
 #[test]
 fn acknowledgements_slower_than_a_heartbeat_count() {
-    let mut cluster = led(3);
-    let mut under_way: Vec<(u32, Envelope)> = Vec::new();
+    let mut cluster = elected(3);
+    let mut in_flight: Vec<(u32, Envelope)> = Vec::new();
     for step in 0..400 {
         cluster.now = cluster.now.after(5_000);
         for node in 1..=3 {
@@ -553,26 +553,26 @@ fn acknowledgements_slower_than_a_heartbeat_count() {
             cluster.raft(node).tick(now);
             cluster.drain(node);
         }
-        // 30 ms there and 30 ms back, and a heartbeat every 50 ms
-        for (_, envelope) in under_way.extract_if(.., |(due, _)| *due <= step) {
+        // a latency of 30 ms each way, and a heartbeat every 50 ms
+        for (_, envelope) in in_flight.extract_if(.., |(due, _)| *due <= step) {
             cluster.deliver(&envelope);
         }
-        under_way.extend(cluster.net.drain(..).map(|envelope| (step + 6, envelope)));
+        in_flight.extend(cluster.net.drain(..).map(|envelope| (step + 6, envelope)));
     }
-    assert!(rest(&mut cluster, 1, 3) && under_way.is_empty());
+    assert!(are_quiescent(&mut cluster, 1, 3) && in_flight.is_empty());
 }
 
 #[test]
 fn followers_with_pending_reads_do_not_quiesce() {
-    let mut cluster = led(5);
-    let mut asked = false;
-    while !asked {
+    let mut cluster = elected(5);
+    let mut requested = false;
+    while !requested {
         cluster.run_if(10, |e| {
-            asked |= is_rest(e);
-            !is_rest(e)
+            requested |= is_quiesce(e);
+            !is_quiesce(e)
         });
     }
-    // all but the leader read, and nobody agrees to rest
+    // all followers read, so none acknowledges Quiesce
     let reads: Vec<_> = (2..=5).map(|node| cluster.raft(node).read().unwrap()).collect();
     for node in 2..=5 {
         cluster.drain(node);
@@ -582,14 +582,14 @@ fn followers_with_pending_reads_do_not_quiesce() {
         assert!(cluster.host(node).reads.contains(&read), "node {node}");
     }
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, 5));
+    assert!(are_quiescent(&mut cluster, 1, 5));
 }
 
 #[test]
 fn cluster_does_not_quiesce_in_joint_consensus() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     cluster.run(100);
-    // room for one more list of members, and not for two
+    // the log has room for one more configuration entry, not for two
     let room = |cluster: &mut Cluster| 8192 - cluster.raft(1).entries(1).bytes().len();
     while room(&mut cluster) > 150 {
         let len = (room(&mut cluster) - 140).min(1_000).saturating_sub(4).max(1);
@@ -608,12 +608,12 @@ fn cluster_does_not_quiesce_in_joint_consensus() {
     cluster.run(200);
     assert!(!cluster.raft(1).status().joint);
     cluster.run(IDLE_MS + 200);
-    assert!(rest(&mut cluster, 1, 3));
+    assert!(are_quiescent(&mut cluster, 1, 3));
 }
 
 #[test]
 fn unquiesce_of_an_active_node_does_nothing() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     cluster.run(60);
     let now = cluster.now.after(10_000);
     for node in 1..=3 {
@@ -625,31 +625,31 @@ fn unquiesce_of_an_active_node_does_nothing() {
 
 #[test]
 fn malformed_message_does_not_unquiesce_the_leader() {
-    let mut cluster = quiet(3);
+    let mut cluster = quiescent(3);
     let now = cluster.now.after(1_000);
-    let nonsense = Message::Vote { pre: false, term: 0, granted: true };
+    let malformed = Message::Vote { pre: false, term: 0, granted: true };
     for _ in 0..2 {
-        assert!(cluster.raft(1).receive(now, id(2), nonsense).is_err());
+        assert!(cluster.raft(1).receive(now, id(2), malformed).is_err());
         assert!(cluster.raft(1).status().quiet);
         assert!(cluster.raft(1).poll().is_none());
     }
     let later = now.after(10_000_000);
     cluster.raft(1).tick(later);
-    assert!(cluster.raft(1).poll().is_none(), "it says nothing");
+    assert!(cluster.raft(1).poll().is_none(), "no output");
 }
 
-/// It may not be elected, and it is served nothing before it knows the leader.
+/// A learner cannot be elected and learns its leader from the next heartbeat.
 #[test]
 fn restarted_learner_unquiesces_its_leader_until_all_are_idle_again() {
-    let mut cluster = led(3);
+    let mut cluster = elected(3);
     cluster.join(4);
     cluster.raft(1).change(&[Change::Add(id(4))]).unwrap();
     cluster.drain(1);
     cluster.run(IDLE_MS + 500);
-    assert!(rest(&mut cluster, 1, 4));
+    assert!(are_quiescent(&mut cluster, 1, 4));
     cluster.restart(4);
     cluster.run(2_000);
     let status = cluster.raft(4).status();
     assert_eq!((status.leader, status.quiet), (Some(id(1)), true));
-    assert!(rest(&mut cluster, 1, 4));
+    assert!(are_quiescent(&mut cluster, 1, 4));
 }

@@ -1,4 +1,4 @@
-//! Linearizable reads by rounds (Raft thesis, 6.4).
+//! Linearizable reads by read index, on the leader and on followers (Raft thesis, 6.4).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -15,9 +15,9 @@ fn reads_wait_for_one_heartbeat_round_and_share_it() {
     cluster.run(60);
     let first = cluster.raft(1).read().unwrap();
     let second = cluster.raft(1).read().unwrap();
-    assert_eq!(first, second, "nothing was sent between them");
+    assert_eq!(first, second, "no round was sent between them");
     cluster.drain(1);
-    assert!(cluster.host(1).reads.is_empty(), "not before anybody answered");
+    assert!(cluster.host(1).reads.is_empty(), "no acknowledgement yet");
     let mut messages = 0;
     cluster.settle_if(|_| {
         messages += 1;
@@ -33,7 +33,7 @@ fn acknowledgement_of_an_older_round_confirms_no_read() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
-    // answers to a heartbeat sent before the read arrive after it
+    // acknowledgements of a heartbeat from before the read arrive after it
     cluster.raft(1).read().unwrap();
     cluster.drain(1);
     let requests: Vec<Envelope> = cluster.net.drain(..).collect();
@@ -83,8 +83,8 @@ fn reads_wait_for_the_first_commit_of_the_term() {
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
-    // entries are held back, empty heartbeats pass
-    let strip = |cluster: &mut Cluster| {
+    // appends with entries are lost, heartbeats are delivered
+    let settle_without_entries = |cluster: &mut Cluster| {
         for _ in 0..100 {
             let Some(envelope) = cluster.net.pop_front() else { return };
             match envelope.message() {
@@ -93,11 +93,11 @@ fn reads_wait_for_the_first_commit_of_the_term() {
             }
         }
     };
-    strip(&mut cluster);
+    settle_without_entries(&mut cluster);
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
     cluster.raft(2).read().unwrap();
     cluster.drain(2);
-    strip(&mut cluster);
+    settle_without_entries(&mut cluster);
     assert!(cluster.host(2).reads.is_empty());
     cluster.run(200);
     assert!(!cluster.host(2).reads.is_empty());
@@ -177,7 +177,7 @@ fn follower_read_waits_until_the_read_index_is_applied() {
     cluster.elect(1);
     cluster.run(60);
     let index = cluster.propose(1, "x");
-    // everything but what goes to node 2
+    // all messages except those of node 2
     cluster.settle_if(|e| e.to != 2 && e.from != 2);
     assert_eq!(cluster.raft(1).status().commit, index);
     let read = cluster.raft(2).read().unwrap();
@@ -202,7 +202,7 @@ fn lost_read_index_request_is_retried_and_reads_share_it() {
         assert!(cluster.raft(3).read().unwrap() > read);
     }
     cluster.drain(3);
-    assert!(cluster.net.is_empty(), "one question at a time");
+    assert!(cluster.net.is_empty(), "one request at a time");
     cluster.run(60);
     assert!(cluster.host(3).reads.len() >= 2, "{:?}", cluster.host(3).reads);
 }
@@ -214,8 +214,8 @@ fn read_index_of_an_earlier_incarnation_confirms_no_read() {
     cluster.run(60);
     cluster.raft(2).read().unwrap();
     cluster.drain(2);
-    let question = cluster.net.pop_front().unwrap();
-    cluster.deliver(&question);
+    let request = cluster.net.pop_front().unwrap();
+    cluster.deliver(&request);
     let answer = cluster.net.pop_front().unwrap();
     assert!(matches!(answer.message(), Message::ReadAt { .. }));
     cluster.restart(2);
@@ -240,7 +240,7 @@ fn follower_reads_are_lost_with_the_leader() {
     cluster.elect(3);
     cluster.run(100);
     assert!(cluster.host(2).reads.is_empty(), "{read:?}");
-    assert!(cluster.raft(2).read().is_ok(), "the new leader can be asked");
+    assert!(cluster.raft(2).read().is_ok(), "the new leader is known");
 }
 
 #[test]
@@ -251,12 +251,12 @@ fn id_of_a_lost_read_is_not_reused() {
     let lost = cluster.raft(2).read().unwrap();
     cluster.raft(2).forget_leader();
     cluster.run(120);
-    assert!(cluster.host(2).reads.is_empty(), "it was lost with its leader");
+    assert!(cluster.host(2).reads.is_empty(), "the read was lost with the leader");
     let next = cluster.raft(2).read().unwrap();
     assert!(next > lost, "{next:?}");
     cluster.run(120);
     assert_eq!(cluster.host(2).reads, [next]);
-    // nor where it leads
+    // the same on the leader
     let lost = cluster.raft(1).read().unwrap();
     cluster.raft(1).step_down();
     assert!(cluster.raft(1).read().is_err());
@@ -268,34 +268,34 @@ fn id_of_a_lost_read_is_not_reused() {
 #[test]
 fn read_without_a_known_leader_or_with_fixed_storage_is_refused() {
     let ids = [1, 2, 3].map(common::id);
-    let mut lonely = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
-    assert_eq!(lonely.read(), Err(ReadError::NotLeader(None)));
+    let mut node = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
+    assert_eq!(node.read(), Err(ReadError::NotLeader(None)));
     let mut fixed =
         Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 1).unwrap();
     let append =
         Message::Append { term: 1, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] };
     fixed.receive(Instant::from_millis(1), ids[1], append).unwrap();
     assert_eq!(fixed.read(), Err(ReadError::NotLeader(Some(ids[1]))));
-    let question = Message::ReadIndex { term: 1, id: 1 };
-    assert_eq!(fixed.receive(Instant::from_millis(1), ids[1], question), Ok(()));
+    let request = Message::ReadIndex { term: 1, id: 1 };
+    assert_eq!(fixed.receive(Instant::from_millis(1), ids[1], request), Ok(()));
 }
 
-/// Node 2 asks the leader, node 1, of five.
-fn ask(cluster: &mut Cluster, id: u64) {
+/// Node 2 sends a `ReadIndex` request to the leader, node 1.
+fn send_read_index(cluster: &mut Cluster, id: u64) {
     let term = cluster.raft(1).status().term;
     let bytes = encode(&Message::ReadIndex { term, id });
     cluster.deliver(&Envelope { from: 2, to: 1, bytes });
 }
 
-fn answers(cluster: &Cluster) -> Vec<u64> {
-    let answers = cluster.net.iter().filter_map(|e| match e.message() {
+fn confirmed_ids(cluster: &Cluster) -> Vec<u64> {
+    let ids = cluster.net.iter().filter_map(|e| match e.message() {
         Message::ReadAt { id, .. } => Some(id),
         _ => None,
     });
-    answers.collect()
+    ids.collect()
 }
 
-fn five() -> Cluster {
+fn cluster_of_five() -> Cluster {
     let mut cluster = Cluster::new(5);
     cluster.elect(1);
     cluster.run(60);
@@ -305,41 +305,41 @@ fn five() -> Cluster {
 
 #[test]
 fn duplicated_read_index_request_keeps_its_round() {
-    let (life, read) = (7 << 32, 3);
-    for again in [life | read, life | (read - 1)] {
-        let mut cluster = five();
-        ask(&mut cluster, life | read);
+    let (incarnation, read) = (7 << 32, 3);
+    for again in [incarnation | read, incarnation | (read - 1)] {
+        let mut cluster = cluster_of_five();
+        send_read_index(&mut cluster, incarnation | read);
         let round: Vec<_> = cluster.net.drain(..).filter(|e| e.to == 3).collect();
-        ask(&mut cluster, again);
+        send_read_index(&mut cluster, again);
         cluster.net.clear();
         round.iter().for_each(|heartbeat| cluster.deliver(heartbeat));
         for accept in cluster.net.drain(..).collect::<Vec<_>>() {
             cluster.deliver(&accept);
         }
-        assert_eq!(answers(&cluster), [life | read]);
+        assert_eq!(confirmed_ids(&cluster), [incarnation | read]);
     }
 }
 
 #[test]
 fn newer_read_index_request_replaces_an_older_one() {
-    // of the same life of who asks, or of another, whose numbers say nothing
+    // of the same incarnation, or of another one, whose ids are not comparable
     for newer in [7 << 32 | 4, 6 << 32 | 1, 8 << 32 | 1] {
-        let mut cluster = five();
-        ask(&mut cluster, 7 << 32 | 3);
-        ask(&mut cluster, newer);
+        let mut cluster = cluster_of_five();
+        send_read_index(&mut cluster, 7 << 32 | 3);
+        send_read_index(&mut cluster, newer);
         let round: Vec<_> = cluster.net.drain(..).filter(|e| e.to != 2).collect();
         round.iter().for_each(|heartbeat| cluster.deliver(heartbeat));
         for accept in cluster.net.drain(..).collect::<Vec<_>>() {
             cluster.deliver(&accept);
         }
-        assert_eq!(answers(&cluster), [newer]);
+        assert_eq!(confirmed_ids(&cluster), [newer]);
     }
 }
 
 #[test]
 fn read_index_request_is_dropped_with_leadership() {
-    let mut cluster = five();
-    ask(&mut cluster, 7 << 32 | 3);
+    let mut cluster = cluster_of_five();
+    send_read_index(&mut cluster, 7 << 32 | 3);
     cluster.net.clear();
     cluster.elect(3);
     cluster.elect(1);
@@ -353,7 +353,7 @@ fn read_index_request_is_dropped_with_leadership() {
 
 #[test]
 fn read_index_request_of_another_term_is_not_answered() {
-    // who asks counts as one that follows this leader, and so must have asked in its term
+    // a request counts as an acknowledgement, so it must be of the current term
     let mut cluster = Cluster::new(3);
     cluster.elect(2);
     cluster.elect(1);
@@ -363,11 +363,11 @@ fn read_index_request_of_another_term_is_not_answered() {
     for other in [term - 1, term + 1] {
         let bytes = encode(&Message::ReadIndex { term: other, id: 7 << 32 | other });
         cluster.deliver(&Envelope { from: 2, to: 1, bytes });
-        assert!(answers(&cluster).is_empty());
+        assert!(confirmed_ids(&cluster).is_empty());
     }
     let bytes = encode(&Message::ReadIndex { term, id: 8 << 32 });
     cluster.deliver(&Envelope { from: 2, to: 1, bytes });
-    assert_eq!(answers(&cluster), [8 << 32]);
+    assert_eq!(confirmed_ids(&cluster), [8 << 32]);
 }
 
 #[test]
@@ -378,14 +378,14 @@ fn read_index_of_another_term_or_sender_confirms_no_read() {
     cluster.run(60);
     let read = cluster.raft(2).read().unwrap();
     cluster.drain(2);
-    let question = cluster.net.pop_front().unwrap();
-    let Message::ReadIndex { term, id } = question.message() else { panic!("a question") };
+    let request = cluster.net.pop_front().unwrap();
+    let Message::ReadIndex { term, id } = request.message() else { panic!("not a request") };
     for (from, term) in [(3, term), (1, term + 1), (1, term - 1)] {
         let bytes = encode(&Message::ReadAt { term, id, index: 0 });
         cluster.deliver(&Envelope { from, to: 2, bytes });
         assert!(cluster.host(2).reads.is_empty());
     }
-    cluster.deliver(&question);
+    cluster.deliver(&request);
     cluster.settle();
     assert_eq!(cluster.host(2).reads, [read]);
 }

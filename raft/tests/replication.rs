@@ -23,7 +23,7 @@ fn command_takes_four_messages_and_reaches_all_nodes() {
     });
     assert_eq!(messages, 4);
     assert_eq!(cluster.commands(1), ["warm up", "x"]);
-    // the others learn the commit with the next message
+    // followers learn the commit with the next message
     assert_eq!(cluster.commands(2), ["warm up"]);
     cluster.run(60);
     assert_eq!(cluster.commands(3), ["warm up", "x"]);
@@ -47,7 +47,7 @@ fn entry_of_an_older_term_is_not_committed_by_counting() {
     cluster.host(2).up = true;
     cluster.restart(1);
     cluster.restart(2);
-    // only what is at most the old entry gets through: runs are cut before the blank entry of the new term
+    // appends are cut before the blank entry of the new term
     let old = cluster.raft(1).status().last;
     let commit_before = cluster.raft(1).status().commit;
     for _ in 0..3 {
@@ -64,7 +64,7 @@ fn entry_of_an_older_term_is_not_committed_by_counting() {
     assert_eq!(status.role, Role::Leader);
     let stored = cluster.raft(1).peers().filter(|p| p.match_index >= old).count();
     assert!(stored >= 2, "a majority has the old entry");
-    assert_eq!(status.commit, commit_before, "and still it is not committed");
+    assert_eq!(status.commit, commit_before, "but it is not committed");
 }
 
 /// The same append without entries beyond `last`.
@@ -88,7 +88,7 @@ fn cut_append(envelope: &Envelope, last: u64) -> Envelope {
 }
 
 impl Cluster {
-    /// Elects a node by the votes of some, none of which hears of it afterwards.
+    /// Elects a node with the votes of some nodes, and drops its appends.
     fn elect_without_replies(&mut self, node: u64, voters: &[u64]) {
         self.now = self.now.after(10_000_000);
         let now = self.now;
@@ -110,7 +110,7 @@ fn leader_counts_its_own_entry_once_it_is_durable() {
     cluster.run(60);
     cluster.host(1).fast_disk = false;
     let index = cluster.propose(1, "x");
-    // only one follower answers: with the leader that would be a majority
+    // one follower answers: with the leader that would be a majority
     cluster.settle_if(|e| e.from != 3 && e.to != 3);
     assert!(cluster.raft(1).status().commit < index);
     cluster.sync(1);
@@ -126,7 +126,7 @@ fn majority_of_followers_commits_before_the_leaders_disk() {
     let index = cluster.propose(1, "x");
     cluster.settle();
     assert_eq!(cluster.raft(1).status().commit, index);
-    // but what is not on its own disk is not applied
+    // entries that are not durable locally are not applied
     assert!(cluster.raft(1).status().applied < index);
     cluster.sync(1);
     assert_eq!(cluster.raft(1).status().applied, index);
@@ -143,7 +143,7 @@ fn follower_acknowledges_only_durable_entries() {
     let index = cluster.propose(1, "x");
     cluster.settle();
     assert!(cluster.raft(1).status().commit < index);
-    // heartbeats are answered all the same, or a slow disk would look like a dead node
+    // heartbeats are still answered, or a slow disk would look like a dead node
     cluster.run(1000);
     assert_eq!(cluster.leader(), Some(1));
     assert!(cluster.raft(1).status().commit < index);
@@ -160,7 +160,7 @@ fn ticket_of_a_replaced_entry_does_not_make_the_new_entry_durable() {
     let last = cluster.raft(2).status().last;
     cluster.host(2).fast_disk = false;
     let term = cluster.raft(2).status().term;
-    // node 2 takes an entry of the old leader, not yet written, then one of a new leader at the same index
+    // node 2 accepts an entry of the old leader, not yet durable, then one of a new leader at the same index
     let old = entry(term, b"old");
     let new = entry(term + 1, b"new");
     for (from, term, entries) in [(1, term, &old), (3, term + 1, &new)] {
@@ -180,7 +180,7 @@ fn ticket_of_a_replaced_entry_does_not_make_the_new_entry_durable() {
     assert_eq!(
         cluster.raft(2).status().durable,
         last,
-        "the old entry's write is not the new one's"
+        "the write of the old entry does not make the new one durable"
     );
 }
 
@@ -214,7 +214,7 @@ fn divergent_follower_converges_in_few_round_trips() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.run(60);
-    // node 1 writes a long tail nobody gets, in its term
+    // node 1 appends a long tail that is not replicated
     for n in 0..50 {
         cluster.propose(1, &format!("lost {n}"));
     }
@@ -240,7 +240,7 @@ fn commit_is_limited_to_verified_entries() {
     cluster.elect(1);
     cluster.run(60);
     let status = cluster.raft(2).status();
-    // a tail of another leader that the present one has not spoken of
+    // a tail that the new leader has not verified
     let tail = entry(status.term, b"tail");
     let append = |prev_index, prev_term, term, commit, entries: &[u8]| {
         encode(&Message::Append { term, prev_index, prev_term, commit, round: 0, entries })
@@ -400,7 +400,7 @@ fn rejection_hint_is_not_a_match() {
 
 #[test]
 fn command_larger_than_half_the_log_is_too_large() {
-    // more than half the log, though not more than the log
+    // more than half the log, and less than the log
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     assert_eq!(cluster.raft(1).propose(&[0; 4097]), Err(ProposeError::TooLarge));
@@ -409,7 +409,7 @@ fn command_larger_than_half_the_log_is_too_large() {
 #[cfg(feature = "alloc")]
 #[test]
 fn command_that_leaves_no_room_for_leaders_is_too_large() {
-    // not more than half the log, but with the room that leaders need more than the log
+    // less than half the log, but too large with the room reserved for leaders
     let config = Config {
         max_log_bytes: 110,
         max_entry_bytes: 50,
@@ -457,7 +457,7 @@ fn slow_disk_gets_at_most_eight_records_and_the_rest_is_batched() {
         panic!("entries")
     };
     assert_eq!(entries.len(), 3 * (2 + 4));
-    // so is what is known of a snapshot
+    // snapshot records wait in the same way
     cluster.settle();
     let applied = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(applied, 0).unwrap();
@@ -476,7 +476,7 @@ fn exactly_half_the_log_may_be_uncommitted() {
     let mut cluster = Cluster::new(3);
     cluster.elect(1);
     cluster.settle();
-    // 3 bytes go before it
+    // the header has 3 bytes
     cluster.raft(1).propose(&[0; 2000]).unwrap();
     assert_eq!(cluster.raft(1).propose(&[0; 4096 - 2003 + 1]), Err(ProposeError::Busy));
     assert!(cluster.raft(1).propose(&[0; 4096 - 2003]).is_ok());
@@ -492,7 +492,7 @@ fn each_proposal_limit_has_its_own_error() {
     assert_eq!(cluster.raft(2).propose(b"x"), Err(ProposeError::NotLeader(Some(id(1)))));
     assert_eq!(cluster.raft(1).propose(&[0; 301]), Err(ProposeError::TooLarge));
     assert!(cluster.raft(1).clone().propose(&[0; 300]).is_ok());
-    // 3 bytes go before it, and count
+    // the header of 3 bytes counts
     let mut copy = cluster.raft(1).clone();
     copy.propose(&[0; 297]).unwrap();
     assert!(copy.clone().propose(&[0; 300]).is_ok());
@@ -507,7 +507,7 @@ fn each_proposal_limit_has_its_own_error() {
     cluster.drain(1);
     cluster.settle();
     cluster.raft(1).propose(&[0; 290]).unwrap();
-    // the log itself
+    // the log is full
     for _ in 0..100 {
         cluster.drain(1);
         cluster.settle();

@@ -1,4 +1,4 @@
-//! Records at boot: what nobody can have written is refused, and changes nothing; the rest restores what it was made of.
+//! Restoring records at boot: impossible records are refused without effect, others restore the state they were made of.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -11,7 +11,7 @@ type Board = Inline<7, 8192, 256, 64>;
 
 const LIMIT: u64 = 1 << 62;
 
-/// Entries of these terms, each with one byte.
+/// Entries of these terms with one byte of data each.
 fn run(terms: &[u8]) -> Vec<u8> {
     terms.iter().flat_map(|&term| [term, 1 << 2, b'x']).collect()
 }
@@ -29,9 +29,9 @@ fn snapshot(covers: (u64, u64), anchor: (u64, u64)) -> Vec<u8> {
     encode(&Record::Snapshot { index, index_term, anchor, anchor_term })
 }
 
-/// The record of the members as of a snapshot, whatever they are: nine bytes each.
+/// The record of the members of a snapshot, valid or not.
 fn members(covers: (u64, u64), list: &[(u8, u8)]) -> Vec<u8> {
-    // as one without any, which ends with their length
+    // the encoding without members ends with their length
     let mut bytes = encode(&Record::Members {
         index: covers.0,
         index_term: covers.1,
@@ -67,12 +67,12 @@ fn restored<S: Storage>(records: &[Vec<u8>]) -> Raft<S> {
     raft
 }
 
-/// A vote of term 3 and three entries, two of them committed.
+/// A vote in term 3 and three entries, two of them committed.
 fn disk() -> Vec<Vec<u8>> {
     vec![vote(3, Some(2)), append(1, 2, &run(&[1, 2, 3]))]
 }
 
-fn refused<S: Storage>(before: &[Vec<u8>], record: &[u8], expected: Corrupt) {
+fn assert_refused<S: Storage>(before: &[Vec<u8>], record: &[u8], expected: Corrupt) {
     let mut raft = restored::<S>(before);
     let unchanged = raft.clone();
     let record = Record::from_slice(record).unwrap();
@@ -80,7 +80,7 @@ fn refused<S: Storage>(before: &[Vec<u8>], record: &[u8], expected: Corrupt) {
     assert!(raft == unchanged, "{record:?} changed something");
 }
 
-fn taken(before: &[Vec<u8>], record: &[u8]) -> Node {
+fn assert_restored(before: &[Vec<u8>], record: &[u8]) -> Node {
     let mut raft = restored(before);
     let record = Record::from_slice(record).unwrap();
     assert_eq!(raft.restore(record), Ok(()), "{record:?} after {before:?}");
@@ -97,11 +97,11 @@ fn vote_records_are_validated() {
         (vote(3, None), Corrupt::Regression),
         (vote(3, Some(3)), Corrupt::Regression),
     ] {
-        refused::<Board>(&disk(), &record, expected);
+        assert_refused::<Board>(&disk(), &record, expected);
     }
-    assert_eq!(taken(&disk(), &vote(3, Some(2))).status().vote, Some(id(2)));
-    assert_eq!(taken(&disk(), &vote(4, None)).status().vote, None);
-    assert_eq!(taken(&[vote(3, None)], &vote(3, Some(3))).status().vote, Some(id(3)));
+    assert_eq!(assert_restored(&disk(), &vote(3, Some(2))).status().vote, Some(id(2)));
+    assert_eq!(assert_restored(&disk(), &vote(4, None)).status().vote, None);
+    assert_eq!(assert_restored(&[vote(3, None)], &vote(3, Some(3))).status().vote, Some(id(3)));
 }
 
 #[test]
@@ -117,17 +117,17 @@ fn append_records_are_validated() {
         (append(2, 2, &run(&[2, 3])), Corrupt::Regression),
         (append(4, 2, &malformed_config), Corrupt::Malformed),
     ] {
-        refused::<Board>(&disk(), &record, expected);
+        assert_refused::<Board>(&disk(), &record, expected);
     }
     let far = [vote(3, None), snapshot((LIMIT - 1, 1), (LIMIT - 1, 1))];
-    refused::<Board>(&far, &append(LIMIT, LIMIT - 1, &run(&[3])), Corrupt::Malformed);
-    let raft = taken(&disk(), &append(3, 3, &run(&[3])));
+    assert_refused::<Board>(&far, &append(LIMIT, LIMIT - 1, &run(&[3])), Corrupt::Malformed);
+    let raft = assert_restored(&disk(), &append(3, 3, &run(&[3])));
     assert_eq!((raft.status().last, raft.status().commit), (3, 3));
-    // a commit that was known stays so
-    let raft = taken(&disk(), &append(4, 0, &run(&[3])));
+    // the commit index does not go back
+    let raft = assert_restored(&disk(), &append(4, 0, &run(&[3])));
     assert_eq!((raft.status().last, raft.status().commit, raft.status().durable), (4, 2, 4));
-    // what is not committed is replaced
-    let raft = taken(&disk(), &append(3, 2, &run(&[2])));
+    // uncommitted entries are replaced
+    let raft = assert_restored(&disk(), &append(3, 2, &run(&[2])));
     assert_eq!((raft.term(3), raft.status().last), (Some(2), 3));
 }
 
@@ -136,7 +136,7 @@ fn configuration_entries_set_the_members() {
     let config = |voters: &[u8]| {
         let data = configuration(&voters.iter().map(|&node| (3, node)).collect::<Vec<_>>());
         let mut entry = vec![3];
-        // a length beyond one byte is two of them, the low seven bits first
+        // a longer length takes two bytes, low seven bits first
         let tag = data.len() << 2 | 2;
         match tag {
             0..128 => entry.push(tag as u8),
@@ -145,15 +145,15 @@ fn configuration_entries_set_the_members() {
         entry.extend(data);
         entry
     };
-    let raft = taken(&disk(), &append(4, 2, &config(&[1, 2])));
+    let raft = assert_restored(&disk(), &append(4, 2, &config(&[1, 2])));
     assert_eq!((raft.status().config, raft.members().len()), (4, 2));
-    // replaced, it is in force no more; kept, it is
+    // a replaced configuration is no longer in force
     let with = [disk(), vec![append(4, 2, &config(&[1, 2]))]].concat();
-    let raft = taken(&with, &append(4, 2, &run(&[3])));
+    let raft = assert_restored(&with, &append(4, 2, &run(&[3])));
     assert_eq!((raft.status().config, raft.members().len()), (0, 3));
-    let raft = taken(&with, &append(5, 2, &run(&[3])));
+    let raft = assert_restored(&with, &append(5, 2, &run(&[3])));
     assert_eq!((raft.status().config, raft.members().len()), (4, 2));
-    refused::<Inline<3, 512, 16, 32>>(
+    assert_refused::<Inline<3, 512, 16, 32>>(
         &disk(),
         &append(4, 2, &config(&[1, 2, 4, 5])),
         Corrupt::Full,
@@ -180,27 +180,27 @@ fn snapshot_records_are_validated() {
         (snapshot((3, 3), (0, 1)), Corrupt::Malformed),
         (snapshot((3, 3), (1, 0)), Corrupt::Malformed),
     ] {
-        refused::<Board>(&disk(), &record, expected);
+        assert_refused::<Board>(&disk(), &record, expected);
     }
     let with = [disk(), vec![snapshot((3, 3), (2, 2))]].concat();
-    refused::<Board>(&with, &snapshot((2, 2), (2, 2)), Corrupt::Regression);
-    refused::<Board>(&with, &snapshot((3, 3), (1, 1)), Corrupt::Regression);
-    let again = taken(&with, &snapshot((3, 3), (2, 2)));
+    assert_refused::<Board>(&with, &snapshot((2, 2), (2, 2)), Corrupt::Regression);
+    assert_refused::<Board>(&with, &snapshot((3, 3), (1, 1)), Corrupt::Regression);
+    let again = assert_restored(&with, &snapshot((3, 3), (2, 2)));
     assert_eq!((again.status().first, again.status().last, again.status().commit), (3, 3, 3));
 }
 
 #[test]
 fn snapshot_record_keeps_the_log_it_agrees_with() {
     let bounds = |raft: Node| (raft.status().first, raft.status().last, raft.status().snapshot);
-    // it ends within the log
-    assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (1, 1)))), (2, 3, 2));
-    assert_eq!(bounds(taken(&disk(), &snapshot((2, 2), (0, 0)))), (1, 3, 2));
-    // it ends elsewhere: nothing of the log is known to be right
-    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (2, 2)))), (3, 2, 5));
-    assert_eq!(bounds(taken(&disk(), &snapshot((3, 2), (1, 1)))), (2, 1, 3));
-    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (5, 3)))), (6, 5, 5));
-    // the log ends where it begins
-    assert_eq!(bounds(taken(&disk(), &snapshot((5, 3), (3, 3)))), (4, 3, 5));
+    // the snapshot ends within the log
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((2, 2), (1, 1)))), (2, 3, 2));
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((2, 2), (0, 0)))), (1, 3, 2));
+    // the snapshot is not in the log: the log is not trusted
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((5, 3), (2, 2)))), (3, 2, 5));
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((3, 2), (1, 1)))), (2, 1, 3));
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((5, 3), (5, 3)))), (6, 5, 5));
+    // the log ends at the compacted index
+    assert_eq!(bounds(assert_restored(&disk(), &snapshot((5, 3), (3, 3)))), (4, 3, 5));
 }
 
 #[test]
@@ -211,27 +211,27 @@ fn snapshot_member_records_are_validated() {
         (members((2, 0), &voters), Corrupt::Malformed),
         (members((LIMIT, 2), &voters), Corrupt::Malformed),
         (members((2, LIMIT), &voters), Corrupt::Malformed),
-        (members((2, 2), &[(1, 1), (1, 2)]), Corrupt::Malformed), // nobody votes
-        (members((2, 2), &[(3, 1), (3, 1)]), Corrupt::Malformed), // one of them twice
-        (members((2, 2), &[(3, 1), (0, 2)]), Corrupt::Malformed), // one that is no member
-        (members((2, 2), &[(3, 1), (2, 2)]), Corrupt::Malformed), // one that votes where it is no member
-        (members((2, 2), &[(3, 1), (32, 2)]), Corrupt::Malformed), // a standing that there is not
-        (members((2, 2), &[(3, 1), (33, 2)]), Corrupt::Malformed), // and another
+        (members((2, 2), &[(1, 1), (1, 2)]), Corrupt::Malformed), // no voter
+        (members((2, 2), &[(3, 1), (3, 1)]), Corrupt::Malformed), // a duplicate
+        (members((2, 2), &[(3, 1), (0, 2)]), Corrupt::Malformed), // a non-member
+        (members((2, 2), &[(3, 1), (2, 2)]), Corrupt::Malformed), // a voter that is no member
+        (members((2, 2), &[(3, 1), (32, 2)]), Corrupt::Malformed), // not a membership
+        (members((2, 2), &[(3, 1), (33, 2)]), Corrupt::Malformed), // not a membership
     ] {
-        refused::<Board>(&disk(), &record, expected);
+        assert_refused::<Board>(&disk(), &record, expected);
     }
     let four = [(3, 1), (3, 2), (3, 4), (3, 5)];
-    refused::<Inline<3, 512, 16, 32>>(&disk(), &members((2, 2), &four), Corrupt::Full);
-    // they are those of the snapshot they name, once that is on record
-    let raft = taken(&disk(), &members((2, 2), &voters));
+    assert_refused::<Inline<3, 512, 16, 32>>(&disk(), &members((2, 2), &four), Corrupt::Full);
+    // the members are in force once the snapshot that they name is on record
+    let raft = assert_restored(&disk(), &members((2, 2), &voters));
     assert!(raft.members().iter().any(|member| member.id == id(3)));
     let with = [disk(), vec![members((2, 2), &voters)]].concat();
-    let raft = taken(&with, &snapshot((2, 2), (2, 2)));
+    let raft = assert_restored(&with, &snapshot((2, 2), (2, 2)));
     assert!(raft.members().iter().map(|member| member.id).eq([1, 2, 4].map(id)));
-    let raft = taken(&with, &snapshot((3, 3), (2, 2)));
+    let raft = assert_restored(&with, &snapshot((3, 3), (2, 2)));
     assert!(raft.members().iter().map(|member| member.id).eq([1, 2, 3].map(id)));
-    // a node that waited to be added knew nobody
-    taken(&disk(), &members((2, 2), &[]));
+    // a joining node knows no members
+    assert_restored(&disk(), &members((2, 2), &[]));
 }
 
 #[test]
@@ -259,12 +259,12 @@ fn resume_validates_the_snapshot() {
         assert_eq!(raft.resume(index, term), expected, "{index}@{term}");
         assert!(raft == unchanged, "{index}@{term} changed something");
     }
-    // the vote of the term stays
+    // the vote of the term is kept
     assert_eq!(raft.resume(3, 3), Ok(()));
     let status = raft.status();
     assert_eq!((status.term, status.vote), (3, Some(id(2))));
     assert_eq!((status.snapshot, status.applied, status.commit, status.first), (3, 3, 3, 1));
-    // once more is no news, and what is older was lost
+    // the same snapshot again is accepted, an older one is refused
     assert_eq!(raft.resume(3, 3), Ok(()));
     assert_eq!(raft.resume(2, 2), Err(Corrupt::StaleSnapshot));
     assert_eq!(raft.status(), status);
@@ -297,12 +297,12 @@ fn resume_from_a_snapshot_older_than_its_record_is_refused() {
 fn node_stops_if_the_application_does_not_resume_its_snapshot() {
     fn check<S: Storage>() {
         let mut raft = restored::<S>(&[disk(), vec![snapshot((3, 3), (1, 1))]].concat());
-        let asks = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 9 };
-        assert_eq!(raft.receive(Instant::ZERO, id(2), asks), Err(Rejected::Stopped));
+        let request = Message::RequestVote { pre: false, term: 9, last_index: 9, last_term: 9 };
+        assert_eq!(raft.receive(Instant::ZERO, id(2), request), Err(Rejected::Stopped));
         assert_eq!(raft.fatal(), Some(Fatal::LostState));
         let only = matches!(raft.poll(), Some(Output::Event(Event::Fatal(Fatal::LostState))));
-        assert!(only && raft.poll().is_none(), "it says more than that it stopped");
-        // where there is no snapshot, there is nothing to say
+        assert!(only && raft.poll().is_none(), "more output than the fatal event");
+        // without a snapshot, `resume` is not required
         let mut raft = restored::<S>(&disk());
         raft.tick(Instant::ZERO);
         assert_eq!(raft.fatal(), None);
@@ -325,18 +325,18 @@ fn node_with_lost_state_can_request_a_snapshot() {
 fn resume_with_fixed_storage() {
     type Small = Fixed<3, 512, 16, 32>;
     let mut raft = restored::<Small>(&disk());
-    // committed there, with another term
+    // the entry is committed with another term
     assert_eq!(raft.resume(2, 1), Err(Corrupt::Regression));
     assert_eq!(raft.status().applied, 0);
-    // a snapshot from elsewhere, of a term that was not on disk yet
+    // a snapshot of a later term than the one on disk
     assert_eq!(raft.resume(9, 4), Ok(()));
     let status = raft.status();
     assert_eq!((status.term, status.vote, status.first, status.last), (4, None, 10, 9));
-    // not committed there, so the log is what is wrong
+    // the entry is not committed, so the log is replaced
     let mut raft = restored::<Small>(&disk());
     assert_eq!(raft.resume(3, 2), Ok(()));
     assert_eq!((raft.term(3), raft.status().term, raft.status().vote), (Some(2), 3, Some(id(2))));
-    // records of members are none of its business
+    // member records are ignored
     let record = members((2, 2), &[(3, 1), (3, 2), (3, 4)]);
     let mut raft = restored::<Small>(&disk());
     assert_eq!(raft.restore(Record::from_slice(&record).unwrap()), Ok(()));
@@ -365,7 +365,7 @@ fn checkpoint_equals_the_restored_records() {
 fn checkpoint_before_resume_keeps_the_snapshot_members() {
     let list = [(3, 1), (3, 2), (3, 3), (3, 4)];
     let mut records = vec![vote(3, None), members((10, 2), &list)];
-    // written anew at boot, before the application says that it has the snapshot
+    // a checkpoint at boot, before `resume`
     records = restored::<Board>(&records).checkpoint().map(|record| encode(&record)).collect();
     assert_eq!(records, [founders(&[1, 2, 3]), vote(3, None), members((10, 2), &list)]);
 

@@ -1,4 +1,4 @@
-//! Client sessions: every command once, whatever happens to it on its way.
+//! Client sessions: every command is applied at most once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "common/mod.rs"]
@@ -40,7 +40,7 @@ fn restored<S: Storage>(limits: Limits, bytes: &[u8]) -> Result<Sessions<S>, Res
     Ok(table)
 }
 
-/// A counter that shows each command it carries out.
+/// A counter that records each command it applies.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Counter {
     value: u64,
@@ -51,14 +51,14 @@ impl Counter {
     fn run(&mut self, command: &[u8]) -> Vec<u8> {
         self.value += 1;
         self.ran.push(command.to_vec());
-        // the first byte says how long the answer is
+        // the first byte is the length of the answer
         let mut answer = self.value.to_le_bytes().to_vec();
         answer.resize(command.first().map_or(0, |&len| usize::from(len)), 0xaa);
         answer
     }
 }
 
-/// A table and what it serves.
+/// A session table and its state machine.
 #[derive(Clone)]
 struct Replica<S: Storage> {
     table: Sessions<S>,
@@ -75,13 +75,13 @@ impl<S: Storage> Replica<S> {
         Outcome::of(table.apply(index, call, |command| counter.run(command)))
     }
 
-    fn ask(&mut self, index: u64, time_us: u64, request: Request<'_>) -> Outcome {
+    fn request(&mut self, index: u64, time_us: u64, request: Request<'_>) -> Outcome {
         self.apply(index, &encode(Call { time_us, request }))
     }
 }
 
 fn register<S: Storage>(replica: &mut Replica<S>, index: u64, token: u64) -> SessionId {
-    let Outcome::Registered(id) = replica.ask(index, 0, Request::Register { token }) else {
+    let Outcome::Registered(id) = replica.request(index, 0, Request::Register { token }) else {
         panic!("not registered")
     };
     SessionId::new(id)
@@ -93,8 +93,8 @@ fn duplicate_command_gets_the_first_answer() {
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let serial = client.begin().unwrap();
     let request = client.request(serial, &[2]);
-    assert_eq!(replica.ask(2, 0, request), Outcome::Applied(vec![1, 0]));
-    assert_eq!(replica.ask(3, 0, request), Outcome::Repeated(vec![1, 0]));
+    assert_eq!(replica.request(2, 0, request), Outcome::Applied(vec![1, 0]));
+    assert_eq!(replica.request(3, 0, request), Outcome::Repeated(vec![1, 0]));
     assert_eq!(replica.counter.value, 1);
     assert_eq!(replica.table.answer(client.session(), serial), Some(&[1, 0][..]));
 }
@@ -105,11 +105,11 @@ fn answer_is_dropped_once_the_client_has_it() {
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let first = client.begin().unwrap();
     let request = client.request(first, &[1]);
-    replica.ask(2, 0, request);
+    replica.request(2, 0, request);
     client.finish(first);
     let second = client.begin().unwrap();
-    replica.ask(3, 0, client.request(second, &[1]));
-    assert_eq!(replica.ask(4, 0, request), Outcome::Refused(Refused::Settled));
+    replica.request(3, 0, client.request(second, &[1]));
+    assert_eq!(replica.request(4, 0, request), Outcome::Refused(Refused::Settled));
     assert_eq!(replica.table.answer(client.session(), first), None);
     assert_eq!(replica.counter.value, 2);
 }
@@ -119,8 +119,8 @@ fn abandoned_command_is_never_applied() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let late = Request::Command { session, serial: 1, lowest: 1, command: &[1] };
-    replica.ask(2, 0, Request::KeepAlive { session, lowest: 2 });
-    assert_eq!(replica.ask(3, 0, late), Outcome::Refused(Refused::Settled));
+    replica.request(2, 0, Request::KeepAlive { session, lowest: 2 });
+    assert_eq!(replica.request(3, 0, late), Outcome::Refused(Refused::Settled));
     assert_eq!(replica.counter.value, 0);
 }
 
@@ -129,8 +129,8 @@ fn command_beyond_the_window_is_refused_until_the_window_moves() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let fifth = |lowest| Request::Command { session, serial: 5, lowest, command: &[1] };
-    assert_eq!(replica.ask(2, 0, fifth(1)), Outcome::Refused(Refused::Ahead));
-    assert_eq!(replica.ask(3, 0, fifth(2)), Outcome::Applied(vec![1]));
+    assert_eq!(replica.request(2, 0, fifth(1)), Outcome::Refused(Refused::Ahead));
+    assert_eq!(replica.request(3, 0, fifth(2)), Outcome::Applied(vec![1]));
     assert_eq!(replica.counter.value, 1);
 }
 
@@ -139,8 +139,8 @@ fn long_answer_is_not_kept_and_the_command_is_still_applied_once() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let session = register(&mut replica, 1, 7);
     let request = Request::Command { session, serial: 1, lowest: 1, command: &[10] };
-    assert_eq!(replica.ask(2, 0, request), Outcome::Unkept { repeated: false });
-    assert_eq!(replica.ask(3, 0, request), Outcome::Unkept { repeated: true });
+    assert_eq!(replica.request(2, 0, request), Outcome::Unkept { repeated: false });
+    assert_eq!(replica.request(3, 0, request), Outcome::Unkept { repeated: true });
     assert_eq!(replica.counter.value, 1);
 }
 
@@ -157,13 +157,16 @@ fn token_registers_one_session() {
 fn idle_session_expires_by_the_time_in_the_entries() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let (idle, busy) = (register(&mut replica, 1, 7), register(&mut replica, 2, 8));
-    assert_eq!(replica.ask(3, 50, Request::KeepAlive { session: busy, lowest: 1 }), Outcome::Alive);
+    assert_eq!(
+        replica.request(3, 50, Request::KeepAlive { session: busy, lowest: 1 }),
+        Outcome::Alive
+    );
     assert!(replica.table.lives(idle));
-    replica.ask(4, 51, Request::Register { token: 9 });
+    replica.request(4, 51, Request::Register { token: 9 });
     assert!(!replica.table.lives(idle) && replica.table.lives(busy));
     let late = Request::Command { session: idle, serial: 1, lowest: 1, command: &[1] };
-    // an earlier time does not bring it back
-    assert_eq!(replica.ask(5, 0, late), Outcome::Refused(Refused::Gone));
+    // an earlier time does not restore the session
+    assert_eq!(replica.request(5, 0, late), Outcome::Refused(Refused::Gone));
     assert_eq!(replica.counter.value, 0);
 }
 
@@ -171,7 +174,7 @@ fn idle_session_expires_by_the_time_in_the_entries() {
 fn oldest_session_is_evicted_when_the_table_is_full() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
-    replica.ask(4, 0, Request::KeepAlive { session: a, lowest: 1 });
+    replica.request(4, 0, Request::KeepAlive { session: a, lowest: 1 });
     let d = register(&mut replica, 5, 5);
     assert_eq!([a, b, c, d].map(|id| replica.table.lives(id)), [true, false, true, true]);
 }
@@ -182,11 +185,11 @@ fn registration_is_refused_when_the_table_is_full() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
     let [a, ..] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     let fourth = Request::Register { token: 4 };
-    assert_eq!(replica.ask(4, 0, fourth), Outcome::Refused(Refused::Full));
-    assert_eq!(replica.ask(5, 0, Request::Close { session: a }), Outcome::Closed);
-    assert_eq!(replica.ask(6, 0, fourth), Outcome::Registered(6));
-    // those that ended by time make room as well
-    assert_eq!(replica.ask(7, 100, Request::Register { token: 5 }), Outcome::Registered(7));
+    assert_eq!(replica.request(4, 0, fourth), Outcome::Refused(Refused::Full));
+    assert_eq!(replica.request(5, 0, Request::Close { session: a }), Outcome::Closed);
+    assert_eq!(replica.request(6, 0, fourth), Outcome::Registered(6));
+    // expired sessions make room as well
+    assert_eq!(replica.request(7, 100, Request::Register { token: 5 }), Outcome::Registered(7));
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn entry_is_applied_once() {
     let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
     register(&mut replica, 5, 7);
     for index in [5, 4] {
-        let again = replica.ask(index, 0, Request::Register { token: 8 });
+        let again = replica.request(index, 0, Request::Register { token: 8 });
         assert_eq!(again, Outcome::Refused(Refused::Past));
     }
 }
@@ -209,9 +212,9 @@ fn invalid_requests_change_nothing() {
     let hostile = Request::KeepAlive { session, lowest: 1 << 62 };
     let garbled = Outcome::Refused(Refused::Garbled(DecodeError::Invalid));
     for request in [lowest_above_serial, numbered_zero, hostile] {
-        assert_eq!(replica.ask(2, 0, request), garbled);
+        assert_eq!(replica.request(2, 0, request), garbled);
     }
-    assert_eq!(replica.ask(2, u64::MAX, Request::Register { token: 1 }), garbled);
+    assert_eq!(replica.request(2, u64::MAX, Request::Register { token: 1 }), garbled);
     assert_eq!(replica.apply(2, &[]), Outcome::Refused(Refused::Garbled(DecodeError::Truncated)));
     assert_eq!(snapshot(&replica.table), before);
 }
@@ -253,9 +256,9 @@ fn damaged_table_is_refused() {
         (0, 4, "more sessions than the limits allow"),
         (1, 0, "no id"),
         (3, 0, "no lowest serial"),
-        (4, 4, "heard before it registered"),
-        (4, 21, "heard after the last entry"),
-        (5, 31, "heard after the time"),
+        (4, 4, "last index before the registration"),
+        (4, 21, "last index after the last entry"),
+        (5, 31, "last time after the time of the table"),
         (7, 5, "the id of another"),
         (12, 5, "more answers than the window allows"),
         (17, 4, "an answer beyond the window"),
@@ -269,7 +272,7 @@ fn damaged_table_is_refused() {
     let answer = [1, 5, 7, 1, 6, 10, 1, 0, 1];
     let with_answer = |len: u8| {
         let bytes = [&head[..], &answer, &[len], &vec![0; usize::from(len)]].concat();
-        // room for more than the limits say
+        // the storage has room for more than the limits allow
         restored::<Inline<3, 4, 12>>(LIMITS, &bytes).is_ok()
     };
     assert_eq!([9, 10].map(with_answer), [true, false]);
@@ -287,10 +290,10 @@ fn configured_limits_apply_instead_of_the_storage_capacity() {
         lowest: 1,
         command: len,
     };
-    assert_eq!(replica.ask(4, 0, command(3, &[1])), Outcome::Refused(Refused::Ahead));
-    assert_eq!(replica.ask(5, 0, command(2, &[6])), Outcome::Unkept { repeated: false });
+    assert_eq!(replica.request(4, 0, command(3, &[1])), Outcome::Refused(Refused::Ahead));
+    assert_eq!(replica.request(5, 0, command(2, &[6])), Outcome::Unkept { repeated: false });
     assert_eq!(replica.table.answer(b, 2), None);
-    assert_eq!(replica.ask(6, 0, command(1, &[5])), Outcome::Applied(vec![2, 0, 0, 0, 0]));
+    assert_eq!(replica.request(6, 0, command(1, &[5])), Outcome::Applied(vec![2, 0, 0, 0, 0]));
 }
 
 #[test]
@@ -315,7 +318,7 @@ fn client_limits_commands_in_flight() {
     let mut client = Client::new(SessionId::new(1), 1000);
     let serials: Vec<u64> = std::iter::from_fn(|| client.begin()).collect();
     assert_eq!(serials, (1..=64).collect::<Vec<_>>());
-    // in any order: the lowest that is not answered is told
+    // in any order; `lowest` is the lowest unanswered serial
     for serial in (2..=64).rev() {
         assert!(client.finish(serial) && !client.finish(serial));
         assert_eq!((client.lowest(), client.begin()), (1, None));
@@ -323,7 +326,7 @@ fn client_limits_commands_in_flight() {
     assert!(client.finish(1));
     assert_eq!((client.lowest(), client.begin(), client.waits(65)), (65, Some(65), true));
     assert!(!client.finish(66));
-    // what is asked again although it was answered is no nonsense either
+    // a request for an answered serial is still valid
     let late = encode(Call { time_us: 0, request: client.request(3, &[]) });
     assert!(Call::from_slice(&late).is_ok());
     assert_eq!(Client::new(SessionId::new(1), 0).begin(), Some(1));
@@ -334,16 +337,16 @@ fn cluster_clock_counts_no_interval_twice() {
     let us = Instant::from_micros;
     let mut clock = ClusterClock::new(us(1000));
     assert_eq!([1010, 1005, 1012].map(|now| clock.stamp(us(now))), [10, 10, 12]);
-    // who leads next goes on from what it heard last
+    // the next leader continues from the last time it received
     let mut next = ClusterClock::new(us(500_000));
     next.hear(12, us(500_003));
     assert_eq!(next.stamp(us(500_010)), 19);
-    // late entries of its own and of others hold nothing up
+    // late entries do not stop the clock
     next.hear(15, us(500_020));
     assert_eq!(next.stamp(us(500_020)), 29);
     next.hear(29, us(500_025));
     assert_eq!(next.stamp(us(500_025)), 34);
-    // and it has an end
+    // the clock ends at its greatest value
     next.hear((1 << 62) - 3, us(500_030));
     assert_eq!(next.stamp(us(500_031)), (1 << 62) - 2);
     assert_eq!(next.stamp(us(500_040)), (1 << 62) - 1);
@@ -372,35 +375,39 @@ fn encoded_table_is_as_short_as_documented() {
     let far = (1 << 62) - 10;
     for (index, token) in [(far, u64::MAX), (far + 1, u64::MAX - 1)] {
         let request = Request::Register { token };
-        assert_eq!(replica.ask(index, far, request), Outcome::Registered(index));
+        assert_eq!(replica.request(index, far, request), Outcome::Registered(index));
     }
     for (index, serial) in [(far + 2, far), (far + 3, far + 1), (far + 4, far), (far + 5, far + 1)]
     {
         let session = SessionId::new(if index < far + 4 { far } else { far + 1 });
-        replica.ask(index, far, Request::Command { session, serial, lowest: far, command: &[9] });
+        replica.request(
+            index,
+            far,
+            Request::Command { session, serial, lowest: far, command: &[9] },
+        );
     }
     assert_eq!(replica.counter.value, 4);
     assert!(snapshot(&replica.table).len() <= 76 + 2 * (60 + 2 * (9 + 12)));
 }
 
-/// What happens next.
+/// A step of the random test.
 #[derive(Clone, Debug)]
 enum Act {
-    /// A client registers, or does it again.
+    /// A client registers, possibly again.
     Register {
         client: usize,
     },
-    /// A client begins a command whose answer has so many bytes.
+    /// A client begins a command whose answer has `len` bytes.
     Begin {
         client: usize,
         len: u8,
     },
-    /// Something that was asked some time ago gets into the log: once more, or late.
+    /// An earlier request is committed, possibly again or late.
     Commit {
         which: usize,
         after_us: u64,
     },
-    /// A client asks again for what it waits for.
+    /// A client retries a request.
     Retry {
         client: usize,
         which: usize,
@@ -411,7 +418,7 @@ enum Act {
     Close {
         client: usize,
     },
-    /// A replica is made anew from another's snapshot.
+    /// A replica is restored from the snapshot of another.
     Snapshot,
 }
 
@@ -428,14 +435,14 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Clients, what they have asked, and three nodes that are told the same.
+/// Clients, their requests, and three replicas that apply the same entries.
 struct World {
     limits: Limits,
     clients: Vec<Option<Client>>,
-    /// How often each has begun anew: its numbers begin anew as well, so it needs another session.
-    lives: [u64; 4],
-    /// Everything asked so far: it may get into the log at any time, again and again.
-    asked: Vec<(usize, Vec<u8>)>,
+    /// How often each client has restarted with a new session, as its serials start again.
+    restarts: [u64; 4],
+    /// All requests so far. Each may be committed at any time and repeatedly.
+    requests: Vec<(usize, Vec<u8>)>,
     index: u64,
     time_us: u64,
     board: Replica<Inline<3, 4, 9>>,
@@ -450,8 +457,8 @@ impl World {
         Self {
             limits,
             clients: vec![None; 4],
-            lives: [0; 4],
-            asked: Vec::new(),
+            restarts: [0; 4],
+            requests: Vec::new(),
             index: 0,
             time_us: 0,
             board: Replica::new(limits),
@@ -462,15 +469,15 @@ impl World {
         }
     }
 
-    fn ask(&mut self, client: usize, request: Request<'_>) {
-        self.asked.push((client, encode(Call { time_us: self.time_us, request })));
+    fn request(&mut self, client: usize, request: Request<'_>) {
+        self.requests.push((client, encode(Call { time_us: self.time_us, request })));
     }
 
     fn act(&mut self, act: &Act) {
         match *act {
             Act::Register { client } => {
                 let token = self.token(client);
-                self.ask(client, Request::Register { token });
+                self.request(client, Request::Register { token });
             }
             Act::Begin { client, len } => {
                 if let Some(mine) = &mut self.clients[client]
@@ -479,13 +486,13 @@ impl World {
                     let command = [len];
                     let request = mine.request(serial, &command);
                     let call = encode(Call { time_us: self.time_us, request });
-                    self.asked.push((client, call));
+                    self.requests.push((client, call));
                 }
             }
             Act::Commit { which, after_us } => {
                 self.time_us += after_us;
-                if !self.asked.is_empty() {
-                    let (client, call) = self.asked[which % self.asked.len()].clone();
+                if !self.requests.is_empty() {
+                    let (client, call) = self.requests[which % self.requests.len()].clone();
                     self.commit(client, &call);
                 }
             }
@@ -494,19 +501,19 @@ impl World {
                 let serial = mine.lowest() + (which % 4) as u64;
                 if mine.waits(serial) {
                     let call = Call { time_us: self.time_us, request: mine.request(serial, &[3]) };
-                    self.asked.push((client, encode(call)));
+                    self.requests.push((client, encode(call)));
                 }
             }
             Act::KeepAlive { client } => {
                 if let Some(mine) = &self.clients[client] {
                     let request = mine.keep_alive();
-                    self.ask(client, request);
+                    self.request(client, request);
                 }
             }
             Act::Close { client } => {
                 if let Some(mine) = self.clients[client].take() {
-                    self.lives[client] += 1;
-                    self.ask(client, Request::Close { session: mine.session() });
+                    self.restarts[client] += 1;
+                    self.request(client, Request::Close { session: mine.session() });
                 }
             }
             Act::Snapshot => {
@@ -517,7 +524,7 @@ impl World {
         }
     }
 
-    /// An entry: all replicas and the model must say the same, and the client hears it.
+    /// Commits a call. All replicas must match the model; the client receives the answer.
     fn commit(&mut self, client: usize, call: &[u8]) -> Outcome {
         self.index += 2; // there are other entries too
         let outcome = self.model.apply(self.index, call);
@@ -530,15 +537,15 @@ impl World {
         #[cfg(feature = "alloc")]
         assert_eq!(snapshot(&self.server.table), bytes);
         assert_eq!(self.board.counter, self.late.counter);
-        self.hear(client, call, &outcome);
+        self.receive_answer(client, call, &outcome);
         outcome
     }
 
     fn token(&self, client: usize) -> u64 {
-        client as u64 + 4 * self.lives[client]
+        client as u64 + 4 * self.restarts[client]
     }
 
-    fn hear(&mut self, client: usize, call: &[u8], outcome: &Outcome) {
+    fn receive_answer(&mut self, client: usize, call: &[u8], outcome: &Outcome) {
         let request = Call::from_slice(call).unwrap().request;
         let ours = self.token(client);
         let mine = &mut self.clients[client];
@@ -573,7 +580,7 @@ proptest! {
         for act in &acts {
             world.act(act);
         }
-        // what is asked until it is answered is answered, as long as the session lives
+        // a retried request is answered as long as its session exists
         for client in 0..4 {
             let Some(mine) = world.clients[client].clone() else { continue };
             for serial in mine.lowest()..mine.lowest() + 4 {
@@ -616,7 +623,7 @@ proptest! {
     }
 }
 
-/// Three real nodes: clients send what is not answered to every node that leads, while leaders come and go.
+/// A cluster of three: clients send unanswered requests to every leader, while leaders change.
 mod through_leaders {
     use super::*;
     use common::Cluster;
@@ -631,7 +638,7 @@ mod through_leaders {
         cluster.settle();
         let mut cut_off = 0;
         for round in 0..60_u64 {
-            // who leads is cut off for a while, and what it was given last is lost, or not
+            // the leader is partitioned for a while, and its last proposals may be dropped
             match round % 12 {
                 3 => cut_off = cluster.leader().unwrap_or(0),
                 9 => cut_off = 0,
@@ -641,10 +648,10 @@ mod through_leaders {
                 client.begin();
                 for serial in client.lowest()..client.lowest() + 4 {
                     if client.waits(serial) && (seed + round + serial) % 3 < 2 {
-                        ask_everybody(cluster, client, serial, at as u8);
+                        propose_on_all_nodes(cluster, client, serial, at as u8);
                     }
                 }
-                // the answers come late: what is below the lowest may still be on its way
+                // answers are late: requests below `lowest` may still be in flight
                 if (seed + round + at as u64).is_multiple_of(3) {
                     client.finish(client.lowest());
                 }
@@ -654,8 +661,8 @@ mod through_leaders {
         cluster.run(2_000);
     }
 
-    /// Only leaders take it, and some of those are leaders no more.
-    fn ask_everybody(cluster: &mut Cluster, client: &Client, serial: u64, name: u8) {
+    /// Proposes on all nodes; only current and deposed leaders accept it.
+    fn propose_on_all_nodes(cluster: &mut Cluster, client: &Client, serial: u64, name: u8) {
         let command = [8, name, serial as u8];
         let call = encode(Call { time_us: 0, request: client.request(serial, &command) });
         for node in 1..=3 {
@@ -688,15 +695,16 @@ mod through_leaders {
                 let mut ran = replica.counter.ran.clone();
                 ran.sort();
                 ran.dedup();
-                assert_eq!(ran.len(), replica.counter.ran.len(), "seed {seed}: some ran twice");
+                assert_eq!(
+                    ran.len(),
+                    replica.counter.ran.len(),
+                    "seed {seed}: a command was applied twice"
+                );
                 states.push((replica.counter, snapshot(&replica.table)));
             }
             assert!(states.iter().all(|state| *state == states[0]), "seed {seed}");
-            assert!(states[0].0.value > 10, "seed {seed}: hardly anything was carried out");
+            assert!(states[0].0.value > 10, "seed {seed}: hardly any command was applied");
         }
-        assert!(
-            repeated > 100 && led > 60,
-            "no commands twice, no other leaders: a test of nothing"
-        );
+        assert!(repeated > 100 && led > 60, "too few repeated commands or leader changes");
     }
 }

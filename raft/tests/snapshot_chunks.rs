@@ -1,4 +1,4 @@
-//! The parts of a snapshot: which the leader takes from its application, which answers move it on, and when the next is due.
+//! Snapshot chunks: which the leader accepts from its application, which acknowledgements advance the transfer, and when the next is due.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -7,11 +7,11 @@ use common::{Cluster, Node, id};
 use quorate_core::{Instant, Output};
 use quorate_raft::{Config, Event, Message, SnapshotError};
 
-const PART: usize = 64;
+const CHUNK: usize = 64;
 
-/// A leader that has asked its application for the first part of the snapshot of 5, for node 3.
-fn asked(config: Config) -> Cluster {
-    let mut cluster = Cluster::with(3, Config { snapshot_part_bytes: PART, ..config });
+/// The leader has asked its application for the first chunk of the snapshot at index 5 for node 3.
+fn with_chunk_request(config: Config) -> Cluster {
+    let mut cluster = Cluster::with(3, Config { snapshot_part_bytes: CHUNK, ..config });
     cluster.elect(1);
     for n in 0..10 {
         cluster.propose(1, &format!("{n}"));
@@ -19,26 +19,26 @@ fn asked(config: Config) -> Cluster {
     cluster.run_if(300, |e| e.from != 3 && e.to != 3);
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
     cluster.drain(1);
-    // node 3 says that it lacks what comes before, and no more
+    // only the rejection of node 3 is delivered
     cluster.run_if(100, |e| match (e.from, e.to) {
         (3, 1) => matches!(e.message(), Message::Reject { .. }),
         (from, _) => from != 3,
     });
-    // it asks again with each heartbeat
-    let wanted = &cluster.host(1).wanted;
+    // the request is repeated with each heartbeat
+    let wanted = &cluster.host(1).chunk_requests;
     assert!(!wanted.is_empty() && wanted.iter().all(|part| *part == (3, 5, 0)), "{wanted:?}");
     cluster.net.clear();
     cluster
 }
 
-/// Parts of a snapshot: index, offset, length.
+/// Sent chunks: index, offset, length.
 type Sent = Vec<(u64, u64, usize)>;
 
-/// Parts that the application is asked for: index, offset.
+/// Requested chunks: index, offset.
 type Wanted = Vec<(u64, u64)>;
 
-/// What is sent of a snapshot until the node is quiet, and what is wanted next.
-fn parts(raft: &mut Node) -> (Sent, Wanted) {
+/// Polls the node and returns the sent and the requested chunks.
+fn poll_chunks(raft: &mut Node) -> (Sent, Wanted) {
     let (mut sent, mut wanted) = (Vec::new(), Vec::new());
     while let Some(output) = raft.poll() {
         match output {
@@ -57,78 +57,83 @@ fn parts(raft: &mut Node) -> (Sent, Wanted) {
     (sent, wanted)
 }
 
-fn sends(raft: &Node, part: (u64, u64, u64), len: usize, done: bool) -> Result<(), SnapshotError> {
+fn try_send(
+    raft: &Node,
+    part: (u64, u64, u64),
+    len: usize,
+    done: bool,
+) -> Result<(), SnapshotError> {
     let (to, index, offset) = part;
     let mut raft = raft.clone();
     let before = raft.clone();
     let result = raft.send_snapshot(id(to), index, offset, &[7; 99][..len], done);
-    assert!(result.is_ok() || raft == before, "{part:?} is refused and changes something");
+    assert!(result.is_ok() || raft == before, "{part:?} is refused with an effect");
     result
 }
 
 #[test]
 fn send_snapshot_accepts_only_the_requested_chunk() {
-    const PART_IS_WRONG: Result<(), SnapshotError> = Err(SnapshotError::Part);
+    const WRONG_CHUNK: Result<(), SnapshotError> = Err(SnapshotError::Part);
     const NOT_WANTED: Result<(), SnapshotError> = Err(SnapshotError::NotWanted);
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let raft = cluster.raft(1);
     for (part, len, done, expected) in [
-        ((3, 5, 0), PART, false, Ok(())),
-        ((3, 5, 0), PART, true, Ok(())),
+        ((3, 5, 0), CHUNK, false, Ok(())),
+        ((3, 5, 0), CHUNK, true, Ok(())),
         ((3, 5, 0), 0, true, Ok(())),
-        ((3, 5, 0), 0, false, PART_IS_WRONG),
-        ((3, 5, 0), PART + 1, false, PART_IS_WRONG),
-        ((3, 5, 1), PART, false, PART_IS_WRONG),
-        ((3, 4, 0), PART, false, PART_IS_WRONG),
-        ((3, 6, 0), PART, false, PART_IS_WRONG),
-        ((2, 5, 0), PART, false, NOT_WANTED),
-        ((9, 5, 0), PART, false, NOT_WANTED),
+        ((3, 5, 0), 0, false, WRONG_CHUNK),
+        ((3, 5, 0), CHUNK + 1, false, WRONG_CHUNK),
+        ((3, 5, 1), CHUNK, false, WRONG_CHUNK),
+        ((3, 4, 0), CHUNK, false, WRONG_CHUNK),
+        ((3, 6, 0), CHUNK, false, WRONG_CHUNK),
+        ((2, 5, 0), CHUNK, false, NOT_WANTED),
+        ((9, 5, 0), CHUNK, false, NOT_WANTED),
     ] {
-        assert_eq!(sends(raft, part, len, done), expected, "{part:?}, {len} bytes, {done}");
+        assert_eq!(try_send(raft, part, len, done), expected, "{part:?}, {len} bytes, {done}");
     }
-    // a newer one takes its place, from its beginning
+    // a newer snapshot may replace it from offset 0
     raft.snapshot_taken(7, 7).unwrap();
     for (part, expected) in [
         ((3, 7, 0), Ok(())),
         ((3, 5, 0), Ok(())),
-        ((3, 7, 1), PART_IS_WRONG),
-        ((3, 6, 0), PART_IS_WRONG),
-        ((3, 8, 0), PART_IS_WRONG),
+        ((3, 7, 1), WRONG_CHUNK),
+        ((3, 6, 0), WRONG_CHUNK),
+        ((3, 8, 0), WRONG_CHUNK),
     ] {
-        assert_eq!(sends(raft, part, PART, false), expected, "{part:?}");
+        assert_eq!(try_send(raft, part, CHUNK, false), expected, "{part:?}");
     }
-    // one part at a time
-    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
-    assert_eq!(sends(raft, (3, 5, 0), PART, false), NOT_WANTED);
-    assert_eq!(parts(raft).0, [(5, 0, PART)]);
-    assert_eq!(sends(raft, (3, 5, 0), PART, false), NOT_WANTED);
-    // and from where the other has it
+    // one chunk at a time
+    raft.send_snapshot(id(3), 5, 0, &[7; CHUNK], false).unwrap();
+    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), NOT_WANTED);
+    assert_eq!(poll_chunks(raft).0, [(5, 0, CHUNK)]);
+    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), NOT_WANTED);
+    // the next chunk starts at the acknowledged offset
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let raft = cluster.raft(1);
     let ack = Message::SnapshotAck { term, round: 0, index: 5, offset: 64 };
     raft.receive(now, id(3), ack).unwrap();
-    assert_eq!(parts(raft).1, [(5, 64)]);
-    assert_eq!(sends(raft, (3, 5, 64), PART, false), Ok(()));
-    assert_eq!(sends(raft, (3, 5, 0), PART, false), PART_IS_WRONG);
+    assert_eq!(poll_chunks(raft).1, [(5, 64)]);
+    assert_eq!(try_send(raft, (3, 5, 64), CHUNK, false), Ok(()));
+    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), WRONG_CHUNK);
 }
 
 #[test]
 fn send_snapshot_is_refused_after_catch_up_or_without_leadership() {
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let term = status.term;
     let accept = Message::Accept { term, round: 0, match_index: status.last };
     let mut caught_up = cluster.raft(1).clone();
     caught_up.receive(now, id(3), accept).unwrap();
-    assert_eq!(sends(&caught_up, (3, 5, 0), PART, false), Err(SnapshotError::NotWanted));
+    assert_eq!(try_send(&caught_up, (3, 5, 0), CHUNK, false), Err(SnapshotError::NotWanted));
     let mut follower = cluster.raft(1).clone();
     follower.step_down();
-    assert_eq!(sends(&follower, (3, 5, 0), PART, false), Err(SnapshotError::NotWanted));
+    assert_eq!(try_send(&follower, (3, 5, 0), CHUNK, false), Err(SnapshotError::NotWanted));
 }
 
 #[test]
 fn snapshot_taken_accepts_applied_indexes_only() {
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let applied = cluster.raft(1).status().applied;
     for (index, anchor) in [(0, 0), (7, 8), (applied + 1, 5), (4, 4), (4, 0)] {
         let mut raft = cluster.raft(1).clone();
@@ -144,29 +149,29 @@ fn snapshot_taken_accepts_applied_indexes_only() {
 
 #[test]
 fn acknowledgement_of_the_current_chunk_requests_the_next_one() {
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let ack = |round, index, offset| Message::SnapshotAck { term, round, index, offset };
     let next = |raft: &Node, message| {
         let mut raft = raft.clone();
         raft.receive(now, id(3), message).unwrap();
-        parts(&mut raft).1
+        poll_chunks(&mut raft).1
     };
     let heartbeat_us = cluster.config.heartbeat_us;
-    // none was sent yet
+    // no chunk was sent yet
     assert_eq!(next(cluster.raft(1), ack(1, 5, 64)), []);
     let raft = cluster.raft(1);
-    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    raft.send_snapshot(id(3), 5, 0, &[7; CHUNK], false).unwrap();
     let mut round = 0;
     while let Some(output) = raft.poll() {
-        if let Output::Send(_, Message::Snapshot { round: of_it, .. }) = output {
-            round = of_it;
+        if let Output::Send(_, Message::Snapshot { round: sent_round, .. }) = output {
+            round = sent_round;
         }
     }
     assert_eq!(next(raft, ack(round, 5, 64)), [(5, 64)]);
-    assert_eq!(next(raft, ack(round, 4, 64)), [], "of another snapshot");
-    assert_eq!(next(raft, ack(round, 5, 0)), [], "the part is on its way");
-    // a later round was answered: the part is lost
+    assert_eq!(next(raft, ack(round, 4, 64)), [], "a different snapshot");
+    assert_eq!(next(raft, ack(round, 5, 0)), [], "the chunk is in flight");
+    // a later round was acknowledged: the chunk is lost
     raft.tick(now.after(heartbeat_us));
     while raft.poll().is_some() {}
     assert_eq!(next(raft, ack(round + 1, 5, 0)), [(5, 0)]);
@@ -176,31 +181,31 @@ fn acknowledgement_of_the_current_chunk_requests_the_next_one() {
 #[test]
 fn paced_chunk_sets_the_leader_deadline() {
     let pace = 20_000;
-    let mut cluster = asked(Config { snapshot_pace_us: pace, ..Config::default() });
+    let mut cluster = with_chunk_request(Config { snapshot_pace_us: pace, ..Config::default() });
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let raft = cluster.raft(1);
     let heartbeat = raft.deadline().unwrap();
-    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
-    assert_eq!(parts(raft).0, [(5, 0, PART)]);
-    // none waits for that yet
+    raft.send_snapshot(id(3), 5, 0, &[7; CHUNK], false).unwrap();
+    assert_eq!(poll_chunks(raft).0, [(5, 0, CHUNK)]);
+    // the chunk is not acknowledged yet
     assert_eq!(raft.deadline(), Some(heartbeat));
     raft.receive(now, id(3), Message::SnapshotAck { term, round: 0, index: 5, offset: 64 })
         .unwrap();
-    assert_eq!(parts(raft).1, []);
+    assert_eq!(poll_chunks(raft).1, []);
     let due = now.after(pace);
     assert_eq!(raft.deadline(), Some(due.min(heartbeat)));
     raft.tick(Instant::from_micros(due.as_micros() - 1));
-    assert_eq!(parts(raft).1, []);
+    assert_eq!(poll_chunks(raft).1, []);
     raft.tick(due);
-    assert_eq!(parts(raft).1, [(5, 64)]);
+    assert_eq!(poll_chunks(raft).1, [(5, 64)]);
 }
 
 #[test]
 fn unsent_chunk_is_dropped_with_leadership() {
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let raft = cluster.raft(1);
-    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
+    raft.send_snapshot(id(3), 5, 0, &[7; CHUNK], false).unwrap();
     let (term, index) = (status.term + 1, status.last + 5);
     let message = Message::Snapshot {
         term,
@@ -213,12 +218,12 @@ fn unsent_chunk_is_dropped_with_leadership() {
     };
     raft.receive(now, id(2), message).unwrap();
     cluster.drain(1);
-    assert_eq!(cluster.host(1).parts, [(index, 0, b"state".to_vec(), false)]);
+    assert_eq!(cluster.host(1).chunks, [(index, 0, b"state".to_vec(), false)]);
 }
 
 #[test]
 fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
-    let config = Config { snapshot_part_bytes: PART, ..Config::default() };
+    let config = Config { snapshot_part_bytes: CHUNK, ..Config::default() };
     let mut cluster = Cluster::with(5, config);
     cluster.elect(1);
     for n in 0..10 {
@@ -231,25 +236,25 @@ fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
         (4 | 5, 1) => matches!(e.message(), Message::Reject { .. }),
         (from, _) => from < 4,
     });
-    let (first, index, offset) = cluster.host(1).wanted.remove(0);
+    let (first, index, offset) = cluster.host(1).chunk_requests.remove(0);
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let raft = cluster.raft(1);
     while raft.poll().is_some() {}
-    raft.send_snapshot(id(first), index, offset, &[7; PART], false).unwrap();
+    raft.send_snapshot(id(first), index, offset, &[7; CHUNK], false).unwrap();
     let accept = Message::Accept { term: status.term, round: 0, match_index: status.last };
     raft.receive(now, id(first), accept).unwrap();
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     while let Some(output) = raft.poll() {
         if let Output::Event(Event::SnapshotWanted { to, .. }) = output {
-            asked.push(to);
+            requested.push(to);
         }
     }
-    assert_eq!(asked, [id(9 - first)]);
+    assert_eq!(requested, [id(9 - first)]);
 }
 
 #[test]
 fn whole_snapshot_is_accepted_after_a_chunk_of_a_different_encoding() {
-    // it was sent as to a member with state, and then as to a witness
+    // it was sent for a full member first, and then for a witness
     let mut cluster = Cluster::new(3);
     let now = cluster.now;
     let snapshot = |round, done, data| Message::Snapshot {
@@ -266,22 +271,22 @@ fn whole_snapshot_is_accepted_after_a_chunk_of_a_different_encoding() {
     cluster.drain(3);
     cluster.raft(3).receive(now, id(1), whole).unwrap();
     cluster.drain(3);
-    let parts = &cluster.host(3).parts;
+    let parts = &cluster.host(3).chunks;
     assert_eq!(*parts, [(7, 0, b"half".to_vec(), false), (7, 0, vec![], true)]);
 }
 
 #[test]
 fn application_cannot_restart_the_current_snapshot() {
-    let mut cluster = asked(Config::default());
+    let mut cluster = with_chunk_request(Config::default());
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let raft = cluster.raft(1);
-    raft.send_snapshot(id(3), 5, 0, &[7; PART], false).unwrap();
-    assert_eq!(parts(raft).0, [(5, 0, PART)]);
+    raft.send_snapshot(id(3), 5, 0, &[7; CHUNK], false).unwrap();
+    assert_eq!(poll_chunks(raft).0, [(5, 0, CHUNK)]);
     let ack = Message::SnapshotAck { term, round: 0, index: 5, offset: 64 };
     raft.receive(now, id(3), ack).unwrap();
-    assert_eq!(parts(raft).1, [(5, 64)]);
-    assert_eq!(sends(raft, (3, 5, 0), PART, false), Err(SnapshotError::Part));
-    assert_eq!(sends(raft, (3, 5, 64), PART, false), Ok(()));
+    assert_eq!(poll_chunks(raft).1, [(5, 64)]);
+    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), Err(SnapshotError::Part));
+    assert_eq!(try_send(raft, (3, 5, 64), CHUNK, false), Ok(()));
 }
 
 #[test]

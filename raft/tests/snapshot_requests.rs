@@ -1,4 +1,4 @@
-//! A follower whose state is damaged asks for a snapshot.
+//! A follower whose state is damaged requests a snapshot.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -7,7 +7,7 @@ use common::{Cluster, Envelope, id};
 use quorate_core::{Instant, Rejected};
 use quorate_raft::{Config, Fixed, Message, Raft, Replication, Role, SnapshotError};
 
-/// Node 1 leads, and all have applied three commands.
+/// Node 1 leads, and all nodes have applied three commands.
 fn cluster() -> Cluster {
     let mut cluster = Cluster::new(3);
     cluster.run(200);
@@ -32,27 +32,28 @@ fn compact(cluster: &mut Cluster) -> u64 {
     index
 }
 
-/// Node 3 asks, and is given what node 1 has, in two parts.
-fn serve(cluster: &mut Cluster) {
-    let mut served = 0;
+/// Node 1 sends its snapshot to node 3 in two chunks.
+fn send_snapshot_to_3(cluster: &mut Cluster) {
+    let mut chunks_sent = 0;
     for _ in 0..20 {
-        // it is asked again with every heartbeat
-        if let Some((to, index, offset)) = std::mem::take(&mut cluster.host(1).wanted).pop() {
+        // the request is repeated with every heartbeat
+        if let Some((to, index, offset)) = std::mem::take(&mut cluster.host(1).chunk_requests).pop()
+        {
             assert_eq!(to, 3);
             let part: &[u8] = if offset == 0 { b"abc" } else { b"def" };
             cluster.raft(1).send_snapshot(id(3), index, offset, part, offset > 0).unwrap();
-            served += 1;
+            chunks_sent += 1;
         }
         cluster.drain(1);
         cluster.run(50);
-        if cluster.host(3).parts.iter().any(|part| part.3) {
+        if cluster.host(3).chunks.iter().any(|part| part.3) {
             break;
         }
     }
-    assert_eq!(served, 2);
+    assert_eq!(chunks_sent, 2);
 }
 
-fn is_question(envelope: &Envelope) -> bool {
+fn is_snapshot_request(envelope: &Envelope) -> bool {
     matches!(envelope.message(), Message::Renew { .. })
 }
 
@@ -63,11 +64,11 @@ fn requested_snapshot_covers_the_applied_index_and_replication_continues() {
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
     cluster.settle();
-    // its log is whole, and what is committed meanwhile waits
+    // entries committed meanwhile are stored and not applied
     cluster.propose(1, "d");
-    serve(&mut cluster);
+    send_snapshot_to_3(&mut cluster);
     assert_eq!(cluster.commands(3), ["a", "b", "c"]);
-    let parts = std::mem::take(&mut cluster.host(3).parts);
+    let parts = std::mem::take(&mut cluster.host(3).chunks);
     assert_eq!(
         parts.iter().map(|part| (part.0, part.1)).collect::<Vec<_>>(),
         [(index, 0), (index, 3)]
@@ -80,14 +81,14 @@ fn requested_snapshot_covers_the_applied_index_and_replication_continues() {
     assert_eq!((status.snapshot, status.first), (index, index + 1));
     let peer = cluster.raft(1).peers().find(|peer| peer.id == id(3)).unwrap();
     assert_eq!((peer.replication, peer.match_index), (Replication::Replicate, status.last));
-    // it does not ask again
-    let mut asked = 0;
+    // the request is not repeated
+    let mut requests = 0;
     cluster.run_if(500, |e| {
-        asked += usize::from(is_question(e));
+        requests += usize::from(is_snapshot_request(e));
         true
     });
-    assert_eq!(asked, 0);
-    // and its disk says the same
+    assert_eq!(requests, 0);
+    // the same after a restart
     cluster.restart(3);
     cluster.run(200);
     assert_eq!(cluster.commands(3), ["d"]);
@@ -106,13 +107,13 @@ fn leader_application_is_asked_for_a_new_snapshot() {
         cluster.raft(3).request_snapshot().unwrap();
         cluster.drain(3);
         cluster.run(200);
-        assert!(cluster.host(1).due.len() > 1, "as often as it is asked");
-        assert!(cluster.host(1).due.iter().all(|&index| index == least));
-        assert!(cluster.host(1).wanted.is_empty());
+        assert!(cluster.host(1).snapshots_due.len() > 1, "once per request");
+        assert!(cluster.host(1).snapshots_due.iter().all(|&index| index == least));
+        assert!(cluster.host(1).chunk_requests.is_empty());
         let index = compact(&mut cluster);
         cluster.run(100);
-        assert!(cluster.host(1).wanted.iter().any(|&(to, at, _)| (to, at) == (3, index)));
-        serve(&mut cluster);
+        assert!(cluster.host(1).chunk_requests.iter().any(|&(to, at, _)| (to, at) == (3, index)));
+        send_snapshot_to_3(&mut cluster);
         cluster.raft(3).snapshot_installed(index).unwrap();
     }
 }
@@ -127,7 +128,7 @@ fn reads_wait_for_the_requested_snapshot() {
     assert!(cluster.host(3).reads.is_empty());
     let index = compact(&mut cluster);
     cluster.run(100);
-    serve(&mut cluster);
+    send_snapshot_to_3(&mut cluster);
     cluster.raft(3).snapshot_installed(index).unwrap();
     cluster.drain(3);
     cluster.run(100);
@@ -140,29 +141,29 @@ fn lost_request_is_retried_and_sent_to_a_new_leader() {
     compact(&mut cluster);
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
-    let (now, mut asked) = (cluster.now, 0);
+    let (now, mut requests) = (cluster.now, 0);
     assert!(cluster.raft(3).deadline().is_some_and(|at| at <= now.after(50_000)));
     cluster.run_if(200, |e| {
-        asked += usize::from(is_question(e));
-        !is_question(e)
+        requests += usize::from(is_snapshot_request(e));
+        !is_snapshot_request(e)
     });
-    assert!((3..=5).contains(&asked), "once a heartbeat: {asked}");
-    assert!(cluster.host(1).wanted.is_empty());
+    assert!((3..=5).contains(&requests), "once a heartbeat: {requests}");
+    assert!(cluster.host(1).chunk_requests.is_empty());
     cluster.run(100);
-    assert!(!cluster.host(1).wanted.is_empty());
-    // node 2 leads now
+    assert!(!cluster.host(1).chunk_requests.is_empty());
+    // node 2 becomes leader
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
     cluster.run(200);
     assert_eq!(cluster.leader(), Some(2));
-    assert!(!cluster.host(2).due.is_empty());
+    assert!(!cluster.host(2).snapshots_due.is_empty());
 }
 
 #[test]
 fn earlier_acknowledgement_does_not_cancel_the_request() {
     let mut cluster = cluster();
     let index = compact(&mut cluster);
-    // node 3 accepts an entry, and that is under way
+    // node 3 accepts an entry, and its acknowledgement is in flight
     cluster.propose(1, "d");
     let entry = cluster.net.iter().find(|e| e.to == 3).unwrap().clone();
     cluster.net.clear();
@@ -171,8 +172,8 @@ fn earlier_acknowledgement_does_not_cancel_the_request() {
     assert!(matches!(accept.message(), Message::Accept { .. }));
     let now = cluster.now;
     let term = cluster.raft(1).status().term;
-    let question = Message::Renew { term, index: index.min(2) };
-    cluster.raft(1).receive(now, id(3), question).unwrap();
+    let request = Message::Renew { term, index: index.min(2) };
+    cluster.raft(1).receive(now, id(3), request).unwrap();
     cluster.deliver(&accept);
     let peer = cluster.raft(1).peers().find(|peer| peer.id == id(3)).unwrap();
     assert_eq!(peer.replication, Replication::Snapshot);
@@ -187,7 +188,7 @@ fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
     cluster.run(100);
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
-    // it stands, as an operator wants it to, and is elected
+    // an operator makes it campaign, and it is elected
     cluster.elect(3);
     cluster.propose(3, "x");
     cluster.run_if(40, |_| true);
@@ -195,7 +196,7 @@ fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
     assert!(cluster.commands(3).is_empty());
     assert_eq!(cluster.raft(3).read_lease(now), None);
     assert_eq!(cluster.raft(3).request_snapshot(), Err(SnapshotError::NotFollower));
-    // it leaves the leadership to another by itself, and is given one then
+    // it transfers leadership by itself, and then receives a snapshot
     cluster.run(200);
     assert_ne!(cluster.leader(), Some(3));
     if cluster.leader() == Some(2) {
@@ -205,7 +206,7 @@ fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
     assert_eq!(cluster.commands(1), ["x"]);
     let index = compact(&mut cluster);
     cluster.run(100);
-    serve(&mut cluster);
+    send_snapshot_to_3(&mut cluster);
     cluster.raft(3).snapshot_installed(index).unwrap();
     cluster.drain(3);
 }
@@ -220,34 +221,37 @@ fn node_that_awaits_a_snapshot_does_not_quiesce() {
     assert!(cluster.raft(3).status().quiet);
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
-    // that is lost
+    // the request is lost
     cluster.net.clear();
     assert!(cluster.raft(3).deadline().is_some());
     cluster.run(500);
     assert!(!cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
-    assert!(cluster.host(1).due.len() > 2);
+    assert!(cluster.host(1).snapshots_due.len() > 2);
 }
 
 #[test]
 fn invalid_requests_are_rejected() {
     let mut cluster = cluster();
-    [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there was an earlier term
+    [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there is an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
-    let ask = |term, index| Message::Renew { term, index };
+    let request = |term, index| Message::Renew { term, index };
     for (message, reason) in [
-        (ask(0, 1), Rejected::Malformed),
-        (ask(1 << 62, 1), Rejected::OutOfRange),
-        (ask(status.term, 1 << 62), Rejected::OutOfRange),
-        (ask(status.term, status.last + 1), Rejected::Impossible),
+        (request(0, 1), Rejected::Malformed),
+        (request(1 << 62, 1), Rejected::OutOfRange),
+        (request(status.term, 1 << 62), Rejected::OutOfRange),
+        (request(status.term, status.last + 1), Rejected::Impossible),
     ] {
         assert_eq!(cluster.raft(1).receive(now, id(3), message), Err(reason), "{message:?}");
     }
-    // of another term, or to who does not lead: nothing
+    // requests of another term or to a follower are ignored
     compact(&mut cluster);
     for (node, term) in [(1, status.term - 1), (1, status.term + 1), (2, status.term)] {
-        assert_eq!(cluster.raft(node).receive(now, id(3), ask(term, 1)), Ok(()));
+        assert_eq!(cluster.raft(node).receive(now, id(3), request(term, 1)), Ok(()));
         cluster.drain(node);
-        assert!(cluster.host(node).wanted.is_empty() && cluster.host(node).due.is_empty());
+        assert!(
+            cluster.host(node).chunk_requests.is_empty()
+                && cluster.host(node).snapshots_due.is_empty()
+        );
     }
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
 }
@@ -265,11 +269,11 @@ fn fixed_storage_does_not_request_snapshots() {
 #[test]
 fn single_voter_has_no_snapshot_source() {
     let mut cluster = Cluster::new(1);
-    // it does not lead yet
+    // it is not the leader yet
     assert_eq!(cluster.raft(1).request_snapshot(), Err(SnapshotError::NoSource));
     cluster.run(400);
     cluster.propose(1, "x");
-    assert_eq!(cluster.commands(1), ["x"], "it applies what it commits");
+    assert_eq!(cluster.commands(1), ["x"], "it still applies its commits");
     assert!(!cluster.raft(1).status().awaits_snapshot);
 }
 
@@ -280,7 +284,7 @@ fn node_that_awaits_a_snapshot_campaigns_last() {
     cluster.drain(3);
     cluster.run(60);
     assert!(cluster.raft(3).status().awaits_snapshot);
-    // the leader dies: one with its state follows it, each time
+    // each time the leader crashes, a node with sound state is elected
     for _ in 0..10 {
         cluster.host(1).up = false;
         cluster.run(2_000);
@@ -290,14 +294,14 @@ fn node_that_awaits_a_snapshot_campaigns_last() {
         cluster.elect(1);
         cluster.run(500);
     }
-    // it takes no leadership that is transferred to it
+    // it accepts no leadership transfer
     cluster.raft(1).transfer(id(3)).unwrap();
     cluster.drain(1);
     cluster.run(500);
     assert_eq!(cluster.leader(), Some(1));
 }
 
-/// Only the one that waits has the whole log.
+/// Only the node that awaits a snapshot has the whole log.
 #[test]
 fn leader_that_awaits_a_snapshot_transfers_leadership() {
     let mut cluster = cluster();
@@ -307,7 +311,7 @@ fn leader_that_awaits_a_snapshot_transfers_leadership() {
     cluster.drain(3);
     cluster.settle_if(|e| e.from != 2 && e.to != 2);
     cluster.host(1).up = false;
-    // 2 is not elected without that entry
+    // node 2 lacks that entry and cannot be elected
     let mut led = false;
     for _ in 0..800 {
         cluster.run(10);
@@ -317,17 +321,17 @@ fn leader_that_awaits_a_snapshot_transfers_leadership() {
             break;
         }
     }
-    assert!(led, "it is the only one that can be elected");
+    assert!(led, "only node 3 can be elected");
     assert_eq!(cluster.leader(), Some(2));
     assert!(cluster.raft(3).status().awaits_snapshot);
     cluster.propose(2, "e");
     cluster.run(100);
     assert_eq!(cluster.commands(2), ["a", "b", "c", "d", "e"]);
-    // it asks the new leader
-    assert!(!cluster.host(2).due.is_empty());
+    // node 3 sends its request to the new leader
+    assert!(!cluster.host(2).snapshots_due.is_empty());
 }
 
-/// Nobody is heard to whom it could leave the leadership.
+/// No other node answers to which it could transfer leadership.
 #[test]
 fn leader_that_cannot_transfer_reports_that_it_awaits_a_snapshot() {
     let mut cluster = cluster();
@@ -367,7 +371,7 @@ fn follower_that_rejects_every_append_gets_the_snapshot_it_requests() {
         // the probe succeeds, so the peer is in replicate mode again
         cluster.run(100);
     }
-    assert!(cluster.host(1).wanted.iter().any(|&(to, of, _)| (to, of) == (3, index)));
+    assert!(cluster.host(1).chunk_requests.iter().any(|&(to, of, _)| (to, of) == (3, index)));
 }
 
 #[test]
@@ -378,8 +382,8 @@ fn leader_serves_a_second_request_of_the_same_follower() {
         cluster.raft(3).request_snapshot().unwrap();
         cluster.drain(3);
         cluster.settle();
-        serve(&mut cluster);
-        cluster.host(3).parts.clear();
+        send_snapshot_to_3(&mut cluster);
+        cluster.host(3).chunks.clear();
         cluster.raft(3).snapshot_installed(index).unwrap();
         cluster.drain(3);
         cluster.propose(1, text);
@@ -399,7 +403,7 @@ fn newest_round(cluster: &mut Cluster) -> u64 {
     rounds.max().unwrap_or(0)
 }
 
-/// While it waits it stands after all others; then not any more.
+/// A node that awaits a snapshot has a longer election timeout.
 #[test]
 fn installed_snapshot_restores_the_normal_election_timeout() {
     let mut cluster = cluster();
@@ -413,7 +417,7 @@ fn installed_snapshot_restores_the_normal_election_timeout() {
     cluster.drain(3);
     cluster.settle();
     cluster.run(60);
-    serve(&mut cluster);
+    send_snapshot_to_3(&mut cluster);
     cluster.raft(3).snapshot_installed(index).unwrap();
     cluster.drain(3);
     cluster.run(60);

@@ -7,25 +7,25 @@ use common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Corrupt, Wire};
 use quorate_raft::{Config, Members, Message, Record, Replication, SnapshotError};
 
-/// A "snapshot" of the commands applied, cut into parts of at most 64 bytes.
-fn bytes_of(cluster: &mut Cluster, node: u64) -> Vec<u8> {
+/// A snapshot: the applied commands, joined.
+fn snapshot_bytes(cluster: &mut Cluster, node: u64) -> Vec<u8> {
     cluster.commands(node).join(",").into_bytes()
 }
 
-/// Answers what leaders asked for, and installs what followers received.
-fn serve(cluster: &mut Cluster, snapshot: &[u8]) {
+/// Sends the chunks that leaders request, and installs what followers received.
+fn transfer_snapshots(cluster: &mut Cluster, snapshot: &[u8]) {
     for node in 1..=cluster.hosts.len() as u64 {
-        for (to, index, offset) in std::mem::take(&mut cluster.host(node).wanted) {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(node).chunk_requests) {
             let rest = &snapshot[offset as usize..];
             let data = &rest[..rest.len().min(64)];
             let done = data.len() == rest.len();
             let _ = cluster.raft(node).send_snapshot(id(to), index, offset, data, done);
             cluster.drain(node);
         }
-        let done = cluster.host(node).parts.iter().find(|p| p.3).map(|p| p.0);
+        let done = cluster.host(node).chunks.iter().find(|p| p.3).map(|p| p.0);
         if let Some(index) = done {
             let mut received = Vec::new();
-            for (_, offset, data, _) in std::mem::take(&mut cluster.host(node).parts) {
+            for (_, offset, data, _) in std::mem::take(&mut cluster.host(node).chunks) {
                 if offset == 0 {
                     received.clear();
                 }
@@ -52,12 +52,12 @@ fn behind() -> (Cluster, Vec<u8>) {
     let applied = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(applied, applied).unwrap();
     cluster.drain(1);
-    let snapshot = bytes_of(&mut cluster, 1);
+    let snapshot = snapshot_bytes(&mut cluster, 1);
     assert!(snapshot.len() > 500);
     (cluster, snapshot)
 }
 
-fn run_serving(
+fn run_with_snapshots(
     cluster: &mut Cluster,
     snapshot: &[u8],
     ms: u64,
@@ -66,7 +66,7 @@ fn run_serving(
     for _ in 0..ms / 10 {
         cluster.run_if(10, &mut pass);
         for _ in 0..50 {
-            serve(cluster, snapshot);
+            transfer_snapshots(cluster, snapshot);
             cluster.settle_if(&mut pass);
         }
     }
@@ -75,7 +75,7 @@ fn run_serving(
 #[test]
 fn lagging_peer_receives_the_snapshot_in_chunks() {
     let (mut cluster, snapshot) = behind();
-    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    run_with_snapshots(&mut cluster, &snapshot, 300, |_| true);
     let (leader, follower) = (cluster.raft(1).status(), cluster.raft(3).status());
     assert_eq!((follower.last, follower.snapshot), (leader.last, leader.snapshot));
     cluster.propose(1, "after");
@@ -89,7 +89,7 @@ fn lagging_peer_receives_the_snapshot_in_chunks() {
 fn lost_and_duplicated_chunks_are_tolerated() {
     let (mut cluster, snapshot) = behind();
     let mut count = 0;
-    run_serving(&mut cluster, &snapshot, 3000, |_| {
+    run_with_snapshots(&mut cluster, &snapshot, 3000, |_| {
         count += 1;
         count % 3 != 0
     });
@@ -99,7 +99,7 @@ fn lost_and_duplicated_chunks_are_tolerated() {
 #[test]
 fn installed_snapshot_survives_a_restart() {
     let (mut cluster, snapshot) = behind();
-    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    run_with_snapshots(&mut cluster, &snapshot, 300, |_| true);
     let before = cluster.raft(3).status();
     cluster.restart(3);
     let after = cluster.raft(3).status();
@@ -113,13 +113,13 @@ fn installed_snapshot_survives_a_restart() {
 fn snapshot_is_acknowledged_after_its_record_is_durable() {
     let (mut cluster, snapshot) = behind();
     cluster.host(3).fast_disk = false;
-    run_serving(&mut cluster, &snapshot, 300, |_| true);
+    run_with_snapshots(&mut cluster, &snapshot, 300, |_| true);
     let index = cluster.raft(1).status().snapshot;
-    // the application gets the last part when the record of the members is on the disk
+    // the application gets the last chunk once the member record is durable
     assert_eq!(cluster.raft(3).status().snapshot, 0);
-    assert!(!cluster.host(3).parts.iter().any(|part| part.3));
+    assert!(!cluster.host(3).chunks.iter().any(|part| part.3));
     cluster.sync(3);
-    run_serving(&mut cluster, &snapshot, 100, |_| true);
+    run_with_snapshots(&mut cluster, &snapshot, 100, |_| true);
     assert_eq!(cluster.raft(3).status().snapshot, index);
     let matched = |cluster: &mut Cluster| {
         cluster.raft(1).peers().find(|p| p.id == id(3)).unwrap().match_index
@@ -133,10 +133,10 @@ fn snapshot_is_acknowledged_after_its_record_is_durable() {
 #[test]
 fn refused_snapshot_is_sent_again() {
     let (mut cluster, snapshot) = behind();
-    // receive it whole, then refuse it
+    // node 3 receives the whole snapshot and refuses it
     for _ in 0..30 {
         cluster.run(10);
-        for (to, index, offset) in std::mem::take(&mut cluster.host(1).wanted) {
+        for (to, index, offset) in std::mem::take(&mut cluster.host(1).chunk_requests) {
             let rest = &snapshot[offset as usize..];
             let data = &rest[..rest.len().min(64)];
             let done = data.len() == rest.len();
@@ -145,10 +145,10 @@ fn refused_snapshot_is_sent_again() {
         }
         cluster.settle();
     }
-    assert!(cluster.host(3).parts.iter().any(|p| p.3));
-    cluster.host(3).parts.clear();
+    assert!(cluster.host(3).chunks.iter().any(|p| p.3));
+    cluster.host(3).chunks.clear();
     cluster.raft(3).snapshot_refused();
-    run_serving(&mut cluster, &snapshot, 500, |_| true);
+    run_with_snapshots(&mut cluster, &snapshot, 500, |_| true);
     assert_eq!(cluster.raft(3).status().last, cluster.raft(1).status().last);
 }
 
@@ -171,7 +171,7 @@ fn chunks_of_two_leaders_do_not_mix() {
     cluster.drain(3);
     cluster.raft(3).receive(now, id(2), part(term + 1, 3, b"def")).unwrap();
     cluster.drain(3);
-    assert_eq!(cluster.host(3).parts.len(), 1, "the other leader's begins at 0");
+    assert_eq!(cluster.host(3).chunks.len(), 1, "the snapshot of the new leader begins at 0");
     let answer = cluster.net.pop_back().unwrap();
     assert!(matches!(answer.message(), Message::SnapshotAck { offset: 0, .. }));
 }
@@ -194,7 +194,7 @@ fn snapshot_behind_the_log_is_answered_with_the_match_index() {
         data: b"old",
     };
     cluster.deliver(&Envelope { from: 1, to: 2, bytes: encode(&message) });
-    assert!(cluster.host(2).parts.is_empty());
+    assert!(cluster.host(2).chunks.is_empty());
     assert_eq!(cluster.raft(2).status().last, status.last);
     let answer = cluster.net.pop_front().unwrap();
     let matched = status.last;
@@ -318,7 +318,7 @@ fn resume_from_a_snapshot_ahead_of_the_log_replaces_the_log() {
     let mut raft = Node::new(id(1), &[id(1)], Config::default(), 9).unwrap();
     raft.restore(Record::Vote { term: 2, vote: Some(id(1)) }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 0, entries: &[2, 1] }).unwrap();
-    // who the members are after it must be known
+    // the members of the snapshot must be known
     assert_eq!(raft.resume(7, 4), Err(Corrupt::Gap));
     let members = Members::decode(&[3, 1, 0, 0, 0, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     raft.restore(Record::Members { index: 7, index_term: 4, members }).unwrap();
@@ -331,8 +331,8 @@ fn resume_from_a_snapshot_ahead_of_the_log_replaces_the_log() {
     assert!(raft.fatal().is_none());
 }
 
-/// A whole snapshot of entries that the first node has to get yet.
-fn whole(cluster: &mut Cluster, index: u64) {
+/// Node 1 receives a whole snapshot through `index`.
+fn receive_snapshot(cluster: &mut Cluster, index: u64) {
     let now = cluster.now;
     let part = Message::Snapshot {
         term: 1,
@@ -345,10 +345,10 @@ fn whole(cluster: &mut Cluster, index: u64) {
     };
     cluster.raft(1).receive(now, id(2), part).unwrap();
     cluster.drain(1);
-    assert!(cluster.host(1).parts.pop().is_some());
+    assert!(cluster.host(1).chunks.pop().is_some());
 }
 
-fn entries(cluster: &mut Cluster, count: usize) {
+fn receive_entries(cluster: &mut Cluster, count: usize) {
     let now = cluster.now;
     let entries = [1, 1].repeat(count);
     let commit = count as u64;
@@ -368,16 +368,20 @@ fn entries(cluster: &mut Cluster, count: usize) {
 #[test]
 fn snapshot_is_not_installed_once_entries_caught_up() {
     for count in [3, 4] {
-        for asked in [false, true] {
+        for requested in [false, true] {
             let mut cluster = Cluster::new(3);
-            whole(&mut cluster, 3);
-            entries(&mut cluster, count);
-            if asked {
+            receive_snapshot(&mut cluster, 3);
+            receive_entries(&mut cluster, count);
+            if requested {
                 cluster.raft(1).request_snapshot().unwrap();
             }
-            // one that was asked for takes the place of what was applied, and nothing older does
-            let takes = asked && count == 3;
-            assert_eq!(cluster.raft(1).snapshot_installed(3).is_ok(), takes, "{count} {asked}");
+            // a requested snapshot replaces the applied state unless it is older
+            let installs = requested && count == 3;
+            assert_eq!(
+                cluster.raft(1).snapshot_installed(3).is_ok(),
+                installs,
+                "{count} {requested}"
+            );
             assert_eq!(cluster.raft(1).status().applied, count as u64);
         }
     }
@@ -386,7 +390,7 @@ fn snapshot_is_not_installed_once_entries_caught_up() {
 #[test]
 fn snapshot_below_the_compacted_index_is_not_started() {
     let mut cluster = Cluster::new(3);
-    entries(&mut cluster, 5);
+    receive_entries(&mut cluster, 5);
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
     cluster.drain(1);
     cluster.net.clear();
@@ -402,7 +406,7 @@ fn snapshot_below_the_compacted_index_is_not_started() {
     };
     cluster.raft(1).receive(now, id(2), part).unwrap();
     cluster.drain(1);
-    assert!(cluster.host(1).parts.is_empty());
+    assert!(cluster.host(1).chunks.is_empty());
     assert!(matches!(cluster.net[0].message(), Message::Accept { .. }));
 }
 
@@ -425,7 +429,7 @@ fn chunks_are_accepted_in_order_only() {
             Message::Snapshot { term: 1, round: 1, index: 9, index_term: 1, offset, done, data };
         cluster.raft(1).receive(now, id(2), part).unwrap();
         cluster.drain(1);
-        let came = cluster.host(1).parts.pop();
-        assert_eq!(came, taken.then(|| (9, offset, data.to_vec(), done)), "{offset} {done}");
+        let chunk = cluster.host(1).chunks.pop();
+        assert_eq!(chunk, taken.then(|| (9, offset, data.to_vec(), done)), "{offset} {done}");
     }
 }

@@ -1,4 +1,4 @@
-//! A node that stopped itself: whatever is called, it says so or does nothing, and changes nothing.
+//! A stopped node refuses every call and does not change.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,7 +10,7 @@ use quorate_raft::{
     TransferError,
 };
 
-/// The entries that a snapshot covers and the log was to keep are missing.
+/// A node that stopped because entries below its snapshot are missing.
 fn stopped() -> Node {
     let config = Config { forward: true, lease_drift_ppm: 100, ..Config::default() };
     let mut node = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
@@ -79,8 +79,8 @@ fn calls_to_a_stopped_node_are_refused_without_effect() {
     ];
     for (name, call) in calls {
         call(&mut node, now);
-        assert!(node == before, "{name} changed something");
-        assert!(node.poll().is_none(), "{name} had something said");
+        assert!(node == before, "{name} changed the node");
+        assert!(node.poll().is_none(), "{name} caused output");
         assert_eq!(node.deadline(), None, "{name}");
     }
     assert!(node.restore(Record::Vote { term: 4, vote: None }).is_err());
@@ -97,6 +97,6 @@ fn calls_to_a_stopped_node_are_refused_without_effect() {
     }
     assert_eq!(node.status().rejections.total(), 3);
     assert_eq!((node.status().term, node.status().vote), (3, Some(id(2))));
-    // what a new process would start from is what was there
+    // the records for the next start are unchanged
     assert_eq!(node.checkpoint().count(), before.checkpoint().count());
 }

@@ -1,10 +1,10 @@
-//! How far a term may be ahead, who may say so, what is reported of it, and what a node that is
-//! no member may say.
+//! How far ahead a term may be, which senders are believed, what is reported, and which messages of
+//! non-members are accepted.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::{Cluster, Envelope, Node, finish_start, id};
+use common::{Cluster, Envelope, Node, drain_and_persist, id};
 use quorate_core::{Instant, Output, Rejected};
 use quorate_raft::{Change, Config, Event, Message, Record, Role};
 
@@ -20,7 +20,7 @@ fn alone() -> Node {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
     raft.tick(START);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft
 }
 
@@ -28,11 +28,11 @@ const fn heartbeat(term: u64) -> Message<'static> {
     Message::Append { term, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] }
 }
 
-/// The same node, which has just heard a leader of its term.
+/// The same node after a heartbeat of the leader of its term.
 fn led_by(leader: u64) -> Node {
     let mut raft = alone();
     raft.receive(START, id(leader), heartbeat(3)).unwrap();
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     assert_eq!(raft.status().leader, Some(id(leader)));
     raft
 }
@@ -41,7 +41,7 @@ const fn accept(term: u64) -> Message<'static> {
     Message::Accept { term, round: 0, match_index: 0 }
 }
 
-/// Node 1 leads, and all have its blank entry.
+/// Node 1 leads, and all nodes have its blank entry.
 fn leader(nodes: u64, config: Config) -> Cluster {
     let mut cluster = Cluster::with(nodes, Config { snapshot_part_bytes: 64, ..config });
     cluster.elect(1);
@@ -67,9 +67,8 @@ fn node_without_a_leader_takes_a_step_for_any_term_gap() {
     assert_eq!(raft.status().term, 3 + JUMP);
 }
 
-/// Node 3 says once in each of so many heartbeats that it is in this term, and the leader refuses
-/// that.
-fn says(cluster: &mut Cluster, term: u64, heartbeats: u64) {
+/// Node 3 answers in this term once per heartbeat, and the leader rejects it.
+fn reject_answers(cluster: &mut Cluster, term: u64, heartbeats: u64) {
     for _ in 0..heartbeats {
         let now = cluster.now;
         assert_eq!(cluster.raft(1).receive(now, id(3), accept(term)), Err(FAR));
@@ -80,13 +79,13 @@ fn says(cluster: &mut Cluster, term: u64, heartbeats: u64) {
 #[test]
 fn leader_reports_a_rejection_repeated_for_three_heartbeats_once() {
     let mut cluster = leader(3, Config::default());
-    says(&mut cluster, LIMIT - 1, 2);
+    reject_answers(&mut cluster, LIMIT - 1, 2);
     assert_eq!(cluster.raft(1).status().refusing, None);
     assert_eq!(cluster.host(1).refusing, []);
-    says(&mut cluster, LIMIT - 1, 1);
+    reject_answers(&mut cluster, LIMIT - 1, 1);
     assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
     assert_eq!(cluster.host(1).refusing, [(3, FAR)]);
-    says(&mut cluster, LIMIT - 1, 300);
+    reject_answers(&mut cluster, LIMIT - 1, 300);
     assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
     assert_eq!(cluster.host(1).refusing, [(3, FAR)]);
 }
@@ -95,17 +94,17 @@ fn leader_reports_a_rejection_repeated_for_three_heartbeats_once() {
 fn heartbeat_without_a_rejection_resets_the_count() {
     let mut cluster = leader(3, Config::default());
     for _ in 0..4 {
-        says(&mut cluster, LIMIT - 1, 2);
+        reject_answers(&mut cluster, LIMIT - 1, 2);
         cluster.run(50);
         assert_eq!(cluster.raft(1).status().refusing, None);
     }
     assert_eq!(cluster.host(1).refusing, []);
-    // nor is anything reported that is over
-    says(&mut cluster, LIMIT - 1, 3);
+    // a report ends when the rejections end
+    reject_answers(&mut cluster, LIMIT - 1, 3);
     assert_eq!(cluster.raft(1).status().refusing, Some((id(3), FAR)));
     cluster.run(50);
     assert_eq!(cluster.raft(1).status().refusing, None);
-    says(&mut cluster, LIMIT - 1, 3);
+    reject_answers(&mut cluster, LIMIT - 1, 3);
     assert_eq!(cluster.host(1).refusing, [(3, FAR), (3, FAR)]);
 }
 
@@ -113,21 +112,21 @@ fn heartbeat_without_a_rejection_resets_the_count() {
 fn leader_does_not_report_an_impossible_term() {
     for term in [LIMIT, LIMIT + 1, u64::MAX] {
         let mut cluster = leader(3, Config::default());
-        says(&mut cluster, term, 10);
+        reject_answers(&mut cluster, term, 10);
         assert_eq!(cluster.raft(1).status().refusing, None, "{term}");
         assert_eq!(cluster.host(1).refusing, [], "{term}");
     }
 }
 
-/// What a node reports while it is given a message of another again and again, for so many of the
-/// longest election timeouts.
+/// The `Refusing` events of a node that receives the same message every 10 ms for some of the longest
+/// election timeouts.
 fn reported(
     raft: &mut Node,
     from: u64,
     message: Message<'_>,
     timeouts: u64,
 ) -> Vec<Event<'static>> {
-    let (mut now, mut told) = (START, Vec::new());
+    let (mut now, mut events) = (START, Vec::new());
     for _ in 0..timeouts * 30 {
         now = now.after(10_000);
         raft.tick(now);
@@ -137,7 +136,7 @@ fn reported(
             match output {
                 Output::Persist(ticket, _) => last = Some(ticket),
                 Output::Event(Event::Refusing { peer, reason }) => {
-                    told.push(Event::Refusing { peer, reason });
+                    events.push(Event::Refusing { peer, reason });
                 }
                 _ => {}
             }
@@ -146,7 +145,7 @@ fn reported(
             raft.persisted(ticket);
         }
     }
-    told
+    events
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn follower_reports_a_leader_with_a_conflicting_log_once() {
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
     let entries = [3, 1 << 2, b'x'];
     raft.restore(Record::Append { first: 1, commit: 1, entries: &entries }).unwrap();
-    // what is committed is of another term there
+    // the committed entry has another term there
     let (term, prev_index, prev_term) = (1 << 20, 1, 2);
     let wrong = Message::Append { term, prev_index, prev_term, commit: 1, round: 1, entries: &[] };
     let reason = Rejected::Impossible;
@@ -175,7 +174,7 @@ fn follower_reports_a_leader_with_a_conflicting_log_once() {
 
 #[test]
 fn follower_does_not_report_other_invalid_messages() {
-    // its term is not far: another number is out of range
+    // the index is out of range, not the term
     let index = LIMIT - 1;
     let (term, index_term) = (1 << 20, 1);
     let beyond =
@@ -189,8 +188,8 @@ fn follower_does_not_report_other_invalid_messages() {
     }
 }
 
-/// What a leader alone may say.
-fn of_leaders(term: u64) -> [Message<'static>; 4] {
+/// Messages that only a leader sends.
+fn leader_messages(term: u64) -> [Message<'static>; 4] {
     [
         Message::TimeoutNow { term },
         Message::ReadAt { term, id: 1, index: 0 },
@@ -199,12 +198,11 @@ fn of_leaders(term: u64) -> [Message<'static>; 4] {
     ]
 }
 
-/// Node 9, which is no member, has asked for a vote in an old term, so that the node has a place
-/// for it.
+/// The node after a vote request of node 9, a non-member, in an old term: node 9 has a peer slot.
 fn with_request_of_a_non_member(mut raft: Node, now: Instant) -> Node {
     let ask = Message::RequestVote { pre: true, term: 1, last_index: 0, last_term: 0 };
     raft.receive(now, id(9), ask).unwrap();
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft
 }
 
@@ -215,7 +213,7 @@ fn leader_messages_of_a_non_member_that_does_not_lead_are_refused() {
     for raft in [alone(), led_by(2), led.raft(1).clone()] {
         let raft = with_request_of_a_non_member(raft, now);
         let before = raft.status();
-        for message in of_leaders(before.term) {
+        for message in leader_messages(before.term) {
             let mut raft = raft.clone();
             assert_eq!(raft.receive(now, id(9), message), Err(NON_MEMBER), "{message:?}");
             let mut after = raft.status();
@@ -228,21 +226,21 @@ fn leader_messages_of_a_non_member_that_does_not_lead_are_refused() {
 #[test]
 fn leader_messages_of_a_non_member_that_leads_are_accepted() {
     let raft = led_by(9);
-    for message in of_leaders(3) {
+    for message in leader_messages(3) {
         let mut raft = raft.clone();
         assert_eq!(raft.receive(START, id(9), message), Ok(()), "{message:?}");
-        let stands = matches!(message, Message::TimeoutNow { .. });
-        assert_eq!(raft.status().role == Role::Candidate, stands, "{message:?}");
+        let campaigns = matches!(message, Message::TimeoutNow { .. });
+        assert_eq!(raft.status().role == Role::Candidate, campaigns, "{message:?}");
     }
 }
 
-/// One command, as a follower forwards it.
+/// One forwarded command.
 fn command(term: u64) -> Vec<u8> {
     vec![u8::try_from(term).unwrap(), 1 << 2, b'x']
 }
 
-/// What those ask who follow this leader, or have followed it.
-fn of_followers(term: u64, commands: &[u8]) -> [Message<'_>; 3] {
+/// Requests of current or former followers of this leader.
+fn follower_requests(term: u64, commands: &[u8]) -> [Message<'_>; 3] {
     [
         Message::ReadIndex { term, id: 1 },
         Message::Renew { term, index: 1 },
@@ -257,7 +255,7 @@ fn leader_refuses_requests_of_a_non_member() {
     let raft = with_request_of_a_non_member(cluster.raft(1).clone(), now);
     let before = raft.status();
     let command = command(before.term);
-    for message in of_followers(before.term, &command) {
+    for message in follower_requests(before.term, &command) {
         let mut raft = raft.clone();
         assert_eq!(raft.receive(now, id(9), message), Err(NON_MEMBER), "{message:?}");
         let mut after = raft.status();
@@ -267,8 +265,8 @@ fn leader_refuses_requests_of_a_non_member() {
     }
 }
 
-/// Node 1 leads and has removed node 4, which was not told yet.
-fn removes_4() -> Cluster {
+/// Node 1 leads and has removed node 4, which does not know yet.
+fn with_node_4_removed() -> Cluster {
     let mut cluster = leader(4, Config { forward: true, ..Config::default() });
     cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
     cluster.drain(1);
@@ -278,14 +276,14 @@ fn removes_4() -> Cluster {
     cluster
 }
 
-fn is_told_of_its_removal(cluster: &mut Cluster) -> bool {
+fn is_sent_its_removal(cluster: &mut Cluster) -> bool {
     cluster.drain(1);
     let removed = |e: &Envelope| matches!(e.message(), Message::Removed { .. });
     cluster.net.drain(..).any(|e| e.to == 4 && removed(&e))
 }
 
-/// What a follower answers to its leader.
-fn answers(term: u64) -> [Message<'static>; 3] {
+/// Responses of a follower to its leader.
+fn responses(term: u64) -> [Message<'static>; 3] {
     [
         Message::Accept { term, round: 1, match_index: 0 },
         Message::Reject { term, round: 1, prev_index: 1, hint_index: 0, hint_term: 0 },
@@ -295,12 +293,12 @@ fn answers(term: u64) -> [Message<'static>; 3] {
 
 #[test]
 fn removed_node_that_answers_in_a_later_term_is_told_of_its_removal() {
-    let mut cluster = removes_4();
+    let mut cluster = with_node_4_removed();
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     for later in [term + 1, term + 100 * JUMP, LIMIT - 1] {
-        for message in answers(later) {
+        for message in responses(later) {
             assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
-            assert!(is_told_of_its_removal(&mut cluster), "{message:?}");
+            assert!(is_sent_its_removal(&mut cluster), "{message:?}");
         }
     }
     let status = cluster.raft(1).status();
@@ -309,35 +307,35 @@ fn removed_node_that_answers_in_a_later_term_is_told_of_its_removal() {
 
 #[test]
 fn removed_node_that_answers_in_an_impossible_term_is_refused() {
-    let mut cluster = removes_4();
+    let mut cluster = with_node_4_removed();
     let now = cluster.now;
     for none in [LIMIT, LIMIT + 1, u64::MAX] {
-        for message in answers(none) {
+        for message in responses(none) {
             assert_eq!(cluster.raft(1).receive(now, id(4), message), Err(FAR), "{message:?}");
-            assert!(!is_told_of_its_removal(&mut cluster), "{message:?}");
+            assert!(!is_sent_its_removal(&mut cluster), "{message:?}");
         }
     }
 }
 
 #[test]
 fn removed_node_that_answers_in_the_leaders_term_is_accepted() {
-    let mut cluster = removes_4();
+    let mut cluster = with_node_4_removed();
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
-    for message in answers(term) {
+    for message in responses(term) {
         assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
-        assert!(!is_told_of_its_removal(&mut cluster), "{message:?}");
+        assert!(!is_sent_its_removal(&mut cluster), "{message:?}");
     }
 }
 
 #[test]
 fn removed_node_may_still_send_requests_to_its_leader() {
-    let mut cluster = removes_4();
+    let mut cluster = with_node_4_removed();
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let command = command(status.term);
-    for message in of_followers(status.term, &command) {
+    for message in follower_requests(status.term, &command) {
         assert_eq!(cluster.raft(1).receive(now, id(4), message), Ok(()), "{message:?}");
     }
-    // it has no say any more, so that its command is not taken
+    // it is no member, so its command is not appended
     assert_eq!(cluster.raft(1).status().last, status.last);
 }
 

@@ -1,4 +1,4 @@
-//! Terms that are far apart: nobody but a member brings them about, and among members they meet again.
+//! Terms that are far apart: only members can cause a gap, and members close it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,7 @@ use quorate_raft::{Change, Config, Event, Message, Record, Role};
 const JUMP: u64 = 1 << 32;
 const LIMIT: u64 = 1 << 62;
 
-/// Node 1 leads, and all have one command.
+/// Node 1 leads, and all nodes have one command.
 fn led_by_1(nodes: u64) -> Cluster {
     let mut cluster = Cluster::new(nodes);
     cluster.elect(1);
@@ -19,8 +19,8 @@ fn led_by_1(nodes: u64) -> Cluster {
     cluster
 }
 
-/// Gives a node so many requests of a member's, each as far ahead of the node as is believed.
-fn jump(cluster: &mut Cluster, node: u64, from: u64, count: u64) {
+/// Sends a node `count` vote requests of a member, each with the greatest accepted term jump.
+fn raise_term(cluster: &mut Cluster, node: u64, from: u64, count: u64) {
     let term = cluster.raft(node).status().term;
     for step in 1..=count {
         let status = cluster.raft(node).status();
@@ -37,8 +37,8 @@ fn jump(cluster: &mut Cluster, node: u64, from: u64, count: u64) {
     cluster.net.clear();
 }
 
-/// Whether one leads, all follow it in its term, and all apply what it is given, within so many of the longest election timeouts.
-fn heals(cluster: &mut Cluster, timeouts: u64) -> u64 {
+/// Waits until all nodes follow one leader and apply a new command. Returns how many of the longest election timeouts that took.
+fn wait_until_healed(cluster: &mut Cluster, timeouts: u64) -> u64 {
     for timeout in 0..timeouts {
         cluster.run(300);
         let Some(leader) = cluster.leader() else { continue };
@@ -62,10 +62,10 @@ fn heals(cluster: &mut Cluster, timeouts: u64) -> u64 {
         }
     }
     let all: Vec<_> = cluster.hosts.iter().map(|host| host.raft.status()).collect();
-    panic!("it does not heal: {all:#?}");
+    panic!("the cluster does not recover: {all:#?}");
 }
 
-/// Each step takes an election, and an election timeout passes before the next: two timeouts for each of nine steps, and some for the last
+/// Each of nine steps takes an election and a timeout before the next step; some more for the last
 /// elections.
 const NINE_STEPS: u64 = 2 * 9 + 6;
 
@@ -78,9 +78,9 @@ fn term_gap_between_followers_is_closed_in_steps() {
             cluster.elect(1);
             cluster.propose(1, "before");
             cluster.run(200);
-            jump(&mut cluster, 2, 3, 3);
-            jump(&mut cluster, 3, 2, 9);
-            let took = heals(&mut cluster, NINE_STEPS);
+            raise_term(&mut cluster, 2, 3, 3);
+            raise_term(&mut cluster, 3, 2, 9);
+            let took = wait_until_healed(&mut cluster, NINE_STEPS);
             eprintln!("{nodes} nodes, pre-vote {pre_vote}: {took} timeouts");
         }
     }
@@ -89,19 +89,19 @@ fn term_gap_between_followers_is_closed_in_steps() {
 #[test]
 fn term_gap_is_closed_after_all_nodes_restart() {
     let mut cluster = led_by_1(3);
-    jump(&mut cluster, 2, 3, 3);
-    jump(&mut cluster, 3, 2, 9);
+    raise_term(&mut cluster, 2, 3, 3);
+    raise_term(&mut cluster, 3, 2, 9);
     for node in 1..=3 {
         cluster.restart(node);
     }
-    heals(&mut cluster, NINE_STEPS);
+    wait_until_healed(&mut cluster, NINE_STEPS);
 }
 
 #[test]
 fn term_gap_to_a_joining_node_is_closed() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
-    // the cluster has been through such a gap, and its terms are where it was closed
+    // the cluster closed a gap before, so its term is high
     let far = Record::Vote { term: 3 * JUMP, vote: None };
     cluster.host(1).disk.push(encode(&far));
     cluster.restart(1);
@@ -113,7 +113,7 @@ fn term_gap_to_a_joining_node_is_closed() {
     cluster.run(8 * 300);
     let (leader, learner) = (cluster.raft(1).status(), cluster.raft(2).status());
     assert_eq!((learner.term, learner.commit), (leader.term, leader.last));
-    // each step was taken as the terms came, and left the leader alone
+    // the leader was not disrupted by the steps
     assert!(leader.role == Role::Leader && leader.term < 3 * JUMP + 10);
 }
 
@@ -132,7 +132,7 @@ fn witness_follows_a_term_gap() {
         cluster.drain(1);
         cluster.run(300);
     }
-    jump(&mut cluster, 2, 1, 3);
+    raise_term(&mut cluster, 2, 1, 3);
     cluster.host(1).up = false;
     cluster.run(12 * 300);
     assert_eq!(cluster.raft(2).status().role, Role::Leader, "{:?}", cluster.raft(3).status());
@@ -153,7 +153,7 @@ fn one_message_causes_one_step_and_the_next_step_waits() {
     }
     assert_eq!(raft.receive(now.after(300_000), id(2), far), Ok(()));
     assert_eq!(raft.status().term, term + 2 * JUMP);
-    // what no term can be is no reason for any
+    // an impossible term causes no step
     let none = Message::Accept { term: LIMIT, round: 0, match_index: 0 };
     assert_eq!(raft.receive(now.after(900_000), id(2), none), Err(Rejected::OutOfRange));
     assert_eq!(raft.status().term, term + 2 * JUMP);
@@ -172,12 +172,12 @@ fn follower_of_an_active_leader_ignores_a_far_term() {
     }
 }
 
-/// Five leave the leader alone, and a sixth is told to the application.
+/// The leader continues, and reports the node to its application.
 #[test]
 fn leader_with_a_majority_ignores_and_reports_a_node_with_a_far_term() {
     let mut cluster = led_by_1(3);
     let term = cluster.raft(1).status().term;
-    jump(&mut cluster, 3, 2, 100);
+    raise_term(&mut cluster, 3, 2, 100);
     cluster.run(2_000);
     let status = cluster.raft(1).status();
     assert_eq!((status.role, status.term), (Role::Leader, term));
@@ -186,7 +186,7 @@ fn leader_with_a_majority_ignores_and_reports_a_node_with_a_far_term() {
     cluster.propose(1, "after");
     cluster.run(100);
     assert_eq!(cluster.commands(2), ["before", "after"]);
-    // the way out
+    // removing the node ends the report
     cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
     cluster.run(1_000);
@@ -197,7 +197,7 @@ fn leader_with_a_majority_ignores_and_reports_a_node_with_a_far_term() {
 fn follower_reports_that_it_keeps_rejecting_its_leader() {
     let mut cluster = led_by_1(3);
     let status = cluster.raft(2).status();
-    // another entry is where one is committed: the leader's log, or this one, is damaged
+    // the append conflicts with a committed entry: one of the logs is damaged
     let wrong = Message::Append {
         term: status.term + 1,
         prev_index: status.commit,
@@ -206,7 +206,7 @@ fn follower_reports_that_it_keeps_rejecting_its_leader() {
         round: 1,
         entries: &[],
     };
-    let (mut now, mut told) = (cluster.now, Vec::new());
+    let (mut now, mut reported) = (cluster.now, Vec::new());
     let raft = cluster.raft(2);
     for _ in 0..100 {
         now = now.after(20_000);
@@ -216,7 +216,7 @@ fn follower_reports_that_it_keeps_rejecting_its_leader() {
         while let Some(output) = raft.poll() {
             match output {
                 Output::Persist(ticket, _) => last = Some(ticket),
-                Output::Event(Event::Refusing { peer, reason }) => told.push((peer, reason)),
+                Output::Event(Event::Refusing { peer, reason }) => reported.push((peer, reason)),
                 _ => {}
             }
         }
@@ -228,8 +228,8 @@ fn follower_reports_that_it_keeps_rejecting_its_leader() {
         }
     }
     assert_eq!(raft.status().refusing, Some((id(1), Rejected::Impossible)));
-    assert_eq!(told, [(id(1), Rejected::Impossible)], "once");
-    // it is heard again
+    assert_eq!(reported, [(id(1), Rejected::Impossible)], "once");
+    // a valid append is accepted again
     let fine = Message::Append {
         term: status.term + 1,
         prev_index: status.commit,
@@ -257,7 +257,7 @@ fn non_voter_cannot_request_a_vote_for_transfer() {
     cluster.drain(1);
     cluster.run(200);
     let status = cluster.raft(2).status();
-    // a learner, a witness that votes, and one that nobody knows
+    // a learner, a voting witness, and a non-member
     for from in [4, 5, 9] {
         for ahead in [1, JUMP] {
             let message = Message::TakeOver {
@@ -299,8 +299,8 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
             round: 1,
             entries: &[],
         };
-        let ask = Message::RequestVote { pre: false, term, last_index: 9, last_term: 3 };
-        [end, append, ask]
+        let request = Message::RequestVote { pre: false, term, last_index: 9, last_term: 3 };
+        [end, append, request]
     };
     for message in messages(3 + (1 << 16) + 1) {
         let mut raft = raft.clone();
@@ -312,7 +312,7 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
         assert_eq!(raft.receive(now, id(9), message), Ok(()), "{message:?}");
         assert_eq!(raft.status().term, 3 + (1 << 16));
     }
-    // nor by a little again and again, without time passing; what is refused does not count
+    // repeated messages do not raise it further without time passing; rejected messages do not count
     let mut flooded = raft.clone();
     let malformed = Message::Append {
         term: 3 + (1 << 16),
@@ -334,13 +334,13 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
     assert_eq!(flooded.status().term, 3 + (1 << 16));
     let later = now.after(Config::default().election_max_us);
     let [_, append, _] = messages(4 + (1 << 16));
-    assert!(flooded.receive(later, id(9), append).is_err(), "time alone is no timeout");
+    assert!(flooded.receive(later, id(9), append).is_err(), "the bound is reset by a tick");
     flooded.tick(later);
     flooded.receive(later, id(9), append).unwrap();
     assert_eq!(flooded.status().term, 4 + (1 << 16));
-    // once it has asked for a vote, it still says nothing else
-    let [.., ask] = messages(4);
-    raft.receive(now, id(9), ask).unwrap();
+    // after its vote request, other messages of the non-member are still rejected
+    let [.., request] = messages(4);
+    raft.receive(now, id(9), request).unwrap();
     let term = raft.status().term;
     for message in [
         Message::Accept { term: term + 5, round: 0, match_index: 0 },
@@ -354,7 +354,7 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
     assert_eq!(raft.status().term, term);
 }
 
-/// Those removed have the older log. They ask, and a learner that hears no leader at that moment does not follow their terms.
+/// The removed nodes have an older log. A learner without a leader does not adopt their terms.
 #[test]
 fn removed_nodes_without_pre_vote_do_not_disrupt_the_leader() {
     for check_quorum in [true, false] {
@@ -366,32 +366,32 @@ fn removed_nodes_without_pre_vote_do_not_disrupt_the_leader() {
         cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
         cluster.drain(1);
         cluster.run(200);
-        // 4 and 5 hear nothing of their removal
-        let apart = |e: &Envelope| (e.from > 3) == (e.to > 3);
+        // nodes 4 and 5 do not learn of their removal
+        let partition = |e: &Envelope| (e.from > 3) == (e.to > 3);
         for node in [5, 4] {
             cluster.raft(1).change(&[Change::Remove(id(node))]).unwrap();
             cluster.drain(1);
-            cluster.run_if(400, apart);
+            cluster.run_if(400, partition);
         }
         let term = cluster.raft(4).status().term;
-        assert!(term > cluster.raft(1).status().term, "they have asked in vain");
-        // the links are back, but for what would tell them: they do not understand that
-        let deaf = |e: &Envelope| !matches!(e.message(), Message::Removed { .. });
+        assert!(term > cluster.raft(1).status().term, "they have campaigned in vain");
+        // the partition heals, and removal notices are lost
+        let without_notices = |e: &Envelope| !matches!(e.message(), Message::Removed { .. });
         for node in 1..=3 {
-            // nobody hears a leader
+            // no node has a leader
             cluster.restart(node);
         }
-        cluster.run_if(3_000, deaf);
+        cluster.run_if(3_000, without_notices);
         let (status, before) = (cluster.raft(1).status(), cluster.leader().unwrap());
         assert!(before <= 2);
-        cluster.run_if(5_000, deaf);
+        cluster.run_if(5_000, without_notices);
         let after = cluster.raft(1).status();
         assert_eq!((after.term, after.leader), (status.term, status.leader), "{check_quorum}");
-        assert!(cluster.raft(4).status().term > after.term, "they go on");
+        assert!(cluster.raft(4).status().term > after.term, "they still campaign");
     }
 }
 
-/// The voter has not heard that the candidate is a member (4.1), and the candidate is not elected without it.
+/// The voter does not know that the candidate is a member (4.1), and its vote is needed.
 #[test]
 fn voter_votes_for_a_candidate_that_it_does_not_know_as_a_member() {
     for pre_vote in [true, false] {
@@ -409,7 +409,7 @@ fn voter_votes_for_a_candidate_that_it_does_not_know_as_a_member() {
         cluster.run_if(300, without_3);
         assert!(cluster.raft(4).members().standing(id(4)).votes());
         assert!(!cluster.raft(3).members().standing(id(4)).is_member());
-        // three of four are needed, and 2 has less of the log than 4
+        // three of four votes are needed, and the log of node 2 is shorter than that of node 4
         cluster.propose(1, "x");
         cluster.settle_if(|e| without_3(e) && e.to != 2);
         cluster.host(1).up = false;

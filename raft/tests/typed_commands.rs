@@ -1,4 +1,4 @@
-//! Commands as types.
+//! Typed commands.
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -29,10 +29,10 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
     for command in &commands {
         proposed.push(typed::propose(cluster.raft(1), command, &mut buffer).unwrap());
     }
-    for strange in [&[3][..], &[2, 0], &[0, 5]] {
-        cluster.raft(1).propose(strange).unwrap();
+    for unknown_commands in [&[3][..], &[2, 0], &[0, 5]] {
+        cluster.raft(1).propose(unknown_commands).unwrap();
     }
-    let (mut seen, mut strange) = (Vec::new(), Vec::new());
+    let (mut seen, mut unknown_commands) = (Vec::new(), Vec::new());
     let raft = cluster.raft(1);
     for _ in 0..2 {
         let mut last = None;
@@ -43,7 +43,9 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
                     for command in typed::commands::<Command<'_>>(entries) {
                         match command {
                             Ok(c) => seen.push((c.index, c.term, format!("{:?}", c.command))),
-                            Err(unknown) => strange.push((unknown.data.to_vec(), unknown.reason)),
+                            Err(unknown) => {
+                                unknown_commands.push((unknown.data.to_vec(), unknown.reason))
+                            }
                         }
                     }
                 }
@@ -61,7 +63,7 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
         .collect();
     assert_eq!(seen, expected);
     let reasons = [DecodeError::Invalid, DecodeError::Trailing, DecodeError::Truncated];
-    assert_eq!(strange.iter().map(|s| s.1).collect::<Vec<_>>(), reasons);
+    assert_eq!(unknown_commands.iter().map(|s| s.1).collect::<Vec<_>>(), reasons);
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn failed_typed_proposal_changes_nothing() {
     assert_eq!(*cluster.raft(1), before);
 }
 
-/// A sequence that does not know its length.
+/// A sequence of unknown length.
 struct Endless;
 
 impl Serialize for Endless {
@@ -115,13 +117,13 @@ fn error_messages_state_the_cause() {
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     let index = cluster.raft(1).propose(&[9]).unwrap().index;
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for _ in 0..10 {
         let written = match cluster.raft(1).poll() {
             Some(Output::Persist(ticket, _)) => Some(ticket),
             Some(Output::Event(Event::Committed(run))) => {
                 let commands = typed::commands::<Command<'_>>(run);
-                said.extend(commands.filter_map(Result::err).map(|error| error.to_string()));
+                errors.extend(commands.filter_map(Result::err).map(|error| error.to_string()));
                 None
             }
             _ => None,
@@ -130,6 +132,6 @@ fn error_messages_state_the_cause() {
             cluster.raft(1).persisted(ticket);
         }
     }
-    assert_eq!(said.len(), 1);
-    assert!(said[0].contains(&format!("entry at {index} ")), "{said:?}");
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains(&format!("entry at {index} ")), "{errors:?}");
 }

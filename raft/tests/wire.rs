@@ -1,4 +1,4 @@
-//! The wire form: golden vectors, and equality with what postcard makes of the same types.
+//! The wire format: golden vectors, and equality with the encoding by postcard.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
@@ -159,10 +159,10 @@ fn session_table_encoding_is_stable() {
     out.finish().unwrap();
     let golden = concat!(
         "01 040308e80701 06 28 02", // version, limits, index, time, how many sessions
-        "02 ac02 01 06 28 00",      // the first: id, token, lowest, heard, when; how many answers
-        "03 09 02 05 1e 02",        // the second
-        "00 01 026f6b",             // its first answer
-        "02 00",                    // its other one, which was not kept
+        "02 ac02 01 06 28 00", // the first session: id, token, lowest, last index, last time, how many answers
+        "03 09 02 05 1e 02",   // the second session
+        "00 01 026f6b",        // its first answer
+        "02 00",               // its second answer, which was not kept
     )
     .replace(' ', "");
     assert_eq!(hex(&bytes), golden);

@@ -1,4 +1,4 @@
-//! A witness has a vote and counts for the commit, and is given of commands only that there are some (Raft thesis, 11.7.2).
+//! A witness votes and counts for the commit, and gets metadata-only entries for commands (Raft thesis, 11.7.2).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{Cluster, Envelope, id};
 use quorate_raft::{Change, Config, EntryKind, Message, Role};
 
-/// Node 1 leads; 2 votes as well, and 4 is a witness. Node 3 is no member any more.
+/// Node 1 leads, node 2 is a voter and node 4 a voting witness. Node 3 is removed.
 fn cluster(config: Config) -> Cluster {
     let mut cluster = Cluster::with(3, config);
     cluster.join(4);
@@ -25,11 +25,11 @@ fn cluster(config: Config) -> Cluster {
     cluster
 }
 
-fn to_witness(e: &Envelope) -> bool {
+fn between_leader_and_witness(e: &Envelope) -> bool {
     [e.from, e.to].iter().all(|node| [1, 4].contains(node))
 }
 
-/// The bytes of entries on their way to a node.
+/// The entries in flight to a node.
 fn entries(cluster: &Cluster, to: u64) -> Vec<Vec<u8>> {
     let appends = cluster.net.iter().filter(|e| e.to == to).filter_map(|e| match e.message() {
         Message::Append { entries, .. } => Some(entries.to_vec()),
@@ -44,11 +44,11 @@ fn leader_and_witness_commit_without_the_third_voter() {
     let index = cluster.propose(1, "secret");
     let term = u8::try_from(cluster.raft(1).status().term).unwrap();
     assert_eq!(entries(&cluster, 2), [[&[term, 6 << 2], &b"secret"[..]].concat()]);
-    let hollow = EntryKind::Hollow as u8;
-    assert_eq!(entries(&cluster, 4), [[term, hollow]]);
-    cluster.settle_if(to_witness);
+    let metadata_only = EntryKind::Hollow as u8;
+    assert_eq!(entries(&cluster, 4), [[term, metadata_only]]);
+    cluster.settle_if(between_leader_and_witness);
     assert_eq!(cluster.raft(1).status().commit, index);
-    // and again after both were restarted
+    // the same after both restart
     cluster.restart(1);
     cluster.restart(4);
     cluster.now = cluster.now.after(400_000);
@@ -57,7 +57,7 @@ fn leader_and_witness_commit_without_the_third_voter() {
         cluster.raft(node).tick(now);
         cluster.drain(node);
     }
-    cluster.run_if(1500, to_witness);
+    cluster.run_if(1500, between_leader_and_witness);
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
     assert!(cluster.raft(1).status().commit > index);
     assert!(cluster.commands(1).contains(&"secret".into()));
@@ -73,7 +73,7 @@ fn witness_gets_one_metadata_only_entry_per_command() {
     cluster.drain(1);
     let term = u8::try_from(cluster.raft(1).status().term).unwrap();
     assert_eq!(entries(&cluster, 4), [[term, 3].repeat(3)]);
-    cluster.settle_if(to_witness);
+    cluster.settle_if(between_leader_and_witness);
     let status = cluster.raft(1).status();
     assert_eq!((status.commit, cluster.raft(4).status().last), (status.last, status.last));
 }
@@ -85,19 +85,19 @@ fn witness_gets_an_entry_after_a_full_member_has_it_on_disk() {
     let index = cluster.propose(1, "x");
     assert_eq!(entries(&cluster, 2).len(), 1);
     assert!(entries(&cluster, 4).is_empty());
-    // with node 2 there is one
+    // node 2 stores the entry
     cluster.settle_if(|e| e.to != 4 && e.from != 4);
-    let waits = |cluster: &mut Cluster| {
+    let gets_nothing = |cluster: &mut Cluster| {
         cluster.now = cluster.now.after(50_000);
         let now = cluster.now;
         cluster.raft(1).tick(now);
         cluster.drain(1);
         entries(cluster, 4).is_empty()
     };
-    assert!(!waits(&mut cluster));
+    assert!(!gets_nothing(&mut cluster));
     cluster.settle_if(|e| e.to != 2 && e.from != 2);
     assert_eq!(cluster.raft(4).status().last, index);
-    assert_eq!(cluster.raft(1).status().commit, index, "two of three disks have it");
+    assert_eq!(cluster.raft(1).status().commit, index, "two of three voters have the entry");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn witness_gets_a_snapshot_without_data() {
     cluster.net.clear();
     for _ in 0..4 {
         cluster.run(50);
-        if let Some((index, _, data, done)) = cluster.host(4).parts.pop() {
+        if let Some((index, _, data, done)) = cluster.host(4).chunks.pop() {
             assert_eq!((index, data.len(), done), (taken, 0, true));
             cluster.host(4).applied.clear();
             cluster.raft(4).snapshot_installed(index).unwrap();
@@ -122,10 +122,10 @@ fn witness_gets_a_snapshot_without_data() {
         }
     }
     assert!(cluster.raft(4).status().snapshot >= taken);
-    assert!(cluster.host(1).wanted.is_empty(), "nobody is asked for its state");
+    assert!(cluster.host(1).chunk_requests.is_empty(), "no application state is requested");
     assert!(cluster.raft(4).status().last >= taken);
     cluster.propose(1, "y");
-    cluster.settle_if(to_witness);
+    cluster.settle_if(between_leader_and_witness);
     assert_eq!(cluster.raft(1).status().commit, cluster.raft(1).status().last);
 }
 
@@ -172,5 +172,5 @@ fn removed_witness_gets_no_commands_and_no_entry_before_a_full_member() {
     cluster.host(1).fast_disk = true;
     cluster.settle();
     let status = cluster.raft(4).status();
-    assert_eq!((status.last, status.config), (index + 1, index + 1), "it has its removal");
+    assert_eq!((status.last, status.config), (index + 1, index + 1), "it received its removal");
 }

@@ -1,4 +1,4 @@
-//! Both back-ends against a plain list of entries.
+//! Both log implementations against a plain list of entries.
 
 use core::hash::Hasher;
 
@@ -16,7 +16,7 @@ enum Step {
     Reset(u8, u8),
 }
 
-/// What a log has room for.
+/// The capacity of a log.
 #[derive(Clone, Copy)]
 struct Room {
     bytes: usize,
@@ -152,7 +152,7 @@ fn check<L: Log>(log: &L, model: &Model) {
     }
     assert_eq!(total, model.used() as u64);
     assert_eq!(total, log.bytes_between(model.anchor, last));
-    assert_eq!(total, log.bytes_between(0, last + 9), "what is not there takes nothing");
+    assert_eq!(total, log.bytes_between(0, last + 9), "indexes outside the log take no bytes");
     let half =
         if model.room.entries == usize::MAX { Index::MAX } else { model.room.entries as u64 / 2 };
     assert_eq!(log.half(), (half, model.room.bytes as u64 / 2));
@@ -213,14 +213,14 @@ fn entries_cross_chunks_and_chunks_are_recycled() {
     assert_eq!(log.entries(1996, 1996, 10).iter().next().unwrap().data.len(), 200_000);
 }
 
-fn edges<L: Log>() {
+fn check_boundaries<L: Log>() {
     let mut log = L::with_limit(1000);
     for term in 1..=6 {
         log.push(term, EntryKind::Command, b"12345678").unwrap();
     }
     log.compact(2);
     let before = log.clone();
-    // neither what is dropped already nor what never was
+    // indexes that are compacted or beyond the end change nothing
     for last in [0, 1, 6, 7, 99] {
         log.truncate(last);
         assert_eq!(log, before, "{last}");
@@ -229,12 +229,12 @@ fn edges<L: Log>() {
         log.compact(anchor);
         assert_eq!(log, before, "{anchor}");
     }
-    // to the byte
+    // limits are exact to the byte
     for (bytes, count) in [(0, 1), (10, 1), (19, 1), (20, 2), (39, 3), (40, 4), (41, 4)] {
         assert_eq!(log.entries(3, Index::MAX, bytes).len(), count, "{bytes} bytes");
     }
     assert_eq!(log.entries(3, 4, usize::MAX).len(), 2);
-    // equal are those with the same entries after the same anchor
+    // logs are equal if they have the same entries after the same compacted index
     let hash = |log: &L| {
         let mut state = std::hash::DefaultHasher::new();
         log.hash(&mut state);
@@ -267,13 +267,13 @@ fn edges<L: Log>() {
     assert_eq!(hash(&same), hash(&before));
 }
 
-/// A log of a hundred bytes, and of ten entries if that is limited.
-fn to_the_byte<L: Log>() {
+/// A log of 100 bytes, and of ten entries if entries are limited.
+fn check_capacity<L: Log>() {
     let mut log = L::with_limit(100);
     for _ in 0..9 {
         log.push(1, EntryKind::Command, b"12345678").unwrap();
     }
-    // one byte too many takes nothing, and no entry's place either
+    // an entry that is one byte too long is not stored and uses no slot
     assert!(log.push(1, EntryKind::Command, b"123456789").is_err());
     assert_eq!(log.append(&encoded(1, b"123456789")), 0);
     assert_eq!(log.append(&encoded(1, b"12345678")), 1);
@@ -286,15 +286,15 @@ fn to_the_byte<L: Log>() {
 
 #[test]
 fn boundaries_of_an_inline_log() {
-    edges::<InlineLog<1000, 24>>();
-    to_the_byte::<InlineLog<100, 10>>();
+    check_boundaries::<InlineLog<1000, 24>>();
+    check_capacity::<InlineLog<100, 10>>();
 }
 
 #[cfg(feature = "alloc")]
 #[test]
 fn boundaries_of_a_heap_log() {
-    edges::<HeapLog>();
-    to_the_byte::<HeapLog>();
+    check_boundaries::<HeapLog>();
+    check_capacity::<HeapLog>();
     let text = std::format!("{:?}", HeapLog::with_limit(9));
     assert!(text.contains("HeapLog") && text.contains("last: 0"), "{text}");
 }

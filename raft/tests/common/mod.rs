@@ -1,4 +1,4 @@
-//! A cluster in one thread whose messages, disks and clocks the test moves by hand.
+//! A cluster in one thread. The test moves its messages, disks and clocks by hand.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use quorate_raft::{
 
 pub type Node = Raft<Inline<7, 8192, 256, 64>>;
 
-/// Bytes of a message on their way.
+/// An encoded message in flight.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub from: u64,
@@ -28,28 +28,28 @@ impl Envelope {
 
 pub struct Host {
     pub raft: Node,
-    /// Records that are durable.
+    /// Durable records.
     pub disk: Vec<Vec<u8>>,
-    /// Records whose write was not finished.
+    /// Records whose write has not finished.
     pub pending: Vec<(Ticket, Vec<u8>)>,
-    /// Whether writes finish at once.
+    /// Whether writes finish immediately.
     pub fast_disk: bool,
     pub applied: Vec<(u64, Vec<u8>)>,
     pub reads: Vec<ReadId>,
-    /// Terms and indexes of what was told to be lost, and how much had been applied then.
-    pub lost: Vec<(u64, u64, usize)>,
-    pub wanted: Vec<(u64, u64, u64)>,
-    pub parts: Vec<(u64, u64, Vec<u8>, bool)>,
-    pub due: Vec<u64>,
-    /// Peers that lost entries, and what they had acknowledged.
+    /// Reported dropped proposals: the bounds (term, index), and how many entries had been applied by then.
+    pub dropped: Vec<(u64, u64, usize)>,
+    pub chunk_requests: Vec<(u64, u64, u64)>,
+    pub chunks: Vec<(u64, u64, Vec<u8>, bool)>,
+    pub snapshots_due: Vec<u64>,
+    /// Peers reported to have lost entries, and the index that each had acknowledged.
     pub peer_losses: Vec<(u64, u64)>,
-    /// What it was told of its removal.
+    /// Reported removals of this node, by index.
     pub removed: Vec<u64>,
-    /// Whose messages it was told to be refused, and why.
+    /// Peers whose messages were reported as refused, and the reason.
     pub refusing: Vec<(u64, Rejected)>,
-    /// What was told of forwarded commands: the number of the first, how many, and their end.
-    pub ends: Vec<(u64, u64, Forwarded)>,
-    /// Where the members that it was told of are listed, and the list.
+    /// Results of forwarded commands: the id of the first, the count, and the outcome.
+    pub forwarded: Vec<(u64, u64, Forwarded)>,
+    /// Reported member lists, each with the index of its entry.
     pub members: Vec<(u64, Vec<u8>)>,
     pub up: bool,
 }
@@ -75,14 +75,14 @@ impl Host {
             fast_disk: true,
             applied: Vec::new(),
             reads: Vec::new(),
-            lost: Vec::new(),
-            wanted: Vec::new(),
-            parts: Vec::new(),
-            due: Vec::new(),
+            dropped: Vec::new(),
+            chunk_requests: Vec::new(),
+            chunks: Vec::new(),
+            snapshots_due: Vec::new(),
             peer_losses: Vec::new(),
             removed: Vec::new(),
             refusing: Vec::new(),
-            ends: Vec::new(),
+            forwarded: Vec::new(),
             members: Vec::new(),
             up: true,
         }
@@ -109,7 +109,7 @@ impl Cluster {
         cluster
     }
 
-    /// The next node, which belongs to no cluster yet.
+    /// Adds a node that belongs to no cluster yet.
     pub fn join(&mut self, node: u64) {
         self.hosts.push(Host::new(Node::join(id(node), self.config.clone(), node).unwrap()));
         assert_eq!(self.hosts.len() as u64, node);
@@ -123,7 +123,7 @@ impl Cluster {
         &mut self.host(node).raft
     }
 
-    /// Polls a node until it is quiet.
+    /// Polls a node until it has no more output.
     pub fn drain(&mut self, node: u64) {
         loop {
             let host = &mut self.hosts[node as usize - 1];
@@ -152,18 +152,18 @@ impl Cluster {
                         }
                         Event::Read { through } => host.reads.push(through),
                         Event::Lost { before, after } => {
-                            host.lost.push((before, after, host.applied.len()));
+                            host.dropped.push((before, after, host.applied.len()));
                         }
                         Event::SnapshotWanted { to, index, offset, .. } => {
-                            host.wanted.push((to.get(), index, offset));
+                            host.chunk_requests.push((to.get(), index, offset));
                         }
                         Event::SnapshotPart { index, offset, data, done, .. } => {
-                            host.parts.push((index, offset, data.to_vec(), done));
+                            host.chunks.push((index, offset, data.to_vec(), done));
                         }
                         Event::Members { index, members } => {
                             host.members.push((index, members.bytes().to_vec()));
                         }
-                        Event::SnapshotDue { index } => host.due.push(index),
+                        Event::SnapshotDue { index } => host.snapshots_due.push(index),
                         Event::PeerLostEntries { peer, acknowledged } => {
                             host.peer_losses.push((peer.get(), acknowledged));
                         }
@@ -172,7 +172,7 @@ impl Cluster {
                             host.refusing.push((peer.get(), reason));
                         }
                         Event::Forwarded { first, count, end } => {
-                            host.ends.push((first.get(), count, end));
+                            host.forwarded.push((first.get(), count, end));
                         }
                         Event::Fatal(reason) => panic!("node {node} stopped: {reason}"),
                         _ => {}
@@ -182,11 +182,11 @@ impl Cluster {
             if !(wrote && host.fast_disk) {
                 return;
             }
-            self.sync_quietly(node);
+            self.finish_writes(node);
         }
     }
 
-    fn sync_quietly(&mut self, node: u64) {
+    fn finish_writes(&mut self, node: u64) {
         let host = self.host(node);
         let mut last = None;
         for (ticket, bytes) in host.pending.drain(..) {
@@ -198,9 +198,9 @@ impl Cluster {
         }
     }
 
-    /// Finishes all writes of a node.
+    /// Finishes all writes of a node and polls it.
     pub fn sync(&mut self, node: u64) {
-        self.sync_quietly(node);
+        self.finish_writes(node);
         self.drain(node);
     }
 
@@ -214,7 +214,7 @@ impl Cluster {
         }
     }
 
-    /// Delivers messages until none are left, but only those that `pass` lets through.
+    /// Delivers messages until none are left. Messages for which `pass` returns false are dropped.
     pub fn settle_if(&mut self, mut pass: impl FnMut(&Envelope) -> bool) {
         for _ in 0..10_000 {
             let Some(envelope) = self.net.pop_front() else { return };
@@ -229,7 +229,7 @@ impl Cluster {
         self.settle_if(|_| true);
     }
 
-    /// Lets time pass for everybody, delivering what `pass` lets through.
+    /// Advances the time of all nodes, and delivers the messages for which `pass` returns true.
     pub fn run_if(&mut self, ms: u64, mut pass: impl FnMut(&Envelope) -> bool) {
         for _ in 0..ms / 10 {
             self.now = self.now.after(10_000);
@@ -251,7 +251,7 @@ impl Cluster {
     /// Makes a node campaign until it leads, with all links up.
     pub fn elect(&mut self, node: u64) {
         for _ in 0..20 {
-            // others forget their leader first
+            // the other nodes lose their leader first
             self.now = self.now.after(self.config.election_min_us);
             let now = self.now;
             self.raft(node).campaign(now);
@@ -270,7 +270,7 @@ impl Cluster {
         proposal.index
     }
 
-    /// Crashes a node: what was not written is gone; then starts it from its disk.
+    /// Crashes a node, which loses its unfinished writes, and restarts it from its disk.
     pub fn restart(&mut self, node: u64) {
         let (voters, config, now) = (self.voters.clone(), self.config.clone(), self.now);
         let host = self.host(node);
@@ -283,7 +283,7 @@ impl Cluster {
         for bytes in &host.disk {
             raft.restore(Record::from_slice(bytes).unwrap()).unwrap();
         }
-        has_its_snapshot(&mut raft);
+        resume_from_snapshot(&mut raft);
         raft.tick(now);
         host.raft = raft;
         host.pending.clear();
@@ -307,14 +307,14 @@ impl Cluster {
     }
 }
 
-/// The application of a restarted node has the snapshot that the records name.
-pub fn has_its_snapshot<S: Storage>(raft: &mut Raft<S>) {
+/// Resumes a restarted node from the snapshot that its records name.
+pub fn resume_from_snapshot<S: Storage>(raft: &mut Raft<S>) {
     let covers = raft.status().snapshot;
     raft.resume(covers, raft.term(covers).unwrap()).unwrap();
 }
 
-/// Takes every output of a node, as if all of it were done; what it wrote is durable.
-pub fn finish_start<S: Storage>(raft: &mut Raft<S>) {
+/// Polls a node until it has no more output, and makes its writes durable.
+pub fn drain_and_persist<S: Storage>(raft: &mut Raft<S>) {
     let mut last = None;
     while let Some(output) = raft.poll() {
         if let Output::Persist(ticket, _) = output {
@@ -326,7 +326,7 @@ pub fn finish_start<S: Storage>(raft: &mut Raft<S>) {
     }
 }
 
-/// Node 1 of three, in term 3, with entries of terms 1 to 3, of which two are committed.
+/// Node 1 of three, in term 3 without a leader. It has entries of terms 1 to 3; two are committed.
 pub fn without_leader(now: Instant) -> Node {
     let config = Config { check_quorum: true, ..Config::default() };
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
@@ -334,19 +334,19 @@ pub fn without_leader(now: Instant) -> Node {
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
     raft.restore(Record::Append { first: 1, commit: 2, entries: &entries }).unwrap();
     raft.tick(now);
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     assert_eq!((raft.status().commit, raft.status().last), (2, 3));
     raft
 }
 
-/// The same node, which has just heard node 2 lead its term.
-pub fn following(now: Instant) -> Node {
+/// The same node after a heartbeat of node 2, the leader of term 3.
+pub fn with_leader(now: Instant) -> Node {
     let mut raft = without_leader(now);
     let (term, prev_index, prev_term) = (3, 3, 3);
     let heartbeat =
         Message::Append { term, prev_index, prev_term, commit: 2, round: 1, entries: &[] };
     raft.receive(now, id(2), heartbeat).unwrap();
-    finish_start(&mut raft);
+    drain_and_persist(&mut raft);
     raft
 }
 

@@ -1,4 +1,4 @@
-//! Time that passes by itself: each message takes so long, and nodes are woken at their deadlines.
+//! A cluster with simulated time: every message has the same latency, and nodes are ticked at their deadlines.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,12 +6,12 @@ use quorate_core::Instant;
 
 use super::{Cluster, Envelope};
 
-/// How many messages went from one node to another.
+/// Messages sent, by (from, to).
 pub type Counts = BTreeMap<(u64, u64), usize>;
 
 impl Cluster {
-    /// Lets time pass, with messages that take `hop_us` each. `deliver` may take a message for itself, by
-    /// answering true.
+    /// Runs for `us`, with a latency of `hop_us` for each message. A message for which `takes` returns true is
+    /// not delivered.
     pub fn run_timed(
         &mut self,
         us: u64,
@@ -19,16 +19,16 @@ impl Cluster {
         mut takes: impl FnMut(&mut Self, &Envelope) -> bool,
     ) -> Counts {
         let end = self.now.after(us);
-        let mut under_way: VecDeque<(Instant, Envelope)> = VecDeque::new();
+        let mut in_flight: VecDeque<(Instant, Envelope)> = VecDeque::new();
         let mut counts = Counts::new();
         for _ in 0..2_000_000 {
             for envelope in self.net.drain(..) {
                 *counts.entry((envelope.from, envelope.to)).or_default() += 1;
-                under_way.push_back((self.now.after(hop_us), envelope));
+                in_flight.push_back((self.now.after(hop_us), envelope));
             }
             let up = self.hosts.iter().filter(|host| host.up);
             let wake = up.filter_map(|host| host.raft.deadline()).min().unwrap_or(Instant::MAX);
-            let arrival = under_way.front().map_or(Instant::MAX, |(at, _)| *at);
+            let arrival = in_flight.front().map_or(Instant::MAX, |(at, _)| *at);
             let next = wake.min(arrival).max(self.now);
             if next > end {
                 self.now = end;
@@ -36,7 +36,7 @@ impl Cluster {
             }
             self.now = next;
             if arrival <= next {
-                let (_, envelope) = under_way.pop_front().unwrap();
+                let (_, envelope) = in_flight.pop_front().unwrap();
                 if !takes(self, &envelope) {
                     self.deliver(&envelope);
                 }

@@ -1,4 +1,4 @@
-//! What sessions are to do, as simply as it can be said: everything is remembered, and sessions end at once.
+//! A simple model of sessions: it remembers every answer and removes expired sessions at once.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl Outcome {
         }
     }
 
-    /// The client need not ask again.
+    /// The client need not retry.
     pub(crate) const fn is_answer(&self) -> bool {
         matches!(self, Self::Applied(_) | Self::Repeated(_) | Self::Unkept { .. })
     }
@@ -48,7 +48,7 @@ pub(crate) struct Model {
     limits: Limits,
     time_us: u64,
     sessions: BTreeMap<u64, Session>,
-    /// Every command that ever ran, and what was answered: by session and serial.
+    /// The answer of every command ever applied, by session and serial.
     answers: BTreeMap<(u64, u64), Vec<u8>>,
     runs: BTreeMap<(u64, u64), u32>,
     counter: u64,
@@ -66,7 +66,7 @@ impl Model {
         }
     }
 
-    /// A command that ran more than once.
+    /// A command that was applied more than once.
     pub(crate) fn twice(&self) -> Option<(u64, u64)> {
         self.runs.iter().find(|(_, runs)| **runs > 1).map(|(which, _)| *which)
     }
@@ -79,16 +79,17 @@ impl Model {
         match request {
             Request::Register { token } => self.register(index, token),
             Request::Command { session, serial, lowest, command } => {
-                if !self.hear(index, session.get(), lowest) {
+                if !self.refresh(index, session.get(), lowest) {
                     return Outcome::Refused(Refused::Gone);
                 }
                 self.command(session.get(), serial, command)
             }
-            Request::KeepAlive { session, lowest } => match self.hear(index, session.get(), lowest)
-            {
-                true => Outcome::Alive,
-                false => Outcome::Refused(Refused::Gone),
-            },
+            Request::KeepAlive { session, lowest } => {
+                match self.refresh(index, session.get(), lowest) {
+                    true => Outcome::Alive,
+                    false => Outcome::Refused(Refused::Gone),
+                }
+            }
             Request::Close { session } => match self.sessions.remove(&session.get()) {
                 Some(_) => Outcome::Closed,
                 None => Outcome::Refused(Refused::Gone),
@@ -97,7 +98,7 @@ impl Model {
         }
     }
 
-    fn hear(&mut self, index: u64, session: u64, lowest: u64) -> bool {
+    fn refresh(&mut self, index: u64, session: u64, lowest: u64) -> bool {
         let Some(session) = self.sessions.get_mut(&session) else { return false };
         session.lowest = session.lowest.max(lowest);
         (session.heard, session.heard_us) = (index, self.time_us);
@@ -107,7 +108,7 @@ impl Model {
     fn register(&mut self, index: u64, token: u64) -> Outcome {
         let known = self.sessions.iter().find(|(_, s)| s.token == token).map(|(id, _)| *id);
         if let Some(id) = known {
-            self.hear(index, id, 0);
+            self.refresh(index, id, 0);
             return Outcome::Registered(id);
         }
         if self.sessions.len() == self.limits.sessions {
