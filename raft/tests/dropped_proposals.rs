@@ -1,10 +1,10 @@
-//! Dropped proposals are reported; `forget_leader`, election priority, and the pace of snapshots.
+//! Dropped proposals are reported once their outcome is known.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
 use common::Cluster;
-use quorate_raft::{Config, ConfigError, Message, Role};
+use quorate_raft::{Config, Message, Role};
 
 #[test]
 fn replaced_proposals_are_reported_dropped_once_the_new_term_commits() {
@@ -145,87 +145,6 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     let term = cluster.raft(2).status().term;
     assert!(cluster.raft(1).status().applied >= taken);
     assert_eq!(cluster.host(1).dropped, [(term, taken, 0)]);
-}
-
-#[test]
-fn forget_leader_allows_voting_at_once() {
-    let mut cluster = Cluster::new(3);
-    cluster.elect(1);
-    cluster.run(60);
-    let others = |e: &common::Envelope| e.from != 1 && e.to != 1;
-    let now = cluster.now;
-    cluster.raft(2).campaign(now);
-    cluster.drain(2);
-    cluster.settle_if(others);
-    assert_ne!(
-        cluster.raft(2).status().role,
-        Role::Leader,
-        "node 3 does not vote while the leader is active"
-    );
-    cluster.raft(3).forget_leader();
-    assert_eq!(cluster.raft(3).status().leader, None);
-    cluster.drain(3);
-    cluster.raft(2).campaign(now);
-    cluster.drain(2);
-    cluster.settle_if(others);
-    assert_eq!(cluster.raft(2).status().role, Role::Leader);
-}
-
-#[test]
-fn forget_leader_does_nothing_with_leases() {
-    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
-    let mut cluster = Cluster::with(3, config);
-    cluster.run(200);
-    cluster.elect(1);
-    cluster.run(60);
-    cluster.raft(3).forget_leader();
-    assert_eq!(cluster.raft(3).status().leader, Some(common::id(1)));
-}
-
-#[test]
-fn lower_priority_node_waits_for_the_higher_priorities() {
-    let ids = [1, 2, 3].map(common::id);
-    for seed in 0..50 {
-        let config = Config { priority: 2, ..Config::default() };
-        let mut late = common::Node::new(ids[0], &ids, config, seed).unwrap();
-        late.tick(quorate_core::Instant::ZERO);
-        let deadline = late.deadline().unwrap().as_micros();
-        assert!((450_000..=600_000).contains(&deadline), "{deadline}");
-    }
-    let config = Config { priority: 16, ..Config::default() };
-    assert_eq!(config.validate(), Err(ConfigError::Limits));
-}
-
-#[test]
-fn snapshot_chunks_are_paced() {
-    let config = Config { snapshot_pace_us: 40_000, snapshot_part_bytes: 8, ..Config::default() };
-    let mut cluster = Cluster::with(3, config);
-    cluster.elect(1);
-    cluster.run(60);
-    for _ in 0..5 {
-        cluster.propose(1, "x");
-        cluster.settle_if(|e| e.to != 3);
-    }
-    let taken = cluster.raft(1).status().applied;
-    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
-    let mut wanted = Vec::new();
-    for _ in 0..200 {
-        cluster.run(10);
-        if let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
-            wanted.push(cluster.now);
-            let done = offset >= 32;
-            let _ = cluster.raft(1).send_snapshot(common::id(to), index, offset, b"12345678", done);
-            cluster.drain(1);
-            cluster.settle();
-        }
-        if wanted.len() >= 4 {
-            break;
-        }
-    }
-    assert!(wanted.len() >= 4, "{wanted:?}");
-    for pair in wanted.windows(2) {
-        assert!(pair[1].since(pair[0]) >= 40_000, "{wanted:?}");
-    }
 }
 
 /// An encoded entry: the term, the length and kind, the data.

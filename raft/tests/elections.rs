@@ -1,4 +1,4 @@
-//! Elections, pre-vote, check-quorum and the durability of votes (Raft thesis, 3.4, 3.8, 4.2.3, 6.2, 9.6).
+//! Elections, pre-vote, check-quorum, priorities, and the durability of votes (Raft thesis, 3.4, 3.8, 4.2.3, 6.2, 9.6).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -500,4 +500,53 @@ fn leader_with_a_full_disk_can_step_down() {
     let leader = cluster.leader().unwrap();
     assert_ne!(leader, 1, "a node that cannot write its vote is not elected");
     assert_eq!(cluster.commands(leader), ["stuck here"]);
+}
+
+#[test]
+fn forget_leader_allows_voting_at_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.run(60);
+    let others = |e: &Envelope| e.from != 1 && e.to != 1;
+    let now = cluster.now;
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(others);
+    assert_ne!(
+        cluster.raft(2).status().role,
+        Role::Leader,
+        "node 3 does not vote while the leader is active"
+    );
+    cluster.raft(3).forget_leader();
+    assert_eq!(cluster.raft(3).status().leader, None);
+    cluster.drain(3);
+    cluster.raft(2).campaign(now);
+    cluster.drain(2);
+    cluster.settle_if(others);
+    assert_eq!(cluster.raft(2).status().role, Role::Leader);
+}
+
+#[test]
+fn forget_leader_does_nothing_with_leases() {
+    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
+    let mut cluster = Cluster::with(3, config);
+    cluster.run(200);
+    cluster.elect(1);
+    cluster.run(60);
+    cluster.raft(3).forget_leader();
+    assert_eq!(cluster.raft(3).status().leader, Some(id(1)));
+}
+
+#[test]
+fn lower_priority_node_waits_for_the_higher_priorities() {
+    let ids = [1, 2, 3].map(id);
+    for seed in 0..50 {
+        let config = Config { priority: 2, ..Config::default() };
+        let mut late = Node::new(ids[0], &ids, config, seed).unwrap();
+        late.tick(quorate_core::Instant::ZERO);
+        let deadline = late.deadline().unwrap().as_micros();
+        assert!((450_000..=600_000).contains(&deadline), "{deadline}");
+    }
+    let config = Config { priority: 16, ..Config::default() };
+    assert_eq!(config.validate(), Err(ConfigError::Limits));
 }

@@ -307,3 +307,35 @@ fn snapshot_taken_rejects_unapplied_and_older_indexes() {
         assert!(raft == *cluster.raft(1));
     }
 }
+
+#[test]
+fn snapshot_chunks_are_paced() {
+    let config = Config { snapshot_pace_us: 40_000, snapshot_part_bytes: 8, ..Config::default() };
+    let mut cluster = Cluster::with(3, config);
+    cluster.elect(1);
+    cluster.run(60);
+    for _ in 0..5 {
+        cluster.propose(1, "x");
+        cluster.settle_if(|e| e.to != 3);
+    }
+    let taken = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(taken, taken).unwrap();
+    let mut wanted = Vec::new();
+    for _ in 0..200 {
+        cluster.run(10);
+        if let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
+            wanted.push(cluster.now);
+            let done = offset >= 32;
+            let _ = cluster.raft(1).send_snapshot(id(to), index, offset, b"12345678", done);
+            cluster.drain(1);
+            cluster.settle();
+        }
+        if wanted.len() >= 4 {
+            break;
+        }
+    }
+    assert!(wanted.len() >= 4, "{wanted:?}");
+    for pair in wanted.windows(2) {
+        assert!(pair[1].since(pair[0]) >= 40_000, "{wanted:?}");
+    }
+}
