@@ -28,7 +28,7 @@ fn lease(cluster: &mut Cluster, node: u64) -> Option<u64> {
 }
 
 #[test]
-fn lease_starts_when_the_heartbeat_is_sent_and_ends_before_the_election_timeout() {
+fn lease_runs_from_the_sending_and_is_shorter_than_the_election_timeout() {
     let mut cluster = cluster();
     let commit = cluster.raft(1).status().commit;
     assert_eq!(lease(&mut cluster, 1), Some(commit));

@@ -231,7 +231,7 @@ fn lost_append_is_resent_within_two_heartbeats_if_heartbeats_overtake_entries() 
 }
 
 #[test]
-fn lost_window_is_resent_after_the_next_append_or_the_first_heartbeat_after_a_partition() {
+fn lost_window_is_resent_after_the_next_append_or_heartbeat() {
     let mut net = Net::<Heap>::elected(2, &Config::default());
     (0..9).for_each(|_| net.propose(100 << 10));
     net.take_entries();

@@ -23,7 +23,7 @@ fn stopped() -> Node {
 }
 
 #[test]
-fn stopped_node_reports_it_once_and_outputs_nothing_else() {
+fn stopped_node_reports_fatal_once_and_outputs_nothing_else() {
     let mut node = stopped();
     assert!(matches!(node.poll(), Some(Output::Event(Event::Fatal(Fatal::LostState)))));
     for ms in [6, 10_000, u64::MAX / 1_000] {

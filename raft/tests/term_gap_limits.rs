@@ -292,7 +292,7 @@ fn responses(term: u64) -> [Message<'static>; 3] {
 }
 
 #[test]
-fn removed_node_that_answers_in_a_later_term_is_told_of_its_removal() {
+fn removed_node_that_answers_in_a_later_term_is_sent_its_removal() {
     let mut cluster = with_node_4_removed();
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     for later in [term + 1, term + 100 * JUMP, LIMIT - 1] {
