@@ -34,22 +34,24 @@ impl<S: Storage> Raft<S> {
         let term = self.term;
         if self.extra.get().is_none() {
             // never planned there
-            return Message::Accept { term, round: 0, match_index: 0 };
+            return Message::AppendAccepted { term, round: 0, match_index: 0 };
         }
         match *draft {
             Beyond::ReadIndex { id } => Message::ReadIndex { term, id },
-            Beyond::ReadAt { id } => Message::ReadAt { term, id, index: self.commit },
-            Beyond::Rest => Message::Rest { term, round: self.round, index: self.log.last() },
-            Beyond::Renew => Message::Renew { term, index: self.applied },
+            Beyond::ReadAt { id } => Message::ReadIndexConfirmed { term, id, index: self.commit },
+            Beyond::Rest => Message::Quiesce { term, round: self.round, index: self.log.last() },
+            Beyond::Renew => Message::RequestSnapshot { term, index: self.applied },
             Beyond::Propose { id, round } => {
                 Message::Propose { term, id, round, commands: &self.part.bytes }
             }
             Beyond::Proposed { id, first: index, count } => {
                 Message::Proposed { term, id, index, count }
             }
-            Beyond::Promise => {
-                Message::Promise { term, round: self.leader_round, promise_us: self.promise_us() }
-            }
+            Beyond::Promise => Message::LeasePromise {
+                term,
+                round: self.leader_round,
+                promise_us: self.promise_us(),
+            },
         }
     }
 
@@ -97,7 +99,7 @@ impl<S: Storage> Raft<S> {
             return Event::Fatal(Fatal::Invariant);
         }
         match *news {
-            News::Lost { before, after } => Event::Lost { before, after },
+            News::Lost { before, after } => Event::ProposalsDropped { before, after },
             News::Forwarded { first, count, end } => Event::Forwarded { first, count, end },
             News::SnapshotDue(index) => Event::SnapshotDue { index },
             News::Removed(index) => Event::Removed { index },

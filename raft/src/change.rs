@@ -4,7 +4,7 @@ use crate::log::Log;
 use crate::member::Encoded;
 use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
-use crate::{ChangeError, EntryKind, Index, Member, Members, Proposal, Role, Standing};
+use crate::{ChangeError, EntryKind, Index, Member, Members, Membership, Proposal, Role};
 
 /// A change of the cluster's members, for [`Raft::change`].
 ///
@@ -73,7 +73,7 @@ impl<S: Storage> Raft<S> {
     fn put_changed(&mut self, changes: &[Change], hold: bool) -> Result<Proposal, ChangeError> {
         self.may_change()?;
         if self.voters.old != 0 {
-            return Err(ChangeError::UnderWay);
+            return Err(ChangeError::InProgress);
         }
         let mut next = S::Members::with_limit(self.config.max_members);
         for member in self.members() {
@@ -86,13 +86,13 @@ impl<S: Storage> Raft<S> {
             }
             self.apply_change(change, &mut next)?;
         }
-        let old = |id| self.members().standing(id);
-        let differs = |m: &Member| m.standing.votes_next() != old(m.id).votes_next();
+        let old = |id| self.members().membership(id);
+        let differs = |m: &Member| m.membership.votes_next() != old(m.id).votes_next();
         if hold || next.iter().map(Member::decode).filter(differs).count() > 1 {
             for encoded in next.iter_mut() {
                 let member = Member::decode(encoded);
-                let standing = member.standing.joint(old(member.id), hold);
-                *encoded = Member { standing, ..member }.encode();
+                let membership = member.membership.joint(old(member.id), hold);
+                *encoded = Member { membership, ..member }.encode();
             }
         }
         self.put_config(&next)
@@ -102,21 +102,21 @@ impl<S: Storage> Raft<S> {
         let id = change.node();
         let known = next.iter_mut().find(|encoded| Member::decode(encoded).id == id);
         if let Change::Add(_) | Change::AddWitness(_) = change {
-            let standing = match change {
-                Change::Add(_) => Standing::LEARNER,
-                _ => Standing::witness(),
+            let membership = match change {
+                Change::Add(_) => Membership::LEARNER,
+                _ => Membership::witness(),
             };
             return match known {
                 Some(_) => Err(ChangeError::Already(id)),
                 None => {
-                    next.push(Member { id, standing }.encode()).map_err(|_| ChangeError::TooMany)
+                    next.push(Member { id, membership }.encode()).map_err(|_| ChangeError::TooMany)
                 }
             };
         }
         let Some(encoded) = known else { return Err(ChangeError::NoSuchNode(id)) };
-        let standing = Member::decode(encoded).standing;
-        let votes = standing.votes_next();
-        let standing = match change {
+        let membership = Member::decode(encoded).membership;
+        let votes = membership.votes_next();
+        let membership = match change {
             Change::Promote(_) if votes => return Err(ChangeError::Already(id)),
             Change::Demote(_) if !votes => return Err(ChangeError::Already(id)),
             Change::Promote(_) => {
@@ -125,12 +125,12 @@ impl<S: Storage> Raft<S> {
                 if !peer.is_none_or(|peer| self.caught_up(peer)) {
                     return Err(ChangeError::Behind(id));
                 }
-                standing.with_vote(true)
+                membership.with_vote(true)
             }
-            Change::Demote(_) => standing.with_vote(false),
-            _ => standing.removed(),
+            Change::Demote(_) => membership.with_vote(false),
+            _ => membership.removed(),
         };
-        *encoded = Member { id, standing }.encode();
+        *encoded = Member { id, membership }.encode();
         Ok(())
     }
 
@@ -150,10 +150,10 @@ impl<S: Storage> Raft<S> {
         }
         if self.commit < self.term_start {
             // or two leaders could change the same configuration without seeing each other (erratum of 2015 to 4.1)
-            return Err(ChangeError::NotYet);
+            return Err(ChangeError::TermNotCommitted);
         }
         if self.config_at > self.commit {
-            return Err(ChangeError::UnderWay);
+            return Err(ChangeError::InProgress);
         }
         Ok(())
     }
@@ -162,8 +162,9 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn put_left(&mut self) -> Result<Proposal, ChangeError> {
         let mut next = S::Members::with_limit(self.config.max_members);
         for member in self.members() {
-            let standing = member.standing.left();
-            next.push(Member { standing, ..member }.encode()).map_err(|_| ChangeError::TooMany)?;
+            let membership = member.membership.left();
+            next.push(Member { membership, ..member }.encode())
+                .map_err(|_| ChangeError::TooMany)?;
         }
         self.put_config(&next)
     }
@@ -171,11 +172,11 @@ impl<S: Storage> Raft<S> {
     /// Appends a configuration, and goes by it at once.
     fn put_config(&mut self, next: &[Encoded]) -> Result<Proposal, ChangeError> {
         let mut kept = S::Members::with_limit(self.config.max_members);
-        for member in next.iter().filter(|m| Member::decode(m).standing.is_member()) {
+        for member in next.iter().filter(|m| Member::decode(m).membership.is_member()) {
             let _ = kept.push(*member);
         }
         let members = Members::of(&kept);
-        if !members.iter().any(|m| m.standing.votes_next() && m.standing.may_lead()) {
+        if !members.iter().any(|m| m.membership.votes_next() && m.membership.may_lead()) {
             return Err(ChangeError::NoVoter);
         }
         if !self.holds(members) {

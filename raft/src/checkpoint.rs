@@ -26,8 +26,8 @@ impl<S: Storage> Raft<S> {
             Record::Append { first, commit, entries } => {
                 self.restore_entries(first, commit, entries)
             }
-            Record::Snapshot { index, index_term, anchor, anchor_term } => {
-                self.restore_snapshot((index, index_term), (anchor, anchor_term))
+            Record::Snapshot { index, index_term, compacted, compacted_term } => {
+                self.restore_snapshot((index, index_term), (compacted, compacted_term))
             }
             Record::Members { index, index_term, members } => {
                 self.restore_members((index, index_term), members)
@@ -63,7 +63,7 @@ impl<S: Storage> Raft<S> {
     /// let me = NodeId::new(1);
     /// let mut raft = Raft::<Inline<3, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
     /// raft.restore(Record::Vote { term: 1, vote: Some(me) })?;
-    /// raft.restore(Record::Snapshot { index: 7, index_term: 1, anchor: 7, anchor_term: 1 })?;
+    /// raft.restore(Record::Snapshot { index: 7, index_term: 1, compacted: 7, compacted_term: 1 })?;
     /// assert_eq!(raft.resume(2, 1), Err(Corrupt::StaleSnapshot));
     /// raft.resume(7, 1)?;
     /// assert_eq!(raft.status().applied, 7);
@@ -164,16 +164,20 @@ impl<S: Storage> Raft<S> {
     fn restore_snapshot(
         &mut self,
         snapshot: (Index, Term),
-        anchor: (Index, Term),
+        compacted: (Index, Term),
     ) -> Result<(), Corrupt> {
-        if anchor > snapshot || anchor.0 > snapshot.0 || snapshot.0 >= LIMIT || snapshot.0 == 0 {
+        if compacted > snapshot
+            || compacted.0 > snapshot.0
+            || snapshot.0 >= LIMIT
+            || snapshot.0 == 0
+        {
             return Err(Corrupt::Malformed);
         }
         let out_of_term = snapshot.1 == 0 || snapshot.1 > self.term;
-        if out_of_term || (anchor.0 == 0) != (anchor.1 == 0) {
+        if out_of_term || (compacted.0 == 0) != (compacted.1 == 0) {
             return Err(Corrupt::Malformed);
         }
-        if snapshot.0 < self.snapshot || anchor.0 < self.log.anchor() {
+        if snapshot.0 < self.snapshot || compacted.0 < self.log.compacted() {
             return Err(Corrupt::Regression);
         }
         if self.arriving_at == snapshot {
@@ -182,10 +186,10 @@ impl<S: Storage> Raft<S> {
             self.found_at(snapshot.0);
         }
         let in_log = |(index, term): (Index, Term)| self.term_at(index) == term;
-        if in_log(anchor) && (in_log(snapshot) || self.log.last() == anchor.0) {
-            self.log.compact(anchor.0);
+        if in_log(compacted) && (in_log(snapshot) || self.log.last() == compacted.0) {
+            self.log.compact(compacted.0);
         } else {
-            self.log.reset(anchor.0, anchor.1);
+            self.log.reset(compacted.0, compacted.1);
         }
         (self.snapshot, self.snapshot_term) = snapshot;
         self.reconfigure();
@@ -222,7 +226,7 @@ impl<S: Storage> Raft<S> {
             return Err(Corrupt::Malformed);
         }
         let own = self.founders();
-        let listed = |founder: Member| voters.standing(founder.id) == founder.standing;
+        let listed = |founder: Member| voters.membership(founder.id) == founder.membership;
         if own.len() != voters.len() || !own.iter().all(listed) {
             return Err(Corrupt::Founders);
         }
@@ -251,12 +255,12 @@ impl<S: Storage> Raft<S> {
 
     #[inline]
     pub(crate) fn snapshot_record(&self) -> Record<'_> {
-        let anchor = self.log.anchor();
+        let compacted = self.log.compacted();
         Record::Snapshot {
             index: self.snapshot,
             index_term: self.snapshot_term,
-            anchor,
-            anchor_term: self.term_at(anchor),
+            compacted,
+            compacted_term: self.term_at(compacted),
         }
     }
 
@@ -273,7 +277,7 @@ impl<S: Storage> Raft<S> {
     /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
     pub fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
         let mut step = 0_u8;
-        let mut next = succ(self.log.anchor());
+        let mut next = succ(self.log.compacted());
         core::iter::from_fn(move || {
             loop {
                 step = step.saturating_add(1);

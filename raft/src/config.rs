@@ -39,11 +39,11 @@ pub struct Config {
     pub priority: u8,
     /// Least time between two parts of snapshots that this node sends, in µs, so that they leave room on the link for entries; not with
     /// [`Fixed`](crate::Fixed) storage. Default 0.
-    pub snapshot_pace_us: u64,
+    pub snapshot_chunk_interval_us: u64,
     /// A leader that has had nothing to do for so long, in µs, and whose members all have everything and are heard, asks them to rest: then no heartbeats are sent
     /// until there is something to do, and [`deadline`](crate::Raft::deadline) is `None`. For batteries, and for many groups in a process. 0 is off.
     /// What is lost: nobody notices that a resting leader died until somebody has something to do; then it takes an election timeout more, and one
-    /// or two proposals that are refused. [`wake`](crate::Raft::wake) is for whoever learns of it otherwise. Leases run out meanwhile. Best with
+    /// or two proposals that are refused. [`wake`](crate::Raft::unquiesce) is for whoever learns of it otherwise. Leases run out meanwhile. Best with
     /// `pre_vote`: without it a proposal at a follower that rests may depose a leader that is well. Not with
     /// [`Fixed`](crate::Fixed) storage, whose nodes do not agree either. Default 0.
     pub quiesce_us: u64,
@@ -65,7 +65,7 @@ pub struct Config {
     /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. A part that is longer than the smaller of the
     /// two is refused, so no node may send longer ones than the others take. The commands that a follower
     /// [forwards](crate::Raft::forward) wait in the same buffer. 64 KiB, 64 KiB, 160 bytes.
-    pub snapshot_part_bytes: usize,
+    pub max_snapshot_chunk_bytes: usize,
     /// Bytes of the whole log on the heap storage, at least twice `max_entry_bytes`; the inline storage has its own limit instead. 1 GiB, 1 GiB,
     /// 64 KiB.
     pub max_log_bytes: usize,
@@ -96,7 +96,7 @@ impl Config {
             check_quorum: true,
             lease_drift_ppm: 0,
             priority: 0,
-            snapshot_pace_us: 0,
+            snapshot_chunk_interval_us: 0,
             quiesce_us: 0,
             forward: false,
             max_append_bytes: 64 << 10,
@@ -104,7 +104,7 @@ impl Config {
             max_inflight_bytes: 1 << 20,
             max_entry_bytes: 1 << 20,
             max_uncommitted_bytes: 16 << 20,
-            snapshot_part_bytes: 64 << 10,
+            max_snapshot_chunk_bytes: 64 << 10,
             max_log_bytes: 1 << 30,
             max_members: 15,
         }
@@ -131,13 +131,13 @@ impl Config {
     /// minute.
     ///
     /// The last part of a snapshot carries the members with it, nine bytes each: with up to five of them every message is one packet,
-    /// even at terms and indexes near 2^62. A larger cluster sets [`snapshot_part_bytes`](Self::snapshot_part_bytes) to as much less:
+    /// even at terms and indexes near 2^62. A larger cluster sets [`max_snapshot_chunk_bytes`](Self::max_snapshot_chunk_bytes) to as much less:
     /// 64 bytes do for fifteen.
     ///
     /// ```
     /// use quorate_raft::{Config, Inline, Raft};
     /// const PACKET: usize = 255;
-    /// let (five, fifteen) = (Config::radio(), Config { snapshot_part_bytes: 64, ..Config::radio() });
+    /// let (five, fifteen) = (Config::radio(), Config { max_snapshot_chunk_bytes: 64, ..Config::radio() });
     /// assert!(Raft::<Inline<5, 4096, 64, 160>>::max_message_len(&five) <= PACKET);
     /// assert!(Raft::<Inline<15, 4096, 64, 160>>::max_message_len(&fifteen) <= PACKET);
     /// ```
@@ -152,7 +152,7 @@ impl Config {
             max_inflight_bytes: 320,
             max_entry_bytes: 128,
             max_uncommitted_bytes: 2 << 10,
-            snapshot_part_bytes: 160,
+            max_snapshot_chunk_bytes: 160,
             max_log_bytes: 64 << 10,
             ..Self::lan()
         }
@@ -187,7 +187,7 @@ impl Config {
             || self.priority > 15
             || self.max_inflight_bytes == 0
             || self.max_entry_bytes == 0
-            || self.snapshot_part_bytes == 0
+            || self.max_snapshot_chunk_bytes == 0
             || self.max_uncommitted_bytes < self.max_entry_bytes
             || self.max_log_bytes / 2 < self.max_entry_bytes
         {

@@ -22,7 +22,7 @@ pub(crate) struct Disk {
     /// The members as of a snapshot that arrived were not issued yet.
     pub(crate) members_dirty: bool,
     members_ticket: Ticket,
-    /// The snapshot or anchor changed and was not issued yet.
+    /// The snapshot or compacted changed and was not issued yet.
     pub(crate) snapshot_dirty: bool,
     /// Entries up to here were issued.
     issued_index: Index,

@@ -92,7 +92,7 @@ impl<S: Storage> Raft<S> {
         self.work.all();
         self.heartbeat_at = self.now.after(self.config.heartbeat_us);
         for peer in self.peers.iter_mut() {
-            peer.ask_vote = peer.vote.is_none() && peer.standing.votes();
+            peer.ask_vote = peer.vote.is_none() && peer.membership.is_voter();
         }
     }
 
@@ -110,7 +110,7 @@ impl<S: Storage> Raft<S> {
         if !self.plausible(term) || last_index >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
-        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.standing.votes()) {
+        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.membership.is_voter()) {
             self.on_request_of_non_voter(from, pre, term, candidate_log);
             return Ok(());
         }

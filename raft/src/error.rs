@@ -41,7 +41,7 @@ pub enum ProposeError {
     /// The lead is being handed to this node: ask it in a moment.
     Transferring(NodeId),
     /// This node leads: propose the command here.
-    Leads,
+    IsLeader,
     /// The machine stopped itself.
     Stopped,
 }
@@ -56,11 +56,11 @@ pub enum TransferError {
     /// There is no such node in the cluster.
     NoSuchNode,
     /// That node has no vote, or is a witness.
-    MayNotLead,
+    CannotLead,
     /// This node leads already.
-    LeadsAlready,
+    AlreadyLeader,
     /// The lead is being handed to this node already; abort that first.
-    UnderWay(NodeId),
+    InProgress(NodeId),
     /// The machine stopped itself.
     Stopped,
 }
@@ -75,9 +75,9 @@ pub enum ChangeError {
     /// The lead is being handed to this node: ask it in a moment.
     Transferring(NodeId),
     /// No entry of the leader's term is committed yet (the flaw of 2015 in the one-step change): try again in a moment.
-    NotYet,
+    TermNotCommitted,
     /// A change is under way: wait until it is committed, or leave joint consensus first.
-    UnderWay,
+    InProgress,
     /// Joint consensus cannot be left: it was not entered.
     NotJoint,
     /// There is no such node in the cluster.
@@ -119,7 +119,7 @@ pub enum SnapshotError {
     /// The index is beyond what was applied, or behind the present snapshot.
     Index,
     /// The part is larger than the event allowed, or is not the one that was asked for.
-    Part,
+    Chunk,
     /// Nobody waits for it any more.
     NotWanted,
     /// This node leads, has no state, or its storage is `Fixed`: it cannot ask for a snapshot.
@@ -167,7 +167,7 @@ impl fmt::Display for ProposeError {
             Self::Transferring(to) => {
                 write!(f, "the lead is being handed to node {to}: ask it in a moment")
             }
-            Self::Leads => f.write_str("this node leads: propose the command here"),
+            Self::IsLeader => f.write_str("this node leads: propose the command here"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
@@ -179,11 +179,11 @@ impl fmt::Display for TransferError {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
             Self::NoSuchNode => f.write_str("there is no such node in the cluster"),
-            Self::MayNotLead => {
+            Self::CannotLead => {
                 f.write_str("that node has no vote, or is a witness: it cannot lead")
             }
-            Self::LeadsAlready => f.write_str("that node leads already"),
-            Self::UnderWay(to) => write!(f, "the lead is being handed to node {to} already"),
+            Self::AlreadyLeader => f.write_str("that node leads already"),
+            Self::InProgress(to) => write!(f, "the lead is being handed to node {to} already"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
@@ -197,8 +197,10 @@ impl fmt::Display for ChangeError {
             Self::Transferring(to) => {
                 write!(f, "the lead is being handed to node {to}: ask it in a moment")
             }
-            Self::NotYet => f.write_str("the leader's term has no committed entry yet: try again"),
-            Self::UnderWay => f.write_str("a change of the members is under way"),
+            Self::TermNotCommitted => {
+                f.write_str("the leader's term has no committed entry yet: try again")
+            }
+            Self::InProgress => f.write_str("a change of the members is under way"),
             Self::NotJoint => f.write_str("the cluster is not in joint consensus"),
             Self::NoSuchNode(node) => write!(f, "there is no node {node} in the cluster"),
             Self::Already(node) => write!(f, "node {node} is that already, or is named twice"),
@@ -227,7 +229,7 @@ impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Index => "the index is beyond what was applied, or behind the present snapshot",
-            Self::Part => "the part is not the one that was asked for",
+            Self::Chunk => "the part is not the one that was asked for",
             Self::NotWanted => "nobody waits for it any more",
             Self::NotFollower => "only a follower with state asks for a snapshot",
             Self::NoSource => {

@@ -15,7 +15,7 @@ pub enum Event<'a> {
     /// from this node's log would not do: another leader may still have it, and commit it (Raft thesis, figure 3.7).
     ///
     /// Nodes with [`Fixed`](crate::Fixed) storage do not tell: there, compare the terms in `Committed`.
-    Lost {
+    ProposalsDropped {
         /// Terms before this one.
         before: Term,
         /// The last index that a snapshot covers; 0 without.
@@ -71,7 +71,7 @@ pub enum Event<'a> {
         end: Forwarded,
     },
     /// An entry did not fit into the log: of a leader's, or the blank one that a new leader must begin its term with. Make room:
-    /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the anchor.
+    /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the compacted.
     LogFull,
     /// A peer lost entries that it had acknowledged to this leader: it refuses, in an answer to a
     /// message that was sent after the acknowledgement, an entry that it had reported as durable.
@@ -112,7 +112,7 @@ pub enum Event<'a> {
     /// A part of a snapshot from the leader: write it at `offset`; offset 0 begins anew and discards what came before. When
     /// `done`, make the whole durable, load it and call [`snapshot_installed`](crate::Raft::snapshot_installed) (or
     /// [`snapshot_refused`](crate::Raft::snapshot_refused) if it is damaged).
-    SnapshotPart {
+    SnapshotChunk {
         /// The last index the snapshot covers.
         index: Index,
         /// The term of the entry there.

@@ -246,7 +246,7 @@ mod tests {
     use quorate_core::NodeId;
 
     use super::*;
-    use crate::Standing;
+    use crate::Membership;
     use crate::raft::LIMIT;
 
     const MS: u64 = 1000;
@@ -258,7 +258,7 @@ mod tests {
 
     /// A peer that just answered and has entries in flight.
     fn streaming(flow: Flow) -> Peer {
-        let mut peer = Peer::new(NodeId::new(2), Standing::VOTER);
+        let mut peer = Peer::new(NodeId::new(2), Membership::VOTER);
         peer.replication = Replication::Replicate;
         (peer.match_index, peer.next_index) = (5, 10);
         peer.flow = flow;

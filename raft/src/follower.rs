@@ -103,7 +103,7 @@ impl<S: Storage> Raft<S> {
 
     fn agrees(&self, index: Index, term: Term) -> bool {
         // what is compacted away was committed, and every leader has that (3.6.3, leader completeness)
-        index < self.log.anchor() || self.term_at(index) == term
+        index < self.log.compacted() || self.term_at(index) == term
     }
 
     /// Whether the message would replace an entry that is committed, or that this same leader sent before: no honest leader
@@ -151,7 +151,7 @@ impl<S: Storage> Raft<S> {
             let rest = entries.rest();
             let Some((term, _)) = entries.next() else { return (matched, rest) };
             let index = succ(matched);
-            if index >= self.log.anchor() && self.term_at(index) != term {
+            if index >= self.log.compacted() && self.term_at(index) != term {
                 return (matched, rest);
             }
             matched = index;

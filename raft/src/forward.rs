@@ -26,7 +26,7 @@ pub struct ForwardId(NonZeroU64);
 pub enum Forwarded {
     /// The leader proposed them: this is the first of them, and each of the others is at the next index. From here on they are what a leader's own
     /// proposals are: [`Committed`](crate::Event::Committed) brings each back (it may have done so before this event), or
-    /// [`Lost`](crate::Event::Lost) tells that it never will.
+    /// [`Lost`](crate::Event::ProposalsDropped) tells that it never will.
     Taken(Proposal),
     /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, takes no commands as long
     /// as one of these, or takes no forwarded ones, or none of this node, which is no member as far as it knows; or they never left, because the
@@ -142,12 +142,12 @@ impl<S: Storage> Raft<S> {
     /// what became of them, in the order of their ids, of each once. A leader proposes a message's commands once, however often it arrives.
     ///
     /// They wait in the buffer for parts of snapshots: all those of a message, with some bytes for each, fit into
-    /// [`snapshot_part_bytes`](crate::Config::snapshot_part_bytes), and one message is on its way at a time. Where more goes through followers, let the
+    /// [`max_snapshot_chunk_bytes`](crate::Config::max_snapshot_chunk_bytes), and one message is on its way at a time. Where more goes through followers, let the
     /// clients talk to the leader.
     ///
     /// # Errors
     ///
-    /// [`ProposeError`]; nothing was changed. [`Leads`](ProposeError::Leads) at a leader, [`NotLeader`](ProposeError::NotLeader) without a leader, at
+    /// [`ProposeError`]; nothing was changed. [`Leads`](ProposeError::IsLeader) at a leader, [`NotLeader`](ProposeError::NotLeader) without a leader, at
     /// a node that is no member, or where forwarding is off, [`TooLarge`](ProposeError::TooLarge) above `max_entry_bytes` or what the buffer holds,
     /// [`Busy`](ProposeError::Busy) while the buffer is full or holds a part of a snapshot, and until the commands before are answered and their ends
     /// polled, and [`Stopped`](ProposeError::Stopped) after a [fatal](crate::Event::Fatal) event, after which no ends are told either.
@@ -156,10 +156,10 @@ impl<S: Storage> Raft<S> {
             return Err(ProposeError::Stopped);
         }
         if self.role == Role::Leader {
-            return Err(ProposeError::Leads);
+            return Err(ProposeError::IsLeader);
         }
         let follows = self.role == Role::Follower && self.leader.is_some();
-        let may = self.config.forward && follows && self.standing.is_member();
+        let may = self.config.forward && follows && self.membership.is_member();
         let Some(extras) = self.extra.get_mut().filter(|_| may) else {
             return Err(ProposeError::NotLeader(self.leader));
         };
@@ -287,7 +287,7 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Impossible);
         }
         let Some(peer) = self.peers.get(from) else { return Ok(()) };
-        let (peer, takes) = (peer.id, self.config.forward && peer.standing.is_member());
+        let (peer, takes) = (peer.id, self.config.forward && peer.membership.is_member());
         let known = self.errand(peer).map(|errand| errand.taken).unwrap_or_default();
         // What a node said before it was restarted may come after what it said since: its numbers do not tell which is the later, so the rounds
         // must, or one that was taken would be again.

@@ -74,7 +74,7 @@ impl<S: Storage> Raft<S> {
         reason: Rejected,
     ) -> Result<(), Rejected> {
         let knows_nobody = self.members().is_empty();
-        let member = |peer: &&crate::peer::Peer| knows_nobody || peer.standing.is_member();
+        let member = |peer: &&crate::peer::Peer| knows_nobody || peer.membership.is_member();
         let Some(peer) = self.peers.get(from).filter(member).map(|peer| peer.id) else {
             self.count_raise(message, u32::saturating_sub);
             return Err(reason);
@@ -91,7 +91,7 @@ impl<S: Storage> Raft<S> {
             Message::Append { .. }
                 | Message::Snapshot { .. }
                 | Message::SnapshotEnd { .. }
-                | Message::Rest { .. }
+                | Message::Quiesce { .. }
         );
         let far = far_term(message).is_some_and(|term| term < LIMIT && !self.plausible(term));
         let lasts = match self.role {
@@ -168,7 +168,7 @@ impl<S: Storage> Raft<S> {
         from: usize,
         message: &Message<'_>,
     ) -> Option<Result<(), Rejected>> {
-        let (id, departs) = self.peers.get(from).map(|p| (p.id, p.standing.departs()))?;
+        let (id, departs) = self.peers.get(from).map(|p| (p.id, p.membership.departs()))?;
         let leads = self.leader == Some(id) && self.role == Role::Follower;
         match *message {
             Message::Append { term, .. }
@@ -187,15 +187,15 @@ impl<S: Storage> Raft<S> {
                 None
             }
             Message::TimeoutNow { .. }
-            | Message::ReadAt { .. }
-            | Message::Rest { .. }
+            | Message::ReadIndexConfirmed { .. }
+            | Message::Quiesce { .. }
             | Message::Proposed { .. }
                 if leads =>
             {
                 None
             }
-            Message::Accept { term, .. }
-            | Message::Reject { term, .. }
+            Message::AppendAccepted { term, .. }
+            | Message::AppendRejected { term, .. }
             | Message::SnapshotAck { term, .. }
                 if departs =>
             {
@@ -206,7 +206,9 @@ impl<S: Storage> Raft<S> {
                 }
                 None
             }
-            Message::ReadIndex { .. } | Message::Renew { .. } | Message::Propose { .. }
+            Message::ReadIndex { .. }
+            | Message::RequestSnapshot { .. }
+            | Message::Propose { .. }
                 if departs =>
             {
                 None
@@ -257,12 +259,12 @@ const fn far_term(message: &Message<'_>) -> Option<Term> {
         Message::RequestVote { term, .. }
         | Message::Vote { term, granted: false, .. }
         | Message::Append { term, .. }
-        | Message::Accept { term, .. }
-        | Message::Reject { term, .. }
+        | Message::AppendAccepted { term, .. }
+        | Message::AppendRejected { term, .. }
         | Message::Snapshot { term, .. }
         | Message::SnapshotEnd { term, .. }
         | Message::SnapshotAck { term, .. }
-        | Message::Rest { term, .. } => Some(term),
+        | Message::Quiesce { term, .. } => Some(term),
         _ => None,
     }
 }

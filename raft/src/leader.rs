@@ -87,7 +87,7 @@ impl<S: Storage> Raft<S> {
         if match_index > self.log.last() {
             return Err(Rejected::Impossible);
         }
-        let (now, anchor, commit) = (self.now, self.log.anchor(), self.commit);
+        let (now, compacted, commit) = (self.now, self.log.compacted(), self.commit);
         let (extra, current_round) = (self.extra.get().is_some(), self.round);
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
@@ -110,7 +110,7 @@ impl<S: Storage> Raft<S> {
             Replication::Probe if newer => peer.flow.overtaken(),
             // the snapshot was installed, or turned out not to be needed; if it is behind the log by now, another follows
             Replication::Snapshot
-                if peer.match_index >= anchor.min(peer.transfer.index).max(1)
+                if peer.match_index >= compacted.min(peer.transfer.index).max(1)
                     && !(extra && peer.transfer.asked_for && round < peer.since) =>
             {
                 if peer.transfer.stage == Stage::Ready {
@@ -212,14 +212,14 @@ impl<S: Storage> Raft<S> {
 
     /// The last index up to `from` whose entry has a term of at most `term`: where the logs may agree, seen from either side.
     /// It passes over a whole term of conflicting entries at once (3.5). Terms do not decrease along the log, so halving works.
-    /// One before the anchor if there is none in the log.
+    /// One before the compacted if there is none in the log.
     pub(crate) fn last_at_or_below(&self, from: Index, term: Term) -> Index {
-        let anchor = self.log.anchor();
+        let compacted = self.log.compacted();
         let mut high = from.min(self.log.last());
-        if high < anchor || self.term_at(anchor) > term {
-            return high.min(anchor.saturating_sub(1));
+        if high < compacted || self.term_at(compacted) > term {
+            return high.min(compacted.saturating_sub(1));
         }
-        let mut low = anchor;
+        let mut low = compacted;
         while low < high {
             // rounds up, so that it ends
             let middle = high.saturating_sub(high.saturating_sub(low) / 2);

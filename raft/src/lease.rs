@@ -123,7 +123,7 @@ impl<S: Storage> Raft<S> {
         if !self.heeds_answer(term, round)? || !self.leases() || promise_us == 0 {
             return Ok(());
         }
-        let voter = |peer: &&Peer| peer.standing.votes();
+        let voter = |peer: &&Peer| peer.membership.is_voter();
         let Some(peer) = self.peers.get(from).filter(voter).map(|peer| peer.id) else {
             return Ok(());
         };
@@ -177,8 +177,8 @@ impl<S: Storage> Raft<S> {
             remembers
                 && self.extra.errands().iter().any(|e| e.is_of(peer.id) && e.promised >= round)
         };
-        let own = core::iter::once((self.standing.in_quorums::<S>(), true));
-        let others = self.peers.iter().map(|p| (p.standing.in_quorums::<S>(), promised(p)));
+        let own = core::iter::once((self.membership.in_quorums::<S>(), true));
+        let others = self.peers.iter().map(|p| (p.membership.in_quorums::<S>(), promised(p)));
         self.voters.quorums::<S>().is_met(Phase::One, own.chain(others))
     }
 

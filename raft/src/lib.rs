@@ -43,7 +43,7 @@
 //! with windows by entries and bytes; back-up over conflicts by term; commit of the own term only; durability by tickets with
 //! the leader's disk in parallel; compaction and chunked, resumable snapshots; linearizable reads by read rounds, also
 //! through followers and learners, and by leases ([`Raft::read_lease`]); leadership transfer, priorities; proposals through followers
-//! ([`Raft::forward`]), and told to be lost ([`Event::Lost`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
+//! ([`Raft::forward`]), and told to be lost ([`Event::ProposalsDropped`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
 //! On top, for programs that want them: [`session`], for clients whose commands are carried out once however often they are sent; with
@@ -135,7 +135,7 @@ pub use entry::{Entries, Entry, EntryKind, Iter};
 pub use error::{ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
 pub use event::Event;
 pub use forward::{ForwardId, Forwarded};
-pub use member::{Member, Members, MembersIter, Standing};
+pub use member::{Member, Members, MembersIter, Membership};
 pub use message::Message;
 pub use raft::{Proposal, Raft};
 pub use read::ReadId;

@@ -40,7 +40,7 @@ impl<S: Storage> Raft<S> {
         let append = least(config.max_append_bytes, log_bytes::<S>(config));
         let entries = greatest(append, max_entry_len::<S>(config));
         let append = add(1 + 5 * NUMBER, prefixed(entries));
-        let part = least(config.snapshot_part_bytes, S::PART_BYTES);
+        let part = least(config.max_snapshot_chunk_bytes, S::PART_BYTES);
         let members = prefixed(members_len::<S>(config));
         let snapshot = add(1 + 5 * NUMBER, add(members, prefixed(part)));
         greatest(append, snapshot)

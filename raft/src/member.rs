@@ -11,15 +11,15 @@ pub struct Member {
     /// Who.
     pub id: NodeId,
     /// As what.
-    pub standing: Standing,
+    pub membership: Membership,
 }
 
 /// What a node is in the cluster: a voter, a learner, a witness; in joint consensus (Raft thesis, 4.3) by both configurations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Standing(u8);
+pub struct Membership(u8);
 
-impl Standing {
+impl Membership {
     /// No member.
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const LEARNER: Self = Self(IN);
@@ -33,23 +33,23 @@ impl Standing {
     /// let me = NodeId::new(1);
     /// let raft = Raft::<Inline<3, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
     /// let mut members = raft.members().iter();
-    /// assert!(members.next().is_some_and(|member| member.id == me && member.standing.votes()));
+    /// assert!(members.next().is_some_and(|member| member.id == me && member.membership.is_voter()));
     /// # Ok::<(), quorate_raft::ConfigError>(())
     /// ```
     #[must_use]
-    pub const fn votes(self) -> bool {
+    pub const fn is_voter(self) -> bool {
         self.0 & (VOTES | VOTED) != 0
     }
 
     /// Whether it is given the log, and has no vote.
     #[must_use]
-    pub const fn learns(self) -> bool {
-        self.0 & IN != 0 && !self.votes()
+    pub const fn is_learner(self) -> bool {
+        self.0 & IN != 0 && !self.is_voter()
     }
 
     /// Whether it is no member any more once joint consensus is left.
     #[must_use]
-    pub const fn leaves(self) -> bool {
+    pub const fn is_leaving(self) -> bool {
         self.0 & (IN | VOTED) == VOTED
     }
 
@@ -67,7 +67,7 @@ impl Standing {
 
     /// Whether it may lead.
     pub(crate) const fn may_lead(self) -> bool {
-        self.votes() && !self.is_witness()
+        self.is_voter() && !self.is_witness()
     }
 
     /// Its votes. Where members never change, all have one, and the compiler knows.
@@ -149,20 +149,20 @@ const HOLD: u8 = 16;
 /// No member, but still to be told so. Never on disk or wire.
 const DEPARTS: u8 = 32;
 
-impl core::fmt::Debug for Standing {
+impl core::fmt::Debug for Membership {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         core::fmt::Display::fmt(self, f)
     }
 }
 
-impl core::fmt::Display for Standing {
+impl core::fmt::Display for Membership {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match (self.votes_next(), self.voted()) {
             (true, true) => "voter before and after",
             (true, false) => "voter",
-            (false, true) if self.leaves() => "voter until it leaves",
+            (false, true) if self.is_leaving() => "voter until it leaves",
             (false, true) => "voter until it learns",
-            (false, false) if self.learns() => "learner",
+            (false, false) if self.is_learner() => "learner",
             (false, false) => "no member",
         })?;
         f.write_str(if self.is_witness() { ", witness" } else { "" })
@@ -171,7 +171,7 @@ impl core::fmt::Display for Standing {
 
 /// The members of a cluster, as an entry, a record or a message lists them.
 ///
-/// Encoded, each is nine bytes: its standing and its number, the lowest byte first.
+/// Encoded, each is nine bytes: its membership and its number, the lowest byte first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Members<'a>(&'a [Encoded]);
 
@@ -189,7 +189,7 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when that is not what it is: a standing that does not exist, a node twice, nobody who votes, or more members than
+    /// [`DecodeError`] when that is not what it is: a membership that does not exist, a node twice, nobody who votes, or more members than
     /// any cluster has.
     pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
         let members = Self::split(data)?;
@@ -201,10 +201,10 @@ impl<'a> Members<'a> {
         let mut voters = false;
         for (at, member) in self.iter().enumerate() {
             let twice = self.iter().take(at).any(|other| other.id == member.id);
-            if twice || at >= Work::PEERS || !member.standing.is_valid() {
+            if twice || at >= Work::PEERS || !member.membership.is_valid() {
                 return false;
             }
-            voters |= member.standing.votes_next();
+            voters |= member.membership.votes_next();
         }
         voters
     }
@@ -238,13 +238,15 @@ impl<'a> Members<'a> {
     /// Whether two configurations overlap: decisions take a majority of each (Raft thesis, 4.3).
     #[must_use]
     pub fn is_joint(&self) -> bool {
-        self.iter().any(|member| member.standing.voted())
+        self.iter().any(|member| member.membership.voted())
     }
 
     /// What a node is in this list.
     #[must_use]
-    pub fn standing(&self, id: NodeId) -> Standing {
-        self.iter().find(|member| member.id == id).map_or(Standing::NONE, |member| member.standing)
+    pub fn membership(&self, id: NodeId) -> Membership {
+        self.iter()
+            .find(|member| member.id == id)
+            .map_or(Membership::NONE, |member| member.membership)
     }
 
     /// The encoded members.
@@ -265,14 +267,14 @@ impl<'a> Members<'a> {
 
 impl Member {
     pub(crate) const fn decode(encoded: &Encoded) -> Self {
-        let &[standing, a, b, c, d, e, f, g, h] = encoded;
+        let &[membership, a, b, c, d, e, f, g, h] = encoded;
         let id = NodeId::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-        Self { id, standing: Standing(standing) }
+        Self { id, membership: Membership(membership) }
     }
 
     pub(crate) const fn encode(self) -> Encoded {
         let [a, b, c, d, e, f, g, h] = self.id.get().to_le_bytes();
-        [self.standing.0, a, b, c, d, e, f, g, h]
+        [self.membership.0, a, b, c, d, e, f, g, h]
     }
 }
 
@@ -305,7 +307,7 @@ impl Default for Members<'_> {
 
 impl core::fmt::Debug for Members<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_map().entries(self.iter().map(|m| (m.id, m.standing))).finish()
+        f.debug_map().entries(self.iter().map(|m| (m.id, m.membership))).finish()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::raft::{Raft, succ};
 use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
-use crate::{EntryKind, Index, Members, Message, Replication, Role, Standing, Term};
+use crate::{EntryKind, Index, Members, Membership, Message, Replication, Role, Term};
 
 /// How many voters there are: in the configuration in force, and in the one that joint consensus leaves (0 outside of it).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -30,10 +30,10 @@ impl Voters {
 
     #[allow(clippy::cast_possible_truncation)] // there are not that many members
     fn of(members: Members<'_>) -> Self {
-        let count = |votes: fn(Standing) -> bool| {
-            members.iter().filter(|member| votes(member.standing)).count() as u8
+        let count = |votes: fn(Membership) -> bool| {
+            members.iter().filter(|member| votes(member.membership)).count() as u8
         };
-        Self { new: count(Standing::votes_next), old: count(Standing::voted) }
+        Self { new: count(Membership::votes_next), old: count(Membership::voted) }
     }
 
     /// A majority, of both configurations in joint consensus (4.3). With storage whose members never change the compiler
@@ -95,7 +95,7 @@ impl<S: Storage> Raft<S> {
     /// who keep theirs may lack the entry, and could not be elected without it (4.2.2).
     pub(crate) fn may_lead(&self) -> bool {
         !S::CHANGES
-            || ((self.standing.may_lead() || (self.led_before && self.config_at > self.commit))
+            || ((self.membership.may_lead() || (self.led_before && self.config_at > self.commit))
                 && self.removed_by().is_none())
     }
 
@@ -163,25 +163,26 @@ impl<S: Storage> Raft<S> {
         self.config_at = self.last_config(self.snapshot, Index::MAX).unwrap_or(self.snapshot);
         let before = self.config_at.saturating_sub(1);
         let before = self.last_config(self.snapshot, before).unwrap_or(self.snapshot);
-        self.led_before = members(&self.log, &self.base, before).standing(self.id).may_lead();
+        self.led_before = members(&self.log, &self.base, before).membership(self.id).may_lead();
         self.unsettled = true;
         self.lose_lease();
         let members = members(&self.log, &self.base, self.config_at);
         let (now, last, leads) = (self.now, self.log.last(), self.role == Role::Leader);
-        let own = core::mem::replace(&mut self.standing, members.standing(self.id));
-        let mut changed = own != self.standing;
+        let own = core::mem::replace(&mut self.membership, members.membership(self.id));
+        let mut changed = own != self.membership;
         let mut at = 0;
         while let Some(peer) = self.peers.get_mut(at) {
-            let before = core::mem::replace(&mut peer.standing, members.standing(peer.id));
-            changed |= before != peer.standing && (before.is_member() || peer.standing.is_member());
-            if leads && peer.standing.is_member() && !before.is_member() {
+            let before = core::mem::replace(&mut peer.membership, members.membership(peer.id));
+            changed |=
+                before != peer.membership && (before.is_member() || peer.membership.is_member());
+            if leads && peer.membership.is_member() && !before.is_member() {
                 // it comes back, maybe with an empty disk: what is known of its log is of before
                 peer.lead(now, last);
             }
-            if !peer.standing.is_member() {
-                if leads && before != Standing::NONE {
+            if !peer.membership.is_member() {
+                if leads && before != Membership::NONE {
                     // a leader lets those that are removed know it
-                    peer.standing = before.departed();
+                    peer.membership = before.departed();
                     if peer.replication == Replication::Halted {
                         // it has no vote to misuse any more
                         peer.lead(now, last);
@@ -198,12 +199,12 @@ impl<S: Storage> Raft<S> {
                 continue;
             }
             changed = true;
-            let mut peer = Peer::new(member.id, member.standing);
+            let mut peer = Peer::new(member.id, member.membership);
             if leads {
                 peer.lead(now, last);
             }
             if self.peers.len() >= self.peers.limit()
-                && let Some(stranger) = self.peers.iter().position(|p| !p.standing.is_member())
+                && let Some(stranger) = self.peers.iter().position(|p| !p.membership.is_member())
             {
                 drop_peer(&mut self.peers, stranger);
             }
@@ -230,9 +231,9 @@ impl<S: Storage> Raft<S> {
         loop {
             if candidate > best {
                 let mut tally = Tally::default();
-                tally.count(self.standing.in_quorums::<S>(), own >= candidate);
+                tally.count(self.membership.in_quorums::<S>(), own >= candidate);
                 for peer in self.peers.iter() {
-                    tally.count(peer.standing.in_quorums::<S>(), of(peer) >= candidate);
+                    tally.count(peer.membership.in_quorums::<S>(), of(peer) >= candidate);
                 }
                 if quorums.is_met_by(phase, &tally) {
                     best = candidate;
@@ -258,19 +259,19 @@ impl<S: Storage> Raft<S> {
         self.unsettled = false;
         self.farewell = succ(self.round);
         if self.voters.old != 0 {
-            let holds = self.members().iter().any(|member| member.standing.holds());
+            let holds = self.members().iter().any(|member| member.membership.holds());
             if !holds && self.put_left().is_err() {
                 // no room: tried again at the next heartbeat
                 self.unsettled = true;
             }
-        } else if !self.standing.votes() {
+        } else if !self.membership.is_voter() {
             self.hand_on();
         }
     }
 
     /// Hands the lead to whoever has the most of the log.
     fn hand_on(&mut self) {
-        let heirs = self.peers.iter().filter(|peer| peer.standing.may_lead());
+        let heirs = self.peers.iter().filter(|peer| peer.membership.may_lead());
         let Some(to) = heirs.max_by_key(|peer| peer.match_index).map(|peer| peer.id) else {
             self.follow(self.term, None);
             return;
@@ -292,7 +293,7 @@ impl<S: Storage> Raft<S> {
         while let Some(peer) = self.peers.get(at) {
             let knows = peer.match_index >= self.config_at && peer.round >= self.farewell;
             let gone = now.since(peer.heard) > patience;
-            if peer.standing.departs() && settled && (knows || gone) {
+            if peer.membership.departs() && settled && (knows || gone) {
                 drop_peer(&mut self.peers, at);
             } else {
                 at = at.saturating_add(1);
@@ -308,7 +309,7 @@ impl<S: Storage> Raft<S> {
         }
         let mut at = 0;
         while let Some(peer) = self.peers.get(at) {
-            if peer.standing.is_member() {
+            if peer.membership.is_member() {
                 at = at.saturating_add(1);
             } else {
                 drop_peer(&mut self.peers, at);
@@ -342,8 +343,9 @@ impl<S: Storage> Raft<S> {
         ) {
             return None;
         }
-        let guest = Peer::new(from, Standing::NONE);
-        let free = |peer: &Peer| peer.standing == Standing::NONE && Some(peer.id) != self.leader;
+        let guest = Peer::new(from, Membership::NONE);
+        let free =
+            |peer: &Peer| peer.membership == Membership::NONE && Some(peer.id) != self.leader;
         if let Some(at) = self.peers.iter().position(free) {
             let before = self.peers.get_mut(at).map(|peer| core::mem::replace(peer, guest));
             return Some((at, before));

@@ -47,7 +47,7 @@ pub enum Message<'a> {
         entries: &'a [u8],
     },
     /// The follower's log agrees with the leader's, durably, up to `match_index`.
-    Accept {
+    AppendAccepted {
         /// The follower's term.
         term: Term,
         /// The round answered.
@@ -56,7 +56,7 @@ pub enum Message<'a> {
         match_index: Index,
     },
     /// The follower's log has no entry at `prev_index` of the term the leader said.
-    Reject {
+    AppendRejected {
         /// The follower's term.
         term: Term,
         /// The round answered.
@@ -104,7 +104,7 @@ pub enum Message<'a> {
         term: Term,
     },
     /// Asks for a vote, as the leader wants it (3.10): who hears that leader need not protect it. Answered by [`Vote`](Self::Vote).
-    TakeOver {
+    RequestVoteForTransfer {
         /// The candidate's term.
         term: Term,
         /// The index of the candidate's last entry.
@@ -139,7 +139,7 @@ pub enum Message<'a> {
         id: u64,
     },
     /// Answers [`ReadIndex`](Self::ReadIndex).
-    ReadAt {
+    ReadIndexConfirmed {
         /// The leader's term.
         term: Term,
         /// The follower's number.
@@ -147,8 +147,8 @@ pub enum Message<'a> {
         /// The follower may answer when it has applied this; it is committed.
         index: Index,
     },
-    /// The leader has nothing to do, and asks all to rest: nobody waits for heartbeats then. Who agrees answers by [`Accept`](Self::Accept).
-    Rest {
+    /// The leader has nothing to do, and asks all to rest: nobody waits for heartbeats then. Who agrees answers by [`AppendAccepted`](Self::AppendAccepted).
+    Quiesce {
         /// The leader's term.
         term: Term,
         /// The leader's round.
@@ -157,7 +157,7 @@ pub enum Message<'a> {
         index: Index,
     },
     /// A follower whose state is damaged asks for a snapshot (chapter 5).
-    Renew {
+    RequestSnapshot {
         /// The follower's term.
         term: Term,
         /// The least index it is to cover.
@@ -197,8 +197,8 @@ pub enum Message<'a> {
         index_term: Term,
     },
     /// A follower with leases promises its leader not to vote for another node (6.4.1). Sent besides
-    /// [`Accept`](Self::Accept), once for each round.
-    Promise {
+    /// [`AppendAccepted`](Self::AppendAccepted), once for each round.
+    LeasePromise {
         /// The follower's term.
         term: Term,
         /// The round answered: the promise counts from when a message of it was received.
@@ -234,13 +234,13 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(round);
                 out.bytes(entries);
             }
-            Self::Accept { term, round, match_index } => {
+            Self::AppendAccepted { term, round, match_index } => {
                 out.u8(3);
                 out.u64(term);
                 out.u64(round);
                 out.u64(match_index);
             }
-            Self::Reject { term, round, prev_index, hint_index, hint_term } => {
+            Self::AppendRejected { term, round, prev_index, hint_index, hint_term } => {
                 out.u8(4);
                 out.u64(term);
                 out.u64(round);
@@ -269,7 +269,7 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u8(7);
                 out.u64(term);
             }
-            Self::TakeOver { term, last_index, last_term } => {
+            Self::RequestVoteForTransfer { term, last_index, last_term } => {
                 out.u8(8);
                 out.u64(term);
                 out.u64(last_index);
@@ -290,19 +290,19 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(term);
                 out.u64(id);
             }
-            Self::ReadAt { term, id, index } => {
+            Self::ReadIndexConfirmed { term, id, index } => {
                 out.u8(11);
                 out.u64(term);
                 out.u64(id);
                 out.u64(index);
             }
-            Self::Rest { term, round, index } => {
+            Self::Quiesce { term, round, index } => {
                 out.u8(12);
                 out.u64(term);
                 out.u64(round);
                 out.u64(index);
             }
-            Self::Renew { term, index } => {
+            Self::RequestSnapshot { term, index } => {
                 out.u8(13);
                 out.u64(term);
                 out.u64(index);
@@ -327,7 +327,7 @@ impl<'a> Wire<'a> for Message<'a> {
                 out.u64(index);
                 out.u64(index_term);
             }
-            Self::Promise { term, round, promise_us } => {
+            Self::LeasePromise { term, round, promise_us } => {
                 out.u8(17);
                 out.u64(term);
                 out.u64(round);
@@ -356,8 +356,14 @@ impl<'a> Wire<'a> for Message<'a> {
                 round: e,
                 entries: input.bytes()?,
             },
-            3 => Self::Accept { term: a, round: b, match_index: c },
-            4 => Self::Reject { term: a, round: b, prev_index: c, hint_index: d, hint_term: e },
+            3 => Self::AppendAccepted { term: a, round: b, match_index: c },
+            4 => Self::AppendRejected {
+                term: a,
+                round: b,
+                prev_index: c,
+                hint_index: d,
+                hint_term: e,
+            },
             5 => Self::Snapshot {
                 term: a,
                 round: b,
@@ -369,7 +375,7 @@ impl<'a> Wire<'a> for Message<'a> {
             },
             6 => Self::SnapshotAck { term: a, round: b, index: c, offset: d },
             7 => Self::TimeoutNow { term: a },
-            8 => Self::TakeOver { term: a, last_index: b, last_term: c },
+            8 => Self::RequestVoteForTransfer { term: a, last_index: b, last_term: c },
             9 => Self::SnapshotEnd {
                 term: a,
                 round: b,
@@ -380,13 +386,13 @@ impl<'a> Wire<'a> for Message<'a> {
                 data: input.bytes()?,
             },
             10 => Self::ReadIndex { term: a, id: b },
-            11 => Self::ReadAt { term: a, id: b, index: c },
-            12 => Self::Rest { term: a, round: b, index: c },
-            13 => Self::Renew { term: a, index: b },
+            11 => Self::ReadIndexConfirmed { term: a, id: b, index: c },
+            12 => Self::Quiesce { term: a, round: b, index: c },
+            13 => Self::RequestSnapshot { term: a, index: b },
             14 => Self::Propose { term: a, id: b, round: c, commands: input.bytes()? },
             15 => Self::Proposed { term: a, id: b, index: c, count: d },
             16 => Self::Removed { term: a, index: b, index_term: c },
-            17 => Self::Promise { term: a, round: b, promise_us: c },
+            17 => Self::LeasePromise { term: a, round: b, promise_us: c },
             _ => return Err(DecodeError::Invalid),
         })
     }

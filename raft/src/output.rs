@@ -10,7 +10,9 @@ use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
 use crate::raft::{Raft, succ};
 use crate::snapshot::Held;
 use crate::storage::Storage;
-use crate::{EntryKind, Event, Index, Members, Message, ReadId, Replication, Role, Standing, Term};
+use crate::{
+    EntryKind, Event, Index, Members, Membership, Message, ReadId, Replication, Role, Term,
+};
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {
@@ -251,9 +253,9 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn plan_append(&mut self, at: usize) -> Option<Draft> {
         let (snapshot, snapshot_term) = (self.snapshot, self.snapshot_term);
-        let anchor = self.log.anchor();
+        let compacted = self.log.compacted();
         let peer = self.peers.get_mut(at)?;
-        if S::CHANGES && peer.standing == Standing::NONE {
+        if S::CHANGES && peer.membership == Membership::NONE {
             return None;
         }
         if core::mem::take(&mut peer.time_out_due) {
@@ -263,9 +265,9 @@ impl<S: Storage> Raft<S> {
         if peer.replication == Replication::Halted {
             return self.plan_halted(at);
         }
-        if peer.replication != Replication::Snapshot && peer.next_index <= anchor {
+        if peer.replication != Replication::Snapshot && peer.next_index <= compacted {
             peer.start_transfer(snapshot, snapshot_term);
-            peer.heartbeat_due |= S::CHANGES && peer.standing.is_witness();
+            peer.heartbeat_due |= S::CHANGES && peer.membership.is_witness();
             self.work.events();
         }
         let draft = if peer.replication == Replication::Snapshot {
@@ -286,9 +288,9 @@ impl<S: Storage> Raft<S> {
         let peer = self.peers.get_mut(at)?;
         let next = peer.next_index;
         let prev = next.saturating_sub(1);
-        let last = match peer.standing {
+        let last = match peer.membership {
             // A peer is not sent its own removal before that is durable here: its vote may be needed for a log without that.
-            standing if S::CHANGES && standing.departs() => {
+            membership if S::CHANGES && membership.departs() => {
                 self.work.peer_waits(at);
                 self.disk.durable()
             }
@@ -345,7 +347,7 @@ impl<S: Storage> Raft<S> {
             let (matched, sent) = (peer.match_index, peer.next_index.saturating_sub(1));
             let streams = peer.replication == Replication::Replicate && sent > matched;
             // what is compacted away cannot be asked for
-            let known = matched >= self.log.anchor();
+            let known = matched >= self.log.compacted();
             let waits = streams && known && !self.is_overdue(peer, sent);
             if waits { succ(matched) } else { peer.next_index }
         });
@@ -365,7 +367,7 @@ impl<S: Storage> Raft<S> {
     /// some (11.7.2).
     #[inline]
     fn for_peer(&mut self, at: usize, span: Span) -> (Span, bool) {
-        let witness = |peer: &Peer| peer.standing.is_witness();
+        let witness = |peer: &Peer| peer.membership.is_witness();
         if S::CHANGES && !span.is_empty() && self.peers.get(at).is_some_and(witness) {
             return self.hollow(at, span);
         }
@@ -383,8 +385,9 @@ impl<S: Storage> Raft<S> {
         // A witness may not be the only one whose disk has an entry: if the leader lost it in a crash, nobody with the commands would
         // have a log that the witness votes for.
         // The leader itself does not count as one when it has no vote any more: it will not lead again.
-        let own = if self.standing.votes_next() { self.disk.durable() } else { 0 };
-        let heirs = self.peers.iter().filter(|p| p.standing.votes_next() && p.standing.may_lead());
+        let own = if self.membership.votes_next() { self.disk.durable() } else { 0 };
+        let heirs =
+            self.peers.iter().filter(|p| p.membership.votes_next() && p.membership.may_lead());
         let durable = heirs.map(|peer| peer.match_index).fold(own, Index::max);
         if span.first > durable {
             self.work.peer_waits(at);
@@ -425,11 +428,11 @@ impl<S: Storage> Raft<S> {
             peer.transfer.stage = Stage::Sent;
             peer.transfer.sent_round = round;
             if let Some(extras) = self.extra.get_mut() {
-                extras.part_at = self.now.after(self.config.snapshot_pace_us);
+                extras.part_at = self.now.after(self.config.snapshot_chunk_interval_us);
             }
             return Some(Draft::Part { peer: at, offset, done });
         }
-        if S::CHANGES && peer.standing.is_witness() {
+        if S::CHANGES && peer.membership.is_witness() {
             // it needs nothing of what was applied
             return peer.heartbeat_due.then_some(Draft::Whole { peer: at });
         }
@@ -524,7 +527,7 @@ impl<S: Storage> Raft<S> {
             Plan::Committed(span) => Output::Event(Event::Committed(self.log.slice(span))),
             Plan::Read(through) => Output::Event(Event::Read { through }),
             Plan::PartWanted(at) => Output::Event(self.part_wanted_event(at)),
-            Plan::Part { index, index_term, offset, done } => Output::Event(Event::SnapshotPart {
+            Plan::Part { index, index_term, offset, done } => Output::Event(Event::SnapshotChunk {
                 index,
                 index_term,
                 offset,
@@ -559,8 +562,10 @@ impl<S: Storage> Raft<S> {
                 Message::Append { term, prev_index, prev_term, commit, round, entries }
             }
             Draft::Whole { peer } => self.write_part(peer, 0, true, &[]),
-            Draft::Accept => Message::Accept { term, round, match_index: self.acknowledgeable() },
-            Draft::Stale => Message::Accept { term, round: 0, match_index: 0 },
+            Draft::Accept => {
+                Message::AppendAccepted { term, round, match_index: self.acknowledgeable() }
+            }
+            Draft::Stale => Message::AppendAccepted { term, round: 0, match_index: 0 },
             Draft::Reject { prev_index, prev_term, round } => {
                 self.write_reject(prev_index, prev_term, round)
             }
@@ -570,7 +575,7 @@ impl<S: Storage> Raft<S> {
                 last_index: self.log.last(),
                 last_term: self.log.last_term(),
             },
-            Draft::TakeOver => Message::TakeOver {
+            Draft::TakeOver => Message::RequestVoteForTransfer {
                 term,
                 last_index: self.log.last(),
                 last_term: self.log.last_term(),
@@ -610,7 +615,7 @@ impl<S: Storage> Raft<S> {
     fn write_reject(&self, prev_index: Index, prev_term: Term, round: u64) -> Message<'_> {
         let before = prev_index.saturating_sub(1);
         let hint_index = self.last_at_or_below(before, prev_term).max(self.commit.min(before));
-        Message::Reject {
+        Message::AppendRejected {
             term: self.term,
             round,
             prev_index,

@@ -2,13 +2,13 @@ use quorate_core::{Instant, NodeId};
 
 use crate::flow::Flow;
 use crate::raft::succ;
-use crate::{Index, Replication, Standing, Term};
+use crate::{Index, Membership, Replication, Term};
 
 /// What a node knows and owes of another: a few bits of intent, from which messages are made when polled.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Peer {
     pub(crate) id: NodeId,
-    pub(crate) standing: Standing,
+    pub(crate) membership: Membership,
     /// When it was last heard, as a leader sees it.
     pub(crate) heard: Instant,
 
@@ -103,10 +103,10 @@ pub(crate) enum Stage {
 }
 
 impl Peer {
-    pub(crate) fn new(id: NodeId, standing: Standing) -> Self {
+    pub(crate) fn new(id: NodeId, membership: Membership) -> Self {
         Self {
             id,
-            standing,
+            membership,
             heard: Instant::ZERO,
             vote: None,
             ask_vote: false,
@@ -128,7 +128,7 @@ impl Peer {
     /// Starts an election: no answers yet.
     pub(crate) fn ask(&mut self) {
         self.vote = None;
-        self.ask_vote = self.standing.votes();
+        self.ask_vote = self.membership.is_voter();
     }
 
     /// Starts a leader's term: nothing is known of the peer's log.
@@ -168,8 +168,8 @@ impl Peer {
         self.time_out_due = false;
         self.transfer = Transfer::default();
         self.probe(1);
-        if self.standing.departs() {
-            self.standing = Standing::NONE;
+        if self.membership.departs() {
+            self.membership = Membership::NONE;
         }
     }
 }

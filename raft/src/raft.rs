@@ -13,8 +13,8 @@ use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
 use crate::{
-    Config, ConfigError, Entries, EntryKind, Event, Index, Member, Members, Message, Progress,
-    ProposeError, Record, Role, Standing, Status, Term,
+    Config, ConfigError, Entries, EntryKind, Event, Index, Member, Members, Membership, Message,
+    Progress, ProposeError, Record, Role, Status, Term,
 };
 
 /// Terms and indexes at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
@@ -55,7 +55,7 @@ pub struct Raft<S: Storage> {
     pub(crate) fatal: Option<Fatal>,
     pub(crate) started: bool,
     /// What this node is in the cluster.
-    pub(crate) standing: Standing,
+    pub(crate) membership: Membership,
     /// The leader itself asked for this election.
     pub(crate) taking_over: bool,
     /// Whether it might lead by the configuration before the last.
@@ -203,24 +203,26 @@ impl<S: Storage> Raft<S> {
         config.validate()?;
         let mut peers = S::Peers::with_limit(config.max_members.min(Work::PEERS));
         let mut base = S::Members::with_limit(config.max_members.min(Work::PEERS));
-        let mut own = Standing::NONE;
+        let mut own = Membership::NONE;
         for &voter in voters.unwrap_or_default() {
-            let standing = Standing::VOTER;
+            let membership = Membership::VOTER;
             let twice = if voter == id {
-                core::mem::replace(&mut own, standing) == standing
+                core::mem::replace(&mut own, membership) == membership
             } else {
                 peers.iter().any(|peer| peer.id == voter)
             };
             if twice {
                 return Err(ConfigError::DuplicateVoter(voter));
             }
-            base.push(Member { id: voter, standing }.encode())
+            base.push(Member { id: voter, membership }.encode())
                 .map_err(|_| ConfigError::TooManyMembers)?;
             if voter != id {
-                peers.push(Peer::new(voter, standing)).map_err(|_| ConfigError::TooManyMembers)?;
+                peers
+                    .push(Peer::new(voter, membership))
+                    .map_err(|_| ConfigError::TooManyMembers)?;
             }
         }
-        if voters.is_some() && own == Standing::NONE {
+        if voters.is_some() && own == Membership::NONE {
             return Err(ConfigError::NotAVoter);
         }
         let mut founders = S::Founders::with_limit(config.max_members);
@@ -229,14 +231,14 @@ impl<S: Storage> Raft<S> {
         }
         let extra = S::Extra::with_limit(config.max_members);
         let beyond = config.lease_drift_ppm != 0
-            || config.snapshot_pace_us != 0
+            || config.snapshot_chunk_interval_us != 0
             || config.quiesce_us != 0
             || config.forward;
         if extra.get().is_none() && beyond {
             return Err(ConfigError::Fixed);
         }
         let log = S::Log::with_limit(config.max_log_bytes);
-        let part = Part::<S::Part>::with_limit(config.snapshot_part_bytes);
+        let part = Part::<S::Part>::with_limit(config.max_snapshot_chunk_bytes);
         if !log.fits(1, SPARE_BLANKS) || part.limit() == 0 {
             return Err(ConfigError::Limits);
         }
@@ -255,7 +257,7 @@ impl<S: Storage> Raft<S> {
             log,
             snapshot: 0,
             snapshot_term: 0,
-            standing: own,
+            membership: own,
             voters: Voters::founders(base.len()),
             led_before: false,
             base,
@@ -397,7 +399,7 @@ impl<S: Storage> Raft<S> {
             return Err(Rejected::Stopped);
         }
         if S::CHANGES
-            && !self.peers.get(from).is_some_and(|peer| peer.standing.is_member())
+            && !self.peers.get(from).is_some_and(|peer| peer.membership.is_member())
             && let Some(result) = self.screen(from, &message)
         {
             return result;
@@ -407,17 +409,17 @@ impl<S: Storage> Raft<S> {
             Message::Append { term, prev_index, prev_term, commit, round, entries } => {
                 self.on_append(from, term, (prev_index, prev_term), commit, round, entries)
             }
-            Message::Accept { term, round, match_index } => {
+            Message::AppendAccepted { term, round, match_index } => {
                 self.on_accept(from, term, round, match_index)
             }
-            Message::Reject { term, round, prev_index, hint_index, hint_term } => {
+            Message::AppendRejected { term, round, prev_index, hint_index, hint_term } => {
                 self.on_reject(from, term, round, prev_index, (hint_index, hint_term))
             }
             Message::RequestVote { pre, term, last_index, last_term } => {
                 self.on_request_vote(from, pre, term, (last_term, last_index))
             }
             Message::TimeoutNow { term } => self.on_time_out(from, term),
-            Message::TakeOver { term, last_index, last_term } => {
+            Message::RequestVoteForTransfer { term, last_index, last_term } => {
                 self.on_take_over(from, term, (last_term, last_index))
             }
             Message::Vote { pre, term, granted } => self.on_vote(from, pre, term, granted),
@@ -433,9 +435,11 @@ impl<S: Storage> Raft<S> {
                 self.on_snapshot_ack(from, term, round, index, offset)
             }
             Message::ReadIndex { term, id } => self.on_read_index(from, term, id),
-            Message::ReadAt { term, id, index } => self.on_read_at(from, term, id, index),
-            Message::Rest { term, round, index } => self.on_rest(from, term, round, index),
-            Message::Renew { term, index } => self.on_renew(from, term, index),
+            Message::ReadIndexConfirmed { term, id, index } => {
+                self.on_read_at(from, term, id, index)
+            }
+            Message::Quiesce { term, round, index } => self.on_rest(from, term, round, index),
+            Message::RequestSnapshot { term, index } => self.on_renew(from, term, index),
             Message::Propose { term, id, round, commands } => {
                 self.on_propose(from, term, (id, round), commands)
             }
@@ -445,7 +449,7 @@ impl<S: Storage> Raft<S> {
             Message::Removed { term, index, index_term } => {
                 self.on_removed(term, (index, index_term))
             }
-            Message::Promise { term, round, promise_us } => {
+            Message::LeasePromise { term, round, promise_us } => {
                 self.on_promise(from, term, round, promise_us)
             }
         };
@@ -553,17 +557,17 @@ impl<S: Storage> Raft<S> {
             term: self.term,
             vote: self.vote,
             leader: self.leader,
-            first: succ(self.log.anchor()),
+            first: succ(self.log.compacted()),
             last: self.log.last(),
             durable: self.disk.durable(),
             commit: self.commit,
             applied: self.applied,
             snapshot: self.snapshot,
-            standing: self.standing,
+            membership: self.membership,
             config: self.config_at,
             joint: self.voters.old != 0,
             transfer: self.handover.map(|handover| handover.to),
-            quiet: self.is_quiet(),
+            quiescent: self.is_quiet(),
             removed: self.removed_by(),
             awaits_snapshot: self.awaits_snapshot(),
             refusing: self.refusing(),
@@ -574,10 +578,10 @@ impl<S: Storage> Raft<S> {
 
     /// A leader's view of its peers; of no meaning on other nodes.
     pub fn peers(&self) -> impl Iterator<Item = Progress> + '_ {
-        let members = self.peers.iter().filter(|peer| peer.standing.is_member());
+        let members = self.peers.iter().filter(|peer| peer.membership.is_member());
         members.map(|peer| Progress {
             id: peer.id,
-            standing: peer.standing,
+            membership: peer.membership,
             replication: peer.replication,
             match_index: peer.match_index,
             next_index: peer.next_index,

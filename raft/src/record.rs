@@ -25,16 +25,16 @@ pub enum Record<'a> {
         #[cfg_attr(feature = "serde", serde(borrow, with = "crate::message::bytes"))]
         entries: &'a [u8],
     },
-    /// The application has a durable snapshot, and the log begins after `anchor`.
+    /// The application has a durable snapshot, and the log begins after `compacted`.
     Snapshot {
         /// The last index the snapshot covers.
         index: Index,
         /// The term of the entry there.
         index_term: Term,
         /// The index just before the log's first; at most `index`.
-        anchor: Index,
+        compacted: Index,
         /// The term of the entry there.
-        anchor_term: Term,
+        compacted_term: Term,
     },
     /// Who the members were as of a snapshot that the application has, or is about to install.
     Members {
@@ -76,12 +76,12 @@ impl<'a> Wire<'a> for Record<'a> {
                 out.u64(commit);
                 out.bytes(entries);
             }
-            Self::Snapshot { index, index_term, anchor, anchor_term } => {
+            Self::Snapshot { index, index_term, compacted, compacted_term } => {
                 out.u8(2);
                 out.u64(index);
                 out.u64(index_term);
-                out.u64(anchor);
-                out.u64(anchor_term);
+                out.u64(compacted);
+                out.u64(compacted_term);
             }
             Self::Members { index, index_term, members } => {
                 out.u8(3);
@@ -109,8 +109,8 @@ impl<'a> Wire<'a> for Record<'a> {
             2 => Self::Snapshot {
                 index: input.u64()?,
                 index_term: input.u64()?,
-                anchor: input.u64()?,
-                anchor_term: input.u64()?,
+                compacted: input.u64()?,
+                compacted_term: input.u64()?,
             },
             3 => Self::Members {
                 index: input.u64()?,

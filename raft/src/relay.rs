@@ -19,11 +19,11 @@ impl<S: Storage> Raft<S> {
         if self.extra.get().is_none() {
             return Err(ReadError::NotLeader(self.leader));
         }
-        if self.standing.is_witness() {
+        if self.membership.is_witness() {
             return Err(ReadError::Witness);
         }
         let follows = self.role == Role::Follower && self.leader.is_some();
-        if !follows || !self.standing.is_member() {
+        if !follows || !self.membership.is_member() {
             return Err(ReadError::NotLeader(self.leader));
         }
         self.next_round();

@@ -31,7 +31,7 @@ impl<S: Storage> Raft<S> {
     /// Whether this node is a member as far as it knows, and may not have been told of its removal.
     pub(crate) fn may_be_removed(&self) -> bool {
         S::CHANGES
-            && self.standing.is_member()
+            && self.membership.is_member()
             && self.extra.get().is_some()
             && self.removed_by().is_none()
     }
@@ -44,7 +44,7 @@ impl<S: Storage> Raft<S> {
             return;
         }
         for at in 0..self.peers.len() {
-            if self.peers.get(at).is_some_and(|peer| peer.standing.is_member()) {
+            if self.peers.get(at).is_some_and(|peer| peer.membership.is_member()) {
                 self.owe(at, Reply::PreVote);
             }
         }
@@ -54,7 +54,7 @@ impl<S: Storage> Raft<S> {
     #[cold]
     pub(crate) fn owe_removed(&mut self, to: usize) {
         let committed = self.config_at <= self.commit && self.config_index() != 0;
-        let member = self.peers.get(to).is_none_or(|peer| peer.standing.is_member());
+        let member = self.peers.get(to).is_none_or(|peer| peer.membership.is_member());
         if S::CHANGES && committed && !member {
             self.owe(to, Reply::Removed);
         }
@@ -69,7 +69,7 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn write_removed(&self) -> Message<'_> {
         if !S::CHANGES {
             // never planned there
-            return Message::Accept { term: self.term, round: 0, match_index: 0 };
+            return Message::AppendAccepted { term: self.term, round: 0, match_index: 0 };
         }
         let index = self.config_index();
         let index_term = self.term_at(index);
@@ -99,7 +99,7 @@ impl<S: Storage> Raft<S> {
         }
         let heard = self.now.since(self.leader_heard) < self.config.election_min_us;
         let led = self.role == Role::Leader || (self.leader.is_some() && heard);
-        let news = if self.standing.is_member() {
+        let news = if self.membership.is_member() {
             index > self.commit && self.term_at(index) != index_term
         } else {
             self.config_at > self.commit && index >= self.config_at

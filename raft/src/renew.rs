@@ -25,7 +25,7 @@ pub(crate) struct Renewal {
 impl<S: Storage> Raft<S> {
     /// The application's state is damaged, or was lost: asks the leader for a snapshot of everything that was applied here, or more. Until that is
     /// [installed](Self::snapshot_installed) nothing more is applied, and no read is answered; votes and the log are as ever. The snapshot comes by
-    /// [`Event::SnapshotPart`](crate::Event::SnapshotPart); the leader's application may be asked for a newer one by
+    /// [`Event::SnapshotChunk`](crate::Event::SnapshotChunk); the leader's application may be asked for a newer one by
     /// [`Event::SnapshotDue`](crate::Event::SnapshotDue). The question is repeated until it is answered, by whoever leads.
     ///
     /// While it waits, the node stands for election as if its [priority](crate::Config::priority) were three steps later, and takes no leadership that is transferred to it. If it
@@ -42,13 +42,13 @@ impl<S: Storage> Raft<S> {
         if self.fatal.is_some() {
             return Err(SnapshotError::Stopped);
         }
-        if self.role == Role::Leader || self.standing.is_witness() {
+        if self.role == Role::Leader || self.membership.is_witness() {
             return Err(SnapshotError::NotFollower);
         }
         if self.extra.get().is_none() {
             return Err(SnapshotError::NotFollower);
         }
-        if !self.members().iter().any(|m| m.id != self.id && m.standing.may_lead()) {
+        if !self.members().iter().any(|m| m.id != self.id && m.membership.may_lead()) {
             return Err(SnapshotError::NoSource);
         }
         let Some(extras) = self.extra.get_mut() else { return Err(SnapshotError::NotFollower) };
@@ -86,7 +86,7 @@ impl<S: Storage> Raft<S> {
     #[inline(never)]
     fn transfer_to_sound(&mut self) {
         let (now, limit) = (self.now, self.config.election_min_us);
-        let heard = |peer: &&Peer| peer.standing.may_lead() && now.since(peer.heard) < limit;
+        let heard = |peer: &&Peer| peer.membership.may_lead() && now.since(peer.heard) < limit;
         let heirs = self.peers.iter().filter(heard);
         if let Some(to) = heirs.max_by_key(|peer| peer.match_index).map(|peer| peer.id) {
             let _ = self.transfer(to);
@@ -156,7 +156,7 @@ impl<S: Storage> Raft<S> {
         let Some(peer) = self.peers.get_mut(from) else { return Ok(()) };
         peer.heard = now;
         if matches!(peer.replication, Replication::Snapshot | Replication::Halted)
-            || peer.standing.is_witness()
+            || peer.membership.is_witness()
         {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::log::Log;
 use crate::peer::Peer;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Index, Message, Replication, Role, Standing, Term};
+use crate::{Index, Membership, Message, Replication, Role, Term};
 
 /// Whether this node rests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -31,7 +31,7 @@ impl<S: Storage> Raft<S> {
     /// Wakes a node that rests (see [`Config::quiesce_us`](crate::Config::quiesce_us)): a leader is heard again, and a follower waits for it as
     /// ever. Call it when something hints that others are gone, as a broken connection does. Proposals, reads and all messages wake by themselves. A node
     /// that does not rest does nothing.
-    pub fn wake(&mut self, now: Instant) {
+    pub fn unquiesce(&mut self, now: Instant) {
         if self.fatal.is_none() && self.is_quiet() {
             self.advance(now);
             self.rouse();
@@ -57,7 +57,8 @@ impl<S: Storage> Raft<S> {
     /// Others have something to say; only that they agree to rest leaves a leader at rest. Whether it rested.
     #[inline]
     pub(crate) fn rouse_by(&mut self, message: &Message<'_>) -> bool {
-        let agrees = matches!(message, Message::Accept { .. } | Message::Promise { .. });
+        let agrees =
+            matches!(message, Message::AppendAccepted { .. } | Message::LeasePromise { .. });
         let wakes = self.is_quiet() && !agrees;
         if wakes {
             self.rouse();
@@ -147,7 +148,7 @@ impl<S: Storage> Raft<S> {
     #[cold]
     pub(crate) fn rest_with_all(&mut self) {
         let Some(asked) = self.extra.get().map(|extras| extras.rest.asked) else { return };
-        let agrees = |peer: &Peer| peer.standing == Standing::NONE || peer.round >= asked;
+        let agrees = |peer: &Peer| peer.membership == Membership::NONE || peer.round >= asked;
         if asked != 0
             && self.peers.iter().all(agrees)
             && let Some(extras) = self.extra.get_mut()
@@ -162,14 +163,14 @@ impl<S: Storage> Raft<S> {
     fn is_idle(&self) -> bool {
         let last = self.log.last();
         let level = |peer: &Peer| {
-            peer.standing.is_member()
+            peer.membership.is_member()
                 && peer.replication == Replication::Replicate
                 && peer.match_index == last
                 && self.now.since(peer.heard) < self.config.election_min_us
         };
         self.commit == last
             && self.handover.is_none()
-            && self.peers.iter().all(|peer| peer.standing == Standing::NONE || level(peer))
+            && self.peers.iter().all(|peer| peer.membership == Membership::NONE || level(peer))
     }
 
     /// The leader has nothing to do.

@@ -84,25 +84,25 @@ impl<B: List<u8>> Part<B> {
 
 impl<S: Storage> Raft<S> {
     /// The application has a durable snapshot of its state after the entry at `index`; the log may be dropped up to and
-    /// including `anchor`. Leaving some entries between the two spares peers that are a little behind a snapshot.
+    /// including `compacted`. Leaving some entries between the two spares peers that are a little behind a snapshot.
     ///
     /// # Errors
     ///
-    /// [`SnapshotError::Index`] unless `anchor` ≤ `index` ≤ the applied index, and `index` is not 0 and not behind the present
+    /// [`SnapshotError::Index`] unless `compacted` ≤ `index` ≤ the applied index, and `index` is not 0 and not behind the present
     /// snapshot.
-    pub fn snapshot_taken(&mut self, index: Index, anchor: Index) -> Result<(), SnapshotError> {
+    pub fn snapshot_taken(&mut self, index: Index, compacted: Index) -> Result<(), SnapshotError> {
         if self.fatal.is_some() {
             return Err(SnapshotError::Stopped);
         }
-        if index == 0 || anchor > index || index > self.applied || index < self.snapshot {
+        if index == 0 || compacted > index || index > self.applied || index < self.snapshot {
             return Err(SnapshotError::Index);
         }
         let term = self.log.term(index).ok_or(SnapshotError::Index)?;
         self.found_at(index);
         (self.snapshot, self.snapshot_term) = (index, term);
         self.config_at = self.config_at.max(index);
-        if anchor > self.log.anchor() {
-            self.log.compact(anchor);
+        if compacted > self.log.compacted() {
+            self.log.compact(compacted);
         }
         self.disk.snapshot_dirty = true;
         self.work.all();
@@ -141,10 +141,10 @@ impl<S: Storage> Raft<S> {
         let goes_on = index == peer.transfer.index && offset == peer.transfer.offset;
         let newer = index > peer.transfer.index && index == snapshot && offset == 0;
         if !(goes_on || newer) || data.len() > self.part.limit() || (data.is_empty() && !done) {
-            return Err(SnapshotError::Part);
+            return Err(SnapshotError::Chunk);
         }
         if !self.part.hold(data, Held::Outgoing { offset, done }) {
-            return Err(SnapshotError::Part);
+            return Err(SnapshotError::Chunk);
         }
         if newer {
             peer.start_transfer(snapshot, snapshot_term);
@@ -156,7 +156,7 @@ impl<S: Storage> Raft<S> {
         Ok(())
     }
 
-    /// The snapshot that [`Event::SnapshotPart`](crate::Event::SnapshotPart) completed is durable and loaded: the log goes on
+    /// The snapshot that [`Event::SnapshotChunk`](crate::Event::SnapshotChunk) completed is durable and loaded: the log goes on
     /// after it.
     ///
     /// # Errors
@@ -364,7 +364,7 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         let wants = |p: &&Peer| {
-            p.replication == Replication::Snapshot && !(S::CHANGES && p.standing.is_witness())
+            p.replication == Replication::Snapshot && !(S::CHANGES && p.membership.is_witness())
         };
         let mut transfers = self.peers.iter().filter(wants);
         if transfers.clone().any(|p| p.transfer.stage == Stage::Asked) {

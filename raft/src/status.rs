@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId, Rejected, Rejections};
 
-use crate::{Index, Standing, Term};
+use crate::{Index, Membership, Term};
 
 /// What a node is in its term.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -46,7 +46,7 @@ pub struct Status {
     /// The last index the application's snapshot covers.
     pub snapshot: Index,
     /// What this node is in the cluster.
-    pub standing: Standing,
+    pub membership: Membership,
     /// The index of the entry that lists the members; of the snapshot, or 0, if none in the log does.
     pub config: Index,
     /// Two configurations overlap: decisions take a majority of each.
@@ -54,7 +54,7 @@ pub struct Status {
     /// Whom the lead is being handed to, if it is.
     pub transfer: Option<NodeId>,
     /// It rests: it sends nothing, and waits for nothing (see [`Config::quiesce_us`](crate::Config::quiesce_us)).
-    pub quiet: bool,
+    pub quiescent: bool,
     /// A member said that the committed configuration of this index does not include this node, and no leader was heard
     /// since: it was removed while it was cut off, and starts no election (see [`Event::Removed`](crate::Event::Removed)).
     pub removed: Option<Index>,
@@ -94,7 +94,7 @@ pub struct Progress {
     /// Who.
     pub id: NodeId,
     /// What it is in the cluster.
-    pub standing: Standing,
+    pub membership: Membership,
     /// How it is being replicated to.
     pub replication: Replication,
     /// Everything up to here is on the peer's disk as in the leader's log.

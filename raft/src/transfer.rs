@@ -33,16 +33,16 @@ impl<S: Storage> Raft<S> {
             return Err(TransferError::NotLeader(self.leader));
         }
         if let Some(handover) = self.handover {
-            return Err(TransferError::UnderWay(handover.to));
+            return Err(TransferError::InProgress(handover.to));
         }
         if to == self.id {
-            return Err(TransferError::LeadsAlready);
+            return Err(TransferError::AlreadyLeader);
         }
         let Some(at) = self.peers.iter().position(|peer| peer.id == to) else {
             return Err(TransferError::NoSuchNode);
         };
-        if !self.peers.get(at).is_some_and(|peer| peer.standing.may_lead()) {
-            return Err(TransferError::MayNotLead);
+        if !self.peers.get(at).is_some_and(|peer| peer.membership.may_lead()) {
+            return Err(TransferError::CannotLead);
         }
         self.stir();
         let until = self.now.after(self.config.election_max_us);
@@ -76,7 +76,7 @@ impl<S: Storage> Raft<S> {
         let Some(handover) = self.handover else { return };
         if self.now >= handover.until {
             self.abort_transfer();
-            if S::CHANGES && !self.standing.votes() {
+            if S::CHANGES && !self.membership.is_voter() {
                 // no member any more: the others elect one of theirs
                 self.follow(self.term, None);
             }
@@ -115,7 +115,7 @@ impl<S: Storage> Raft<S> {
     ) -> Result<(), Rejected> {
         // Only a node that may lead is asked to take over; from any other, and from one that this node does not know yet, an
         // ordinary request comes in time.
-        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.standing.may_lead()) {
+        if S::CHANGES && !self.peers.get(from).is_some_and(|peer| peer.membership.may_lead()) {
             return Err(Rejected::UnknownSender);
         }
         let (last_term, last_index) = candidate_log;

@@ -33,8 +33,10 @@ fn outputs(raft: &mut Node) -> (Vec<u64>, Vec<u64>, Option<Ticket>) {
     let (mut accepts, mut promises, mut last) = (Vec::new(), Vec::new(), None);
     while let Some(output) = raft.poll() {
         match output {
-            Output::Send(_, Message::Accept { match_index, .. }) => accepts.push(match_index),
-            Output::Send(_, Message::Promise { round, .. }) => promises.push(round),
+            Output::Send(_, Message::AppendAccepted { match_index, .. }) => {
+                accepts.push(match_index)
+            }
+            Output::Send(_, Message::LeasePromise { round, .. }) => promises.push(round),
             Output::Persist(ticket, _) => last = Some(ticket),
             _ => {}
         }
@@ -91,7 +93,8 @@ fn appends_after_rejection(hint: u64) -> (Vec<(u64, usize)>, bool) {
     raft.receive(NOW, id(2), Message::Vote { pre: false, term, granted: true }).unwrap();
     assert_eq!(raft.status().role, Role::Leader);
     drain_and_persist(&mut raft);
-    let reject = Message::Reject { term, round: 0, prev_index: 8, hint_index: hint, hint_term: 1 };
+    let reject =
+        Message::AppendRejected { term, round: 0, prev_index: 8, hint_index: hint, hint_term: 1 };
     raft.receive(NOW, id(2), reject).unwrap();
     let (mut appends, mut wanted) = (Vec::new(), false);
     while let Some(output) = raft.poll() {

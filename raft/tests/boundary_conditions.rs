@@ -48,7 +48,7 @@ fn campaign_on_a_learner_does_nothing() {
     cluster.run(100);
     let now = cluster.now;
     let before = cluster.raft(3).clone();
-    assert!(before.status().standing.learns());
+    assert!(before.status().membership.is_learner());
     cluster.raft(3).campaign(now);
     assert_eq!(cluster.raft(3).status(), before.status());
     assert_eq!(cluster.raft(3).status().leader, Some(id(1)));
@@ -62,7 +62,8 @@ fn vote_request_in_the_current_term_does_not_change_the_leader() {
     cluster.settle();
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let (term, last_index, last_term) = (status.term, status.last, status.term);
-    let for_transfer = Message::TakeOver { term, last_index, last_term: last_term - 1 };
+    let for_transfer =
+        Message::RequestVoteForTransfer { term, last_index, last_term: last_term - 1 };
     let request = Message::RequestVote { pre: false, term, last_index, last_term: last_term - 1 };
     for message in [for_transfer, request] {
         for node in [1, 2] {
@@ -87,7 +88,7 @@ fn vote_request_in_the_current_term_is_answered_without_effect() {
     assert!(status.term > 1);
     let (term, last_index, last_term) = (status.term, status.last + 9, status.term - 1);
     for message in [
-        Message::TakeOver { term, last_index, last_term },
+        Message::RequestVoteForTransfer { term, last_index, last_term },
         Message::RequestVote { pre: false, term, last_index, last_term },
     ] {
         for node in [1, 2] {
@@ -174,7 +175,7 @@ fn acknowledgement_of_an_earlier_term_commits_nothing() {
     cluster.propose(1, "x");
     let before = cluster.raft(1).status();
     assert!(before.last > before.commit);
-    let late = Message::Accept { term, round: 0, match_index: before.last };
+    let late = Message::AppendAccepted { term, round: 0, match_index: before.last };
     assert_eq!(cluster.raft(1).receive(now, id(2), late), Ok(()));
     assert_eq!(cluster.raft(1).status(), before);
 }
@@ -204,7 +205,7 @@ fn append_to_a_full_log_is_not_answered() {
             while let Some(output) = raft.poll() {
                 match output {
                     Output::Persist(ticket, _) => last = Some(ticket),
-                    Output::Send(_, Message::Accept { match_index, .. }) => {
+                    Output::Send(_, Message::AppendAccepted { match_index, .. }) => {
                         accepted.push(match_index);
                     }
                     Output::Event(Event::LogFull) => full = true,
@@ -257,7 +258,8 @@ fn commit_before_the_joint_entry_does_not_leave_joint_consensus() {
     let raft = cluster.raft(1);
     for node in [2, 3] {
         let (term, match_index) = (before.term, before.index);
-        raft.receive(now, id(node), Message::Accept { term, round: 0, match_index }).unwrap();
+        raft.receive(now, id(node), Message::AppendAccepted { term, round: 0, match_index })
+            .unwrap();
     }
     let status = raft.status();
     assert_eq!((status.commit, status.config, status.last), (2, 3, 3));

@@ -81,7 +81,7 @@ fn run(seed: u64) -> u64 {
     let mut rng = Rng::new(seed);
     let nodes = if rng.chance(1, 2) { 3 } else { 5 };
     let config = Config {
-        snapshot_part_bytes: 64,
+        max_snapshot_chunk_bytes: 64,
         max_inflight_entries: rng.range(1, 20),
         max_append_bytes: rng.range(1, 200) as usize,
         pre_vote: rng.chance(3, 4),
@@ -126,8 +126,8 @@ fn run(seed: u64) -> u64 {
             95..=97 => {
                 let status = cluster.raft(node).status();
                 if cluster.host(node).up && rng.chance(1, 4) && status.applied > 0 {
-                    let anchor = status.applied.saturating_sub(rng.below(5));
-                    let _ = cluster.raft(node).snapshot_taken(status.applied, anchor);
+                    let compacted = status.applied.saturating_sub(rng.below(5));
+                    let _ = cluster.raft(node).snapshot_taken(status.applied, compacted);
                     cluster.drain(node);
                 }
             }

@@ -9,9 +9,9 @@ fn presets_match_the_documentation() {
     let times = (lan.election_min_us, lan.election_max_us, lan.heartbeat_us);
     assert_eq!(times, (150_000, 300_000, 50_000));
     assert!(lan.pre_vote && lan.check_quorum && !lan.forward);
-    let off = (lan.lease_drift_ppm, lan.priority, lan.snapshot_pace_us, lan.quiesce_us);
+    let off = (lan.lease_drift_ppm, lan.priority, lan.snapshot_chunk_interval_us, lan.quiesce_us);
     assert_eq!(off, (0, 0, 0, 0));
-    assert_eq!((lan.max_append_bytes, lan.snapshot_part_bytes), (65_536, 65_536));
+    assert_eq!((lan.max_append_bytes, lan.max_snapshot_chunk_bytes), (65_536, 65_536));
     assert_eq!((lan.max_inflight_entries, lan.max_inflight_bytes), (4096, 1_048_576));
     assert_eq!((lan.max_entry_bytes, lan.max_uncommitted_bytes), (1_048_576, 16_777_216));
     assert_eq!((lan.max_log_bytes, lan.max_members), (1_073_741_824, 15));
@@ -34,7 +34,7 @@ fn presets_match_the_documentation() {
         max_inflight_bytes: 320,
         max_entry_bytes: 128,
         max_uncommitted_bytes: 2048,
-        snapshot_part_bytes: 160,
+        max_snapshot_chunk_bytes: 160,
         max_log_bytes: 65_536,
         ..Config::lan()
     };
@@ -75,7 +75,7 @@ fn limits_are_validated_at_their_bounds() {
     check_bound(|c, most| c.max_inflight_entries = most, 1, 0, Limits);
     check_bound(|c, most| c.max_inflight_bytes = most, 1, 0, Limits);
     check_bound(|c, most| c.max_entry_bytes = most, 1, 0, Limits);
-    check_bound(|c, most| c.snapshot_part_bytes = most, 1, 0, Limits);
+    check_bound(|c, most| c.max_snapshot_chunk_bytes = most, 1, 0, Limits);
     check_bound(|c, most| c.max_uncommitted_bytes = most, 1 << 20, (1 << 20) - 1, Limits);
     check_bound(|c, most| c.max_log_bytes = most, 2 << 20, (2 << 20) - 1, Limits);
 }

@@ -35,7 +35,7 @@ fn message_with_a_far_term_is_rejected() {
     let far = (1 << 62) - 1;
     for message in [
         Message::Vote { pre: false, term: far, granted: false },
-        Message::Accept { term: far, round: 0, match_index: 0 },
+        Message::AppendAccepted { term: far, round: 0, match_index: 0 },
         Message::RequestVote { pre: false, term: far, last_index: 9, last_term: 1 },
         append(far, (0, 0), 0, &[]),
         snapshot(far, (9, 1), false, &[]),
@@ -195,7 +195,7 @@ fn node_that_stops_at_its_first_input_ignores_that_input() {
     let voters = [1, 2, 3].map(id);
     let mut raft = Node::new(id(1), &voters, Config::default(), 9).unwrap();
     raft.restore(Record::Vote { term: 1, vote: None }).unwrap();
-    let lost = Record::Snapshot { index: 10, index_term: 1, anchor: 5, anchor_term: 1 };
+    let lost = Record::Snapshot { index: 10, index_term: 1, compacted: 5, compacted_term: 1 };
     raft.restore(lost).unwrap();
     let answer = raft.receive(Instant::ZERO, id(2), append(7, (5, 1), 0, &[]));
     assert_eq!(answer, Err(Rejected::Stopped));
@@ -236,7 +236,7 @@ fn tick_early<S: quorate_raft::Storage>(raft: &mut Raft<S>) {
 fn tick_before_the_deadline_outputs_nothing() {
     fn all<S: quorate_raft::Storage>() {
         let ids = [1, 2].map(id);
-        let config = Config { snapshot_part_bytes: 32, ..Config::default() };
+        let config = Config { max_snapshot_chunk_bytes: 32, ..Config::default() };
         let mut raft = Raft::<S>::new(ids[0], &ids, config, 3).unwrap();
         let start = Instant::from_millis(1);
         raft.tick(start);
@@ -259,7 +259,11 @@ fn tick_before_the_deadline_outputs_nothing() {
 
 #[test]
 fn leader_deadline_covers_the_heartbeat_and_the_next_paced_chunk() {
-    let config = Config { snapshot_part_bytes: 64, snapshot_pace_us: 20_000, ..Config::default() };
+    let config = Config {
+        max_snapshot_chunk_bytes: 64,
+        snapshot_chunk_interval_us: 20_000,
+        ..Config::default()
+    };
     let mut cluster = Cluster::with(3, config);
     cluster.elect(1);
     cluster.run_if(1000, |e| e.to != 3 && e.from != 3);

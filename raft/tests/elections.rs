@@ -412,7 +412,7 @@ fn inconsistent_records_are_refused() {
     refuse(&mut node, Record::Append { first: 0, commit: 0, entries: &[3, 0] }, Corrupt::Malformed);
     node.restore(Record::Append { first: 1, commit: 0, entries: &[3, 0] }).unwrap();
     let snapshot =
-        |index, anchor| Record::Snapshot { index, index_term: 3, anchor, anchor_term: 3 };
+        |index, compacted| Record::Snapshot { index, index_term: 3, compacted, compacted_term: 3 };
     node.restore(snapshot(1, 1)).unwrap();
     refuse(&mut node, snapshot(1, 2), Corrupt::Malformed);
     node.tick(quorate_core::Instant::ZERO);
@@ -423,7 +423,7 @@ fn inconsistent_records_are_refused() {
 fn missing_entries_below_the_snapshot_stop_the_node() {
     let mut node = Node::new(id(1), &[id(1)], Config::default(), 1).unwrap();
     node.restore(Record::Vote { term: 1, vote: None }).unwrap();
-    let record = Record::Snapshot { index: 5, index_term: 1, anchor: 2, anchor_term: 1 };
+    let record = Record::Snapshot { index: 5, index_term: 1, compacted: 2, compacted_term: 1 };
     node.restore(record).unwrap();
     node.tick(quorate_core::Instant::ZERO);
     assert_eq!(node.fatal(), Some(quorate_core::Fatal::LostState));
@@ -481,7 +481,7 @@ fn candidate_answers_an_old_leader_with_its_term_and_no_match_index() {
     // the old leader may lead the new term by now, and would take the answer for one of that term
     cluster.deliver(&Envelope { from: 1, to: 2, bytes: encode(&late) });
     let answer = cluster.net.pop_front().unwrap();
-    let expected = Message::Accept { term: status.term + 1, round: 0, match_index: 0 };
+    let expected = Message::AppendAccepted { term: status.term + 1, round: 0, match_index: 0 };
     assert_eq!(answer.message(), expected);
 }
 
@@ -528,7 +528,7 @@ fn forget_leader_allows_voting_at_once() {
 
 #[test]
 fn forget_leader_does_nothing_with_leases() {
-    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { lease_drift_ppm: 100, max_snapshot_chunk_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);

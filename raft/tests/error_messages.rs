@@ -33,7 +33,7 @@ fn propose_errors_state_the_cause_and_the_remedy() {
     assert_mentions(&ProposeError::Busy, &["try again"]);
     assert_mentions(&ProposeError::LogFull, &["full", "take a snapshot"]);
     assert_mentions(&ProposeError::Transferring(TWO), &["handed to node 2", "in a moment"]);
-    assert_mentions(&ProposeError::Leads, &["leads", "propose"]);
+    assert_mentions(&ProposeError::IsLeader, &["leads", "propose"]);
     assert_mentions(&ProposeError::Stopped, &["stopped"]);
 }
 
@@ -42,9 +42,9 @@ fn transfer_errors_state_the_cause() {
     assert_mentions(&TransferError::NotLeader(Some(TWO)), &["ask node 2"]);
     assert_mentions(&TransferError::NotLeader(None), &["none is known"]);
     assert_mentions(&TransferError::NoSuchNode, &["no such node"]);
-    assert_mentions(&TransferError::MayNotLead, &["cannot lead"]);
-    assert_mentions(&TransferError::LeadsAlready, &["leads already"]);
-    assert_mentions(&TransferError::UnderWay(TWO), &["node 2", "already"]);
+    assert_mentions(&TransferError::CannotLead, &["cannot lead"]);
+    assert_mentions(&TransferError::AlreadyLeader, &["leads already"]);
+    assert_mentions(&TransferError::InProgress(TWO), &["node 2", "already"]);
     assert_mentions(&TransferError::Stopped, &["stopped"]);
 }
 
@@ -53,8 +53,8 @@ fn change_errors_state_the_cause_and_the_remedy() {
     assert_mentions(&ChangeError::NotLeader(Some(TWO)), &["ask node 2"]);
     assert_mentions(&ChangeError::NotLeader(None), &["none is known"]);
     assert_mentions(&ChangeError::Transferring(TWO), &["node 2", "in a moment"]);
-    assert_mentions(&ChangeError::NotYet, &["no committed entry", "try again"]);
-    assert_mentions(&ChangeError::UnderWay, &["under way"]);
+    assert_mentions(&ChangeError::TermNotCommitted, &["no committed entry", "try again"]);
+    assert_mentions(&ChangeError::InProgress, &["under way"]);
     assert_mentions(&ChangeError::NotJoint, &["joint"]);
     assert_mentions(&ChangeError::NoSuchNode(TWO), &["no node 2"]);
     assert_mentions(&ChangeError::Already(TWO), &["node 2", "already", "twice"]);
@@ -73,7 +73,7 @@ fn read_and_snapshot_errors_state_the_cause() {
     assert_mentions(&ReadError::Witness, &["no state", "another"]);
     assert_mentions(&ReadError::Stopped, &["stopped"]);
     assert_mentions(&SnapshotError::Index, &["beyond what was applied"]);
-    assert_mentions(&SnapshotError::Part, &["not the one that was asked for"]);
+    assert_mentions(&SnapshotError::Chunk, &["not the one that was asked for"]);
     assert_mentions(&SnapshotError::NotWanted, &["nobody waits"]);
     assert_mentions(&SnapshotError::NotFollower, &["follower"]);
     assert_mentions(&SnapshotError::Stopped, &["stopped"]);

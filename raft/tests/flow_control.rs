@@ -109,14 +109,15 @@ impl<S: Storage> Leader<S> {
 
     /// Node 2 acknowledges; returns the appends that follow.
     fn accept(&mut self, round: u64, match_index: u64) -> Vec<Sent> {
-        let accept = Message::Accept { term: self.term, round, match_index };
+        let accept = Message::AppendAccepted { term: self.term, round, match_index };
         self.raft.receive(self.now, id(2), accept).unwrap();
         self.sent_appends()
     }
 
     fn reject(&mut self, round: u64, prev_index: u64, hint: (u64, u64)) -> Vec<Sent> {
         let (hint_index, hint_term) = hint;
-        let reject = Message::Reject { term: self.term, round, prev_index, hint_index, hint_term };
+        let reject =
+            Message::AppendRejected { term: self.term, round, prev_index, hint_index, hint_term };
         self.raft.receive(self.now, id(2), reject).unwrap();
         self.sent_appends()
     }

@@ -39,9 +39,9 @@ fn written<S: Storage>(raft: &mut Raft<S>) -> Vec<Vec<u8>> {
     records
 }
 
-fn encoded(standings: &[(u8, u8)]) -> Vec<u8> {
-    let member = |&(standing, node): &(u8, u8)| [standing, node, 0, 0, 0, 0, 0, 0, 0];
-    standings.iter().flat_map(member).collect()
+fn encoded(memberships: &[(u8, u8)]) -> Vec<u8> {
+    let member = |&(membership, node): &(u8, u8)| [membership, node, 0, 0, 0, 0, 0, 0, 0];
+    memberships.iter().flat_map(member).collect()
 }
 
 fn restore<S: Storage>(raft: &mut Raft<S>, record: &[u8]) -> Result<(), Corrupt> {

@@ -137,7 +137,7 @@ fn compacted_index_agrees_with_one_term_only() {
     let mut raft = Node::new(id(1), &[1, 2, 3].map(id), Config::default(), 1).unwrap();
     for record in [
         Record::Vote { term: 3, vote: None },
-        Record::Snapshot { index: 2, index_term: 2, anchor: 2, anchor_term: 2 },
+        Record::Snapshot { index: 2, index_term: 2, compacted: 2, compacted_term: 2 },
     ] {
         raft.restore(record).unwrap();
     }
@@ -176,13 +176,17 @@ fn invalid_vote_requests_are_rejected() {
             let message = Message::RequestVote { pre, term, last_index, last_term };
             assert_rejected(&raft, message, reason);
         }
-        assert_rejected(&raft, Message::TakeOver { term, last_index, last_term }, reason);
+        assert_rejected(
+            &raft,
+            Message::RequestVoteForTransfer { term, last_index, last_term },
+            reason,
+        );
     }
     let request = Message::RequestVote { pre: false, term: 4, last_index: 3, last_term: 3 };
     assert_eq!(receive(&raft, request).status().vote, Some(id(2)));
-    let request = Message::TakeOver { term: 4, last_index: 3, last_term: 3 };
+    let request = Message::RequestVoteForTransfer { term: 4, last_index: 3, last_term: 3 };
     assert_eq!(receive(&raft, request).status().vote, Some(id(2)));
-    let shorter = Message::TakeOver { term: 4, last_index: 2, last_term: 3 };
+    let shorter = Message::RequestVoteForTransfer { term: 4, last_index: 2, last_term: 3 };
     assert_eq!(receive(&raft, shorter).status().vote, None);
 }
 
@@ -235,8 +239,8 @@ fn invalid_responses_to_a_leader_are_rejected() {
     let mut cluster = leader();
     let raft = cluster.raft(1).clone();
     let (term, last) = (raft.status().term, raft.status().last);
-    let accept = |term, round, match_index| Message::Accept { term, round, match_index };
-    let reject = |prev_index, hint_index, hint_term| Message::Reject {
+    let accept = |term, round, match_index| Message::AppendAccepted { term, round, match_index };
+    let reject = |prev_index, hint_index, hint_term| Message::AppendRejected {
         term,
         round: 0,
         prev_index,
@@ -264,10 +268,10 @@ fn invalid_responses_to_a_leader_are_rejected() {
         (Message::ReadIndex { term, id: 0 }, MALFORMED),
         (Message::ReadIndex { term: LIMIT, id: 1 }, OUT_OF_RANGE),
         (Message::ReadIndex { term, id: LIMIT }, OUT_OF_RANGE),
-        (Message::ReadAt { term: 0, id: 1, index: 1 }, MALFORMED),
-        (Message::ReadAt { term, id: 0, index: 1 }, MALFORMED),
-        (Message::ReadAt { term: LIMIT, id: 1, index: 1 }, OUT_OF_RANGE),
-        (Message::ReadAt { term, id: 1, index: LIMIT }, OUT_OF_RANGE),
+        (Message::ReadIndexConfirmed { term: 0, id: 1, index: 1 }, MALFORMED),
+        (Message::ReadIndexConfirmed { term, id: 0, index: 1 }, MALFORMED),
+        (Message::ReadIndexConfirmed { term: LIMIT, id: 1, index: 1 }, OUT_OF_RANGE),
+        (Message::ReadIndexConfirmed { term, id: 1, index: LIMIT }, OUT_OF_RANGE),
     ] {
         assert_rejected(&raft, message, reason);
     }
@@ -313,8 +317,8 @@ fn invalid_snapshot_members_are_rejected() {
     /// The last chunk of a snapshot with these members.
     fn end(list: &[(u8, u8)]) -> Vec<u8> {
         let mut bytes = vec![9, 3, 1, 9, 3, 0, list.len() as u8 * 9];
-        for &(standing, node) in list {
-            bytes.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+        for &(membership, node) in list {
+            bytes.extend([membership, node, 0, 0, 0, 0, 0, 0, 0]);
         }
         bytes.push(0);
         bytes
@@ -343,8 +347,8 @@ fn impossible_configurations_are_rejected() {
             0..128 => bytes.push(tag as u8),
             _ => bytes.extend([tag as u8 | 128, (tag >> 7) as u8]),
         }
-        for &(standing, node) in list {
-            bytes.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+        for &(membership, node) in list {
+            bytes.extend([membership, node, 0, 0, 0, 0, 0, 0, 0]);
         }
         bytes
     }
@@ -395,14 +399,14 @@ fn messages_of_non_members_are_rejected() {
     let now = Instant::from_millis(1);
     for message in [
         Message::Vote { pre: false, term: 9, granted: true },
-        Message::Accept { term: 9, round: 0, match_index: 0 },
-        Message::Reject { term: 9, round: 0, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::AppendAccepted { term: 9, round: 0, match_index: 0 },
+        Message::AppendRejected { term: 9, round: 0, prev_index: 1, hint_index: 0, hint_term: 0 },
         Message::SnapshotAck { term: 9, round: 0, index: 1, offset: 0 },
         Message::TimeoutNow { term: 3 },
         Message::ReadIndex { term: 3, id: 1 },
-        Message::ReadAt { term: 3, id: 1, index: 3 },
-        Message::Rest { term: 3, round: 1, index: 3 },
-        Message::Renew { term: 3, index: 3 },
+        Message::ReadIndexConfirmed { term: 3, id: 1, index: 3 },
+        Message::Quiesce { term: 3, round: 1, index: 3 },
+        Message::RequestSnapshot { term: 3, index: 3 },
         Message::Propose { term: 3, id: 1, round: 0, commands: &[3, 4, 1] },
         Message::Proposed { term: 3, id: 1, index: 4, count: 1 },
     ] {
@@ -452,8 +456,8 @@ fn hand_written_bytes_match_the_encoder() {
         _ => None,
     });
     let mut expected = vec![1, (36_u8 << 2) | 2 | 128, 1];
-    for (standing, node) in [(3, 1), (3, 2), (3, 3), (1, 4)] {
-        expected.extend([standing, node, 0, 0, 0, 0, 0, 0, 0]);
+    for (membership, node) in [(3, 1), (3, 2), (3, 3), (1, 4)] {
+        expected.extend([membership, node, 0, 0, 0, 0, 0, 0, 0]);
     }
     assert_eq!(config, Some(expected));
     let end = Message::from_slice(&[9, 3, 1, 9, 3, 0, 0, 0]).unwrap();

@@ -57,7 +57,7 @@ fn proposals_are_refused_until_the_transfer_is_abandoned() {
     let raft = cluster.raft(1);
     assert_eq!(raft.status().transfer, Some(id(3)));
     assert_eq!(raft.propose(b"x"), Err(ProposeError::Transferring(id(3))));
-    assert_eq!(raft.transfer(id(2)), Err(TransferError::UnderWay(id(3))));
+    assert_eq!(raft.transfer(id(2)), Err(TransferError::InProgress(id(3))));
     // automatically after the longest election timeout
     cluster.run(400);
     assert_eq!(cluster.raft(1).status().transfer, None);
@@ -99,7 +99,7 @@ fn lost_timeout_now_is_resent() {
 #[test]
 fn invalid_transfers_are_refused() {
     let mut cluster = led_by_1(3);
-    assert_eq!(cluster.raft(1).transfer(id(1)), Err(TransferError::LeadsAlready));
+    assert_eq!(cluster.raft(1).transfer(id(1)), Err(TransferError::AlreadyLeader));
     assert_eq!(cluster.raft(1).transfer(id(9)), Err(TransferError::NoSuchNode));
     assert_eq!(cluster.raft(2).transfer(id(3)), Err(TransferError::NotLeader(Some(id(1)))));
 }
@@ -118,7 +118,7 @@ fn timeout_now_is_accepted_only_from_the_leader() {
     let now = cluster.now;
     let refused = cluster.raft(2).receive(now, id(1), Message::TimeoutNow { term: 0 });
     assert_eq!(refused, Err(Rejected::Malformed));
-    let hostile = Message::TakeOver { term: u64::MAX, last_index: 1, last_term: 1 };
+    let hostile = Message::RequestVoteForTransfer { term: u64::MAX, last_index: 1, last_term: 1 };
     assert_eq!(cluster.raft(2).receive(now, id(3), hostile), Err(Rejected::OutOfRange));
 }
 
@@ -129,7 +129,11 @@ fn vote_for_a_transfer_has_the_usual_conditions() {
     cluster.propose(1, "x");
     cluster.run(200);
     let status = cluster.raft(2).status();
-    let request = |term, last_index| Message::TakeOver { term, last_index, last_term: status.term };
+    let request = |term, last_index| Message::RequestVoteForTransfer {
+        term,
+        last_index,
+        last_term: status.term,
+    };
     let answer = |cluster: &mut Cluster, from, message: &Message<'_>| {
         cluster.net.clear();
         cluster.deliver(&Envelope { from, to: 2, bytes: encode(message) });

@@ -10,7 +10,7 @@ use quorate_raft::{Config, ConfigError, Fixed, Raft, Role};
 const DRIFT: u32 = 100_000;
 
 fn config() -> Config {
-    Config { lease_drift_ppm: DRIFT, snapshot_part_bytes: 64, ..Config::default() }
+    Config { lease_drift_ppm: DRIFT, max_snapshot_chunk_bytes: 64, ..Config::default() }
 }
 
 /// Three nodes; node 1 leads and has a lease.
@@ -213,7 +213,7 @@ fn different_settings_cause_no_stale_reads() {
         election_min_us: min,
         election_max_us: min * 2,
         lease_drift_ppm: 1_000,
-        snapshot_part_bytes: 64,
+        max_snapshot_chunk_bytes: 64,
         ..Config::default()
     };
     // the shortest promise counts
@@ -231,7 +231,7 @@ fn different_settings_cause_no_stale_reads() {
 fn voter_without_a_lease_promise_does_not_count() {
     let mut cluster = cluster();
     let promise =
-        |e: &common::Envelope| matches!(e.message(), quorate_raft::Message::Promise { .. });
+        |e: &common::Envelope| matches!(e.message(), quorate_raft::Message::LeasePromise { .. });
     // nodes of older versions do not send this message
     cluster.run_if(400, |e| !promise(e));
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
@@ -263,18 +263,24 @@ fn shortest_lease_promise_of_the_term_counts() {
     let (term, commit) = (cluster.raft(1).status().term, cluster.raft(1).status().commit);
     let (sent, round) = next_heartbeat(&mut cluster);
     cluster.net.clear();
-    let promise = |promise_us| quorate_raft::Message::Promise { term, round, promise_us };
+    let promise = |promise_us| quorate_raft::Message::LeasePromise { term, round, promise_us };
     cluster.raft(1).receive(sent, common::id(2), promise(50_000)).unwrap();
     let length = 50_000 - 5_000;
     assert_eq!(cluster.raft(1).read_lease(sent.after(length - 1)), Some(commit));
     assert_eq!(cluster.raft(1).read_lease(sent.after(length)), None);
     let raft = cluster.raft(1);
     for (message, reason) in [
-        (quorate_raft::Message::Promise { term: 0, round, promise_us: 1 }, Rejected::Malformed),
-        (quorate_raft::Message::Promise { term, round: 0, promise_us: 1 }, Rejected::Malformed),
+        (
+            quorate_raft::Message::LeasePromise { term: 0, round, promise_us: 1 },
+            Rejected::Malformed,
+        ),
+        (
+            quorate_raft::Message::LeasePromise { term, round: 0, promise_us: 1 },
+            Rejected::Malformed,
+        ),
         (promise(1 << 62), Rejected::OutOfRange),
         (
-            quorate_raft::Message::Promise { term, round: round + 9, promise_us: 1 },
+            quorate_raft::Message::LeasePromise { term, round: round + 9, promise_us: 1 },
             Rejected::Impossible,
         ),
     ] {
@@ -297,7 +303,7 @@ fn lease_needs_both_majorities_in_joint_consensus() {
         cluster.drain(1);
         // the change is sent and not acknowledged, so both configurations decide
         cluster.run_if(120, |e| {
-            let accept = matches!(e.message(), quorate_raft::Message::Accept { .. });
+            let accept = matches!(e.message(), quorate_raft::Message::AppendAccepted { .. });
             let heard = |node| node == 1 || heard.contains(&node);
             !accept && heard(e.from) && heard(e.to)
         });
@@ -324,7 +330,7 @@ fn empty_and_old_promises_do_not_extend_the_lease() {
         [(term, 0, false), (term - 1, 150_000, false), (term, 150_000, true)]
     {
         let mut raft = cluster.raft(1).clone();
-        let promise = quorate_raft::Message::Promise { term, round, promise_us };
+        let promise = quorate_raft::Message::LeasePromise { term, round, promise_us };
         raft.receive(sent, common::id(2), promise).unwrap();
         assert_eq!(raft.read_lease(later).is_some(), counts, "{term} {promise_us}");
     }

@@ -101,7 +101,7 @@ fn late_duplicate_of_a_rejection_is_ignored() {
     cluster.settle();
     let mut late: Vec<Envelope> = Vec::new();
     cluster.run_if(200, |envelope| {
-        if envelope.from == 3 && matches!(envelope.message(), Message::Reject { .. }) {
+        if envelope.from == 3 && matches!(envelope.message(), Message::AppendRejected { .. }) {
             late.push(envelope.clone());
         }
         true
@@ -110,7 +110,7 @@ fn late_duplicate_of_a_rejection_is_ignored() {
     let before = progress(&mut cluster, 3);
     assert_eq!((before.match_index, before.lost), (cluster.raft(1).status().last, None));
     for envelope in &late {
-        let Message::Reject { prev_index, .. } = envelope.message() else {
+        let Message::AppendRejected { prev_index, .. } = envelope.message() else {
             panic!("not a rejection")
         };
         assert!(prev_index <= before.match_index);
@@ -132,7 +132,7 @@ fn rejection_counts_from_the_round_after_the_acknowledgement() {
     let rounds: Vec<u64> = (0..40).collect();
     let rejects = |cluster: &mut Cluster, round| {
         let mut copy = cluster.raft(1).clone();
-        let reject = Message::Reject {
+        let reject = Message::AppendRejected {
             term: status.term,
             round,
             prev_index: index,
@@ -163,7 +163,7 @@ fn node_that_lost_entries_is_sent_its_removal() {
     cluster.raft(1).change(&[Change::Remove(id(3))]).unwrap();
     cluster.drain(1);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
-    assert!(!cluster.raft(3).status().standing.is_member());
+    assert!(!cluster.raft(3).status().membership.is_member());
     assert_eq!(cluster.raft(1).peers().count(), 1);
     let counts = cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
     assert_eq!(counts.get(&(1, 3)), None, "no message is sent to it any more");
@@ -176,7 +176,7 @@ fn node_that_lost_entries_gets_no_snapshot_and_no_leadership() {
     cluster.restart(3);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
     let status = cluster.raft(1).status();
-    let request = Message::Renew { term: status.term, index: 0 };
+    let request = Message::RequestSnapshot { term: status.term, index: 0 };
     cluster.deliver(&Envelope { from: 3, to: 1, bytes: encode(&request) });
     cluster.raft(1).snapshot_taken(status.applied, status.applied).unwrap();
     cluster.raft(1).transfer(id(3)).unwrap();

@@ -56,7 +56,7 @@ fn stopped_node_reports_fatal() {
     let mut raft = node();
     // entries that the log should keep below the snapshot are missing
     Machine::restore(&mut raft, Record::Vote { term: 3, vote: None }).unwrap();
-    let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
+    let covers = Record::Snapshot { index: 9, index_term: 3, compacted: 0, compacted_term: 0 };
     Machine::restore(&mut raft, covers).unwrap();
     Machine::tick(&mut raft, Instant::ZERO);
     assert_eq!(Machine::fatal(&raft), Some(Fatal::LostState));

@@ -112,7 +112,7 @@ fn longest(config: &Config, steps: &[(u8, usize)]) -> (usize, usize) {
             }
             _ => {
                 while let Some((to, index, offset)) = cluster.host(1).chunk_requests.pop() {
-                    let part = vec![7; 64.min(config.snapshot_part_bytes)];
+                    let part = vec![7; 64.min(config.max_snapshot_chunk_bytes)];
                     let _ =
                         cluster.raft(1).send_snapshot(id(to), index, offset, &part, len % 2 == 0);
                 }
@@ -135,7 +135,7 @@ fn config(append: usize, entry: usize) -> Config {
         max_append_bytes: append,
         max_entry_bytes: entry,
         max_uncommitted_bytes: 1 << 16,
-        snapshot_part_bytes: 64,
+        max_snapshot_chunk_bytes: 64,
         ..Config::default()
     }
 }

@@ -46,7 +46,7 @@ fn every_node_reports_each_change_once() {
             assert_eq!(cluster.host(node).members[at], (index, list.clone()));
         }
     }
-    assert!(!cluster.raft(3).status().standing.is_member());
+    assert!(!cluster.raft(3).status().membership.is_member());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn demoted_node_may_campaign_until_the_change_commits() {
     let append = cluster.net.iter().position(|e| e.to == 3).unwrap();
     let append = cluster.net.remove(append).unwrap();
     cluster.deliver(&append);
-    assert!(!cluster.raft(3).status().standing.votes());
+    assert!(!cluster.raft(3).status().membership.is_voter());
     let campaigns = |raft: &Node, now: Instant| {
         let mut raft = raft.clone();
         raft.forget_leader();
@@ -198,7 +198,7 @@ fn replaced_configuration_entry_restores_the_previous_members() {
     let before = raft.members().bytes().to_vec();
     let list = [&[1, 1][..], &voters(&[1, 2, 4])].concat();
     raft.receive(now, id(2), append(1, (0, 0), &list)).unwrap();
-    assert!(raft.members().standing(id(4)).votes() && raft.status().config == 2);
+    assert!(raft.members().membership(id(4)).is_voter() && raft.status().config == 2);
     // a normal entry replaces the configuration entry
     raft.receive(now, id(3), append(2, (1, 1), &[2, 1])).unwrap();
     assert_eq!(raft.members().bytes(), before);

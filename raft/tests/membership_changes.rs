@@ -72,10 +72,10 @@ fn invalid_changes_are_refused_without_effect() {
     }
     assert_eq!(raft.leave_joint(), Err(ChangeError::NotJoint));
     raft.change(&[Change::Add(id(2))]).unwrap();
-    assert_eq!(raft.change(&[Change::Add(id(3))]), Err(ChangeError::UnderWay));
+    assert_eq!(raft.change(&[Change::Add(id(3))]), Err(ChangeError::InProgress));
     settle(&mut raft, &mut disk);
     assert_eq!(raft.change(&[Change::Promote(id(2))]), Err(ChangeError::Behind(id(2))));
-    assert_eq!(raft.transfer(id(2)), Err(TransferError::MayNotLead));
+    assert_eq!(raft.transfer(id(2)), Err(TransferError::CannotLead));
     raft.change(&[Change::Remove(id(2))]).unwrap();
     settle(&mut raft, &mut disk);
     assert_eq!(raft.members().len(), 1);
@@ -91,7 +91,7 @@ fn change_is_refused_before_an_entry_of_the_term_is_committed() {
     raft.persisted(vote);
     let blank = drain(&mut raft, &mut disk).unwrap();
     assert_eq!(raft.status().role, Role::Leader);
-    assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::NotYet));
+    assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::TermNotCommitted));
     raft.persisted(blank);
     raft.change(&[Change::Add(id(2))]).unwrap();
 }
@@ -119,8 +119,8 @@ fn members_survive_a_restart() {
     let checkpoint: Vec<_> = checkpoint.collect();
     let again = restored(&checkpoint);
     assert_eq!(list(&again), list(&raft));
-    assert!(again.members().standing(id(3)).is_witness());
-    assert!(again.members().standing(id(2)).learns());
+    assert!(again.members().membership(id(3)).is_witness());
+    assert!(again.members().membership(id(2)).is_learner());
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn fixed_storage_refuses_changes() {
 
 #[test]
 fn impossible_member_list_is_refused() {
-    let member = |standing: u8, node: u8| [standing, node, 0, 0, 0, 0, 0, 0, 0];
+    let member = |membership: u8, node: u8| [membership, node, 0, 0, 0, 0, 0, 0, 0];
     let bad = Err(DecodeError::Invalid);
     assert_eq!(Members::decode(&[]), bad);
     assert_eq!(Members::decode(&member(1, 1)), bad); // no voter

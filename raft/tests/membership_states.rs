@@ -6,7 +6,7 @@ mod common;
 use common::{Cluster, id};
 use quorate_core::{Instant, Output};
 use quorate_raft::{
-    Change, ChangeError, Config, Inline, Members, ProposeError, Raft, Role, Standing,
+    Change, ChangeError, Config, Inline, Members, Membership, ProposeError, Raft, Role,
 };
 
 /// The bits of docs/wire.md.
@@ -18,8 +18,8 @@ const HOLD: u8 = 16;
 
 /// An encoded member list.
 fn list(members: &[(u8, u64)]) -> Vec<u8> {
-    let encoded = members.iter().flat_map(|&(standing, node)| {
-        let mut bytes = vec![standing];
+    let encoded = members.iter().flat_map(|&(membership, node)| {
+        let mut bytes = vec![membership];
         bytes.extend(node.to_le_bytes());
         bytes
     });
@@ -27,11 +27,11 @@ fn list(members: &[(u8, u64)]) -> Vec<u8> {
 }
 
 /// The membership that a byte encodes, if any.
-fn standing(byte: u8) -> Option<Standing> {
+fn membership(byte: u8) -> Option<Membership> {
     let bytes = list(&[(MEMBER | VOTER, 1), (byte, 2)]);
     let members = Members::decode(&bytes).ok()?;
     assert_eq!((members.len(), members.bytes()), (2, &bytes[..]));
-    Some(members.standing(id(2)))
+    Some(members.membership(id(2)))
 }
 
 #[test]
@@ -39,19 +39,23 @@ fn every_byte_decodes_to_its_membership_or_is_refused() {
     for byte in 0..=255 {
         let has = |flag: u8| byte / flag % 2 == 1;
         let known = byte < 32 && (has(MEMBER) || has(OLD_VOTER)) && (has(MEMBER) || !has(VOTER));
-        let Some(standing) = standing(byte) else {
+        let Some(membership) = membership(byte) else {
             assert!(!known, "{byte} is refused");
             continue;
         };
-        assert!(known, "{byte} is {standing}");
-        assert_eq!(standing.votes(), has(VOTER) || has(OLD_VOTER), "{byte}");
-        assert_eq!(standing.learns(), has(MEMBER) && !has(VOTER) && !has(OLD_VOTER), "{byte}");
-        assert_eq!(standing.leaves(), !has(MEMBER), "{byte}");
-        assert_eq!(standing.is_witness(), has(WITNESS), "{byte}");
-        assert!(standing.is_member(), "{byte}");
+        assert!(known, "{byte} is {membership}");
+        assert_eq!(membership.is_voter(), has(VOTER) || has(OLD_VOTER), "{byte}");
+        assert_eq!(
+            membership.is_learner(),
+            has(MEMBER) && !has(VOTER) && !has(OLD_VOTER),
+            "{byte}"
+        );
+        assert_eq!(membership.is_leaving(), !has(MEMBER), "{byte}");
+        assert_eq!(membership.is_witness(), has(WITNESS), "{byte}");
+        assert!(membership.is_member(), "{byte}");
     }
-    let none = Standing::default();
-    assert!(!none.is_member() && !none.votes() && !none.learns() && !none.leaves());
+    let none = Membership::default();
+    assert!(!none.is_member() && !none.is_voter() && !none.is_learner() && !none.is_leaving());
 }
 
 #[test]
@@ -67,11 +71,11 @@ fn memberships_have_display_names() {
         (OLD_VOTER, "voter until it leaves"),
         (OLD_VOTER | WITNESS, "voter until it leaves, witness"),
     ] {
-        let standing = standing(byte).unwrap();
-        assert_eq!(standing.to_string(), name);
-        assert_eq!(format!("{standing:?}"), name);
+        let membership = membership(byte).unwrap();
+        assert_eq!(membership.to_string(), name);
+        assert_eq!(format!("{membership:?}"), name);
     }
-    assert_eq!(Standing::default().to_string(), "no member");
+    assert_eq!(Membership::default().to_string(), "no member");
     let members = list(&[(MEMBER | VOTER, 1), (MEMBER, 7)]);
     let shown = format!("{:?}", Members::decode(&members).unwrap());
     assert!(shown.contains("voter") && shown.contains('7') && shown.contains("learner"), "{shown}");

@@ -15,8 +15,10 @@ const PER_HEARTBEAT: usize = 8;
 
 /// Node 1 leads three nodes with some entries, which are compacted if `compacted`.
 fn elected(compacted: bool) -> Cluster {
-    let mut cluster =
-        Cluster::with(3, Config { snapshot_part_bytes: 64, forward: true, ..Config::default() });
+    let mut cluster = Cluster::with(
+        3,
+        Config { max_snapshot_chunk_bytes: 64, forward: true, ..Config::default() },
+    );
     cluster.run(200);
     cluster.elect(1);
     for n in 0..40 {
@@ -95,7 +97,7 @@ fn reject(cluster: &mut Cluster, envelope: &Envelope, hint: impl Fn(u64) -> u64)
             let hint_term = u64::from(hint_index > 0);
             send_from_3(
                 cluster,
-                &Message::Reject { term, round, prev_index, hint_index, hint_term },
+                &Message::AppendRejected { term, round, prev_index, hint_index, hint_term },
             );
         }
         Message::Snapshot { term, round, index, .. }
@@ -131,7 +133,7 @@ fn peer_that_accepts_and_rejects_each_append_causes_no_storm() {
     run(cluster, "both", |cluster, envelope| {
         if let Message::Append { term, round, .. } = envelope.message() {
             reject(cluster, envelope, |_| 0);
-            send_from_3(cluster, &Message::Accept { term, round, match_index: 0 });
+            send_from_3(cluster, &Message::AppendAccepted { term, round, match_index: 0 });
         }
     });
 }
@@ -177,8 +179,8 @@ fn peer_that_keeps_requesting_snapshots_causes_no_storm() {
         if let Message::Append { term, round, .. } | Message::Snapshot { term, round, .. } =
             envelope.message()
         {
-            send_from_3(cluster, &Message::Accept { term, round, match_index: 0 });
-            send_from_3(cluster, &Message::Renew { term, index: 0 });
+            send_from_3(cluster, &Message::AppendAccepted { term, round, match_index: 0 });
+            send_from_3(cluster, &Message::RequestSnapshot { term, index: 0 });
         }
     });
 }
@@ -195,7 +197,7 @@ fn peer_with_a_full_log_causes_no_storm() {
             if prev_index > has {
                 reject(cluster, envelope, |_| has);
             } else {
-                send_from_3(cluster, &Message::Accept { term, round, match_index: has });
+                send_from_3(cluster, &Message::AppendAccepted { term, round, match_index: has });
             }
         }
     });

@@ -32,7 +32,7 @@ fn lines(text: &str, begins: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
 
 fn node(number: u64) -> Node {
     let voters = [1, 2, 3].map(id);
-    let config = Config { snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { max_snapshot_chunk_bytes: 64, ..Config::default() };
     Node::new(id(number), &voters, config, number).unwrap()
 }
 
@@ -57,7 +57,7 @@ impl Collected {
                         let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
                         self.commands.extend(commands.map(|entry| text(entry.data)));
                     }
-                    Output::Event(Event::SnapshotPart { index, offset, data, done, .. }) => {
+                    Output::Event(Event::SnapshotChunk { index, offset, data, done, .. }) => {
                         assert_eq!(offset, self.snapshot.len() as u64);
                         self.snapshot.extend_from_slice(data);
                         installed = done.then_some(index);
@@ -110,7 +110,7 @@ fn current_node_follows_and_leads_nodes_from_before_membership_changes() {
         let from = head.split_once("->").unwrap().0.parse().unwrap();
         let message = Message::from_slice(&bytes).unwrap();
         // the older node had begun a round here that the current node does not need
-        while let Message::Accept { .. } = message
+        while let Message::AppendAccepted { .. } = message
             && node.clone().receive(now, id(from), message).is_err()
             && now < Instant::from_millis(200)
         {
@@ -157,6 +157,6 @@ fn sessions_of_version_1_are_restored() {
         Limits { sessions: 4, window: 3, answer_bytes: 8, idle_us: 1000, ..Limits::default() };
     let mut table = Sessions::<Inline<4, 3, 8>>::new(limits).unwrap();
     table.restore(&mut quorate_core::Reader::new(&bytes)).unwrap();
-    assert_eq!((table.live(), table.time_us()), (2, 40));
+    assert_eq!((table.len(), table.time_us()), (2, 40));
     assert_eq!(table.answer(quorate_raft::session::SessionId::new(3), 2), Some(&b"ok"[..]));
 }

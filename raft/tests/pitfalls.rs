@@ -10,7 +10,7 @@ use quorate_raft::{Change, Config, Message, ProposeError, Role};
 /// Leader stickiness does not block a leadership transfer (dragonboat #223).
 #[test]
 fn leadership_transfer_works_with_pre_vote_stickiness_and_leases() {
-    let config = Config { lease_drift_ppm: 100, snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { lease_drift_ppm: 100, max_snapshot_chunk_bytes: 64, ..Config::default() };
     assert!(config.pre_vote && config.check_quorum);
     let mut cluster = Cluster::with(5, config);
     cluster.run(200);
@@ -31,7 +31,7 @@ fn promoted_learner_votes_before_it_knows_of_its_promotion() {
     cluster.raft(1).change(&[Change::Demote(id(3))]).unwrap();
     cluster.drain(1);
     cluster.run(200);
-    assert!(cluster.raft(3).status().standing.learns());
+    assert!(cluster.raft(3).status().membership.is_learner());
     cluster.raft(1).change(&[Change::Promote(id(3))]).unwrap();
     cluster.drain(1);
     cluster.settle_if(|e| e.from != 3 && e.to != 3);
@@ -47,7 +47,7 @@ fn promoted_learner_votes_before_it_knows_of_its_promotion() {
         voted |= e.from == 3 && matches!(e.message(), Message::Vote { granted: true, .. });
         !(e.to == 3 && matches!(e.message(), Message::Append { .. }))
     });
-    assert!(voted && cluster.raft(3).status().standing.learns());
+    assert!(voted && cluster.raft(3).status().membership.is_learner());
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
 }
 
@@ -58,7 +58,7 @@ fn millisecond_election_timeouts_elect_a_leader() {
         election_min_us: 1_000,
         election_max_us: 2_000,
         heartbeat_us: 300,
-        snapshot_part_bytes: 64,
+        max_snapshot_chunk_bytes: 64,
         ..Config::default()
     };
     let mut cluster = Cluster::with(3, config);
@@ -107,7 +107,7 @@ fn commit_index_equals_the_quorum_match_index() {
         for _ in 0..40 {
             let from = 2 + rng.below(nodes - 1);
             let match_index = rng.below(last + 1);
-            let accept = Message::Accept { term, round: 0, match_index };
+            let accept = Message::AppendAccepted { term, round: 0, match_index };
             cluster.raft(1).receive(now, id(from), accept).unwrap();
             let best = &mut matched[from as usize - 1];
             *best = match_index.max(*best);
@@ -138,7 +138,8 @@ fn write_finished_after_the_term_commits_nothing() {
     cluster.propose(1, "late");
     cluster.net.clear();
     // node 3 has the entry: with the disk of node 1 that would be a majority
-    let accept = Message::Accept { term: before.term, round: 0, match_index: before.last + 1 };
+    let accept =
+        Message::AppendAccepted { term: before.term, round: 0, match_index: before.last + 1 };
     cluster.raft(1).receive(now, id(3), accept).unwrap();
     let term = before.term + 1;
     let refusal = Message::Vote { pre: false, term, granted: false };

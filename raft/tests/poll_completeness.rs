@@ -29,7 +29,7 @@ fn kinds(cluster: &Cluster, from: u64, to: u64) -> Vec<&'static str> {
     between
         .map(|envelope| match envelope.message() {
             Message::Append { .. } => "append",
-            Message::Accept { .. } => "accept",
+            Message::AppendAccepted { .. } => "accept",
             Message::RequestVote { .. } => "vote?",
             Message::Vote { .. } => "vote",
             Message::TimeoutNow { .. } => "time out",
@@ -217,7 +217,7 @@ fn member_replaces_a_non_member_in_the_peer_table() {
     };
     raft.receive(now, id(2), append).unwrap();
     let mut members: Vec<u64> =
-        raft.peers().filter(|peer| peer.standing.is_member()).map(|peer| peer.id.get()).collect();
+        raft.peers().filter(|peer| peer.membership.is_member()).map(|peer| peer.id.get()).collect();
     members.sort_unstable();
     assert_eq!(members, [2, 3]);
 }
@@ -259,7 +259,7 @@ fn leader_reports_a_commit_and_a_due_snapshot() {
     for answer in answers.iter().filter(|answer| answer.from == 2) {
         cluster.raft(1).receive(now, id(2), answer.message()).unwrap();
     }
-    let request = Message::Renew { term: status.term, index: status.commit };
+    let request = Message::RequestSnapshot { term: status.term, index: status.commit };
     cluster.raft(1).receive(now, id(3), request).unwrap();
     cluster.drain(1);
     assert_eq!(cluster.raft(1).status().applied, status.last);
@@ -271,7 +271,7 @@ fn follower_reports_a_commit_and_a_snapshot_chunk() {
     let mut cluster = elected(Config::default());
     let _ = about_to_commit(&mut cluster);
     let (now, status) = (cluster.now, cluster.raft(1).status());
-    let Config { snapshot_part_bytes, .. } = cluster.config;
+    let Config { max_snapshot_chunk_bytes, .. } = cluster.config;
     let (index, term, round) = (status.last + 5, status.term, 1 << 20);
     let commits = Message::Append {
         term,
@@ -281,7 +281,7 @@ fn follower_reports_a_commit_and_a_snapshot_chunk() {
         round,
         entries: &[],
     };
-    let data = &[7; 8][..snapshot_part_bytes.min(8)];
+    let data = &[7; 8][..max_snapshot_chunk_bytes.min(8)];
     let part =
         Message::Snapshot { term, round, index, index_term: term, offset: 0, done: false, data };
     cluster.raft(2).receive(now, id(1), commits).unwrap();

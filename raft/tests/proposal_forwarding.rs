@@ -13,7 +13,7 @@ use quorate_raft::{
 use quorate_raft::{Event, Heap};
 
 fn config() -> Config {
-    Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
+    Config { forward: true, max_snapshot_chunk_bytes: 64, ..Config::default() }
 }
 
 /// Node 1 leads.
@@ -255,7 +255,7 @@ fn disabled_forwarding_refuses_commands() {
 #[test]
 fn forward_is_refused_on_the_leader_and_without_a_known_leader() {
     let mut cluster = cluster();
-    assert_eq!(cluster.raft(1).forward(b"a"), Err(ProposeError::Leads));
+    assert_eq!(cluster.raft(1).forward(b"a"), Err(ProposeError::IsLeader));
     let voters = [id(1), id(2), id(3)];
     let mut fresh = Node::new(id(1), &voters, config(), 7).unwrap();
     fresh.tick(Instant::from_millis(1));
@@ -286,7 +286,8 @@ fn unsent_command_is_refused_after_a_leader_change() {
     // a candidate of the next term requests a vote before the message is polled
     let (now, term) = (cluster.now.after(300_000), cluster.raft(3).status().term);
     let raft = cluster.raft(3);
-    let request = Message::TakeOver { term: term + 1, last_index: 99, last_term: term };
+    let request =
+        Message::RequestVoteForTransfer { term: term + 1, last_index: 99, last_term: term };
     raft.receive(now, id(2), request).unwrap();
     cluster.drain(3);
     assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
@@ -396,25 +397,25 @@ fn forward_is_busy_while_a_chunk_is_in_the_buffer() {
 fn node_with_a_forwarded_command_does_not_quiesce() {
     let mut cluster = elected(Config { quiesce_us: 100_000, ..config() });
     cluster.run(1000);
-    assert!(cluster.raft(3).status().quiet);
+    assert!(cluster.raft(3).status().quiescent);
     // the follower and the leader unquiesce
     forward(&mut cluster, 3, "a");
     cluster.run(50);
     assert_eq!(cluster.commands(3), ["a"]);
     cluster.run(1000);
-    assert!(cluster.raft(3).status().quiet);
+    assert!(cluster.raft(3).status().quiescent);
     forward(&mut cluster, 3, "b");
     let status = cluster.raft(3).status();
-    assert!(!status.quiet && cluster.raft(3).deadline().is_some());
+    assert!(!status.quiescent && cluster.raft(3).deadline().is_some());
     // only the forwarded command to the quiescent leader is lost
     cluster.run_if(100, |e| !is_propose(e));
     let now = cluster.now;
-    cluster.raft(1).wake(now);
+    cluster.raft(1).unquiesce(now);
     cluster.drain(1);
     cluster.run_if(180, |e| !is_propose(e));
-    assert!(!cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
+    assert!(!cluster.raft(3).status().quiescent && !cluster.raft(1).status().quiescent);
     cluster.run_if(1000, |e| !is_propose(e));
-    assert!(cluster.raft(3).status().quiet);
+    assert!(cluster.raft(3).status().quiescent);
     assert!(matches!(
         take_forwarded(&mut cluster, 3)[..],
         [(1, 1, Forwarded::Taken(_)), (2, 1, Forwarded::Unknown)]
@@ -430,9 +431,9 @@ fn command_of_a_removed_member_is_refused() {
     cluster.drain(1);
     cluster.settle_if(|e| is_propose(e) || is_proposed(e));
     // node 3 does not know of its removal yet
-    assert!(cluster.raft(3).status().standing.votes());
+    assert!(cluster.raft(3).status().membership.is_voter());
     assert_eq!(take_forwarded(&mut cluster, 3), [(1, 1, Forwarded::Refused)]);
-    while cluster.raft(3).status().standing.is_member() {
+    while cluster.raft(3).status().membership.is_member() {
         cluster.run(10);
     }
     // node 3 still knows the leader

@@ -12,7 +12,7 @@ use quorate_raft::{
 const LIMIT: u64 = 1 << 62;
 
 fn config() -> Config {
-    Config { forward: true, snapshot_part_bytes: 64, ..Config::default() }
+    Config { forward: true, max_snapshot_chunk_bytes: 64, ..Config::default() }
 }
 
 fn elected(config: Config) -> Cluster {
@@ -214,7 +214,7 @@ fn message_with_a_future_round_is_rejected() {
 fn forward_on_a_stopped_node_is_refused() {
     let mut raft = Node::new(id(1), &[1, 2].map(id), config(), 1).unwrap();
     raft.restore(Record::Vote { term: 3, vote: None }).unwrap();
-    let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
+    let covers = Record::Snapshot { index: 9, index_term: 3, compacted: 0, compacted_term: 0 };
     raft.restore(covers).unwrap();
     raft.tick(Instant::ZERO);
     assert_eq!(raft.fatal(), Some(Fatal::LostState));
@@ -240,7 +240,7 @@ impl Follower {
                     propose_message = id;
                     continue;
                 }
-                Some(Output::Event(Event::Lost { before, .. })) => {
+                Some(Output::Event(Event::ProposalsDropped { before, .. })) => {
                     self.lost.push(before);
                     continue;
                 }

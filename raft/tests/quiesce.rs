@@ -10,7 +10,7 @@ use quorate_raft::{Change, Config, ConfigError, Fixed, Message, ProposeError, Ra
 const IDLE_MS: u64 = 300;
 
 fn config() -> Config {
-    Config { quiesce_us: IDLE_MS * 1_000, snapshot_part_bytes: 64, ..Config::default() }
+    Config { quiesce_us: IDLE_MS * 1_000, max_snapshot_chunk_bytes: 64, ..Config::default() }
 }
 
 /// A cluster led by node 1.
@@ -33,8 +33,8 @@ fn quiescent(nodes: u64) -> Cluster {
 fn are_quiescent(cluster: &mut Cluster, first: u64, last: u64) -> bool {
     (first..=last).all(|node| {
         let raft = cluster.raft(node);
-        assert_eq!(raft.status().quiet, raft.deadline().is_none());
-        raft.status().quiet
+        assert_eq!(raft.status().quiescent, raft.deadline().is_none());
+        raft.status().quiescent
     })
 }
 
@@ -49,7 +49,7 @@ fn count_messages(cluster: &mut Cluster, ms: u64) -> usize {
 }
 
 fn is_quiesce(envelope: &Envelope) -> bool {
-    matches!(envelope.message(), Message::Rest { .. })
+    matches!(envelope.message(), Message::Quiesce { .. })
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn idle_cluster_quiesces_and_sends_nothing() {
     for nodes in [2, 3, 5] {
         let mut cluster = elected(nodes);
         cluster.run(IDLE_MS - 100);
-        assert!(!cluster.raft(1).status().quiet, "idle for too short a time");
+        assert!(!cluster.raft(1).status().quiescent, "idle for too short a time");
         cluster.run(300);
         assert!(are_quiescent(&mut cluster, 1, nodes));
         let term = cluster.raft(1).status().term;
@@ -73,7 +73,7 @@ fn cluster_does_not_quiesce_by_default() {
     cluster.run(200);
     cluster.elect(1);
     assert!(count_messages(&mut cluster, 5_000) > 300);
-    assert!(!cluster.raft(1).status().quiet);
+    assert!(!cluster.raft(1).status().quiescent);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn proposal_unquiesces_all_nodes_until_they_are_idle_again() {
     assert_eq!(cluster.leader(), Some(1));
     for node in 1..=3 {
         assert_eq!(cluster.commands(node), ["x"]);
-        assert!(!cluster.raft(node).status().quiet);
+        assert!(!cluster.raft(node).status().quiescent);
     }
     assert!(count_messages(&mut cluster, 100) > 0, "heartbeats are sent again");
     cluster.run(IDLE_MS + 200);
@@ -98,7 +98,7 @@ fn busy_leader_does_not_quiesce() {
     let mut cluster = elected(3);
     for step in 0..10 {
         cluster.run(IDLE_MS - 100);
-        assert!(!cluster.raft(1).status().quiet);
+        assert!(!cluster.raft(1).status().quiescent);
         match step % 2 {
             0 => drop(cluster.propose(1, "x")),
             _ => drop(cluster.raft(1).read().unwrap()),
@@ -112,17 +112,17 @@ fn cluster_does_not_quiesce_while_a_member_is_down_or_lagging() {
     let mut cluster = elected(3);
     cluster.host(3).up = false;
     cluster.run(IDLE_MS + 1_000);
-    assert!(!cluster.raft(1).status().quiet);
+    assert!(!cluster.raft(1).status().quiescent);
     cluster.restart(3);
     cluster.run(IDLE_MS - 100);
-    assert!(!cluster.raft(1).status().quiet, "the idle time starts again");
+    assert!(!cluster.raft(1).status().quiescent, "the idle time starts again");
     cluster.run(500);
     assert!(are_quiescent(&mut cluster, 1, 3));
     // the disk of node 3 does not finish
     cluster.host(3).fast_disk = false;
     cluster.propose(1, "y");
     cluster.run(IDLE_MS + 1_000);
-    assert!(!cluster.raft(1).status().quiet && !cluster.raft(3).status().quiet);
+    assert!(!cluster.raft(1).status().quiescent && !cluster.raft(3).status().quiescent);
     cluster.host(3).fast_disk = true;
     cluster.sync(3);
     cluster.run(IDLE_MS + 500);
@@ -133,14 +133,15 @@ fn cluster_does_not_quiesce_while_a_member_is_down_or_lagging() {
 fn leader_quiesces_last() {
     let mut cluster = elected(3);
     // the acknowledgement of node 3 is lost
-    let delivered = |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::Accept { .. }));
+    let delivered =
+        |e: &Envelope| !(e.from == 3 && matches!(e.message(), Message::AppendAccepted { .. }));
     let mut requested = 0;
     cluster.run_if(IDLE_MS + 100, |e| {
         requested += usize::from(e.to == 3 && is_quiesce(e));
         requested == 0 || delivered(e)
     });
-    assert!(requested > 0 && !cluster.raft(1).status().quiet);
-    assert!(cluster.raft(3).status().quiet);
+    assert!(requested > 0 && !cluster.raft(1).status().quiescent);
+    assert!(cluster.raft(3).status().quiescent);
     // the leader sends Quiesce again
     cluster.run(IDLE_MS + 200);
     assert!(are_quiescent(&mut cluster, 1, 3));
@@ -156,7 +157,7 @@ fn followers_still_detect_a_dead_leader_that_could_not_quiesce() {
             down |= is_quiesce(e);
             !down || (e.from != 5 && e.to != 5)
         });
-        assert!(!cluster.raft(1).status().quiet);
+        assert!(!cluster.raft(1).status().quiescent);
         cluster.host(1).up = false;
         cluster.run_if(2_000, |e| e.from != 5 && e.to != 5);
         assert!(cluster.leader().is_some_and(|leader| leader != 1), "late: {late}");
@@ -173,7 +174,7 @@ fn lagging_learner_keeps_the_cluster_active() {
     cluster.host(4).fast_disk = false;
     cluster.propose(1, "x");
     cluster.run(IDLE_MS + 500);
-    assert!(!cluster.raft(2).status().quiet);
+    assert!(!cluster.raft(2).status().quiescent);
     cluster.host(1).up = false;
     cluster.run(2_000);
     assert!(cluster.leader().is_some_and(|leader| leader != 1));
@@ -187,7 +188,7 @@ fn quiesce_does_not_commit_uncommitted_entries() {
     let index = cluster.propose(1, "x");
     cluster.run(IDLE_MS + 1_000);
     assert!(cluster.raft(2).status().durable >= index && cluster.commands(2).is_empty());
-    assert!(!cluster.raft(1).status().quiet);
+    assert!(!cluster.raft(1).status().quiescent);
     cluster.sync(1);
     cluster.host(1).fast_disk = true;
     cluster.run(IDLE_MS + 500);
@@ -206,10 +207,10 @@ fn quiesce_does_not_commit_a_conflicting_log_of_equal_length() {
     cluster.net.clear();
     let (now, status) = (cluster.now, cluster.raft(3).status());
     assert!(status.commit < status.last);
-    let message = Message::Rest { term: status.term + 1, round: 1, index: status.last };
+    let message = Message::Quiesce { term: status.term + 1, round: 1, index: status.last };
     cluster.raft(3).receive(now, id(2), message).unwrap();
     let after = cluster.raft(3).status();
-    assert_eq!((after.leader, after.commit, after.quiet), (Some(id(2)), status.commit, false));
+    assert_eq!((after.leader, after.commit, after.quiescent), (Some(id(2)), status.commit, false));
 }
 
 #[test]
@@ -286,7 +287,7 @@ fn late_quiesce_message_is_ignored() {
     cluster.propose(1, "x");
     cluster.run(100);
     cluster.deliver(&late.unwrap());
-    assert!(!cluster.raft(3).status().quiet);
+    assert!(!cluster.raft(3).status().quiescent);
     assert_eq!(cluster.commands(3), ["x"]);
     // the same without an entry in between
     let mut late = None;
@@ -298,10 +299,10 @@ fn late_quiesce_message_is_ignored() {
     });
     assert!(are_quiescent(&mut cluster, 1, 3));
     let now = cluster.now;
-    cluster.raft(1).wake(now);
+    cluster.raft(1).unquiesce(now);
     cluster.run(100);
     cluster.deliver(&late.unwrap());
-    assert!(!cluster.raft(3).status().quiet);
+    assert!(!cluster.raft(3).status().quiescent);
 }
 
 #[test]
@@ -336,11 +337,11 @@ fn unquiescing_does_not_disrupt_a_live_leader() {
         let now = cluster.now;
         match way {
             0 => drop(cluster.raft(2).propose(b"x").unwrap_err()),
-            1 => cluster.raft(2).wake(now),
+            1 => cluster.raft(2).unquiesce(now),
             _ => cluster.restart(2),
         }
         cluster.drain(2);
-        assert!(!cluster.raft(2).status().quiet);
+        assert!(!cluster.raft(2).status().quiescent);
         assert!(count_messages(&mut cluster, 600) > 0);
         assert_eq!(cluster.leader(), Some(1));
         assert_eq!(cluster.raft(1).status().term, term, "way {way}");
@@ -356,7 +357,7 @@ fn node_does_not_vote_right_after_unquiescing() {
         cluster.now = cluster.now.after(30_000_000);
         let (now, status) = (cluster.now, cluster.raft(3).status());
         if by_call {
-            cluster.raft(3).wake(now);
+            cluster.raft(3).unquiesce(now);
         }
         let request = Message::RequestVote {
             pre: true,
@@ -366,7 +367,7 @@ fn node_does_not_vote_right_after_unquiescing() {
         };
         cluster.raft(3).receive(now, id(2), request).unwrap();
         assert!(cluster.raft(3).poll().is_none(), "by call: {by_call}");
-        assert!(!cluster.raft(3).status().quiet);
+        assert!(!cluster.raft(3).status().quiescent);
         // it votes after the minimum election timeout without a leader
         let later = now.after(160_000);
         cluster.raft(3).tick(now);
@@ -384,7 +385,7 @@ fn follower_read_unquiesces_the_leader() {
     cluster.settle();
     assert_eq!(cluster.host(3).reads.len(), 1);
     cluster.run(100);
-    assert!(!cluster.raft(1).status().quiet && !cluster.raft(2).status().quiet);
+    assert!(!cluster.raft(1).status().quiescent && !cluster.raft(2).status().quiescent);
     assert_eq!(cluster.leader(), Some(1));
 }
 
@@ -401,7 +402,7 @@ fn follower_request_cancels_its_quiesce_acknowledgement() {
             }
             !keep
         });
-        assert!(cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
+        assert!(cluster.raft(3).status().quiescent && !cluster.raft(1).status().quiescent);
         match snapshot {
             true => cluster.raft(3).request_snapshot().unwrap(),
             false => drop(cluster.raft(3).read().unwrap()),
@@ -409,7 +410,7 @@ fn follower_request_cancels_its_quiesce_acknowledgement() {
         cluster.drain(3);
         cluster.settle_if(|e| e.from == 3);
         cluster.deliver(&late.unwrap());
-        assert!(!cluster.raft(1).status().quiet, "snapshot: {snapshot}");
+        assert!(!cluster.raft(1).status().quiescent, "snapshot: {snapshot}");
     }
 }
 
@@ -418,14 +419,14 @@ fn unquiesced_leader_sends_heartbeats_and_steps_down_without_a_quorum() {
     let mut cluster = quiescent(3);
     cluster.now = cluster.now.after(10_000_000);
     let now = cluster.now;
-    cluster.raft(1).wake(now);
+    cluster.raft(1).unquiesce(now);
     assert_eq!(cluster.raft(1).deadline(), Some(now));
     assert!(count_messages(&mut cluster, 20) >= 2);
     assert!(!are_quiescent(&mut cluster, 2, 3));
     // without followers
     let mut cluster = quiescent(3);
     let now = cluster.now;
-    cluster.raft(1).wake(now);
+    cluster.raft(1).unquiesce(now);
     cluster.run_if(1_000, |_| false);
     assert_ne!(cluster.raft(1).status().role, Role::Leader);
 }
@@ -452,9 +453,9 @@ fn later_term_unquiesces() {
     let term = cluster.raft(1).status().term;
     let now = cluster.now;
     // an acknowledgement unquiesces a node only if its term is later
-    let accept = |term| Message::Accept { term, round: 1, match_index: 0 };
+    let accept = |term| Message::AppendAccepted { term, round: 1, match_index: 0 };
     cluster.raft(3).receive(now, id(2), accept(term)).unwrap();
-    assert!(cluster.raft(3).status().quiet);
+    assert!(cluster.raft(3).status().quiescent);
     cluster.raft(3).receive(now, id(2), accept(term + 1)).unwrap();
     assert_eq!(cluster.raft(3).status().term, term + 1);
     assert!(cluster.raft(3).deadline().is_some_and(|at| at < now.after(1_000_000)));
@@ -479,7 +480,7 @@ fn invalid_quiesce_messages_are_rejected() {
     let mut cluster = quiescent(3);
     let now = cluster.now;
     let status = cluster.raft(3).status();
-    let quiesce = |term, round, index| Message::Rest { term, round, index };
+    let quiesce = |term, round, index| Message::Quiesce { term, round, index };
     for (message, reason) in [
         (quiesce(0, 1, 1), Rejected::Malformed),
         (quiesce(status.term, 0, 1), Rejected::Malformed),
@@ -491,19 +492,19 @@ fn invalid_quiesce_messages_are_rejected() {
         assert_eq!(cluster.raft(3).receive(now, id(1), message), Err(reason), "{message:?}");
         // it stays quiescent
         assert_eq!(cluster.raft(3).deadline(), before.deadline());
-        assert!(cluster.raft(3).status().quiet);
+        assert!(cluster.raft(3).status().quiescent);
     }
     let bad =
         Message::Append { term: 0, prev_index: 0, prev_term: 0, commit: 0, round: 1, entries: &[] };
     assert_eq!(cluster.raft(1).receive(now, id(2), bad), Err(Rejected::Malformed));
-    assert!(cluster.raft(1).status().quiet);
+    assert!(cluster.raft(1).status().quiescent);
     // two leaders of one term
     let message = quiesce(status.term, 1_000, status.last);
     assert_eq!(cluster.raft(3).receive(now, id(2), message), Err(Rejected::Impossible));
     // the commit index is beyond the log of this node
     let message = quiesce(status.term, 1_000, status.last + 1);
     assert_eq!(cluster.raft(3).receive(now, id(1), message), Ok(()));
-    assert!(!cluster.raft(3).status().quiet);
+    assert!(!cluster.raft(3).status().quiescent);
     assert_eq!(cluster.raft(3).status().commit, status.commit);
 }
 
@@ -514,9 +515,9 @@ fn fixed_storage_does_not_quiesce() {
     assert_eq!(Node::new(ids[0], &ids, config(), 1).err(), Some(ConfigError::Fixed));
     let mut node = Node::new(ids[0], &ids, Config::default(), 1).unwrap();
     node.tick(Instant::ZERO);
-    let message = Message::Rest { term: 1, round: 1, index: 0 };
+    let message = Message::Quiesce { term: 1, round: 1, index: 0 };
     assert_eq!(node.receive(Instant::ZERO, ids[1], message), Ok(()));
-    node.wake(Instant::ZERO);
+    node.unquiesce(Instant::ZERO);
     assert!(node.deadline().is_some() && node.status().term == 0);
 }
 
@@ -601,7 +602,7 @@ fn cluster_does_not_quiesce_in_joint_consensus() {
     cluster.raft(1).change(&changes).unwrap();
     cluster.drain(1);
     cluster.run(IDLE_MS + 500);
-    assert!(cluster.raft(1).status().joint && !cluster.raft(1).status().quiet);
+    assert!(cluster.raft(1).status().joint && !cluster.raft(1).status().quiescent);
     let applied = cluster.raft(1).status().applied;
     cluster.raft(1).snapshot_taken(applied, applied).unwrap();
     cluster.drain(1);
@@ -618,7 +619,7 @@ fn unquiesce_of_an_active_node_does_nothing() {
     let now = cluster.now.after(10_000);
     for node in 1..=3 {
         let before = cluster.raft(node).clone();
-        cluster.raft(node).wake(now);
+        cluster.raft(node).unquiesce(now);
         assert!(*cluster.raft(node) == before, "node {node}");
     }
 }
@@ -630,7 +631,7 @@ fn malformed_message_does_not_unquiesce_the_leader() {
     let malformed = Message::Vote { pre: false, term: 0, granted: true };
     for _ in 0..2 {
         assert!(cluster.raft(1).receive(now, id(2), malformed).is_err());
-        assert!(cluster.raft(1).status().quiet);
+        assert!(cluster.raft(1).status().quiescent);
         assert!(cluster.raft(1).poll().is_none());
     }
     let later = now.after(10_000_000);
@@ -650,6 +651,6 @@ fn restarted_learner_unquiesces_its_leader_until_all_are_idle_again() {
     cluster.restart(4);
     cluster.run(2_000);
     let status = cluster.raft(4).status();
-    assert_eq!((status.leader, status.quiet), (Some(id(1)), true));
+    assert_eq!((status.leader, status.quiescent), (Some(id(1)), true));
     assert!(are_quiescent(&mut cluster, 1, 4));
 }

@@ -138,7 +138,7 @@ fn acknowledgement_of_another_term_confirms_no_read() {
     cluster.drain(1);
     cluster.net.clear();
     let term = cluster.raft(1).status().term;
-    let stale = Message::Accept { term: term - 1, round: 900, match_index: 0 };
+    let stale = Message::AppendAccepted { term: term - 1, round: 900, match_index: 0 };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&stale) });
     assert!(cluster.host(1).reads.is_empty());
 }
@@ -217,7 +217,7 @@ fn read_index_of_an_earlier_incarnation_confirms_no_read() {
     let request = cluster.net.pop_front().unwrap();
     cluster.deliver(&request);
     let answer = cluster.net.pop_front().unwrap();
-    assert!(matches!(answer.message(), Message::ReadAt { .. }));
+    assert!(matches!(answer.message(), Message::ReadIndexConfirmed { .. }));
     cluster.restart(2);
     cluster.run(60);
     cluster.propose(1, "x");
@@ -289,7 +289,7 @@ fn send_read_index(cluster: &mut Cluster, id: u64) {
 
 fn confirmed_ids(cluster: &Cluster) -> Vec<u64> {
     let ids = cluster.net.iter().filter_map(|e| match e.message() {
-        Message::ReadAt { id, .. } => Some(id),
+        Message::ReadIndexConfirmed { id, .. } => Some(id),
         _ => None,
     });
     ids.collect()
@@ -345,7 +345,7 @@ fn read_index_request_is_dropped_with_leadership() {
     cluster.elect(1);
     let mut answered = 0;
     cluster.run_if(200, |e| {
-        answered += u64::from(matches!(e.message(), Message::ReadAt { .. }));
+        answered += u64::from(matches!(e.message(), Message::ReadIndexConfirmed { .. }));
         true
     });
     assert_eq!(answered, 0);
@@ -381,7 +381,7 @@ fn read_index_of_another_term_or_sender_confirms_no_read() {
     let request = cluster.net.pop_front().unwrap();
     let Message::ReadIndex { term, id } = request.message() else { panic!("not a request") };
     for (from, term) in [(3, term), (1, term + 1), (1, term - 1)] {
-        let bytes = encode(&Message::ReadAt { term, id, index: 0 });
+        let bytes = encode(&Message::ReadIndexConfirmed { term, id, index: 0 });
         cluster.deliver(&Envelope { from, to: 2, bytes });
         assert!(cluster.host(2).reads.is_empty());
     }

@@ -126,7 +126,7 @@ fn with_removal_in_the_log() -> Cluster {
     cluster.drain(1);
     cluster.settle_if(|e| matches!((e.from, e.to), (1, 4) | (4, 1)));
     let status = cluster.raft(4).status();
-    assert!(!status.standing.is_member() && status.config > status.commit, "{status:?}");
+    assert!(!status.membership.is_member() && status.config > status.commit, "{status:?}");
     cluster
 }
 

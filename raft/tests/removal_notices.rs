@@ -13,7 +13,7 @@ fn without_node(node: u64) -> impl Fn(&Envelope) -> bool {
 
 /// Node 1 leads, and has removed the last node, which was partitioned for `ms`.
 fn with_last_node_removed(nodes: u64, pre_vote: bool, ms: u64) -> Cluster {
-    let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { pre_vote, max_snapshot_chunk_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(nodes, config);
     cluster.elect(1);
     cluster.run(200);
@@ -69,8 +69,8 @@ fn removed_learners_and_witnesses_are_notified_when_their_partition_heals() {
             cluster.drain(1);
             cluster.run(500);
         }
-        let standing = cluster.raft(4).status().standing;
-        assert_eq!((standing.is_member(), standing.votes()), (true, promoted));
+        let membership = cluster.raft(4).status().membership;
+        assert_eq!((membership.is_member(), membership.is_voter()), (true, promoted));
         cluster.run_if(500, without_node(4));
         cluster.raft(1).change(&[Change::Remove(id(4))]).unwrap();
         cluster.drain(1);
@@ -208,8 +208,10 @@ fn notice_is_accepted_only_from_a_member_and_without_a_leader() {
 /// Without pre-vote the removed node has campaigned in later terms.
 #[test]
 fn removed_node_in_a_later_term_does_not_depose_the_leader() {
-    let mut cluster =
-        Cluster::with(3, Config { pre_vote: false, snapshot_part_bytes: 64, ..Config::default() });
+    let mut cluster = Cluster::with(
+        3,
+        Config { pre_vote: false, max_snapshot_chunk_bytes: 64, ..Config::default() },
+    );
     cluster.elect(1);
     cluster.run(200);
     cluster.run_if(1_000, |e| without_node(3)(e));
@@ -234,7 +236,7 @@ fn restarted_node_with_its_removal_in_the_log_falls_silent() {
             cluster.drain(1);
             cluster.run(1_000);
             let index = cluster.raft(node).status().config;
-            assert!(!cluster.raft(node).status().standing.is_member());
+            assert!(!cluster.raft(node).status().membership.is_member());
             let before = cluster.raft(2).status();
             cluster.restart(node);
             cluster.run(1_000);

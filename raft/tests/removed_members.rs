@@ -50,7 +50,7 @@ fn with_chunk_request() -> (Cluster, u64) {
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
     cluster.drain(1);
     cluster.run_if(100, |e| match (e.from, e.to) {
-        (4 | 5, 1) => matches!(e.message(), Message::Reject { .. }),
+        (4 | 5, 1) => matches!(e.message(), Message::AppendRejected { .. }),
         (from, _) => from < 4,
     });
     cluster.net.clear();

@@ -226,7 +226,7 @@ fn divergent_follower_converges_in_few_round_trips() {
     cluster.host(1).up = true;
     let mut rejects = 0;
     cluster.run_if(200, |e| {
-        rejects += u32::from(matches!(e.message(), Message::Reject { .. }));
+        rejects += u32::from(matches!(e.message(), Message::AppendRejected { .. }));
         true
     });
     assert!(rejects <= 2, "{rejects} rejections for a tail of 50 entries of one term");
@@ -275,7 +275,7 @@ fn stale_rejection_does_not_reset_the_match_index() {
     cluster.propose(1, "a");
     cluster.settle();
     let status = cluster.raft(1).status();
-    let reject = Message::Reject {
+    let reject = Message::AppendRejected {
         term: status.term,
         round: 0,
         prev_index: status.last,
@@ -300,10 +300,12 @@ fn acknowledgement_from_before_the_probe_does_not_end_it() {
     let progress = |cluster: &mut Cluster| {
         cluster.raft(1).peers().find(|peer| peer.id == id(2)).unwrap().replication
     };
-    cluster
-        .settle_if(|e| e.to == 2 || matches!(e.message(), Message::Reject { .. }) && e.from == 2);
+    cluster.settle_if(|e| {
+        e.to == 2 || matches!(e.message(), Message::AppendRejected { .. }) && e.from == 2
+    });
     assert_eq!(progress(&mut cluster), Replication::Probe);
-    let late = |round| Message::Accept { term: before.term, round, match_index: before.last };
+    let late =
+        |round| Message::AppendAccepted { term: before.term, round, match_index: before.last };
     let now = cluster.now;
     cluster.raft(1).receive(now, id(2), late(0)).unwrap();
     assert_eq!(progress(&mut cluster), Replication::Probe);
@@ -332,7 +334,8 @@ fn rejection_that_is_late_or_below_the_match_index_is_ignored() {
     {
         let mut copy = cluster.raft(1).clone();
         let hint_index = prev_index - 1;
-        let reject = Message::Reject { term, round, prev_index, hint_index, hint_term: term };
+        let reject =
+            Message::AppendRejected { term, round, prev_index, hint_index, hint_term: term };
         copy.receive(now, id(2), reject).unwrap();
         let peer = copy.peers().find(|peer| peer.id == id(2)).unwrap();
         assert_eq!(peer.replication == Replication::Probe, probes, "{prev_index} {round}");
@@ -369,7 +372,7 @@ fn probe_begins_at_the_last_entry_that_may_agree() {
             let expected = (0..=hint_index).rev().find(may).unwrap() + 1;
             let mut copy = raft.clone();
             let reject =
-                Message::Reject { term: 5, round: 0, prev_index: 6, hint_index, hint_term };
+                Message::AppendRejected { term: 5, round: 0, prev_index: 6, hint_index, hint_term };
             copy.receive(now, id(2), reject).unwrap();
             let peer = copy.peers().next().unwrap();
             assert_eq!(peer.next_index, expected, "{hint_index} of {hint_term}");
@@ -386,7 +389,7 @@ fn rejection_hint_is_not_a_match() {
     cluster.net.clear();
     let status = cluster.raft(1).status();
     for from in [2, 3] {
-        let reject = Message::Reject {
+        let reject = Message::AppendRejected {
             term: status.term,
             round: 1,
             prev_index: status.last,
@@ -564,10 +567,18 @@ fn invalid_messages_are_rejected_and_counted_without_effect() {
         (2, append(term, (0, 0), &[]), Rejected::Impossible),
         (2, append(term + 1, (1, term + 1), &[]), Rejected::Impossible),
         (9, append(term, (0, 0), &[]), Rejected::Impossible),
-        (9, Message::Accept { term, round: 1, match_index: 1 }, Rejected::UnknownSender),
-        (2, Message::Accept { term, round: 1, match_index: last + 1 }, Rejected::Impossible),
-        (2, Message::Accept { term, round: 1 << 40, match_index: 1 }, Rejected::Impossible),
-        (2, Message::Accept { term: u64::MAX, round: 0, match_index: 1 }, Rejected::OutOfRange),
+        (9, Message::AppendAccepted { term, round: 1, match_index: 1 }, Rejected::UnknownSender),
+        (
+            2,
+            Message::AppendAccepted { term, round: 1, match_index: last + 1 },
+            Rejected::Impossible,
+        ),
+        (2, Message::AppendAccepted { term, round: 1 << 40, match_index: 1 }, Rejected::Impossible),
+        (
+            2,
+            Message::AppendAccepted { term: u64::MAX, round: 0, match_index: 1 },
+            Rejected::OutOfRange,
+        ),
         (2, Message::Vote { pre: false, term: 0, granted: true }, Rejected::Malformed),
         (
             2,

@@ -24,9 +24,9 @@ fn append(first: u64, commit: u64, entries: &[u8]) -> Vec<u8> {
     encode(&Record::Append { first, commit, entries })
 }
 
-fn snapshot(covers: (u64, u64), anchor: (u64, u64)) -> Vec<u8> {
-    let ((index, index_term), (anchor, anchor_term)) = (covers, anchor);
-    encode(&Record::Snapshot { index, index_term, anchor, anchor_term })
+fn snapshot(covers: (u64, u64), compacted: (u64, u64)) -> Vec<u8> {
+    let ((index, index_term), (compacted, compacted_term)) = (covers, compacted);
+    encode(&Record::Snapshot { index, index_term, compacted, compacted_term })
 }
 
 /// The record of the members of a snapshot, valid or not.
@@ -51,7 +51,7 @@ fn founders(ids: &[u8]) -> Vec<u8> {
 }
 
 fn configuration(list: &[(u8, u8)]) -> Vec<u8> {
-    list.iter().flat_map(|&(standing, node)| [standing, node, 0, 0, 0, 0, 0, 0, 0]).collect()
+    list.iter().flat_map(|&(membership, node)| [membership, node, 0, 0, 0, 0, 0, 0, 0]).collect()
 }
 
 fn empty<S: Storage>() -> Raft<S> {

@@ -150,7 +150,7 @@ fn token_registers_one_session() {
     let first = register(&mut replica, 1, 7);
     assert_eq!(register(&mut replica, 2, 7), first);
     assert_ne!(register(&mut replica, 3, 8), first);
-    assert_eq!(replica.table.live(), 2);
+    assert_eq!(replica.table.len(), 2);
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn idle_session_expires_by_the_time_in_the_entries() {
         replica.request(3, 50, Request::KeepAlive { session: busy, lowest: 1 }),
         Outcome::Alive
     );
-    assert!(replica.table.lives(idle));
+    assert!(replica.table.is_alive(idle));
     replica.request(4, 51, Request::Register { token: 9 });
-    assert!(!replica.table.lives(idle) && replica.table.lives(busy));
+    assert!(!replica.table.is_alive(idle) && replica.table.is_alive(busy));
     let late = Request::Command { session: idle, serial: 1, lowest: 1, command: &[1] };
     // an earlier time does not restore the session
     assert_eq!(replica.request(5, 0, late), Outcome::Refused(Refused::Gone));
@@ -176,7 +176,7 @@ fn oldest_session_is_evicted_when_the_table_is_full() {
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     replica.request(4, 0, Request::KeepAlive { session: a, lowest: 1 });
     let d = register(&mut replica, 5, 5);
-    assert_eq!([a, b, c, d].map(|id| replica.table.lives(id)), [true, false, true, true]);
+    assert_eq!([a, b, c, d].map(|id| replica.table.is_alive(id)), [true, false, true, true]);
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn configured_limits_apply_instead_of_the_storage_capacity() {
     let limits = Limits { sessions: 2, window: 2, answer_bytes: 5, ..LIMITS };
     let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
-    assert_eq!([a, b, c].map(|id| replica.table.lives(id)), [false, true, true]);
+    assert_eq!([a, b, c].map(|id| replica.table.is_alive(id)), [false, true, true]);
     let command = |serial, len: &'static [u8]| Request::Command {
         session: b,
         serial,
@@ -324,7 +324,7 @@ fn client_limits_commands_in_flight() {
         assert_eq!((client.lowest(), client.begin()), (1, None));
     }
     assert!(client.finish(1));
-    assert_eq!((client.lowest(), client.begin(), client.waits(65)), (65, Some(65), true));
+    assert_eq!((client.lowest(), client.begin(), client.is_pending(65)), (65, Some(65), true));
     assert!(!client.finish(66));
     // a request for an answered serial is still valid
     let late = encode(Call { time_us: 0, request: client.request(3, &[]) });
@@ -339,15 +339,15 @@ fn cluster_clock_counts_no_interval_twice() {
     assert_eq!([1010, 1005, 1012].map(|now| clock.stamp(us(now))), [10, 10, 12]);
     // the next leader continues from the last time it received
     let mut next = ClusterClock::new(us(500_000));
-    next.hear(12, us(500_003));
+    next.observe(12, us(500_003));
     assert_eq!(next.stamp(us(500_010)), 19);
     // late entries do not stop the clock
-    next.hear(15, us(500_020));
+    next.observe(15, us(500_020));
     assert_eq!(next.stamp(us(500_020)), 29);
-    next.hear(29, us(500_025));
+    next.observe(29, us(500_025));
     assert_eq!(next.stamp(us(500_025)), 34);
     // the clock ends at its greatest value
-    next.hear((1 << 62) - 3, us(500_030));
+    next.observe((1 << 62) - 3, us(500_030));
     assert_eq!(next.stamp(us(500_031)), (1 << 62) - 2);
     assert_eq!(next.stamp(us(500_040)), (1 << 62) - 1);
 }
@@ -499,7 +499,7 @@ impl World {
             Act::Retry { client, which } => {
                 let Some(mine) = &self.clients[client] else { return };
                 let serial = mine.lowest() + (which % 4) as u64;
-                if mine.waits(serial) {
+                if mine.is_pending(serial) {
                     let call = Call { time_us: self.time_us, request: mine.request(serial, &[3]) };
                     self.requests.push((client, encode(call)));
                 }
@@ -584,7 +584,7 @@ proptest! {
         for client in 0..4 {
             let Some(mine) = world.clients[client].clone() else { continue };
             for serial in mine.lowest()..mine.lowest() + 4 {
-                if mine.waits(serial) {
+                if mine.is_pending(serial) {
                     let call = Call { time_us: world.time_us, request: mine.request(serial, &[3]) };
                     let gone = Outcome::Refused(Refused::Gone);
                     let outcome = world.commit(client, &encode(call));
@@ -647,7 +647,7 @@ mod through_leaders {
             for (at, client) in clients.iter_mut().enumerate() {
                 client.begin();
                 for serial in client.lowest()..client.lowest() + 4 {
-                    if client.waits(serial) && (seed + round + serial) % 3 < 2 {
+                    if client.is_pending(serial) && (seed + round + serial) % 3 < 2 {
                         propose_on_all_nodes(cluster, client, serial, at as u8);
                     }
                 }

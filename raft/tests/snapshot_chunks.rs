@@ -11,7 +11,7 @@ const CHUNK: usize = 64;
 
 /// The leader has asked its application for the first chunk of the snapshot at index 5 for node 3.
 fn with_chunk_request(config: Config) -> Cluster {
-    let mut cluster = Cluster::with(3, Config { snapshot_part_bytes: CHUNK, ..config });
+    let mut cluster = Cluster::with(3, Config { max_snapshot_chunk_bytes: CHUNK, ..config });
     cluster.elect(1);
     for n in 0..10 {
         cluster.propose(1, &format!("{n}"));
@@ -21,7 +21,7 @@ fn with_chunk_request(config: Config) -> Cluster {
     cluster.drain(1);
     // only the rejection of node 3 is delivered
     cluster.run_if(100, |e| match (e.from, e.to) {
-        (3, 1) => matches!(e.message(), Message::Reject { .. }),
+        (3, 1) => matches!(e.message(), Message::AppendRejected { .. }),
         (from, _) => from != 3,
     });
     // the request is repeated with each heartbeat
@@ -73,7 +73,7 @@ fn try_send(
 
 #[test]
 fn send_snapshot_accepts_only_the_requested_chunk() {
-    const WRONG_CHUNK: Result<(), SnapshotError> = Err(SnapshotError::Part);
+    const WRONG_CHUNK: Result<(), SnapshotError> = Err(SnapshotError::Chunk);
     const NOT_WANTED: Result<(), SnapshotError> = Err(SnapshotError::NotWanted);
     let mut cluster = with_chunk_request(Config::default());
     let raft = cluster.raft(1);
@@ -122,7 +122,7 @@ fn send_snapshot_is_refused_after_catch_up_or_without_leadership() {
     let mut cluster = with_chunk_request(Config::default());
     let (now, status) = (cluster.now, cluster.raft(1).status());
     let term = status.term;
-    let accept = Message::Accept { term, round: 0, match_index: status.last };
+    let accept = Message::AppendAccepted { term, round: 0, match_index: status.last };
     let mut caught_up = cluster.raft(1).clone();
     caught_up.receive(now, id(3), accept).unwrap();
     assert_eq!(try_send(&caught_up, (3, 5, 0), CHUNK, false), Err(SnapshotError::NotWanted));
@@ -135,15 +135,15 @@ fn send_snapshot_is_refused_after_catch_up_or_without_leadership() {
 fn snapshot_taken_accepts_applied_indexes_only() {
     let mut cluster = with_chunk_request(Config::default());
     let applied = cluster.raft(1).status().applied;
-    for (index, anchor) in [(0, 0), (7, 8), (applied + 1, 5), (4, 4), (4, 0)] {
+    for (index, compacted) in [(0, 0), (7, 8), (applied + 1, 5), (4, 4), (4, 0)] {
         let mut raft = cluster.raft(1).clone();
-        assert_eq!(raft.snapshot_taken(index, anchor), Err(SnapshotError::Index), "{index}");
+        assert_eq!(raft.snapshot_taken(index, compacted), Err(SnapshotError::Index), "{index}");
         assert!(raft == *cluster.raft(1));
     }
-    for (index, anchor) in [(5, 0), (5, 5), (7, 0), (7, 6), (applied, applied)] {
+    for (index, compacted) in [(5, 0), (5, 5), (7, 0), (7, 6), (applied, applied)] {
         let mut raft = cluster.raft(1).clone();
-        assert_eq!(raft.snapshot_taken(index, anchor), Ok(()), "{index}");
-        assert_eq!(raft.status().first, anchor.max(5) + 1);
+        assert_eq!(raft.snapshot_taken(index, compacted), Ok(()), "{index}");
+        assert_eq!(raft.status().first, compacted.max(5) + 1);
     }
 }
 
@@ -181,7 +181,8 @@ fn acknowledgement_of_the_current_chunk_requests_the_next_one() {
 #[test]
 fn paced_chunk_sets_the_leader_deadline() {
     let pace = 20_000;
-    let mut cluster = with_chunk_request(Config { snapshot_pace_us: pace, ..Config::default() });
+    let mut cluster =
+        with_chunk_request(Config { snapshot_chunk_interval_us: pace, ..Config::default() });
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let raft = cluster.raft(1);
     let heartbeat = raft.deadline().unwrap();
@@ -223,7 +224,7 @@ fn unsent_chunk_is_dropped_with_leadership() {
 
 #[test]
 fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
-    let config = Config { snapshot_part_bytes: CHUNK, ..Config::default() };
+    let config = Config { max_snapshot_chunk_bytes: CHUNK, ..Config::default() };
     let mut cluster = Cluster::with(5, config);
     cluster.elect(1);
     for n in 0..10 {
@@ -233,7 +234,7 @@ fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
     cluster.raft(1).snapshot_taken(5, 5).unwrap();
     cluster.drain(1);
     cluster.run_if(100, |e| match (e.from, e.to) {
-        (4 | 5, 1) => matches!(e.message(), Message::Reject { .. }),
+        (4 | 5, 1) => matches!(e.message(), Message::AppendRejected { .. }),
         (from, _) => from < 4,
     });
     let (first, index, offset) = cluster.host(1).chunk_requests.remove(0);
@@ -241,7 +242,7 @@ fn chunk_for_a_peer_that_caught_up_makes_room_for_another_peer() {
     let raft = cluster.raft(1);
     while raft.poll().is_some() {}
     raft.send_snapshot(id(first), index, offset, &[7; CHUNK], false).unwrap();
-    let accept = Message::Accept { term: status.term, round: 0, match_index: status.last };
+    let accept = Message::AppendAccepted { term: status.term, round: 0, match_index: status.last };
     raft.receive(now, id(first), accept).unwrap();
     let mut requested = Vec::new();
     while let Some(output) = raft.poll() {
@@ -285,7 +286,7 @@ fn application_cannot_restart_the_current_snapshot() {
     let ack = Message::SnapshotAck { term, round: 0, index: 5, offset: 64 };
     raft.receive(now, id(3), ack).unwrap();
     assert_eq!(poll_chunks(raft).1, [(5, 64)]);
-    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), Err(SnapshotError::Part));
+    assert_eq!(try_send(raft, (3, 5, 0), CHUNK, false), Err(SnapshotError::Chunk));
     assert_eq!(try_send(raft, (3, 5, 64), CHUNK, false), Ok(()));
 }
 
@@ -310,7 +311,11 @@ fn snapshot_taken_rejects_unapplied_and_older_indexes() {
 
 #[test]
 fn snapshot_chunks_are_paced() {
-    let config = Config { snapshot_pace_us: 40_000, snapshot_part_bytes: 8, ..Config::default() };
+    let config = Config {
+        snapshot_chunk_interval_us: 40_000,
+        max_snapshot_chunk_bytes: 8,
+        ..Config::default()
+    };
     let mut cluster = Cluster::with(3, config);
     cluster.elect(1);
     cluster.run(60);

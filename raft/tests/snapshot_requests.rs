@@ -54,7 +54,7 @@ fn send_snapshot_to_3(cluster: &mut Cluster) {
 }
 
 fn is_snapshot_request(envelope: &Envelope) -> bool {
-    matches!(envelope.message(), Message::Renew { .. })
+    matches!(envelope.message(), Message::RequestSnapshot { .. })
 }
 
 #[test]
@@ -169,10 +169,10 @@ fn earlier_acknowledgement_does_not_cancel_the_request() {
     cluster.net.clear();
     cluster.deliver(&entry);
     let accept = cluster.net.pop_back().unwrap();
-    assert!(matches!(accept.message(), Message::Accept { .. }));
+    assert!(matches!(accept.message(), Message::AppendAccepted { .. }));
     let now = cluster.now;
     let term = cluster.raft(1).status().term;
-    let request = Message::Renew { term, index: index.min(2) };
+    let request = Message::RequestSnapshot { term, index: index.min(2) };
     cluster.raft(1).receive(now, id(3), request).unwrap();
     cluster.deliver(&accept);
     let peer = cluster.raft(1).peers().find(|peer| peer.id == id(3)).unwrap();
@@ -181,7 +181,7 @@ fn earlier_acknowledgement_does_not_cancel_the_request() {
 
 #[test]
 fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
-    let config = Config { lease_drift_ppm: 500, snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { lease_drift_ppm: 500, max_snapshot_chunk_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(400);
     cluster.elect(1);
@@ -213,19 +213,19 @@ fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
 
 #[test]
 fn node_that_awaits_a_snapshot_does_not_quiesce() {
-    let config = Config { quiesce_us: 1, snapshot_part_bytes: 64, ..Config::default() };
+    let config = Config { quiesce_us: 1, max_snapshot_chunk_bytes: 64, ..Config::default() };
     let mut cluster = Cluster::with(3, config);
     cluster.run(200);
     cluster.elect(1);
     cluster.run(500);
-    assert!(cluster.raft(3).status().quiet);
+    assert!(cluster.raft(3).status().quiescent);
     cluster.raft(3).request_snapshot().unwrap();
     cluster.drain(3);
     // the request is lost
     cluster.net.clear();
     assert!(cluster.raft(3).deadline().is_some());
     cluster.run(500);
-    assert!(!cluster.raft(3).status().quiet && !cluster.raft(1).status().quiet);
+    assert!(!cluster.raft(3).status().quiescent && !cluster.raft(1).status().quiescent);
     assert!(cluster.host(1).snapshots_due.len() > 2);
 }
 
@@ -234,7 +234,7 @@ fn invalid_requests_are_rejected() {
     let mut cluster = cluster();
     [2, 1].into_iter().for_each(|node| cluster.elect(node)); // so that there is an earlier term
     let (now, status) = (cluster.now, cluster.raft(1).status());
-    let request = |term, index| Message::Renew { term, index };
+    let request = |term, index| Message::RequestSnapshot { term, index };
     for (message, reason) in [
         (request(0, 1), Rejected::Malformed),
         (request(1 << 62, 1), Rejected::OutOfRange),
@@ -262,7 +262,7 @@ fn fixed_storage_does_not_request_snapshots() {
     let mut node = Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 1).unwrap();
     node.tick(Instant::ZERO);
     assert_eq!(node.request_snapshot(), Err(SnapshotError::NotFollower));
-    let message = Message::Renew { term: 1, index: 0 };
+    let message = Message::RequestSnapshot { term: 1, index: 0 };
     assert_eq!(node.receive(Instant::ZERO, ids[1], message), Ok(()));
 }
 
@@ -358,7 +358,7 @@ fn follower_that_rejects_every_append_gets_the_snapshot_it_requests() {
         let (now, status, round) =
             (cluster.now, cluster.raft(1).status(), newest_round(&mut cluster));
         let term = status.term;
-        let reject = Message::Reject {
+        let reject = Message::AppendRejected {
             term,
             round,
             prev_index: status.last - 1,
@@ -366,7 +366,7 @@ fn follower_that_rejects_every_append_gets_the_snapshot_it_requests() {
             hint_term: term,
         };
         cluster.raft(1).receive(now, id(3), reject).unwrap();
-        cluster.raft(1).receive(now, id(3), Message::Renew { term, index }).unwrap();
+        cluster.raft(1).receive(now, id(3), Message::RequestSnapshot { term, index }).unwrap();
         cluster.drain(1);
         // the probe succeeds, so the peer is in replicate mode again
         cluster.run(100);

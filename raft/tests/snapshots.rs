@@ -199,7 +199,7 @@ fn snapshot_behind_the_log_is_answered_with_the_match_index() {
     let answer = cluster.net.pop_front().unwrap();
     let matched = status.last;
     assert!(
-        matches!(answer.message(), Message::Accept { match_index, .. } if match_index == matched)
+        matches!(answer.message(), Message::AppendAccepted { match_index, .. } if match_index == matched)
     );
 }
 
@@ -407,7 +407,7 @@ fn snapshot_below_the_compacted_index_is_not_started() {
     cluster.raft(1).receive(now, id(2), part).unwrap();
     cluster.drain(1);
     assert!(cluster.host(1).chunks.is_empty());
-    assert!(matches!(cluster.net[0].message(), Message::Accept { .. }));
+    assert!(matches!(cluster.net[0].message(), Message::AppendAccepted { .. }));
 }
 
 #[test]

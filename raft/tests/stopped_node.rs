@@ -15,7 +15,7 @@ fn stopped() -> Node {
     let config = Config { forward: true, lease_drift_ppm: 100, ..Config::default() };
     let mut node = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
     node.restore(Record::Vote { term: 3, vote: Some(id(2)) }).unwrap();
-    let covers = Record::Snapshot { index: 9, index_term: 3, anchor: 0, anchor_term: 0 };
+    let covers = Record::Snapshot { index: 9, index_term: 3, compacted: 0, compacted_term: 0 };
     node.restore(covers).unwrap();
     node.tick(Instant::from_millis(5));
     assert_eq!(node.fatal(), Some(Fatal::LostState));
@@ -59,7 +59,7 @@ fn calls_to_a_stopped_node_are_refused_without_effect() {
         ("campaign", Node::campaign),
         ("step_down", |node, _| node.step_down()),
         ("forget_leader", |node, _| node.forget_leader()),
-        ("wake", Node::wake),
+        ("wake", Node::unquiesce),
         ("request_snapshot", |node, _| {
             assert_eq!(node.request_snapshot(), Err(SnapshotError::Stopped));
         }),

@@ -38,12 +38,12 @@ fn led_by(leader: u64) -> Node {
 }
 
 const fn accept(term: u64) -> Message<'static> {
-    Message::Accept { term, round: 0, match_index: 0 }
+    Message::AppendAccepted { term, round: 0, match_index: 0 }
 }
 
 /// Node 1 leads, and all nodes have its blank entry.
 fn leader(nodes: u64, config: Config) -> Cluster {
-    let mut cluster = Cluster::with(nodes, Config { snapshot_part_bytes: 64, ..config });
+    let mut cluster = Cluster::with(nodes, Config { max_snapshot_chunk_bytes: 64, ..config });
     cluster.elect(1);
     cluster.run(200);
     assert_eq!(cluster.leader(), Some(1));
@@ -192,8 +192,8 @@ fn follower_does_not_report_other_invalid_messages() {
 fn leader_messages(term: u64) -> [Message<'static>; 4] {
     [
         Message::TimeoutNow { term },
-        Message::ReadAt { term, id: 1, index: 0 },
-        Message::Rest { term, round: 1, index: 0 },
+        Message::ReadIndexConfirmed { term, id: 1, index: 0 },
+        Message::Quiesce { term, round: 1, index: 0 },
         Message::Proposed { term, id: 1, index: 1, count: 0 },
     ]
 }
@@ -243,7 +243,7 @@ fn command(term: u64) -> Vec<u8> {
 fn follower_requests(term: u64, commands: &[u8]) -> [Message<'_>; 3] {
     [
         Message::ReadIndex { term, id: 1 },
-        Message::Renew { term, index: 1 },
+        Message::RequestSnapshot { term, index: 1 },
         Message::Propose { term, id: 1, round: 1, commands },
     ]
 }
@@ -285,8 +285,8 @@ fn is_sent_its_removal(cluster: &mut Cluster) -> bool {
 /// Responses of a follower to its leader.
 fn responses(term: u64) -> [Message<'static>; 3] {
     [
-        Message::Accept { term, round: 1, match_index: 0 },
-        Message::Reject { term, round: 1, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::AppendAccepted { term, round: 1, match_index: 0 },
+        Message::AppendRejected { term, round: 1, prev_index: 1, hint_index: 0, hint_term: 0 },
         Message::SnapshotAck { term, round: 1, index: 1, offset: 0 },
     ]
 }

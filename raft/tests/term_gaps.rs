@@ -24,7 +24,7 @@ fn raise_term(cluster: &mut Cluster, node: u64, from: u64, count: u64) {
     let term = cluster.raft(node).status().term;
     for step in 1..=count {
         let status = cluster.raft(node).status();
-        let message = Message::TakeOver {
+        let message = Message::RequestVoteForTransfer {
             term: term + step * JUMP,
             last_index: status.last,
             last_term: term,
@@ -73,7 +73,7 @@ const NINE_STEPS: u64 = 2 * 9 + 6;
 fn term_gap_between_followers_is_closed_in_steps() {
     for nodes in [3, 5] {
         for pre_vote in [true, false] {
-            let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+            let config = Config { pre_vote, max_snapshot_chunk_bytes: 64, ..Config::default() };
             let mut cluster = Cluster::with(nodes, config);
             cluster.elect(1);
             cluster.propose(1, "before");
@@ -143,7 +143,7 @@ fn one_message_causes_one_step_and_the_next_step_waits() {
     let mut cluster = led_by_1(3);
     let term = cluster.raft(1).status().term;
     let now = cluster.now;
-    let far = Message::Accept { term: term + 40 * JUMP, round: 0, match_index: 0 };
+    let far = Message::AppendAccepted { term: term + 40 * JUMP, round: 0, match_index: 0 };
     let raft = cluster.raft(1);
     assert_eq!(raft.receive(now, id(2), far), Ok(()));
     assert_eq!((raft.status().term, raft.status().role), (term + JUMP, Role::Follower));
@@ -154,7 +154,7 @@ fn one_message_causes_one_step_and_the_next_step_waits() {
     assert_eq!(raft.receive(now.after(300_000), id(2), far), Ok(()));
     assert_eq!(raft.status().term, term + 2 * JUMP);
     // an impossible term causes no step
-    let none = Message::Accept { term: LIMIT, round: 0, match_index: 0 };
+    let none = Message::AppendAccepted { term: LIMIT, round: 0, match_index: 0 };
     assert_eq!(raft.receive(now.after(900_000), id(2), none), Err(Rejected::OutOfRange));
     assert_eq!(raft.status().term, term + 2 * JUMP);
 }
@@ -260,7 +260,7 @@ fn non_voter_cannot_request_a_vote_for_transfer() {
     // a learner, a voting witness, and a non-member
     for from in [4, 5, 9] {
         for ahead in [1, JUMP] {
-            let message = Message::TakeOver {
+            let message = Message::RequestVoteForTransfer {
                 term: status.term + ahead,
                 last_index: status.last + 10,
                 last_term: status.term,
@@ -343,11 +343,17 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
     raft.receive(now, id(9), request).unwrap();
     let term = raft.status().term;
     for message in [
-        Message::Accept { term: term + 5, round: 0, match_index: 0 },
+        Message::AppendAccepted { term: term + 5, round: 0, match_index: 0 },
         Message::Vote { pre: false, term: term + 5, granted: false },
-        Message::Reject { term: term + 5, round: 0, prev_index: 1, hint_index: 0, hint_term: 0 },
+        Message::AppendRejected {
+            term: term + 5,
+            round: 0,
+            prev_index: 1,
+            hint_index: 0,
+            hint_term: 0,
+        },
         Message::TimeoutNow { term: term + 5 },
-        Message::Rest { term: term + 5, round: 1, index: 0 },
+        Message::Quiesce { term: term + 5, round: 1, index: 0 },
     ] {
         assert_eq!(raft.receive(now, id(9), message), Err(Rejected::UnknownSender), "{message:?}");
     }
@@ -358,8 +364,12 @@ fn non_member_raises_the_term_by_a_bounded_amount() {
 #[test]
 fn removed_nodes_without_pre_vote_do_not_disrupt_the_leader() {
     for check_quorum in [true, false] {
-        let config =
-            Config { pre_vote: false, check_quorum, snapshot_part_bytes: 64, ..Config::default() };
+        let config = Config {
+            pre_vote: false,
+            check_quorum,
+            max_snapshot_chunk_bytes: 64,
+            ..Config::default()
+        };
         let mut cluster = Cluster::with(5, config);
         cluster.elect(1);
         cluster.run(200);
@@ -395,7 +405,7 @@ fn removed_nodes_without_pre_vote_do_not_disrupt_the_leader() {
 #[test]
 fn voter_votes_for_a_candidate_that_it_does_not_know_as_a_member() {
     for pre_vote in [true, false] {
-        let config = Config { pre_vote, snapshot_part_bytes: 64, ..Config::default() };
+        let config = Config { pre_vote, max_snapshot_chunk_bytes: 64, ..Config::default() };
         let mut cluster = Cluster::with(3, config);
         cluster.elect(1);
         cluster.run(200);
@@ -407,8 +417,8 @@ fn voter_votes_for_a_candidate_that_it_does_not_know_as_a_member() {
         cluster.raft(1).change(&[Change::Promote(id(4))]).unwrap();
         cluster.drain(1);
         cluster.run_if(300, without_3);
-        assert!(cluster.raft(4).members().standing(id(4)).votes());
-        assert!(!cluster.raft(3).members().standing(id(4)).is_member());
+        assert!(cluster.raft(4).members().membership(id(4)).is_voter());
+        assert!(!cluster.raft(3).members().membership(id(4)).is_member());
         // three of four votes are needed, and the log of node 2 is shorter than that of node 4
         cluster.propose(1, "x");
         cluster.settle_if(|e| without_3(e) && e.to != 2);

@@ -38,9 +38,15 @@ fn message_encoding_is_stable() {
             },
             "0202070106090261 62",
         ),
-        (Message::Accept { term: 2, round: 9, match_index: 128 }, "0302098001"),
+        (Message::AppendAccepted { term: 2, round: 9, match_index: 128 }, "0302098001"),
         (
-            Message::Reject { term: 2, round: 9, prev_index: 7, hint_index: 3, hint_term: 1 },
+            Message::AppendRejected {
+                term: 2,
+                round: 9,
+                prev_index: 7,
+                hint_index: 3,
+                hint_term: 1,
+            },
             "040209070301",
         ),
         (
@@ -57,7 +63,7 @@ fn message_encoding_is_stable() {
         ),
         (Message::SnapshotAck { term: 2, round: 9, index: 7, offset: 65 }, "0602090741"),
         (Message::TimeoutNow { term: 300 }, "07ac02"),
-        (Message::TakeOver { term: 300, last_index: 5, last_term: 4 }, "08ac020504"),
+        (Message::RequestVoteForTransfer { term: 300, last_index: 5, last_term: 4 }, "08ac020504"),
         (
             Message::SnapshotEnd {
                 term: 2,
@@ -71,16 +77,16 @@ fn message_encoding_is_stable() {
             "0902090701401203010000000000000001 2c0100000000000001ff",
         ),
         (Message::ReadIndex { term: 300, id: 5 }, "0aac0205"),
-        (Message::ReadAt { term: 300, id: 5, index: 128 }, "0bac02058001"),
-        (Message::Rest { term: 300, round: 5, index: 128 }, "0cac02058001"),
-        (Message::Renew { term: 300, index: 128 }, "0dac028001"),
+        (Message::ReadIndexConfirmed { term: 300, id: 5, index: 128 }, "0bac02058001"),
+        (Message::Quiesce { term: 300, round: 5, index: 128 }, "0cac02058001"),
+        (Message::RequestSnapshot { term: 300, index: 128 }, "0dac028001"),
         (
             Message::Propose { term: 2, id: 300, round: 5, commands: &[2, 4, 0xff] },
             "0e02ac0205 030204ff",
         ),
         (Message::Proposed { term: 2, id: 300, index: 128, count: 3 }, "0f02ac02800103"),
         (Message::Removed { term: 2, index: 300, index_term: 1 }, "1002ac0201"),
-        (Message::Promise { term: 2, round: 9, promise_us: 300 }, "110209ac02"),
+        (Message::LeasePromise { term: 2, round: 9, promise_us: 300 }, "110209ac02"),
     ];
     for (message, golden) in cases {
         let golden = golden.replace(' ', "");
@@ -95,7 +101,10 @@ fn record_encoding_is_stable() {
         (Record::Vote { term: 3, vote: None }, "000300"),
         (Record::Vote { term: 3, vote: Some(NodeId::new(2)) }, "00030102"),
         (Record::Append { first: 4, commit: 2, entries: b"xyz" }, "0104020378797a"),
-        (Record::Snapshot { index: 9, index_term: 3, anchor: 8, anchor_term: 2 }, "0209030802"),
+        (
+            Record::Snapshot { index: 9, index_term: 3, compacted: 8, compacted_term: 2 },
+            "0209030802",
+        ),
         (
             Record::Members { index: 9, index_term: 3, members: Members::decode(&LIST).unwrap() },
             "03090312030100000000000000012c01000000000000",
@@ -200,8 +209,14 @@ mod postcard {
                 round: e,
                 entries: data,
             },
-            3 => Message::Accept { term: a, round: b, match_index: c },
-            4 => Message::Reject { term: a, round: b, prev_index: c, hint_index: d, hint_term: e },
+            3 => Message::AppendAccepted { term: a, round: b, match_index: c },
+            4 => Message::AppendRejected {
+                term: a,
+                round: b,
+                prev_index: c,
+                hint_index: d,
+                hint_term: e,
+            },
             5 => Message::Snapshot {
                 term: a,
                 round: b,
@@ -223,12 +238,12 @@ mod postcard {
                 data,
             },
             9 => Message::ReadIndex { term: a, id: b },
-            10 => Message::ReadAt { term: a, id: b, index: c },
-            11 => Message::Rest { term: a, round: b, index: c },
-            12 => Message::Renew { term: a, index: b },
+            10 => Message::ReadIndexConfirmed { term: a, id: b, index: c },
+            11 => Message::Quiesce { term: a, round: b, index: c },
+            12 => Message::RequestSnapshot { term: a, index: b },
             13 => Message::Propose { term: a, id: b, round: c, commands: data },
             14 => Message::Proposed { term: a, id: b, index: c, count: d },
-            _ => Message::TakeOver { term: a, last_index: b, last_term: c },
+            _ => Message::RequestVoteForTransfer { term: a, last_index: b, last_term: c },
         }
     }
 
@@ -244,11 +259,11 @@ mod postcard {
             let bytes = encode(&message);
             prop_assert_eq!(&::postcard::to_allocvec(&message).unwrap(), &bytes);
             prop_assert_eq!(::postcard::from_bytes::<Message<'_>>(&bytes).unwrap(), message);
-            let [term, node, first, index, anchor, anchor_term] = numbers;
+            let [term, node, first, index, compacted, compacted_term] = numbers;
             for record in [
                 Record::Vote { term, vote: flag.then_some(NodeId::new(node)) },
                 Record::Append { first, commit: index, entries: &data },
-                Record::Snapshot { index, index_term: term, anchor, anchor_term },
+                Record::Snapshot { index, index_term: term, compacted, compacted_term },
             ] {
                 let bytes = encode(&record);
                 prop_assert_eq!(&::postcard::to_allocvec(&record).unwrap(), &bytes);

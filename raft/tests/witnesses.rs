@@ -102,7 +102,7 @@ fn witness_gets_an_entry_after_a_full_member_has_it_on_disk() {
 
 #[test]
 fn witness_gets_a_snapshot_without_data() {
-    let mut cluster = cluster(Config { snapshot_part_bytes: 64, ..Config::default() });
+    let mut cluster = cluster(Config { max_snapshot_chunk_bytes: 64, ..Config::default() });
     let others = |e: &Envelope| e.from != 4 && e.to != 4;
     for _ in 0..5 {
         cluster.propose(1, "x");
@@ -142,7 +142,7 @@ fn acknowledgement_of_a_witness_does_not_count_as_a_full_copy() {
     cluster.host(1).fast_disk = false;
     let (now, term) = (cluster.now, cluster.raft(1).status().term);
     let index = cluster.propose(1, "x");
-    let accept = Message::Accept { term, round: 0, match_index: index };
+    let accept = Message::AppendAccepted { term, round: 0, match_index: index };
     cluster.raft(1).receive(now, id(4), accept).unwrap();
     cluster.now = now.after(50_000);
     let now = cluster.now;

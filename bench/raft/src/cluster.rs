@@ -212,7 +212,7 @@ impl Node {
                         }
                     }
                     Output::Event(Event::Fatal(reason)) => return Err(reason.into()),
-                    Output::Event(Event::SnapshotWanted { .. } | Event::SnapshotPart { .. }) => {
+                    Output::Event(Event::SnapshotWanted { .. } | Event::SnapshotChunk { .. }) => {
                         return Err(Failure::UnexpectedSnapshot);
                     }
                     Output::Event(_) => {}

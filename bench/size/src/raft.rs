@@ -82,7 +82,7 @@ fn tell(event: Event<'_>, port: &mut Port) {
             port.write(&offset.to_le_bytes());
             port.write(&max_len.to_le_bytes());
         }
-        Event::SnapshotPart { index, index_term, offset, data, done } => {
+        Event::SnapshotChunk { index, index_term, offset, data, done } => {
             port.write(&index.to_le_bytes());
             port.write(&index_term.to_le_bytes());
             port.write(&offset.to_le_bytes());

@@ -139,7 +139,7 @@ impl fmt::Display for Error {
             Self::FrameTooShort { message, frame, limit } => write!(
                 f,
                 "the machine makes messages of up to {message} bytes, and {limit} allows {frame}: raise that, or lower the \
-                 machine's limits (of Raft: max_append_bytes, max_entry_bytes, snapshot_part_bytes)"
+                 machine's limits (of Raft: max_append_bytes, max_entry_bytes, max_snapshot_chunk_bytes)"
             ),
             Self::Fatal(reason) => write!(f, "the machine stopped itself: {reason}"),
             Self::App(error) => error.fmt(f),

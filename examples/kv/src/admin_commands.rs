@@ -162,8 +162,8 @@ pub(crate) fn change_error(error: ChangeError) -> String {
         ChangeError::NotLeader(leader) => not_leader(leader),
         ChangeError::Behind(_) => format!("BEHIND {error}"),
         ChangeError::Transferring(_)
-        | ChangeError::NotYet
-        | ChangeError::UnderWay
+        | ChangeError::TermNotCommitted
+        | ChangeError::InProgress
         | ChangeError::LogFull => format!("TRYAGAIN {error}"),
         _ => format!("ERR {error}"),
     }

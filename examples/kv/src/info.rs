@@ -142,7 +142,7 @@ fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "leader:{}", status.leader.map_or(0, |leader| leader.get()));
     line!(out, "commit:{}", status.commit);
     line!(out, "applied:{}", view.applied);
-    line!(out, "standing:{}", status.standing);
+    line!(out, "standing:{}", status.membership);
     line!(out, "removed:{}", status.removed.unwrap_or(0));
     line!(out, "awaits_snapshot:{}", u8::from(status.awaits_snapshot));
     match status.refusing {

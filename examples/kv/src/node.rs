@@ -253,7 +253,7 @@ fn start(
         max_uncommitted_bytes: 2 * limits::ENTRY_BYTES,
         max_append_bytes: 256 << 10,
         max_inflight_bytes: 4 << 20,
-        snapshot_part_bytes: 256 << 10,
+        max_snapshot_chunk_bytes: 256 << 10,
         ..Config::default()
     };
     let seed = incarnation::now() ^ arguments.id.rotate_left(32);

@@ -16,11 +16,11 @@ use crate::snapshot;
 /// A sentence that names the file, if the log begins after what can be loaded.
 pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<State, String> {
     let status = raft.status();
-    let anchor = status.first.saturating_sub(1);
+    let compacted = status.first.saturating_sub(1);
     let listed = snapshot::list(dir)
         .map_err(|error| format!("cannot read the directory {}: {error}", dir.display()))?;
     let mut fault = None;
-    for index in listed.into_iter().filter(|&index| index >= anchor) {
+    for index in listed.into_iter().filter(|&index| index >= compacted) {
         let path = snapshot::path(dir, index);
         let loaded = snapshot::load(&path, cluster).and_then(|state| match state.applied {
             applied if applied == index => Ok(state),
@@ -37,7 +37,7 @@ pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<Sta
             }
         }
     }
-    if anchor == 0 {
+    if compacted == 0 {
         return Ok(replay(State::new(), raft, status.snapshot));
     }
     let needed = snapshot::path(dir, status.snapshot);

@@ -115,7 +115,7 @@ impl Node {
         let with_sessions = &mut self.with_sessions;
         let result = self.sessions.apply(index, bytes, |command| pay(with_sessions, command));
         let reply = reply(call.request, result);
-        self.clock.hear(call.time_us, now);
+        self.clock.observe(call.time_us, now);
         self.answer(call, reply);
     }
 

@@ -33,7 +33,7 @@ pub const fn config() -> Config {
         max_inflight_bytes: 1024,
         max_entry_bytes: 64,
         max_uncommitted_bytes: 4096,
-        snapshot_part_bytes: MAX_SNAPSHOT,
+        max_snapshot_chunk_bytes: MAX_SNAPSHOT,
         max_log_bytes: 8192,
         ..Config::lan()
     }
@@ -197,7 +197,7 @@ impl Program {
             Event::SnapshotWanted { to, index, offset, .. } => {
                 self.chunk_request = Some(ChunkRequest { to, index, offset });
             }
-            Event::SnapshotPart { index, offset, data, done, .. } => {
+            Event::SnapshotChunk { index, offset, data, done, .. } => {
                 let whole = offset == 0 && done; // ours have one part
                 // kept, one of another index would keep this node from starting again
                 let fits = |snapshot: &Snapshot| whole && snapshot.index == index;

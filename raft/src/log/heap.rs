@@ -27,8 +27,8 @@ pub struct HeapLog {
     /// The chunks before it, oldest first.
     full: VecDeque<Chunk>,
     spare: Option<Chunk>,
-    anchor: Index,
-    anchor_term: Term,
+    compacted: Index,
+    compacted_term: Term,
     last: Index,
     last_term: Term,
     /// Bytes of all entries ever put, less those truncated: the position of the end.
@@ -65,7 +65,7 @@ impl HeapLog {
     /// The chunk that holds `index`, and its number: the one past the full ones is the tail.
     #[inline]
     fn chunk(&self, index: Index) -> Option<(usize, &Chunk)> {
-        if index <= self.anchor || index > self.last {
+        if index <= self.compacted || index > self.last {
             return None;
         }
         if self.tail.first <= index {
@@ -187,8 +187,8 @@ impl Log for HeapLog {
             tail: Chunk::default(),
             full: VecDeque::new(),
             spare: None,
-            anchor: 0,
-            anchor_term: 0,
+            compacted: 0,
+            compacted_term: 0,
             last: 0,
             last_term: 0,
             end: 0,
@@ -198,8 +198,8 @@ impl Log for HeapLog {
     }
 
     #[inline]
-    fn anchor(&self) -> Index {
-        self.anchor
+    fn compacted(&self) -> Index {
+        self.compacted
     }
 
     #[inline]
@@ -217,8 +217,8 @@ impl Log for HeapLog {
         if index == self.last {
             return Some(self.last_term);
         }
-        if index == self.anchor {
-            return Some(self.anchor_term);
+        if index == self.compacted {
+            return Some(self.compacted_term);
         }
         let (_, chunk) = self.chunk(index)?;
         let bytes = chunk.bytes.get(chunk.start(chunk.slot(index))..)?;
@@ -297,11 +297,11 @@ impl Log for HeapLog {
     }
 
     fn truncate(&mut self, last: Index) {
-        if last >= self.last || last < self.anchor {
+        if last >= self.last || last < self.compacted {
             return;
         }
         self.end = self.position(succ(last));
-        let term = self.term(last).unwrap_or(self.anchor_term);
+        let term = self.term(last).unwrap_or(self.compacted_term);
         while self.tail.first > last && self.drop_tail() {}
         let kept = self.tail.slot(succ(last));
         let end = self.tail.start(kept);
@@ -310,25 +310,25 @@ impl Log for HeapLog {
         (self.last, self.last_term) = (last, term);
     }
 
-    fn compact(&mut self, anchor: Index) {
-        let Some(term) = self.term(anchor) else { return };
-        self.begin = self.position(succ(anchor));
-        (self.anchor, self.anchor_term) = (anchor, term);
+    fn compact(&mut self, compacted: Index) {
+        let Some(term) = self.term(compacted) else { return };
+        self.begin = self.position(succ(compacted));
+        (self.compacted, self.compacted_term) = (compacted, term);
         let next = |c: &Chunk| c.first.saturating_add(c.starts.len() as u64);
-        while self.full.front().is_some_and(|c| next(c) <= succ(anchor)) {
+        while self.full.front().is_some_and(|c| next(c) <= succ(compacted)) {
             if let Some(chunk) = self.full.pop_front() {
                 self.recycle(chunk);
             }
         }
-        if anchor == self.last {
+        if compacted == self.last {
             self.clear_tail();
         }
     }
 
-    fn reset(&mut self, anchor: Index, term: Term) {
+    fn reset(&mut self, compacted: Index, term: Term) {
         while self.drop_tail() {}
-        (self.anchor, self.anchor_term) = (anchor, term);
-        (self.last, self.last_term) = (anchor, term);
+        (self.compacted, self.compacted_term) = (compacted, term);
+        (self.last, self.last_term) = (compacted, term);
         self.begin = self.end;
         self.clear_tail();
     }
@@ -344,7 +344,7 @@ impl HeapLog {
     }
 
     fn runs(&self) -> impl Iterator<Item = Entries<'_>> {
-        let mut next = succ(self.anchor);
+        let mut next = succ(self.compacted);
         core::iter::from_fn(move || {
             let run = self.entries(next, Index::MAX, usize::MAX);
             next = succ(run.last());
@@ -356,8 +356,8 @@ impl HeapLog {
 /// Equal when they hold the same entries, however these lie in chunks.
 impl PartialEq for HeapLog {
     fn eq(&self, other: &Self) -> bool {
-        self.anchor == other.anchor
-            && self.anchor_term == other.anchor_term
+        self.compacted == other.compacted
+            && self.compacted_term == other.compacted_term
             && self.last == other.last
             && self
                 .runs()
@@ -370,7 +370,7 @@ impl Eq for HeapLog {}
 
 impl Hash for HeapLog {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.anchor, self.anchor_term, self.last).hash(state);
+        (self.compacted, self.compacted_term, self.last).hash(state);
         self.runs().flat_map(IntoIterator::into_iter).for_each(|entry| entry.hash(state));
     }
 }
@@ -378,8 +378,8 @@ impl Hash for HeapLog {
 impl fmt::Debug for HeapLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeapLog")
-            .field("anchor", &self.anchor)
-            .field("anchor_term", &self.anchor_term)
+            .field("compacted", &self.compacted)
+            .field("compacted_term", &self.compacted_term)
             .field("last", &self.last)
             .field("bytes", &self.end.saturating_sub(self.begin))
             .finish_non_exhaustive()

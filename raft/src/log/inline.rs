@@ -10,9 +10,9 @@ use crate::{Entries, EntryKind, Index, Term};
 /// Entries lie one after the other; compaction moves the rest to the front.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InlineLog<const BYTES: usize, const ENTRIES: usize> {
-    anchor: Index,
-    anchor_term: Term,
-    /// Always the anchor and as many as there are entries: asked for too often to be worked out each time.
+    compacted: Index,
+    compacted_term: Term,
+    /// Always the compacted and as many as there are entries: asked for too often to be worked out each time.
     last: Index,
     last_term: Term,
     /// Where each entry begins.
@@ -24,7 +24,7 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
     /// Where the entry begins; the end of the bytes for the one after the last.
     #[inline]
     fn start(&self, index: Index) -> Option<usize> {
-        let slot = index.checked_sub(succ(self.anchor))?;
+        let slot = index.checked_sub(succ(self.compacted))?;
         let slot = usize::try_from(slot).ok()?;
         match self.starts.get(slot) {
             Some(&start) => usize::try_from(start).ok(),
@@ -56,15 +56,15 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         Self {
             bytes: InlineList::with_limit(bytes),
             starts: InlineList::with_limit(ENTRIES),
-            anchor: 0,
-            anchor_term: 0,
+            compacted: 0,
+            compacted_term: 0,
             last: 0,
             last_term: 0,
         }
     }
 
-    fn anchor(&self) -> Index {
-        self.anchor
+    fn compacted(&self) -> Index {
+        self.compacted
     }
 
     fn last(&self) -> Index {
@@ -76,8 +76,8 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn term(&self, index: Index) -> Option<Term> {
-        if index == self.anchor {
-            return Some(self.anchor_term);
+        if index == self.compacted {
+            return Some(self.compacted_term);
         }
         if index > self.last() {
             return None;
@@ -87,7 +87,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
 
     fn span(&self, from: Index, to: Index, max_bytes: usize) -> Span {
         let to = to.min(self.last());
-        if from <= self.anchor || from > to {
+        if from <= self.compacted || from > to {
             return Span::empty(from);
         }
         let Some(start) = self.start(from) else { return Span::empty(from) };
@@ -110,7 +110,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn bytes_between(&self, after: Index, through: Index) -> u64 {
-        let after = after.max(self.anchor);
+        let after = after.max(self.compacted);
         let through = through.min(self.last());
         if through <= after {
             return 0;
@@ -148,22 +148,22 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     }
 
     fn truncate(&mut self, last: Index) {
-        if last >= self.last() || last < self.anchor {
+        if last >= self.last() || last < self.compacted {
             return;
         }
         let Some(end) = self.start(succ(last)) else { return };
-        let kept = usize::try_from(last.saturating_sub(self.anchor)).unwrap_or(0);
+        let kept = usize::try_from(last.saturating_sub(self.compacted)).unwrap_or(0);
         self.bytes.truncate(end);
         self.starts.truncate(kept);
         self.last = last;
-        self.last_term = self.term(last).unwrap_or(self.anchor_term);
+        self.last_term = self.term(last).unwrap_or(self.compacted_term);
     }
 
-    fn compact(&mut self, anchor: Index) {
-        let (Some(term), Some(start)) = (self.term(anchor), self.start(succ(anchor))) else {
+    fn compact(&mut self, compacted: Index) {
+        let (Some(term), Some(start)) = (self.term(compacted), self.start(succ(compacted))) else {
             return;
         };
-        let dropped = usize::try_from(anchor.saturating_sub(self.anchor)).unwrap_or(0);
+        let dropped = usize::try_from(compacted.saturating_sub(self.compacted)).unwrap_or(0);
         let kept_bytes = self.bytes.len().saturating_sub(start);
         let kept = self.starts.len().saturating_sub(dropped);
         move_to_front(&mut self.bytes, start);
@@ -174,13 +174,13 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         for begin in self.starts.iter_mut() {
             *begin = begin.saturating_sub(moved);
         }
-        (self.anchor, self.anchor_term) = (anchor, term);
+        (self.compacted, self.compacted_term) = (compacted, term);
     }
 
-    fn reset(&mut self, anchor: Index, term: Term) {
+    fn reset(&mut self, compacted: Index, term: Term) {
         self.bytes.clear();
         self.starts.clear();
-        (self.anchor, self.anchor_term) = (anchor, term);
-        (self.last, self.last_term) = (anchor, term);
+        (self.compacted, self.compacted_term) = (compacted, term);
+        (self.last, self.last_term) = (compacted, term);
     }
 }

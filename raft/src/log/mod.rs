@@ -20,24 +20,24 @@ pub use heap::HeapLog;
 pub(crate) use heap::MAX_CHUNK;
 pub use inline::InlineLog;
 
-/// A log: encoded entries from just after the anchor on.
+/// A log: encoded entries from just after the compacted on.
 ///
-/// The anchor is the index (and term) that the log begins after: 0 at first, later wherever it was compacted to. Terms are not
+/// The compacted is the index (and term) that the log begins after: 0 at first, later wherever it was compacted to. Terms are not
 /// kept beside the entries: each entry's header holds its own, one read away.
 pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
     /// An empty log for at most `bytes` bytes of entries.
     fn with_limit(bytes: usize) -> Self;
 
     /// The index just before the first entry.
-    fn anchor(&self) -> Index;
+    fn compacted(&self) -> Index;
 
-    /// The index of the last entry; the anchor if there is none.
+    /// The index of the last entry; the compacted if there is none.
     fn last(&self) -> Index;
 
-    /// The term of the last entry, or of the anchor.
+    /// The term of the last entry, or of the compacted.
     fn last_term(&self) -> Term;
 
-    /// The term at `index`: of the anchor or of an entry.
+    /// The term at `index`: of the compacted or of an entry.
     fn term(&self, index: Index) -> Option<Term>;
 
     /// A contiguous run from `from` to at most `to`, of at most `max_bytes` unless one entry alone is larger. Empty only where
@@ -74,11 +74,11 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
     /// Keeps the entries up to and including `last`.
     fn truncate(&mut self, last: Index);
 
-    /// Drops the entries up to and including `anchor`, which must be in the log.
-    fn compact(&mut self, anchor: Index);
+    /// Drops the entries up to and including `compacted`, which must be in the log.
+    fn compact(&mut self, compacted: Index);
 
-    /// Drops everything; the log then begins after `anchor`.
-    fn reset(&mut self, anchor: Index, term: Term);
+    /// Drops everything; the log then begins after `compacted`.
+    fn reset(&mut self, compacted: Index, term: Term);
 }
 
 /// Where a run of entries lies in a log, until that changes. It borrows nothing.

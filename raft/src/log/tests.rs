@@ -25,14 +25,14 @@ struct Room {
 
 struct Model {
     room: Room,
-    anchor: Index,
-    anchor_term: Term,
+    compacted: Index,
+    compacted_term: Term,
     entries: Vec<(Term, Vec<u8>)>,
 }
 
 impl Model {
     fn last(&self) -> Index {
-        self.anchor + self.entries.len() as u64
+        self.compacted + self.entries.len() as u64
     }
 
     fn used(&self) -> usize {
@@ -72,9 +72,9 @@ fn encoded(term: Term, data: &[u8]) -> Vec<u8> {
 
 fn run<L: Log>(steps: &[Step], room: Room) {
     let mut log = L::with_limit(room.bytes);
-    let mut model = Model { room, anchor: 0, anchor_term: 0, entries: Vec::new() };
+    let mut model = Model { room, compacted: 0, compacted_term: 0, entries: Vec::new() };
     for (at, step) in steps.iter().enumerate() {
-        let last_term = model.entries.last().map_or(model.anchor_term, |e| e.0);
+        let last_term = model.entries.last().map_or(model.compacted_term, |e| e.0);
         let last = model.last();
         let data = |len: usize| std::vec![at as u8; len];
         match step {
@@ -99,22 +99,22 @@ fn run<L: Log>(steps: &[Step], room: Room) {
             Step::Truncate(back) => {
                 let to = last - u64::from(*back) % (model.entries.len() as u64 + 1);
                 log.truncate(to);
-                model.entries.truncate((to - model.anchor) as usize);
+                model.entries.truncate((to - model.compacted) as usize);
             }
             Step::Compact(on) => {
                 let by = usize::from(*on) % (model.entries.len() + 1);
                 if by > 0 {
-                    model.anchor_term = model.entries[by - 1].0;
+                    model.compacted_term = model.entries[by - 1].0;
                     model.entries.drain(..by);
-                    model.anchor += by as u64;
+                    model.compacted += by as u64;
                 }
-                log.compact(model.anchor);
+                log.compact(model.compacted);
             }
             Step::Reset(on, term) => {
-                model.anchor = last + u64::from(*on);
-                model.anchor_term = last_term + u64::from(*term);
+                model.compacted = last + u64::from(*on);
+                model.compacted_term = last_term + u64::from(*term);
                 model.entries.clear();
-                log.reset(model.anchor, model.anchor_term);
+                log.reset(model.compacted, model.compacted_term);
             }
         }
         check(&log, &model);
@@ -123,12 +123,12 @@ fn run<L: Log>(steps: &[Step], room: Room) {
 
 fn check<L: Log>(log: &L, model: &Model) {
     let last = model.last();
-    assert_eq!((log.anchor(), log.last()), (model.anchor, last));
-    assert_eq!(log.last_term(), model.entries.last().map_or(model.anchor_term, |e| e.0));
-    assert_eq!(log.term(model.anchor), Some(model.anchor_term));
+    assert_eq!((log.compacted(), log.last()), (model.compacted, last));
+    assert_eq!(log.last_term(), model.entries.last().map_or(model.compacted_term, |e| e.0));
+    assert_eq!(log.term(model.compacted), Some(model.compacted_term));
     assert_eq!(log.term(last + 1), None);
     for max_bytes in [0, 60, 300, 30_000, usize::MAX] {
-        let mut next = model.anchor + 1;
+        let mut next = model.compacted + 1;
         while next <= last {
             let run = log.entries(next, Index::MAX, max_bytes);
             assert!(!run.is_empty());
@@ -136,22 +136,22 @@ fn check<L: Log>(log: &L, model: &Model) {
             assert_eq!(run.bytes().len() as u64, log.bytes_between(next - 1, run.last()));
             assert_eq!(run.iter().count(), run.len());
             for entry in run {
-                let expected = &model.entries[(entry.index - model.anchor - 1) as usize];
+                let expected = &model.entries[(entry.index - model.compacted - 1) as usize];
                 assert_eq!((entry.term, entry.data), (expected.0, &expected.1[..]));
                 assert_eq!(log.term(entry.index), Some(entry.term));
             }
             next = run.last() + 1;
         }
         assert!(log.entries(last + 1, Index::MAX, max_bytes).is_empty());
-        assert!(log.entries(model.anchor, Index::MAX, max_bytes).is_empty());
+        assert!(log.entries(model.compacted, Index::MAX, max_bytes).is_empty());
         assert!(log.entries(last, last.saturating_sub(1), max_bytes).is_empty());
     }
     let mut total = 0;
-    for index in model.anchor..=last {
+    for index in model.compacted..=last {
         total += log.bytes_between(index, index + 1);
     }
     assert_eq!(total, model.used() as u64);
-    assert_eq!(total, log.bytes_between(model.anchor, last));
+    assert_eq!(total, log.bytes_between(model.compacted, last));
     assert_eq!(total, log.bytes_between(0, last + 9), "indexes outside the log take no bytes");
     let half =
         if model.room.entries == usize::MAX { Index::MAX } else { model.room.entries as u64 / 2 };
@@ -225,9 +225,9 @@ fn check_boundaries<L: Log>() {
         log.truncate(last);
         assert_eq!(log, before, "{last}");
     }
-    for anchor in [0, 1, 7, 99] {
-        log.compact(anchor);
-        assert_eq!(log, before, "{anchor}");
+    for compacted in [0, 1, 7, 99] {
+        log.compact(compacted);
+        assert_eq!(log, before, "{compacted}");
     }
     // limits are exact to the byte
     for (bytes, count) in [(0, 1), (10, 1), (19, 1), (20, 2), (39, 3), (40, 4), (41, 4)] {

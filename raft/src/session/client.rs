@@ -67,7 +67,7 @@ impl Client {
     /// # Ok::<(), &str>(())
     /// ```
     pub fn finish(&mut self, serial: u64) -> bool {
-        if !self.waits(serial) {
+        if !self.is_pending(serial) {
             return false;
         }
         self.answered |= self.bit(serial);
@@ -110,12 +110,12 @@ impl Client {
     /// ```
     /// use quorate_raft::session::{Client, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 4);
-    /// assert!(!client.waits(1));
+    /// assert!(!client.is_pending(1));
     /// client.begin();
-    /// assert!(client.waits(1));
+    /// assert!(client.is_pending(1));
     /// ```
     #[must_use]
-    pub fn waits(&self, serial: u64) -> bool {
+    pub fn is_pending(&self, serial: u64) -> bool {
         (self.lowest..self.next).contains(&serial) && self.answered & self.bit(serial) == 0
     }
 

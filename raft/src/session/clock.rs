@@ -6,14 +6,14 @@ use quorate_core::Instant;
 /// It is no time of day. It begins with 0, and whoever leads goes on from the latest time it heard at the pace of its own clock: so it hardly stands
 /// still while the lead changes, and does while the whole cluster is down.
 ///
-/// Every node has one, and lets it [`hear`](Self::hear) the time in the calls that it applies; who proposes a call takes its
+/// Every node has one, and lets it [`observe`](Self::observe) the time in the calls that it applies; who proposes a call takes its
 /// [`stamp`](Self::stamp).
 ///
 /// ```
 /// use quorate_core::Instant;
 /// use quorate_raft::session::ClusterClock;
 /// let mut clock = ClusterClock::new(Instant::ZERO);
-/// clock.hear(1_000_000, Instant::from_millis(500)); // in an entry
+/// clock.observe(1_000_000, Instant::from_millis(500)); // in an entry
 /// // 20 ms later this node leads, and proposes
 /// assert_eq!(clock.stamp(Instant::from_millis(520)), 1_020_000);
 /// ```
@@ -46,11 +46,11 @@ impl ClusterClock {
     /// use quorate_core::Instant;
     /// use quorate_raft::session::ClusterClock;
     /// let mut clock = ClusterClock::new(Instant::ZERO);
-    /// clock.hear(1_000_000, Instant::from_millis(500));
-    /// clock.hear(1_000_000, Instant::from_millis(600)); // the same entry again
+    /// clock.observe(1_000_000, Instant::from_millis(500));
+    /// clock.observe(1_000_000, Instant::from_millis(600)); // the same entry again
     /// assert_eq!(clock.stamp(Instant::from_millis(600)), 1_100_000);
     /// ```
-    pub fn hear(&mut self, time_us: u64, now: Instant) {
+    pub fn observe(&mut self, time_us: u64, now: Instant) {
         if time_us > self.time_us {
             *self = Self { time_us, at: now };
         }

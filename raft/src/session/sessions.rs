@@ -124,11 +124,11 @@ impl<S: Storage> Sessions<S> {
     /// use quorate_raft::session::{Inline, Limits, SessionId, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// let sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
-    /// assert!(!sessions.lives(SessionId::new(2)));
+    /// assert!(!sessions.is_alive(SessionId::new(2)));
     /// # Ok::<(), quorate_raft::session::LimitsError>(())
     /// ```
     #[must_use]
-    pub fn lives(&self, session: SessionId) -> bool {
+    pub fn is_alive(&self, session: SessionId) -> bool {
         let session = self.find(session).and_then(|at| self.table.get(at));
         session.is_some_and(|session| !session.expired(self.time_us, self.limits.idle_us))
     }
@@ -138,13 +138,26 @@ impl<S: Storage> Sessions<S> {
     /// ```
     /// use quorate_raft::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.live(), 0);
+    /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.len(), 0);
     /// # Ok::<(), quorate_raft::session::LimitsError>(())
     /// ```
     #[must_use]
-    pub fn live(&self) -> usize {
+    pub fn len(&self) -> usize {
         let (time_us, idle_us) = (self.time_us, self.limits.idle_us);
         self.table.iter().filter(|session| !session.expired(time_us, idle_us)).count()
+    }
+
+    /// Whether no session is alive.
+    ///
+    /// ```
+    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
+    /// assert!(Sessions::<Inline<4, 2, 8>>::new(limits)?.is_empty());
+    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The latest time in an entry: for the [`ClusterClock`](super::ClusterClock) of a node that begins with a snapshot.

@@ -91,7 +91,7 @@ impl Host {
 
 impl Cluster {
     pub fn new(nodes: u64) -> Self {
-        Self::with(nodes, Config { snapshot_part_bytes: 64, ..Config::default() })
+        Self::with(nodes, Config { max_snapshot_chunk_bytes: 64, ..Config::default() })
     }
 
     pub fn with(nodes: u64, config: Config) -> Self {
@@ -151,13 +151,13 @@ impl Cluster {
                             }
                         }
                         Event::Read { through } => host.reads.push(through),
-                        Event::Lost { before, after } => {
+                        Event::ProposalsDropped { before, after } => {
                             host.dropped.push((before, after, host.applied.len()));
                         }
                         Event::SnapshotWanted { to, index, offset, .. } => {
                             host.chunk_requests.push((to.get(), index, offset));
                         }
-                        Event::SnapshotPart { index, offset, data, done, .. } => {
+                        Event::SnapshotChunk { index, offset, data, done, .. } => {
                             host.chunks.push((index, offset, data.to_vec(), done));
                         }
                         Event::Members { index, members } => {

@@ -114,7 +114,7 @@ fn run_raft(name: &str, bounds: Bounds) -> Exploration {
         max_entry_bytes: 8,
         max_uncommitted_bytes: 64,
         max_log_bytes: 192,
-        snapshot_part_bytes: 16,
+        max_snapshot_chunk_bytes: 16,
         ..quorate_raft::Config::default()
     };
     explore(

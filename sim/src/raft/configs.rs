@@ -45,14 +45,14 @@ impl Config {
     /// Whether this is what a machine goes by: its peers and itself.
     pub(crate) fn is_in_force<S: Storage>(&self, raft: &Raft<S>) -> bool {
         let status = raft.status();
-        let own = (status.id, status.standing);
-        let goes_by = raft.peers().map(|peer| (peer.id, peer.standing)).chain([own]);
+        let own = (status.id, status.membership);
+        let goes_by = raft.peers().map(|peer| (peer.id, peer.membership)).chain([own]);
         let mut known = 0;
-        for (id, standing) in goes_by.filter(|(_, standing)| standing.is_member()) {
+        for (id, membership) in goes_by.filter(|(_, membership)| membership.is_member()) {
             let flags = self.flags(id.get() as usize - 1);
             let said =
                 (flags & (VOTER | OLD_VOTER) != 0, flags & WITNESS != 0, flags & MEMBER == 0);
-            if said != (standing.votes(), standing.is_witness(), standing.leaves()) {
+            if said != (membership.is_voter(), membership.is_witness(), membership.is_leaving()) {
                 return false;
             }
             known += 1;

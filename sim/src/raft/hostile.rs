@@ -80,7 +80,7 @@ impl<S: Storage> NodeUnderTest<S> {
             max_inflight_bytes: 128,
             max_entry_bytes: 64,
             max_uncommitted_bytes: 256,
-            snapshot_part_bytes: 32,
+            max_snapshot_chunk_bytes: 32,
             max_log_bytes: 512,
             ..Config::default()
         };
@@ -159,7 +159,7 @@ impl<S: Storage> NodeUnderTest<S> {
             7 => {
                 let _ = self.raft.leave_joint();
             }
-            10 => self.raft.wake(self.now),
+            10 => self.raft.unquiesce(self.now),
             11 => {
                 let _ = self.raft.request_snapshot();
             }
@@ -284,7 +284,7 @@ impl<S: Storage> NodeUnderTest<S> {
                 }
                 Output::Send(to, message) => {
                     self.oracle.sent(0, to, message)?;
-                    if let Message::Accept { match_index, .. } = message {
+                    if let Message::AppendAccepted { match_index, .. } = message {
                         self.accepted = match_index;
                     }
                 }
@@ -294,7 +294,7 @@ impl<S: Storage> NodeUnderTest<S> {
                     Event::SnapshotWanted { to, index, offset, .. } => {
                         self.snapshot_requests = Some((to, index, offset));
                     }
-                    Event::SnapshotPart { index, index_term, done: true, .. } => {
+                    Event::SnapshotChunk { index, index_term, done: true, .. } => {
                         self.complete = Some((index, index_term));
                     }
                     _ => {}
@@ -340,7 +340,7 @@ impl<S: Storage> NodeUnderTest<S> {
             // a non-member would have to wait until a leader that is a non-member too is given up,
             // if there is room for one only
             let mut others: Vec<_> = self.raft.members().iter().filter(|m| m.id != NODE).collect();
-            others.sort_by_key(|member| !member.standing.votes());
+            others.sort_by_key(|member| !member.membership.is_voter());
             let leader = others.first().map_or(NodeId::new(2), |member| member.id);
             let prev_term = self.raft.term(status.commit).unwrap_or(0);
             if status.applied < status.commit {
@@ -441,11 +441,11 @@ impl<'a> Input<'a> {
     /// A list of members, mostly one that there may be.
     fn members(&mut self, out: &mut Vec<u8>) {
         for _ in 0..self.byte().unwrap_or(0) % 6 {
-            let standing = match self.byte().unwrap_or(0) {
+            let membership = match self.byte().unwrap_or(0) {
                 byte @ 0..32 => byte,
                 byte => [3, 3, 7, 4, 1, 11, 15, 19][usize::from(byte % 8)],
             };
-            out.push(standing);
+            out.push(membership);
             out.extend(self.node().get().to_le_bytes());
         }
     }
@@ -492,7 +492,7 @@ impl<'a> Input<'a> {
                 index: self.number_near(status.commit),
                 index_term: self.number_near(status.term),
             },
-            _ if kind == 223 => Message::Promise {
+            _ if kind == 223 => Message::LeasePromise {
                 term,
                 round: self.number_near(0),
                 promise_us: self.number_near(0),
@@ -515,12 +515,12 @@ impl<'a> Input<'a> {
                     entries: buffer,
                 }
             }
-            4 => Message::Accept {
+            4 => Message::AppendAccepted {
                 term,
                 round: self.number_near(0),
                 match_index: self.number_near(status.last),
             },
-            5 => Message::Reject {
+            5 => Message::AppendRejected {
                 term,
                 round: self.number_near(0),
                 prev_index: self.number_near(status.last),
@@ -540,24 +540,24 @@ impl<'a> Input<'a> {
                 }
             }
             7 => Message::TimeoutNow { term },
-            8 => Message::TakeOver {
+            8 => Message::RequestVoteForTransfer {
                 term,
                 last_index: self.number_near(status.last),
                 last_term: self.number_near(status.term),
             },
             9 => return self.snapshot_end(term, status, buffer),
             10 => Message::ReadIndex { term, id: self.number_near(1) },
-            11 => Message::ReadAt {
+            11 => Message::ReadIndexConfirmed {
                 term,
                 id: self.number_near(1),
                 index: self.number_near(status.commit),
             },
-            12 => Message::Rest {
+            12 => Message::Quiesce {
                 term,
                 round: self.number_near(1),
                 index: self.number_near(status.last),
             },
-            13 => Message::Renew { term, index: self.number_near(status.applied) },
+            13 => Message::RequestSnapshot { term, index: self.number_near(status.applied) },
             14 => {
                 if kind & 16 == 0 {
                     super::text_format::push_entry(buffer, term, 0, &[0x66; 3]);

@@ -4,7 +4,7 @@
 //! a leader's log only grows; entries with the same index and term are the same and follow the same; a new leader has all that
 //! is committed; all nodes apply the same; what is committed never changes and is on a majority's *disks* when it is first
 //! committed anywhere; votes and acknowledgements leave after the records they promise; terms, commit and applied never go
-//! back; `anchor ≤ snapshot ≤ applied ≤ commit ≤ last`. At the end of a run the clients' history must be linearizable.
+//! back; `compacted ≤ snapshot ≤ applied ≤ commit ≤ last`. At the end of a run the clients' history must be linearizable.
 
 mod application;
 mod clients;

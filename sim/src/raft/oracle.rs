@@ -26,7 +26,7 @@ pub(crate) struct Oracle {
     votes: HashMap<(usize, Term), NodeId>,
     seen: Vec<Option<Status>>,
     pub(crate) reads: ReadChecker,
-    /// The last index a node issued records for, and the term of each entry after its anchor.
+    /// The last index a node issued records for, and the term of each entry after its compacted.
     issued: Vec<HashMap<Index, Term>>,
     /// Whether a node issued the record of its founders, or has it on disk.
     founders_recorded: Vec<bool>,
@@ -183,9 +183,9 @@ impl Oracle {
     /// Log matching: an index and a term name one entry, and what comes before it.
     pub(crate) fn issued(&mut self, node: usize, record: Record<'_>) -> Result<(), String> {
         self.check_founders_first(node, record)?;
-        if let Record::Snapshot { index, index_term, anchor, anchor_term } = record {
+        if let Record::Snapshot { index, index_term, compacted, compacted_term } = record {
             self.issued[node].insert(index, index_term);
-            self.issued[node].insert(anchor, anchor_term);
+            self.issued[node].insert(compacted, compacted_term);
         }
         if let Record::Members { index, members, .. } = record {
             let config = Config::parse(members.bytes());
@@ -232,7 +232,7 @@ impl Oracle {
         if let Message::Append { term, commit, .. } = message {
             self.observe_sent_commit(node, term, commit);
         }
-        if let Message::ReadAt { .. } = message {
+        if let Message::ReadIndexConfirmed { .. } = message {
             let config = self.config(node).clone();
             let reader = (0..self.shadows.len()).find(|&at| NodeId::new(at as u64 + 1) == to);
             if let Some(reader) = reader {
@@ -246,9 +246,11 @@ impl Oracle {
             Message::RequestVote { pre: true, .. } | Message::Vote { pre: true, .. } => {
                 return Ok(());
             }
-            Message::RequestVote { term, .. } | Message::TakeOver { term, .. } => (term, Some(me)),
+            Message::RequestVote { term, .. } | Message::RequestVoteForTransfer { term, .. } => {
+                (term, Some(me))
+            }
             Message::Vote { term, granted, .. } => (term, granted.then_some(to)),
-            Message::Accept { term, match_index, .. } => {
+            Message::AppendAccepted { term, match_index, .. } => {
                 if shadow.last() < match_index {
                     return violation("acknowledged before it is durable");
                 }
@@ -262,18 +264,18 @@ impl Oracle {
                 (term, None)
             }
             Message::Append { term, .. }
-            | Message::Reject { term, .. }
+            | Message::AppendRejected { term, .. }
             | Message::Snapshot { term, .. }
             | Message::SnapshotEnd { term, .. }
             | Message::SnapshotAck { term, .. }
             | Message::ReadIndex { term, .. }
-            | Message::ReadAt { term, .. }
-            | Message::Rest { term, .. }
-            | Message::Renew { term, .. }
+            | Message::ReadIndexConfirmed { term, .. }
+            | Message::Quiesce { term, .. }
+            | Message::RequestSnapshot { term, .. }
             | Message::Propose { term, .. }
             | Message::Proposed { term, .. }
             | Message::Removed { term, .. }
-            | Message::Promise { term, .. }
+            | Message::LeasePromise { term, .. }
             | Message::TimeoutNow { term } => (term, None),
             _ => return Ok(()),
         };
@@ -309,14 +311,14 @@ impl Oracle {
         if self.shadows[node].founders != self.first_founders[node] {
             return violation("its disk names other founders than at first, or none");
         }
-        let anchor = status.first - 1;
-        let ordered = anchor <= status.snapshot
+        let compacted = status.first - 1;
+        let ordered = compacted <= status.snapshot
             && status.snapshot <= status.applied
             && status.applied <= status.commit
             && status.commit <= status.last
             && status.durable <= status.last;
         if !ordered {
-            return violation("anchor ≤ snapshot ≤ applied ≤ commit ≤ last does not hold");
+            return violation("compacted ≤ snapshot ≤ applied ≤ commit ≤ last does not hold");
         }
         if raft.term(status.last).is_none_or(|t| t > status.term) {
             return violation("the log is ahead of the term");
@@ -351,11 +353,11 @@ impl Oracle {
         // who was added learns of the members with an entry or a snapshot that lists them
         let waits = !self.founders.is_member(node) && *self.config(node) == self.founders;
         if learnt && !waits && !self.config(node).is_in_force(raft) {
-            let members: Vec<_> = raft.peers().map(|peer| (peer.id, peer.standing)).collect();
+            let members: Vec<_> = raft.peers().map(|peer| (peer.id, peer.membership)).collect();
             return Err(format!(
                 "node {} goes by {members:?}, and itself {:?}: its log and snapshot say {:?}",
                 node + 1,
-                status.standing,
+                status.membership,
                 self.config(node)
             ));
         }

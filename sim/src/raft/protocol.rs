@@ -210,13 +210,13 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             max_inflight_bytes: size("max-inflight-bytes", standard.max_inflight_bytes)?,
             max_entry_bytes: size("max-entry", 64)?,
             max_uncommitted_bytes: size("max-uncommitted", standard.max_uncommitted_bytes)?,
-            snapshot_part_bytes: size("snapshot-chunk", 64)?,
+            max_snapshot_chunk_bytes: size("snapshot-chunk", 64)?,
             max_log_bytes: size("max-log", standard.max_log_bytes)?,
             max_inflight_entries: options.number("max-inflight", standard.max_inflight_entries)?,
             pre_vote: options.switch("pre-vote", standard.pre_vote)?,
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
             lease_drift_ppm: options.number("lease-drift", 0)? as u32,
-            snapshot_pace_us: options.take("snapshot-pace").map_or(Ok(0), time_us)?,
+            snapshot_chunk_interval_us: options.take("snapshot-pace").map_or(Ok(0), time_us)?,
             quiesce_us: options.take("quiesce").map_or(Ok(0), time_us)?,
             forward: options.switch("forward", false)?,
             ..standard
@@ -291,7 +291,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 String::new()
             }
             ("unquiesce", []) => {
-                raft.wake(now);
+                raft.unquiesce(now);
                 String::new()
             }
             ("request-snapshot", []) => match raft.request_snapshot() {
@@ -399,7 +399,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                     application.snapshot_requests.retain(|(peer, ..)| *peer != to);
                     application.snapshot_requests.push((to, index, offset, max_len));
                 }
-                Event::SnapshotPart { index, index_term, offset, data, done } => {
+                Event::SnapshotChunk { index, index_term, offset, data, done } => {
                     application.incoming.truncate(offset as usize);
                     application.incoming.extend(data);
                     application.complete = done.then_some((index, index_term));
@@ -431,7 +431,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let snapshot =
             if s.snapshot > 0 { format!(", snapshot of {}", s.snapshot) } else { String::new() };
         let (first, last) = (s.first, s.last);
-        let quiesced = if s.quiet { "; quiesced" } else { "" };
+        let quiesced = if s.quiescent { "; quiesced" } else { "" };
         let log = if last < first { "empty".into() } else { format!("{first}..{last}") };
         format!(
             "{place}{vote}; log {log}, commit {}, applied {}{snapshot}{quiesced}",
@@ -466,7 +466,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
         let (index, index_term) = parse_position(options.take("at").unwrap_or("0@0"))?;
         let bytes = match *kind {
             "request-vote" if options.switch("transfer", false)? => {
-                encode(&Message::TakeOver { term, last_index: index, last_term: index_term })
+                encode(&Message::RequestVoteForTransfer {
+                    term,
+                    last_index: index,
+                    last_term: index_term,
+                })
             }
             "request-vote" | "request-pre-vote" => encode(&Message::RequestVote {
                 pre: *kind == "request-pre-vote",
@@ -497,10 +501,18 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
                 })
             }
             "timeout-now" => encode(&Message::TimeoutNow { term }),
-            "append-accepted" => encode(&Message::Accept { term, round, match_index: index }),
+            "append-accepted" => {
+                encode(&Message::AppendAccepted { term, round, match_index: index })
+            }
             "append-rejected" => {
                 let (hint_index, hint_term) = parse_position(options.take("try").unwrap_or("0@0"))?;
-                encode(&Message::Reject { term, round, prev_index: index, hint_index, hint_term })
+                encode(&Message::AppendRejected {
+                    term,
+                    round,
+                    prev_index: index,
+                    hint_index,
+                    hint_term,
+                })
             }
             kind => return Err(format!("{kind:?} is no message that can be forged")),
         };

@@ -12,9 +12,9 @@ pub(crate) struct Shadow {
     pub(crate) founders: Option<Config>,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
-    anchor: Index,
+    compacted: Index,
     snapshot: Index,
-    /// The entries after the anchor: term and a hash of all the rest.
+    /// The entries after the compacted: term and a hash of all the rest.
     entries: VecDeque<(Term, u64)>,
     /// The configurations among all entries there have been.
     pub(crate) configs: Configs,
@@ -28,19 +28,22 @@ impl Shadow {
     }
 
     pub(crate) fn last(&self) -> Index {
-        self.snapshot.max(self.anchor + self.entries.len() as u64)
+        self.snapshot.max(self.compacted + self.entries.len() as u64)
     }
 
     /// Whether this very entry is durable; what a snapshot covers counts, as it was committed.
     pub(crate) fn has(&self, index: Index, entry: (Term, u64)) -> bool {
-        index <= self.snapshot.max(self.anchor)
-            || self.entries.get((index - self.anchor - 1) as usize).is_some_and(|e| same(*e, entry))
+        index <= self.snapshot.max(self.compacted)
+            || self
+                .entries
+                .get((index - self.compacted - 1) as usize)
+                .is_some_and(|e| same(*e, entry))
     }
 
     /// The term of a durable entry; `None` of what a snapshot covers.
     pub(crate) fn term_at(&self, index: Index) -> Option<Term> {
-        let at = index.checked_sub(self.snapshot.max(self.anchor) + 1)?;
-        let before = self.snapshot.saturating_sub(self.anchor);
+        let at = index.checked_sub(self.snapshot.max(self.compacted) + 1)?;
+        let before = self.snapshot.saturating_sub(self.compacted);
         self.entries.get((before + at) as usize).map(|entry| entry.0)
     }
 
@@ -48,23 +51,23 @@ impl Shadow {
         match record {
             Record::Vote { term, vote } => (self.term, self.vote) = (term, vote),
             Record::Append { first, entries, .. } => {
-                let kept = first.saturating_sub(self.anchor + 1);
+                let kept = first.saturating_sub(self.compacted + 1);
                 self.configs.append(first, entries);
                 self.entries.truncate(kept as usize);
                 self.entries.extend(parse(first, entries).map(|(_, term, hash)| (term, hash)));
             }
-            Record::Snapshot { index, anchor, anchor_term, .. } => {
+            Record::Snapshot { index, compacted, compacted_term, .. } => {
                 self.snapshot = index;
-                let at = anchor.checked_sub(self.anchor + 1);
+                let at = compacted.checked_sub(self.compacted + 1);
                 let known = at.and_then(|at| self.entries.get(at as usize)).map(|e| e.0);
-                if anchor == self.anchor {
+                if compacted == self.compacted {
                     // nothing is dropped
-                } else if known == Some(anchor_term) {
-                    self.entries.drain(..(anchor - self.anchor) as usize);
+                } else if known == Some(compacted_term) {
+                    self.entries.drain(..(compacted - self.compacted) as usize);
                 } else {
                     self.entries.clear();
                 }
-                self.anchor = anchor;
+                self.compacted = compacted;
             }
             Record::Members { index, members, .. } => {
                 self.snapshot_configs.insert(index, Config::parse(members.bytes()));

@@ -110,7 +110,7 @@ impl<S: Storage> RaftSubject<S> {
             max_inflight_bytes: rng.range(1, 4_000) as usize,
             max_entry_bytes: 300,
             max_uncommitted_bytes: 3_000,
-            snapshot_part_bytes: rng.range(20, 100) as usize,
+            max_snapshot_chunk_bytes: rng.range(20, 100) as usize,
             max_log_bytes: if swarm.small { 4_096 } else { 64 << 10 },
             ..Config::default()
         }
@@ -362,8 +362,8 @@ impl<S: Storage> RaftSubject<S> {
         marks.hit("snapshot taken");
         here.take_snapshot(status.applied, raft);
         self.commands.push(snapshot(node, self.trailing, here.snapshot_len()));
-        let anchor = status.applied.saturating_sub(self.trailing);
-        raft.snapshot_taken(status.applied, anchor).is_ok()
+        let compacted = status.applied.saturating_sub(self.trailing);
+        raft.snapshot_taken(status.applied, compacted).is_ok()
     }
 
     /// Sends what peers want of the snapshot.
@@ -555,12 +555,12 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 self.applications[node].snapshot_requests.push((to, index, offset, max_len));
                 Some("crash while sending a snapshot")
             }
-            Event::SnapshotPart { index, index_term, offset, data, done } => {
+            Event::SnapshotChunk { index, index_term, offset, data, done } => {
                 marks.hit("snapshot chunk");
                 self.receive_snapshot_chunk(node, (index, index_term), offset, data, done)?;
                 Some("crash while receiving a snapshot")
             }
-            Event::Lost { before, after } => {
+            Event::ProposalsDropped { before, after } => {
                 self.drop_lost_proposals(node, before, after, marks);
                 None
             }
@@ -622,7 +622,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         // the disk of a node that lost entries does not count until it has all of them again
         if self.amnesiac == Some(node) && !self.loss_repaired {
             let acknowledged = self.oracle.last_durable(node);
-            if !matches!(record, Record::Snapshot { anchor, .. } if anchor >= acknowledged) {
+            if !matches!(record, Record::Snapshot { compacted, .. } if compacted >= acknowledged) {
                 return;
             }
             self.loss_repaired = true;
@@ -671,7 +671,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn check(&mut self, node: usize, raft: &Raft<S>, marks: &mut Marks) -> Result<(), String> {
-        if raft.status().quiet {
+        if raft.status().quiescent {
             marks.hit("quiesced");
         }
         if self.amnesiac == Some(node) { Ok(()) } else { self.oracle.check(node, raft, marks) }
@@ -693,8 +693,8 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn links_changed(&mut self, node: usize, now: Instant, raft: &mut Raft<S>) {
-        if raft.status().quiet {
-            raft.wake(now);
+        if raft.status().quiescent {
+            raft.unquiesce(now);
             self.commands.push(format!("unquiesce {}", node + 1));
         }
     }
@@ -705,7 +705,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let machines: Vec<_> = machines.collect();
         machines.iter().filter(|raft| raft.status().role == Role::Leader).any(|leader| {
             let members = leader.members();
-            let is_member = |raft: &&&Raft<S>| members.standing(raft.status().id).is_member();
+            let is_member = |raft: &&&Raft<S>| members.membership(raft.status().id).is_member();
             machines.iter().filter(is_member).all(|raft| raft.status().term <= leader.status().term)
         })
     }
@@ -722,7 +722,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
             format!("max-inflight={}", c.max_inflight_entries),
             format!("max-inflight-bytes={}", c.max_inflight_bytes),
             format!("max-entry={} max-uncommitted={}", c.max_entry_bytes, c.max_uncommitted_bytes),
-            format!("snapshot-chunk={} max-log={}", c.snapshot_part_bytes, c.max_log_bytes),
+            format!("snapshot-chunk={} max-log={}", c.max_snapshot_chunk_bytes, c.max_log_bytes),
             format!(
                 "voters={} election-spread={}us seed={}",
                 self.founders, self.spread_us, self.seed

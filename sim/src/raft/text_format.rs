@@ -26,10 +26,10 @@ pub(crate) fn message(message: &Message<'_>) -> String {
                 "append term {term}, after {prev_index}@{prev_term}: {entries}; commit {commit}, round {round}"
             )
         }
-        Message::Accept { term, round, match_index } => {
+        Message::AppendAccepted { term, round, match_index } => {
             format!("append-accepted term {term}, through {match_index}, round {round}")
         }
-        Message::Reject { term, round, prev_index, hint_index, hint_term } => {
+        Message::AppendRejected { term, round, prev_index, hint_index, hint_term } => {
             format!(
                 "append-rejected term {term}, no such {prev_index}, try {hint_index}@{hint_term}, round {round}"
             )
@@ -53,13 +53,13 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
         }
         Message::TimeoutNow { term } => format!("timeout-now term {term}"),
-        Message::TakeOver { term, last_index, last_term } => {
+        Message::RequestVoteForTransfer { term, last_index, last_term } => {
             format!("request-vote term {term}, log ends at {last_index}@{last_term}, transfer")
         }
-        Message::Rest { term, round, index } => {
+        Message::Quiesce { term, round, index } => {
             format!("quiesce term {term}, all have {index}, round {round}")
         }
-        Message::Renew { term, index } => {
+        Message::RequestSnapshot { term, index } => {
             format!("request-snapshot term {term}, at least {index}")
         }
         Message::Propose { term, id, round, commands } => {
@@ -73,11 +73,11 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         Message::Removed { term, index, index_term } => {
             format!("removed as of {index}@{index_term}, term {term}")
         }
-        Message::Promise { term, round, promise_us } => {
+        Message::LeasePromise { term, round, promise_us } => {
             format!("promise of {promise_us}us, term {term}, round {round}")
         }
         Message::ReadIndex { term, id } => format!("read-index {}, term {term}", query_number(id)),
-        Message::ReadAt { term, id, index } => {
+        Message::ReadIndexConfirmed { term, id, index } => {
             format!("read-index {} is {index}, term {term}", query_number(id))
         }
         ref other => format!("{other:?}"),
@@ -97,8 +97,8 @@ pub(crate) fn record(record: &Record<'_>) -> String {
         Record::Append { first, commit, entries } => {
             format!("{}; commit {commit}", run(first, entries))
         }
-        Record::Snapshot { index, index_term, anchor, anchor_term } => {
-            format!("snapshot of {index}@{index_term}, log after {anchor}@{anchor_term}")
+        Record::Snapshot { index, index_term, compacted, compacted_term } => {
+            format!("snapshot of {index}@{index_term}, log after {compacted}@{compacted_term}")
         }
         Record::Members { index, index_term, members: list } => {
             format!("as of {index}@{index_term} {}", members(list))
@@ -118,10 +118,10 @@ pub(crate) fn event(event: &Event<'_>) -> String {
             format!("as of {index} {}", members(list))
         }
         Event::Read { through } => format!("reads up to {through:?} may be answered"),
-        Event::Lost { before, after: 0 } => {
+        Event::ProposalsDropped { before, after: 0 } => {
             format!("uncommitted proposals before term {before} are lost")
         }
-        Event::Lost { before, after } => {
+        Event::ProposalsDropped { before, after } => {
             format!("uncommitted proposals before term {before} after {after} are lost")
         }
         Event::Forwarded { first, count, end } => {
@@ -142,7 +142,7 @@ pub(crate) fn event(event: &Event<'_>) -> String {
         Event::SnapshotWanted { to, index, offset, .. } => {
             format!("{to} needs the snapshot of {index} from byte {offset} on")
         }
-        Event::SnapshotPart { index, index_term, offset, data, done } => {
+        Event::SnapshotChunk { index, index_term, offset, data, done } => {
             let end = if done { ", the end" } else { "" };
             let bytes = bytes(data);
             format!("{bytes} at {offset} of the snapshot of {index}@{index_term}{end}")
@@ -205,9 +205,9 @@ fn run(first: Index, bytes: &[u8]) -> String {
 
 /// Members as text: `1 2 3; learner 4`.
 pub(crate) fn members(members: Members<'_>) -> String {
-    let named = |member: Member| match member.standing.to_string().as_str() {
+    let named = |member: Member| match member.membership.to_string().as_str() {
         "voter" => member.id.to_string(),
-        standing => format!("{} ({standing})", member.id),
+        membership => format!("{} ({membership})", member.id),
     };
     let names = members.iter().map(named).collect::<Vec<_>>();
     format!("members {}", names.join(", "))
@@ -261,7 +261,9 @@ pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
             trace.mix(&numbers, &[1]);
         }
         Message::ReadIndex { term, id } => trace.mix(&[10, term, query_number(id)], &[]),
-        Message::ReadAt { term, id, index } => trace.mix(&[11, term, query_number(id), index], &[]),
+        Message::ReadIndexConfirmed { term, id, index } => {
+            trace.mix(&[11, term, query_number(id), index], &[])
+        }
         Message::Propose { term, id, round, commands } => {
             trace.mix(&[14, term, query_number(id), round], &[]);
             for (.., data) in decode(1, commands) {

@@ -44,7 +44,7 @@ fn run(port: &mut Port) {
             4 => table.restore(&mut Reader::new(port.read(&mut frame))).is_ok(),
             _ => look(&table, port),
         };
-        clock.hear(table.time_us(), Instant::from_micros(port.u64()));
+        clock.observe(table.time_us(), Instant::from_micros(port.u64()));
         port.write(&[u8::from(done)]);
     }
 }
@@ -102,6 +102,6 @@ fn look(table: &Table, port: &mut Port) -> bool {
     if let Some(answer) = table.answer(session, port.u64()) {
         port.write(answer);
     }
-    port.write(&[u8::from(table.lives(session)), u8::from(table.live() > 0)]);
+    port.write(&[u8::from(table.is_alive(session)), u8::from(table.len() > 0)]);
     true
 }

@@ -89,10 +89,10 @@ mod tests {
 
     #[test]
     fn captured_frames_decode_and_damaged_ones_do_not() {
-        let message = Message::Accept { term: 3, round: 4, match_index: 5 };
+        let message = Message::AppendAccepted { term: 3, round: 4, match_index: 5 };
         let whole = encode(&message, CLUSTER, 1, 3).unwrap();
         let frame = &whole[1..whole.len() - 1];
-        assert_eq!(decode(frame, 3).unwrap(), (1, "Accept".to_owned()));
+        assert_eq!(decode(frame, 3).unwrap(), (1, "AppendAccepted".to_owned()));
         assert!(decode(frame, 2).is_err(), "for another node");
         let mut bad = frame.to_vec();
         bad[4] ^= 1;

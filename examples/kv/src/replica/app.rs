@@ -70,9 +70,9 @@ impl App for Replica {
             Event::SnapshotWanted { to, index, offset, max_len } => {
                 self.chunk_requests.push(ChunkRequest { to, index, offset, max_len });
             }
-            Event::SnapshotPart { .. } if self.chunk_lost || self.snapshot_backoff.is_pending() => {
-            }
-            Event::SnapshotPart { index, offset, data, done, .. } => {
+            Event::SnapshotChunk { .. }
+                if self.chunk_lost || self.snapshot_backoff.is_pending() => {}
+            Event::SnapshotChunk { index, offset, data, done, .. } => {
                 if let Err(error) = self.snapshots.receive(index, offset, data, done) {
                     if let Some(suppressed) = self.log_limit.pass("snapshot part") {
                         warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");

@@ -76,7 +76,7 @@ impl Replica {
             return;
         }
         self.connections.next_check = now.after(CHECK_INTERVAL_US);
-        self.member = status.standing.is_member() && status.removed.is_none();
+        self.member = status.membership.is_member() && status.removed.is_none();
         if self.member {
             self.connect_members(raft, outbox);
         }
@@ -129,12 +129,12 @@ impl Replica {
             };
             MemberInfo { id, standing, address }
         };
-        raft.members().iter().map(|m| info(m.id, m.standing.to_string())).collect()
+        raft.members().iter().map(|m| info(m.id, m.membership.to_string())).collect()
     }
 
     /// A node as the directory has it. Removed nodes stay there, so that no id is used twice.
     pub(super) fn id_record(&self, raft: &Raft<Heap>, id: NodeId) -> MemberInfo {
-        let standing = raft.members().standing(id).to_string();
+        let standing = raft.members().membership(id).to_string();
         MemberInfo {
             id,
             standing,

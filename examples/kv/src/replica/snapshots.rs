@@ -122,13 +122,13 @@ impl Replica {
         let keep = if under_pressure { 0 } else { self.retained_entries };
         self.snapshot_bytes = written.bytes;
         let behind = written.index.saturating_sub(keep);
-        let anchor = behind.max(status.first.saturating_sub(1)).min(written.index);
-        match raft.snapshot_taken(written.index, anchor) {
+        let compacted = behind.max(status.first.saturating_sub(1)).min(written.index);
+        match raft.snapshot_taken(written.index, compacted) {
             Ok(()) => info!(
                 index = written.index,
                 bytes = written.bytes,
                 ms = written.duration.as_millis() as u64,
-                log_from = anchor + 1,
+                log_from = compacted + 1,
                 disk_mib_at_most = self.policy.disk_bytes(written.bytes) >> 20,
                 "wrote a snapshot"
             ),

@@ -65,8 +65,8 @@ fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String>
     let (last_term, last_index) = (raft.term(last)?, last);
     let far = term + MAX_NON_MEMBER_TERM_GAP + 1;
     for message in [
-        Message::TakeOver { term: term + 1, last_index, last_term },
-        Message::Accept { term: term + 1, round: 0, match_index: 0 },
+        Message::RequestVoteForTransfer { term: term + 1, last_index, last_term },
+        Message::AppendAccepted { term: term + 1, round: 0, match_index: 0 },
         Message::Vote { pre: false, term: term + 1, granted: false },
         Message::Removed { term: term.max(1), index: last + 9, index_term: 1 },
         Message::RequestVote { pre: false, term: far, last_index, last_term },
@@ -100,7 +100,7 @@ fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String>
             return Some("the term of a non-member without a vote is adopted".into());
         }
         // once it has asked, it still may not do more
-        let answer = Message::Accept { term: term + 5, round: 0, match_index: 0 };
+        let answer = Message::AppendAccepted { term: term + 5, round: 0, match_index: 0 };
         if copy.receive(now, NON_MEMBER, answer).is_ok() {
             return Some("a non-member's answer is taken".into());
         }
@@ -111,9 +111,11 @@ fn check_non_members<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String>
 /// Members that may not lead.
 fn check_non_candidates<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, last, .. } = raft.status();
-    let may_not = |p: &quorate_raft::Progress| !p.standing.votes() || p.standing.is_witness();
+    let may_not =
+        |p: &quorate_raft::Progress| !p.membership.is_voter() || p.membership.is_witness();
     let learner = raft.peers().find(may_not)?.id;
-    let message = Message::TakeOver { term: term + 1, last_index: last + 9, last_term: term };
+    let message =
+        Message::RequestVoteForTransfer { term: term + 1, last_index: last + 9, last_term: term };
     let (copy, _) = receive_on_copy(raft, now, learner, message);
     (copy.status().term != term).then(|| "a member that may not lead takes over".into())
 }
@@ -122,7 +124,7 @@ fn check_non_candidates<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<Stri
 fn check_far_terms<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let Status { term, .. } = raft.status();
     let member = raft.peers().next()?.id;
-    let answer = Message::Accept { term: term + 3 * TERM_STEP, round: 0, match_index: 0 };
+    let answer = Message::AppendAccepted { term: term + 3 * TERM_STEP, round: 0, match_index: 0 };
     let (mut copy, result) = receive_on_copy(raft, now, member, answer);
     if result.is_err() || copy.status().term != term + TERM_STEP {
         return Some("a member's far term is not approached".into());
@@ -175,12 +177,12 @@ fn check_removals<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
 /// A member that may not lead, and hears no leader, asks the others, which know of its removal.
 fn check_removal_queries<S: Storage>(raft: &Raft<S>, now: Instant) -> Option<String> {
     let status = raft.status();
-    let may_lead = status.standing.votes() && !status.standing.is_witness();
+    let may_lead = status.membership.is_voter() && !status.membership.is_witness();
     let others = raft.members().iter().any(|member| member.id != status.id);
-    if !status.standing.is_member() || may_lead || !others {
+    if !status.membership.is_member() || may_lead || !others {
         return None;
     }
-    if status.role != Role::Follower || status.removed.is_some() || status.quiet {
+    if status.role != Role::Follower || status.removed.is_some() || status.quiescent {
         return None;
     }
     let mut copy = raft.clone();

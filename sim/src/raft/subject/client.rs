@@ -42,11 +42,11 @@ impl<S: Storage> RaftSubject<S> {
         // in the harness a command is a text of the same length
         let text = format!("x{:.<1$}", request.operation, bytes.len().saturating_sub(1));
         let before = raft.status();
-        if before.quiet {
+        if before.quiescent {
             marks.hit("unquiesced by a client");
         }
         // a quiesced node wakes up even if it refuses the command
-        if before.quiet || before.role == Role::Leader {
+        if before.quiescent || before.role == Role::Leader {
             self.commands.push(format!("propose {} {text}", node + 1));
         }
         let leads = before.role == Role::Leader;

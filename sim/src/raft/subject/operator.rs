@@ -18,7 +18,7 @@ impl<S: Storage> RaftSubject<S> {
         let Some(raft) = access.machine(at) else { return };
         // a voter and a witness, and nobody else: what one of them loses the other must not count on
         let pair = self.witness && self.founders == 1;
-        if pair && raft.members().standing(Self::id(witness)).votes() {
+        if pair && raft.members().membership(Self::id(witness)).is_voter() {
             return;
         }
         if raft.status().joint && self.rng.chance(1, 3) {
@@ -43,9 +43,9 @@ impl<S: Storage> RaftSubject<S> {
                 false => self.rng.below(nodes) as usize,
             };
             let id = Self::id(node);
-            let standing = raft.members().standing(id);
+            let membership = raft.members().membership(id);
             let stays = self.rng.chance(1, 2);
-            let change = match (standing.is_member(), standing.votes()) {
+            let change = match (membership.is_member(), membership.is_voter()) {
                 (false, _) if all => continue,
                 (false, _) if self.witness && node == witness => Member::AddWitness(id),
                 (false, _) => Member::Add(id),
