@@ -20,7 +20,7 @@ use crate::{Exhausted, Timestamp};
 ///   wall clock are not made: [`HlcError::Ahead`] says how long to wait.
 ///   [`steps_back`](Self::steps_back) counts how often the clock was set back, for an operator to
 ///   see.
-/// * **Drift bound.** A message from more than `max_drift_us` in the future is refused; one from
+/// * **Offset bound.** A message from more than `max_offset_us` in the future is refused; one from
 ///   the past never is. So messages of others are refused here as long as the wall clock is that
 ///   far behind their timestamps, and messages of this node are refused there as long as its
 ///   timestamps are that far ahead of their wall clocks. After all clocks of a group were set back
@@ -80,9 +80,9 @@ pub struct Hlc {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HlcConfig {
     /// How far a message may be ahead of the own wall clock, in µs; the same on all nodes.
-    pub max_drift_us: u64,
+    pub max_offset_us: u64,
     /// How far timestamps may get ahead of a wall clock that was set back or stands still, in µs;
-    /// at least `max_drift_us` is used. `u64::MAX` for no bound; 0 to make no timestamp that a node
+    /// at least `max_offset_us` is used. `u64::MAX` for no bound; 0 to make no timestamp that a node
     /// with the same wall clock would refuse, and to wait instead.
     ///
     /// A restart begins at the ceiling, so there `window_us` counts, too: a clock that was set back
@@ -90,7 +90,7 @@ pub struct HlcConfig {
     /// a node may boot with a clock that is hours ahead and is corrected later, either pass
     /// [`Reading::unsynchronised`] until the clock is known to be right, or set this to those hours
     /// and `window_us` more: the timestamps then go on, and others refuse them until their own wall
-    /// clocks are within `max_drift_us`.
+    /// clocks are within `max_offset_us`.
     pub max_ahead_us: u64,
     /// How far the wall clock may get ahead of the monotonic one between two readings, in µs; `u64::MAX` for no limit.
     pub max_jump_us: u64,
@@ -98,7 +98,7 @@ pub struct HlcConfig {
     /// ceiling: then a restart must come with a new [incarnation](crate::Actor), or with a wall
     /// clock that was not set back. After a restart timestamps are up to this much ahead of the
     /// wall clock, and farther by as much as that was set back; so others may refuse them for as
-    /// long, less `max_drift_us`. With a `max_ahead_us` of 0 the clock waits for that time instead.
+    /// long, less `max_offset_us`. With a `max_ahead_us` of 0 the clock waits for that time instead.
     pub window_us: u64,
 }
 
@@ -107,7 +107,7 @@ impl HlcConfig {
     /// however far the clock was set back; others refuse them until their wall clocks are within
     /// the drift bound.
     pub const LAN: Self =
-        Self { max_drift_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
+        Self { max_offset_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
 
     /// Boards whose clocks are set by hand or by radio: drift 5 s, no jump limit, a ceiling written
     /// at most every 30 s. Timestamps go on when the clock is set back by up to an hour, or, after
@@ -116,7 +116,7 @@ impl HlcConfig {
     /// timestamps, instead of some that everybody refuses for a year. Where clocks may be hours
     /// ahead at boot, see [`max_ahead_us`](Self::max_ahead_us).
     pub const RADIO: Self = Self {
-        max_drift_us: 5_000_000,
+        max_offset_us: 5_000_000,
         max_ahead_us: 3_600_000_000,
         max_jump_us: u64::MAX,
         window_us: 60_000_000,
@@ -192,8 +192,8 @@ impl Hlc {
     /// ```
     #[must_use]
     pub const fn restart(mut config: HlcConfig, ceiling: Timestamp) -> Self {
-        if config.max_ahead_us < config.max_drift_us {
-            config.max_ahead_us = config.max_drift_us; // messages may take it as far
+        if config.max_ahead_us < config.max_offset_us {
+            config.max_ahead_us = config.max_offset_us; // messages may take it as far
         }
         let last = ceiling;
         let ceiling = if config.window_us == 0 { Timestamp::MAX } else { ceiling };
@@ -254,7 +254,7 @@ impl Hlc {
         };
         if let Some(wall_us) = reading.wall_us.or_else(|| estimate_wall_us(base, reading.now)) {
             let by_us =
-                message.micros().saturating_sub(wall_us).saturating_sub(self.config.max_drift_us);
+                message.micros().saturating_sub(wall_us).saturating_sub(self.config.max_offset_us);
             if by_us > 0 {
                 return Err(HlcError::TooFarAhead { by_us });
             }
@@ -425,7 +425,7 @@ impl Hlc {
     /// and again would run away from the wall clock.
     fn next_ceiling(&self, wall_us: u64, stamp: Timestamp) -> Timestamp {
         let window_us = self.config.window_us;
-        let near_us = stamp.micros().min(wall_us.saturating_add(self.config.max_drift_us));
+        let near_us = stamp.micros().min(wall_us.saturating_add(self.config.max_offset_us));
         let window_end_us = near_us.max(wall_us).saturating_add(window_us);
         let beyond_us = stamp.micros().saturating_add(window_us >> 10 | 1);
         Timestamp::from_micros(window_end_us.max(beyond_us))

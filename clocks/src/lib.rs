@@ -80,7 +80,7 @@ extern crate std;
 struct Readme;
 
 mod actor;
-mod causal;
+pub mod causal;
 mod causality;
 mod context;
 mod dot;
@@ -102,9 +102,7 @@ mod version;
 mod versions;
 
 pub use actor::Actor;
-pub use causal::{
-    BroadcastError, Causal, CausalConfig, CausalError, Event, Message, Record, ResumeError,
-};
+pub use causal::Causal;
 pub use causality::Causality;
 pub use context::DotContext;
 pub use dot::Dot;

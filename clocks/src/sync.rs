@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::Instant;
+use quorate_core::{Drift, Instant};
 
 use crate::{Reading, TimeInterval};
 
@@ -20,9 +20,9 @@ const GRANULARITY_US: i64 = 1;
 ///
 /// ```
 /// use quorate_clocks::{ClockSync, Exchange};
-/// use quorate_core::Instant;
+/// use quorate_core::{Drift, Instant};
 ///
-/// let mut clock = ClockSync::new(50); // two crystals of 25 ppm
+/// let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default()); // two crystals of 25 ppm
 /// clock.exchange(Exchange {
 ///     sent: Instant::from_micros(1_000),
 ///     arrived_us: 1_700_000_000_000_400,
@@ -38,7 +38,7 @@ const GRANULARITY_US: i64 = 1;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClockSync {
-    drift_ppm: u32,
+    drift: Drift,
     bound: Option<Bound>,
     steps: u32,
 }
@@ -69,16 +69,16 @@ pub struct Exchange {
 }
 
 impl ClockSync {
-    /// Nothing known yet. `drift_ppm` is how much the two clocks may drift apart, in µs a second: the tolerances of both crystals.
+    /// Nothing known yet. `drift` is how much the two clocks may drift apart: the tolerances of both crystals.
     ///
     /// ```
     /// # use quorate_clocks::ClockSync;
-    /// # use quorate_core::Instant;
-    /// assert_eq!(ClockSync::new(50).read(Instant::ZERO), None);
+    /// # use quorate_core::{Drift, Instant};
+    /// assert_eq!(ClockSync::new(Drift::from_ppm(50).unwrap_or_default()).read(Instant::ZERO), None);
     /// ```
     #[must_use]
-    pub const fn new(drift_ppm: u32) -> Self {
-        Self { drift_ppm, bound: None, steps: 0 }
+    pub const fn new(drift: Drift) -> Self {
+        Self { drift, bound: None, steps: 0 }
     }
 
     /// Takes a reply. If it contradicts what is known, one of the clocks was stepped: the reply counts, and
@@ -90,8 +90,8 @@ impl ClockSync {
     ///
     /// ```
     /// # use quorate_clocks::{ClockSync, Exchange, ExchangeError};
-    /// # use quorate_core::Instant;
-    /// let mut clock = ClockSync::new(50);
+    /// # use quorate_core::{Drift, Instant};
+    /// let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default());
     /// let backwards = Exchange {
     ///     sent: Instant::from_micros(20),
     ///     arrived_us: 500,
@@ -102,8 +102,8 @@ impl ClockSync {
     /// assert_eq!(clock.exchange(backwards), Err(ExchangeError::Impossible));
     /// ```
     pub fn exchange(&mut self, exchange: Exchange) -> Result<(), ExchangeError> {
-        let fresh = exchange.bound(self.drift_ppm)?;
-        let known = self.bound.map(|bound| bound.widened(exchange.received, self.drift_ppm));
+        let fresh = exchange.bound(self.drift)?;
+        let known = self.bound.map(|bound| bound.widened(exchange.received, self.drift));
         let both = known.and_then(|known| known.intersect(fresh));
         if known.is_some() && both.is_none() {
             self.steps = self.steps.saturating_add(1);
@@ -116,8 +116,8 @@ impl ClockSync {
     ///
     /// ```
     /// # use quorate_clocks::{ClockSync, Exchange};
-    /// # use quorate_core::Instant;
-    /// let mut clock = ClockSync::new(100);
+    /// # use quorate_core::{Drift, Instant};
+    /// let mut clock = ClockSync::new(Drift::from_ppm(100).unwrap_or_default());
     /// let t = Instant::from_micros(10);
     /// clock.exchange(Exchange { sent: t, arrived_us: 500, left_us: 500, received: t, server_error_us: 3 })?;
     /// let later = clock.read(t.after(10_000_000)).ok_or("no reply yet")?;
@@ -127,7 +127,7 @@ impl ClockSync {
     /// ```
     #[must_use]
     pub fn read(&self, now: Instant) -> Option<TimeInterval> {
-        let bound = self.bound?.widened(now, self.drift_ppm);
+        let bound = self.bound?.widened(now, self.drift);
         let now_us = now.as_micros();
         TimeInterval::new(
             now_us.saturating_add_signed(bound.min_offset_us),
@@ -139,8 +139,8 @@ impl ClockSync {
     ///
     /// ```
     /// # use quorate_clocks::ClockSync;
-    /// # use quorate_core::Instant;
-    /// assert_eq!(ClockSync::new(50).reading(Instant::ZERO).wall_us, None);
+    /// # use quorate_core::{Drift, Instant};
+    /// assert_eq!(ClockSync::new(Drift::from_ppm(50).unwrap_or_default()).reading(Instant::ZERO).wall_us, None);
     /// ```
     #[must_use]
     pub fn reading(&self, now: Instant) -> Reading {
@@ -151,8 +151,8 @@ impl ClockSync {
     ///
     /// ```
     /// # use quorate_clocks::{ClockSync, Exchange};
-    /// # use quorate_core::Instant;
-    /// let mut clock = ClockSync::new(50);
+    /// # use quorate_core::{Drift, Instant};
+    /// let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default());
     /// let t = Instant::ZERO;
     /// for server_us in [500, 900] {
     ///     clock.exchange(Exchange { sent: t, arrived_us: server_us, left_us: server_us, received: t, server_error_us: 0 })?;
@@ -168,7 +168,7 @@ impl ClockSync {
 
 impl Exchange {
     /// What the exchange says about the offset at the time the reply arrived.
-    fn bound(&self, drift_ppm: u32) -> Result<Bound, ExchangeError> {
+    fn bound(&self, drift: Drift) -> Result<Bound, ExchangeError> {
         let Self { sent, received, arrived_us, left_us, server_error_us } = *self;
         let times = [sent.as_micros(), received.as_micros(), arrived_us, left_us, server_error_us];
         if times.iter().fold(0, |all, time| all | time) >> 63 != 0 {
@@ -178,7 +178,7 @@ impl Exchange {
         if received < sent || left < arrived {
             return Err(ExchangeError::Impossible);
         }
-        let drift = drift_us(self.received.since(self.sent), drift_ppm);
+        let drift = drift_us(self.received.since(self.sent), drift);
         let error = error.saturating_add(drift).saturating_add(GRANULARITY_US);
         // none of these can overflow: all are at least 0
         let min_offset_us = left.saturating_sub(received).saturating_sub(error);
@@ -189,8 +189,8 @@ impl Exchange {
 }
 
 impl Bound {
-    fn widened(self, now: Instant, drift_ppm: u32) -> Self {
-        let drift = drift_us(now.since(self.at), drift_ppm);
+    fn widened(self, now: Instant, drift: Drift) -> Self {
+        let drift = drift_us(now.since(self.at), drift);
         Self {
             min_offset_us: self.min_offset_us.saturating_sub(drift),
             max_offset_us: self.max_offset_us.saturating_add(drift),
@@ -212,8 +212,8 @@ impl Bound {
 }
 
 /// How far clocks get apart, rounded up.
-fn drift_us(passed_us: u64, drift_ppm: u32) -> i64 {
-    let drift = passed_us.saturating_mul(u64::from(drift_ppm)).div_ceil(1_000_000);
+fn drift_us(passed_us: u64, drift: Drift) -> i64 {
+    let drift = passed_us.saturating_mul(u64::from(drift.ppm())).div_ceil(1_000_000);
     i64::try_from(drift).unwrap_or(i64::MAX)
 }
 

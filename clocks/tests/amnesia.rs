@@ -4,10 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use quorate_clocks::{
-    Actor, BroadcastError, Causal, CausalConfig, Dot, Event, Inline, Message, Record, ResumeError,
-    VersionVector,
-};
+use quorate_clocks::causal::{BroadcastError, Config, Event, Message, Record, ResumeError};
+use quorate_clocks::{Actor, Causal, Dot, Inline, VersionVector};
 use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rng, Wire};
 
 type Member = Causal<Inline<5>, Inline<16>, Inline<8>>;
@@ -88,7 +86,7 @@ impl Group {
     fn restored(&self, at: usize) -> Member {
         let ids: Vec<NodeId> = (0..NODES).map(id).collect();
         let node = &self.nodes[at];
-        let mut member = Member::new(node.actor, &ids, CausalConfig::LAN).unwrap();
+        let mut member = Member::new(node.actor, &ids, Config::lan()).unwrap();
         for record in &node.disk {
             member.restore(Record::from_slice(record).unwrap()).unwrap();
         }
@@ -169,7 +167,7 @@ impl Group {
                         assert!(node.state.insert(dot, payload.to_vec()).is_none());
                     }
                     Output::Event(Event::Behind { peer }) => behind = Some(peer),
-                    Output::Event(Event::Stopped(_)) => self.stopped.push(at),
+                    Output::Event(Event::Fatal(_)) => self.stopped.push(at),
                     Output::Event(_) => {}
                 }
             }

@@ -8,11 +8,20 @@ use common::{
     receive, restart_peer, sent_to, started, status_reply, status_request, synced, vector,
 };
 use proptest::prelude::*;
-use quorate_clocks::{
-    Actor, BroadcastError, Causal, CausalConfig, CausalError, Dot, Event, Inline, Message, Record,
-    ResumeError, Versions,
+use quorate_clocks::causal::{
+    BroadcastError, Config, ConfigError, Event, Message, Record, ResumeError,
 };
-use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_clocks::{Actor, Causal, Dot, Inline, Versions};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Tickets, Wire};
+
+/// The `n`th ticket of some other machine.
+fn nth_ticket(n: u64) -> Ticket {
+    let mut tickets = Tickets::default();
+    for _ in 1..n {
+        tickets.issue();
+    }
+    tickets.issue()
+}
 
 #[test]
 fn message_is_delivered_after_its_causes() {
@@ -30,7 +39,7 @@ fn message_is_delivered_after_its_causes() {
 
 #[test]
 fn broadcast_is_sent_once_durable() {
-    let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
+    let mut member = Member::new(IDS[0].into(), &IDS, Config::lan()).unwrap();
     assert_eq!(member.broadcast(b"early"), Err(BroadcastError::NotStarted));
     member.tick(Instant::ZERO);
     member.broadcast(b"one").unwrap();
@@ -43,7 +52,7 @@ fn broadcast_is_sent_once_durable() {
     while let Some(output) = member.poll() {
         assert!(matches!(output, Output::Send(_, Message::Status { .. })), "{output:?}");
     }
-    member.persisted(Ticket::new(99)); // no more than was issued
+    member.persisted(nth_ticket(99)); // no more than was issued
     let outputs = drain(&mut member);
     assert_eq!(delivered(&outputs), ["1:1"]);
     assert_eq!(outputs.iter().filter(|line| line.contains("Data")).count(), 2, "{outputs:?}");
@@ -82,7 +91,7 @@ fn stable_needs_all_members() {
 
 #[test]
 fn timed_out_member_is_not_waited_for_with_a_majority() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
     exchange_statuses(&mut member);
     member.broadcast(b"a").unwrap();
@@ -226,34 +235,34 @@ fn stable_record_precedes_sent_records() {
 
 #[test]
 fn invalid_configurations_are_rejected() {
-    let lan = CausalConfig::LAN;
+    let lan = Config::lan();
     let make = |members: &[NodeId], config| Member::new(IDS[0].into(), members, config).err();
     assert_eq!(make(&IDS, lan), None);
-    assert_eq!(make(&IDS[1..], lan), Some(CausalError::NotAMember));
+    assert_eq!(make(&IDS[1..], lan), Some(ConfigError::NotAMember));
     for twice in [[0, 1, 1], [1, 0, 1], [0, 0, 1]] {
-        let expected = CausalError::DuplicateMember(IDS[if twice == [0, 0, 1] { 0 } else { 1 }]);
+        let expected = ConfigError::DuplicateMember(IDS[if twice == [0, 0, 1] { 0 } else { 1 }]);
         assert_eq!(make(&twice.map(|at| IDS[at]), lan), Some(expected));
     }
     let four = [1, 2, 3, 4].map(NodeId::new);
-    assert_eq!(make(&four, lan), Some(CausalError::TooManyMembers));
+    assert_eq!(make(&four, lan), Some(ConfigError::TooManyMembers));
     for config in [
-        CausalConfig { interval_us: 0, ..lan },
-        CausalConfig { gap_us: 0, ..lan },
-        CausalConfig { member_timeout_us: 0, ..lan },
+        Config { interval_us: 0, ..lan },
+        Config { gap_us: 0, ..lan },
+        Config { member_timeout_us: 0, ..lan },
     ] {
-        assert_eq!(make(&IDS, config), Some(CausalError::Interval));
+        assert_eq!(make(&IDS, config), Some(ConfigError::Interval));
     }
     let tiny = Causal::<Inline<3>, Inline<3>, Inline<8>>::new(IDS[0].into(), &IDS, lan);
-    assert_eq!(tiny.err(), Some(CausalError::StoreTooSmall));
+    assert_eq!(tiny.err(), Some(ConfigError::StoreTooSmall));
     assert!(Causal::<Inline<3>, Inline<4>, Inline<8>>::new(IDS[0].into(), &IDS, lan).is_ok());
     let life = |n| Member::new(Actor::new(IDS[0], n), &IDS[1..], lan).err();
-    assert_eq!(life(1), Some(CausalError::NotAMember));
+    assert_eq!(life(1), Some(ConfigError::NotAMember));
     let life = |n| Member::new(Actor::new(IDS[0], n), &IDS[..2], lan).err();
-    assert_eq!((life(1023), life(1024)), (None, Some(CausalError::Incarnation)));
-    assert_eq!(life(u32::MAX), Some(CausalError::Incarnation));
+    assert_eq!((life(1023), life(1024)), (None, Some(ConfigError::Incarnation)));
+    assert_eq!(life(u32::MAX), Some(ConfigError::Incarnation));
     // what a former incarnation broadcast keeps its place
     let life = |n| Member::new(Actor::new(IDS[0], n), &IDS, lan).err();
-    let few = Some(CausalError::TooFewActors { needed: 4, limit: 3 });
+    let few = Some(ConfigError::TooFewActors { needed: 4, limit: 3 });
     assert_eq!((life(0), life(1), life(1023)), (None, few, few));
 }
 
@@ -611,7 +620,7 @@ fn exhausted_counters_do_not_wrap() {
 #[test]
 fn single_member_is_stable_once_durable() {
     type Loner = Causal<Inline<1>, Inline<4>, Inline<8>>;
-    let mut member = Loner::new(IDS[0].into(), &IDS[..1], CausalConfig::LAN).unwrap();
+    let mut member = Loner::new(IDS[0].into(), &IDS[..1], Config::lan()).unwrap();
     member.tick(Instant::ZERO);
     member.broadcast(b"a").unwrap();
     let outputs = drain(&mut member);
@@ -624,7 +633,7 @@ fn single_member_is_stable_once_durable() {
 fn messages_are_dropped_only_with_a_majority() {
     type Five = Causal<Inline<5>, Inline<6>, Inline<8>>;
     let ids = [1, 2, 3, 4, 5].map(NodeId::new);
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = Five::new(ids[0].into(), &ids, config).unwrap();
     member.tick(Instant::ZERO);
     for id in &ids[1..3] {

@@ -7,7 +7,8 @@ use common::{
     IDS, Member, Vector, count, data, dot, drain, exchange_statuses, receive, receive_at,
     restart_peer, sent_to, started, status_reply, status_request, synced, tick, vector,
 };
-use quorate_clocks::{CausalConfig, Message, Versions};
+use quorate_clocks::Versions;
+use quorate_clocks::causal::{Config, Message};
 use quorate_core::{Machine, Rejected};
 
 fn status(boot: u32, request: bool, relay: bool, delivered: &Vector) -> Message<'_> {
@@ -16,7 +17,7 @@ fn status(boot: u32, request: bool, relay: bool, delivered: &Vector) -> Message<
 
 /// A member whose peers have its first broadcast, of two, in their start 3.
 fn member() -> Member {
-    let config = CausalConfig { member_timeout_us: 2_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 2_000_000, ..Config::lan() };
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
     exchange_statuses(&mut member);
     member.broadcast(b"a").unwrap();

@@ -8,7 +8,8 @@ use common::{
     IDS, Member, Vector, count, data, dot, drain, receive, receive_at, restart_peer, sent_to,
     status_reply, status_request, synced, tick, vector,
 };
-use quorate_clocks::{BroadcastError, Message, Versions};
+use quorate_clocks::Versions;
+use quorate_clocks::causal::{BroadcastError, Message};
 use quorate_core::{Fatal, Instant, Machine, Rejected};
 
 /// A member that made one broadcast, which others have; statuses that claim a second one.
@@ -81,7 +82,7 @@ fn claim_repeated_in_reply_stops_the_member() {
             assert_eq!(refused, Err(Rejected::Stopped));
         }
         assert_eq!(doubted.rejections().stopped, 2);
-        assert_eq!(drain(&mut doubted), ["Event(Stopped(LostState))"]);
+        assert_eq!(drain(&mut doubted), ["Event(Fatal(LostState))"]);
         assert!(tick(&mut doubted, 10_000).is_empty(), "others are to find it silent");
         // one that answers without it takes it back
         receive_at(&mut member, 60, 1, status_reply(1, Versions::EMPTY));

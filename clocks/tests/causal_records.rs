@@ -7,7 +7,8 @@ use common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
     receive, sent_to, status_reply, status_request, synced, vector,
 };
-use quorate_clocks::{Actor, Causal, CausalConfig, Inline, Record, ResumeError, Versions};
+use quorate_clocks::causal::{Config, Record, ResumeError};
+use quorate_clocks::{Actor, Causal, Inline, Versions};
 use quorate_core::{Corrupt, Instant, Machine, Output};
 
 fn sent(counter: u64) -> Record<'static> {
@@ -121,7 +122,7 @@ fn checkpoint_contains_issued_records() {
 fn boot_numbers_increase() {
     let first = |life: u32, before: Option<u32>| {
         type Member = Causal<Inline<4>, Inline<6>, Inline<8>>;
-        let mut member = Member::new(Actor::new(IDS[0], life), &IDS, CausalConfig::LAN).unwrap();
+        let mut member = Member::new(Actor::new(IDS[0], life), &IDS, Config::lan()).unwrap();
         if let Some(boot) = before {
             member.restore(Record::Boot { boot }).unwrap();
         }

@@ -6,9 +6,8 @@ mod common;
 
 use common::{count, delivered, drain, sent_to};
 use proptest::prelude::*;
-use quorate_clocks::{
-    Actor, BroadcastError, Causal, CausalConfig, Dot, Inline, Message, VersionVector,
-};
+use quorate_clocks::causal::{BroadcastError, Config, Message};
+use quorate_clocks::{Actor, Causal, Dot, Inline, VersionVector};
 use quorate_core::{Fatal, Instant, Machine, NodeId, Rejected, Ticket};
 
 /// Room for incarnations that are made up, so that they take none of those there are.
@@ -121,7 +120,7 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
-        let mut member = Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap();
+        let mut member = Member::new(IDS[0].into(), &IDS, Config::lan()).unwrap();
         member.tick(Instant::ZERO);
         Self { member, now: Instant::ZERO, pending_ticket: None }
     }

@@ -7,10 +7,11 @@ use common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
     receive, receive_at, restart_peer, started, status_reply, status_request, synced, tick, vector,
 };
-use quorate_clocks::{CausalConfig, Message, Record, Versions};
+use quorate_clocks::Versions;
+use quorate_clocks::causal::{Config, Message, Record};
 use quorate_core::{Instant, Machine, Rejected};
 
-fn with(config: CausalConfig) -> Member {
+fn with(config: Config) -> Member {
     let mut member = Member::new(IDS[0].into(), &IDS, config).unwrap();
     exchange_statuses(&mut member);
     member
@@ -85,7 +86,7 @@ fn requests_continue_until_state_is_restored() {
 #[test]
 fn gap_is_reported_once_after_timeout() {
     for (gap_ms, told) in [(150, true), (151, false)] {
-        let mut member = with(CausalConfig { gap_us: gap_ms * 1_000, ..CausalConfig::LAN });
+        let mut member = with(Config { gap_us: gap_ms * 1_000, ..Config::lan() });
         receive(&mut member, 1, data(dot(2, 3), &Vector::new())).unwrap();
         assert_eq!(member.gap().unwrap().to_string(), "2:1..=2");
         // noted at 50 ms
@@ -132,7 +133,7 @@ fn gap_is_reported_once_after_timeout() {
 
 #[test]
 fn each_gap_has_its_own_timeout() {
-    let mut member = with(CausalConfig { gap_us: 150_000, ..CausalConfig::LAN });
+    let mut member = with(Config { gap_us: 150_000, ..Config::lan() });
     receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();
     tick(&mut member, 50);
     // that one is filled, and the first event of another is missing
@@ -176,7 +177,7 @@ fn gap_is_detected_from_peer_statuses() {
 
 #[test]
 fn stability_waits_until_member_timeout() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let me = IDS[0].into();
     let has = vector(&[dot(1, 1)]);
     let alive = |at: u64, refused: bool| {
@@ -218,7 +219,7 @@ fn stability_waits_until_member_timeout() {
 
 #[test]
 fn member_without_progress_times_out() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = with(config);
     let has = vector(&[dot(1, 1)]);
     let mut broadcasts = 0;
@@ -240,7 +241,7 @@ fn member_without_progress_times_out() {
 
 #[test]
 fn idle_time_does_not_count_toward_member_timeout() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = with(config);
     // nobody says anything for an hour, and nobody lets time pass
     for _ in 0..2 {
@@ -264,7 +265,7 @@ fn idle_time_does_not_count_toward_member_timeout() {
 
 #[test]
 fn member_restarted_after_idle_time_is_waited_for() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = with(config);
     member.broadcast(b"a").unwrap();
     drain(&mut member);
@@ -322,7 +323,7 @@ fn resumed_state_is_announced_at_once() {
 
 #[test]
 fn earlier_now_is_ignored() {
-    let config = CausalConfig { member_timeout_us: 1_000_000, ..CausalConfig::LAN };
+    let config = Config { member_timeout_us: 1_000_000, ..Config::lan() };
     let mut member = with(config);
     member.broadcast(b"a").unwrap();
     drain(&mut member);

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use quorate_clocks::{ClockSync, Exchange, ExchangeError};
-use quorate_core::Instant;
+use quorate_core::{Drift, Instant};
 
 const PPM: u32 = 100;
 
@@ -31,7 +31,7 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
 proptest! {
     #[test]
     fn true_time_is_within_the_interval(rounds in rounds(), ppm in -90i64..90, epoch in 0u64..2_000_000_000_000_000) {
-        let mut clock = ClockSync::new(PPM);
+        let mut clock = ClockSync::new(Drift::from_ppm(PPM).unwrap_or_default());
         let mut now = 5_000_000;
         let mut fastest = u64::MAX;
         for Round { wait_us, there_us, work_us, back_us } in rounds {
@@ -69,14 +69,14 @@ fn exchange(sent: u64, arrived_us: u64, left_us: u64, received: u64) -> Exchange
 
 #[test]
 fn slow_replies_and_asymmetry_stay_within_error() {
-    let mut clock = ClockSync::new(0);
+    let mut clock = ClockSync::new(Drift::NONE);
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
     let good = clock.read(Instant::from_micros(10)).unwrap();
     assert_eq!((good.earliest_us(), good.latest_us()), (999, 1_011));
     clock.exchange(exchange(100, 9_000, 9_000, 20_000)).unwrap(); // a long way, slow both there and back
     assert_eq!(clock.read(Instant::from_micros(10)), Some(good));
     // two slow replies, each slow in one direction, are as good as one that is fast
-    let mut pair = ClockSync::new(0);
+    let mut pair = ClockSync::new(Drift::NONE);
     pair.exchange(exchange(0, 1_000, 1_000, 5_000)).unwrap(); // fast there
     pair.exchange(exchange(10_000, 15_990, 15_990, 15_000)).unwrap(); // fast back
     assert!(pair.read(Instant::from_micros(15_000)).unwrap().error_us() <= 12);
@@ -84,7 +84,7 @@ fn slow_replies_and_asymmetry_stay_within_error() {
 
 #[test]
 fn impossible_exchanges_are_rejected() {
-    let mut clock = ClockSync::new(50);
+    let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default());
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
     let before = clock;
     for impossible in [exchange(20, 5, 5, 10), exchange(0, 9, 5, 10), exchange(0, 500, 9_000, 10)] {
@@ -101,7 +101,7 @@ fn impossible_exchanges_are_rejected() {
 
 #[test]
 fn bounds_are_exact() {
-    let mut clock = ClockSync::new(PPM);
+    let mut clock = ClockSync::new(Drift::from_ppm(PPM).unwrap_or_default());
     assert_eq!(clock.read(Instant::ZERO), None);
     assert_eq!(clock.reading(Instant::from_micros(9)).wall_us, None);
     clock.exchange(exchange(0, 1_000, 1_000, 100)).unwrap();
@@ -117,7 +117,7 @@ fn bounds_are_exact() {
     // before the reply came nothing has drifted yet
     assert_eq!(read(&clock, 50), (948, 1_052));
     // what the server is off widens both sides
-    let mut sloppy = ClockSync::new(PPM);
+    let mut sloppy = ClockSync::new(Drift::from_ppm(PPM).unwrap_or_default());
     let exchange = Exchange { server_error_us: 5, ..exchange(0, 1_000, 1_000, 100) };
     sloppy.exchange(exchange).unwrap();
     assert_eq!(read(&sloppy, 100), (993, 1_107));
@@ -129,7 +129,7 @@ fn disjoint_replies_count_as_a_step() {
         let read = clock.read(Instant::from_micros(1_000)).unwrap();
         (read.earliest_us() - 1_000, read.latest_us() - 1_000)
     };
-    let mut clock = ClockSync::new(0);
+    let mut clock = ClockSync::new(Drift::NONE);
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap();
     assert_eq!(offset(&clock), (989, 1_001));
     clock.exchange(exchange(20, 1_032, 1_032, 30)).unwrap(); // 1,001 to 1,013
@@ -142,7 +142,7 @@ fn disjoint_replies_count_as_a_step() {
 
 #[test]
 fn bound_widens_with_drift() {
-    let mut clock = ClockSync::new(PPM);
+    let mut clock = ClockSync::new(Drift::from_ppm(PPM).unwrap_or_default());
     clock.exchange(exchange(0, 1_000, 1_000, 10)).unwrap(); // 988 to 1,002
     // 100 s later both may be off by 10 ms more: a slow reply within that says less, and what is
     // known goes on from there
@@ -168,16 +168,16 @@ fn out_of_range_times_are_rejected() {
         Exchange { server_error_us: beyond, ..good },
     ];
     for case in cases {
-        let mut clock = ClockSync::new(50);
+        let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default());
         assert_eq!(clock.exchange(case), Err(ExchangeError::OutOfRange), "{case:?}");
         assert_eq!(clock.read(Instant::ZERO), None);
     }
-    let mut clock = ClockSync::new(50);
+    let mut clock = ClockSync::new(Drift::from_ppm(50).unwrap_or_default());
     let last = Exchange { server_error_us: beyond - 1, ..good };
     clock.exchange(last).unwrap();
     assert_eq!(clock.read(Instant::ZERO).map(|read| read.earliest_us()), Some(0));
     // a server that took exactly as long as the exchange, and one that took longer
-    let mut clock = ClockSync::new(0);
+    let mut clock = ClockSync::new(Drift::NONE);
     assert_eq!(clock.exchange(exchange(0, 500, 513, 10)), Err(ExchangeError::Impossible));
     clock.exchange(exchange(0, 500, 512, 10)).unwrap();
     // the same instant twice is no time

@@ -3,11 +3,11 @@
 
 use std::cmp::Ordering;
 
+use quorate_clocks::causal::{BroadcastError, ConfigError, ResumeError};
 use quorate_clocks::{
-    Actor, Behind, BroadcastError, CausalError, Causality, Dot, DotContext, ExchangeError,
-    Exhausted, Guarantees, HlcError, IncrementError, Inline, Lamport, LamportError, Pruned,
-    PrunedError, ResumeError, RetireError, Run, Session, Siblings, SiblingsError, Stamp,
-    TimeInterval, Timestamp, VersionVector,
+    Actor, Behind, Causality, Dot, DotContext, ExchangeError, Exhausted, Guarantees, HlcError,
+    IncrementError, Inline, Lamport, LamportError, Pruned, PrunedError, RetireError, Run, Session,
+    Siblings, SiblingsError, Stamp, TimeInterval, Timestamp, VersionVector,
 };
 use quorate_core::{DecodeError, Full, NodeId, Wire};
 
@@ -82,12 +82,12 @@ fn errors_display_cause_and_remedy() {
             Behind { dot: dot(1, 2) }.to_string(),
             "the server has not applied 1:2 yet: wait, or ask another",
         ),
-        (CausalError::NotAMember.to_string(), "this node is not among the members"),
-        (CausalError::DuplicateMember(NodeId::new(4)).to_string(), "node 4 is listed twice"),
-        (CausalError::TooManyMembers.to_string(), "more members than the storage has room for"),
-        (CausalError::StoreTooSmall.to_string(), "the store needs room for four messages at least"),
-        (CausalError::Interval.to_string(), "the intervals must not be 0"),
-        (CausalError::Incarnation.to_string(), "the incarnation must be below 1024"),
+        (ConfigError::NotAMember.to_string(), "this node is not among the members"),
+        (ConfigError::DuplicateMember(NodeId::new(4)).to_string(), "node 4 is listed twice"),
+        (ConfigError::TooManyMembers.to_string(), "more members than the storage has room for"),
+        (ConfigError::StoreTooSmall.to_string(), "the store needs room for four messages at least"),
+        (ConfigError::Interval.to_string(), "the intervals must not be 0"),
+        (ConfigError::Incarnation.to_string(), "the incarnation must be below 1024"),
         (BroadcastError::TooLarge.to_string(), "the payload is larger than the storage takes"),
         (
             BroadcastError::Busy.to_string(),

@@ -47,7 +47,7 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
 
 /// How far ahead of its wall clock a clock may be.
 fn bound(config: HlcConfig) -> u64 {
-    config.max_ahead_us.max(config.max_drift_us)
+    config.max_ahead_us.max(config.max_offset_us)
 }
 
 proptest! {
@@ -122,8 +122,8 @@ proptest! {
 #[test]
 fn frozen_clock_runs_ahead_until_the_bound() {
     // by messages to the drift bound at least, whatever the other one is
-    for (max_drift_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
-        let mut clock = Hlc::new(HlcConfig { max_drift_us, max_ahead_us, ..HlcConfig::LAN });
+    for (max_offset_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
+        let mut clock = Hlc::new(HlcConfig { max_offset_us, max_ahead_us, ..HlcConfig::LAN });
         let mut last = Timestamp::ZERO;
         for _ in 0..3 * 4096 {
             let stamp = clock.stamp(at(0, 1_000)).unwrap();
@@ -417,7 +417,7 @@ fn slew_is_a_256th_of_elapsed_time() {
 fn slew_is_independent_of_message_rate() {
     let start = 1_700_000_000_000_000;
     for period in [1u64, 100, 255, 256, 257, 1_000] {
-        let config = HlcConfig { window_us: 0, max_drift_us: 10_000, ..HlcConfig::RADIO };
+        let config = HlcConfig { window_us: 0, max_offset_us: 10_000, ..HlcConfig::RADIO };
         let mut board = Hlc::new(config);
         let reading = |round: u64| Reading::unsynchronised(Instant::from_micros(round * period));
         for round in 0..20_000_000 / period.max(100) {
@@ -441,7 +441,7 @@ fn slew_is_independent_of_message_rate() {
             let Err(HlcError::TooFarAhead { by_us }) = pulled.receive(reading(round), far) else {
                 panic!("it is too far");
             };
-            let taken_us = 1_000_000_000 - config.max_drift_us - by_us;
+            let taken_us = 1_000_000_000 - config.max_offset_us - by_us;
             let shown = format!("every {period} us: {taken_us} of {most_us}");
             assert!(taken_us <= most_us && taken_us + 1 >= most_us, "{shown}");
         }
@@ -469,7 +469,7 @@ fn restart_from_ceiling_respects_ahead_bound() {
     assert_eq!(restart(hour_us, farther), Ok(wall_us + minute_us));
     // one that waits, waits for the ceiling and for what it was set back by
     let strict = HlcConfig { max_ahead_us: 0, ..radio };
-    let by_us = hour_us + minute_us - radio.max_drift_us;
+    let by_us = hour_us + minute_us - radio.max_offset_us;
     assert_eq!(restart(hour_us, strict), Err(HlcError::Ahead { by_us }));
 }
 

@@ -150,7 +150,7 @@ impl Cluster {
             return; // the first message is taken on trust
         }
         let taken_us = reading.wall_us.unwrap_or(self.nodes[at].last.micros());
-        let ahead_us = self.config.max_drift_us - 200 + self.rng.below(400);
+        let ahead_us = self.config.max_offset_us - 200 + self.rng.below(400);
         let message = Timestamp::new(taken_us + ahead_us, self.rng.below(4096) as u16).unwrap();
         self.receive(at, message);
     }
@@ -170,8 +170,8 @@ impl Cluster {
         let node = &mut self.nodes[at];
         if let Some(wall_us) = reading.wall_us {
             node.first_message = None;
-            if message.micros() > wall_us + self.config.max_drift_us {
-                let by_us = message.micros() - wall_us - self.config.max_drift_us;
+            if message.micros() > wall_us + self.config.max_offset_us {
+                let by_us = message.micros() - wall_us - self.config.max_offset_us;
                 let expected = Err(HlcError::TooFarAhead { by_us });
                 assert_eq!(node.clock.receive(reading, message), expected);
                 self.refusals[0] += 1;
@@ -205,7 +205,7 @@ impl Cluster {
         self.stamps += 1;
         if let Some(wall_us) = reading.wall_us {
             assert!(stamp.micros() >= wall_us, "behind physical time");
-            let bound_us = self.config.max_ahead_us.max(self.config.max_drift_us);
+            let bound_us = self.config.max_ahead_us.max(self.config.max_offset_us);
             assert!(stamp.micros() - wall_us <= bound_us, "too far ahead of physical time");
             self.reached_us = self.reached_us.max(wall_us);
             self.record_wall_clock(at, reading.now, wall_us);
@@ -242,7 +242,7 @@ impl Cluster {
         }
         let Some((then, first)) = node.first_message else { return };
         let passed_us = now.since(then);
-        let most_us = first.micros() + passed_us + passed_us / 256 + self.config.max_drift_us;
+        let most_us = first.micros() + passed_us + passed_us / 256 + self.config.max_offset_us;
         assert!(stamp.micros() <= most_us + 1 + node.stamps / 4096, "{stamp} was dragged along");
     }
 
@@ -261,7 +261,7 @@ impl Cluster {
             HlcError::Ahead { by_us } => {
                 assert!(config.max_ahead_us < u64::MAX, "it waits, and need not");
                 let next = seen.next().unwrap();
-                let bound_us = config.max_ahead_us.max(config.max_drift_us);
+                let bound_us = config.max_ahead_us.max(config.max_offset_us);
                 if let Some(wall_us) = reading.wall_us {
                     assert_eq!(next.micros() - wall_us - bound_us, by_us);
                 }

@@ -7,8 +7,8 @@
 //! | noun | what it is |
 //! |---|---|
 //! | [`Machine`], [`Output`], [`Sink`] | the shape of a protocol, what it asks of its driver, and where that goes |
-//! | [`Ticket`] | proof that records reached the disk |
-//! | [`Instant`] | microseconds on the driver's monotonic clock |
+//! | [`Ticket`], [`Tickets`] | proof that records reached the disk, and who issues it |
+//! | [`Instant`], [`Drift`] | microseconds on the driver's monotonic clock, and how wrong it may run |
 //! | [`NodeId`] | who |
 //! | [`Quorums`], [`Votes`], [`majority`] | which sets of members are quorums, and what a quorum has reached |
 //! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
@@ -48,6 +48,7 @@ extern crate alloc;
 extern crate std;
 
 mod declare;
+mod drift;
 mod error;
 mod instant;
 mod list;
@@ -60,6 +61,7 @@ mod ticket;
 mod wire;
 
 pub use declare::{Declared, Field, FieldShape, Form, Shape, Shown, Source, Variant};
+pub use drift::Drift;
 pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
 pub use instant::Instant;
 #[cfg(feature = "alloc")]
@@ -70,5 +72,5 @@ pub use node::NodeId;
 pub use quorum::{Phase, QuorumError, Quorums, Tally, Votes, majority};
 pub use rng::Rng;
 pub use sink::Sink;
-pub use ticket::Ticket;
+pub use ticket::{Ticket, Tickets};
 pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};

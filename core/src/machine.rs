@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Sink, Ticket, Wire};
+use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Rejections, Sink, Ticket, Wire};
 
 /// A protocol as a state machine without I/O.
 ///
@@ -67,6 +67,8 @@ pub trait Machine {
     type Record<'a>: Wire<'a> + fmt::Debug;
     /// What the application learns.
     type Event<'a>: fmt::Debug;
+    /// What a machine looks like from outside, for people and metrics.
+    type Status: fmt::Debug + Clone + PartialEq;
 
     /// Replays one record at boot, in the order they were polled, before any other input.
     ///
@@ -121,6 +123,12 @@ pub trait Machine {
     /// The fewest records that restore the present state, for a driver that compacts its record log: it writes them to a
     /// fresh file, makes that durable, swaps, and returns the last ticket it was given.
     fn checkpoint(&self) -> impl Iterator<Item = Self::Record<'_>>;
+
+    /// A view of the machine, for people and metrics.
+    fn status(&self) -> Self::Status;
+
+    /// How many messages were refused since the start, by reason. A refusal changes nothing else.
+    fn rejections(&self) -> Rejections;
 
     /// The longest message that the machine makes, in encoded bytes, for a driver to compare with what
     /// its transport carries; `None` where that is not known.

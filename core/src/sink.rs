@@ -52,27 +52,28 @@ use crate::{Machine, NodeId, Ticket};
 /// # }
 /// ```
 pub trait Sink<M: Machine + ?Sized> {
-    /// Why no more outputs are taken; [`Infallible`](core::convert::Infallible) where that does not happen.
+    /// Why no more outputs are taken; [`Infallible`](core::convert::Infallible) where that does not happen. A sink may take an
+    /// output and then return an error, to be asked for the rest later: for the machine, the output was handed over.
     type Error;
 
     /// Appends the record to the disk. The ticket is returned through [`Machine::persisted`] when the record is durable.
     ///
     /// # Errors
     ///
-    /// Ends [`Machine::drain`]. The record is lost, so the machine must not be used any more.
+    /// Ends [`Machine::drain`]. A sink that did not take the record has lost it: the machine must not be used any more.
     fn persist(&mut self, ticket: Ticket, record: M::Record<'_>) -> Result<(), Self::Error>;
 
     /// Sends the message, once, to the node. It may get lost: every protocol lives with that.
     ///
     /// # Errors
     ///
-    /// Ends [`Machine::drain`]. The message is lost; the machine is as usable as before.
+    /// Ends [`Machine::drain`]. A message that was not taken is lost, as messages may be.
     fn send(&mut self, to: NodeId, message: M::Message<'_>) -> Result<(), Self::Error>;
 
     /// Tells the application.
     ///
     /// # Errors
     ///
-    /// Ends [`Machine::drain`]. The event is lost, so the application's state must not be used any more.
+    /// Ends [`Machine::drain`]. An application that did not take the event has lost it, and its state must not be used any more.
     fn event(&mut self, event: M::Event<'_>) -> Result<(), Self::Error>;
 }

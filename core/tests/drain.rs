@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Sink, Ticket, Wire,
-    Writer,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Sink,
+    Ticket, Wire, Writer,
 };
 
 #[derive(Debug, PartialEq)]
@@ -27,6 +27,7 @@ impl Machine for Turns {
     type Message<'a> = Number;
     type Record<'a> = Number;
     type Event<'a> = u64;
+    type Status = ();
 
     fn restore(&mut self, _record: Number) -> Result<(), Corrupt> {
         Ok(())
@@ -43,6 +44,10 @@ impl Machine for Turns {
             1 => Output::Send(NodeId::new(1), Number(self.left)),
             _ => Output::Event(self.left),
         })
+    }
+    fn status(&self) {}
+    fn rejections(&self) -> Rejections {
+        Rejections::default()
     }
     fn deadline(&self) -> Option<Instant> {
         None

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
+    Wire, Writer,
 };
 
 #[derive(Debug, PartialEq)]
@@ -21,6 +22,7 @@ impl Machine for Idle {
     type Message<'a> = Nothing;
     type Record<'a> = Nothing;
     type Event<'a> = u8;
+    type Status = ();
 
     fn restore(&mut self, _record: Nothing) -> Result<(), Corrupt> {
         Ok(())
@@ -32,6 +34,10 @@ impl Machine for Idle {
     fn persisted(&mut self, _ticket: Ticket) {}
     fn poll(&mut self) -> Option<Output<'_, Self>> {
         None
+    }
+    fn status(&self) {}
+    fn rejections(&self) -> Rejections {
+        Rejections::default()
     }
     fn deadline(&self) -> Option<Instant> {
         None
@@ -50,7 +56,7 @@ fn lengths_are_unknown_and_nothing_is_wrong_unless_told() {
 #[test]
 fn outputs_are_shown_with_what_is_in_them() {
     let shown = |output: Output<'_, Idle>| format!("{output:?}");
-    assert_eq!(shown(Output::Persist(Ticket::new(3), Nothing)), "Persist(Ticket(3), Nothing)");
+    assert_eq!(shown(Output::Persist(Ticket::default(), Nothing)), "Persist(Ticket(0), Nothing)");
     assert_eq!(shown(Output::Send(NodeId::new(2), Nothing)), "Send(NodeId(2), Nothing)");
     assert_eq!(shown(Output::Event(7)), "Event(7)");
 }

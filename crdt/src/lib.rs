@@ -122,7 +122,7 @@ pub use or_counter::OrCounter;
 pub use or_set::OrSet;
 pub use pncounter::PnCounter;
 pub use register::{Latest, LwwRegister, MvRegister};
-pub use replica::{Config, ConfigError, Event, MembersError, Message, Record, Replica};
+pub use replica::{Config, ConfigError, Event, MembersError, Message, Record, Replica, Status};
 pub use resettable::ResettableCounter;
 pub use rw_set::RwSet;
 pub use sets::{GSet, LwwSet, TwoPhaseSet};

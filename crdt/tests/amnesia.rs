@@ -6,7 +6,7 @@ use quorate_core::{Fatal, Instant, Machine, NodeId, Output, Rejected, Wire};
 use quorate_crdt::{Config, Crdt, Event, GCounter, LwwRegister, Message, OrSet, Record, Replica};
 
 const DURABLE: Config =
-    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, log_bytes: 64 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, max_log_bytes: 64 };
 const VOLATILE: Config = Config { durable: false, ..DURABLE };
 
 type Node<T> = Replica<T, Inline<3>, Inline<64>>;

@@ -9,7 +9,7 @@ type Set = OrSet<u8, Inline<3>, Inline<2>>;
 type Node<T> = Replica<T, Inline<3>, Inline<32>>;
 
 const CONFIG: Config =
-    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, log_bytes: 32 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: true, max_log_bytes: 32 };
 
 fn node<T: Crdt + Default>() -> Node<T> {
     let ids = [1, 2].map(NodeId::new);

@@ -205,7 +205,7 @@ fn observable_state(node: &Node) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 fn check(steps: &[Step], durable: bool) {
-    let config = Config { gossip_us: 500_000, max_delta_bytes: 64, durable, log_bytes: 96 };
+    let config = Config { gossip_us: 500_000, max_delta_bytes: 64, durable, max_log_bytes: 96 };
     let mut nodes = IDS.map(|id| Node::new(id.into(), &IDS, Set::new(), config).unwrap());
     let mut now = Instant::ZERO;
     for step in steps {

@@ -12,7 +12,7 @@ type Counter = GCounter<Inline<4>>;
 type Node = Replica<Counter, Inline<3>, Inline<64>>;
 
 const VOLATILE: Config =
-    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: false, log_bytes: 64 };
+    Config { gossip_us: 1_000_000, max_delta_bytes: 256, durable: false, max_log_bytes: 64 };
 
 fn ids(count: u64) -> Vec<NodeId> {
     (1..=count).map(NodeId::new).collect()
@@ -137,7 +137,7 @@ fn nothing_is_sent_before_it_is_durable() {
 fn received_updates_are_acknowledged_once_durable() {
     let mut nodes = [node(1, VOLATILE), node(2, Config { durable: true, ..VOLATILE })];
     add(&mut nodes[0], 5);
-    let mut last = 0;
+    let mut last = Ticket::default();
     for round in 0..4 {
         nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(round * 1_000)));
         for (_, bytes) in drain(&mut nodes[0]).messages {
@@ -148,7 +148,7 @@ fn received_updates_are_acknowledged_once_durable() {
         if round == 0 {
             nodes[1].persisted(out.records[0].0);
         }
-        last = out.records.last().map_or(last, |record| record.0.get());
+        last = out.records.last().map_or(last, |record| record.0);
         let late = drain(&mut nodes[1]).messages;
         for (_, bytes) in out.messages.iter().chain(&late) {
             receive(&mut nodes[0], 2, bytes).unwrap();
@@ -156,7 +156,7 @@ fn received_updates_are_acknowledged_once_durable() {
     }
     assert_eq!(nodes[1].state().value(), 5);
     assert!(nodes[0].stable() < nodes[0].last(), "acknowledged, and not durable");
-    nodes[1].persisted(Ticket::new(last));
+    nodes[1].persisted(last);
     nodes.iter_mut().for_each(|node| node.tick(Instant::from_millis(9_000)));
     exchange(&mut nodes, |_, _| false);
     assert_eq!(nodes[0].stable(), nodes[0].last());

@@ -1,8 +1,6 @@
 use core::fmt;
 
-use quorate_core::NodeId;
-
-use crate::lease::Drift;
+use quorate_core::{Drift, NodeId};
 
 /// How an election behaves: timeouts, and what to do about nodes that come back. The same on every node.
 ///
@@ -196,8 +194,6 @@ pub enum ConfigError {
     Lease,
     /// The algorithm knows no quorum: [`Mode::Classic`] is all it has.
     Mode,
-    /// Clocks that run wrong by half or more keep no lease.
-    Drift,
     /// A detector's interval, threshold or deviation is 0 or too large.
     Detector,
 }
@@ -219,7 +215,6 @@ impl fmt::Display for ConfigError {
                 f.write_str("lease_us must be at least 2 * heartbeat_us, at most leader_timeout_us")
             }
             Self::Mode => f.write_str("this algorithm has the classic mode only"),
-            Self::Drift => f.write_str("the drift of clocks must be below 500,000 ppm"),
             Self::Detector => {
                 f.write_str("an interval, threshold or deviation is 0 or out of range")
             }

@@ -1,6 +1,6 @@
 use core::hash::{Hash, Hasher};
 
-use quorate_core::{Corrupt, Ticket};
+use quorate_core::{Corrupt, Ticket, Tickets};
 
 use crate::epoch::EPOCH_LIMIT;
 use crate::members::Members;
@@ -21,7 +21,7 @@ pub(crate) struct Leadership {
     /// This node knows which epochs there have been: it has a record, or has recovered them from
     /// others.
     recovered: bool,
-    issued: Ticket,
+    tickets: Tickets,
     persisted_ticket: Ticket,
 }
 
@@ -69,7 +69,7 @@ impl Leadership {
     /// Nothing is sent while the epoch is not durable: after a restart, what was sent in it could
     /// be sent again.
     pub(crate) fn is_durable(&self) -> bool {
-        !self.dirty && self.persisted_ticket >= self.issued
+        !self.dirty && self.persisted_ticket >= self.tickets.last()
     }
 
     pub(crate) const fn take_record(&mut self) -> Option<Ticket> {
@@ -77,8 +77,7 @@ impl Leadership {
             return None;
         }
         self.dirty = false;
-        self.issued = self.issued.next();
-        Some(self.issued)
+        Some(self.tickets.issue())
     }
 
     pub(crate) const fn record(&self) -> Record {
@@ -87,13 +86,13 @@ impl Leadership {
 
     /// What restores the present state: nothing, if the epoch is not to be on disk.
     pub(crate) fn checkpoint(&self) -> Option<Record> {
-        let written = self.recovered || self.dirty || self.issued > Ticket::default();
+        let written = self.recovered || self.dirty || self.tickets.last() > Ticket::default();
         written.then(|| self.record())
     }
 
     /// A ticket that was not issued counts for nothing.
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
-        self.persisted_ticket = self.persisted_ticket.max(ticket.min(self.issued));
+        self.persisted_ticket = self.persisted_ticket.max(ticket.min(self.tickets.last()));
     }
 
     pub(crate) fn restore(&mut self, record: Record, members: usize) -> Result<(), Corrupt> {
@@ -133,6 +132,6 @@ impl Leadership {
 impl Hash for Leadership {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.epoch, self.has_leader, self.reported, self.dirty, self.recovered).hash(state);
-        self.issued.get().saturating_sub(self.persisted_ticket.get()).hash(state);
+        self.tickets.last().get().saturating_sub(self.persisted_ticket.get()).hash(state);
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Cluster, ids};
+use quorate_core::Machine;
 use quorate_election::{Bully, Config, Counts, Inline, Mode, Role, Takeover};
 
 type Node = Bully<Inline<32>>;

@@ -1,9 +1,8 @@
 //! Rules of bully that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output, Ticket};
+use quorate_core::{Drift, Instant, Machine, NodeId, Output, Ticket, Tickets};
 use quorate_election::bully::Message;
-use quorate_election::lease::Drift;
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Role, Takeover};
 
 type Node = Bully<Inline<3>>;
@@ -74,6 +73,15 @@ fn leader_with(config: Config) -> (Node, Epoch) {
     (node, epoch)
 }
 
+/// The `n`th ticket of some other machine.
+fn nth_ticket(n: u64) -> Ticket {
+    let mut tickets = Tickets::default();
+    for _ in 1..n {
+        tickets.issue();
+    }
+    tickets.issue()
+}
+
 #[test]
 fn lease_counts_from_the_request() {
     let (mut node, epoch) = leader();
@@ -110,7 +118,7 @@ fn repeated_answers_of_one_node_are_no_majority() {
     assert_eq!(node.status().role, Role::Claiming);
     node.receive(ms(1), id(2), Message::Accept { epoch, round: 0 }).unwrap();
     node.poll();
-    node.persisted(Ticket::new(1));
+    node.persisted(nth_ticket(1));
     assert_eq!(node.status().role, Role::Leader);
 }
 
@@ -686,16 +694,16 @@ fn accepted_claim_grants_no_lease() {
 #[test]
 fn nothing_is_sent_before_the_epoch_is_durable() {
     let mut node = node(3, KEEP);
-    node.persisted(Ticket::new(99)); // which was not issued
+    node.persisted(nth_ticket(99)); // which was not issued
     node.campaign(ms(0));
     let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
-    assert_eq!((ticket, record.epoch), (Ticket::new(1), node.status().epoch));
+    assert_eq!((ticket, record.epoch), (nth_ticket(1), node.status().epoch));
     assert!(node.poll().is_none());
     assert_eq!((node.status().role, node.status().leader), (Role::Claiming, None));
     node.fenced(ms(1), Epoch::from_token(33));
     node.receive(ms(2), id(1), Message::Accept { epoch: record.epoch, round: 1 }).unwrap();
     let Some(Output::Persist(second, later)) = node.poll() else { panic!("nothing to write") };
-    assert_eq!((second, later.epoch > record.epoch), (Ticket::new(2), true));
+    assert_eq!((second, later.epoch > record.epoch), (nth_ticket(2), true));
     node.persisted(ticket);
     assert!(node.poll().is_none(), "the first is not the second");
     node.persisted(second);

@@ -1,7 +1,7 @@
 //! What all detectors promise: of excuses, of clocks that go back, and of who was never heard.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::Instant;
+use quorate_core::{Drift, Instant};
 use quorate_election::ConfigError;
 use quorate_election::detector::{
     Chen, ChenConfig, Detector, ExponentialPhi, Heartbeat, HeartbeatConfig, NormalPhi, Phi,
@@ -121,7 +121,6 @@ fn invalid_detector_configs_are_rejected() {
 /// What is checked of elections, at its bounds.
 #[test]
 fn invalid_election_configs_are_rejected() {
-    use quorate_election::lease::Drift;
     use quorate_election::{Config, Mode};
     let lan = Config {
         answer_timeout_us: 50,
@@ -160,7 +159,6 @@ fn config_errors_display_cause() {
         ConfigError::Attempts,
         ConfigError::Lease,
         ConfigError::Mode,
-        ConfigError::Drift,
         ConfigError::Detector,
     ];
     let words: std::collections::BTreeSet<String> =

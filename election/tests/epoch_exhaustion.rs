@@ -1,7 +1,7 @@
 //! Epochs end at 2^62. No honest node gets there; a node that is there nevertheless leads no more, and goes on living.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output};
+use quorate_core::{Instant, Machine, NodeId, Output};
 use quorate_election::bully::Message as B;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair, Message as R};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};

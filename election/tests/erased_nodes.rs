@@ -4,9 +4,8 @@
 mod common;
 
 use common::{Cluster, Node, ids};
-use quorate_core::{Corrupt, Instant, NodeId, Output, Rejected};
+use quorate_core::{Corrupt, Drift, Instant, Machine, NodeId, Output, Rejected};
 use quorate_election::bully::Message;
-use quorate_election::lease::Drift;
 use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
 

@@ -4,8 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, ids};
-use quorate_core::{NodeId, Rng, Wire};
-use quorate_election::lease::Drift;
+use quorate_core::{Drift, Machine, NodeId, Rng, Wire};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Role, Status, Takeover};
 
@@ -50,7 +49,7 @@ impl<M: Node> Trial<M> {
     }
 
     fn statuses(&self) -> Vec<Status> {
-        self.cluster.nodes.iter().flatten().map(Node::status).collect()
+        self.cluster.nodes.iter().flatten().map(Machine::status).collect()
     }
 
     /// The highest that is up leads, and all know.

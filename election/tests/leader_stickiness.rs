@@ -4,8 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, ids};
-use quorate_core::NodeId;
-use quorate_election::lease::Drift;
+use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Takeover};
 

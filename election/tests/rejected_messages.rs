@@ -1,7 +1,7 @@
 //! What no honest node can say is refused, counted, and changes nothing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output, Rejected};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected};
 use quorate_election::bully::Message as B;
 use quorate_election::ring::{
     ChangRoberts, Collecting, Direction, HirschbergSinclair, Message as R,

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Cluster, ids, orders};
+use quorate_core::Machine;
 use quorate_election::ring::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair, Ring};
 use quorate_election::{Config, Counts, Inline, Takeover};
 

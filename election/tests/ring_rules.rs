@@ -1,7 +1,7 @@
 //! Rules of the rings that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output, Ticket};
+use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Tickets};
 use quorate_election::ring::{ChangRoberts, Collecting, Direction, HirschbergSinclair, Message};
 use quorate_election::{Config, Epoch, Event, Inline, Record, Ring, Role, Takeover};
 
@@ -35,6 +35,15 @@ fn sent(node: &mut Node) -> Vec<(u64, Message)> {
         }
     }
     sent
+}
+
+/// The `n`th ticket of some other machine.
+fn nth_ticket(n: u64) -> Ticket {
+    let mut tickets = Tickets::default();
+    for _ in 1..n {
+        tickets.issue();
+    }
+    tickets.issue()
 }
 
 #[test]
@@ -388,14 +397,14 @@ fn follower_of_live_leader_forwards_tokens_to_it() {
 #[test]
 fn nothing_is_sent_before_the_epoch_is_durable() {
     let mut node = first(3);
-    node.persisted(Ticket::new(99)); // which was not issued
+    node.persisted(nth_ticket(99)); // which was not issued
     node.campaign(ms(0));
     let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
-    assert_eq!((ticket, record.epoch), (Ticket::new(1), node.status().epoch));
+    assert_eq!((ticket, record.epoch), (nth_ticket(1), node.status().epoch));
     assert!(node.poll().is_none());
     node.campaign(ms(1)); // another attempt, another record
     let Some(Output::Persist(second, _)) = node.poll() else { panic!("nothing to write") };
-    assert_eq!(second, Ticket::new(2));
+    assert_eq!(second, nth_ticket(2));
     node.persisted(ticket);
     assert!(node.poll().is_none(), "the first is not the second");
     node.persisted(second);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{DecodeError, Instant, NodeId, Wire};
+use quorate_core::{DecodeError, Instant, Machine, NodeId, Wire};
 use quorate_election::bully::Message as Bully;
 use quorate_election::ring::{ChangRoberts, Direction, HirschbergSinclair, Message as Ring};
 use quorate_election::{Config, Epoch, Inline, Mode, Record};

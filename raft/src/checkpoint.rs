@@ -9,15 +9,8 @@ use crate::storage::Storage;
 use crate::{Index, Member, Members, Record, Term};
 
 impl<S: Storage> Raft<S> {
-    /// Replays one record at boot; see [`Machine::restore`](quorate_core::Machine::restore).
-    ///
-    /// # Errors
-    ///
-    /// [`Corrupt`] when the record cannot follow those before it, or comes after the start. The state is unchanged, with one
-    /// exception: if a [`Record::Append`] does not fit ([`Corrupt::Full`]), the log may have been truncated to where the record begins, and
-    /// may hold as many of its entries as fitted, with the members that these list. Drop the machine after any error but
-    /// [`Corrupt::Started`].
-    pub fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+    /// Replays one record at boot.
+    pub(crate) fn restore_record(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
         }
@@ -38,7 +31,7 @@ impl<S: Storage> Raft<S> {
         result
     }
 
-    /// Tells, after the last [`restore`](Self::restore) and before the first tick, that the application's own durable snapshot
+    /// Tells, after the last [`restore`](quorate_core::Machine::restore) and before the first tick, that the application's own durable snapshot
     /// covers everything up to `index`, whose entry is of `index_term`: that is committed then, and is not given again. Both are
     /// 0 for an application that has none.
     ///
@@ -58,7 +51,7 @@ impl<S: Storage> Raft<S> {
     /// changed.
     ///
     /// ```
-    /// use quorate_core::{Corrupt, NodeId};
+    /// use quorate_core::{Corrupt, Machine, NodeId};
     /// use quorate_raft::{Config, Inline, Raft, Record};
     /// let me = NodeId::new(1);
     /// let mut raft = Raft::<Inline<3, 1024, 16, 64>>::new(me, &[me], Config::default(), 42)?;
@@ -274,8 +267,8 @@ impl<S: Storage> Raft<S> {
         Record::Members { index, index_term, members: Members::of(&self.base) }
     }
 
-    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
-    pub fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+    /// The fewest records that restore the present state.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut step = 0_u8;
         let mut next = succ(self.log.compacted());
         core::iter::from_fn(move || {

@@ -1,3 +1,5 @@
+use quorate_core::Drift;
+
 use crate::ConfigError;
 
 /// How a Raft node behaves. Every field is public; [`Raft::new`](crate::Raft::new) checks them once.
@@ -20,7 +22,7 @@ pub struct Config {
     /// vote (Raft thesis, 6.2 and 4.2.3). Default true.
     pub check_quorum: bool,
     /// Lets a leader answer reads without a round, by [`Raft::read_lease`](crate::Raft::read_lease): how far the rate of any node's clock may be
-    /// off the true one, in millionths (crystals: 100; bare oscillators: 50,000). At most 250,000, and only with `check_quorum`. 0 is off.
+    /// off the true one (crystals: 100 ppm; bare oscillators: 50,000). At most 250,000 ppm, and only with `check_quorum`. `None` is off.
     ///
     /// Each follower that has it on states with every round for how long it votes for no other node (its `election_min_us`, less the drift), and a
     /// leader counts the least that was stated in its term, by a majority that stated something. So nodes may differ in both settings, and those that have it off,
@@ -31,8 +33,8 @@ pub struct Config {
     ///
     /// What [`Raft::receive`](crate::Raft::receive)
     /// is given as `now` must have been read from the clock when the message was there already, or a node keeps its promise to the leader
-    /// for too short a time. Default 0.
-    pub lease_drift_ppm: u32,
+    /// for too short a time. Default `None`.
+    pub lease_drift: Option<Drift>,
     /// Who leads rather: 0 is first, and with each step up a node waits for one more spread (`election_max_us - election_min_us`) before it
     /// starts an election. At most 15. It may differ from node to node. A leader does not make way by itself for one that comes before it: see
     /// [`Raft::transfer`](crate::Raft::transfer). Default 0.
@@ -94,7 +96,7 @@ impl Config {
             heartbeat_us: 50_000,
             pre_vote: true,
             check_quorum: true,
-            lease_drift_ppm: 0,
+            lease_drift: None,
             priority: 0,
             snapshot_chunk_interval_us: 0,
             quiesce_us: 0,
@@ -179,7 +181,9 @@ impl Config {
         if self.election_max_us <= self.election_min_us {
             return Err(ConfigError::ElectionSpread);
         }
-        if self.lease_drift_ppm != 0 && (!self.check_quorum || self.lease_drift_ppm > 250_000) {
+        if let Some(drift) = self.lease_drift
+            && (!self.check_quorum || drift.ppm() > 250_000)
+        {
             return Err(ConfigError::Lease);
         }
         if self.max_append_bytes == 0

@@ -1,4 +1,4 @@
-use quorate_core::Ticket;
+use quorate_core::{Ticket, Tickets};
 
 use crate::Index;
 use crate::log::move_to_front;
@@ -12,7 +12,7 @@ const WRITES: usize = 8;
 /// the ticket of the record that holds it came back *and* it was not replaced in the meantime.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Disk {
-    issued: Ticket,
+    tickets: Tickets,
     returned: Ticket,
     /// The founders were issued, or restored.
     pub(crate) founded: bool,
@@ -91,7 +91,7 @@ impl Disk {
 
     /// Takes a ticket back. True if anything became durable by it.
     pub(crate) fn returned(&mut self, ticket: Ticket) -> bool {
-        let ticket = ticket.min(self.issued);
+        let ticket = ticket.min(self.tickets.last());
         if ticket <= self.returned {
             return false;
         }
@@ -128,8 +128,7 @@ impl Disk {
     }
 
     const fn issue(&mut self) -> Ticket {
-        self.issued = self.issued.next();
-        self.issued
+        self.tickets.issue()
     }
 }
 
@@ -152,25 +151,31 @@ mod tests {
 
     #[test]
     fn ticket_that_was_never_issued_counts_as_the_last_one() {
-        let mut disk = Disk::default();
+        let (mut disk, mut other) = (Disk::default(), Tickets::default());
         let ticket = disk.issue_vote();
         assert!(!disk.vote_durable());
-        disk.returned(Ticket::new(99));
+        for _ in 0..99 {
+            other.issue();
+        }
+        disk.returned(other.last());
         assert!(disk.vote_durable());
         let next = disk.issue_vote();
-        assert_eq!(next, ticket.next());
+        assert_eq!(next.get(), ticket.get() + 1);
         assert!(!disk.vote_durable());
     }
 
     #[test]
     fn pending_writes_are_bounded() {
-        let mut disk = Disk::default();
+        let (mut disk, mut third) = (Disk::default(), Ticket::default());
         for index in 1..=WRITES as u64 {
             assert!(disk.may_write());
-            disk.issue_through(index);
+            let ticket = disk.issue_through(index);
+            if index == 3 {
+                third = ticket;
+            }
         }
         assert!(!disk.may_write());
-        disk.returned(Ticket::new(3));
+        disk.returned(third);
         assert!(disk.may_write());
         assert_eq!(disk.durable(), 3);
     }

@@ -1,6 +1,6 @@
 use quorate_core::{Fatal, NodeId, Rejected};
 
-use crate::{Entries, ForwardId, Forwarded, Index, Members, ReadId, Role, Term};
+use crate::{Entries, ForwardId, Forwarded, Index, Members, ReadId, Term};
 
 /// What the application of a Raft node learns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -21,14 +21,22 @@ pub enum Event<'a> {
         /// The last index that a snapshot covers; 0 without.
         after: Index,
     },
-    /// The role, the term or the known leader changed. Reads that were asked for before, and have not become ready, are lost.
-    Role {
-        /// What this node is now.
-        role: Role,
-        /// In which term.
+    /// This node leads. Reads that were requested before are dropped, as with the next two events: request them again.
+    Leading {
+        /// The term.
         term: Term,
-        /// Whom it follows, if anybody; itself when it leads.
-        leader: Option<NodeId>,
+    },
+    /// Another node leads.
+    Following {
+        /// Which one.
+        leader: NodeId,
+        /// The term.
+        term: Term,
+    },
+    /// No leader is known: an election is under way. A node that led has stepped down.
+    Leaderless {
+        /// The present term. The event is repeated when it grows, or when this node becomes a candidate.
+        term: Term,
     },
     /// The members of the cluster are others now: open the ways to those that are new. They are in force from the entry's append on
     /// (Raft thesis, 4.1), before it is committed; if another leader replaces the entry, the members before it come back.

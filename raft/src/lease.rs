@@ -1,6 +1,6 @@
 //! Reads without a round of messages, as long as no other node can have been elected (Raft thesis, 6.4.1).
 
-use quorate_core::{Instant, Phase, Rejected};
+use quorate_core::{Drift, Instant, Phase, Rejected};
 
 use crate::extras::Extra;
 use crate::peer::Peer;
@@ -31,7 +31,7 @@ impl<S: Storage> Raft<S> {
     ///
     /// A majority answered a message of this leader, and stated for how long it votes for nobody else after it got it: for its shortest
     /// election timeout. So counted from when that message was sent, for the least of what was stated, and for as much less as the clocks may be off by
-    /// [`Config::lease_drift_ppm`](crate::Config::lease_drift_ppm), this node is the only leader. A voter that states nothing, as it has
+    /// [`Config::lease_drift`](crate::Config::lease_drift), this node is the only leader. A voter that states nothing, as it has
     /// leases off or is of a version that does not know of them, does not count. There is no lease before the first
     /// commit of the term, after a change of the members until the next heartbeat is answered, while the lead is being handed over, nor
     /// after a node was asked to take over, for the rest of the term: that message may arrive at any time.
@@ -43,9 +43,9 @@ impl<S: Storage> Raft<S> {
     /// read can miss what another leader has committed; a read with a round cannot.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_core::{Drift, Instant, NodeId};
     /// use quorate_raft::{Config, Inline, Raft};
-    /// let config = Config { lease_drift_ppm: 500, ..Config::lan() };
+    /// let config = Config { lease_drift: Drift::from_ppm(500), ..Config::lan() };
     /// let ids = [1, 2, 3].map(NodeId::new);
     /// let mut raft = Raft::<Inline<3, 1024, 16, 64>>::new(ids[0], &ids, config, 42)?;
     /// assert_eq!(raft.read_lease(Instant::ZERO), None); // it does not lead
@@ -69,7 +69,7 @@ impl<S: Storage> Raft<S> {
 
     /// Whether leaders may count on a node that voted for nobody else.
     pub(crate) fn leases(&self) -> bool {
-        self.extra.get().is_some() && self.config.lease_drift_ppm != 0
+        self.extra.get().is_some() && self.config.lease_drift.is_some()
     }
 
     /// For how long a leader counts on the promises: the least of them, on a clock that is as fast as may be.
@@ -77,19 +77,19 @@ impl<S: Storage> Raft<S> {
         let own = self.promise_us();
         let stated = self.extra.get().map(|extras| u64::from(extras.lease.least));
         let stated = stated.filter(|&us| us != 0);
-        less(stated.map_or(own, |us| us.min(own)), self.config.lease_drift_ppm)
+        less(stated.map_or(own, |us| us.min(own)), self.config.lease_drift)
     }
 
     /// For how long this node votes for nobody else after it heard its leader: the shortest election timeout of its clock,
     /// which may be fast, in microseconds of true time.
     pub(crate) fn promise_us(&self) -> u64 {
-        less(self.config.election_min_us, self.config.lease_drift_ppm)
+        less(self.config.election_min_us, self.config.lease_drift)
     }
 
     /// A round of the leader's was heard for the first time.
     #[inline]
     pub(crate) fn owe_promise(&mut self) {
-        if self.config.lease_drift_ppm != 0
+        if self.config.lease_drift.is_some()
             && let Some(extras) = self.extra.get_mut()
         {
             extras.lease.promise_due = true;
@@ -199,8 +199,8 @@ impl<S: Storage> Raft<S> {
 }
 
 /// A time on a clock that is off by as much as may be.
-const fn less(us: u64, drift_ppm: u32) -> u64 {
-    match us.checked_mul(drift_ppm as u64) {
+fn less(us: u64, drift: Option<Drift>) -> u64 {
+    match us.checked_mul(drift.unwrap_or_default().ppm().into()) {
         Some(lost) => us.saturating_sub(lost.div_ceil(1_000_000)),
         None => 0,
     }

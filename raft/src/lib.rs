@@ -5,7 +5,7 @@
 //! memory, the record on disk, the message and the applied command are the same bytes.
 //!
 //! ```
-//! use quorate_core::{Instant, NodeId, Output};
+//! use quorate_core::{Instant, Machine, NodeId, Output};
 //! use quorate_raft::{Config, Event, Inline, Raft};
 //!
 //! // A cluster of one, so that the example needs no network: 1 voter, 1 KiB and 16 entries of log, no heap.

@@ -71,8 +71,8 @@ pub(crate) enum Draft {
 }
 
 impl<S: Storage> Raft<S> {
-    /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll).
-    pub fn poll(&mut self) -> Option<Output<'_, Self>> {
+    /// What [`Machine::poll`](quorate_core::Machine::poll) returns.
+    pub(crate) fn next_output(&mut self) -> Option<Output<'_, Self>> {
         if !self.work.any() {
             return None;
         }
@@ -506,6 +506,17 @@ impl<S: Storage> Raft<S> {
         (*asked != 0).then(|| Plan::News(News::SnapshotDue(core::mem::take(asked))))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn leadership_event(&self) -> Event<'_> {
+        let term = self.term;
+        match self.leader {
+            Some(leader) if leader == self.id => Event::Leading { term },
+            Some(leader) => Event::Following { leader, term },
+            None => Event::Leaderless { term },
+        }
+    }
+
     #[inline]
     fn make(&self, plan: Plan) -> Output<'_, Self> {
         match plan {
@@ -518,9 +529,7 @@ impl<S: Storage> Raft<S> {
                 Output::Event(Event::Members { index: self.config_at, members: self.members() })
             }
             Plan::Send(to, draft) => Output::Send(to, self.write(draft)),
-            Plan::Role => {
-                Output::Event(Event::Role { role: self.role, term: self.term, leader: self.leader })
-            }
+            Plan::Role => Output::Event(self.leadership_event()),
             Plan::LogFull => Output::Event(Event::LogFull),
             Plan::PeerLostEntries(at) => Output::Event(self.loss_event(at)),
             Plan::News(news) => Output::Event(self.tell_news(&news)),

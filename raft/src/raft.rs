@@ -183,7 +183,7 @@ impl<S: Storage> Raft<S> {
     /// [`ConfigError`] names what does not fit.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_core::{Instant, Machine, NodeId};
     /// use quorate_raft::{Config, Inline, Raft};
     /// let mut raft = Raft::<Inline<5, 1024, 16, 64>>::join(NodeId::new(4), Config::default(), 42)?;
     /// raft.tick(Instant::ZERO);
@@ -230,7 +230,7 @@ impl<S: Storage> Raft<S> {
             let _ = founders.extend_from_slice(&base);
         }
         let extra = S::Extra::with_limit(config.max_members);
-        let beyond = config.lease_drift_ppm != 0
+        let beyond = config.lease_drift.is_some()
             || config.snapshot_chunk_interval_us != 0
             || config.quiesce_us != 0
             || config.forward;
@@ -348,24 +348,6 @@ impl<S: Storage> Raft<S> {
         Ok(Proposal { term: self.term, index: succ(last) })
     }
 
-    /// Takes a message from a peer; see [`Machine::receive`](quorate_core::Machine::receive).
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        from: NodeId,
-        message: Message<'_>,
-    ) -> Result<(), Rejected> {
-        let result = self.dispatch(now, from, message);
-        if let Err(reason) = result {
-            self.rejections.count(reason);
-        }
-        result
-    }
-
     fn dispatch(
         &mut self,
         now: Instant,
@@ -463,117 +445,12 @@ impl<S: Storage> Raft<S> {
         result
     }
 
-    /// Lets time pass; see [`Machine::tick`](quorate_core::Machine::tick). The first tick starts the node.
-    pub fn tick(&mut self, now: Instant) {
-        if self.fatal.is_some() {
-            return;
-        }
-        self.advance(now);
-        self.set_times();
-        match self.role {
-            // a part of a snapshot may be due
-            Role::Leader if self.now < self.heartbeat_at && self.extra.get().is_some() => {
-                self.work.events();
-            }
-            Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
-            Role::Leader => self.lead_on(),
-            _ if self.now >= self.election_at => {
-                self.forget_raises();
-                if self.has_refused() {
-                    self.look_at_refusals();
-                }
-                self.start_election(self.config.pre_vote);
-            }
-            Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
-                self.ask_again();
-            }
-            Role::Follower => {
-                self.ask_leader_again();
-                self.renew_again();
-                self.forward_again();
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes a ticket back; see [`Machine::persisted`](quorate_core::Machine::persisted).
-    pub fn persisted(&mut self, ticket: Ticket) {
-        if self.fatal.is_some() || !self.disk.returned(ticket) {
-            return;
-        }
-        self.work.disk_done();
-        if self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last() {
-            self.work.records();
-        }
-        if self.applied < self.commit || self.part.held != Held::Nothing {
-            self.work.events();
-        }
-        match self.role {
-            Role::Leader if self.disk.durable() > self.commit && !self.is_first_to_write() => {
-                self.advance_commit();
-            }
-            Role::Candidate => self.count_votes(),
-            _ => {}
-        }
-    }
-
     /// Whether the own disk alone cannot commit anything: other voters are needed, and no peer is beyond the commit index.
     #[inline]
     fn is_first_to_write(&self) -> bool {
         S::CHANGES
             && self.voters.new > 1
             && self.peers.iter().all(|peer| peer.match_index <= self.commit)
-    }
-
-    /// When the machine next wants a [`tick`](Self::tick).
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        if self.fatal.is_some() {
-            return None;
-        }
-        if !self.started {
-            return Some(Instant::ZERO);
-        }
-        if self.is_quiet() {
-            return None;
-        }
-        match self.role {
-            Role::Leader if self.peers.is_empty() => None,
-            Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
-            Role::Follower if self.leader.is_none() && !self.may_lead() => {
-                self.may_be_removed().then_some(self.election_at)
-            }
-            Role::Follower => Some(self.election_at.min(self.asks_at())),
-            _ => Some(self.heartbeat_at.min(self.election_at)),
-        }
-    }
-
-    /// A view of this node.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            id: self.id,
-            role: self.role,
-            term: self.term,
-            vote: self.vote,
-            leader: self.leader,
-            first: succ(self.log.compacted()),
-            last: self.log.last(),
-            durable: self.disk.durable(),
-            commit: self.commit,
-            applied: self.applied,
-            snapshot: self.snapshot,
-            membership: self.membership,
-            config: self.config_at,
-            joint: self.voters.old != 0,
-            transfer: self.handover.map(|handover| handover.to),
-            quiescent: self.is_quiet(),
-            removed: self.removed_by(),
-            awaits_snapshot: self.awaits_snapshot(),
-            refusing: self.refusing(),
-            rejections: self.rejections,
-            fatal: self.fatal,
-        }
     }
 
     /// A leader's view of its peers; of no meaning on other nodes.
@@ -608,12 +485,6 @@ impl<S: Storage> Raft<S> {
     #[must_use]
     pub fn entries(&self, from: Index) -> Entries<'_> {
         self.log.entries(from, Index::MAX, usize::MAX)
-    }
-
-    /// Why the machine stopped itself, if it did.
-    #[must_use]
-    pub const fn fatal(&self) -> Option<Fatal> {
-        self.fatal
     }
 
     /// Moves the clock, never back, and starts the machine if it has not been.
@@ -666,13 +537,18 @@ impl<S: Storage> Raft<S> {
     }
 }
 
+/// Beside what [`Machine`] says of each method: the first [`tick`](Machine::tick) starts the node, and what
+/// [`restore`](Machine::restore) leaves behind after an error is told there, with one exception: if a [`Record::Append`] does not
+/// fit ([`Corrupt::Full`]), the log may have been truncated to where the record begins, and may hold as many of its entries as
+/// fitted, with the members that these list. Drop the machine after any error but [`Corrupt::Started`].
 impl<S: Storage> Machine for Raft<S> {
     type Message<'a> = Message<'a>;
     type Record<'a> = Record<'a>;
     type Event<'a> = Event<'a>;
+    type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
-        Self::restore(self, record)
+        self.restore_record(record)
     }
 
     fn receive(
@@ -681,27 +557,122 @@ impl<S: Storage> Machine for Raft<S> {
         from: NodeId,
         message: Message<'_>,
     ) -> Result<(), Rejected> {
-        Self::receive(self, now, from, message)
+        let result = self.dispatch(now, from, message);
+        if let Err(reason) = result {
+            self.rejections.count(reason);
+        }
+        result
     }
 
     fn tick(&mut self, now: Instant) {
-        Self::tick(self, now);
+        if self.fatal.is_some() {
+            return;
+        }
+        self.advance(now);
+        self.set_times();
+        match self.role {
+            // a part of a snapshot may be due
+            Role::Leader if self.now < self.heartbeat_at && self.extra.get().is_some() => {
+                self.work.events();
+            }
+            Role::Leader if self.now < self.heartbeat_at || self.peers.is_empty() => {}
+            Role::Leader => self.lead_on(),
+            _ if self.now >= self.election_at => {
+                self.forget_raises();
+                if self.has_refused() {
+                    self.look_at_refusals();
+                }
+                self.start_election(self.config.pre_vote);
+            }
+            Role::PreCandidate | Role::Candidate if self.now >= self.heartbeat_at => {
+                self.ask_again();
+            }
+            Role::Follower => {
+                self.ask_leader_again();
+                self.renew_again();
+                self.forward_again();
+            }
+            _ => {}
+        }
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        Self::persisted(self, ticket);
+        if self.fatal.is_some() || !self.disk.returned(ticket) {
+            return;
+        }
+        self.work.disk_done();
+        if self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last() {
+            self.work.records();
+        }
+        if self.applied < self.commit || self.part.held != Held::Nothing {
+            self.work.events();
+        }
+        match self.role {
+            Role::Leader if self.disk.durable() > self.commit && !self.is_first_to_write() => {
+                self.advance_commit();
+            }
+            Role::Candidate => self.count_votes(),
+            _ => {}
+        }
     }
 
+    #[inline]
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        Self::poll(self)
+        self.next_output()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Self::deadline(self)
+        if self.fatal.is_some() {
+            return None;
+        }
+        if !self.started {
+            return Some(Instant::ZERO);
+        }
+        if self.is_quiet() {
+            return None;
+        }
+        match self.role {
+            Role::Leader if self.peers.is_empty() => None,
+            Role::Leader => Some(self.heartbeat_at.min(self.part_at())),
+            Role::Follower if self.leader.is_none() && !self.may_lead() => {
+                self.may_be_removed().then_some(self.election_at)
+            }
+            Role::Follower => Some(self.election_at.min(self.asks_at())),
+            _ => Some(self.heartbeat_at.min(self.election_at)),
+        }
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        Self::checkpoint(self)
+        self.records()
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.id,
+            role: self.role,
+            term: self.term,
+            vote: self.vote,
+            leader: self.leader,
+            first: succ(self.log.compacted()),
+            last: self.log.last(),
+            durable: self.disk.durable(),
+            commit: self.commit,
+            applied: self.applied,
+            snapshot: self.snapshot,
+            membership: self.membership,
+            config: self.config_at,
+            joint: self.voters.old != 0,
+            transfer: self.handover.map(|handover| handover.to),
+            quiescent: self.is_quiet(),
+            removed: self.removed_by(),
+            awaits_snapshot: self.awaits_snapshot(),
+            refusing: self.refusing(),
+            fatal: self.fatal,
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.rejections
     }
 
     fn max_message_len(&self) -> Option<usize> {

@@ -17,7 +17,8 @@ pub struct ReadId(pub(crate) u64);
 impl<S: Storage> Raft<S> {
     /// Asks to read the application's state linearizably. When [`Event::Read`](crate::Event::Read) comes with this id or a
     /// later one, everything committed before this call was applied, and whoever led then still led after it: answer from
-    /// the state as it is then. If [`Event::Role`](crate::Event::Role) comes first, ask again, elsewhere.
+    /// the state as it is then. If another leader or term comes first
+    /// ([`Event::Following`](crate::Event::Following) and those beside it), the read is dropped: request it again, elsewhere.
     ///
     /// All reads asked for until the next message goes out share one round of messages, which any append on its way carries.
     /// It takes no memory, so there is no limit to their number. They wait for the first commit of the term.

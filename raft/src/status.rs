@@ -1,4 +1,4 @@
-use quorate_core::{Fatal, NodeId, Rejected, Rejections};
+use quorate_core::{Fatal, NodeId, Rejected};
 
 use crate::{Index, Membership, Term};
 
@@ -64,8 +64,6 @@ pub struct Status {
     /// The messages of this peer are refused again and again, for this reason (see
     /// [`Event::Refusing`](crate::Event::Refusing)).
     pub refusing: Option<(NodeId, Rejected)>,
-    /// Messages refused, by reason.
-    pub rejections: Rejections,
     /// Why the machine stopped itself, if it did.
     pub fatal: Option<Fatal>,
 }

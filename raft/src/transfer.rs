@@ -20,7 +20,7 @@ impl<S: Storage> Raft<S> {
     /// of the present leader. Meanwhile proposals are refused, so that the log stands still; reads are answered as ever.
     ///
     /// It is given up after the longest election timeout, and with [`abort_transfer`](Self::abort_transfer); then this node leads on. That it
-    /// came about shows in [`Event::Role`](crate::Event::Role), and what is under way in [`Status::transfer`](crate::Status::transfer).
+    /// came about shows in [`Event::Following`](crate::Event::Following), and what is under way in [`Status::transfer`](crate::Status::transfer).
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@
 //! in place, and may borrow from the log. The same two functions serve the commands inside of [client sessions](crate::session).
 //!
 //! ```
-//! use quorate_core::{Instant, NodeId, Output};
+//! use quorate_core::{Instant, Machine, NodeId, Output};
 //! use quorate_raft::{Config, Event, Inline, Raft, typed};
 //! use serde::{Deserialize, Serialize};
 //!

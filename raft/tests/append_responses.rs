@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, drain_and_persist, id};
-use quorate_core::{Instant, Output, Ticket};
+use quorate_core::{Drift, Instant, Machine, Output, Ticket};
 use quorate_raft::{Config, Event, Message, Record, Role};
 
 /// Bytes of a blank entry: one for its term, one for kind and length.
@@ -67,7 +67,7 @@ fn heartbeat_is_answered_while_entries_are_being_written() {
 
 #[test]
 fn lease_promise_is_sent_once_per_round() {
-    let mut raft = restored(5, Config { lease_drift_ppm: 100, ..Config::default() });
+    let mut raft = restored(5, Config { lease_drift: Drift::from_ppm(100), ..Config::default() });
     let mut promised = Vec::new();
     for (round, entries) in [(1, &[][..]), (1, &[1, 1]), (2, &[]), (2, &[]), (1, &[]), (3, &[])] {
         append(&mut raft, 5, round, entries);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, drain_and_persist, id};
-use quorate_core::{Instant, NodeId, Output};
+use quorate_core::{Instant, Machine, NodeId, Output};
 use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Record, Role};
 
 /// Polls a node and returns the receivers of the messages of a kind.

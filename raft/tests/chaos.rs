@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Cluster, id};
-use quorate_core::Rng;
+use quorate_core::{Machine, Rng};
 use quorate_raft::{Config, Role};
 
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Oracle {
                 status.applied <= status.durable.max(status.snapshot),
                 "seed {seed}: {status:?}"
             );
-            assert_eq!(status.rejections.total(), 0, "seed {seed}: {status:?}");
+            assert_eq!(raft.rejections().total(), 0, "seed {seed}: {status:?}");
             if status.role == Role::Leader {
                 let leader = *self.leaders.entry(status.term).or_insert(node);
                 assert_eq!(leader, node, "seed {seed}: two leaders in term {}", status.term);

@@ -1,6 +1,7 @@
 //! The presets have the documented values, and each limit is validated at its documented bound.
 #![allow(clippy::unwrap_used)]
 
+use quorate_core::Drift;
 use quorate_raft::{Config, ConfigError};
 
 #[test]
@@ -9,8 +10,9 @@ fn presets_match_the_documentation() {
     let times = (lan.election_min_us, lan.election_max_us, lan.heartbeat_us);
     assert_eq!(times, (150_000, 300_000, 50_000));
     assert!(lan.pre_vote && lan.check_quorum && !lan.forward);
-    let off = (lan.lease_drift_ppm, lan.priority, lan.snapshot_chunk_interval_us, lan.quiesce_us);
-    assert_eq!(off, (0, 0, 0, 0));
+    let off =
+        (lan.lease_drift.is_some(), lan.priority, lan.snapshot_chunk_interval_us, lan.quiesce_us);
+    assert_eq!(off, (false, 0, 0, 0));
     assert_eq!((lan.max_append_bytes, lan.max_snapshot_chunk_bytes), (65_536, 65_536));
     assert_eq!((lan.max_inflight_entries, lan.max_inflight_bytes), (4096, 1_048_576));
     assert_eq!((lan.max_entry_bytes, lan.max_uncommitted_bytes), (1_048_576, 16_777_216));
@@ -58,9 +60,9 @@ fn timeouts_are_validated_at_their_bounds() {
     check_bound(|c, us| c.heartbeat_us = us, 75_000, 75_001, ElectionTimeout);
     check_bound(|c, us| c.election_min_us = us, 100_000, 99_999, ElectionTimeout);
     check_bound(|c, us| c.election_max_us = us, 150_001, 150_000, ElectionSpread);
-    check_bound(|c, ppm| c.lease_drift_ppm = ppm, 250_000, 250_001, Lease);
+    check_bound(|c, ppm| c.lease_drift = Drift::from_ppm(ppm), 250_000, 250_001, Lease);
     let leased = |c: &mut Config, check_quorum| {
-        (c.check_quorum, c.lease_drift_ppm) = (check_quorum, 1);
+        (c.check_quorum, c.lease_drift) = (check_quorum, Drift::from_ppm(1));
     };
     check_bound(leased, true, false, Lease);
     let without = Config { check_quorum: false, ..Config::lan() };

@@ -4,6 +4,7 @@
 mod common;
 
 use common::Cluster;
+use quorate_core::Machine;
 use quorate_raft::{Config, Message, Role};
 
 #[test]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
-use quorate_core::{Instant, Output, Rejected, Wire};
+use quorate_core::{Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{
     Config, ConfigError, Inline, Message, ProposeError, Raft, Record, Role, SnapshotError,
 };
@@ -211,7 +211,7 @@ fn late_snapshot_acknowledgement_is_ignored() {
     let status = cluster.raft(1).status();
     let ack = Message::SnapshotAck { term: status.term, round: 0, index: 1, offset: 1 << 40 };
     cluster.deliver(&Envelope { from: 2, to: 1, bytes: encode(&ack) });
-    assert_eq!(cluster.raft(1).status().rejections.total(), 0);
+    assert_eq!(cluster.raft(1).rejections().total(), 0);
     assert!(cluster.host(1).chunk_requests.is_empty(), "no chunk is requested");
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, id};
-use quorate_core::Output;
+use quorate_core::{Machine, Output};
 use quorate_raft::{EntryKind, Event};
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_core::{Instant, NodeId, Output, Rng, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Rng, Wire};
 use quorate_raft::{Config, Inline, Message, Raft, Role};
 
 type Node = Raft<Inline<7, 8192, 256, 64>>;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{drain_and_persist, id};
-use quorate_core::{Instant, Output};
+use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{
     Config, Event, Fixed, Inline, Message, Progress, Raft, Record, Replication, Role, Storage,
 };

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, encode, id};
-use quorate_core::{Corrupt, Instant, NodeId, Output, Wire};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Wire};
 #[cfg(feature = "alloc")]
 use quorate_raft::Heap;
 use quorate_raft::{Change, Config, Fixed, Inline, Members, Message, Raft, Record, Storage};

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope};
+use quorate_core::Machine;
 use quorate_raft::{Change, Config, Message, Role};
 
 /// Bytes of an entry in these tests: a byte for its term, one for kind and length, one of data.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, encode, id};
-use quorate_core::Rejected;
+use quorate_core::{Machine, Rejected};
 use quorate_raft::{Message, ProposeError, Role, TransferError};
 
 fn led_by_1(nodes: u64) -> Cluster {

@@ -4,13 +4,17 @@
 mod common;
 
 use common::Cluster;
-use quorate_core::{Instant, Rejected};
+use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Config, ConfigError, Fixed, Raft, Role};
 
 const DRIFT: u32 = 100_000;
 
 fn config() -> Config {
-    Config { lease_drift_ppm: DRIFT, max_snapshot_chunk_bytes: 64, ..Config::default() }
+    Config {
+        lease_drift: Drift::from_ppm(DRIFT),
+        max_snapshot_chunk_bytes: 64,
+        ..Config::default()
+    }
 }
 
 /// Three nodes; node 1 leads and has a lease.
@@ -134,7 +138,7 @@ fn node_that_granted_a_lease_neither_votes_nor_campaigns_at_once() {
 fn lease_settings_are_validated() {
     let bare = Config { check_quorum: false, ..config() };
     assert_eq!(bare.validate(), Err(ConfigError::Lease));
-    let wild = Config { lease_drift_ppm: 250_001, ..config() };
+    let wild = Config { lease_drift: Drift::from_ppm(250_001), ..config() };
     assert_eq!(wild.validate(), Err(ConfigError::Lease));
     let ids = [1, 2, 3].map(common::id);
     let fixed = Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, config(), 1);
@@ -212,7 +216,7 @@ fn different_settings_cause_no_stale_reads() {
     let times = |min: u64| Config {
         election_min_us: min,
         election_max_us: min * 2,
-        lease_drift_ppm: 1_000,
+        lease_drift: Drift::from_ppm(1_000),
         max_snapshot_chunk_bytes: 64,
         ..Config::default()
     };
@@ -220,10 +224,10 @@ fn different_settings_cause_no_stale_reads() {
     assert_eq!(stale_reads(&times(600_000), &times(150_000)), (0, 40));
     assert_eq!(stale_reads(&times(150_000), &times(600_000)), (0, 40));
     // a larger clock drift than the leader assumes
-    let bad = Config { lease_drift_ppm: 250_000, ..times(150_000) };
+    let bad = Config { lease_drift: Drift::from_ppm(250_000), ..times(150_000) };
     assert_eq!(stale_reads(&times(150_000), &bad), (0, 40));
     // voters with leases disabled promise nothing
-    let off = Config { lease_drift_ppm: 0, ..times(150_000) };
+    let off = Config { lease_drift: None, ..times(150_000) };
     assert_eq!(stale_reads(&times(150_000), &off), (0, 0));
 }
 

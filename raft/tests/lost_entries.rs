@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Cluster, Envelope, encode, id};
+use quorate_core::Machine;
 use quorate_raft::{Change, Message, Progress, Replication, Role};
 
 /// The latency of a message.

@@ -2,7 +2,7 @@
 #![cfg(feature = "alloc")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_raft::{Config, Event, Heap, Inline, Message, Raft, Role, Storage};
 
 /// An encoded message in flight.

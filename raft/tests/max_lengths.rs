@@ -5,7 +5,7 @@ mod common;
 
 use common::{Cluster, Node, id};
 use proptest::prelude::*;
-use quorate_core::Wire;
+use quorate_core::{Machine, Wire};
 use quorate_raft::{Config, Inline, Message, Raft, Record};
 
 /// The greatest term, index or round.

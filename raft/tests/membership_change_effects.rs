@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, id};
-use quorate_core::{Instant, Output};
+use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{Change, Config, EntryKind, Inline, Message, Raft, Role};
 
 fn led_by_1(nodes: u64) -> Cluster {

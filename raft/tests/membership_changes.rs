@@ -1,7 +1,7 @@
 //! Membership changes: what is refused, and what survives a restart. Their effects are in `scenarios/members_*.txt`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{DecodeError, Instant, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_core::{DecodeError, Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use quorate_raft::{
     Change, ChangeError, Config, EntryKind, Fixed, Inline, Members, Message, Raft, Record, Role,
     Storage, TransferError,

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, id};
-use quorate_core::{Instant, Output};
+use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{
     Change, ChangeError, Config, Inline, Members, Membership, ProposeError, Raft, Role,
 };

@@ -6,6 +6,7 @@ mod common;
 
 use common::timed::Counts;
 use common::{Cluster, Envelope, encode, id};
+use quorate_core::Machine;
 use quorate_raft::{Config, Message, Role};
 
 const HOP_US: u64 = 100;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, id, with_leader, without_leader};
-use quorate_core::{Instant, Output, Rejected};
+use quorate_core::{Instant, Machine, Output, Rejected};
 use quorate_raft::{Config, Message};
 
 const START: Instant = Instant::from_millis(1);

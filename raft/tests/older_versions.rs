@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, id};
-use quorate_core::{Instant, Output, Wire};
+use quorate_core::{Instant, Machine, Output, Wire};
 use quorate_raft::session::{Inline, Limits, Sessions};
 use quorate_raft::{Config, Event, Message, Record, Role};
 

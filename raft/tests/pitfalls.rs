@@ -4,13 +4,17 @@
 mod common;
 
 use common::{Cluster, Envelope, id};
-use quorate_core::Rng;
+use quorate_core::{Drift, Machine, Rng};
 use quorate_raft::{Change, Config, Message, ProposeError, Role};
 
 /// Leader stickiness does not block a leadership transfer (dragonboat #223).
 #[test]
 fn leadership_transfer_works_with_pre_vote_stickiness_and_leases() {
-    let config = Config { lease_drift_ppm: 100, max_snapshot_chunk_bytes: 64, ..Config::default() };
+    let config = Config {
+        lease_drift: Drift::from_ppm(100),
+        max_snapshot_chunk_bytes: 64,
+        ..Config::default()
+    };
     assert!(config.pre_vote && config.check_quorum);
     let mut cluster = Cluster::with(5, config);
     cluster.run(200);

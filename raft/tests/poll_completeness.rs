@@ -6,7 +6,7 @@ mod common;
 #[cfg(feature = "alloc")]
 use common::encode;
 use common::{Cluster, Envelope, id};
-use quorate_core::{Instant, NodeId};
+use quorate_core::{Instant, Machine, NodeId};
 #[cfg(feature = "alloc")]
 use quorate_core::{Output, Wire};
 use quorate_raft::{Change, Config, Inline, Message, Raft, Role};

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, id};
-use quorate_core::{Fatal, Instant, Output, Rejected};
+use quorate_core::{Fatal, Instant, Machine, Output, Rejected};
 use quorate_raft::{
     Change, Config, Event, Forwarded, Inline, Message, ProposeError, Raft, Record, Role,
 };

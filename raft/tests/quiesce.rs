@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, id};
-use quorate_core::{Instant, Rejected};
+use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Change, Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
 
 const IDLE_MS: u64 = 300;
@@ -466,7 +466,7 @@ fn later_term_unquiesces() {
 
 #[test]
 fn quiescent_leader_has_no_lease() {
-    let mut cluster = Cluster::with(3, Config { lease_drift_ppm: 500, ..config() });
+    let mut cluster = Cluster::with(3, Config { lease_drift: Drift::from_ppm(500), ..config() });
     cluster.run(400);
     cluster.elect(1);
     cluster.run(IDLE_MS + 200);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, encode};
-use quorate_core::Instant;
+use quorate_core::{Instant, Machine};
 use quorate_raft::{Config, Fixed, Message, Raft, ReadError, Role};
 
 #[test]

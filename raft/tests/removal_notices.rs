@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, id};
-use quorate_core::Rejected;
+use quorate_core::{Machine, Rejected};
 use quorate_raft::{Change, Config, Message, Role};
 
 fn without_node(node: u64) -> impl Fn(&Envelope) -> bool {

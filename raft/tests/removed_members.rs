@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, id};
+use quorate_core::Machine;
 use quorate_raft::{Change, Message, Role};
 
 /// A cluster led by node 1, with ten commands in the log.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
-use quorate_core::{Instant, Output, Rejected, Wire};
+use quorate_core::{Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{Config, Message, ProposeError, Record, Replication, Role};
 #[cfg(feature = "alloc")]
 use quorate_raft::{Heap, Raft};
@@ -593,10 +593,10 @@ fn invalid_messages_are_rejected_and_counted_without_effect() {
     ];
     for (from, message, reason) in cases {
         let before = format!("{:?}", cluster.raft(1));
-        let total = cluster.raft(1).status().rejections.total();
+        let total = cluster.raft(1).rejections().total();
         assert_eq!(cluster.raft(1).receive(now, id(*from), *message), Err(*reason), "{message:?}");
-        assert_eq!(cluster.raft(1).status().rejections.total(), total + 1);
-        let rejections = cluster.raft(1).status().rejections;
+        assert_eq!(cluster.raft(1).rejections().total(), total + 1);
+        let rejections = cluster.raft(1).rejections();
         let after = format!("{:?}", cluster.raft(1));
         let counts = format!("{rejections:?}");
         let start = before.find("rejections: ").unwrap();

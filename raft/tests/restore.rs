@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, encode, id};
-use quorate_core::{Corrupt, Fatal, Instant, Output, Rejected, Wire};
+use quorate_core::{Corrupt, Fatal, Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{Config, Event, Fixed, Inline, Message, Raft, Record, Storage};
 
 type Board = Inline<7, 8192, 256, 64>;

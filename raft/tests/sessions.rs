@@ -8,7 +8,7 @@ mod model;
 
 use model::{Model, Outcome};
 use proptest::prelude::*;
-use quorate_core::{DecodeError, Instant, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Instant, Machine, Reader, Wire, Writer};
 use quorate_raft::session::{
     Call, Client, ClusterClock, Inline, Limits, LimitsError, Refused, Request, RestoreError,
     SessionId, Sessions, Storage, WhenFull,

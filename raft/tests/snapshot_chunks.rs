@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Node, id};
-use quorate_core::{Instant, Output};
+use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{Config, Event, Message, SnapshotError};
 
 const CHUNK: usize = 64;

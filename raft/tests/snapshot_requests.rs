@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, id};
-use quorate_core::{Instant, Rejected};
+use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Config, Fixed, Message, Raft, Replication, Role, SnapshotError};
 
 /// Node 1 leads, and all nodes have applied three commands.
@@ -181,7 +181,11 @@ fn earlier_acknowledgement_does_not_cancel_the_request() {
 
 #[test]
 fn leader_that_awaits_a_snapshot_applies_nothing_and_has_no_lease() {
-    let config = Config { lease_drift_ppm: 500, max_snapshot_chunk_bytes: 64, ..Config::default() };
+    let config = Config {
+        lease_drift: Drift::from_ppm(500),
+        max_snapshot_chunk_bytes: 64,
+        ..Config::default()
+    };
     let mut cluster = Cluster::with(3, config);
     cluster.run(400);
     cluster.elect(1);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Node, id};
-use quorate_core::{Fatal, Instant, Output, Rejected, Ticket};
+use quorate_core::{Drift, Fatal, Instant, Machine, Output, Rejected, Ticket};
 use quorate_raft::{
     Change, ChangeError, Config, Event, Message, ProposeError, ReadError, Record, SnapshotError,
     TransferError,
@@ -12,7 +12,7 @@ use quorate_raft::{
 
 /// A node that stopped because entries below its snapshot are missing.
 fn stopped() -> Node {
-    let config = Config { forward: true, lease_drift_ppm: 100, ..Config::default() };
+    let config = Config { forward: true, lease_drift: Drift::from_ppm(100), ..Config::default() };
     let mut node = Node::new(id(1), &[1, 2, 3].map(id), config, 1).unwrap();
     node.restore(Record::Vote { term: 3, vote: Some(id(2)) }).unwrap();
     let covers = Record::Snapshot { index: 9, index_term: 3, compacted: 0, compacted_term: 0 };
@@ -95,7 +95,7 @@ fn calls_to_a_stopped_node_are_refused_without_effect() {
         assert_eq!(node.receive(now, id(2), message), Err(Rejected::Stopped));
         assert!(node.poll().is_none());
     }
-    assert_eq!(node.status().rejections.total(), 3);
+    assert_eq!(node.rejections().total(), 3);
     assert_eq!((node.status().term, node.status().vote), (3, Some(id(2))));
     // the records for the next start are unchanged
     assert_eq!(node.checkpoint().count(), before.checkpoint().count());

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, Node, encode, id};
-use quorate_core::{Instant, Output, Rejected};
+use quorate_core::{Instant, Machine, Output, Rejected};
 use quorate_raft::{Change, Config, Event, Message, Record, Role};
 
 const JUMP: u64 = 1 << 32;

@@ -6,7 +6,7 @@ mod common;
 
 use common::Cluster;
 use proptest::prelude::*;
-use quorate_core::{DecodeError, Output};
+use quorate_core::{DecodeError, Machine, Output};
 use quorate_raft::typed::{self, EncodeError, TypedError};
 use quorate_raft::{Event, ProposeError};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Cluster, Envelope, id};
+use quorate_core::Machine;
 use quorate_raft::{Change, Config, EntryKind, Message, Role};
 
 /// Node 1 leads, node 2 is a voter and node 4 a voting witness. Node 3 is removed.

@@ -70,18 +70,21 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
+    use quorate_core::Tickets;
+
     use super::*;
 
     #[test]
     fn crash_keeps_a_prefix_of_unsynced_writes() {
         let mut seen = [false; 4];
         for seed in 0..100 {
-            let mut disk = Disk::default();
-            disk.write(Ticket::new(1), vec![1]);
+            let (mut disk, mut tickets) = (Disk::default(), Tickets::default());
+            let first = tickets.issue();
+            disk.write(first, vec![1]);
             disk.syncing = 1;
-            assert_eq!(disk.complete_sync(), Some((Ticket::new(1), 0)));
+            assert_eq!(disk.complete_sync(), Some((first, 0)));
             for n in 2..=4 {
-                disk.write(Ticket::new(n), vec![n as u8]);
+                disk.write(tickets.issue(), vec![n as u8]);
             }
             disk.crash(&mut Rng::new(seed));
             let kept = disk.records.len();

@@ -155,7 +155,7 @@ where
                 marks.hit("amnesiac: told of unknown updates");
                 Ok(Some("crash when told of unknown updates"))
             }
-            Event::Stopped(Fatal::LostState) if self.amnesiac[node] => {
+            Event::Fatal(Fatal::LostState) if self.amnesiac[node] => {
                 marks.hit("amnesiac: stopped");
                 self.amnesiac[node] = false;
                 self.stopped[node] = true;
@@ -165,7 +165,7 @@ where
             Event::UnknownUpdates(peer) => {
                 Err(format!("a replica takes itself for amnesiac because of {peer}"))
             }
-            Event::Stopped(fatal) => Err(format!("a replica stopped itself: {fatal}")),
+            Event::Fatal(fatal) => Err(format!("a replica stopped itself: {fatal}")),
             _ => Ok(None),
         }
     }

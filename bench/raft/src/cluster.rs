@@ -1,7 +1,7 @@
 use core::hint::black_box;
 use core::mem;
 
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_raft::{Config, EntryKind, Event, Heap, Index, Message, Raft, Record, Role};
 
 use crate::count::{allocator_calls, live_bytes};

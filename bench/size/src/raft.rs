@@ -1,7 +1,7 @@
 // The programs `raft` and `raft_inline` include this; `Kind` is the storage.
 
 use quorate_bench_size::{Port, machine, program};
-use quorate_core::NodeId;
+use quorate_core::{Machine as _, NodeId};
 use quorate_raft::{Config, Entries, Event, Raft};
 
 const LOG_BYTES: usize = 4096;
@@ -71,10 +71,12 @@ fn send_snapshot(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
 fn tell(event: Event<'_>, port: &mut Port) {
     match event {
         Event::Committed(entries) => apply(entries, port),
-        Event::Role { role, term, leader } => {
-            port.write(&[role as u8]);
+        Event::Leading { term } | Event::Leaderless { term } => {
             port.write(&term.to_le_bytes());
-            port.write(&leader.map_or(0, NodeId::get).to_le_bytes());
+        }
+        Event::Following { leader, term } => {
+            port.write(&term.to_le_bytes());
+            port.write(&leader.get().to_le_bytes());
         }
         Event::SnapshotWanted { to, index, offset, max_len } => {
             port.write(&to.get().to_le_bytes());
@@ -110,7 +112,7 @@ fn report(node: &Node, port: &mut Port) {
     port.write(&[status.role as u8]);
     port.write(&status.term.to_le_bytes());
     port.write(&status.commit.to_le_bytes());
-    port.write(&status.rejections.total().to_le_bytes());
+    port.write(&node.rejections().total().to_le_bytes());
     for peer in node.peers() {
         port.write(&[peer.replication as u8]);
         port.write(&peer.match_index.to_le_bytes());

@@ -1,72 +1,14 @@
 use core::fmt;
 
-use quorate_core::{Fatal, NodeId};
+use quorate_core::NodeId;
 
-use crate::{Dot, Run};
-
-/// The times of a group, in µs of the driver's clock.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct CausalConfig {
-    /// Interval of status messages while something is in flight; backs off to sixteen times as
-    /// long while nothing changes. A little over one round trip.
-    pub interval_us: u64,
-    /// How long a member waits for the origin of a missing message before it requests the message
-    /// from all members and reports [`Event::Gap`].
-    pub gap_us: u64,
-    /// Stability does not wait for a member that lacks something and acknowledged nothing new for
-    /// this long: what it lacks may be dropped once a majority has it, and when it comes back it
-    /// must merge the state of another. `u64::MAX` for applications whose states cannot be merged.
-    /// Many times `interval_us` and `gap_us`, as members that catch up acknowledge with their
-    /// statuses.
-    pub member_timeout_us: u64,
-}
-
-impl CausalConfig {
-    /// Milliseconds between nodes: 50 ms, 200 ms, 60 s.
-    pub const LAN: Self =
-        Self { interval_us: 50_000, gap_us: 200_000, member_timeout_us: 60_000_000 };
-    /// A slow radio: 2 s, 10 s, an hour.
-    pub const RADIO: Self =
-        Self { interval_us: 2_000_000, gap_us: 10_000_000, member_timeout_us: 3_600_000_000 };
-}
-
-/// What the application of a member learns.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// This comes next: everything it depends on came before. Own broadcasts are delivered too, once they are durable.
-    Deliver {
-        /// Which event of whom.
-        dot: Dot,
-        /// What was broadcast.
-        payload: &'a [u8],
-    },
-    /// More has become stable: see [`stable`](super::Causal::stable).
-    Stable,
-    /// Missing messages whose origin does not respond: they are requested from all members.
-    /// Reported once per gap.
-    Gap {
-        /// The first missing run.
-        missing: Run,
-    },
-    /// The peer has delivered, and may no longer have, what is missing here: merge its application's state into the own, then call
-    /// [`resume`](super::Causal::resume) with the vector that both cover. Told again while it is so.
-    Behind {
-        /// The peer whose state covers what is missing.
-        peer: NodeId,
-    },
-    /// The member stopped itself, as [`Machine::fatal`](quorate_core::Machine::fatal) says from
-    /// then on: a peer has broadcasts of this actor that this node did not make, and confirmed it
-    /// on request. Start anew as the next [incarnation](crate::Actor::next_incarnation).
-    Stopped(Fatal),
-}
+use crate::Dot;
 
 /// Why a member cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum CausalError {
+pub enum ConfigError {
     /// This node is not among the members.
     NotAMember,
     /// A node is listed twice.
@@ -102,7 +44,7 @@ pub enum BroadcastError {
     /// The machine was not ticked yet.
     NotStarted,
     /// A peer has broadcasts of this actor that this node did not make: its disk forgot them, or another node acts as the same.
-    /// The member has [stopped](Event::Stopped). Start anew as the next
+    /// The member has [stopped](Event::Fatal). Start anew as the next
     /// [incarnation](crate::Actor::next_incarnation).
     Stopped,
     /// More actors than the storage has room for: the broadcast would be delivered nowhere.
@@ -125,7 +67,7 @@ pub enum ResumeError {
     Full,
 }
 
-impl fmt::Display for CausalError {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAMember => f.write_str("this node is not among the members"),
@@ -175,6 +117,6 @@ impl fmt::Display for ResumeError {
     }
 }
 
-impl core::error::Error for CausalError {}
+impl core::error::Error for ConfigError {}
 impl core::error::Error for BroadcastError {}
 impl core::error::Error for ResumeError {}

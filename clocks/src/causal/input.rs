@@ -98,7 +98,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         }
     }
 
-    /// Whether the origin had [`CausalConfig::gap_us`](super::CausalConfig::gap_us) to respond.
+    /// Whether the origin had [`Config::gap_us`](super::Config::gap_us) to respond.
     pub(super) fn is_gap_overdue(&self) -> bool {
         self.gap.is_some_and(|(_, since)| self.now.since(since) >= self.config.gap_us)
     }

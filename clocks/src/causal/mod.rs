@@ -1,23 +1,29 @@
-//! Causal delivery.
+//! Causal delivery: [`Causal`] and what it sends, records and tells.
 
 use quorate_core::{
-    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket,
+    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket, Tickets,
 };
 
 use crate::{Actor, Dot, Run, Storage, VersionVector};
 
+mod config;
 mod error;
+mod event;
 mod input;
 mod message;
 mod output;
 #[allow(unnameable_types)] // in the storage's lists
 mod peer;
+mod status;
 #[allow(unnameable_types)] // in the storage's lists
 mod store;
 
-pub use error::{BroadcastError, CausalConfig, CausalError, Event, ResumeError};
+pub use config::Config;
+pub use error::{BroadcastError, ConfigError, ResumeError};
+pub use event::Event;
 pub use message::{Message, Record};
 use peer::{JUST_NOW, Peer};
+pub use status::Status;
 use store::{Origin, StoredMessage, has_room};
 
 /// Causal broadcast in a group, as a [`Machine`]: every member delivers every message once, and after everything its sender had
@@ -55,14 +61,15 @@ use store::{Origin, StoredMessage, has_room};
 /// nowhere. RAM, inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
 ///
 /// ```
-/// use quorate_clocks::{Actor, Causal, CausalConfig, Event, Inline};
+/// use quorate_clocks::causal::{Config, Event};
+/// use quorate_clocks::{Actor, Causal, Inline};
 /// use quorate_core::{Instant, Machine, NodeId, Output};
 ///
 /// type Member = Causal<Inline<2>, Inline<8>, Inline<32>>;
 /// let ids = [1, 2].map(NodeId::new);
 /// let mut members = Vec::new();
 /// for id in ids {
-///     members.push(Member::new(Actor::from(id), &ids, CausalConfig::LAN)?);
+///     members.push(Member::new(Actor::from(id), &ids, Config::lan())?);
 /// }
 /// let mut deliveries = Vec::new();
 /// for round in 0..4 {
@@ -106,7 +113,7 @@ use store::{Origin, StoredMessage, has_room};
 ///
 /// As the same actor it would make dots again that others have, and they would drop what it
 /// broadcasts. Whoever has such dots says so in its status, and is asked again; if it repeats that
-/// in its answer, the member stops itself: [`Event::Stopped`] with [`Fatal::LostState`] comes once,
+/// in its answer, the member stops itself: [`Event::Fatal`] with [`Fatal::LostState`] comes once,
 /// [`fatal`](Machine::fatal) says so from then on, [`broadcast`](Self::broadcast) gives
 /// [`Stopped`](BroadcastError::Stopped), messages are refused, and nothing is sent, so that the
 /// others do not wait for it for longer than `member_timeout_us`. It takes up to `interval_us` and
@@ -141,7 +148,7 @@ use store::{Origin, StoredMessage, has_room};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Causal<A: Storage, M: Storage, P: Storage> {
     actor: Actor,
-    config: CausalConfig,
+    config: Config,
     now: Instant,
     started: bool,
     rejections: Rejections,
@@ -152,7 +159,7 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
     sent: u64,
 
     // Disk
-    issued: Ticket,
+    tickets: Tickets,
     durable: Ticket,
     /// The ticket of the record that tells of this start; 0 before it was issued.
     boot_ticket: Ticket,
@@ -191,48 +198,45 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     ///
     /// # Errors
     ///
-    /// [`CausalError`] says what does not fit together.
+    /// [`ConfigError`] says what does not fit together.
     ///
     /// ```
-    /// # use quorate_clocks::{Actor, Causal, CausalConfig, CausalError, Inline};
+    /// # use quorate_clocks::causal::{Config, ConfigError};
+    /// # use quorate_clocks::{Actor, Causal, Inline};
     /// # use quorate_core::NodeId;
     /// let [a, b] = [1, 2].map(NodeId::new);
     /// type Member = Causal<Inline<2>, Inline<8>, Inline<32>>;
-    /// assert!(Member::new(a.into(), &[a, b], CausalConfig::LAN).is_ok());
-    /// let alone = Member::new(a.into(), &[b], CausalConfig::LAN);
-    /// assert_eq!(alone.err(), Some(CausalError::NotAMember));
+    /// assert!(Member::new(a.into(), &[a, b], Config::lan()).is_ok());
+    /// let alone = Member::new(a.into(), &[b], Config::lan());
+    /// assert_eq!(alone.err(), Some(ConfigError::NotAMember));
     /// ```
-    pub fn new(
-        actor: Actor,
-        members: &[NodeId],
-        config: CausalConfig,
-    ) -> Result<Self, CausalError> {
+    pub fn new(actor: Actor, members: &[NodeId], config: Config) -> Result<Self, ConfigError> {
         if config.interval_us == 0 || config.gap_us == 0 || config.member_timeout_us == 0 {
-            return Err(CausalError::Interval);
+            return Err(ConfigError::Interval);
         }
         if M::LIMIT < 4 {
-            return Err(CausalError::StoreTooSmall);
+            return Err(ConfigError::StoreTooSmall);
         }
         if !members.contains(&actor.node()) {
-            return Err(CausalError::NotAMember);
+            return Err(ConfigError::NotAMember);
         }
         if actor.incarnation() >> (u32::BITS - START_BITS) != 0 {
-            return Err(CausalError::Incarnation);
+            return Err(ConfigError::Incarnation);
         }
         if members.len() > A::LIMIT {
-            return Err(CausalError::TooManyMembers);
+            return Err(ConfigError::TooManyMembers);
         }
         let (needed, limit) = (members.len().saturating_add(1), A::LIMIT);
         if actor.incarnation() > 0 && needed > limit {
-            return Err(CausalError::TooFewActors { needed, limit });
+            return Err(ConfigError::TooFewActors { needed, limit });
         }
         let mut peers = A::List::<Peer<A>>::with_limit(A::LIMIT);
         for (at, &id) in members.iter().enumerate() {
             if members.iter().skip(at.saturating_add(1)).any(|&other| other == id) {
-                return Err(CausalError::DuplicateMember(id));
+                return Err(ConfigError::DuplicateMember(id));
             }
             if id != actor.node() {
-                peers.push(Peer::new(id)).map_err(|_| CausalError::TooManyMembers)?;
+                peers.push(Peer::new(id)).map_err(|_| ConfigError::TooManyMembers)?;
             }
         }
         Ok(Self {
@@ -243,7 +247,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
             rejections: Rejections::default(),
             boot: 0,
             sent: 0,
-            issued: Ticket::default(),
+            tickets: Tickets::default(),
             durable: Ticket::default(),
             boot_ticket: Ticket::default(),
             stable_record_due: false,
@@ -271,10 +275,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// [`BroadcastError`] says why not; nothing is changed.
     ///
     /// ```
-    /// # use quorate_clocks::{Actor, BroadcastError, Causal, CausalConfig, Inline};
+    /// # use quorate_clocks::causal::{BroadcastError, Config};
+    /// # use quorate_clocks::{Actor, Causal, Inline};
     /// # use quorate_core::{Instant, Machine, NodeId};
     /// let me = NodeId::new(1);
-    /// let mut member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// let mut member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], Config::lan())?;
     /// assert_eq!(member.broadcast(b"hi"), Err(BroadcastError::NotStarted));
     /// member.tick(Instant::ZERO);
     /// assert_eq!(member.broadcast(b"hi")?.counter(), 1);
@@ -322,10 +327,11 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// Nothing is changed.
     ///
     /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline, VersionVector};
+    /// # use quorate_clocks::causal::Config;
+    /// # use quorate_clocks::{Causal, Inline, VersionVector};
     /// # use quorate_core::NodeId;
     /// let ids = [1, 2].map(NodeId::new);
-    /// let mut member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, CausalConfig::LAN)?;
+    /// let mut member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, Config::lan())?;
     /// let mut state = VersionVector::<Inline<2>>::new();
     /// state.increment(ids[1].into())?;
     /// member.resume(&state)?;
@@ -367,12 +373,13 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// Everything that was delivered.
     ///
     /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_clocks::causal::Config;
+    /// # use quorate_clocks::{Causal, Inline};
     /// # use quorate_core::NodeId;
     /// let me = NodeId::new(1);
-    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], Config::lan())?;
     /// assert!(member.delivered().is_empty());
-    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// # Ok::<(), quorate_clocks::causal::ConfigError>(())
     /// ```
     #[must_use]
     pub const fn delivered(&self) -> &VersionVector<A> {
@@ -387,12 +394,13 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// a member is heard again that was silent. What was dropped stays dropped.
     ///
     /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_clocks::causal::Config;
+    /// # use quorate_clocks::{Causal, Inline};
     /// # use quorate_core::NodeId;
     /// let ids = [1, 2].map(NodeId::new);
-    /// let member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, CausalConfig::LAN)?;
+    /// let member = Causal::<Inline<2>, Inline<8>, Inline<4>>::new(ids[0].into(), &ids, Config::lan())?;
     /// assert!(member.stable().is_empty());
-    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// # Ok::<(), quorate_clocks::causal::ConfigError>(())
     /// ```
     #[must_use]
     pub fn stable(&self) -> VersionVector<A> {
@@ -404,12 +412,13 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// What is known to be missing first, if anything is.
     ///
     /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_clocks::causal::Config;
+    /// # use quorate_clocks::{Causal, Inline};
     /// # use quorate_core::NodeId;
     /// let me = NodeId::new(1);
-    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], Config::lan())?;
     /// assert_eq!(member.gap(), None);
-    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// # Ok::<(), quorate_clocks::causal::ConfigError>(())
     /// ```
     #[must_use]
     pub fn gap(&self) -> Option<Run> {
@@ -423,31 +432,17 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// How many messages are kept, delivered or not.
     ///
     /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
+    /// # use quorate_clocks::causal::Config;
+    /// # use quorate_clocks::{Causal, Inline};
     /// # use quorate_core::NodeId;
     /// let me = NodeId::new(1);
-    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
+    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], Config::lan())?;
     /// assert_eq!(member.stored(), 0);
-    /// # Ok::<(), quorate_clocks::CausalError>(())
+    /// # Ok::<(), quorate_clocks::causal::ConfigError>(())
     /// ```
     #[must_use]
     pub fn stored(&self) -> usize {
         self.store.len()
-    }
-
-    /// How often messages were refused, and why.
-    ///
-    /// ```
-    /// # use quorate_clocks::{Causal, CausalConfig, Inline};
-    /// # use quorate_core::NodeId;
-    /// let me = NodeId::new(1);
-    /// let member = Causal::<Inline<1>, Inline<8>, Inline<4>>::new(me.into(), &[me], CausalConfig::LAN)?;
-    /// assert_eq!(member.rejections().total(), 0);
-    /// # Ok::<(), quorate_clocks::CausalError>(())
-    /// ```
-    #[must_use]
-    pub const fn rejections(&self) -> Rejections {
-        self.rejections
     }
 
     /// The members that stability waits for.
@@ -502,6 +497,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     type Message<'a> = Message<'a>;
     type Record<'a> = Record<'a>;
     type Event<'a> = Event<'a>;
+    type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
         self.replay(record)
@@ -522,7 +518,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.durable = self.durable.max(ticket.min(self.issued));
+        self.durable = self.durable.max(ticket.min(self.tickets.last()));
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
@@ -533,6 +529,21 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
     fn deadline(&self) -> Option<Instant> {
         let is_due = !self.started || self.needs_status_exchange();
         (self.fatal.is_none() && is_due).then_some(self.status_at)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.actor.node(),
+            actor: self.actor,
+            sent: self.sent,
+            stored: self.store.len(),
+            gap: self.gap(),
+            fatal: self.fatal,
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.rejections
     }
 
     fn fatal(&self) -> Option<Fatal> {

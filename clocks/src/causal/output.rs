@@ -60,7 +60,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
                 Output::Event(Event::Deliver { dot: stored.dot, payload: &stored.payload })
             }
             Plan::StableEvent => Output::Event(Event::Stable),
-            Plan::Stopped => Output::Event(Event::Stopped(self.fatal?)),
+            Plan::Stopped => Output::Event(Event::Fatal(self.fatal?)),
             Plan::Gap => Output::Event(Event::Gap { missing: self.gap?.0 }),
             Plan::Behind(at) => Output::Event(Event::Behind { peer: self.peers.get(at)?.id }),
             Plan::SendBehind(to) => Output::Send(
@@ -134,8 +134,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     }
 
     fn issue(&mut self) -> Ticket {
-        self.issued = self.issued.next();
-        self.issued
+        self.tickets.issue()
     }
 
     fn plan_delivery(&mut self) -> Option<Plan> {

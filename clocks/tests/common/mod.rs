@@ -1,7 +1,8 @@
 //! A member of a causal group of three, hand to hand.
 #![allow(dead_code)] // not every test file needs all of it
 
-use quorate_clocks::{Causal, CausalConfig, Dot, Inline, Message, VersionVector, Versions};
+use quorate_clocks::causal::{Config, Message};
+use quorate_clocks::{Causal, Dot, Inline, VersionVector, Versions};
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected};
 
 pub(crate) type Member = Causal<Inline<3>, Inline<6>, Inline<8>>;
@@ -20,7 +21,7 @@ pub(crate) fn vector(dots: &[Dot]) -> Vector {
 }
 
 pub(crate) fn new_member() -> Member {
-    Member::new(IDS[0].into(), &IDS, CausalConfig::LAN).unwrap()
+    Member::new(IDS[0].into(), &IDS, Config::lan()).unwrap()
 }
 
 /// A member that has started, its start durable.

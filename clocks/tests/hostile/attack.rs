@@ -3,9 +3,9 @@
 use core::fmt::Debug;
 use std::collections::BTreeMap;
 
+use quorate_clocks::causal::{BroadcastError, Config, Event, Message, Record};
 use quorate_clocks::{
-    Actor, BroadcastError, Causal, CausalConfig, Dot, DotContext, Event, Inline, Message, Pruned,
-    Record, Session, Siblings, Stamp, VersionVector,
+    Actor, Causal, Dot, DotContext, Inline, Pruned, Session, Siblings, Stamp, VersionVector,
 };
 use quorate_core::{Instant, Machine, NodeId, Output, Reader, Wire};
 
@@ -43,7 +43,7 @@ pub(crate) fn messages(data: &[u8]) -> Verdict {
 /// The same; true if the member stopped itself, for a good reason.
 pub(crate) fn stops(data: &[u8]) -> Result<bool, String> {
     let ids = [1, 2, 3].map(NodeId::new);
-    let Ok(mut node) = Victim::new(ME, &ids, CausalConfig::LAN) else {
+    let Ok(mut node) = Victim::new(ME, &ids, Config::lan()) else {
         return Err("a group of three cannot be made".into());
     };
     let mut oracle = Oracle::default();
@@ -158,7 +158,7 @@ impl Oracle {
             for polled in 0.. {
                 match node.poll() {
                     Some(Output::Persist(ticket, _)) => last = Some(ticket),
-                    Some(Output::Event(Event::Stopped(_))) => {
+                    Some(Output::Event(Event::Fatal(_))) => {
                         if core::mem::replace(&mut self.stopped, true) || node.fatal().is_none() {
                             return Err("it tells twice that it stopped, or it did not".into());
                         }

@@ -1,4 +1,4 @@
-use quorate_core::Ticket;
+use quorate_core::{Ticket, Tickets};
 
 /// What was written down, and what of it is durable: nothing else is sent or acknowledged.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Disk {
     state_due: bool,
     issued: u64,
     durable: u64,
-    ticket: Ticket,
+    tickets: Tickets,
     /// The records of this ticket make everything up to this number durable.
     durable_through: (Ticket, u64),
 }
@@ -33,7 +33,7 @@ impl Disk {
             state_due: false,
             issued: 0,
             durable: 0,
-            ticket: Ticket::default(),
+            tickets: Tickets::default(),
             durable_through: (Ticket::default(), 0),
         }
     }
@@ -118,7 +118,6 @@ impl Disk {
             return None;
         } else if !self.generation_issued {
             self.generation_issued = true;
-            self.generation_ticket = self.ticket.next();
             PendingRecord::Generation(self.generation)
         } else if self.state_due {
             self.state_due = false;
@@ -131,23 +130,26 @@ impl Disk {
         } else {
             return None;
         };
-        let idle = self.durable_through.0.get() == self.ticket.get()
+        let idle = self.durable_through.0.get() == self.tickets.last().get()
             && self.durable_through.1 == self.durable;
-        self.ticket = self.ticket.next();
-        if idle {
-            self.durable_through = (self.ticket, self.issued);
+        let ticket = self.tickets.issue();
+        if let PendingRecord::Generation(_) = pending {
+            self.generation_ticket = ticket;
         }
-        Some((self.ticket, pending))
+        if idle {
+            self.durable_through = (ticket, self.issued);
+        }
+        Some((ticket, pending))
     }
 
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
         self.generation_durable |= self.generation_issued && ticket >= self.generation_ticket;
-        if ticket >= self.ticket {
+        if ticket >= self.tickets.last() {
             self.durable = self.durable.max(self.issued);
-            self.durable_through = (self.ticket, self.durable);
+            self.durable_through = (self.tickets.last(), self.durable);
         } else if ticket >= self.durable_through.0 {
             self.durable = self.durable.max(self.durable_through.1);
-            self.durable_through = (self.ticket, self.issued);
+            self.durable_through = (self.tickets.last(), self.issued);
         }
     }
 }
@@ -174,16 +176,16 @@ mod tests {
         disk.persisted(Ticket::default());
         assert_eq!(disk.durable(), 0);
         disk.record_change(3);
-        let due = [disk.next_record(3), disk.next_record(3), disk.next_record(3)]
-            .map(|due| due.map(|(_, due)| due));
-        assert_eq!(
-            due,
-            [Some(PendingRecord::Generation(1)), Some(PendingRecord::Deltas(2, 3)), None]
-        );
+        let (first, generation) = disk.next_record(3).unwrap();
+        let (second, deltas) = disk.next_record(3).unwrap();
+        assert_eq!((generation, deltas), {
+            (PendingRecord::Generation(1), PendingRecord::Deltas(2, 3))
+        });
+        assert_eq!(disk.next_record(3), None);
         assert_eq!((disk.issued(), disk.durable()), (3, 0));
-        disk.persisted(Ticket::default().next());
+        disk.persisted(first);
         assert!(!disk.is_all_durable(3));
-        disk.persisted(Ticket::default().next().next());
+        disk.persisted(second);
         assert_eq!(
             (disk.durable(), disk.is_all_durable(3), disk.is_all_durable(4)),
             (3, true, false)

@@ -17,5 +17,5 @@ pub enum Event {
     /// itself. Reported once per challenge.
     UnknownUpdates(NodeId),
     /// The machine stopped itself.
-    Stopped(Fatal),
+    Fatal(Fatal),
 }

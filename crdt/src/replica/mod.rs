@@ -9,6 +9,7 @@ mod log;
 mod message;
 mod output;
 mod peer;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use log::{Log, frames};
 use message::{Body, RecordBody, StateRef};
 pub use message::{Message, Record};
 use peer::{Flag, Peer, StateRequest};
+pub use status::Status;
 
 /// How a [`Replica`] behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -47,12 +49,47 @@ pub struct Config {
     pub durable: bool,
     /// Bytes of encoded deltas that are kept for peers that lag, where the storage does not say; one that lags more gets the
     /// whole state. Default 4096.
-    pub log_bytes: usize,
+    pub max_log_bytes: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { gossip_us: 500_000, max_delta_bytes: 1024, durable: true, log_bytes: 4096 }
+        Self::lan()
+    }
+}
+
+impl Config {
+    /// For a local network: lost messages are made up for twice a second.
+    ///
+    /// ```
+    /// use quorate_crdt::Config;
+    /// assert_eq!((Config::lan().gossip_us, Config::lan().max_delta_bytes), (500_000, 1024));
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self { gossip_us: 500_000, max_delta_bytes: 1024, durable: true, max_log_bytes: 4096 }
+    }
+
+    /// For links between sites: every two seconds, and more deltas are kept for peers that lag.
+    ///
+    /// ```
+    /// use quorate_crdt::Config;
+    /// assert_eq!((Config::wan().gossip_us, Config::wan().max_log_bytes), (2_000_000, 65_536));
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self { gossip_us: 2_000_000, max_log_bytes: 65_536, ..Self::lan() }
+    }
+
+    /// For slow radio: every minute, in short messages.
+    ///
+    /// ```
+    /// use quorate_crdt::Config;
+    /// assert_eq!((Config::radio().gossip_us, Config::radio().max_delta_bytes), (60_000_000, 128));
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self { gossip_us: 60_000_000, max_delta_bytes: 128, ..Self::lan() }
     }
 }
 
@@ -207,7 +244,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             gossip_us: config.gossip_us,
             max_delta_bytes: config.max_delta_bytes,
             state,
-            log: Log::new(config.log_bytes, 1),
+            log: Log::new(config.max_log_bytes, 1),
             disk: Disk::new(config.durable, first_generation),
             peers,
             epoch: 0,
@@ -395,22 +432,6 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     pub fn stable(&self) -> u64 {
         let least = self.peers.iter().map(|peer| peer.acked).min();
         least.unwrap_or(self.log.last()).min(self.disk.durable()).max(self.previously_stable)
-    }
-
-    /// How many messages were refused, and why.
-    ///
-    /// ```
-    /// # use quorate_clocks::{Actor, Inline};
-    /// # use quorate_core::NodeId;
-    /// # use quorate_crdt::{Config, GCounter, Replica};
-    /// # let replica = Replica::<_, Inline<2>, Inline<64>>::new(
-    /// #     Actor::default(), &[NodeId::default()], GCounter::<Inline<3>>::new(), Config::default())?;
-    /// assert_eq!(replica.rejections().total(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn rejections(&self) -> Rejections {
-        self.rejections
     }
 
     fn start(&mut self) {
@@ -770,6 +791,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     type Message<'a> = Message<'a, T>;
     type Record<'a> = Record<'a, T>;
     type Event<'a> = Event;
+    type Status = Status;
 
     fn restore(&mut self, record: Record<'_, T>) -> Result<(), Corrupt> {
         if self.disk.started() {
@@ -845,6 +867,21 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_, T>> {
         let generation = Record(RecordBody::Generation(self.disk.generation()));
         [generation, Record(RecordBody::State(StateRef::Local(&self.state)))].into_iter()
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.actor.node(),
+            actor: self.actor,
+            last: self.log.last(),
+            durable: self.disk.durable(),
+            stable: self.stable(),
+            fatal: self.fatal,
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.rejections
     }
 
     fn fatal(&self) -> Option<Fatal> {

@@ -33,7 +33,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
     fn plan(&mut self) -> Option<Plan> {
         if let Some(fatal) = self.fatal {
             return (!core::mem::replace(&mut self.stop_reported, true))
-                .then_some(Plan::Event(Event::Stopped(fatal)));
+                .then_some(Plan::Event(Event::Fatal(fatal)));
         }
         if let Some((ticket, pending)) = self.disk.next_record(self.log.last()) {
             return Some(Plan::Persist(ticket, pending));

@@ -9,7 +9,7 @@
 //! A machine with one durable counter and nobody to talk to:
 //!
 //! ```
-//! use quorate_core::{Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer};
+//! use quorate_core::{Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket, Tickets, Wire, Writer};
 //! use quorate_tokio::{App, NodeOptions, Outbox, start};
 //! use tokio::sync::oneshot;
 //!
@@ -22,12 +22,13 @@
 //! }
 //!
 //! #[derive(Default)]
-//! struct Counter { value: u64, recorded: u64, durable: Ticket, told: Ticket }
+//! struct Counter { value: u64, recorded: u64, tickets: Tickets, durable: Ticket, told: Ticket }
 //!
 //! impl Machine for Counter {
 //!     type Message<'a> = Number;
 //!     type Record<'a> = Number;
 //!     type Event<'a> = Ticket;
+//!     type Status = u64;
 //!
 //!     fn restore(&mut self, record: Number) -> Result<(), Corrupt> {
 //!         (self.value, self.recorded) = (record.0, record.0);
@@ -41,7 +42,7 @@
 //!     fn poll(&mut self) -> Option<Output<'_, Self>> {
 //!         if self.recorded < self.value {
 //!             self.recorded = self.value;
-//!             return Some(Output::Persist(Ticket::new(self.value), Number(self.value)));
+//!             return Some(Output::Persist(self.tickets.issue(), Number(self.value)));
 //!         }
 //!         (self.told < self.durable).then(|| {
 //!             self.told = self.durable;
@@ -49,6 +50,8 @@
 //!         })
 //!     }
 //!     fn deadline(&self) -> Option<Instant> { None }
+//!     fn status(&self) -> u64 { self.value }
+//!     fn rejections(&self) -> Rejections { Rejections::default() }
 //!     fn checkpoint(&self) -> impl Iterator<Item = Number> { [Number(self.value)].into_iter() }
 //! }
 //!

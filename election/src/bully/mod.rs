@@ -7,12 +7,14 @@ mod output;
 
 use core::hash::{Hash, Hasher};
 
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+use quorate_core::{
+    Corrupt, Drift, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket,
+};
 
 pub use message::Message;
 
 use crate::leadership::Leadership;
-use crate::lease::{Drift, Grant, Lease};
+use crate::lease::{Grant, Lease};
 use crate::members::{MemberSet, Members};
 use crate::storage::Storage;
 use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Status};
@@ -23,7 +25,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// them; if none does, it leads and tells all (COORDINATOR). So the highest live node leads.
 ///
 /// ```
-/// use quorate_core::{Instant, NodeId, Output};
+/// use quorate_core::{Instant, Machine, NodeId, Output};
 /// use quorate_election::{Bully, Config, Event, Inline};
 ///
 /// let ids = [1, 2].map(NodeId::new);
@@ -222,118 +224,10 @@ impl<S: Storage> Bully<S> {
         })
     }
 
-    /// Replays one record at boot; see [`Machine::restore`].
-    ///
-    /// # Errors
-    ///
-    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
-    ///
-    /// ```
-    /// use quorate_core::{Corrupt, NodeId};
-    /// use quorate_election::{Bully, Config, Epoch, Inline, Record};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// node.restore(Record { epoch: Epoch::from_token(33) })?;
-    /// assert_eq!(node.restore(Record { epoch: Epoch::from_token(1) }), Err(Corrupt::Regression));
-    /// assert_eq!(node.status().epoch, Epoch::from_token(33));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
-        if self.started {
-            return Err(Corrupt::Started);
-        }
-        self.leadership.restore(record, self.members.len())
-    }
-
-    /// Takes a message from a peer; see [`Machine::receive`].
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
-    ///
-    /// ```
-    /// use quorate_core::{Instant, NodeId, Rejected};
-    /// use quorate_election::{Bully, Config, Epoch, Inline, bully::Message};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// // node 2 claims an epoch of node 1's
-    /// let lie = Message::Coordinator { epoch: Epoch::from_token(32) };
-    /// assert_eq!(node.receive(Instant::ZERO, ids[1], lie), Err(Rejected::Impossible));
-    /// assert_eq!(node.rejections().impossible, 1);
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        from: NodeId,
-        message: Message,
-    ) -> Result<(), Rejected> {
-        match self.check(from, message) {
-            Err(reason) => Err(self.rejections.count(reason)),
-            Ok(from) => {
-                self.advance(now);
-                self.handle_message(from, message);
-                Ok(())
-            }
-        }
-    }
-
-    /// Lets time pass; the first tick starts the node. However late it comes, at most one timeout counts as expired.
-    ///
-    /// ```
-    /// use quorate_core::{Instant, NodeId};
-    /// use quorate_election::{Bully, Config, Inline, Role};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// node.tick(Instant::ZERO);
-    /// assert_eq!(node.status().role, Role::Recovering); // it has no record
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    pub fn tick(&mut self, now: Instant) {
-        self.advance(now);
-        if self.now >= self.deadline {
-            self.on_timeout();
-        }
-    }
-
-    /// Tells that the record with this ticket is durable; see [`Machine::persisted`].
-    ///
-    /// ```
-    /// use quorate_core::{Instant, NodeId, Output, Ticket};
-    /// use quorate_election::{Bully, Config, Inline, Role};
-    /// let me = NodeId::new(1);
-    /// let mut node = Bully::<Inline<1>>::new(me, &[me], Config::lan())?;
-    /// node.tick(Instant::ZERO);
-    /// assert!(matches!(node.poll(), Some(Output::Persist(..))));
-    /// assert!(node.poll().is_none()); // nothing leaves before
-    /// node.persisted(Ticket::new(1));
-    /// assert!(matches!(node.poll(), Some(Output::Event(_))));
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    pub fn persisted(&mut self, ticket: Ticket) {
-        self.leadership.persisted(ticket);
-    }
-
-    /// When a tick is wanted.
-    ///
-    /// ```
-    /// use quorate_core::{Instant, NodeId};
-    /// use quorate_election::{Bully, Config, Inline};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// node.tick(Instant::ZERO);
-    /// assert_eq!(node.deadline(), Some(Instant::from_millis(50))); // for an answer
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
-    }
-
     /// A failure detector takes this node for dead. If it is the leader, an election begins.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_core::{Instant, Machine, NodeId};
     /// use quorate_election::{Bully, Config, Epoch, Inline, Role, Takeover, bully::Message};
     /// let ids = [1, 2].map(NodeId::new);
     /// let config = Config { takeover: Takeover::Keep, ..Config::lan() };
@@ -359,7 +253,7 @@ impl<S: Storage> Bully<S> {
     /// needed, if it is heard by one). A leader does nothing, nor does a node that recovers.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_core::{Instant, Machine, NodeId};
     /// use quorate_election::{Bully, Config, Epoch, Inline, Record, Role, Takeover};
     /// let ids = [1, 2].map(NodeId::new);
     /// let config = Config { takeover: Takeover::Keep, ..Config::lan() };
@@ -385,7 +279,7 @@ impl<S: Storage> Bully<S> {
     /// nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId, Ticket};
+    /// use quorate_core::{Instant, Machine, NodeId, Ticket};
     /// use quorate_election::{Bully, Config, Epoch, Inline};
     /// let me = NodeId::new(1);
     /// let mut node = Bully::<Inline<1>>::new(me, &[me], Config::lan())?;
@@ -422,29 +316,6 @@ impl<S: Storage> Bully<S> {
             && self.lease.holds(now.max(self.now))
     }
 
-    /// What the node does, and whom it follows.
-    ///
-    /// ```
-    /// use quorate_core::NodeId;
-    /// use quorate_election::{Bully, Config, Inline, Role};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn status(&self) -> Status {
-        // a leader whose epoch is not durable is none yet: nobody was told, and a restart would forget it
-        let leads = self.role == Role::Leader;
-        let early = leads && !self.leadership.is_durable();
-        Status {
-            id: self.members.id(self.members.me()),
-            role: if early { Role::Claiming } else { self.role },
-            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
-            epoch: self.leadership.epoch,
-        }
-    }
-
     /// How many messages this node has sent, by kind.
     ///
     /// ```
@@ -458,21 +329,6 @@ impl<S: Storage> Bully<S> {
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// How often messages were refused.
-    ///
-    /// ```
-    /// use quorate_core::NodeId;
-    /// use quorate_election::{Bully, Config, Inline};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// assert_eq!(node.rejections().total(), 0);
-    /// # Ok::<(), quorate_election::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn rejections(&self) -> Rejections {
-        self.rejections
     }
 }
 
@@ -497,32 +353,151 @@ impl<S: Storage> Machine for Bully<S> {
     type Message<'a> = Message;
     type Record<'a> = Record;
     type Event<'a> = Event;
+    type Status = Status;
 
+    /// Replays one record at boot.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
+    ///
+    /// ```
+    /// use quorate_core::{Corrupt, Drift, Machine, NodeId};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, Record};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.restore(Record { epoch: Epoch::from_token(33) })?;
+    /// assert_eq!(node.restore(Record { epoch: Epoch::from_token(1) }), Err(Corrupt::Regression));
+    /// assert_eq!(node.status().epoch, Epoch::from_token(33));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
-        Self::restore(self, record)
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        self.leadership.restore(record, self.members.len())
     }
 
+    /// Takes a message from a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, Machine, NodeId, Rejected};
+    /// use quorate_election::{Bully, Config, Epoch, Inline, bully::Message};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// // node 2 claims an epoch of node 1's
+    /// let lie = Message::Coordinator { epoch: Epoch::from_token(32) };
+    /// assert_eq!(node.receive(Instant::ZERO, ids[1], lie), Err(Rejected::Impossible));
+    /// assert_eq!(node.rejections().impossible, 1);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
     fn receive(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), Rejected> {
-        Self::receive(self, now, from, message)
+        match self.check(from, message) {
+            Err(reason) => Err(self.rejections.count(reason)),
+            Ok(from) => {
+                self.advance(now);
+                self.handle_message(from, message);
+                Ok(())
+            }
+        }
     }
 
+    /// Lets time pass; the first tick starts the node. However late it comes, at most one timeout counts as expired.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, Machine, NodeId};
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.status().role, Role::Recovering); // it has no record
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
     fn tick(&mut self, now: Instant) {
-        Self::tick(self, now);
+        self.advance(now);
+        if self.now >= self.deadline {
+            self.on_timeout();
+        }
     }
 
+    /// Tells that the record with this ticket is durable.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, Machine, NodeId, Output};
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let me = NodeId::new(1);
+    /// let mut node = Bully::<Inline<1>>::new(me, &[me], Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// let Some(Output::Persist(ticket, _record)) = node.poll() else { panic!("no record") };
+    /// assert!(node.poll().is_none()); // nothing leaves before
+    /// node.persisted(ticket);
+    /// assert!(matches!(node.poll(), Some(Output::Event(_))));
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
     fn persisted(&mut self, ticket: Ticket) {
-        Self::persisted(self, ticket);
+        self.leadership.persisted(ticket);
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        Self::poll(self)
+        self.next_output()
     }
 
+    /// When a tick is wanted.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, Machine, NodeId};
+    /// use quorate_election::{Bully, Config, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.deadline(), Some(Instant::from_millis(50))); // for an answer
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
     fn deadline(&self) -> Option<Instant> {
-        Self::deadline(self)
+        Some(self.deadline)
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        Self::checkpoint(self)
+        self.leadership.checkpoint().into_iter()
+    }
+
+    /// What the node does, and whom it follows.
+    ///
+    /// ```
+    /// use quorate_core::{Machine, NodeId};
+    /// use quorate_election::{Bully, Config, Inline, Role};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert_eq!((node.status().role, node.status().leader), (Role::Follower, None));
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    fn status(&self) -> Status {
+        // a leader whose epoch is not durable is none yet: nobody was told, and a restart would forget it
+        let leads = self.role == Role::Leader;
+        let early = leads && !self.leadership.is_durable();
+        Status {
+            id: self.members.id(self.members.me()),
+            role: if early { Role::Claiming } else { self.role },
+            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
+            epoch: self.leadership.epoch,
+        }
+    }
+
+    /// How often messages were refused.
+    ///
+    /// ```
+    /// use quorate_core::{Machine, NodeId};
+    /// use quorate_election::{Bully, Config, Inline};
+    /// let ids = [1, 2].map(NodeId::new);
+    /// let node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
+    /// assert_eq!(node.rejections().total(), 0);
+    /// # Ok::<(), quorate_election::ConfigError>(())
+    /// ```
+    fn rejections(&self) -> Rejections {
+        self.rejections
     }
 }

@@ -3,14 +3,13 @@
 use quorate_core::Output;
 
 use super::{Bully, Message};
-use crate::Record;
 use crate::members::pop_first;
 use crate::message_counts::increment;
 use crate::storage::Storage;
 
 impl<S: Storage> Bully<S> {
-    /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Bully`] shows the loop.
-    pub fn poll(&mut self) -> Option<Output<'_, Self>> {
+    /// What [`Machine::poll`](quorate_core::Machine::poll) returns. The front of the type shows the loop.
+    pub(crate) fn next_output(&mut self) -> Option<Output<'_, Self>> {
         if let Some(ticket) = self.leadership.take_record() {
             return Some(Output::Persist(ticket, self.leadership.record()));
         }
@@ -20,23 +19,6 @@ impl<S: Storage> Bully<S> {
             return Some(Output::Send(self.members.id(to), message));
         }
         self.leadership.take_event(&self.members).map(Output::Event)
-    }
-
-    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint). A node that
-    /// recovers has none.
-    ///
-    /// ```
-    /// use quorate_core::NodeId;
-    /// use quorate_election::{Bully, Config, Epoch, Inline, Record};
-    /// let ids = [1, 2].map(NodeId::new);
-    /// let mut node = Bully::<Inline<2>>::new(ids[0], &ids, Config::lan())?;
-    /// let record = Record { epoch: Epoch::from_token(33) };
-    /// node.restore(record)?;
-    /// assert!(node.checkpoint().eq([record]));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        self.leadership.checkpoint().into_iter()
     }
 
     fn take_message(&mut self) -> Option<(usize, Message)> {

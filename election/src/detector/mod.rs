@@ -25,7 +25,7 @@
 //! change of mind to the election:
 //!
 //! ```
-//! use quorate_core::{Instant, NodeId, Output};
+//! use quorate_core::{Instant, Machine, NodeId, Output};
 //! use quorate_election::detector::{NormalPhi, PhiConfig, Monitor};
 //! use quorate_election::{Bully, Config, Inline, Role, Takeover};
 //!

@@ -28,7 +28,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// whose owner has died goes round once.
 ///
 /// ```
-/// use quorate_core::{Instant, NodeId, Output};
+/// use quorate_core::{Instant, Machine, NodeId, Output};
 /// use quorate_election::ring::{ChangRoberts, Ring};
 /// use quorate_election::{Config, Inline};
 ///
@@ -162,59 +162,6 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         })
     }
 
-    /// Replays one record at boot; see [`Machine::restore`].
-    ///
-    /// # Errors
-    ///
-    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
-    pub fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
-        if self.started {
-            return Err(Corrupt::Started);
-        }
-        self.leadership.restore(record, self.members.len())
-    }
-
-    /// Takes a message from a peer; see [`Machine::receive`].
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        from: NodeId,
-        message: Message,
-    ) -> Result<(), Rejected> {
-        match self.check(from, message) {
-            Err(reason) => Err(self.rejections.count(reason)),
-            Ok(from) => {
-                self.advance(now);
-                self.handle_message(from, message);
-                Ok(())
-            }
-        }
-    }
-
-    /// Lets time pass; the first tick starts the node. However late it comes, each timeout counts as expired once.
-    pub fn tick(&mut self, now: Instant) {
-        self.advance(now);
-        self.retransmit(0);
-        if self.now >= self.deadline {
-            self.on_timeout();
-        }
-    }
-
-    /// Tells that the record with this ticket is durable; see [`Machine::persisted`].
-    pub fn persisted(&mut self, ticket: Ticket) {
-        self.leadership.persisted(ticket);
-    }
-
-    /// When a tick is wanted.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        Some(self.next_retransmission().map_or(self.deadline, |at| at.min(self.deadline)))
-    }
-
     /// A failure detector takes this node for dead: messages go past it, and if it is the leader, an election begins. It counts
     /// as alive again when something is heard from it.
     pub fn suspect(&mut self, now: Instant, node: NodeId) {
@@ -243,7 +190,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// that was cut off, and that nobody else ever heard, may have left a higher token behind.
     ///
     /// ```
-    /// use quorate_core::{Instant, NodeId, Ticket};
+    /// use quorate_core::{Instant, Machine, NodeId, Ticket};
     /// use quorate_election::{Config, Epoch, Inline, Ring, ring::Collecting};
     /// let me = NodeId::new(1);
     /// let mut node = Ring::<Collecting, Inline<1>>::new(me, &[me], Config::lan())?;
@@ -260,28 +207,10 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
     }
 
-    /// What the node does, and whom it follows.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let early = self.role == Role::Leader && !self.leadership.is_durable();
-        Status {
-            id: self.members.id(self.members.me()),
-            role: if early { Role::Claiming } else { self.role },
-            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
-            epoch: self.leadership.epoch,
-        }
-    }
-
     /// How many messages this node has sent, by kind.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// How often messages were refused.
-    #[must_use]
-    pub const fn rejections(&self) -> Rejections {
-        self.rejections
     }
 
     /// How long it takes at most, once faults stop, until the right node leads and all know, in µs; provided that a message and
@@ -317,32 +246,76 @@ impl<A: Algorithm, S: Storage> Machine for Ring<A, S> {
     type Message<'a> = Message;
     type Record<'a> = Record;
     type Event<'a> = Event;
+    type Status = Status;
 
+    /// Replays one record at boot.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] when the record cannot follow those before it; nothing was changed.
     fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
-        Self::restore(self, record)
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        self.leadership.restore(record, self.members.len())
     }
 
+    /// Takes a message from a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when the message is refused: it was counted and changed nothing else.
     fn receive(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), Rejected> {
-        Self::receive(self, now, from, message)
+        match self.check(from, message) {
+            Err(reason) => Err(self.rejections.count(reason)),
+            Ok(from) => {
+                self.advance(now);
+                self.handle_message(from, message);
+                Ok(())
+            }
+        }
     }
 
+    /// Lets time pass; the first tick starts the node. However late it comes, each timeout counts as expired once.
     fn tick(&mut self, now: Instant) {
-        Self::tick(self, now);
+        self.advance(now);
+        self.retransmit(0);
+        if self.now >= self.deadline {
+            self.on_timeout();
+        }
     }
 
+    /// Tells that the record with this ticket is durable.
     fn persisted(&mut self, ticket: Ticket) {
-        Self::persisted(self, ticket);
+        self.leadership.persisted(ticket);
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        Self::poll(self)
+        self.next_output()
     }
 
+    /// When a tick is wanted.
     fn deadline(&self) -> Option<Instant> {
-        Self::deadline(self)
+        Some(self.next_retransmission().map_or(self.deadline, |at| at.min(self.deadline)))
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        Self::checkpoint(self)
+        self.leadership.checkpoint().into_iter()
+    }
+
+    /// What the node does, and whom it follows.
+    fn status(&self) -> Status {
+        let early = self.role == Role::Leader && !self.leadership.is_durable();
+        Status {
+            id: self.members.id(self.members.me()),
+            role: if early { Role::Claiming } else { self.role },
+            leader: self.leadership.leader().filter(|_| !early).map(|index| self.members.id(index)),
+            epoch: self.leadership.epoch,
+        }
+    }
+
+    /// How often messages were refused.
+    fn rejections(&self) -> Rejections {
+        self.rejections
     }
 }

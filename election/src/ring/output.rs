@@ -3,14 +3,14 @@
 use quorate_core::Output;
 
 use super::{Algorithm, Message, Ring};
+use crate::Epoch;
 use crate::members::pop_first;
 use crate::message_counts::increment;
 use crate::storage::Storage;
-use crate::{Epoch, Record};
 
 impl<A: Algorithm, S: Storage> Ring<A, S> {
-    /// The next thing to do; see [`Machine::poll`](quorate_core::Machine::poll). The front of [`Ring`] shows the loop.
-    pub fn poll(&mut self) -> Option<Output<'_, Self>> {
+    /// What [`Machine::poll`](quorate_core::Machine::poll) returns. The front of the type shows the loop.
+    pub(crate) fn next_output(&mut self) -> Option<Output<'_, Self>> {
         if let Some(ticket) = self.leadership.take_record() {
             return Some(Output::Persist(ticket, self.leadership.record()));
         }
@@ -20,11 +20,6 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             return Some(Output::Send(self.members.id(to), message));
         }
         self.leadership.take_event(&self.members).map(Output::Event)
-    }
-
-    /// The fewest records that restore the present state; see [`Machine::checkpoint`](quorate_core::Machine::checkpoint).
-    pub fn checkpoint(&self) -> impl Iterator<Item = Record> {
-        self.leadership.checkpoint().into_iter()
     }
 
     fn take_message(&mut self) -> Option<(usize, Message)> {

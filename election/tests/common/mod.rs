@@ -3,16 +3,14 @@
 
 use std::collections::VecDeque;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Rejections, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_election::ring::{self, Algorithm};
 use quorate_election::{Bully, Config, Counts, Epoch, Event, Inline, Ring, Status, bully};
 
 /// What the elections have in common.
-pub trait Node: for<'a> Machine<Event<'a> = Event> {
+pub trait Node: for<'a> Machine<Event<'a> = Event, Status = Status> {
     fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self;
-    fn status(&self) -> Status;
     fn counts(&self) -> Counts;
-    fn rejections(&self) -> Rejections;
     fn holds_lease(&self, now: Instant) -> bool;
     fn suspect(&mut self, now: Instant, node: NodeId);
     fn fenced(&mut self, now: Instant, later: Epoch);
@@ -31,14 +29,8 @@ macro_rules! node {
         fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
             Self::new(id, ids, config).unwrap()
         }
-        fn status(&self) -> Status {
-            self.status()
-        }
         fn counts(&self) -> Counts {
             self.counts()
-        }
-        fn rejections(&self) -> Rejections {
-            self.rejections()
         }
         fn suspect(&mut self, now: Instant, node: NodeId) {
             self.suspect(now, node);

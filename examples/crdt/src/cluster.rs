@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_raft::{Config, EntryKind, Event, Heap, Message, Raft};
 
 /// Raft nodes that count the commands they have applied, in one process, over links that can be cut: what an agreed counter is, beside one that

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Wall};
 
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_election::bully::Message;
 use quorate_election::detector::{Monitor, NormalPhi, Phi, PhiConfig};
 use quorate_election::{Bully, Config, Counts, Inline, Record, Status};
@@ -16,7 +16,7 @@ const MAGIC: [u8; 4] = *b"qel1";
 /// The interval at which a leader is heard, and at which followers ping each other, in µs.
 const BEAT_US: u64 = 100_000;
 
-type Machine = Bully<Inline<9>>;
+type Node9 = Bully<Inline<9>>;
 type Detectors = Monitor<NormalPhi<64>, 9>;
 
 /// What a node has on disk; here it outlives the node in memory.
@@ -56,7 +56,7 @@ impl Node {
         disk: Disk,
     ) -> io::Result<Self> {
         let ids: Vec<NodeId> = peers.iter().map(|peer| peer.0).collect();
-        let mut machine = Machine::new(id, &ids, config).map_err(io::Error::other)?;
+        let mut machine = Node9::new(id, &ids, config).map_err(io::Error::other)?;
         for record in disk.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             machine.restore(*record).map_err(io::Error::other)?;
         }
@@ -106,7 +106,7 @@ struct Worker {
     id: NodeId,
     socket: UdpSocket,
     peers: Vec<(NodeId, SocketAddr)>,
-    machine: Machine,
+    machine: Node9,
     detectors: Detectors,
     disk: Disk,
     start: Wall,

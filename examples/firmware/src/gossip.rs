@@ -1,7 +1,7 @@
 //! Boards that each take updates and tell each other: a [`Replica`] of any data, and its command line.
 
 use quorate_clocks::{Actor, Inline};
-use quorate_core::Instant;
+use quorate_core::{Instant, Machine as _};
 use quorate_crdt::{Config, Crdt, Event, OrSet, PnCounter, Replica};
 use quorate_flash::Error;
 use quorate_serial::Text;

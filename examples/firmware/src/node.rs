@@ -1,4 +1,4 @@
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Overflow, Ticket, Wire, Writer};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Overflow, Sink, Ticket, Wire, Writer};
 use quorate_flash::{Error, FlashLog, Identity};
 use quorate_serial::{Decoder, Encoded, Encoder, Endpoint, LineReader, Text};
 
@@ -361,28 +361,10 @@ impl<'a, P: Program> Node<'a, P> {
     /// Does all that the machine says; tells whether it said anything.
     fn poll(&mut self) -> Result<bool, Stop> {
         let Self { setup, machine, program, log, encoder, counters, full, .. } = self;
-        let (mut any, mut durable) = (false, None);
-        while let Some(output) = machine.poll() {
-            any = true;
-            match output {
-                Output::Persist(ticket, record) => {
-                    durable = Some(ticket);
-                    if *full {
-                        continue; // the checkpoint has it
-                    }
-                    match log.append(|out| {
-                        out.u8(OF_MACHINE);
-                        record.encode(out);
-                    }) {
-                        Ok(()) => counters.records = counters.records.saturating_add(1),
-                        Err(Error::Full) => *full = true,
-                        Err(error) => return Err(Stop::Flash(error)),
-                    }
-                }
-                Output::Send(to, message) => send((setup, encoder, counters), to, &message),
-                Output::Event(event) => program.event(event),
-            }
-        }
+        let mut outputs =
+            Outputs { setup, program, log, encoder, counters, full, any: false, durable: None };
+        machine.drain(&mut outputs)?;
+        let Outputs { any, durable, .. } = outputs;
         if let Some(ticket) = durable {
             self.make_durable(ticket)?;
         }
@@ -435,13 +417,60 @@ fn bad_frames(decoders: &[Decoder<FRAME>]) -> u32 {
     decoders.iter().fold(0, |sum, decoder| sum.saturating_add(decoder.counters().errors()))
 }
 
-fn send<'m>(
-    (setup, encoder, counters): (&Setup<'_>, &mut Encoder<FRAME>, &mut Counters),
-    to: NodeId,
-    message: &impl Wire<'m>,
-) {
-    let frame = encoder.encode(to, |out| message.encode(out));
-    transmit(setup, counters, to, frame);
+/// Where the outputs of the machine go: the flash, the lines, the program.
+struct Outputs<'n, 's, P> {
+    setup: &'n Setup<'s>,
+    program: &'n mut P,
+    log: &'n mut FlashLog<FileFlash, RECORD>,
+    encoder: &'n mut Encoder<FRAME>,
+    counters: &'n mut Counters,
+    full: &'n mut bool,
+    /// Whether there were any, and the last ticket.
+    any: bool,
+    durable: Option<Ticket>,
+}
+
+impl<P: Program> Sink<P::Machine> for Outputs<'_, '_, P> {
+    type Error = Stop;
+
+    fn persist(
+        &mut self,
+        ticket: Ticket,
+        record: <P::Machine as Machine>::Record<'_>,
+    ) -> Result<(), Stop> {
+        self.any = true;
+        self.durable = Some(ticket);
+        if *self.full {
+            return Ok(()); // the checkpoint has it
+        }
+        let appended = self.log.append(|out| {
+            out.u8(OF_MACHINE);
+            record.encode(out);
+        });
+        match appended {
+            Ok(()) => self.counters.records = self.counters.records.saturating_add(1),
+            Err(Error::Full) => *self.full = true,
+            Err(error) => return Err(Stop::Flash(error)),
+        }
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        to: NodeId,
+        message: <P::Machine as Machine>::Message<'_>,
+    ) -> Result<(), Stop> {
+        self.any = true;
+        let frame = self.encoder.encode(to, |out| message.encode(out));
+        transmit(self.setup, self.counters, to, frame);
+        Ok(())
+    }
+
+    fn event(&mut self, event: <P::Machine as Machine>::Event<'_>) -> Result<(), Stop> {
+        self.any = true;
+        self.program.event(event);
+        Ok(())
+    }
 }
 
 fn transmit(

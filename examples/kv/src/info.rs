@@ -132,7 +132,7 @@ fn stats_section(server: &Server, view: &NodeStatus, out: &mut String) {
     line!(out, "incarnation_changes:{}", counters.incarnation_changes);
     line!(out, "turn_read_steps_max:{}", view.meter.most_reads);
     line!(out, "turn_write_steps_max:{}", view.meter.most_writes);
-    line!(out, "peer_messages_rejected:{}", view.status.rejections.total());
+    line!(out, "peer_messages_rejected:{}", view.rejections.total());
 }
 
 fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {

@@ -168,7 +168,7 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
         (
             "messages_rejected",
             "messages of peers that were refused",
-            u64::from(status.rejections.total()),
+            u64::from(view.rejections.total()),
         ),
         ("log_records", "records written to the log", driver.wal.records),
         ("log_syncs", "syncs of the log", driver.wal.syncs),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use quorate_core::NodeId;
+use quorate_core::{Machine, NodeId};
 use quorate_raft::{Config, Heap, Raft};
 use quorate_tokio::{Error, Handle, Node, NodeOptions, TcpOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};

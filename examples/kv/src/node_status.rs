@@ -1,4 +1,4 @@
-use quorate_core::NodeId;
+use quorate_core::{NodeId, Rejections};
 use quorate_raft::{Index, Progress, Status};
 use quorate_tokio::StorageHealth;
 
@@ -9,6 +9,7 @@ use crate::work::Meter;
 #[derive(Clone, Debug)]
 pub(crate) struct NodeStatus {
     pub(crate) status: Status,
+    pub(crate) rejections: Rejections,
     pub(crate) members: Vec<MemberInfo>,
     /// Nodes whose addresses are kept.
     pub(crate) known: usize,

@@ -1,5 +1,6 @@
 //! What a node begins with after a restart.
 
+use quorate_core::Machine;
 use std::path::Path;
 
 use quorate_raft::{EntryKind, Heap, Index, Raft};

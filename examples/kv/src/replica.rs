@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use quorate_core::{Fatal, Instant, NodeId};
+use quorate_core::{Fatal, Instant, Machine, NodeId};
 use quorate_raft::{Heap, Index, Raft, ReadId, Role, Status, Term};
 use quorate_tokio::LogLimit;
 use quorate_tokio::app::StorageHealth;
@@ -249,9 +249,9 @@ impl Replica {
         let _ = waiting.answer.send(BatchReply { replies: replies.into(), index, share });
     }
 
-    fn role_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
+    fn leader_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
         if let Some(suppressed) = self.role_log_limit.pass(()) {
-            info!(?role, term, leader = leader.map(NodeId::get), suppressed, "role");
+            info!(?role, term, leader = leader.map(NodeId::get), suppressed, "leader");
         }
         self.role = (role, term);
         self.role_changed = true;
@@ -315,6 +315,7 @@ impl Replica {
     fn node_status(&self, raft: &Raft<Heap>) -> NodeStatus {
         NodeStatus {
             status: raft.status(),
+            rejections: raft.rejections(),
             // only a leader knows
             members: self.member_list(raft),
             known: self.state.directory.len(),

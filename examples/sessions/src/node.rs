@@ -1,4 +1,4 @@
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_raft::session::{Call, ClusterClock, Done, Heap, Refused, Request, Sessions};
 use quorate_raft::{Config, ConfigError, EntryKind, Event, Message, Raft, Role, typed};
 

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use quorate_core::Instant;
+use quorate_core::{Instant, Machine};
 use quorate_raft::session::{Limits, Sessions, WhenFull};
 
 use crate::customer::Customer;

@@ -1,4 +1,4 @@
-use quorate_core::{Instant, NodeId, Wire};
+use quorate_core::{Instant, Machine, NodeId, Wire};
 use quorate_raft::{
     Config, EntryKind, Event, Index, Proposal, ProposeError, Raft, ReadError, ReadId, Role, Storage,
 };
@@ -181,7 +181,7 @@ impl Program {
                     self.apply(entry);
                 }
             }
-            Event::Role { role, .. } if role != Role::Leader && self.is_reading() => {
+            Event::Following { .. } | Event::Leaderless { .. } if self.is_reading() => {
                 self.pending = None;
                 self.answer = Some(error("the leader changed: try again"));
             }
@@ -301,7 +301,7 @@ impl Program {
             .pair("snapshot", status.snapshot)
             .signed_pair("setpoint", self.values.setpoint)
             .signed_pair("counter", self.values.counter)
-            .pair("rejected", u64::from(status.rejections.total()));
+            .pair("rejected", u64::from(raft.rejections().total()));
         text
     }
 

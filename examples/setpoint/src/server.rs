@@ -54,8 +54,11 @@ impl App for Server {
     }
 
     fn event(&mut self, event: Event<'_>) {
-        if let Event::Role { role, term, leader } = event {
-            tracing::info!(term, ?role, ?leader);
+        match event {
+            Event::Leading { term } => tracing::info!(term, "this node leads"),
+            Event::Following { leader, term } => tracing::info!(term, %leader, "follows"),
+            Event::Leaderless { term } => tracing::info!(term, "no leader"),
+            _ => {}
         }
         self.program.event(event);
     }

@@ -2,7 +2,7 @@
 //! commands.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, NodeId, Output, Wire as _};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire as _};
 use quorate_raft::{Heap, Raft, Role};
 use quorate_setpoint::{Change, Command, Program, Request, SavedState, config};
 

@@ -2,7 +2,7 @@
 //! the clock, the network and the disk. [`run`] starts the threads and is the loop.
 //! **Not** here: authentication, so trusted networks only; snapshots, so at 64 MiB the log is full
 //! and takes no more lines: `quorate-tokio` is for programs that compact their write-ahead log.
-use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_raft::{Config, EntryKind, Event, Heap, Message, Raft, Record, Role};
 use std::io::{self, ErrorKind, prelude::*};
 use std::net::{TcpListener, TcpStream};

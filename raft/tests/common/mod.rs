@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 pub mod timed;
 
-use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use quorate_raft::{
     Config, Event, Forwarded, Inline, Message, Raft, ReadId, Record, Role, Storage,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_core::Instant;
+use quorate_core::{Instant, Machine};
 
 use super::{Cluster, Envelope};
 

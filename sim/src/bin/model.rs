@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use quorate_core::NodeId;
-use quorate_election::lease::Drift;
+use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_raft::Change;

@@ -6,8 +6,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use quorate_core::{Instant, NodeId, Output, Ticket, Wire};
-use quorate_election::lease::Drift;
+use quorate_core::{Drift, Instant, NodeId, Output, Ticket, Wire};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
 

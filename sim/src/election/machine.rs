@@ -10,7 +10,7 @@ use quorate_election::{
 
 /// What all election machines have in common.
 pub trait ElectionMachine:
-    for<'a> Machine<Event<'a> = Event, Record<'a> = Record>
+    for<'a> Machine<Event<'a> = Event, Record<'a> = Record, Status = Status>
     + Clone
     + PartialEq
     + Hash
@@ -25,9 +25,6 @@ pub trait ElectionMachine:
     ///
     /// What does not fit.
     fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String>;
-
-    /// Its role and its leader.
-    fn status(&self) -> Status;
 
     /// Whether it leads and holds the lease.
     fn holds_lease(&self, now: Instant) -> bool;
@@ -48,10 +45,6 @@ where
 {
     fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
         Self::new(id, members, config).map_err(|e| e.to_string())
-    }
-
-    fn status(&self) -> Status {
-        Self::status(self)
     }
 
     fn holds_lease(&self, now: Instant) -> bool {
@@ -78,10 +71,6 @@ where
 {
     fn create(id: NodeId, members: &[NodeId], config: Config) -> Result<Self, String> {
         Self::new(id, members, config).map_err(|e| e.to_string())
-    }
-
-    fn status(&self) -> Status {
-        Self::status(self)
     }
 
     fn holds_lease(&self, _now: Instant) -> bool {

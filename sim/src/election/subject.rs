@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use quorate_core::{Instant, NodeId, Rejected, Rng};
+use quorate_core::{Drift, Instant, NodeId, Rejected, Rng};
 use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
-use quorate_election::lease::Drift;
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 
 use super::machine::{check_converged, index_of, recovery_quorum};

@@ -1,3 +1,4 @@
+use quorate_core::Machine;
 use std::collections::BTreeMap;
 
 use quorate_raft::{Index, Raft, Storage};

@@ -3,7 +3,7 @@
 //! No input, however hostile, may panic the node, make it go back on what it promised, stop it, or keep it from following an
 //! honest leader afterwards. Bytes are read as a list of inputs, so that a fuzzer can cut and splice them.
 
-use quorate_core::{Instant, NodeId, Output, Rejected, Ticket, Wire, Writer};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire, Writer};
 use quorate_raft::{
     Change, Config, Event, Heap, Index, Inline, Members, Message, Raft, Record, Status, Storage,
     Term,
@@ -187,8 +187,7 @@ impl<S: Storage> NodeUnderTest<S> {
             None => Ok(()),
         };
         let Err(reason) = result else { return Ok(()) };
-        let mut after = self.raft.status();
-        after.rejections = before.rejections;
+        let after = self.raft.status();
         if after != before {
             return Err(format!("refused ({reason}), and yet {before:?} became {after:?}"));
         }

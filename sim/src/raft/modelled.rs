@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use quorate_core::{Instant, NodeId, Rejected, Wire, majority};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Wire, majority};
 use quorate_raft::{Change, Config, Index, Inline, Members as FoundedBy, Raft, Record, Role, Term};
 
 use super::configs::{Config as Members, Configs};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use quorate_core::NodeId;
+use quorate_core::{Machine, NodeId};
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
 
 use super::configs::{Config, Configs};

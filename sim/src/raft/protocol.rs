@@ -1,6 +1,6 @@
 use core::marker::PhantomData;
 
-use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
+use quorate_core::{Drift, Instant, Machine, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
     Change, ChangeError, Config, EntryKind, Event, Heap, Index, Members, Message, Proposal,
     ProposeError, Raft, Record, Role, Storage, Term,
@@ -215,7 +215,9 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             max_inflight_entries: options.number("max-inflight", standard.max_inflight_entries)?,
             pre_vote: options.switch("pre-vote", standard.pre_vote)?,
             check_quorum: options.switch("check-quorum", standard.check_quorum)?,
-            lease_drift_ppm: options.number("lease-drift", 0)? as u32,
+            lease_drift: Some(options.number("lease-drift", 0)? as u32)
+                .filter(|&ppm| ppm != 0)
+                .and_then(Drift::from_ppm),
             snapshot_chunk_interval_us: options.take("snapshot-pace").map_or(Ok(0), time_us)?,
             quiesce_us: options.take("quiesce").map_or(Ok(0), time_us)?,
             forward: options.switch("forward", false)?,
@@ -415,10 +417,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
             Event::Read { through } => {
                 self.with_oracle(|oracle| oracle.read(index_of(node), through, index))
             }
-            Event::Role { .. } => self.with_oracle(|oracle| {
-                oracle.reads.drop_pending(index_of(node));
-                Ok(())
-            }),
+            Event::Leading { .. } | Event::Following { .. } | Event::Leaderless { .. } => self
+                .with_oracle(|oracle| {
+                    oracle.reads.drop_pending(index_of(node));
+                    Ok(())
+                }),
             _ => {}
         }
         text_format::event(event)
@@ -619,7 +622,7 @@ pub(crate) fn node_config(config: &Config, spread_us: u64, node: u64) -> Config 
     let more = node % 3 * spread_us;
     let off = more == 0 && !spread_us.is_multiple_of(2);
     Config {
-        lease_drift_ppm: if off { 0 } else { config.lease_drift_ppm },
+        lease_drift: config.lease_drift.filter(|_| !off),
         election_min_us: config.election_min_us + more,
         election_max_us: config.election_max_us + more,
         ..config.clone()

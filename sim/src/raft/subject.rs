@@ -4,7 +4,7 @@ mod adversary;
 mod client;
 mod operator;
 
-use quorate_core::{Instant, NodeId, Rejected, Rng, Wire};
+use quorate_core::{Drift, Instant, Machine, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{
     Config, EntryKind, Event, Forwarded, Index, Message, Proposal, Raft, Record, Replication, Role,
     Status, Storage, Term,
@@ -92,7 +92,7 @@ impl<S: Storage> RaftSubject<S> {
         let election_min_us = 150_000;
         let check_quorum = rng.chance(4, 5);
         let lease = check_quorum && rng.chance(1, 2);
-        let lease_drift_ppm = if lease { swarm.drift_ppm.max(1) as u32 } else { 0 };
+        let drift_ppm = if lease { swarm.drift_ppm.max(1) as u32 } else { 0 };
         let heartbeat_us = rng.range(20_000, 60_000);
         // clients are seldom away for long
         let quiesce_us = if heartbeat_us.is_multiple_of(3) { heartbeat_us % 40_000 + 1 } else { 0 };
@@ -104,7 +104,7 @@ impl<S: Storage> RaftSubject<S> {
             forward: heartbeat_us.is_multiple_of(2),
             pre_vote: rng.chance(4, 5),
             check_quorum,
-            lease_drift_ppm,
+            lease_drift: Some(drift_ppm).filter(|&ppm| ppm != 0).and_then(Drift::from_ppm),
             max_append_bytes: rng.range(1, 2_000) as usize,
             max_inflight_entries: rng.range(1, 64),
             max_inflight_bytes: rng.range(1, 4_000) as usize,
@@ -426,7 +426,7 @@ impl<S: Storage> Subject for RaftSubject<S> {
         }
         let witness = founders < swarm.nodes && rng.chance(1, 3);
         // leases must hold where the settings of the nodes differ
-        let spread_us = if config.lease_drift_ppm != 0 && config.heartbeat_us % 5 < 2 {
+        let spread_us = if config.lease_drift.is_some() && config.heartbeat_us % 5 < 2 {
             // an odd one has some nodes without leases
             config.heartbeat_us * 2 + u64::from(config.heartbeat_us % 7 < 3)
         } else {
@@ -530,10 +530,10 @@ impl<S: Storage> Subject for RaftSubject<S> {
                 marks.hit("commit moved");
                 Some("crash as the commit moves")
             }
-            Event::Role { role, .. } => {
+            Event::Leading { .. } | Event::Following { .. } | Event::Leaderless { .. } => {
                 self.applications[node].reads.clear();
                 self.oracle.reads.drop_pending(node);
-                if role == Role::Leader {
+                if let Event::Leading { .. } = event {
                     marks.hit("became leader");
                     if self.transfer_target.take() == Some(node) {
                         marks.hit("leadership transferred");
@@ -716,7 +716,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
         let switch = |on: bool| if on { "on" } else { "off" };
         let options = [
             format!("pre-vote={} check-quorum={}", switch(c.pre_vote), switch(c.check_quorum)),
-            format!("lease-drift={} quiesce={}us", c.lease_drift_ppm, c.quiesce_us),
+            format!(
+                "lease-drift={} quiesce={}us",
+                c.lease_drift.map_or(0, Drift::ppm),
+                c.quiesce_us
+            ),
             format!("forward={}", switch(c.forward)),
             format!("heartbeat={}us max-append={}", c.heartbeat_us, c.max_append_bytes),
             format!("max-inflight={}", c.max_inflight_entries),

@@ -113,7 +113,9 @@ pub(crate) fn record(record: &Record<'_>) -> String {
 pub(crate) fn event(event: &Event<'_>) -> String {
     match *event {
         Event::Committed(run) => format!("committed {}", entries(run)),
-        Event::Role { role, term, leader } => format!("{}", RoleText { role, term, leader }),
+        Event::Leading { term } => format!("leader of term {term}"),
+        Event::Following { leader, term } => format!("follower of {leader} in term {term}"),
+        Event::Leaderless { term } => format!("no leader in term {term}"),
         Event::Members { index, members: list } => {
             format!("as of {index} {}", members(list))
         }

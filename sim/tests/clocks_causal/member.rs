@@ -1,8 +1,10 @@
 use std::ops::{Deref, DerefMut};
 
-use quorate_clocks::{Causal, Event, Message, Record, Storage};
+use quorate_clocks::causal::{Event, Message, Record, Status};
+use quorate_clocks::{Causal, Storage};
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
+    Wire, Writer,
 };
 
 /// A member whose disk may have been erased: it does not see the records of former incarnations.
@@ -54,6 +56,7 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
     type Message<'a> = Message<'a>;
     type Record<'a> = TaggedRecord<'a>;
     type Event<'a> = Event<'a>;
+    type Status = Status;
 
     fn restore(&mut self, tagged: TaggedRecord<'_>) -> Result<(), Corrupt> {
         if tagged.incarnation == self.incarnation {
@@ -89,6 +92,14 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
             Output::Send(to, message) => Output::Send(to, message),
             Output::Event(event) => Output::Event(event),
         })
+    }
+
+    fn status(&self) -> Status {
+        self.causal.status()
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.causal.rejections()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -1,9 +1,7 @@
 use std::collections::BTreeSet;
 
-use quorate_clocks::{
-    Actor, BroadcastError, Causal, CausalConfig, Causality, Event, Message, Record, ResumeError,
-    Storage,
-};
+use quorate_clocks::causal::{BroadcastError, Config, Event, Message, Record, ResumeError};
+use quorate_clocks::{Actor, Causal, Causality, Storage};
 use quorate_core::{Instant, NodeId, Rejected, Rng};
 use quorate_sim::{Access, Fault, Marks, Subject, Swarm};
 
@@ -18,7 +16,7 @@ const MAX_REFUSALS: u32 = 30;
 /// A group of members, the sets they keep, and clients with session tokens.
 pub(crate) struct Group<A, M, P> {
     rng: Rng,
-    config: CausalConfig,
+    config: Config,
     applications: Vec<Application>,
     /// What is durable: the number of starts, and own broadcasts.
     disks: Vec<(u32, u64)>,
@@ -220,10 +218,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
     type Machine = Member<A, M, P>;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
-        let config = CausalConfig {
-            member_timeout_us: rng.range(1_500_000, 8_000_000),
-            ..CausalConfig::LAN
-        };
+        let config = Config { member_timeout_us: rng.range(1_500_000, 8_000_000), ..Config::lan() };
         let nodes = swarm.nodes;
         Self {
             rng,
@@ -291,7 +286,7 @@ impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
             }
             Event::Behind { peer } => self.behind[node] = Some(peer),
             Event::Gap { .. } => marks.hit("gap told"),
-            Event::Stopped(fatal) => return Err(format!("a member stopped itself: {fatal}")),
+            Event::Fatal(fatal) => return Err(format!("a member stopped itself: {fatal}")),
             _ => return Ok(Some("crash when something is stable")),
         }
         Ok(None)

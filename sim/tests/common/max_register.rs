@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire, Writer,
-    majority,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
+    Tickets, Wire, Writer, majority,
 };
 
 /// The bugs that can be planted in a [`MaxRegister`].
@@ -43,7 +43,7 @@ pub struct MaxRegister<const BUG: u8> {
     durable: u64,
     /// Tickets that are out, with the value of each.
     writes: Vec<(Ticket, u64)>,
-    last: Ticket,
+    tickets: Tickets,
     announced: u64,
     now: Instant,
     repeat_at: Instant,
@@ -87,7 +87,7 @@ impl<const BUG: u8> MaxRegister<BUG> {
             issued: 0,
             durable: 0,
             writes: Vec::new(),
-            last: Ticket::default(),
+            tickets: Tickets::default(),
             announced: 0,
             now: Instant::ZERO,
             repeat_at: Instant::ZERO,
@@ -132,6 +132,7 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     type Message<'a> = Message<BUG>;
     type Record<'a> = Value;
     type Event<'a> = Chosen;
+    type Status = u64;
 
     fn restore(&mut self, record: Value) -> Result<(), Corrupt> {
         if BUG != bug::IGNORES_RECORDS {
@@ -178,9 +179,9 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     fn poll(&mut self) -> Option<Output<'_, Self>> {
         if self.issued < self.value {
             self.issued = self.value;
-            self.last = self.last.next();
-            self.writes.push((self.last, self.value));
-            return Some(Output::Persist(self.last, Value(self.value)));
+            let ticket = self.tickets.issue();
+            self.writes.push((ticket, self.value));
+            return Some(Output::Persist(ticket, Value(self.value)));
         }
         if BUG == bug::STOPS_SENDING && self.value >= 40 {
             return None;
@@ -200,6 +201,14 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
             self.announced = chosen;
             Output::Event(Chosen(chosen))
         })
+    }
+
+    fn status(&self) -> u64 {
+        self.value
+    }
+
+    fn rejections(&self) -> Rejections {
+        Rejections::default()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -3,8 +3,9 @@
 #![no_main]
 
 use quorate_bench_size::{Port, machine, program};
-use quorate_clocks::{Causal, CausalConfig, Event, Inline};
-use quorate_core::NodeId;
+use quorate_clocks::causal::{Config, Event};
+use quorate_clocks::{Causal, Inline};
+use quorate_core::{Machine as _, NodeId};
 
 const FRAME_BYTES: usize = 256;
 
@@ -17,7 +18,7 @@ fn run(port: &mut Port) {
     let mut frame = [0; FRAME_BYTES];
     let members = [(); 5].map(|()| NodeId::new(port.u64()));
     let me = NodeId::new(port.u64()).into();
-    let Ok(mut node) = Node::new(me, &members, CausalConfig::RADIO) else { return };
+    let Ok(mut node) = Node::new(me, &members, Config::radio()) else { return };
     if !machine::boot(&mut node, port, &mut frame) {
         return;
     }

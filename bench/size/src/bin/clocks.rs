@@ -7,7 +7,7 @@ use quorate_clocks::{
     Actor, ClockSync, Dot, DotContext, Exchange, Guarantees, Hlc, HlcConfig, Inline, Lamport,
     Pruned, Reading, Run, Session, Siblings, Timestamp, VersionVector,
 };
-use quorate_core::{Instant, NodeId, Wire};
+use quorate_core::{Drift, Instant, NodeId, Wire};
 
 const ACTORS: usize = 8;
 
@@ -34,7 +34,7 @@ fn run(port: &mut Port) {
         me: Actor::new(NodeId::new(port.u64()), 1),
         lamport: Lamport::new(),
         hlc: Hlc::new(HlcConfig::RADIO),
-        sync: ClockSync::new(50),
+        sync: ClockSync::new(Drift::from_ppm(50).unwrap_or_default()),
         seen: Seen::new(),
         context: DotContext::new(),
         pruned: Pruned::new(),

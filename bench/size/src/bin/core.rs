@@ -4,7 +4,7 @@
 
 use quorate_bench_size::{Port, program};
 use quorate_core::{
-    InlineList, Instant, List, NodeId, Phase, Quorums, Reader, Rejected, Rejections, Rng, Ticket,
+    InlineList, Instant, List, NodeId, Phase, Quorums, Reader, Rejected, Rejections, Rng, Tickets,
     Votes, Writer,
 };
 
@@ -16,7 +16,7 @@ struct State {
     rejections: Rejections,
     rng: Rng,
     deadline: Instant,
-    ticket: Ticket,
+    tickets: Tickets,
 }
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ fn run(port: &mut Port) {
         rejections: Rejections::default(),
         rng: Rng::new(port.u64()),
         deadline: Instant::ZERO,
-        ticket: Ticket::default(),
+        tickets: Tickets::default(),
     };
     let mut frame = [0; 64];
     loop {
@@ -68,7 +68,7 @@ impl State {
             None => self.peers.push(Peer { id, reached }).map_err(|_| Rejected::Full)?,
         }
         self.deadline = self.deadline.after(self.rng.range(150_000, 300_000));
-        self.ticket = self.ticket.next();
+        let _ = self.tickets.issue();
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl State {
         let quorums = Quorums::majority(u8::try_from(self.peers.len()).unwrap_or(u8::MAX));
         out.u64(quorums.reached(Phase::Two, 0, reached).unwrap_or(0));
         out.u64(self.deadline.as_micros());
-        out.u64(self.ticket.get());
+        out.u64(self.tickets.last().get());
         out.bool(self.rejections.total() == 0);
         if let Ok(bytes) = out.finish() {
             port.write(bytes);

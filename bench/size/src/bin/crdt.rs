@@ -5,7 +5,7 @@
 
 use quorate_bench_size::{Port, machine, program};
 use quorate_clocks::{Actor, Inline};
-use quorate_core::NodeId;
+use quorate_core::{Machine as _, NodeId};
 use quorate_crdt::{Config, Event, OrSet, Replica};
 
 const FRAME_BYTES: usize = 1024;

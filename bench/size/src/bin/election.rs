@@ -3,7 +3,7 @@
 #![no_main]
 
 use quorate_bench_size::{Port, machine, program};
-use quorate_core::NodeId;
+use quorate_core::{Machine as _, NodeId};
 use quorate_election::{Bully, Config, Event, Inline};
 
 const FRAME_BYTES: usize = 64;

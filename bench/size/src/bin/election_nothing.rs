@@ -4,7 +4,7 @@
 #![no_main]
 
 use quorate_bench_size::{Port, machine, program};
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Ticket};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 use quorate_election::{Epoch, Record};
 
 const FRAME_BYTES: usize = 64;
@@ -23,6 +23,7 @@ impl Machine for Nothing {
     type Message<'a> = Epoch;
     type Record<'a> = Record;
     type Event<'a> = Epoch;
+    type Status = ();
 
     fn restore(&mut self, record: Record) -> Result<(), Corrupt> {
         self.last = Some(record.epoch);
@@ -50,6 +51,12 @@ impl Machine for Nothing {
             1 => Output::Event(epoch),
             _ => Output::Send(self.members[0], epoch),
         })
+    }
+
+    fn status(&self) {}
+
+    fn rejections(&self) -> Rejections {
+        Rejections::default()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use quorate_bench_size::{Port, machine, program};
-use quorate_core::{Instant, NodeId};
+use quorate_core::{Instant, Machine as _, NodeId};
 use quorate_election::ring::{HirschbergSinclair, Ring};
 use quorate_election::{Config, Event, Inline, Mode};
 

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Sink, Ticket, Wire};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant as Clock;
 
@@ -42,6 +42,56 @@ pub(crate) struct EventLoop<A: App> {
     pub(crate) options: WalOptions,
     pub(crate) started: Clock,
     pub(crate) state: State<A>,
+}
+
+/// Where the outputs of the machine go.
+struct Outputs<'l, A> {
+    app: &'l mut A,
+    outbox: &'l mut Outbox,
+    batch: &'l mut Batch,
+    polled: &'l mut Ticket,
+    began: Clock,
+    /// Whether there were any.
+    any: bool,
+}
+
+/// The rest waits for the next turn.
+struct TurnIsOver;
+
+impl<A: App> Sink<A::Machine> for Outputs<'_, A> {
+    type Error = TurnIsOver;
+
+    fn persist(
+        &mut self,
+        ticket: Ticket,
+        record: <A::Machine as Machine>::Record<'_>,
+    ) -> Result<(), TurnIsOver> {
+        self.batch.push(&record);
+        *self.polled = ticket;
+        self.taken()
+    }
+
+    fn send(
+        &mut self,
+        to: NodeId,
+        message: <A::Machine as Machine>::Message<'_>,
+    ) -> Result<(), TurnIsOver> {
+        self.outbox.message(to, &message, A::priority(&message));
+        self.taken()
+    }
+
+    fn event(&mut self, event: <A::Machine as Machine>::Event<'_>) -> Result<(), TurnIsOver> {
+        self.app.event(event);
+        self.taken()
+    }
+}
+
+impl<A> Outputs<'_, A> {
+    /// An output was taken: is there time for another?
+    fn taken(&mut self) -> Result<(), TurnIsOver> {
+        self.any = true;
+        if self.began.elapsed() >= HARD_TURN_LIMIT { Err(TurnIsOver) } else { Ok(()) }
+    }
 }
 
 /// What the loop keeps between turns.
@@ -292,23 +342,18 @@ impl<A: App> EventLoop<A> {
 
     /// Does all that the machine says, as far as it fits into a turn; tells whether it said anything.
     fn poll(&mut self) -> bool {
-        let mut any = false;
-        while let Some(output) = self.machine.poll() {
-            any = true;
-            match output {
-                Output::Persist(ticket, record) => {
-                    self.state.batch.push(&record);
-                    self.state.polled = ticket;
-                }
-                Output::Send(to, message) => {
-                    self.outbox.message(to, &message, A::priority(&message));
-                }
-                Output::Event(event) => self.app.event(event),
-            }
-            if self.state.began.elapsed() >= HARD_TURN_LIMIT {
-                self.state.unpolled = true;
-                break;
-            }
+        let mut outputs = Outputs {
+            app: &mut self.app,
+            outbox: &mut self.outbox,
+            batch: &mut self.state.batch,
+            polled: &mut self.state.polled,
+            began: self.state.began,
+            any: false,
+        };
+        let drained = self.machine.drain(&mut outputs);
+        let any = outputs.any;
+        if let Err(TurnIsOver) = drained {
+            self.state.unpolled = true;
         }
         self.state.more |= self.state.unpolled;
         any

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use quorate_core::{
-    Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Ticket, Wire,
-    Writer, majority,
+    Corrupt, DecodeError, Fatal, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections,
+    Ticket, Tickets, Wire, Writer, majority,
 };
 use quorate_tokio::{App, Outbox, Priority, StorageHealth};
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ pub struct Register {
     agreed: u64,
     told: u64,
     tickets: Vec<(Ticket, u64)>,
-    last: Ticket,
+    issuer: Tickets,
     next_gossip: Instant,
     pub fatal: Option<Fatal>,
 }
@@ -54,7 +54,7 @@ impl Register {
             agreed: 0,
             told: 0,
             tickets: Vec::new(),
-            last: Ticket::default(),
+            issuer: Tickets::default(),
             next_gossip: Instant::ZERO,
             fatal: None,
         }
@@ -90,6 +90,7 @@ impl Machine for Register {
     type Message<'a> = State;
     type Record<'a> = Value;
     type Event<'a> = Value;
+    type Status = u64;
 
     fn max_message_len(&self) -> Option<usize> {
         // what tests change the limit of frames to is longer, but for the one of that
@@ -140,9 +141,9 @@ impl Machine for Register {
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
         if core::mem::take(&mut self.dirty) {
-            self.last = self.last.next();
-            self.tickets.push((self.last, self.value));
-            return Some(Output::Persist(self.last, Value(self.value)));
+            let ticket = self.issuer.issue();
+            self.tickets.push((ticket, self.value));
+            return Some(Output::Persist(ticket, Value(self.value)));
         }
         if let Some(peer) = self.owed.pop() {
             return Some(Output::Send(peer, State { value: self.value, durable: self.durable }));
@@ -160,6 +161,14 @@ impl Machine for Register {
 
     fn checkpoint(&self) -> impl Iterator<Item = Value> {
         (self.value > 0).then_some(Value(self.value)).into_iter()
+    }
+
+    fn status(&self) -> Self::Status {
+        self.value
+    }
+
+    fn rejections(&self) -> Rejections {
+        Rejections::default()
     }
 
     fn fatal(&self) -> Option<Fatal> {

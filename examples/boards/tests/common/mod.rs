@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use quorate_boards::launch::{Launch, NodeSetup, Running};
 use quorate_boards::runner::{Runner, Summary};
 use quorate_boards::{Failure, Journal, PROGRAMS};
-use quorate_core::{Instant, NodeId, Output, Wire as _};
+use quorate_core::{Instant, Machine, NodeId, Output, Wire as _};
 use quorate_raft::{Config, Fixed, Message, Raft, Record};
 use quorate_serial::{Decoder, Encoder, Endpoint, LineReader};
 use quorate_setpoint::{Answer, CLUSTER, Command, Program, Request, SavedState, config};
@@ -40,7 +40,7 @@ pub enum Bug {
 }
 
 /// The boards' own: with members that may change, unknown nodes would be answered.
-type Machine = Raft<Fixed<5, 3072, 256, 200>>;
+type Node = Raft<Fixed<5, 3072, 256, 200>>;
 
 const ROOM: usize = 512;
 
@@ -135,7 +135,7 @@ struct Board {
     broken: bool,
     /// Records that are reported as durable and not written yet.
     unwritten: Vec<Vec<u8>>,
-    machine: Machine,
+    machine: Node,
     program: Program,
     peers: Vec<u64>,
     streams: Vec<UnixStream>,
@@ -167,7 +167,7 @@ impl Board {
         let peers: Vec<u64> = setup.wires.iter().map(|(peer, _)| *peer).collect();
         let voters: Vec<NodeId> =
             core::iter::once(setup.id).chain(peers.iter().copied()).map(NodeId::new).collect();
-        let mut machine = Machine::new(node, &voters, fast_config(), setup.seed).unwrap();
+        let mut machine = Node::new(node, &voters, fast_config(), setup.seed).unwrap();
         let program = {
             let flash = flash.lock().unwrap();
             for record in &flash.records {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use cortex_m_rt::entry;
-use quorate_core::{Instant, NodeId};
+use quorate_core::{Instant, Machine as _, NodeId};
 use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
 use quorate_election::{Bully, Config, ConfigError, Event, Inline, Role};
 use quorate_firmware::{Desk, MAX_PEERS, Node, Program, Setup, Stop, start};

@@ -48,8 +48,13 @@ impl Program for Setpoint {
     }
 
     fn event(&mut self, event: Event<'_>) {
-        if let Event::Role { role, term, leader } = event {
-            defmt::info!("term {=u64}: {}, leader {}", term, role, leader);
+        match event {
+            Event::Leading { term } => defmt::info!("term {=u64}: this node leads", term),
+            Event::Following { leader, term } => {
+                defmt::info!("term {=u64}: follows {}", term, leader);
+            }
+            Event::Leaderless { term } => defmt::info!("term {=u64}: no leader", term),
+            _ => {}
         }
         self.program.event(event);
     }

@@ -1,7 +1,7 @@
 //! The replica as the driver's loop sees it: commands, events, frames, and what is left to do at the end of a turn.
 
-use quorate_core::{Instant, NodeId};
-use quorate_raft::{Event, Heap, Message, Raft};
+use quorate_core::{Instant, Machine, NodeId};
+use quorate_raft::{Event, Heap, Message, Raft, Role};
 use quorate_tokio::Priority;
 use quorate_tokio::app::{App, Outbox, StorageHealth};
 use tracing::{error, info, warn};
@@ -58,7 +58,11 @@ impl App for Replica {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Committed(entries) => self.committed(entries),
-            Event::Role { role, term, leader } => self.role_changed(role, term, leader),
+            Event::Leading { term } => self.leader_changed(Role::Leader, term, Some(self.id)),
+            Event::Following { leader, term } => {
+                self.leader_changed(Role::Follower, term, Some(leader));
+            }
+            Event::Leaderless { term } => self.leader_changed(Role::Follower, term, None),
             Event::Read { through } => {
                 let committed = self.committed;
                 while self.rounds.front().is_some_and(|&(id, _)| id <= through) {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use quorate_core::{Instant, NodeId};
+use quorate_core::{Instant, Machine, NodeId};
 use quorate_raft::{Change, Heap, Raft, Role, Status};
 use quorate_tokio::app::Outbox;
 use tokio::sync::oneshot;

@@ -1,6 +1,6 @@
 //! Routes clients' batches to the leader: proposes, forwards, retries and gives up.
 
-use quorate_core::{Instant, NodeId};
+use quorate_core::{Instant, Machine, NodeId};
 use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
 use quorate_tokio::StorageHealth;
 use tokio::sync::oneshot;

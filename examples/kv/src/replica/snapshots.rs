@@ -1,6 +1,6 @@
 //! When snapshots are written, sent and taken in.
 
-use quorate_core::Instant;
+use quorate_core::{Instant, Machine};
 use quorate_raft::{Heap, Raft, Status};
 use quorate_tokio::StorageHealth;
 use tracing::{info, warn};

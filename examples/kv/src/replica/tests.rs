@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
-use quorate_core::{Output, Rejected};
+use quorate_core::{Machine, Output, Rejected};
 use quorate_raft::{Change, Config, Event};
 use quorate_tokio::app::App;
 use tokio::sync::oneshot;

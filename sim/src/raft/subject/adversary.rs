@@ -1,7 +1,7 @@
 //! What a node does with messages that no honest node sends, or that come from a node that is no member: tried on copies of the nodes as they
 //! are, so that nothing else in a run is changed by it.
 
-use quorate_core::{Instant, NodeId, Output, Rejected};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected};
 use quorate_raft::{Message, Raft, Role, Status, Storage};
 
 use super::RaftSubject;

@@ -1,7 +1,7 @@
 //! Clients: they write and read at the node that they believe to be the leader, wait for the
 //! answer, and try another node without one.
 
-use quorate_core::{Instant, NodeId, Wire};
+use quorate_core::{Instant, Machine, NodeId, Wire};
 use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
 
 use super::super::clients::{Request, State, next_target};
@@ -75,7 +75,7 @@ impl<S: Storage> RaftSubject<S> {
     /// Checks the lease of every node that believes to be the leader, at every step of the clients:
     /// a lease that is too long is so for a moment only.
     pub(super) fn check_leases(&mut self, access: &mut Access<'_, Self>) {
-        if self.config.lease_drift_ppm == 0 {
+        if self.config.lease_drift.is_none() {
             return;
         }
         for node in 0..access.nodes() {

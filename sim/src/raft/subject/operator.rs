@@ -1,5 +1,6 @@
 //! Operators: they change the members, have nodes campaign, and transfer leadership.
 
+use quorate_core::Machine;
 use quorate_raft::{Change as Member, Storage};
 
 use super::RaftSubject;

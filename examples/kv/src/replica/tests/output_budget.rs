@@ -1,6 +1,7 @@
 //! Replies while the output budget is full.
 
 use super::*;
+use quorate_core::Machine;
 
 /// More than a slice of the time of a turn to read.
 const LONG: usize = 2 << 20;
