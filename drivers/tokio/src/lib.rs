@@ -22,12 +22,12 @@
 //! }
 //!
 //! #[derive(Default)]
-//! struct Counter { value: u64, recorded: u64, tickets: Tickets, durable: Ticket, told: Ticket }
+//! struct Counter { value: u64, recorded: u64, tickets: Tickets, durable: u64, told: u64 }
 //!
 //! impl Machine for Counter {
 //!     type Message<'a> = Number;
 //!     type Record<'a> = Number;
-//!     type Event<'a> = Ticket;
+//!     type Event<'a> = u64;
 //!     type Status = u64;
 //!
 //!     fn restore(&mut self, record: Number) -> Result<(), Corrupt> {
@@ -38,7 +38,11 @@
 //!         Err(Rejected::UnknownSender)
 //!     }
 //!     fn tick(&mut self, _: Instant) {}
-//!     fn persisted(&mut self, ticket: Ticket) { self.durable = ticket }
+//!     fn persisted(&mut self, ticket: Ticket) {
+//!         if ticket == self.tickets.last() {
+//!             self.durable = self.recorded;
+//!         }
+//!     }
 //!     fn poll(&mut self) -> Option<Output<'_, Self>> {
 //!         if self.recorded < self.value {
 //!             self.recorded = self.value;
@@ -67,7 +71,7 @@
 //!         counter.value += 1;
 //!         self.waiting.push((counter.value, answer));
 //!     }
-//!     fn event(&mut self, durable: Ticket) { self.durable = durable.get() }
+//!     fn event(&mut self, durable: u64) { self.durable = durable }
 //!     fn settle(&mut self, _: &mut Counter, _: Instant, _: &mut Outbox) {
 //!         for (value, answer) in self.waiting.extract_if(.., |(value, _)| *value <= self.durable) {
 //!             let _ = answer.send(value);
