@@ -1,7 +1,5 @@
 use quorate_core::{Rng, Ticket};
 
-use crate::subject::Pending;
-
 /// The record log of one node: what is durable, and what was written and not synced.
 ///
 /// Unsynced writes may reach the medium in any order and any number of them; one may be torn. A log is read from its start
@@ -67,6 +65,9 @@ impl Disk {
         core::mem::take(&mut self.pending).last().map(|(ticket, _)| *ticket)
     }
 }
+
+/// A ticket and the bytes of its record.
+pub(crate) type Pending = (Ticket, Vec<u8>);
 
 #[cfg(test)]
 mod tests {

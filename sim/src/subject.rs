@@ -1,4 +1,4 @@
-use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Ticket};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng};
 
 use crate::host::Host;
 use crate::{Marks, Swarm};
@@ -337,6 +337,3 @@ impl<S: Subject> Access<'_, S> {
         Some(machine)
     }
 }
-
-/// A ticket and the bytes of its record.
-pub(crate) type Pending = (Ticket, Vec<u8>);

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use quorate_raft::{Index, Raft, Storage};
 
-use super::shadow::decode;
+use super::entries::decode;
 
 /// The members of a cluster as an entry lists them: the simulator's own reading of the bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -9,6 +9,7 @@
 mod application;
 mod clients;
 mod configs;
+mod entries;
 mod history;
 pub mod hostile;
 #[cfg(feature = "model")]

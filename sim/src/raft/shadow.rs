@@ -4,6 +4,7 @@ use quorate_core::{NodeId, Rng};
 use quorate_raft::{Entries, Index, Record, Term};
 
 use super::configs::{Config, Configs};
+use super::entries::decode;
 
 /// What is durable on a node, as its records say: the simulator's own reading, which trusts no machine.
 #[derive(Clone, Debug, Default)]
@@ -81,39 +82,6 @@ impl Shadow {
 /// The entries of an encoded run: index, term, and a hash of kind and data.
 pub(crate) fn parse(first: Index, run: &[u8]) -> impl Iterator<Item = (Index, Term, u64)> + '_ {
     decode(first, run).map(|(index, term, kind, data)| (index, term, hash(kind, data)))
-}
-
-/// The entries of an encoded run: index, term, kind and data. Written without the crate's own parser.
-pub(crate) fn decode(
-    first: Index,
-    run: &[u8],
-) -> impl Iterator<Item = (Index, Term, u64, &[u8])> + '_ {
-    let mut rest = run;
-    let mut index = first;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let term = varint(&mut rest);
-        let tag = varint(&mut rest);
-        let (data, after) = rest.split_at(((tag >> 2) as usize).min(rest.len()));
-        rest = after;
-        index += 1;
-        Some((index - 1, term, tag & 3, data))
-    })
-}
-
-fn varint(bytes: &mut &[u8]) -> u64 {
-    let (mut value, mut shift) = (0, 0);
-    while let Some((&byte, rest)) = bytes.split_first() {
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte < 0x80 {
-            break;
-        }
-    }
-    value
 }
 
 /// Whether two entries, each a term and a hash, are the same at one index: a witness does not know what is in a command.

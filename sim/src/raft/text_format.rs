@@ -6,7 +6,7 @@ use quorate_raft::{
     Term,
 };
 
-use super::shadow::decode;
+use super::entries::decode;
 use crate::trace::Trace;
 
 /// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
