@@ -34,6 +34,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod campaign;
+mod digest;
 mod disk;
 pub mod election;
 mod faults;
@@ -55,10 +56,11 @@ mod trace;
 mod world;
 
 pub use campaign::{Campaign, Outcome, Summary};
+pub use digest::Digest;
 pub use disk::Disk;
 pub use marks::Marks;
-pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, run};
-pub use shrink::shrink;
+pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, record, run};
+pub use shrink::{shrink, shrink_commands};
 pub use subject::{Access, LeaderStatus, Subject};
 pub use swarm::{Fault, Swarm};
 pub use world::World;

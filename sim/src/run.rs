@@ -79,15 +79,27 @@ pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<R
     }
 }
 
+/// Runs the first `duration_us` microseconds of a seed: what happened, as commands of an interaction test.
+///
+/// # Errors
+///
+/// What was violated, or that the subject has no interaction protocol.
+pub fn record<S: Subject>(
+    seed: u64,
+    nodes: Option<usize>,
+    duration_us: u64,
+) -> Result<Vec<String>, String> {
+    let mut world = recording_world::<S>(seed, nodes)?;
+    world.run_until(duration_us, |_| false)?;
+    Ok(world.recorder.0.take().unwrap_or_default())
+}
+
 /// Runs one seed that fails: what happened, as commands of an interaction test, and what was violated.
 pub(crate) fn run_recorded<S: Subject>(
     seed: u64,
     nodes: Option<usize>,
 ) -> Result<(Vec<String>, String), String> {
-    let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
-    let scenario_setup =
-        world.subject.scenario_setup().ok_or("this subject has no interaction protocol")?;
-    world.recorder.0 = Some(scenario_setup);
+    let mut world = recording_world::<S>(seed, nodes)?;
     let result = catch_unwind(AssertUnwindSafe(|| phases(&mut world)));
     let commands = world.recorder.0.take().unwrap_or_default();
     match result {
@@ -95,6 +107,14 @@ pub(crate) fn run_recorded<S: Subject>(
         Ok(Err(what)) => Ok((commands, what)),
         Err(_) => Ok((commands, "it panics".into())),
     }
+}
+
+fn recording_world<S: Subject>(seed: u64, nodes: Option<usize>) -> Result<World<S>, String> {
+    let mut world = World::<S>::new(seed, nodes, Trace::new(0, false));
+    let scenario_setup =
+        world.subject.scenario_setup().ok_or("this subject has no interaction protocol")?;
+    world.recorder.0 = Some(scenario_setup);
+    Ok(world)
 }
 
 fn run_once<S: Subject>(

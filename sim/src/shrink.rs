@@ -26,19 +26,28 @@ where
     P: Protocol<Machine: Machine>,
 {
     let (commands, what) = run_recorded::<S>(seed, nodes)?;
-    let mut shrinker =
-        Shrinker::<P> { kind: String::new(), executed: 0, protocol: core::marker::PhantomData };
-    let Some((end, violation)) = run_until_violation::<P>(&commands) else {
-        return Err(format!(
-            "seed {seed}: {what}\nThe interaction harness does not reproduce this."
-        ));
+    shrink_commands::<P>(commands, &format!("the simulator, seed {seed}")).ok_or_else(|| {
+        format!("seed {seed}: {what}\nThe interaction harness does not reproduce this.")
+    })
+}
+
+/// Finds an interaction test, as short as can be, that fails in the same way as these commands; `source` says where they are
+/// from. `None` if they violate nothing.
+#[must_use]
+pub fn shrink_commands<P>(mut commands: Vec<String>, source: &str) -> Option<String>
+where
+    P: Protocol<Machine: Machine>,
+{
+    let (end, violation) = run_until_violation::<P>(&commands)?;
+    let mut shrinker = Shrinker::<P> {
+        kind: violation_kind(&violation),
+        executed: 0,
+        protocol: core::marker::PhantomData,
     };
-    shrinker.kind = violation_kind(&violation);
-    let mut commands = commands;
     commands.truncate(end + 1);
     let commands = shrinker.minimize(commands);
     let commands = shrinker.simplify(commands);
-    Ok(shrinker.write(seed, &commands, &violation))
+    Some(shrinker.write(source, &commands, &violation))
 }
 
 struct Shrinker<P> {
@@ -115,9 +124,9 @@ impl<P: Protocol> Shrinker<P> {
     }
 
     /// The scenario with what each command prints: digests as places, clocks as times that pass.
-    fn write(&self, seed: u64, commands: &[String], what: &str) -> String {
+    fn write(&self, source: &str, commands: &[String], what: &str) -> String {
         let first: String = what.lines().next().unwrap_or_default().chars().take(120).collect();
-        let mut text = format!("# {first}\n#\n# Source: the simulator, seed {seed}\n");
+        let mut text = format!("# {first}\n#\n# Source: {source}\n");
         let mut harness = Harness::<P>::default();
         let mut rest = commands.iter().peekable();
         while let Some(command) = rest.next() {
@@ -209,64 +218,6 @@ fn elapsed_us<P: Protocol>(harness: &Harness<P>, command: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::World;
-    use crate::raft::{OnHeap, OnInline, RaftProtocol, SmallLog};
-    use crate::trace::Trace;
-
-    /// What the harness makes of the first seconds of a run: commands, those it rejected, and what
-    /// was violated.
-    fn replay<S: Subject, P: Protocol>(seed: u64) -> (usize, Vec<String>, Option<Error>) {
-        let mut world = World::<S>::new(seed, None, Trace::new(0, false));
-        world.recorder.0 = world.subject.scenario_setup();
-        world.run_until(5_000_000, |_| false).unwrap();
-        let commands = world.recorder.0.take().unwrap();
-        let mut harness = Harness::<P>::default();
-        let mut rejected = Vec::new();
-        for command in &commands {
-            match harness.execute(command) {
-                Ok(()) => {}
-                Err(Error::Command(what)) => rejected.push(format!("{command}: {what}")),
-                Err(error) => return (commands.len(), rejected, Some(error)),
-            }
-            harness.take_output();
-        }
-        (commands.len(), rejected, None)
-    }
-
-    #[test]
-    fn recorded_runs_replay_in_the_harness() {
-        for seed in 1..=8 {
-            let (count, rejected, error) = if seed % 2 == 0 {
-                replay::<OnHeap, RaftProtocol>(seed)
-            } else {
-                replay::<OnInline, RaftProtocol<SmallLog>>(seed)
-            };
-            assert_eq!(error, None, "seed {seed}");
-            // a crash in the middle of a poll, or a message of before a restart that differs, is not told exactly
-            let few = rejected.len() * 100 <= count;
-            assert!(few, "seed {seed}: {} of {count}: {:?}", rejected.len(), rejected.first());
-        }
-    }
-
-    #[test]
-    fn shrinking_removes_irrelevant_commands() {
-        // two disks that tell of different committed entries: no bug of a machine is needed for that to be violated
-        let text = "nodes 2 snapshot-chunk=32 seed=7;campaign 1;disk all slow;duplicate 1->2;\
-            set-disk 1 term=2 log=1 commit=1;sync 2;jump 3;set-clock 1 90us;\
-            set-disk 2 term=2 log=2 commit=1;tick 1 5s";
-        let commands: Vec<String> = text.split(';').map(|c| c.trim().to_owned()).collect();
-        let (end, what) = run_until_violation::<RaftProtocol>(&commands).unwrap();
-        assert_eq!(end, 8, "{what}");
-        let protocol = core::marker::PhantomData::<RaftProtocol>;
-        let mut shrinker = Shrinker { kind: violation_kind(&what), executed: 0, protocol };
-        let small = shrinker.minimize(commands);
-        let small = shrinker.simplify(small);
-        let left =
-            ["nodes 2", "set-disk 1 term=2 log=1 commit=1", "set-disk 2 term=2 log=2 commit=1"];
-        assert_eq!(small, left);
-        let scenario = shrinker.write(7, &small, &what);
-        assert!(scenario.ends_with("committed different entries at 1\n"), "{scenario}");
-    }
 
     #[test]
     fn violation_kinds_ignore_numbers() {

@@ -1,19 +1,21 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::Digest;
+
 /// What happened lately, in words, and a hash of everything that happened.
 #[derive(Debug)]
 pub(crate) struct Trace {
     lines: VecDeque<String>,
     keep: usize,
     print: bool,
-    hash: u64,
+    digest: Digest,
 }
 
 impl Trace {
     /// Keeps the last `keep` lines (0: none are made), or prints all.
     pub(crate) fn new(keep: usize, print: bool) -> Self {
-        Self { lines: VecDeque::new(), keep, print, hash: 0xcbf2_9ce4_8422_2325 }
+        Self { lines: VecDeque::new(), keep, print, digest: Digest::new() }
     }
 
     /// Adds a line, which is only made if somebody wants to see it.
@@ -32,18 +34,13 @@ impl Trace {
         }
     }
 
-    /// Mixes numbers and bytes into the hash (FNV-1a).
+    /// Mixes numbers and bytes into the hash.
     pub(crate) fn mix(&mut self, numbers: &[u64], bytes: &[u8]) {
-        for number in numbers {
-            self.hash = (self.hash ^ number).wrapping_mul(0x0100_0000_01b3);
-        }
-        for &byte in bytes {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.digest.mix(numbers, bytes);
     }
 
     pub(crate) const fn hash(&self) -> u64 {
-        self.hash
+        self.digest.value()
     }
 }
 

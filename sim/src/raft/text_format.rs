@@ -7,7 +7,7 @@ use quorate_raft::{
 };
 
 use super::entries::decode;
-use crate::trace::Trace;
+use crate::Digest;
 
 /// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
 pub(crate) fn message(message: &Message<'_>) -> String {
@@ -246,40 +246,40 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
 /// A message in one number: all of it but what commands and snapshots hold, and which incarnation
 /// of a node sent it, which the time is part of.
 pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
-    let mut trace = Trace::new(0, false);
+    let mut digest = Digest::new();
     match *message {
         Message::Append { term, prev_index, prev_term, commit, round, entries } => {
-            trace.mix(&[term, prev_index, prev_term, commit, round], &[]);
+            digest.mix(&[term, prev_index, prev_term, commit, round], &[]);
             for (index, term, kind, data) in decode(prev_index + 1, entries) {
-                trace.mix(&[index, term, kind, data.len() as u64], &[]);
+                digest.mix(&[index, term, kind, data.len() as u64], &[]);
             }
         }
         Message::Snapshot { term, round, index, index_term, offset, done, data } => {
             let numbers = [term, round, index, index_term, offset, data.len() as u64];
-            trace.mix(&numbers, &[u8::from(done)]);
+            digest.mix(&numbers, &[u8::from(done)]);
         }
         Message::SnapshotEnd { term, round, index, index_term, offset, data, .. } => {
             let numbers = [term, round, index, index_term, offset, data.len() as u64];
-            trace.mix(&numbers, &[1]);
+            digest.mix(&numbers, &[1]);
         }
-        Message::ReadIndex { term, id } => trace.mix(&[10, term, query_number(id)], &[]),
+        Message::ReadIndex { term, id } => digest.mix(&[10, term, query_number(id)], &[]),
         Message::ReadIndexConfirmed { term, id, index } => {
-            trace.mix(&[11, term, query_number(id), index], &[])
+            digest.mix(&[11, term, query_number(id), index], &[])
         }
         Message::Propose { term, id, round, commands } => {
-            trace.mix(&[14, term, query_number(id), round], &[]);
+            digest.mix(&[14, term, query_number(id), round], &[]);
             for (.., data) in decode(1, commands) {
-                trace.mix(&[data.len() as u64], &[]);
+                digest.mix(&[data.len() as u64], &[]);
             }
         }
         Message::Proposed { term, id, index, count } => {
-            trace.mix(&[15, term, query_number(id), index, count], &[]);
+            digest.mix(&[15, term, query_number(id), index, count], &[]);
         }
         ref plain => {
             let mut bytes = vec![0; plain.encoded_len()];
-            trace.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());
+            digest.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());
         }
     }
     // short enough to read, long enough for the few messages on a link
-    trace.hash() >> 24
+    digest.value() >> 24
 }
