@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use quorate_sim::raft::hostile;
+use quorate_raft_sim::hostile;
 
 fuzz_target!(|data: &[u8]| {
     if let Err(what) = hostile::decode(data) {

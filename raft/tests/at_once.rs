@@ -73,6 +73,8 @@ mod removed_members;
 mod replication;
 #[path = "restore.rs"]
 mod restore;
+#[path = "scenarios.rs"]
+mod scenarios;
 #[path = "sessions.rs"]
 mod sessions;
 #[path = "snapshot_chunks.rs"]

@@ -13,9 +13,7 @@
 //! | [`Campaign`] | many seeds on several threads, and what they amount to |
 //! | [`interact`] | interaction tests: text files of commands and expected traces |
 //! | `model` | model checking, with feature `model`: everything that may happen to a few nodes, within bounds |
-//! | [`election`] | elections as a subject |
 //! | [`shrink`] | from a seed that fails to a short interaction test that fails the same way |
-//! | [`raft`] | Raft as a subject: a small store, its clients, the invariants, linearizability |
 //!
 //! # What is injected
 //!
@@ -36,7 +34,6 @@
 mod campaign;
 mod digest;
 mod disk;
-pub mod election;
 mod faults;
 mod host;
 pub mod interact;
@@ -46,7 +43,6 @@ mod marks;
 pub mod model;
 mod network;
 mod partition;
-pub mod raft;
 mod record;
 mod run;
 mod shrink;
@@ -59,7 +55,9 @@ pub use campaign::{Campaign, Outcome, Summary};
 pub use digest::Digest;
 pub use disk::Disk;
 pub use marks::Marks;
-pub use run::{COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, record, run};
+pub use run::{
+    COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, record, run,
+};
 pub use shrink::{shrink, shrink_commands};
 pub use subject::{Access, LeaderStatus, Subject};
 pub use swarm::{Fault, Swarm};

@@ -27,6 +27,6 @@ fn run(args: &[String]) -> Outcome {
         println!("cargo xtask model {} --part {part}", rest.join(" "));
         return run(&[rest, vec!["--part".to_owned(), part]].concat());
     }
-    let model = ["run", "--quiet", "--release", "-p", "quorate-sim", "--features", "model"];
+    let model = ["run", "--quiet", "--release", "-p", "quorate-sim-cli", "--features", "model"];
     Tool::cargo().args(model).args(["--bin", "model", "--"]).args(args).run()
 }

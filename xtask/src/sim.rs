@@ -14,7 +14,7 @@ nodes, and checks every invariant after every step. Arguments go on to the simul
     cargo xtask sim --sample                 3000 that the commit determines; CI runs this
 
 A seed that fails prints the command that replays it with a trace. `cargo run --release -p
-quorate-sim --bin sim -- --help` tells all the simulator can do.",
+quorate-sim-cli --bin sim -- --help` tells all the simulator can do.",
     run,
 };
 
@@ -32,7 +32,7 @@ fn run(args: &[String]) -> Outcome {
         return run(&["--from", &from.to_string(), "--seeds", &seeds.to_string()].map(String::from));
     }
     Tool::cargo()
-        .args(["run", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim", "--"])
+        .args(["run", "--quiet", "--release", "-p", "quorate-sim-cli", "--bin", "sim", "--"])
         .args(args)
         .run()
 }

@@ -6,7 +6,8 @@ pub(crate) type Target = fn(&[u8]) -> Result<(), String>;
 
 /// Gives every input of a corpus to a target.
 pub(crate) fn replay(name: &str, target: Target) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let folder = above.map(|it| it.join("fuzz/corpus").join(name)).find(|it| it.is_dir()).unwrap();
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

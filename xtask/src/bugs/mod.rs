@@ -225,7 +225,7 @@ fn plant(scratch: &Scratch, bug: &Bug) -> Outcome<PathBuf> {
 /// Builds the simulator from what is in the copy, and returns where it is.
 fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
     let cargo = Tool::cargo()
-        .args(["build", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim"])
+        .args(["build", "--quiet", "--release", "-p", "quorate-sim-cli", "--bin", "sim"])
         .args(["--config", "profile.release.debug=false"])
         .args(["--config", "profile.release.incremental=true"])
         .env("CARGO_TARGET_DIR", &scratch.target)

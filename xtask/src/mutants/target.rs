@@ -21,8 +21,8 @@ pub(super) struct Target {
 const OWN: &[&str] = &["--lib", "--tests"];
 const FEATURES: &str = "alloc,std,serde";
 
-const fn simulator(programs: &'static [&'static str]) -> Target {
-    Target { package: "quorate-sim", programs, features: "" }
+const fn simulator(package: &'static str, programs: &'static [&'static str]) -> Target {
+    Target { package, programs, features: "" }
 }
 
 /// All crates. What links many programs takes them as one, as `raft` does.
@@ -38,7 +38,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-clocks", programs: OWN, features: FEATURES },
-            simulator(&["--test=clocks_causal"]),
+            simulator("quorate-sim", &["--test=clocks_causal"]),
         ],
         doc_examples: true,
     },
@@ -47,7 +47,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-crdt", programs: OWN, features: FEATURES },
-            simulator(&["--test=crdt_replicas"]),
+            simulator("quorate-sim", &["--test=crdt_replicas"]),
         ],
         doc_examples: true,
     },
@@ -56,7 +56,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-election", programs: OWN, features: FEATURES },
-            simulator(&["--test=election_seeds", "--test=election_hostile"]),
+            simulator("quorate-election-sim", &["--test=seeds", "--test=hostile"]),
         ],
         doc_examples: true,
     },
@@ -69,7 +69,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
                 programs: &["--lib", "--test=at_once"],
                 features: "alloc,serde",
             },
-            simulator(&["--test=raft_all"]),
+            simulator("quorate-raft-sim", &["--test=all"]),
         ],
         doc_examples: false,
     },

@@ -9,6 +9,7 @@ use quorate_raft::{
     Config, EntryKind, Event, Forwarded, Index, Message, Proposal, Raft, Record, Replication, Role,
     Status, Storage, Term,
 };
+use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 use super::application::Application;
 use super::clients::{Client, Keys, State};
@@ -17,7 +18,6 @@ use super::oracle::Oracle;
 use super::protocol::{incarnation_seed, node_config};
 use super::store::{Command, Store};
 use super::text_format;
-use crate::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 /// A cluster of Raft nodes with a store beside each, and clients.
 pub struct RaftSubject<S: Storage> {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use quorate_sim::raft::{OnHeap, OnInline, REQUIRED_MARKS, RaftProtocol, SmallLog};
+use quorate_raft_sim::{OnHeap, OnInline, REQUIRED_MARKS, RaftProtocol, SmallLog};
 use quorate_sim::{
     COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, SLOW_ELECTION_TIMEOUTS, Summary,
 };

@@ -2,9 +2,9 @@
 
 use quorate_core::Machine;
 use quorate_raft::{Change as Member, Storage};
+use quorate_sim::Access;
 
 use super::RaftSubject;
-use crate::Access;
 
 impl<S: Storage> RaftSubject<S> {
     /// An operator changes the members, as a leader knows them.

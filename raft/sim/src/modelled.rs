@@ -3,10 +3,10 @@ use std::hash::{Hash, Hasher};
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Wire, majority};
 use quorate_raft::{Change, Config, Index, Inline, Members as FoundedBy, Raft, Record, Role, Term};
+use quorate_sim::model::{Modelled, Node};
 
 use super::configs::{Config as Members, Configs};
 use super::shadow::{Shadow, hashes};
-use crate::model::{Modelled, Node};
 
 /// Raft nodes for the model checker, on a small inline storage.
 ///

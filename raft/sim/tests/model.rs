@@ -11,8 +11,8 @@
 
 use quorate_core::NodeId;
 use quorate_raft::{Change, Config};
+use quorate_raft_sim::{ModelledRaft, Request};
 use quorate_sim::model::{Bounds, Exploration, explore};
-use quorate_sim::raft::{ModelledRaft, Request};
 
 fn raft(config: Config, bounds: Bounds, max_healing_us: u64) -> Exploration {
     let found = explore(

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
+use quorate_election_sim::{ElectionMachine, ModelledElection};
 use quorate_raft::Change;
-use quorate_sim::election::{ElectionMachine, ModelledElection};
+use quorate_raft_sim::{ModelledRaft, Request};
 use quorate_sim::model::{Bounds, Exploration, explore};
-use quorate_sim::raft::{ModelledRaft, Request};
 
 type BullyNode = Bully<Inline<5>>;
 type RingNode<A> = Ring<A, Inline<8>>;

@@ -3,9 +3,9 @@
 
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected};
 use quorate_raft::{Message, Raft, Role, Status, Storage};
+use quorate_sim::Access;
 
 use super::RaftSubject;
-use crate::Access;
 
 /// A node that no member knows.
 const NON_MEMBER: NodeId = NodeId::new(99);

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use quorate_core::{Drift, Instant, NodeId, Rejected, Rng};
 use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
+use quorate_sim::LEADER_TIMEOUTS;
+use quorate_sim::{Access, Marks, Subject, Swarm};
 
 use super::machine::{check_converged, index_of, recovery_quorum};
 use super::{ElectionMachine, Leaders};
-use crate::run::LEADER_TIMEOUTS;
-use crate::{Access, Marks, Subject, Swarm};
 
 /// An election, a failure detector on top of it, and a resource that leaders write to with their token.
 pub struct ElectionSubject<M> {

@@ -1,11 +1,12 @@
 //! Hostile inputs to election nodes and detectors: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "../../../sim/tests/corpus/mod.rs"]
 mod corpus;
 
 use corpus::{Target, replay};
 use quorate_core::Rng;
-use quorate_sim::election::{detectors, hostile};
+use quorate_election_sim::{detectors, hostile};
 
 #[test]
 fn decoder_corpus_passes() {

@@ -5,11 +5,11 @@ use quorate_raft::{
     Change, ChangeError, Config, EntryKind, Event, Heap, Index, Members, Message, Proposal,
     ProposeError, Raft, Record, Role, Storage, Term,
 };
+use quorate_sim::Marks;
+use quorate_sim::interact::{Options, Protocol, time_us};
 
 use super::oracle::Oracle;
 use super::text_format::{self, RoleText};
-use crate::Marks;
-use crate::interact::{Options, Protocol, time_us};
 
 /// Raft in interaction tests, on the heap storage or another. The application beside each node is
 /// the list of commands it applied.

@@ -1,12 +1,12 @@
 //! Elections in the simulator, with a failure detector on top, under every fault.
 //!
-//! `SEEDS=8000 cargo test --release -p quorate-sim --test election_seeds -- --nocapture` looks further, and tells how long it took
+//! `SEEDS=8000 cargo test --release -p quorate-election-sim --test seeds -- --nocapture` looks further, and tells how long it took
 //! to settle.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Inline, Ring};
-use quorate_sim::election::{ElectionMachine, ElectionSubject};
+use quorate_election_sim::{ElectionMachine, ElectionSubject};
 use quorate_sim::{Campaign, Summary};
 
 fn campaign<M: ElectionMachine>(seeds: u64) -> Summary {

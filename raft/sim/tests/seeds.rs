@@ -1,7 +1,7 @@
 //! A few seeds of Raft with every fault on; `cargo xtask sim` runs thousands.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_sim::raft::{OnHeap, OnInline};
+use quorate_raft_sim::{OnHeap, OnInline};
 use quorate_sim::{Campaign, Subject, run};
 
 #[test]

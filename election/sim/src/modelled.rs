@@ -3,10 +3,10 @@ use std::marker::PhantomData;
 
 use quorate_core::{Instant, NodeId, Wire};
 use quorate_election::{Config, Epoch, Event, Record, Role};
+use quorate_sim::model::{Modelled, Node};
 
 use super::machine::check_converged;
 use super::{ElectionMachine, Leaders};
-use crate::model::{Modelled, Node};
 
 /// An election for the model checker.
 #[derive(Clone, Debug)]

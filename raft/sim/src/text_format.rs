@@ -5,9 +5,9 @@ use quorate_raft::{
     Entries, Entry, EntryKind, Event, Forwarded, Index, Member, Members, Message, Record, Role,
     Term,
 };
+use quorate_sim::Digest;
 
 use super::entries::decode;
-use crate::Digest;
 
 /// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
 pub(crate) fn message(message: &Message<'_>) -> String {

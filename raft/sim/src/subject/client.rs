@@ -3,11 +3,11 @@
 
 use quorate_core::{Instant, Machine, NodeId, Wire};
 use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
+use quorate_sim::{Access, Marks};
 
 use super::super::clients::{Request, State, next_target};
 use super::super::store::{Change, Command};
 use super::RaftSubject;
-use crate::{Access, Marks};
 
 impl<S: Storage> RaftSubject<S> {
     /// Whether a node takes an operation: `Err` names the node to try instead.

@@ -2,11 +2,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use quorate_core::{Machine, NodeId};
 use quorate_raft::{Entries, Index, Message, Raft, ReadId, Record, Role, Status, Storage, Term};
+use quorate_sim::Marks;
 
 use super::configs::{Config, Configs};
 use super::reads::ReadChecker;
 use super::shadow::{METADATA_ONLY, Shadow, hashes, parse, same};
-use crate::Marks;
 
 /// Remembers what was ever sent, written and committed, and reports contradictions.
 pub(crate) struct Oracle {

@@ -1,8 +1,8 @@
 //! Runs of Raft as commands of interaction tests, and how such commands are reduced.
 #![allow(clippy::unwrap_used)]
 
+use quorate_raft_sim::{OnHeap, OnInline, RaftProtocol, SmallLog};
 use quorate_sim::interact::{Error, Harness, Protocol};
-use quorate_sim::raft::{OnHeap, OnInline, RaftProtocol, SmallLog};
 use quorate_sim::{Subject, record, shrink_commands};
 
 /// What the harness makes of the first seconds of a run: commands, those it rejected, and what

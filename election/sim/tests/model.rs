@@ -3,7 +3,7 @@
 
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
-use quorate_sim::election::{ElectionMachine, ModelledElection};
+use quorate_election_sim::{ElectionMachine, ModelledElection};
 use quorate_sim::model::{Bounds, explore};
 
 type BullyNode = Bully<Inline<5>>;
