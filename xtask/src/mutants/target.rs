@@ -47,7 +47,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-crdt", programs: OWN, features: FEATURES },
-            simulator("quorate-sim", &["--test=crdt_replicas"]),
+            simulator("quorate-crdt-sim", &["--tests"]),
         ],
         doc_examples: true,
     },

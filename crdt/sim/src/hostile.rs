@@ -15,7 +15,11 @@ type Verdict = Result<(), String>;
 
 /// Two states and a delta of the type that the first byte names. What decodes encodes to the same bytes; merging and applying
 /// keep the laws, or err and change nothing, whatever was decoded.
-pub(crate) fn decode(data: &[u8]) -> Verdict {
+///
+/// # Errors
+///
+/// What was violated.
+pub fn decode(data: &[u8]) -> Verdict {
     let Some((&kind, data)) = data.split_first() else { return Ok(()) };
     match kind {
         0 => pieces(&GCounter::<Inline<4>>::new(), data),
@@ -41,7 +45,11 @@ pub(crate) fn decode(data: &[u8]) -> Verdict {
 }
 
 /// A replica of three that hears only this. It says a bounded number of things, and its state stays one that others can read.
-pub(crate) fn messages(data: &[u8]) -> Verdict {
+///
+/// # Errors
+///
+/// What was violated.
+pub fn messages(data: &[u8]) -> Verdict {
     type Set = OrSet<u8, Inline<4>, Inline<3>>;
     let ids = [1, 2, 3].map(NodeId::new);
     let config = Config { durable: data.len().is_multiple_of(2), ..Config::default() };

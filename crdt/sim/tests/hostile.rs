@@ -1,21 +1,21 @@
 //! Hostile bytes: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod attack;
 #[path = "../../../sim/tests/corpus/mod.rs"]
 mod corpus;
 
 use corpus::replay;
 use quorate_core::Rng;
+use quorate_crdt_sim::hostile;
 
 #[test]
 fn decoder_corpus() {
-    replay("crdt_decode", attack::decode);
+    replay("crdt_decode", hostile::decode);
 }
 
 #[test]
 fn message_corpus() {
-    replay("crdt_messages", attack::messages);
+    replay("crdt_messages", hostile::messages);
 }
 
 /// Small numbers, as those are what lengths, tags and counters are.
@@ -26,8 +26,8 @@ fn random_bytes() {
         let len = 2 + rng.below(60) as usize;
         let most = 2 + rng.below(18);
         let mut data: Vec<u8> = (0..len).map(|_| rng.below(most) as u8).collect();
-        attack::messages(&data).unwrap();
+        hostile::messages(&data).unwrap();
         data[0] = rng.below(18) as u8;
-        attack::decode(&data).unwrap();
+        hostile::decode(&data).unwrap();
     }
 }

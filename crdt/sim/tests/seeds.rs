@@ -1,0 +1,41 @@
+//! A few hundred seeds of replicas with every fault on.
+#![allow(clippy::unwrap_used)]
+
+use quorate_crdt_sim::{OnHeap, OnInline};
+use quorate_sim::{Campaign, run};
+
+#[test]
+fn replicas_converge_and_lose_nothing_durable() {
+    let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, rerun_every: 20 };
+    let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
+    assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
+    let summary = outcome.summary;
+    assert!(summary.crashes > 200, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.completed > 200 * 100, "hardly anything was done: {}", summary.completed);
+    let marks = [
+        "full",
+        "kept",
+        "removed for good",
+        "crash after a change",
+        "crash when full",
+        "power loss",
+        "disk damaged",
+        "checkpoint",
+        "old message replayed",
+        "disk erased in the middle",
+        "amnesiac: told of unknown updates",
+        "amnesiac: refuses",
+        "amnesiac: stopped",
+    ];
+    for mark in marks {
+        assert!(summary.marks.get(mark) > 0, "never happened: {mark}");
+    }
+}
+
+#[test]
+fn same_seed_gives_the_same_run() {
+    for seed in [3, 4] {
+        let first = run::<OnInline>(seed, None, false).unwrap();
+        assert_eq!(run::<OnInline>(seed, None, false).unwrap(), first);
+    }
+}
