@@ -2,13 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[allow(dead_code)]
-#[path = "../../clocks/tests/hostile/attack.rs"]
-mod attack;
+use quorate_clocks_sim::hostile;
 
 fuzz_target!(|data: &[u8]| {
-    if let Err(what) = attack::decode(data) {
+    if let Err(what) = hostile::decode(data) {
         panic!("{what}");
     }
 });

@@ -38,7 +38,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-clocks", programs: OWN, features: FEATURES },
-            simulator("quorate-sim", &["--test=clocks_causal"]),
+            simulator("quorate-clocks-sim", &["--tests"]),
         ],
         doc_examples: true,
     },

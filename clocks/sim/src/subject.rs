@@ -14,7 +14,7 @@ const TIMEOUT_US: u64 = 2_000_000;
 const MAX_REFUSALS: u32 = 30;
 
 /// A group of members, the sets they keep, and clients with session tokens.
-pub(crate) struct Group<A, M, P> {
+pub struct CausalSubject<A, M, P> {
     rng: Rng,
     config: Config,
     applications: Vec<Application>,
@@ -41,7 +41,7 @@ fn id(node: usize) -> NodeId {
     NodeId::new(node as u64 + 1)
 }
 
-impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
+impl<A: Storage, M: Storage, P: Storage> CausalSubject<A, M, P> {
     fn actor(&self, node: usize) -> Actor {
         Actor::new(id(node), self.incarnations[node])
     }
@@ -214,7 +214,7 @@ impl<A: Storage, M: Storage, P: Storage> Group<A, M, P> {
     }
 }
 
-impl<A: Storage, M: Storage, P: Storage> Subject for Group<A, M, P> {
+impl<A: Storage, M: Storage, P: Storage> Subject for CausalSubject<A, M, P> {
     type Machine = Member<A, M, P>;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {

@@ -1,31 +1,31 @@
 //! Hostile bytes: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod attack;
 #[path = "../../../sim/tests/corpus/mod.rs"]
 mod corpus;
 
 use corpus::replay;
+use quorate_clocks_sim::hostile;
 use quorate_core::Rng;
 
 #[test]
 fn decoder_corpus() {
-    replay("clocks_decode", attack::decode);
+    replay("clocks_decode", hostile::decode);
 }
 
 #[test]
 fn message_corpus() {
-    replay("causal_messages", attack::messages);
+    replay("causal_messages", hostile::messages);
 }
 
 /// The oracle took what the member refuses, a message of a stranger, for what was told of an own
 /// broadcast.
 #[test]
 fn rejected_input_does_not_reach_the_oracle() {
-    attack::messages(&[0, 0, 1, 0, 255, 10, 0, 1, 0, 2, 1, 0, 0, 1, 1, 0, 1, 0]).unwrap();
+    hostile::messages(&[0, 0, 1, 0, 255, 10, 0, 1, 0, 2, 1, 0, 0, 1, 1, 0, 1, 0]).unwrap();
     // nor does an own broadcast that comes back, with causes that it did not have, while it is on
     // its way to the disk
-    attack::messages(&[1, 0, 2, 9, 0, 1, 0, 1, 1, 3, 0, 9, 0]).unwrap();
+    hostile::messages(&[1, 0, 2, 9, 0, 1, 0, 1, 1, 3, 0, 9, 0]).unwrap();
 }
 
 /// Bytes hardly ever make a claim and the answer that confirms it.
@@ -44,7 +44,7 @@ fn false_claims_stop_only_when_confirmed() {
                 from => data.extend([2 + from as u8 % 2, 8].iter().chain(&claim)),
             }
         }
-        stopped += u64::from(attack::stops(&data).unwrap());
+        stopped += u64::from(hostile::stops(&data).unwrap());
     }
     assert!(stopped > 500, "{stopped}");
 }
@@ -57,8 +57,8 @@ fn random_bytes() {
         let len = 2 + rng.below(60) as usize;
         let most = 2 + rng.below(18);
         let mut data: Vec<u8> = (0..len).map(|_| rng.below(most) as u8).collect();
-        attack::messages(&data).unwrap();
+        hostile::messages(&data).unwrap();
         data[0] = rng.below(7) as u8;
-        attack::decode(&data).unwrap();
+        hostile::decode(&data).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use quorate_core::{
 
 /// A member whose disk may have been erased: it does not see the records of former incarnations.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Member<A: Storage, M: Storage, P: Storage> {
+pub struct Member<A: Storage, M: Storage, P: Storage> {
     causal: Causal<A, M, P>,
     incarnation: u32,
 }
@@ -35,7 +35,7 @@ impl<A: Storage, M: Storage, P: Storage> DerefMut for Member<A, M, P> {
 
 /// A record, and whose it is.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct TaggedRecord<'a> {
+pub struct TaggedRecord<'a> {
     pub(crate) incarnation: u32,
     pub(crate) record: Record<'a>,
 }

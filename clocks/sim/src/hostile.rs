@@ -13,7 +13,11 @@ type Verdict = Result<(), String>;
 type Small = Inline<4>;
 
 /// Bytes as what the first one names. What decodes encodes to the same bytes.
-pub(crate) fn decode(data: &[u8]) -> Verdict {
+///
+/// # Errors
+///
+/// What was violated.
+pub fn decode(data: &[u8]) -> Verdict {
     let Some((&kind, data)) = data.split_first() else { return Ok(()) };
     match kind {
         0 => same(data, VersionVector::<Small>::from_slice(data).ok()),
@@ -36,12 +40,20 @@ const ME: Actor = Actor::new(NodeId::new(1), 0);
 /// once, as they were sent and after their causes; rejected input changes nothing; the store stays
 /// within its limit, output ends, and the member does not stop itself before a peer that claimed
 /// own broadcasts repeated the claim on request.
-pub(crate) fn messages(data: &[u8]) -> Verdict {
+///
+/// # Errors
+///
+/// What was violated.
+pub fn messages(data: &[u8]) -> Verdict {
     stops(data).map(drop)
 }
 
 /// The same; true if the member stopped itself, for a good reason.
-pub(crate) fn stops(data: &[u8]) -> Result<bool, String> {
+///
+/// # Errors
+///
+/// What was violated.
+pub fn stops(data: &[u8]) -> Result<bool, String> {
     let ids = [1, 2, 3].map(NodeId::new);
     let Ok(mut node) = Victim::new(ME, &ids, Config::lan()) else {
         return Err("a group of three cannot be made".into());
