@@ -1,4 +1,4 @@
-//! The interaction tests of Raft: `raft/tests/scenarios/*.txt`. `UPDATE=1 cargo test -p quorate-raft --test scenarios`
+//! The interaction tests of Raft: `raft/scenarios/*.txt`. `UPDATE=1 cargo test -p quorate-raft --test scenarios`
 //! writes the expectations anew.
 #![allow(clippy::panic)]
 
@@ -9,7 +9,7 @@ use quorate_sim::interact::check_folder;
 
 #[test]
 fn scenarios_print_what_they_expect() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     match check_folder::<RaftProtocol>(&folder) {
         Ok(count) => assert!(count >= 60, "only {count} scenarios were found"),
         Err(errors) => panic!("{errors}"),

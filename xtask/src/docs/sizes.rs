@@ -16,7 +16,7 @@ const LEDGERS: [(&str, &str); 2] = [
 ];
 /// What is counted: files in a folder.
 const COUNTS: [(&str, &str, &str); 2] =
-    [("planted bugs", "sim/bugs", ".patch"), ("scenarios", "raft/tests/scenarios", ".txt")];
+    [("planted bugs", "sim/bugs", ".patch"), ("scenarios", "raft/scenarios", ".txt")];
 /// Words that make a figure before them a size of a program.
 const OF_CODE: &str = " of code";
 
