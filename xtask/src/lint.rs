@@ -8,7 +8,7 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Clippy over all targets of all crates with all features, then the documentation (broken links and
 the like), both with warnings denied. The lints are in [workspace.lints] of Cargo.toml, and in
-clippy.toml. Before that: each patch in sim/bugs must have a row in sim/bugs/RESULT.md.",
+clippy.toml. Before that: each patch in CRATE/bugs must have a row in CRATE/bugs/RESULT.md.",
     run,
 };
 

@@ -2,10 +2,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome};
+use crate::features::PROTOCOL_CRATES;
 use crate::scratch::Scratch;
 use crate::tool::root;
 
-/// A planted bug: a patch against the protocol crates, with a header that says what it breaks.
+/// A planted bug: a patch against a protocol crate, with a header that says what it breaks.
 pub(crate) struct Bug {
     /// The file's name without `.patch`.
     pub(crate) name: String,
@@ -16,32 +17,44 @@ pub(crate) struct Bug {
     pub(crate) path: PathBuf,
 }
 
-/// Where the patches are.
-pub(crate) fn folder() -> PathBuf {
-    root().join("sim/bugs")
+/// The crates that have planted bugs.
+pub(crate) fn crates() -> impl Iterator<Item = &'static str> {
+    PROTOCOL_CRATES.iter().copied().filter(|krate| folder(krate).is_dir())
+}
+
+/// Where the patches of a crate are.
+fn folder(krate: &str) -> PathBuf {
+    root().join(krate).join("bugs")
 }
 
 impl Bug {
     /// All of them, or those whose names contain `filter`, in order of their names.
     pub(crate) fn load(filter: &str) -> Outcome<Vec<Self>> {
-        let folder = folder();
+        let mut bugs = Vec::new();
+        for krate in crates() {
+            bugs.extend(Self::load_of(krate)?);
+        }
+        bugs.retain(|bug| bug.name.contains(filter));
+        bugs.sort_by(|a, b| a.name.cmp(&b.name));
+        if bugs.is_empty() {
+            return Err(Failure::usage(format!(
+                "no planted bug has `{filter}` in its name; they are in the folders `bugs` of the crates"
+            )));
+        }
+        Ok(bugs)
+    }
+
+    /// Those of a crate, in order of their names.
+    pub(crate) fn load_of(krate: &str) -> Outcome<Vec<Self>> {
+        let folder = folder(krate);
         let mut bugs = Vec::new();
         for entry in fs::read_dir(&folder).map_err(Failure::io(folder.display()))? {
             let path = entry.map_err(Failure::io(folder.display()))?.path();
             if path.extension().is_some_and(|e| e == "patch") {
-                let bug = Self::read(&path)?;
-                if bug.name.contains(filter) {
-                    bugs.push(bug);
-                }
+                bugs.push(Self::read(&path)?);
             }
         }
         bugs.sort_by(|a, b| a.name.cmp(&b.name));
-        if bugs.is_empty() {
-            return Err(Failure::usage(format!(
-                "no planted bug has `{filter}` in its name; they are in {}",
-                folder.display()
-            )));
-        }
         Ok(bugs)
     }
 
@@ -79,8 +92,10 @@ impl Bug {
     /// Writes the difference between the repository and the copy as the patch, under the header it had.
     pub(crate) fn save(&self, scratch: &Scratch) -> Outcome {
         let mut diff = String::new();
-        for folder in crate::features::PROTOCOL_CRATES {
-            let (here, there) = (root().join(folder), scratch.tree.join(folder));
+        for krate in PROTOCOL_CRATES {
+            // a crate's folder also holds its patches, which the copy may have in an older form
+            let sources = Path::new(krate).join("src");
+            let (here, there) = (root().join(&sources), scratch.tree.join(&sources));
             let tool = scratch.git().args(["diff", "--no-index", "--no-color", "--src-prefix="]);
             let (_, text, _) =
                 tool.args(["--dst-prefix=", "--"]).args([&here, &there]).try_read()?;

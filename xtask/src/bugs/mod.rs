@@ -25,7 +25,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "bugs",
     about: "plants known bugs, one at a time; the simulator must find each",
     help: "
-Each patch in sim/bugs breaks one safety rule. It is applied to a copy of the repository in the
+Each patch in CRATE/bugs breaks one safety rule. It is applied to a copy of the repository in the
 target folder, the simulator is built there and run until it finds a violation, and the seed that
 found it must be clean without the bug. A bug that survives means that the rule is not tested. First
 of all the simulator runs without any bug, and must find nothing.
@@ -41,7 +41,7 @@ of all the simulator runs without any bug, and must find nothing.
 
 A sample begins no bug after its budget, except that the first 8 are planted on any machine; one
 that was begun is always judged. When all are found, a run without --sample writes what found each
-into sim/bugs/RESULT.md, which is committed: all rows, or with a word those of the bugs that were
+into CRATE/bugs/RESULT.md, which is committed: all rows, or with a word those of the bugs that were
 planted. `cargo xtask lint` refuses a patch without a row.
 
 When a patch does not apply any more, because the code around it changed:
@@ -49,8 +49,8 @@ When a patch does not apply any more, because the code around it changed:
     cargo xtask bugs --open NAME     makes the copy anew and applies what still fits
     cargo xtask bugs --save NAME     writes the patch from what is different in the copy
 
-A new one begins with a file sim/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`, and
-the same two commands.",
+A new one begins with a file CRATE/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`,
+and the same two commands.",
     run,
 };
 
@@ -146,7 +146,7 @@ fn named(name: Option<&String>) -> Outcome<Bug> {
     let name = name.ok_or_else(|| Failure::usage("which bug? see `cargo xtask bugs --list`"))?;
     let found = Bug::load(name)?.into_iter().find(|m| m.name == *name);
     found.ok_or_else(|| {
-        Failure::usage(format!("there is no {}", bug::folder().join(name).display()))
+        Failure::usage(format!("there is no planted bug {name}: see `cargo xtask bugs --list`"))
     })
 }
 
@@ -198,22 +198,34 @@ fn run_all(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
     if sample.is_none() { save_results(&verdicts, &commit) } else { Ok(()) }
 }
 
-/// Writes the rows of what was found, among those that the repository holds already. The first to write them is a full run.
+/// Writes the rows of what was found, among those that the repository holds already.
 fn save_results(verdicts: &[Verdict], commit: &str) -> Outcome {
-    let bugs = Bug::load("")?;
-    let full = verdicts.len() > bugs.len();
-    let Some(mut results) = Results::load()?.or_else(|| full.then(Results::default)) else {
+    for krate in bug::crates() {
+        let bugs = Bug::load_of(krate)?;
+        let is_planted = |verdict: &&Verdict| bugs.iter().any(|bug| bug.name == verdict.name);
+        let verdicts: Vec<&Verdict> = verdicts.iter().filter(is_planted).collect();
+        if !verdicts.is_empty() {
+            save_results_of(krate, &bugs, &verdicts, commit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those of one crate. The first to write them is a full run.
+fn save_results_of(krate: &str, bugs: &[Bug], verdicts: &[&Verdict], commit: &str) -> Outcome {
+    let full = verdicts.len() == bugs.len();
+    let Some(mut results) = Results::load(krate)?.or_else(|| full.then(Results::default)) else {
         println!("no result is written before a run of all bugs was");
         return Ok(());
     };
-    for verdict in verdicts.iter().filter(|verdict| verdict.name != CONTROL) {
+    for verdict in verdicts {
         if let Ended::Violated { seed, what } = &verdict.trial.ended {
             let what: String = what.chars().take(SHOWN).collect();
             let seeds = seed.saturating_sub(FROM).saturating_add(1);
             results.found(&verdict.name, commit, *seed, seeds, &what);
         }
     }
-    results.save(&bugs)
+    results.save(krate, bugs)
 }
 
 fn plant(scratch: &Scratch, bug: &Bug) -> Outcome<PathBuf> {

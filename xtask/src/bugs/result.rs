@@ -2,13 +2,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 
-use super::bug::Bug;
+use super::bug::{self, Bug};
 use crate::commit;
 use crate::date::today;
 use crate::failure::{Failure, Outcome};
 
-/// The file, from the root of the repository on.
-const PATH: &str = "sim/bugs/RESULT.md";
+/// The files of all crates, as git takes it.
+const PATHS: &str = "*/bugs/RESULT.md";
+
+/// The file of a crate, from the root of the repository on.
+fn path_of(krate: &str) -> String {
+    format!("{krate}/bugs/RESULT.md")
+}
 
 const HEAD: &str = "\
 # Planted bugs: what found each
@@ -27,9 +32,9 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Those that the repository holds; `None` if it has no such file.
-    pub(crate) fn load() -> Outcome<Option<Self>> {
-        let path = crate::tool::root().join(PATH);
+    /// Those that the repository holds of a crate; `None` if it has no such file.
+    pub(crate) fn load(krate: &str) -> Outcome<Option<Self>> {
+        let path = crate::tool::root().join(path_of(krate));
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(Self::read(&text))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -54,28 +59,28 @@ impl Results {
 
     /// The commit as the rows name it.
     pub(crate) fn commit() -> String {
-        commit::name(PATH)
+        commit::name(PATHS)
     }
 
     /// Writes the rows of those bugs that there are.
-    pub(crate) fn save(&self, bugs: &[Bug]) -> Outcome {
+    pub(crate) fn save(&self, krate: &str, bugs: &[Bug]) -> Outcome {
         let rows = bugs.iter().filter_map(|bug| self.rows.get(&bug.name));
         let text = rows.fold(HEAD.to_owned(), |text, row| text + row + "\n");
-        let path = crate::tool::root().join(PATH);
+        let path = crate::tool::root().join(path_of(krate));
         fs::write(&path, text).map_err(Failure::io(path.display()))?;
-        println!("wrote {PATH}: commit it");
+        println!("wrote {}: commit it", path_of(krate));
         Ok(())
     }
 
     /// What is wrong if the rows are not those of the patches.
-    fn compare(&self, names: &[String]) -> Vec<String> {
+    fn compare(&self, path: &str, names: &[String]) -> Vec<String> {
         let missing = names.iter().filter(|name| !self.rows.contains_key(*name)).map(|name| {
             format!(
-                "{name}.patch has no row in {PATH}: run `cargo xtask bugs {name}` and commit it"
+                "{name}.patch has no row in {path}: run `cargo xtask bugs {name}` and commit it"
             )
         });
         let gone = self.rows.keys().filter(|name| !names.contains(name)).map(|name| {
-            format!("{PATH} has a row for {name}, of which there is no patch: remove the row")
+            format!("{path} has a row for {name}, of which there is no patch: remove the row")
         });
         missing.chain(gone).collect()
     }
@@ -86,13 +91,16 @@ impl Results {
 /// # Errors
 /// No results, a patch without a row, or a row without a patch.
 pub(crate) fn check() -> Outcome {
-    let Some(results) = Results::load()? else {
-        return Err(Failure::failed(format!(
-            "{PATH} is missing: run `cargo xtask bugs`, then commit it"
-        )));
-    };
-    let names: Vec<_> = Bug::load("")?.into_iter().map(|bug| bug.name).collect();
-    let wrong = results.compare(&names);
+    let mut wrong = Vec::new();
+    for krate in bug::crates() {
+        let path = path_of(krate);
+        let Some(results) = Results::load(krate)? else {
+            wrong.push(format!("{path} is missing: run `cargo xtask bugs`, then commit it"));
+            continue;
+        };
+        let names: Vec<_> = Bug::load_of(krate)?.into_iter().map(|bug| bug.name).collect();
+        wrong.extend(results.compare(&path, &names));
+    }
     if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
@@ -110,10 +118,10 @@ mod tests {
         let mut results = Results::default();
         results.found("vote-given-twice", "abc", 7, 7, "two leaders");
         let names = ["vote-given-twice".to_owned(), "new-bug".to_owned()];
-        let wrong = results.compare(&names);
+        let wrong = results.compare("raft/bugs/RESULT.md", &names);
         assert_eq!(wrong.len(), 1);
         assert!(wrong.concat().contains("run `cargo xtask bugs new-bug`"), "{wrong:?}");
-        let wrong = results.compare(&[]);
+        let wrong = results.compare("raft/bugs/RESULT.md", &[]);
         assert!(wrong.concat().contains("remove the row"), "{wrong:?}");
     }
 

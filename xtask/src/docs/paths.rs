@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn paths_exist() {
-        let text = "`raft/src`, `raft/src/lib.rs`, `src/none.rs`, `sim/bugs/NAME.patch`, `a/b`, `raft/x y`\n`raft/src/gone.rs`\n";
+        let text = "`raft/src`, `raft/src/lib.rs`, `src/none.rs`, `raft/bugs/NAME.patch`, `a/b`, `raft/x y`\n`raft/src/gone.rs`\n";
         let document = Document::parse("x.md", text);
         let findings = said(&check(&[&document], &crate::tool::root()));
         assert_eq!(findings, ["2: there is no `raft/src/gone.rs`: correct the path"]);

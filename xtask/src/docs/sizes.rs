@@ -7,6 +7,7 @@ use super::document::{Document, Line};
 use super::finding::Finding;
 use super::marker::{Marker, markers, unmarked};
 use crate::failure::{Failure, Outcome};
+use crate::features::PROTOCOL_CRATES;
 use crate::tool::root;
 
 /// The ledgers, each with the manifest whose profile it was measured with.
@@ -14,9 +15,9 @@ const LEDGERS: [(&str, &str); 2] = [
     ("bench/size/ledger.txt", "bench/size/Cargo.toml"),
     ("examples/firmware/ledger.txt", "examples/firmware/Cargo.toml"),
 ];
-/// What is counted: files in a folder.
+/// What is counted: files in a folder of each protocol crate that has it.
 const COUNTS: [(&str, &str, &str); 2] =
-    [("planted bugs", "sim/bugs", ".patch"), ("scenarios", "raft/scenarios", ".txt")];
+    [("planted bugs", "bugs", ".patch"), ("scenarios", "scenarios", ".txt")];
 /// Words that make a figure before them a size of a program.
 const OF_CODE: &str = " of code";
 
@@ -48,7 +49,10 @@ impl Figures {
         }
         let mut counts = BTreeMap::new();
         for (name, folder, end) in COUNTS {
-            counts.insert(name.to_owned(), count(folder, end)?);
+            let folders = PROTOCOL_CRATES.iter().map(|krate| format!("{krate}/{folder}"));
+            let there = folders.filter(|folder| root().join(folder).is_dir());
+            let count = there.map(|folder| count(&folder, end)).sum::<Outcome<u64>>()?;
+            counts.insert(name.to_owned(), count);
         }
         Ok(Self { ledgers, counts })
     }
