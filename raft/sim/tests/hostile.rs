@@ -1,7 +1,7 @@
 //! Hostile inputs to a Raft node: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../../../sim/tests/corpus/mod.rs"]
+#[path = "../../../fuzz/replay.rs"]
 mod corpus;
 
 use corpus::{Target, replay};
