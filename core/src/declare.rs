@@ -43,7 +43,9 @@ pub trait Declared<'a>: Field<'a> {
 /// Declares a message or record once: the type, its [`Wire`] form, its text, its generator and its table.
 ///
 /// An enum is encoded as its number and then its fields, in order; a struct as its fields. Attributes and documentation are
-/// those of the type. Fields have types that are a [`Field`].
+/// those of the type. Fields have types that are a [`Field`]. A type may have one lifetime, and after it one type parameter with
+/// a bound: `Message<'a, T: Value>`. Fields of a tuple variant are named in the declaration only, for the text and the table:
+/// `3 => Data(payload: &'a [u8])` declares `Data(&'a [u8])`.
 ///
 /// ```
 /// use quorate_core::{Declared, NodeId, Shown, Wire, wire};
@@ -83,66 +85,75 @@ pub trait Declared<'a>: Field<'a> {
 /// the rest, and [`Declared::encode_declared`] to compare with.
 #[macro_export]
 macro_rules! wire {
-    // a type that borrows
-    (by hand; $(#[$($attr:tt)*])* $vis:vis enum $name:ident<$life:lifetime> { $($body:tt)* }) => {
-        $crate::__wire!(@enum [$(#[$($attr)*])*] [$vis] $name [$life] [<$life>] { $($body)* });
+    (by hand; $($declaration:tt)*) => {
+        $crate::__wire!(@declare [hand] $($declaration)*);
     };
-    ($(#[$($attr:tt)*])* $vis:vis enum $name:ident<$life:lifetime> { $($body:tt)* }) => {
-        $crate::__wire!(@enum [$(#[$($attr)*])*] [$vis] $name [$life] [<$life>] { $($body)* });
-        $crate::__wire!(@codec $name [$life] [<$life>]);
-    };
-    ($(#[$($attr:tt)*])* $vis:vis struct $name:ident<$life:lifetime> { $($body:tt)* }) => {
-        $crate::__wire!(@struct [$(#[$($attr)*])*] [$vis] $name [$life] [<$life>] { $($body)* });
-        $crate::__wire!(@codec $name [$life] [<$life>]);
-    };
-    // a type that does not
-    (by hand; $(#[$($attr:tt)*])* $vis:vis enum $name:ident { $($body:tt)* }) => {
-        $crate::__wire!(@enum [$(#[$($attr)*])*] [$vis] $name ['wire] [] { $($body)* });
-    };
-    ($(#[$($attr:tt)*])* $vis:vis enum $name:ident { $($body:tt)* }) => {
-        $crate::__wire!(@enum [$(#[$($attr)*])*] [$vis] $name ['wire] [] { $($body)* });
-        $crate::__wire!(@codec $name ['wire] []);
-    };
-    ($(#[$($attr:tt)*])* $vis:vis struct $name:ident { $($body:tt)* }) => {
-        $crate::__wire!(@struct [$(#[$($attr)*])*] [$vis] $name ['wire] [] { $($body)* });
-        $crate::__wire!(@codec $name ['wire] []);
+    ($($declaration:tt)*) => {
+        $crate::__wire!(@declare [codec] $($declaration)*);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __wire {
-    (@enum [$($attrs:tt)*] [$vis:vis] $name:ident [$life:lifetime] [$($of:tt)*] {
+    // a type that borrows, and may have a parameter
+    (@declare [$codec:ident] $(#[$($attr:tt)*])* $vis:vis $kind:ident
+        $name:ident<$life:lifetime $(, $param:ident : $bound:path)?> { $($body:tt)* }
+    ) => {
+        $crate::__wire!(@$kind [$(#[$($attr)*])*] [$vis] $name [$life] [<$life $(, $param: $bound)?>]
+            [<$life $(, $param: $bound)?>] [<$life $(, $param)?>] { $($body)* });
+        $crate::__wire!(@$codec $name [$life] [<$life $(, $param: $bound)?>] [<$life $(, $param)?>]);
+    };
+    // a type that does not
+    (@declare [$codec:ident] $(#[$($attr:tt)*])* $vis:vis $kind:ident $name:ident { $($body:tt)* }) => {
+        $crate::__wire!(@$kind [$(#[$($attr)*])*] [$vis] $name ['wire] [] [<'wire>] [] { $($body)* });
+        $crate::__wire!(@$codec $name ['wire] [<'wire>] []);
+    };
+
+    (@enum [$($attrs:tt)*] [$vis:vis] $name:ident
+        [$life:lifetime] [$($params:tt)*] [$($impl:tt)*] [$($of:tt)*] {
         $($(#[$($vattr:tt)*])* $number:literal => $variant:ident $({
             $($(#[$($fattr:tt)*])* $field:ident : $type:ty),* $(,)?
-        })?),* $(,)?
+        })? $((
+            $($(#[$($tattr:tt)*])* $tuple:ident : $in_tuple:ty),* $(,)?
+        ))?),* $(,)?
     }) => {
         $($attrs)*
-        $vis enum $name $($of)* {
-            $($(#[$($vattr)*])* $variant $({ $($(#[$($fattr)*])* $field: $type),* })?),*
+        $vis enum $name $($params)* {
+            $($(#[$($vattr)*])* $variant
+                $({ $($(#[$($fattr)*])* $field: $type),* })?
+                $(( $($(#[$($tattr)*])* $in_tuple),* ))?),*
         }
 
-        impl<$life> $crate::Declared<$life> for $name $($of)* {
+        impl $($impl)* $crate::Declared<$life> for $name $($of)* {
             const SHAPE: $crate::Shape = $crate::Shape {
                 name: ::core::stringify!($name),
                 variants: &[$($crate::Variant {
                     number: ::core::option::Option::Some($number),
                     name: ::core::stringify!($variant),
                     doc: &[$($crate::__wire!(@doc $($vattr)*)),*],
-                    fields: &[$($($crate::FieldShape {
-                        name: ::core::stringify!($field),
-                        form: <$type as $crate::Field<$life>>::FORM,
-                        doc: &[$($crate::__wire!(@doc $($fattr)*)),*],
-                    }),*)?],
+                    fields: &[
+                        $($($crate::FieldShape {
+                            name: ::core::stringify!($field),
+                            form: <$type as $crate::Field<$life>>::FORM,
+                            doc: &[$($crate::__wire!(@doc $($fattr)*)),*],
+                        }),*)?
+                        $($($crate::FieldShape {
+                            name: ::core::stringify!($tuple),
+                            form: <$in_tuple as $crate::Field<$life>>::FORM,
+                            doc: &[$($crate::__wire!(@doc $($tattr)*)),*],
+                        }),*)?
+                    ],
                 }),*],
             };
 
             #[inline]
             fn encode_declared(&self, out: &mut $crate::Writer<'_>) {
                 match self {
-                    $(Self::$variant $({ $($field),* })? => {
+                    $(Self::$variant $({ $($field),* })? $(( $($tuple),* ))? => {
                         out.u8($number);
                         $($($crate::Wire::encode($field, out);)*)?
+                        $($($crate::Wire::encode($tuple, out);)*)?
                     })*
                 }
             }
@@ -152,25 +163,23 @@ macro_rules! __wire {
                 input: &mut $crate::Reader<$life>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
                 ::core::result::Result::Ok(match input.u8()? {
-                    $($number => Self::$variant $({ $($field: $crate::Wire::decode(input)?),* })?,)*
+                    $($number => Self::$variant
+                        $({ $($field: $crate::Wire::decode(input)?),* })?
+                        $(( $(<$in_tuple as $crate::Wire<$life>>::decode(input)?),* ))?,)*
                     _ => return ::core::result::Result::Err($crate::DecodeError::Invalid),
                 })
             }
         }
 
-        impl<$life> $crate::Field<$life> for $name $($of)* {
+        impl $($impl)* $crate::Field<$life> for $name $($of)* {
             const FORM: $crate::Form = $crate::Form::named(::core::stringify!($name));
 
             fn show(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 match self {
-                    $(Self::$variant $({ $($field),* })? => {
+                    $(Self::$variant $({ $($field),* })? $(( $($tuple),* ))? => {
                         f.write_str(::core::stringify!($variant))?;
-                        $(let mut before = " ";
-                        $(f.write_str(before)?;
-                        f.write_str(::core::concat!(::core::stringify!($field), " "))?;
-                        $crate::Field::show($field, f)?;
-                        before = ", ";)*
-                        let _ = before;)?
+                        $($crate::__wire!(@show f " " $($field = $field),*);)?
+                        $($crate::__wire!(@show f " " $($tuple = $tuple),*);)?
                         ::core::result::Result::Ok(())
                     })*
                 }
@@ -179,7 +188,9 @@ macro_rules! __wire {
             fn generate(source: &mut $crate::Source<$life>) -> Self {
                 const MAKE: &[u8] = &[$($number),*];
                 match source.one_of(MAKE) {
-                    $($number => Self::$variant $({ $($field: $crate::Field::generate(source)),* })?,)*
+                    $($number => Self::$variant
+                        $({ $($field: $crate::Field::generate(source)),* })?
+                        $(( $(<$in_tuple as $crate::Field<$life>>::generate(source)),* ))?,)*
                     // all there are come before, but the compiler does not know
                     _ => Self::generate(source),
                 }
@@ -187,15 +198,16 @@ macro_rules! __wire {
         }
     };
 
-    (@struct [$($attrs:tt)*] [$vis:vis] $name:ident [$life:lifetime] [$($of:tt)*] {
+    (@struct [$($attrs:tt)*] [$vis:vis] $name:ident
+        [$life:lifetime] [$($params:tt)*] [$($impl:tt)*] [$($of:tt)*] {
         $($(#[$($fattr:tt)*])* $fvis:vis $field:ident : $type:ty),* $(,)?
     }) => {
         $($attrs)*
-        $vis struct $name $($of)* {
+        $vis struct $name $($params)* {
             $($(#[$($fattr)*])* $fvis $field: $type),*
         }
 
-        impl<$life> $crate::Declared<$life> for $name $($of)* {
+        impl $($impl)* $crate::Declared<$life> for $name $($of)* {
             const SHAPE: $crate::Shape = $crate::Shape {
                 name: ::core::stringify!($name),
                 variants: &[$crate::Variant {
@@ -223,16 +235,11 @@ macro_rules! __wire {
             }
         }
 
-        impl<$life> $crate::Field<$life> for $name $($of)* {
+        impl $($impl)* $crate::Field<$life> for $name $($of)* {
             const FORM: $crate::Form = $crate::Form::named(::core::stringify!($name));
 
             fn show(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                let mut before = "";
-                $(f.write_str(before)?;
-                f.write_str(::core::concat!(::core::stringify!($field), " "))?;
-                $crate::Field::show(&self.$field, f)?;
-                before = ", ";)*
-                let _ = before;
+                $crate::__wire!(@show f "" $($field = &self.$field),*);
                 ::core::result::Result::Ok(())
             }
 
@@ -242,8 +249,9 @@ macro_rules! __wire {
         }
     };
 
-    (@codec $name:ident [$life:lifetime] [$($of:tt)*]) => {
-        impl<$life> $crate::Wire<$life> for $name $($of)* {
+    (@hand $($name:tt)*) => {};
+    (@codec $name:ident [$life:lifetime] [$($impl:tt)*] [$($of:tt)*]) => {
+        impl $($impl)* $crate::Wire<$life> for $name $($of)* {
             #[inline]
             fn encode(&self, out: &mut $crate::Writer<'_>) {
                 $crate::Declared::encode_declared(self, out);
@@ -256,6 +264,15 @@ macro_rules! __wire {
                 $crate::Declared::decode_declared(input)
             }
         }
+    };
+
+    (@show $f:ident $first:literal $($field:ident = $value:expr),*) => {
+        let mut before = $first;
+        $($f.write_str(before)?;
+        $f.write_str(::core::concat!(::core::stringify!($field), " "))?;
+        $crate::Field::show($value, $f)?;
+        before = ", ";)*
+        let _ = before;
     };
 
     (@doc doc = $doc:literal) => { $doc };

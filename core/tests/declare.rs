@@ -1,5 +1,5 @@
 //! Messages that are declared once.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use proptest::prelude::*;
 use quorate_core::{
@@ -97,6 +97,32 @@ impl<'a> Wire<'a> for HotAndLent<'a> {
     }
 }
 
+wire! {
+    /// Of any type that is a field.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    pub struct Generic<'a, T: Value<'a>> {
+        pub value: T,
+        kind: GenericKind<'a, T>,
+    }
+}
+
+wire! {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum GenericKind<'a, T: Value<'a>> {
+        /// One.
+        0 => One(
+            /// The one.
+            value: T,
+        ),
+        1 => Two(first: T, bytes: &'a [u8]),
+        2 => Named { value: T },
+        3 => Nothing,
+    }
+}
+
+trait Value<'a>: Field<'a> + Copy {}
+impl Value<'_> for u64 {}
+
 fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
     let mut buffer = vec![0; value.encoded_len()];
     value.to_slice(&mut buffer).unwrap().to_vec()
@@ -115,6 +141,10 @@ fn bytes_are_the_number_and_the_fields_in_order() {
     let nested = Message::Nested { pair: Pair { from: 1, to: 2 }, kind: Kind::Special };
     assert_eq!(encoded(&nested), [8, 1, 2, 1]);
     assert_eq!(encoded(&Lent { data: &[5] }), [1, 5]);
+    let generic = |kind| encoded(&Generic { value: 300_u64, kind });
+    assert_eq!(generic(GenericKind::One(7)), [0xac, 0x02, 0, 7]);
+    assert_eq!(generic(GenericKind::Two(7, b"a")), [0xac, 0x02, 1, 7, 1, b'a']);
+    assert_eq!(generic(GenericKind::Named { value: 8 }), [0xac, 0x02, 2, 8]);
 }
 
 #[test]
@@ -142,6 +172,8 @@ fn text_names_the_variant_and_the_fields() {
     assert_eq!(text(&Message::Nothing), "Nothing");
     let nested = Message::Nested { pair: Pair { from: 1, to: 2 }, kind: Kind::Plain };
     assert_eq!(text(&nested), "Nested pair from 1, to 2, kind Plain");
+    let generic = Generic { value: 5_u64, kind: GenericKind::Two(7, b"a") };
+    assert_eq!(Shown(&generic).to_string(), "value 5, kind Two first 7, bytes \"a\"");
 }
 
 #[test]
@@ -162,6 +194,9 @@ fn shapes_are_what_was_declared() {
     let pair = Pair::SHAPE;
     assert_eq!((pair.name, pair.variants[0].number, pair.variants[0].name), ("Pair", None, "Pair"));
     assert_eq!(pair.variants[0].fields[0].doc, [" From here."]);
+    let [one, two, ..] = GenericKind::<u64>::SHAPE.variants else { panic!() };
+    assert_eq!((one.name, one.fields[0].name, one.doc[0]), ("One", "value", " One."));
+    assert_eq!((one.fields[0].doc, two.fields[1].name), (&[" The one."][..], "bytes"));
     assert_eq!((Lent::SHAPE.name, Lent::SHAPE.variants[0].fields.len()), ("Lent", 1));
 }
 
@@ -224,6 +259,7 @@ proptest! {
         made::<Lent<'_>>(&bytes, &mut [0; 400]);
         made::<Hot>(&bytes, &mut [0; 400]);
         made::<HotAndLent<'_>>(&bytes, &mut [0; 400]);
+        made::<Generic<'_, u64>>(&bytes, &mut [0; 400]);
     }
 
     #[test]
@@ -234,6 +270,7 @@ proptest! {
         read::<Lent<'_>>(&bytes);
         read::<Hot>(&bytes);
         read::<HotAndLent<'_>>(&bytes);
+        read::<Generic<'_, u64>>(&bytes);
     }
 }
 
