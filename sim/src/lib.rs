@@ -49,6 +49,7 @@ mod shrink;
 mod subject;
 mod swarm;
 mod trace;
+pub mod wire;
 mod world;
 
 pub use campaign::{Campaign, Outcome, Summary};
