@@ -1,4 +1,4 @@
-//! The membership of a node, its encoding, and how changes modify it (docs/wire.md; Raft thesis, 4.1 and 4.3).
+//! The membership of a node, its encoding, and how changes modify it (docs/wire/raft.md; Raft thesis, 4.1 and 4.3).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -9,7 +9,7 @@ use quorate_raft::{
     Change, ChangeError, Config, Inline, Members, Membership, ProposeError, Raft, Role,
 };
 
-/// The bits of docs/wire.md.
+/// The bits of docs/wire/raft.md.
 const MEMBER: u8 = 1;
 const VOTER: u8 = 2;
 const OLD_VOTER: u8 = 4;

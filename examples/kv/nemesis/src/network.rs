@@ -2,7 +2,7 @@
 //! reset on its own, without the rights of an administrator.
 //!
 //! A node connects to another through that one's proxy, and the first frame on a connection is a hello, which names its sender
-//! (`docs/wire.md`): so the proxy knows whose link it carries. A cut direction holds bytes back, as a network does whose packets
+//! (`docs/wire/README.md`): so the proxy knows whose link it carries. A cut direction holds bytes back, as a network does whose packets
 //! are lost: both ends believe the connection to stand, and what was held back arrives after the cut.
 
 use std::collections::HashMap;

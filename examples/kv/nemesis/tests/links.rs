@@ -8,7 +8,7 @@ use std::time::Duration;
 use quorate_nemesis::network::Network;
 use quorate_nemesis::ports::Port;
 
-/// A hello of node 7, as `docs/wire.md` and `quorate_tokio::frame` have it.
+/// A hello of node 7, as `docs/wire/README.md` and `quorate_tokio::frame` have it.
 fn hello() -> Vec<u8> {
     let mut body = b"\0QUORATE\n".to_vec();
     body.extend_from_slice(&2_u32.to_le_bytes());
