@@ -1,4 +1,6 @@
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use core::fmt;
+
+use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
 
 /// Epochs at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const EPOCH_LIMIT: u64 = 1 << 62;
@@ -106,6 +108,18 @@ impl<'a> Wire<'a> for Epoch {
 
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self(input.u64()?))
+    }
+}
+
+impl Field<'_> for Epoch {
+    const FORM: Form = Form::named("epoch");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+
+    fn generate(source: &mut Source<'_>) -> Self {
+        Self(source.number())
     }
 }
 

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{DecodeError, Instant, Machine, NodeId, Wire};
+use quorate_core::{Declared, DecodeError, Instant, Machine, NodeId, Shown, Wire};
 use quorate_election::bully::Message as Bully;
 use quorate_election::ring::{ChangRoberts, Direction, HirschbergSinclair, Message as Ring};
 use quorate_election::{Config, Epoch, Inline, Mode, Record};
+use quorate_sim::wire::{check_codec, check_tables};
 
 fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; value.encoded_len()];
@@ -50,6 +51,26 @@ fn malformed_messages_do_not_decode() {
     assert_eq!(Ring::from_slice(&[2, 0, 0, 0, 2]), Err(DecodeError::Invalid));
 }
 
+#[test]
+fn tables_match_declarations() {
+    let declared = [
+        ("bully::Message", Bully::SHAPE),
+        ("ring::Message", Ring::SHAPE),
+        ("ring::Direction", Direction::SHAPE),
+        ("Record", Record::SHAPE),
+    ];
+    assert_eq!(check_tables("docs/wire/election.md", &declared), Ok(()));
+}
+
+#[test]
+fn text_names_the_message_and_its_fields() {
+    let alive = Bully::Alive { epoch: E, round: 7 };
+    assert_eq!(Shown(&alive).to_string(), "Alive epoch 300, round 7");
+    let reply = Ring::Reply { token: F, highest: E, phase: 2, direction: Direction::Backward };
+    let text = "Reply token 5, highest 300, phase 2, direction Backward";
+    assert_eq!(Shown(&reply).to_string(), text);
+}
+
 /// Polls until it is quiet, which must come soon.
 macro_rules! drain {
     ($machine:ident) => {
@@ -84,6 +105,17 @@ proptest! {
         }
         if let Ok(record) = Record::from_slice(&bytes) {
             prop_assert_eq!(encode(&record), bytes.clone());
+        }
+    }
+
+    #[test]
+    fn codecs_match_declarations(bytes in prop::collection::vec(any::<u8>(), 0..40), kind in 0u8..7) {
+        let mut bytes = bytes;
+        for first in [None, Some(kind)] {
+            bytes.splice(0..0, first);
+            check_codec::<Bully>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+            check_codec::<Ring>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+            check_codec::<Record>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
         }
     }
 

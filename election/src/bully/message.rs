@@ -1,51 +1,56 @@
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Reader, Wire, Writer, wire};
 
 use crate::Epoch;
 
-/// What bully nodes say to each other: 2 to 21 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Message {
-    /// To every higher node: is anybody better alive? To a leader that is missed: are you there? To all, where a majority keeps its
-    /// leader: do you miss it, too? To all, from a node without a record: which epochs have there been? With the highest epoch the
-    /// asker knows.
-    Election {
-        /// The highest epoch it knows.
-        epoch: Epoch,
-    },
-    /// To who asks: I am alive; and what I know. A higher node's ends a candidacy. Where a majority keeps its leader, a lower node's
-    /// supports it: I hear no leader, either.
-    Answer {
-        /// The highest epoch it knows.
-        epoch: Epoch,
-    },
-    /// To all: I lead in this epoch of mine; in quorum mode: will you accept me?
-    Coordinator {
-        /// The epoch.
-        epoch: Epoch,
-    },
-    /// To all, every so often: I still lead.
-    Alive {
-        /// The leader's epoch.
-        epoch: Epoch,
-        /// Grows with each heartbeat that a majority answered. In classic mode 0, unless the leader asks who follows it.
-        round: u64,
-    },
-    /// To the leader, in quorum mode or if it asks: I accept you.
-    Accept {
-        /// The leader's epoch.
-        epoch: Epoch,
-        /// The round it answers; 0 answers a `Coordinator`.
-        round: u64,
-    },
-    /// To a leader of old: there has been a later epoch. To a higher node that asks, where a majority keeps its leader: I hear mine; and
-    /// what I know.
-    Stale {
-        /// The highest epoch the sender knows.
-        epoch: Epoch,
-    },
+wire! {
+    by hand;
+    /// What bully nodes say to each other: 2 to 21 bytes.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    #[non_exhaustive]
+    pub enum Message {
+        /// Asks who is alive, and tells the highest epoch that the sender knows. A candidate sends it to all higher nodes, a
+        /// follower that misses its leader to the leader, and a node that starts without a record to all. With
+        /// [`Takeover::Keep`](crate::Takeover::Keep), a candidate also asks all nodes whether they miss the leader.
+        0 => Election {
+            /// The highest epoch that the sender knows.
+            epoch: Epoch,
+        },
+        /// Answers [`Election`](Self::Election): the sender is alive. The answer of a higher node ends a candidacy. With
+        /// [`Takeover::Keep`](crate::Takeover::Keep), the answer of a lower node supports it: that node hears no leader.
+        1 => Answer {
+            /// The highest epoch that the sender knows.
+            epoch: Epoch,
+        },
+        /// Announces to all nodes that the sender leads in this epoch, which is its own. In quorum mode it asks them to accept.
+        2 => Coordinator {
+            /// The leader's epoch.
+            epoch: Epoch,
+        },
+        /// The leader's heartbeat to all nodes.
+        3 => Alive {
+            /// The leader's epoch.
+            epoch: Epoch,
+            /// Grows with each heartbeat that a majority answered. In classic mode 0, unless the leader asks who follows it.
+            round: u64,
+        },
+        /// Accepts the leader, in answer to [`Coordinator`](Self::Coordinator) or [`Alive`](Self::Alive): in quorum mode, or
+        /// when the leader asks.
+        4 => Accept {
+            /// The leader's epoch.
+            epoch: Epoch,
+            /// The round that it answers; 0 answers a `Coordinator`.
+            round: u64,
+        },
+        /// Tells the leader of an earlier epoch that there has been a later one. With
+        /// [`Takeover::Keep`](crate::Takeover::Keep), also refuses an [`Election`](Self::Election): the sender still hears its
+        /// leader.
+        5 => Stale {
+            /// The highest epoch that the sender knows.
+            epoch: Epoch,
+        },
+    }
 }
 
 impl Message {
@@ -61,6 +66,7 @@ impl Message {
     }
 }
 
+/// Written by hand: all messages share the code for epochs, which saves 4 % of a machine's code.
 impl<'a> Wire<'a> for Message {
     fn encode(&self, out: &mut Writer<'_>) {
         let (kind, round) = match *self {

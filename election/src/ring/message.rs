@@ -1,16 +1,18 @@
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Reader, Wire, Writer, wire};
 
 use crate::Epoch;
 
-/// The direction in which a message goes round the ring.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Direction {
-    /// To the next member of the list.
-    Forward,
-    /// To the one before.
-    Backward,
+wire! {
+    /// The direction in which a message goes round the ring.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub enum Direction {
+        /// To the next member of the list.
+        0 => Forward,
+        /// To the previous member of the list.
+        1 => Backward,
+    }
 }
 
 impl Direction {
@@ -26,75 +28,79 @@ impl Direction {
     }
 }
 
-/// What ring nodes say to each other: 2 to 28 bytes.
-///
-/// A `token` names an attempt and its owner; `highest` gathers the highest epoch that anybody on the way knows, so that the new
-/// leader's is higher.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Message {
-    /// A token that goes all the way round.
-    Elect {
-        /// The attempt, and so the candidate.
-        token: Epoch,
-        /// The highest epoch on the way.
-        highest: Epoch,
-        /// Whom it has passed, a bit for each place; 0 where nobody asks.
-        passed: u32,
-    },
-    /// Hirschberg and Sinclair: is there anybody better within so many hops?
-    Probe {
-        /// The attempt, and so the candidate.
-        token: Epoch,
-        /// The highest epoch on the way.
-        highest: Epoch,
-        /// It is to go `2^phase` hops.
-        phase: u8,
-        /// Hops that are left, this one included.
-        hops: u8,
-        /// Which way it goes.
-        direction: Direction,
-    },
-    /// Hirschberg and Sinclair: there is not.
-    Reply {
-        /// The attempt it answers.
-        token: Epoch,
-        /// The highest epoch on the way.
-        highest: Epoch,
-        /// The phase it answers.
-        phase: u8,
-        /// Which way it goes.
-        direction: Direction,
-    },
-    /// Who leads, on its way round.
-    Coordinator {
-        /// The attempt that came to this.
-        token: Epoch,
-        /// The leader's epoch, and so the leader.
-        epoch: Epoch,
-    },
-    /// To the last hop: it arrived.
-    Ack {
-        /// The attempt.
-        token: Epoch,
-        /// Which of the messages that an attempt may have under way, 0 to 3.
-        slot: u8,
-        /// Up to which phase.
-        phase: u8,
-    },
-    /// The leader to all, every so often: I still lead. A follower to its leader that asks: I follow you.
-    Alive {
-        /// The leader's epoch.
-        epoch: Epoch,
-    },
-    /// From a leader that is to be kept, and has heard of a rival, to all: I still lead; do you
-    /// follow me?
-    ConfirmLeadership {
-        /// The leader's epoch.
-        epoch: Epoch,
-    },
+wire! {
+    by hand;
+    /// What ring nodes say to each other: 2 to 28 bytes.
+    ///
+    /// A `token` names an attempt and its owner; `highest` collects the highest epoch that any node on the way knows, so that
+    /// the new leader's is higher.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    #[non_exhaustive]
+    pub enum Message {
+        /// A candidate's token, which goes all the way round the ring.
+        0 => Elect {
+            /// The attempt, and so the candidate.
+            token: Epoch,
+            /// The highest epoch on the way.
+            highest: Epoch,
+            /// The nodes that it has passed, a bit for each place; 0 where no algorithm needs them.
+            passed: u32,
+        },
+        /// A candidate's token that goes `2^phase` hops, unless a better candidate is on the way (Hirschberg and Sinclair).
+        1 => Probe {
+            /// The attempt, and so the candidate.
+            token: Epoch,
+            /// The highest epoch on the way.
+            highest: Epoch,
+            /// It is to go `2^phase` hops.
+            phase: u8,
+            /// Hops that are left, this one included.
+            hops: u8,
+            /// Which way it goes.
+            direction: Direction,
+        },
+        /// Returns to the candidate: its [`Probe`](Self::Probe) met no better candidate (Hirschberg and Sinclair).
+        2 => Reply {
+            /// The attempt that it answers.
+            token: Epoch,
+            /// The highest epoch on the way.
+            highest: Epoch,
+            /// The phase that it answers.
+            phase: u8,
+            /// Which way it goes.
+            direction: Direction,
+        },
+        /// Announces the new leader, once round the ring.
+        3 => Coordinator {
+            /// The attempt that was successful.
+            token: Epoch,
+            /// The leader's epoch, and so the leader.
+            epoch: Epoch,
+        },
+        /// Acknowledges to the previous hop that a message of an attempt arrived.
+        4 => Ack {
+            /// The attempt.
+            token: Epoch,
+            /// Which of the messages that an attempt may have under way, 0 to 3.
+            slot: u8,
+            /// The phase up to which it acknowledges.
+            phase: u8,
+        },
+        /// The leader's heartbeat to all nodes. From a follower, the answer to
+        /// [`ConfirmLeadership`](Self::ConfirmLeadership): it follows that leader.
+        5 => Alive {
+            /// The leader's epoch.
+            epoch: Epoch,
+        },
+        /// A leader that has heard of a rival asks all nodes whether they still follow it, where the present leader is to be
+        /// kept ([`Takeover::Keep`](crate::Takeover::Keep)).
+        6 => ConfirmLeadership {
+            /// The leader's epoch.
+            epoch: Epoch,
+        },
+    }
 }
 
 /// The phase that stands for COORDINATOR: after all others.
@@ -134,6 +140,7 @@ impl Message {
     }
 }
 
+/// Written by hand: all messages share the code for epochs, which saves 4 % of a machine's code.
 impl<'a> Wire<'a> for Message {
     fn encode(&self, out: &mut Writer<'_>) {
         let kind = match self {
@@ -176,17 +183,18 @@ impl<'a> Wire<'a> for Message {
             }
             1 => {
                 let (phase, hops) = (input.u8()?, input.u8()?);
-                Self::Probe { token, highest, phase, hops, direction: direction(input)? }
+                Self::Probe { token, highest, phase, hops, direction: Direction::decode(input)? }
             }
-            2 => Self::Reply { token, highest, phase: input.u8()?, direction: direction(input)? },
+            2 => Self::Reply {
+                token,
+                highest,
+                phase: input.u8()?,
+                direction: Direction::decode(input)?,
+            },
             3 => Self::Coordinator { token, epoch: highest },
             4 => Self::Ack { token, slot: input.u8()?, phase: input.u8()? },
             5 => Self::Alive { epoch: token },
             _ => Self::ConfirmLeadership { epoch: token },
         })
     }
-}
-
-fn direction(input: &mut Reader<'_>) -> Result<Direction, DecodeError> {
-    Ok(if input.bool()? { Direction::Backward } else { Direction::Forward })
 }
