@@ -1,4 +1,6 @@
-use quorate_core::{DecodeError, NodeId, Reader, Votes};
+use core::fmt;
+
+use quorate_core::{DecodeError, Field, Form, NodeId, Reader, Source, Votes, Wire, Writer};
 
 use crate::storage::Storage;
 use crate::work::Work;
@@ -262,6 +264,36 @@ impl<'a> Members<'a> {
     /// Reads what was written with its length before it; who takes it looks at what is in it.
     pub(crate) fn read(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Self::split(input.bytes()?)
+    }
+}
+
+/// With its length before it, as messages and records have it; a machine looks at what is in it when it takes it.
+impl<'a> Wire<'a> for Members<'a> {
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.bytes(self.bytes());
+    }
+
+    #[inline]
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Self::read(input)
+    }
+}
+
+impl<'a> Field<'a> for Members<'a> {
+    const FORM: Form = Form::named("members");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "{";
+        for Member { id, membership } in *self {
+            write!(f, "{before}{id}: {membership}")?;
+            before = ", ";
+        }
+        f.write_str(if self.is_empty() { "{}" } else { "}" })
+    }
+
+    fn generate(source: &mut Source<'a>) -> Self {
+        Self(source.bytes().as_chunks().0)
     }
 }
 

@@ -1,213 +1,221 @@
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Reader, Wire, Writer, wire};
 
 use crate::{Index, Members, Term};
 
-/// What Raft nodes say to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and read rounds of 6.4).
-///
-/// `round` counts the leader's read and heartbeat rounds: an answer that echoes it proves that the leader was still followed
-/// after the round began.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Message<'a> {
-    /// Asks for a vote (3.4), or, as a pre-vote, whether one would be given (9.6).
-    RequestVote {
-        /// Nobody's term changes by a pre-vote.
-        pre: bool,
-        /// The candidate's term; of a pre-vote, the term it would campaign in.
-        term: Term,
-        /// The index of the candidate's last entry.
-        last_index: Index,
-        /// The term of the candidate's last entry.
-        last_term: Term,
-    },
-    /// Answers [`RequestVote`](Self::RequestVote).
-    Vote {
-        /// Answers a pre-vote.
-        pre: bool,
-        /// The term the vote is granted in; of a refusal, the term of who refuses.
-        term: Term,
-        /// Granted or refused.
-        granted: bool,
-    },
-    /// The leader's entries (3.5); without entries, its heartbeat and probe.
-    Append {
-        /// The leader's term.
-        term: Term,
-        /// The index just before the entries.
-        prev_index: Index,
-        /// The term of the entry there.
-        prev_term: Term,
-        /// The leader's commit index.
-        commit: Index,
-        /// The leader's round.
-        round: u64,
-        /// A run of encoded entries, see [`Entries`](crate::Entries).
-        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
-        entries: &'a [u8],
-    },
-    /// The follower's log agrees with the leader's, durably, up to `match_index`.
-    AppendAccepted {
-        /// The follower's term.
-        term: Term,
-        /// The round answered.
-        round: u64,
-        /// Everything up to here is on the follower's disk as in the leader's log.
-        match_index: Index,
-    },
-    /// The follower's log has no entry at `prev_index` of the term the leader said.
-    AppendRejected {
-        /// The follower's term.
-        term: Term,
-        /// The round answered.
-        round: u64,
-        /// The index that did not match.
-        prev_index: Index,
-        /// The follower's last index that may match.
-        hint_index: Index,
-        /// The term of the entry there.
-        hint_term: Term,
-    },
-    /// A part of a snapshot (chapter 5); without data, the leader's heartbeat to a node that needs one.
-    Snapshot {
-        /// The leader's term.
-        term: Term,
-        /// The leader's round.
-        round: u64,
-        /// The last index the snapshot covers.
-        index: Index,
-        /// The term of the entry there.
-        index_term: Term,
-        /// Where in the snapshot the data belongs, in bytes.
-        offset: u64,
-        /// The snapshot ends with this part; said by leaders whose members cannot change, the others send
-        /// [`SnapshotEnd`](Self::SnapshotEnd).
-        done: bool,
-        /// The part.
-        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
-        data: &'a [u8],
-    },
-    /// Answers [`Snapshot`](Self::Snapshot).
-    SnapshotAck {
-        /// The follower's term.
-        term: Term,
-        /// The round answered.
-        round: u64,
-        /// The snapshot's last index.
-        index: Index,
-        /// How many bytes of it the follower has: where the next part begins.
-        offset: u64,
-    },
-    /// The leader asks this node to start an election at once, and so to take over the lead (3.10).
-    TimeoutNow {
-        /// The leader's term.
-        term: Term,
-    },
-    /// Asks for a vote, as the leader wants it (3.10): who hears that leader need not protect it. Answered by [`Vote`](Self::Vote).
-    RequestVoteForTransfer {
-        /// The candidate's term.
-        term: Term,
-        /// The index of the candidate's last entry.
-        last_index: Index,
-        /// The term of the candidate's last entry.
-        last_term: Term,
-    },
-    /// The last part of a snapshot.
-    SnapshotEnd {
-        /// The leader's term.
-        term: Term,
-        /// The leader's round.
-        round: u64,
-        /// The last index the snapshot covers.
-        index: Index,
-        /// The term of the entry there.
-        index_term: Term,
-        /// Where in the snapshot the data belongs, in bytes.
-        offset: u64,
-        /// The members of the cluster as of `index`, or later.
-        #[cfg_attr(feature = "serde", serde(borrow))]
-        members: Members<'a>,
-        /// The part.
-        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
-        data: &'a [u8],
-    },
-    /// A follower asks its leader where a linearizable read may be answered (6.4).
-    ReadIndex {
-        /// The follower's term.
-        term: Term,
-        /// The follower's number for it, from 1.
-        id: u64,
-    },
-    /// Answers [`ReadIndex`](Self::ReadIndex).
-    ReadIndexConfirmed {
-        /// The leader's term.
-        term: Term,
-        /// The follower's number.
-        id: u64,
-        /// The follower may answer when it has applied this; it is committed.
-        index: Index,
-    },
-    /// The leader has nothing to do, and asks all to rest: nobody waits for heartbeats then. Who agrees answers by [`AppendAccepted`](Self::AppendAccepted).
-    Quiesce {
-        /// The leader's term.
-        term: Term,
-        /// The leader's round.
-        round: u64,
-        /// The last index of its log, which is committed.
-        index: Index,
-    },
-    /// A follower whose state is damaged asks for a snapshot (chapter 5).
-    RequestSnapshot {
-        /// The follower's term.
-        term: Term,
-        /// The least index it is to cover.
-        index: Index,
-    },
-    /// A follower hands commands to its leader (6.2).
-    Propose {
-        /// The follower's term.
-        term: Term,
-        /// The follower's number for the message, from 1.
-        id: u64,
-        /// The leader's round that the follower had heard last when it sent the message for the first time.
-        round: u64,
-        /// A run of encoded entries, see [`Entries`](crate::Entries): commands of that term.
-        #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
-        commands: &'a [u8],
-    },
-    /// Answers [`Propose`](Self::Propose).
-    Proposed {
-        /// The leader's term.
-        term: Term,
-        /// The follower's number.
-        id: u64,
-        /// The index of the first command.
-        index: Index,
-        /// How many were proposed, the first and those that follow it; the others were refused.
-        count: u64,
-    },
-    /// The receiver is no member any more: it asked for a vote, and lacks the committed entry that removed it (4.2.3). Sent
-    /// besides the [`Vote`](Self::Vote).
-    Removed {
-        /// The sender's term.
-        term: Term,
-        /// The index of the committed entry, or snapshot, whose members do not include the receiver.
-        index: Index,
-        /// The term of the entry there.
-        index_term: Term,
-    },
-    /// A follower with leases promises its leader not to vote for another node (6.4.1). Sent besides
-    /// [`AppendAccepted`](Self::AppendAccepted), once for each round.
-    LeasePromise {
-        /// The follower's term.
-        term: Term,
-        /// The round answered: the promise counts from when a message of it was received.
-        round: u64,
-        /// For how long at least, in microseconds of true time.
-        promise_us: u64,
-    },
+wire! {
+    by hand;
+    /// What Raft nodes send to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and read rounds of 6.4).
+    ///
+    /// `round` counts the leader's read and heartbeat rounds: an answer that echoes it proves that the leader was still followed
+    /// after the round began.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    #[non_exhaustive]
+    pub enum Message<'a> {
+        /// Asks for a vote (3.4), or, as a pre-vote, whether one would be granted (9.6).
+        0 => RequestVote {
+            /// A pre-vote: it changes no node's term.
+            pre: bool,
+            /// The candidate's term; of a pre-vote, the term it would campaign in.
+            term: Term,
+            /// The index of the candidate's last entry.
+            last_index: Index,
+            /// The term of the candidate's last entry.
+            last_term: Term,
+        },
+        /// Answers [`RequestVote`](Self::RequestVote) (3.4).
+        1 => Vote {
+            /// Answers a pre-vote.
+            pre: bool,
+            /// The term the vote is granted in; of a refusal, the sender's term.
+            term: Term,
+            /// Granted or refused.
+            granted: bool,
+        },
+        /// The leader's entries (3.5); without entries, its heartbeat and probe.
+        2 => Append {
+            /// The leader's term.
+            term: Term,
+            /// The index just before the entries.
+            prev_index: Index,
+            /// The term of the entry there.
+            prev_term: Term,
+            /// The leader's commit index.
+            commit: Index,
+            /// The leader's round.
+            round: u64,
+            /// A run of encoded entries, see [`Entries`](crate::Entries).
+            #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+            entries: &'a [u8],
+        },
+        /// The follower's log agrees with the leader's, durably, up to `match_index` (3.5).
+        3 => AppendAccepted {
+            /// The follower's term.
+            term: Term,
+            /// The round answered.
+            round: u64,
+            /// Everything up to here is on the follower's disk as in the leader's log.
+            match_index: Index,
+        },
+        /// The follower's log has no entry at `prev_index` of the term that the leader stated (3.5).
+        4 => AppendRejected {
+            /// The follower's term.
+            term: Term,
+            /// The round answered.
+            round: u64,
+            /// The index that did not match.
+            prev_index: Index,
+            /// The follower's last index that may match.
+            hint_index: Index,
+            /// The term of the entry there.
+            hint_term: Term,
+        },
+        /// A chunk of a snapshot (chapter 5); without data, the leader's heartbeat to a node that needs a snapshot.
+        5 => Snapshot {
+            /// The leader's term.
+            term: Term,
+            /// The leader's round.
+            round: u64,
+            /// The last index the snapshot covers.
+            index: Index,
+            /// The term of the entry there.
+            index_term: Term,
+            /// Where in the snapshot the data belongs, in bytes.
+            offset: u64,
+            /// The snapshot ends with this chunk. Set by leaders whose members cannot change; the others send
+            /// [`SnapshotEnd`](Self::SnapshotEnd).
+            done: bool,
+            /// The chunk.
+            #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+            data: &'a [u8],
+        },
+        /// Answers [`Snapshot`](Self::Snapshot) and [`SnapshotEnd`](Self::SnapshotEnd) (chapter 5).
+        6 => SnapshotAck {
+            /// The follower's term.
+            term: Term,
+            /// The round answered.
+            round: u64,
+            /// The snapshot's last index.
+            index: Index,
+            /// How many bytes of it the follower has: where the next chunk begins.
+            offset: u64,
+        },
+        /// The leader asks this node to start an election at once, and so to take over the leadership (3.10).
+        7 => TimeoutNow {
+            /// The leader's term.
+            term: Term,
+        },
+        /// Asks for a vote to take over the leadership, as the leader requested (3.10): followers grant it although they hear
+        /// that leader. Answered by [`Vote`](Self::Vote).
+        8 => RequestVoteForTransfer {
+            /// The candidate's term.
+            term: Term,
+            /// The index of the candidate's last entry.
+            last_index: Index,
+            /// The term of the candidate's last entry.
+            last_term: Term,
+        },
+        /// The last chunk of a snapshot, with the members as of `index` or later (4.1, chapter 5).
+        9 => SnapshotEnd {
+            /// The leader's term.
+            term: Term,
+            /// The leader's round.
+            round: u64,
+            /// The last index the snapshot covers.
+            index: Index,
+            /// The term of the entry there.
+            index_term: Term,
+            /// Where in the snapshot the data belongs, in bytes.
+            offset: u64,
+            /// The members of the cluster as of `index`, or later.
+            #[cfg_attr(feature = "serde", serde(borrow))]
+            members: Members<'a>,
+            /// The chunk.
+            #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+            data: &'a [u8],
+        },
+        /// A follower asks its leader where a linearizable read may be answered (6.4).
+        10 => ReadIndex {
+            /// The follower's term.
+            term: Term,
+            /// The follower's number for it, from 1.
+            id: u64,
+        },
+        /// Answers [`ReadIndex`](Self::ReadIndex): the follower may answer the read when it has applied `index` (6.4).
+        11 => ReadIndexConfirmed {
+            /// The leader's term.
+            term: Term,
+            /// The follower's number.
+            id: u64,
+            /// The follower may answer when it has applied this; it is committed.
+            index: Index,
+        },
+        /// The leader is idle, and asks all nodes to quiesce: they expect no heartbeats then. All of its log, through `index`, is
+        /// committed. A node that agrees answers with [`AppendAccepted`](Self::AppendAccepted).
+        12 => Quiesce {
+            /// The leader's term.
+            term: Term,
+            /// The leader's round.
+            round: u64,
+            /// The last index of its log, which is committed.
+            index: Index,
+        },
+        /// A follower whose state is damaged requests a snapshot that covers at least `index` (chapter 5).
+        13 => RequestSnapshot {
+            /// The follower's term.
+            term: Term,
+            /// The lowest index that the snapshot is to cover.
+            index: Index,
+        },
+        /// A follower forwards commands to its leader (6.2).
+        14 => Propose {
+            /// The follower's term.
+            term: Term,
+            /// The follower's number for the message, from 1.
+            id: u64,
+            /// The last of the leader's rounds that the follower had received when it sent the message for the first time.
+            round: u64,
+            /// A run of encoded entries, see [`Entries`](crate::Entries): commands of that term.
+            #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
+            commands: &'a [u8],
+        },
+        /// Answers [`Propose`](Self::Propose): the first `count` commands are in the leader's log from `index` on; the others
+        /// were refused (6.2).
+        15 => Proposed {
+            /// The leader's term.
+            term: Term,
+            /// The follower's number.
+            id: u64,
+            /// The index of the first command.
+            index: Index,
+            /// How many were proposed, the first and those that follow it; the others were refused.
+            count: u64,
+        },
+        /// The receiver is no longer a member: it asked for a vote, and lacks the committed entry that removed it (4.2.3). Sent
+        /// besides the [`Vote`](Self::Vote).
+        16 => Removed {
+            /// The sender's term.
+            term: Term,
+            /// The index of the committed entry, or snapshot, whose members do not include the receiver.
+            index: Index,
+            /// The term of the entry there.
+            index_term: Term,
+        },
+        /// A follower with leases promises not to vote for another node for `promise_us` microseconds of true time, counted from
+        /// when it received a message of that round (6.4.1). Sent besides [`AppendAccepted`](Self::AppendAccepted), once for
+        /// each round.
+        17 => LeasePromise {
+            /// The follower's term.
+            term: Term,
+            /// The round answered.
+            round: u64,
+            /// For how long at least, in microseconds of true time.
+            promise_us: u64,
+        },
+    }
 }
 
+/// Written by hand: one loop reads all numbers, and entries are the hot path.
 impl<'a> Wire<'a> for Message<'a> {
     #[inline]
     fn encode(&self, out: &mut Writer<'_>) {

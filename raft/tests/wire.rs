@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{NodeId, Reader, Wire, Writer};
+use quorate_core::{Declared, Field, NodeId, Reader, Shown, Source, Wire, Writer};
 use quorate_raft::session::{Call, Inline, Limits, Request, SessionId, Sessions, WhenFull};
 use quorate_raft::{Members, Message, Record};
+use quorate_sim::wire::{check_codec, check_tables};
 
 /// Voter 1 and learner 300.
 const LIST: [u8; 18] = [3, 1, 0, 0, 0, 0, 0, 0, 0, 1, 44, 1, 0, 0, 0, 0, 0, 0];
@@ -138,6 +139,39 @@ fn call_encoding_is_stable() {
 }
 
 #[test]
+fn tables_match_declarations() {
+    let declared = [
+        ("Message", Message::SHAPE),
+        ("Record", Record::SHAPE),
+        ("Call", Call::SHAPE),
+        ("Request", Request::SHAPE),
+    ];
+    assert_eq!(check_tables("docs/wire/raft.md", &declared), Ok(()));
+}
+
+#[test]
+fn text_names_the_message_and_its_fields() {
+    let members = Members::decode(&LIST).unwrap();
+    let record = Record::Members { index: 9, index_term: 3, members };
+    let text = "Members index 9, index_term 3, members {1: voter, 300: learner}";
+    assert_eq!(Shown(&record).to_string(), text);
+    let request = Request::Close { session: SessionId::new(300) };
+    let text = "time_us 128, request Close session 300";
+    assert_eq!(Shown(&Call { time_us: 128, request }).to_string(), text);
+}
+
+/// Whether numbers are such as honest clients and nodes send.
+fn is_honest(call: &Call<'_>) -> bool {
+    const LIMIT: u64 = 1 << 62;
+    let (serial, lowest) = match call.request {
+        Request::Command { serial, lowest, .. } => (serial, lowest),
+        Request::KeepAlive { lowest, .. } => (lowest, lowest),
+        _ => (1, 1),
+    };
+    call.time_us < LIMIT && lowest > 0 && lowest <= serial && serial < LIMIT
+}
+
+#[test]
 fn session_table_encoding_is_stable() {
     type Table = Sessions<Inline<4, 3, 8>>;
     let limits = Limits {
@@ -189,6 +223,41 @@ proptest! {
         if let Ok(record) = Record::from_slice(&bytes) {
             prop_assert_eq!(encode(&record), &bytes[..]);
         }
+    }
+
+    #[test]
+    fn codecs_match_declarations(
+        kind in 0u8..18,
+        near in prop::collection::vec(0u8..3, 0..8),
+        rest in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let bytes = [&[kind], &near[..], &rest].concat();
+        check_codec::<Message<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+        check_codec::<Record<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+        #[cfg(feature = "serde")]
+        {
+            let message = Message::generate(&mut Source::new(&bytes, &[7, 300]));
+            prop_assert_eq!(::postcard::to_allocvec(&message).unwrap(), encode(&message));
+            let record = Record::generate(&mut Source::new(&bytes, &[7, 300]));
+            prop_assert_eq!(::postcard::to_allocvec(&record).unwrap(), encode(&record));
+        }
+    }
+
+    #[test]
+    fn calls_match_declarations(
+        bytes in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..60),
+    ) {
+        let mut input = Reader::new(&bytes);
+        let declared = Call::decode_declared(&mut input).ok();
+        let declared = declared.filter(|call| input.finish().is_ok() && is_honest(call));
+        prop_assert_eq!(Call::from_slice(&bytes).ok(), declared);
+        let call = Call::generate(&mut Source::new(&bytes, &[1, 300]));
+        let encoded = encode(&call);
+        let mut buffer = vec![0; encoded.len()];
+        let mut out = Writer::new(&mut buffer);
+        call.encode_declared(&mut out);
+        prop_assert_eq!(out.finish().unwrap(), &encoded);
+        prop_assert_eq!(Call::from_slice(&encoded).ok(), Some(call).filter(is_honest));
     }
 }
 

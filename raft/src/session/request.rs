@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer, wire};
 
 use crate::Index;
 use crate::raft::LIMIT;
@@ -10,61 +10,67 @@ use crate::raft::LIMIT;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SessionId(Index);
 
-/// What a client asks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Request<'a> {
-    /// A session.
-    Register {
-        /// What tells this registration from every other, also from those of the client's earlier lives: a random number, or a node's number and a
-        /// count of its starts. Registering again with the token of a session that lives gives that session, so that this can be
-        /// sent again as well.
-        token: u64,
-    },
-    /// To have a command carried out.
-    Command {
-        /// The client's session.
-        session: SessionId,
-        /// Which of its commands, from 1.
-        serial: u64,
-        /// The lowest serial number whose answer it still waits for, at most this one: answers below are forgotten.
-        lowest: u64,
-        /// The command.
-        command: &'a [u8],
-    },
-    /// To be remembered, without a command: for a client that is idle.
-    KeepAlive {
-        /// The client's session.
-        session: SessionId,
-        /// The lowest serial number whose answer it still waits for.
-        lowest: u64,
-    },
-    /// To be forgotten.
-    Close {
-        /// The client's session.
-        session: SessionId,
-    },
+wire! {
+    by hand;
+    /// What a client requests.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub enum Request<'a> {
+        /// Registers a session.
+        0 => Register {
+            /// Distinguishes this registration from all others, also from those of the client's earlier lives: a random number,
+            /// or a node's number and a count of its starts. Registering again with the token of a session that lives gives
+            /// that session, so that this can be sent again as well.
+            token: u64,
+        },
+        /// Executes a command, once.
+        1 => Command {
+            /// The client's session.
+            session: SessionId,
+            /// Which of its commands, from 1.
+            serial: u64,
+            /// The lowest serial number whose answer the client still waits for, at most this one: answers below are forgotten.
+            lowest: u64,
+            /// The command.
+            command: &'a [u8],
+        },
+        /// Keeps the session of an idle client alive, without a command.
+        2 => KeepAlive {
+            /// The client's session.
+            session: SessionId,
+            /// The lowest serial number whose answer the client still waits for.
+            lowest: u64,
+        },
+        /// Ends the session.
+        3 => Close {
+            /// The client's session.
+            session: SessionId,
+        },
+    }
 }
 
-/// What a client asks, as it is in the log.
-///
-/// ```
-/// use quorate_core::Wire;
-/// use quorate_raft::session::{Call, Request};
-/// let call = Call { time_us: 5, request: Request::Register { token: 77 } };
-/// let mut buffer = [0; 16];
-/// let bytes = call.to_slice(&mut buffer)?;
-/// assert_eq!(bytes, [5, 0, 77]);
-/// assert_eq!(Call::from_slice(bytes), Ok(call));
-/// # Ok::<(), quorate_core::Overflow>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Call<'a> {
-    /// The cluster's time when this was proposed, in µs: [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by time.
-    /// Put there by the node that proposes, never by the client: a time far ahead ends every session.
-    pub time_us: u64,
-    /// What is asked.
-    pub request: Request<'a>,
+wire! {
+    by hand;
+    /// A client's request, as it is in the log.
+    ///
+    /// ```
+    /// use quorate_core::Wire;
+    /// use quorate_raft::session::{Call, Request};
+    /// let call = Call { time_us: 5, request: Request::Register { token: 77 } };
+    /// let mut buffer = [0; 16];
+    /// let bytes = call.to_slice(&mut buffer)?;
+    /// assert_eq!(bytes, [5, 0, 77]);
+    /// assert_eq!(Call::from_slice(bytes), Ok(call));
+    /// # Ok::<(), quorate_core::Overflow>(())
+    /// ```
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub struct Call<'a> {
+        /// The cluster's time when this was proposed, in µs: [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by time.
+        /// The node that proposes sets it, never the client: a time far ahead ends every session.
+        pub time_us: u64,
+        /// What is requested.
+        pub request: Request<'a>,
+    }
 }
 
 impl SessionId {
@@ -97,53 +103,85 @@ impl fmt::Display for SessionId {
     }
 }
 
-impl<'a> Wire<'a> for Call<'a> {
+impl Wire<'_> for SessionId {
     fn encode(&self, out: &mut Writer<'_>) {
-        out.u64(self.time_us);
-        match self.request {
-            Request::Register { token } => {
+        out.u64(self.0);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        number(input, 1).map(Self)
+    }
+}
+
+impl Field<'_> for SessionId {
+    const FORM: Form = Form::named("varint");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+
+    fn generate(source: &mut Source<'_>) -> Self {
+        Self(source.number().clamp(1, LIMIT - 1))
+    }
+}
+
+/// Written by hand: it refuses numbers that no honest client sends where it reads them, which takes less code.
+impl<'a> Wire<'a> for Request<'a> {
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        match *self {
+            Self::Register { token } => {
                 out.u8(0);
                 out.u64(token);
             }
-            Request::Command { session, serial, lowest, command } => {
+            Self::Command { session, serial, lowest, command } => {
                 out.u8(1);
                 out.u64(session.0);
                 out.u64(serial);
                 out.u64(lowest);
                 out.bytes(command);
             }
-            Request::KeepAlive { session, lowest } => {
+            Self::KeepAlive { session, lowest } => {
                 out.u8(2);
                 out.u64(session.0);
                 out.u64(lowest);
             }
-            Request::Close { session } => {
+            Self::Close { session } => {
                 out.u8(3);
                 out.u64(session.0);
             }
         }
     }
 
+    #[inline]
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let time_us = number(input, 0)?;
-        let request = match input.u8()? {
-            0 => Request::Register { token: input.u64()? },
+        Ok(match input.u8()? {
+            0 => Self::Register { token: input.u64()? },
             1 => {
                 let session = SessionId(number(input, 1)?);
                 let (serial, lowest) = (number(input, 1)?, number(input, 1)?);
                 if lowest > serial {
                     return Err(DecodeError::Invalid);
                 }
-                Request::Command { session, serial, lowest, command: input.bytes()? }
+                Self::Command { session, serial, lowest, command: input.bytes()? }
             }
-            2 => Request::KeepAlive {
-                session: SessionId(number(input, 1)?),
-                lowest: number(input, 1)?,
-            },
-            3 => Request::Close { session: SessionId(number(input, 1)?) },
+            2 => {
+                Self::KeepAlive { session: SessionId(number(input, 1)?), lowest: number(input, 1)? }
+            }
+            3 => Self::Close { session: SessionId(number(input, 1)?) },
             _ => return Err(DecodeError::Invalid),
-        };
-        Ok(Self { time_us, request })
+        })
+    }
+}
+
+impl<'a> Wire<'a> for Call<'a> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u64(self.time_us);
+        self.request.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { time_us: number(input, 0)?, request: Request::decode(input)? })
     }
 }
 
