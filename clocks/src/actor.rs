@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Field, Form, NodeId, Reader, Source, Wire, Writer};
 
 /// Who makes events: a node, and which of its lives.
 ///
@@ -118,5 +118,23 @@ impl Wire<'_> for Actor {
         let node = NodeId::new(input.u64()?);
         let incarnation = u32::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)?;
         Ok(Self { node, incarnation })
+    }
+}
+
+impl Field<'_> for Actor {
+    const FORM: Form = Form::named("actor");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+
+    /// Most are of a node's first incarnations.
+    fn generate(source: &mut Source<'_>) -> Self {
+        let node = NodeId::generate(source);
+        let incarnation = match source.byte() {
+            0xff => u32::generate(source),
+            byte => u32::from(byte & 3),
+        };
+        Self { node, incarnation }
     }
 }

@@ -1,7 +1,7 @@
 use core::fmt;
 use core::num::NonZeroU64;
 
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
 
 use crate::{Actor, Exhausted};
 
@@ -134,5 +134,18 @@ impl Wire<'_> for Dot {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let actor = Actor::decode(input)?;
         Self::new(actor, input.u64()?).ok_or(DecodeError::Invalid)
+    }
+}
+
+impl Field<'_> for Dot {
+    const FORM: Form = Form::named("dot");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+
+    fn generate(source: &mut Source<'_>) -> Self {
+        let actor = Actor::generate(source);
+        Self { actor, counter: NonZeroU64::new(source.number()).unwrap_or(NonZeroU64::MIN) }
     }
 }

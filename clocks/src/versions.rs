@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
 
 use crate::{Dot, Storage, VersionVector, sorted};
 
@@ -141,5 +141,27 @@ impl<'a> Wire<'a> for Versions<'a> {
         }
         let taken = input.rest().len().saturating_sub(probe.rest().len());
         Ok(Self(Entries::Encoded(len, input.raw(taken)?)))
+    }
+}
+
+impl<'a> Field<'a> for Versions<'a> {
+    const FORM: Form = Form::named("versions");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+
+    /// As many entries as a run of the source's bytes begins with; the rest of the run is lost.
+    fn generate(source: &mut Source<'a>) -> Self {
+        let bytes = source.bytes();
+        let (mut input, mut last, mut len, mut taken) = (Reader::new(bytes), None, 0_usize, 0);
+        while let Ok(entry) = Dot::decode(&mut input) {
+            if last.replace(entry.actor()).is_some_and(|last| last >= entry.actor()) {
+                break;
+            }
+            len = len.saturating_add(1);
+            taken = bytes.len().saturating_sub(input.rest().len());
+        }
+        Self(Entries::Encoded(len, bytes.get(..taken).unwrap_or_default()))
     }
 }
