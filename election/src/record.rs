@@ -3,10 +3,11 @@ use quorate_core::wire;
 use crate::Epoch;
 
 wire! {
-    /// What an election keeps on disk: the highest epoch that this node has seen or claimed. One record, of 1 to 10 bytes, for
-    /// each change of leader.
+    /// What an election keeps on disk: the highest epoch that this node has seen or claimed. One
+    /// record, of 1 to 10 bytes, for each change of leader.
     ///
-    /// It is what makes tokens grow across restarts, and what keeps a node from accepting two leaders in one epoch.
+    /// It is what makes tokens grow across restarts, and what keeps a node from accepting two
+    /// leaders in one epoch.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]

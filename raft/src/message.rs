@@ -4,10 +4,11 @@ use crate::{Index, Members, Term};
 
 wire! {
     by hand;
-    /// What Raft nodes send to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and read rounds of 6.4).
+    /// What Raft nodes send to each other (Raft thesis, figure 3.1, with the pre-vote of 9.6 and
+    /// read rounds of 6.4).
     ///
-    /// `round` counts the leader's read and heartbeat rounds: an answer that echoes it proves that the leader was still followed
-    /// after the round began.
+    /// `round` counts the leader's read and heartbeat rounds: an answer that echoes it proves that
+    /// the leader was still followed after the round began.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[non_exhaustive]
@@ -57,7 +58,8 @@ wire! {
             /// Everything up to here is on the follower's disk as in the leader's log.
             match_index: Index,
         },
-        /// The follower's log has no entry at `prev_index` of the term that the leader stated (3.5).
+        /// The follower's log has no entry at `prev_index` of the term that the leader stated
+        /// (3.5).
         4 => AppendRejected {
             /// The follower's term.
             term: Term,
@@ -70,7 +72,8 @@ wire! {
             /// The term of the entry there.
             hint_term: Term,
         },
-        /// A chunk of a snapshot (chapter 5); without data, the leader's heartbeat to a node that needs a snapshot.
+        /// A chunk of a snapshot (chapter 5); without data, the leader's heartbeat to a node that
+        /// needs a snapshot.
         5 => Snapshot {
             /// The leader's term.
             term: Term,
@@ -82,8 +85,8 @@ wire! {
             index_term: Term,
             /// Where in the snapshot the data belongs, in bytes.
             offset: u64,
-            /// The snapshot ends with this chunk. Set by leaders whose members cannot change; the others send
-            /// [`SnapshotEnd`](Self::SnapshotEnd).
+            /// The snapshot ends with this chunk. Set by leaders whose members cannot change; the
+            /// others send [`SnapshotEnd`](Self::SnapshotEnd).
             done: bool,
             /// The chunk.
             #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
@@ -100,13 +103,14 @@ wire! {
             /// How many bytes of it the follower has: where the next chunk begins.
             offset: u64,
         },
-        /// The leader asks this node to start an election at once, and so to take over the leadership (3.10).
+        /// The leader asks this node to start an election at once, and so to take over the
+        /// leadership (3.10).
         7 => TimeoutNow {
             /// The leader's term.
             term: Term,
         },
-        /// Asks for a vote to take over the leadership, as the leader requested (3.10): followers grant it although they hear
-        /// that leader. Answered by [`Vote`](Self::Vote).
+        /// Asks for a vote to take over the leadership, as the leader requested (3.10): followers
+        /// grant it although they hear that leader. Answered by [`Vote`](Self::Vote).
         8 => RequestVoteForTransfer {
             /// The candidate's term.
             term: Term,
@@ -141,7 +145,8 @@ wire! {
             /// The follower's number for it, from 1.
             id: u64,
         },
-        /// Answers [`ReadIndex`](Self::ReadIndex): the follower may answer the read when it has applied `index` (6.4).
+        /// Answers [`ReadIndex`](Self::ReadIndex): the follower may answer the read when it has
+        /// applied `index` (6.4).
         11 => ReadIndexConfirmed {
             /// The leader's term.
             term: Term,
@@ -150,8 +155,9 @@ wire! {
             /// The follower may answer when it has applied this; it is committed.
             index: Index,
         },
-        /// The leader is idle, and asks all nodes to quiesce: they expect no heartbeats then. All of its log, through `index`, is
-        /// committed. A node that agrees answers with [`AppendAccepted`](Self::AppendAccepted).
+        /// The leader is idle, and asks all nodes to quiesce: they expect no heartbeats then. All
+        /// of its log, through `index`, is committed. A node that agrees answers with
+        /// [`AppendAccepted`](Self::AppendAccepted).
         12 => Quiesce {
             /// The leader's term.
             term: Term,
@@ -160,7 +166,8 @@ wire! {
             /// The last index of its log, which is committed.
             index: Index,
         },
-        /// A follower whose state is damaged requests a snapshot that covers at least `index` (chapter 5).
+        /// A follower whose state is damaged requests a snapshot that covers at least `index`
+        /// (chapter 5).
         13 => RequestSnapshot {
             /// The follower's term.
             term: Term,
@@ -173,14 +180,15 @@ wire! {
             term: Term,
             /// The follower's number for the message, from 1.
             id: u64,
-            /// The last of the leader's rounds that the follower had received when it sent the message for the first time.
+            /// The last of the leader's rounds that the follower had received when it sent the
+            /// message for the first time.
             round: u64,
             /// A run of encoded entries, see [`Entries`](crate::Entries): commands of that term.
             #[cfg_attr(feature = "serde", serde(borrow, with = "bytes"))]
             commands: &'a [u8],
         },
-        /// Answers [`Propose`](Self::Propose): the first `count` commands are in the leader's log from `index` on; the others
-        /// were refused (6.2).
+        /// Answers [`Propose`](Self::Propose): the first `count` commands are in the leader's log
+        /// from `index` on; the others were refused (6.2).
         15 => Proposed {
             /// The leader's term.
             term: Term,
@@ -191,19 +199,20 @@ wire! {
             /// How many were proposed, the first and those that follow it; the others were refused.
             count: u64,
         },
-        /// The receiver is no longer a member: it asked for a vote, and lacks the committed entry that removed it (4.2.3). Sent
-        /// besides the [`Vote`](Self::Vote).
+        /// The receiver is no longer a member: it asked for a vote, and lacks the committed entry
+        /// that removed it (4.2.3). Sent besides the [`Vote`](Self::Vote).
         16 => Removed {
             /// The sender's term.
             term: Term,
-            /// The index of the committed entry, or snapshot, whose members do not include the receiver.
+            /// The index of the committed entry, or snapshot, whose members do not include the
+            /// receiver.
             index: Index,
             /// The term of the entry there.
             index_term: Term,
         },
-        /// A follower with leases promises not to vote for another node for `promise_us` microseconds of true time, counted from
-        /// when it received a message of that round (6.4.1). Sent besides [`AppendAccepted`](Self::AppendAccepted), once for
-        /// each round.
+        /// A follower with leases promises not to vote for another node for `promise_us`
+        /// microseconds of true time, counted from when it received a message of that round
+        /// (6.4.1). Sent besides [`AppendAccepted`](Self::AppendAccepted), once for each round.
         17 => LeasePromise {
             /// The follower's term.
             term: Term,

@@ -20,14 +20,15 @@ wire! {
         1 => Append {
             /// The index of the first entry.
             first: Index,
-            /// Everything up to here is known to be committed; at most the last of the entries. A restarted node can apply
-            /// that, and make room for more, before it hears a leader.
+            /// Everything up to here is known to be committed; at most the last of the entries. A
+            /// restarted node can apply that, and make room for more, before it hears a leader.
             commit: Index,
             /// A run of encoded entries, see [`Entries`](crate::Entries).
             #[cfg_attr(feature = "serde", serde(borrow, with = "crate::message::bytes"))]
             entries: &'a [u8],
         },
-        /// The application has a durable snapshot through `index`, and the log begins after `compacted` (chapter 5).
+        /// The application has a durable snapshot through `index`, and the log begins after
+        /// `compacted` (chapter 5).
         2 => Snapshot {
             /// The last index the snapshot covers.
             index: Index,
@@ -38,7 +39,8 @@ wire! {
             /// The term of the entry there.
             compacted_term: Term,
         },
-        /// The members as of a snapshot that the application has, or that a later [`Snapshot`](Self::Snapshot) record will name (4.1).
+        /// The members as of a snapshot that the application has, or that a later
+        /// [`Snapshot`](Self::Snapshot) record will name (4.1).
         3 => Members {
             /// The last index the snapshot covers.
             index: Index,
@@ -48,8 +50,9 @@ wire! {
             #[cfg_attr(feature = "serde", serde(borrow))]
             members: Members<'a>,
         },
-        /// The members that founded the cluster, all of them voters, as given to [`Raft::new`](crate::Raft::new); none at a node that
-        /// [joined](crate::Raft::join) it. They never change (4.1).
+        /// The members that founded the cluster, all of them voters, as given to
+        /// [`Raft::new`](crate::Raft::new); none at a node that [joined](crate::Raft::join) it.
+        /// They never change (4.1).
         4 => Founders {
             /// The voters, in any order.
             #[cfg_attr(feature = "serde", serde(borrow))]

@@ -1,5 +1,5 @@
-//! What tests do with messages and records that are [declared](quorate_core::wire): they compare the tables of the wire form in the
-//! documentation with the declarations, and codecs that are written by hand with the ones that are generated.
+//! Checks of messages and records that are [declared](quorate_core::wire), for the tests of each
+//! crate: of the tables in the documentation, and of codecs that are written by hand.
 
 use core::fmt::{Debug, Write as _};
 use std::fs;
@@ -10,8 +10,9 @@ use quorate_core::{Declared, FieldShape, Reader, Shape, Writer};
 /// The environment variable that makes [`check_tables`] write the tables.
 const UPDATE: &str = "UPDATE";
 
-/// Checks the tables in a document, which is a path from the root of the repository. Each is between `<!-- wire: NAME -->` and
-/// `<!-- end -->`, and there is one for each of the names. With `UPDATE=1` in the environment it writes them.
+/// Checks the tables in a document, which is a path from the root of the repository. Each is
+/// between `<!-- wire: NAME -->` and `<!-- end -->`, and there is one for each of the names. With
+/// `UPDATE=1` in the environment it writes them.
 ///
 /// # Errors
 ///
@@ -29,7 +30,8 @@ pub fn check_tables(document: &str, declared: &[(&str, Shape)]) -> Result<(), St
     let pairs = old.lines().zip(new.lines());
     let line = 1 + pairs.take_while(|(old, new)| old == new).count();
     Err(format!(
-        "{document}:{line}: a table is not what is declared: run this test again with {UPDATE}=1, and commit the document"
+        "{document}:{line}: a table is not what is declared: run this test again with {UPDATE}=1 in \
+         the environment, and commit the document"
     ))
 }
 
@@ -133,8 +135,9 @@ fn meaning(doc: &[&str]) -> String {
     out
 }
 
-/// Takes bytes as the source of a generated value, and as the encoding of one. The [`Wire`](quorate_core::Wire) form must be the one
-/// that is declared, give the value back, and be the only one.
+/// Takes bytes as the source of a generated value, and as the encoding of one. The
+/// [`Wire`](quorate_core::Wire) form must be the one that is declared, give the value back, and be
+/// the only one.
 ///
 /// # Errors
 ///
@@ -156,8 +159,8 @@ pub fn check_codec<'a, T: Declared<'a> + PartialEq + Debug>(
     }
 }
 
-/// The value that the bytes encode, by the codec and by the declaration. Errors may be of different kinds, as one may read all
-/// numbers before it looks at them.
+/// The value that the bytes encode, by the codec and by the declaration. Errors may be of different
+/// kinds, as one may read all numbers before it looks at them.
 fn check_decoded<'a, T: Declared<'a> + PartialEq + Debug>(
     bytes: &'a [u8],
 ) -> Result<Option<T>, String> {

@@ -11,7 +11,8 @@ wire! {
         0 => Data {
             /// The actor that broadcast it, and the number of the broadcast.
             dot: Dot,
-            /// What it depends on besides the previous event of the same actor and what that depends on.
+            /// What it depends on besides the previous event of the same actor and what that
+            /// depends on.
             causes: Versions<'a>,
             /// What was broadcast.
             payload: &'a [u8],
@@ -24,8 +25,9 @@ wire! {
             boot: u32,
             /// Requests the receiver's status, and the messages that the sender lacks.
             request: bool,
-            /// In a request: also requests messages of other origins, as those did not respond. In a
-            /// reply: the flag of the request, which distinguishes the reply from earlier statuses.
+            /// In a request: also requests messages of other origins, as those did not respond. In
+            /// a reply: the flag of the request, which distinguishes the reply from earlier
+            /// statuses.
             relay: bool,
             /// Everything delivered.
             delivered: Versions<'a>,
@@ -39,7 +41,8 @@ wire! {
 }
 
 wire! {
-    /// What a member keeps on disk, so that it never makes a dot twice and never forgets what it broadcast.
+    /// What a member keeps on disk, so that it never makes a dot twice and never forgets what it
+    /// broadcast.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub enum Record<'a> {

@@ -29,7 +29,8 @@ wire! {
     pub(crate) enum Body<'a, T: Crdt> {
         /// Only the acknowledgement.
         0 => Ack,
-        /// The digest of the sender's state up to its update `last`. The sender has deltas from `first` on.
+        /// The digest of the sender's state up to its update `last`. The sender has deltas from
+        /// `first` on.
         1 => Digest {
             first: u64,
             last: u64,
@@ -45,8 +46,8 @@ wire! {
             last: u64,
             state: StateRef<'a, T>,
         },
-        /// Before the receiver began its present generation, the sender had its updates up to `last` of another generation.
-        /// Versions before this message drop it.
+        /// Before the receiver began its present generation, the sender had its updates up to
+        /// `last` of another generation. Versions before this message drop it.
         4 => FormerGeneration {
             generation: u64,
             last: u64,
@@ -54,7 +55,8 @@ wire! {
     }
 }
 
-/// Written by hand, as that of the body is: generated ones are inlined more, and take up to 70 bytes more code.
+/// Written by hand, as that of the body is: generated ones are inlined more, and take up to 70
+/// bytes more code.
 impl<'a, T: Crdt> Wire<'a> for Message<'a, T> {
     fn encode(&self, out: &mut Writer<'_>) {
         [self.generation, self.acks_generation, self.acks]

@@ -10,20 +10,23 @@ wire! {
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     #[non_exhaustive]
     pub enum Message {
-        /// Asks who is alive, and tells the highest epoch that the sender knows. A candidate sends it to all higher nodes, a
-        /// follower that misses its leader to the leader, and a node that starts without a record to all. With
-        /// [`Takeover::Keep`](crate::Takeover::Keep), a candidate also asks all nodes whether they miss the leader.
+        /// Asks who is alive, and tells the highest epoch that the sender knows. A candidate sends
+        /// it to all higher nodes, a follower that misses its leader to the leader, and a node that
+        /// starts without a record to all. With [`Takeover::Keep`](crate::Takeover::Keep), a
+        /// candidate also asks all nodes whether they miss the leader.
         0 => Election {
             /// The highest epoch that the sender knows.
             epoch: Epoch,
         },
-        /// Answers [`Election`](Self::Election): the sender is alive. The answer of a higher node ends a candidacy. With
-        /// [`Takeover::Keep`](crate::Takeover::Keep), the answer of a lower node supports it: that node hears no leader.
+        /// Answers [`Election`](Self::Election): the sender is alive. The answer of a higher node
+        /// ends a candidacy. With [`Takeover::Keep`](crate::Takeover::Keep), the answer of a lower
+        /// node supports it: that node hears no leader.
         1 => Answer {
             /// The highest epoch that the sender knows.
             epoch: Epoch,
         },
-        /// Announces to all nodes that the sender leads in this epoch, which is its own. In quorum mode it asks them to accept.
+        /// Announces to all nodes that the sender leads in this epoch, which is its own. In quorum
+        /// mode it asks them to accept.
         2 => Coordinator {
             /// The leader's epoch.
             epoch: Epoch,
@@ -32,11 +35,12 @@ wire! {
         3 => Alive {
             /// The leader's epoch.
             epoch: Epoch,
-            /// Grows with each heartbeat that a majority answered. In classic mode 0, unless the leader asks who follows it.
+            /// Grows with each heartbeat that a majority answered. In classic mode 0, unless the
+            /// leader asks who follows it.
             round: u64,
         },
-        /// Accepts the leader, in answer to [`Coordinator`](Self::Coordinator) or [`Alive`](Self::Alive): in quorum mode, or
-        /// when the leader asks.
+        /// Accepts the leader, in answer to [`Coordinator`](Self::Coordinator) or
+        /// [`Alive`](Self::Alive): in quorum mode, or when the leader asks.
         4 => Accept {
             /// The leader's epoch.
             epoch: Epoch,
@@ -44,8 +48,8 @@ wire! {
             round: u64,
         },
         /// Tells the leader of an earlier epoch that there has been a later one. With
-        /// [`Takeover::Keep`](crate::Takeover::Keep), also refuses an [`Election`](Self::Election): the sender still hears its
-        /// leader.
+        /// [`Takeover::Keep`](crate::Takeover::Keep), also refuses an [`Election`](Self::Election):
+        /// the sender still hears its leader.
         5 => Stale {
             /// The highest epoch that the sender knows.
             epoch: Epoch,

@@ -32,8 +32,8 @@ wire! {
     by hand;
     /// What ring nodes say to each other: 2 to 28 bytes.
     ///
-    /// A `token` names an attempt and its owner; `highest` collects the highest epoch that any node on the way knows, so that
-    /// the new leader's is higher.
+    /// A `token` names an attempt and its owner; `highest` collects the highest epoch that any node
+    /// on the way knows, so that the new leader's is higher.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -48,7 +48,8 @@ wire! {
             /// The nodes that it has passed, a bit for each place; 0 where no algorithm needs them.
             passed: u32,
         },
-        /// A candidate's token that goes `2^phase` hops, unless a better candidate is on the way (Hirschberg and Sinclair).
+        /// A candidate's token that goes `2^phase` hops, unless a better candidate is on the way
+        /// (Hirschberg and Sinclair).
         1 => Probe {
             /// The attempt, and so the candidate.
             token: Epoch,
@@ -61,7 +62,8 @@ wire! {
             /// Which way it goes.
             direction: Direction,
         },
-        /// Returns to the candidate: its [`Probe`](Self::Probe) met no better candidate (Hirschberg and Sinclair).
+        /// Returns to the candidate: its [`Probe`](Self::Probe) met no better candidate (Hirschberg
+        /// and Sinclair).
         2 => Reply {
             /// The attempt that it answers.
             token: Epoch,
@@ -94,8 +96,8 @@ wire! {
             /// The leader's epoch.
             epoch: Epoch,
         },
-        /// A leader that has heard of a rival asks all nodes whether they still follow it, where the present leader is to be
-        /// kept ([`Takeover::Keep`](crate::Takeover::Keep)).
+        /// A leader that has heard of a rival asks all nodes whether they still follow it, where
+        /// the present leader is to be kept ([`Takeover::Keep`](crate::Takeover::Keep)).
         6 => ConfirmLeadership {
             /// The leader's epoch.
             epoch: Epoch,

@@ -18,9 +18,10 @@ wire! {
     pub enum Request<'a> {
         /// Registers a session.
         0 => Register {
-            /// Distinguishes this registration from all others, also from those of the client's earlier lives: a random number,
-            /// or a node's number and a count of its starts. Registering again with the token of a session that lives gives
-            /// that session, so that this can be sent again as well.
+            /// Distinguishes this registration from all others, also from those of the client's
+            /// earlier lives: a random number, or a node's number and a count of its starts.
+            /// Registering again with the token of a session that lives gives that session, so that
+            /// this can be sent again as well.
             token: u64,
         },
         /// Executes a command, once.
@@ -29,7 +30,8 @@ wire! {
             session: SessionId,
             /// Which of its commands, from 1.
             serial: u64,
-            /// The lowest serial number whose answer the client still waits for, at most this one: answers below are forgotten.
+            /// The lowest serial number whose answer the client still waits for, at most this one:
+            /// answers below are forgotten.
             lowest: u64,
             /// The command.
             command: &'a [u8],
@@ -65,8 +67,10 @@ wire! {
     /// ```
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     pub struct Call<'a> {
-        /// The cluster's time when this was proposed, in µs: [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by time.
-        /// The node that proposes sets it, never the client: a time far ahead ends every session.
+        /// The cluster's time when this was proposed, in µs:
+        /// [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by
+        /// time. The node that proposes sets it, never the client: a time far ahead ends every
+        /// session.
         pub time_us: u64,
         /// What is requested.
         pub request: Request<'a>,
@@ -125,7 +129,8 @@ impl Field<'_> for SessionId {
     }
 }
 
-/// Written by hand: it refuses numbers that no honest client sends where it reads them, which takes less code.
+/// Written by hand: it refuses numbers that no honest client sends where it reads them, which takes
+/// less code.
 impl<'a> Wire<'a> for Request<'a> {
     #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
