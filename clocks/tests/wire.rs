@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use quorate_clocks::{Actor, Dot, Inline, Message, Record, VersionVector, Versions};
+use quorate_clocks::causal::{Message, Record};
+use quorate_clocks::{Actor, Dot, Inline, VersionVector, Versions};
 use quorate_core::{Declared, DecodeError, NodeId, Shown, Wire};
 use quorate_sim::wire::{check_codec, check_tables};
 
