@@ -1,5 +1,6 @@
 use quorate_core::{Instant, Machine, NodeId};
 
+pub use crate::priority::Priority;
 pub use crate::tcp::Outbox;
 
 /// The application beside a machine: it hands commands in, and learns events.
@@ -59,19 +60,6 @@ pub trait App: Send + 'static {
 
     /// The node stops, by [`Node::stop`](crate::Node::stop) or by an error; nothing else is called after this.
     fn stopping(&mut self) {}
-}
-
-/// The priority of a message, each with a connection of its own where the peer accepts two: within
-/// a priority messages keep their order, and urgent ones may overtake bulk.
-///
-/// A protocol whose leader is missed when it is silent for long should send what tells of it (heartbeats, votes, their answers) as
-/// urgent, if it stands that these overtake the rest; megabytes on their way do not delay them then.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Priority {
-    /// Short messages that must not wait.
-    Urgent,
-    /// Everything else, and what the application sends.
-    Bulk,
 }
 
 /// How the log's disk does.

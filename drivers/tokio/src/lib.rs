@@ -114,6 +114,7 @@ mod log_limit;
 /// What a node counts.
 pub mod metrics;
 pub mod node;
+mod priority;
 pub mod serial;
 pub mod tcp;
 pub mod wal;

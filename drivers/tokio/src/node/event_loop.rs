@@ -6,8 +6,8 @@ use quorate_core::{Instant, Machine, NodeId, Rejected, Sink, Ticket, Wire};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant as Clock;
 
-use crate::app::Priority;
 use crate::metrics::Metrics;
+use crate::priority::Priority;
 use crate::tcp::{Inbox, Outbox};
 use crate::wal::{self, Batch, Writer};
 use crate::{App, Error, StorageHealth, WalOptions};

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::{Address, MAX_PAYLOAD};
 use crate::TcpOptions;
-use crate::app::Priority;
 use crate::frame::{Kind, Parsed, parse};
+use crate::priority::Priority;
 use crate::tcp::Link;
 
 const ROOM: usize = MAX_PAYLOAD + OVERHEAD;

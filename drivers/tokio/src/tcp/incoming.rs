@@ -17,8 +17,8 @@ use super::handshakes::{HandshakeSlot, PendingHandshakes};
 use super::link::Link;
 use super::links::{Links, READMIT_AFTER};
 use super::outgoing::{check, count};
-use crate::app::Priority;
 use crate::frame::{self, Capabilities, FrameError, Hello, HelloError, Kind};
+use crate::priority::Priority;
 use crate::{LogLimit, TcpOptions, metrics::Metrics, node::QueryHandler};
 
 /// Takes connections from peers.

@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 use super::active_connection::ActiveConnection;
 use super::inbox::{HEADER, Inbox, InboxTotals};
 use crate::TcpOptions;
-use crate::app::Priority;
 use crate::frame::{self, Kind};
 use crate::metrics::PeerCounters;
+use crate::priority::Priority;
 
 /// Both directions between this node and one peer, as the loop sees them: buffers of bytes, two each way.
 pub(crate) struct Link {

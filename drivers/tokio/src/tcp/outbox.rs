@@ -5,7 +5,7 @@ use quorate_core::{NodeId, Wire};
 
 use super::link::Link;
 use super::links::Links;
-use crate::app::Priority;
+use crate::priority::Priority;
 
 /// Where an application puts what goes to other nodes' applications, and says which nodes there are.
 pub struct Outbox {

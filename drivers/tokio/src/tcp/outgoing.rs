@@ -10,8 +10,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::frame_reader::{FrameReader, ReadError};
 use super::link::Link;
-use crate::app::Priority;
 use crate::frame::{self, Capabilities, Hello, HelloError, Kind};
+use crate::priority::Priority;
 use crate::{LogLimit, TcpOptions, metrics::Metrics};
 
 /// Keeps the connection that sends to one peer.
