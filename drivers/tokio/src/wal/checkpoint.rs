@@ -4,9 +4,9 @@ use std::{fmt, io};
 
 use super::disk::{Disk, DiskFile};
 use super::header::{self, FileHeader, PAGE};
-use super::log::{WriteError, write_all};
 use super::record::{self, Batch};
 use super::slot::{self, Slot};
+use super::write::{WriteError, write_all};
 use crate::Error;
 
 /// A log about to be rewritten; see [`Wal::begin_checkpoint`](super::Wal::begin_checkpoint).

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::disk::DiskFile;
-use super::recover::Window;
+use super::window::Window;
 
 /// Between two checksums that are kept, in bytes: at most as many are read for one that is asked for.
 pub(crate) const BLOCK: usize = 512;

@@ -114,3 +114,8 @@ impl FileHeader {
         crc32c::crc32c(&self.encode()[16..48])
     }
 }
+
+/// Bytes of a file with so many bytes of records.
+pub(crate) const fn room_for(records: u64) -> u64 {
+    records.saturating_add(OPENING as u64)
+}

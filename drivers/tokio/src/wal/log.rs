@@ -5,11 +5,12 @@ use std::{fmt, io};
 
 use super::checkpoint::{Checkpoint, Written, opening};
 use super::disk::{Disk, DiskFile};
-use super::header::{self, FileHeader, Identity, Version};
+use super::header::{self, FileHeader, Identity, Version, room_for};
 use super::record::{self, Batch};
 use super::recover::{Recovered, recover};
-use super::reserve::{Reserve, room_for};
+use super::reserve::Reserve;
 use super::slot::Slot;
+use super::write::{WriteError, is_full, write_all};
 use crate::{Error, WalOptions};
 
 const NAME: &str = "wal";
@@ -48,16 +49,6 @@ struct AppendedSince {
     batch: Batch,
     /// How many bytes fit into it besides; without a limit if no room was reserved.
     room: u64,
-}
-
-/// Why nothing was made durable.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// There is no space. The log is as it was, and the same may be tried again.
-    Full,
-    /// The log takes nothing more; only a restart tells what is on disk.
-    Failed(Error),
 }
 
 impl<D: Disk> Wal<D> {
@@ -383,12 +374,6 @@ impl<D: Disk> Wal<D> {
     }
 }
 
-impl WriteError {
-    pub(crate) fn of(action: &'static str, path: &Path, error: io::Error) -> Self {
-        if is_full(&error) { Self::Full } else { Self::Failed(Error::io(action, path, error)) }
-    }
-}
-
 /// Makes an empty log: under another name first, so that a log always has its header. Its name is not durable yet.
 fn create<D: Disk>(disk: &D, dir: &Path, identity: Identity) -> Result<D::File, Error> {
     let (path, next) = (dir.join(NAME), dir.join(NEXT));
@@ -424,25 +409,6 @@ const fn records(header: &FileHeader, end: u64) -> u64 {
     }
 }
 
-pub(crate) fn write_all<F: DiskFile>(file: &F, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match file.write_at(bytes, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                bytes = &bytes[n.min(bytes.len())..];
-                at += n as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
 fn salt() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // the low bits tell files apart, and there are no high ones
@@ -459,14 +425,3 @@ impl<D: Disk> fmt::Debug for Wal<D> {
             .finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full => f.write_str("there is no space left"),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for WriteError {}

@@ -103,13 +103,17 @@ mod record;
 mod recover;
 mod reserve;
 mod slot;
+mod window;
+mod write;
 mod writer;
 
 pub use checkpoint::{Checkpoint, Written};
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use header::Identity;
-pub use log::{Wal, WriteError};
+pub use log::Wal;
 pub use options::WalOptions;
 pub use record::Batch;
-pub(crate) use reserve::room_for;
+pub use write::WriteError;
+
+pub(crate) use header::room_for;
 pub(crate) use writer::Writer;

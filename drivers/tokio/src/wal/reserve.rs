@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile};
-use super::header;
-use super::log::is_full;
+use super::header::room_for;
+use super::write::is_full;
 
 /// Room reserved on the disk, so that the log can be rewritten when nothing else has room any more.
 ///
@@ -100,9 +100,4 @@ impl<D: Disk> Reserve<D> {
         self.len = 0;
         let _ = self.disk.remove(&self.path);
     }
-}
-
-/// Bytes of a file with so many bytes of records.
-pub(crate) const fn room_for(records: u64) -> u64 {
-    records.saturating_add(header::OPENING as u64)
 }

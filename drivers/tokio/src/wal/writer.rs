@@ -6,8 +6,9 @@ use std::time::{Duration, Instant as Clock};
 use quorate_core::Ticket;
 
 use super::disk::Disk;
-use super::log::{Wal, WriteError};
+use super::log::Wal;
 use super::record::Batch;
+use super::write::WriteError;
 use crate::metrics::Metrics;
 use crate::{Error, StorageHealth, WalOptions};
 
