@@ -11,13 +11,37 @@ pub struct Checkpoint<'a, F, const N: usize> {
     end: u32,
 }
 
-impl<'a, F: NorFlash, const N: usize> Checkpoint<'a, F, N> {
-    pub(crate) fn begin(log: &'a mut FlashLog<F, N>) -> Result<Self, Error> {
-        log.spare.erase(&mut log.flash)?;
-        let end = FlashLog::<F, N>::begin();
-        Ok(Self { log, end })
+impl<F: NorFlash, const N: usize> FlashLog<F, N> {
+    /// Begins to write the log anew into the other half; it takes effect with [`Checkpoint::commit`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Flash`] when the flash failed.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_flash::{Error, FlashLog, Identity, RamFlash};
+    /// # let identity = Identity { cluster: 7, node: NodeId::new(1) };
+    /// let mut log = FlashLog::<_, 64>::open(RamFlash::<8192>::default(), identity, |_| Ok(()))?;
+    /// let mut count = 0_u64;
+    /// while log.append(|out| out.u64(count)) != Err(Error::Full) {
+    ///     count += 1;
+    /// }
+    /// let mut checkpoint = log.checkpoint()?;
+    /// checkpoint.push(|out| out.u64(count))?;
+    /// checkpoint.commit()?;
+    /// assert!(log.used() < 100);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn checkpoint(&mut self) -> Result<Checkpoint<'_, F, N>, Error> {
+        self.check()?;
+        self.spare.erase(&mut self.flash)?;
+        let end = Self::begin();
+        Ok(Checkpoint { log: self, end })
     }
+}
 
+impl<F: NorFlash, const N: usize> Checkpoint<'_, F, N> {
     /// Appends a record.
     ///
     /// # Errors

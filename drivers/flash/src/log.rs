@@ -3,7 +3,7 @@ use quorate_core::{Corrupt, Writer};
 
 use crate::half::{Found, Half, payload, size, unit};
 use crate::header::{Header, Version};
-use crate::{Checkpoint, Error, Identity};
+use crate::{Error, Identity};
 
 /// A log of records on flash. `N` is the room for one record and its frame: its longest payload, and 12 bytes or more where the flash
 /// writes more than 4 bytes at a time, up to a whole unit.
@@ -90,32 +90,6 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         Ok(())
     }
 
-    /// Begins to write the log anew into the other half; it takes effect with [`Checkpoint::commit`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Flash`] when the flash failed.
-    ///
-    /// ```
-    /// # use quorate_core::NodeId;
-    /// # use quorate_flash::{Error, FlashLog, Identity, RamFlash};
-    /// # let identity = Identity { cluster: 7, node: NodeId::new(1) };
-    /// let mut log = FlashLog::<_, 64>::open(RamFlash::<8192>::default(), identity, |_| Ok(()))?;
-    /// let mut count = 0_u64;
-    /// while log.append(|out| out.u64(count)) != Err(Error::Full) {
-    ///     count += 1;
-    /// }
-    /// let mut checkpoint = log.checkpoint()?;
-    /// checkpoint.push(|out| out.u64(count))?;
-    /// checkpoint.commit()?;
-    /// assert!(log.used() < 100);
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn checkpoint(&mut self) -> Result<Checkpoint<'_, F, N>, Error> {
-        self.check()?;
-        Checkpoint::begin(self)
-    }
-
     /// Whether the power went while the last record was being written, or the log was written by an older version. The last record may
     /// have been replayed, though it was never acknowledged, and may not stay readable: write a [`checkpoint`](Self::checkpoint) before
     /// anything is done that depends on it. Until then the log takes nothing more.
@@ -146,7 +120,8 @@ impl<F: NorFlash, const N: usize> FlashLog<F, N> {
         u32::try_from(size::<F>(Header::LEN)).unwrap_or(u32::MAX)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Refuses to go on after a write that failed.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.failed { Err(Error::Flash(NorFlashErrorKind::Other)) } else { Ok(()) }
     }
 
