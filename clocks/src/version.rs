@@ -320,6 +320,17 @@ impl<S: Storage> VersionVector<S> {
         &self.entries
     }
 
+    /// The entries, for a message.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Inline, VersionVector};
+    /// assert!(VersionVector::<Inline<4>>::new().versions().is_empty());
+    /// ```
+    #[must_use]
+    pub fn versions(&self) -> Versions<'_> {
+        Versions::plain(self.entries())
+    }
+
     /// How many actors have events.
     ///
     /// ```

@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
 
-use crate::{Dot, Storage, VersionVector, sorted};
+use crate::{Dot, sorted};
 
 /// The entries of a version vector in a message: borrowed from the vector when sent, from the receive buffer when received.
 ///
@@ -88,19 +88,6 @@ impl<'a> Versions<'a> {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len() == 0
-    }
-}
-
-impl<S: Storage> VersionVector<S> {
-    /// The entries, for a message.
-    ///
-    /// ```
-    /// # use quorate_clocks::{Inline, VersionVector};
-    /// assert!(VersionVector::<Inline<4>>::new().versions().is_empty());
-    /// ```
-    #[must_use]
-    pub fn versions(&self) -> Versions<'_> {
-        Versions::plain(self.entries())
     }
 }
 
