@@ -126,6 +126,7 @@ pub mod bully;
 mod config;
 pub mod detector;
 mod epoch;
+mod error;
 mod event;
 mod leadership;
 pub mod lease;
@@ -137,8 +138,9 @@ pub mod ring;
 mod storage;
 
 pub use bully::Bully;
-pub use config::{Config, ConfigError, Mode, Takeover};
+pub use config::{Config, Mode, Takeover};
 pub use epoch::Epoch;
+pub use error::ConfigError;
 pub use event::{Event, Role, Status};
 pub use message_counts::Counts;
 pub use record::Record;
