@@ -2,62 +2,12 @@
 
 use quorate_core::{Instant, List};
 
+use super::hop::{OutstandingHop, SeenAttempt};
 use super::message::{Direction, Message};
 use super::{Algorithm, Ring};
 use crate::Epoch;
 use crate::members::{MemberSet, bit};
 use crate::storage::Storage;
-
-/// What has passed of one owner's latest attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct SeenAttempt {
-    token: Epoch,
-    /// For each slot: the phase that passed, and 1; 0 for none.
-    phases: [u8; 4],
-    /// For each slot: the index of the member to acknowledge to, and 1; 0 for none.
-    ack_to: [u8; 4],
-}
-
-/// A message that has not been acknowledged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OutstandingHop {
-    message: Message,
-    /// The next hop, or [`NO_HOP`]: the message has arrived, and its slot is free.
-    to: u8,
-    attempt: u8,
-    /// To be sent, or sent again.
-    due: bool,
-    /// When the acknowledgement is overdue.
-    ack_deadline: Instant,
-}
-
-/// A member in [`SeenAttempt::ack_to`]: its index, and 1.
-fn encode_index(index: usize) -> u8 {
-    u8::try_from(index.saturating_add(1)).unwrap_or(0)
-}
-
-const NO_HOP: u8 = u8::MAX;
-
-impl OutstandingHop {
-    const fn is_free(&self) -> bool {
-        self.to == NO_HOP
-    }
-
-    const fn release(&mut self) {
-        (self.to, self.due) = (NO_HOP, false);
-    }
-
-    pub(super) fn hash<H: core::hash::Hasher>(&self, now: Instant, state: &mut H) {
-        use core::hash::Hash;
-        if self.is_free() {
-            return; // what was there tells nothing of what is to come
-        }
-        (self.message, self.to, self.attempt, self.due).hash(state);
-        if !self.due {
-            self.ack_deadline.since(now).hash(state);
-        }
-    }
-}
 
 impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// The next live member that way; `None` if there is no other.
@@ -87,15 +37,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         (token, slot, phase): (Epoch, u8, u8),
     ) -> bool {
         let Some(seen_attempt) = self.seen_attempts.get_mut(token.owner()) else { return false };
-        let slot = usize::from(slot);
         if token > seen_attempt.token {
             // what is owed for an earlier attempt is covered by what is owed for this one
-            *seen_attempt = SeenAttempt { token, ack_to: seen_attempt.ack_to, phases: [0; 4] };
+            seen_attempt.begin(token);
         }
-        if let Some(to) = seen_attempt.ack_to.get_mut(slot) {
-            *to = encode_index(from);
-        }
-        let Some(next_phase) = seen_attempt.phases.get_mut(slot) else { return false };
+        seen_attempt.owe_ack(slot, from);
+        let Some(next_phase) = seen_attempt.phases.get_mut(usize::from(slot)) else { return false };
         let new = token == seen_attempt.token && phase >= *next_phase;
         if new {
             *next_phase = phase.saturating_add(1);
@@ -115,7 +62,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// The own attempt begins: nothing of it has passed.
     pub(super) fn begin_attempt(&mut self, token: Epoch) {
         if let Some(seen_attempt) = self.seen_attempts.get_mut(token.owner()) {
-            *seen_attempt = SeenAttempt { token, ack_to: seen_attempt.ack_to, phases: [0; 4] };
+            seen_attempt.begin(token);
         }
     }
 
@@ -165,10 +112,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             && token > seen_attempt.token
         {
             // The next node has seen a later attempt of this owner's, and drops the one that came by here: let its owner know.
-            *seen_attempt = SeenAttempt { token, ack_to: seen_attempt.ack_to, phases: [0; 4] };
-            if let Some(to) = seen_attempt.ack_to.get_mut(usize::from(slot)) {
-                *to = encode_index(owner);
-            }
+            seen_attempt.begin(token);
+            seen_attempt.owe_ack(slot, owner);
         }
         for hop in self.outstanding.iter_mut() {
             let done = hop.message.key().is_some_and(|key| {
@@ -225,17 +170,6 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// An acknowledgement to send, and to whom.
     pub(super) fn take_ack(&mut self) -> Option<(usize, Message)> {
-        for seen_attempt in self.seen_attempts.iter_mut() {
-            for (slot, (to, phases)) in
-                (0..).zip(seen_attempt.ack_to.iter_mut().zip(seen_attempt.phases))
-            {
-                if let Some(index) = core::mem::take(to).checked_sub(1) {
-                    let phase = phases.saturating_sub(1);
-                    let ack = Message::Ack { token: seen_attempt.token, slot, phase };
-                    return Some((usize::from(index), ack));
-                }
-            }
-        }
-        None
+        self.seen_attempts.iter_mut().find_map(SeenAttempt::take_ack)
     }
 }

@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod election;
+mod hop;
 mod hops;
 mod message;
 mod output;
@@ -12,7 +13,7 @@ use core::marker::PhantomData;
 use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
 pub use algorithm::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
-pub(crate) use hops::{OutstandingHop, SeenAttempt};
+pub(crate) use hop::{OutstandingHop, SeenAttempt};
 pub use message::{Direction, Message};
 
 use crate::leadership::Leadership;
