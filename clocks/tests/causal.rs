@@ -1,9 +1,7 @@
 //! One member of a group, hand to hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use crate::common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
     receive, restart_peer, sent_to, started, status_reply, status_request, synced, vector,
 };

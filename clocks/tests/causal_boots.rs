@@ -1,9 +1,7 @@
 //! Which start of a peer counts: a later one once it is confirmed, an earlier one after patience.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use crate::common::{
     IDS, Member, Vector, count, data, dot, drain, exchange_statuses, receive, receive_at,
     restart_peer, sent_to, started, status_reply, status_request, synced, tick, vector,
 };

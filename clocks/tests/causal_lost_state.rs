@@ -2,9 +2,7 @@
 //! wrong.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use crate::common::{
     IDS, Member, Vector, count, data, dot, drain, receive, receive_at, restart_peer, sent_to,
     status_reply, status_request, synced, tick, vector,
 };

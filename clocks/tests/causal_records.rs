@@ -1,9 +1,7 @@
 //! What a member keeps on disk, and what it does not take from there.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use crate::common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
     receive, sent_to, status_reply, status_request, synced, vector,
 };

@@ -2,9 +2,7 @@
 //! member.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{count, delivered, drain, sent_to};
+use crate::common::{count, delivered, drain, sent_to};
 use proptest::prelude::*;
 use quorate_clocks::causal::{BroadcastError, Config, Message};
 use quorate_clocks::{Actor, Causal, Dot, Inline, VersionVector};

@@ -1,9 +1,7 @@
 //! What a member does by the clock: statuses, gaps, patience.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use crate::common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
     receive, receive_at, restart_peer, started, status_reply, status_request, synced, tick, vector,
 };

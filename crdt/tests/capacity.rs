@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{actor, bytes, histories};
+use crate::common::{self, actor, bytes, histories};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Inline};
 use quorate_core::{NodeId, Reader, Wire, Writer};

@@ -3,9 +3,7 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Kind, actor, bytes, histories, run};
+use crate::common::{self, Kind, actor, bytes, histories, run};
 use proptest::prelude::*;
 use quorate_clocks::{Causality, Heap, Stamp, Timestamp};
 use quorate_core::Wire;

@@ -4,11 +4,9 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{actor, bytes};
+use crate::common::{actor, bytes};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Stamp, Timestamp};
 use quorate_crdt::{

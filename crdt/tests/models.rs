@@ -2,11 +2,9 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Step, actor, histories};
+use crate::common::{Step, actor, histories};
 use proptest::prelude::*;
 use quorate_clocks::Heap;
 use quorate_clocks::{Stamp, Timestamp};

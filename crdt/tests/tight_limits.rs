@@ -3,9 +3,7 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Step, actor, bytes, histories};
+use crate::common::{Step, actor, bytes, histories};
 use proptest::prelude::*;
 use quorate_clocks::{Heap, Inline, Stamp, Timestamp};
 use quorate_crdt::{

@@ -1,9 +1,7 @@
 //! Bully sends exactly as many messages as theory says.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Cluster, ids};
+use crate::common::{Cluster, ids};
 use quorate_core::Machine;
 use quorate_election::{Bully, Config, Counts, Inline, Mode, Role, Takeover};
 

@@ -1,9 +1,7 @@
 //! A node whose disk was erased leads in no epoch that it, or anybody that is there, has seen before.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Cluster, Node, ids};
+use crate::common::{self, Cluster, Node, ids};
 use quorate_core::{Corrupt, Drift, Instant, Machine, NodeId, Output, Rejected};
 use quorate_election::bully::Message;
 use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};

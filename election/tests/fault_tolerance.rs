@@ -1,9 +1,7 @@
 //! What each algorithm survives, as one table of the docs: `UPDATE=1` rewrites it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Cluster, Node, ids};
+use crate::common::{Cluster, Node, ids};
 use quorate_core::{Drift, Machine, NodeId, Rng, Wire};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Role, Status, Takeover};

@@ -1,9 +1,7 @@
 //! With `Takeover::Keep` a leader that is heard stays: in every mode, on every ring, whichever node was cut off.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Cluster, Node, ids};
+use crate::common::{self, Cluster, Node, ids};
 use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Ring, Takeover};

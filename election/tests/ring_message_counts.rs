@@ -1,9 +1,7 @@
 //! Rings send exactly as many messages as theory says, in every arrangement of small rings.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Cluster, ids, orders};
+use crate::common::{Cluster, ids, orders};
 use quorate_core::Machine;
 use quorate_election::ring::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair, Ring};
 use quorate_election::{Config, Counts, Inline, Takeover};

@@ -1,5 +1,5 @@
 //! A member of a causal group of three, hand to hand.
-#![allow(dead_code)] // not every test file needs all of it
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_clocks::causal::{Config, Message};
 use quorate_clocks::{Causal, Dot, Inline, VersionVector, Versions};

@@ -1,5 +1,5 @@
 //! Random histories of three replicas.
-#![allow(dead_code)]
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use quorate_clocks::Actor;

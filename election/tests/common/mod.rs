@@ -1,16 +1,15 @@
 //! A cluster on one thread: messages arrive in the order in which they were sent, writes are durable at once.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
 
 use quorate_core::{Instant, Machine, NodeId, Output, Wire};
 use quorate_election::ring::{self, Algorithm};
-use quorate_election::{Bully, Config, Counts, Epoch, Event, Inline, Ring, Status, bully};
+use quorate_election::{Bully, Config, Epoch, Event, Inline, Ring, Status, bully};
 
 /// What the elections have in common.
 pub trait Node: for<'a> Machine<Event<'a> = Event, Status = Status> {
     fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self;
-    fn counts(&self) -> Counts;
     fn holds_lease(&self, now: Instant) -> bool;
     fn suspect(&mut self, now: Instant, node: NodeId);
     fn fenced(&mut self, now: Instant, later: Epoch);
@@ -28,9 +27,6 @@ macro_rules! node {
     () => {
         fn make(id: NodeId, ids: &[NodeId], config: Config) -> Self {
             Self::new(id, ids, config).unwrap()
-        }
-        fn counts(&self) -> Counts {
-            self.counts()
         }
         fn suspect(&mut self, now: Instant, node: NodeId) {
             self.suspect(now, node);

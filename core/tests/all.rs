@@ -1,0 +1,9 @@
+//! All integration tests in one program: each program is linked with all that it uses.
+
+mod declare;
+mod drain;
+mod lists;
+mod machine;
+mod quorums;
+mod wire;
+mod words;
