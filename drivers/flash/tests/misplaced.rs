@@ -1,9 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 //! Records that are whole and in the wrong place: exchanged, copied over others, or left by an earlier generation.
 
-mod common;
-
-use common::Mock;
+use crate::common::{self, Mock};
 use quorate_core::NodeId;
 use quorate_flash::{Error, FlashLog, Identity};
 

@@ -1,9 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 //! The power goes at every single write and erasure of a history, and again while the log is opened: what was acknowledged is there.
 
-mod common;
-
-use common::Mock;
+use crate::common::{self, Mock};
 use quorate_core::{Corrupt, NodeId, Reader, Rng};
 use quorate_flash::{Error, FlashLog, Identity};
 

@@ -7,13 +7,13 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::net::TcpListener;
 
-use common::register::Request;
-use common::wire::{RawPeer, framed, hello};
-use common::{RegisterNode, listen_again, listener, options, run, start_register, until, value};
+use crate::common::register::Request;
+use crate::common::wire::{RawPeer, framed, hello};
+use crate::common::{
+    RegisterNode, listen_again, listener, options, run, start_register, until, value,
+};
 use quorate_core::NodeId;
 use quorate_tokio::NodeOptions;
 use quorate_tokio::frame::{Hello, Kind};

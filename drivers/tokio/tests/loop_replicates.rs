@@ -1,14 +1,12 @@
 //! The loop, over loopback: three nodes replicate, stop, restart, restore and go on.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::std_instead_of_core)]
 
-mod common;
-
 use std::net::SocketAddr;
 use std::path::Path;
 
-use common::register::Request;
-use common::{
-    RegisterNode, listen_again, listener, options, raise, run, start_register, until, value,
+use crate::common::register::Request;
+use crate::common::{
+    self, RegisterNode, listen_again, listener, options, raise, run, start_register, until, value,
 };
 use quorate_core::NodeId;
 use tokio::sync::oneshot;

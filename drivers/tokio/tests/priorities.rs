@@ -8,14 +8,12 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use common::register::{Request, State};
-use common::wire::{RawPeer, framed, hello, state};
-use common::{RegisterNode, listener, options, run, start_register, until, value};
+use crate::common::register::{Request, State};
+use crate::common::wire::{RawPeer, framed, hello, state};
+use crate::common::{RegisterNode, listener, options, run, start_register, until, value};
 use quorate_core::{NodeId, Wire};
 use quorate_tokio::frame::{Capabilities, Hello, Kind};
 use tokio::sync::oneshot;

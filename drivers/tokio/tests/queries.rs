@@ -1,10 +1,8 @@
 //! Queries of nodes that belong to no cluster yet, and hellos of older versions.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::wire::{RawPeer, framed};
-use common::{listener, options, start_register};
+use crate::common::wire::{RawPeer, framed};
+use crate::common::{listener, options, start_register};
 use quorate_tokio::QueryHandler;
 use quorate_tokio::frame::Kind;
 

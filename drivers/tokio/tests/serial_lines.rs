@@ -2,13 +2,11 @@
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::std_instead_of_core)]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{CLUSTER, raise, run, start_register, until, value};
+use crate::common::{self, CLUSTER, raise, run, start_register, until, value};
 use quorate_core::{NodeId, Rng};
 use quorate_tokio::NodeOptions;
 use quorate_tokio::serial::Address;

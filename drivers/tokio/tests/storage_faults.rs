@@ -7,14 +7,14 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::disk::SimDisk;
-use common::register::{FATAL, Register, RegisterApp, Request};
-use common::{RegisterNode, listener, options, raise, run, start_register, until, value};
+use crate::common::disk::SimDisk;
+use crate::common::register::{FATAL, Register, RegisterApp, Request};
+use crate::common::{
+    self, RegisterNode, listener, options, raise, run, start_register, until, value,
+};
 use quorate_core::{Corrupt, Fatal, NodeId, Wire};
 use quorate_tokio::wal::Disk;
 use quorate_tokio::{Error, NodeOptions, StorageHealth, WalOptions, start, start_with_disk};

@@ -7,16 +7,14 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use common::register::ABSURD;
-use common::wire::{RawPeer, framed, hello, state};
-use common::{RegisterNode, listener, options, run, start_register, until, value};
+use crate::common::register::ABSURD;
+use crate::common::wire::{RawPeer, framed, hello, state};
+use crate::common::{RegisterNode, listener, options, run, start_register, until, value};
 use quorate_core::{NodeId, Rng};
 use quorate_tokio::frame::{self, Hello, Kind};
 use quorate_tokio::{MetricsSnapshot, NodeOptions};

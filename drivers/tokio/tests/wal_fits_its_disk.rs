@@ -8,15 +8,13 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::counter::{Counter, open, options};
-use common::disk::SimDisk;
-use common::register::{Register, RegisterApp, Request};
-use common::{RegisterNode, listener, raise, run, until, value};
+use crate::common::counter::{Counter, open, options};
+use crate::common::disk::SimDisk;
+use crate::common::register::{Register, RegisterApp, Request};
+use crate::common::{self, RegisterNode, listener, raise, run, until, value};
 use quorate_core::{NodeId, Rng};
 use quorate_tokio::wal::{Disk, DiskFile, WriteError};
 use quorate_tokio::{NodeOptions, StorageHealth, WalOptions, start_with_disk};

@@ -7,13 +7,11 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 
-use common::counter::{DIR, FILE, IDENTITY, LEAST, open, options};
-use common::disk::SimDisk;
+use crate::common::counter::{DIR, FILE, IDENTITY, LEAST, open, options};
+use crate::common::disk::SimDisk;
 use proptest::prelude::*;
 use quorate_core::NodeId;
 use quorate_tokio::wal::{Identity, SystemDisk, Wal};

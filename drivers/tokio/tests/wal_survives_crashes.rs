@@ -7,12 +7,11 @@
     clippy::panic
 )]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::counter::{Counter, open, options};
-use common::disk::SimDisk;
+use crate::common;
+use crate::common::counter::{Counter, open, options};
+use crate::common::disk::SimDisk;
 use quorate_core::Rng;
 use quorate_tokio::wal::WriteError;
 use quorate_tokio::{Error, WalOptions};

@@ -1,5 +1,5 @@
 //! A tiny protocol and its application, and what the tests need to run nodes of it.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::panic, clippy::unwrap_used)] // every test uses a part of it
+#![allow(unreachable_pub, missing_docs, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod counter;
 pub mod disk;
