@@ -1,8 +1,6 @@
 //! Every scenario passes on correct boards; these are threads, so no emulator is needed.
 
-mod common;
-
-use common::{Bug, run};
+use crate::common::{Bug, run};
 
 fn assert_pass(names: &[&str]) {
     let summary = run(Bug::None, names);

@@ -1,8 +1,6 @@
 //! Boards with a planted bug, and the scenario that must find it.
 
-mod common;
-
-use common::{Bug, run};
+use crate::common::{Bug, run};
 
 /// On a busy machine a leader that was cut off may give up before it is asked for anything, and
 /// then there is nothing to notice.

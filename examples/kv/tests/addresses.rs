@@ -1,9 +1,7 @@
 //! Where members are: nothing moves one by accident.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, until};
+use crate::common::{Cluster, until};
 
 #[test]
 fn member_moves_only_by_explicit_command() {

@@ -1,14 +1,12 @@
 //! `kill -9` of all nodes at a random moment under load, again and again: every acknowledged write is there.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::load::Load;
-use common::{Cluster, until};
+use crate::common::load::Load;
+use crate::common::{Cluster, until};
 
 #[test]
 fn acknowledged_writes_survive_killing_all_nodes() {

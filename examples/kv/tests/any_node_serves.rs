@@ -1,14 +1,12 @@
 //! A cluster of three: whatever node a client talks to, it is the same store.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::process::Command;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use common::{Cluster, PATIENCE, connect, free_ports, has_program, output, shown, until};
+use crate::common::{Cluster, PATIENCE, connect, free_ports, has_program, output, shown, until};
 
 #[test]
 fn write_on_one_node_is_read_on_all() {

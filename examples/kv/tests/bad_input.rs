@@ -1,15 +1,13 @@
 //! Bad input is an answer, never a crash.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Cluster, connect, output};
+use crate::common::{Cluster, connect, output};
 
 /// Sends bytes and takes what comes until the other side ends it, or says nothing for a while.
 fn send_raw(port: u16, bytes: &[u8]) -> Vec<u8> {

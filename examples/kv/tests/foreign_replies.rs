@@ -1,14 +1,12 @@
 //! `ctl` and `--join` ask whatever listens at an address: no answer crashes them, holds them up, or reaches the terminal.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use common::{Dir, output};
+use crate::common::{Dir, output};
 
 /// Something that is no node: every connection is given the same answer, and is then closed, or held in silence.
 fn fake_server(answer: Vec<u8>, holds: bool) -> String {

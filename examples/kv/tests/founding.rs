@@ -1,16 +1,14 @@
 //! A cluster is founded when all founders are there, and once: a node whose disk was erased takes no part under its id.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use common::client::{Client, Value};
-use common::{Cluster, connect, free_ports, output, until};
+use crate::common::client::{Client, Value};
+use crate::common::{Cluster, connect, free_ports, output, until};
 
 /// A node's disk is lost.
 fn erase(cluster: &mut Cluster, index: usize) {

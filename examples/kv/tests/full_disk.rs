@@ -1,15 +1,13 @@
 //! Nodes on small disks: the log and the snapshots keep to their bound, and a disk that others fill is told, survived and left by itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::client::Value;
-use common::{Cluster, until};
+use crate::common::client::Value;
+use crate::common::{Cluster, until};
 
 /// A directory on a file system of some MiB, where this user may mount one.
 struct SmallDisk(PathBuf);

@@ -1,14 +1,12 @@
 //! One client that asks for much holds up nobody: work is counted, and no turn of a node's loop has more than it may.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
 
-use common::client::{Client, Value};
-use common::{Cluster, connect};
+use crate::common::client::{Client, Value};
+use crate::common::{Cluster, connect};
 
 /// Steps of one turn, with what one command takes at most.
 const READS: u64 = 1 << 20;

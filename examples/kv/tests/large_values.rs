@@ -1,13 +1,11 @@
 //! Values as large as they may be, many at once: the leader keeps its term, and nobody gets an error.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::thread;
 
-use common::{Cluster, connect, until};
+use crate::common::{self, Cluster, connect, until};
 
 /// The largest value there may be.
 const LARGEST: usize = 4 << 20;

@@ -1,14 +1,12 @@
 //! `kill -9` of the leader while clients write and read through every node.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::load::Load;
-use common::{Cluster, until};
+use crate::common::load::Load;
+use crate::common::{Cluster, until};
 
 /// Kills the leader; how long it took until another led and writes were acknowledged again.
 fn kill_leader(cluster: &mut Cluster, load: &Load) -> usize {

@@ -1,12 +1,10 @@
 //! `quorate-kv ctl`: leadership moves from node to node while clients write and read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::sync::atomic::Ordering::SeqCst;
 
-use common::load::Load;
-use common::{Cluster, until};
+use crate::common::load::Load;
+use crate::common::{Cluster, until};
 
 #[test]
 fn transfers_lose_nothing_under_load() {

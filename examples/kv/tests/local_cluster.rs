@@ -1,15 +1,13 @@
 //! `quorate-kv cluster`: starts, watches, restarts and stops its nodes.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use common::client::Client;
-use common::{Dir, output, until, wait_for};
+use crate::common::client::Client;
+use crate::common::{Dir, output, until, wait_for};
 use quorate_nemesis::ports::Port;
 
 struct Running {

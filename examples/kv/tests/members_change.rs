@@ -1,13 +1,11 @@
 //! A cluster grows and shrinks while clients write and read through it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::sync::atomic::Ordering::SeqCst;
 
-use common::client::Client;
-use common::load::Load;
-use common::{Cluster, output, output_until, until, until_or};
+use crate::common::client::Client;
+use crate::common::load::Load;
+use crate::common::{Cluster, output, output_until, until, until_or};
 
 /// `ctl` until it has worked: the leader may be killed while it waits.
 fn ctl(cluster: &Cluster, words: &[&str]) {

@@ -1,12 +1,10 @@
 //! A node that comes back with an older copy of its data directory is found out, and the others go on.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{Cluster, output, until};
+use crate::common::{Cluster, output, until};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

@@ -1,14 +1,12 @@
 //! Clients that do not read their replies take a bounded part of a node's memory, and hold up nobody for long.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use common::{Cluster, connect, until};
+use crate::common::{Cluster, connect, until};
 
 /// Three of them are the longest replies that are sent together.
 const LONG: usize = (4 << 20) - 100;

@@ -1,11 +1,9 @@
 //! What is refused has no effect, and neither has what a client sent along in the belief that it was taken.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::{Read, Write};
 
-use common::{Cluster, connect};
+use crate::common::{Cluster, connect};
 
 const NO_MULTI: &str = "-ERR MULTI is not supported: this server has no transactions. Commands are refused until EXEC or DISCARD; MSET sets several keys at once\r\n";
 const NOT_QUEUED: &str =

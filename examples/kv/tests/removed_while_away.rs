@@ -1,9 +1,7 @@
 //! A node that is removed while it is away learns of it when it is back, and leaves the others in peace.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, until};
+use crate::common::{Cluster, until};
 
 #[test]
 fn node_removed_while_down_learns_of_its_removal() {

@@ -1,12 +1,10 @@
 //! What goes in and what comes out, byte for byte, at a cluster of one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use common::{Cluster, connect};
+use crate::common::{self, Cluster, connect};
 
 /// A connection each: what is sent, what comes. Nothing else may come before the mark.
 const EXCHANGES: &[(&str, &str)] = &[

@@ -1,6 +1,6 @@
 //! Boards that are threads: the same program on the same machine, without an emulator, and with a bug if one is wanted.
 
-#![allow(clippy::unwrap_used, clippy::panic, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;

@@ -1,12 +1,5 @@
 //! Nodes as processes, a small client, and a load that checks what it is told.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod client;
 pub mod load;
