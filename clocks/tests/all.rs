@@ -14,7 +14,6 @@ mod display_and_wire;
 mod dot_set_model;
 mod hlc;
 mod hlc_nodes;
-mod hostile;
 mod interval;
 mod lamport;
 mod limits;

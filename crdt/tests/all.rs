@@ -6,7 +6,6 @@ mod capacity;
 mod common;
 mod crdt_queries;
 mod display;
-mod hostile;
 mod lattice_laws;
 mod mixed_deltas;
 mod models;

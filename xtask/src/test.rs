@@ -104,8 +104,44 @@ impl Totals {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::manifest;
+    use crate::tool::root;
+
+    /// Where a manifest says that cargo is not to look for tests, a file without its `mod` would never be compiled.
+    #[test]
+    fn each_test_file_is_in_a_program() {
+        let manifest = |folder: &str| fs::read_to_string(root().join(folder).join("Cargo.toml"));
+        for folder in manifest::list(&manifest("").unwrap(), "members") {
+            let manifest = manifest(&folder).unwrap();
+            if !manifest.lines().any(|line| line == "autotests = false") {
+                continue;
+            }
+            let tests = root().join(&folder).join("tests");
+            let programs = manifest.split("[[test]]").skip(1);
+            let programs: Vec<&str> = programs.filter_map(|it| it.split('"').nth(1)).collect();
+            let of_program = |name: &&str| fs::read_to_string(tests.join(format!("{name}.rs")));
+            let text: String = programs.iter().map(|name| of_program(name).unwrap()).collect();
+            for entry in fs::read_dir(&tests).unwrap() {
+                let path = entry.unwrap().path();
+                let is_rust = path.extension().is_some_and(|it| it == "rs");
+                if !is_rust && !path.join("mod.rs").exists() && !path.join("main.rs").exists() {
+                    continue;
+                }
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                let declaration = format!("mod {name};");
+                assert!(
+                    programs.contains(&name) || text.lines().any(|line| line == declaration),
+                    "{}: no program has it: add `{declaration}` to {folder}/tests/all.rs",
+                    path.display()
+                );
+            }
+        }
+    }
 
     #[test]
     fn results_are_summed() {

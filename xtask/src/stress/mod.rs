@@ -1,4 +1,4 @@
-mod binaries;
+mod jobs;
 mod load;
 mod results;
 mod running;
@@ -8,13 +8,13 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use jobs::Job;
 use load::LoadGenerator;
 use results::Results;
 use running::Running;
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
-use crate::programs::Program;
 use crate::tool::target_dir;
 
 pub(crate) const VERB: Verb = Verb {
@@ -24,15 +24,15 @@ pub(crate) const VERB: Verb = Verb {
 A test that waits for a time instead of a condition passes on an idle machine and fails on a busy
 one. This verb builds the tests that run processes or use sockets and files (quorate-kv,
 quorate-tokio, quorate-nemesis, quorate-boards, the example of elections), then runs them again and
-again, several test programs at once, while busy loops take all cores. It shows the first failure of
-each test, and at the end a table: how often each test ran and failed.
+again, the tests of several files at once, while busy loops take all cores. It shows the first
+failure of each test, and at the end a table: how often each test ran and failed.
 
     cargo xtask stress                       20 rounds, at most 120 minutes
     cargo xtask stress --rounds 3            fewer
     cargo xtask stress --minutes 30          begins nothing more after half an hour
     cargo xtask stress --load 8              so many busy loops (two for each core unless told)
-    cargo xtask stress --jobs 1              so many test programs at once (two a core unless told)
-    cargo xtask stress leader_killed wal     test programs with one of these in their name
+    cargo xtask stress --jobs 1              so many test files at once (two a core unless told)
+    cargo xtask stress leader_killed wal     test files with one of these in their name
 
 Output of all runs is in target/stress. Exit code 0 if no test failed, 1 if one did.",
     run,
@@ -51,16 +51,16 @@ fn run(args: &[String]) -> Outcome {
     let plan = Plan::parse(args)?;
     let folder = target_dir()?.join("stress");
     fs::create_dir_all(&folder).map_err(Failure::io(folder.display()))?;
-    let binaries = binaries::build(&plan.names)?;
-    let names: Vec<&str> = binaries.iter().map(|binary| &binary.name[..]).collect();
-    println!("{} test programs: {}", binaries.len(), names.join(", "));
+    let jobs = jobs::build(&plan.names)?;
+    let names: Vec<&str> = jobs.iter().map(|job| &job.name[..]).collect();
+    println!("{} test files: {}", jobs.len(), names.join(", "));
     println!(
-        "up to {} rounds in {} minutes, {} test programs at once beside {} busy loops",
+        "up to {} rounds in {} minutes, {} test files at once beside {} busy loops",
         plan.rounds, plan.minutes, plan.jobs, plan.load
     );
     let busy = LoadGenerator::start(plan.load)?;
     let mut results = Results::default();
-    let whole = rounds(&plan, &binaries, &folder, &mut results)?;
+    let whole = rounds(&plan, &jobs, &folder, &mut results)?;
     drop(busy);
     results.print();
     println!("{whole} whole rounds of {}; output is in {}", plan.rounds, folder.display());
@@ -70,18 +70,17 @@ fn run(args: &[String]) -> Outcome {
     }
 }
 
-/// Runs all programs round after round, and counts the whole rounds.
-fn rounds(plan: &Plan, binaries: &[Program], folder: &Path, results: &mut Results) -> Outcome<u32> {
+/// Runs all jobs round after round, and counts the whole rounds.
+fn rounds(plan: &Plan, jobs: &[Job], folder: &Path, results: &mut Results) -> Outcome<u32> {
     let begin = Instant::now();
     let minutes = || begin.elapsed().as_secs() / 60;
-    let mut waiting =
-        (1..=plan.rounds).flat_map(|round| binaries.iter().map(move |binary| (round, binary)));
+    let mut waiting = (1..=plan.rounds).flat_map(|round| jobs.iter().map(move |job| (round, job)));
     let mut running: Vec<Running<'_>> = Vec::new();
     let mut whole = 0;
     loop {
         while running.len() < plan.jobs && minutes() < plan.minutes {
-            let Some((round, binary)) = waiting.next() else { break };
-            running.push(Running::start(binary, round, folder)?);
+            let Some((round, job)) = waiting.next() else { break };
+            running.push(Running::start(job, round, folder)?);
         }
         let mut still = Vec::new();
         let mut ended = 0;

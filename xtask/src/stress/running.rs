@@ -3,18 +3,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use super::jobs::Job;
 use super::results::{self, Results};
 use crate::failure::{Failure, Outcome};
-use crate::programs::Program;
 
-/// A test program that takes longer hangs.
+/// A job that takes longer hangs.
 const HANG_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Lines of a failure that are shown.
 const SHOWN: usize = 60;
 
-/// A test program that runs.
+/// A job that runs.
 pub(super) struct Running<'a> {
-    binary: &'a Program,
+    job: &'a Job,
     pub(super) round: u32,
     child: Child,
     begin: Instant,
@@ -25,28 +25,33 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    pub(super) fn start(binary: &'a Program, round: u32, folder: &Path) -> Outcome<Self> {
+    pub(super) fn start(job: &'a Job, round: u32, folder: &Path) -> Outcome<Self> {
+        let program = &job.program;
         // with the hash: a library and a program may have one name
-        let program = binary.path.file_name().unwrap_or_default().to_string_lossy();
-        let file = |kind: &str| folder.join(format!("{program}-{round}.{kind}"));
+        let hash = program.path.file_name().unwrap_or_default().to_string_lossy();
+        let hash = hash.rsplit('-').next().unwrap_or_default();
+        let name = job.name.replace("::", "-");
+        let file = |kind: &str| folder.join(format!("{name}-{hash}-{round}.{kind}"));
         let (out, err) = (file("out"), file("err"));
         let create = |path: &PathBuf| File::create(path).map_err(Failure::io(path.display()));
-        let child = Command::new(&binary.path)
-            .current_dir(&binary.dir)
-            .env("CARGO_MANIFEST_DIR", &binary.dir)
+        let child = Command::new(&program.path)
+            .args(if job.tests.is_empty() { None } else { Some("--exact") })
+            .args(&job.tests)
+            .current_dir(&program.dir)
+            .env("CARGO_MANIFEST_DIR", &program.dir)
             // what a test does many times by itself it does less often here
             .env("QUORATE_ROUNDS", "3")
             .stdin(Stdio::null())
             .stdout(create(&out)?)
             .stderr(create(&err)?)
             .spawn()
-            .map_err(Failure::io(binary.path.display()))?;
-        Ok(Self { binary, round, child, begin: Instant::now(), status: None, out, err })
+            .map_err(Failure::io(program.path.display()))?;
+        Ok(Self { job, round, child, begin: Instant::now(), status: None, out, err })
     }
 
     /// Whether it has ended; one that hangs is ended.
     pub(super) fn has_ended(&mut self) -> Outcome<bool> {
-        self.status = self.child.try_wait().map_err(Failure::io(&self.binary.name))?;
+        self.status = self.child.try_wait().map_err(Failure::io(&self.job.name))?;
         let hangs = self.status.is_none() && self.begin.elapsed() >= HANG_TIMEOUT;
         if hangs {
             // its servers stop with it: they watch their standard input
@@ -58,7 +63,7 @@ impl<'a> Running<'a> {
 
     /// Adds up what it said.
     pub(super) fn judge(&self, results: &mut Results) -> Outcome {
-        let (name, round) = (&self.binary.name, self.round);
+        let (name, round) = (&self.job.name, self.round);
         let text = fs::read(&self.out).map_err(Failure::io(self.out.display()))?;
         let text = String::from_utf8_lossy(&text);
         let mut any = false;
