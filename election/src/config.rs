@@ -2,7 +2,6 @@ use quorate_core::Drift;
 
 use crate::ConfigError;
 
-
 /// How an election behaves: timeouts, and what to do about nodes that come back. The same on every node.
 ///
 /// The presets differ in the time a message may take: [`lan`](Self::lan) 10 ms, [`wan`](Self::wan) 200 ms,
