@@ -20,3 +20,4 @@ mod limits;
 mod pruning;
 mod sessions;
 mod siblings_model;
+mod wire;

@@ -1,9 +1,7 @@
 //! Boundary conditions of campaigns, vote requests, commits and full logs.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, drain_and_persist, id};
+use crate::common::{Cluster, Node, drain_and_persist, id};
 use quorate_core::{Instant, Machine, NodeId, Output};
 use quorate_raft::{Change, Config, Event, Inline, Message, Raft, Record, Role};
 

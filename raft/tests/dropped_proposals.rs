@@ -1,9 +1,7 @@
 //! Dropped proposals are reported once their outcome is known.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::Cluster;
+use crate::common::Cluster;
 use quorate_core::Machine;
 use quorate_raft::{Config, Message, Role};
 
@@ -73,7 +71,7 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
     cluster.raft(2).campaign(now);
     cluster.drain(2);
     let before = cluster.raft(1).status().commit;
-    let early = |e: &common::Envelope| matches!(e.message(), Message::Append { commit, .. } if commit == before);
+    let early = |e: &crate::common::Envelope| matches!(e.message(), Message::Append { commit, .. } if commit == before);
     cluster.settle_if(|e| e.from != 1 && (e.to != 1 || early(e)));
     let between = cluster.raft(2).status();
     assert_eq!(cluster.raft(1).status().last, between.last);
@@ -102,7 +100,7 @@ fn proposals_of_two_terms_are_dropped_one_term_at_a_time() {
         round: 1,
         entries: &[],
     };
-    cluster.raft(1).receive(now, common::id(3), heartbeat).unwrap();
+    cluster.raft(1).receive(now, crate::common::id(3), heartbeat).unwrap();
     cluster.drain(1);
     assert!(first.term < between.term && between.term < second.term && second.term < last.term);
     let reported: Vec<_> = cluster.host(1).dropped.iter().map(|lost| lost.0).collect();
@@ -123,7 +121,7 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     let now = cluster.now;
     cluster.raft(2).campaign(now);
     cluster.drain(2);
-    let others = |e: &common::Envelope| e.from != 1 && e.to != 1;
+    let others = |e: &crate::common::Envelope| e.from != 1 && e.to != 1;
     cluster.settle_if(others);
     for _ in 0..5 {
         cluster.propose(2, "x");
@@ -134,7 +132,8 @@ fn snapshot_over_proposals_reports_up_to_which_index_the_outcome_is_unknown() {
     for _ in 0..30 {
         cluster.run(60);
         if let Some((to, index, offset)) = cluster.host(2).chunk_requests.pop() {
-            let _ = cluster.raft(2).send_snapshot(common::id(to), index, offset, b"state", true);
+            let _ =
+                cluster.raft(2).send_snapshot(crate::common::id(to), index, offset, b"state", true);
             cluster.drain(2);
         }
         if let Some((index, .., true)) = cluster.host(1).chunks.pop() {
@@ -175,7 +174,7 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
         entries,
     };
     let others = append(term + 1, index - 1, 0, &entries);
-    cluster.raft(1).receive(now, common::id(2), others).unwrap();
+    cluster.raft(1).receive(now, crate::common::id(2), others).unwrap();
     cluster.drain(1);
     let (index_term, data) = (term, &b"state"[..]);
     let part = Message::Snapshot {
@@ -187,7 +186,7 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
         done: true,
         data,
     };
-    cluster.raft(1).receive(now, common::id(3), part).unwrap();
+    cluster.raft(1).receive(now, crate::common::id(3), part).unwrap();
     cluster.drain(1);
     cluster.raft(1).snapshot_installed(index).unwrap();
     cluster.drain(1);
@@ -195,7 +194,7 @@ fn proposals_that_a_snapshot_of_their_term_may_hold_are_not_reported_dropped() {
     let entries = entry(term + 2, b"", true);
     cluster
         .raft(1)
-        .receive(now, common::id(3), append(term + 2, index, index + 1, &entries))
+        .receive(now, crate::common::id(3), append(term + 2, index, index + 1, &entries))
         .unwrap();
     cluster.host(1).applied.clear();
     cluster.drain(1);

@@ -1,9 +1,7 @@
 //! Edge cases: hostile members, late applications, small storage, slow disks.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, Node, encode, id};
+use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{
     Config, ConfigError, Inline, Message, ProposeError, Raft, Record, Role, SnapshotError,

@@ -1,11 +1,9 @@
 //! Elections, pre-vote, check-quorum, priorities, and the durability of votes (Raft thesis, 3.4, 3.8, 4.2.3, 6.2, 9.6).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{Cluster, Envelope, Node, encode, id};
+use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Corrupt, Drift, Machine, Output, Rejected};
 use quorate_raft::{Config, ConfigError, Event, Message, Record, Role};
 

@@ -1,9 +1,7 @@
 //! Committed entries as the application sees them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, id};
+use crate::common::{Cluster, id};
 use quorate_core::{Machine, Output};
 use quorate_raft::{EntryKind, Event};
 

@@ -1,9 +1,7 @@
 //! The list of founders is the first record on disk and never changes. A node refuses a disk with another list.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, encode, id};
+use crate::common::{Cluster, Node, encode, id};
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Wire};
 #[cfg(feature = "alloc")]
 use quorate_raft::Heap;

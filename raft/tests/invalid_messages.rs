@@ -1,9 +1,7 @@
 //! Messages that no correct node sends are rejected with their reason and counted, without other effect.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, drain_and_persist, encode, id};
+use crate::common::{Cluster, Node, drain_and_persist, encode, id};
 use quorate_core::{Instant, Machine, Rejected, Wire};
 use quorate_raft::{Change, Config, Inline, Message, Raft, Record, Role};
 

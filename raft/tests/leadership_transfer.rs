@@ -1,9 +1,7 @@
 //! Leadership transfer (Raft thesis, 3.10).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, encode, id};
+use crate::common::{Cluster, Envelope, encode, id};
 use quorate_core::{Machine, Rejected};
 use quorate_raft::{Message, ProposeError, Role, TransferError};
 
@@ -173,7 +171,7 @@ fn timeout_now_is_resent_at_the_next_heartbeat() {
     let receivers = |cluster: &mut Cluster| {
         cluster.drain(1);
         let is_timeout_now =
-            |e: &common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
+            |e: &crate::common::Envelope| matches!(e.message(), Message::TimeoutNow { .. });
         let to: Vec<u64> = cluster.net.drain(..).filter(is_timeout_now).map(|e| e.to).collect();
         to
     };

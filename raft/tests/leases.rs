@@ -1,9 +1,7 @@
 //! Lease reads (Raft thesis, 6.4.1).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::Cluster;
+use crate::common::Cluster;
 use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Config, ConfigError, Fixed, Raft, Role};
 
@@ -73,13 +71,13 @@ fn leader_has_no_lease_during_or_after_a_leadership_transfer() {
     let mut cluster = cluster();
     cluster.propose(1, "x");
     cluster.net.clear();
-    cluster.raft(1).transfer(common::id(2)).unwrap();
+    cluster.raft(1).transfer(crate::common::id(2)).unwrap();
     assert_eq!(lease(&mut cluster, 1), None);
     // no TimeoutNow was sent yet
     cluster.raft(1).abort_transfer();
     assert!(lease(&mut cluster, 1).is_some());
     cluster.run(120);
-    cluster.raft(1).transfer(common::id(2)).unwrap();
+    cluster.raft(1).transfer(crate::common::id(2)).unwrap();
     cluster.drain(1);
     cluster.raft(1).abort_transfer();
     cluster.net.clear();
@@ -97,7 +95,7 @@ fn node_has_no_lease_before_its_first_commit_or_without_leadership() {
     cluster.raft(2).campaign(now);
     cluster.drain(2);
     // only entries are lost
-    let empty = |e: &common::Envelope| !matches!(e.message(), quorate_raft::Message::Append { entries, .. } if !entries.is_empty());
+    let empty = |e: &crate::common::Envelope| !matches!(e.message(), quorate_raft::Message::Append { entries, .. } if !entries.is_empty());
     cluster.settle_if(empty);
     assert_eq!(cluster.raft(2).status().role, Role::Leader);
     cluster.run_if(120, empty);
@@ -140,7 +138,7 @@ fn lease_settings_are_validated() {
     assert_eq!(bare.validate(), Err(ConfigError::Lease));
     let wild = Config { lease_drift: Drift::from_ppm(250_001), ..config() };
     assert_eq!(wild.validate(), Err(ConfigError::Lease));
-    let ids = [1, 2, 3].map(common::id);
+    let ids = [1, 2, 3].map(crate::common::id);
     let fixed = Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, config(), 1);
     assert_eq!(fixed.err(), Some(ConfigError::Fixed));
 }
@@ -162,7 +160,7 @@ fn single_node_needs_no_round_for_its_lease() {
 fn membership_change_ends_the_lease_until_the_next_heartbeat_round() {
     let mut cluster = cluster();
     assert!(lease(&mut cluster, 1).is_some());
-    cluster.raft(1).change(&[quorate_raft::Change::Demote(common::id(3))]).unwrap();
+    cluster.raft(1).change(&[quorate_raft::Change::Demote(crate::common::id(3))]).unwrap();
     cluster.drain(1);
     cluster.settle();
     assert_eq!(lease(&mut cluster, 1), None);
@@ -172,10 +170,10 @@ fn membership_change_ends_the_lease_until_the_next_heartbeat_round() {
 
 /// Replaces a node by a new one with its own settings.
 fn reconfigure(cluster: &mut Cluster, node: u64, config: Config) {
-    let voters = [1, 2, 3].map(common::id);
+    let voters = [1, 2, 3].map(crate::common::id);
     let now = cluster.now;
     let host = cluster.host(node);
-    host.raft = common::Node::new(common::id(node), &voters, config, node).unwrap();
+    host.raft = crate::common::Node::new(crate::common::id(node), &voters, config, node).unwrap();
     host.raft.tick(now);
     host.disk.clear();
     host.pending.clear();
@@ -193,7 +191,7 @@ fn stale_reads(leader: &Config, others: &Config) -> (u32, u32) {
         cluster.run(500 + round);
         leases += u32::from(lease(&mut cluster, 1).is_some());
         // the leader is partitioned; the others elect a new leader, which commits
-        let cut = |e: &common::Envelope| e.from != 1 && e.to != 1;
+        let cut = |e: &crate::common::Envelope| e.from != 1 && e.to != 1;
         for _ in 0..60 {
             cluster.run_if(10, cut);
             if let Some(new) =
@@ -234,8 +232,9 @@ fn different_settings_cause_no_stale_reads() {
 #[test]
 fn voter_without_a_lease_promise_does_not_count() {
     let mut cluster = cluster();
-    let promise =
-        |e: &common::Envelope| matches!(e.message(), quorate_raft::Message::LeasePromise { .. });
+    let promise = |e: &crate::common::Envelope| {
+        matches!(e.message(), quorate_raft::Message::LeasePromise { .. })
+    };
     // nodes of older versions do not send this message
     cluster.run_if(400, |e| !promise(e));
     assert_eq!(cluster.raft(1).status().role, Role::Leader);
@@ -268,7 +267,7 @@ fn shortest_lease_promise_of_the_term_counts() {
     let (sent, round) = next_heartbeat(&mut cluster);
     cluster.net.clear();
     let promise = |promise_us| quorate_raft::Message::LeasePromise { term, round, promise_us };
-    cluster.raft(1).receive(sent, common::id(2), promise(50_000)).unwrap();
+    cluster.raft(1).receive(sent, crate::common::id(2), promise(50_000)).unwrap();
     let length = 50_000 - 5_000;
     assert_eq!(cluster.raft(1).read_lease(sent.after(length - 1)), Some(commit));
     assert_eq!(cluster.raft(1).read_lease(sent.after(length)), None);
@@ -288,7 +287,7 @@ fn shortest_lease_promise_of_the_term_counts() {
             Rejected::Impossible,
         ),
     ] {
-        assert_eq!(raft.receive(sent, common::id(2), message), Err(reason), "{message:?}");
+        assert_eq!(raft.receive(sent, crate::common::id(2), message), Err(reason), "{message:?}");
     }
 }
 
@@ -301,7 +300,7 @@ fn lease_needs_both_majorities_in_joint_consensus() {
         cluster.elect(1);
         cluster.run(120);
         // the majority of nodes 1 to 3 is two; of all five it is three
-        let [four, five] = [4, 5].map(common::id);
+        let [four, five] = [4, 5].map(crate::common::id);
         let away = [quorate_raft::Change::Demote(four), quorate_raft::Change::Demote(five)];
         cluster.raft(1).change(&away).unwrap();
         cluster.drain(1);
@@ -321,9 +320,9 @@ fn lease_needs_both_majorities_in_joint_consensus() {
 #[test]
 fn empty_and_old_promises_do_not_extend_the_lease() {
     let mut cluster = cluster();
-    cluster.raft(1).transfer(common::id(2)).unwrap();
+    cluster.raft(1).transfer(crate::common::id(2)).unwrap();
     cluster.run(120);
-    cluster.raft(2).transfer(common::id(1)).unwrap();
+    cluster.raft(2).transfer(crate::common::id(1)).unwrap();
     cluster.run(120);
     assert_eq!(cluster.leader(), Some(1));
     let term = cluster.raft(1).status().term;
@@ -335,7 +334,7 @@ fn empty_and_old_promises_do_not_extend_the_lease() {
     {
         let mut raft = cluster.raft(1).clone();
         let promise = quorate_raft::Message::LeasePromise { term, round, promise_us };
-        raft.receive(sent, common::id(2), promise).unwrap();
+        raft.receive(sent, crate::common::id(2), promise).unwrap();
         assert_eq!(raft.read_lease(later).is_some(), counts, "{term} {promise_us}");
     }
 }

@@ -2,9 +2,7 @@
 //! (the thesis, 3.8, assumes that disks lose nothing).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, encode, id};
+use crate::common::{Cluster, Envelope, encode, id};
 use quorate_core::Machine;
 use quorate_raft::{Change, Message, Progress, Replication, Role};
 
@@ -183,7 +181,7 @@ fn node_that_lost_entries_gets_no_snapshot_and_no_leadership() {
     cluster.raft(1).transfer(id(3)).unwrap();
     cluster.drain(1);
     cluster.run_timed(SECOND_US, HOP_US, |_, _| false);
-    assert_eq!(cluster.host(1).chunk_requests, []);
+    assert!(cluster.host(1).chunk_requests.is_empty());
     assert_eq!(cluster.leader(), Some(1));
     assert_eq!(cluster.raft(1).status().term, status.term);
 }

@@ -1,9 +1,7 @@
 //! The methods of the `Machine` trait do the same as the inherent methods.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Node, id};
+use crate::common::{Node, id};
 use quorate_core::{Fatal, Instant, Machine, Output, Rejected, Ticket};
 use quorate_raft::{Config, Message, Record, Role};
 

@@ -1,9 +1,7 @@
 //! `max_message_len` and `max_record_len` are upper bounds, and some messages and records reach them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, id};
+use crate::common::{Cluster, Node, id};
 use proptest::prelude::*;
 use quorate_core::{Machine, Wire};
 use quorate_raft::{Config, Inline, Message, Raft, Record};

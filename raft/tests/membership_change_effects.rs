@@ -1,9 +1,7 @@
 //! Effects of membership changes: notifications, peers, and which nodes may lead.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, id};
+use crate::common::{Cluster, Node, id};
 use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{Change, Config, EntryKind, Inline, Message, Raft, Role};
 
@@ -52,7 +50,7 @@ fn every_node_reports_each_change_once() {
 #[test]
 fn unchanged_members_in_a_snapshot_are_not_reported() {
     let mut cluster = led_by_1(3);
-    let pass = |e: &common::Envelope| e.from != 3 && e.to != 3;
+    let pass = |e: &crate::common::Envelope| e.from != 3 && e.to != 3;
     for _ in 0..3 {
         cluster.propose(1, "x");
         cluster.settle_if(pass);
@@ -230,7 +228,7 @@ fn joint_consensus_is_not_left_during_a_leadership_transfer() {
     cluster.drain(1);
     let last = cluster.raft(1).status().last;
     // node 2 acknowledges the entry after the transfer to it has begun; its TimeoutNow is lost
-    let pass = |e: &common::Envelope| !matches!(e.message(), Message::TimeoutNow { .. });
+    let pass = |e: &crate::common::Envelope| !matches!(e.message(), Message::TimeoutNow { .. });
     cluster.raft(1).transfer(id(2)).unwrap();
     cluster.drain(1);
     cluster.run_if(100, pass);

@@ -1,9 +1,7 @@
 //! The membership of a node, its encoding, and how changes modify it (docs/wire/raft.md; Raft thesis, 4.1 and 4.3).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, id};
+use crate::common::{Cluster, id};
 use quorate_core::{Instant, Machine, Output};
 use quorate_raft::{
     Change, ChangeError, Config, Inline, Members, Membership, ProposeError, Raft, Role,

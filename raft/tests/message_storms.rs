@@ -2,10 +2,8 @@
 //! bounded.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::timed::Counts;
-use common::{Cluster, Envelope, encode, id};
+use crate::common::timed::Counts;
+use crate::common::{Cluster, Envelope, encode, id};
 use quorate_core::Machine;
 use quorate_raft::{Config, Message, Role};
 

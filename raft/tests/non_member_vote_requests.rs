@@ -1,9 +1,7 @@
 //! Vote requests of nodes that the receiver does not know as voters.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Node, id, with_leader, without_leader};
+use crate::common::{Node, id, with_leader, without_leader};
 use quorate_core::{Instant, Machine, Output, Rejected};
 use quorate_raft::{Config, Message};
 

@@ -1,9 +1,7 @@
 //! Compatibility with older versions: logs on disk, and rolling upgrades.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Node, id};
+use crate::common::{Node, id};
 use quorate_core::{Instant, Machine, Output, Wire};
 use quorate_raft::session::{Inline, Limits, Sessions};
 use quorate_raft::{Config, Event, Message, Record, Role};
@@ -51,7 +49,7 @@ impl Collected {
             while let Some(output) = node.poll() {
                 match output {
                     Output::Persist(ticket, _) => last = Some(ticket),
-                    Output::Send(_, message) => self.messages.push(common::encode(&message)),
+                    Output::Send(_, message) => self.messages.push(crate::common::encode(&message)),
                     Output::Event(Event::Committed(entries)) => {
                         let commands = entries.iter().filter(|entry| !entry.data.is_empty());
                         let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
@@ -93,7 +91,7 @@ fn logs_from_before_membership_changes_are_restored() {
         let status = node.status();
         assert_eq!((status.term, status.vote, status.last), (2, Some(id(3)), 8));
         assert_eq!((status.snapshot, node.members().len()), (snapshot, 3));
-        common::resume_from_snapshot(&mut node);
+        crate::common::resume_from_snapshot(&mut node);
         node.tick(Instant::from_millis(1));
         let mut collected = Collected::default();
         collected.drain(&mut node);
@@ -135,12 +133,12 @@ fn messages_from_before_membership_changes_round_trip() {
     let mut kinds = [0; 9];
     for (_, bytes) in lines(BEFORE_MEMBERS, |line| line.contains("->")) {
         let message = Message::from_slice(&bytes).unwrap();
-        assert_eq!(common::encode(&message), bytes);
+        assert_eq!(crate::common::encode(&message), bytes);
         kinds[usize::from(bytes[0])] += 1;
     }
     assert!(kinds.iter().all(|&count| count > 0), "{kinds:?}");
     for (_, bytes) in lines(BEFORE_MEMBERS, |line| line.starts_with("record")) {
-        assert_eq!(common::encode(&Record::from_slice(&bytes).unwrap()), bytes);
+        assert_eq!(crate::common::encode(&Record::from_slice(&bytes).unwrap()), bytes);
     }
 }
 

@@ -1,9 +1,7 @@
 //! Bugs of other implementations that no other test or scenario covers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, id};
+use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Machine, Rng};
 use quorate_raft::{Change, Config, Message, ProposeError, Role};
 

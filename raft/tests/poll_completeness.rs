@@ -1,11 +1,9 @@
 //! After an input, polling returns all resulting output. No output waits for the next input.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
 #[cfg(feature = "alloc")]
-use common::encode;
-use common::{Cluster, Envelope, id};
+use crate::common::encode;
+use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Instant, Machine, NodeId};
 #[cfg(feature = "alloc")]
 use quorate_core::{Output, Wire};
@@ -340,9 +338,9 @@ fn commit_events<S: quorate_raft::Storage>(lengths: &[usize]) -> usize {
     let config = Config { max_uncommitted_bytes: 1 << 20, ..Config::default() };
     let mut raft = Raft::<S>::new(id(1), &[id(1)], config, 1).unwrap();
     raft.tick(Instant::from_millis(1));
-    common::drain_and_persist(&mut raft);
+    crate::common::drain_and_persist(&mut raft);
     raft.campaign(Instant::from_millis(1));
-    common::drain_and_persist(&mut raft);
+    crate::common::drain_and_persist(&mut raft);
     let mut most = 0;
     for n in 0..20 {
         for &length in lengths {

@@ -1,9 +1,7 @@
 //! Edge cases of proposal forwarding: restarts, membership changes, later terms, stale clocks.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, id};
+use crate::common::{Cluster, Node, id};
 use quorate_core::{Fatal, Instant, Machine, Output, Rejected};
 use quorate_raft::{
     Change, Config, Event, Forwarded, Inline, Message, ProposeError, Raft, Record, Role,
@@ -54,7 +52,7 @@ fn send_propose(
         |command: &&[u8]| [&[byte(term), byte(command.len() as u64 * 4)][..], command].concat();
     let commands: Vec<u8> = commands.iter().flat_map(entry).collect();
     let message = Message::Propose { term, id, round, commands: &commands };
-    cluster.raft(1).receive(now, common::id(3), message).unwrap();
+    cluster.raft(1).receive(now, crate::common::id(3), message).unwrap();
     cluster.drain(1);
     let answer = cluster.net.iter().find_map(|e| match e.message() {
         Message::Proposed { index, count, .. } => Some((index, count)),
@@ -98,7 +96,7 @@ fn stale_clock_does_not_shorten_the_answer_timeout() {
     let now = cluster.now;
     cluster.raft(3).tick(now);
     cluster.drain(3);
-    assert_eq!(take_forwarded(&mut cluster, 3), []);
+    assert!(take_forwarded(&mut cluster, 3).is_empty());
     cluster.run(200);
     assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
 }

@@ -1,9 +1,7 @@
 //! Quiescence: an idle cluster sends no messages.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, id};
+use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Change, Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
 

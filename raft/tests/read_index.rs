@@ -1,9 +1,7 @@
 //! Linearizable reads by read index, on the leader and on followers (Raft thesis, 6.4).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, encode};
+use crate::common::{Cluster, Envelope, encode};
 use quorate_core::{Instant, Machine};
 use quorate_raft::{Config, Fixed, Message, Raft, ReadError, Role};
 
@@ -267,8 +265,8 @@ fn id_of_a_lost_read_is_not_reused() {
 
 #[test]
 fn read_without_a_known_leader_or_with_fixed_storage_is_refused() {
-    let ids = [1, 2, 3].map(common::id);
-    let mut node = common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
+    let ids = [1, 2, 3].map(crate::common::id);
+    let mut node = crate::common::Node::new(ids[0], &ids, Config::default(), 1).unwrap();
     assert_eq!(node.read(), Err(ReadError::NotLeader(None)));
     let mut fixed =
         Raft::<Fixed<3, 1024, 16, 64>>::new(ids[0], &ids, Config::default(), 1).unwrap();

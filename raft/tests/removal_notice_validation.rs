@@ -1,9 +1,7 @@
 //! When a node accepts a `Removed` message about itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Node, drain_and_persist, id, with_leader, without_leader};
+use crate::common::{Cluster, Node, drain_and_persist, id, with_leader, without_leader};
 use quorate_core::{Instant, Machine, Output, Rejected};
 use quorate_raft::{Change, Config, Event, Message, Role};
 

@@ -1,9 +1,7 @@
 //! Removed members leave no state behind that blocks other members, or themselves when they are added again.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, Node, id};
+use crate::common::{Cluster, Envelope, Node, id};
 use quorate_core::Machine;
 use quorate_raft::{Change, Message, Role};
 

@@ -1,9 +1,7 @@
 //! Replication, commit and durability (Raft thesis, 3.5, 3.6 and 10.2.1).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, Node, encode, id};
+use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{Config, Message, ProposeError, Record, Replication, Role};
 #[cfg(feature = "alloc")]

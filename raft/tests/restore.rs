@@ -1,9 +1,7 @@
 //! Restoring records at boot: impossible records are refused without effect, others restore the state they were made of.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Node, encode, id};
+use crate::common::{Node, encode, id};
 use quorate_core::{Corrupt, Fatal, Instant, Machine, Output, Rejected, Wire};
 use quorate_raft::{Config, Event, Fixed, Inline, Message, Raft, Record, Storage};
 

@@ -1,9 +1,6 @@
 //! Client sessions: every command is applied at most once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "sessions/model.rs"]
 mod model;
 
 use model::{Model, Outcome};
@@ -626,7 +623,7 @@ proptest! {
 /// A cluster of three: clients send unanswered requests to every leader, while leaders change.
 mod through_leaders {
     use super::*;
-    use common::Cluster;
+    use crate::common::Cluster;
 
     fn drive(cluster: &mut Cluster, seed: u64) {
         let mut clients: Vec<Client> = Vec::new();

@@ -1,9 +1,7 @@
 //! A follower whose state is damaged requests a snapshot.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, id};
+use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Instant, Machine, Rejected};
 use quorate_raft::{Config, Fixed, Message, Raft, Replication, Role, SnapshotError};
 

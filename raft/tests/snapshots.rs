@@ -1,9 +1,7 @@
 //! Log compaction and snapshots (Raft thesis, chapter 5).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, Node, encode, id};
+use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Corrupt, Machine, Wire};
 use quorate_raft::{Config, Members, Message, Record, Replication, SnapshotError};
 

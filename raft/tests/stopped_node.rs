@@ -1,9 +1,7 @@
 //! A stopped node refuses every call and does not change.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, id};
+use crate::common::{Node, id};
 use quorate_core::{Drift, Fatal, Instant, Machine, Output, Rejected, Ticket};
 use quorate_raft::{
     Change, ChangeError, Config, Event, Message, ProposeError, ReadError, Record, SnapshotError,

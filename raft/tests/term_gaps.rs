@@ -1,9 +1,7 @@
 //! Terms that are far apart: only members can cause a gap, and members close it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, Node, encode, id};
+use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Machine, Output, Rejected};
 use quorate_raft::{Change, Config, Event, Message, Record, Role};
 

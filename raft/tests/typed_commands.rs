@@ -2,9 +2,7 @@
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::Cluster;
+use crate::common::Cluster;
 use proptest::prelude::*;
 use quorate_core::{DecodeError, Machine, Output};
 use quorate_raft::typed::{self, EncodeError, TypedError};

@@ -1,9 +1,7 @@
 //! A witness votes and counts for the commit, and gets metadata-only entries for commands (Raft thesis, 11.7.2).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{Cluster, Envelope, id};
+use crate::common::{Cluster, Envelope, id};
 use quorate_core::Machine;
 use quorate_raft::{Change, Config, EntryKind, Message, Role};
 
