@@ -31,7 +31,7 @@ pub struct Config {
     /// in the shortest election timeout after its start, as it may have promised that to a leader before. So when a node is to be restarted with a shorter
     /// `election_min_us`, or with leases off, first turn them off on all nodes that may lead, or wait out the earlier setting while it is down.
     ///
-    /// What [`Raft::receive`](crate::Raft::receive)
+    /// What [`Raft::receive`](quorate_core::Machine::receive)
     /// is given as `now` must have been read from the clock when the message was there already, or a node keeps its promise to the leader
     /// for too short a time. Default `None`.
     pub lease_drift: Option<Drift>,
@@ -43,7 +43,7 @@ pub struct Config {
     /// [`Fixed`](crate::Fixed) storage. Default 0.
     pub snapshot_chunk_interval_us: u64,
     /// A leader that has had nothing to do for so long, in µs, and whose members all have everything and are heard, asks them to rest: then no heartbeats are sent
-    /// until there is something to do, and [`deadline`](crate::Raft::deadline) is `None`. For batteries, and for many groups in a process. 0 is off.
+    /// until there is something to do, and [`deadline`](quorate_core::Machine::deadline) is `None`. For batteries, and for many groups in a process. 0 is off.
     /// What is lost: nobody notices that a resting leader died until somebody has something to do; then it takes an election timeout more, and one
     /// or two proposals that are refused. [`wake`](crate::Raft::unquiesce) is for whoever learns of it otherwise. Leases run out meanwhile. Best with
     /// `pre_vote`: without it a proposal at a follower that rests may depose a leader that is well. Not with

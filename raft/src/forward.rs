@@ -138,7 +138,7 @@ impl Forward {
 
 impl<S: Storage> Raft<S> {
     /// Hands a command to the leader, for [`Config::forward`](crate::Config::forward). Commands that are handed in before the next
-    /// [`poll`](Self::poll) go in one message, which is repeated until it is answered; [`Event::Forwarded`](crate::Event::Forwarded) then tells
+    /// [`poll`](quorate_core::Machine::poll) go in one message, which is repeated until it is answered; [`Event::Forwarded`](crate::Event::Forwarded) then tells
     /// what became of them, in the order of their ids, of each once. A leader proposes a message's commands once, however often it arrives.
     ///
     /// They wait in the buffer for parts of snapshots: all those of a message, with some bytes for each, fit into

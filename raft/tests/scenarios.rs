@@ -1,4 +1,4 @@
-//! The interaction tests of Raft: `raft/scenarios/*.txt`. `UPDATE=1 cargo test -p quorate-raft --test scenarios`
+//! The interaction tests of Raft: `raft/scenarios/*.txt`. `UPDATE=1 cargo test -p quorate-raft --test all scenarios`
 //! writes the expectations anew.
 #![allow(clippy::panic)]
 

@@ -39,12 +39,12 @@ pub enum ConfigError {
 pub enum BroadcastError {
     /// The payload is larger than the storage takes.
     TooLarge,
-    /// Too many own broadcasts that not everybody has: try again when [`Event::Stable`] comes.
+    /// Too many own broadcasts that not everybody has: try again when [`Event::Stable`](super::Event::Stable) comes.
     Busy,
     /// The machine was not ticked yet.
     NotStarted,
     /// A peer has broadcasts of this actor that this node did not make: its disk forgot them, or another node acts as the same.
-    /// The member has [stopped](Event::Fatal). Start anew as the next
+    /// The member has [stopped](super::Event::Fatal). Start anew as the next
     /// [incarnation](crate::Actor::next_incarnation).
     Stopped,
     /// More actors than the storage has room for: the broadcast would be delivered nowhere.

@@ -163,6 +163,7 @@ pub(crate) enum PendingRecord {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

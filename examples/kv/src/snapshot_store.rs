@@ -249,7 +249,7 @@ impl SnapshotStore {
         self.serving.clear();
     }
 
-    /// Takes a part from the leader. When `done`, a thread makes the file durable, checks and loads it: [`loaded`](Self::loaded).
+    /// Takes a part from the leader. When `done`, a thread makes the file durable, checks and loads it: [`take_loaded`](Self::take_loaded).
     ///
     /// There is one file of what is being received: a snapshot that begins takes the place of one that was not finished. A part
     /// that does not follow the one before, or goes beyond the limit, ends the transfer, and its file is removed.
