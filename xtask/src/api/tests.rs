@@ -200,7 +200,7 @@ fn messages_that_are_declared_with_wire_are_expanded() {
                 7 => End,
             }
         }
-        quorate_core::wire! { by hand; pub struct Vote { pub term: u64, } }
+        quorate_core::wire! { by hand; pub union Vote { pub term: u64, } }
         #[cfg(feature = \"x\")] wire! { struct Inside { x: u8 } }";
     let files = Files::new("wire", &[("lib.rs", text)]);
     assert_eq!(
@@ -213,7 +213,7 @@ fn messages_that_are_declared_with_wire_are_expanded() {
             "impl<'a> quorate_core::Wire<'a> for Message<'a>",
             "pub Message::End",
             "pub Message::Ping { round: u64, data: &'a [u8] }",
-            "macro wire!{…} in lib.rs → not expanded",
+            "macro __wire!{…} in lib.rs → not expanded",
         ]
     );
 }
