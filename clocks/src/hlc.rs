@@ -35,7 +35,7 @@ use crate::{Exhausted, Timestamp};
 /// * **Unsynchronised mode**, for boards without a wall clock: [`Reading::unsynchronised`]. The
 ///   first timestamp that arrives sets the time, on trust; from then on time runs with the
 ///   monotonic clock, up to 1/256 faster while messages are ahead, however often they come, and the
-///   drift bound holds again.
+///   offset bound holds again.
 ///   A board whose crystal is fast gets ahead of the others; a [`ClockSync`](crate::ClockSync) can
 ///   give it a wall clock.
 ///
@@ -105,7 +105,7 @@ pub struct HlcConfig {
 impl HlcConfig {
     /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling. Timestamps go on
     /// however far the clock was set back; others refuse them until their wall clocks are within
-    /// the drift bound.
+    /// the offset bound.
     pub const LAN: Self =
         Self { max_offset_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
 
@@ -218,7 +218,7 @@ impl Hlc {
     /// let before = clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
     /// let set_back = Reading::new(Instant::from_millis(1), 1_001_000);
     /// assert_eq!(clock.stamp(set_back)?, before.next()?);
-    /// // or waits, if it must not be more than the drift bound of half a second ahead
+    /// // or waits, if it must not be more than the offset bound of half a second ahead
     /// let mut clock = Hlc::new(HlcConfig { max_ahead_us: 0, ..HlcConfig::LAN });
     /// clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
     /// assert_eq!(clock.stamp(set_back), Err(HlcError::Ahead { by_us: 499_000 }));
@@ -233,7 +233,7 @@ impl Hlc {
     ///
     /// # Errors
     ///
-    /// [`HlcError::TooFarAhead`] if the message is more than the drift bound in the future; otherwise as [`stamp`](Self::stamp).
+    /// [`HlcError::TooFarAhead`] if the message is more than the offset bound in the future; otherwise as [`stamp`](Self::stamp).
     /// The clock is unchanged.
     ///
     /// ```
@@ -450,7 +450,7 @@ fn estimate_wall_us(base: Option<(Instant, u64)>, now: Instant) -> Option<u64> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum HlcError {
-    /// The message is from the future, beyond the drift bound: refuse it.
+    /// The message is from the future, beyond the offset bound: refuse it.
     TooFarAhead {
         /// By how much it is beyond the bound, in µs.
         by_us: u64,
@@ -488,7 +488,7 @@ impl fmt::Display for HlcError {
             Self::TooFarAhead { by_us } => {
                 write!(
                     f,
-                    "the message is from the future, {by_us} us beyond the drift bound: refuse it"
+                    "the message is from the future, {by_us} us beyond the offset bound: refuse it"
                 )
             }
             Self::Ahead { by_us } => {

@@ -54,6 +54,12 @@ fn broadcast_is_sent_once_durable() {
     let outputs = drain(&mut member);
     assert_eq!(delivered(&outputs), ["1:1"]);
     assert_eq!(outputs.iter().filter(|line| line.contains("Data")).count(), 2, "{outputs:?}");
+    // and nothing of what is issued later
+    member.broadcast(b"two").unwrap();
+    while let Some(output) = member.poll() {
+        let sent_early = matches!(output, Output::Send(_, Message::Data { .. }) | Output::Event(_));
+        assert!(!sent_early, "{output:?}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn errors_display_cause_and_remedy() {
         (LamportError::Exhausted.to_string(), "the clock is at its maximum"),
         (
             HlcError::TooFarAhead { by_us: 7 }.to_string(),
-            "the message is from the future, 7 us beyond the drift bound: refuse it",
+            "the message is from the future, 7 us beyond the offset bound: refuse it",
         ),
         (
             HlcError::Ahead { by_us: 7 }.to_string(),

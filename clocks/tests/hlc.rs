@@ -121,7 +121,7 @@ proptest! {
 
 #[test]
 fn frozen_clock_runs_ahead_until_the_bound() {
-    // by messages to the drift bound at least, whatever the other one is
+    // by messages to the offset bound at least, whatever the other one is
     for (max_offset_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
         let mut clock = Hlc::new(HlcConfig { max_offset_us, max_ahead_us, ..HlcConfig::LAN });
         let mut last = Timestamp::ZERO;

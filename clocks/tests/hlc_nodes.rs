@@ -228,7 +228,7 @@ impl Cluster {
     }
 
     /// Without a wall clock: no farther than the first message, the time since then, a 256th of it,
-    /// and the drift bound.
+    /// and the offset bound.
     fn check_unsynchronised(
         &mut self,
         at: usize,

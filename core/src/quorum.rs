@@ -15,16 +15,16 @@ pub const fn majority(voters: usize) -> usize {
 ///
 /// A system has two kinds of quorums, one for each [`Phase`], and every quorum of phase one shares a member with every
 /// quorum of phase two. The constructors refuse sizes that break this rule, so a value of this type is always safe in the
-/// sense of Flexible Paxos (Howard, Malkhi and Spiegelman, 2016, section 4). Two quorums of the *same* phase need not meet,
+/// sense of Flexible Paxos (Howard, Malkhi and Spiegelman, 2016). Two quorums of the *same* phase need not meet,
 /// unless they are majorities or [`meets_itself`](Self::meets_itself) says so: Raft needs that of phase one, because terms
 /// are not tied to a candidate.
 ///
 /// | constructor | a quorum of phase one | a quorum of phase two | source |
 /// |---|---|---|---|
 /// | [`majority`](Self::majority) | more than half of the voters | the same | Thomas, 1979 |
-/// | [`flexible`](Self::flexible) | `one` voters | `two` voters | Flexible Paxos, section 5.1 |
+/// | [`flexible`](Self::flexible) | `one` voters | `two` voters | Flexible Paxos, simple quorums |
 /// | [`weighted`](Self::weighted) | members with `one` votes together | with `two` votes | Gifford, 1979, section 2 |
-/// | [`grid`](Self::grid) | a whole row | a whole column | Flexible Paxos, section 5.3 |
+/// | [`grid`](Self::grid) | a whole row | a whole column | Flexible Paxos, grid quorums |
 /// | [`joint`](Self::joint) | a quorum of each of two systems | the same | Raft thesis, section 4.3 |
 ///
 /// The system knows sizes, not members: each question passes the members, with the [`Votes`] of each. So it takes a few

@@ -1,7 +1,8 @@
 //! Rules of bully that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Drift, Instant, Machine, NodeId, Output, Ticket, Tickets};
+use crate::common::nth_ticket;
+use quorate_core::{Drift, Instant, Machine, NodeId, Output};
 use quorate_election::bully::Message;
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Role, Takeover};
 
@@ -71,15 +72,6 @@ fn leader_with(config: Config) -> (Node, Epoch) {
     assert!(sent(&mut node).contains(&(1, Message::Alive { epoch, round: 1 })));
     assert_eq!(node.status().role, Role::Leader);
     (node, epoch)
-}
-
-/// The `n`th ticket of some other machine.
-fn nth_ticket(n: u64) -> Ticket {
-    let mut tickets = Tickets::default();
-    for _ in 1..n {
-        tickets.issue();
-    }
-    tickets.issue()
 }
 
 #[test]

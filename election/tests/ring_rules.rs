@@ -1,7 +1,8 @@
 //! Rules of the rings that a cluster rarely shows: one machine, and messages made by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Tickets};
+use crate::common::nth_ticket;
+use quorate_core::{Instant, Machine, NodeId, Output};
 use quorate_election::ring::{ChangRoberts, Collecting, Direction, HirschbergSinclair, Message};
 use quorate_election::{Config, Epoch, Event, Inline, Record, Ring, Role, Takeover};
 
@@ -35,15 +36,6 @@ fn sent(node: &mut Node) -> Vec<(u64, Message)> {
         }
     }
     sent
-}
-
-/// The `n`th ticket of some other machine.
-fn nth_ticket(n: u64) -> Ticket {
-    let mut tickets = Tickets::default();
-    for _ in 1..n {
-        tickets.issue();
-    }
-    tickets.issue()
 }
 
 #[test]

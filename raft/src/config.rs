@@ -45,7 +45,7 @@ pub struct Config {
     /// A leader that has had nothing to do for so long, in µs, and whose members all have everything and are heard, asks them to rest: then no heartbeats are sent
     /// until there is something to do, and [`deadline`](quorate_core::Machine::deadline) is `None`. For batteries, and for many groups in a process. 0 is off.
     /// What is lost: nobody notices that a resting leader died until somebody has something to do; then it takes an election timeout more, and one
-    /// or two proposals that are refused. [`wake`](crate::Raft::unquiesce) is for whoever learns of it otherwise. Leases run out meanwhile. Best with
+    /// or two proposals that are refused. [`unquiesce`](crate::Raft::unquiesce) is for an application that learns of it otherwise. Leases run out meanwhile. Best with
     /// `pre_vote`: without it a proposal at a follower that rests may depose a leader that is well. Not with
     /// [`Fixed`](crate::Fixed) storage, whose nodes do not agree either. Default 0.
     pub quiesce_us: u64,

@@ -34,7 +34,7 @@ pub enum EntryKind {
     /// The members of the cluster from here on: [`Members::decode`](crate::Members::decode) reads the data.
     Config,
     /// A command of which a witness is told only that there is one (Raft thesis, 11.7.2).
-    Hollow,
+    MetadataOnly,
 }
 
 /// The longest header: two varints of 64 bits.
@@ -90,7 +90,7 @@ impl EntryKind {
             0 => Ok(Self::Command),
             1 => Ok(Self::Blank),
             2 => Ok(Self::Config),
-            3 => Ok(Self::Hollow),
+            3 => Ok(Self::MetadataOnly),
             _ => Err(DecodeError::Invalid),
         }
     }

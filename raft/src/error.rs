@@ -38,7 +38,7 @@ pub enum ProposeError {
     Busy,
     /// The log has no room: take a snapshot, then try again.
     LogFull,
-    /// The lead is being handed to this node: ask it in a moment.
+    /// Leadership is being transferred to this node: ask it in a moment.
     Transferring(NodeId),
     /// This node leads: propose the command here.
     IsLeader,
@@ -46,12 +46,12 @@ pub enum ProposeError {
     Stopped,
 }
 
-/// Why the lead was not handed over. Nothing was changed.
+/// Why leadership was not transferred. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TransferError {
-    /// Only the leader can hand the lead over: ask it, if it is known.
+    /// Only the leader transfers leadership: ask it, if it is known.
     NotLeader(Option<NodeId>),
     /// There is no such node in the cluster.
     NoSuchNode,
@@ -59,7 +59,7 @@ pub enum TransferError {
     CannotLead,
     /// This node leads already.
     AlreadyLeader,
-    /// The lead is being handed to this node already; abort that first.
+    /// Leadership is being transferred to this node already; abort that first.
     InProgress(NodeId),
     /// The machine stopped itself.
     Stopped,
@@ -72,7 +72,7 @@ pub enum TransferError {
 pub enum ChangeError {
     /// Only the leader changes the members: ask it, if it is known.
     NotLeader(Option<NodeId>),
-    /// The lead is being handed to this node: ask it in a moment.
+    /// Leadership is being transferred to this node: ask it in a moment.
     Transferring(NodeId),
     /// No entry of the leader's term is committed yet (the flaw of 2015 in the one-step change): try again in a moment.
     TermNotCommitted,
@@ -165,7 +165,7 @@ impl fmt::Display for ProposeError {
             Self::Busy => f.write_str("too much is under way: try again"),
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Transferring(to) => {
-                write!(f, "the lead is being handed to node {to}: ask it in a moment")
+                write!(f, "leadership is being transferred to node {to}: ask it in a moment")
             }
             Self::IsLeader => f.write_str("this node leads: propose the command here"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
@@ -183,7 +183,9 @@ impl fmt::Display for TransferError {
                 f.write_str("that node has no vote, or is a witness: it cannot lead")
             }
             Self::AlreadyLeader => f.write_str("that node leads already"),
-            Self::InProgress(to) => write!(f, "the lead is being handed to node {to} already"),
+            Self::InProgress(to) => {
+                write!(f, "leadership is being transferred to node {to} already")
+            }
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
@@ -195,7 +197,7 @@ impl fmt::Display for ChangeError {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
             Self::Transferring(to) => {
-                write!(f, "the lead is being handed to node {to}: ask it in a moment")
+                write!(f, "leadership is being transferred to node {to}: ask it in a moment")
             }
             Self::TermNotCommitted => {
                 f.write_str("the leader's term has no committed entry yet: try again")

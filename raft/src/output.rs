@@ -400,7 +400,7 @@ impl<S: Storage> Raft<S> {
             if !Header::scan(entry).is_ok_and(|(header, _)| header.kind == EntryKind::Command) {
                 break;
             }
-            let (head, len) = Header { term, kind: EntryKind::Hollow, len: 0 }.encode();
+            let (head, len) = Header { term, kind: EntryKind::MetadataOnly, len: 0 }.encode();
             let head = head.get(..len).unwrap_or_default();
             if count == most || self.part.bytes.extend_from_slice(head).is_err() {
                 break;

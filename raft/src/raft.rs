@@ -114,7 +114,7 @@ pub struct Raft<S: Storage> {
     pub(crate) arriving_at: (Index, Term),
 
     // Leaders
-    /// Whom the lead is being handed to.
+    /// The target of the leadership transfer in progress.
     pub(crate) handover: Option<Handover>,
     /// Who answers this round knows that the last configuration is committed.
     pub(crate) farewell: u64,

@@ -51,7 +51,7 @@ pub struct Status {
     pub config: Index,
     /// Two configurations overlap: decisions take a majority of each.
     pub joint: bool,
-    /// Whom the lead is being handed to, if it is.
+    /// The target of the leadership transfer in progress.
     pub transfer: Option<NodeId>,
     /// It rests: it sends nothing, and waits for nothing (see [`Config::quiesce_us`](crate::Config::quiesce_us)).
     pub quiescent: bool,

@@ -32,7 +32,7 @@ fn propose_errors_state_the_cause_and_the_remedy() {
     assert_mentions(&ProposeError::TooLarge, &["larger", "limit"]);
     assert_mentions(&ProposeError::Busy, &["try again"]);
     assert_mentions(&ProposeError::LogFull, &["full", "take a snapshot"]);
-    assert_mentions(&ProposeError::Transferring(TWO), &["handed to node 2", "in a moment"]);
+    assert_mentions(&ProposeError::Transferring(TWO), &["transferred to node 2", "in a moment"]);
     assert_mentions(&ProposeError::IsLeader, &["leads", "propose"]);
     assert_mentions(&ProposeError::Stopped, &["stopped"]);
 }

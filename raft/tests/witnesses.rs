@@ -43,7 +43,7 @@ fn leader_and_witness_commit_without_the_third_voter() {
     let index = cluster.propose(1, "secret");
     let term = u8::try_from(cluster.raft(1).status().term).unwrap();
     assert_eq!(entries(&cluster, 2), [[&[term, 6 << 2], &b"secret"[..]].concat()]);
-    let metadata_only = EntryKind::Hollow as u8;
+    let metadata_only = EntryKind::MetadataOnly as u8;
     assert_eq!(entries(&cluster, 4), [[term, metadata_only]]);
     cluster.settle_if(between_leader_and_witness);
     assert_eq!(cluster.raft(1).status().commit, index);

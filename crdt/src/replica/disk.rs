@@ -194,6 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn ticket_of_an_earlier_record_does_not_make_a_generation_durable() {
+        let mut disk = Disk::new(true, 0);
+        disk.start(1);
+        let (_, first) = (disk.next_record(1), disk.next_record(2).unwrap().0);
+        assert!(disk.begin_generation(7, 0));
+        let (generation, record) = disk.next_record(2).unwrap();
+        assert_eq!(record, PendingRecord::Generation(disk.generation()));
+        disk.persisted(first);
+        assert_eq!(disk.durable(), 0, "updates are sent under the new generation");
+        disk.persisted(generation);
+        assert_eq!(disk.durable(), 2);
+    }
+
+    #[test]
     fn volatile_mode_writes_nothing() {
         let mut disk = Disk::new(false, 7 << 32);
         disk.start(1);

@@ -34,7 +34,7 @@ pub use status::Status;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
-    /// How often lost messages are made up for and digests compared, in µs; not 0. Default 500 ms. On a LAN some hundred
+    /// The interval of anti-entropy, which repeats lost messages and compares digests, in µs; not 0. Default 500 ms. On a LAN some hundred
     /// milliseconds, on a radio minutes. What was lost is sent again so late.
     pub gossip_us: u64,
     /// Deltas in one message, in bytes; a single larger one travels alone. Default 1024.
@@ -59,7 +59,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For a local network: lost messages are made up for twice a second.
+    /// For a local network: anti-entropy twice a second.
     ///
     /// ```
     /// use quorate_crdt::Config;
@@ -70,7 +70,7 @@ impl Config {
         Self { gossip_us: 500_000, max_delta_bytes: 1024, durable: true, max_log_bytes: 4096 }
     }
 
-    /// For links between sites: every two seconds, and more deltas are kept for peers that lag.
+    /// For links between sites: anti-entropy every two seconds, and more deltas are kept for peers that lag.
     ///
     /// ```
     /// use quorate_crdt::Config;
@@ -81,7 +81,7 @@ impl Config {
         Self { gossip_us: 2_000_000, max_log_bytes: 65_536, ..Self::lan() }
     }
 
-    /// For slow radio: every minute, in short messages.
+    /// For slow radio: anti-entropy every minute, in short messages.
     ///
     /// ```
     /// use quorate_crdt::Config;

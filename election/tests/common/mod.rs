@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Tickets, Wire};
 use quorate_election::ring::{self, Algorithm};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Ring, Status, bully};
 
@@ -15,6 +15,15 @@ pub trait Node: for<'a> Machine<Event<'a> = Event, Status = Status> {
     fn fenced(&mut self, now: Instant, later: Epoch);
     /// A claim to lead in this epoch.
     fn claim(epoch: Epoch) -> Vec<u8>;
+}
+
+/// The `n`th ticket of some other machine.
+pub fn nth_ticket(n: u64) -> Ticket {
+    let mut tickets = Tickets::default();
+    for _ in 1..n {
+        tickets.issue();
+    }
+    tickets.issue()
 }
 
 pub fn bytes<'a>(message: &impl Wire<'a>) -> Vec<u8> {

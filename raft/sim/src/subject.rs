@@ -154,7 +154,7 @@ impl<S: Storage> RaftSubject<S> {
             let here = |(proposal, ..): &(Proposal, u64, usize)| proposal.index == entry.index;
             while let Some(at) = self.applications[node].writes.iter().position(here) {
                 let (proposal, operation, client) = self.applications[node].writes.remove(at);
-                if proposal.term == entry.term && entry.kind == EntryKind::Hollow {
+                if proposal.term == entry.term && entry.kind == EntryKind::MetadataOnly {
                     // forwarded by a witness, which cannot tell what came of it
                     self.release_client(client, operation);
                 } else if proposal.term == entry.term {
