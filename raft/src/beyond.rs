@@ -42,7 +42,7 @@ impl<S: Storage> Raft<S> {
             Beyond::Rest => Message::Quiesce { term, round: self.round, index: self.log.last() },
             Beyond::Renew => Message::RequestSnapshot { term, index: self.applied },
             Beyond::Propose { id, round } => {
-                Message::Propose { term, id, round, commands: &self.part.bytes }
+                Message::Propose { term, id, round, commands: self.chunk.bytes() }
             }
             Beyond::Proposed { id, first: index, count } => {
                 Message::Proposed { term, id, index, count }

@@ -1,6 +1,6 @@
 use quorate_core::{List, NodeId};
 
-use crate::log::Log;
+use crate::log::{Log, TermLog};
 use crate::member::Encoded;
 use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
@@ -188,7 +188,7 @@ impl<S: Storage> Raft<S> {
             return Err(ChangeError::LogFull);
         }
         self.stir();
-        self.log.push(self.term, EntryKind::Config, data).map_err(|_| ChangeError::LogFull)?;
+        self.log.add(self.term, EntryKind::Config, data).map_err(|_| ChangeError::LogFull)?;
         self.reconfigure();
         Ok(Proposal { term: self.term, index: succ(last) })
     }

@@ -3,7 +3,7 @@
 use quorate_core::{Corrupt, NodeId};
 
 use crate::entry::Run;
-use crate::log::{Log, Span};
+use crate::log::{Log, Span, TermLog};
 use crate::raft::{LIMIT, Raft, succ};
 use crate::storage::Storage;
 use crate::{Index, Member, Members, Record, Term};
@@ -243,7 +243,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     pub(crate) fn entries_record(&self, span: Span) -> Record<'_> {
         let entries = self.log.slice(span).bytes();
-        Record::Append { first: span.first, commit: self.commit.min(span.last()), entries }
+        Record::Append { first: span.first(), commit: self.commit.min(span.last()), entries }
     }
 
     #[inline]

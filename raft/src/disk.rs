@@ -1,7 +1,8 @@
 use quorate_core::{Ticket, Tickets};
 
+use core::cell::Cell;
+
 use crate::Index;
-use crate::log::move_to_front;
 
 /// Writes on their way to the disk at once; when all are out, further entries wait and go in one record.
 const WRITES: usize = 8;
@@ -178,5 +179,13 @@ mod tests {
         disk.returned(third);
         assert!(disk.may_write());
         assert_eq!(disk.durable(), 3);
+    }
+}
+
+/// Moves the items from `by` on to the front, over those before them. `copy_within` would do, but for its panics.
+fn move_to_front<T: Copy>(items: &mut [T], by: usize) {
+    let cells = Cell::from_mut(items).as_slice_of_cells();
+    for (to, from) in cells.iter().zip(cells.iter().skip(by)) {
+        to.set(from.get());
     }
 }

@@ -2,12 +2,12 @@
 
 use quorate_core::{Instant, NodeId, Phase, Rejected};
 
-use crate::log::Log;
+use crate::log::{Log, TermLog};
 use crate::peer::{Peer, Reply, VoteReply};
 use crate::raft::{LIMIT, Raft, succ};
-use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{EntryKind, Index, Role, Term};
+use quorate_log::Held;
 
 /// Steps of election priority that a node whose state is damaged waits longer. Not many: it may be the only one whose log is complete.
 const DAMAGED: u8 = 3;
@@ -234,7 +234,7 @@ impl<S: Storage> Raft<S> {
     fn become_leader(&mut self) {
         let last = self.log.last();
         // Something of the own term must be committed before anything older is (3.6.2) and before a read (6.4).
-        if self.log.push(self.term, EntryKind::Blank, &[]).is_err() {
+        if self.log.add(self.term, EntryKind::Blank, &[]).is_err() {
             // no room even for that: only an application that compacts its log can help
             self.full_owed = true;
             self.follow(self.term, None);
@@ -245,11 +245,11 @@ impl<S: Storage> Raft<S> {
         self.incoming = None;
         self.drop_strangers();
         self.unsettled = true;
-        if matches!(self.part.held, Held::Incoming { .. }) {
+        if matches!(self.chunk.held(), Held::Incoming { .. }) {
             // the application will not hear of it, and so not say what became of it
             self.received = None;
         }
-        self.part.clear();
+        self.chunk.clear();
         self.next_round();
         let now = self.now;
         self.peers.iter_mut().for_each(|peer| peer.lead(now, last));
@@ -271,7 +271,7 @@ impl<S: Storage> Raft<S> {
             self.draw_election_timeout();
         }
         if self.role == Role::Leader {
-            self.part.clear();
+            self.chunk.clear();
             self.handover = None;
             self.leave_open(led);
         }

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use quorate_core::{DecodeError, Reader, Writer};
+use quorate_log::MAX_HEADER_LEN;
 
 use crate::raft::succ;
 use crate::{Index, Term};
@@ -37,21 +38,21 @@ pub enum EntryKind {
     MetadataOnly,
 }
 
-/// The longest header: two varints of 64 bits.
-pub(crate) const MAX_HEADER: usize = 20;
-
-/// The bytes before an entry's data.
-#[derive(Clone, Copy)]
-pub(crate) struct Header {
+/// The bytes before an entry's data: the varint of its term, then that of `length * 4 + kind`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Header {
     pub(crate) term: Term,
     pub(crate) kind: EntryKind,
     pub(crate) len: usize,
 }
 
-impl Header {
-    /// Reads the header at the front of `bytes`; also how many bytes the whole entry takes, which may be more than there are.
+impl quorate_log::Header for Header {
+    type Tag = Term;
+    type Entry<'a> = Entry<'a>;
+    const MAX_LEN: usize = MAX_HEADER_LEN;
+
     #[inline(always)]
-    pub(crate) fn scan(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+    fn scan(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
         // low terms and short entries, almost all there is, have a byte for either
         if let &[term @ 1..0x80, tag @ 0..0x80, ..] = bytes {
             let len = usize::from(tag >> 2);
@@ -61,6 +62,38 @@ impl Header {
         Self::scan_long(bytes)
     }
 
+    #[inline]
+    fn encode(self) -> ([u8; MAX_HEADER_LEN], usize) {
+        let mut buffer = [0; MAX_HEADER_LEN];
+        let mut out = Writer::new(&mut buffer);
+        out.u64(self.term);
+        out.u64((self.len as u64) << 2 | self.kind as u64);
+        let len = out.needed();
+        (buffer, len)
+    }
+
+    #[inline(always)]
+    fn tag(self) -> Term {
+        self.term
+    }
+
+    #[inline(always)]
+    fn data_len(self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn is_command(self) -> bool {
+        self.kind == EntryKind::Command
+    }
+
+    #[inline(always)]
+    fn entry(self, index: Index, data: &[u8]) -> Entry<'_> {
+        Entry { index, term: self.term, kind: self.kind, data }
+    }
+}
+
+impl Header {
     fn scan_long(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
         let mut input = Reader::new(bytes);
         let term = input.u64()?;
@@ -69,17 +102,6 @@ impl Header {
         let len = usize::try_from(tag >> 2).map_err(|_| DecodeError::Truncated)?;
         let header_len = bytes.len().saturating_sub(input.rest().len());
         Ok((Self { term, kind, len }, len.saturating_add(header_len)))
-    }
-
-    /// The bytes of the header, and how many of them there are.
-    #[inline]
-    pub(crate) fn encode(self) -> ([u8; MAX_HEADER], usize) {
-        let mut buffer = [0; MAX_HEADER];
-        let mut out = Writer::new(&mut buffer);
-        out.u64(self.term);
-        out.u64((self.len as u64) << 2 | self.kind as u64);
-        let len = out.needed();
-        (buffer, len)
     }
 }
 
@@ -101,124 +123,18 @@ impl EntryKind {
 /// ```
 /// # use quorate_raft::Entries;
 /// fn apply(entries: Entries<'_>) {
-///     for entry in entries {
+///     for entry in entries.commands() {
 ///         println!("{} of term {}: {:?}", entry.index, entry.term, entry.data);
 ///     }
 /// }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Entries<'a> {
-    first: Index,
-    count: u64,
-    bytes: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    pub(crate) const fn new(first: Index, count: u64, bytes: &'a [u8]) -> Self {
-        Self { first, count, bytes }
-    }
-
-    /// The index of the first entry.
-    #[must_use]
-    pub const fn first(&self) -> Index {
-        self.first
-    }
-
-    /// The index of the last entry; one before the first if there is none.
-    #[must_use]
-    pub const fn last(&self) -> Index {
-        self.first.saturating_add(self.count).saturating_sub(1)
-    }
-
-    /// How many entries.
-    #[must_use]
-    #[allow(clippy::cast_possible_truncation)] // each takes at least two bytes of memory
-    pub const fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// The encoded entries.
-    #[must_use]
-    pub const fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Goes through the entries in order.
-    #[must_use]
-    pub const fn iter(&self) -> Iter<'a> {
-        Iter { next: self.first, rest: self.bytes }
-    }
-}
-
-impl<'a> IntoIterator for Entries<'a> {
-    type Item = Entry<'a>;
-    type IntoIter = Iter<'a>;
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
-    }
-}
-
-impl<'a> IntoIterator for &Entries<'a> {
-    type Item = Entry<'a>;
-    type IntoIter = Iter<'a>;
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
-    }
-}
+pub type Entries<'a> = quorate_log::Entries<'a, Header>;
 
 /// The entries of a run, in order.
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    next: Index,
-    rest: &'a [u8],
-}
+pub type Iter<'a> = quorate_log::Iter<'a, Header>;
 
-impl<'a> Iterator for Iter<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let (header, size) = Header::scan(self.rest).ok()?;
-        let (entry, rest) = self.rest.split_at_checked(size)?;
-        self.rest = rest;
-        let index = self.next;
-        self.next = succ(index);
-        let data = entry.get(size.wrapping_sub(header.len)..)?;
-        Some(Entry { index, term: header.term, kind: header.kind, data })
-    }
-}
-
-/// The entries of a run as they are encoded, each with its term.
-pub(crate) struct Whole<'a>(&'a [u8]);
-
-impl<'a> Whole<'a> {
-    pub(crate) const fn new(run: &'a [u8]) -> Self {
-        Self(run)
-    }
-
-    /// What was not gone through yet.
-    pub(crate) const fn rest(&self) -> &'a [u8] {
-        self.0
-    }
-}
-
-impl<'a> Iterator for Whole<'a> {
-    type Item = (Term, &'a [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<(Term, &'a [u8])> {
-        let (header, size) = Header::scan(self.0).ok()?;
-        let (entry, rest) = self.0.split_at_checked(size)?;
-        self.0 = rest;
-        Some((header.term, entry))
-    }
-}
+/// The entries of a run as they are encoded, each with its header.
+pub(crate) type Encoded<'a> = quorate_log::Encoded<'a, Header>;
 
 /// What a checked run of entries amounts to.
 #[derive(Clone, Copy)]
@@ -237,7 +153,7 @@ impl Run {
         let mut count = 0_u64;
         let mut config = false;
         while !rest.is_empty() {
-            let (header, size) = Header::scan(rest)?;
+            let (header, size) = <Header as quorate_log::Header>::scan(rest)?;
             rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
             if header.term < term || header.term == 0 {
                 return Err(DecodeError::Invalid);
@@ -257,11 +173,5 @@ impl fmt::Debug for Entry<'_> {
             Ok(text) => write!(f, "{text:?}"),
             Err(_) => write!(f, "{:x?}", self.data),
         }
-    }
-}
-
-impl fmt::Debug for Entries<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use quorate_core::Rejected;
 
-use crate::entry::{Run, Whole};
+use crate::entry::{Encoded, Run};
 use crate::log::Log;
 use crate::peer::Reply;
 use crate::raft::{LIMIT, Raft, succ};
@@ -146,12 +146,12 @@ impl<S: Storage> Raft<S> {
     /// Passes over the entries of the run that are in the log already: a late or repeated message must not shorten it.
     fn skip_known<'r>(&self, prev: Index, run: &'r [u8]) -> (Index, &'r [u8]) {
         let mut matched = prev;
-        let mut entries = Whole::new(run);
+        let mut entries = Encoded::new(run);
         loop {
             let rest = entries.rest();
-            let Some((term, _)) = entries.next() else { return (matched, rest) };
+            let Some((header, _)) = entries.next() else { return (matched, rest) };
             let index = succ(matched);
-            if index >= self.log.compacted() && self.term_at(index) != term {
+            if index >= self.log.compacted() && self.term_at(index) != header.term {
                 return (matched, rest);
             }
             matched = index;

@@ -2,14 +2,14 @@
 
 use core::num::NonZeroU64;
 
-use quorate_core::{Instant, List, Rejected};
+use quorate_core::{Instant, Rejected};
+use quorate_log::{Header as _, Held};
 
 use crate::beyond::Beyond;
 use crate::entry::{Header, Run};
 use crate::extras::Extra;
 use crate::log::Log;
 use crate::raft::{LIMIT, Raft};
-use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{Entries, EntryKind, Index, Proposal, ProposeError, Role, Term};
 
@@ -166,24 +166,18 @@ impl<S: Storage> Raft<S> {
         let header = Header { term: self.term, kind: EntryKind::Command, len: command.len() };
         let (head, head_len) = header.encode();
         let len = command.len().saturating_add(head_len);
-        if command.len() > self.config.max_entry_bytes || len > self.part.limit() {
+        if command.len() > self.config.max_entry_bytes || len > self.chunk.limit() {
             return Err(ProposeError::TooLarge);
         }
-        let collects = self.part.held == Held::Commands && extras.forward.id == 0;
-        let free = collects || self.part.held == Held::Nothing;
+        let collects = self.chunk.held() == Held::Commands && extras.forward.id == 0;
+        let free = collects || self.chunk.held() == Held::Nothing;
         if !free || extras.forward.has_news() {
             return Err(ProposeError::Busy);
         }
-        if !collects {
-            self.part.clear();
-        }
-        if self.part.bytes.len().saturating_add(len) > self.part.limit() {
+        let head = head.get(..head_len).unwrap_or_default();
+        if !self.chunk.add_command(head, command) {
             return Err(ProposeError::Busy);
         }
-        let head = head.get(..head_len).unwrap_or_default();
-        let written = self.part.bytes.extend_from_slice(head);
-        written.and(self.part.bytes.extend_from_slice(command)).map_err(|_| ProposeError::Busy)?;
-        self.part.held = Held::Commands;
         extras.forward.open = extras.forward.open.saturating_add(1);
         extras.forward.due = true;
         let id = ForwardId::of(extras.forward.told.saturating_add(extras.forward.open));
@@ -252,8 +246,8 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn end_forward(&mut self) {
         let Some(extras) = self.extra.get_mut() else { return };
         extras.forward.give_up();
-        if self.part.held == Held::Commands {
-            self.part.clear();
+        if self.chunk.held() == Held::Commands {
+            self.chunk.clear();
         }
         self.work.events();
     }
@@ -358,8 +352,8 @@ impl<S: Storage> Raft<S> {
         if count != 0 {
             extras.open.begin(term);
         }
-        if self.part.held == Held::Commands {
-            self.part.clear();
+        if self.chunk.held() == Held::Commands {
+            self.chunk.clear();
         }
         self.work.events();
         Ok(())

@@ -114,7 +114,7 @@ impl<S: Storage> Raft<S> {
                     && !(extra && peer.transfer.asked_for && round < peer.since) =>
             {
                 if peer.transfer.stage == Stage::Ready {
-                    self.part.clear();
+                    self.chunk.clear();
                 }
                 // another transfer may use the buffer now
                 self.work.events();

@@ -102,7 +102,6 @@ mod gap;
 mod leader;
 mod lease;
 mod limits;
-#[allow(unnameable_types, unreachable_pub)] // the sealed parts of `Storage`
 mod log;
 mod member;
 mod members;
@@ -120,7 +119,6 @@ mod relay;
 mod removal;
 mod renew;
 mod rest;
-pub mod session;
 mod snapshot;
 mod status;
 mod storage;
@@ -131,25 +129,23 @@ mod work;
 
 pub use change::Change;
 pub use config::Config;
-pub use entry::{Entries, Entry, EntryKind, Iter};
+pub use entry::{Entries, Entry, EntryKind, Header, Iter};
 pub use error::{ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
 pub use event::Event;
 pub use forward::{ForwardId, Forwarded};
 pub use member::{Member, Members, MembersIter, Membership};
 pub use message::Message;
+#[cfg(feature = "alloc")]
+pub use quorate_log::Heap;
+pub use quorate_log::{Index, session};
 pub use raft::{Proposal, Raft};
 pub use read::ReadId;
 pub use record::Record;
 pub use status::{Progress, Replication, Role, Status};
-#[cfg(feature = "alloc")]
-pub use storage::Heap;
 pub use storage::{Fixed, Inline, Storage};
 
 /// A term: the logical clock of leaders, from 1; 0 before the first election.
 pub type Term = u64;
-
-/// A place in the log, from 1; 0 before the first entry.
-pub type Index = u64;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -5,6 +5,7 @@
 
 use quorate_core::{DecodeError, List, NodeId, Phase, Quorums, Rejected, Tally};
 
+use crate::entry::Header;
 use crate::log::Log;
 use crate::member::Encoded;
 use crate::peer::Peer;
@@ -385,7 +386,11 @@ fn drop_peer(peers: &mut impl List<Peer>, at: usize) {
 }
 
 /// The members that the entry at `index` lists; those of the snapshot if there is no such entry.
-fn members<'a>(log: &'a impl Log, base: &'a [Encoded], index: Index) -> Members<'a> {
+fn members<'a>(
+    log: &'a impl Log<Header = Header>,
+    base: &'a [Encoded],
+    index: Index,
+) -> Members<'a> {
     match log.entries(index, index, usize::MAX).iter().next() {
         Some(entry) if entry.kind == EntryKind::Config => {
             Members::decode(entry.data).unwrap_or(Members::NONE)

@@ -3,16 +3,16 @@
 use quorate_core::{Fatal, List, NodeId, Output, Ticket};
 
 use crate::beyond::{Beyond, News};
-use crate::entry::{Header, Whole};
+use crate::entry::{Encoded, Header};
 use crate::extras::Extra;
-use crate::log::{Log, Span};
+use crate::log::{Log, Span, TermLog};
 use crate::peer::{Peer, Reply, Stage, Transfer, VoteReply};
 use crate::raft::{Raft, succ};
-use crate::snapshot::Held;
 use crate::storage::Storage;
 use crate::{
     EntryKind, Event, Index, Members, Membership, Message, ReadId, Replication, Role, Term,
 };
+use quorate_log::{Header as _, Held};
 
 /// An output that was decided on, and not made yet: it borrows nothing.
 enum Plan {
@@ -378,9 +378,9 @@ impl<S: Storage> Raft<S> {
     /// as it is.
     #[cold]
     fn hollow(&mut self, at: usize, span: Span) -> (Span, bool) {
-        if self.part.held != Held::Nothing {
+        if self.chunk.held() != Held::Nothing {
             // the buffer is in use: when it is free
-            return (Span::empty(span.first), false);
+            return (Span::empty(span.first()), false);
         }
         // A witness may not be the only one whose disk has an entry: if the leader lost it in a crash, nobody with the commands would
         // have a log that the witness votes for.
@@ -389,39 +389,38 @@ impl<S: Storage> Raft<S> {
         let heirs =
             self.peers.iter().filter(|p| p.membership.votes_next() && p.membership.may_lead());
         let durable = heirs.map(|peer| peer.match_index).fold(own, Index::max);
-        if span.first > durable {
+        if span.first() > durable {
             self.work.peer_waits(at);
-            return (Span::empty(span.first), false);
+            return (Span::empty(span.first()), false);
         }
-        let most = durable.saturating_sub(span.first).saturating_add(1);
-        self.part.clear();
+        let most = durable.saturating_sub(span.first()).saturating_add(1);
+        let scratch = self.chunk.scratch();
         let mut count = 0_u64;
-        for (term, entry) in Whole::new(self.log.slice(span).bytes()) {
-            if !Header::scan(entry).is_ok_and(|(header, _)| header.kind == EntryKind::Command) {
+        for (header, _) in Encoded::new(self.log.slice(span).bytes()) {
+            if !header.is_command() {
                 break;
             }
-            let (head, len) = Header { term, kind: EntryKind::MetadataOnly, len: 0 }.encode();
+            let header = Header { kind: EntryKind::MetadataOnly, len: 0, ..header };
+            let (head, len) = header.encode();
             let head = head.get(..len).unwrap_or_default();
-            if count == most || self.part.bytes.extend_from_slice(head).is_err() {
+            if count == most || scratch.extend_from_slice(head).is_err() {
                 break;
             }
             count = succ(count);
         }
         if count == 0 {
-            return (self.log.span(span.first, span.first, usize::MAX), false);
+            return (self.log.span(span.first(), span.first(), usize::MAX), false);
         }
-        let mut taken = span;
-        taken.count = count;
-        (taken, true)
+        (Span::elsewhere(span.first(), count), true)
     }
 
     fn plan_part(&mut self, at: usize) -> Option<Draft> {
         let (round, peers) = (self.round, self.peers_to_mark());
         let peer = self.peers.get_mut(at)?;
         if peer.transfer.stage == Stage::Ready
-            && let Held::Outgoing { offset, done } = self.part.held
+            && let Held::Outgoing { offset, done } = self.chunk.held()
         {
-            self.part.held = Held::Nothing;
+            self.chunk.release();
             // the buffer is free for another transfer
             self.work.events();
             self.work.peers(peers);
@@ -477,10 +476,10 @@ impl<S: Storage> Raft<S> {
             return Some(Plan::Read(through));
         }
         // who the members are then must be on the disk before the snapshot can be
-        if let Held::Incoming { index, index_term, offset, done } = self.part.held
+        if let Held::Incoming { snapshot: (index, index_term), offset, done } = self.chunk.held()
             && (!done || self.disk.members_durable())
         {
-            self.part.held = Held::Nothing;
+            self.chunk.release();
             return Some(Plan::Part { index, index_term, offset, done });
         }
         if let Some(wanted) = self.part_wanted() {
@@ -494,7 +493,7 @@ impl<S: Storage> Raft<S> {
     #[inline]
     fn has_more_events(&self) -> bool {
         self.reads_wanted > self.reads_done
-            || self.part.held != Held::Nothing
+            || self.chunk.held() != Held::Nothing
             || self.part_wanted().is_some()
             || self.has_news()
             || self.extra.get().is_some_and(|extras| extras.renewal.asked != 0)
@@ -540,14 +539,14 @@ impl<S: Storage> Raft<S> {
                 index,
                 index_term,
                 offset,
-                data: &self.part.bytes,
+                data: self.chunk.bytes(),
                 done,
             }),
         }
     }
 
     fn part_wanted_event(&self, at: usize) -> Event<'_> {
-        let max_len = self.part.limit();
+        let max_len = self.chunk.limit();
         match self.peers.get(at) {
             Some(peer) => Event::SnapshotWanted {
                 to: peer.id,
@@ -564,10 +563,11 @@ impl<S: Storage> Raft<S> {
         let (term, round) = (self.term, self.leader_round);
         match draft {
             Draft::Append { span, hollow } => {
-                let prev_index = span.first.saturating_sub(1);
+                let prev_index = span.first().saturating_sub(1);
                 let prev_term = self.led_term(prev_index);
                 let (commit, round) = (self.commit, self.round);
-                let entries = if hollow { &*self.part.bytes } else { self.log.slice(span).bytes() };
+                let entries =
+                    if hollow { self.chunk.bytes() } else { self.log.slice(span).bytes() };
                 Message::Append { term, prev_index, prev_term, commit, round, entries }
             }
             Draft::Whole { peer } => self.write_part(peer, 0, true, &[]),
@@ -592,14 +592,17 @@ impl<S: Storage> Raft<S> {
             Draft::TimeoutNow => Message::TimeoutNow { term },
             Draft::Vote(reply) => self.write_vote(reply),
             Draft::Part { peer, offset, done } => {
-                self.write_part(peer, offset, done, &self.part.bytes)
+                self.write_part(peer, offset, done, self.chunk.bytes())
             }
             Draft::SnapshotProbe { peer } => self.write_part(peer, u64::MAX, false, &[]),
             Draft::PartAck { index } => Message::SnapshotAck {
                 term,
                 round,
                 index,
-                offset: self.incoming.filter(|i| i.index == index).map_or(0, |i| i.offset),
+                offset: self
+                    .incoming
+                    .filter(|i| i.snapshot().0.0 == index)
+                    .map_or(0, |i| i.offset()),
             },
             Draft::Removed => self.write_removed(),
             Draft::Beyond(draft) => self.write_beyond(&draft),

@@ -1,14 +1,14 @@
 use quorate_core::{
     Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Rng, Ticket,
 };
+use quorate_log::{Held, MAX_HEADER_LEN};
 
 use crate::disk::Disk;
-use crate::entry::MAX_HEADER;
 use crate::extras::Extra;
-use crate::log::Log;
+use crate::log::{Log, TermLog};
 use crate::members::Voters;
 use crate::peer::Peer;
-use crate::snapshot::{Held, Incoming, Part};
+use crate::snapshot::{Chunk, Incoming};
 use crate::storage::Storage;
 use crate::transfer::Handover;
 use crate::work::Work;
@@ -139,7 +139,7 @@ pub struct Raft<S: Storage> {
     pub(crate) founders: S::Founders,
     /// The members as of the snapshot that arrives.
     pub(crate) arriving: S::Members,
-    pub(crate) part: Part<S::Part>,
+    pub(crate) chunk: Chunk<S::Chunk>,
     pub(crate) peers: S::Peers,
     pub(crate) log: S::Log,
 }
@@ -238,8 +238,8 @@ impl<S: Storage> Raft<S> {
             return Err(ConfigError::Fixed);
         }
         let log = S::Log::with_limit(config.max_log_bytes);
-        let part = Part::<S::Part>::with_limit(config.max_snapshot_chunk_bytes);
-        if !log.fits(1, SPARE_BLANKS) || part.limit() == 0 {
+        let chunk = Chunk::<S::Chunk>::with_limit(config.max_snapshot_chunk_bytes);
+        if !log.fits(1, SPARE_BLANKS) || chunk.limit() == 0 {
             return Err(ConfigError::Limits);
         }
         Ok(Self {
@@ -290,7 +290,7 @@ impl<S: Storage> Raft<S> {
             reads_wanted: 0,
             reads_done: 0,
             reads_confirmed: None,
-            part,
+            chunk,
             extra,
             role_changed: false,
             members_changed: false,
@@ -322,7 +322,7 @@ impl<S: Storage> Raft<S> {
         }
         let len = command.len() as u64;
         let (half_entries, half_bytes) = self.log.half();
-        let reserved = (SPARE_BLANKS.saturating_add(1)).saturating_mul(MAX_HEADER) as u64;
+        let reserved = (SPARE_BLANKS.saturating_add(1)).saturating_mul(MAX_HEADER_LEN) as u64;
         let fits =
             len <= half_bytes && len.saturating_add(reserved) <= half_bytes.saturating_mul(2);
         if command.len() > self.config.max_entry_bytes || !fits {
@@ -342,7 +342,7 @@ impl<S: Storage> Raft<S> {
         if last >= LIMIT || !self.log.fits(command.len(), SPARE_BLANKS) {
             return Err(ProposeError::LogFull);
         }
-        self.log.push(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
+        self.log.add(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
         self.work.records();
         self.work.peers(self.peers_to_mark());
         Ok(Proposal { term: self.term, index: succ(last) })
@@ -604,7 +604,7 @@ impl<S: Storage> Machine for Raft<S> {
         if self.disk.snapshot_dirty || self.disk.issued_index() < self.log.last() {
             self.work.records();
         }
-        if self.applied < self.commit || self.part.held != Held::Nothing {
+        if self.applied < self.commit || self.chunk.held() != Held::Nothing {
             self.work.events();
         }
         match self.role {

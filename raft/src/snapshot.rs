@@ -2,10 +2,11 @@
 //!
 //! The application owns the snapshot; the machine holds one part of it at a time, on its way out or in.
 
-use quorate_core::{Instant, List, NodeId, Rejected};
+use quorate_core::{Instant, NodeId, Rejected};
+use quorate_log::Held;
 
 use crate::extras::Extra;
-use crate::log::Log;
+use crate::log::{Log, TermLog};
 use crate::peer::{Peer, Reply, Stage};
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
@@ -15,72 +16,15 @@ use crate::{Index, Members, Replication, Role, SnapshotError, Term};
 /// are.
 const INDEX_JUMP: u64 = 1 << 48;
 
-/// A snapshot that is being received.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Incoming {
-    pub(crate) index: Index,
-    pub(crate) index_term: Term,
-    /// The term of who sends it: parts of two leaders' snapshots do not mix, even at the same index.
-    term: Term,
-    /// What was received, in bytes.
-    pub(crate) offset: u64,
-    complete: bool,
-}
+/// Names a snapshot: the last index that it covers, and the term there.
+pub(crate) type SnapshotId = (Index, Term);
 
-/// The one part of a snapshot that the machine holds.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Part<B> {
-    pub(crate) bytes: B,
-    pub(crate) held: Held,
-    limit: usize,
-}
+/// A snapshot that is being received, with the term of its sender: chunks of two leaders' snapshots do not mix, even at the same
+/// index.
+pub(crate) type Incoming = quorate_log::Incoming<(SnapshotId, Term)>;
 
-/// What the part is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Held {
-    Nothing,
-    /// To be sent.
-    Outgoing {
-        offset: u64,
-        done: bool,
-    },
-    /// No part: commands for the leader.
-    Commands,
-    /// To be given to the application.
-    Incoming {
-        index: Index,
-        index_term: Term,
-        offset: u64,
-        done: bool,
-    },
-}
-
-impl<B: List<u8>> Part<B> {
-    pub(crate) fn with_limit(limit: usize) -> Self {
-        let bytes = B::with_limit(limit);
-        let limit = limit.min(bytes.limit());
-        Self { bytes, held: Held::Nothing, limit }
-    }
-
-    pub(crate) const fn limit(&self) -> usize {
-        self.limit
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.held = Held::Nothing;
-    }
-
-    fn hold(&mut self, bytes: &[u8], held: Held) -> bool {
-        self.bytes.clear();
-        self.held = Held::Nothing;
-        if bytes.len() > self.limit || self.bytes.extend_from_slice(bytes).is_err() {
-            return false;
-        }
-        self.held = held;
-        true
-    }
-}
+/// The one chunk of a snapshot that the machine holds.
+pub(crate) type Chunk<B> = quorate_log::ChunkBuffer<B, SnapshotId>;
 
 impl<S: Storage> Raft<S> {
     /// The application has a durable snapshot of its state after the entry at `index`; the log may be dropped up to and
@@ -140,10 +84,10 @@ impl<S: Storage> Raft<S> {
         }
         let goes_on = index == peer.transfer.index && offset == peer.transfer.offset;
         let newer = index > peer.transfer.index && index == snapshot && offset == 0;
-        if !(goes_on || newer) || data.len() > self.part.limit() || (data.is_empty() && !done) {
+        if !(goes_on || newer) || data.len() > self.chunk.limit() || (data.is_empty() && !done) {
             return Err(SnapshotError::Chunk);
         }
-        if !self.part.hold(data, Held::Outgoing { offset, done }) {
+        if !self.chunk.hold(data, Held::Outgoing { offset, done }) {
             return Err(SnapshotError::Chunk);
         }
         if newer {
@@ -212,8 +156,8 @@ impl<S: Storage> Raft<S> {
     pub fn snapshot_refused(&mut self) {
         self.incoming = None;
         self.received = None;
-        if matches!(self.part.held, Held::Incoming { .. }) {
-            self.part.clear();
+        if matches!(self.chunk.held(), Held::Incoming { .. }) {
+            self.chunk.clear();
         }
     }
 
@@ -244,7 +188,7 @@ impl<S: Storage> Raft<S> {
         if S::CHANGES && !members.is_empty() && !members.is_valid() {
             return Err(Rejected::Malformed);
         }
-        if data.len() > self.part.limit() || !self.holds(members) {
+        if data.len() > self.chunk.limit() || !self.holds(members) {
             return Err(Rejected::Full);
         }
         if !self.heed(from, term, round)? {
@@ -260,23 +204,22 @@ impl<S: Storage> Raft<S> {
             self.owe_accept(from, true);
             return Ok(());
         }
-        let fresh = Incoming { index, index_term, term, offset: 0, complete: false };
-        let same = |i: &Incoming| (i.index, i.index_term, i.term) == (index, index_term, term);
-        let mut incoming = self.incoming.filter(same).unwrap_or(fresh);
+        let named = (covers, term);
+        let same = |i: &Incoming| i.snapshot() == named;
+        let mut incoming = self.incoming.filter(same).unwrap_or(Incoming::new(named));
         let carries = done || !data.is_empty();
         // a whole one is taken whatever came before: it may have become a witness's meanwhile
-        let next = (offset == incoming.offset || (done && offset == 0)) && !incoming.complete;
+        let next = incoming.expects(offset, done);
         // one that was received whole is the application's to install or refuse before another is begun
         if carries && next && self.received.is_none() && self.awaits_answer() {
             // the buffer is needed
             self.end_forward();
         }
-        let free = self.received.is_none() && self.part.held == Held::Nothing;
+        let free = self.received.is_none() && self.chunk.held() == Held::Nothing;
         if carries && next && free {
-            let held = Held::Incoming { index, index_term, offset, done };
-            if self.part.hold(data, held) {
-                incoming.offset = offset.saturating_add(data.len() as u64);
-                incoming.complete = done;
+            let held = Held::Incoming { snapshot: covers, offset, done };
+            if self.chunk.hold(data, held) {
+                incoming.take(offset, data.len(), done);
                 self.received = done.then_some((index, index_term));
                 if done {
                     self.arrive((index, index_term), members);
@@ -337,8 +280,8 @@ impl<S: Storage> Raft<S> {
     pub(crate) fn drop_part(&mut self) {
         let waits =
             |p: &Peer| p.replication == Replication::Snapshot && p.transfer.stage == Stage::Ready;
-        if matches!(self.part.held, Held::Outgoing { .. }) && !self.peers.iter().any(waits) {
-            self.part.clear();
+        if matches!(self.chunk.held(), Held::Outgoing { .. }) && !self.peers.iter().any(waits) {
+            self.chunk.clear();
         }
     }
 
@@ -360,7 +303,7 @@ impl<S: Storage> Raft<S> {
 
     /// The peer whose next part the application should be asked for: one at a time, as there is one buffer.
     pub(crate) fn part_wanted(&self) -> Option<usize> {
-        if self.role != Role::Leader || self.part.held != Held::Nothing || self.paced() {
+        if self.role != Role::Leader || self.chunk.held() != Held::Nothing || self.paced() {
             return None;
         }
         let wants = |p: &&Peer| {

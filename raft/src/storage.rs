@@ -2,9 +2,13 @@ use core::fmt::Debug;
 use core::hash::Hash;
 
 use quorate_core::{InlineList, List};
+#[cfg(feature = "alloc")]
+use quorate_log::Heap;
+use quorate_log::InlineLog;
 
+use crate::entry::Header;
 use crate::extras::{Errand, Extra, With};
-use crate::log::{InlineLog, Log};
+use crate::log::Log;
 use crate::member::Encoded;
 use crate::peer::Peer;
 
@@ -13,12 +17,12 @@ pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
 mod sealed {
-    use super::{Debug, Encoded, Extra, Hash, List, Log, Peer};
+    use super::{Debug, Encoded, Extra, Hash, Header, List, Log, Peer};
 
     pub trait Kinds {
-        type Log: Log;
+        type Log: Log<Header = Header>;
         type Peers: List<Peer> + Clone + PartialEq + Eq + Hash + Debug;
-        type Part: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
+        type Chunk: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
         /// Whether the members of the cluster may change.
         const CHANGES: bool;
         /// Bytes the log holds at most; as many as configured where that is the greatest number.
@@ -63,9 +67,9 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
 impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize> Kinds
     for Inline<MEMBERS, BYTES, ENTRIES, PART>
 {
-    type Log = InlineLog<BYTES, ENTRIES>;
+    type Log = InlineLog<Header, BYTES, ENTRIES>;
     type Peers = InlineList<Peer, MEMBERS>;
-    type Part = InlineList<u8, PART>;
+    type Chunk = InlineList<u8, PART>;
     const CHANGES: bool = true;
     const LOG_BYTES: usize = BYTES;
     const RUN_BYTES: usize = BYTES;
@@ -94,9 +98,9 @@ impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: 
 impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize> Kinds
     for Fixed<VOTERS, BYTES, ENTRIES, PART>
 {
-    type Log = InlineLog<BYTES, ENTRIES>;
+    type Log = InlineLog<Header, BYTES, ENTRIES>;
     type Peers = InlineList<Peer, VOTERS>;
-    type Part = InlineList<u8, PART>;
+    type Chunk = InlineList<u8, PART>;
     const CHANGES: bool = false;
     const LOG_BYTES: usize = BYTES;
     const RUN_BYTES: usize = BYTES;
@@ -109,20 +113,16 @@ impl<const VOTERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: 
 
 /// The log and the rest on the heap, bounded by the limits in [`Config`](crate::Config).
 #[cfg(feature = "alloc")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Heap;
-
-#[cfg(feature = "alloc")]
 impl Storage for Heap {}
 
 #[cfg(feature = "alloc")]
 impl Kinds for Heap {
-    type Log = crate::log::HeapLog;
+    type Log = quorate_log::HeapLog<Header>;
     type Peers = quorate_core::HeapList<Peer>;
-    type Part = quorate_core::HeapList<u8>;
+    type Chunk = quorate_core::HeapList<u8>;
     const CHANGES: bool = true;
     const LOG_BYTES: usize = usize::MAX;
-    const RUN_BYTES: usize = crate::log::MAX_CHUNK;
+    const RUN_BYTES: usize = quorate_log::MAX_RUN_LEN;
     const PART_BYTES: usize = usize::MAX;
     const MEMBERS: usize = usize::MAX;
     type Members = quorate_core::HeapList<Encoded>;

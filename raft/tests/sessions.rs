@@ -1,19 +1,45 @@
-//! Client sessions: every command is applied at most once.
+//! Client sessions on a cluster: clients send unanswered requests to every leader, while leaders change.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod model;
+use crate::common::Cluster;
+use quorate_core::{Machine, Reader, Wire, Writer};
+use quorate_raft::session::{Call, Client, Done, Inline, Limits, Request, SessionId, Sessions};
 
-use model::{Model, Outcome};
-use proptest::prelude::*;
-use quorate_core::{DecodeError, Instant, Machine, Reader, Wire, Writer};
-use quorate_raft::session::{
-    Call, Client, ClusterClock, Inline, Limits, LimitsError, Refused, Request, RestoreError,
-    SessionId, Sessions, Storage, WhenFull,
-};
+/// A state machine that records each command it applies, and its table of sessions.
+struct Replica {
+    table: Sessions<Inline<3, 4, 9>>,
+    ran: Vec<Vec<u8>>,
+}
 
-const LIMITS: Limits =
-    Limits { sessions: 3, window: 4, answer_bytes: 9, idle_us: 50, when_full: WhenFull::EndOldest };
-type Table = Sessions<Inline<3, 4, 9>>;
+impl Replica {
+    fn new() -> Self {
+        let limits =
+            Limits { sessions: 3, window: 4, answer_bytes: 9, idle_us: 0, ..Limits::default() };
+        Self { table: Sessions::new(limits).unwrap(), ran: Vec::new() }
+    }
+
+    /// Whether the command had been applied before.
+    fn apply(&mut self, index: u64, call: &[u8]) -> bool {
+        let Self { table, ran } = self;
+        let done = table.apply(index, call, |command| {
+            ran.push(command.to_vec());
+            [1]
+        });
+        matches!(done, Ok(Done::Repeated(_)))
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.table.encoded_len()];
+        let mut out = Writer::new(&mut bytes);
+        self.table.encode(&mut out);
+        out.finish().unwrap();
+        bytes
+    }
+
+    fn restore(&mut self, bytes: &[u8]) {
+        self.table.restore(&mut Reader::new(bytes)).unwrap();
+    }
+}
 
 fn encode(call: Call<'_>) -> Vec<u8> {
     let mut bytes = vec![0; call.encoded_len()];
@@ -21,687 +47,75 @@ fn encode(call: Call<'_>) -> Vec<u8> {
     bytes
 }
 
-fn snapshot<S: Storage>(table: &Sessions<S>) -> Vec<u8> {
-    let mut bytes = vec![0; table.encoded_len()];
-    let mut out = Writer::new(&mut bytes);
-    table.encode(&mut out);
-    out.finish().unwrap();
-    bytes
-}
-
-fn restored<S: Storage>(limits: Limits, bytes: &[u8]) -> Result<Sessions<S>, RestoreError> {
-    let mut table = Sessions::new(limits).unwrap();
-    let mut input = Reader::new(bytes);
-    table.restore(&mut input)?;
-    input.finish()?;
-    Ok(table)
-}
-
-/// A counter that records each command it applies.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Counter {
-    value: u64,
-    ran: Vec<Vec<u8>>,
-}
-
-impl Counter {
-    fn run(&mut self, command: &[u8]) -> Vec<u8> {
-        self.value += 1;
-        self.ran.push(command.to_vec());
-        // the first byte is the length of the answer
-        let mut answer = self.value.to_le_bytes().to_vec();
-        answer.resize(command.first().map_or(0, |&len| usize::from(len)), 0xaa);
-        answer
+fn drive(cluster: &mut Cluster, seed: u64) {
+    let mut clients: Vec<Client> = Vec::new();
+    for token in 0..3 {
+        let call = encode(Call { time_us: 0, request: Request::Register { token } });
+        let index = cluster.raft(1).propose(&call).unwrap().index;
+        clients.push(Client::new(SessionId::new(index), 4));
     }
-}
-
-/// A session table and its state machine.
-#[derive(Clone)]
-struct Replica<S: Storage> {
-    table: Sessions<S>,
-    counter: Counter,
-}
-
-impl<S: Storage> Replica<S> {
-    fn new(limits: Limits) -> Self {
-        Self { table: Sessions::new(limits).unwrap(), counter: Counter::default() }
-    }
-
-    fn apply(&mut self, index: u64, call: &[u8]) -> Outcome {
-        let Self { table, counter } = self;
-        Outcome::of(table.apply(index, call, |command| counter.run(command)))
-    }
-
-    fn request(&mut self, index: u64, time_us: u64, request: Request<'_>) -> Outcome {
-        self.apply(index, &encode(Call { time_us, request }))
-    }
-}
-
-fn register<S: Storage>(replica: &mut Replica<S>, index: u64, token: u64) -> SessionId {
-    let Outcome::Registered(id) = replica.request(index, 0, Request::Register { token }) else {
-        panic!("not registered")
-    };
-    SessionId::new(id)
-}
-
-#[test]
-fn duplicate_command_gets_the_first_answer() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let mut client = Client::new(register(&mut replica, 1, 7), 4);
-    let serial = client.begin().unwrap();
-    let request = client.request(serial, &[2]);
-    assert_eq!(replica.request(2, 0, request), Outcome::Applied(vec![1, 0]));
-    assert_eq!(replica.request(3, 0, request), Outcome::Repeated(vec![1, 0]));
-    assert_eq!(replica.counter.value, 1);
-    assert_eq!(replica.table.answer(client.session(), serial), Some(&[1, 0][..]));
-}
-
-#[test]
-fn answer_is_dropped_once_the_client_has_it() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let mut client = Client::new(register(&mut replica, 1, 7), 4);
-    let first = client.begin().unwrap();
-    let request = client.request(first, &[1]);
-    replica.request(2, 0, request);
-    client.finish(first);
-    let second = client.begin().unwrap();
-    replica.request(3, 0, client.request(second, &[1]));
-    assert_eq!(replica.request(4, 0, request), Outcome::Refused(Refused::Settled));
-    assert_eq!(replica.table.answer(client.session(), first), None);
-    assert_eq!(replica.counter.value, 2);
-}
-
-#[test]
-fn abandoned_command_is_never_applied() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let session = register(&mut replica, 1, 7);
-    let late = Request::Command { session, serial: 1, lowest: 1, command: &[1] };
-    replica.request(2, 0, Request::KeepAlive { session, lowest: 2 });
-    assert_eq!(replica.request(3, 0, late), Outcome::Refused(Refused::Settled));
-    assert_eq!(replica.counter.value, 0);
-}
-
-#[test]
-fn command_beyond_the_window_is_refused_until_the_window_moves() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let session = register(&mut replica, 1, 7);
-    let fifth = |lowest| Request::Command { session, serial: 5, lowest, command: &[1] };
-    assert_eq!(replica.request(2, 0, fifth(1)), Outcome::Refused(Refused::Ahead));
-    assert_eq!(replica.request(3, 0, fifth(2)), Outcome::Applied(vec![1]));
-    assert_eq!(replica.counter.value, 1);
-}
-
-#[test]
-fn long_answer_is_not_kept_and_the_command_is_still_applied_once() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let session = register(&mut replica, 1, 7);
-    let request = Request::Command { session, serial: 1, lowest: 1, command: &[10] };
-    assert_eq!(replica.request(2, 0, request), Outcome::Unkept { repeated: false });
-    assert_eq!(replica.request(3, 0, request), Outcome::Unkept { repeated: true });
-    assert_eq!(replica.counter.value, 1);
-}
-
-#[test]
-fn token_registers_one_session() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let first = register(&mut replica, 1, 7);
-    assert_eq!(register(&mut replica, 2, 7), first);
-    assert_ne!(register(&mut replica, 3, 8), first);
-    assert_eq!(replica.table.len(), 2);
-}
-
-#[test]
-fn idle_session_expires_by_the_time_in_the_entries() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let (idle, busy) = (register(&mut replica, 1, 7), register(&mut replica, 2, 8));
-    assert_eq!(
-        replica.request(3, 50, Request::KeepAlive { session: busy, lowest: 1 }),
-        Outcome::Alive
-    );
-    assert!(replica.table.is_alive(idle));
-    replica.request(4, 51, Request::Register { token: 9 });
-    assert!(!replica.table.is_alive(idle) && replica.table.is_alive(busy));
-    let late = Request::Command { session: idle, serial: 1, lowest: 1, command: &[1] };
-    // an earlier time does not restore the session
-    assert_eq!(replica.request(5, 0, late), Outcome::Refused(Refused::Gone));
-    assert_eq!(replica.counter.value, 0);
-}
-
-#[test]
-fn oldest_session_is_evicted_when_the_table_is_full() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
-    replica.request(4, 0, Request::KeepAlive { session: a, lowest: 1 });
-    let d = register(&mut replica, 5, 5);
-    assert_eq!([a, b, c, d].map(|id| replica.table.is_alive(id)), [true, false, true, true]);
-}
-
-#[test]
-fn registration_is_refused_when_the_table_is_full() {
-    let limits = Limits { when_full: WhenFull::Refuse, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
-    let [a, ..] = [1, 2, 3].map(|index| register(&mut replica, index, index));
-    let fourth = Request::Register { token: 4 };
-    assert_eq!(replica.request(4, 0, fourth), Outcome::Refused(Refused::Full));
-    assert_eq!(replica.request(5, 0, Request::Close { session: a }), Outcome::Closed);
-    assert_eq!(replica.request(6, 0, fourth), Outcome::Registered(6));
-    // expired sessions make room as well
-    assert_eq!(replica.request(7, 100, Request::Register { token: 5 }), Outcome::Registered(7));
-}
-
-#[test]
-fn entry_is_applied_once() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    register(&mut replica, 5, 7);
-    for index in [5, 4] {
-        let again = replica.request(index, 0, Request::Register { token: 8 });
-        assert_eq!(again, Outcome::Refused(Refused::Past));
-    }
-}
-
-#[test]
-fn invalid_requests_change_nothing() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    let session = register(&mut replica, 1, 7);
-    let before = snapshot(&replica.table);
-    let lowest_above_serial = Request::Command { session, serial: 1, lowest: 2, command: &[] };
-    let numbered_zero = Request::Command { session, serial: 0, lowest: 0, command: &[] };
-    let hostile = Request::KeepAlive { session, lowest: 1 << 62 };
-    let garbled = Outcome::Refused(Refused::Garbled(DecodeError::Invalid));
-    for request in [lowest_above_serial, numbered_zero, hostile] {
-        assert_eq!(replica.request(2, 0, request), garbled);
-    }
-    assert_eq!(replica.request(2, u64::MAX, Request::Register { token: 1 }), garbled);
-    assert_eq!(replica.apply(2, &[]), Outcome::Refused(Refused::Garbled(DecodeError::Truncated)));
-    assert_eq!(snapshot(&replica.table), before);
-}
-
-#[test]
-fn snapshot_with_different_limits_is_refused() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
-    register(&mut replica, 1, 7);
-    let bytes = snapshot(&replica.table);
-    assert_eq!(restored::<Inline<3, 4, 9>>(LIMITS, &bytes).as_ref(), Ok(&replica.table));
-    for other in [
-        Limits { sessions: 2, ..LIMITS },
-        Limits { window: 3, ..LIMITS },
-        Limits { answer_bytes: 8, ..LIMITS },
-        Limits { idle_us: 51, ..LIMITS },
-        Limits { when_full: WhenFull::Refuse, ..LIMITS },
-    ] {
-        assert_eq!(restored::<Inline<3, 4, 9>>(other, &bytes), Err(RestoreError::Limits));
-    }
-    let mut newer = bytes;
-    newer[0] = 2;
-    assert_eq!(restored::<Inline<3, 4, 9>>(LIMITS, &newer), Err(RestoreError::Version(2)));
-}
-
-#[test]
-fn damaged_table_is_refused() {
-    // version, limits, index, time; two sessions; the second has two answers
-    let head = [1, 3, 4, 9, 50, 1, 20, 30];
-    let sound = [2, 5, 7, 1, 6, 10, 0, 8, 9, 3, 20, 30, 2, 1, 1, 1, 0xff, 3, 0];
-    let restore = |at: Option<usize>, byte: u8| {
-        let mut bytes = [&head[..], &sound].concat();
-        if let Some(at) = at {
-            bytes[head.len() + at] = byte;
-        }
-        restored::<Inline<3, 4, 9>>(LIMITS, &bytes).map(|table| snapshot(&table))
-    };
-    assert_eq!(restore(None, 0), Ok([&head[..], &sound].concat()));
-    for (at, byte, what) in [
-        (0, 4, "more sessions than the limits allow"),
-        (1, 0, "no id"),
-        (3, 0, "no lowest serial"),
-        (4, 4, "last index before the registration"),
-        (4, 21, "last index after the last entry"),
-        (5, 31, "last time after the time of the table"),
-        (7, 5, "the id of another"),
-        (12, 5, "more answers than the window allows"),
-        (17, 4, "an answer beyond the window"),
-        (14, 2, "kept or not, or what"),
-        (17, 1, "another answer to the same command"),
-        (17, 0, "answers out of order"),
-    ] {
-        let garbled = Err(RestoreError::Garbled(DecodeError::Invalid));
-        assert_eq!(restore(Some(at), byte), garbled, "{what}");
-    }
-    let answer = [1, 5, 7, 1, 6, 10, 1, 0, 1];
-    let with_answer = |len: u8| {
-        let bytes = [&head[..], &answer, &[len], &vec![0; usize::from(len)]].concat();
-        // the storage has room for more than the limits allow
-        restored::<Inline<3, 4, 12>>(LIMITS, &bytes).is_ok()
-    };
-    assert_eq!([9, 10].map(with_answer), [true, false]);
-}
-
-#[test]
-fn configured_limits_apply_instead_of_the_storage_capacity() {
-    let limits = Limits { sessions: 2, window: 2, answer_bytes: 5, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
-    let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
-    assert_eq!([a, b, c].map(|id| replica.table.is_alive(id)), [false, true, true]);
-    let command = |serial, len: &'static [u8]| Request::Command {
-        session: b,
-        serial,
-        lowest: 1,
-        command: len,
-    };
-    assert_eq!(replica.request(4, 0, command(3, &[1])), Outcome::Refused(Refused::Ahead));
-    assert_eq!(replica.request(5, 0, command(2, &[6])), Outcome::Unkept { repeated: false });
-    assert_eq!(replica.table.answer(b, 2), None);
-    assert_eq!(replica.request(6, 0, command(1, &[5])), Outcome::Applied(vec![2, 0, 0, 0, 0]));
-}
-
-#[test]
-fn limits_are_validated() {
-    let table = |limits| Sessions::<Inline<3, 4, 9>>::new(limits).map(|_| ());
-    assert_eq!(table(LIMITS), Ok(()));
-    for above in [
-        Limits { sessions: 4, ..LIMITS },
-        Limits { window: 5, ..LIMITS },
-        Limits { answer_bytes: 10, ..LIMITS },
-    ] {
-        assert_eq!(table(above), Err(LimitsError::Storage));
-    }
-    assert_eq!(table(Limits { sessions: 0, ..LIMITS }), Err(LimitsError::NoSession));
-    assert_eq!(table(Limits { window: 0, ..LIMITS }), Err(LimitsError::Window));
-    assert_eq!(Limits { window: 64, ..LIMITS }.validate(), Ok(()));
-    assert_eq!(Limits { window: 65, ..LIMITS }.validate(), Err(LimitsError::Window));
-}
-
-#[test]
-fn client_limits_commands_in_flight() {
-    let mut client = Client::new(SessionId::new(1), 1000);
-    let serials: Vec<u64> = std::iter::from_fn(|| client.begin()).collect();
-    assert_eq!(serials, (1..=64).collect::<Vec<_>>());
-    // in any order; `lowest` is the lowest unanswered serial
-    for serial in (2..=64).rev() {
-        assert!(client.finish(serial) && !client.finish(serial));
-        assert_eq!((client.lowest(), client.begin()), (1, None));
-    }
-    assert!(client.finish(1));
-    assert_eq!((client.lowest(), client.begin(), client.is_pending(65)), (65, Some(65), true));
-    assert!(!client.finish(66));
-    // a request for an answered serial is still valid
-    let late = encode(Call { time_us: 0, request: client.request(3, &[]) });
-    assert!(Call::from_slice(&late).is_ok());
-    assert_eq!(Client::new(SessionId::new(1), 0).begin(), Some(1));
-}
-
-#[test]
-fn cluster_clock_counts_no_interval_twice() {
-    let us = Instant::from_micros;
-    let mut clock = ClusterClock::new(us(1000));
-    assert_eq!([1010, 1005, 1012].map(|now| clock.stamp(us(now))), [10, 10, 12]);
-    // the next leader continues from the last time it received
-    let mut next = ClusterClock::new(us(500_000));
-    next.observe(12, us(500_003));
-    assert_eq!(next.stamp(us(500_010)), 19);
-    // late entries do not stop the clock
-    next.observe(15, us(500_020));
-    assert_eq!(next.stamp(us(500_020)), 29);
-    next.observe(29, us(500_025));
-    assert_eq!(next.stamp(us(500_025)), 34);
-    // the clock ends at its greatest value
-    next.observe((1 << 62) - 3, us(500_030));
-    assert_eq!(next.stamp(us(500_031)), (1 << 62) - 2);
-    assert_eq!(next.stamp(us(500_040)), (1 << 62) - 1);
-}
-
-/// The formulas of `Inline`'s documentation.
-#[test]
-fn memory_usage_is_as_documented() {
-    fn check<const SESSIONS: usize, const WINDOW: usize, const BYTES: usize>() {
-        let formula = SESSIONS * (48 + WINDOW * (BYTES.next_multiple_of(8) + 24)) + 72;
-        let size = size_of::<Sessions<Inline<SESSIONS, WINDOW, BYTES>>>();
-        assert!(size <= formula, "{size} > {formula}");
-        assert!(formula - size <= 16, "{formula} is far above {size}");
-    }
-    check::<1, 1, 0>();
-    check::<1, 1, 8>();
-    check::<8, 1, 16>();
-    check::<5, 4, 13>();
-    check::<64, 64, 100>();
-}
-
-#[test]
-fn encoded_table_is_as_short_as_documented() {
-    let limits = Limits { sessions: 2, window: 2, answer_bytes: 9, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
-    let far = (1 << 62) - 10;
-    for (index, token) in [(far, u64::MAX), (far + 1, u64::MAX - 1)] {
-        let request = Request::Register { token };
-        assert_eq!(replica.request(index, far, request), Outcome::Registered(index));
-    }
-    for (index, serial) in [(far + 2, far), (far + 3, far + 1), (far + 4, far), (far + 5, far + 1)]
-    {
-        let session = SessionId::new(if index < far + 4 { far } else { far + 1 });
-        replica.request(
-            index,
-            far,
-            Request::Command { session, serial, lowest: far, command: &[9] },
-        );
-    }
-    assert_eq!(replica.counter.value, 4);
-    assert!(snapshot(&replica.table).len() <= 76 + 2 * (60 + 2 * (9 + 12)));
-}
-
-/// A step of the random test.
-#[derive(Clone, Debug)]
-enum Act {
-    /// A client registers, possibly again.
-    Register {
-        client: usize,
-    },
-    /// A client begins a command whose answer has `len` bytes.
-    Begin {
-        client: usize,
-        len: u8,
-    },
-    /// An earlier request is committed, possibly again or late.
-    Commit {
-        which: usize,
-        after_us: u64,
-    },
-    /// A client retries a request.
-    Retry {
-        client: usize,
-        which: usize,
-    },
-    KeepAlive {
-        client: usize,
-    },
-    Close {
-        client: usize,
-    },
-    /// A replica is restored from the snapshot of another.
-    Snapshot,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let client = 0..4_usize;
-    prop_oneof![
-        1 => client.clone().prop_map(|client| Act::Register { client }),
-        6 => (client.clone(), 0..12_u8).prop_map(|(client, len)| Act::Begin { client, len }),
-        16 => (any::<usize>(), 0..6_u64).prop_map(|(which, after_us)| Act::Commit { which, after_us }),
-        5 => (client.clone(), any::<usize>()).prop_map(|(client, which)| Act::Retry { client, which }),
-        1 => client.clone().prop_map(|client| Act::KeepAlive { client }),
-        1 => client.prop_map(|client| Act::Close { client }),
-        2 => Just(Act::Snapshot),
-    ]
-}
-
-/// Clients, their requests, and three replicas that apply the same entries.
-struct World {
-    limits: Limits,
-    clients: Vec<Option<Client>>,
-    /// How often each client has restarted with a new session, as its serials start again.
-    restarts: [u64; 4],
-    /// All requests so far. Each may be committed at any time and repeatedly.
-    requests: Vec<(usize, Vec<u8>)>,
-    index: u64,
-    time_us: u64,
-    board: Replica<Inline<3, 4, 9>>,
-    #[cfg(feature = "alloc")]
-    server: Replica<quorate_raft::session::Heap>,
-    late: Replica<Inline<3, 4, 9>>,
-    model: Model,
-}
-
-impl World {
-    fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            clients: vec![None; 4],
-            restarts: [0; 4],
-            requests: Vec::new(),
-            index: 0,
-            time_us: 0,
-            board: Replica::new(limits),
-            #[cfg(feature = "alloc")]
-            server: Replica::new(limits),
-            late: Replica::new(limits),
-            model: Model::new(limits),
-        }
-    }
-
-    fn request(&mut self, client: usize, request: Request<'_>) {
-        self.requests.push((client, encode(Call { time_us: self.time_us, request })));
-    }
-
-    fn act(&mut self, act: &Act) {
-        match *act {
-            Act::Register { client } => {
-                let token = self.token(client);
-                self.request(client, Request::Register { token });
-            }
-            Act::Begin { client, len } => {
-                if let Some(mine) = &mut self.clients[client]
-                    && let Some(serial) = mine.begin()
-                {
-                    let command = [len];
-                    let request = mine.request(serial, &command);
-                    let call = encode(Call { time_us: self.time_us, request });
-                    self.requests.push((client, call));
-                }
-            }
-            Act::Commit { which, after_us } => {
-                self.time_us += after_us;
-                if !self.requests.is_empty() {
-                    let (client, call) = self.requests[which % self.requests.len()].clone();
-                    self.commit(client, &call);
-                }
-            }
-            Act::Retry { client, which } => {
-                let Some(mine) = &self.clients[client] else { return };
-                let serial = mine.lowest() + (which % 4) as u64;
-                if mine.is_pending(serial) {
-                    let call = Call { time_us: self.time_us, request: mine.request(serial, &[3]) };
-                    self.requests.push((client, encode(call)));
-                }
-            }
-            Act::KeepAlive { client } => {
-                if let Some(mine) = &self.clients[client] {
-                    let request = mine.keep_alive();
-                    self.request(client, request);
-                }
-            }
-            Act::Close { client } => {
-                if let Some(mine) = self.clients[client].take() {
-                    self.restarts[client] += 1;
-                    self.request(client, Request::Close { session: mine.session() });
-                }
-            }
-            Act::Snapshot => {
-                let bytes = snapshot(&self.board.table);
-                self.late.table = restored(self.limits, &bytes).unwrap();
-                self.late.counter = self.board.counter.clone();
-            }
-        }
-    }
-
-    /// Commits a call. All replicas must match the model; the client receives the answer.
-    fn commit(&mut self, client: usize, call: &[u8]) -> Outcome {
-        self.index += 2; // there are other entries too
-        let outcome = self.model.apply(self.index, call);
-        assert_eq!(self.board.apply(self.index, call), outcome, "against the model");
-        assert_eq!(self.late.apply(self.index, call), outcome, "with a snapshot in between");
-        #[cfg(feature = "alloc")]
-        assert_eq!(self.server.apply(self.index, call), outcome, "on the heap");
-        let bytes = snapshot(&self.board.table);
-        assert_eq!(snapshot(&self.late.table), bytes);
-        #[cfg(feature = "alloc")]
-        assert_eq!(snapshot(&self.server.table), bytes);
-        assert_eq!(self.board.counter, self.late.counter);
-        self.receive_answer(client, call, &outcome);
-        outcome
-    }
-
-    fn token(&self, client: usize) -> u64 {
-        client as u64 + 4 * self.restarts[client]
-    }
-
-    fn receive_answer(&mut self, client: usize, call: &[u8], outcome: &Outcome) {
-        let request = Call::from_slice(call).unwrap().request;
-        let ours = self.token(client);
-        let mine = &mut self.clients[client];
-        match (request, outcome) {
-            (Request::Register { token }, &Outcome::Registered(id)) if token == ours => {
-                let id = SessionId::new(id);
-                if mine.as_ref().is_none_or(|mine| mine.session() != id) {
-                    *mine = Some(Client::new(id, self.limits.window));
-                }
-            }
-            (Request::Command { session, serial, .. }, outcome) if outcome.is_answer() => {
-                if let Some(mine) = mine.as_mut().filter(|mine| mine.session() == session) {
-                    mine.finish(serial);
-                }
-            }
+    cluster.settle();
+    let mut cut_off = 0;
+    for round in 0..60_u64 {
+        // the leader is partitioned for a while, and its last proposals may be dropped
+        match round % 12 {
+            3 => cut_off = cluster.leader().unwrap_or(0),
+            9 => cut_off = 0,
             _ => {}
         }
+        for (at, client) in clients.iter_mut().enumerate() {
+            client.begin();
+            for serial in client.lowest()..client.lowest() + 4 {
+                if client.is_pending(serial) && (seed + round + serial) % 3 < 2 {
+                    propose_on_all_nodes(cluster, client, serial, at as u8);
+                }
+            }
+            // answers are late: requests below `lowest` may still be in flight
+            if (seed + round + at as u64).is_multiple_of(3) {
+                client.finish(client.lowest());
+            }
+        }
+        cluster.run_if(60, |e| e.to != cut_off && e.from != cut_off);
+    }
+    cluster.run(2_000);
+}
+
+/// Proposes on all nodes; only current and deposed leaders accept it.
+fn propose_on_all_nodes(cluster: &mut Cluster, client: &Client, serial: u64, name: u8) {
+    let command = [8, name, serial as u8];
+    let call = encode(Call { time_us: 0, request: client.request(serial, &command) });
+    for node in 1..=3 {
+        let _ = cluster.raft(node).propose(&call);
+        cluster.drain(node);
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_command_is_applied_at_most_once(
-        acts in prop::collection::vec(act(), 1..120),
-        idle_us in prop_oneof![Just(0_u64), 5..40_u64],
-        refuse: bool,
-    ) {
-        let when_full = if refuse { WhenFull::Refuse } else { WhenFull::EndOldest };
-        let mut world = World::new(Limits { idle_us, when_full, ..LIMITS });
-        for act in &acts {
-            world.act(act);
-        }
-        // a retried request is answered as long as its session exists
-        for client in 0..4 {
-            let Some(mine) = world.clients[client].clone() else { continue };
-            for serial in mine.lowest()..mine.lowest() + 4 {
-                if mine.is_pending(serial) {
-                    let call = Call { time_us: world.time_us, request: mine.request(serial, &[3]) };
-                    let gone = Outcome::Refused(Refused::Gone);
-                    let outcome = world.commit(client, &encode(call));
-                    prop_assert!(outcome.is_answer() || outcome == gone, "{:?}", outcome);
-                }
-            }
-        }
-        prop_assert_eq!(world.model.twice(), None);
-    }
-
-    #[test]
-    fn damaged_tables_are_refused_or_round_trip(
-        acts in prop::collection::vec(act(), 1..60),
-        at: usize,
-        byte: u8,
-    ) {
-        let mut world = World::new(LIMITS);
-        for act in &acts {
-            world.act(act);
-        }
-        let mut bytes = snapshot(&world.board.table);
-        let at = at % bytes.len();
-        bytes[at] = byte;
-        let mut table: Table = world.board.table.clone();
-        match table.restore(&mut Reader::new(&bytes)) {
-            Ok(()) => prop_assert_eq!(snapshot(&table), &bytes[..table.encoded_len()]),
-            Err(_) => prop_assert_eq!(&table, &world.board.table),
-        }
-    }
-
-    #[test]
-    fn arbitrary_bytes_are_refused_or_round_trip(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
-        if let Ok(call) = Call::from_slice(&bytes) {
-            prop_assert_eq!(encode(call), bytes);
-        }
-    }
-}
-
-/// A cluster of three: clients send unanswered requests to every leader, while leaders change.
-mod through_leaders {
-    use super::*;
-    use crate::common::Cluster;
-
-    fn drive(cluster: &mut Cluster, seed: u64) {
-        let mut clients: Vec<Client> = Vec::new();
-        for token in 0..3 {
-            let call = encode(Call { time_us: 0, request: Request::Register { token } });
-            let index = cluster.raft(1).propose(&call).unwrap().index;
-            clients.push(Client::new(SessionId::new(index), 4));
-        }
-        cluster.settle();
-        let mut cut_off = 0;
-        for round in 0..60_u64 {
-            // the leader is partitioned for a while, and its last proposals may be dropped
-            match round % 12 {
-                3 => cut_off = cluster.leader().unwrap_or(0),
-                9 => cut_off = 0,
-                _ => {}
-            }
-            for (at, client) in clients.iter_mut().enumerate() {
-                client.begin();
-                for serial in client.lowest()..client.lowest() + 4 {
-                    if client.is_pending(serial) && (seed + round + serial) % 3 < 2 {
-                        propose_on_all_nodes(cluster, client, serial, at as u8);
-                    }
-                }
-                // answers are late: requests below `lowest` may still be in flight
-                if (seed + round + at as u64).is_multiple_of(3) {
-                    client.finish(client.lowest());
-                }
-            }
-            cluster.run_if(60, |e| e.to != cut_off && e.from != cut_off);
-        }
-        cluster.run(2_000);
-    }
-
-    /// Proposes on all nodes; only current and deposed leaders accept it.
-    fn propose_on_all_nodes(cluster: &mut Cluster, client: &Client, serial: u64, name: u8) {
-        let command = [8, name, serial as u8];
-        let call = encode(Call { time_us: 0, request: client.request(serial, &command) });
+#[test]
+fn command_accepted_by_two_leaders_is_applied_once() {
+    let (mut repeated, mut led) = (0, 0);
+    for seed in 0..20 {
+        let mut cluster = Cluster::new(3);
+        cluster.elect(1);
+        drive(&mut cluster, seed);
+        led += cluster.raft(1).status().term;
+        let mut states = Vec::new();
         for node in 1..=3 {
-            let _ = cluster.raft(node).propose(&call);
-            cluster.drain(node);
-        }
-    }
-
-    #[test]
-    fn command_accepted_by_two_leaders_is_applied_once() {
-        let (mut repeated, mut led) = (0, 0);
-        for seed in 0..20 {
-            let mut cluster = Cluster::new(3);
-            cluster.elect(1);
-            drive(&mut cluster, seed);
-            led += cluster.raft(1).status().term;
-            let limits = Limits { idle_us: 0, ..LIMITS };
-            let mut states = Vec::new();
-            for node in 1..=3 {
-                let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
-                let entries = cluster.host(node).applied.clone();
-                for (index, data) in entries.iter().filter(|(_, data)| !data.is_empty()) {
-                    let outcome = replica.apply(*index, data);
-                    repeated += u32::from(matches!(outcome, Outcome::Repeated(_)));
-                    if (index + node).is_multiple_of(7) {
-                        let bytes = snapshot(&replica.table);
-                        replica.table = restored(limits, &bytes).unwrap();
-                    }
+            let mut replica = Replica::new();
+            let entries = cluster.host(node).applied.clone();
+            for (index, data) in entries.iter().filter(|(_, data)| !data.is_empty()) {
+                repeated += u32::from(replica.apply(*index, data));
+                if (index + node).is_multiple_of(7) {
+                    replica.restore(&replica.snapshot());
                 }
-                let mut ran = replica.counter.ran.clone();
-                ran.sort();
-                ran.dedup();
-                assert_eq!(
-                    ran.len(),
-                    replica.counter.ran.len(),
-                    "seed {seed}: a command was applied twice"
-                );
-                states.push((replica.counter, snapshot(&replica.table)));
             }
-            assert!(states.iter().all(|state| *state == states[0]), "seed {seed}");
-            assert!(states[0].0.value > 10, "seed {seed}: hardly any command was applied");
+            let mut ran = replica.ran.clone();
+            ran.sort();
+            ran.dedup();
+            assert_eq!(ran.len(), replica.ran.len(), "seed {seed}: a command was applied twice");
+            states.push((replica.snapshot(), replica.ran));
         }
-        assert!(repeated > 100 && led > 60, "too few repeated commands or leader changes");
+        assert!(states.iter().all(|state| *state == states[0]), "seed {seed}");
+        assert!(states[0].1.len() > 10, "seed {seed}: hardly any command was applied");
     }
+    assert!(repeated > 100 && led > 60, "too few repeated commands or leader changes");
 }

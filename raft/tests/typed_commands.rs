@@ -38,11 +38,13 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
             match output {
                 Output::Persist(ticket, _) => last = Some(ticket),
                 Output::Event(Event::Committed(entries)) => {
-                    for command in typed::commands::<Command<'_>>(entries) {
+                    for command in entries.typed::<Command<'_>>() {
                         match command {
-                            Ok(c) => seen.push((c.index, c.term, format!("{:?}", c.command))),
+                            Ok(c) => {
+                                seen.push((c.entry.index, c.entry.term, format!("{:?}", c.command)))
+                            }
                             Err(unknown) => {
-                                unknown_commands.push((unknown.data.to_vec(), unknown.reason))
+                                unknown_commands.push((unknown.entry.data.to_vec(), unknown.reason))
                             }
                         }
                     }
@@ -120,7 +122,7 @@ fn error_messages_state_the_cause() {
         let written = match cluster.raft(1).poll() {
             Some(Output::Persist(ticket, _)) => Some(ticket),
             Some(Output::Event(Event::Committed(run))) => {
-                let commands = typed::commands::<Command<'_>>(run);
+                let commands = run.typed::<Command<'_>>();
                 errors.extend(commands.filter_map(Result::err).map(|error| error.to_string()));
                 None
             }

@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use quorate_core::Wire;
-//! use quorate_raft::session::{Call, Client, Done, Inline, Limits, Request, Sessions};
+//! use quorate_log::session::{Call, Client, Done, Inline, Limits, Request, Sessions};
 //!
 //! // room for 4 sessions with 2 commands under way each, and answers of 8 bytes
 //! let mut sessions = Sessions::<Inline<4, 2, 8>>::new(Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() })?;

@@ -1,5 +1,7 @@
 use quorate_core::Instant;
 
+use crate::MAX_INDEX;
+
 /// The cluster's time, by which sessions end on all nodes alike: who leads puts it into the entries (Raft thesis, 6.3; LogCabin calls
 /// it the cluster clock).
 ///
@@ -11,7 +13,7 @@ use quorate_core::Instant;
 ///
 /// ```
 /// use quorate_core::Instant;
-/// use quorate_raft::session::ClusterClock;
+/// use quorate_log::session::ClusterClock;
 /// let mut clock = ClusterClock::new(Instant::ZERO);
 /// clock.observe(1_000_000, Instant::from_millis(500)); // in an entry
 /// // 20 ms later this node leads, and proposes
@@ -30,7 +32,7 @@ impl ClusterClock {
     ///
     /// ```
     /// use quorate_core::Instant;
-    /// use quorate_raft::session::ClusterClock;
+    /// use quorate_log::session::ClusterClock;
     /// let now = Instant::from_millis(86_400_000); // the board has been on for a day
     /// assert_eq!(ClusterClock::new(now).stamp(now.after(5)), 5);
     /// ```
@@ -44,7 +46,7 @@ impl ClusterClock {
     ///
     /// ```
     /// use quorate_core::Instant;
-    /// use quorate_raft::session::ClusterClock;
+    /// use quorate_log::session::ClusterClock;
     /// let mut clock = ClusterClock::new(Instant::ZERO);
     /// clock.observe(1_000_000, Instant::from_millis(500));
     /// clock.observe(1_000_000, Instant::from_millis(600)); // the same entry again
@@ -60,7 +62,7 @@ impl ClusterClock {
     ///
     /// ```
     /// use quorate_core::Instant;
-    /// use quorate_raft::session::ClusterClock;
+    /// use quorate_log::session::ClusterClock;
     /// let mut clock = ClusterClock::new(Instant::ZERO);
     /// let first = clock.stamp(Instant::from_millis(3));
     /// assert_eq!(clock.stamp(Instant::from_millis(4)), first + 1_000);
@@ -68,7 +70,7 @@ impl ClusterClock {
     /// ```
     pub fn stamp(&mut self, now: Instant) -> u64 {
         let passed = now.as_micros().saturating_sub(self.at.as_micros());
-        self.time_us = self.time_us.saturating_add(passed).min(crate::raft::LIMIT - 1);
+        self.time_us = self.time_us.saturating_add(passed).min(MAX_INDEX);
         self.at = self.at.max(now);
         self.time_us
     }

@@ -4,7 +4,7 @@ use core::fmt;
 /// forget alike.
 ///
 /// ```
-/// use quorate_raft::session::Limits;
+/// use quorate_log::session::Limits;
 /// let limits = Limits { sessions: 16, idle_us: 0, ..Limits::default() };
 /// assert_eq!(limits.validate(), Ok(()));
 /// ```
@@ -71,7 +71,7 @@ impl Limits {
     /// [`LimitsError`] names the field that is out of range.
     ///
     /// ```
-    /// use quorate_raft::session::{Limits, LimitsError};
+    /// use quorate_log::session::{Limits, LimitsError};
     /// assert_eq!(Limits::default().validate(), Ok(()));
     /// assert_eq!(Limits { window: 65, ..Limits::default() }.validate(), Err(LimitsError::Window));
     /// ```

@@ -1,26 +1,25 @@
 use quorate_core::{Full, InlineList, List};
 
 use super::{Log, Span, move_to_front};
-use crate::entry::{Header, MAX_HEADER, Whole};
-use crate::raft::succ;
-use crate::{Entries, EntryKind, Index, Term};
+use crate::index::succ;
+use crate::{Encoded, Entries, Header, Index};
 
 /// A log in a fixed array: at most `BYTES` bytes and `ENTRIES` entries, no heap.
 ///
 /// Entries lie one after the other; compaction moves the rest to the front.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct InlineLog<const BYTES: usize, const ENTRIES: usize> {
+pub struct InlineLog<H: Header, const BYTES: usize, const ENTRIES: usize> {
     compacted: Index,
-    compacted_term: Term,
+    compacted_tag: H::Tag,
     /// Always the compacted and as many as there are entries: asked for too often to be worked out each time.
     last: Index,
-    last_term: Term,
+    last_tag: H::Tag,
     /// Where each entry begins.
     starts: InlineList<u32, ENTRIES>,
     bytes: InlineList<u8, BYTES>,
 }
 
-impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
+impl<H: Header, const BYTES: usize, const ENTRIES: usize> InlineLog<H, BYTES, ENTRIES> {
     /// Where the entry begins; the end of the bytes for the one after the last.
     #[inline]
     fn start(&self, index: Index) -> Option<usize> {
@@ -32,11 +31,11 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
         }
     }
 
-    fn header_term(&self, start: usize) -> Option<Term> {
-        Header::scan(self.bytes.get(start..)?).ok().map(|(header, _)| header.term)
+    fn header_tag(&self, start: usize) -> Option<H::Tag> {
+        H::scan(self.bytes.get(start..)?).ok().map(|(header, _)| header.tag())
     }
 
-    fn put(&mut self, term: Term, head: &[u8], data: &[u8]) -> Result<(), Full> {
+    fn put(&mut self, tag: H::Tag, head: &[u8], data: &[u8]) -> Result<(), Full> {
         let start = u32::try_from(self.bytes.len()).map_err(|_| Full)?;
         let free = BYTES.saturating_sub(self.bytes.len());
         if free < head.len().saturating_add(data.len()) {
@@ -46,20 +45,22 @@ impl<const BYTES: usize, const ENTRIES: usize> InlineLog<BYTES, ENTRIES> {
         self.bytes.extend_from_slice(head)?;
         self.bytes.extend_from_slice(data)?;
         self.last = succ(self.last);
-        self.last_term = term;
+        self.last_tag = tag;
         Ok(())
     }
 }
 
-impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES> {
+impl<H: Header, const BYTES: usize, const ENTRIES: usize> Log for InlineLog<H, BYTES, ENTRIES> {
+    type Header = H;
+
     fn with_limit(bytes: usize) -> Self {
         Self {
             bytes: InlineList::with_limit(bytes),
             starts: InlineList::with_limit(ENTRIES),
             compacted: 0,
-            compacted_term: 0,
+            compacted_tag: H::Tag::default(),
             last: 0,
-            last_term: 0,
+            last_tag: H::Tag::default(),
         }
     }
 
@@ -71,18 +72,18 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         self.last
     }
 
-    fn last_term(&self) -> Term {
-        self.last_term
+    fn last_tag(&self) -> H::Tag {
+        self.last_tag
     }
 
-    fn term(&self, index: Index) -> Option<Term> {
+    fn tag(&self, index: Index) -> Option<H::Tag> {
         if index == self.compacted {
-            return Some(self.compacted_term);
+            return Some(self.compacted_tag);
         }
         if index > self.last() {
             return None;
         }
-        self.header_term(self.start(index)?)
+        self.header_tag(self.start(index)?)
     }
 
     fn span(&self, from: Index, to: Index, max_bytes: usize) -> Span {
@@ -104,7 +105,7 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         span
     }
 
-    fn slice(&self, span: Span) -> Entries<'_> {
+    fn slice(&self, span: Span) -> Entries<'_, H> {
         let bytes = self.bytes.get(span.start..span.end).unwrap_or_default();
         Entries::new(span.first, span.count, bytes)
     }
@@ -127,19 +128,19 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
     fn fits(&self, len: usize, spare: usize) -> bool {
         let slots = ENTRIES.saturating_sub(self.starts.len());
         let free = BYTES.saturating_sub(self.bytes.len());
-        let blanks = spare.saturating_mul(MAX_HEADER);
-        slots > spare && free >= len.saturating_add(MAX_HEADER).saturating_add(blanks)
+        let blanks = spare.saturating_mul(H::MAX_LEN);
+        slots > spare && free >= len.saturating_add(H::MAX_LEN).saturating_add(blanks)
     }
 
-    fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
-        let (head, len) = Header { term, kind, len: data.len() }.encode();
-        self.put(term, head.get(..len).unwrap_or_default(), data)
+    fn push(&mut self, header: H, data: &[u8]) -> Result<(), Full> {
+        let (head, len) = header.encode();
+        self.put(header.tag(), head.get(..len).unwrap_or_default(), data)
     }
 
     fn append(&mut self, run: &[u8]) -> u64 {
         let mut taken = 0_u64;
-        for (term, entry) in Whole::new(run) {
-            if self.put(term, entry, &[]).is_err() {
+        for (header, entry) in Encoded::<H>::new(run) {
+            if self.put(header.tag(), entry, &[]).is_err() {
                 break;
             }
             taken = succ(taken);
@@ -156,11 +157,11 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         self.bytes.truncate(end);
         self.starts.truncate(kept);
         self.last = last;
-        self.last_term = self.term(last).unwrap_or(self.compacted_term);
+        self.last_tag = self.tag(last).unwrap_or(self.compacted_tag);
     }
 
     fn compact(&mut self, compacted: Index) {
-        let (Some(term), Some(start)) = (self.term(compacted), self.start(succ(compacted))) else {
+        let (Some(tag), Some(start)) = (self.tag(compacted), self.start(succ(compacted))) else {
             return;
         };
         let dropped = usize::try_from(compacted.saturating_sub(self.compacted)).unwrap_or(0);
@@ -174,13 +175,13 @@ impl<const BYTES: usize, const ENTRIES: usize> Log for InlineLog<BYTES, ENTRIES>
         for begin in self.starts.iter_mut() {
             *begin = begin.saturating_sub(moved);
         }
-        (self.compacted, self.compacted_term) = (compacted, term);
+        (self.compacted, self.compacted_tag) = (compacted, tag);
     }
 
-    fn reset(&mut self, compacted: Index, term: Term) {
+    fn reset(&mut self, compacted: Index, tag: H::Tag) {
         self.bytes.clear();
         self.starts.clear();
-        (self.compacted, self.compacted_term) = (compacted, term);
-        (self.last, self.last_term) = (compacted, term);
+        (self.compacted, self.compacted_tag) = (compacted, tag);
+        (self.last, self.last_tag) = (compacted, tag);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_core::Wire;
-use quorate_raft::session::{Call, Done, Limits, Refused, Request, WhenFull};
+use quorate_log::session::{Call, Done, Limits, Refused, Request, WhenFull};
 
 /// An outcome that borrows nothing.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use super::{Limits, Request, SessionId};
 /// It is the client's memory, and ends with it: a client that starts again registers anew, unless it kept this with each command.
 ///
 /// ```
-/// use quorate_raft::session::{Client, Request, SessionId};
+/// use quorate_log::session::{Client, Request, SessionId};
 /// let mut client = Client::new(SessionId::new(7), 2);
 /// assert_eq!((client.begin(), client.begin()), (Some(1), Some(2)));
 /// assert_eq!(client.begin(), None); // two may be under way
@@ -30,7 +30,7 @@ impl Client {
     /// A client that has just registered. `window` is the one of the cluster's [`Limits`], or less; taken as 1 below that, as 64 above.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// assert_eq!(Client::new(SessionId::new(7), 16).session().get(), 7);
     /// ```
     #[must_use]
@@ -43,7 +43,7 @@ impl Client {
     /// [`lowest`](Self::lowest).
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 1);
     /// assert_eq!((client.begin(), client.begin()), (Some(1), None));
     /// ```
@@ -59,7 +59,7 @@ impl Client {
     /// Notes that a command needs not be sent again: it was answered. False if it was not under way, as after a second answer.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 4);
     /// let serial = client.begin().ok_or("too many")?;
     /// assert!(client.finish(serial));
@@ -80,7 +80,7 @@ impl Client {
     /// What to ask for a command that is under way, as often as it takes.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, Request, SessionId};
+    /// use quorate_log::session::{Client, Request, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 4);
     /// let serial = client.begin().ok_or("too many")?;
     /// let session = client.session();
@@ -96,7 +96,7 @@ impl Client {
     /// What to ask when there was nothing to ask for a while, so that the session does not end.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, Request, SessionId};
+    /// use quorate_log::session::{Client, Request, SessionId};
     /// let client = Client::new(SessionId::new(7), 4);
     /// assert_eq!(client.keep_alive(), Request::KeepAlive { session: client.session(), lowest: 1 });
     /// ```
@@ -108,7 +108,7 @@ impl Client {
     /// Whether the command is under way.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 4);
     /// assert!(!client.is_pending(1));
     /// client.begin();
@@ -122,7 +122,7 @@ impl Client {
     /// The session.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// assert_eq!(Client::new(SessionId::new(7), 4).session(), SessionId::new(7));
     /// ```
     #[must_use]
@@ -133,7 +133,7 @@ impl Client {
     /// The lowest serial number that is under way; that of the next command if none is.
     ///
     /// ```
-    /// use quorate_raft::session::{Client, SessionId};
+    /// use quorate_log::session::{Client, SessionId};
     /// assert_eq!(Client::new(SessionId::new(7), 4).lowest(), 1);
     /// ```
     #[must_use]

@@ -1,11 +1,13 @@
 //! Both log implementations against a plain list of entries.
 
-use core::hash::Hasher;
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::*;
-use crate::entry::{Header, MAX_HEADER};
+use std::hash::Hasher;
+
+use crate::headers::{Tagged, TestHeader, Untagged};
 use proptest::prelude::*;
-use std::vec::Vec;
+use quorate_core::Full;
+use quorate_log::{HeapLog, Header, Index, InlineLog, Log};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -23,20 +25,21 @@ struct Room {
     entries: usize,
 }
 
-struct Model {
+struct Model<H: TestHeader> {
     room: Room,
     compacted: Index,
-    compacted_term: Term,
-    entries: Vec<(Term, Vec<u8>)>,
+    compacted_tag: H::Tag,
+    /// The number that the tag was made of, and the data.
+    entries: Vec<(u64, Vec<u8>)>,
 }
 
-impl Model {
+impl<H: TestHeader> Model<H> {
     fn last(&self) -> Index {
         self.compacted + self.entries.len() as u64
     }
 
     fn used(&self) -> usize {
-        self.entries.iter().map(|(term, data)| encoded(*term, data).len()).sum()
+        self.entries.iter().map(|(tag, data)| encoded::<H>(*tag, data).len()).sum()
     }
 
     fn fits(&self, bytes: usize, spare: usize) -> bool {
@@ -44,10 +47,10 @@ impl Model {
     }
 
     /// True if there was room.
-    fn push(&mut self, term: Term, data: &[u8]) -> bool {
-        let fits = self.fits(encoded(term, data).len(), 0);
+    fn push(&mut self, tag: u64, data: &[u8]) -> bool {
+        let fits = self.fits(encoded::<H>(tag, data).len(), 0);
         if fits {
-            self.entries.push((term, data.to_vec()));
+            self.entries.push((tag, data.to_vec()));
         }
         fits
     }
@@ -65,33 +68,38 @@ fn step(longest: usize) -> impl Strategy<Value = Step> {
     ]
 }
 
-fn encoded(term: Term, data: &[u8]) -> Vec<u8> {
-    let (head, len) = Header { term, kind: EntryKind::Command, len: data.len() }.encode();
+fn encoded<H: TestHeader>(tag: u64, data: &[u8]) -> Vec<u8> {
+    let (head, len) = H::new(tag, data.len()).encode();
     [&head[..len], data].concat()
 }
 
-fn run<L: Log>(steps: &[Step], room: Room) {
+fn run<L: Log<Header: TestHeader>>(steps: &[Step], room: Room) {
     let mut log = L::with_limit(room.bytes);
-    let mut model = Model { room, compacted: 0, compacted_term: 0, entries: Vec::new() };
+    let mut model = Model::<L::Header> {
+        room,
+        compacted: 0,
+        compacted_tag: L::Header::tag_of(0),
+        entries: Vec::new(),
+    };
+    let mut last_tag = 0;
     for (at, step) in steps.iter().enumerate() {
-        let last_term = model.entries.last().map_or(model.compacted_term, |e| e.0);
         let last = model.last();
-        let data = |len: usize| std::vec![at as u8; len];
+        let data = |len: usize| vec![at as u8; len];
         match step {
             Step::Push(bump, len) => {
-                let term = (last_term + u64::from(*bump)).max(1);
+                let tag = (last_tag + u64::from(*bump)).max(1);
                 let data = data(*len);
-                let taken = log.push(term, EntryKind::Command, &data).is_ok();
-                assert_eq!(taken, model.push(term, &data));
+                let taken = log.push(L::Header::new(tag, data.len()), &data).is_ok();
+                assert_eq!(taken, model.push(tag, &data));
             }
             Step::Append(new) => {
-                let mut term = last_term.max(1);
+                let mut tag = last_tag.max(1);
                 let (mut bytes, mut expected, mut full) = (Vec::new(), 0, false);
                 for (bump, len) in new {
-                    term += u64::from(*bump);
+                    tag += u64::from(*bump);
                     let data = data(*len);
-                    bytes.extend(encoded(term, &data));
-                    full = full || !model.push(term, &data);
+                    bytes.extend(encoded::<L::Header>(tag, &data));
+                    full = full || !model.push(tag, &data);
                     expected += u64::from(!full);
                 }
                 assert_eq!(log.append(&bytes), expected);
@@ -104,29 +112,33 @@ fn run<L: Log>(steps: &[Step], room: Room) {
             Step::Compact(on) => {
                 let by = usize::from(*on) % (model.entries.len() + 1);
                 if by > 0 {
-                    model.compacted_term = model.entries[by - 1].0;
+                    model.compacted_tag = L::Header::tag_of(model.entries[by - 1].0);
                     model.entries.drain(..by);
                     model.compacted += by as u64;
                 }
                 log.compact(model.compacted);
             }
-            Step::Reset(on, term) => {
+            Step::Reset(on, tag) => {
                 model.compacted = last + u64::from(*on);
-                model.compacted_term = last_term + u64::from(*term);
+                last_tag += u64::from(*tag);
+                model.compacted_tag = L::Header::tag_of(last_tag);
                 model.entries.clear();
-                log.reset(model.compacted, model.compacted_term);
+                log.reset(model.compacted, model.compacted_tag);
             }
         }
+        last_tag = model.entries.last().map_or(last_tag, |entry| entry.0);
         check(&log, &model);
     }
 }
 
-fn check<L: Log>(log: &L, model: &Model) {
+fn check<L: Log<Header: TestHeader>>(log: &L, model: &Model<L::Header>) {
+    let max_header = L::Header::MAX_LEN;
     let last = model.last();
     assert_eq!((log.compacted(), log.last()), (model.compacted, last));
-    assert_eq!(log.last_term(), model.entries.last().map_or(model.compacted_term, |e| e.0));
-    assert_eq!(log.term(model.compacted), Some(model.compacted_term));
-    assert_eq!(log.term(last + 1), None);
+    let last_tag = model.entries.last().map_or(model.compacted_tag, |e| L::Header::tag_of(e.0));
+    assert_eq!(log.last_tag(), last_tag);
+    assert_eq!(log.tag(model.compacted), Some(model.compacted_tag));
+    assert_eq!(log.tag(last + 1), None);
     for max_bytes in [0, 60, 300, 30_000, usize::MAX] {
         let mut next = model.compacted + 1;
         while next <= last {
@@ -137,8 +149,11 @@ fn check<L: Log>(log: &L, model: &Model) {
             assert_eq!(run.iter().count(), run.len());
             for entry in run {
                 let expected = &model.entries[(entry.index - model.compacted - 1) as usize];
-                assert_eq!((entry.term, entry.data), (expected.0, &expected.1[..]));
-                assert_eq!(log.term(entry.index), Some(entry.term));
+                assert_eq!(
+                    (entry.tag, entry.data),
+                    (L::Header::shown(expected.0), &expected.1[..])
+                );
+                assert_eq!(log.tag(entry.index), Some(L::Header::tag_of(expected.0)));
             }
             next = run.last() + 1;
         }
@@ -157,7 +172,7 @@ fn check<L: Log>(log: &L, model: &Model) {
         if model.room.entries == usize::MAX { Index::MAX } else { model.room.entries as u64 / 2 };
     assert_eq!(log.half(), (half, model.room.bytes as u64 / 2));
     for (len, spare) in [(0, 0), (10, 0), (10, 4), (1000, 1), (30_000, 0)] {
-        let fits = model.fits(len + MAX_HEADER + spare * MAX_HEADER, spare);
+        let fits = model.fits(len + max_header + spare * max_header, spare);
         assert_eq!(log.fits(len, spare), fits, "{len} {spare}");
     }
 }
@@ -167,56 +182,68 @@ proptest! {
 
     #[test]
     fn inline_log_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
-        run::<InlineLog<600, 12>>(&steps, Room { bytes: 600, entries: 12 });
+        run::<InlineLog<Tagged, 600, 12>>(&steps, Room { bytes: 600, entries: 12 });
     }
 
-    #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
-        run::<HeapLog>(&steps, Room { bytes: 600, entries: usize::MAX });
+        run::<HeapLog<Tagged>>(&steps, Room { bytes: 600, entries: usize::MAX });
+    }
+
+    /// Of a protocol that keeps nothing of an entry that was dropped.
+    #[test]
+    fn inline_log_without_tags_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
+        run::<InlineLog<Untagged, 600, 12>>(&steps, Room { bytes: 600, entries: 12 });
+    }
+
+    #[test]
+    fn heap_log_without_tags_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
+        run::<HeapLog<Untagged>>(&steps, Room { bytes: 600, entries: usize::MAX });
     }
 
     /// Of several chunks, and entries that are longer than one.
-    #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_of_several_chunks_matches_a_plain_list(steps in prop::collection::vec(step(70_000), 0..40)) {
-        run::<HeapLog>(&steps, Room { bytes: 200_000, entries: usize::MAX });
+        run::<HeapLog<Tagged>>(&steps, Room { bytes: 200_000, entries: usize::MAX });
     }
 }
 
-#[cfg(feature = "alloc")]
+fn add<L: Log<Header = Tagged>>(log: &mut L, tag: u64, data: &[u8]) -> Result<(), Full> {
+    log.push(Tagged::new(tag, data.len()), data)
+}
+
 #[test]
 fn entries_cross_chunks_and_chunks_are_recycled() {
-    let mut log = HeapLog::with_limit(1 << 24);
-    let mut equal = HeapLog::with_limit(1 << 24);
+    let mut log = HeapLog::<Tagged>::with_limit(1 << 24);
+    let mut equal = HeapLog::<Tagged>::with_limit(1 << 24);
     let data = [7; 1000];
     for round in 0..20_u64 {
         for _ in 0..100 {
-            log.push(round + 1, EntryKind::Command, &data).unwrap();
+            add(&mut log, round + 1, &data).unwrap();
         }
         log.compact(log.last() - 10);
     }
     assert_eq!(log.last(), 2000);
-    assert_eq!(log.term(1995), Some(20));
+    assert_eq!(log.tag(1995), Some(20));
     equal.reset(1990, 20);
     for _ in 0..10 {
-        equal.push(20, EntryKind::Command, &data).unwrap();
+        add(&mut equal, 20, &data).unwrap();
     }
     assert_eq!(log, equal);
     log.truncate(1995);
     assert_ne!(log, equal);
     assert_eq!(log.bytes_between(1990, 1995), 5 * 1003);
-    let large = std::vec![1; 200_000];
-    log.push(21, EntryKind::Command, &large).unwrap();
-    log.push(21, EntryKind::Command, &data).unwrap();
+    let large = vec![1; 200_000];
+    add(&mut log, 21, &large).unwrap();
+    add(&mut log, 21, &data).unwrap();
     assert_eq!(log.entries(1996, 1997, 10).len(), 1);
     assert_eq!(log.entries(1996, 1996, 10).iter().next().unwrap().data.len(), 200_000);
 }
 
-fn check_boundaries<L: Log>() {
+fn check_boundaries<L: Log<Header = Tagged>>() {
     let mut log = L::with_limit(1000);
     for term in 1..=6 {
-        log.push(term, EntryKind::Command, b"12345678").unwrap();
+        add(&mut log, term, b"12345678").unwrap();
     }
     log.compact(2);
     let before = log.clone();
@@ -250,51 +277,50 @@ fn check_boundaries<L: Log>() {
     changed(&|log| log.compact(3));
     changed(&|log| {
         log.truncate(5);
-        log.push(6, EntryKind::Command, b"12345679").unwrap();
+        add(log, 6, b"12345679").unwrap();
     });
     changed(&|log| {
         log.reset(2, 1);
         for term in 3..=6 {
-            log.push(term, EntryKind::Command, b"12345678").unwrap();
+            add(log, term, b"12345678").unwrap();
         }
     });
     let mut same = L::with_limit(1000);
     same.reset(2, 2);
     for term in 3..=6 {
-        same.push(term, EntryKind::Command, b"12345678").unwrap();
+        add(&mut same, term, b"12345678").unwrap();
     }
     assert_eq!(same, before);
     assert_eq!(hash(&same), hash(&before));
 }
 
 /// A log of 100 bytes, and of ten entries if entries are limited.
-fn check_capacity<L: Log>() {
+fn check_capacity<L: Log<Header = Tagged>>() {
     let mut log = L::with_limit(100);
     for _ in 0..9 {
-        log.push(1, EntryKind::Command, b"12345678").unwrap();
+        add(&mut log, 1, b"12345678").unwrap();
     }
     // an entry that is one byte too long is not stored and uses no slot
-    assert!(log.push(1, EntryKind::Command, b"123456789").is_err());
-    assert_eq!(log.append(&encoded(1, b"123456789")), 0);
-    assert_eq!(log.append(&encoded(1, b"12345678")), 1);
-    assert!(log.push(1, EntryKind::Command, b"").is_err());
+    assert!(add(&mut log, 1, b"123456789").is_err());
+    assert_eq!(log.append(&encoded::<Tagged>(1, b"123456789")), 0);
+    assert_eq!(log.append(&encoded::<Tagged>(1, b"12345678")), 1);
+    assert!(add(&mut log, 1, b"").is_err());
     assert_eq!((log.last(), log.bytes_between(0, 10)), (10, 100));
     log.truncate(9);
-    log.push(1, EntryKind::Command, b"12345678").unwrap();
-    assert_eq!(log.append(&encoded(1, b"")), 0);
+    add(&mut log, 1, b"12345678").unwrap();
+    assert_eq!(log.append(&encoded::<Tagged>(1, b"")), 0);
 }
 
 #[test]
 fn boundaries_of_an_inline_log() {
-    check_boundaries::<InlineLog<1000, 24>>();
-    check_capacity::<InlineLog<100, 10>>();
+    check_boundaries::<InlineLog<Tagged, 1000, 24>>();
+    check_capacity::<InlineLog<Tagged, 100, 10>>();
 }
 
-#[cfg(feature = "alloc")]
 #[test]
 fn boundaries_of_a_heap_log() {
-    check_boundaries::<HeapLog>();
-    check_capacity::<HeapLog>();
-    let text = std::format!("{:?}", HeapLog::with_limit(9));
+    check_boundaries::<HeapLog<Tagged>>();
+    check_capacity::<HeapLog<Tagged>>();
+    let text = format!("{:?}", HeapLog::<Tagged>::with_limit(9));
     assert!(text.contains("HeapLog") && text.contains("last: 0"), "{text}");
 }

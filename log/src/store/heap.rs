@@ -6,31 +6,30 @@ use core::hash::{Hash, Hasher};
 use quorate_core::Full;
 
 use super::{Log, Span};
-use crate::entry::{Header, MAX_HEADER, Whole};
-use crate::raft::succ;
-use crate::{Entries, EntryKind, Index, Term};
+use crate::index::succ;
+use crate::{Encoded, Entries, Header, Index};
 
 /// Bytes of a chunk; a larger entry has a chunk of its own.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of the largest chunk that several entries share.
-pub(crate) const MAX_CHUNK: usize = 2 * CHUNK;
+/// Bytes of entries that lie one after the other in a [`HeapLog`] at most, but for a single entry that is longer.
+pub const MAX_RUN_LEN: usize = 2 * CHUNK;
 
 /// A log on the heap: chunks that entries never straddle, so that a run of entries is one slice.
 ///
 /// An entry takes its encoded bytes and four more. Chunks emptied by compaction are used again, so a log of steady size
 /// allocates nothing.
 #[derive(Clone)]
-pub struct HeapLog {
+pub struct HeapLog<H: Header> {
     /// The chunk that grows; almost everything asked for is in it.
     tail: Chunk,
     /// The chunks before it, oldest first.
     full: VecDeque<Chunk>,
     spare: Option<Chunk>,
     compacted: Index,
-    compacted_term: Term,
+    compacted_tag: H::Tag,
     last: Index,
-    last_term: Term,
+    last_tag: H::Tag,
     /// Bytes of all entries ever put, less those truncated: the position of the end.
     end: u64,
     /// The position of the first entry.
@@ -61,7 +60,7 @@ impl Chunk {
     }
 }
 
-impl HeapLog {
+impl<H: Header> HeapLog<H> {
     /// The chunk that holds `index`, and its number: the one past the full ones is the tail.
     #[inline]
     fn chunk(&self, index: Index) -> Option<(usize, &Chunk)> {
@@ -114,7 +113,7 @@ impl HeapLog {
     }
 
     fn recycle(&mut self, mut chunk: Chunk) {
-        if (CHUNK..=MAX_CHUNK).contains(&chunk.bytes.capacity()) {
+        if (CHUNK..=MAX_RUN_LEN).contains(&chunk.bytes.capacity()) {
             chunk.bytes.clear();
             chunk.starts.clear();
             self.spare = Some(chunk);
@@ -135,7 +134,7 @@ impl HeapLog {
     }
 
     #[inline]
-    fn put(&mut self, term: Term, head: &[u8], data: &[u8]) -> Result<(), Full> {
+    fn put(&mut self, tag: H::Tag, head: &[u8], data: &[u8]) -> Result<(), Full> {
         let len = head.len().saturating_add(data.len());
         if self.room() < len as u64 {
             return Err(Full);
@@ -147,7 +146,7 @@ impl HeapLog {
         chunk.bytes.extend_from_slice(data);
         self.end = self.end.saturating_add(len as u64);
         self.last = succ(self.last);
-        self.last_term = term;
+        self.last_tag = tag;
         Ok(())
     }
 
@@ -163,12 +162,12 @@ impl HeapLog {
         }
         let before = chunk.starts.len();
         let mut start = chunk.bytes.len();
-        let mut term = self.last_term;
+        let mut tag = self.last_tag;
         let mut rest = run;
         while !rest.is_empty() {
-            let (header, size) = Header::scan(rest).ok()?;
+            let (header, size) = H::scan(rest).ok()?;
             rest = rest.get(size..)?;
-            term = header.term;
+            tag = header.tag();
             chunk.starts.push(start as u32);
             start = start.saturating_add(size);
         }
@@ -176,21 +175,23 @@ impl HeapLog {
         let taken = chunk.starts.len().saturating_sub(before) as u64;
         self.end = self.end.saturating_add(run.len() as u64);
         self.last = self.last.saturating_add(taken);
-        self.last_term = term;
+        self.last_tag = tag;
         Some(taken)
     }
 }
 
-impl Log for HeapLog {
+impl<H: Header> Log for HeapLog<H> {
+    type Header = H;
+
     fn with_limit(bytes: usize) -> Self {
         Self {
             tail: Chunk::default(),
             full: VecDeque::new(),
             spare: None,
             compacted: 0,
-            compacted_term: 0,
+            compacted_tag: H::Tag::default(),
             last: 0,
-            last_term: 0,
+            last_tag: H::Tag::default(),
             end: 0,
             begin: 0,
             limit: bytes as u64,
@@ -208,21 +209,21 @@ impl Log for HeapLog {
     }
 
     #[inline]
-    fn last_term(&self) -> Term {
-        self.last_term
+    fn last_tag(&self) -> H::Tag {
+        self.last_tag
     }
 
     #[inline]
-    fn term(&self, index: Index) -> Option<Term> {
+    fn tag(&self, index: Index) -> Option<H::Tag> {
         if index == self.last {
-            return Some(self.last_term);
+            return Some(self.last_tag);
         }
         if index == self.compacted {
-            return Some(self.compacted_term);
+            return Some(self.compacted_tag);
         }
         let (_, chunk) = self.chunk(index)?;
         let bytes = chunk.bytes.get(chunk.start(chunk.slot(index))..)?;
-        Header::scan(bytes).ok().map(|(header, _)| header.term)
+        H::scan(bytes).ok().map(|(header, _)| header.tag())
     }
 
     #[inline]
@@ -247,7 +248,7 @@ impl Log for HeapLog {
     }
 
     #[inline]
-    fn slice(&self, span: Span) -> Entries<'_> {
+    fn slice(&self, span: Span) -> Entries<'_, H> {
         let chunk = match span.chunk {
             number if number == self.full.len() => Some(&self.tail),
             number => self.full.get(number),
@@ -272,14 +273,14 @@ impl Log for HeapLog {
 
     #[inline]
     fn fits(&self, len: usize, spare: usize) -> bool {
-        let blanks = spare.saturating_mul(MAX_HEADER);
-        self.room() >= len.saturating_add(MAX_HEADER).saturating_add(blanks) as u64
+        let blanks = spare.saturating_mul(H::MAX_LEN);
+        self.room() >= len.saturating_add(H::MAX_LEN).saturating_add(blanks) as u64
     }
 
     #[inline]
-    fn push(&mut self, term: Term, kind: EntryKind, data: &[u8]) -> Result<(), Full> {
-        let (head, len) = Header { term, kind, len: data.len() }.encode();
-        self.put(term, head.get(..len).unwrap_or_default(), data)
+    fn push(&mut self, header: H, data: &[u8]) -> Result<(), Full> {
+        let (head, len) = header.encode();
+        self.put(header.tag(), head.get(..len).unwrap_or_default(), data)
     }
 
     fn append(&mut self, run: &[u8]) -> u64 {
@@ -287,8 +288,8 @@ impl Log for HeapLog {
             return taken;
         }
         let mut taken = 0_u64;
-        for (term, entry) in Whole::new(run) {
-            if self.put(term, entry, &[]).is_err() {
+        for (header, entry) in Encoded::<H>::new(run) {
+            if self.put(header.tag(), entry, &[]).is_err() {
                 break;
             }
             taken = succ(taken);
@@ -301,19 +302,19 @@ impl Log for HeapLog {
             return;
         }
         self.end = self.position(succ(last));
-        let term = self.term(last).unwrap_or(self.compacted_term);
+        let tag = self.tag(last).unwrap_or(self.compacted_tag);
         while self.tail.first > last && self.drop_tail() {}
         let kept = self.tail.slot(succ(last));
         let end = self.tail.start(kept);
         self.tail.bytes.truncate(end);
         self.tail.starts.truncate(kept);
-        (self.last, self.last_term) = (last, term);
+        (self.last, self.last_tag) = (last, tag);
     }
 
     fn compact(&mut self, compacted: Index) {
-        let Some(term) = self.term(compacted) else { return };
+        let Some(tag) = self.tag(compacted) else { return };
         self.begin = self.position(succ(compacted));
-        (self.compacted, self.compacted_term) = (compacted, term);
+        (self.compacted, self.compacted_tag) = (compacted, tag);
         let next = |c: &Chunk| c.first.saturating_add(c.starts.len() as u64);
         while self.full.front().is_some_and(|c| next(c) <= succ(compacted)) {
             if let Some(chunk) = self.full.pop_front() {
@@ -325,16 +326,16 @@ impl Log for HeapLog {
         }
     }
 
-    fn reset(&mut self, compacted: Index, term: Term) {
+    fn reset(&mut self, compacted: Index, tag: H::Tag) {
         while self.drop_tail() {}
-        (self.compacted, self.compacted_term) = (compacted, term);
-        (self.last, self.last_term) = (compacted, term);
+        (self.compacted, self.compacted_tag) = (compacted, tag);
+        (self.last, self.last_tag) = (compacted, tag);
         self.begin = self.end;
         self.clear_tail();
     }
 }
 
-impl HeapLog {
+impl<H: Header> HeapLog<H> {
     /// Empties the tail, of which nothing is in the log any more.
     fn clear_tail(&mut self) {
         self.tail.bytes.clear();
@@ -343,7 +344,7 @@ impl HeapLog {
         self.tail.position = self.end;
     }
 
-    fn runs(&self) -> impl Iterator<Item = Entries<'_>> {
+    fn runs(&self) -> impl Iterator<Item = Entries<'_, H>> {
         let mut next = succ(self.compacted);
         core::iter::from_fn(move || {
             let run = self.entries(next, Index::MAX, usize::MAX);
@@ -354,10 +355,10 @@ impl HeapLog {
 }
 
 /// Equal when they hold the same entries, however these lie in chunks.
-impl PartialEq for HeapLog {
+impl<H: Header> PartialEq for HeapLog<H> {
     fn eq(&self, other: &Self) -> bool {
         self.compacted == other.compacted
-            && self.compacted_term == other.compacted_term
+            && self.compacted_tag == other.compacted_tag
             && self.last == other.last
             && self
                 .runs()
@@ -366,20 +367,20 @@ impl PartialEq for HeapLog {
     }
 }
 
-impl Eq for HeapLog {}
+impl<H: Header> Eq for HeapLog<H> {}
 
-impl Hash for HeapLog {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.compacted, self.compacted_term, self.last).hash(state);
+impl<H: Header> Hash for HeapLog<H> {
+    fn hash<S: Hasher>(&self, state: &mut S) {
+        (self.compacted, self.compacted_tag, self.last).hash(state);
         self.runs().flat_map(IntoIterator::into_iter).for_each(|entry| entry.hash(state));
     }
 }
 
-impl fmt::Debug for HeapLog {
+impl<H: Header> fmt::Debug for HeapLog<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeapLog")
             .field("compacted", &self.compacted)
-            .field("compacted_term", &self.compacted_term)
+            .field("compacted_tag", &self.compacted_tag)
             .field("last", &self.last)
             .field("bytes", &self.end.saturating_sub(self.begin))
             .finish_non_exhaustive()

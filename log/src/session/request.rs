@@ -2,8 +2,7 @@ use core::fmt;
 
 use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer, wire};
 
-use crate::Index;
-use crate::raft::LIMIT;
+use crate::{Index, MAX_INDEX};
 
 /// Which session: the index of the entry that registered it, so no two are the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,7 +56,7 @@ wire! {
     ///
     /// ```
     /// use quorate_core::Wire;
-    /// use quorate_raft::session::{Call, Request};
+    /// use quorate_log::session::{Call, Request};
     /// let call = Call { time_us: 5, request: Request::Register { token: 77 } };
     /// let mut buffer = [0; 16];
     /// let bytes = call.to_slice(&mut buffer)?;
@@ -81,7 +80,7 @@ impl SessionId {
     /// The session that was registered by the entry at `index`.
     ///
     /// ```
-    /// use quorate_raft::session::SessionId;
+    /// use quorate_log::session::SessionId;
     /// assert_eq!(SessionId::new(7).get(), 7);
     /// ```
     #[must_use]
@@ -92,7 +91,7 @@ impl SessionId {
     /// The index of the entry that registered it.
     ///
     /// ```
-    /// use quorate_raft::session::SessionId;
+    /// use quorate_log::session::SessionId;
     /// assert!(SessionId::new(7).get() < SessionId::new(8).get());
     /// ```
     #[must_use]
@@ -125,7 +124,7 @@ impl Field<'_> for SessionId {
     }
 
     fn generate(source: &mut Source<'_>) -> Self {
-        Self(source.number().clamp(1, LIMIT - 1))
+        Self(source.number().clamp(1, MAX_INDEX))
     }
 }
 
@@ -193,5 +192,5 @@ impl<'a> Wire<'a> for Call<'a> {
 /// A number that an honest node can have come to: nothing overflows when it goes on from there.
 pub(super) fn number(input: &mut Reader<'_>, from: u64) -> Result<u64, DecodeError> {
     let number = input.u64()?;
-    if (from..LIMIT).contains(&number) { Ok(number) } else { Err(DecodeError::Invalid) }
+    if (from..=MAX_INDEX).contains(&number) { Ok(number) } else { Err(DecodeError::Invalid) }
 }

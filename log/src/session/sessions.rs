@@ -33,7 +33,7 @@ impl<S: Storage> Sessions<S> {
     /// [`LimitsError`] when a limit is out of range, or above what the storage has room for.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, LimitsError, Sessions};
+    /// use quorate_log::session::{Inline, Limits, LimitsError, Sessions};
     /// let limits = Limits { sessions: 8, window: 1, answer_bytes: 16, ..Limits::default() };
     /// assert!(Sessions::<Inline<8, 1, 16>>::new(limits).is_ok());
     /// assert_eq!(Sessions::<Inline<7, 1, 16>>::new(limits), Err(LimitsError::Storage));
@@ -62,7 +62,7 @@ impl<S: Storage> Sessions<S> {
     ///
     /// ```
     /// use quorate_core::Wire;
-    /// use quorate_raft::session::{Call, Done, Inline, Limits, Refused, Request, SessionId, Sessions};
+    /// use quorate_log::session::{Call, Done, Inline, Limits, Refused, Request, SessionId, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// let mut sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
     /// let mut buffer = [0; 32];
@@ -97,7 +97,7 @@ impl<S: Storage> Sessions<S> {
     ///
     /// ```
     /// # use quorate_core::Wire;
-    /// # use quorate_raft::session::{Call, Done, Inline, Limits, Request, SessionId, Sessions};
+    /// # use quorate_log::session::{Call, Done, Inline, Limits, Request, SessionId, Sessions};
     /// # let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// # let mut sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
     /// # let mut buffer = [0; 32];
@@ -121,11 +121,11 @@ impl<S: Storage> Sessions<S> {
     /// Whether the session lives: what its client asks next will not be refused as [`Gone`](Refused::Gone), if it comes at once.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, SessionId, Sessions};
+    /// use quorate_log::session::{Inline, Limits, SessionId, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// let sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
     /// assert!(!sessions.is_alive(SessionId::new(2)));
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub fn is_alive(&self, session: SessionId) -> bool {
@@ -136,10 +136,10 @@ impl<S: Storage> Sessions<S> {
     /// How many sessions live.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.len(), 0);
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
@@ -150,10 +150,10 @@ impl<S: Storage> Sessions<S> {
     /// Whether no session is alive.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// assert!(Sessions::<Inline<4, 2, 8>>::new(limits)?.is_empty());
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -163,10 +163,10 @@ impl<S: Storage> Sessions<S> {
     /// The latest time in an entry: for the [`ClusterClock`](super::ClusterClock) of a node that begins with a snapshot.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.time_us(), 0);
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub const fn time_us(&self) -> u64 {
@@ -176,10 +176,10 @@ impl<S: Storage> Sessions<S> {
     /// The limits it was made with.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.limits(), limits);
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub const fn limits(&self) -> Limits {

@@ -27,7 +27,7 @@ pub(super) use sealed::Kinds;
 /// multiple of 8: `SESSIONS * (48 + WINDOW * (BYTES + 24)) + 72` bytes.
 ///
 /// ```
-/// use quorate_raft::session::{Inline, Sessions};
+/// use quorate_log::session::{Inline, Sessions};
 /// // eight boards that each wait for one answer of at most 16 bytes
 /// assert!(size_of::<Sessions<Inline<8, 1, 16>>>() <= 8 * (48 + 16 + 24) + 72);
 /// ```

@@ -16,7 +16,7 @@ impl<S: Storage> Sessions<S> {
     ///
     /// ```
     /// use quorate_core::Writer;
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// let sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
     /// let mut buffer = [0; 64];
@@ -52,10 +52,10 @@ impl<S: Storage> Sessions<S> {
     /// How many bytes [`encode`](Self::encode) writes. At most 76, and for each session 60 and `window * (answer_bytes + 12)`.
     ///
     /// ```
-    /// use quorate_raft::session::{Inline, Limits, Sessions};
+    /// use quorate_log::session::{Inline, Limits, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// assert!(Sessions::<Inline<4, 2, 8>>::new(limits)?.encoded_len() <= 76);
-    /// # Ok::<(), quorate_raft::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::LimitsError>(())
     /// ```
     #[must_use]
     pub fn encoded_len(&self) -> usize {
@@ -72,7 +72,7 @@ impl<S: Storage> Sessions<S> {
     ///
     /// ```
     /// use quorate_core::{Reader, Writer};
-    /// use quorate_raft::session::{Inline, Limits, RestoreError, Sessions};
+    /// use quorate_log::session::{Inline, Limits, RestoreError, Sessions};
     /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
     /// let sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
     /// let mut buffer = [0; 64];

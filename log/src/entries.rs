@@ -1,0 +1,168 @@
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::index::succ;
+use crate::{Header, Index};
+
+/// A run of consecutive entries, in their encoded form.
+///
+/// Protocols name it for their own header, such as `quorate_raft::Entries`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Entries<'a, H> {
+    first: Index,
+    count: u64,
+    bytes: &'a [u8],
+    header: PhantomData<H>,
+}
+
+impl<'a, H: Header> Entries<'a, H> {
+    /// A run of `count` whole entries from `first` on. For protocols, which have checked the bytes; the iterator of a run that is
+    /// cut short or has other bytes in it ends early.
+    #[must_use]
+    pub const fn new(first: Index, count: u64, bytes: &'a [u8]) -> Self {
+        Self { first, count, bytes, header: PhantomData }
+    }
+
+    /// The index of the first entry.
+    #[must_use]
+    pub const fn first(&self) -> Index {
+        self.first
+    }
+
+    /// The index of the last entry; one before the first if there is none.
+    #[must_use]
+    pub const fn last(&self) -> Index {
+        self.first.saturating_add(self.count).saturating_sub(1)
+    }
+
+    /// How many entries.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation)] // each takes at least a byte of memory
+    pub const fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The encoded entries.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Iterates over all entries in order, the protocol's own as well.
+    #[must_use]
+    pub const fn iter(&self) -> Iter<'a, H> {
+        Iter { next: self.first, rest: self.bytes, header: PhantomData }
+    }
+
+    /// Iterates over the application's commands in order. Entries of the protocol's own are left out, so what was applied
+    /// reaches to [`last`](Self::last), not to the last command.
+    pub fn commands(&self) -> impl Iterator<Item = H::Entry<'a>> + use<'a, H> {
+        let mut entries = self.iter();
+        core::iter::from_fn(move || {
+            let (index, header, data) = entries.next_command()?;
+            Some(header.entry(index, data))
+        })
+    }
+}
+
+impl<'a, H: Header> IntoIterator for Entries<'a, H> {
+    type Item = H::Entry<'a>;
+    type IntoIter = Iter<'a, H>;
+    fn into_iter(self) -> Iter<'a, H> {
+        self.iter()
+    }
+}
+
+impl<'a, H: Header> IntoIterator for &Entries<'a, H> {
+    type Item = H::Entry<'a>;
+    type IntoIter = Iter<'a, H>;
+    fn into_iter(self) -> Iter<'a, H> {
+        self.iter()
+    }
+}
+
+impl<H: Header> fmt::Debug for Entries<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The entries of a run, in order.
+#[derive(Clone, Debug)]
+pub struct Iter<'a, H> {
+    next: Index,
+    rest: &'a [u8],
+    header: PhantomData<H>,
+}
+
+impl<'a, H: Header> Iter<'a, H> {
+    #[inline(always)]
+    fn next_parts(&mut self) -> Option<(Index, H, &'a [u8])> {
+        let (header, size) = H::scan(self.rest).ok()?;
+        let (entry, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
+        let index = self.next;
+        self.next = succ(index);
+        let data = entry.get(size.wrapping_sub(header.data_len())..)?;
+        Some((index, header, data))
+    }
+
+    #[inline]
+    pub(crate) fn next_command(&mut self) -> Option<(Index, H, &'a [u8])> {
+        loop {
+            let (index, header, data) = self.next_parts()?;
+            if header.is_command() {
+                return Some((index, header, data));
+            }
+        }
+    }
+}
+
+impl<'a, H: Header> Iterator for Iter<'a, H> {
+    type Item = H::Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<H::Entry<'a>> {
+        let (index, header, data) = self.next_parts()?;
+        Some(header.entry(index, data))
+    }
+}
+
+/// The entries of a run as they are encoded, each with its header.
+#[derive(Clone, Debug)]
+pub struct Encoded<'a, H> {
+    rest: &'a [u8],
+    header: PhantomData<H>,
+}
+
+impl<'a, H: Header> Encoded<'a, H> {
+    /// Iterates over a run of whole entries.
+    #[must_use]
+    pub const fn new(run: &'a [u8]) -> Self {
+        Self { rest: run, header: PhantomData }
+    }
+
+    /// The bytes that were not iterated over yet.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+impl<'a, H: Header> Iterator for Encoded<'a, H> {
+    type Item = (H, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<(H, &'a [u8])> {
+        let (header, size) = H::scan(self.rest).ok()?;
+        let (entry, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
+        Some((header, entry))
+    }
+}

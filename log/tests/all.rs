@@ -1,0 +1,6 @@
+//! All tests of the crate, in one program.
+
+mod entries;
+mod headers;
+mod sessions;
+mod stores;
