@@ -134,7 +134,7 @@ impl<'a, H: Header> Iterator for Iter<'a, H> {
     }
 }
 
-/// The entries of a run as they are encoded, each with its header.
+/// The entries of a run as they are encoded, each with its tag.
 #[derive(Clone, Debug)]
 pub struct Encoded<'a, H> {
     rest: &'a [u8],
@@ -156,13 +156,13 @@ impl<'a, H: Header> Encoded<'a, H> {
 }
 
 impl<'a, H: Header> Iterator for Encoded<'a, H> {
-    type Item = (H, &'a [u8]);
+    type Item = (H::Tag, &'a [u8]);
 
     #[inline]
-    fn next(&mut self) -> Option<(H, &'a [u8])> {
+    fn next(&mut self) -> Option<(H::Tag, &'a [u8])> {
         let (header, size) = H::scan(self.rest).ok()?;
         let (entry, rest) = self.rest.split_at_checked(size)?;
         self.rest = rest;
-        Some((header, entry))
+        Some((header.tag(), entry))
     }
 }

@@ -7,7 +7,7 @@ use std::hash::Hasher;
 use crate::headers::{Tagged, TestHeader, Untagged};
 use proptest::prelude::*;
 use quorate_core::Full;
-use quorate_log::{HeapLog, Header, Index, InlineLog, Log};
+use quorate_log::{Header, HeapLog, Index, InlineLog, Log};
 
 #[derive(Clone, Debug)]
 enum Step {

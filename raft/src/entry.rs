@@ -133,7 +133,7 @@ pub type Entries<'a> = quorate_log::Entries<'a, Header>;
 /// The entries of a run, in order.
 pub type Iter<'a> = quorate_log::Iter<'a, Header>;
 
-/// The entries of a run as they are encoded, each with its header.
+/// The entries of a run as they are encoded, each with its term.
 pub(crate) type Encoded<'a> = quorate_log::Encoded<'a, Header>;
 
 /// What a checked run of entries amounts to.

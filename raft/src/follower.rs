@@ -149,9 +149,9 @@ impl<S: Storage> Raft<S> {
         let mut entries = Encoded::new(run);
         loop {
             let rest = entries.rest();
-            let Some((header, _)) = entries.next() else { return (matched, rest) };
+            let Some((term, _)) = entries.next() else { return (matched, rest) };
             let index = succ(matched);
-            if index >= self.log.compacted() && self.term_at(index) != header.term {
+            if index >= self.log.compacted() && self.term_at(index) != term {
                 return (matched, rest);
             }
             matched = index;

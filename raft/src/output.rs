@@ -396,12 +396,11 @@ impl<S: Storage> Raft<S> {
         let most = durable.saturating_sub(span.first()).saturating_add(1);
         let scratch = self.chunk.scratch();
         let mut count = 0_u64;
-        for (header, _) in Encoded::new(self.log.slice(span).bytes()) {
-            if !header.is_command() {
+        for (term, entry) in Encoded::new(self.log.slice(span).bytes()) {
+            if !Header::scan(entry).is_ok_and(|(header, _)| header.is_command()) {
                 break;
             }
-            let header = Header { kind: EntryKind::MetadataOnly, len: 0, ..header };
-            let (head, len) = header.encode();
+            let (head, len) = Header { term, kind: EntryKind::MetadataOnly, len: 0 }.encode();
             let head = head.get(..len).unwrap_or_default();
             if count == most || scratch.extend_from_slice(head).is_err() {
                 break;

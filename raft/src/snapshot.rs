@@ -205,28 +205,32 @@ impl<S: Storage> Raft<S> {
             return Ok(());
         }
         let named = (covers, term);
-        let same = |i: &Incoming| i.snapshot() == named;
-        let mut incoming = self.incoming.filter(same).unwrap_or(Incoming::new(named));
+        let incoming = match self.incoming {
+            Some(incoming) if incoming.snapshot() == named => incoming,
+            _ => Incoming::new(named),
+        };
+        let incoming = self.incoming.insert(incoming);
         let carries = done || !data.is_empty();
         // a whole one is taken whatever came before: it may have become a witness's meanwhile
         let next = incoming.expects(offset, done);
         // one that was received whole is the application's to install or refuse before another is begun
-        if carries && next && self.received.is_none() && self.awaits_answer() {
+        let wanted = carries && next && self.received.is_none();
+        if wanted && self.awaits_answer() {
             // the buffer is needed
             self.end_forward();
         }
-        let free = self.received.is_none() && self.chunk.held() == Held::Nothing;
-        if carries && next && free {
+        if wanted && self.chunk.held() == Held::Nothing {
             let held = Held::Incoming { snapshot: covers, offset, done };
             if self.chunk.hold(data, held) {
-                incoming.take(offset, data.len(), done);
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.take(offset, data.len(), done);
+                }
                 self.received = done.then_some((index, index_term));
                 if done {
                     self.arrive((index, index_term), members);
                 }
             }
         }
-        self.incoming = Some(incoming);
         self.work.events();
         self.owe(from, Reply::Part { index });
         Ok(())

@@ -133,7 +133,7 @@ impl<H: Header> HeapLog<H> {
         self.limit.saturating_sub(self.end.saturating_sub(self.begin))
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, tag: H::Tag, head: &[u8], data: &[u8]) -> Result<(), Full> {
         let len = head.len().saturating_add(data.len());
         if self.room() < len as u64 {
@@ -283,13 +283,14 @@ impl<H: Header> Log for HeapLog<H> {
         self.put(header.tag(), head.get(..len).unwrap_or_default(), data)
     }
 
+    #[inline]
     fn append(&mut self, run: &[u8]) -> u64 {
         if let Some(taken) = self.append_whole(run) {
             return taken;
         }
         let mut taken = 0_u64;
-        for (header, entry) in Encoded::<H>::new(run) {
-            if self.put(header.tag(), entry, &[]).is_err() {
+        for (tag, entry) in Encoded::<H>::new(run) {
+            if self.put(tag, entry, &[]).is_err() {
                 break;
             }
             taken = succ(taken);

@@ -139,8 +139,8 @@ impl<H: Header, const BYTES: usize, const ENTRIES: usize> Log for InlineLog<H, B
 
     fn append(&mut self, run: &[u8]) -> u64 {
         let mut taken = 0_u64;
-        for (header, entry) in Encoded::<H>::new(run) {
-            if self.put(header.tag(), entry, &[]).is_err() {
+        for (tag, entry) in Encoded::<H>::new(run) {
+            if self.put(tag, entry, &[]).is_err() {
                 break;
             }
             taken = succ(taken);
