@@ -71,6 +71,18 @@ impl<'a, H: Header> Entries<'a, H> {
     }
 }
 
+impl<'a, H: Header> Entries<'a, H> {
+    /// Iterates over the application's commands in order, as index and bytes: for programs that do not know which protocol keeps
+    /// the log. Otherwise as [`commands`](Self::commands).
+    pub fn payloads(&self) -> impl Iterator<Item = (Index, &'a [u8])> + use<'a, H> {
+        let mut entries = self.iter();
+        core::iter::from_fn(move || {
+            let (index, _, data) = entries.next_command()?;
+            Some((index, data))
+        })
+    }
+}
+
 impl<'a, H: Header> IntoIterator for Entries<'a, H> {
     type Item = H::Entry<'a>;
     type IntoIter = Iter<'a, H>;

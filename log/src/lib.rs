@@ -10,6 +10,8 @@
 //! | [`Entries`], [`Iter`] | a run of consecutive encoded entries, as it goes to disk, to peers and to the application |
 //! | [`Log`], [`InlineLog`], `HeapLog` | entries in memory, in a fixed array or in chunks on the heap |
 //! | [`ChunkBuffer`] | the one chunk of a snapshot that a machine holds, on its way in or out |
+//! | [`ReplicatedLog`], [`Notice`] | a log that several nodes keep alike, as the application sees it |
+//! | [`Submissions`] | the commands of a node that are on their way into the log: submitted again, bounded, each with its outcome |
 //! | [`session`] | clients' sessions: a command is applied once, however often it is proposed |
 //! | `typed` | commands as types, encoded with postcard (feature `serde`) |
 //!
@@ -53,8 +55,10 @@ mod header;
 #[cfg(feature = "alloc")]
 mod heap;
 mod index;
+mod replicated;
 pub mod session;
 mod store;
+pub mod submission;
 #[cfg(feature = "serde")]
 pub mod typed;
 
@@ -64,6 +68,11 @@ pub use header::{Header, MAX_HEADER_LEN};
 #[cfg(feature = "alloc")]
 pub use heap::Heap;
 pub use index::{Index, MAX_INDEX};
+pub use replicated::{
+    ForwardId, Forwarded, Leadership, Notice, Proposal, ReadError, ReadId, ReplicatedLog,
+    SubmitError, Submitted,
+};
 #[cfg(feature = "alloc")]
 pub use store::{HeapLog, MAX_RUN_LEN};
 pub use store::{InlineLog, Log, Span, Tag};
+pub use submission::Submissions;

@@ -29,7 +29,7 @@ use core::marker::PhantomData;
 use quorate_core::DecodeError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Entries, Header, Index, Iter};
+use crate::{Entries, Header, Index, Iter, ReplicatedLog, SubmitError, Submitted};
 
 /// Encodes a command into the front of `buffer`, and returns the bytes.
 ///
@@ -75,6 +75,28 @@ pub fn decode<'a, C: Deserialize<'a>>(bytes: &'a [u8]) -> Result<C, DecodeError>
         Err(postcard::Error::DeserializeUnexpectedEnd) => Err(DecodeError::Truncated),
         Err(_) => Err(DecodeError::Invalid),
     }
+}
+
+/// Encodes a command into `buffer` and [submits](ReplicatedLog::submit) it. The buffer is free again when this returns.
+///
+/// # Errors
+///
+/// [`SubmitTypedError`] when it cannot be encoded or is not taken; the node is unchanged.
+///
+/// ```
+/// use quorate_log::{ReplicatedLog, typed};
+/// fn set_lamp<L: ReplicatedLog>(log: &mut L, value: i64) -> Result<(), typed::SubmitTypedError> {
+///     typed::submit(log, &("lamp", value), &mut [0; 16])?;
+///     Ok(())
+/// }
+/// ```
+pub fn submit<L: ReplicatedLog, C: Serialize + ?Sized>(
+    log: &mut L,
+    command: &C,
+    buffer: &mut [u8],
+) -> Result<Submitted, SubmitTypedError> {
+    let bytes = encode(command, buffer).map_err(SubmitTypedError::Encode)?;
+    log.submit(bytes).map_err(SubmitTypedError::Submit)
 }
 
 impl<'a, H: Header> Entries<'a, H> {
@@ -135,6 +157,17 @@ pub enum EncodeError {
     Unsupported,
 }
 
+/// Why a command was not submitted. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SubmitTypedError {
+    /// It could not be encoded.
+    Encode(EncodeError),
+    /// The log did not take it.
+    Submit(SubmitError),
+}
+
 impl<'a, C: Deserialize<'a>, H: Header> Iterator for Commands<'a, C, H> {
     type Item = Result<Committed<H::Entry<'a>, C>, Undecodable<H::Entry<'a>>>;
 
@@ -163,5 +196,15 @@ impl fmt::Display for EncodeError {
     }
 }
 
+impl fmt::Display for SubmitTypedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encode(error) => error.fmt(f),
+            Self::Submit(error) => error.fmt(f),
+        }
+    }
+}
+
 impl<E: fmt::Debug> core::error::Error for Undecodable<E> {}
 impl core::error::Error for EncodeError {}
+impl core::error::Error for SubmitTypedError {}

@@ -4,3 +4,4 @@ mod entries;
 mod headers;
 mod sessions;
 mod stores;
+mod submissions;

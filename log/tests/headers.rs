@@ -4,7 +4,7 @@ use quorate_core::{DecodeError, Reader, Writer};
 use quorate_log::{Header, Index, MAX_HEADER_LEN};
 
 /// A header that tests can make.
-pub trait TestHeader: for<'a> Header<Entry<'a> = TestEntry<'a>> {
+pub(crate) trait TestHeader: for<'a> Header<Entry<'a> = TestEntry<'a>> {
     fn new(tag: u64, len: usize) -> Self;
     fn tag_of(tag: u64) -> Self::Tag;
     /// What an entry shows of its tag.
@@ -12,7 +12,7 @@ pub trait TestHeader: for<'a> Header<Entry<'a> = TestEntry<'a>> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TestEntry<'a> {
+pub(crate) struct TestEntry<'a> {
     pub index: Index,
     pub tag: u64,
     pub data: &'a [u8],
@@ -20,14 +20,14 @@ pub struct TestEntry<'a> {
 
 /// Entries with a tag, as Raft's have: two varints.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Tagged {
+pub(crate) struct Tagged {
     tag: u64,
     len: usize,
 }
 
 /// Entries with a kind and no tag, as those of a protocol that keeps ballots elsewhere: one varint.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Untagged {
+pub(crate) struct Untagged {
     is_command: bool,
     len: usize,
 }

@@ -98,19 +98,6 @@ pub enum ChangeError {
     Stopped,
 }
 
-/// Why a read was not registered. Nothing was changed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ReadError {
-    /// Only a leader can confirm reads, and this node knows of none, or cannot ask it: ask it yourself, if it is known.
-    NotLeader(Option<NodeId>),
-    /// This node is a witness, and has no state to read: ask another.
-    Witness,
-    /// The machine stopped itself.
-    Stopped,
-}
-
 /// Why a call about snapshots was refused. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -216,17 +203,6 @@ impl fmt::Display for ChangeError {
     }
 }
 
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
-            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
-            Self::Witness => f.write_str("a witness has no state to read: ask another node"),
-            Self::Stopped => f.write_str("the machine has stopped itself"),
-        }
-    }
-}
-
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -246,6 +222,5 @@ impl fmt::Display for SnapshotError {
 impl core::error::Error for ChangeError {}
 impl core::error::Error for ConfigError {}
 impl core::error::Error for ProposeError {}
-impl core::error::Error for ReadError {}
 impl core::error::Error for SnapshotError {}
 impl core::error::Error for TransferError {}

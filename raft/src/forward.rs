@@ -1,7 +1,5 @@
 //! Proposals through followers (Raft thesis, 6.2): whoever does not lead hands commands to its leader.
 
-use core::num::NonZeroU64;
-
 use quorate_core::{Instant, Rejected};
 use quorate_log::{Header as _, Held};
 
@@ -11,13 +9,7 @@ use crate::extras::Extra;
 use crate::log::Log;
 use crate::raft::{LIMIT, Raft};
 use crate::storage::Storage;
-use crate::{Entries, EntryKind, Index, Proposal, ProposeError, Role, Term};
-
-/// Names a command that was handed to the leader: [`Event::Forwarded`](crate::Event::Forwarded) tells what became of it. The numbers
-/// of one machine follow on each other, from 1.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ForwardId(NonZeroU64);
+use crate::{Entries, EntryKind, ForwardId, Index, Proposal, ProposeError, Role, Term};
 
 /// What became of commands that were handed to the leader.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -89,18 +81,6 @@ impl Taken {
     }
 }
 
-impl ForwardId {
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0.get()
-    }
-
-    fn of(number: u64) -> Self {
-        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
-    }
-}
-
 impl Forward {
     /// Whether the application has ends to hear of.
     pub(crate) const fn has_news(&self) -> bool {
@@ -130,7 +110,7 @@ impl Forward {
             return None;
         };
         let count = core::mem::take(count);
-        let first = ForwardId::of(self.told.saturating_add(1));
+        let first = ForwardId::new(self.told.saturating_add(1));
         self.told = self.told.saturating_add(count);
         Some((first, count, end))
     }
@@ -180,7 +160,7 @@ impl<S: Storage> Raft<S> {
         }
         extras.forward.open = extras.forward.open.saturating_add(1);
         extras.forward.due = true;
-        let id = ForwardId::of(extras.forward.told.saturating_add(extras.forward.open));
+        let id = ForwardId::new(extras.forward.told.saturating_add(extras.forward.open));
         self.stir();
         self.work.extras();
         Ok(id)

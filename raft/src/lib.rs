@@ -118,28 +118,28 @@ mod record;
 mod relay;
 mod removal;
 mod renew;
+mod replicated;
 mod rest;
 mod snapshot;
 mod status;
 mod storage;
 mod transfer;
-#[cfg(feature = "serde")]
-pub mod typed;
 mod work;
 
 pub use change::Change;
 pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Header, Iter};
-pub use error::{ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError};
+pub use error::{ChangeError, ConfigError, ProposeError, SnapshotError, TransferError};
 pub use event::Event;
-pub use forward::{ForwardId, Forwarded};
+pub use forward::Forwarded;
 pub use member::{Member, Members, MembersIter, Membership};
 pub use message::Message;
 #[cfg(feature = "alloc")]
 pub use quorate_log::Heap;
-pub use quorate_log::{Index, session};
+#[cfg(feature = "serde")]
+pub use quorate_log::typed;
+pub use quorate_log::{ForwardId, Index, ReadError, ReadId, ReplicatedLog, session};
 pub use raft::{Proposal, Raft};
-pub use read::ReadId;
 pub use record::Record;
 pub use status::{Progress, Replication, Role, Status};
 pub use storage::{Fixed, Inline, Storage};

@@ -470,7 +470,7 @@ impl<S: Storage> Raft<S> {
             return Some(Plan::Committed(span));
         }
         if let Some(through) = self.readable() {
-            self.reads_done = through.0;
+            self.reads_done = through.get();
             self.ask_leader();
             return Some(Plan::Read(through));
         }

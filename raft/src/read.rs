@@ -4,36 +4,11 @@ use quorate_core::Phase;
 
 use crate::raft::{Raft, succ};
 use crate::storage::Storage;
-use crate::{ReadError, Role};
-
-/// Names a read, or a group of them: [`Event::Read`](crate::Event::Read) answers every id up to one.
-///
-/// Ids grow within the life of a machine; reads asked for together share one. A machine with [`Fixed`](crate::Fixed) storage may give the id of a
-/// read that was lost with its role, before any message of it went out, once more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ReadId(pub(crate) u64);
+use crate::{ReadError, ReadId, Role};
 
 impl<S: Storage> Raft<S> {
-    /// Asks to read the application's state linearizably. When [`Event::Read`](crate::Event::Read) comes with this id or a
-    /// later one, everything committed before this call was applied, and whoever led then still led after it: answer from
-    /// the state as it is then. If another leader or term comes first
-    /// ([`Event::Following`](crate::Event::Following) and those beside it), the read is dropped: request it again, elsewhere.
-    ///
-    /// All reads asked for until the next message goes out share one round of messages, which any append on its way carries.
-    /// It takes no memory, so there is no limit to their number. They wait for the first commit of the term.
-    ///
-    /// A follower or learner asks its leader, one question at a time for all reads that wait by then, and asks again when no answer comes.
-    /// That takes two messages where the leader and the asking node are a majority, and a round besides where they are not. A leader
-    /// whose storage is [`Fixed`](crate::Fixed) does not answer, and a follower of that storage does not ask.
-    ///
-    /// What this costs is not needed for a stale read: the application may always answer from what it has applied. Such an answer
-    /// may be older than one that was given before, and nothing limits its age.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] where no leader can be asked; nothing was changed.
-    pub fn read(&mut self) -> Result<ReadId, ReadError> {
+    /// Registers a read: [`ReplicatedLog::read`](quorate_log::ReplicatedLog::read).
+    pub(crate) fn register_read(&mut self) -> Result<ReadId, ReadError> {
         self.stir();
         if self.role != Role::Leader {
             return self.read_elsewhere();
@@ -56,7 +31,7 @@ impl<S: Storage> Raft<S> {
             self.reads_done = self.round.saturating_sub(1);
         }
         self.reads_wanted = self.round;
-        ReadId(self.round)
+        ReadId::new(self.round)
     }
 
     /// What was asked for in another term, of another leader or in another role is lost.
@@ -92,6 +67,6 @@ impl<S: Storage> Raft<S> {
             return None;
         }
         let (through, _) = self.reads_confirmed.take_if(|(_, index)| self.applied >= *index)?;
-        Some(ReadId(through))
+        Some(ReadId::new(through))
     }
 }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use quorate_raft::ReplicatedLog as _;
 use std::collections::BTreeMap;
 
 use common::{Cluster, id};

@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Envelope, Node, encode, id};
 use quorate_core::{Instant, Machine, Output, Rejected, Wire};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Config, ConfigError, Inline, Message, ProposeError, Raft, Record, Role, SnapshotError,
 };

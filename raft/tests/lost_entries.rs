@@ -4,6 +4,7 @@
 
 use crate::common::{Cluster, Envelope, encode, id};
 use quorate_core::Machine;
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Change, Message, Progress, Replication, Role};
 
 /// The latency of a message.

@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Machine, Rng};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Change, Config, Message, ProposeError, Role};
 
 /// Leader stickiness does not block a leadership transfer (dragonboat #223).

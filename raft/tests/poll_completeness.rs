@@ -1,12 +1,13 @@
 //! After an input, polling returns all resulting output. No output waits for the next input.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[cfg(feature = "alloc")]
 use crate::common::encode;
 use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Instant, Machine, NodeId};
 #[cfg(feature = "alloc")]
 use quorate_core::{Output, Wire};
+#[cfg(feature = "alloc")]
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Change, Config, Inline, Message, Raft, Role};
 #[cfg(feature = "alloc")]
 use quorate_raft::{Heap, Record};

@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Node, id};
 use quorate_core::{Fatal, Instant, Machine, Output, Rejected};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Change, Config, Event, Forwarded, Inline, Message, ProposeError, Raft, Record, Role,
 };

@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Instant, Machine, Rejected};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Change, Config, ConfigError, Fixed, Message, ProposeError, Raft, Role};
 
 const IDLE_MS: u64 = 300;

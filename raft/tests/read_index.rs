@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Envelope, encode};
 use quorate_core::{Instant, Machine};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Config, Fixed, Message, Raft, ReadError, Role};
 
 #[test]

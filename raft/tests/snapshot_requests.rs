@@ -3,6 +3,7 @@
 
 use crate::common::{Cluster, Envelope, id};
 use quorate_core::{Drift, Instant, Machine, Rejected};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Config, Fixed, Message, Raft, Replication, Role, SnapshotError};
 
 /// Node 1 leads, and all nodes have applied three commands.

@@ -3,6 +3,7 @@
 
 use crate::common::{Node, id};
 use quorate_core::{Drift, Fatal, Instant, Machine, Output, Rejected, Ticket};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Change, ChangeError, Config, Event, Message, ProposeError, ReadError, Record, SnapshotError,
     TransferError,

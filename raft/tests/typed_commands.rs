@@ -5,8 +5,9 @@
 use crate::common::Cluster;
 use proptest::prelude::*;
 use quorate_core::{DecodeError, Machine, Output};
-use quorate_raft::typed::{self, EncodeError, TypedError};
-use quorate_raft::{Event, ProposeError};
+use quorate_log::{SubmitError, Submitted};
+use quorate_raft::Event;
+use quorate_raft::typed::{self, EncodeError, SubmitTypedError};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -25,7 +26,9 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
         [Command::Set { name: "a", value: -7 }, Command::Swap(9, Some(b"xy")), Command::Clear];
     let mut proposed = Vec::new();
     for command in &commands {
-        proposed.push(typed::propose(cluster.raft(1), command, &mut buffer).unwrap());
+        let submitted = typed::submit(cluster.raft(1), command, &mut buffer).unwrap();
+        let Submitted::Proposed(proposal) = submitted else { panic!("the leader proposes") };
+        proposed.push(proposal);
     }
     for unknown_commands in [&[3][..], &[2, 0], &[0, 5]] {
         cluster.raft(1).propose(unknown_commands).unwrap();
@@ -59,7 +62,7 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
     let expected: Vec<_> = commands
         .iter()
         .zip(&proposed)
-        .map(|(command, place)| (place.index, place.term, format!("{command:?}")))
+        .map(|(command, place)| (place.index, place.epoch, format!("{command:?}")))
         .collect();
     assert_eq!(seen, expected);
     let reasons = [DecodeError::Invalid, DecodeError::Trailing, DecodeError::Truncated];
@@ -70,13 +73,13 @@ fn typed_commands_round_trip_and_unknown_ones_are_reported() {
 fn failed_typed_proposal_changes_nothing() {
     let mut cluster = Cluster::new(3);
     let mut buffer = [0; 4];
-    let refused = typed::propose(cluster.raft(1), &Command::Clear, &mut buffer);
-    assert_eq!(refused, Err(TypedError::Propose(ProposeError::NotLeader(None))));
+    let refused = typed::submit(cluster.raft(1), &Command::Clear, &mut buffer);
+    assert_eq!(refused, Err(SubmitTypedError::Submit(SubmitError::NotLeader(None))));
     cluster.elect(1);
     let before = cluster.raft(1).clone();
     let long = Command::Set { name: "abc", value: 0 };
-    let refused = typed::propose(cluster.raft(1), &long, &mut buffer);
-    assert_eq!(refused, Err(TypedError::Encode(EncodeError::BufferFull)));
+    let refused = typed::submit(cluster.raft(1), &long, &mut buffer);
+    assert_eq!(refused, Err(SubmitTypedError::Encode(EncodeError::BufferFull)));
     assert_eq!(*cluster.raft(1), before);
 }
 
@@ -111,9 +114,9 @@ fn error_messages_state_the_cause() {
     let full = EncodeError::BufferFull;
     assert!(full.to_string().contains("buffer is too small"));
     assert!(EncodeError::Unsupported.to_string().contains("cannot be encoded"));
-    assert_eq!(TypedError::Encode(full).to_string(), full.to_string());
-    let busy = ProposeError::Busy;
-    assert_eq!(TypedError::Propose(busy).to_string(), busy.to_string());
+    assert_eq!(SubmitTypedError::Encode(full).to_string(), full.to_string());
+    let busy = SubmitError::Busy;
+    assert_eq!(SubmitTypedError::Submit(busy).to_string(), busy.to_string());
     let mut cluster = Cluster::new(1);
     cluster.run(400);
     let index = cluster.raft(1).propose(&[9]).unwrap().index;

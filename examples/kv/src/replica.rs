@@ -10,6 +10,7 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+use quorate_raft::ReplicatedLog as _;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 use quorate_core::{Instant, Machine, NodeId, Wire};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Config, EntryKind, Event, Index, Proposal, ProposeError, Raft, ReadError, ReadId, Role, Storage,
 };

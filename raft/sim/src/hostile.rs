@@ -4,6 +4,7 @@
 //! honest leader afterwards. Bytes are read as a list of inputs, so that a fuzzer can cut and splice them.
 
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire, Writer};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Change, Config, Event, Heap, Index, Inline, Members, Message, Raft, Record, Status, Storage,
     Term,

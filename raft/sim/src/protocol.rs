@@ -1,4 +1,5 @@
 use core::marker::PhantomData;
+use quorate_raft::ReplicatedLog as _;
 
 use quorate_core::{Drift, Instant, Machine, NodeId, Rejected, Rng, Wire};
 use quorate_raft::{

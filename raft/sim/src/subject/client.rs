@@ -2,6 +2,7 @@
 //! answer, and try another node without one.
 
 use quorate_core::{Instant, Machine, NodeId, Wire};
+use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{Index, ProposeError, Raft, ReadError, Role, Storage};
 use quorate_sim::{Access, Marks};
 

@@ -1,0 +1,53 @@
+use super::{ForwardId, Proposal, ReadId};
+use crate::{Entries, Header, Index};
+
+/// What an event of a replicated log tells of commands, reads and the leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Notice<'a, H: Header> {
+    /// These entries are committed, and come next: apply them in order.
+    Committed(Entries<'a, H>),
+    /// What became of commands that were handed to the leader: these, one after the other, had the same end.
+    Forwarded {
+        /// The first.
+        first: ForwardId,
+        /// How many.
+        count: u64,
+        /// Their end.
+        end: Forwarded,
+    },
+    /// What this node proposed, or the leader for it, in epochs before `before` and did not come in
+    /// [`Committed`](Self::Committed) will never be committed; but for indexes up to `after`, in whose place a snapshot came:
+    /// only the state that was in it knows of those.
+    Dropped {
+        /// Epochs before this one.
+        before: u64,
+        /// The last index that a snapshot covers; 0 without.
+        after: Index,
+    },
+    /// Every read with an id up to `through` may be answered from what was applied so far.
+    Read {
+        /// The last id.
+        through: ReadId,
+    },
+    /// Another node leads, this node, or none that is known: [`ReplicatedLog::leadership`](crate::ReplicatedLog::leadership) tells.
+    /// Reads that were asked for before are dropped.
+    LeaderChanged {
+        /// The epoch.
+        epoch: u64,
+    },
+}
+
+/// What became of commands that were handed to the leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Forwarded {
+    /// The leader proposed them: this is the first of them, and each of the others is at the next index. They may have been
+    /// committed before this is told.
+    Taken(Proposal),
+    /// The leader did not propose them, and will not. Submit them again.
+    Refused,
+    /// They were sent, and no answer is waited for any more. They may be committed, or not.
+    Unknown,
+}

@@ -1,0 +1,57 @@
+/// How long commands are kept, and whether they are submitted again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// Numbers from the oldest undecided command to the newest, at most; with [`Inline`](super::Inline) storage, at most its
+    /// capacity. Default 1024.
+    pub max_pending: usize,
+    /// How long a command may take, in µs; then its outcome is told as what is known of it. Default 5 s.
+    pub timeout_us: u64,
+    /// How long to wait after a command was not taken, in µs. Default 20 ms.
+    pub retry_us: u64,
+    /// A command that was handed to the leader by the application itself and is not applied after this long is handed over again, in
+    /// µs. Default 1 s.
+    pub resend_us: u64,
+    /// Submit commands again that may be in the log already. The state machine must then recognize what it has applied.
+    pub again: bool,
+    /// Leaders that were lost, one after the other, while they had a command: after these it is not submitted again, as it may be
+    /// what ended them; 0 for no limit. Default 0.
+    pub max_lost_leaders: u32,
+}
+
+impl Config {
+    /// Commands are submitted until they are applied, for `timeout_us` at most: the state machine must apply each once.
+    ///
+    /// ```
+    /// use quorate_log::submission::Config;
+    /// assert!(Config::again(4_000_000).again);
+    /// ```
+    #[must_use]
+    pub const fn again(timeout_us: u64) -> Self {
+        Self {
+            max_pending: 1024,
+            timeout_us,
+            retry_us: 20_000,
+            resend_us: 1_000_000,
+            again: true,
+            max_lost_leaders: 0,
+        }
+    }
+
+    /// Commands are submitted again only while they are certainly not in the log, for `timeout_us` at most.
+    ///
+    /// ```
+    /// use quorate_log::submission::Config;
+    /// assert!(!Config::once(4_000_000).again);
+    /// ```
+    #[must_use]
+    pub const fn once(timeout_us: u64) -> Self {
+        Self { again: false, ..Self::again(timeout_us) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::once(5_000_000)
+    }
+}

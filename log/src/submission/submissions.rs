@@ -1,0 +1,567 @@
+use core::fmt::Debug;
+
+use quorate_core::{Full, Instant, NodeId};
+
+use super::pending::{Pending, Way};
+use super::queue::{Kinds, Queue};
+use super::{Config, Outcome, Storage};
+use crate::{
+    ForwardId, Forwarded, Header, Index, Leadership, Notice, Proposal, ReplicatedLog, SubmitError,
+    Submitted,
+};
+
+/// The commands of a node that are on their way into a replicated log: the module's page shows the loop.
+///
+/// `T` is what the application keeps of a command: the command itself, and perhaps who waits for it.
+///
+/// Calls look at every pending command, but for those that come often and find nothing to do.
+#[derive(Debug)]
+pub struct Submissions<T: Debug, S: Storage> {
+    config: Config,
+    queue: <S as Kinds>::Queue<Pending<T>>,
+    /// The number of the first slot.
+    first: u64,
+    /// Commands in the queue.
+    len: usize,
+    /// Where the pass over commands that are due goes on.
+    cursor: usize,
+    /// The next pass need not begin before, ….
+    due_at: Instant,
+    /// … as the earliest of the commands seen in this one.
+    next_due_at: Instant,
+    /// The log has no room until then.
+    hold_until: Instant,
+    /// No deadline is earlier.
+    earliest_deadline: Instant,
+    ended: usize,
+    leadership: Leadership,
+    /// The last index that was applied, as far as the application told.
+    applied: Index,
+}
+
+/// A command that is to be handed to the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Due<'a, T> {
+    /// Its number: they follow on each other, from 1.
+    pub number: u64,
+    /// Every number up to this one is decided.
+    pub floor: u64,
+    /// The command.
+    pub command: &'a T,
+}
+
+impl<T: Debug, S: Storage> Submissions<T, S> {
+    /// None yet.
+    ///
+    /// ```
+    /// use quorate_log::submission::{Config, Inline, Submissions};
+    /// let submissions = Submissions::<&str, Inline<4>>::new(Config::default());
+    /// assert!(submissions.is_empty() && submissions.has_room());
+    /// ```
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            queue: <S as Kinds>::Queue::with_limit(config.max_pending),
+            first: 1,
+            len: 0,
+            cursor: 0,
+            due_at: Instant::ZERO,
+            next_due_at: Instant::MAX,
+            hold_until: Instant::ZERO,
+            earliest_deadline: Instant::MAX,
+            ended: 0,
+            leadership: Leadership { leader: None, epoch: 0 },
+            applied: 0,
+        }
+    }
+
+    /// Takes in a command of this node, and gives it a number. It goes to the log when [`due`](Self::due) says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when there are [`Config::max_pending`] numbers from the oldest undecided command on; see
+    /// [`has_room`](Self::has_room).
+    ///
+    /// ```
+    /// use quorate_core::{Full, Instant};
+    /// use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// assert_eq!(submissions.submit(Instant::ZERO, "set x 1"), Ok(1));
+    /// assert_eq!(submissions.submit(Instant::ZERO, "set x 2"), Err(Full));
+    /// ```
+    pub fn submit(&mut self, now: Instant, command: T) -> Result<u64, Full> {
+        self.submit_until(now.after(self.config.timeout_us), command)
+    }
+
+    /// As [`submit`](Self::submit), with a deadline of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], as there.
+    ///
+    /// ```
+    /// use quorate_core::Instant;
+    /// use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit_until(Instant::from_millis(3), "set x 1")?;
+    /// assert!(submissions.outcome(Instant::from_millis(2)).is_none());
+    /// assert!(submissions.outcome(Instant::from_millis(3)).is_some());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn submit_until(&mut self, deadline: Instant, command: T) -> Result<u64, Full> {
+        let number = self.first.saturating_add(self.queue.len() as u64);
+        self.queue.push(Pending::new(command, deadline))?;
+        self.len = self.len.saturating_add(1);
+        self.due_at = Instant::ZERO;
+        self.earliest_deadline = self.earliest_deadline.min(deadline);
+        Ok(number)
+    }
+
+    /// Whether one more command fits.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert!(!submissions.has_room());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < self.queue.limit()
+    }
+
+    /// The next command that is to be handed to the log now; ask until there is none, in every turn of the loop. Give what the
+    /// log says to [`submitted`](Self::submitted).
+    ///
+    /// The first time, commands come in the order of their numbers.
+    pub fn due(&mut self, now: Instant, leadership: Leadership) -> Option<Due<'_, T>> {
+        self.observe(now, leadership);
+        if leadership.leader.is_none() || now < self.hold_until || now < self.due_at {
+            return None;
+        }
+        let at = loop {
+            let at = self.cursor;
+            if at >= self.queue.len() {
+                self.cursor = 0;
+                self.due_at = self.next_due_at;
+                self.next_due_at = Instant::MAX;
+                return None;
+            }
+            self.cursor = at.saturating_add(1);
+            let due_at =
+                self.queue.get(at).map_or(Instant::MAX, |pending| pending.due_at(&self.config));
+            if due_at <= now {
+                break at;
+            }
+            self.next_due_at = self.next_due_at.min(due_at);
+        };
+        let (number, floor) = (self.first.saturating_add(at as u64), self.floor());
+        let pending = self.queue.get(at)?;
+        Some(Due { number, floor, command: &pending.command })
+    }
+
+    /// What the log said to a command that was [`due`](Self::due).
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
+    /// # use quorate_log::{Leadership, SubmitError};
+    /// # let leadership = Leadership { leader: Some(NodeId::new(1)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.submitted(Instant::ZERO, leadership, 1, Err(SubmitError::TooLarge));
+    /// let refused = Outcome::Refused(SubmitError::TooLarge);
+    /// assert_eq!(submissions.outcome(Instant::ZERO), Some((1, "set x 1", refused)));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn submitted(
+        &mut self,
+        now: Instant,
+        leadership: Leadership,
+        number: u64,
+        result: Result<Submitted, SubmitError>,
+    ) {
+        let retry_at = now.after(self.config.retry_us);
+        let Some(pending) = self.get_mut(number) else { return };
+        match result {
+            Ok(Submitted::Proposed(proposal)) => {
+                pending.attempt(Way::Proposed(proposal), proposal.epoch, now);
+            }
+            Ok(Submitted::Forwarded(id)) => {
+                pending.attempt(Way::Forwarded(id), leadership.epoch, now);
+            }
+            Err(reason @ (SubmitError::TooLarge | SubmitError::Stopped)) => {
+                pending.refused(Some(reason), retry_at);
+                let outcome = pending.give_up();
+                self.end(number, outcome);
+            }
+            Err(reason @ SubmitError::NotLeader(_)) => {
+                pending.refused(Some(reason), retry_at);
+                self.next_due_at = self.next_due_at.min(retry_at);
+            }
+            Err(reason @ (SubmitError::Busy | SubmitError::LogFull)) => {
+                // those behind it wait as well, so that they do not come into the log before it
+                pending.refused(Some(reason), now);
+                self.hold_until = retry_at;
+                self.cursor = 0;
+                self.due_at = Instant::ZERO;
+            }
+        }
+    }
+
+    /// The application hands the command to the leader itself, in a message of its own that may get lost, because the log does not:
+    /// [`SubmitError::NotLeader`] with the leader. It is due again after [`Config::resend_us`], if commands are submitted again.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::Leadership;
+    /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2)); // a message is sent
+    /// assert!(submissions.due(Instant::from_millis(999), leadership).is_none());
+    /// assert!(submissions.due(Instant::from_millis(1_000), leadership).is_some());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
+        let resend_at = now.after(self.config.resend_us);
+        if let Some(pending) = self.get_mut(number) {
+            pending.attempt(Way::HandedOver(to), leadership.epoch, now);
+            self.next_due_at = self.next_due_at.min(resend_at);
+        }
+    }
+
+    /// A node that the application [handed a command to](Self::handed_over) says that it did not propose it, and will not.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::{Leadership, SubmitError};
+    /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
+    /// submissions.refused(Instant::ZERO, 1, NodeId::new(2), SubmitError::Busy);
+    /// assert!(submissions.due(Instant::from_millis(20), leadership).is_some());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn refused(&mut self, now: Instant, number: u64, by: NodeId, reason: SubmitError) {
+        let retry_at = now.after(self.config.retry_us);
+        if let Some(pending) = self.get_mut(number)
+            && pending.way() == Some(Way::HandedOver(by))
+        {
+            pending.refused(Some(reason), retry_at);
+            self.due_at = self.due_at.min(retry_at);
+            self.next_due_at = self.next_due_at.min(retry_at);
+        }
+    }
+
+    /// Takes an event of the log: every one.
+    pub fn event<L: ReplicatedLog>(&mut self, now: Instant, event: &L::Event<'_>) {
+        if let Some(notice) = L::notice(event) {
+            self.notice(now, &notice);
+        }
+    }
+
+    /// Takes a notice of the log: what [`event`](Self::event) does, for an application that asked for the notice itself.
+    pub fn notice<H: Header>(&mut self, now: Instant, notice: &Notice<'_, H>) {
+        match *notice {
+            // there may be room again
+            Notice::Committed(_) => self.hold_until = Instant::ZERO,
+            Notice::Forwarded { first, count, end } => self.forwarded(now, (first, count), end),
+            Notice::Dropped { before, after } => self.dropped(now, before, after),
+            // `due` is told of the leader
+            Notice::LeaderChanged { .. } | Notice::Read { .. } => {}
+        }
+    }
+
+    /// An entry is applied that carries this number in the name of this node and this start of it. Gives the command back, if it was
+    /// waited for: it is committed.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert_eq!(submissions.applied(1), Some("set x 1"));
+    /// assert_eq!(submissions.applied(1), None); // it was in the log twice
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn applied(&mut self, number: u64) -> Option<T> {
+        let at = self.slot(number)?;
+        self.remove(at)
+    }
+
+    /// The entry at this place is applied; of a log that tells the epoch of each, such as Raft's. Gives back the command that was
+    /// proposed there, with its number: it is committed. A command that was proposed there in another epoch is lost.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::{Leadership, Proposal, Submitted};
+    /// # let leadership = Leadership { leader: Some(NodeId::new(1)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// let proposal = Proposal { epoch: 3, index: 9 };
+    /// submissions.submitted(Instant::ZERO, leadership, 1, Ok(Submitted::Proposed(proposal)));
+    /// assert_eq!(submissions.applied_at(proposal), Some((1, "set x 1")));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn applied_at(&mut self, proposal: Proposal) -> Option<(u64, T)> {
+        self.applied = self.applied.max(proposal.index);
+        let mut found = None;
+        for at in 0..self.queue.len() {
+            let Some(pending) = self.queue.get_mut(at) else { continue };
+            match pending.way() {
+                Some(Way::Proposed(of)) if of == proposal => found = Some(at),
+                Some(Way::Proposed(of)) if of.index == proposal.index => {
+                    pending.refused(None, Instant::ZERO);
+                    self.due_at = Instant::ZERO;
+                    self.next_due_at = Instant::ZERO;
+                }
+                _ => {}
+            }
+        }
+        let at = found?;
+        let number = self.first.saturating_add(at as u64);
+        Some((number, self.remove(at)?))
+    }
+
+    /// The next command that is not waited for any longer, with its number and what is known of it: ask until there is none, in
+    /// every turn of the loop.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
+    /// # use quorate_log::SubmitError;
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::once(1_000));
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// let refused = Outcome::Refused(SubmitError::NotLeader(None)); // no leader was found
+    /// assert_eq!(submissions.outcome(Instant::from_millis(1)), Some((1, "set x 1", refused)));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn outcome(&mut self, now: Instant) -> Option<(u64, T, Outcome)> {
+        if self.ended == 0 && now < self.earliest_deadline {
+            return None;
+        }
+        let mut earliest = Instant::MAX;
+        for at in 0..self.queue.len() {
+            let Some(pending) = self.queue.get(at) else { continue };
+            let outcome = match pending.ended {
+                Some(outcome) => outcome,
+                None if pending.deadline() <= now => pending.give_up(),
+                None => {
+                    earliest = earliest.min(pending.deadline());
+                    continue;
+                }
+            };
+            let number = self.first.saturating_add(at as u64);
+            return self.remove(at).map(|command| (number, command, outcome));
+        }
+        self.earliest_deadline = earliest;
+        None
+    }
+
+    /// The log has stopped itself: every command ends.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
+    /// # use quorate_log::SubmitError;
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.stop();
+    /// let refused = Outcome::Refused(SubmitError::Stopped);
+    /// assert_eq!(submissions.outcome(Instant::ZERO), Some((1, "set x 1", refused)));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn stop(&mut self) {
+        for at in 0..self.queue.len() {
+            let Some(pending) = self.queue.get(at) else { continue };
+            let outcome = match pending.give_up() {
+                Outcome::Unknown => Outcome::Unknown,
+                _ => Outcome::Refused(SubmitError::Stopped),
+            };
+            self.end(self.first.saturating_add(at as u64), outcome);
+        }
+    }
+
+    /// When [`due`](Self::due) and [`outcome`](Self::outcome) must be asked again at the latest, if both were asked since a command
+    /// came in; `None` if nothing is pending. Without a leader nothing is due.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::once(5_000));
+    /// assert_eq!(submissions.deadline(), None);
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert_eq!(submissions.deadline(), Some(Instant::from_micros(5_000)));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.len == 0 {
+            return None;
+        }
+        if self.ended > 0 {
+            return Some(Instant::ZERO);
+        }
+        let due_at = match self.leadership.leader {
+            None => Instant::MAX,
+            Some(_) => self.due_at.max(self.hold_until),
+        };
+        Some(self.earliest_deadline.min(due_at))
+    }
+
+    /// Every number up to this one is decided.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<2>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.submit(Instant::ZERO, "set x 2")?;
+    /// submissions.applied(2);
+    /// assert_eq!(submissions.floor(), 0);
+    /// submissions.applied(1);
+    /// assert_eq!(submissions.floor(), 2);
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub const fn floor(&self) -> u64 {
+        self.first.saturating_sub(1)
+    }
+
+    /// A pending command.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// let number = submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert_eq!(submissions.get(number), Some(&"set x 1"));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn get(&self, number: u64) -> Option<&T> {
+        Some(&self.queue.get(self.slot(number)?)?.command)
+    }
+
+    /// How many commands are pending.
+    ///
+    /// ```
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// assert_eq!(Submissions::<&str, Inline<1>>::new(Config::default()).len(), 0);
+    /// ```
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no command is pending.
+    ///
+    /// ```
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// assert!(Submissions::<&str, Inline<1>>::new(Config::default()).is_empty());
+    /// ```
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Notes who leads.
+    fn observe(&mut self, now: Instant, leadership: Leadership) {
+        if leadership == self.leadership {
+            return;
+        }
+        self.leadership = leadership;
+        self.hold_until = Instant::ZERO;
+        if leadership.leader.is_some() {
+            self.change_each(|pending, config| pending.leader_changed(config, leadership, now));
+        }
+    }
+
+    /// Commands that were handed to the leader have had their end told.
+    fn forwarded(&mut self, now: Instant, (first, count): (ForwardId, u64), end: Forwarded) {
+        let retry_at = now.after(self.config.retry_us);
+        let applied = self.applied;
+        self.change_each(|pending, config| {
+            let Some(Way::Forwarded(id)) = pending.way() else { return };
+            let Some(after) = id.get().checked_sub(first.get()).filter(|after| *after < count)
+            else {
+                return;
+            };
+            match end {
+                Forwarded::Taken(Proposal { epoch, index }) => {
+                    let index = index.saturating_add(after);
+                    pending.taken(Proposal { epoch, index });
+                    if index <= applied {
+                        // the leader has proposed it there, after everything that was committed in earlier epochs
+                        pending.ended = Some(Outcome::Committed);
+                    }
+                }
+                Forwarded::Refused => pending.refused(Some(SubmitError::Busy), retry_at),
+                Forwarded::Unknown => pending.unknown(config, now),
+            }
+        });
+    }
+
+    /// Proposals of earlier epochs are decided.
+    fn dropped(&mut self, now: Instant, before: u64, after: Index) {
+        self.change_each(|pending, config| match pending.way() {
+            Some(Way::Proposed(proposal)) if proposal.epoch < before => {
+                if proposal.index > after {
+                    pending.refused(None, now);
+                } else {
+                    pending.unknown(config, now);
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// Changes pending commands, some of which may be due or ended then.
+    fn change_each(&mut self, mut change: impl FnMut(&mut Pending<T>, &Config)) {
+        let mut ended = 0_usize;
+        for at in 0..self.queue.len() {
+            if let Some(pending) = self.queue.get_mut(at) {
+                change(pending, &self.config);
+                ended = ended.saturating_add(usize::from(pending.ended.is_some()));
+            }
+        }
+        self.ended = ended;
+        (self.due_at, self.next_due_at) = (Instant::ZERO, Instant::ZERO);
+    }
+
+    fn end(&mut self, number: u64, outcome: Outcome) {
+        if let Some(pending) = self.get_mut(number) {
+            let before = pending.ended.replace(outcome);
+            self.ended = self.ended.saturating_add(usize::from(before.is_none()));
+        }
+    }
+
+    fn slot(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Pending<T>> {
+        let at = self.slot(number)?;
+        self.queue.get_mut(at)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<T> {
+        let pending = self.queue.take(at)?;
+        self.len = self.len.saturating_sub(1);
+        self.ended = self.ended.saturating_sub(usize::from(pending.ended.is_some()));
+        while self.queue.drop_empty_front() {
+            self.first = self.first.saturating_add(1);
+            self.cursor = self.cursor.saturating_sub(1);
+        }
+        Some(pending.command)
+    }
+}
