@@ -1,8 +1,7 @@
 use quorate_core::{Instant, Machine, NodeId, Wire};
-use quorate_raft::ReplicatedLog as _;
-use quorate_raft::{
-    Config, EntryKind, Event, Index, Proposal, ProposeError, Raft, ReadError, ReadId, Role, Storage,
-};
+use quorate_log::submission::{self, Due, Outcome, Submissions};
+use quorate_log::{ReadError, ReadId, ReplicatedLog, SubmitError};
+use quorate_raft::{Config, EntryKind, Event, Index, Raft, Role, Storage};
 use quorate_serial::Text;
 
 use crate::{Change, Command, MAX_SNAPSHOT, Request, SavedState, Snapshot, USAGE, Values};
@@ -16,9 +15,9 @@ pub const SNAPSHOT_EVERY: u64 = 32;
 const RETAINED_ENTRIES: u64 = 16;
 /// How long a command may take before its outcome is reported as unknown, in µs.
 const TIMEOUT_US: u64 = 4_000_000;
-/// A command that was not applied by then is proposed or forwarded again, in µs: a message was
-/// lost, or a leader.
-const RETRY_US: u64 = 400_000;
+/// A command that was handed to the leader and is not applied by then is handed over again, in µs:
+/// a message was lost.
+const RESEND_US: u64 = 400_000;
 /// Proposals of `log fill`, at most.
 const MAX_FILL_PROPOSALS: u32 = 100_000;
 
@@ -40,8 +39,12 @@ pub const fn config() -> Config {
     }
 }
 
-/// The replicated values, and the pending command.
-#[derive(Clone, Debug, Default)]
+/// How commands go into the log: until they are applied, since [`Values`] applies each once.
+const SUBMISSION: submission::Config =
+    submission::Config { resend_us: RESEND_US, ..submission::Config::again(TIMEOUT_US) };
+
+/// The replicated values, and the pending request.
+#[derive(Debug)]
 pub struct Program {
     node: NodeId,
     values: Values,
@@ -49,31 +52,17 @@ pub struct Program {
     /// What is durable, but for `boots` until that was saved.
     saved_state: SavedState,
     is_saved: bool,
-    /// The serial of the last command.
-    serial: u64,
-    /// A command to be forwarded to the leader.
+    /// The change that is under way, if one is: its number is the command's serial.
+    submissions: Submissions<Change, submission::Inline<1>>,
+    /// The read that is under way, and when it is given up.
+    read: Option<(ReadId, Instant)>,
+    /// A command to be handed to the leader.
     forward: Option<(NodeId, Command)>,
-    pending: Option<Pending>,
     answer: Option<Answer>,
     chunk_request: Option<ChunkRequest>,
     received: Option<Result<Snapshot, ()>>,
     /// The log is full: snapshot now, and keep nothing behind it.
     compact_all: bool,
-}
-
-/// The one command that is under way.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    goal: Goal,
-    deadline: Instant,
-    /// When to try again.
-    retry_at: Instant,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Goal {
-    Applied(Command),
-    Read(ReadId),
 }
 
 /// A peer that needs the snapshot.
@@ -82,6 +71,25 @@ struct ChunkRequest {
     to: NodeId,
     index: Index,
     offset: u64,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            node: NodeId::default(),
+            values: Values::default(),
+            applied: 0,
+            saved_state: SavedState::default(),
+            is_saved: false,
+            submissions: Submissions::new(SUBMISSION),
+            read: None,
+            forward: None,
+            answer: None,
+            chunk_request: None,
+            received: None,
+            compact_all: false,
+        }
+    }
 }
 
 impl Program {
@@ -127,7 +135,7 @@ impl Program {
         command: Command,
     ) {
         if command.node == from && self.values.is_valid(command) {
-            let _ = propose(raft, command); // it is forwarded again
+            let _ = raft.propose(encode(command, &mut [0; 64])); // it is handed over again
         }
     }
 
@@ -156,14 +164,14 @@ impl Program {
             Request::Status => return Some(self.status(raft)),
             Request::FlashFail => return Some(error("this node has no flash to fail")),
             Request::LogFill => return Some(fill(raft)),
-            Request::Get | Request::Set(_) | Request::Add(_) if self.pending.is_some() => {
+            Request::Get | Request::Set(_) | Request::Add(_) if self.is_busy() => {
                 return Some(error("busy: the command before this one is under way"));
             }
             Request::Get | Request::Set(_) | Request::Add(_) if !self.is_saved => {
                 return Some(error("busy: the node is starting"));
             }
             Request::Get => match raft.read() {
-                Ok(read) => self.wait(now, Goal::Read(read)),
+                Ok(read) => self.read = Some((read, now.after(TIMEOUT_US))),
                 // a change that changes nothing: once it is applied here, so is everything before it
                 Err(ReadError::NotLeader(_)) => return self.submit(raft, now, Change::Noop),
                 Err(_) => return Some(error(STOPPED)),
@@ -182,15 +190,12 @@ impl Program {
                     self.apply(entry);
                 }
             }
-            Event::Following { .. } | Event::Leaderless { .. } if self.is_reading() => {
-                self.pending = None;
+            Event::Following { .. } | Event::Leaderless { .. } if self.read.is_some() => {
+                self.read = None;
                 self.answer = Some(error("the leader changed: try again"));
             }
             Event::Read { through } => {
-                if let Some(Pending { goal: Goal::Read(read), .. }) = self.pending
-                    && read <= through
-                {
-                    self.pending = None;
+                if self.read.take_if(|(read, _)| *read <= through).is_some() {
                     self.answer = Some(self.write_values(&mut ok("")));
                 }
             }
@@ -257,23 +262,19 @@ impl Program {
         Ok(())
     }
 
-    /// The answer to the command that was under way, once there is one. Tries again what has taken too long.
+    /// The answer to the request that was under way, once there is one. Hands changes to the log: call it in every turn.
     pub fn answer<S: Storage>(&mut self, raft: &mut Raft<S>, now: Instant) -> Option<Answer> {
-        if let Some(pending) = self.pending {
-            if pending.deadline <= now {
-                self.pending = None;
-                self.answer = Some(error(match pending.goal {
-                    Goal::Applied(command) if command.change != Change::Noop => {
-                        "no majority answers: it may be committed later, or not"
-                    }
-                    _ => "no majority answers",
-                }));
-            } else if pending.retry_at <= now
-                && let Goal::Applied(command) = pending.goal
-            {
-                self.pending = Some(Pending { retry_at: after(now, RETRY_US), ..pending });
-                let _ = self.route(raft, command); // and again, if need be
-            }
+        self.submit_due(raft, now);
+        if let Some((_, change, outcome)) = self.submissions.outcome(now) {
+            self.answer = Some(error(match outcome {
+                Outcome::Unknown if change != Change::Noop => {
+                    "no majority answers: it may be committed later, or not"
+                }
+                _ => "no majority answers",
+            }));
+        }
+        if self.read.take_if(|(_, deadline)| *deadline <= now).is_some() {
+            self.answer = Some(error("no majority answers"));
         }
         self.answer.take()
     }
@@ -281,7 +282,8 @@ impl Program {
     /// When [`answer`](Self::answer) must be asked again at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.map(|pending| pending.deadline.min(pending.retry_at))
+        let read = self.read.map(|(_, deadline)| deadline);
+        self.submissions.deadline().into_iter().chain(read).min()
     }
 
     /// One line about the node, for `status` and for logs; its driver adds what it counts.
@@ -306,92 +308,94 @@ impl Program {
         text
     }
 
-    /// Gives a change a number, and proposes or forwards it.
+    /// Gives a change a number, and hands it to the log. What cannot be taken at once is refused: whoever typed it can try again.
     fn submit<S: Storage>(
         &mut self,
         raft: &mut Raft<S>,
         now: Instant,
         change: Change,
     ) -> Option<Answer> {
-        let serial = self.serial.saturating_add(1);
-        let command = Command { node: self.node, boot: self.saved_state.boots, serial, change };
-        if let Err(reason) = self.route(raft, command) {
-            // room is made when there is something to drop
-            self.compact_all |= reason == ProposeError::LogFull;
-            return Some(refused(reason));
+        let Ok(number) = self.submissions.submit(now, change) else {
+            return Some(error("busy: the command before this one is under way"));
+        };
+        self.submit_due(raft, now);
+        if self.submissions.is_under_way(number) {
+            return None;
         }
-        self.serial = serial;
-        self.wait(now, Goal::Applied(command));
-        None
+        let (_, outcome) = self.submissions.give_up(number)?;
+        Some(match outcome {
+            Outcome::Refused(reason) => refused(reason),
+            _ => error("refused"),
+        })
     }
 
-    /// Proposes a command, or has it forwarded to the leader.
-    fn route<S: Storage>(
-        &mut self,
-        raft: &mut Raft<S>,
-        command: Command,
-    ) -> Result<(), ProposeError> {
-        match propose(raft, command) {
-            Ok(_) => Ok(()),
-            Err(ProposeError::NotLeader(Some(leader))) => {
-                self.forward = Some((leader, command));
-                Ok(())
+    /// Proposes the change that is due, or has it handed to the leader.
+    fn submit_due<S: Storage>(&mut self, raft: &mut Raft<S>, now: Instant) {
+        let leadership = raft.leadership();
+        while let Some(Due { number, command: &change, .. }) = self.submissions.due(now, leadership)
+        {
+            let boot = self.saved_state.boots;
+            let command = Command { node: self.node, boot, serial: number, change };
+            match raft.submit(encode(command, &mut [0; 64])) {
+                Err(SubmitError::NotLeader(Some(leader))) => {
+                    self.forward = Some((leader, command));
+                    self.submissions.handed_over(now, leadership, number, leader);
+                }
+                result => {
+                    // room is made when there is something to drop
+                    self.compact_all |= result == Err(SubmitError::LogFull);
+                    self.submissions.submitted(now, leadership, number, result);
+                }
             }
-            Err(reason) => Err(reason),
         }
     }
 
-    const fn is_reading(&self) -> bool {
-        matches!(self.pending, Some(Pending { goal: Goal::Read(_), .. }))
-    }
-
-    fn wait(&mut self, now: Instant, goal: Goal) {
-        let deadline = after(now, TIMEOUT_US);
-        // reads are the machine's to repeat
-        let retry_at =
-            if matches!(goal, Goal::Applied(_)) { after(now, RETRY_US) } else { deadline };
-        self.pending = Some(Pending { goal, deadline, retry_at });
+    fn is_busy(&self) -> bool {
+        self.read.is_some() || !self.submissions.is_empty()
     }
 
     fn apply(&mut self, entry: quorate_raft::Entry<'_>) {
         self.applied = entry.index;
         if let (EntryKind::Command, Ok(command)) = (entry.kind, Command::from_slice(entry.data)) {
             self.values.apply(command);
-            self.skip_forged_numbers(command);
-            if let Some(Pending { goal: Goal::Applied(expected), .. }) = self.pending
-                && expected == command
-            {
-                self.complete(expected, entry.index);
+            let own = command.node == self.node && command.boot == self.saved_state.boots;
+            if own && self.submissions.get(command.serial) == Some(&command.change) {
+                self.complete(command.serial, entry.index);
             }
+            self.skip_forged_numbers(command);
         }
     }
 
     /// The log has a command in this node's name that it never sent: from now on its own have
     /// larger numbers.
     fn skip_forged_numbers(&mut self, command: Command) {
-        let own = (self.saved_state.boots, self.serial);
+        let own = (self.saved_state.boots, self.submissions.last_number());
         if command.node == self.node && (command.boot, command.serial) > own {
             self.saved_state.boots = command.boot.saturating_add(1);
-            self.serial = 0;
+            if !self.submissions.is_empty() {
+                self.answer = Some(error("somebody used this node's numbers: try again"));
+            }
+            self.submissions = Submissions::new(SUBMISSION);
             self.is_saved = false;
         }
     }
 
-    /// A snapshot covers the entry that the pending command waits for.
+    /// A snapshot may cover the entry that the pending change waits for.
     fn complete_from_snapshot(&mut self) {
-        if let Some(Pending { goal: Goal::Applied(command), .. }) = self.pending {
+        let pending = self.submissions.iter().next().map(|(serial, &change)| (serial, change));
+        if let Some((serial, change)) = pending {
             let mut with = self.values;
-            with.apply(command);
+            with.apply(Command { node: self.node, boot: self.saved_state.boots, serial, change });
             if with == self.values {
-                self.complete(command, self.applied);
+                self.complete(serial, self.applied);
             }
         }
     }
 
-    fn complete(&mut self, command: Command, index: Index) {
-        self.pending = None;
+    fn complete(&mut self, serial: u64, index: Index) {
+        let Some(change) = self.submissions.applied(serial) else { return };
         let mut text = ok("");
-        if command.change != Change::Noop {
+        if change != Change::Noop {
             text.str("index=").number(index).str(" ");
         }
         self.answer = Some(self.write_values(&mut text));
@@ -425,13 +429,8 @@ impl Program {
 
 const STOPPED: &str = "stopped: the node takes no part any more";
 
-fn after(now: Instant, us: u64) -> Instant {
-    Instant::from_micros(now.as_micros().saturating_add(us))
-}
-
-fn propose<S: Storage>(raft: &mut Raft<S>, command: Command) -> Result<Proposal, ProposeError> {
-    let mut buffer = [0; 64];
-    raft.propose(command.to_slice(&mut buffer).unwrap_or_default())
+fn encode(command: Command, buffer: &mut [u8; 64]) -> &[u8] {
+    command.to_slice(buffer).unwrap_or_default()
 }
 
 /// Proposes no-ops until the log takes no more.
@@ -440,8 +439,8 @@ fn fill<S: Storage>(raft: &mut Raft<S>) -> Answer {
         // of no node: it is not carried out
         let (node, boot, serial) = (NodeId::new(0), 0, 0);
         let command = Command { node, boot, serial, change: Change::Noop };
-        if let Err(reason) = propose(raft, command) {
-            let mut text = refused(reason);
+        if let Err(reason) = raft.propose(encode(command, &mut [0; 64])) {
+            let mut text = refused(reason.into());
             text.pair("proposed", u64::from(proposed));
             return text;
         }
@@ -449,15 +448,15 @@ fn fill<S: Storage>(raft: &mut Raft<S>) -> Answer {
     ok("the log takes them all")
 }
 
-fn refused(reason: ProposeError) -> Answer {
+fn refused(reason: SubmitError) -> Answer {
     match reason {
-        ProposeError::NotLeader(leader) => not_leader(leader),
-        ProposeError::LogFull => error("log full: wait until the other nodes have answered"),
-        ProposeError::Busy => {
+        SubmitError::NotLeader(leader) => not_leader(leader),
+        SubmitError::LogFull => error("log full: wait until the other nodes have answered"),
+        SubmitError::Busy => {
             error("log full of what is not committed: wait until the other nodes have answered")
         }
-        ProposeError::TooLarge => error("the command is too large"),
-        ProposeError::Stopped => error(STOPPED),
+        SubmitError::TooLarge => error("the command is too large"),
+        SubmitError::Stopped => error(STOPPED),
         _ => error("refused"),
     }
 }

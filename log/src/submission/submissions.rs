@@ -437,6 +437,42 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.first.saturating_sub(1)
     }
 
+    /// The number of the last command that came in; 0 before the first.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.applied(1);
+    /// assert_eq!(submissions.last_number(), 1);
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        self.first.saturating_add(self.queue.len() as u64).saturating_sub(1)
+    }
+
+    /// Whether a command was handed over, and may come to something.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::Leadership;
+    /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert!(!submissions.is_under_way(1));
+    /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
+    /// assert!(submissions.is_under_way(1));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn is_under_way(&self, number: u64) -> bool {
+        let pending = self.slot(number).and_then(|at| self.queue.get(at));
+        pending.is_some_and(|pending| pending.way().is_some())
+    }
+
     /// A pending command.
     ///
     /// ```
@@ -450,6 +486,41 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&T> {
         Some(&self.queue.get(self.slot(number)?)?.command)
+    }
+
+    /// Takes back a command that is not to be waited for any longer, with what is known of it.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// let number = submissions.submit(Instant::ZERO, "set x 1")?;
+    /// let (command, outcome) = submissions.give_up(number).ok_or("it is pending")?;
+    /// assert!(command == "set x 1" && outcome.is_certainly_absent());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn give_up(&mut self, number: u64) -> Option<(T, Outcome)> {
+        let at = self.slot(number)?;
+        let pending = self.queue.get(at)?;
+        let outcome = pending.ended.unwrap_or_else(|| pending.give_up());
+        Some((self.remove(at)?, outcome))
+    }
+
+    /// The pending commands, by number.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert_eq!(submissions.iter().collect::<Vec<_>>(), [(1, &"set x 1")]);
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        (0..self.queue.len()).filter_map(|at| {
+            let number = self.first.saturating_add(at as u64);
+            Some((number, &self.queue.get(at)?.command))
+        })
     }
 
     /// How many commands are pending.
