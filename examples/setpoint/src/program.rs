@@ -1,6 +1,6 @@
 use quorate_core::{Instant, Machine, NodeId, Wire};
 use quorate_log::submission::{self, Due, Outcome, Submissions};
-use quorate_log::{ReadError, ReadId, ReplicatedLog, SubmitError};
+use quorate_log::{ReadError, ReadId, ReplicatedLog, SubmitError, Submitted};
 use quorate_raft::{Config, EntryKind, Event, Index, Raft, Role, Storage};
 use quorate_serial::Text;
 
@@ -135,7 +135,7 @@ impl Program {
         command: Command,
     ) {
         if command.node == from && self.values.is_valid(command) {
-            let _ = raft.propose(encode(command, &mut [0; 64])); // it is handed over again
+            let _ = submit(raft, command); // it is handed over again
         }
     }
 
@@ -336,7 +336,7 @@ impl Program {
         {
             let boot = self.saved_state.boots;
             let command = Command { node: self.node, boot, serial: number, change };
-            match raft.submit(encode(command, &mut [0; 64])) {
+            match submit(raft, command) {
                 Err(SubmitError::NotLeader(Some(leader))) => {
                     self.forward = Some((leader, command));
                     self.submissions.handed_over(now, leadership, number, leader);
@@ -429,8 +429,10 @@ impl Program {
 
 const STOPPED: &str = "stopped: the node takes no part any more";
 
-fn encode(command: Command, buffer: &mut [u8; 64]) -> &[u8] {
-    command.to_slice(buffer).unwrap_or_default()
+#[inline(never)]
+fn submit<S: Storage>(raft: &mut Raft<S>, command: Command) -> Result<Submitted, SubmitError> {
+    let mut buffer = [0; 64];
+    raft.submit(command.to_slice(&mut buffer).unwrap_or_default())
 }
 
 /// Proposes no-ops until the log takes no more.
@@ -439,8 +441,8 @@ fn fill<S: Storage>(raft: &mut Raft<S>) -> Answer {
         // of no node: it is not carried out
         let (node, boot, serial) = (NodeId::new(0), 0, 0);
         let command = Command { node, boot, serial, change: Change::Noop };
-        if let Err(reason) = raft.propose(encode(command, &mut [0; 64])) {
-            let mut text = refused(reason.into());
+        if let Err(reason) = submit(raft, command) {
+            let mut text = refused(reason);
             text.pair("proposed", u64::from(proposed));
             return text;
         }
