@@ -3,6 +3,7 @@
 mod bully_message_counts;
 mod bully_rules;
 mod common;
+mod conformance;
 mod detector_comparison;
 mod detector_rules;
 mod epoch_exhaustion;

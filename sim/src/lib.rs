@@ -32,6 +32,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod campaign;
+pub mod conformance;
 mod digest;
 mod disk;
 mod faults;

@@ -1,0 +1,144 @@
+//! The elections keep the contract of `Machine`, in all modes.
+#![allow(clippy::unwrap_used)]
+
+use core::marker::PhantomData;
+
+use quorate_core::{Drift, Instant, Machine, NodeId, Rng};
+use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Inline, Mode, Ring, Status, Takeover, bully};
+use quorate_sim::conformance::Specimen;
+use quorate_sim::conformance_tests;
+
+use crate::common::{Node, bytes};
+
+/// An election with a configuration.
+#[derive(Clone)]
+struct Election<E, C> {
+    node: usize,
+    kind: PhantomData<(E, C)>,
+}
+
+trait Configured: Clone {
+    const NAME: &'static str;
+    fn config() -> Config;
+}
+
+macro_rules! configured {
+    ($($name:ident $text:literal $takeover:ident $mode:expr;)+) => {$(
+        #[derive(Clone)]
+        struct $name;
+
+        impl Configured for $name {
+            const NAME: &'static str = $text;
+
+            fn config() -> Config {
+                Config { takeover: Takeover::$takeover, mode: $mode, ..Config::lan() }
+            }
+        }
+    )+};
+}
+
+const LEASE: Mode = Mode::Lease { lease_us: 300_000, drift: Drift::NONE };
+
+configured! {
+    Classic "election, classic mode" Highest Mode::Classic;
+    ClassicKeep "election, classic mode that keeps leaders" Keep Mode::Classic;
+    Quorum "election, quorum mode" Highest Mode::Quorum;
+    QuorumKeep "election, quorum mode that keeps leaders" Keep Mode::Quorum;
+    Lease "election, lease mode" Highest LEASE;
+    LeaseKeep "election, lease mode that keeps leaders" Keep LEASE;
+}
+
+/// The messages of an election, and what they take.
+trait Elects: Node + Clone {
+    const MEMORY: usize;
+    fn refuse(message: &Self::Message<'_>) -> Vec<Vec<u8>>;
+}
+
+/// An epoch after this one, of the node that refuses everything.
+fn later(epoch: Epoch) -> Epoch {
+    Epoch::from_token(((epoch.token() >> 5) + 1) << 5 | 2)
+}
+
+impl<const N: usize> Elects for Bully<Inline<N>> {
+    const MEMORY: usize = 304 + 8 * N;
+
+    fn refuse(message: &bully::Message) -> Vec<Vec<u8>> {
+        use bully::Message;
+        match *message {
+            Message::Election { epoch }
+            | Message::Coordinator { epoch }
+            | Message::Alive { epoch, .. } => vec![bytes(&Message::Stale { epoch: later(epoch) })],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl<A: ring::Algorithm, const N: usize> Elects for Ring<A, Inline<N>> {
+    const MEMORY: usize = 248 + 64 * N;
+
+    fn refuse(message: &ring::Message) -> Vec<Vec<u8>> {
+        use ring::Message;
+        match *message {
+            Message::Alive { epoch } | Message::ConfirmLeadership { epoch } => {
+                vec![bytes(&Message::Alive { epoch: later(epoch) })]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl<E, C> Specimen for Election<E, C>
+where
+    E: Elects + for<'a> Machine<Status = Status>,
+    C: Configured,
+{
+    type Machine = E;
+
+    const NAME: &'static str = C::NAME;
+    const MESSAGES_PER_SECOND: u64 = 150;
+    const ACT_US: u64 = 300_000;
+
+    fn new(node: usize) -> Self {
+        Self { node, kind: PhantomData }
+    }
+
+    fn boot(&self, _seed: u64) -> E {
+        let ids: Vec<NodeId> = (1..=Self::NODES as u64).map(NodeId::new).collect();
+        E::make(ids[self.node], &ids, C::config())
+    }
+
+    fn durable(machine: &E) -> String {
+        format!("{:?}", machine.status().epoch)
+    }
+
+    fn act(&mut self, machine: &mut E, now: Instant, rng: &mut Rng) {
+        match rng.below(4) {
+            0 => machine.fenced(now, later(machine.status().epoch)),
+            _ => machine.suspect(now, NodeId::new(1 + rng.below(3))),
+        }
+    }
+
+    fn refusals(message: &E::Message<'_>) -> Vec<Vec<u8>> {
+        E::refuse(message)
+    }
+
+    fn memory(_machine: &E) -> Vec<(&'static str, usize, usize)> {
+        vec![("bytes", size_of::<E>(), E::MEMORY)]
+    }
+}
+
+type OfBully<C> = Election<Bully<Inline<3>>, C>;
+type OfRing<A, C> = Election<Ring<A, Inline<3>>, C>;
+
+conformance_tests! {
+    bully_classic: OfBully<Classic>, seeds 0..8;
+    bully_classic_keep: OfBully<ClassicKeep>, seeds 0..8;
+    bully_quorum: OfBully<Quorum>, seeds 0..8;
+    bully_quorum_keep: OfBully<QuorumKeep>, seeds 0..8;
+    bully_lease: OfBully<Lease>, seeds 0..8;
+    bully_lease_keep: OfBully<LeaseKeep>, seeds 0..8;
+    ring_collecting: OfRing<Collecting, Classic>, seeds 0..8;
+    ring_chang_roberts: OfRing<ChangRoberts, ClassicKeep>, seeds 0..8;
+    ring_hirschberg_sinclair: OfRing<HirschbergSinclair, Classic>, seeds 0..8;
+}

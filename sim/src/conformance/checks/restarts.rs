@@ -1,0 +1,90 @@
+use quorate_core::{Corrupt, Machine, Rng, Ticket, Wire};
+
+use crate::conformance::emitted::{Taking, collect};
+use crate::conformance::host::{checkpoint, restored};
+use crate::conformance::net::{Moment, Plan, run};
+use crate::conformance::observed::Observed;
+use crate::conformance::specimen::Specimen;
+
+/// One in so many moments is looked at.
+const SAMPLED: u64 = 12;
+
+pub(in crate::conformance) fn checkpoints<S: Specimen>(seed: u64) -> Result<(), String> {
+    let mut rng = Rng::new(!seed);
+    let mut probe = |moment: &Moment<'_, S>| {
+        if rng.chance(1, SAMPLED) { restore_checkpoint(moment) } else { Ok(()) }
+    };
+    let plan = Plan { seed, swaps: true, restarts: true, ..Plan::default() };
+    run::<S>(plan, Some(&mut probe)).map(drop)
+}
+
+fn restore_checkpoint<S: Specimen>(moment: &Moment<'_, S>) -> Result<(), String> {
+    let host = moment.host;
+    if host.machine.fatal().is_some() {
+        return Ok(()); // it must be replaced, and its records are of no use
+    }
+    let records = checkpoint(&host.machine);
+    let restore = |records: &[Vec<u8>]| restored::<S>(&mut host.app.clone(), records, 1);
+    let machine =
+        restore(&records).map_err(|error| format!("its own checkpoint is refused: {error}"))?;
+    let again = checkpoint(&machine);
+    if again != records {
+        return Err(format!("the checkpoint {records:02x?} restores the checkpoint {again:02x?}"));
+    }
+    let from_log = restore(&host.records)?;
+    let (of_log, of_checkpoint) = (S::durable(&from_log), S::durable(&machine));
+    if of_log != of_checkpoint {
+        return Err(format!(
+            "its records restore {of_log}, and its checkpoint restores {of_checkpoint}"
+        ));
+    }
+    Ok(())
+}
+
+pub(in crate::conformance) fn replay<S: Specimen>(seed: u64) -> Result<(), String> {
+    let mut rng = Rng::new(!seed);
+    let mut probe = |moment: &Moment<'_, S>| {
+        if !rng.chance(1, SAMPLED) {
+            return refuse_late_record(moment);
+        }
+        let (durable, all) = (moment.host.durable, moment.host.records.len());
+        let between = durable + rng.below((all - durable) as u64 + 1) as usize;
+        [durable, between, all].into_iter().try_for_each(|records| restart(moment, records))
+    };
+    let plan = Plan { seed, restarts: true, ..Plan::default() };
+    run::<S>(plan, Some(&mut probe)).map(drop)
+}
+
+/// Starts a copy with the first so many records.
+fn restart<S: Specimen>(moment: &Moment<'_, S>, records: usize) -> Result<(), String> {
+    let host = moment.host;
+    let replayed = host.records.get(..records).unwrap_or_default();
+    let what = format!("with {records} of {} records", host.records.len());
+    let mut machine = restored::<S>(&mut host.app.clone(), replayed, 1)
+        .map_err(|error| format!("{what}, {} of them acknowledged: {error}", host.durable))?;
+    machine.tick(moment.now);
+    collect::<S>(&mut machine, Taking::default(), |_| ())?;
+    match machine.fatal() {
+        Some(fatal) if host.machine.fatal().is_none() => {
+            Err(format!("{what} it stops itself: {fatal}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_late_record<S: Specimen>(moment: &Moment<'_, S>) -> Result<(), String> {
+    let host = moment.host;
+    let Some(bytes) = host.records.last() else { return Ok(()) };
+    let Ok(record) = <S::Machine as Machine>::Record::from_slice(bytes) else { return Ok(()) };
+    let mut machine = host.machine.clone();
+    let result = machine.restore(record);
+    if result != Err(Corrupt::Started) {
+        return Err(format!("a record after the start gives {result:?}, not {:?}", Corrupt::Started));
+    }
+    let before = Observed::<S>::of(&host.machine, moment.now, Ticket::default())?;
+    let after = Observed::<S>::of(&machine, moment.now, Ticket::default())?;
+    match before.difference(&after) {
+        Some(difference) => Err(format!("it refused a record after the start, and {difference}")),
+        None => Ok(()),
+    }
+}
