@@ -9,6 +9,7 @@ mod causal_rejected_input;
 mod causal_timers;
 mod clock_sync;
 mod common;
+mod conformance;
 mod differential;
 mod display_and_wire;
 mod dot_set_model;

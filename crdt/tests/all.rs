@@ -4,6 +4,7 @@ mod amnesia;
 mod capacity;
 #[cfg(feature = "alloc")]
 mod common;
+mod conformance;
 mod crdt_queries;
 mod display;
 mod lattice_laws;

@@ -4,6 +4,7 @@ mod append_responses;
 mod boundary_conditions;
 mod common;
 mod config_validation;
+mod conformance;
 mod dropped_proposals;
 mod edge_cases;
 mod elections;

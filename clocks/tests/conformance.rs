@@ -1,0 +1,101 @@
+//! A member of a causal group keeps the contract of `Machine`.
+#![allow(clippy::unwrap_used)]
+
+use core::marker::PhantomData;
+
+use quorate_clocks::causal::{Config, Event, Message};
+#[cfg(feature = "alloc")]
+use quorate_clocks::Heap;
+use quorate_clocks::{Causal, Inline, Storage, VersionVector};
+use quorate_core::{Instant, Machine, NodeId, Rng, Wire};
+use quorate_sim::conformance::Specimen;
+use quorate_sim::conformance_tests;
+
+/// The application of one member: what was delivered is durable at once.
+#[derive(Clone)]
+struct Application<A: Storage, M, P> {
+    node: usize,
+    delivered: VersionVector<A>,
+    storage: PhantomData<(M, P)>,
+}
+
+trait Kind: Storage {
+    const LONGEST: u64;
+}
+
+impl<const N: usize> Kind for Inline<N> {
+    const LONGEST: u64 = N as u64;
+}
+
+#[cfg(feature = "alloc")]
+impl Kind for Heap {
+    const LONGEST: u64 = 40;
+}
+
+impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
+    type Machine = Causal<A, M, P>;
+
+    const NAME: &'static str = "a member of a causal group";
+    const MESSAGES_PER_SECOND: u64 = 1_000;
+
+    fn new(node: usize) -> Self {
+        Self { node, delivered: VersionVector::new(), storage: PhantomData }
+    }
+
+    fn boot(&self, _seed: u64) -> Causal<A, M, P> {
+        let ids: Vec<NodeId> = (1..=Self::NODES as u64).map(NodeId::new).collect();
+        Causal::new(ids[self.node].into(), &ids, Config::lan()).unwrap()
+    }
+
+    fn restored(&mut self, member: &mut Causal<A, M, P>) {
+        member.resume(&self.delivered).unwrap();
+    }
+
+    fn durable(member: &Causal<A, M, P>) -> String {
+        let status = member.status();
+        format!("{:?}", (status.actor, status.sent, member.stored()))
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Deliver { dot, .. } = event {
+            self.delivered.observe(dot).unwrap();
+        }
+    }
+
+    fn act(&mut self, member: &mut Causal<A, M, P>, _now: Instant, rng: &mut Rng) {
+        let payload = vec![7; rng.below(P::LONGEST + 1) as usize];
+        let _ = member.broadcast(&payload); // or the store is full
+    }
+
+    /// It never has anything, and asks for everything.
+    fn refusals(message: &Message<'_>) -> Vec<Vec<u8>> {
+        let status = |request, relay| {
+            let delivered = quorate_clocks::Versions::EMPTY;
+            encode(&Message::Status { boot: 1, request, relay, delivered })
+        };
+        match *message {
+            Message::Status { request: true, relay, .. } => vec![status(false, relay)],
+            Message::Data { .. } => vec![status(false, false)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn memory(member: &Causal<A, M, P>) -> Vec<(&'static str, usize, usize)> {
+        vec![("messages that are kept", member.stored(), M::LIMIT)]
+    }
+}
+
+fn encode<'a>(message: &impl Wire<'a>) -> Vec<u8> {
+    let mut bytes = vec![0; message.encoded_len()];
+    message.to_slice(&mut bytes).unwrap();
+    bytes
+}
+
+conformance_tests! {
+    inline: Application<Inline<3>, Inline<8>, Inline<24>>, seeds 0..8;
+}
+
+#[cfg(feature = "alloc")]
+conformance_tests! {
+    heap: Application<Heap, Heap, Heap>, seeds 0..8;
+}
