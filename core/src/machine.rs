@@ -52,6 +52,8 @@ use crate::{Corrupt, Fatal, Instant, NodeId, Rejected, Rejections, Sink, Ticket,
 ///   every later one is lost as well.
 /// * Messages may be lost, duplicated, delayed and reordered, but not altered: the driver's frames carry a checksum, and `from`
 ///   is who really sent it.
+/// * [`persisted`](Self::persisted) and a machine's own commands that take no `now` act at the latest instant that the
+///   machine was given: tick before them.
 /// * `now` does not go back. A machine that is handed an earlier instant keeps the later one. With a message comes an instant that was read
 ///   after the message was there: one from before a wait or a pause makes the machine take old news for older than it is.
 ///
@@ -83,7 +85,9 @@ pub trait Machine {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] when the message is refused: it was counted and changed nothing else. Stale messages are not an error.
+    /// [`Rejected`] when the message is refused: it was counted once and changed nothing else, but that time may have
+    /// passed as with a [`tick`](Self::tick) at `now`. A message that is not refused is not counted. Stale messages are
+    /// not an error.
     fn receive(
         &mut self,
         now: Instant,
@@ -91,7 +95,8 @@ pub trait Machine {
         message: Self::Message<'_>,
     ) -> Result<(), Rejected>;
 
-    /// Lets time pass. Spurious ticks are harmless.
+    /// Lets time pass. Spurious ticks are harmless: once [`poll`](Self::poll) has returned `None`, a tick before the
+    /// [`deadline`](Self::deadline) has no output and leaves deadline, status and checkpoint as they are.
     fn tick(&mut self, now: Instant);
 
     /// Tells that every record up to and including `ticket`'s is durable. Tickets already returned are ignored.
@@ -117,11 +122,14 @@ pub trait Machine {
         Ok(())
     }
 
-    /// When the machine next wants a [`tick`](Self::tick); `None` if only an input can change anything.
+    /// When the machine next wants a [`tick`](Self::tick); `None` if only an input can change anything. A tick at that
+    /// instant moves it, so a driver that sleeps until the deadline never spins.
     fn deadline(&self) -> Option<Instant>;
 
     /// The fewest records that restore the present state, for a driver that compacts its record log: it writes them to a
     /// fresh file, makes that durable, swaps, and returns the last ticket it was given.
+    ///
+    /// Restored into a new machine, they are accepted and give the same checkpoint again.
     fn checkpoint(&self) -> impl Iterator<Item = Self::Record<'_>>;
 
     /// A view of the machine, for people and metrics.

@@ -238,7 +238,6 @@ fn single_message_never_stops_a_replica() {
                 assert_eq!(group.nodes[0].state(), &before);
                 group.rounds(1);
             }
-            assert!(group.nodes[0].rejections().impossible > 0, "{which}");
             assert!(group.events.contains(&(0, Event::UnknownUpdates(NodeId::new(2)))), "{which}");
             add(&mut group.nodes[0], 1);
             group.rounds(4);

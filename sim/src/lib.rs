@@ -11,6 +11,7 @@
 //! | [`Swarm`] | the probabilities of one run, drawn from its seed |
 //! | [`Marks`] | how often each rare thing happened; a campaign that never saw one is red |
 //! | [`Campaign`] | many seeds on several threads, and what they amount to |
+//! | [`conformance`] | the contract of [`Machine`](quorate_core::Machine), as checks that every machine must pass |
 //! | [`interact`] | interaction tests: text files of commands and expected traces |
 //! | `model` | model checking, with feature `model`: everything that may happen to a few nodes, within bounds |
 //! | [`shrink`] | from a seed that fails to a short interaction test that fails the same way |

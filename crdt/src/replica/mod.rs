@@ -645,7 +645,6 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             peer.set(Flag::Challenged, true);
             peer.set(Flag::ClaimEventDue, true);
         }
-        self.rejections.count(Rejected::Impossible);
         Ok(())
     }
 

@@ -50,6 +50,13 @@ impl Check {
 }
 
 /// Which machine breaks which rule, and how to see it again: the checks depend on the seed alone.
+///
+/// ```
+/// use quorate_sim::conformance::{Check, Failure};
+/// let (machine, what) = ("counter", "its deadline changed".to_owned());
+/// let failure = Failure { machine, check: Check::Refusals, seed: 3, what };
+/// assert_eq!(failure.to_string(), "counter fails Refusals with seed 3: its deadline changed");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
     /// The [name](super::Specimen::NAME) of the specimen.

@@ -15,7 +15,7 @@ const MAX_ROUNDS: usize = 1_000;
 const MAX_STEPS: u64 = 1_000_000;
 
 /// A start takes so long, in µs; messages that arrive meanwhile are lost.
-const START_US: u64 = 10_000;
+const START_US: u64 = 50_000;
 
 /// What is different from a plain run: three honest nodes, messages that are late, lost and
 /// duplicated, and disks that take their time.

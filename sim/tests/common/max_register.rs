@@ -47,6 +47,8 @@ pub struct MaxRegister<const BUG: u8> {
     announced: u64,
     now: Instant,
     repeat_at: Instant,
+    started: bool,
+    rejections: Rejections,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -91,6 +93,8 @@ impl<const BUG: u8> MaxRegister<BUG> {
             announced: 0,
             now: Instant::ZERO,
             repeat_at: Instant::ZERO,
+            started: false,
+            rejections: Rejections::default(),
         }
     }
 
@@ -135,6 +139,9 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     type Status = u64;
 
     fn restore(&mut self, record: Value) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
         if BUG != bug::IGNORES_RECORDS {
             (self.value, self.issued, self.durable) = (record.0, record.0, record.0);
         }
@@ -147,7 +154,11 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
         from: NodeId,
         message: Message<BUG>,
     ) -> Result<(), Rejected> {
+        if !self.peers.iter().any(|peer| peer.id == from) {
+            return Err(self.rejections.count(Rejected::UnknownSender));
+        }
         self.now = self.now.max(now);
+        self.started = true;
         if let Message::Offer(value) = message {
             if BUG == bug::REJECTS_HONEST_MESSAGES && value < self.value {
                 return Err(Rejected::Impossible);
@@ -164,6 +175,7 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
 
     fn tick(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.started = true;
         if self.now >= self.repeat_at {
             self.send_offers();
         }
@@ -208,7 +220,7 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     }
 
     fn rejections(&self) -> Rejections {
-        Rejections::default()
+        self.rejections
     }
 
     fn deadline(&self) -> Option<Instant> {

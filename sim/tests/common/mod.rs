@@ -3,7 +3,8 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 mod max_register;
+pub mod pinger;
 mod subject;
 
-pub use max_register::bug;
+pub use max_register::{MaxRegister, bug};
 pub use subject::MaxRegisterSubject;

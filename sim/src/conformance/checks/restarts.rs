@@ -14,7 +14,7 @@ pub(in crate::conformance) fn checkpoints<S: Specimen>(seed: u64) -> Result<(), 
     let mut probe = |moment: &Moment<'_, S>| {
         if rng.chance(1, SAMPLED) { restore_checkpoint(moment) } else { Ok(()) }
     };
-    let plan = Plan { seed, swaps: true, restarts: true, ..Plan::default() };
+    let plan = Plan { seed, swaps: true, ..Plan::default() };
     run::<S>(plan, Some(&mut probe)).map(drop)
 }
 
@@ -31,7 +31,7 @@ fn restore_checkpoint<S: Specimen>(moment: &Moment<'_, S>) -> Result<(), String>
     if again != records {
         return Err(format!("the checkpoint {records:02x?} restores the checkpoint {again:02x?}"));
     }
-    let from_log = restore(&host.records)?;
+    let Ok(from_log) = restore(&host.records) else { return Ok(()) }; // which `replay` reports
     let (of_log, of_checkpoint) = (S::durable(&from_log), S::durable(&machine));
     if of_log != of_checkpoint {
         return Err(format!(
@@ -51,7 +51,7 @@ pub(in crate::conformance) fn replay<S: Specimen>(seed: u64) -> Result<(), Strin
         let between = durable + rng.below((all - durable) as u64 + 1) as usize;
         [durable, between, all].into_iter().try_for_each(|records| restart(moment, records))
     };
-    let plan = Plan { seed, restarts: true, ..Plan::default() };
+    let plan = Plan { seed, restarts: true, swaps: true, ..Plan::default() };
     run::<S>(plan, Some(&mut probe)).map(drop)
 }
 

@@ -9,7 +9,7 @@ use crate::conformance::specimen::Specimen;
 const LONG_US: u64 = 3_600_000_000;
 
 pub(in crate::conformance) fn determinism<S: Specimen>(seed: u64) -> Result<(), String> {
-    let plan = Plan { seed, restarts: true, ..Plan::default() };
+    let plan = Plan { seed, ..Plan::default() };
     let first = run::<S>(plan, None)?;
     compare(&first, &run::<S>(plan, None)?, "the same inputs again")?;
     let taking = Taking { drain: true, ..Taking::default() };

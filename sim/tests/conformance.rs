@@ -1,0 +1,225 @@
+//! The conformance suite finds each rule that is broken, and nothing where none is.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::pinger::{Pinger, bug};
+use common::{MaxRegister, bug as register_bug};
+use quorate_core::{Instant, Rng};
+use quorate_sim::conformance::{Check, Specimen, check, check_all};
+
+/// The application of a [`Pinger`].
+#[derive(Clone)]
+struct Pings<const BUG: u8>(usize);
+
+impl<const BUG: u8> Specimen for Pings<BUG> {
+    type Machine = Pinger<BUG>;
+
+    const NAME: &'static str = "pinger";
+    const MESSAGES_PER_SECOND: u64 = 150;
+
+    fn new(node: usize) -> Self {
+        Self(node)
+    }
+
+    fn boot(&self, _seed: u64) -> Pinger<BUG> {
+        Pinger::new(self.0, Self::NODES)
+    }
+
+    fn durable(machine: &Pinger<BUG>) -> String {
+        format!("{} {}", machine.count(), machine.sum())
+    }
+
+    fn act(&mut self, machine: &mut Pinger<BUG>, _now: Instant, rng: &mut Rng) {
+        machine.add(rng.below(9));
+    }
+
+    fn refusals(_message: &common::pinger::Message<BUG>) -> Vec<Vec<u8>> {
+        vec![vec![1, 0]]
+    }
+
+    fn memory(machine: &Pinger<BUG>) -> Vec<(&'static str, usize, usize)> {
+        vec![("bytes", machine.bytes(), 128)]
+    }
+
+    fn longest_message(&self) -> Option<Vec<u8>> {
+        Some(vec![0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])
+    }
+
+    fn longest_record(&self) -> Option<Vec<u8>> {
+        Some([&[0xff; 9][..], &[1], &[0xff; 9], &[1]].concat())
+    }
+}
+
+const SEEDS: core::ops::Range<u64> = 0..4;
+
+/// Exactly these checks fail, and the first says so in these words.
+fn assert_only<const BUG: u8>(broken: &[Check], words: &str) {
+    for rule in Check::ALL {
+        let result = check::<Pings<BUG>>(rule, SEEDS);
+        if !broken.contains(&rule) {
+            assert_eq!(result, Ok(()));
+            continue;
+        }
+        let failure = result.expect_err("the bug is not found");
+        assert_eq!((failure.machine, failure.check), ("pinger", rule));
+        if rule == broken[0] {
+            assert!(failure.what.contains(words), "{failure}");
+        }
+        if BUG != bug::NONDETERMINISTIC {
+            let again = check::<Pings<BUG>>(rule, failure.seed..failure.seed + 1);
+            assert_eq!(again, Err(failure), "the seed does not show it again");
+        }
+    }
+}
+
+#[test]
+fn correct_machine_passes() {
+    assert_eq!(check_all::<Pings<{ bug::NONE }>>(SEEDS), Ok(()));
+}
+
+#[test]
+fn finds_refusal_that_moves_the_deadline() {
+    assert_only::<{ bug::REFUSAL_MOVES_DEADLINE }>(&[Check::Refusals], "deadline changed from");
+}
+
+#[test]
+fn finds_refusal_that_makes_an_output() {
+    assert_only::<{ bug::REFUSAL_ANSWERED }>(&[Check::Refusals], "outputs changed from");
+}
+
+#[test]
+fn finds_refusal_that_changes_the_state() {
+    assert_only::<{ bug::REFUSAL_TAKEN }>(&[Check::Refusals], "status changed from");
+}
+
+#[test]
+fn finds_refusal_that_is_not_counted() {
+    assert_only::<{ bug::REFUSAL_NOT_COUNTED }>(&[Check::Refusals], "in place of");
+}
+
+#[test]
+fn finds_accepted_message_that_is_counted() {
+    assert_only::<{ bug::ACCEPTED_COUNTED }>(&[Check::Refusals], "it gave Ok(())");
+}
+
+#[test]
+fn finds_checkpoint_without_a_field() {
+    assert_only::<{ bug::CHECKPOINT_LOSES_FIELD }>(&[Check::Checkpoints], "its checkpoint restores");
+}
+
+#[test]
+fn finds_checkpoint_that_is_refused() {
+    assert_only::<{ bug::CHECKPOINT_REFUSED }>(&[Check::Checkpoints, Check::Replay], "checkpoint is refused");
+}
+
+#[test]
+fn finds_checkpoint_that_grows() {
+    assert_only::<{ bug::CHECKPOINT_GROWS }>(&[Check::Checkpoints], "restores the checkpoint");
+}
+
+#[test]
+fn finds_record_that_is_refused_in_a_replay() {
+    assert_only::<{ bug::REPLAY_REFUSED }>(&[Check::Replay], "are missing");
+}
+
+#[test]
+fn finds_record_that_is_taken_after_the_start() {
+    assert_only::<{ bug::LATE_RECORD_TAKEN }>(&[Check::Replay], "after the start gives Ok(())");
+}
+
+#[test]
+fn finds_stop_after_a_replay() {
+    assert_only::<{ bug::STOPS_AFTER_REPLAY }>(&[Check::Replay], "stops itself");
+}
+
+#[test]
+fn finds_nondeterminism() {
+    assert_only::<{ bug::NONDETERMINISTIC }>(&[Check::Determinism, Check::SpuriousInputs], "with the same inputs again");
+}
+
+#[test]
+fn finds_drain_that_differs_from_poll() {
+    assert_only::<{ bug::DRAIN_DIFFERS }>(&[Check::Determinism], "with drain in place of poll");
+}
+
+#[test]
+fn finds_old_ticket_that_counts() {
+    assert_only::<{ bug::OLD_TICKET_COUNTS }>(&[Check::SpuriousInputs], "old tickets");
+}
+
+#[test]
+fn finds_tick_that_postpones_without_saying_so() {
+    assert_only::<{ bug::TICKS_POSTPONE }>(&[Check::SpuriousInputs], "spurious ticks");
+}
+
+#[test]
+fn finds_deadline_that_lies() {
+    assert_only::<{ bug::ACTS_EARLY }>(&[Check::Deadlines, Check::SpuriousInputs], "before its deadline");
+}
+
+#[test]
+fn finds_deadline_that_does_not_move() {
+    assert_only::<{ bug::DEADLINE_STAYS }>(&[Check::Deadlines], "tick it without end");
+}
+
+#[test]
+fn finds_two_encodings() {
+    assert_only::<{ bug::TWO_ENCODINGS }>(&[Check::Encoding], "which encodes as");
+}
+
+#[test]
+fn finds_lossy_encoding() {
+    assert_only::<{ bug::LOSSY_ENCODING }>(&[Check::Encoding], "reads back as");
+}
+
+#[test]
+fn finds_memory_beyond_the_formula() {
+    assert_only::<{ bug::GROWS }>(&[Check::Memory], "are documented");
+}
+
+#[test]
+fn finds_message_beyond_its_size() {
+    assert_only::<{ bug::LONG_MESSAGE }>(&[Check::Sizes], "max_message_len");
+}
+
+#[test]
+fn finds_size_that_is_not_reached() {
+    assert_only::<{ bug::LOOSE_SIZE }>(&[Check::Sizes], "max_record_len is Some(21)");
+}
+
+#[test]
+fn finds_storm() {
+    assert_only::<{ bug::STORM }>(&[Check::MessageRate], "refuses everything");
+}
+
+/// The application of the register of the other tests.
+#[derive(Clone)]
+struct Register(usize);
+
+impl Specimen for Register {
+    type Machine = MaxRegister<{ register_bug::NONE }>;
+
+    const NAME: &'static str = "max register";
+    const MESSAGES_PER_SECOND: u64 = 400;
+
+    fn new(node: usize) -> Self {
+        Self(node)
+    }
+
+    fn boot(&self, _seed: u64) -> Self::Machine {
+        MaxRegister::new(quorate_core::NodeId::new(self.0 as u64 + 1), Self::NODES as u64)
+    }
+
+    fn durable(machine: &Self::Machine) -> String {
+        machine.value().to_string()
+    }
+
+    fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng) {
+        machine.put(now.as_micros() / 1_000 + rng.below(90));
+    }
+}
+
+quorate_sim::conformance_tests! {
+    max_register: Register, seeds SEEDS;
+}
