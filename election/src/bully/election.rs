@@ -293,10 +293,14 @@ impl<S: Storage> Bully<S> {
             return;
         }
         self.due.alive = self.members.others();
-        if has_rival {
-            self.next_attempt();
-        } else {
+        if !has_rival {
+            self.asked = false;
             self.set_timer(self.config.heartbeat_us);
+        } else if self.attempt == 0 {
+            self.ask_followers();
+            self.supersede_rival_if_followed();
+        } else {
+            self.next_attempt();
         }
     }
 
@@ -371,7 +375,8 @@ impl<S: Storage> Bully<S> {
     /// followed, it goes on in an epoch after that. A leader that needs a quorum claims that epoch in place of its next heartbeat,
     /// and is accepted or not: at once, two could supersede each other as fast as the network is.
     /// In classic mode it asks: it goes on if it is followed by a majority, as of two leaders one
-    /// has that at most.
+    /// has that at most. It asks once between two heartbeats, or a node that always knows a later
+    /// epoch would make it ask and claim without end.
     fn on_rival(&mut self, epoch: Epoch) {
         if self.config.mode.needs_quorum() {
             self.rival = self.rival.max(epoch);
@@ -379,17 +384,25 @@ impl<S: Storage> Bully<S> {
         }
         if self.rival == Epoch::ZERO {
             self.attempt = 0;
-            self.next_attempt();
-            self.next_round();
-            self.due.alive = self.members.others();
+            if !self.asked {
+                self.ask_followers();
+            }
         }
         self.rival = self.rival.max(epoch);
         self.supersede_rival_if_followed();
     }
 
+    /// In classic mode: asks all nodes whether they still follow this leader.
+    fn ask_followers(&mut self) {
+        self.asked = true;
+        self.next_attempt();
+        self.next_round();
+        self.due.alive = self.members.others();
+    }
+
     fn supersede_rival_if_followed(&mut self) {
-        let asks = self.rival > Epoch::ZERO && !self.config.mode.needs_quorum();
-        if asks && self.members.outweighs(self.accepted) {
+        let asks = self.rival > Epoch::ZERO && self.attempt > 0;
+        if asks && !self.config.mode.needs_quorum() && self.members.outweighs(self.accepted) {
             self.leadership.raise_epoch(self.rival);
             self.claim();
         }

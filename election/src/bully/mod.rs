@@ -148,6 +148,8 @@ pub struct Bully<S: Storage> {
     /// A later epoch than this leader's, or zero. With a quorum the leader claims the next epoch at its next heartbeat; in classic
     /// mode it asks whether a majority still follows it.
     rival: Epoch,
+    /// In classic mode: this leader has asked who follows it since its last heartbeat.
+    asked: bool,
     round: u64,
     /// When this round began.
     round_at: Instant,
@@ -210,6 +212,7 @@ impl<S: Storage> Bully<S> {
             attempt: 0,
             accepted: 0,
             rival: Epoch::ZERO,
+            asked: false,
             round: 0,
             round_at: Instant::ZERO,
             confirmed_at: Instant::ZERO,
@@ -338,7 +341,7 @@ impl<S: Storage> Hash for Bully<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { members, leadership, role, attempt, accepted, rival, round, .. } = self;
         (members, leadership, role, attempt, accepted, rival, round).hash(state);
-        (self.started, self.leader_round, self.granted_to, &self.due).hash(state);
+        (self.started, self.asked, self.leader_round, self.granted_to, &self.due).hash(state);
         self.deadline.since(self.now).hash(state);
         if self.role == Role::Leader {
             self.now.since(self.round_at).hash(state);

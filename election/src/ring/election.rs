@@ -164,10 +164,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         if self.role != Role::Leader {
             self.start_election();
         } else if self.rival == Epoch::ZERO {
+            self.asked = false;
             self.alive_due = self.members.others();
             self.deadline = self.now.after(self.config.heartbeat_us);
         } else if self.attempt < self.config.attempts {
             self.query_followers();
+            self.on_follower(self.members.me(), self.leadership.epoch);
         } else {
             // those that are led are led by another
             self.leadership.raise_epoch(self.rival);
@@ -406,17 +408,21 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     }
 
     /// There is a later epoch than that of this leader. It asks all whether they still follow it, and goes on, in an epoch after that,
-    /// if a majority does, as of two leaders one has that at most.
+    /// if a majority does, as of two leaders one has that at most. It asks once between two heartbeats, or a node that always knows a
+    /// later epoch would make it ask and claim without end.
     fn on_rival(&mut self, epoch: Epoch) {
         if self.rival == Epoch::ZERO {
             (self.followers, self.attempt) = (0, 0);
-            self.query_followers();
+            if !self.asked {
+                self.query_followers();
+            }
         }
         self.rival = self.rival.max(epoch);
         self.on_follower(self.members.me(), self.leadership.epoch);
     }
 
     fn query_followers(&mut self) {
+        self.asked = true;
         self.attempt = self.attempt.saturating_add(1);
         self.alive_due = self.members.others();
         self.deadline = self.now.after(self.config.answer_timeout_us);
@@ -424,7 +430,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// A node, this one included, follows this leader.
     fn on_follower(&mut self, from: usize, epoch: Epoch) {
-        if self.rival == Epoch::ZERO || epoch != self.leadership.epoch {
+        if self.rival == Epoch::ZERO || self.attempt == 0 || epoch != self.leadership.epoch {
             return;
         }
         self.followers |= bit(from);

@@ -99,6 +99,8 @@ pub struct Ring<A: Algorithm, S: Storage> {
     suspected: MemberSet,
     /// A later epoch than that of this leader, which asks who still follows it; or zero.
     rival: Epoch,
+    /// This leader has asked who follows it since its last heartbeat.
+    asked: bool,
     followers: MemberSet,
     /// How often it has asked.
     attempt: u8,
@@ -153,6 +155,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             replied: [false; 2],
             suspected: 0,
             rival: Epoch::ZERO,
+            asked: false,
             followers: 0,
             attempt: 0,
             alive_due: 0,
@@ -234,7 +237,7 @@ impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
             members, leadership, role, token, phase, replied, suspected, seen_attempts, ..
         } = self;
         (members, leadership, role, token, phase, replied, suspected, seen_attempts).hash(state);
-        (self.started, self.alive_due, self.follow_due, self.rival).hash(state);
+        (self.started, self.asked, self.alive_due, self.follow_due, self.rival).hash(state);
         if self.rival > Epoch::ZERO {
             (self.followers, self.attempt).hash(state);
         }
