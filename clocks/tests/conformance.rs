@@ -3,9 +3,9 @@
 
 use core::marker::PhantomData;
 
-use quorate_clocks::causal::{Config, Event, Message};
 #[cfg(feature = "alloc")]
 use quorate_clocks::Heap;
+use quorate_clocks::causal::{Config, Event, Message};
 use quorate_clocks::{Causal, Inline, Storage, VersionVector};
 use quorate_core::{Instant, Machine, NodeId, Rng, Wire};
 use quorate_sim::conformance::Specimen;
@@ -84,7 +84,16 @@ impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
     }
 
     fn memory(member: &Causal<A, M, P>) -> Vec<(&'static str, usize, usize)> {
-        vec![("messages that are kept", member.stored(), M::LIMIT)]
+        // the formula of `Causal`'s documentation, for storage inside the value
+        let (a, m, p) = (A::LIMIT, M::LIMIT, P::LIMIT);
+        let product = |count: usize, each: usize| count.saturating_mul(each);
+        let message = product(24, a).saturating_add(p).saturating_add(72);
+        let actor = product(24, a).saturating_add(56 + 72);
+        let formula = product(m, message).saturating_add(product(a, actor)).saturating_add(360);
+        vec![
+            ("messages that are kept", member.stored(), m),
+            ("bytes", size_of::<Causal<A, M, P>>(), formula),
+        ]
     }
 }
 

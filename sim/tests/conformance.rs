@@ -1,10 +1,8 @@
 //! The conformance suite finds each rule that is broken, and nothing where none is.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::pinger::{Pinger, bug};
-use common::{MaxRegister, bug as register_bug};
+use crate::common::pinger::{self, Pinger, bug};
+use crate::common::{MaxRegister, bug as register_bug};
 use quorate_core::{Instant, Rng};
 use quorate_sim::conformance::{Check, Specimen, check, check_all};
 
@@ -34,7 +32,7 @@ impl<const BUG: u8> Specimen for Pings<BUG> {
         machine.add(rng.below(9));
     }
 
-    fn refusals(_message: &common::pinger::Message<BUG>) -> Vec<Vec<u8>> {
+    fn refusals(_message: &pinger::Message<BUG>) -> Vec<Vec<u8>> {
         vec![vec![1, 0]]
     }
 
@@ -61,7 +59,7 @@ fn assert_only<const BUG: u8>(broken: &[Check], words: &str) {
             assert_eq!(result, Ok(()));
             continue;
         }
-        let failure = result.expect_err("the bug is not found");
+        let failure = result.err().unwrap_or_else(|| panic!("{rule:?} does not find the bug"));
         assert_eq!((failure.machine, failure.check), ("pinger", rule));
         if rule == broken[0] {
             assert!(failure.what.contains(words), "{failure}");
@@ -105,12 +103,18 @@ fn finds_accepted_message_that_is_counted() {
 
 #[test]
 fn finds_checkpoint_without_a_field() {
-    assert_only::<{ bug::CHECKPOINT_LOSES_FIELD }>(&[Check::Checkpoints], "its checkpoint restores");
+    assert_only::<{ bug::CHECKPOINT_LOSES_FIELD }>(
+        &[Check::Checkpoints],
+        "its checkpoint restores",
+    );
 }
 
 #[test]
 fn finds_checkpoint_that_is_refused() {
-    assert_only::<{ bug::CHECKPOINT_REFUSED }>(&[Check::Checkpoints, Check::Replay], "checkpoint is refused");
+    assert_only::<{ bug::CHECKPOINT_REFUSED }>(
+        &[Check::Checkpoints, Check::Replay],
+        "checkpoint is refused",
+    );
 }
 
 #[test]
@@ -135,7 +139,10 @@ fn finds_stop_after_a_replay() {
 
 #[test]
 fn finds_nondeterminism() {
-    assert_only::<{ bug::NONDETERMINISTIC }>(&[Check::Determinism, Check::SpuriousInputs], "with the same inputs again");
+    assert_only::<{ bug::NONDETERMINISTIC }>(
+        &[Check::Determinism, Check::SpuriousInputs],
+        "with the same inputs again",
+    );
 }
 
 #[test]
@@ -155,7 +162,10 @@ fn finds_tick_that_postpones_without_saying_so() {
 
 #[test]
 fn finds_deadline_that_lies() {
-    assert_only::<{ bug::ACTS_EARLY }>(&[Check::Deadlines, Check::SpuriousInputs], "before its deadline");
+    assert_only::<{ bug::ACTS_EARLY }>(
+        &[Check::Deadlines, Check::SpuriousInputs],
+        "before its deadline",
+    );
 }
 
 #[test]

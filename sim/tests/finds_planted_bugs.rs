@@ -1,9 +1,7 @@
 //! The simulator must find the bugs that are planted in a small protocol, and nothing without one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{MaxRegisterSubject, bug};
+use crate::common::{MaxRegisterSubject, bug};
 use quorate_sim::{Campaign, Outcome, run};
 
 fn campaign<const BUG: u8>(seeds: u64) -> Outcome {

@@ -128,7 +128,7 @@ impl Config {
 /// on any network, and authentication where others can write to it.
 ///
 /// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
-/// `P` and `L`, and 200 bytes; a received state is decoded beside the present one. A message takes
+/// `P` and `L`, and 240 bytes; a received state is decoded beside the present one. A message takes
 /// `max_delta_bytes` and 50, or the encoded state and 50: frames must take a state.
 ///
 /// ```

@@ -208,7 +208,8 @@ impl<S: Specimen> Net<S> {
     fn next(&mut self) -> Option<(usize, Input)> {
         let silent = self.plan.last == Peer::Refuses;
         let up = self.hosts.iter().enumerate().filter(|(node, _)| !silent || self.is_honest(*node));
-        let wakes = up.filter_map(|(node, host)| Some((host.wake_at()?.max(host.starts_until), node)));
+        let wakes =
+            up.filter_map(|(node, host)| Some((host.wake_at()?.max(host.starts_until), node)));
         let wake = wakes.min().filter(|(at, _)| *at <= S::RUN_US);
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
         let queued = queued.filter(|at| *at <= S::RUN_US);

@@ -48,7 +48,9 @@ fn is_reached(
 ) -> Result<(), String> {
     match longest {
         None if most.is_none() => Ok(()),
-        None => Err(format!("max_{kind}_len is {most:?}, and there is no longest_{kind} to show it")),
+        None => {
+            Err(format!("max_{kind}_len is {most:?}, and there is no longest_{kind} to show it"))
+        }
         Some(bytes) if !decodes(bytes) => Err(format!("longest_{kind} does not decode")),
         Some(bytes) if Some(bytes.len()) == most => Ok(()),
         Some(bytes) => Err(format!(

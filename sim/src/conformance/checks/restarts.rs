@@ -79,7 +79,10 @@ fn refuse_late_record<S: Specimen>(moment: &Moment<'_, S>) -> Result<(), String>
     let mut machine = host.machine.clone();
     let result = machine.restore(record);
     if result != Err(Corrupt::Started) {
-        return Err(format!("a record after the start gives {result:?}, not {:?}", Corrupt::Started));
+        return Err(format!(
+            "a record after the start gives {result:?}, not {:?}",
+            Corrupt::Started
+        ));
     }
     let before = Observed::<S>::of(&host.machine, moment.now, Ticket::default())?;
     let after = Observed::<S>::of(&machine, moment.now, Ticket::default())?;

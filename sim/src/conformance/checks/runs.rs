@@ -29,11 +29,9 @@ fn compare(first: &[Line], second: &[Line], with: &str) -> Result<(), String> {
     let at = pairs.take_while(|(first, second)| first == second).count();
     match (first.get(at), second.get(at)) {
         (None, None) => Ok(()),
-        (without, other) => Err(format!(
-            "output {at} is {}, and with {with} {}",
-            name(without),
-            name(other)
-        )),
+        (without, other) => {
+            Err(format!("output {at} is {}, and with {with} {}", name(without), name(other)))
+        }
     }
 }
 
@@ -73,8 +71,7 @@ fn tick_at<S: Specimen>(moment: &Moment<'_, S>, at: Instant) -> Result<(), Strin
     let before = &moment.host.machine;
     let mut machine = before.clone();
     machine.tick(at);
-    let what = if let Some(output) =
-        collect::<S>(&mut machine, Taking::default(), |_| ())?.first()
+    let what = if let Some(output) = collect::<S>(&mut machine, Taking::default(), |_| ())?.first()
     {
         format!("it emits {output:02x?}")
     } else if machine.deadline() != before.deadline() {
@@ -86,5 +83,9 @@ fn tick_at<S: Specimen>(moment: &Moment<'_, S>, at: Instant) -> Result<(), Strin
     } else {
         return Ok(());
     };
-    Err(format!("ticked at {} µs, before its deadline {:?}: {what}", at.as_micros(), before.deadline()))
+    Err(format!(
+        "ticked at {} µs, before its deadline {:?}: {what}",
+        at.as_micros(),
+        before.deadline()
+    ))
 }
