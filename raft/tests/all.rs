@@ -44,6 +44,7 @@ mod snapshot_chunks;
 mod snapshot_requests;
 mod snapshots;
 mod stopped_node;
+mod submissions;
 mod term_gap_limits;
 mod term_gaps;
 mod typed_commands;

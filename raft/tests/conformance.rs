@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use core::marker::PhantomData;
+use quorate_raft::ReplicatedLog as _;
 
 use quorate_core::{Instant, Machine, NodeId, Rng};
 #[cfg(feature = "alloc")]
