@@ -3,7 +3,7 @@
 //! **Not** here: authentication, so trusted networks only; snapshots, so at 64 MiB the log is full
 //! and takes no more lines: `quorate-tokio` is for programs that compact their write-ahead log.
 use quorate_core::{Instant, Machine, NodeId, Output, Wire};
-use quorate_raft::{Config, EntryKind, Event, Heap, Message, Raft, Record, Role};
+use quorate_raft::{Config, Event, Heap, Message, Raft, Record, ReplicatedLog};
 use std::io::{self, ErrorKind, prelude::*};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -52,9 +52,8 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
                 let Ok(message) = Message::from_slice(&bytes) else { continue };
                 let _ = raft.receive(now(), from, message); // refusals are counted in `status()`
             } else {
-                let leads = raft.status().role == Role::Leader;
-                let e = if leads { raft.propose(&bytes).err() } else { raft.forward(&bytes).err() };
-                e.map_or(Ok(()), |error| writeln!(out, "-- not proposed: {error}"))?;
+                let error = raft.submit(&bytes).err(); // a leader proposes it, others hand it on
+                error.map_or(Ok(()), |error| writeln!(out, "-- not submitted: {error}"))?;
             }
         }
         raft.tick(now());
@@ -65,7 +64,7 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
                     Output::Persist(ticket, record) => records.push((ticket, frame(&record))),
                     Output::Send(to, message) => send(to, frame(&message)),
                     Output::Event(Event::Committed(entries)) => {
-                        for e in entries.iter().filter(|e| e.kind == EntryKind::Command) {
+                        for e in entries.commands() {
                             writeln!(out, "{}: {}", e.index, String::from_utf8_lossy(e.data))?;
                         }
                     }
