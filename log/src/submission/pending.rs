@@ -15,17 +15,20 @@ pub(super) struct Pending<T> {
     /// It is not submitted again before.
     retry_at: Instant,
     lost_leaders: u32,
+    /// After so many it is not submitted again; 0 for no limit.
+    max_lost_leaders: u32,
     /// Why it was not taken the last time; `None` if it was lost.
     refusal: Option<SubmitError>,
     pub(super) ended: Option<Outcome>,
 }
 
-/// A command was handed over: how, to whom as the leader, and when.
+/// A command was handed over: how, and in whose epoch.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
     way: Way,
     epoch: u64,
-    at: Instant,
+    /// It is handed over again then, if commands are submitted again.
+    again_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +40,7 @@ pub(super) enum Way {
 }
 
 impl<T> Pending<T> {
-    pub(super) const fn new(command: T, deadline: Instant) -> Self {
+    pub(super) const fn new(command: T, deadline: Instant, max_lost_leaders: u32) -> Self {
         Self {
             command,
             deadline,
@@ -45,6 +48,7 @@ impl<T> Pending<T> {
             uncertain: false,
             retry_at: Instant::ZERO,
             lost_leaders: 0,
+            max_lost_leaders,
             refusal: Some(SubmitError::NotLeader(None)),
             ended: None,
         }
@@ -60,16 +64,15 @@ impl<T> Pending<T> {
     }
 
     /// It was handed over.
-    pub(super) fn attempt(&mut self, way: Way, epoch: u64, at: Instant) {
+    pub(super) fn attempt(&mut self, way: Way, epoch: u64, again_at: Instant) {
         self.uncertain |= self.attempt.is_some();
-        self.attempt = Some(Attempt { way, epoch, at });
+        self.attempt = Some(Attempt { way, epoch, again_at });
     }
 
     /// The leader has proposed what it was handed.
     pub(super) fn taken(&mut self, proposal: Proposal) {
         if let Some(attempt) = &mut self.attempt {
-            *attempt =
-                Attempt { way: Way::Proposed(proposal), epoch: proposal.epoch, at: attempt.at };
+            (attempt.way, attempt.epoch) = (Way::Proposed(proposal), proposal.epoch);
         }
     }
 
@@ -109,21 +112,40 @@ impl<T> Pending<T> {
             return Instant::MAX;
         }
         match self.attempt {
-            Some(Attempt { way: Way::HandedOver(_), at, .. }) if config.again => {
-                at.after(config.resend_us)
-            }
+            Some(Attempt { again_at, .. }) if config.again => again_at,
             Some(_) => Instant::MAX,
-            None if self.is_exhausted(config) || (self.uncertain && !config.again) => Instant::MAX,
+            None if self.is_exhausted() || (self.uncertain && !config.again) => Instant::MAX,
             None => self.retry_at,
         }
     }
 
-    const fn is_exhausted(&self, config: &Config) -> bool {
-        config.max_lost_leaders != 0 && self.lost_leaders >= config.max_lost_leaders
+    /// It is not due before.
+    pub(super) fn postpone(&mut self, until: Instant) {
+        self.retry_at = until;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.again_at = until;
+        }
     }
 
-    /// What is known of it now that it is not waited for any longer.
-    pub(super) const fn give_up(&self) -> Outcome {
+    /// It may be what ended the leaders that had it, and so is handed to no other.
+    pub(super) const fn is_exhausted(&self) -> bool {
+        self.max_lost_leaders != 0 && self.lost_leaders >= self.max_lost_leaders
+    }
+
+    pub(super) const fn limit_lost_leaders(&mut self, max: u32) {
+        self.max_lost_leaders = max;
+    }
+
+    /// It was handed over before.
+    pub(super) const fn is_again(&self) -> bool {
+        self.attempt.is_some() || self.uncertain
+    }
+
+    /// What is known of it.
+    pub(super) const fn known(&self) -> Outcome {
+        if let Some(outcome) = self.ended {
+            return outcome;
+        }
         match self.refusal {
             _ if self.attempt.is_some() || self.uncertain => Outcome::Unknown,
             Some(reason) => Outcome::Refused(reason),

@@ -49,6 +49,8 @@ pub struct Due<'a, T> {
     pub floor: u64,
     /// The command.
     pub command: &'a T,
+    /// It was handed over before, and may have come to something.
+    pub again: bool,
 }
 
 impl<T: Debug, S: Storage> Submissions<T, S> {
@@ -112,7 +114,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     pub fn submit_until(&mut self, deadline: Instant, command: T) -> Result<u64, Full> {
         let number = self.first.saturating_add(self.queue.len() as u64);
-        self.queue.push(Pending::new(command, deadline))?;
+        self.queue.push(Pending::new(command, deadline, self.config.max_lost_leaders))?;
         self.len = self.len.saturating_add(1);
         self.due_at = Instant::ZERO;
         self.earliest_deadline = self.earliest_deadline.min(deadline);
@@ -161,7 +163,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         };
         let (number, floor) = (self.first.saturating_add(at as u64), self.floor());
         let pending = self.queue.get(at)?;
-        Some(Due { number, floor, command: &pending.command })
+        Some(Due { number, floor, command: &pending.command, again: pending.is_again() })
     }
 
     /// What the log said to a command that was [`due`](Self::due).
@@ -186,17 +188,17 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         result: Result<Submitted, SubmitError>,
     ) {
         let retry_at = now.after(self.config.retry_us);
-        let Some(pending) = self.get_mut(number) else { return };
+        let Some(pending) = self.pending_mut(number) else { return };
         match result {
             Ok(Submitted::Proposed(proposal)) => {
-                pending.attempt(Way::Proposed(proposal), proposal.epoch, now);
+                pending.attempt(Way::Proposed(proposal), proposal.epoch, Instant::MAX);
             }
             Ok(Submitted::Forwarded(id)) => {
-                pending.attempt(Way::Forwarded(id), leadership.epoch, now);
+                pending.attempt(Way::Forwarded(id), leadership.epoch, Instant::MAX);
             }
             Err(reason @ (SubmitError::TooLarge | SubmitError::Stopped)) => {
                 pending.refused(Some(reason), retry_at);
-                let outcome = pending.give_up();
+                let outcome = pending.known();
                 self.end(number, outcome);
             }
             Err(reason @ SubmitError::NotLeader(_)) => {
@@ -229,11 +231,91 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
-        let resend_at = now.after(self.config.resend_us);
-        if let Some(pending) = self.get_mut(number) {
-            pending.attempt(Way::HandedOver(to), leadership.epoch, now);
-            self.next_due_at = self.next_due_at.min(resend_at);
+        let again_at = now.after(self.config.resend_us);
+        if let Some(pending) = self.pending_mut(number) {
+            pending.attempt(Way::HandedOver(to), leadership.epoch, again_at);
+            self.next_due_at = self.next_due_at.min(again_at);
         }
+    }
+
+    /// A command is not [`due`](Self::due) before `until`, unless the leader changes; at once if that has passed.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::Leadership;
+    /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// submissions.postpone(1, Instant::MAX); // the application queues it
+    /// assert!(submissions.due(Instant::ZERO, leadership).is_none());
+    /// submissions.postpone(1, Instant::ZERO);
+    /// assert!(submissions.due(Instant::ZERO, leadership).is_some());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn postpone(&mut self, number: u64, until: Instant) {
+        if let Some(pending) = self.pending_mut(number) {
+            pending.postpone(until);
+            self.due_at = self.due_at.min(until);
+            self.next_due_at = self.next_due_at.min(until);
+        }
+    }
+
+    /// Submits a command to no more leaders, if so many were lost, one after the other, while they had it: in place of
+    /// [`Config::max_lost_leaders`].
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// let number = submissions.submit(Instant::ZERO, "keys *")?;
+    /// submissions.limit_lost_leaders(number, 1);
+    /// assert!(!submissions.is_exhausted(number));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn limit_lost_leaders(&mut self, number: u64, max: u32) {
+        if let Some(pending) = self.pending_mut(number) {
+            pending.limit_lost_leaders(max);
+        }
+    }
+
+    /// Whether as many leaders were lost while they had the command as may be: it is not submitted again.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// # use quorate_log::{Leadership, Proposal, Submitted};
+    /// let leadership = |epoch| Leadership { leader: Some(NodeId::new(2)), epoch };
+    /// let config = Config { max_lost_leaders: 1, ..Config::again(5_000_000) };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(config);
+    /// submissions.submit(Instant::ZERO, "keys *")?;
+    /// submissions.handed_over(Instant::ZERO, leadership(3), 1, NodeId::new(2));
+    /// assert!(submissions.due(Instant::ZERO, leadership(4)).is_none());
+    /// assert!(submissions.is_exhausted(1));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn is_exhausted(&self, number: u64) -> bool {
+        self.pending(number).is_some_and(Pending::is_exhausted)
+    }
+
+    /// What is known of a pending command: how it would end if it were given up now.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, NodeId};
+    /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
+    /// # use quorate_log::Leadership;
+    /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::default());
+    /// submissions.submit(Instant::ZERO, "set x 1")?;
+    /// assert!(submissions.known(1).is_some_and(Outcome::is_certainly_absent));
+    /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
+    /// assert_eq!(submissions.known(1), Some(Outcome::Unknown));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    #[must_use]
+    pub fn known(&self, number: u64) -> Option<Outcome> {
+        self.pending(number).map(Pending::known)
     }
 
     /// A node that the application [handed a command to](Self::handed_over) says that it did not propose it, and will not.
@@ -252,7 +334,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     pub fn refused(&mut self, now: Instant, number: u64, by: NodeId, reason: SubmitError) {
         let retry_at = now.after(self.config.retry_us);
-        if let Some(pending) = self.get_mut(number)
+        if let Some(pending) = self.pending_mut(number)
             && pending.way() == Some(Way::HandedOver(by))
         {
             pending.refused(Some(reason), retry_at);
@@ -352,14 +434,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         let mut earliest = Instant::MAX;
         for at in 0..self.queue.len() {
             let Some(pending) = self.queue.get(at) else { continue };
-            let outcome = match pending.ended {
-                Some(outcome) => outcome,
-                None if pending.deadline() <= now => pending.give_up(),
-                None => {
-                    earliest = earliest.min(pending.deadline());
-                    continue;
-                }
-            };
+            if pending.ended.is_none() && now < pending.deadline() {
+                earliest = earliest.min(pending.deadline());
+                continue;
+            }
+            let outcome = pending.known();
             let number = self.first.saturating_add(at as u64);
             return self.remove(at).map(|command| (number, command, outcome));
         }
@@ -383,7 +462,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     pub fn stop(&mut self) {
         for at in 0..self.queue.len() {
             let Some(pending) = self.queue.get(at) else { continue };
-            let outcome = match pending.give_up() {
+            let outcome = match pending.known() {
                 Outcome::Unknown => Outcome::Unknown,
                 _ => Outcome::Refused(SubmitError::Stopped),
             };
@@ -469,8 +548,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     #[must_use]
     pub fn is_under_way(&self, number: u64) -> bool {
-        let pending = self.slot(number).and_then(|at| self.queue.get(at));
-        pending.is_some_and(|pending| pending.way().is_some())
+        self.pending(number).is_some_and(|pending| pending.way().is_some())
     }
 
     /// A pending command.
@@ -485,7 +563,24 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&T> {
-        Some(&self.queue.get(self.slot(number)?)?.command)
+        Some(&self.pending(number)?.command)
+    }
+
+    /// A pending command, to note something with it.
+    ///
+    /// ```
+    /// # use quorate_core::Instant;
+    /// # use quorate_log::submission::{Config, Inline, Submissions};
+    /// let mut submissions = Submissions::<(&str, u32), Inline<1>>::new(Config::default());
+    /// let number = submissions.submit(Instant::ZERO, ("set x 1", 0))?;
+    /// if let Some((_, asked)) = submissions.get_mut(number) {
+    ///     *asked += 1;
+    /// }
+    /// assert_eq!(submissions.get(number), Some(&("set x 1", 1)));
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        Some(&mut self.pending_mut(number)?.command)
     }
 
     /// Takes back a command that is not to be waited for any longer, with what is known of it.
@@ -500,10 +595,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn give_up(&mut self, number: u64) -> Option<(T, Outcome)> {
-        let at = self.slot(number)?;
-        let pending = self.queue.get(at)?;
-        let outcome = pending.ended.unwrap_or_else(|| pending.give_up());
-        Some((self.remove(at)?, outcome))
+        let outcome = self.known(number)?;
+        Some((self.applied(number)?, outcome))
     }
 
     /// The pending commands, by number.
@@ -610,7 +703,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     }
 
     fn end(&mut self, number: u64, outcome: Outcome) {
-        if let Some(pending) = self.get_mut(number) {
+        if let Some(pending) = self.pending_mut(number) {
             let before = pending.ended.replace(outcome);
             self.ended = self.ended.saturating_add(usize::from(before.is_none()));
         }
@@ -620,7 +713,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         usize::try_from(number.checked_sub(self.first)?).ok()
     }
 
-    fn get_mut(&mut self, number: u64) -> Option<&mut Pending<T>> {
+    fn pending(&self, number: u64) -> Option<&Pending<T>> {
+        self.queue.get(self.slot(number)?)
+    }
+
+    fn pending_mut(&mut self, number: u64) -> Option<&mut Pending<T>> {
         let at = self.slot(number)?;
         self.queue.get_mut(at)
     }
