@@ -25,6 +25,7 @@ use crate::apply::State;
 use crate::batch::Batch;
 use crate::forward::{Frame, Refusal, RequestId};
 use crate::incarnation::Incarnation;
+use crate::limits;
 use crate::node_status::{Counters, NodeStatus};
 use crate::output_budget::OutputBudget;
 use crate::pending::{BatchReply, Pending, PendingBatch};
@@ -90,8 +91,8 @@ pub(crate) struct Replica {
     /// answered.
     probe_read: Option<u64>,
     deferred_reads: VecDeque<u64>,
-    /// Local batches to route when frames can be sent.
-    unsent: VecDeque<RequestId>,
+    /// Batches are due, and this turn has no time for them.
+    more_due: bool,
     /// Frames for peers, and which own batch a request is about.
     outgoing: Vec<(NodeId, Vec<u8>, Option<RequestId>)>,
     chunk_requests: Vec<ChunkRequest>,
@@ -182,8 +183,9 @@ impl Replica {
             policy,
             state,
             snapshots,
-            writes: Pending::default(),
-            reads: Pending::default(),
+            writes: Pending::new(limits::SESSION_WINDOW as usize),
+            // bounded by the bytes of all that is in flight
+            reads: Pending::new(usize::MAX),
             forwarded: HashMap::new(),
             forwarded_bytes: 0,
             in_flight: VecDeque::new(),
@@ -202,7 +204,7 @@ impl Replica {
             output_budget: OutputBudget::default(),
             probe_read: None,
             deferred_reads: VecDeque::new(),
-            unsent: VecDeque::new(),
+            more_due: false,
             outgoing: Vec::new(),
             chunk_requests: Vec::new(),
             addresses,
@@ -260,11 +262,8 @@ impl Replica {
         // reads under way are lost; their nodes send them again
         for requester in self.rounds.drain(..).flat_map(|(_, requesters)| requesters) {
             match requester {
-                Requester::Local(number) => {
-                    if let Some(waiting) = self.reads.get_mut(number) {
-                        waiting.leader_lost();
-                    }
-                }
+                // it is due again once another leader is known
+                Requester::Local(_) => {}
                 Requester::Peer { node, request_id, .. } => {
                     self.read_queue.unregister(node, request_id)
                 }
@@ -277,10 +276,8 @@ impl Replica {
             self.in_flight.clear();
             self.in_flight_work = 0;
             for queued_write in self.queued_writes.drain(..) {
-                if let QueuedWrite::Local(number) = queued_write
-                    && let Some(waiting) = self.writes.get_mut(number)
-                {
-                    waiting.retry_at = Instant::ZERO;
+                if let QueuedWrite::Local(number) = queued_write {
+                    self.writes.resume(number);
                 }
             }
             self.snapshots.stop_serving();
@@ -297,11 +294,7 @@ impl Replica {
             Err(_) => {
                 for requester in requesters {
                     match requester {
-                        Requester::Local(number) => {
-                            if let Some(waiting) = self.reads.get_mut(number) {
-                                waiting.attempt = None;
-                            }
-                        }
+                        Requester::Local(number) => self.reads.resume(number),
                         Requester::Peer { node, request_id, .. } => {
                             self.read_queue.unregister(node, request_id);
                             let refusal = Frame::Refusal { request_id, reason: Refusal::NotLeader };
@@ -369,6 +362,18 @@ impl Replica {
             warn!("this node's disk takes no more: stepping down");
             self.stepped_down_for_disk = true;
             raft.step_down();
+        }
+    }
+
+    /// Fails what this node's clients wait for.
+    fn fail_all_pending(&mut self, error: &str, unknown: &str) {
+        for pending in [&mut self.writes, &mut self.reads] {
+            for number in pending.numbers(|_, _| true) {
+                if let Some((waiting, known)) = pending.give_up(number) {
+                    let certain = known.is_certainly_absent() || waiting.batch.is_read_only();
+                    waiting.fail(if certain { error } else { unknown });
+                }
+            }
         }
     }
 

@@ -35,11 +35,11 @@ pub trait Queue<T> {
 }
 
 /// Everything inside the value: no heap. At most `PENDING` commands between the oldest undecided one and the newest; RAM:
-/// `PENDING` times the command and 112 bytes, and 128.
+/// `PENDING` times the command and 112 bytes, and 160.
 ///
 /// ```
 /// use quorate_log::submission::{Inline, Submissions};
-/// assert!(size_of::<Submissions<u64, Inline<4>>>() <= 4 * (8 + 112) + 128);
+/// assert!(size_of::<Submissions<u64, Inline<4>>>() <= 4 * (8 + 112) + 160);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const PENDING: usize>;

@@ -23,11 +23,16 @@ pub struct Submissions<T: Debug, S: Storage> {
     first: u64,
     /// Commands in the queue.
     len: usize,
-    /// Where the pass over commands that are due goes on.
+    /// The slot of the first command that was never offered.
+    fresh: usize,
+    /// Where the pass over those that were goes on.
     cursor: usize,
-    /// The next pass need not begin before, ….
+    /// The command that was offered last, until the application tells what became of it.
+    offered: Option<u64>,
+    pass: Pass,
+    /// A pass need not begin before.
     due_at: Instant,
-    /// … as the earliest of the commands seen in this one.
+    /// The earliest time at which a command that this pass has seen is due.
     next_due_at: Instant,
     /// The log has no room until then.
     hold_until: Instant,
@@ -37,6 +42,14 @@ pub struct Submissions<T: Debug, S: Storage> {
     leadership: Leadership,
     /// The last index that was applied, as far as the application told.
     applied: Index,
+}
+
+/// The pass of a turn over the commands that were offered before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pass {
+    Before,
+    Running,
+    Over,
 }
 
 /// A command that is to be handed to the log.
@@ -68,8 +81,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             queue: <S as Kinds>::Queue::with_limit(config.max_pending),
             first: 1,
             len: 0,
+            fresh: 0,
             cursor: 0,
-            due_at: Instant::ZERO,
+            offered: None,
+            pass: Pass::Before,
+            due_at: Instant::MAX,
             next_due_at: Instant::MAX,
             hold_until: Instant::ZERO,
             earliest_deadline: Instant::MAX,
@@ -116,7 +132,6 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         let number = self.first.saturating_add(self.queue.len() as u64);
         self.queue.push(Pending::new(command, deadline, self.config.max_lost_leaders))?;
         self.len = self.len.saturating_add(1);
-        self.due_at = Instant::ZERO;
         self.earliest_deadline = self.earliest_deadline.min(deadline);
         Ok(number)
     }
@@ -142,27 +157,21 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// The first time, commands come in the order of their numbers.
     pub fn due(&mut self, now: Instant, leadership: Leadership) -> Option<Due<'_, T>> {
         self.observe(now, leadership);
-        if leadership.leader.is_none() || now < self.hold_until || now < self.due_at {
-            return None;
+        if self.offered.take().is_some() {
+            // the application did not say what became of it
+            self.look_again(now.after(self.config.retry_us));
         }
-        let at = loop {
-            let at = self.cursor;
-            if at >= self.queue.len() {
-                self.cursor = 0;
-                self.due_at = self.next_due_at;
-                self.next_due_at = Instant::MAX;
-                return None;
-            }
-            self.cursor = at.saturating_add(1);
-            let due_at =
-                self.queue.get(at).map_or(Instant::MAX, |pending| pending.due_at(&self.config));
-            if due_at <= now {
-                break at;
-            }
-            self.next_due_at = self.next_due_at.min(due_at);
+        let at = match leadership.leader {
+            Some(_) if now >= self.hold_until => self.next_due(now),
+            _ => None,
+        };
+        let Some(at) = at else {
+            self.pass = Pass::Before;
+            return None;
         };
         let (number, floor) = (self.first.saturating_add(at as u64), self.floor());
         let pending = self.queue.get(at)?;
+        self.offered = Some(number);
         Some(Due { number, floor, command: &pending.command, again: pending.is_again() })
     }
 
@@ -188,7 +197,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         result: Result<Submitted, SubmitError>,
     ) {
         let retry_at = now.after(self.config.retry_us);
-        let Some(pending) = self.pending_mut(number) else { return };
+        let Some(pending) = self.told(number) else { return };
         match result {
             Ok(Submitted::Proposed(proposal)) => {
                 pending.attempt(Way::Proposed(proposal), proposal.epoch, Instant::MAX);
@@ -203,13 +212,12 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             }
             Err(reason @ SubmitError::NotLeader(_)) => {
                 pending.refused(Some(reason), retry_at);
-                self.next_due_at = self.next_due_at.min(retry_at);
+                self.look_again(retry_at);
             }
             Err(reason @ (SubmitError::Busy | SubmitError::LogFull)) => {
                 // those behind it wait as well, so that they do not come into the log before it
                 pending.refused(Some(reason), now);
                 self.hold_until = retry_at;
-                self.cursor = 0;
                 self.due_at = Instant::ZERO;
             }
         }
@@ -232,13 +240,13 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
         let again_at = now.after(self.config.resend_us);
-        if let Some(pending) = self.pending_mut(number) {
+        if let Some(pending) = self.told(number) {
             pending.attempt(Way::HandedOver(to), leadership.epoch, again_at);
-            self.next_due_at = self.next_due_at.min(again_at);
+            self.look_again(again_at);
         }
     }
 
-    /// A command is not [`due`](Self::due) before `until`, unless the leader changes; at once if that has passed.
+    /// A command is not [`due`](Self::due) before `until`; one that was handed over is earlier, if the leader changes.
     ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
@@ -254,10 +262,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn postpone(&mut self, number: u64, until: Instant) {
-        if let Some(pending) = self.pending_mut(number) {
+        if let Some(pending) = self.told(number) {
             pending.postpone(until);
-            self.due_at = self.due_at.min(until);
-            self.next_due_at = self.next_due_at.min(until);
+            self.look_again(until);
         }
     }
 
@@ -338,8 +345,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             && pending.way() == Some(Way::HandedOver(by))
         {
             pending.refused(Some(reason), retry_at);
-            self.due_at = self.due_at.min(retry_at);
-            self.next_due_at = self.next_due_at.min(retry_at);
+            self.look_again(retry_at);
         }
     }
 
@@ -396,18 +402,20 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     pub fn applied_at(&mut self, proposal: Proposal) -> Option<(u64, T)> {
         self.applied = self.applied.max(proposal.index);
-        let mut found = None;
+        let (mut found, mut look_again) = (None, false);
         for at in 0..self.queue.len() {
             let Some(pending) = self.queue.get_mut(at) else { continue };
             match pending.way() {
                 Some(Way::Proposed(of)) if of == proposal => found = Some(at),
                 Some(Way::Proposed(of)) if of.index == proposal.index => {
                     pending.refused(None, Instant::ZERO);
-                    self.due_at = Instant::ZERO;
-                    self.next_due_at = Instant::ZERO;
+                    look_again = true;
                 }
                 _ => {}
             }
+        }
+        if look_again {
+            self.look_again(Instant::ZERO);
         }
         let at = found?;
         let number = self.first.saturating_add(at as u64);
@@ -492,6 +500,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
         let due_at = match self.leadership.leader {
             None => Instant::MAX,
+            Some(_) if self.fresh < self.queue.len() => self.hold_until,
             Some(_) => self.due_at.max(self.hold_until),
         };
         Some(self.earliest_deadline.min(due_at))
@@ -638,6 +647,41 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.len == 0
     }
 
+    /// The slot of the next command that is due: first those that were offered before, in one pass, then the others.
+    fn next_due(&mut self, now: Instant) -> Option<usize> {
+        if self.pass == Pass::Before && now >= self.due_at {
+            (self.pass, self.cursor, self.next_due_at) = (Pass::Running, 0, Instant::MAX);
+        }
+        while self.pass == Pass::Running {
+            let at = self.cursor;
+            if at >= self.fresh {
+                self.due_at = self.next_due_at;
+                break;
+            }
+            self.cursor = at.saturating_add(1);
+            let due_at = self.due_at_slot(at);
+            if due_at <= now {
+                return Some(at);
+            }
+            self.next_due_at = self.next_due_at.min(due_at);
+        }
+        self.pass = Pass::Over;
+        while self.fresh < self.queue.len() {
+            let at = self.fresh;
+            self.fresh = at.saturating_add(1);
+            let due_at = self.due_at_slot(at);
+            if due_at <= now {
+                return Some(at);
+            }
+            self.due_at = self.due_at.min(due_at);
+        }
+        None
+    }
+
+    fn due_at_slot(&self, at: usize) -> Instant {
+        self.queue.get(at).map_or(Instant::MAX, |pending| pending.due_at(&self.config))
+    }
+
     /// Notes who leads.
     fn observe(&mut self, now: Instant, leadership: Leadership) {
         if leadership == self.leadership {
@@ -699,7 +743,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             }
         }
         self.ended = ended;
-        (self.due_at, self.next_due_at) = (Instant::ZERO, Instant::ZERO);
+        self.look_again(Instant::ZERO);
     }
 
     fn end(&mut self, number: u64, outcome: Outcome) {
@@ -717,6 +761,17 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.queue.get(self.slot(number)?)
     }
 
+    /// The application tells of a command.
+    fn told(&mut self, number: u64) -> Option<&mut Pending<T>> {
+        self.offered.take_if(|offered| *offered == number);
+        self.pending_mut(number)
+    }
+
+    /// A command may be due then.
+    fn look_again(&mut self, at: Instant) {
+        (self.due_at, self.next_due_at) = (self.due_at.min(at), self.next_due_at.min(at));
+    }
+
     fn pending_mut(&mut self, number: u64) -> Option<&mut Pending<T>> {
         let at = self.slot(number)?;
         self.queue.get_mut(at)
@@ -724,11 +779,14 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
 
     fn remove(&mut self, at: usize) -> Option<T> {
         let pending = self.queue.take(at)?;
+        let number = self.first.saturating_add(at as u64);
+        self.offered.take_if(|offered| *offered == number);
         self.len = self.len.saturating_sub(1);
         self.ended = self.ended.saturating_sub(usize::from(pending.ended.is_some()));
         while self.queue.drop_empty_front() {
             self.first = self.first.saturating_add(1);
             self.cursor = self.cursor.saturating_sub(1);
+            self.fresh = self.fresh.saturating_sub(1);
         }
         Some(pending.command)
     }

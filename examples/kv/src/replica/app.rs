@@ -1,7 +1,7 @@
 //! The replica as the driver's loop sees it: commands, events, frames, and what is left to do at the end of a turn.
 
 use quorate_core::{Instant, Machine, NodeId};
-use quorate_raft::{Event, Heap, Message, Raft, Role};
+use quorate_raft::{Event, Heap, Message, Raft, ReplicatedLog as _, Role};
 use quorate_tokio::Priority;
 use quorate_tokio::app::{App, Outbox, StorageHealth};
 use tracing::{error, info, warn};
@@ -9,7 +9,6 @@ use tracing::{error, info, warn};
 use super::{ChunkRequest, NOT_SENT_TO, Replica, Request, STOPPED, UNKNOWN_STOPPED};
 use crate::batch::Batch;
 use crate::forward::{Frame, Refusal};
-use crate::limits;
 
 impl App for Replica {
     type Machine = Raft<Heap>;
@@ -115,15 +114,7 @@ impl App for Replica {
                 error!(%fatal, "this node stopped itself");
                 self.fatal = Some(fatal);
                 self.read_queue.fail(STOPPED);
-                for pending in [&mut self.writes, &mut self.reads] {
-                    for number in pending.numbers(|_| true) {
-                        if let Some(waiting) = pending.remove(number) {
-                            let certain =
-                                waiting.possible_effects == 0 || waiting.batch.is_read_only();
-                            waiting.fail(if certain { STOPPED } else { UNKNOWN_STOPPED });
-                        }
-                    }
-                }
+                self.fail_all_pending(STOPPED, UNKNOWN_STOPPED);
             }
             _ => {}
         }
@@ -152,7 +143,7 @@ impl App for Replica {
                 if request_id.incarnation == self.incarnation.get() =>
             {
                 let pending = if request_id.write { &mut self.writes } else { &mut self.reads };
-                match pending.get_mut(request_id.number).map(|waiting| waiting.was_sent_to(from)) {
+                match pending.get(request_id.number).map(|waiting| waiting.was_sent_to(from)) {
                     Some(true) => {
                         if let Some(waiting) = pending.remove(request_id.number) {
                             self.answer(waiting, request_id.write, replies, index);
@@ -176,16 +167,9 @@ impl App for Replica {
         self.meter.begin();
         self.apply_committed(raft);
         self.maintain_connections(raft, now, &status, outbox);
-        // bytes that are copied in one turn: a large batch is the last
-        let mut bytes = 0;
-        while bytes < limits::LARGE_BYTES
-            && let Some(request_id) = self.unsent.pop_front()
-        {
-            let pending = if request_id.write { &self.writes } else { &self.reads };
-            bytes += pending.ops_len(request_id.number);
-            self.route(raft, now, &status, request_id);
-        }
-        self.route_deferred_reads(raft, now, &status);
+        self.expire(now, &status);
+        self.route_due(raft, now);
+        self.route_deferred_reads(raft, now, raft.leadership());
         if self.role_changed || now >= self.sweep_at {
             self.sweep(raft, now, &status);
         }
@@ -204,7 +188,7 @@ impl App for Replica {
     }
 
     fn has_more(&self) -> bool {
-        !self.unsent.is_empty() || self.is_applying()
+        self.more_due || self.is_applying()
     }
 
     fn is_backlogged(&self) -> bool {

@@ -3,6 +3,8 @@
 use tracing::{error, warn};
 
 use super::{QueuedWrite, Replica, UNKNOWN_FORGED};
+use crate::limits;
+use crate::pending::Pending;
 
 pub(super) const NUMBERS_EXHAUSTED: &str = "ERR this node's numbers for batches are used up by what was forged in its name, the command was not executed: ask another node; remove this one, and add it again under an id that was never used";
 
@@ -38,22 +40,20 @@ impl Replica {
                 self.numbers_exhausted = true;
             }
         }
-        self.unsent.retain(|request_id| !request_id.write);
         self.queued_writes.retain(|queued_write| !matches!(queued_write, QueuedWrite::Local(_)));
-        let mut again = Vec::new();
-        for waiting in self.writes.take_all() {
-            if waiting.possible_effects > 0 {
+        // numbers begin anew
+        let writes = Pending::new(limits::SESSION_WINDOW as usize);
+        let mut before = core::mem::replace(&mut self.writes, writes);
+        for number in before.numbers(|_, _| true) {
+            let Some((waiting, known)) = before.give_up(number) else { continue };
+            if !known.is_certainly_absent() {
                 waiting.fail(UNKNOWN_FORGED);
             } else if self.numbers_exhausted {
                 waiting.fail(NUMBERS_EXHAUSTED);
             } else {
                 // it went nowhere under its old number
-                again.push(waiting);
+                self.writes.insert(waiting);
             }
-        }
-        for waiting in again {
-            let number = self.writes.insert(waiting);
-            self.unsent.push_back(self.request_id(number, true));
         }
     }
 }

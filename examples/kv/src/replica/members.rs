@@ -87,7 +87,7 @@ impl Replica {
         }
         self.log_leaderless(now, status);
         if self.is_non_member() && status.config <= self.state.applied {
-            self.fail_all_pending();
+            self.fail_all_pending(NOT_MEMBER, UNKNOWN_NOT_MEMBER);
         }
         self.announce_address(raft, now, status);
     }
@@ -293,18 +293,6 @@ impl Replica {
             }
             stays
         });
-    }
-
-    /// Fails what a removed node's clients wait for.
-    fn fail_all_pending(&mut self) {
-        for pending in [&mut self.writes, &mut self.reads] {
-            for number in pending.numbers(|_| true) {
-                if let Some(waiting) = pending.remove(number) {
-                    let certain = waiting.possible_effects == 0 || waiting.batch.is_read_only();
-                    waiting.fail(if certain { NOT_MEMBER } else { UNKNOWN_NOT_MEMBER });
-                }
-            }
-        }
     }
 
     /// Has this node's address entered in the directory, if it is missing there or has changed.

@@ -1,6 +1,8 @@
 //! Routes clients' batches to the leader: proposes, forwards, retries and gives up.
 
 use quorate_core::{Instant, Machine, NodeId};
+use quorate_log::submission::Outcome;
+use quorate_log::{Leadership, ReplicatedLog};
 use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
 use quorate_tokio::StorageHealth;
 use tokio::sync::oneshot;
@@ -14,13 +16,8 @@ use crate::pending::{BatchReply, PendingBatch};
 use crate::session::BatchId;
 use crate::{limits, validate, work};
 
-/// How often waiting batches are gone through, in µs.
+/// How often batches are looked for that ended several leaders, in µs.
 const SWEEP_US: u64 = 20_000;
-/// A request to another node that was not answered for this long, in µs, is sent again; a long one later, as it takes longer.
-const RESEND_US: u64 = 1_000_000;
-const RESEND_US_PER_MIB: u64 = 500_000;
-/// After a refusal, in µs.
-const RETRY_US: u64 = 20_000;
 const DISK_FULL: &str = "MISCONF the leader's disk takes no more writes, the command was not executed: free some space, it then goes on by itself";
 const RETRIES_EXHAUSTED: &str = "TRYAGAIN the leader was lost while it had the command, perhaps because of it; it is handed to no other: ask for less at once";
 const UNKNOWN_RETRIES_EXHAUSTED: &str = "ERR outcome unknown: several leaders in turn were lost while they had the command, perhaps because of it; it is handed to no other, and may or may not have been executed";
@@ -59,16 +56,14 @@ impl Replica {
             );
         }
         if waiting.batch.is_read_only() {
-            let number = self.reads.insert(waiting);
-            self.unsent.push_back(self.request_id(number, false));
+            self.reads.insert(waiting);
         } else {
             let mut waiting = waiting;
             waiting.batch.work = self.state.work_of(&waiting.batch);
-            let number = self.writes.insert(waiting);
-            if self.role.0 == Role::Leader {
+            if let Some(number) = self.writes.insert(waiting)
+                && self.role.0 == Role::Leader
+            {
                 self.propose(raft, now, number);
-            } else {
-                self.unsent.push_back(self.request_id(number, true));
             }
         }
     }
@@ -80,44 +75,45 @@ impl Replica {
 
     /// Proposes a local batch on the leader: now, or when what is in flight is applied.
     pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
-        let full = self.refuses_writes(raft);
-        let Some(waiting) = self.writes.get_mut(number) else { return };
-        if full && waiting.possible_effects == 0 {
-            if let Some(waiting) = self.writes.remove(number) {
-                waiting.fail(DISK_FULL);
-            }
+        if self.refuse_if_disk_full(raft, number) {
             return;
         }
+        let Some(waiting) = self.writes.get_mut(number) else { return };
         if !self.queued_writes.is_empty()
             || !fits_in_flight(self.in_flight_work, waiting.batch.work)
         {
             waiting.refusal = Some(Refusal::Busy);
-            waiting.attempt = None;
-            waiting.retry_at = Instant::MAX;
+            self.writes.park(number);
             self.queued_writes.push_back(QueuedWrite::Local(number));
             return;
         }
         self.propose_local(raft, now, number);
     }
 
+    /// Refuses a local batch that the disk has no room for; not one that may be in the log already.
+    fn refuse_if_disk_full(&mut self, raft: &Raft<Heap>, number: u64) -> bool {
+        let refused = self.refuses_writes(raft) && self.writes.is_certainly_absent(number);
+        if refused && let Some(waiting) = self.writes.remove(number) {
+            waiting.fail(DISK_FULL);
+        }
+        refused
+    }
+
     fn propose_local(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
         let floor = self.writes.floor();
         let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
-        let full = self.refuses_writes(raft);
-        let Some(waiting) = self.writes.get_mut(number) else { return };
-        if full && waiting.possible_effects == 0 {
-            if let Some(waiting) = self.writes.remove(number) {
-                waiting.fail(DISK_FULL);
-            }
+        if self.refuse_if_disk_full(raft, number) {
             return;
         }
+        let Some(waiting) = self.writes.get(number) else { return };
+        let work = waiting.batch.work;
         self.scratch.clear();
         Entry::encode(&mut self.scratch, id, floor, &waiting.batch);
         match raft.propose(&self.scratch) {
             Ok(proposal) => {
-                waiting.record_attempt(self.id, proposal.term, now);
-                self.in_flight.push_back((proposal.index, waiting.batch.work));
-                self.in_flight_work = self.in_flight_work.saturating_add(waiting.batch.work);
+                self.writes.proposed(now, raft.leadership(), number, proposal.index);
+                self.in_flight.push_back((proposal.index, work));
+                self.in_flight_work = self.in_flight_work.saturating_add(work);
             }
             Err(ProposeError::TooLarge) => {
                 if let Some(waiting) = self.writes.remove(number) {
@@ -125,16 +121,13 @@ impl Replica {
                 }
             }
             Err(ProposeError::Busy) => {
-                waiting.refusal = Some(Refusal::Busy);
-                waiting.attempt = None;
-                waiting.retry_at = Instant::MAX;
+                self.writes.not_proposed(now, number, Refusal::Busy);
+                self.writes.park(number);
                 self.requeue(raft, QueuedWrite::Local(number));
             }
             Err(error) => {
                 self.compact_all |= error == ProposeError::LogFull;
-                waiting.refusal = Some(refusal(error));
-                waiting.attempt = None;
-                waiting.retry_at = now.after(RETRY_US);
+                self.writes.not_proposed(now, number, refusal(error));
             }
         }
     }
@@ -210,21 +203,44 @@ impl Replica {
         }
     }
 
+    /// Sends the batches that are due to the leader.
+    pub(super) fn route_due(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+        let leadership = raft.leadership();
+        // bytes that are copied in one turn: a large batch is the last
+        let mut bytes = 0;
+        self.more_due = false;
+        for write in [true, false] {
+            loop {
+                if bytes >= limits::LARGE_BYTES {
+                    self.more_due = true;
+                    return;
+                }
+                let pending = if write { &mut self.writes } else { &mut self.reads };
+                let Some((number, again)) = pending.due(now, leadership) else { break };
+                bytes += pending.ops_len(number);
+                self.counters.retries += u64::from(again);
+                let request_id = self.request_id(number, write);
+                self.route(raft, now, leadership, request_id);
+            }
+        }
+    }
+
     /// Sends a local batch to the leader, which may be this node.
     pub(super) fn route(
         &mut self,
         raft: &mut Raft<Heap>,
         now: Instant,
-        status: &Status,
+        leadership: Leadership,
         request_id: RequestId,
     ) {
-        let Some(leader) = status.leader else { return };
+        let Some(leader) = leadership.leader else { return };
+        let RequestId { number, write, .. } = request_id;
         if leader == self.id {
-            if request_id.write {
-                self.propose(raft, now, request_id.number);
-            } else if let Some(waiting) = self.reads.get_mut(request_id.number) {
-                waiting.record_attempt(self.id, status.term, now);
-                self.unconfirmed.push(Requester::Local(request_id.number));
+            if write {
+                self.propose(raft, now, number);
+            } else {
+                self.reads.sent(now, leadership, number, true);
+                self.unconfirmed.push(Requester::Local(number));
             }
             return;
         }
@@ -232,17 +248,16 @@ impl Replica {
         if !request_id.write && self.output_budget.is_full() {
             // what comes back may be long
             let probing = self.probe_read.is_some_and(|number| self.reads.has_attempt(number));
-            let Some(waiting) = self.reads.get_mut(request_id.number) else { return };
             if probing {
-                waiting.retry_at = Instant::MAX;
-                self.deferred_reads.push_back(request_id.number);
+                self.reads.park(number);
+                self.deferred_reads.push_back(number);
                 return;
             }
-            self.probe_read = Some(request_id.number);
+            self.probe_read = Some(number);
         }
-        let pending = if request_id.write { &mut self.writes } else { &mut self.reads };
-        let Some(waiting) = pending.get_mut(request_id.number) else { return };
-        waiting.record_attempt(leader, status.term, now);
+        let pending = if write { &mut self.writes } else { &mut self.reads };
+        pending.sent(now, leadership, number, false);
+        let Some(waiting) = pending.get(number) else { return };
         let Batch { protocol, ref ops, .. } = waiting.batch;
         let request = Frame::Request { request_id, floor, protocol, ops }.to_vec();
         self.outgoing.push((leader, request, Some(request_id)));
@@ -254,16 +269,16 @@ impl Replica {
         &mut self,
         raft: &mut Raft<Heap>,
         now: Instant,
-        status: &Status,
+        leadership: Leadership,
     ) {
         for _ in 0..self.deferred_reads.len() {
             let probing = self.probe_read.is_some_and(|number| self.reads.has_attempt(number));
-            if (probing && self.output_budget.is_full()) || status.leader.is_none() {
+            if (probing && self.output_budget.is_full()) || leadership.leader.is_none() {
                 return;
             }
             if let Some(number) = self.deferred_reads.pop_front() {
                 let request_id = self.request_id(number, false);
-                self.route(raft, now, status, request_id);
+                self.route(raft, now, leadership, request_id);
             }
         }
     }
@@ -343,7 +358,7 @@ impl Replica {
             return;
         }
         let pending = if request_id.write { &mut self.writes } else { &mut self.reads };
-        let Some(waiting) = pending.get_mut(request_id.number) else { return };
+        let Some(waiting) = pending.get(request_id.number) else { return };
         if !waiting.was_sent_to(from) {
             return self.reject_invalid(from, NOT_SENT_TO);
         }
@@ -351,79 +366,47 @@ impl Replica {
             // it is in the log: this node will come to it
             return;
         }
-        waiting.refused(from, reason, now.after(RETRY_US));
+        pending.refused(now, request_id.number, from, reason);
         let error = match reason {
             Refusal::Disk => DISK_FULL,
             Refusal::TooLarge => TOO_LARGE,
             Refusal::Invalid => INVALID,
             _ => return,
         };
-        if waiting.possible_effects == 0
+        if pending.is_certainly_absent(request_id.number)
             && let Some(waiting) = pending.remove(request_id.number)
         {
             waiting.fail(error);
         }
     }
 
-    /// Whether so much is copied for a batch that a turn has no time for another.
-    fn is_large(&self, request_id: RequestId) -> bool {
-        let pending = if request_id.write { &self.writes } else { &self.reads };
-        pending.ops_len(request_id.number) > limits::LARGE_BYTES
+    /// Gives up the batches whose time is over.
+    pub(super) fn expire(&mut self, now: Instant, status: &Status) {
+        for pending in [&mut self.writes, &mut self.reads] {
+            while let Some((waiting, known)) = pending.expired(now) {
+                self.counters.timeouts += 1;
+                let error =
+                    timeout_error(&waiting, known, status, self.disk, self.policy.timeout_us);
+                waiting.fail(&error);
+            }
+        }
     }
 
-    /// Goes through pending batches: gives up what is too old, and routes again what was lost.
-    pub(super) fn sweep(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+    /// Gives up the batches that are sent to no other leader, as they may be what ended several.
+    pub(super) fn sweep(&mut self, raft: &Raft<Heap>, now: Instant, status: &Status) {
         self.role_changed = false;
         self.sweep_at = now.after(SWEEP_US);
-        for write in [true, false] {
-            let pending = if write { &mut self.writes } else { &mut self.reads };
-            for number in pending.numbers(|waiting| waiting.deadline <= now) {
+        // until something of this term is applied, a write may still be found in the log
+        let searched = raft.term(self.state.applied) == Some(status.term);
+        for (pending, error) in
+            [(&mut self.writes, UNKNOWN_RETRIES_EXHAUSTED), (&mut self.reads, RETRIES_EXHAUSTED)]
+        {
+            let exhausted = |number, waiting: &PendingBatch| {
+                pending.has_exhausted_retries(number) && (searched || waiting.batch.is_read_only())
+            };
+            for number in pending.numbers(exhausted) {
                 if let Some(waiting) = pending.remove(number) {
-                    self.counters.timeouts += 1;
-                    let error = timeout_error(&waiting, status, self.disk, self.policy.timeout_us);
-                    waiting.fail(&error);
-                }
-            }
-            if status.leader.is_some() {
-                let ended =
-                    |waiting: &PendingBatch| waiting.attempt.is_some_and(|h| h.term != status.term);
-                for number in pending.numbers(ended) {
-                    if let Some(waiting) = pending.get_mut(number) {
-                        waiting.leader_lost();
-                    }
-                }
-            }
-            // until something of this term is applied, a write may still be found in the log
-            let searched = raft.term(self.state.applied) == Some(status.term);
-            for number in pending
-                .numbers(|w| w.has_exhausted_retries() && (searched || w.batch.is_read_only()))
-            {
-                if let Some(waiting) = pending.remove(number) {
-                    let certain = waiting.batch.is_read_only();
-                    waiting.fail(if certain {
-                        RETRIES_EXHAUSTED
-                    } else {
-                        UNKNOWN_RETRIES_EXHAUSTED
-                    });
-                }
-            }
-            let again = pending.numbers(|waiting| match waiting.attempt {
-                None => waiting.retry_at <= now && !waiting.has_exhausted_retries(),
-                Some(attempt) => {
-                    let mib = (waiting.batch.ops.len() >> 20) as u64;
-                    let resend_us = RESEND_US + mib * RESEND_US_PER_MIB;
-                    attempt.to != self.id && now.since(attempt.at) >= resend_us
-                }
-            });
-            if status.leader.is_some() {
-                self.counters.retries += again.len() as u64;
-                for number in again {
-                    let request_id = self.request_id(number, write);
-                    if !self.is_large(request_id) {
-                        self.route(raft, now, status, request_id);
-                    } else if !self.unsent.contains(&request_id) {
-                        self.unsent.push_back(request_id);
-                    }
+                    waiting.fail(error);
                 }
             }
         }
@@ -446,13 +429,14 @@ fn refusal(error: ProposeError) -> Refusal {
 /// What to tell a client whose batch waited for too long.
 fn timeout_error(
     waiting: &PendingBatch,
+    known: Outcome,
     status: &Status,
     disk: StorageHealth,
     timeout_us: u64,
 ) -> String {
     let ms = timeout_us / 1_000;
     let full = disk != StorageHealth::Good || waiting.refusal == Some(Refusal::Disk);
-    if !waiting.batch.is_read_only() && waiting.possible_effects > 0 {
+    if !waiting.batch.is_read_only() && !known.is_certainly_absent() {
         let why = if full { " and a disk takes no more" } else { "" };
         return format!(
             "ERR outcome unknown: no majority confirmed the command within {ms} ms{why}; it may or may not have been executed"

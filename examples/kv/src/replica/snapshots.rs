@@ -176,7 +176,7 @@ impl Replica {
 
     /// A snapshot may contain batches whose clients wait here: they are done, and what they would have been told is not known.
     fn fail_batches_in_snapshot(&mut self) {
-        for number in self.writes.numbers(|_| true) {
+        for number in self.writes.numbers(|_, _| true) {
             let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
             if self.state.sessions.is_done(id)
                 && let Some(waiting) = self.writes.remove(number)

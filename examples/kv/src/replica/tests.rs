@@ -105,11 +105,9 @@ impl Node {
             self.replica.meter.begin();
             self.replica.apply_committed(&self.raft);
             quiet &= !self.replica.is_applying();
-            let status = self.raft.status();
-            for request_id in core::mem::take(&mut self.replica.unsent) {
-                quiet = false;
-                self.replica.route(&mut self.raft, self.now, &status, request_id);
-            }
+            let sent = self.replica.reads.numbers(|_, _| true);
+            self.replica.route_due(&mut self.raft, self.now);
+            quiet &= !self.replica.more_due && sent == self.replica.reads.numbers(|_, _| true);
             if quiet {
                 return;
             }

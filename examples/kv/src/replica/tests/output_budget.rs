@@ -1,7 +1,7 @@
 //! Replies while the output budget is full.
 
 use super::*;
-use quorate_core::Machine;
+use quorate_log::{Leadership, ReplicatedLog};
 
 /// More than a slice of the time of a turn to read.
 const LONG: usize = 2 << 20;
@@ -100,8 +100,7 @@ fn long_replies_beyond_the_hard_limit_are_dropped() {
 fn reads_are_forwarded_one_at_a_time_at_the_soft_limit() {
     let mut node = Node::new();
     let others = node.replica.output_budget.share(limits::OUTPUT_SOFT_LIMIT_BYTES);
-    let mut status = node.raft.status();
-    status.leader = Some(HONEST);
+    let leadership = Leadership { leader: Some(HONEST), ..node.raft.leadership() };
     let mut ops = Vec::new();
     put::get(&mut ops, b"long");
     let (mut request_ids, mut answers) = (Vec::new(), Vec::new());
@@ -109,14 +108,15 @@ fn reads_are_forwarded_one_at_a_time_at_the_soft_limit() {
     for _ in 0..4 {
         let (answer, answered) = oneshot::channel();
         let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
-        let number = node.replica.reads.insert(PendingBatch::new(batch, answer, Instant::MAX));
+        let number =
+            node.replica.reads.insert(PendingBatch::new(batch, answer, Instant::MAX)).unwrap();
         let request_id = node.replica.request_id(number, false);
-        node.replica.route(&mut node.raft, node.now, &status, request_id);
+        node.replica.route(&mut node.raft, node.now, leadership, request_id);
         request_ids.push(request_id);
         answers.push(answered);
     }
     let attempt = |node: &mut Node| {
-        node.replica.route_deferred_reads(&mut node.raft, node.now, &status);
+        node.replica.route_deferred_reads(&mut node.raft, node.now, leadership);
         core::mem::take(&mut node.replica.outgoing).len()
     };
     assert_eq!(attempt(&mut node), 1);
