@@ -7,12 +7,17 @@ use model::{Model, Outcome};
 use proptest::prelude::*;
 use quorate_core::{DecodeError, Instant, Reader, Wire, Writer};
 use quorate_log::session::{
-    Call, Client, ClusterClock, Inline, Limits, LimitsError, Refused, Request, RestoreError,
+    Call, Client, ClusterClock, Config, ConfigError, Inline, Request, RestoreError, SessionError,
     SessionId, Sessions, Storage, WhenFull,
 };
 
-const LIMITS: Limits =
-    Limits { sessions: 3, window: 4, answer_bytes: 9, idle_us: 50, when_full: WhenFull::EndOldest };
+const CONFIG: Config = Config {
+    max_sessions: 3,
+    window: 4,
+    max_response_bytes: 9,
+    timeout_us: 50,
+    when_full: WhenFull::EvictOldest,
+};
 type Table = Sessions<Inline<3, 4, 9>>;
 
 fn encode(call: Call<'_>) -> Vec<u8> {
@@ -29,8 +34,8 @@ fn snapshot<S: Storage>(table: &Sessions<S>) -> Vec<u8> {
     bytes
 }
 
-fn restored<S: Storage>(limits: Limits, bytes: &[u8]) -> Result<Sessions<S>, RestoreError> {
-    let mut table = Sessions::new(limits).unwrap();
+fn restored<S: Storage>(config: Config, bytes: &[u8]) -> Result<Sessions<S>, RestoreError> {
+    let mut table = Sessions::new(config).unwrap();
     let mut input = Reader::new(bytes);
     table.restore(&mut input)?;
     input.finish()?;
@@ -48,10 +53,10 @@ impl Counter {
     fn run(&mut self, command: &[u8]) -> Vec<u8> {
         self.value += 1;
         self.ran.push(command.to_vec());
-        // the first byte is the length of the answer
-        let mut answer = self.value.to_le_bytes().to_vec();
-        answer.resize(command.first().map_or(0, |&len| usize::from(len)), 0xaa);
-        answer
+        // the first byte is the length of the response
+        let mut response = self.value.to_le_bytes().to_vec();
+        response.resize(command.first().map_or(0, |&len| usize::from(len)), 0xaa);
+        response
     }
 }
 
@@ -63,8 +68,8 @@ struct Replica<S: Storage> {
 }
 
 impl<S: Storage> Replica<S> {
-    fn new(limits: Limits) -> Self {
-        Self { table: Sessions::new(limits).unwrap(), counter: Counter::default() }
+    fn new(config: Config) -> Self {
+        Self { table: Sessions::new(config).unwrap(), counter: Counter::default() }
     }
 
     fn apply(&mut self, index: u64, call: &[u8]) -> Outcome {
@@ -85,20 +90,20 @@ fn register<S: Storage>(replica: &mut Replica<S>, index: u64, token: u64) -> Ses
 }
 
 #[test]
-fn duplicate_command_gets_the_first_answer() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+fn duplicate_command_gets_the_first_response() {
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let serial = client.begin().unwrap();
     let request = client.request(serial, &[2]);
     assert_eq!(replica.request(2, 0, request), Outcome::Applied(vec![1, 0]));
-    assert_eq!(replica.request(3, 0, request), Outcome::Repeated(vec![1, 0]));
+    assert_eq!(replica.request(3, 0, request), Outcome::Duplicate(vec![1, 0]));
     assert_eq!(replica.counter.value, 1);
-    assert_eq!(replica.table.answer(client.session(), serial), Some(&[1, 0][..]));
+    assert_eq!(replica.table.response(client.session(), serial), Some(&[1, 0][..]));
 }
 
 #[test]
-fn answer_is_dropped_once_the_client_has_it() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+fn response_is_dropped_once_the_client_acknowledges_it() {
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let mut client = Client::new(register(&mut replica, 1, 7), 4);
     let first = client.begin().unwrap();
     let request = client.request(first, &[1]);
@@ -106,44 +111,44 @@ fn answer_is_dropped_once_the_client_has_it() {
     client.finish(first);
     let second = client.begin().unwrap();
     replica.request(3, 0, client.request(second, &[1]));
-    assert_eq!(replica.request(4, 0, request), Outcome::Refused(Refused::Settled));
-    assert_eq!(replica.table.answer(client.session(), first), None);
+    assert_eq!(replica.request(4, 0, request), Outcome::Refused(SessionError::Acknowledged));
+    assert_eq!(replica.table.response(client.session(), first), None);
     assert_eq!(replica.counter.value, 2);
 }
 
 #[test]
 fn abandoned_command_is_never_applied() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let session = register(&mut replica, 1, 7);
     let late = Request::Command { session, serial: 1, lowest: 1, command: &[1] };
     replica.request(2, 0, Request::KeepAlive { session, lowest: 2 });
-    assert_eq!(replica.request(3, 0, late), Outcome::Refused(Refused::Settled));
+    assert_eq!(replica.request(3, 0, late), Outcome::Refused(SessionError::Acknowledged));
     assert_eq!(replica.counter.value, 0);
 }
 
 #[test]
 fn command_beyond_the_window_is_refused_until_the_window_moves() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let session = register(&mut replica, 1, 7);
     let fifth = |lowest| Request::Command { session, serial: 5, lowest, command: &[1] };
-    assert_eq!(replica.request(2, 0, fifth(1)), Outcome::Refused(Refused::Ahead));
+    assert_eq!(replica.request(2, 0, fifth(1)), Outcome::Refused(SessionError::WindowExceeded));
     assert_eq!(replica.request(3, 0, fifth(2)), Outcome::Applied(vec![1]));
     assert_eq!(replica.counter.value, 1);
 }
 
 #[test]
-fn long_answer_is_not_kept_and_the_command_is_still_applied_once() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+fn long_response_is_not_stored_and_the_command_is_still_applied_once() {
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let session = register(&mut replica, 1, 7);
     let request = Request::Command { session, serial: 1, lowest: 1, command: &[10] };
-    assert_eq!(replica.request(2, 0, request), Outcome::Unkept { repeated: false });
-    assert_eq!(replica.request(3, 0, request), Outcome::Unkept { repeated: true });
+    assert_eq!(replica.request(2, 0, request), Outcome::ResponseDropped { duplicate: false });
+    assert_eq!(replica.request(3, 0, request), Outcome::ResponseDropped { duplicate: true });
     assert_eq!(replica.counter.value, 1);
 }
 
 #[test]
 fn token_registers_one_session() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let first = register(&mut replica, 1, 7);
     assert_eq!(register(&mut replica, 2, 7), first);
     assert_ne!(register(&mut replica, 3, 8), first);
@@ -152,24 +157,24 @@ fn token_registers_one_session() {
 
 #[test]
 fn idle_session_expires_by_the_time_in_the_entries() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let (idle, busy) = (register(&mut replica, 1, 7), register(&mut replica, 2, 8));
     assert_eq!(
         replica.request(3, 50, Request::KeepAlive { session: busy, lowest: 1 }),
-        Outcome::Alive
+        Outcome::KeptAlive
     );
     assert!(replica.table.is_alive(idle));
     replica.request(4, 51, Request::Register { token: 9 });
     assert!(!replica.table.is_alive(idle) && replica.table.is_alive(busy));
     let late = Request::Command { session: idle, serial: 1, lowest: 1, command: &[1] };
     // an earlier time does not restore the session
-    assert_eq!(replica.request(5, 0, late), Outcome::Refused(Refused::Gone));
+    assert_eq!(replica.request(5, 0, late), Outcome::Refused(SessionError::Expired));
     assert_eq!(replica.counter.value, 0);
 }
 
 #[test]
 fn oldest_session_is_evicted_when_the_table_is_full() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     replica.request(4, 0, Request::KeepAlive { session: a, lowest: 1 });
     let d = register(&mut replica, 5, 5);
@@ -178,11 +183,11 @@ fn oldest_session_is_evicted_when_the_table_is_full() {
 
 #[test]
 fn registration_is_refused_when_the_table_is_full() {
-    let limits = Limits { when_full: WhenFull::Refuse, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
+    let config = Config { when_full: WhenFull::Refuse, ..CONFIG };
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(config);
     let [a, ..] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     let fourth = Request::Register { token: 4 };
-    assert_eq!(replica.request(4, 0, fourth), Outcome::Refused(Refused::Full));
+    assert_eq!(replica.request(4, 0, fourth), Outcome::Refused(SessionError::TooManySessions));
     assert_eq!(replica.request(5, 0, Request::Close { session: a }), Outcome::Closed);
     assert_eq!(replica.request(6, 0, fourth), Outcome::Registered(6));
     // expired sessions make room as well
@@ -191,54 +196,57 @@ fn registration_is_refused_when_the_table_is_full() {
 
 #[test]
 fn entry_is_applied_once() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     register(&mut replica, 5, 7);
     for index in [5, 4] {
         let again = replica.request(index, 0, Request::Register { token: 8 });
-        assert_eq!(again, Outcome::Refused(Refused::Past));
+        assert_eq!(again, Outcome::Refused(SessionError::AlreadyApplied));
     }
 }
 
 #[test]
 fn invalid_requests_change_nothing() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     let session = register(&mut replica, 1, 7);
     let before = snapshot(&replica.table);
     let lowest_above_serial = Request::Command { session, serial: 1, lowest: 2, command: &[] };
     let numbered_zero = Request::Command { session, serial: 0, lowest: 0, command: &[] };
     let hostile = Request::KeepAlive { session, lowest: 1 << 62 };
-    let garbled = Outcome::Refused(Refused::Garbled(DecodeError::Invalid));
+    let malformed = Outcome::Refused(SessionError::Malformed(DecodeError::Invalid));
     for request in [lowest_above_serial, numbered_zero, hostile] {
-        assert_eq!(replica.request(2, 0, request), garbled);
+        assert_eq!(replica.request(2, 0, request), malformed);
     }
-    assert_eq!(replica.request(2, u64::MAX, Request::Register { token: 1 }), garbled);
-    assert_eq!(replica.apply(2, &[]), Outcome::Refused(Refused::Garbled(DecodeError::Truncated)));
+    assert_eq!(replica.request(2, u64::MAX, Request::Register { token: 1 }), malformed);
+    assert_eq!(
+        replica.apply(2, &[]),
+        Outcome::Refused(SessionError::Malformed(DecodeError::Truncated))
+    );
     assert_eq!(snapshot(&replica.table), before);
 }
 
 #[test]
-fn snapshot_with_different_limits_is_refused() {
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(LIMITS);
+fn snapshot_with_different_config_is_refused() {
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(CONFIG);
     register(&mut replica, 1, 7);
     let bytes = snapshot(&replica.table);
-    assert_eq!(restored::<Inline<3, 4, 9>>(LIMITS, &bytes).as_ref(), Ok(&replica.table));
+    assert_eq!(restored::<Inline<3, 4, 9>>(CONFIG, &bytes).as_ref(), Ok(&replica.table));
     for other in [
-        Limits { sessions: 2, ..LIMITS },
-        Limits { window: 3, ..LIMITS },
-        Limits { answer_bytes: 8, ..LIMITS },
-        Limits { idle_us: 51, ..LIMITS },
-        Limits { when_full: WhenFull::Refuse, ..LIMITS },
+        Config { max_sessions: 2, ..CONFIG },
+        Config { window: 3, ..CONFIG },
+        Config { max_response_bytes: 8, ..CONFIG },
+        Config { timeout_us: 51, ..CONFIG },
+        Config { when_full: WhenFull::Refuse, ..CONFIG },
     ] {
-        assert_eq!(restored::<Inline<3, 4, 9>>(other, &bytes), Err(RestoreError::Limits));
+        assert_eq!(restored::<Inline<3, 4, 9>>(other, &bytes), Err(RestoreError::Config));
     }
     let mut newer = bytes;
     newer[0] = 2;
-    assert_eq!(restored::<Inline<3, 4, 9>>(LIMITS, &newer), Err(RestoreError::Version(2)));
+    assert_eq!(restored::<Inline<3, 4, 9>>(CONFIG, &newer), Err(RestoreError::Version(2)));
 }
 
 #[test]
 fn damaged_table_is_refused() {
-    // version, limits, index, time; two sessions; the second has two answers
+    // version, configuration, index, time; two sessions; the second has two responses
     let head = [1, 3, 4, 9, 50, 1, 20, 30];
     let sound = [2, 5, 7, 1, 6, 10, 0, 8, 9, 3, 20, 30, 2, 1, 1, 1, 0xff, 3, 0];
     let restore = |at: Option<usize>, byte: u8| {
@@ -246,39 +254,39 @@ fn damaged_table_is_refused() {
         if let Some(at) = at {
             bytes[head.len() + at] = byte;
         }
-        restored::<Inline<3, 4, 9>>(LIMITS, &bytes).map(|table| snapshot(&table))
+        restored::<Inline<3, 4, 9>>(CONFIG, &bytes).map(|table| snapshot(&table))
     };
     assert_eq!(restore(None, 0), Ok([&head[..], &sound].concat()));
     for (at, byte, what) in [
-        (0, 4, "more sessions than the limits allow"),
+        (0, 4, "more sessions than the configuration allows"),
         (1, 0, "no id"),
         (3, 0, "no lowest serial"),
         (4, 4, "last index before the registration"),
         (4, 21, "last index after the last entry"),
         (5, 31, "last time after the time of the table"),
         (7, 5, "the id of another"),
-        (12, 5, "more answers than the window allows"),
-        (17, 4, "an answer beyond the window"),
-        (14, 2, "kept or not, or what"),
-        (17, 1, "another answer to the same command"),
-        (17, 0, "answers out of order"),
+        (12, 5, "more responses than the window allows"),
+        (17, 4, "a response beyond the window"),
+        (14, 2, "neither stored nor not stored"),
+        (17, 1, "another response to the same command"),
+        (17, 0, "responses out of order"),
     ] {
-        let garbled = Err(RestoreError::Garbled(DecodeError::Invalid));
-        assert_eq!(restore(Some(at), byte), garbled, "{what}");
+        let malformed = Err(RestoreError::Malformed(DecodeError::Invalid));
+        assert_eq!(restore(Some(at), byte), malformed, "{what}");
     }
-    let answer = [1, 5, 7, 1, 6, 10, 1, 0, 1];
-    let with_answer = |len: u8| {
-        let bytes = [&head[..], &answer, &[len], &vec![0; usize::from(len)]].concat();
-        // the storage has room for more than the limits allow
-        restored::<Inline<3, 4, 12>>(LIMITS, &bytes).is_ok()
+    let response = [1, 5, 7, 1, 6, 10, 1, 0, 1];
+    let with_response = |len: u8| {
+        let bytes = [&head[..], &response, &[len], &vec![0; usize::from(len)]].concat();
+        // the storage has room for more than the configuration allows
+        restored::<Inline<3, 4, 12>>(CONFIG, &bytes).is_ok()
     };
-    assert_eq!([9, 10].map(with_answer), [true, false]);
+    assert_eq!([9, 10].map(with_response), [true, false]);
 }
 
 #[test]
 fn configured_limits_apply_instead_of_the_storage_capacity() {
-    let limits = Limits { sessions: 2, window: 2, answer_bytes: 5, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
+    let config = Config { max_sessions: 2, window: 2, max_response_bytes: 5, ..CONFIG };
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(config);
     let [a, b, c] = [1, 2, 3].map(|index| register(&mut replica, index, index));
     assert_eq!([a, b, c].map(|id| replica.table.is_alive(id)), [false, true, true]);
     let command = |serial, len: &'static [u8]| Request::Command {
@@ -287,27 +295,33 @@ fn configured_limits_apply_instead_of_the_storage_capacity() {
         lowest: 1,
         command: len,
     };
-    assert_eq!(replica.request(4, 0, command(3, &[1])), Outcome::Refused(Refused::Ahead));
-    assert_eq!(replica.request(5, 0, command(2, &[6])), Outcome::Unkept { repeated: false });
-    assert_eq!(replica.table.answer(b, 2), None);
+    assert_eq!(
+        replica.request(4, 0, command(3, &[1])),
+        Outcome::Refused(SessionError::WindowExceeded)
+    );
+    assert_eq!(
+        replica.request(5, 0, command(2, &[6])),
+        Outcome::ResponseDropped { duplicate: false }
+    );
+    assert_eq!(replica.table.response(b, 2), None);
     assert_eq!(replica.request(6, 0, command(1, &[5])), Outcome::Applied(vec![2, 0, 0, 0, 0]));
 }
 
 #[test]
-fn limits_are_validated() {
-    let table = |limits| Sessions::<Inline<3, 4, 9>>::new(limits).map(|_| ());
-    assert_eq!(table(LIMITS), Ok(()));
+fn config_is_validated() {
+    let table = |config| Sessions::<Inline<3, 4, 9>>::new(config).map(|_| ());
+    assert_eq!(table(CONFIG), Ok(()));
     for above in [
-        Limits { sessions: 4, ..LIMITS },
-        Limits { window: 5, ..LIMITS },
-        Limits { answer_bytes: 10, ..LIMITS },
+        Config { max_sessions: 4, ..CONFIG },
+        Config { window: 5, ..CONFIG },
+        Config { max_response_bytes: 10, ..CONFIG },
     ] {
-        assert_eq!(table(above), Err(LimitsError::Storage));
+        assert_eq!(table(above), Err(ConfigError::Storage));
     }
-    assert_eq!(table(Limits { sessions: 0, ..LIMITS }), Err(LimitsError::NoSession));
-    assert_eq!(table(Limits { window: 0, ..LIMITS }), Err(LimitsError::Window));
-    assert_eq!(Limits { window: 64, ..LIMITS }.validate(), Ok(()));
-    assert_eq!(Limits { window: 65, ..LIMITS }.validate(), Err(LimitsError::Window));
+    assert_eq!(table(Config { max_sessions: 0, ..CONFIG }), Err(ConfigError::NoSession));
+    assert_eq!(table(Config { window: 0, ..CONFIG }), Err(ConfigError::Window));
+    assert_eq!(Config { window: 64, ..CONFIG }.validate(), Ok(()));
+    assert_eq!(Config { window: 65, ..CONFIG }.validate(), Err(ConfigError::Window));
 }
 
 #[test]
@@ -315,7 +329,7 @@ fn client_limits_commands_in_flight() {
     let mut client = Client::new(SessionId::new(1), 1000);
     let serials: Vec<u64> = std::iter::from_fn(|| client.begin()).collect();
     assert_eq!(serials, (1..=64).collect::<Vec<_>>());
-    // in any order; `lowest` is the lowest unanswered serial
+    // in any order; `lowest` is the lowest serial without a response
     for serial in (2..=64).rev() {
         assert!(client.finish(serial) && !client.finish(serial));
         assert_eq!((client.lowest(), client.begin()), (1, None));
@@ -323,7 +337,7 @@ fn client_limits_commands_in_flight() {
     assert!(client.finish(1));
     assert_eq!((client.lowest(), client.begin(), client.is_pending(65)), (65, Some(65), true));
     assert!(!client.finish(66));
-    // a request for an answered serial is still valid
+    // a request for a serial with a response is still valid
     let late = encode(Call { time_us: 0, request: client.request(3, &[]) });
     assert!(Call::from_slice(&late).is_ok());
     assert_eq!(Client::new(SessionId::new(1), 0).begin(), Some(1));
@@ -367,8 +381,8 @@ fn memory_usage_is_as_documented() {
 
 #[test]
 fn encoded_table_is_as_short_as_documented() {
-    let limits = Limits { sessions: 2, window: 2, answer_bytes: 9, ..LIMITS };
-    let mut replica = Replica::<Inline<3, 4, 9>>::new(limits);
+    let config = Config { max_sessions: 2, window: 2, max_response_bytes: 9, ..CONFIG };
+    let mut replica = Replica::<Inline<3, 4, 9>>::new(config);
     let far = (1 << 62) - 10;
     for (index, token) in [(far, u64::MAX), (far + 1, u64::MAX - 1)] {
         let request = Request::Register { token };
@@ -394,7 +408,7 @@ enum Act {
     Register {
         client: usize,
     },
-    /// A client begins a command whose answer has `len` bytes.
+    /// A client begins a command whose response has `len` bytes.
     Begin {
         client: usize,
         len: u8,
@@ -434,7 +448,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Clients, their requests, and three replicas that apply the same entries.
 struct World {
-    limits: Limits,
+    config: Config,
     clients: Vec<Option<Client>>,
     /// How often each client has restarted with a new session, as its serials start again.
     restarts: [u64; 4],
@@ -450,19 +464,19 @@ struct World {
 }
 
 impl World {
-    fn new(limits: Limits) -> Self {
+    fn new(config: Config) -> Self {
         Self {
-            limits,
+            config,
             clients: vec![None; 4],
             restarts: [0; 4],
             requests: Vec::new(),
             index: 0,
             time_us: 0,
-            board: Replica::new(limits),
+            board: Replica::new(config),
             #[cfg(feature = "alloc")]
-            server: Replica::new(limits),
-            late: Replica::new(limits),
-            model: Model::new(limits),
+            server: Replica::new(config),
+            late: Replica::new(config),
+            model: Model::new(config),
         }
     }
 
@@ -515,13 +529,13 @@ impl World {
             }
             Act::Snapshot => {
                 let bytes = snapshot(&self.board.table);
-                self.late.table = restored(self.limits, &bytes).unwrap();
+                self.late.table = restored(self.config, &bytes).unwrap();
                 self.late.counter = self.board.counter.clone();
             }
         }
     }
 
-    /// Commits a call. All replicas must match the model; the client receives the answer.
+    /// Commits a call. All replicas must match the model; the client receives the response.
     fn commit(&mut self, client: usize, call: &[u8]) -> Outcome {
         self.index += 2; // there are other entries too
         let outcome = self.model.apply(self.index, call);
@@ -534,7 +548,7 @@ impl World {
         #[cfg(feature = "alloc")]
         assert_eq!(snapshot(&self.server.table), bytes);
         assert_eq!(self.board.counter, self.late.counter);
-        self.receive_answer(client, call, &outcome);
+        self.receive_response(client, call, &outcome);
         outcome
     }
 
@@ -542,7 +556,7 @@ impl World {
         client as u64 + 4 * self.restarts[client]
     }
 
-    fn receive_answer(&mut self, client: usize, call: &[u8], outcome: &Outcome) {
+    fn receive_response(&mut self, client: usize, call: &[u8], outcome: &Outcome) {
         let request = Call::from_slice(call).unwrap().request;
         let ours = self.token(client);
         let mine = &mut self.clients[client];
@@ -550,10 +564,10 @@ impl World {
             (Request::Register { token }, &Outcome::Registered(id)) if token == ours => {
                 let id = SessionId::new(id);
                 if mine.as_ref().is_none_or(|mine| mine.session() != id) {
-                    *mine = Some(Client::new(id, self.limits.window));
+                    *mine = Some(Client::new(id, self.config.window));
                 }
             }
-            (Request::Command { session, serial, .. }, outcome) if outcome.is_answer() => {
+            (Request::Command { session, serial, .. }, outcome) if outcome.is_final() => {
                 if let Some(mine) = mine.as_mut().filter(|mine| mine.session() == session) {
                     mine.finish(serial);
                 }
@@ -569,23 +583,23 @@ proptest! {
     #[test]
     fn every_command_is_applied_at_most_once(
         acts in prop::collection::vec(act(), 1..120),
-        idle_us in prop_oneof![Just(0_u64), 5..40_u64],
+        timeout_us in prop_oneof![Just(0_u64), 5..40_u64],
         refuse: bool,
     ) {
-        let when_full = if refuse { WhenFull::Refuse } else { WhenFull::EndOldest };
-        let mut world = World::new(Limits { idle_us, when_full, ..LIMITS });
+        let when_full = if refuse { WhenFull::Refuse } else { WhenFull::EvictOldest };
+        let mut world = World::new(Config { timeout_us, when_full, ..CONFIG });
         for act in &acts {
             world.act(act);
         }
-        // a retried request is answered as long as its session exists
+        // a retried request gets a response as long as its session is alive
         for client in 0..4 {
             let Some(mine) = world.clients[client].clone() else { continue };
             for serial in mine.lowest()..mine.lowest() + 4 {
                 if mine.is_pending(serial) {
                     let call = Call { time_us: world.time_us, request: mine.request(serial, &[3]) };
-                    let gone = Outcome::Refused(Refused::Gone);
+                    let expired = Outcome::Refused(SessionError::Expired);
                     let outcome = world.commit(client, &encode(call));
-                    prop_assert!(outcome.is_answer() || outcome == gone, "{:?}", outcome);
+                    prop_assert!(outcome.is_final() || outcome == expired, "{:?}", outcome);
                 }
             }
         }
@@ -598,7 +612,7 @@ proptest! {
         at: usize,
         byte: u8,
     ) {
-        let mut world = World::new(LIMITS);
+        let mut world = World::new(CONFIG);
         for act in &acts {
             world.act(act);
         }

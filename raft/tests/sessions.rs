@@ -1,9 +1,9 @@
-//! Client sessions on a cluster: clients send unanswered requests to every leader, while leaders change.
+//! Client sessions on a cluster: clients send requests without a response to every leader, while leaders change.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::common::Cluster;
 use quorate_core::{Machine, Reader, Wire, Writer};
-use quorate_raft::session::{Call, Client, Done, Inline, Limits, Request, SessionId, Sessions};
+use quorate_raft::session::{Call, Client, Config, Inline, Request, Response, SessionId, Sessions};
 
 /// A state machine that records each command it applies, and its table of sessions.
 struct Replica {
@@ -13,19 +13,24 @@ struct Replica {
 
 impl Replica {
     fn new() -> Self {
-        let limits =
-            Limits { sessions: 3, window: 4, answer_bytes: 9, idle_us: 0, ..Limits::default() };
-        Self { table: Sessions::new(limits).unwrap(), ran: Vec::new() }
+        let config = Config {
+            max_sessions: 3,
+            window: 4,
+            max_response_bytes: 9,
+            timeout_us: 0,
+            ..Config::default()
+        };
+        Self { table: Sessions::new(config).unwrap(), ran: Vec::new() }
     }
 
     /// Whether the command had been applied before.
     fn apply(&mut self, index: u64, call: &[u8]) -> bool {
         let Self { table, ran } = self;
-        let done = table.apply(index, call, |command| {
+        let response = table.apply(index, call, |command| {
             ran.push(command.to_vec());
             [1]
         });
-        matches!(done, Ok(Done::Repeated(_)))
+        matches!(response, Ok(Response::Duplicate(_)))
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -70,7 +75,7 @@ fn drive(cluster: &mut Cluster, seed: u64) {
                     propose_on_all_nodes(cluster, client, serial, at as u8);
                 }
             }
-            // answers are late: requests below `lowest` may still be in flight
+            // responses are late: requests below `lowest` may still be in flight
             if (seed + round + at as u64).is_multiple_of(3) {
                 client.finish(client.lowest());
             }
@@ -92,7 +97,7 @@ fn propose_on_all_nodes(cluster: &mut Cluster, client: &Client, serial: u64, nam
 
 #[test]
 fn command_accepted_by_two_leaders_is_applied_once() {
-    let (mut repeated, mut led) = (0, 0);
+    let (mut duplicates, mut led) = (0, 0);
     for seed in 0..20 {
         let mut cluster = Cluster::new(3);
         cluster.elect(1);
@@ -103,7 +108,7 @@ fn command_accepted_by_two_leaders_is_applied_once() {
             let mut replica = Replica::new();
             let entries = cluster.host(node).applied.clone();
             for (index, data) in entries.iter().filter(|(_, data)| !data.is_empty()) {
-                repeated += u32::from(replica.apply(*index, data));
+                duplicates += u32::from(replica.apply(*index, data));
                 if (index + node).is_multiple_of(7) {
                     replica.restore(&replica.snapshot());
                 }
@@ -117,5 +122,5 @@ fn command_accepted_by_two_leaders_is_applied_once() {
         assert!(states.iter().all(|state| *state == states[0]), "seed {seed}");
         assert!(states[0].1.len() > 10, "seed {seed}: hardly any command was applied");
     }
-    assert!(repeated > 100 && led > 60, "too few repeated commands or leader changes");
+    assert!(duplicates > 100 && led > 60, "too few duplicates commands or leader changes");
 }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use quorate_core::{Declared, Field, NodeId, Reader, Shown, Source, Wire, Writer};
-use quorate_raft::session::{Call, Inline, Limits, Request, SessionId, Sessions, WhenFull};
+use quorate_raft::session::{Call, Config, Inline, Request, SessionId, Sessions, WhenFull};
 use quorate_raft::{Members, Message, Record};
 use quorate_sim::wire::{check_codec, check_tables};
 
@@ -174,14 +174,14 @@ fn is_honest(call: &Call<'_>) -> bool {
 #[test]
 fn session_table_encoding_is_stable() {
     type Table = Sessions<Inline<4, 3, 8>>;
-    let limits = Limits {
-        sessions: 4,
+    let config = Config {
+        max_sessions: 4,
         window: 3,
-        answer_bytes: 8,
-        idle_us: 1000,
-        when_full: WhenFull::EndOldest,
+        max_response_bytes: 8,
+        timeout_us: 1000,
+        when_full: WhenFull::EvictOldest,
     };
-    let mut table = Table::new(limits).unwrap();
+    let mut table = Table::new(config).unwrap();
     let (first, second) = (SessionId::new(2), SessionId::new(3));
     let command =
         |serial, lowest, command| Request::Command { session: second, serial, lowest, command };
@@ -201,15 +201,15 @@ fn session_table_encoding_is_stable() {
     table.encode(&mut out);
     out.finish().unwrap();
     let golden = concat!(
-        "01 040308e80701 06 28 02", // version, limits, index, time, how many sessions
-        "02 ac02 01 06 28 00", // the first session: id, token, lowest, last index, last time, how many answers
+        "01 040308e80701 06 28 02", // version, configuration, index, time, number of sessions
+        "02 ac02 01 06 28 00", // the first session: id, token, lowest, last index, last time, number of responses
         "03 09 02 05 1e 02",   // the second session
-        "00 01 026f6b",        // its first answer
-        "02 00",               // its second answer, which was not kept
+        "00 01 026f6b",        // its first response
+        "02 00",               // its second response, which was not stored
     )
     .replace(' ', "");
     assert_eq!(hex(&bytes), golden);
-    let mut again = Table::new(limits).unwrap();
+    let mut again = Table::new(config).unwrap();
     again.restore(&mut Reader::new(&bytes)).unwrap();
     assert_eq!(again, table);
 }

@@ -1,6 +1,6 @@
 use quorate_core::{Instant, Wire};
-use quorate_raft::session::{Call, Client, Limits, Request, SessionId};
-use quorate_raft::typed;
+use quorate_log::session::{Call, Client, Config, Request, SessionId};
+use quorate_log::typed;
 
 use crate::Payment;
 use crate::network::{Address, Network, Packet, Reply};
@@ -8,15 +8,15 @@ use crate::network::{Address, Network, Packet, Reply};
 /// A request without a reply is sent again after this, to another node, in µs.
 const RETRY_US: u64 = 150_000;
 
-/// A customer that has heard nothing of its session for this long asks whether it lives before it buys, in µs: then there is no doubt about a payment if
-/// it does not.
+/// A customer without a reply about its session for this long probes the session before it buys, in µs:
+/// if the session has expired, no payment is in doubt.
 const IDLE_PROBE_US: u64 = 1_000_000;
 
 /// Somebody who buys coffees, one at a time or several at once.
 pub(crate) struct Customer {
     at: usize,
     nodes: usize,
-    limits: Limits,
+    config: Config,
     /// Registrations so far: each has a token of its own.
     registrations: u64,
     session: Option<Client>,
@@ -35,7 +35,7 @@ pub(crate) struct Customer {
     interval_us: u64,
     left: u64,
     pub(crate) paid: u64,
-    /// Payments of which nobody can tell any more: the session ended while they were under way.
+    /// Payments that may have been applied or not: the session expired while they were in flight.
     pub(crate) in_doubt: u64,
     pub(crate) requests_sent: u64,
     /// Sessions that ended.
@@ -46,14 +46,14 @@ impl Customer {
     pub(crate) fn new(
         at: usize,
         nodes: usize,
-        limits: Limits,
+        config: Config,
         coffees: u64,
         interval_us: u64,
     ) -> Self {
         Self {
             at,
             nodes,
-            limits,
+            config,
             registrations: 0,
             session: None,
             last_reply: Instant::ZERO,
@@ -79,7 +79,7 @@ impl Customer {
     pub(crate) fn receive(&mut self, now: Instant, reply: Reply) {
         match reply {
             Reply::Registered { token, session } if token == self.token() => {
-                self.session.get_or_insert_with(|| Client::new(session, self.limits.window));
+                self.session.get_or_insert_with(|| Client::new(session, self.config.window));
                 self.last_reply = now;
             }
             Reply::Paid { session, serial } if self.is(session) => {

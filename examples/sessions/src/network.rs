@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use quorate_core::{Instant, Rng};
-use quorate_raft::session::SessionId;
+use quorate_log::session::SessionId;
 
 /// One packet in so many is lost.
 const LOSS_ONE_IN: u64 = 10;
@@ -26,7 +26,7 @@ pub(crate) enum Packet {
     Reply(Reply),
 }
 
-/// What a customer is told.
+/// A reply to a customer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reply {
     Registered {
@@ -41,7 +41,7 @@ pub(crate) enum Reply {
     SessionAlive {
         session: SessionId,
     },
-    /// It does not.
+    /// The session expired.
     SessionEnded {
         session: SessionId,
     },

@@ -1,6 +1,7 @@
 use quorate_core::{Instant, Machine, NodeId, Output, Wire};
-use quorate_raft::session::{Call, ClusterClock, Done, Heap, Refused, Request, Sessions};
-use quorate_raft::{Config, ConfigError, EntryKind, Event, Message, Raft, Role, typed};
+use quorate_log::session::{Call, ClusterClock, Heap, Request, Response, SessionError, Sessions};
+use quorate_log::typed;
+use quorate_raft::{Config, ConfigError, EntryKind, Event, Message, Raft, Role};
 
 use crate::Payment;
 use crate::network::{Address, Network, Packet, Reply};
@@ -11,7 +12,7 @@ pub(crate) struct Node {
     pub(crate) raft: Raft<Heap>,
     pub(crate) sessions: Sessions<Heap>,
     clock: ClusterClock,
-    /// Coffees paid, as the sessions see to it.
+    /// Coffees paid, each payment applied once.
     pub(crate) with_sessions: u64,
     /// Coffees paid, if each payment in the log counts.
     pub(crate) without_sessions: u64,
@@ -116,11 +117,11 @@ impl Node {
         let result = self.sessions.apply(index, bytes, |command| pay(with_sessions, command));
         let reply = reply(call.request, result);
         self.clock.observe(call.time_us, now);
-        self.answer(call, reply);
+        self.reply(call, reply);
     }
 
     /// Replies to the customer that sent the request here.
-    fn answer(&mut self, call: Call<'_>, reply: Option<Reply>) {
+    fn reply(&mut self, call: Call<'_>, reply: Option<Reply>) {
         let unstamped = Call { time_us: 0, ..call };
         let mut buffer = [0; 64];
         let Ok(bytes) = unstamped.to_slice(&mut buffer) else { return };
@@ -142,14 +143,14 @@ fn pay(till: &mut u64, command: &[u8]) -> [u8; 8] {
     till.to_le_bytes()
 }
 
-fn reply(request: Request<'_>, result: Result<Done<'_>, Refused>) -> Option<Reply> {
+fn reply(request: Request<'_>, result: Result<Response<'_>, SessionError>) -> Option<Reply> {
     match (request, result) {
-        (Request::Register { token }, Ok(Done::Registered(session))) => {
+        (Request::Register { token }, Ok(Response::Registered(session))) => {
             Some(Reply::Registered { token, session })
         }
         (
             Request::Command { session, .. } | Request::KeepAlive { session, .. },
-            Err(Refused::Gone),
+            Err(SessionError::Expired),
         ) => Some(Reply::SessionEnded { session }),
         (Request::KeepAlive { session, .. }, Ok(_)) => Some(Reply::SessionAlive { session }),
         (Request::Command { session, serial, .. }, Ok(_)) => Some(Reply::Paid { session, serial }),

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 
 use quorate_core::{Instant, Machine};
-use quorate_raft::session::{Limits, Sessions, WhenFull};
+use quorate_log::session::{Config, Sessions, WhenFull};
 
 use crate::customer::Customer;
 use crate::network::{Address, Network, Packet};
@@ -17,12 +17,12 @@ const TIME_LIMIT_US: u64 = 120_000_000;
 const ISOLATE_EVERY_US: u64 = 2_000_000;
 const ISOLATED_US: u64 = 700_000;
 
-const LIMITS: Limits = Limits {
-    sessions: 16,
+const CONFIG: Config = Config {
+    max_sessions: 16,
     window: 4,
-    answer_bytes: 8,
-    idle_us: 5_000_000,
-    when_full: WhenFull::EndOldest,
+    max_response_bytes: 8,
+    timeout_us: 5_000_000,
+    when_full: WhenFull::EvictOldest,
 };
 
 /// Nodes, customers and the network between them.
@@ -41,17 +41,17 @@ pub struct Simulation {
 pub struct Report {
     /// Coffees that customers were told to have paid.
     pub paid: u64,
-    /// Payments that nobody can tell of, as the session ended while they were under way.
+    /// Payments that may have been applied or not: the session expired while they were in flight.
     pub in_doubt: u64,
     /// Requests that were sent for them.
     pub requests_sent: u64,
     /// Terms with a leader.
     pub leaders: u64,
-    /// Sessions that ended while a customer was away, which then registered again.
+    /// Sessions that expired while a customer was away, which then registered again.
     pub ended: u64,
-    /// What is in the till where each payment in the log counts.
+    /// What is in the till if each payment in the log counts.
     pub without_sessions: u64,
-    /// What is in the till where the sessions see to it; on every node.
+    /// What is in the till with sessions, on every node.
     pub with_sessions: [u64; NODES],
 }
 
@@ -62,12 +62,12 @@ impl Simulation {
     ///
     /// When the nodes' settings are wrong.
     pub fn new(seed: u64) -> Result<Self, Box<dyn Error>> {
-        let sessions = Sessions::new(LIMITS)?;
+        let sessions = Sessions::new(CONFIG)?;
         let nodes: Result<Vec<_>, _> =
             (0..NODES).map(|at| Node::new(at, NODES, sessions.clone(), seed)).collect();
         let mut customers: Vec<_> =
-            (0..3).map(|at| Customer::new(at, NODES, LIMITS, 100, 150_000)).collect();
-        customers.push(Customer::new(3, NODES, LIMITS, 3, 8_000_000));
+            (0..3).map(|at| Customer::new(at, NODES, CONFIG, 100, 150_000)).collect();
+        customers.push(Customer::new(3, NODES, CONFIG, 3, 8_000_000));
         Ok(Self {
             now: Instant::from_micros(STEP_US),
             network: Network::new(seed),

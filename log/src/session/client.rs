@@ -1,16 +1,17 @@
-use super::{Limits, Request, SessionId};
+use super::{Config, Request, SessionId};
 
-/// A client's side of a session: which commands are under way.
+/// A client's side of a session: which commands are in flight.
 ///
-/// It is the client's memory, and ends with it: a client that starts again registers anew, unless it kept this with each command.
+/// It is the client's memory, and ends with it: a client that restarts registers again, unless it
+/// stored this with each command.
 ///
 /// ```
 /// use quorate_log::session::{Client, Request, SessionId};
 /// let mut client = Client::new(SessionId::new(7), 2);
 /// assert_eq!((client.begin(), client.begin()), (Some(1), Some(2)));
-/// assert_eq!(client.begin(), None); // two may be under way
+/// assert_eq!(client.begin(), None); // two may be in flight
 ///
-/// client.finish(2); // answered first
+/// client.finish(2); // its response came first
 /// assert_eq!((client.lowest(), client.begin()), (1, None));
 /// client.finish(1);
 /// assert_eq!((client.lowest(), client.begin()), (3, Some(3)));
@@ -19,15 +20,16 @@ use super::{Limits, Request, SessionId};
 pub struct Client {
     session: SessionId,
     window: u64,
-    /// The lowest serial that is under way, or the next.
+    /// The lowest serial number in flight, or the next.
     lowest: u64,
     next: u64,
-    /// Which of those from `lowest` on are answered: a bit each, the lowest first.
-    answered: u64,
+    /// Which of those from `lowest` on have a response: a bit each, the lowest first.
+    finished: u64,
 }
 
 impl Client {
-    /// A client that has just registered. `window` is the one of the cluster's [`Limits`], or less; taken as 1 below that, as 64 above.
+    /// A client that has just registered. `window` is that of the cluster's [`Config`], or less; it
+    /// is clamped to 1 to 64.
     ///
     /// ```
     /// use quorate_log::session::{Client, SessionId};
@@ -35,12 +37,12 @@ impl Client {
     /// ```
     #[must_use]
     pub fn new(session: SessionId, window: usize) -> Self {
-        let window = window.clamp(1, Limits::MAX_WINDOW) as u64;
-        Self { session, window, lowest: 1, next: 1, answered: 0 }
+        let window = window.clamp(1, Config::MAX_WINDOW) as u64;
+        Self { session, window, lowest: 1, next: 1, finished: 0 }
     }
 
-    /// The serial number of another command; `None` when as many are under way as may be: wait for the answer to the
-    /// [`lowest`](Self::lowest).
+    /// The serial number of another command; `None` when the window is full: wait for the response
+    /// to the [`lowest`](Self::lowest).
     ///
     /// ```
     /// use quorate_log::session::{Client, SessionId};
@@ -56,7 +58,8 @@ impl Client {
         Some(serial)
     }
 
-    /// Notes that a command needs not be sent again: it was answered. False if it was not under way, as after a second answer.
+    /// Notes the response to a command, which need not be sent again. False if it was not in
+    /// flight, as after a second response.
     ///
     /// ```
     /// use quorate_log::session::{Client, SessionId};
@@ -70,21 +73,22 @@ impl Client {
         if !self.is_pending(serial) {
             return false;
         }
-        self.answered |= self.bit(serial);
-        let done = self.answered.trailing_ones();
-        self.answered = self.answered.checked_shr(done).unwrap_or(0);
+        self.finished |= self.bit(serial);
+        let done = self.finished.trailing_ones();
+        self.finished = self.finished.checked_shr(done).unwrap_or(0);
         self.lowest = self.lowest.saturating_add(u64::from(done));
         true
     }
 
-    /// What to ask for a command that is under way, as often as it takes.
+    /// The request to send for a command in flight, again until there is a response.
     ///
     /// ```
     /// use quorate_log::session::{Client, Request, SessionId};
     /// let mut client = Client::new(SessionId::new(7), 4);
     /// let serial = client.begin().ok_or("too many")?;
     /// let session = client.session();
-    /// assert_eq!(client.request(serial, b"x"), Request::Command { session, serial, lowest: 1, command: b"x" });
+    /// let request = Request::Command { session, serial, lowest: 1, command: b"x" };
+    /// assert_eq!(client.request(serial, b"x"), request);
     /// # Ok::<(), &str>(())
     /// ```
     #[must_use]
@@ -93,19 +97,21 @@ impl Client {
         Request::Command { session: self.session, serial, lowest, command }
     }
 
-    /// What to ask when there was nothing to ask for a while, so that the session does not end.
+    /// The request to send when the client has been idle for a while, so that its session does not
+    /// expire.
     ///
     /// ```
     /// use quorate_log::session::{Client, Request, SessionId};
     /// let client = Client::new(SessionId::new(7), 4);
-    /// assert_eq!(client.keep_alive(), Request::KeepAlive { session: client.session(), lowest: 1 });
+    /// let session = client.session();
+    /// assert_eq!(client.keep_alive(), Request::KeepAlive { session, lowest: 1 });
     /// ```
     #[must_use]
     pub const fn keep_alive(&self) -> Request<'static> {
         Request::KeepAlive { session: self.session, lowest: self.lowest }
     }
 
-    /// Whether the command is under way.
+    /// Whether the command is in flight.
     ///
     /// ```
     /// use quorate_log::session::{Client, SessionId};
@@ -116,7 +122,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn is_pending(&self, serial: u64) -> bool {
-        (self.lowest..self.next).contains(&serial) && self.answered & self.bit(serial) == 0
+        (self.lowest..self.next).contains(&serial) && self.finished & self.bit(serial) == 0
     }
 
     /// The session.
@@ -130,7 +136,7 @@ impl Client {
         self.session
     }
 
-    /// The lowest serial number that is under way; that of the next command if none is.
+    /// The lowest serial number in flight; that of the next command if none is.
     ///
     /// ```
     /// use quorate_log::session::{Client, SessionId};

@@ -2,33 +2,34 @@ use quorate_core::Instant;
 
 use crate::MAX_INDEX;
 
-/// The cluster's time, by which sessions end on all nodes alike: who leads puts it into the entries (Raft thesis, 6.3; LogCabin calls
-/// it the cluster clock).
+/// The cluster's time, by which sessions expire on all nodes alike: the leader puts it into the
+/// entries (Raft thesis, 6.3; LogCabin calls it the cluster clock).
 ///
-/// It is no time of day. It begins with 0, and whoever leads goes on from the latest time it heard at the pace of its own clock: so it hardly stands
-/// still while the lead changes, and does while the whole cluster is down.
+/// It is not the time of day. It begins at 0, and each leader continues from the latest time that
+/// it observed at the pace of its own clock. So it hardly stops while the leader changes, and stops
+/// while the whole cluster is down.
 ///
-/// Every node has one, and lets it [`observe`](Self::observe) the time in the calls that it applies; who proposes a call takes its
-/// [`stamp`](Self::stamp).
+/// Every node has one, and lets it [`observe`](Self::observe) the time in the calls that it
+/// applies; the node that proposes a call puts its [`stamp`](Self::stamp) into it.
 ///
 /// ```
 /// use quorate_core::Instant;
 /// use quorate_log::session::ClusterClock;
 /// let mut clock = ClusterClock::new(Instant::ZERO);
 /// clock.observe(1_000_000, Instant::from_millis(500)); // in an entry
-/// // 20 ms later this node leads, and proposes
+/// // 20 ms later this node is the leader, and proposes
 /// assert_eq!(clock.stamp(Instant::from_millis(520)), 1_020_000);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClusterClock {
     time_us: u64,
-    /// When it was that.
+    /// When it was `time_us`.
     at: Instant,
 }
 
 impl ClusterClock {
-    /// The clock of a node that starts now, and has heard nothing yet.
+    /// The clock of a node that starts now, and has observed nothing yet.
     ///
     /// ```
     /// use quorate_core::Instant;
@@ -41,8 +42,9 @@ impl ClusterClock {
         Self { time_us: 0, at: now }
     }
 
-    /// Notes the time in an entry, or in a snapshot: [`Sessions::time_us`](super::Sessions::time_us). What is not later than what was heard or
-    /// stamped before is left aside: a leader hears its own entries late.
+    /// Notes the time in an entry, or in a snapshot:
+    /// [`Sessions::time_us`](super::Sessions::time_us). Ignores a time that is not later than all
+    /// that were observed or stamped before: a leader applies its own entries late.
     ///
     /// ```
     /// use quorate_core::Instant;

@@ -4,7 +4,7 @@ use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer, wire}
 
 use crate::{Index, MAX_INDEX};
 
-/// Which session: the index of the entry that registered it, so no two are the same.
+/// A session's id: the index of the entry that registered it, so it is unique.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SessionId(Index);
@@ -18,9 +18,9 @@ wire! {
         /// Registers a session.
         0 => Register {
             /// Distinguishes this registration from all others, also from those of the client's
-            /// earlier lives: a random number, or a node's number and a count of its starts.
-            /// Registering again with the token of a session that lives gives that session, so that
-            /// this can be sent again as well.
+            /// earlier incarnations: a random number, or a node's number and a count of its starts.
+            /// Registering again with the token of a session that is alive returns that session, so
+            /// this request can be retried as well.
             token: u64,
         },
         /// Executes a command, once.
@@ -29,8 +29,8 @@ wire! {
             session: SessionId,
             /// Which of its commands, from 1.
             serial: u64,
-            /// The lowest serial number whose answer the client still waits for, at most this one:
-            /// answers below are forgotten.
+            /// The lowest serial number whose response the client still waits for, at most this
+            /// one: it acknowledges all responses below, and they are dropped.
             lowest: u64,
             /// The command.
             command: &'a [u8],
@@ -39,7 +39,7 @@ wire! {
         2 => KeepAlive {
             /// The client's session.
             session: SessionId,
-            /// The lowest serial number whose answer the client still waits for.
+            /// The lowest serial number whose response the client still waits for.
             lowest: u64,
         },
         /// Ends the session.
@@ -67,8 +67,8 @@ wire! {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     pub struct Call<'a> {
         /// The cluster's time when this was proposed, in µs:
-        /// [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions do not end by
-        /// time. The node that proposes sets it, never the client: a time far ahead ends every
+        /// [`ClusterClock::stamp`](super::ClusterClock::stamp). 0 where sessions have no timeout.
+        /// The node that proposes sets it, never the client: a time far ahead expires every
         /// session.
         pub time_us: u64,
         /// What is requested.
@@ -128,7 +128,7 @@ impl Field<'_> for SessionId {
     }
 }
 
-/// Written by hand: it refuses numbers that no honest client sends where it reads them, which takes
+/// Written by hand: it refuses numbers that no honest client sends as it reads them, which takes
 /// less code.
 impl<'a> Wire<'a> for Request<'a> {
     #[inline]
@@ -189,7 +189,7 @@ impl<'a> Wire<'a> for Call<'a> {
     }
 }
 
-/// A number that an honest node can have come to: nothing overflows when it goes on from there.
+/// A number that an honest node can reach: counting on from it does not overflow.
 pub(super) fn number(input: &mut Reader<'_>, from: u64) -> Result<u64, DecodeError> {
     let number = input.u64()?;
     if (from..=MAX_INDEX).contains(&number) { Ok(number) } else { Err(DecodeError::Invalid) }

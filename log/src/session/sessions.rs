@@ -1,78 +1,89 @@
 use quorate_core::{List, Wire};
 
 use super::storage::{Kinds, Storage};
-use super::table::{Answer, Seen, Session};
-use super::{Call, Done, Limits, LimitsError, Refused, Request, SessionId, WhenFull};
+use super::table::{SerialState, Session, StoredResponse};
+use super::{Call, Config, ConfigError, Request, Response, SessionError, SessionId, WhenFull};
 use crate::Index;
 
-/// What a node remembers of its clients (Raft thesis, 6.3): a part of the application's state, changed by committed entries alone.
+/// The table of sessions (Raft thesis, 6.3): a part of the application's state, changed by
+/// committed entries alone.
 ///
-/// The module's page shows it at work. It is the same on every node that applied the same entries, and so is its
-/// [encoded form](Self::encode).
+/// The module's page has an example. The table is the same on every node that applied the same
+/// entries, and so is its [encoded form](Self::encode).
 ///
-/// RAM: inline, what [`Inline`](super::Inline) says. On the heap: 72 bytes for each session, 48 and its bytes for each answer that the
-/// client has not said to have; each list may have room for twice as many.
+/// RAM: inline, what [`Inline`](super::Inline) says. On the heap: 72 bytes for each session, 48 and
+/// its bytes for each response that the client has not acknowledged; each list may have room for
+/// twice as many.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sessions<S: Storage> {
-    pub(super) limits: Limits,
+    pub(super) config: Config,
     /// The last entry that was applied.
     pub(super) index: Index,
     /// The latest time in an entry.
     pub(super) time_us: u64,
-    /// By id, which is also the order in which they came.
+    /// By id, which is also the order of registration.
     pub(super) table: S::Sessions,
 }
 
-type Answers<S> = <S as Kinds>::Answers;
+type Responses<S> = <S as Kinds>::Responses;
 
 impl<S: Storage> Sessions<S> {
     /// A table without sessions.
     ///
     /// # Errors
     ///
-    /// [`LimitsError`] when a limit is out of range, or above what the storage has room for.
+    /// [`ConfigError`] when a field is out of range, or above what the storage has room for.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, LimitsError, Sessions};
-    /// let limits = Limits { sessions: 8, window: 1, answer_bytes: 16, ..Limits::default() };
-    /// assert!(Sessions::<Inline<8, 1, 16>>::new(limits).is_ok());
-    /// assert_eq!(Sessions::<Inline<7, 1, 16>>::new(limits), Err(LimitsError::Storage));
+    /// use quorate_log::session::{Config, ConfigError, Inline, Sessions};
+    /// let config = Config { max_sessions: 8, window: 1, ..Config::default() };
+    /// assert!(Sessions::<Inline<8, 1, 256>>::new(config).is_ok());
+    /// assert_eq!(Sessions::<Inline<7, 1, 256>>::new(config), Err(ConfigError::Storage));
     /// ```
-    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
-        limits.validate()?;
-        let table = S::Sessions::with_limit(limits.sessions);
-        let fits = table.limit() >= limits.sessions
-            && Answers::<S>::with_limit(limits.window).limit() >= limits.window
-            && S::Bytes::with_limit(limits.answer_bytes).limit() >= limits.answer_bytes;
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let Config { max_sessions, window, max_response_bytes, .. } = config;
+        let table = S::Sessions::with_limit(max_sessions);
+        let fits = table.limit() >= max_sessions
+            && Responses::<S>::with_limit(window).limit() >= window
+            && S::Bytes::with_limit(max_response_bytes).limit() >= max_response_bytes;
         if !fits {
-            return Err(LimitsError::Storage);
+            return Err(ConfigError::Storage);
         }
-        Ok(Self { limits, index: 0, time_us: 0, table })
+        Ok(Self { config, index: 0, time_us: 0, table })
     }
 
-    /// Takes the committed command at `index`, an encoded [`Call`]: every one, in the log's order, on every node. `run` is called at
-    /// most once, if there is a client's command to be carried out; it gives the answer.
+    /// Applies the committed command at `index`, an encoded [`Call`]. Call it for each, in the
+    /// log's order, on every node. It calls `run` at most once, if there is a client's command to
+    /// apply; `run` returns the response.
     ///
-    /// What `run` does must depend on nothing but the command and the application's state, as with any entry; that it fails is an answer too.
+    /// What `run` does must depend on nothing but the command and the application's state, as with
+    /// any entry; a failure is a response too.
     ///
     /// # Errors
     ///
-    /// [`Refused`] when nothing was carried out, and why. What is [`Past`](Refused::Past) or [`Garbled`](Refused::Garbled) changed nothing;
-    /// after the others the time and the lowest serial that came with it are noted.
+    /// [`SessionError`] when no command was applied, and why. After
+    /// [`AlreadyApplied`](SessionError::AlreadyApplied) and [`Malformed`](SessionError::Malformed)
+    /// the table is unchanged; after the others it has noted the time of the call and the responses
+    /// that it acknowledges.
     ///
     /// ```
     /// use quorate_core::Wire;
-    /// use quorate_log::session::{Call, Done, Inline, Limits, Refused, Request, SessionId, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// let mut sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
+    /// use quorate_log::session::{Call, Config, Inline, Request, Response, Sessions};
+    /// use quorate_log::session::{SessionError, SessionId};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// let mut sessions = Sessions::<Inline<4, 16, 256>>::new(config)?;
     /// let mut buffer = [0; 32];
-    /// let call = Call { time_us: 0, request: Request::Register { token: 77 } }.to_slice(&mut buffer)?;
-    /// assert_eq!(sessions.apply(2, call, |_| []), Ok(Done::Registered(SessionId::new(2))));
-    ///
-    /// // a session that there never was, or no longer is
-    /// let request = Request::Command { session: SessionId::new(1), serial: 1, lowest: 1, command: b"x" };
+    /// let request = Request::Register { token: 77 };
     /// let call = Call { time_us: 0, request }.to_slice(&mut buffer)?;
-    /// assert_eq!(sessions.apply(3, call, |_| -> [u8; 0] { unreachable!() }), Err(Refused::Gone));
+    /// assert_eq!(sessions.apply(2, call, |_| []), Ok(Response::Registered(SessionId::new(2))));
+    ///
+    /// // a session that never existed, or expired
+    /// let session = SessionId::new(1);
+    /// let request = Request::Command { session, serial: 1, lowest: 1, command: b"x" };
+    /// let call = Call { time_us: 0, request }.to_slice(&mut buffer)?;
+    /// let refused = sessions.apply(3, call, |_| -> [u8; 0] { unreachable!() });
+    /// assert_eq!(refused, Err(SessionError::Expired));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn apply<A: AsRef<[u8]>>(
@@ -80,178 +91,187 @@ impl<S: Storage> Sessions<S> {
         index: Index,
         call: &[u8],
         run: impl FnOnce(&[u8]) -> A,
-    ) -> Result<Done<'_>, Refused> {
-        match self.begin(index, call)? {
-            Step::Done(done) => Ok(done.into()),
-            Step::Known { session, answer } => Ok(self.tell(session, answer, true)),
-            Step::Run { session, answer, command } => {
+    ) -> Result<Response<'_>, SessionError> {
+        match self.step(index, call)? {
+            Step::Control(control) => Ok(control.into()),
+            Step::Duplicate { session, response } => Ok(self.stored(session, response, true)),
+            Step::Apply { session, response, command } => {
                 let bytes = run(command);
-                self.keep(session, answer, bytes.as_ref());
-                Ok(self.tell(session, answer, false))
+                self.store(session, response, bytes.as_ref());
+                Ok(self.stored(session, response, false))
             }
         }
     }
 
-    /// What was answered to a command that was carried out; `None` if it was not, or if the answer is gone. For a node that installed a
-    /// snapshot, and so never sees the entry that somebody waits for.
+    /// The stored response to a command; `None` if the command was not applied, or if its response
+    /// was acknowledged or too long. For a node that installed a snapshot, and so never applies the
+    /// entry that a client waits for.
     ///
     /// ```
     /// # use quorate_core::Wire;
-    /// # use quorate_log::session::{Call, Done, Inline, Limits, Request, SessionId, Sessions};
-    /// # let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// # let mut sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
+    /// # use quorate_log::session::{Call, Config, Inline, Request, SessionId, Sessions};
+    /// # let config = Config { max_sessions: 4, ..Config::default() };
+    /// # let mut sessions = Sessions::<Inline<4, 16, 256>>::new(config)?;
     /// # let mut buffer = [0; 32];
-    /// # let call = Call { time_us: 0, request: Request::Register { token: 77 } }.to_slice(&mut buffer)?;
+    /// # let request = Request::Register { token: 77 };
+    /// # let call = Call { time_us: 0, request }.to_slice(&mut buffer)?;
     /// # sessions.apply(2, call, |_| [])?;
     /// let session = SessionId::new(2); // registered by the entry at index 2
-    /// assert_eq!(sessions.answer(session, 1), None);
+    /// assert_eq!(sessions.response(session, 1), None);
     /// let request = Request::Command { session, serial: 1, lowest: 1, command: b"x" };
     /// let call = Call { time_us: 0, request }.to_slice(&mut buffer)?;
     /// sessions.apply(3, call, |_| b"done")?;
-    /// assert_eq!(sessions.answer(session, 1), Some(&b"done"[..]));
+    /// assert_eq!(sessions.response(session, 1), Some(&b"done"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn answer(&self, session: SessionId, serial: u64) -> Option<&[u8]> {
+    pub fn response(&self, session: SessionId, serial: u64) -> Option<&[u8]> {
         let session = self.table.get(self.find(session)?)?;
-        let answer = session.answers.iter().find(|answer| answer.serial == serial)?;
-        answer.kept.then_some(&*answer.bytes)
+        let response = session.responses.iter().find(|response| response.serial == serial)?;
+        response.stored.then_some(&*response.bytes)
     }
 
-    /// Whether the session lives: what its client asks next will not be refused as [`Gone`](Refused::Gone), if it comes at once.
+    /// Whether the session is alive: a request of its client that is applied next will not be
+    /// refused as [`Expired`](SessionError::Expired), unless its time is past the timeout.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, SessionId, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// let sessions = Sessions::<Inline<4, 2, 8>>::new(limits)?;
+    /// use quorate_log::session::{Config, Inline, SessionId, Sessions};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// let sessions = Sessions::<Inline<4, 16, 256>>::new(config)?;
     /// assert!(!sessions.is_alive(SessionId::new(2)));
-    /// # Ok::<(), quorate_log::session::LimitsError>(())
+    /// # Ok::<(), quorate_log::session::ConfigError>(())
     /// ```
     #[must_use]
     pub fn is_alive(&self, session: SessionId) -> bool {
         let session = self.find(session).and_then(|at| self.table.get(at));
-        session.is_some_and(|session| !session.expired(self.time_us, self.limits.idle_us))
+        session.is_some_and(|session| !session.is_expired(self.time_us, self.config.timeout_us))
     }
 
-    /// How many sessions live.
+    /// How many sessions are alive.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.len(), 0);
-    /// # Ok::<(), quorate_log::session::LimitsError>(())
+    /// use quorate_log::session::{Config, Inline, Sessions};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// assert_eq!(Sessions::<Inline<4, 16, 256>>::new(config)?.len(), 0);
+    /// # Ok::<(), quorate_log::session::ConfigError>(())
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        let (time_us, idle_us) = (self.time_us, self.limits.idle_us);
-        self.table.iter().filter(|session| !session.expired(time_us, idle_us)).count()
+        let (time_us, timeout_us) = (self.time_us, self.config.timeout_us);
+        self.table.iter().filter(|session| !session.is_expired(time_us, timeout_us)).count()
     }
 
     /// Whether no session is alive.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// assert!(Sessions::<Inline<4, 2, 8>>::new(limits)?.is_empty());
-    /// # Ok::<(), quorate_log::session::LimitsError>(())
+    /// use quorate_log::session::{Config, Inline, Sessions};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// assert!(Sessions::<Inline<4, 16, 256>>::new(config)?.is_empty());
+    /// # Ok::<(), quorate_log::session::ConfigError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The latest time in an entry: for the [`ClusterClock`](super::ClusterClock) of a node that begins with a snapshot.
+    /// The latest time in an entry: for the [`ClusterClock`](super::ClusterClock) of a node that
+    /// starts from a snapshot.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.time_us(), 0);
-    /// # Ok::<(), quorate_log::session::LimitsError>(())
+    /// use quorate_log::session::{Config, Inline, Sessions};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// assert_eq!(Sessions::<Inline<4, 16, 256>>::new(config)?.time_us(), 0);
+    /// # Ok::<(), quorate_log::session::ConfigError>(())
     /// ```
     #[must_use]
     pub const fn time_us(&self) -> u64 {
         self.time_us
     }
 
-    /// The limits it was made with.
+    /// The configuration that it was made with.
     ///
     /// ```
-    /// use quorate_log::session::{Inline, Limits, Sessions};
-    /// let limits = Limits { sessions: 4, window: 2, answer_bytes: 8, ..Limits::default() };
-    /// assert_eq!(Sessions::<Inline<4, 2, 8>>::new(limits)?.limits(), limits);
-    /// # Ok::<(), quorate_log::session::LimitsError>(())
+    /// use quorate_log::session::{Config, Inline, Sessions};
+    /// let config = Config { max_sessions: 4, ..Config::default() };
+    /// assert_eq!(Sessions::<Inline<4, 16, 256>>::new(config)?.config(), config);
+    /// # Ok::<(), quorate_log::session::ConfigError>(())
     /// ```
     #[must_use]
-    pub const fn limits(&self) -> Limits {
-        self.limits
+    pub const fn config(&self) -> Config {
+        self.config
     }
 
     /// Everything but the application's part, which differs from program to program.
-    fn begin<'c>(&mut self, index: Index, call: &'c [u8]) -> Result<Step<'c>, Refused> {
+    fn step<'c>(&mut self, index: Index, call: &'c [u8]) -> Result<Step<'c>, SessionError> {
         if index <= self.index {
-            return Err(Refused::Past);
+            return Err(SessionError::AlreadyApplied);
         }
         let Call { time_us, request } = Call::from_slice(call)?;
         self.index = index;
         self.time_us = self.time_us.max(time_us);
         match request {
-            Request::Register { token } => Ok(Step::Done(Plain::Registered(self.register(token)?))),
+            Request::Register { token } => {
+                Ok(Step::Control(Control::Registered(self.register(token)?)))
+            }
             Request::Command { session, serial, lowest, command } => {
-                self.look_up(session, serial, lowest, command)
+                self.command(session, serial, lowest, command)
             }
             Request::KeepAlive { session, lowest } => {
-                self.admit(session, lowest)?;
-                Ok(Step::Done(Plain::Alive))
+                self.refresh(session, lowest)?;
+                Ok(Step::Control(Control::KeptAlive))
             }
             Request::Close { session } => {
-                let at = self.admit(session, 0)?;
+                let at = self.refresh(session, 0)?;
                 self.table.remove(at);
-                Ok(Step::Done(Plain::Closed))
+                Ok(Step::Control(Control::Closed))
             }
         }
     }
 
-    fn look_up<'c>(
+    fn command<'c>(
         &mut self,
         session: SessionId,
         serial: u64,
         lowest: u64,
         command: &'c [u8],
-    ) -> Result<Step<'c>, Refused> {
-        let at = self.admit(session, lowest)?;
-        let Limits { window, answer_bytes, .. } = self.limits;
-        let session = self.table.get_mut(at).ok_or(Refused::Gone)?;
-        match session.seen(serial, window) {
-            Seen::New => {
-                // it counts as carried out before it is: whatever happens in there, it does not happen twice
-                let answer = session.reserve(serial, answer_bytes).ok_or(Refused::Ahead)?;
-                Ok(Step::Run { session: at, answer, command })
+    ) -> Result<Step<'c>, SessionError> {
+        let at = self.refresh(session, lowest)?;
+        let Config { window, max_response_bytes, .. } = self.config;
+        let session = self.table.get_mut(at).ok_or(SessionError::Expired)?;
+        match session.serial_state(serial, window) {
+            SerialState::New => {
+                // it counts as applied before it runs: whatever `run` does, it does not run twice
+                let response = session
+                    .reserve(serial, max_response_bytes)
+                    .ok_or(SessionError::WindowExceeded)?;
+                Ok(Step::Apply { session: at, response, command })
             }
-            Seen::Answered(answer) => Ok(Step::Known { session: at, answer }),
-            Seen::Settled => Err(Refused::Settled),
-            Seen::Ahead => Err(Refused::Ahead),
+            SerialState::Applied(response) => Ok(Step::Duplicate { session: at, response }),
+            SerialState::Acknowledged => Err(SessionError::Acknowledged),
+            SerialState::WindowExceeded => Err(SessionError::WindowExceeded),
         }
     }
 
-    /// The session of a client that was just heard.
-    fn admit(&mut self, session: SessionId, lowest: u64) -> Result<usize, Refused> {
-        let at = self.find(session).ok_or(Refused::Gone)?;
-        let found = self.table.get_mut(at).ok_or(Refused::Gone)?;
-        if found.expired(self.time_us, self.limits.idle_us) {
+    /// Finds the session of the client whose request is being applied, restarts its timeout, and
+    /// drops the responses that the client acknowledges.
+    fn refresh(&mut self, session: SessionId, lowest: u64) -> Result<usize, SessionError> {
+        let at = self.find(session).ok_or(SessionError::Expired)?;
+        let found = self.table.get_mut(at).ok_or(SessionError::Expired)?;
+        if found.is_expired(self.time_us, self.config.timeout_us) {
             self.table.remove(at);
-            return Err(Refused::Gone);
+            return Err(SessionError::Expired);
         }
-        found.heard = self.index;
-        found.heard_us = self.time_us;
-        found.settle(lowest);
+        found.last_index = self.index;
+        found.last_time_us = self.time_us;
+        found.acknowledge_below(lowest);
         Ok(at)
     }
 
-    fn register(&mut self, token: u64) -> Result<SessionId, Refused> {
-        let (time_us, idle_us) = (self.time_us, self.limits.idle_us);
-        let same = |s: &&Session<_>| s.token == token && !s.expired(time_us, idle_us);
+    fn register(&mut self, token: u64) -> Result<SessionId, SessionError> {
+        let (time_us, timeout_us) = (self.time_us, self.config.timeout_us);
+        let same = |s: &&Session<_>| s.token == token && !s.is_expired(time_us, timeout_us);
         if let Some(id) = self.table.iter().find(same).map(|session| SessionId::new(session.id)) {
-            self.admit(id, 0)?;
+            self.refresh(id, 0)?;
             return Ok(id);
         }
         self.make_room()?;
@@ -259,36 +279,37 @@ impl<S: Storage> Sessions<S> {
             id: self.index,
             token,
             lowest: 1,
-            heard: self.index,
-            heard_us: time_us,
-            answers: Answers::<S>::with_limit(self.limits.window),
+            last_index: self.index,
+            last_time_us: time_us,
+            responses: Responses::<S>::with_limit(self.config.window),
         };
-        self.table.push(session).map_err(|_| Refused::Full)?;
+        self.table.push(session).map_err(|_| SessionError::TooManySessions)?;
         Ok(SessionId::new(self.index))
     }
 
-    /// Sessions that ended by time stay in the table until their place is wanted: nobody can tell the difference.
-    fn make_room(&mut self) -> Result<(), Refused> {
-        if self.table.len() < self.limits.sessions {
+    /// Expired sessions stay in the table until their room is needed: no client can tell the
+    /// difference.
+    fn make_room(&mut self) -> Result<(), SessionError> {
+        if self.table.len() < self.config.max_sessions {
             return Ok(());
         }
         let mut at = 0;
         while let Some(session) = self.table.get(at) {
-            if session.expired(self.time_us, self.limits.idle_us) {
+            if session.is_expired(self.time_us, self.config.timeout_us) {
                 self.table.remove(at);
             } else {
                 at = at.saturating_add(1);
             }
         }
-        if self.table.len() < self.limits.sessions {
+        if self.table.len() < self.config.max_sessions {
             return Ok(());
         }
-        match self.limits.when_full {
-            WhenFull::Refuse => Err(Refused::Full),
-            WhenFull::EndOldest => {
-                let heard = |(_, session): &(usize, &Session<_>)| session.heard;
-                let oldest = self.table.iter().enumerate().min_by_key(heard);
-                let at = oldest.map(|(at, _)| at).ok_or(Refused::Full)?;
+        match self.config.when_full {
+            WhenFull::Refuse => Err(SessionError::TooManySessions),
+            WhenFull::EvictOldest => {
+                let last_index = |(_, session): &(usize, &Session<_>)| session.last_index;
+                let oldest = self.table.iter().enumerate().min_by_key(last_index);
+                let at = oldest.map(|(at, _)| at).ok_or(SessionError::TooManySessions)?;
                 self.table.remove(at);
                 Ok(())
             }
@@ -299,54 +320,56 @@ impl<S: Storage> Sessions<S> {
         self.table.binary_search_by_key(&session.get(), |session| session.id).ok()
     }
 
-    fn keep(&mut self, session: usize, answer: usize, bytes: &[u8]) {
+    fn store(&mut self, session: usize, response: usize, bytes: &[u8]) {
         let session = self.table.get_mut(session);
-        let Some(answer) = session.and_then(|session| session.answers.get_mut(answer)) else {
+        let Some(response) = session.and_then(|session| session.responses.get_mut(response)) else {
             return;
         };
-        let fits = bytes.len() <= self.limits.answer_bytes;
-        answer.kept = fits && answer.bytes.extend_from_slice(bytes).is_ok();
+        let fits = bytes.len() <= self.config.max_response_bytes;
+        response.stored = fits && response.bytes.extend_from_slice(bytes).is_ok();
     }
 
-    fn tell(&self, session: usize, answer: usize, repeated: bool) -> Done<'_> {
+    fn stored(&self, session: usize, response: usize, duplicate: bool) -> Response<'_> {
         let session = self.table.get(session);
-        match session.and_then(|session| session.answers.get(answer)) {
-            Some(Answer { kept: true, bytes, .. }) if repeated => Done::Repeated(bytes),
-            Some(Answer { kept: true, bytes, .. }) => Done::Applied(bytes),
-            _ => Done::Unkept { repeated },
+        match session.and_then(|session| session.responses.get(response)) {
+            Some(StoredResponse { stored: true, bytes, .. }) if duplicate => {
+                Response::Duplicate(bytes)
+            }
+            Some(StoredResponse { stored: true, bytes, .. }) => Response::Applied(bytes),
+            _ => Response::ResponseDropped { duplicate },
         }
     }
 }
 
-/// What is left to do of a call.
+/// What remains to be done for a call.
 enum Step<'c> {
-    Done(Plain),
-    /// The command was carried out before.
-    Known {
+    Control(Control),
+    /// The command was applied before.
+    Duplicate {
         session: usize,
-        answer: usize,
+        response: usize,
     },
-    /// The command is to be carried out, and its answer to be put there.
-    Run {
+    /// The command is to be applied, and its response to be stored there.
+    Apply {
         session: usize,
-        answer: usize,
+        response: usize,
         command: &'c [u8],
     },
 }
 
-/// What became of a call that holds no command.
-enum Plain {
+/// The response to a request without a command.
+enum Control {
     Registered(SessionId),
-    Alive,
+    KeptAlive,
     Closed,
 }
 
-impl From<Plain> for Done<'_> {
-    fn from(plain: Plain) -> Self {
-        match plain {
-            Plain::Registered(session) => Self::Registered(session),
-            Plain::Alive => Self::Alive,
-            Plain::Closed => Self::Closed,
+impl From<Control> for Response<'_> {
+    fn from(control: Control) -> Self {
+        match control {
+            Control::Registered(session) => Self::Registered(session),
+            Control::KeptAlive => Self::KeptAlive,
+            Control::Closed => Self::Closed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is remembered of one client.
+//! What a node remembers of one client.
 
 use core::mem::swap;
 
@@ -8,86 +8,88 @@ use crate::Index;
 
 /// A session.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Session<A> {
+pub struct Session<R> {
     /// The index of the entry that registered it.
     pub(super) id: Index,
     pub(super) token: u64,
-    /// The client waits for no answer below this.
+    /// The client has acknowledged all responses below this serial number.
     pub(super) lowest: u64,
-    /// The last entry in which something was heard of the client.
-    pub(super) heard: Index,
-    /// The cluster's time of that.
-    pub(super) heard_us: u64,
-    /// Answers that the client may ask for again, by serial.
-    pub(super) answers: A,
+    /// The last entry of its client.
+    pub(super) last_index: Index,
+    /// The cluster's time of that entry.
+    pub(super) last_time_us: u64,
+    /// Responses that the client may ask for again, by serial number.
+    pub(super) responses: R,
 }
 
-/// The answer to one command.
+/// The response to one command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Answer<B> {
+pub struct StoredResponse<B> {
     pub(super) serial: u64,
-    /// The bytes are what was answered; otherwise that did not fit.
-    pub(super) kept: bool,
+    /// False if the response was too long: then `bytes` is empty.
+    pub(super) stored: bool,
     pub(super) bytes: B,
 }
 
 /// What is known of a serial number.
-pub(super) enum Seen {
-    /// Nothing.
+pub(super) enum SerialState {
+    /// The command has not been applied.
     New,
-    /// It was carried out: which of the answers.
-    Answered(usize),
-    /// The client does not wait for it any more.
-    Settled,
+    /// It was applied: which of the responses is its.
+    Applied(usize),
+    /// The client has acknowledged the response.
+    Acknowledged,
     /// Beyond the window.
-    Ahead,
+    WindowExceeded,
 }
 
-impl<A> Session<A> {
-    pub(super) fn expired(&self, time_us: u64, idle_us: u64) -> bool {
-        idle_us > 0 && time_us.saturating_sub(self.heard_us) > idle_us
+impl<R> Session<R> {
+    pub(super) fn is_expired(&self, time_us: u64, timeout_us: u64) -> bool {
+        timeout_us > 0 && time_us.saturating_sub(self.last_time_us) > timeout_us
     }
 
-    pub(super) fn seen<B>(&self, serial: u64, window: usize) -> Seen
+    pub(super) fn serial_state<B>(&self, serial: u64, window: usize) -> SerialState
     where
-        A: List<Answer<B>>,
+        R: List<StoredResponse<B>>,
     {
-        let Some(above) = serial.checked_sub(self.lowest) else { return Seen::Settled };
+        let Some(above) = serial.checked_sub(self.lowest) else {
+            return SerialState::Acknowledged;
+        };
         if above >= window as u64 {
-            return Seen::Ahead;
+            return SerialState::WindowExceeded;
         }
-        match self.answers.iter().position(|answer| answer.serial == serial) {
-            Some(at) => Seen::Answered(at),
-            None => Seen::New,
+        match self.responses.iter().position(|response| response.serial == serial) {
+            Some(at) => SerialState::Applied(at),
+            None => SerialState::New,
         }
     }
 
-    /// Forgets the answers that the client has.
-    pub(super) fn settle<B>(&mut self, lowest: u64)
+    /// Drops the responses that the client has acknowledged.
+    pub(super) fn acknowledge_below<B>(&mut self, lowest: u64)
     where
-        A: List<Answer<B>>,
+        R: List<StoredResponse<B>>,
     {
         if lowest <= self.lowest {
             return;
         }
         self.lowest = lowest;
-        while self.answers.first().is_some_and(|answer| answer.serial < lowest) {
-            self.answers.remove(0);
+        while self.responses.first().is_some_and(|response| response.serial < lowest) {
+            self.responses.remove(0);
         }
     }
 
-    /// Makes a place for the answer to a command, which from then on counts as carried out. `None` if there is none; nothing
-    /// was changed.
-    pub(super) fn reserve<B: List<u8>>(&mut self, serial: u64, bytes: usize) -> Option<usize>
+    /// Reserves the place of the response to a command, which from then on counts as applied.
+    /// `None` if there is no room; nothing was changed.
+    pub(super) fn reserve<B: List<u8>>(&mut self, serial: u64, max_bytes: usize) -> Option<usize>
     where
-        A: List<Answer<B>>,
+        R: List<StoredResponse<B>>,
     {
-        let answer = Answer { serial, kept: false, bytes: B::with_limit(bytes) };
-        self.answers.push(answer).ok()?;
-        // they come in order, almost always
-        let mut at = self.answers.len().saturating_sub(1);
+        let response = StoredResponse { serial, stored: false, bytes: B::with_limit(max_bytes) };
+        self.responses.push(response).ok()?;
+        // commands come in order, almost always
+        let mut at = self.responses.len().saturating_sub(1);
         while let Some(before) = at.checked_sub(1)
-            && let Some([left, right]) = self.answers.get_mut(before..=at)
+            && let Some([left, right]) = self.responses.get_mut(before..=at)
             && left.serial > right.serial
         {
             swap(left, right);

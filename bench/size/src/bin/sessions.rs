@@ -1,22 +1,22 @@
-//! A board's table of sessions, for eight clients with two commands under way each: everything a program calls, in the order that a world
-//! beyond the port says.
+//! A board's table of sessions, for eight clients with two commands in flight each: everything that a program calls, in the order
+//! in which the port asks for it.
 #![no_std]
 #![no_main]
 
 use quorate_bench_size::{Port, program};
 use quorate_core::{Instant, Reader, Wire, Writer};
-use quorate_raft::session::{
-    Call, Client, ClusterClock, Done, Inline, Limits, Request, SessionId, Sessions, WhenFull,
+use quorate_log::session::{
+    Call, Client, ClusterClock, Config, Inline, Request, Response, SessionId, Sessions, WhenFull,
 };
 
 const SESSIONS: usize = 8;
 const WINDOW: usize = 2;
-const ANSWER_BYTES: usize = 16;
+const MAX_RESPONSE_BYTES: usize = 16;
 const FRAME_BYTES: usize = 512;
 
-type Table = Sessions<Inline<SESSIONS, WINDOW, ANSWER_BYTES>>;
+type Table = Sessions<Inline<SESSIONS, WINDOW, MAX_RESPONSE_BYTES>>;
 
-program!(run, state = Table, content = SESSIONS * WINDOW * ANSWER_BYTES);
+program!(run, state = Table, content = SESSIONS * WINDOW * MAX_RESPONSE_BYTES);
 
 /// What the application does with a command: it counts them.
 #[derive(Default)]
@@ -24,28 +24,28 @@ struct Counter(u64);
 
 fn run(port: &mut Port) {
     let mut frame = [0; FRAME_BYTES];
-    let limits = Limits {
-        sessions: SESSIONS,
+    let config = Config {
+        max_sessions: SESSIONS,
         window: WINDOW,
-        answer_bytes: ANSWER_BYTES,
-        idle_us: port.u64(),
-        when_full: if port.u8() == 0 { WhenFull::Refuse } else { WhenFull::EndOldest },
+        max_response_bytes: MAX_RESPONSE_BYTES,
+        timeout_us: port.u64(),
+        when_full: if port.u8() == 0 { WhenFull::Refuse } else { WhenFull::EvictOldest },
     };
-    let Ok(mut table) = Table::new(limits) else { return };
+    let Ok(mut table) = Table::new(config) else { return };
     let mut clock = ClusterClock::new(Instant::from_micros(port.u64()));
     let mut client = Client::new(SessionId::new(port.u64()), WINDOW);
     let mut counter = Counter::default();
     loop {
-        let done = match port.u8() {
+        let ok = match port.u8() {
             0 => apply(&mut table, &mut counter, port, &mut frame),
-            1 => ask(&mut client, &mut clock, port, &mut frame),
+            1 => request(&mut client, &mut clock, port, &mut frame),
             2 => client.finish(port.u64()),
             3 => snapshot(&table, port, &mut frame),
             4 => table.restore(&mut Reader::new(port.read(&mut frame))).is_ok(),
             _ => look(&table, port),
         };
         clock.observe(table.time_us(), Instant::from_micros(port.u64()));
-        port.write(&[u8::from(done)]);
+        port.write(&[u8::from(ok)]);
     }
 }
 
@@ -59,17 +59,22 @@ fn apply(table: &mut Table, counter: &mut Counter, port: &mut Port, frame: &mut 
         counter.0.to_le_bytes()
     };
     match table.apply(index, call, run) {
-        Ok(Done::Applied(answer) | Done::Repeated(answer)) => port.write(answer),
-        Ok(Done::Registered(session)) => port.write(&session.get().to_le_bytes()),
+        Ok(Response::Applied(response) | Response::Duplicate(response)) => port.write(response),
+        Ok(Response::Registered(session)) => port.write(&session.get().to_le_bytes()),
         Ok(_) => port.write(b"+"),
         Err(_) => return false,
     }
     true
 }
 
-/// A command of the client at this board, or a sign of life.
+/// A request of the client on this board.
 #[inline(never)]
-fn ask(client: &mut Client, clock: &mut ClusterClock, port: &mut Port, frame: &mut [u8]) -> bool {
+fn request(
+    client: &mut Client,
+    clock: &mut ClusterClock,
+    port: &mut Port,
+    frame: &mut [u8],
+) -> bool {
     let time_us = clock.stamp(Instant::from_micros(port.u64()));
     let command = [port.u8()];
     let request = match port.u8() {
@@ -99,8 +104,8 @@ fn snapshot(table: &Table, port: &mut Port, frame: &mut [u8]) -> bool {
 #[inline(never)]
 fn look(table: &Table, port: &mut Port) -> bool {
     let session = SessionId::new(port.u64());
-    if let Some(answer) = table.answer(session, port.u64()) {
-        port.write(answer);
+    if let Some(response) = table.response(session, port.u64()) {
+        port.write(response);
     }
     port.write(&[u8::from(table.is_alive(session)), u8::from(table.len() > 0)]);
     true
