@@ -1,7 +1,10 @@
 //! All tests of the crate, in one program.
 
 mod entries;
+mod error_messages;
 mod headers;
+mod older_versions;
 mod sessions;
 mod stores;
 mod submissions;
+mod wire;

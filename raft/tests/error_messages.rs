@@ -1,7 +1,6 @@
 //! Error messages state the cause and the remedy.
 
-use quorate_core::{DecodeError, NodeId};
-use quorate_raft::session::{self, RestoreError, SessionError, SessionId};
+use quorate_core::NodeId;
 use quorate_raft::{
     ChangeError, ConfigError, ProposeError, ReadError, SnapshotError, TransferError,
 };
@@ -77,27 +76,4 @@ fn read_and_snapshot_errors_state_the_cause() {
     assert_mentions(&SnapshotError::NotWanted, &["nobody waits"]);
     assert_mentions(&SnapshotError::NotFollower, &["follower"]);
     assert_mentions(&SnapshotError::Stopped, &["stopped"]);
-}
-
-#[test]
-fn session_errors_state_the_cause_and_the_remedy() {
-    assert_mentions(&SessionError::Expired, &["session", "expired", "register again"]);
-    assert_mentions(&SessionError::TooManySessions, &["too many sessions", "try again later"]);
-    assert_mentions(&SessionError::WindowExceeded, &["too many commands", "wait"]);
-    assert_mentions(&SessionError::Acknowledged, &["acknowledged"]);
-    assert_mentions(&SessionError::AlreadyApplied, &["applied already"]);
-    assert_mentions(
-        &SessionError::Malformed(DecodeError::Truncated),
-        &[&DecodeError::Truncated.to_string()],
-    );
-    assert_mentions(&session::ConfigError::NoSession, &["at least one session", "max_sessions"]);
-    assert_mentions(&session::ConfigError::Window, &["1 to 64"]);
-    assert_mentions(&session::ConfigError::Storage, &["storage", "less", "lower max_sessions"]);
-    assert_mentions(&RestoreError::Version(9), &["version 9", "upgrade"]);
-    assert_mentions(&RestoreError::Config, &["another configuration", "start this node"]);
-    assert_mentions(
-        &RestoreError::Malformed(DecodeError::Invalid),
-        &[&DecodeError::Invalid.to_string()],
-    );
-    assert_eq!(SessionId::new(12).to_string(), "12");
 }

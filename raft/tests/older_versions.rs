@@ -3,7 +3,6 @@
 
 use crate::common::{Node, id};
 use quorate_core::{Instant, Machine, Output, Wire};
-use quorate_raft::session::{self, Inline, Sessions};
 use quorate_raft::{Config, Event, Message, Record, Role};
 
 const BEFORE_MEMBERS: &str = include_str!("older/before_members.txt");
@@ -140,26 +139,4 @@ fn messages_from_before_membership_changes_round_trip() {
     for (_, bytes) in lines(BEFORE_MEMBERS, |line| line.starts_with("record")) {
         assert_eq!(crate::common::encode(&Record::from_slice(&bytes).unwrap()), bytes);
     }
-}
-
-/// A table of sessions of version 1, with two sessions and two responses.
-#[test]
-fn sessions_of_version_1_are_restored() {
-    let bytes = unhex(concat!(
-        "01040308e80701062802", // version, configuration, index, time, how many sessions
-        "02ac0201062800",       // the first session
-        "030902051e0200010",    // the second session, with a response
-        "26f6b0200"             // a response that was not stored
-    ));
-    let config = session::Config {
-        max_sessions: 4,
-        window: 3,
-        max_response_bytes: 8,
-        timeout_us: 1000,
-        ..session::Config::default()
-    };
-    let mut table = Sessions::<Inline<4, 3, 8>>::new(config).unwrap();
-    table.restore(&mut quorate_core::Reader::new(&bytes)).unwrap();
-    assert_eq!((table.len(), table.time_us()), (2, 40));
-    assert_eq!(table.response(quorate_raft::session::SessionId::new(3), 2), Some(&b"ok"[..]));
 }

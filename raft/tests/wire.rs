@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{Declared, Field, NodeId, Reader, Shown, Source, Wire, Writer};
-use quorate_raft::session::{Call, Config, Inline, Request, SessionId, Sessions, WhenFull};
+use quorate_core::{Declared, Field, NodeId, Shown, Source, Wire};
 use quorate_raft::{Members, Message, Record};
 use quorate_sim::wire::{check_codec, check_tables};
 
@@ -118,34 +117,8 @@ fn record_encoding_is_stable() {
 }
 
 #[test]
-fn call_encoding_is_stable() {
-    let session = SessionId::new(300);
-    let cases: &[(Call<'_>, &str)] = &[
-        (Call { time_us: 0, request: Request::Register { token: 7 } }, "000007"),
-        (
-            Call {
-                time_us: 128,
-                request: Request::Command { session, serial: 5, lowest: 3, command: b"hi" },
-            },
-            "800101ac020503026869",
-        ),
-        (Call { time_us: 1, request: Request::KeepAlive { session, lowest: 3 } }, "0102ac0203"),
-        (Call { time_us: 1, request: Request::Close { session } }, "0103ac02"),
-    ];
-    for (call, golden) in cases {
-        assert_eq!(hex(&encode(call)), *golden, "{call:?}");
-        assert_eq!(Call::from_slice(&encode(call)), Ok(*call));
-    }
-}
-
-#[test]
 fn tables_match_declarations() {
-    let declared = [
-        ("Message", Message::SHAPE),
-        ("Record", Record::SHAPE),
-        ("Call", Call::SHAPE),
-        ("Request", Request::SHAPE),
-    ];
+    let declared = [("Message", Message::SHAPE), ("Record", Record::SHAPE)];
     assert_eq!(check_tables("docs/wire/raft.md", &declared), Ok(()));
 }
 
@@ -155,63 +128,6 @@ fn text_names_the_message_and_its_fields() {
     let record = Record::Members { index: 9, index_term: 3, members };
     let text = "Members index 9, index_term 3, members {1: voter, 300: learner}";
     assert_eq!(Shown(&record).to_string(), text);
-    let request = Request::Close { session: SessionId::new(300) };
-    let text = "time_us 128, request Close session 300";
-    assert_eq!(Shown(&Call { time_us: 128, request }).to_string(), text);
-}
-
-/// Whether numbers are such as honest clients and nodes send.
-fn is_honest(call: &Call<'_>) -> bool {
-    const LIMIT: u64 = 1 << 62;
-    let (serial, lowest) = match call.request {
-        Request::Command { serial, lowest, .. } => (serial, lowest),
-        Request::KeepAlive { lowest, .. } => (lowest, lowest),
-        _ => (1, 1),
-    };
-    call.time_us < LIMIT && lowest > 0 && lowest <= serial && serial < LIMIT
-}
-
-#[test]
-fn session_table_encoding_is_stable() {
-    type Table = Sessions<Inline<4, 3, 8>>;
-    let config = Config {
-        max_sessions: 4,
-        window: 3,
-        max_response_bytes: 8,
-        timeout_us: 1000,
-        when_full: WhenFull::EvictOldest,
-    };
-    let mut table = Table::new(config).unwrap();
-    let (first, second) = (SessionId::new(2), SessionId::new(3));
-    let command =
-        |serial, lowest, command| Request::Command { session: second, serial, lowest, command };
-    let requests = [
-        Request::Register { token: 300 },
-        Request::Register { token: 9 },
-        command(2, 2, &b"ok"[..]),
-        command(4, 2, b"far too long"),
-        Request::KeepAlive { session: first, lowest: 1 },
-    ];
-    for (at, request) in requests.into_iter().enumerate() {
-        let call = encode(&Call { time_us: 10 * at as u64, request });
-        table.apply(2 + at as u64, &call, |command| command.to_vec()).unwrap();
-    }
-    let mut bytes = vec![0; table.encoded_len()];
-    let mut out = Writer::new(&mut bytes);
-    table.encode(&mut out);
-    out.finish().unwrap();
-    let golden = concat!(
-        "01 040308e80701 06 28 02", // version, configuration, index, time, number of sessions
-        "02 ac02 01 06 28 00", // the first session: id, token, lowest, last index, last time, number of responses
-        "03 09 02 05 1e 02",   // the second session
-        "00 01 026f6b",        // its first response
-        "02 00",               // its second response, which was not stored
-    )
-    .replace(' ', "");
-    assert_eq!(hex(&bytes), golden);
-    let mut again = Table::new(config).unwrap();
-    again.restore(&mut Reader::new(&bytes)).unwrap();
-    assert_eq!(again, table);
 }
 
 proptest! {
@@ -241,23 +157,6 @@ proptest! {
             let record = Record::generate(&mut Source::new(&bytes, &[7, 300]));
             prop_assert_eq!(::postcard::to_allocvec(&record).unwrap(), encode(&record));
         }
-    }
-
-    #[test]
-    fn calls_match_declarations(
-        bytes in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..60),
-    ) {
-        let mut input = Reader::new(&bytes);
-        let declared = Call::decode_declared(&mut input).ok();
-        let declared = declared.filter(|call| input.finish().is_ok() && is_honest(call));
-        prop_assert_eq!(Call::from_slice(&bytes).ok(), declared);
-        let call = Call::generate(&mut Source::new(&bytes, &[1, 300]));
-        let encoded = encode(&call);
-        let mut buffer = vec![0; encoded.len()];
-        let mut out = Writer::new(&mut buffer);
-        call.encode_declared(&mut out);
-        prop_assert_eq!(out.finish().unwrap(), &encoded);
-        prop_assert_eq!(Call::from_slice(&encoded).ok(), Some(call).filter(is_honest));
     }
 }
 
