@@ -13,9 +13,9 @@ pub(crate) trait TestHeader: for<'a> Header<Entry<'a> = TestEntry<'a>> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct TestEntry<'a> {
-    pub index: Index,
-    pub tag: u64,
-    pub data: &'a [u8],
+    pub(crate) index: Index,
+    pub(crate) tag: u64,
+    pub(crate) data: &'a [u8],
 }
 
 /// Entries with a tag, as Raft's have: two varints.
@@ -48,7 +48,7 @@ impl TestHeader for Tagged {
 
 impl TestHeader for Untagged {
     fn new(tag: u64, len: usize) -> Self {
-        Self { is_command: tag % 3 != 0, len }
+        Self { is_command: !tag.is_multiple_of(3), len }
     }
 
     fn tag_of(_tag: u64) {}

@@ -7,7 +7,9 @@ use std::hash::Hasher;
 use crate::headers::{Tagged, TestHeader, Untagged};
 use proptest::prelude::*;
 use quorate_core::Full;
-use quorate_log::{Header, HeapLog, Index, InlineLog, Log};
+#[cfg(feature = "alloc")]
+use quorate_log::HeapLog;
+use quorate_log::{Header, Index, InlineLog, Log};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -185,6 +187,7 @@ proptest! {
         run::<InlineLog<Tagged, 600, 12>>(&steps, Room { bytes: 600, entries: 12 });
     }
 
+    #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
         run::<HeapLog<Tagged>>(&steps, Room { bytes: 600, entries: usize::MAX });
@@ -196,12 +199,14 @@ proptest! {
         run::<InlineLog<Untagged, 600, 12>>(&steps, Room { bytes: 600, entries: 12 });
     }
 
+    #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_without_tags_matches_a_plain_list(steps in prop::collection::vec(step(200), 0..40)) {
         run::<HeapLog<Untagged>>(&steps, Room { bytes: 600, entries: usize::MAX });
     }
 
     /// Of several chunks, and entries that are longer than one.
+    #[cfg(feature = "alloc")]
     #[test]
     fn heap_log_of_several_chunks_matches_a_plain_list(steps in prop::collection::vec(step(70_000), 0..40)) {
         run::<HeapLog<Tagged>>(&steps, Room { bytes: 200_000, entries: usize::MAX });
@@ -212,6 +217,7 @@ fn add<L: Log<Header = Tagged>>(log: &mut L, tag: u64, data: &[u8]) -> Result<()
     log.push(Tagged::new(tag, data.len()), data)
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn entries_cross_chunks_and_chunks_are_recycled() {
     let mut log = HeapLog::<Tagged>::with_limit(1 << 24);
@@ -317,6 +323,7 @@ fn boundaries_of_an_inline_log() {
     check_capacity::<InlineLog<Tagged, 100, 10>>();
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn boundaries_of_a_heap_log() {
     check_boundaries::<HeapLog<Tagged>>();
