@@ -46,8 +46,8 @@
 //! ([`Raft::forward`]), and told to be lost ([`Event::ProposalsDropped`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
-//! On top, for programs that want them: [`session`], for clients whose commands are carried out once however often they are sent; with
-//! feature `serde`, `typed`: commands as types.
+//! On top, for programs that want them, from `quorate-log`: [`session`], for clients whose commands are applied once however often
+//! they are proposed; with feature `serde`, `typed`: commands as types.
 //!
 //! The crate's README.md has the loop of a driver in full, what each output obliges to, the memory by formula, and what is there beside other
 //! libraries and what is left out.

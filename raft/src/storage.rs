@@ -82,7 +82,7 @@ impl<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART:
 
 /// As [`Inline`], for a cluster whose members never change: 192 bytes a member and 896 besides the content, and less code. The smallest
 /// program on a Cortex-M4F (`thumbv7em-none-eabihf`, `opt-level = "z"`) takes <!-- size: thumbv7em-none-eabihf raft code -->24.5 KB,
-/// with [`Inline`] <!-- size: thumbv7em-none-eabihf raft_inline code -->45.4 KB.
+/// with [`Inline`] <!-- size: thumbv7em-none-eabihf raft_inline code -->45.3 KB.
 ///
 /// Such a node refuses entries that change the members, and hears nobody but those that [`Raft::new`](crate::Raft::new) is given. It
 /// takes reads and commands only as the leader, and answers no follower that would hand it some. Appends that are lost are sent again as

@@ -16,7 +16,7 @@ Features are additive and no combination may break: `--all-features` is only one
 };
 
 /// The folders of the crates that run without std.
-pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "clocks", "crdt", "election", "raft"];
+pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "log", "clocks", "crdt", "election", "raft"];
 
 fn run(args: &[String]) -> Outcome {
     let folders = match args {

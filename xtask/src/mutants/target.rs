@@ -34,6 +34,12 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         doc_examples: true,
     },
     MutatedCrate {
+        folder: "log",
+        features: FEATURES,
+        targets: &[Target { package: "quorate-log", programs: OWN, features: FEATURES }],
+        doc_examples: true,
+    },
+    MutatedCrate {
         folder: "clocks",
         features: FEATURES,
         targets: &[
