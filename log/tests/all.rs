@@ -1,5 +1,6 @@
 //! All tests of the crate, in one program.
 
+mod chunks;
 mod entries;
 mod error_messages;
 mod headers;
