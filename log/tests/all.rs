@@ -8,4 +8,5 @@ mod older_versions;
 mod sessions;
 mod stores;
 mod submissions;
+mod typed_commands;
 mod wire;

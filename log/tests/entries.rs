@@ -44,3 +44,11 @@ fn iterators_end_where_a_run_is_cut_short() {
         assert_eq!(encoded.rest(), &cut[4 * whole..]);
     }
 }
+
+#[test]
+fn debug_output_lists_the_entries() {
+    let run = encoded(&[(1, b"one"), (3, b"own")]);
+    let entries = Entries::<Untagged>::new(7, 2, &run);
+    let expected: Vec<_> = entries.into_iter().collect();
+    assert_eq!(format!("{entries:?}"), format!("{expected:?}"));
+}

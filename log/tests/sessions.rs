@@ -153,6 +153,7 @@ fn token_registers_one_session() {
     assert_eq!(register(&mut replica, 2, 7), first);
     assert_ne!(register(&mut replica, 3, 8), first);
     assert_eq!(replica.table.len(), 2);
+    assert!(!replica.table.is_empty());
 }
 
 #[test]

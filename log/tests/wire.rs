@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{Declared, Field, Reader, Shown, Source, Wire, Writer};
+use quorate_core::{Declared, DecodeError, Field, Reader, Shown, Source, Wire, Writer};
 use quorate_log::session::{Call, Config, Inline, Request, SessionId, Sessions, WhenFull};
 use quorate_sim::wire::check_tables;
 
@@ -91,6 +91,17 @@ fn session_table_encoding_is_stable() {
     let mut again = Table::new(config).unwrap();
     again.restore(&mut Reader::new(&bytes)).unwrap();
     assert_eq!(again, table);
+}
+
+#[test]
+fn session_id_round_trips_alone() {
+    let mut buffer = [0; 2];
+    let bytes = SessionId::new(300).to_slice(&mut buffer).unwrap();
+    assert_eq!(
+        (hex(bytes).as_str(), SessionId::from_slice(bytes)),
+        ("ac02", Ok(SessionId::new(300)))
+    );
+    assert_eq!(SessionId::from_slice(&[0]), Err(DecodeError::Invalid));
 }
 
 /// Whether numbers are such as honest clients and nodes send.
