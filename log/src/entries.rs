@@ -16,26 +16,57 @@ pub struct Entries<'a, H> {
 }
 
 impl<'a, H: Header> Entries<'a, H> {
-    /// A run of `count` whole entries from `first` on. For protocols, which have checked the bytes; the iterator of a run that is
-    /// cut short or has other bytes in it ends early.
+    /// A run of `count` whole entries from `first` on. For protocols, which have validated the
+    /// bytes: the iterator of a run that is cut short, or has other bytes in it, ends early.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 2, b"\x01\x02hi\x02\x05there");
+    /// assert_eq!(run.iter().count(), 2);
+    ///
+    /// let cut_short = Entries::<Head>::new(7, 2, b"\x01\x02hi\x02\x05the");
+    /// assert_eq!(cut_short.iter().count(), 1);
+    /// ```
     #[must_use]
     pub const fn new(first: Index, count: u64, bytes: &'a [u8]) -> Self {
         Self { first, count, bytes, header: PhantomData }
     }
 
     /// The index of the first entry.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 1, b"\x01\x02hi");
+    /// assert_eq!(run.first(), 7);
+    /// ```
     #[must_use]
     pub const fn first(&self) -> Index {
         self.first
     }
 
     /// The index of the last entry; one before the first if there is none.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// assert_eq!(Entries::<Head>::new(7, 1, b"\x01\x02hi").last(), 7);
+    /// assert_eq!(Entries::<Head>::new(7, 0, b"").last(), 6);
+    /// ```
     #[must_use]
     pub const fn last(&self) -> Index {
         self.first.saturating_add(self.count).saturating_sub(1)
     }
 
     /// How many entries.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 2, b"\x01\x02hi\x02\x05there");
+    /// assert_eq!(run.len(), 2);
+    /// ```
     #[must_use]
     #[allow(clippy::cast_possible_truncation)] // each takes at least a byte of memory
     pub const fn len(&self) -> usize {
@@ -43,25 +74,54 @@ impl<'a, H: Header> Entries<'a, H> {
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// assert!(Entries::<Head>::new(7, 0, b"").is_empty());
+    /// assert!(!Entries::<Head>::new(7, 1, b"\x01\x02hi").is_empty());
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The encoded entries.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 1, b"\x01\x02hi");
+    /// assert_eq!(run.bytes(), b"\x01\x02hi");
+    /// ```
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Iterates over all entries in order, the protocol's own as well.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 2, b"\x01\x02hi\x02\x00");
+    /// assert!(run.iter().eq([(7, &b"hi"[..]), (8, b"")]));
+    /// ```
     #[must_use]
     pub const fn iter(&self) -> Iter<'a, H> {
         Iter { next: self.first, rest: self.bytes, header: PhantomData }
     }
 
-    /// Iterates over the application's commands in order. Entries of the protocol's own are left out, so what was applied
-    /// reaches to [`last`](Self::last), not to the last command.
+    /// Iterates over the application's commands in order. The protocol's own entries are left out,
+    /// so what was applied reaches to [`last`](Self::last), not to the last command.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 2, b"\x01\x02hi\x02\x00");
+    /// assert!(run.commands().eq([(7, &b"hi"[..])]));
+    /// assert_eq!(run.last(), 8);
+    /// ```
     pub fn commands(&self) -> impl Iterator<Item = H::Entry<'a>> + use<'a, H> {
         let mut entries = self.iter();
         core::iter::from_fn(move || {
@@ -155,12 +215,27 @@ pub struct Encoded<'a, H> {
 
 impl<'a, H: Header> Encoded<'a, H> {
     /// Iterates over a run of whole entries.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Encoded;
+    /// let entries = Encoded::<Head>::new(b"\x01\x02hi\x02\x00");
+    /// assert!(entries.eq([(1, &b"\x01\x02hi"[..]), (2, b"\x02\x00")]));
+    /// ```
     #[must_use]
     pub const fn new(run: &'a [u8]) -> Self {
         Self { rest: run, header: PhantomData }
     }
 
     /// The bytes that were not iterated over yet.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Encoded;
+    /// let mut entries = Encoded::<Head>::new(b"\x01\x02hi\x02\x00");
+    /// entries.next();
+    /// assert_eq!(entries.rest(), b"\x02\x00");
+    /// ```
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest

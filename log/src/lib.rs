@@ -1,23 +1,25 @@
 //! What stands on any replicated log, and belongs to no protocol.
 //!
-//! A protocol such as Raft or Multi-Paxos agrees on a sequence of entries. Everything around that is the same for all of them,
-//! and is here: how entries lie in memory, on disk and in messages; clients whose commands must be applied once; commands as
-//! types; and the trait through which an application uses a log without knowing which protocol keeps it.
+//! A protocol such as Raft or Multi-Paxos agrees on a sequence of entries. Everything around that
+//! is the same for all of them, and is here: how entries lie in memory, on disk and in messages;
+//! clients whose commands must be applied once; commands as types; and the trait through which an
+//! application uses a log without knowing which protocol keeps it.
 //!
 //! | noun | what it is |
 //! |---|---|
 //! | [`Header`] | how a protocol's entries begin; the one thing that it declares |
-//! | [`Entries`], [`Iter`] | a run of consecutive encoded entries, as it goes to disk, to peers and to the application |
-//! | [`Log`], [`InlineLog`], `HeapLog` | entries in memory, in a fixed array or in chunks on the heap |
+//! | [`Entries`], [`Iter`] | a run of encoded entries, as it goes to disk, peers and the application |
+//! | [`Log`], [`InlineLog`], `HeapLog` | entries in memory: in a fixed array, in chunks on the heap |
 //! | [`ChunkBuffer`] | the one chunk of a snapshot that a machine holds, on its way in or out |
 //! | [`ReplicatedLog`], [`Notice`] | a log that several nodes keep alike, as the application sees it |
 //! | [`Submissions`] | the commands of a node that are on their way into the log: submitted again, bounded, each with its outcome |
 //! | [`session`] | clients' sessions: a command is applied once, however often it is proposed |
 //! | `typed` | commands as types, encoded with postcard (feature `serde`) |
 //!
-//! The crate knows no terms, ballots or members. A protocol that orders its entries by terms puts the term into the
-//! [`Header`] and names it as its [`Tag`](Header::Tag); one that keeps ballots outside the entries, as Multi-Paxos does since a
-//! re-proposal changes the ballot and not the entry, has the tag `()`.
+//! The crate knows no terms, ballots or members. A protocol that orders its entries by terms puts
+//! the term into the [`Header`] and names it as its [`Tag`](Header::Tag); one that keeps ballots
+//! outside the entries, as Multi-Paxos does since a re-proposal changes the ballot and not the
+//! entry, has the tag `()`.
 //!
 //! # Features
 //!
@@ -48,6 +50,9 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+#[macro_use]
+mod example;
 
 mod chunk;
 mod entries;

@@ -1,7 +1,9 @@
-//! Commands as types of the application: a thin layer over the log, which holds bytes. Feature `serde`.
+//! Commands as types of the application: a thin layer over the log, which holds bytes. Feature
+//! `serde`.
 //!
-//! A command is encoded once, with [postcard](https://docs.rs/postcard), into a buffer of the caller's; nothing here needs a heap. What is committed is decoded
-//! in place, and may borrow from the log. The same two functions serve the commands inside of [client sessions](crate::session).
+//! A command is encoded once, with [postcard](https://docs.rs/postcard), into a buffer of the
+//! caller's; nothing here needs a heap. What is committed is decoded in place, and may borrow from
+//! the log. The same two functions serve the commands inside of [client sessions](crate::session).
 //!
 //! ```
 //! use quorate_log::typed;
@@ -20,8 +22,9 @@
 //! # Ok::<(), typed::EncodeError>(())
 //! ```
 //!
-//! **A type in a log is for ever**: entries outlive the program that proposed them. postcard tells variants by their number and fields by their
-//! place, so add variants at the end, and neither remove nor change what is there.
+//! **A type in a log is for ever**: entries outlive the program that proposed them. postcard tells
+//! variants by their number and fields by their place, so add variants at the end, and neither
+//! remove nor change what is there.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -100,16 +103,17 @@ pub fn submit<L: ReplicatedLog, C: Serialize + ?Sized>(
 }
 
 impl<'a, H: Header> Entries<'a, H> {
-    /// Iterates over the commands as values of the application's type. Entries of the protocol's own are left out: what was applied
-    /// reaches to [`last`](Self::last), not to the last command.
+    /// Iterates over the commands as values of the application's type. Entries of the protocol's
+    /// own are left out: what was applied reaches to [`last`](Self::last), not to the last command.
     ///
     /// ```
-    /// use quorate_log::{Entries, Header};
-    /// fn apply<H: Header>(entries: Entries<'_, H>, sum: &mut u64) {
-    ///     for committed in entries.typed::<u64>().flatten() {
-    ///         *sum += committed.command;
-    ///     }
-    /// }
+    #[doc = example_header!()]
+    /// use quorate_log::Entries;
+    /// let run = Entries::<Head>::new(7, 3, &[1, 1, 40, 1, 0, 2, 2, 1, 2]);
+    /// let mut commands = run.typed::<u8>();
+    /// assert_eq!(commands.next().unwrap().unwrap().command, 40);
+    /// assert_eq!(commands.next().unwrap().unwrap_err().index, 9); // two bytes are no `u8`
+    /// assert!(commands.next().is_none());
     /// ```
     #[must_use]
     pub const fn typed<C: Deserialize<'a>>(&self) -> Commands<'a, C, H> {
@@ -134,7 +138,8 @@ pub struct Committed<E, C> {
     pub command: C,
 }
 
-/// A committed entry that is no command of this type. It is committed all the same: skip it, or stop, but on every node alike.
+/// A committed entry that is no command of this type. It is committed all the same: skip it, or
+/// stop, but on every node alike.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Undecodable<E> {
@@ -153,7 +158,8 @@ pub struct Undecodable<E> {
 pub enum EncodeError {
     /// The buffer is too small.
     BufferFull,
-    /// The type's `Serialize` asks for what postcard cannot do, such as a sequence whose length is not known, or fails.
+    /// The type's `Serialize` asks for what postcard cannot do, such as a sequence whose length is
+    /// not known, or fails.
     Unsupported,
 }
 

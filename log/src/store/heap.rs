@@ -12,13 +12,14 @@ use crate::{Encoded, Entries, Header, Index};
 /// Bytes of a chunk; a larger entry has a chunk of its own.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of entries that lie one after the other in a [`HeapLog`] at most, but for a single entry that is longer.
+/// Bytes of entries that lie one after the other in a [`HeapLog`] at most, but for a single entry
+/// that is longer.
 pub const MAX_RUN_LEN: usize = 2 * CHUNK;
 
 /// A log on the heap: chunks that entries never straddle, so that a run of entries is one slice.
 ///
-/// An entry takes its encoded bytes and four more. Chunks emptied by compaction are used again, so a log of steady size
-/// allocates nothing.
+/// An entry takes its encoded bytes and four more. Chunks emptied by compaction are used again, so
+/// a log of steady size allocates nothing.
 #[derive(Clone)]
 pub struct HeapLog<H: Header> {
     /// The chunk that grows; almost everything asked for is in it.

@@ -11,7 +11,8 @@ use crate::{Encoded, Entries, Header, Index};
 pub struct InlineLog<H: Header, const BYTES: usize, const ENTRIES: usize> {
     compacted: Index,
     compacted_tag: H::Tag,
-    /// Always the compacted and as many as there are entries: asked for too often to be worked out each time.
+    /// Always the compacted and as many as there are entries: asked for too often to be worked out
+    /// each time.
     last: Index,
     last_tag: H::Tag,
     /// Where each entry begins.
