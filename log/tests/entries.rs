@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::headers::{TestHeader, Untagged};
-use quorate_log::{Encoded, Entries, Header};
+use quorate_log::{Encoded, Entries, Header, InlineLog, Log, Span};
 
 fn encoded(entries: &[(u64, &[u8])]) -> Vec<u8> {
     let mut run = Vec::new();
@@ -51,4 +51,21 @@ fn debug_output_lists_the_entries() {
     let entries = Entries::<Untagged>::new(7, 2, &run);
     let expected: Vec<_> = entries.into_iter().collect();
     assert_eq!(format!("{entries:?}"), format!("{expected:?}"));
+}
+
+#[test]
+fn span_counts_its_entries() {
+    let span = Span::elsewhere(7, 3);
+    assert_eq!((span.first(), span.count(), span.last(), span.is_empty()), (7, 3, 9, false));
+    let empty = Span::empty(7);
+    assert_eq!((empty.first(), empty.count(), empty.last(), empty.is_empty()), (7, 0, 6, true));
+    assert_eq!(Span::empty(0).last(), 0);
+}
+
+#[test]
+fn span_of_entries_elsewhere_has_no_bytes() {
+    let mut log = InlineLog::<Untagged, 64, 8>::with_limit(64);
+    assert_eq!(log.append(&encoded(&[(1, b"one"), (2, b"two")])), 2);
+    assert_eq!(log.slice(Span::elsewhere(1, 2)).bytes(), b"");
+    assert_eq!(log.slice(log.span(1, 2, 64)).bytes().len(), 8);
 }

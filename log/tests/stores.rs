@@ -7,9 +7,9 @@ use std::hash::Hasher;
 use crate::headers::{Tagged, TestHeader, Untagged};
 use proptest::prelude::*;
 use quorate_core::Full;
-#[cfg(feature = "alloc")]
-use quorate_log::HeapLog;
 use quorate_log::{Header, Index, InlineLog, Log};
+#[cfg(feature = "alloc")]
+use quorate_log::{HeapLog, MAX_RUN_LEN};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -244,6 +244,49 @@ fn entries_cross_chunks_and_chunks_are_recycled() {
     add(&mut log, 21, &data).unwrap();
     assert_eq!(log.entries(1996, 1997, 10).len(), 1);
     assert_eq!(log.entries(1996, 1996, 10).iter().next().unwrap().data.len(), 200_000);
+}
+
+/// The longest run of a log that is filled with small entries after `first`, which is compacted.
+#[cfg(feature = "alloc")]
+fn longest_run_after(first: &[usize], forget: impl FnOnce(&mut HeapLog<Tagged>)) -> usize {
+    let mut log = HeapLog::with_limit(1 << 24);
+    for &len in first {
+        add(&mut log, 1, &vec![0; len]).unwrap();
+    }
+    forget(&mut log);
+    for _ in 0..1000 {
+        add(&mut log, 1, &[0; 1000]).unwrap();
+    }
+    let mut longest = 0;
+    let mut next = log.compacted() + 1;
+    while next <= log.last() {
+        let run = log.entries(next, Index::MAX, usize::MAX);
+        if run.len() > 1 {
+            longest = longest.max(run.bytes().len());
+        }
+        next = run.last() + 1;
+    }
+    longest
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn runs_are_bounded_although_chunks_of_long_entries_are_used_again() {
+    // a chunk that is emptied in its place is kept, however long
+    for len in [100_000, 200_000] {
+        let bound = MAX_RUN_LEN.max(len + Tagged::MAX_LEN);
+        let compacted = longest_run_after(&[len], |log| log.compact(1));
+        assert!(compacted <= bound, "{len}: {compacted} after compaction");
+        let truncated = longest_run_after(&[len], |log| log.truncate(0));
+        assert!(truncated <= bound, "{len}: {truncated} after truncation");
+        let reset = longest_run_after(&[len], |log| log.reset(9, 1));
+        assert!(reset <= bound, "{len}: {reset} after a reset");
+    }
+    // a chunk before the last is recycled if it is not longer than the longest run
+    let recycled = |len| longest_run_after(&[len, 70_000], |log| log.compact(2));
+    let (short, long) = (recycled(100_000), recycled(200_000));
+    assert!((90_000..=MAX_RUN_LEN).contains(&short), "{short}");
+    assert!((60_000..=70_000).contains(&long), "{long}");
 }
 
 fn check_boundaries<L: Log<Header = Tagged>>() {

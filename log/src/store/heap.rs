@@ -12,8 +12,8 @@ use crate::{Encoded, Entries, Header, Index};
 /// Bytes of a chunk; a larger entry has a chunk of its own.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of entries that lie one after the other in a [`HeapLog`] at most, but for a single entry
-/// that is longer.
+/// The longest run of a [`HeapLog`] in bytes, unless the log has held an entry that is longer: its
+/// chunk may be used again, and a run in it is at most as long as that entry.
 pub const MAX_RUN_LEN: usize = 2 * CHUNK;
 
 /// A log on the heap: chunks that entries never straddle, so that a run of entries is one slice.
