@@ -81,3 +81,7 @@ pub use replicated::{
 pub use store::{HeapLog, MAX_RUN_LEN};
 pub use store::{InlineLog, Log, Span, Tag};
 pub use submission::Submissions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -360,6 +360,21 @@ fn check_capacity<L: Log<Header = Tagged>>() {
     assert_eq!(log.append(&encoded::<Tagged>(1, b"")), 0);
 }
 
+/// The formula of `InlineLog`'s documentation.
+#[test]
+fn memory_usage_is_as_documented() {
+    fn check<H: Header, const BYTES: usize, const ENTRIES: usize>() {
+        let formula = BYTES + 4 * ENTRIES + 48 + 2 * size_of::<H::Tag>();
+        let size = size_of::<InlineLog<H, BYTES, ENTRIES>>();
+        assert!(size <= formula, "{size} > {formula}");
+        assert!(formula - size <= 32, "{formula} is far above {size}");
+    }
+    check::<Tagged, 0, 0>();
+    check::<Tagged, 1001, 15>();
+    check::<Untagged, 1001, 15>();
+    check::<Untagged, 1024, 16>();
+}
+
 #[test]
 fn boundaries_of_an_inline_log() {
     check_boundaries::<InlineLog<Tagged, 1000, 24>>();

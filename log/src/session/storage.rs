@@ -63,12 +63,13 @@ mod tests {
     use super::*;
     use crate::Heap;
 
-    /// What the documentation of `Sessions` says of the heap, on machines of 64 bits.
+    /// What `Sessions` and README.md say of the heap, on machines of 64 bits.
     #[test]
     fn heap_usage_is_as_documented() {
         if size_of::<usize>() == 8 {
             assert_eq!(size_of::<Session<<Heap as Kinds>::Responses>>(), 72);
             assert_eq!(size_of::<StoredResponse<<Heap as Kinds>::Bytes>>(), 48);
+            assert_eq!(size_of::<crate::session::Sessions<Heap>>(), 88);
         }
     }
 }

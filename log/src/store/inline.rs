@@ -7,6 +7,14 @@ use crate::{Encoded, Entries, Header, Index};
 /// A log in a fixed array: at most `BYTES` bytes and `ENTRIES` entries, no heap.
 ///
 /// Entries lie one after the other; compaction moves the rest to the front.
+///
+/// RAM: `BYTES + 4 * ENTRIES + 48` bytes, at most, and two tags.
+///
+/// ```
+#[doc = example_header!()]
+/// use quorate_log::InlineLog;
+/// assert!(size_of::<InlineLog<Head, 1024, 16>>() <= 1024 + 4 * 16 + 48 + 2);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InlineLog<H: Header, const BYTES: usize, const ENTRIES: usize> {
     compacted: Index,
