@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn folders_are_read() {
-        let raft = sources("raft").unwrap_or_default();
-        assert!(raft.contains("lib.rs") && raft.contains("log/") && !raft.contains("log"));
+        let log = sources("log").unwrap_or_default();
+        assert!(log.contains("lib.rs") && log.contains("store/") && !log.contains("store"));
     }
 }

@@ -618,11 +618,11 @@ mod tests {
         let path = |module: Module, parent: &str| module.path(&root, Path::new(parent));
         let list = path(module("list", &[], None), "core/src/lib.rs");
         assert_eq!(list, Path::new("core/src/list.rs"));
-        let log = path(module("log", &[], None), "raft/src/lib.rs");
-        assert_eq!(log, Path::new("raft/src/log/mod.rs"));
-        let inner = path(module("heap", &[], None), "raft/src/log/mod.rs");
-        assert_eq!(inner, Path::new("raft/src/log/heap.rs"));
-        let given = path(module("x", &[], Some("y.rs")), "raft/src/log/mod.rs");
-        assert_eq!(given, Path::new("raft/src/log/y.rs"));
+        let store = path(module("store", &[], None), "log/src/lib.rs");
+        assert_eq!(store, Path::new("log/src/store/mod.rs"));
+        let inner = path(module("heap", &[], None), "log/src/store/mod.rs");
+        assert_eq!(inner, Path::new("log/src/store/heap.rs"));
+        let given = path(module("x", &[], Some("y.rs")), "log/src/store/mod.rs");
+        assert_eq!(given, Path::new("log/src/store/y.rs"));
     }
 }
