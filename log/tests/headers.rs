@@ -13,9 +13,9 @@ pub(crate) trait TestHeader: for<'a> Header<Entry<'a> = TestEntry<'a>> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct TestEntry<'a> {
-    pub(crate) index: Index,
-    pub(crate) tag: u64,
-    pub(crate) data: &'a [u8],
+    pub index: Index,
+    pub tag: u64,
+    pub data: &'a [u8],
 }
 
 /// Entries with a tag, as Raft's have: two varints.
