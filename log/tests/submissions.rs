@@ -15,6 +15,8 @@ const TWO: NodeId = NodeId::new(2);
 const ONCE: Config = Config::once(10_000_000);
 const AGAIN: Config = Config::again(10_000_000);
 
+const NONE: [u64; 0] = [];
+
 type Board = Submissions<char, Inline<4>>;
 
 const fn leads(epoch: u64) -> Leadership {
@@ -63,13 +65,13 @@ fn commands_are_due_in_order_once_a_leader_is_known() {
         board.submit(ms(0), command).unwrap();
     }
     let nobody = Leadership { leader: None, epoch: 2 };
-    assert_eq!(due(&mut board, ms(0), nobody), []);
+    assert_eq!(due(&mut board, ms(0), nobody), NONE);
     assert_eq!(board.deadline(), Some(ms(10_000)), "without a leader nothing is due");
     assert_eq!(due(&mut board, ms(1), leads(3)), [1, 2, 3]);
     for number in 1..=3 {
         propose(&mut board, ms(1), number, 3, 10 + number);
     }
-    assert_eq!(due(&mut board, ms(9_999), leads(3)), []);
+    assert_eq!(due(&mut board, ms(9_999), leads(3)), NONE);
     board.submit(ms(9_999), 'd').unwrap();
     assert_eq!(due(&mut board, ms(9_999), leads(3)), [4]);
 }
@@ -128,12 +130,12 @@ fn a_full_log_holds_back_the_commands_behind() {
         board.submit(ms(0), 'b').unwrap();
         assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
         board.submitted(ms(0), leads(3), 1, Err(reason));
-        assert_eq!(due(&mut board, ms(19), leads(3)), []);
+        assert_eq!(due(&mut board, ms(19), leads(3)), NONE);
         assert_eq!(board.deadline(), Some(ms(20)));
         assert_eq!(due(&mut board, ms(20), leads(3)), [1, 2], "in their order");
 
         board.submitted(ms(20), leads(3), 1, Err(reason));
-        assert_eq!(due(&mut board, ms(21), leads(3)), []);
+        assert_eq!(due(&mut board, ms(21), leads(3)), NONE);
         let entries = quorate_log::Entries::new(1, 0, &[]);
         notice(&mut board, ms(21), Notice::Committed(entries));
         assert_eq!(due(&mut board, ms(21), leads(3)), [1, 2], "there may be room again");
@@ -194,7 +196,7 @@ fn at_most_once_waits_for_the_log_to_decide() {
         board.submit(ms(0), command).unwrap();
         propose(&mut board, ms(0), number, 2 + number, 10 + number);
     }
-    assert_eq!(due(&mut board, ms(1_000), leads(6)), [], "an old proposal may be committed yet");
+    assert_eq!(due(&mut board, ms(1_000), leads(6)), NONE, "an old proposal may be committed yet");
     // terms 3 and 4 are decided, up to index 11 by a snapshot
     notice(&mut board, ms(1_000), Notice::Dropped { before: 5, after: 11 });
     assert_eq!(board.outcome(ms(1_000)), Some((1, 'a', Outcome::Unknown)));
@@ -210,10 +212,10 @@ fn exactly_once_submits_again_under_another_leader() {
     propose(&mut board, ms(0), 1, 3, 11);
     propose(&mut board, ms(0), 2, 3, 12);
     let nobody = Leadership { leader: None, epoch: 4 };
-    assert_eq!(due(&mut board, ms(1), nobody), []);
+    assert_eq!(due(&mut board, ms(1), nobody), NONE);
     assert_eq!(due(&mut board, ms(2), leads(4)), [1, 2]);
     propose(&mut board, ms(2), 1, 4, 13);
-    assert_eq!(due(&mut board, ms(3), leads(4)), [], "it was offered just now");
+    assert_eq!(due(&mut board, ms(3), leads(4)), NONE, "it was offered just now");
     assert_eq!(due(&mut board, ms(23), leads(4)), [2]);
     assert_eq!(board.applied(1), Some('a'));
     // the first attempt may be in the log: not even a refusal of the second makes that certain
@@ -228,7 +230,7 @@ fn a_command_that_ends_leaders_is_not_submitted_for_ever() {
     propose(&mut board, ms(0), 1, 3, 11);
     assert_eq!(due(&mut board, ms(1), leads(4)), [1]);
     propose(&mut board, ms(1), 1, 4, 12);
-    assert_eq!(due(&mut board, ms(2), leads(5)), []);
+    assert_eq!(due(&mut board, ms(2), leads(5)), NONE);
     assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Unknown)));
 }
 
@@ -239,14 +241,14 @@ fn forwarded_commands_have_their_end_told() {
         board.submit(ms(0), command).unwrap();
         forward(&mut board, ms(0), number, 6 + number);
     }
-    assert_eq!(due(&mut board, ms(0), leads(4)), [], "the machine tells");
+    assert_eq!(due(&mut board, ms(0), leads(4)), NONE, "the machine tells");
     notice(&mut board, ms(1), told(7, 2, Forwarded::Taken(Proposal { epoch: 3, index: 21 })));
     notice(&mut board, ms(1), told(9, 1, Forwarded::Unknown));
     notice(&mut board, ms(1), told(10, 1, Forwarded::Refused));
     assert_eq!(board.applied_at(Proposal { epoch: 3, index: 22 }), Some((2, 'b')));
     assert_eq!(board.applied_at(Proposal { epoch: 3, index: 21 }), Some((1, 'a')));
     assert_eq!(board.outcome(ms(1)), Some((3, 'c', Outcome::Unknown)));
-    assert_eq!(due(&mut board, ms(20), leads(4)), []);
+    assert_eq!(due(&mut board, ms(20), leads(4)), NONE);
     assert_eq!(due(&mut board, ms(21), leads(4)), [4]);
     assert_eq!(board.outcome(ms(10_000)), Some((4, 'd', Outcome::Refused(SubmitError::Busy))));
 }
@@ -271,16 +273,16 @@ fn a_message_of_the_applications_own_is_repeated() {
     board.submit(ms(0), 'a').unwrap();
     assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
     board.handed_over(ms(0), leads(3), 1, TWO);
-    assert_eq!(due(&mut board, ms(999), leads(3)), []);
+    assert_eq!(due(&mut board, ms(999), leads(3)), NONE);
     assert_eq!(board.deadline(), Some(ms(1_000)));
     // another node has nothing to refuse
     board.refused(ms(999), 1, ONE, SubmitError::Busy);
-    assert_eq!(due(&mut board, ms(999), leads(3)), []);
+    assert_eq!(due(&mut board, ms(999), leads(3)), NONE);
     assert_eq!(due(&mut board, ms(1_000), leads(3)), [1]);
     board.handed_over(ms(1_000), leads(3), 1, TWO);
     // the first message may still arrive
     board.refused(ms(1_001), 1, TWO, SubmitError::Busy);
-    assert_eq!(due(&mut board, ms(1_020), leads(3)), []);
+    assert_eq!(due(&mut board, ms(1_020), leads(3)), NONE);
     assert_eq!(due(&mut board, ms(1_021), leads(3)), [1]);
     assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Unknown)));
 }

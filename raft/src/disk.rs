@@ -133,6 +133,14 @@ impl Disk {
     }
 }
 
+/// Moves the items from `by` on to the front, over those before them. `copy_within` would do, but for its panics.
+fn move_to_front<T: Copy>(items: &mut [T], by: usize) {
+    let cells = Cell::from_mut(items).as_slice_of_cells();
+    for (to, from) in cells.iter().zip(cells.iter().skip(by)) {
+        to.set(from.get());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,13 +187,5 @@ mod tests {
         disk.returned(third);
         assert!(disk.may_write());
         assert_eq!(disk.durable(), 3);
-    }
-}
-
-/// Moves the items from `by` on to the front, over those before them. `copy_within` would do, but for its panics.
-fn move_to_front<T: Copy>(items: &mut [T], by: usize) {
-    let cells = Cell::from_mut(items).as_slice_of_cells();
-    for (to, from) in cells.iter().zip(cells.iter().skip(by)) {
-        to.set(from.get());
     }
 }
