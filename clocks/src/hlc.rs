@@ -49,8 +49,8 @@ use crate::{Exhausted, Timestamp};
 /// use quorate_clocks::{Hlc, HlcConfig, Reading};
 /// use quorate_core::Instant;
 ///
-/// let mut a = Hlc::new(HlcConfig::LAN);
-/// let mut b = Hlc::new(HlcConfig::LAN);
+/// let mut a = Hlc::new(HlcConfig::lan());
+/// let mut b = Hlc::new(HlcConfig::lan());
 /// let wall = 1_700_000_000_000_000;
 /// let now = Instant::from_millis(5);
 /// let sent = a.stamp(Reading::new(now, wall))?;
@@ -75,7 +75,14 @@ pub struct Hlc {
     is_set_back: bool,
 }
 
-/// The limits of an [`Hlc`].
+/// How an [`Hlc`] judges clocks.
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `max_offset_us` | 500 ms | 1 s | 5 s | how far two clocks are apart: CockroachDB's default; NTP errs by up to half a round trip, more between sites, and steps a clock that is 128 ms off (RFC 5905); one that is set by hand is seconds off |
+/// | `max_ahead_us` | no bound | no bound | 1 h | servers rather go on than wait; a board whose clock was a year ahead must not give timestamps that all refuse for a year |
+/// | `max_jump_us` | 250 ms | 500 ms | no bound | half the offset: a clock that jumps that far is refused here before others refuse its messages; a board's clock jumps when it is set |
+/// | `window_us` | 0 | 0 | 60 s | servers take the next incarnation at a restart; a board writes flash at most every 30 s |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HlcConfig {
@@ -103,24 +110,56 @@ pub struct HlcConfig {
 }
 
 impl HlcConfig {
-    /// Clocks held together by NTP or PTP: drift 500 ms, jump 250 ms, no ceiling. Timestamps go on
-    /// however far the clock was set back; others refuse them until their wall clocks are within
-    /// the offset bound.
-    pub const LAN: Self =
-        Self { max_offset_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 };
+    /// For a local network: NTP or PTP holds the clocks together, offsets up to 500 ms, no ceiling.
+    /// Timestamps go on however far the clock was set back; others refuse them until their wall
+    /// clocks are within the offset bound. The default.
+    ///
+    /// ```
+    /// use quorate_clocks::HlcConfig;
+    /// assert_eq!(HlcConfig::lan(), HlcConfig::default());
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self { max_offset_us: 500_000, max_ahead_us: u64::MAX, max_jump_us: 250_000, window_us: 0 }
+    }
 
-    /// Boards whose clocks are set by hand or by radio: drift 5 s, no jump limit, a ceiling written
-    /// at most every 30 s. Timestamps go on when the clock is set back by up to an hour, or, after
-    /// a restart, by up to an hour less the minute of the ceiling; a clock that was set back
-    /// farther waits for the rest. So a clock that was a year ahead and is corrected gives no
-    /// timestamps, instead of some that everybody refuses for a year. Where clocks may be hours
-    /// ahead at boot, see [`max_ahead_us`](Self::max_ahead_us).
-    pub const RADIO: Self = Self {
-        max_offset_us: 5_000_000,
-        max_ahead_us: 3_600_000_000,
-        max_jump_us: u64::MAX,
-        window_us: 60_000_000,
-    };
+    /// For links between sites: offsets up to a second, the rest as in a local network.
+    ///
+    /// ```
+    /// use quorate_clocks::HlcConfig;
+    /// assert_eq!(HlcConfig::wan().max_offset_us, 1_000_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self { max_offset_us: 1_000_000, max_jump_us: 500_000, ..Self::lan() }
+    }
+
+    /// For slow radio, and boards whose clocks are set by hand or by radio: offsets up to 5 s, no
+    /// jump limit, a ceiling written at most every 30 s. Timestamps go on when the clock is set
+    /// back by up to an hour, or, after a restart, by up to an hour less the minute of the ceiling;
+    /// a clock that was set back farther waits for the rest. So a clock that was a year ahead and is
+    /// corrected gives no timestamps, instead of some that everybody refuses for a year. Where
+    /// clocks may be hours ahead at boot, see [`max_ahead_us`](Self::max_ahead_us).
+    ///
+    /// ```
+    /// use quorate_clocks::HlcConfig;
+    /// assert_eq!(HlcConfig::radio().window_us, 60_000_000);
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self {
+            max_offset_us: 5_000_000,
+            max_ahead_us: 3_600_000_000,
+            max_jump_us: u64::MAX,
+            window_us: 60_000_000,
+        }
+    }
+}
+
+impl Default for HlcConfig {
+    fn default() -> Self {
+        Self::lan()
+    }
 }
 
 /// What the clocks say: the driver's monotonic one and, if there is one that is right, the wall clock.
@@ -171,7 +210,7 @@ impl Hlc {
     ///
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, Timestamp};
-    /// assert_eq!(Hlc::new(HlcConfig::LAN).last(), Timestamp::ZERO);
+    /// assert_eq!(Hlc::new(HlcConfig::lan()).last(), Timestamp::ZERO);
     /// ```
     #[must_use]
     pub const fn new(config: HlcConfig) -> Self {
@@ -184,7 +223,7 @@ impl Hlc {
     /// # use quorate_clocks::{Hlc, HlcConfig, Reading, Timestamp};
     /// # use quorate_core::Instant;
     /// let written = Timestamp::from_micros(9_000_000);
-    /// let mut clock = Hlc::restart(HlcConfig::LAN, written);
+    /// let mut clock = Hlc::restart(HlcConfig::lan(), written);
     /// // the wall clock was set back by two tenths of a second
     /// let stamp = clock.stamp(Reading::new(Instant::ZERO, 8_800_000))?;
     /// assert!(stamp > written);
@@ -209,17 +248,17 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// let frozen = Reading::new(Instant::ZERO, 1_000);
     /// let (first, second) = (clock.stamp(frozen)?, clock.stamp(frozen)?);
     /// assert_eq!((second.micros(), second.logical()), (first.micros(), first.logical() + 1));
     /// // set back by a second: it goes on
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// let before = clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
     /// let set_back = Reading::new(Instant::from_millis(1), 1_001_000);
     /// assert_eq!(clock.stamp(set_back)?, before.next()?);
     /// // or waits, if it must not be more than the offset bound of half a second ahead
-    /// let mut clock = Hlc::new(HlcConfig { max_ahead_us: 0, ..HlcConfig::LAN });
+    /// let mut clock = Hlc::new(HlcConfig { max_ahead_us: 0, ..HlcConfig::lan() });
     /// clock.stamp(Reading::new(Instant::ZERO, 2_000_000))?;
     /// assert_eq!(clock.stamp(set_back), Err(HlcError::Ahead { by_us: 499_000 }));
     /// # Ok::<(), HlcError>(())
@@ -239,7 +278,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading, Timestamp};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// let here = Reading::new(Instant::ZERO, 1_000_000);
     /// let future = Timestamp::from_micros(1_600_000);
     /// assert_eq!(clock.receive(here, future), Err(HlcError::TooFarAhead { by_us: 100_000 }));
@@ -267,7 +306,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// clock.stamp(Reading::new(Instant::ZERO, 1_000_000))?;
     /// let hour_later = Reading::new(Instant::from_millis(10), 3_601_000_000);
     /// assert!(matches!(clock.stamp(hour_later), Err(HlcError::Jump { .. })));
@@ -286,7 +325,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig { window_us: 60_000_000, ..HlcConfig::LAN });
+    /// let mut clock = Hlc::new(HlcConfig { window_us: 60_000_000, ..HlcConfig::lan() });
     /// let reading = Reading::new(Instant::ZERO, 1_000_000);
     /// let ceiling = clock.ceiling_due(reading).ok_or("none is due")?;
     /// assert_eq!(clock.stamp(reading), Err(HlcError::Ceiling { due: ceiling }));
@@ -319,7 +358,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, Reading, Timestamp};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig { window_us: 1_000_000, ..HlcConfig::LAN });
+    /// let mut clock = Hlc::new(HlcConfig { window_us: 1_000_000, ..HlcConfig::lan() });
     /// clock.ceiling_written(Timestamp::from_micros(5_000_000));
     /// assert!(clock.stamp(Reading::new(Instant::ZERO, 4_900_000)).is_ok());
     /// ```
@@ -332,7 +371,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, Reading};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// let stamp = clock.stamp(Reading::new(Instant::ZERO, 5))?;
     /// assert_eq!(clock.last(), stamp);
     /// # Ok::<(), quorate_clocks::HlcError>(())
@@ -348,7 +387,7 @@ impl Hlc {
     /// ```
     /// # use quorate_clocks::{Hlc, HlcConfig, Reading};
     /// # use quorate_core::Instant;
-    /// let mut clock = Hlc::new(HlcConfig::LAN);
+    /// let mut clock = Hlc::new(HlcConfig::lan());
     /// clock.stamp(Reading::new(Instant::ZERO, 1_000))?;
     /// clock.stamp(Reading::new(Instant::ZERO, 900))?;
     /// assert_eq!(clock.steps_back(), 1);

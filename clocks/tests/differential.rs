@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn hlc_agrees_with_uhlc(steps in prop::collection::vec((0usize..3, 0usize..3, 0u64..4, any::<bool>()), 0..80)) {
         // both keep the counter in the low bits: with 12 bits below the microsecond they count alike
-        let config = HlcConfig { max_offset_us: 1 << 19, max_jump_us: u64::MAX, ..HlcConfig::LAN };
+        let config = HlcConfig { max_offset_us: 1 << 19, max_jump_us: u64::MAX, ..HlcConfig::lan() };
         let mut ours = [Hlc::new(config); 3];
         let theirs = [(); 3].map(|()| {
             uhlc::HLCBuilder::new().with_clock(|| uhlc::NTP64(WALL_US.get() << 12)).build()
@@ -96,7 +96,7 @@ proptest! {
 
     #[test]
     fn local_stamps_agree_with_uhlc(moves in prop::collection::vec(moves(), 1..80)) {
-        let mut ours = Hlc::new(HlcConfig::LAN);
+        let mut ours = Hlc::new(HlcConfig::lan());
         let theirs = uhlc::HLCBuilder::new().with_clock(|| uhlc::NTP64(WALL_US.get() << 12)).build();
         WALL_US.set(1_700_000_000_000_000);
         for by_us in moves {
@@ -119,7 +119,7 @@ proptest! {
             .with_clock(|| uhlc::NTP64(WALL_US.get() << 12))
             .with_max_delta(std::time::Duration::from_millis(500))
             .build();
-        let mut ours = Hlc::new(HlcConfig { max_offset_us: 1 << 19, ..HlcConfig::LAN });
+        let mut ours = Hlc::new(HlcConfig { max_offset_us: 1 << 19, ..HlcConfig::lan() });
         let taken = ours.receive(Reading::new(Instant::ZERO, start), Timestamp::from_micros(start + ahead_us));
         prop_assert_eq!(taken.is_ok(), theirs.update_with_timestamp(&message).is_ok());
         if let Err(why) = taken {

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use quorate_clocks::{Hlc, HlcConfig, HlcError, Reading, Timestamp};
 use quorate_core::Instant;
 
-const WINDOW: HlcConfig = HlcConfig { window_us: 200_000, ..HlcConfig::LAN };
+const WINDOW: HlcConfig = HlcConfig { window_us: 200_000, ..HlcConfig::lan() };
 /// Waits for a wall clock that was set back.
-const WAITING: HlcConfig = HlcConfig { max_ahead_us: 0, ..HlcConfig::LAN };
+const WAITING: HlcConfig = HlcConfig { max_ahead_us: 0, ..HlcConfig::lan() };
 
 fn at(ms: u64, wall_ms: u64) -> Reading {
     Reading::new(Instant::from_millis(ms), wall_ms * 1_000)
@@ -113,7 +113,7 @@ proptest! {
             (false, true) => cm + 1,
             (false, false) => 0,
         };
-        let mut clock = Hlc::restart(HlcConfig::LAN, last);
+        let mut clock = Hlc::restart(HlcConfig::lan(), last);
         let stamp = clock.receive(Reading::new(Instant::ZERO, wall), message).unwrap();
         prop_assert_eq!(stamp.to_bits(), (physical << 12) + logical);
     }
@@ -123,7 +123,7 @@ proptest! {
 fn frozen_clock_runs_ahead_until_the_bound() {
     // by messages to the offset bound at least, whatever the other one is
     for (max_offset_us, max_ahead_us) in [(2, 0), (2, 1), (0, 2), (1, 2)] {
-        let mut clock = Hlc::new(HlcConfig { max_offset_us, max_ahead_us, ..HlcConfig::LAN });
+        let mut clock = Hlc::new(HlcConfig { max_offset_us, max_ahead_us, ..HlcConfig::lan() });
         let mut last = Timestamp::ZERO;
         for _ in 0..3 * 4096 {
             let stamp = clock.stamp(at(0, 1_000)).unwrap();
@@ -138,7 +138,7 @@ fn frozen_clock_runs_ahead_until_the_bound() {
 
 #[test]
 fn clock_set_back_continues_logically() {
-    for config in [HlcConfig::LAN, HlcConfig { window_us: 0, ..HlcConfig::RADIO }] {
+    for config in [HlcConfig::lan(), HlcConfig { window_us: 0, ..HlcConfig::radio() }] {
         let mut clock = Hlc::new(config);
         let mut last = clock.stamp(at(0, 10_000)).unwrap();
         for step in 0..1_000 {
@@ -163,7 +163,7 @@ fn clock_set_back_waits_when_configured() {
     assert_eq!(clock, before);
     assert!(clock.stamp(at(2, 9_500)).is_ok());
     // and one that goes on does so up to its bound
-    let mut clock = Hlc::new(HlcConfig { max_ahead_us: 3_000_000, ..HlcConfig::LAN });
+    let mut clock = Hlc::new(HlcConfig { max_ahead_us: 3_000_000, ..HlcConfig::lan() });
     clock.stamp(at(0, 10_000)).unwrap();
     assert_eq!(clock.stamp(at(1, 6_900)), Err(HlcError::Ahead { by_us: 100_000 }));
     assert!(clock.stamp(at(2, 7_000)).is_ok());
@@ -171,7 +171,7 @@ fn clock_set_back_waits_when_configured() {
 
 #[test]
 fn clock_set_back_may_be_corrected() {
-    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut clock = Hlc::new(HlcConfig::lan());
     clock.stamp(at(0, 100_000)).unwrap();
     // by 10 s and by 5 s more: one time that it is behind
     for (ms, wall_ms) in [(1_000, 91_000), (1_500, 86_500), (2_000, 92_000)] {
@@ -197,7 +197,7 @@ fn clock_set_back_may_be_corrected() {
 
 #[test]
 fn frozen_clock_may_be_corrected() {
-    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut clock = Hlc::new(HlcConfig::lan());
     let mut last = clock.stamp(at(0, 100_000)).unwrap();
     for ms in 1..1_000 {
         let stamp = clock.stamp(at(ms, 100_000)).unwrap();
@@ -218,7 +218,7 @@ fn jump_limit_is_exact() {
     for (passed_us, most_us) in
         [(0, 250_000), (1 << 20, 250_000 + 1024), (1 << 30, 250_000 + (1 << 20))]
     {
-        let mut clock = Hlc::new(HlcConfig::LAN);
+        let mut clock = Hlc::new(HlcConfig::lan());
         clock.stamp(wall(0, 0)).unwrap();
         let too_far = wall(passed_us, most_us + 1);
         assert_eq!(clock.stamp(too_far), Err(HlcError::Jump { by_us: most_us + 1 }));
@@ -230,7 +230,7 @@ fn jump_limit_is_exact() {
 #[test]
 fn drift_bound_is_exact() {
     let here = at(0, 1_000);
-    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut clock = Hlc::new(HlcConfig::lan());
     let before = clock;
     let beyond = Timestamp::from_micros(1_500_001);
     assert_eq!(clock.receive(here, beyond), Err(HlcError::TooFarAhead { by_us: 1 }));
@@ -247,7 +247,7 @@ fn drift_bound_is_exact() {
 
 #[test]
 fn ceiling_is_exact() {
-    let config = HlcConfig { window_us: 1_000, ..HlcConfig::LAN };
+    let config = HlcConfig { window_us: 1_000, ..HlcConfig::lan() };
     let wall = |us| Reading::new(Instant::from_micros(us), us);
     let mut clock = Hlc::new(config);
     let due = Timestamp::from_micros(6_000);
@@ -272,14 +272,14 @@ fn ceiling_is_exact() {
     // at the end of time there is no other
     clock.ceiling_written(Timestamp::MAX);
     assert_eq!(clock.ceiling_due(wall(Timestamp::MAX_MICROS)), None);
-    assert!(Hlc::new(HlcConfig::LAN).ceiling_due(wall(5_000)).is_none(), "none is kept");
+    assert!(Hlc::new(HlcConfig::lan()).ceiling_due(wall(5_000)).is_none(), "none is kept");
     assert!(Hlc::new(config).ceiling_due(wall(Timestamp::MAX_MICROS)).is_some());
     assert!(Hlc::new(config).ceiling_due(wall(Timestamp::MAX_MICROS + 1)).is_none());
 }
 
 #[test]
 fn repeated_restarts_do_not_run_ahead() {
-    let config = HlcConfig::RADIO;
+    let config = HlcConfig::radio();
     let reading = at(0, 1_700_000_000_000);
     let wall_us = 1_700_000_000_000_000;
     let mut written = Timestamp::ZERO;
@@ -305,7 +305,7 @@ fn repeated_restarts_do_not_run_ahead() {
 
 #[test]
 fn unsynchronised_node_with_ceilings_follows_messages() {
-    let mut board = Hlc::new(HlcConfig::RADIO);
+    let mut board = Hlc::new(HlcConfig::radio());
     let Err(HlcError::Ceiling { due }) = board.stamp(unsynchronised(0)) else { panic!() };
     board.ceiling_written(due);
     assert!(board.stamp(unsynchronised(0)).is_ok());
@@ -315,7 +315,7 @@ fn unsynchronised_node_with_ceilings_follows_messages() {
     board.ceiling_written(due);
     assert!(board.receive(unsynchronised(10), first).unwrap() > first);
     // and goes on from the ceiling after a restart, with whoever it hears
-    let mut again = Hlc::restart(HlcConfig::RADIO, due);
+    let mut again = Hlc::restart(HlcConfig::radio(), due);
     let Err(HlcError::Ceiling { due: next }) = again.stamp(unsynchronised(0)) else { panic!() };
     assert!(next.micros() - due.micros() < 60_000);
     again.ceiling_written(next);
@@ -327,7 +327,7 @@ fn unsynchronised_node_with_ceilings_follows_messages() {
 
 #[test]
 fn jump_is_detected_despite_elapsed_time() {
-    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut clock = Hlc::new(HlcConfig::lan());
     clock.stamp(at(0, 10_000)).unwrap();
     let day_ms = 86_400_000;
     assert!(clock.stamp(at(day_ms, 10_000 + day_ms + day_ms / 2_000)).is_ok(), "a slow crystal");
@@ -347,7 +347,7 @@ fn jump_is_detected_despite_elapsed_time() {
 
 #[test]
 fn first_message_sets_unsynchronised_time() {
-    let mut board = Hlc::new(HlcConfig::LAN);
+    let mut board = Hlc::new(HlcConfig::lan());
     let alone = board.stamp(unsynchronised(0)).unwrap();
     assert_eq!((alone.micros(), alone.logical()), (0, 1));
     let first = Timestamp::from_micros(1_700_000_000_000_000);
@@ -365,7 +365,7 @@ fn first_message_sets_unsynchronised_time() {
 
 #[test]
 fn slow_unsynchronised_node_keeps_up_within_bound() {
-    let mut board = Hlc::new(HlcConfig::LAN);
+    let mut board = Hlc::new(HlcConfig::lan());
     let start = 1_700_000_000_000_000;
     board.receive(unsynchronised(0), Timestamp::from_micros(start)).unwrap();
     // its crystal is 0.1 % slow: an hour of true time, a message a second
@@ -388,7 +388,7 @@ fn slow_unsynchronised_node_keeps_up_within_bound() {
 #[test]
 fn slew_is_a_256th_of_elapsed_time() {
     let start = 1_700_000_000_000_000;
-    let mut board = Hlc::new(HlcConfig::LAN);
+    let mut board = Hlc::new(HlcConfig::lan());
     board.receive(unsynchronised(0), Timestamp::from_micros(start)).unwrap();
     // what it takes the time for is seen by what it refuses
     let taken = |mut board: Hlc, ms: u64| {
@@ -417,7 +417,7 @@ fn slew_is_a_256th_of_elapsed_time() {
 fn slew_is_independent_of_message_rate() {
     let start = 1_700_000_000_000_000;
     for period in [1u64, 100, 255, 256, 257, 1_000] {
-        let config = HlcConfig { window_us: 0, max_offset_us: 10_000, ..HlcConfig::RADIO };
+        let config = HlcConfig { window_us: 0, max_offset_us: 10_000, ..HlcConfig::radio() };
         let mut board = Hlc::new(config);
         let reading = |round: u64| Reading::unsynchronised(Instant::from_micros(round * period));
         for round in 0..20_000_000 / period.max(100) {
@@ -452,7 +452,7 @@ fn slew_is_independent_of_message_rate() {
 fn restart_from_ceiling_respects_ahead_bound() {
     let (wall_us, hour_us, minute_us) = (1_700_000_000_000_000, 3_600_000_000, 60_000_000);
     let restart = |set_back_us: u64, config: HlcConfig| {
-        let mut clock = Hlc::new(HlcConfig::RADIO);
+        let mut clock = Hlc::new(HlcConfig::radio());
         let ceiling = clock.ceiling_due(Reading::new(Instant::ZERO, wall_us)).unwrap();
         clock.ceiling_written(ceiling);
         clock.stamp(Reading::new(Instant::ZERO, wall_us)).unwrap();
@@ -461,7 +461,7 @@ fn restart_from_ceiling_respects_ahead_bound() {
         again.ceiling_due(reading).into_iter().for_each(|due| again.ceiling_written(due));
         again.stamp(reading).map(Timestamp::micros)
     };
-    let radio = HlcConfig::RADIO;
+    let radio = HlcConfig::radio();
     assert_eq!(restart(hour_us - minute_us, radio), Ok(wall_us + minute_us));
     let by_us = minute_us;
     assert_eq!(restart(hour_us, radio), Err(HlcError::Ahead { by_us }));
@@ -475,7 +475,7 @@ fn restart_from_ceiling_respects_ahead_bound() {
 
 #[test]
 fn timestamp_exhaustion_is_an_error() {
-    let mut clock = Hlc::restart(HlcConfig::LAN, Timestamp::MAX);
+    let mut clock = Hlc::restart(HlcConfig::lan(), Timestamp::MAX);
     assert_eq!(clock.stamp(unsynchronised(0)), Err(HlcError::Exhausted));
 }
 
@@ -483,10 +483,10 @@ fn timestamp_exhaustion_is_an_error() {
 fn wall_clock_out_of_range_is_rejected() {
     // nanoseconds for microseconds, a register that was never set
     for (config, wall_us) in [
-        (HlcConfig::LAN, u64::MAX),
-        (HlcConfig::LAN, Timestamp::MAX_MICROS + 1),
-        (HlcConfig::LAN, 1_700_000_000_000_000_000),
-        (HlcConfig::RADIO, u64::MAX),
+        (HlcConfig::lan(), u64::MAX),
+        (HlcConfig::lan(), Timestamp::MAX_MICROS + 1),
+        (HlcConfig::lan(), 1_700_000_000_000_000_000),
+        (HlcConfig::radio(), u64::MAX),
     ] {
         let wrong = Reading::new(Instant::ZERO, wall_us);
         let right = Reading::new(Instant::from_millis(1), 1_700_000_000_000_000);
@@ -507,7 +507,7 @@ fn wall_clock_out_of_range_is_rejected() {
 #[test]
 fn last_microsecond_is_usable() {
     let wall = Reading::new(Instant::ZERO, Timestamp::MAX_MICROS);
-    let mut clock = Hlc::new(HlcConfig::LAN);
+    let mut clock = Hlc::new(HlcConfig::lan());
     for n in 0..4096u64 {
         let stamp = clock.stamp(wall).unwrap();
         assert_eq!(stamp.to_bits(), (Timestamp::MAX_MICROS << 12) + n);

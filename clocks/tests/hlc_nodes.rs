@@ -323,7 +323,7 @@ fn run(config: HlcConfig, boards: bool, far_ahead: bool) -> [u64; 4] {
     refusals
 }
 
-const LAN: HlcConfig = HlcConfig::LAN;
+const LAN: HlcConfig = HlcConfig::lan();
 
 #[test]
 fn unbounded_clock_never_waits() {

@@ -28,7 +28,7 @@ use crate::{Entry, UpdateError, Value};
 ///
 /// let [a, b] = [1, 2].map(|n| Actor::from(NodeId::new(n)));
 /// let (mut here, mut there) = (LwwRegister::new(), LwwRegister::new());
-/// let (mut clock, wall_us) = (Hlc::new(HlcConfig::LAN), 1_700_000_000_000_000);
+/// let (mut clock, wall_us) = (Hlc::new(HlcConfig::lan()), 1_700_000_000_000_000);
 /// // a's clock is an hour ahead
 /// let hour_ahead = Timestamp::from_micros(wall_us + 3_600_000_000);
 /// there.set(Stamp { time: hour_ahead, actor: a }, 1)?;

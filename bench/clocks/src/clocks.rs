@@ -138,7 +138,7 @@ const WALL_US: u64 = 1_700_000_000_000_000;
 /// All read a clock that stands still, so that what is measured is theirs.
 fn stamps(all: &mut Vec<Case>) {
     all.push(Case::new(GROUP, "hybrid stamp", 1, "quorate", || {
-        let mut clock = Hlc::new(HlcConfig::LAN);
+        let mut clock = Hlc::new(HlcConfig::lan());
         move || _ = black_box(clock.stamp(black_box(Reading::new(Instant::ZERO, WALL_US))))
     }));
     all.push(Case::new(GROUP, "hybrid stamp", 1, "uhlc", || {
@@ -151,7 +151,7 @@ fn stamps(all: &mut Vec<Case>) {
         move || _ = black_box(clock.now())
     }));
     all.push(Case::new(GROUP, "hybrid receive", 1, "quorate", || {
-        let mut clock = Hlc::new(HlcConfig::LAN);
+        let mut clock = Hlc::new(HlcConfig::lan());
         let message = Timestamp::from_micros(WALL_US + 5);
         move || {
             let reading = Reading::new(Instant::ZERO, WALL_US);

@@ -33,7 +33,7 @@ fn run(port: &mut Port) {
     let mut state = State {
         me: Actor::new(NodeId::new(port.u64()), 1),
         lamport: Lamport::new(),
-        hlc: Hlc::new(HlcConfig::RADIO),
+        hlc: Hlc::new(HlcConfig::radio()),
         sync: ClockSync::new(Drift::from_ppm(50).unwrap_or_default()),
         seen: Seen::new(),
         context: DotContext::new(),
