@@ -6,6 +6,16 @@ use crate::ConfigError;
 ///
 /// The presets differ in the time a message may take: [`lan`](Self::lan) 10 ms, [`wan`](Self::wan) 200 ms,
 /// [`radio`](Self::radio) 2 s.
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `answer_timeout_us` | 50 ms | 500 ms | 5 s | a message and its answer, and the node's own delays |
+/// | `outcome_timeout_us` | 250 ms | 2.5 s | 25 s | five answers: a node that is asked twice, a claim that is made twice, and the message that tells |
+/// | `heartbeat_us` | 100 ms | 1 s | 10 s | two answers: half the traffic of a heartbeat for each answer |
+/// | `leader_timeout_us` | 350 ms | 3.5 s | 35 s | two heartbeats may get lost, and the next be half an interval late |
+/// | `attempts` | 2 | 2 | 2 | one lost message is ridden out |
+/// | `takeover` | `Highest` | `Highest` | `Highest` | the paper's |
+/// | `mode` | `Classic` | `Classic` | `Classic` | the paper's |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Config {
     /// How long to wait for an answer, in µs: longer than a message and its answer take, or live nodes count as dead. A ring
@@ -77,10 +87,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For a local network: answers within 50 ms, a dead leader is missed after 350 ms.
+    /// For a local network: answers within 50 ms, a dead leader is missed after 350 ms. The default.
     ///
     /// ```
     /// use quorate_election::Config;
+    /// assert_eq!(Config::lan(), Config::default());
     /// assert_eq!(Config::lan().validate(), Ok(()));
     /// ```
     #[must_use]

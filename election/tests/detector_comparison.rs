@@ -183,7 +183,7 @@ fn table() -> String {
     out.push('\n');
     for arrivals in arrivals() {
         let interval_us = arrivals.interval_us;
-        let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
+        let heartbeat = HeartbeatConfig { interval_us, max_missed: 3 };
         let phi = PhiConfig::for_interval(interval_us);
         let chen = |margin_us| {
             let config = ChenConfig { interval_us: arrivals.sent_every_us, margin_us };
@@ -261,7 +261,7 @@ fn hour_long_intervals_are_not_suspected() {
         let interval_us = minutes * MINUTE;
         let phi = PhiConfig::for_interval(interval_us);
         let chen = ChenConfig { interval_us, margin_us: interval_us / 2 };
-        let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
+        let heartbeat = HeartbeatConfig { interval_us, max_missed: 3 };
         calm(Heartbeat::new(heartbeat).unwrap(), interval_us);
         calm(NormalPhi::<8>::new(phi).unwrap(), interval_us);
         calm(NormalPhi::<64>::new(phi).unwrap(), interval_us);

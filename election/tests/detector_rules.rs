@@ -16,7 +16,7 @@ fn us(us: u64) -> Instant {
 
 fn each(mut check: impl FnMut(&str, &mut dyn Detector)) {
     let phi = PhiConfig::for_interval(T);
-    let heartbeat = HeartbeatConfig { interval_us: T, missed: 3 };
+    let heartbeat = HeartbeatConfig { interval_us: T, max_missed: 3 };
     let chen = ChenConfig { interval_us: T, margin_us: T / 2 };
     check("heartbeat", &mut Heartbeat::new(heartbeat).unwrap());
     check("normal", &mut NormalPhi::<16>::new(phi).unwrap());
@@ -112,8 +112,8 @@ fn invalid_detector_configs_are_rejected() {
         assert_eq!(NormalPhi::<8>::new(config).err(), expected);
         assert_eq!(ExponentialPhi::<8>::new(config).err(), expected);
     }
-    for (interval_us, missed) in [(0, 3), (T, 0)] {
-        let config = HeartbeatConfig { interval_us, missed };
+    for (interval_us, max_missed) in [(0, 3), (T, 0)] {
+        let config = HeartbeatConfig { interval_us, max_missed };
         assert_eq!(Heartbeat::new(config), Err(ConfigError::Detector));
     }
 }
@@ -193,7 +193,7 @@ fn monitor_within_slack_ignores_no_pause() {
     use quorate_core::NodeId;
     use quorate_election::detector::{Monitor, SuspicionChange};
     let (a, b) = (NodeId::new(1), NodeId::new(2));
-    let config = HeartbeatConfig { interval_us: 100_000, missed: 3 };
+    let config = HeartbeatConfig { interval_us: 100_000, max_missed: 3 };
     let mut monitor: Monitor<Heartbeat, 2> = Monitor::new(20_000);
     monitor.add(a, Heartbeat::new(config).unwrap()).unwrap();
     monitor.add(b, Heartbeat::new(config).unwrap()).unwrap();
@@ -245,5 +245,43 @@ fn configured_pause_and_deviation_apply() {
         let least = at(PhiConfig { min_deviation_us: 2 * t, ..config });
         let more = least.1 as f64 / plain.1 as f64;
         assert!((1.99..2.01).contains(&more), "{more}");
+    }
+}
+
+/// What the tables of the presets promise: a lost heartbeat is ridden out where they say so, and a dead peer is
+/// suspected before the election's own timeout.
+#[test]
+fn presets_suspect_before_leader_timeout() {
+    use quorate_election::Config;
+    use quorate_election::detector::ChenConfig;
+
+    fn silence_tolerated(mut detector: impl Detector, interval_us: u64) -> u64 {
+        (0..100).for_each(|n| detector.heartbeat_numbered(us(n * interval_us), n));
+        detector.suspects_at().unwrap().as_micros() - 99 * interval_us
+    }
+    for (election, heartbeat, chen, phi, message_us) in [
+        (Config::lan(), HeartbeatConfig::lan(), ChenConfig::lan(), PhiConfig::lan(), 10_000),
+        (Config::wan(), HeartbeatConfig::wan(), ChenConfig::wan(), PhiConfig::wan(), 200_000),
+        (
+            Config::radio(),
+            HeartbeatConfig::radio(),
+            ChenConfig::radio(),
+            PhiConfig::radio(),
+            2_000_000,
+        ),
+    ] {
+        let interval_us = election.heartbeat_us;
+        let heartbeat = silence_tolerated(Heartbeat::new(heartbeat).unwrap(), interval_us);
+        let chen = silence_tolerated(Chen::<64>::new(chen).unwrap(), interval_us);
+        let normal = silence_tolerated(NormalPhi::<64>::new(phi).unwrap(), interval_us);
+        for tolerated in [heartbeat, chen] {
+            assert!(tolerated > 2 * interval_us + message_us, "{tolerated} of {interval_us}");
+        }
+        if phi.pause_us == interval_us {
+            assert!(normal > 2 * interval_us + message_us, "{normal} of {interval_us}");
+        }
+        for tolerated in [heartbeat, chen, normal] {
+            assert!(tolerated < election.leader_timeout_us, "{tolerated} of {interval_us}");
+        }
     }
 }

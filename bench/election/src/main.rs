@@ -147,7 +147,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let span = beats.last().copied().unwrap_or(0);
     let phi = PhiConfig::for_interval(100_000);
     let chen = ChenConfig { interval_us: 100_000, margin_us: 50_000 };
-    let heartbeat = HeartbeatConfig { interval_us: 100_000, missed: 3 };
+    let heartbeat = HeartbeatConfig { interval_us: 100_000, max_missed: 3 };
     let row = |name, bytes: String, candidate| Row { name, bytes, best: [f64::MAX; 3], candidate };
     let inline = |bytes: usize| bytes.to_string();
     let mut rows = [

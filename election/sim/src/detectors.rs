@@ -27,7 +27,7 @@ pub fn detectors(data: &[u8]) -> Result<(), String> {
         min_deviation_us: 1 + (interval_us >> (input.byte().unwrap_or(0) % 32)),
         first_interval_us: interval_us,
     };
-    let heartbeat = HeartbeatConfig { interval_us, missed: 3 };
+    let heartbeat = HeartbeatConfig { interval_us, max_missed: 3 };
     let chen = ChenConfig { interval_us, margin_us: pause_us };
     let wrong = |e| format!("{e}");
     let rest = input.0;

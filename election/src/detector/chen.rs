@@ -3,7 +3,7 @@ use quorate_core::Instant;
 use super::phi::MAX_INTERVAL_US;
 use super::window::{Window, in_units};
 use super::{Detector, first_suspicious};
-use crate::ConfigError;
+use crate::{Config, ConfigError};
 
 /// A heartbeat that is this much later or earlier than the first of the window, in units, begins a new window.
 const DELAY_OFFSET: u32 = 1 << 30;
@@ -83,7 +83,13 @@ pub struct Chen<const N: usize> {
     ignored_pause: u32,
 }
 
-/// How a [`Chen`] detector judges.
+/// How a [`Chen`] detector judges. The presets are for a peer that is heard as often as a leader is with
+/// the presets of an election's [`Config`](crate::Config).
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `interval_us` | 100 ms | 1 s | 10 s | `heartbeat_us` of the election's preset |
+/// | `margin_us` | 120 ms | 1.2 s | 12 s | an interval, so that one heartbeat may get lost, and a fifth for jitter: a message takes a tenth of an interval on a local network, a fifth with the other presets |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ChenConfig {
     /// The interval at which the peer sends, in µs, above 0; at most 50 days.
@@ -94,6 +100,51 @@ pub struct ChenConfig {
 }
 
 impl ChenConfig {
+    /// For a local network: heard every 100 ms, suspected after 220 ms. The default.
+    ///
+    /// ```
+    /// use quorate_election::detector::ChenConfig;
+    /// assert_eq!(ChenConfig::lan(), ChenConfig { interval_us: 100_000, margin_us: 120_000 });
+    /// assert_eq!(ChenConfig::lan(), ChenConfig::default());
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self::for_interval(Config::lan().heartbeat_us)
+    }
+
+    /// For links between sites: heard every second, suspected after 2.2 s.
+    ///
+    /// ```
+    /// use quorate_election::detector::ChenConfig;
+    /// assert_eq!(ChenConfig::wan().interval_us, 1_000_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self::for_interval(Config::wan().heartbeat_us)
+    }
+
+    /// For slow radio: heard every 10 s, suspected after 22 s.
+    ///
+    /// ```
+    /// use quorate_election::detector::ChenConfig;
+    /// assert_eq!(ChenConfig::radio().margin_us, 12_000_000);
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self::for_interval(Config::radio().heartbeat_us)
+    }
+
+    /// For a peer that is heard at this interval, in µs: one heartbeat may get lost and the next be late by a fifth of the interval.
+    ///
+    /// ```
+    /// use quorate_election::detector::ChenConfig;
+    /// assert_eq!(ChenConfig::for_interval(20_000).margin_us, 24_000);
+    /// ```
+    #[must_use]
+    pub const fn for_interval(interval_us: u64) -> Self {
+        Self { interval_us, margin_us: interval_us.saturating_add(interval_us / 5) }
+    }
+
     /// Checks the fields.
     ///
     /// # Errors
@@ -110,6 +161,12 @@ impl ChenConfig {
     pub const fn validate(&self) -> Result<(), ConfigError> {
         let short = self.interval_us <= MAX_INTERVAL_US && self.margin_us <= MAX_INTERVAL_US;
         if self.interval_us > 0 && short { Ok(()) } else { Err(ConfigError::Detector) }
+    }
+}
+
+impl Default for ChenConfig {
+    fn default() -> Self {
+        Self::lan()
     }
 }
 

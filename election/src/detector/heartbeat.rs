@@ -1,7 +1,7 @@
 use quorate_core::Instant;
 
 use super::Detector;
-use crate::ConfigError;
+use crate::{Config, ConfigError};
 
 /// Suspects after K intervals of silence (Coulouris et al., "Distributed Systems", 5th edition, section 15.1).
 ///
@@ -10,7 +10,7 @@ use crate::ConfigError;
 /// ```
 /// use quorate_core::Instant;
 /// use quorate_election::detector::{Detector, Heartbeat, HeartbeatConfig};
-/// let mut detector = Heartbeat::new(HeartbeatConfig { interval_us: 100_000, missed: 3 })?;
+/// let mut detector = Heartbeat::new(HeartbeatConfig { interval_us: 100_000, max_missed: 3 })?;
 /// assert!(!detector.suspects(Instant::from_millis(9_999))); // never heard
 /// detector.heartbeat(Instant::from_millis(1_000));
 /// assert!(!detector.suspects(Instant::from_millis(1_300)));
@@ -25,13 +25,90 @@ pub struct Heartbeat {
     tolerated_us: u64,
 }
 
-/// How a [`Heartbeat`] detector judges.
+/// How a [`Heartbeat`] detector judges. The presets are for a peer that is heard as often as a leader
+/// is with the presets of an election's [`Config`](crate::Config).
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `interval_us` | 100 ms | 1 s | 10 s | `heartbeat_us` of the election's preset |
+/// | `max_missed` | 3 | 3 | 3 | one heartbeat may be lost and the next one nearly an interval late; still before the election's own timeout, 3.5 intervals |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct HeartbeatConfig {
     /// The interval at which the peer is heard, in µs, above 0.
     pub interval_us: u64,
     /// How many of them may pass, above 0.
-    pub missed: u32,
+    pub max_missed: u32,
+}
+
+impl HeartbeatConfig {
+    /// For a local network: heard every 100 ms. The default.
+    ///
+    /// ```
+    /// use quorate_election::detector::HeartbeatConfig;
+    /// assert_eq!(HeartbeatConfig::lan(), HeartbeatConfig::default());
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self::for_interval(Config::lan().heartbeat_us)
+    }
+
+    /// For links between sites: heard every second.
+    ///
+    /// ```
+    /// use quorate_election::detector::HeartbeatConfig;
+    /// assert_eq!(HeartbeatConfig::wan().interval_us, 1_000_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self::for_interval(Config::wan().heartbeat_us)
+    }
+
+    /// For slow radio: heard every 10 s.
+    ///
+    /// ```
+    /// use quorate_election::detector::HeartbeatConfig;
+    /// assert_eq!(HeartbeatConfig::radio().interval_us, 10_000_000);
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self::for_interval(Config::radio().heartbeat_us)
+    }
+
+    /// For a peer that is heard at this interval, in µs: three of them may pass.
+    ///
+    /// ```
+    /// use quorate_election::detector::HeartbeatConfig;
+    /// assert_eq!(HeartbeatConfig::for_interval(20_000).max_missed, 3);
+    /// ```
+    #[must_use]
+    pub const fn for_interval(interval_us: u64) -> Self {
+        Self { interval_us, max_missed: 3 }
+    }
+
+    /// Checks the fields.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Detector`] if one is out of range.
+    ///
+    /// ```
+    /// use quorate_election::detector::HeartbeatConfig;
+    /// assert!(HeartbeatConfig::lan().validate().is_ok());
+    /// assert!(HeartbeatConfig { max_missed: 0, ..HeartbeatConfig::lan() }.validate().is_err());
+    /// ```
+    pub const fn validate(&self) -> Result<(), ConfigError> {
+        if self.interval_us > 0 && self.max_missed > 0 {
+            Ok(())
+        } else {
+            Err(ConfigError::Detector)
+        }
+    }
+}
+
+impl Default for HeartbeatConfig {
+    fn default() -> Self {
+        Self::lan()
+    }
 }
 
 impl Heartbeat {
@@ -43,13 +120,13 @@ impl Heartbeat {
     ///
     /// ```
     /// use quorate_election::detector::{Heartbeat, HeartbeatConfig};
-    /// assert!(Heartbeat::new(HeartbeatConfig { interval_us: 0, missed: 3 }).is_err());
+    /// assert!(Heartbeat::new(HeartbeatConfig { interval_us: 0, max_missed: 3 }).is_err());
     /// ```
     pub const fn new(config: HeartbeatConfig) -> Result<Self, ConfigError> {
-        let tolerated_us = config.interval_us.saturating_mul(config.missed as u64);
-        if tolerated_us == 0 {
-            return Err(ConfigError::Detector);
+        if let Err(error) = config.validate() {
+            return Err(error);
         }
+        let tolerated_us = config.interval_us.saturating_mul(config.max_missed as u64);
         Ok(Self { last: Instant::MAX, tolerated_us })
     }
 }

@@ -69,7 +69,7 @@
 //!   [`heartbeat_numbered`](Detector::heartbeat_numbered) or [`Monitor::heartbeat_numbered`]. With
 //!   any other traffic it has to guess which heartbeat that is.
 //! * A lost heartbeat is a silence of two intervals. A detector that is to ride out losses must tolerate as much: [`Heartbeat`] by
-//!   `missed`, [`Chen`] by a margin above the interval, phi by a `pause_us` of the interval (until it has learnt that losses happen).
+//!   `max_missed`, [`Chen`] by a margin above the interval, phi by a `pause_us` of the interval (until it has learnt that losses happen).
 //! * Intervals may be microseconds or days; nothing is cut off. Radios that are heard every hour are configured like a network is.
 //! * Traffic in bursts teaches a phi detector that the peer is heard very often. Where anything but heartbeats feeds it, set
 //!   `pause_us` to the interval of the heartbeats: then no burst makes it suspect a peer whose next heartbeat is in time.

@@ -58,7 +58,7 @@ impl<D: Detector, const N: usize> Monitor<D, N> {
     /// ```
     /// use quorate_core::{Full, NodeId};
     /// use quorate_election::detector::{Heartbeat, HeartbeatConfig, Monitor};
-    /// let detector = Heartbeat::new(HeartbeatConfig { interval_us: 100_000, missed: 3 })?;
+    /// let detector = Heartbeat::new(HeartbeatConfig { interval_us: 100_000, max_missed: 3 })?;
     /// let mut monitor = Monitor::<Heartbeat, 1>::new(20_000);
     /// monitor.add(NodeId::new(2), detector)?;
     /// assert_eq!(monitor.add(NodeId::new(3), detector), Err(Full));
@@ -131,7 +131,7 @@ impl<D: Detector, const N: usize> Monitor<D, N> {
     /// use quorate_election::detector::{SuspicionChange, Heartbeat, HeartbeatConfig, Monitor};
     /// let node = NodeId::new(2);
     /// let mut monitor = Monitor::new(20_000);
-    /// let config = HeartbeatConfig { interval_us: 100_000, missed: 3 };
+    /// let config = HeartbeatConfig { interval_us: 100_000, max_missed: 3 };
     /// monitor.add(node, Heartbeat::new(config)?)?;
     /// # let mut monitor: Monitor<Heartbeat, 2> = monitor;
     /// monitor.heartbeat(Instant::ZERO, node);
@@ -174,7 +174,7 @@ impl<D: Detector, const N: usize> Monitor<D, N> {
     /// use quorate_core::{Instant, NodeId};
     /// use quorate_election::detector::{Heartbeat, HeartbeatConfig, Monitor};
     /// let mut monitor = Monitor::<Heartbeat, 1>::new(20_000);
-    /// let config = HeartbeatConfig { interval_us: 100_000, missed: 3 };
+    /// let config = HeartbeatConfig { interval_us: 100_000, max_missed: 3 };
     /// monitor.add(NodeId::new(2), Heartbeat::new(config)?)?;
     /// monitor.heartbeat(Instant::ZERO, NodeId::new(2));
     /// assert_eq!(monitor.deadline(), Some(Instant::from_micros(300_001)));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn heartbeat() -> Heartbeat {
-        Heartbeat::new(HeartbeatConfig { interval_us: 100_000, missed: 3 }).unwrap()
+        Heartbeat::new(HeartbeatConfig { interval_us: 100_000, max_missed: 3 }).unwrap()
     }
 
     /// Ticks every `period` ms after the last sign of life, with a slack of 20 ms: when the peer is

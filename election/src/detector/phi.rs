@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::ConfigError;
+use crate::{Config, ConfigError};
 
 /// Fractions are counted in 1/65,536.
 pub(super) const ONE: i64 = 1 << 16;
@@ -62,7 +62,15 @@ impl fmt::Display for Phi {
     }
 }
 
-/// How a phi detector judges.
+/// How a phi detector judges. The presets are for a peer that is heard as often as a leader is with the
+/// presets of an election's [`Config`](crate::Config).
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `threshold` | 8 | 12 | 8 | Akka's default, and what its documentation advises between data centers, where delays vary; on a radio the pause does that |
+/// | `pause_us` | 50 ms | 500 ms | 10 s | half an interval: what a busy process stops for; on a radio a whole one, as heartbeats get lost |
+/// | `min_deviation_us` | 10 ms | 100 ms | 1 s | a tenth of an interval: jitter that nobody should be suspected for |
+/// | `first_interval_us` | 100 ms | 1 s | 10 s | `heartbeat_us` of the election's preset |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PhiConfig {
     /// Suspicious from here on; 0.5 to 100. Akka and Cassandra take 8; 12 for clouds. Default 8.
@@ -80,6 +88,41 @@ pub struct PhiConfig {
 }
 
 impl PhiConfig {
+    /// For a local network: heard every 100 ms, suspected after some 200 ms. The default.
+    ///
+    /// ```
+    /// use quorate_election::detector::PhiConfig;
+    /// assert_eq!(PhiConfig::lan(), PhiConfig::for_interval(100_000));
+    /// assert_eq!(PhiConfig::lan(), PhiConfig::default());
+    /// ```
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self::for_interval(Config::lan().heartbeat_us)
+    }
+
+    /// For links between sites: heard every second, and more doubt before a peer is suspected.
+    ///
+    /// ```
+    /// use quorate_election::detector::PhiConfig;
+    /// assert_eq!(PhiConfig::wan().threshold.milli(), 12_000);
+    /// ```
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self { threshold: Phi(12_000), ..Self::for_interval(Config::wan().heartbeat_us) }
+    }
+
+    /// For slow radio: heard every 10 s, and one heartbeat may get lost.
+    ///
+    /// ```
+    /// use quorate_election::detector::PhiConfig;
+    /// assert_eq!(PhiConfig::radio().pause_us, PhiConfig::radio().first_interval_us);
+    /// ```
+    #[must_use]
+    pub const fn radio() -> Self {
+        let interval_us = Config::radio().heartbeat_us;
+        Self { pause_us: interval_us, ..Self::for_interval(interval_us) }
+    }
+
     /// For a peer that is heard at this interval, in µs: phi 8, a pause of half of it, a deviation of at least a tenth.
     ///
     /// ```
@@ -117,6 +160,12 @@ impl PhiConfig {
             && self.min_deviation_us <= MAX_INTERVAL_US
             && self.first_interval_us <= MAX_INTERVAL_US;
         if in_range && above_zero && short { Ok(()) } else { Err(ConfigError::Detector) }
+    }
+}
+
+impl Default for PhiConfig {
+    fn default() -> Self {
+        Self::lan()
     }
 }
 

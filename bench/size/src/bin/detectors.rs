@@ -45,10 +45,10 @@ fn run(port: &mut Port) {
 
 #[inline(never)]
 fn add(state: &mut State, port: &mut Port) -> Option<()> {
-    let missed = u32::from(port.u8());
+    let max_missed = u32::from(port.u8());
     for _ in 0..PEERS {
         let (node, interval_us) = (NodeId::new(port.u64()), u64::from(port.u8()) << 12);
-        let heartbeat = HeartbeatConfig { interval_us, missed };
+        let heartbeat = HeartbeatConfig { interval_us, max_missed };
         state.heartbeat.add(node, Heartbeat::new(heartbeat).ok()?).ok()?;
         let chen = ChenConfig { interval_us, margin_us: interval_us };
         state.chen.add(node, Chen::new(chen).ok()?).ok()?;
