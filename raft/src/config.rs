@@ -8,6 +8,21 @@ use crate::ConfigError;
 /// [`radio`](Self::radio). A preset is a place to begin: `Config { pre_vote: false, ..Config::wan() }`. All nodes of a cluster should
 /// have the same times. None may have room for fewer members, shorter entries or shorter parts of snapshots than the others: it refuses what
 /// does not fit, and stays behind.
+///
+/// What the presets differ in; everything else is as in [`lan`](Self::lan):
+///
+/// | field | `lan` | `wan` | `radio` | why |
+/// |---|---|---|---|---|
+/// | `heartbeat_us` | 50 ms | 500 ms | 5 s | longer than a message takes |
+/// | `election_min_us` | 150 ms | 1.5 s | 15 s | three heartbeats: two may get lost |
+/// | `election_max_us` | 300 ms | 3 s | 30 s | twice the lower end: candidates rarely split the votes (thesis, 9.3) |
+/// | `max_append_bytes` | 64 KiB | 64 KiB | 160 | a good part of what a link takes at once; one radio packet |
+/// | `max_inflight_entries` | 4096 | 4096 | 8 | bounds what is sent again after a loss, where entries are small |
+/// | `max_inflight_bytes` | 1 MiB | 4 MiB | 320 | what the link carries in a round trip |
+/// | `max_entry_bytes` | 1 MiB | 1 MiB | 128 | an entry travels in one message |
+/// | `max_uncommitted_bytes` | 16 MiB | 16 MiB | 2 KiB | what proposals may take of memory before they are refused |
+/// | `max_snapshot_chunk_bytes` | 64 KiB | 64 KiB | 160 | as `max_append_bytes` |
+/// | `max_log_bytes` | 1 GiB | 1 GiB | 64 KiB | what the application keeps before it must have compacted |
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Config {
     /// Lower end of the randomised election timeout, in µs; at least twice `heartbeat_us`. 150 ms, 1.5 s, 15 s.

@@ -1,4 +1,10 @@
-/// The times of a group, in µs of the driver's clock. The presets give them in this order.
+/// The times of a group, in µs of the driver's clock.
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `interval_us` | 50 ms | 500 ms | 2 s | a little over one round trip: an earlier status would report as missing what is still on its way |
+/// | `gap_us` | 200 ms | 2 s | 10 s | four or five intervals: the origin had its chance to send again |
+/// | `member_timeout_us` | 1 min | 10 min | 1 h | a restart of a node, a cut between sites, a board that sleeps |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
@@ -17,10 +23,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// For a local network: milliseconds between nodes. 50 ms, 200 ms, 60 s.
+    /// For a local network: milliseconds between nodes. The default.
     ///
     /// ```
     /// use quorate_clocks::causal::Config;
+    /// assert_eq!(Config::lan(), Config::default());
     /// assert_eq!(Config::lan().interval_us, 50_000);
     /// ```
     #[must_use]
@@ -28,7 +35,7 @@ impl Config {
         Self { interval_us: 50_000, gap_us: 200_000, member_timeout_us: 60_000_000 }
     }
 
-    /// For links between sites. 500 ms, 2 s, 10 min.
+    /// For links between sites: a round trip takes up to 300 ms.
     ///
     /// ```
     /// use quorate_clocks::causal::Config;
@@ -39,7 +46,7 @@ impl Config {
         Self { interval_us: 500_000, gap_us: 2_000_000, member_timeout_us: 600_000_000 }
     }
 
-    /// For slow radio. 2 s, 10 s, an hour.
+    /// For slow radio: a message takes up to a second.
     ///
     /// ```
     /// use quorate_clocks::causal::Config;

@@ -31,6 +31,13 @@ use peer::{Flag, Peer, StateRequest};
 pub use status::Status;
 
 /// How a [`Replica`] behaves.
+///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `gossip_us` | 500 ms | 2 s | 1 min | what is lost comes so much later; each interval costs a digest a peer |
+/// | `max_delta_bytes` | 1024 | 1024 | 128 | fits a datagram of any network; a radio packet of 255 bytes, with its header |
+/// | `durable` | true | true | true | a restart keeps its incarnation |
+/// | `max_log_bytes` | 4 KiB | 64 KiB | 4 KiB | what is written in some intervals; a site that is cut off for longer gets deltas all the same |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
@@ -59,10 +66,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For a local network: anti-entropy twice a second.
+    /// For a local network: anti-entropy twice a second. The default.
     ///
     /// ```
     /// use quorate_crdt::Config;
+    /// assert_eq!(Config::lan(), Config::default());
     /// assert_eq!((Config::lan().gossip_us, Config::lan().max_delta_bytes), (500_000, 1024));
     /// ```
     #[must_use]
