@@ -14,7 +14,7 @@ use crate::{
 /// 7.2: the causal context).
 ///
 /// The form is canonical: runs are sorted, do not touch each other, and move into the vector as soon as the gap closes, so
-/// equal sets have equal bytes. `S` is where the vector lives, `G` where the runs do. RAM: 24 bytes an actor, 32 a run.
+/// equal sets have equal bytes. `A` is room for actors, 24 bytes each; `G` for runs beyond a gap, 32 bytes each.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Dot, DotContext, Inline};
@@ -34,12 +34,12 @@ use crate::{
 /// The wire and serde forms are the entries of the vector, then the runs; what is read is refused unless it is in canonical form
 /// and fits.
 #[derive(Clone)]
-pub struct DotContext<S: Storage, G: Storage = S> {
-    vector: VersionVector<S>,
+pub struct DotContext<A: Storage, G: Storage = A> {
+    vector: VersionVector<A>,
     cloud: G::List<Run>,
 }
 
-impl<S: Storage, G: Storage> DotContext<S, G> {
+impl<A: Storage, G: Storage> DotContext<A, G> {
     /// No events, with the limits of the storages.
     ///
     /// ```
@@ -48,7 +48,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::with_limits(S::LIMIT, G::LIMIT)
+        Self::with_limits(A::LIMIT, G::LIMIT)
     }
 
     /// No events; takes at most so many actors in the vector, and so many runs in the cloud.
@@ -295,7 +295,7 @@ impl<S: Storage, G: Storage> DotContext<S, G> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn vector(&self) -> &VersionVector<S> {
+    pub const fn vector(&self) -> &VersionVector<A> {
         &self.vector
     }
 
@@ -453,67 +453,67 @@ impl<A: Iterator<Item = Run>, B: Iterator<Item = Run>> Iterator for MergedRuns<A
     }
 }
 
-impl<S: Storage, G: Storage> Default for DotContext<S, G> {
+impl<A: Storage, G: Storage> Default for DotContext<A, G> {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// With an empty cloud.
-impl<S: Storage, G: Storage> From<VersionVector<S>> for DotContext<S, G> {
-    fn from(vector: VersionVector<S>) -> Self {
+impl<A: Storage, G: Storage> From<VersionVector<A>> for DotContext<A, G> {
+    fn from(vector: VersionVector<A>) -> Self {
         Self { vector, cloud: G::List::with_limit(G::LIMIT) }
     }
 }
 
 /// Limits do not count: two sets are equal if their events are.
-impl<S: Storage, G: Storage> PartialEq for DotContext<S, G> {
+impl<A: Storage, G: Storage> PartialEq for DotContext<A, G> {
     fn eq(&self, other: &Self) -> bool {
         self.vector == other.vector && self.cloud() == other.cloud()
     }
 }
 
-impl<S: Storage, G: Storage> Eq for DotContext<S, G> {}
+impl<A: Storage, G: Storage> Eq for DotContext<A, G> {}
 
-impl<S: Storage, G: Storage> Hash for DotContext<S, G> {
+impl<A: Storage, G: Storage> Hash for DotContext<A, G> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.vector.hash(state);
         self.cloud().hash(state);
     }
 }
 
-impl<S: Storage, G: Storage> PartialOrd for DotContext<S, G> {
+impl<A: Storage, G: Storage> PartialOrd for DotContext<A, G> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.compare(other).ordering()
     }
 }
 
-impl<S: Storage, G: Storage> fmt::Debug for DotContext<S, G> {
+impl<A: Storage, G: Storage> fmt::Debug for DotContext<A, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.vector.entries()).entries(self.cloud()).finish()
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<S: Storage, G: Storage> defmt::Format for DotContext<S, G> {
+impl<A: Storage, G: Storage> defmt::Format for DotContext<A, G> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{=[?]} {=[?]}", self.vector.entries(), self.cloud());
     }
 }
 
-impl<S: Storage, G: Storage> Wire<'_> for DotContext<S, G> {
+impl<A: Storage, G: Storage> Wire<'_> for DotContext<A, G> {
     fn encode(&self, out: &mut Writer<'_>) {
         self.vector.encode(out);
         sorted::encode(self.cloud(), out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Self::decode_with_limits(S::LIMIT, G::LIMIT, input)
+        Self::decode_with_limits(A::LIMIT, G::LIMIT, input)
     }
 }
 
 #[cfg(feature = "serde")]
-impl<S: Storage, G: Storage> serde::Serialize for DotContext<S, G> {
+impl<A: Storage, G: Storage> serde::Serialize for DotContext<A, G> {
     fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("DotContext", 2)?;
@@ -524,16 +524,16 @@ impl<S: Storage, G: Storage> serde::Serialize for DotContext<S, G> {
 }
 
 #[cfg(feature = "serde")]
-impl<'de, S: Storage, G: Storage> serde::Deserialize<'de> for DotContext<S, G> {
+impl<'de, A: Storage, G: Storage> serde::Deserialize<'de> for DotContext<A, G> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
         #[serde(rename = "DotContext", bound = "")]
-        struct Fields<S: Storage, G: Storage> {
-            vector: VersionVector<S>,
+        struct Fields<A: Storage, G: Storage> {
+            vector: VersionVector<A>,
             #[serde(deserialize_with = "crate::seq::deserialize::<G, Run, _>")]
             cloud: G::List<Run>,
         }
-        let Fields { vector, cloud } = Fields::<S, G>::deserialize(deserializer)?;
+        let Fields { vector, cloud } = Fields::<A, G>::deserialize(deserializer)?;
         let context = Self { vector, cloud };
         if context.is_canonical() {
             return Ok(context);

@@ -20,7 +20,7 @@ use crate::{Actor, Dot, Element, IncrementError, Storage, VersionVector, sorted}
 /// contexts come from [`context`](Self::context), and one that a client made up can use up a
 /// server's dots.
 ///
-/// `S` is where the vector lives, `N` where the values do. RAM: 24 bytes a server, 24 and the value's size a value.
+/// `A` is room for actors, which are servers here, 24 bytes each; `S` for values, 24 bytes and the value's size each.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline, Siblings, VersionVector};
@@ -37,14 +37,14 @@ use crate::{Actor, Dot, Element, IncrementError, Storage, VersionVector, sorted}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Siblings<V: Element, S: Storage, N: Storage = S> {
+pub struct Siblings<V: Element, A: Storage, S: Storage = A> {
     /// All writes there were.
-    context: VersionVector<S>,
+    context: VersionVector<A>,
     /// The values that are left, sorted by the dots of their writes.
-    values: N::List<(Dot, V)>,
+    values: S::List<(Dot, V)>,
 }
 
-impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
+impl<V: Element, A: Storage, S: Storage> Siblings<V, A, S> {
     /// No values, with the limits of the storages.
     ///
     /// ```
@@ -53,7 +53,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::with_limits(S::LIMIT, N::LIMIT)
+        Self::with_limits(A::LIMIT, S::LIMIT)
     }
 
     /// No values; takes at most so many servers, and so many values.
@@ -64,7 +64,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// ```
     #[must_use]
     pub fn with_limits(servers: usize, values: usize) -> Self {
-        Self { context: VersionVector::with_limit(servers), values: N::List::with_limit(values) }
+        Self { context: VersionVector::with_limit(servers), values: S::List::with_limit(values) }
     }
 
     /// Takes a value that a client wrote, having read `context`; replaces the values that were read. Returns the write's dot.
@@ -204,7 +204,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     /// assert!(Siblings::<u8, Inline<2>>::new().context().is_empty());
     /// ```
     #[must_use]
-    pub const fn context(&self) -> &VersionVector<S> {
+    pub const fn context(&self) -> &VersionVector<A> {
         &self.context
     }
 
@@ -273,7 +273,7 @@ impl<V: Element, S: Storage, N: Storage> Siblings<V, S, N> {
     }
 }
 
-impl<V: Element, S: Storage, N: Storage> Default for Siblings<V, S, N> {
+impl<V: Element, A: Storage, S: Storage> Default for Siblings<V, A, S> {
     fn default() -> Self {
         Self::new()
     }
@@ -309,7 +309,7 @@ impl fmt::Display for SiblingsError {
 
 impl core::error::Error for SiblingsError {}
 
-impl<V, S: Storage, N: Storage> Wire<'_> for Siblings<V, S, N>
+impl<V, A: Storage, S: Storage> Wire<'_> for Siblings<V, A, S>
 where
     V: Element + for<'a> Wire<'a>,
 {
@@ -333,7 +333,7 @@ where
 }
 
 #[cfg(feature = "serde")]
-impl<V: Element + serde::Serialize, S: Storage, N: Storage> serde::Serialize for Siblings<V, S, N> {
+impl<V: Element + serde::Serialize, A: Storage, S: Storage> serde::Serialize for Siblings<V, A, S> {
     fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Siblings", 2)?;
@@ -344,19 +344,19 @@ impl<V: Element + serde::Serialize, S: Storage, N: Storage> serde::Serialize for
 }
 
 #[cfg(feature = "serde")]
-impl<'de, V, S: Storage, N: Storage> serde::Deserialize<'de> for Siblings<V, S, N>
+impl<'de, V, A: Storage, S: Storage> serde::Deserialize<'de> for Siblings<V, A, S>
 where
     V: Element + serde::Deserialize<'de>,
 {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
         #[serde(rename = "Siblings", bound = "V: Element + serde::Deserialize<'de>")]
-        struct Fields<V: Element, S: Storage, N: Storage> {
-            context: VersionVector<S>,
-            #[serde(deserialize_with = "crate::seq::deserialize::<N, (Dot, V), _>")]
-            values: N::List<(Dot, V)>,
+        struct Fields<V: Element, A: Storage, S: Storage> {
+            context: VersionVector<A>,
+            #[serde(deserialize_with = "crate::seq::deserialize::<S, (Dot, V), _>")]
+            values: S::List<(Dot, V)>,
         }
-        let Fields { context, values } = Fields::<V, S, N>::deserialize(deserializer)?;
+        let Fields { context, values } = Fields::<V, A, S>::deserialize(deserializer)?;
         let siblings = Self { context, values };
         if siblings.is_canonical() {
             return Ok(siblings);

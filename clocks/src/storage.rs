@@ -3,10 +3,23 @@ use core::hash::Hash;
 
 use quorate_core::{InlineList, List};
 
-/// Where a clock keeps its lists, and how long they get: [`Inline`] or `Heap`.
+/// Where a list is kept, and how long it gets: [`Inline`] in the value, or `Heap`.
 ///
-/// A type with two kinds of lists takes two of these, so that each gets its own length.
-pub trait Storage: Clone + Copy + PartialEq + Eq + Hash + Debug + sealed::Sealed {
+/// Sealed: these are all there are. Both give the same errors when they are full; what differs is where the memory is. A type with
+/// several lists takes one of these for each, so that each gets its own length:
+///
+/// | parameter | its list holds |
+/// |---|---|
+/// | `S` | what the type is a collection of, where the others have names: elements, values, entries |
+/// | `A` | actors (members, servers, replicas and their former incarnations) |
+/// | `G` | runs of dots beyond a gap |
+/// | `M` | messages |
+/// | `B` | bytes of a payload |
+/// | `P` | peers |
+/// | `L` | bytes of a log of deltas |
+///
+/// The type's documentation says what each takes.
+pub trait Storage: Clone + Copy + PartialEq + Eq + Hash + Debug + sealed::Kinds {
     /// A bounded list of this storage.
     type List<T: Element>: List<T> + Clone + PartialEq + Eq + Hash + Debug;
 
@@ -21,10 +34,16 @@ impl<T: Clone + Eq + Hash + Debug> Element for T {}
 
 #[allow(unnameable_types)] // the two choices are all there is
 mod sealed {
-    pub trait Sealed {}
+    pub trait Kinds {}
 }
 
-/// At most `N` elements inside the value itself: no heap. An entry of a clock takes 24 bytes, a run of dots 32.
+/// Everything inside the value: no heap.
+///
+/// | parameter | unit | at most | when it is full | RAM for each |
+/// |---|---|---|---|---|
+/// | `N` | elements of the list | what memory allows | an error `Full`, the value unchanged | 24 bytes for an actor of a clock, 32 for a run of dots, else the element |
+///
+/// and 8 bytes for each list.
 ///
 /// ```
 /// use quorate_clocks::{Inline, VersionVector};
@@ -38,9 +57,10 @@ impl<const N: usize> Storage for Inline<N> {
     const LIMIT: usize = N;
 }
 
-impl<const N: usize> sealed::Sealed for Inline<N> {}
+impl<const N: usize> sealed::Kinds for Inline<N> {}
 
-/// On the heap, up to a limit chosen when the clock is made; 1024 unless told.
+/// Everything on the heap: at most so many elements as the limit that is chosen when the value is made, 1024 unless told, with the
+/// same errors beyond; RAM for each as with [`Inline`], and up to twice that while a list grows.
 ///
 /// ```
 /// use quorate_clocks::{Heap, VersionVector};
@@ -58,4 +78,4 @@ impl Storage for Heap {
 }
 
 #[cfg(feature = "alloc")]
-impl sealed::Sealed for Heap {}
+impl sealed::Kinds for Heap {}

@@ -3,11 +3,22 @@
 use crate::{Fixed, Inline, Raft};
 
 /// Never more than the formulas of [`Inline`] and [`Fixed`], and not so much less that they are of no use.
-fn check<const MEMBERS: usize, const BYTES: usize, const ENTRIES: usize, const PART: usize>() {
-    let content = BYTES + 4 * ENTRIES + PART;
+fn check<
+    const MEMBERS: usize,
+    const LOG_BYTES: usize,
+    const LOG_ENTRIES: usize,
+    const CHUNK_BYTES: usize,
+>() {
+    let content = LOG_BYTES + 4 * LOG_ENTRIES + CHUNK_BYTES;
     for (size, formula) in [
-        (size_of::<Raft<Inline<MEMBERS, BYTES, ENTRIES, PART>>>(), 256 * MEMBERS + 1480),
-        (size_of::<Raft<Fixed<MEMBERS, BYTES, ENTRIES, PART>>>(), 192 * MEMBERS + 896),
+        (
+            size_of::<Raft<Inline<MEMBERS, LOG_BYTES, LOG_ENTRIES, CHUNK_BYTES>>>(),
+            256 * MEMBERS + 1480,
+        ),
+        (
+            size_of::<Raft<Fixed<MEMBERS, LOG_BYTES, LOG_ENTRIES, CHUNK_BYTES>>>(),
+            192 * MEMBERS + 896,
+        ),
     ] {
         let size = size - content;
         assert!(size <= formula, "{size} > {formula}");

@@ -11,7 +11,7 @@ use crate::{Dot, Storage, VersionVector, Versions};
 /// Statuses come up to 2^4 times as seldom while nothing changes.
 const MAX_BACKOFF: u32 = 4;
 
-impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     pub(super) fn replay(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
         if self.started {
             return Err(Corrupt::Started);
@@ -197,12 +197,12 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
         if !is_next {
             return Err(Rejected::Full);
         }
-        let ready = |stored: &StoredMessage<A, P>| {
+        let ready = |stored: &StoredMessage<A, B>| {
             stored.is_next(&self.delivered) && has_room(&self.delivered, stored.dot)
         };
         let waits =
-            |stored: &StoredMessage<A, P>| !stored.is_own() && !stored.delivered && !ready(stored);
-        let helps = |stored: &StoredMessage<A, P>| !stored.is_own() && stored.delivered;
+            |stored: &StoredMessage<A, B>| !stored.is_own() && !stored.delivered && !ready(stored);
+        let helps = |stored: &StoredMessage<A, B>| !stored.is_own() && stored.delivered;
         let victim = self.store.iter().rposition(waits);
         let victim = victim.or_else(|| self.store.iter().position(helps)).ok_or(Rejected::Full)?;
         self.remove_stored(victim);

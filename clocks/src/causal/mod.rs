@@ -54,11 +54,15 @@ use store::{Origin, StoredMessage, has_room};
 ///   the first tick; nothing if it covers none. What is delivered is acknowledged at once: an application that must survive
 ///   the loss of power in all nodes makes its state durable as it takes each delivery.
 ///
-/// `A` is room for actors, `M` for messages, `P` for the bytes of a payload. An actor is a member or
-/// a former incarnation of one that broadcast: **a member that loses its disk needs one place
-/// more**, in the storage of all members. [`new`](Self::new) refuses a later incarnation without
-/// it. What does not fit is refused by those that have no room ([`Rejected::Full`]) and delivered
-/// nowhere. RAM, inline: 24 `A` + `P` + 72 bytes a message, 24 `A` + 56 an actor, and 72 `A` + 360.
+/// | parameter | unit | at most | when it is full | RAM for each, inline |
+/// |---|---|---|---|---|
+/// | `A` | actors | what memory allows | [`new`](Self::new) refuses; messages of an actor without a place are refused ([`Rejected::Full`]) and delivered nowhere | 24 `A` + 128 bytes |
+/// | `M` | messages that are stored, at least 4 | what memory allows | [`Busy`](BroadcastError::Busy) from half of it on for own broadcasts; others' evict or come again | 24 `A` + `B` + 72 bytes |
+/// | `B` | bytes of a payload | what a frame carries | longer broadcasts are refused, longer messages too ([`Rejected::Full`]) | a byte for each message |
+///
+/// and 360 bytes in all. An actor is a member or a former incarnation of one that broadcast: **a member
+/// that loses its disk needs one place more**, in the storage of all members. [`new`](Self::new)
+/// refuses a later incarnation without it.
 ///
 /// ```
 /// use quorate_clocks::causal::{Config, Event};
@@ -146,7 +150,7 @@ use store::{Origin, StoredMessage, has_room};
 /// **Not** there: changes of membership, atomic (all or none) delivery, a total order. Records replay own broadcasts only; the
 /// application's state is its own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Causal<A: Storage, M: Storage, P: Storage> {
+pub struct Causal<A: Storage, M: Storage, B: Storage> {
     actor: Actor,
     config: Config,
     now: Instant,
@@ -171,7 +175,7 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
     floor: VersionVector<A>,
     /// What was delivered at the last own broadcast: causes that are not sent again.
     causes_sent: VersionVector<A>,
-    store: M::List<StoredMessage<A, P>>,
+    store: M::List<StoredMessage<A, B>>,
     peers: A::List<Peer<A>>,
 
     status_at: Instant,
@@ -193,7 +197,7 @@ pub struct Causal<A: Storage, M: Storage, P: Storage> {
 /// incarnation.
 const START_BITS: u32 = 22;
 
-impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     /// A member without a past. `members` are all nodes of the group, the actor's included.
     ///
     /// # Errors
@@ -422,7 +426,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     /// ```
     #[must_use]
     pub fn gap(&self) -> Option<Run> {
-        let of_stored = |stored: &StoredMessage<A, P>| {
+        let of_stored = |stored: &StoredMessage<A, B>| {
             self.gap_among(&stored.causes).or_else(|| self.gap_among(&[stored.dot]))
         };
         let of_peers = self.peers.iter().find_map(|peer| self.gap_among(peer.known.entries()));
@@ -493,7 +497,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
     }
 }
 
-impl<A: Storage, M: Storage, P: Storage> Machine for Causal<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> Machine for Causal<A, M, B> {
     type Message<'a> = Message<'a>;
     type Record<'a> = Record<'a>;
     type Event<'a> = Event<'a>;

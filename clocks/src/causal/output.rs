@@ -26,7 +26,7 @@ pub(super) enum Plan {
     SendData(usize, usize),
 }
 
-impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     pub(super) fn plan(&mut self) -> Option<Plan> {
         if !self.started {
             return None;
@@ -139,7 +139,7 @@ impl<A: Storage, M: Storage, P: Storage> Causal<A, M, P> {
 
     fn plan_delivery(&mut self) -> Option<Plan> {
         let (delivered, durable) = (&self.delivered, self.durable);
-        let ready = |stored: &StoredMessage<A, P>| {
+        let ready = |stored: &StoredMessage<A, B>| {
             !stored.delivered
                 && has_room(delivered, stored.dot)
                 && stored.is_durable(durable)

@@ -4,10 +4,10 @@ use crate::{Dot, Storage, VersionVector, Versions};
 
 /// A message that is kept: until its causes arrived, and then until everybody has it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct StoredMessage<A: Storage, P: Storage> {
+pub struct StoredMessage<A: Storage, B: Storage> {
     pub(super) dot: Dot,
     pub(super) causes: A::List<Dot>,
-    pub(super) payload: P::List<u8>,
+    pub(super) payload: B::List<u8>,
     /// The application has it.
     pub(super) delivered: bool,
     /// Where it comes from, and whether it is on disk.
@@ -25,7 +25,7 @@ pub(super) enum Origin {
     Own(Ticket),
 }
 
-impl<A: Storage, P: Storage> StoredMessage<A, P> {
+impl<A: Storage, B: Storage> StoredMessage<A, B> {
     pub(super) fn new(
         dot: Dot,
         causes: Versions<'_>,
@@ -36,7 +36,7 @@ impl<A: Storage, P: Storage> StoredMessage<A, P> {
         for cause in causes.iter() {
             list.push(cause)?;
         }
-        let mut bytes = P::List::with_limit(P::LIMIT);
+        let mut bytes = B::List::with_limit(B::LIMIT);
         bytes.extend_from_slice(payload)?;
         Ok(Self { dot, causes: list, payload: bytes, delivered: false, origin })
     }

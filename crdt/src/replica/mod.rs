@@ -135,8 +135,14 @@ impl Config {
 /// on its way to *another* member stops this replica, as that member then insists. Frames need a checksum
 /// on any network, and authentication where others can write to it.
 ///
-/// `T` is the data, `P` where the peers are kept (64 bytes each), `L` where the deltas are (its limit is in bytes). RAM is that of `T`,
-/// `P` and `L`, and 240 bytes; a received state is decoded beside the present one. A message takes
+/// `T` is the data.
+///
+/// | parameter | unit | at most | when it is full | RAM for each |
+/// |---|---|---|---|---|
+/// | `P` | peers: the members but this one | what memory allows | [`ConfigError::TooManyMembers`] | 64 bytes |
+/// | `L` | bytes of encoded deltas that are kept for peers that lag | as many as `max_log_bytes`, on the heap | a peer that lags more gets the whole state | 1 byte |
+///
+/// and 240 bytes in all besides `T`; a received state is decoded beside the present one. A message takes
 /// `max_delta_bytes` and 50, or the encoded state and 50: frames must take a state.
 ///
 /// ```

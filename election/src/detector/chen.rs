@@ -16,7 +16,7 @@ const SPARE_BITS: u32 = 3;
 const JUMP: u64 = 1 << 16;
 
 /// Chen's adaptive detector (Chen, Toueg and Aguilera, "On the quality of service of failure detectors", IEEE Transactions on
-/// Computers 51(5), 2002, section 6: NFD-E): expects heartbeat `l + 1` at the mean of how late the last `N` were, and suspects a
+/// Computers 51(5), 2002, section 6: NFD-E): expects heartbeat `l + 1` at the mean of how late the last `SAMPLES` were, and suspects a
 /// margin later.
 ///
 /// Its heartbeats have an interval that is known and a number each, which
@@ -52,7 +52,7 @@ const JUMP: u64 = 1 << 16;
 /// The clock ends after 584,000 years; a silence that begins in the last 2^30 of those units before (18 minutes, if they are microseconds) is
 /// never suspicious.
 ///
-/// `N` samples, 2 to 1024; RAM `4 N + 40` bytes.
+/// `SAMPLES` samples, 2 to 1024; RAM `4 * SAMPLES + 40` bytes.
 ///
 /// ```
 /// use quorate_core::Instant;
@@ -69,10 +69,10 @@ const JUMP: u64 = 1 << 16;
 /// # Ok::<(), quorate_election::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Chen<const N: usize> {
+pub struct Chen<const SAMPLES: usize> {
     /// How late each heartbeat was, against the first of the window, and [`DELAY_OFFSET`] more, so
     /// that nothing is negative; and the margin.
-    delays: Window<N>,
+    delays: Window<SAMPLES>,
     /// The next number, 0 while nothing was heard.
     next_number: u64,
     /// When that one would be as late as the first of the window was.
@@ -170,7 +170,7 @@ impl Default for ChenConfig {
     }
 }
 
-impl<const N: usize> Chen<N> {
+impl<const SAMPLES: usize> Chen<SAMPLES> {
     /// A detector that has heard nothing.
     ///
     /// # Errors
@@ -251,7 +251,7 @@ impl<const N: usize> Chen<N> {
     }
 }
 
-impl<const N: usize> Detector for Chen<N> {
+impl<const SAMPLES: usize> Detector for Chen<SAMPLES> {
     fn heartbeat(&mut self, now: Instant) {
         if let Some(missed) = self.missed_heartbeats(now) {
             self.heartbeat_numbered(now, self.next_number.saturating_add(missed));

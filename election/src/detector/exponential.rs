@@ -11,8 +11,8 @@ const MAX_SILENCE: u64 = (1 << 40) - 1;
 /// decentralized structured storage system", 2010, section 5.4): phi is the silence in mean intervals, times log10(e).
 ///
 /// Its deviation is its mean (and so the least deviation is the least mean): it is slow where the peer is regular, and hard to fool
-/// where traffic comes at random: feed it with any traffic. `N` samples, 2 to 1024, of any length (in units as
-/// [`NormalPhi`](super::NormalPhi) has them); RAM `4 N + 32` bytes. [`phi`](Self::phi) is exact to 0.001 and 0.0002 %; the threshold to
+/// where traffic comes at random: feed it with any traffic. `SAMPLES` samples, 2 to 1024, of any length (in units as
+/// [`NormalPhi`](super::NormalPhi) has them); RAM `4 * SAMPLES + 32` bytes. [`phi`](Self::phi) is exact to 0.001 and 0.0002 %; the threshold to
 /// 0.02 %.
 ///
 /// ```
@@ -30,8 +30,8 @@ const MAX_SILENCE: u64 = (1 << 40) - 1;
 /// # Ok::<(), quorate_election::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ExponentialPhi<const N: usize> {
-    window: Window<N>,
+pub struct ExponentialPhi<const SAMPLES: usize> {
+    window: Window<SAMPLES>,
     /// `MAX` while nothing was heard: no instant is later.
     last: Instant,
     /// The threshold in mean intervals, in 1/4096.
@@ -40,7 +40,7 @@ pub struct ExponentialPhi<const N: usize> {
     min_mean: u32,
 }
 
-impl<const N: usize> ExponentialPhi<N> {
+impl<const SAMPLES: usize> ExponentialPhi<SAMPLES> {
     /// A detector that has heard nothing.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl<const N: usize> ExponentialPhi<N> {
     }
 }
 
-impl<const N: usize> Detector for ExponentialPhi<N> {
+impl<const SAMPLES: usize> Detector for ExponentialPhi<SAMPLES> {
     #[inline]
     fn heartbeat(&mut self, now: Instant) {
         if self.last == Instant::MAX {

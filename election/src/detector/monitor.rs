@@ -2,12 +2,18 @@ use quorate_core::{Full, InlineList, Instant, List, NodeId};
 
 use super::Detector;
 
-/// Monitors at most `N` peers, with a detector for each: what an election is fed with.
+/// Monitors at most `PEERS` peers, with a detector for each: what an election is fed with.
 ///
-/// [The module's page](super) shows the loop. RAM: the detectors, 24 bytes for each, and 16.
+/// [The module's page](super) shows the loop.
+///
+/// | parameter | unit | at most | when it is full | RAM for each |
+/// |---|---|---|---|---|
+/// | `PEERS` | peers | what memory allows | [`add`](Self::add) gives [`Full`] | the detector and 24 bytes |
+///
+/// and 16 bytes in all.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Monitor<D, const N: usize> {
-    peers: InlineList<MonitoredPeer<D>, N>,
+pub struct Monitor<D, const PEERS: usize> {
+    peers: InlineList<MonitoredPeer<D>, PEERS>,
     slack_us: u64,
 }
 
@@ -31,7 +37,7 @@ pub struct SuspicionChange {
     pub suspected: bool,
 }
 
-impl<D: Detector, const N: usize> Monitor<D, N> {
+impl<D: Detector, const PEERS: usize> Monitor<D, PEERS> {
     /// Monitors no peer yet. When [`tick`](Self::tick) comes later than the deadline by more than
     /// `slack_us`, it was this node that paused: no peer is suspected for that, and each has
     /// `slack_us` from then on to send a heartbeat. A local pause is ignored once per silence: a
@@ -45,7 +51,7 @@ impl<D: Detector, const N: usize> Monitor<D, N> {
     /// ```
     #[must_use]
     pub fn new(slack_us: u64) -> Self {
-        Self { peers: InlineList::with_limit(N), slack_us }
+        Self { peers: InlineList::with_limit(PEERS), slack_us }
     }
 
     /// Watches a peer from now on; one that is watched already gets the new detector, and is not
@@ -53,7 +59,7 @@ impl<D: Detector, const N: usize> Monitor<D, N> {
     ///
     /// # Errors
     ///
-    /// [`Full`] when there are `N` others; nothing was changed.
+    /// [`Full`] when there are `PEERS` others; nothing was changed.
     ///
     /// ```
     /// use quorate_core::{Full, NodeId};

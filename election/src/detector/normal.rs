@@ -7,7 +7,7 @@ use crate::ConfigError;
 /// The phi accrual detector with a normal distribution of intervals (Hayashibara et al. 2004), in the form Akka gave it: a
 /// window of samples, an acceptable pause, a least deviation, and the logistic approximation of the distribution.
 ///
-/// With `N` samples, 2 to 1024: RAM `4 N + 40` bytes. [`heartbeat`](Detector::heartbeat) and
+/// With `SAMPLES` samples, 2 to 1024: RAM `4 * SAMPLES + 40` bytes. [`heartbeat`](Detector::heartbeat) and
 /// [`suspects`](Detector::suspects) take a few nanoseconds: no division, no root, no logarithm.
 /// Only [`phi`](Self::phi) does.
 ///
@@ -38,8 +38,8 @@ use crate::ConfigError;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct NormalPhi<const N: usize> {
-    window: Window<N>,
+pub struct NormalPhi<const SAMPLES: usize> {
+    window: Window<SAMPLES>,
     squares: u64,
     /// `MAX` while nothing was heard: no instant is later.
     last: Instant,
@@ -49,7 +49,7 @@ pub struct NormalPhi<const N: usize> {
     threshold: u32,
 }
 
-impl<const N: usize> NormalPhi<N> {
+impl<const SAMPLES: usize> NormalPhi<SAMPLES> {
     /// A detector that has heard nothing.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl<const N: usize> NormalPhi<N> {
     }
 }
 
-impl<const N: usize> Detector for NormalPhi<N> {
+impl<const SAMPLES: usize> Detector for NormalPhi<SAMPLES> {
     #[inline]
     fn heartbeat(&mut self, now: Instant) {
         if self.last == Instant::MAX {

@@ -78,7 +78,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully). Until it knows a leader it believes epochs however
 /// late they are, and lies about them.
 ///
-/// RAM with `Inline<N>`: 248 bytes and 64 a member. `N` is also how many messages may be under way through one node; where there
+/// RAM with `Inline<MEMBERS>`: 248 bytes and 64 a member. `MEMBERS` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ring<A: Algorithm, S: Storage> {

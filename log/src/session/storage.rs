@@ -5,7 +5,8 @@ use quorate_core::{InlineList, List};
 
 use super::table::{Session, StoredResponse};
 
-/// Where a table of sessions is stored: [`Inline`] or `Heap`.
+/// Where a table of sessions is stored: [`Inline`] in the value, or `Heap`. Sealed: these are all
+/// there are.
 pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
@@ -23,9 +24,14 @@ pub(super) use sealed::Kinds;
 
 /// Everything inside the value: no heap.
 ///
-/// At most `SESSIONS` sessions, a window of `WINDOW` commands and responses of `BYTES` bytes. RAM,
-/// at most, with `BYTES` rounded up to a multiple of 8: `SESSIONS * (48 + WINDOW * (BYTES + 24)) +
-/// 72` bytes.
+/// | parameter | unit | at most | when it is full | RAM for each |
+/// |---|---|---|---|---|
+/// | `SESSIONS` | sessions at a time | what memory allows | as [`WhenFull`](super::WhenFull) says | 48 bytes and the responses |
+/// | `WINDOW` | responses stored for each session | 64 | [`SessionError::WindowExceeded`](super::SessionError::WindowExceeded) | `RESPONSE_BYTES` rounded up to a multiple of 8, and 24 |
+/// | `RESPONSE_BYTES` | bytes of a response | what memory allows | [`Response::ResponseDropped`](super::Response::ResponseDropped) | 1 byte |
+///
+/// and 72 bytes in all, together `SESSIONS * (48 + WINDOW * (RESPONSE_BYTES + 24)) + 72`. A
+/// [`Config`](super::Config) beyond these is refused.
 ///
 /// ```
 /// use quorate_log::session::{Inline, Sessions};
@@ -33,17 +39,17 @@ pub(super) use sealed::Kinds;
 /// assert!(size_of::<Sessions<Inline<8, 1, 16>>>() <= 8 * (48 + 16 + 24) + 72);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Inline<const SESSIONS: usize, const WINDOW: usize, const BYTES: usize>;
+pub struct Inline<const SESSIONS: usize, const WINDOW: usize, const RESPONSE_BYTES: usize>;
 
-impl<const SESSIONS: usize, const WINDOW: usize, const BYTES: usize> Storage
-    for Inline<SESSIONS, WINDOW, BYTES>
+impl<const SESSIONS: usize, const WINDOW: usize, const RESPONSE_BYTES: usize> Storage
+    for Inline<SESSIONS, WINDOW, RESPONSE_BYTES>
 {
 }
 
-impl<const SESSIONS: usize, const WINDOW: usize, const BYTES: usize> Kinds
-    for Inline<SESSIONS, WINDOW, BYTES>
+impl<const SESSIONS: usize, const WINDOW: usize, const RESPONSE_BYTES: usize> Kinds
+    for Inline<SESSIONS, WINDOW, RESPONSE_BYTES>
 {
-    type Bytes = InlineList<u8, BYTES>;
+    type Bytes = InlineList<u8, RESPONSE_BYTES>;
     type Responses = InlineList<StoredResponse<Self::Bytes>, WINDOW>;
     type Sessions = InlineList<Session<Self::Responses>, SESSIONS>;
 }
