@@ -4,9 +4,10 @@ use quorate_core::{Machine, Wire};
 
 use crate::Subject;
 use crate::host::CrashPoint;
+use crate::outputs::encode;
 use crate::subject::LeaderStatus;
 use crate::swarm::{Fault, random_around};
-use crate::world::{ScheduledEvent, World, encode, report_durable};
+use crate::world::{ScheduledEvent, World, report_durable};
 
 impl<S: Subject> World<S> {
     pub(crate) fn schedule_fault(&mut self) {

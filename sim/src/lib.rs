@@ -36,6 +36,7 @@ mod campaign;
 pub mod conformance;
 mod digest;
 mod disk;
+mod drained;
 mod faults;
 mod host;
 pub mod interact;
@@ -44,6 +45,7 @@ mod marks;
 #[cfg(feature = "model")]
 pub mod model;
 mod network;
+mod outputs;
 mod partition;
 mod record;
 mod run;
@@ -57,9 +59,11 @@ mod world;
 pub use campaign::{Campaign, Outcome, Summary};
 pub use digest::Digest;
 pub use disk::Disk;
+pub use drained::compare_drain;
 pub use marks::Marks;
 pub use run::{
     COMMIT_TIMEOUTS, LEADER_TIMEOUTS, Report, SLOW_ELECTION_TIMEOUTS, Violation, record, run,
+    run_comparing_drain,
 };
 pub use shrink::{shrink, shrink_commands};
 pub use subject::{Access, LeaderStatus, Subject};

@@ -2,7 +2,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::trace::Trace;
-use crate::{Marks, Subject, World};
+use crate::{Marks, Subject, World, compare_drain};
 
 /// A healed majority must have a leader within so many of the longest election timeouts.
 pub const LEADER_TIMEOUTS: u64 = 8;
@@ -79,6 +79,21 @@ pub fn run<S: Subject>(seed: u64, nodes: Option<usize>, trace: bool) -> Result<R
     }
 }
 
+/// Runs one seed as [`run`] does, and before each time that outputs of a machine are taken, [compares](compare_drain) what
+/// `drain` and `poll` make of copies of it.
+///
+/// # Errors
+///
+/// The [`Violation`], how `drain` and `poll` differ included.
+pub fn run_comparing_drain<S: Subject>(seed: u64, nodes: Option<usize>) -> Result<Report, Violation>
+where
+    S::Machine: Clone,
+{
+    let mut world = World::<S>::new(seed, nodes, Trace::new(80, false));
+    world.check_outputs = Some(compare_drain::<S::Machine>);
+    run_world(&mut world).map_err(|(what, trace)| Violation { seed, what, trace })
+}
+
 /// Runs the first `duration_us` microseconds of a seed: what happened, as commands of an interaction test.
 ///
 /// # Errors
@@ -122,8 +137,11 @@ fn run_once<S: Subject>(
     nodes: Option<usize>,
     trace: Trace,
 ) -> Result<Report, (String, String)> {
-    let mut world = World::<S>::new(seed, nodes, trace);
-    match catch_unwind(AssertUnwindSafe(|| phases(&mut world))) {
+    run_world(&mut World::<S>::new(seed, nodes, trace))
+}
+
+fn run_world<S: Subject>(world: &mut World<S>) -> Result<Report, (String, String)> {
+    match catch_unwind(AssertUnwindSafe(|| phases(world))) {
         Ok(Ok(report)) => Ok(report),
         Ok(Err(what)) => Err((what, world.trace.to_string())),
         Err(panic) => {

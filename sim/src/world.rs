@@ -1,11 +1,12 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use quorate_core::{Machine, NodeId, Output, Rng, Wire};
+use quorate_core::{Machine, NodeId, Rng, Wire};
 
 use crate::host::{Clock, CrashPoint, Host};
 use crate::load::Load;
 use crate::network::{Envelope, Network};
+use crate::outputs::{Outputs, Stop, encode};
 use crate::record::Recorder;
 use crate::swarm::random_around;
 use crate::trace::Trace;
@@ -37,7 +38,12 @@ pub struct World<S: Subject> {
     frame_bytes: Option<usize>,
     /// A node, and the messages it sent and was sent.
     pub(crate) watched: (usize, u64),
+    /// Looks at each machine before its outputs are taken.
+    pub(crate) check_outputs: Option<CheckOutputs<S::Machine>>,
 }
+
+/// Checks the outputs that a machine is about to make; how they are wrong.
+pub(crate) type CheckOutputs<M> = fn(&M) -> Result<(), String>;
 
 /// An event and when it is due; ties are broken by the order in which they were scheduled.
 struct Scheduled {
@@ -93,6 +99,7 @@ impl<S: Subject> World<S> {
             chaos: true,
             frame_bytes,
             watched: (usize::MAX, 0),
+            check_outputs: None,
             swarm,
         };
         for node in 0..world.swarm.nodes {
@@ -226,11 +233,11 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// Polls a node until it is quiet, does what it asks, and checks what must hold.
+    /// Drains a node until it is quiet, does what it asks, and checks what must hold.
     pub(crate) fn drain(&mut self, node: usize) -> Result<(), String> {
         let mut outputs = 0;
         loop {
-            let crash = self.poll_all(node, &mut outputs)?;
+            let crash = self.take_outputs(node, &mut outputs)?;
             if crash {
                 return self.crash(node);
             }
@@ -257,70 +264,36 @@ impl<S: Subject> World<S> {
     }
 
     /// Takes all outputs. True if an aimed crash struck: what is left is never seen.
-    fn poll_all(&mut self, node: usize, outputs: &mut u64) -> Result<bool, String> {
+    fn take_outputs(&mut self, node: usize, count: &mut u64) -> Result<bool, String> {
         let Some(host) = self.hosts.get_mut(node) else { return Ok(false) };
         let local = host.clock.local(self.now);
         let Host { machine, disk, crash_point, .. } = host;
         let Some(machine) = machine.as_mut() else { return Ok(false) };
-        let mut envelopes = Vec::new();
-        let mut crash = false;
-        while !crash {
-            let Some(output) = machine.poll() else { break };
-            *outputs += 1;
-            if *outputs > self.subject.max_outputs_per_step() {
-                return Err(format!("node {} never gets quiet: {outputs} outputs", node + 1));
-            }
-            match output {
-                Output::Persist(ticket, record) => {
-                    let bytes = encode(&record, &mut self.buffer)?;
-                    self.trace.line(self.now, || {
-                        format!("{} writes {}", node + 1, S::format_record(&record))
-                    });
-                    self.trace.mix(&[self.now, node as u64, ticket.get()], &bytes);
-                    let decoded = <S::Machine as Machine>::Record::from_slice(&bytes)
-                        .map_err(|e| format!("a record does not decode: {e}"))?;
-                    self.subject.issued(node, decoded)?;
-                    disk.write(ticket, bytes);
-                }
-                Output::Send(to, message) => {
-                    let bytes = encode(&message, &mut self.buffer)?;
-                    let decoded = <S::Machine as Machine>::Message::from_slice(&bytes)
-                        .map_err(|e| format!("a message does not decode: {e}"))?;
-                    self.subject.sent(node, to, decoded)?;
-                    let count = self.load.send(self.now);
-                    if count > self.subject.max_messages_per_second() {
-                        return Err(format!("a storm: {count} messages in a second"));
-                    }
-                    let to = to.get() as usize - 1;
-                    if [node, to].contains(&self.watched.0) {
-                        self.watched.1 += 1;
-                    }
-                    if self.frame_bytes.is_some_and(|most| bytes.len() > most) {
-                        self.marks.hit("message longer than a frame");
-                        continue;
-                    }
-                    envelopes.push(Envelope { from: node, to, bytes, order: self.load.sent });
-                    crash = *crash_point == Some(CrashPoint::AfterSend) && self.rng.chance(1, 3);
-                }
-                Output::Event(event) => {
-                    self.trace.line(self.now, || {
-                        format!("{} event: {}", node + 1, S::format_event(&event))
-                    });
-                    let point = self.subject.event(node, local, event, &mut self.marks)?;
-                    if let Some(point) = point
-                        && *crash_point == Some(CrashPoint::AtEvent)
-                        && self.rng.chance(1, 4)
-                    {
-                        self.marks.hit(point);
-                        crash = true;
-                    }
-                }
-            }
+        if let Some(check) = self.check_outputs {
+            check(machine).map_err(|what| format!("node {}: {what}", node + 1))?;
         }
-        if crash && *crash_point == Some(CrashPoint::AfterSend) {
-            self.marks.hit("crash after a send");
-        }
-        for envelope in envelopes {
+        let mut outputs = Outputs {
+            node,
+            now: (self.now, local),
+            crash_point: *crash_point,
+            frame_bytes: self.frame_bytes,
+            count,
+            envelopes: Vec::new(),
+            disk,
+            subject: &mut self.subject,
+            marks: &mut self.marks,
+            trace: &mut self.trace,
+            load: &mut self.load,
+            rng: &mut self.rng,
+            buffer: &mut self.buffer,
+            watched: &mut self.watched,
+        };
+        let crash = match machine.drain(&mut outputs) {
+            Ok(()) => false,
+            Err(Stop::Crash) => true,
+            Err(Stop::Violation(what)) => return Err(what),
+        };
+        for envelope in outputs.envelopes {
             for (delay, envelope) in
                 self.network.send(self.now, envelope, &self.swarm, &mut self.marks)
             {
@@ -499,10 +472,6 @@ pub(crate) fn report_durable<S: Subject>(
         subject.durable(node, decoded);
     }
     Ok(())
-}
-
-pub(crate) fn encode<'a, T: Wire<'a>>(value: &T, buffer: &mut [u8]) -> Result<Vec<u8>, String> {
-    value.to_slice(buffer).map(<[u8]>::to_vec).map_err(|e| format!("larger than any frame: {e}"))
 }
 
 impl PartialEq for Scheduled {

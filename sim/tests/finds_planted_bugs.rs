@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::common::{MaxRegisterSubject, bug};
-use quorate_sim::{Campaign, Outcome, run};
+use quorate_sim::{Campaign, Outcome, run, run_comparing_drain};
 
 fn campaign<const BUG: u8>(seeds: u64) -> Outcome {
     let campaign = Campaign { from: 1, seeds, nodes: None, threads: 2, rerun_every: 5 };
@@ -102,4 +102,26 @@ fn finds_rejected_honest_messages() {
 fn finds_nondeterminism() {
     let violation = campaign::<{ bug::NONDETERMINISTIC }>(20).violation.unwrap();
     assert!(violation.what.contains("not deterministic"), "{}", violation.what);
+}
+
+/// The simulator drains machines, so what only their `drain` does wrong is found as anything else.
+#[test]
+fn finds_messages_missing_from_drain() {
+    assert_found::<{ bug::DRAIN_OMITS_MESSAGES }>(100, "nothing new committed");
+}
+
+#[test]
+fn comparison_finds_drains_that_differ_from_poll() {
+    fn differs<const BUG: u8>(words: &str) {
+        let violation = run_comparing_drain::<MaxRegisterSubject<BUG>>(1, None).unwrap_err();
+        assert!(violation.what.contains(words), "{words:?} expected: {}", violation.what);
+    }
+    differs::<{ bug::DRAIN_OMITS_MESSAGES }>("poll makes Some(message to");
+    differs::<{ bug::DRAIN_LOSES_THE_REST }>("drain, an output a call, makes None");
+    differs::<{ bug::DRAIN_FORGETS_THE_TIME }>("poll leaves");
+    for seed in 1..=5 {
+        let plain = run::<MaxRegisterSubject<{ bug::NONE }>>(seed, None, false).unwrap();
+        let compared = run_comparing_drain::<MaxRegisterSubject<{ bug::NONE }>>(seed, None);
+        assert_eq!(compared.unwrap(), plain);
+    }
 }

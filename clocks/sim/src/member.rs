@@ -3,31 +3,31 @@ use std::ops::{Deref, DerefMut};
 use quorate_clocks::causal::{Event, Message, Record, Status};
 use quorate_clocks::{Causal, Storage};
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
-    Wire, Writer,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Sink,
+    Ticket, Wire, Writer,
 };
 
 /// A member whose disk may have been erased: it does not see the records of former incarnations.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Member<A: Storage, M: Storage, P: Storage> {
-    causal: Causal<A, M, P>,
+pub struct Member<A: Storage, M: Storage, B: Storage> {
+    causal: Causal<A, M, B>,
     incarnation: u32,
 }
 
-impl<A: Storage, M: Storage, P: Storage> Member<A, M, P> {
-    pub(crate) fn new(causal: Causal<A, M, P>, incarnation: u32) -> Self {
+impl<A: Storage, M: Storage, B: Storage> Member<A, M, B> {
+    pub(crate) fn new(causal: Causal<A, M, B>, incarnation: u32) -> Self {
         Self { causal, incarnation }
     }
 }
 
-impl<A: Storage, M: Storage, P: Storage> Deref for Member<A, M, P> {
-    type Target = Causal<A, M, P>;
+impl<A: Storage, M: Storage, B: Storage> Deref for Member<A, M, B> {
+    type Target = Causal<A, M, B>;
     fn deref(&self) -> &Self::Target {
         &self.causal
     }
 }
 
-impl<A: Storage, M: Storage, P: Storage> DerefMut for Member<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> DerefMut for Member<A, M, B> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.causal
     }
@@ -52,7 +52,7 @@ impl<'a> Wire<'a> for TaggedRecord<'a> {
     }
 }
 
-impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
+impl<A: Storage, M: Storage, B: Storage> Machine for Member<A, M, B> {
     type Message<'a> = Message<'a>;
     type Record<'a> = TaggedRecord<'a>;
     type Event<'a> = Event<'a>;
@@ -94,6 +94,10 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
         })
     }
 
+    fn drain<K: Sink<Self>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+        self.causal.drain(&mut Tagging { incarnation: self.incarnation, sink })
+    }
+
     fn status(&self) -> Status {
         self.causal.status()
     }
@@ -109,5 +113,33 @@ impl<A: Storage, M: Storage, P: Storage> Machine for Member<A, M, P> {
     fn checkpoint(&self) -> impl Iterator<Item = TaggedRecord<'_>> {
         let incarnation = self.incarnation;
         self.causal.checkpoint().map(move |record| TaggedRecord { incarnation, record })
+    }
+}
+
+/// Tags the records on their way to a sink.
+struct Tagging<'a, K> {
+    incarnation: u32,
+    sink: &'a mut K,
+}
+
+impl<A, M, B, K> Sink<Causal<A, M, B>> for Tagging<'_, K>
+where
+    A: Storage,
+    M: Storage,
+    B: Storage,
+    K: Sink<Member<A, M, B>>,
+{
+    type Error = K::Error;
+
+    fn persist(&mut self, ticket: Ticket, record: Record<'_>) -> Result<(), K::Error> {
+        self.sink.persist(ticket, TaggedRecord { incarnation: self.incarnation, record })
+    }
+
+    fn send(&mut self, to: NodeId, message: Message<'_>) -> Result<(), K::Error> {
+        self.sink.send(to, message)
+    }
+
+    fn event(&mut self, event: Event<'_>) -> Result<(), K::Error> {
+        self.sink.event(event)
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use quorate_crdt_sim::{OnHeap, OnInline};
-use quorate_sim::{Campaign, run};
+use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
 #[test]
 fn replicas_converge_and_lose_nothing_durable() {
@@ -38,4 +38,15 @@ fn same_seed_gives_the_same_run() {
         let first = run::<OnInline>(seed, None, false).unwrap();
         assert_eq!(run::<OnInline>(seed, None, false).unwrap(), first);
     }
+}
+
+/// `drain` makes what repeated `poll` makes, before each input and after, and comparing them changes no run.
+#[test]
+fn drain_matches_poll() {
+    fn check<S: Subject<Machine: Clone>>(seed: u64) {
+        let compared = run_comparing_drain::<S>(seed, None);
+        assert_eq!(compared.unwrap(), run::<S>(seed, None, false).unwrap());
+    }
+    (1..=5).for_each(check::<OnHeap>);
+    (1..=5).for_each(check::<OnInline>);
 }

@@ -7,7 +7,7 @@
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Inline, Ring};
 use quorate_election_sim::{ElectionMachine, ElectionSubject};
-use quorate_sim::{Campaign, Summary};
+use quorate_sim::{Campaign, Subject, Summary, run, run_comparing_drain};
 
 fn campaign<M: ElectionMachine>(seeds: u64) -> Summary {
     let more = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok());
@@ -53,4 +53,17 @@ fn chang_roberts_ring() {
 #[test]
 fn hirschberg_sinclair_ring() {
     campaign::<Ring<HirschbergSinclair, Inline<28>>>(50);
+}
+
+/// `drain` makes what repeated `poll` makes, before each input and after, and comparing them changes no run.
+#[test]
+fn drain_matches_poll() {
+    fn check<S: Subject<Machine: Clone>>(seed: u64) {
+        let compared = run_comparing_drain::<S>(seed, None);
+        assert_eq!(compared.unwrap(), run::<S>(seed, None, false).unwrap());
+    }
+    (1..=3).for_each(check::<ElectionSubject<Bully<Inline<7>>>>);
+    (1..=3).for_each(check::<ElectionSubject<Ring<Collecting, Inline<7>>>>);
+    (1..=3).for_each(check::<ElectionSubject<Ring<ChangRoberts, Inline<7>>>>);
+    (1..=3).for_each(check::<ElectionSubject<Ring<HirschbergSinclair, Inline<28>>>>);
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_raft_sim::{OnHeap, OnInline};
-use quorate_sim::{Campaign, Subject, run};
+use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
 #[test]
 fn no_violations() {
@@ -37,4 +37,15 @@ fn same_seed_gives_the_same_run() {
     }
     check::<OnHeap>(7);
     check::<OnInline>(7);
+}
+
+/// `drain` makes what repeated `poll` makes, before each input and after, and comparing them changes no run.
+#[test]
+fn drain_matches_poll() {
+    fn check<S: Subject<Machine: Clone>>(seed: u64) {
+        let compared = run_comparing_drain::<S>(seed, None);
+        assert_eq!(compared.unwrap(), run::<S>(seed, None, false).unwrap());
+    }
+    (1..=3).for_each(check::<OnHeap>);
+    (1..=3).for_each(check::<OnInline>);
 }

@@ -3,7 +3,8 @@
 use quorate_core::{Machine, NodeId, Wire};
 
 use super::arguments::{parse_nodes, parse_number};
-use super::harness::{Envelope, Harness, MAX_STEPS, Show, index_of};
+use super::harness::{Harness, index_of};
+use super::outputs::{Envelope, MAX_STEPS, Show};
 use super::{Error, Links, Protocol};
 
 /// Which of the messages on each link.

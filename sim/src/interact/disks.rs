@@ -3,7 +3,8 @@
 use quorate_core::{Machine, NodeId, Wire};
 
 use super::arguments::{parse_nodes, parse_number};
-use super::harness::{Harness, Show, encode, index_of};
+use super::harness::{Harness, index_of};
+use super::outputs::{Show, encode};
 use super::{Error, Protocol};
 
 impl<P: Protocol> Harness<P> {

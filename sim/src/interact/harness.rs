@@ -1,8 +1,9 @@
 use std::collections::{BTreeSet, VecDeque};
 
-use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Wire};
+use quorate_core::{Instant, Machine, NodeId, Ticket};
 
 use super::arguments::{parse_node, parse_nodes, parse_number};
+use super::outputs::{Envelope, MAX_STEPS, Outputs, Show};
 use super::{Error, Options, Protocol, time_us};
 
 /// Runs the commands of a scenario: nodes, their disks and clocks, and the messages in flight.
@@ -27,28 +28,6 @@ pub(super) struct Node<M> {
     pub(super) slow: bool,
     pub(super) clock: Instant,
 }
-
-/// A message in flight.
-#[derive(Clone)]
-pub(super) struct Envelope {
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) bytes: Vec<u8>,
-    pub(super) digest: u64,
-    /// How many had been sent when it was, itself included.
-    pub(super) order: u64,
-}
-
-/// How much is printed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Show {
-    Nothing,
-    Events,
-    All,
-}
-
-/// More messages than this without a pause, or outputs of one node, are a storm.
-pub(super) const MAX_STEPS: usize = 10_000;
 
 impl<P: Protocol> Default for Harness<P> {
     fn default() -> Self {
@@ -290,10 +269,10 @@ impl<P: Protocol> Harness<P> {
         Ok(())
     }
 
-    /// Polls a node until it is quiet, and lets its application act.
+    /// Drains a node until it is quiet, and lets its application act.
     pub(super) fn drain(&mut self, node: u64) -> Result<(), Error> {
         for _ in 0..MAX_STEPS {
-            let wrote = self.poll_all(node)?;
+            let wrote = self.take_outputs(node)?;
             let slow = self.node_mut(node)?.slow;
             if wrote && !slow {
                 self.finish_writes(node, usize::MAX)?;
@@ -314,57 +293,27 @@ impl<P: Protocol> Harness<P> {
     }
 
     /// Takes all outputs; whether a record was among them.
-    fn poll_all(&mut self, node: u64) -> Result<bool, Error> {
+    fn take_outputs(&mut self, node: u64) -> Result<bool, Error> {
         let (Some(protocol), Some(state)) =
             (self.protocol.as_mut(), self.nodes.get_mut(index_of(node)))
         else {
             return Ok(false);
         };
         let Some(machine) = state.machine.as_mut() else { return Ok(false) };
-        let mut wrote = false;
-        let mut lines = Vec::new();
-        let show = self.show;
-        let mut add_line = |level: Show, line: &dyn Fn() -> String| {
-            if level <= show {
-                lines.push(line());
-            }
+        let mut outputs = Outputs {
+            node,
+            show: self.show,
+            protocol,
+            waiting: &mut state.waiting,
+            blocked: &self.blocked,
+            in_flight: &mut self.in_flight,
+            sent: &mut self.sent,
+            lines: Vec::new(),
+            count: 0,
+            wrote: false,
         };
-        let mut count = 0;
-        while let Some(output) = machine.poll() {
-            count += 1;
-            if count > MAX_STEPS {
-                return Err(Error::Violation(format!("node {node} never gets quiet")));
-            }
-            match output {
-                Output::Persist(ticket, record) => {
-                    wrote = true;
-                    add_line(Show::All, &|| {
-                        format!("  {node} writes {}", P::format_record(&record))
-                    });
-                    protocol.issued(NodeId::new(node), &record);
-                    state.waiting.push((ticket, encode(&record)?));
-                }
-                Output::Send(to, message) => {
-                    protocol.sent(NodeId::new(node), to, &message);
-                    self.sent += 1;
-                    let to = to.get();
-                    let lost = self.blocked.contains(&(node, to));
-                    let mark = if lost { " (dropped)" } else { "" };
-                    add_line(Show::All, &|| {
-                        format!("  {node}->{to}  {}{mark}", P::format_message(&message))
-                    });
-                    if !lost {
-                        let (bytes, digest) = (encode(&message)?, P::message_digest(&message));
-                        let order = self.sent;
-                        self.in_flight.push_back(Envelope { from: node, to, bytes, digest, order });
-                    }
-                }
-                Output::Event(event) => {
-                    let event = protocol.handle_event(NodeId::new(node), &event);
-                    add_line(Show::Events, &|| format!("  {node} event: {event}"));
-                }
-            }
-        }
+        machine.drain(&mut outputs)?;
+        let Outputs { lines, wrote, .. } = outputs;
         self.output.extend(lines);
         Ok(wrote)
     }
@@ -404,10 +353,4 @@ impl<P: Protocol> Harness<P> {
 /// The index of a node in the list.
 pub(super) fn index_of(node: u64) -> usize {
     (node as usize).wrapping_sub(1)
-}
-
-pub(super) fn encode<'a, T: Wire<'a>>(value: &T) -> Result<Vec<u8>, String> {
-    let mut bytes = vec![0; value.encoded_len()];
-    value.to_slice(&mut bytes).map_err(|e| format!("does not encode: {e}"))?;
-    Ok(bytes)
 }

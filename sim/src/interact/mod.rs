@@ -54,6 +54,7 @@ mod delivery;
 mod disks;
 mod error;
 mod harness;
+mod outputs;
 mod protocol;
 mod scenario;
 

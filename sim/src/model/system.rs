@@ -3,7 +3,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Ticket, Wire};
+use quorate_core::{Instant, Machine, NodeId, Sink, Ticket, Wire};
 
 use super::Modelled;
 
@@ -238,42 +238,94 @@ impl<M: Modelled> System<M> {
         self.drain(model, at)
     }
 
-    /// Polls a node until it is quiet, does what it asks, and checks what must hold.
+    /// Drains a node until it is quiet, does what it asks, and checks what must hold.
     fn drain(&mut self, model: &M, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
         let Some(machine) = &mut node.machine else { return Ok(()) };
-        for _ in 0..1_000 {
-            let Some(output) = machine.poll() else {
-                if self.remaining.slow_disks || node.pending.is_empty() {
-                    return model.check(&mut self.memory, &self.nodes);
-                }
-                let last = node.pending.drain(..).fold(Ticket::default(), |_, (ticket, record)| {
-                    node.disk.push(record);
-                    ticket
-                });
-                machine.persisted(last);
-                continue;
-            };
-            match output {
-                Output::Persist(ticket, record) => node.pending.push((ticket, encode(&record)?)),
-                Output::Send(to, message) => {
-                    let room = self.remaining.in_flight == 0
-                        || self.in_flight.len() < self.remaining.in_flight;
-                    if room {
-                        let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
-                        self.in_flight.insert((at, to, encode(&message)?.into()));
-                    }
-                }
-                Output::Event(event) => model.handle_event(&mut self.memory, at, event)?,
+        let mut outputs = Outputs {
+            model,
+            at,
+            steps: 0,
+            max_in_flight: self.remaining.in_flight,
+            pending: &mut node.pending,
+            in_flight: &mut self.in_flight,
+            memory: &mut self.memory,
+        };
+        loop {
+            machine.drain(&mut outputs)?;
+            if self.remaining.slow_disks || outputs.pending.is_empty() {
+                break;
             }
+            outputs.count_step()?;
+            let written = outputs.pending.drain(..);
+            let last = written.fold(Ticket::default(), |_, (ticket, record)| {
+                node.disk.push(record);
+                ticket
+            });
+            machine.persisted(last);
         }
-        Err(format!("node {} never gets quiet", at + 1))
+        model.check(&mut self.memory, &self.nodes)
     }
 
     pub(crate) fn step(&mut self, step: impl FnOnce(&mut Self) -> Result<(), String>) {
         if let Err(what) = step(self) {
             self.violation = Some(what);
         }
+    }
+}
+
+/// What a node's machine asks for: the sink it is drained into.
+struct Outputs<'a, M: Modelled> {
+    model: &'a M,
+    at: usize,
+    /// Outputs and syncs so far.
+    steps: u32,
+    /// Messages in flight at most; 0 for any number.
+    max_in_flight: usize,
+    pending: &'a mut Vec<(Ticket, Vec<u8>)>,
+    in_flight: &'a mut BTreeSet<Envelope>,
+    memory: &'a mut M::Memory,
+}
+
+impl<M: Modelled> Outputs<'_, M> {
+    fn count_step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps < 1_000 {
+            return Ok(());
+        }
+        Err(format!("node {} never gets quiet", self.at + 1))
+    }
+}
+
+impl<M: Modelled> Sink<M::Machine> for Outputs<'_, M> {
+    type Error = String;
+
+    fn persist(
+        &mut self,
+        ticket: Ticket,
+        record: <M::Machine as Machine>::Record<'_>,
+    ) -> Result<(), String> {
+        self.count_step()?;
+        self.pending.push((ticket, encode(&record)?));
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        to: NodeId,
+        message: <M::Machine as Machine>::Message<'_>,
+    ) -> Result<(), String> {
+        self.count_step()?;
+        if self.max_in_flight == 0 || self.in_flight.len() < self.max_in_flight {
+            let to = usize::try_from(to.get()).unwrap_or(0).wrapping_sub(1);
+            self.in_flight.insert((self.at, to, encode(&message)?.into()));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: <M::Machine as Machine>::Event<'_>) -> Result<(), String> {
+        self.count_step()?;
+        self.model.handle_event(self.memory, self.at, event)
     }
 }
 

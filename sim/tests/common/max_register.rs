@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
-    Tickets, Wire, Writer, majority,
+    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Sink,
+    Ticket, Tickets, Wire, Writer, majority,
 };
 
 /// The bugs that can be planted in a [`MaxRegister`].
@@ -30,6 +30,12 @@ pub mod bug {
     pub const OMITS_SOME: u8 = 10;
     /// Rejects messages of honest nodes.
     pub const REJECTS_HONEST_MESSAGES: u8 = 11;
+    /// Its `drain` leaves out messages that its `poll` sends.
+    pub const DRAIN_OMITS_MESSAGES: u8 = 12;
+    /// Its `drain` loses what is left when the sink returns an error.
+    pub const DRAIN_LOSES_THE_REST: u8 = 13;
+    /// Its `drain` forgets the deadline.
+    pub const DRAIN_FORGETS_THE_TIME: u8 = 14;
 }
 
 /// A replicated register of the largest number that was put: each node writes it and acknowledges
@@ -213,6 +219,25 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
             self.announced = chosen;
             Output::Event(Chosen(chosen))
         })
+    }
+
+    fn drain<K: Sink<Self>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+        if BUG == bug::DRAIN_FORGETS_THE_TIME {
+            self.repeat_at = Instant::ZERO;
+        }
+        while let Some(output) = self.poll() {
+            let taken = match output {
+                Output::Persist(ticket, record) => sink.persist(ticket, record),
+                Output::Send(_, Message::Have(_)) if BUG == bug::DRAIN_OMITS_MESSAGES => Ok(()),
+                Output::Send(to, message) => sink.send(to, message),
+                Output::Event(event) => sink.event(event),
+            };
+            if taken.is_err() && BUG == bug::DRAIN_LOSES_THE_REST {
+                while self.poll().is_some() {}
+            }
+            taken?;
+        }
+        Ok(())
     }
 
     fn status(&self) -> u64 {
