@@ -46,6 +46,7 @@ pub(super) fn source(path: PathBuf, text: String, cfg: &Cfg) -> Outcome<(Source,
         function: false,
         constant: 0,
         const_fn: false,
+        alone: 0..0,
         sites: Vec::new(),
         functions: Vec::new(),
     };
@@ -95,6 +96,8 @@ struct Finder<'a> {
     /// How many things are around that the compiler evaluates.
     constant: usize,
     const_fn: bool,
+    /// The statement that is all of a function's body: leaving it out is leaving out the body.
+    alone: Range<usize>,
     sites: Vec<Site>,
     functions: Vec<Range<usize>>,
 }
@@ -154,6 +157,9 @@ impl Finder<'_> {
             let start = bytes(signature.span()).start;
             this.functions.push(start..bytes(block.span()).end);
             this.body(signature, block);
+            if let [only] = block.stmts.as_slice() {
+                this.alone = bytes(only.span());
+            }
             this.visit_signature(signature);
             this.visit_block(block);
         });
@@ -184,6 +190,32 @@ impl Finder<'_> {
         } else {
             self.add(open..open, Form::Body, mutants);
         }
+    }
+
+    /// Assignments that can be left out.
+    fn assignment(&mut self, stmt: &syn::Stmt) {
+        let syn::Stmt::Expr(expr, _) = stmt else { return };
+        let left = match expr {
+            Expr::Assign(assign) => &*assign.left,
+            Expr::Binary(binary) if is_assignment(&binary.op) => &*binary.left,
+            _ => return,
+        };
+        let range = bytes(stmt.span());
+        // `_ = x` changes nothing
+        if matches!(left, Expr::Infer(_)) || range == self.alone {
+            return;
+        }
+        let mutant =
+            self.inside(&format!("delete assignment to {}", pretty(left)), stmt.span(), "");
+        self.add(range, Form::Statement, vec![mutant]);
+    }
+
+    /// Calls that can be of another function.
+    fn call(&mut self, call: Range<usize>, name: &syn::Ident) {
+        let old = name.to_string();
+        let Some((_, other)) = CALLS.iter().find(|(call, _)| *call == old) else { return };
+        let mutant = self.inside(&format!("replace {old} with {other}"), name.span(), other);
+        self.add(call, Form::Call, vec![mutant]);
     }
 
     /// Operators that can be another.
@@ -249,6 +281,32 @@ fn replacements(op: &BinOp) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+fn is_assignment(op: &BinOp) -> bool {
+    matches!(
+        op,
+        BinOp::AddAssign(_)
+            | BinOp::SubAssign(_)
+            | BinOp::MulAssign(_)
+            | BinOp::DivAssign(_)
+            | BinOp::RemAssign(_)
+            | BinOp::BitXorAssign(_)
+            | BinOp::BitAndAssign(_)
+            | BinOp::BitOrAssign(_)
+            | BinOp::ShlAssign(_)
+            | BinOp::ShrAssign(_)
+    )
+}
+
+/// What a call is replaced with: of numbers, of `core::cmp` and of iterators.
+const CALLS: &[(&str, &str)] = &[
+    ("min", "max"),
+    ("max", "min"),
+    ("min_by", "max_by"),
+    ("max_by", "min_by"),
+    ("min_by_key", "max_by_key"),
+    ("max_by_key", "min_by_key"),
+];
 
 /// Whether an operand of a chain of `&&` is a `let`.
 fn has_let(expr: &Expr) -> bool {
@@ -386,6 +444,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             _ => &[],
         };
         if !self.cfg.excludes(attributes) {
+            self.assignment(stmt);
             visit::visit_stmt(self, stmt);
         }
     }
@@ -393,16 +452,23 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         // how much is reserved changes nothing
         if call.method != "with_capacity" {
+            self.call(bytes(call.span()), &call.method);
             visit::visit_expr_method_call(self, call);
         }
     }
 
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
-        let reserves = matches!(&*call.func, Expr::Path(path)
-            if path.path.segments.last().is_some_and(|last| last.ident == "with_capacity"));
-        if !reserves {
-            visit::visit_expr_call(self, call);
+        let name = match &*call.func {
+            Expr::Path(path) => path.path.segments.last().map(|last| &last.ident),
+            _ => None,
+        };
+        if name.is_some_and(|name| name == "with_capacity") {
+            return;
         }
+        if let Some(name) = name {
+            self.call(bytes(call.span()), name);
+        }
+        visit::visit_expr_call(self, call);
     }
 
     fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
@@ -553,6 +619,7 @@ mod tests {
             format!("replace < with > in {name}"),
             format!("replace < with <= in {name}"),
             format!("delete ! in {name}"),
+            format!("delete assignment to self.n in {name}"),
             format!("replace += with -= in {name}"),
             format!("replace += with *= in {name}"),
             format!("delete match arm 0 in {name}"),
@@ -574,6 +641,28 @@ mod tests {
             fn g() { let v = Vec::with_capacity(1 + 2); }
             #[cfg(feature = \"defmt\")] fn h() -> u8 { 7 }";
         assert_eq!(names(text), ["replace g with ()"]);
+    }
+
+    #[test]
+    fn assignments_are_deleted_and_extremes_swapped() {
+        let text = "fn f(&mut self, a: u8) { self.x = a; _ = a; (b, c) = (1, 2); d <<= 1; if a <= 1 { e = 1 } }
+            fn lone(&mut self) { self.x = 1; }
+            fn g(a: u8) -> u8 { let b = core::cmp::min(a, 2); max(b, 1).max(a); [a].iter().min_by_key(|x| max) }";
+        let of = |kind: &str| {
+            let all = found(text).into_iter().filter(|(_, form)| form == kind);
+            all.map(|(what, _)| what).collect::<Vec<_>>()
+        };
+        let deleted = ["self.x", "(b, c)", "d", "e"];
+        assert_eq!(of("Statement"), deleted.map(|it| format!("delete assignment to {it} in f")));
+        assert_eq!(
+            of("Call"),
+            [
+                "replace min with max in g",
+                "replace max with min in g",
+                "replace max with min in g",
+                "replace min_by_key with max_by_key in g"
+            ]
+        );
     }
 
     #[test]

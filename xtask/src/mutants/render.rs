@@ -227,7 +227,7 @@ impl<'a, N: Fn(Id) -> Option<u32>> Renderer<'a, N> {
                 );
                 self.say(")");
             }
-            Form::Fields => {
+            Form::Fields | Form::Call => {
                 self.say("(");
                 let range = site.range.clone();
                 self.choose(
@@ -235,10 +235,17 @@ impl<'a, N: Fn(Id) -> Option<u32>> Renderer<'a, N> {
                     |this| this.emit(range.clone(), from),
                     |this, (_, _, mutant)| {
                         this.emit(range.start..mutant.range.start, from);
+                        this.say(&mutant.text);
                         this.emit(mutant.range.end..range.end, from);
                     },
                 );
                 self.say(")");
+            }
+            Form::Statement => {
+                let Some((_, number, _)) = live.first() else { return };
+                self.say(&format!("if !{} {{ ", on(*number)));
+                self.emit(site.range.clone(), from);
+                self.say(" }");
             }
             Form::Constant => {}
         }
@@ -338,6 +345,19 @@ mod tests {
             rendered(text, some),
             "fn f(a: u8) -> u8 { if on(1) { return 0; } if on(2) { return 1; } match a { 0 if !on(3) => 1, \
             n if (if !on(4) & !on(5) { n > 3 } else if on(4) { true } else { false }) => 2, _ => 3 } }"
+        );
+    }
+
+    #[test]
+    fn statements_are_left_out_and_calls_swapped() {
+        let text = "fn f(a: &mut u8, b: u8) { *a += 1; *a = b.min(*a + 2); }";
+        let some = |mutant: &Mutant| {
+            mutant.what.contains("delete assignment") || mutant.what.contains("min")
+        };
+        assert_eq!(
+            rendered(text, some),
+            "fn f(a: &mut u8, b: u8) { if !on(2) { *a += 1; } \
+            if !on(5) { *a = (if !on(6) { b.min(*a + 2) } else { b.max(*a + 2) }); } }"
         );
     }
 

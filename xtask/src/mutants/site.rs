@@ -43,6 +43,10 @@ pub(super) enum Form {
     Guard,
     /// A struct expression with a base: each mutant leaves out a field.
     Fields,
+    /// A call of `min` or `max`: the mutant calls the other.
+    Call,
+    /// A statement that assigns: the mutant leaves it out.
+    Statement,
     /// Where the compiler evaluates, so that nothing can be selected at run time.
     Constant,
 }
