@@ -65,6 +65,22 @@ impl Campaign {
         &self,
         progress: impl Fn(u64) + Sync,
     ) -> Outcome {
+        let run = |seed: u64, nodes| {
+            if seed.is_multiple_of(2) {
+                run::<E>(seed, nodes, false)
+            } else {
+                run::<O>(seed, nodes, false)
+            }
+        };
+        self.run_with(run, progress)
+    }
+
+    /// Runs the seeds with a function that runs one, with so many nodes.
+    pub fn run_with(
+        &self,
+        run: impl Fn(u64, Option<usize>) -> Result<Report, Violation> + Sync,
+        progress: impl Fn(u64) + Sync,
+    ) -> Outcome {
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
         let done = AtomicU64::new(0);
@@ -78,11 +94,7 @@ impl Campaign {
                             return;
                         }
                         let seed = self.from.wrapping_add(at);
-                        let result = if seed.is_multiple_of(2) {
-                            self.run_seed::<E>(seed, at)
-                        } else {
-                            self.run_seed::<O>(seed, at)
-                        };
+                        let result = self.run_seed(&run, seed, at);
                         if result.is_err() {
                             stop.store(true, Ordering::Relaxed);
                         }
@@ -101,11 +113,14 @@ impl Campaign {
         outcome
     }
 
-    fn run_seed<S: Subject>(&self, seed: u64, at: u64) -> Result<Report, Violation> {
-        let report = run::<S>(seed, self.nodes, false)?;
-        if at.is_multiple_of(self.rerun_every.max(1))
-            && run::<S>(seed, self.nodes, false)? != report
-        {
+    fn run_seed(
+        &self,
+        run: &impl Fn(u64, Option<usize>) -> Result<Report, Violation>,
+        seed: u64,
+        at: u64,
+    ) -> Result<Report, Violation> {
+        let report = run(seed, self.nodes)?;
+        if at.is_multiple_of(self.rerun_every.max(1)) && run(seed, self.nodes)? != report {
             let what = "two runs of this seed differ: not deterministic".into();
             return Err(Violation { seed, what, trace: String::new() });
         }

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::Verb;
 use crate::failure::{Failure, Outcome};
+use crate::protocol::PROTOCOLS;
 use crate::test::{self, Totals};
 use crate::tool::Tool;
 
@@ -17,9 +18,8 @@ runs this.",
     run,
 };
 
-/// The verbs before the tests, each with its arguments. CI runs seeds for about 60 seconds and planted bugs for 120, as samples that the
-/// commit determines, and all models, which take about 60.
-const STEPS: &[&[&str]] = &[
+/// The first verbs, each with its arguments.
+const CHECKS: &[&[&str]] = &[
     &["fmt", "--check"],
     &["docs"],
     &["lint"],
@@ -31,13 +31,11 @@ const STEPS: &[&[&str]] = &[
     &["msrv"],
     &["icount", "--check"],
     &["sim", "--sample"],
-    &["model", "bully"],
-    &["model", "ring"],
-    &["model", "raft"],
-    &["bugs", "--sample"],
-    &["firmware"],
-    &["nemesis", "--seconds", "60"],
 ];
+
+/// After the models of all protocols. What each protocol may take is in `protocol.rs`.
+const BUGS_AND_PROGRAMS: &[&[&str]] =
+    &[&["bugs", "--sample"], &["firmware"], &["nemesis", "--seconds", "60"]];
 
 /// The last step.
 const TESTS: &[&str] = &["test", "--no-fail-fast"];
@@ -59,7 +57,7 @@ fn run(args: &[String]) -> Outcome {
         return Err(Failure::usage("ci takes no arguments"));
     }
     let mut done: Vec<Step> = Vec::new();
-    for step in STEPS {
+    for step in before_tests() {
         let name = step.join(" ");
         eprintln!("\n=== {name}");
         let start = Instant::now();
@@ -79,7 +77,12 @@ fn run(args: &[String]) -> Outcome {
 
 /// All steps, in their order.
 pub(crate) fn steps() -> Vec<&'static [&'static str]> {
-    [STEPS, &[TESTS]].concat()
+    [before_tests(), vec![TESTS]].concat()
+}
+
+fn before_tests() -> Vec<&'static [&'static str]> {
+    let models: Vec<_> = PROTOCOLS.iter().flat_map(|protocol| protocol.models).copied().collect();
+    [CHECKS, &models, BUGS_AND_PROGRAMS].concat()
 }
 
 /// Runs a verb in a process of its own, as a developer would.

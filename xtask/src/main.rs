@@ -26,6 +26,7 @@ mod nemesis;
 mod packages;
 mod peers;
 mod programs;
+mod protocol;
 mod rank;
 mod scratch;
 mod sim;

@@ -31,14 +31,28 @@ pub(crate) enum Ended {
 }
 
 impl Trial {
-    /// Runs a simulator over `seeds` seeds from `from` on, until the first violation.
-    pub(crate) fn run(program: &Path, from: u64, seeds: u64, log: PathBuf) -> Outcome<Self> {
+    /// Runs a simulator over `seeds` seeds of a protocol from `from` on, until the first violation.
+    pub(crate) fn run(
+        program: &Path,
+        protocol: &str,
+        from: u64,
+        seeds: u64,
+        log: PathBuf,
+    ) -> Outcome<Self> {
         let output = fs::File::create(&log).map_err(Failure::io(log.display()))?;
         let errors = output.try_clone().map_err(Failure::io(log.display()))?;
         let start = Instant::now();
         let mut child = Command::new(program)
             // what a bug keeps from happening is not what is looked for
-            .args(["--no-marks", "--from", &from.to_string(), "--seeds", &seeds.to_string()])
+            .args([
+                "--protocol",
+                protocol,
+                "--no-marks",
+                "--from",
+                &from.to_string(),
+                "--seeds",
+                &seeds.to_string(),
+            ])
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -14,6 +14,8 @@ pub(crate) struct Bug {
     pub(crate) rule: String,
     /// The header, which git passes over.
     pub(crate) header: String,
+    /// The folder of its crate, which is also the protocol's name in the simulator.
+    pub(crate) krate: &'static str,
     pub(crate) path: PathBuf,
 }
 
@@ -45,20 +47,20 @@ impl Bug {
     }
 
     /// Those of a crate, in order of their names.
-    pub(crate) fn load_of(krate: &str) -> Outcome<Vec<Self>> {
+    pub(crate) fn load_of(krate: &'static str) -> Outcome<Vec<Self>> {
         let folder = folder(krate);
         let mut bugs = Vec::new();
         for entry in fs::read_dir(&folder).map_err(Failure::io(folder.display()))? {
             let path = entry.map_err(Failure::io(folder.display()))?.path();
             if path.extension().is_some_and(|e| e == "patch") {
-                bugs.push(Self::read(&path)?);
+                bugs.push(Self::read(krate, &path)?);
             }
         }
         bugs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(bugs)
     }
 
-    fn read(path: &Path) -> Outcome<Self> {
+    fn read(krate: &'static str, path: &Path) -> Outcome<Self> {
         let text = fs::read_to_string(path).map_err(Failure::io(path.display()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let header = header(&text);
@@ -69,7 +71,7 @@ impl Bug {
             })
         };
         field("Source:")?;
-        Ok(Self { rule: field("Rule:")?, name, header, path: path.to_path_buf() })
+        Ok(Self { rule: field("Rule:")?, name, header, krate, path: path.to_path_buf() })
     }
 
     /// Applies the patch to the copy.

@@ -17,6 +17,7 @@ use crate::trial::{Ended, Trial};
 use crate::{Verb, commit};
 
 use bug::Bug;
+pub(crate) use bug::crates;
 use result::Results;
 pub(crate) use result::check;
 use sample::Sample;
@@ -26,16 +27,16 @@ pub(crate) const VERB: Verb = Verb {
     about: "plants known bugs, one at a time; the simulator must find each",
     help: "
 Each patch in CRATE/bugs breaks one safety rule. It is applied to a copy of the repository in the
-target folder, the simulator is built there and run until it finds a violation, and the seed that
-found it must be clean without the bug. A bug that survives means that the rule is not tested. First
+target folder, the simulator is built there and run with the crate's protocol until it finds a
+violation, and the seed that found it must be clean without the bug. A bug that survives means that the rule is not tested. First
 of all the simulator runs without any bug, and must find nothing.
 
     cargo xtask bugs                 all of them
     cargo xtask bugs vote            those with `vote` in their name
     cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
-    cargo xtask bugs --sample        as many as 120 seconds allow, in an order that the commit
-                                     determines; CI runs this
+    cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that the
+                                     commit determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
     cargo xtask bugs --sample --order 7   in the order of another number: the one that a run printed
 
@@ -64,8 +65,8 @@ const FROM: u64 = 1;
 const CONTROL: &str = "(no bug)";
 /// Characters of what was violated that are shown; the log has the rest.
 const SHOWN: usize = 90;
-/// How long a sample plants bugs: each crate's share of CI.
-const BUDGET: Duration = Duration::from_secs(120);
+/// How long a sample plants bugs of a crate: its share of CI.
+pub(crate) const BUGS_SECONDS: u64 = 120;
 
 /// What became of a bug.
 struct Verdict {
@@ -86,7 +87,7 @@ fn run(args: &[String]) -> Outcome {
             "--open" => return open(rest.next()),
             "--save" => return save(rest.next()),
             "--seeds" => seeds = number(arg, rest.next())?,
-            "--sample" => budget = budget.or(Some(BUDGET)),
+            "--sample" => budget = budget.or(Some(Duration::from_secs(BUGS_SECONDS))),
             "--budget" => budget = Some(Duration::from_secs(number(arg, rest.next())?)),
             "--order" => order = Some(number(arg, rest.next())?),
             flag if flag.starts_with('-') => {
@@ -100,14 +101,25 @@ fn run(args: &[String]) -> Outcome {
     if order.is_some() && budget.is_none() {
         return Err(Failure::usage("--order is for --sample or --budget SECONDS"));
     }
-    let mut bugs = Bug::load(&filter)?;
-    let sample =
-        budget.map(|budget| Sample::new(order.unwrap_or_else(commit::number), budget, &filter));
-    if let Some(sample) = &sample {
-        sample.sort(&mut bugs);
-        println!("{}", sample.command());
+    let bugs = Bug::load(&filter)?;
+    let order = order.unwrap_or_else(commit::number);
+    let mut wrong = Vec::new();
+    for krate in crates() {
+        let mut bugs: Vec<&Bug> = bugs.iter().filter(|bug| bug.krate == krate).collect();
+        if bugs.is_empty() {
+            continue;
+        }
+        // the time of each crate begins when it is its turn
+        let sample = budget.map(|budget| Sample::new(order, budget, &filter));
+        if let Some(sample) = &sample {
+            sample.sort(&mut bugs);
+            println!("{}", sample.command());
+        }
+        if let Err(failure) = run_all(krate, &bugs, seeds, sample.as_ref()) {
+            wrong.push(failure.to_string());
+        }
     }
-    run_all(&bugs, seeds, sample.as_ref())
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
 fn number(flag: &str, value: Option<&String>) -> Outcome<u64> {
@@ -153,13 +165,13 @@ fn named(name: Option<&String>) -> Outcome<Bug> {
 /// Copies of the repository in which bugs are planted side by side: much of a build is the work of one core.
 const COPIES: usize = 2;
 
-/// Plants one bug after the other, in as many copies as there are, and runs each.
-fn run_all(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
+/// Plants one bug of a crate after the other, in as many copies as there are, and runs each.
+fn run_all(krate: &str, bugs: &[&Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let commit = Results::commit();
     let first = Scratch::new("bugs")?;
     first.reset()?;
     let control = build(&first, CONTROL)?;
-    let verdict = run_one(&control, &control, CONTROL_SEEDS.min(seeds))?;
+    let verdict = run_one(krate, &control, &control, CONTROL_SEEDS.min(seeds))?;
     println!("{verdict}");
     let found = Mutex::new((vec![verdict], Vec::new()));
     let next = AtomicUsize::new(0);
@@ -170,7 +182,7 @@ fn run_all(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
             if sample.is_some_and(|sample| !sample.may_start(at)) {
                 break;
             }
-            let verdict = plant(&scratch, bug).and_then(|p| run_one(&p, &control, seeds));
+            let verdict = plant(&scratch, bug).and_then(|p| run_one(krate, &p, &control, seeds));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match verdict {
                 Ok(verdict) => {
@@ -200,7 +212,7 @@ fn run_all(bugs: &[Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
 
 /// Writes the rows of what was found, among those that the repository holds already.
 fn save_results(verdicts: &[Verdict], commit: &str) -> Outcome {
-    for krate in bug::crates() {
+    for krate in crates() {
         let bugs = Bug::load_of(krate)?;
         let is_planted = |verdict: &&Verdict| bugs.iter().any(|bug| bug.name == verdict.name);
         let verdicts: Vec<&Verdict> = verdicts.iter().filter(is_planted).collect();
@@ -253,13 +265,13 @@ fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
 }
 
 /// Runs a simulator with a bug, and the seed that finds it without.
-fn run_one(program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
+fn run_one(krate: &str, program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let trial = Trial::run(program, FROM, seeds, program.with_extension("log"))?;
+    let trial = Trial::run(program, krate, FROM, seeds, program.with_extension("log"))?;
     let fails_without_bug = match trial.ended {
         Ended::Violated { seed, .. } if name != CONTROL => {
             let log = program.with_extension("without.log");
-            Trial::run(control, seed, 1, log)?.ended != Ended::Clean
+            Trial::run(control, krate, seed, 1, log)?.ended != Ended::Clean
         }
         _ => false,
     };

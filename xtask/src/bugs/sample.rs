@@ -31,7 +31,7 @@ impl Sample {
     }
 
     /// Sorts the bugs. A patch that is added or removed leaves the others in their order.
-    pub(crate) fn sort(&self, bugs: &mut [Bug]) {
+    pub(crate) fn sort(&self, bugs: &mut [&Bug]) {
         bugs.sort_by_cached_key(|bug| (rank(self.order, &bug.name), bug.name.clone()));
     }
 
@@ -50,9 +50,10 @@ mod tests {
     use super::*;
 
     fn order(number: u64) -> Vec<String> {
-        let mut bugs = Bug::load("").unwrap_or_default();
+        let all = Bug::load("").unwrap_or_default();
+        let mut bugs: Vec<&Bug> = all.iter().collect();
         Sample::new(number, Duration::ZERO, "").sort(&mut bugs);
-        bugs.into_iter().map(|bug| bug.name).collect()
+        bugs.into_iter().map(|bug| bug.name.clone()).collect()
     }
 
     #[test]

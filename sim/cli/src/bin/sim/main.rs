@@ -1,24 +1,27 @@
 //! Runs seeds of the simulator: `sim --seeds 2000`.
 
+mod protocol;
+
 use std::process::ExitCode;
 
-use quorate_raft_sim::{OnHeap, OnInline, REQUIRED_MARKS, RaftProtocol, SmallLog};
+use protocol::{PROTOCOLS, Protocol};
 use quorate_sim::{
     COMMIT_TIMEOUTS, Campaign, LEADER_TIMEOUTS, Outcome, SLOW_ELECTION_TIMEOUTS, Summary,
 };
 
 const HELP: &str = "\
-Runs Raft clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
-Even seeds use the heap storage, odd ones the inline storage with small limits.
+Runs clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
+Even seeds use the heap storage, odd ones the inline storage with small limits; elections take turns.
 
-Usage: sim [--seeds N] [--from S] [--nodes N] [--threads N] [--marks | --no-marks] [--trace | --shrink]
+Usage: sim [--protocol P] [--seeds N] [--from S] [--nodes N] [--threads N] [--marks | --no-marks] [--trace | --shrink]
 
+  --protocol P raft (the default), election, clocks or crdt
   --seeds N    how many seeds to run (default 100)
   --from S     the first seed (default 1)
   --nodes N    nodes in the cluster (default: drawn from the seed, mostly 3 and 5)
   --threads N  threads (default: one for each core)
   --trace      print everything that happens; for one seed
-  --shrink     print a short interaction test that fails as the first seed does
+  --shrink     print a short interaction test that fails as the first seed does; of Raft
   --marks      fail when something that should have happened never did; implied by 500 seeds and more
   --no-marks   do not fail then
 
@@ -29,6 +32,7 @@ A violation prints the end of the trace and the command that replays the seed.";
 const MARKS_FROM: u64 = 500;
 
 struct Options {
+    protocol: &'static Protocol,
     seeds: u64,
     from: u64,
     nodes: Option<usize>,
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut options = Options {
+        protocol: PROTOCOLS.first().ok_or("there is no protocol")?,
         seeds: 100,
         from: 1,
         nodes: None,
@@ -70,6 +75,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         marks: None,
     };
     while let Some(arg) = args.next() {
+        if arg == "--protocol" {
+            let name = args.next().unwrap_or_default();
+            let found = PROTOCOLS.iter().find(|protocol| protocol.name == name);
+            let names: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+            options.protocol =
+                found.ok_or(format!("--protocol is one of {}, not {name:?}", names.join(", ")))?;
+            continue;
+        }
         let mut number = || -> Result<u64, String> {
             let value = args.next().ok_or(format!("{arg} wants a number"))?;
             value.parse().map_err(|_| format!("{arg} wants a number, not {value:?}"))
@@ -95,12 +108,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
 
 fn shrink(options: &Options) -> ExitCode {
     let (seed, nodes) = (options.from, options.nodes);
-    let scenario = if seed.is_multiple_of(2) {
-        quorate_sim::shrink::<OnHeap, RaftProtocol>(seed, nodes)
-    } else {
-        quorate_sim::shrink::<OnInline, RaftProtocol<SmallLog>>(seed, nodes)
+    let Some(shrink) = options.protocol.shrink else {
+        eprintln!("sim: {} has no interaction tests: use --trace", options.protocol.name);
+        return ExitCode::from(2);
     };
-    match scenario {
+    match shrink(seed, nodes) {
         Ok(scenario) => {
             println!("{scenario}");
             ExitCode::SUCCESS
@@ -114,12 +126,7 @@ fn shrink(options: &Options) -> ExitCode {
 
 fn trace(options: &Options) -> ExitCode {
     for seed in options.from..options.from.saturating_add(options.seeds) {
-        let result = if seed % 2 == 0 {
-            quorate_sim::run::<OnHeap>(seed, options.nodes, true)
-        } else {
-            quorate_sim::run::<OnInline>(seed, options.nodes, true)
-        };
-        match result {
+        match (options.protocol.run)(seed, options.nodes, true) {
             Ok(report) => println!("seed {seed}: nothing violated; {} messages", report.delivered),
             Err(violation) => {
                 println!("{violation}");
@@ -139,7 +146,9 @@ fn campaign(options: &Options) -> ExitCode {
         rerun_every: 50,
     };
     let step = (options.seeds / 10).max(1);
-    let outcome = plan.run_alternating::<OnHeap, OnInline>(|done| {
+    let protocol = options.protocol;
+    let run = |seed, nodes| (protocol.run)(seed, nodes, false);
+    let outcome = plan.run_with(run, |done| {
         if done.is_multiple_of(step) && done < options.seeds {
             eprintln!("{done} of {} seeds", options.seeds);
         }
@@ -149,18 +158,25 @@ fn campaign(options: &Options) -> ExitCode {
         println!("\n{violation}");
         let nodes = options.nodes.map_or(String::new(), |n| format!(" --nodes {n}"));
         let seed = violation.seed;
-        println!("replay it with: cargo xtask sim --from {seed} --seeds 1{nodes} --trace");
-        println!("shorten it with: cargo xtask sim --from {seed}{nodes} --shrink");
+        let name = if protocol.name == "raft" {
+            String::new()
+        } else {
+            format!(" --protocol {}", protocol.name)
+        };
+        println!("replay it with: cargo xtask sim{name} --from {seed} --seeds 1{nodes} --trace");
+        if protocol.shrink.is_some() {
+            println!("shorten it with: cargo xtask sim{name} --from {seed}{nodes} --shrink");
+        }
         return ExitCode::FAILURE;
     }
-    let missed = outcome.summary.missing_marks(REQUIRED_MARKS);
+    let missed = outcome.summary.missing_marks(protocol.required_marks);
     let marks = options.marks.unwrap_or(options.seeds >= MARKS_FROM);
     if marks && !missed.is_empty() {
         println!("\nnever happened, so it was not tested: {missed:?}");
         return ExitCode::FAILURE;
     }
     let (slow, elections) = outcome.summary.slow_elections();
-    if options.seeds >= 500 && slow * 1_000 > elections {
+    if protocol.times_elections && options.seeds >= 500 && slow * 1_000 > elections {
         println!(
             "\n{slow} of {elections} elections took more than {SLOW_ELECTION_TIMEOUTS} election timeouts: 1 in 1,000 may"
         );
