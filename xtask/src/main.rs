@@ -14,6 +14,7 @@ mod features;
 mod figures;
 mod firmware;
 mod fmt;
+mod full;
 mod fuzz;
 mod icount;
 mod json;
@@ -75,6 +76,7 @@ const VERBS: &[Verb] = &[
     nemesis::VERB,
     stress::VERB,
     ci::VERB,
+    full::VERB,
 ];
 
 fn main() -> ExitCode {
