@@ -130,6 +130,17 @@ fn gap_is_reported_once_after_timeout() {
 }
 
 #[test]
+fn gap_ends_before_the_first_message_that_is_held() {
+    for counters in [[3, 5], [5, 3]] {
+        let mut member = synced();
+        for counter in counters {
+            receive(&mut member, 1, data(dot(2, counter), &Vector::new())).unwrap();
+        }
+        assert_eq!(member.gap().unwrap().to_string(), "2:1..=2", "{counters:?}");
+    }
+}
+
+#[test]
 fn each_gap_has_its_own_timeout() {
     let mut member = with(Config { gap_us: 150_000, ..Config::lan() });
     receive(&mut member, 1, data(dot(2, 2), &Vector::new())).unwrap();

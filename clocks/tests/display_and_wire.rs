@@ -240,3 +240,15 @@ fn golden_bytes() {
     assert!(Dot::from_slice(&[1, 0, 0]).is_err());
     assert!(Run::from_slice(&[1, 0, 5, 4]).is_err());
 }
+
+/// As a field of messages: how it is shown, and what it is made of in hostile ones.
+#[test]
+fn actor_is_a_field() {
+    use quorate_core::{Field, NodeId, Shown, Source};
+    let generated = |bytes: &[u8]| Actor::generate(&mut Source::new(bytes, &[500]));
+    let actor = |node, incarnation| Actor::new(NodeId::new(node), incarnation);
+    assert_eq!(generated(&[2, 0xf5]), actor(2, 1)); // two bits of the incarnation
+    assert_eq!(generated(&[1, 4]), actor(1, 0));
+    assert_eq!(generated(&[1, 0xff, 0x03, 0]), actor(1, 503));
+    assert_eq!(Shown(&actor(7, 2)).to_string(), actor(7, 2).to_string());
+}

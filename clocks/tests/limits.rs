@@ -269,6 +269,8 @@ fn full_pruned_vector_is_an_error() {
     clock.retire(1, &[dot(1, 1)]).unwrap();
     assert_eq!((clock.retirements(), clock.vector().len()), (1, 0));
     assert_eq!(clock.increment(actor(2)), Ok(dot(2, 1)));
+    clock.retire(2, &[dot(2, 1)]).unwrap();
+    assert_eq!((clock.retirements(), clock.vector().len()), (2, 0));
 }
 
 #[cfg(feature = "serde")]

@@ -2,6 +2,8 @@
 
 mod declare;
 mod drain;
+mod generate;
+mod instants;
 mod lists;
 mod machine;
 mod quorums;
