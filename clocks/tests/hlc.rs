@@ -515,3 +515,13 @@ fn last_microsecond_is_usable() {
     assert_eq!(clock.last(), Timestamp::MAX);
     assert_eq!(clock.stamp(wall), Err(HlcError::Exhausted));
 }
+
+#[test]
+fn presets_are_as_documented() {
+    let of = |c: HlcConfig| [c.max_offset_us, c.max_ahead_us, c.max_jump_us, c.window_us];
+    let (second, hour) = (1_000_000, 3_600_000_000);
+    assert_eq!(of(HlcConfig::lan()), [second / 2, u64::MAX, second / 4, 0]);
+    assert_eq!(of(HlcConfig::wan()), [second, u64::MAX, second / 2, 0]);
+    assert_eq!(of(HlcConfig::radio()), [5 * second, hour, u64::MAX, 60 * second]);
+    assert_eq!(HlcConfig::default(), HlcConfig::lan());
+}

@@ -5,15 +5,15 @@
 pub(crate) struct Protocol {
     /// The crate's folder, and the protocol's name in the simulator.
     pub(crate) name: &'static str,
-    /// Seeds of a sample: 60 s for Raft, a third of that for those that `cargo xtask test` runs some seeds of as well.
+    /// Seeds of a sample: about 60 s of Raft, 10 s of those whose tests run hundreds of seeds as well.
     pub(crate) sample: u64,
     /// The steps of CI that model-check it: about 60 s.
     pub(crate) models: &'static [&'static [&'static str]],
 }
 
 pub(crate) const PROTOCOLS: &[Protocol] = &[
-    Protocol { name: "clocks", sample: 600, models: &[] },
-    Protocol { name: "crdt", sample: 3_000, models: &[] },
+    Protocol { name: "clocks", sample: 400, models: &[] },
+    Protocol { name: "crdt", sample: 2_000, models: &[] },
     Protocol {
         name: "election",
         sample: 8_000,

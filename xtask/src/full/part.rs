@@ -61,7 +61,7 @@ pub(super) fn all() -> Vec<Part> {
         ),
         Part {
             commands: seeds(),
-            ..part("seeds", "every protocol under every fault", 75, &[], LastLine)
+            ..part("seeds", "every protocol under every fault", 30, &[], LastLine)
         },
         part(
             "models",
