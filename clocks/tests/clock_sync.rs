@@ -183,3 +183,24 @@ fn out_of_range_times_are_rejected() {
     // the same instant twice is no time
     clock.exchange(exchange(0, 501, 501, 0)).unwrap();
 }
+
+/// A reply that says less than what is known ages it no faster.
+#[test]
+fn drift_counts_once_whatever_comes_between() {
+    let exchange = |at_ms: u64, way_ms: u64| Exchange {
+        sent: Instant::from_millis(at_ms),
+        arrived_us: (at_ms + way_ms) * 1_000,
+        left_us: (at_ms + way_ms) * 1_000,
+        received: Instant::from_millis(at_ms + 2 * way_ms),
+        server_error_us: 0,
+    };
+    let error_after = |between: &[Exchange]| {
+        let mut clock = ClockSync::new(Drift::from_ppm(PPM).unwrap());
+        clock.exchange(exchange(0, 0)).unwrap();
+        between.iter().for_each(|&it| clock.exchange(it).unwrap());
+        clock.read(Instant::from_millis(4_000_000)).unwrap().error_us()
+    };
+    let wide = [exchange(1_000_000, 5_000), exchange(2_000_000, 5_000)];
+    assert!((400_000..400_010).contains(&error_after(&[])), "100 ppm of 4,000 s");
+    assert!(error_after(&wide).abs_diff(error_after(&[])) < 10);
+}

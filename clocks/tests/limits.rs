@@ -268,7 +268,9 @@ fn full_pruned_vector_is_an_error() {
     // retired: room for the next
     clock.retire(1, &[dot(1, 1)]).unwrap();
     assert_eq!((clock.retirements(), clock.vector().len()), (1, 0));
+    assert!(clock.vector().is_empty());
     assert_eq!(clock.increment(actor(2)), Ok(dot(2, 1)));
+    assert!(!clock.vector().is_empty());
     clock.retire(2, &[dot(2, 1)]).unwrap();
     assert_eq!((clock.retirements(), clock.vector().len()), (2, 0));
 }
