@@ -16,7 +16,7 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
     Protocol { name: "crdt", sample: 2_000, models: &[] },
     Protocol {
         name: "election",
-        sample: 8_000,
+        sample: 5_000,
         models: &[&["model", "bully"], &["model", "ring"]],
     },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },

@@ -12,9 +12,9 @@ nodes, and checks every invariant after every step. Arguments go on to the simul
 
     cargo xtask sim --seeds 2000             seeds 1 to 2000 of Raft
     cargo xtask sim --seeds 500 --from 7000  others
-    cargo xtask sim --protocol crdt --seeds 500   of another protocol: clocks, crdt, election
-    cargo xtask sim --sample                 some of each protocol, which the commit determines, about a
-                                             minute of Raft and 10 seconds of each other; CI runs this
+    cargo xtask sim --protocol crdt          of another protocol: clocks, crdt, election
+    cargo xtask sim --sample                 some of each protocol, which the commit determines: a
+                                             minute of Raft, 10 s of each other; CI runs this
 
 A seed that fails prints the command that replays it with a trace. `cargo run --release -p
 quorate-sim-cli --bin sim -- --help` tells all the simulator can do.",

@@ -28,15 +28,16 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Each patch in CRATE/bugs breaks one safety rule. It is applied to a copy of the repository in the
 target folder, the simulator is built there and run with the crate's protocol until it finds a
-violation, and the seed that found it must be clean without the bug. A bug that survives means that the rule is not tested. First
-of all the simulator runs without any bug, and must find nothing.
+violation, and the seed that found it must be clean without the bug. A bug that survives means
+that the rule is not tested. First of all the simulator runs without any bug, and must find
+nothing.
 
     cargo xtask bugs                 all of them
     cargo xtask bugs vote            those with `vote` in their name
     cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
-    cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that the
-                                     commit determines; CI runs this
+    cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that
+                                     the commit determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
     cargo xtask bugs --sample --order 7   in the order of another number: the one that a run printed
 

@@ -23,14 +23,14 @@ order of cases and on a busy machine. Half a day on two cores. Run it before a r
     cargo xtask full                         everything
     cargo xtask full --list                  the parts, what each runs, and about how long it takes
     cargo xtask full --only bugs             one part; again for more: --only bugs --only models
-    cargo xtask full --from mutants          this part and those after it: goes on after an interruption
+    cargo xtask full --from mutants          this part and those after it, to go on
     cargo xtask full --no-commit             leaves the commit to you, and prints its command
 
-A part that fails does not stop the others. At the end all failures are named, with the last lines of
-each; exit code 1 if there was one. After each part its row is written to docs/full.md: when and at
-which commit (`+`: with changes) it ran, how many and how long, and what came of it; so the rows of
-parts that did not run now stay as they were. At the end that file is committed, with the results that
-`bugs` and `mutants` write, and nothing else.
+A part that fails does not stop the others. At the end all failures are named, with the last lines
+of each; exit code 1 if there was one. After each part its row is written to docs/full.md: when
+and at which commit (`+`: with changes) it ran, how many and how long, and what came of it; so the
+rows of parts that did not run now stay as they were. At the end that file is committed, with the
+results that `bugs` and `mutants` write, and nothing else.
 
 Some parts need programs that others do without: valgrind (instructions), qemu-system-arm (boards),
 a nightly compiler and cargo-fuzz (fuzz), the right to mount (nemesis). A part whose program is

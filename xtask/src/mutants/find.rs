@@ -645,9 +645,13 @@ mod tests {
 
     #[test]
     fn assignments_are_deleted_and_extremes_swapped() {
-        let text = "fn f(&mut self, a: u8) { self.x = a; _ = a; (b, c) = (1, 2); d <<= 1; if a <= 1 { e = 1 } }
+        let text = "fn f(&mut self, a: u8) {
+                self.x = a; _ = a; (b, c) = (1, 2); d <<= 1; if a <= 1 { e = 1 }
+            }
             fn lone(&mut self) { self.x = 1; }
-            fn g(a: u8) -> u8 { let b = core::cmp::min(a, 2); max(b, 1).max(a); [a].iter().min_by_key(|x| max) }";
+            fn g(a: u8) -> u8 {
+                let b = core::cmp::min(a, 2); max(b, 1).max(a); [a].iter().min_by_key(|x| max)
+            }";
         let of = |kind: &str| {
             let all = found(text).into_iter().filter(|(_, form)| form == kind);
             all.map(|(what, _)| what).collect::<Vec<_>>()
