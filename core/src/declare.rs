@@ -2,31 +2,18 @@
 
 use core::fmt;
 
-use crate::{DecodeError, NodeId, Reader, Wire, Writer};
-
-/// A type that a message or record may hold: besides its [`Wire`] form it has a text and a generator.
-///
-/// The numbers, `bool`, `&[u8]`, [`NodeId`] and options of these are fields; so is every type that [`wire!`](crate::wire)
-/// declares. Other types implement it by hand.
-pub trait Field<'a>: Wire<'a> {
-    /// How it is encoded, in the words of a table.
-    const FORM: Form;
-
-    /// Writes it as text, in one line, for traces and logs.
-    ///
-    /// # Errors
-    ///
-    /// Those of the formatter.
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-
-    /// Makes a value from bytes that somebody else chose: a fuzzer, or a generator of hostile messages.
-    fn generate(source: &mut Source<'a>) -> Self;
-}
+use crate::{DecodeError, Field, FieldValue, Reader, Shape, Writer};
 
 /// A message or record that was declared with [`wire!`](crate::wire).
 pub trait Declared<'a>: Field<'a> {
     /// What it consists of, for tables.
     const SHAPE: Shape;
+
+    /// The name of the variant, or of the struct.
+    fn name(&self) -> &'static str;
+
+    /// Hands the fields over, in order: for texts and digests that treat some of them in their own way.
+    fn visit(&self, visitor: &mut dyn FnMut(VisitedField<'_>));
 
     /// Writes the value as it is declared. [`Wire::encode`] does the same, unless it is written by hand: then a test compares
     /// the two.
@@ -147,6 +134,22 @@ macro_rules! __wire {
                 }),*],
             };
 
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => ::core::stringify!($variant)),*
+                }
+            }
+
+            fn visit(&self, visitor: &mut dyn FnMut($crate::VisitedField<'_>)) {
+                match self {
+                    $(Self::$variant $({ $($field),* })? $(( $($tuple),* ))? => {
+                        let _ = &visitor;
+                        $($($crate::__wire!(@visit visitor $field = $field);)*)?
+                        $($($crate::__wire!(@visit visitor $tuple = $tuple);)*)?
+                    })*
+                }
+            }
+
             #[inline]
             fn encode_declared(&self, out: &mut $crate::Writer<'_>) {
                 match self {
@@ -175,22 +178,16 @@ macro_rules! __wire {
             const FORM: $crate::Form = $crate::Form::named(::core::stringify!($name));
 
             fn show(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                match self {
-                    $(Self::$variant $({ $($field),* })? $(( $($tuple),* ))? => {
-                        f.write_str(::core::stringify!($variant))?;
-                        $($crate::__wire!(@show f " " $($field = $field),*);)?
-                        $($crate::__wire!(@show f " " $($tuple = $tuple),*);)?
-                        ::core::result::Result::Ok(())
-                    })*
-                }
+                f.write_str($crate::Declared::name(self))?;
+                $crate::__show_fields(" ", self, f)
             }
 
             fn generate(source: &mut $crate::Source<$life>) -> Self {
                 const MAKE: &[u8] = &[$($number),*];
                 match source.one_of(MAKE) {
                     $($number => Self::$variant
-                        $({ $($field: $crate::Field::generate(source)),* })?
-                        $(( $(<$in_tuple as $crate::Field<$life>>::generate(source)),* ))?,)*
+                        $({ $($field: $crate::Field::generate(source.field(::core::stringify!($field)))),* })?
+                        $(( $(<$in_tuple as $crate::Field<$life>>::generate(source.field(::core::stringify!($tuple)))),* ))?,)*
                     // all there are come before, but the compiler does not know
                     _ => Self::generate(source),
                 }
@@ -222,6 +219,14 @@ macro_rules! __wire {
                 }],
             };
 
+            fn name(&self) -> &'static str {
+                ::core::stringify!($name)
+            }
+
+            fn visit(&self, visitor: &mut dyn FnMut($crate::VisitedField<'_>)) {
+                $($crate::__wire!(@visit visitor $field = &self.$field);)*
+            }
+
             #[inline]
             fn encode_declared(&self, out: &mut $crate::Writer<'_>) {
                 $($crate::Wire::encode(&self.$field, out);)*
@@ -239,12 +244,11 @@ macro_rules! __wire {
             const FORM: $crate::Form = $crate::Form::named(::core::stringify!($name));
 
             fn show(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                $crate::__wire!(@show f "" $($field = &self.$field),*);
-                ::core::result::Result::Ok(())
+                $crate::__show_fields("", self, f)
             }
 
             fn generate(source: &mut $crate::Source<$life>) -> Self {
-                Self { $($field: $crate::Field::generate(source)),* }
+                Self { $($field: $crate::Field::generate(source.field(::core::stringify!($field)))),* }
             }
         }
     };
@@ -266,332 +270,54 @@ macro_rules! __wire {
         }
     };
 
-    (@show $f:ident $first:literal $($field:ident = $value:expr),*) => {
-        let mut before = $first;
-        $($f.write_str(before)?;
-        $f.write_str(::core::concat!(::core::stringify!($field), " "))?;
-        $crate::Field::show($value, $f)?;
-        before = ", ";)*
-        let _ = before;
+    (@visit $visitor:ident $field:ident = $value:expr) => {
+        $visitor($crate::VisitedField {
+            name: ::core::stringify!($field),
+            value: $crate::Field::value($value),
+            text: &$crate::Shown($value),
+        });
     };
 
     (@doc doc = $doc:literal) => { $doc };
     (@doc $($other:tt)*) => { "" };
 }
 
-/// How a field is encoded, for tables: `varint`, `bytes`, `option of node`, or the name of a type that has its own table.
+#[doc(hidden)]
+pub fn __show_fields<'a>(
+    first: &str,
+    of: &impl Declared<'a>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let (mut before, mut result) = (first, Ok(()));
+    of.visit(&mut |field| {
+        result = result.and_then(|()| write!(f, "{before}{} {}", field.name, field.text));
+        before = ", ";
+    });
+    result
+}
+
+/// A field as [`Declared::visit`] hands it over.
 ///
 /// ```
-/// use quorate_core::{Field, NodeId};
-/// assert_eq!(<Option<NodeId> as Field>::FORM.to_string(), "option of node");
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Form {
-    /// Its name.
-    pub name: &'static str,
-    /// What is in it, if it wraps something.
-    pub of: Option<&'static Self>,
-}
-
-impl Form {
-    /// A form that wraps nothing.
-    ///
-    /// ```
-    /// use quorate_core::Form;
-    /// assert_eq!(Form::named("varint").to_string(), "varint");
-    /// ```
-    #[must_use]
-    pub const fn named(name: &'static str) -> Self {
-        Self { name, of: None }
-    }
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        self.of.map_or(Ok(()), |of| write!(f, " of {of}"))
-    }
-}
-
-/// What a declared type consists of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shape {
-    /// The name of the type.
-    pub name: &'static str,
-    /// The variants of an enum, in the order of the declaration; of a struct one, without a number.
-    pub variants: &'static [Variant],
-}
-
-/// A variant of a declared enum, or the fields of a struct.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Variant {
-    /// The number that stands for it; `None` in a struct.
-    pub number: Option<u8>,
-    /// Its name.
-    pub name: &'static str,
-    /// Its documentation, line by line; other attributes are empty lines.
-    pub doc: &'static [&'static str],
-    /// Its fields, in the order of their encoding.
-    pub fields: &'static [FieldShape],
-}
-
-/// A field of a declared type.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FieldShape {
-    /// Its name.
-    pub name: &'static str,
-    /// How it is encoded: [`Field::FORM`].
-    pub form: Form,
-    /// Its documentation, line by line; other attributes are empty lines.
-    pub doc: &'static [&'static str],
-}
-
-/// A value as text: [`Field::show`] as [`Display`](fmt::Display).
+/// use quorate_core::{Declared, FieldValue, wire};
 ///
-/// ```
-/// use quorate_core::{NodeId, Shown};
-/// assert_eq!(Shown(&Some(NodeId::new(3))).to_string(), "3");
-/// assert_eq!(Shown(&&b"hello"[..]).to_string(), "\"hello\"");
-/// assert_eq!(Shown(&&b"\0\x01"[..]).to_string(), "2 bytes");
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Shown<'v, T>(pub &'v T);
-
-impl<'a, T: Field<'a>> fmt::Display for Shown<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.show(f)
-    }
-}
-
-/// Bytes that [`Field::generate`] makes values of. When they run out, it gives zeros and empty runs, so every value ends.
+/// wire! {
+///     struct Position { term: u64, index: u64, done: bool }
+/// }
 ///
+/// let mut short = Vec::new();
+/// Position { term: 2, index: 7, done: false }.visit(&mut |field| match field.value {
+///     FieldValue::Flag(false) => {}
+///     _ => short.push(format!("{}={}", field.name, field.text)),
+/// });
+/// assert_eq!(short, ["term=2", "index=7"]);
 /// ```
-/// use quorate_core::Source;
-/// let mut source = Source::new(&[0x03, 0x00, 2, 9, 9], &[500]);
-/// assert_eq!(source.number(), 503); // near a number that matters
-/// assert_eq!(source.bytes(), [9, 9]);
-/// assert_eq!((source.byte(), source.is_empty()), (0, true));
-/// ```
-#[derive(Clone, Debug)]
-pub struct Source<'a> {
-    rest: &'a [u8],
-    near: &'a [u64],
-}
-
-impl<'a> Source<'a> {
-    /// Makes values of `bytes`. Most numbers come out near one of `near`: the terms, epochs or counters of the machine that
-    /// is to be misled, since a number that is far from all of them is refused early.
-    #[must_use]
-    pub const fn new(bytes: &'a [u8], near: &'a [u64]) -> Self {
-        Self { rest: bytes, near }
-    }
-
-    /// Whether the bytes have run out.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    /// The next byte.
-    pub fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.rest.split_first() else { return 0 };
-        self.rest = rest;
-        first
-    }
-
-    /// A number: within 15 of one that matters, or of 0, 2^62, 2^63 or the end of the range, or 2^32 further.
-    pub fn number(&mut self) -> u64 {
-        let what = self.byte();
-        let near = self.one_of(self.near);
-        let offset = u64::from(what & 0x0f);
-        let from = |base: u64| base.saturating_sub(8).saturating_add(offset);
-        match what >> 4 {
-            0..6 => near.saturating_add(offset),
-            6..11 => near.saturating_sub(offset),
-            11 => offset,
-            12 => from(near.saturating_add(1 << 32)),
-            13 => from(1 << 62),
-            14 => from(1 << 63),
-            _ => u64::MAX.saturating_sub(offset),
-        }
-    }
-
-    /// A run of bytes: a length, and as many of those that are left.
-    pub fn bytes(&mut self) -> &'a [u8] {
-        let len = usize::from(self.byte()).min(self.rest.len());
-        let (run, rest) = self.rest.split_at_checked(len).unwrap_or_default();
-        self.rest = rest;
-        run
-    }
-
-    /// One of these, by the next byte; the default if there are none.
-    pub fn one_of<T: Copy + Default>(&mut self, of: &[T]) -> T {
-        let at = usize::from(self.byte()).checked_rem(of.len()).unwrap_or_default();
-        of.get(at).copied().unwrap_or_default()
-    }
-}
-
-/// Numbers are [varints](Writer::u64), whatever their size in memory.
-macro_rules! numbers {
-    ($($number:ident),*) => {$(
-        impl Wire<'_> for $number {
-            #[inline]
-            fn encode(&self, out: &mut Writer<'_>) {
-                out.u64(u64::from(*self));
-            }
-
-            #[inline]
-            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                Self::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)
-            }
-        }
-
-        impl Field<'_> for $number {
-            const FORM: Form = Form::named("varint");
-
-            fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-
-            #[allow(clippy::cast_possible_truncation, trivial_numeric_casts)] // any number will do
-            fn generate(source: &mut Source<'_>) -> Self {
-                source.number() as Self
-            }
-        }
-    )*};
-}
-
-numbers!(u16, u32, u64);
-
-impl Wire<'_> for u8 {
-    #[inline]
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.u8(*self);
-    }
-
-    #[inline]
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.u8()
-    }
-}
-
-impl Field<'_> for u8 {
-    const FORM: Form = Form::named("byte");
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-
-    fn generate(source: &mut Source<'_>) -> Self {
-        source.byte()
-    }
-}
-
-impl Wire<'_> for bool {
-    #[inline]
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.bool(*self);
-    }
-
-    #[inline]
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.bool()
-    }
-}
-
-impl Field<'_> for bool {
-    const FORM: Form = Form::named("bool");
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-
-    fn generate(source: &mut Source<'_>) -> Self {
-        source.byte() & 1 == 1
-    }
-}
-
-impl<'a> Wire<'a> for &'a [u8] {
-    #[inline]
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.bytes(self);
-    }
-
-    #[inline]
-    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        input.bytes()
-    }
-}
-
-impl<'a> Field<'a> for &'a [u8] {
-    const FORM: Form = Form::named("bytes");
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match core::str::from_utf8(self) {
-            Ok(text) if !text.contains(char::is_control) => write!(f, "{text:?}"),
-            _ if self.len() == 1 => f.write_str("1 byte"),
-            _ => write!(f, "{} bytes", self.len()),
-        }
-    }
-
-    fn generate(source: &mut Source<'a>) -> Self {
-        source.bytes()
-    }
-}
-
-impl Wire<'_> for NodeId {
-    #[inline]
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.u64(self.get());
-    }
-
-    #[inline]
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.u64().map(Self::new)
-    }
-}
-
-impl Field<'_> for NodeId {
-    const FORM: Form = Form::named("node");
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-
-    fn generate(source: &mut Source<'_>) -> Self {
-        match source.byte() {
-            byte @ 0..0xf0 => Self::new(u64::from(byte & 7)),
-            _ => Self::new(source.number()),
-        }
-    }
-}
-
-impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
-    #[inline]
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.bool(self.is_some());
-        if let Some(value) = self {
-            value.encode(out);
-        }
-    }
-
-    #[inline]
-    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(if input.bool()? { Some(T::decode(input)?) } else { None })
-    }
-}
-
-impl<'a, T: Field<'a>> Field<'a> for Option<T> {
-    const FORM: Form = Form { name: "option", of: Some(&T::FORM) };
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Some(value) => value.show(f),
-            None => f.write_str("none"),
-        }
-    }
-
-    fn generate(source: &mut Source<'a>) -> Self {
-        bool::generate(source).then(|| T::generate(source))
-    }
+#[derive(Clone, Copy)]
+pub struct VisitedField<'v> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub value: FieldValue<'v>,
+    /// The same as text: [`Field::show`].
+    pub text: &'v dyn fmt::Display,
 }

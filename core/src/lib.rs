@@ -50,19 +50,25 @@ extern crate std;
 mod declare;
 mod drift;
 mod error;
+mod field;
 mod instant;
 mod list;
 mod machine;
 mod node;
 mod quorum;
 mod rng;
+mod shape;
 mod sink;
+mod source;
 mod ticket;
 mod wire;
 
-pub use declare::{Declared, Field, FieldShape, Form, Shape, Shown, Source, Variant};
+#[doc(hidden)]
+pub use declare::__show_fields;
+pub use declare::{Declared, VisitedField};
 pub use drift::Drift;
 pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
+pub use field::{Field, FieldValue, Shown};
 pub use instant::Instant;
 #[cfg(feature = "alloc")]
 pub use list::HeapList;
@@ -71,6 +77,8 @@ pub use machine::{Machine, Output};
 pub use node::NodeId;
 pub use quorum::{Phase, QuorumError, Quorums, Tally, Votes, majority};
 pub use rng::Rng;
+pub use shape::{FieldShape, Form, Shape, Variant};
 pub use sink::Sink;
+pub use source::{Hint, Source};
 pub use ticket::{Ticket, Tickets};
 pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};
