@@ -14,6 +14,7 @@
 //! | [`conformance`] | the contract of [`Machine`](quorate_core::Machine), as checks that every machine must pass |
 //! | [`interact`] | interaction tests: text files of commands and expected traces |
 //! | `model` | model checking, with feature `model`: everything that may happen to a few nodes, within bounds |
+//! | [`hostile`] | one machine against messages that are made of bytes, and what became of them |
 //! | [`shrink`] | from a seed that fails to a short interaction test that fails the same way |
 //!
 //! # What is injected
@@ -39,6 +40,7 @@ mod disk;
 mod drained;
 mod faults;
 mod host;
+pub mod hostile;
 pub mod interact;
 mod load;
 mod marks;

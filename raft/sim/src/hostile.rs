@@ -3,14 +3,16 @@
 //! No input, however hostile, may panic the node, make it go back on what it promised, stop it, or keep it from following an
 //! honest leader afterwards. Bytes are read as a list of inputs, so that a fuzzer can cut and splice them.
 
-use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Ticket, Wire, Writer};
+use quorate_core::{Declared, Hint, Instant, Machine, NodeId, Output, Rejected, Ticket, Wire};
 use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Change, Config, Event, Heap, Index, Inline, Members, Message, Raft, Record, Status, Storage,
     Term,
 };
+use quorate_sim::hostile::{Echo, Input, Outcomes, check_round_trip};
 
 use super::oracle::Oracle;
+use super::text_format::push_entry;
 
 /// Decodes bytes as a message and as a record. What decodes must encode to the same bytes.
 ///
@@ -18,20 +20,8 @@ use super::oracle::Oracle;
 ///
 /// What does not.
 pub fn decode(data: &[u8]) -> Result<(), String> {
-    check_round_trip(data, Message::from_slice(data).ok())?;
-    check_round_trip(data, Record::from_slice(data).ok())
-}
-
-fn check_round_trip<'a, T: Wire<'a> + core::fmt::Debug>(
-    data: &[u8],
-    value: Option<T>,
-) -> Result<(), String> {
-    let Some(value) = value else { return Ok(()) };
-    let mut bytes = vec![0; value.encoded_len()];
-    match value.to_slice(&mut bytes) {
-        Ok(written) if written == data => Ok(()),
-        other => Err(format!("{value:?} was read from {data:02x?} and is written as {other:02x?}")),
-    }
+    check_round_trip::<Message<'_>>(data)?;
+    check_round_trip::<Record<'_>>(data)
 }
 
 /// Gives a node of a cluster of three a list of inputs, then an honest leader.
@@ -40,10 +30,19 @@ fn check_round_trip<'a, T: Wire<'a> + core::fmt::Debug>(
 ///
 /// What was violated.
 pub fn inputs(data: &[u8]) -> Result<(), String> {
+    outcomes(data).map(drop)
+}
+
+/// The same; what became of the messages.
+///
+/// # Errors
+///
+/// What was violated.
+pub fn outcomes(data: &[u8]) -> Result<Outcomes, String> {
     match data.split_first() {
         Some((0..128, rest)) => NodeUnderTest::<Inline<3, 512, 16, 32>>::new(rest.len())?.run(rest),
         Some((_, rest)) => NodeUnderTest::<Heap>::new(rest.len())?.run(rest),
-        None => Ok(()),
+        None => Ok(Outcomes::default()),
     }
 }
 
@@ -63,6 +62,8 @@ struct NodeUnderTest<S: Storage> {
     full: bool,
     accepted: Index,
     seen: Option<Status>,
+    echo: Echo,
+    outcomes: Outcomes,
 }
 
 const NODE: NodeId = NodeId::new(1);
@@ -98,6 +99,8 @@ impl<S: Storage> NodeUnderTest<S> {
             full: false,
             accepted: 0,
             seen: None,
+            echo: Echo::default(),
+            outcomes: Outcomes::default(),
         };
         victim.raft.tick(victim.now);
         Ok(victim)
@@ -108,14 +111,15 @@ impl<S: Storage> NodeUnderTest<S> {
         Raft::new(NODE, &voters, config.clone(), 7).map_err(|e| format!("no node: {e}"))
     }
 
-    fn run(mut self, data: &[u8]) -> Result<(), String> {
-        let mut input = Input(data);
+    fn run(mut self, data: &[u8]) -> Result<Outcomes, String> {
+        let mut input = Input::new(data);
         while let Some(what) = input.byte() {
             self.step(what, &mut input)?;
             self.drain()?;
             self.check()?;
         }
-        self.follow_an_honest_leader()
+        self.follow_an_honest_leader()?;
+        Ok(self.outcomes)
     }
 
     fn step(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
@@ -153,7 +157,7 @@ impl<S: Storage> NodeUnderTest<S> {
             2 => self.send_snapshot(),
             3 => return self.checkpoint(),
             4 => {
-                let _ = self.raft.transfer(input.node());
+                let _ = self.raft.transfer(node(input));
             }
             5 => self.raft.abort_transfer(),
             6 => self.raft.forget_leader(),
@@ -166,7 +170,7 @@ impl<S: Storage> NodeUnderTest<S> {
             }
             what => {
                 let count = usize::from(input.byte().unwrap_or(0) % 4);
-                let changes: Vec<Change> = (0..count).map(|_| input.change()).collect();
+                let changes: Vec<Change> = (0..count).map(|_| change(input)).collect();
                 let _ = if what == 8 {
                     self.raft.change(&changes)
                 } else {
@@ -177,16 +181,51 @@ impl<S: Storage> NodeUnderTest<S> {
         Ok(())
     }
 
-    /// A message from a peer or a non-member: made of plausible numbers, or of whatever bytes
-    /// decode.
+    /// A message from a peer or a non-member, with numbers near those of the node, and entries and members that there may be.
     fn receive(&mut self, input: &mut Input<'_>) -> Result<(), String> {
-        let from = NodeId::new(2 + u64::from(input.byte().unwrap_or(0) % 4));
+        let how = input.byte().unwrap_or(0);
+        let from = NodeId::new(2 + u64::from(how % 4));
         let before = self.raft.status();
-        let mut bytes = Vec::new();
-        let result = match input.message(&before, &mut bytes) {
-            Some(message) => self.raft.receive(self.now, from, message),
-            None => Ok(()),
+        let (term, last) = (before.term.max(1), before.last);
+        let commit_term = self.raft.term(before.commit).unwrap_or(0);
+        let (mut commands, mut blank) = (Vec::new(), Vec::new());
+        push_entry(&mut commands, term, 0, &[0x66; 3]);
+        push_entry(&mut commands, term, 0, &[]);
+        push_entry(&mut blank, term, 1, &[]);
+        let (made, list) = match how {
+            0..64 => (entries(input, term), members(input)),
+            _ => (blank.clone(), self.raft.members().bytes().to_vec()),
         };
+        let runs = [&made[..], &commands, &blank, &[]];
+        let lists = [&list[..]];
+        let chunks = [&[9; 40][..20], &[9; 40], &[9], &[]];
+        let positions = [last, before.commit, last.max(1), before.snapshot];
+        let mut hints = vec![
+            Hint::near("prev_index", &positions[..2]),
+            Hint::near("hint_index", &positions[1..2]),
+            Hint::near("match_index", &positions[..1]),
+            Hint::near("last_index", &positions[..1]),
+            Hint::near("index", &positions),
+            Hint::near("commit", &positions[1..2]),
+        ];
+        let terms = [term, commit_term];
+        let last_term = [self.raft.term(last).unwrap_or(0)];
+        let (ids, rounds) = ([self.echo.last("id").max(1)], [self.echo.last("round").max(1)]);
+        hints.extend([
+            Hint::near("last_term", &last_term),
+            Hint::near("prev_term", &terms),
+            Hint::near("index_term", &terms),
+            Hint::near("term", &terms[..1]),
+            Hint::near("id", &ids),
+            Hint::near("round", &rounds),
+            Hint::bytes("entries", &runs),
+            Hint::bytes("commands", &runs[..2]),
+            Hint::bytes("members", &lists),
+            Hint::bytes("data", &chunks),
+        ]);
+        let Some(message) = input.message::<Message<'_>>(&hints) else { return Ok(()) };
+        let result = self.raft.receive(self.now, from, message);
+        self.outcomes.record(message.name(), result);
         let Err(reason) = result else { return Ok(()) };
         let after = self.raft.status();
         if after != before {
@@ -284,6 +323,7 @@ impl<S: Storage> NodeUnderTest<S> {
                 }
                 Output::Send(to, message) => {
                     self.oracle.sent(0, to, message)?;
+                    self.echo.sent(&message);
                     if let Message::AppendAccepted { match_index, .. } = message {
                         self.accepted = match_index;
                     }
@@ -349,7 +389,7 @@ impl<S: Storage> NodeUnderTest<S> {
                 continue;
             }
             let mut entry = Vec::new();
-            super::text_format::push_entry(&mut entry, term, 1, &[]);
+            push_entry(&mut entry, term, 1, &[]);
             let message = Message::Append {
                 term,
                 prev_index: status.commit,
@@ -395,216 +435,58 @@ impl<S: Storage> NodeUnderTest<S> {
     }
 }
 
-/// Bytes that are read as numbers and messages.
-struct Input<'a>(&'a [u8]);
+/// A node of the cluster, this one, or a non-member.
+fn node(input: &mut Input<'_>) -> NodeId {
+    NodeId::new(1 + u64::from(input.byte().unwrap_or(0) % 6))
+}
 
-impl<'a> Input<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
+fn change(input: &mut Input<'_>) -> Change {
+    let what = input.byte().unwrap_or(0) % 5;
+    let node = node(input);
+    match what {
+        0 => Change::Add(node),
+        1 => Change::AddWitness(node),
+        2 => Change::Promote(node),
+        3 => Change::Demote(node),
+        _ => Change::Remove(node),
     }
+}
 
-    /// A number near one that matters, or near an end of the range.
-    fn number_near(&mut self, number: u64) -> u64 {
-        let byte = self.byte().unwrap_or(0);
-        let offset = u64::from(byte & 0x0f);
-        match byte >> 4 {
-            0..6 => number.saturating_add(offset),
-            6..11 => number.saturating_sub(offset),
-            11 => offset,
-            // about as far as a member is believed
-            12 => number.saturating_add((1 << 32) - 8 + offset),
-            13 => (1 << 62) - 8 + offset,
-            14 => (1 << 63) - 8 + offset,
-            _ => u64::MAX - offset,
+/// A list of members, mostly one that there may be.
+fn members(input: &mut Input<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for _ in 0..input.byte().unwrap_or(0) % 6 {
+        let membership = match input.byte().unwrap_or(0) {
+            byte @ 0..32 => byte,
+            byte => [3, 3, 7, 4, 1, 11, 15, 19][usize::from(byte % 8)],
+        };
+        out.push(membership);
+        out.extend(node(input).get().to_le_bytes());
+    }
+    out
+}
+
+/// Entries of every kind.
+fn entries(input: &mut Input<'_>, term: Term) -> Vec<u8> {
+    let mut run = Vec::new();
+    for _ in 0..input.byte().unwrap_or(0) % 6 {
+        let term = input.number_near(term);
+        let what = input.byte().unwrap_or(0);
+        let mut data = Vec::new();
+        let kind = match what >> 5 {
+            0..5 => 0,
+            5 => 1,
+            6 => 2,
+            _ => 3,
+        };
+        match kind {
+            0 => data.resize(usize::from(what % 40), 0x77),
+            2 => data = members(input),
+            // there should be nothing in these
+            _ if what % 32 == 31 => data.push(0x77),
+            _ => {}
         }
+        push_entry(&mut run, term, kind, &data);
     }
-
-    /// A node of the cluster, this one, or a non-member.
-    fn node(&mut self) -> NodeId {
-        NodeId::new(1 + u64::from(self.byte().unwrap_or(0) % 6))
-    }
-
-    fn change(&mut self) -> Change {
-        let what = self.byte().unwrap_or(0) % 5;
-        let node = self.node();
-        match what {
-            0 => Change::Add(node),
-            1 => Change::AddWitness(node),
-            2 => Change::Promote(node),
-            3 => Change::Demote(node),
-            _ => Change::Remove(node),
-        }
-    }
-
-    /// A list of members, mostly one that there may be.
-    fn members(&mut self, out: &mut Vec<u8>) {
-        for _ in 0..self.byte().unwrap_or(0) % 6 {
-            let membership = match self.byte().unwrap_or(0) {
-                byte @ 0..32 => byte,
-                byte => [3, 3, 7, 4, 1, 11, 15, 19][usize::from(byte % 8)],
-            };
-            out.push(membership);
-            out.extend(self.node().get().to_le_bytes());
-        }
-    }
-
-    /// Entries of every kind.
-    fn entries(&mut self, status: &Status, run: &mut Vec<u8>) {
-        for _ in 0..self.byte().unwrap_or(0) % 6 {
-            let term = self.number_near(status.term);
-            let what = self.byte().unwrap_or(0);
-            let mut data = Vec::new();
-            let kind = match what >> 5 {
-                0..5 => 0,
-                5 => 1,
-                6 => 2,
-                _ => 3,
-            };
-            match kind {
-                0 => data.resize(usize::from(what % 40), 0x77),
-                2 => self.members(&mut data),
-                // there should be nothing in these
-                _ if what % 32 == 31 => data.push(0x77),
-                _ => {}
-            }
-            super::text_format::push_entry(run, term, kind, &data);
-        }
-    }
-
-    /// A message: what it carries is written to `buffer`.
-    fn message<'b>(&mut self, status: &Status, buffer: &'b mut Vec<u8>) -> Option<Message<'b>>
-    where
-        'a: 'b,
-    {
-        let kind = self.byte()?;
-        if kind >= 224 {
-            let (bytes, rest) = self.0.split_at(usize::from(kind - 224).min(self.0.len()));
-            self.0 = rest;
-            return Message::from_slice(bytes).ok();
-        }
-        let term = self.number_near(status.term);
-        let flag = kind & 8 == 0;
-        Some(match kind % 17 {
-            _ if kind == 222 => Message::Removed {
-                term,
-                index: self.number_near(status.commit),
-                index_term: self.number_near(status.term),
-            },
-            _ if kind == 223 => Message::LeasePromise {
-                term,
-                round: self.number_near(0),
-                promise_us: self.number_near(0),
-            },
-            0 => Message::RequestVote {
-                pre: flag,
-                term,
-                last_index: self.number_near(status.last),
-                last_term: self.number_near(status.term),
-            },
-            1 => Message::Vote { pre: flag, term, granted: kind & 16 == 0 },
-            2 | 3 => {
-                self.entries(status, buffer);
-                Message::Append {
-                    term,
-                    prev_index: self.number_near(status.commit),
-                    prev_term: self.number_near(status.term),
-                    commit: self.number_near(status.commit),
-                    round: self.number_near(0),
-                    entries: buffer,
-                }
-            }
-            4 => Message::AppendAccepted {
-                term,
-                round: self.number_near(0),
-                match_index: self.number_near(status.last),
-            },
-            5 => Message::AppendRejected {
-                term,
-                round: self.number_near(0),
-                prev_index: self.number_near(status.last),
-                hint_index: self.number_near(status.commit),
-                hint_term: self.number_near(status.term),
-            },
-            6 => {
-                buffer.resize(usize::from(self.byte().unwrap_or(0) % 40), 9);
-                Message::Snapshot {
-                    term,
-                    round: self.number_near(0),
-                    index: self.number_near(status.last),
-                    index_term: self.number_near(status.term),
-                    offset: self.number_near(0),
-                    done: flag,
-                    data: buffer,
-                }
-            }
-            7 => Message::TimeoutNow { term },
-            8 => Message::RequestVoteForTransfer {
-                term,
-                last_index: self.number_near(status.last),
-                last_term: self.number_near(status.term),
-            },
-            9 => return self.snapshot_end(term, status, buffer),
-            10 => Message::ReadIndex { term, id: self.number_near(1) },
-            11 => Message::ReadIndexConfirmed {
-                term,
-                id: self.number_near(1),
-                index: self.number_near(status.commit),
-            },
-            12 => Message::Quiesce {
-                term,
-                round: self.number_near(1),
-                index: self.number_near(status.last),
-            },
-            13 => Message::RequestSnapshot { term, index: self.number_near(status.applied) },
-            14 => {
-                if kind & 16 == 0 {
-                    super::text_format::push_entry(buffer, term, 0, &[0x66; 3]);
-                    super::text_format::push_entry(buffer, term, 0, &[]);
-                } else {
-                    self.entries(status, buffer);
-                }
-                let (id, round) = (self.number_near(1), self.number_near(0));
-                Message::Propose { term, id, round, commands: buffer }
-            }
-            15 => Message::Proposed {
-                term,
-                id: self.number_near(1),
-                index: self.number_near(status.last),
-                count: self.number_near(0),
-            },
-            _ => Message::SnapshotAck {
-                term,
-                round: self.number_near(0),
-                index: self.number_near(status.snapshot),
-                offset: self.number_near(0),
-            },
-        })
-    }
-
-    /// The last part of a snapshot. Its members can only be had from bytes.
-    fn snapshot_end<'b>(
-        &mut self,
-        term: Term,
-        status: &Status,
-        buffer: &'b mut Vec<u8>,
-    ) -> Option<Message<'b>> {
-        let (round, index) = (self.number_near(0), self.number_near(status.last));
-        let (index_term, offset) = (self.number_near(status.term), self.number_near(0));
-        let (mut members, data) = (Vec::new(), self.byte().unwrap_or(0) % 40);
-        self.members(&mut members);
-        let mut head = [0; 64];
-        let mut out = Writer::new(&mut head);
-        out.u8(9);
-        for number in [term, round, index, index_term, offset, members.len() as u64] {
-            out.u64(number);
-        }
-        let len = out.needed();
-        buffer.extend(head.get(..len)?);
-        buffer.extend(members);
-        buffer.push(data);
-        buffer.resize(buffer.len() + usize::from(data), 9);
-        Message::from_slice(buffer).ok()
-    }
+    run
 }

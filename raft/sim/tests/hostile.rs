@@ -4,9 +4,10 @@
 #[path = "../../../fuzz/replay.rs"]
 mod corpus;
 
-use corpus::{Target, replay};
+use corpus::replay;
 use quorate_core::Rng;
 use quorate_raft_sim::hostile;
+use quorate_sim::hostile::Outcomes;
 
 #[test]
 fn decoder_corpus_passes() {
@@ -21,13 +22,14 @@ fn input_corpus_passes() {
 #[test]
 fn random_inputs_pass() {
     let mut rng = Rng::new(1);
+    let mut outcomes = Outcomes::default();
     for round in 0..20_000 {
         let len = rng.below(400) as usize;
         let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
-        for target in [hostile::decode as Target, hostile::inputs] {
-            if let Err(what) = target(&data) {
-                panic!("round {round}: {what}\n{data:?}");
-            }
-        }
+        hostile::decode(&data).unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}"));
+        let result = hostile::outcomes(&data);
+        outcomes.merge(result.unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}")));
     }
+    let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
+    assert!(kinds.0 == 18 && kinds.1 >= 63, "{kinds:?}\n{outcomes}");
 }
