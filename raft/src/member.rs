@@ -284,12 +284,15 @@ impl<'a> Field<'a> for Members<'a> {
     const FORM: Form = Form::named("members");
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut before = "{";
+        let mut before = "";
         for Member { id, membership } in *self {
-            write!(f, "{before}{id}: {membership}")?;
+            write!(f, "{before}{id}")?;
+            if membership != Membership::VOTER {
+                write!(f, " ({membership})")?;
+            }
             before = ", ";
         }
-        f.write_str(if self.is_empty() { "{}" } else { "}" })
+        f.write_str(if self.is_empty() { "none" } else { "" })
     }
 
     fn generate(source: &mut Source<'a>) -> Self {

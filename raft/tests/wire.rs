@@ -126,7 +126,7 @@ fn tables_match_declarations() {
 fn text_names_the_message_and_its_fields() {
     let members = Members::decode(&LIST).unwrap();
     let record = Record::Members { index: 9, index_term: 3, members };
-    let text = "Members index 9, index_term 3, members {1: voter, 300: learner}";
+    let text = "Members index 9, index_term 3, members 1, 300 (learner)";
     assert_eq!(Shown(&record).to_string(), text);
 }
 

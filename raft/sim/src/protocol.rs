@@ -382,11 +382,11 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
     }
 
     fn format_message(message: &Message<'_>) -> String {
-        text_format::message(message)
+        text_format::line(message)
     }
 
     fn format_record(record: &Record<'_>) -> String {
-        text_format::record(record)
+        text_format::line(record)
     }
 
     fn handle_event(&mut self, node: NodeId, event: &Event<'_>) -> String {

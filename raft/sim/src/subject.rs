@@ -747,11 +747,11 @@ impl<S: Storage> Subject for RaftSubject<S> {
     }
 
     fn format_message(message: &Message<'_>) -> String {
-        text_format::message(message)
+        text_format::line(message)
     }
 
     fn format_record(record: &Record<'_>) -> String {
-        text_format::record(record)
+        text_format::line(record)
     }
 
     fn format_event(event: &Event<'_>) -> String {

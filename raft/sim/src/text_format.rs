@@ -1,112 +1,93 @@
 //! Raft's messages, records and events, each in one line.
 
-use quorate_core::{NodeId, Wire, Writer};
+use core::fmt::Write as _;
+
+use quorate_core::{Declared, FieldValue, NodeId, Shown, VisitedField, Writer};
 use quorate_raft::{
-    Entries, Entry, EntryKind, Event, Forwarded, Index, Member, Members, Message, Record, Role,
-    Term,
+    Entries, Entry, EntryKind, Event, Forwarded, Index, Members, Message, Role, Term,
 };
 use quorate_sim::Digest;
 
 use super::entries::decode;
 
-/// A message in one line: `append term 2, after 3@1: 4@2 "x"; commit 3, round 7`.
-pub(crate) fn message(message: &Message<'_>) -> String {
-    match *message {
-        Message::RequestVote { pre, term, last_index, last_term } => {
-            format!("request-{}vote term {term}, log ends at {last_index}@{last_term}", prefix(pre))
-        }
-        Message::Vote { pre, term, granted } => {
-            let answer = if granted { "yes" } else { "no" };
-            format!("{}vote: {answer}, term {term}", prefix(pre))
-        }
-        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
-            let entries = run(prev_index + 1, entries);
-            let entries = if entries.is_empty() { "nothing".into() } else { entries };
-            format!(
-                "append term {term}, after {prev_index}@{prev_term}: {entries}; commit {commit}, round {round}"
-            )
-        }
-        Message::AppendAccepted { term, round, match_index } => {
-            format!("append-accepted term {term}, through {match_index}, round {round}")
-        }
-        Message::AppendRejected { term, round, prev_index, hint_index, hint_term } => {
-            format!(
-                "append-rejected term {term}, no such {prev_index}, try {hint_index}@{hint_term}, round {round}"
-            )
-        }
-        Message::Snapshot { term, round, index, index_term, offset, done, data } => {
-            let head = format!("snapshot term {term}, of {index}@{index_term}");
-            if offset == u64::MAX {
-                return format!("{head}, offset unknown, round {round}");
+/// A message or record in one line: `Append term 2, prev 3@1, commit 3, round 7, entries 4@2 "x"`.
+///
+/// It is what [`wire!`](quorate_core::wire) declares, but for a few fields: an index and the term there are one position, a flag is
+/// its name, and entries are decoded.
+pub(crate) fn line<'a>(of: &impl Declared<'a>) -> String {
+    let mut line = Line { fields: Vec::new(), next: 1 };
+    of.visit(&mut |field| line.push(field));
+    let mut text = of.name().to_owned();
+    for (at, field) in line.fields.iter().enumerate() {
+        let separator = if at == 0 { " " } else { ", " };
+        let _ = match field.value.as_str() {
+            "" => write!(text, "{separator}{}", field.name),
+            value => write!(text, "{separator}{} {value}", field.name),
+        };
+    }
+    text
+}
+
+/// A line that is being put together.
+struct Line {
+    fields: Vec<FieldText>,
+    /// The index of the first entry that follows.
+    next: Index,
+}
+
+struct FieldText {
+    name: &'static str,
+    value: String,
+}
+
+impl Line {
+    fn push(&mut self, field: VisitedField<'_>) {
+        let name = field.name;
+        let value = match (name, field.value) {
+            (_, FieldValue::Number(term)) if self.is_position(name) => {
+                return self.end_position(term);
             }
-            let end = if done { ", the end" } else { "" };
-            format!("{head}, {} at {offset}{end}, round {round}", bytes(data))
-        }
-        Message::SnapshotEnd { term, round, index, index_term, offset, members: list, data } => {
-            format!(
-                "snapshot term {term}, of {index}@{index_term}, {} at {offset}, the end, {}, round {round}",
-                bytes(data),
-                members(list)
-            )
-        }
-        Message::SnapshotAck { term, round, index, offset } => {
-            format!("snapshot ack term {term}, of {index}, has {offset} bytes, round {round}")
-        }
-        Message::TimeoutNow { term } => format!("timeout-now term {term}"),
-        Message::RequestVoteForTransfer { term, last_index, last_term } => {
-            format!("request-vote term {term}, log ends at {last_index}@{last_term}, transfer")
-        }
-        Message::Quiesce { term, round, index } => {
-            format!("quiesce term {term}, all have {index}, round {round}")
-        }
-        Message::RequestSnapshot { term, index } => {
-            format!("request-snapshot term {term}, at least {index}")
-        }
-        Message::Propose { term, id, round, commands } => {
-            let commands = decode(1, commands).map(|(.., data)| text(data));
-            let commands = commands.collect::<Vec<_>>().join(", ");
-            format!("propose {}: {commands}; term {term}, round {round}", query_number(id))
-        }
-        Message::Proposed { term, id, index, count } => {
-            format!("proposed {}: {count} from {index} on, term {term}", query_number(id))
-        }
-        Message::Removed { term, index, index_term } => {
-            format!("removed as of {index}@{index_term}, term {term}")
-        }
-        Message::LeasePromise { term, round, promise_us } => {
-            format!("promise of {promise_us}us, term {term}, round {round}")
-        }
-        Message::ReadIndex { term, id } => format!("read-index {}, term {term}", query_number(id)),
-        Message::ReadIndexConfirmed { term, id, index } => {
-            format!("read-index {} is {index}, term {term}", query_number(id))
-        }
-        ref other => format!("{other:?}"),
+            ("prev_index", FieldValue::Number(index)) => {
+                self.next = index.saturating_add(1);
+                index.to_string()
+            }
+            ("first", FieldValue::Number(index)) => {
+                self.next = index;
+                return;
+            }
+            ("id", FieldValue::Number(id)) => query_number(id).to_string(),
+            ("offset", FieldValue::Number(u64::MAX)) => "unknown".into(),
+            (_, FieldValue::Flag(true)) => String::new(),
+            ("pre" | "done", FieldValue::Flag(false)) => return,
+            (_, FieldValue::Flag(false)) => "no".into(),
+            ("entries", FieldValue::Bytes([])) => return,
+            ("entries", FieldValue::Bytes(entries)) => run(self.next, entries),
+            ("commands", FieldValue::Bytes(commands)) => {
+                let commands = decode(1, commands).map(|(.., data)| text(data));
+                commands.collect::<Vec<_>>().join(", ")
+            }
+            _ => field.text.to_string(),
+        };
+        self.fields.push(FieldText { name, value });
+    }
+
+    /// Whether a field is the term at the index that is the last field.
+    fn is_position(&self, name: &str) -> bool {
+        let Some(last) = self.fields.last() else { return false };
+        let term = name.strip_suffix("_term");
+        term == Some(last.name) || term.is_some() && term == last.name.strip_suffix("_index")
+    }
+
+    fn end_position(&mut self, term: Term) {
+        let Some(last) = self.fields.last_mut() else { return };
+        last.name = last.name.strip_suffix("_index").unwrap_or(last.name);
+        let _ = write!(last.value, "@{term}");
     }
 }
 
 /// A query's number without the part that identifies the incarnation of the node.
 const fn query_number(id: u64) -> u64 {
     id & 0xffff_ffff
-}
-
-/// A record in one line.
-pub(crate) fn record(record: &Record<'_>) -> String {
-    match *record {
-        Record::Vote { term, vote: Some(vote) } => format!("term {term}, vote for {vote}"),
-        Record::Vote { term, vote: None } => format!("term {term}, no vote"),
-        Record::Append { first, commit, entries } => {
-            format!("{}; commit {commit}", run(first, entries))
-        }
-        Record::Snapshot { index, index_term, compacted, compacted_term } => {
-            format!("snapshot of {index}@{index_term}, log after {compacted}@{compacted_term}")
-        }
-        Record::Members { index, index_term, members: list } => {
-            format!("as of {index}@{index_term} {}", members(list))
-        }
-        Record::Founders { voters } if voters.is_empty() => "founded by others".into(),
-        Record::Founders { voters } => format!("founded by {}", members(voters)),
-        ref other => format!("{other:?}"),
-    }
 }
 
 /// An event in one line.
@@ -205,25 +186,13 @@ fn run(first: Index, bytes: &[u8]) -> String {
     entries.collect::<Vec<_>>().join(", ")
 }
 
-/// Members as text: `1 2 3; learner 4`.
+/// Members as text: `members 1, 2, 3, 4 (learner)`.
 pub(crate) fn members(members: Members<'_>) -> String {
-    let named = |member: Member| match member.membership.to_string().as_str() {
-        "voter" => member.id.to_string(),
-        membership => format!("{} ({membership})", member.id),
-    };
-    let names = members.iter().map(named).collect::<Vec<_>>();
-    format!("members {}", names.join(", "))
+    format!("members {}", Shown(&members))
 }
 
 fn text(data: &[u8]) -> String {
-    match std::str::from_utf8(data) {
-        Ok(text) if !text.contains(char::is_control) => format!("{text:?}"),
-        _ => bytes(data),
-    }
-}
-
-const fn prefix(pre: bool) -> &'static str {
-    if pre { "pre-" } else { "" }
+    Shown(&data).to_string()
 }
 
 /// How many.
@@ -247,39 +216,19 @@ pub(crate) fn push_entry(run: &mut Vec<u8>, term: Term, kind: u64, data: &[u8]) 
 /// of a node sent it, which the time is part of.
 pub(crate) fn message_digest(message: &Message<'_>) -> u64 {
     let mut digest = Digest::new();
-    match *message {
-        Message::Append { term, prev_index, prev_term, commit, round, entries } => {
-            digest.mix(&[term, prev_index, prev_term, commit, round], &[]);
-            for (index, term, kind, data) in decode(prev_index + 1, entries) {
-                digest.mix(&[index, term, kind, data.len() as u64], &[]);
+    digest.mix(&[], message.name().as_bytes());
+    message.visit(&mut |field| match (field.name, field.value) {
+        ("id", FieldValue::Number(id)) => digest.mix(&[query_number(id)], &[]),
+        (_, FieldValue::Number(number)) => digest.mix(&[number], &[]),
+        (_, FieldValue::Flag(flag)) => digest.mix(&[u64::from(flag)], &[]),
+        ("entries" | "commands", FieldValue::Bytes(run)) => {
+            for (_, term, kind, data) in decode(1, run) {
+                digest.mix(&[term, kind, data.len() as u64], &[]);
             }
         }
-        Message::Snapshot { term, round, index, index_term, offset, done, data } => {
-            let numbers = [term, round, index, index_term, offset, data.len() as u64];
-            digest.mix(&numbers, &[u8::from(done)]);
-        }
-        Message::SnapshotEnd { term, round, index, index_term, offset, data, .. } => {
-            let numbers = [term, round, index, index_term, offset, data.len() as u64];
-            digest.mix(&numbers, &[1]);
-        }
-        Message::ReadIndex { term, id } => digest.mix(&[10, term, query_number(id)], &[]),
-        Message::ReadIndexConfirmed { term, id, index } => {
-            digest.mix(&[11, term, query_number(id), index], &[])
-        }
-        Message::Propose { term, id, round, commands } => {
-            digest.mix(&[14, term, query_number(id), round], &[]);
-            for (.., data) in decode(1, commands) {
-                digest.mix(&[data.len() as u64], &[]);
-            }
-        }
-        Message::Proposed { term, id, index, count } => {
-            digest.mix(&[15, term, query_number(id), index, count], &[]);
-        }
-        ref plain => {
-            let mut bytes = vec![0; plain.encoded_len()];
-            digest.mix(&[], plain.to_slice(&mut bytes).unwrap_or_default());
-        }
-    }
+        (_, FieldValue::Bytes(data)) => digest.mix(&[data.len() as u64], &[]),
+        _ => {}
+    });
     // short enough to read, long enough for the few messages on a link
     digest.value() >> 24
 }
