@@ -70,9 +70,9 @@ impl<'a> Hint<'a> {
     }
 
     fn is_for(&self, field: &str) -> bool {
-        field.strip_suffix(self.field).is_some_and(|before| {
-            before.is_empty() || before.ends_with('_')
-        })
+        field
+            .strip_suffix(self.field)
+            .is_some_and(|before| before.is_empty() || before.ends_with('_'))
     }
 }
 

@@ -10,6 +10,7 @@ mod application;
 mod clients;
 mod configs;
 mod entries;
+mod forge;
 mod history;
 pub mod hostile;
 #[cfg(feature = "model")]

@@ -45,9 +45,8 @@ use super::text_format::{self, RoleText};
 /// | `peers NODE` | a leader's view of the others |
 ///
 /// `set-disk NODE term=6 [vote=2] [log=1,1,4,4] [commit=N]` names the terms of the entries, which
-/// hold `e1`, `e2`, … `forge A->B KIND NAME=VALUE …` knows `request-vote` (also with
-/// `transfer=on`), `request-pre-vote`, `vote`, `pre-vote`, `append`, `append-accepted`,
-/// `append-rejected`, `timeout-now`.
+/// hold `e1`, `e2`, … `forge A->B MESSAGE` takes the text that traces have for a message:
+/// `forge 1->2 Append term 2, prev 1@1, entries 2@2 "x"`. Fields that are not named are zero.
 pub struct RaftProtocol<S: Storage = Heap> {
     config: Config,
     voters: Vec<NodeId>,
@@ -463,65 +462,7 @@ impl<S: Storage> Protocol for RaftProtocol<S> {
     }
 
     fn forge(args: &[&str]) -> Result<Vec<u8>, String> {
-        let (kind, args) = args.split_first().ok_or("what message?")?;
-        let mut options = Options::parse(args)?;
-        let term = options.number("term", 1)?;
-        let round = options.number("round", 0)?;
-        let (index, index_term) = parse_position(options.take("at").unwrap_or("0@0"))?;
-        let bytes = match *kind {
-            "request-vote" if options.switch("transfer", false)? => {
-                encode(&Message::RequestVoteForTransfer {
-                    term,
-                    last_index: index,
-                    last_term: index_term,
-                })
-            }
-            "request-vote" | "request-pre-vote" => encode(&Message::RequestVote {
-                pre: *kind == "request-pre-vote",
-                term,
-                last_index: index,
-                last_term: index_term,
-            }),
-            "vote" | "pre-vote" => encode(&Message::Vote {
-                pre: *kind == "pre-vote",
-                term,
-                granted: options.switch("granted", true)?,
-            }),
-            "append" => {
-                let commit = options.number("commit", 0)?;
-                let mut entries = Vec::new();
-                for entry in options.take("entries").unwrap_or_default().split(',') {
-                    let Some((term, text)) = entry.split_once(':') else { continue };
-                    let term = term.parse().map_err(|_| format!("{term:?} is no term"))?;
-                    text_format::push_entry(&mut entries, term, 0, text.as_bytes());
-                }
-                encode(&Message::Append {
-                    term,
-                    prev_index: index,
-                    prev_term: index_term,
-                    commit,
-                    round,
-                    entries: &entries,
-                })
-            }
-            "timeout-now" => encode(&Message::TimeoutNow { term }),
-            "append-accepted" => {
-                encode(&Message::AppendAccepted { term, round, match_index: index })
-            }
-            "append-rejected" => {
-                let (hint_index, hint_term) = parse_position(options.take("try").unwrap_or("0@0"))?;
-                encode(&Message::AppendRejected {
-                    term,
-                    round,
-                    prev_index: index,
-                    hint_index,
-                    hint_term,
-                })
-            }
-            kind => return Err(format!("{kind:?} is no message that can be forged")),
-        };
-        options.finish()?;
-        Ok(bytes)
+        super::forge::forge(&args.join(" "))
     }
 
     fn message_digest(message: &Message<'_>) -> u64 {
@@ -706,12 +647,6 @@ fn format_peers<S: Storage>(raft: &Raft<S>) -> String {
 }
 
 /// Reads `3@1` as an index and a term.
-fn parse_position(word: &str) -> Result<(Index, Term), String> {
-    let (index, term) =
-        word.split_once('@').ok_or_else(|| format!("{word:?} is no position such as 3@1"))?;
-    Ok((number(index)?, number(term)?))
-}
-
 fn encode<'a, T: Wire<'a>>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; value.encoded_len()];
     let written = value.to_slice(&mut bytes).is_ok();

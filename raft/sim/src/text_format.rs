@@ -60,7 +60,7 @@ impl Line {
             (_, FieldValue::Flag(true)) => String::new(),
             ("pre" | "done", FieldValue::Flag(false)) => return,
             (_, FieldValue::Flag(false)) => "no".into(),
-            ("entries", FieldValue::Bytes([])) => return,
+            (_, FieldValue::Bytes([])) => return,
             ("entries", FieldValue::Bytes(entries)) => run(self.next, entries),
             ("commands", FieldValue::Bytes(commands)) => {
                 let commands = decode(1, commands).map(|(.., data)| text(data));
