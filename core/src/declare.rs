@@ -182,6 +182,10 @@ macro_rules! __wire {
                 $crate::__show_fields(" ", self, f)
             }
 
+            fn value(&self) -> $crate::FieldValue<'_> {
+                $crate::FieldValue::Variant($crate::Declared::name(self))
+            }
+
             fn generate(source: &mut $crate::Source<$life>) -> Self {
                 const MAKE: &[u8] = &[$($number),*];
                 match source.one_of(MAKE) {

@@ -38,6 +38,8 @@ pub enum FieldValue<'v> {
     Flag(bool),
     /// Bytes.
     Bytes(&'v [u8]),
+    /// An enum that is declared: the name of the variant.
+    Variant(&'static str),
     /// Anything else.
     Other,
 }
@@ -118,8 +120,10 @@ impl Field<'_> for u8 {
         FieldValue::Number(u64::from(*self))
     }
 
+    /// Any byte, unless a hint says which matter.
+    #[allow(clippy::cast_possible_truncation)] // any number will do
     fn generate(source: &mut Source<'_>) -> Self {
-        source.byte()
+        if source.has_near() { source.number() as Self } else { source.byte() }
     }
 }
 

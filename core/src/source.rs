@@ -178,6 +178,11 @@ impl<'a> Source<'a> {
         of.get(at).copied().unwrap_or_default()
     }
 
+    /// Whether a hint says which numbers the field has.
+    pub(crate) fn has_near(&self) -> bool {
+        self.hint(|hint| !hint.near.is_empty()).is_some()
+    }
+
     fn hint(&self, has: impl Fn(&Hint<'a>) -> bool) -> Option<Hint<'a>> {
         self.hints.iter().find(|hint| has(hint) && hint.is_for(self.field)).copied()
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use quorate_core::{
-    Declared, DecodeError, Field, NodeId, Reader, Shown, Source, Wire, Writer, wire,
+    Declared, DecodeError, Field, Hint, NodeId, Reader, Shown, Source, Wire, Writer, wire,
 };
 
 wire! {
@@ -224,6 +224,72 @@ fn numbers_come_near_those_that_matter_and_near_the_ends() {
     assert_eq!(number(0xd9, &[]), (1 << 62) + 1);
     assert_eq!(number(0xe8, &[]), 1 << 63);
     assert_eq!(number(0xf2, &[]), u64::MAX - 2);
+}
+
+#[test]
+fn hints_are_for_the_fields_they_name() {
+    let hints = [
+        Hint::near("last_term", &[5]),
+        Hint::near("term", &[9]),
+        Hint::bytes("data", &[b"a", b"bc"]),
+        Hint::near("byte", &[77]),
+    ];
+    let source = |bytes: &'static [u8]| Source::new(bytes, &[1000]).hints(&hints);
+    let number = |name| source(&[0]).field(name).number();
+    assert_eq!((number("last_term"), number("prev_term"), number("term")), (5, 9, 9));
+    assert_eq!((number("midterm"), number("terms"), number("")), (1000, 1000, 1000));
+    let bytes = |run: &'static [u8]| source(run).field("data").bytes();
+    assert_eq!(
+        (bytes(&[0]), bytes(&[1]), bytes(&[3]), bytes(&[])),
+        (&b"a"[..], &b"bc"[..], &b"bc"[..], &b"a"[..])
+    );
+    // a long length is one of other bytes, and so is any for another field
+    assert_eq!(bytes(&[0xff, 7, 8]), [7, 8]);
+    assert_eq!(source(&[1, 7, 8]).field("payload").bytes(), [7]);
+    let made = Message::generate(&mut source(&[0, 1, 0, 0, 0]));
+    assert_eq!(made, Message::Numbers { byte: 78, short: 1000, word: 1000, long: 1000 });
+    let made = Message::generate(&mut source(&[1, 1, 2, 0, 1]));
+    let data = &b"bc"[..];
+    assert_eq!(made, Message::Others { yes: true, node: NodeId::new(2), maybe: None, data });
+    let mut source = Source::new(&[1, 2], &[]);
+    assert_eq!((source.byte(), source.rest()), (1, &[2][..]));
+}
+
+#[test]
+fn fields_are_visited_in_order() {
+    fn visited<'a>(value: &impl Declared<'a>) -> String {
+        let mut out = value.name().to_owned();
+        value.visit(&mut |field| {
+            out += &format!("; {} {:?} {}", field.name, field.value, field.text)
+        });
+        out
+    }
+    let numbers = Message::Numbers { byte: 2, short: 3, word: 4, long: 5 };
+    let text = "Numbers; byte Number(2) 2; short Number(3) 3; word Number(4) 4; long Number(5) 5";
+    assert_eq!(visited(&numbers), text);
+    let (node, data) = (NodeId::new(3), &b"h"[..]);
+    let others = Message::Others { yes: true, node, maybe: Some(node), data };
+    let text =
+        "Others; yes Flag(true) true; node Number(3) 3; maybe Number(3) 3; data Bytes([104]) \"h\"";
+    assert_eq!(visited(&others), text);
+    let others = Message::Others { yes: true, node, maybe: None, data };
+    assert!(visited(&others).contains("; maybe Other none;"));
+    assert_eq!(visited(&Message::Nothing), "Nothing");
+    let nested = Message::Nested { pair: Pair { from: 1, to: 2 }, kind: Kind::Special };
+    assert_eq!(
+        visited(&nested),
+        "Nested; pair Other from 1, to 2; kind Variant(\"Special\") Special"
+    );
+    assert_eq!(visited(&Lent { data }), "Lent; data Bytes([104]) \"h\"");
+    let two = GenericKind::Two(7_u64, b"");
+    assert_eq!(visited(&two), "Two; first Number(7) 7; bytes Bytes([]) \"\"");
+}
+
+#[test]
+fn long_text_is_shown_as_its_length() {
+    let text = "x".repeat(64);
+    assert_eq!(Shown(&text.as_bytes()).to_string(), format!("{text:?}"));
+    assert_eq!(Shown(&"x".repeat(65).as_bytes()).to_string(), "65 bytes");
 }
 
 /// Every value that is made has one encoding, and reads as itself.
