@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
+use quorate_core::{DecodeError, Field, FieldValue, Form, Reader, Source, Wire, Writer};
 
 /// Epochs at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const EPOCH_LIMIT: u64 = 1 << 62;
@@ -116,6 +116,10 @@ impl Field<'_> for Epoch {
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+
+    fn value(&self) -> FieldValue<'_> {
+        FieldValue::Number(self.0)
     }
 
     fn generate(source: &mut Source<'_>) -> Self {

@@ -6,7 +6,7 @@ use quorate_election::detector::{
     Phi, PhiConfig,
 };
 
-use super::hostile::Input;
+use quorate_sim::hostile::Input;
 
 /// Gives each detector a list of inputs: heartbeats and queries at times that may be anything. What
 /// must hold: nothing panics; who was never heard is not suspected; the instant foretold is the
@@ -17,7 +17,7 @@ use super::hostile::Input;
 ///
 /// What was violated.
 pub fn detectors(data: &[u8]) -> Result<(), String> {
-    let mut input = Input(data);
+    let mut input = Input::new(data);
     let scale = input.byte().unwrap_or(0) % 34; // up to weeks
     let interval_us = 1 + (u64::from(input.byte().unwrap_or(0)) << scale);
     let pause_us = u64::from(input.byte().unwrap_or(0)) << scale;
@@ -30,7 +30,7 @@ pub fn detectors(data: &[u8]) -> Result<(), String> {
     let heartbeat = HeartbeatConfig { interval_us, max_missed: 3 };
     let chen = ChenConfig { interval_us, margin_us: pause_us };
     let wrong = |e| format!("{e}");
-    let rest = input.0;
+    let rest = input.rest();
     run(Heartbeat::new(heartbeat).map_err(wrong)?, rest, |_, _, _| Ok(()))?;
     run(Chen::<4>::new(chen).map_err(wrong)?, rest, |detector, now, byte| {
         let before = detector.clone();
@@ -86,7 +86,7 @@ fn run<D: Detector + Clone>(
     data: &[u8],
     more: impl Fn(&mut D, Instant, u8) -> Result<(), String>,
 ) -> Result<(), String> {
-    let (mut one, mut now, mut input) = (detector.clone(), 0_u64, Input(data));
+    let (mut one, mut now, mut input) = (detector.clone(), 0_u64, Input::new(data));
     let mut heard = false;
     while let Some(what) = input.byte() {
         let by = u64::from(input.byte().unwrap_or(0));

@@ -6,9 +6,10 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use quorate_core::{Drift, Instant, NodeId, Output, Ticket, Wire};
+use quorate_core::{Declared, Drift, Hint, Instant, NodeId, Output, Shown, Ticket, Wire};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Event, Inline, Mode, Record, Ring, Role, Takeover};
+use quorate_sim::hostile::{Echo, Input, Outcomes, check_round_trip};
 
 use super::ElectionMachine;
 use super::machine::check_converged;
@@ -19,22 +20,9 @@ use super::machine::check_converged;
 ///
 /// What does not.
 pub fn decode(data: &[u8]) -> Result<(), String> {
-    check_round_trip(data, quorate_election::bully::Message::from_slice(data).ok())?;
-    check_round_trip(data, quorate_election::ring::Message::from_slice(data).ok())?;
-    check_round_trip(data, Record::from_slice(data).ok())
-}
-
-fn check_round_trip<'a, T: Wire<'a> + core::fmt::Debug>(
-    data: &[u8],
-    value: Option<T>,
-) -> Result<(), String> {
-    let Some(value) = value else { return Ok(()) };
-    match bytes(&value)? {
-        written if written == data => Ok(()),
-        written => {
-            Err(format!("{value:?} was read from {data:02x?} and is written {written:02x?}"))
-        }
-    }
+    check_round_trip::<quorate_election::bully::Message>(data)?;
+    check_round_trip::<quorate_election::ring::Message>(data)?;
+    check_round_trip::<Record>(data)
 }
 
 fn bytes<'a>(value: &impl Wire<'a>) -> Result<Vec<u8>, String> {
@@ -49,7 +37,16 @@ fn bytes<'a>(value: &impl Wire<'a>) -> Result<Vec<u8>, String> {
 ///
 /// What was violated.
 pub fn inputs(data: &[u8]) -> Result<(), String> {
-    let Some((&which, rest)) = data.split_first() else { return Ok(()) };
+    outcomes(data).map(drop)
+}
+
+/// The same; what became of the messages.
+///
+/// # Errors
+///
+/// What was violated.
+pub fn outcomes(data: &[u8]) -> Result<Outcomes, String> {
+    let Some((&which, rest)) = data.split_first() else { return Ok(Outcomes::default()) };
     let drift = Drift::from_ppm(1_000).unwrap_or(Drift::NONE);
     let config = Config {
         takeover: if which & 0x80 == 0 { Takeover::Highest } else { Takeover::Keep },
@@ -83,6 +80,8 @@ struct NodeUnderTest<M> {
     incarnation: u32,
     /// What it has sent since the last drain.
     sent: Vec<(NodeId, Vec<u8>)>,
+    echo: Echo,
+    outcomes: Outcomes,
 }
 
 const NODE: NodeId = NodeId::new(2);
@@ -108,24 +107,30 @@ impl<M: ElectionMachine> NodeUnderTest<M> {
             led: Vec::new(),
             incarnation: 0,
             sent: Vec::new(),
+            echo: Echo::default(),
+            outcomes: Outcomes::default(),
         })
     }
 
-    fn run(mut self, data: &[u8]) -> Result<(), String> {
-        let mut input = Input(data);
+    fn run(mut self, data: &[u8]) -> Result<Outcomes, String> {
+        let mut input = Input::new(data);
         while let Some(what) = input.byte() {
             self.step(what, &mut input)?;
             self.drain()?;
             self.check()?;
             self.sent.clear();
         }
-        self.check_converges()
+        let outcomes = core::mem::take(&mut self.outcomes);
+        self.check_converges()?;
+        Ok(outcomes)
     }
 
     fn step(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
+        if what % 16 < 9 {
+            return self.receive(what, input);
+        }
         let argument = input.byte().unwrap_or(0);
         match what % 16 {
-            0..9 => return self.receive(what, argument, input),
             9 | 10 => {
                 self.now = self.now.after(u64::from(argument) * 2_000);
                 self.node.tick(self.now);
@@ -151,24 +156,33 @@ impl<M: ElectionMachine> NodeUnderTest<M> {
         Ok(())
     }
 
-    /// A message of any kind, with epochs near the present one or far from it, and any tail.
-    fn receive(&mut self, what: u8, kind: u8, input: &mut Input<'_>) -> Result<(), String> {
-        let mut message = vec![kind % 8];
-        for _ in 0..1 + usize::from(kind >> 3 & 1) {
-            let near = u64::from(input.byte().unwrap_or(0));
-            let epoch = if kind & 0x40 == 0 {
-                (self.epoch.token() & !31).saturating_add(near).saturating_sub(64)
-            } else {
-                near << (near % 64)
-            };
-            message.extend(bytes(&Epoch::from_token(epoch))?);
-        }
-        message.extend(input.take(usize::from(kind >> 4 & 3)));
-        let Ok(decoded) = M::Message::from_slice(&message) else { return Ok(()) };
+    /// A message of any kind, with epochs near the present one or those that the node sent.
+    fn receive(&mut self, what: u8, input: &mut Input<'_>) -> Result<(), String> {
+        // the owner of an epoch is its remainder
+        let owned = |epoch: u64| epoch & !31;
+        let present = self.epoch.token();
+        let sent = ["token", "epoch", "highest"].map(|field| self.echo.last(field));
+        let epochs = [owned(present), owned(present) + 32, sent[0], sent[1], owned(sent[2])];
+        let rounds = [self.echo.last("round")];
+        let (phases, slots) = ([self.echo.last("phase")], [self.echo.last("slot")]);
+        let hints = [
+            Hint::near("epoch", &epochs),
+            Hint::near("token", &epochs),
+            Hint::near("highest", &epochs),
+            Hint::near("round", &rounds),
+            Hint::near("passed", &[0]),
+            Hint::near("phase", &phases),
+            Hint::near("slot", &slots),
+            Hint::near("hops", &[1]),
+        ];
+        let Some(message) = input.message::<M::Message<'_>>(&hints) else { return Ok(()) };
+        let (name, text) = (message.name(), Shown(&message).to_string());
         let before = self.view();
         let from = NodeId::new(u64::from(what % 5));
-        if self.node.receive(self.now, from, decoded).is_err() && self.view() != before {
-            return Err(format!("{message:02x?} of {from} was refused, and changed something"));
+        let result = self.node.receive(self.now, from, message);
+        self.outcomes.record(name, result);
+        if result.is_err() && self.view() != before {
+            return Err(format!("{text} of {from} was refused, and changed something"));
         }
         Ok(())
     }
@@ -209,7 +223,10 @@ impl<M: ElectionMachine> NodeUnderTest<M> {
                     waiting.0 = ticket;
                     waiting.1.push(record);
                 }
-                Some(Output::Send(to, message)) => self.sent.push((to, bytes(&message)?)),
+                Some(Output::Send(to, message)) => {
+                    self.echo.sent(&message);
+                    self.sent.push((to, bytes(&message)?));
+                }
                 Some(Output::Event(Event::Leading { epoch })) => {
                     let again = self.led.iter().any(|&(led, incarnation)| {
                         led > epoch || (led == epoch && incarnation != self.incarnation)
@@ -301,21 +318,4 @@ fn deliver<M: ElectionMachine>(nodes: &mut [NodeUnderTest<M>]) -> Result<(), Str
         }
     }
     Err("messages beget messages without end".into())
-}
-
-/// What a fuzzer made, byte by byte.
-pub(super) struct Input<'a>(pub(super) &'a [u8]);
-
-impl<'a> Input<'a> {
-    pub(super) fn byte(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
-    }
-
-    fn take(&mut self, len: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use quorate_core::{Instant, Machine, NodeId};
+use quorate_core::{Declared, Instant, Machine, NodeId};
 use quorate_election::ring::Algorithm;
 use quorate_election::{
     Bully, Config, Epoch, Event, Record, Ring, Role, Status, Storage, Takeover,
@@ -10,8 +10,12 @@ use quorate_election::{
 
 /// What all election machines have in common.
 pub trait ElectionMachine:
-    for<'a> Machine<Event<'a> = Event, Record<'a> = Record, Status = Status>
-    + Clone
+    for<'a> Machine<
+        Message<'a>: Declared<'a>,
+        Event<'a> = Event,
+        Record<'a> = Record,
+        Status = Status,
+    > + Clone
     + PartialEq
     + Hash
     + Debug

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use quorate_core::{Drift, Instant, NodeId, Rejected, Rng};
+use quorate_core::{Drift, Instant, Machine, NodeId, Rejected, Rng, Shown};
 use quorate_election::detector::{Monitor, NormalPhi, PhiConfig};
 use quorate_election::{Config, Epoch, Event, Mode, Record, Role, Takeover};
 use quorate_sim::LEADER_TIMEOUTS;
@@ -228,6 +228,14 @@ impl<M: ElectionMachine> Subject for ElectionSubject<M> {
         marks: &mut Marks,
     ) -> Result<bool, String> {
         Ok(self.run_detectors(node, now, machine, marks))
+    }
+
+    fn format_message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
+        Shown(message).to_string()
+    }
+
+    fn format_record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
+        Shown(record).to_string()
     }
 
     fn durable(&mut self, node: usize, record: Record) {
