@@ -1,13 +1,13 @@
 //! Clocks and the causal buffer against anything: what the fuzz targets run, and the tests replay.
 
-use core::fmt::Debug;
 use std::collections::BTreeMap;
 
 use quorate_clocks::causal::{BroadcastError, Config, Event, Message, Record};
 use quorate_clocks::{
     Actor, Causal, Dot, DotContext, Inline, Pruned, Session, Siblings, Stamp, VersionVector,
 };
-use quorate_core::{Instant, Machine, NodeId, Output, Reader, Wire};
+use quorate_core::{Declared, Hint, Instant, Machine, NodeId, Output, Reader, Wire};
+use quorate_sim::hostile::{Echo, Input, Outcomes, check_round_trip};
 
 type Verdict = Result<(), String>;
 type Small = Inline<4>;
@@ -20,13 +20,13 @@ type Small = Inline<4>;
 pub fn decode(data: &[u8]) -> Verdict {
     let Some((&kind, data)) = data.split_first() else { return Ok(()) };
     match kind {
-        0 => same(data, VersionVector::<Small>::from_slice(data).ok()),
-        1 => same(data, DotContext::<Small>::from_slice(data).ok()),
-        2 => same(data, Pruned::<Small>::from_slice(data).ok()),
-        3 => same(data, Siblings::<Stamp, Small>::from_slice(data).ok()),
-        4 => same(data, Session::<Small>::from_slice(data).ok()),
-        5 => same(data, Message::from_slice(data).ok()),
-        6 => same(data, Record::from_slice(data).ok()),
+        0 => check_round_trip::<VersionVector<Small>>(data),
+        1 => check_round_trip::<DotContext<Small>>(data),
+        2 => check_round_trip::<Pruned<Small>>(data),
+        3 => check_round_trip::<Siblings<Stamp, Small>>(data),
+        4 => check_round_trip::<Session<Small>>(data),
+        5 => check_round_trip::<Message<'_>>(data),
+        6 => check_round_trip::<Record<'_>>(data),
         _ => Ok(()),
     }
 }
@@ -39,21 +39,22 @@ const ME: Actor = Actor::new(NodeId::new(1), 0);
 /// A member of three that receives only this input. It delivers each actor's messages in order,
 /// once, as they were sent and after their causes; rejected input changes nothing; the store stays
 /// within its limit, output ends, and the member does not stop itself before a peer that claimed
-/// own broadcasts repeated the claim on request.
+/// own broadcasts repeated the claim on request. A sender of 128 and more has its message made by
+/// the declaration.
 ///
 /// # Errors
 ///
 /// What was violated.
 pub fn messages(data: &[u8]) -> Verdict {
-    stops(data).map(drop)
+    outcomes(data).map(drop)
 }
 
-/// The same; true if the member stopped itself, for a good reason.
+/// The same; what became of the messages, and whether the member stopped itself, for a good reason.
 ///
 /// # Errors
 ///
 /// What was violated.
-pub fn stops(data: &[u8]) -> Result<bool, String> {
+pub fn outcomes(data: &[u8]) -> Result<(Outcomes, bool), String> {
     let ids = [1, 2, 3].map(NodeId::new);
     let Ok(mut node) = Victim::new(ME, &ids, Config::lan()) else {
         return Err("a group of three cannot be made".into());
@@ -68,17 +69,20 @@ pub fn stops(data: &[u8]) -> Result<bool, String> {
         }
         let (Ok(from), Ok(piece)) = (input.u8(), input.bytes()) else { break };
         let now = Instant::from_millis(time * 40);
-        match (from, Message::from_slice(piece)) {
-            (0, _) => node.tick(now),
-            (1, _) => oracle.broadcast(&mut node, piece)?,
-            (_, Ok(message)) => {
-                oracle.receive(&mut node, now, NodeId::new(u64::from(from)), message)?;
+        let sender = NodeId::new(u64::from(from & 0x7f));
+        match from {
+            0 => node.tick(now),
+            1 => oracle.broadcast(&mut node, piece)?,
+            2..128 => {
+                if let Ok(message) = Message::from_slice(piece) {
+                    oracle.receive(&mut node, now, sender, message)?;
+                }
             }
-            _ => {}
+            _ => oracle.receive_generated(&mut node, now, sender, piece)?,
         }
     }
     oracle.drain(&mut node)?;
-    Ok(oracle.stopped)
+    Ok((oracle.outcomes, oracle.stopped))
 }
 
 /// The causes and the payload of a broadcast.
@@ -97,6 +101,8 @@ struct Oracle {
     claims: BTreeMap<NodeId, Claims>,
     /// The event that it stopped was emitted.
     stopped: bool,
+    echo: Echo,
+    outcomes: Outcomes,
 }
 
 /// What a peer did that claims own broadcasts of the member.
@@ -129,6 +135,50 @@ impl Oracle {
         }
     }
 
+    /// A message with dots near those that were delivered, and vectors like the member's own.
+    fn receive_generated(
+        &mut self,
+        node: &mut Victim,
+        now: Instant,
+        from: NodeId,
+        bytes: &[u8],
+    ) -> Verdict {
+        let counters = [1, 2, 3].map(|id| {
+            let actor = Actor::from(NodeId::new(id));
+            (
+                actor,
+                self.delivered
+                    .get(&actor)
+                    .copied()
+                    .unwrap_or(0)
+                    .max(u64::from(id == 1) * self.sent),
+            )
+        });
+        let vector = |ahead: [u64; 3]| {
+            let mut out = Vec::new();
+            for ((actor, counter), ahead) in counters.into_iter().zip(ahead) {
+                out.extend(Dot::new(actor, counter + ahead).map(encoded).unwrap_or_default());
+            }
+            out
+        };
+        let vectors = [[0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 9, 9], [1, 0, 0]].map(vector);
+        let vectors: Vec<&[u8]> = vectors.iter().map(Vec::as_slice).chain([&[][..]]).collect();
+        let next = counters.map(|(_, counter)| counter + 1);
+        let (boots, payloads) = ([1, self.echo.last("boot")], [&b"payload"[..], &[]]);
+        let hints = [
+            Hint::near("dot", &next),
+            Hint::near("boot", &boots),
+            Hint::bytes("causes", &vectors),
+            Hint::bytes("delivered", &vectors),
+            Hint::bytes("floor", &vectors),
+            Hint::bytes("payload", &payloads),
+        ];
+        match Input::new(bytes).message(&hints) {
+            Some(message) => self.receive(node, now, from, message),
+            None => Ok(()),
+        }
+    }
+
     fn receive(
         &mut self,
         node: &mut Victim,
@@ -141,7 +191,9 @@ impl Oracle {
             (node.stored(), node.gap(), node.deadline(), vectors)
         };
         let before = observed(node);
-        if let Err(why) = node.receive(now, from, message) {
+        let result = node.receive(now, from, message);
+        self.outcomes.record(message.name(), result);
+        if let Err(why) = result {
             let same = observed(node) == before;
             return if same { Ok(()) } else { Err(format!("refused ({why}), and not unchanged")) };
         }
@@ -184,6 +236,7 @@ impl Oracle {
                     Some(Output::Event(Event::Deliver { dot, payload })) => {
                         self.delivered(dot, payload)?;
                     }
+                    Some(Output::Send(_, message)) if polled < 200 => self.echo.sent(&message),
                     Some(_) if polled < 200 => {}
                     Some(_) => return Err("it does not stop talking".into()),
                     None => break,
@@ -218,11 +271,10 @@ impl Oracle {
     }
 }
 
-fn same<'a, T: Wire<'a> + Debug>(data: &[u8], value: Option<T>) -> Verdict {
-    let Some(value) = value else { return Ok(()) };
+fn encoded<'a>(value: impl Wire<'a>) -> Vec<u8> {
     let mut bytes = vec![0; value.encoded_len()];
-    match value.to_slice(&mut bytes) {
-        Ok(written) if written == data => Ok(()),
-        other => Err(format!("{value:?} was read from {data:02x?} and is written as {other:02x?}")),
+    if value.to_slice(&mut bytes).is_err() {
+        bytes.clear();
     }
+    bytes
 }

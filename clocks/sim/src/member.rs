@@ -3,8 +3,7 @@ use std::ops::{Deref, DerefMut};
 use quorate_clocks::causal::{Event, Message, Record, Status};
 use quorate_clocks::{Causal, Storage};
 use quorate_core::{
-    Corrupt, DecodeError, Instant, Machine, NodeId, Output, Reader, Rejected, Rejections, Sink,
-    Ticket, Wire, Writer,
+    Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Sink, Ticket, wire,
 };
 
 /// A member whose disk may have been erased: it does not see the records of former incarnations.
@@ -33,22 +32,12 @@ impl<A: Storage, M: Storage, B: Storage> DerefMut for Member<A, M, B> {
     }
 }
 
-/// A record, and whose it is.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct TaggedRecord<'a> {
-    pub(crate) incarnation: u32,
-    pub(crate) record: Record<'a>,
-}
-
-impl<'a> Wire<'a> for TaggedRecord<'a> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.u64(self.incarnation.into());
-        self.record.encode(out);
-    }
-
-    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let incarnation = u32::try_from(input.u64()?).map_err(|_| DecodeError::Invalid)?;
-        Ok(Self { incarnation, record: Record::decode(input)? })
+wire! {
+    /// A record, and whose it is.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    pub struct TaggedRecord<'a> {
+        pub(crate) incarnation: u32,
+        pub(crate) record: Record<'a>,
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use quorate_clocks::causal::{BroadcastError, Config, Event, Message, Record, ResumeError};
 use quorate_clocks::{Actor, Causal, Causality, Storage};
-use quorate_core::{Instant, NodeId, Rejected, Rng};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown};
 use quorate_sim::{Access, Fault, Marks, Subject, Swarm};
 
 use crate::application::{Application, Broadcasts, Client, Sent};
@@ -317,6 +317,14 @@ impl<A: Storage, M: Storage, P: Storage> Subject for CausalSubject<A, M, P> {
             Err(why) => return Err(format!("node {} cannot resume: {why}", node + 1)),
         }
         Ok(true)
+    }
+
+    fn format_message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
+        Shown(message).to_string()
+    }
+
+    fn format_record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
+        Shown(record).to_string()
     }
 
     fn durable(&mut self, node: usize, tagged: TaggedRecord<'_>) {

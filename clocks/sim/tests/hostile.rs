@@ -7,6 +7,7 @@ mod corpus;
 use corpus::replay;
 use quorate_clocks_sim::hostile;
 use quorate_core::Rng;
+use quorate_sim::hostile::Outcomes;
 
 #[test]
 fn decoder_corpus() {
@@ -44,7 +45,7 @@ fn false_claims_stop_only_when_confirmed() {
                 from => data.extend([2 + from as u8 % 2, 8].iter().chain(&claim)),
             }
         }
-        stopped += u64::from(hostile::stops(&data).unwrap());
+        stopped += u64::from(hostile::outcomes(&data).unwrap().1);
     }
     assert!(stopped > 500, "{stopped}");
 }
@@ -61,4 +62,24 @@ fn random_bytes() {
         data[0] = rng.below(7) as u8;
         hostile::decode(&data).unwrap();
     }
+}
+
+#[test]
+fn generated_messages() {
+    let mut rng = Rng::new(8);
+    let mut outcomes = Outcomes::default();
+    for _ in 0..4_000 {
+        let mut data = Vec::new();
+        for _ in 0..20 {
+            let len = rng.below(24) as u8;
+            data.extend([
+                if rng.chance(1, 4) { rng.below(2) } else { 128 + rng.below(5) } as u8,
+                len,
+            ]);
+            data.extend((0..len).map(|_| rng.next_u64() as u8));
+        }
+        outcomes.merge(hostile::outcomes(&data).unwrap().0);
+    }
+    let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
+    assert!(kinds.0 == 3 && kinds.1 >= 8, "{kinds:?}\n{outcomes}");
 }
