@@ -43,6 +43,12 @@ impl<'a> Input<'a> {
         taken
     }
 
+    /// The bytes that are left.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// A number near another, or near an end of the range.
     pub fn number_near(&mut self, number: u64) -> u64 {
         self.source(&[number], &[], Source::number)

@@ -1,15 +1,16 @@
 //! Data types and a replica against anything: what the fuzz targets run, and the tests replay. Bytes are read as a list of
 //! pieces, each with its length before it, so that a fuzzer can cut and splice them.
 
-use core::fmt::Debug;
-
 use quorate_clocks::{Actor, Causality, Inline};
-use quorate_core::{Instant, Machine, NodeId, Output, Reader, Wire, Writer};
+use quorate_core::{
+    Declared, FieldValue, Hint, Instant, Machine, NodeId, Output, Reader, Wire, Writer,
+};
 use quorate_crdt::{
     BoundedCounter, Config, Crdt, DwFlag, EwFlag, GCounter, GSet, List, LwwRegister, LwwSet,
     Message, MvRegister, OrCounter, OrMap, OrSet, PnCounter, Record, Replica, ResettableCounter,
     RwSet, TwoPhaseSet,
 };
+use quorate_sim::hostile::{Echo, Input, Outcomes, check_round_trip};
 
 type Verdict = Result<(), String>;
 
@@ -38,48 +39,137 @@ pub fn decode(data: &[u8]) -> Verdict {
         13 => pieces(&OrMap::<u8, OrSet<u8, Inline<4>, Inline<3>>>::new(), data),
         14 => pieces(&OrMap::<bool, OrMap<u8, OrCounter<Inline<4>>>>::new(), data),
         15 => pieces(&List::<u8, Inline<6>>::new(), data),
-        16 => same(data, Message::<GCounter<Inline<4>>>::from_slice(data).ok()),
-        17 => same(data, Record::<GCounter<Inline<4>>>::from_slice(data).ok()),
+        16 => check_round_trip::<Message<'_, GCounter<Inline<4>>>>(data),
+        17 => check_round_trip::<Record<'_, GCounter<Inline<4>>>>(data),
         _ => Ok(()),
     }
 }
 
-/// A replica of three that hears only this. It says a bounded number of things, and its state stays one that others can read.
+/// A replica of three that hears only this. It says a bounded number of things, and its state stays one that others can read. A
+/// sender of 128 and more has its message made by the declaration.
 ///
 /// # Errors
 ///
 /// What was violated.
 pub fn messages(data: &[u8]) -> Verdict {
-    type Set = OrSet<u8, Inline<4>, Inline<3>>;
-    let ids = [1, 2, 3].map(NodeId::new);
-    let config = Config { durable: data.len().is_multiple_of(2), ..Config::default() };
-    type Node = Replica<Set, Inline<2>, Inline<128>>;
-    let mut node = Node::new(Actor::from(ids[0]), &ids, Set::new(), config)
-        .map_err(|error| error.to_string())?;
+    outcomes(data).map(drop)
+}
+
+/// The same; what became of the messages.
+///
+/// # Errors
+///
+/// What was violated.
+pub fn outcomes(data: &[u8]) -> Result<Outcomes, String> {
+    let mut victim =
+        Victim::new(Config { durable: data.len().is_multiple_of(2), ..Config::default() })?;
     let mut input = Reader::new(data);
     for time in 1..40 {
         let (Ok(from), Ok(piece)) = (input.u8(), input.bytes()) else { break };
-        let now = Instant::from_millis(time * 200);
-        match (from, Message::from_slice(piece)) {
-            (0, _) => node.tick(now),
-            (1, _) => _ = node.update(|set, me| set.add(me, piece.len() as u8)),
-            (2, _) => _ = node.update(|set, _| Ok::<_, ()>(set.clear())),
-            (_, Ok(message)) => _ = node.receive(now, NodeId::new(u64::from(from) - 2), message),
-            _ => {}
+        victim.step(Instant::from_millis(time * 200), from, piece);
+        victim.drain()?;
+        is_canonical(victim.node.state())?;
+    }
+    Ok(victim.outcomes)
+}
+
+type Set = OrSet<u8, Inline<4>, Inline<3>>;
+
+struct Victim {
+    node: Replica<Set, Inline<2>, Inline<128>>,
+    echo: Echo,
+    outcomes: Outcomes,
+}
+
+impl Victim {
+    fn new(config: Config) -> Result<Self, String> {
+        let ids = [1, 2, 3].map(NodeId::new);
+        let node = Replica::new(Actor::from(ids[0]), &ids, Set::new(), config);
+        let node = node.map_err(|error| error.to_string())?;
+        Ok(Self { node, echo: Echo::default(), outcomes: Outcomes::default() })
+    }
+
+    fn step(&mut self, now: Instant, from: u8, piece: &[u8]) {
+        let sender = NodeId::new(u64::from((from & 0x7f).saturating_sub(2)));
+        match from {
+            0 => self.node.tick(now),
+            1 => _ = self.node.update(|set, me| set.add(me, piece.len() as u8)),
+            2 => _ = self.node.update(|set, _| Ok::<_, ()>(set.clear())),
+            3..128 => {
+                if let Ok(message) = Message::from_slice(piece) {
+                    self.receive(now, sender, message);
+                }
+            }
+            _ => self.receive_generated(now, sender, piece),
         }
-        let mut tickets = Vec::new();
+    }
+
+    /// A message with states and deltas of a peer that has what the replica has, and more.
+    fn receive_generated(&mut self, now: Instant, from: NodeId, piece: &[u8]) {
+        let mut later = self.node.state().clone();
+        let mut batch = Vec::new();
+        for element in 0..2 {
+            let Ok(delta) = later.add(Actor::from(from), element) else { continue };
+            let frame = delta_bytes::<Set>(&delta);
+            batch.push(frame.len() as u8);
+            batch.extend(frame);
+        }
+        let states = [bytes(&later), bytes(self.node.state()), bytes(&Set::new())];
+        let states: Vec<&[u8]> = states.iter().map(Vec::as_slice).collect();
+        let batches = [
+            &batch[..],
+            batch.get(..usize::from(batch.first().copied().unwrap_or(0)) + 1).unwrap_or_default(),
+        ];
+        let (generation, last) = (self.echo.last("generation"), self.node.status().last);
+        let (own, theirs) = ([generation], [self.echo.last("acks_generation"), 1]);
+        let (acked, next) = ([last], [self.echo.last("acks") + 1]);
+        let hints = [
+            Hint::near("acks_generation", &own),
+            Hint::near("generation", &theirs),
+            Hint::near("acks", &acked),
+            Hint::near("first", &next),
+            Hint::near("last", &next),
+            Hint::bytes("batch", &batches),
+            Hint::bytes("state", &states),
+        ];
+        if let Some(message) = Input::new(piece).message(&hints) {
+            self.receive(now, from, message);
+        }
+    }
+
+    fn receive(&mut self, now: Instant, from: NodeId, message: Message<'_, Set>) {
+        let body = body(&message);
+        let result = self.node.receive(now, from, message);
+        self.outcomes.record(body, result);
+    }
+
+    fn drain(&mut self) -> Verdict {
+        let mut last = None;
         for said in 0.. {
-            match node.poll() {
-                Some(Output::Persist(ticket, _)) => tickets.push(ticket),
+            match self.node.poll() {
+                Some(Output::Persist(ticket, _)) => last = Some(ticket),
+                Some(Output::Send(_, message)) if said < 100 => self.echo.sent(&message),
                 Some(_) if said < 100 => {}
                 Some(_) => return Err("it does not stop talking".into()),
                 None => break,
             }
         }
-        tickets.into_iter().for_each(|ticket| node.persisted(ticket));
-        is_canonical(node.state())?;
+        if let Some(ticket) = last {
+            self.node.persisted(ticket);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// The name of what the message carries.
+fn body(message: &Message<'_, Set>) -> &'static str {
+    let mut body = "";
+    message.visit(&mut |field| {
+        if let FieldValue::Variant(name) = field.value {
+            body = name;
+        }
+    });
+    body
 }
 
 fn pieces<T: Crdt>(new: &T, data: &[u8]) -> Verdict {
@@ -101,7 +191,7 @@ fn pieces<T: Crdt>(new: &T, data: &[u8]) -> Verdict {
 
 fn read<T: Crdt>(new: &T, bytes: &[u8]) -> Result<Option<T>, String> {
     let state = T::from_slice(bytes).ok();
-    same(bytes, state.clone())?;
+    check_round_trip::<T>(bytes)?;
     if let Some(state) = &state
         && (state.compare(state) != Causality::Equal
             || !matches!(new.compare(state), Causality::Before | Causality::Equal))
@@ -163,15 +253,6 @@ fn is_canonical<T: Crdt>(state: &T) -> Verdict {
     match T::from_slice(&bytes) {
         Ok(read) if read == *state => Ok(()),
         other => Err(format!("{state:?} is written as {bytes:02x?} and read as {other:?}")),
-    }
-}
-
-fn same<'a, T: Wire<'a> + Debug>(data: &[u8], value: Option<T>) -> Verdict {
-    match value {
-        Some(value) if bytes(&value) != data => {
-            Err(format!("{value:?} was read from {data:02x?} and is written otherwise"))
-        }
-        _ => Ok(()),
     }
 }
 

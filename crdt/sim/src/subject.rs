@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use quorate_clocks::{Actor, Storage};
-use quorate_core::{Fatal, Instant, Machine, NodeId, Rejected, Rng};
+use quorate_core::{Fatal, Instant, Machine, NodeId, Rejected, Rng, Shown};
 use quorate_crdt::{Config, Crdt, Event, Message, OrSet, Record, Replica};
 use quorate_sim::{Access, Marks, Subject, Swarm};
 
@@ -169,6 +169,14 @@ where
         _marks: &mut Marks,
     ) -> Result<bool, String> {
         Ok(false)
+    }
+
+    fn format_message(message: &<Self::Machine as Machine>::Message<'_>) -> String {
+        Shown(message).to_string()
+    }
+
+    fn format_record(record: &<Self::Machine as Machine>::Record<'_>) -> String {
+        Shown(record).to_string()
     }
 
     fn durable(&mut self, node: usize, record: Record<'_, Set<S, A>>) {

@@ -7,6 +7,7 @@ mod corpus;
 use corpus::replay;
 use quorate_core::Rng;
 use quorate_crdt_sim::hostile;
+use quorate_sim::hostile::Outcomes;
 
 #[test]
 fn decoder_corpus() {
@@ -30,4 +31,24 @@ fn random_bytes() {
         data[0] = rng.below(18) as u8;
         hostile::decode(&data).unwrap();
     }
+}
+
+#[test]
+fn generated_messages() {
+    let mut rng = Rng::new(8);
+    let mut outcomes = Outcomes::default();
+    for _ in 0..4_000 {
+        let mut data = Vec::new();
+        for _ in 0..20 {
+            let len = rng.below(24) as u8;
+            data.extend([
+                if rng.chance(1, 4) { rng.below(3) } else { 131 + rng.below(4) } as u8,
+                len,
+            ]);
+            data.extend((0..len).map(|_| rng.next_u64() as u8));
+        }
+        outcomes.merge(hostile::outcomes(&data).unwrap());
+    }
+    let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
+    assert!(kinds.0 == 5 && kinds.1 >= 17, "{kinds:?}\n{outcomes}");
 }

@@ -1,6 +1,8 @@
 use core::fmt;
 
-use quorate_core::{Declared, DecodeError, Field, Form, Reader, Shape, Source, Wire, Writer, wire};
+use quorate_core::{
+    Declared, DecodeError, Field, Form, Reader, Shape, Source, VisitedField, Wire, Writer, wire,
+};
 
 use crate::Crdt;
 
@@ -190,6 +192,14 @@ impl<'a, T: Crdt> Field<'a> for Record<'a, T> {
 
 impl<'a, T: Crdt> Declared<'a> for Record<'a, T> {
     const SHAPE: Shape = Shape { name: "Record", variants: RecordBody::<'a, T>::SHAPE.variants };
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn visit(&self, visitor: &mut dyn FnMut(VisitedField<'_>)) {
+        self.0.visit(visitor);
+    }
 
     fn encode_declared(&self, out: &mut Writer<'_>) {
         self.0.encode_declared(out);
