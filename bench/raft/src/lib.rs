@@ -26,3 +26,8 @@ pub use error::Failure;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// A transport, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../drivers/README.md")]
+pub struct Transport;

@@ -6,7 +6,8 @@ mod corpus;
 
 use corpus::replay;
 use quorate_clocks_sim::hostile;
-use quorate_core::Rng;
+use quorate_clocks::causal::Message;
+use quorate_core::{Declared, Rng};
 use quorate_sim::hostile::Outcomes;
 
 #[test]
@@ -81,5 +82,5 @@ fn generated_messages() {
         outcomes.merge(hostile::outcomes(&data).unwrap().0);
     }
     let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
-    assert!(kinds.0 == 3 && kinds.1 >= 8, "{kinds:?}\n{outcomes}");
+    assert!(kinds.0 == Message::SHAPE.variants.len() && kinds.1 >= 8, "{kinds:?}\n{outcomes}");
 }

@@ -5,7 +5,8 @@
 mod corpus;
 
 use corpus::replay;
-use quorate_core::Rng;
+use quorate_core::{Declared, Rng};
+use quorate_raft::Message;
 use quorate_raft_sim::hostile;
 use quorate_sim::hostile::Outcomes;
 
@@ -31,5 +32,5 @@ fn random_inputs_pass() {
         outcomes.merge(result.unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}")));
     }
     let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
-    assert!(kinds.0 == 18 && kinds.1 >= 63, "{kinds:?}\n{outcomes}");
+    assert!(kinds.0 == Message::SHAPE.variants.len() && kinds.1 >= 63, "{kinds:?}\n{outcomes}");
 }
