@@ -253,6 +253,9 @@ fn hints_are_for_the_fields_they_name() {
     assert_eq!(made, Message::Others { yes: true, node: NodeId::new(2), maybe: None, data });
     let mut source = Source::new(&[1, 2], &[]);
     assert_eq!((source.byte(), source.rest()), (1, &[2][..]));
+    // a choice of one takes no byte
+    assert_eq!((source.one_of(&[5]), source.rest()), (5, &[2][..]));
+    assert_eq!((source.one_of::<u8>(&[]), source.rest()), (0, &[][..]));
 }
 
 #[test]

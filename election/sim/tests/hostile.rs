@@ -1,8 +1,6 @@
 //! Hostile inputs to election nodes and detectors: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeSet;
-
 #[path = "../../../fuzz/replay.rs"]
 mod corpus;
 
@@ -40,8 +38,9 @@ fn random_inputs_pass() {
         let result = hostile::outcomes(&data);
         outcomes.merge(result.unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}")));
     }
+    let rejected = outcomes.rejected_kinds();
     let variants = [bully::Message::SHAPE, ring::Message::SHAPE].map(|shape| shape.variants);
-    let names: BTreeSet<_> = variants.concat().iter().map(|variant| variant.name).collect();
-    let kinds = (outcomes.accepted_kinds(), outcomes.rejected_kinds());
-    assert!(kinds.0 == names.len() && kinds.1 >= 36, "{kinds:?}\n{outcomes}");
+    let mut names = variants.into_iter().flatten().map(|variant| variant.name);
+    let accepted = names.all(|name| outcomes.accepted(name) >= 20);
+    assert!(accepted && rejected >= 36, "{rejected} kinds of rejections\n{outcomes}");
 }
