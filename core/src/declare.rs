@@ -15,7 +15,7 @@ pub trait Declared<'a>: Field<'a> {
     /// Hands the fields over, in order: for texts and digests that treat some of them in their own way.
     fn visit(&self, visitor: &mut dyn FnMut(VisitedField<'_>));
 
-    /// Writes the value as it is declared. [`Wire::encode`] does the same, unless it is written by hand: then a test compares
+    /// Writes the value as it is declared. [`Wire::encode`](crate::Wire::encode) does the same, unless it is written by hand: then a test compares
     /// the two.
     fn encode_declared(&self, out: &mut Writer<'_>);
 
@@ -27,7 +27,7 @@ pub trait Declared<'a>: Field<'a> {
     fn decode_declared(input: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 
-/// Declares a message or record once: the type, its [`Wire`] form, its text, its generator and its table.
+/// Declares a message or record once: the type, its [`Wire`](crate::Wire) form, its text, its generator and its table.
 ///
 /// An enum is encoded as its number and then its fields, in order; a struct as its fields. Attributes and documentation are
 /// those of the type. Fields have types that are a [`Field`]. A type may have one lifetime, and after it one type parameter with
@@ -68,7 +68,7 @@ pub trait Declared<'a>: Field<'a> {
 /// # Ok::<(), quorate_core::Overflow>(())
 /// ```
 ///
-/// With `by hand;` in front the [`Wire`] form is written separately, for messages on a hot path; the declaration still gives
+/// With `by hand;` in front the [`Wire`](crate::Wire) form is written separately, for messages on a hot path; the declaration still gives
 /// the rest, and [`Declared::encode_declared`] to compare with.
 #[macro_export]
 macro_rules! wire {

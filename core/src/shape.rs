@@ -63,7 +63,7 @@ pub struct Variant {
 pub struct FieldShape {
     /// Its name.
     pub name: &'static str,
-    /// How it is encoded: [`Field::FORM`].
+    /// How it is encoded: [`Field::FORM`](crate::Field::FORM).
     pub form: Form,
     /// Its documentation, line by line; other attributes are empty lines.
     pub doc: &'static [&'static str],

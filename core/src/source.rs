@@ -1,6 +1,6 @@
 //! Bytes that values are made of: a fuzzer's, or those of a generator of hostile messages.
 
-/// Bytes that [`Field::generate`] makes values of. When they run out, it gives zeros and empty runs, so every value ends.
+/// Bytes that [`Field::generate`](crate::Field::generate) makes values of. When they run out, it gives zeros and empty runs, so every value ends.
 ///
 /// ```
 /// use quorate_core::Source;

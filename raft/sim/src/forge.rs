@@ -124,6 +124,7 @@ fn push(out: &mut Vec<u8>, write: impl Fn(&mut Writer<'_>)) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::text_format::line;
     use super::*;
