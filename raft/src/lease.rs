@@ -27,7 +27,7 @@ pub(crate) struct Lease {
 
 impl<S: Storage> Raft<S> {
     /// Up to which index the application must have applied the log to be read linearizably *now*, without any message: `None` when this
-    /// node does not lead, or its lease does not hold. Then [`read`](Self::read) is the way.
+    /// node does not lead, or its lease does not hold. Then [`read`](quorate_log::ReplicatedLog::read) is the way.
     ///
     /// A majority answered a message of this leader, and stated for how long it votes for nobody else after it got it: for its shortest
     /// election timeout. So counted from when that message was sent, for the least of what was stated, and for as much less as the clocks may be off by

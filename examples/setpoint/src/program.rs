@@ -194,10 +194,9 @@ impl Program {
                 self.read = None;
                 self.answer = Some(error("the leader changed: try again"));
             }
-            Event::Read { through } => {
-                if self.read.take_if(|(read, _)| *read <= through).is_some() {
-                    self.answer = Some(self.write_values(&mut ok("")));
-                }
+            Event::Read { through } if self.read.is_some_and(|(read, _)| read <= through) => {
+                self.read = None;
+                self.answer = Some(self.write_values(&mut ok("")));
             }
             Event::LogFull => self.compact_all = true,
             Event::SnapshotWanted { to, index, offset, .. } => {
