@@ -1,5 +1,6 @@
 // The programs `raft` and `raft_inline` include this; `Kind` is the storage.
 
+use quorate_raft::ReplicatedLog as _;
 use quorate_bench_size::{Port, machine, program};
 use quorate_core::{Machine as _, NodeId};
 use quorate_raft::{Config, Entries, Event, Raft};
