@@ -67,3 +67,10 @@ fn drain_matches_poll() {
     (1..=3).for_each(check::<ElectionSubject<Ring<ChangRoberts, Inline<7>>>>);
     (1..=3).for_each(check::<ElectionSubject<Ring<HirschbergSinclair, Inline<28>>>>);
 }
+
+/// A leader that has just been elected asks at once whether it is followed: if it waited for its heartbeat, a node with a later
+/// epoch would begin another election before it goes on.
+#[test]
+fn newly_elected_leader_asks_about_a_rival_at_once() {
+    run::<ElectionSubject<Ring<Collecting, Inline<7>>>>(9489, None, false).unwrap();
+}

@@ -204,6 +204,8 @@ impl<S: Storage> Bully<S> {
             targets |= bit(leader);
         }
         self.clear_role();
+        // an election takes its time, so that a leader it makes may ask at once
+        self.asked = false;
         if targets == 0 {
             self.claim();
             return;

@@ -210,6 +210,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     pub(super) fn start_election(&mut self) {
         let me = self.members.me();
         self.clear_role();
+        // an election takes its time, so that a leader it makes may ask at once
+        self.asked = false;
         self.set_role(Role::Waiting, self.config.outcome_timeout_us);
         let Some(token) = self.leadership.epoch.max(self.token).next_for(me) else {
             return; // out of epochs: nothing can be done, but time must go on
