@@ -21,7 +21,7 @@ fn trace_is_printed_and_deterministic() {
     let output = sim(&["--seeds", "1", "--from", "3", "--trace"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("event: leader of term") && text.contains("append term"));
+    assert!(text.contains("event: leader of term") && text.contains("Append term"));
     let again = sim(&["--seeds", "1", "--from", "3", "--trace"]);
     assert_eq!(text.into_bytes(), again.stdout, "the same seed gives the same trace");
 }

@@ -12,8 +12,8 @@
 //! campaign 1
 //! ----
 //!   1 event: candidate in term 1
-//!   1 writes term 1, vote for 1
-//!   1->2  request-vote term 1, log ends at 0@0
+//!   1 writes Vote term 1, vote 1
+//!   1->2  RequestVote term 1, last 0@0
 //! ```
 //!
 //! A file is a row of blocks, set apart by blank lines. Lines that start with `#` are comments; the first block tells what is
