@@ -1,9 +1,8 @@
 // The programs `raft` and `raft_inline` include this; `Kind` is the storage.
 
-use quorate_raft::ReplicatedLog as _;
 use quorate_bench_size::{Port, machine, program};
 use quorate_core::{Machine as _, NodeId};
-use quorate_raft::{Config, Entries, Event, Raft};
+use quorate_raft::{Config, Entries, Event, Raft, ReplicatedLog as _};
 
 const LOG_BYTES: usize = 4096;
 const LOG_ENTRIES: usize = 128;

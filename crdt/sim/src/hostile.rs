@@ -122,7 +122,7 @@ impl Victim {
         ];
         let (generation, last) = (self.echo.last("generation"), self.node.status().last);
         let (own, theirs) = ([generation], [self.echo.last("acks_generation"), 1]);
-        let (acked, next) = ([last], [self.echo.last("acks") + 1]);
+        let (acked, next) = ([last], [self.echo.last("acks").saturating_add(1)]);
         let hints = [
             Hint::near("acks_generation", &own),
             Hint::near("generation", &theirs),
