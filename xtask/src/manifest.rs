@@ -100,4 +100,21 @@ mod tests {
         assert_eq!(of("quorate-raft"), Some((true, true, true)));
         assert_eq!(of("xtask"), Some((false, false, false)));
     }
+
+    /// A published package holds its sources, its README and both licenses, and not its tests: those need packages that are not published.
+    #[test]
+    fn published_packages_are_complete() -> Outcome {
+        for package in packages()?.iter().filter(|package| package.is_published) {
+            let Package { name, library: Some(library), .. } = package else { continue };
+            let folder = library.ancestors().nth(2).unwrap_or(library);
+            for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+                assert!(folder.join(file).is_file(), "{name} lacks {file}: link it, as in core");
+            }
+            let path = folder.join("Cargo.toml");
+            let manifest = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
+            let include = list(&manifest, "include");
+            assert_eq!(include, ["/src", "/README.md", "/LICENSE-*"], "{name}: `include`");
+        }
+        Ok(())
+    }
 }
