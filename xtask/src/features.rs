@@ -69,6 +69,7 @@ fn subsets(features: &[String]) -> Vec<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::targets;
 
     #[test]
     fn each_subset_appears_once() {
@@ -78,5 +79,16 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 8);
+    }
+
+    /// The no_std crates at the top level; drivers and examples have folders of their own.
+    #[test]
+    fn every_protocol_crate_is_listed() -> Outcome {
+        for member in targets::protocol_crates()? {
+            let folder = member.folder.as_str();
+            let is_listed = PROTOCOL_CRATES.contains(&folder);
+            assert_eq!(is_listed, !folder.contains('/'), "{folder}: add it to PROTOCOL_CRATES");
+        }
+        Ok(())
     }
 }
