@@ -214,7 +214,9 @@ pub struct Encoded<'a, H> {
 }
 
 impl<'a, H: Header> Encoded<'a, H> {
-    /// Iterates over a run of whole entries.
+    /// Iterates over a run of entries. It ends at the first that is cut short or begins with no
+    /// header, so a run from a peer or the disk is valid if [nothing is left](Self::rest) at the
+    /// end.
     ///
     /// ```
     #[doc = example_header!()]
@@ -228,6 +230,18 @@ impl<'a, H: Header> Encoded<'a, H> {
     }
 
     /// The bytes that were not iterated over yet.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::Encoded;
+    /// /// What a protocol checks before [`Log::append`](quorate_log::Log::append).
+    /// fn is_valid(run: &[u8]) -> bool {
+    ///     let mut entries = Encoded::<Head>::new(run);
+    ///     while entries.next().is_some() {}
+    ///     entries.rest().is_empty()
+    /// }
+    /// assert!(is_valid(b"\x01\x02hi\x02\x00") && !is_valid(b"\x01\x02h"));
+    /// ```
     ///
     /// ```
     #[doc = example_header!()]

@@ -7,16 +7,18 @@ use quorate_core::NodeId;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// This node does not lead, and the log does not hand commands to the leader from here: hand it over yourself, if the leader
-    /// is known.
+    /// This node does not lead, and the log does not forward commands from here: the protocol
+    /// cannot, or its configuration has that off (Raft's `Config::forward`). Send the command to
+    /// this leader yourself; without one, wait for a [change](crate::Notice::LeaderChanged).
     NotLeader(Option<NodeId>),
-    /// The command is larger than an entry may be, or than what can be handed to the leader.
+    /// The command is larger than an entry may be, or than what can be forwarded. Submitting it
+    /// again will not help.
     TooLarge,
-    /// Too much is on its way: try again when some of it has been decided.
+    /// Too much is on its way: try again after the next [`Committed`](crate::Notice::Committed).
     Busy,
     /// The log has no room: take a snapshot, then try again.
     LogFull,
-    /// The machine stopped itself.
+    /// The machine stopped itself: stop the node and inspect its disk.
     Stopped,
 }
 
@@ -25,7 +27,9 @@ pub enum SubmitError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Only a leader can confirm reads, and this node knows of none, or cannot ask it: ask it yourself, if it is known.
+    /// Only a leader can confirm reads, and this node knows of none, or cannot ask it. Send the
+    /// read to this leader yourself; without one, wait for a
+    /// [change](crate::Notice::LeaderChanged).
     NotLeader(Option<NodeId>),
     /// This node is a witness, and has no state to read: ask another.
     Witness,

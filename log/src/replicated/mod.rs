@@ -18,6 +18,10 @@ pub use notice::{Forwarded, Notice};
 /// [`Notice::Committed`]. A command that is submitted is not yet in the log, and may never be: [`Submissions`](crate::Submissions)
 /// keeps track of what became of each, and submits again where that is wanted.
 ///
+/// The machine's events are the protocol's own. [`notice`](Self::notice) is the part of them that
+/// every log has, and `None` for the rest: an application that knows its protocol matches on the
+/// event as well, for snapshots and members.
+///
 /// A program that is written against this trait runs on any log of the family:
 ///
 /// ```
@@ -36,11 +40,13 @@ pub trait ReplicatedLog: Machine {
     /// How the log's entries begin.
     type Header: Header;
 
-    /// Hands a command to the log. A leader proposes it; another node hands it to the leader, where the protocol does that.
+    /// Hands a command to the log. A leader proposes it; another node forwards it to the leader,
+    /// where the protocol does that and its configuration has it on.
     ///
     /// # Errors
     ///
-    /// [`SubmitError`]; nothing was changed, and the command is certainly not in the log.
+    /// [`SubmitError`], which says what to do; nothing was changed, and the command is certainly
+    /// not in the log.
     fn submit(&mut self, command: &[u8]) -> Result<Submitted, SubmitError>;
 
     /// Asks to read the application's state linearizably. When a notice of [`Notice::Read`] comes with this id or a later one,
@@ -66,7 +72,7 @@ pub trait ReplicatedLog: Machine {
 pub enum Submitted {
     /// This node leads, and proposed it.
     Proposed(Proposal),
-    /// It is on its way to the leader: [`Notice::Forwarded`] tells whether that proposed it.
+    /// It is on its way to the leader: [`Notice::Forwarded`] tells whether the leader proposed it.
     Forwarded(ForwardId),
 }
 

@@ -1,13 +1,15 @@
 use super::{ForwardId, Proposal, ReadId};
 use crate::{Entries, Header, Index};
 
-/// What an event of a replicated log tells of commands, reads and the leader.
+/// What an event of a replicated log tells of commands, reads and the leader: see
+/// [`ReplicatedLog::notice`](crate::ReplicatedLog::notice).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Notice<'a, H: Header> {
     /// These entries are committed, and come next: apply them in order.
     Committed(Entries<'a, H>),
-    /// What became of commands that were handed to the leader: these, one after the other, had the same end.
+    /// What became of commands that were forwarded to the leader: `count` of them, with ids from
+    /// `first` on, ended alike.
     Forwarded {
         /// The first.
         first: ForwardId,
@@ -16,9 +18,10 @@ pub enum Notice<'a, H: Header> {
         /// Their end.
         end: Forwarded,
     },
-    /// What this node proposed, or the leader for it, in epochs before `before` and did not come in
-    /// [`Committed`](Self::Committed) will never be committed; but for indexes up to `after`, in whose place a snapshot came:
-    /// only the state that was in it knows of those.
+    /// Proposals of this node, or of the leader for it, in epochs before `before` are decided.
+    /// Those that were not in [`Committed`](Self::Committed) will never be committed, except
+    /// perhaps those at indexes up to `after`: a snapshot came in their place, and only its state
+    /// knows of them.
     Dropped {
         /// Epochs before this one.
         before: u64,
@@ -30,8 +33,9 @@ pub enum Notice<'a, H: Header> {
         /// The last id.
         through: ReadId,
     },
-    /// Another node leads, this node, or none that is known: [`ReplicatedLog::leadership`](crate::ReplicatedLog::leadership) tells.
-    /// Reads that were asked for before are dropped.
+    /// The leader changed: it is another node, this node, or unknown.
+    /// [`ReplicatedLog::leadership`](crate::ReplicatedLog::leadership) tells which. Reads that were
+    /// asked for before are dropped: ask again.
     LeaderChanged {
         /// The epoch.
         epoch: u64,

@@ -197,7 +197,8 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
     /// ```
     fn push(&mut self, header: Self::Header, data: &[u8]) -> Result<(), Full>;
 
-    /// Adds the entries of a validated run as far as they fit, and returns how many those are.
+    /// Adds the entries of a run as far as they fit, and returns how many those are. The run must
+    /// be valid, as [`Encoded::rest`](crate::Encoded::rest) shows how to check.
     ///
     /// ```
     #[doc = example_header!()]

@@ -2,20 +2,23 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
-    /// Numbers from the oldest undecided command to the newest, at most; with [`Inline`](super::Inline) storage, at most its
-    /// capacity. Default 1024.
+    /// At most so many numbers from the oldest undecided command to the newest, so one that stays
+    /// undecided holds up new ones. With [`Inline`](super::Inline) storage, at most its capacity.
+    /// Default 1024.
     pub max_pending: usize,
-    /// How long a command may take, in µs; then its outcome is told as what is known of it. Default 5 s.
+    /// How long a command may take, in µs. Then it ends with what is known of it: see
+    /// [`Outcome`](super::Outcome). Default 5 s.
     pub timeout_us: u64,
-    /// How long to wait after a command was not taken, in µs. Default 20 ms.
+    /// How long to wait after the log did not take a command, in µs. Default 20 ms.
     pub retry_us: u64,
-    /// A command that was handed to the leader by the application itself and is not applied after this long is handed over again, in
-    /// µs. Default 1 s.
+    /// A command that the application itself [handed to the
+    /// leader](super::Submissions::handed_over), and that is not applied after this long, is due
+    /// again, in µs. Default 1 s.
     pub resend_us: u64,
     /// Submit commands again that may be in the log already. The state machine must then recognize what it has applied.
     pub again: bool,
-    /// Leaders that were lost, one after the other, while they had a command: after these it is not submitted again, as it may be
-    /// what ended them; 0 for no limit. Default 0.
+    /// After so many leaders were lost while they had a command, it is not submitted again: it may
+    /// be what made them fail. 0 for no limit. Default 0.
     pub max_lost_leaders: u32,
 }
 

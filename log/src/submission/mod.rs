@@ -1,20 +1,38 @@
 //! The commands of a node that are on their way into a replicated log.
 //!
-//! A command may be refused, lost with a leader, or committed without the node that waits for it hearing so. [`Submissions`] keeps
-//! those that are undecided, in a bounded queue; says which are to be submitted, and submitted again, when the leader changes or
-//! a message is lost; and tells the outcome of each exactly once.
+//! A command may be refused, lost with a leader, or committed without the node that waits for it
+//! learning of it. [`Submissions`] keeps undecided commands in a bounded queue. It says which to
+//! submit, and which to submit again after the leader changed or a message was lost. Each command
+//! ends exactly once: [`applied`](Submissions::applied) or [`applied_at`](Submissions::applied_at)
+//! returns it, or [`outcome`](Submissions::outcome) does.
+//!
+//! The crate's README.md has tables of which of these, or of [sessions](crate::session), an
+//! application needs, and what to do on each error and outcome. The README.md of `quorate-raft` has
+//! a whole application on three nodes.
 //!
 //! # At most once, or exactly once
 //!
-//! With [`Config::once`], a command is submitted again only while it is certainly not in the log. Its outcome may be
-//! [`Unknown`](Outcome::Unknown), and the state machine needs nothing. An entry is recognized by its place:
-//! [`Submissions::applied_at`].
+//! With [`Config::once`], a command is submitted again only while it is certainly not in the log.
+//! Its outcome may be [`Unknown`](Outcome::Unknown), and the state machine needs nothing. An entry
+//! is recognized by its place, so the log must tell the epoch of each, as Raft does: call
+//! [`Submissions::applied_at`] for each entry, the protocol's own as well.
 //!
-//! With [`Config::again`], a command is submitted until it is applied, and so may be in the log more than once. The state machine
-//! must apply it once: every command carries the node, a number that is new with each start of the node, such as a count of its
-//! starts, and the [number](Due::number) it has here; and the replicated state remembers, for each node, which numbers it
-//! applied above the [floor](Due::floor). Then an entry is recognized by what it carries: [`Submissions::applied`].
-//! [Sessions](crate::session) do the same for clients outside the cluster.
+//! With [`Config::again`], a command is submitted until it is applied, and so may be in the log
+//! more than once. The state machine must apply it once, and an entry is recognized by what it
+//! carries. So put into every command:
+//!
+//! * the id of the node, and a count of its starts, which the node keeps on its disk: numbers begin
+//!   anew with each start;
+//! * the command's [number](Due::number) and the [floor](Due::floor), up to which every number is
+//!   decided.
+//!
+//! The replicated state, and so every snapshot, has for each node its latest start and the numbers
+//! that were applied above the largest floor. A command of an earlier start, at or below that
+//! floor, or with one of these numbers is skipped: it is a copy, or was given up. When a command of
+//! this node and this start comes by, call [`Submissions::applied`] whether it was skipped or not.
+//! A snapshot may take the place of entries: after one is installed, call it for each pending
+//! number that the new state has. [Sessions](crate::session) do the same for clients outside the
+//! cluster.
 //!
 //! # The loop
 //!
@@ -35,10 +53,12 @@
 //!     let result = submit(&[*command]); // `log.submit(…)`
 //!     submissions.submitted(now, leadership, number, result);
 //! }
-//! // for each event: `submissions.event::<L>(now, &event)`; for each entry that is applied:
+//! // for each event: first `submissions.event::<L>(now, &event)`; then, for each entry that is applied:
 //! let done = submissions.applied_at(Proposal { epoch: 3, index: 9 });
 //! assert_eq!(done, Some((1, 21))); // the client can be answered
-//! assert_eq!(submissions.outcome(now), None); // and nobody else
+//! // then, until there is none: `Some((number, command, outcome))` is a command that is not waited for any longer
+//! assert_eq!(submissions.outcome(now), None);
+//! // sleep until the earlier deadline: the log's, or `submissions.deadline()`
 //! # now = now.after(1);
 //! # Ok::<(), Full>(())
 //! ```

@@ -2,19 +2,23 @@ use core::fmt;
 
 use crate::SubmitError;
 
-/// What became of a command that was not seen applied.
+/// What became of a command that [`applied`](super::Submissions::applied) and
+/// [`applied_at`](super::Submissions::applied_at) did not return. The crate's README.md says what
+/// to do on each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It is committed. Told only where the entry was applied before its place was known, as it may be at a node that handed the
-    /// command to the leader.
+    /// It is committed, and was applied here before its place was known: a node that handed the
+    /// command to the leader may learn its place late. What applying it returned is not known here.
     Committed,
     /// It was proposed, and another entry is in its place: it is not in the log, and never will be.
     Lost,
-    /// It was not taken, for this reason the last time, or because no leader was found: it is not in the log, and never will be.
+    /// The log did not take it, and this is why at the last attempt;
+    /// [`NotLeader(None)`](SubmitError::NotLeader) if there was none for want of a leader. It is
+    /// not in the log, and never will be.
     Refused(SubmitError),
-    /// It may be in the log, now or later, or not.
+    /// It may be in the log, or get there later, or not. Submitting it anew may apply it twice.
     Unknown,
 }
 

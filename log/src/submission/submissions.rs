@@ -10,11 +10,24 @@ use crate::{
     Submitted,
 };
 
-/// The commands of a node that are on their way into a replicated log: the module's page shows the loop.
+/// The commands of a node that are on their way into a replicated log. The [module's
+/// page](crate::submission) shows the loop.
 ///
 /// `T` is what the application keeps of a command: the command itself, and perhaps who waits for it.
 ///
-/// Calls look at every pending command, but for those that come often and find nothing to do.
+/// In each turn of the driver's loop, in this order:
+///
+/// 1. [`due`](Self::due), the log's [`submit`](ReplicatedLog::submit) and
+///    [`submitted`](Self::submitted), until nothing is due;
+/// 2. [`event`](Self::event) for each event that the machine emits, then [`applied`](Self::applied)
+///    or [`applied_at`](Self::applied_at) for each entry in it;
+/// 3. [`outcome`](Self::outcome), until there is none.
+///
+/// Sleep until the earlier of [`deadline`](Self::deadline) and the machine's. When the machine
+/// stopped itself, call [`stop`](Self::stop): no notice tells of that.
+///
+/// A call takes time proportional to the pending commands, except the frequent ones when there is
+/// nothing to do.
 #[derive(Debug)]
 pub struct Submissions<T: Debug, S: Storage> {
     config: Config,
@@ -58,11 +71,12 @@ enum Pass {
 pub struct Due<'a, T> {
     /// Its number: they follow on each other, from 1.
     pub number: u64,
-    /// Every number up to this one is decided.
+    /// Every number up to this one is decided: the state machine need not remember them, and skips
+    /// commands that have one.
     pub floor: u64,
     /// The command.
     pub command: &'a T,
-    /// It was handed over before, and may have come to something.
+    /// It was handed over before, and may be in the log already.
     pub again: bool,
 }
 
@@ -175,7 +189,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         Some(Due { number, floor, command: &pending.command, again: pending.is_again() })
     }
 
-    /// What the log said to a command that was [`due`](Self::due).
+    /// What the log's [`submit`](ReplicatedLog::submit) returned for a command that was
+    /// [`due`](Self::due), with the leadership that `due` was given. On an error the command is due
+    /// again later, except after [`TooLarge`](SubmitError::TooLarge) and
+    /// [`Stopped`](SubmitError::Stopped), which end it.
     ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
@@ -268,8 +285,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// Submits a command to no more leaders, if so many were lost, one after the other, while they had it: in place of
-    /// [`Config::max_lost_leaders`].
+    /// Replaces [`Config::max_lost_leaders`] for one command.
     ///
     /// ```
     /// # use quorate_core::Instant;
@@ -286,7 +302,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// Whether as many leaders were lost while they had the command as may be: it is not submitted again.
+    /// Whether the command reached its [limit of lost leaders](Config::max_lost_leaders), and so is
+    /// not submitted again.
     ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
@@ -349,7 +366,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// Takes an event of the log: every one.
+    /// Takes an event of the log. Call it for every event, before the entries in it are applied.
     pub fn event<L: ReplicatedLog>(&mut self, now: Instant, event: &L::Event<'_>) {
         if let Some(notice) = L::notice(event) {
             self.notice(now, &notice);
@@ -368,8 +385,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// An entry is applied that carries this number in the name of this node and this start of it. Gives the command back, if it was
-    /// waited for: it is committed.
+    /// An entry is applied that carries this number, this node's id and its present start. Returns
+    /// the command if it is still pending: it is committed.
     ///
     /// ```
     /// # use quorate_core::Instant;
@@ -385,8 +402,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.remove(at)
     }
 
-    /// The entry at this place is applied; of a log that tells the epoch of each, such as Raft's. Gives back the command that was
-    /// proposed there, with its number: it is committed. A command that was proposed there in another epoch is lost.
+    /// The entry at this place is applied. Returns the command that this node proposed there, with
+    /// its number: it is committed. A command that was proposed there in another epoch is lost. For
+    /// logs that tell the epoch of each entry, such as Raft's; call it for the protocol's own
+    /// entries as well, since one of them may be in the place of a command.
     ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
@@ -422,8 +441,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         Some((number, self.remove(at)?))
     }
 
-    /// The next command that is not waited for any longer, with its number and what is known of it: ask until there is none, in
-    /// every turn of the loop.
+    /// The next command that ended without being seen applied, or whose deadline has passed, with
+    /// its number and what is known of it. Call it until there is none, in every turn of the loop.
     ///
     /// ```
     /// # use quorate_core::Instant;
@@ -454,7 +473,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         None
     }
 
-    /// The log has stopped itself: every command ends.
+    /// The machine stopped itself ([`Machine::fatal`](quorate_core::Machine::fatal)): every command
+    /// ends.
     ///
     /// ```
     /// # use quorate_core::Instant;
