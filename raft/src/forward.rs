@@ -16,18 +16,21 @@ use crate::{Entries, EntryKind, ForwardId, Index, Proposal, ProposeError, Role, 
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Forwarded {
-    /// The leader proposed them: this is the first of them, and each of the others is at the next index. From here on they are what a leader's own
-    /// proposals are: [`Committed`](crate::Event::Committed) brings each back (it may have done so before this event), or
-    /// [`Lost`](crate::Event::ProposalsDropped) tells that it never will.
+    /// The leader proposed them: this is the first of them, and each of the others is at the next
+    /// index. From here on they are what a leader's own proposals are:
+    /// [`Committed`](crate::Event::Committed) brings each back (it may have done so before this
+    /// event), or [`ProposalsDropped`](crate::Event::ProposalsDropped) tells that it never will.
     Taken(Proposal),
     /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, takes no commands as long
     /// as one of these, or takes no forwarded ones, or none of this node, which is no member as far as it knows; or they never left, because the
     /// buffer was needed or the leader is another one. Try again.
     Refused,
-    /// They were sent, and the answer is not waited for any more: the leader is another one now or none, it did not answer for the longest election
-    /// timeout, or it sends a part of a snapshot, which needs the buffer. They may be committed, or not. Who hands them in again risks that they are
-    /// applied twice; [sessions](crate::session) keep that from happening. The first commands after a restart may end so although the leader
-    /// is well, if it has heard of this node in the same round before: it cannot tell them from late ones.
+    /// They were sent, and the answer is not waited for any more: the leader is another one now or
+    /// none, it did not answer for the longest election timeout, or it sends a part of a snapshot,
+    /// which needs the buffer. They may be committed, or not. Forwarding them again may apply them
+    /// twice, unless [sessions](crate::session) or numbers in the commands tell copies apart. The
+    /// first commands after a restart may end so although the leader is well, if it has heard of
+    /// this node in the same round before: it cannot tell them from late ones.
     Unknown,
 }
 
@@ -127,10 +130,13 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ProposeError`]; nothing was changed. [`Leads`](ProposeError::IsLeader) at a leader, [`NotLeader`](ProposeError::NotLeader) without a leader, at
-    /// a node that is no member, or where forwarding is off, [`TooLarge`](ProposeError::TooLarge) above `max_entry_bytes` or what the buffer holds,
-    /// [`Busy`](ProposeError::Busy) while the buffer is full or holds a part of a snapshot, and until the commands before are answered and their ends
-    /// polled, and [`Stopped`](ProposeError::Stopped) after a [fatal](crate::Event::Fatal) event, after which no ends are told either.
+    /// [`ProposeError`]; nothing was changed. [`IsLeader`](ProposeError::IsLeader) at a leader,
+    /// [`NotLeader`](ProposeError::NotLeader) without a leader, at a node that is no member, or
+    /// where forwarding is off, [`TooLarge`](ProposeError::TooLarge) above `max_entry_bytes` or
+    /// what the buffer holds, [`Busy`](ProposeError::Busy) while the buffer is full or holds a part
+    /// of a snapshot, and until the commands before are answered and their ends polled, and
+    /// [`Stopped`](ProposeError::Stopped) after a [fatal](crate::Event::Fatal) event, after which
+    /// no ends are told either.
     pub fn forward(&mut self, command: &[u8]) -> Result<ForwardId, ProposeError> {
         if self.fatal.is_some() {
             return Err(ProposeError::Stopped);

@@ -46,11 +46,15 @@
 //! ([`Raft::forward`]), and told to be lost ([`Event::ProposalsDropped`]); changes of the members, one step at a time or through joint consensus, learners and witnesses
 //! ([`Raft::change`], [`Raft::join`]). Presets: [`Config::lan`], [`Config::wan`], [`Config::radio`].
 //!
-//! On top, for programs that want them, from `quorate-log`: [`session`], for clients whose commands are applied once however often
-//! they are proposed; with feature `serde`, `typed`: commands as types.
+//! On top, for programs that want them, from `quorate-log`: `Submissions`, which submits a node's
+//! commands again after a leader was lost and tells what became of each; [`session`], for outside
+//! clients whose commands are applied once however often they are proposed; with feature `serde`,
+//! `typed`: commands as types. [`ReplicatedLog`] is what an application needs of any log.
 //!
-//! The crate's README.md has the loop of a driver in full, what each output obliges to, the memory by formula, and what is there beside other
-//! libraries and what is left out.
+//! The crate's [README.md](https://github.com/quorate/quorate/blob/main/raft/README.md) has the
+//! loop of a driver in full, what each output obliges a driver to do, an application with commands
+//! and reads on every node, the memory by formula, and what is there beside other libraries and
+//! what is left out.
 //!
 //! A cluster whose members never change can do without the code for that: [`Fixed`].
 //!

@@ -13,7 +13,10 @@ use crate::{Event, Forwarded, Proposal, ProposeError, ReadError, Role};
 impl<S: Storage> ReplicatedLog for Raft<S> {
     type Header = Header;
 
-    /// A leader [proposes](Self::propose) it, another node [forwards](Self::forward) it, with [`Config::forward`](crate::Config::forward).
+    /// A leader [proposes](Self::propose) it, another node [forwards](Self::forward) it if
+    /// [`Config::forward`](crate::Config::forward) is on, which it is not by default. Otherwise,
+    /// and with [`Fixed`](crate::Fixed) storage, it fails with
+    /// [`NotLeader`](SubmitError::NotLeader).
     ///
     /// ```
     /// use quorate_core::{Instant, Machine, NodeId};
@@ -58,6 +61,23 @@ impl<S: Storage> ReplicatedLog for Raft<S> {
         Leadership { leader: self.leader, epoch: self.term }
     }
 
+    /// | event | notice |
+    /// |---|---|
+    /// | [`Committed`](Event::Committed) | [`Committed`](Notice::Committed) |
+    /// | [`Forwarded`](Event::Forwarded) | [`Forwarded`](Notice::Forwarded) |
+    /// | [`ProposalsDropped`](Event::ProposalsDropped) | [`Dropped`](Notice::Dropped) |
+    /// | [`Read`](Event::Read) | [`Read`](Notice::Read) |
+    /// | [`Leading`](Event::Leading), [`Following`](Event::Following), [`Leaderless`](Event::Leaderless) | [`LeaderChanged`](Notice::LeaderChanged) |
+    /// | any other: members, snapshots, a full log, [`Fatal`](Event::Fatal) … | none |
+    ///
+    /// ```
+    /// use quorate_log::{Notice, ReplicatedLog};
+    /// use quorate_raft::{Event, Inline, Raft};
+    /// type Node = Raft<Inline<3, 1024, 16, 64>>;
+    /// let notice = Node::notice(&Event::Leading { term: 7 });
+    /// assert_eq!(notice, Some(Notice::LeaderChanged { epoch: 7 }));
+    /// assert_eq!(Node::notice(&Event::LogFull), None);
+    /// ```
     fn notice<'a>(event: &'a Event<'_>) -> Option<Notice<'a, Header>> {
         Some(match *event {
             Event::Committed(entries) => Notice::Committed(entries),
