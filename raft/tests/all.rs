@@ -33,6 +33,7 @@ mod proposal_forwarding;
 mod proposal_forwarding_edge_cases;
 mod quiesce;
 mod read_index;
+mod readme_outputs;
 mod removal_notice_validation;
 mod removal_notices;
 mod removed_members;
