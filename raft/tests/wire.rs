@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
-use quorate_core::{Declared, Field, NodeId, Shown, Source, Wire};
+use quorate_core::{Declared, NodeId, Shown, Wire};
+#[cfg(feature = "serde")]
+use quorate_core::{Field, Source};
 use quorate_raft::{Members, Message, Record};
 use quorate_sim::wire::{check_codec, check_tables};
 
