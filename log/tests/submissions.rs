@@ -323,3 +323,48 @@ fn outcomes_say_whether_the_command_may_be_in_the_log() {
     }
     assert!(Outcome::Unknown.to_string().contains("may or may not"));
 }
+
+#[test]
+fn a_refused_repeat_leaves_the_first_message_on_its_way() {
+    let refusals = [
+        SubmitError::NotLeader(Some(TWO)),
+        SubmitError::Busy,
+        SubmitError::LogFull,
+        SubmitError::TooLarge,
+        SubmitError::Stopped,
+    ];
+    for reason in refusals {
+        let mut board = Board::new(AGAIN);
+        board.submit(ms(0), 'a').unwrap();
+        board.handed_over(ms(0), leads(3), 1, TWO);
+        assert_eq!(due(&mut board, ms(1_000), leads(3)), [1]);
+        board.submitted(ms(1_000), leads(3), 1, Err(reason));
+        assert_eq!(board.known(1), Some(Outcome::Unknown), "{reason}");
+        // nor does a refusal of the next message make anything certain
+        board.handed_over(ms(1_020), leads(3), 1, TWO);
+        board.refused(ms(1_021), 1, TWO, SubmitError::Busy);
+        assert_eq!(board.known(1), Some(Outcome::Unknown), "{reason}");
+    }
+}
+
+#[test]
+fn a_full_log_holds_back_nothing_once_nobody_waits() {
+    let mut board = Board::new(AGAIN);
+    board.submit(ms(0), 'a').unwrap();
+    assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
+    board.submitted(ms(0), leads(3), 1, Err(SubmitError::LogFull));
+    board.give_up(1).unwrap();
+    board.submit(ms(1), 'b').unwrap();
+    assert_eq!(board.deadline(), Some(Instant::ZERO), "it is due");
+    assert_eq!(due(&mut board, ms(1), leads(3)), [2]);
+}
+
+#[test]
+fn a_higher_limit_of_lost_leaders_makes_a_command_due_again() {
+    let mut board = Board::new(Config { max_lost_leaders: 1, ..AGAIN });
+    board.submit(ms(0), 'a').unwrap();
+    propose(&mut board, ms(0), 1, 3, 11);
+    assert_eq!(due(&mut board, ms(1), leads(4)), NONE);
+    board.limit_lost_leaders(1, 2);
+    assert_eq!(due(&mut board, ms(2), leads(4)), [1]);
+}

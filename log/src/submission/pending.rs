@@ -76,6 +76,12 @@ impl<T> Pending<T> {
         }
     }
 
+    /// The log did not take it. What was handed over before may still come to something.
+    pub(super) fn not_taken(&mut self, reason: SubmitError, retry_at: Instant) {
+        self.uncertain |= self.attempt.is_some();
+        self.refused(Some(reason), retry_at);
+    }
+
     /// The last attempt certainly came to nothing.
     pub(super) fn refused(&mut self, reason: Option<SubmitError>, retry_at: Instant) {
         self.attempt = None;

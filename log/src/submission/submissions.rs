@@ -223,17 +223,17 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                 pending.attempt(Way::Forwarded(id), leadership.epoch, Instant::MAX);
             }
             Err(reason @ (SubmitError::TooLarge | SubmitError::Stopped)) => {
-                pending.refused(Some(reason), retry_at);
+                pending.not_taken(reason, retry_at);
                 let outcome = pending.known();
                 self.end(number, outcome);
             }
             Err(reason @ SubmitError::NotLeader(_)) => {
-                pending.refused(Some(reason), retry_at);
+                pending.not_taken(reason, retry_at);
                 self.look_again(retry_at);
             }
             Err(reason @ (SubmitError::Busy | SubmitError::LogFull)) => {
                 // those behind it wait as well, so that they do not come into the log before it
-                pending.refused(Some(reason), now);
+                pending.not_taken(reason, now);
                 self.hold_until = retry_at;
                 self.due_at = Instant::ZERO;
             }
@@ -299,6 +299,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     pub fn limit_lost_leaders(&mut self, number: u64, max: u32) {
         if let Some(pending) = self.pending_mut(number) {
             pending.limit_lost_leaders(max);
+            self.look_again(Instant::ZERO);
         }
     }
 
@@ -803,6 +804,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.offered.take_if(|offered| *offered == number);
         self.len = self.len.saturating_sub(1);
         self.ended = self.ended.saturating_sub(usize::from(pending.ended.is_some()));
+        if self.len == 0 {
+            // nothing could come into the log before the command that it had no room for
+            self.hold_until = Instant::ZERO;
+        }
         while self.queue.drop_empty_front() {
             self.first = self.first.saturating_add(1);
             self.cursor = self.cursor.saturating_sub(1);
