@@ -262,8 +262,8 @@ impl Replica {
         // reads under way are lost; their nodes send them again
         for requester in self.rounds.drain(..).flat_map(|(_, requesters)| requesters) {
             match requester {
-                // it is due again once another leader is known
-                Requester::Local(_) => {}
+                // due at once if this node knows a leader: the round may be of the term that it is told of only now
+                Requester::Local(number) => self.reads.resume(number),
                 Requester::Peer { node, request_id, .. } => {
                     self.read_queue.unregister(node, request_id)
                 }

@@ -292,6 +292,29 @@ fn resent_read_is_executed_once() {
 }
 
 #[test]
+fn read_of_a_dropped_round_is_asked_for_again() {
+    let mut node = Node::new();
+    let mut ops = Vec::new();
+    put::get(&mut ops, b"k");
+    let (answer, mut answered) = oneshot::channel();
+    let batch = Batch::parse(&ops, Protocol::Resp2).unwrap();
+    node.replica.execute(&mut node.raft, node.now, batch, false, answer);
+    node.replica.route_due(&mut node.raft, node.now);
+    node.replica.start_read_round(&mut node.raft);
+    assert_eq!(node.replica.rounds.len(), 1);
+    // the turn before had no time for this event, so the read was asked for in the term that it tells of
+    let term = node.raft.status().term;
+    node.replica.event(Event::Leading { term });
+    assert!(node.replica.rounds.is_empty());
+    node.drive();
+    node.replica.start_read_round(&mut node.raft);
+    node.drive();
+    node.replica.enqueue_confirmed(node.now);
+    node.replica.serve_reads(&node.raft, node.now);
+    assert_eq!(text(&mut answered), "$-1\r\n");
+}
+
+#[test]
 fn backlog_is_applied_in_parts_and_reads_wait() {
     let mut node = Node::new();
     let keys: Vec<Vec<u8>> =
