@@ -1,5 +1,5 @@
 //! Commands forged in another node's name, or with numbers after which none comes, block no node's
-//! commands.
+//! commands; those that the log refuses are told why.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{Instant, Machine, NodeId, Output, Wire as _};
@@ -108,5 +108,18 @@ fn forged_log_entry_does_not_block_later_commands() {
         node.drive();
         node.receive(OTHER, command(OTHER, boot + 1, 1));
         assert_eq!(node.program.values().counter, 302);
+    }
+}
+
+#[test]
+fn every_change_that_the_log_refuses_is_told_why() {
+    let mut node = Node::leader();
+    let mut line = |line: &[u8]| {
+        let answer = node.program.line(&mut node.raft, node.now, line).unwrap();
+        String::from_utf8(answer.as_bytes().to_vec()).unwrap()
+    };
+    assert!(line(b"log fill").starts_with("error log full"));
+    for _ in 0..2 {
+        assert!(line(b"add 1").starts_with("error log full"));
     }
 }
