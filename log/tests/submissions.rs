@@ -368,3 +368,39 @@ fn a_higher_limit_of_lost_leaders_makes_a_command_due_again() {
     board.limit_lost_leaders(1, 2);
     assert_eq!(due(&mut board, ms(2), leads(4)), [1]);
 }
+
+#[test]
+fn outcomes_go_on_where_the_last_one_was() {
+    fn check<S: Storage>() {
+        let mut submissions = Submissions::<char, S>::new(ONCE);
+        for (millis, command) in [(9, 'a'), (5, 'b'), (7, 'c'), (5, 'd')] {
+            submissions.submit_until(ms(millis), command).unwrap();
+        }
+        let mut outcome = |millis| submissions.outcome(ms(millis)).map(|(_, command, _)| command);
+        assert_eq!((outcome(4), outcome(5)), (None, Some('b')));
+        // what was passed over has its turn, though its time comes before the others were looked at
+        assert_eq!((outcome(9), outcome(9), outcome(9)), (Some('c'), Some('d'), Some('a')));
+        assert_eq!(outcome(9), None);
+        submissions.submit_until(ms(20), 'e').unwrap();
+        submissions.submit_until(ms(10), 'f').unwrap();
+        submissions.submit_until(ms(10), 'g').unwrap();
+        assert!(submissions.outcome(ms(10)).is_some_and(|(_, command, _)| command == 'f'));
+        submissions.stop();
+        let mut outcome = |millis| submissions.outcome(ms(millis)).map(|(_, command, _)| command);
+        assert_eq!((outcome(10), outcome(10), outcome(10)), (Some('e'), Some('g'), None));
+        assert!(submissions.outcome(Instant::MAX).is_none());
+    }
+    check::<Inline<4>>();
+    check::<Heap>();
+}
+
+#[test]
+fn what_ends_behind_the_last_outcome_is_told_as_well() {
+    let mut board = Board::new(ONCE);
+    board.submit_until(ms(9), 'a').unwrap();
+    board.submit_until(ms(5), 'b').unwrap();
+    forward(&mut board, ms(0), 1, 7);
+    assert!(board.outcome(ms(5)).is_some_and(|(number, ..)| number == 2));
+    notice(&mut board, ms(5), told(7, 1, Forwarded::Unknown));
+    assert_eq!(board.outcome(ms(5)), Some((1, 'a', Outcome::Unknown)));
+}

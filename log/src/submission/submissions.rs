@@ -51,6 +51,10 @@ pub struct Submissions<T: Debug, S: Storage> {
     hold_until: Instant,
     /// No deadline is earlier.
     earliest_deadline: Instant,
+    /// Commands before this slot have no outcome: where the next look goes on.
+    unexpired: usize,
+    /// The earliest deadline of those.
+    next_deadline: Instant,
     ended: usize,
     leadership: Leadership,
     /// The last index that was applied, as far as the application told.
@@ -103,6 +107,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             next_due_at: Instant::MAX,
             hold_until: Instant::ZERO,
             earliest_deadline: Instant::MAX,
+            unexpired: 0,
+            next_deadline: Instant::MAX,
             ended: 0,
             leadership: Leadership { leader: None, epoch: 0 },
             applied: 0,
@@ -422,9 +428,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     pub fn applied_at(&mut self, proposal: Proposal) -> Option<(u64, T)> {
         self.applied = self.applied.max(proposal.index);
-        let (mut found, mut look_again) = (None, false);
-        for at in 0..self.queue.len() {
-            let Some(pending) = self.queue.get_mut(at) else { continue };
+        let (mut found, mut look_again, mut next) = (None, false, 0);
+        while let Some((at, pending)) = self.next(&mut next) {
             match pending.way() {
                 Some(Way::Proposed(of)) if of == proposal => found = Some(at),
                 Some(Way::Proposed(of)) if of.index == proposal.index => {
@@ -459,19 +464,25 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         if self.ended == 0 && now < self.earliest_deadline {
             return None;
         }
-        let mut earliest = Instant::MAX;
-        for at in 0..self.queue.len() {
-            let Some(pending) = self.queue.get(at) else { continue };
+        loop {
+            let Some((at, pending)) = self.queue.next(self.unexpired) else {
+                self.earliest_deadline = self.next_deadline;
+                self.look_for_outcomes();
+                if now < self.earliest_deadline || self.len == 0 {
+                    return None;
+                }
+                // the time of some has come since this look began
+                continue;
+            };
+            self.unexpired = at.saturating_add(1);
             if pending.ended.is_none() && now < pending.deadline() {
-                earliest = earliest.min(pending.deadline());
+                self.next_deadline = self.next_deadline.min(pending.deadline());
                 continue;
             }
             let outcome = pending.known();
             let number = self.first.saturating_add(at as u64);
             return self.remove(at).map(|command| (number, command, outcome));
         }
-        self.earliest_deadline = earliest;
-        None
     }
 
     /// The machine stopped itself ([`Machine::fatal`](quorate_core::Machine::fatal)): every command
@@ -489,8 +500,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn stop(&mut self) {
-        for at in 0..self.queue.len() {
-            let Some(pending) = self.queue.get(at) else { continue };
+        let mut next = 0;
+        while let Some((at, pending)) = self.next(&mut next) {
             let outcome = match pending.known() {
                 Outcome::Unknown => Outcome::Unknown,
                 _ => Outcome::Refused(SubmitError::Stopped),
@@ -640,9 +651,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        (0..self.queue.len()).filter_map(|at| {
-            let number = self.first.saturating_add(at as u64);
-            Some((number, &self.queue.get(at)?.command))
+        let mut next = 0;
+        core::iter::from_fn(move || {
+            let (at, pending) = self.queue.next(next)?;
+            next = at.saturating_add(1);
+            Some((self.first.saturating_add(at as u64), &pending.command))
         })
     }
 
@@ -674,33 +687,29 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             (self.pass, self.cursor, self.next_due_at) = (Pass::Running, 0, Instant::MAX);
         }
         while self.pass == Pass::Running {
-            let at = self.cursor;
-            if at >= self.fresh {
+            let next = self.queue.next(self.cursor).filter(|(at, _)| *at < self.fresh);
+            let Some((at, pending)) = next else {
                 self.due_at = self.next_due_at;
                 break;
-            }
+            };
             self.cursor = at.saturating_add(1);
-            let due_at = self.due_at_slot(at);
+            let due_at = pending.due_at(&self.config);
             if due_at <= now {
                 return Some(at);
             }
             self.next_due_at = self.next_due_at.min(due_at);
         }
         self.pass = Pass::Over;
-        while self.fresh < self.queue.len() {
-            let at = self.fresh;
+        while let Some((at, pending)) = self.queue.next(self.fresh) {
             self.fresh = at.saturating_add(1);
-            let due_at = self.due_at_slot(at);
+            let due_at = pending.due_at(&self.config);
             if due_at <= now {
                 return Some(at);
             }
             self.due_at = self.due_at.min(due_at);
         }
+        self.fresh = self.queue.len();
         None
-    }
-
-    fn due_at_slot(&self, at: usize) -> Instant {
-        self.queue.get(at).map_or(Instant::MAX, |pending| pending.due_at(&self.config))
     }
 
     /// Notes who leads.
@@ -756,21 +765,21 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
 
     /// Changes pending commands, some of which may be due or ended then.
     fn change_each(&mut self, mut change: impl FnMut(&mut Pending<T>, &Config)) {
-        let mut ended = 0_usize;
-        for at in 0..self.queue.len() {
-            if let Some(pending) = self.queue.get_mut(at) {
-                change(pending, &self.config);
-                ended = ended.saturating_add(usize::from(pending.ended.is_some()));
-            }
+        let (mut ended, mut next, config) = (0_usize, 0, self.config);
+        while let Some((_, pending)) = self.next(&mut next) {
+            change(pending, &config);
+            ended = ended.saturating_add(usize::from(pending.ended.is_some()));
         }
         self.ended = ended;
         self.look_again(Instant::ZERO);
+        self.look_for_outcomes();
     }
 
     fn end(&mut self, number: u64, outcome: Outcome) {
         if let Some(pending) = self.pending_mut(number) {
             let before = pending.ended.replace(outcome);
             self.ended = self.ended.saturating_add(usize::from(before.is_none()));
+            self.look_for_outcomes();
         }
     }
 
@@ -786,6 +795,18 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     fn told(&mut self, number: u64) -> Option<&mut Pending<T>> {
         self.offered.take_if(|offered| *offered == number);
         self.pending_mut(number)
+    }
+
+    /// The next command from a slot on, which becomes the one after it.
+    fn next(&mut self, from: &mut usize) -> Option<(usize, &mut Pending<T>)> {
+        let (at, pending) = self.queue.next_mut(*from)?;
+        *from = at.saturating_add(1);
+        Some((at, pending))
+    }
+
+    /// Commands may have an outcome, whether they were looked at or not.
+    const fn look_for_outcomes(&mut self) {
+        (self.unexpired, self.next_deadline) = (0, Instant::MAX);
     }
 
     /// A command may be due then.
@@ -808,11 +829,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             // nothing could come into the log before the command that it had no room for
             self.hold_until = Instant::ZERO;
         }
-        while self.queue.drop_empty_front() {
-            self.first = self.first.saturating_add(1);
-            self.cursor = self.cursor.saturating_sub(1);
-            self.fresh = self.fresh.saturating_sub(1);
-        }
+        let dropped = self.queue.drop_empty_front();
+        self.first = self.first.saturating_add(dropped as u64);
+        self.cursor = self.cursor.saturating_sub(dropped);
+        self.fresh = self.fresh.saturating_sub(dropped);
+        self.unexpired = self.unexpired.saturating_sub(dropped);
         Some(pending.command)
     }
 }
