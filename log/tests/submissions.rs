@@ -404,3 +404,19 @@ fn what_ends_behind_the_last_outcome_is_told_as_well() {
     notice(&mut board, ms(5), told(7, 1, Forwarded::Unknown));
     assert_eq!(board.outcome(ms(5)), Some((1, 'a', Outcome::Unknown)));
 }
+
+#[test]
+fn an_answer_that_is_lost_is_no_lost_leader() {
+    let mut board = Board::new(Config { max_lost_leaders: 1, ..AGAIN });
+    board.submit(ms(0), 'a').unwrap();
+    assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
+    forward(&mut board, ms(0), 1, 7);
+    notice(&mut board, ms(1), told(7, 1, Forwarded::Unknown));
+    assert_eq!(due(&mut board, ms(1), leads(3)), [1], "the leader is there");
+    // this one is lost: the machine tells of the leader first
+    forward(&mut board, ms(1), 1, 8);
+    notice(&mut board, ms(2), Notice::LeaderChanged { epoch: 3 });
+    notice(&mut board, ms(2), told(8, 1, Forwarded::Unknown));
+    assert!(board.is_exhausted(1));
+    assert_eq!(due(&mut board, ms(3), leads(4)), NONE);
+}

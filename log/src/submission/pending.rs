@@ -15,6 +15,8 @@ pub(super) struct Pending<T> {
     /// It is not submitted again before.
     retry_at: Instant,
     lost_leaders: u32,
+    /// Changes of leaders that were told when it was handed over.
+    leader_changes: u32,
     /// After so many it is not submitted again; 0 for no limit.
     max_lost_leaders: u32,
     /// Why it was not taken the last time; `None` if it was lost.
@@ -48,6 +50,7 @@ impl<T> Pending<T> {
             uncertain: false,
             retry_at: Instant::ZERO,
             lost_leaders: 0,
+            leader_changes: 0,
             max_lost_leaders,
             refusal: Some(SubmitError::NotLeader(None)),
             ended: None,
@@ -63,8 +66,9 @@ impl<T> Pending<T> {
         self.attempt.map(|attempt| attempt.way)
     }
 
-    /// It was handed over.
-    pub(super) fn attempt(&mut self, way: Way, epoch: u64, again_at: Instant) {
+    /// It was handed over, after so many changes of leaders.
+    pub(super) fn attempt(&mut self, way: Way, epoch: u64, again_at: Instant, changes: u32) {
+        self.leader_changes = changes;
         self.uncertain |= self.attempt.is_some();
         self.attempt = Some(Attempt { way, epoch, again_at });
     }
@@ -89,7 +93,16 @@ impl<T> Pending<T> {
         self.retry_at = retry_at;
     }
 
-    /// Nothing more will be heard of the last attempt.
+    /// No answer is waited for any more, after so many changes of leaders: the leader is lost if there was one since, else the answer is.
+    pub(super) fn unanswered(&mut self, config: &Config, now: Instant, changes: u32) {
+        let (is_lost, before) = (self.leader_changes != changes, self.lost_leaders);
+        self.unknown(config, now);
+        if !is_lost {
+            self.lost_leaders = before;
+        }
+    }
+
+    /// Nothing more will be heard of the last attempt: its leader is lost.
     pub(super) fn unknown(&mut self, config: &Config, now: Instant) {
         if self.attempt.take().is_none() {
             return;

@@ -57,6 +57,8 @@ pub struct Submissions<T: Debug, S: Storage> {
     next_deadline: Instant,
     ended: usize,
     leadership: Leadership,
+    /// How often the log told of a change of leaders.
+    leader_changes: u32,
     /// The last index that was applied, as far as the application told.
     applied: Index,
 }
@@ -111,6 +113,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             next_deadline: Instant::MAX,
             ended: 0,
             leadership: Leadership { leader: None, epoch: 0 },
+            leader_changes: 0,
             applied: 0,
         }
     }
@@ -220,13 +223,14 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         result: Result<Submitted, SubmitError>,
     ) {
         let retry_at = now.after(self.config.retry_us);
+        let changes = self.leader_changes;
         let Some(pending) = self.told(number) else { return };
         match result {
             Ok(Submitted::Proposed(proposal)) => {
-                pending.attempt(Way::Proposed(proposal), proposal.epoch, Instant::MAX);
+                pending.attempt(Way::Proposed(proposal), proposal.epoch, Instant::MAX, changes);
             }
             Ok(Submitted::Forwarded(id)) => {
-                pending.attempt(Way::Forwarded(id), leadership.epoch, Instant::MAX);
+                pending.attempt(Way::Forwarded(id), leadership.epoch, Instant::MAX, changes);
             }
             Err(reason @ (SubmitError::TooLarge | SubmitError::Stopped)) => {
                 pending.not_taken(reason, retry_at);
@@ -262,9 +266,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
-        let again_at = now.after(self.config.resend_us);
+        let (again_at, changes) = (now.after(self.config.resend_us), self.leader_changes);
         if let Some(pending) = self.told(number) {
-            pending.attempt(Way::HandedOver(to), leadership.epoch, again_at);
+            pending.attempt(Way::HandedOver(to), leadership.epoch, again_at, changes);
             self.look_again(again_at);
         }
     }
@@ -388,7 +392,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             Notice::Forwarded { first, count, end } => self.forwarded(now, (first, count), end),
             Notice::Dropped { before, after } => self.dropped(now, before, after),
             // `due` is told of the leader
-            Notice::LeaderChanged { .. } | Notice::Read { .. } => {}
+            Notice::LeaderChanged { .. } => {
+                self.leader_changes = self.leader_changes.wrapping_add(1);
+            }
+            Notice::Read { .. } => {}
         }
     }
 
@@ -727,7 +734,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// Commands that were handed to the leader have had their end told.
     fn forwarded(&mut self, now: Instant, (first, count): (ForwardId, u64), end: Forwarded) {
         let retry_at = now.after(self.config.retry_us);
-        let applied = self.applied;
+        let (applied, changes) = (self.applied, self.leader_changes);
         self.change_each(|pending, config| {
             let Some(Way::Forwarded(id)) = pending.way() else { return };
             let Some(after) = id.get().checked_sub(first.get()).filter(|after| *after < count)
@@ -744,7 +751,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                     }
                 }
                 Forwarded::Refused => pending.refused(Some(SubmitError::Busy), retry_at),
-                Forwarded::Unknown => pending.unknown(config, now),
+                Forwarded::Unknown => pending.unanswered(config, now, changes),
             }
         });
     }
