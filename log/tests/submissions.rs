@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use quorate_core::{Full, Instant, NodeId};
+#[cfg(feature = "alloc")]
+use quorate_log::Heap;
 use quorate_log::submission::{Config, Inline, Outcome, Storage, Submissions};
 use quorate_log::{ForwardId, Forwarded, Leadership, Notice, Proposal, SubmitError, Submitted};
 
@@ -108,7 +110,7 @@ fn the_window_begins_at_the_oldest_undecided_command() {
     check::<Inline<4>>();
     check::<Inline<9>>();
     #[cfg(feature = "alloc")]
-    check::<quorate_log::Heap>();
+    check::<Heap>();
 }
 
 #[test]
@@ -391,6 +393,7 @@ fn outcomes_go_on_where_the_last_one_was() {
         assert!(submissions.outcome(Instant::MAX).is_none());
     }
     check::<Inline<4>>();
+    #[cfg(feature = "alloc")]
     check::<Heap>();
 }
 
