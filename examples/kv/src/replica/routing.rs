@@ -247,8 +247,8 @@ impl Replica {
         let floor = self.writes.floor();
         if !request_id.write && self.output_budget.is_full() {
             // what comes back may be long
-            let probing = self.probe_read.is_some_and(|number| self.reads.has_attempt(number));
-            if probing {
+            let other = self.probe_read.filter(|probe| *probe != number);
+            if other.is_some_and(|probe| self.reads.has_attempt(probe)) {
                 self.reads.park(number);
                 self.deferred_reads.push_back(number);
                 return;

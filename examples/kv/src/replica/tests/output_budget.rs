@@ -120,6 +120,10 @@ fn reads_are_forwarded_one_at_a_time_at_the_soft_limit() {
         core::mem::take(&mut node.replica.outgoing).len()
     };
     assert_eq!(attempt(&mut node), 1);
+    // it may be lost, so it is sent again, while the others wait for its answer
+    node.replica.route(&mut node.raft, node.now, leadership, request_ids[0]);
+    assert_eq!(attempt(&mut node), 1);
+    assert_eq!(attempt(&mut node), 0);
     let answer = Frame::Response { request_id: request_ids[0], index: 1, replies: b"$-1\r\n" };
     node.replica.frame(&mut node.raft, node.now, HONEST, &answer.to_vec());
     assert_eq!(text(&mut answers[0]), "$-1\r\n");
