@@ -253,7 +253,8 @@ where
     fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         let crowded = std::mem::take(&mut self.full);
         for node in 0..access.nodes() {
-            if self.clients_stopped && !crowded || !self.clients_stopped && self.rng.chance(1, 2) {
+            // that there is no room is told once: every node makes some
+            if !crowded && (self.clients_stopped || self.rng.chance(1, 2)) {
                 continue;
             }
             if self.amnesiac[node] {
