@@ -54,7 +54,7 @@ impl Pending {
             retry_us: RETRY_US,
             resend_us: RESEND_US,
             max_lost_leaders: limits::MAX_LOST_LEADERS,
-            // each batch has a deadline of its own
+            // each batch has its own deadline
             ..Config::again(0)
         };
         Self { submissions: Submissions::new(config), bytes: 0 }

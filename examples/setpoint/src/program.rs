@@ -307,7 +307,7 @@ impl Program {
         text
     }
 
-    /// Gives a change a number, and hands it to the log. What cannot be taken at once is refused: whoever typed it can try again.
+    /// Gives a change a number, and hands it to the log. A change that the log does not take at once is refused, so that the user can try again.
     fn submit<S: Storage>(
         &mut self,
         raft: &mut Raft<S>,

@@ -6,7 +6,7 @@ use crate::MAX_INDEX;
 /// entries (Raft thesis, 6.3; LogCabin calls it the cluster clock).
 ///
 /// It is not the time of day. It begins at 0, and each leader continues from the latest time that
-/// it observed at the pace of its own clock. So it hardly stops while the leader changes, and stops
+/// it observed at the rate of its clock. So it hardly stops while the leader changes, and stops
 /// while the whole cluster is down.
 ///
 /// Every node has one, and lets it [`observe`](Self::observe) the time in the calls that it

@@ -56,7 +56,7 @@
 //!   often and through whichever leader it arrives; and exactly once if the client retries it until
 //!   it receives a response and its session is still alive then.
 //! * Every node decides alike: by the log's order, the configuration and the time in the entries,
-//!   never by a clock of its own. So the configuration must be the same on every node;
+//!   never by a local clock. So the configuration must be the same on every node;
 //!   [`restore`](Sessions::restore) refuses a snapshot that was made with another one.
 //! * A client whose session expired gets [`SessionError::Expired`], and nothing that it requests in
 //!   that session is applied from then on. A command that it had sent before without receiving a

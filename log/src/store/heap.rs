@@ -9,7 +9,7 @@ use super::{Log, Span};
 use crate::index::succ;
 use crate::{Encoded, Entries, Header, Index};
 
-/// Bytes of a chunk; a larger entry has a chunk of its own.
+/// Bytes of a chunk; a larger entry has its own chunk.
 const CHUNK: usize = 64 << 10;
 
 /// The longest run of a [`HeapLog`] in bytes, unless the log has held an entry that is longer: its

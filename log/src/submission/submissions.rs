@@ -136,7 +136,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.submit_until(now.after(self.config.timeout_us), command)
     }
 
-    /// As [`submit`](Self::submit), with a deadline of its own.
+    /// As [`submit`](Self::submit), with its own deadline.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// The application hands the command to the leader itself, in a message of its own that may get lost, because the log does not:
+    /// The application hands the command to the leader itself, in an application message, which may be lost, because the log does not:
     /// [`SubmitError::NotLeader`] with the leader. It is due again after [`Config::resend_us`], if commands are submitted again.
     ///
     /// ```
@@ -719,7 +719,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         None
     }
 
-    /// Notes who leads.
+    /// Records the current leader.
     fn observe(&mut self, now: Instant, leadership: Leadership) {
         if leadership == self.leadership {
             return;
