@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use quorate_core::{Machine, Output, Rejected};
+use quorate_log::Leadership;
 use quorate_raft::{Change, Config, Event};
 use quorate_tokio::app::App;
 use tokio::sync::oneshot;
@@ -108,6 +109,8 @@ impl Node {
             let sent = self.replica.reads.numbers(|_, _| true);
             self.replica.route_due(&mut self.raft, self.now);
             quiet &= !self.replica.more_due && sent == self.replica.reads.numbers(|_, _| true);
+            // what was proposed
+            quiet &= !self.poll();
             if quiet {
                 return;
             }
@@ -253,6 +256,38 @@ fn exhausted_batch_numbers_are_reported() {
     }
     assert!(!node.has(b"c"));
     assert!(node.answers_batch_of(HONEST, 5, 1));
+}
+
+/// A batch of this node's client that was sent to the leader before this one.
+fn sent_to_former_leader(node: &mut Node, key: &[u8]) -> Receiver<BatchReply> {
+    let (answer, answered) = oneshot::channel();
+    let waiting = PendingBatch::new(set(key), answer, Instant::MAX);
+    let number = node.replica.writes.insert(waiting).unwrap();
+    let former = Leadership { leader: Some(HONEST), epoch: node.raft.leadership().epoch - 1 };
+    assert_eq!(node.replica.writes.due(node.now, former), Some((number, false)));
+    node.replica.writes.sent(node.now, former, number, false);
+    assert_eq!(node.replica.writes.due(node.now, former), None);
+    answered
+}
+
+#[test]
+fn full_disk_refuses_no_batch_that_may_be_in_the_log() {
+    let mut node = Node::new();
+    node.replica.no_snapshot_space = true;
+    let mut sent = sent_to_former_leader(&mut node, b"sent");
+    assert!(node.set_and_wait(b"new").starts_with("-MISCONF"));
+    assert_eq!(text(&mut sent), "+OK\r\n", "it is not told that it was not executed");
+    assert!(node.has(b"sent") && !node.has(b"new"));
+}
+
+#[test]
+fn forged_numbers_leave_unknown_what_was_sent_under_the_old_ones() {
+    let mut node = Node::new();
+    let mut sent = sent_to_former_leader(&mut node, b"sent");
+    let own = node.replica.incarnation.get();
+    node.commit(ME, own, 9, 0, &set(b"forged"));
+    assert!(text(&mut sent).starts_with("-ERR outcome unknown"), "it may be in the log twice");
+    assert_eq!(node.set_and_wait(b"c"), "+OK\r\n");
 }
 
 #[test]
