@@ -170,6 +170,9 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         } else if self.attempt < self.config.attempts {
             self.query_followers();
             self.on_follower(self.members.me(), self.leadership.epoch);
+        } else if !self.rival_leads {
+            // those that do not answer are dead, or led by nobody
+            self.supersede(self.rival);
         } else {
             // those that are led are led by another
             self.leadership.raise_epoch(self.rival);
@@ -181,7 +184,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Ends the present role, and drops the messages that are due in it.
     fn clear_role(&mut self) {
         self.leadership.has_leader = false;
-        self.rival = Epoch::ZERO;
+        (self.rival, self.rival_leads) = (Epoch::ZERO, false);
         self.alive_due = 0;
         self.follow_due = false;
     }
@@ -199,7 +202,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         // supersede each other for ever
         self.suspected = 0;
         if self.is_sticky_leader() {
-            self.on_rival(later);
+            self.on_rival(later, true);
         } else {
             self.leadership.raise_epoch(later);
             self.start_election();
@@ -404,15 +407,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
         let leads = self.is_sticky_leader();
         if leads {
-            self.on_rival(epoch);
+            self.on_rival(epoch, true);
         }
         leads
     }
 
-    /// There is a later epoch than that of this leader. It asks all whether they still follow it, and goes on, in an epoch after that,
-    /// if a majority does, as of two leaders one has that at most. It asks once between two heartbeats, or a node that always knows a
-    /// later epoch would make it ask and claim without end.
-    fn on_rival(&mut self, epoch: Epoch) {
+    /// There is a later epoch than that of this leader: another leader's, or only a candidate's. It asks all whether they still follow
+    /// it, and goes on, in an epoch after that, if a majority does, as of two leaders one has that at most; or if there is no other
+    /// leader. It asks once between two heartbeats, or a node that always knows a later epoch would make it ask and claim without end.
+    fn on_rival(&mut self, epoch: Epoch, leads: bool) {
         if self.rival == Epoch::ZERO {
             (self.followers, self.attempt) = (0, 0);
             if !self.asked {
@@ -420,6 +423,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             }
         }
         self.rival = self.rival.max(epoch);
+        self.rival_leads |= leads;
         self.on_follower(self.members.me(), self.leadership.epoch);
     }
 
@@ -430,13 +434,13 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         self.deadline = self.now.after(self.config.answer_timeout_us);
     }
 
-    /// A node, this one included, follows this leader.
+    /// A node, this one included, follows this leader, or nobody.
     fn on_follower(&mut self, from: usize, epoch: Epoch) {
-        if self.rival == Epoch::ZERO || self.attempt == 0 || epoch != self.leadership.epoch {
+        if self.rival == Epoch::ZERO || epoch != self.leadership.epoch {
             return;
         }
         self.followers |= bit(from);
-        if self.members.outweighs(self.followers) {
+        if self.attempt > 0 && self.members.outweighs(self.followers) {
             self.supersede(self.rival);
         }
     }
@@ -445,7 +449,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn on_candidate(&mut self, token: Epoch, highest: Epoch) {
         let later = token.max(highest);
         if later > self.leadership.epoch {
-            self.on_rival(later);
+            self.on_rival(later, false);
+            self.on_follower(token.owner(), self.leadership.epoch);
         }
         self.alive_due |= bit(token.owner());
     }

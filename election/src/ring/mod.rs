@@ -71,7 +71,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///
 /// With [`Takeover::Keep`](crate::Takeover::Keep), a leader that a majority hears stays: who hears it takes no part in the attempts of
 /// others, and sends their tokens to it; the leader takes them off the ring, and goes on in a later epoch, in which those that missed
-/// it follow. A node that led by itself while it was cut off is followed by nobody else, and yields.
+/// it follow. A node that led by itself while it was cut off is followed by nobody else, and yields to the other leader. To a candidate no leader
+/// yields, however few are alive to follow it.
 ///
 /// A node whose disk was erased learns what the others know as its token goes round, before it leads: its epochs are above all that
 /// any live node of the ring has seen. A message that makes it leader, of an attempt that it did not see, is of before, and does not. What
@@ -99,6 +100,8 @@ pub struct Ring<A: Algorithm, S: Storage> {
     suspected: MemberSet,
     /// A later epoch than that of this leader, which asks who still follows it; or zero.
     rival: Epoch,
+    /// It is, or was, another leader's, and not only a candidate's.
+    rival_leads: bool,
     /// This leader has asked who follows it since its last heartbeat.
     asked: bool,
     followers: MemberSet,
@@ -155,6 +158,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             replied: [false; 2],
             suspected: 0,
             rival: Epoch::ZERO,
+            rival_leads: false,
             asked: false,
             followers: 0,
             attempt: 0,
@@ -239,7 +243,7 @@ impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
         (members, leadership, role, token, phase, replied, suspected, seen_attempts).hash(state);
         (self.started, self.asked, self.alive_due, self.follow_due, self.rival).hash(state);
         if self.rival > Epoch::ZERO {
-            (self.followers, self.attempt).hash(state);
+            (self.followers, self.attempt, self.rival_leads).hash(state);
         }
         self.deadline.since(self.now).hash(state);
         self.outstanding.iter().for_each(|hop| hop.hash(self.now, state));
