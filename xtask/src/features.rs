@@ -7,8 +7,10 @@ pub(crate) const VERB: Verb = Verb {
     name: "features",
     about: "the protocol crates with every combination of features",
     help: "
-Checks each protocol crate on this machine with every combination of its features, warnings denied.
-Features are additive and no combination may break: `--all-features` is only one of them.
+Checks each protocol crate and its documentation on this machine with every combination of its
+features, warnings denied. Features are additive and no combination may break: `--all-features` is
+only one of them. The combinations of other crates, which have one feature at most, are those of
+`packages`.
 
     cargo xtask features              every crate
     cargo xtask features raft         one of them, by its folder",
@@ -47,10 +49,22 @@ fn run(args: &[String]) -> Outcome {
 }
 
 fn check(folder: &str, features: &[&str]) -> Outcome {
+    let package = format!("quorate-{folder}");
+    let features = ["--no-default-features", "--features", &features.join(",")];
     Tool::cargo()
-        .args(["clippy", "--quiet", "--lib", "--no-default-features"])
-        .args(["--package", &format!("quorate-{folder}"), "--features", &features.join(",")])
+        .args(["clippy", "--quiet", "--lib", "--package", &package])
+        .args(features)
         .args(["--", "-D", "warnings"])
+        .run()?;
+    document(&package, &features)
+}
+
+/// The documentation of a library with these features: what it links to is there.
+pub(crate) fn document(package: &str, features: &[&str]) -> Outcome {
+    Tool::cargo()
+        .args(["doc", "--quiet", "--no-deps", "--lib", "--package", package])
+        .args(features)
+        .env("RUSTDOCFLAGS", "-D warnings")
         .run()
 }
 

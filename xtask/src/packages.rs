@@ -9,9 +9,9 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Tests of the whole workspace run with all features that any package of it asks for. A person who
 tests one package has its own features only. So each package is taken alone, without features and
-with all of them: its library, programs, tests and examples must compile, warnings denied, and the
-examples in the documentation of a library that has features must pass: rustdoc compiles those only
-when they run. Other verbs compile what is a workspace of its own: bench/size is compiled by
+with all of them: its library, programs, tests and examples must compile, and its documentation must
+link to what is there, warnings denied; and the examples in the documentation of a library that has
+features must pass: rustdoc compiles those only when they run. Other verbs compile what is a workspace of its own: bench/size is compiled by
 `size`, examples/firmware by `firmware`, the two benchmarks by `bench`, and fuzz by `fuzz`.
 
     cargo xtask packages           every package
@@ -52,10 +52,12 @@ fn run(args: &[String]) -> Outcome {
     Err(Failure::failed(format!("these fail alone:\n{}", broken.join("\n"))))
 }
 
-fn test(package: &Package, features: &str, runs: bool) -> Outcome {
-    let cargo =
-        |verb: &str| Tool::cargo().args([verb, "--quiet", "--package", &package.name, features]);
+fn test(package: &Package, set: &str, runs: bool) -> Outcome {
+    let cargo = |verb: &str| Tool::cargo().args([verb, "--quiet", "--package", &package.name, set]);
     cargo("clippy").args(["--all-targets", "--", "-D", "warnings"]).run()?;
+    if package.library.is_some() {
+        crate::features::document(&package.name, &[set])?;
+    }
     if runs {
         cargo("test").run()
     } else if package.has_features && package.library.is_some() {
