@@ -11,7 +11,7 @@ use crate::common::{Cluster, until};
 #[test]
 fn acknowledged_writes_survive_killing_all_nodes() {
     let rounds =
-        std::env::var("QUORATE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+        std::env::var("QUORATE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
     let seed = std::env::var("QUORATE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     println!("{rounds} rounds; the moments are those of QUORATE_SEED={seed}");
     let mut moments = quorate_core::Rng::new(seed);
