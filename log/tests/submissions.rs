@@ -12,8 +12,8 @@ use crate::headers::Tagged;
 const ONE: NodeId = NodeId::new(1);
 const TWO: NodeId = NodeId::new(2);
 /// Ten seconds, retries after 20 ms.
-const ONCE: Config = Config::once(10_000_000);
-const AGAIN: Config = Config::again(10_000_000);
+const AT_MOST_ONCE: Config = Config::at_most_once(10_000_000);
+const EXACTLY_ONCE: Config = Config::exactly_once(10_000_000);
 
 const NONE: [u64; 0] = [];
 
@@ -60,7 +60,7 @@ fn told(first: u64, count: u64, end: Forwarded) -> Notice<'static, Tagged> {
 
 #[test]
 fn commands_are_due_in_order_once_a_leader_is_known() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for command in ['a', 'b', 'c'] {
         board.submit(ms(0), command).unwrap();
     }
@@ -79,7 +79,7 @@ fn commands_are_due_in_order_once_a_leader_is_known() {
 #[test]
 fn the_window_begins_at_the_oldest_undecided_command() {
     fn check<S: Storage>() {
-        let config = Config { max_pending: 4, ..ONCE };
+        let config = Config { max_pending: 4, ..AT_MOST_ONCE };
         let mut submissions = Submissions::<char, S>::new(config);
         for number in 1..=4 {
             assert_eq!(submissions.submit(ms(0), 'x'), Ok(number));
@@ -115,18 +115,18 @@ fn the_window_begins_at_the_oldest_undecided_command() {
 
 #[test]
 fn inline_storage_bounds_the_window_as_well() {
-    let mut submissions = Submissions::<char, Inline<2>>::new(ONCE);
+    let mut submissions = Submissions::<char, Inline<2>>::new(AT_MOST_ONCE);
     submissions.submit(ms(0), 'a').unwrap();
     submissions.submit(ms(0), 'b').unwrap();
     assert_eq!(submissions.submit(ms(0), 'c'), Err(Full));
-    let mut none = Submissions::<char, Inline<0>>::new(ONCE);
+    let mut none = Submissions::<char, Inline<0>>::new(AT_MOST_ONCE);
     assert_eq!(none.submit(ms(0), 'a'), Err(Full));
 }
 
 #[test]
 fn a_full_log_holds_back_the_commands_behind() {
     for reason in [SubmitError::Busy, SubmitError::LogFull] {
-        let mut board = Board::new(ONCE);
+        let mut board = Board::new(AT_MOST_ONCE);
         board.submit(ms(0), 'a').unwrap();
         board.submit(ms(0), 'b').unwrap();
         assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
@@ -146,7 +146,7 @@ fn a_full_log_holds_back_the_commands_behind() {
 #[test]
 fn what_the_log_never_takes_ends_at_once() {
     for reason in [SubmitError::TooLarge, SubmitError::Stopped] {
-        let mut board = Board::new(AGAIN);
+        let mut board = Board::new(EXACTLY_ONCE);
         board.submit(ms(0), 'a').unwrap();
         board.submit(ms(0), 'b').unwrap();
         board.submitted(ms(0), leads(3), 1, Err(reason));
@@ -159,7 +159,7 @@ fn what_the_log_never_takes_ends_at_once() {
 
 #[test]
 fn deadlines_tell_what_is_known() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for command in ['a', 'b', 'c'] {
         board.submit(ms(0), command).unwrap();
     }
@@ -176,7 +176,7 @@ fn deadlines_tell_what_is_known() {
 
 #[test]
 fn a_command_is_recognized_by_its_place() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for (number, command) in (1..).zip(['a', 'b', 'c']) {
         board.submit(ms(0), command).unwrap();
         propose(&mut board, ms(0), number, 3, 10 + number);
@@ -192,7 +192,7 @@ fn a_command_is_recognized_by_its_place() {
 
 #[test]
 fn at_most_once_waits_for_the_log_to_decide() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for (number, command) in (1..).zip(['a', 'b', 'c', 'd']) {
         board.submit(ms(0), command).unwrap();
         propose(&mut board, ms(0), number, 2 + number, 10 + number);
@@ -207,7 +207,7 @@ fn at_most_once_waits_for_the_log_to_decide() {
 
 #[test]
 fn exactly_once_submits_again_under_another_leader() {
-    let mut board = Board::new(AGAIN);
+    let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     board.submit(ms(0), 'b').unwrap();
     propose(&mut board, ms(0), 1, 3, 11);
@@ -226,7 +226,7 @@ fn exactly_once_submits_again_under_another_leader() {
 
 #[test]
 fn a_command_that_ends_leaders_is_not_submitted_for_ever() {
-    let mut board = Board::new(Config { max_lost_leaders: 2, ..AGAIN });
+    let mut board = Board::new(Config { max_lost_leaders: 2, ..EXACTLY_ONCE });
     board.submit(ms(0), 'a').unwrap();
     propose(&mut board, ms(0), 1, 3, 11);
     assert_eq!(due(&mut board, ms(1), leads(4)), [1]);
@@ -237,13 +237,13 @@ fn a_command_that_ends_leaders_is_not_submitted_for_ever() {
 
 #[test]
 fn forwarded_commands_have_their_end_told() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for (number, command) in (1..).zip(['a', 'b', 'c', 'd']) {
         board.submit(ms(0), command).unwrap();
         forward(&mut board, ms(0), number, 6 + number);
     }
     assert_eq!(due(&mut board, ms(0), leads(4)), NONE, "the machine tells");
-    notice(&mut board, ms(1), told(7, 2, Forwarded::Taken(Proposal { epoch: 3, index: 21 })));
+    notice(&mut board, ms(1), told(7, 2, Forwarded::Proposed(Proposal { epoch: 3, index: 21 })));
     notice(&mut board, ms(1), told(9, 1, Forwarded::Unknown));
     notice(&mut board, ms(1), told(10, 1, Forwarded::Refused));
     assert_eq!(board.applied_at(Proposal { epoch: 3, index: 22 }), Some((2, 'b')));
@@ -256,13 +256,13 @@ fn forwarded_commands_have_their_end_told() {
 
 #[test]
 fn an_entry_may_be_applied_before_its_place_is_told() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     for (number, command) in (1..).zip(['a', 'b']) {
         board.submit(ms(0), command).unwrap();
         forward(&mut board, ms(0), number, number);
     }
     assert_eq!(board.applied_at(Proposal { epoch: 3, index: 21 }), None);
-    notice(&mut board, ms(1), told(1, 2, Forwarded::Taken(Proposal { epoch: 3, index: 21 })));
+    notice(&mut board, ms(1), told(1, 2, Forwarded::Proposed(Proposal { epoch: 3, index: 21 })));
     assert_eq!(board.outcome(ms(1)), Some((1, 'a', Outcome::Committed)));
     assert_eq!(board.outcome(ms(1)), None);
     assert_eq!(board.applied_at(Proposal { epoch: 3, index: 22 }), Some((2, 'b')));
@@ -270,7 +270,7 @@ fn an_entry_may_be_applied_before_its_place_is_told() {
 
 #[test]
 fn a_message_of_the_applications_own_is_repeated() {
-    let mut board = Board::new(AGAIN);
+    let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
     board.handed_over(ms(0), leads(3), 1, TWO);
@@ -290,7 +290,7 @@ fn a_message_of_the_applications_own_is_repeated() {
 
 #[test]
 fn at_most_once_hands_a_command_over_once() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     board.submit(ms(0), 'a').unwrap();
     board.submit(ms(0), 'b').unwrap();
     board.handed_over(ms(0), leads(3), 1, TWO);
@@ -303,7 +303,7 @@ fn at_most_once_hands_a_command_over_once() {
 
 #[test]
 fn a_stopped_log_ends_everything() {
-    let mut board = Board::new(AGAIN);
+    let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     board.submit(ms(0), 'b').unwrap();
     propose(&mut board, ms(0), 2, 3, 11);
@@ -336,7 +336,7 @@ fn a_refused_repeat_leaves_the_first_message_on_its_way() {
         SubmitError::Stopped,
     ];
     for reason in refusals {
-        let mut board = Board::new(AGAIN);
+        let mut board = Board::new(EXACTLY_ONCE);
         board.submit(ms(0), 'a').unwrap();
         board.handed_over(ms(0), leads(3), 1, TWO);
         assert_eq!(due(&mut board, ms(1_000), leads(3)), [1]);
@@ -351,7 +351,7 @@ fn a_refused_repeat_leaves_the_first_message_on_its_way() {
 
 #[test]
 fn a_full_log_holds_back_nothing_once_nobody_waits() {
-    let mut board = Board::new(AGAIN);
+    let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
     board.submitted(ms(0), leads(3), 1, Err(SubmitError::LogFull));
@@ -363,7 +363,7 @@ fn a_full_log_holds_back_nothing_once_nobody_waits() {
 
 #[test]
 fn a_higher_limit_of_lost_leaders_makes_a_command_due_again() {
-    let mut board = Board::new(Config { max_lost_leaders: 1, ..AGAIN });
+    let mut board = Board::new(Config { max_lost_leaders: 1, ..EXACTLY_ONCE });
     board.submit(ms(0), 'a').unwrap();
     propose(&mut board, ms(0), 1, 3, 11);
     assert_eq!(due(&mut board, ms(1), leads(4)), NONE);
@@ -374,7 +374,7 @@ fn a_higher_limit_of_lost_leaders_makes_a_command_due_again() {
 #[test]
 fn outcomes_go_on_where_the_last_one_was() {
     fn check<S: Storage>() {
-        let mut submissions = Submissions::<char, S>::new(ONCE);
+        let mut submissions = Submissions::<char, S>::new(AT_MOST_ONCE);
         for (millis, command) in [(9, 'a'), (5, 'b'), (7, 'c'), (5, 'd')] {
             submissions.submit_until(ms(millis), command).unwrap();
         }
@@ -399,7 +399,7 @@ fn outcomes_go_on_where_the_last_one_was() {
 
 #[test]
 fn what_ends_behind_the_last_outcome_is_told_as_well() {
-    let mut board = Board::new(ONCE);
+    let mut board = Board::new(AT_MOST_ONCE);
     board.submit_until(ms(9), 'a').unwrap();
     board.submit_until(ms(5), 'b').unwrap();
     forward(&mut board, ms(0), 1, 7);
@@ -410,7 +410,7 @@ fn what_ends_behind_the_last_outcome_is_told_as_well() {
 
 #[test]
 fn an_answer_that_is_lost_is_no_lost_leader() {
-    let mut board = Board::new(Config { max_lost_leaders: 1, ..AGAIN });
+    let mut board = Board::new(Config { max_lost_leaders: 1, ..EXACTLY_ONCE });
     board.submit(ms(0), 'a').unwrap();
     assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
     forward(&mut board, ms(0), 1, 7);

@@ -9,7 +9,7 @@ pub enum Event<'a> {
     /// These entries are committed, durable here, and come next: apply them in order. Each index is given once between a start
     /// and the next, but for those a snapshot covers.
     Committed(Entries<'a>),
-    /// This node led before, or [forwarded](crate::Raft::forward) commands that were taken, and what it proposed in terms before `before` and did not come in [`Committed`](Self::Committed) is decided: it
+    /// This node led before, or [forwarded](crate::Raft::forward) commands that were proposed, and what it proposed in terms before `before` and did not come in [`Committed`](Self::Committed) is decided: it
     /// will never be committed, but for indexes up to `after`, in whose place a snapshot came. Only the state that was in it knows
     /// about those. It comes when something of a later term is committed, even if nothing was lost. That an entry is gone
     /// from this node's log would not do: another leader may still have it, and commit it (Raft thesis, figure 3.7).

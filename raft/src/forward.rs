@@ -20,7 +20,7 @@ pub enum Forwarded {
     /// index. From here on they are what a leader's own proposals are:
     /// [`Committed`](crate::Event::Committed) brings each back (it may have done so before this
     /// event), or [`ProposalsDropped`](crate::Event::ProposalsDropped) tells that it never will.
-    Taken(Proposal),
+    Proposed(Proposal),
     /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, takes no commands as long
     /// as one of these, or takes no forwarded ones, or none of this node, which is no member as far as it knows; or they never left, because the
     /// buffer was needed or the leader is another one. Try again.
@@ -104,7 +104,7 @@ impl Forward {
     pub(crate) fn tell(&mut self) -> Option<(ForwardId, u64, Forwarded)> {
         let (count, end) = if self.taken != 0 {
             let (term, index) = self.first;
-            (&mut self.taken, Forwarded::Taken(Proposal { term, index }))
+            (&mut self.taken, Forwarded::Proposed(Proposal { term, index }))
         } else if self.unknown != 0 {
             (&mut self.unknown, Forwarded::Unknown)
         } else if self.refused != 0 {

@@ -83,7 +83,7 @@ impl<S: Storage> ReplicatedLog for Raft<S> {
             Event::Committed(entries) => Notice::Committed(entries),
             Event::Forwarded { first, count, end } => {
                 let end = match end {
-                    Forwarded::Taken(proposal) => LogForwarded::Taken(proposal.into()),
+                    Forwarded::Proposed(proposal) => LogForwarded::Proposed(proposal.into()),
                     Forwarded::Refused => LogForwarded::Refused,
                     Forwarded::Unknown => LogForwarded::Unknown,
                 };

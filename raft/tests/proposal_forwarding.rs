@@ -39,7 +39,7 @@ fn take_forwarded(cluster: &mut Cluster, node: u64) -> Vec<(u64, u64, Forwarded)
 
 fn accepted_at(cluster: &mut Cluster, index: u64) -> Forwarded {
     let term = cluster.raft(1).status().term;
-    Forwarded::Taken(Proposal { term, index })
+    Forwarded::Proposed(Proposal { term, index })
 }
 
 fn is_propose(envelope: &Envelope) -> bool {
@@ -212,7 +212,7 @@ fn leader_accepts_commands_up_to_its_limit_and_refuses_the_rest() {
     cluster.settle();
     let taken = accepted_at(&mut cluster, next);
     let reported = take_forwarded(&mut cluster, 3);
-    let Some(&(first, count, Forwarded::Taken(_))) = reported.first() else {
+    let Some(&(first, count, Forwarded::Proposed(_))) = reported.first() else {
         panic!("{reported:?}")
     };
     assert_eq!((reported[0], first), ((1, count, taken), 1));
@@ -307,7 +307,7 @@ fn unanswered_command_becomes_unknown_after_an_election_timeout() {
     forward(&mut cluster, 3, "b");
     cluster.run(100);
     assert_eq!(cluster.commands(1), ["b"]);
-    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(2, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(2, 1, Forwarded::Proposed(_))]));
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn accepted_command_that_is_replaced_is_reported_dropped() {
     // the leader's appends are lost
     forward(&mut cluster, 3, "a");
     cluster.settle_if(|e| !matches!(e.message(), Message::Append { .. }));
-    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Proposed(_))]));
     let term = cluster.raft(1).status().term;
     cluster.host(1).up = false;
     cluster.elect(2);
@@ -416,7 +416,7 @@ fn node_with_a_forwarded_command_does_not_quiesce() {
     assert!(cluster.raft(3).status().quiescent);
     assert!(matches!(
         take_forwarded(&mut cluster, 3)[..],
-        [(1, 1, Forwarded::Taken(_)), (2, 1, Forwarded::Unknown)]
+        [(1, 1, Forwarded::Proposed(_)), (2, 1, Forwarded::Unknown)]
     ));
 }
 
@@ -646,5 +646,5 @@ fn heap_storage_forwards_commands() {
             }
         }
     }
-    assert!(sent && matches!(results[..], [(5, Forwarded::Taken(_))]), "{results:?}");
+    assert!(sent && matches!(results[..], [(5, Forwarded::Proposed(_))]), "{results:?}");
 }

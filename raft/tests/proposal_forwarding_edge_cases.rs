@@ -79,7 +79,7 @@ fn incarnations_with_the_same_seed_differ_by_start_time() {
         forward(&mut cluster, 3, command);
         numbers.push((read.unwrap(), propose_message(&cluster).0));
         cluster.run(600);
-        assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+        assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Proposed(_))]));
     }
     assert_eq!(cluster.commands(1), ["a", "b"]);
     assert_ne!(numbers[0].0, numbers[1].0);
@@ -99,7 +99,7 @@ fn stale_clock_does_not_shorten_the_answer_timeout() {
     cluster.drain(3);
     assert!(take_forwarded(&mut cluster, 3).is_empty());
     cluster.run(200);
-    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Taken(_))]));
+    assert!(matches!(take_forwarded(&mut cluster, 3)[..], [(1, 1, Forwarded::Proposed(_))]));
 }
 
 #[test]

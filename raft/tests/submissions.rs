@@ -28,7 +28,7 @@ struct Cluster {
     net: Vec<(u64, u64, Vec<u8>)>,
     now: Instant,
     rng: Rng,
-    again: bool,
+    resubmit: bool,
     /// The node whose messages are all lost.
     cut_off: u64,
     /// Percent of messages that are lost.
@@ -51,14 +51,14 @@ impl Cluster {
             net: Vec::new(),
             now: Instant::ZERO,
             rng: Rng::new(seed),
-            again: config.again,
+            resubmit: config.resubmit,
             cut_off: 0,
             loss: 0,
         }
     }
 
     fn turn(&mut self, id: u64) {
-        let (now, again) = (self.now, self.again);
+        let (now, resubmit) = (self.now, self.resubmit);
         let node = &mut self.nodes[id as usize - 1];
         node.raft.tick(now);
         loop {
@@ -80,7 +80,7 @@ impl Cluster {
                                 node.applied.push(command);
                                 let place = Proposal { epoch: entry.term, index: entry.index };
                                 let new = node.executed.insert(command);
-                                let done = if !again {
+                                let done = if !resubmit {
                                     node.submissions.applied_at(place)
                                 } else if command.0 == id && new {
                                     let done = node.submissions.applied(command.1);
@@ -191,7 +191,7 @@ fn check(config: Config) -> Tally {
                     Err(_) => true,
                 };
                 assert!(true_of, "seed {seed}: {told:?} of {id}/{number}, {count} in the log");
-                assert!(config.again || count <= 1, "seed {seed}: {id}/{number} is there twice");
+                assert!(config.resubmit || count <= 1, "seed {seed}: {id}/{number} is there twice");
                 tally.duplicates += count.saturating_sub(1);
                 match told {
                     Ok(()) => tally.committed += 1,
@@ -206,19 +206,19 @@ fn check(config: Config) -> Tally {
 
 #[test]
 fn at_most_once_is_true_and_says_what_it_does_not_know() {
-    let tally = check(Config::once(400_000));
+    let tally = check(Config::at_most_once(400_000));
     assert!(tally.committed > 1_000 && tally.absent > 50 && tally.unknown > 50, "{tally:?}");
 }
 
 #[test]
 fn exactly_once_brings_in_what_leaders_lost() {
-    let tally = check(Config::again(60_000_000));
+    let tally = check(Config::exactly_once(60_000_000));
     assert!(tally.absent == 0 && tally.unknown == 0, "{tally:?}");
     assert!(tally.committed > 1_000 && tally.duplicates > 20, "{tally:?}");
 }
 
 #[test]
 fn exactly_once_with_a_short_patience_is_true_as_well() {
-    let tally = check(Config::again(400_000));
+    let tally = check(Config::exactly_once(400_000));
     assert!(tally.absent > 50 && tally.unknown > 50 && tally.duplicates > 20, "{tally:?}");
 }

@@ -55,7 +55,7 @@ impl Pending {
             resend_us: RESEND_US,
             max_lost_leaders: limits::MAX_LOST_LEADERS,
             // each batch has its own deadline
-            ..Config::again(0)
+            ..Config::exactly_once(0)
         };
         Self { submissions: Submissions::new(config), bytes: 0 }
     }
@@ -104,7 +104,7 @@ impl Pending {
     /// The number of the next batch that is to be sent to the leader now, and whether it was before.
     pub(crate) fn due(&mut self, now: Instant, leadership: Leadership) -> Option<(u64, bool)> {
         let due = self.submissions.due(now, leadership)?;
-        Some((due.number, due.again))
+        Some((due.number, due.resubmitted))
     }
 
     /// A batch was proposed here.

@@ -41,7 +41,7 @@ pub const fn config() -> Config {
 
 /// How commands go into the log: until they are applied, since [`Values`] applies each once.
 const SUBMISSION: submission::Config =
-    submission::Config { resend_us: RESEND_US, ..submission::Config::again(TIMEOUT_US) };
+    submission::Config { resend_us: RESEND_US, ..submission::Config::exactly_once(TIMEOUT_US) };
 
 /// The replicated values, and the pending request.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ pub enum Notice<'a, H: Header> {
 pub enum Forwarded {
     /// The leader proposed them: this is the first of them, and each of the others is at the next index. They may have been
     /// committed before this is told.
-    Taken(Proposal),
+    Proposed(Proposal),
     /// The leader did not propose them, and will not. Submit them again.
     Refused,
     /// They were sent, and no answer is waited for any more. They may be committed, or not.

@@ -15,46 +15,49 @@ pub struct Config {
     /// leader](super::Submissions::handed_over), and that is not applied after this long, is due
     /// again, in µs. Default 1 s.
     pub resend_us: u64,
-    /// Submit commands again that may be in the log already. The state machine must then recognize what it has applied.
-    pub again: bool,
+    /// Whether a command that may be in the log already is submitted again. The state machine must
+    /// then recognize what it has applied.
+    pub resubmit: bool,
     /// After so many leaders were lost while they had a command, it is not submitted again: it may
     /// be what made them fail. 0 for no limit. Default 0.
     pub max_lost_leaders: u32,
 }
 
 impl Config {
-    /// Commands are submitted until they are applied, for `timeout_us` at most: the state machine must apply each once.
+    /// Commands are submitted until they are applied, for `timeout_us` at most: the state machine
+    /// must apply each once.
     ///
     /// ```
     /// use quorate_log::submission::Config;
-    /// assert!(Config::again(4_000_000).again);
+    /// assert!(Config::exactly_once(4_000_000).resubmit);
     /// ```
     #[must_use]
-    pub const fn again(timeout_us: u64) -> Self {
+    pub const fn exactly_once(timeout_us: u64) -> Self {
         Self {
             max_pending: 1024,
             timeout_us,
             retry_us: 20_000,
             resend_us: 1_000_000,
-            again: true,
+            resubmit: true,
             max_lost_leaders: 0,
         }
     }
 
-    /// Commands are submitted again only while they are certainly not in the log, for `timeout_us` at most.
+    /// Commands are submitted again only while they are certainly not in the log, for `timeout_us`
+    /// at most.
     ///
     /// ```
     /// use quorate_log::submission::Config;
-    /// assert!(!Config::once(4_000_000).again);
+    /// assert!(!Config::at_most_once(4_000_000).resubmit);
     /// ```
     #[must_use]
-    pub const fn once(timeout_us: u64) -> Self {
-        Self { again: false, ..Self::again(timeout_us) }
+    pub const fn at_most_once(timeout_us: u64) -> Self {
+        Self { resubmit: false, ..Self::exactly_once(timeout_us) }
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self::once(5_000_000)
+        Self::at_most_once(5_000_000)
     }
 }

@@ -12,12 +12,12 @@
 //!
 //! # At most once, or exactly once
 //!
-//! With [`Config::once`], a command is submitted again only while it is certainly not in the log.
+//! With [`Config::at_most_once`], a command is submitted again only while it is certainly not in the log.
 //! Its outcome may be [`Unknown`](Outcome::Unknown), and the state machine needs nothing. An entry
 //! is recognized by its place, so the log must tell the epoch of each, as Raft does: call
 //! [`Submissions::applied_at`] for each entry, the protocol's own as well.
 //!
-//! With [`Config::again`], a command is submitted until it is applied, and so may be in the log
+//! With [`Config::exactly_once`], a command is submitted until it is applied, and so may be in the log
 //! more than once. The state machine must apply it once, and an entry is recognized by what it
 //! carries. So put into every command:
 //!
@@ -44,7 +44,7 @@
 //! # let leadership = Leadership { leader: Some(NodeId::new(1)), epoch: 3 }; // of the log
 //! # let submit = |_: &[u8]| Ok::<_, SubmitError>(Submitted::Proposed(Proposal { epoch: 3, index: 9 }));
 //!
-//! let mut submissions = Submissions::<u8, Inline<4>>::new(Config::once(1_000_000));
+//! let mut submissions = Submissions::<u8, Inline<4>>::new(Config::at_most_once(1_000_000));
 //! let mut now = Instant::ZERO;
 //! submissions.submit(now, 21)?; // a client's command
 //!

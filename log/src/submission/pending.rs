@@ -30,7 +30,7 @@ struct Attempt {
     way: Way,
     epoch: u64,
     /// It is handed over again then, if commands are submitted again.
-    again_at: Instant,
+    resubmit_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,14 +67,14 @@ impl<T> Pending<T> {
     }
 
     /// It was handed over, after so many changes of leaders.
-    pub(super) fn attempt(&mut self, way: Way, epoch: u64, again_at: Instant, changes: u32) {
+    pub(super) fn attempt(&mut self, way: Way, epoch: u64, resubmit_at: Instant, changes: u32) {
         self.leader_changes = changes;
         self.uncertain |= self.attempt.is_some();
-        self.attempt = Some(Attempt { way, epoch, again_at });
+        self.attempt = Some(Attempt { way, epoch, resubmit_at });
     }
 
     /// The leader has proposed what it was handed.
-    pub(super) fn taken(&mut self, proposal: Proposal) {
+    pub(super) fn proposed(&mut self, proposal: Proposal) {
         if let Some(attempt) = &mut self.attempt {
             (attempt.way, attempt.epoch) = (Way::Proposed(proposal), proposal.epoch);
         }
@@ -110,7 +110,7 @@ impl<T> Pending<T> {
         self.uncertain = true;
         self.lost_leaders = self.lost_leaders.saturating_add(1);
         self.retry_at = now;
-        if !config.again {
+        if !config.resubmit {
             self.ended = Some(Outcome::Unknown);
         }
     }
@@ -120,7 +120,7 @@ impl<T> Pending<T> {
     pub(super) fn leader_changed(&mut self, config: &Config, leadership: Leadership, now: Instant) {
         let Some(Attempt { way, epoch, .. }) = self.attempt else { return };
         let told = matches!(way, Way::Forwarded(_));
-        if config.again && epoch != leadership.epoch && !told {
+        if config.resubmit && epoch != leadership.epoch && !told {
             self.unknown(config, now);
         }
     }
@@ -131,9 +131,9 @@ impl<T> Pending<T> {
             return Instant::MAX;
         }
         match self.attempt {
-            Some(Attempt { again_at, .. }) if config.again => again_at,
+            Some(Attempt { resubmit_at, .. }) if config.resubmit => resubmit_at,
             Some(_) => Instant::MAX,
-            None if self.is_exhausted() || (self.uncertain && !config.again) => Instant::MAX,
+            None if self.is_exhausted() || (self.uncertain && !config.resubmit) => Instant::MAX,
             None => self.retry_at,
         }
     }
@@ -142,7 +142,7 @@ impl<T> Pending<T> {
     pub(super) fn postpone(&mut self, until: Instant) {
         self.retry_at = until;
         if let Some(attempt) = &mut self.attempt {
-            attempt.again_at = until;
+            attempt.resubmit_at = until;
         }
     }
 
@@ -156,7 +156,7 @@ impl<T> Pending<T> {
     }
 
     /// It was handed over before.
-    pub(super) const fn is_again(&self) -> bool {
+    pub(super) const fn is_resubmitted(&self) -> bool {
         self.attempt.is_some() || self.uncertain
     }
 

@@ -83,7 +83,7 @@ pub struct Due<'a, T> {
     /// The command.
     pub command: &'a T,
     /// It was handed over before, and may be in the log already.
-    pub again: bool,
+    pub resubmitted: bool,
 }
 
 impl<T: Debug, S: Storage> Submissions<T, S> {
@@ -195,7 +195,12 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         let (number, floor) = (self.first.saturating_add(at as u64), self.floor());
         let pending = self.queue.get(at)?;
         self.offered = Some(number);
-        Some(Due { number, floor, command: &pending.command, again: pending.is_again() })
+        Some(Due {
+            number,
+            floor,
+            command: &pending.command,
+            resubmitted: pending.is_resubmitted(),
+        })
     }
 
     /// What the log's [`submit`](ReplicatedLog::submit) returned for a command that was
@@ -258,7 +263,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # use quorate_log::submission::{Config, Inline, Submissions};
     /// # use quorate_log::Leadership;
     /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::exactly_once(5_000_000));
     /// submissions.submit(Instant::ZERO, "set x 1")?;
     /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2)); // a message is sent
     /// assert!(submissions.due(Instant::from_millis(999), leadership).is_none());
@@ -266,10 +271,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
-        let (again_at, changes) = (now.after(self.config.resend_us), self.leader_changes);
+        let (resubmit_at, changes) = (now.after(self.config.resend_us), self.leader_changes);
         if let Some(pending) = self.told(number) {
-            pending.attempt(Way::HandedOver(to), leadership.epoch, again_at, changes);
-            self.look_again(again_at);
+            pending.attempt(Way::HandedOver(to), leadership.epoch, resubmit_at, changes);
+            self.look_again(resubmit_at);
         }
     }
 
@@ -300,7 +305,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     /// # use quorate_core::Instant;
     /// # use quorate_log::submission::{Config, Inline, Submissions};
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::exactly_once(5_000_000));
     /// let number = submissions.submit(Instant::ZERO, "keys *")?;
     /// submissions.limit_lost_leaders(number, 1);
     /// assert!(!submissions.is_exhausted(number));
@@ -321,7 +326,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # use quorate_log::submission::{Config, Inline, Submissions};
     /// # use quorate_log::{Leadership, Proposal, Submitted};
     /// let leadership = |epoch| Leadership { leader: Some(NodeId::new(2)), epoch };
-    /// let config = Config { max_lost_leaders: 1, ..Config::again(5_000_000) };
+    /// let config = Config { max_lost_leaders: 1, ..Config::exactly_once(5_000_000) };
     /// let mut submissions = Submissions::<&str, Inline<1>>::new(config);
     /// submissions.submit(Instant::ZERO, "keys *")?;
     /// submissions.handed_over(Instant::ZERO, leadership(3), 1, NodeId::new(2));
@@ -360,7 +365,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # use quorate_log::submission::{Config, Inline, Submissions};
     /// # use quorate_log::{Leadership, SubmitError};
     /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::exactly_once(5_000_000));
     /// submissions.submit(Instant::ZERO, "set x 1")?;
     /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
     /// submissions.refused(Instant::ZERO, 1, NodeId::new(2), SubmitError::Busy);
@@ -405,7 +410,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     /// # use quorate_core::Instant;
     /// # use quorate_log::submission::{Config, Inline, Submissions};
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::again(5_000_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::exactly_once(5_000_000));
     /// submissions.submit(Instant::ZERO, "set x 1")?;
     /// assert_eq!(submissions.applied(1), Some("set x 1"));
     /// assert_eq!(submissions.applied(1), None); // it was in the log twice
@@ -461,7 +466,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # use quorate_core::Instant;
     /// # use quorate_log::submission::{Config, Inline, Outcome, Submissions};
     /// # use quorate_log::SubmitError;
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::once(1_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::at_most_once(1_000));
     /// submissions.submit(Instant::ZERO, "set x 1")?;
     /// let refused = Outcome::Refused(SubmitError::NotLeader(None)); // no leader was found
     /// assert_eq!(submissions.outcome(Instant::from_millis(1)), Some((1, "set x 1", refused)));
@@ -523,7 +528,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     /// # use quorate_core::Instant;
     /// # use quorate_log::submission::{Config, Inline, Submissions};
-    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::once(5_000));
+    /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::at_most_once(5_000));
     /// assert_eq!(submissions.deadline(), None);
     /// submissions.submit(Instant::ZERO, "set x 1")?;
     /// assert_eq!(submissions.deadline(), Some(Instant::from_micros(5_000)));
@@ -742,9 +747,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                 return;
             };
             match end {
-                Forwarded::Taken(Proposal { epoch, index }) => {
+                Forwarded::Proposed(Proposal { epoch, index }) => {
                     let index = index.saturating_add(after);
-                    pending.taken(Proposal { epoch, index });
+                    pending.proposed(Proposal { epoch, index });
                     if index <= applied {
                         // the leader has proposed it there, after everything that was committed in earlier epochs
                         pending.ended = Some(Outcome::Committed);

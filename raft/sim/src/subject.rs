@@ -188,7 +188,7 @@ impl<S: Storage> RaftSubject<S> {
             }
             let (_, operation, client) = forwards.remove(0);
             match end {
-                Forwarded::Taken(proposal) => {
+                Forwarded::Proposed(proposal) => {
                     let proposal = Proposal { index: proposal.index + at, ..proposal };
                     if self.applications[node].store.applied < proposal.index {
                         self.applications[node].writes.push((proposal, operation, client));

@@ -111,7 +111,7 @@ pub(crate) fn event(event: &Event<'_>) -> String {
             let (first, last) = (first.get(), first.get().saturating_add(count - 1));
             let which = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
             match end {
-                Forwarded::Taken(at) => {
+                Forwarded::Proposed(at) => {
                     format!("forwarded {which} accepted, from {}@{} on", at.index, at.term)
                 }
                 Forwarded::Refused => format!("forwarded {which} refused"),
