@@ -423,3 +423,47 @@ fn an_answer_that_is_lost_is_no_lost_leader() {
     assert!(board.is_exhausted(1));
     assert_eq!(due(&mut board, ms(3), leads(4)), NONE);
 }
+
+#[test]
+fn pauses_of_zero_count_as_a_microsecond() {
+    let config = Config { retry_us: 0, resend_us: 0, ..EXACTLY_ONCE };
+    let (now, next) = (ms(5), ms(5).after(1));
+    for refusal in [SubmitError::NotLeader(Some(TWO)), SubmitError::Busy, SubmitError::LogFull] {
+        let mut board = Board::new(config);
+        board.submit(now, 'a').unwrap();
+        assert_eq!(board.due(now, leads(3)).unwrap().number, 1);
+        board.submitted(now, leads(3), 1, Err(refusal));
+        assert_eq!(due(&mut board, now, leads(3)), NONE, "{refusal}");
+        assert_eq!(board.deadline(), Some(next), "{refusal}");
+        assert_eq!(due(&mut board, next, leads(3)), [1], "{refusal}");
+    }
+    let mut board = Board::new(config);
+    board.submit(now, 'a').unwrap();
+    assert_eq!(board.due(now, leads(3)).unwrap().number, 1);
+    board.handed_over(now, leads(3), 1, TWO);
+    assert_eq!(due(&mut board, now, leads(3)), NONE);
+    assert_eq!(board.deadline(), Some(next));
+    board.refused(now, 1, TWO, SubmitError::Busy);
+    assert_eq!(due(&mut board, now, leads(3)), NONE);
+    assert_eq!(board.deadline(), Some(next));
+}
+
+#[test]
+fn without_room_nothing_is_taken_in_and_without_time_one_turn_is_left() {
+    let mut none = Board::new(Config { max_pending: 0, ..AT_MOST_ONCE });
+    assert!(!none.has_room());
+    assert_eq!(none.submit(ms(0), 'a'), Err(Full));
+    assert_eq!((none.deadline(), none.outcome(Instant::MAX)), (None, None));
+
+    let mut board = Board::new(Config::at_most_once(0));
+    for command in ['a', 'b'] {
+        board.submit(ms(5), command).unwrap();
+    }
+    assert_eq!(board.due(ms(5), leads(3)).unwrap().number, 1);
+    propose(&mut board, ms(5), 1, 3, 11);
+    assert_eq!(board.due(ms(5), leads(3)).unwrap().number, 2);
+    board.submitted(ms(5), leads(3), 2, Err(SubmitError::Busy));
+    assert_eq!(board.outcome(ms(5)), Some((1, 'a', Outcome::Unknown)));
+    assert_eq!(board.outcome(ms(5)), Some((2, 'b', Outcome::Refused(SubmitError::Busy))));
+    assert_eq!((board.outcome(ms(5)), board.deadline()), (None, None));
+}

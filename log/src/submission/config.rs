@@ -1,19 +1,22 @@
-/// How long commands are kept, and whether they are submitted again.
+/// How long commands are kept, and whether they are submitted again. Every value is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
     /// At most so many numbers from the oldest undecided command to the newest, so one that stays
     /// undecided holds up new ones. With [`Inline`](super::Inline) storage, at most its capacity.
-    /// Default 1024.
+    /// With 0, no command is taken in. Default 1024.
     pub max_pending: usize,
     /// How long a command may take, in µs. Then it ends with what is known of it: see
-    /// [`Outcome`](super::Outcome). Default 5 s.
+    /// [`Outcome`](super::Outcome). With 0, it ends in the turn of the loop in which it came in;
+    /// [`submit_until`](super::Submissions::submit_until) gives a command another deadline.
+    /// Default 5 s.
     pub timeout_us: u64,
-    /// How long to wait after the log did not take a command, in µs. Default 20 ms.
+    /// How long to wait after the log did not take a command, in µs. 0 counts as 1: without a
+    /// pause, the loop would never sleep. Default 20 ms.
     pub retry_us: u64,
     /// A command that the application itself [handed to the
     /// leader](super::Submissions::handed_over), and that is not applied after this long, is due
-    /// again, in µs. Default 1 s.
+    /// again, in µs. 0 counts as 1, as above. Default 1 s.
     pub resend_us: u64,
     /// Whether a command that may be in the log already is submitted again. The state machine must
     /// then recognize what it has applied.

@@ -96,8 +96,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let (retry_us, resend_us) = (config.retry_us.max(1), config.resend_us.max(1));
         Self {
-            config,
+            config: Config { retry_us, resend_us, ..config },
             queue: <S as Kinds>::Queue::with_limit(config.max_pending),
             first: 1,
             len: 0,
