@@ -467,3 +467,90 @@ fn without_room_nothing_is_taken_in_and_without_time_one_turn_is_left() {
     assert_eq!(board.outcome(ms(5)), Some((2, 'b', Outcome::Refused(SubmitError::Busy))));
     assert_eq!((board.outcome(ms(5)), board.deadline()), (None, None));
 }
+
+#[test]
+fn a_command_that_was_held_back_is_told_why() {
+    for reason in [SubmitError::Busy, SubmitError::LogFull] {
+        let mut board = Board::new(EXACTLY_ONCE);
+        for command in ['a', 'b'] {
+            board.submit(ms(0), command).unwrap();
+        }
+        assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
+        board.submitted(ms(0), leads(3), 1, Err(reason));
+        assert_eq!(due(&mut board, ms(1), leads(3)), NONE);
+        assert_eq!(board.known(2), Some(Outcome::Refused(reason)));
+        board.submit(ms(1), 'c').unwrap();
+        assert_eq!(board.give_up(3), Some(('c', Outcome::Refused(reason))));
+        // there may be room again, but the first command has not been tried yet
+        notice(&mut board, ms(1), Notice::Committed(quorate_log::Entries::new(1, 0, &[])));
+        assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Refused(reason))));
+        assert_eq!(board.outcome(ms(10_000)), Some((2, 'b', Outcome::Refused(reason))));
+        // nothing is held back any more
+        board.submit(ms(10_000), 'd').unwrap();
+        let no_leader = SubmitError::NotLeader(None);
+        assert_eq!(board.known(4), Some(Outcome::Refused(no_leader)));
+    }
+}
+
+#[test]
+fn room_in_the_log_ends_what_held_commands_back() {
+    let mut board = Board::new(EXACTLY_ONCE);
+    for command in ['a', 'b'] {
+        board.submit(ms(0), command).unwrap();
+    }
+    assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
+    board.submitted(ms(0), leads(3), 1, Err(SubmitError::LogFull));
+    assert_eq!(due(&mut board, ms(0), leads(3)), NONE);
+    assert_eq!(board.due(ms(20), leads(3)).unwrap().number, 1);
+    propose(&mut board, ms(20), 1, 3, 11);
+    assert_eq!(board.due(ms(20), leads(3)).unwrap().number, 2);
+    board.submitted(ms(20), leads(3), 2, Err(SubmitError::NotLeader(Some(TWO))));
+    let elsewhere = SubmitError::NotLeader(Some(TWO));
+    assert_eq!(board.known(2), Some(Outcome::Refused(elsewhere)));
+    assert_eq!(board.known(1), Some(Outcome::Unknown), "it was proposed");
+}
+
+#[test]
+fn a_reason_does_not_outlive_its_leader() {
+    let no_leader = Outcome::Refused(SubmitError::NotLeader(None));
+    let nobody = Leadership { leader: None, epoch: 4 };
+    for reason in [SubmitError::NotLeader(Some(TWO)), SubmitError::Busy, SubmitError::LogFull] {
+        let mut board = Board::new(EXACTLY_ONCE);
+        for command in ['a', 'b', 'c'] {
+            board.submit(ms(0), command).unwrap();
+        }
+        // the first was proposed, and its place went to another entry
+        propose(&mut board, ms(0), 1, 3, 11);
+        assert_eq!(board.applied_at(Proposal { epoch: 4, index: 11 }), None);
+        assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
+        assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 2);
+        board.submitted(ms(0), leads(3), 2, Err(reason));
+        assert_eq!(board.known(2), Some(Outcome::Refused(reason)));
+        assert_eq!(due(&mut board, ms(1), nobody), NONE);
+        assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Lost)), "{reason}");
+        assert_eq!(board.outcome(ms(10_000)), Some((2, 'b', no_leader)), "{reason}");
+        assert_eq!(board.outcome(ms(10_000)), Some((3, 'c', no_leader)), "{reason}");
+    }
+}
+
+#[test]
+fn what_has_ended_keeps_its_outcome_when_the_log_stops() {
+    let mut board = Board::new(AT_MOST_ONCE);
+    for (number, command) in (1..).zip(['a', 'b', 'c', 'd']) {
+        board.submit(ms(0), command).unwrap();
+        if number < 3 {
+            forward(&mut board, ms(0), number, number);
+        }
+    }
+    board.applied_at(Proposal { epoch: 3, index: 21 });
+    notice(&mut board, ms(1), told(1, 1, Forwarded::Proposed(Proposal { epoch: 3, index: 21 })));
+    board.submitted(ms(1), leads(3), 3, Err(SubmitError::TooLarge));
+    // nor does what the log says of old proposals change it
+    notice(&mut board, ms(1), Notice::Dropped { before: 5, after: 30 });
+    board.stop();
+    assert_eq!(board.outcome(ms(1)), Some((1, 'a', Outcome::Committed)));
+    assert_eq!(board.outcome(ms(1)), Some((2, 'b', Outcome::Unknown)));
+    assert_eq!(board.outcome(ms(1)), Some((3, 'c', Outcome::Refused(SubmitError::TooLarge))));
+    assert_eq!(board.outcome(ms(1)), Some((4, 'd', Outcome::Refused(SubmitError::Stopped))));
+    assert_eq!(board.outcome(ms(1)), None);
+}

@@ -14,9 +14,10 @@ pub enum Outcome {
     Committed,
     /// It was proposed, and another entry is in its place: it is not in the log, and never will be.
     Lost,
-    /// The log did not take it, and this is why at the last attempt;
-    /// [`NotLeader(None)`](SubmitError::NotLeader) if there was none for want of a leader. It is
-    /// not in the log, and never will be.
+    /// The log did not take it, and this is why: what the log said at the last attempt, or what it
+    /// said of an earlier command that holds this one back;
+    /// [`NotLeader(None)`](SubmitError::NotLeader) when no leader is known. The command is not in
+    /// the log, and never will be.
     Refused(SubmitError),
     /// It may be in the log, or get there later, or not. Submitting it anew may apply it twice.
     Unknown,

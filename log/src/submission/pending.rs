@@ -111,7 +111,14 @@ impl<T> Pending<T> {
         self.lost_leaders = self.lost_leaders.saturating_add(1);
         self.retry_at = now;
         if !config.resubmit {
-            self.ended = Some(Outcome::Unknown);
+            self.ended.get_or_insert(Outcome::Unknown);
+        }
+    }
+
+    /// No leader is known any more: what the last one said is out of date.
+    pub(super) fn leader_lost(&mut self) {
+        if self.refusal.is_some() {
+            self.refusal = Some(SubmitError::NotLeader(None));
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Submissions<T: Debug, S: Storage> {
     next_due_at: Instant,
     /// The log has no room until then.
     hold_until: Instant,
+    /// Why it had none for the command that was offered last: those behind it wait as well.
+    hold: Option<Hold>,
     /// No deadline is earlier.
     earliest_deadline: Instant,
     /// Commands before this slot have no outcome: where the next look goes on.
@@ -69,6 +71,13 @@ enum Pass {
     Before,
     Running,
     Over,
+}
+
+/// Why the log has no room: [`SubmitError::Busy`] or [`SubmitError::LogFull`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hold {
+    Busy,
+    LogFull,
 }
 
 /// A command that is to be handed to the log.
@@ -109,6 +118,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             due_at: Instant::MAX,
             next_due_at: Instant::MAX,
             hold_until: Instant::ZERO,
+            hold: None,
             earliest_deadline: Instant::MAX,
             unexpired: 0,
             next_deadline: Instant::MAX,
@@ -230,6 +240,12 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     ) {
         let retry_at = now.after(self.config.retry_us);
         let changes = self.leader_changes;
+        self.hold = match result {
+            Ok(_) => None,
+            Err(SubmitError::Busy) => Some(Hold::Busy),
+            Err(SubmitError::LogFull) => Some(Hold::LogFull),
+            Err(_) => self.hold,
+        };
         let Some(pending) = self.told(number) else { return };
         match result {
             Ok(Submitted::Proposed(proposal)) => {
@@ -356,7 +372,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// ```
     #[must_use]
     pub fn known(&self, number: u64) -> Option<Outcome> {
-        self.pending(number).map(Pending::known)
+        self.pending(number).map(|pending| self.known_of(pending))
     }
 
     /// A node that the application [handed a command to](Self::handed_over) says that it did not propose it, and will not.
@@ -492,14 +508,14 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                 self.next_deadline = self.next_deadline.min(pending.deadline());
                 continue;
             }
-            let outcome = pending.known();
+            let outcome = self.known_of(pending);
             let number = self.first.saturating_add(at as u64);
             return self.remove(at).map(|command| (number, command, outcome));
         }
     }
 
     /// The machine stopped itself ([`Machine::fatal`](quorate_core::Machine::fatal)): every command
-    /// ends.
+    /// ends, unless it has ended already.
     ///
     /// ```
     /// # use quorate_core::Instant;
@@ -516,6 +532,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         let mut next = 0;
         while let Some((at, pending)) = self.next(&mut next) {
             let outcome = match pending.known() {
+                outcome if pending.ended.is_some() => outcome,
                 Outcome::Unknown => Outcome::Unknown,
                 _ => Outcome::Refused(SubmitError::Stopped),
             };
@@ -731,9 +748,11 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             return;
         }
         self.leadership = leadership;
-        self.hold_until = Instant::ZERO;
+        self.release();
         if leadership.leader.is_some() {
             self.change_each(|pending, config| pending.leader_changed(config, leadership, now));
+        } else {
+            self.change_each(|pending, _| pending.leader_lost());
         }
     }
 
@@ -796,6 +815,25 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
+    /// What is known of a command. If it is certainly absent, a log without room is the reason,
+    /// whichever command the log said so of.
+    fn known_of(&self, pending: &Pending<T>) -> Outcome {
+        match (pending.known(), self.hold) {
+            (Outcome::Refused(_), Some(hold)) if pending.ended.is_none() => {
+                Outcome::Refused(match hold {
+                    Hold::Busy => SubmitError::Busy,
+                    Hold::LogFull => SubmitError::LogFull,
+                })
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Nothing is held back any more.
+    const fn release(&mut self) {
+        (self.hold_until, self.hold) = (Instant::ZERO, None);
+    }
+
     fn slot(&self, number: u64) -> Option<usize> {
         usize::try_from(number.checked_sub(self.first)?).ok()
     }
@@ -840,7 +878,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.ended = self.ended.saturating_sub(usize::from(pending.ended.is_some()));
         if self.len == 0 {
             // nothing could come into the log before the command that it had no room for
-            self.hold_until = Instant::ZERO;
+            self.release();
         }
         let dropped = self.queue.drop_empty_front();
         self.first = self.first.saturating_add(dropped as u64);
