@@ -1,7 +1,7 @@
 //! Commands on their way into a log: each has one outcome, whatever becomes of leaders and messages.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_core::{Full, Instant, NodeId};
+use quorate_core::{Fatal, Full, Instant, NodeId};
 #[cfg(feature = "alloc")]
 use quorate_log::Heap;
 use quorate_log::submission::{Config, Inline, Outcome, Storage, Submissions};
@@ -303,15 +303,23 @@ fn at_most_once_hands_a_command_over_once() {
 
 #[test]
 fn a_stopped_log_ends_everything() {
+    let stopped = Outcome::Refused(SubmitError::Stopped);
     let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     board.submit(ms(0), 'b').unwrap();
     propose(&mut board, ms(0), 2, 3, 11);
-    board.stop();
-    assert_eq!(board.outcome(ms(0)), Some((1, 'a', Outcome::Refused(SubmitError::Stopped))));
+    notice(&mut board, ms(0), Notice::Fatal(Fatal::LostState));
+    assert_eq!(board.deadline(), Some(Instant::ZERO));
+    assert_eq!(board.outcome(ms(0)), Some((1, 'a', stopped)));
     assert_eq!(board.outcome(ms(0)), Some((2, 'b', Outcome::Unknown)));
     assert_eq!(board.outcome(ms(0)), None);
     assert!(board.is_empty());
+    // what comes in later ends at once, though no leader is known that could refuse it
+    board.submit(ms(1), 'c').unwrap();
+    assert_eq!(due(&mut board, ms(1), leads(3)), NONE);
+    assert_eq!(board.deadline(), Some(Instant::ZERO));
+    assert_eq!(board.outcome(ms(1)), Some((3, 'c', stopped)));
+    assert_eq!((board.outcome(ms(1)), board.deadline()), (None, None));
 }
 
 #[test]

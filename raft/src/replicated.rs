@@ -68,7 +68,8 @@ impl<S: Storage> ReplicatedLog for Raft<S> {
     /// | [`ProposalsDropped`](Event::ProposalsDropped) | [`Dropped`](Notice::Dropped) |
     /// | [`Read`](Event::Read) | [`Read`](Notice::Read) |
     /// | [`Leading`](Event::Leading), [`Following`](Event::Following), [`Leaderless`](Event::Leaderless) | [`LeaderChanged`](Notice::LeaderChanged) |
-    /// | any other: members, snapshots, a full log, [`Fatal`](Event::Fatal) … | none |
+    /// | [`Fatal`](Event::Fatal) | [`Fatal`](Notice::Fatal) |
+    /// | any other: members, snapshots, a full log … | none |
     ///
     /// ```
     /// use quorate_log::{Notice, ReplicatedLog};
@@ -94,6 +95,7 @@ impl<S: Storage> ReplicatedLog for Raft<S> {
             Event::Leading { term }
             | Event::Following { term, .. }
             | Event::Leaderless { term } => Notice::LeaderChanged { epoch: term },
+            Event::Fatal(reason) => Notice::Fatal(reason),
             _ => return None,
         })
     }

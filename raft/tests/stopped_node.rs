@@ -3,6 +3,8 @@
 
 use crate::common::{Node, id};
 use quorate_core::{Drift, Fatal, Instant, Machine, Output, Rejected, Ticket};
+use quorate_log::submission::{self, Outcome, Submissions};
+use quorate_log::{Notice, SubmitError};
 use quorate_raft::ReplicatedLog as _;
 use quorate_raft::{
     Change, ChangeError, Config, Event, Message, ProposeError, ReadError, Record, SnapshotError,
@@ -31,6 +33,25 @@ fn stopped_node_reports_fatal_once_and_outputs_nothing_else() {
         assert!(node.poll().is_none());
         assert_eq!(node.deadline(), None);
     }
+}
+
+#[test]
+fn commands_of_a_stopped_node_end() {
+    let mut node = stopped();
+    let now = Instant::from_millis(6);
+    let config = submission::Config::exactly_once(5_000_000);
+    let mut submissions = Submissions::<&str, submission::Inline<1>>::new(config);
+    submissions.submit(now, "set x 1").unwrap();
+    while let Some(output) = node.poll() {
+        if let Output::Event(event) = output {
+            assert_eq!(Node::notice(&event), Some(Notice::Fatal(Fatal::LostState)));
+            submissions.event::<Node>(now, &event);
+        }
+    }
+    let refused = Outcome::Refused(SubmitError::Stopped);
+    assert_eq!(submissions.outcome(now), Some((1, "set x 1", refused)));
+    submissions.submit(now, "set x 2").unwrap();
+    assert_eq!(submissions.outcome(now), Some((2, "set x 2", refused)));
 }
 
 type Call = fn(&mut Node, Instant);

@@ -1,3 +1,5 @@
+use quorate_core::Fatal;
+
 use super::{ForwardId, Proposal, ReadId};
 use crate::{Entries, Header, Index};
 
@@ -40,6 +42,10 @@ pub enum Notice<'a, H: Header> {
         /// The epoch.
         epoch: u64,
     },
+    /// The machine stopped itself, and tells nothing more: nothing is committed or read any more,
+    /// and [`submit`](crate::ReplicatedLog::submit) fails with
+    /// [`Stopped`](crate::SubmitError::Stopped). Stop the node and inspect its disk.
+    Fatal(Fatal),
 }
 
 /// What became of commands that were handed to the leader.

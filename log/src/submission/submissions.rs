@@ -24,7 +24,7 @@ use crate::{
 /// 3. [`outcome`](Self::outcome), until there is none.
 ///
 /// Sleep until the earlier of [`deadline`](Self::deadline) and the machine's. When the machine
-/// stopped itself, call [`stop`](Self::stop): no notice tells of that.
+/// stops itself, `event` ends all commands, as [`stop`](Self::stop) does.
 ///
 /// A call takes time proportional to the pending commands, except the frequent ones when there is
 /// nothing to do.
@@ -58,6 +58,8 @@ pub struct Submissions<T: Debug, S: Storage> {
     /// The earliest deadline of those.
     next_deadline: Instant,
     ended: usize,
+    /// Every command ends.
+    is_stopped: bool,
     leadership: Leadership,
     /// How often the log told of a change of leaders.
     leader_changes: u32,
@@ -123,6 +125,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             unexpired: 0,
             next_deadline: Instant::MAX,
             ended: 0,
+            is_stopped: false,
             leadership: Leadership { leader: None, epoch: 0 },
             leader_changes: 0,
             applied: 0,
@@ -167,6 +170,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         self.queue.push(Pending::new(command, deadline, self.config.max_lost_leaders))?;
         self.len = self.len.saturating_add(1);
         self.earliest_deadline = self.earliest_deadline.min(deadline);
+        if self.is_stopped {
+            self.end(number, Outcome::Refused(SubmitError::Stopped));
+        }
         Ok(number)
     }
 
@@ -418,6 +424,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                 self.leader_changes = self.leader_changes.wrapping_add(1);
             }
             Notice::Read { .. } => {}
+            Notice::Fatal(_) => self.stop(),
         }
     }
 
@@ -514,8 +521,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// The machine stopped itself ([`Machine::fatal`](quorate_core::Machine::fatal)): every command
-    /// ends, unless it has ended already.
+    /// The node stops: every command ends, unless it has ended already, and so does each that comes
+    /// in later. [`event`](Self::event) calls this when the machine stopped itself
+    /// ([`Notice::Fatal`]).
     ///
     /// ```
     /// # use quorate_core::Instant;
@@ -529,6 +537,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
     pub fn stop(&mut self) {
+        self.is_stopped = true;
         let mut next = 0;
         while let Some((at, pending)) = self.next(&mut next) {
             let outcome = match pending.known() {
