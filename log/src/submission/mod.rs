@@ -63,16 +63,20 @@
 //! # Ok::<(), Full>(())
 //! ```
 
+mod completion;
 mod config;
+mod due;
+mod notices;
 mod outcome;
 mod pending;
 mod queue;
 mod submissions;
 
 pub use config::Config;
+pub use due::Due;
 pub use outcome::Outcome;
 pub use queue::{Inline, Storage};
-pub use submissions::{Due, Submissions};
+pub use submissions::Submissions;
 
 #[cfg(feature = "alloc")]
 pub use crate::Heap;
