@@ -12,13 +12,13 @@
 //!
 //! # At most once, or exactly once
 //!
-//! With [`Config::at_most_once`], a command is submitted again only while it is certainly not in the log.
-//! Its outcome may be [`Unknown`](Outcome::Unknown), and the state machine needs nothing. An entry
-//! is recognized by its place, so the log must tell the epoch of each, as Raft does: call
+//! With [`Config::at_most_once`], a command is submitted again only while it is certainly not in
+//! the log. Its outcome may be [`Unknown`](Outcome::Unknown), and the state machine needs nothing.
+//! An entry is recognized by its place, so the log must tell the epoch of each, as Raft does: call
 //! [`Submissions::applied_at`] for each entry, the protocol's own as well.
 //!
-//! With [`Config::exactly_once`], a command is submitted until it is applied, and so may be in the log
-//! more than once. The state machine must apply it once, and an entry is recognized by what it
+//! With [`Config::exactly_once`], a command is submitted until it is applied, and so may be in the
+//! log more than once. The state machine must apply it once, and an entry is recognized by what it
 //! carries. So put into every command:
 //!
 //! * the id of the node, and a count of its starts, which the node keeps on its disk: numbers begin
