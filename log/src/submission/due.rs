@@ -82,10 +82,10 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         let retry_at = now.after(self.config.retry_us);
         let changes = self.leader_changes;
         self.hold = match result {
-            Ok(_) => None,
+            Ok(_) | Err(SubmitError::NotLeader(_)) => None,
             Err(SubmitError::Busy) => Some(Hold::Busy),
             Err(SubmitError::LogFull) => Some(Hold::LogFull),
-            Err(_) => self.hold,
+            Err(SubmitError::TooLarge | SubmitError::Stopped) => self.hold,
         };
         let Some(pending) = self.told(number) else { return };
         match result {

@@ -167,11 +167,24 @@ fn room_in_the_log_ends_what_held_commands_back() {
     assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
     board.submitted(ms(0), leads(3), 1, Err(SubmitError::LogFull));
     assert_eq!(due(&mut board, ms(0), leads(3)), NONE);
+    // one that is too large says nothing of room for the others
+    board.submit(ms(1), 'c').unwrap();
+    board.submitted(ms(1), leads(3), 3, Err(SubmitError::TooLarge));
+    assert_eq!(board.known(3), Some(Outcome::Refused(SubmitError::TooLarge)));
+    assert_eq!(board.known(2), Some(Outcome::Refused(SubmitError::LogFull)));
+
     assert_eq!(board.due(ms(20), leads(3)).unwrap().number, 1);
-    propose(&mut board, ms(20), 1, 3, 11);
-    assert_eq!(board.due(ms(20), leads(3)).unwrap().number, 2);
-    board.submitted(ms(20), leads(3), 2, Err(SubmitError::NotLeader(Some(TWO))));
     let elsewhere = SubmitError::NotLeader(Some(TWO));
+    board.submitted(ms(20), leads(3), 1, Err(elsewhere));
+    assert_eq!(board.known(1), Some(Outcome::Refused(elsewhere)));
+    assert_eq!(board.due(ms(20), leads(3)).unwrap().number, 2);
+    board.submitted(ms(20), leads(3), 2, Err(SubmitError::LogFull));
+    assert_eq!(due(&mut board, ms(20), leads(3)), NONE);
+
+    assert_eq!(board.due(ms(40), leads(3)).unwrap().number, 1);
+    propose(&mut board, ms(40), 1, 3, 11);
+    assert_eq!(board.due(ms(40), leads(3)).unwrap().number, 2);
+    board.submitted(ms(40), leads(3), 2, Err(elsewhere));
     assert_eq!(board.known(2), Some(Outcome::Refused(elsewhere)));
     assert_eq!(board.known(1), Some(Outcome::Unknown), "it was proposed");
 }
@@ -211,7 +224,8 @@ fn what_has_ended_keeps_its_outcome_when_the_log_stops() {
     board.applied_at(Proposal { epoch: 3, index: 21 });
     notice(&mut board, ms(1), told(1, 1, Forwarded::Proposed(Proposal { epoch: 3, index: 21 })));
     board.submitted(ms(1), leads(3), 3, Err(SubmitError::TooLarge));
-    // nor does what the log says of old proposals change it
+    board.submitted(ms(1), leads(3), 4, Err(SubmitError::Busy));
+    // nor does what the log says of others, or of old proposals, change it
     notice(&mut board, ms(1), Notice::Dropped { before: 5, after: 30 });
     board.stop();
     assert_eq!(board.outcome(ms(1)), Some((1, 'a', Outcome::Committed)));
