@@ -307,3 +307,23 @@ fn without_room_nothing_is_taken_in_and_without_time_one_turn_is_left() {
     assert_eq!(board.outcome(ms(5)), Some((2, 'b', Outcome::Refused(SubmitError::Busy))));
     assert_eq!((board.outcome(ms(5)), board.deadline()), (None, None));
 }
+
+#[test]
+fn what_is_due_says_whether_it_was_handed_over_before() {
+    fn first(board: &mut Board, now: Instant, epoch: u64) -> Option<(u64, bool)> {
+        let due = board.due(now, leads(epoch)).map(|due| (due.number, due.resubmitted));
+        while board.due(now, leads(epoch)).is_some() {}
+        due
+    }
+    let mut board = Board::new(EXACTLY_ONCE);
+    board.submit(ms(0), 'a').unwrap();
+    assert_eq!(first(&mut board, ms(0), 3), Some((1, false)));
+    board.submitted(ms(0), leads(3), 1, Err(SubmitError::NotLeader(None)));
+    assert_eq!(first(&mut board, ms(20), 3), Some((1, false)), "it was refused");
+    // its answer is late
+    board.handed_over(ms(20), leads(3), 1, TWO);
+    assert_eq!(first(&mut board, ms(1_020), 3), Some((1, true)));
+    // its leader is lost
+    board.handed_over(ms(1_020), leads(3), 1, TWO);
+    assert_eq!(first(&mut board, ms(1_021), 4), Some((1, true)));
+}
