@@ -127,6 +127,15 @@ fn ring_node_out_of_epochs_waits() {
 }
 
 #[test]
+fn ring_node_out_of_epochs_gives_its_dead_leader_up() {
+    let mut node = ring!(Collecting, LAST - 32);
+    node.receive(ms(1), NodeId::new(3), R::Alive { epoch: e(LAST + 2) }).unwrap();
+    assert_eq!(node.status().leader, Some(NodeId::new(3)));
+    node.tick(ms(351));
+    assert_eq!((node.status().role, node.status().leader), (Role::Waiting, None));
+}
+
+#[test]
 fn ring_leader_out_of_epochs_steps_down() {
     let mut node = ring!(Collecting, LAST - 64);
     node.campaign(ms(0));

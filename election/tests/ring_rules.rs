@@ -319,7 +319,11 @@ fn phase_ends_with_replies_of_both_sides() {
     node.receive(ms(1), id(1), reply(0, Direction::Backward, later)).unwrap();
     assert_eq!((probes(sent_by!(node)), node.status().epoch), (vec![], later));
     node.receive(ms(1), id(3), reply(0, Direction::Forward, token)).unwrap();
-    assert_eq!(probes(sent_by!(node)), [(1, 1, 2), (3, 1, 2)]);
+    let sent = sent_by!(node);
+    assert!(
+        sent.iter().any(|(_, m)| matches!(m, Message::Probe { highest, .. } if *highest == later))
+    );
+    assert_eq!(probes(sent), [(1, 1, 2), (3, 1, 2)]);
     // one side twice is not both
     node.receive(ms(2), id(1), reply(1, Direction::Backward, token)).unwrap();
     node.receive(ms(2), id(3), Message::Alive { epoch: Epoch::from_token(2) }).unwrap(); // late
@@ -638,7 +642,47 @@ fn candidates_in_quick_succession_are_superseded_at_the_next_heartbeat() {
         node.tick(ms(at));
         sent_by!(node);
     }
-    assert!(node.status().epoch > token);
+    let claimed = node.status().epoch;
+    assert!(claimed > token);
+    // a heartbeat without any goes by: the next is superseded at once
+    for at in [152, 202, 252] {
+        node.tick(ms(at));
+        sent_by!(node);
+    }
+    assert_eq!(node.status().epoch, claimed);
+    candidate(&mut node, 253, later(claimed, 33)).unwrap();
+    assert!(node.status().epoch > later(claimed, 33));
+}
+
+/// It has asked in its last time as a leader, and asks at once in this.
+#[test]
+fn reelected_leader_may_ask_at_once() {
+    let (mut node, epoch) = leader(KEEP);
+    let rival = later(epoch, 33); // of node 1
+    node.receive(ms(1), id(1), Message::Alive { epoch: rival }).unwrap();
+    for at in [51, 101] {
+        sent_by!(node);
+        node.tick(ms(at));
+    }
+    assert_eq!(node.status().role, Role::Follower);
+    [1, 3].into_iter().for_each(|other| node.suspect(ms(102), id(other)));
+    node.campaign(ms(102));
+    sent_by!(node);
+    let epoch = node.status().epoch;
+    assert_eq!((node.status().role, epoch > rival), (Role::Leader, true));
+    node.receive(ms(103), id(1), Message::Alive { epoch: later(epoch, 33) }).unwrap();
+    let ask = Message::ConfirmLeadership { epoch };
+    assert_eq!(sent_by!(node), [(1, ask), (3, ask)]);
+}
+
+#[test]
+fn candidate_does_not_answer_its_former_leader() {
+    let mut node = ring::<ChangRoberts>(KEEP);
+    let epoch = Epoch::from_token(34);
+    node.receive(ms(1), id(3), Message::ConfirmLeadership { epoch }).unwrap();
+    node.suspect(ms(1), id(3));
+    let sent = sent_by!(node);
+    assert!(matches!(sent[..], [(1, Message::Elect { .. })]), "{sent:?}");
 }
 
 /// Of the others too few are alive for a majority, but only another leader can lead them.

@@ -294,7 +294,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Hirschberg-Sinclair: asks both ways.
     fn probe(&mut self, token: Epoch) -> bool {
         let phase = self.phase;
-        let highest = token.max(self.leadership.epoch);
+        let highest = self.leadership.epoch;
         let hops = probe_distance(phase);
         let probe = |direction| Message::Probe { token, highest, phase, hops, direction };
         self.send(probe(Direction::Forward)) && self.send(probe(Direction::Backward))
