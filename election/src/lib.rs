@@ -130,6 +130,7 @@ mod error;
 mod event;
 mod leadership;
 pub mod lease;
+mod limits;
 mod members;
 mod message_counts;
 mod record;

@@ -4,7 +4,7 @@ use crate::Epoch;
 
 wire! {
     /// What an election keeps on disk: the highest epoch that this node has seen or claimed. One
-    /// record, of 1 to 10 bytes, for each change of leader.
+    /// record, of 1 to 9 bytes, for each change of leader.
     ///
     /// It is what makes tokens grow across restarts, and what keeps a node from accepting two
     /// leaders in one epoch.

@@ -16,6 +16,8 @@ mod sealed {
     use crate::ring::{OutstandingHop, SeenAttempt};
 
     pub trait Kinds {
+        /// The most members.
+        const MEMBERS: usize;
         type Ids: List<NodeId> + Clone + PartialEq + Eq + Hash + Debug;
         type SeenAttempts: List<SeenAttempt> + Clone + PartialEq + Eq + Hash + Debug;
         type OutstandingHops: List<OutstandingHop> + Clone + PartialEq + Eq + Debug;
@@ -43,6 +45,7 @@ pub struct Inline<const MEMBERS: usize>;
 impl<const MEMBERS: usize> Storage for Inline<MEMBERS> {}
 
 impl<const MEMBERS: usize> Kinds for Inline<MEMBERS> {
+    const MEMBERS: usize = MEMBERS;
     type Ids = InlineList<NodeId, MEMBERS>;
     type SeenAttempts = InlineList<SeenAttempt, MEMBERS>;
     type OutstandingHops = InlineList<OutstandingHop, MEMBERS>;
@@ -58,6 +61,7 @@ impl Storage for Heap {}
 
 #[cfg(feature = "alloc")]
 impl Kinds for Heap {
+    const MEMBERS: usize = crate::MAX_MEMBERS;
     type Ids = quorate_core::HeapList<NodeId>;
     type SeenAttempts = quorate_core::HeapList<SeenAttempt>;
     type OutstandingHops = quorate_core::HeapList<OutstandingHop>;

@@ -3,9 +3,9 @@
 
 use core::marker::PhantomData;
 
-use quorate_core::{Drift, Instant, Machine, NodeId, Rng};
-use quorate_election::ring::{self, ChangRoberts, Collecting, HirschbergSinclair};
-use quorate_election::{Bully, Config, Epoch, Inline, Mode, Ring, Status, Takeover, bully};
+use quorate_core::{Drift, Instant, Machine, NodeId, Output, Rng, Wire};
+use quorate_election::ring::{self, ChangRoberts, Collecting, Direction, HirschbergSinclair};
+use quorate_election::{Bully, Config, Epoch, Inline, Mode, Record, Ring, Status, Takeover, bully};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
 
@@ -52,6 +52,8 @@ configured! {
 /// The messages of an election, and what they take.
 trait Elects: Node + Clone {
     const MEMORY: usize;
+    /// A message of this epoch of node 3 that makes node 1 send its longest message.
+    fn lengthen(epoch: Epoch) -> Vec<u8>;
     fn refuse(message: &Self::Message<'_>) -> Vec<Vec<u8>>;
 }
 
@@ -62,6 +64,10 @@ fn later(epoch: Epoch) -> Epoch {
 
 impl<const N: usize> Elects for Bully<Inline<N>> {
     const MEMORY: usize = 304 + 8 * N;
+
+    fn lengthen(epoch: Epoch) -> Vec<u8> {
+        bytes(&bully::Message::Alive { epoch, round: u64::MAX }) // which it accepts
+    }
 
     fn refuse(message: &bully::Message) -> Vec<Vec<u8>> {
         use bully::Message;
@@ -74,8 +80,18 @@ impl<const N: usize> Elects for Bully<Inline<N>> {
     }
 }
 
-impl<A: ring::Algorithm, const N: usize> Elects for Ring<A, Inline<N>> {
+impl<A: Probes, const N: usize> Elects for Ring<A, Inline<N>> {
     const MEMORY: usize = 248 + 64 * N;
+
+    /// The token of a better candidate, which it sends on.
+    fn lengthen(token: Epoch) -> Vec<u8> {
+        let (highest, direction) = (token, Direction::Forward);
+        bytes(&if A::PROBES {
+            ring::Message::Probe { token, highest, phase: 5, hops: 32, direction }
+        } else {
+            ring::Message::Elect { token, highest, passed: 1 << 2 }
+        })
+    }
 
     fn refuse(message: &ring::Message) -> Vec<Vec<u8>> {
         use ring::Message;
@@ -84,6 +100,56 @@ impl<A: ring::Algorithm, const N: usize> Elects for Ring<A, Inline<N>> {
                 vec![bytes(&Message::Alive { epoch: later(epoch) })]
             }
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether an algorithm sends probes, or else tokens that go all the way round.
+trait Probes: ring::Algorithm {
+    const PROBES: bool = false;
+}
+
+impl Probes for Collecting {}
+impl Probes for ChangRoberts {}
+
+impl Probes for HirschbergSinclair {
+    const PROBES: bool = true;
+}
+
+/// An epoch near the limit of 2^62, of the member at this place; `n` after the first such.
+fn last_epoch(n: u64, owner: u64) -> Epoch {
+    Epoch::from_token((1 << 62) - 1024 + 32 * n + owner)
+}
+
+impl<E: Elects, C: Configured> Election<E, C> {
+    /// What node 1 says and writes when it is near the last epoch.
+    fn last_outputs() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let ids = [1, 2, 3].map(NodeId::new);
+        let mut machine = E::make(ids[0], &ids, C::config());
+        let record = bytes(&Record { epoch: last_epoch(0, 0) });
+        machine.restore(E::Record::from_slice(&record).unwrap()).unwrap();
+        machine.tick(Instant::ZERO);
+        let now = Instant::from_millis(10_000); // no promise of before the start holds
+        machine.tick(now);
+        let message = E::lengthen(last_epoch(9, 2));
+        machine.receive(now, ids[2], E::Message::from_slice(&message).unwrap()).unwrap();
+        let (mut messages, mut records) = (Vec::new(), Vec::new());
+        loop {
+            let mut issued = None;
+            while let Some(output) = machine.poll() {
+                match output {
+                    Output::Persist(ticket, record) => {
+                        issued = Some(ticket);
+                        records.push(bytes(&record));
+                    }
+                    Output::Send(_, message) => messages.push(bytes(&message)),
+                    Output::Event(_) => {}
+                }
+            }
+            match issued {
+                Some(ticket) => machine.persisted(ticket),
+                None => return (messages, records),
+            }
         }
     }
 }
@@ -125,6 +191,14 @@ where
 
     fn memory(_machine: &E) -> Vec<(&'static str, usize, usize)> {
         vec![("bytes", size_of::<E>(), E::MEMORY)]
+    }
+
+    fn longest_message(&self) -> Option<Vec<u8>> {
+        Self::last_outputs().0.into_iter().max_by_key(Vec::len)
+    }
+
+    fn longest_record(&self) -> Option<Vec<u8>> {
+        Self::last_outputs().1.into_iter().max_by_key(Vec::len)
     }
 }
 

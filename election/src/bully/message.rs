@@ -4,7 +4,7 @@ use crate::Epoch;
 
 wire! {
     by hand;
-    /// What bully nodes say to each other: 2 to 21 bytes.
+    /// What bully nodes say to each other: 2 to 20 bytes, as nodes make them.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]

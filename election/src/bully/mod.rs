@@ -503,4 +503,12 @@ impl<S: Storage> Machine for Bully<S> {
     fn rejections(&self) -> Rejections {
         self.rejections
     }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(Self::max_message_len())
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(Self::max_record_len())
+    }
 }

@@ -30,7 +30,7 @@ impl Direction {
 
 wire! {
     by hand;
-    /// What ring nodes say to each other: 2 to 28 bytes.
+    /// What ring nodes say to each other: 2 to 24 bytes, as nodes make them.
     ///
     /// A `token` names an attempt and its owner; `highest` collects the highest epoch that any node
     /// on the way knows, so that the new leader's is higher.

@@ -12,6 +12,7 @@ use core::marker::PhantomData;
 
 use quorate_core::{Corrupt, Instant, List, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
+pub(crate) use algorithm::Kind;
 pub use algorithm::{Algorithm, ChangRoberts, Collecting, HirschbergSinclair};
 pub(crate) use hop::{OutstandingHop, SeenAttempt};
 pub use message::{Direction, Message};
@@ -325,5 +326,13 @@ impl<A: Algorithm, S: Storage> Machine for Ring<A, S> {
     /// How often messages were refused.
     fn rejections(&self) -> Rejections {
         self.rejections
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(Self::max_message_len())
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(Self::max_record_len())
     }
 }
