@@ -5,9 +5,9 @@ use core::marker::PhantomData;
 
 #[cfg(feature = "alloc")]
 use quorate_clocks::Heap;
-use quorate_clocks::causal::{Config, Event, Message};
-use quorate_clocks::{Causal, Inline, Storage, VersionVector};
-use quorate_core::{Instant, Machine, NodeId, Rng, Wire};
+use quorate_clocks::causal::{Config, Event, Message, Record};
+use quorate_clocks::{Actor, Causal, Dot, Inline, Storage, VersionVector};
+use quorate_core::{Instant, Machine, NodeId, Output, Rng, Wire};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
 
@@ -30,6 +30,59 @@ impl<const N: usize> Kind for Inline<N> {
 #[cfg(feature = "alloc")]
 impl Kind for Heap {
     const LONGEST: u64 = 40;
+}
+
+impl<A: Storage, M: Storage, P: Kind> Application<A, M, P> {
+    /// What a member says and writes that has as many actors and bytes as it takes, and the largest numbers.
+    fn last_outputs() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        const LAST: u64 = u64::MAX - 1;
+        let ids = [0, 1, 2].map(|n| NodeId::new(u64::MAX - n));
+        let me = Actor::from(ids[2]);
+        let others = |node: NodeId, count: usize| {
+            let mut versions = VersionVector::<A>::new();
+            for n in 0..count as u32 {
+                let actor = Actor::new(node, u32::MAX - n);
+                versions.observe(Dot::new(actor, LAST).unwrap()).unwrap();
+            }
+            versions
+        };
+        let mut member = Causal::<A, M, P>::new(me, &ids, Config::lan()).unwrap();
+        member.restore(Record::Stable { counter: LAST }).unwrap();
+        let mut state = others(ids[0], A::LIMIT - 1);
+        state.observe(Dot::new(me, LAST).unwrap()).unwrap();
+        member.resume(&state).unwrap();
+        let (mut messages, mut records) = (Vec::new(), Vec::new());
+        let now = Instant::ZERO;
+        member.tick(now);
+        let payload = vec![7; P::LIMIT];
+        member.broadcast(&payload).unwrap();
+        // a message of node 1, which node 2 asks for
+        let causes = others(ids[1], A::LIMIT);
+        let causes = causes.versions();
+        let dot = Dot::new(Actor::new(ids[0], u32::MAX), u64::MAX).unwrap();
+        let data = Message::Data { dot, causes, payload: &payload };
+        let delivered = quorate_clocks::Versions::EMPTY;
+        let asks = Message::Status { boot: 1, request: true, relay: true, delivered };
+        member.receive(now, ids[0], data).unwrap();
+        member.receive(now, ids[1], asks).unwrap();
+        loop {
+            let mut issued = None;
+            while let Some(output) = member.poll() {
+                match output {
+                    Output::Persist(ticket, record) => {
+                        issued = Some(ticket);
+                        records.push(encode(&record));
+                    }
+                    Output::Send(_, message) => messages.push(encode(&message)),
+                    Output::Event(_) => {}
+                }
+            }
+            match issued {
+                Some(ticket) => member.persisted(ticket),
+                None => return (messages, records),
+            }
+        }
+    }
 }
 
 impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
@@ -94,6 +147,14 @@ impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
             ("messages that are kept", member.stored(), m),
             ("bytes", size_of::<Causal<A, M, P>>(), formula),
         ]
+    }
+
+    fn longest_message(&self) -> Option<Vec<u8>> {
+        Self::last_outputs().0.into_iter().max_by_key(Vec::len)
+    }
+
+    fn longest_record(&self) -> Option<Vec<u8>> {
+        Self::last_outputs().1.into_iter().max_by_key(Vec::len)
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod event;
 mod input;
+mod limits;
 mod message;
 mod output;
 #[allow(unnameable_types)] // in the storage's lists
@@ -556,5 +557,13 @@ impl<A: Storage, M: Storage, B: Storage> Machine for Causal<A, M, B> {
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
         self.records()
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(Self::max_message_len())
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(Self::max_record_len())
     }
 }
